@@ -51,7 +51,7 @@ def answers() -> str:
         index.changes.apply(fold.add(statement))
     index.changes.apply(fold.withdraw(said[-2]))
     before = walked(index)
-    index._core.compact()
+    index._tables.compact()
     assert walked(index) == before
     return f"{index.dump()!r}\n{before}"
 

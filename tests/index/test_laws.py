@@ -67,7 +67,7 @@ def names(index: LineageIndex) -> object:
 
 def sound(index: LineageIndex) -> None:
     """What kernels can see are the flows that are not dead."""
-    tables = index._core
+    tables = index._tables
     n = int(tables.counts[N_FLOWS])
     assert collect_traversable(tables) == {row for row in range(n) if not tables.flows.flags[row] & DEAD}
 

@@ -39,8 +39,8 @@ def spellings(names: Iterable[str]) -> tuple[dict[str, int], Callable[[IndexTabl
     counts = dict.fromkeys(names, 0)
     text = IndexTables.get_text
 
-    def counted(core: IndexTables, name: int) -> str:
-        found = text(core, name)
+    def counted(tables: IndexTables, name: int) -> str:
+        found = text(tables, name)
         if found in counts:
             counts[found] += 1
         return found
@@ -89,7 +89,7 @@ def test_few_columns_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
             assert index.assets.find_by_key(col(f"t{n}.c{n}_{at + 100}")) is None
         index.changes.apply(fold.add(*(schema(f"t{n}", *(f"C{n}_{m}" for m in range(4 + at)), at=at) for n in range(6))))
         assert index.assets.find_by_key(col(f"t5.c5_{3 + at}")) is not None
-    folded = index.assets._finder._folded
+    folded = index.assets._lookup._folded
     assert folded._size == sum(len(columns) for _, names in folded._known.values() for columns in names.values()) <= 10
 
 
@@ -104,7 +104,7 @@ def test_a_merge_that_is_grouped_again_and_again_takes_no_more_room(monkeypatch:
     for at in range(1, 30):
         index.changes.apply(fold.add(schema("a", "x", "y", *(["w"] if at % 2 else []), at=at)))
         assert index.assets.find(col("b.y").id) == index.assets.find_by_key(col("a.y")) is not None
-        ids = index.assets._finder._get_ids(COLUMN)
+        ids = index.assets._lookup._get_ids(COLUMN)
         sizes.add(len(ids._parts) + sum(len(known) for known in ids._recent.values()))
-        assert not index._feed.identity.grouped, "what was followed is forgotten"
+        assert not index._loader.identity.grouped, "what was followed is forgotten"
     assert sizes == {8}  # x, y, w of a; x, z of b; and by the other's name y, w of b, z of a

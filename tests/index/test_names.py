@@ -18,5 +18,5 @@ def test_nobody_chooses_which_names_collide() -> None:
 
 
 def hashes(index: LineageIndex) -> list[int]:
-    found: list[int] = index._core.names.hash[:50].tolist()
+    found: list[int] = index._tables.names.hash[:50].tolist()
     return found

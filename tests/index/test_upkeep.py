@@ -182,13 +182,13 @@ def test_a_change_costs_what_it_touches(monkeypatch: pytest.MonkeyPatch) -> None
     everything = np.array([index.assets.find_by_key(ds(name)) for name in "abc"], np.int32)
     index.ownership.find_products(everything)
     placed: list[int] = []
-    place = index._holders._place
+    place = index._ownership._place
 
     def counted(dataset: int) -> None:
         placed.append(dataset)
         place(dataset)
 
-    monkeypatch.setattr(index._holders, "_place", counted)
+    monkeypatch.setattr(index._ownership, "_place", counted)
     index.changes.apply(fold.add(says(lists("d", "x"), ("dataset", "db", "d"))))
     index.changes.apply(fold.add(lineage(flow("a.x", "b.x"), at=1)))
     index.ownership.find_products(everything)

@@ -17,27 +17,27 @@ from meshline.graph.model import KINDS, AssetKey, AssetKind
 class AssetFacet:
     """Names, kinds, columns and tags of assets. Part of `LineageIndex`, which says what nodes are."""
 
-    def __init__(self, feed: HeadLoader, shown: DisplayNames, finder: AssetLookup) -> None:
-        self._feed = feed
-        self._core = feed.core
+    def __init__(self, loader: HeadLoader, shown: DisplayNames, lookup: AssetLookup) -> None:
+        self._loader = loader
+        self._tables = loader.tables
         self._shown = shown
-        self._finder = finder
+        self._lookup = lookup
         self._labels: dict[int, Label] = {}
         self._labels_version = 0
 
     def find(self, asset_id: str) -> int | None:
         """The visible asset of which a member has this id; None if there is none."""
-        node = self._finder.find_by_id(asset_id)
+        node = self._lookup.find_by_id(asset_id)
         return None if node == NONE else node
 
     def find_by_key(self, key: AssetKey) -> int | None:
         """The visible asset of which a member has this key; None if there is none."""
-        node = self._finder.find_by_key(key)
+        node = self._lookup.find_by_key(key)
         return None if node == NONE else node
 
     def find_ending(self, kind: AssetKind, text: str, fold: Callable[[str], str]) -> list[int]:
         """All visible assets of a kind with a qualified name that, folded, ends with a text; and a few others."""
-        return self._finder.find_ending(KINDS.index(kind), text, fold)
+        return self._lookup.find_ending(KINDS.index(kind), text, fold)
 
     def get_key(self, node: int) -> AssetKey:
         """The shown name: of a dataset the output port's, else the catalog's, else the TABLE symlink's, else the
@@ -51,8 +51,8 @@ class AssetFacet:
 
     def get_label(self, node: int) -> Label:
         """The id and the shown name of an asset, cached: not for datasets and columns."""
-        if self._labels_version != self._feed.owners.version:  # names of owners may have changed
-            self._labels_version = self._feed.owners.version
+        if self._labels_version != self._loader.owners.version:  # names of owners may have changed
+            self._labels_version = self._loader.owners.version
             self._labels.clear()
         label = self._labels.get(node)
         if label is None:
@@ -62,16 +62,16 @@ class AssetFacet:
 
     def get_kind(self, node: int) -> AssetKind:
         """The kind of an asset."""
-        kind: AssetKind = KINDS[self._core.nodes.kind[node]]
+        kind: AssetKind = KINDS[self._tables.nodes.kind[node]]
         return kind
 
     def get_representative(self, node: int) -> int:
         """The node that represents the identity class of this node."""
-        return int(self._core.nodes.rep[node])
+        return int(self._tables.nodes.rep[node])
 
     def list_names(self, node: int, *, former: bool = False) -> list[AssetKey]:
         """The names that mean the asset, sorted. `former`: also those that it had until a rename, which may mean another asset now."""
-        return [self._core.get_key(member) for member in self._shown.list_members(node) if former or not self._shown.is_former(member)]
+        return [self._tables.get_key(member) for member in self._shown.list_members(node) if former or not self._shown.is_former(member)]
 
     def is_visible(self, node: int) -> bool:
         """Whether a head mentions it."""
@@ -90,7 +90,7 @@ class AssetFacet:
 
     def get_dataset(self, column: int) -> int:
         """The dataset of a column."""
-        return int(self._core.nodes.rep[self._core.nodes.part1[column]])
+        return int(self._tables.nodes.rep[self._tables.nodes.part1[column]])
 
     def is_inferred(self, node: int) -> bool:
         """Whether only flows mention a dataset; whether no visible head lists a column."""
@@ -110,12 +110,12 @@ class AssetFacet:
 
     def list_tags(self, node: int) -> frozenset[str]:
         """The tags that any source gives an asset, each as `key` or `key=value`."""
-        return list_tags(self._feed, node)
+        return list_tags(self._loader, node)
 
     def build_name_matcher(self, pattern: re.Pattern[bytes], accepts: Callable[[str], bool]) -> NameMatcher:
         """The columns whose names match, for a caller that asks again as the index changes."""
-        return NameMatcher(self._core, pattern, accepts)
+        return NameMatcher(self._tables, pattern, accepts)
 
     def survey(self) -> Survey:
         """What is known of the whole graph, as arrays."""
-        return Survey(self._feed, self._shown)
+        return Survey(self._loader, self._shown)

@@ -91,10 +91,10 @@ class ColumnNames(NamedTuple):
 class ColumnRenames:
     """All renames and drops of columns that visible heads say, and the nodes of the stretches that they ended."""
 
-    def __init__(self, core: IndexTables, identity: Identity, moves: DatasetRenames) -> None:
-        self._core = core
+    def __init__(self, tables: IndexTables, identity: Identity, renames: DatasetRenames) -> None:
+        self._tables = tables
         self._identity = identity
-        self._moves = moves
+        self._renames = renames
         self._said: dict[int, list[tuple[int, ColumnStep]]] = {}  # scope id -> (base node of the dataset's name, step)
         self._sayers: dict[int, set[int]] = defaultdict(set)  # base node -> scope ids
         self._names: dict[int, ColumnNames] = {}  # dataset -> what its class's names mean, if there are steps
@@ -104,11 +104,11 @@ class ColumnRenames:
 
     def record(self, scope_id: int, dataset: int, step: ColumnStep) -> None:
         """A head says that a column of a dataset was renamed or dropped."""
-        base = self._moves.get_base(dataset)
+        base = self._renames.get_base(dataset)
         self._said.setdefault(scope_id, []).append((base, step))
         self._sayers[base].add(scope_id)
         self._changed.add(base)
-        self._moves.schedule_rewrite(scope_id)
+        self._renames.schedule_rewrite(scope_id)
 
     def withdraw(self, scope_id: int) -> None:
         """A head that may have said so is gone."""
@@ -125,7 +125,7 @@ class ColumnRenames:
             self._said[scope_id] = [(base, step._replace(time=time)) for base, step in said]
             self._changed |= {base for base, _ in said}
         if self._said:
-            self._moves.schedule_rewrite(scope_id)
+            self._renames.schedule_rewrite(scope_id)
 
     def find_names(self, dataset: int) -> ColumnNames | None:
         """What the names of a dataset's columns meant; None: always the same."""
@@ -139,11 +139,11 @@ class ColumnRenames:
         if not self._said and not self._changed:
             return False
         for base in self._changed:
-            for dataset in self._moves.list_stretches(base):
+            for dataset in self._renames.list_stretches(base):
                 self._identity.mark_columns_changed(dataset)
         self._changed.clear()
         columns = [column for members in self._identity.iterate_unsettled() for column in self._rename(members)]
-        heads = [self._core.heads.find_current(scope_id) for scope_id in sorted(cast | collect_scopes_mentioning(self._core, columns))]
+        heads = [self._tables.heads.find_current(scope_id) for scope_id in sorted(cast | collect_scopes_mentioning(self._tables, columns))]
         recast = [head for head in heads if head != NONE and self._rewrite_head(head)]
         return bool(recast)
 
@@ -157,30 +157,30 @@ class ColumnRenames:
             if names is not None:
                 self._names[dataset] = names
             if before is not None or names is not None:
-                self._moves.mark(dataset, moved=names is not None)
+                self._renames.mark(dataset, moved=names is not None)
             if (before and before.steps) != (names and names.steps):
                 columns += self._list_affected(dataset, before, names)
             for (name, end), node in self._past.get(dataset, {}).items():
-                self._place(node, names, self._core.get_text(name), end)
+                self._place(node, names, self._tables.get_text(name), end)
         return columns
 
     def _collect_names(self, members: list[int]) -> ColumnNames | None:
         """What the names of a class mean now."""
-        if self._core.nodes.traits[members[0]] & GONE:
+        if self._tables.nodes.traits[members[0]] & GONE:
             return None
         steps: set[ColumnStep] = set()
         for dataset in members:
-            base = self._moves.get_base(dataset)
+            base = self._renames.get_base(dataset)
             said = (found for scope_id in self._sayers.get(base, ()) for found in self._said[scope_id])
-            steps |= {step for of, step in said if of == base and self._moves.find_at(base, step.time) == dataset}
+            steps |= {step for of, step in said if of == base and self._renames.find_at(base, step.time) == dataset}
         return ColumnNames.from_steps(steps, self._identity.collect_distinct_names(members)) if steps else None
 
     def _list_affected(self, dataset: int, *names: ColumnNames | None) -> Iterable[int]:
         """The columns of a dataset that have steps."""
-        core = self._core
-        for column in core.list_children(dataset):
-            name = core.get_text(int(core.nodes.part2[column]))
-            if core.nodes.traits[column] & PAST or any(known.has_steps(name) for known in names if known is not None):
+        tables = self._tables
+        for column in tables.list_children(dataset):
+            name = tables.get_text(int(tables.nodes.part2[column]))
+            if tables.nodes.traits[column] & PAST or any(known.has_steps(name) for known in names if known is not None):
                 yield column
 
     def _place(self, node: int, names: ColumnNames | None, name: str, end: int) -> None:
@@ -189,29 +189,29 @@ class ColumnRenames:
         ended = names is not None and step is not None and step.time == end
         now = names.find_current_name(step) if names is not None and step is not None and ended else None
         self._identity.continue_column_as(node, now)
-        traits = self._core.nodes.traits
-        gone = (ended and now is None) or traits[self._core.nodes.part1[node]] & GONE
+        traits = self._tables.nodes.traits
+        gone = (ended and now is None) or traits[self._tables.nodes.part1[node]] & GONE
         traits[node] = (traits[node] | GONE) if gone else (traits[node] & (255 - GONE))
 
     def _rewrite_head(self, head: int) -> bool:
         """Let a head speak of the columns of its time; whether it spoke of others, or of what is no more."""
-        core = self._core
-        time, scope_id = int(core.heads.observed_at[head]), int(core.heads.scope_id[head])
+        tables = self._tables
+        time, scope_id = int(tables.heads.observed_at[head]), int(tables.heads.scope_id[head])
         ended = {(base, step.old) for base, step in self._said.get(scope_id, ())}
-        own = list_mentioned(core, head)
-        own = own[core.nodes.kind[own] == COLUMN]
-        of, past = core.nodes.part1[own].tolist(), (core.nodes.traits[own] & PAST != 0).tolist()
+        own = list_mentioned(tables, head)
+        own = own[tables.nodes.kind[own] == COLUMN]
+        of, past = tables.nodes.part1[own].tolist(), (tables.nodes.traits[own] & PAST != 0).tolist()
         mapping: dict[int, int] = {}
-        for node, dataset, name, is_past in zip(own.tolist(), of, core.nodes.part2[own].tolist(), past, strict=True):
+        for node, dataset, name, is_past in zip(own.tolist(), of, tables.nodes.part2[own].tolist(), past, strict=True):
             text = self._find_stepped_text(dataset, name)
-            before = text is not None and (self._moves.get_base(dataset), text) in ended
+            before = text is not None and (self._renames.get_base(dataset), text) in ended
             target = None if text is None else self._make_stretch(dataset, name, text, time - 1 if before else time)
             if target is not None:
                 mapping[node] = target
             elif is_past:
-                mapping[node] = core.make_node(COLUMN, dataset, name)
+                mapping[node] = tables.make_node(COLUMN, dataset, name)
         if mapping:
-            core.rewrite_head(head, mapping)
+            tables.rewrite_head(head, mapping)
         return bool(mapping)
 
     def _make_stretch(self, dataset: int, name: int, text: str, time: int) -> int | None:
@@ -222,7 +222,7 @@ class ColumnRenames:
             return None
         node = self._past[dataset].get((name, step.time))
         if node is None:
-            node = self._past[dataset][name, step.time] = self._core.make_node(COLUMN, dataset, name, past=True)
+            node = self._past[dataset][name, step.time] = self._tables.make_node(COLUMN, dataset, name, past=True)
             self._place(node, names, text, step.time)
             self._identity.mark_columns_changed(dataset)
         return node
@@ -234,6 +234,6 @@ class ColumnRenames:
             return None
         known = self._texts[dataset]
         if name not in known:
-            text = self._core.get_text(name)
+            text = self._tables.get_text(name)
             known[name] = text if names.has_steps(text) else None
         return known[name]

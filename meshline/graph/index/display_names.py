@@ -51,9 +51,9 @@ class Listing(NamedTuple):
 class DisplayNames:
     """Shown names and columns; what was found is kept until names change."""
 
-    def __init__(self, feed: HeadLoader, precedence: Precedence) -> None:
-        self._feed = feed
-        self._core = feed.core
+    def __init__(self, loader: HeadLoader, precedence: Precedence) -> None:
+        self._loader = loader
+        self._tables = loader.tables
         self._precedence = precedence
         self._datasets: dict[int, AssetKey] = {}
         self._sorted: dict[AssetKind, Ints] = {}
@@ -62,35 +62,35 @@ class DisplayNames:
         self._version = -1
 
     def is_visible(self, node: int) -> bool:
-        nodes = self._core.nodes
+        nodes = self._tables.nodes
         if not nodes.traits[node] & MERGED:
             return self._is_in_use(node)
-        return any(self._is_in_use(member) for member in self._core.list_ring(node))
+        return any(self._is_in_use(member) for member in self._tables.list_ring(node))
 
     def list_members(self, node: int) -> list[int]:
         """The visible members of a class, sorted by key."""
-        found = [member for member in self._core.list_ring(node) if self._is_in_use(member)]
-        return sorted(found, key=self._core.get_parts) if len(found) > 1 else found
+        found = [member for member in self._tables.list_ring(node) if self._is_in_use(member)]
+        return sorted(found, key=self._tables.get_parts) if len(found) > 1 else found
 
     def is_former(self, own: int) -> bool:
         """Whether exactly this node stands for what a name meant until a rename."""
-        nodes = self._core.nodes
+        nodes = self._tables.nodes
         of = nodes.part1[own] if nodes.kind[own] == COLUMN else own
         return bool((nodes.traits[own] | nodes.traits[of]) & PAST)
 
     def get_key(self, node: int) -> AssetKey:
         """The shown name of an asset."""
-        core = self._core
-        kind = core.nodes.kind[node]
+        tables = self._tables
+        kind = tables.nodes.kind[node]
         if kind == DATASET:
             return self._get_dataset_key(node)
         if kind != COLUMN:
-            return core.get_key(self._feed.owners.shown.get(int(core.nodes.rep[node]), node))
-        return AssetKey(AssetKind.COLUMN, (*self._get_dataset_key(int(core.nodes.part1[node])).parts, self.get_column_name(node)))
+            return tables.get_key(self._loader.owners.shown.get(int(tables.nodes.rep[node]), node))
+        return AssetKey(AssetKind.COLUMN, (*self._get_dataset_key(int(tables.nodes.part1[node])).parts, self.get_column_name(node)))
 
     def get_column_name(self, node: int) -> str:
-        name = self._core.get_text(int(self._core.nodes.part2[node]))
-        return self._choose_spelling(node, name) if self._core.nodes.traits[node] & MERGED else name
+        name = self._tables.get_text(int(self._tables.nodes.part2[node]))
+        return self._choose_spelling(node, name) if self._tables.nodes.traits[node] & MERGED else name
 
     def list_of_kind(self, kind: AssetKind) -> Ints:
         """The visible assets of a kind in the order of their shown keys; no inferred datasets, no unlisted columns."""
@@ -104,8 +104,8 @@ class DisplayNames:
 
     def list_columns(self, dataset: int) -> list[int]:
         """The visible columns of a dataset but the unlisted: by position, then name."""
-        core = self._core
-        reps = {int(core.nodes.rep[column]) for column in core.list_columns(dataset)}
+        tables = self._tables
+        reps = {int(tables.nodes.rep[column]) for column in tables.list_columns(dataset)}
         listings = self.get_listings(dataset)
         kept = [rep for rep in reps if self.is_visible(rep) and not self._is_unlisted(rep, listings)]
         positions = {rep: self._find_position(rep, listings) for rep in kept}
@@ -113,46 +113,46 @@ class DisplayNames:
 
     def is_inferred(self, node: int) -> bool:
         """Dataset: known from flows only. Column: in no listing. All else is said outright."""
-        nodes = self._core.nodes
+        nodes = self._tables.nodes
         if nodes.kind[node] == DATASET:
-            return not any(nodes.solid[member] > 0 for member in self._core.list_ring(node))
+            return not any(nodes.solid[member] > 0 for member in self._tables.list_ring(node))
         if nodes.kind[node] == COLUMN:
-            return not any(nodes.listed[member] > 0 for member in self._core.list_ring(node))
+            return not any(nodes.listed[member] > 0 for member in self._tables.list_ring(node))
         return False
 
     def is_unlisted(self, column: int) -> bool:
-        return self._is_unlisted(column, self.get_listings(int(self._core.nodes.part1[column])))
+        return self._is_unlisted(column, self.get_listings(int(self._tables.nodes.part1[column])))
 
     def is_described(self, dataset: int) -> bool:
-        return any(self._core.nodes.listed[member] > 0 for member in self._core.list_ring(dataset))
+        return any(self._tables.nodes.listed[member] > 0 for member in self._tables.list_ring(dataset))
 
     def find_position(self, column: int) -> int | None:
-        return self._find_position(column, self.get_listings(int(self._core.nodes.part1[column])))
+        return self._find_position(column, self.get_listings(int(self._tables.nodes.part1[column])))
 
     def get_listings(self, dataset: int) -> list[Listing]:
         """All listings of the columns of a dataset, under any of its names: the strongest first."""
-        if self._version != self._feed.version:
-            self._version = self._feed.version
+        if self._version != self._loader.version:
+            self._version = self._loader.version
             self._listings.clear()
-        rep = int(self._core.nodes.rep[dataset])
+        rep = int(self._tables.nodes.rep[dataset])
         found = self._listings.get(rep)
         if found is None:
             found = self._listings[rep] = self._build_listings(rep)
         return found
 
     def _build_listings(self, dataset: int) -> list[Listing]:
-        core = self._core
+        tables = self._tables
         by_head: dict[int, dict[int, int | None]] = {}
-        for member in core.list_ring(dataset):
-            if core.nodes.listed[member] > 0:
-                rows = core.list_relation_rows(member, _HAS_COLUMN)
-                for row, head in zip(rows, core.find_heads(rows, 1), strict=True):
-                    position = int(core.relations.value[row])
-                    by_head.setdefault(head, {})[int(core.relations.end[row])] = None if position == NONE else position
+        for member in tables.list_ring(dataset):
+            if tables.nodes.listed[member] > 0:
+                rows = tables.list_relation_rows(member, _HAS_COLUMN)
+                for row, head in zip(rows, tables.find_heads(rows, 1), strict=True):
+                    position = int(tables.relations.value[row])
+                    by_head.setdefault(head, {})[int(tables.relations.end[row])] = None if position == NONE else position
         return sorted((self._build_listing(head, columns) for head, columns in by_head.items()), key=lambda found: found.strength)
 
     def _build_listing(self, head: int, columns: dict[int, int | None]) -> Listing:
-        heads = self._core.heads
+        heads = self._tables.heads
         source, scope = heads.get_source(head), heads.get_scope(head)
         of_catalog, is_partial = parse_source_kind(source) in CATALOG_KINDS, is_partial_schema(scope)
         rank, time = self._precedence.rank(source, "columns"), int(heads.observed_at[head])
@@ -163,7 +163,7 @@ class DisplayNames:
         """The strongest, newest catalog decides which columns there are; without one, a newer whole schema over a partial one."""
         if not listings:
             return False
-        members = self._core.list_ring(column)
+        members = self._tables.list_ring(column)
         if listings[0].of_catalog:
             return not any(member in listings[0].columns for member in members)
         having = [listing for listing in listings if any(member in listing.columns for member in members)]
@@ -173,40 +173,42 @@ class DisplayNames:
         return any(listing.is_whole and listing.time > newest for listing in listings)
 
     def _find_position(self, column: int, listings: list[Listing]) -> int | None:
-        members = self._core.list_ring(column)
+        members = self._tables.list_ring(column)
         if len(members) > 1:
-            members = sorted(members, key=self._core.get_parts)
+            members = sorted(members, key=self._tables.get_parts)
         return next((found.columns[member] for found in listings for member in members if member in found.columns), None)
 
     def _choose_spelling(self, column: int, name: str) -> str:
         """The catalog's spelling, else that of the newest listing, else the first by name of those in use or that a rename gave."""
-        core = self._core
-        ring, renamed = core.list_ring(column), self._feed.identity.renamed
-        members = [member for member in ring if not core.nodes.traits[member] & PAST]
-        newest_first = sorted(self.get_listings(int(core.nodes.part1[column])), key=lambda found: (found.strength[0], *found.strength[2:]))
+        tables = self._tables
+        ring, renamed = tables.list_ring(column), self._loader.identity.renamed
+        members = [member for member in ring if not tables.nodes.traits[member] & PAST]
+        newest_first = sorted(
+            self.get_listings(int(tables.nodes.part1[column])), key=lambda found: (found.strength[0], *found.strength[2:])
+        )
         for found in newest_first:
-            listed = [core.get_text(int(core.nodes.part2[member])) for member in members if member in found.columns]
+            listed = [tables.get_text(int(tables.nodes.part2[member])) for member in members if member in found.columns]
             if listed:
                 return min(listed)
-        in_use = [core.get_text(int(core.nodes.part2[member])) for member in members if self._is_in_use(member)]
+        in_use = [tables.get_text(int(tables.nodes.part2[member])) for member in members if self._is_in_use(member)]
         return min(in_use or [renamed[member] for member in ring if member in renamed], default=name)
 
     def _is_in_use(self, own: int) -> bool:
         """Whether a head that is seen mentions exactly this node."""
-        return bool(self._core.nodes.live[own] > 0 and not self._core.nodes.traits[own] & GONE)
+        return bool(self._tables.nodes.live[own] > 0 and not self._tables.nodes.traits[own] & GONE)
 
     def _follow_names(self) -> None:
-        if self._names_version != self._feed.names_version:
-            self._names_version = self._feed.names_version
+        if self._names_version != self._loader.names_version:
+            self._names_version = self._loader.names_version
             self._datasets.clear()
             self._sorted.clear()
 
     def _get_dataset_key(self, dataset: int) -> AssetKey:
-        core = self._core
-        if not core.nodes.traits[dataset] & MERGED:
-            return core.get_key(dataset)
+        tables = self._tables
+        if not tables.nodes.traits[dataset] & MERGED:
+            return tables.get_key(dataset)
         self._follow_names()
-        rep = int(core.nodes.rep[dataset])
+        rep = int(tables.nodes.rep[dataset])
         key = self._datasets.get(rep)
         if key is None:
             key = self._datasets[rep] = self._choose_name(rep)
@@ -214,31 +216,31 @@ class DisplayNames:
 
     def _choose_name(self, dataset: int) -> AssetKey:
         """An output port's name, else a catalog's, else a TABLE symlink's, else the physical one."""
-        nodes = self._core.nodes
-        ring = self._core.list_ring(dataset)
+        nodes = self._tables.nodes
+        ring = self._tables.list_ring(dataset)
         visible, current = self.list_members(dataset), [member for member in ring if not nodes.traits[member] & PAST]
         named = [member for member in visible if member in current] or current or visible or ring
-        best = min(named, key=lambda member: (self._rank(member), self._core.get_parts(member)))
-        return self._core.get_key(best)
+        best = min(named, key=lambda member: (self._rank(member), self._tables.get_parts(member)))
+        return self._tables.get_key(best)
 
     def _rank(self, dataset: int) -> int:
-        core = self._core
-        for row in core.list_relation_rows(dataset, _PORT, incoming=True):
-            if is_output(self._feed.get_relation_attributes(row).get("direction")):
+        tables = self._tables
+        for row in tables.list_relation_rows(dataset, _PORT, incoming=True):
+            if is_output(self._loader.get_relation_attributes(row).get("direction")):
                 return 0
-        heads = core.find_heads(core.list_relation_rows(dataset, _HAS_COLUMN), 1) + core.find_heads(core.list_fact_rows(dataset), 2)
-        if any(parse_source_kind(core.heads.get_source(head)) in CATALOG_KINDS for head in heads):
+        heads = tables.find_heads(tables.list_relation_rows(dataset, _HAS_COLUMN), 1) + tables.find_heads(tables.list_fact_rows(dataset), 2)
+        if any(parse_source_kind(tables.heads.get_source(head)) in CATALOG_KINDS for head in heads):
             return 1
-        for row in core.list_relation_rows(dataset, _SAME_AS, incoming=True):
-            if str(self._feed.get_relation_attributes(row).get("type", "")).upper() == "TABLE":
+        for row in tables.list_relation_rows(dataset, _SAME_AS, incoming=True):
+            if str(self._loader.get_relation_attributes(row).get("type", "")).upper() == "TABLE":
                 return 2
         return 3
 
     def _list_of_other_kind(self, kind: AssetKind) -> list[int]:
-        core = self._core
-        n = int(core.counts[N_NODES])
-        own = np.flatnonzero(core.nodes.kind[:n] == KINDS.index(kind))
-        reps = np.unique(core.nodes.rep[own]).tolist()
+        tables = self._tables
+        n = int(tables.counts[N_NODES])
+        own = np.flatnonzero(tables.nodes.kind[:n] == KINDS.index(kind))
+        reps = np.unique(tables.nodes.rep[own]).tolist()
         kept = [rep for rep in reps if self.is_visible(rep) and not (kind is AssetKind.DATASET and self.is_inferred(rep))]
         return sorted(kept, key=lambda rep: self.get_key(rep).parts)
 
@@ -250,27 +252,29 @@ class DisplayNames:
 
     def list_former_names(self, column: int) -> list[tuple[str, int]]:
         """The names that a column had, each with the time until which it had it; the oldest first."""
-        names = self._feed.columns.find_names(int(self._core.nodes.part1[column]))
+        names = self._loader.column_renames.find_names(int(self._tables.nodes.part1[column]))
         return [] if names is None else names.list_former_names(self.get_key(column).name)
 
     def list_columns_by_name(self, dataset: int) -> list[int]:
         """The visible columns of a dataset but the unlisted, by name."""
-        core = self._core
-        nodes = core.nodes
+        tables = self._tables
+        nodes = tables.nodes
         if nodes.traits[dataset] & MERGED or self._has_catalog() or self._is_listed_in_parts(dataset):
             return sorted(self.list_columns(dataset), key=lambda rep: self.get_key(rep).name)
         names = {
-            int(nodes.rep[column]): self.get_key(column).name if nodes.traits[column] & MERGED else core.get_text(int(nodes.part2[column]))
-            for column in core.list_children(dataset)
+            int(nodes.rep[column]): self.get_key(column).name
+            if nodes.traits[column] & MERGED
+            else tables.get_text(int(nodes.part2[column]))
+            for column in tables.list_children(dataset)
             if nodes.live[column] > 0
         }
         return sorted(names, key=names.__getitem__)
 
     def _is_listed_in_parts(self, dataset: int) -> bool:
-        return (DATASET_SCOPE, *self._core.get_key(dataset).parts) in self._core.heads.partial
+        return (DATASET_SCOPE, *self._tables.get_key(dataset).parts) in self._tables.heads.partial
 
     def _has_catalog(self) -> bool:
-        return any(parse_source_kind(source) in CATALOG_KINDS for source in self._core.heads.sources)
+        return any(parse_source_kind(source) in CATALOG_KINDS for source in self._tables.heads.sources)
 
 
 def is_output(direction: object) -> bool:

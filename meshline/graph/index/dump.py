@@ -39,73 +39,74 @@ class Dump(NamedTuple):
     silent_on_filters: list[tuple[AssetKey, tuple[str, ...]]]
 
 
-def dump_graph(feed: HeadLoader, shown: DisplayNames, holders: OwnershipCache) -> Dump:
+def dump_graph(loader: HeadLoader, shown: DisplayNames, ownership: OwnershipCache) -> Dump:
     """The graph that the index shows."""
-    core = feed.core
-    reps = {int(core.nodes.rep[node]) for node in range(int(core.counts[N_NODES]))}
+    tables = loader.tables
+    reps = {int(tables.nodes.rep[node]) for node in range(int(tables.counts[N_NODES]))}
     visible = [rep for rep in sorted(reps) if shown.is_visible(rep)]
-    heads = [head for head in range(core.heads.n) if core.heads.alive[head]]
+    heads = [head for head in range(tables.heads.n) if tables.heads.alive[head]]
     return Dump(
-        sorted(_describe_asset(core, shown, holders, rep) for rep in visible),
+        sorted(_describe_asset(tables, shown, ownership, rep) for rep in visible),
         sorted(
             (
-                EDGE_TYPES[core.relations.type[row]],
-                *_get_ends(core, shown, row),
-                repr(sorted(feed.get_relation_attributes(row).items())),
-                _get_scope(core, row, 1),
+                EDGE_TYPES[tables.relations.type[row]],
+                *_get_ends(tables, shown, row),
+                repr(sorted(loader.get_relation_attributes(row).items())),
+                _get_scope(tables, row, 1),
             )
-            for row in range(int(core.counts[N_RELATIONS]))
-            if core.relations.type[row] >= 0
+            for row in range(int(tables.counts[N_RELATIONS]))
+            if tables.relations.type[row] >= 0
         ),
         sorted(
-            (_describe_flow(core, shown, row) for row in range(int(core.counts[N_FLOWS])) if not core.flows.flags[row] & DEAD), key=repr
+            (_describe_flow(tables, shown, row) for row in range(int(tables.counts[N_FLOWS])) if not tables.flows.flags[row] & DEAD),
+            key=repr,
         ),
         sorted(
             (
-                (core.heads.get_source(head), core.heads.get_scope(head)),
-                int(core.heads.observed_at[head]),
-                int(core.heads.valid_from[head]),
-                int(core.heads.last_observed[head]),
-                bool(core.heads.provisional[head]),
-                bool(core.heads.stale[head]),
+                (tables.heads.get_source(head), tables.heads.get_scope(head)),
+                int(tables.heads.observed_at[head]),
+                int(tables.heads.valid_from[head]),
+                int(tables.heads.last_observed[head]),
+                bool(tables.heads.provisional[head]),
+                bool(tables.heads.stale[head]),
             )
             for head in heads
         ),
-        sorted((core.get_key(job), producers) for job, producers in feed.silent_jobs.list_jobs().items()),
+        sorted((tables.get_key(job), producers) for job, producers in loader.silent_jobs.list_jobs().items()),
     )
 
 
-def _describe_asset(core: IndexTables, shown: DisplayNames, holders: OwnershipCache, rep: int) -> Asset:
-    kind = core.nodes.kind[rep]
-    product, domain = holders.find_product(rep), holders.find_domain(rep)
+def _describe_asset(tables: IndexTables, shown: DisplayNames, ownership: OwnershipCache, rep: int) -> Asset:
+    kind = tables.nodes.kind[rep]
+    product, domain = ownership.find_product(rep), ownership.find_domain(rep)
     return Asset(
         shown.get_key(rep),
-        tuple(core.get_key(member) for member in shown.list_members(rep)),
+        tuple(tables.get_key(member) for member in shown.list_members(rep)),
         shown.is_inferred(rep),
         shown.is_described(rep) if kind == DATASET else None,
         shown.is_unlisted(rep) if kind == COLUMN else None,
         shown.find_position(rep) if kind == COLUMN else None,
         None if product is None else shown.get_key(product),
         None if domain is None else shown.get_key(domain),
-        tuple((shown.get_key(o.owner), o.type, shown.get_key(o.level), o.source) for o in holders.list_owners(rep)),
+        tuple((shown.get_key(o.owner), o.type, shown.get_key(o.level), o.source) for o in ownership.list_owners(rep)),
     )
 
 
-def _get_ends(core: IndexTables, shown: DisplayNames, row: int) -> tuple[AssetKey, AssetKey]:
-    return shown.get_key(int(core.relations.start[row])), shown.get_key(int(core.relations.end[row]))
+def _get_ends(tables: IndexTables, shown: DisplayNames, row: int) -> tuple[AssetKey, AssetKey]:
+    return shown.get_key(int(tables.relations.start[row])), shown.get_key(int(tables.relations.end[row]))
 
 
-def _describe_flow(core: IndexTables, shown: DisplayNames, row: int) -> tuple[AssetKey, AssetKey, int, str, AssetKey | None, Named]:
-    step = build_flow_step(core, row)
+def _describe_flow(tables: IndexTables, shown: DisplayNames, row: int) -> tuple[AssetKey, AssetKey, int, str, AssetKey | None, Named]:
+    step = build_flow_step(tables, row)
     job = None if step.job is None else shown.get_key(step.job)
-    return shown.get_key(step.start), shown.get_key(step.end), int(core.flows.flags[row]), step.subtype, job, _get_scope(core, row, 0)
+    return shown.get_key(step.start), shown.get_key(step.end), int(tables.flows.flags[row]), step.subtype, job, _get_scope(tables, row, 0)
 
 
-def _get_scope(core: IndexTables, row: int, table: int) -> Named:
-    head = core.find_heads([row], table)[0]
-    return core.heads.get_source(head), core.heads.get_scope(head)
+def _get_scope(tables: IndexTables, row: int, table: int) -> Named:
+    head = tables.find_heads([row], table)[0]
+    return tables.heads.get_source(head), tables.heads.get_scope(head)
 
 
-def collect_traversable(core: IndexTables) -> set[int]:
+def collect_traversable(tables: IndexTables) -> set[int]:
     """The flows that kernels see, by the CSR arrays and the overlay: must be those that are not dead."""
-    return {flow for node in range(int(core.counts[N_NODES])) for flow in core.list_flow_rows(node)}
+    return {flow for node in range(int(tables.counts[N_NODES])) for flow in tables.list_flow_rows(node)}

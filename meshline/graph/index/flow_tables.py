@@ -27,108 +27,108 @@ from meshline.graph.model import FlowType
 _MASKING = 2  # FlowKinds.flags
 
 
-def build_flow_table(core: IndexTables, rows: I64) -> FlowTable:
+def build_flow_table(tables: IndexTables, rows: I64) -> FlowTable:
     """These rows of Flows."""
-    kinds = core.flows.kind[rows]
-    reach = (core.flows.flags[rows] & CLASS).astype(np.int8)
+    kinds = tables.flows.kind[rows]
+    reach = (tables.flows.flags[rows] & CLASS).astype(np.int8)
     return FlowTable(
-        core.nodes.rep[core.flows.start[rows]],
-        core.nodes.rep[core.flows.end[rows]],
+        tables.nodes.rep[tables.flows.start[rows]],
+        tables.nodes.rep[tables.flows.end[rows]],
         reach,
-        (core.kinds.flags[kinds] & _MASKING != 0) & (reach != Reach.POSSIBLE),
-        core.kinds.job[kinds],
-        core.kinds.subtype[kinds],
-        core.flows.flags[rows] & COVERED != 0,
+        (tables.kinds.flags[kinds] & _MASKING != 0) & (reach != Reach.POSSIBLE),
+        tables.kinds.job[kinds],
+        tables.kinds.subtype[kinds],
+        tables.flows.flags[rows] & COVERED != 0,
     )
 
 
-def list_leaving_flows(core: IndexTables, datasets: Ints) -> FlowTable:
+def list_leaving_flows(tables: IndexTables, datasets: Ints) -> FlowTable:
     """The flows that begin at these representatives of datasets or at their columns, covered pairs too."""
-    touched = np.zeros(int(core.counts[N_NODES]), np.bool_)
+    touched = np.zeros(int(tables.counts[N_NODES]), np.bool_)
     for dataset in datasets.tolist():
-        touched[core.list_ring(dataset)] = True
-        touched[core.list_columns(dataset)] = True
-    rows = _list_leaving_rows(core, touched)
-    return build_flow_table(core, rows[core.flows.flags[rows] & (DEAD | REPLACED) == 0])
+        touched[tables.list_ring(dataset)] = True
+        touched[tables.list_columns(dataset)] = True
+    rows = _list_leaving_rows(tables, touched)
+    return build_flow_table(tables, rows[tables.flows.flags[rows] & (DEAD | REPLACED) == 0])
 
 
-def collect_origins(core: IndexTables, datasets: Iterable[int]) -> Ints:
+def collect_origins(tables: IndexTables, datasets: Iterable[int]) -> Ints:
     """The datasets from columns of which flows lead into columns of these; representatives, sorted."""
-    rows = [row for dataset in datasets for column in core.list_columns(dataset) for row in core.list_flow_rows(column, incoming=True)]
-    starts = core.flows.start[np.array(rows, np.int64)]
-    return np.unique(core.nodes.rep[core.nodes.part1[starts[core.nodes.kind[starts] == COLUMN]]])
+    rows = [row for dataset in datasets for column in tables.list_columns(dataset) for row in tables.list_flow_rows(column, incoming=True)]
+    starts = tables.flows.start[np.array(rows, np.int64)]
+    return np.unique(tables.nodes.rep[tables.nodes.part1[starts[tables.nodes.kind[starts] == COLUMN]]])
 
 
-def find_rows_between(core: IndexTables, starts: Ints, reached: Ints, direction: Direction, weakest: int, wanted: U8 | None) -> I64:
+def find_rows_between(tables: IndexTables, starts: Ints, reached: Ints, direction: Direction, weakest: int, wanted: U8 | None) -> I64:
     """The flows between these representatives, no weaker than a class, from a dataset to itself or not.
 
     The columns of a start that is a dataset belong to it. A dataset's own flows count from any of its columns on.
     """
-    inside, touched = _mark_inside(core, starts, reached)
-    rows = _list_leaving_rows(core, touched)
-    flags = core.flows.flags[rows]
+    inside, touched = _mark_inside(tables, starts, reached)
+    rows = _list_leaving_rows(tables, touched)
+    flags = tables.flows.flags[rows]
     kept = (flags & PASSED_OVER == 0) & (flags & CLASS <= weakest)
     if wanted is not None:
         kept &= wanted[rows] != 0
     rows = rows[kept]
-    start, end = core.flows.start[rows], core.flows.end[rows]
+    start, end = tables.flows.start[rows], tables.flows.end[rows]
     near, far = (start, end) if direction is Direction.DOWNSTREAM else (end, start)
-    passed = np.where(core.nodes.kind[near] == DATASET, touched[near], inside[near]) & inside[far]
+    passed = np.where(tables.nodes.kind[near] == DATASET, touched[near], inside[near]) & inside[far]
     found: I64 = rows[passed]
     return found
 
 
-def _mark_inside(core: IndexTables, starts: Ints, reached: Ints) -> tuple[Flags, Flags]:
+def _mark_inside(tables: IndexTables, starts: Ints, reached: Ints) -> tuple[Flags, Flags]:
     """By node: whether it is a member of a start or of something reached; and the same with the datasets of columns."""
-    nodes = core.nodes
-    inside = np.zeros(int(core.counts[N_NODES]), np.bool_)
+    nodes = tables.nodes
+    inside = np.zeros(int(tables.counts[N_NODES]), np.bool_)
     datasets = starts[nodes.kind[starts] == DATASET]
-    columns = [column for dataset in datasets.tolist() for column in core.list_columns(dataset)]
-    inside[core.collect_members(np.concatenate([starts, reached, nodes.rep[np.array(columns, np.int32)]]))] = True
+    columns = [column for dataset in datasets.tolist() for column in tables.list_columns(dataset)]
+    inside[tables.collect_members(np.concatenate([starts, reached, nodes.rep[np.array(columns, np.int32)]]))] = True
     touched = inside.copy()
     own = np.flatnonzero(inside)
-    touched[core.collect_members(np.unique(nodes.part1[own[nodes.kind[own] == COLUMN]]))] = True
+    touched[tables.collect_members(np.unique(nodes.part1[own[nodes.kind[own] == COLUMN]]))] = True
     return inside, touched
 
 
-def _list_leaving_rows(core: IndexTables, touched: Flags) -> I64:
+def _list_leaving_rows(tables: IndexTables, touched: Flags) -> I64:
     """The flows that begin at these nodes."""
-    csr, n = core.outgoing, int(core.counts[N_FLOWS])
+    csr, n = tables.outgoing, int(tables.counts[N_FLOWS])
     nodes = np.flatnonzero(touched[: len(csr.ptr) - 1])
     folded = csr.flow[list_positions(csr.ptr[nodes].astype(np.int64), csr.ptr[nodes + 1].astype(np.int64))]
-    newer = np.arange(core.folded, n)
-    return np.concatenate([folded.astype(np.int64), newer[touched[core.flows.start[core.folded : n]]]])
+    newer = np.arange(tables.folded, n)
+    return np.concatenate([folded.astype(np.int64), newer[touched[tables.flows.start[tables.folded : n]]]])
 
 
-def build_flow_step(core: IndexTables, flow: int) -> FlowStep:
+def build_flow_step(tables: IndexTables, flow: int) -> FlowStep:
     """A row of Flows as a step between representatives."""
-    kind = int(core.flows.kind[flow])
-    reach = Reach(int(core.flows.flags[flow]) & CLASS)
-    job = int(core.kinds.job[kind])
+    kind = int(tables.flows.kind[flow])
+    reach = Reach(int(tables.flows.flags[flow]) & CLASS)
+    job = int(tables.kinds.job[kind])
     return FlowStep(
-        int(core.nodes.rep[core.flows.start[flow]]),
-        int(core.nodes.rep[core.flows.end[flow]]),
+        int(tables.nodes.rep[tables.flows.start[flow]]),
+        int(tables.nodes.rep[tables.flows.end[flow]]),
         reach,
         None if reach is Reach.POSSIBLE else FlowType.INDIRECT if reach is Reach.INDIRECT else FlowType.DIRECT,
-        core.get_text(int(core.kinds.subtype[kind])),
-        is_masking(core, flow),
+        tables.get_text(int(tables.kinds.subtype[kind])),
+        is_masking(tables, flow),
         None if job == NONE else job,
-        int(core.heads.scope_id[core.find_heads([flow], 0)[0]]),
+        int(tables.heads.scope_id[tables.find_heads([flow], 0)[0]]),
     )
 
 
-def is_masking(core: IndexTables, flow: int) -> bool:
-    return bool(int(core.kinds.flags[core.flows.kind[flow]]) & _MASKING) and int(core.flows.flags[flow]) & CLASS != Reach.POSSIBLE
+def is_masking(tables: IndexTables, flow: int) -> bool:
+    return bool(int(tables.kinds.flags[tables.flows.kind[flow]]) & _MASKING) and int(tables.flows.flags[flow]) & CLASS != Reach.POSSIBLE
 
 
-def build_order_key(core: IndexTables, step: FlowStep) -> tuple[object, ...]:
+def build_order_key(tables: IndexTables, step: FlowStep) -> tuple[object, ...]:
     """Steps in an order that depends on what is said only, not on when it came."""
     return (
-        core.get_label(step.start),
-        core.get_label(step.end),
+        tables.get_label(step.start),
+        tables.get_label(step.end),
         step.reach,
         step.subtype,
         step.masking,
-        () if step.job is None else core.get_label(step.job),
-        core.heads.get_scope(core.heads.find_current(step.scope_id)),
+        () if step.job is None else tables.get_label(step.job),
+        tables.heads.get_scope(tables.heads.find_current(step.scope_id)),
     )

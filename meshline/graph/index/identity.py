@@ -37,8 +37,8 @@ _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 class Identity:
     """Keeps rings, representatives and the trait MERGED of datasets and columns."""
 
-    def __init__(self, core: IndexTables, precedence: Precedence) -> None:
-        self._core = core
+    def __init__(self, tables: IndexTables, precedence: Precedence) -> None:
+        self._tables = tables
         self._precedence = precedence
         # A dataset's name as it was until a rename, and the name that continues it (`meshline.graph.index.renames`).
         self.continued: dict[int, int] = {}
@@ -95,7 +95,7 @@ class Identity:
         done: set[int] = set()
         for dataset in list(self._columns):
             if dataset not in done:
-                members = self._core.list_ring(dataset)
+                members = self._tables.list_ring(dataset)
                 done.update(members)
                 yield members
 
@@ -109,7 +109,7 @@ class Identity:
 
     def _regroup_datasets(self) -> set[int]:
         """Recompute the classes of the touched datasets, and of all that were in a class with one."""
-        todo = {member for dataset in self._classes for member in self._core.list_ring(dataset)}
+        todo = {member for dataset in self._classes for member in self._tables.list_ring(dataset)}
         done: set[int] = set()
         groups: list[set[int]] = []  # joined at the end: until then the rings are those of before
         while todo:
@@ -120,12 +120,12 @@ class Identity:
                     if other not in group:
                         group.add(other)
                         frontier.append(other)
-                        todo.update(set(self._core.list_ring(other)) - done)
+                        todo.update(set(self._tables.list_ring(other)) - done)
             groups += self._part_group(group)
             done |= group
             todo -= group
         for group in groups:
-            join_nodes(self._core, sorted(group))
+            join_nodes(self._tables, sorted(group))
         return done
 
     def _part_group(self, group: set[int]) -> list[set[int]]:
@@ -152,15 +152,17 @@ class Identity:
 
     def _list_links(self, group: set[int]) -> list[tuple[int, int]]:
         """The pairs of datasets that SAME_AS joins, the strongest first."""
-        core = self._core
+        tables = self._tables
         ranked: set[tuple[int, tuple[str, ...], tuple[str, ...], int, int]] = set()
         for dataset in group:
-            rows = core.list_relation_rows(dataset, _SAME_AS)
-            for row, head in zip(rows, core.find_heads(rows, 1), strict=True):
-                ends = [self._find_lasting(dataset), self._find_lasting(int(core.relations.end[row]))]
+            rows = tables.list_relation_rows(dataset, _SAME_AS)
+            for row, head in zip(rows, tables.find_heads(rows, 1), strict=True):
+                ends = [self._find_lasting(dataset), self._find_lasting(int(tables.relations.end[row]))]
                 if ends[1] in group:
-                    a, b = sorted(ends, key=core.get_parts)
-                    ranked.add((self._precedence.rank(core.heads.get_source(head), "same_as"), core.get_parts(a), core.get_parts(b), a, b))
+                    a, b = sorted(ends, key=tables.get_parts)
+                    ranked.add(
+                        (self._precedence.rank(tables.heads.get_source(head), "same_as"), tables.get_parts(a), tables.get_parts(b), a, b)
+                    )
         return [link[3:] for link in sorted(ranked)]
 
     def _find_lasting(self, dataset: int) -> int:
@@ -171,75 +173,75 @@ class Identity:
 
     def _list_different(self, group: set[int]) -> list[tuple[int, int]]:
         """The pairs of these datasets that are different."""
-        core = self._core
-        pairs = [(one, int(core.relations.end[row])) for one in group for row in core.list_relation_rows(one, _DIFFERENT_FROM)]
+        tables = self._tables
+        pairs = [(one, int(tables.relations.end[row])) for one in group for row in tables.list_relation_rows(one, _DIFFERENT_FROM)]
         return [(a, b) for a, b in pairs if b in group]
 
     def _list_joined(self, dataset: int) -> list[int]:
         """The datasets that one fact joins this one with."""
-        core = self._core
-        if core.nodes.traits[dataset] & GONE:
+        tables = self._tables
+        if tables.nodes.traits[dataset] & GONE:
             return []
-        found = [int(core.relations.end[row]) for row in core.list_relation_rows(dataset, _SAME_AS)]
-        found += [int(core.relations.start[row]) for row in core.list_relation_rows(dataset, _SAME_AS, incoming=True)]
+        found = [int(tables.relations.end[row]) for row in tables.list_relation_rows(dataset, _SAME_AS)]
+        found += [int(tables.relations.start[row]) for row in tables.list_relation_rows(dataset, _SAME_AS, incoming=True)]
         if dataset in self.continued:
             found.append(self.continued[dataset])
         found += self._continues.get(dataset, ())
-        return [other for other in found if not core.nodes.traits[other] & GONE]
+        return [other for other in found if not tables.nodes.traits[other] & GONE]
 
     def _group_columns(self, members: list[int]) -> None:
         """Join the columns of a class by casefolded name, but not names that one listing tells apart."""
-        core = self._core
+        tables = self._tables
         if len(members) > 1:
             self.grouped.update(members)
-        columns = {member: core.list_children(member) for member in members}
+        columns = {member: tables.list_children(member) for member in members}
         exact = self.collect_distinct_names(members)
         renamed = any(column in self.renamed for of in columns.values() for column in of) if self.renamed else False
-        alone = sum(1 for of in columns.values() if of) <= 1 and not renamed and not any(core.nodes.traits[m] & COLLIDES for m in members)
+        alone = sum(1 for of in columns.values() if of) <= 1 and not renamed and not any(tables.nodes.traits[m] & COLLIDES for m in members)
         groups: dict[str | int, list[int]] = defaultdict(list)
         for of in columns.values():
             for column in of:
                 if alone:
-                    if core.nodes.traits[column] & MERGED:
+                    if tables.nodes.traits[column] & MERGED:
                         groups[column].append(column)
                     continue
                 name = self.renamed.get(column)
                 if name is None:
-                    if core.nodes.traits[column] & PAST:
+                    if tables.nodes.traits[column] & PAST:
                         groups[column].append(column)
                         continue
-                    name = core.get_text(int(core.nodes.part2[column]))
+                    name = tables.get_text(int(tables.nodes.part2[column]))
                 fold = name.casefold()
                 groups["=" + name if fold in exact else "~" + fold].append(column)
         for group in groups.values():
-            join_nodes(core, sorted(group))
+            join_nodes(tables, sorted(group))
 
     def collect_distinct_names(self, members: Iterable[int]) -> set[str]:
         """Casefolded names of which one head lists two spellings for one dataset of a class, even for columns that are gone."""
-        return {fold for member in members if self._core.nodes.traits[member] & COLLIDES for fold in self._collect_distinct_names(member)}
+        return {fold for member in members if self._tables.nodes.traits[member] & COLLIDES for fold in self._collect_distinct_names(member)}
 
     def _collect_distinct_names(self, dataset: int) -> set[str]:
-        core = self._core
-        rows = [*core.list_relation_rows(dataset, _HAS_COLUMN), *core.list_relation_rows(dataset, -2 - _HAS_COLUMN)]
+        tables = self._tables
+        rows = [*tables.list_relation_rows(dataset, _HAS_COLUMN), *tables.list_relation_rows(dataset, -2 - _HAS_COLUMN)]
         seen: dict[tuple[int, str], str] = {}
         result: set[str] = set()
-        for row, head in zip(rows, core.find_heads(rows, 1), strict=True):
-            name = core.get_text(int(core.nodes.part2[core.relations.end[row]]))
+        for row, head in zip(rows, tables.find_heads(rows, 1), strict=True):
+            name = tables.get_text(int(tables.nodes.part2[tables.relations.end[row]]))
             if seen.setdefault((head, name.casefold()), name) != name:
                 result.add(name.casefold())
         return result
 
 
-def join_nodes(core: IndexTables, nodes: list[int]) -> None:
+def join_nodes(tables: IndexTables, nodes: list[int]) -> None:
     """Make these nodes one class, whatever they were in before."""
     rep = nodes[0]
     for node, following in zip(nodes, [*nodes[1:], rep], strict=True):
-        core.nodes.ring[node] = following
-        core.nodes.rep[node] = rep
+        tables.nodes.ring[node] = following
+        tables.nodes.rep[node] = rep
         if len(nodes) > 1:
-            core.nodes.traits[node] |= MERGED
+            tables.nodes.traits[node] |= MERGED
         else:
-            core.nodes.traits[node] &= 255 - MERGED
+            tables.nodes.traits[node] &= 255 - MERGED
 
 
 _OWNER = KINDS.index(AssetKind.OWNER)
@@ -263,8 +265,8 @@ class _Known(NamedTuple):
 class OwnerIdentity:
     """Keeps rings and representatives of owners, and which of their names is shown."""
 
-    def __init__(self, core: IndexTables, precedence: Precedence) -> None:
-        self._core = core
+    def __init__(self, tables: IndexTables, precedence: Precedence) -> None:
+        self._tables = tables
         self._precedence = precedence
         self.shown: dict[int, int] = {}  # representative of a class of several -> the node whose name is shown
         self.version = 0  # counts changes of classes, and of the names that they show
@@ -304,7 +306,7 @@ class OwnerIdentity:
         changed = {node for node in {*wanted, *self._classes} if wanted.get(node) != self._classes.get(node)}
         renamed = {node for node, members in wanted.items() if shown[members[0]] != self.shown.get(members[0])}
         for node in changed:
-            join_nodes(self._core, list(wanted.get(node, (node,))))
+            join_nodes(self._tables, list(wanted.get(node, (node,))))
         self._classes, self.shown = wanted, shown
         self.version += bool(changed or renamed)
         return changed | renamed
@@ -344,9 +346,9 @@ class OwnerIdentity:
     def _collect_known(self, plain: Mapping[int, str]) -> dict[str, _Known]:
         """What sources state of each name that is no address."""
         found: dict[str, _Known] = {}
-        core = self._core
+        tables = self._tables
         for scope_id, of_scope in self._stated.items():
-            rank = self._precedence.rank(core.heads.get_source(core.heads.find_current(scope_id)), "owners")
+            rank = self._precedence.rank(tables.heads.get_source(tables.heads.find_current(scope_id)), "owners")
             for stated in of_scope:
                 name = plain.get(stated.node)
                 if name is None or is_email(name):
@@ -361,7 +363,7 @@ class OwnerIdentity:
 
     def _follow(self) -> bool:
         """Look which owners are in use; whether they are others than before."""
-        nodes, n = self._core.nodes, int(self._core.counts[N_NODES])
+        nodes, n = self._tables.nodes, int(self._tables.counts[N_NODES])
         self._nodes = np.concatenate(
             [self._nodes, np.flatnonzero(nodes.kind[self._upto : n] == _OWNER).astype(np.int32) + np.int32(self._upto)]
         )
@@ -370,7 +372,7 @@ class OwnerIdentity:
         return not np.array_equal(before, self._in_use)
 
     def _get_text(self, node: int) -> str:
-        return self._core.get_parts(node)[0]
+        return self._tables.get_parts(node)[0]
 
 
 def _find_address_owners(known: Mapping[str, _Known]) -> dict[str, tuple[int, str]]:

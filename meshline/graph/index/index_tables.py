@@ -430,14 +430,14 @@ def _allocate_csr(nodes: int, flows: int) -> Csr:
 class NodeSlots:
     """By node, room for a number. All NONE except while somebody uses it."""
 
-    def __init__(self, core: IndexTables) -> None:
-        self._core = core
+    def __init__(self, tables: IndexTables) -> None:
+        self._tables = tables
         self._array: Ints = np.empty(0, np.int32)
 
     @property
     def array(self) -> Ints:
         """Leave it as you found it."""
-        n = int(self._core.counts[N_NODES])
+        n = int(self._tables.counts[N_NODES])
         if len(self._array) < n:
             self._array = np.full(max(n, 2 * len(self._array)), NONE, np.int32)
         return self._array

@@ -22,13 +22,13 @@ from meshline.graph.index.value_flow import Spread, collect_onward, find_copies,
 class LineageFacet:
     """Flows between assets, and arrays of nodes. Part of `LineageIndex`, which says what nodes are."""
 
-    def __init__(self, feed: HeadLoader, holders: OwnershipCache, view: View) -> None:
-        self._feed = feed
-        self._core = feed.core
-        self._holders = holders
+    def __init__(self, loader: HeadLoader, ownership: OwnershipCache, view: View) -> None:
+        self._loader = loader
+        self._tables = loader.tables
+        self._ownership = ownership
         self._view = view
-        self._slots = NodeSlots(feed.core)
-        self._walker = Walker(feed.core)
+        self._slots = NodeSlots(loader.tables)
+        self._walker = Walker(loader.tables)
 
     def traverse(
         self,
@@ -51,45 +51,45 @@ class LineageFacet:
         `time.monotonic()`, in seconds. `seen_since`: follow only flows that were observed at or after this time (microseconds).
         """
         limits = Limits(reach, depth, max_nodes, deadline, seen_since)
-        begin = resolve_starts(self._feed, self._holders, starts, direction, promises=promises)
-        return Traversal(self._feed, self._holders, self._slots, self._walker, begin, direction, limits, self._view)
+        begin = resolve_starts(self._loader, self._ownership, starts, direction, promises=promises)
+        return Traversal(self._loader, self._ownership, self._slots, self._walker, begin, direction, limits, self._view)
 
     def find_paths(
         self, start: int, end: int, *, reach: Reach = Reach.POSSIBLE, first: int = 5, depth: int | None = None
     ) -> list[list[FlowStep]]:
         """Up to `first` simple paths from `start` down to `end`: the strongest class first, then the shortest."""
-        return PathSearch(self._core, self._walker, start, end, depth).find_best(reach, first)
+        return PathSearch(self._tables, self._walker, start, end, depth).find_best(reach, first)
 
     def list_flows_from(self, datasets: Sequence[int]) -> FlowTable:
         """The flows that begin at these datasets or at their columns, with pairs of datasets whose columns are known."""
-        return list_leaving_flows(self._core, self._core.nodes.rep[np.array(sorted(set(datasets)), np.int32)])
+        return list_leaving_flows(self._tables, self._tables.nodes.rep[np.array(sorted(set(datasets)), np.int32)])
 
     def collect_origins(self, datasets: Iterable[int]) -> Ints:
         """The datasets (representatives, int32, sorted) from columns of which data flows into columns of these datasets."""
-        return collect_origins(self._core, datasets)
+        return collect_origins(self._tables, datasets)
 
     def get_text(self, number: int) -> str:
         """A text by its number in a `FlowTable`."""
-        return self._core.get_text(number)
+        return self._tables.get_text(number)
 
     def build_spread(self, sources: Ints, *, possible: bool) -> Spread:
         """Everything that values of these columns (representatives) reach unmasked. `possible`: also over flows without known columns."""
-        return Spread(self._core, sources, possible=possible)
+        return Spread(self._tables, sources, possible=possible)
 
     def collect_onward(self, columns: Ints) -> Ints:
         """These columns (representatives), and all that values of them may reach: int32, sorted."""
-        return collect_onward(self._core, columns)
+        return collect_onward(self._tables, columns)
 
     def find_trace(self, labels: Ints, column: int) -> list[FlowStep]:
         """A shortest path of values to a column that a `Spread` with these labels reached."""
-        return trace_values(self._core, labels, column)
+        return trace_values(self._tables, labels, column)
 
     def find_copies(self, datasets: Ints | None, least: int, most: int) -> tuple[Ints, Ints]:
         """(datasets that are copied whole, their copies), as int32 arrays of equal length.
 
         Of these datasets (None: of all) those with at least `least` columns; at most `most` pairs.
         """
-        return find_copies(self._core, list_datasets(self._core) if datasets is None else datasets, least, most)
+        return find_copies(self._tables, list_datasets(self._tables) if datasets is None else datasets, least, most)
 
     def roll_up(self, nodes: Ints, reach: Bytes, distance: Ints, masked: Flags) -> Affected:
         """Each of these nodes once: its strongest reach, the shortest distance with that reach, masked if all rows with it are."""
@@ -101,25 +101,25 @@ class LineageFacet:
 
     def get_kinds(self, nodes: Ints) -> Bytes:
         """The kinds of nodes: int8, positions in `meshline.graph.model.KINDS`."""
-        return self._core.nodes.kind[nodes]
+        return self._tables.nodes.kind[nodes]
 
     def get_datasets(self, columns: Ints) -> Ints:
         """The datasets (representatives) of columns: int32, of equal length."""
-        return self._core.nodes.rep[self._core.nodes.part1[columns]]
+        return self._tables.nodes.rep[self._tables.nodes.part1[columns]]
 
     def get_representatives(self, nodes: Ints) -> Ints:
         """The representatives of the identity classes of nodes: int32, of equal length."""
-        return self._core.nodes.rep[nodes]
+        return self._tables.nodes.rep[nodes]
 
     def collect_columns(self, datasets: Iterable[int]) -> Ints:
         """All columns of these datasets under any of their names, hidden ones too: representatives, int32, sorted."""
-        own = [column for dataset in datasets for column in self._core.list_columns(dataset)]
-        return np.unique(self._core.nodes.rep[np.array(own, np.int32)])
+        own = [column for dataset in datasets for column in self._tables.list_columns(dataset)]
+        return np.unique(self._tables.nodes.rep[np.array(own, np.int32)])
 
     def collect_members(self, nodes: Ints) -> Ints:
         """All nodes of the identity classes of these, and of the columns of those that are datasets: int32, sorted."""
-        core = self._core
-        members = core.collect_members(nodes)
-        datasets = members[core.nodes.kind[members] == DATASET].tolist()
-        columns = [column for dataset in datasets for column in core.list_children(dataset)]
+        tables = self._tables
+        members = tables.collect_members(nodes)
+        datasets = members[tables.nodes.kind[members] == DATASET].tolist()
+        columns = [column for dataset in datasets for column in tables.list_children(dataset)]
         return np.unique(np.concatenate([members, np.array(columns, np.int32)]))

@@ -39,15 +39,15 @@ class LineageIndex:
         """An empty index; see `load`."""
         precedence = precedence or Precedence()
         self._view = View(revision, as_of)
-        self._feed = HeadLoader(precedence)
-        self._core = self._feed.core
-        self._shown = DisplayNames(self._feed, precedence)
-        self._holders = OwnershipCache(self._feed, self._shown, precedence)
-        self._finder = AssetLookup(self._feed, self._shown)
-        self.assets = AssetFacet(self._feed, self._shown, self._finder)
-        self.ownership = OwnershipFacet(self._feed, self._holders)
-        self.lineage = LineageFacet(self._feed, self._holders, self._view)
-        self.changes = ChangeFacet(self._feed, self._shown, self._view)
+        self._loader = HeadLoader(precedence)
+        self._tables = self._loader.tables
+        self._shown = DisplayNames(self._loader, precedence)
+        self._ownership = OwnershipCache(self._loader, self._shown, precedence)
+        self._lookup = AssetLookup(self._loader, self._shown)
+        self.assets = AssetFacet(self._loader, self._shown, self._lookup)
+        self.ownership = OwnershipFacet(self._loader, self._ownership)
+        self.lineage = LineageFacet(self._loader, self._ownership, self._view)
+        self.changes = ChangeFacet(self._loader, self._shown, self._view)
 
     @classmethod
     def load(
@@ -59,7 +59,7 @@ class LineageIndex:
     ) -> LineageIndex:
         """An index of these heads (`Store.heads`), which are the store's at `revision`."""
         index = cls(revision, as_of, precedence)
-        index._feed.load(heads)
+        index._loader.load(heads)
         return index
 
     @property
@@ -83,8 +83,8 @@ class LineageIndex:
 
     def prepare_ids(self) -> None:
         """Make the first `assets.find` as fast as later ones. Takes about a second for a million columns; a server does it at its start."""
-        self._finder.prepare_ids()
+        self._lookup.prepare_ids()
 
     def dump(self) -> Dump:
         """For tests: the whole visible graph by names, independent of the order of the statements (law 7)."""
-        return dump_graph(self._feed, self._shown, self._holders)
+        return dump_graph(self._loader, self._shown, self._ownership)

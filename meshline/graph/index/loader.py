@@ -95,13 +95,13 @@ class HeadLoader:
     """The tables, identity and moves, and what else is told by attributes; all of the visible heads."""
 
     def __init__(self, precedence: Precedence) -> None:
-        self.core = IndexTables()
-        self.identity = Identity(self.core, precedence)
-        self.owners = OwnerIdentity(self.core, precedence)
-        self.moves = DatasetRenames(self.core, self.identity)
-        self.columns = ColumnRenames(self.core, self.identity, self.moves)
-        self.pairs = PairCoverage(self.core)
-        self.silent_jobs = SilentJobs(self.core)
+        self.tables = IndexTables()
+        self.identity = Identity(self.tables, precedence)
+        self.owners = OwnerIdentity(self.tables, precedence)
+        self.dataset_renames = DatasetRenames(self.tables, self.identity)
+        self.column_renames = ColumnRenames(self.tables, self.identity, self.dataset_renames)
+        self.pairs = PairCoverage(self.tables)
+        self.silent_jobs = SilentJobs(self.tables)
         self.patterns: dict[int, dict[int, list[str]]] = {}  # domain or product -> scope id -> patterns of its members
         self._with_patterns: dict[int, set[int]] = {}  # scope id -> the nodes that it gives patterns
         self.session_names: dict[int, list[tuple[int, tuple[str, ...]]]] = {}  # scope id -> datasets, with a name in a session
@@ -118,26 +118,26 @@ class HeadLoader:
             if heads:
                 table = HeadTable.from_heads(heads)
                 self._read(table)
-                self.core.share = table.share
-                if self.core.bytes_read > INTERPRETED_BYTES:
+                self.tables.share = table.share
+                if self.tables.bytes_read > INTERPRETED_BYTES:
                     compile_kernels()
-        self.core.share = 0.0
-        self.core.fold()
+        self.tables.share = 0.0
+        self.tables.fold()
         self._settle()
         self.pairs.settle()
-        for head in self.core.heads.update_stale():
-            self.core.reflag(head, 0, STALE)
-        for head in self.core.heads.update_replaced():
-            self.core.reflag(head, 0, REPLACED)
+        for head in self.tables.heads.update_stale():
+            self.tables.reflag(head, 0, STALE)
+        for head in self.tables.heads.update_replaced():
+            self.tables.reflag(head, 0, REPLACED)
 
     def apply(self, changed: Sequence[Head]) -> None:
         """Take in heads that changed."""
-        core = self.core
+        tables = self.tables
         new: list[Head] = []
         latest = {head.scope_id: head for head in changed}.values()
         for head in latest:
-            current = core.heads.find_current(head.scope_id)
-            if current != NONE and head.content is not None and core.heads.digests[current] == head.content.digest:
+            current = tables.heads.find_current(head.scope_id)
+            if current != NONE and head.content is not None and tables.heads.digests[current] == head.content.digest:
                 self._retime(current, head)
             else:
                 if current != NONE:
@@ -146,30 +146,30 @@ class HeadLoader:
                     new.append(head)
             self._follow_listing(head.scope)
         if new:
-            first_flow = int(core.counts[N_FLOWS])
+            first_flow = int(tables.counts[N_FLOWS])
             self._read(HeadTable.from_heads(new))
-            core.link(first_flow)
-            if core.bytes_read > INTERPRETED_BYTES:
+            tables.link(first_flow)
+            if tables.bytes_read > INTERPRETED_BYTES:
                 compile_kernels_soon()
         self.pairs.invalidate_datasets(self._settle())
         self._flag(latest)
-        core.fold_if_due()
+        tables.fold_if_due()
 
     def _flag(self, changed: Collection[Head]) -> None:
         """Mark flows by what other heads state, where these have changed."""
-        heads = self.core.heads
+        heads = self.tables.heads
         jobs = {job for head in changed if (job := heads.parse_job(head.scope)) is not None}
         for number in heads.update_stale(jobs):
-            self.core.reflag(number, STALE, STALE if heads.stale[number] else 0)
+            self.tables.reflag(number, STALE, STALE if heads.stale[number] else 0)
         self.pairs.invalidate_jobs(jobs)
         self.pairs.settle()
         for number in heads.update_replaced(changed):
-            self.core.reflag(number, REPLACED, REPLACED if heads.replaced[number] else 0)
+            self.tables.reflag(number, REPLACED, REPLACED if heads.replaced[number] else 0)
 
     def get_relation_attributes(self, relation: int) -> Mapping[str, Json]:
         """The attributes of a relation's row."""
-        number = int(self.core.relations.value[relation])
-        if self.core.relations.type[relation] == _HAS_COLUMN:
+        number = int(self.tables.relations.value[relation])
+        if self.tables.relations.type[relation] == _HAS_COLUMN:
             return _NO_ATTRIBUTES if number == NONE else {"position": number}
         return _NO_ATTRIBUTES if number == NONE else self._attributes[number]
 
@@ -178,7 +178,7 @@ class HeadLoader:
         return _NO_ATTRIBUTES if number == NONE else self._attributes[number]
 
     def _read(self, heads: HeadTable) -> None:
-        contents, specials = self.core.read(heads)
+        contents, specials = self.tables.read(heads)
         self.pairs.record_lineages(heads)
         for which, head, subject, begin, end in specials.tolist():
             if which == SPECIAL_RELATION:
@@ -186,49 +186,51 @@ class HeadLoader:
             elif which == SPECIAL_FACT:
                 self._apply_fact(head, subject, bytes(contents[begin:end]))
             elif which == SPECIAL_TAGS:
-                self.core.facts.tags[subject] = self._number_tags(bytes(contents[begin:end]))
+                self.tables.facts.tags[subject] = self._number_tags(bytes(contents[begin:end]))
             elif which == SPECIAL_DATASET:
                 self.identity.mark_columns_changed(subject)
             else:
-                self.moves.schedule_rewrite(int(self.core.heads.scope_id[head]))
+                self.dataset_renames.schedule_rewrite(int(self.tables.heads.scope_id[head]))
         if any(parse_source_kind(source) in CATALOG_KINDS for source in set(heads.sources)):
             self.names_version += 1
 
     def _apply_relation(self, head: int, row: int, attributes: bytes) -> None:
         """A relation that is more than its row: of a rarer type, or with attributes."""
-        core = self.core
+        tables = self.tables
         if attributes != b"\x80":
-            core.relations.value[row] = self._number_attributes(attributes)
-        type_, start, end = int(core.relations.type[row]), int(core.relations.start[row]), int(core.relations.end[row])
+            tables.relations.value[row] = self._number_attributes(attributes)
+        type_, start, end = int(tables.relations.type[row]), int(tables.relations.start[row]), int(tables.relations.end[row])
         if type_ in _IDENTITY:
             self.identity.any_apart |= type_ == _DIFFERENT_FROM
             self.identity.mark_changed(start)
             self.identity.mark_changed(end)
         elif type_ == _RENAMED_TO:
-            self._apply_rename(int(core.heads.scope_id[head]), start, end, int(core.heads.observed_at[head]))
+            self._apply_rename(int(tables.heads.scope_id[head]), start, end, int(tables.heads.observed_at[head]))
         elif type_ == _PORT:
             self.names_version += 1
 
     def _apply_rename(self, scope_id: int, old: int, new: int, time: int) -> None:
         """A dataset has another name, or a column another name in the same dataset."""
-        nodes = self.core.nodes
+        nodes = self.tables.nodes
         kinds = (nodes.kind[old], nodes.kind[new])
         if kinds == (DATASET, DATASET):
-            self.moves.record_rename(scope_id, old, new, time)
+            self.dataset_renames.record_rename(scope_id, old, new, time)
         elif kinds == (COLUMN, COLUMN) and nodes.part1[old] == nodes.part1[new] and old != new:
-            names = [self.core.get_text(int(nodes.part2[column])) for column in (old, new)]
-            self.columns.record(scope_id, int(nodes.part1[old]), ColumnStep(time, *names))
+            names = [self.tables.get_text(int(nodes.part2[column])) for column in (old, new)]
+            self.column_renames.record(scope_id, int(nodes.part1[old]), ColumnStep(time, *names))
 
     def _apply_fact(self, head: int, node: int, encoded: bytes) -> None:
         """An asset's attributes of which the index needs some."""
         attributes = _decode_attributes(encoded)
-        nodes, scope_id, time = self.core.nodes, int(self.core.heads.scope_id[head]), int(self.core.heads.observed_at[head])
+        nodes, scope_id, time = self.tables.nodes, int(self.tables.heads.scope_id[head]), int(self.tables.heads.observed_at[head])
         if attributes.get("dropped") is True:
             if nodes.kind[node] == COLUMN:
-                self.columns.record(scope_id, int(nodes.part1[node]), ColumnStep(time, self.core.get_text(int(nodes.part2[node])), None))
+                self.column_renames.record(
+                    scope_id, int(nodes.part1[node]), ColumnStep(time, self.tables.get_text(int(nodes.part2[node])), None)
+                )
             elif nodes.kind[node] == DATASET:
-                self.moves.record_drop(scope_id, node, time)
-                self.moves.schedule_rewrite(scope_id)
+                self.dataset_renames.record_drop(scope_id, node, time)
+                self.dataset_renames.schedule_rewrite(scope_id)
         if nodes.kind[node] == _JOB:
             self.pairs.record_build(scope_id, node, attributes)
             self.silent_jobs.record(scope_id, node, attributes)
@@ -260,38 +262,38 @@ class HeadLoader:
 
     def _retime(self, head: int, now: Head) -> None:
         """The scope says the same as before, at other times."""
-        core = self.core
-        moved = int(core.heads.observed_at[head]) != now.observed_at
-        if bool(core.heads.provisional[head]) != now.provisional:
-            core.reflag(head, PROVISIONAL, PROVISIONAL if now.provisional else 0)
-        core.heads.retime(head, now)
+        tables = self.tables
+        moved = int(tables.heads.observed_at[head]) != now.observed_at
+        if bool(tables.heads.provisional[head]) != now.provisional:
+            tables.reflag(head, PROVISIONAL, PROVISIONAL if now.provisional else 0)
+        tables.heads.retime(head, now)
         if moved:
-            self.moves.retime(now.scope_id, now.observed_at)
-            self.columns.retime(now.scope_id, now.observed_at)
+            self.dataset_renames.retime(now.scope_id, now.observed_at)
+            self.column_renames.retime(now.scope_id, now.observed_at)
 
     def _follow_listing(self, scope: Scope) -> None:
         """Which columns are shown depends on the times of schemas, where some of them are partial."""
         if scope[:1] == (DATASET_SCOPE,) and (
-            is_partial_schema(scope) or (scope[3:] == (WHOLE_SCHEMA,) and scope[:3] in self.core.heads.partial)
+            is_partial_schema(scope) or (scope[3:] == (WHOLE_SCHEMA,) and scope[:3] in self.tables.heads.partial)
         ):
             self.names_version += 1
 
     def _withdraw(self, head: int) -> None:
         """Take back what a head said, and note what that unsettles."""
-        core = self.core
-        scope_id = int(core.heads.scope_id[head])
-        first, last = int(core.heads.starts[head, 1]), int(core.heads.starts[head + 1, 1])
-        types = core.relations.type[first:last]
-        for dataset in np.unique(core.relations.start[first:last][(types == _HAS_COLUMN) | (types == _HIDDEN_COLUMN)]).tolist():
-            if core.nodes.traits[dataset] & COLLIDES:
+        tables = self.tables
+        scope_id = int(tables.heads.scope_id[head])
+        first, last = int(tables.heads.starts[head, 1]), int(tables.heads.starts[head + 1, 1])
+        types = tables.relations.type[first:last]
+        for dataset in np.unique(tables.relations.start[first:last][(types == _HAS_COLUMN) | (types == _HIDDEN_COLUMN)]).tolist():
+            if tables.nodes.traits[dataset] & COLLIDES:
                 self.identity.mark_columns_changed(dataset)
         for row in (np.flatnonzero(np.isin(types, _IDENTITY)) + first).tolist():
-            self.identity.mark_changed(int(core.relations.start[row]))
-            self.identity.mark_changed(int(core.relations.end[row]))
-        if (types == _PORT).any() or parse_source_kind(core.heads.get_source(head)) in CATALOG_KINDS:
+            self.identity.mark_changed(int(tables.relations.start[row]))
+            self.identity.mark_changed(int(tables.relations.end[row]))
+        if (types == _PORT).any() or parse_source_kind(tables.heads.get_source(head)) in CATALOG_KINDS:
             self.names_version += 1
-        self.moves.withdraw(scope_id)
-        self.columns.withdraw(scope_id)
+        self.dataset_renames.withdraw(scope_id)
+        self.column_renames.withdraw(scope_id)
         self.session_names.pop(scope_id, None)
         self.owners.withdraw(scope_id)
         self.pairs.withdraw(scope_id)
@@ -300,19 +302,19 @@ class HeadLoader:
             del self.patterns[node][scope_id]
             if not self.patterns[node]:
                 del self.patterns[node]
-        core.withdraw(head)
+        tables.withdraw(head)
 
     def _settle(self) -> set[int]:
         """Bring everything that depends on several heads in step; the datasets that may be in other classes than before."""
-        looked_at = self.moves.settle()
+        looked_at = self.dataset_renames.settle()
         regrouped = self.identity.settle_datasets()
-        renamed = self.columns.settle(looked_at)
+        renamed = self.column_renames.settle(looked_at)
         merged = self.identity.settle_columns()
         owners = self.owners.settle()
         self.identity.regrouped |= owners
-        if renamed or merged or owners or self.core.counts[CHANGED]:
+        if renamed or merged or owners or self.tables.counts[CHANGED]:
             self.names_version += 1
-            self.core.counts[CHANGED] = 0
+            self.tables.counts[CHANGED] = 0
         self.version += 1
         return regrouped
 

@@ -27,19 +27,19 @@ _FOLDED = 250_000  # columns whose casefolded names are remembered, about 200 by
 class AssetLookup:
     """Finds assets. Ids are hashed by kind, when one of the kind is first asked for."""
 
-    def __init__(self, feed: HeadLoader, shown: DisplayNames) -> None:
-        self._feed = feed
-        self._core = feed.core
+    def __init__(self, loader: HeadLoader, shown: DisplayNames) -> None:
+        self._loader = loader
+        self._tables = loader.tables
         self._shown = shown
         self._known: dict[int, _Ids] = {}
-        self._folded = _FoldedNames(feed.core, _FOLDED)
+        self._folded = _FoldedNames(loader.tables, _FOLDED)
 
     def find_by_key(self, key: AssetKey) -> int:
         """The representative of the visible asset with a key, or NONE."""
         if key.kind is AssetKind.COLUMN:
-            dataset = self._core.find_by_key(AssetKey(AssetKind.DATASET, key.parts[:2]))
+            dataset = self._tables.find_by_key(AssetKey(AssetKind.DATASET, key.parts[:2]))
             return NONE if dataset == NONE else self._find_column(dataset, key.name)
-        node = self._core.find_by_key(key)
+        node = self._tables.find_by_key(key)
         return self._find_visible(self._resolve_dataset(node) if key.kind is AssetKind.DATASET and node != NONE else node)
 
     def find_by_id(self, id_: str) -> int:
@@ -65,27 +65,27 @@ class AssetLookup:
     def _get_ids(self, kind: int) -> _Ids:
         ids = self._known.get(kind)
         if ids is None:
-            ids = self._known[kind] = _Ids(self._feed, kind)
+            ids = self._known[kind] = _Ids(self._loader, kind)
         return ids
 
     def _resolve_dataset(self, node: int) -> int:
         """The dataset that has the name now, else the one that continues what last had it."""
-        return node if self._shown.is_visible(node) else self._feed.moves.find_latest(node)
+        return node if self._shown.is_visible(node) else self._loader.dataset_renames.find_latest(node)
 
     def _find_column(self, dataset: int, name: str) -> int:
         """The column that has the name now, else the one that last had it."""
-        members = self._core.list_ring(self._resolve_dataset(dataset))
+        members = self._tables.list_ring(self._resolve_dataset(dataset))
         found = self._find_named(members, name)
-        names = self._feed.columns.find_names(members[0])
+        names = self._loader.column_renames.find_names(members[0])
         if not found and names is not None and (now := names.find_latest_name(name)) is not None:
             found = self._find_named(members, now)
         return found.pop() if len(found) == 1 else NONE
 
     def _find_named(self, members: list[int], name: str) -> set[int]:
         """The visible columns (representatives) of a class that have a name now."""
-        core = self._core
-        number = core.find_name(name)
-        exact = [column for member in members if number != NONE and (column := core.find_node(COLUMN, member, number)) != NONE]
+        tables = self._tables
+        number = tables.find_name(name)
+        exact = [column for member in members if number != NONE and (column := tables.find_node(COLUMN, member, number)) != NONE]
         alike = exact or self._folded.find_columns(members, name.casefold())
         return {rep for column in alike if (rep := self._find_visible(column)) != NONE}
 
@@ -94,20 +94,20 @@ class AssetLookup:
 
         Looks at each distinct last part once: no more of these has a name that ends with the text.
         """
-        core = self._core
-        nodes = np.flatnonzero(core.nodes.kind[: core.counts[N_NODES]] == kind)
-        lasts = core.nodes.part2[nodes]
-        lasts = np.where(lasts == NONE, core.nodes.part1[nodes], lasts)
-        used = np.zeros(int(core.counts[N_NAMES]), np.bool_)
+        tables = self._tables
+        nodes = np.flatnonzero(tables.nodes.kind[: tables.counts[N_NODES]] == kind)
+        lasts = tables.nodes.part2[nodes]
+        lasts = np.where(lasts == NONE, tables.nodes.part1[nodes], lasts)
+        used = np.zeros(int(tables.counts[N_NAMES]), np.bool_)
         used[lasts] = True
         for name in np.flatnonzero(used).tolist():
-            last = fold(core.get_text(name))
+            last = fold(tables.get_text(name))
             used[name] = last.endswith(wanted) or wanted.endswith(last)
-        found = np.unique(core.nodes.rep[nodes[used[lasts]]]).tolist()
+        found = np.unique(tables.nodes.rep[nodes[used[lasts]]]).tolist()
         return [node for node in found if self._shown.is_visible(node)]
 
     def _find_visible(self, node: int) -> int:
-        return int(self._core.nodes.rep[node]) if node != NONE and self._shown.is_visible(node) else NONE
+        return int(self._tables.nodes.rep[node]) if node != NONE and self._shown.is_visible(node) else NONE
 
 
 class _FoldedNames:
@@ -117,33 +117,33 @@ class _FoldedNames:
     that came since are added when the dataset is next looked at.
     """
 
-    def __init__(self, core: IndexTables, limit: int) -> None:
+    def __init__(self, tables: IndexTables, limit: int) -> None:
         """`limit`: the number of columns beyond which all but the dataset that is looked at is forgotten."""
-        self._core = core
+        self._tables = tables
         self._limit = limit
         self._size = 0
         self._known: dict[int, tuple[int, dict[str, list[int]]]] = {}  # dataset -> (its last column, its columns by folded name)
 
     def find_columns(self, datasets: list[int], folded: str) -> list[int]:
         """The columns of exactly these datasets with a name, whatever its case, but for those of the past."""
-        traits = self._core.nodes.traits
+        traits = self._tables.nodes.traits
         return [column for dataset in datasets for column in self._get_names(dataset).get(folded, ()) if not traits[column] & PAST]
 
     def _get_names(self, dataset: int) -> dict[str, list[int]]:
-        nodes = self._core.nodes
+        nodes = self._tables.nodes
         seen, names = self._known.get(dataset, (NONE, {}))
         last = int(nodes.child[dataset])
         if seen == last:
             return names
         if seen == NONE:
-            new = self._core.list_children(dataset)
+            new = self._tables.list_children(dataset)
         else:
             new = []
             while seen != last:
                 seen = int(nodes.sibling[seen])
                 new.append(seen)
         for column in new:
-            names.setdefault(self._core.get_text(int(nodes.part2[column])).casefold(), []).append(column)
+            names.setdefault(self._tables.get_text(int(nodes.part2[column])).casefold(), []).append(column)
         self._size += len(new)
         if self._size > self._limit:
             self._known.clear()
@@ -158,9 +158,9 @@ class _Ids:
     What is in here once stays: whoever looks up checks the whole id and what the key finds now.
     """
 
-    def __init__(self, feed: HeadLoader, kind: int) -> None:
-        self._core = feed.core
-        self._identity = feed.identity
+    def __init__(self, loader: HeadLoader, kind: int) -> None:
+        self._tables = loader.tables
+        self._identity = loader.identity
         self._kind = kind
         self._upto = 0
         self._hashes: Hashes = np.empty(0, np.uint64)
@@ -179,14 +179,14 @@ class _Ids:
 
     def _follow(self) -> None:
         """Hash what is new."""
-        core = self._core
-        n = int(core.counts[N_NODES])
-        new = np.flatnonzero(core.nodes.kind[self._upto : n] == self._kind) + self._upto
+        tables = self._tables
+        n = int(tables.counts[N_NODES])
+        new = np.flatnonzero(tables.nodes.kind[self._upto : n] == self._kind) + self._upto
         self._upto = n
-        datasets = core.nodes.part1[new] if self._kind == COLUMN else new
+        datasets = tables.nodes.part1[new] if self._kind == COLUMN else new
         if self._kind in (COLUMN, DATASET):
-            new = new[(core.nodes.traits[datasets] | core.nodes.traits[new]) & PAST == 0]
-        parts = np.column_stack([core.nodes.part1[new], core.nodes.part2[new]])
+            new = new[(tables.nodes.traits[datasets] | tables.nodes.traits[new]) & PAST == 0]
+        parts = np.column_stack([tables.nodes.part1[new], tables.nodes.part2[new]])
         if len(new) > _RECENT and is_compiled():
             self._sort_in(self._hash_keys(parts[:, 0].copy(), parts[:, 1].copy()), parts)
         else:
@@ -197,13 +197,13 @@ class _Ids:
 
     def _follow_merged(self) -> None:
         """Columns of merged datasets have an id by every name of the dataset. Empties `Identity.grouped`, which nothing else reads."""
-        core = self._core
+        tables = self._tables
         grouped, self._identity.grouped = self._identity.grouped, set()
         for dataset in grouped:
-            if core.nodes.traits[dataset] & (MERGED | PAST) == MERGED:
-                names = {int(core.nodes.part2[column]) for column in core.list_columns(dataset)}
+            if tables.nodes.traits[dataset] & (MERGED | PAST) == MERGED:
+                names = {int(tables.nodes.part2[column]) for column in tables.list_columns(dataset)}
                 for name in sorted(names):
-                    if core.find_node(COLUMN, dataset, name) == NONE:
+                    if tables.find_node(COLUMN, dataset, name) == NONE:
                         self._add(dataset, name)
 
     def _add(self, part1: int, part2: int) -> None:
@@ -219,9 +219,9 @@ class _Ids:
 
     def _hash_keys(self, part1: Ints, part2: Ints) -> Hashes:
         """The first 8 bytes of the ids of many keys."""
-        core = self._core
+        tables = self._tables
         is_column = self._kind == COLUMN
-        first, second = (core.nodes.part1[part1], core.nodes.part2[part1]) if is_column else (part1, part2)
+        first, second = (tables.nodes.part1[part1], tables.nodes.part2[part1]) if is_column else (part1, part2)
         third = part2 if is_column else np.full_like(part1, NONE)
         kind = np.frombuffer(f'["{KINDS[self._kind]}"'.encode(), np.uint8).copy()
         h, v, m = np.zeros(8, np.uint64), np.zeros(16, np.uint64), np.zeros(16, np.uint64)
@@ -229,15 +229,15 @@ class _Ids:
         size, done = 1 << 16, 0
         while done < len(part1):
             message = np.empty(size, np.uint8)
-            done += asset_ids.hash_keys(kind, first[done:], second[done:], third[done:], core.names, message, h, v, m, hashes[done:])
+            done += asset_ids.hash_keys(kind, first[done:], second[done:], third[done:], tables.names, message, h, v, m, hashes[done:])
             size *= 2
         return hashes
 
     def _build_key(self, part1: int, part2: int) -> AssetKey:
-        core = self._core
+        tables = self._tables
         if self._kind == COLUMN:
-            return AssetKey(AssetKind.COLUMN, (*core.get_parts(part1), core.get_text(part2)))
-        parts = (core.get_text(part1),) if part2 == NONE else (core.get_text(part1), core.get_text(part2))
+            return AssetKey(AssetKind.COLUMN, (*tables.get_parts(part1), tables.get_text(part2)))
+        parts = (tables.get_text(part1),) if part2 == NONE else (tables.get_text(part1), tables.get_text(part2))
         return AssetKey(KINDS[self._kind], parts)
 
     def _sort_in(self, hashes: Hashes, parts: Ints) -> None:

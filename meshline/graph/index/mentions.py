@@ -14,64 +14,66 @@ from meshline.graph.index.results import ChangedNodes, Flags, Ints
 from meshline.graph.model import AssetKey
 
 
-def list_scopes(core: IndexTables, node: int) -> list[int]:
+def list_scopes(tables: IndexTables, node: int) -> list[int]:
     """The scopes whose heads mention any member; a mention of a column is one of its dataset."""
-    members = core.list_ring(node)
-    if core.nodes.kind[node] == DATASET:
-        columns = core.list_columns(node)
-        members += [column for column in columns if not core.nodes.traits[column] & GONE]
+    members = tables.list_ring(node)
+    if tables.nodes.kind[node] == DATASET:
+        columns = tables.list_columns(node)
+        members += [column for column in columns if not tables.nodes.traits[column] & GONE]
     heads: set[int] = set()
     for member in members:
-        heads.update(core.find_heads(core.list_fact_rows(member), 2))
-        heads.update(core.find_heads([*core.list_relation_rows(member, NONE), *core.list_relation_rows(member, NONE, incoming=True)], 1))
-        heads.update(core.find_heads([*core.list_flow_rows(member), *core.list_flow_rows(member, incoming=True)], 0))
-    return np.sort(core.heads.scope_id[list(heads)]).tolist() if heads else []
+        heads.update(tables.find_heads(tables.list_fact_rows(member), 2))
+        heads.update(
+            tables.find_heads([*tables.list_relation_rows(member, NONE), *tables.list_relation_rows(member, NONE, incoming=True)], 1)
+        )
+        heads.update(tables.find_heads([*tables.list_flow_rows(member), *tables.list_flow_rows(member, incoming=True)], 0))
+    return np.sort(tables.heads.scope_id[list(heads)]).tolist() if heads else []
 
 
-def list_fact_names(core: IndexTables, node: int) -> dict[int, set[AssetKey]]:
+def list_fact_names(tables: IndexTables, node: int) -> dict[int, set[AssetKey]]:
     """The scopes whose heads say attributes of any member, each with the names under which it does."""
     found: dict[int, set[AssetKey]] = {}
-    for member in core.list_ring(node):
-        for head in core.find_heads(core.list_fact_rows(member), 2):
-            found.setdefault(int(core.heads.scope_id[head]), set()).add(core.get_key(member))
+    for member in tables.list_ring(node):
+        for head in tables.find_heads(tables.list_fact_rows(member), 2):
+            found.setdefault(int(tables.heads.scope_id[head]), set()).add(tables.get_key(member))
     return found
 
 
-def list_mentioned(core: IndexTables, head: int) -> Ints:
+def list_mentioned(tables: IndexTables, head: int) -> Ints:
     """The nodes that a head mentions, even if only by facts that are not seen."""
-    return decode_mentions(core.mentions[core.heads.starts[head, MENTIONS] : core.heads.starts[head + 1, MENTIONS]])
+    return decode_mentions(tables.mentions[tables.heads.starts[head, MENTIONS] : tables.heads.starts[head + 1, MENTIONS]])
 
 
-def collect_scopes_mentioning(core: IndexTables, nodes: Sequence[int]) -> set[int]:
+def collect_scopes_mentioning(tables: IndexTables, nodes: Sequence[int]) -> set[int]:
     """The scopes whose heads mention any of exactly these nodes, even if only by facts that are not seen: a look at all mentions."""
     if not nodes:
         return set()
-    heads = set(core.find_heads(core.find_mention_rows(nodes), 3))
-    return {int(core.heads.scope_id[head]) for head in heads if core.heads.alive[head]}
+    heads = set(tables.find_heads(tables.find_mention_rows(nodes), 3))
+    return {int(tables.heads.scope_id[head]) for head in heads if tables.heads.alive[head]}
 
 
-def list_names_stated(core: IndexTables, namespaces: Collection[str], but: str) -> dict[str, dict[str, int]]:
+def list_names_stated(tables: IndexTables, namespaces: Collection[str], but: str) -> dict[str, dict[str, int]]:
     """By namespace the names of datasets that sources other than `but` mention now, each with its own node."""
-    n, nodes = int(core.counts[N_NODES]), core.nodes
-    own = np.bincount(core.list_mentioned(core.heads.list_alive([but])), minlength=n)
+    n, nodes = int(tables.counts[N_NODES]), tables.nodes
+    own = np.bincount(tables.list_mentioned(tables.heads.list_alive([but])), minlength=n)
     stated = (nodes.kind[:n] == DATASET) & (nodes.traits[:n] & (GONE | PAST) == 0) & (nodes.live[:n] - own > 0)
     found: dict[str, dict[str, int]] = {}
     for namespace in namespaces:
-        number = core.find_name(namespace)
+        number = tables.find_name(namespace)
         of_namespace = np.flatnonzero(stated & (nodes.part1[:n] == number)) if number != NONE else np.empty(0, np.int32)
-        found[namespace] = dict(zip(core.read_texts(nodes.part2[of_namespace]), of_namespace.tolist(), strict=True))
+        found[namespace] = dict(zip(tables.read_texts(nodes.part2[of_namespace]), of_namespace.tolist(), strict=True))
     return found
 
 
-def find_first_mentions(core: IndexTables, keys: Collection[AssetKey], but: str) -> dict[AssetKey, int]:
+def find_first_mentions(tables: IndexTables, keys: Collection[AssetKey], but: str) -> dict[AssetKey, int]:
     """Since when, at the latest, sources other than `but` mention datasets: the earliest beginning of a current statement on each."""
-    heads, n = core.heads, int(core.counts[N_NODES])
-    wanted = {node: key for key in keys if (node := core.find_by_key(key)) != NONE}
+    heads, n = tables.heads, int(tables.counts[N_NODES])
+    wanted = {node: key for key in keys if (node := tables.find_by_key(key)) != NONE}
     marked: Flags = np.zeros(n, np.bool_)
     marked[list(wanted)] = True
     others = np.flatnonzero(heads.alive[: heads.n])
     others = others[~np.isin(others, heads.list_alive([but]))]
-    mentions = core.mentions[core.list_rows(others, MENTIONS)]
+    mentions = tables.mentions[tables.list_rows(others, MENTIONS)]
     of_head = np.repeat(others, heads.starts[others + 1, MENTIONS] - heads.starts[others, MENTIONS])
     hits = (mentions >= 0) & marked[np.maximum(mentions, 0)]
     since = np.full(n, np.iinfo(np.int64).max, np.int64)
@@ -88,8 +90,8 @@ class ChangedAssets:
     their classes. One for each index: it empties `regrouped`.
     """
 
-    def __init__(self, core: IndexTables, identity: Identity) -> None:
-        self._core = core
+    def __init__(self, tables: IndexTables, identity: Identity) -> None:
+        self._tables = tables
         self._identity = identity
         self._renumbered = -1
         self._alive: U8 = np.empty(0, np.uint8)
@@ -97,7 +99,7 @@ class ChangedAssets:
 
     def find_changed(self) -> Ints | None:
         """The assets touched since the last call, sorted; None: any may be."""
-        heads = self._core.heads
+        heads = self._tables.heads
         regrouped, self._identity.regrouped = self._identity.regrouped, set()
         known = len(self._alive)
         before, times = self._alive, self._observed_at
@@ -107,21 +109,21 @@ class ChangedAssets:
             return None
         differs = (before != self._alive[:known]) | (times != self._observed_at[:known])
         changed = np.concatenate([np.flatnonzero(differs), np.arange(known, heads.n)])
-        mentions = self._core.mentions[self._core.list_rows(changed, MENTIONS)]
+        mentions = self._tables.mentions[self._tables.list_rows(changed, MENTIONS)]
         return np.unique(np.concatenate([decode_mentions(mentions), np.array(sorted(regrouped), np.int32)]))
 
 
 class Trail:
     """Looks at the index now and then. It costs a pass over arrays, a few milliseconds for a million columns."""
 
-    def __init__(self, core: IndexTables) -> None:
-        self._core = core
-        self._renumbered = core.heads.renumbered
+    def __init__(self, tables: IndexTables) -> None:
+        self._tables = tables
+        self._renumbered = tables.heads.renumbered
         self._remember()
 
     def find_changed(self) -> ChangedNodes | None:
         """What changed since the last call; None: anything may have."""
-        core, heads = self._core, self._core.heads
+        tables, heads = self._tables, self._tables.heads
         if self._renumbered != heads.renumbered:
             self._renumbered = heads.renumbered
             self._remember()
@@ -132,7 +134,7 @@ class Trail:
         )  # one that came and went since names nothing that changed, and does no harm
         retimed = np.flatnonzero((self._alive == heads.alive[:known]) & (self._observed_at != heads.observed_at[:known]))
         mentioned, of_time = self._list_mentioned(came_or_went), self._list_mentioned(retimed)
-        kinds = core.nodes.kind[of_time]
+        kinds = tables.nodes.kind[of_time]
         named = np.unique(np.concatenate([mentioned, of_time[(kinds != DATASET) & (kinds != COLUMN)]]))
         refollowed = np.flatnonzero((heads.alive[:known] != 0) & (self._refollowed != heads.refollowed[:known]))
         fed = np.concatenate(
@@ -147,38 +149,38 @@ class Trail:
         return ChangedNodes(named.astype(np.int32), np.unique(fed).astype(np.int32))
 
     def _remember(self) -> None:
-        core, n = self._core, int(self._core.counts[N_NODES])
-        self._alive: U8 = core.heads.alive[: core.heads.n].copy()
-        self._observed_at: I64 = core.heads.observed_at[: core.heads.n].copy()
-        self._refollowed: I64 = core.heads.refollowed[: core.heads.n].copy()
-        self._rep: Ints = core.nodes.rep[:n].copy()
-        self._seen: Flags = core.nodes.live[:n] > 0
+        tables, n = self._tables, int(self._tables.counts[N_NODES])
+        self._alive: U8 = tables.heads.alive[: tables.heads.n].copy()
+        self._observed_at: I64 = tables.heads.observed_at[: tables.heads.n].copy()
+        self._refollowed: I64 = tables.heads.refollowed[: tables.heads.n].copy()
+        self._rep: Ints = tables.nodes.rep[:n].copy()
+        self._seen: Flags = tables.nodes.live[:n] > 0
 
     def _list_mentioned(self, heads: I64) -> Ints:
-        core = self._core
-        return decode_mentions(core.mentions[core.list_rows(heads, MENTIONS)])
+        tables = self._tables
+        return decode_mentions(tables.mentions[tables.list_rows(heads, MENTIONS)])
 
     def _list_flow_ends(self, heads: I64, *, passed_over: int = 0) -> Ints:
         """Where the flows of these heads lead, but for those with any of these flags."""
-        core = self._core
-        rows = core.list_rows(heads, FLOWS)
-        ends: Ints = core.flows.end[rows[core.flows.flags[rows] & passed_over == 0]]
+        tables = self._tables
+        rows = tables.list_rows(heads, FLOWS)
+        ends: Ints = tables.flows.end[rows[tables.flows.flags[rows] & passed_over == 0]]
         return ends
 
     def _find_tagging(self, heads: I64) -> I64:
         """Those of these heads that give tags."""
-        core = self._core
-        starts = core.heads.starts
+        tables = self._tables
+        starts = tables.heads.starts
         begin, end = starts[heads, FACTS], starts[heads + 1, FACTS]
-        tagged = core.facts.tags[list_positions(begin, end)] != NONE
+        tagged = tables.facts.tags[list_positions(begin, end)] != NONE
         of_head = np.repeat(np.arange(len(heads)), end - begin)
         found: I64 = heads[np.unique(of_head[tagged])]
         return found
 
     def _list_regrouped(self) -> Ints:
         """Nodes of which the representative, or whether any head names them, is another; and their representatives then and now."""
-        nodes, known = self._core.nodes, len(self._rep)
-        n = int(self._core.counts[N_NODES])
+        nodes, known = self._tables.nodes, len(self._rep)
+        n = int(self._tables.counts[N_NODES])
         moved = np.flatnonzero(self._rep != nodes.rep[:known])
         seen = np.flatnonzero(self._seen != (nodes.live[:known] > 0))
         new = np.arange(known, n)

@@ -30,8 +30,8 @@ _IDLE = format_scope(("job-reads", ""))[:-2]
 class RelationRows:
     """Rows of `Relations` by type. New rows are looked through once; those of heads that went are left out."""
 
-    def __init__(self, core: IndexTables) -> None:
-        self._core = core
+    def __init__(self, tables: IndexTables) -> None:
+        self._tables = tables
         self._renumbered = -1
         self._upto = 0
         self._rows: dict[int, I64] = {}
@@ -48,20 +48,20 @@ class RelationRows:
         return self._filter_visible(self._idle, _READS)
 
     def _filter_visible(self, rows: I64, type_: int) -> I64:
-        visible: I64 = rows[self._core.relations.type[rows] == type_]
+        visible: I64 = rows[self._tables.relations.type[rows] == type_]
         return visible
 
     def _follow(self) -> None:
-        core = self._core
-        if self._renumbered != core.heads.renumbered:
-            self._renumbered = core.heads.renumbered
+        tables = self._tables
+        if self._renumbered != tables.heads.renumbered:
+            self._renumbered = tables.heads.renumbered
             self._upto = 0
             self._rows = {type_: np.empty(0, np.int64) for type_ in _KEPT}
             self._idle = np.empty(0, np.int64)
-        n = int(core.counts[N_RELATIONS])
+        n = int(tables.counts[N_RELATIONS])
         if n == self._upto:
             return
-        types = core.relations.type[self._upto : n]
+        types = tables.relations.type[self._upto : n]
         for type_, known in self._rows.items():
             self._rows[type_] = np.concatenate([known, np.flatnonzero(types == type_) + self._upto])
         self._idle = np.concatenate([self._idle, self._filter_idle(np.flatnonzero(types == _READS) + self._upto)])
@@ -69,7 +69,7 @@ class RelationRows:
 
     def _filter_idle(self, rows: I64) -> I64:
         """Those of these READS that jobs without an output say."""
-        heads = self._core.heads
+        heads = self._tables.heads
         of_rows = heads.find_of_rows(rows, 1)
         distinct = np.unique(of_rows)
         idle = np.array([heads.scopes[head].startswith(_IDLE) for head in distinct.tolist()], np.bool_)
@@ -97,15 +97,15 @@ class OwnershipCache:
     dataset costs the next question that dataset.
     """
 
-    def __init__(self, feed: HeadLoader, shown: DisplayNames, precedence: Precedence) -> None:
-        self._feed = feed
-        self._core = feed.core
+    def __init__(self, loader: HeadLoader, shown: DisplayNames, precedence: Precedence) -> None:
+        self._loader = loader
+        self._tables = loader.tables
         self._shown = shown
         self._precedence = precedence
         self._version = -1
         self._owners_version = 0
-        self._touched = ChangedAssets(feed.core, feed.identity)
-        self.relations = RelationRows(feed.core)
+        self._changed_assets = ChangedAssets(loader.tables, loader.identity)
+        self.relations = RelationRows(loader.tables)
         self._rules: frozenset[Rule] = frozenset()
         self._patterns: dict[int, Patterns] = {}
         self._product: Ints = np.zeros(0, np.int32)  # of datasets (representatives); see _UNKNOWN
@@ -127,7 +127,7 @@ class OwnershipCache:
 
     def find_domain(self, node: int) -> int | None:
         """The domain of a dataset, column or product; the parent of a domain."""
-        holder = node if self._core.nodes.kind[node] in (_DOMAIN, _DATA_PRODUCT) else self._find_dataset(node)
+        holder = node if self._tables.nodes.kind[node] in (_DOMAIN, _DATA_PRODUCT) else self._find_dataset(node)
         if holder is None:
             return None
         self._follow()
@@ -162,7 +162,7 @@ class OwnershipCache:
         Without any, the owners of the contracts in force that govern it: their `level` is the contract.
         """
         self._follow()
-        rep = int(self._core.nodes.rep[node])
+        rep = int(self._tables.nodes.rep[node])
         found = self._owners.get(rep)
         if found is None:
             found = self._owners[rep] = tuple(self._list_stated_owners(rep) or self._list_contract_owners(rep))
@@ -183,28 +183,28 @@ class OwnershipCache:
 
     def build_edge_table(self, type_: int) -> EdgeTable:
         """The visible relations of a type that `Ties` keeps."""
-        rows, core = self.relations.list_rows(type_), self._core
-        start, end = core.nodes.rep[core.relations.start[rows]], core.nodes.rep[core.relations.end[rows]]
-        return EdgeTable(start, end, core.relations.value[rows])
+        rows, tables = self.relations.list_rows(type_), self._tables
+        start, end = tables.nodes.rep[tables.relations.start[rows]], tables.nodes.rep[tables.relations.end[rows]]
+        return EdgeTable(start, end, tables.relations.value[rows])
 
     def list_scopes_stating(self, type_: int) -> dict[str, list[int]]:
         """By kind of source: the ids of the scopes that state relations of a type that `Ties` keeps, but to jobs."""
-        rows, core = self.relations.list_rows(type_), self._core
-        rows = rows[core.nodes.kind[core.relations.end[rows]] != _JOB]
-        heads = np.unique(core.heads.find_of_rows(rows, 1))
+        rows, tables = self.relations.list_rows(type_), self._tables
+        rows = rows[tables.nodes.kind[tables.relations.end[rows]] != _JOB]
+        heads = np.unique(tables.heads.find_of_rows(rows, 1))
         found: dict[str, list[int]] = {}
-        for source, scope_id in zip(core.heads.source[heads].tolist(), core.heads.scope_id[heads].tolist(), strict=True):
-            found.setdefault(parse_source_kind(core.heads.sources[source]), []).append(scope_id)
+        for source, scope_id in zip(tables.heads.source[heads].tolist(), tables.heads.scope_id[heads].tolist(), strict=True):
+            found.setdefault(parse_source_kind(tables.heads.sources[source]), []).append(scope_id)
         return found
 
     def iterate_levels(self, node: int) -> Iterator[int]:
         """The asset itself, then what holds it, nearest first."""
-        core = self._core
-        rep: int | None = int(core.nodes.rep[node])
+        tables = self._tables
+        rep: int | None = int(tables.nodes.rep[node])
         assert rep is not None
         yield rep
-        if core.nodes.kind[rep] == COLUMN:
-            yield int(core.nodes.rep[core.nodes.part1[rep]])
+        if tables.nodes.kind[rep] == COLUMN:
+            yield int(tables.nodes.rep[tables.nodes.part1[rep]])
         product = self.find_product(rep)
         if product is not None:
             yield product
@@ -216,78 +216,80 @@ class OwnershipCache:
             domain = self.find_domain(domain)
 
     def _find_dataset(self, node: int) -> int | None:
-        nodes = self._core.nodes
+        nodes = self._tables.nodes
         if nodes.kind[node] == COLUMN:
             return int(nodes.rep[nodes.part1[node]])
         return int(nodes.rep[node]) if nodes.kind[node] == DATASET else None
 
     def _find_parent(self, node: int) -> int | None:
         """What a product or domain is part of, as the strongest source says."""
-        core = self._core
-        rows = core.list_relation_rows(node, _PART_OF)
+        tables = self._tables
+        rows = tables.list_relation_rows(node, _PART_OF)
         if not rows:
             return None
 
         def measure_strength(said: tuple[int, int]) -> tuple[int, int, str, tuple[str, ...]]:
             row, head = said
-            source = core.heads.get_source(head)
+            source = tables.heads.get_source(head)
             return (
                 self._precedence.rank(source, "domain"),
-                -int(core.heads.observed_at[head]),
+                -int(tables.heads.observed_at[head]),
                 source,
-                core.get_label(int(core.relations.end[row])),
+                tables.get_label(int(tables.relations.end[row])),
             )
 
-        row, _ = min(zip(rows, core.find_heads(rows, 1), strict=True), key=measure_strength)
-        return int(core.relations.end[row])
+        row, _ = min(zip(rows, tables.find_heads(rows, 1), strict=True), key=measure_strength)
+        return int(tables.relations.end[row])
 
     def _list_stated_owners(self, rep: int) -> list[Ownership]:
-        core = self._core
-        rows = [row for member in core.list_ring(rep) for row in core.list_relation_rows(member, _OWNS, incoming=True)]
+        tables = self._tables
+        rows = [row for member in tables.list_ring(rep) for row in tables.list_relation_rows(member, _OWNS, incoming=True)]
         if not rows:
             return []
-        said = [(core.heads.get_source(head), head, row) for row, head in zip(rows, core.find_heads(rows, 1), strict=True)]
+        said = [(tables.heads.get_source(head), head, row) for row, head in zip(rows, tables.find_heads(rows, 1), strict=True)]
         strongest = min(self._precedence.rank(source, "owners") for source, _, _ in said)
         found: dict[tuple[tuple[str, ...], str], Ownership] = {}
         for source, head, row in sorted(
-            said, key=lambda one: (-int(core.heads.observed_at[one[1]]), one[0], int(core.heads.scope_id[one[1]]))
+            said, key=lambda one: (-int(tables.heads.observed_at[one[1]]), one[0], int(tables.heads.scope_id[one[1]]))
         ):
             if self._precedence.rank(source, "owners") == strongest:
-                owner = int(core.nodes.rep[core.relations.start[row]])
-                type_ = self._feed.get_relation_attributes(row).get("type")
-                ownership = Ownership(owner, type_ if isinstance(type_, str) else "technical", rep, source, int(core.heads.scope_id[head]))
-                found.setdefault((core.get_label(owner), ownership.type), ownership)
+                owner = int(tables.nodes.rep[tables.relations.start[row]])
+                type_ = self._loader.get_relation_attributes(row).get("type")
+                ownership = Ownership(
+                    owner, type_ if isinstance(type_, str) else "technical", rep, source, int(tables.heads.scope_id[head])
+                )
+                found.setdefault((tables.get_label(owner), ownership.type), ownership)
         return [found[key] for key in sorted(found)]
 
     def _list_contract_owners(self, rep: int) -> list[Ownership]:
         """The owners of all contracts in force that govern an asset; of one owner, one per type: by the first contract by name."""
-        core = self._core
-        rows = [row for member in core.list_ring(rep) for row in core.list_relation_rows(member, _GOVERNS, incoming=True)]
-        contracts = {int(core.relations.start[row]) for row in rows if self._is_in_force(row)}
+        tables = self._tables
+        rows = [row for member in tables.list_ring(rep) for row in tables.list_relation_rows(member, _GOVERNS, incoming=True)]
+        contracts = {int(tables.relations.start[row]) for row in rows if self._is_in_force(row)}
         found: dict[tuple[tuple[str, ...], str], Ownership] = {}
-        for contract in sorted(contracts, key=core.get_parts):
+        for contract in sorted(contracts, key=tables.get_parts):
             for ownership in self._list_stated_owners(contract):
-                found.setdefault((core.get_label(ownership.owner), ownership.type), ownership)
+                found.setdefault((tables.get_label(ownership.owner), ownership.type), ownership)
         return [found[key] for key in sorted(found)]
 
     def _is_in_force(self, row: int) -> bool:
         """Whether the contract governs by this relation now."""
-        status = self._feed.get_relation_attributes(row).get("status")
+        status = self._loader.get_relation_attributes(row).get("status")
         return in_force(status if isinstance(status, str) else "")
 
     def _find_port_product(self, dataset: int) -> int | None:
         """The product with an output port on the dataset, under any of its names: the first by name."""
-        core = self._core
+        tables = self._tables
         products = [
-            int(core.relations.start[row])
-            for member in core.list_ring(dataset)
-            for row in core.list_relation_rows(member, _PORT, incoming=True)
-            if is_output(self._feed.get_relation_attributes(row).get("direction"))
+            int(tables.relations.start[row])
+            for member in tables.list_ring(dataset)
+            for row in tables.list_relation_rows(member, _PORT, incoming=True)
+            if is_output(self._loader.get_relation_attributes(row).get("direction"))
         ]
-        return min(products, key=core.get_parts, default=None)
+        return min(products, key=tables.get_parts, default=None)
 
     def _resolve_domains(self, holders: list[int]) -> None:
-        kinds = self._core.nodes.kind
+        kinds = self._tables.nodes.kind
         for holder in holders:
             if kinds[holder] == DATASET:
                 self._place(holder)
@@ -297,7 +299,7 @@ class OwnershipCache:
     def _place(self, dataset: int) -> None:
         """Find out what holds a dataset."""
         product = self._find_port_product(dataset) if self._exposed[dataset] else None
-        names = ["/".join(self._core.get_parts(member)) for member in self._shown.list_members(dataset)]
+        names = ["/".join(self._tables.get_parts(member)) for member in self._shown.list_members(dataset)]
         if product is None:
             product = self._patterns[_DATA_PRODUCT].holder(names)
         domain = None if product is None else self.find_domain(product)
@@ -307,14 +309,14 @@ class OwnershipCache:
 
     def _follow(self) -> None:
         """Forget what may not hold any more."""
-        if self._version == self._feed.version:
+        if self._version == self._loader.version:
             return
-        self._version = self._feed.version
-        if self._owners_version != self._feed.owners.version:
-            self._owners_version = self._feed.owners.version
+        self._version = self._loader.version
+        if self._owners_version != self._loader.owners.version:
+            self._owners_version = self._loader.owners.version
             self._owners.clear()
             self._owner_nodes.clear()
-        touched = self._touched.find_changed()
+        touched = self._changed_assets.find_changed()
         self._make_room()
         if touched is None:
             self._forget_all()
@@ -326,23 +328,23 @@ class OwnershipCache:
 
     def _mark_ends(self, type_: int) -> Flags:
         """By node: whether a relation of a type ends at any member of its class. Of representatives."""
-        core = self._core
-        found = np.zeros(int(core.counts[N_NODES]), np.bool_)
-        found[core.nodes.rep[core.relations.end[self.relations.list_rows(type_)]]] = True
+        tables = self._tables
+        found = np.zeros(int(tables.counts[N_NODES]), np.bool_)
+        found[tables.nodes.rep[tables.relations.end[self.relations.list_rows(type_)]]] = True
         return found
 
     def _list_governed_by_owned(self, owned: Flags) -> Ints:
         """What contracts in force govern that are owned."""
-        core = self._core
+        tables = self._tables
         rows = self.relations.list_rows(_GOVERNS)
-        rows = rows[owned[core.nodes.rep[core.relations.start[rows]]]]
-        _, first, at = np.unique(core.relations.value[rows], return_index=True, return_inverse=True)  # each set of attributes once
+        rows = rows[owned[tables.nodes.rep[tables.relations.start[rows]]]]
+        _, first, at = np.unique(tables.relations.value[rows], return_index=True, return_inverse=True)  # each set of attributes once
         active = np.array([self._is_in_force(row) for row in rows[first].tolist()], np.bool_)
-        governed: Ints = core.nodes.rep[core.relations.end[rows[active[at]]]]
+        governed: Ints = tables.nodes.rep[tables.relations.end[rows[active[at]]]]
         return governed
 
     def _make_room(self) -> None:
-        n, known = int(self._core.counts[N_NODES]), len(self._product)
+        n, known = int(self._tables.counts[N_NODES]), len(self._product)
         if known < n:
             more = np.zeros(max(n, known + known // 8) - known, np.int32)
             self._product, self._domain = np.concatenate([self._product, more]), np.concatenate([self._domain, more])
@@ -356,7 +358,7 @@ class OwnershipCache:
         self._product, self._domain = np.zeros_like(self._product), np.zeros_like(self._domain)
 
     def _forget(self, touched: Ints) -> None:
-        nodes = self._core.nodes
+        nodes = self._tables.nodes
         kinds = nodes.kind[touched]
         of_columns = nodes.part1[touched[kinds == COLUMN]]
         datasets = np.unique(nodes.rep[np.concatenate([touched[kinds == DATASET], of_columns])])
@@ -374,18 +376,18 @@ class OwnershipCache:
 
     def _list_governed(self, contracts: Ints) -> list[int]:
         """What these contracts govern; what they governed until now is touched itself."""
-        core = self._core
-        rows = [row for contract in contracts.tolist() for row in core.list_relation_rows(contract, _GOVERNS)]
-        governed: list[int] = core.nodes.rep[core.relations.end[rows]].tolist()
+        tables = self._tables
+        rows = [row for contract in contracts.tolist() for row in tables.list_relation_rows(contract, _GOVERNS)]
+        governed: list[int] = tables.nodes.rep[tables.relations.end[rows]].tolist()
         return governed
 
     def _build_patterns(self) -> None:
         """Take up the rules of the members of products and domains."""
-        said = {(node, text) for node, by_scope in self._feed.patterns.items() for texts in by_scope.values() for text in texts}
-        rules = frozenset(Rule(text, node, self._core.get_label(node)) for node, text in said)
+        said = {(node, text) for node, by_scope in self._loader.patterns.items() for texts in by_scope.values() for text in texts}
+        rules = frozenset(Rule(text, node, self._tables.get_label(node)) for node, text in said)
         if rules != self._rules or not self._patterns:
             self._rules = rules
-            kinds = self._core.nodes.kind
+            kinds = self._tables.nodes.kind
             self._patterns = {kind: Patterns(rule for rule in rules if kinds[rule.holder] == kind) for kind in (_DOMAIN, _DATA_PRODUCT)}
             self._clear_places()
 

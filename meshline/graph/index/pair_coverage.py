@@ -34,8 +34,8 @@ _NODE = format_scope((DBT, ""))[:-2]  # how the text of a scope of a dbt node be
 class PairCoverage:
     """Keeps the mark COVERED of the flows of runs in step with the dbt projects that they build."""
 
-    def __init__(self, core: IndexTables) -> None:
-        self._core = core
+    def __init__(self, tables: IndexTables) -> None:
+        self._tables = tables
         self._lineages: dict[str, dict[int, None]] = defaultdict(dict)  # dbt node -> scope ids of its lineage
         self._node_of: dict[int, str] = {}  # the reverse
         self._builds: dict[int, dict[int, str]] = defaultdict(dict)  # job -> scope id -> the dbt node that it is stated to build
@@ -94,14 +94,14 @@ class PairCoverage:
 
     def invalidate_datasets(self, datasets: Iterable[int]) -> None:
         """These datasets may be in other identity classes than before, or heads that were about one of them are about another."""
-        core = self._core
+        tables = self._tables
         for dataset in datasets if self._lineages and self._names else ():
-            rows = [*core.list_flow_rows(dataset), *core.list_flow_rows(dataset, incoming=True)]
-            for head in set(core.find_heads([row for row in rows if core.flows.flags[row] & CLASS == _PAIR], 0)):
-                name = core.heads.find_job(head)
+            rows = [*tables.list_flow_rows(dataset), *tables.list_flow_rows(dataset, incoming=True)]
+            for head in set(tables.find_heads([row for row in rows if tables.flows.flags[row] & CLASS == _PAIR], 0)):
+                name = tables.heads.find_job(head)
                 if name is not None:
                     self.invalidate_jobs([name])
-                node = self._node_of.get(int(core.heads.scope_id[head]))
+                node = self._node_of.get(int(tables.heads.scope_id[head]))
                 if node is not None:
                     self._unsettled.update(self._builders.get(node, ()))
 
@@ -109,48 +109,48 @@ class PairCoverage:
         """Mark the flows of runs that are covered, and no others."""
         for job in self._unsettled:
             covered = self._collect_covered(job)
-            for head in self._core.heads.list_outputs(self._format_name(job)):
+            for head in self._tables.heads.list_outputs(self._format_name(job)):
                 self._mark(head, job, covered)
         self._unsettled.clear()
 
     # -- inside
 
     def _mark(self, head: int, job: int, covered: set[_Pair]) -> None:
-        core, refollowed = self._core, False
+        tables, refollowed = self._tables, False
         for row in self._list_rows(head):
-            kind = core.flows.kind[row]
-            if core.kinds.job[kind] == job and not core.kinds.flags[kind] & _STATED:
+            kind = tables.flows.kind[row]
+            if tables.kinds.job[kind] == job and not tables.kinds.flags[kind] & _STATED:
                 now = COVERED if self._get_pair(row) in covered else 0
-                if core.flows.flags[row] & COVERED != now:
-                    core.reflag_row(row, COVERED, now)
+                if tables.flows.flags[row] & COVERED != now:
+                    tables.reflag_row(row, COVERED, now)
                     refollowed = True
         if refollowed:
-            core.heads.refollowed[head] += 1
+            tables.heads.refollowed[head] += 1
 
     def _collect_covered(self, job: int) -> set[_Pair]:
         """The pairs of which the columns are known that flow when the job runs."""
-        core = self._core
+        tables = self._tables
         known: set[_Pair] = set()
         unknown: set[_Pair] = set()
         nodes = set(self._builds.get(job, {}).values())
         for scope_id in self._lineages.get(nodes.pop(), ()) if len(nodes) == 1 else ():
-            for row in self._list_rows(core.heads.find_current(scope_id)):
-                is_stated = core.kinds.flags[core.flows.kind[row]] & _STATED
+            for row in self._list_rows(tables.heads.find_current(scope_id)):
+                is_stated = tables.kinds.flags[tables.flows.kind[row]] & _STATED
                 (known if is_stated else unknown).add(self._get_pair(row))
         return known - unknown
 
     def _get_pair(self, row: int) -> _Pair:
         """The classes of the datasets that a flow is between."""
-        core = self._core
-        return int(core.nodes.rep[core.flows.start[row]]), int(core.nodes.rep[core.flows.end[row]])
+        tables = self._tables
+        return int(tables.nodes.rep[tables.flows.start[row]]), int(tables.nodes.rep[tables.flows.end[row]])
 
     def _list_rows(self, head: int) -> list[int]:
         """The flows of a head between datasets."""
-        core = self._core
-        first, last = int(core.heads.starts[head, 0]), int(core.heads.starts[head + 1, 0])
-        found: list[int] = (np.flatnonzero(core.flows.flags[first:last] & CLASS == _PAIR) + first).tolist()
+        tables = self._tables
+        first, last = int(tables.heads.starts[head, 0]), int(tables.heads.starts[head + 1, 0])
+        found: list[int] = (np.flatnonzero(tables.flows.flags[first:last] & CLASS == _PAIR) + first).tolist()
         return found
 
     def _format_name(self, job: int) -> str:
         """What names the job in the scopes of its outputs."""
-        return self._core.heads.format_job_name(self._core.get_parts(job))
+        return self._tables.heads.format_job_name(self._tables.get_parts(job))

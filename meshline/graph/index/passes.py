@@ -76,10 +76,10 @@ class WalkResult(NamedTuple):
 
 
 class Walker:
-    """Runs walks over a core, on scratch arrays of its own."""
+    """Runs walks over a tables, on scratch arrays of its own."""
 
-    def __init__(self, core: IndexTables) -> None:
-        self._core = core
+    def __init__(self, tables: IndexTables) -> None:
+        self._tables = tables
         self._scratch = allocate_group(Scratch, 0)
         self._stamp = 0
         self._state: I64 = np.zeros(N_STATE, np.int64)
@@ -123,7 +123,7 @@ class Walker:
     def compute_distances(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> Ints:
         """The same by node; -1: not visited."""
         visited, distances = self._walk_levels(starts, k, direction, limits)
-        found = np.full(int(self._core.counts[N_NODES]), _NONE, np.int32)
+        found = np.full(int(self._tables.counts[N_NODES]), _NONE, np.int32)
         found[visited] = distances
         return found
 
@@ -136,7 +136,7 @@ class Walker:
         """By flow: whether its head was seen since then; None: all are wanted."""
         if seen_since is None:
             return None
-        heads = self._core.heads
+        heads = self._tables.heads
         seen = (heads.last_observed[: heads.n] >= seen_since).astype(np.uint8)
         return np.repeat(seen, np.diff(heads.starts[: heads.n + 1, 0]))
 
@@ -166,15 +166,15 @@ class Walker:
     @cached_property
     def _aside(self) -> Walker:
         """For passes that must not touch the marks of a traversal."""
-        return Walker(self._core)
+        return Walker(self._tables)
 
     def _begin(self, starts: Ints, depth: int | None, until: int = _NONE) -> None:
-        core, state = self._core, self._state
-        nodes, flows = len(core.nodes.kind), len(core.flows.flags)
-        room = 2 * int(core.counts[N_NODES]) + 4  # more than twice the greatest distance
+        tables, state = self._tables, self._state
+        nodes, flows = len(tables.nodes.kind), len(tables.flows.flags)
+        room = 2 * int(tables.counts[N_NODES]) + 4  # more than twice the greatest distance
         if (
-            len(self._scratch.seen) < core.counts[N_NODES]
-            or len(self._scratch.later) < 2 * core.counts[N_FLOWS] + room
+            len(self._scratch.seen) < tables.counts[N_NODES]
+            or len(self._scratch.later) < 2 * tables.counts[N_FLOWS] + room
             or self._stamp - room < _LOWEST_STAMP
             or state[SCAN] > _LAST_SCAN
         ):
@@ -182,7 +182,7 @@ class Walker:
             self._stamp = 0
             state[:] = 0
         ceiling, self._stamp = self._stamp, self._stamp - room
-        traverse.begin(starts, self._stamp, ceiling, _NONE if depth is None else depth, until, core.nodes, self._scratch, state)
+        traverse.begin(starts, self._stamp, ceiling, _NONE if depth is None else depth, until, tables.nodes, self._scratch, state)
 
     def _go_back(self) -> None:
         """Begin the pass after: with the edges that the passes before put off."""
@@ -196,7 +196,7 @@ class Walker:
         """Go on to the end of a pass; whether there was time for it."""
         step = NO_LIMIT if limits.deadline is None else STEP
         edges = self._select_edges(direction, wanted)
-        while traverse.walk(k, weakest, int(unmasked), limits.max_nodes, step, *edges, self._core.nodes, self._scratch, self._state):
+        while traverse.walk(k, weakest, int(unmasked), limits.max_nodes, step, *edges, self._tables.nodes, self._scratch, self._state):
             if limits.deadline is not None and time.monotonic() > limits.deadline:
                 return False
         self._state[DONE] = k
@@ -223,23 +223,23 @@ class Walker:
         self._state[HEAD] = 0
         step = NO_LIMIT if deadline is None else STEP
         edges = self._select_edges(direction, wanted)
-        while traverse.spread(k, step, *edges, self._core.nodes, self._scratch, self._state):
+        while traverse.spread(k, step, *edges, self._tables.nodes, self._scratch, self._state):
             if deadline is not None and time.monotonic() > deadline:
                 return False
         return True
 
     def _select_edges(self, direction: Direction, wanted: U8 | None) -> tuple[int, int, Csr, Ints, Ints, Ints, Flows, int, U8]:
         """The flows as kernels take them, by the end that a walk comes from."""
-        core = self._core
+        tables = self._tables
         down = direction is Direction.DOWNSTREAM
         return (
-            core.folded,
-            int(core.folded < core.counts[N_FLOWS]),
-            core.outgoing if down else core.incoming,
-            core.nodes.over_out if down else core.nodes.over_in,
-            core.overlay.next_out if down else core.overlay.next_in,
-            core.flows.end if down else core.flows.start,
-            core.flows,
+            tables.folded,
+            int(tables.folded < tables.counts[N_FLOWS]),
+            tables.outgoing if down else tables.incoming,
+            tables.nodes.over_out if down else tables.nodes.over_in,
+            tables.overlay.next_out if down else tables.overlay.next_in,
+            tables.flows.end if down else tables.flows.start,
+            tables.flows,
             0 if wanted is None else 1,
             _ANY if wanted is None else wanted,
         )
@@ -257,7 +257,7 @@ class Walker:
         """The rows of the nearest ones; of those at the edge, the first by name, so that equal graphs give equal answers."""
         last = most - 1 if most else 0
         edge = np.flatnonzero((reach == reach[last]) & (distance == distance[last]))
-        order = sorted(edge.tolist(), key=lambda row: self._core.get_label(int(nodes[row])))
+        order = sorted(edge.tolist(), key=lambda row: self._tables.get_label(int(nodes[row])))
         return np.array([*range(edge[0]), *order][:most], np.int32)
 
 

@@ -29,11 +29,11 @@ class Partial(NamedTuple):
 class PathSearch:
     """Searches best first, led by the true distances to the end: few partial paths are looked at in vain."""
 
-    def __init__(self, core: IndexTables, walker: Walker, start: int, end: int, depth: int | None) -> None:
-        self._core = core
+    def __init__(self, tables: IndexTables, walker: Walker, start: int, end: int, depth: int | None) -> None:
+        self._tables = tables
         self._walker = walker
-        self._start = int(core.nodes.rep[start])
-        self._end = int(core.nodes.rep[end])
+        self._start = int(tables.nodes.rep[start])
+        self._end = int(tables.nodes.rep[end])
         self._depth = depth
 
     def find_best(self, reach: Reach, first: int) -> list[list[FlowStep]]:
@@ -68,34 +68,34 @@ class PathSearch:
                 length = len(partial.steps) + 1
                 if rest is None or following in partial.nodes or (self._depth is not None and length + rest > self._depth):
                     continue
-                names = (*partial.names, self._core.get_label(following))
+                names = (*partial.names, self._tables.get_label(following))
                 heappush(heap, Partial(length + rest, names, (*partial.nodes, following), (*partial.steps, step)))
 
     def _measure_remaining(self, node: int, left: dict[int, int]) -> int | None:
         """How many edges lead from here to the end at least; of a dataset as a whole, from it or any column."""
-        if self._core.nodes.kind[node] == COLUMN:
+        if self._tables.nodes.kind[node] == COLUMN:
             return left.get(node)
         return min((left[own] for own in self._list_own_nodes(node) if own in left), default=None)
 
     def _list_own_nodes(self, node: int) -> list[int]:
         """The own nodes from which a path goes on: a class, and of a dataset all its columns."""
-        core = self._core
-        members = core.list_ring(node)
-        if core.nodes.kind[node] == DATASET:
-            return members + [column for member in members for column in core.list_children(member)]
-        return members + core.list_ring(int(core.nodes.part1[node]))
+        tables = self._tables
+        members = tables.list_ring(node)
+        if tables.nodes.kind[node] == DATASET:
+            return members + [column for member in members for column in tables.list_children(member)]
+        return members + tables.list_ring(int(tables.nodes.part1[node]))
 
     def _list_steps(self, node: int, k: int) -> list[tuple[FlowStep, int]]:
         """The best edge to each asset that one edge leads to."""
-        core = self._core
+        tables = self._tables
         best: dict[int, tuple[tuple[object, ...], FlowStep]] = {}
         for own in self._list_own_nodes(node):
-            for flow in core.list_flow_rows(own):
-                flags = int(core.flows.flags[flow])
+            for flow in tables.list_flow_rows(own):
+                flags = int(tables.flows.flags[flow])
                 if flags & PASSED_OVER or flags & CLASS > k:
                     continue
-                step = build_flow_step(core, flow)
-                strength = (step.reach, step.masking, build_order_key(core, step))
+                step = build_flow_step(tables, flow)
+                strength = (step.reach, step.masking, build_order_key(tables, step))
                 if step.end not in best or strength < best[step.end][0]:
                     best[step.end] = (strength, step)
         return [(step, end) for end, (_, step) in best.items()]

@@ -34,8 +34,8 @@ class Step(NamedTuple):
 class DatasetRenames:
     """All renames and drops that visible heads say, and the nodes of the stretches that they ended."""
 
-    def __init__(self, core: IndexTables, identity: Identity) -> None:
-        self._core = core
+    def __init__(self, tables: IndexTables, identity: Identity) -> None:
+        self._tables = tables
         self._identity = identity
         self._said: dict[int, list[tuple[int, Step]]] = {}  # scope id -> (base node of the name, step)
         self._steps: dict[int, list[Step]] = {}  # base node -> its steps by time
@@ -102,7 +102,7 @@ class DatasetRenames:
             self._changed.clear()
             self._loose |= self._collect_scopes_mentioning(self._update_steps(family))
         for scope_id in sorted(self._loose):
-            head = self._core.heads.find_current(scope_id)
+            head = self._tables.heads.find_current(scope_id)
             if head != NONE:
                 self._rewrite_head(head)
         looked_at, self._loose = self._loose, set()
@@ -119,7 +119,7 @@ class DatasetRenames:
 
     def _update_mark(self, base: int) -> None:
         moved = base in self._steps or not self._stepped.isdisjoint(self.list_stretches(base))
-        traits = self._core.nodes.traits
+        traits = self._tables.nodes.traits
         traits[base] = (traits[base] | MOVED) if moved else (traits[base] & (255 - MOVED))
 
     def find_at(self, base: int, time: int) -> int:
@@ -185,13 +185,13 @@ class DatasetRenames:
 
     def _order_steps(self, steps: set[Step]) -> list[Step]:
         """By time; of several that end a stretch at once, one: a drop, else the first target by name."""
-        ordered = sorted(steps, key=lambda s: (s.boundary, not s.dropped, () if s.target == NONE else self._core.get_parts(s.target)))
+        ordered = sorted(steps, key=lambda s: (s.boundary, not s.dropped, () if s.target == NONE else self._tables.get_parts(s.target)))
         return [step for i, step in enumerate(ordered) if i == 0 or ordered[i - 1].boundary != step.boundary]
 
     def _make_past(self, base: int, boundary: int) -> None:
         if (base, boundary) not in self._past:
-            nodes = self._core.nodes
-            node = self._core.make_node(DATASET, int(nodes.part1[base]), int(nodes.part2[base]), past=True)
+            nodes = self._tables.nodes
+            node = self._tables.make_node(DATASET, int(nodes.part1[base]), int(nodes.part2[base]), past=True)
             self._past[base, boundary] = node
             self._stretches[base].append(node)
             self._base[node] = base
@@ -217,8 +217,8 @@ class DatasetRenames:
         return step is not None and (step.dropped or self._is_dropped(self._find_after(step.target, step.time)))
 
     def _mark(self, dataset: int, *, gone: bool) -> None:
-        traits = self._core.nodes.traits
-        for node in (dataset, *self._core.list_children(dataset)):
+        traits = self._tables.nodes.traits
+        for node in (dataset, *self._tables.list_children(dataset)):
             if gone:
                 traits[node] |= GONE
             else:
@@ -227,17 +227,17 @@ class DatasetRenames:
 
     def _collect_scopes_mentioning(self, datasets: set[int]) -> set[int]:
         """The scopes whose heads mention any of these datasets or a column of them."""
-        core = self._core
-        return collect_scopes_mentioning(core, [*datasets, *(column for dataset in datasets for column in core.list_children(dataset))])
+        tables = self._tables
+        return collect_scopes_mentioning(tables, [*datasets, *(column for dataset in datasets for column in tables.list_children(dataset))])
 
     def _rewrite_head(self, head: int) -> None:
         """Let a head speak of the nodes of its time."""
-        core = self._core
-        mentions = list_mentioned(core, head)
-        if not (core.nodes.traits[mentions] & (MOVED | PAST)).any():
+        tables = self._tables
+        mentions = list_mentioned(tables, head)
+        if not (tables.nodes.traits[mentions] & (MOVED | PAST)).any():
             return
-        time = int(core.heads.observed_at[head])
-        renamed = {base for base, step in self._said.get(int(core.heads.scope_id[head]), ()) if not step.dropped}
+        time = int(tables.heads.observed_at[head])
+        renamed = {base for base, step in self._said.get(int(tables.heads.scope_id[head]), ()) if not step.dropped}
         mapping: dict[int, int] = {}
         for node in mentions.tolist():
             target = self._find_target(node, time, renamed)
@@ -245,24 +245,24 @@ class DatasetRenames:
                 mapping[node] = target
         if mapping:
             for dataset in {*mapping, *mapping.values()}:
-                if core.nodes.kind[dataset] == DATASET:  # what joins it with others may have come or gone
+                if tables.nodes.kind[dataset] == DATASET:  # what joins it with others may have come or gone
                     self._identity.mark_changed(dataset)
-            core.rewrite_head(head, mapping)
+            tables.rewrite_head(head, mapping)
 
     def _find_target(self, node: int, time: int, renamed: Iterable[int]) -> int | None:
         """Where a fact of a time about a node belongs; None for nodes that have no steps."""
-        core = self._core
-        if core.nodes.kind[node] == COLUMN:
-            dataset = int(core.nodes.part1[node])
+        tables = self._tables
+        if tables.nodes.kind[node] == COLUMN:
+            dataset = int(tables.nodes.part1[node])
             target = self._find_target(dataset, time, renamed)
             if target is None or target == dataset:
                 return None if target is None else node
-            column = core.make_node(COLUMN, target, int(core.nodes.part2[node]))
-            if core.nodes.traits[target] & GONE:
-                core.nodes.traits[column] |= GONE
+            column = tables.make_node(COLUMN, target, int(tables.nodes.part2[node]))
+            if tables.nodes.traits[target] & GONE:
+                tables.nodes.traits[column] |= GONE
             self._identity.mark_columns_changed(target)
             return column
-        if core.nodes.kind[node] != DATASET:
+        if tables.nodes.kind[node] != DATASET:
             return None
         base = self.get_base(node)
         if base == node and base not in self._steps:

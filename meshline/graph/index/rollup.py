@@ -72,8 +72,8 @@ class RollUp:
 
     def __init__(
         self,
-        feed: HeadLoader,
-        holders: OwnershipCache,
+        loader: HeadLoader,
+        ownership: OwnershipCache,
         slots: NodeSlots,
         direction: Direction,
         reach: Reach,
@@ -81,8 +81,8 @@ class RollUp:
         starts: Ints,
         assets: set[int],
     ) -> None:
-        self._core = feed.core
-        self._holders = holders
+        self._tables = loader.tables
+        self._ownership = ownership
         self._down = direction is Direction.DOWNSTREAM
         self._limit = int(reach)
         self._assets = assets  # what the caller started from
@@ -91,12 +91,12 @@ class RollUp:
         # The starts come first, so what was reached is what comes after them. The columns of a dataset start with it.
         own = self._collect_columns(starts)
         everything = join_rows(build_rows(starts), build_rows(own), reached)
-        kinds = self._core.nodes.kind[everything.nodes]
+        kinds = self._tables.nodes.kind[everything.nodes]
         self._whole = everything.filter(kinds == DATASET)
         self._columns = everything.filter(kinds == COLUMN)
         self._dataset_starts = int(np.count_nonzero(kinds[: len(starts)] == DATASET))
         self._column_starts = len(starts) - self._dataset_starts + len(own)
-        self._of_columns = self._columns.replace_nodes(self._core.nodes.rep[self._core.nodes.part1[self._columns.nodes]])
+        self._of_columns = self._columns.replace_nodes(self._tables.nodes.rep[self._tables.nodes.part1[self._columns.nodes]])
         self._datasets = self._keep_strongest(join_rows(self._whole, self._of_columns))
 
     def compute_affected(self) -> Affected:
@@ -105,10 +105,10 @@ class RollUp:
         whole = self._whole.filter(slice(self._dataset_starts, None))
         datasets = self._keep_strongest(join_rows(whole, self._of_columns.filter(reached)))
         datasets = datasets.filter(~np.isin(datasets.nodes, self._starts))
-        products = self._keep_strongest(self._datasets.replace_nodes(self._holders.find_products(self._datasets.nodes)))
+        products = self._keep_strongest(self._datasets.replace_nodes(self._ownership.find_products(self._datasets.nodes)))
         touched = self._list_implied_starts()
-        reached_or_touched = join_rows(datasets, touched.filter(self._core.nodes.kind[touched.nodes] == DATASET))
-        domains = self._keep_strongest(reached_or_touched.replace_nodes(self._holders.find_domains(reached_or_touched.nodes)))
+        reached_or_touched = join_rows(datasets, touched.filter(self._tables.nodes.kind[touched.nodes] == DATASET))
+        domains = self._keep_strongest(reached_or_touched.replace_nodes(self._ownership.find_domains(reached_or_touched.nodes)))
         columns = self._columns.filter(reached)
         parts = [touched, columns, datasets, products, domains, *self._iterate_attached(products), self._list_passing_jobs()]
         if self._down and self._limit == Reach.POSSIBLE:
@@ -124,23 +124,23 @@ class RollUp:
 
     def _collect_columns(self, nodes: Ints) -> Ints:
         """The columns of those that are datasets, each once; none that no head mentions any more."""
-        core = self._core
-        datasets = nodes[core.nodes.kind[nodes] == DATASET].tolist()
-        own = [column for dataset in datasets for column in core.list_columns(dataset)]
+        tables = self._tables
+        datasets = nodes[tables.nodes.kind[nodes] == DATASET].tolist()
+        own = [column for dataset in datasets for column in tables.list_columns(dataset)]
         columns = np.array(own, np.int64)
-        return np.unique(core.nodes.rep[columns[core.nodes.live[columns] > 0]])
+        return np.unique(tables.nodes.rep[columns[tables.nodes.live[columns] > 0]])
 
     def _keep_strongest(self, found: Rows) -> Rows:
         return keep_strongest(found, self._slots)
 
     def _iterate_attached(self, products: Rows) -> Iterator[Rows]:
         """Who governs what is reached, and, downstream, who consumes it."""
-        core = self._core
+        tables = self._tables
         coarse = self._keep_strongest(join_rows(self._whole, weaken_rows(self._datasets), self._weaken_products(products)))
         for type_ in (_GOVERNS, _CONSUMES) if self._down else (_GOVERNS,):
-            chosen = self._holders.relations.list_rows(type_)
-            ends, by = core.nodes.rep[core.relations.end[chosen]], core.relations.start[chosen]
-            fine = core.nodes.kind[ends] == COLUMN
+            chosen = self._ownership.relations.list_rows(type_)
+            ends, by = tables.nodes.rep[tables.relations.end[chosen]], tables.relations.start[chosen]
+            fine = tables.nodes.kind[ends] == COLUMN
             yield self._match_rows(self._columns, ends[fine], by[fine])
             yield self._match_rows(coarse, ends[~fine], by[~fine])
 
@@ -161,12 +161,12 @@ class RollUp:
     def _list_passing_jobs(self) -> Rows:
         """The jobs of the flows that go on from what is reached."""
         ends = join_rows(self._columns, self._datasets)
-        core = self._core
-        nodes, overlay = core.nodes, core.overlay
+        tables = self._tables
+        nodes, overlay = tables.nodes, tables.overlay
         csr, heads, links = (
-            (core.outgoing, nodes.over_out, overlay.next_out) if self._down else (core.incoming, nodes.over_in, overlay.next_in)
+            (tables.outgoing, nodes.over_out, overlay.next_out) if self._down else (tables.incoming, nodes.over_in, overlay.next_in)
         )
-        room = int(core.counts[N_KINDS])
+        room = int(tables.counts[N_KINDS])
         jobs, reach, distance, masked = (
             np.empty(room, np.int32),
             np.empty(room, np.int8),
@@ -174,16 +174,16 @@ class RollUp:
             np.empty(room, np.uint8),
         )
         n = collect.jobs_passed(
-            ends.nodes, ends.reach, ends.distance, ends.masked.view(np.uint8), self._limit, nodes, csr, heads, links, core.folded,
-            core.flows, core.kinds, self._slots.array, jobs, reach, distance, masked,
+            ends.nodes, ends.reach, ends.distance, ends.masked.view(np.uint8), self._limit, nodes, csr, heads, links, tables.folded,
+            tables.flows, tables.kinds, self._slots.array, jobs, reach, distance, masked,
         )  # fmt: skip
         return Rows(jobs[:n], reach[:n], distance[:n], masked[:n] != 0)
 
     def _list_reading_jobs(self) -> Rows:
         """Jobs that read a reached dataset and name no output."""
-        core = self._core
-        reads = self._holders.relations.list_idle_reads()
-        read = self._match_rows(weaken_rows(self._datasets), core.nodes.rep[core.relations.end[reads]], core.relations.start[reads])
+        tables = self._tables
+        reads = self._ownership.relations.list_idle_reads()
+        read = self._match_rows(weaken_rows(self._datasets), tables.nodes.rep[tables.relations.end[reads]], tables.relations.start[reads])
         return read._replace(distance=read.distance + 1)
 
 

@@ -26,8 +26,8 @@ _ANY: U8 = np.ones(1, np.uint8)
 class SilentJobs:
     """The jobs of which a source states that such a producer runs them."""
 
-    def __init__(self, core: IndexTables) -> None:
-        self._core = core
+    def __init__(self, tables: IndexTables) -> None:
+        self._tables = tables
         self._of_scope: dict[int, dict[int, int]] = {}  # scope id -> job -> bit of the producer
         self._stated: dict[int, dict[int, int]] = {}  # job -> scope id -> bit
         self._array: U8 = np.zeros(0, np.uint8)
@@ -56,7 +56,7 @@ class SilentJobs:
     @property
     def array(self) -> U8:
         """By node: the bits of its producers, 0 for all but silent jobs."""
-        n = int(self._core.counts[N_NODES])
+        n = int(self._tables.counts[N_NODES])
         if len(self._array) < n:
             larger: U8 = np.zeros(max(n, 2 * len(self._array)), np.uint8)
             larger[: len(self._array)] = self._array
@@ -85,7 +85,7 @@ class _Found(NamedTuple):
 
 
 def find_silent_jobs(
-    core: IndexTables,
+    tables: IndexTables,
     silent: SilentJobs,
     slots: NodeSlots,
     answer: tuple[Ints, Ints],
@@ -97,13 +97,13 @@ def find_silent_jobs(
 
     `answer`: the starts, and what they reached; `weakest`: the weakest class of that; `wanted`: by flow, whether it counts; None: all.
     """
-    if not silent.has_jobs() or weakest < Reach.INDIRECT or (empty := core.find_name("")) == NONE:
+    if not silent.has_jobs() or weakest < Reach.INDIRECT or (empty := tables.find_name("")) == NONE:
         return _NOTHING
-    nodes = core.nodes
+    nodes = tables.nodes
     reached = np.concatenate(answer)
     own = np.where(nodes.kind[reached] == COLUMN, nodes.part1[reached], reached)
     datasets, _ = slots.number_distinct(nodes.rep[own])
-    search = _Search(core, silent.array, slots, empty, direction, weakest, wanted)
+    search = _Search(tables, silent.array, slots, empty, direction, weakest, wanted)
     copied = search.find_flows(datasets, stated=False)
     if not len(copied.jobs):
         return _NOTHING
@@ -125,18 +125,18 @@ class _Search:
     """Looks at the flows of datasets in one direction."""
 
     def __init__(
-        self, core: IndexTables, silent: U8, slots: NodeSlots, empty: int, direction: Direction, weakest: Reach, wanted: U8 | None
+        self, tables: IndexTables, silent: U8, slots: NodeSlots, empty: int, direction: Direction, weakest: Reach, wanted: U8 | None
     ) -> None:
         down = direction is Direction.DOWNSTREAM
         self._flows = (
-            core.nodes,
-            core.outgoing if down else core.incoming,
-            core.nodes.over_out if down else core.nodes.over_in,
-            core.overlay.next_out if down else core.overlay.next_in,
-            core.flows.end if down else core.flows.start,
-            core.folded,
-            core.flows,
-            core.kinds,
+            tables.nodes,
+            tables.outgoing if down else tables.incoming,
+            tables.nodes.over_out if down else tables.nodes.over_in,
+            tables.overlay.next_out if down else tables.overlay.next_in,
+            tables.flows.end if down else tables.flows.start,
+            tables.folded,
+            tables.flows,
+            tables.kinds,
             0 if wanted is None else 1,
             _ANY if wanted is None else wanted,
         )

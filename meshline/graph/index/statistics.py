@@ -46,15 +46,15 @@ class Size(NamedTuple):
     edges: int
 
 
-def measure_size(core: IndexTables) -> Size:
+def measure_size(tables: IndexTables) -> Size:
     """Looks at every node and flow."""
-    nodes, flows = int(core.counts[N_NODES]), int(core.counts[N_FLOWS])
-    mentioned = np.bincount(core.nodes.kind[:nodes][core.nodes.live[:nodes] > 0], minlength=len(KINDS))
+    nodes, flows = int(tables.counts[N_NODES]), int(tables.counts[N_FLOWS])
+    mentioned = np.bincount(tables.nodes.kind[:nodes][tables.nodes.live[:nodes] > 0], minlength=len(KINDS))
     return Size(
         columns=int(mentioned[KINDS.index(AssetKind.COLUMN)]),
         datasets=int(mentioned[KINDS.index(AssetKind.DATASET)]),
         jobs=int(mentioned[KINDS.index(AssetKind.JOB)]),
-        edges=flows - int(np.count_nonzero(core.flows.flags[:flows] & DEAD)),
+        edges=flows - int(np.count_nonzero(tables.flows.flags[:flows] & DEAD)),
     )
 
 
@@ -81,61 +81,61 @@ class Survey:
     nodes or flows, and is valid until the index changes. Boolean arrays are indexed by node and set at representatives.
     """
 
-    def __init__(self, feed: HeadLoader, shown: DisplayNames) -> None:
-        self._feed = feed
-        self._core = feed.core
+    def __init__(self, loader: HeadLoader, shown: DisplayNames) -> None:
+        self._loader = loader
+        self._tables = loader.tables
         self._shown = shown
 
     @cached_property
     def described(self) -> Flags:
         """Whether a head lists the columns of the dataset."""
-        n, nodes = int(self._core.counts[N_NODES]), self._core.nodes
+        n, nodes = int(self._tables.counts[N_NODES]), self._tables.nodes
         return self._mark(nodes.rep[np.flatnonzero((nodes.listed[:n] > 0) & (nodes.kind[:n] == DATASET))])
 
     @cached_property
     def written(self) -> Flags:
         """Whether a job writes the dataset."""
-        relations = self._core.relations
-        rows = np.flatnonzero(relations.type[: self._core.counts[N_RELATIONS]] == _WRITES)
-        return self._mark(self._core.nodes.rep[relations.end[rows]])
+        relations = self._tables.relations
+        rows = np.flatnonzero(relations.type[: self._tables.counts[N_RELATIONS]] == _WRITES)
+        return self._mark(self._tables.nodes.rep[relations.end[rows]])
 
     @cached_property
     def fed(self) -> Flags:
         """Whether flows lead into a column of the dataset."""
-        core, n = self._core, int(self._core.counts[N_FLOWS])
-        ends = core.flows.end[:n][core.flows.flags[:n] & (DEAD | REPLACED) == 0]
-        return self._mark(core.nodes.rep[core.nodes.part1[ends[core.nodes.kind[ends] == COLUMN]]])
+        tables, n = self._tables, int(self._tables.counts[N_FLOWS])
+        ends = tables.flows.end[:n][tables.flows.flags[:n] & (DEAD | REPLACED) == 0]
+        return self._mark(tables.nodes.rep[tables.nodes.part1[ends[tables.nodes.kind[ends] == COLUMN]]])
 
     @cached_property
     def catalogued(self) -> Flags:
         """Whether a catalog mentions the dataset."""
-        mentions = self._core.list_mentioned(self._core.heads.list_alive(self._catalogs))
-        return self._mark(self._core.nodes.rep[mentions[self._core.nodes.kind[mentions] == DATASET]])
+        mentions = self._tables.list_mentioned(self._tables.heads.list_alive(self._catalogs))
+        return self._mark(self._tables.nodes.rep[mentions[self._tables.nodes.kind[mentions] == DATASET]])
 
     @cached_property
     def mentioned(self) -> list[tuple[str, Ints]]:
         """Each source with the datasets (representatives, int32, each once) that its heads mention, as a whole or by a column."""
-        core = self._core
+        tables = self._tables
         found: list[tuple[str, Ints]] = []
-        for source in core.heads.sources:
-            mentions = core.list_mentioned(core.heads.list_alive([source]))
-            kinds = core.nodes.kind[mentions]
-            datasets = np.concatenate([mentions[kinds == DATASET], core.nodes.part1[mentions[kinds == COLUMN]]])
-            found.append((source, np.flatnonzero(self._mark(core.nodes.rep[datasets])).astype(np.int32)))
+        for source in tables.heads.sources:
+            mentions = tables.list_mentioned(tables.heads.list_alive([source]))
+            kinds = tables.nodes.kind[mentions]
+            datasets = np.concatenate([mentions[kinds == DATASET], tables.nodes.part1[mentions[kinds == COLUMN]]])
+            found.append((source, np.flatnonzero(self._mark(tables.nodes.rep[datasets])).astype(np.int32)))
         return found
 
     @cached_property
     def catalog_tables(self) -> dict[int, set[str]]:
         """By own node of the names of datasets that catalogs describe: these catalogs."""
-        core = self._core
+        tables = self._tables
         found: dict[int, set[str]] = {}
         for source in self._catalogs:
-            own = core.heads.list_alive([source])
-            relations = core.list_rows(own, RELATIONS)
-            listed = core.relations.start[relations[core.relations.type[relations] == _HAS_COLUMN]]
-            described = core.facts.node[core.list_rows(own, FACTS)]
+            own = tables.heads.list_alive([source])
+            relations = tables.list_rows(own, RELATIONS)
+            listed = tables.relations.start[relations[tables.relations.type[relations] == _HAS_COLUMN]]
+            described = tables.facts.node[tables.list_rows(own, FACTS)]
             described = described[described >= 0]
-            described = described[core.nodes.kind[described] == DATASET]
+            described = described[tables.nodes.kind[described] == DATASET]
             for dataset in np.unique(np.concatenate([listed, described])).tolist():
                 found.setdefault(dataset, set()).add(source)
         return found
@@ -143,125 +143,125 @@ class Survey:
     @cached_property
     def names(self) -> DatasetNames:
         """All names of datasets that heads mention."""
-        n, nodes = int(self._core.counts[N_NODES]), self._core.nodes
+        n, nodes = int(self._tables.counts[N_NODES]), self._tables.nodes
         own = np.flatnonzero((nodes.kind[:n] == DATASET) & (nodes.live[:n] > 0)).astype(np.int32)
         return DatasetNames(own, nodes.rep[own], nodes.part1[own], nodes.part2[own], nodes.traits[own] & (GONE | PAST) != 0)
 
     @cached_property
     def columns(self) -> ListedColumns:
         """All columns that heads list, except those of former names of datasets."""
-        core, n = self._core, int(self._core.counts[N_NODES])
-        nodes = core.nodes
+        tables, n = self._tables, int(self._tables.counts[N_NODES])
+        nodes = tables.nodes
         columns = np.flatnonzero((nodes.kind[:n] == COLUMN) & (nodes.listed[:n] > 0) & (nodes.live[:n] > 0))
         columns = columns[nodes.traits[nodes.part1[columns]] & (GONE | PAST) == 0]
         datasets, names = nodes.part1[columns], nodes.part2[columns]
-        folds = core.names.fold[names]
+        folds = tables.names.fold[names]
         return ListedColumns(datasets, nodes.rep[datasets], np.where(folds >= 0, folds, names))
 
     @cached_property
     def flows(self) -> tuple[Ints, Ints]:
         """(starts, ends) of all flows, as the datasets of their ends (representatives): int32, one pair for each flow."""
-        core, n = self._core, int(self._core.counts[N_FLOWS])
-        rows = np.flatnonzero(core.flows.flags[:n] & DEAD == 0)
-        return self._to_datasets(core.flows.start[rows]), self._to_datasets(core.flows.end[rows])
+        tables, n = self._tables, int(self._tables.counts[N_FLOWS])
+        rows = np.flatnonzero(tables.flows.flags[:n] & DEAD == 0)
+        return self._to_datasets(tables.flows.start[rows]), self._to_datasets(tables.flows.end[rows])
 
     @cached_property
     def dataset_flows(self) -> tuple[Ints, Ints]:
         """(starts, ends) of the flows from one dataset as a whole to another, whether columns are known or not; as in `flows`."""
-        core, n = self._core, int(self._core.counts[N_FLOWS])
-        rows = np.flatnonzero(core.flows.flags[:n] & (DEAD | CLASS) == Reach.POSSIBLE)
-        start, end = core.nodes.rep[core.flows.start[rows]], core.nodes.rep[core.flows.end[rows]]
+        tables, n = self._tables, int(self._tables.counts[N_FLOWS])
+        rows = np.flatnonzero(tables.flows.flags[:n] & (DEAD | CLASS) == Reach.POSSIBLE)
+        start, end = tables.nodes.rep[tables.flows.start[rows]], tables.nodes.rep[tables.flows.end[rows]]
         return start[start != end], end[start != end]
 
     @cached_property
     def different(self) -> set[frozenset[int]]:
         """The pairs of representatives that are stated to be different (DIFFERENT_FROM)."""
-        core = self._core
-        rows = np.flatnonzero(core.relations.type[: core.counts[N_RELATIONS]] == _DIFFERENT_FROM)
-        starts, ends = core.nodes.rep[core.relations.start[rows]], core.nodes.rep[core.relations.end[rows]]
+        tables = self._tables
+        rows = np.flatnonzero(tables.relations.type[: tables.counts[N_RELATIONS]] == _DIFFERENT_FROM)
+        starts, ends = tables.nodes.rep[tables.relations.start[rows]], tables.nodes.rep[tables.relations.end[rows]]
         return {frozenset(pair) for pair in zip(starts.tolist(), ends.tolist(), strict=True)}
 
     @cached_property
     def session_names(self) -> dict[tuple[str, ...], set[int]]:
         """The names that producers gave datasets within a session (namespace, name), with all datasets that had one."""
         found: dict[tuple[str, ...], set[int]] = {}
-        for named in self._feed.session_names.values():
+        for named in self._loader.session_names.values():
             for node, name in named:
                 if self._shown.is_visible(node):
-                    found.setdefault(name, set()).add(int(self._core.nodes.rep[node]))
+                    found.setdefault(name, set()).add(int(self._tables.nodes.rep[node]))
         return found
 
     def find_tagged(self, is_wanted: Callable[[frozenset[str]], bool]) -> Ints:
         """The assets with tags that are wanted from some source: representatives, int32, sorted."""
-        facts, n, tag_sets = self._core.facts, int(self._core.counts[N_FACTS]), self._feed.tag_sets
+        facts, n, tag_sets = self._tables.facts, int(self._tables.counts[N_FACTS]), self._loader.tag_sets
         chosen = np.zeros(len(tag_sets) + 1, np.bool_)  # the last one is NONE's
         chosen[:-1] = [is_wanted(tags) for tags in tag_sets]
         rows = np.flatnonzero(facts.tags[:n] != NONE)
         nodes = facts.node[rows[chosen[facts.tags[rows]]]]
-        return np.unique(self._core.nodes.rep[nodes[nodes != NONE]])
+        return np.unique(self._tables.nodes.rep[nodes[nodes != NONE]])
 
     def get_own_key(self, node: int) -> AssetKey:
         """The key of exactly this node."""
-        return self._core.get_key(node)
+        return self._tables.get_key(node)
 
     def read_texts(self, numbers: Ints) -> list[str]:
         """The texts of names by their numbers."""
-        return self._core.read_texts(numbers)
+        return self._tables.read_texts(numbers)
 
     @property
     def _catalogs(self) -> list[str]:
-        return [source for source in self._core.heads.sources if parse_source_kind(source) in CATALOG_KINDS]
+        return [source for source in self._tables.heads.sources if parse_source_kind(source) in CATALOG_KINDS]
 
     def _to_datasets(self, nodes: Ints) -> Ints:
         """Of columns their datasets, of datasets themselves; representatives."""
-        own = np.where(self._core.nodes.kind[nodes] == COLUMN, self._core.nodes.part1[nodes], nodes)
-        found: Ints = self._core.nodes.rep[own]
+        own = np.where(self._tables.nodes.kind[nodes] == COLUMN, self._tables.nodes.part1[nodes], nodes)
+        found: Ints = self._tables.nodes.rep[own]
         return found
 
     def _mark(self, nodes: Ints | I64) -> Flags:
-        marks = np.zeros(int(self._core.counts[N_NODES]), np.bool_)
+        marks = np.zeros(int(self._tables.counts[N_NODES]), np.bool_)
         marks[nodes] = True
         return marks
 
 
-def list_tags(feed: HeadLoader, node: int) -> frozenset[str]:
+def list_tags(loader: HeadLoader, node: int) -> frozenset[str]:
     """The tags of any member of an asset, each as `key` or `key=value`."""
-    core = feed.core
-    rows = [row for member in core.list_ring(node) for row in core.list_fact_rows(member)]
-    numbers = {int(core.facts.tags[row]) for row in rows} - {NONE}
-    return frozenset().union(*(feed.tag_sets[number] for number in numbers))
+    tables = loader.tables
+    rows = [row for member in tables.list_ring(node) for row in tables.list_fact_rows(member)]
+    numbers = {int(tables.facts.tags[row]) for row in rows} - {NONE}
+    return frozenset().union(*(loader.tag_sets[number] for number in numbers))
 
 
 class NameMatcher:
     """The columns whose names match. Each distinct name is tested once: those that came since at the next look."""
 
-    def __init__(self, core: IndexTables, pattern: re.Pattern[bytes], accepts: Callable[[str], bool]) -> None:
+    def __init__(self, tables: IndexTables, pattern: re.Pattern[bytes], accepts: Callable[[str], bool]) -> None:
         """`pattern`: what begins in every name that matches, found in all names at once (it may run over the end of
         a name); `accepts`: decides on each name in which the pattern begins.
         """
-        self._core = core
+        self._tables = tables
         self._pattern = pattern
         self._accepts = accepts
         self._matching: Flags = np.zeros(0, np.bool_)  # by number of the name
 
     def find_columns(self, among: Ints | None = None) -> Ints:
         """The columns (representatives, int32, sorted) that match by any visible name: of all, or of these representatives."""
-        core, n = self._core, int(self._core.counts[N_NODES])
-        own = np.arange(n, dtype=np.int32) if among is None else core.collect_members(among)
-        own = own[(core.nodes.kind[own] == COLUMN) & (core.nodes.live[own] > 0)]
+        tables, n = self._tables, int(self._tables.counts[N_NODES])
+        own = np.arange(n, dtype=np.int32) if among is None else tables.collect_members(among)
+        own = own[(tables.nodes.kind[own] == COLUMN) & (tables.nodes.live[own] > 0)]
         self._follow()
-        return np.unique(core.nodes.rep[own[self._matching[core.nodes.part2[own]]]])
+        return np.unique(tables.nodes.rep[own[self._matching[tables.nodes.part2[own]]]])
 
     def _follow(self) -> None:
-        known, n = len(self._matching), int(self._core.counts[N_NAMES])
+        known, n = len(self._matching), int(self._tables.counts[N_NAMES])
         if known < n:
             more = np.zeros(n - known, np.bool_)
-            more[[number - known for number in self._list_candidates(known, n) if self._accepts(self._core.get_text(number))]] = True
+            more[[number - known for number in self._list_candidates(known, n) if self._accepts(self._tables.get_text(number))]] = True
             self._matching = np.concatenate([self._matching, more])
 
     def _list_candidates(self, first: int, last: int) -> list[int]:
         """The names from number `first` on in which the pattern begins."""
-        names = self._core.names
+        names = self._tables.names
         ends = names.end[first:last]
         begin = int(names.end[first - 1]) if first else 0
         text = names.text[begin : int(ends[-1])].tobytes()

@@ -50,7 +50,7 @@ class Starts(NamedTuple):
 
 
 def resolve_starts(
-    feed: HeadLoader, holders: OwnershipCache, assets: Sequence[int], direction: Direction, *, promises: bool = True
+    loader: HeadLoader, ownership: OwnershipCache, assets: Sequence[int], direction: Direction, *, promises: bool = True
 ) -> Starts:
     """What these assets stand for.
 
@@ -63,8 +63,8 @@ def resolve_starts(
     What a product or a domain holds counts as named with it. What a job writes, a contract governs, an owner
     owns or a consumer uses does not: a person who asks what hangs on a job wants to see it.
     """
-    rep = feed.core.nodes.rep
-    following = _StartResolver(feed, holders, direction, promises=promises)
+    rep = loader.tables.nodes.rep
+    following = _StartResolver(loader, ownership, direction, promises=promises)
     found: set[int] = set()
     named: set[int] = set()
     unbound = 0
@@ -79,10 +79,10 @@ def resolve_starts(
 class _StartResolver:
     """From assets to the columns and datasets that they stand for."""
 
-    def __init__(self, feed: HeadLoader, holders: OwnershipCache, direction: Direction, *, promises: bool) -> None:
-        self._feed = feed
-        self._core = feed.core
-        self._holders = holders
+    def __init__(self, loader: HeadLoader, ownership: OwnershipCache, direction: Direction, *, promises: bool) -> None:
+        self._loader = loader
+        self._tables = loader.tables
+        self._ownership = ownership
         self._down = direction is Direction.DOWNSTREAM
         self._promises = promises
 
@@ -105,7 +105,7 @@ class _StartResolver:
                 continue
             within = node in inside and self._get_kind(node) in _INSIDE
             for following in self._list_following(node):
-                following = int(self._core.nodes.rep[following])
+                following = int(self._tables.nodes.rep[following])
                 data = self._get_kind(following) in (AssetKind.COLUMN, AssetKind.DATASET)
                 if within and not (data and self._get_kind(node) is AssetKind.JOB):
                     inside.add(following)
@@ -115,50 +115,50 @@ class _StartResolver:
         return found, inside
 
     def _get_kind(self, node: int) -> AssetKind:
-        kind: AssetKind = KINDS[self._core.nodes.kind[node]]
+        kind: AssetKind = KINDS[self._tables.nodes.kind[node]]
         return kind
 
     def _list_following(self, node: int) -> Iterable[int]:
         kind = self._get_kind(node)
         if kind is AssetKind.DATA_PRODUCT:
-            return _list_product_datasets(self._feed, self._holders, node)
+            return _list_product_datasets(self._loader, self._ownership, node)
         if kind is AssetKind.DOMAIN:
-            return _list_domain_parts(self._feed, self._holders, node)
+            return _list_domain_parts(self._loader, self._ownership, node)
         if kind is AssetKind.JOB:
-            parts = [int(self._core.relations.start[row]) for row in self._core.list_relation_rows(node, _PART_OF, incoming=True)]
-            return parts + _list_ends(self._feed, node, _WRITES if self._down else _READS)
+            parts = [int(self._tables.relations.start[row]) for row in self._tables.list_relation_rows(node, _PART_OF, incoming=True)]
+            return parts + _list_ends(self._loader, node, _WRITES if self._down else _READS)
         if kind is AssetKind.OWNER:
             return self._list_owned(node)
         if not self.can_resolve(node):
             return ()
-        return _list_ends(self._feed, node, _GOVERNS if kind is AssetKind.CONTRACT else _CONSUMES)
+        return _list_ends(self._loader, node, _GOVERNS if kind is AssetKind.CONTRACT else _CONSUMES)
 
     def _list_owned(self, owner: int) -> list[int]:
         """What it is stated to own, unless a stronger source names other owners."""
-        ends = _list_ends(self._feed, owner, _OWNS)
-        return [node for node in ends if owner in self._holders.collect_owner_nodes(int(self._core.nodes.rep[node]))]
+        ends = _list_ends(self._loader, owner, _OWNS)
+        return [node for node in ends if owner in self._ownership.collect_owner_nodes(int(self._tables.nodes.rep[node]))]
 
 
-def _list_ends(feed: HeadLoader, node: int, type_: int) -> list[int]:
-    return [int(feed.core.relations.end[row]) for row in feed.core.list_relation_rows(node, type_)]
+def _list_ends(loader: HeadLoader, node: int, type_: int) -> list[int]:
+    return [int(loader.tables.relations.end[row]) for row in loader.tables.list_relation_rows(node, type_)]
 
 
-def _list_product_datasets(feed: HeadLoader, holders: OwnershipCache, node: int) -> list[int]:
-    rows = feed.core.list_relation_rows(node, _PORT)
-    ports = [int(feed.core.relations.end[row]) for row in rows if is_output(feed.get_relation_attributes(row).get("direction"))]
-    return ports or [dataset for dataset in _list_datasets(feed) if holders.find_product(dataset) == node]
+def _list_product_datasets(loader: HeadLoader, ownership: OwnershipCache, node: int) -> list[int]:
+    rows = loader.tables.list_relation_rows(node, _PORT)
+    ports = [int(loader.tables.relations.end[row]) for row in rows if is_output(loader.get_relation_attributes(row).get("direction"))]
+    return ports or [dataset for dataset in _list_datasets(loader) if ownership.find_product(dataset) == node]
 
 
-def _list_domain_parts(feed: HeadLoader, holders: OwnershipCache, node: int) -> list[int]:
+def _list_domain_parts(loader: HeadLoader, ownership: OwnershipCache, node: int) -> list[int]:
     """Its products, the domains in it, and the datasets that are in it without a product."""
-    parts = [int(feed.core.relations.start[row]) for row in feed.core.list_relation_rows(node, _PART_OF, incoming=True)]
-    return parts + [dataset for dataset in _list_datasets(feed) if holders.find_domain(dataset) == node]
+    parts = [int(loader.tables.relations.start[row]) for row in loader.tables.list_relation_rows(node, _PART_OF, incoming=True)]
+    return parts + [dataset for dataset in _list_datasets(loader) if ownership.find_domain(dataset) == node]
 
 
-def _list_datasets(feed: HeadLoader) -> list[int]:
-    core = feed.core
-    n = int(core.counts[N_NODES])
-    return list(np.unique(core.nodes.rep[:n][core.nodes.kind[:n] == DATASET]).tolist())
+def _list_datasets(loader: HeadLoader) -> list[int]:
+    tables = loader.tables
+    n = int(tables.counts[N_NODES])
+    return list(np.unique(tables.nodes.rep[:n][tables.nodes.kind[:n] == DATASET]).tolist())
 
 
 Distances: TypeAlias = Ints  # by node; -1: not visited
@@ -175,8 +175,8 @@ class Traversal:
 
     def __init__(
         self,
-        feed: HeadLoader,
-        holders: OwnershipCache,
+        loader: HeadLoader,
+        ownership: OwnershipCache,
         slots: NodeSlots,
         walker: Walker,
         begin: Starts,
@@ -191,17 +191,17 @@ class Traversal:
         self.reach: Bytes = walked.reach
         self.distance: Ints = walked.distance
         self.masked: Flags = walked.masked
-        self._feed = feed
-        self._core = feed.core
-        self._holders = holders
+        self._loader = loader
+        self._tables = loader.tables
+        self._ownership = ownership
         self._slots = slots
         self._walker = walker
         self._assets = begin.named
         self._limits = limits
         answer = (begin.nodes, walked.nodes)
-        self.silent_jobs: Ints = find_silent_jobs(feed.core, feed.silent_jobs, slots, answer, direction, limits.reach, self._wanted)
+        self.silent_jobs: Ints = find_silent_jobs(loader.tables, loader.silent_jobs, slots, answer, direction, limits.reach, self._wanted)
         self.completeness = _build_completeness(
-            walked, begin.unbound, self.silent_jobs, feed.silent_jobs.list_producers(self.silent_jobs), view
+            walked, begin.unbound, self.silent_jobs, loader.silent_jobs.list_producers(self.silent_jobs), view
         )
         self._distances: dict[int, Distances] = {}
         self._steps: dict[tuple[int, int], tuple[FlowStep, int]] = {}  # by node and class: the last step to it
@@ -213,7 +213,7 @@ class Traversal:
         same statements give the same path. Empty for a node that was not reached. A dataset that was
         reached through columns only has the path of the first of those.
         """
-        rep = int(self._core.nodes.rep[node])
+        rep = int(self._tables.nodes.rep[node])
         row = self._find_row(rep)
         if row is None:
             rep, row = self._find_nearest_column(rep)
@@ -227,34 +227,34 @@ class Traversal:
 
     def list_flows(self) -> list[FlowStep]:
         """The flow edges between starts and reached nodes, one of each kind; none from a dataset to itself."""
-        core = self._core
+        tables = self._tables
         found: dict[tuple[object, ...], FlowStep] = {}
         for flow in self._flow_rows.tolist():
-            step = build_flow_step(core, flow)
+            step = build_flow_step(tables, flow)
             if step.start != step.end:
                 known = found.get(step[:-1])
                 if known is None or step.scope_id < known.scope_id:
                     found[step[:-1]] = step
-        return sorted(found.values(), key=lambda step: build_order_key(core, step))
+        return sorted(found.values(), key=lambda step: build_order_key(tables, step))
 
     def build_flow_table(self) -> FlowTable:
         """The same flows and those from a dataset to itself, as columns, as often as they are said."""
-        return build_flow_table(self._core, self._flow_rows)
+        return build_flow_table(self._tables, self._flow_rows)
 
     def compute_affected(self) -> Affected:
         """Everything affected, containers and consumers included (see `meshline.graph.index.rollup`)."""
         reached = Rows(self.nodes, self.reach, self.distance, self.masked)
-        found = RollUp(self._feed, self._holders, self._slots, self.direction, self._limits.reach, reached, self.starts, self._assets)
+        found = RollUp(self._loader, self._ownership, self._slots, self.direction, self._limits.reach, reached, self.starts, self._assets)
         return found.compute_affected()
 
     @cached_property
     def _flow_rows(self) -> I64:
-        return find_rows_between(self._core, self.starts, self.nodes, self.direction, int(self._limits.reach), self._wanted)
+        return find_rows_between(self._tables, self.starts, self.nodes, self.direction, int(self._limits.reach), self._wanted)
 
     @cached_property
     def _rows(self) -> Ints:
         """By node: its row, or -1."""
-        rows = np.full(int(self._core.counts[N_NODES]), -1, np.int32)
+        rows = np.full(int(self._tables.counts[N_NODES]), -1, np.int32)
         rows[self.nodes] = np.arange(self.nodes.size, dtype=np.int32)
         return rows
 
@@ -267,15 +267,15 @@ class Traversal:
         return self._walker.mark_wanted(self._limits.seen_since)
 
     def _find_nearest_column(self, dataset: int) -> tuple[int, int | None]:
-        core = self._core
-        if core.nodes.kind[dataset] != DATASET:
+        tables = self._tables
+        if tables.nodes.kind[dataset] != DATASET:
             return dataset, None
-        own = {int(core.nodes.rep[column]) for column in core.list_columns(dataset)}
+        own = {int(tables.nodes.rep[column]) for column in tables.list_columns(dataset)}
         columns = [column for column in own if self._rows[column] >= 0]
 
         def measure_strength(column: int) -> tuple[int, int, tuple[str, ...]]:
             row = int(self._rows[column])
-            return int(self.reach[row]), int(self.distance[row]), core.get_label(column)
+            return int(self.reach[row]), int(self.distance[row]), tables.get_label(column)
 
         best = min(columns, key=measure_strength, default=None)
         return (dataset, None) if best is None else (best, int(self._rows[best]))
@@ -287,30 +287,30 @@ class Traversal:
             known = self._steps.get((node, k))
             if known is None:
                 flow, origin = self._step_back(node, k, distances)
-                known = self._steps[node, k] = (build_flow_step(self._core, flow), origin)
+                known = self._steps[node, k] = (build_flow_step(self._tables, flow), origin)
             step, node = known
             steps.append(step)
         return steps
 
     def _step_back(self, node: int, k: int, distances: Distances) -> tuple[int, int]:
         """(flow, where it comes from) by which a node is reached at its distance: the strongest, then the first by names."""
-        core = self._core
+        tables = self._tables
         down = self.direction is Direction.DOWNSTREAM
         distance = int(distances[node])
-        near = core.list_ring(node)
-        if core.nodes.kind[node] == COLUMN and distances[core.nodes.part1[node]] == distance:
-            near = near + core.list_ring(int(core.nodes.part1[node]))
+        near = tables.list_ring(node)
+        if tables.nodes.kind[node] == COLUMN and distances[tables.nodes.part1[node]] == distance:
+            near = near + tables.list_ring(int(tables.nodes.part1[node]))
         best = 2 * int(CLASS) + 1
         found: list[tuple[int, int]] = []
         for own in near:
-            for flow in core.list_flow_rows(own, incoming=down):
-                flags = int(core.flows.flags[flow])
+            for flow in tables.list_flow_rows(own, incoming=down):
+                flags = int(tables.flows.flags[flow])
                 if flags & PASSED_OVER or flags & CLASS > k or not (self._wanted is None or self._wanted[flow]):
                     continue
-                strength = 2 * (flags & CLASS) + is_masking(core, flow)
+                strength = 2 * (flags & CLASS) + is_masking(tables, flow)
                 if strength > best:
                     continue
-                origin = self._find_origin(int((core.flows.start if down else core.flows.end)[flow]), distance - 1, distances)
+                origin = self._find_origin(int((tables.flows.start if down else tables.flows.end)[flow]), distance - 1, distances)
                 if origin is not None:
                     if strength < best:
                         best, found = strength, []
@@ -318,18 +318,18 @@ class Traversal:
         assert found, "a node at a distance has an edge from one that is nearer"
         if len(found) == 1:
             return found[0]
-        return min(found, key=lambda one: (core.get_label(one[1]), build_order_key(core, build_flow_step(core, one[0]))))
+        return min(found, key=lambda one: (tables.get_label(one[1]), build_order_key(tables, build_flow_step(tables, one[0]))))
 
     def _find_origin(self, end: int, distance: int, distances: Distances) -> int | None:
         """The node from which an edge at `end` was followed, if at that distance: a dataset's own edges from any column, too."""
-        core = self._core
-        rep = int(core.nodes.rep[end])
-        if core.nodes.kind[end] == COLUMN or distances[end] == distance:
+        tables = self._tables
+        rep = int(tables.nodes.rep[end])
+        if tables.nodes.kind[end] == COLUMN or distances[end] == distance:
             return rep if distances[end] == distance else None
-        columns = {int(core.nodes.rep[column]) for column in core.list_columns(end)}
+        columns = {int(tables.nodes.rep[column]) for column in tables.list_columns(end)}
         near = [column for column in columns if distances[column] == distance]
         nearer = any(0 <= distances[one] < distance for one in (*columns, end))
-        return None if nearer else min(near, key=core.get_parts, default=None)
+        return None if nearer else min(near, key=tables.get_parts, default=None)
 
 
 def _build_completeness(walked: WalkResult, unbound: int, silent: Ints, producers: tuple[str, ...], view: View) -> Completeness:

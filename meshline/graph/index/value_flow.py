@@ -21,51 +21,52 @@ from meshline.graph.index.kernels.propagate import carries, carries_all
 from meshline.graph.index.results import Flags, FlowStep, Ints, Undo
 
 
-def trace_values(core: IndexTables, labels: Ints, column: int) -> list[FlowStep]:
+def trace_values(tables: IndexTables, labels: Ints, column: int) -> list[FlowStep]:
     """A shortest way of values from a source to what is labelled, in the order in which they flow: of several, the first by names."""
     steps: list[FlowStep] = []
-    node = int(core.nodes.rep[column])
+    node = int(tables.nodes.rep[column])
     while labels[node] > 1:
         step, node = min(
-            _list_steps_before(core, labels, node), key=lambda one: (one[0].reach, core.get_label(one[1]), build_order_key(core, one[0]))
+            _list_steps_before(tables, labels, node),
+            key=lambda one: (one[0].reach, tables.get_label(one[1]), build_order_key(tables, one[0])),
         )
         steps.append(step)
     return steps[::-1]
 
 
-def _list_steps_before(core: IndexTables, labels: Ints, node: int) -> Iterator[tuple[FlowStep, int]]:
+def _list_steps_before(tables: IndexTables, labels: Ints, node: int) -> Iterator[tuple[FlowStep, int]]:
     """The flows into a column or dataset from what is one nearer to a source, with that."""
-    nodes, wanted = core.nodes, int(labels[node]) - 1
-    for own in core.list_ring(node):
-        for flow in core.list_flow_rows(own, incoming=True):
-            start = int(core.flows.start[flow])
-            if carries(int(core.flows.flags[flow])) and nodes.kind[start] == COLUMN and labels[nodes.rep[start]] == wanted:
-                yield build_flow_step(core, flow), int(nodes.rep[start])
-    for dataset in core.list_ring(int(nodes.part1[node]) if nodes.kind[node] == COLUMN else node):
-        for flow in core.list_flow_rows(dataset, incoming=True):
-            start = int(core.flows.start[flow])
-            if carries_all(int(core.flows.flags[flow])) and nodes.kind[start] == DATASET:
-                own_columns = {int(nodes.rep[column]) for column in core.list_columns(start)}
+    nodes, wanted = tables.nodes, int(labels[node]) - 1
+    for own in tables.list_ring(node):
+        for flow in tables.list_flow_rows(own, incoming=True):
+            start = int(tables.flows.start[flow])
+            if carries(int(tables.flows.flags[flow])) and nodes.kind[start] == COLUMN and labels[nodes.rep[start]] == wanted:
+                yield build_flow_step(tables, flow), int(nodes.rep[start])
+    for dataset in tables.list_ring(int(nodes.part1[node]) if nodes.kind[node] == COLUMN else node):
+        for flow in tables.list_flow_rows(dataset, incoming=True):
+            start = int(tables.flows.start[flow])
+            if carries_all(int(tables.flows.flags[flow])) and nodes.kind[start] == DATASET:
+                own_columns = {int(nodes.rep[column]) for column in tables.list_columns(start)}
                 near = [column for column in own_columns if labels[column] == wanted]
                 whole = int(nodes.rep[start])
-                yield from ((build_flow_step(core, flow), one) for one in near or ([whole] if labels[whole] == wanted else []))
+                yield from ((build_flow_step(tables, flow), one) for one in near or ([whole] if labels[whole] == wanted else []))
 
 
 class Spread:
     """The labels of everything that values of some columns reach."""
 
-    def __init__(self, core: IndexTables, sources: Ints, *, possible: bool) -> None:
+    def __init__(self, tables: IndexTables, sources: Ints, *, possible: bool) -> None:
         """`sources`: representatives of columns."""
-        self._core = core
+        self._tables = tables
         self._possible = int(possible)
-        self._labels: Ints = np.zeros(int(core.counts[N_NODES]), np.int32)
+        self._labels: Ints = np.zeros(int(tables.counts[N_NODES]), np.int32)
         self._labels[sources] = 1
         self._run(sources.astype(np.int32), np.ones(len(sources), np.int32), self._labels)
 
     @property
     def labels(self) -> Ints:
         """By node; of representatives."""
-        n = int(self._core.counts[N_NODES])
+        n = int(self._tables.counts[N_NODES])
         if len(self._labels) < n:
             self._labels = np.concatenate([self._labels, np.zeros(n + n // 8 - len(self._labels), np.int32)])
         return self._labels[:n]
@@ -76,9 +77,9 @@ class Spread:
         before = Undo(changed, labels[changed].copy())
         labels[changed] = 0
         found = np.empty(len(changed), np.int32)
-        core = self._core
+        tables = self._tables
         propagate.arriving(
-            changed, self._possible, core.nodes, core.incoming, core.folded, core.flows, core.overlay.next_in, labels, found
+            changed, self._possible, tables.nodes, tables.incoming, tables.folded, tables.flows, tables.overlay.next_in, labels, found
         )  # fmt: skip
         given = np.where(found > 0, found + 1, 0).astype(np.int32)
         given[np.isin(changed, sources)] = 1
@@ -93,42 +94,42 @@ class Spread:
         self.labels[before.nodes] = before.labels
 
     def _run(self, begin: Ints, begin_labels: Ints, labels: Ints) -> None:
-        _spread(self._core, begin, begin_labels, self._possible, labels)
+        _spread(self._tables, begin, begin_labels, self._possible, labels)
 
 
-def collect_onward(core: IndexTables, columns: Ints) -> Ints:
+def collect_onward(tables: IndexTables, columns: Ints) -> Ints:
     """These representatives of columns and datasets, and all to which values of them may go."""
-    labels = np.zeros(int(core.counts[N_NODES]), np.int32)
+    labels = np.zeros(int(tables.counts[N_NODES]), np.int32)
     labels[columns] = 1
-    reached = _spread(core, columns.astype(np.int32), np.ones(len(columns), np.int32), 1, labels)
+    reached = _spread(tables, columns.astype(np.int32), np.ones(len(columns), np.int32), 1, labels)
     return np.unique(np.concatenate([columns, reached])).astype(np.int32)
 
 
-def _spread(core: IndexTables, begin: Ints, begin_labels: Ints, possible: int, labels: Ints) -> Ints:
-    n = int(core.counts[N_NODES])
+def _spread(tables: IndexTables, begin: Ints, begin_labels: Ints, possible: int, labels: Ints) -> Ints:
+    n = int(tables.counts[N_NODES])
     queue = np.empty(n + 1, np.int32)
     reached = propagate.spread(
-        begin, begin_labels, possible, core.nodes, core.outgoing, core.folded, core.flows, core.overlay.next_out,
+        begin, begin_labels, possible, tables.nodes, tables.outgoing, tables.folded, tables.flows, tables.overlay.next_out,
         np.zeros(n, np.uint8), labels, queue,
     )  # fmt: skip
     return queue[:reached]
 
 
-def find_copies(core: IndexTables, datasets: Ints, least: int, most: int) -> tuple[Ints, Ints]:
+def find_copies(tables: IndexTables, datasets: Ints, least: int, most: int) -> tuple[Ints, Ints]:
     """(what is copied, into what), of these representatives of datasets; at most so many pairs."""
-    n, kinds = int(core.counts[N_NODES]), int(core.counts[N_KINDS])
-    identity = core.find_name("IDENTITY")
-    alike = ((core.kinds.subtype[:kinds] == identity) & (core.kinds.flags[:kinds] & 3 == 0)).astype(np.uint8)
+    n, kinds = int(tables.counts[N_NODES]), int(tables.counts[N_KINDS])
+    identity = tables.find_name("IDENTITY")
+    alike = ((tables.kinds.subtype[:kinds] == identity) & (tables.kinds.flags[:kinds] & 3 == 0)).astype(np.uint8)
     found, into = np.empty(most, np.int32), np.empty(most, np.int32)
     pairs = propagate.copied(
-        datasets.astype(np.int32), least, core.nodes, core.outgoing, core.folded, core.flows, core.overlay.next_out, alike,
+        datasets.astype(np.int32), least, tables.nodes, tables.outgoing, tables.folded, tables.flows, tables.overlay.next_out, alike,
         np.zeros(n, np.int32), np.zeros(n, np.int32), np.empty(n, np.int32), found, into,
     )  # fmt: skip
     return found[:pairs], into[:pairs]
 
 
-def list_datasets(core: IndexTables) -> Ints:
+def list_datasets(tables: IndexTables) -> Ints:
     """The representatives of all datasets that heads name."""
-    n = int(core.counts[N_NODES])
-    named: Flags = (core.nodes.kind[:n] == DATASET) & (core.nodes.live[:n] > 0)
-    return np.unique(core.nodes.rep[:n][named])
+    n = int(tables.counts[N_NODES])
+    named: Flags = (tables.nodes.kind[:n] == DATASET) & (tables.nodes.live[:n] > 0)
+    return np.unique(tables.nodes.rep[:n][named])
