@@ -22,6 +22,8 @@ READ_AT_ONCE = 1000
 
 
 class Action(enum.StrEnum):
+    """The kinds of audit entries."""
+
     CHECK = "check"
     WAIVER = "waiver"  # it accepted a finding of a check
     MUTATION = "mutation"
@@ -48,6 +50,8 @@ class LogEntry(NamedTuple):
 
 
 class Page(NamedTuple):
+    """One page of the log, and whether more entries follow."""
+
     entries: tuple[LogEntry, ...]
     has_next: bool
 

@@ -88,6 +88,7 @@ class ChangeImpact:
 
     @cached_property
     def via(self) -> Via:
+        """The paths from the starts to affected assets."""
         return Via(self.downstream)
 
     @cached_property
@@ -106,6 +107,7 @@ class ChangeImpact:
         return frozenset((*self.starts, *self.downstream.traversal.starts.tolist(), *self.datasets))
 
     def is_affected(self, node: int) -> bool:
+        """Whether a node is changed itself or affected."""
         return node in self.origins or self.downstream.row(node) is not None
 
     # -- flows

@@ -14,6 +14,8 @@ from meshline.graph.model import AssetKey, Json
 
 
 class SubjectKind(enum.StrEnum):
+    """The kinds of objects that are compared."""
+
     CONTRACT = "contract"
     PRODUCT = "product"
     TABLE = "table"  # and views, topics, files

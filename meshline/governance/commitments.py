@@ -31,6 +31,7 @@ def find_subject(change: Change, impact: ChangeImpact) -> int | None:
 
 
 def adjust_for_bound_consumers(change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
+    """Breaking if consumers are bound to the subject by a promise."""
     consumers = find_bound_consumers(change, impact)
     if not consumers:
         return None
@@ -54,6 +55,7 @@ def find_bound_consumers(change: Change, impact: ChangeImpact) -> set[int]:
 
 
 def list_governed(impact: ChangeImpact, contract: int) -> set[int]:
+    """Nodes of the datasets that a contract governs."""
     return {edge.end for edge in impact.index.ownership.list_edges(contract, EdgeType.GOVERNS)}
 
 

@@ -32,10 +32,12 @@ COPIES = 5_000  # columns whose types are read for one change
 
 
 def adjust_for_joins(_change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
+    """Breaking if it is a key of a join or a group."""
     return _adjust_for_subtypes(impact, KEYS, Verdict.BREAKING, "It is a key of a join or a group")
 
 
 def adjust_for_conditions(_change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
+    """Conditional if a filter or condition reads it."""
     return _adjust_for_subtypes(impact, CONDITIONS, Verdict.CONDITIONAL, "A filter or condition reads it")
 
 
@@ -62,6 +64,7 @@ def relax_without_conditions(_change: Change, impact: ChangeImpact) -> AdjustedV
 
 
 def relax_for_filters(_change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
+    """Conditional if every reader only filters by it, and no consumer receives the values."""
     flows = impact.reading_flows
     if not len(flows.start) or set(impact.list_subtypes(flows)) != {"FILTER"} or _has_value_consumers(impact):
         return None

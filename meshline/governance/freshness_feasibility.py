@@ -23,6 +23,8 @@ FRESHNESS = "freshness"
 
 
 class Standing(enum.StrEnum):
+    """Whether a promise of freshness can be met."""
+
     FEASIBLE = "FEASIBLE"
     INFEASIBLE = "INFEASIBLE"
     UNKNOWN = "UNKNOWN"
@@ -43,6 +45,7 @@ class Input(NamedTuple):
 
     @property
     def is_known(self) -> bool:
+        """Whether both durations are stated."""
         return self.promised is not None and self.cadence is not None
 
 

@@ -58,6 +58,8 @@ class Waived(Value, frozen=True, kw_only=True):
 
 
 class Subject(Value, frozen=True, kw_only=True):
+    """What is changed; see `meshline.governance.changes.Subject`."""
+
     kind: SubjectKind
     name: str
     part: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ NAMED = 10  # names in one sentence
 
 
 def build_asset(key: AssetKey, *, known: bool = True) -> Asset:
+    """`known`: whether the graph contains it; the id is empty if not."""
     return Asset(id=key.id if known else "", kind=key.kind, name=key.name, qualified_name=key.qualified_name)
 
 
@@ -36,6 +37,7 @@ class AssetValues:
         return tuple(sorted((self.get_asset(node) for node in set(nodes)), key=lambda one: (one.kind, one.qualified_name)))
 
     def build_step(self, step: PathStep) -> Step:
+        """A step of a path, with its flow and job."""
         flow = step.flow
         return Step(
             asset=self.get_asset(step.node),
@@ -52,6 +54,7 @@ class AssetValues:
 
 
 def format_names(texts: Iterable[str]) -> str:
+    """`a, b and 3 more`, sorted; at most `NAMED` names."""
     found = sorted(set(texts))
     return ", ".join(found[:NAMED]) + (f" and {len(found) - NAMED} more" if len(found) > NAMED else "")
 

@@ -67,6 +67,7 @@ class Routes(NamedTuple):
     webhook: Secret | None = None
 
     def find_route(self, receiver: Receiver) -> Route:
+        """The addresses for a receiver: its own, else the first channel that matches a contact, else the fallback."""
         own = self.owners.get(receiver.name)
         if own:
             return Route(own, f"{_join_labels(own)} (own)")
@@ -96,6 +97,7 @@ def parse_address(url: str, where: str) -> Secret:
 
 
 def fill_pattern(url: str, kind: str, contact: str) -> str:
+    """The address of a contact; the contact is quoted as part of a URL."""
     return url.replace(f"{{{kind}}}", quote(contact, safe=""))
 
 
@@ -174,6 +176,7 @@ class Webhook(NamedTuple):
             raise Undelivered(f"{self.url.label} answers {answer.status_code}"[:LONGEST_ERROR])
 
     def build_headers(self, id_: str, body: bytes, now: datetime | None = None) -> dict[str, str]:
+        """The headers of a notice, with its signature as Standard Webhooks specifies. `now`: the time of the signature."""
         from standardwebhooks import Webhook as Signer  # noqa: PLC0415 - an extra
 
         at = now or datetime.now(UTC)

@@ -82,6 +82,7 @@ def build_key(*parts: object) -> str:
 
 
 def build_record(key: str, body: NoticeBody, at: int) -> Record:
+    """The journal record of a notice. `at` in microseconds."""
     return Record(NOTICE, key, at, msgspec.json.encode(body))
 
 

@@ -36,6 +36,8 @@ _CALLS = re.compile(r"(<(?=[!@#])|@(?=(?:everyone|here|channel|all)\b))")  # wha
 
 
 class Message(NamedTuple):
+    """A message that can be sent."""
+
     title: str
     body: str
     is_markdown: bool

@@ -84,6 +84,7 @@ class ViolationLog:
         self._position = 0
 
     def read_states(self) -> Mapping[str, ViolationState]:
+        """By fingerprint: the state of each violation, up to the newest record. Raises StoreCorrupt."""
         while records := self._store.read_journal(TURN, self._position, READ_AT_ONCE):
             for position, stored in records:
                 try:

@@ -143,6 +143,7 @@ class ViolationIndex:
             yield from self._at.get(node, ())
 
     def replace(self, gone: Iterable[Place], found: Breaches) -> None:
+        """Remove the violations at places, then add new ones."""
         for place in gone:
             del self.all[place]
             self._forget(place)

@@ -49,10 +49,12 @@ class EvaluationContext:
 
     @cached_property
     def outputs(self) -> Ports:
+        """The output ports."""
         return self._select_ports("output")
 
     @cached_property
     def inputs(self) -> Ports:
+        """The input ports."""
         return self._select_ports("input")
 
     @cached_property
@@ -71,6 +73,7 @@ class EvaluationContext:
         return frozenset(self.outputs.dataset.tolist())
 
     def get_attributes(self, number: int) -> Mapping[str, Json]:
+        """The attributes of edges by their number."""
         return self.index.ownership.get_attributes(number)
 
     def _select_ports(self, direction: str) -> Ports:
@@ -92,6 +95,7 @@ class EvaluationContext:
         return self._attributes[node]
 
     def list_versions(self, contract: int) -> list[Version]:
+        """The versions of a contract; the first is the one that is shown."""
         return versions(self.index.assets.get_label(contract).name, self.read_attributes(contract).rows)
 
     def get_name(self, node: int | None) -> str:

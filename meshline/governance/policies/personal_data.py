@@ -49,6 +49,7 @@ class PersonalData:
 
     @staticmethod
     def build_key(parameters: Mapping[str, Any]) -> str:
+        """A key of the parameters that define personal data: equal keys give equal results."""
         return msgspec.json.encode({name: parameters.get(name) for name in PARAMETERS}, order="deterministic").decode()
 
     def get_labels(self, way: Way) -> Ints:
@@ -69,6 +70,7 @@ class PersonalData:
         return next((way for way in (WAYS[0], WAYS[1], WAYS[2], WAYS[3]) if self.get_labels(way)[column]), None)
 
     def is_tagged(self, column: int) -> bool:
+        """Whether a column is tagged as personal data itself."""
         return bool(self.get_labels(WAYS[0])[column] == 1)
 
     def renew(self, changed: Ints) -> list[Undo]:

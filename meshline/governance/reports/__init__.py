@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 
 class Format(enum.StrEnum):
+    """The formats of a report."""
+
     TEXT = "text"
     JSON = "json"
     MARKDOWN = "markdown"

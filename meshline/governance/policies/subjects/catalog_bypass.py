@@ -58,6 +58,7 @@ def _build_fields(context: EvaluationContext, parameters: Parameters, path: int,
 
 
 def has_catalog(index: LineageIndex) -> bool:
+    """Whether any catalog refers to a dataset."""
     return bool(index.assets.survey().catalogued.any())
 
 

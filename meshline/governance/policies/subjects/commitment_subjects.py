@@ -109,6 +109,7 @@ def is_registered(context: EvaluationContext, product: int) -> bool:
 
 
 def collect_product_tags(context: EvaluationContext, product: int) -> list[str]:
+    """The tags of a product and of the datasets at its output ports."""
     own = set(context.index.assets.list_tags(product))
     own.update(
         *(context.index.assets.list_tags(dataset) for dataset in set(context.outputs.dataset[context.outputs.product == product].tolist()))

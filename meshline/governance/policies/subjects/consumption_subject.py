@@ -39,6 +39,8 @@ FIELDS = {
 
 
 class Use(NamedTuple):
+    """A user and what it uses, by nodes; `columns`: how many columns are named."""
+
     user: int
     used: int  # a dataset or a product
     columns: int
