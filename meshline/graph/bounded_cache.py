@@ -1,4 +1,4 @@
-"""A memory of bounded size: what is forgotten is made again."""
+"""A cache of bounded size."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _Value = TypeVar("_Value")
 
 
 class Memory(Generic[_Key, _Value]):
-    """Values by key. Forgets everything when their sizes together exceed `limit`; any one value fits. Thread-safe."""
+    """Values by key. It is emptied when the sizes together exceed `limit`; a single value always fits. Thread-safe."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
         self._turn = Lock()
         self._values: dict[_Key, _Value] = {}
-        self.get = self._values.get  # the fast way in: a dictionary's
+        self.get = self._values.get  # a dictionary's own method: hot paths call it
 
     def keep(self, key: _Key, value: _Value, size: int) -> _Value:
-        """Remember `value`, about `size` bytes."""
+        """Cache `value`, about `size` bytes, and return it."""
         with self._turn:
             self._size += size
             if self._size > self._limit:

@@ -1,7 +1,7 @@
-"""Content of statements: facts <-> bytes, canonical (equal facts give equal bytes) and columnar.
+"""Content of statements: facts as bytes and back, canonical (equal facts give equal bytes) and columnar.
 
-The layout is made for the lineage index, which reads millions of flows without making an object for
-each: keys are written once and referred to by position, flows are one flat list of integers.
+The layout serves the lineage index, which reads millions of flows without an object for each one:
+keys are written once and referred to by position, and flows are one flat list of integers.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _encoded(value: object) -> bytes:
 
 
 def _fitting(value: Json) -> Json:
-    """With integers of more than 64 bits, which the encoding lacks, as floats, or as text if those lack them too."""
+    """Replace integers of more than 64 bits, which MessagePack cannot encode, by floats, or by text if they do not fit a float."""
     if isinstance(value, list | tuple):
         return [_fitting(one) for one in value]
     if isinstance(value, dict):
@@ -88,9 +88,9 @@ def _fitting(value: Json) -> Json:
 FlowKind: TypeAlias = tuple[FlowType, str, bool]  # type, subtype, masking
 Pairs: TypeAlias = (
     Sequence[tuple[str, str | None]] | Sequence[tuple[str | None, str | None]]
-)  # (column, column); None is the dataset as a whole
+)  # (column, column); None means the whole dataset
 
-PLAIN: FlowKind = (FlowType.DIRECT, "", False)  # of flows between datasets, where it has no meaning
+PLAIN: FlowKind = (FlowType.DIRECT, "", False)  # kind of flows between datasets, where a kind has no meaning
 _WHOLE: Pairs = ((None, None),)
 
 
@@ -99,13 +99,13 @@ _FIRST = itemgetter(0)
 
 
 class Draft:
-    """What a statement says, gathered to be encoded. Order and repetition do not matter.
+    """Collects the facts of one statement and encodes them. Order and repetitions have no effect.
 
-    Columns are kept by dataset and name, so that thousands of flows need no key of their own.
+    Columns are kept by dataset and name, so that thousands of flows need no `AssetKey` each.
     """
 
     def __init__(self) -> None:
-        self._others: set[AssetKey] = set()  # all that are mentioned but columns
+        self._others: set[AssetKey] = set()  # all keys that are mentioned, except columns
         self._columns: dict[AssetKey, set[str | None]] = {}  # by dataset
         self._assets: dict[AssetKey, dict[str | None, dict[str, Json]]] = {}  # by column (None: the asset itself)
         self._edges: list[tuple[EdgeType, AssetKey, str | None, AssetKey, str | None, Mapping[str, Json]]] = []
@@ -113,23 +113,23 @@ class Draft:
         self._flows: list[tuple[AssetKey, AssetKey, FlowKind, bool, AssetKey | None, Pairs]] = []
 
     def asset(self, of: AssetKey, column: str | None, attributes: Mapping[str, Json]) -> None:
-        """Attributes of an asset that is no column, or of a dataset's column."""
+        """Add attributes of an asset (`column` None), or of a column of the dataset `asset`. Later values replace earlier ones."""
         self._mention(of, column)
         self._assets.setdefault(of, {}).setdefault(column, {}).update(attributes)
 
     def listing(self, dataset: AssetKey, columns: Sequence[tuple[str, int]], attributes: Iterable[tuple[str, dict[str, Json]]]) -> None:
-        """A dataset has these columns, at these positions, some of them with attributes."""
+        """Add (name, position) of columns of a dataset, and (name, attributes) of some of them."""
         self._others.add(dataset)
         self._columns.setdefault(dataset, set()).update([name for name, _ in columns])
         self._listings.append((dataset, columns))
         facts = self._assets.setdefault(dataset, {})
-        for name, said in attributes:
-            facts.setdefault(name, {}).update(said)
+        for name, stated in attributes:
+            facts.setdefault(name, {}).update(stated)
 
     def flows(
         self, start: AssetKey, end: AssetKey, kind: FlowKind, pairs: Pairs = _WHOLE, *, covered: bool = False, job: AssetKey | None = None
     ) -> None:
-        """Flows of one kind between the columns of two datasets; without `pairs`, between the datasets."""
+        """Add flows of one kind between columns of two datasets; without `pairs`, one flow between the datasets."""
         self._others.update((start, end) if job is None else (start, end, job))
         if pairs is not _WHOLE:
             self._columns.setdefault(start, set()).update([origin for origin, _ in pairs])
@@ -153,11 +153,11 @@ class Draft:
             self.flows(start, end, kind, pairs, covered=covered, job=job)
 
     def content(self) -> Content:
-        """The canonical content."""
+        """Encode what was added, canonically."""
         others = sorted(self._others)
         rows: list[list[int | str]] = [[_KIND_CODE[kind], *parts] for kind, parts in others]
         at: dict[AssetKey, dict[str | None, int]] = {key: {None: position} for position, key in enumerate(others)}
-        for position, key in enumerate(others):  # columns follow, dataset by dataset
+        for position, key in enumerate(others):  # then columns, dataset by dataset
             if columns := self._columns.get(key):
                 names = sorted([name for name in columns if name is not None])
                 at[key].update(zip(names, range(len(rows), len(rows) + len(names)), strict=True))
@@ -166,7 +166,9 @@ class Draft:
         blob = _encoded(
             Columns(
                 keys=rows,
-                assets=sorted([(at[of][name], said) for of, by_name in self._assets.items() for name, said in by_name.items()], key=_FIRST),
+                assets=sorted(
+                    [(at[of][name], stated) for of, by_name in self._assets.items() for name, stated in by_name.items()], key=_FIRST
+                ),
                 edges=self._edge_rows(at),
                 flow_kinds=kinds,
                 flows=flows,
@@ -189,7 +191,7 @@ class Draft:
             whole = here[None]
             rows += [(_HAS_COLUMN, whole, here[name], {"position": position}) for name, position in columns]
         places = {row[:3]: row for row in rows}
-        if len(places) < len(rows):  # some are said twice: once each, by what is said
+        if len(places) < len(rows):  # some edges are stated twice: keep one for each set of attributes
             different = {(*row[:3], _encoded(row[3])): row for row in rows}
             return [different[key] for key in sorted(different)]
         return [places[place] for place in sorted(places)]
@@ -209,14 +211,14 @@ class Draft:
 
 
 def _place(key: AssetKey) -> tuple[AssetKey, str | None]:
-    """(dataset, name) of a column, (key, None) of all else."""
+    """(dataset, name) of a column; (key, None) of any other asset."""
     if key.kind is AssetKind.COLUMN:
         return AssetKey(AssetKind.DATASET, key.parts[:2]), key.parts[2]
     return key, None
 
 
 def encode(facts: Facts) -> Content:
-    """The canonical content of facts: order and repetition do not matter."""
+    """The canonical content of facts: order and repetitions have no effect."""
     draft = Draft()
     draft.add(facts)
     return draft.content()
@@ -226,7 +228,7 @@ EMPTY = encode(Facts())  # the content of a tombstone
 
 
 def columns(blob: bytes) -> Columns:
-    """The layout as written; for the index."""
+    """Decode the bytes of a content into its layout. Raises StoreCorrupt."""
     try:
         return _decoder.decode(blob)
     except msgspec.MsgspecError as error:
@@ -239,7 +241,7 @@ def key_rows(blob: bytes) -> list[list[int | str]]:
 
 
 def keys_of(layout: Columns) -> list[AssetKey]:
-    """The asset keys of a layout, by position."""
+    """The asset keys of a layout, by position in `Layout.keys`."""
     result: list[AssetKey] = []
     for row in layout.keys:
         kind = KINDS[_integer(row[0])]
@@ -255,12 +257,12 @@ def _integer(value: int | str) -> int:
     return value
 
 
-DECODED = 8 * 2**20  # bytes of contents of which the facts are remembered, which are some fifteen times as large
+DECODED = 8 * 2**20  # total bytes of contents whose facts are cached; the facts take about fifteen times as much
 _decoded: Memory[bytes, Facts] = Memory(DECODED)
 
 
 def decode(blob: bytes) -> Facts:
-    """The facts of encoded content."""
+    """Decode the facts of a content, or find them in the cache. Raises StoreCorrupt."""
     facts = _decoded.get(blob)
     return _decoded.keep(blob, _facts(blob), len(blob)) if facts is None else facts
 

@@ -1,7 +1,7 @@
-"""Contracts, data products and definitions of datasets as frozen values, whatever the dialect they were written in.
+"""Contracts, data products and definitions of datasets as frozen values, independent of the dialect of their files.
 
-Ingest makes them of files, the graph keeps contracts and products as attributes of the asset (`contract_attributes`),
-queries and the gate read them back (`contract_of`) and compare two versions. `version_order` sorts versions.
+Ingest builds them from files, and the graph keeps contracts and products as attributes of the asset (`build_contract_attributes`).
+Queries and the gate read them back (`build_contract`) and compare two versions. `parse_version` sorts versions.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from meshline.graph.model import AssetKey, Json
 
 
 class Level(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A service level: freshness, retention, availability, ... `seconds` of a duration, `ratio` (1 is all) of a share."""
+    """A service level: freshness, retention, availability, ... `seconds` if it is a duration, `ratio` (1 = 100 %) if it is a share."""
 
     name: str
     text: str
     seconds: float | None = None
     ratio: float | None = None
-    element: str = ""  # the model or field that it is about; empty: all
+    element: str = ""  # the model or field that it applies to; empty: all
     description: str = ""
     schedule: str = ""
     driver: str = ""
@@ -34,17 +34,17 @@ class Level(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def level(name: str, text: str, *, element: str = "", description: str = "", schedule: str = "", driver: str = "") -> Level:
-    """A service level, its text measured."""
+    """A service level with the amount parsed from its text."""
     found = measure(text)
     return Level(name, text, found.seconds, found.ratio, element, description, schedule, driver)
 
 
 class Field(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A field of a model. None, or empty: the contract does not say."""
+    """A field of a model. None or empty: the contract does not state it."""
 
     name: str  # a dotted path: address.city, tags.element, prices.key
-    physical_name: str = ""  # the column's name, where it is another
-    type: str = ""  # in the contract's own words
+    physical_name: str = ""  # the column's name, if it differs
+    type: str = ""  # as the contract writes it
     physical_type: str = ""
     id: str = ""  # stays the same when the field is renamed
     title: str = ""
@@ -52,10 +52,10 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True):
     required: bool | None = None
     unique: bool | None = None
     primary_key: bool | None = None
-    type_names: tuple[str, ...] = ()  # of a named type of Avro: its full name, then its aliases
-    defaulted: bool | None = None  # whether a reader or writer without it gets a default
+    type_names: tuple[str, ...] = ()  # of a named Avro type: its full name, then its aliases
+    defaulted: bool | None = None  # whether a reader or writer without the field gets a default
     enum: tuple[Any, ...] = ()
-    enum_default: str = ""  # what a reader of Avro takes for a value that it does not know
+    enum_default: str = ""  # the value that an Avro reader uses instead of an unknown one
     minimum: Any = None
     maximum: Any = None
     exclusive_minimum: Any = None
@@ -75,7 +75,7 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A rule of quality. `type`: who evaluates it (text, sql, library, custom, a tool); `expected`: comparison -> value."""
+    """A quality rule. `type`: its evaluator (text, sql, library, custom, a tool); `expected`: value by comparison."""
 
     type: str
     model: str = ""
@@ -91,7 +91,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     unit: str = ""
     expected: dict[str, Any] = {}
     arguments: dict[str, Any] = {}
-    specification: Any = None  # in the language of its engine, or the name of the file that holds it
+    specification: Any = None  # in the language of its engine, or the name of the file that contains it
 
 
 class Model(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -115,11 +115,11 @@ class Role(msgspec.Struct, frozen=True, omit_defaults=True):
     access: str = ""
     description: str = ""
     approvers: tuple[str, ...] = ()
-    server: str = ""  # where it is valid; empty: on all servers
+    server: str = ""  # the server where the role is valid; empty: all servers
 
 
 class Server(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where the data is. `settings`: host, catalog, schema, ...; never secrets."""
+    """A location of the data. `settings`: host, catalog, schema, ...; never secrets."""
 
     name: str
     type: str = ""
@@ -129,7 +129,7 @@ class Server(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How the data may be used. `notice_period` in seconds beside its text."""
+    """Terms of use. `notice_period`: as text and in seconds."""
 
     usage: str = ""
     limitations: str = ""
@@ -173,22 +173,22 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def in_force(self) -> bool:
-        """Whether it is in force now: it is neither a draft nor retired."""
+        """True if the contract is in force: neither a draft nor retired."""
         return in_force(self.status)
 
     @property
     def ended(self) -> bool:
-        """Whether it was in force and is no more."""
+        """True if the contract was in force and has ended."""
         return _plain_status(self.status) in ENDED
 
 
-# Words for the status of a contract; any other, or none, is in force.
+# Values of the status of a contract that is not in force. Any other status, or none, is in force.
 NOT_YET = frozenset({"draft", "proposed", "pending", "in development", "development"})
 ENDED = frozenset({"retired", "inactive", "archived"})
 
 
 def in_force(status: str) -> bool:
-    """Whether a contract of this status is in force."""
+    """True if a contract with this status is in force."""
     return _plain_status(status) not in NOT_YET | ENDED
 
 
@@ -197,7 +197,7 @@ def _plain_status(status: str) -> str:
 
 
 class PortSpec(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A port of a product: an endpoint, or the contract that says where it is."""
+    """A port of a product: an endpoint, or the contract that gives its location."""
 
     direction: str  # input or output
     name: str = ""
@@ -213,8 +213,8 @@ class PortSpec(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def port_names(ports: Sequence[PortSpec]) -> tuple[str, ...]:
-    """What each port is called: its name, else its contract, its endpoint or its type; `name#2` if others of its direction are
-    called so too, in the order of what they say, so that no other order of the ports changes a name.
+    """The name of each port: its own name, else its contract, its endpoint or its type. Ports of one direction with the same name are
+    numbered (`name#2`) in the order of their fields, so the order of the ports has no effect.
     """
     called: dict[tuple[str, str], list[PortSpec]] = {}
     for port in ports:
@@ -233,15 +233,15 @@ def _nth(name: str, i: int) -> str:
 
 
 class Suite(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Checks that a product has run."""
+    """A run of a suite of checks on a product."""
 
     tool: str
     suite: str = ""
-    run: str = ""  # when
+    run: str = ""  # the time of the run
 
 
 class Product(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One data product as its specification says it."""
+    """One data product as its specification describes it."""
 
     name: str
     id: str = ""
@@ -264,7 +264,7 @@ class Product(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def contract_attributes(contract: Contract) -> dict[str, Json]:
-    """What is said of a contract's asset: all but its id."""
+    """The attributes of the contract's asset: all fields except the id."""
     return _plain(contract, {"id"})
 
 
@@ -277,19 +277,19 @@ def product_attributes(product: Product) -> dict[str, Json]:
 
 
 def _plain(value: msgspec.Struct, without: set[str]) -> dict[str, Json]:
-    said: dict[str, Json] = msgspec.json.decode(msgspec.json.encode(value))
-    return {name: part for name, part in said.items() if name not in without}
+    fields: dict[str, Json] = msgspec.json.decode(msgspec.json.encode(value))
+    return {name: part for name, part in fields.items() if name not in without}
 
 
 def contract_of(identifier: str, said: Mapping[str, Json]) -> Contract:
-    """A contract read back from attributes of its asset; what has another shape is left out."""
+    """The contract in the attributes of its asset. Attributes of another shape are left out."""
     return Contract(**{**_fitting(Contract, said), "id": identifier})
 
 
 def product_of(
     name: str, said: Mapping[str, Json], ports: Sequence[PortSpec] = (), owners: Sequence[Party] = (), domain: str = ""
 ) -> Product:
-    """A product read back from attributes of its asset, and from what edges say of it."""
+    """The product in the attributes of its asset and in its edges (ports, owners, domain)."""
     levels = said.get("slo")
     named: list[Json] = [{"name": key, **one} for key, one in levels.items() if isinstance(one, dict)] if isinstance(levels, dict) else []
     fitting = _fitting(Product, {**said, "slo": named})
@@ -297,7 +297,7 @@ def product_of(
 
 
 def suites_of(said: Json) -> tuple[Suite, ...]:
-    """A product's checks read back from its attribute."""
+    """The suites in the attribute `quality_checks` of a product; empty if it has another shape."""
     try:
         return msgspec.convert(said, tuple[Suite, ...])
     except msgspec.ValidationError:
@@ -315,18 +315,18 @@ def _fitting(type_: type[msgspec.Struct], said: Mapping[str, Json]) -> dict[str,
     return found
 
 
-# Where in a thing: ("model", name, "field", name), ("slo", name), ("port", "output", name), ...; empty: the thing itself.
+# A place in a definition: ("model", name, "field", name), ("slo", name), ("port", "output", name), ...; empty: the whole definition.
 Part: TypeAlias = tuple[str, ...]
 
 
 class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     """A table, view, topic or file as a tool defines it.
 
-    `model`: its columns in order, with their types in the words of `format` (iceberg, delta, avro, json, dbt, or a dialect
-    of SQL); a field's `id` stays the same when the column is renamed. `kind`: table, view, ...; `partitioning`: one text for
-    each part, e.g. `days(created_at)`. `sql`: the query that computes it, compiled, in a `dialect` of sqlglot. `reads`: all
-    columns of tables that it reads, by their names in it, in lower case; of those that are not here they are not known.
-    `rules`: what is tested of its rows. `closed`: the paths of objects that allow no other columns than theirs; "": the whole.
+    `model`: its columns in order, with types as `format` writes them (iceberg, delta, avro, json, dbt, or a dialect of SQL);
+    a field's `id` stays the same when the column is renamed. `kind`: table, view, ...; `partitioning`: one text for each part,
+    e.g. `days(created_at)`. `sql`: the compiled query that computes it, in a `dialect` of sqlglot. `reads`: all columns of the
+    tables that the query reads, by the tables' names in it, in lower case; the columns of absent tables are unknown.
+    `rules`: tests of its rows. `closed`: the paths of objects that allow no further columns; "": the whole.
     """
 
     model: Model
@@ -338,9 +338,9 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     reads: dict[str, tuple[str, ...]] = {}
     rules: tuple[Rule, ...] = ()
     owner: str = ""
-    access: str = ""  # dbt: private, protected or public; empty: not said
+    access: str = ""  # dbt: private, protected or public; empty: not stated
     deprecated: bool | None = None
-    contracted: bool = False  # dbt compares the columns and types with those that are declared
+    contracted: bool = False  # dbt compares the columns and types with the declared ones
     constraints: tuple[str, ...] = ()  # kinds of constraints (not_null, unique, ...) that the database enforces
     version: str = ""  # dbt: of a model that has several
     latest_version: str = ""  # the version that a reference without one means
@@ -351,8 +351,9 @@ Described = TypeVar("Described", bound=Contract | Product | Definition)
 
 
 class Version(NamedTuple, Generic[Described]):
-    """One version of a thing. `datasets`: which datasets of the graph its parts are: of a contract by the name of the model,
-    of a product by `direction/port` (`port_names`), of a definition under "". `file`, `lines`: where its parts stand.
+    """One version of a contract, product or definition. `datasets`: the datasets of the graph that its parts describe: by name of the
+    model for a contract, by `direction/port` (`port_names`) for a product, under "" for a definition. `lines`: line numbers
+    (from 1) of its parts in `file`.
     """
 
     value: Described
@@ -361,14 +362,14 @@ class Version(NamedTuple, Generic[Described]):
     lines: Mapping[Part, int] = {}
 
     def line(self, part: Part) -> int:
-        """Where a part stands, or the nearest around it that has a line; 0: not known."""
+        """The line of a part, or of the nearest part around it that has one; 0: unknown."""
         while part and part not in self.lines:
             part = part[:-1]
         return self.lines.get(part, 1 if self.file else 0)
 
 
 class Pair(NamedTuple, Generic[Described]):
-    """A thing before and after; None: it was not there, or is gone. Never both."""
+    """A contract, product or definition before and after a change; None: it was added, or removed. Never both."""
 
     before: Version[Described] | None
     after: Version[Described] | None
@@ -378,7 +379,7 @@ AnyPair: TypeAlias = Pair[Contract] | Pair[Product] | Pair[Definition]
 
 
 def version_order(version: str) -> tuple[tuple[int, ...], bool, tuple[tuple[int, str], ...], str]:
-    """A sort key: 1.10.0 is newer than 1.9.0, 2.0.0 than 2.0.0-rc.1; `v` in front has no meaning."""
+    """A sort key of versions: 1.10.0 is newer than 1.9.0, 2.0.0 than 2.0.0-rc.1; a leading `v` has no meaning."""
     core, dash, rest = version.strip().lower().removeprefix("v").partition("+")[0].partition("-")
     found = _NUMBERS.match(core)
     numbers = tuple(int(part) for part in found[0].split(".")) if found else ()

@@ -1,4 +1,4 @@
-"""Durations, ratios and frequencies as people write them (`1h`, `P1D`, `99.9%`, `nightly`) -> seconds and ratios; and back to words."""
+"""Durations, ratios and frequencies as people write them (`1h`, `P1D`, `99.9%`, `nightly`), parsed into seconds and ratios."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meshline.graph.model import Json
 
 
 class Measure(NamedTuple):
-    """An amount as it was written; `seconds` of a duration, `ratio` (1 is all) of a share, neither if it is another thing."""
+    """An amount as it was written, with `seconds` if it is a duration and `ratio` (1 = 100 %) if it is a share; otherwise both are None."""
 
     text: str
     seconds: float | None = None
@@ -19,12 +19,12 @@ class Measure(NamedTuple):
 
 
 def measure(text: str) -> Measure:
-    """What a text measures. A leading comparison (`>= 99.9%`, `< 1h`) is not looked at."""
+    """Parse a duration or a percentage. A leading comparison (`>= 99.9%`, `< 1h`) is ignored."""
     return Measure(text, seconds(text), ratio(text))
 
 
 def said(value: Json) -> Measure | None:
-    """What an attribute of an asset measures: a text or number, or a mapping with `text`, `seconds` and `ratio`."""
+    """The amount in an attribute of an asset: a text, a number, or a mapping with `text`, `seconds` and `ratio`. None for other shapes."""
     if isinstance(value, Mapping):
         text = value.get("text")
         if not isinstance(text, str):
@@ -35,7 +35,10 @@ def said(value: Json) -> Measure | None:
 
 
 def seconds(text: str) -> float | None:
-    """The length of a duration: `1h`, `25 hours`, `1d 12h`, `P1DT12H`, `hourly`. A month has 30 days, a year 365."""
+    """The seconds of a duration: `1h`, `25 hours`, `1d 12h`, `P1DT12H` (ISO 8601), `hourly`. A month has 30 days, a year 365.
+
+    None if the text is no duration.
+    """
     plain = _COMPARISON.sub("", text.strip())
     if plain.lower() in _WORDS:
         return _WORDS[plain.lower()]
@@ -53,13 +56,13 @@ def seconds(text: str) -> float | None:
 
 
 def unit_seconds(unit: str) -> float | None:
-    """The length of a unit of time: `h`, `hours`, `d`, `mo`, ...; `m` is a minute."""
+    """The seconds of a unit of time: `h`, `hours`, `d`, `mo`, ...; `m` is a minute. None if the unit is unknown."""
     name = unit.strip().lower()
     return _UNITS.get(name, _UNITS.get(name.removesuffix("s")))
 
 
 def ratio(text: str) -> float | None:
-    """The share that a percentage is: 0.999 of `99.9%`."""
+    """The ratio of a percentage: 0.999 for `99.9%`. None if the text is no percentage."""
     found = _PERCENT.fullmatch(_COMPARISON.sub("", text.strip()))
     if found is None:
         return None
@@ -121,7 +124,7 @@ _LENGTH_UNITS = (("d", _DAY), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
 
 
 def cadence(text: str) -> float | None:
-    """The longest time between two renewals; 0: as it comes; None: it does not say."""
+    """The longest time between two updates, in seconds: `nightly`, `every 2 hours`. 0 for streams; None if the text gives no time."""
     plain = " ".join(text.strip().lower().split())
     if not plain:
         return None
@@ -134,7 +137,7 @@ def cadence(text: str) -> float | None:
 
 
 def length(seconds: float) -> str:
-    """`1d 1h`, `5min`, `0s`: the two largest units that are not nothing."""
+    """A duration as text, with its two largest units that are not zero: `1d 1h`, `5min`, `0s`."""
     left, parts = seconds, []
     for unit, size in _LENGTH_UNITS:
         number = int(left // size)

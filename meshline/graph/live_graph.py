@@ -1,6 +1,6 @@
-"""A store and the index of its graph, kept in step; with it the indexes of past times, and how garbage is collected around a large graph.
+"""The live graph: a store, the index that follows it, indexes of past times, and garbage collection settings for a large graph.
 
-Indexes as of past times are built apart from the live one, one at a time, and kept while there is room.
+Indexes as of past times are built apart from the live one, one at a time, and cached while there is room.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from meshline.graph.index.results import KnownLater
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, Json, Precedence
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
 
-MOST = 4  # indexes that are kept
-BYTES = 2**30  # that they hold together, unless one alone holds more
-BUILD_SECONDS = 120.0  # after which building one is given up
+MOST = 4  # cached indexes of past times
+BYTES = 2**30  # that the cached indexes take together, unless a single one takes more
+BUILD_SECONDS = 120.0  # limit for reading the heads of one past time
 
 Load: TypeAlias = Callable[[Iterator[Sequence[Head]], int], LineageIndex]
 
 
 class _Build(NamedTuple):
-    """An index that is being built. `revision`: it holds what was committed up to there, at least."""
+    """An index that is being built. `revision`: it contains at least all commits up to there."""
 
     revision: int
     found: Future[LineageIndex]
 
 
 class PastIndexes:
-    """Thread-safe; the indexes themselves are not: use one while holding the graph's lock."""
+    """A cache of indexes as of past times. Thread-safe; the indexes themselves are not: use one only under the graph's lock."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._turn = threading.Lock()  # of what follows
+        self._turn = threading.Lock()  # guards the two dictionaries
         self._known: OrderedDict[int, LineageIndex] = OrderedDict()
         self._builds: dict[int, _Build] = {}
-        self._one = threading.Semaphore()  # a build takes a processor, and as much memory as the graph
+        self._one = threading.Semaphore()  # one build at a time: it uses a processor, and as much memory as the graph
 
     def __len__(self) -> int:
         return len(self._known)
 
     def known(self, as_of: int, revision: int) -> LineageIndex | None:
-        """The index as of a time (microseconds), if one of this revision or a later one is kept."""
+        """The cached index as of a time (microseconds) that contains this revision; None if there is none."""
         with self._turn:
             found = self._known.get(as_of)
             if found is None or found.revision < revision:
@@ -60,12 +60,10 @@ class PastIndexes:
             return found
 
     def get(self, as_of: int, revision: int, deadline: float | None, load: Load) -> LineageIndex:
-        """The same, built if there is none: by a thread that goes on when the caller's deadline (`time.monotonic()`) is over.
+        """The index as of a time, built if none is cached, by a thread that continues after the caller's deadline (`time.monotonic()`).
 
-        `load` makes it of the heads as of the time, and the revision that they are of.
-
-        A statement that comes late may change any past, so an index is good for the revisions up to its own. Raises StoreUnavailable
-        at the deadline, and what building it raises.
+        `load` builds it from the heads as of the time and their revision. A late statement may change any past time, so an index is
+        valid for the revisions up to its own. Raises StoreUnavailable at the deadline, and any error of the build.
         """
         found = self.known(as_of, revision)
         if found is not None:
@@ -83,9 +81,9 @@ class PastIndexes:
     def _build(self, as_of: int, build: _Build, load: Load) -> None:
         try:
             with self._one:
-                revision = self._store.read_revision()  # before the heads: what is committed meanwhile may be among them or not
+                revision = self._store.read_revision()  # before the heads: later commits may or may not be among them
                 built = load(_bounded(self._store.iterate_heads(as_of), time.monotonic() + BUILD_SECONDS), revision)
-        except BaseException as error:  # noqa: BLE001 - it is raised where the index is waited for
+        except BaseException as error:  # noqa: BLE001 - the future raises it in the waiting caller
             self._end(as_of, build)
             build.found.set_exception(error)
         else:
@@ -113,15 +111,18 @@ def _bounded(batches: Iterator[Sequence[Head]], deadline: float) -> Iterator[Seq
         yield batch
 
 
-SPARE_NODES = 100_000  # that may stand for nothing; or a quarter of all
-SCOPES_AT_ONCE = 500  # whose histories are read together
+SPARE_NODES = 100_000  # unused nodes that the index may have (or a quarter of all nodes) before it is reloaded
+SCOPES_AT_ONCE = 500  # scopes whose histories are read together
 _RELATIONS = (EdgeType.OWNS, EdgeType.CONSUMES, EdgeType.GOVERNS, EdgeType.PORT)
 
 _Stating: TypeAlias = Mapping[EdgeType, Mapping[str, Sequence[int]]]  # see `OwnershipFacet.list_scopes_stating`
 
 
 class FactRow(NamedTuple):
-    """One attribute of an asset as one scope says it. `chosen`: shown, of all that are said of the attribute."""
+    """One attribute of an asset as one scope states it, with the times (microseconds) of the statement.
+
+    `chosen`: this value is shown, of all values that are stated for the attribute.
+    """
 
     scope_id: int
     source: str
@@ -137,7 +138,7 @@ _Said: TypeAlias = dict[AssetKey, Mapping[str, Json]]
 
 
 class GraphLock:
-    """The lock of a graph, which a thread may take again while it holds it."""
+    """The reentrant lock of a graph, with a deadline for each thread."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -145,10 +146,10 @@ class GraphLock:
 
     @contextmanager
     def until(self, deadline: float | None) -> Iterator[None]:
-        """In this block this thread waits for the lock until a time (as `time.monotonic()`) and no longer; None: as long as it takes.
-        What it does while it holds the lock ends by then, too, where that looks at `check`.
+        """In this block, the thread waits for the lock at most until a deadline (`time.monotonic()`; None: without limit).
+        Work under the lock ends by then, too, where it calls `check_deadline`.
 
-        Of two deadlines, one inside the other, the earlier counts.
+        Of nested deadlines the earliest counts.
         """
         outer = self._deadline
         known = [time for time in (outer, deadline) if time is not None]
@@ -165,7 +166,7 @@ class GraphLock:
 
     @contextmanager
     def whatever_the_deadline(self) -> Iterator[None]:
-        """The lock, waited for as long as it takes."""
+        """Acquire the lock for this block, and wait for it without limit."""
         self._lock.acquire()
         try:
             yield
@@ -173,7 +174,7 @@ class GraphLock:
             self._lock.release()
 
     def check(self) -> None:
-        """Raises LimitExceeded when this thread's deadline is over: for work of many steps that is done while the lock is held."""
+        """Raises LimitExceeded after this thread's deadline: for work in many steps under the lock."""
         deadline = self._deadline
         if deadline is not None and time.monotonic() > deadline:
             raise LimitExceeded("it took longer than it may: ask for less at once (MESHLINE_CHECK_SECONDS, MESHLINE_QUERY_SECONDS)")
@@ -185,7 +186,7 @@ class GraphLock:
         self._lock.release()
 
     def __enter__(self) -> None:
-        """Raises StoreUnavailable when the deadline is over (`until`)."""
+        """Raises StoreUnavailable at the thread's deadline (`set_deadline`)."""
         deadline = self._deadline
         if not self._lock.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
             raise StoreUnavailable("the graph is busy: try again")
@@ -195,7 +196,10 @@ class GraphLock:
 
 
 class LiveGraph:
-    """What every surface holds. Use `index` and `facts` while holding `lock`. `precedence`: which source is believed."""
+    """The graph that the API and the command line share. Use `index` and `read_facts` only under `lock`.
+
+    `precedence`: which source wins where several state the same attribute.
+    """
 
     def __init__(self, store: Store, index: LineageIndex, precedence: Precedence) -> None:
         self.store = store
@@ -203,14 +207,14 @@ class LiveGraph:
         self.lock = GraphLock()
         self.precedence = precedence
         self._past = PastIndexes(store)
-        self._size = index.changes.count_nodes()  # when it was last looked how many of its nodes are in use
-        self._unused = index.changes.count_unused()  # after the last reading
+        self._size = index.changes.count_nodes()  # when unused nodes were last counted
+        self._unused = index.changes.count_unused()  # after the index was last loaded
 
     @classmethod
     def open(cls, store: Store, precedence: Precedence | None = None, *, compiled: bool = False) -> LiveGraph:
-        """Load the index of everything that the store holds.
+        """Load the index of everything in the store.
 
-        `compiled`: begin to compile the index's kernels, as who stays up should; else once there is much to do.
+        `compiled`: begin to compile the index's kernels at once, for a process that stays up; else when there is much work.
         """
         if compiled:
             compile_kernels_soon()
@@ -218,9 +222,9 @@ class LiveGraph:
         return cls(store, _loaded(store, None, precedence), precedence)
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
-        """Commit to the store, and show it in the index before returning."""
+        """Commit to the store, and apply the changes to the index before returning them."""
         changes = self.store.commit(build)
-        with self.lock.whatever_the_deadline():  # it is committed: who is told otherwise would do it again
+        with self.lock.whatever_the_deadline():  # already committed: a caller that saw an error would repeat it
             if changes.revision == self.index.revision + 1:
                 self.index.changes.apply(changes)
         if changes.revision > self.index.revision:
@@ -228,20 +232,20 @@ class LiveGraph:
         return changes
 
     def refresh(self) -> int:
-        """Follow what others committed; the index's revision afterwards."""
+        """Apply the commits of other processes to the index; the index's revision afterwards."""
         if self.store.read_revision() > self.index.revision:
             self._follow()
         return self.index.revision
 
     def reload(self) -> None:
-        """Read the index anew."""
+        """Load the index again."""
         with self.lock:
             self.index = _loaded(self.store, None, self.precedence)
 
     def renew(self) -> bool:
-        """Read the index anew if many of its nodes stand for nothing any more; whether it did. While it is read nobody waits.
+        """Load the index again if many of its nodes are unused; True if it was loaded. Queries continue while it is loaded.
 
-        What is gone from the graph, and what checks suppose, leaves its names in the index: without this they would be ever more.
+        Assets that leave the graph, and those that checks suppose, leave their names in the index, which would only grow otherwise.
         """
         if self.index.changes.count_nodes() - self._size < SPARE_NODES:
             return False
@@ -260,10 +264,10 @@ class LiveGraph:
         return True
 
     def at(self, as_of: int | None, *, revision: int | None = None, deadline: float | None = None) -> LineageIndex:
-        """The index now (None), or as of a time in microseconds, with all that was committed up to a revision (None: this one).
+        """The current index (`as_of` None), or one as of a time in microseconds with all commits up to a revision (None: the current).
 
-        That of a time is built if need be, which may take as long as the start: call this before the lock is held, and again, with
-        the same revision, while it is. Raises StoreUnavailable at the deadline (`time.monotonic()`).
+        An index of a past time may have to be built, which may take as long as the start: call this before acquiring the lock, and
+        again under the lock with the same revision. Raises StoreUnavailable at the deadline (`time.monotonic()`).
         """
         if as_of is None:
             return self.index
@@ -282,30 +286,30 @@ class LiveGraph:
         return self._past.get(as_of, wanted, deadline, load)
 
     def has(self, as_of: int, revision: int) -> bool:
-        """Whether `at` answers at once."""
+        """True if `get_index` returns at once."""
         return self._past.known(as_of, revision) is not None
 
     def facts(self, index: LineageIndex, nodes: Sequence[int]) -> dict[int, list[FactRow]]:
-        """What is said of these assets, by asset: every attribute that any scope says of any member.
+        """Read the attributes of these assets (nodes), by node: every attribute that any scope states for any of its names.
 
-        Rows are sorted by attribute, the chosen one first, then by strength.
+        Rows are sorted by attribute, the chosen one first, then by the precedence of their sources.
         """
         wanted = {node: index.changes.list_fact_names(node) for node in nodes}
         scope_ids = sorted({scope_id for of_node in wanted.values() for scope_id in of_node})
         heads = {head.scope_id: head for head in self.store.read_heads(scope_ids, index.as_of)}
-        said = {scope_id: _said(head) for scope_id, head in heads.items()}
+        stated = {scope_id: _said(head) for scope_id, head in heads.items()}
         return {
-            node: self._rows((heads[id_], said[id_], names) for id_, names in sorted(of_node.items()) if id_ in heads)
+            node: self._rows((heads[id_], stated[id_], names) for id_, names in sorted(of_node.items()) if id_ in heads)
             for node, of_node in wanted.items()
         }
 
     def _rows(self, found: Iterable[tuple[Head, _Said, set[AssetKey]]]) -> list[FactRow]:
-        """`found`: heads, what they say, and the names under which they mean the asset."""
+        """`found`: heads, the attributes that each states, and the names under which each refers to the asset."""
         rows = [
             FactRow(head.scope_id, head.source, attribute, value, head.observed_at, head.valid_from, head.last_observed, chosen=False)
-            for head, said, names in found
-            for key in sorted(names & said.keys())
-            for attribute, value in said[key].items()
+            for head, stated, names in found
+            for key in sorted(names & stated.keys())
+            for attribute, value in stated[key].items()
         ]
         rows.sort(key=lambda row: (row.source, row.scope_id), reverse=True)
         rows.sort(key=self._strength)
@@ -317,18 +321,18 @@ class LiveGraph:
         return rows
 
     def _strength(self, row: FactRow) -> tuple[str, int, int]:
-        """As `Precedence` says; of equals the greater source comes first already."""
+        """Sort key by `Precedence`; rows are sorted by source before, so the greater of equally strong sources comes first."""
         return (row.attribute, self.precedence.rank(row.source, row.attribute), -row.observed_at)
 
     def _follow(self) -> None:
-        """Others do not wait while the store is read: what they commit meanwhile is newer, and then this changes nothing."""
+        """Read changes without the lock, so that others need not wait. If a newer commit is applied meanwhile, this changes nothing."""
         changes = self.store.read_changes(self.index.revision)
         with self.lock.whatever_the_deadline():
             self.index.changes.apply(changes)
 
 
 def _loaded(store: Store, as_of: int | None, precedence: Precedence) -> LineageIndex:
-    # The revision is read first: what is committed meanwhile is applied (again) later.
+    # The revision is read first: later commits are applied afterwards, perhaps a second time.
     revision = store.read_revision()
     return _read(store.iterate_heads(as_of), revision, as_of, precedence)
 
@@ -340,12 +344,12 @@ def _read(heads: Iterator[Sequence[Head]], revision: int, as_of: int | None, pre
         raise
     except Exception as error:
         raise StoreCorrupt(
-            f"what the store holds cannot be read ({type(error).__name__}: {error}): `meshline store check` says more, a backup mends it"
+            f"the contents of the store cannot be read ({type(error).__name__}: {error}): run `meshline store check`, or restore a backup"
         ) from error
 
 
 def _known_later(store: Store, now: _Stating, then: LineageIndex) -> tuple[KnownLater, ...]:
-    """Which relations sources of a kind state now and none did then; each with the time of the first such statement."""
+    """The relations that sources of a kind state now but not at that time; each with the time of the first such statement."""
     found: list[KnownLater] = []
     for type_, stating in now.items():
         known = then.ownership.list_scopes_stating(type_)
@@ -357,7 +361,7 @@ def _known_later(store: Store, now: _Stating, then: LineageIndex) -> tuple[Known
 
 
 def _stated_at(store: Store, scopes: Sequence[int], type_: EdgeType) -> list[int]:
-    """From when on each of the statements of these scopes held that states a relation of a type, but to a job."""
+    """The times from which statements of these scopes were active that state a relation of a type whose end is not a job."""
     return [
         interval.valid_from
         for first in range(0, len(scopes), SCOPES_AT_ONCE)
@@ -371,21 +375,21 @@ def _said(head: Head) -> _Said:
     return {} if head.content is None else {fact.key: fact.attributes for fact in decode(head.content.blob).assets}
 
 
-# Objects allocated and not freed before the youngest generation is looked at, and how often the older ones
-# are. By Python's own thresholds a commit of a hundred new events, which makes tens of thousands of values
-# without cycles, was interrupted some fifty times, and a quarter of its time went into looking them through.
+# Thresholds of the garbage collector: net allocations before it scans the youngest generation, and scans of one generation
+# before it scans the next. With Python's defaults, a commit of a hundred new events, which creates tens of thousands of
+# values without cycles, was interrupted about fifty times, and scans took a quarter of its time.
 THRESHOLDS = (100_000, 20, 100)
 USUAL = gc.get_threshold()
 
 
 def collect_seldom() -> None:
-    """For a process that stays up, once its graph is loaded: what is there now is looked through no more."""
+    """Collect garbage rarely: for a process that stays up, once its graph is loaded. Objects that exist now are never scanned again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
 
 
 def collect_as_usual() -> None:
-    """The graph is let go of."""
+    """Restore Python's defaults, when the graph is released."""
     gc.unfreeze()
     gc.set_threshold(*USUAL)

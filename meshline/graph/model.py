@@ -1,8 +1,7 @@
 """The vocabulary of the graph: assets, edges, facts, statements, and how statements of one scope fold.
 
 Everything here is frozen and does no I/O. The graph is a pure function of the set of statements:
-`find_active_observation` and `build_intervals` are the whole of that function for one scope, and both stores and the
-tests' oracle use them.
+`build_intervals` is the whole of that function for one scope, and both stores and the tests' oracle use it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ Json: TypeAlias = Union[str, int, float, bool, list["Json"], dict[str, "Json"], 
 
 
 class AssetKind(enum.StrEnum):
-    """What a person asks about. The order is the wire code of `meshline.graph.content`: append only."""
+    """Kinds of assets. The order is the wire code of `meshline.graph.content`: append only."""
 
     DOMAIN = "DOMAIN"
     DATA_PRODUCT = "DATA_PRODUCT"
@@ -44,7 +43,7 @@ class EdgeType(enum.StrEnum):
     CONSUMES = "CONSUMES"  # Consumer -> Column, Dataset or DataProduct: contract, purpose
     GOVERNS = "GOVERNS"  # Contract -> Dataset: version, status
     SAME_AS = "SAME_AS"  # Dataset -> Dataset: why
-    RENAMED_TO = "RENAMED_TO"  # old Dataset -> new Dataset, old Column -> new Column of one Dataset: from the statement's time on
+    RENAMED_TO = "RENAMED_TO"  # old Dataset -> new Dataset, old Column -> new Column of one Dataset: from the time of the statement
     DIFFERENT_FROM = "DIFFERENT_FROM"  # Dataset -> Dataset: why; wins over every SAME_AS that would join the two
 
 
@@ -91,6 +90,7 @@ class AssetKey(NamedTuple):
 
 
 def compute_asset_id(kind: AssetKind, parts: Sequence[str]) -> str:
+    """The id of the asset of this kind and key: a prefix for the kind and BLAKE2b (128 bits) of the key as JSON."""
     return f"{ID_PREFIX[kind]}_{hashlib.blake2b(msgspec.json.encode([kind, *parts]), digest_size=16).hexdigest()}"
 
 
@@ -127,14 +127,14 @@ def build_contract_key(identifier: str) -> AssetKey:
 
 
 class AssetFact(NamedTuple):
-    """One asset's attributes as one source asserts them. Attribute names are lower snake case."""
+    """The attributes of an asset as one source states them. Attribute names are lower snake case."""
 
     key: AssetKey
     attributes: Mapping[str, Json]
 
 
 class EdgeFact(NamedTuple):
-    """One edge other than FLOWS_TO, as one source asserts it."""
+    """One edge other than FLOWS_TO, as one source states it."""
 
     type: EdgeType
     start: AssetKey
@@ -152,8 +152,8 @@ class FlowType(enum.StrEnum):
 class Flow(NamedTuple):
     """One FLOWS_TO edge: Column -> Column, Column -> Dataset (always INDIRECT) or Dataset -> Dataset.
 
-    For Dataset -> Dataset, `covered` says that column lineage is known for the pair (so that the pair
-    is not followed at dataset level), and `type`, `masking` have no meaning.
+    For Dataset -> Dataset, `covered` means that column lineage is known for the pair (so traversals do
+    not follow the pair at dataset level), and `type` and `masking` have no meaning.
     """
 
     start: AssetKey
@@ -166,7 +166,7 @@ class Flow(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """Everything that one statement says. Order has no meaning; duplicates are folded on encoding."""
+    """Everything that one statement states. Order has no meaning; encoding removes duplicates."""
 
     assets: tuple[AssetFact, ...] = ()
     edges: tuple[EdgeFact, ...] = ()
@@ -174,7 +174,7 @@ class Facts(NamedTuple):
 
 
 class Content(NamedTuple):
-    """Encoded facts, addressed by digest (16 bytes). Made by `meshline.graph.content.encode`."""
+    """Encoded facts, addressed by their BLAKE2b digest (16 bytes). Built by `meshline.graph.content.encode`."""
 
     digest: bytes
     blob: bytes
@@ -182,16 +182,16 @@ class Content(NamedTuple):
 
 Scope: TypeAlias = tuple[str, ...]  # the first part is the kind of scope, e.g. ("dataset", ns, name, "schema")
 
-# The kinds of scope whose restatement the completeness of an answer looks at: ("job", ns, name, ...).
+# The kinds of scopes that decide whether an answer is complete: ("job", ns, name, ...).
 JOB_OUTPUT = "job-output"  # (JOB_OUTPUT, job ns, job name, dataset ns, dataset name), and the index of a mapped task
-# The last part of a job-output scope whose job is one query: its name is never used again, so its next run cannot replace what it stated.
-# The content of its output ends when that is replaced as a whole: (CONTENT_REPLACED, dataset ns, dataset name).
+# The last part of a job-output scope whose job is one query: the job's name is never used again, so no later run replaces the statement.
+# The statement ends when the dataset is replaced as a whole: (CONTENT_REPLACED, dataset ns, dataset name).
 QUERY, CONTENT_REPLACED = "query", "dataset-replaced"
-# What flows into a node of a dbt project: (DBT, unique id, DBT_LINEAGE). A job names the node that it builds by the attribute DBT_ID.
+# The flows into a node of a dbt project: (DBT, unique id, DBT_LINEAGE). The attribute DBT_ID of a job is the node that the job builds.
 DBT, DBT_LINEAGE, DBT_ID = "dbt", "lineage", "dbt_id"
-# Producers (attribute `integration` of their jobs) whose column lineage comes from openlineage-sql, which states no filters and no joins.
+# Producers (attribute `integration` of their jobs) whose column lineage comes from openlineage-sql, which states neither filters nor joins.
 SILENT_ON_FILTERS = ("AIRFLOW", "DBT")
-# The columns of a dataset: all of them, or some of them, of which one more list never removes any.
+# Scopes that list the columns of a dataset: all of them, or some (another list of some columns removes none).
 DATASET_SCOPE, WHOLE_SCHEMA, PARTIAL_SCHEMA = (
     "dataset",
     "schema",
@@ -200,12 +200,12 @@ DATASET_SCOPE, WHOLE_SCHEMA, PARTIAL_SCHEMA = (
 
 
 class Statement(NamedTuple):
-    """What one source says about one scope as of one time.
+    """What one source states about one scope as of one time.
 
-    `observed_at` and `until` are microseconds since the epoch, UTC. `version` names who owns the
+    `observed_at` and `until` are microseconds since the epoch, UTC. `version` is the owner of the
     statement within its source (a run); all statements of one (source, scope, version) can be
-    withdrawn together. A provisional statement holds only while its scope has no other at that time,
-    and only before `until`. Content without facts is a tombstone.
+    withdrawn together. A provisional statement is active only while its scope has no other statement
+    at that time, and only before `until`. Content without facts is a tombstone.
     """
 
     source: str
@@ -218,7 +218,7 @@ class Statement(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """A statement without its source, scope and content: what the fold needs to know."""
+    """A statement without its source, scope and content: the part that decides which statement is active. Times as in `Statement`."""
 
     observed_at: int
     digest: bytes
@@ -228,7 +228,10 @@ class Observation(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A stretch `[valid_from, valid_to)` over which a scope says the same; valid_to None = still."""
+    """An interval `[valid_from, valid_to)` in which a scope has the same content. Times are microseconds; valid_to None = still open.
+
+    `last_observed`: the newest time in the interval at which the content was observed. `observation`: the active one, at the end.
+    """
 
     valid_from: int
     valid_to: int | None
@@ -256,22 +259,23 @@ def find_active_observation(observations: Iterable[Observation], at: int | None 
 
 
 def _rank_observation(o: Observation) -> tuple[int, bytes, str, int]:
-    """Which of two observations wins: total, so that the order of arrival is nothing."""
+    """Sort key of observations: the greatest is the active one. The order is total, so the order of arrival has no effect."""
     return (o.observed_at, o.digest, o.version, 0 if o.until is None else -o.until)
 
 
 def build_intervals(observations: Iterable[Observation]) -> list[Interval]:
-    """The history of one scope, oldest first. Neighbouring stretches never say the same.
+    """The history of one scope, oldest first, in O(n log n). Neighbouring intervals differ in content or in `provisional`.
 
-    Late observations split stretches: A at 1, 2, 4 and B at 3 gives A, B, A. Equal to asking `find_active_observation`
-    at every time at which something was observed or ended, in n log n.
+    The active observation of a time is the newest one up to that time that is not provisional, else the newest
+    provisional one that has not ended; of two with the same time, the greater digest, then the greater version.
+    So late observations split intervals: A at 1, 2, 4 and B at 3 gives A, B, A.
     """
     result: list[Interval] = []
     for at, now in _iterate_active(sorted(observations, key=_rank_observation)):
         last = result[-1] if result else None
         if last is not None and last.valid_to is None:
-            said = last.observation
-            if now is not None and (now.digest, now.provisional) == (said.digest, said.provisional):
+            before = last.observation
+            if now is not None and (now.digest, now.provisional) == (before.digest, before.provisional):
                 result[-1] = last._replace(last_observed=max(last.last_observed, now.observed_at), observation=now)
                 continue
             result[-1] = last._replace(valid_to=at)
@@ -281,7 +285,7 @@ def build_intervals(observations: Iterable[Observation]) -> list[Interval]:
 
 
 def _iterate_active(ordered: Sequence[Observation]) -> Iterator[tuple[int, Observation | None]]:
-    """(time, what holds from then on), for every time at which that may change, oldest first."""
+    """(time, the observation that is active from then on), for every time at which that may change, oldest first."""
     ends = {o.until for o in ordered if o.provisional and o.until is not None}
     settled: Observation | None = None
     provisional: list[Observation] = []  # those not known to have ended, newest last
@@ -296,42 +300,42 @@ def _iterate_active(ordered: Sequence[Observation]) -> Iterator[tuple[int, Obser
         if settled is not None:
             yield at, settled
             continue
-        # One that has ended never holds again, so it is dropped for good.
+        # An observation that has ended is never active again, so it is dropped for good.
         while provisional and (until := provisional[-1].until) is not None and until <= at:
             provisional.pop()
         yield at, provisional[-1] if provisional else None
 
 
 def list_known_observations(observations: Iterable[Observation], at: int) -> list[Observation]:
-    """What was known at a time: nothing later, and no end that was still to come."""
+    """The observations that were known at a time: without later ones, and without ends that were still to come."""
     return [o._replace(until=None) if o.until is not None and o.until > at else o for o in observations if o.observed_at <= at]
 
 
 def find_open_interval(observations: Iterable[Observation]) -> Interval | None:
-    """The stretch that is still open, if one is."""
+    """The interval that is still open; None if the scope is empty."""
     history = build_intervals(observations)
     return history[-1] if history and history[-1].valid_to is None else None
 
 
 def build_run_version(run: str, family: str) -> str:
-    """The version of a run's statements. `family`: what it has in common with the runs that count as one with it, if any; no `@`."""
+    """The version of the statements of a run. `family`: the common name of the runs that count as one run, or empty; contains no `@`."""
     return f"{run}#{family}" if family else run
 
 
 def parse_run(version: str) -> str:
-    """The run of a version."""
+    """The run in a version (`build_run_version`)."""
     run, _, family = version.rpartition("#")
     return version if "@" in family else run or version
 
 
 def parse_family(version: str) -> str:
-    """What the versions of all runs that count as one have in common: the version itself if it is alone."""
+    """The common name of all runs that count as one with this version's run; the version itself if there are no others."""
     _, _, family = version.rpartition("#")
     return version if "@" in family else family
 
 
 def is_partial_schema(scope: Scope) -> bool:
-    """Whether a scope lists some columns of a dataset: those that it lacks may exist as well."""
+    """True if the scope lists only some columns of a dataset: other columns may exist as well."""
     return len(scope) == 5 and scope[0] == DATASET_SCOPE and scope[3] == PARTIAL_SCHEMA
 
 
@@ -341,9 +345,9 @@ def parse_source_kind(source: str) -> str:
 
 
 class Precedence(msgspec.Struct, frozen=True):
-    """Which source is believed, per group of attributes: source kinds, strongest first.
+    """Which source wins where several state the same attribute: source kinds by group of attributes, strongest first.
 
-    A kind that is not listed is weaker than all that are. Where two are equal, the newer wins, then
+    A kind that is not listed is weaker than all listed ones. Of equally strong sources the newer statement wins, then
     the greater source name.
     """
 
@@ -351,16 +355,16 @@ class Precedence(msgspec.Struct, frozen=True):
     people: tuple[str, ...] = ("person", "mesh", "contract", "product", "iceberg", "delta", "hive", "dbt", "openlineage")
 
     def rank(self, source: str, attribute: str) -> int:
-        """Smaller is stronger."""
+        """The rank of a source for an attribute, from 0 for the strongest."""
         order = self.people if attribute in PEOPLE_ATTRIBUTES else self.structure
         kind = parse_source_kind(source)
         return order.index(kind) if kind in order else len(order)
 
 
-# What people say (design: what people say > what is); all other attributes are structure.
+# Attributes that people state, for which people precede systems; all other attributes are structure.
 PEOPLE_ATTRIBUTES = frozenset({"owners", "description", "domain", "product", "consumer", "tags", "title", "purpose", "contact", "same_as"})
 
-# Source kinds that hold the tables they describe: their newest listing decides which columns exist.
+# Kinds of sources that own the tables they describe: their newest list decides which columns exist.
 CATALOG_KINDS = frozenset({"iceberg", "delta", "hive"})
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -376,7 +380,7 @@ def to_micros(time: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    """The inverse of `to_micros`; beyond the years 1 to 9999 the first or the last time of them."""
+    """The inverse of `to_micros`; a time outside of the years 1 to 9999 becomes the first or last time in them."""
     try:
         return EPOCH + timedelta(microseconds=micros)
     except OverflowError:

@@ -1,12 +1,12 @@
 """Names: one key for all spellings of a dataset's name, the forms of an owner's name, and patterns of names.
 
-Normalising is lossless (semantics, Identity): aliases of a scheme, default ports, doubled and
-trailing slashes. What would lose something (partition suffixes) is the work of configured trimmers.
+Normalising loses no information (semantics, Identity): aliases of a scheme, default ports, doubled and
+trailing slashes. Rewrites that lose information (partition suffixes) need a configured trimmer.
 
-Of owners, OpenLineage recommends `team:NAME` and `user:NAME` (specification, OwnershipDatasetFacet); Airflow, Debezium and
-contracts give e-mail addresses. Which forms are one owner is worked out by `meshline.graph.index.identity`.
+OpenLineage recommends `team:NAME` and `user:NAME` for owners (specification, OwnershipDatasetFacet); Airflow, Debezium and
+contracts give e-mail addresses. `meshline.graph.index.identity` decides which forms are the same owner.
 
-Rules by which names belong to a product or domain are `fnmatch` patterns, of which the longest that matches decides.
+Rules that assign names to a product or domain are `fnmatch` patterns; the longest pattern that matches wins.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from meshline.graph.model import AssetKey, build_dataset_key
 
 SCHEME_ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "postgresql": "postgres", "abfs": "abfss", "wasb": "wasbs"}
 
-# OpenLineage naming (spec Naming.md): the port that a namespace may leave out.
+# OpenLineage naming (spec Naming.md): the port that a namespace may omit, by scheme.
 DEFAULT_PORTS = {
     "postgres": 5432,
     "mysql": 3306,
@@ -61,16 +61,16 @@ DATE_PARTITION = r"(/[A-Za-z_][\w-]*=[^/]*)+$"
 
 
 class Naming:
-    """How the names of datasets become keys. Equal rules have equal `digest`."""
+    """The rules that turn names of datasets into keys. Equal rules have an equal `digest` (32 hexadecimal digits)."""
 
     def __init__(self, trimmers: Sequence[tuple[str, str]] = ()) -> None:
-        """`trimmers`: (regular expression, replacement) applied to names in order."""
+        """`trimmers`: (regular expression, replacement), applied to names in this order. Raises InvalidInput for a bad expression."""
         self.trimmers = tuple(_trimmer(pattern, replacement) for pattern, replacement in trimmers)
         self.digest = hashlib.blake2b(msgspec.json.encode(list(trimmers)), digest_size=16).hexdigest()
         self._known: dict[tuple[str, str], AssetKey] = {}
 
     def dataset(self, namespace: str, name: str) -> AssetKey:
-        """The key of a dataset, whatever the spelling."""
+        """The key of a dataset: the same for all spellings of its name."""
         known = self._known.get((namespace, name))
         if known is None:
             if len(self._known) >= 200_000:
@@ -79,7 +79,7 @@ class Naming:
         return known
 
     def is_trimmed(self, namespace: str, name: str) -> bool:
-        """Whether the key of a dataset lacks an end that this spelling has: it may name a part of the dataset."""
+        """True if a trimmer removes the end of this spelling: the name may be that of a part of the dataset."""
         if not self.trimmers:
             return False
         name = self._plain(normalise_namespace(namespace)[0], name)
@@ -91,7 +91,7 @@ class Naming:
 
     @staticmethod
     def _plain(scheme: str, name: str) -> str:
-        """A name without the slashes that have no meaning."""
+        """The name without slashes that have no meaning: doubled, trailing, and leading ones in object stores."""
         name = _SLASHES.sub("/", name)
         if len(name) > 1:
             name = name.rstrip("/") or "/"
@@ -104,7 +104,7 @@ class Naming:
 
 
 def normalise_namespace(namespace: str) -> tuple[str, str]:
-    """(scheme or '', normalised namespace)."""
+    """The scheme of a namespace ('' if it has none), and the normalised namespace."""
     match = _SCHEME.match(namespace)
     if match is None:
         return "", namespace.rstrip("/") or namespace
@@ -128,7 +128,7 @@ def _trimmer(pattern: str, replacement: str) -> Trimmer:
 
 
 def words(text: str) -> Iterator[str]:
-    """Lower-case words of a name or a text: runs of letters and digits, camelCase taken apart as well."""
+    """The words of a name or text in lower case: runs of letters and digits, and also the parts of camelCase."""
     for run in _WORD.findall(text):
         yield run.casefold()
         parts = _CAMEL.split(run)
@@ -138,7 +138,7 @@ def words(text: str) -> Iterator[str]:
 
 
 def terms(text: str) -> list[str]:
-    """What a person typed, as search terms: the words, camelCase kept together."""
+    """The search terms in a text that a user typed: its words without repetitions; camelCase is not split."""
     return list(dict.fromkeys(run.casefold() for run in _WORD.findall(text)))
 
 
@@ -149,7 +149,7 @@ _EMAIL = re.compile(r"[^\s@:/]+@[^\s@:/]+")
 
 
 class OwnerForm(NamedTuple):
-    """A written owner, taken apart. `name`: without its prefix; an e-mail address in lower case. `kind`: TEAM, PERSON or ''."""
+    """The parts of an owner's name. `name`: without its prefix; an e-mail address in lower case. `kind`: TEAM, PERSON or ''."""
 
     name: str
     kind: str
@@ -160,6 +160,7 @@ class OwnerForm(NamedTuple):
 
 
 def owner_form(written: str) -> OwnerForm:
+    """Split an owner's name into its kind and name: `team:finance`, `user:ann@example.com`, `mailto:...`, or a plain name."""
     text = written.strip()
     prefix, _, rest = text.partition(":")
     kind = _KINDS.get(prefix.strip().casefold())
@@ -174,7 +175,7 @@ def is_email(text: str) -> bool:
 
 
 def address(written: str) -> str:
-    """The e-mail address that an owner is written as; empty if it is not."""
+    """The e-mail address in an owner's name; empty if the name is not an address."""
     form = owner_form(written)
     return form.name if form.is_email else ""
 
@@ -183,7 +184,7 @@ _WILD = re.compile(r"[*?\[]")
 
 
 class Rule(NamedTuple):
-    """A pattern, who holds what it matches, and the holder's name."""
+    """A pattern (`text`), and the container of the assets that it matches: a product's or domain's node and key parts."""
 
     text: str
     holder: int
@@ -191,10 +192,10 @@ class Rule(NamedTuple):
 
 
 class Patterns:
-    """Many rules, tried few at a time: only those that begin, up to their first wildcard, as the name does."""
+    """Many rules. A look-up tries only those whose text before the first wildcard is a prefix of the name."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        """Of rules that match, the longest decides; of those the first by the holder's name, then by the pattern."""
+        """Of several rules that match, the longest wins; of equally long ones the first by the container's key, then by the pattern."""
         self._by_beginning: dict[str, list[_Ranked]] = {}
         for rank, rule in enumerate(sorted(rules, key=lambda rule: (-len(rule.text), rule.label, rule.text))):
             wild = _WILD.search(rule.text)
@@ -203,7 +204,7 @@ class Patterns:
         self._lengths = sorted({len(beginning) for beginning in self._by_beginning})
 
     def holder(self, names: Iterable[str]) -> int | None:
-        """Who holds an asset that has these names."""
+        """The container of an asset that has these names; None if no rule matches."""
         best: _Ranked | None = None
         for name in names:
             for length in self._lengths:
@@ -219,12 +220,12 @@ class Patterns:
 
 
 class _Ranked:
-    """A rule in its place among all."""
+    """A rule with its rank among all rules; the smallest rank wins."""
 
     def __init__(self, rank: int, text: str, beginning: int, holder: int) -> None:
         self.rank = rank
         self.text = text
-        self.beginning = beginning  # what is before the first wildcard; the name begins so
+        self.beginning = beginning  # length of the text before the first wildcard, which is a prefix of the name
         self.holder = holder
 
     def matches(self, name: str) -> bool:

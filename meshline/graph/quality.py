@@ -1,21 +1,21 @@
-"""How checks are kept in the graph: the attributes of datasets and columns, and the scopes that say them."""
+"""Quality checks in the graph: the attributes of datasets and columns that keep them, and the scopes that state these."""
 
 from __future__ import annotations
 
 import enum
 
 RESULTS = "quality"  # attribute of a dataset or column: {name of a check: its last result}
-EXPECTATIONS = "expectations"  # attribute of a dataset or column: {name of a check: what it expects}, whether it was run or not
+EXPECTATIONS = "expectations"  # attribute of a dataset or column: {name of a check: its expectation}, also of checks that never ran
 
 QUALITY = "quality"  # scope (QUALITY, suite, dataset ns, dataset name): the last run of a suite on a dataset
-JOB_QUALITY = "job-quality"  # scope (JOB_QUALITY, job ns, job name, dataset ns, dataset name): what a job's last run found
-CHECKS = "checks"  # scope (CHECKS, suite): what a suite or a file of checks expects, and of which columns
+JOB_QUALITY = "job-quality"  # scope (JOB_QUALITY, job ns, job name, dataset ns, dataset name): the results of a job's last run
+CHECKS = "checks"  # scope (CHECKS, suite): the expectations of a suite or a file of checks, with their columns
 SCOPES = frozenset({QUALITY, JOB_QUALITY, CHECKS})
 
 
 class Outcome(enum.StrEnum):
-    """PASSED, FAILED; WARNED: failed, but only a warning; ERROR: could not be evaluated; SKIPPED: was left out of a run;
-    NOT_RUN: it is written down, and no result of it is known.
+    """The result of a check. WARNED: it failed, but is only a warning; ERROR: it could not be evaluated; SKIPPED: a run left it out;
+    NOT_RUN: the check is defined, and no result is known.
     """
 
     PASSED = "PASSED"
@@ -26,4 +26,4 @@ class Outcome(enum.StrEnum):
     NOT_RUN = "NOT_RUN"
 
 
-OPEN = frozenset({Outcome.FAILED, Outcome.ERROR})  # somebody should do something
+OPEN = frozenset({Outcome.FAILED, Outcome.ERROR})  # outcomes that an owner should act on

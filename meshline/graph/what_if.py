@@ -1,4 +1,4 @@
-"""The graph as it would be: what if these sources said this now."""
+"""Hypothetical graphs: the live graph with some statements supposed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meshline.graph.store.base import Batch, Head, RunReader, Store
 
 
 class Saying(NamedTuple):
-    """What a source would say about a scope. Content without facts: it would say nothing any more."""
+    """What a source would state about a scope. Content without facts: the scope would become empty."""
 
     source: str
     scope: Scope
@@ -22,10 +22,10 @@ class Saying(NamedTuple):
 
 @contextmanager
 def supposed(live: LiveGraph, sayings: Sequence[Saying], now: int) -> Iterator[LiveGraph]:
-    """The graph in which these sources say this since `now` (microseconds), and all else is as it is.
+    """In this block, the graph in which these statements are active since `now` (microseconds), with all others as they are.
 
-    It can be asked what the live graph can be asked, and takes no commits. The live graph's lock is held meanwhile, and its
-    index is lent: it is as before afterwards, whatever happens.
+    It answers whatever the live graph answers, and accepts no commits. The block runs under the live graph's lock and
+    uses its index, which is restored afterwards in any case.
     """
     with live.lock:
         heads = _heads(live, sayings, now)
@@ -33,7 +33,7 @@ def supposed(live: LiveGraph, sayings: Sequence[Saying], now: int) -> Iterator[L
         try:
             live.index.changes.suppose(heads)
             would = LiveGraph(cast("Store", _Supposed(live.store, heads)), live.index, live.precedence)
-            would.lock = live.lock  # and the deadline of who holds it
+            would.lock = live.lock  # and the caller's deadline
             yield would
         finally:
             _put_back(live, [before.get(head.scope_id, head._replace(content=None)) for head in heads])
@@ -43,21 +43,21 @@ def _heads(live: LiveGraph, sayings: Sequence[Saying], now: int) -> list[Head]:
     unused = live.index.changes.find_unused_scope_id()
     heads: list[Head] = []
     for source, by_scope in _by_source(sayings).items():
-        said = live.index.changes.list_statements(source)
+        active = live.index.changes.list_statements(source)
         for scope, content in by_scope.items():
-            known = said.get(scope)
+            known = active.get(scope)
             if known is not None and known.digest == content.digest:
                 continue
             time = now if known is None else max(now, known.observed_at + 1)
             scope_id = unused if known is None else known.scope_id
             unused += known is None
-            says = None if content.digest == EMPTY.digest else content
-            heads.append(Head(scope_id, source, scope, time, time, time, "", provisional=False, content=says))
+            stated = None if content.digest == EMPTY.digest else content
+            heads.append(Head(scope_id, source, scope, time, time, time, "", provisional=False, content=stated))
     return heads
 
 
 def _by_source(sayings: Sequence[Saying]) -> dict[str, dict[Scope, Content]]:
-    """The last of what is said about a scope counts."""
+    """By source and scope; of several statements about a scope the last counts."""
     found: dict[str, dict[Scope, Content]] = {}
     for saying in sayings:
         found.setdefault(saying.source, {})[saying.scope] = saying.content
@@ -67,13 +67,13 @@ def _by_source(sayings: Sequence[Saying]) -> dict[str, dict[Scope, Content]]:
 def _put_back(live: LiveGraph, heads: Sequence[Head]) -> None:
     try:
         live.index.changes.suppose(heads)
-    except BaseException:  # half of it may be put back: better read it all again
+    except BaseException:  # it may be restored only in part: load it again
         live.reload()
         raise
 
 
 class _Supposed:
-    """A store that answers with supposed heads, and takes nothing."""
+    """A store that answers with supposed heads, and accepts no commits."""
 
     def __init__(self, store: Store, heads: Sequence[Head]) -> None:
         self._store = store
@@ -87,7 +87,7 @@ class _Supposed:
         return [*kept, *(head for head in supposed if head.content is not None)]
 
     def commit(self, build: Callable[[RunReader], Batch]) -> NoReturn:
-        raise AssertionError(f"{build} would write what is only supposed")
+        raise AssertionError(f"{build} would write supposed statements")
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
