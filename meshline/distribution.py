@@ -1,4 +1,4 @@
-"""How this meshline was installed, and how to install more of it."""
+"""The origin of this installation of meshline, and the command that installs its extras."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.request import url2pathname
 from meshline import __version__
 
 NAME = "meshline"
-_LABEL = "Repository, "  # of the metadata's Project-URL
+_LABEL = "Repository, "  # the beginning of the Project-URL in the metadata
 
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?")
 
@@ -25,10 +25,10 @@ def install_command(*extras: str) -> str:
 
 
 def build_requirement(*extras: str) -> str:
-    """A requirement of meshline with these extras, at an address that works: `meshline[dbt] @ git+https://...@v0.1.0`.
+    """A requirement of meshline with these extras, with an address: `meshline[dbt] @ git+https://...@v0.1.0`.
 
-    That is where this one came from (a git repository, a folder, a wheel: PEP 610). Else it is the tag of this version in the
-    repository that the project's metadata names: `[project.urls]` in pyproject.toml is the one place for that address.
+    The address is the origin of this installation (a git repository, a folder, a wheel: PEP 610), else the tag of this version in
+    the repository that the project's metadata names (`[project.urls]` in pyproject.toml).
     """
     chosen = f"[{','.join(extras)}]" if extras else ""
     found = _find_distribution(NAME)
@@ -37,7 +37,7 @@ def build_requirement(*extras: str) -> str:
 
 
 def list_extras() -> Mapping[str, tuple[str, ...]]:
-    """The distributions that each extra installs. Empty if meshline itself is not installed as one."""
+    """The distributions that each extra installs. Empty if meshline is not installed as a distribution."""
     found = _find_distribution(NAME)
     if found is None:
         return {}
@@ -57,7 +57,7 @@ def _find_distribution(name: str) -> Distribution | None:
 
 
 def _find_origin(found: Distribution | None) -> str:
-    """Where this one was installed from, if that is recorded and still there."""
+    """The address that this distribution was installed from; empty if it is not recorded or no longer exists."""
     try:
         origin: Any = json.loads((found and found.read_text("direct_url.json")) or "{}")
         url = urlsplit(str(origin.get("url", "")))
@@ -67,7 +67,7 @@ def _find_origin(found: Distribution | None) -> str:
             return f"{origin['vcs_info']['vcs']}+{url._replace(netloc=host).geturl()}@{version}"
         if url.scheme == "file" and Path(url2pathname(url.path)).exists():
             return url.geturl()
-    except (ValueError, LookupError, TypeError, AttributeError):  # another installer's idea of the record
+    except (ValueError, LookupError, TypeError, AttributeError):  # an installer that writes the record in another form
         return ""
     return ""
 
@@ -78,7 +78,7 @@ def _find_release(found: Distribution | None) -> str:
 
 
 def _list_libraries(found: Distribution, extra: str) -> Iterator[str]:
-    """What the extra adds; where it uses extras of a library, what those add as well."""
+    """The distributions that an extra adds, with those of extras of its libraries."""
     for line in found.requires or ():
         text, _, marker = line.partition(";")
         match = _REQUIREMENT.match(text)

@@ -1,4 +1,4 @@
-"""The one error base. Every error has a stable code and a sentence that says what to do next."""
+"""The base of all errors. Every error has a stable code and a sentence that states what to do next."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 
 class MeshlineError(Exception):
-    """Base of all errors that a person may see. `code` is stable and part of the interface."""
+    """Base of all errors that a user may see. `code` is stable and part of the interface."""
 
     code = "INTERNAL"
 
     def __reduce__(self) -> tuple[Callable[..., MeshlineError], tuple[object, ...]]:
-        """As errors travel between processes: with what they know, whatever they are made from."""
+        """Pickle the error with its attributes, whatever its constructor takes: errors are sent between processes."""
         return _restore_error, (type(self), self.args, self.__dict__)
 
 
@@ -24,7 +24,7 @@ def _restore_error(kind: type[MeshlineError], arguments: tuple[object, ...], att
 
 
 class InvalidInput(MeshlineError):
-    """Input that cannot be used. `where` is a JSON path, or file:line."""
+    """Input that cannot be used. `where`: a JSON path, or file:line."""
 
     code = "INVALID_INPUT"
 
@@ -40,7 +40,7 @@ class NotFound(MeshlineError):
 
 
 class Ambiguous(MeshlineError):
-    """A name that several assets answer to; `candidates` are their qualified names."""
+    """A name that several assets have; `candidates`: their qualified names."""
 
     code = "AMBIGUOUS"
 
@@ -50,7 +50,7 @@ class Ambiguous(MeshlineError):
 
 
 class LimitExceeded(MeshlineError):
-    """A request over one of the configured limits."""
+    """A request that exceeds a configured limit."""
 
     code = "LIMIT_EXCEEDED"
 
@@ -68,13 +68,13 @@ class StoreUnavailable(MeshlineError):
 
 
 class StoreCorrupt(MeshlineError):
-    """The store's content is not what this version can read."""
+    """This version cannot read the content of the store."""
 
     code = "STORE_CORRUPT"
 
 
 class QueueFull(MeshlineError):
-    """More is waiting to be written than may wait; try again after `retry_after` seconds."""
+    """A queue is full; try again after `retry_after` seconds."""
 
     code = "QUEUE_FULL"
 
@@ -100,6 +100,6 @@ def require_extra(extra: str, needed_for: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name is not None and error.name.partition(".")[0] == "meshline":  # a fault of ours
+        if error.name is not None and error.name.partition(".")[0] == "meshline":  # a fault of meshline itself
             raise
         raise MissingExtra(extra, needed_for) from error

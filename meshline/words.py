@@ -1,4 +1,4 @@
-"""Counted nouns, texts that are safe to show, and what a mistyped name may have meant."""
+"""Text for people: counted nouns, text that is safe to show, times, and suggestions for mistyped names."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 
 def make_printable(text: str) -> str:
-    """A text without control characters: a name must not steer the terminal."""
+    """The text with control characters replaced: a name must not control the terminal."""
     return text if text.isprintable() else "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def shorten_text(text: str, limit: int) -> str:
-    """A printable text of at most so many characters."""
+    """The printable text, cut to at most `limit` characters."""
     text = make_printable(text)
     return text if len(text) <= limit else f"{text[: limit - 1]}\N{HORIZONTAL ELLIPSIS}"
 
@@ -24,7 +24,7 @@ def join_names(names: Sequence[str]) -> str:
 
 
 def format_time(time: datetime) -> str:
-    """A time in UTC, no more exact than needed: `2026-03-08`, `2026-03-08T09:30Z`, `2026-03-08T09:30:05Z`."""
+    """A time in UTC, as exact as needed: `2026-03-08`, `2026-03-08T09:30Z`, `2026-03-08T09:30:05Z`."""
     time = time.astimezone(UTC)
     if time == time.replace(hour=0, minute=0, second=0, microsecond=0):
         return time.strftime("%Y-%m-%d")
@@ -46,6 +46,6 @@ def is_or_are(number: int) -> str:
 
 
 def suggest_closest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or nothing."""
+    """`; did you mean 'x'?` for the most similar known name, else an empty text."""
     found = difflib.get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6)
     return f"; did you mean {found[0]!r}?" if found else ""

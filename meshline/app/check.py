@@ -1,4 +1,4 @@
-"""A check from texts to the report, and its record in the audit log: for the command line in process, for REST and for GraphQL."""
+"""A check, from its texts to the report and its entry in the audit log; the command line, REST and GraphQL use it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.graph.store.base import Batch, Store
 from meshline.ingest.file_times import get_current_micros
 
-MAX_INPUTS = 1_000  # things that one check compares
+MAX_INPUTS = 1_000  # of one check
 
 
 def run_check(
@@ -43,9 +43,9 @@ def run_check(
     graph: bool = True,
     apart: bool = False,
 ) -> Report:
-    """The report of a check. `governing`: the policies to hold it against, where it brings none itself. `graph` False: `live` is
-    empty because there is no graph (--no-graph); the report states that consumers were not checked. `apart`: its texts are parsed
-    in a process of their own, so that no text takes longer than `limits` allow.
+    """The report of a check. `policies`: evaluated if the request contains no policies of its own. `graph` False: `live` is empty
+    because there is no graph (--no-graph); the report states that consumers were not checked. `apart`: a separate process parses
+    the texts, so that no text takes longer than `limits` allow.
 
     Raises InvalidInput, NotFound, Ambiguous, MissingExtra, LimitExceeded, StoreUnavailable.
     """
@@ -57,9 +57,11 @@ def run_check(
 def open_texts(
     live: LiveGraph, naming: Naming, request: CheckRequest, limits: Limits, *, graph: bool = True, apart: bool
 ) -> Iterator[Texts]:
-    """The texts of a check, while the block lasts; see `checked`. Raises InvalidInput if there are too many."""
+    """The texts of a check, within the block; see `run_check`. Raises InvalidInput if there are too many inputs."""
     if len(request.inputs) > MAX_INPUTS:
-        raise InvalidInput(f"{len(request.inputs)} things are too many; {MAX_INPUTS} may be checked at once", "things")
+        raise InvalidInput(
+            f"{len(request.inputs)} inputs are too many; the maximum of one check is {MAX_INPUTS}", "things"
+        )  # codespell:ignore things
     if not apart:
         yield open_local_texts(live, naming, request, graph=graph)
         return
@@ -70,13 +72,13 @@ def open_texts(
 def judge_texts(
     live: LiveGraph, request: CheckRequest, texts: Texts, limits: Limits, policies: PolicyService | None, *, graph: bool = True
 ) -> Report:
-    """The report, once the texts can be read; see `checked`. The graph's lock is held while it is judged, not while texts are parsed."""
+    """The report for texts that are open; see `run_check`. The graph is locked while changes are judged, not while texts are parsed."""
     time = get_current_micros()
     waived = texts.read_waivers(time)
     own = combine_policies([PolicyFile(one.value, one.format_place) for one in texts.read_policies()]) if request.policies else ()
     found = texts.read_difference()
     at = partial(live.at, revision=live.index.revision, deadline=limits.deadline)
-    if request.since is not None:  # built before the graph is held
+    if request.since is not None:  # these indexes are built before the graph is locked
         at(to_micros(request.since))
         at(time)
     options = Options(
@@ -98,7 +100,7 @@ def judge_texts(
         with live.lock.until(limits.deadline), live.lock:
             known = {one.fingerprint for one in find_new_violations(watch, before, (), time)}
         violations = tuple(one for one in violations if one.fingerprint not in known)
-    if not graph:  # that an empty graph does not know them is no news
+    if not graph:  # an empty graph knows none of the assets, which means nothing about them
         report = replace(report, findings=tuple(replace(one, unknown=(), gaps=()) for one in report.findings))
     report = replace(report, checked=found.compared, warnings=found.warnings, violations=violations, consumers_checked=graph)
     return decide(apply_waivers(report, waived, from_micros(time).date()))
@@ -113,14 +115,14 @@ log = logging.getLogger("meshline.api")
 
 
 def compute_digest(body: bytes) -> str:
-    """What was given to a check, in 32 hexadecimal digits."""
+    """A digest of the input of a check, in 32 hexadecimal digits."""
     return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def record_check(store: Store, actor: str, report: Report, digest: str, *, needed: bool) -> None:
-    """Record a check and the waivers that it used. `of`: the digest of what was given; `needed`: without the entry there is no answer.
+    """Record a check and the waivers that it used. `digest`: of the input; `needed`: the check must not be answered without the entry.
 
-    Raises StoreUnavailable, if it is needed; else what cannot be recorded is logged.
+    Raises StoreUnavailable if the entry is needed and cannot be written; else the failure is logged.
     """
     records = build_check_records(actor, report, digest, get_current_micros())
     try:

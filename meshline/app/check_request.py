@@ -1,4 +1,4 @@
-"""What a check is asked: texts in two versions, and how they are judged."""
+"""The request of a check: inputs in two versions, and the options for judging them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CheckInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Two versions of one thing; without `before`: it is compared with what the graph knows; without `after`: it is gone.
+    """One input in two versions; without `before` it is compared with the graph; without `after` it was removed.
 
     `kind`: contract, product, schema, ddl, dbt, change. `options`: `format`, `dataset` (of a schema), `dialect` (of SQL).
     """
@@ -32,11 +32,11 @@ class CheckInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CheckRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What is to be checked, and how. `waivers`, `policies`: files in their formats. `since`: a time (ISO 8601), for what changed in
-    the lineage since then. `namespaces`: short names of namespaces, as of a mesh file.
+    """The inputs of a check, and its options. `waivers`, `policies`: files in their formats. `since`: a time (ISO 8601); lineage that
+    changed after it is reported. `namespaces`: short names of namespaces, as in a mesh file.
     """
 
-    inputs: tuple[CheckInput, ...] = msgspec.field(name="things")  # the JSON key of the first version
+    inputs: tuple[CheckInput, ...] = msgspec.field(name="things")  # codespell:ignore things
     mode: Mode = Mode.STRICT
     profile: Profile = Profile.MESH
     fail_on: FailOn = FailOn.BREAKING
@@ -47,12 +47,12 @@ class CheckRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
 
 def to_check_input(given: ChangeInput) -> CheckInput:
-    """What was read from files, to be sent. Raises InvalidInput for what is no text."""
+    """Convert an input that was read from files. Raises InvalidInput if a file is not text."""
     return CheckInput(given.kind, _to_file(given.before), _to_file(given.after), dict(given.options))
 
 
 def build_file(name: str, data: bytes) -> File:
-    """Raises InvalidInput for what is no text."""
+    """Build a file of a request. Raises InvalidInput if the data is not text."""
     return File(name, decode_text(data, name))
 
 

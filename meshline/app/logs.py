@@ -1,4 +1,4 @@
-"""Logs: lines for people or JSON for machines; each record inside a request carries its id."""
+"""Logs: lines for people or JSON for machines; each record within a request contains the id of the request."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
-REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")  # of the request under way; copied into its worker threads
-DETAILS = "details"  # the attribute of a record with what is more than a sentence: {name: value}
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")  # the id of the current request; copied into its worker threads
+DETAILS = "details"  # the attribute of a record with its structured details: {name: value}
 
-# Of requests that offer another protocol (as Java's HttpClient offers HTTP/2): they are answered in this one, which is what clients expect.
+# Messages about clients that offer another protocol (Java's HttpClient offers HTTP/2): an answer in HTTP/1.1 is what they expect.
 _OFFERS = ("Unsupported upgrade request", "No supported WebSocket library")
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
 
 def configure_logs(level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
-    """Let this process log to standard error. For a process that serves: the one that owns its logging."""
+    """Let this process log to standard error. Only for a server process, which owns its logging."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.addFilter(_identify)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # nobody asks for them, and each costs at every record
-    for name in _UVICORN:  # of uvicorn's own news only what is wrong: we say what it would say
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # not shown, and each costs time for every record
+    for name in _UVICORN:  # only warnings of uvicorn: the rest is logged by meshline itself
         logging.getLogger(name).setLevel("WARNING" if level == "info" else level.upper())
     logging.getLogger("uvicorn.error").addFilter(_is_news)
 
@@ -51,7 +51,7 @@ def _collect_details(record: logging.LogRecord) -> dict[str, object]:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object per record: time, level, logger, message, what belongs to it, and `error` with a traceback."""
+    """One JSON object per record: time, level, logger, message, its details, and `error` with a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -67,7 +67,7 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """`time level logger: message name=value ...`; nothing that a client sends breaks the line or steers a terminal."""
+    """`time level logger: message name=value ...`; text of a client cannot break the line or control a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         details = "".join(f" {name}={_format_value(value)}" for name, value in _collect_details(record).items())

@@ -1,4 +1,4 @@
-"""Notifications of a running server: their routes and channels from the settings, and the task that detects, records and sends."""
+"""Notifications of a running server: routes and channels from the settings, and the task that detects, records and sends notices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from meshline.ingest.sources.secrets import expand_variables
 
 
 def build_sender(settings: Settings, store: Store) -> Sender:
-    """What sends it. Raises InvalidInput for settings that cannot be used."""
+    """The sender that the settings describe. Raises InvalidInput for settings that cannot be used."""
     pace = Pace(
         wait=settings.notify_wait_seconds,
         every=settings.notify_every_seconds,
@@ -41,7 +41,7 @@ def build_sender(settings: Settings, store: Store) -> Sender:
 
 
 def build_routes(settings: Settings) -> Routes:
-    """Raises InvalidInput, without what is secret."""
+    """The routes of notices to recipients. Raises InvalidInput, with secrets removed."""
     return Routes(
         channels={
             kind: parse_pattern(kind, _expand_value(url, f"notify_channels.{kind}"), f"notify_channels.{kind}")
@@ -71,23 +71,23 @@ def _expand_value(secret: SecretStr, where: str) -> str:
 
 log = logging.getLogger("meshline.notify")
 
-PAUSE = 3  # times as long as a look took, before the next
-GRACE_SECONDS = 3.0  # for what it is at when told to stop
+PAUSE = 3  # the pause between two cycles, in multiples of the last cycle's duration
+GRACE_SECONDS = 3.0  # for the current step when the task is stopped
 LONGEST_PAUSE = 60.0  # seconds
 WARN_AGAIN_SECONDS = 300.0
 
 
 def build_follower(settings: Settings, live: LiveGraph, watched: WatchedViolations) -> Follower:
-    """What notes who has to hear of what is committed."""
+    """The follower that records notices for committed changes."""
     lander = ChangeDetector(live, changes, breaking_only=settings.notify_on == "breaking")
     return Follower(live, lander, watched, get_current_micros, webhook=settings.notify_webhook is not None)
 
 
 class Notifier:
-    """Looks when something was committed, in a thread; ingest never waits for it."""
+    """Detects committed changes in a thread; ingest never waits for it."""
 
     def __init__(self, live: LiveGraph, follower: Follower, sender: Sender | None, seconds: float) -> None:
-        """`seconds`: between two looks, at least. `sender`: None where nothing is sent."""
+        """`seconds`: the minimum pause between two cycles. `sender`: None if notices are only recorded."""
         self._live = live
         self._follower = follower
         self._sender = sender
@@ -96,7 +96,7 @@ class Notifier:
         self._warned = 0.0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         wait = 0.0
         while True:
             await asyncio.sleep(wait)
@@ -107,27 +107,27 @@ class Notifier:
             except MeshlineError as error:
                 self._warn_seldom(error)
             except Exception:
-                log.exception("who has to be told is not known, or not told")
+                log.exception("notification cycle failed")
 
     def _look(self) -> float:
-        """Note what was committed; how many seconds that took."""
+        """Record notices for committed changes. Returns the seconds that it took."""
         begun = time.monotonic()
         revision = self._live.index.revision
         if revision != self._revision:
             noted = self._follower.step()
             self._revision = revision
             if noted.notices or noted.opened or noted.closed or noted.began:
-                log.info("noted", extra={DETAILS: noted._asdict()})
+                log.info("recorded", extra={DETAILS: noted._asdict()})
         return time.monotonic() - begun
 
     def _send(self) -> None:
         if self._sender is not None:
             done = self._sender.send()
             if any(done):
-                log.info("told", extra={DETAILS: done._asdict()})
+                log.info("sent", extra={DETAILS: done._asdict()})
 
     def _warn_seldom(self, error: MeshlineError) -> None:
-        """Not again and again."""
+        """Log a failure, at most once in `WARN_AGAIN_SECONDS`."""
         if time.monotonic() - self._warned > WARN_AGAIN_SECONDS:
             self._warned = time.monotonic()
-            log.warning("who has to be told is not known, or not told: %s", error)
+            log.warning("notification cycle failed: %s", error)

@@ -1,8 +1,8 @@
-"""Texts that a stranger sends, parsed in a process of its own.
+"""Parsing of untrusted texts in a separate process.
 
-Parsers of SQL and YAML cannot be interrupted, and a small text may keep them busy for minutes and take gigabytes. A server reads
-the texts of a check, or a mesh file, in a process that is forked for it, asks the server for what the graph knows, and is killed
-when its time is over: neither its memory nor its processor time outlives the request.
+Parsers of SQL and YAML cannot be interrupted, and a small text may keep them busy for minutes and take gigabytes. A server
+therefore forks a process that parses the texts of a check, or a mesh file. The process asks the server for what the graph knows,
+and the server kills it when its time is over: neither its memory nor its processor time outlives the request.
 """
 
 from __future__ import annotations
@@ -47,38 +47,40 @@ if TYPE_CHECKING:  # not every system has both
 
 MAX_CHANGES = 10_000  # differences that one check judges
 MEMORY = 2**30  # bytes that reading the texts of one check may take
-LOOK_SECONDS = 0.05  # between two looks at how much it takes
-SOURCE = "person/check"  # remembers nothing
+LOOK_SECONDS = 0.05  # between two measurements of memory
+SOURCE = "person/check"  # a source without memory
 
 
 class Difference(NamedTuple):
-    """What is changed. `things`: how many were compared; `versions`: theirs; `warnings`: what could not be bound."""
+    """The changes between the versions of all inputs. `compared`: the number of pairs; `versions`: of contracts and products;
+    `warnings`: sentences about what could not be bound; `statements`: what sources would state after the change.
+    """
 
     changes: tuple[Change, ...]
     compared: int
     versions: Versions
     warnings: tuple[str, ...]
-    statements: tuple[Saying, ...]  # what would be said of them
+    statements: tuple[Saying, ...]
 
 
 class Texts(Protocol):
-    """What the texts of one check come to. Everything raises InvalidInput, NotFound, Ambiguous, MissingExtra, LimitExceeded."""
+    """The parsed texts of one check. Every method raises InvalidInput, NotFound, Ambiguous, MissingExtra, LimitExceeded."""
 
     def read_waivers(self, time: int) -> tuple[Waiver, ...]:
-        """Those that count at a time (microseconds)."""
+        """The waivers in effect at a time (microseconds)."""
 
     def read_policies(self) -> tuple[Document, ...]:
-        """The policy files that the check brings."""
+        """The policy files in the request."""
 
     def read_difference(self) -> Difference:
-        """What differs between the versions."""
+        """The differences between the versions."""
 
     def read_old_statements(self) -> tuple[Saying, ...]:
-        """What would be said of the old versions: the graph need not know them, and what breaks a policy in them is nothing new."""
+        """The statements of the old versions, which the graph may not know: violations that they cause are not new."""
 
 
 class _ParsedTexts:
-    """`Texts`, parsed when they are asked for."""
+    """`Texts` that are parsed on demand in this process."""
 
     def __init__(self, graph: GraphState, request: CheckRequest) -> None:
         self._graph = graph
@@ -106,12 +108,12 @@ class _ParsedTexts:
         spelled = (
             pair for one, proposal in zip(self._request.inputs, proposals, strict=True) if one.kind == "change" for pair in proposal.pairs
         )
-        told = (text for proposal in proposals for text in proposal.warnings)
-        warnings = tuple(dict.fromkeys((*told, *(text for pair in spelled for text in _find_unknown_types(pair)))))
+        texts = (text for proposal in proposals for text in proposal.warnings)
+        warnings = tuple(dict.fromkeys((*texts, *(text for pair in spelled for text in _find_unknown_types(pair)))))
         entries = (one for proposal in proposals for one in proposal.entries)
-        sayings = tuple(Saying(source, entry.scope, entry.content) for source, entry in entries)
-        compared = sum(max(1, len(proposal.pairs)) for proposal in proposals)  # what is equal has no pair, and is compared
-        return Difference(found, compared, _collect_versions(pairs), warnings, sayings)
+        statements = tuple(Saying(source, entry.scope, entry.content) for source, entry in entries)
+        compared = sum(max(1, len(proposal.pairs)) for proposal in proposals)  # equal inputs have no pair, but were compared
+        return Difference(found, compared, _collect_versions(pairs), warnings, statements)
 
     def read_old_statements(self) -> tuple[Saying, ...]:
         old = (ChangeInput(one.kind, None, _to_text(one.before), one.options) for one in self._request.inputs if one.before is not None)
@@ -129,7 +131,7 @@ def _build_context(live: LiveGraph, naming: Naming, request: CheckRequest) -> Co
 
 
 def _find_unknown_types(pair: AnyPair) -> Iterator[str]:
-    """New types that no format is known to have: what somebody types may be a mistake."""
+    """Warnings about new types that no known format has: they may be typing errors."""
     if pair.after is None or not isinstance(pair.after.value, Definition):
         return
     old = (
@@ -144,7 +146,7 @@ def _find_unknown_types(pair: AnyPair) -> Iterator[str]:
 
 
 def _name_consumers(change: Change, graph: GraphState) -> Change:
-    """With consumers by their names, where a file has their e-mail addresses."""
+    """The change with consumers by name where a file gives their e-mail addresses."""
     if not change.consumers:
         return change
     return change._replace(consumers=tuple(build_consumer_key(graph.context.resolve_person(key.name)) for key in change.consumers))
@@ -155,7 +157,7 @@ def _to_text(given: File | None) -> Text | None:
 
 
 def _collect_versions(pairs: Iterable[AnyPair]) -> Versions:
-    """Of contracts and products that were there and are still."""
+    """The versions of contracts and products that exist before and after."""
     found: dict[tuple[SubjectKind, str], VersionChange] = {}
     for before, after in pairs:
         if before is None or after is None:
@@ -169,7 +171,7 @@ def _collect_versions(pairs: Iterable[AnyPair]) -> Versions:
     return found
 
 
-# -- in a process of its own
+# -- in a separate process
 #
 # Each message is (what, value). The server sends the names of methods of `Texts` with their arguments; until the process sends
 # DONE or FAILED it may ASK for what the graph knows, by the names of the fields of Known and Context.
@@ -182,7 +184,7 @@ _PEOPLE = "people"
 
 @cache
 def get_fork_context() -> ForkServerContext | SpawnContext:
-    """Processes are forked from one that has imported what they need, and that has no threads; where there is no fork, made anew."""
+    """The context that forks from a process with all imports and without threads; without fork support it spawns processes."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -195,7 +197,7 @@ _started: list[bool] = []
 
 
 def start_forks() -> None:
-    """Wait until processes can be forked at once: the first time that takes seconds, which are no check's."""
+    """Wait until processes can be forked without delay. The first time takes seconds, which must not count for a check."""
     with _starting:
         if not _started:
             process = get_fork_context().Process(target=_return_at_once)
@@ -211,9 +213,9 @@ def _return_at_once() -> None:
 
 @contextmanager
 def open_remote_texts(live: LiveGraph, naming: Naming, request: CheckRequest, limits: Limits, memory: int = MEMORY) -> Iterator[Texts]:
-    """The texts of a check, parsed in a process of their own that ends with the block.
+    """The texts of a check, parsed in a separate process that ends with the block.
 
-    Its methods raise LimitExceeded when the deadline of `limits` is over, or when parsing takes more than `memory` bytes.
+    The methods of `Texts` raise LimitExceeded when the deadline of `limits` is over, or when parsing takes more than `memory` bytes.
     """
     graph = build_stored_state(live, naming, _build_context(live, naming, request))
     ours, theirs = get_fork_context().Pipe()
@@ -230,7 +232,7 @@ def open_remote_texts(live: LiveGraph, naming: Naming, request: CheckRequest, li
 
 
 class _RemoteTexts:
-    """`Texts` of the process at the other end."""
+    """`Texts` that the process at the other end of the link parses."""
 
     def __init__(self, link: Connection, graph: GraphState, limits: Limits) -> None:
         self._link = link
@@ -291,7 +293,7 @@ class _RemoteTexts:
 
 
 def _serve(link: Connection, naming: Naming, request: CheckRequest, memory: int) -> None:
-    """In the process: answer the server's calls until it ends, or ends us."""
+    """Run in the separate process: answer the server's calls until the server ends, or kills the process."""
     end_with_server(memory)
     texts = _ParsedTexts(_build_graph_state(link, naming, request.namespaces), request)
     while True:
@@ -311,14 +313,14 @@ def _serve(link: Connection, naming: Naming, request: CheckRequest, memory: int)
 def _check_size(found: object) -> object:
     if isinstance(found, Difference) and max(len(found.changes), len(found.statements)) > MAX_CHANGES:
         number = max(len(found.changes), len(found.statements))
-        raise LimitExceeded(f"{number} differences are too many; {MAX_CHANGES} may be judged at once: check fewer files at once")
+        raise LimitExceeded(f"{number} differences are too many; the maximum is {MAX_CHANGES}: check fewer files at once")
     return found
 
 
 def end_with_server(memory: int) -> None:
-    """End this process when the server is gone, which cannot end it then, and when it takes more memory than it may.
+    """End this process when the server has ended, and when it takes more than `memory` bytes.
 
-    A limit of the system's would be a MemoryError anywhere, and what a parser makes of that may look like an answer.
+    A limit of the operating system would raise MemoryError anywhere, and a parser may turn that into what looks like an answer.
     """
     server = multiprocessing.parent_process()
     assert server is not None
@@ -333,7 +335,7 @@ def end_with_server(memory: int) -> None:
 
 
 def _measure_memory() -> int:
-    """Bytes of memory that this process has; 0 where the system does not say so."""
+    """The resident memory of this process in bytes; 0 if the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -342,7 +344,7 @@ def _measure_memory() -> int:
 
 
 def _build_graph_state(link: Connection, naming: Naming, namespaces: Mapping[str, str]) -> GraphState:
-    """What the server's graph knows."""
+    """The state of the server's graph, asked for through the link."""
 
     def ask(name: str, argument: object) -> Any:
         link.send((_ASK, (name, argument)))
@@ -359,7 +361,7 @@ def _build_graph_state(link: Connection, naming: Naming, namespaces: Mapping[str
 
 
 def parse_mesh(body: bytes, name: str, seconds: float, memory: int = MEMORY) -> Mesh:
-    """A mesh file, parsed strictly. Raises InvalidInput, and LimitExceeded if it takes longer, or more memory, than it may."""
+    """A mesh file, parsed strictly. Raises InvalidInput, and LimitExceeded if it takes more than `seconds` or `memory` bytes."""
     start_forks()
     ours, theirs = get_fork_context().Pipe(duplex=False)
     process = get_fork_context().Process(target=_send_parsed, args=(theirs, body, name, memory), name="meshline-mesh", daemon=True)

@@ -1,4 +1,4 @@
-"""The policies that come with the product, and those of a folder of the user's."""
+"""The policies of the product, and those in a folder of the user."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ MAX_FILES = 500
 
 @lru_cache(maxsize=4)
 def load_policies(path: Path | None = None) -> tuple[Policy, ...]:
-    """All policies by id. `path`: of the user's own, a file or a folder of them. Raises InvalidInput with `file:line`. Read once in
-    a process.
-    """
+    """All policies by id, read once in a process. `path`: the user's own, a file or a folder. Raises InvalidInput with `file:line`."""
     return parse_policies(_read_pack(), () if path is None else _read_own(path))
 
 
 def combine_policies(own: Iterable[PolicyFile]) -> tuple[Policy, ...]:
-    """The product's policies and these, by id. Raises InvalidInput with `file:line`."""
+    """The product's policies and the given ones, by id. Raises InvalidInput with `file:line`."""
     return parse_policies(_read_pack(), own)
 
 
@@ -39,7 +37,7 @@ def _read_own(path: Path) -> list[PolicyFile]:
         )
     files = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
     if len(files) > MAX_FILES:
-        raise InvalidInput(f"{len(files)} files are too many; a folder of policies may have {MAX_FILES}", str(path))
+        raise InvalidInput(f"{len(files)} files are too many; the maximum of a folder of policies is {MAX_FILES}", str(path))
     return [_parse_file(_read(file), str(file)) for file in files]
 
 

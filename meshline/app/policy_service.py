@@ -1,4 +1,4 @@
-"""The policies of a graph that is open, and what of it breaks them: one watch, for all who ask."""
+"""The policies of an open graph and their violations: one monitor for all callers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meshline.graph.what_if import Saying, supposed
 
 
 class PolicyService:
-    """`folder`: the user's policies. Nothing is read or evaluated before it is asked for."""
+    """`folder`: the user's policies. Policies are read and evaluated on demand."""
 
     def __init__(self, live: LiveGraph, folder: Path | None = None) -> None:
         self.live = live
@@ -25,12 +25,12 @@ class PolicyService:
 
     @property
     def policies(self) -> tuple[Policy, ...]:
-        """All, by id. Raises InvalidInput with `file:line`."""
+        """All policies by id. Raises InvalidInput with `file:line`."""
         return load_policies(self._folder)
 
     @property
     def watch(self) -> PolicyMonitor:
-        """The violations now; the first time costs a look at the whole graph. Raises InvalidInput."""
+        """The monitor of violations; the first access evaluates the whole graph. Raises InvalidInput."""
         with self.live.lock:
             if self._watch is None:
                 self._watch = PolicyMonitor(self.live, self.policies)
@@ -40,8 +40,8 @@ class PolicyService:
 def find_new_violations(
     watch: PolicyMonitor, statements: Sequence[Saying], judged: Sequence[tuple[Change, Verdict]], now: int
 ) -> tuple[Violation, ...]:
-    """The violations that would be new if sources said this since `now` (microseconds). `judged`: the changes of the check with their
-    verdicts. Only what these can touch is looked at.
+    """The violations that would be new if sources made these statements at `now` (microseconds). `judged`: the changes of the check
+    with their verdicts. Only candidates that these can affect are evaluated.
     """
     with watch.live.lock:
         watch.settle(judged)

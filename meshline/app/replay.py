@@ -1,4 +1,4 @@
-"""A new store from what another has kept: events are taken again, all else is copied under the new naming rules."""
+"""Replay of a store into a new one: kept events are ingested again, the rest is copied under the new naming rules."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from meshline.ingest.openlineage.run_statements import build_statement_owner, re
 from meshline.ingest.pipeline import Pipeline, replay_events
 from meshline.ingest.sources.scope_loader import advance_clock, read_retracted, record_retracted
 
-GROUP_SIZE = 1000  # scopes read, and statements written, at once
+GROUP_SIZE = 1000  # scopes that are read, and statements that are written, together
 
 
 class CopyResult(NamedTuple):
-    """What became of a store's content. `statements`: those that no kept event says any more, or that never came from one."""
+    """Counts of a replay. `statements`: copied statements, which come from no kept event."""
 
     events: int
     refused: int
@@ -35,7 +35,7 @@ def copy_store(
 ) -> CopyResult:
     """Fill a new store. The rules are the mesh file's, else the old store's. Raises InvalidInput if it is not new."""
     if new.read_revision() > 0:
-        raise InvalidInput("the store to replay into already holds something: name a new one", "--to")
+        raise InvalidInput("the store to replay into is not empty: name a new one", "--to")
     rules = read_stored_rules(old)
     given = build_configuration(mesh) if mesh is not None else (None, None)
     naming, _ = configure_store(new, given[0] or rules[0], given[1] or rules[1])
@@ -63,7 +63,7 @@ def copy_store(
 
 
 def _copy_catalogs(old: Store, new: Store, mesh: Mesh | None) -> None:
-    """The rules by which names are joined, those of the given mesh file in place of its old ones."""
+    """Copy the rules that join names; the given mesh file replaces its old rules."""
     rules = old.read_setting(RULES)
     if rules is not None:
         new.read_setting(RULES, rules)
@@ -80,7 +80,7 @@ def _copy_journal(old: Store, new: Store) -> None:
 
 
 class _RecordingStore:
-    """Commits to a store, and remembers what events said there: which runs, and since when."""
+    """Commits to a store, and records the runs of ingested events and their earliest time."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -98,7 +98,7 @@ class _RecordingStore:
         return self._store.commit(build_and_remember)
 
     def is_before(self, time: int) -> bool:
-        """Whether a time lies before all that events said."""
+        """Whether a time is before all statements of ingested events."""
         return self.since is None or time < self.since
 
 
@@ -109,7 +109,7 @@ def _split_heads(heads: Iterable[Head]) -> Iterator[list[Head]]:
 
 
 def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _RecordingStore) -> int:
-    """Copy the history of these scopes that the replayed events did not tell; how many statements that is."""
+    """Copy the history of these scopes that the replayed events did not state. Returns the number of statements."""
     known = {head.scope_id: head for head in heads}
     statements = [
         statement._replace(scope=rename_scope(statement.scope, naming), content=_rename_datasets(statement.content, naming))
@@ -129,10 +129,12 @@ def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _
 
 
 def _restate_interval(head: Head, interval: Interval, content: Content, restated: _RecordingStore) -> Iterator[Statement]:
-    """A stretch as its first and its last statement; of one that a replayed run goes on with, only what came before."""
-    told = interval.observation
-    first = Statement(head.source, head.scope, interval.valid_from, content, told.version, told.provisional, told.until)
-    if told.version and parse_run(told.version) in restated.versions:
+    """Restate an interval by its first and its last statement; if a replayed run states it again, only the part before that run."""
+    observation = interval.observation
+    first = Statement(
+        head.source, head.scope, interval.valid_from, content, observation.version, observation.provisional, observation.until
+    )
+    if observation.version and parse_run(observation.version) in restated.versions:
         if restated.is_before(interval.valid_from):
             yield first._replace(version="", until=None)
         return
@@ -142,7 +144,7 @@ def _restate_interval(head: Head, interval: Interval, content: Content, restated
 
 
 def _rename_datasets(content: Content, naming: Naming) -> Content:
-    """The same facts with the keys of datasets as these rules make them."""
+    """The same facts with dataset keys as the naming rules build them."""
 
     def rename_key(old: AssetKey) -> AssetKey:
         if old.kind is AssetKind.DATASET:

@@ -1,4 +1,4 @@
-"""What runs behind every surface: the store, the live graph, the writer, and the tasks that keep them going."""
+"""The service behind every API: the store, the live graph, the pipeline, and the background tasks."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from meshline.ingest.kafka import EventConsumer, Subscription
     from meshline.ingest.kafka import Observer as KafkaObserver
 
-STORE_SECONDS = 3.0  # within which the store must answer
-PATIENCE = 0.05  # seconds for which a health check waits for news; else it answers what was known before
+STORE_SECONDS = 3.0  # the time in which the store must answer
+PATIENCE = 0.05  # seconds that a health check waits for a new answer; then it answers the previous one
 
 
 class StoreProbe:
-    """The newest revision of a store, or why it is not known."""
+    """The newest revision of a store, or the reason why it is unknown."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -53,7 +53,7 @@ class StoreProbe:
         self._known_at = float("-inf")
 
     async def read_revision(self, patience: float = PATIENCE) -> int | str:
-        """The newest revision, or a sentence that says why it is not known. What was known before counts for `STORE_SECONDS`."""
+        """The newest revision, or a sentence with the reason why it is unknown. An earlier answer counts for `STORE_SECONDS`."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())
         if time.monotonic() - self._known_at > STORE_SECONDS:
@@ -72,7 +72,7 @@ class StoreProbe:
 
 
 def build_subscription(settings: Settings) -> Subscription | None:
-    """What is to be consumed, if anything. Raises InvalidInput if it cannot be, MissingExtra."""
+    """The Kafka subscription of the settings, if any. Raises InvalidInput if it cannot be used, MissingExtra."""
     if settings.kafka is None:
         return None
     with require_extra("kafka", "consuming from Kafka"):
@@ -86,7 +86,7 @@ def build_subscription(settings: Settings) -> Subscription | None:
 def build_consumer(
     wanted: Subscription | None, settings: Settings, pipeline: Pipeline, store: Store, observer: KafkaObserver
 ) -> EventConsumer | None:
-    """What consumes it, when it is started."""
+    """The consumer of a subscription, not yet started."""
     if wanted is None:
         return None
     from meshline.ingest.kafka import EventConsumer  # noqa: PLC0415
@@ -100,8 +100,8 @@ LOADING = "the graph is being loaded"
 CLOSING = "the process is stopping"
 RETRY_SECONDS = 2.0
 PRUNE_SECONDS = 3600.0
-TASK_GRACE = 3.0  # seconds for what a task is at when told to stop
-PAUSE = 10  # times as long as joining names took, before it is done again
+TASK_GRACE = 3.0  # seconds for the current step of a task that is stopped
+PAUSE = 10  # the pause before names are joined again, in multiples of the last duration
 
 run_in_task = partial(run_in_thread, grace=TASK_GRACE)
 
@@ -123,7 +123,7 @@ class Observer(Protocol):
 
 
 class Resources(NamedTuple):
-    """Everything that requests use."""
+    """The open resources that requests use."""
 
     live: LiveGraph
     naming: Naming
@@ -136,7 +136,7 @@ class Resources(NamedTuple):
 
 
 class Service:
-    """Opens in the background, so that the process answers at once; closes only after what was accepted is written."""
+    """Opens in the background, so that the process answers at once; closes after writing every accepted event."""
 
     def __init__(
         self,
@@ -146,8 +146,8 @@ class Service:
         on_failure: Callable[[MeshlineError], None] | None = None,
         on_ready: Callable[[], None] | None = None,
     ) -> None:
-        """`prepare` is called in the thread that opens the graph, before anything is answered. `on_ready` is told once when all is
-        open; `on_failure` of an error that waiting does not mend.
+        """`prepare` is called in the thread that opens the graph, before any request is answered. `on_ready` is called once when the
+        service is open; `on_failure` for an error that a retry cannot remove.
         """
         self.settings = settings
         self.observer = observer
@@ -178,13 +178,15 @@ class Service:
         self._tasks.append(asyncio.create_task(self._open()))
 
     async def close(self) -> None:
-        """Stop taking, write what was taken, let go of the store."""
+        """Stop ingesting, write every accepted event, close the store."""
         self.waiting_for = CLOSING
         for task in self._tasks:
             task.cancel()
-        for ended in await asyncio.gather(*self._tasks, return_exceptions=True):  # none keeps what was taken from being written
+        for ended in await asyncio.gather(
+            *self._tasks, return_exceptions=True
+        ):  # a failed task must not prevent that accepted events are written
             if isinstance(ended, Exception):
-                log.error("a task had failed", exc_info=ended)
+                log.error("a background task failed", exc_info=ended)
         opened, self._resources = self._resources, None
         if opened is not None:
             waiting = opened.pipeline.waiting
@@ -197,7 +199,7 @@ class Service:
             log.info("stopped")
 
     async def _open(self) -> None:
-        """Open, trying again as long as the store cannot be reached."""
+        """Open the store and the graph; retry as long as the store cannot be reached."""
         begun = time.monotonic()
         while self._resources is None:
             opening = asyncio.ensure_future(run_in_threadpool(self._open_resources))
@@ -269,7 +271,7 @@ class Service:
         )
 
     def _build_notifier(self, live: LiveGraph, policies: PolicyService) -> Notifier | None:
-        """What follows commits to tell people; None if that is switched off. Raises InvalidInput."""
+        """The task that notifies recipients of committed changes; None if notifications are off. Raises InvalidInput."""
         settings = self.settings
         if not settings.notify:
             return None
@@ -282,7 +284,7 @@ class Service:
         )
 
     def _build_scheduler(self, live: LiveGraph, naming: Naming, pipeline: Pipeline, file: mesh.Mesh | None) -> Scheduler | None:
-        """What syncs the sources of the mesh file; None if there are none to be synced."""
+        """The task that syncs the sources of the mesh file; None if no source has a schedule."""
         settings = self.settings
         if file is None or settings.mesh is None or not settings.sync_at_once or all(one.every is None for one in file.sources):
             return None
@@ -290,7 +292,7 @@ class Service:
         return Scheduler(LocalTarget(live, naming, lambda: nullcontext(pipeline)), plan, self.observer.count_sync)
 
     async def _join(self, live: LiveGraph) -> None:
-        """Join what the rules of catalogs join, whenever there is something new."""
+        """Apply the rules that join names of catalogs, whenever the graph or the rules changed."""
         seen: tuple[int, list[Rule]] = (-1, [])
         wait = self.settings.refresh_seconds
         while True:
@@ -302,13 +304,13 @@ class Service:
                     await run_in_task(partial(apply_rules, live))
                     seen = state
             except MeshlineError as error:
-                log.warning("names are not joined by the rules of catalogs: %s", error)
+                log.warning("the rules that join names of catalogs were not applied: %s", error)
             except Exception:
-                log.exception("names are not joined by the rules of catalogs")
+                log.exception("the rules that join names of catalogs were not applied")
             wait = max(self.settings.refresh_seconds, PAUSE * (time.monotonic() - begun))
 
     async def _follow(self, live: LiveGraph) -> None:
-        """Show what other processes write to the same store."""
+        """Read what other processes write to the same store."""
         while True:
             await asyncio.sleep(self.settings.refresh_seconds)
             try:
@@ -317,22 +319,22 @@ class Service:
                 self.waiting_for = ""
             except MeshlineError as error:
                 if not self.waiting_for:
-                    log.warning("what others write is not shown: %s", error)
+                    log.warning("changes that other processes write are not shown: %s", error)
                 self.waiting_for = str(error)
             except Exception:
                 if not self.waiting_for:
-                    log.exception("what others write cannot be shown")
-                self.waiting_for = "what others write to the store cannot be shown: see the log"
+                    log.exception("changes that other processes write cannot be shown")
+                self.waiting_for = "changes that other processes write to the store cannot be shown: see the log"
 
     async def _prune(self, store: Store) -> None:
-        """Forget raw events that are older than configured."""
+        """Delete raw events that are older than the settings allow."""
         while True:
             try:
                 await run_in_task(partial(store.prune_raw_events, self.settings.compute_raw_cutoff()))
             except MeshlineError as error:
-                log.warning("old raw events are still there: %s", error)
+                log.warning("old raw events were not deleted: %s", error)
             except Exception:
-                log.exception("old raw events are still there")
+                log.exception("old raw events were not deleted")
             await asyncio.sleep(PRUNE_SECONDS)
 
 

@@ -24,7 +24,7 @@ NO_FILE = Path()  # MESHLINE_CONFIG= (empty): read none
 
 
 class Settings(BaseSettings):
-    """What one process needs to know. Values come from arguments, the environment, the settings file, and then from here."""
+    """The settings of one process. Values come from arguments, the environment, the settings file, then these defaults."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -33,54 +33,58 @@ class Settings(BaseSettings):
     )
     store: str = Field(
         default="sqlite:///meshline.db",
-        repr=False,  # it may hold a password
-        description="Where the graph is kept: `sqlite:///file.db`, `sqlite://:memory:` or `neo4j://user:password@host`.",
+        repr=False,  # it may contain a password
+        description="The store of the graph: `sqlite:///file.db`, `sqlite://:memory:` or `neo4j://user:password@host`.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on. Any but a loopback address needs `tokens` (or `insecure`).")
-    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 chooses a free port.")
     tokens: tuple[Token, ...] = Field(
         default=(),
         repr=False,
-        description="Who may ask: entries with `name`, `role` (`reader`, `writer`, `admin`) and `hash`, made by `meshline token new`."
-        " If there are any, every request but health checks needs one.",
+        description="Bearer tokens: entries with `name`, `role` (`reader`, `writer`, `admin`) and `hash`, made by `meshline token new`."
+        " If there are any, every request except health checks needs a token.",
     )
-    insecure: bool = Field(default=False, description="Listen on any address without tokens: whoever reaches the port may do everything.")
+    insecure: bool = Field(
+        default=False, description="Listen on any address without tokens: every client that reaches the port may do everything."
+    )
     allowed_hosts: tuple[str, ...] = Field(
         default=(),
-        description="Names under which clients may ask (the `Host` header, without the port), besides loopback names."
-        " If empty, loopback names only where there are no tokens and the address is loopback, else any.",
+        description="Host names that clients may use (the `Host` header, without the port), besides loopback names."
+        " If empty: only loopback names if there are no tokens and the address is loopback, else any name.",
     )
     source: str = Field(
         default="openlineage/default",
         min_length=1,
-        description="Name of the source that events over HTTP and from Kafka belong to.",
+        description="The source name of events from HTTP and Kafka.",
     )
     mesh: Path | None = Field(
         default=None, description="A mesh file (domains, products, owners, consumers; naming and precedence rules) to load at start."
     )
     policies: Path | None = Field(
-        default=None, description="A folder with policies (`*.yaml`) of your own, beside those of the product; see docs/policies."
+        default=None, description="A folder with your own policies (`*.yaml`), in addition to those of the product; see docs/policies."
     )
     kafka: str | None = Field(
-        default=None, description="Take OpenLineage events from this Kafka, too: its bootstrap servers, `host:port` or several with commas."
+        default=None, description="Also ingest OpenLineage events from this Kafka: its bootstrap servers, `host:port`, separated by commas."
     )
     kafka_topic: str = Field(
         default="openlineage.events",
         min_length=1,
-        description="The topic of the events. What of it cannot be taken goes to the topic of this name and `.dead-letter`.",
+        description="The topic of the events. Messages that cannot be ingested go to the topic of this name with `.dead-letter` appended.",
     )
-    kafka_group: str = Field(default="meshline", min_length=1, description="The consumer group. A new one takes all that the topic holds.")
+    kafka_group: str = Field(
+        default="meshline", min_length=1, description="The consumer group. A new group begins with the oldest message of the topic."
+    )
     kafka_config: Path | None = Field(
-        default=None, description="A properties file for Kafka's client (librdkafka's names): how to log in, certificates, timeouts."
+        default=None, description="A properties file for Kafka's client (librdkafka's names): login, certificates, timeouts."
     )
-    raw_retention_days: int = Field(default=30, ge=0, description="Events are kept as they came, for replay, for this many days.")
+    raw_retention_days: int = Field(default=30, ge=0, description="Days for which raw events are kept for replay.")
     queue_size: int = Field(default=10_000, ge=1, description="Events that may wait to be written; more are answered 503 with Retry-After.")
     queue_bytes: int = Field(default=256 * MEBIBYTE, ge=1, description="Bytes of events that may wait to be written.")
     max_body_bytes: int = Field(default=32 * MEBIBYTE, ge=1024, description="Largest request body, before and after decompression.")
     bodies_bytes: int = Field(
         default=256 * MEBIBYTE,
         ge=1024,
-        description="Bytes of all request bodies under way, before and after decompression; more are answered 503 with Retry-After.",
+        description="Bytes of all request bodies in progress, before and after decompression; more are answered 503 with Retry-After.",
     )
     event_datasets: int = Field(
         default=10_000,
@@ -93,23 +97,27 @@ class Settings(BaseSettings):
         default=50_000, ge=1, description="Most columns in the schemas of one event, and most in its column lineage."
     )
     event_flows: int = Field(default=200_000, ge=1, description="Most input fields in the column lineage of one event.")
-    refresh_seconds: float = Field(default=1.0, gt=0, description="How often to look for what other processes wrote to the same store.")
-    sync_at_once: int = Field(
-        default=2, ge=0, description="How many sources of the mesh file (those with `every`) are synced at the same time; 0: none at all."
+    refresh_seconds: float = Field(
+        default=1.0, gt=0, description="Seconds between two checks for changes that other processes wrote to the same store."
     )
-    query_seconds: float = Field(default=10.0, gt=0, description="Longest time for one GraphQL request.")
+    sync_at_once: int = Field(
+        default=2, ge=0, description="How many sources of the mesh file (those with `every`) are synced at the same time; 0: none."
+    )
+    query_seconds: float = Field(default=10.0, gt=0, description="Longest time for one GraphQL request, in seconds.")
     check_seconds: float = Field(
         default=30.0,
         gt=0,
-        description="Longest time for one check, from when its turn comes; and for reading a mesh file or a source that is sent.",
+        description="Longest time for one check after it started, and for reading a mesh file or a source that a client sends, in seconds.",
     )
     request_queue: int = Field(
-        default=200, ge=1, description="Questions, and checks, that may wait for their turn; more are answered 503 with Retry-After."
+        default=200, ge=1, description="Queries, and checks, that may wait in the queue; more are answered 503 with Retry-After."
     )
     query_nodes: int = Field(
-        default=2_000_000, ge=1, description="Most columns and datasets that one traversal visits; an answer says when it stopped there."
+        default=2_000_000,
+        ge=1,
+        description="Most columns and datasets that one traversal visits; the answer states when this limit stopped it.",
     )
-    query_objects: int = Field(default=50_000, ge=1, description="Most objects that one GraphQL answer may hold.")
+    query_objects: int = Field(default=50_000, ge=1, description="Most objects that one GraphQL answer may contain.")
     query_depth: int = Field(default=20, ge=1, description="Deepest nesting of a GraphQL request.")
     query_aliases: int = Field(default=100, ge=0, description="Most aliases in a GraphQL request.")
     query_tokens: int = Field(default=4_000, ge=1, description="Longest GraphQL request, in tokens.")
@@ -123,7 +131,7 @@ class Settings(BaseSettings):
     )
     notify_on: Literal["breaking", "conditional"] = Field(
         default="conditional",
-        description="The mildest verdict that is notified; `conditional` includes deprecations and changes of owners.",
+        description="The least severe verdict that is notified; `conditional` includes deprecations and changes of owners.",
     )
     notify_channels: dict[str, SecretStr] = Field(
         default={},
@@ -141,22 +149,22 @@ class Settings(BaseSettings):
         default=None, description="An address that receives every notice: a POST with one CloudEvent each, signed."
     )
     notify_webhook_secret: SecretStr | None = Field(
-        default=None, description="The key that signs them: `whsec_` and base64 of 24 random bytes or more."
+        default=None, description="The key that signs the events: `whsec_` and base64 of at least 24 random bytes."
     )
-    notify_markdown: bool = Field(default=False, description="Send messages in Markdown; else as plain text.")
-    notify_templates: Path | None = Field(default=None, description="A folder with templates of messages, in place of the product's.")
-    notify_wait_seconds: float = Field(default=30.0, ge=0, description="How long to gather what goes into one message.")
-    notify_every_seconds: float = Field(default=300.0, ge=0, description="Least time between two messages to one address.")
-    notify_per_minute: int = Field(default=30, ge=1, description="Most messages in a minute, to all together.")
-    notify_attempts: int = Field(default=10, ge=1, description="After so many attempts a message is given up.")
-    notify_days: float = Field(default=7.0, gt=0, description="What could not be told in so many days is given up.")
+    notify_markdown: bool = Field(default=False, description="Send messages in Markdown; if false as plain text.")
+    notify_templates: Path | None = Field(default=None, description="A folder with templates of messages that replace the product's.")
+    notify_wait_seconds: float = Field(default=30.0, ge=0, description="Seconds for which notices are gathered into one message.")
+    notify_every_seconds: float = Field(default=300.0, ge=0, description="Least time between two messages to one address, in seconds.")
+    notify_per_minute: int = Field(default=30, ge=1, description="Most messages per minute, to all recipients together.")
+    notify_attempts: int = Field(default=10, ge=1, description="Most attempts to send one message.")
+    notify_days: float = Field(default=7.0, gt=0, description="Days after which a notice that could not be sent is given up.")
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(default="info", description="How much to log.")
     log_format: Literal["text", "json"] = Field(default="text", description="How to log: lines for people, or one JSON object per line.")
     token: SecretStr | None = Field(default=None, description="The token that commands with `--server` send.")
-    token_file: Path | None = Field(default=None, description="A file that holds that token.")
+    token_file: Path | None = Field(default=None, description="A file that contains that token.")
 
     def compute_raw_cutoff(self) -> int:
-        """Events that were received before this time need not be kept any more: microseconds since the epoch."""
+        """Raw events received before this time may be deleted: microseconds since the epoch, UTC."""
         return time.time_ns() // 1000 - self.raw_retention_days * DAY
 
     @field_validator("tokens")
@@ -165,7 +173,7 @@ class Settings(BaseSettings):
         names = [token.name for token in tokens]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"each token needs a name of its own, and there are several called {', '.join(twice)}")
+            raise ValueError(f"each token needs its own name, but several are called {', '.join(twice)}")
         if len({token.hash for token in tokens}) < len(tokens):
             raise ValueError("two entries have the same hash: make a token for each with `meshline token new`")
         return tokens
@@ -191,7 +199,7 @@ IN_FILE = [name for name in Settings.model_fields if name not in NOT_IN_FILE]
 def load_settings(**given: object) -> Settings:
     """Settings from arguments (those that are not None), the environment and the settings file.
 
-    Raises InvalidInput that says where a setting that cannot be used comes from.
+    Raises InvalidInput with the origin of the setting that cannot be used.
     """
     arguments = {name: value for name, value in given.items() if value is not None}
     try:
@@ -215,7 +223,7 @@ def read_variable(name: str) -> str | None:
 
 
 def _find_file(arguments: Mapping[str, Any], environment: Mapping[str, Any]) -> Path | None:
-    """The settings file to read, if any. One that is named is read in any case."""
+    """The settings file to read, if any. A file that is named must exist."""
     named = arguments.get("config", environment.get("config"))
     if named is None:
         return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
@@ -235,14 +243,14 @@ def _check_keys(path: Path) -> None:
 
 
 def _find_origin(name: str, arguments: Mapping[str, object], environment: Mapping[str, object], path: Path | None) -> str:
-    """Where a setting was given, as a person finds it."""
+    """The origin of a setting, in the form in which a user can find it."""
     if name in arguments:
         return f"--{name.replace('_', '-')}"
     return f"{path}: {name}" if path is not None and name not in environment else f"{PREFIX}{name.upper()}"
 
 
 class SettingRow(NamedTuple):
-    """One row of the table of settings. `key` is empty for what cannot be in the file."""
+    """One row of the table of settings. `key`: empty for a setting that cannot be in the file."""
 
     variable: str
     key: str
@@ -258,7 +266,7 @@ def list_settings() -> Iterator[SettingRow]:
 
 
 def _format_default(default: object) -> str:
-    """A default as the file would have it; empty for none."""
+    """A default as it would be written in the file; empty if there is none."""
     if default is None:
         return ""
     if isinstance(default, bool):
@@ -271,9 +279,10 @@ def _format_default(default: object) -> str:
 INTRODUCTION = """\
 # Settings
 
-Made from the code by `scripts/make-docs`. Options of the command line win over the environment, that over the settings file, that
-over the defaults. The file is TOML: the one that `--config` or `MESHLINE_CONFIG` names, else `meshline.toml` of the current folder if
-there is one. Keys that are in no row are refused. In the environment lists and tables (`MESHLINE_TOKENS`, `MESHLINE_ALLOWED_HOSTS`,
+`scripts/make-docs` makes this page from the code. Options of the command line win over the environment, the environment over the
+settings file, and that over the defaults. The file is TOML: the one that `--config` or `MESHLINE_CONFIG` names, else `meshline.toml`
+of the current folder if it exists. Keys that are not in the table are refused. In the environment, lists and tables
+(`MESHLINE_TOKENS`, `MESHLINE_ALLOWED_HOSTS`,
 `MESHLINE_NOTIFY_CHANNELS`, ...) are JSON.
 
 ```toml

@@ -1,4 +1,4 @@
-"""The sources of the mesh file that a server syncs by itself, each as often as its entry says."""
+"""The scheduler that syncs the sources of the mesh file, each at the interval of its entry."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ log = logging.getLogger("meshline.api")
 P = ParamSpec("P")
 T = TypeVar("T")
 
-GRACE_SECONDS = 10.0  # for a source that is being read when told to stop
-TRY_AGAIN_SECONDS = 5.0  # where the store does not answer
+GRACE_SECONDS = 10.0  # for the source that is being read when the scheduler is stopped
+TRY_AGAIN_SECONDS = 5.0  # if the store does not answer
 
 
 class Plan(NamedTuple):
-    """What is synced, with what. `folder`: where relative paths begin. `at_once`: how many sources."""
+    """The sources to sync. `folder`: the base of relative paths. `at_once`: how many sources are synced at the same time."""
 
     sources: Sequence[Configured]
     folder: Path
@@ -43,10 +43,10 @@ class Plan(NamedTuple):
 
 
 class Scheduler:
-    """Reads in threads of its own, one for each source that is being read; the event loop only waits."""
+    """Reads each source in its own thread; the event loop only waits."""
 
     def __init__(self, target: Target, plan: Plan, observe: Callable[[str, Status, SyncOutcome | None], None]) -> None:
-        """`observe` is told of each source how its last sync went: once at the start (without what was done), then after each."""
+        """`observe` receives the result of each source's last sync: once at the start (with the status only), then after each sync."""
         self._target = target
         self._plan = plan
         self._observe = observe
@@ -55,7 +55,7 @@ class Scheduler:
         self._observed: set[str] = set()
 
     async def run(self) -> None:
-        """Until cancelled; then what is being read ends where it is, or is left behind."""
+        """Run until cancelled; then threads that are reading stop, or are abandoned after `GRACE_SECONDS`."""
         tasks = [asyncio.create_task(self._keep(one.source, one.every)) for one in self._plan.sources if one.every is not None]
         try:
             await asyncio.wait(tasks)
@@ -66,7 +66,7 @@ class Scheduler:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep(self, source: SourceConfig, every: int) -> None:
-        """Sync a source again and again."""
+        """Sync a source repeatedly."""
         while True:
             try:
                 await self._turn(source, every)
@@ -78,10 +78,10 @@ class Scheduler:
                 await asyncio.sleep(TRY_AGAIN_SECONDS)
 
     async def _turn(self, source: SourceConfig, every: int) -> None:
-        """Wait until a source is due, and sync it; unless another process was sooner."""
+        """Wait until a source is due, and sync it unless another process synced it first."""
         name = source.source
         status = await _run_in_thread(self._target.read_status, name)
-        at = compute_due_time(status, every, get_current_micros(), random.random())  # noqa: S311 - nobody gains by guessing it
+        at = compute_due_time(status, every, get_current_micros(), random.random())  # noqa: S311 - the number needs no secrecy
         if status is not None:
             if name not in self._observed:
                 self._report(name, status, None)

@@ -1,4 +1,4 @@
-"""Threads in which requests and tasks run: so many of a kind at once, and so many requests may wait for their turn."""
+"""Threads for requests and tasks, with a limit of concurrent and of waiting requests of each kind."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 async def run_in_thread(work: Callable[[], T], *, grace: float = 0, on_end: Callable[[], None] | None = None) -> T:
-    """Run in a thread of its own that keeps no process from ending.
+    """Run in a new daemon thread, which does not prevent the process from ending.
 
-    A caller that is cancelled waits `grace` seconds more, and leaves the thread behind. `ended` is called on the event loop when
-    the thread is done, whether the caller still waits or not.
+    A caller that is cancelled waits `grace` seconds more, and then abandons the thread. `on_end` is called on the event loop when
+    the thread ends, even if the caller no longer waits.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
@@ -33,9 +33,9 @@ async def run_in_thread(work: Callable[[], T], *, grace: float = 0, on_end: Call
     def run() -> None:
         try:
             result, error = context.run(work), None
-        except BaseException as raised:  # noqa: BLE001 - it is raised where it is waited for
+        except BaseException as raised:  # noqa: BLE001 - raised again in the caller
             result, error = None, raised
-        with suppress(RuntimeError):  # the loop is closed: the caller does not wait any more
+        with suppress(RuntimeError):  # the loop is closed: the caller no longer waits
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name="meshline-work", daemon=True).start()
@@ -49,7 +49,7 @@ async def run_in_thread(work: Callable[[], T], *, grace: float = 0, on_end: Call
 
 
 class Lane:
-    """Requests of one kind: `threads` of them run at once, `waiting` more wait for their turn, for `seconds` at most."""
+    """A queue of requests of one kind: `threads` run at once, `waiting` more may wait, each for `seconds` at most."""
 
     def __init__(self, kind: str, threads: int, waiting: int, seconds: float) -> None:
         """`kind`: a plural for messages."""
@@ -60,7 +60,7 @@ class Lane:
         self._waiting = 0
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns. Raises QueueFull if too many wait already, or no turn comes in time."""
+        """Return the result of `work`. Raises QueueFull if too many requests wait, or no thread becomes free in time."""
         if self._waiting >= self._limit and self._turns.locked():
             raise self._build_error()
         self._waiting += 1
@@ -74,4 +74,4 @@ class Lane:
         return await run_in_thread(work, on_end=self._turns.release)
 
     def _build_error(self) -> QueueFull:
-        return QueueFull(f"too many {self._kind} wait for their turn: try again", retry_after=2)
+        return QueueFull(f"too many {self._kind} are waiting: try again", retry_after=2)

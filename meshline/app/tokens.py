@@ -1,4 +1,4 @@
-"""Who may ask: bearer tokens, known by their hashes, and the roles that they have."""
+"""Bearer tokens, stored as hashes, and their roles."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PREFIX = "meshline_"  # by which people, and scanners for secrets, know what it is
+PREFIX = "meshline_"  # lets people, and scanners for secrets, recognise a token
 BYTES = 32  # of randomness
 
 
 class Role(enum.StrEnum):
-    """What somebody may do. Each role includes the ones before."""
+    """The permissions of a token. Each role includes the ones before."""
 
-    READER = "reader"  # ask: queries, metrics, what the API is
-    WRITER = "writer"  # send events and mesh files
-    ADMIN = "admin"  # say something by hand: mutations
+    READER = "reader"  # queries, metrics, the description of the API
+    WRITER = "writer"  # also sends events and mesh files
+    ADMIN = "admin"  # also makes statements by hand: mutations
 
     def includes(self, needed: Role) -> bool:
         return _RANK[self] >= _RANK[needed]
@@ -30,7 +30,7 @@ _RANK = {role: rank for rank, role in enumerate(Role)}
 
 
 class Token(BaseModel):
-    """One entry of the settings: a token as it is known here."""
+    """One entry of the settings: a token with its hash."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,32 +40,32 @@ class Token(BaseModel):
 
 
 class Actor(NamedTuple):
-    """Who asks. `name` is the token's; empty where nobody is asked who it is."""
+    """The caller. `name`: the name of the token; empty without authentication."""
 
     name: str
     role: Role
 
 
-NO_AUTHENTICATION = Actor("", Role.ADMIN)  # where there are no tokens
+NO_AUTHENTICATION = Actor("", Role.ADMIN)  # the caller if there are no tokens
 
 
 def generate_token() -> str:
-    """A token that nobody can guess. In lower case: some OpenLineage clients make what comes from the environment so."""
+    """A new random token, in lower case since some OpenLineage clients convert values from the environment to lower case."""
     return PREFIX + secrets.token_hex(BYTES)
 
 
 def hash_token(token: str) -> str:
-    """A token as the settings keep it.
+    """The hash of a token, as the settings store it.
 
-    A fast hash without salt, on purpose. Slow and salted ones (argon2, bcrypt) protect words that a person
-    chose, of which there are few enough to try; a token is 256 random bits, of which nobody tries a fraction
-    and nobody has a table. So each request can afford the hash, and one look-up finds the entry.
+    The hash is fast and unsalted on purpose. Slow, salted hashes (argon2, bcrypt) protect passwords that people
+    choose, which are few enough to try; a token has 256 random bits, so it can neither be tried nor tabulated.
+    So each request can afford the hash, and one look-up finds the entry.
     """
     return "sha256:" + hashlib.sha256(token.encode()).hexdigest()
 
 
 class Tokens:
-    """Finds who holds a token."""
+    """Finds the caller by a token."""
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         self._actors = [(token.hash.encode(), Actor(token.name, token.role)) for token in tokens]
@@ -74,7 +74,7 @@ class Tokens:
         return bool(self._actors)
 
     def find_actor(self, token: str) -> Actor | None:
-        """Who holds a token. Compares with every entry, so that the time says nothing of any."""
+        """The caller with this token, or None. Compares with every entry, so that the time reveals nothing about any entry."""
         given = hash_token(token).encode()
         found: Actor | None = None
         for known, actor in self._actors:

@@ -84,7 +84,7 @@ def test_a_source_without_files_is_2(work: WorkTree) -> None:
     work.commit()
     ran = check()
     assert (ran.code, ran.out) == (2, "")
-    assert "contract/default has no files: nothing is at contrcts/*.yaml" in ran.err
+    assert "contract/default has no files: no file matches contrcts/*.yaml" in ran.err
 
 
 def test_a_source_whose_last_file_is_deleted_is_compared(view: Callable[[str], Ran], work: WorkTree) -> None:

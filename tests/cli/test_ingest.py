@@ -86,7 +86,7 @@ def test_replay_makes_the_same_graph(new: str, example: str) -> None:
     assert "events replayed" in ran.err
     assert done("export", "networkx", "--store", new).out == done("export", "networkx", "--store", example).out
     again = run("replay", "--store", example, "--to", new)
-    assert (again.code, again.err) == (2, "meshline: --to: the store to replay into already holds something: name a new one\n")
+    assert (again.code, again.err) == (2, "meshline: --to: the store to replay into is not empty: name a new one\n")
 
 
 def test_replay_keeps_what_events_said_that_are_kept_no_more(new: str, example: str, tmp_path: Path) -> None:

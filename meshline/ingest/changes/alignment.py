@@ -1,4 +1,4 @@
-"""Two definitions of one table from different sources, made comparable: what one of them cannot state is no difference.
+"""Alignment of two definitions of one table from different sources: what one source cannot state is no difference.
 
 Partitioning is compared in one spelling: `created_at`, `days(created_at)`, `bucket(16, id)`, `truncate(4, name)`.
 """
@@ -15,12 +15,14 @@ from meshline.graph.model import Json
 
 _NUMBERED = frozenset({"iceberg", "delta"})  # formats that give columns ids
 _KINDS = frozenset({"table", "view", "materialized view"})  # as DDL and catalogs call them; others have words of their own
-_UNPARTITIONED = frozenset({"avro", "json"})  # formats that cannot say how a table is divided
+_UNPARTITIONED = frozenset({"avro", "json"})  # formats that cannot state how a table is partitioned
 
 
 def align_with_graph(known: Definition, file: Definition) -> tuple[Definition, Definition]:
-    """What the graph knows beside what a file says. Types, nullability and keys that the graph does not know, and bounds
-    and values, which it never does, are as the file has them; ids are compared within one format only, if the file has any.
+    """The definition of the graph and that of a file, made comparable.
+
+    Types, nullability and keys that the graph does not know are those of the file, and so are bounds and allowed values,
+    which the graph never knows. Ids are compared within one format only, and only if the file has ids.
     """
     same = known.format == file.format and any(one.id for one in file.model.fields)
     news = {one.id: one for one in file.model.fields if one.id} if same else {}
@@ -48,14 +50,14 @@ def align_with_graph(known: Definition, file: Definition) -> tuple[Definition, D
 
 
 def align_files(before: Definition, after: Definition, aliases: Mapping[str, Sequence[str]]) -> tuple[Definition, Definition]:
-    """Two versions of files. A new field with the alias of one that is not there any more is that one, by an id that both get."""
+    """Two versions of a file. A new field that has a removed field as an alias is that field renamed: both get the same id."""
     if before.format != after.format or bool(before.kind) is not bool(after.kind):
         before, after = (_replace_ids(one, {}, keep=before.format == after.format) for one in (before, after))
         if not (before.format in _NUMBERED and after.format in _NUMBERED and before.kind and after.kind):
             before = msgspec.structs.replace(before, partitioning=after.partitioning)
     names = {one.name for one in after.model.fields}
     olds = {one.name for one in before.model.fields}
-    renamed = {old: new for new, said in aliases.items() if new not in olds for old in said if old in olds and old not in names}
+    renamed = {old: new for new, others in aliases.items() if new not in olds for old in others if old in olds and old not in names}
     if not renamed:
         return before, after
     news = {new: old for old, new in renamed.items()}
@@ -71,7 +73,7 @@ def _replace_ids(definition: Definition, ids: Mapping[str, str], *, keep: bool =
 
 
 def _complete_field(one: Field, stated: Field | None, *, ids: bool) -> Field:
-    """A column of the graph, with what only the file says of it."""
+    """A column of the graph, completed by what only the file states about it."""
     identity = one.id if ids else ""
     if stated is None:
         return msgspec.structs.replace(one, id=identity)
@@ -86,9 +88,9 @@ def _complete_field(one: Field, stated: Field | None, *, ids: bool) -> Field:
 
 
 def _drop_unknown_nested(known: Sequence[Field], stated: Sequence[Field]) -> list[Field]:
-    """Without what is nested in columns of which the graph does not know what is in them."""
-    holders = {one.name.casefold().rpartition(".")[0] for one in known}
-    plain = {one.name.casefold() for one in known if not set("<({") & set(one.type)} - holders
+    """Drop nested fields of columns whose nested fields the graph does not know."""
+    containers = {one.name.casefold().rpartition(".")[0] for one in known}
+    plain = {one.name.casefold() for one in known if not set("<({") & set(one.type)} - containers
     return [one for one in stated if not any(around in plain for around in _list_prefixes(one.name.casefold()))]
 
 
@@ -97,7 +99,7 @@ def _list_prefixes(name: str) -> list[str]:
 
 
 def _order_fields(known: Sequence[Field], stated: Sequence[Field]) -> list[Field]:
-    """In the graph what is nested in one column has no order of its own: it is that of the file."""
+    """Sort nested columns as in the file: the graph keeps no order of the fields within a column."""
     at = {one.name.casefold(): i for i, one in enumerate(stated)}
     top = {one.name: i for i, one in enumerate(known) if "." not in one.name}
 
@@ -112,7 +114,7 @@ def _order_fields(known: Sequence[Field], stated: Sequence[Field]) -> list[Field
 
 
 def _has_no_partitioning(known: Definition, file: Definition) -> bool:
-    """Whether one of them cannot say how the table is divided."""
+    """Whether one of the two definitions cannot state how the table is partitioned."""
     bare = file.format in ("iceberg", "delta") and not file.kind  # a schema alone
     return bare or file.format in _UNPARTITIONED or known.format not in _NUMBERED
 
@@ -121,14 +123,14 @@ def _index_by_name(fields: Sequence[Field]) -> dict[str, Field]:
     return {**{one.name.casefold(): one for one in fields}, **{one.name: one for one in fields}}
 
 
-# As Spark and Iceberg's specification name transforms, and Trino.
+# Transforms as Spark, Trino and Iceberg's specification name them -> one name.
 _PERIODS = {"year": "years", "month": "months", "day": "days", "hour": "hours", "date": "days", "date_hour": "hours"}
 _NUMBERED_TRANSFORM = re.compile(r"(\w+)\[(\d+)\]")
 _CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
 
 
 def format_transform(transform: str, columns: Sequence[str]) -> str:
-    """`day`, `bucket[16]`, `identity` of columns, as Iceberg's metadata have it; empty if it divides no more (`void`)."""
+    """Format a transform of Iceberg's metadata (`day`, `bucket[16]`, `identity`) and its columns; empty for `void` (no partitioning)."""
     transform = transform.strip().lower()
     if transform == "void":
         return ""
@@ -141,13 +143,13 @@ def format_transform(transform: str, columns: Sequence[str]) -> str:
 
 
 def format_partition_field(field: Mapping[str, Json]) -> str:
-    """A field of a partition spec as the graph keeps it: its columns and its transform."""
+    """Format a field of a partition spec as the graph stores it: a mapping with `columns` and `transform`."""
     columns = field.get("columns")
     return format_transform(str(field.get("transform") or "identity"), [str(one) for one in columns] if isinstance(columns, list) else [])
 
 
 def parse_partition(text: str) -> str:
-    """As SQL writes it: `days(ts)`, `day(ts)`, `bucket(16, id)`, `bucket(id, 16)`, a column."""
+    """Normalise a partition field written in SQL: `days(ts)`, `day(ts)`, `bucket(16, id)`, `bucket(id, 16)`, a column."""
     call = _CALL.fullmatch(text.strip())
     if call is None:
         return _strip_quotes(text)

@@ -1,4 +1,4 @@
-"""What a check is given, and what becomes of it."""
+"""The input of a check, what the graph knows about it, and the proposal that is built from both."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Text(NamedTuple):
 
 
 class ChangeInput(NamedTuple):
-    """Two versions of one thing, or (`before` None) one to be compared with what the graph knows.
+    """One input of a check in two versions; without `before` it is compared with what the graph knows.
 
-    `kind`: contract, product, schema, ddl, dbt, mesh, change. `after` None: it is gone. A `change` has its sentences, one a line, in
-    `after`; a `ddl` its statements. `options`: `format` (iceberg, delta, avro, json: else told from the content), `dataset`
-    (which one a schema is of, as people name it), `dialect` (of SQL), `namespace`, `catalog` and `schema` (of names in SQL),
-    `warning` (what whoever asked is to be told; a line each).
+    `kind`: contract, product, schema, ddl, dbt, mesh, change. `after` None: it was removed. `after` contains the sentences of a
+    `change`, one a line, or the statements of a `ddl`. `options`: `format` (iceberg, delta, avro, json; by default detected from the
+    content), `dataset` (the dataset that a schema describes, as a user names it), `dialect` (of SQL), `namespace`, `catalog` and
+    `schema` (of names in SQL), `warning` (warnings for the caller, one a line).
     """
 
     kind: str
@@ -33,14 +33,14 @@ class ChangeInput(NamedTuple):
 
 
 def add_warning(given: ChangeInput, message: str) -> ChangeInput:
-    """With something that whoever asked is to be told."""
+    """The same input with one more warning for the caller."""
     before = given.options.get("warning", "")
     return given._replace(options={**given.options, "warning": f"{before}\n{message}".strip()})
 
 
 class Proposal(NamedTuple):
-    """Pairs to compare. `entries`: (source, what it would say) if the change were made, so that policies can look at that graph;
-    `warnings`: what could not be bound, in words.
+    """Pairs to compare. `entries`: (source, its statement about one scope if the change were made), from which policies evaluate the
+    changed graph; `warnings`: sentences about what could not be bound.
     """
 
     pairs: tuple[AnyPair, ...]
@@ -49,10 +49,10 @@ class Proposal(NamedTuple):
 
 
 class GraphState(NamedTuple):
-    """What the graph knows of things. `asset` resolves what a person typed: raises NotFound, Ambiguous.
+    """What the graph knows. `resolve` finds the asset that a user named: raises NotFound, Ambiguous.
 
-    `said`: (source, what it says of one scope) for all scopes that say attributes or columns of an asset now; the strongest first.
-    `names`: all names of an asset. `asked`: whether there is a graph; without one (--no-graph) names are only labels.
+    `list_statements`: (source, its active statement about one scope) for all scopes that state attributes or columns of an asset, the
+    strongest source first. `list_names`: all names of an asset. `has_graph`: without a graph (--no-graph) names are only labels.
     """
 
     context: Context

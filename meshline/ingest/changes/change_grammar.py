@@ -1,4 +1,4 @@
-"""The grammar of changes in words: a sentence -> what is to be done, without looking at any table.
+"""The grammar of changes in words: it parses a sentence into actions, without looking at any table.
 
     drop    = ("drop" | "remove" | "delete") subject { ("," | "and") subject } [of]
     rename  = "rename" subject [of] ("to" | "as" | "->") NAME [of]
@@ -11,7 +11,7 @@
     subject = ["the"] ["table" | "view" | "column"] NAME ["column"]
     of      = ("from" | "of" | "in") ["the"] ["table" | "view"] NAME
 
-Words are read in any case. What can be read in two ways is refused.
+Words are read in any case. A sentence with two possible meanings is refused.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _NULLABLE = re.compile(
 
 
 class NotUnderstood(Exception):
-    """A sentence outside of the grammar. The message says what is missing; it may be empty."""
+    """A sentence outside of the grammar. The message states what is missing; it may be empty."""
 
 
 class Action(NamedTuple):
-    """`verb`: drop, rename, retype, add, require, optional. `kind`: what the name is said to be. `table`: the table of the column
-    where that stands by itself. `value`: the new name or type; `quoted`: it stands in quotes, wholly or in part. `was`: the type
-    before, as the sentence has it.
+    """`verb`: drop, rename, retype, add, require, optional. `kind`: the kind that the sentence gives the name. `table`: the table of
+    the column if it is written separately. `value`: the new name or type; `quoted`: quotes surround it or a part of it. `was`: the
+    old type as the sentence states it.
     """
 
     verb: str
@@ -57,7 +57,7 @@ class Action(NamedTuple):
 
 
 def parse_sentence(text: str) -> list[Action]:
-    """What a sentence asks for. Raises NotUnderstood."""
+    """The actions that a sentence asks for. Raises NotUnderstood."""
     reader = _Reader(text)
     rule = _VERBS.get(reader.read_word().lower())
     if rule is None:
@@ -85,7 +85,7 @@ class _Reader:
         return word
 
     def accept(self, *words: str) -> bool:
-        """Pass over a word if it is one of these."""
+        """Skip the next word if it is one of these."""
         if self.peek().lower() not in words:
             return False
         self._at += 1
@@ -100,13 +100,13 @@ class _Reader:
             raise NotUnderstood
 
     def read_rest(self) -> str:
-        """The text that is left, as written."""
+        """The remaining text, as written."""
         found = self._text[self._matches[self._at].start() :].strip() if self.peek() else ""
         self._at = len(self._matches)
         return found
 
     def read_before(self, word: str) -> tuple[str, _Reader | None]:
-        """The text that is left up to a word, and what follows the word if it is there."""
+        """The remaining text up to a word, and the reader behind the word if the word was found."""
         first = self._at
         while self.peek() and self.peek().lower() != word:
             self._at += 1
@@ -114,7 +114,7 @@ class _Reader:
         return found, self if self.accept(word) else None
 
     def read_until(self, word: str) -> str:
-        """The text up to a word, which is passed over."""
+        """The text up to a word, which is skipped. Raises NotUnderstood."""
         first = self._at
         while self.peek() and self.peek().lower() != word:
             self._at += 1
@@ -125,7 +125,7 @@ class _Reader:
         return found
 
     def read_subject(self) -> tuple[AssetKind | None, str]:
-        """What something is said to be, and its name."""
+        """The kind that the sentence gives a name, and the name."""
         self._skip_article()
         kind = self._read_kind()
         name = self.read_name()
@@ -141,7 +141,7 @@ class _Reader:
         return unquote_word(word)
 
     def read_table(self) -> str:
-        """`from customers.customers`; empty if nothing of the kind comes."""
+        """The table of `from customers.customers`; empty if no such phrase follows."""
         if self.peek().lower() not in _OF:
             return ""
         self._at += 1
@@ -257,7 +257,7 @@ def _parse_make(reader: _Reader) -> list[Action]:
 
 
 def _parse_type(text: str) -> str:
-    """The text of a type. No type has a word that joins a name to it."""
+    """The text of a type, which cannot contain words such as `to` or `from`. Raises NotUnderstood."""
     if not text or any(match[0].lower() in _TO | {"from", "in"} for match in _TOKEN.finditer(text)):
         raise NotUnderstood("its type is missing, or has words that no type has")
     return text.strip()

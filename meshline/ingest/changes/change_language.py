@@ -31,7 +31,7 @@ FORMS = (
 
 
 class Sentence(NamedTuple):
-    """`where`: file:line; what is not from a file is its own place."""
+    """`where`: file:line; for a sentence without a file, the sentence itself."""
 
     text: str
     line: int
@@ -110,7 +110,7 @@ class Edits:
         return self._resolve(AssetKind.COLUMN, f"{self._find_table(action.table).name}.{action.name}")
 
     def _find_table(self, name: str) -> EditedTable:
-        """A table by its name, also by one that an earlier sentence gave it. Raises NotFound, Ambiguous, InvalidInput."""
+        """A table by its name, also by the name that an earlier sentence gave it. Raises NotFound, Ambiguous, InvalidInput."""
         try:
             key = self._known.resolve(f"dataset:{name}")
         except NotFound as error:
@@ -123,7 +123,7 @@ class Edits:
         return self._get_table(key)
 
     def _resolve(self, kind: AssetKind | None, name: str) -> tuple[EditedTable, str]:
-        """The table, and the name of the column if it is one. What an earlier sentence changed has its new name."""
+        """The table, and the name of the column if it is one. A column that an earlier sentence renamed has its new name."""
         found = self._find_renamed_column(name) if kind is not AssetKind.DATASET else None
         if found is not None:
             return found
@@ -141,11 +141,11 @@ class Edits:
         if key.kind is AssetKind.DATASET and kind is not AssetKind.COLUMN:
             return self._get_table(key), ""
         wanted = "tables and columns are" if kind is None else "a table is" if kind is AssetKind.DATASET else "a column is"
-        hint = "; say `table NAME` if you mean a table of that name" if kind is None else ""
+        hint = "; write `table NAME` if you mean a table of that name" if kind is None else ""
         raise InvalidInput(f"{name!r} is the {key.kind.lower().replace('_', ' ')} {key.qualified_name}: only {wanted} changed so{hint}")
 
     def _find_renamed_column(self, name: str) -> tuple[EditedTable, str] | None:
-        """A column by a name that an earlier sentence gave it: of that table it is the one, whatever else is called so."""
+        """A column by the name that an earlier sentence gave it; it wins over any other column of that name."""
         for table in self._tables.values():
             if table.now is None:
                 continue
@@ -157,7 +157,7 @@ class Edits:
         return None
 
     def _add_unlisted_column(self, table: EditedTable, column: str) -> None:
-        """A column that only lineage speaks of, or that has gone: it cannot be told what becomes of it."""
+        """Add a column that only lineage refers to. Raises NotFound for one that an earlier change removed."""
         had = [field.name for field in table.list_old_fields()]
         if column in had:
             raise NotFound(f"{table.name} has no column {column!r} any more: a change before this one took it away")
@@ -171,7 +171,7 @@ class Edits:
         return found
 
     def _find_place(self, sentence: Sentence, action: Action) -> tuple[EditedTable, str]:
-        """Where a new column goes: the table that is given, else the longest beginning of its name that is a table."""
+        """The table of a new column: the one that is given, else the longest prefix of its name that is a table."""
         name = action.name
         if action.table:
             table = self._find_table(action.table)
@@ -192,10 +192,10 @@ class Edits:
             at = name.rfind(".", 0, at)
         if first is not None:
             raise NotFound(str(first).replace("'dataset:", "'"))
-        raise sentence.build_error(f"{name!r} does not say of which table: write it as table.column")
+        raise sentence.build_error(f"{name!r} does not name its table: write it as table.column")
 
     def _build_new_name(self, sentence: Sentence, table: EditedTable, action: Action, column: str) -> str:
-        """The whole path of a column under its new name, which may be written with the table before it, as the old one was."""
+        """The full path of a renamed column; the new name may begin with the table, as the old one did."""
         name, new, inside = action.name, action.value, column.rpartition(".")[0]
         beginning = name[: len(name) - len(column)] if name.casefold().endswith(column.casefold()) else f"{table.name}."
         if beginning and new.startswith(beginning):
@@ -241,7 +241,7 @@ def _normalise_type(type_: str) -> str:
 
 
 def _matches_end(name: str, wanted: str) -> bool:
-    """Whether a name ends with what was written, at the boundary of a part."""
+    """Whether a name ends with the given text, at the boundary of a part."""
     return name == wanted or (name.endswith(wanted) and name[: len(name) - len(wanted)][-1:] in "./:")
 
 
@@ -252,7 +252,7 @@ _TOKENS = re.compile(r'"(?:[^"]|"")*"|[()<>\[\]]|[;\n,]|[^"()<>\[\];\n,]+|"')
 
 
 def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
-    """Raises InvalidInput, NotFound, Ambiguous; all with the sentence's place."""
+    """Apply the sentences in order. Raises InvalidInput, NotFound, Ambiguous, each with the place of the sentence."""
     if given.after is None:
         raise InvalidInput(f"no change is given; accepted are {FORMS}")
     work = Edits(known)
@@ -260,7 +260,7 @@ def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     if not sentences:
         raise InvalidInput(f"no change is given; accepted are {FORMS}", given.after.name)
     if len(sentences) > MAX_CHANGES:
-        raise InvalidInput(f"{len(sentences)} changes are too many; {MAX_CHANGES} may be asked for at once", given.after.name)
+        raise InvalidInput(f"{len(sentences)} changes are too many; the maximum is {MAX_CHANGES}", given.after.name)
     sql = [sentence for sentence in sentences if _is_sql(sentence.text)]
     for sentence in sentences:
         if sentence in sql:
@@ -280,7 +280,9 @@ def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     return (
         proposed
         if proposed.pairs
-        else proposed._replace(warnings=(*proposed.warnings, "nothing changes: the tables are so already, or the changes undo each other"))
+        else proposed._replace(
+            warnings=(*proposed.warnings, "nothing changes: the tables already are as requested, or the changes undo each other")
+        )
     )
 
 
@@ -289,7 +291,7 @@ def _is_sql(text: str) -> bool:
 
 
 def _apply_sql(given: ChangeInput, known: GraphState, sql: Iterable[Sentence]) -> Proposal:
-    """What statements of SQL change. They stand on the lines on which they were written. Raises InvalidInput, MissingExtra, ..."""
+    """The changes that SQL statements make; they keep their line numbers. Raises InvalidInput, NotFound, Ambiguous, MissingExtra."""
     try:
         ddl = import_module("meshline.ingest.changes.ddl")
     except ModuleNotFoundError as error:
@@ -305,7 +307,7 @@ def _apply_sql(given: ChangeInput, known: GraphState, sql: Iterable[Sentence]) -
 
 
 def _merge_proposals(words: Proposal, sql: Proposal, name: str) -> Proposal:
-    """Both. Raises InvalidInput where they change one table: which came first would be lost."""
+    """Both proposals together. Raises InvalidInput if both change one table, since their order would be lost."""
     both = _collect_names(words) & _collect_names(sql)
     if both:
         raise InvalidInput(f"{', '.join(sorted(both))}: changed in words and by SQL; write all changes of a table in one of them", name)
@@ -317,7 +319,7 @@ def _collect_names(proposal: Proposal) -> set[str]:
 
 
 def _split_sentences(text: Text) -> Iterator[Sentence]:
-    """At ends of lines and `;`, and at a `,` before a verb unless it is SQL; not within quotes, parentheses and <>."""
+    """Split at line ends and `;`, and at a `,` before a verb unless it is SQL; never within quotes, parentheses and <>."""
     written = decode_text(text.data, text.name)
     if len(written) > MAX_CHARACTERS:
         raise InvalidInput(f"it has more than {MAX_CHARACTERS} characters", text.name)

@@ -1,4 +1,4 @@
-"""A contract in two versions: of two files, or of a file and what the graph knows."""
+"""A contract in two versions: from two files, or from a file and the graph."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from meshline.ingest.sources.base import Entry
 from meshline.ingest.sources.contracts.facts import bind_models, build_contract_facts
 from meshline.ingest.sources.contracts.source import parse_contract_file
 
-CHECK = "contract/check"  # who says what nobody says yet
+CHECK = "contract/check"  # the source of a contract that no source states yet
 
 
 def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
-    """Raises InvalidInput with all that is wrong with the new version, then the old one: a line each."""
+    """Compare two versions of a contract. Raises InvalidInput with every problem of the new version, then of the old one: a line each."""
     warnings: list[str] = []
     after = None if given.after is None else _read_version(given.after, known, warnings)
     before: Version[Contract] | None = None
@@ -56,11 +56,11 @@ def _build_scope(contract: Contract) -> Scope:
 
 
 def _find_source(known: GraphState, identifier: str, scope: Scope) -> str:
-    """Who says this version now, or another one of the contract."""
-    said_now = [
+    """The source that states this version of the contract, else one that states another version."""
+    statements = [
         (source, entry.scope)
         for source, entry in known.list_statements(model.build_contract_key(identifier))
         if entry.scope[:2] == scope[:2]
     ]
-    same = [source for source, one in said_now if one == scope]
-    return next(iter([*same, *(source for source, _ in said_now)]), CHECK)
+    same = [source for source, one in statements if one == scope]
+    return next(iter([*same, *(source for source, _ in statements)]), CHECK)

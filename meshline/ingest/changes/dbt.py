@@ -1,4 +1,7 @@
-"""A dbt project in two versions: of two manifests, table by table, or of one and what the graph knows. What is equal is not looked into."""
+"""A dbt project in two versions: two manifests compared table by table, or one manifest compared with the graph.
+
+Tables whose entries are equal in both are not analysed.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,9 @@ from meshline.ingest.sources.dbt.flows import find_dialect
 from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, find_project_name
 from meshline.ingest.sources.dbt.project import order_by_references
 
-CHECK = "dbt/check"  # who says what nobody says yet
-SAMPLE = 50  # tables that are looked up to find out under which namespace the project is known
-MAX_NAMED = 10  # of what a warning is about
+CHECK = "dbt/check"  # the source of a table that no source states yet
+SAMPLE = 50  # tables that are looked up to find the namespace of the project in the graph
+MAX_NAMED = 10  # examples that a warning names
 _COMPILED = frozenset({"model", "snapshot"})
 _TARGET = "target/manifest.json"
 
@@ -36,7 +39,7 @@ _TARGET = "target/manifest.json"
 def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     """Options: `namespace`, `dialect`, `old-catalog` and `new-catalog` (the texts of catalog.json), `project` (its folder).
 
-    Raises InvalidInput with all that cannot be read.
+    Raises InvalidInput with every entry that cannot be read.
     """
     if given.after is None:
         raise InvalidInput("the new manifest is not there: `dbt compile` writes it into target/", given.before.name if given.before else "")
@@ -80,7 +83,7 @@ class _Comparison:
             if id_ not in kept:
                 yield (id_, build_declared(old, id_)), None
         files = self._read_uncompiled(matched)
-        moved: set[str] = set()  # whose columns differ
+        moved: set[str] = set()  # ids of tables whose columns differ
         for id_ in order_by_references(new.tables, new.list_upstream):
             before = matched.get(id_)
             if before is None:
@@ -101,21 +104,23 @@ class _Comparison:
                 yield (before, was), (id_, now)
 
     def _is_equal(self, before: str, after: str) -> bool:
-        """Whether nothing that is compared can differ."""
+        """Whether two versions of a table are equal in everything that is compared."""
         was, now = self._old.tables[before], self._new.tables[after]
         if was != now or self._old.checks.get(was.key) != self._new.checks.get(now.key):
             return False
         return self._old.artifacts.groups == self._new.artifacts.groups or self._old.format_owners(before) == self._new.format_owners(after)
 
     def _find_before(self, id_: str) -> str | None:
-        """The same node, else one that makes the same table."""
+        """The id of the same node in the old version, else of the node that made the same table."""
         if id_ in self._old.tables:
             return id_
         before = self._old.ids.get(self._new.tables[id_].key)
         return before if before is not None and before not in self._new.tables else None
 
     def _complete_columns(self, before: str, was: Definition, after: str, now: Definition) -> tuple[Definition, Definition]:
-        """With all columns. Where they are not known for sure in both versions, those that both declare: YAML need not name all."""
+        """Both definitions with all their columns. If the columns of one version are uncertain, only those that both declare are compared,
+        since YAML may list only some.
+        """
         old, new = self._old.list_columns(before), self._new.list_columns(after)
         if not old or not new:
             names = (_list_names(was), _list_names(now))
@@ -126,10 +131,10 @@ class _Comparison:
             new = sorted(new, key=lambda name: place.get(name.casefold(), len(place)))
         return _align_types(add_columns(self._old, before, was, old), add_columns(self._new, after, now, new))
 
-    # -- what is not compiled
+    # -- models without compiled SQL
 
     def _read_uncompiled(self, matched: Mapping[str, str]) -> Mapping[str, tuple[str, str]]:
-        """Where a version has no compiled SQL: that of the files before and after if they differ, else none."""
+        """SQL to compare where a version has no compiled SQL: that of both files if they differ, else two empty texts."""
         old, new = self._old.tables, self._new.tables
         without = [
             id_
@@ -138,14 +143,14 @@ class _Comparison:
         ]
         if not without:
             return {}
-        why = "no compiled SQL in both manifests, so that only their files are compared, and not what macros and variables make of them"
+        why = "no compiled SQL in both manifests: their files are compared, without the effects of macros and variables"
         self._warnings.append(f"{len(without)} models have {why} ({_format_some(without)}): run `dbt compile` for both")
         changed = [id_ for id_ in without if old[matched[id_]].node.checksum != new[id_].node.checksum]
         were = read_raw_codes(self._before_text, [matched[id_] for id_ in changed])
         are = read_raw_codes(self._after_text, changed)
         return {**dict.fromkeys(without, ("", "")), **{id_: (were.get(matched[id_], ""), are.get(id_, "")) for id_ in changed}}
 
-    # -- what becomes of them
+    # -- pairs and entries
 
     def _build_pair(self, before: tuple[str, Definition] | None, after: tuple[str, Definition] | None) -> Pair[Definition]:
         return Pair(_build_version(self._old, before), _build_version(self._new, after))
@@ -165,12 +170,14 @@ class _Comparison:
     def _warn_of_exposures(self) -> None:
         gone = sorted(self._old.artifacts.exposures.keys() - self._new.artifacts.exposures.keys())
         if gone:
-            self._warnings.append(f"{len(gone)} exposures are gone ({_format_some(gone)}): who uses their models is not known any more")
+            self._warnings.append(
+                f"{len(gone)} exposures were removed ({_format_some(gone)}): the consumers of their models are no longer known"
+            )
 
 
 def _compare_with_graph(given: ChangeInput, known: GraphState, new: Artifacts) -> Proposal:
-    """Without an old manifest: the columns of tables, as far as both know them."""
-    warnings = [*new.notes, "there is no old manifest, so that only columns are compared, with those that the graph knows"]
+    """Without an old manifest: compare the columns of tables, as far as the manifest and the graph know them."""
+    warnings = [*new.notes, "there is no old manifest: only columns are compared, with those of the graph"]
     state = ProjectVersion(new, _build_settings(given, known, (new,), warnings), known.context)
     pairs: list[Pair[Definition]] = []
     for id_, table in state.tables.items():
@@ -189,11 +196,11 @@ def _keep_columns(found: Definition) -> Definition:
     return Definition(model=found.model, format=found.format, partitioning=found.partitioning, dialect=found.dialect, reads=found.reads)
 
 
-# -- where it is
+# -- namespace and folder
 
 
 def _build_settings(given: ChangeInput, known: GraphState, versions: Sequence[Artifacts], warnings: list[str]) -> ProjectSettings:
-    """Raises InvalidInput. What is not sure is a warning."""
+    """The settings of both versions. Raises InvalidInput; an uncertain setting adds a warning."""
     adapter = (versions[-1].metadata.adapter_type or "").lower()
     wanted = given.options.get("dialect")
     dialect = find_dialect(wanted or adapter)
@@ -204,10 +211,10 @@ def _build_settings(given: ChangeInput, known: GraphState, versions: Sequence[Ar
 
 
 def _find_namespace(given: ChangeInput, known: GraphState, versions: Sequence[Artifacts], adapter: str, warnings: list[str]) -> str:
-    """As it is given, else that under which the graph knows most of the tables."""
+    """The given namespace, else the one in which the graph knows most of the tables."""
     context = known.context
-    if said := given.options.get("namespace"):
-        return context.resolve_namespace(said)
+    if namespace := given.options.get("namespace"):
+        return context.resolve_namespace(namespace)
     if adapter == "bigquery":
         return adapter
     found: Counter[str] = Counter()
@@ -223,7 +230,7 @@ def _find_namespace(given: ChangeInput, known: GraphState, versions: Sequence[Ar
 
 
 def _replace_sql(definition: Definition, texts: tuple[str, str] | None, version: int) -> Definition:
-    """With the SQL of its file, where it is not compiled."""
+    """The definition with the SQL of its file if it has no compiled SQL."""
     return definition if texts is None else msgspec.structs.replace(definition, sql=texts[version])
 
 
@@ -232,7 +239,7 @@ def _list_names(definition: Definition) -> list[str]:
 
 
 def _align_types(was: Definition, now: Definition) -> tuple[Definition, Definition]:
-    """A type that only one version says is no difference: it was, or is, not written down."""
+    """Drop types that only one version states: a type that was not written down is no difference."""
     types = [{field.name.casefold(): field.type for field in one.model.fields} for one in (was, now)]
 
     def align_field(one: Field) -> Field:
@@ -252,9 +259,9 @@ def _build_version(state: ProjectVersion, found: tuple[str, Definition] | None) 
 
 
 def _find_folder(given: ChangeInput) -> str:
-    """The project's folder, with a slash; where it is not given, that around the new manifest's `target`."""
-    if (said := given.options.get("project")) is not None:
-        return f"{said.rstrip('/')}/" if said and said != "." else ""
+    """The project's folder, with a slash; by default the parent of the new manifest's `target`."""
+    if (folder := given.options.get("project")) is not None:
+        return f"{folder.rstrip('/')}/" if folder and folder != "." else ""
     name = given.after.name if given.after is not None else ""
     return name.removesuffix(_TARGET) if name.endswith(_TARGET) else ""
 

@@ -1,4 +1,4 @@
-"""The files of a dbt project beside a manifest: whether the manifest was made from them."""
+"""The files of a dbt project, and whether a manifest was made from them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_NAMED = 10  # files that a message names
 MAX_BYTES = 256 * 2**20  # of one file
 MAX_FILES = 200_000
 
-_DEFAULTS: Mapping[str, tuple[str, ...]] = {  # of dbt_project.yml: dbt's own
+_DEFAULTS: Mapping[str, tuple[str, ...]] = {  # dbt's defaults for keys of dbt_project.yml
     "model-paths": ("models",),
     "seed-paths": ("seeds",),
     "snapshot-paths": ("snapshots",),
@@ -47,7 +47,7 @@ class ProjectFiles(NamedTuple):
 
     @classmethod
     def from_folder(cls, folder: Path) -> ProjectFiles:
-        """Those of a folder on disk in which dbt looks."""
+        """The files below a folder on disk that dbt reads. Raises InvalidInput if there are too many."""
 
         def read(paths: Sequence[str]) -> dict[str, bytes]:
             return {path: read_bytes(folder / path, MAX_BYTES) for path in paths}
@@ -100,7 +100,7 @@ class _Manifest(msgspec.Struct, frozen=True):
 
 
 class ManifestFiles:
-    """What a manifest says of the files that it was made from."""
+    """The record in a manifest of the files that it was made from."""
 
     def __init__(self, text: Text) -> None:
         """Raises InvalidInput."""
@@ -128,9 +128,9 @@ class ManifestFiles:
         return bool(name) and (metadata.project_name == name if metadata.project_name else metadata.project_id in (None, digest))
 
     def find_differences(self, files: ProjectFiles) -> list[str]:
-        """What tells that it was made from other files, in words: models, seeds, snapshots and tests that have changed, are gone or new.
+        """Sentences about models, seeds, snapshots and tests that changed, were removed or are new since the manifest was made.
 
-        Checksums as dbt makes them (FileHash of dbt-core): SHA-256 of the stripped text; of a seed above 1 MiB it has only the path.
+        Checksums are those of dbt (FileHash of dbt-core): SHA-256 of the stripped text; of a seed above 1 MiB dbt records only the path.
         """
         layout = _read_layout(files)
         project_file = _read_one(files, PROJECT)
@@ -162,12 +162,12 @@ class ManifestFiles:
         ]
 
     def has_entry_in(self, path: str) -> bool:
-        """Whether something in it stands in a file: an entry of YAML, or a macro."""
+        """Whether an entry of the manifest (YAML, or a macro) comes from a file."""
         groups = (self._manifest.nodes, self._manifest.sources, self._manifest.exposures, self._manifest.macros)
         return any(path in (one.path, (one.patch_path or "").rpartition("://")[2]) for group in groups for one in group.values())
 
     def count_uncompiled(self) -> int:
-        """How many models have SQL that is not compiled."""
+        """The number of models whose SQL is not compiled."""
         models = (one for one in self._manifest.nodes.values() if one.resource_type in ("model", "snapshot"))
         return sum(
             (one.language or "sql") == "sql" and not _decode_text(one.compiled_code) and bool(_decode_text(one.raw_code)) for one in models
@@ -175,7 +175,7 @@ class ManifestFiles:
 
 
 def list_unchecked(files: ProjectFiles) -> list[str]:
-    """The files that dbt reads and of which a manifest has no checksum: YAML, macros, packages, the project's own."""
+    """The files that dbt reads but whose checksums a manifest does not record: YAML, macros, packages, dbt_project.yml."""
     layout = _read_layout(files)
     everywhere = [one for paths in layout.values() for one in paths]
     macros = [*layout["macro-paths"], *(f"{one}/generic" for one in layout["test-paths"])]
@@ -189,15 +189,15 @@ def list_unchecked(files: ProjectFiles) -> list[str]:
 
 
 def check_target(manifest: Path) -> list[str]:
-    """What may be out of date about a manifest in the target folder of its project. Of one that lies elsewhere nothing is known.
+    """Warnings that a manifest in the target folder of its project may be out of date; none for a manifest elsewhere.
 
     Raises InvalidInput if it was made from other files than those of the project.
     """
     folder = manifest.absolute().parent.parent
     if not (folder / PROJECT).is_file() or not manifest.is_file():
         return []
-    said = _parse_project(read_bytes(folder / PROJECT, MAX_BYTES)).get("target-path")
-    if manifest.absolute().parent.name != (said if isinstance(said, str) and said else "target"):
+    target = _parse_project(read_bytes(folder / PROJECT, MAX_BYTES)).get("target-path")
+    if manifest.absolute().parent.name != (target if isinstance(target, str) and target else "target"):
         return []
     files, made = ProjectFiles.from_folder(folder), ManifestFiles(Text(str(manifest), read_bytes(manifest, MAX_BYTES)))
     if problems := made.find_differences(files):
@@ -212,13 +212,13 @@ def is_newer(file: Path, micros: int | None) -> bool:
 
 
 def format_some(problems: Sequence[str]) -> str:
-    """Some of them, and how many more."""
+    """The first problems, and how many more there are."""
     more = f" and {len(problems) - MAX_NAMED:,} more" if len(problems) > MAX_NAMED else ""
     return ", ".join(problems[:MAX_NAMED]) + more
 
 
 def is_same_text(one: bytes, other: bytes) -> bool:
-    """Whether two files differ in the ends of their lines at most: git may change those."""
+    """Whether two files are equal except for their line ends, which git may change."""
     return one.replace(b"\r\n", b"\n").strip() == other.replace(b"\r\n", b"\n").strip()
 
 
@@ -227,8 +227,8 @@ def _read_layout(files: ProjectFiles) -> Mapping[str, tuple[str, ...]]:
     value = _parse_project(_read_one(files, PROJECT))
     found: dict[str, tuple[str, ...]] = {}
     for key, default in _DEFAULTS.items():
-        said = value.get(key)
-        paths = (said,) if isinstance(said, str) else said if isinstance(said, list) else default
+        configured = value.get(key)
+        paths = (configured,) if isinstance(configured, str) else configured if isinstance(configured, list) else default
         inside = (os.path.normpath(one) for one in paths if isinstance(one, str) and "{" not in one)
         found[key] = tuple(one for one in inside if not one.startswith(("..", "/")))
     return found
@@ -253,15 +253,15 @@ def _decode_text(raw: msgspec.Raw) -> str:
 
 
 def _get_hash(node: _Node) -> str:
-    """In hexadecimal digits; empty if there is none of the content."""
-    said = node.checksum
-    if isinstance(said, str):
-        return said.lower()
-    return said.checksum.lower() if said is not None and said.name.lower() == "sha256" else ""
+    """The checksum of the content in hexadecimal digits; empty if there is none."""
+    checksum = node.checksum
+    if isinstance(checksum, str):
+        return checksum.lower()
+    return checksum.checksum.lower() if checksum is not None and checksum.name.lower() == "sha256" else ""
 
 
 def _compute_checksums(data: bytes) -> Iterator[str]:
-    """Those that dbt may have made of a file, whatever the ends of its lines were then."""
+    """The checksums that dbt may have computed for a file, for each convention of line ends."""
     unix = data.replace(b"\r\n", b"\n")
     for one in (data, unix, unix.replace(b"\n", b"\r\n")):
         stripped = one.decode("utf-8", "replace").strip().encode()
@@ -274,7 +274,7 @@ def _is_node(path: str, layout: Mapping[str, tuple[str, ...]]) -> bool:
 
 
 def _has_nodes(path: str, data: bytes, layout: Mapping[str, tuple[str, ...]]) -> bool:
-    """A file of snapshots may have none."""
+    """Whether a file defines a node: a file in a snapshot folder may define none."""
     if _is_within(path, layout["snapshot-paths"]) and not _is_within(path, layout["model-paths"]):
         return _SNAPSHOT.search(data) is not None
     return True
@@ -285,7 +285,7 @@ def _is_within(path: str, folders: Iterable[str]) -> bool:
 
 
 def _is_ignored(path: str, lines: Iterable[str]) -> bool:
-    """By .dbtignore, whose patterns are those of .gitignore: the last one that fits decides."""
+    """Whether .dbtignore excludes a path. Its patterns are those of .gitignore: the last match decides."""
     parts = path.split("/")
     around = ["/".join(parts[:i]) for i in range(1, len(parts) + 1)]
     ignored = False

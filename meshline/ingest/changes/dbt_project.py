@@ -1,4 +1,4 @@
-"""One version of a dbt project, as its manifest states it: its tables, and what is compared of each."""
+"""One version of a dbt project as its manifest states it: its tables, and the parts of each that are compared."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from meshline.ingest.sources.dbt.flows import ModelDefinition, Names, Upstream, 
 from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, find_project_name, parse_artifact_files
 from meshline.ingest.sources.dbt.project import References, order_by_references
 
-MAX_PROBLEMS = 50  # bad entries that are named
+MAX_PROBLEMS = 50  # bad entries that a message names
 
 
 class ProjectSettings(NamedTuple):
-    """`dialect`: of the SQL in sqlglot's words; None if it does not read that. `folder`: of the project, as it is shown.
-    `typed`: whether the types of the catalog count: all that is compared has one.
+    """`dialect`: sqlglot's name for the dialect of the SQL; None if sqlglot does not support it. `folder`: the project's folder, as
+    it is shown. `typed`: whether types of the catalog are compared: only if both versions have a catalog.
     """
 
     namespace: str
@@ -80,12 +80,12 @@ class ProjectVersion:
 
     @cached_property
     def ids(self) -> Mapping[AssetKey, str]:
-        """Of tables, by their datasets."""
+        """The ids of tables by their datasets."""
         return {table.key: id_ for id_, table in reversed(self.tables.items())}
 
     @cached_property
     def checks(self) -> Mapping[AssetKey, Sequence[Check]]:
-        """What is tested, by dataset."""
+        """Tests by dataset."""
         found: dict[AssetKey, list[Check]] = {}
         suite = f"{SCOPE}/{find_project_name(self.artifacts)}"
         for one in Checks(self.artifacts, self.tables, lambda _, column: column, suite).list_defined():
@@ -98,7 +98,7 @@ class ProjectVersion:
         return self._references.list_tables(self.tables[id_].node.depends_on, self.tables)
 
     def list_read_columns(self, id_: str) -> dict[str, tuple[str, ...]]:
-        """All columns of what a table reads, by its name in SQL; after `listing`."""
+        """All columns of the tables that a table reads, by their names in SQL; call `list_columns` first."""
         found = {}
         for one in self._build_upstream(self.tables[id_]):
             if one.columns:
@@ -106,11 +106,11 @@ class ProjectVersion:
         return found
 
     def list_columns(self, id_: str) -> Sequence[str]:
-        """All columns of a table, in order; empty if they are not known for sure."""
+        """All columns of a table, in order; empty if they are uncertain."""
         return list_certain_columns(self.tables[id_], self.analyse_sql(id_).columns)
 
     def analyse_sql(self, id_: str) -> ModelDefinition:
-        """What a table's SQL says, after that of all that is behind it."""
+        """The result of analysing a table's SQL; the tables upstream are analysed first."""
         if id_ not in self._defined:
             for one in order_by_references([id_], lambda one: () if one in self._defined else self.list_upstream(one)):
                 if one not in self._defined:
@@ -118,7 +118,7 @@ class ProjectVersion:
         return self._defined[id_]
 
     def format_owners(self, id_: str) -> str:
-        """Who owns a table, by the names that the graph shows."""
+        """The owners of a table, by the names that the graph shows."""
         found = list_owners(self.tables[id_].node, self.artifacts.groups)
         return ", ".join(sorted({self._format_owner(owner) for owner in found}))
 
@@ -127,7 +127,7 @@ class ProjectVersion:
         return owner.name if known == owner.email else known
 
     def build_entries(self, id_: str) -> list[Entry]:
-        """What the dbt source says of a table."""
+        """The statements of the dbt source about a table."""
         table, defined = self.tables[id_], self.analyse_sql(id_)
         owned_by = list_owners(table.node, self.artifacts.groups)
         facts = build_table_facts(table, list_columns(table, defined.columns), owned_by)
@@ -174,12 +174,12 @@ def read_raw_codes(manifest: Text, ids: Sequence[str]) -> dict[str, str]:
 
 
 _VALUES = "accepted_values"
-_DETAILS = frozenset({"severity"})  # of a test, which is no argument
+_DETAILS = frozenset({"severity"})  # of a test, but no argument
 _ENFORCING = frozenset({"table", "incremental"})  # materializations: ModelNode.materialization_enforces_constraints of dbt-core
 
 
 def build_declared(state: ProjectVersion, id_: str) -> Definition:
-    """A table as its YAML and its catalog say it, without looking into its SQL."""
+    """A table as its YAML and its catalog state it, without analysing its SQL."""
     table = state.tables[id_]
     node, config = table.node, table.node.config or Config()
     is_source = node.source_name is not None
@@ -203,32 +203,32 @@ def build_declared(state: ProjectVersion, id_: str) -> Definition:
 
 
 def add_columns(state: ProjectVersion, id_: str, found: Definition, columns: Sequence[str]) -> Definition:
-    """The same with these columns, and with those of what it reads."""
+    """The definition with these columns, and with the columns of the tables that it reads."""
     table = state.tables[id_]
     model = msgspec.structs.replace(found.model, fields=tuple(_build_fields(state, table, columns, state.checks.get(table.key, ()))))
     return msgspec.structs.replace(found, model=model, reads=state.list_read_columns(id_))
 
 
 def _build_fields(state: ProjectVersion, table: Table, columns: Iterable[str], checks: Sequence[Check]) -> Iterable[Field]:
-    """Promises of the database, and types that YAML declares, hold only where dbt enforces them."""
+    """Build fields. Constraints of the database, and types that YAML declares, count only where dbt enforces the contract."""
     node = table.node
     by_name = {one.name.casefold(): one for one in (node.columns or {}).values()}
     types = {one.name.casefold(): one.type or "" for one in table.listing} if state.settings.typed else {}
     values = {one.subject.name.casefold(): one for one in checks if _has_values(one)}
-    holds = is_contract_enforced(node)
-    keys = _collect_keys(node) if holds else {}
+    enforced = is_contract_enforced(node)
+    keys = _collect_keys(node) if enforced else {}
     for name in columns:
         key = name.casefold()
-        yield _build_field(name, by_name.get(key), types.get(key, ""), values.get(key), holds=holds, keys=keys.get(key, frozenset()))
+        yield _build_field(name, by_name.get(key), types.get(key, ""), values.get(key), enforced=enforced, keys=keys.get(key, frozenset()))
 
 
-def _build_field(name: str, column: Column | None, of_catalog: str, values: Check | None, *, holds: bool, keys: frozenset[str]) -> Field:
-    promised = {one.type for one in (column.constraints if column is not None else None) or ()} | keys if holds else keys
+def _build_field(name: str, column: Column | None, of_catalog: str, values: Check | None, *, enforced: bool, keys: frozenset[str]) -> Field:
+    promised = {one.type for one in (column.constraints if column is not None else None) or ()} | keys if enforced else keys
     declared_type = (column.data_type if column is not None else None) or ""
     meta = _merge_meta(column)
     return Field(
         name=name,
-        type=(declared_type or of_catalog) if holds else (of_catalog or declared_type),
+        type=(declared_type or of_catalog) if enforced else (of_catalog or declared_type),
         required=bool(promised & {"not_null", "primary_key"}),
         unique=True if "unique" in promised else None,
         primary_key=True if "primary_key" in promised else None,
@@ -246,7 +246,7 @@ def _list_tags(column: Column | None) -> tuple[str, ...]:
 
 
 def _collect_keys(node: Node) -> dict[str, frozenset[str]]:
-    """What constraints of the whole model say of single columns."""
+    """Types of constraints by column, from constraints of the whole model that name a single column."""
     single: list[Constraint] = [one for one in node.constraints or () if one.columns and len(one.columns) == 1]
     found: dict[str, frozenset[str]] = {}
     for one in single:
@@ -256,7 +256,7 @@ def _collect_keys(node: Node) -> dict[str, frozenset[str]]:
 
 
 def _list_enforced_constraints(node: Node) -> tuple[str, ...]:
-    """The kinds of constraints that dbt gives the database to enforce: under a contract, and of tables only."""
+    """Types of constraints that the database enforces for dbt: only under a contract, and only for tables."""
     materialized = (node.config.materialized if node.config is not None else None) or ""
     if not is_contract_enforced(node) or materialized not in _ENFORCING:
         return ()
@@ -265,15 +265,15 @@ def _list_enforced_constraints(node: Node) -> tuple[str, ...]:
 
 
 def _list_promises(node: Node) -> Iterable[Rule]:
-    """Keys of several columns, and checks."""
+    """Rules from enforced constraints: keys of several columns, and checks."""
     if not is_contract_enforced(node):
         return
     of_columns = [(column.name, one) for column in (node.columns or {}).values() for one in column.constraints or ()]
     for name, one in [*of_columns, *(("", one) for one in node.constraints or ())]:
         if one.type in ("check", "foreign_key", "custom") or (not name and len(one.columns or ()) > 1):
             arguments: dict[str, Any] = {"columns": one.columns, "to": one.to, "to_columns": one.to_columns}
-            said = {key: value for key, value in arguments.items() if value}
-            yield Rule(type="constraint", field=name, metric=one.type, query=one.expression or "", arguments=said)
+            given = {key: value for key, value in arguments.items() if value}
+            yield Rule(type="constraint", field=name, metric=one.type, query=one.expression or "", arguments=given)
 
 
 def _build_rule(check: Check) -> Rule:
@@ -285,7 +285,7 @@ def _build_rule(check: Check) -> Rule:
 
 
 def _has_values(check: Check) -> bool:
-    """Whether it says which values a column may have, in all rows."""
+    """Whether a test lists the values that a column may have in all rows."""
     arguments = _get_arguments(check)
     is_list = check.kind.rpartition(".")[2] == _VALUES and isinstance(arguments.get("values"), list)
     return is_list and not arguments.get("where") and check.subject.kind is AssetKind.COLUMN

@@ -1,6 +1,6 @@
-"""Tables that are being changed, one change after the other: what they were, and what they become.
+"""Tables to which changes are applied one after the other, with their definitions before and after.
 
-`Table` is one of them, `Tables` are those that a DDL script refers to, looked up in the graph by the names that SQL gives them.
+`EditedTable` is one table; `EditedTables` are those that a DDL script refers to, found in the graph by their SQL names.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Align: TypeAlias = Callable[[Definition, Definition], tuple[Definition, Definiti
 
 
 class EditedTable:
-    """A table at work. `now` None: it is dropped, or not there yet. `key` None: the graph does not know it."""
+    """A table under change. `now` None: it was dropped, or does not exist yet. `key` None: the graph does not know it."""
 
     def __init__(self, before: Version[Definition] | None, key: AssetKey | None, name: str) -> None:
         self._before = before
         self._lines: dict[Part, int] = {}
-        self._ids: dict[str, str] = {}  # ids given to columns that had none, by their names of before
+        self._ids: dict[str, str] = {}  # ids given to columns that had none, by their old names
         self._added = 0
         self.key = key
         self.name = name
@@ -37,7 +37,7 @@ class EditedTable:
     def definition(self) -> Definition:
         """Raises InvalidInput if it is not there."""
         if self.now is None:
-            raise InvalidInput(f"{self.name} is dropped before")
+            raise InvalidInput(f"{self.name} was already dropped")
         return self.now
 
     @property
@@ -48,13 +48,13 @@ class EditedTable:
         return self._before.value.model.fields if self._before is not None else ()
 
     def add_known_column(self, field: Field) -> None:
-        """A column that it had already, though nobody lists it."""
+        """Add a column that the table already had although no source lists it."""
         if self._before is not None:
             self._before = self._before._replace(value=_replace_fields(self._before.value, (*self.list_old_fields(), field)))
         self._put([*self.definition.model.fields, field])
 
     def build_pair(self, file: str) -> Pair[Definition] | None:
-        """What became of it; None: nothing."""
+        """The table before and after; None if nothing changed."""
         before = self._before
         datasets = {"": (self.key,)} if self.key is not None else {}
         if before is not None:
@@ -66,12 +66,12 @@ class EditedTable:
         return Pair(before, after)
 
     def mark(self, line: int, *part: str) -> None:
-        """The part stands on a line."""
+        """Record the line of a part."""
         self._lines[part] = line
         self._lines[()] = line
 
     def get_column(self, name: str) -> Field:
-        """By its name: exact, or the only one in whatever case. Raises NotFound."""
+        """A column by its name: an exact match, else the only one that differs in case. Raises NotFound."""
         fields = self.definition.model.fields
         found = [field for field in fields if field.name == name] or [field for field in fields if field.name.casefold() == name.casefold()]
         if len(found) == 1:
@@ -84,7 +84,7 @@ class EditedTable:
         return any(field.name.casefold() == name.casefold() for field in self.definition.model.fields)
 
     def replace_definition(self, definition: Definition, align: Align) -> None:
-        """It is defined anew. `aligned`: as which two it is compared with what it was."""
+        """Replace the definition. `align` makes the old and the new definition comparable."""
         if self._before is not None:
             before, definition = align(self._before.value, definition)
             self._before = self._before._replace(value=before)
@@ -104,7 +104,7 @@ class EditedTable:
         self.key, self.name = key, name
 
     def add_column(self, field: Field, after: str | None = None) -> None:
-        """At the end; after a column; or (`after` empty) as the first. Raises InvalidInput if it is there."""
+        """Add a column at the end, after another one, or (`after` empty) as the first. Raises InvalidInput if it exists."""
         if self.has_column(field.name):
             raise InvalidInput(f"{self.name} has a column {field.name!r} already")
         gone = next((one for one in self.list_old_fields() if one.name == field.name), None)
@@ -119,12 +119,12 @@ class EditedTable:
         self._put([*fields[:at], field, *fields[at:]])
 
     def drop_column(self, name: str) -> None:
-        """With what is nested in it."""
+        """Drop a column with its nested columns."""
         own = self.get_column(name).name
         self._put([field for field in self.definition.model.fields if not _is_within(field.name, own)])
 
     def rename_column(self, name: str, new: str) -> None:
-        """With what is nested in it; `new` is its whole path. Raises InvalidInput if that is there."""
+        """Rename a column with its nested columns; `new` is the full path. Raises InvalidInput if it exists."""
         own = self.get_column(name).name
         if new == own:
             return
@@ -140,7 +140,7 @@ class EditedTable:
         )
 
     def change_column(self, name: str, **values: object) -> None:
-        """Other values of a field: type, required, unique, ..."""
+        """Set values of a field: type, required, unique, ..."""
         own = self.get_column(name)
         changed = msgspec.structs.replace(own, **values)
         fields = [changed if field is own else field for field in self.definition.model.fields]
@@ -149,7 +149,7 @@ class EditedTable:
         self._put(fields)
 
     def move_column(self, name: str, after: str) -> None:
-        """After a column, or (empty) to the first place."""
+        """Move a column after another one, or (empty) to the first place."""
         own = self.get_column(name)
         moved = [field for field in self.definition.model.fields if _is_within(field.name, own.name)]
         self._put([field for field in self.definition.model.fields if field not in moved])
@@ -164,11 +164,11 @@ class EditedTable:
         self.now = _replace_fields(self.definition, tuple(fields))
 
     def _end_of(self, name: str) -> int:
-        """The position after a column and what is nested in it."""
+        """The position after a column and its nested columns."""
         return max(i for i, field in enumerate(self.definition.model.fields) if _is_within(field.name, name)) + 1
 
     def _assign_id(self, field: Field) -> Field:
-        """With an id, by which it is the same column whatever its name becomes."""
+        """The field with an id, which identifies the column after a rename."""
         if not field.id and any(one.name == field.name for one in self.list_old_fields()):
             self._ids[field.name] = f"was {field.name}"
         return self._apply_id(field)
@@ -186,8 +186,8 @@ def _is_within(name: str, outer: str) -> bool:
 
 
 class EditedTables:
-    """`by_name`: those that were asked for. `base`: what tables were before the script, where the graph is not asked.
-    `defaults`: the catalog and the schema that names may leave out; '' for one that is not known.
+    """`by_name`: the tables that were looked up. `base`: definitions of tables before the script, which replace those of the graph.
+    `defaults`: the catalog and the schema that names may omit; '' if unknown.
     """
 
     def __init__(self, known: GraphState, options: Mapping[str, str], base: Mapping[Relation, Version[Definition]]) -> None:
@@ -198,19 +198,19 @@ class EditedTables:
         catalog, schema = options.get("catalog", ""), options.get("schema", "")
         self.defaults: Relation = (catalog, schema) if catalog else (schema,) if schema else ()
         self.by_name: dict[Relation, EditedTable] = {}
-        self.guessed: dict[AssetKey, str] = {}  # by names without their catalog: as the script writes them
+        self.guessed: dict[AssetKey, str] = {}  # datasets matched without their catalog, with the name in the script
 
     def complete_name(self, relation: Relation) -> Relation:
-        """A name with the parts that it leaves out, as far as they are known."""
+        """A name with its omitted parts, as far as they are known."""
         missing = len(self.defaults) + 1 - len(relation)
         return (*filter(None, self.defaults[:missing]), *relation) if missing > 0 else relation
 
     def use(self, parts: Relation) -> None:
-        """`USE lake.orders`: what names leave out from now on."""
+        """`USE lake.orders`: set the parts that later names may omit."""
         self.defaults = parts if len(parts) > 1 or not self.defaults else (*self.defaults[:-1], *parts)
 
     def list_columns(self, relation: Relation) -> list[str]:
-        """Of a table as it is now; empty if it is not known."""
+        """The current columns of a table; empty if the table is unknown."""
         try:
             table = self.get_table(relation)
         except MeshlineError:
@@ -224,7 +224,7 @@ class EditedTables:
             return None
 
     def get_table(self, relation: Relation) -> EditedTable:
-        """As the script made it, else as it was before. Raises NotFound, Ambiguous."""
+        """The table as the script made it, else as it was before. Raises NotFound, Ambiguous."""
         full = self.complete_name(relation)
         name = fold_case(full)
         if name in self.by_name:
@@ -251,7 +251,7 @@ class EditedTables:
         return table
 
     def _find_key(self, full: Relation) -> AssetKey:
-        """The dataset of a name: by what was said of the namespace, else by an alias of the catalog, else without the catalog."""
+        """The dataset of a name: in the given namespace, else by an alias of the catalog, else by the name without its catalog."""
         aliases = self._known.context.aliases
         dotted = ".".join(full)
         if self._namespace:
@@ -260,8 +260,8 @@ class EditedTables:
         return self._resolve_dataset([*aliased, dotted], [".".join(full[i:]) for i in range(1, len(full) - 1)])
 
     def _resolve_dataset(self, forms: Sequence[str], shorter: Sequence[str] = ()) -> AssetKey:
-        """The first of these names that is one's. `shorter`: names that may leave out too much, so that a whole name goes before the
-        end of one. Raises NotFound, Ambiguous.
+        """The dataset of the first name that has one. `shorter`: names that may omit too much, so that a full match is preferred to a
+        match of an ending. Raises NotFound, Ambiguous.
         """
         first: NotFound | None = None
         for form in (*forms, *shorter):
@@ -282,13 +282,13 @@ class EditedTables:
         raise NotFound(str(first).replace("'dataset:", "'"))
 
     def add_table(self, full: Relation) -> EditedTable:
-        """One that nobody knows yet; a dataset if its namespace was said."""
+        """Add a table that the graph does not know; it is a dataset if its namespace is given."""
         key = self._build_key(full)
         table = self.by_name[fold_case(full)] = EditedTable(None, key, ".".join(full) if key is None else key.qualified_name)
         return table
 
     def _build_key(self, full: Relation) -> AssetKey | None:
-        """The dataset that a name means where the graph knows none: of the namespace that is given; None without one."""
+        """The key of a dataset that the graph does not know, in the given namespace; None without a namespace."""
         return self._known.context.naming.dataset(self._namespace, ".".join(full)) if self._namespace else None
 
     def rename(self, table: EditedTable, old: Relation, new: Relation) -> None:
@@ -306,5 +306,5 @@ class EditedTables:
 
 
 def fold_case(relation: Relation) -> Relation:
-    """As names are compared: whatever their case."""
+    """A name in the form in which names are compared: in any case."""
     return tuple(part.casefold() for part in relation)

@@ -1,4 +1,4 @@
-"""What differs between a git base and the working tree, among the files that a mesh file names.
+"""Differences between a git base and the working tree, among the files that a mesh file names.
 
 The kind of a source determines which of its files are compared, and how.
 """
@@ -30,7 +30,7 @@ Comparison: TypeAlias = Callable[[SourceConfig | None, SourceConfig | None, Side
 
 
 def list_patterns(source: SourceConfig) -> list[str]:
-    """The files that a source names, as patterns from the folder of the mesh file."""
+    """The files that a source names, as patterns relative to the folder of the mesh file."""
     if source.kind == "dbt":
         return [git_dbt.build_manifest_path(source)]
     if source.kind == "delta":
@@ -39,7 +39,7 @@ def list_patterns(source: SourceConfig) -> list[str]:
 
 
 class FileChanges(NamedTuple):
-    """The files of a source in both versions: what they held and hold."""
+    """The files of a source in both versions, with their contents by path."""
 
     before: Mapping[str, bytes]
     after: Mapping[str, bytes]
@@ -58,11 +58,11 @@ def _read_contents(old: SourceConfig | None, new: SourceConfig | None, before: S
     return FileChanges(was, now)
 
 
-Identity: TypeAlias = tuple[str, str]  # the name and the version of a thing
+Identity: TypeAlias = tuple[str, str]  # the name and the version of a contract or product
 
 
 def _compare_by_name(kind: str, identify: Callable[[bytes, str], Identity]) -> Comparison:
-    """Files that say who they are: a thing is compared with what had its name, in whatever file."""
+    """Compare files that name their content: a contract or product is compared with the old one of its name, whatever its file."""
 
     def compare_files(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> Iterator[ChangeInput]:
         found = _read_contents(old, new, before, after)
@@ -78,7 +78,7 @@ def _compare_by_name(kind: str, identify: Callable[[bytes, str], Identity]) -> C
             was = path if not name and path in names else same[0] if name and same else None
             gone.discard(was or "")
             if path in names and was != path:
-                gone.add(path)  # what was there has gone elsewhere, or is gone
+                gone.add(path)  # the old content of this path was moved or removed
             if was is None or found.before[was] != data:
                 yield ChangeInput(kind, _get_text(was, found.before) if was is not None else None, Text(path, data))
         still = {identify(data, path)[0] for path, data in found.after.items()} if gone else set()
@@ -102,7 +102,7 @@ def _identify_product(data: bytes, file: str) -> Identity:
 
 
 def _compare_scripts(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> Iterator[ChangeInput]:
-    """SQL by its file; a file that creates what another one created has taken its place."""
+    """Compare SQL by file; a new file that creates the table of a removed file replaces it."""
     found = _read_contents(old, new, before, after)
     source = new or old
     options = {key: to_text(str(getattr(source, key, ""))) for key in ("dialect", "namespace", "catalog")}
@@ -137,7 +137,7 @@ def _compare_iceberg(old: SourceConfig | None, new: SourceConfig | None, before:
 
 
 def _compare_delta(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> Iterator[ChangeInput]:
-    """Tables by their folders: the last commit of each log that has metadata."""
+    """Compare Delta tables by folder: the last commit with metadata of each log."""
     found = _read_contents(old, new, before, after)
     used_in = to_text(str(getattr(new or old, "folder", "")))
     tables = dict.fromkeys(str(Path(path).parent.parent.as_posix()) for path in found.differing)
@@ -148,7 +148,7 @@ def _compare_delta(old: SourceConfig | None, new: SourceConfig | None, before: S
         place = f"{used_in}/{Path(table).name}" if used_in else str(after.root / table)
         there = [path for path in found.after if path.startswith(f"{table}/{LOG}/")]
         given = ChangeInput("schema", was, now, {"format": "delta", "dataset": f"file/{place}", "new": "yes"})
-        if now is None and there:  # its metadata is in a checkpoint, which is no text
+        if now is None and there:  # its metadata is in a checkpoint, which is a binary file
             continue
         if was is None and any(path.startswith(f"{table}/{LOG}/") for path in found.before):
             given = add_warning(
@@ -158,7 +158,7 @@ def _compare_delta(old: SourceConfig | None, new: SourceConfig | None, before: S
 
 
 def _find_newest_schema(table: str, files: Mapping[str, bytes]) -> Text | None:
-    """The newest commit of a table that says its schema."""
+    """The newest commit of a table that contains its schema; None if there is none."""
     for path in sorted((path for path in files if path.startswith(f"{table}/{LOG}/")), reverse=True):
         try:
             if find_metadata(files[path], path) is not None:
@@ -172,7 +172,7 @@ def _get_text(path: str, files: Mapping[str, bytes]) -> Text | None:
     return Text(path, files[path]) if path in files else None
 
 
-# Kinds of sources whose files say something that can be compared.
+# Kinds of sources whose files can be compared.
 KINDS: Mapping[str, Comparison] = {
     "contract": _compare_by_name("contract", _identify_contract),
     "product": _compare_by_name("product", _identify_product),
@@ -184,11 +184,11 @@ KINDS: Mapping[str, Comparison] = {
 
 
 def list_changes(base: str, mesh_file: Path, base_tree: Path | None = None) -> list[ChangeInput]:
-    """What a check compares: each contract, product, script, schema and manifest that is another now, and the mesh file.
+    """The inputs of a check: each contract, product, script, schema and manifest that changed, and the mesh file.
 
-    The base is what the branch began with (`git merge-base`), the new version is the working tree with files that are not added
-    yet. A contract or product is found by its id wherever its file was. `base_tree`: a checkout of the base with files that are not
-    in git, such as dbt's target folders. Raises InvalidInput, also for a source that has no files in either version.
+    The old version is the commit where the branch began (`git merge-base`); the new version is the working tree, with untracked
+    files. A contract or product is found by its id even if its file moved. `base_tree`: a checkout of the base with files that are
+    not in git, such as dbt's target folders. Raises InvalidInput, also for a source that has no files in either version.
     """
     repository = Repository(mesh_file.absolute().parent)
     commit = repository.find_base(base)
@@ -213,7 +213,7 @@ def list_changes(base: str, mesh_file: Path, base_tree: Path | None = None) -> l
 
 
 def count_files(sources: Iterable[SourceConfig], folder: Path) -> dict[str, int]:
-    """How many files of the working tree a check compares, by source. `folder`: of the mesh file."""
+    """The number of files of the working tree that a check compares, by source. `folder`: the folder of the mesh file."""
     return {
         source.source: len({path for pattern in list_patterns(source) for path in _find_paths(folder, pattern) if path.is_file()})
         for source in sources
@@ -222,10 +222,10 @@ def count_files(sources: Iterable[SourceConfig], folder: Path) -> dict[str, int]
 
 
 def _check_files(after: Side, before: Side, mesh_file: str) -> None:
-    """Raises InvalidInput for sources whose patterns mean no file, now or in the base: nothing of them would be compared."""
+    """Raises InvalidInput for sources whose patterns match no file in either version: none of their content would be compared."""
     wrong = [
         InvalidInput(
-            f"{name} has no files: nothing is at {', '.join(list_patterns(source))}; correct the paths, or remove the source", mesh_file
+            f"{name} has no files: no file matches {', '.join(list_patterns(source))}; correct the paths, or remove the source", mesh_file
         )
         for name, source in after.sources.items()
         if source.kind in KINDS and source.kind != "dbt" and (wanted := list_patterns(source)) and not after.find_files(wanted)
@@ -236,21 +236,21 @@ def _check_files(after: Side, before: Side, mesh_file: str) -> None:
 
 
 def _check_kept(after: Side) -> None:
-    """Raises InvalidInput for files of which this repository has no history."""
+    """Raises InvalidInput for files whose history is in another repository."""
     other = [path for path in after.paths if after.repository.is_in_other_repository(path)]
     if other:
         raise InvalidInput("it is in a repository of its own (a submodule?), so it cannot be compared: run the check there", other[0])
 
 
 def _check_not_ignored(given: Iterable[ChangeInput], repository: Repository) -> None:
-    """Raises InvalidInput for what looks new because git does not keep it."""
+    """Raises InvalidInput for a file that looks new because git ignores it."""
     new = [one.after.name for one in given if one.before is None and one.after is not None and one.kind not in ("mesh", "dbt")]
     if ignored := repository.list_ignored(new):
         raise InvalidInput("git ignores it (.gitignore), so the base has no version to compare it with: commit it", ignored[0])
 
 
 def _compare_mesh_file(name: str, mesh_file: Path, repository: Repository, blobs: Mapping[str, Blob]) -> Iterator[ChangeInput]:
-    """The mesh file itself."""
+    """The mesh file itself, if it changed."""
     before = repository.read_files({name: blobs[name]})[name] if name in blobs else None
     after = read_bytes(mesh_file, MAX_DOCUMENT)
     if before != after:
@@ -279,7 +279,7 @@ def _read_after(mesh_file: Path, name: str, repository: Repository) -> Side:
 
 
 def _list_files(folder: Path, sources: Iterable[SourceConfig], repository: Repository) -> list[str]:
-    """The files of the working tree that sources name, from the root; none that are outside of it."""
+    """The files of the working tree that sources name, relative to the root; files outside of it are left out."""
     found: dict[str, None] = {}
     for source in sources:
         for pattern in list_patterns(source):
@@ -293,12 +293,12 @@ def _find_paths(folder: Path, pattern: str) -> Iterable[Path]:
     path = Path(os.path.normpath(folder / pattern))
     try:
         return [path] if path.is_file() else sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-    except (ValueError, NotImplementedError, IndexError):  # no pattern that glob knows
+    except (ValueError, NotImplementedError, IndexError):  # glob does not support the pattern
         return []
 
 
 def _read_before(name: str, repository: Repository, blobs: Mapping[str, Blob], after: Side) -> Side:
-    """By the mesh file of then, if there was one that can be read; else by that of now."""
+    """The base as its own mesh file describes it, if that exists and can be read; else as the current mesh file does."""
 
     def read(paths: Sequence[str]) -> dict[str, bytes]:
         return repository.read_files({path: blobs[path] for path in paths})

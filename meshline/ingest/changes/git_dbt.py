@@ -1,4 +1,4 @@
-"""A dbt project in a git base and in the working tree. dbt's target folder is not in git as a rule, and must not be out of date."""
+"""A dbt project in a git base and in the working tree. Usually dbt's target folder is not in git; it must not be out of date."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from meshline.words import format_count
 
 
 def build_manifest_path(source: SourceConfig) -> str:
-    """From the folder of the mesh file."""
+    """The path of the manifest, relative to the folder of the mesh file."""
     path = to_text(str(getattr(source, "path", "")))
     return path if path.endswith(".json") else f"{path}/manifest.json"
 
@@ -54,7 +54,7 @@ def compare_manifests(old: SourceConfig | None, new: SourceConfig | None, before
 
 
 class _Head(NamedTuple):
-    """The manifest of the working tree. `project`: the folder of its project, from the root of the repository; None: not there."""
+    """The manifest of the working tree. `project`: the folder of its project, relative to the root of the repository; None: not found."""
 
     manifest: Text
     project: str | None
@@ -70,7 +70,7 @@ class _Head(NamedTuple):
 
 
 class _Base(NamedTuple):
-    """The manifest of the base. `folder`: of a checkout of the base that has it (--base-tree); None: it is in git."""
+    """The manifest of the base. `folder`: the checkout of the base that contains it (--base-tree); None: it is in git."""
 
     manifest: Text
     project: str | None
@@ -78,7 +78,7 @@ class _Base(NamedTuple):
 
 
 def _read_base(path: str, before: Side, head: _Head) -> _Base | None:
-    """None: the project is new. Raises InvalidInput if the manifest is missing."""
+    """The manifest of the base; None if the project is new. Raises InvalidInput if the manifest is missing."""
     blobs = set(before.paths)
     project = _find_project(path, blobs.__contains__)
     if before.tree is not None and (before.tree / path).is_file():
@@ -98,13 +98,13 @@ def _read_base(path: str, before: Side, head: _Head) -> _Base | None:
 
 
 def _verify_base(base: _Base, project: str, before: Side) -> None:
-    """Raises InvalidInput if the base's manifest was made from other files than the base's."""
+    """Raises InvalidInput if the manifest of the base was not made from the files of the base."""
     manifest = ManifestFiles(base.manifest)
     prefix, files = _build_prefix(project), _list_base_files(project, before)
     problems = manifest.find_differences(files)
     inputs = list_unchecked(files)
     generated = manifest.generated_at or 0
-    if base.folder is None:  # it is in git: what was committed later, it has not seen
+    if base.folder is None:  # the manifest is in git: it does not reflect files that were committed later
         made_in = before.repository.find_last_commit(before.commit, [base.manifest.name])
         problems += [
             f"{path} was committed later"
@@ -133,7 +133,7 @@ def _build_prefix(project: str) -> str:
 
 
 def _list_base_files(project: str, before: Side) -> ProjectFiles:
-    """The files of a project in the base, from its folder."""
+    """The files of a project in the base, relative to its folder."""
     prefix = _build_prefix(project)
 
     def read(paths: Sequence[str]) -> dict[str, bytes]:
@@ -143,7 +143,7 @@ def _list_base_files(project: str, before: Side) -> ProjectFiles:
 
 
 def _verify_head(head: _Head, project: str, base: _Base | None, before: Side, after: Side) -> None:
-    """Raises InvalidInput if the manifest was made from other files than those of the working tree."""
+    """Raises InvalidInput if the manifest was not made from the files of the working tree."""
     manifest = ManifestFiles(head.manifest)
     folder = after.root / project
     files = ProjectFiles.from_folder(folder)
@@ -161,8 +161,8 @@ def _verify_head(head: _Head, project: str, base: _Base | None, before: Side, af
 
 
 def _find_unchecked_changes(files: ProjectFiles, base_project: str | None, before: Side) -> list[str]:
-    """The files without a checksum that differ from the base, from the project's folder; those that are gone too, and all of a project
-    that the base does not have.
+    """The files without a checksum that were changed or removed since the base, relative to the project's folder; all such files of
+    a project that is not in the base.
     """
     old: Mapping[str, bytes] = {}
     if base_project is not None:
@@ -173,7 +173,7 @@ def _find_unchecked_changes(files: ProjectFiles, base_project: str | None, befor
 
 
 def _find_newer(manifest: ManifestFiles, changed: list[str], folder: Path, after: Side) -> Iterator[str]:
-    """Files without a checksum that the manifest has not seen as they are now, as far as that can be told."""
+    """Sentences about files without a checksum that changed after the manifest was made, as far as times show it."""
     generated = manifest.generated_at or 0
     repository = after.repository
     committed = repository.is_clean([manifest.name]) and repository.find_last_commit("HEAD", [manifest.name])
@@ -190,7 +190,7 @@ def _find_newer(manifest: ManifestFiles, changed: list[str], folder: Path, after
 
 
 def _find_project(path: str, is_file: Callable[[str], bool]) -> str | None:
-    """The nearest folder around a path that has a dbt_project.yml."""
+    """The nearest parent folder of a path that contains a dbt_project.yml."""
     for folder in PurePosixPath(path).parents:
         name = "" if str(folder) == "." else str(folder)
         if is_file(f"{name}/{PROJECT}".removeprefix("/")):
@@ -199,7 +199,7 @@ def _find_project(path: str, is_file: Callable[[str], bool]) -> str | None:
 
 
 def _find_only_project(manifest: Text, before: Side, is_file: Callable[[str], bool]) -> str | None:
-    """The folder of the only project of the repository that a manifest is of."""
+    """The folder of the manifest's project, if exactly one project in the repository fits."""
     made = ManifestFiles(manifest)
     files = [path for path in before.paths if PurePosixPath(path).name == PROJECT and is_file(path)]
     found = [path for path, data in before.read(files).items() if made.is_of(data)]

@@ -1,6 +1,6 @@
-"""A git repository, read through its command line: what a commit contains, and what of it the working tree shares.
+"""A git repository, read through git's command line: the files of commits and of the working tree.
 
-A `Side` is one version of a mesh file in it, with the files that its sources name.
+A `Side` is one version of a mesh file, with the files that its sources name.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Blob(NamedTuple):
 
 
 class Repository:
-    """The repository that a folder is in. All methods raise InvalidInput, in words that say what to do."""
+    """The repository that contains a folder. All methods raise InvalidInput with a message that states what to do."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -68,7 +68,7 @@ class Repository:
         return found
 
     def read_files(self, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
-        """What is in files of a commit, by their paths."""
+        """The contents of files of a commit, by path."""
         for path, blob in blobs.items():
             if blob.size > MAX_BYTES:
                 raise InvalidInput(f"it has more than {MAX_BYTES} bytes", path)
@@ -91,7 +91,7 @@ class Repository:
         return {path: found[blob.id] for path, blob in blobs.items()}
 
     def list_ignored(self, paths: Sequence[str]) -> list[str]:
-        """Which of these paths (from the root) git does not keep: .gitignore names them, and no commit has them."""
+        """The paths (relative to the root) that git ignores: .gitignore names them, and they are not tracked."""
         if not paths:
             return []
         done = self._call(("-C", str(self.root), "check-ignore", "-z", "--stdin"), "\x00".join(paths).encode(errors="surrogateescape"))
@@ -100,26 +100,26 @@ class Repository:
         return [os.fsdecode(one) for one in done.stdout.split(b"\x00") if one]
 
     def is_in_other_repository(self, path: str) -> bool:
-        """Whether a path from the root is in a repository of its own within this one, such as a submodule."""
+        """Whether a path (relative to the root) is in a nested repository, such as a submodule."""
         return any((self.root / folder / ".git").exists() for folder in PurePosixPath(path).parents if str(folder) != ".")
 
     def find_last_commit(self, at: str, paths: Sequence[str]) -> str:
-        """The newest commit up to one that changed any of these paths (from the root); empty if there is none."""
+        """The newest commit, up to the commit `at`, that changed any of these paths (relative to the root); empty if there is none."""
         return self._log("-1", "--format=%H", at, "--", *paths).strip() if paths else ""
 
     def find_commit_time(self, at: str, paths: Sequence[str]) -> int:
-        """When any of these paths was last committed up to a commit, in seconds since 1970; 0: never."""
+        """The time of the newest commit, up to the commit `at`, that changed any of these paths, in seconds since 1970; 0: none."""
         return int(self._log("-1", "--format=%ct", at, "--", *paths).strip() or 0) if paths else 0
 
     def list_changed(self, since: str, until: str, paths: Sequence[str]) -> list[str]:
-        """Which of these paths commits after one and up to another changed."""
+        """The paths among these that commits after `since` and up to `until` changed."""
         if not since or not paths:
             return []
         found = self._log("--format=", "--name-only", "-z", f"{since}..{until}", "--", *paths)
         return sorted({path.strip("\n") for path in found.split("\x00")} & set(paths))
 
     def is_clean(self, paths: Sequence[str]) -> bool:
-        """Whether these paths are committed, and as they are in HEAD."""
+        """Whether these paths are committed and equal to HEAD."""
         status = ("-C", str(self.root), "--literal-pathspecs", "status", "--porcelain", "--ignored", "-z", "--", *paths)
         return all((self.root / path).exists() for path in paths) and not self._run(*status)
 
@@ -127,7 +127,7 @@ class Repository:
         return os.fsdecode(self._run("-C", str(self.root), "--literal-pathspecs", "log", *arguments))
 
     def get_relative_path(self, path: Path) -> str:
-        """A path from the root, with slashes; empty if it is outside."""
+        """A path relative to the root, with slashes; empty if it is outside."""
         here = Path(os.path.normpath(path.absolute()))
         for root, inside in ((self.root, here), (self.root.resolve(), here.resolve())):
             if inside.is_relative_to(root):
@@ -153,14 +153,14 @@ class Repository:
         if done.returncode != 0:
             message = " ".join(done.stderr.decode("utf-8", "replace").split())[:300]
             if "not a git repository" in message:
-                raise InvalidInput("this is no git repository", str(self._folder))
+                raise InvalidInput("this is not a git repository", str(self._folder))
             raise InvalidInput(f"git {_get_command(arguments)} failed: {message or done.returncode}", str(self._folder))
         return done.stdout
 
     def _call(self, arguments: Sequence[str], stdin: bytes | None) -> subprocess.CompletedProcess[bytes]:
         quiet = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_PAGER": "cat"}
         try:
-            return subprocess.run(  # noqa: S603 - no shell; a name that a user gives stands after --end-of-options
+            return subprocess.run(  # noqa: S603 - no shell; a name that a user gives follows --end-of-options
                 ["git", *_SETTINGS, *arguments],  # noqa: S607 - the git that the user has
                 cwd=self._folder,
                 input=stdin if stdin is not None else b"",
@@ -178,12 +178,12 @@ class Repository:
 
 
 def _get_command(arguments: Sequence[str]) -> str:
-    """The command of git, behind its own options."""
+    """The git command among these arguments."""
     return arguments[3] if arguments[0] == "-C" else arguments[0]
 
 
 def match_paths(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
-    """Which paths patterns such as `contracts/**/*.yaml` mean, as `pathlib` understands them."""
+    """The paths that match patterns such as `contracts/**/*.yaml`, with the meaning that `pathlib` gives them."""
     wanted = [re.compile(_build_regex(pattern), re.DOTALL) for pattern in patterns]
     return [path for path in paths if any(one.fullmatch(path) for one in wanted)]
 
@@ -219,13 +219,13 @@ def _build_part(part: str) -> str:
     return text
 
 
-LFS = b"version https://git-lfs.github.com/spec/"  # how a pointer begins
+LFS = b"version https://git-lfs.github.com/spec/"  # the beginning of a pointer file
 
 
 class Side(NamedTuple):
-    """The sources of one version of the mesh file, and the files of that version. `root`: of the repository; `folder`: of the mesh
-    file, from there, as all paths are; `commit`: empty for the working tree; `tree`: a checkout of the commit with files that git does
-    not have, such as dbt's target folders.
+    """The sources of one version of the mesh file, and the files of that version. `root`: the root of the repository; `folder`: the
+    folder of the mesh file, relative to the root as all paths are; `commit`: empty for the working tree; `tree`: a checkout of the
+    commit with files that are not in git, such as dbt's target folders.
     """
 
     sources: Mapping[str, SourceConfig]
@@ -239,9 +239,9 @@ class Side(NamedTuple):
     tree: Path | None = None
 
     def find_files(self, patterns: Iterable[str]) -> list[str]:
-        """Those that patterns mean, from the root."""
+        """The files that match patterns, relative to the root."""
         return match_paths(self.paths, [self.build_path(one) for one in patterns])
 
     def build_path(self, pattern: str) -> str:
-        """A path or pattern of the mesh file, from the root."""
+        """A path or pattern of the mesh file, relative to the root."""
         return os.path.normpath(f"{self.folder}/{pattern}" if self.folder else pattern)

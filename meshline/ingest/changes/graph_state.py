@@ -1,4 +1,4 @@
-"""What the graph knows of tables, contracts and products, as things to be compared."""
+"""Tables, contracts and products as the graph knows them, in the form in which versions are compared."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ T = TypeVar("T")
 
 
 def build_graph_state(live: LiveGraph, naming: Naming, context: Context, *, has_graph: bool = True) -> GraphState:
-    """What is known when it is asked for. `asked` False: the graph is empty because there is none."""
+    """Read the graph on demand. `has_graph` False: the graph is empty because there is none."""
     return parse_views(build_stored_state(live, naming, context))._replace(has_graph=has_graph)
 
 
 def parse_views(stored: GraphState) -> GraphState:
-    """With the queries of statements that define views, which are stored as they came: to parse them may take long."""
+    """The same state, with the queries extracted from statements that define views. They are stored unparsed, since parsing may be slow."""
 
     def find_definition(key: AssetKey) -> Version[Definition] | None:
         found = stored.find_definition(key)
@@ -42,7 +42,7 @@ def parse_views(stored: GraphState) -> GraphState:
 
 
 def build_stored_state(live: LiveGraph, naming: Naming, context: Context) -> GraphState:
-    """What is known, as it is stored; each look at the graph holds its lock for a moment."""
+    """Read the graph on demand, without parsing SQL; each look-up locks the graph for a moment."""
     reader = _Reader(live, naming)
 
     def lock_reads(read: Callable[[AssetKey], T]) -> Callable[[AssetKey], T]:
@@ -75,7 +75,7 @@ class _Reader:
             return index.assets.get_key(resolve(index, self._live.store, self._naming, text))
 
     def find_definition(self, key: AssetKey) -> Version[Definition] | None:
-        """The columns that a dataset has, in order; without any, where none is known."""
+        """A dataset with its columns in order; without columns if none is known."""
         index = self._live.index
         node = index.assets.find_by_key(key)
         if node is None or index.assets.get_kind(node) is not AssetKind.DATASET:
@@ -83,7 +83,7 @@ class _Reader:
         columns = index.assets.list_columns(node)
         whole, *of_columns = attributes(self._live, index, [node, *columns])
         shown = index.assets.get_key(node)
-        fields = tuple(_build_field(index.assets.get_key(column).name, said) for column, said in zip(columns, of_columns, strict=True))
+        fields = tuple(_build_field(index.assets.get_key(column).name, one) for column, one in zip(columns, of_columns, strict=True))
         dialect = whole.text("dialect") or ""
         source = self._find_listing_source(node) or next(
             (row.source for row in whole.rows if row.attribute == "dataset_type" and row.chosen), ""
@@ -99,7 +99,7 @@ class _Reader:
         return Version(value, {"": (shown,)})
 
     def find_contract(self, key: AssetKey) -> Version[Contract] | None:
-        """The version that is shown: the newest that is in force."""
+        """The version that is shown: the newest one in force."""
         index = self._live.index
         node = index.assets.find_by_key(key)
         if node is None:
@@ -117,20 +117,20 @@ class _Reader:
         return Version(contract, _group_by_name((str(edge.attributes.get("model") or ""), edge.end) for edge in governed))
 
     def find_product(self, key: AssetKey) -> Version[Product] | None:
-        """As its specification says it, if one was read; else as all who speak of it say it together."""
+        """A product as its specification states it, if one was read; else as all sources together state it."""
         index = self._live.index
         node = index.assets.find_by_key(key)
         if node is None:
             return None
-        said = [(source, decode(entry.content.blob)) for source, entry in self._read_entries(index.changes.list_scopes(node))]
+        stated = [(source, decode(entry.content.blob)) for source, entry in self._read_entries(index.changes.list_scopes(node))]
         specified = [
-            facts for source, facts in said if parse_source_kind(source) == "product" and any(fact.key == key for fact in facts.assets)
+            facts for source, facts in stated if parse_source_kind(source) == "product" and any(fact.key == key for fact in facts.assets)
         ]
         rows = attributes(self._live, index, [node])[0]
         shown: dict[str, Json] = {row.attribute: row.value for row in rows.rows if row.chosen}
         for facts in specified[:1]:
             shown = {name: value for fact in facts.assets if fact.key == key for name, value in fact.attributes.items()}
-        return _build_product(key, shown, specified[:1] or [facts for _, facts in said])
+        return _build_product(key, shown, specified[:1] or [facts for _, facts in stated])
 
     def list_statements(self, key: AssetKey) -> Sequence[tuple[str, Entry]]:
         index = self._live.index
@@ -150,7 +150,7 @@ class _Reader:
         return [(head.source, Entry(head.scope, head.content, head.observed_at)) for head in heads if head.content is not None]
 
     def _read_edges(self, node: int, type_: EdgeType) -> Iterator[EdgeFact]:
-        """The edges that begin at an asset as they were said, with the names that they use."""
+        """The edges that begin at an asset as sources stated them, with the names that they use."""
         for _, entry in self._read_entries(sorted({edge.scope_id for edge in self._live.index.ownership.list_edges(node, type_)})):
             yield from (edge for edge in decode(entry.content.blob).edges if edge.type is type_)
 
@@ -219,10 +219,10 @@ def _build_product(key: AssetKey, attributes: Mapping[str, Json], facts: Sequenc
 
 
 def _build_port(edge: EdgeFact) -> PortSpec:
-    said = edge.attributes
+    attributes = edge.attributes
 
     def get_text(name: str) -> str:
-        return str(said.get(name) or "")
+        return str(attributes.get(name) or "")
 
     return PortSpec(
         direction=get_text("direction") or "output",
@@ -234,5 +234,5 @@ def _build_port(edge: EdgeFact) -> PortSpec:
         refresh=get_text("refresh"),
         version=get_text("version"),
         contract=get_text("contract"),
-        deprecated=True if said.get("deprecated") is True else None,
+        deprecated=True if attributes.get("deprecated") is True else None,
     )

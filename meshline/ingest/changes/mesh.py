@@ -1,4 +1,4 @@
-"""A mesh file in two versions: its products and contracts are compared, all of it is what policies look at."""
+"""A mesh file in two versions: its products and contracts are compared; policies evaluate all of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from meshline.ingest.sources.base import Entry
 
 
 def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
-    """What another source says as well is not gone with its entry here. Raises InvalidInput with all that is wrong with a version."""
+    """Compare two mesh files. An entry that another source also states is not removed.
+
+    Raises InvalidInput with every problem of a version.
+    """
     naming = known.context.naming
     before, after = (_read(text) for text in given[1:3])
     if before is None and after is None:
@@ -47,7 +50,7 @@ Subject = TypeVar("Subject", Product, Contract)
 
 
 class _Side(NamedTuple):
-    """One version: its products and contracts by their names, and what it says of each of its scopes."""
+    """One version: its products and contracts by name, and the content of each of its scopes."""
 
     products: Mapping[str, Version[Product]]
     contracts: Mapping[str, Version[Contract]]
@@ -93,7 +96,7 @@ def _build_product(placed: Placed, entry: form.Product, mesh: Mesh, naming: Nami
         title=entry.title or "",
         description=entry.description or "",
         domain=entry.domain or "",
-        slo=tuple(level(name, str(said)) for name, said in entry.slo.items()),
+        slo=tuple(level(name, str(value)) for name, value in entry.slo.items()),
         ports=ports,
         tags=entry.tags,
         owners=_list_owners(entry.owner, mesh),
@@ -103,7 +106,7 @@ def _build_product(placed: Placed, entry: form.Product, mesh: Mesh, naming: Nami
 
 
 def _build_port(direction: str, port: form.Port, mesh: Mesh) -> PortSpec:
-    """Called by its dataset, for it has no other name."""
+    """Build a port, named by its dataset since it has no other name."""
     name = "/".join(dataset_pair(port.dataset, mesh.namespaces))
     return PortSpec(direction, name, port.type or "", port.endpoint or "", port.format or "", port.description or "")
 
@@ -121,7 +124,7 @@ def _build_contract(placed: Placed, entry: form.Contract, mesh: Mesh, naming: Na
 
 
 def _find_place(placed: Placed) -> tuple[str, Mapping[Part, int]]:
-    """The file, and where the entry stands in it."""
+    """The file, and the line of the entry."""
     file, _, line = placed.where.rpartition(":")
     return file, {(): int(line)}
 

@@ -1,4 +1,4 @@
-"""Data product specifications, in two versions or one against what the graph knows."""
+"""Data product specifications, in two versions or one compared with the graph."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from meshline.ingest.sources.base import Context, Entry
 from meshline.ingest.sources.products.facts import BoundPort, bind_port, build_product_facts
 from meshline.ingest.sources.products.formats import parse_product
 
-CHECK = "product/check"  # who says what nobody says yet
+CHECK = "product/check"  # the source of a product that no source states yet
 
 
 class _Read(NamedTuple):
-    """A product as a file says it. `bound`: the datasets of its ports, in their order."""
+    """A product as a file states it. `bound`: the datasets of its ports, in order."""
 
     version: Version[Product]
     bound: tuple[BoundPort, ...]
@@ -27,7 +27,7 @@ class _Read(NamedTuple):
 
 
 def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
-    """Raises InvalidInput with all that is wrong with the files."""
+    """Compare two versions of a product. Raises InvalidInput with every problem of the files."""
     old, new = _read_both(given, known.context)
     before = old.version if old is not None else None
     after = new.version if new is not None else None
@@ -73,7 +73,7 @@ def _parse_line(where: str) -> int:
 
 
 def _collect_lines(found: Document, product: Product) -> dict[Part, int]:
-    """Where parts other than ports stand, in either dialect."""
+    """Lines of the parts other than ports, in either dialect."""
     paths: dict[Part, tuple[str | int, ...]] = {("slo", level.name): ("slo", level.name) for level in product.slo}
     paths |= {("field", name): ("catalog", "pii_columns", i) for i, name in enumerate(product.pii_columns)}
     paths |= {("rule", " ".join(f"{one.tool} {one.suite}".split())): ("quality_checks", i) for i, one in enumerate(product.quality_checks)}
@@ -86,16 +86,16 @@ def _collect_lines(found: Document, product: Product) -> dict[Part, int]:
 
 
 def _build_entries(before: Version[Product] | None, new: _Read | None, known: GraphState) -> tuple[tuple[str, Entry], ...]:
-    """What the product source would say: of what is gone, nothing any more."""
-    said: list[tuple[str, Entry]] = []
+    """The entries of the product source; that of a removed product is empty."""
+    entries: list[tuple[str, Entry]] = []
     if new is not None:
-        said.append(_build_entry(new.version.value.name, encode(build_product_facts(new.version.value, new.bound)), known))
+        entries.append(_build_entry(new.version.value.name, encode(build_product_facts(new.version.value, new.bound)), known))
     if before is not None and (new is None or before.value.name != new.version.value.name):
-        said.append(_build_entry(before.value.name, EMPTY, known))
-    return tuple(said)
+        entries.append(_build_entry(before.value.name, EMPTY, known))
+    return tuple(entries)
 
 
 def _build_entry(name: str, content: Content, known: GraphState) -> tuple[str, Entry]:
     scope: Scope = ("product", name)
-    said_by = (source for source, entry in known.list_statements(model.build_data_product_key(name)) if entry.scope == scope)
-    return next(said_by, CHECK), Entry(scope, content)
+    sources = (source for source, entry in known.list_statements(model.build_data_product_key(name)) if entry.scope == scope)
+    return next(sources, CHECK), Entry(scope, content)

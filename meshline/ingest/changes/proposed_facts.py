@@ -1,4 +1,4 @@
-"""What the sources that list a table's columns would say of it after a change."""
+"""The statements that sources which list a table's columns would make about it after a change."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from meshline.graph.model import CATALOG_KINDS, AssetFact, AssetKey, AssetKind, 
 from meshline.ingest.changes.base import GraphState
 from meshline.ingest.sources.base import Entry
 
-CHECK = "sql/check"  # who says what nobody says yet
+CHECK = "sql/check"  # the source of a table that no source states yet
 
 
 def build_entries(pair: Pair[Definition], known: GraphState) -> tuple[tuple[str, Entry], ...]:
-    """Of a table that the graph knows, each listing as it would be; of a new one, its columns. Nothing without a dataset."""
+    """Entries after a change: each list of columns of a known table as it would be; the columns of a new table. None without a dataset."""
     before, after = (None if one is None else next(iter(one.datasets.get("", ())), None) for one in pair)
     if pair.before is None:
         return ((CHECK, _build_listing(after, pair.after.value)),) if after is not None and pair.after is not None else ()
@@ -34,10 +34,10 @@ def build_entries(pair: Pair[Definition], known: GraphState) -> tuple[tuple[str,
         )
     moved = before != after and after is not None
     found = [(source, one) for source, one in known.list_statements(before) if _has_columns(decode(one.content.blob), names)]
-    said = [(source, _replace_facts(one, edit.apply(decode(one.content.blob)))) for source, one in found]
+    entries = [(source, _replace_facts(one, edit.apply(decode(one.content.blob)))) for source, one in found]
     if moved and after is not None:
-        return (*_move_table(before, after, said, known), (CHECK, _build_rename(before, after)))
-    return (*said, *_build_column_events(edit, found))
+        return (*_move_table(before, after, entries, known), (CHECK, _build_rename(before, after)))
+    return (*entries, *_build_column_events(edit, found))
 
 
 def _replace_facts(entry: Entry, facts: Facts) -> Entry:
@@ -45,7 +45,7 @@ def _replace_facts(entry: Entry, facts: Facts) -> Entry:
 
 
 class _Edit(NamedTuple):
-    """`moves`: each column of before to its name after; None: it is dropped. `fields`: of after, with their positions."""
+    """`moves`: each old column with its new name; None: it was dropped. `fields`: the new fields with their positions, from 1."""
 
     names: frozenset[AssetKey]
     moves: Mapping[str, str | None]
@@ -53,7 +53,7 @@ class _Edit(NamedTuple):
 
     def apply(self, facts: Facts) -> Facts:
         of = next(edge.start for edge in facts.edges if edge.type is EdgeType.HAS_COLUMN and edge.start in self.names)
-        told = {fact.key.name: fact.attributes for fact in facts.assets if self._is_column(fact.key)}
+        stated = {fact.key.name: fact.attributes for fact in facts.assets if self._is_column(fact.key)}
         listed = {edge.end.name: edge for edge in facts.edges if edge.type is EdgeType.HAS_COLUMN and edge.start in self.names}
         assets = [fact for fact in facts.assets if not self._is_column(fact.key)]
         edges = [edge for edge in facts.edges if edge not in listed.values()]
@@ -61,9 +61,9 @@ class _Edit(NamedTuple):
         for name, (position, field) in self.fields.items():
             was = old.get(name)
             if was is not None and was not in listed:
-                continue  # another source's column
+                continue  # a column that another source lists
             column = model.build_column_key(of, name)
-            attributes = {**(told.get(was, {}) if was is not None else {}), **_build_attributes(field)}
+            attributes = {**(stated.get(was, {}) if was is not None else {}), **_build_attributes(field)}
             if attributes:
                 assets.append(AssetFact(column, attributes))
             before = listed[was].attributes if was is not None else {}
@@ -81,8 +81,8 @@ def _match_columns(before: Sequence[Field], after: Sequence[Field]) -> dict[str,
 
 
 def _build_attributes(field: Field) -> dict[str, Json]:
-    said: dict[str, Json] = {"type": field.type} if field.type else {}
-    return said if field.required is None else {**said, "nullable": not field.required}
+    attributes: dict[str, Json] = {"type": field.type} if field.type else {}
+    return attributes if field.required is None else {**attributes, "nullable": not field.required}
 
 
 def _has_columns(facts: Facts, names: frozenset[AssetKey]) -> bool:
@@ -90,7 +90,7 @@ def _has_columns(facts: Facts, names: frozenset[AssetKey]) -> bool:
 
 
 def _drop_datasets(facts: Facts, names: frozenset[AssetKey]) -> Facts:
-    """What is said of other things."""
+    """The facts about other assets."""
     return Facts(
         tuple(fact for fact in facts.assets if fact.key not in names and AssetKey(AssetKind.DATASET, fact.key.parts[:2]) not in names),
         tuple(edge for edge in facts.edges if edge.start not in names and edge.end not in names),
@@ -99,7 +99,7 @@ def _drop_datasets(facts: Facts, names: frozenset[AssetKey]) -> Facts:
 
 
 def _build_column_events(edit: _Edit, listings: Iterable[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
-    """As a catalog tells of renames and drops: what was recorded under the old name goes on under the new one, or ends."""
+    """Events of renamed and dropped columns, as a catalog reports them: records of the old name continue under the new one, or end."""
     for source, entry in listings:
         if parse_source_kind(source) not in CATALOG_KINDS:
             continue
@@ -115,7 +115,7 @@ def _build_column_events(edit: _Edit, listings: Iterable[tuple[str, Entry]]) -> 
 
 
 def _move_table(before: AssetKey, after: AssetKey, stated: Sequence[tuple[str, Entry]], known: GraphState) -> Iterator[tuple[str, Entry]]:
-    """What is said of a table under its old name, empty, and under the new one."""
+    """Entries that end the statements under a table's old name, and repeat them under the new one."""
     names = frozenset(known.list_names(before))
     for source, entry in stated:
         facts = decode(entry.content.blob)
@@ -148,7 +148,9 @@ def _build_rename(before: AssetKey, after: AssetKey) -> Entry:
 
 def _build_listing(of: AssetKey, definition: Definition) -> Entry:
     assets = [
-        AssetFact(model.build_column_key(of, field.name), said) for field in definition.model.fields if (said := _build_attributes(field))
+        AssetFact(model.build_column_key(of, field.name), attributes)
+        for field in definition.model.fields
+        if (attributes := _build_attributes(field))
     ]
     assets.append(AssetFact(of, {"dataset_type": definition.kind.upper() or "TABLE"}))
     fields = enumerate(definition.model.fields, 1)

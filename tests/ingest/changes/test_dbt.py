@@ -241,7 +241,7 @@ def test_models_come_and_go(known: GraphState) -> None:
 
 def test_exposures_that_are_gone_are_said(known: GraphState) -> None:
     found = asked(known, lambda manifest: manifest["exposures"].pop("exposure.marts.churn_model"))
-    assert found.warnings == ("1 exposures are gone (exposure.marts.churn_model): who uses their models is not known any more",)
+    assert found.warnings == ("1 exposures were removed (exposure.marts.churn_model): the consumers of their models are no longer known",)
 
 
 def test_what_is_not_compiled_is_compared_by_its_file(known: GraphState) -> None:

@@ -268,7 +268,7 @@ def test_a_shallow_clone_says_so(work: Work, tmp_path: Path) -> None:
 
 def test_no_repository(tmp_path: Path) -> None:
     (tmp_path / "mesh.yaml").write_text(MESH)
-    with pytest.raises(InvalidInput, match="no git repository"):
+    with pytest.raises(InvalidInput, match="not a git repository"):
         list_changes("main", tmp_path / "mesh.yaml")
 
 

@@ -127,7 +127,7 @@ def test_partitions_in_words(ask: Ask) -> None:
 def test_a_table_that_the_graph_does_not_know(ask: Ask) -> None:
     changed = metadata()
     changed["metadata"]["location"] = "file:///elsewhere/unknown_table"
-    with pytest.raises(InvalidInput, match="which table it is cannot be told"):
+    with pytest.raises(InvalidInput, match="does not identify its table"):
         ask("schema", json.dumps(changed), file="unknown_table.json")
     with pytest.raises(NotFound, match=r"no asset is called 'orders.custmer_orders': did you mean"):
         ask("schema", json.dumps(changed), dataset="orders.custmer_orders")
@@ -346,7 +346,7 @@ def test_what_is_not_compared_is_said(ask: Ask) -> None:
         "patternProperties": {"^x": {}},
     }
     found = ask("schema", json.dumps(said), before=json.dumps(said))
-    assert "'http://example.org/schema' is outside the document" in " ".join(found.warnings)
+    assert "'http://example.org/schema' points outside the document or to nothing" in " ".join(found.warnings)
     assert "'#/$defs/none'" in " ".join(found.warnings)
     assert "patternProperties is not compared (at the whole schema)" in " ".join(found.warnings)
     assert "prefixItems is not compared (at properties.c)" in " ".join(found.warnings)
@@ -365,7 +365,7 @@ def test_each_keyword_that_is_not_compared_is_named_once_with_its_first_places(a
         f"contentEncoding is not compared (at {', '.join(f'properties.p{n}' for n in range(5))} and 995 more)",
         "anyOf beyond the types of its forms is not compared (at properties.forms)",
     ]
-    assert warnings[2] == "'http://example.org/0' is outside the document or not there, and not read"
+    assert warnings[2] == "'http://example.org/0' points outside the document or to nothing, and is not read"
     assert warnings[7:] == ["and 3 more references of this kind"]
 
 
@@ -413,8 +413,8 @@ def test_references_that_lead_back_end(ask: Ask, loop: object) -> None:
         ("", "this is no JSON"),
         ("{", r"new:1:2: this is no JSON: the file ends in the middle of a value"),
         ('{"a":\n1,}', r"new:2:3: this is no JSON: trailing comma in object"),
-        ("3", "no schema that is known; accepted are metadata"),
-        ("{}", "no schema that is known"),
+        ("3", "not a schema of a known format; accepted are metadata"),
+        ("{}", "not a schema of a known format"),
         ('{"format-version": 2}', "no metadata of Iceberg"),
         ('{"type": "struct", "fields": [{"name": "a", "nullable": true}]}', "no version of Delta"),
     ],

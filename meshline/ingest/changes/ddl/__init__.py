@@ -1,4 +1,4 @@
-"""A DDL script (CREATE, ALTER, DROP) applied in order to what the graph knows, or a script in two versions."""
+"""A DDL script (CREATE, ALTER, DROP) applied in order to the graph's tables, or a script in two versions."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     pairs += [Pair(version, None) for relation, version in base.items() if relation not in script.tables.by_name]
     warnings = [*script.warnings, *(one for table in dict.fromkeys(script.tables.by_name.values()) for one in table.warnings)]
     warnings += [
-        f"{name}: {written} is taken for {key.qualified_name}; if it is another, say its namespace (--namespace)"
+        f"{name}: {written} was matched to {key.qualified_name}; if that is wrong, give its namespace (--namespace)"
         for key, written in script.tables.guessed.items()
     ]
     warnings += [
-        f"{name}: {pair.after.value.model.name} is new, and is no dataset that the graph knows"
+        f"{name}: {pair.after.value.model.name} is new: the graph knows no such dataset"
         for pair in pairs
         if pair.before is None and pair.after is not None and not pair.after.datasets
     ]
@@ -51,5 +51,5 @@ def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
 
 
 def _guess_dialect(sql: str) -> str:
-    """Of those that most write for tables of a lake: Trino quotes names with ", Spark with `."""
+    """Guess between the usual dialects of a lake: Trino quotes names with ", Spark with `."""
     return "trino" if '"' in sql and "`" not in sql else "spark"

@@ -1,4 +1,4 @@
-"""ALTER TABLE: what each action does to a table."""
+"""ALTER TABLE: the effect of each action on a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meshline.sql.dialects import Rules
 
 
 class TableAlteration:
-    """Actions on one table, on a line of the file. `constraints`: those of which the names are known."""
+    """Applies actions to one table, all on one line of the file. `known`: the constraints whose names are known."""
 
     def __init__(self, table: EditedTable, rules: Rules, line: int, known: dict[str, Constraint]) -> None:
         self._table = table
@@ -25,7 +25,7 @@ class TableAlteration:
         self._constraints = known
 
     def apply(self, node: exp.Expr, options: list[exp.Expr]) -> None:
-        """Raises InvalidInput for what is not understood. A rename of the table itself is not for here."""
+        """Apply an action; renames of the table itself are handled by the script. Raises InvalidInput if it is not understood."""
         step = next((step for class_, step in _ACTIONS.items() if isinstance(node, class_)), None)
         if step is None:
             raise InvalidInput(f"ALTER TABLE: {node.sql(self._rules.dialect)[:100]!r} is not understood")
@@ -36,7 +36,7 @@ class TableAlteration:
         step(self, node)
 
     def apply_text(self, text: str) -> bool:
-        """An action that sqlglot leaves as text; whether it is understood."""
+        """Apply an action that sqlglot leaves as text. Returns whether it is understood."""
         for pattern, step in _TEXTS:
             if match := re.fullmatch(pattern, text.strip(), re.IGNORECASE | re.DOTALL):
                 if step is not None:
@@ -45,9 +45,9 @@ class TableAlteration:
         return False
 
     def constrain(self, found: Constraint) -> None:
-        for name, said in found.columns.items():
+        for name, values in found.columns.items():
             self._mark(self._table.get_column(name).name)
-            self._table.change_column(name, **said)
+            self._table.change_column(name, **values)
         if found.name:
             self._constraints[found.name.casefold()] = found
         if found.unread:
@@ -110,7 +110,7 @@ class TableAlteration:
             self._rename(name, get_column_name(new, self._rules))
 
     def modify_column(self, node: exp.Expr) -> None:
-        """MySQL's MODIFY and CHANGE: the column as a whole is said again."""
+        """MySQL's MODIFY and CHANGE, which define the whole column again."""
         field = build_field(node.this, self._rules, self._table.definition.format)
         if (old := node.args.get("rename_from")) is not None:
             self._rename(get_column_name(old, self._rules), field.name)
@@ -129,7 +129,7 @@ class TableAlteration:
                 self._table.change_column(field.name, primary_key=None)
 
     def ignore(self, _: exp.Expr) -> None:
-        """It changes no schema."""
+        """Ignore an action that changes no schema."""
 
     def add_partition(self, match: re.Match[str]) -> None:
         self._set_partitioning([*self._table.definition.partitioning, parse_partition(match["new"])])
@@ -161,7 +161,7 @@ class TableAlteration:
         self._table.mark(self._line, "partitioning")
 
     def _find_partition(self, text: str) -> str:
-        """By its transform, or by the name that Iceberg gives it: `created_at_day`. Raises InvalidInput."""
+        """A partition field by its transform, or by its name in Iceberg: `created_at_day`. Raises InvalidInput."""
         wanted = parse_partition(text)
         for one in self._table.definition.partitioning:
             transform, _, inside = one.rstrip(")").partition("(")
@@ -170,21 +170,19 @@ class TableAlteration:
             if wanted in names:
                 return one
         has = ", ".join(self._table.definition.partitioning) or "none"
-        raise InvalidInput(f"{self._table.name} is not partitioned by {wanted!r}; by what is known: {has}")
+        raise InvalidInput(f"{self._table.name} is not partitioned by {wanted!r}; known partition fields: {has}")
 
     def _drop_constraint(self, name: str, *, exists: bool) -> None:
         found = self._constraints.pop(name.casefold(), None)
         if found is not None:
-            for column, said in found.columns.items():
+            for column, values in found.columns.items():
                 if self._table.has_column(column):
                     self._mark(self._table.get_column(column).name)
-                    self._table.change_column(column, **{key: _EMPTY.get(key) for key in said if key != "required"})
-        elif name.casefold().endswith("_pkey"):  # as Postgres calls it
+                    self._table.change_column(column, **{key: _EMPTY.get(key) for key in values if key != "required"})
+        elif name.casefold().endswith("_pkey"):  # the default name in Postgres
             self.drop_primary_key(exp.DropPrimaryKey())
         elif not exists:
-            self._table.warnings.append(
-                f"what the constraint {name} of {self._table.name} says is not known, so that nothing of it is compared"
-            )
+            self._table.warnings.append(f"the constraint {name} of {self._table.name} is not known, so its removal is not compared")
 
     def _rename(self, old: str, new: str) -> None:
         own = self._table.get_column(old).name

@@ -1,4 +1,4 @@
-"""CREATE TABLE and CREATE VIEW: what they define. The types of columns are in the words of a format."""
+"""CREATE TABLE and CREATE VIEW: the definitions that they contain, with types as the table's format names them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PLAIN = {_T.BOOLEAN: "boolean", _T.FLOAT: "float", _T.DOUBLE: "double", _T.DATE
 
 
 def format_type(kind: exp.Expr, rules: Rules, format: str) -> str:  # noqa: A002 - as Definition calls it
-    """In the words of Iceberg or Delta for such a table, if they have it; else as the dialect writes it."""
+    """A type as Iceberg or Delta names it if the table has that format; else as the dialect writes it."""
     written = kind.sql(rules.dialect).lower()
     if format not in _WHOLE or not isinstance(kind, exp.DataType):
         return written
@@ -43,7 +43,7 @@ def format_type(kind: exp.Expr, rules: Rules, format: str) -> str:  # noqa: A002
 
 
 def _format_nested(kind: exp.DataType, rules: Rules, format: str) -> str:  # noqa: A002
-    """Of a struct, a list or a map; empty if it is none of these."""
+    """The type of a struct, a list or a map; empty for any other type."""
     inner = kind.expressions
     if kind.this is _T.STRUCT and all(isinstance(one, exp.ColumnDef) for one in inner):
         parts = (f"{get_column_name(one.this, rules)}: {format_type(one.args['kind'], rules, format)}" for one in inner)
@@ -64,7 +64,7 @@ def get_column_name(node: exp.Expr, rules: Rules) -> str:
 
 
 def build_field(node: exp.ColumnDef, rules: Rules, format: str) -> Field:  # noqa: A002
-    """A column that is defined, with what its own constraints say."""
+    """A field from a column definition, with its own constraints."""
     kind = node.args.get("kind")
     enum: tuple[Any, ...] = ()
     if isinstance(kind, exp.DataType) and kind.this is _T.ENUM:
@@ -91,12 +91,12 @@ def _read_constraint(kind: exp.Expr | None, name: str, rules: Rules) -> dict[str
     if isinstance(kind, exp.CommentColumnConstraint):
         return {"description": kind.this.name}
     if isinstance(kind, exp.CheckColumnConstraint):
-        return {key: value for column, said in read_check(kind.this, rules).items() if column == name for key, value in said.items()}
+        return {key: value for column, values in read_check(kind.this, rules).items() if column == name for key, value in values.items()}
     return {}
 
 
 class Constraint(NamedTuple):
-    """What a constraint of a table says of its columns: each with values of its field. `unread`: it says what fields do not."""
+    """The effect of a table constraint: values of fields by column. `unread`: a description of the part that fields cannot express."""
 
     name: str
     columns: Mapping[str, Mapping[str, Any]]
@@ -137,7 +137,7 @@ def _list_names(nodes: Iterable[exp.Expr], rules: Rules) -> list[str]:
 
 
 def read_check(node: exp.Expr, rules: Rules) -> dict[str, dict[str, Any]]:
-    """`x IN (...)`, bounds, and several of them with AND; empty if any part of it is another condition."""
+    """Read `x IN (...)`, bounds, and several of these with AND; empty if any part is another condition."""
     node = node.unnest()
     if isinstance(node, exp.And):
         both = [read_check(one, rules) for one in (node.this, node.expression)]
@@ -173,7 +173,7 @@ _BOUNDS: Mapping[type[exp.Expr], str] = {
 
 
 def read_partitioning(create: exp.Expr, rules: Rules) -> list[str]:
-    """How a table that is created is divided."""
+    """The partitioning of a table in its CREATE statement."""
     properties = create.args.get("properties")
     found: list[str] = []
     for one in properties.expressions if properties is not None else ():
@@ -186,13 +186,13 @@ def read_partitioning(create: exp.Expr, rules: Rules) -> list[str]:
 
 
 def _format_partition(node: exp.Expr, rules: Rules) -> str:
-    if isinstance(node, exp.ColumnDef):  # Hive's: the column stands there only
+    if isinstance(node, exp.ColumnDef):  # Hive's: the column is defined only here
         return get_column_name(node.this, rules)
     return parse_partition(node.sql(rules.dialect) if not isinstance(node, exp.Identifier | exp.Column) else get_column_name(node, rules))
 
 
 class DefinitionBuilder:
-    """Definitions within a script. `warnings`: what could not be told."""
+    """Builds definitions within a script. `warnings`: receives sentences about what could not be determined."""
 
     def __init__(self, rules: Rules, tables: EditedTables, warnings: list[str]) -> None:
         self._rules = rules
@@ -200,7 +200,7 @@ class DefinitionBuilder:
         self._warnings = warnings
 
     def build_definition(self, node: exp.Expr, piece: Piece, old: EditedTable | None) -> Definition:
-        """What a CREATE defines. `old`: what had the name."""
+        """The definition in a CREATE statement. `old`: the table that had the name before."""
         schema = node.this if isinstance(node.this, exp.Schema) else None
         relation = self._tables.complete_name(self._rules.relation(node.this if schema is None else schema.this))
         kind = str(node.args["kind"]).lower()
@@ -229,11 +229,11 @@ class DefinitionBuilder:
         )
 
     def _decide_format(self, node: exp.Expr, old: EditedTable | None) -> str:
-        """Iceberg or Delta where the statement says so, or the table was; else types are in the words of the dialect."""
+        """Iceberg or Delta if the statement states it or the old table had it; else the dialect."""
         properties = node.args.get("properties")
-        said = [one.this.name.lower() for one in properties.find_all(exp.FileFormatProperty)] if properties is not None else []
-        known = [] if said or old is None or old.now is None else [old.now.format]
-        return next((one for one in (*said, *known) if one in ("iceberg", "delta")), self._rules.name)
+        stated = [one.this.name.lower() for one in properties.find_all(exp.FileFormatProperty)] if properties is not None else []
+        known = [] if stated or old is None or old.now is None else [old.now.format]
+        return next((one for one in (*stated, *known) if one in ("iceberg", "delta")), self._rules.name)
 
     def _build_fields(self, node: exp.Expr, format: str) -> list[Field]:  # noqa: A002 - as Definition calls it
         if isinstance(node, exp.LikeProperty):
@@ -243,13 +243,13 @@ class DefinitionBuilder:
         return [build_field(node, self._rules, format)] if isinstance(node, exp.ColumnDef) else []
 
     def _build_query_fields(self, piece: Piece, names: Sequence[str], name: str, old: EditedTable | None) -> list[Field]:
-        """The columns that a query gives, of which the types are not told by it: those of before, where names are the same."""
+        """The columns of a query. The query does not state types: columns that keep their names keep their old types."""
         before = {field.name.casefold(): field for field in (old.list_old_fields() if old is not None else ())}
         if not names:
             reader = Reader(self._rules.name, self._tables.list_columns, self._tables.defaults)
             found = [one for one in reader.read(piece.text, piece.file) if isinstance(one, Lineage)]
             names = next((one.columns for one in found if one.columns), ())
         if not names:
-            self._warnings.append(f"{piece.where}: the columns of {name} are not known, and not compared")
+            self._warnings.append(f"{piece.where}: the columns of {name} are not known, so they are not compared")
             return list(before.values())
         return [msgspec.structs.replace(before.get(one.casefold(), Field(name=one)), name=one) for one in names]

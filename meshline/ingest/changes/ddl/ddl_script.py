@@ -1,6 +1,6 @@
-"""A DDL script, executed statement by statement on what the graph knows.
+"""A DDL script, applied statement by statement to the graph's tables.
 
-The helpers above the class work on texts and tokens, where sqlglot's trees do not suffice.
+The functions above the class work on text and tokens where sqlglot's trees do not suffice.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ ALTER = re.compile(
 
 
 def find_line(node: exp.Expr, piece: Piece) -> int:
-    """Where the first name in a part of a statement stands."""
+    """The line of the first name in a part of a statement."""
     named = next((one.meta["line"] for one in node.find_all(exp.Identifier) if "line" in one.meta), None)
     first = piece.tokens[0].line
     return first if named is None else max(int(named), first)
 
 
 def normalise_text(tokens: Sequence[Token], sql: str) -> str:
-    """A statement without comments, each space a blank."""
+    """A statement without comments, with single spaces."""
     text = ""
     end = tokens[0].start
     for one in tokens:
@@ -48,7 +48,7 @@ def normalise_text(tokens: Sequence[Token], sql: str) -> str:
 
 
 def split_actions(text: str, rules: Rules) -> list[str] | None:
-    """Actions, at commas that stand in no parentheses."""
+    """Split actions at commas outside of parentheses; None if a part is empty."""
     tokens = rules.dialect.tokenize(text)
     parts: list[str] = []
     begin = depth = 0
@@ -67,7 +67,7 @@ def move_token(token: Token, to: Token) -> Token:
 
 
 def build_piece(node: exp.Expr, rules: Rules, piece: Piece) -> Piece:
-    """A statement of our own in the place of another one."""
+    """A generated statement that replaces another one, on its line."""
     one = pieces(rules, node.sql(rules.dialect), piece.file)[0]
     return one._replace(tokens=[move_token(one.tokens[0], piece.tokens[0]), *one.tokens[1:]])
 
@@ -78,13 +78,13 @@ _SEVERAL = frozenset({"SCHEMA", "DATABASE", "CATALOG"})
 
 
 class Script:
-    """`made`: the tables that it creates; `seen`: its statements; `base`: see `Tables`."""
+    """Applies a script. `made`: the tables that it creates; `seen`: its statements; `base`: see `EditedTables`."""
 
     def __init__(self, known: GraphState, rules: Rules, options: Mapping[str, str], base: Mapping[Relation, Version[Definition]]) -> None:
         self._rules = rules
         self._temporary: set[Relation] = set()
-        self._constraints: dict[int, dict[str, Constraint]] = {}  # those of which the names are known, by table
-        self._data: dict[str, int] = {}  # statements that change no schema
+        self._constraints: dict[int, dict[str, Constraint]] = {}  # constraints with known names, by table
+        self._data: dict[str, int] = {}  # counts of statements that change no schema, by kind
         self.tables = EditedTables(known, options, base)
         self.made: set[Relation] = set()
         self.seen: set[str] = set()
@@ -92,16 +92,18 @@ class Script:
         self._definitions = DefinitionBuilder(rules, self.tables, self.warnings)
 
     def apply(self, sql: str, file: str, *, without: frozenset[str] | set[str] = frozenset(), lenient: bool = False) -> None:
-        """Apply a text. `without`: statements that were there before, and are not applied again to what the text does not create.
-        `lenient`: what cannot be applied is passed over, for it has been applied. Raises InvalidInput, NotFound, Ambiguous with the place.
+        """Apply a text. `without`: statements of the old version, which are not applied again to tables that the text does not create.
+        `lenient`: statements that cannot be applied are skipped, since they were applied before.
+
+        Raises InvalidInput, NotFound, Ambiguous with the place.
         """
         found = pieces(self._rules, sql, file)
         is_sql = not found
         for piece in found:
-            said = normalise_text(piece.tokens, sql)
-            self.seen.add(said)
+            statement = normalise_text(piece.tokens, sql)
+            self.seen.add(statement)
             try:
-                there_before = said in without and self._is_of_other_tables(said)
+                there_before = statement in without and self._is_of_other_tables(statement)
                 is_sql = there_before or self._apply_piece(piece) or is_sql
             except (InvalidInput, NotFound, Ambiguous) as error:
                 if not lenient:
@@ -113,10 +115,10 @@ class Script:
             raise no_sql(self._rules, found[0])
         if self._data and not lenient:
             kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self._data.items()))
-            self.warnings.append(f"{file}: statements that change no schema are not judged: {kinds}")
+            self.warnings.append(f"{file}: statements that change no schema are not checked: {kinds}")
 
     def _apply_piece(self, piece: Piece) -> bool:
-        """Apply one statement. False if it is none."""
+        """Apply one statement. Returns False if the text is no statement."""
         try:
             nodes = parsed(self._rules, piece)
         except InvalidInput:
@@ -140,7 +142,7 @@ class Script:
         kind = str(node.args.get("kind") or "").upper()
         if kind not in ("TABLE", "VIEW"):
             if kind in ("PROCEDURE", "TRIGGER"):
-                self.warnings.append(f"{piece.where}: CREATE {kind}: what it does is not read")
+                self.warnings.append(f"{piece.where}: CREATE {kind}: its effects are not read")
             return
         schema = node.this if isinstance(node.this, exp.Schema) else None
         name = node.this if schema is None else schema.this
@@ -150,7 +152,7 @@ class Script:
             return
         table = self.tables.find_table(relation)
         if table is not None and table.now is not None and node.args.get("exists"):
-            self.warnings.append(f"{piece.where}: {table.name} is there already, so that CREATE ... IF NOT EXISTS changes nothing")
+            self.warnings.append(f"{piece.where}: {table.name} already exists, so CREATE ... IF NOT EXISTS changes nothing")
             return
         definition = self._definitions.build_definition(node, piece, table)
         if table is None:
@@ -180,7 +182,7 @@ class Script:
         except NotFound:
             if not node.args.get("exists"):
                 raise
-            self.warnings.append(f"{piece.where}: {'.'.join(relation)} is not known, so that ALTER ... IF EXISTS changes nothing")
+            self.warnings.append(f"{piece.where}: {'.'.join(relation)} is not known, so ALTER ... IF EXISTS changes nothing")
             return
         known = self._get_constraints(table)
         for action in node.args.get("actions") or ():
@@ -196,7 +198,7 @@ class Script:
     def drop(self, node: exp.Expr, piece: Piece) -> None:
         kind = str(node.args.get("kind") or "").upper()
         if kind in _SEVERAL:
-            raise InvalidInput(f"DROP {kind} takes all its tables with it, which are not known here: write DROP TABLE for each")
+            raise InvalidInput(f"DROP {kind} drops all its tables, which are not known here: write DROP TABLE for each")
         if kind not in ("TABLE", "VIEW"):
             return
         for one in node.args.get("tables") or ():
@@ -210,7 +212,7 @@ class Script:
             except (NotFound, InvalidInput):
                 if not node.args.get("exists"):
                     raise
-                self.warnings.append(f"{piece.where}: {'.'.join(relation)} is not known, so that DROP ... IF EXISTS changes nothing")
+                self.warnings.append(f"{piece.where}: {'.'.join(relation)} is not known, so DROP ... IF EXISTS changes nothing")
                 continue
             table.mark(piece.tokens[0].line)
 
@@ -218,7 +220,7 @@ class Script:
         """T-SQL renames by a procedure."""
         values = [one.this.name if isinstance(one, exp.Paren) else one.name for one in node.expressions]
         if node.this.name.lower() != "sp_rename" or len(values) < 2:
-            self.warnings.append(f"{piece.where}: EXEC: what it does is not read")
+            self.warnings.append(f"{piece.where}: EXEC: its effects are not read")
             return
         parts = tuple(part.strip("[]") for part in values[0].split("."))
         if len(values) > 2 and values[2].upper() == "COLUMN":
@@ -245,18 +247,18 @@ class Script:
             self._apply_node(child, piece)
 
     def check_command(self, node: exp.Expr, piece: Piece) -> None:
-        """What sqlglot leaves as text: of most nobody's schema depends."""
+        """Check a statement that sqlglot leaves as text; most of them change no schema. Raises InvalidInput for one that does."""
         word = node.name.upper()
         if word in ("RENAME", "UNDROP", "REPLACE", "FLASHBACK"):
             raise InvalidInput(f"this {word} is not understood: write it as ALTER TABLE or CREATE")
         if word in ("CALL", "CREATE", "DO", "EXEC", "EXECUTE"):
-            self.warnings.append(f"{piece.where}: {word}: what it does is not read")
+            self.warnings.append(f"{piece.where}: {word}: its effects are not read")
 
     def _get_constraints(self, table: EditedTable) -> dict[str, Constraint]:
         return self._constraints.setdefault(id(table), {})
 
     def _alter_text(self, piece: Piece) -> bool:
-        """ALTER TABLE with actions that sqlglot does not know, or of several kinds: each by itself. Whether all are understood."""
+        """Apply the actions of an ALTER TABLE that sqlglot cannot parse as a whole. Returns whether all are understood."""
         match = ALTER.fullmatch(normalise_text(piece.tokens, piece.sql))
         if match is None:
             return False
@@ -285,7 +287,7 @@ class Script:
             raise InvalidInput(f"this ALTER {words[1]} of {self._rules.name} is not understood; another --dialect may be meant")
 
     def _is_of_other_tables(self, statement: str) -> bool:
-        """Whether a statement alters or drops what this text does not create."""
+        """Whether a statement alters or drops a table that this text does not create."""
         words = statement.split(maxsplit=3)
         if words[0].upper() == "CREATE":
             return False

@@ -1,4 +1,4 @@
-"""The schema of a table or topic (Iceberg, Delta, Avro, JSON Schema) in two versions: of two files, or of a file and the graph."""
+"""The schema of a table or topic (Iceberg, Delta, Avro, JSON Schema) in two versions: from two files, or from a file and the graph."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ _READERS: Mapping[str, Callable[[Any, str], Schema]] = {
 }
 ACCEPTED = (
     "accepted are metadata and schemas of Iceberg, schemas and commits of Delta (`_delta_log/*.json`), Avro (.avsc) and JSON Schema;"
-    f" the format may be said: {', '.join(_READERS)}"
+    f" the format can be given: {', '.join(_READERS)}"
 )
 
 
 def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
-    """Raises InvalidInput, and NotFound or Ambiguous for the dataset that is said."""
+    """Compare two versions of a schema. Raises InvalidInput, and NotFound or Ambiguous for the given dataset."""
     after = None if given.after is None else _parse_schema(given.after, given.options)
     before = None if given.before is None else _parse_schema(given.before, given.options)
     read = [one for one in (after, before) if one is not None]
-    dataset, doubts = _find_dataset(given.options, [name for one in read for name in one.names], known)
+    dataset, unmatched = _find_dataset(given.options, [name for one in read for name in one.names], known)
     label = "" if known.has_graph else given.options.get("dataset", "")
-    warnings = [*(() if after is None else after.warnings), *doubts]
+    warnings = [*(() if after is None else after.warnings), *unmatched]
     now, was = _build_version(given.after, after, dataset), _build_version(given.before, before, dataset)
     if was is not None and now is not None and after is not None:
         pair = _compare_files(was, now, after, alike=dataset is None, label=label)
     elif was is None and now is not None:
         if dataset is None:
-            raise InvalidInput("which table it is cannot be told from the file: say its dataset, or give the old version as well", now.file)
+            raise InvalidInput("the file does not identify its table: name the dataset, or give the old version as well", now.file)
         pair = _compare_with_graph(known.find_definition(dataset), now, warnings)
     else:
         pair = Pair(was, now)
@@ -69,16 +69,16 @@ def _compare_with_graph(was: Version[Definition] | None, now: Version[Definition
     if was is None:
         return Pair(None, now)
     if not was.value.model.fields:
-        warnings.append(f"no columns of {was.value.model.name} are known, so that nothing of them is compared")
+        warnings.append(f"no columns of {was.value.model.name} are known, so its columns are not compared")
         was = was._replace(value=msgspec.structs.replace(was.value, model=now.value.model))
     first, second = align_with_graph(was.value, now.value)
     return Pair(was._replace(value=first), now._replace(value=second))
 
 
 def _unify_names(was: Version[Definition], now: Version[Definition], label: str) -> tuple[Version[Definition], Version[Definition]]:
-    """Two files of one table, whatever they are called. Only records of Avro have names that readers depend on.
+    """Give two files of one table the same name. Only records of Avro have names on which readers depend: those stay.
 
-    `label`: what the user calls the table; empty: the name in the files.
+    `label`: the user's name for the table; empty: the name in the files.
     """
     names = [one.value.model.name for one in (was, now)]
     if all(names) and was.value.format == now.value.format == "avro" and len({name.rpartition(".")[2] for name in names}) > 1:
@@ -99,7 +99,7 @@ def _parse_schema(text: Text, options: Mapping[str, str]) -> Schema:
         raise InvalidInput(f"found {written!r}{suggest_closest(written, _READERS)}; accepted: {', '.join(_READERS)}", "format")
     commits = find_metadata(text.data, text.name) if written in ("", "delta") else None
     value = commits if commits is not None else parse_json(text.data, text.name)
-    if isinstance(value, dict) and isinstance(value.get("schema"), str):  # as a schema registry answers
+    if isinstance(value, dict) and isinstance(value.get("schema"), str):  # the answer of a schema registry
         value = parse_json(value["schema"].encode(), text.name)
         if isinstance(value, str):
             value = {"type": value}
@@ -110,7 +110,7 @@ def _parse_schema(text: Text, options: Mapping[str, str]) -> Schema:
         raise error if error.where else InvalidInput(str(error), text.name) from error
     except RecursionError as error:
         raise InvalidInput("it is nested too deeply", text.name) from error
-    except (LookupError, TypeError, ValueError, AttributeError) as error:  # JSON of a shape that the format does not have
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # JSON of a shape that the format does not allow
         raise InvalidInput(f"it is no schema of {name}: {type(error).__name__}", text.name) from error
     places = find_json_lines(text.data) if found.places else {}
     lines: dict[Part, int] = {("field", name): places[place] for name, place in found.places.items() if place in places}
@@ -120,18 +120,18 @@ def _parse_schema(text: Text, options: Mapping[str, str]) -> Schema:
 
 
 def _detect_format(value: object, file: str) -> str:
-    """By what stands in it. Raises InvalidInput."""
+    """The format of a schema, by its keys. Raises InvalidInput."""
     if isinstance(value, list):
         return "avro"
     if isinstance(value, dict):
         for name, accepts in (("delta", is_delta), ("iceberg", is_iceberg), ("avro", is_avro), ("json", is_json_schema)):
             if accepts(value):
                 return name
-    raise InvalidInput(f"this is no schema that is known; {ACCEPTED}", file)
+    raise InvalidInput(f"this is not a schema of a known format; {ACCEPTED}", file)
 
 
 def _find_dataset(options: Mapping[str, str], names: list[str], known: GraphState) -> tuple[AssetKey | None, list[str]]:
-    """Which one it is, as was said, else by the names that the files give it; and what is not sure about it."""
+    """The dataset of a schema: the given one, else one of the names in the files; and warnings about what is uncertain."""
     text = options.get("dataset", "")
     if not known.has_graph:
         return (_build_key(text, known) if text and options.get("new") else None), []
@@ -169,15 +169,15 @@ def _build_version(text: Text | None, schema: Schema | None, dataset: AssetKey |
     return Version(value, {"": (dataset,)} if dataset is not None else {}, text.name, schema.lines)
 
 
-MAX_COMMITS = 10_000  # of a log that are looked through
+MAX_COMMITS = 10_000  # commits of a log that are searched
 
 _METADATA = "metadata"
 _NUMBER = re.compile(r"v?(\d+)")
 
 
 def find_schema_file(path: Path) -> Path:
-    """The file that says the schema of a table: of a folder with a Delta log, the newest commit that has metadata; of one with
-    metadata of Iceberg, the newest of them. Raises InvalidInput if there is none.
+    """The file with the schema of a table: in a folder with a Delta log, the newest commit with metadata; in one with Iceberg
+    metadata, the newest metadata file. Raises InvalidInput if there is none.
     """
     if not path.is_dir():
         return path
@@ -198,7 +198,7 @@ def _find_commit(log: Path) -> Path:
                 return path
         except InvalidInput:
             continue
-    raise InvalidInput("no commit in it has metadata: what a checkpoint says is not read", str(log))
+    raise InvalidInput("no commit in it has metadata: checkpoints are not read", str(log))
 
 
 def _get_version_number(path: Path) -> tuple[int, str]:
@@ -229,5 +229,5 @@ def read_live_table(catalog: str, table: str, variables: Variables) -> Text:
     except Gone:
         raise NotFound(f"{redacted(catalog)} has no table {table!r}") from None
     if found is None:
-        raise InvalidInput(f"{redacted(catalog)} does not tell what {table!r} is", "catalog")
+        raise InvalidInput(f"{redacted(catalog)} does not state whether {table!r} is a table or a view", "catalog")
     return Text(f"{redacted(catalog)} {table}", msgspec.json.encode(found.metadata))

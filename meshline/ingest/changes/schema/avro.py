@@ -11,7 +11,7 @@ from meshline.errors import InvalidInput, require_extra
 from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.schema.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
 
-NAMED = frozenset({"record", "error", "enum", "fixed"})  # types that a reader finds by their names
+NAMED = frozenset({"record", "error", "enum", "fixed"})  # types that readers resolve by name
 CONTAINERS = frozenset({"array", "map"})
 
 
@@ -23,7 +23,7 @@ def is_avro(value: dict[str, Any]) -> bool:
 
 
 def parse_avro(value: Any, file: str) -> Schema:
-    """Raises InvalidInput for what is no schema of Avro, or no record; MissingExtra."""
+    """Parse an Avro schema. Raises InvalidInput if it is no Avro schema or no record; MissingExtra."""
     with require_extra("avro", "reading an Avro schema"):
         from fastavro.schema import SchemaParseException, UnknownType, parse_schema  # noqa: PLC0415 - slow to import
 
@@ -35,7 +35,7 @@ def parse_avro(value: Any, file: str) -> Schema:
     except (SchemaParseException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InvalidInput(f"it is no schema of Avro: {type(error).__name__}: {str(error)[:300]}", file) from error
     place: Path = ()
-    if isinstance(whole, list) and whole:  # the others are types that the last one uses
+    if isinstance(whole, list) and whole:  # earlier items are types that the last one uses
         place, whole = (len(whole) - 1,), whole[-1]
     record = named.get(whole, whole) if isinstance(whole, str) else whole
     if not isinstance(record, dict) or record.get("type") not in ("record", "error"):
@@ -56,7 +56,7 @@ class _AvroReader:
     def read_record(self, record: dict[str, Any], path: str, place: Path, inside: frozenset[str]) -> Iterator[Field]:
         name = str(record.get("name"))
         if name in inside:
-            return  # it holds itself
+            return  # it contains itself
         for i, one in enumerate(record.get("fields") or ()):
             own = f"{path}{one['name']}"
             if aliases := tuple(f"{path}{alias}" for alias in one.get("aliases") or ()):
@@ -103,7 +103,7 @@ class _AvroReader:
             yield from self.read_field(f"{path}.value", kind["values"], "", (*place, "values"), inside)
 
     def _unwrap_null(self, type_: Any, place: Path) -> tuple[bool, Any, Path]:
-        """(whether null is among it, the type without null, where that stands)."""
+        """(whether the type includes null, the type without null, the path of that type)."""
         if isinstance(type_, dict) and isinstance(type_.get("type"), dict | list):
             return self._unwrap_null(type_["type"], (*place, "type"))
         if isinstance(type_, str) and type_ in self._named:
@@ -137,7 +137,7 @@ class _AvroReader:
         return logical if logical in _LOGICAL else plain
 
     def _format_branch(self, kind: Any) -> str:
-        """What a branch of a union is called: a named type by its name, `array`, `map`, else as its type."""
+        """The name of a branch of a union: the name of a named type, `array`, `map`, else the type itself."""
         _, branch, _ = self._unwrap_null(kind, ())
         if not isinstance(branch, dict):
             return self.format_type(branch)
@@ -155,7 +155,7 @@ def _list_names(kind: Any) -> tuple[str, ...]:
 
 
 def _find_pairs(kind: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """The key and the value of a map whose keys are no texts, as Iceberg writes it: an array of records."""
+    """The key and the value field of a map with keys other than strings, which Iceberg writes as an array of records."""
     fields = kind["items"].get("fields") if kind.get("logicalType") == "map" and isinstance(kind.get("items"), dict) else None
     return fields if isinstance(fields, list) and len(fields) == 2 else None
 

@@ -1,4 +1,4 @@
-"""The JSON text of a schema with the line of each of its parts, and what is read of it, whatever its format."""
+"""JSON with the line of each part, and the result of reading a schema in any format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meshline.graph.contracts import Definition, Part
 from meshline.ingest.documents import build_json_error, decode_text
 
 MAX_BYTES = 64 * 2**20
-MAX_WITH_LINES = 4 * 2**20  # characters; of larger texts nobody reads lines
+MAX_WITH_LINES = 4 * 2**20  # characters; lines of larger texts are not computed
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -21,7 +21,7 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|\n|[^\s{}\[\],:"]+', re.DOTAL
 
 
 def parse_json(data: bytes, file: str) -> Any:
-    """Raises InvalidInput with `file:line`."""
+    """Parse JSON. Raises InvalidInput with `file:line`."""
     if len(data) > MAX_BYTES:
         raise InvalidInput(f"{len(data)} bytes are too many; a file may have {MAX_BYTES}", file)
     text = decode_text(data, file)
@@ -32,7 +32,7 @@ def parse_json(data: bytes, file: str) -> Any:
 
 
 def find_json_lines(data: bytes) -> Mapping[Path, int]:
-    """Where the keys and items of valid JSON stand: lines from 1."""
+    """The lines (from 1) of the keys and items of valid JSON, by path."""
     text = data.decode("utf-8-sig", "replace")
     if len(text) > MAX_WITH_LINES:
         return {}
@@ -69,8 +69,8 @@ MAX_DEPTH = 24
 
 
 class Schema(NamedTuple):
-    """`places`: where each field stands in the file's JSON, `lines` on which line. `names`: by which the graph may know the
-    dataset, the surest first. `aliases`: names that a field had before. `warnings`: what is not compared.
+    """`places`: the path of each field in the file's JSON; `lines`: its line. `names`: names by which the graph may know the
+    dataset, the most certain first. `aliases`: former names of a field. `warnings`: sentences about what is not compared.
     """
 
     definition: Definition

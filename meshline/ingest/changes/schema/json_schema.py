@@ -12,7 +12,7 @@ from meshline.ingest.documents import to_flag, to_text, to_whole_number
 from meshline.ingest.validation import format_value
 from meshline.words import format_count, shorten_text
 
-# What a schema may demand and no rule of change is about: a report names it, so that no reader believes that it was compared.
+# Keywords that no rule compares: a report names them, so that no reader believes that they were compared.
 _NOT_COMPARED = frozenset({
     "patternProperties", "if", "then", "else", "not", "dependentSchemas", "dependentRequired", "dependencies", "prefixItems",
     "contains", "minContains", "maxContains", "unevaluatedProperties", "unevaluatedItems", "additionalItems", "propertyNames",
@@ -40,7 +40,7 @@ def parse_json_schema(value: Any, file: str) -> Schema:
     if "object" not in _list_types(root) and isinstance(root.get("items"), dict):  # a list of rows
         place, root = walk.resolve(root["items"], (*place, "items"))
     if not isinstance(root.get("properties"), dict) and "object" not in _list_types(root):
-        raise InvalidInput("a table is an object with properties; this schema is of none", file)
+        raise InvalidInput("a table is an object with properties; this schema describes neither", file)
     walk.warn_of_keywords(place, root)
     fields = tuple(walk.read_properties(root, "", place, 0))
     return Schema(
@@ -55,8 +55,8 @@ class _SchemaReader:
         self._root = root
         self._inside: list[str] = []  # references that are being followed
         self.places: dict[str, Path] = {}
-        self._warnings: dict[str, dict[Path, None]] = {}  # what is not compared, and where
-        self._unread: dict[str, None] = {}  # references that lead to nothing in the document
+        self._warnings: dict[str, dict[Path, None]] = {}  # keywords that are not compared, with their paths
+        self._unread: dict[str, None] = {}  # references to a target outside of the document
         self.closed: dict[str, None] = {}  # paths of objects that allow no other properties
 
     def read_properties(self, schema: Mapping[str, Any], path: str, place: Path, depth: int) -> Iterator[Field]:
@@ -76,12 +76,12 @@ class _SchemaReader:
             raise InvalidInput(f"more than {MAX_FIELDS} fields, or nested more than {MAX_DEPTH} levels deep")
         self.places[path] = place
         before = len(self._inside)
-        at, said = self.resolve(value, place)
-        types = _list_types(said)
-        self.warn_of_keywords(at, said)
-        yield _build_field(path, said, required=required and "null" not in types, type_=self._format_type(said, types))
+        at, schema = self.resolve(value, place)
+        types = _list_types(schema)
+        self.warn_of_keywords(at, schema)
+        yield _build_field(path, schema, required=required and "null" not in types, type_=self._format_type(schema, types))
         if len(self._inside) == before or self._inside[-1] not in self._inside[:-1]:
-            yield from self._read_nested(path, said, at, depth + 1)
+            yield from self._read_nested(path, schema, at, depth + 1)
         del self._inside[before:]
 
     def _read_nested(self, path: str, schema: Mapping[str, Any], place: Path, depth: int) -> Iterator[Field]:
@@ -94,32 +94,32 @@ class _SchemaReader:
             yield from self._read_field(f"{path}.value", more, (*place, "additionalProperties"), depth, required=True)
 
     def resolve(self, value: Any, place: Path) -> tuple[Path, dict[str, Any]]:
-        """A schema with what its references and `allOf` say, and the one of several forms if the others are null."""
-        said = dict(value) if isinstance(value, dict) else {}
-        while isinstance(reference := said.pop("$ref", None), str):
+        """A schema merged with its references and `allOf`, and with the only alternative of `anyOf` or `oneOf` that is not null."""
+        schema = dict(value) if isinstance(value, dict) else {}
+        while isinstance(reference := schema.pop("$ref", None), str):
             target = self._find_target(reference)
             if target is None:
                 self._unread[reference] = None
                 break
-            if reference in self._inside:  # it leads back to itself: once is enough
+            if reference in self._inside:  # a recursive reference: one level is enough
                 self._inside.append(reference)
-                return place, {**_drop_nested(target), **said}
+                return place, {**_drop_nested(target), **schema}
             self._inside.append(reference)
-            place, said = tuple(_split_reference(reference)), {**target, **said}
-        for i, part in enumerate(said.pop("allOf", None) or ()):
+            place, schema = tuple(_split_reference(reference)), {**target, **schema}
+        for i, part in enumerate(schema.pop("allOf", None) or ()):
             _, one = self.resolve(part, (*place, "allOf", i))
-            said = _merge_schemas(said, one)
+            schema = _merge_schemas(schema, one)
         for key in ("anyOf", "oneOf"):
-            forms = said.get(key)
+            forms = schema.get(key)
             if isinstance(forms, list):
                 others = [one for one in forms if not (isinstance(one, dict) and one.get("type") == "null")]
                 if len(others) == 1:
                     at, inner = self.resolve(others[0], (*place, key, forms.index(others[0])))
-                    del said[key]
+                    del schema[key]
                     null = ["null"] if len(others) < len(forms) else []
-                    said = {**inner, **said, "type": [*_list_types(inner), *null]}
+                    schema = {**inner, **schema, "type": [*_list_types(inner), *null]}
                     place = at
-        return place, said
+        return place, schema
 
     def _format_type(self, schema: Mapping[str, Any], types: list[str]) -> str:
         named = [one for one in types if one != "null"]
@@ -152,13 +152,13 @@ class _SchemaReader:
         self._warnings.setdefault(what, {})[place] = None
 
     def list_warnings(self) -> Iterator[str]:
-        """What is not compared, each once, with the first places where it is."""
+        """Warnings about keywords that are not compared, each once with its first places."""
         for what, places in self._warnings.items():
             named = [".".join(map(str, place)) or "the whole schema" for place in list(places)[:PLACES]]
             more = f" and {len(places) - PLACES:,} more" if len(places) > PLACES else ""
             yield shorten_text(f"{what} is not compared (at {', '.join(named)}{more})", LONGEST)
         references = [shorten_text(repr(one), LONGEST) for one in self._unread]
-        yield from (f"{one} is outside the document or not there, and not read" for one in references[:PLACES])
+        yield from (f"{one} points outside the document or to nothing, and is not read" for one in references[:PLACES])
         if len(references) > PLACES:
             yield f"and {format_count(len(references) - PLACES, 'more reference')} of this kind"
 
@@ -192,7 +192,7 @@ def _build_field(path: str, schema: Mapping[str, Any], *, required: bool, type_:
 
 
 def _is_text(schema: Mapping[str, Any]) -> bool:
-    """Whether a schema without a type allows texts only."""
+    """Whether a schema without a type allows only strings."""
     values = [schema["const"]] if "const" in schema else schema.get("enum")
     return isinstance(values, list) and bool(values) and all(isinstance(one, str) or one is None for one in values)
 
@@ -203,7 +203,7 @@ def _list_types(schema: Mapping[str, Any]) -> list[str]:
 
 
 def _merge_schemas(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """What two schemas say that must both hold."""
+    """Merge two schemas that both apply."""
     both = {**other, **one}
     for key in ("properties", "required"):
         first, second = one.get(key), other.get(key)

@@ -36,7 +36,7 @@ def is_delta(value: dict[str, Any]) -> bool:
 
 
 def find_metadata(data: bytes, file: str) -> dict[str, Any] | None:
-    """The last metadata of a text of which each line is an action; None if it is no such text. Raises InvalidInput if it has none."""
+    """The last metadata in a text with an action on each line; None if the text is of another form. Raises InvalidInput if it has none."""
     lines = [line for line in decode_text(data, file).splitlines() if line.strip()]
     actions = [_parse_action(line) for line in lines]
     if not lines or None in actions:
@@ -48,15 +48,15 @@ def find_metadata(data: bytes, file: str) -> dict[str, Any] | None:
 
 
 def parse_delta(value: Any, file: str) -> Schema:
-    """Raises InvalidInput."""
+    """Parse a Delta schema or the metadata of a commit. Raises InvalidInput."""
     if not isinstance(value, dict):
         raise InvalidInput("it is no schema of Delta: a mapping with fields, schemaString or metaData is")
-    said = value.get("metaData", value)
-    text = said.get("schemaString") if isinstance(said, dict) else None
-    schema = parse_json(text.encode(), file) if isinstance(text, str) else said
+    metadata = value.get("metaData", value)
+    text = metadata.get("schemaString") if isinstance(metadata, dict) else None
+    schema = parse_json(text.encode(), file) if isinstance(text, str) else metadata
     found = delta_columns(schema if isinstance(schema, dict) else {})
-    partitions = said.get("partitionColumns") if isinstance(text, str) else None
-    name = str(said.get("name") or "") if isinstance(text, str) else ""
+    partitions = metadata.get("partitionColumns") if isinstance(text, str) else None
+    name = str(metadata.get("name") or "") if isinstance(text, str) else ""
     definition = Definition(
         Model(name=name, fields=tuple(map(_build_field, found))),
         format="delta",
@@ -68,7 +68,7 @@ def parse_delta(value: Any, file: str) -> Schema:
 
 
 def _parse_action(line: str) -> dict[str, Any] | None:
-    """A line of a commit: one key, that of the action."""
+    """Parse a line of a commit, whose keys are actions; None if it is no action."""
     try:
         found = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError):
@@ -89,7 +89,7 @@ def _build_field(column: Column) -> Field:
 
 
 def _find_table_folder(file: str) -> str:
-    """The table of a log's file."""
+    """The name of the table whose log contains a file; empty if the file is in no log."""
     parts = PurePath(file).parts
     return f"file/{PurePath(*parts[: parts.index(LOG)])}" if LOG in parts[1:] and file.startswith("/") else ""
 
@@ -101,7 +101,7 @@ def is_iceberg(value: dict[str, Any]) -> bool:
 
 
 def parse_iceberg(value: Any, file: str) -> Schema:
-    """Raises InvalidInput."""
+    """Parse an Iceberg schema, or the metadata of a table or view. Raises InvalidInput."""
     if isinstance(value, dict) and value.get("type") == "struct":
         try:
             schema = msgspec.convert(value, IcebergSchema)
@@ -124,7 +124,7 @@ def parse_iceberg(value: Any, file: str) -> Schema:
 def _read_table(table: Table) -> tuple[Definition, int]:
     current = index_schemas(table).get(table.current_schema_id)
     if current is None:
-        raise InvalidInput(f"it has no schema {table.current_schema_id}, which it says is the current one")
+        raise InvalidInput(f"it has no schema {table.current_schema_id}, its current schema")
     paths = {column.id: column.path for schema in index_schemas(table).values() for column in list_columns(schema)}
     paths |= {column.id: column.path for column in list_columns(current)}
     spec = next((spec.fields for spec in table.partition_specs if spec.spec_id == table.default_spec_id), ())
@@ -139,7 +139,7 @@ def _read_view(view: View) -> tuple[Definition, int]:
     version = next((one for one in view.versions if one.version_id == view.current_version_id), None)
     schema = next((one for one in view.schemas if version is not None and one.schema_id == version.schema_id), None)
     if version is None or schema is None:
-        raise InvalidInput(f"the view has no version {view.current_version_id}, which it says is the current one, or no schema of it")
+        raise InvalidInput(f"the view has no version {view.current_version_id}, its current version, or no schema of that version")
     sql, dialect = next(((one.sql, one.dialect) for one in version.representations if one.sql), ("", ""))
     return Definition(_build_model(view.location, schema), format="iceberg", kind="view", sql=sql, dialect=dialect), version.schema_id
 
@@ -160,7 +160,7 @@ def _build_model(name: str, schema: IcebergSchema) -> Model:
 
 
 def _find_places(type_: Any, path: str, place: Path) -> Iterator[tuple[str, Path]]:
-    """Where columns stand, nested ones by their dotted paths."""
+    """The path of each column in the JSON, nested columns by their dotted names."""
     if not isinstance(type_, dict):
         return
     for i, one in enumerate(type_.get("fields") or ()):
