@@ -1,1 +1,1 @@
-"""Durable keeping of statements. `base` is the protocol; each other file is one store."""
+"""Durable storage of statements. `base` is the protocol; `sqlite` and `neo4j` implement it."""

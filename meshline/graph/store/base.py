@@ -1,8 +1,8 @@
-"""The store protocol: statements in, statements out, in batches. A store answers no questions.
+"""The store protocol: statements are written and read in batches. Queries are the work of the index, not of a store.
 
-A store keeps every observation (one small row each), content once per digest, and - derived from
-them, never the truth - the head of every scope: what the scope says now. All of one `commit` is one
-transaction; when it returns, it is durable. Revisions are gapless and in commit order.
+A store keeps every observation (one small row each), each content once per digest, and, derived from
+the observations, the head of every scope: its active statement. Each `commit` is one transaction, and
+durable when it returns. Revisions have no gaps and are in the order of commits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from meshline.graph.model import AssetKey, AssetKind, Content, Interval, Scope, 
 
 
 class RunKey(NamedTuple):
-    """Two jobs may share a run id, so a run is known by both."""
+    """The key of a run. It contains the job because two jobs may share a run id."""
 
     source: str
     job: AssetKey
@@ -30,10 +30,10 @@ class Run(NamedTuple):
 
 
 class RunPair(NamedTuple):
-    """A run's (input, output) pair of datasets: `covered` if its column lineage has edges for it.
+    """A run's (input, output) pair of datasets; `covered` if the run's column lineage has edges for the pair.
 
-    Pairs are what sibling runs (same source, same parent) need to know of each other. `pair` is the
-    16-byte digest of both dataset keys.
+    Sibling runs (same source, same parent) read each other's pairs. `pair` is the 16-byte digest of both
+    dataset keys.
     """
 
     parent: str
@@ -43,7 +43,9 @@ class RunPair(NamedTuple):
 
 
 class RawEvent(NamedTuple):
-    """An event as it came, kept for replay. `body` is the JSON text, uncompressed; the store may compress."""
+    """An event as it was received, kept for replay. `received_at` in microseconds; `body` is the JSON text, uncompressed (the store may
+    compress it).
+    """
 
     source: str
     received_at: int
@@ -58,9 +60,9 @@ class StoredEvent(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One line of the journal: what happened, or what is owed. `body` is JSON; `at` in microseconds; `kind` is not empty.
+    """One record of the journal: an event, or a pending notice. `body` is JSON; `at` in microseconds; `kind` is not empty.
 
-    A record whose kind and key are there already is ignored, so that what is said twice happens once. Without a key it is always new.
+    A record whose kind and key exist already is ignored, so a repeated commit has no effect. A record without a key is always new.
     """
 
     kind: str
@@ -77,7 +79,7 @@ class StoredRecord(NamedTuple):
 
 
 class Withdrawal(NamedTuple):
-    """Takes back all that one version (a run) said in one scope."""
+    """Withdraws all statements of one version (a run) about one scope."""
 
     source: str
     scope: Scope
@@ -85,10 +87,10 @@ class Withdrawal(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What one commit does, in this order: withdraw, add statements, put runs, put pairs, keep raw events, set settings, append records.
+    """The contents of one commit, written in this order: withdrawals, statements, runs, pairs, raw events, settings, records.
 
     `runs` and `pairs` replace: for each run in `runs`, all its pairs are replaced by those given here.
-    `settings`: see `Store.setting`; `journal`: see `Store.journal`; these alone make no new revision.
+    `settings`: see `Store.read_setting`; `journal`: see `Store.read_journal`; these alone do not create a revision.
     """
 
     withdrawals: Sequence[Withdrawal] = ()
@@ -101,12 +103,12 @@ class Batch(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What a scope says now (or said at the time asked for).
+    """The active statement of a scope, now or at the requested time.
 
-    `scope_id` is the store's own small positive integer for (source, scope), stable for ever.
-    `observed_at` is the time of the statement that holds, `valid_from` the start of its stretch,
-    `last_observed` the newest time at which the same was said in the stretch. A scope that says
-    nothing (tombstone, withdrawn) has no head, or in `Changes` one with content None.
+    `scope_id` is the store's own small positive integer for (source, scope), which never changes.
+    `observed_at` is the time of the active statement, `valid_from` the start of its interval, and
+    `last_observed` the newest time in the interval at which the same content was stated, all in
+    microseconds. An empty scope (tombstone, withdrawn) has no head, or in `Changes` one with content None.
     """
 
     scope_id: int
@@ -123,8 +125,7 @@ class Head(NamedTuple):
 class Changes(NamedTuple):
     """Heads that changed, in no order, after one revision up to and including `revision`.
 
-    A head whose content is unchanged but whose times moved is listed too (its content may be shared
-    with the previous head: compare digests).
+    A head with the same content but other times is included, too: compare digests.
     """
 
     revision: int
@@ -132,73 +133,72 @@ class Changes(NamedTuple):
 
 
 class RunReader(Protocol):
-    """What the builder of a batch may read, inside the transaction that will write the batch."""
+    """Reads for the builder of a batch, inside the transaction that will write the batch."""
 
     def find_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
-        """The known ones of these runs."""
+        """The runs with these keys that exist, by key."""
         ...
 
     def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
-        """For each (source, parent, pair): the pairs that runs of this parent have. Missing = none."""
+        """For each (source, parent, pair): the pairs of runs of this parent. A key without pairs is missing."""
         ...
 
 
 class Store(Protocol):
-    """The narrow seam between the graph and what keeps it."""
+    """The interface between the graph and its storage."""
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
-        """Take the write lock, call `build`, write its batch atomically, return what changed.
+        """Acquire the write lock, call `build`, write its batch atomically, and return the changed heads.
 
-        Durable when it returns. If `build` or anything else raises, nothing is written. A batch that
-        changes nothing at all does not take a new revision. Raises StoreUnavailable.
+        The batch is durable when this returns. If `build` or anything else raises, nothing is written. A batch that
+        changes nothing does not create a revision. Raises StoreUnavailable.
         """
         ...
 
     def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
-        """All heads with content, in batches, now or as of a time (microseconds)."""
+        """Iterate over all heads with content, in batches, now or as of a time (microseconds)."""
         ...
 
     def read_changes(self, since: int) -> Changes:
-        """What changed after a revision, for an index that follows. Never raises for an old revision."""
+        """Read the heads that changed after a revision, for an index that follows the store. Any old revision is accepted."""
         ...
 
     def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
-        """The heads of these scopes (those that have one)."""
+        """Read the heads of these scopes, now or as of a time (microseconds). Empty scopes are left out."""
         ...
 
     def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
-        """The intervals of these scopes, oldest first, with what each says (tombstones included)."""
+        """Read the intervals of these scopes, oldest first, with their contents (tombstones included)."""
         ...
 
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
-        """Assets of which every term is the start of a word of one of its documents.
+        """Find assets for which every term is a prefix of a word of one document of the asset.
 
-        Documents and their words are made by `meshline.graph.store.search_words`, so that every store
-        finds the same; of many terms only the first (`search_words.MAX_TERMS`) are looked at. Of these kinds
-        (none given: of all), at most `limit`, in the order of
-        `AssetKind`, then of the key's parts by code point. May hold assets that are visible no more:
-        the caller checks with the index.
+        `meshline.graph.store.search_words` splits documents into words, so that all stores find the same assets; of
+        many terms only the first `search_words.MAX_TERMS` are used. Finds assets of these kinds (empty: of all), at most
+        `limit`, in the order of `AssetKind`, then of the key's parts by code point. The result may contain assets that
+        are not visible any more: the caller checks with the index.
         """
         ...
 
     def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
-        """The recorded state of these runs."""
+        """Read the recorded state of these runs, as far as they exist."""
         ...
 
     def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
-        """Raw events in order of arrival, after a position."""
+        """Read raw events in the order of arrival, after a position."""
         ...
 
     def prune_raw_events(self, received_before: int) -> int:
-        """Forget raw events that are older; the number forgotten."""
+        """Delete raw events received before a time (microseconds); the number of deleted events."""
         ...
 
     def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:
-        """Records of a kind ('': of all) in the order of commits, after a position. They are never changed nor forgotten."""
+        """Read records of a kind ('': of all) in the order of commits, after a position. Records are never changed or deleted."""
         ...
 
     def read_revision(self) -> int:
-        """The newest revision; also the cheapest question that proves that the store answers."""
+        """Read the newest revision. This is also the cheapest call to check that the store responds."""
         ...
 
     def read_setting(self, name: str, value: str | None = None) -> str | None:

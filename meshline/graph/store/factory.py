@@ -1,4 +1,4 @@
-"""From a store's address to the store."""
+"""Opens and copies the store at an address."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.maintenance import backup
 
 NEO4J_SCHEMES = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
-_NEO4J = ("neo4j", "a store in Neo4j")  # the extra, and what needs it
+_NEO4J = ("neo4j", "a store in Neo4j")  # the extra, and the feature that needs it
 FORMS = "sqlite:///relative.db, sqlite:////absolute.db, :memory: or neo4j://user:password@host:port"
 
 
 def open_store(url: str) -> Store:
-    """Open the store at an address, making it if it is new.
+    """Open the store at an address; a new store is created.
 
     Raises InvalidInput, MissingExtra, StoreUnavailable or StoreCorrupt.
     """
@@ -34,7 +34,7 @@ def open_store(url: str) -> Store:
 
 
 def back_up_store(url: str, to: Path, *, overwrite: bool = False, advance: Callable[[int], None] = lambda _: None) -> int:
-    """Copy one moment of the store at an address into a new SQLite store; bytes written.
+    """Copy the state of the store at one moment into a new SQLite store; the number of bytes written.
 
     Raises InvalidInput (also for a store in memory), NotFound, MissingExtra, StoreUnavailable or StoreCorrupt.
     """
@@ -44,7 +44,7 @@ def back_up_store(url: str, to: Path, *, overwrite: bool = False, advance: Calla
         return backup_neo4j(url, to, overwrite=overwrite, advance=advance)
     path = find_sqlite_path(url)
     if path is None:
-        raise InvalidInput(f"{mask_credentials(url)!r} is not kept anywhere: there is nothing to copy")
+        raise InvalidInput(f"{mask_credentials(url)!r} is in memory only: there is nothing to copy")
     if not path.exists():
         raise NotFound(f"there is no store at {path}")
     if to.exists() and to.samefile(path):
@@ -53,14 +53,14 @@ def back_up_store(url: str, to: Path, *, overwrite: bool = False, advance: Calla
 
 
 def find_sqlite_path(url: str) -> Path | None:
-    """The file of an SQLite store; None for all others."""
+    """The file of an SQLite store; None for any other store."""
     if not url.startswith("sqlite:///") or ":memory:" in url:
         return None
     return Path(unquote(url.removeprefix("sqlite:///")))
 
 
 def mask_credentials(url: str) -> str:
-    """An address without the user name and password that it may have, however it is written."""
+    """The address with `...` in place of the user name and password, however they are written."""
     before, at, host = url.rpartition("@")
     scheme, separator, _ = before.partition("://")
     return f"{scheme if separator else ''}{separator}...@{host}" if at else url

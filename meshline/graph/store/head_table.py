@@ -1,4 +1,4 @@
-"""Heads by column: what stores hand to the index, which makes no object for each of a million rows."""
+"""Heads as columns: stores pass them to the index without an object for each of a million rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def format_scope(scope: Scope) -> str:
 
 
 def parse_scope(text: str) -> Scope:
-    """The scope that a text is (`scope_text`). Raises StoreCorrupt."""
+    """The inverse of `format_scope`. Raises StoreCorrupt."""
     try:
         return _decode(text)
     except msgspec.MsgspecError as error:
@@ -29,10 +29,10 @@ def parse_scope(text: str) -> Scope:
 
 
 class HeadTable(Sequence[Head]):
-    """Heads that have content. Each field is a column, of equal length; a `Head` is made of those that are asked for.
+    """Heads with content. Each field is a column, all of equal length; a `Head` is built for each row that is accessed.
 
-    `scopes` are as `scope_text` writes them, `blobs` and `digests` those of the contents. `share`: about how much of all heads that
-    are handed over one after another has been, this table included; 0: not known.
+    `scopes`: texts as of `format_scope`; `blobs` and `digests`: of the contents; times in microseconds. `share`: about which part of
+    all heads has been passed on, this table included, between 0 and 1; 0: unknown.
     """
 
     __slots__ = (
@@ -78,11 +78,11 @@ class HeadTable(Sequence[Head]):
 
     @classmethod
     def from_heads(cls, heads: Sequence[Head]) -> HeadTable:
-        """Those of the heads that have content."""
+        """The heads that have content."""
         if isinstance(heads, HeadTable):
             return heads
-        speaking = [(*head[:2], format_scope(head.scope), *head[3:8], *head.content) for head in heads if head.content is not None]
-        return cls(*zip(*speaking, strict=True)) if speaking else cls(*[()] * 10)
+        rows = [(*head[:2], format_scope(head.scope), *head[3:8], *head.content) for head in heads if head.content is not None]
+        return cls(*zip(*rows, strict=True)) if rows else cls(*[()] * 10)
 
     def __len__(self) -> int:
         return len(self.scope_ids)

@@ -1,4 +1,4 @@
-"""Does a store hold together? What any store promises, looked at through its protocol."""
+"""Integrity checks of any store through its protocol."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from meshline.graph.model import AssetKey, Content, Interval
 from meshline.graph.store.base import Head, Store
 from meshline.graph.store.search_words import list_key_words
 
-SHOWN = 10  # problems of one check that are told
-SAMPLE = 50  # names that are searched for; at most twice as many
+SHOWN = 10  # problems of one check that are reported
+SAMPLE = 50  # names to search for; at most twice as many
 EVENTS = 1000  # raw events read at once
-TRIES = 20  # to see a scope that is written to
-FOUND = 100_000  # hits among which a name must be
+TRIES = 20  # attempts to read a scope that other processes change
+FOUND = 100_000  # search results that must contain the name
 
 
 class Check(NamedTuple):
-    """What was looked at, how many of it, and what is wrong (the first of it)."""
+    """The result of a check: its subject, the number of items, and the first of the problems."""
 
     what: str
     looked_at: int
@@ -35,7 +35,7 @@ class Check(NamedTuple):
 
 
 class Findings:
-    """Gathers what one check finds."""
+    """Collects the problems of one check."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -53,7 +53,7 @@ class Findings:
 
 
 def find_content_problem(content: Content) -> str | None:
-    """Why a content cannot be used, if it cannot."""
+    """The problem of a content, as the end of a sentence; None if it is sound."""
     if hashlib.blake2b(content.blob, digest_size=16).digest() != content.digest:
         return "does not fit its digest"
     try:
@@ -64,7 +64,7 @@ def find_content_problem(content: Content) -> str | None:
 
 
 def run_checks(store: Store, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
-    """All that the protocol lets one see. Safe while others write."""
+    """Run all checks that the protocol allows. Safe while other processes write."""
     sample = _Sample()
     yield _check_heads(store, sample, advance)
     yield _check_names(store, sample.keys)
@@ -73,7 +73,7 @@ def run_checks(store: Store, advance: Callable[[int], None] = lambda _: None) ->
 
 
 class _Sample:
-    """Evenly spread keys of all that were offered."""
+    """A sample of keys, evenly spread over all that were offered."""
 
     def __init__(self) -> None:
         self.keys: list[AssetKey] = []
@@ -90,8 +90,8 @@ class _Sample:
 
 
 def _check_heads(store: Store, sample: _Sample, advance: Callable[[int], None]) -> Check:
-    """What each scope says now can be read, and is what its history ends with."""
-    found = Findings("heads: what each scope says can be read, and is what its history says")
+    """Check that every head can be read and is the end of its scope's history."""
+    found = Findings("heads: each can be read and is the end of its scope's history")
     for batch in store.iterate_heads():
         heads = list(batch)
         found.count += len(heads)
@@ -111,7 +111,7 @@ def _check_heads(store: Store, sample: _Sample, advance: Callable[[int], None]) 
 
 
 def _check_head_again(store: Store, scope_id: int) -> str | None:
-    """A second look, at a moment when nobody wrote to the scope; None if there is no such moment."""
+    """Check a head again while no process changes the scope; None if there is no such moment."""
     for _ in range(TRIES):
         before = list(store.read_heads([scope_id]))
         history = store.read_history([scope_id]).get(scope_id, ())
@@ -126,18 +126,18 @@ def _find_head_problem(head: Head, history: Sequence[tuple[Interval, Content]]) 
     if (problem := find_content_problem(head.content)) is not None:
         return f"its content {problem}"
     if not history or history[-1][0].valid_to is not None:
-        return "it speaks, and by its history nothing holds"
+        return "the scope has a head, but no statement of its history is active"
     last, content = history[-1]
-    said = last.observation
-    told = (content.digest, last.valid_from, last.last_observed, said.observed_at, said.version, said.provisional)
+    active = last.observation
+    expected = (content.digest, last.valid_from, last.last_observed, active.observed_at, active.version, active.provisional)
     shown = (head.content.digest, head.valid_from, head.last_observed, head.observed_at, head.version, head.provisional)
     if content.digest == EMPTY.digest:
-        return "it speaks, and its history ends with nothing"
-    return None if told == shown else "it says otherwise than its history"
+        return "the scope has a head, but its history ends with a tombstone"
+    return None if expected == shown else "the head differs from the end of its history"
 
 
 def _check_names(store: Store, keys: Sequence[AssetKey]) -> Check:
-    """Search finds what is there, by its name."""
+    """Check that search finds a sample of assets by their names."""
     found = Findings("search: assets are found by their names (a sample)")
     for key in keys:
         words = list_key_words(key)
@@ -150,7 +150,7 @@ def _check_names(store: Store, keys: Sequence[AssetKey]) -> Check:
 
 
 def _check_raw_events(store: Store, advance: Callable[[int], None]) -> Check:
-    found = Findings("events as they came: each can be read")
+    found = Findings("raw events: each can be read")
     after = 0
     while True:
         try:
@@ -165,13 +165,13 @@ def _check_raw_events(store: Store, advance: Callable[[int], None]) -> Check:
             try:
                 msgspec.json.decode(event.body, type=msgspec.Raw)
             except msgspec.MsgspecError as error:
-                found.add_problem(f"event {position} is no JSON: {error}")
+                found.add_problem(f"event {position} is not valid JSON: {error}")
         after = events[-1].position
         advance(len(events))
 
 
 def _check_journal(store: Store, advance: Callable[[int], None]) -> Check:
-    found = Findings("journal: each record can be read, and is there once")
+    found = Findings("journal: each record can be read and exists once")
     seen: set[bytes] = set()
     after = 0
     while True:
@@ -186,12 +186,12 @@ def _check_journal(store: Store, advance: Callable[[int], None]) -> Check:
             found.count += 1
             named = hashlib.blake2b(msgspec.json.encode((record.kind, record.key)), digest_size=16).digest()
             if record.key and named in seen:
-                found.add_problem(f"record {position} is there twice")
+                found.add_problem(f"record {position} exists twice")
             seen.add(named)
             try:
                 msgspec.json.decode(record.body, type=msgspec.Raw)
             except msgspec.MsgspecError as error:
-                found.add_problem(f"record {position} is no JSON: {error}")
+                found.add_problem(f"record {position} is not valid JSON: {error}")
         if records[-1].position <= after:
             found.add_problem(f"record {records[-1].position} is out of order")
             return found.build_check()

@@ -1,7 +1,6 @@
-"""What search finds: the words of an asset's key, and of what a statement says of it in prose.
+"""The words that search finds: of an asset's key, and of the prose that statements contain about it.
 
-Both stores index these words as they are and match terms as prefixes of them, so that both find the
-same assets.
+Both stores index these words unchanged and match terms as prefixes, so that both find the same assets.
 """
 
 from __future__ import annotations
@@ -14,37 +13,37 @@ from meshline.graph.model import AssetFact, AssetKey, AssetKind, Json
 from meshline.graph.naming import words
 
 TEXT_ATTRIBUTES = ("title", "description", "tags")
-MAX_WORDS = 400  # of one text or part of a name; the rest of a longer one is not searched
-MAX_TERMS = 60  # of one search; the rest of a longer one is not looked at
+MAX_WORDS = 400  # indexed words of one text or part of a name
+MAX_TERMS = 60  # terms that one search uses
 _TEXT_NAMES = [name.encode() for name in TEXT_ATTRIBUTES]
 
 
 def list_key_words(key: AssetKey) -> list[str]:
-    """A column is found by its own name and its dataset's, all else by every part of the key."""
+    """The words of a key: of a column's name and its dataset's name, or of all parts of another key."""
     parts = key.parts[1:] if key.kind is AssetKind.COLUMN else key.parts
     return list(dict.fromkeys(word for part in parts for word in list_part_words(part)))
 
 
 @lru_cache(maxsize=16_384)
 def list_part_words(part: str) -> tuple[str, ...]:
-    """Columns repeat: the name of their dataset, and their own in other datasets."""
+    """The words of a part of a key. Cached, since columns repeat: the name of their dataset, and their own in other datasets."""
     return tuple(deduplicate_words(words(part)))
 
 
 def limit_terms(terms: Sequence[str]) -> list[str]:
-    """The terms that a search looks at."""
+    """The terms that a search uses: the first MAX_TERMS, without repetitions."""
     return list(dict.fromkeys(terms))[:MAX_TERMS]
 
 
 def list_text_words(fact: AssetFact) -> list[str]:
-    """The words of a fact's prose; empty for most facts."""
+    """The words of the prose in a fact's attributes (TEXT_ATTRIBUTES); empty for most facts."""
     texts = (fact.attributes.get(name) for name in TEXT_ATTRIBUTES)
     return deduplicate_words(word for text in texts for part in _iterate_strings(text) for word in words(part))
 
 
 def iterate_documents(blob: bytes) -> Iterator[tuple[AssetKey, list[str]]]:
-    """The assets of which a statement's content has prose, with its words."""
-    if not any(name in blob for name in _TEXT_NAMES):  # of most contents: without decoding them
+    """The assets with prose in the content of a statement, each with the words of its prose."""
+    if not any(name in blob for name in _TEXT_NAMES):  # true for most contents, which need no decoding
         return
     layout = columns(blob)
     if any(name in attributes for _, attributes in layout.assets for name in TEXT_ATTRIBUTES):
