@@ -163,7 +163,7 @@ def test_what_cannot_be_taken_becomes_a_letter_with_the_reason(kafka: KafkaBroke
     assert reasons[0].startswith(b"$: not JSON")
     assert reasons[1] == b"the message has no value"
     assert b"job" in reasons[2]
-    assert reasons[3] == b"3000 bytes are too many; a message may have 2000"
+    assert reasons[3] == b"the message has 3000 bytes; at most 2000 are accepted"
 
 
 def test_what_is_delivered_again_is_not_kept_twice(kafka: KafkaBroker, store: SqliteStore) -> None:
@@ -341,7 +341,9 @@ def test_properties_come_from_a_file_and_are_in_no_message(kafka: KafkaBroker, t
         check_subscription(Subscription(kafka.servers, "t", "g", {"no.such.property": "1"}))
 
 
-@pytest.mark.parametrize(("content", "message"), [(None, "it cannot be read"), (b"\xff", "it is no UTF-8"), (b"#" * 2**21, "more than")])
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "the file cannot be read"), (b"\xff", "the file is not UTF-8"), (b"#" * 2**21, "more than")]
+)
 def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
     file = tmp_path / "client.properties"
     if content is not None:

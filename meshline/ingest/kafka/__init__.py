@@ -1,4 +1,4 @@
-"""OpenLineage events from a Kafka topic: `consumer` consumes them in a group, each once; `dead_letters` keeps what cannot be ingested."""
+"""OpenLineage events from a Kafka topic: `consumer` ingests each once, in a group; `dead_letters` keeps what cannot be ingested."""
 
 from meshline.ingest.kafka.client_config import Subscription, read_properties
 from meshline.ingest.kafka.consumer import OUTCOMES, EventConsumer, Observer, check_subscription

@@ -1,4 +1,4 @@
-"""How Kafka is reached."""
+"""The configuration of Kafka's clients."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from meshline.ingest.java_properties import parse_properties
 log = logging.getLogger("meshline.ingest")
 
 MAX_BYTES = 2**20  # of a properties file
-_CLIENT = {"client.id": "meshline", "log_level": 0}  # what is wrong is told to `error_cb`, once; its log repeats it every second
+_CLIENT = {"client.id": "meshline", "log_level": 0}  # `error_cb` logs an error once; librdkafka's own log would repeat it every second
 
 
 class Subscription(NamedTuple):
-    """What is consumed. `servers`: where Kafka is found. `properties`: librdkafka's, e.g. how to log in; they may be secret.
-    `max_bytes`: of one message.
+    """A topic and the group that consumes it. `servers`: Kafka's bootstrap servers. `properties`: of librdkafka, e.g. credentials.
+
+    `max_bytes`: maximum size of one message.
     """
 
     servers: str
@@ -31,16 +32,16 @@ class Subscription(NamedTuple):
 
     @property
     def dead_letters(self) -> str:
-        """The topic of what cannot be taken."""
+        """The topic of messages that cannot be ingested."""
         return f"{self.topic}.dead-letter"
 
     def build_client_config(self) -> dict[str, Any]:
-        """The configuration that all clients share."""
+        """The configuration that all clients share, as librdkafka names its properties."""
         return {**_CLIENT, **self.properties, "bootstrap.servers": self.servers, "error_cb": ConnectionErrorLog(self.servers)}
 
 
 class ConnectionErrorLog:
-    """Logs what is wrong with the connection when it begins to be."""
+    """Logs each kind of connection error when it first occurs."""
 
     def __init__(self, servers: str) -> None:
         self._servers = servers
@@ -53,21 +54,21 @@ class ConnectionErrorLog:
 
 
 def read_properties(path: Path) -> dict[str, str]:
-    """A properties file. Raises InvalidInput."""
+    """The properties of a file. Raises InvalidInput if it cannot be read, is above MAX_BYTES or is not UTF-8."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise InvalidInput(f"it has more than {MAX_BYTES} bytes", str(path))
+            raise InvalidInput(f"the file has more than {MAX_BYTES} bytes", str(path))
         return {key: value for _, key, value in parse_properties(data.decode("utf-8-sig"))}
     except OSError as error:
-        raise InvalidInput(f"it cannot be read: {error.strerror or error}", str(path)) from error
+        raise InvalidInput(f"the file cannot be read: {error.strerror or error}", str(path)) from error
     except UnicodeDecodeError as error:
-        raise InvalidInput("it is no UTF-8; save the file as UTF-8", str(path)) from error
+        raise InvalidInput("the file is not UTF-8; save it as UTF-8", str(path)) from error
 
 
 def format_error(error: KafkaException, subscription: Subscription) -> str:
-    """What Kafka's client says, without the values of properties."""
+    """The message of Kafka's client, with the values of properties masked, because they may be secret."""
     first = error.args[0] if error.args else error
     text = first.str() if isinstance(first, KafkaError) else str(first)
     for value in subscription.properties.values():

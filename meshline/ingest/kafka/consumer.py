@@ -1,9 +1,9 @@
 """Consumes the events of a Kafka topic in a consumer group.
 
-A round takes a few hundred messages, hands them to the pipeline as one, waits until they are durable, and then
-commits their offsets. The store keeps the position in the same transaction as the events, and a consumer begins
-there, so nothing is lost and nothing is kept twice, whenever a process is killed. Only a consumer that Kafka
-takes for dead while it still writes may write what its successor writes, too; the graph is the same then.
+A round fetches a few hundred messages, submits them to the pipeline together, waits until they are durable, and then
+commits their offsets. The store writes the position in the same transaction as the events, and a consumer begins
+at that position, so nothing is lost and nothing is stored twice, whenever a process is killed. Only a consumer that
+Kafka considers dead while it still writes may write the same events as its successor; the graph is the same then.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from meshline.ingest.openlineage.events import EventParser
 from meshline.ingest.openlineage.facets import FacetReader
 from meshline.ingest.pipeline import Pipeline
 
-INGESTED = "taken"  # durable
+INGESTED = "taken"  # durable  # codespell:ignore taken
 KNOWN = "known"  # delivered again, and durable since before
 DEAD_LETTER = "dead_letter"
 OUTCOMES = (INGESTED, KNOWN, DEAD_LETTER)
 
 
 class Observer(Protocol):
-    """Told by the consumer's thread."""
+    """Receives the counts of a consumer. The consumer's thread calls it."""
 
     def count_messages(self, outcome: str, number: int) -> None:
-        """What became of messages: one of OUTCOMES."""
+        """Count messages by their outcome, one of OUTCOMES."""
         ...
 
     def set_lag(self, partition: int, messages: int) -> None:
-        """How many messages of a partition that is ours are not durable yet."""
+        """Set how many messages of a partition that is assigned to this consumer are not durable yet."""
         ...
 
     def release_partition(self, partition: int) -> None:
-        """A partition is another's now."""
+        """Remove a partition that is no longer assigned to this consumer."""
         ...
 
 
@@ -54,14 +54,14 @@ log = logging.getLogger("meshline.ingest")
 
 TOGETHER = 500  # messages of a round
 RETRY_SECONDS = 2.0
-LEAVE_SECONDS = 30.0  # that a partition is held until what was taken of it is durable
+LEAVE_SECONDS = 30.0  # maximum wait before a partition is released, until its submitted messages are durable
 _POLL_SECONDS = 0.5
-_SECONDS = 10.0  # for a question to Kafka
-_PATIENCE = 1.0  # seconds that a round is waited for before Kafka is asked whether we are still wanted
+_SECONDS = 10.0  # timeout of a request to Kafka
+_PATIENCE = 1.0  # seconds to wait for a round before the consumer polls Kafka, so that it stays in the group
 
 
 class ConsumeLoop:
-    """What one thread consumes; used for one consumer after the other."""
+    """The loop of the consuming thread. It serves one Kafka consumer after the other."""
 
     def __init__(self, subscription: Subscription, pipeline: Pipeline, source: str, positions: Positions, observer: Observer) -> None:
         self._subscription = subscription
@@ -73,15 +73,15 @@ class ConsumeLoop:
         self._parser = EventParser(FacetReader(pipeline.event_limits))
         self._stopping = threading.Event()
         self._consumer: Consumer
-        self._durable: dict[int, int] = {}  # of our partitions: messages before are durable; they may come again
-        self._next: dict[int, int] = {}  # of our partitions: the message that is to be taken next
+        self._durable: dict[int, int] = {}  # by assigned partition: all messages before this offset are durable, and may be delivered again
+        self._next: dict[int, int] = {}  # by assigned partition: the offset of the next message to ingest
         self._items: list[Item] = []
-        self._stash: list[Message] = []  # came while Kafka was asked for something else
+        self._stash: list[Message] = []  # messages that arrived during a poll that only kept the consumer in its group
         self._paused = False
         self._reported = 0.0
 
     def consume(self, consumer: Consumer, stopping: threading.Event) -> None:
-        """Until told to stop. Closes the consumer. Raises KafkaException, StoreUnavailable."""
+        """Consume until `stopping` is set, then close the consumer. Raises KafkaException, StoreUnavailable."""
         self._consumer, self._stopping = consumer, stopping
         self._paused = False
         self._stash.clear()
@@ -98,7 +98,7 @@ class ConsumeLoop:
                 self._report_lag()
         finally:
             wait_for_answers(self._items, LEAVE_SECONDS)
-            consumer.close()  # tells `_revoked`
+            consumer.close()  # calls `_revoke_partitions`
             self._items = []
             for partition in list(self._next):
                 self._release_partition(partition)
@@ -115,7 +115,7 @@ class ConsumeLoop:
         self._resume()
 
     def _build_item(self, message: Message) -> Item | None:
-        """None if it is no message but news."""
+        """The item of a message; None for an event of Kafka that is not a message, and for a partition that was revoked."""
         error, partition, offset, body = message.error(), message.partition(), message.offset(), message.value()
         if error is not None:
             if error.fatal():
@@ -124,7 +124,7 @@ class ConsumeLoop:
             return None
         assert partition is not None
         assert offset is not None
-        if offset < self._next.get(partition, offset + 1):  # of a partition that was taken from us meanwhile
+        if offset < self._next.get(partition, offset + 1):  # of a partition that was revoked meanwhile
             return None
         item = Item(message, partition, offset, bytes(body or b""))
         item.refused = self._find_refusal(item)
@@ -132,12 +132,12 @@ class ConsumeLoop:
         return item
 
     def _find_refusal(self, item: Item) -> InvalidInput | None:
-        """Why it cannot be taken, as far as the pipeline does not look at that."""
+        """Why a message cannot be ingested, as far as the pipeline does not check it; None if it can."""
         if not item.body:
             return InvalidInput("the message has no value")
         if len(item.body) > self._subscription.max_bytes:
-            return InvalidInput(f"{len(item.body)} bytes are too many; a message may have {self._subscription.max_bytes}")
-        if item.offset < self._durable.get(item.partition, 0):  # whether it became a letter is not known
+            return InvalidInput(f"the message has {len(item.body)} bytes; at most {self._subscription.max_bytes} are accepted")
+        if item.offset < self._durable.get(item.partition, 0):  # it is not known whether it became a dead letter
             try:
                 self._parser.parse(item.body, get_current_micros())
             except InvalidInput as error:
@@ -145,7 +145,7 @@ class ConsumeLoop:
         return None
 
     def _write_round(self) -> None:
-        """Until all that can be taken is durable, or it is no more our business."""
+        """Submit the messages of the round, again if needed, until they are durable, refused or of a revoked partition."""
         while waiting := [item for item in self._items if not item.is_finished and item.refused is None]:
             if self._stopping.is_set():
                 return
@@ -161,11 +161,11 @@ class ConsumeLoop:
                 self._wait_paused(0)
             unavailable = self._record_answers(waiting)
             if unavailable is not None:
-                log.warning("what Kafka delivered waits: %s", unavailable)
+                log.warning("messages from Kafka wait until the store is available: %s", unavailable)
                 self._wait_paused(RETRY_SECONDS)
 
     def _record_answers(self, waiting: Sequence[Item]) -> StoreUnavailable | None:
-        """Note what the pipeline refused; the error of what it could not write."""
+        """Record what the pipeline wrote and refused. Returns the error if it could not write to the store."""
         self._observer.count_messages(INGESTED, sum(item.is_written for item in waiting))
         unavailable: StoreUnavailable | None = None
         for item in waiting:
@@ -177,7 +177,7 @@ class ConsumeLoop:
         return unavailable
 
     def _send_dead_letters(self) -> None:
-        """Write what cannot be taken to the dead-letter topic, however long that takes: else it would be lost."""
+        """Write refused messages to the dead-letter topic, and retry until that succeeds: else they would be lost."""
         while letters := [item for item in self._items if item.refused is not None and not item.buried]:
             if self._stopping.is_set():
                 return
@@ -189,19 +189,24 @@ class ConsumeLoop:
             if failed:
                 self._wait_paused(RETRY_SECONDS)
             else:
-                log.warning("%d messages put into %s, the first: %s", len(letters), self._subscription.dead_letters, letters[0].refused)
+                log.warning(
+                    "%d messages are written to %s, the first because of: %s",
+                    len(letters),
+                    self._subscription.dead_letters,
+                    letters[0].refused,
+                )
 
     def _commit_round(self) -> None:
         offsets = find_finished_offsets(self._items)
         self._next.update(offsets)
         for item in {item.partition: item for item in self._items}.values():  # the last ones
             if item.buried and item.offset >= self._durable.get(item.partition, 0):
-                with suppress(StoreUnavailable):  # then it may be buried again
+                with suppress(StoreUnavailable):  # then it may become a dead letter twice
                     self._positions.write_offset(item.partition, item.offset)
         self._commit_offsets(offsets, wait=any(item.buried for item in self._items))
 
     def _commit_offsets(self, offsets: dict[int, int], *, wait: bool) -> None:
-        """Commit offsets. If that fails nothing is lost: the store knows the position, and the next round commits again."""
+        """Commit offsets to Kafka. If that fails nothing is lost: the store has the position, and the next round commits again."""
         if not offsets:
             return
         listed = [TopicPartition(self._subscription.topic, partition, offset) for partition, offset in offsets.items()]
@@ -211,12 +216,12 @@ class ConsumeLoop:
             else:
                 self._consumer.commit(offsets=listed, asynchronous=True)
         except KafkaException as error:
-            log.warning("offsets are not committed: %s", format_error(error, self._subscription))
+            log.warning("offsets could not be committed to Kafka: %s", format_error(error, self._subscription))
 
     # -- staying in the group
 
     def _wait_paused(self, seconds: float) -> None:
-        """Fetch nothing, but stay in the group."""
+        """Pause fetching for this time, but stay in the group."""
         if not self._paused:
             self._consumer.pause(self._list_partitions())
             self._paused = True
@@ -231,15 +236,15 @@ class ConsumeLoop:
     def _resume(self) -> None:
         if self._paused:
             self._paused = False
-            with suppress(KafkaException):  # one that was taken from us just now
+            with suppress(KafkaException):  # for a partition that was revoked just now
                 self._consumer.resume(self._list_partitions())
 
     def _list_partitions(self) -> list[TopicPartition]:
         return [TopicPartition(self._subscription.topic, partition) for partition in self._next]
 
     def _assign_partitions(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Begin where the store is. Kafka may be behind it, with a message that is to become a letter; or, if the store was
-        restored, far before it.
+        """Begin at the position of the store. Kafka's offset may be behind it, at a message that has yet to become a dead letter,
+        or, if the store was restored from a backup, far ahead of it; the lower one is used.
         """
         durable = self._positions.read_offsets(partition.partition for partition in partitions)
         begun = consumer.committed(partitions, timeout=_SECONDS) if partitions else []
@@ -255,11 +260,11 @@ class ConsumeLoop:
         consumer.incremental_assign(begun)
         if self._paused:
             consumer.pause(begun)
-        if new:  # before anything is taken: where there is no offset, none was taken for a letter
+        if new:  # before anything is ingested: a partition without a committed offset has no message that became a dead letter
             consumer.commit(offsets=new, asynchronous=False)
 
     def _revoke_partitions(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        """Give partitions away when what was taken of them is durable."""
+        """Release partitions after their submitted messages are durable."""
         numbers = {partition.partition for partition in partitions}
         wait_for_answers(self._items, LEAVE_SECONDS, numbers)
         offsets = {**self._next, **find_finished_offsets(self._items)}
@@ -268,7 +273,7 @@ class ConsumeLoop:
             self._release_partition(number)
 
     def _drop_partitions(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        """They are another's already."""
+        """Release partitions that Kafka has already assigned to another consumer."""
         wait_for_answers(self._items, LEAVE_SECONDS, {partition.partition for partition in partitions})
         for partition in partitions:
             self._release_partition(partition.partition)
@@ -281,7 +286,7 @@ class ConsumeLoop:
         self._observer.release_partition(partition)
 
     def _report_lag(self) -> None:
-        """Once a second: how much is not taken yet."""
+        """Report the lag of each partition, once a second."""
         if time.monotonic() - self._reported < 1:
             return
         self._reported = time.monotonic()
@@ -292,7 +297,7 @@ class ConsumeLoop:
 
 
 class EventConsumer:
-    """Owns a thread that consumes until it is stopped, and begins again after whatever fails."""
+    """Owns the thread that consumes until it is stopped, and starts again after each failure."""
 
     def __init__(self, subscription: Subscription, pipeline: Pipeline, store: Store, source: str, observer: Observer) -> None:
         self._subscription = subscription
@@ -304,7 +309,7 @@ class EventConsumer:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after what was taken is durable and Kafka knows of it, or cannot be told."""
+        """Stop after the submitted messages are durable and their offsets are committed, if Kafka can be reached."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -314,17 +319,17 @@ class EventConsumer:
             try:
                 self._rounds.consume(_build_consumer(self._subscription), self._stopping)
             except KafkaException as error:
-                log.warning("Kafka is not consumed: %s; trying again", format_error(error, self._subscription))
+                log.warning("consuming from Kafka failed: %s; trying again", format_error(error, self._subscription))
             except MeshlineError as error:
-                log.warning("Kafka is not consumed: %s; trying again", error)
+                log.warning("consuming from Kafka failed: %s; trying again", error)
             except Exception:
-                log.exception("Kafka is not consumed; trying again")
+                log.exception("consuming from Kafka failed; trying again")
             if self._stopping.wait(RETRY_SECONDS):
                 return
 
 
 def check_subscription(subscription: Subscription) -> None:
-    """Raises InvalidInput if Kafka's client does not accept the subscription's properties."""
+    """Raises InvalidInput if Kafka's client refuses the subscription's properties."""
     _build_consumer(subscription).close()
 
 

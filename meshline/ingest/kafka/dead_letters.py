@@ -1,4 +1,4 @@
-"""The dead-letter topic: messages that cannot be taken, as they came, with the reason in their headers."""
+"""The dead-letter topic: messages that cannot be ingested, unchanged, with the reason in their headers."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _LARGEST = 1_000_000_000  # what librdkafka accepts at most: the broker decides
 
 
 class DeadLetter(NamedTuple):
-    """A message and why it cannot be taken."""
+    """A message and the reason why it cannot be ingested."""
 
     message: Message
     reason: str
 
 
 class DeadLetters:
-    """Writes letters; made when the first one is."""
+    """Writes dead letters. The producer is opened for the first one."""
 
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
         self._producer: Producer | None = None
 
     def send(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        """Write them; those that could not be written. Takes at most about ten seconds."""
+        """Write dead letters; returns those that could not be written. Takes about ten seconds at most."""
         producer = self._producer = self._producer or self._open_producer()
         failed: dict[int, KafkaError] = {}
         for number, letter in enumerate(letters):
             self._produce_letter(producer, letter, number, failed, with_value=True)
         producer.flush(_SECONDS + 2)
         large = [number for number, error in failed.items() if error.code() == KafkaError.MSG_SIZE_TOO_LARGE]
-        for number in large:  # the headers were too much
+        for number in large:  # the headers made the message too large
             del failed[number]
             self._produce_letter(producer, letters[number], number, failed, with_value=False)
         producer.flush(_SECONDS + 2)
@@ -53,7 +53,7 @@ class DeadLetters:
     def _open_producer(self) -> Producer:
         config, topic = self._subscription.build_client_config(), self._subscription.dead_letters
         admin = AdminClient(config)
-        with suppress(KafkaException):  # it is there, or only others may make it
+        with suppress(KafkaException):  # it exists already, or this client may not create topics
             admin.create_topics([NewTopic(topic, 1)])[topic].result(_SECONDS)
         limits = {"message.timeout.ms": int(_SECONDS * 1000), "message.max.bytes": _LARGEST}
         return Producer({**config, **limits, "enable.idempotence": True})

@@ -1,7 +1,7 @@
-"""Which messages of a round are finished, and how far a group's partitions are durable: the store keeps that together with the events.
+"""The finished messages of a round, and the durable position of each partition, which the store writes together with the events.
 
-Kafka's own committed offsets come later than the store's commit, so after a crash they are behind: what
-was delivered again would be kept twice. And a store that was restored from a backup is behind them.
+Kafka's own offsets are committed later than the store, so after a crash they are behind: events that are
+delivered again would be stored twice. A store that was restored from a backup, in turn, is behind Kafka.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _SECONDS = 10
 
 
 class Positions:
-    """A topic's positions: the offset of the message that comes next, by partition."""
+    """The positions of a topic in the store: by partition, the offset of the next message."""
 
     def __init__(self, store: Store, subscription: Subscription) -> None:
         self._store = store
         self._subscription = subscription
-        self._topic_id = "-"  # a topic that was deleted and made again begins anew
+        self._topic_id = "-"  # a topic that was deleted and created again starts at its beginning
 
     def read_offsets(self, partitions: Iterable[int]) -> dict[int, int]:
-        """Those that are known. Raises StoreUnavailable, KafkaException."""
+        """The positions of these partitions, as far as the store has one. Raises StoreUnavailable, KafkaException."""
         self._topic_id = self._read_topic_id()
         found: dict[int, int] = {}
         for partition in partitions:
@@ -39,11 +39,11 @@ class Positions:
         return found
 
     def build_mark(self, partition: int, offset: int) -> tuple[str, str]:
-        """The setting that says that a message, and all before it, are durable."""
+        """The setting (name, value) that records that a message and all before it are durable."""
         return self._name_setting(partition), f"{self._topic_id} {offset + 1}"
 
     def write_offset(self, partition: int, offset: int) -> None:
-        """Set that setting now. Raises StoreUnavailable."""
+        """Write that setting now. Raises StoreUnavailable."""
         self._store.read_setting(*self.build_mark(partition, offset))
 
     def _name_setting(self, partition: int) -> str:
@@ -58,13 +58,14 @@ class Positions:
         except KafkaException as error:
             if error.args[0].retriable():
                 raise
-            return "-"  # it may not be described: old brokers, missing rights
+            return "-"  # the topic cannot be described: an old broker, or missing rights
 
 
 @dataclass
 class Item:
-    """A message. `known`: durable since before. `refused`: why it cannot be taken; then it is `buried` once it is a dead letter.
-    `answer`: of the pipeline.
+    """A message. `known`: it was durable before. `refused`: why it cannot be ingested; `buried`: it was written as a dead letter.
+
+    `answer`: the future of the pipeline.
     """
 
     message: Message
@@ -86,7 +87,7 @@ class Item:
 
 
 def find_finished_offsets(items: Iterable[Item]) -> dict[int, int]:
-    """By partition, the offset after the last message before which all are finished."""
+    """By partition, the offset after the leading messages that are finished."""
     offsets: dict[int, int] = {}
     open_: set[int] = set()
     for item in items:
@@ -98,7 +99,7 @@ def find_finished_offsets(items: Iterable[Item]) -> dict[int, int]:
 
 
 def wait_for_answers(items: Iterable[Item], seconds: float, partitions: Collection[int] | None = None) -> None:
-    """Wait until the pipeline has answered (for those of some partitions only)."""
+    """Wait at most `seconds` until the pipeline has answered for these items. `partitions`: only for items of these."""
     futures.wait(
         [item.answer for item in items if item.answer is not None and (partitions is None or item.partition in partitions)], seconds
     )
