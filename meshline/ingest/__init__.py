@@ -1,1 +1,1 @@
-"""Sources in, statements out. Imports `graph`, never the other way round."""
+"""Reads sources into statements. Imports `graph`, which never imports it."""

@@ -1,6 +1,6 @@
-"""Rules that two names of a catalog mean the same datasets: `catalogs:` of the mesh file.
+"""Rules by which names of one catalog mean the same datasets: `catalogs:` of the mesh file.
 
-The store keeps the rules of each mesh file. `apply` states SAME_AS between the names of a graph that both exist.
+The store keeps the rules of each mesh file. `apply_rules` states SAME_AS between two names of the graph if both exist.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from meshline.graph.live_graph import LiveGraph
 
 RULES = "catalogs"  # JSON: the source that gives them -> its rules
-SEPARATORS = "./"  # what parts a name
+SEPARATORS = "./"  # between the parts of a name
 
 _AUTHORITY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/]+)(?:/(.*))?", re.DOTALL)
 _NO_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:///", re.DOTALL)
 
 
 class Prefix(NamedTuple):
-    """How names begin: in this namespace, with these whole parts of a name ('': any)."""
+    """The beginning of names: their namespace, and the whole parts with which they begin ('': any)."""
 
     namespace: str
     name: str
@@ -41,7 +41,7 @@ class Prefix(NamedTuple):
         return f"{self.namespace}/{self.name}" if self.name else self.namespace
 
     def find_rest(self, name: str) -> str | None:
-        """What follows this prefix in a name of its namespace, with the separator if the prefix has a name; None if another begins."""
+        """What follows the prefix in a name of its namespace, with the separator if the prefix has a name; None if it does not match."""
         if not self.name:
             return name
         if not name.startswith(self.name):
@@ -51,7 +51,7 @@ class Prefix(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A dataset whose name begins with `also` is the one whose name begins with `names` and goes on the same."""
+    """A dataset whose name begins with `also` is the dataset whose name begins with `names` and continues the same."""
 
     also: Prefix
     names: Prefix
@@ -60,9 +60,9 @@ class Rule(NamedTuple):
         return f"{self.also} is {self.names}"
 
     def find_counterpart(self, name: str) -> str | None:
-        """The name that the dataset `name` in the namespace of `also` has by this rule; None if it is not meant.
+        """The other name of the dataset `name` in the namespace of `also` by this rule; None if the rule does not apply.
 
-        What follows a path follows it as a part of the path.
+        If `names` is a path, the rest is appended with a slash.
         """
         rest = self.also.find_rest(name)
         if rest is None:
@@ -74,10 +74,10 @@ class Rule(NamedTuple):
 
 
 def parse_prefix(text: str, aliases: Mapping[str, str]) -> Prefix:
-    """A prefix written as one text: an alias or a namespace, perhaps with `/` and the beginning of names.
+    """A prefix written as one text: an alias or a namespace, optionally followed by `/` and the beginning of names.
 
-    The namespace of `scheme://host/...` ends after the host; `scheme:///path` is one as a whole; anything
-    else is one up to its first slash.
+    The namespace of `scheme://host/...` ends after the host; `scheme:///path` is a namespace as a whole; in anything
+    else it ends at the first slash.
     """
     first, _, rest = text.partition("/")
     if first in aliases:
@@ -91,7 +91,7 @@ def parse_prefix(text: str, aliases: Mapping[str, str]) -> Prefix:
 
 
 def build_prefix(namespace: str, name: str) -> Prefix:
-    """A prefix as the keys of datasets have it."""
+    """A prefix with its namespace and name normalised as in the keys of datasets."""
     name = name.rstrip(SEPARATORS)
     if not name:
         return Prefix(normalise_namespace(namespace)[1], "")
@@ -100,7 +100,7 @@ def build_prefix(namespace: str, name: str) -> Prefix:
 
 
 def write_rules(store: Store, source: str, rules: Iterable[Rule]) -> None:
-    """Keep the rules that a mesh file gives, in place of those that it gave before."""
+    """Write the rules of a mesh file to the store, in place of those that the file had before. Raises StoreUnavailable, StoreCorrupt."""
     known = _read_stored_rules(store)
     given = [(*rule.also, *rule.names) for rule in rules]
     if known.get(source, []) != given:
@@ -109,7 +109,10 @@ def write_rules(store: Store, source: str, rules: Iterable[Rule]) -> None:
 
 
 def read_rules(store: Store) -> list[Rule]:
-    """The rules of all mesh files: a longer `also` before a shorter one; of equal ones that of the first source by name."""
+    """The rules of all mesh files, a longer `also` before a shorter one; of equal ones only that of the first source by name.
+
+    Raises StoreCorrupt.
+    """
     found: dict[Prefix, Rule] = {}
     for _, rules in sorted(_read_stored_rules(store).items()):
         for also_namespace, also_name, namespace, name in rules:
@@ -133,7 +136,7 @@ ReferencedNames: TypeAlias = Mapping[str, Mapping[str, int]]  # see `ChangeFacet
 
 
 class _Link(NamedTuple):
-    """A dataset, the one that it is by a rule, and the scope that says so."""
+    """A dataset, the dataset that is the same by a rule, and the scope that states so."""
 
     dataset: AssetKey
     same_as: AssetKey
@@ -145,9 +148,9 @@ class _Link(NamedTuple):
 
 
 def apply_rules(graph: LiveGraph) -> Loading | None:
-    """Say which datasets are the same by the rules that the store remembers, and retract what is so no more.
+    """State which datasets are the same by the rules in the store, and retract what the rules do not state any more.
 
-    A dataset is joined only with one of which some source speaks: no rule makes a dataset. None if there
+    A dataset is joined only with one to which some source refers: a rule never creates a dataset. None if there
     are no rules, and never were. Raises StoreUnavailable.
     """
     rules = read_rules(graph.store)
@@ -155,8 +158,8 @@ def apply_rules(graph: LiveGraph) -> Loading | None:
         known = graph.index.changes.list_statements(SOURCE)
         if not rules and not known:
             return None
-        spoken = _collect_names(graph, rules)
-    links = {link.scope: link for link in _find_links(spoken, rules)}  # nobody waits while names are compared
+        referenced = _collect_names(graph, rules)
+    links = {link.scope: link for link in _find_links(referenced, rules)}  # the lock is free while names are compared
     with graph.lock:
         since = _find_reference_times(graph, [link for scope, link in links.items() if scope not in known])
     found: list[Item] = [Unchanged(scope) if scope in known else _build_entry(link, since) for scope, link in links.items()]
@@ -168,17 +171,17 @@ def _collect_names(graph: LiveGraph, rules: Sequence[Rule]) -> ReferencedNames:
     return graph.index.changes.list_names_stated({prefix.namespace for rule in rules for prefix in rule}, SOURCE)
 
 
-def _find_links(spoken: ReferencedNames, rules: Sequence[Rule]) -> Iterator[_Link]:
-    """What the rules join now. Of several rules that mean one dataset, the one with the longest prefix holds."""
+def _find_links(referenced: ReferencedNames, rules: Sequence[Rule]) -> Iterator[_Link]:
+    """The pairs that the rules join now. If several rules match a dataset, the one with the longest prefix applies."""
     by_namespace: dict[str, list[Rule]] = {}
     for rule in rules:
         by_namespace.setdefault(rule.also.namespace, []).append(rule)
     for namespace, of_namespace in by_namespace.items():
-        for name in spoken[namespace]:
+        for name in referenced[namespace]:
             for rule in of_namespace:
                 other = rule.find_counterpart(name)
                 if other is not None:
-                    if other in spoken[rule.names.namespace] and (namespace, name) != (rule.names.namespace, other):
+                    if other in referenced[rule.names.namespace] and (namespace, name) != (rule.names.namespace, other):
                         yield _Link(model.build_dataset_key(namespace, name), model.build_dataset_key(rule.names.namespace, other), rule)
                     break
 
@@ -188,8 +191,8 @@ def _find_reference_times(graph: LiveGraph, links: Sequence[_Link]) -> dict[Asse
 
 
 def _build_entry(link: _Link, since: dict[AssetKey, int]) -> Entry:
-    """It is the same since both are known, so that answers as of the past join them, too."""
-    said = {"why": "naming rule", "rule": str(link.rule)}
-    content = encode(Facts(edges=(EdgeFact(EdgeType.SAME_AS, link.dataset, link.same_as, said),)))
+    """The statement of a link. It is valid since both names are known, so that answers as of the past join them, too."""
+    attributes = {"why": "naming rule", "rule": str(link.rule)}
+    content = encode(Facts(edges=(EdgeFact(EdgeType.SAME_AS, link.dataset, link.same_as, attributes),)))
     times = [since[key] for key in link[:2] if key in since]
     return Entry(link.scope, content, past=((max(times), content),) if times else ())

@@ -1,4 +1,4 @@
-"""Results of checks, whatever made them: one shape for Great Expectations, Soda, dbt tests and OpenLineage assertions."""
+"""Results of checks in one form, for Great Expectations, Soda, dbt tests and OpenLineage assertions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LONGEST = 500  # characters of a message
 
 
 class Check(NamedTuple):
-    """One check of a dataset or column. `name` is unique in its suite; `kind` is the tool's own word for what is checked.
+    """One check of a dataset or column (`subject`). `name` is unique in its suite; `kind` is the tool's own name of the check.
 
-    `at`: when it was run (microseconds), for sources that say so; else the statement's time counts.
-    `labels`: what its author attached to it.
+    `at`: when it was run (microseconds since the epoch), if the source states that; else the statement's time counts.
+    `labels`: attached by the check's author.
     """
 
     subject: AssetKey
@@ -37,16 +37,16 @@ class Check(NamedTuple):
 
 
 def build_result_facts(checks: Iterable[Check]) -> Facts:
-    """Results that are said together: the content of a scope (QUALITY, suite, dataset ns, dataset name), whose
+    """Results that are stated together: the content of a scope (QUALITY, suite, dataset namespace, dataset name), whose
     statement's time is when the checks were run.
     """
     return Facts(assets=tuple(_build_check_attributes(checks, RESULTS)))
 
 
 def build_expectation_facts(checks: Iterable[Check], consumer: AssetKey, needs: Iterable[AssetKey]) -> Facts:
-    """What a suite or a file of checks expects, of all its datasets: the content of a scope (CHECKS, suite).
+    """What a suite or a file of checks expects of all its datasets: the content of a scope (CHECKS, suite).
 
-    `needs`: the columns without which it fails; they are consumed by the suite, so that who drops one is told.
+    `needs`: the columns without which it fails. The suite consumes them, so that dropping one is reported.
     """
     used = tuple(EdgeFact(EdgeType.CONSUMES, consumer, column, {"purpose": "schema check"}) for column in dict.fromkeys(needs))
     suite = (AssetFact(consumer, {"consumer_type": "quality-checks"}),) if used else ()
@@ -54,10 +54,10 @@ def build_expectation_facts(checks: Iterable[Check], consumer: AssetKey, needs: 
 
 
 def _build_check_attributes(checks: Iterable[Check], attribute: str) -> Iterable[AssetFact]:
-    """By asset; with the dataset even if only its columns are checked, so that what is said of datasets leads to all checks."""
-    said: dict[AssetKey, dict[str, Json]] = {}
+    """The checks by asset. The dataset is included even if only its columns are checked, so that it leads to all checks."""
+    by_asset: dict[AssetKey, dict[str, Json]] = {}
     for check in checks:
-        said.setdefault(check.subject, {})[check.name] = {
+        by_asset.setdefault(check.subject, {})[check.name] = {
             name: value
             for name, value in (
                 ("kind", check.kind),
@@ -71,21 +71,21 @@ def _build_check_attributes(checks: Iterable[Check], attribute: str) -> Iterable
             )
             if value is not None
         }
-    unchecked = {model.build_dataset_key(*key.parts[:2]) for key in said} - said.keys()
-    return [*(AssetFact(key, {attribute: of_asset}) for key, of_asset in said.items()), *(AssetFact(key, {}) for key in unchecked)]
+    unchecked = {model.build_dataset_key(*key.parts[:2]) for key in by_asset} - by_asset.keys()
+    return [*(AssetFact(key, {attribute: of_asset}) for key, of_asset in by_asset.items()), *(AssetFact(key, {}) for key in unchecked)]
 
 
 def name_checks(checks: Iterable[Check], more: Iterable[str]) -> list[Check]:
-    """The checks, with names that are unique on their asset: those that share one get what else tells them apart, else a number."""
+    """The checks, with names that are unique on their asset. `more`: a text for each, which is added to a shared name; else a number is."""
     listed = list(checks)
     shared = _count_keys((check.subject, check.name) for check in listed)
-    told = [
+    extended = [
         check._replace(name=f"{check.name} {extra}") if extra and shared[check.subject, check.name] > 1 else check
         for check, extra in zip(listed, more, strict=True)
     ]
     result: list[Check] = []
     seen: dict[tuple[AssetKey, str], int] = {}
-    for check in told:
+    for check in extended:
         number = seen[check.subject, check.name] = seen.get((check.subject, check.name), 0) + 1
         result.append(check if number == 1 else check._replace(name=f"{check.name} #{number}"))
     return result
@@ -99,7 +99,7 @@ def _count_keys(keys: Iterable[tuple[AssetKey, str]]) -> dict[tuple[AssetKey, st
 
 
 def shorten_value(value: Json) -> Json:
-    """A value as it is, or the beginning of its JSON as a text: nobody reads a list of a thousand values here."""
+    """A value unchanged, or if its JSON has more than LARGEST characters, their beginning as a text."""
     if value is None or isinstance(value, bool | int | float):
         return value
     text = msgspec.json.encode(value).decode()
@@ -107,6 +107,6 @@ def shorten_value(value: Json) -> Json:
 
 
 def extract_first_line(text: object) -> str | None:
-    """The first line of a message, as much of it as is worth keeping."""
+    """The first line of a message, at most LONGEST characters; None if there is no message."""
     lines = str(text).strip().splitlines() if text else []
     return lines[0][:LONGEST] if lines else None

@@ -9,7 +9,7 @@ _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/]*)/(
 
 
 def split_dataset(text: str, aliases: Mapping[str, str]) -> tuple[str, str]:
-    """Namespace and name of a dataset written as one text; ('', '') if it cannot be told.
+    """Namespace and name of a dataset written as one text; ('', '') if they cannot be separated.
 
     `alias/name` if the part before the first slash is an alias. `scheme://host/rest`: the namespace
     ends after the host (OpenLineage, Naming.md). `scheme:///path/rest`: no host, so the path is the
@@ -29,7 +29,7 @@ def split_dataset(text: str, aliases: Mapping[str, str]) -> tuple[str, str]:
     return (namespace, name) if namespace and name else ("", "")
 
 
-# Systems that name tables with dots, whatever the endpoint has between the parts.
+# Systems that name tables with dots, even if their endpoints separate the parts with slashes.
 SQL_SCHEMES = frozenset(
     {"trino", "presto", "postgres", "postgresql", "mysql", "mariadb", "sqlserver", "mssql", "oracle", "redshift", "snowflake", "databricks",
      "hive", "clickhouse", "teradata", "dremio", "db2", "vertica", "exasol"}
@@ -40,8 +40,9 @@ _USER = re.compile(r"//[^/@\s]*:[^/@\s]*@")
 
 
 def split_endpoint(endpoint: str, aliases: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """Namespace and name of the dataset at an endpoint; ('', '') if it says neither scheme nor alias. A path without
-    a scheme is a file. A password in it is left out.
+    """Namespace and name of the dataset at an endpoint; ('', '') if it has neither a scheme nor an alias.
+
+    A path without a scheme is a file. User and password in a URL are removed.
     """
     known = aliases or {}
     plain = endpoint.strip()
@@ -52,7 +53,7 @@ def split_endpoint(endpoint: str, aliases: Mapping[str, str] | None = None) -> t
         return split_dataset(plain, known) if plain.partition("/")[0] in known else ("", "")
     scheme = url["scheme"].lower()
     plain = strip_password(plain.removeprefix("jdbc:"))
-    if scheme not in ("s3", "s3a", "s3n", "gs", "file"):  # object keys may hold ? and #
+    if scheme not in ("s3", "s3a", "s3n", "gs", "file"):  # object keys may contain ? and #
         plain = re.split(r"[?#]", plain, maxsplit=1)[0]
     plain = plain.rstrip("/")
     if scheme == "file":
@@ -64,5 +65,5 @@ def split_endpoint(endpoint: str, aliases: Mapping[str, str] | None = None) -> t
 
 
 def strip_password(text: str) -> str:
-    """A text without the user and password that a URL in it may have."""
+    """A text without the user and password of any URL in it."""
     return _USER.sub("//", text)

@@ -1,4 +1,4 @@
-"""YAML text -> plain values that remember their lines; what such a value is as a text, a flag or a mapping; where a text is not JSON.
+"""YAML text -> plain values with their lines; conversion of such values to texts, flags and mappings; errors of JSON with their place.
 
 YAML is read from the event stream, so that depth, size and the expansion of aliases are counted before
 anything is built, and no tag can make an object. Scalars follow the YAML 1.2 core schema.
@@ -30,7 +30,7 @@ from meshline.graph.model import Json
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 24
-MAX_VALUES = 200_000  # after the expansion of aliases
+MAX_VALUES = 200_000  # including those that aliases repeat
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -50,18 +50,18 @@ class Document(NamedTuple):
     lines: Mapping[Path, int]
 
     def find_line(self, path: Path) -> int:
-        """Of a part, or of the nearest part around it that has a line of its own."""
+        """The line of a part, or of the nearest part around it that has a line of its own."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
     def format_place(self, path: Path) -> str:
-        """The same as `file:line`."""
+        """The place of a part as `file:line`."""
         return f"{self.file}:{self.find_line(path)}"
 
 
 class _Open(NamedTuple):
-    """A mapping or sequence that is being read. `begun` is where the count stood when it began."""
+    """A mapping or sequence that is being read. `begun`: the count of values at its beginning."""
 
     value: dict[str, Json] | list[Json]
     path: Path
@@ -70,9 +70,9 @@ class _Open(NamedTuple):
 
 
 def parse_yaml(data: bytes, file: str) -> Document:
-    """Read one YAML document. Raises InvalidInput with `file:line`."""
+    """The value of a YAML document. Raises InvalidInput with `file:line` for errors, and above MAX_BYTES, MAX_DEPTH or MAX_VALUES."""
     if len(data) > MAX_BYTES:
-        raise InvalidInput(f"{len(data)} bytes are too many; a file may have {MAX_BYTES}", file)
+        raise InvalidInput(f"the file has {len(data)} bytes; at most {MAX_BYTES} are accepted", file)
     reader = _ValueBuilder(file)
     for event in _parse_events(decode_text(data, file), file):
         reader.add_event(event)
@@ -85,16 +85,16 @@ def decode_text(data: bytes, file: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InvalidInput(f"byte {data[error.start]:#04x} is no UTF-8; save the file as UTF-8", f"{file}:{line}") from error
+        raise InvalidInput(f"byte {data[error.start]:#04x} is not UTF-8; save the file as UTF-8", f"{file}:{line}") from error
 
 
 def _parse_events(text: str, file: str) -> Iterator[Event]:
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
     except YAMLError as error:
-        raise InvalidInput(f"this is no YAML: {_describe_problem(error)}", f"{file}:{_find_error_line(error, text)}") from error
-    except (ValueError, RecursionError) as error:  # ruamel lets some through, e.g. of a bad %YAML directive
-        raise InvalidInput(f"this is no YAML: {error}", file) from error
+        raise InvalidInput(f"this is not YAML: {_describe_problem(error)}", f"{file}:{_find_error_line(error, text)}") from error
+    except (ValueError, RecursionError) as error:  # ruamel does not convert all of its errors, e.g. that of a bad %YAML directive
+        raise InvalidInput(f"this is not YAML: {error}", file) from error
 
 
 def _describe_problem(error: YAMLError) -> str:
@@ -118,8 +118,8 @@ class _ValueBuilder:
         self.root: Json = None
         self.lines: dict[Path, int] = {(): 1}
         self._open: list[_Open] = []
-        self._keys: list[str | None] = []  # beside _open: the key whose value comes next
-        self._anchors: dict[str, tuple[Json, int]] = {}  # value and how many values it holds
+        self._keys: list[str | None] = []  # for each of _open: the key whose value comes next
+        self._anchors: dict[str, tuple[Json, int]] = {}  # the value, and how many values it contains
         self._count = 0
         self._documents = 0
         self._line = 1
@@ -129,7 +129,7 @@ class _ValueBuilder:
         if isinstance(event, DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise self._build_refusal("a second document begins here; a file holds one")
+                raise self._build_refusal("a second document begins here; a file may contain one")
         elif isinstance(event, (MappingStartEvent, SequenceStartEvent)):
             self._begin_collection(event)
         elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
@@ -159,7 +159,7 @@ class _ValueBuilder:
     def _add_alias(self, anchor: str) -> None:
         known = self._anchors.get(anchor)
         if known is None:
-            raise self._build_refusal(f"the alias *{anchor} stands inside its own anchor, or has none before it")
+            raise self._build_refusal(f"the alias *{anchor} is inside its own anchor, or has no anchor before it")
         self._advance_path(is_scalar=False)
         self._count_values(known[1])
         self._place_value(known[0])
@@ -178,13 +178,13 @@ class _ValueBuilder:
         self._place_value(value)
 
     def _join_surrogates(self, text: str) -> str:
-        r"""A text in which the halves of a character, as JSON escapes it (\ud83d\ude00), are one again."""
+        r"""The text with the surrogate pairs of JSON escapes (\ud83d\ude00) joined to characters."""
         if not _SURROGATE.search(text):
             return text
         try:
             return text.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError as error:
-            raise self._build_refusal("half of a character (a lone surrogate) is no text") from error
+            raise self._build_refusal("half of a character (a lone surrogate) is not a text") from error
 
     def _needs_key(self) -> bool:
         return bool(self._open) and isinstance(self._open[-1].value, dict) and self._keys[-1] is None
@@ -192,15 +192,15 @@ class _ValueBuilder:
     def _add_key(self, text: str) -> None:
         here = self._open[-1]
         if text == "<<":
-            raise self._build_refusal("merge keys (<<) are not read; write the keys out")
+            raise self._build_refusal("merge keys (<<) are not supported; write the keys out")
         assert isinstance(here.value, dict)
         if text in here.value:
-            raise self._build_refusal(f"the key {text!r} is here twice (first on line {self.lines[*here.path, text]})")
+            raise self._build_refusal(f"the key {text!r} is given twice (first on line {self.lines[*here.path, text]})")
         self._keys[-1] = text
         self.lines[*here.path, text] = self._line
 
     def _advance_path(self, *, is_scalar: bool) -> Path:
-        """The path of the value that begins here; notes its line."""
+        """The path of the value that begins here. Records its line."""
         if not self._open:
             return ()
         if self._needs_key():
@@ -229,7 +229,7 @@ class _ValueBuilder:
 
     def _check_tag(self, tag: object) -> None:
         if tag is not None and str(tag) not in ("!", _STANDARD_TAGS + "str", _STANDARD_TAGS + "map", _STANDARD_TAGS + "seq"):
-            raise self._build_refusal(f"the tag {tag} is not read; take it away")
+            raise self._build_refusal(f"the tag {tag} is not supported; remove it")
 
     def _build_refusal(self, message: str) -> InvalidInput:
         return InvalidInput(message, f"{self.file}:{self._line}")
@@ -249,32 +249,35 @@ def _parse_plain(text: str) -> Json:
 
 
 def to_text(value: Json) -> str:
-    """A text, stripped; numbers and truth values as they are written."""
+    """A text, stripped; numbers and booleans as they are written; anything else is ''."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
 def to_texts(value: Json) -> tuple[str, ...]:
-    """The texts of a list, or the one that stands in its place; empty ones left out."""
+    """The texts of a list, or of a single value; empty ones are left out."""
     values = value if isinstance(value, list) else [value]
     return tuple(found for one in values if (found := to_text(one)))
 
 
 def to_flag(value: Json) -> bool | None:
+    """A boolean; None for anything else."""
     return value if isinstance(value, bool) else None
 
 
 def to_whole_number(value: Json) -> int | None:
+    """An integer; None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def to_mapping(value: Json) -> dict[str, Json]:
+    """A mapping; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def to_mappings(value: Json) -> list[dict[str, Json]]:
-    """The mappings of a list."""
+    """The mappings in a list; none for anything else."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
@@ -290,21 +293,21 @@ _AT = re.compile(r"\s*\(byte (\d+)\)")
 
 
 def build_json_error(error: Exception, data: bytes, file: str) -> InvalidInput:
-    """An error of msgspec in the words of a reader, with `file:line:column`."""
+    """An error of msgspec as a message for people, with `file:line:column`."""
     if isinstance(error, RecursionError):
-        return InvalidInput("this is no JSON that can be read: it is nested too deeply", file)
+        return InvalidInput("this JSON cannot be read: it is nested too deeply", file)
     if isinstance(error, UnicodeDecodeError):
-        return InvalidInput(f"this is no JSON: byte 0x{data[error.start]:02x} is no UTF-8", _format_place(data, error.start, file))
+        return InvalidInput(f"this is not JSON: byte 0x{data[error.start]:02x} is not UTF-8", _format_place(data, error.start, file))
     message = str(error)
     found = _AT.search(message)
     if found is not None:
         return InvalidInput(
-            f"this is no JSON: {_AT.sub('', message).removeprefix('JSON is malformed: ')}", _format_place(data, int(found[1]), file)
+            f"this is not JSON: {_AT.sub('', message).removeprefix('JSON is malformed: ')}", _format_place(data, int(found[1]), file)
         )
     if isinstance(error, msgspec.DecodeError) and "truncated" in message:
         ends = "ends in the middle of a value" if data.strip() else "is empty"
-        return InvalidInput(f"this is no JSON: the file {ends}", _format_place(data, len(data.rstrip()), file))
-    return InvalidInput(f"this is no JSON: {message}", file)
+        return InvalidInput(f"this is not JSON: the file {ends}", _format_place(data, len(data.rstrip()), file))
+    return InvalidInput(f"this is not JSON: {message}", file)
 
 
 def _format_place(data: bytes, at: int, file: str) -> str:

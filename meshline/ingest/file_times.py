@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-AHEAD = 86_400_000_000  # microseconds: what lies further ahead of the clock would be the latest for ever
-SECONDS = 10  # git that takes longer is not waited for
+AHEAD = 86_400_000_000  # microseconds: a time further ahead of the clock is refused, for it would be the latest for ever
+SECONDS = 10  # timeout of git
 
 
 def get_current_micros() -> int:
-    """Microseconds since the epoch."""
+    """The current time in microseconds since the epoch."""
     return time.time_ns() // 1000
 
 
 def read_file_time(path: Path) -> int:
-    """The time at which a file began to say what it says, in microseconds; never later than now."""
+    """The time since which a file has its content, in microseconds since the epoch; never later than now."""
     committed = _read_commit_time(path.resolve())
     return get_current_micros() if committed is None else min(committed, get_current_micros())
 
@@ -28,8 +28,8 @@ def _read_commit_time(path: Path) -> int | None:
 
 
 def _run_git(path: Path, *arguments: str) -> str | None:
-    """What git says about a file, or None if it cannot say anything. Nothing of the repository is run or written."""
-    import shutil  # noqa: PLC0415 - who only asks for the time does not wait for these
+    """The output of git, or None if it fails. Git runs and writes nothing of the repository."""
+    import shutil  # noqa: PLC0415 - callers that only need the clock do not wait for these imports
     import subprocess  # noqa: PLC0415
 
     git = shutil.which("git")

@@ -19,7 +19,7 @@ def parse_properties(text: str) -> Iterator[tuple[int, str, str]]:
             continue
         begun = begun if joined else number
         joined += stripped
-        if (len(joined) - len(joined.rstrip("\\"))) % 2:  # the line goes on
+        if (len(joined) - len(joined.rstrip("\\"))) % 2:  # the property continues on the next line
             joined = joined[:-1]
             continue
         yield _parse_property(begun, joined)

@@ -1,7 +1,7 @@
-"""The write path: events wait in a bounded queue, one writer commits what waits as one group.
+"""The write path: events wait in a bounded queue, and one writer thread commits them in groups.
 
-An answer is given after the durable commit. Nothing is taken that cannot be kept: a full queue refuses.
-`replay` ingests the raw events that a store has kept, into another store or under other naming rules.
+An event is acknowledged after the durable commit. A full queue refuses events, so that no accepted one is lost.
+`replay_events` ingests the raw events that a store has kept, into another store or under other naming rules.
 """
 
 from __future__ import annotations
@@ -29,40 +29,42 @@ from meshline.ingest.openlineage.run_statements import build_statement_owner
 
 
 class CommitSummary(NamedTuple):
-    """One commit. `seconds`: until it was durable and shown."""
+    """The counts of one commit. `bytes`: of event bodies. `seconds`: until it was durable and visible in the graph."""
 
     events: int
-    unchanged: int  # events after which the graph says what it said before, if more recently
+    unchanged: int  # events that did not change what the graph states, except for the time
     bytes: int
     seconds: float
 
 
 def summarise_commit(received: Sequence[Received], batch: Batch, changes: Changes, seconds: float) -> CommitSummary:
-    """What one commit did with these events, of which the batch was made."""
+    """The counts of a commit. `received`: its events; `batch`: what was built of them; `changes`: what that changed."""
     news = _find_news(batch, changes)
     unchanged = sum((item.source, _identify_origin(item)) not in news for item in received)
     return CommitSummary(len(received), unchanged, sum(len(item.body) for item in received), seconds)
 
 
 def _find_news(batch: Batch, changes: Changes) -> set[tuple[str, str | int]]:
-    """(source, voice) of those who said what a scope did not say before: see `_voice`."""
+    """(source, origin) of the statements that changed the content of a scope. For origins see `_identify_origin`."""
     news: set[tuple[str, str | int]] = set()
-    silent: set[tuple[str, Scope]] = set()
+    emptied: set[tuple[str, Scope]] = set()
     for head in changes.heads:
         if head.content is None:
-            silent.add((head.source, head.scope))
-        elif head.valid_from == head.observed_at:  # a stretch begins; one that goes on began before
+            emptied.add((head.source, head.scope))
+        elif head.valid_from == head.observed_at:  # a new interval begins; the start of one that continues is earlier
             news.add((head.source, parse_run(head.version) or head.observed_at))
-    if silent:  # who ended what was said
+    if emptied:  # find what ended the interval
         news.update(
-            (said.source, parse_run(said.version) or said.observed_at) for said in batch.statements if (said.source, said.scope) in silent
+            (ended.source, parse_run(ended.version) or ended.observed_at)
+            for ended in batch.statements
+            if (ended.source, ended.scope) in emptied
         )
-        news.update((taken.source, parse_run(taken.version)) for taken in batch.withdrawals if (taken.source, taken.scope) in silent)
+        news.update((ended.source, parse_run(ended.version)) for ended in batch.withdrawals if (ended.source, ended.scope) in emptied)
     return news
 
 
 def _identify_origin(item: Received) -> str | int:
-    """By what statements are known to come from an event: its run's version, or, if it has no run, its time."""
+    """The origin by which statements of an event are recognised: the owner of its run's statements; without a run, its time."""
     event = item.event
     if isinstance(event, RunEvent):
         return build_statement_owner(RunKey(item.source, model.build_job_key(*event.job), event.run_id))
@@ -79,7 +81,7 @@ class CommitTarget(Protocol):
 
 
 class Limits(NamedTuple):
-    """How much may wait, and how much is committed at once; bytes of event bodies."""
+    """Maximum size of the queue (`waiting`) and of one commit (`group`): events, and bytes of their bodies."""
 
     waiting: int = 10_000
     waiting_bytes: int = 256 * 2**20
@@ -88,16 +90,16 @@ class Limits(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """An event that is durable. `revision`: a graph of at least this revision shows it."""
+    """The acknowledgement of a durable event. `revision`: the first revision of the graph that contains it."""
 
     revision: int
     warnings: Sequence[Note]
 
 
 Answer: TypeAlias = Future[Accepted] | asyncio.Future[Accepted]
-MarkedEvent: TypeAlias = tuple[bytes, tuple[str, str]]  # an event, and the name and value of a setting
+MarkedEvent: TypeAlias = tuple[bytes, tuple[str, str]]  # an event, and the (name, value) of the setting that is written with it
 
-# Seconds, at most, that a group is waited for. See `Pipeline._gather`.
+# Maximum wait for a group, in seconds. See `Pipeline._wait_for_group`.
 PATIENCE = 0.02
 
 
@@ -107,7 +109,7 @@ class _Waiting(NamedTuple):
 
 
 class Pipeline:
-    """Owns the writer thread. Safe for any number of threads and event loops."""
+    """Owns the queue and the writer thread. Safe for any number of threads and event loops."""
 
     def __init__(
         self,
@@ -117,7 +119,10 @@ class Pipeline:
         clock: Callable[[], int] = get_current_micros,
         observe: Callable[[CommitSummary], None] | None = None,
     ) -> None:
-        """`observe` is told of each commit, by the writer, before the events are acknowledged."""
+        """`observe`: called by the writer thread after each commit, before the events are acknowledged.
+
+        `clock`: the current time in microseconds.
+        """
         self._graph = graph
         self._builder = builder
         self._limits = limits or Limits()
@@ -127,47 +132,47 @@ class Pipeline:
         self._bytes = 0
         self._closed = False
         self._lock = threading.Lock()
-        self._arrived = threading.Condition(self._lock)  # told when `_wanted` events wait: each telling costs a change of threads
+        self._arrived = threading.Condition(self._lock)  # notified when `_wanted` events wait: each notification costs a switch of threads
         self._room = threading.Condition(self._lock)
         self._wanted = 1
-        self._last = 0  # events of the last group
-        self._took = 0.0  # seconds that it took
+        self._last = 0  # events in the last group
+        self._took = 0.0  # seconds that the last commit took
         self._writer = threading.Thread(target=self._write_groups, name="meshline-writer", daemon=True)
         self._writer.start()
 
     @property
     def waiting(self) -> int:
-        """Events that are accepted into the queue and not yet taken by the writer."""
+        """The number of events in the queue."""
         return len(self._queue)
 
     @property
     def waiting_bytes(self) -> int:
-        """Their bytes."""
+        """The bytes of the events in the queue."""
         return self._bytes
 
     @property
     def event_limits(self) -> EventLimits:
-        """How much one event may hold."""
+        """The limits of one event."""
         return self._builder.reader.limits
 
     def submit(self, body: bytes, source: str = DEFAULT_SOURCE, *, wait: bool = False) -> Future[Accepted]:
         """Queue one event; the future resolves when it is durable.
 
-        Raises InvalidInput for an unusable event, QueueFull if too much waits (with `wait`, waits for
-        room instead), StoreUnavailable after `close`. The future fails with StoreUnavailable if the
+        Raises InvalidInput for an unusable event, QueueFull if the queue is full (with `wait`, waits for
+        space instead), StoreUnavailable after `close`. The future fails with StoreUnavailable if the
         store cannot be reached.
         """
         future: Future[Accepted] = Future()
-        future.set_running_or_notify_cancel()  # who stops waiting does not take the event back
+        future.set_running_or_notify_cancel()  # a caller that stops waiting does not cancel the event
         self._submit_event(body, source, future, wait=wait)
         return future
 
     def submit_all(self, events: Iterable[MarkedEvent], source: str = DEFAULT_SOURCE) -> list[Future[Accepted]]:
-        """Queue events as one, in order, each with a setting of the store that is set when it is durable.
+        """Queue events together, in order, each with a setting that the store writes in the same transaction.
 
-        If one fails because the store cannot be reached, so do all after it: what a mark says is true of all
-        before it. The future of an unusable event fails at once. Raises QueueFull, unless nothing waits, and
-        StoreUnavailable after `close`.
+        If one fails because the store cannot be reached, all after it fail as well: a mark covers all events
+        before it. The future of an unusable event fails at once. Raises QueueFull, unless the queue is empty,
+        and StoreUnavailable after `close`.
         """
         received_at = self._clock()
         waiting: list[_Waiting] = []
@@ -184,13 +189,13 @@ class Pipeline:
         return futures
 
     async def ingest(self, body: bytes, source: str = DEFAULT_SOURCE) -> Accepted:
-        """`submit`, awaited."""
+        """Queue one event and wait until it is durable. Raises as `submit` and its future do."""
         answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
         self._submit_event(body, source, answer, wait=False)
         return await answer
 
     def close(self) -> None:
-        """Refuse what comes from now on, commit what was accepted, end the writer."""
+        """Refuse new events, commit the accepted ones, and end the writer thread."""
         with self._lock:
             self._closed = True
             self._arrived.notify_all()
@@ -198,7 +203,7 @@ class Pipeline:
         self._writer.join()
 
     def abandon(self) -> None:
-        """As `close`, but what is not being written yet is dropped: its futures fail with StoreUnavailable."""
+        """Like `close`, but drop the events in the queue: their futures fail with StoreUnavailable."""
         for one in self._clear_queue():
             one.answer.set_exception(StoreUnavailable("interrupted before it was written"))
         self.close()
@@ -209,12 +214,12 @@ class Pipeline:
         self._enqueue([_Waiting(received, answer)], wait=wait)
 
     def _enqueue(self, waiting: Sequence[_Waiting], *, wait: bool) -> None:
-        """Put all of these into the queue, or none."""
+        """Put all of these into the queue, or none. Raises QueueFull, StoreUnavailable."""
         size = sum(len(one.received.body) for one in waiting)
         with self._lock:
             while not self._closed and self._is_full(len(waiting), size):
                 if not wait:
-                    raise QueueFull(f"{len(self._queue)} events wait to be written, no more can", retry_after=1)
+                    raise QueueFull(f"the queue is full: {len(self._queue)} events wait to be written", retry_after=1)
                 self._room.wait()
             if self._closed:
                 raise StoreUnavailable("the server is shutting down; send the event again later")
@@ -224,7 +229,7 @@ class Pipeline:
                 self._arrived.notify()
 
     def _is_full(self, number: int, size: int) -> bool:
-        """What comes first is always taken, however large."""
+        """Whether events of this number and size do not fit. An empty queue accepts any."""
         if not self._queue:
             return False
         return len(self._queue) + number > self._limits.waiting or self._bytes + size > self._limits.waiting_bytes
@@ -234,7 +239,7 @@ class Pipeline:
             self._commit_group(group)
 
     def _collect_group(self) -> list[_Waiting]:
-        """What waits, up to the limits of a group; empty when closed and all is written."""
+        """The next events, up to the limits of a group; empty if the pipeline is closed and all events are written."""
         with self._lock:
             while not self._queue and not self._closed:
                 self._arrived.wait()
@@ -252,7 +257,7 @@ class Pipeline:
             return group
 
     def _clear_queue(self) -> list[_Waiting]:
-        """All that waits."""
+        """Remove all events from the queue, and return them."""
         with self._lock:
             waiting = list(self._queue)
             self._queue.clear()
@@ -261,10 +266,10 @@ class Pipeline:
             return waiting
 
     def _wait_for_group(self) -> None:
-        """Wait for as many as came last time, but no longer than it took to write those.
+        """Wait for as many events as the last group had, but no longer than the last commit took.
 
-        Those who were answered just now are about to send again. To begin with the first of them would mean twice
-        as many commits, half of them of one event; who sends alone, though, never waits.
+        The senders of the last group are about to send again. To begin with the first of their events would mean
+        twice as many commits, half of them with one event. A single sender never waits.
         """
         until = time.perf_counter() + min(self._took, PATIENCE)
         self._wanted = min(self._last, self._limits.waiting, self._limits.group)
@@ -276,7 +281,7 @@ class Pipeline:
         self._wanted = 1
 
     def _commit_group(self, group: Sequence[_Waiting]) -> bool:
-        """Whether the store could be reached; if not, all that waits has failed."""
+        """Commit a group. False if the store cannot be reached: then all events in the queue have failed as well."""
         received = [waiting.received for waiting in group]
         begun = time.perf_counter()
         batch = Batch()
@@ -289,9 +294,9 @@ class Pipeline:
         try:
             changes = self._graph.commit(build)
         except StoreUnavailable as error:
-            _fail([*group, *self._clear_queue()], error)  # who waits has waited for the store, too, and would wait as long again
+            _fail([*group, *self._clear_queue()], error)  # they have waited for the store, too, and would wait as long again
             return False
-        except Exception as error:  # noqa: BLE001 - whatever one event breaks must not take the others with it
+        except Exception as error:  # noqa: BLE001 - an event that cannot be written must not fail the others
             if len(group) == 1:
                 _fail(group, error)
             else:
@@ -306,13 +311,13 @@ class Pipeline:
         return True
 
     def _notify_observer(self, received: Sequence[Received], batch: Batch, changes: Changes) -> None:
-        """Tell the observer. Its fault is not the events': they are durable, and the writer goes on."""
+        """Call the observer. If it fails, the events are durable nevertheless, and the writer continues."""
         if self._observe is None:
             return
         try:
             self._observe(summarise_commit(received, batch, changes, self._took))
         except Exception:
-            log.exception("a commit could not be counted")
+            log.exception("the metrics of a commit could not be recorded")
 
 
 def _fail(group: Iterable[_Waiting], error: Exception) -> None:
@@ -320,7 +325,7 @@ def _fail(group: Iterable[_Waiting], error: Exception) -> None:
 
 
 def _deliver_answers(answers: Iterable[tuple[Answer, Accepted | Exception]]) -> None:
-    """Each event loop is told once of all that it waits for."""
+    """Set the results of futures; each event loop is notified once of all its futures."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Answer, Accepted | Exception]]] = {}
     for answer, outcome in answers:
         if isinstance(answer, Future):
@@ -328,13 +333,13 @@ def _deliver_answers(answers: Iterable[tuple[Answer, Accepted | Exception]]) -> 
         else:
             by_loop.setdefault(answer.get_loop(), []).append((answer, outcome))
     for loop, its in by_loop.items():
-        with suppress(RuntimeError):  # closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, so no caller waits
             loop.call_soon_threadsafe(_settle_all, its)
 
 
 def _settle_all(answers: Iterable[tuple[Answer, Accepted | Exception]]) -> None:
     for answer, outcome in answers:
-        if not answer.done():  # who stops waiting has cancelled it
+        if not answer.done():  # a caller that stopped waiting has cancelled it
             _settle(answer, outcome)
 
 
@@ -346,7 +351,7 @@ def _settle(answer: Answer, outcome: Accepted | Exception) -> None:
 
 
 class Outcome(NamedTuple):
-    """What became of one event of a file or a replay: accepted, or refused for this reason."""
+    """The result of one event of a file or a replay: it was accepted, or `refused` with this error. `place`: where it is."""
 
     place: str
     accepted: Accepted | None
@@ -354,21 +359,21 @@ class Outcome(NamedTuple):
 
     @property
     def error(self) -> MeshlineError | None:
-        """Why it was refused, told with its place; None if it was accepted."""
+        """Why it was refused, with its place; None if it was accepted."""
         if self.refused is None or str(self.refused).startswith(self.place):
             return self.refused
         return InvalidInput(str(self.refused), self.place)
 
     @property
     def warnings(self) -> list[str]:
-        """What of it was not taken as it came, each with its place."""
+        """The parts of it that were changed or not interpreted, each with its place."""
         return [] if self.accepted is None else [f"{self.place}: {note.where}: {note.what}" for note in self.accepted.warnings]
 
 
 def ingest_all(pipeline: Pipeline, events: Iterable[tuple[str, bytes] | InvalidInput], source: str = DEFAULT_SOURCE) -> Iterator[Outcome]:
-    """Take many events (place, body), in order, keeping the queue full and no more in memory.
+    """Ingest many events (place, body), in order; at most a full queue of them is in memory.
 
-    An unusable event is one refusal, the others are taken. Raises StoreUnavailable when the store fails.
+    An unusable event is refused, the others are ingested. Raises StoreUnavailable when the store fails.
     """
     pending: deque[tuple[str, Future[Accepted] | MeshlineError]] = deque()
     for event in events:
@@ -403,7 +408,7 @@ def replay_events(store: Store, pipeline: Pipeline, after: int = 0) -> Iterator[
     """Ingest the raw events of `store`, in their order of arrival, each under its own source.
 
     Only events that are still kept can be replayed (`Store.prune_raw`). Each outcome's place is the
-    event's position in the store. Must not be given a pipeline into the same store: it would never end.
+    event's position in the store. `pipeline` must write to another store, else the replay would never end.
     """
     while page := store.read_raw_events(after, REPLAY_PAGE):
         after = page[-1].position

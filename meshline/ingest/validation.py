@@ -1,7 +1,7 @@
 """Errors of pydantic as messages: the place, what was found, what is accepted.
 
-`refusals` is for one entry of a mesh file. `validated` is for a whole document of a contract or a product: numbers and truth
-values are taken where a text is wanted (`version: 1.1`), unknown keys are warned of.
+`build_refusals` is for one entry of a mesh file. `validate_document` is for a whole contract or product: it accepts numbers and
+booleans in place of texts (`version: 1.1`), and warns of unknown keys.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from meshline.words import suggest_closest
 
 
 def build_refusals(doc: Document, path: Path, error: ValidationError, keys: Iterable[str] = ()) -> list[InvalidInput]:
-    """One refusal for each thing that is wrong at a path. `keys`: those that are accepted there, where the error does not say."""
+    """An error for each problem at a path. `keys`: the accepted ones, for errors that do not list them."""
     return [_build_refusal(doc, path, details, tuple(keys)) for details in error.errors(include_url=False)]
 
 
 def format_value(value: object) -> str:
-    """A value as a message shows it: short."""
+    """A value in the short form for messages."""
     if value is None:
         return "nothing"
     if isinstance(value, Mapping):
@@ -45,7 +45,7 @@ def _build_refusal(doc: Document, path: Path, details: ErrorDetails, keys: Seque
 
 
 def _find_inner_path(doc: Document, path: Path, details: ErrorDetails) -> Path:
-    """The place of an error inside an entry: without the names that pydantic gives to the forms of a value."""
+    """The place of an error inside an entry, without the names that pydantic gives to the alternatives of a union."""
     inner: list[str | int] = []
     for part in details["loc"]:
         if (*path, *inner, part) in doc.lines:
@@ -70,7 +70,7 @@ def _format_message(details: ErrorDetails, keys: Sequence[str]) -> str:
         near = suggest_closest(str(details["input"]), re.findall(r"'([^']*)'", expected))
         return f"found {found}{near}; accepted is {expected}"
     if kind == "string_type" and isinstance(details["input"], int | float):
-        return f"found {found}, which is no text; write it in quotes"
+        return f"found {found}, which is not a text; write it in quotes"
     accepted = f"a text that matches {details['ctx']['pattern']}" if kind == "string_pattern_mismatch" else _ACCEPTED.get(kind)
     return f"found {found}; accepted is {accepted}" if accepted else f"found {found}; {details['msg']}"
 
@@ -85,12 +85,12 @@ _ACCEPTED = {
 }
 
 
-MAX_REFUSED = 1_000  # messages about one file
-_ROUNDS = 3  # a form of a value may show its numbers only after another one is text
+MAX_REFUSED = 1_000  # maximum number of messages about one file
+_ROUNDS = 3  # numbers in one alternative of a union may show only after those of another are text
 
 
 class ValidationResult(NamedTuple):
-    """The document's value, with text where the model wants text. It can be used if nothing is refused."""
+    """The document's value, with texts where the model needs texts. It is valid if `refused` is empty."""
 
     value: Json
     refused: tuple[InvalidInput, ...]
@@ -98,7 +98,7 @@ class ValidationResult(NamedTuple):
 
 
 def validate_document(model: type[BaseModel], document: Document) -> ValidationResult:
-    """What is wrong with a document, all at once."""
+    """Validate a document against a model, and collect all of its problems."""
     value = document.value
     errors = _find_errors(model, value)
     for _ in range(_ROUNDS):
@@ -115,7 +115,7 @@ def validate_document(model: type[BaseModel], document: Document) -> ValidationR
         value,
         tuple(_build_document_refusals(document, placed)),
         tuple(
-            f"{document.format_place(place)}: {_format_path(place)}: this key is not known and not read"
+            f"{document.format_place(place)}: {_format_path(place)}: this key is unknown and ignored"
             for place in _find_places(value, unknown)
         ),
     )
@@ -130,7 +130,7 @@ def _find_errors(model: type[BaseModel], value: Json) -> list[ErrorDetails]:
 
 
 def _find_place(value: Json, error: ErrorDetails) -> Path:
-    """Where an error is: without the names that pydantic gives to the forms of a value."""
+    """The place of an error, without the names that pydantic gives to the alternatives of a union."""
     here: Any = value
     place: list[str | int] = []
     for part in error["loc"]:
@@ -154,10 +154,10 @@ def _make_text(value: Json, place: Path) -> None:
 
 
 def _build_document_refusals(document: Document, placed: Sequence[tuple[Path, ErrorDetails]]) -> Iterator[InvalidInput]:
-    """One for each place. Of a value of several forms, the form that fits furthest is meant."""
+    """An error for each place. For a union, the alternative that matches furthest is assumed."""
     found: dict[Path, list[str]] = {}
     missing: dict[Path, None] = {}
-    around: set[Path] = set()  # places in which something else is wrong
+    around: set[Path] = set()  # places that contain another error
     for place, error in placed:
         if error["type"] == "missing":
             missing[*place, error["loc"][-1]] = None
@@ -166,7 +166,7 @@ def _build_document_refusals(document: Document, placed: Sequence[tuple[Path, Er
             around.update(place[:length] for length in range(len(place)))
     for number, (place, accepted) in enumerate(found.items()):
         if number >= MAX_REFUSED:
-            yield InvalidInput(f"and {len(found) - number} more such problems", document.format_place(place))
+            yield InvalidInput(f"and {len(found) - number} more problems like these", document.format_place(place))
             break
         if place not in around:
             value = _get_value(document.value, place)

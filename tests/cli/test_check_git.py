@@ -131,7 +131,7 @@ def test_a_file_that_is_not_utf8_is_2(view: Callable[[str], Ran], work: WorkTree
     work.put(name, b"create view v_rev as select 1 as caf\xe9")
     ran = check()
     assert (ran.code, ran.out) == (2, "")
-    assert f"{name}:1: byte 0xe9 is no UTF-8; save the file as UTF-8" in ran.err
+    assert f"{name}:1: byte 0xe9 is not UTF-8; save the file as UTF-8" in ran.err
 
 
 # -- dbt

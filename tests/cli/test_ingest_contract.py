@@ -55,10 +55,10 @@ def test_bad_files_are_refused_one_by_one(tmp_path: Path, kind: str, good: str) 
     (tmp_path / "good.yaml").write_text(good, encoding="utf-8")
     (tmp_path / "bad.yaml").write_text("x: [\n", encoding="utf-8")
     strict = run("ingest", kind, f"{tmp_path}/*.yaml", "--strict", "--store", store)
-    assert (strict.code, strict.err.count("bad.yaml:2: this is no YAML")) == (1, 1)
+    assert (strict.code, strict.err.count("bad.yaml:2: this is not YAML")) == (1, 1)
     done = run("ingest", kind, f"{tmp_path}/*.yaml", "--store", store)
     assert done.code == 1
-    assert done.err.count("bad.yaml:2: this is no YAML") == 1
+    assert done.err.count("bad.yaml:2: this is not YAML") == 1
     assert done.err.endswith(f"{kind}/default: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 1 refused\n")
 
 

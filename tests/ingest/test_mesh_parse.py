@@ -55,13 +55,13 @@ REFUSED = """\
 m.yaml:4: ownr: unknown key 'ownr'; did you mean 'owner'?; accepted: name, title, description, parent, owner, tags, datasets, domains
 m.yaml:8: this domain 'c' is here twice, first at m.yaml:7
 m.yaml:9: found parent 'q' of a domain that is nested in 'b'; leave the key out
-m.yaml:10: name: found 2024, which is no text; write it in quotes
+m.yaml:10: name: found 2024, which is not a text; write it in quotes
 m.yaml:11: teams: found a mapping with the keys a; accepted is a list
-m.yaml:18: version: found 2.1, which is no text; write it in quotes
+m.yaml:18: version: found 2.1, which is not a text; write it in quotes
 m.yaml:14: owner: found a list of 1; accepted is a text
 m.yaml:15: tags: found 'pii'; accepted is a list, also for one value: [value]
 m.yaml:16: slo.a: found a list of 1; accepted is a text or a number
-m.yaml:17: output_ports.dataset.namespace: found 1, which is no text; write it in quotes
+m.yaml:17: output_ports.dataset.namespace: found 1, which is not a text; write it in quotes
 m.yaml:17: output_ports.dataset: the key 'name' is missing
 m.yaml:19: the key 'name' is missing
 m.yaml:20: found 'just text'; accepted is a mapping
@@ -110,21 +110,21 @@ def test_a_file_that_cannot_be_used_as_a_whole(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"a: 1\na: 2", "m.yaml:2: the key 'a' is here twice (first on line 1)"),
-        (b"a: [", "m.yaml:1: this is no YAML: while parsing a flow node"),
-        (b"a: 1\nb: !!python/object:os.system 1", "m.yaml:2: the tag tag:yaml.org,2002:python/object:os.system is not read"),
-        (b"a: &a [*a]", "m.yaml:1: the alias *a stands inside its own anchor"),
-        (b"a: *x", "m.yaml:1: the alias *x stands inside its own anchor, or has none before it"),
+        (b"a: 1\na: 2", "m.yaml:2: the key 'a' is given twice (first on line 1)"),
+        (b"a: [", "m.yaml:1: this is not YAML: while parsing a flow node"),
+        (b"a: 1\nb: !!python/object:os.system 1", "m.yaml:2: the tag tag:yaml.org,2002:python/object:os.system is not supported; remove it"),
+        (b"a: &a [*a]", "m.yaml:1: the alias *a is inside its own anchor"),
+        (b"a: *x", "m.yaml:1: the alias *x is inside its own anchor, or has no anchor before it"),
         (b"a: 1\n---\nb: 2", "m.yaml:2: a second document begins here"),
         (b"[" * 100_000, "m.yaml:1: nested more than 24 levels deep"),
         (b"? [a]\n: 1", "m.yaml:1: a key must be a text"),
-        (b"a: 1\nb: \x00", "m.yaml:2: this is no YAML: special characters are not allowed"),
-        (b"a: 1\nb: \xff", "m.yaml:2: byte 0xff is no UTF-8"),
-        (b"<<: {a: 1}", "m.yaml:1: merge keys (<<) are not read"),
-        (b"a:\n\t- b", "m.yaml:2: this is no YAML"),
-        (b'a: "\\ud800"', "m.yaml:1: half of a character (a lone surrogate) is no text"),
-        (b"%YAML 9.x\n---\na", "m.yaml:1: this is no YAML"),
-        (b"#" * (MAX_BYTES + 1), f"m.yaml: {MAX_BYTES + 1} bytes are too many"),
+        (b"a: 1\nb: \x00", "m.yaml:2: this is not YAML: special characters are not allowed"),
+        (b"a: 1\nb: \xff", "m.yaml:2: byte 0xff is not UTF-8"),
+        (b"<<: {a: 1}", "m.yaml:1: merge keys (<<) are not supported"),
+        (b"a:\n\t- b", "m.yaml:2: this is not YAML"),
+        (b'a: "\\ud800"', "m.yaml:1: half of a character (a lone surrogate) is not a text"),
+        (b"%YAML 9.x\n---\na", "m.yaml:1: this is not YAML"),
+        (b"#" * (MAX_BYTES + 1), f"m.yaml: the file has {MAX_BYTES + 1} bytes; at most"),
     ],
 )
 def test_what_is_no_document(data: bytes, message: str) -> None:

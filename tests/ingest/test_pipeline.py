@@ -276,7 +276,7 @@ def test_an_observer_that_fails_loses_nothing(caplog: pytest.LogCaptureFixture) 
     pipeline = Pipeline(Gate(), BatchBuilder(Naming()), clock=lambda: CLOCK, observe=fail)
     assert [pipeline.submit(body(number)).result(30).revision for number in range(2)] == [1, 2]
     pipeline.close()
-    assert "a commit could not be counted" in caplog.text
+    assert "the metrics of a commit could not be recorded" in caplog.text
 
 
 def marked(*numbers: int) -> list[tuple[bytes, tuple[str, str]]]:

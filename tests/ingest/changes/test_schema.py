@@ -410,9 +410,9 @@ def test_references_that_lead_back_end(ask: Ask, loop: object) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "this is no JSON"),
-        ("{", r"new:1:2: this is no JSON: the file ends in the middle of a value"),
-        ('{"a":\n1,}', r"new:2:3: this is no JSON: trailing comma in object"),
+        ("", "this is not JSON"),
+        ("{", r"new:1:2: this is not JSON: the file ends in the middle of a value"),
+        ('{"a":\n1,}', r"new:2:3: this is not JSON: trailing comma in object"),
         ("3", "not a schema of a known format; accepted are metadata"),
         ("{}", "not a schema of a known format"),
         ('{"format-version": 2}', "no metadata of Iceberg"),

@@ -250,7 +250,7 @@ def test_every_bad_thing_of_the_standard() -> None:
         ("kind: DataContract\napiVersion: v2.2.2\n", "c.yaml:2: apiVersion: found 'v2.2.2'; accepted are"),
         ("apiVersion: datacontract.com/v7\n", "c.yaml:1: apiVersion: found 'datacontract.com/v7'; accepted are"),
         ("kind: DataProduct\napiVersion: v1.0.0\n", "c.yaml:1: this is a data product: `meshline ingest product` reads it"),
-        ("a: [\n", "c.yaml:2: this is no YAML"),
+        ("a: [\n", "c.yaml:2: this is not YAML"),
     ],
 )
 def test_what_is_no_contract(text: str, message: str) -> None:
@@ -275,7 +275,7 @@ def test_what_may_be_a_mistake_is_warned_of() -> None:
 def test_keys_that_the_standard_does_not_know_are_warned_of() -> None:
     parsed = parse_contract_file(b"kind: DataContract\napiVersion: v3.1.0\nid: a\nversion: 1.0.0\nbogus: 1\n", "c.yaml")
     assert parsed.contract is not None
-    assert parsed.warnings == ("c.yaml:5: bogus: this key is not known and not read",)
+    assert parsed.warnings == ("c.yaml:5: bogus: this key is unknown and ignored",)
 
 
 def referring(to: str, **definitions: str) -> list[str]:

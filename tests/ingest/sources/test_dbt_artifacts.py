@@ -92,9 +92,9 @@ def test_a_manifest_that_nests_without_end_is_refused(target: Write) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "manifest.json:1:1: this is no JSON: the file is empty"),
-        ('{"metadata": {},\n"nodes": {"a": {"x": ', "manifest.json:2:21: this is no JSON: the file ends in the middle of a value"),
-        ('{"metadata": {},\n\n "nodes": {,', "manifest.json:3:12: this is no JSON: object keys must be strings"),
+        ("", "manifest.json:1:1: this is not JSON: the file is empty"),
+        ('{"metadata": {},\n"nodes": {"a": {"x": ', "manifest.json:2:21: this is not JSON: the file ends in the middle of a value"),
+        ('{"metadata": {},\n\n "nodes": {,', "manifest.json:3:12: this is not JSON: object keys must be strings"),
         ("[]", "Expected `object`, got `array`"),
         ('{"nodes": {}}', "Object missing required field `metadata`"),
         ('{"metadata": {}, "nodes": []}', "Expected `object`, got `array`"),
@@ -124,7 +124,7 @@ def test_other_artifacts_that_cannot_be_read_do_not_stop_the_manifest(target: Wr
     said = read(folder)
     assert set(said.said) == SAID
     (refusal,) = said.messages
-    assert refusal.startswith(f"{folder}/{name}.json:1:2: this is no JSON: ")
+    assert refusal.startswith(f"{folder}/{name}.json:1:2: this is not JSON: ")
 
 
 def test_one_bad_result_is_one_refusal(target: Write) -> None:

@@ -71,7 +71,7 @@ def test_as_dbts_events_have_it(tmp_path: Path, adapter: str, output: str, names
         ("shop: []", {}, "expected a mapping, as dbt's profiles.yml has it"),
         ("shop: {outputs: 7}", {}, "expected a mapping, as dbt's profiles.yml has it"),
         ("- x", {}, "expected a mapping, as dbt's profiles.yml has it"),
-        ("{", {}, "this is no YAML"),
+        ("{", {}, "this is not YAML"),
     ],
 )
 def test_what_profiles_do_not_say(tmp_path: Path, text: str, options: dict[str, str], message: str) -> None:

@@ -410,7 +410,7 @@ def test_other_connectors_are_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("[1]", "no connector's config"), ("{", "this is no YAML"), ("{}", "no connector's config")]
+    ("content", "message"), [("[1]", "no connector's config"), ("{", "this is not YAML"), ("{}", "no connector's config")]
 )
 def test_a_file_without_connectors_is_refused(tmp_path: Path, content: str, message: str) -> None:
     [refusal] = refusals(read(tmp_path, content)[0])

@@ -302,7 +302,7 @@ def test_a_product_that_is_gone_is_retracted_and_a_bad_one_kept(tmp_path: Path) 
         ("name: ''\nslo: {}\n", "p.yaml:1: name is empty; a product needs one"),
         ("kind: DataProduct\napiVersion: v1.0.0\n", "p.yaml:1: id is missing"),
         ("name: a\nslo: {}\nquality_checks: [{suite: x}]\n", "p.yaml:3: quality_checks.0.tool is missing"),
-        ("name: a\nname: b\n", "p.yaml:2: the key 'name' is here twice"),
+        ("name: a\nname: b\n", "p.yaml:2: the key 'name' is given twice"),
     ],
 )
 def test_what_is_refused(text: str, message: str) -> None:
@@ -316,7 +316,7 @@ def test_what_may_be_a_mistake_is_warned_of() -> None:
     assert parsed.product is not None
     assert (parsed.product.version, parsed.product.slo) == ("1.1", (Level("freshness", "5"),))
     assert parsed.warnings == (
-        "p.yaml:3: slos: this key is not known and not read",
+        "p.yaml:3: slos: this key is unknown and ignored",
         "p.yaml:2: version is a number, so that 1.10 is 1.1; write it in quotes",
     )
 

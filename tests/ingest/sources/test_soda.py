@@ -175,7 +175,7 @@ def test_an_unknown_table_is_refused_once_and_the_others_are_taken() -> None:
 @pytest.mark.parametrize(
     ("content", "messages"),
     [
-        ("checks for a: [", ["bad.yml:1: this is no YAML"]),
+        ("checks for a: [", ["bad.yml:1: this is not YAML"]),
         ("- row_count > 0", ["bad.yml:1: found no sections; accepted are sections such as `checks for orders:`"]),
         (
             "check for a:\n  - row_count > 0",
