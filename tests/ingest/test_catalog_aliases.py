@@ -201,12 +201,12 @@ def test_only_a_mention_is_enough_and_a_column_is_one(live: LiveGraph) -> None:
         ("catalogs:\n  - name: lake\n    also: [x]", "m.yaml:5: name: unknown key 'name'; did you mean 'names'?; accepted: names, also"),
         (
             "catalogs:\n  - names: lake\n    also:\n      - trino://h\n      - trino://h/",
-            "m.yaml:8: trino://h is named already at m.yaml:7",
+            "m.yaml:8: trino://h is already named at m.yaml:7",
         ),
-        ("catalogs:\n  - names: lake\n    also: [a]\n  - names: a\n    also: [b]", "m.yaml:7: a is named already at m.yaml:6"),
+        ("catalogs:\n  - names: lake\n    also: [a]\n  - names: a\n    also: [b]", "m.yaml:7: a is already named at m.yaml:6"),
         (
             "catalogs:\n  - names: lake\n    also: [a]\n  - names: b\n    also: [lake]",
-            "m.yaml:8: http://catalog:8181 is named already",
+            "m.yaml:8: http://catalog:8181 is already named at",
         ),
         ("catalogs: lake", "m.yaml:4: catalogs: found 'lake'; accepted is a list"),
     ],

@@ -53,7 +53,7 @@ people:
 
 REFUSED = """\
 m.yaml:4: ownr: unknown key 'ownr'; did you mean 'owner'?; accepted: name, title, description, parent, owner, tags, datasets, domains
-m.yaml:8: this domain 'c' is here twice, first at m.yaml:7
+m.yaml:8: this domain 'c' is given twice, first at m.yaml:7
 m.yaml:9: found parent 'q' of a domain that is nested in 'b'; leave the key out
 m.yaml:10: name: found 2024, which is not a text; write it in quotes
 m.yaml:11: teams: found a mapping with the keys a; accepted is a list
@@ -67,7 +67,7 @@ m.yaml:19: the key 'name' is missing
 m.yaml:20: found 'just text'; accepted is a mapping
 m.yaml:22: type: found 'technicl'; did you mean 'technical'?; accepted is 'technical', 'business' or 'steward'
 m.yaml:23: found a mapping with the keys owner; give exactly one of the keys dataset, product and domain
-m.yaml:24: found 'nothing', in which namespace and name cannot be told apart; accepted is `alias/name`, `namespace/name` \
+m.yaml:24: found 'nothing', in which namespace and name cannot be separated; accepted is `alias/name`, `namespace/name` \
 or {namespace: ..., name: ...}
 m.yaml:28: consumes: found a mapping with the keys dataset, product; give exactly one of the keys product and dataset
 """
@@ -94,7 +94,7 @@ def test_strict_stops_at_the_first() -> None:
         ("version: 1\ndomans: []", "m.yaml:2: domans: unknown key 'domans'; did you mean 'domains'?; accepted: version, source, "),
         (
             "version: 1\nnaming:\n  trimmers:\n    - pattern: '('",
-            "m.yaml:4: naming.trimmers.pattern: found '('; no regular expression: missing )",
+            "m.yaml:4: naming.trimmers.pattern: found '('; not a regular expression: missing )",
         ),
         ("version: 1\nsource: a b", "m.yaml:2: source: found 'a b'; accepted is"),
         ("version: 1\nnamespaces: {a/b: c}", "m.yaml:2: namespaces.a/b: found 'a/b'; accepted is"),
@@ -112,7 +112,10 @@ def test_a_file_that_cannot_be_used_as_a_whole(text: str, message: str) -> None:
     [
         (b"a: 1\na: 2", "m.yaml:2: the key 'a' is given twice (first on line 1)"),
         (b"a: [", "m.yaml:1: this is not YAML: while parsing a flow node"),
-        (b"a: 1\nb: !!python/object:os.system 1", "m.yaml:2: the tag tag:yaml.org,2002:python/object:os.system is not supported; remove it"),
+        (
+            b"a: 1\nb: !!python/object:os.system 1",
+            "m.yaml:2: the tag tag:yaml.org,2002:python/object:os.system is not supported; remove it",
+        ),
         (b"a: &a [*a]", "m.yaml:1: the alias *a is inside its own anchor"),
         (b"a: *x", "m.yaml:1: the alias *x is inside its own anchor, or has no anchor before it"),
         (b"a: 1\n---\nb: 2", "m.yaml:2: a second document begins here"),

@@ -1,7 +1,7 @@
-"""The mesh file: what people know and no event says. `read`, `parse`, `statements`, `load`, `configure`.
+"""The mesh file: what people know and no event states. This module reads, parses and loads it, and configures a store by it.
 
-The rules that a mesh file gives to the whole graph (how names become keys, and the precedence of sources) are needed before
-the graph is opened, and all who open one store must use the same: so the store keeps them.
+The rules of a mesh file for the whole graph (how names become keys, and the precedence of sources) are needed before the
+graph is opened, and every process that opens a store must use the same rules, so the store keeps them.
 """
 
 from __future__ import annotations
@@ -41,17 +41,16 @@ __all__ = [
     "read_stored_rules",
 ]
 
-_load_lock = (
-    Lock()
-)  # of what a file says of catalogs, and the rest of it: not the graph's, for which questions would wait while it is written
+# Keeps the rules and the entries of one file together. It is not the graph's lock, for which questions would wait during the write.
+_load_lock = Lock()
 
 
 def load_mesh(graph: LiveGraph, mesh: Mesh, naming: Naming, time: int) -> Loading:
-    """Commit what a mesh file says. `time`: the file's, in microseconds (`meshline.ingest.file_times`).
+    """Commit what a mesh file states. `time`: the file's, in microseconds (`meshline.ingest.file_times`).
 
-    Loading what the graph already holds changes nothing. What differs takes effect whatever the
-    file's time. A file with refused entries retracts nothing: an entry that cannot be read is not an
-    entry that is gone. Raises InvalidInput if the file's naming rules are not those of `naming`.
+    Loading what the graph already contains changes nothing. A difference takes effect regardless of the
+    file's time. A file with refused entries retracts nothing: an entry that cannot be parsed may still be
+    meant. Raises InvalidInput if the file's naming rules differ from `naming`.
     """
     _check_naming_rules(mesh, naming)
     entries = [Entry(statement.scope, statement.content) for statement in build_statements(mesh, naming, time)]
@@ -75,7 +74,7 @@ PRECEDENCE = "precedence"  # JSON
 
 
 def build_configuration(mesh: Mesh) -> tuple[Naming | None, Precedence | None]:
-    """The naming and the precedence that a mesh file gives; None where it says nothing."""
+    """The naming and the precedence of a mesh file; None for what it does not state."""
     return (
         mesh.naming.build_naming() if mesh.naming is not None else None,
         mesh.precedence.build_precedence() if mesh.precedence is not None else None,
@@ -83,7 +82,7 @@ def build_configuration(mesh: Mesh) -> tuple[Naming | None, Precedence | None]:
 
 
 def read_stored_rules(store: Store) -> tuple[Naming, Precedence]:
-    """The naming and the precedence that a store remembers; the defaults of a new one."""
+    """The naming and the precedence that a store keeps; the defaults for a new store. Raises StoreCorrupt, StoreUnavailable."""
     rules, precedence = store.read_setting(NAMING_RULES), store.read_setting(PRECEDENCE)
     try:
         naming = Naming(msgspec.json.decode(rules, type=list[tuple[str, str]])) if rules is not None else Naming()
@@ -93,10 +92,10 @@ def read_stored_rules(store: Store) -> tuple[Naming, Precedence]:
 
 
 def configure_store(store: Store, naming: Naming | None = None, precedence: Precedence | None = None) -> tuple[Naming, Precedence]:
-    """Give a store its rules, which it remembers (None: leave what it remembers), and say what holds from now on.
+    """Write the rules to a store (None: keep the present ones), and return the rules in effect from now on.
 
-    Raises InvalidInput if the store was written with other naming rules: keys that are in it already
-    would not be found again.
+    Raises InvalidInput if the store was written with other naming rules: its present keys would not be found
+    under the new ones.
     """
     old_naming, old_precedence = read_stored_rules(store)
     if naming is not None and naming.digest != old_naming.digest and store.read_revision() > 0:

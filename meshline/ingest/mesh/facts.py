@@ -1,4 +1,4 @@
-"""What a mesh file says -> statements, one scope for each entry."""
+"""Entries of a mesh file -> statements, one scope for each entry."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from meshline.ingest.mesh.mesh_file import Mesh, split_dataset_name
 
 
 def build_statements(mesh: Mesh, naming: Naming, observed_at: int) -> list[Statement]:
-    """One statement for each entry. `observed_at`: microseconds since the epoch, the file's time."""
+    """One statement for each entry. `observed_at`: the file's time, in microseconds since the epoch."""
     names = _Names(mesh.namespaces, mesh.emails, naming)
     return [Statement(mesh.source, placed.scope, observed_at, encode(_build_facts(placed.entry, names))) for placed in mesh.entries]
 
 
 class _Names(NamedTuple):
-    """How the names in the file become keys."""
+    """Converts names in the file to keys."""
 
     aliases: Mapping[str, str]
     emails: Mapping[str, str]
@@ -93,7 +93,7 @@ def _build_domain(entry: Domain, names: _Names) -> Facts:
 
 
 def _build_owner_attributes(entry: Team | Person) -> dict[str, Json]:
-    """`contact` is the one line by which a person is reached."""
+    """The attributes of a team or person. `contact`: all addresses in one line."""
     return _drop_empty(
         title=entry.title,
         description=entry.description,
@@ -107,7 +107,7 @@ def _build_owner_attributes(entry: Team | Person) -> dict[str, Json]:
 
 def _build_product(entry: Product, names: _Names) -> Facts:
     key = model.build_data_product_key(entry.name)
-    said = _drop_empty(
+    attributes = _drop_empty(
         title=entry.title,
         description=entry.description,
         version=entry.version,
@@ -121,12 +121,12 @@ def _build_product(entry: Product, names: _Names) -> Facts:
         *(_build_port(key, "input", port, names) for port in entry.input_ports),
         *(_build_port(key, "output", port, names) for port in entry.output_ports),
     ]
-    return Facts(assets=(AssetFact(key, said),), edges=tuple(edges))
+    return Facts(assets=(AssetFact(key, attributes),), edges=tuple(edges))
 
 
 def _build_port(product: AssetKey, direction: str, port: Port, names: _Names) -> EdgeFact:
-    said = _drop_empty(direction=direction, type=port.type, endpoint=port.endpoint, format=port.format, description=port.description)
-    return EdgeFact(EdgeType.PORT, product, names.build_dataset_key(port.dataset), said)
+    attributes = _drop_empty(direction=direction, type=port.type, endpoint=port.endpoint, format=port.format, description=port.description)
+    return EdgeFact(EdgeType.PORT, product, names.build_dataset_key(port.dataset), attributes)
 
 
 def _build_owned_key(entry: Ownership, names: _Names) -> AssetKey:
@@ -141,28 +141,30 @@ def _build_owned_key(entry: Ownership, names: _Names) -> AssetKey:
 
 def _build_contract(entry: Contract, names: _Names) -> Facts:
     key = model.build_contract_key(entry.id)
-    said = _drop_empty(title=entry.title, description=entry.description, version=entry.version, status=entry.status)
+    attributes = _drop_empty(title=entry.title, description=entry.description, version=entry.version, status=entry.status)
     governs = EdgeFact(
         EdgeType.GOVERNS, key, names.build_dataset_key(entry.dataset), _drop_empty(version=entry.version, status=entry.status)
     )
-    return Facts(assets=(AssetFact(key, said),), edges=(governs, *_build_owner_edges(entry.owner, key, names)))
+    return Facts(assets=(AssetFact(key, attributes),), edges=(governs, *_build_owner_edges(entry.owner, key, names)))
 
 
 def _build_consumer(entry: Consumer, names: _Names) -> Facts:
     key = model.build_consumer_key(entry.name)
-    said = _drop_empty(title=entry.title, description=entry.description, consumer_type=entry.type, tags=list(entry.tags))
-    return Facts(assets=(AssetFact(key, said),), edges=(*_build_consumes(entry, key, names), *_build_owner_edges(entry.owner, key, names)))
+    attributes = _drop_empty(title=entry.title, description=entry.description, consumer_type=entry.type, tags=list(entry.tags))
+    return Facts(
+        assets=(AssetFact(key, attributes),), edges=(*_build_consumes(entry, key, names), *_build_owner_edges(entry.owner, key, names))
+    )
 
 
 def _build_consumes(entry: Consumer, key: AssetKey, names: _Names) -> Iterator[EdgeFact]:
     for used in entry.consumes:
-        said = _drop_empty(contract=used.contract, version=used.version, purpose=used.purpose)
+        attributes = _drop_empty(contract=used.contract, version=used.version, purpose=used.purpose)
         if used.product is not None:
-            yield EdgeFact(EdgeType.CONSUMES, key, model.build_data_product_key(used.product), said)
+            yield EdgeFact(EdgeType.CONSUMES, key, model.build_data_product_key(used.product), attributes)
         elif used.dataset is not None:
             dataset = names.build_dataset_key(used.dataset)
             targets = [model.build_column_key(dataset, name) for name in used.columns] or [dataset]
-            yield from (EdgeFact(EdgeType.CONSUMES, key, target, said) for target in targets)
+            yield from (EdgeFact(EdgeType.CONSUMES, key, target, attributes) for target in targets)
 
 
 def _build_dataset_note(entry: DatasetNote, names: _Names) -> Facts:
@@ -179,5 +181,5 @@ def _build_owner_edges(name: str | None, of: AssetKey, names: _Names) -> list[Ed
 
 
 def _drop_empty(**attributes: Json) -> dict[str, Json]:
-    """The attributes that were given: None, an empty text, list or mapping says nothing."""
+    """The given attributes: None and an empty text, list or mapping are left out."""
     return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}

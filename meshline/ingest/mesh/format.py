@@ -1,6 +1,6 @@
-"""The format of the mesh file, version 1: what may stand in it.
+"""The format of the mesh file, version 1: its keys and the types of their values.
 
-`json_schema` makes the published JSON Schema of it (`meshline/ingest/mesh.schema.json`, written by scripts/make-docs).
+`build_json_schema` builds the published JSON Schema of it (`meshline/ingest/mesh.schema.json`, written by scripts/make-docs).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ OwnerName: TypeAlias = Annotated[Name, Field(description="The name or the e-mail
 
 
 class Part(BaseModel):
-    """Base of everything in the file: frozen, no key but its own."""
+    """Base of all parts of the file: frozen, unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -56,7 +56,7 @@ class Part(BaseModel):
 
 
 class FullName(Part):
-    """A dataset in full, for when `namespace/name` would be taken apart in the wrong place."""
+    """A dataset in full, for names in which `namespace/name` would be split in the wrong place."""
 
     namespace: Name
     name: Name
@@ -78,7 +78,7 @@ DatasetName: TypeAlias = Annotated[
 
 
 class FullPattern(Part):
-    """A pattern in full: the namespace (or its alias) as it is, and the name with * ? [..] in it."""
+    """A pattern in full: the exact namespace (or its alias), and a name that may contain * ? [..]."""
 
     namespace: Name
     name: Name
@@ -87,12 +87,14 @@ class FullPattern(Part):
 Pattern: TypeAlias = Annotated[
     Annotated[PatternText, Tag("text")] | Annotated[FullPattern, Tag("full")],
     Discriminator(_find_form),
-    Field(description="Written as a dataset is, `alias/name`, `namespace/name` or {namespace: ..., name: ...}, with * ? [..] in the name."),
+    Field(
+        description="Written like a dataset, `alias/name`, `namespace/name` or {namespace: ..., name: ...}; the name may contain * ? [..]."
+    ),
 ]
 
 
 class Domain(Part):
-    """A business domain. Its parent is named, or is the domain that it is nested in."""
+    """A business domain. Its parent is the domain that `parent` names, or that contains it in `domains`."""
 
     name: Name
     title: Text | None = None
@@ -105,7 +107,7 @@ class Domain(Part):
 
 
 class Team(Part):
-    """A team that owns or uses things."""
+    """A team that owns or uses data."""
 
     name: Name
     title: Text | None = None
@@ -116,7 +118,7 @@ class Team(Part):
 
 
 class Person(Part):
-    """A person who owns things."""
+    """A person who owns data."""
 
     name: Name
     title: Text | None = None
@@ -126,7 +128,7 @@ class Person(Part):
 
 
 class Port(Part):
-    """A dataset that a product takes in or gives out."""
+    """A dataset that a product reads (input port) or publishes (output port)."""
 
     dataset: DatasetName
     type: Name | None = Field(default=None, description="For example sql, stream, api, file.")
@@ -136,7 +138,7 @@ class Port(Part):
 
 
 class Product(Part):
-    """A data product: what a domain publishes, by its ports."""
+    """A data product: what a domain publishes through its ports."""
 
     name: Name
     title: Text | None = None
@@ -148,11 +150,13 @@ class Product(Part):
     slo: dict[Name, Level] = Field(default={}, description="Service levels by name, for example `freshness: 1h`.")
     input_ports: tuple[Port, ...] = ()
     output_ports: tuple[Port, ...] = ()
-    datasets: tuple[Pattern, ...] = Field(default=(), description="Which datasets belong to the product besides those at its output ports.")
+    datasets: tuple[Pattern, ...] = Field(
+        default=(), description="Datasets that belong to the product, in addition to those at its output ports."
+    )
 
 
 class Ownership(Part):
-    """An owner of one dataset, column, product or domain, beside the `owner` that products and domains name themselves."""
+    """An owner of one dataset, column, product or domain, in addition to the `owner` of the product or domain itself."""
 
     owner: OwnerName
     type: Literal["technical", "business", "steward"] = "technical"
@@ -163,10 +167,10 @@ class Ownership(Part):
 
     @model_validator(mode="after")
     def _check_subject(self) -> Ownership:
-        if sum(thing is not None for thing in (self.dataset, self.product, self.domain)) != 1:
-            raise PydanticCustomError("one_thing", "give exactly one of the keys dataset, product and domain")
+        if sum(subject is not None for subject in (self.dataset, self.product, self.domain)) != 1:
+            raise PydanticCustomError("one_subject", "give exactly one of the keys dataset, product and domain")
         if self.column is not None and self.dataset is None:
-            raise PydanticCustomError("one_thing", "a column needs the key dataset as well")
+            raise PydanticCustomError("one_subject", "a column needs the key dataset as well")
         return self
 
 
@@ -183,11 +187,11 @@ class Contract(Part):
 
 
 class Consumed(Part):
-    """What a consumer uses: a product, a dataset, or columns of a dataset."""
+    """The data that a consumer uses: a product, a dataset, or columns of a dataset."""
 
     product: Name | None = None
     dataset: DatasetName | None = None
-    columns: tuple[Name, ...] = Field(default=(), description="The columns that are used; none: the dataset as a whole.")
+    columns: tuple[Name, ...] = Field(default=(), description="The columns that are used; if empty, the dataset as a whole.")
     contract: Name | None = Field(default=None, description="The id of the contract that covers the use.")
     version: Name | None = Field(default=None, description="The version of the contract under which it is used.")
     purpose: Text | None = None
@@ -195,11 +199,11 @@ class Consumed(Part):
     @model_validator(mode="after")
     def _check_subject(self) -> Consumed:
         if self.version is not None and self.contract is None:
-            raise PydanticCustomError("one_thing", "version is that of a contract: it needs the key contract as well")
+            raise PydanticCustomError("one_subject", "version is the version of a contract: it needs the key contract as well")
         if (self.product is None) == (self.dataset is None):
-            raise PydanticCustomError("one_thing", "give exactly one of the keys product and dataset")
+            raise PydanticCustomError("one_subject", "give exactly one of the keys product and dataset")
         if self.columns and self.dataset is None:
-            raise PydanticCustomError("one_thing", "columns need the key dataset as well")
+            raise PydanticCustomError("one_subject", "columns need the key dataset as well")
         return self
 
 
@@ -216,7 +220,7 @@ class Consumer(Part):
 
 
 class ColumnNote(Part):
-    """What people say of a column."""
+    """Description and tags of a column."""
 
     name: Name
     description: Text | None = None
@@ -224,7 +228,7 @@ class ColumnNote(Part):
 
 
 class DatasetNote(Part):
-    """What people say of a dataset and of its columns. It does not say which columns exist."""
+    """Description and tags of a dataset and of its columns. It does not state which columns exist."""
 
     dataset: DatasetName
     description: Text | None = None
@@ -233,7 +237,7 @@ class DatasetNote(Part):
 
 
 class SameAs(Part):
-    """Two names of one dataset that no rule can join."""
+    """Two names of one dataset that no rule joins."""
 
     a: DatasetName
     b: DatasetName
@@ -241,7 +245,7 @@ class SameAs(Part):
 
 
 class NotSameAs(Part):
-    """Two names that are not one dataset, whatever joins them: a symlink, a location, a rule, a person."""
+    """Two names of different datasets. They stay apart even if a symlink, a location, a rule or a person joins them."""
 
     a: DatasetName
     b: DatasetName
@@ -249,7 +253,7 @@ class NotSameAs(Part):
 
 
 class FullPrefix(Part):
-    """How the names of a catalog begin, in full."""
+    """The beginning of the names of a catalog, in full."""
 
     namespace: Name
     prefix: Name | None = Field(default=None, description="Whole parts of names, for example `delta` of `delta.orders.customer_orders`.")
@@ -259,25 +263,25 @@ CatalogName: TypeAlias = Annotated[
     Annotated[Name, Tag("text")] | Annotated[FullPrefix, Tag("full")],
     Discriminator(_find_form),
     Field(
-        description="`alias` or a namespace, perhaps with `/` and the beginning of names behind it; the namespace of"
-        " `scheme://host/...` ends after the host, and `scheme:///path` is one as a whole; or {namespace: ..., prefix: ...}."
+        description="`alias` or a namespace, optionally followed by `/` and the beginning of names; the namespace of"
+        " `scheme://host/...` ends after the host, and `scheme:///path` is a namespace as a whole; or {namespace: ..., prefix: ...}."
     ),
 ]
 
 
 class Catalog(Part):
-    """One catalog that systems call by different names: what is behind an `also` is the same behind `names`.
+    """One catalog to which systems refer by different names: a dataset under an `also` is the one of the same name under `names`.
 
     With `names: lake` and `also: [trino://host/delta]` the dataset `trino://host` + `delta.orders.items` is
     `lake` + `orders.items`, once both are known. Changing this needs no replay.
     """
 
-    names: CatalogName = Field(description="How the names begin that the catalog itself gives.")
-    also: tuple[CatalogName, ...] = Field(min_length=1, description="How the same names begin elsewhere.")
+    names: CatalogName = Field(description="The beginning of names in the catalog itself.")
+    also: tuple[CatalogName, ...] = Field(min_length=1, description="The beginning of the same names in other systems.")
 
 
 class TrimmerRule(Part):
-    """Rewrites the names of datasets, for example takes a partition suffix off."""
+    """Rewrites the names of datasets, for example to remove a partition suffix."""
 
     pattern: str = Field(min_length=1, max_length=1000, description="A regular expression (Python).")
     replacement: str = Field(default="", max_length=1000)
@@ -288,12 +292,12 @@ class TrimmerRule(Part):
         try:
             re.compile(value)
         except re.error as error:
-            raise PydanticCustomError("pattern", "no regular expression: {error}", {"error": str(error)}) from error
+            raise PydanticCustomError("pattern", "not a regular expression: {error}", {"error": str(error)}) from error
         return value
 
 
 class NamingRules(Part):
-    """How names of datasets become one. Changing this needs a replay of the store."""
+    """Rules that map several names to one dataset. Changing them needs a replay of the store."""
 
     trimmers: tuple[TrimmerRule, ...] = Field(default=(), description="Applied in order.")
 
@@ -302,31 +306,31 @@ class NamingRules(Part):
 
 
 class SourceEntry(BaseModel):
-    """A source that `meshline sync` reads. Its other keys are those of its kind."""
+    """A source that `meshline sync` reads. Its kind defines its other keys."""
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
 
     kind: Name
-    name: Name | None = Field(default=None, description="Tells sources of one kind apart: the source is called `kind/name`.")
+    name: Name | None = Field(default=None, description="Distinguishes sources of one kind: the name of the source is `kind/name`.")
     every: Every | None = None
 
 
 class PrecedenceRules(Part):
-    """Which kind of source is believed, strongest first; kinds that are not named are weaker."""
+    """The precedence of kinds of sources, strongest first; kinds that are not listed are weaker."""
 
-    structure: tuple[Name, ...] = Field(default=Precedence().structure, description="For what is: types, nullability, location.")
-    people: tuple[Name, ...] = Field(default=Precedence().people, description="For what people say: owners, descriptions, tags.")
+    structure: tuple[Name, ...] = Field(default=Precedence().structure, description="For structure: types, nullability, location.")
+    people: tuple[Name, ...] = Field(default=Precedence().people, description="For what people state: owners, descriptions, tags.")
 
     def build_precedence(self) -> Precedence:
         return Precedence(structure=self.structure, people=self.people)
 
 
 class MeshFile(Part):
-    """A mesh file: what people know and no event says, and the rules that names and sources follow."""
+    """A mesh file: what people know and no event states, and the rules for names and sources."""
 
     version: Literal[1] = Field(description="The version of this format.")
     source: Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")] | None = Field(
-        default=None, description="Who says it: mesh/<source>. The file's name if absent."
+        default=None, description="The name of the source: mesh/<source>. The file's name if absent."
     )
     namespaces: dict[Annotated[str, StringConstraints(pattern=r"^[^/\s]{1,100}$")], Name] = Field(
         default={}, description="Short names of namespaces: alias -> namespace."
@@ -349,7 +353,7 @@ class MeshFile(Part):
 
 Entry: TypeAlias = Domain | Team | Person | Product | Ownership | Contract | Consumer | DatasetNote | SameAs | NotSameAs
 
-# The lists of a mesh file whose entries are taken, or refused, one by one.
+# The lists of a mesh file whose entries are accepted or refused one by one.
 ENTRIES: Mapping[str, type[Entry]] = {
     "domains": Domain,
     "teams": Team,

@@ -1,7 +1,7 @@
-"""A mesh file's bytes -> its entries, each on its own: a bad one is refused, the others are taken.
+"""A mesh file's bytes -> its entries, each on its own: a bad one is refused, the others are accepted.
 
-For each kind of entry: the scope it states, the datasets it names, the names it declares and uses. `sources:` are to be synced,
-`catalogs:` become rules by which names are joined.
+For each kind of entry: its scope, the datasets it names, the names it declares and uses. `sources:` are synced,
+`catalogs:` become rules that join names.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ from meshline.words import suggest_closest
 
 
 class References(NamedTuple):
-    """(kind of name, name): kinds are owner, domain, product and contract."""
+    """The names that an entry declares and uses, as (kind, name); kinds are owner, domain, product and contract."""
 
     declares: tuple[tuple[str, str], ...]
     uses: tuple[tuple[str, str], ...]
 
 
 def split_dataset_name(name: DatasetName, aliases: Mapping[str, str]) -> tuple[str, str]:
-    """Namespace and name of a dataset as written in the file; ('', '') if they cannot be told apart."""
+    """Namespace and name of a dataset as written in the file; ('', '') if they cannot be separated."""
     return split_dataset(name, aliases) if isinstance(name, str) else (aliases.get(name.namespace, name.namespace), name.name)
 
 
 def build_scope(entry: Entry, aliases: Mapping[str, str]) -> Scope:  # noqa: PLR0911 - one for each kind of entry
-    """("mesh", kind of entry, what makes it one entry...)."""
+    """The scope of an entry: ("mesh", kind of entry, what identifies the entry...)."""
     match entry:
         case Domain():
             return ("mesh", "domain", entry.name)
@@ -134,7 +134,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Configured(NamedTuple):
-    """A source, how often a server syncs it (seconds; None: only when asked), and where it stands in the file."""
+    """A source, the interval at which a server syncs it (seconds; None: only on request), and its place in the file."""
 
     source: SourceConfig
     every: int | None
@@ -142,7 +142,7 @@ class Configured(NamedTuple):
 
 
 def parse_sources(doc: Document) -> Iterator[Configured | InvalidInput]:
-    """The sources of a mesh file, or what is wrong with them."""
+    """The sources of a mesh file, and the errors of those that are refused."""
     seen: dict[str, str] = {}
     for path, value in _list_items(doc, SOURCES):
         if isinstance(value, InvalidInput):
@@ -152,7 +152,7 @@ def parse_sources(doc: Document) -> Iterator[Configured | InvalidInput]:
             if isinstance(found, Configured):
                 name = found.source.source
                 if name in seen:
-                    found = InvalidInput(f"the source {name} is here twice, first at {seen[name]}; give it another name", found.where)
+                    found = InvalidInput(f"the source {name} is given twice, first at {seen[name]}; give it another name", found.where)
                 else:
                     seen[name] = found.where
             yield found
@@ -166,7 +166,7 @@ def _parse_source(doc: Document, path: Path, value: Json) -> Iterator[Configured
         return
     assert isinstance(value, dict)
     try:
-        source = validate_source({key: said for key, said in value.items() if key != "every"})
+        source = validate_source({key: part for key, part in value.items() if key != "every"})
     except ValidationError as error:
         yield from build_refusals(doc, path, error, keys=["kind", "every", *get_source_class(entry.kind).model_fields])
     except InvalidInput as error:
@@ -177,8 +177,8 @@ def _parse_source(doc: Document, path: Path, value: Json) -> Iterator[Configured
 
 
 def parse_rules(doc: Document, aliases: Mapping[str, str]) -> Iterator[Rule | InvalidInput]:
-    """The rules of `catalogs:`, or what is wrong with them."""
-    said: dict[Prefix, str] = {}  # where each prefix is named
+    """The rules of `catalogs:`, and the errors of those that are refused."""
+    places: dict[Prefix, str] = {}  # the place of each prefix
     canonical: set[Prefix] = set()
     others: set[Prefix] = set()
     for path, value in _list_items(doc, CATALOGS):
@@ -192,22 +192,22 @@ def parse_rules(doc: Document, aliases: Mapping[str, str]) -> Iterator[Rule | In
             continue
         names = _parse_prefix(entry.names, aliases)
         if names in others:
-            yield _build_duplicate_error(names, said, doc.format_place((*path, "names")))
+            yield _build_duplicate_error(names, places, doc.format_place((*path, "names")))
             continue
         canonical.add(names)
-        said.setdefault(names, doc.format_place((*path, "names")))
+        places.setdefault(names, doc.format_place((*path, "names")))
         for position, written in enumerate(entry.also):
             also, where = _parse_prefix(written, aliases), doc.format_place((*path, "also", position))
             if also in canonical or also in others:
-                yield _build_duplicate_error(also, said, where)
+                yield _build_duplicate_error(also, places, where)
             else:
                 others.add(also)
-                said[also] = where
+                places[also] = where
                 yield Rule(also, names)
 
 
-def _build_duplicate_error(found: Prefix, said: Mapping[Prefix, str], where: str) -> InvalidInput:
-    return InvalidInput(f"{found} is named already at {said[found]}; all names of one catalog stand in one entry", where)
+def _build_duplicate_error(found: Prefix, places: Mapping[Prefix, str], where: str) -> InvalidInput:
+    return InvalidInput(f"{found} is already named at {places[found]}; put all names of one catalog into one entry", where)
 
 
 def _parse_prefix(written: CatalogName, aliases: Mapping[str, str]) -> Prefix:
@@ -231,7 +231,7 @@ T = TypeVar("T")
 
 
 class Placed(NamedTuple):
-    """An entry, what it is a statement about, and where it stands."""
+    """An entry with its scope and its place in the file."""
 
     scope: Scope
     entry: Entry
@@ -239,11 +239,11 @@ class Placed(NamedTuple):
 
 
 class Mesh(NamedTuple):
-    """What a mesh file says. `source` is the full name, `mesh/<name>`; `owners` maps e-mail addresses to names.
+    """A parsed mesh file. `source` is the full name, `mesh/<name>`; `emails` maps e-mail addresses to names.
 
-    `naming` and `precedence` are None where the file has nothing to say of them. `catalogs`: which names are
-    joined by rule; `sources`: what else is to be read. `refused` are the entries that could not be taken,
-    `warnings` what was taken and looks like a mistake.
+    `naming` and `precedence` are None if the file does not state them. `catalogs`: the rules that join names;
+    `sources`: the sources to sync. `refused`: errors of entries that are not accepted; `warnings`: accepted
+    entries that look like mistakes.
     """
 
     source: str
@@ -259,7 +259,7 @@ class Mesh(NamedTuple):
 
 
 def read_mesh_file(path: FilePath) -> bytes:
-    """The bytes of a mesh file. Raises InvalidInput."""
+    """The bytes of a mesh file, at most MAX_BYTES + 1. Raises InvalidInput if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -268,9 +268,9 @@ def read_mesh_file(path: FilePath) -> bytes:
 
 
 def parse_mesh_file(data: bytes, file: str, *, strict: bool = False) -> Mesh:
-    """What a mesh file says. `file` is its name for messages, and of the source if the file names none.
+    """Parse a mesh file. `file`: its name in messages, and the name of the source if the file states none.
 
-    Raises InvalidInput if the document cannot be used as a whole, with `strict` also for a bad entry.
+    Raises InvalidInput if the document is refused as a whole, with `strict` also for a refused entry.
     """
     doc = parse_yaml(data, file)
     head = _parse_head(doc)
@@ -278,7 +278,7 @@ def parse_mesh_file(data: bytes, file: str, *, strict: bool = False) -> Mesh:
     placed: dict[Scope, Placed] = {}
     for found in _parse_entries(doc, head.namespaces):
         if isinstance(found, Placed) and found.scope in placed:
-            found = InvalidInput(f"this {_format_label(found.scope)} is here twice, first at {placed[found.scope].where}", found.where)
+            found = InvalidInput(f"this {_format_label(found.scope)} is given twice, first at {placed[found.scope].where}", found.where)
         if isinstance(found, Placed):
             placed[found.scope] = found
         else:
@@ -302,18 +302,18 @@ def parse_mesh_file(data: bytes, file: str, *, strict: bool = False) -> Mesh:
 
 
 def _separate_refused(found: Iterable[T | InvalidInput], refused: list[InvalidInput]) -> tuple[T, ...]:
-    """What could be taken; the rest goes to `refused`."""
-    taken: list[T] = []
+    """The accepted ones; errors are appended to `refused`."""
+    accepted: list[T] = []
     for one in found:
         if isinstance(one, InvalidInput):
             refused.append(one)
         else:
-            taken.append(one)
-    return tuple(taken)
+            accepted.append(one)
+    return tuple(accepted)
 
 
 def _parse_head(doc: Document) -> MeshFile:
-    """The file without its entries."""
+    """The file without its entries. Raises InvalidInput."""
     if not isinstance(doc.value, dict):
         raise InvalidInput(f"found {format_value(doc.value)}; a mesh file is a mapping that begins with `version: 1`", doc.format_place(()))
     try:
@@ -345,11 +345,11 @@ def _parse_entry(doc: Document, path: Path, value: Json, model: type[Entry], ali
 
 
 def _flatten_entry(doc: Document, path: Path, entry: Entry, aliases: Mapping[str, str]) -> Iterator[Placed | InvalidInput]:
-    """The entry and, of a domain, the domains in it: each with its parent."""
+    """The entry, and for a domain also the domains nested in it, each with its parent."""
     for inner, name in list_dataset_names(entry):
         if split_dataset_name(name, aliases) == ("", ""):
             yield InvalidInput(
-                f"found {name!r}, in which namespace and name cannot be told apart; accepted is `alias/name`, `namespace/name`"
+                f"found {name!r}, in which namespace and name cannot be separated; accepted is `alias/name`, `namespace/name`"
                 " or {namespace: ..., name: ...}",
                 doc.format_place((*path, *inner)),
             )
@@ -377,7 +377,7 @@ def _format_label(of: Scope) -> str:
 
 
 def _find_undeclared(entries: Sequence[Placed]) -> Iterator[str]:
-    """Names that are used and not declared in the file. They are taken: another file may declare them."""
+    """Warnings for names that are used and not declared in the file. They are accepted: another file may declare them."""
     declared: dict[str, set[str]] = {"owner": set(), "domain": set(), "product": set(), "contract": set()}
     for _, entry, _ in entries:
         for kind, name in list_references(entry).declares:
