@@ -43,13 +43,13 @@ class ChangeImpact:
         self.values = AssetValues(index)
         self._governing: dict[int, tuple[str, ...]] = {}
         found = {key: index.assets.find_by_key(key) for key in assets}
-        around = {key: self._find_enclosing_column(key) for key, node in found.items() if node is None}
-        self.unknown = tuple(key.qualified_name for key, node in around.items() if node is None)
-        stand_ins = [self._find_undescribed_dataset(key) if node is None else node for key, node in around.items()]
+        enclosing = {key: self._find_enclosing_column(key) for key, node in found.items() if node is None}
+        self.unknown = tuple(key.qualified_name for key, node in enclosing.items() if node is None)
+        replacements = [self._find_undescribed_dataset(key) if node is None else node for key, node in enclosing.items()]
         known = [node for node in found.values() if node is not None]
-        self.vague = any(node is not None and node not in known for node in stand_ins)
-        self.parent_datasets = tuple(dict.fromkeys(node for key in around if (node := self._find_dataset(key)) is not None))
-        self.starts = tuple(dict.fromkeys((*known, *(node for node in stand_ins if node is not None))))
+        self.vague = any(node is not None and node not in known for node in replacements)
+        self.parent_datasets = tuple(dict.fromkeys(node for key in enclosing if (node := self._find_dataset(key)) is not None))
+        self.starts = tuple(dict.fromkeys((*known, *(node for node in replacements if node is not None))))
         self.downstream: Impact = impact(index, self.starts, promises=False, limits=limits)
 
     def _find_enclosing_column(self, key: AssetKey) -> int | None:

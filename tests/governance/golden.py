@@ -1,7 +1,7 @@
-"""Golden pairs: folders of `pairs/` with two versions of a thing as plain files, and what changed between them.
+"""Golden pairs: folders of `pairs/` with two versions of a contract, product or table as plain files, and what changed between them.
 
-<kind>-<what happens>/before.*      without it the thing is new
-<kind>-<what happens>/after.*       without it the thing is gone
+<kind>-<what happens>/before.*      without it the other version is new
+<kind>-<what happens>/after.*       without it the other version is removed
 <kind>-<what happens>/options.json  of `meshline check`, where the kind needs some
 <kind>-<what happens>/expected.json [{rule, part, before, after, text, verdicts: {profile: verdict}}]
 """
@@ -53,8 +53,8 @@ def found(folder: Path) -> list[dict[str, Any]]:
         live = LiveGraph.open(store)
         for profile in Profile:
             for one in run_check(live, Naming(), CheckRequest((compared(folder),), profile=profile)).findings:
-                said = {"rule": one.rule, "part": list(one.subject.part), "before": one.before, "after": one.after, "text": one.text}
-                rows.setdefault(one.fingerprint, {**said, "verdicts": {}})["verdicts"][profile.value] = one.verdict
+                row = {"rule": one.rule, "part": list(one.subject.part), "before": one.before, "after": one.after, "text": one.text}
+                rows.setdefault(one.fingerprint, {**row, "verdicts": {}})["verdicts"][profile.value] = one.verdict
     return sorted(rows.values(), key=lambda row: (row["rule"], row["part"], json.dumps([row["before"], row["after"]])))
 
 

@@ -64,7 +64,7 @@ def test_the_owner_of_a_contract_in_force_owns_what_it_governs(graph: LiveGraph)
     mesh.say(graph, edge(EdgeType.OWNS, keeper, promise), edge(EdgeType.GOVERNS, promise, CUSTOMERS, status="active"))
     one = change("column-removed", build_column_key(CUSTOMERS, "name"))
     assert [asset.name for asset in finding(graph, one).owners] == ["keeper"]
-    why = {told.recipient.name: told.why for told in report(graph, one).notify if told.reason == "OWNS"}
+    why = {notice.recipient.name: notice.why for notice in report(graph, one).notify if notice.reason == "OWNS"}
     assert why["keeper"].startswith("owns pg/shop.customers.name (by contract customers-v1)")
 
 
@@ -74,7 +74,7 @@ def test_a_contract_that_governs_what_is_used_covers_it(graph: LiveGraph) -> Non
     assert {hit.consumer.name: hit.contract for hit in found.hits} == {"campaign": "orders-v1", "dashboard": "revenue-v1"}
 
 
-def test_readers_of_a_change_that_hits_writers_are_told_what_it_means_for_them(graph: LiveGraph) -> None:
+def test_readers_of_a_change_that_hits_writers_get_their_own_verdict(graph: LiveGraph) -> None:
     found = finding(graph, change("column-required", EMAIL))
     assert (found.verdict, found.side) == ("conditional", "writer")
     assert {hit.verdict for hit in found.hits} == {"compatible"}
@@ -85,7 +85,7 @@ def test_a_new_column_need_not_be_known(graph: LiveGraph, rule: str) -> None:
     assert finding(graph, change(rule, build_column_key(ORDERS, "brand_new"))).unknown == ()
 
 
-def test_what_the_graph_does_not_know_is_said_and_never_relaxed(graph: LiveGraph) -> None:
+def test_unknown_assets_are_named_and_never_relaxed(graph: LiveGraph) -> None:
     one = change("column-removed", build_column_key(ORDERS, "nothing_of_this_name"))
     assert verdicts(graph, one) == ("breaking", "breaking")
     found = finding(graph, one)
@@ -93,7 +93,7 @@ def test_what_the_graph_does_not_know_is_said_and_never_relaxed(graph: LiveGraph
     assert "the graph does not contain wh/sales.orders.nothing_of_this_name" in found.gaps
 
 
-def test_a_column_of_a_dataset_whose_columns_nobody_lists_reaches_what_the_dataset_does(graph: LiveGraph) -> None:
+def test_a_column_of_a_dataset_without_listed_columns_reaches_what_the_dataset_does(graph: LiveGraph) -> None:
     after = build_dataset_key("wh", "fin.board")
     printing = run(build_job_key("airflow", "print"), [mesh.REPORT], after, covered=False)
     mesh.say(graph, printing, edge(EdgeType.CONSUMES, build_consumer_key("board"), after))
@@ -115,23 +115,23 @@ def test_who_is_bound_by_promise_is_hit_though_no_lineage_leads_there(graph: Liv
     found = finding(graph, one)
     assert hits(found) == {"campaign": "breaking BOUND 0", "nobody-knows": "breaking BOUND 0"}
     assert [hit.consumer.id for hit in found.hits] == [CAMPAIGN.id, ""]
-    told = [notice for notice in report(graph, one).notify if notice.reach == "BOUND"]
-    assert [notice.recipient.name for notice in told] == ["campaign", "nobody-knows"]
+    bound = [notice for notice in report(graph, one).notify if notice.reach == "BOUND"]
+    assert [notice.recipient.name for notice in bound] == ["campaign", "nobody-knows"]
 
 
-def test_the_report_tells_whom_to_tell_and_how(graph: LiveGraph) -> None:
-    said = report(graph, change("column-removed", build_column_key(ORDERS, "total"))).notify
-    assert [(one.recipient.name, one.reason, one.reach) for one in said] == [
+def test_the_report_names_recipients_and_their_contacts(graph: LiveGraph) -> None:
+    notices = report(graph, change("column-removed", build_column_key(ORDERS, "total"))).notify
+    assert [(one.recipient.name, one.reason, one.reach) for one in notices] == [
         ("dashboard", "CONSUMES", "POSSIBLE"),
         ("team:shop", "OWNS", "DIRECT"),
         ("team:finance", "OWNS", "DIRECT"),
     ]
-    assert said[2].contacts == {"contact": "finance@example.org"}
+    assert notices[2].contacts == {"contact": "finance@example.org"}
     assert not report(graph, change("column-added", build_column_key(ORDERS, "total"))).notify
     assert report(graph, change("column-deprecated", build_column_key(ORDERS, "total"))).notify
 
 
-def test_the_verdict_of_the_report_is_the_worst_and_fail_on_says_what_passes(graph: LiveGraph) -> None:
+def test_the_verdict_of_the_report_is_the_worst_and_fail_on_decides_what_passes(graph: LiveGraph) -> None:
     breaking, conditional = change("column-removed", EMAIL), change("bound-loosened", HASH)
     assert report(graph).verdict == "compatible"
     both = report(graph, conditional, breaking)
@@ -147,7 +147,7 @@ def test_profiles_think_differently_and_full_is_the_stricter(graph: LiveGraph) -
     assert [finding(graph, added, profile=profile).verdict for profile in Profile] == ["compatible", "breaking", "breaking"]
 
 
-def test_a_change_that_is_told_twice_is_one_finding(graph: LiveGraph) -> None:
+def test_a_change_that_is_given_twice_is_one_finding(graph: LiveGraph) -> None:
     assert len(report(graph, change("column-removed", EMAIL), change("column-removed", EMAIL)).findings) == 1
 
 
@@ -196,7 +196,7 @@ def test_where_all_that_is_breaking_is_waived_no_version_is_missing(graph: LiveG
 # -- since
 
 
-def test_what_changed_in_the_lineage_since_a_time_is_told(graph: LiveGraph) -> None:
+def test_the_report_lists_what_changed_in_the_lineage_since_a_time(graph: LiveGraph) -> None:
     later = mesh.START + 3600 * mesh.SECOND
     other = build_dataset_key("wh", "fin.extra")
     flow = mesh.flow(build_column_key(REVENUE, "day"), build_column_key(other, "day"))

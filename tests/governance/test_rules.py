@@ -56,7 +56,7 @@ def test_full_is_the_stricter_of_both() -> None:
         assert rule.readers is None or rule.readers < rule.get_verdict(Profile.FULL)
 
 
-def test_each_refinement_is_said_and_used() -> None:
+def test_each_refinement_is_described_and_used() -> None:
     assert set(LINEAGE) == set(Refinement) - {Refinement.NONE}
     assert {rule.refinement for rule in RULES.values()} == set(Refinement)
 

@@ -1,4 +1,4 @@
-"""Waivers: what a file may say, and what becomes of a report."""
+"""Waivers: what a file may contain, and how they change a report."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_file_may_have_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("waivers: []\n", "w.yaml:1: a waiver file is a list of waivers"),
         ("- a\n", "w.yaml:1: a waiver has the keys fingerprint, reason, approver, expires"),
@@ -69,10 +69,10 @@ def test_a_file_may_have_none(text: str) -> None:
         (GOOD.replace("nobody", "x" * 3000), "w.yaml:2: reason has 3018 characters; it may have 2000"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_its_line(text: str, said: str) -> None:
+def test_what_cannot_be_used_is_refused_by_its_line(text: str, message: str) -> None:
     with pytest.raises(InvalidInput) as error:
         read(text)
-    assert str(error.value).startswith(said)
+    assert str(error.value).startswith(message)
 
 
 def test_a_year_ahead_is_accepted() -> None:
@@ -98,7 +98,7 @@ def test_violations_are_waived_as_findings_are() -> None:
     assert after.violations[0].waived is not None
 
 
-def test_a_waiver_holds_to_the_end_of_its_last_day_and_then_is_a_finding_itself() -> None:
+def test_a_waiver_is_valid_to_the_end_of_its_last_day_and_then_is_a_finding_itself() -> None:
     plain = report(finding(1))
     assert apply_waivers(plain, [waiver(1, TODAY)], TODAY).passed
     expired = apply_waivers(plain, [waiver(1, TODAY - timedelta(1))], TODAY)
@@ -118,7 +118,7 @@ def test_an_unused_waiver_is_conditional_and_fails_only_who_asks_for_that() -> N
     assert apply_waivers(replace(plain, fail_on="none"), [waiver(2)], TODAY).passed
 
 
-def test_an_expired_waiver_that_fits_nothing_says_so() -> None:
+def test_an_expired_waiver_that_matches_no_finding_is_reported_as_such() -> None:
     (problem,) = apply_waivers(report(), [waiver(2, TODAY - timedelta(1))], TODAY).waivers
     assert problem.problem == "expired"
     assert "remove it" in problem.text

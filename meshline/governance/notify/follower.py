@@ -79,8 +79,8 @@ class ChangeDetector:
 
     def remember_compared(self) -> None:
         """Call it when the notices are committed: the compared intervals are not compared again. Until then each step compares them."""
-        for scope_id, stretch in self._compared.items():
-            self._seen[scope_id] = stretch
+        for scope_id, interval_key in self._compared.items():
+            self._seen[scope_id] = interval_key
             self._seen.move_to_end(scope_id)
         self._compared.clear()
         while len(self._seen) > REMEMBERED:
@@ -98,16 +98,16 @@ class ChangeDetector:
         ids = sorted(chosen)
         for at in range(0, len(ids), TOGETHER):
             for scope_id, history in self._live.store.read_history(ids[at : at + TOGETHER]).items():
-                yield from self._compare_stretches(chosen[scope_id], history, since)
+                yield from self._compare_intervals(chosen[scope_id], history, since)
 
     def _is_new(self, head: Head, since: int) -> bool:
-        stretch = (head.valid_from, None if head.content is None else head.content.digest)
-        if self._seen.get(head.scope_id) == stretch:
+        interval_key = (head.valid_from, None if head.content is None else head.content.digest)
+        if self._seen.get(head.scope_id) == interval_key:
             return False
-        self._compared[head.scope_id] = stretch
+        self._compared[head.scope_id] = interval_key
         return head.content is None or head.valid_from > since
 
-    def _compare_stretches(self, head: Head, history: Sequence[tuple[Interval, Content]], since: int) -> Iterator[LandedChange]:
+    def _compare_intervals(self, head: Head, history: Sequence[tuple[Interval, Content]], since: int) -> Iterator[LandedChange]:
         """Compares neighbouring intervals. Provisional ones are not compared yet; a gap states nothing."""
         settled = [(interval, content) for interval, content in history if not interval.observation.provisional]
         for (_, before), (interval, after) in pairwise(settled):

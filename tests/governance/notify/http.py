@@ -1,4 +1,4 @@
-"""A real HTTP server in this process that keeps what is posted to it, with its headers, and answers as it is told."""
+"""A real HTTP server in this process that keeps what is posted to it, with its headers, and answers as the test asks."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Clock:
         self.at += int(seconds * SECOND)
 
 
-def owed(to: str = "team:finance", contacts: Mapping[str, str] | None = None, **said: Any) -> NoticeBody:
+def build_body(to: str = "team:finance", contacts: Mapping[str, str] | None = None, **more: Any) -> NoticeBody:
     receiver = Receiver("OWNER", to, f"own_{to}", {"email": f"{to.replace(':', '-')}@company.com"} if contacts is None else dict(contacts))
     given: dict[str, Any] = {
         "event": "change.landed",
@@ -40,7 +40,7 @@ def owed(to: str = "team:finance", contacts: Mapping[str, str] | None = None, **
         "at": START,
         "assets": ("wh/fin.revenue",),
     }
-    return NoticeBody(receiver=receiver, **{**given, **said})
+    return NoticeBody(receiver=receiver, **{**given, **more})
 
 
 def note(store: Store, clock: Clock, **by_key: NoticeBody) -> None:
@@ -60,4 +60,4 @@ def kinds(store: Store) -> dict[str, int]:
     return counts
 
 
-__all__ = ["START", "Clock", "Secret", "kinds", "note", "owed", "sender"]
+__all__ = ["START", "Clock", "Secret", "build_body", "kinds", "note", "sender"]

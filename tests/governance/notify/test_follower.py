@@ -1,4 +1,4 @@
-"""What landed in the graph is owed to whom it concerns: once, and never lost, however it came and whoever died meanwhile."""
+"""Changes of the graph are notified to everyone they affect: once, and never lost, however they came and whichever process died."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def follower(live: LiveGraph, *, webhook: bool = False, breaking_only: bool = Fa
     return Follower(live, ChangeDetector(live, changes, breaking_only=breaking_only), None, clock, webhook=webhook)
 
 
-def owed(store: Store) -> list[NoticeBody]:
+def list_bodies(store: Store) -> list[NoticeBody]:
     return [one.notice.body for one in Outbox(store).list_pending()]
 
 
-def told(store: Store) -> set[tuple[str, str, str]]:
-    """(to whom, rule, text)."""
-    return {(one.receiver.name, one.rule, one.text) for one in owed(store)}
+def list_notified(store: Store) -> set[tuple[str, str, str]]:
+    """(recipient, rule, text)."""
+    return {(one.receiver.name, one.rule, one.text) for one in list_bodies(store)}
 
 
 def orders(*names: str, at: int = LATER, **given: str) -> Statement:
@@ -72,13 +72,13 @@ def columns(live: LiveGraph) -> list[str]:
     ]
 
 
-def test_nobody_is_told_of_history(live: LiveGraph) -> None:
+def test_history_is_not_notified(live: LiveGraph) -> None:
     commit(live.store, orders("order_id", at=START + DAY))
     follow = follower(live)
     assert follow.step() == FollowResult(live.store.read_revision(), 0, 0, 0, began=True)
     commit(live.store, orders("order_id", "x", at=START + 2 * DAY), schema(mesh.REVENUE, "day", at=NOW))
     assert follow.step().notices == 0
-    assert owed(live.store) == []
+    assert list_bodies(live.store) == []
 
 
 def test_what_changes_after_a_clock_that_was_ahead_is_news(live: LiveGraph) -> None:
@@ -95,13 +95,13 @@ def test_what_changes_after_a_clock_that_was_ahead_is_news(live: LiveGraph) -> N
     assert follow.step().notices > 0
 
 
-def test_a_dropped_column_is_owed_to_owners_and_consumers_once(live: LiveGraph) -> None:
+def test_a_dropped_column_is_notified_to_owners_and_consumers_once(live: LiveGraph) -> None:
     kept = [name for name in columns(live) if name != "email_hash"]
     follow = follower(live)
     follow.step()
     commit(live.store, orders(*kept))
     assert follow.step().notices > 0
-    found = owed(live.store)
+    found = list_bodies(live.store)
     assert {one.rule for one in found} == {"column-removed"}
     assert {one.verdict for one in found} == {"breaking"}
     assert {one.subject for one in found} == {"wh/sales.orders"}
@@ -113,7 +113,7 @@ def test_a_dropped_column_is_owed_to_owners_and_consumers_once(live: LiveGraph) 
     again = follower(live)
     live.store.read_setting(POSITION, "0")
     again.step()
-    assert owed(live.store) == found, "whoever looks, however often"
+    assert list_bodies(live.store) == found, "whichever follower runs, however often"
 
 
 def test_what_is_restated_is_no_news_and_each_change_of_a_burst_is(live: LiveGraph) -> None:
@@ -126,11 +126,11 @@ def test_what_is_restated_is_no_news_and_each_change_of_a_burst_is(live: LiveGra
     commit(live.store, orders(*names, at=LATER + 2))
     commit(live.store, orders(*names[:-2], names[-1], at=LATER + 3))
     follow.step()
-    gone = {(one.text, one.at) for one in owed(live.store) if one.rule == "column-removed"}
+    gone = {(one.text, one.at) for one in list_bodies(live.store) if one.rule == "column-removed"}
     assert gone == {(f"`{names[-1]}` is removed", LATER + 1), (f"`{names[-2]}` is removed", LATER + 3)}
 
 
-def test_the_strongest_source_that_lists_a_table_tells(live: LiveGraph) -> None:
+def test_the_strongest_source_that_lists_a_table_decides(live: LiveGraph) -> None:
     names = columns(live)
     commit(live.store, orders(*names, source="iceberg/lake", at=START + 1))
     follow = follower(live)
@@ -139,11 +139,11 @@ def test_the_strongest_source_that_lists_a_table_tells(live: LiveGraph) -> None:
     assert follow.step().notices == 0, "a producer that sees less than the catalog"
     commit(live.store, orders(*names[:-1], source="iceberg/lake"))
     assert follow.step().notices > 0
-    assert {one.source for one in owed(live.store)} == {"iceberg/lake"}
-    before = len(owed(live.store))
+    assert {one.source for one in list_bodies(live.store)} == {"iceberg/lake"}
+    before = len(list_bodies(live.store))
     commit(live.store, Statement("iceberg/lake", ("dataset", *mesh.ORDERS.parts, "schema"), LATER + 5, mesh.retracted("", (), 0).content))
     follow.step()
-    assert len(owed(live.store)) == before, "it is still there, as others say"
+    assert len(list_bodies(live.store)) == before, "other sources still list it"
 
 
 def test_a_table_that_is_gone(live: LiveGraph) -> None:
@@ -151,20 +151,21 @@ def test_a_table_that_is_gone(live: LiveGraph) -> None:
     follow.step()
     commit(live.store, mesh.retracted("openlineage/test", ("dataset", *mesh.ORDERS.parts, "schema"), LATER))
     follow.step()
-    assert {rule for _, rule, _ in told(live.store)} == {"table-removed"}
+    assert {rule for _, rule, _ in list_notified(live.store)} == {"table-removed"}
 
 
 def promised(at: int, **attributes: Json) -> Statement:
     key = build_contract_key("orders-contract")
     model: Json = {"name": "orders", "fields": [{"name": "email_hash", "type": "string", "required": True}]}
-    said_of: dict[str, Json] = {
+    promised_by_contract: dict[str, Json] = {
         "version": "1.0.0",
         "status": "active",
         "models": [model],
         "sla": [{"name": "freshness", "text": "24h", "seconds": 86400.0}],
     }
     facts = Facts(
-        assets=(AssetFact(key, {**said_of, **attributes}),), edges=(EdgeFact(EdgeType.GOVERNS, key, mesh.ORDERS, {"model": "orders"}),)
+        assets=(AssetFact(key, {**promised_by_contract, **attributes}),),
+        edges=(EdgeFact(EdgeType.GOVERNS, key, mesh.ORDERS, {"model": "orders"}),),
     )
     return said("contract/all", ("contract", key.name), facts, at)
 
@@ -175,8 +176,8 @@ def test_a_contract_that_promises_less(live: LiveGraph) -> None:
     follow.step()
     commit(live.store, promised(LATER, sla=[{"name": "freshness", "text": "48h", "seconds": 172800.0}], models=[]))
     follow.step()
-    assert {"slo-loosened", "table-removed"} <= {rule for _, rule, _ in told(live.store)}
-    assert {one.subject for one in owed(live.store)} == {"orders-contract"}
+    assert {"slo-loosened", "table-removed"} <= {rule for _, rule, _ in list_notified(live.store)}
+    assert {one.subject for one in list_bodies(live.store)} == {"orders-contract"}
 
 
 def test_a_product_that_loses_a_port(live: LiveGraph) -> None:
@@ -189,11 +190,11 @@ def test_a_product_that_loses_a_port(live: LiveGraph) -> None:
     follow.step()
     commit(live.store, said("product/all", ("product", key.name), Facts(assets=whole.assets, edges=(inside,)), LATER))
     follow.step()
-    assert {rule for _, rule, _ in told(live.store)} == {"output-port-removed"}
-    before = told(live.store)
+    assert {rule for _, rule, _ in list_notified(live.store)} == {"output-port-removed"}
+    before = list_notified(live.store)
     commit(live.store, mesh.retracted("product/all", ("product", key.name), LATER + 1))
     follow.step()
-    assert told(live.store) == before, "others still speak of it"
+    assert list_notified(live.store) == before, "other sources still refer to it"
 
 
 def test_only_what_breaks(live: LiveGraph) -> None:
@@ -207,13 +208,13 @@ def test_only_what_breaks(live: LiveGraph) -> None:
     assert follower(live).step().notices > 0
 
 
-def test_a_webhook_is_owed_each_change_once_with_all_that_was_found(live: LiveGraph) -> None:
+def test_a_webhook_receives_each_change_once_with_its_finding(live: LiveGraph) -> None:
     names = columns(live)
     follow = follower(live, webhook=True)
     follow.step()
     commit(live.store, orders(*names[:-1]))
     follow.step()
-    (one,) = [one for one in owed(live.store) if one.receiver.kind == "webhook"]
+    (one,) = [one for one in list_bodies(live.store) if one.receiver.kind == "webhook"]
     assert one.details["fingerprint"] == one.fingerprint
     assert one.details["rule"] == "column-removed"
 
@@ -237,8 +238,8 @@ Follower(live, ChangeDetector(live, changes), None, lambda: int(sys.argv[3]), we
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_kill_9_while_it_is_noted(live: LiveGraph, tmp_path: Path, when: str) -> None:
-    """Before the commit nothing is noted, and after it all; whoever follows next notes what is missing."""
+def test_kill_9_while_notices_are_recorded(live: LiveGraph, tmp_path: Path, when: str) -> None:
+    """Before the commit no notice is recorded, and after it all; the next follower records what is missing."""
     names = columns(live)
     path = str(tmp_path / "mesh.db")
     expected = expected_of(tmp_path / "other.db", names)
@@ -247,15 +248,15 @@ def test_kill_9_while_it_is_noted(live: LiveGraph, tmp_path: Path, when: str) ->
         commit(live.store, orders(*names[:-at], at=LATER + at))
     done = subprocess.run([sys.executable, "-c", PROGRAM, path, when, str(NOW)], check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL
-    noted = told(live.store)
-    assert noted == (set() if when == "before" else expected)
+    recorded = list_notified(live.store)
+    assert recorded == (set() if when == "before" else expected)
     follower(live, webhook=True).step()
-    assert told(live.store) == expected
-    assert len(owed(live.store)) == len({(one.receiver.name, one.text, one.at) for one in owed(live.store)})
+    assert list_notified(live.store) == expected
+    assert len(list_bodies(live.store)) == len({(one.receiver.name, one.text, one.at) for one in list_bodies(live.store)})
 
 
 def expected_of(path: Path, names: list[str]) -> set[tuple[str, str, str]]:
-    """What a follower notes that nobody kills."""
+    """What a follower records that is not killed."""
     with closing(SqliteStore(str(path))) as store:
         commit(store, *mesh.mesh())
         live = LiveGraph.open(store)
@@ -264,7 +265,7 @@ def expected_of(path: Path, names: list[str]) -> set[tuple[str, str, str]]:
         for at in range(1, 4):
             commit(store, orders(*names[:-at], at=LATER + at))
         follow.step()
-        return told(store)
+        return list_notified(store)
 
 
 def test_two_followers_note_the_same_once(live: LiveGraph, tmp_path: Path) -> None:
@@ -278,10 +279,12 @@ def test_two_followers_note_the_same_once(live: LiveGraph, tmp_path: Path) -> No
                 follow.step()
         keys = [one.notice.key for one in Outbox(live.store).list_pending()]
         assert len(keys) == len(set(keys)) > 0
-        assert told(live.store) == {(name, rule, text) for name, rule, text in expected_of(tmp_path / "o.db", names) if name != "webhook"}
+        assert list_notified(live.store) == {
+            (name, rule, text) for name, rule, text in expected_of(tmp_path / "o.db", names) if name != "webhook"
+        }
 
 
-def test_a_thing_that_cannot_be_compared_holds_up_no_other(live: LiveGraph, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_table_that_cannot_be_compared_does_not_delay_others(live: LiveGraph, caplog: pytest.LogCaptureFixture) -> None:
     names = columns(live)
 
     def broken(pair: object) -> list[object]:
@@ -297,7 +300,7 @@ def test_a_thing_that_cannot_be_compared_holds_up_no_other(live: LiveGraph, capl
 
 
 def test_a_million_restatements_are_not_compared(live: LiveGraph) -> None:
-    """What runs say of lineage is not even looked at."""
+    """Lineage that runs state is not compared at all."""
     follow = follower(live)
     follow.step()
     asked: list[int] = []

@@ -1,4 +1,4 @@
-"""What is owed is told once, to each receiver in one message, through real servers; also when they are away, or senders die."""
+"""Pending notices are sent once, in one message for each receiver, through real servers; also if servers are away or senders die."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from meshline.graph.store.neo4j import Neo4jStore
 from meshline.graph.store.sqlite import SqliteStore
 from tests.governance.notify.conftest import Mailbox, mailing, text
 from tests.governance.notify.http import Receiver
-from tests.governance.notify.sending import Clock, kinds, note, owed, sender
+from tests.governance.notify.sending import Clock, build_body, kinds, note, sender
 from tests.servers import Neo4jServer
 
 
@@ -30,14 +30,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield found
 
 
-def test_each_receiver_gets_one_mail_of_all_that_it_is_owed(store: Store, mailbox: Mailbox) -> None:
+def test_each_receiver_gets_one_mail_of_all_its_notices(store: Store, mailbox: Mailbox) -> None:
     clock = Clock()
     note(
         store,
         clock,
-        a=owed(),
-        b=owed(fingerprint="f2", text="`name` is renamed to `title`", verdict="conditional", subject="pg/shop.customers"),
-        c=owed("team:shop"),
+        a=build_body(),
+        b=build_body(fingerprint="f2", text="`name` is renamed to `title`", verdict="conditional", subject="pg/shop.customers"),
+        c=build_body("team:shop"),
     )
     assert sender(store, clock, mailbox.url).send() == SendResult(2, 0, 0)
     first, second = mailbox.mails()
@@ -57,10 +57,16 @@ def test_each_receiver_gets_one_mail_of_all_that_it_is_owed(store: Store, mailbo
 
 def test_receivers_with_one_address_get_one_mail(store: Store, mailbox: Mailbox) -> None:
     clock, ways = Clock(), {"email": "finance@company.com"}
-    note(store, clock, a=owed(contacts=ways), b=owed("dashboard", ways, assets=("dashboard",)), c=owed(contacts=ways, assets=("x", "y")))
+    note(
+        store,
+        clock,
+        a=build_body(contacts=ways),
+        b=build_body("dashboard", ways, assets=("dashboard",)),
+        c=build_body(contacts=ways, assets=("x", "y")),
+    )
     assert sender(store, clock, mailbox.url).send() == SendResult(1, 0, 0)
     (mail,) = mailbox.mails()
-    assert text(mail).count("`email` is removed") == 1, "the same thing once"
+    assert text(mail).count("`email` is removed") == 1, "the same change once"
     for name in ("wh/fin.revenue", "dashboard", "x", "y"):
         assert name in text(mail)
 
@@ -68,24 +74,24 @@ def test_receivers_with_one_address_get_one_mail(store: Store, mailbox: Mailbox)
 def test_what_comes_together_is_sent_together_and_not_too_often(store: Store, mailbox: Mailbox) -> None:
     clock = Clock()
     send = sender(store, clock, mailbox.url, pace=Pace(wait=30, every=300)).send
-    note(store, clock, a=owed())
+    note(store, clock, a=build_body())
     assert send() == SendResult(0, 0, 0)
     clock.forward(20)
-    note(store, clock, b=owed(fingerprint="f2", text="another"))
+    note(store, clock, b=build_body(fingerprint="f2", text="another"))
     clock.forward(11)
     assert send() == SendResult(1, 0, 0)
     assert "another" in text(mailbox.mails()[0])
-    note(store, clock, c=owed(fingerprint="f3"))
+    note(store, clock, c=build_body(fingerprint="f3"))
     clock.forward(200)
     assert send() == SendResult(0, 0, 0), "one message in five minutes"
-    assert sender(store, clock, mailbox.url, pace=Pace(wait=30, every=300)).send() == SendResult(0, 0, 0), "whoever sends"
+    assert sender(store, clock, mailbox.url, pace=Pace(wait=30, every=300)).send() == SendResult(0, 0, 0), "whichever sender runs"
     clock.forward(101)
     assert send() == SendResult(1, 0, 0)
 
 
 def test_no_more_messages_than_so_many_a_minute(store: Store, mailbox: Mailbox) -> None:
     clock = Clock()
-    note(store, clock, **{f"k{n}": owed(f"team:{n}") for n in range(5)})
+    note(store, clock, **{f"k{n}": build_body(f"team:{n}") for n in range(5)})
     send = sender(store, clock, mailbox.url, pace=Pace(wait=0, every=0, per_minute=2)).send
     assert [send().sent for _ in range(2)] == [2, 0]
     clock.forward(61)
@@ -98,7 +104,7 @@ def test_a_server_that_is_away_is_tried_again_until_it_is_back(store: Store, tmp
     clock = Clock()
     with mailing(tmp_path / "mail") as box:
         port = box.port
-    note(store, clock, a=owed())
+    note(store, clock, a=build_body())
     out = sender(store, clock, box.url)
     assert out.send() == SendResult(0, 1, 0)
     assert out.send() == SendResult(0, 0, 0), "not at once"
@@ -122,21 +128,21 @@ def test_it_is_given_up_after_so_many_attempts_or_days(store: Store, tmp_path: P
     clock = Clock()
     with mailing(tmp_path / "mail") as box:
         pass
-    note(store, clock, a=owed(), b=owed("nobody", {}))
+    note(store, clock, a=build_body(), b=build_body("nobody", {}))
     out = sender(store, clock, box.url, pace=Pace(wait=0, every=0, attempts=2))
     for _ in range(2):
         assert out.send().refused == 1
         clock.forward(3600)
     assert out.send() == SendResult(0, 0, 1)
     clock.forward(7 * 86_400)
-    assert out.send() == SendResult(0, 0, 1), "and what reaches nobody"
+    assert out.send() == SendResult(0, 0, 1), "and notices without any address"
     assert kinds(store)[FAILED] == 2
     assert Outbox(store).list_pending() == []
 
 
-def test_nobody_can_be_told_without_a_contact_but_by_the_fallback(store: Store, receiver: Receiver) -> None:
+def test_receivers_without_a_contact_are_notified_by_the_fallback_only(store: Store, receiver: Receiver) -> None:
     clock = Clock()
-    note(store, clock, a=owed("lost", {"pager": "1"}))
+    note(store, clock, a=build_body("lost", {"pager": "1"}))
     (parcel,) = sender(store, clock, "mailto://localhost/{email}").list_parcels()
     assert parcel.route == ((), "not delivered (no channel configured for pager)")
     routes = Routes(fallback=(Secret(f"json://127.0.0.1:{receiver.port}/all"),))
@@ -148,7 +154,7 @@ def test_nobody_can_be_told_without_a_contact_but_by_the_fallback(store: Store, 
 
 def test_addresses_of_an_owner_go_before(store: Store, receiver: Receiver, mailbox: Mailbox) -> None:
     clock = Clock()
-    note(store, clock, a=owed(), b=owed("team:shop"))
+    note(store, clock, a=build_body(), b=build_body("team:shop"))
     own = {"team:finance": (Secret(f"json://127.0.0.1:{receiver.port}/finance"),)}
     routes = Routes(channels={"email": parse_pattern("email", mailbox.url, "x")}, owners=own)
     assert sender(store, clock, routes=routes).send() == SendResult(2, 0, 0)
@@ -159,14 +165,14 @@ def test_addresses_of_an_owner_go_before(store: Store, receiver: Receiver, mailb
 @pytest.mark.parametrize("contact", ["a@b", "a@b.example,eve@x.org", "a@b.org?cc=eve@x.org", "a b@x.org", "mesh@x.org\r\nBcc: e@x.org", ""])
 def test_what_is_no_address_is_not_sent_to(store: Store, mailbox: Mailbox, contact: str) -> None:
     clock = Clock()
-    note(store, clock, a=owed(contacts={"email": contact}))
+    note(store, clock, a=build_body(contacts={"email": contact}))
     assert sender(store, clock, mailbox.url).send() == SendResult(0, 0, 0)
     assert mailbox.mails() == []
 
 
 def test_a_secret_is_in_no_message_and_no_record(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    note(store, clock, a=owed())
+    note(store, clock, a=build_body())
     url = "mailto://robot:Sw0rdfish!@127.0.0.1:9/{email}?from=mesh%40company.com&mode=insecure&name=hushhush"
     out = sender(store, clock, url)
     assert out.send() == SendResult(0, 1, 0)
@@ -196,28 +202,28 @@ out.send()
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
-def test_kill_9_between_owed_and_sent(store: Store, mailbox: Mailbox, tmp_path: Path, where: str) -> None:
-    """Who dies before the mail leaves: it leaves later. Who dies after: it is told again, for nobody knows that it was told."""
+def test_kill_9_between_claim_and_sent(store: Store, mailbox: Mailbox, tmp_path: Path, where: str) -> None:
+    """A sender that dies before the mail leaves: it is sent later. One that dies after: it is sent again, for nothing records the first."""
     clock = Clock()
-    note(store, clock, a=owed(), b=owed(fingerprint="f2", text="another"))
+    note(store, clock, a=build_body(), b=build_body(fingerprint="f2", text="another"))
     done = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path / "mesh.db"), mailbox.url, where], check=False)
     assert done.returncode == -signal.SIGKILL
-    told = len(mailbox.mails())
-    assert told == (0 if where == "before" else 1)
+    sent_before = len(mailbox.mails())
+    assert sent_before == (0 if where == "before" else 1)
     out = sender(store, clock, mailbox.url)
-    assert [one.notice.key for one in Outbox(store).list_pending()] == ["a", "b"], "exactly what is owed survives"
+    assert [one.notice.key for one in Outbox(store).list_pending()] == ["a", "b"], "exactly the pending notices survive"
     assert out.send() == SendResult(0, 0, 0), "it may be under way elsewhere"
     clock.forward(80)
     assert out.send() == SendResult(1, 0, 0)
     assert "another" in text(mailbox.mails()[-1])
     clock.forward(10_000)
     assert out.send() == SendResult(0, 0, 0)
-    assert len(mailbox.mails()) == told + 1
+    assert len(mailbox.mails()) == sent_before + 1
 
 
 def test_senders_of_several_processes_send_once(store: Store, mailbox: Mailbox, tmp_path: Path) -> None:
     clock = Clock()
-    note(store, clock, **{f"k{n}": owed(f"team:{n}") for n in range(10)})
+    note(store, clock, **{f"k{n}": build_body(f"team:{n}") for n in range(10)})
     stores = [SqliteStore(str(tmp_path / "mesh.db")) for _ in range(4)]
     senders = [sender(one, clock, mailbox.url) for one in stores]
     threads = [threading.Thread(target=one.send) for one in senders]
@@ -232,9 +238,9 @@ def test_senders_of_several_processes_send_once(store: Store, mailbox: Mailbox, 
 
 def test_what_is_settled_is_not_read_again(store: Store, mailbox: Mailbox) -> None:
     clock = Clock()
-    note(store, clock, a=owed(), lost=owed("lost", {}), b=owed("team:shop"))
+    note(store, clock, a=build_body(), lost=build_body("lost", {}), b=build_body("team:shop"))
     sender(store, clock, mailbox.url).send()
-    assert store.read_setting(SETTLED) == "1", "all before what is still owed"
+    assert store.read_setting(SETTLED) == "1", "all before the first pending notice"
     assert [one.notice.key for one in Outbox(store).list_pending()] == ["lost"]
     clock.forward(8 * 86_400)
     sender(store, clock, mailbox.url).send()
@@ -246,7 +252,7 @@ def test_what_is_settled_is_not_read_again(store: Store, mailbox: Mailbox) -> No
 def test_in_neo4j_too(neo4j: Neo4jServer, mailbox: Mailbox) -> None:
     clock = Clock()
     with closing(Neo4jStore(neo4j.url)) as one, closing(Neo4jStore(neo4j.url)) as other:
-        note(one, clock, **{f"k{n}": owed(f"team:{n % 3}", fingerprint=f"f{n}", text=f"`c{n}` is removed") for n in range(9)})
+        note(one, clock, **{f"k{n}": build_body(f"team:{n % 3}", fingerprint=f"f{n}", text=f"`c{n}` is removed") for n in range(9)})
         senders = [sender(store, clock, mailbox.url) for store in (one, other)]
         threads = [threading.Thread(target=out.send) for out in senders]
         for thread in threads:

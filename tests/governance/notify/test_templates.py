@@ -8,11 +8,11 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.governance.notify.templates import FIELDS, load_templates
-from tests.governance.notify.sending import owed
+from tests.governance.notify.sending import build_body
 
 
 def test_the_plain_message() -> None:
-    message = load_templates().build_message([owed(safe="Deprecate it first.")], markdown=False)
+    message = load_templates().build_message([build_body(safe="Deprecate it first.")], markdown=False)
     assert message.title == "[meshline] wh/sales.orders: 1 notice for team:finance"
     assert message.body.startswith("Hello team:finance,\n")
     assert (
@@ -24,7 +24,9 @@ def test_the_plain_message() -> None:
 
 
 def test_a_long_list_is_counted() -> None:
-    many = [owed(fingerprint=f"f{n}", text=f"`c{n}` is removed", assets=tuple(f"t{m}" for m in range(30)), more=5) for n in range(150)]
+    many = [
+        build_body(fingerprint=f"f{n}", text=f"`c{n}` is removed", assets=tuple(f"t{m}" for m in range(30)), more=5) for n in range(150)
+    ]
     message = load_templates().build_message(many, markdown=False)
     assert message.body.count("is removed") == 100
     assert "and 50 more" in message.body
@@ -36,7 +38,7 @@ def test_a_long_list_is_counted() -> None:
     "name", ["<!channel>", "@everyone", "<@U123>", "a\r\nBcc: x@y.org", "\x1b[31m", "[x](http://e.org)", "<img src=x>", "$receiver"]
 )
 def test_a_name_stays_a_name(name: str, markdown: bool) -> None:  # noqa: FBT001
-    message = load_templates().build_message([owed(name, subject=name, text=f"{name} is removed", assets=(name,))], markdown=markdown)
+    message = load_templates().build_message([build_body(name, subject=name, text=f"{name} is removed", assets=(name,))], markdown=markdown)
     for text in (message.title, message.body):
         assert "<!channel>" not in text
         assert "<@U123>" not in text
@@ -52,7 +54,7 @@ def test_a_name_stays_a_name(name: str, markdown: bool) -> None:  # noqa: FBT001
 def test_templates_of_a_folder_go_before(tmp_path: Path) -> None:
     (tmp_path / "title.txt").write_text("$count, $breaking of them break; it costs $$5")
     (tmp_path / "item.txt").write_text("- $rule $subject")
-    message = load_templates(tmp_path).build_message([owed()], markdown=False)
+    message = load_templates(tmp_path).build_message([build_body()], markdown=False)
     assert message.title == "1 notice, 1 of them break; it costs $5"
     assert "- column-removed wh/sales.orders" in message.body
 
@@ -78,4 +80,4 @@ def test_all_fields_may_be_used(tmp_path: Path) -> None:
     for name, fields in FIELDS.items():
         (tmp_path / name).write_text(" ".join(f"${field}" for field in sorted(fields)))
     for markdown in (False, True):
-        assert "column-removed" in load_templates(tmp_path).build_message([owed()], markdown=markdown).body
+        assert "column-removed" in load_templates(tmp_path).build_message([build_body()], markdown=markdown).body

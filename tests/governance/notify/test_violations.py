@@ -1,4 +1,4 @@
-"""Policies that are broken and mended: in the audit log once each, and owed to owners once, whoever watches."""
+"""Violations that are opened and closed: in the audit log once each, and notified to owners once, whichever process detects them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def turns(live: LiveGraph) -> list[tuple[str, str, str]]:
     ]
 
 
-def test_what_is_broken_at_first_is_recorded_and_nobody_is_told(live: LiveGraph) -> None:
+def test_first_violations_are_recorded_without_notices(live: LiveGraph) -> None:
     first = follower(live).step()
     assert first.began
     assert first.opened == len(turns(live)) > 0
@@ -70,17 +70,17 @@ def test_a_violation_is_opened_closed_and_opened_again(live: LiveGraph) -> None:
             one.step()
     new = turns(live)[len(before) :]
     assert new == [("opened", RULE, "revenue"), ("closed", RULE, "revenue"), ("opened", RULE, "revenue")]
-    owed = [one.notice.body for one in Outbox(live.store).list_pending()]
-    assert [one.event for one in owed if one.receiver.kind == "webhook"] == ["policy.violated"] * 2
+    bodies = [one.notice.body for one in Outbox(live.store).list_pending()]
+    assert [one.event for one in bodies if one.receiver.kind == "webhook"] == ["policy.violated"] * 2
 
 
-def test_the_owners_of_what_breaks_it_are_told(live: LiveGraph) -> None:
+def test_the_owners_of_the_violating_asset_are_notified(live: LiveGraph) -> None:
     commit(live.store, OWNED, WORDS)
     follow = follower(live)
     follow.step()
     commit(live.store, retracted(WORDS.source, WORDS.scope, LATER + 1))
     assert follow.step().opened == 1
-    owed = [one.notice.body for one in Outbox(live.store).list_pending()]
-    (one,) = [one for one in owed if one.receiver.name == "team:shop"]
+    bodies = [one.notice.body for one in Outbox(live.store).list_pending()]
+    (one,) = [one for one in bodies if one.receiver.name == "team:shop"]
     assert (one.event, one.rule, one.assets) == ("policy.violated", RULE, ("revenue",))
     assert one.receiver.contacts == {"email": "shop@company.com"}

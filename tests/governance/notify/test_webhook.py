@@ -62,9 +62,9 @@ def test_each_event_is_signed_and_has_an_id_of_its_own(store: Store, receiver: R
     assert out.send() == SendResult(0, 0, 0)
     first, second = receiver.posted
     assert first.headers["content-type"] == "application/cloudevents+json; charset=utf-8"
-    said = Verifier(SECRET).verify(first.body, first.headers)
-    assert said == json.loads(first.body)
-    assert {name: said[name] for name in ("specversion", "id", "source", "type", "subject", "time", "datacontenttype")} == {
+    event = Verifier(SECRET).verify(first.body, first.headers)
+    assert event == json.loads(first.body)
+    assert {name: event[name] for name in ("specversion", "id", "source", "type", "subject", "time", "datacontenttype")} == {
         "specversion": "1.0",
         "id": "k1",
         "source": "/meshline",
@@ -73,8 +73,8 @@ def test_each_event_is_signed_and_has_an_id_of_its_own(store: Store, receiver: R
         "time": "2023-11-14T22:13:20Z",
         "datacontenttype": "application/json",
     }
-    assert said["data"]["text"] == "one é"
-    assert said["data"]["details"] == {"fingerprint": "f1", "hits": []}
+    assert event["data"]["text"] == "one é"
+    assert event["data"]["details"] == {"fingerprint": "f1", "hits": []}
     assert Verifier(SECRET).verify(second.body, second.headers)["id"] == second.headers["webhook-id"] == "k2"
 
 
@@ -94,7 +94,7 @@ def test_what_was_changed_on_the_way_does_not_verify(store: Store, receiver: Rec
             Verifier(secret).verify(body, headers)
 
 
-def test_without_a_webhook_it_stays_owed(store: Store) -> None:
+def test_without_a_webhook_its_notices_stay_pending(store: Store) -> None:
     clock = Clock()
     note(store, clock, k1=everything("one"))
     out = sender(store, clock)

@@ -1,4 +1,4 @@
-"""Reports made by hand, also of names that somebody has thought of to do harm."""
+"""Reports made by hand, also with names that are meant to do harm."""
 
 from __future__ import annotations
 
@@ -165,16 +165,16 @@ def rich(name: str = "mailer") -> Report:
 
 
 def large(findings: int = 10_000, hits: int = 20) -> Report:
-    """More than anybody reads."""
+    """More than any reader reads."""
     some = tuple(hit(f"consumer-{n}", owner=f"team-{n % 500}", masked=n % 3 == 0) for n in range(hits))
     verdicts = ("breaking", "conditional", "compatible")
     made = (finding(n, verdicts[n % 3], text=f"`column_{n}` is removed", hits=some, line=n) for n in range(findings))
-    return report(*made, notify=tuple(_told(n) for n in range(2_000)), warnings=tuple(f"warning {n}" for n in range(1_000)))
+    return report(*made, notify=tuple(_build_notice(n) for n in range(2_000)), warnings=tuple(f"warning {n}" for n in range(1_000)))
 
 
-def _told(number: int) -> Notice:
+def _build_notice(number: int) -> Notice:
     owner = asset("OWNER", f"team-{number}")
-    held = tuple(asset("DATASET", f"t{n}") for n in range(9))
+    owned = tuple(asset("DATASET", f"t{n}") for n in range(9))
     return Notice(
-        recipient=owner, contacts={"slack": f"#team-{number}"}, reason="OWNS", reach="DIRECT", why="owns it", assets=held, total=9
+        recipient=owner, contacts={"slack": f"#team-{number}"}, reason="OWNS", reach="DIRECT", why="owns it", assets=owned, total=9
     )

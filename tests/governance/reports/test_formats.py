@@ -28,19 +28,19 @@ names = pytest.mark.parametrize("name", [name for name in HOSTILE if "\ud800" no
 @pytest.mark.parametrize("form", list(Format))
 @pytest.mark.parametrize("made", [report(), rich(), large(300, 30)], ids=["nothing", "everything", "much"])
 def test_every_format_is_utf8_and_the_same_every_time(form: Format, made: Report) -> None:
-    said = render_report(made, form)
-    assert said.decode("utf-8").endswith("\n")
-    assert said == render_report(made, form)
+    output = render_report(made, form)
+    assert output.decode("utf-8").endswith("\n")
+    assert output == render_report(made, form)
 
 
 @pytest.mark.parametrize("form", list(Format))
 def test_every_format_names_the_producers_that_state_no_filters(form: Format) -> None:
-    said = render_report(rich(), form).decode("utf-8")
+    output = render_report(rich(), form).decode("utf-8")
     if form is Format.JSON:
-        assert json.loads(said)["completeness"]["silentProducers"] == ["AIRFLOW", "DBT"]
+        assert json.loads(output)["completeness"]["silentProducers"] == ["AIRFLOW", "DBT"]
     else:
-        assert "The producer of 3 jobs on the way" in said
-        assert "states no filters or joins" in said
+        assert "The producer of 3 jobs on the way" in output
+        assert "states no filters or joins" in output
         assert "states no filters or joins" not in render_report(report(finding()), form).decode("utf-8")
 
 
@@ -48,11 +48,11 @@ def test_every_format_names_the_producers_that_state_no_filters(form: Format) ->
 def test_ten_thousand_findings_are_written_quickly(form: Format) -> None:
     made = large()
     begun = time.perf_counter()
-    said = render_report(made, form)
+    output = render_report(made, form)
     assert time.perf_counter() - begun < 30  # 1 s to 8 s
     if form in (Format.TEXT, Format.GITHUB):
-        assert len(said) < 500_000
-        assert b" more" in said
+        assert len(output) < 500_000
+        assert b" more" in output
 
 
 # -- JSON
@@ -61,19 +61,19 @@ def test_ten_thousand_findings_are_written_quickly(form: Format) -> None:
 @names
 def test_json_is_as_its_schema_says_and_comes_back(name: str) -> None:
     made = rich(name)
-    said = as_json.encode_report(made)
-    assert msgspec.json.decode(said, type=Report) == made
-    jsonschema.Draft202012Validator(json.loads(as_json.build_report_schema())).validate(json.loads(said))
+    output = as_json.encode_report(made)
+    assert msgspec.json.decode(output, type=Report) == made
+    jsonschema.Draft202012Validator(json.loads(as_json.build_report_schema())).validate(json.loads(output))
 
 
 def test_the_schema_names_all_fields_of_a_finding() -> None:
     schema = json.loads(as_json.build_report_schema())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert {"fingerprint", "hits", "waived"} <= set(schema["$defs"]["Finding"]["properties"])
-    said = json.loads(as_json.encode_report(report(finding())))
-    said["findings"][0]["hits"] = 1
+    output = json.loads(as_json.encode_report(report(finding())))
+    output["findings"][0]["hits"] = 1
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(said, schema)
+        jsonschema.validate(output, schema)
 
 
 # -- SARIF
@@ -88,8 +88,8 @@ def test_sarif_says_what_where_and_who_waived_it() -> None:
     made = report(
         finding(1, hits=(hit("mailer"),)), finding(2, waived=WAIVED), finding(3, "conditional", file=""), violations=(violation(),)
     )
-    said = json.loads(sarif.encode_sarif(made))
-    (run,) = said["runs"]
+    output = json.loads(sarif.encode_sarif(made))
+    (run,) = output["runs"]
     first, third, policy, second = sorted(
         run["results"], key=lambda one: (bool(one["suppressions"]), one["partialFingerprints"]["meshline/v1"])
     )
@@ -110,9 +110,9 @@ def test_sarif_says_what_where_and_who_waived_it() -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_sarif_knows_every_rule(rule: str) -> None:
-    said = json.loads(sarif.encode_sarif(report(finding(1, rule=rule))))
-    jsonschema.validate(said, SARIF, cls=jsonschema.Draft4Validator)
-    (known,) = said["runs"][0]["tool"]["driver"]["rules"]
+    output = json.loads(sarif.encode_sarif(report(finding(1, rule=rule))))
+    jsonschema.validate(output, SARIF, cls=jsonschema.Draft4Validator)
+    (known,) = output["runs"][0]["tool"]["driver"]["rules"]
     assert "{" not in known["shortDescription"]["text"]
 
 
@@ -121,9 +121,9 @@ def test_sarif_knows_every_rule(rule: str) -> None:
 
 @names
 def test_junit_is_xml_with_a_case_for_each(name: str) -> None:
-    said = junit.render_xml(rich(name))
-    ET.fromstring(said)
-    (suite,) = JUnitXml.fromstring(said)
+    output = junit.render_xml(rich(name))
+    ET.fromstring(output)
+    (suite,) = JUnitXml.fromstring(output)
     assert (suite.tests, suite.failures, suite.skipped) == (5, 2, 1)
 
 
@@ -145,8 +145,8 @@ def test_junit_fails_what_fails() -> None:
 def parsed(line: str) -> tuple[str, dict[str, str], str]:
     """A command as the runner of GitHub Actions reads it."""
     _, head, data = line.split("::", 2)
-    level, _, said = head.partition(" ")
-    properties = dict(one.split("=", 1) for one in said.split(",")) if said else {}
+    level, _, output = head.partition(" ")
+    properties = dict(one.split("=", 1) for one in output.split(",")) if output else {}
     return level, {key: _unescaped(value) for key, value in properties.items()}, _unescaped(data)
 
 
@@ -199,24 +199,24 @@ def test_text_has_lines_of_one_line_that_begin_with_words_of_ours(name: str) -> 
 
 
 def test_text_tells_masked_from_unmasked() -> None:
-    said = [line.text for line in text.format_lines(report(finding(hits=(hit("mailer"), hit("bi", masked=True)))))]
-    assert said[0].startswith("BREAKING: ")
-    clear, masked = said.index("  hits"), said.index("  hits, masked")
-    assert clear < next(n for n, line in enumerate(said) if "- mailer" in line) < masked
-    assert masked < next(n for n, line in enumerate(said) if "- bi" in line)
+    output = [line.text for line in text.format_lines(report(finding(hits=(hit("mailer"), hit("bi", masked=True)))))]
+    assert output[0].startswith("BREAKING: ")
+    clear, masked = output.index("  hits"), output.index("  hits, masked")
+    assert clear < next(n for n, line in enumerate(output) if "- mailer" in line) < masked
+    assert masked < next(n for n, line in enumerate(output) if "- bi" in line)
 
 
 def test_text_keeps_what_is_waived() -> None:
-    said = "\n".join(line.text for line in text.format_lines(report(finding(waived=WAIVED))))
-    assert "WAIVED (breaking)  table a.customers: `email` is removed" in said
-    assert "waived by ann until 2030-01-01: nobody reads it" in said
-    assert said.startswith("COMPATIBLE: 1 waived.\nPassed")
+    output = "\n".join(line.text for line in text.format_lines(report(finding(waived=WAIVED))))
+    assert "WAIVED (breaking)  table a.customers: `email` is removed" in output
+    assert "waived by ann until 2030-01-01: nobody reads it" in output
+    assert output.startswith("COMPATIBLE: 1 waived.\nPassed")
 
 
 def test_what_the_graph_does_not_know_is_no_promise() -> None:
-    said = [line.text for line in text.format_lines(report(finding(unknown=("a.b",))))]
-    assert said[0].endswith("; consumers of table a.customers are unknown.")
-    assert "  ! the graph does not contain a.b: its readers are unknown" in said
+    output = [line.text for line in text.format_lines(report(finding(unknown=("a.b",))))]
+    assert output[0].endswith("; consumers of table a.customers are unknown.")
+    assert "  ! the graph does not contain a.b: its readers are unknown" in output
 
 
 # -- consumers that were not asked

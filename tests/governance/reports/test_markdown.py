@@ -25,11 +25,11 @@ def html(text: str) -> str:
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:24])
 def test_names_stay_names(name: str) -> None:
-    said = html(render_markdown(rich(name)))
-    plain = _CODE.sub("", said)
-    assert "<" not in _OURS.sub("", said), said
+    output = html(render_markdown(rich(name)))
+    plain = _CODE.sub("", output)
+    assert "<" not in _OURS.sub("", output), output
     assert not re.search(r"[@#][A-Za-z0-9]|://\w|www\.", plain), plain
-    for table in re.findall(r"<table>.*?</table>", said, re.DOTALL):
+    for table in re.findall(r"<table>.*?</table>", output, re.DOTALL):
         assert {len(re.findall(r"<t[hd]>", line)) for line in table.split("<tr>")[1:]} in ({4}, {3}), table
 
 
@@ -39,10 +39,10 @@ def test_a_name_reads_as_it_is(name: str) -> None:
     for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
         shown = shown.replace(entity, sign)
     assert shown == name
-    said = re.sub(r"</?(p|code)>|\u200b|\n", "", html(format_prose(name.replace("`", "'"))))
+    output = re.sub(r"</?(p|code)>|\u200b|\n", "", html(format_prose(name.replace("`", "'"))))
     for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
-        said = said.replace(entity, sign)
-    assert said == name.replace("`", "'")
+        output = output.replace(entity, sign)
+    assert output == name.replace("`", "'")
 
 
 @given(st.text(st.sampled_from("`\\|*_<>[]()!#@&$~:/.-+= ab1\n\t") | st.characters(), max_size=30))
@@ -61,17 +61,17 @@ def test_no_name_ends_a_cell(name: str) -> None:
         assert html(table).endswith("<td>end</td>\n</tr>\n</tbody>\n</table>\n")
 
 
-def test_the_verdict_is_the_first_line_and_says_why() -> None:
+def test_the_verdict_is_the_first_line_with_its_reason() -> None:
     first = render_markdown(report(finding(hits=(hit("mailer"), hit("bi", masked=True))))).splitlines()
     assert first[0] == MARK
     assert first[1] == "### BREAKING: table a.customers: `email` is removed; 2 consumers hit, 1 of them by masked values only."
 
 
 def test_who_is_hit_by_owner() -> None:
-    said = render_markdown(
+    output = render_markdown(
         report(finding(hits=(hit("mailer", owner="ann"), hit("bi", masked=True, owner="bob"), hit("nobody's", owner=""))))
     )
-    rows = [line for line in said.splitlines() if line.startswith(("| `", "| no known"))]
+    rows = [line for line in output.splitlines() if line.startswith(("| `", "| no known"))]
     assert rows == [
         "| no known owner |  | `nobody's` (directly) | **breaking** |",
         "| `ann` |  | `mailer` (directly) | **breaking** |",
@@ -80,10 +80,10 @@ def test_who_is_hit_by_owner() -> None:
 
 
 def test_paths_are_folded() -> None:
-    said = render_markdown(report(finding(hits=(hit("mailer"),))))
-    folded = re.findall(r"<details>.*?</details>", said, re.DOTALL)
+    output = render_markdown(report(finding(hits=(hit("mailer"),))))
+    folded = re.findall(r"<details>.*?</details>", output, re.DOTALL)
     assert any("`a.customers.email > b.t.mail` by `nightly`" in part for part in folded)
-    assert "b.t.mail" not in re.sub(r"<details>.*?</details>", "", said, flags=re.DOTALL)
+    assert "b.t.mail" not in re.sub(r"<details>.*?</details>", "", output, flags=re.DOTALL)
 
 
 def test_zero_findings() -> None:
@@ -91,17 +91,17 @@ def test_zero_findings() -> None:
 
 
 @pytest.mark.parametrize(("findings", "hits"), [(10_000, 20), (10_000, 0), (3, 5_000), (500, 500)])
-def test_however_much_there_is_it_fits_and_says_what_is_left_out(findings: int, hits: int) -> None:
+def test_however_much_there_is_it_fits_and_counts_what_is_left_out(findings: int, hits: int) -> None:
     made = large(findings, hits)
     begun = time.perf_counter()
-    said = render_markdown(made)
+    output = render_markdown(made)
     assert time.perf_counter() - begun < 10  # about 1 s
-    assert len(said.encode("utf-16-le")) // 2 <= LIMIT < GITHUB
-    assert said.count("<details>") == said.count("</details>")
+    assert len(output.encode("utf-16-le")) // 2 <= LIMIT < GITHUB
+    assert output.count("<details>") == output.count("</details>")
     if findings == 10_000:
-        shown = said.count("fingerprint `")
-        assert f"and {findings - shown:,} more: `--format json` has all." in said
-    assert "warning 0" in said
+        shown = output.count("fingerprint `")
+        assert f"and {findings - shown:,} more: `--format json` has all." in output
+    assert "warning 0" in output
 
 
 @pytest.mark.parametrize("sign", ["x", "🙂", "|", "`", "<", "@"])
