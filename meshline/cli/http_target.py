@@ -95,7 +95,12 @@ class _Sending:
             if isinstance(one, Refusal):
                 self._refused.append(one)
             elif one.scope in self._scopes:
-                self._refused.append(Refusal(InvalidInput(f"{' '.join(one.scope)} is here twice", self._reading.source), one.scope))
+                self._refused.append(
+                    Refusal(
+                        InvalidInput(f"the source has {' '.join(one.scope)} twice; only the first is ingested", self._reading.source),
+                        one.scope,
+                    )
+                )
             else:
                 self._scopes[one.scope] = False
                 if isinstance(one, Entry):

@@ -157,7 +157,10 @@ def test_kill_9_between_owed_and_sent(tmp_path: Path) -> None:
         ({"notify_channels": {"email": "mailto://h?p=hushhush"}}, r"notify_channels\.email: a pattern for email contains \{email\}"),
         ({"notify_channels": {"email": "mailto://{email}/{slack}"}}, r"notify_channels\.email: a pattern"),
         ({"notify_channels": {"email": "hushhush {email}"}}, r"notify_channels\.email: this is not an address"),
-        ({"notify_channels": {"email": "mailto://${NOT_THERE}@h/{email}"}}, r"notify_channels\.email: the environment has no NOT_THERE"),
+        (
+            {"notify_channels": {"email": "mailto://${NOT_THERE}@h/{email}"}},
+            r"notify_channels\.email: the environment variable NOT_THERE is not set",
+        ),
         ({"notify_owners": {"a": ("hushhush",)}}, r"notify_owners\.a: this is not an address"),
         ({"notify_fallback": ("hushhush",)}, r"notify_fallback: this is not an address"),
         ({"notify_webhook": "https://x.org/hushhush"}, r"notify_webhook_secret: a webhook is signed"),

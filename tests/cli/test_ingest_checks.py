@@ -16,7 +16,7 @@ OF = ("--dataset", "sqlite:///shop.db/orders")
 
 def test_results_are_loaded_once(new: str, tmp_path: Path) -> None:
     shutil.copy(RESULTS / "validation_1_24.json", tmp_path)
-    warning = "warning: sqlite:///shop.db/orders: nothing else is known of this dataset; does its catalog call it so?\n"
+    warning = "warning: sqlite:///shop.db/orders: no other source knows this dataset; check its name in the catalog\n"
     for said in (
         f"{warning}gx/default: 1 of 1 statements read, 0 unchanged, 1 new",
         "gx/default: 1 of 1 statements read, 1 unchanged, 0 new",
@@ -40,7 +40,10 @@ def test_strict_writes_nothing(new: str, tmp_path: Path) -> None:
     shutil.copy(RESULTS / "validation_1_24.json", tmp_path / "b.json")
     (tmp_path / "a.json").write_text("{")
     strict = run("ingest", "gx", tmp_path / "*.json", *OF, "--strict", "--store", new)
-    assert (strict.code, strict.err) == (1, "refused: a.json:1: this is no JSON: Expecting property name enclosed in double quotes\n")
+    assert (strict.code, strict.err) == (
+        1,
+        "refused: a.json:1: the file is not valid JSON: Expecting property name enclosed in double quotes\n",
+    )
     some = run("ingest", "gx", tmp_path / "*.json", *OF, "--store", new)
     assert some.code == 1
     assert "1 new, 0 changed, 0 retracted, 1 refused" in some.err

@@ -45,4 +45,4 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert away.code != 0
     assert "the catalog does not answer" in away.err
     unset = run("ingest", "iceberg", "http://127.0.0.1:1", "--property", "token=${MESHLINE_TEST_NOT_SET}", "--store", store)
-    assert "the environment has no MESHLINE_TEST_NOT_SET" in unset.err
+    assert "the environment variable MESHLINE_TEST_NOT_SET is not set" in unset.err

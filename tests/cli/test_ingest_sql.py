@@ -66,7 +66,7 @@ def test_a_file_that_states_nothing_is_a_warning(new: str, tmp_path: Path, text:
     (tmp_path / "a.sql").write_text(text)
     (tmp_path / "b.sql").write_text("CREATE VIEW v AS SELECT a FROM t")
     assert done("ingest", "sql", "--dialect", "trino", "*.sql", "--store", new).err == (
-        "warning: a.sql: nothing in it reads, writes or defines a table\n"
+        "warning: a.sql: no statement in the file reads, writes or defines a table\n"
         "sql/default: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n"
     )
     assert done("check", "ddl", "a.sql", "--dialect", "trino", "--store", new).code == 0

@@ -1,1 +1,1 @@
-"""What is read from where: catalogs, files of promises, results of checks. One source, one file; see `table`."""
+"""Sources: catalogs, files of contracts and products, results of checks. Each is one file or folder; `registry` lists them."""

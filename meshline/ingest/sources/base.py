@@ -1,7 +1,7 @@
-"""The shape of every source: where it is (`Source`), and what one reading of it found (`Reading`).
+"""What every source has: where it is and how it is read (`Source`), and what one reading of it yields (`Reading`).
 
-A source reads (I/O, bounded), parses (pure) and says (pure): scopes with their content. It never writes;
-`meshline.ingest.sources.scope_loader` finds out what differs from what the graph holds and commits that.
+A source reads (bounded I/O), parses (pure) and builds scopes with their content (pure). It never writes:
+`meshline.ingest.sources.scope_loader` compares the items with the graph and commits the differences.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from meshline.ingest.sources.secrets import Variables
 
 
 class Entry(NamedTuple):
-    """What a source says about one scope. `time`: since when it says so, in microseconds since the epoch
-    (None: as of the loading). `past`: what it said before, oldest first, with times: so that as-of answers
-    reach back further than we do.
+    """What a source states about one scope. `time`: since when, in microseconds since the epoch (None: the time of the
+    loading). `past`: earlier contents with their times, oldest first, so that as-of answers reach back to before
+    the source was first ingested.
     """
 
     scope: Scope
@@ -32,14 +32,14 @@ class Entry(NamedTuple):
 
 
 class Unchanged(NamedTuple):
-    """A scope that was not read again, because its system says that nothing changed (`Context.memory`)."""
+    """A scope that was not read again, because its system reports that nothing changed (see `Context.memory`)."""
 
     scope: Scope
 
 
 class Refusal(NamedTuple):
-    """What could not be taken. `about`: the beginning of all scopes that it may have meant, which are not
-    taken for gone; the empty scope means any.
+    """Input that could not be ingested. `about`: the common beginning of all scopes that it may have stated. These scopes
+    are not retracted although they are missing; the empty scope means all scopes of the source.
     """
 
     error: InvalidInput
@@ -50,12 +50,12 @@ Item: TypeAlias = Entry | Unchanged | Refusal
 
 
 class Reading(NamedTuple):
-    """What one reading of a source finds, one after the other: `found` is read once.
+    """What one reading of a source yields. `items` can be iterated once.
 
-    `source`: who says it, e.g. `iceberg/lake`. `complete`: whether all that the source has is among what
-    is found, so that a scope that is not there any more is gone. `whole`: all is written at once or not at
-    all; False for what may be too large to be held. `remember`: called when all was read and written, for
-    what `Context.memory` holds the next time.
+    `source`: the source's name, e.g. `iceberg/lake`. `complete`: whether the items are all that the source has, so that
+    the scopes that are missing are retracted. `atomic`: all items are written in one commit or none is; False for
+    a reading that may be too large for the memory. `remember`: called when all is read and written; returns the
+    `Context.memory` of the next reading.
     """
 
     source: str
@@ -67,19 +67,23 @@ class Reading(NamedTuple):
 
 
 class KnownColumn(NamedTuple):
-    """A column as the graph knows it; `type` is empty if nobody said."""
+    """A column as the graph knows it; `type` is empty if no source states it."""
 
     name: str
     type: str
 
 
 class Context(NamedTuple):
-    """What a source may use. `folder`: where relative paths begin. `aliases`: short names of namespaces.
-    `memory`: what the source remembered the last time (etags, digests), empty if it must read all.
-    `columns`: the columns of a dataset as the graph knows them now; empty if it does not. `people`: names of
-    owners by e-mail address, as the graph knows them. `ending`: the known datasets of which some name ends with a
-    text at the boundary of a part. `governed`: the datasets that a contract governs, by its id. `datasets`: the known
-    datasets of a namespace. `variables`: values for `${NAME}`.
+    """What a source may use.
+
+    - `folder`: the folder that relative paths begin at. `aliases`: short names of namespaces.
+    - `memory`: what the source's last reading remembered (ETags, digests); empty if everything must be read.
+    - `columns_of`: the columns of a dataset as the graph knows them now; empty if it knows none.
+    - `people`: names of owners by e-mail address in lower case, as the graph knows them.
+    - `datasets_ending_with`: the known datasets with a name that ends with a text, at the boundary of a part.
+    - `datasets_governed_by`: the datasets that a contract governs, by the contract's id.
+    - `datasets_in`: the known datasets of a namespace.
+    - `variables`: the values of `${NAME}`.
     """
 
     naming: Naming
@@ -94,11 +98,11 @@ class Context(NamedTuple):
     variables: Variables = lambda _: None
 
     def resolve_namespace(self, text: str) -> str:
-        """A namespace, written out or as its alias."""
+        """The namespace that a text means: the one that it is an alias of, else the text itself."""
         return self.aliases.get(text, text)
 
     def resolve_person(self, text: str) -> str:
-        """The name of a team or a person: of a known e-mail address who has it, else as it was written."""
+        """The name of a team or a person: the owner of a known e-mail address, else the text itself."""
         return self.people.get(text.strip().lower(), text.strip())
 
 
@@ -106,16 +110,16 @@ SourceName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100
 
 
 class SourceConfig(BaseModel):
-    """An entry of `sources:` in `mesh.yaml`: who says it, and the keys of its kind."""
+    """An entry of `sources:` in `mesh.yaml`: the source's name, and the keys of its kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    kind: ClassVar[str]  # the first part of the source's name, by which its precedence is known
+    kind: ClassVar[str]  # the first part of the source's name; the source's precedence depends on it
     name: SourceName = "default"
 
     @property
     def source(self) -> str:
-        """Who says it: `kind/name`."""
+        """The name of the source in statements: `kind/name`."""
         return f"{self.kind}/{self.name}"
 
 
@@ -124,4 +128,6 @@ class Source(SourceConfig, ABC):
 
     @abstractmethod
     def read(self, context: Context) -> Reading:
-        """Begin to read. Raises InvalidInput if nothing can be read at all, StoreUnavailable if the system is away, MissingExtra."""
+        """Begin a reading. Raises InvalidInput if nothing can be read at all, StoreUnavailable if the source's system cannot be
+        reached, MissingExtra.
+        """

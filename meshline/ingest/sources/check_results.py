@@ -1,4 +1,4 @@
-"""What sources of check results share: which dataset is meant, and runs of suites as scopes."""
+"""The common part of sources of check results: they resolve the dataset that is meant, and yield runs of suites as scopes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from meshline.ingest.file_times import AHEAD, get_current_micros, read_file_time
 from meshline.ingest.sources.base import Context, Entry, Item, Reading, Refusal, Source, Unchanged
 from meshline.ingest.sources.files import read_bytes, read_each_file
 
-MAX_BYTES = 64 * 2**20  # of one file of results
+MAX_BYTES = 64 * 2**20  # of one file
 SHOWN = 10  # candidates in a message
 
 
 class SuiteRun(NamedTuple):
-    """One run of a suite on a dataset. `at`: microseconds; None if the file does not say."""
+    """One run of a suite on a dataset. `at`: microseconds since the epoch; None if the file does not state it."""
 
     suite: str
     dataset: AssetKey
@@ -37,7 +37,7 @@ class SuiteRun(NamedTuple):
 
 
 class SuiteDefinition(NamedTuple):
-    """Checks as they are written down. `needs`: the columns without which some of them fail."""
+    """Checks of a suite as they are defined, without results. `needs`: the columns that some of them cannot do without."""
 
     suite: str
     checks: Sequence[Check]
@@ -45,7 +45,7 @@ class SuiteDefinition(NamedTuple):
 
 
 class CheckFile(NamedTuple):
-    """A file to be read. `name`: as messages show it, and its suite, if it has no other name."""
+    """A file to be parsed. `name`: its name in messages, and the name of its suite if it states none."""
 
     path: Path
     name: str
@@ -53,15 +53,15 @@ class CheckFile(NamedTuple):
 
 
 class CheckFiles(Source):
-    """Files of results or of checks; relative paths begin where the configuration is."""
+    """Files of results or of checks; relative paths begin at the folder of the mesh file."""
 
     files: tuple[str, ...] = Field(min_length=1, description="Files and patterns.")
-    dataset: str | None = Field(default=None, description="The dataset that all of it is about, `namespace/name`.")
-    datasets: dict[str, str] = Field(default={}, description="What the tool calls a dataset -> `namespace/name`.")
-    namespace: str | None = Field(default=None, description="Where the tables are whose names have no namespace.")
-    complete: bool = Field(default=True, description="Whether these are all files that there are: what was in others is gone.")
+    dataset: str | None = Field(default=None, description="The dataset of all checks, `namespace/name`.")
+    datasets: dict[str, str] = Field(default={}, description="The tool's name of a dataset -> `namespace/name`.")
+    namespace: str | None = Field(default=None, description="The namespace of tables whose names have none.")
+    complete: bool = Field(default=True, description="Whether these are all files, so that the statements of removed files are retracted.")
     suite: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
-        default=None, description="The suite, where a file names none."
+        default=None, description="The name of the suite, for files that name none."
     )
 
     def read(self, context: Context) -> Reading:
@@ -70,20 +70,20 @@ class CheckFiles(Source):
 
     @abstractmethod
     def parse(self, file: CheckFile, datasets: DatasetResolver) -> Iterator[SuiteRun | SuiteDefinition | Refusal]:
-        """What a file holds. Raises InvalidInput if nothing of it can be taken."""
+        """The runs and definitions in a file. Raises InvalidInput if nothing in it can be used."""
 
 
 class DatasetResolver(NamedTuple):
-    """Finds the dataset that a tool's own name for it means."""
+    """Resolves a tool's own name of a dataset to the dataset."""
 
     source: CheckFiles
     context: Context
 
     def resolve(self, names: Sequence[str], where: str, path: str = "") -> AssetKey:
-        """The dataset of any of these names, surest first, or at a path. Raises InvalidInput with what may be meant.
+        """The dataset with one of these names, the most certain name first, or at a path. Raises InvalidInput with the candidates.
 
-        By the option `dataset`; by `datasets`; by the path, if it is absolute or a URI; by the one known dataset
-        (in `namespace`, if that is given) of which a name is the end; by `namespace`.
+        The first of these that applies: the option `dataset`; the option `datasets`; the path, if it is absolute or a URI;
+        the only known dataset (in `namespace`, if that is given) that a name is the end of; `namespace` with the first name.
         """
         options = self.source
         if options.dataset is not None:
@@ -101,14 +101,14 @@ class DatasetResolver(NamedTuple):
             if len(known) == 1:
                 return known[0]
             if known:
-                raise InvalidInput(f"{name!r} may be {_format_candidates(known)}; say which with the option dataset or datasets", where)
+                raise InvalidInput(f"{name!r} may mean {_format_candidates(known)}; choose one with the option dataset or datasets", where)
         if inside is not None and names:
             return self.context.naming.dataset(inside, names[0])
-        called = f"no known dataset is called {' or '.join(map(repr, names))}" if names else "it does not say which dataset it is about"
+        called = f"no known dataset is called {' or '.join(map(repr, names))}" if names else "the file does not name a dataset"
         raise InvalidInput(f"{called}; accepted are the options dataset (namespace/name), datasets and namespace", where)
 
     def _list_known(self, name: str, inside: str | None) -> list[AssetKey]:
-        """The known datasets of which a name is the end, in a namespace or anywhere."""
+        """The known datasets that a name is the end of, in a namespace or in all."""
         known = self.context.datasets_ending_with(name)
         if inside is None:
             return known
@@ -116,7 +116,7 @@ class DatasetResolver(NamedTuple):
         return [key for key in known if key.parts[0] == namespace]
 
     def _resolve_option(self, text: str, where: str) -> AssetKey:
-        """A dataset as an option names it: `namespace/name`, known or not, or the end of one known name."""
+        """The dataset that an option names: `namespace/name`, known or not, or the end of the name of one known dataset."""
         namespace, name = split_dataset(text, self.context.aliases)
         key = self.context.naming.dataset(namespace, name) if name else None
         known = self.context.datasets_ending_with(text)
@@ -124,7 +124,7 @@ class DatasetResolver(NamedTuple):
             return key
         if len(known) == 1:
             return known[0]
-        may_be = f"it may be {_format_candidates(known)}; " if known else ""
+        may_be = f"it may mean {_format_candidates(known)}; " if known else ""
         raise InvalidInput(f"found {text!r}; {may_be}accepted is namespace/name", where)
 
 
@@ -140,14 +140,14 @@ class _CheckFileReader:
         self._context = context
         self._newest = dict(context.memory)  # the time of the last run, by scope
         self._runs: dict[Scope, dict[int, Content]] = {}
-        self._datasets: set[AssetKey] = set()  # the datasets of which it says something
+        self._datasets: set[AssetKey] = set()  # the datasets that have checks
 
     def read_items(self) -> Iterator[Item]:
         datasets = DatasetResolver(self._source, self._context)
         yield from read_each_file(self._source.files, self._context.folder, lambda path: self._read_file(path, datasets))
         for key in sorted(self._datasets):
             if not self._context.datasets_ending_with(key.qualified_name):
-                self.warnings.append(f"{key.qualified_name}: nothing else is known of this dataset; does its catalog call it so?")
+                self.warnings.append(f"{key.qualified_name}: no other source knows this dataset; check its name in the catalog")
         for scope, runs in self._runs.items():
             yield self._build_entry(scope, sorted(runs.items()))
 
@@ -173,11 +173,11 @@ class _CheckFileReader:
         self._runs.setdefault((QUALITY, run.suite, *run.dataset.parts), {})[at] = content
 
     def _build_entry(self, scope: Scope, runs: list[tuple[int, Content]]) -> Entry | Unchanged:
-        """The last of some runs, and those before it; nothing new if the graph knows a later one."""
+        """The last of some runs, with the earlier ones as its past; unchanged if the graph knows a later run."""
         at, content = runs[-1]
         place = msgspec.json.encode(scope).decode()
         if at < int(self._newest.get(place, at)):
-            self.warnings.append(f"{' '.join(scope[1:])}: a later run is known already; not taken")
+            self.warnings.append(f"{' '.join(scope[1:])}: skipped, because the graph has a later run already")
             return Unchanged(scope)
         self._newest[place] = str(at)
         return Entry(scope, content, at, tuple(runs[:-1]))
@@ -187,30 +187,30 @@ class _CheckFileReader:
 
 
 def _format_name(path: Path, folder: Path) -> str:
-    """A file as people name it: where it is below the folder, else its name alone."""
+    """A file's name in messages: relative to the folder if it is in there, else its last part."""
     below = folder.absolute()
     return path.relative_to(below).as_posix() if path.is_relative_to(below) else path.name
 
 
 def parse_json_file(file: CheckFile) -> Json:
-    """A file of JSON. NaN and Infinity, which Python writes, are null. Raises InvalidInput with `file:line`."""
+    """The value of a JSON file. NaN and Infinity, which Python writes, become null. Raises InvalidInput with `file:line`."""
     try:
         value: Json = json.loads(file.data, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
-        raise InvalidInput(f"this is no JSON: {error.msg}", f"{file.name}:{error.lineno}") from error
+        raise InvalidInput(f"the file is not valid JSON: {error.msg}", f"{file.name}:{error.lineno}") from error
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise InvalidInput(f"this is no JSON that can be read: {type(error).__name__}", file.name) from error
+        raise InvalidInput(f"the file cannot be read as JSON: {type(error).__name__}", file.name) from error
     return value
 
 
 def parse_run_time(text: Json, where: str) -> int | None:
-    """Microseconds of a time as tools write it; None if there is none. Raises InvalidInput."""
+    """A time as tools write it (ISO 8601), in microseconds since the epoch; None if there is none. Raises InvalidInput."""
     if text is None:
         return None
     try:
         time = to_micros(datetime.fromisoformat(str(text)))
     except ValueError as error:
-        raise InvalidInput(f"{str(text)[:60]!r} is no time; accepted is ISO 8601, e.g. 2026-03-01T12:00:00Z", where) from error
+        raise InvalidInput(f"{str(text)[:60]!r} is not a time; accepted is ISO 8601, e.g. 2026-03-01T12:00:00Z", where) from error
     if time < 0:
         raise InvalidInput(f"{str(text)[:60]!r} is before 1970", where)
     if time > get_current_micros() + AHEAD:
@@ -219,12 +219,12 @@ def parse_run_time(text: Json, where: str) -> int | None:
 
 
 def find_member(value: Json, *names: str) -> Json:
-    """What is at a path of keys; None if there is nothing."""
+    """The value at a path of keys; None if there is none."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
 def clean_text(value: Json) -> str | None:
-    """A text that is not empty."""
+    """The text without surrounding blanks; None if it is empty or no text."""
     return value.strip() or None if isinstance(value, str) else None

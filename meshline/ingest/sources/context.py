@@ -1,4 +1,4 @@
-"""What a source may know of the graph that it is loaded into."""
+"""The context of a reading: what a source may look up in the graph that it is loaded into."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def collect_people(graph: LiveGraph) -> dict[str, str]:
 
 
 class LazyPeople(Mapping[str, str]):
-    """The names of owners by their e-mail addresses, looked up when the first is needed: most sources name no person."""
+    """The names of owners by their e-mail addresses in lower case, read when the first is needed: most sources name no person."""
 
     def __init__(self, look_up: Callable[[], Mapping[str, str]]) -> None:
         self._look_up = look_up
@@ -78,7 +78,7 @@ class _Columns:
 
 
 class _DatasetsByEnding:
-    """The datasets of which some name ends with a text at the boundary of a part, whatever the case; each class once."""
+    """The datasets with a name that ends with a text at the boundary of a part, in any case; one dataset of each class of names."""
 
     def __init__(self, graph: LiveGraph) -> None:
         self._graph = graph
@@ -97,7 +97,7 @@ class _DatasetsByEnding:
 
 
 class _GovernedDatasets:
-    """The datasets that a contract governs, by the names that it gives them; those in production, if it says which are."""
+    """The datasets that a contract governs, under the contract's names for them; only those in production if it marks any."""
 
     def __init__(self, graph: LiveGraph) -> None:
         self._graph = graph
@@ -106,14 +106,10 @@ class _GovernedDatasets:
         key = build_contract_key(identifier)
         with self._graph.lock:
             node = self._graph.index.assets.find_by_key(key)
-            said_by = (
-                sorted({edge.scope_id for edge in self._graph.index.ownership.list_edges(node, EdgeType.GOVERNS)})
-                if node is not None
-                else []
-            )
-            heads = self._graph.store.read_heads(said_by)
-        edges = [edge for head in heads if head.content for edge in decode(head.content.blob).edges]
-        governed = [edge for edge in edges if edge.type is EdgeType.GOVERNS and edge.start == key]
+            edges = self._graph.index.ownership.list_edges(node, EdgeType.GOVERNS) if node is not None else ()
+            heads = self._graph.store.read_heads(sorted({edge.scope_id for edge in edges}))
+        stated = [edge for head in heads if head.content for edge in decode(head.content.blob).edges]
+        governed = [edge for edge in stated if edge.type is EdgeType.GOVERNS and edge.start == key]
         production = [edge for edge in governed if edge.attributes.get("production") is True]
         return sorted({edge.end for edge in production or governed})
 
@@ -124,7 +120,7 @@ def _ends_with(key: AssetKey, wanted: str) -> bool:
 
 
 class _DatasetsByNamespace:
-    """The datasets of a namespace, by their own names; looked up once, for all the namespaces that are asked for."""
+    """The datasets of a namespace, under their own names. All namespaces are read once, when the first is asked for."""
 
     def __init__(self, graph: LiveGraph) -> None:
         self._graph = graph

@@ -1,4 +1,4 @@
-"""Files as sources name them: paths and patterns in, bounded bytes out."""
+"""The files of a source: paths and patterns are expanded, and files are read up to a limit."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ Paths: TypeAlias = Annotated[tuple[str, ...], Field(min_length=1, description="F
 
 
 def expand_paths(paths: Sequence[str], folder: Path) -> Iterator[Path | InvalidInput]:
-    """The files that paths and patterns (`contracts/**/*.yaml`) mean, each once, sorted within a pattern.
+    """The files that paths and patterns (`contracts/**/*.yaml`) match, each once, sorted within a pattern.
 
-    Relative ones begin at `folder`. A path or pattern that means nothing is an error of its own.
+    Relative ones begin at `folder`. A path or pattern without a match yields an error of its own.
     """
     seen: set[Path] = set()
     for text in paths:
         found = _expand_path(text, folder)
         if not found:
-            yield InvalidInput("there is no such file; accepted are files and patterns such as contracts/*.yaml", text)
+            yield InvalidInput("no file matches; accepted are files and patterns such as contracts/*.yaml", text)
         for path in found:
             if path not in seen:
                 seen.add(path)
                 if len(seen) > MAX_FILES:
-                    yield InvalidInput(f"more than {MAX_FILES} files", text)
+                    yield InvalidInput(f"the source has more than {MAX_FILES} files", text)
                     return
                 yield path
 
 
 def read_each_file(paths: Sequence[str], folder: Path, read: Callable[[Path], Iterable[Item]]) -> Iterator[Item]:
-    """What is found in each of the files that are meant; one that cannot be used is refused, and the others go on."""
+    """The items of every file that the paths match. A file that cannot be used yields a refusal, and the others are still read."""
     for path in expand_paths(paths, folder):
         try:
             if isinstance(path, InvalidInput):
@@ -57,17 +57,17 @@ def _expand_path(text: str, folder: Path) -> list[Path]:
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """A file of at most `limit` bytes. Raises InvalidInput that names it."""
+    """The content of a file of at most `limit` bytes. Raises InvalidInput that names the file."""
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
-        raise InvalidInput(f"it cannot be read: {error.strerror or error}", str(path)) from error
+        raise InvalidInput(f"the file cannot be read: {error.strerror or error}", str(path)) from error
     if len(data) > limit:
-        raise InvalidInput(f"it has more than {limit} bytes", str(path))
+        raise InvalidInput(f"the file has more than {limit} bytes", str(path))
     return data
 
 
 def format_path(path: Path, folder: Path) -> str:
-    """A file as a person would name it in messages."""
+    """A file's name in messages: relative to the folder if it is in there."""
     return path.relative_to(folder.absolute()).as_posix() if path.is_relative_to(folder.absolute()) else str(path)

@@ -25,7 +25,7 @@ from meshline.ingest.sources.check_results import (
     parse_run_time,
 )
 
-ACCEPTED = "accepted are a validation result, a checkpoint result and an expectation suite of Great Expectations, as JSON"
+ACCEPTED = "accepted are a validation result, a checkpoint result or an expectation suite of Great Expectations, as JSON"
 _NOT_EXPECTED = frozenset({"column", "batch_id", "result_format", "include_config", "catch_exceptions", "auto", "profiler_config"})
 _COUNTS = ("element_count", "unexpected_count", "unexpected_percent", "missing_count")
 _LISTS = {"expect_table_columns_to_match_set": "column_set", "expect_table_columns_to_match_ordered_list": "column_list"}
@@ -33,7 +33,7 @@ _OF_ONE = frozenset({"expect_column_to_exist", "expect_column_values_to_be_of_ty
 
 
 class GreatExpectations(CheckFiles):
-    """Results are the last run of a suite on a dataset; a suite alone says what is expected."""
+    """A result is the last run of a suite on a dataset; a suite alone states what is expected."""
 
     kind: ClassVar[str] = "gx"
 
@@ -52,7 +52,7 @@ class GreatExpectations(CheckFiles):
         items = find_member(part, "results")
         listed = items if isinstance(items, list) else find_member(part, "expectations")
         if not isinstance(listed, list):
-            raise InvalidInput(f"found neither results nor expectations; {ACCEPTED}", where)
+            raise InvalidInput(f"the object has neither results nor expectations; {ACCEPTED}", where)
         meta = find_member(part, "meta")
         at = parse_run_time(
             find_member(meta, "run_id", "run_time")
@@ -74,7 +74,7 @@ class GreatExpectations(CheckFiles):
     def _parse_suite(self, part: Mapping[str, Json], where: str, datasets: DatasetResolver) -> Iterator[SuiteDefinition | Refusal]:
         suite = self.suite or clean_text(part.get("name")) or clean_text(part.get("expectation_suite_name"))
         if suite is None:
-            raise InvalidInput("the suite has no name; accepted are name, expectation_suite_name and the option suite", where)
+            raise InvalidInput("the suite has no name; accepted are the keys name and expectation_suite_name, and the option suite", where)
         listed = part["expectations"]
         assert isinstance(listed, list)
         dataset = _resolve_dataset(_find_batch_request(part), listed, where, datasets)
@@ -84,10 +84,10 @@ class GreatExpectations(CheckFiles):
 
 
 def _list_parts(value: Json, where: str) -> Iterator[tuple[str, Json]]:
-    """The validation results and suites in a file, with where they stand."""
+    """The validation results and suites in a file, each with its place."""
     if isinstance(value, list):
         if not value:
-            raise InvalidInput(f"found an empty list; {ACCEPTED}", where)
+            raise InvalidInput(f"the list is empty; {ACCEPTED}", where)
         for position, part in enumerate(value):
             yield from _list_parts(part, f"{where}: $[{position}]")
         return
@@ -106,7 +106,7 @@ def _list_parts(value: Json, where: str) -> Iterator[tuple[str, Json]]:
 
 
 def _find_batch_request(suite: Mapping[str, Json]) -> Json:
-    """How the data was named when an interactive session wrote a suite (versions before 1.0)."""
+    """The names of the data with which an interactive session wrote a suite (versions before 1.0)."""
     citations = find_member(suite.get("meta"), "citations")
     for citation in reversed(citations) if isinstance(citations, list) else ():
         request = find_member(citation, "batch_request") or find_member(citation, "batch_kwargs")
@@ -116,7 +116,7 @@ def _find_batch_request(suite: Mapping[str, Json]) -> Json:
 
 
 def _resolve_dataset(meta: Json, items: list[Json], where: str, datasets: DatasetResolver) -> AssetKey:
-    """The dataset of a batch: as the table or file that was read, as its asset, as the batch."""
+    """The dataset of a batch, found by the table or file that was read, by the data asset's name, or by the batch's id."""
     spec, batch = find_member(meta, "batch_spec") or find_member(meta, "batch_kwargs"), find_member(meta, "active_batch_definition")
     table = clean_text(find_member(spec, "table_name")) or clean_text(find_member(spec, "table"))
     schema = clean_text(find_member(spec, "schema_name")) or clean_text(find_member(spec, "schema"))
@@ -142,11 +142,11 @@ def _get_config(item: Json) -> Json:
 
 class _ParsedCheck(NamedTuple):
     check: Check
-    arguments: str  # what tells expectations of one type and column apart
+    arguments: str  # distinguishes expectations of one type and column
 
 
 class _BatchChecks:
-    """The checks of one batch. `needs`: columns that must exist."""
+    """The checks of one batch. `needs`: the columns that must exist."""
 
     def __init__(self, dataset: AssetKey, suite: str) -> None:
         self._dataset = dataset
@@ -160,13 +160,15 @@ class _BatchChecks:
             kind = clean_text(find_member(config, "type")) or clean_text(find_member(config, "expectation_type"))
             kwargs = find_member(config, "kwargs")
             if kind is None or not isinstance(kwargs, dict | None):
-                error = InvalidInput("found no expectation: it has a type (or expectation_type) and kwargs", f"{where}: [{position}]")
+                error = InvalidInput(
+                    "not an expectation; accepted is an object with type (or expectation_type) and kwargs", f"{where}: [{position}]"
+                )
                 yield Refusal(error)
                 continue
             self._checks.append(self._build_check(item, config, kind, kwargs or {}))
 
     def list_named(self) -> list[Check]:
-        return name_checks((told.check for told in self._checks), [told.arguments for told in self._checks])
+        return name_checks((one.check for one in self._checks), [one.arguments for one in self._checks])
 
     def _build_check(self, item: Json, config: Json, kind: str, kwargs: Mapping[str, Json]) -> _ParsedCheck:
         column = clean_text(kwargs.get("column"))
@@ -201,7 +203,7 @@ def _decide_outcome(item: Json, severity: str | None) -> Outcome:
 
 
 def _list_exceptions(info: Json) -> list[Mapping[str, Json]]:
-    """The exceptions: of the expectation, or (since 0.14) by metric."""
+    """The raised exceptions: that of the expectation, or (since version 0.14) those of its metrics."""
     if not isinstance(info, dict):
         return []
     parts = [info] if "raised_exception" in info else [part for part in info.values() if isinstance(part, dict)]
@@ -213,7 +215,7 @@ def _find_message(info: Json) -> str | None:
 
 
 def _summarise_result(result: Json, *, of_column: bool) -> Json:
-    """Figures, never rows: lists of values of a column are counted, for they are data."""
+    """Figures of a result, never rows. A list of a column's values is data, so only its length is used."""
     if not isinstance(result, dict):
         return None
     value = result.get("observed_value")

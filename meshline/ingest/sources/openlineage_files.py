@@ -20,7 +20,7 @@ from meshline.words import format_count
 
 
 class EventFile(NamedTuple):
-    """A file of events, by the name by which it is remembered."""
+    """A file of events. `name`: its key in the source's memory. `digest`: of its bytes."""
 
     name: str
     digest: str
@@ -28,7 +28,7 @@ class EventFile(NamedTuple):
 
 
 class OpenLineageFiles(SourceConfig):
-    """Files of events: ndjson or JSON, gzip or not. They go the way of all events, and are not restated as a whole."""
+    """Files of events: ndjson or JSON, gzip or not. They are ingested like any other events; nothing is retracted with a file."""
 
     kind: ClassVar[str] = "openlineage"
     files: tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...] = Field(
@@ -36,7 +36,7 @@ class OpenLineageFiles(SourceConfig):
     )
 
     def list_event_files(self, folder: Path) -> Iterator[EventFile | InvalidInput]:
-        """The files that are meant, each with its digest; what cannot be read is an error among them."""
+        """The files that the paths match, each with its digest; an error for each that cannot be read."""
         for found in self._list_paths(folder):
             if isinstance(found, InvalidInput):
                 yield found
@@ -44,7 +44,7 @@ class OpenLineageFiles(SourceConfig):
             try:
                 digest = _compute_digest(found)
             except OSError as error:
-                yield InvalidInput(f"cannot be read: {error.strerror or error}", str(found))
+                yield InvalidInput(f"the file cannot be read: {error.strerror or error}", str(found))
                 continue
             yield EventFile(_format_name(found, folder), digest, read_events([str(found)]))
 
@@ -67,7 +67,7 @@ def _compute_digest(path: Path) -> str:
 
 
 def _format_name(path: Path, folder: Path) -> str:
-    """Relative to the mesh file's folder where it is in there, so that a copy of the whole is the same."""
+    """The file's path, relative to the mesh file's folder if it is in there, so that a copy of the folder has the same names."""
     folder = folder.absolute()
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
@@ -85,11 +85,11 @@ class _KnownFile(NamedTuple):
 def ingest_files(
     target: Target, source: OpenLineageFiles, folder: Path, *, strict: bool, guard: Callable[[Iterable[Found]], Iterable[Found]]
 ) -> Loading:
-    """Take the events of each file that is not as it was when it was taken. Counts are events.
+    """Ingest the events of each file that is new or changed since it was last ingested. Counts are events.
 
-    A file with an event that was refused is taken anew each time, so that the refusal is not forgotten.
-    An event that was taken is never retracted with its file. `strict`: raises the first refusal before anything is written.
-    `going`: passes events on as long as they may be taken.
+    A file with a refused event is ingested again each time, so that the refusal is reported each time. An ingested event
+    stays when its file is removed. `strict`: raises the first refusal before anything is written. `guard`: passes
+    events on, and raises when the ingestion is to stop.
     """
     files = list(source.list_event_files(folder))
     known = {name: _decode_known(text) for name, text in target.build_context(source.source, folder, {}).memory.items()}
@@ -106,12 +106,12 @@ def ingest_files(
             unchanged += before.events
             memory[file.name] = _encode_known(before)
         else:
-            taken, wrong = _ingest_file(target, source.source, guard(file.events), warnings)
-            read += taken + len(wrong)
-            new += taken
+            ingested, wrong = _ingest_file(target, source.source, guard(file.events), warnings)
+            read += ingested + len(wrong)
+            new += ingested
             refused += wrong
             if not wrong:
-                memory[file.name] = _encode_known(_KnownFile(file.digest, taken))
+                memory[file.name] = _encode_known(_KnownFile(file.digest, ingested))
     target.save_memory(source.source, memory)
     return Loading(source.source, 0, read, unchanged, new, 0, 0, 0, tuple(refused), warnings.list_shown())
 
@@ -136,21 +136,21 @@ class _Warnings:
         self._more += len(outcome.warnings) - len(listed) + outcome.more_warnings
 
     def list_shown(self) -> tuple[str, ...]:
-        return (*self._first, *([f"and {format_count(self._more, 'more warning')} about events"] if self._more else ()))
+        return (*self._first, *([f"{format_count(self._more, 'more warning')} about events"] if self._more else ()))
 
 
 def _ingest_file(target: Target, source: str, events: Iterable[Found], warnings: _Warnings) -> tuple[int, list[InvalidInput]]:
-    """(events taken, those refused). Raises what refuses all, such as a store that is away."""
-    taken, wrong = 0, list[InvalidInput]()
+    """(number of events ingested, errors of those refused). Raises an error that concerns all events, such as StoreUnavailable."""
+    ingested, wrong = 0, list[InvalidInput]()
     for outcome in target.ingest_events(source, events):
         warnings.add(outcome)
         if outcome.error is None:
-            taken += 1
+            ingested += 1
         elif isinstance(outcome.error, InvalidInput):
             wrong.append(outcome.error)
         else:
             raise outcome.error
-    return taken, wrong
+    return ingested, wrong
 
 
 def _encode_known(known: _KnownFile) -> str:

@@ -1,4 +1,4 @@
-"""What contracts and product specs share: files of one promise each, and owners from `team` as the Bitol standards write it."""
+"""The common part of contracts and product specifications: files with one promise each, and owners from the Bitol standards' `team`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from meshline.ingest.sources.files import Paths, format_path, read_bytes, read_e
 
 
 class ParsedPromise(NamedTuple):
-    """What a file says. `what`: of whom, in words; `about`: the beginning of the scopes that it may mean, empty if it does
-    not say; `scope` and `facts` are None if anything in it was refused.
+    """What a file states. `what`: its subject in words. `about`: the beginning of the scopes that it may mean, empty if that is
+    unknown. `scope` and `facts` are None if anything in the file was refused.
     """
 
     what: str
@@ -31,14 +31,14 @@ class ParsedPromise(NamedTuple):
 
 
 class PromiseFiles(Source):
-    """Files. `complete`: whether these are all, so that what was promised in a file that is gone is retracted."""
+    """Files. `complete`: whether these are all files, so that the statements of a removed file are retracted."""
 
     files: Paths
     complete: bool = True
 
     @abstractmethod
     def parse(self, data: bytes, file: str, context: Context) -> ParsedPromise:
-        """What a file says; `file` is its name in messages."""
+        """What a file states; `file` is its name in messages."""
 
     def read(self, context: Context) -> Reading:
         warnings: list[str] = []
@@ -50,20 +50,22 @@ class PromiseFiles(Source):
 
     def _read_file(self, path: Path, context: Context, seen: dict[Scope, str], warnings: list[str]) -> Iterator[Item]:
         file = format_path(path, context.folder)
-        said = self.parse(read_bytes(path, MAX_BYTES), file, context)
-        warnings += said.warnings
-        yield from (Refusal(error, said.about) for error in said.refused)
-        if said.scope is None or said.facts is None:
+        promise = self.parse(read_bytes(path, MAX_BYTES), file, context)
+        warnings += promise.warnings
+        yield from (Refusal(error, promise.about) for error in promise.refused)
+        if promise.scope is None or promise.facts is None:
             return
-        if said.scope in seen:
-            yield Refusal(InvalidInput(f"{said.what} is here twice, first in {seen[said.scope]}", file), said.scope)
+        if promise.scope in seen:
+            yield Refusal(
+                InvalidInput(f"{promise.what} is stated twice; the first file that states it is {seen[promise.scope]}", file), promise.scope
+            )
             return
-        seen[said.scope] = file
-        yield Entry(said.scope, encode(said.facts), read_file_time(path))
+        seen[promise.scope] = file
+        yield Entry(promise.scope, encode(promise.facts), read_file_time(path))
 
 
 def parse_owners(team: Json) -> Iterator[Party]:
-    """The team, if it has a name, and its members who are owners or stewards and have not left."""
+    """The team, if it has a name, and those members that are owners or stewards and have not left."""
     if name := to_text(to_mapping(team).get("name")):
         yield Party(name)
     for member in to_mappings(team if isinstance(team, list) else to_mapping(team).get("members")):

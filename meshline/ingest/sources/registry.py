@@ -1,4 +1,4 @@
-"""All kinds of sources. A new one is one file, and one line here."""
+"""All kinds of sources. A new kind is one file, and one line here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
 
 
 def get_source_class(kind: str) -> type[SourceConfig]:
-    """The source of a kind; imported here, so that no command waits for a library that it does not use.
+    """The class of a kind; imported here, so that no command waits for a library that it does not use.
 
     Raises InvalidInput for an unknown kind.
     """
@@ -41,7 +41,7 @@ def get_source_class(kind: str) -> type[SourceConfig]:
 def validate_source(values: Mapping[str, object]) -> SourceConfig:
     """The source that an entry of `sources:` describes: its `kind`, and the keys of that kind.
 
-    Raises InvalidInput for the kind, pydantic's ValidationError for the other keys.
+    Raises InvalidInput for the kind, pydantic's ValidationError with every wrong key.
     """
     kind = values.get("kind")
     if not isinstance(kind, str):
@@ -50,7 +50,7 @@ def validate_source(values: Mapping[str, object]) -> SourceConfig:
 
 
 def build_source(values: Mapping[str, object]) -> SourceConfig:
-    """The same. Raises InvalidInput for the first of all that is wrong."""
+    """As `validate_source`, but raises InvalidInput for the first wrong key."""
     try:
         return validate_source(values)
     except ValidationError as error:

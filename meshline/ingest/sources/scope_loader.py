@@ -1,4 +1,4 @@
-"""What a source says into the graph: only what differs from what the graph holds is written."""
+"""Loads a reading into the graph: only what differs from the active statements is written."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from meshline.graph.model import Scope, Statement
 from meshline.graph.store.base import Batch, RunReader, Store
 from meshline.ingest.sources.base import Entry, Item, Reading, Refusal
 
-if TYPE_CHECKING:  # who only parses a file does not wait for the index to be imported
+if TYPE_CHECKING:  # a command that only parses a file does not wait for the index to be imported
     from meshline.graph.live_graph import LiveGraph
 
-COMMIT_SIZE = 500  # statements in one commit, about
+COMMIT_SIZE = 500  # statements in one commit, approximately
 MAX_RETRACTED = 100_000  # retracted scopes of one source that are remembered
 
 
 class Loading(NamedTuple):
-    """What loading a reading did, in scopes. `retracted`: said before and no more. `kept`: not found any more, but
-    perhaps meant by what was refused, or not looked for.
+    """What loading a reading changed, in scopes. `retracted`: the source stated them before and does not now. `kept`: missing
+    from the reading, but a refusal may have meant them, or the reading was not complete.
     """
 
     source: str
@@ -38,10 +38,10 @@ class Loading(NamedTuple):
 
 
 def load_reading(graph: LiveGraph, reading: Reading, time: int, *, strict: bool = False) -> Loading:
-    """Commit what a source says. `time`: of what has no time of its own, and of what is gone, in microseconds.
+    """Commit what a reading states. `time`: in microseconds since the epoch, for entries without a time and for retractions.
 
-    What the graph holds already is not written again. What differs takes effect whatever its time: it
-    counts from its own time, or from just after what it replaces. `strict`: all is read first, and the
+    Content that is active already is not written again. Other content takes effect whatever its time: from its own time,
+    or from one microsecond after the statement that it replaces. `strict`: all items are read first, and the
     first refusal is raised before anything is written. Raises InvalidInput, StoreUnavailable.
     """
     found = iter(collect_items(reading) if strict else reading.items)
@@ -49,7 +49,7 @@ def load_reading(graph: LiveGraph, reading: Reading, time: int, *, strict: bool 
 
 
 def collect_items(reading: Reading) -> list[Item]:
-    """All that a reading finds. Raises the first refusal."""
+    """All items of a reading. Raises the first refusal's error."""
     found: list[Item] = []
     for one in reading.items:
         if isinstance(one, Refusal):
@@ -66,7 +66,7 @@ class _Loader:
         with graph.lock:
             self._known = graph.index.changes.list_statements(reading.source)
         clock = graph.store.read_setting(_format_clock_key(reading.source))
-        self._before = None if clock is None else int(clock)  # what was said by earlier loadings is not newer than this
+        self._before = None if clock is None else int(clock)  # no statement of earlier loadings is newer than this
         self._newest = self._before
         self._time = time if self._before is None else max(time, self._before + 1)
         self._retracted = read_retracted(graph.store, reading.source)
@@ -80,7 +80,11 @@ class _Loader:
             if isinstance(one, Refusal):
                 self._refused.append(one)
             elif one.scope in self._scopes:
-                self._refused.append(Refusal(InvalidInput(f"{' '.join(one.scope)} is here twice", self._source), one.scope))
+                self._refused.append(
+                    Refusal(
+                        InvalidInput(f"the source has {' '.join(one.scope)} twice; only the first is ingested", self._source), one.scope
+                    )
+                )
             else:
                 self._scopes.add(one.scope)
                 self._load_entry(one) if isinstance(one, Entry) else self._count("unchanged")
@@ -88,7 +92,7 @@ class _Loader:
                 self._commit()
         missing = [scope for scope in self._known if scope not in self._scopes]
         retracted = sorted(scope for scope in missing if self._is_retracted(scope))
-        if retracted:  # noted before the commit: a crash between leaves a note of what is still there, which nobody reads
+        if retracted:  # recorded before the commit: a crash in between leaves a record of an active scope, which has no effect
             record_retracted(self._graph.store, self._source, {**self._retracted, **dict.fromkeys(retracted, self._time)})
         self._batch += [Statement(self._source, scope, self._time, EMPTY) for scope in retracted]
         self._commit()
@@ -122,7 +126,7 @@ class _Loader:
         self._batch.append(Statement(self._source, entry.scope, time, entry.content))
 
     def _is_retracted(self, scope: Scope) -> bool:
-        """Whether a scope that was not found is gone: what was refused may have meant it."""
+        """Whether a scope that is missing from the reading is retracted: not if a refusal may have meant it."""
         return self._reading.complete and not any(one.about == scope[: len(one.about)] for one in self._refused)
 
     def _count(self, what: str) -> None:
@@ -132,7 +136,9 @@ class _Loader:
         if not self._batch:
             return
         newest = max(statement.observed_at for statement in self._batch)
-        if self._newest is None or newest > self._newest:  # before the commit: a crash between leaves it too late, never too early
+        if (
+            self._newest is None or newest > self._newest
+        ):  # before the commit: a crash in between leaves the clock too late, never too early
             self._newest = newest
             advance_clock(self._graph.store, self._source, newest)
         statements, self._batch = self._batch, []
@@ -140,12 +146,12 @@ class _Loader:
 
 
 def save_memory(store: Store, source: str, memory: Mapping[str, str]) -> None:
-    """Keep what a source wants to know at its next reading."""
+    """Save what a source needs at its next reading."""
     store.read_setting(_format_memory_key(source), msgspec.json.encode(memory).decode())
 
 
 def read_memory(store: Store, source: str) -> dict[str, str]:
-    """What the source remembered; nothing if it cannot be read, for then all is read again."""
+    """The saved memory of a source; empty if it cannot be decoded, so that everything is read again."""
     try:
         return msgspec.json.decode(store.read_setting(_format_memory_key(source)) or "{}", type=dict[str, str])
     except msgspec.MsgspecError:
@@ -153,7 +159,7 @@ def read_memory(store: Store, source: str) -> dict[str, str]:
 
 
 def read_retracted(store: Store, source: str) -> dict[Scope, int]:
-    """What the source said once and was retracted, with the time (microseconds) of the last retraction."""
+    """The scopes of a source that were ever retracted, with the time (microseconds) of the last retraction."""
     try:
         return dict(msgspec.json.decode(store.read_setting(_format_retracted_key(source)) or "[]", type=list[tuple[Scope, int]]))
     except msgspec.MsgspecError:
@@ -161,7 +167,9 @@ def read_retracted(store: Store, source: str) -> dict[Scope, int]:
 
 
 def record_retracted(store: Store, source: str, scopes: Mapping[Scope, int]) -> None:
-    """Remember what was retracted, too; of very much, the latest. Others may load the same source at the same time."""
+    """Add retracted scopes to those on record; beyond MAX_RETRACTED the oldest are dropped. Other processes may load the same
+    source at the same time.
+    """
 
     def build(_reader: RunReader) -> Batch:
         latest = sorted({**read_retracted(store, source), **scopes}.items(), key=lambda item: item[1])[-MAX_RETRACTED:]
@@ -171,7 +179,7 @@ def record_retracted(store: Store, source: str, scopes: Mapping[Scope, int]) -> 
 
 
 def advance_clock(store: Store, source: str, time: int) -> None:
-    """Let what the source says from now on count from after a time, or from after a later one that is noted already."""
+    """Let the source's next statements take effect after a time (microseconds), or after the recorded one if that is later."""
     store.commit(
         lambda _: Batch(settings={_format_clock_key(source): str(max(time, int(store.read_setting(_format_clock_key(source)) or time)))})
     )

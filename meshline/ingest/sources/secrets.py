@@ -1,4 +1,7 @@
-"""Secrets of sources: `${NAME}` is replaced by the value of the variable NAME, and values that are secret are kept out of messages."""
+"""Secrets of sources: `${NAME}` is replaced by the value of a variable, and secret values are kept out of messages.
+
+No function here reads the environment: callers hand the variables in.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def expand_variables(text: str, where: str, variables: Variables) -> str:
-    """The text with its variables' values. Raises InvalidInput that names the variable, never a value."""
+    """The text with every `${NAME}` replaced. Raises InvalidInput that names the variable, never a value."""
 
     def get_value(match: re.Match[str]) -> str:
         found = variables(match[1])
         if found is None:
-            raise InvalidInput(f"the environment has no {match[1]}", where)
+            raise InvalidInput(f"the environment variable {match[1]} is not set", where)
         return found
 
     return _VARIABLE.sub(get_value, text)
@@ -28,14 +31,14 @@ def expand_variables(text: str, where: str, variables: Variables) -> str:
 
 Properties: TypeAlias = dict[str, Union[str, int, float, bool, "Properties"]]
 
-MAX_MESSAGE = 300  # characters of what a server says that are shown
+MAX_MESSAGE = 300  # characters of a server's message that are shown
 
 _SECRET = re.compile(r"secret|password|token|credential|access-key|session|private|authorization|api-?key", re.IGNORECASE)
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def expand_properties(properties: Properties, variables: Variables, where: str = "properties") -> Properties:
-    """With `${NAME}` replaced by the environment's NAME. Raises InvalidInput that names what is not set."""
+    """The properties with every `${NAME}` replaced. Raises InvalidInput that names a variable that is not set."""
     return {name: _expand_value(value, variables, f"{where}.{name}") for name, value in properties.items()}
 
 
@@ -50,10 +53,10 @@ def _expand_value(
 
 
 class Redaction:
-    """Takes secrets out of texts: values that came from the environment, or whose names say that they are secret."""
+    """Replaces secrets in texts by `***`: values that came from the environment, or whose names mark them as secret."""
 
     def __init__(self, written: Mapping[str, object], properties: Mapping[str, object]) -> None:
-        """`written`: the properties before the environment's values were put in."""
+        """`written`: the properties before `${NAME}` was replaced."""
         self._secrets = sorted({text for text in _collect_secrets(written, properties) if len(text) >= 4}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:

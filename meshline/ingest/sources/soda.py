@@ -29,7 +29,7 @@ from meshline.words import suggest_closest
 _OUTCOMES = {"pass": Outcome.PASSED, "fail": Outcome.FAILED, "warn": Outcome.WARNED}
 _MILLISECONDS = 1000
 
-# Sections of a file of checks that hold no checks of a named dataset.
+# Sections of a file of checks that contain no checks of a named dataset.
 _OTHER_SECTIONS = (
     "filter ",
     "for each dataset ",
@@ -48,9 +48,9 @@ _OTHER_SECTIONS = (
 
 
 class Soda(CheckFiles):
-    """Results are the last scan of a file of checks on a dataset; a file of checks alone says what is expected.
+    """A scan's result is the last run of a file of checks on a dataset; a file of checks alone states what is expected.
 
-    The columns of its schema checks are consumed by the file: who drops one of them breaks it.
+    The file consumes the columns of its schema checks: they fail if one of these columns is dropped.
     """
 
     kind: ClassVar[str] = "soda"
@@ -66,14 +66,14 @@ class Soda(CheckFiles):
     def _parse_scan(self, scan: Json, file: CheckFile, datasets: DatasetResolver) -> Iterator[SuiteRun | Refusal]:
         listed = find_member(scan, "checks")
         if not isinstance(listed, list):
-            raise InvalidInput("found no checks; accepted are a scan's result (JSON) and a file of checks (YAML)", file.name)
+            raise InvalidInput("the scan has no list of checks; accepted are a scan's result (JSON) and a file of checks (YAML)", file.name)
         monitored = find_member(scan, "automatedMonitoringChecks")
         items = [*listed, *(monitored if isinstance(monitored, list) else ())]
         at = parse_run_time(
             find_member(scan, "scanStartTimestamp") or find_member(scan, "dataTimestamp"), f"{file.name}: $.scanStartTimestamp"
         )
         if not items:
-            raise InvalidInput("the scan has no checks, so it states nothing of any dataset; accepted is a scan with checks", file.name)
+            raise InvalidInput("the scan has no checks, so it states nothing about any dataset; accepted is a scan with checks", file.name)
         found: dict[tuple[str, AssetKey], list[tuple[Check, str]]] = {}
         known: dict[str, AssetKey | InvalidInput] = {}
         for position, item in enumerate(items):
@@ -87,14 +87,14 @@ class Soda(CheckFiles):
                 suite = self.suite or _find_check_file(item) or file.name
                 check = _build_result(item, dataset, suite, failed=find_member(scan, "hasErrors") is True)
                 found.setdefault((suite, dataset), []).append((check, clean_text(find_member(item, "identity")) or ""))
-        for (suite, dataset), told in found.items():
-            yield SuiteRun(suite, dataset, at, name_checks((check for check, _ in told), [identity for _, identity in told]))
+        for (suite, dataset), checks in found.items():
+            yield SuiteRun(suite, dataset, at, name_checks((check for check, _ in checks), [identity for _, identity in checks]))
 
     # -- checks
 
     def _parse_checks(self, file: Document, datasets: DatasetResolver) -> Iterator[SuiteDefinition | Refusal]:
         if not isinstance(file.value, dict):
-            raise InvalidInput("found no sections; accepted are sections such as `checks for orders:`", file.format_place(()))
+            raise InvalidInput("the file has no sections; accepted are sections such as `checks for orders:`", file.format_place(()))
         suite = self.suite or file.file
         checks: list[Check] = []
         needs: list[AssetKey] = []
@@ -114,12 +114,12 @@ class Soda(CheckFiles):
             except InvalidInput as error:
                 refused = True
                 yield Refusal(error)
-        if checks or not refused:  # else what is known stays
+        if checks or not refused:  # else the checks that are known stay
             yield SuiteDefinition(suite, name_checks(checks, [""] * len(checks)), needs)
 
 
 def _resolve_dataset(item: Json, where: str, datasets: DatasetResolver, known: dict[str, AssetKey | InvalidInput]) -> AssetKey | None:
-    """The dataset of a check of a scan; None if it was refused before: once for each table is enough."""
+    """The dataset of a scan's check; None if its table was refused already, as each table is refused once. Raises InvalidInput."""
     table, source = clean_text(find_member(item, "table")), clean_text(find_member(item, "dataSource"))
     if table is None:
         raise InvalidInput("the check names no table", where)
@@ -135,13 +135,13 @@ def _resolve_dataset(item: Json, where: str, datasets: DatasetResolver, known: d
 
 
 def _find_check_file(item: Json) -> str | None:
-    """The file of checks, as the scan was told of it; where that names a machine's folders, the file alone."""
+    """The path of the file of checks, as the scan recorded it; of an absolute path the last part."""
     path = clean_text(find_member(item, "location", "filePath"))
     return PurePath(path).name if path and PurePath(path).is_absolute() else path
 
 
 def _build_result(item: Json, dataset: AssetKey, suite: str, *, failed: bool) -> Check:
-    """`failed`: whether errors kept the scan from evaluating checks."""
+    """A check with its outcome. `failed`: whether the scan ended with errors, so that it did not evaluate all checks."""
     meant = _parse_definition(clean_text(find_member(item, "definition")))
     column = clean_text(find_member(item, "column")) or (meant.column if meant else "")
     outcome = _OUTCOMES.get(str(find_member(item, "outcome")), Outcome.ERROR if failed else Outcome.SKIPPED)
@@ -174,7 +174,7 @@ def _parse_definition(definition: str | None) -> ParsedCheck | None:
 
 
 def _summarise_diagnostics(diagnostics: Json, kind: str) -> Json:
-    """Figures and names of columns; never rows."""
+    """Figures and names of columns from a check's diagnostics, never rows."""
     value = find_member(diagnostics, "value")
     if kind == SCHEMA:
         wrong = find_member(diagnostics, "column_type_mismatches")
@@ -197,20 +197,20 @@ def _collect_labels(attributes: Json) -> Mapping[str, Json]:
 
 
 def _parse_section(section: str, file: Document) -> str | None:
-    """The dataset of a section; None for sections that hold no checks of a named dataset."""
+    """The dataset of a section; None for sections that contain no checks of a named dataset. Raises InvalidInput."""
     name = parse_section(section)
     if name is not None or section.startswith(_OTHER_SECTIONS):
         return name
     hint = suggest_closest(section, ["checks for orders", *_OTHER_SECTIONS])
     raise InvalidInput(
-        f"found the section {section!r}{hint}; accepted are sections such as `checks for orders:`", file.format_place((section,))
+        f"unknown section {section!r}{hint}; accepted are sections such as `checks for orders:`", file.format_place((section,))
     )
 
 
 def _parse_items(section: str, items: Json, file: Document) -> Iterator[ParsedCheck | Refusal]:
     path: Path = (section,)
     if not isinstance(items, list):
-        raise InvalidInput("accepted is a list of checks, each after a dash", file.format_place(path))
+        raise InvalidInput("the section is not a list; accepted is a list of checks, each after a dash", file.format_place(path))
     for position, item in enumerate(items):
         found = None
         if isinstance(item, str):
@@ -218,7 +218,7 @@ def _parse_items(section: str, items: Json, file: Document) -> Iterator[ParsedCh
         elif isinstance(item, dict) and len(item) == 1:
             found = parse_check(*next(iter(item.items())))
         if found is None:
-            message = "found no check; accepted are `- row_count > 0`, and `- missing_count(id) = 0:` with settings below it, further in"
+            message = "not a check; accepted are `- row_count > 0`, and `- missing_count(id) = 0:` with indented settings below it"
             yield Refusal(InvalidInput(message, file.format_place((*path, position))))
         else:
             yield found

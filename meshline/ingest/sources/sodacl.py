@@ -1,4 +1,4 @@
-"""SodaCL, the language of Soda's checks: one check, as its line and its configuration, -> what it expects of what."""
+"""SodaCL, the language of Soda's checks: parses one check, its line and its settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[-+]?[0-9.]+")
 _OF_ROWS = frozenset({"failed rows", "group by", "group evolution"})
 _NOT_EXPECTED = frozenset({"name", "attributes", "samples limit", "samples columns", "identity"})
 
-# What may be asked of a schema -> what it is called here.
+# Rule of a schema check in SodaCL -> its name in our checks.
 _SCHEMA_RULES = {
     "when required column missing": "required",
     "when forbidden column present": "forbidden",
@@ -33,7 +33,7 @@ _SCHEMA_RULES = {
 
 
 class ParsedCheck(NamedTuple):
-    """One check. `column`: the one column that it is about, else empty. `needs`: columns without which it fails."""
+    """One check. `column`: empty unless it is about exactly one column. `needs`: the columns that it fails without."""
 
     name: str
     kind: str
@@ -50,7 +50,7 @@ def parse_section(section: str) -> str | None:
 
 
 def parse_check(line: str, settings: Json = None) -> ParsedCheck | None:
-    """What a check expects; None if it is none. `settings`: what stands below its line."""
+    """A check; None if the line is none. `settings`: the mapping below its line."""
     options = settings if isinstance(settings, dict) else {}
     name = options.get("name")
     labels = options.get("attributes")
@@ -71,7 +71,7 @@ def parse_check(line: str, settings: Json = None) -> ParsedCheck | None:
 
 
 def _parse_line(line: str) -> tuple[str, str, str]:
-    """Kind, column and condition of a line."""
+    """(kind, column, condition) of a line."""
     if match := _REFERENCE.fullmatch(line):
         return "reference", _find_only_column(match["columns"]), match["rest"].strip()
     if match := _OLD_FRESHNESS.fullmatch(line):
@@ -88,7 +88,7 @@ def _parse_line(line: str) -> tuple[str, str, str]:
 
 
 def _find_only_column(arguments: str) -> str:
-    """The column among arguments, beside numbers. A check of several columns is one of the dataset."""
+    """The only column among arguments that may also be numbers; empty if there are several, as in a check of the dataset."""
     columns = [column for part in arguments.split(",") if (column := _clean_column(part)) and not _NUMBER.fullmatch(column)]
     return columns[0] if len(columns) == 1 else ""
 
@@ -98,7 +98,7 @@ def _clean_column(text: str) -> str:
 
 
 def _parse_schema_rules(options: Mapping[str, Json]) -> dict[str, Json]:
-    """The rules of a schema check, whether failing it is a failure or a warning."""
+    """The rules of a schema check, both those that fail it and those that warn."""
     rules: dict[str, Json] = {}
     for key, value in _list_rules(options):
         called = _SCHEMA_RULES.get(key)
@@ -115,7 +115,7 @@ def _parse_schema_rules(options: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _list_rules(options: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
-    """`fail: {when ...: }`, `warn: {when ...: }`, and both in one key."""
+    """(rule, value) of each: `fail: {when ...: }`, `warn: {when ...: }`, or both parts in one key."""
     for severity in ("fail", "warn"):
         inner = options.get(severity)
         if isinstance(inner, dict):
@@ -126,6 +126,6 @@ def _list_rules(options: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
 
 
 def _list_names(value: Json) -> list[str]:
-    """Names of columns: a list of them, or the keys of a mapping. A name with a wildcard is none."""
+    """Names of columns: a list of them, or the keys of a mapping. Names with a wildcard are left out."""
     names = value if isinstance(value, list) else list(value) if isinstance(value, dict) else []
     return [name for name in names if isinstance(name, str) and name and "%" not in name]

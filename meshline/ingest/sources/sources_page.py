@@ -12,13 +12,13 @@ PAGES = {"contract": "contracts", "product": "products", "gx": "quality", "soda"
 HEAD = """\
 # Sources
 
-Made from the code by `scripts/make-docs`. A source is something that says what there is: a catalog, files, a project. It is read as a
-whole, and what it said before and says no more is retracted; what the graph knows already is not written again.
+Made from the code by `scripts/make-docs`. A source is a catalog, a set of files or a project that states what exists. It is read as a
+whole: what it stated before and states no more is retracted, and what the graph knows already is not written again.
 
 ```text
 meshline ingest KIND ...       one source, named on the command line
 meshline sync [mesh.yaml]      the mesh file, and all of its `sources:`
-meshline sources               who says what, and how the last sync went
+meshline sources               all sources, with the outcome of their last sync
 ```
 
 | kind | what | keys, besides `name` | [extra](../installation.md#extras) |
@@ -33,16 +33,17 @@ sources:
   - kind: openlineage
     name: example # the source is called kind/name; `default` if absent
     files: [events] # relative to the mesh file
-    every: 10m # how often `meshline serve --mesh FILE` syncs it; absent: only when asked
+    every: 10m # how often `meshline serve --mesh FILE` syncs it; absent: only on request
 ```
 
-`meshline sync` loads the mesh file, then its sources in their order, then joins names by [rule](../identity.md#names-of-one-catalog). Of
-each it says how many of its statements were read, unchanged, new, changed, retracted and refused. A statement is what a source states of
-one subject: a table's columns, say, or its constraints. What the source's system reports as unchanged is not read again and counts as
-unchanged: `26 of 41 statements read, 41 unchanged`. Files of events are counted in events, and a file that did not change is not read.
-What was refused is said with file and line, and the rest is taken. A source that is away does not stop the others. The exit code is 1 if
-anything was refused or away. `--strict` stops at the first source of which anything is refused, before anything of it is written.
-`--server URL` reads here, with the credentials and the network of whoever asks, and sends what was found.
+`meshline sync` loads the mesh file, then its sources in their order, then joins names by [rule](../identity.md#names-of-one-catalog). For
+each source it prints how many of its statements were read, unchanged, new, changed, retracted and refused. A statement is what a source
+states about one subject, such as the columns of a table or its constraints. What the source's system reports as unchanged is not read
+again and counts as unchanged: `26 of 41 statements read, 41 unchanged`. Files of events are counted in events, and a file that did not
+change is not read. Every refusal is printed with file and line, and the rest is ingested. A source that cannot be reached does not stop
+the others. The exit code is 1 if anything was refused or could not be reached. `--strict` stops at the first source with a refusal, before
+anything of that source is written. `--server URL` reads the sources on this machine, with its credentials and its network, and sends the
+result to a server.
 
 ```console
 $ printf 'version: 1\\nsource: shop\\nsources:\\n  - {kind: openlineage, name: example, files: [examples/mesh/events]}\\n' > shop.yaml
@@ -58,20 +59,20 @@ mesh/shop ... 0 of 0 statements read, 0 unchanged
 openlineage/example ... 0 of 170 events read, 170 unchanged
 ```
 
-An event that was taken stays when its file goes. A file with an event that was refused is read again each time, so that the refusal is
-not forgotten.
+An event that was ingested stays in the graph when its file is removed. A file with an event that was refused is read again each time, so
+that the refusal is reported each time.
 
 ## On a schedule
 
-`meshline serve --mesh FILE` syncs the sources that have `every`: never one twice at a time, at most
-[`sync_at_once`](../settings.md) of them, with a tenth of jitter. One that cannot be read is tried again after 30 seconds (or `every` if
-that is less), then after twice as long each time, up to ten minutes (or `every` if that is more). Servers that share a store share the
-schedule: what one has synced is not due at the others. A server that is told to stop ends what it is reading; a reading that must be
-whole is then as if it had not been begun.
+`meshline serve --mesh FILE` syncs the sources that have `every`: at most [`sync_at_once`](../settings.md) at a time, never the same one
+twice at a time, with a jitter of a tenth. A source that cannot be read is tried again after 30 seconds (or `every` if that is less), then
+after twice as long each time, up to ten minutes (or `every` if that is more). Servers that share a store share the schedule: a source that
+one server has synced is not due at the others. A server that is stopped ends the readings under way; of a reading that is written in one
+commit, nothing is then written.
 
-`/metrics` has `meshline_source_lag_seconds` (since a source was last read to its end: alert on this), `meshline_source_up`,
+`/metrics` has `meshline_source_lag_seconds` (the time since a source was last read to its end: alert on this), `meshline_source_up`,
 `meshline_source_sync_seconds`, `meshline_source_syncs_total` by outcome and `meshline_source_scopes_total` by what was done. GraphQL's
-`sources` has the same with the error, also of what was synced by hand:
+`sources` has the same and the error, also for sources that were synced by hand:
 
 ```graphql
 { sources { name kind datasets statements precedence { structure people } lag next lastSync { at read unchanged error } } }
@@ -80,7 +81,7 @@ whole is then as if it had not been begun.
 
 
 def build_sources_page() -> str:
-    """The page. Needs the extras of all sources."""
+    """The text of `docs/sources/README.md`. Needs the extras of all sources."""
     return HEAD + "".join(f"{row}\n" for row in _build_rows()) + TAIL
 
 

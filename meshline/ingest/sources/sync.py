@@ -1,4 +1,4 @@
-"""One sync of one source: read it, take what it says, remember how that went."""
+"""One sync of one source: read it, load what it states, record the outcome."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ log = logging.getLogger("meshline.ingest")
 
 
 class SourceFault(MeshlineError):
-    """A fault of ours, or of a library, in reading a source."""
+    """A fault of meshline or of a library while a source was read."""
 
 
 class SyncStopped(MeshlineError):
-    """The process is stopping: the source is read the next time."""
+    """The process is stopping; the source is read the next time."""
 
 
 class SyncOutcome(NamedTuple):
-    """What became of one source: either what was loaded, or the error for which it could not be read to its end."""
+    """The outcome of one sync: what was loaded, or the error that ended the reading early."""
 
     source: str
     loading: Loading | None
@@ -40,7 +40,7 @@ class SyncOutcome(NamedTuple):
 
     @property
     def refused(self) -> bool:
-        """Whether anything of it was not taken."""
+        """Whether anything of the source was not ingested."""
         return self.loading is None or bool(self.loading.refused)
 
 
@@ -55,12 +55,12 @@ def sync_source(
     stop: threading.Event | None = None,
     configured: bool = True,
 ) -> SyncOutcome:
-    """Take what a source says now. Never raises for the source: that is the answer's `error`.
+    """Load what a source states now. Never raises an error of the source: it is the `error` of the outcome.
 
-    `folder`: where its relative paths begin. `variables`: values for its `${NAME}`.
+    `folder`: the folder that the source's relative paths begin at. `variables`: the values of its `${NAME}`.
     `strict`: the first refusal is the error, and nothing is written.
-    `stop`: once it is set, reading ends with the error Stopped, as if it had not been begun.
-    `configured`: whether the mesh file names it; see `noted`.
+    `stop`: once it is set, the reading ends with the error SyncStopped, and nothing is recorded.
+    `configured`: whether the mesh file names the source; see `record_sync`.
     """
     stopped = stop or threading.Event()
 
@@ -77,10 +77,10 @@ def sync_source(
 
 
 def record_sync(target: Target, source: str, load: Callable[[], Loading], *, configured: bool = True) -> SyncOutcome:
-    """Take something of a source, and remember how that went.
+    """Run one loading of a source, and save its status.
 
-    The failure of a source that is not configured and was never read is a mistake on the command line: it is not remembered,
-    since nothing would ever take it out of the list of sources.
+    If a source that is not configured and was never read fails, the failure is not saved: it is a mistake on the command line,
+    and nothing would ever remove it from the list of sources.
     """
     at, begun = get_current_micros(), time.monotonic()
     done = _run_guarded(source, load)
@@ -91,13 +91,13 @@ def record_sync(target: Target, source: str, load: Callable[[], Loading], *, con
         before = target.read_status(source)
         if done.loading is not None or configured or before is not None:
             target.save_status(source, _build_status(done, at, seconds, before))
-    except MeshlineError as error:  # where it goes to is away
+    except MeshlineError as error:  # the target cannot be reached
         return done if done.error is not None else SyncOutcome(source, None, error)
     return done
 
 
 def sync_or_raise(target: Target, source: str, load: Callable[[], Loading]) -> Loading:
-    """The same, for who goes no further without it. Raises MeshlineError."""
+    """As `record_sync`, but raises the error of the outcome (MeshlineError)."""
     done = record_sync(target, source, load)
     if done.loading is None:
         raise done.error or StoreUnavailable(f"{source} could not be loaded")
@@ -109,15 +109,17 @@ def _run_guarded(source: str, load: Callable[[], Loading]) -> SyncOutcome:
         return SyncOutcome(source, load(), None)
     except MeshlineError as error:
         return SyncOutcome(source, None, error)
-    except Exception as error:  # a library's, perhaps: it must not stop the others, and may hold a secret
+    except Exception as error:  # may come from a library: it must not stop the other sources, and its text may contain a secret
         log.exception("reading %s failed", source)
-        return SyncOutcome(source, None, SourceFault(f"a fault while it was read ({type(error).__name__}): the log has the details"))
+        return SyncOutcome(
+            source, None, SourceFault(f"an unexpected error while the source was read ({type(error).__name__}); the log has the details")
+        )
 
 
 def _iterate_until(stop: threading.Event, found: Iterable[T]) -> Iterator[T]:
     for one in found:
         if stop.is_set():
-            raise SyncStopped("the process is stopping")
+            raise SyncStopped("the process is stopping; the source will be read at the next sync")
         yield one
 
 

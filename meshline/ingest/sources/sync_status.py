@@ -8,18 +8,19 @@ import msgspec
 
 from meshline.graph.store.base import Batch, RunReader, Store
 
-NAMES = "synced"  # JSON list of the sources that have a status
+NAMES = "synced"  # the setting with the JSON list of the sources that have a status
 LONGEST = 2000  # characters of an error that are kept
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One sync of a source. Times are microseconds since the epoch; counts are scopes, of event files events.
+    """One sync of a source. Times are microseconds since the epoch, `seconds` is its duration; the counts are scopes (of
+    event files: events).
 
-    `error`: why it could not be read to its end; empty if it could. `succeeded`: the last sync, this one
-    included, that came to its end. `failures`: how many in a row did not. `next`: when the server that
-    syncs it on a schedule will do so again.
+    `error`: why the source could not be read to its end; empty if it could. `succeeded`: the time of the last sync, this one
+    included, that read it to its end. `failures`: how many syncs in a row did not. `next`: when the server that
+    syncs the source on a schedule will do so again.
     """
 
     at: Count
@@ -37,10 +38,10 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def save_status(store: Store, source: str, status: Status) -> None:
-    """Remember how the last sync of a source went; with its name in the list of all, whoever else notes something at the same time."""
+    """Save the status of a source's last sync, and add the source to the list of all; safe if other processes do so at the same time."""
 
     def build(_reader: RunReader) -> Batch:
-        names = _read_names(store)  # read while nobody else writes
+        names = _read_names(store)  # within the commit, so that no other process writes in between
         text = msgspec.json.encode(status).decode()
         return Batch(settings={_format_status_key(source): text, NAMES: msgspec.json.encode(sorted({*names, source})).decode()})
 
@@ -48,7 +49,7 @@ def save_status(store: Store, source: str, status: Status) -> None:
 
 
 def read_status(store: Store, source: str) -> Status | None:
-    """How the last sync went; None if there was none, or what is kept cannot be read."""
+    """The status of a source's last sync; None if there was none, or if the saved text cannot be read."""
     try:
         return msgspec.json.decode(store.read_setting(_format_status_key(source)) or "null", type=Status | None)
     except msgspec.MsgspecError:
@@ -56,7 +57,7 @@ def read_status(store: Store, source: str) -> Status | None:
 
 
 def read_statuses(store: Store) -> dict[str, Status]:
-    """By source, of all that were ever synced."""
+    """The status of every source that was ever synced, by its name."""
     return {name: status for name in _read_names(store) if (status := read_status(store, name)) is not None}
 
 
@@ -72,14 +73,14 @@ def _format_status_key(source: str) -> str:
 
 
 SECOND = 1_000_000  # microseconds
-FIRST_RETRY = 30  # seconds after the first failure, or `every` if that is less; twice as long after each further one
-LAST_RETRY = 600  # seconds between tries of what fails for long, or `every` if that is more
-SPREAD = 0.1  # of a wait, by which it is longer or shorter, so that many sources or servers do not begin at once
-SOON = 5  # seconds within which a source begins that was never synced, or is overdue
+FIRST_RETRY = 30  # seconds after the first failure, or `every` if that is less; doubled after each further failure
+LAST_RETRY = 600  # the most seconds between two tries, or `every` if that is more
+SPREAD = 0.1  # the share of a wait by which it is lengthened or shortened, so that many sources or servers do not begin at once
+SOON = 5  # seconds within which the sync of a source begins that was never synced, or is overdue
 
 
 def compute_due_time(status: Status | None, every: int, now: int, chance: float) -> int:
-    """When to sync next, in microseconds. `every` in seconds; `chance` is random, of 0..1."""
+    """When to sync next, in microseconds since the epoch, as `now`. `every`: seconds; `chance`: a random number from 0 to 1."""
     soon = now + int(min(SOON, every) * chance * SECOND)
     if status is None:
         return soon

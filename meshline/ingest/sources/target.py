@@ -1,4 +1,4 @@
-"""Where what sources say goes to: a graph in this process, or (in `meshline.cli`) a running meshline."""
+"""The target of a sync: a graph in this process, or (in `meshline.cli`) a running meshline."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class EventOutcome(NamedTuple):
-    """What became of one event: `error` None means that it was ingested, `warnings` what of it was not taken as it came.
+    """The outcome of one event. `error`: None if it was ingested. `warnings`: what was not ingested as it was written.
 
-    `more_warnings`: how many the place where it went to did not list, of this event or of others.
+    `more_warnings`: the number of warnings that the target did not list, about this event or others.
     """
 
     error: MeshlineError | None
@@ -34,30 +34,30 @@ class EventOutcome(NamedTuple):
 
 
 class Target(Protocol):
-    """Takes what sources say."""
+    """Ingests what sources state, and keeps their memory and status."""
 
     def build_context(self, source: str, folder: Path, aliases: Mapping[str, str]) -> Context:
-        """What a source may know of the graph."""
+        """The context for one reading of a source."""
         ...
 
     def load(self, reading: Reading) -> Loading:
-        """Take a reading. Raises InvalidInput, StoreUnavailable."""
+        """Load a reading into the graph. Raises InvalidInput, StoreUnavailable."""
         ...
 
     def ingest_events(self, source: str, events: Iterable[Found]) -> Iterator[EventOutcome]:
-        """Ingest OpenLineage events: what became of each."""
+        """Ingest OpenLineage events, and yield the outcome of each."""
         ...
 
     def save_memory(self, source: str, memory: Mapping[str, str]) -> None:
-        """Keep what a source of events wants to know the next time; `load` keeps that of a reading."""
+        """Save the memory of a source of events; `load` saves that of a reading."""
         ...
 
     def read_status(self, source: str) -> Status | None:
-        """How the last sync of a source went."""
+        """The status of a source's last sync; None if there was none."""
         ...
 
     def save_status(self, source: str, status: Status) -> None:
-        """Keep how a sync of a source went."""
+        """Save the status of a source's sync."""
         ...
 
 
@@ -65,7 +65,7 @@ class LocalTarget:
     """A graph in this process."""
 
     def __init__(self, graph: LiveGraph, naming: Naming, pipeline: Callable[[], AbstractContextManager[Pipeline]] | None = None) -> None:
-        """`pipeline`: that of a server, through which all its events go; else one is made where it is needed."""
+        """`pipeline`: opens the pipeline that all events of a server pass; by default one is made when it is needed."""
         self._graph = graph
         self._naming = naming
         self._pipeline = pipeline or self._open_pipeline
@@ -77,7 +77,7 @@ class LocalTarget:
         return scope_loader.load_reading(self._graph, reading, get_current_micros())
 
     def ingest_events(self, source: str, events: Iterable[Found]) -> Iterator[EventOutcome]:
-        from meshline.ingest.pipeline import ingest_all  # noqa: PLC0415 - who has no events does not wait for what takes them
+        from meshline.ingest.pipeline import ingest_all  # noqa: PLC0415 - a source without events does not wait for this import
 
         with self._pipeline() as pipeline:
             for outcome in ingest_all(pipeline, events, source):

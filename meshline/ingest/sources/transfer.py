@@ -1,4 +1,4 @@
-"""What a source says as JSON, for a server: made where it is read, believed only after all of it was looked at."""
+"""A reading as JSON, sent from the process that reads a source to a server, which checks all of it before it is loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.sources.base import Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.sync_status import Status
 
-MAX_KEYS = 2 * EventLimits().columns  # of one entry: a content with more takes the writer seconds
+MAX_KEYS = 2 * EventLimits().columns  # assets of one entry: a content with more would block the writer for seconds
 MAX_FLOWS = EventLimits().flows
 
 Part: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)]
@@ -25,7 +25,7 @@ Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class EncodedEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`Entry`: `content` as `meshline.graph.content` encodes it, in base64; times in microseconds since the epoch."""
+    """An `Entry`: `content` as `meshline.graph.content` encodes it, in base64; times in microseconds since the epoch."""
 
     scope: Annotated[tuple[Part, ...], msgspec.Meta(min_length=1, max_length=16)]
     content: bytes
@@ -36,10 +36,10 @@ class EncodedEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 class SentReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A reading of a source, or a part of one.
 
-    `entries`, `unchanged`: as found. `refused`: the beginnings of scopes that what was refused may have meant.
-    `complete`: whether a scope that is none of these is gone. A large reading is sent in parts: each but the last says some
-    entries and is not complete, the last repeats the scopes of the others as unchanged. When all is taken, one more has the
-    `memory` for the next time, and the `status`.
+    `entries`, `unchanged`: the items of the reading. `refused`: of each refusal, the beginning of the scopes that it may have
+    stated. `complete`: whether all other scopes of the source are retracted. A large reading is sent in parts: each but the
+    last has some entries and is not complete, the last repeats the scopes of the others as unchanged. When all parts are
+    loaded, one more part has the `memory` for the next reading, and the `status`.
     """
 
     entries: tuple[EncodedEntry, ...] = ()
@@ -51,12 +51,12 @@ class SentReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 
     @property
     def has_items(self) -> bool:
-        """Whether it says anything of scopes."""
+        """Whether the part is about scopes, rather than memory and status alone."""
         return bool(self.entries or self.unchanged or self.refused or self.complete)
 
 
 class LoadingCounts(msgspec.Struct, frozen=True):
-    """What taking it did, in scopes: see `Loading`."""
+    """What loading a part changed, in scopes: see `Loading`."""
 
     source: str
     revision: int
@@ -69,9 +69,9 @@ class LoadingCounts(msgspec.Struct, frozen=True):
 
 
 class SourceContext(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a source that is read elsewhere may know of the graph: see `Context`. `trimmers`: the naming rules, in order.
+    """The `Context` of a source that is read in another process. `trimmers`: the naming rules, in order.
 
-    `datasets`: namespace and name of each that was asked for; then nothing else is told.
+    `datasets`: namespace and name of each dataset of a look-up; the answer to a look-up has nothing else.
     """
 
     source: str
@@ -83,12 +83,12 @@ class SourceContext(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def encode_entry(entry: Entry) -> EncodedEntry:
-    """An entry to be sent."""
+    """An entry, encoded to be sent."""
     return EncodedEntry(entry.scope, entry.content.blob, entry.time, tuple((time, content.blob) for time, content in entry.past))
 
 
 def decode_items(sent: SentReading) -> Iterator[Item]:
-    """What was sent, looked at. Raises InvalidInput with the place."""
+    """The items of a part, checked. Raises InvalidInput with the JSON path."""
     latest = get_current_micros() + AHEAD
     for i, one in enumerate(sent.entries):
         where = f"entries[{i}]"
@@ -102,7 +102,7 @@ def decode_items(sent: SentReading) -> Iterator[Item]:
 
 
 def _decode_content(blob: bytes, where: str) -> Content:
-    """Content that a stranger encoded: encoded again from facts that may be said."""
+    """Content from outside: decoded, checked, and encoded again from facts that are allowed."""
     try:
         layout = columns(blob)
         for found, most, what in ((len(layout.keys), MAX_KEYS, "assets"), (len(layout.flows) // 3, MAX_FLOWS, "flows")):

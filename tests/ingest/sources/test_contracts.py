@@ -204,7 +204,9 @@ def test_a_bad_file_is_refused_and_keeps_what_was_known_of_it(tmp_path: Path) ->
 def test_one_version_in_two_files_is_refused(tmp_path: Path) -> None:
     write(tmp_path, a=version("1.0.0"), b=version("1.0.0"))
     done = loaded(live(), tmp_path)
-    assert [str(error) for error in done.refused] == ["b.yaml: version 1.0.0 of orders is here twice, first in a.yaml"]
+    assert [str(error) for error in done.refused] == [
+        "b.yaml: version 1.0.0 of orders is stated twice; the first file that states it is a.yaml"
+    ]
 
 
 def test_a_contract_that_is_bound_to_nothing_says_why(tmp_path: Path) -> None:

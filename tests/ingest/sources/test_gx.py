@@ -95,7 +95,7 @@ def test_the_same_again_writes_nothing_and_an_older_run_replaces_nothing() -> No
     again = loaded(live, "gx", RECORDED, "gx_validation_exception.json", at=1_900_000_000_000_000, **OF_LAKE)
     assert (again.unchanged, again.new, again.changed, live.index.revision) == (1, 0, 0, revision)
     older = loaded(live, "gx", RECORDED, "gx_validation.json", **OF_LAKE)
-    assert older.warnings == ("orders_suite iceberg://lake clean.orders: a later run is known already; not taken",)
+    assert older.warnings == ("orders_suite iceberg://lake clean.orders: skipped, because the graph has a later run already",)
     assert live.index.revision == revision
     assert checks(live, LAKE)[f"amount: {BETWEEN}(amount)"].at == 1_795_255_069_198_460
 
@@ -136,8 +136,8 @@ def test_a_table_that_several_datasets_may_be_is_refused_with_the_candidates() -
     live = mesh.live(mesh.about(ORDERS, description="x"), mesh.about(other, description="y"))
     assert refusals(loaded(live, "gx", HERE, "validation_1_24.json")) == [
         (
-            "validation_1_24.json: 'orders' may be pg://db/archive.orders, sqlite:///shop.db/orders;"
-            " say which with the option dataset or datasets"
+            "validation_1_24.json: 'orders' may mean pg://db/archive.orders, sqlite:///shop.db/orders;"
+            " choose one with the option dataset or datasets"
         )
     ]
     assert not loaded(live, "gx", HERE, "validation_1_24.json", namespace="pg://db").refused
@@ -174,14 +174,14 @@ def test_an_option_may_name_the_end_of_a_known_name() -> None:
         assert not loaded(live, "gx", HERE, "validation_1_24.json", dataset=text).refused
         assert checks(live, expected)
     assert refusals(loaded(live, "gx", HERE, "validation_1_24.json", dataset="orders")) == [
-        "dataset: found 'orders'; it may be pg://db/archive.orders, sqlite:///shop.db/orders; accepted is namespace/name"
+        "dataset: found 'orders'; it may mean pg://db/archive.orders, sqlite:///shop.db/orders; accepted is namespace/name"
     ]
     assert refusals(loaded(live, "gx", HERE, "validation_1_24.json", dataset="x")) == ["dataset: found 'x'; accepted is namespace/name"]
 
 
 def test_a_dataset_of_which_nothing_else_is_known_is_pointed_out() -> None:
     live = graph()
-    warning = "pg://db/new: nothing else is known of this dataset; does its catalog call it so?"
+    warning = "pg://db/new: no other source knows this dataset; check its name in the catalog"
     assert loaded(live, "gx", HERE, "validation_1_24.json", dataset="pg://db/new").warnings == (warning,)
     assert loaded(live, "gx", HERE, "validation_1_24.json", dataset="pg://db/new").warnings == ()
 
@@ -237,15 +237,18 @@ def test_what_is_not_there_any_more_is_gone_if_the_files_are_all(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "bad.json:1: this is no JSON: Expecting property name enclosed in double quotes"),
-        ('{\n"a": 1,\n}', "bad.json:3: this is no JSON: Expecting property name enclosed in double quotes"),
-        ("[" * 200_000, "bad.json: this is no JSON that can be read: RecursionError"),
+        ("{", "bad.json:1: the file is not valid JSON: Expecting property name enclosed in double quotes"),
+        ('{\n"a": 1,\n}', "bad.json:3: the file is not valid JSON: Expecting property name enclosed in double quotes"),
+        ("[" * 200_000, "bad.json: the file cannot be read as JSON: RecursionError"),
         ("3", "bad.json: found int; accepted are a validation result"),
-        ("{}", "bad.json: found neither results nor expectations; accepted are a validation result"),
-        ('{"expectations": []}', "bad.json: the suite has no name; accepted are name, expectation_suite_name and the option suite"),
-        ('{"results": [], "meta": {"validation_time": "noon"}}', "bad.json: 'noon' is no time; accepted is ISO 8601"),
+        ("{}", "bad.json: the object has neither results nor expectations; accepted are a validation result"),
+        (
+            '{"expectations": []}',
+            "bad.json: the suite has no name; accepted are the keys name and expectation_suite_name, and the option suite",
+        ),
+        ('{"results": [], "meta": {"validation_time": "noon"}}', "bad.json: 'noon' is not a time; accepted is ISO 8601"),
         ('{"results": [], "meta": {"validation_time": "2999-01-01"}}', "bad.json: '2999-01-01' is more than a day ahead of the clock"),
-        ('{"results": [7], "suite_name": "s"}', "bad.json: [0]: found no expectation: it has a type"),
+        ('{"results": [7], "suite_name": "s"}', "bad.json: [0]: not an expectation; accepted is an object with type"),
     ],
 )
 def test_bad_files_are_refused_and_the_others_are_taken(tmp_path: Path, content: str, message: str) -> None:

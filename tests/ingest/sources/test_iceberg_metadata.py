@@ -292,7 +292,7 @@ def test_properties_take_the_environments_values() -> None:
         "token": "s3cr3t-token",
         "auth": {"oauth2": {"client_secret": "x-s3cr3t-token"}},
     }
-    with pytest.raises(InvalidInput, match=r"properties\.auth\.token: the environment has no LAKE_NOT_SET"):
+    with pytest.raises(InvalidInput, match=r"properties\.auth\.token: the environment variable LAKE_NOT_SET is not set"):
         expand_properties({"auth": {"token": "${LAKE_NOT_SET}"}}, variables)
 
 

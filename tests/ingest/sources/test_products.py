@@ -324,4 +324,4 @@ def test_what_may_be_a_mistake_is_warned_of() -> None:
 def test_one_product_in_two_files_is_refused(tmp_path: Path) -> None:
     write(tmp_path, a="name: p\nslo: {}\n", b="name: p\nslo: {}\n")
     done = loaded(live(), tmp_path)
-    assert [str(error) for error in done.refused] == ["b.yaml: the product p is here twice, first in a.yaml"]
+    assert [str(error) for error in done.refused] == ["b.yaml: the product p is stated twice; the first file that states it is a.yaml"]

@@ -176,19 +176,19 @@ def test_an_unknown_table_is_refused_once_and_the_others_are_taken() -> None:
     ("content", "messages"),
     [
         ("checks for a: [", ["bad.yml:1: this is not YAML"]),
-        ("- row_count > 0", ["bad.yml:1: found no sections; accepted are sections such as `checks for orders:`"]),
+        ("- row_count > 0", ["bad.yml:1: the file has no sections; accepted are sections such as `checks for orders:`"]),
         (
             "check for a:\n  - row_count > 0",
-            ["bad.yml:1: found the section 'check for a'; did you mean 'checks for orders'?; accepted are"],
+            ["bad.yml:1: unknown section 'check for a'; did you mean 'checks for orders'?; accepted are"],
         ),
-        ("checks for a:\n  row_count: 0", ["bad.yml:1: accepted is a list of checks, each after a dash"]),
+        ("checks for a:\n  row_count: 0", ["bad.yml:1: the section is not a list; accepted is a list of checks, each after a dash"]),
         (
             "checks for a:\n  - row_count > 0\n  - a: 1\n    b: 2\n  - [x]\n  - ''",
-            ["bad.yml:3: found no check; accepted are `- row_count > 0`", "bad.yml:5: found no check", "bad.yml:6: found no check"],
+            ["bad.yml:3: not a check; accepted are `- row_count > 0`", "bad.yml:5: not a check", "bad.yml:6: not a check"],
         ),
-        ('{"queries": []}', ["bad.yml: found no checks; accepted are a scan's result (JSON) and a file of checks (YAML)"]),
+        ('{"queries": []}', ["bad.yml: the scan has no list of checks; accepted are a scan's result (JSON) and a file of checks (YAML)"]),
         ('{"checks": [{"name": "x"}]}', ["bad.yml: $.checks[0]: the check names no table"]),
-        ('{"checks": [], "scanStartTimestamp": "x"}', ["bad.yml: $.scanStartTimestamp: 'x' is no time"]),
+        ('{"checks": [], "scanStartTimestamp": "x"}', ["bad.yml: $.scanStartTimestamp: 'x' is not a time"]),
     ],
 )
 def test_bad_files_are_refused_by_line(tmp_path: Path, content: str, messages: list[str]) -> None:

@@ -156,7 +156,10 @@ def test_bad_statements_are_refused_with_their_place_and_the_others_taken(tmp_pa
     (tmp_path / "latin.sql").write_bytes(b"SELECT '\xe9'")
     files = {"a.sql": "CREATE VIEW v AS SELECT a FROM t;\n\nINSERT INTO x SELECT FROM WHERE;\nCREATE VIEW w AS SELECT b FROM t;"}
     said = read(tmp_path, files)
-    assert [text.partition(" it is")[0] for text in said.refused] == ["latin.sql:", "a.sql:3:27:"]
+    assert [text.partition(" it is")[0] for text in said.refused] == [
+        "latin.sql: byte 8 is not UTF-8; accepted is a file of SQL in UTF-8",
+        "a.sql:3:27:",
+    ]
     assert [scope[2] for scope in said.facts if scope[0] == "sql"] == ["lake.raw.v", "lake.raw.w"]
 
 

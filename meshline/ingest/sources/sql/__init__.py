@@ -1,1 +1,1 @@
-"""Files of SQL. `facts` reads them and makes the facts; what SQL means is in `meshline.sql`."""
+"""Files of SQL. `facts` reads the files and builds the facts; `meshline.sql` analyses the statements."""

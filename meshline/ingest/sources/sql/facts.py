@@ -1,4 +1,4 @@
-"""Files of views and scripts -> facts about the tables that they write, and about the scripts."""
+"""Reads files of views and scripts, and builds facts about the tables that they write and about the scripts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Key: TypeAlias = Callable[[Relation], AssetKey]  # the dataset of a name in SQL
 
 
 class Statement(NamedTuple):
-    """What a statement does. `job`: the script that it is part of; None if it defines a view, which nobody runs.
-    `time`: of its file, in microseconds.
+    """The lineage of a statement. `job`: the script that the statement is part of; None if it defines a view, which is not a job.
+    `time`: of the file, in microseconds since the epoch.
     """
 
     lineage: Lineage
@@ -32,7 +32,7 @@ class Statement(NamedTuple):
 
 
 def build_table_facts(target: AssetKey, statements: Sequence[Statement], key: Key) -> Facts:
-    """What all statements together say of a table or view that they define or write."""
+    """The facts of all statements that define or write one table or view."""
     return Facts(
         assets=tuple(_build_definition(target, statements)),
         edges=(*_build_listing(target, statements), *_build_run_edges(target, statements, key)),
@@ -41,7 +41,7 @@ def build_table_facts(target: AssetKey, statements: Sequence[Statement], key: Ke
 
 
 def build_script_facts(job: AssetKey, statements: Sequence[Statement], dialect: str, key: Key) -> Facts:
-    """What a script is, and what it reads without writing it anywhere."""
+    """The script as a job, and the tables that it reads without writing them anywhere."""
     read = {key(relation) for statement in statements if statement.lineage.target is None for relation in statement.lineage.reads}
     about = AssetFact(job, {"job_type": "SCRIPT", "integration": "SQL", "dialect": dialect})
     return Facts((about,), tuple(EdgeFact(EdgeType.READS, job, dataset) for dataset in sorted(read)))
@@ -50,15 +50,15 @@ def build_script_facts(job: AssetKey, statements: Sequence[Statement], dialect: 
 def _build_definition(target: AssetKey, statements: Sequence[Statement]) -> Iterator[AssetFact]:
     for statement in reversed(statements):
         if kind := statement.lineage.defines:
-            said: dict[str, Json] = {"dataset_type": kind}
+            attributes: dict[str, Json] = {"dataset_type": kind}
             if kind == "VIEW":
-                said["sql"] = statement.lineage.sql
-            yield AssetFact(target, said)
+                attributes["sql"] = statement.lineage.sql
+            yield AssetFact(target, attributes)
             return
 
 
 def _build_listing(target: AssetKey, statements: Sequence[Statement]) -> Iterator[EdgeFact]:
-    """The columns by the last statement that defines it, if it tells of all."""
+    """The columns as the last defining statement lists them, if it lists all."""
     names: Sequence[str] = next((statement.lineage.columns for statement in reversed(statements) if statement.lineage.defines), ())
     for position, name in enumerate(dict.fromkeys(names), start=1):
         yield EdgeFact(EdgeType.HAS_COLUMN, target, model.build_column_key(target, name), {"position": position})
@@ -72,14 +72,14 @@ def _build_run_edges(target: AssetKey, statements: Sequence[Statement], key: Key
 
 
 def _build_table_flows(target: AssetKey, statements: Sequence[Statement], key: Key) -> Iterator[Flow]:
-    """From table to table: covered if each statement that reads the one for the other tells all of its columns."""
+    """Flows from table to table. A flow is covered if every statement that reads the one for the other has it by columns."""
     pairs: dict[tuple[AssetKey, AssetKey | None], bool] = {}
     for lineage, job, _ in statements:
-        unsure = {edge.source for edge in lineage.edges if edge.column is None}
-        told = {edge.source for edge in lineage.edges} - unsure
+        whole = {edge.source for edge in lineage.edges if edge.column is None}
+        by_columns = {edge.source for edge in lineage.edges} - whole
         for relation in lineage.reads:
             pair = key(relation), job
-            pairs[pair] = pairs.get(pair, True) and relation in told
+            pairs[pair] = pairs.get(pair, True) and relation in by_columns
     return (Flow(start, target, covered=covered, job=job) for (start, job), covered in pairs.items())
 
 
@@ -93,12 +93,12 @@ def _build_column_flows(target: AssetKey, statements: Sequence[Statement], key: 
 
 
 MAX_BYTES = 2 * MAX_CHARACTERS  # of one file
-MAX_READINGS = 5  # of all files, until none was read before another one that makes what it uses
+MAX_READINGS = 5  # passes over all files, until no file is read before the file that defines a table it uses
 MAX_WARNINGS = 200
 
 
 class SqlFile(NamedTuple):
-    """A file. `name`: as messages show it. `time`: since when it says so, in microseconds."""
+    """A file. `name`: its name in messages. `time`: of its last change, in microseconds since the epoch."""
 
     path: Path
     name: str
@@ -107,7 +107,7 @@ class SqlFile(NamedTuple):
 
 
 class SqlFileReader:
-    """`files`, `dialect`, `namespace`, `defaults`: as the source has them."""
+    """One reading of the files. `files`, `dialect`, `namespace`, `defaults`: the keys of the source."""
 
     def __init__(self, files: Paths, dialect: str, namespace: str, defaults: Relation, context: Context) -> None:
         self.warnings: list[str] = []
@@ -124,17 +124,17 @@ class SqlFileReader:
                 files.append(self._read_file(path))
             except InvalidInput as error:
                 yield Refusal(error)
-        told: list[tuple[SqlFile, Lineage]] = []
+        lineages: list[tuple[SqlFile, Lineage]] = []
         silent = dict.fromkeys(file.name for file in files)
         for file, found in self._parse_files(files):
             silent.pop(file.name, None)
             if isinstance(found, InvalidInput):
                 yield Refusal(found)
             else:
-                told.append((file, found))
-        self._add_warnings([f"{name}: nothing in it reads, writes or defines a table" for name in silent])
-        self._add_warnings([f"{file.name}:{lineage.line}: {what}" for file, lineage in told for what in lineage.unresolved])
-        yield from self._build_entries(told, _name_jobs(files, self._namespace))
+                lineages.append((file, found))
+        self._add_warnings([f"{name}: no statement in the file reads, writes or defines a table" for name in silent])
+        self._add_warnings([f"{file.name}:{lineage.line}: {what}" for file, lineage in lineages for what in lineage.unresolved])
+        yield from self._build_entries(lineages, _name_jobs(files, self._namespace))
 
     def _read_file(self, path: Path | InvalidInput) -> SqlFile:
         if isinstance(path, InvalidInput):
@@ -143,11 +143,11 @@ class SqlFileReader:
         try:
             text = read_bytes(path, MAX_BYTES).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise InvalidInput(f"it is not UTF-8 (byte {error.start}); accepted is a file of SQL", name) from error
+            raise InvalidInput(f"byte {error.start} is not UTF-8; accepted is a file of SQL in UTF-8", name) from error
         return SqlFile(path, name, text, read_file_time(path))
 
     def _parse_files(self, files: Sequence[SqlFile]) -> list[tuple[SqlFile, Lineage | InvalidInput]]:
-        """All files, in whatever order they need each other."""
+        """The lineage of all files, in passes until every table is defined before it is used."""
         reader = SqlReader(self._dialect, self._list_columns, self._defaults)
         found: list[tuple[SqlFile, Lineage | InvalidInput]] = []
         for _ in range(MAX_READINGS):
@@ -166,13 +166,13 @@ class SqlFileReader:
     def _add_warnings(self, warnings: Sequence[str]) -> None:
         self.warnings += warnings[:MAX_WARNINGS]
         if len(warnings) > MAX_WARNINGS:
-            self.warnings.append(f"and {format_count(len(warnings) - MAX_WARNINGS, 'more warning')} of this kind")
+            self.warnings.append(f"{format_count(len(warnings) - MAX_WARNINGS, 'more warning')} of this kind")
 
-    def _build_entries(self, told: Iterable[tuple[SqlFile, Lineage]], jobs: Mapping[Path, AssetKey]) -> Iterator[Entry]:
-        """A scope for each table that is written, and one for each script."""
+    def _build_entries(self, lineages: Iterable[tuple[SqlFile, Lineage]], jobs: Mapping[Path, AssetKey]) -> Iterator[Entry]:
+        """A scope for each table that is defined or written, and one for each script."""
         tables: dict[AssetKey, list[Statement]] = {}
         scripts: dict[AssetKey, list[Statement]] = {}
-        for file, lineage in told:
+        for file, lineage in lineages:
             statement = Statement(lineage, None if lineage.defines == "VIEW" else jobs[file.path], file.time)
             if lineage.target is not None:
                 tables.setdefault(self._resolve_relation(lineage.target), []).append(statement)
@@ -190,7 +190,7 @@ class SqlFileReader:
 
 
 def _name_jobs(files: Sequence[SqlFile], namespace: str) -> Mapping[Path, AssetKey]:
-    """A script is called like its file, with as many of its folders as it takes to tell it from the others."""
+    """The job of each file: its name is the file's, with as many folders as distinguish it from the other files."""
     names = {file.path: file.path.stem for file in files}
     for parts in range(2, max((len(file.path.parts) for file in files), default=0)):
         alike: dict[str, list[Path]] = {}

@@ -19,17 +19,19 @@ class Sql(Source):
 
     kind: ClassVar[str] = "sql"
     files: Paths
-    dialect: str = Field(description="As sqlglot names it: trino, spark, snowflake, bigquery, postgres, tsql, dremio, ...")
-    namespace: str = Field(default="", max_length=1000, description="Of the tables, like trino://host:8080; the dialect's name if absent.")
-    catalog: str = Field(
-        default="", max_length=1000, description="The catalog of names without one: of `schema.table` and, with `schema`, of `table`."
+    dialect: str = Field(description="The dialect as sqlglot names it: trino, spark, snowflake, bigquery, postgres, tsql, dremio, ...")
+    namespace: str = Field(
+        default="", max_length=1000, description="The namespace of the tables, such as trino://host:8080; by default the dialect's name."
     )
-    schema_: str = Field(default="", max_length=1000, alias="schema", description="The schema of names without one.")
-    complete: bool = Field(default=True, description="The files are all that the source has: what was in others is gone.")
+    catalog: str = Field(
+        default="", max_length=1000, description="The catalog of names that have none: of `schema.table` and, with `schema`, of `table`."
+    )
+    schema_: str = Field(default="", max_length=1000, alias="schema", description="The schema of names that have none.")
+    complete: bool = Field(default=True, description="Whether these are all files, so that the statements of removed files are retracted.")
 
     @property
     def defaults(self) -> Relation:
-        """What names may leave out, outermost first. A catalog alone is that of `schema.table`, too."""
+        """The parts that names may leave out, outermost first. A catalog without a schema also completes `schema.table`."""
         if self.catalog:
             return (self.catalog, self.schema_)
         return (self.schema_,) if self.schema_ else ()
