@@ -1,7 +1,7 @@
-"""The arrays of the index: what each holds, and how they grow.
+"""The arrays of the index: what each contains, and how they grow.
 
-Every group is a NamedTuple of numpy arrays, the form in which the compiled kernels take them. Rows
-beyond the count in use are garbage. Nothing here is an object per node or per edge.
+Every group is a NamedTuple of numpy arrays, the form that the compiled kernels accept. Rows
+beyond the count in use are garbage. Nothing here is a Python object per node or per edge.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NONE = -1
 DATASET = 2
 COLUMN = 3
 
-# What Names.fold says of a string that is not ASCII: casefolding it is Python's work.
+# The value of Names.fold for a string that is not ASCII: Python casefolds it.
 FOREIGN = -2
 
 # Flow flags. The class of an edge is a Reach.
@@ -33,13 +33,13 @@ DEAD = 8
 COVERED = 16
 PROVISIONAL = 32
 STALE = 64
-REPLACED = 128  # of a query whose output was replaced since
-PASSED_OVER = DEAD | COVERED | REPLACED  # what no walk follows
+REPLACED = 128  # by a query whose output was replaced since
+PASSED_OVER = DEAD | COVERED | REPLACED  # flows that no walk follows
 
 # Node traits.
 IS_COLUMN = 1
-MERGED = 2  # its identity class has other members
-MOVED = 4  # its dataset was renamed or dropped at some time: facts go where their time says
+MERGED = 2  # the identity class has other members
+MOVED = 4  # its dataset was renamed or dropped at some time: facts belong to the node of their time
 CASED = 8  # a dataset with a column whose name is not its own casefolded form
 COLLIDES = 16  # a dataset of which two columns may differ in case only
 GONE = 32  # of a dataset that was dropped later
@@ -57,7 +57,7 @@ class Names(NamedTuple):
 
 
 class Nodes(NamedTuple):
-    """Assets by the names as they came; slots are an open hash table of row + 1 by (kind, part1, part2)."""
+    """Assets by their names as stated; slots are an open hash table of row + 1 by (kind, part1, part2)."""
 
     kind: I8
     part1: I32  # string number; of a column, its dataset's node
@@ -65,9 +65,9 @@ class Nodes(NamedTuple):
     child: I32  # of a dataset: the column that came last, or NONE
     sibling: I32  # of a column: the one that came next; the last one's is the first
     ring: I32  # the next member of the identity class, in a circle
-    rep: I32  # the member that stands for the class
+    rep: I32  # the member that represents the class
     traits: U8
-    live: I32  # heads that name it
+    live: I32  # how many heads mention it
     solid: I32  # of a dataset: facts other than flows about it or its columns
     listed: I32  # HAS_COLUMN rows that begin (dataset) or end (column) here
     fact: I32  # its newest row in Facts
@@ -87,7 +87,7 @@ class Folds(NamedTuple):
 
 
 class Flows(NamedTuple):
-    """FLOWS_TO edges as their heads say them. A head's rows are neighbours."""
+    """FLOWS_TO edges as their heads state them. The rows of a head are contiguous."""
 
     start: I32
     end: I32
@@ -96,7 +96,7 @@ class Flows(NamedTuple):
 
 
 class FlowKinds(NamedTuple):
-    """What flows share: (INDIRECT 1 | masking 2 | covered 4, subtype's string number, job's node or NONE)."""
+    """The parts that flows share: (INDIRECT 1 | masking 2 | covered 4, subtype's string number, job's node or NONE)."""
 
     flags: U8
     subtype: I32
@@ -116,7 +116,7 @@ class Relations(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """Which head says attributes of which asset, linked by asset."""
+    """Which head states attributes of which asset, linked by asset."""
 
     node: I32  # NONE: dead
     solid: U8  # not only the spelling of its name
@@ -140,12 +140,12 @@ class Overlay(NamedTuple):
     next_in: I32
 
 
-# Rows in use, by table. CHANGED is set when an asset appears or disappears. SALT begins the hashes of names: which of them collide is
-# another matter in each process, so that none can choose names that make it slow.
+# Rows in use, by table. CHANGED is set when an asset appears or disappears. SALT begins the hashes of names: other names collide in
+# each process, so that no client can choose names that make the index slow.
 N_NAMES, N_TEXT, N_NODES, N_FOLDS, N_KINDS, N_FLOWS, N_RELATIONS, N_FACTS, N_NAMED, N_SPECIAL, CHANGED, SALT = range(12)
 N_COUNTS = 12
 
-# Special rows are what a kernel leaves to Python: (which, head, node or row, start and end in the buffer).
+# Special rows are work that a kernel leaves to Python: (which, head, node or row, start and end in the buffer).
 SPECIAL_FACT, SPECIAL_RELATION, SPECIAL_DATASET, SPECIAL_MOVED, SPECIAL_TAGS = range(5)
 
 Group = TypeVar("Group", bound=tuple[Any, ...])
@@ -158,7 +158,7 @@ def allocate_group(group: type[Group], size: int, slots: int = 0, text: int = 0)
 
 
 def widen_group(group: Group, used: int, need: int, expected: int = 0) -> Group:
-    """The group with room for `need` rows, as `extended`; slots and text stay as they are."""
+    """The group with room for `need` rows, as by `extend_array`; slots and text stay as they are."""
     arrays: list[npt.NDArray[Any]] = []
     for (name, _), array in zip(_list_fields(type(group)), group, strict=True):
         arrays.append(array if name in {"slots", "text"} else extend_array(array, used, need, expected))
@@ -166,7 +166,7 @@ def widen_group(group: Group, used: int, need: int, expected: int = 0) -> Group:
 
 
 def extend_array(array: npt.NDArray[Any], used: int, need: int, expected: int = 0) -> npt.NDArray[Any]:
-    """The array, or a copy with room for what is expected, or else twice the room."""
+    """The array, or a copy with room for the expected rows, else with twice the room."""
     if len(array) >= need:
         return array
     larger = np.empty(max(expected if expected > need else 2 * len(array), need, 64), array.dtype)
@@ -186,16 +186,16 @@ def _get_dtype(hint: object) -> npt.DTypeLike:
 
 
 class Scratch(NamedTuple):
-    """What traversals write on, by node; marks tell whose they are, so that nothing need be wiped.
+    """The working memory of traversals, by node; marks identify the traversal, so that nothing needs to be cleared.
 
     See `meshline.graph.index.kernels.traverse`.
     """
 
     seen: I32  # the node's mark
-    scanned: I32  # of a dataset: the mark of what its own edges were followed from
+    scanned: I32  # of a dataset: the mark of the node from which its own edges were followed
     paired: I32  # the scan that followed a dataset-level edge to the dataset
     queue: I32  # 4 * node + 2 if its edges were not counted yet + whether it is a column
-    late: I32  # what turned out to be clean after its edges were followed
+    late: I32  # nodes that turned out to be clean after their edges were followed
     nodes: I32  # the answer: representatives in order of reach, then distance
     reach: I8
     distance: I32

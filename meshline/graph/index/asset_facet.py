@@ -15,7 +15,7 @@ from meshline.graph.model import KINDS, AssetKey, AssetKind
 
 
 class AssetFacet:
-    """Names, kinds, columns and tags of assets. Part of `LineageIndex`, which says what nodes are."""
+    """Names, kinds, columns and tags of assets. Part of `LineageIndex`, which defines nodes."""
 
     def __init__(self, loader: HeadLoader, shown: DisplayNames, lookup: AssetLookup) -> None:
         self._loader = loader

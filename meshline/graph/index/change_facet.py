@@ -15,7 +15,7 @@ from meshline.graph.store.base import Changes, Head
 
 
 class ChangeFacet:
-    """Scopes, their heads, and changes of these. Part of `LineageIndex`, which says what nodes are."""
+    """Scopes, their heads, and changes of these. Part of `LineageIndex`, which defines nodes."""
 
     def __init__(self, loader: HeadLoader, shown: DisplayNames, view: View) -> None:
         self._loader = loader

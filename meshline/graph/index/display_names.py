@@ -1,4 +1,4 @@
-"""How assets are shown: which of their names, which columns, in which order."""
+"""How assets are shown: which of their names, which columns, and in which order."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 
 
 class Listing(NamedTuple):
-    """The columns of a dataset as one head lists them, and how strong it is: the smaller is the stronger.
+    """The columns of a dataset as one head lists them, and the strength of the listing: a smaller one is stronger.
 
-    `is_partial`: there may be others. `is_whole`: an OpenLineage producer says that there are no others.
+    `is_partial`: the dataset may have other columns. `is_whole`: an OpenLineage producer states that it has no others.
     """
 
     strength: tuple[int, int, int, int, str, str]  # not a catalog, rank of the source, partial, minus the time, source, scope
@@ -49,7 +49,7 @@ class Listing(NamedTuple):
 
 
 class DisplayNames:
-    """Shown names and columns; what was found is kept until names change."""
+    """Shown names and columns of assets, cached until names change."""
 
     def __init__(self, loader: HeadLoader, precedence: Precedence) -> None:
         self._loader = loader
@@ -73,7 +73,7 @@ class DisplayNames:
         return sorted(found, key=self._tables.get_parts) if len(found) > 1 else found
 
     def is_former(self, own: int) -> bool:
-        """Whether exactly this node stands for what a name meant until a rename."""
+        """Whether exactly this node represents what a name meant until a rename."""
         nodes = self._tables.nodes
         of = nodes.part1[own] if nodes.kind[own] == COLUMN else own
         return bool((nodes.traits[own] | nodes.traits[of]) & PAST)
@@ -103,7 +103,7 @@ class DisplayNames:
         return found
 
     def list_columns(self, dataset: int) -> list[int]:
-        """The visible columns of a dataset but the unlisted: by position, then name."""
+        """The visible columns of a dataset except unlisted ones: by position, then name."""
         tables = self._tables
         reps = {int(tables.nodes.rep[column]) for column in tables.list_columns(dataset)}
         listings = self.get_listings(dataset)
@@ -112,7 +112,7 @@ class DisplayNames:
         return sorted(kept, key=lambda rep: (positions[rep] is None, positions[rep] or 0, self.get_key(rep).name))
 
     def is_inferred(self, node: int) -> bool:
-        """Dataset: known from flows only. Column: in no listing. All else is said outright."""
+        """Whether only flows mention a dataset; whether no listing has a column. Other kinds are never inferred."""
         nodes = self._tables.nodes
         if nodes.kind[node] == DATASET:
             return not any(nodes.solid[member] > 0 for member in self._tables.list_ring(node))
@@ -160,7 +160,7 @@ class DisplayNames:
         return Listing(strength, columns, is_partial, scope[:1] == (DATASET_SCOPE,) and scope[3:] == (WHOLE_SCHEMA,))
 
     def _is_unlisted(self, column: int, listings: list[Listing]) -> bool:
-        """The strongest, newest catalog decides which columns there are; without one, a newer whole schema over a partial one."""
+        """The strongest, newest catalog decides which columns exist; without one, a newer whole schema overrides partial ones."""
         if not listings:
             return False
         members = self._tables.list_ring(column)
@@ -179,7 +179,7 @@ class DisplayNames:
         return next((found.columns[member] for found in listings for member in members if member in found.columns), None)
 
     def _choose_spelling(self, column: int, name: str) -> str:
-        """The catalog's spelling, else that of the newest listing, else the first by name of those in use or that a rename gave."""
+        """The catalog's spelling, else that of the newest listing, else the first by name of those in use or from a rename."""
         tables = self._tables
         ring, renamed = tables.list_ring(column), self._loader.identity.renamed
         members = [member for member in ring if not tables.nodes.traits[member] & PAST]
@@ -194,7 +194,7 @@ class DisplayNames:
         return min(in_use or [renamed[member] for member in ring if member in renamed], default=name)
 
     def _is_in_use(self, own: int) -> bool:
-        """Whether a head that is seen mentions exactly this node."""
+        """Whether a visible head mentions exactly this node."""
         return bool(self._tables.nodes.live[own] > 0 and not self._tables.nodes.traits[own] & GONE)
 
     def _follow_names(self) -> None:
@@ -215,7 +215,7 @@ class DisplayNames:
         return key
 
     def _choose_name(self, dataset: int) -> AssetKey:
-        """An output port's name, else a catalog's, else a TABLE symlink's, else the physical one."""
+        """The name of an output port, else a catalog's, else a TABLE symlink's, else the physical one."""
         nodes = self._tables.nodes
         ring = self._tables.list_ring(dataset)
         visible, current = self.list_members(dataset), [member for member in ring if not nodes.traits[member] & PAST]
@@ -251,12 +251,12 @@ class DisplayNames:
         return found
 
     def list_former_names(self, column: int) -> list[tuple[str, int]]:
-        """The names that a column had, each with the time until which it had it; the oldest first."""
+        """The earlier names of a column, each with the time (microseconds) until which it had it; oldest first."""
         names = self._loader.column_renames.find_names(int(self._tables.nodes.part1[column]))
         return [] if names is None else names.list_former_names(self.get_key(column).name)
 
     def list_columns_by_name(self, dataset: int) -> list[int]:
-        """The visible columns of a dataset but the unlisted, by name."""
+        """The visible columns of a dataset except unlisted ones, by name."""
         tables = self._tables
         nodes = tables.nodes
         if nodes.traits[dataset] & MERGED or self._has_catalog() or self._is_listed_in_parts(dataset):

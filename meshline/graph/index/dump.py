@@ -1,4 +1,4 @@
-"""The whole visible graph by names: equal for equal sets of statements, however they came."""
+"""The whole visible graph by names: equal for equal sets of statements, in whatever order they were loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Named: TypeAlias = tuple[str, Scope]  # source, scope
 
 
 class Asset(NamedTuple):
-    """What the index knows of one identity class."""
+    """One identity class with its names, columns, containers and owners."""
 
     shown: AssetKey
     members: tuple[AssetKey, ...]
@@ -40,7 +40,7 @@ class Dump(NamedTuple):
 
 
 def dump_graph(loader: HeadLoader, shown: DisplayNames, ownership: OwnershipCache) -> Dump:
-    """The graph that the index shows."""
+    """The graph that the index shows, for tests and comparisons."""
     tables = loader.tables
     reps = {int(tables.nodes.rep[node]) for node in range(int(tables.counts[N_NODES]))}
     visible = [rep for rep in sorted(reps) if shown.is_visible(rep)]
@@ -108,5 +108,5 @@ def _get_scope(tables: IndexTables, row: int, table: int) -> Named:
 
 
 def collect_traversable(tables: IndexTables) -> set[int]:
-    """The flows that kernels see, by the CSR arrays and the overlay: must be those that are not dead."""
+    """The flows that kernels find by the CSR arrays and the overlay: these must be all that are not dead."""
     return {flow for node in range(int(tables.counts[N_NODES])) for flow in tables.list_flow_rows(node)}

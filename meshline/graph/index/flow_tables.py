@@ -1,4 +1,4 @@
-"""Flows as tables, as rows and as steps of a path: those between what a traversal began with and what it reached, and others."""
+"""Flows as tables, as rows and as steps of a path: between the starts of a traversal and the nodes that it reached, and others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MASKING = 2  # FlowKinds.flags
 
 
 def build_flow_table(tables: IndexTables, rows: I64) -> FlowTable:
-    """These rows of Flows."""
+    """These rows of `Flows` (int64) as columns."""
     kinds = tables.flows.kind[rows]
     reach = (tables.flows.flags[rows] & CLASS).astype(np.int8)
     return FlowTable(
@@ -43,12 +43,12 @@ def build_flow_table(tables: IndexTables, rows: I64) -> FlowTable:
 
 
 def list_leaving_flows(tables: IndexTables, datasets: Ints) -> FlowTable:
-    """The flows that begin at these representatives of datasets or at their columns, covered pairs too."""
-    touched = np.zeros(int(tables.counts[N_NODES]), np.bool_)
+    """The flows that begin at these representatives of datasets or at their columns, with covered pairs."""
+    marked = np.zeros(int(tables.counts[N_NODES]), np.bool_)
     for dataset in datasets.tolist():
-        touched[tables.list_ring(dataset)] = True
-        touched[tables.list_columns(dataset)] = True
-    rows = _list_leaving_rows(tables, touched)
+        marked[tables.list_ring(dataset)] = True
+        marked[tables.list_columns(dataset)] = True
+    rows = _list_leaving_rows(tables, marked)
     return build_flow_table(tables, rows[tables.flows.flags[rows] & (DEAD | REPLACED) == 0])
 
 
@@ -60,12 +60,13 @@ def collect_origins(tables: IndexTables, datasets: Iterable[int]) -> Ints:
 
 
 def find_rows_between(tables: IndexTables, starts: Ints, reached: Ints, direction: Direction, weakest: int, wanted: U8 | None) -> I64:
-    """The flows between these representatives, no weaker than a class, from a dataset to itself or not.
+    """The rows of flows between these representatives, at least as strong as a class, also from a dataset to itself.
 
-    The columns of a start that is a dataset belong to it. A dataset's own flows count from any of its columns on.
+    The columns of a start that is a dataset belong to the start. The flows of a dataset as a whole go on from any of its columns.
+    `wanted`: by flow, whether it counts; None: all count.
     """
-    inside, touched = _mark_inside(tables, starts, reached)
-    rows = _list_leaving_rows(tables, touched)
+    inside, marked = _mark_inside(tables, starts, reached)
+    rows = _list_leaving_rows(tables, marked)
     flags = tables.flows.flags[rows]
     kept = (flags & PASSED_OVER == 0) & (flags & CLASS <= weakest)
     if wanted is not None:
@@ -73,35 +74,35 @@ def find_rows_between(tables: IndexTables, starts: Ints, reached: Ints, directio
     rows = rows[kept]
     start, end = tables.flows.start[rows], tables.flows.end[rows]
     near, far = (start, end) if direction is Direction.DOWNSTREAM else (end, start)
-    passed = np.where(tables.nodes.kind[near] == DATASET, touched[near], inside[near]) & inside[far]
+    passed = np.where(tables.nodes.kind[near] == DATASET, marked[near], inside[near]) & inside[far]
     found: I64 = rows[passed]
     return found
 
 
 def _mark_inside(tables: IndexTables, starts: Ints, reached: Ints) -> tuple[Flags, Flags]:
-    """By node: whether it is a member of a start or of something reached; and the same with the datasets of columns."""
+    """By node: whether it is a member of a start or of a reached class; and the same including the datasets of columns."""
     nodes = tables.nodes
     inside = np.zeros(int(tables.counts[N_NODES]), np.bool_)
     datasets = starts[nodes.kind[starts] == DATASET]
     columns = [column for dataset in datasets.tolist() for column in tables.list_columns(dataset)]
     inside[tables.collect_members(np.concatenate([starts, reached, nodes.rep[np.array(columns, np.int32)]]))] = True
-    touched = inside.copy()
+    marked = inside.copy()
     own = np.flatnonzero(inside)
-    touched[tables.collect_members(np.unique(nodes.part1[own[nodes.kind[own] == COLUMN]]))] = True
-    return inside, touched
+    marked[tables.collect_members(np.unique(nodes.part1[own[nodes.kind[own] == COLUMN]]))] = True
+    return inside, marked
 
 
-def _list_leaving_rows(tables: IndexTables, touched: Flags) -> I64:
-    """The flows that begin at these nodes."""
+def _list_leaving_rows(tables: IndexTables, marked: Flags) -> I64:
+    """The rows of flows that begin at marked nodes; `marked` is indexed by node."""
     csr, n = tables.outgoing, int(tables.counts[N_FLOWS])
-    nodes = np.flatnonzero(touched[: len(csr.ptr) - 1])
+    nodes = np.flatnonzero(marked[: len(csr.ptr) - 1])
     folded = csr.flow[list_positions(csr.ptr[nodes].astype(np.int64), csr.ptr[nodes + 1].astype(np.int64))]
     newer = np.arange(tables.folded, n)
-    return np.concatenate([folded.astype(np.int64), newer[touched[tables.flows.start[tables.folded : n]]]])
+    return np.concatenate([folded.astype(np.int64), newer[marked[tables.flows.start[tables.folded : n]]]])
 
 
 def build_flow_step(tables: IndexTables, flow: int) -> FlowStep:
-    """A row of Flows as a step between representatives."""
+    """A row of `Flows` as a step between representatives."""
     kind = int(tables.flows.kind[flow])
     reach = Reach(int(tables.flows.flags[flow]) & CLASS)
     job = int(tables.kinds.job[kind])
@@ -122,7 +123,7 @@ def is_masking(tables: IndexTables, flow: int) -> bool:
 
 
 def build_order_key(tables: IndexTables, step: FlowStep) -> tuple[object, ...]:
-    """Steps in an order that depends on what is said only, not on when it came."""
+    """A key that orders steps by what is stated only, not by when it was loaded."""
     return (
         tables.get_label(step.start),
         tables.get_label(step.end),

@@ -1,4 +1,4 @@
-"""What the index keeps of every head: whose it is, its times, and where its rows are."""
+"""What the index keeps of every head: its source and scope, its times, and the places of its rows."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ FLOWS, RELATIONS, FACTS, MENTIONS = range(4)
 
 
 class Heads:
-    """Heads by number, in the order in which they were read; one per scope is alive."""
+    """Heads by number, in the order in which they were read; one for each scope is alive."""
 
     def __init__(self) -> None:
         self.n = 0
-        self.renumbered = 0  # how often heads and their rows got other numbers
+        self.renumbered = 0  # how often heads and their rows were renumbered
         self.scope_id: I64 = np.empty(0, np.int64)
         self.observed_at: I64 = np.empty(0, np.int64)
         self.valid_from: I64 = np.empty(0, np.int64)
@@ -55,7 +55,7 @@ class Heads:
         self.alive: U8 = np.empty(0, np.uint8)
         self.starts: I64 = np.zeros((1, 4), np.int64)  # rows of head h: starts[h]..starts[h + 1] in flows, relations, facts, mentions
         self.digests: list[bytes] = []
-        self.scopes: list[str] = []  # see `scope_text`
+        self.scopes: list[str] = []  # see `format_scope`
         self.sources: list[str] = []
         self.by_scope: I32 = np.full(64, NONE, np.int32)
         self._source_numbers: dict[str, int] = {}
@@ -69,7 +69,7 @@ class Heads:
         return int(self.by_scope[scope_id]) if scope_id < len(self.by_scope) else NONE
 
     def add(self, heads: HeadTable) -> int:
-        """Number these heads; the number of the first."""
+        """Number these heads; gives the number of the first."""
         first, n = self.n, self.n + len(heads)
         self._reserve(n)
         new = slice(first, n)
@@ -107,7 +107,7 @@ class Heads:
         return first
 
     def copy(self, head: int) -> int:
-        """A new number for a head whose rows are cast anew; the old one is dead."""
+        """Allocate a new number for a head whose rows are rewritten; the old number is dead."""
         self._reserve(self.n + 1)
         new = self.n
         for name in _NUMBERS:
@@ -140,14 +140,14 @@ class Heads:
                 self.partial[scope[:3]] = count
 
     def retime(self, head: int, now: Head) -> None:
-        """The scope says the same, at other times."""
+        """Update the times of a head whose content is the same."""
         self.observed_at[head], self.valid_from[head], self.last_observed[head] = now.observed_at, now.valid_from, now.last_observed
         self.provisional[head] = now.provisional
         if self.run[head]:
             self.run[head] = hash(parse_family(now.version))
 
     def compact(self, kept: int) -> None:
-        """Forget the heads that are not alive; their rows are gone already (`compact`)."""
+        """Forget the heads that are not alive; `IndexTables.compact` has removed their rows."""
         alive = np.flatnonzero(self.alive[: self.n])
         for name in (*_NUMBERS, "alive"):
             setattr(self, name, getattr(self, name)[alive])
@@ -169,7 +169,7 @@ class Heads:
         return str(self.sources[self.source[head]])
 
     def list_statements(self, source: str) -> dict[Scope, StatedScope]:
-        """All that a source says now."""
+        """The current statements of a source, by scope."""
         number = self._source_numbers.get(source)
         if number is None:
             return {}
@@ -196,7 +196,7 @@ class Heads:
         return int(self.observed_at[: self.n][own].max(initial=0))
 
     def find_unused_scope_id(self) -> int:
-        """A number that no head has."""
+        """A scope id that no head has."""
         return int(self.scope_id[: self.n].max(initial=0)) + 1
 
     def get_info(self, head: int) -> ScopeInfo:
@@ -214,7 +214,7 @@ class Heads:
     def update_stale(self, jobs: Iterable[str] | None = None) -> list[int]:
         """Find out which job-output heads are stale, of these jobs (see `job_of`) or of all; those that changed.
 
-        Stale is what the job's latest run did not state, nor a run that counts as one with it.
+        A head is stale if neither the job's latest run stated it, nor a run of the same family (`parse_family`).
         """
         changed: list[int] = []
         for job in self._jobs if jobs is None else jobs:
@@ -231,7 +231,7 @@ class Heads:
         return changed
 
     def update_replaced(self, changed: Iterable[Head] | None = None) -> list[int]:
-        """Find out which queries' outputs were replaced since, as far as these heads change it, or of all; those that changed."""
+        """Compute which queries had their output replaced since, as far as these heads change it, or for all; gives those that changed."""
         found: list[int] = []
         for dataset, queries in (self._queries if changed is None else self._collect_queries(changed)).items():
             heads = self.by_scope[list(queries)]
@@ -244,7 +244,7 @@ class Heads:
         return found
 
     def _collect_queries(self, changed: Iterable[Head]) -> dict[str, dict[int, None]]:
-        """The queries to look at, by what they write: all into what was replaced, else those that changed."""
+        """The queries to examine, by the dataset that they write: all that write a replaced dataset, else those that changed."""
         found: dict[str, dict[int, None]] = {}
         for head in changed:
             kind = head.scope[0]
@@ -258,22 +258,22 @@ class Heads:
         return found
 
     def list_outputs(self, job: str) -> list[int]:
-        """The job-output heads of a job (see `job_of`)."""
+        """The job-output heads of a job (see `parse_job`)."""
         return [self.find_current(scope_id) for scope_id in self._jobs.get(job, ())]
 
     def find_job(self, head: int) -> str | None:
-        """`job_of` the scope of a head."""
+        """The text that identifies the job of a head (see `parse_job`); None if its scope is no output of a job."""
         scope = self.scopes[head]
         return _parse_job(scope) if scope.startswith(_JOB_OUTPUT) else None
 
     @staticmethod
     def format_job_name(job: Sequence[str]) -> str:
-        """`job_of` the scopes of a job's outputs."""
+        """The text that identifies a job, by the parts of its key (see `parse_job`)."""
         return _parse_job(format_scope((JOB_OUTPUT, *job, "")))
 
     @staticmethod
     def parse_job(scope: Scope) -> str | None:
-        """What names the job of a job-output scope here; None for others."""
+        """The text that identifies the job of a job-output scope; None for other scopes."""
         return _parse_job(format_scope(scope)) if scope[0] == JOB_OUTPUT else None
 
     def number_source(self, source: str) -> int:
@@ -293,7 +293,7 @@ class Heads:
 
 
 def _is_query(scope: str) -> bool:
-    """Whether the text of a job-output scope is of a job that is one query; a dataset may have that name, too."""
+    """Whether the text of a job-output scope belongs to a job that is one query; a dataset may have that name, too."""
     return scope.endswith(_QUERY) and scope.count(_BETWEEN) == _OUTPUT_PARTS
 
 

@@ -1,18 +1,18 @@
 """Identity classes: of datasets, joined by SAME_AS and by renames; of their columns, joined by name; and of owners.
 
-DIFFERENT_FROM parts two datasets whatever joins them. Of the SAME_AS that connect the two, directly or through other
-names, the weakest are without effect: they are followed from the strongest on, and one that would join two datasets
-that are different is passed over. The strongest is that of the strongest source (`Precedence`, as of what people say),
-of equal ones the first by its two names. So the result depends on nothing but what is stated now, neither on order nor
-on time. A rename is never parted: it is one dataset, at two times.
+DIFFERENT_FROM separates two datasets whatever joins them. Of the SAME_AS that connect the two, directly or through other
+names, the weakest have no effect: they are followed from the strongest on, and one that would join two datasets
+that are different is passed over. The strongest is that of the strongest source (`Precedence` for `same_as`), and of equal
+ones the first by its two names. So the result depends on the current statements only, neither on their order nor
+on time. A rename never separates: it is one dataset at two times.
 
 Which owners are one depends on the forms of a name, and on the e-mail address that a source states of it:
 
 1. `team:x`, `group:x`, `user:x` and `person:x` are `x`, unless the sources state that `x` is of the other kind; where none
    states a kind, and forms of both kinds are in use, none of them is `x`.
-2. An e-mail address is the owner of whom the strongest source states it (`Precedence`, as of owners); if that source states
-   it of several, it is nobody's but its own.
-3. So is another name of whom the same address is stated, by weaker sources only.
+2. An e-mail address is the owner for which the strongest source states it (`Precedence` for `owners`); if that source states
+   it for several owners, the address is an owner of its own.
+3. Another name for which only weaker sources state the same address is that owner, too.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ class Identity:
         self.renamed: dict[int, str] = {}  # a column's name as it was until a rename -> the name that the column has now
         # Datasets of merged classes whose columns were grouped; the finder of column ids empties it.
         self.grouped: set[int] = set()
-        self.any_apart = False  # whether any head ever said DIFFERENT_FROM
-        # Datasets that may have been joined or parted by heads that do not name them; `Touched` empties it.
+        self.any_apart = False  # whether any head ever stated DIFFERENT_FROM
+        # Datasets that may have been joined or separated by heads that do not mention them; `ChangedAssets` empties it.
         self.regrouped: set[int] = set()
         self._classes: set[int] = set()
         self._columns: set[int] = set()
 
     def mark_changed(self, dataset: int) -> None:
-        """What joins this dataset with others has changed."""
+        """Note that the statements that join this dataset with others have changed."""
         self._classes.add(dataset)
 
     def mark_columns_changed(self, dataset: int) -> None:
-        """Its columns, or the listings that tell names apart by case, have changed."""
+        """Note that its columns, or the listings that distinguish names by case, have changed."""
         self._columns.add(dataset)
 
     def continue_as(self, past: int, node: int | None) -> None:
-        """A past name is continued by another, or (None) by nothing."""
+        """Set the dataset that continues a past name; None: nothing continues it."""
         before = self.continued.pop(past, None)
         if before == node:
             if node is not None:
@@ -77,21 +77,21 @@ class Identity:
         self.mark_changed(past)
 
     def continue_column_as(self, past: int, name: str | None) -> None:
-        """A column's past name is continued by another name, or (None) by nothing; what it was in is to be grouped anew."""
+        """Set the name that continues a column's past name (None: nothing does); the caller has its dataset grouped again."""
         if name is None:
             self.renamed.pop(past, None)
         else:
             self.renamed[past] = name
 
     def settle_datasets(self) -> set[int]:
-        """Make the rings of datasets anew where something was touched; the datasets that were looked at for that."""
-        regrouped = self._regroup_datasets()
+        """Recompute the rings of datasets where statements changed; gives the datasets that were examined."""
+        regrouped = self._recompute_classes()
         self._columns |= regrouped
         self._classes.clear()
         return regrouped
 
     def iterate_unsettled(self) -> Iterator[list[int]]:
-        """The classes of datasets whose columns are to be grouped."""
+        """The classes of datasets whose columns must be grouped again."""
         done: set[int] = set()
         for dataset in list(self._columns):
             if dataset not in done:
@@ -100,18 +100,18 @@ class Identity:
                 yield members
 
     def settle_columns(self) -> bool:
-        """Make the rings of columns anew; whether anything was touched since the last time."""
+        """Recompute the rings of columns; whether any columns changed since the last time."""
         for members in self.iterate_unsettled():
             self._group_columns(members)
-        touched = bool(self._columns)
+        changed = bool(self._columns)
         self._columns.clear()
-        return touched
+        return changed
 
-    def _regroup_datasets(self) -> set[int]:
-        """Recompute the classes of the touched datasets, and of all that were in a class with one."""
+    def _recompute_classes(self) -> set[int]:
+        """Recompute the classes of the changed datasets and of all datasets in their classes."""
         todo = {member for dataset in self._classes for member in self._tables.list_ring(dataset)}
         done: set[int] = set()
-        groups: list[set[int]] = []  # joined at the end: until then the rings are those of before
+        groups: list[set[int]] = []  # joined at the end: until then the rings are the former ones
         while todo:
             group = {todo.pop()}
             frontier = list(group)
@@ -129,12 +129,12 @@ class Identity:
         return done
 
     def _part_group(self, group: set[int]) -> list[set[int]]:
-        """The classes of datasets that are connected: one, unless some of them are different."""
+        """The classes of connected datasets: one, unless some of them are different."""
         apart = self._list_different(group) if self.any_apart and len(group) > 1 else []
         if not apart:
             return [group]
         self.regrouped |= group
-        members: dict[int, set[int]] = defaultdict(set)  # by the set's name, which is one of them
+        members: dict[int, set[int]] = defaultdict(set)  # by the name of the set, which is one of its members
         for dataset in group:
             members[self._find_lasting(dataset)].add(dataset)
         of = {dataset: name for name, found in members.items() for dataset in found}
@@ -151,7 +151,7 @@ class Identity:
         return list(members.values())
 
     def _list_links(self, group: set[int]) -> list[tuple[int, int]]:
-        """The pairs of datasets that SAME_AS joins, the strongest first."""
+        """The pairs of datasets that SAME_AS joins, the strongest pair first."""
         tables = self._tables
         ranked: set[tuple[int, tuple[str, ...], tuple[str, ...], int, int]] = set()
         for dataset in group:
@@ -166,19 +166,19 @@ class Identity:
         return [link[3:] for link in sorted(ranked)]
 
     def _find_lasting(self, dataset: int) -> int:
-        """What continues a name that it had until a rename; a key has one such node."""
+        """The node that continues a past name, through all renames; the node itself if nothing continues it."""
         while dataset in self.continued:
             dataset = self.continued[dataset]
         return dataset
 
     def _list_different(self, group: set[int]) -> list[tuple[int, int]]:
-        """The pairs of these datasets that are different."""
+        """The pairs of these datasets that are stated to be different."""
         tables = self._tables
         pairs = [(one, int(tables.relations.end[row])) for one in group for row in tables.list_relation_rows(one, _DIFFERENT_FROM)]
         return [(a, b) for a, b in pairs if b in group]
 
     def _list_joined(self, dataset: int) -> list[int]:
-        """The datasets that one fact joins this one with."""
+        """The datasets that a single fact joins with this one."""
         tables = self._tables
         if tables.nodes.traits[dataset] & GONE:
             return []
@@ -190,7 +190,7 @@ class Identity:
         return [other for other in found if not tables.nodes.traits[other] & GONE]
 
     def _group_columns(self, members: list[int]) -> None:
-        """Join the columns of a class by casefolded name, but not names that one listing tells apart."""
+        """Join the columns of a class by casefolded name, except names that one listing distinguishes by case."""
         tables = self._tables
         if len(members) > 1:
             self.grouped.update(members)
@@ -217,7 +217,7 @@ class Identity:
             join_nodes(tables, sorted(group))
 
     def collect_distinct_names(self, members: Iterable[int]) -> set[str]:
-        """Casefolded names of which one head lists two spellings for one dataset of a class, even for columns that are gone."""
+        """The casefolded names of which one head lists two spellings for one dataset of a class, even for columns that are gone."""
         return {fold for member in members if self._tables.nodes.traits[member] & COLLIDES for fold in self._collect_distinct_names(member)}
 
     def _collect_distinct_names(self, dataset: int) -> set[str]:
@@ -233,7 +233,7 @@ class Identity:
 
 
 def join_nodes(tables: IndexTables, nodes: list[int]) -> None:
-    """Make these nodes one class, whatever they were in before."""
+    """Make these nodes one class, whatever their classes were before."""
     rep = nodes[0]
     for node, following in zip(nodes, [*nodes[1:], rep], strict=True):
         tables.nodes.ring[node] = following
@@ -248,7 +248,7 @@ _OWNER = KINDS.index(AssetKind.OWNER)
 
 
 class _Stated(NamedTuple):
-    """What a head states of an owner."""
+    """What a head states of an owner: `email` is casefolded, or empty."""
 
     node: int
     email: str
@@ -256,7 +256,7 @@ class _Stated(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What is known of a name. `rank`: of the strongest source that describes it; `email`: as (rank, address) of the strongest."""
+    """What sources state of a name. `rank`: of the strongest source that describes it; `email`: (rank, address) of the strongest."""
 
     rank: int
     email: tuple[int, str] | None
@@ -278,7 +278,7 @@ class OwnerIdentity:
         self._classes: dict[int, tuple[int, ...]] = {}  # node -> the class, of classes of several
 
     def record(self, scope_id: int, node: int, attributes: Mapping[str, Json]) -> None:
-        """A head states attributes of an owner."""
+        """Record the attributes that a head states of an owner."""
         email, type_ = attributes.get("email"), attributes.get("owner_type")
         address = email.strip().casefold() if isinstance(email, str) and is_email(email) else ""
         stated = _Stated(node, address, type_ if isinstance(type_, str) else "")
@@ -287,12 +287,12 @@ class OwnerIdentity:
             self._restated = True
 
     def withdraw(self, scope_id: int) -> None:
-        """A head that may have stated something is gone."""
+        """Forget what a head stated that is gone."""
         if self._stated.pop(scope_id, None) is not None:
             self._restated = True
 
     def settle(self) -> set[int]:
-        """Make the rings anew; the owners of which the class, or the name that it shows, is another."""
+        """Recompute the rings; gives the owners whose class, or the shown name of the class, changed."""
         if not self._follow() and not self._restated:
             return set()
         self._restated = False
@@ -312,7 +312,7 @@ class OwnerIdentity:
         return changed | renamed
 
     def _group_owners(self) -> dict[str, list[int]]:
-        """The owners that are in use, by the name that means them."""
+        """The owners in use, by the name that identifies them."""
         forms = {node: owner_form(self._get_text(node)) for node in self._nodes[self._in_use].tolist()}
         plain = self._strip_prefixes(forms)
         known = self._collect_known(plain)
@@ -322,12 +322,12 @@ class OwnerIdentity:
             name = plain[node]
             of = known.get(name)
             email = name if is_email(name) else of.email[1] if of is not None and of.email is not None else ""
-            rank, holder = heads.get(email, (NONE, name))
-            found[holder if is_email(name) or (of is not None and of.rank > rank) else name].append(node)
+            rank, owner = heads.get(email, (NONE, name))
+            found[owner if is_email(name) or (of is not None and of.rank > rank) else name].append(node)
         return found
 
     def _strip_prefixes(self, forms: Mapping[int, OwnerForm]) -> dict[int, str]:
-        """The name of each owner without its prefix; the text as it is where the prefix tells it from another one."""
+        """The name of each owner without its prefix; with it where the prefix distinguishes two owners."""
         kinds: dict[str, set[str]] = defaultdict(set)
         types: dict[str, set[str]] = defaultdict(set)
         for form in forms.values():
@@ -344,7 +344,7 @@ class OwnerIdentity:
         return {node: form.name if fits(form) else self._get_text(node) for node, form in forms.items()}
 
     def _collect_known(self, plain: Mapping[int, str]) -> dict[str, _Known]:
-        """What sources state of each name that is no address."""
+        """What sources state of each name that is not an address."""
         found: dict[str, _Known] = {}
         tables = self._tables
         for scope_id, of_scope in self._stated.items():
@@ -362,7 +362,7 @@ class OwnerIdentity:
         return [stated for of_scope in self._stated.values() for stated in of_scope]
 
     def _follow(self) -> bool:
-        """Look which owners are in use; whether they are others than before."""
+        """Find out which owners are in use; whether that changed."""
         nodes, n = self._tables.nodes, int(self._tables.counts[N_NODES])
         self._nodes = np.concatenate(
             [self._nodes, np.flatnonzero(nodes.kind[self._upto : n] == _OWNER).astype(np.int32) + np.int32(self._upto)]
@@ -376,7 +376,7 @@ class OwnerIdentity:
 
 
 def _find_address_owners(known: Mapping[str, _Known]) -> dict[str, tuple[int, str]]:
-    """By address: whose it is, and the rank of the source that states so; without those that several have."""
+    """By address: the rank of the strongest source that states it, and the name for which; without addresses of several names."""
     by_address: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for name, of in known.items():
         if of.email is not None:

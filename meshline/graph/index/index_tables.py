@@ -1,4 +1,4 @@
-"""The tables of the index and the work on them: read heads, take them back, fold, compact, number groups."""
+"""The tables of the index and the work on them: read heads, withdraw them, fold, compact, number nodes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ STRIDE = 4  # times the rows in use, at most: the first heads may be unlike the 
 
 
 class IndexTables:
-    """The tables, and what is done to them. Knows what rows are, not what they mean."""
+    """The tables and the operations on them: it knows the layout of rows, not their meaning."""
 
     def __init__(self) -> None:
         self.names = allocate_group(Names, 64, slots=256, text=4096)
@@ -77,7 +77,7 @@ class IndexTables:
         self.heads = Heads()
         self.dead_rows = 0
         self.bytes_read = 0
-        self.share = 0.0  # of all heads that a load brings, those that were read; 0: not known
+        self.share = 0.0  # the share of a load's heads that were read; 0: unknown
         self._local: Ints = np.empty(64, np.int32)
         self._wanted: U8 = np.empty(0, np.uint8)  # zeros, by node
         self._found: Ints = np.empty(256, np.int32)
@@ -86,7 +86,7 @@ class IndexTables:
 
     @property
     def bytes(self) -> int:
-        """The memory of the tables, without what Python keeps beside them."""
+        """The memory of the tables in bytes, without Python objects."""
         groups = (
             self.names,
             self.nodes,
@@ -103,13 +103,16 @@ class IndexTables:
 
     @property
     def unused(self) -> int:
-        """How many nodes no head names any more: they stay, for a name that was there may come again."""
+        """How many nodes no head mentions any more: they stay, because a former name may return."""
         return int(np.count_nonzero(self.nodes.live[: self.counts[N_NODES]] <= 0))
 
     # -- reading heads
 
     def read(self, heads: HeadTable) -> tuple[bytearray, I64]:
-        """Take in heads whose scopes have none: (contents, special rows). See `link`."""
+        """Read heads whose scopes have no head yet: (contents, special rows). Then `link` their flows.
+
+        Special rows are int64 of shape (n, 5): see `arrays`. Raises StoreCorrupt if a content is malformed.
+        """
         blobs = heads.blobs
         ends = np.cumsum([len(blob) for blob in blobs], dtype=np.int64)
         joined = bytearray().join([*blobs, bytes(decode.PADDING)])
@@ -139,7 +142,7 @@ class IndexTables:
         mutate.link(first, n, self.folded, self.flows, self.nodes, self.overlay)
 
     def withdraw(self, head: int) -> None:
-        """Take back what a head said."""
+        """Remove what a head stated."""
         self._bury(head)
         self.heads.remove(head)
 
@@ -153,30 +156,30 @@ class IndexTables:
         mutate.reflag(row, row + 1, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
 
     def rewrite_head(self, head: int, mapping: dict[int, int]) -> int:
-        """Let a head say the same of other nodes; its new number."""
+        """Rewrite the rows of a head with other nodes, by `mapping`; gives the new number of the head."""
         begin, end = self.heads.starts[head].copy(), self.heads.starts[head + 1].copy()
         rows = (end - begin).tolist()
         self.flows = widen_group(self.flows, int(self.counts[N_FLOWS]), int(self.counts[N_FLOWS]) + rows[0])
         self.relations = widen_group(self.relations, int(self.counts[N_RELATIONS]), int(self.counts[N_RELATIONS]) + rows[1])
         self.facts = widen_group(self.facts, int(self.counts[N_FACTS]), int(self.counts[N_FACTS]) + rows[2])
         self.mentions = extend_array(self.mentions, int(self.counts[N_NAMED]), int(self.counts[N_NAMED]) + rows[3])
-        cast, supported = self._cast_tables()
-        cast[list(mapping)] = list(mapping.values())
+        target, supported = self._rewrite_tables()
+        target[list(mapping)] = list(mapping.values())
         new = self.heads.copy(head)
         first = int(self.counts[N_FLOWS])
         mutate.recast(
-            begin, end, new, self.heads.starts, cast, supported, self.nodes, self.flows, self.relations, self.facts,
+            begin, end, new, self.heads.starts, target, supported, self.nodes, self.flows, self.relations, self.facts,
             self.mentions, self.counts,
         )  # fmt: skip
         mentions = self.mentions[self.heads.starts[new, 3] : self.heads.starts[new + 1, 3]]
-        cast[list(mapping)] = list(mapping)
+        target[list(mapping)] = list(mapping)
         supported[decode_mentions(mentions)] = 0
         self.link(first)
         self._bury(head)
         return new
 
-    def _cast_tables(self) -> tuple[Ints, Ints]:
-        """(each node itself, zeros), with room for all nodes; `recast` leaves them as they were."""
+    def _rewrite_tables(self) -> tuple[Ints, Ints]:
+        """(each node itself, zeros), with room for all nodes; `rewrite_head` restores them after use."""
         need = int(self.counts[N_NODES])
         if len(self._itself) < need:
             self._itself = np.arange(2 * need, dtype=np.int32)
@@ -190,7 +193,7 @@ class IndexTables:
         self.dead_rows += int((end - begin).sum())
 
     def fold_if_due(self) -> bool:
-        """Keep the tables lean; whether rows have other numbers now."""
+        """Compact or fold the tables if that is due; whether rows were renumbered."""
         total = int(self.heads.starts[self.heads.n].sum())
         if self.dead_rows > max(GARBAGE, total // 3):
             self.compact()
@@ -221,7 +224,7 @@ class IndexTables:
         self.fold()
 
     def _reserve(self, size: int, specials: I64) -> I64:
-        """Room for a content of so many bytes (reading.has_room asks for the same), or for all that is to come, if that is known."""
+        """Make room for a content of `size` bytes (`kernels.decode` checks for the same), or for all heads that are expected, if known."""
         n = self.counts
 
         def measure_room(table: int, width: int = 1) -> tuple[int, int, int]:
@@ -280,7 +283,7 @@ class IndexTables:
         return [str(text[begin:end], "utf-8", "replace") for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
 
     def find_name(self, text: str) -> int:
-        """The number of a known string, or NONE."""
+        """The number of an interned string, or NONE."""
         raw = np.frombuffer(text.encode() + b"\0", np.uint8)[:-1]
         mask = len(self.names.slots) - 1
         h = 2166136261 ^ int(self.counts[SALT])
@@ -317,7 +320,7 @@ class IndexTables:
         return (self.get_text(first),) if second == NONE else (self.get_text(first), self.get_text(second))
 
     def get_label(self, node: int) -> tuple[str, ...]:
-        """The first by name of the visible members of a class: an order that does not depend on what came first."""
+        """The parts of the first visible member of a class by name: an order that does not depend on the order of loading."""
         if not self.nodes.traits[node] & MERGED:
             return self.get_parts(node)
         members = self.list_ring(node)
@@ -339,7 +342,7 @@ class IndexTables:
         return members
 
     def make_node(self, kind: int, part1: int, part2: int, *, past: bool = False) -> int:
-        """The node of a key in numbers, made if new; `past`: a new one that no key finds."""
+        """The node of a key in numbers, created if it is new. `past`: always a new node, which no key finds."""
         n = int(self.counts[N_NODES])
         self.nodes = widen_group(self.nodes, n, n + 1)
         self.folds = widen_group(self.folds, int(self.counts[N_FOLDS]), int(self.counts[N_FOLDS]) + 1)
@@ -364,7 +367,7 @@ class IndexTables:
         )
 
     def list_children(self, dataset: int) -> list[int]:
-        """The columns of exactly this dataset, in the order in which they came."""
+        """The columns of exactly this dataset, in the order in which they were first mentioned."""
         return self._collect_rows(lambda found: collect.children(dataset, self.nodes, found))
 
     def list_columns(self, dataset: int) -> list[int]:
@@ -387,7 +390,7 @@ class IndexTables:
         return mentions[mentions >= 0]
 
     def find_mention_rows(self, nodes: Sequence[int]) -> list[int]:
-        """The mentions of any of exactly these nodes, even those of facts that are not seen: a look at all mentions."""
+        """The rows of mentions of exactly these nodes, also by facts that are hidden. Looks at all mentions."""
         if len(self._wanted) < len(self.nodes.kind):
             self._wanted = np.zeros(len(self.nodes.kind), np.uint8)
         self._wanted[list(nodes)] = 1
@@ -419,7 +422,7 @@ def list_positions(begin: I64, end: I64) -> I64:
 
 
 def decode_mentions(mentions: Ints) -> Ints:
-    """The nodes of mentions, even of those that nothing that is seen supports (`mutate.recast`)."""
+    """The nodes of mentions, also of those that no visible row supports (`mutate.recast`)."""
     return np.where(mentions >= 0, mentions, -2 - mentions)
 
 
@@ -428,7 +431,7 @@ def _allocate_csr(nodes: int, flows: int) -> Csr:
 
 
 class NodeSlots:
-    """By node, room for a number. All NONE except while somebody uses it."""
+    """A number for each node: int32, all NONE except while a caller uses it."""
 
     def __init__(self, tables: IndexTables) -> None:
         self._tables = tables
@@ -436,14 +439,14 @@ class NodeSlots:
 
     @property
     def array(self) -> Ints:
-        """Leave it as you found it."""
+        """Indexed by node; the caller restores NONE after use."""
         n = int(self._tables.counts[N_NODES])
         if len(self._array) < n:
             self._array = np.full(max(n, 2 * len(self._array)), NONE, np.int32)
         return self._array
 
     def number_distinct(self, nodes: Ints) -> tuple[Ints, Ints]:
-        """(the distinct nodes as they come, of each node the number of it in these)."""
+        """(the distinct nodes in the order of first occurrence, for each node its place among these): both int32."""
         found, number = np.empty(len(nodes), np.int32), np.empty(len(nodes), np.int32)
         n = collect.numbered(nodes, self.array, found, number)
         return found[:n].copy(), number

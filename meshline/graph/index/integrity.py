@@ -1,4 +1,4 @@
-"""Does the index agree with itself? Made at once or by what changed, walked down or up, it says the same."""
+"""Checks that the index agrees with itself: loaded at once or by changes, walked downstream or upstream, it gives the same answers."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from meshline.graph.model import AssetKey, AssetKind, Precedence
 from meshline.graph.store.base import Store
 from meshline.graph.store.integrity import Check, Findings
 
-SAMPLE = 50  # columns and datasets that are walked from
-MAX_NODES = 5_000  # of one walk; larger ones are not compared
-ENDS = 5  # of what one walk reaches, walked back from
+SAMPLE = 50  # columns and datasets from which walks start
+MAX_NODES = 5_000  # of one walk; larger walks are not compared
+ENDS = 5  # nodes that a walk reaches, from which walks lead back
 
 Reached = dict[AssetKey, tuple[Reach, int, bool]]
 
 
 class Walk(NamedTuple):
-    """One walk, by the shown names. `silent_on_filters`: as in its completeness."""
+    """One walk, by shown names. `silent_on_filters`: as in its completeness."""
 
     reached: Reached
     silent_on_filters: int
 
 
 def check_index(store: Store, precedence: Precedence, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
-    """Two checks of indexes that are made from the store. If others write meanwhile, both follow first."""
+    """Two checks of indexes that are loaded from the store. If other processes write meanwhile, both indexes follow first."""
     revision = store.read_revision()
     whole = LineageIndex.load(store.iterate_heads(), revision, precedence=precedence)
     followed = LineageIndex.load([], 0, precedence=precedence)
@@ -48,13 +48,13 @@ def _check_same(whole: LineageIndex, followed: LineageIndex, advance: Callable[[
         if other is None or node is None:
             found.add_problem(f"{key.kind} {key.qualified_name} is in one of them only")
         elif any(_has_difference(_walk(whole, node, way), _walk(followed, other, way)) for way in Direction):
-            found.add_problem(f"from {key.kind} {key.qualified_name} they reach otherwise")
+            found.add_problem(f"from {key.kind} {key.qualified_name} they reach different assets")
         advance(1)
     return found.build_check()
 
 
 def _check_symmetric(index: LineageIndex, advance: Callable[[int], None]) -> Check:
-    found = Findings("index: what a column reaches comes from it (a sample)")
+    found = Findings("index: what a column reaches downstream leads back to it upstream (a sample)")
     for key in _sample(index):
         node = index.assets.find_by_key(key)
         if node is None or key.kind is not AssetKind.COLUMN:
@@ -68,7 +68,7 @@ def _check_symmetric(index: LineageIndex, advance: Callable[[int], None]) -> Che
             there = index.assets.find_by_key(end)
             back = Walk({}, 0) if there is None else _walk(index, there, Direction.UPSTREAM)
             if end.kind is AssetKind.COLUMN and back is not None and back.reached.get(key) != reached[end]:
-                found.add_problem(f"{key.qualified_name} reaches {end.qualified_name}, which does not come from it alike")
+                found.add_problem(f"{key.qualified_name} reaches {end.qualified_name}, which does not lead back to it alike")
         advance(1)
     return found.build_check()
 
@@ -83,7 +83,7 @@ def _has_difference(one: Walk | None, other: Walk | None) -> bool:
 
 
 def _walk(index: LineageIndex, start: int, direction: Direction) -> Walk | None:
-    """None if it is too much."""
+    """None if the walk reaches more than `MAX_NODES`."""
     walked = index.lineage.traverse(
         [start], direction, reach=Reach.POSSIBLE, depth=None, max_nodes=MAX_NODES, deadline=None, seen_since=None
     )

@@ -20,7 +20,7 @@ from meshline.graph.index.value_flow import Spread, collect_onward, find_copies,
 
 
 class LineageFacet:
-    """Flows between assets, and arrays of nodes. Part of `LineageIndex`, which says what nodes are."""
+    """Flows between assets, and arrays of nodes. Part of `LineageIndex`, which defines nodes."""
 
     def __init__(self, loader: HeadLoader, ownership: OwnershipCache, view: View) -> None:
         self._loader = loader

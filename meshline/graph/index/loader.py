@@ -1,4 +1,4 @@
-"""Heads in, index out: what must be kept in step when a head comes, changes or goes. Batches are read one ahead."""
+"""Loads heads into the index, and keeps everything in step when a head comes, changes or goes. Batches are read one ahead."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ T = TypeVar("T")
 
 
 def prefetch_batches(batches: Iterable[T]) -> Generator[T, None, None]:
-    """The same: while one is worked on, the next is made.
+    """The same batches: while the caller works on one, the next is read in another thread.
 
-    What stores do (waiting for the disk or the server, inflating) and what compiled kernels do needs no interpreter.
+    Stores (which wait for a disk or server and inflate) and compiled kernels do most of their work without the interpreter lock.
     """
     with ThreadPoolExecutor(1, "read ahead") as other:
         source = _yield_batches(batches)
@@ -65,7 +65,7 @@ def prefetch_batches(batches: Iterable[T]) -> Generator[T, None, None]:
                 coming = other.submit(next, source, None)
                 yield batch
         finally:
-            # Where it ran: a lock that it holds is this thread's.
+            # In the thread in which it ran: a lock that it has acquired belongs to that thread.
             other.submit(source.close).result()
 
 
@@ -85,14 +85,14 @@ _RENAMED_TO = EDGE_TYPES.index(EdgeType.RENAMED_TO)
 
 _HIDDEN_COLUMN = -2 - _HAS_COLUMN  # a listed column that is gone: see `mutate.recast`
 
-# Contents of so many bytes are read before kernels are compiled: that takes half as long as loading what was compiled before.
+# Bytes of contents that are read before kernels are compiled: reading them takes half as long as loading the cached kernels.
 INTERPRETED_BYTES = 600_000
 
 _NO_ATTRIBUTES: Mapping[str, Json] = {}
 
 
 class HeadLoader:
-    """The tables, identity and moves, and what else is told by attributes; all of the visible heads."""
+    """The tables, identity and renames, and what else follows from attributes of the visible heads."""
 
     def __init__(self, precedence: Precedence) -> None:
         self.tables = IndexTables()
@@ -105,7 +105,7 @@ class HeadLoader:
         self.patterns: dict[int, dict[int, list[str]]] = {}  # domain or product -> scope id -> patterns of its members
         self._with_patterns: dict[int, set[int]] = {}  # scope id -> the nodes that it gives patterns
         self.session_names: dict[int, list[tuple[int, tuple[str, ...]]]] = {}  # scope id -> datasets, with a name in a session
-        self.names_version = 0  # counts changes of what is visible and how it is shown
+        self.names_version = 0  # counts changes of visible assets and their shown names
         self.version = 0  # counts all changes
         self.tag_sets: list[frozenset[str]] = []  # by `Facts.tags`: `key` or `key=value`
         self._tag_numbers: dict[frozenset[str], int] = {}
@@ -113,7 +113,7 @@ class HeadLoader:
         self._attribute_numbers: dict[bytes, int] = {}
 
     def load(self, batches: Iterable[Sequence[Head]]) -> None:
-        """Take in all heads of an empty index."""
+        """Load all heads into an empty index."""
         for heads in prefetch_batches(batches):
             if heads:
                 table = HeadTable.from_heads(heads)
@@ -131,7 +131,7 @@ class HeadLoader:
             self.tables.reflag(head, 0, REPLACED)
 
     def apply(self, changed: Sequence[Head]) -> None:
-        """Take in heads that changed."""
+        """Replace the heads of the scopes that changed."""
         tables = self.tables
         new: list[Head] = []
         latest = {head.scope_id: head for head in changed}.values()
@@ -156,7 +156,7 @@ class HeadLoader:
         tables.fold_if_due()
 
     def _flag(self, changed: Collection[Head]) -> None:
-        """Mark flows by what other heads state, where these have changed."""
+        """Mark flows as stale or replaced according to other heads, where these have changed."""
         heads = self.tables.heads
         jobs = {job for head in changed if (job := heads.parse_job(head.scope)) is not None}
         for number in heads.update_stale(jobs):
@@ -167,7 +167,7 @@ class HeadLoader:
             self.tables.reflag(number, REPLACED, REPLACED if heads.replaced[number] else 0)
 
     def get_relation_attributes(self, relation: int) -> Mapping[str, Json]:
-        """The attributes of a relation's row."""
+        """The attributes of a relation, by its row."""
         number = int(self.tables.relations.value[relation])
         if self.tables.relations.type[relation] == _HAS_COLUMN:
             return _NO_ATTRIBUTES if number == NONE else {"position": number}
@@ -195,7 +195,7 @@ class HeadLoader:
             self.names_version += 1
 
     def _apply_relation(self, head: int, row: int, attributes: bytes) -> None:
-        """A relation that is more than its row: of a rarer type, or with attributes."""
+        """Apply a relation that needs more than its row: of a rarer type, or with attributes."""
         tables = self.tables
         if attributes != b"\x80":
             tables.relations.value[row] = self._number_attributes(attributes)
@@ -210,7 +210,7 @@ class HeadLoader:
             self.names_version += 1
 
     def _apply_rename(self, scope_id: int, old: int, new: int, time: int) -> None:
-        """A dataset has another name, or a column another name in the same dataset."""
+        """Record the rename of a dataset, or of a column within its dataset."""
         nodes = self.tables.nodes
         kinds = (nodes.kind[old], nodes.kind[new])
         if kinds == (DATASET, DATASET):
@@ -220,7 +220,7 @@ class HeadLoader:
             self.column_renames.record(scope_id, int(nodes.part1[old]), ColumnStep(time, *names))
 
     def _apply_fact(self, head: int, node: int, encoded: bytes) -> None:
-        """An asset's attributes of which the index needs some."""
+        """Apply the attributes of an asset that the index needs."""
         attributes = _decode_attributes(encoded)
         nodes, scope_id, time = self.tables.nodes, int(self.tables.heads.scope_id[head]), int(self.tables.heads.observed_at[head])
         if attributes.get("dropped") is True:
@@ -246,7 +246,7 @@ class HeadLoader:
             self.patterns.setdefault(node, {})[scope_id] = [pattern for pattern in members if isinstance(pattern, str)]
 
     def _number_tags(self, encoded: bytes) -> int:
-        tags = frozenset(tag for said in _to_list(_decode_attributes(encoded).get("tags")) if (tag := format_tag(said)))
+        tags = frozenset(tag for one in _to_list(_decode_attributes(encoded).get("tags")) if (tag := format_tag(one)))
         number = self._tag_numbers.get(tags)
         if number is None:
             number = self._tag_numbers[tags] = len(self.tag_sets)
@@ -261,7 +261,7 @@ class HeadLoader:
         return number
 
     def _retime(self, head: int, now: Head) -> None:
-        """The scope says the same as before, at other times."""
+        """Update the times of a head whose content is the same."""
         tables = self.tables
         moved = int(tables.heads.observed_at[head]) != now.observed_at
         if bool(tables.heads.provisional[head]) != now.provisional:
@@ -272,14 +272,14 @@ class HeadLoader:
             self.column_renames.retime(now.scope_id, now.observed_at)
 
     def _follow_listing(self, scope: Scope) -> None:
-        """Which columns are shown depends on the times of schemas, where some of them are partial."""
+        """Note that shown columns may change: they depend on the times of schemas where some schemas are partial."""
         if scope[:1] == (DATASET_SCOPE,) and (
             is_partial_schema(scope) or (scope[3:] == (WHOLE_SCHEMA,) and scope[:3] in self.tables.heads.partial)
         ):
             self.names_version += 1
 
     def _withdraw(self, head: int) -> None:
-        """Take back what a head said, and note what that unsettles."""
+        """Remove what a head stated, and note what must be settled because of that."""
         tables = self.tables
         scope_id = int(tables.heads.scope_id[head])
         first, last = int(tables.heads.starts[head, 1]), int(tables.heads.starts[head + 1, 1])
@@ -305,7 +305,7 @@ class HeadLoader:
         tables.withdraw(head)
 
     def _settle(self) -> set[int]:
-        """Bring everything that depends on several heads in step; the datasets that may be in other classes than before."""
+        """Bring everything that depends on several heads in step; gives the datasets that may be in other classes than before."""
         looked_at = self.dataset_renames.settle()
         regrouped = self.identity.settle_datasets()
         renamed = self.column_renames.settle(looked_at)
@@ -319,13 +319,13 @@ class HeadLoader:
         return regrouped
 
 
-def format_tag(said: Json) -> str:
-    """A tag as text `key` or `key=value`, or as an object with `key` and `value` (OpenLineage's tags facet); empty: it is none."""
-    if isinstance(said, str):
-        return said
-    if isinstance(said, dict) and isinstance(said.get("key"), str):
-        value = said.get("value")
-        return str(said["key"]) if value is None else f"{said['key']}={value}"
+def format_tag(tag: Json) -> str:
+    """A tag as text `key` or `key=value`, or as an object with `key` and `value` (OpenLineage's tags facet); empty if it is not a tag."""
+    if isinstance(tag, str):
+        return tag
+    if isinstance(tag, dict) and isinstance(tag.get("key"), str):
+        value = tag.get("value")
+        return str(tag["key"]) if value is None else f"{tag['key']}={value}"
     return ""
 
 

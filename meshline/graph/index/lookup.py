@@ -1,4 +1,4 @@
-"""From keys and ids to nodes. The key of any member finds a class; a column's also by the dataset's other names."""
+"""From keys and ids to nodes. The key of any member finds a class; of a column also with the other names of its dataset."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FOLDED = 250_000  # columns whose casefolded names are remembered, about 200 by
 
 
 class AssetLookup:
-    """Finds assets. Ids are hashed by kind, when one of the kind is first asked for."""
+    """Finds assets by key and by id. The ids of a kind are hashed when the first id of that kind is looked up."""
 
     def __init__(self, loader: HeadLoader, shown: DisplayNames) -> None:
         self._loader = loader
@@ -58,7 +58,7 @@ class AssetLookup:
         )
 
     def prepare_ids(self) -> None:
-        """Hash the ids of what most questions begin at, so that the first of them does not wait for it."""
+        """Hash the ids of columns and datasets, at which most queries start, so that the first query does not wait for it."""
         for kind in (COLUMN, DATASET):
             self._get_ids(kind).list_candidates(0)
 
@@ -69,11 +69,11 @@ class AssetLookup:
         return ids
 
     def _resolve_dataset(self, node: int) -> int:
-        """The dataset that has the name now, else the one that continues what last had it."""
+        """The dataset that has the name now, else the one that continues the dataset that last had it."""
         return node if self._shown.is_visible(node) else self._loader.dataset_renames.find_latest(node)
 
     def _find_column(self, dataset: int, name: str) -> int:
-        """The column that has the name now, else the one that last had it."""
+        """The column that has the name now, else the column that last had it; NONE if several do."""
         members = self._tables.list_ring(self._resolve_dataset(dataset))
         found = self._find_named(members, name)
         names = self._loader.column_renames.find_names(members[0])
@@ -92,7 +92,7 @@ class AssetLookup:
     def find_ending(self, kind: int, wanted: str, fold: Callable[[str], str]) -> list[int]:
         """The visible assets of a kind of which the last part of a name, folded, ends with a text, or the text with it.
 
-        Looks at each distinct last part once: no more of these has a name that ends with the text.
+        Examines each distinct last part once. Every asset with a name that ends with the text is among them, and a few others.
         """
         tables = self._tables
         nodes = np.flatnonzero(tables.nodes.kind[: tables.counts[N_NODES]] == kind)
@@ -111,21 +111,21 @@ class AssetLookup:
 
 
 class _FoldedNames:
-    """The columns of datasets by casefolded name: each name is folded once, however often one that is not there is looked up.
+    """The columns of datasets by casefolded name: each name is folded once, however often missing names are looked up.
 
-    A dataset's columns are only ever added to, at the end, and keep their names. So what is remembered stays true, and those
-    that came since are added when the dataset is next looked at.
+    The columns of a dataset are only ever appended, and keep their names. So cached names stay valid, and newer columns
+    are added when the dataset is next looked up.
     """
 
     def __init__(self, tables: IndexTables, limit: int) -> None:
-        """`limit`: the number of columns beyond which all but the dataset that is looked at is forgotten."""
+        """`limit`: the number of cached columns beyond which all datasets except the current one are dropped."""
         self._tables = tables
         self._limit = limit
         self._size = 0
         self._known: dict[int, tuple[int, dict[str, list[int]]]] = {}  # dataset -> (its last column, its columns by folded name)
 
     def find_columns(self, datasets: list[int], folded: str) -> list[int]:
-        """The columns of exactly these datasets with a name, whatever its case, but for those of the past."""
+        """The columns of exactly these datasets with a name in any case, except past ones."""
         traits = self._tables.nodes.traits
         return [column for dataset in datasets for column in self._get_names(dataset).get(folded, ()) if not traits[column] & PAST]
 
@@ -155,7 +155,7 @@ class _FoldedNames:
 class _Ids:
     """The ids of one kind: their first 8 bytes, sorted, with the parts of the key.
 
-    What is in here once stays: whoever looks up checks the whole id and what the key finds now.
+    Entries are never removed: the caller compares the whole id, and looks up what the key finds now.
     """
 
     def __init__(self, loader: HeadLoader, kind: int) -> None:
@@ -168,7 +168,7 @@ class _Ids:
         self._recent: dict[int, set[tuple[int, int]]] = {}
 
     def list_candidates(self, wanted: int) -> list[AssetKey]:
-        """The keys whose ids begin so."""
+        """The keys whose ids begin with these 8 bytes."""
         self._follow()
         return [self._build_key(a, b) for a, b in [*self._find_sorted(wanted), *self._recent.get(wanted, ())]]
 
@@ -178,7 +178,7 @@ class _Ids:
         return [(a, b) for a, b in self._parts[first:last].tolist()]
 
     def _follow(self) -> None:
-        """Hash what is new."""
+        """Hash the ids of new nodes."""
         tables = self._tables
         n = int(tables.counts[N_NODES])
         new = np.flatnonzero(tables.nodes.kind[self._upto : n] == self._kind) + self._upto
@@ -196,7 +196,7 @@ class _Ids:
             self._follow_merged()
 
     def _follow_merged(self) -> None:
-        """Columns of merged datasets have an id by every name of the dataset. Empties `Identity.grouped`, which nothing else reads."""
+        """Columns of merged datasets have an id by every name of the dataset. Empties `Identity.grouped`, which has no other reader."""
         tables = self._tables
         grouped, self._identity.grouped = self._identity.grouped, set()
         for dataset in grouped:
@@ -209,7 +209,7 @@ class _Ids:
     def _add(self, part1: int, part2: int) -> None:
         key = self._build_key(part1, part2)
         hash_ = int(compute_asset_id(key.kind, key.parts)[-32:-16], 16)
-        if (part1, part2) in self._find_sorted(hash_):  # a merged dataset is grouped again and again
+        if (part1, part2) in self._find_sorted(hash_):  # merged datasets are grouped repeatedly
             return
         self._recent.setdefault(hash_, set()).add((part1, part2))
         if len(self._recent) > _RECENT * max(1, len(self._hashes) // 65_536):
@@ -218,7 +218,7 @@ class _Ids:
             self._sort_in(np.array([row[0] for row in rows], np.uint64), np.array([row[1:] for row in rows], np.int32))
 
     def _hash_keys(self, part1: Ints, part2: Ints) -> Hashes:
-        """The first 8 bytes of the ids of many keys."""
+        """The first 8 bytes of the ids of many keys: uint64."""
         tables = self._tables
         is_column = self._kind == COLUMN
         first, second = (tables.nodes.part1[part1], tables.nodes.part2[part1]) if is_column else (part1, part2)

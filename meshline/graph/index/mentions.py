@@ -1,4 +1,4 @@
-"""Which scopes mention an asset, and which assets changed since an earlier look, by the heads that mention them."""
+"""Which scopes mention an asset, and which assets changed since an earlier call, by the heads that mention them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from meshline.graph.model import AssetKey
 
 
 def list_scopes(tables: IndexTables, node: int) -> list[int]:
-    """The scopes whose heads mention any member; a mention of a column is one of its dataset."""
+    """The scopes whose heads mention any member; a head that mentions a column mentions its dataset."""
     members = tables.list_ring(node)
     if tables.nodes.kind[node] == DATASET:
         columns = tables.list_columns(node)
@@ -31,7 +31,7 @@ def list_scopes(tables: IndexTables, node: int) -> list[int]:
 
 
 def list_fact_names(tables: IndexTables, node: int) -> dict[int, set[AssetKey]]:
-    """The scopes whose heads say attributes of any member, each with the names under which it does."""
+    """The scopes whose heads state attributes of any member, each with the names that it uses."""
     found: dict[int, set[AssetKey]] = {}
     for member in tables.list_ring(node):
         for head in tables.find_heads(tables.list_fact_rows(member), 2):
@@ -40,12 +40,12 @@ def list_fact_names(tables: IndexTables, node: int) -> dict[int, set[AssetKey]]:
 
 
 def list_mentioned(tables: IndexTables, head: int) -> Ints:
-    """The nodes that a head mentions, even if only by facts that are not seen."""
+    """The nodes that a head mentions, also by hidden facts only."""
     return decode_mentions(tables.mentions[tables.heads.starts[head, MENTIONS] : tables.heads.starts[head + 1, MENTIONS]])
 
 
 def collect_scopes_mentioning(tables: IndexTables, nodes: Sequence[int]) -> set[int]:
-    """The scopes whose heads mention any of exactly these nodes, even if only by facts that are not seen: a look at all mentions."""
+    """The scopes whose heads mention any of exactly these nodes, also by hidden facts only. Looks at all mentions."""
     if not nodes:
         return set()
     heads = set(tables.find_heads(tables.find_mention_rows(nodes), 3))
@@ -82,12 +82,12 @@ def find_first_mentions(tables: IndexTables, keys: Collection[AssetKey], but: st
 
 
 class ChangedAssets:
-    """Follows the heads: which assets are named by those that came, went, or say the same as of another time.
+    """Follows the heads: which assets do heads mention that came, went, or got another time.
 
-    Whatever is known of an asset rests on heads that name it. What joins or parts identity classes is said
-    by a head that names a member of each class as it is now, or is in `Identity.regrouped`. So who remembers
-    something of assets need forget no more than what was remembered of these, and of the representatives of
-    their classes. One for each index: it empties `regrouped`.
+    All knowledge of an asset comes from heads that mention it. The statements that join or separate identity classes are
+    in heads that mention a member of each class as it is now, or the class is in `Identity.regrouped`. So a cache on assets
+    must only forget the entries of these assets and of the representatives of their classes. There is one of these for each
+    index: it empties `regrouped`.
     """
 
     def __init__(self, tables: IndexTables, identity: Identity) -> None:
@@ -98,7 +98,7 @@ class ChangedAssets:
         self._observed_at: I64 = np.empty(0, np.int64)
 
     def find_changed(self) -> Ints | None:
-        """The assets touched since the last call, sorted; None: any may be."""
+        """The nodes of assets that may have changed since the last call: int32, sorted; None: any may have changed."""
         heads = self._tables.heads
         regrouped, self._identity.regrouped = self._identity.regrouped, set()
         known = len(self._alive)
@@ -114,7 +114,7 @@ class ChangedAssets:
 
 
 class Trail:
-    """Looks at the index now and then. It costs a pass over arrays, a few milliseconds for a million columns."""
+    """What changed in the index between two calls. A call is a pass over arrays: a few milliseconds for a million columns."""
 
     def __init__(self, tables: IndexTables) -> None:
         self._tables = tables
@@ -122,7 +122,7 @@ class Trail:
         self._remember()
 
     def find_changed(self) -> ChangedNodes | None:
-        """What changed since the last call; None: anything may have."""
+        """What changed since the last call; None: anything may have changed."""
         tables, heads = self._tables, self._tables.heads
         if self._renumbered != heads.renumbered:
             self._renumbered = heads.renumbered
@@ -131,7 +131,7 @@ class Trail:
         known = len(self._alive)
         came_or_went = np.concatenate(
             [np.flatnonzero(self._alive != heads.alive[:known]), np.arange(known, heads.n)]
-        )  # one that came and went since names nothing that changed, and does no harm
+        )  # a head that came and went since then mentions nothing that changed, which does no harm
         retimed = np.flatnonzero((self._alive == heads.alive[:known]) & (self._observed_at != heads.observed_at[:known]))
         mentioned, of_time = self._list_mentioned(came_or_went), self._list_mentioned(retimed)
         kinds = tables.nodes.kind[of_time]
@@ -161,14 +161,14 @@ class Trail:
         return decode_mentions(tables.mentions[tables.list_rows(heads, MENTIONS)])
 
     def _list_flow_ends(self, heads: I64, *, passed_over: int = 0) -> Ints:
-        """Where the flows of these heads lead, but for those with any of these flags."""
+        """The nodes to which flows of these heads lead, except flows with any of these flags."""
         tables = self._tables
         rows = tables.list_rows(heads, FLOWS)
         ends: Ints = tables.flows.end[rows[tables.flows.flags[rows] & passed_over == 0]]
         return ends
 
     def _find_tagging(self, heads: I64) -> I64:
-        """Those of these heads that give tags."""
+        """The heads among these that state tags."""
         tables = self._tables
         starts = tables.heads.starts
         begin, end = starts[heads, FACTS], starts[heads + 1, FACTS]
@@ -178,7 +178,7 @@ class Trail:
         return found
 
     def _list_regrouped(self) -> Ints:
-        """Nodes of which the representative, or whether any head names them, is another; and their representatives then and now."""
+        """Nodes whose representative or visibility changed, with their former and current representatives."""
         nodes, known = self._tables.nodes, len(self._rep)
         n = int(self._tables.counts[N_NODES])
         moved = np.flatnonzero(self._rep != nodes.rep[:known])

@@ -1,6 +1,6 @@
 """Which product and domain an asset belongs to, and who owns it.
 
-`Ties` keeps the relations of the types that many answers need at once, so that no answer searches all relations.
+`RelationRows` keeps the rows of the relation types that many answers need at once, so that no answer searches all relations.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from meshline.graph.store.head_table import format_scope
 _READS = EDGE_TYPES.index(EdgeType.READS)
 _KEPT = tuple(EDGE_TYPES.index(type_) for type_ in (EdgeType.PORT, EdgeType.OWNS, EdgeType.CONSUMES, EdgeType.GOVERNS))
 
-# How the scopes of runs begin that read and name no output.
+# The beginning of the scopes of runs that read and state no output.
 _IDLE = format_scope(("job-reads", ""))[:-2]
 
 
 class RelationRows:
-    """Rows of `Relations` by type. New rows are looked through once; those of heads that went are left out."""
+    """Rows of `Relations` by type. New rows are examined once; rows of heads that are gone are left out."""
 
     def __init__(self, tables: IndexTables) -> None:
         self._tables = tables
@@ -38,12 +38,12 @@ class RelationRows:
         self._idle: I64 = np.empty(0, np.int64)
 
     def list_rows(self, type_: int) -> I64:
-        """The visible relations of a type: PORT, OWNS, CONSUMES or GOVERNS."""
+        """The rows (int64) of visible relations of a type: PORT, OWNS, CONSUMES or GOVERNS."""
         self._follow()
         return self._filter_visible(self._rows[type_], type_)
 
     def list_idle_reads(self) -> I64:
-        """The visible READS of jobs that name no output."""
+        """The rows (int64) of visible READS of jobs without a stated output."""
         self._follow()
         return self._filter_visible(self._idle, _READS)
 
@@ -68,7 +68,7 @@ class RelationRows:
         self._upto = n
 
     def _filter_idle(self, rows: I64) -> I64:
-        """Those of these READS that jobs without an output say."""
+        """The rows among these READS that belong to jobs without a stated output."""
         heads = self._tables.heads
         of_rows = heads.find_of_rows(rows, 1)
         distinct = np.unique(of_rows)
@@ -86,15 +86,15 @@ _DATA_PRODUCT = KINDS.index(AssetKind.DATA_PRODUCT)
 _CONTRACT = KINDS.index(AssetKind.CONTRACT)
 _JOB = KINDS.index(AssetKind.JOB)
 
-# What is remembered of a node: nothing yet, that there is none, or the other node + _SOME. Zeros that nobody touched cost no memory.
-_UNKNOWN, _NOBODY, _SOME = 0, 1, 2
+# What is cached for a node: nothing yet, that there is none, or the other node + _SOME. Zeros that are never written cost no memory.
+_UNKNOWN, _ABSENT, _SOME = 0, 1, 2
 
 
 class OwnershipCache:
     """Products, domains and owners of assets.
 
-    What was found out is kept, and forgotten only of assets that a change touches: an event that adds a
-    dataset costs the next question that dataset.
+    Answers are cached, and forgotten only for assets that a change affects: after an event that adds a
+    dataset, the next query computes only that dataset.
     """
 
     def __init__(self, loader: HeadLoader, shown: DisplayNames, precedence: Precedence) -> None:
@@ -110,9 +110,9 @@ class OwnershipCache:
         self._patterns: dict[int, Patterns] = {}
         self._product: Ints = np.zeros(0, np.int32)  # of datasets (representatives); see _UNKNOWN
         self._domain: Ints = np.zeros(0, np.int32)  # of datasets, products and domains (the one above)
-        self._owners: dict[int, tuple[Ownership, ...]] = {}  # of the very asset
-        self._owner_nodes: dict[int, frozenset[int]] = {}  # the same without how
-        self._owned: Flags = np.zeros(0, np.bool_)  # by node: whether the very asset has owners, of its own or by contract
+        self._owners: dict[int, tuple[Ownership, ...]] = {}  # of exactly this asset
+        self._owner_nodes: dict[int, frozenset[int]] = {}  # the nodes of the same owners
+        self._owned: Flags = np.zeros(0, np.bool_)  # by node: whether exactly this asset has owners, stated or by contract
         self._exposed: Flags = np.zeros(0, np.bool_)  # whether the dataset has ports
 
     def find_product(self, node: int) -> int | None:
@@ -127,13 +127,13 @@ class OwnershipCache:
 
     def find_domain(self, node: int) -> int | None:
         """The domain of a dataset, column or product; the parent of a domain."""
-        holder = node if self._tables.nodes.kind[node] in (_DOMAIN, _DATA_PRODUCT) else self._find_dataset(node)
-        if holder is None:
+        container = node if self._tables.nodes.kind[node] in (_DOMAIN, _DATA_PRODUCT) else self._find_dataset(node)
+        if container is None:
             return None
         self._follow()
-        if self._domain[holder] == _UNKNOWN:
-            self._resolve_domains([holder])
-        return _decode_node(int(self._domain[holder]))
+        if self._domain[container] == _UNKNOWN:
+            self._resolve_domains([container])
+        return _decode_node(int(self._domain[container]))
 
     def find_products(self, datasets: Ints) -> Ints:
         """The product of each of these datasets (representatives), or NONE."""
@@ -142,11 +142,11 @@ class OwnershipCache:
             self._place(dataset)
         return np.maximum(self._product[datasets] - _SOME, NONE)
 
-    def find_domains(self, holders: Ints) -> Ints:
+    def find_domains(self, nodes: Ints) -> Ints:
         """The domain of each of these datasets (representatives), products and domains, or NONE."""
         self._follow()
-        self._resolve_domains(holders[self._domain[holders] == _UNKNOWN].tolist())
-        return np.maximum(self._domain[holders] - _SOME, NONE)
+        self._resolve_domains(nodes[self._domain[nodes] == _UNKNOWN].tolist())
+        return np.maximum(self._domain[nodes] - _SOME, NONE)
 
     def list_owners(self, node: int) -> list[Ownership]:
         """The owners at the nearest level that has any."""
@@ -157,9 +157,9 @@ class OwnershipCache:
         return []
 
     def list_direct_owners(self, node: int) -> list[Ownership]:
-        """The owners stated of this very asset, by the strongest source that names any; of one owner, one per type.
+        """The owners stated of exactly this asset, by the strongest source that states any; one for each owner and type.
 
-        Without any, the owners of the contracts in force that govern it: their `level` is the contract.
+        Without any, the owners of the active contracts that govern it: their `level` is the contract.
         """
         self._follow()
         rep = int(self._tables.nodes.rep[node])
@@ -173,22 +173,22 @@ class OwnershipCache:
         self._follow()
         found = self._owner_nodes.get(node)
         if found is None:
-            found = self._owner_nodes[node] = frozenset(said.owner for said in self.list_direct_owners(node))
+            found = self._owner_nodes[node] = frozenset(ownership.owner for ownership in self.list_direct_owners(node))
         return found
 
     def get_owned(self) -> Flags:
-        """By node: whether `direct_owners` has any. Of representatives."""
+        """Boolean array by node, valid at representatives: whether `list_direct_owners` has any."""
         self._follow()
         return self._owned
 
     def build_edge_table(self, type_: int) -> EdgeTable:
-        """The visible relations of a type that `Ties` keeps."""
+        """The visible relations of a type that `RelationRows` keeps."""
         rows, tables = self.relations.list_rows(type_), self._tables
         start, end = tables.nodes.rep[tables.relations.start[rows]], tables.nodes.rep[tables.relations.end[rows]]
         return EdgeTable(start, end, tables.relations.value[rows])
 
     def list_scopes_stating(self, type_: int) -> dict[str, list[int]]:
-        """By kind of source: the ids of the scopes that state relations of a type that `Ties` keeps, but to jobs."""
+        """By kind of source: the ids of the scopes that state relations of a type that `RelationRows` keeps, except relations to jobs."""
         rows, tables = self.relations.list_rows(type_), self._tables
         rows = rows[tables.nodes.kind[tables.relations.end[rows]] != _JOB]
         heads = np.unique(tables.heads.find_of_rows(rows, 1))
@@ -198,7 +198,7 @@ class OwnershipCache:
         return found
 
     def iterate_levels(self, node: int) -> Iterator[int]:
-        """The asset itself, then what holds it, nearest first."""
+        """The asset itself, then its containers, the nearest first."""
         tables = self._tables
         rep: int | None = int(tables.nodes.rep[node])
         assert rep is not None
@@ -222,14 +222,14 @@ class OwnershipCache:
         return int(nodes.rep[node]) if nodes.kind[node] == DATASET else None
 
     def _find_parent(self, node: int) -> int | None:
-        """What a product or domain is part of, as the strongest source says."""
+        """The domain that a product or domain is part of, according to the strongest source."""
         tables = self._tables
         rows = tables.list_relation_rows(node, _PART_OF)
         if not rows:
             return None
 
-        def measure_strength(said: tuple[int, int]) -> tuple[int, int, str, tuple[str, ...]]:
-            row, head = said
+        def measure_strength(stated: tuple[int, int]) -> tuple[int, int, str, tuple[str, ...]]:
+            row, head = stated
             source = tables.heads.get_source(head)
             return (
                 self._precedence.rank(source, "domain"),
@@ -246,11 +246,11 @@ class OwnershipCache:
         rows = [row for member in tables.list_ring(rep) for row in tables.list_relation_rows(member, _OWNS, incoming=True)]
         if not rows:
             return []
-        said = [(tables.heads.get_source(head), head, row) for row, head in zip(rows, tables.find_heads(rows, 1), strict=True)]
-        strongest = min(self._precedence.rank(source, "owners") for source, _, _ in said)
+        stated = [(tables.heads.get_source(head), head, row) for row, head in zip(rows, tables.find_heads(rows, 1), strict=True)]
+        strongest = min(self._precedence.rank(source, "owners") for source, _, _ in stated)
         found: dict[tuple[tuple[str, ...], str], Ownership] = {}
         for source, head, row in sorted(
-            said, key=lambda one: (-int(tables.heads.observed_at[one[1]]), one[0], int(tables.heads.scope_id[one[1]]))
+            stated, key=lambda one: (-int(tables.heads.observed_at[one[1]]), one[0], int(tables.heads.scope_id[one[1]]))
         ):
             if self._precedence.rank(source, "owners") == strongest:
                 owner = int(tables.nodes.rep[tables.relations.start[row]])
@@ -262,7 +262,7 @@ class OwnershipCache:
         return [found[key] for key in sorted(found)]
 
     def _list_contract_owners(self, rep: int) -> list[Ownership]:
-        """The owners of all contracts in force that govern an asset; of one owner, one per type: by the first contract by name."""
+        """The owners of all active contracts that govern an asset; one for each owner and type, by the first contract by name."""
         tables = self._tables
         rows = [row for member in tables.list_ring(rep) for row in tables.list_relation_rows(member, _GOVERNS, incoming=True)]
         contracts = {int(tables.relations.start[row]) for row in rows if self._is_in_force(row)}
@@ -273,7 +273,7 @@ class OwnershipCache:
         return [found[key] for key in sorted(found)]
 
     def _is_in_force(self, row: int) -> bool:
-        """Whether the contract governs by this relation now."""
+        """Whether the contract of this relation is active."""
         status = self._loader.get_relation_attributes(row).get("status")
         return in_force(status if isinstance(status, str) else "")
 
@@ -288,16 +288,16 @@ class OwnershipCache:
         ]
         return min(products, key=tables.get_parts, default=None)
 
-    def _resolve_domains(self, holders: list[int]) -> None:
+    def _resolve_domains(self, nodes: list[int]) -> None:
         kinds = self._tables.nodes.kind
-        for holder in holders:
-            if kinds[holder] == DATASET:
-                self._place(holder)
+        for node in nodes:
+            if kinds[node] == DATASET:
+                self._place(node)
             else:
-                self._domain[holder] = _encode_node(self._find_parent(holder))
+                self._domain[node] = _encode_node(self._find_parent(node))
 
     def _place(self, dataset: int) -> None:
-        """Find out what holds a dataset."""
+        """Find the product and the domain of a dataset."""
         product = self._find_port_product(dataset) if self._exposed[dataset] else None
         names = ["/".join(self._tables.get_parts(member)) for member in self._shown.list_members(dataset)]
         if product is None:
@@ -308,7 +308,7 @@ class OwnershipCache:
         self._product[dataset], self._domain[dataset] = _encode_node(product), _encode_node(domain)
 
     def _follow(self) -> None:
-        """Forget what may not hold any more."""
+        """Forget the cached answers that may have changed."""
         if self._version == self._loader.version:
             return
         self._version = self._loader.version
@@ -316,25 +316,25 @@ class OwnershipCache:
             self._owners_version = self._loader.owners.version
             self._owners.clear()
             self._owner_nodes.clear()
-        touched = self._changed_assets.find_changed()
+        changed = self._changed_assets.find_changed()
         self._make_room()
-        if touched is None:
+        if changed is None:
             self._forget_all()
             self._build_patterns()
         else:
-            self._forget(touched)
+            self._forget(changed)
         self._owned, self._exposed = self._mark_ends(_OWNS), self._mark_ends(_PORT)
         self._owned[self._list_governed_by_owned(self._owned)] = True
 
     def _mark_ends(self, type_: int) -> Flags:
-        """By node: whether a relation of a type ends at any member of its class. Of representatives."""
+        """Boolean array by node, set at representatives: whether a relation of a type ends at any member of the class."""
         tables = self._tables
         found = np.zeros(int(tables.counts[N_NODES]), np.bool_)
         found[tables.nodes.rep[tables.relations.end[self.relations.list_rows(type_)]]] = True
         return found
 
     def _list_governed_by_owned(self, owned: Flags) -> Ints:
-        """What contracts in force govern that are owned."""
+        """The nodes that are governed by active contracts which have owners."""
         tables = self._tables
         rows = self.relations.list_rows(_GOVERNS)
         rows = rows[owned[tables.nodes.rep[tables.relations.start[rows]]]]
@@ -357,34 +357,34 @@ class OwnershipCache:
     def _clear_places(self) -> None:
         self._product, self._domain = np.zeros_like(self._product), np.zeros_like(self._domain)
 
-    def _forget(self, touched: Ints) -> None:
+    def _forget(self, changed: Ints) -> None:
         nodes = self._tables.nodes
-        kinds = nodes.kind[touched]
-        of_columns = nodes.part1[touched[kinds == COLUMN]]
-        datasets = np.unique(nodes.rep[np.concatenate([touched[kinds == DATASET], of_columns])])
+        kinds = nodes.kind[changed]
+        of_columns = nodes.part1[changed[kinds == COLUMN]]
+        datasets = np.unique(nodes.rep[np.concatenate([changed[kinds == DATASET], of_columns])])
         self._product[datasets] = self._domain[datasets] = _UNKNOWN
-        forgotten = {*datasets.tolist(), *nodes.rep[touched].tolist(), *self._list_governed(touched[kinds == _CONTRACT])}
+        forgotten = {*datasets.tolist(), *nodes.rep[changed].tolist(), *self._list_governed(changed[kinds == _CONTRACT])}
         for owned in list(self._owners):
             if owned in forgotten or (nodes.kind[owned] == COLUMN and int(nodes.rep[nodes.part1[owned]]) in forgotten):
                 del self._owners[owned]
                 self._owner_nodes.pop(owned, None)
-        holders = touched[(kinds == _DATA_PRODUCT) | (kinds == _DOMAIN)]
-        if len(holders):
-            self._domain[holders] = _UNKNOWN
-            self._domain[np.isin(self._product, holders + _SOME)] = _UNKNOWN
+        containers = changed[(kinds == _DATA_PRODUCT) | (kinds == _DOMAIN)]
+        if len(containers):
+            self._domain[containers] = _UNKNOWN
+            self._domain[np.isin(self._product, containers + _SOME)] = _UNKNOWN
             self._build_patterns()
 
     def _list_governed(self, contracts: Ints) -> list[int]:
-        """What these contracts govern; what they governed until now is touched itself."""
+        """The nodes that these contracts govern now; the nodes that they governed before have changed themselves."""
         tables = self._tables
         rows = [row for contract in contracts.tolist() for row in tables.list_relation_rows(contract, _GOVERNS)]
         governed: list[int] = tables.nodes.rep[tables.relations.end[rows]].tolist()
         return governed
 
     def _build_patterns(self) -> None:
-        """Take up the rules of the members of products and domains."""
-        said = {(node, text) for node, by_scope in self._loader.patterns.items() for texts in by_scope.values() for text in texts}
-        rules = frozenset(Rule(text, node, self._tables.get_label(node)) for node, text in said)
+        """Build the patterns of the members of products and domains from the stated rules."""
+        stated = {(node, text) for node, by_scope in self._loader.patterns.items() for texts in by_scope.values() for text in texts}
+        rules = frozenset(Rule(text, node, self._tables.get_label(node)) for node, text in stated)
         if rules != self._rules or not self._patterns:
             self._rules = rules
             kinds = self._tables.nodes.kind
@@ -393,8 +393,8 @@ class OwnershipCache:
 
 
 def _encode_node(node: int | None) -> int:
-    return _NOBODY if node is None else node + _SOME
+    return _ABSENT if node is None else node + _SOME
 
 
 def _decode_node(code: int) -> int | None:
-    return None if code == _NOBODY else code - _SOME
+    return None if code == _ABSENT else code - _SOME

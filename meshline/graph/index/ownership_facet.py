@@ -11,7 +11,7 @@ from meshline.graph.model import EDGE_TYPES, EdgeType, Json
 
 
 class OwnershipFacet:
-    """Who owns, contains, governs and uses assets. Part of `LineageIndex`, which says what nodes are."""
+    """Who owns, contains, governs and uses assets. Part of `LineageIndex`, which defines nodes."""
 
     def __init__(self, loader: HeadLoader, ownership: OwnershipCache) -> None:
         self._loader = loader

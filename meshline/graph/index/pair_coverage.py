@@ -1,14 +1,14 @@
-"""Pairs of datasets of which a run states no columns, although the dbt project that the run builds does.
+"""Pairs of datasets for which a run states no columns, although the dbt project that the run builds does.
 
 A dbt project knows from compiled SQL which columns flow into a node. Runs that build the node (dbt-ol) name the same pairs of
-datasets, without columns where their producer could not read the SQL. The project ends what is only possible then, but
+datasets, without columns where their producer could not read the SQL. Then the lineage of the project replaces the possible lineage, but
 
 - only for runs (job-output heads) of a job that names the node which it builds (attribute `dbt_id`): another job that writes
-  the same pair stays possible. A job that is stated to build several nodes is covered by none;
-- only for a pair of which the project knows all columns: it states it covered, and no source states it of the node without
-  columns as well. Datasets are compared by identity class.
+  the same pair stays possible. A job that is stated to build several nodes is covered by no project;
+- only for a pair of which the project knows all columns: it states the pair as covered, and no source states the pair of the node
+  without columns as well. Datasets are compared by identity class.
 
-Such a pair gets the mark of one that its own head states covered. This depends on nothing but the heads.
+Such a pair is marked like a pair that its own head states as covered. The mark depends on the heads only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _Pair: TypeAlias = tuple[int, int]
 
 _STATED = 4  # FlowKinds.flags: covered
 _PAIR = 2  # the class of a flow between datasets
-_NODE = format_scope((DBT, ""))[:-2]  # how the text of a scope of a dbt node begins
+_NODE = format_scope((DBT, ""))[:-2]  # the beginning of the text of a scope of a dbt node
 
 
 class PairCoverage:
@@ -41,13 +41,13 @@ class PairCoverage:
         self._builds: dict[int, dict[int, str]] = defaultdict(dict)  # job -> scope id -> the dbt node that it is stated to build
         self._builders: dict[str, set[int]] = defaultdict(set)  # dbt node -> jobs
         self._stating: dict[int, list[int]] = {}  # scope id -> jobs of which it states what they build
-        self._names: dict[str, int] = {}  # by `Heads.job_of`: every job that was ever stated to build a node
+        self._names: dict[str, int] = {}  # by `Heads.parse_job`: every job that was ever stated to build a node
         self._unsettled: set[int] = set()  # jobs
 
     # -- what heads state
 
     def record_lineages(self, heads: HeadTable) -> None:
-        """Note the lineages of dbt nodes among heads that were just read."""
+        """Record the lineages of dbt nodes among heads that were just read."""
         if not any(parse_source_kind(source) == DBT for source in set(heads.sources)):
             return
         for scope_id, source, text in zip(heads.scope_ids, heads.sources, heads.scopes, strict=True):
@@ -59,7 +59,7 @@ class PairCoverage:
                     self._unsettled.update(self._builders.get(scope[1], ()))
 
     def record_build(self, scope_id: int, job: int, attributes: Mapping[str, Json]) -> None:
-        """A head states attributes of a job."""
+        """Record the dbt node that a head states a job to build."""
         node = attributes.get(DBT_ID)
         if isinstance(node, str) and node:
             self._builds[job][scope_id] = node
@@ -86,14 +86,14 @@ class PairCoverage:
                 del self._builds[job]
             self._unsettled.add(job)
 
-    # -- what may have to be marked otherwise
+    # -- what must be marked again
 
     def invalidate_jobs(self, names: Iterable[str]) -> None:
-        """Runs of these jobs (see `Heads.job_of`) state other flows than before."""
+        """Mark the flows of these jobs (see `Heads.parse_job`) again: their runs state other flows than before."""
         self._unsettled.update(job for name in names if (job := self._names.get(name)) is not None)
 
     def invalidate_datasets(self, datasets: Iterable[int]) -> None:
-        """These datasets may be in other identity classes than before, or heads that were about one of them are about another."""
+        """Mark the flows of these datasets again: they may be in other identity classes, or heads may refer to others of them."""
         tables = self._tables
         for dataset in datasets if self._lineages and self._names else ():
             rows = [*tables.list_flow_rows(dataset), *tables.list_flow_rows(dataset, incoming=True)]
@@ -106,7 +106,7 @@ class PairCoverage:
                     self._unsettled.update(self._builders.get(node, ()))
 
     def settle(self) -> None:
-        """Mark the flows of runs that are covered, and no others."""
+        """Mark the flows of runs that are covered, and unmark all others."""
         for job in self._unsettled:
             covered = self._collect_covered(job)
             for head in self._tables.heads.list_outputs(self._format_name(job)):
@@ -128,7 +128,7 @@ class PairCoverage:
             tables.heads.refollowed[head] += 1
 
     def _collect_covered(self, job: int) -> set[_Pair]:
-        """The pairs of which the columns are known that flow when the job runs."""
+        """The pairs of datasets between which data flows when the job runs, and whose columns are all known."""
         tables = self._tables
         known: set[_Pair] = set()
         unknown: set[_Pair] = set()
@@ -140,7 +140,7 @@ class PairCoverage:
         return known - unknown
 
     def _get_pair(self, row: int) -> _Pair:
-        """The classes of the datasets that a flow is between."""
+        """The representatives of the two datasets of a flow."""
         tables = self._tables
         return int(tables.nodes.rep[tables.flows.start[row]]), int(tables.nodes.rep[tables.flows.end[row]])
 
@@ -152,5 +152,5 @@ class PairCoverage:
         return found
 
     def _format_name(self, job: int) -> str:
-        """What names the job in the scopes of its outputs."""
+        """The text that identifies the job in the scopes of its outputs."""
         return self._tables.heads.format_job_name(self._tables.get_parts(job))

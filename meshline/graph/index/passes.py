@@ -1,4 +1,4 @@
-"""Walks: the passes of a traversal over the tables, and what one pass visited."""
+"""Walks: the passes of a traversal over the tables, and the nodes that one pass visits."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels import traverse
 from meshline.graph.index.results import Bytes, Direction, Flags, Ints, Reach, Truncated
 
-STEP = 50_000  # nodes between two looks at the clock
+STEP = 50_000  # nodes between two checks of the deadline
 NO_LIMIT = 1 << 60
 _NONE = -1  # no limit of depth, no last level
 _LOWEST_STAMP = -(1 << 31)
-_LAST_SCAN = 1 << 30  # before Scratch.paired runs over
+_LAST_SCAN = 1 << 30  # before Scratch.paired overflows
 
 
 class Limits(NamedTuple):
-    """How far a walk may go."""
+    """The limits of a walk: `deadline` as `time.monotonic()` in seconds, `seen_since` in microseconds."""
 
     reach: Reach
     depth: int | None
@@ -62,7 +62,7 @@ class Limits(NamedTuple):
 
 
 class WalkResult(NamedTuple):
-    """What a traversal reached, by reach and distance, and what it met."""
+    """What a traversal reached, as arrays of equal length ordered by reach and distance; and counts of `Completeness`."""
 
     nodes: Ints
     reach: Bytes
@@ -76,7 +76,7 @@ class WalkResult(NamedTuple):
 
 
 class Walker:
-    """Runs walks over a tables, on scratch arrays of its own."""
+    """Runs walks over the tables, on working arrays of its own."""
 
     def __init__(self, tables: IndexTables) -> None:
         self._tables = tables
@@ -85,7 +85,7 @@ class Walker:
         self._state: I64 = np.zeros(N_STATE, np.int64)
 
     def traverse(self, starts: Ints, direction: Direction, limits: Limits) -> WalkResult:
-        """The passes of `G_0`, `G_1`, `G_2`, as far as edges lead."""
+        """The passes over `G_0`, `G_1`, `G_2`: `G_k` has the flows of class k or stronger."""
         wanted = self.mark_wanted(limits.seen_since)
         aside = self._aside
         self._begin(starts, limits.depth)
@@ -116,12 +116,12 @@ class Walker:
         return self._build_result(limits.max_nodes, truncated, met)
 
     def compute_levels(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> dict[int, int]:
-        """Every node that a walk over `G_k` visits, with its distance."""
+        """Every node that a walk over `G_k` visits, with its distance in flows."""
         visited, distances = self._walk_levels(starts, k, direction, limits)
         return dict(zip(visited.tolist(), distances.tolist(), strict=True))
 
     def compute_distances(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> Ints:
-        """The same by node; -1: not visited."""
+        """The same distances as an int32 array by node; -1: not visited."""
         visited, distances = self._walk_levels(starts, k, direction, limits)
         found = np.full(int(self._tables.counts[N_NODES]), _NONE, np.int32)
         found[visited] = distances
@@ -133,7 +133,7 @@ class Walker:
         return visited, (self._scratch.seen[visited] - self._state[STAMP]) >> 1
 
     def mark_wanted(self, seen_since: int | None) -> U8 | None:
-        """By flow: whether its head was seen since then; None: all are wanted."""
+        """uint8 array by flow: whether its head was observed since then (microseconds); None: all flows count."""
         if seen_since is None:
             return None
         heads = self._tables.heads
@@ -143,12 +143,12 @@ class Walker:
     def walk_again(
         self, starts: Ints, k: int, direction: Direction, limits: Limits, wanted: U8 | None, *, until: int = _NONE, unmasked: bool = False
     ) -> bool:
-        """A pass on its own, from the starts; whether there was time for it. `until`: the last level to walk."""
+        """A separate pass from the starts; whether it ended before the deadline. `until`: the last level to walk."""
         self._begin(starts, limits.depth, until)
         return self._walk(k, direction, limits._replace(max_nodes=NO_LIMIT), wanted, weakest=k, unmasked=unmasked)
 
     def count_met(self, k: int) -> list[int]:
-        """What the passes up to this one met: pairs, undescribed datasets, stale and provisional edges."""
+        """Counts of the passes up to this one: pairs, undescribed datasets, stale and provisional edges."""
         state = self._state
         pairs = int(state[PAIRS]) if k == Reach.POSSIBLE else 0
         stale, provisional = (int(state[first : first + k + 1].sum()) for first in (STALE_EDGES, PROVISIONAL_EDGES))
@@ -160,12 +160,12 @@ class Walker:
         return int(self._state[CUT])
 
     def correct(self, rows: range, answer: Scratch) -> None:
-        """Let rows of an answer that are masked be so no more if the marks here know a clean path to them."""
+        """Unmask the rows of an answer to which the marks of this walker have a path without masking."""
         traverse.unmask(rows.start, rows.stop, answer, self._scratch, self._state)
 
     @cached_property
     def _aside(self) -> Walker:
-        """For passes that must not touch the marks of a traversal."""
+        """A walker for passes that must not change the marks of a traversal."""
         return Walker(self._tables)
 
     def _begin(self, starts: Ints, depth: int | None, until: int = _NONE) -> None:
@@ -185,7 +185,7 @@ class Walker:
         traverse.begin(starts, self._stamp, ceiling, _NONE if depth is None else depth, until, tables.nodes, self._scratch, state)
 
     def _go_back(self) -> None:
-        """Begin the pass after: with the edges that the passes before put off."""
+        """Begin the next pass with the edges that the earlier passes postponed."""
         state = self._state
         if not state[FIRST_END]:
             state[FIRST_END] = state[PUT_OFF]
@@ -193,7 +193,7 @@ class Walker:
         state[[HEAD, TAIL, LEVEL, LEVEL_END]] = 0
 
     def _walk(self, k: int, direction: Direction, limits: Limits, wanted: U8 | None, *, weakest: int, unmasked: bool = False) -> bool:
-        """Go on to the end of a pass; whether there was time for it."""
+        """Walk to the end of a pass; whether it ended before the deadline."""
         step = NO_LIMIT if limits.deadline is None else STEP
         edges = self._select_edges(direction, wanted)
         while traverse.walk(k, weakest, int(unmasked), limits.max_nodes, step, *edges, self._tables.nodes, self._scratch, self._state):
@@ -203,7 +203,7 @@ class Walker:
         return True
 
     def _unmask(self, starts: Ints, k: int, direction: Direction, limits: Limits, wanted: U8 | None, found: range) -> bool:
-        """Find out which of the answer's rows are masked; whether there was time for it.
+        """Find out which rows of the answer are masked; whether it ended before the deadline.
 
         The marks of the passes serve if nothing stopped them; else a path without masking may lead through
         what they did not visit, or be too long, and the pass is done again without masking edges.
@@ -215,11 +215,11 @@ class Walker:
         in_time = self._aside.walk_again(starts, k, direction, limits, wanted, unmasked=True)
         self._scratch.masked[found.start : found.stop] = 1
         self._aside.correct(found, self._scratch)
-        self._state[CUT] |= self._aside.cut  # of paths without masking, too
+        self._state[CUT] |= self._aside.cut  # also of paths without masking
         return in_time
 
     def _spread(self, k: int, direction: Direction, deadline: float | None, wanted: U8 | None) -> bool:
-        """Pass on what turned out to be clean late; whether there was time for it."""
+        """Propagate nodes that turned out to be clean late; whether it ended before the deadline."""
         self._state[HEAD] = 0
         step = NO_LIMIT if deadline is None else STEP
         edges = self._select_edges(direction, wanted)
@@ -229,7 +229,7 @@ class Walker:
         return True
 
     def _select_edges(self, direction: Direction, wanted: U8 | None) -> tuple[int, int, Csr, Ints, Ints, Ints, Flows, int, U8]:
-        """The flows as kernels take them, by the end that a walk comes from."""
+        """The arrays of flows that the kernels expect, for a direction."""
         tables = self._tables
         down = direction is Direction.DOWNSTREAM
         return (
@@ -254,7 +254,7 @@ class Walker:
         return WalkResult(nodes, reach, distance, masked, truncated, *met)
 
     def _select_first(self, nodes: Ints, reach: Bytes, distance: Ints, most: int) -> Ints:
-        """The rows of the nearest ones; of those at the edge, the first by name, so that equal graphs give equal answers."""
+        """The rows of the `most` nearest nodes; at the last distance the first by name, so that equal graphs give equal answers."""
         last = most - 1 if most else 0
         edge = np.flatnonzero((reach == reach[last]) & (distance == distance[last]))
         order = sorted(edge.tolist(), key=lambda row: self._tables.get_label(int(nodes[row])))

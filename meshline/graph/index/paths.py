@@ -14,11 +14,11 @@ from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.passes import NO_LIMIT, Limits, Walker
 from meshline.graph.index.results import Direction, FlowStep, Reach
 
-WORK = 5_000  # partial paths that are looked at per class, before the search gives up
+WORK = 5_000  # partial paths that are examined for each class before the search ends
 
 
 class Partial(NamedTuple):
-    """A path so far; ordered by its length with what is left at least, then by names."""
+    """The beginning of a path; ordered by its length with the least remaining distance, then by names."""
 
     length: int
     names: tuple[tuple[str, ...], ...]
@@ -27,7 +27,7 @@ class Partial(NamedTuple):
 
 
 class PathSearch:
-    """Searches best first, led by the true distances to the end: few partial paths are looked at in vain."""
+    """Searches best first, guided by the exact distances to the end: few partial paths are examined in vain."""
 
     def __init__(self, tables: IndexTables, walker: Walker, start: int, end: int, depth: int | None) -> None:
         self._tables = tables
@@ -49,7 +49,7 @@ class PathSearch:
         return found
 
     def _find_of_class(self, k: int, left: dict[int, int]) -> Iterator[list[FlowStep]]:
-        """Paths whose weakest edge is of class k."""
+        """The paths whose weakest edge is of class k."""
         heap: list[Partial] = []
         remaining = self._measure_remaining(self._start, left)
         if remaining is not None:
@@ -72,13 +72,13 @@ class PathSearch:
                 heappush(heap, Partial(length + rest, names, (*partial.nodes, following), (*partial.steps, step)))
 
     def _measure_remaining(self, node: int, left: dict[int, int]) -> int | None:
-        """How many edges lead from here to the end at least; of a dataset as a whole, from it or any column."""
+        """The least number of edges from here to the end; for a dataset as a whole, from it or any of its columns."""
         if self._tables.nodes.kind[node] == COLUMN:
             return left.get(node)
         return min((left[own] for own in self._list_own_nodes(node) if own in left), default=None)
 
     def _list_own_nodes(self, node: int) -> list[int]:
-        """The own nodes from which a path goes on: a class, and of a dataset all its columns."""
+        """The own nodes from which a path continues: the class, and for a dataset all its columns."""
         tables = self._tables
         members = tables.list_ring(node)
         if tables.nodes.kind[node] == DATASET:
@@ -86,7 +86,7 @@ class PathSearch:
         return members + tables.list_ring(int(tables.nodes.part1[node]))
 
     def _list_steps(self, node: int, k: int) -> list[tuple[FlowStep, int]]:
-        """The best edge to each asset that one edge leads to."""
+        """The best edge to each asset that a single edge reaches."""
         tables = self._tables
         best: dict[int, tuple[tuple[object, ...], FlowStep]] = {}
         for own in self._list_own_nodes(node):

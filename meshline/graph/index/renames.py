@@ -1,8 +1,8 @@
-"""Renamed and dropped datasets: facts belong to the dataset that had the name at their time.
+"""Renamed and dropped datasets: a fact belongs to the dataset that had the name at the time of the fact.
 
-A rename of `old` to `new` at t: what was observed of `old` before t is about `new`. A drop at t: what
-was observed up to t is gone. A name with such steps has a node for now, and one for each stretch that
-ended by a step; heads are cast to the node of their time. The stretch's node is gone, or is joined to
+After a rename of `old` to `new` at t, facts about `old` that were observed before t are about `new`. After a drop at t,
+facts that were observed up to t are gone. A name with such steps has a node for now, and one for each stretch of time
+that a step ended; heads are rewritten to the node of their time. The node of a stretch is gone, or is joined to
 the node that continues it (`Identity.continue_as`), so that all of it can be undone.
 """
 
@@ -20,7 +20,7 @@ from meshline.graph.index.mentions import collect_scopes_mentioning, list_mentio
 
 
 class Step(NamedTuple):
-    """What ended a stretch of a name. Facts observed before `boundary` belong to it; order is that of time."""
+    """The rename or drop that ended a stretch of a name. Facts observed before `boundary` (microseconds) belong to the stretch."""
 
     time: int
     dropped: bool
@@ -32,27 +32,27 @@ class Step(NamedTuple):
 
 
 class DatasetRenames:
-    """All renames and drops that visible heads say, and the nodes of the stretches that they ended."""
+    """All renames and drops that visible heads state, and the nodes of the stretches that they ended."""
 
     def __init__(self, tables: IndexTables, identity: Identity) -> None:
         self._tables = tables
         self._identity = identity
-        self._said: dict[int, list[tuple[int, Step]]] = {}  # scope id -> (base node of the name, step)
+        self._stated: dict[int, list[tuple[int, Step]]] = {}  # scope id -> (base node of the name, step)
         self._steps: dict[int, list[Step]] = {}  # base node -> its steps by time
         self._past: dict[tuple[int, int], int] = {}  # (base node, boundary) -> the node of the stretch that ended there
-        self._stretches: dict[int, list[int]] = defaultdict(list)  # base node -> its nodes in `_past`, of steps that are no more, too
+        self._stretches: dict[int, list[int]] = defaultdict(list)  # base node -> its nodes in `_past`, also of former steps
         self._ended: dict[int, Step] = {}  # node of a stretch -> the step that ended it
-        self._placed: dict[int, tuple[int | None, bool]] = {}  # node of a stretch -> what continues it, and whether it is gone
+        self._placed: dict[int, tuple[int | None, bool]] = {}  # node of a stretch -> the node that continues it, and whether it is gone
         self._base: dict[int, int] = {}  # node of a stretch -> base node
-        # What was said, by name: each costs what is said of its family, whatever was said of others.
-        self._sayers: dict[int, Counter[tuple[int, Step]]] = defaultdict(Counter)  # base node -> (scope id, step)
+        # Statements by name: settling a name costs as much as the statements on its family, however many there are on others.
+        self._stating: dict[int, Counter[tuple[int, Step]]] = defaultdict(Counter)  # base node -> (scope id, step)
         self._linked: dict[int, set[int]] = defaultdict(set)  # base nodes that a rename ever linked
         self._changed: set[int] = set()
-        self._loose: set[int] = set()  # scope ids of heads to cast
-        self._stepped: set[int] = set()  # datasets of which columns were renamed or dropped (`meshline.graph.index.column_renames`)
+        self._loose: set[int] = set()  # scope ids of heads to rewrite
+        self._stepped: set[int] = set()  # datasets with renamed or dropped columns (`meshline.graph.index.column_renames`)
 
     def record_rename(self, scope_id: int, old: int, new: int, time: int) -> None:
-        """A head says that a dataset was renamed."""
+        """Record that a head states a rename of a dataset."""
         old, new = self.get_base(old), self.get_base(new)
         if old != new:
             self._record(scope_id, old, Step(time, dropped=False, target=new))
@@ -62,41 +62,41 @@ class DatasetRenames:
             self._loose.add(scope_id)
 
     def record_drop(self, scope_id: int, dataset: int, time: int) -> None:
-        """A head says that a dataset was dropped."""
+        """Record that a head states a drop of a dataset."""
         self._record(scope_id, self.get_base(dataset), Step(time, dropped=True, target=NONE))
 
     def _record(self, scope_id: int, base: int, step: Step) -> None:
-        self._said.setdefault(scope_id, []).append((base, step))
-        self._sayers[base][scope_id, step] += 1
+        self._stated.setdefault(scope_id, []).append((base, step))
+        self._stating[base][scope_id, step] += 1
         self._changed.add(base)
 
     def withdraw(self, scope_id: int) -> None:
-        """A head that may have said so is gone."""
-        for base, step in self._said.pop(scope_id, ()):
+        """Forget the steps that a head stated which is gone."""
+        for base, step in self._stated.pop(scope_id, ()):
             self._changed |= {base} if step.dropped else {base, step.target}
-            del self._sayers[base][scope_id, step]
-            if not self._sayers[base]:
-                del self._sayers[base]
+            del self._stating[base][scope_id, step]
+            if not self._stating[base]:
+                del self._stating[base]
 
     def retime(self, scope_id: int, time: int) -> None:
-        """A head says the same as before, but as of another time."""
-        said = self._said.get(scope_id)
-        if said is not None:
+        """Follow a head with the same content as before and another time."""
+        stated = self._stated.get(scope_id)
+        if stated is not None:
             self.withdraw(scope_id)
-            for base, step in said:
+            for base, step in stated:
                 self._record(scope_id, base, step._replace(time=time))
         if self._steps or self._changed:
             self._loose.add(scope_id)
 
     def schedule_rewrite(self, scope_id: int) -> None:
-        """A head mentions a name that has steps."""
+        """Have a head rewritten by the next `settle`: it mentions a name that has steps."""
         self._loose.add(scope_id)
 
     def get_base(self, dataset: int) -> int:
         return self._base.get(dataset, dataset)
 
     def settle(self) -> set[int]:
-        """Bring stretches and heads in step with what was said; the scope ids of the heads that were looked at for that."""
+        """Bring stretches and heads in step with the stated renames; gives the scope ids of the heads that were examined."""
         if self._changed:
             family = self._collect_family()
             self._changed.clear()
@@ -109,11 +109,11 @@ class DatasetRenames:
         return looked_at
 
     def list_stretches(self, base: int) -> list[int]:
-        """All nodes that a name has or had."""
+        """All nodes that a name has, or had in ended stretches."""
         return [base, *(self._past[base, step.boundary] for step in self._steps.get(base, ()))]
 
     def mark(self, dataset: int, *, moved: bool) -> None:
-        """A dataset's columns have steps, or no more: heads that mention its name must be cast."""
+        """Note whether the columns of a dataset have steps: then heads that mention its name must be rewritten."""
         (self._stepped.add if moved else self._stepped.discard)(dataset)
         self._update_mark(self.get_base(dataset))
 
@@ -123,17 +123,17 @@ class DatasetRenames:
         traits[base] = (traits[base] | MOVED) if moved else (traits[base] & (255 - MOVED))
 
     def find_at(self, base: int, time: int) -> int:
-        """The node of the name for a fact of that time."""
+        """The node of a name for a fact of a time."""
         steps = self._steps.get(base, [])
         return self._get_node(base, bisect_right(steps, time, key=lambda step: step.boundary))
 
     def find_latest(self, base: int) -> int:
-        """What last had a name that has no facts of its own now: the node of its last stretch, else of the name."""
+        """The node that last had a name without current facts: that of its last stretch, else of the name."""
         steps = self._steps.get(base)
         return self._past[base, steps[-1].boundary] if steps else base
 
     def _find_after(self, base: int, time: int) -> int:
-        """The node that the name has after all steps up to a time: where a rename of that time leads."""
+        """The node of a name after all steps up to a time: the target of a rename at that time."""
         steps = self._steps.get(base, [])
         return self._get_node(base, bisect_right(steps, time, key=lambda step: step.time))
 
@@ -142,7 +142,7 @@ class DatasetRenames:
         return base if index == len(steps) else self._past[base, steps[index].boundary]
 
     def _collect_family(self) -> set[int]:
-        """All names that were ever linked by renames to those that changed."""
+        """All names that renames ever linked to the names that changed."""
         family = set(self._changed)
         todo = list(family)
         while todo:
@@ -152,11 +152,11 @@ class DatasetRenames:
         return family
 
     def _update_steps(self, family: set[int]) -> set[int]:
-        """Put the steps of these names as they are said now; the nodes of which facts may belong elsewhere."""
+        """Replace the steps of these names by the stated ones; gives the nodes whose facts may belong to other nodes now."""
         affected: set[int] = set()
         for base in family:
             before = self._steps.pop(base, [])
-            now = self._order_steps({step for _, step in self._sayers.get(base, ())})
+            now = self._order_steps({step for _, step in self._stating.get(base, ())})
             for step in before:
                 del self._ended[self._past[base, step.boundary]]
             for step in now:
@@ -173,7 +173,7 @@ class DatasetRenames:
         return affected
 
     def _collect_parted(self, base: int, before: list[Step], now: list[Step]) -> set[int]:
-        """The nodes of the stretches that end at boundaries of which only one of these has, and of those that follow on them."""
+        """The nodes of the stretches that end at a boundary which only one of the two lists has, and of the stretches after them."""
         nodes: set[int] = set()
         bounds = [[step.boundary for step in steps] for steps in (before, now)]
         for boundary in set(bounds[0]).symmetric_difference(bounds[1]):
@@ -184,7 +184,7 @@ class DatasetRenames:
         return nodes
 
     def _order_steps(self, steps: set[Step]) -> list[Step]:
-        """By time; of several that end a stretch at once, one: a drop, else the first target by name."""
+        """The steps by time. Of several that end one stretch, one counts: a drop, else the first target by name."""
         ordered = sorted(steps, key=lambda s: (s.boundary, not s.dropped, () if s.target == NONE else self._tables.get_parts(s.target)))
         return [step for i, step in enumerate(ordered) if i == 0 or ordered[i - 1].boundary != step.boundary]
 
@@ -197,9 +197,9 @@ class DatasetRenames:
             self._base[node] = base
 
     def _place(self, node: int, step: Step | None) -> bool:
-        """Join the node of a stretch to what continues it, or hide it. Without a step nothing refers to it.
+        """Join the node of a stretch to the node that continues it, or hide it. Without a step nothing refers to it.
 
-        Whether it is hidden and was not, or the reverse: one step may have taken the place of another at the same boundary.
+        Gives whether the node became hidden or visible: another step may be at the same boundary now.
         """
         continued = None if step is None or step.dropped else self._find_after(step.target, step.time)
         gone = step is not None and (continued is None or self._is_dropped(continued))
@@ -212,7 +212,7 @@ class DatasetRenames:
         return before is not None and before[1] != gone
 
     def _is_dropped(self, node: int) -> bool:
-        """Whether what the node stands for was dropped in the end."""
+        """Whether the dataset of the node was dropped in the end."""
         step = self._ended.get(node)
         return step is not None and (step.dropped or self._is_dropped(self._find_after(step.target, step.time)))
 
@@ -231,13 +231,13 @@ class DatasetRenames:
         return collect_scopes_mentioning(tables, [*datasets, *(column for dataset in datasets for column in tables.list_children(dataset))])
 
     def _rewrite_head(self, head: int) -> None:
-        """Let a head speak of the nodes of its time."""
+        """Make a head refer to the nodes of its time."""
         tables = self._tables
         mentions = list_mentioned(tables, head)
         if not (tables.nodes.traits[mentions] & (MOVED | PAST)).any():
             return
         time = int(tables.heads.observed_at[head])
-        renamed = {base for base, step in self._said.get(int(tables.heads.scope_id[head]), ()) if not step.dropped}
+        renamed = {base for base, step in self._stated.get(int(tables.heads.scope_id[head]), ()) if not step.dropped}
         mapping: dict[int, int] = {}
         for node in mentions.tolist():
             target = self._find_target(node, time, renamed)
@@ -245,12 +245,12 @@ class DatasetRenames:
                 mapping[node] = target
         if mapping:
             for dataset in {*mapping, *mapping.values()}:
-                if tables.nodes.kind[dataset] == DATASET:  # what joins it with others may have come or gone
+                if tables.nodes.kind[dataset] == DATASET:  # statements that join it with others may have come or gone
                     self._identity.mark_changed(dataset)
             tables.rewrite_head(head, mapping)
 
     def _find_target(self, node: int, time: int, renamed: Iterable[int]) -> int | None:
-        """Where a fact of a time about a node belongs; None for nodes that have no steps."""
+        """The node to which a fact of a time about a node belongs; None for nodes without steps."""
         tables = self._tables
         if tables.nodes.kind[node] == COLUMN:
             dataset = int(tables.nodes.part1[node])

@@ -1,4 +1,4 @@
-"""What the index answers with: small frozen values, and columns of numbers where there may be many."""
+"""The values that the index answers with: small frozen values, and arrays where there may be many."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 class Reach(enum.IntEnum):
-    """How sure a lineage answer is (design: Reach). The smaller is the stronger."""
+    """The class of a lineage answer (design: Reach). A smaller one is stronger."""
 
     DIRECT = 0
     INDIRECT = 1
@@ -40,7 +40,7 @@ class Truncated(enum.StrEnum):
 
 
 class KnownLater(NamedTuple):
-    """Relations of a type that no source of a kind stated at the time asked for, and one states now; `since`: the first such statement."""
+    """Relations of a type that no source of a kind stated at the requested time, and one states now; `since`: when it was first stated."""
 
     type: EdgeType
     source_kind: str  # mesh, contract, openlineage, ...
@@ -57,7 +57,7 @@ class View:
 
 
 class Completeness(NamedTuple):
-    """What an answer may be lacking (design: Completeness)."""
+    """What an answer may lack (design: Completeness)."""
 
     truncated: Truncated
     possible_only: int  # distinct pairs of datasets that were passed at dataset level
@@ -73,7 +73,7 @@ class Completeness(NamedTuple):
 
 
 class StatedScope(NamedTuple):
-    """What a scope says: the digest of its content, and since when it was observed."""
+    """The current statement on a scope: the digest of its content, and when it was observed (microseconds)."""
 
     digest: bytes
     observed_at: int
@@ -81,14 +81,14 @@ class StatedScope(NamedTuple):
 
 
 class Label(NamedTuple):
-    """What an asset is called in a list."""
+    """The id of an asset and its shown qualified name."""
 
     id: str
     name: str
 
 
 class Edge(NamedTuple):
-    """One edge other than FLOWS_TO, as one scope asserts it. The ends are representatives."""
+    """One edge other than FLOWS_TO, as one scope states it. The ends are representatives."""
 
     type: EdgeType
     start: int
@@ -98,9 +98,9 @@ class Edge(NamedTuple):
 
 
 class EdgeTable(NamedTuple):
-    """Edges of one type by column, one row for each scope that says one. The ends are representatives.
+    """The edges of one type as int32 arrays of equal length: one row for each scope that states one. The ends are representatives.
 
-    `said`: the number of an edge's attributes (`OwnershipFacet.get_attributes`), or -1.
+    `attribute_number`: the number of an edge's attributes (`OwnershipFacet.get_attributes`), or -1.
     """
 
     start: Ints
@@ -139,24 +139,25 @@ class FlowStep(NamedTuple):
 
 
 class FlowTable(NamedTuple):
-    """Flows by column, all of equal length; ends are representatives. One row for each time that a head says one."""
+    """Flows as arrays of equal length: one row for each time that a head states a flow. Ends are representatives."""
 
     start: Ints
     end: Ints
-    reach: Bytes
+    reach: Bytes  # int8, a `Reach`
     masking: Flags
     job: Ints  # or -1
     subtype: Ints  # the number of its text: `LineageFacet.get_text`
-    covered: Flags  # a pair of datasets of which the columns are known, so that it is not followed
+    covered: Flags  # a pair of datasets whose columns are known, so that it is not followed
 
     def filter(self, chosen: Flags) -> FlowTable:
+        """The chosen rows."""
         columns = (self.start, self.end, self.reach, self.masking, self.job, self.subtype, self.covered)
         start, end, reach, masking, job, subtype, covered = (column[chosen] for column in columns)
         return FlowTable(start, end, reach, masking, job, subtype, covered)  # type: ignore[arg-type]  # each as it was
 
 
 class ScopeInfo(NamedTuple):
-    """The head of a scope without what it says. `stale`: the job's latest run restated other outputs only."""
+    """The head of a scope without its content; times in microseconds. `stale`: the job's latest run stated other outputs only."""
 
     scope_id: int
     source: str
@@ -169,8 +170,8 @@ class ScopeInfo(NamedTuple):
 
 
 class Affected(NamedTuple):
-    """All assets that a traversal affects, as arrays of equal length: the reached columns and datasets, the
-    datasets, products, domains that hold them, and the consumers, contracts and jobs that hang on them.
+    """All assets that a traversal affects, as arrays of equal length (int32, int8, int32, bool): the reached columns and datasets,
+    the datasets, products and domains that contain them, and the consumers, contracts and jobs that depend on them.
     """
 
     nodes: Ints
@@ -180,11 +181,11 @@ class Affected(NamedTuple):
 
 
 class ChangedNodes(NamedTuple):
-    """What differs from the look before. Own nodes, sorted.
+    """What differs from an earlier call: own nodes, int32, sorted.
 
-    `named`: those that heads name that came or went; of those that say the same as of another time, the assets other than
-    datasets and columns. `fed`: the columns (and datasets, for all of theirs) into which other flows lead, that have other
-    tags, that came into sight or went out of it, or that stand for other names.
+    `named`: the assets that heads mention which came or went; of heads that only got another time, the assets other than
+    datasets and columns. `fed`: the columns (and datasets, for all their columns) into which other flows lead, that have other
+    tags, that became visible or hidden, or that represent other names.
     """
 
     named: Ints
@@ -192,7 +193,7 @@ class ChangedNodes(NamedTuple):
 
 
 class Undo(NamedTuple):
-    """What labels were."""
+    """The former labels of nodes: two int32 arrays of equal length."""
 
     nodes: Ints
     labels: Ints

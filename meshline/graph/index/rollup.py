@@ -1,14 +1,14 @@
-"""What hangs on reached columns and datasets: what holds them, who consumes them, which jobs pass them on.
+"""What depends on reached columns and datasets: their containers, their consumers, and the jobs that pass them on.
 
-- A dataset has the strongest class of what is reached of it: its columns, or itself as a whole.
+- A dataset has the strongest class of its reached columns, or of itself as a whole.
   Products (by output port or member pattern) and domains have the strongest of their datasets. The
-  dataset of a start counts for its product, at distance 0: who uses the product uses it. It does not
-  count for its domain, of which nothing else need be affected.
+  dataset of a start counts for its product, at distance 0: the users of the product use it. It does not
+  count for its domain, in which nothing else may be affected.
 - A consumer of a column has the column's class. A consumer (or contract) of a dataset has the class in
   which the dataset as a whole is reached or started from; if only some columns are, POSSIBLE. A
   consumer of a product: POSSIBLE, unless the product is a start.
-- A job: through which an edge leaves (upstream: enters) what is reached or started from: the weaker of
-  the classes of the edge and of its end there, one further. A job that reads a reached dataset and
+- A job through which an edge leaves (upstream: enters) a reached node or a start has the weaker of
+  the classes of the edge and of that node, at a distance of one more. A job that reads a reached dataset and
   names no output: POSSIBLE.
 """
 
@@ -32,7 +32,7 @@ _GOVERNS = EDGE_TYPES.index(EdgeType.GOVERNS)
 
 
 class Rows(NamedTuple):
-    """Assets, each with how it is reached; not necessarily distinct."""
+    """Assets with their reach, as arrays of equal length (int32, int8, int32, bool); assets may repeat."""
 
     nodes: Ints
     reach: Bytes
@@ -43,7 +43,7 @@ class Rows(NamedTuple):
         return Rows(self.nodes[chosen], self.reach[chosen], self.distance[chosen], self.masked[chosen])
 
     def replace_nodes(self, nodes: Ints) -> Rows:
-        """The same reached assets seen as other nodes."""
+        """The same rows with other nodes."""
         return self._replace(nodes=nodes)
 
 
@@ -52,13 +52,13 @@ def join_rows(*parts: Rows) -> Rows:
 
 
 def build_rows(nodes: Ints, reach: Reach = Reach.DIRECT) -> Rows:
-    """Assets that are reached at distance 0."""
+    """Rows of assets that are reached at distance 0, unmasked."""
     n = len(nodes)
     return Rows(nodes.astype(np.int32), np.full(n, reach, np.int8), np.zeros(n, np.int32), np.zeros(n, np.bool_))
 
 
 def keep_strongest(found: Rows, slots: NodeSlots) -> Rows:
-    """One row per node: the strongest reach, the shortest distance in it, masked if all in it are."""
+    """One row for each node: its strongest reach, the shortest distance with that reach, masked if all rows with it are."""
     n = len(found.nodes)
     nodes, reach, distance, masked = np.empty(n, np.int32), np.empty(n, np.int8), np.empty(n, np.int32), np.empty(n, np.uint8)
     kept = collect.strongest(
@@ -68,7 +68,7 @@ def keep_strongest(found: Rows, slots: NodeSlots) -> Rows:
 
 
 class RollUp:
-    """Works out one `Affected`. `reached` and `starts` are columns and datasets as wholes."""
+    """Computes one `Affected`. `reached` and `starts` are columns, and datasets as wholes."""
 
     def __init__(
         self,
@@ -85,10 +85,10 @@ class RollUp:
         self._ownership = ownership
         self._down = direction is Direction.DOWNSTREAM
         self._limit = int(reach)
-        self._assets = assets  # what the caller started from
+        self._assets = assets  # the assets from which the caller started
         self._starts = starts
         self._slots = slots
-        # The starts come first, so what was reached is what comes after them. The columns of a dataset start with it.
+        # The starts come first, and reached nodes after them. The columns of a start that is a dataset are starts, too.
         own = self._collect_columns(starts)
         everything = join_rows(build_rows(starts), build_rows(own), reached)
         kinds = self._tables.nodes.kind[everything.nodes]
@@ -100,17 +100,17 @@ class RollUp:
         self._datasets = self._keep_strongest(join_rows(self._whole, self._of_columns))
 
     def compute_affected(self) -> Affected:
-        """Everything, the reached columns first."""
+        """All affected assets, the reached columns first."""
         reached = slice(self._column_starts, None)
         whole = self._whole.filter(slice(self._dataset_starts, None))
         datasets = self._keep_strongest(join_rows(whole, self._of_columns.filter(reached)))
         datasets = datasets.filter(~np.isin(datasets.nodes, self._starts))
         products = self._keep_strongest(self._datasets.replace_nodes(self._ownership.find_products(self._datasets.nodes)))
-        touched = self._list_implied_starts()
-        reached_or_touched = join_rows(datasets, touched.filter(self._tables.nodes.kind[touched.nodes] == DATASET))
-        domains = self._keep_strongest(reached_or_touched.replace_nodes(self._ownership.find_domains(reached_or_touched.nodes)))
+        implied = self._list_implied_starts()
+        reached_or_implied = join_rows(datasets, implied.filter(self._tables.nodes.kind[implied.nodes] == DATASET))
+        domains = self._keep_strongest(reached_or_implied.replace_nodes(self._ownership.find_domains(reached_or_implied.nodes)))
         columns = self._columns.filter(reached)
-        parts = [touched, columns, datasets, products, domains, *self._iterate_attached(products), self._list_passing_jobs()]
+        parts = [implied, columns, datasets, products, domains, *self._iterate_attached(products), self._list_passing_jobs()]
         if self._down and self._limit == Reach.POSSIBLE:
             parts.append(self._list_reading_jobs())
         found = self._keep_strongest(join_rows(*parts))
@@ -118,12 +118,12 @@ class RollUp:
         return Affected(*found)
 
     def _list_implied_starts(self) -> Rows:
-        """What a job that was started from writes, or a consumer uses: no asset that the caller named."""
-        touched = np.array([start for start in self._starts.tolist() if start not in self._assets], np.int32)
-        return build_rows(np.unique(np.concatenate([touched, self._collect_columns(touched)])))
+        """The outputs of jobs, or the inputs of consumers, that the caller started from: assets that the caller did not name."""
+        implied = np.array([start for start in self._starts.tolist() if start not in self._assets], np.int32)
+        return build_rows(np.unique(np.concatenate([implied, self._collect_columns(implied)])))
 
     def _collect_columns(self, nodes: Ints) -> Ints:
-        """The columns of those that are datasets, each once; none that no head mentions any more."""
+        """The mentioned columns of the datasets among these nodes, each once: int32, sorted."""
         tables = self._tables
         datasets = nodes[tables.nodes.kind[nodes] == DATASET].tolist()
         own = [column for dataset in datasets for column in tables.list_columns(dataset)]
@@ -134,7 +134,7 @@ class RollUp:
         return keep_strongest(found, self._slots)
 
     def _iterate_attached(self, products: Rows) -> Iterator[Rows]:
-        """Who governs what is reached, and, downstream, who consumes it."""
+        """The contracts that govern reached assets and, downstream, the consumers that use them."""
         tables = self._tables
         coarse = self._keep_strongest(join_rows(self._whole, weaken_rows(self._datasets), self._weaken_products(products)))
         for type_ in (_GOVERNS, _CONSUMES) if self._down else (_GOVERNS,):
@@ -149,7 +149,7 @@ class RollUp:
         return join_rows(products.filter(started), weaken_rows(products.filter(~started)))
 
     def _match_rows(self, found: Rows, ends: Ints, by: Ints) -> Rows:
-        """The rows of `found` that are one of `ends`, as what refers to them."""
+        """The rows of `found` whose nodes are among `ends`, with the node in `by` at the same place as node."""
         if not len(ends):
             return found.filter(slice(0))
         slots = self._slots.array
@@ -159,7 +159,7 @@ class RollUp:
         return found.filter(at[at != NONE]).replace_nodes(by[at != NONE])
 
     def _list_passing_jobs(self) -> Rows:
-        """The jobs of the flows that go on from what is reached."""
+        """The jobs of the flows that continue from reached nodes."""
         ends = join_rows(self._columns, self._datasets)
         tables = self._tables
         nodes, overlay = tables.nodes, tables.overlay
@@ -180,7 +180,7 @@ class RollUp:
         return Rows(jobs[:n], reach[:n], distance[:n], masked[:n] != 0)
 
     def _list_reading_jobs(self) -> Rows:
-        """Jobs that read a reached dataset and name no output."""
+        """The jobs that read a reached dataset and state no output."""
         tables = self._tables
         reads = self._ownership.relations.list_idle_reads()
         read = self._match_rows(weaken_rows(self._datasets), tables.nodes.rep[tables.relations.end[reads]], tables.relations.start[reads])
@@ -188,5 +188,5 @@ class RollUp:
 
 
 def weaken_rows(found: Rows) -> Rows:
-    """The same, known only at a coarser grain."""
+    """The same rows with the reach POSSIBLE: known only at a coarser grain."""
     return found._replace(reach=np.full(len(found.nodes), Reach.POSSIBLE, np.int8))

@@ -1,8 +1,8 @@
-"""Jobs whose producer states no filters, joins or other INDIRECT influence: what they read may have more effect than is known.
+"""Jobs whose producer states no filters, joins or other INDIRECT influence: their inputs may have more effect than is known.
 
-Known are the values that such a job copies: flows between columns, DIRECT and without a subtype, as openlineage-sql sends them.
-A job is silent about a dataset that it reads and an output, unless it states more of the two (a subtype, an INDIRECT flow: then
-its SQL was read), a source without jobs does (a dbt project, a view's definition), or all of the output is POSSIBLE anyway.
+Of such a job only the copied values are known: DIRECT flows between columns, without a subtype, as openlineage-sql sends them.
+A job is silent about an input and an output, unless it states more about the two (a subtype or an INDIRECT flow: then its SQL
+was read), a source without jobs does (a dbt project, the definition of a view), or all of the output is POSSIBLE anyway.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ANY: U8 = np.ones(1, np.uint8)
 
 
 class SilentJobs:
-    """The jobs of which a source states that such a producer runs them."""
+    """The jobs for which a source states such a producer."""
 
     def __init__(self, tables: IndexTables) -> None:
         self._tables = tables
@@ -33,7 +33,7 @@ class SilentJobs:
         self._array: U8 = np.zeros(0, np.uint8)
 
     def record(self, scope_id: int, job: int, attributes: Mapping[str, Json]) -> None:
-        """What a head states of a job."""
+        """Record the producer that a head states for a job."""
         integration = attributes.get("integration")
         producer = integration.strip().upper() if isinstance(integration, str) else ""
         if producer in SILENT_ON_FILTERS:
@@ -43,7 +43,7 @@ class SilentJobs:
             self._mark(job)
 
     def withdraw(self, scope_id: int) -> None:
-        """The head of a scope is withdrawn."""
+        """Forget what the withdrawn head of a scope stated."""
         for job in self._of_scope.pop(scope_id, ()):
             del self._stated[job][scope_id]
             self._mark(job)
@@ -55,7 +55,7 @@ class SilentJobs:
 
     @property
     def array(self) -> U8:
-        """By node: the bits of its producers, 0 for all but silent jobs."""
+        """uint8 array by node: the bits of its producers; 0 except for silent jobs."""
         n = int(self._tables.counts[N_NODES])
         if len(self._array) < n:
             larger: U8 = np.zeros(max(n, 2 * len(self._array)), np.uint8)
@@ -69,7 +69,7 @@ class SilentJobs:
         return tuple(producer for i, producer in enumerate(SILENT_ON_FILTERS) if bits >> i & 1)
 
     def list_jobs(self) -> dict[int, tuple[str, ...]]:
-        """All that are silent, each with its producers."""
+        """All silent jobs, each with its producers."""
         return {job: self.list_producers(np.array([job], np.int32)) for job in self._stated}
 
     def _mark(self, job: int) -> None:
@@ -77,7 +77,10 @@ class SilentJobs:
 
 
 class _Found(NamedTuple):
-    """Who takes data from a dataset (upstream: brings it) into another: datasets are representatives; a job may be NONE."""
+    """Jobs that carry data from `near` to `far` (upstream: the reverse): int32 arrays of equal length.
+
+    Datasets are representatives; a job may be NONE.
+    """
 
     near: Ints
     far: Ints
@@ -93,9 +96,9 @@ def find_silent_jobs(
     weakest: Reach,
     wanted: U8 | None,
 ) -> Ints:
-    """The silent jobs that read (upstream: write) the datasets of the starts and of what they reached, whatever of them; sorted.
+    """The silent jobs that read (upstream: write) the datasets of the starts and of the reached nodes: int32, sorted.
 
-    `answer`: the starts, and what they reached; `weakest`: the weakest class of that; `wanted`: by flow, whether it counts; None: all.
+    `answer`: the starts, and the reached nodes; `weakest`: the weakest class to follow; `wanted`: by flow, whether it counts; None: all.
     """
     if not silent.has_jobs() or weakest < Reach.INDIRECT or (empty := tables.find_name("")) == NONE:
         return _NOTHING
@@ -112,7 +115,7 @@ def find_silent_jobs(
 
 
 def _is_among(copied: _Found, stated: _Found) -> Flags:
-    """Of each of these, whether the same job, or none, states more of the same two datasets."""
+    """For each row of `copied`: whether the same job, or a source without jobs, states more about the same two datasets."""
     near, far, jobs = (np.concatenate(columns).astype(np.int64) for columns in zip(copied, stated, strict=True))
     pairs = np.unique(near << 32 | far, return_inverse=True)[1]
     by_job = pairs << 32 | jobs
@@ -122,7 +125,7 @@ def _is_among(copied: _Found, stated: _Found) -> Flags:
 
 
 class _Search:
-    """Looks at the flows of datasets in one direction."""
+    """Searches the flows of datasets in one direction."""
 
     def __init__(
         self, tables: IndexTables, silent: U8, slots: NodeSlots, empty: int, direction: Direction, weakest: Reach, wanted: U8 | None

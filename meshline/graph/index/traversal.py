@@ -1,4 +1,4 @@
-"""One traversal: what it begins with, for each kind of asset, and its answer."""
+"""One traversal: its starts, for each kind of asset, and its answer."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _PORT, _READS, _WRITES, _CONSUMES, _GOVERNS, _PART_OF, _OWNS = (
     )
 )
 
-_HOLDERS = frozenset({AssetKind.DATA_PRODUCT, AssetKind.DOMAIN})
-_INSIDE = _HOLDERS | {AssetKind.JOB}  # what is in these counts as named with them
+_CONTAINERS = frozenset({AssetKind.DATA_PRODUCT, AssetKind.DOMAIN})
+_WITH_PARTS = _CONTAINERS | {AssetKind.JOB}  # the parts of these count as named by the caller
 
 
 class Starts(NamedTuple):
-    """What a traversal begins with, as representatives.
+    """The starts of a traversal, as representatives.
 
-    `nodes`: columns and datasets. `named`: the assets that the caller named, and what is inside of them.
+    `nodes`: columns and datasets, int32, sorted. `named`: the assets that the caller named, with their parts.
     `unbound`: how many of the assets that the caller named lead to no column or dataset.
     """
 
@@ -52,16 +52,16 @@ class Starts(NamedTuple):
 def resolve_starts(
     loader: HeadLoader, ownership: OwnershipCache, assets: Sequence[int], direction: Direction, *, promises: bool = True
 ) -> Starts:
-    """What these assets stand for.
+    """Resolve assets to the columns and datasets from which a traversal starts.
 
     Products: the datasets of their output ports, else their members. Domains: their products' and their
     own members. Jobs, with the jobs that are part of them: what they write; upstream what they read.
     Contracts: what they govern (unless `promises` is off: a change of a contract's text changes no data).
     Owners: each asset that they are stated to own. Consumers: upstream, what they consume; downstream nothing,
-    for no data leaves them.
+    because no data leaves them.
 
-    What a product or a domain holds counts as named with it. What a job writes, a contract governs, an owner
-    owns or a consumer uses does not: a person who asks what hangs on a job wants to see it.
+    The parts of a product or a domain count as named by the caller. The assets that a job writes, a contract governs, an owner
+    owns or a consumer uses do not: a caller who asks what depends on a job wants to see them.
     """
     rep = loader.tables.nodes.rep
     following = _StartResolver(loader, ownership, direction, promises=promises)
@@ -77,7 +77,7 @@ def resolve_starts(
 
 
 class _StartResolver:
-    """From assets to the columns and datasets that they stand for."""
+    """Resolves assets to columns and datasets."""
 
     def __init__(self, loader: HeadLoader, ownership: OwnershipCache, direction: Direction, *, promises: bool) -> None:
         self._loader = loader
@@ -87,14 +87,14 @@ class _StartResolver:
         self._promises = promises
 
     def can_resolve(self, node: int) -> bool:
-        """Whether an asset is of a kind that stands for columns and datasets."""
+        """Whether assets of this kind resolve to columns and datasets."""
         kind = self._get_kind(node)
         if kind is AssetKind.CONTRACT:
             return self._promises or not self._down
         return kind is not AssetKind.CONSUMER or not self._down
 
     def resolve_asset(self, asset: int) -> tuple[set[int], set[int]]:
-        """(the columns and datasets that an asset stands for, the asset with what is inside of it)."""
+        """(the columns and datasets that an asset resolves to, the asset with its parts)."""
         found: set[int] = set()
         seen, inside = {asset}, {asset}
         todo = [asset]
@@ -103,7 +103,7 @@ class _StartResolver:
             if self._get_kind(node) in (AssetKind.COLUMN, AssetKind.DATASET):
                 found.add(node)
                 continue
-            within = node in inside and self._get_kind(node) in _INSIDE
+            within = node in inside and self._get_kind(node) in _WITH_PARTS
             for following in self._list_following(node):
                 following = int(self._tables.nodes.rep[following])
                 data = self._get_kind(following) in (AssetKind.COLUMN, AssetKind.DATASET)
@@ -134,7 +134,7 @@ class _StartResolver:
         return _list_ends(self._loader, node, _GOVERNS if kind is AssetKind.CONTRACT else _CONSUMES)
 
     def _list_owned(self, owner: int) -> list[int]:
-        """What it is stated to own, unless a stronger source names other owners."""
+        """The assets that it is stated to own, except those for which a stronger source states other owners."""
         ends = _list_ends(self._loader, owner, _OWNS)
         return [node for node in ends if owner in self._ownership.collect_owner_nodes(int(self._tables.nodes.rep[node]))]
 
@@ -150,7 +150,7 @@ def _list_product_datasets(loader: HeadLoader, ownership: OwnershipCache, node: 
 
 
 def _list_domain_parts(loader: HeadLoader, ownership: OwnershipCache, node: int) -> list[int]:
-    """Its products, the domains in it, and the datasets that are in it without a product."""
+    """Its products, its subdomains, and its datasets without a product."""
     parts = [int(loader.tables.relations.start[row]) for row in loader.tables.list_relation_rows(node, _PART_OF, incoming=True)]
     return parts + [dataset for dataset in _list_datasets(loader) if ownership.find_domain(dataset) == node]
 
@@ -167,10 +167,10 @@ Distances: TypeAlias = Ints  # by node; -1: not visited
 class Traversal:
     """What a traversal reached: columns, and datasets that were reached as a whole; never a start.
 
-    `nodes`, `reach` (a Reach), `distance` and `masked` are of equal length, sorted by reach, then distance.
-    `starts` are the representatives that it began with (columns and datasets; a dataset's columns
-    are implied); `silent_jobs` are the jobs that `Completeness.silent_on_filters` counts. It is a view of the index as it was:
-    use it before the index changes.
+    `nodes` (int32), `reach` (int8, a `Reach`), `distance` (int32, in flows) and `masked` (bool) are arrays of equal length,
+    sorted by reach, then distance. `starts` (int32): the columns and datasets at which it started, as representatives; the columns
+    of a dataset are implied. `silent_jobs` (int32): the jobs that `Completeness.silent_on_filters` counts. The answer is valid
+    until the index changes.
     """
 
     def __init__(
@@ -209,9 +209,9 @@ class Traversal:
     def find_path(self, node: int) -> list[FlowStep]:
         """A shortest path between a start and a reached node in the node's class, in the order in which data flows.
 
-        Downstream it begins at a start, upstream it ends there. Of several, the first by names: the
+        Downstream it begins at a start, upstream it ends there. Of several paths, the first by names: the
         same statements give the same path. Empty for a node that was not reached. A dataset that was
-        reached through columns only has the path of the first of those.
+        reached through columns only has the path of the strongest, nearest of them.
         """
         rep = int(self._tables.nodes.rep[node])
         row = self._find_row(rep)
@@ -226,7 +226,7 @@ class Traversal:
         return steps[::-1] if self.direction is Direction.DOWNSTREAM else steps
 
     def list_flows(self) -> list[FlowStep]:
-        """The flow edges between starts and reached nodes, one of each kind; none from a dataset to itself."""
+        """The flows between starts and reached nodes, each kind once; none from a dataset to itself."""
         tables = self._tables
         found: dict[tuple[object, ...], FlowStep] = {}
         for flow in self._flow_rows.tolist():
@@ -238,11 +238,11 @@ class Traversal:
         return sorted(found.values(), key=lambda step: build_order_key(tables, step))
 
     def build_flow_table(self) -> FlowTable:
-        """The same flows and those from a dataset to itself, as columns, as often as they are said."""
+        """The same flows and those from a dataset to itself, as columns: one row for each time that a head states one."""
         return build_flow_table(self._tables, self._flow_rows)
 
     def compute_affected(self) -> Affected:
-        """Everything affected, containers and consumers included (see `meshline.graph.index.rollup`)."""
+        """All affected assets, with containers and consumers (see `meshline.graph.index.rollup`)."""
         reached = Rows(self.nodes, self.reach, self.distance, self.masked)
         found = RollUp(self._loader, self._ownership, self._slots, self.direction, self._limits.reach, reached, self.starts, self._assets)
         return found.compute_affected()
@@ -253,7 +253,7 @@ class Traversal:
 
     @cached_property
     def _rows(self) -> Ints:
-        """By node: its row, or -1."""
+        """int32 array by node: its row in the answer, or -1."""
         rows = np.full(int(self._tables.counts[N_NODES]), -1, np.int32)
         rows[self.nodes] = np.arange(self.nodes.size, dtype=np.int32)
         return rows
@@ -293,7 +293,7 @@ class Traversal:
         return steps
 
     def _step_back(self, node: int, k: int, distances: Distances) -> tuple[int, int]:
-        """(flow, where it comes from) by which a node is reached at its distance: the strongest, then the first by names."""
+        """(the row of the flow by which a node is reached at its distance, its origin): the strongest, then the first by names."""
         tables = self._tables
         down = self.direction is Direction.DOWNSTREAM
         distance = int(distances[node])

@@ -1,10 +1,10 @@
-"""Where values go: over DIRECT flows that do not mask, and (`possible`) from dataset to dataset where nobody recorded the columns.
+"""Where values go: over DIRECT flows that do not mask, and (`possible`) from dataset to dataset where no columns are recorded.
 
-A label is by node: 1 + the least number of flows from a source, 0 where nothing of a source arrives. Of the members of a class
-only the representative has one. A dataset has one if values may arrive in any column of it, known or not. What changes is labelled
-anew from the labels around it, so that an event costs what hangs on it.
+Each node has a label: 1 + the least number of flows from a source, 0 where no value of a source arrives. Of the members of a
+class only the representative has one. A dataset has one if values may arrive in any column of it, known or not. Changed nodes are
+labelled again from the labels around them, so that an event costs as much as the nodes that depend on it.
 
-A dataset is copied whole if every column of it goes, as it is, into another.
+A dataset is copied whole if every column of it goes unchanged into another dataset.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from meshline.graph.index.results import Flags, FlowStep, Ints, Undo
 
 
 def trace_values(tables: IndexTables, labels: Ints, column: int) -> list[FlowStep]:
-    """A shortest way of values from a source to what is labelled, in the order in which they flow: of several, the first by names."""
+    """A shortest path of values from a source to a labelled column, in the direction of flow: of several, the first by names."""
     steps: list[FlowStep] = []
     node = int(tables.nodes.rep[column])
     while labels[node] > 1:
@@ -35,7 +35,7 @@ def trace_values(tables: IndexTables, labels: Ints, column: int) -> list[FlowSte
 
 
 def _list_steps_before(tables: IndexTables, labels: Ints, node: int) -> Iterator[tuple[FlowStep, int]]:
-    """The flows into a column or dataset from what is one nearer to a source, with that."""
+    """The flows into a column or dataset from nodes that are one flow nearer to a source, with these nodes."""
     nodes, wanted = tables.nodes, int(labels[node]) - 1
     for own in tables.list_ring(node):
         for flow in tables.list_flow_rows(own, incoming=True):
@@ -53,7 +53,7 @@ def _list_steps_before(tables: IndexTables, labels: Ints, node: int) -> Iterator
 
 
 class Spread:
-    """The labels of everything that values of some columns reach."""
+    """The labels of all nodes that values of some columns reach."""
 
     def __init__(self, tables: IndexTables, sources: Ints, *, possible: bool) -> None:
         """`sources`: representatives of columns."""
@@ -65,14 +65,17 @@ class Spread:
 
     @property
     def labels(self) -> Ints:
-        """By node; of representatives."""
+        """int32 array by node, set at representatives; valid until the index changes."""
         n = int(self._tables.counts[N_NODES])
         if len(self._labels) < n:
             self._labels = np.concatenate([self._labels, np.zeros(n + n // 8 - len(self._labels), np.int32)])
         return self._labels[:n]
 
     def renew(self, changed: Ints, sources: Ints) -> Undo:
-        """Label anew these columns and datasets, which are all that they lead to; `sources`: those of all columns that are sources."""
+        """Label columns and datasets again; gives their former labels.
+
+        `changed`: int32, all affected nodes, with every node to which they lead. `sources`: all columns that are sources now.
+        """
         labels = self.labels
         before = Undo(changed, labels[changed].copy())
         labels[changed] = 0
@@ -91,6 +94,7 @@ class Spread:
         return before
 
     def restore(self, before: Undo) -> None:
+        """Restore the labels that `renew` replaced."""
         self.labels[before.nodes] = before.labels
 
     def _run(self, begin: Ints, begin_labels: Ints, labels: Ints) -> None:
@@ -98,7 +102,7 @@ class Spread:
 
 
 def collect_onward(tables: IndexTables, columns: Ints) -> Ints:
-    """These representatives of columns and datasets, and all to which values of them may go."""
+    """These representatives of columns and datasets, and all nodes that their values may reach: int32, sorted."""
     labels = np.zeros(int(tables.counts[N_NODES]), np.int32)
     labels[columns] = 1
     reached = _spread(tables, columns.astype(np.int32), np.ones(len(columns), np.int32), 1, labels)
@@ -116,7 +120,10 @@ def _spread(tables: IndexTables, begin: Ints, begin_labels: Ints, possible: int,
 
 
 def find_copies(tables: IndexTables, datasets: Ints, least: int, most: int) -> tuple[Ints, Ints]:
-    """(what is copied, into what), of these representatives of datasets; at most so many pairs."""
+    """(datasets that are copied whole, their copies): int32 arrays of equal length.
+
+    Of these representatives of datasets those with at least `least` columns; at most `most` pairs.
+    """
     n, kinds = int(tables.counts[N_NODES]), int(tables.counts[N_KINDS])
     identity = tables.find_name("IDENTITY")
     alike = ((tables.kinds.subtype[:kinds] == identity) & (tables.kinds.flags[:kinds] & 3 == 0)).astype(np.uint8)
@@ -129,7 +136,7 @@ def find_copies(tables: IndexTables, datasets: Ints, least: int, most: int) -> t
 
 
 def list_datasets(tables: IndexTables) -> Ints:
-    """The representatives of all datasets that heads name."""
+    """The representatives of all datasets that heads mention: int32, sorted."""
     n = int(tables.counts[N_NODES])
     named: Flags = (tables.nodes.kind[:n] == DATASET) & (tables.nodes.live[:n] > 0)
     return np.unique(tables.nodes.rep[:n][named])
