@@ -281,7 +281,7 @@ class _RemoteTexts:
     def _receive(self) -> tuple[int, Any]:
         deadline = self._limits.deadline
         while not self._link.poll(None if deadline is None else max(0.0, deadline - time.monotonic())):
-            self._limits.check()
+            self._limits.check_deadline()
         found: tuple[int, Any] = self._link.recv()
         return found
 

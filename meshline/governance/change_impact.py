@@ -13,8 +13,8 @@ from meshline.graph.index import LineageIndex, Reach
 from meshline.graph.index.results import FlowTable, Ints
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType
-from meshline.graph.queries.impact import Impact, impact
-from meshline.graph.queries.impact_paths import Via
+from meshline.graph.queries.impact import Impact, compute_impact
+from meshline.graph.queries.impact_paths import ImpactPaths
 from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Limits
 
 _DATA_KINDS = frozenset({AssetKind.COLUMN, AssetKind.DATASET})
@@ -50,7 +50,7 @@ class ChangeImpact:
         self.vague = any(node is not None and node not in known for node in replacements)
         self.parent_datasets = tuple(dict.fromkeys(node for key in enclosing if (node := self._find_dataset(key)) is not None))
         self.starts = tuple(dict.fromkeys((*known, *(node for node in replacements if node is not None))))
-        self.downstream: Impact = impact(index, self.starts, promises=False, limits=limits)
+        self.downstream: Impact = compute_impact(index, self.starts, promises=False, limits=limits)
 
     def _find_enclosing_column(self, key: AssetKey) -> int | None:
         """The nearest known column that contains a nested one."""
@@ -87,9 +87,9 @@ class ChangeImpact:
         return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}
 
     @cached_property
-    def via(self) -> Via:
+    def via(self) -> ImpactPaths:
         """The paths from the starts to affected assets."""
-        return Via(self.downstream)
+        return ImpactPaths(self.downstream)
 
     @cached_property
     def datasets(self) -> tuple[int, ...]:
@@ -108,7 +108,7 @@ class ChangeImpact:
 
     def is_affected(self, node: int) -> bool:
         """Whether a node is changed itself or affected."""
-        return node in self.origins or self.downstream.row(node) is not None
+        return node in self.origins or self.downstream.find_row(node) is not None
 
     # -- flows
 

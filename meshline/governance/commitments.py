@@ -15,8 +15,8 @@ from meshline.graph import durations, model
 from meshline.graph.durations import Measure
 from meshline.graph.index import Reach
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, Json
-from meshline.graph.queries.assets import attributes
-from meshline.graph.queries.contract_versions import versions
+from meshline.graph.queries.assets import read_attributes
+from meshline.graph.queries.contract_versions import build_versions
 
 _SUBJECTS = {SubjectKind.CONTRACT: model.build_contract_key, SubjectKind.PRODUCT: model.build_data_product_key}
 
@@ -111,12 +111,14 @@ def _list_promises(impact: ChangeImpact, name: str, own: int | None) -> Iterable
     index = impact.index
     kinds = (AssetKind.DATA_PRODUCT, AssetKind.CONTRACT)
     nodes = sorted({one.node for one in impact.list_reached(*kinds)} - {own} - set(impact.starts))
-    for node, known in zip(nodes, attributes(impact.live, index, nodes), strict=True):
+    for node, known in zip(nodes, read_attributes(impact.live, index, nodes), strict=True):
         if index.assets.get_kind(node) is AssetKind.CONTRACT:
-            current = next((one.contract for one in versions(index.assets.get_label(node).name, known.rows) if one.contract.in_force), None)
+            current = next(
+                (one.contract for one in build_versions(index.assets.get_label(node).name, known.rows) if one.contract.in_force), None
+            )
             yield from ((node, level.measure) for level in (current.sla if current else ()) if level.name == name)
         else:
-            slo = known.value("slo")
+            slo = known.find_value("slo")
             measure = durations.said(slo[name]) if isinstance(slo, dict) and name in slo else None
             if measure is not None:
                 yield node, measure
@@ -174,7 +176,7 @@ def adjust_for_cycle(change: Change, impact: ChangeImpact) -> AdjustedVerdict | 
 
 
 def _read_slo(impact: ChangeImpact, product: int) -> dict[str, Measure]:
-    slo = attributes(impact.live, impact.index, [product])[0].value("slo")
+    slo = read_attributes(impact.live, impact.index, [product])[0].find_value("slo")
     measures = {name: durations.said(value) for name, value in slo.items()} if isinstance(slo, dict) else {}
     return {name: measure for name, measure in measures.items() if measure is not None}
 

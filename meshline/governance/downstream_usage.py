@@ -21,8 +21,8 @@ from meshline.graph.contracts import Contract
 from meshline.graph.index import NONE, Direction, Reach
 from meshline.graph.index.results import Flags, FlowTable, Ints
 from meshline.graph.model import AssetKey, AssetKind, EdgeType
-from meshline.graph.queries.assets import attributes
-from meshline.graph.queries.contract_versions import versions
+from meshline.graph.queries.assets import read_attributes
+from meshline.graph.queries.contract_versions import build_versions
 
 IDENTITY = "IDENTITY"
 KEYS = frozenset({"JOIN", "GROUP_BY"})
@@ -120,8 +120,8 @@ def _find_copies(impact: ChangeImpact) -> tuple[Ints, bool]:
 
 def _read_types(impact: ChangeImpact, columns: list[int]) -> dict[int, Type]:
     """The types of columns, by node, where they are known."""
-    rows = zip(columns, attributes(impact.live, impact.index, columns), strict=True)
-    return {node: normal(text) for node, known in rows if (text := known.text("type"))}
+    rows = zip(columns, read_attributes(impact.live, impact.index, columns), strict=True)
+    return {node: normal(text) for node, known in rows if (text := known.find_text("type"))}
 
 
 # -- positions
@@ -184,11 +184,11 @@ def find_promising_contracts(change: Change, impact: ChangeImpact) -> list[str]:
     paths = [key.name.casefold() for key in keys if key.kind is AssetKind.COLUMN]
     columns = {name for path in paths for name in (path, path.partition(".")[0])}
     found = []
-    for node, known in zip(governing, attributes(impact.live, index, governing), strict=True):
+    for node, known in zip(governing, read_attributes(impact.live, index, governing), strict=True):
         name = index.assets.get_label(node).name
         if (change.subject.kind, change.subject.name) == (SubjectKind.CONTRACT, name):
             continue
-        in_force = [version.contract for version in versions(name, known.rows) if version.contract.in_force]
+        in_force = [version.contract for version in build_versions(name, known.rows) if version.contract.in_force]
         if any(not columns or not columns.isdisjoint(_list_fields(contract)) for contract in in_force):
             found.append(name)
     return found

@@ -46,7 +46,7 @@ def _compute_floors(reached: list[Reached], verdict: FinalVerdict) -> dict[Reach
 
 def _build_hit(impact: ChangeImpact, one: Reached, own: Verdict, verdict: FinalVerdict) -> Hit:
     index, values = impact.index, impact.values
-    path = impact.via.path(one.node)
+    path = impact.via.build_path(one.node)
     last = path[-2].node if len(path) > 1 else one.node
     domain = index.ownership.find_domain(last)
     return Hit(
@@ -125,7 +125,7 @@ def assess_changes(
     found: dict[str, AssessedChange] = {}
     for change in changes:
         if change.fingerprint not in found:
-            limits.check()
+            limits.check_deadline()
             assets = tuple(sorted(set(change.assets)))
             impact = known.get(assets)
             if impact is None:

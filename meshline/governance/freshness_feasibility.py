@@ -16,8 +16,8 @@ from meshline.graph.durations import cadence, length
 from meshline.graph.index import Edge, LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
-from meshline.graph.queries.assets import Attributes, attributes
-from meshline.graph.queries.contract_versions import versions
+from meshline.graph.queries.assets import Attributes, read_attributes
+from meshline.graph.queries.contract_versions import build_versions
 
 FRESHNESS = "freshness"
 
@@ -114,7 +114,7 @@ def find_broken_promises(
 def read_freshness(live: LiveGraph, index: LineageIndex, nodes: Iterable[int]) -> dict[int, float]:
     """The freshness that these products and contracts promise, in seconds by node; only those that state it as a duration."""
     ordered = sorted(set(nodes))
-    found = {node: _find_promise(index, node, known) for node, known in zip(ordered, attributes(live, index, ordered), strict=True)}
+    found = {node: _find_promise(index, node, known) for node, known in zip(ordered, read_attributes(live, index, ordered), strict=True)}
     return {node: seconds for node, seconds in found.items() if seconds is not None}
 
 
@@ -138,11 +138,11 @@ def _list_exposing(index: LineageIndex, dataset: int) -> list[int]:
 
 def _find_promise(index: LineageIndex, node: int, known: Attributes) -> float | None:
     if index.assets.get_kind(node) is AssetKind.CONTRACT:
-        found = versions(index.assets.get_label(node).name, known.rows)
+        found = build_versions(index.assets.get_label(node).name, known.rows)
         if not found or not found[0].contract.in_force:
             return None
         return min((one.seconds for one in found[0].contract.sla if one.name == FRESHNESS and one.seconds is not None), default=None)
-    slo = known.value("slo")
+    slo = known.find_value("slo")
     measure = durations.said(slo[FRESHNESS]) if isinstance(slo, dict) and FRESHNESS in slo else None
     return None if measure is None else measure.seconds
 

@@ -21,7 +21,7 @@ from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import from_micros
 from meshline.graph.queries.lineage_diff import Change as FlowChange
-from meshline.graph.queries.lineage_diff import lineage_diff
+from meshline.graph.queries.lineage_diff import compare_lineage
 from meshline.graph.queries.pages import UNLIMITED, Limits
 
 FLOWS = 100  # changes of lineage that a report names
@@ -151,7 +151,7 @@ def _compare_lineage(live: LiveGraph, found: Iterable[AssessedChange], options: 
     of = sorted({live.index.assets.get_key(start).id for one in found for start in one.impact.starts})
     if not of:
         return LineageSince(since=_format_time(options.since), added=0, removed=0)
-    difference = lineage_diff(live, options.since, options.now, of=of, limit=FLOWS, limits=options.limits, at=options.at)
+    difference = compare_lineage(live, options.since, options.now, of=of, limit=FLOWS, limits=options.limits, at=options.at)
     flows = (
         *(_build_flow_change("added", one) for one in difference.added),
         *(_build_flow_change("removed", one) for one in difference.removed),

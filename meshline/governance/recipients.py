@@ -12,8 +12,8 @@ from meshline.graph.index import LineageIndex, Reach
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import address
 from meshline.graph.queries import impact_recipients
-from meshline.graph.queries.assets import Attributes, attributes
-from meshline.graph.queries.impact import Impact, impact
+from meshline.graph.queries.assets import Attributes, read_attributes
+from meshline.graph.queries.impact import Impact, compute_impact
 from meshline.graph.queries.pages import Limits
 
 CONTACTS = ("email", "slack")
@@ -60,7 +60,7 @@ def _find_surest_reach(found: Sequence[AssessedChange]) -> dict[str, Reach]:
 def _merge_impacts(index: LineageIndex, impacts: Sequence[ChangeImpact], limits: Limits) -> Impact:
     starts = tuple(dict.fromkeys(start for one in impacts for start in one.starts))
     same = next((one.downstream for one in impacts if set(one.starts) == set(starts)), None)
-    return same or impact(index, starts, promises=False, limits=limits)
+    return same or compute_impact(index, starts, promises=False, limits=limits)
 
 
 def _list_impact_notices(found: Impact) -> list[impact_recipients.Notice]:
@@ -70,7 +70,7 @@ def _list_impact_notices(found: Impact) -> list[impact_recipients.Notice]:
     for start in found.starts:
         for owner in dict.fromkeys(owned_by.owner for owned_by in index.ownership.list_owners(start)):
             owned.setdefault(owner, []).append(start)
-    notices = impact_recipients.notices(found)
+    notices = impact_recipients.list_notices(found)
     others = {one.recipient: one.assets for one in notices if one.reason is impact_recipients.NoticeReason.OWNS}
     first = [_build_owner_notice(index, owner, (*starts, *others.get(owner, ()))) for owner, starts in owned.items()]
     first.sort(key=lambda one: index.assets.get_key(one.recipient))
@@ -84,20 +84,20 @@ def _list_impact_notices(found: Impact) -> list[impact_recipients.Notice]:
 
 def _build_owner_notice(index: LineageIndex, owner: int, assets: tuple[int, ...]) -> impact_recipients.Notice:
     return impact_recipients.Notice(
-        owner, impact_recipients.NoticeReason.OWNS, Reach.DIRECT, assets, impact_recipients.owns(index, owner, assets)
+        owner, impact_recipients.NoticeReason.OWNS, Reach.DIRECT, assets, impact_recipients.describe_owned(index, owner, assets)
     )
 
 
 def _read_contacts(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> dict[int, dict[str, str]]:
     distinct = sorted(set(nodes))
-    rows = zip(distinct, attributes(live, index, distinct), strict=True)
+    rows = zip(distinct, read_attributes(live, index, distinct), strict=True)
     return {node: _choose_contacts(known, index.assets.get_key(node).name) for node, known in rows}
 
 
 def _choose_contacts(known: Attributes, name: str) -> dict[str, str]:
     """Contacts by channel; without any channel the attribute `contact` as it is written; without both the name, if it is an address."""
-    found = {channel: text for channel in CONTACTS if (text := known.text(channel))}
-    text, named = known.text("contact"), address(name)
+    found = {channel: text for channel in CONTACTS if (text := known.find_text(channel))}
+    text, named = known.find_text("contact"), address(name)
     return found or ({"contact": text} if text else {"email": named} if named else {})
 
 

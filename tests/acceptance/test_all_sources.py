@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meshline.cli.client import opened
-from meshline.graph.queries.schema_history import schemas
+from meshline.graph.queries.schema_history import read_schemas
 from tests.cli.running import EXAMPLE, Ran, done
 
 SOURCES = ("openlineage", "iceberg", "delta", "debezium", "dbt", "sql", "contract", "product", "gx", "soda")
@@ -109,7 +109,7 @@ def test_the_catalog_tells_the_schemas_of_both_nights(synced: tuple[str, Ran]) -
         index = graph.graph.index
         node = index.assets.find_by_key(graph.naming.dataset("http://iceberg-rest.internal:8181", "orders.customer_orders"))
         assert node is not None
-        said = [schema for schema in schemas(graph.graph, index, node) if schema.source == "iceberg/lake"]
+        said = [schema for schema in read_schemas(graph.graph, index, node) if schema.source == "iceberg/lake"]
     names = [{column.name for column in schema.columns} for schema in said]
     assert names[0] - names[-1] == {"customer_email"}
     assert names[-1] - names[0] == {"contact_email"}

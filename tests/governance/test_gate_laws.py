@@ -26,7 +26,7 @@ from meshline.graph.model import (
     build_data_product_key,
     build_job_key,
 )
-from meshline.graph.queries.impact import impact
+from meshline.graph.queries.impact import compute_impact
 from tests.governance.verdicts import report
 from tests.index.heads import NS, ds, node, output_scope, says
 from tests.index.strategies import COLUMNS, DATASETS, column_flows, datasets, drops, merges, outputs, renames, schemas
@@ -126,7 +126,7 @@ def test_the_consumers_of_the_gate_are_those_of_impact(said: list[Statement], on
             if one.rule not in NEW_COLUMN:  # a new column is not known yet; its table may be
                 assert bool(finding.unknown) is (one.rule not in NEW)
             return
-        affected = impact(index, known).affected
+        affected = compute_impact(index, known).affected
         rows = zip(*(column.tolist() for column in affected), strict=True)
         expected = {
             (index.assets.get_key(asset).name, Reach(reach).name, distance, masked)

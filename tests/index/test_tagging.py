@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Facts, Json, Statement
-from meshline.graph.queries.assets import attributes
+from meshline.graph.queries.assets import read_attributes
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
 from tests.index.heads import col, says
@@ -32,7 +32,7 @@ def test_tags_are_those_of_the_facts(commits: list[list[Statement]]) -> None:
     index = live.index
     keys = {key for commit in commits for one in commit for key in _columns(one)}
     some = [node for key in keys if (node := index.assets.find_by_key(key)) is not None]
-    known = attributes(live, index, some)
+    known = read_attributes(live, index, some)
     for node, of_node in zip(some, known, strict=True):
         assert index.assets.list_tags(node) == {tag.key if tag.value is None else f"{tag.key}={tag.value}" for tag in of_node.tags}
     personal = {index.assets.get_representative(node) for node in some if "pii" in index.assets.list_tags(node)}

@@ -76,7 +76,7 @@ def holdings(index: LineageIndex) -> object:
 def groups(index: LineageIndex, nodes: list[int]) -> list[tuple[object, ...]]:
     """The same as whole arrays, by the names of the assets."""
     found = Groups(index, np.unique(np.array(nodes, np.int32)))
-    owners = found.owners(range(len(found.nodes)))
+    owners = found.list_owners(range(len(found.nodes)))
     rows = zip(found.nodes.tolist(), found.products[found.at].tolist(), found.domains[found.at].tolist(), owners, strict=True)
 
     def name(node: int) -> AssetKey | None:

@@ -2,17 +2,17 @@ from __future__ import annotations
 
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, build_dataset_key
-from meshline.graph.queries.assets import Attributes, aliases, attributes, last_observed
+from meshline.graph.queries.assets import Attributes, find_last_observed, read_aliases, read_attributes
 from tests.queries import mesh
 
 
 def known(graph: LiveGraph, key: AssetKey) -> Attributes:
-    return attributes(graph, graph.index, [mesh.node(graph, key)])[0]
+    return read_attributes(graph, graph.index, [mesh.node(graph, key)])[0]
 
 
 def test_the_stronger_source_is_shown_and_all_are_kept(graph: LiveGraph) -> None:
     email = known(graph, mesh.EMAIL)
-    assert email.text("description") == "Where the customer is written to"
+    assert email.find_text("description") == "Where the customer is written to"
     rows = [(row.source, row.value, row.chosen) for row in email.rows if row.attribute == "description"]
     assert rows == [(mesh.MESH, "Where the customer is written to", True), (mesh.LINEAGE, "from a producer", False)]
 
@@ -23,13 +23,13 @@ def test_tags_are_united(graph: LiveGraph) -> None:
 
 def test_unknown_attributes_are_nothing(graph: LiveGraph) -> None:
     report = known(graph, mesh.REPORT)
-    assert (report.text("description"), report.value("x"), report.tags) == (None, None, ())
+    assert (report.find_text("description"), report.find_value("x"), report.tags) == (None, None, ())
 
 
 def test_many_at_once_come_in_order(graph: LiveGraph) -> None:
     keys = [mesh.ORDERS, mesh.EMAIL, mesh.REPORT, mesh.EMAIL]
-    found = attributes(graph, graph.index, [mesh.node(graph, key) for key in keys])
-    assert [part.text("description") for part in found] == [
+    found = read_attributes(graph, graph.index, [mesh.node(graph, key) for key in keys])
+    assert [part.find_text("description") for part in found] == [
         "One row for each order",
         "Where the customer is written to",
         None,
@@ -38,8 +38,8 @@ def test_many_at_once_come_in_order(graph: LiveGraph) -> None:
 
 
 def test_last_observed(graph: LiveGraph) -> None:
-    assert last_observed(graph.index, mesh.node(graph, mesh.EMAIL)) == mesh.START + mesh.SECOND
-    assert last_observed(graph.index, mesh.node(graph, mesh.ORDERS)) == mesh.START
+    assert find_last_observed(graph.index, mesh.node(graph, mesh.EMAIL)) == mesh.START + mesh.SECOND
+    assert find_last_observed(graph.index, mesh.node(graph, mesh.ORDERS)) == mesh.START
 
 
 def test_aliases_say_why(graph: LiveGraph) -> None:
@@ -49,7 +49,7 @@ def test_aliases_say_why(graph: LiveGraph) -> None:
         mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, at=mesh.START + 5, why="location"),
         mesh.about(mesh.ORDERS, source="openlineage/x", spelling=["WH", "sales.orders"]),
     )
-    (found,) = aliases(graph, graph.index, [mesh.node(graph, mesh.ORDERS)], [known(graph, mesh.ORDERS)])
+    (found,) = read_aliases(graph, graph.index, [mesh.node(graph, mesh.ORDERS)], [known(graph, mesh.ORDERS)])
     assert [alias[:5] for alias in found] == [
         ("WH", "sales.orders", "spelling", "openlineage/x", mesh.START),
         ("s3://lake", "orders", "location", mesh.MESH, mesh.START + 5),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.model import AssetKind, Statement
-from meshline.graph.queries.lineage import Granularity, lineage
+from meshline.graph.queries.lineage import Granularity, build_lineage
 from tests.index.heads import index_of
 from tests.index.strategies import any_statement, sets_of
 from tests.sizes import count_examples
@@ -32,7 +32,7 @@ def test_by_hand(statements: list[Statement], granularity: Granularity, directio
     index = index_of(*statements)
     for start in index.assets.list_of_kind(AssetKind.DATASET):
         found = index.lineage.traverse([start], direction, depth=depth)
-        drawing = lineage(index, [start], direction, granularity=granularity, depth=depth, limit=limit)
+        drawing = build_lineage(index, [start], direction, granularity=granularity, depth=depth, limit=limit)
         drawn = {node.node for node in drawing.nodes}
         edges: dict[tuple[int, int], list[tuple[int, int, int, bool, int | None]]] = {}
         for flow in found.list_flows():

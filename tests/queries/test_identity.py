@@ -13,9 +13,9 @@ from meshline.graph import model
 from meshline.graph.content import EMPTY, encode
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Flow, Json
-from meshline.graph.queries.assets import aliases, attributes
-from meshline.graph.queries.identity import Identity, NameRank, identity
-from meshline.graph.queries.identity_conflicts import Conflict, ConflictKind, conflicts
+from meshline.graph.queries.assets import read_aliases, read_attributes
+from meshline.graph.queries.identity import Identity, NameRank, read_identity
+from meshline.graph.queries.identity_conflicts import Conflict, ConflictKind, list_conflicts
 from meshline.ingest.sources.base import Entry
 from tests.api.conftest import Asking
 from tests.ingest.sources.stating import T, graph, say, table
@@ -48,7 +48,7 @@ def joined(live: LiveGraph, a: AssetKey, b: AssetKey, source: str = "mesh/x", **
 def of(live: LiveGraph, key: AssetKey) -> Identity:
     node = live.index.assets.find_by_key(key)
     assert node is not None
-    found = identity(live, live.index, node)
+    found = read_identity(live, live.index, node)
     assert found.shown == live.index.assets.get_key(node) == found.members[0].key, "the first is the one that is shown"
     return found
 
@@ -123,8 +123,10 @@ def test_a_parting_is_told_and_what_it_overrules(live: LiveGraph) -> None:
     assert [one.source for one in of(live, LAKE).reasons if not one.overruled] == ["iceberg/x"]
     node = live.index.assets.find_by_key(TRINO)
     assert node is not None
-    known = attributes(live, live.index, [node])
-    assert [alias.name for alias in aliases(live, live.index, [node], known)[0]] == [TRINO.name], "of what it is not, there is no alias"
+    known = read_attributes(live, live.index, [node])
+    assert [alias.name for alias in read_aliases(live, live.index, [node], known)[0]] == [TRINO.name], (
+        "of what it is not, there is no alias"
+    )
 
 
 # -- conflicts
@@ -135,11 +137,11 @@ def names(found: Conflict) -> tuple[str, ...]:
 
 
 def test_nothing_is_wrong_with_what_is_alike(live: LiveGraph) -> None:
-    assert conflicts(live.index) == []
+    assert list_conflicts(live.index) == []
     listed(live, LAKE, source="iceberg/lake")
     listed(live, FILE)
     joined(live, LAKE, FILE)
-    assert conflicts(live.index) == []
+    assert list_conflicts(live.index) == []
 
 
 def test_two_tables_of_catalogs(live: LiveGraph) -> None:
@@ -148,7 +150,7 @@ def test_two_tables_of_catalogs(live: LiveGraph) -> None:
     listed(live, FILE, source="delta/wh")
     joined(live, LAKE, TRINO)
     joined(live, LAKE, FILE)
-    (found,) = conflicts(live.index)
+    (found,) = list_conflicts(live.index)
     assert (found.kind, found.similarity, found.sources) == (ConflictKind.TWO_TABLES, 1.0, ("iceberg/lake",))
     assert set(found.names) == {LAKE, TRINO, FILE}
 
@@ -159,10 +161,10 @@ def test_unlike_columns(live: LiveGraph) -> None:
     listed(live, TRINO, ("ID",))
     joined(live, LAKE, FILE)
     joined(live, LAKE, TRINO)
-    (found,) = conflicts(live.index)
+    (found,) = list_conflicts(live.index)
     assert (found.kind, found.similarity, found.names) == (ConflictKind.UNLIKE_COLUMNS, 0.2, (LAKE, FILE))
     listed(live, FILE, ("total", "id"))
-    assert conflicts(live.index) == [], "one that has some of the columns of the other is not unlike it"
+    assert list_conflicts(live.index) == [], "one that has some of the columns of the other is not unlike it"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_unlike_columns_whatever_their_number(live: LiveGraph, first: str, secon
     listed(live, LAKE, first)
     listed(live, FILE, second)
     joined(live, LAKE, FILE)
-    (found,) = conflicts(live.index)
+    (found,) = list_conflicts(live.index)
     assert (found.kind, found.similarity, found.names) == (ConflictKind.UNLIKE_COLUMNS, similarity, (LAKE, FILE))
 
 
@@ -186,7 +188,7 @@ def test_unlike_columns_are_those_that_a_slow_look_finds(tables: list[set[str]])
             listed(live, key, sorted(columns))
             joined(live, keys[0], key)
         least = min((len(a & b) / len(a | b) for a, b in combinations(filter(None, tables), 2)), default=1.0)
-        found = [one for one in conflicts(live.index) if one.kind is ConflictKind.UNLIKE_COLUMNS]
+        found = [one for one in list_conflicts(live.index) if one.kind is ConflictKind.UNLIKE_COLUMNS]
         assert all(one.similarity == least < 0.5 for one in found)
         if least == 0:  # nothing in common: neither has most of the other's columns
             assert found
@@ -195,7 +197,7 @@ def test_unlike_columns_are_those_that_a_slow_look_finds(tables: list[set[str]])
 def test_a_near_miss(live: LiveGraph) -> None:
     listed(live, LAKE)
     listed(live, model.build_dataset_key("postgres://db", "public.Orders"), ("ID", "Total", "Currency"))
-    (found,) = conflicts(live.index)
+    (found,) = list_conflicts(live.index)
     assert (found.kind, found.similarity) == (ConflictKind.NEAR_MISS, 1.0)
     assert names(found) == ("lake/shop.orders", "postgres://db/public.Orders")
 
@@ -212,7 +214,7 @@ def test_a_near_miss(live: LiveGraph) -> None:
 def test_no_near_miss(live: LiveGraph, key: AssetKey, columns: Sequence[str]) -> None:
     listed(live, LAKE)
     listed(live, key, columns)
-    assert conflicts(live.index) == []
+    assert list_conflicts(live.index) == []
 
 
 def test_what_is_stated_to_be_different_is_no_near_miss(live: LiveGraph) -> None:
@@ -220,7 +222,7 @@ def test_what_is_stated_to_be_different_is_no_near_miss(live: LiveGraph) -> None
     listed(live, LAKE)
     listed(live, other)
     parted(live, other, LAKE)
-    assert conflicts(live.index) == []
+    assert list_conflicts(live.index) == []
 
 
 def test_a_copy_is_no_near_miss(live: LiveGraph) -> None:
@@ -229,7 +231,7 @@ def test_a_copy_is_no_near_miss(live: LiveGraph) -> None:
     listed(live, copy)
     flow = Flow(model.build_column_key(LAKE, "id"), model.build_column_key(copy, "id"))
     say(live, [Entry(("flow",), encode(Facts(flows=(flow,))))], complete=False, source="openlineage/x")
-    assert conflicts(live.index) == []
+    assert list_conflicts(live.index) == []
 
 
 def test_the_most_doubtful_comes_first(live: LiveGraph) -> None:
@@ -239,7 +241,7 @@ def test_the_most_doubtful_comes_first(live: LiveGraph) -> None:
     for namespace, columns in (("x://1", COLUMNS), ("x://2", (*COLUMNS, "more"))):
         listed(live, model.build_dataset_key(namespace, "items"), columns)
     listed(live, model.build_dataset_key("x://3", "items"), COLUMNS)
-    found = conflicts(live.index)
+    found = list_conflicts(live.index)
     assert [conflict.kind for conflict in found] == [ConflictKind.TWO_TABLES, ConflictKind.UNLIKE_COLUMNS, *[ConflictKind.NEAR_MISS] * 3]
     assert [conflict.similarity for conflict in found[2:]] == [1.0, 0.75, 0.75]
 
@@ -260,14 +262,14 @@ def test_near_misses_are_those_that_a_slow_look_finds(tables: list[tuple[str, se
             similarity = len(of_a & of_b) / len(of_a | of_b)
             if name == other and similarity >= 0.7 and len(of_a & of_b) >= 2:
                 wanted[a, b] = similarity
-        found = {conflict.names: conflict.similarity for conflict in conflicts(live.index)}
+        found = {conflict.names: conflict.similarity for conflict in list_conflicts(live.index)}
         assert found.items() <= wanted.items()
         assert {pair for pair, similarity in wanted.items() if similarity == 1} <= found.keys()
 
 
 def test_a_crowd_of_one_name_stays_small(live: LiveGraph) -> None:
     say(live, [Entry((str(i),), table("s.orders", *COLUMNS, namespace=f"x://{i:03}")) for i in range(200)], source="openlineage/x")
-    assert 199 <= len(conflicts(live.index)) <= 4 * 199
+    assert 199 <= len(list_conflicts(live.index)) <= 4 * 199
 
 
 def test_datasets_that_had_one_name_in_sessions(live: LiveGraph) -> None:
@@ -277,12 +279,12 @@ def test_datasets_that_had_one_name_in_sessions(live: LiveGraph) -> None:
         listed(live, key, columns)
         content = encode(Facts(assets=(AssetFact(key, {"session_names": [name]}),)))
         say(live, [Entry(("dataset", *key.parts, "symlinks"), content)], complete=False, source="openlineage/x")
-    (found,) = conflicts(live.index)
+    (found,) = list_conflicts(live.index)
     assert (found.kind, found.names, found.similarity) == (ConflictKind.SESSION_NAME, (orders, payments), 1 / 3)
     assert found.session_name == model.build_dataset_key("kafka://b", "default_catalog.default_database.snk")
     assert [member.key for member in of(live, orders).members] == [orders]
     say(live, [Entry(("dataset", *orders.parts, "symlinks"), EMPTY)], complete=False, source="openlineage/x")
-    assert conflicts(live.index) == []
+    assert list_conflicts(live.index) == []
 
 
 # -- as the schema has it
@@ -306,7 +308,7 @@ def test_pages_of_conflicts_and_an_identity(live: LiveGraph) -> None:
         if not page["pageInfo"]["hasNextPage"]:
             break
         after = page["pageInfo"]["endCursor"]
-    assert seen == [tuple(key.parts[0] for key in conflict.names) for conflict in conflicts(live.index)]
+    assert seen == [tuple(key.parts[0] for key in conflict.names) for conflict in list_conflicts(live.index)]
     assert len(seen) == page["totalCount"] >= 3
     found = ask('{ dataset(namespace: "lake", name: "shop.orders") { identity { shown { namespace } members { shown name { namespace } }'
                 " reasons { why source } } } }")["dataset"]["identity"]  # fmt: skip

@@ -7,9 +7,9 @@ import pytest
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key, build_contract_key, build_dataset_key
-from meshline.graph.queries.impact import Impact, ImpactOrder, Wanted, impact
-from meshline.graph.queries.impact_paths import Via
-from meshline.graph.queries.impact_recipients import NoticeReason, notices
+from meshline.graph.queries.impact import Impact, ImpactFilter, ImpactOrder, compute_impact
+from meshline.graph.queries.impact_paths import ImpactPaths
+from meshline.graph.queries.impact_recipients import NoticeReason, list_notices
 from meshline.graph.queries.pages import Limits, SortKey
 from tests.queries import mesh
 
@@ -17,30 +17,30 @@ TOTAL = build_column_key(mesh.REVENUE, "total")
 
 
 def of(graph: LiveGraph, *starts: AssetKey, direction: Direction = Direction.DOWNSTREAM) -> Impact:
-    return impact(graph.index, [mesh.node(graph, start) for start in starts], direction)
+    return compute_impact(graph.index, [mesh.node(graph, start) for start in starts], direction)
 
 
-def reached(found: Impact, wanted: Wanted | None = None, order: ImpactOrder = ImpactOrder.REACH) -> list[tuple[str, str, int]]:
-    page = found.page(wanted or Wanted(), order, first=1000)
+def reached(found: Impact, wanted: ImpactFilter | None = None, order: ImpactOrder = ImpactOrder.REACH) -> list[tuple[str, str, int]]:
+    page = found.build_page(wanted or ImpactFilter(), order, first=1000)
     assert page.total == len(page.entries)
     return [(found.index.assets.get_key(entry.node).qualified_name, entry.reach.name, entry.distance) for entry in page.entries]
 
 
 def test_a_column(graph: LiveGraph) -> None:
     found = of(graph, mesh.EMAIL)
-    assert reached(found, Wanted(kinds=[AssetKind.COLUMN])) == [
+    assert reached(found, ImpactFilter(kinds=[AssetKind.COLUMN])) == [
         ("wh/sales.orders.email_hash", "DIRECT", 1),
         ("wh/fin.revenue.total", "DIRECT", 2),
     ]
-    datasets = reached(found, Wanted(kinds=[AssetKind.DATASET]))
+    datasets = reached(found, ImpactFilter(kinds=[AssetKind.DATASET]))
     assert datasets == [("wh/sales.orders", "DIRECT", 1), ("wh/fin.revenue", "DIRECT", 2), ("wh/fin.report", "POSSIBLE", 3)]
-    assert reached(found, Wanted(kinds=[AssetKind.CONSUMER])) == [("campaign", "DIRECT", 1), ("dashboard", "POSSIBLE", 2)]
+    assert reached(found, ImpactFilter(kinds=[AssetKind.CONSUMER])) == [("campaign", "DIRECT", 1), ("dashboard", "POSSIBLE", 2)]
     assert found.completeness.possible_only == 1
 
 
 def test_a_filter_reaches_all_columns(graph: LiveGraph) -> None:
     found = of(graph, build_column_key(mesh.CUSTOMERS, "name"))
-    columns = reached(found, Wanted(kinds=[AssetKind.COLUMN], reach=[Reach.INDIRECT]))
+    columns = reached(found, ImpactFilter(kinds=[AssetKind.COLUMN], reach=[Reach.INDIRECT]))
     assert [name for name, *_ in columns] == [
         "wh/sales.orders.day",
         "wh/sales.orders.email_hash",
@@ -52,15 +52,15 @@ def test_a_filter_reaches_all_columns(graph: LiveGraph) -> None:
 
 
 def test_masked(graph: LiveGraph) -> None:
-    page = of(graph, mesh.EMAIL).page(Wanted(kinds=[AssetKind.COLUMN], masked=True), first=10)
+    page = of(graph, mesh.EMAIL).build_page(ImpactFilter(kinds=[AssetKind.COLUMN], masked=True), first=10)
     assert len(page.entries) == 2
     assert all(entry.masked for entry in page.entries)
-    assert of(graph, mesh.HASH).page(Wanted(masked=True), first=10).total == 0
+    assert of(graph, mesh.HASH).build_page(ImpactFilter(masked=True), first=10).total == 0
 
 
 def test_provenance(graph: LiveGraph) -> None:
     found = of(graph, TOTAL, direction=Direction.UPSTREAM)
-    assert reached(found, Wanted(kinds=[AssetKind.COLUMN])) == [
+    assert reached(found, ImpactFilter(kinds=[AssetKind.COLUMN])) == [
         ("wh/sales.orders.email_hash", "DIRECT", 1),
         ("wh/sales.orders.total", "DIRECT", 1),
         ("pg/shop.customers.email", "DIRECT", 2),
@@ -70,23 +70,23 @@ def test_provenance(graph: LiveGraph) -> None:
 
 def test_counts_add_up(graph: LiveGraph) -> None:
     found = of(graph, mesh.CUSTOMERS)
-    for counts in (found.by_kind(), found.by_reach(), found.by_domain(), found.by_product()):
+    for counts in (found.count_by_kind(), found.count_by_reach(), found.count_by_domain(), found.count_by_product()):
         assert sum(count.size for count in counts) == found.total == len(reached(found))
-    kinds = {count.key: count.size for count in found.by_kind()}
+    kinds = {count.key: count.size for count in found.count_by_kind()}
     for kind in AssetKind:
-        assert kinds.get(kind, 0) == len(reached(found, Wanted(kinds=[kind])))
+        assert kinds.get(kind, 0) == len(reached(found, ImpactFilter(kinds=[kind])))
     for reach in Reach:
-        assert {c.key: c.size for c in found.by_reach()}.get(reach.name, 0) == len(reached(found, Wanted(reach=[reach])))
-    for count in found.by_product():
-        assert count.node is None or len(reached(found, Wanted(product=count.node))) == count.size
-    for count in found.by_owner():
-        assert count.node is None or len(reached(found, Wanted(owner=count.node))) == count.size
-    assert {count.label: count.size for count in found.by_owner()}["team:finance"] == 4  # the product, its dataset and both columns
+        assert {c.key: c.size for c in found.count_by_reach()}.get(reach.name, 0) == len(reached(found, ImpactFilter(reach=[reach])))
+    for count in found.count_by_product():
+        assert count.node is None or len(reached(found, ImpactFilter(product=count.node))) == count.size
+    for count in found.count_by_owner():
+        assert count.node is None or len(reached(found, ImpactFilter(owner=count.node))) == count.size
+    assert {count.label: count.size for count in found.count_by_owner()}["team:finance"] == 4  # the product, its dataset and both columns
 
 
 def test_a_domain_holds_the_domains_below(graph: LiveGraph) -> None:
     found = of(graph, mesh.CUSTOMERS)
-    in_company = reached(found, Wanted(domain=mesh.node(graph, mesh.COMPANY)))
+    in_company = reached(found, ImpactFilter(domain=mesh.node(graph, mesh.COMPANY)))
     assert {name for name, *_ in in_company} >= {"finance", "revenue", "wh/fin.revenue", "wh/fin.revenue.day"}
 
 
@@ -94,13 +94,13 @@ def test_a_domain_holds_the_domains_below(graph: LiveGraph) -> None:
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_pages_are_the_whole_in_order(graph: LiveGraph, order: ImpactOrder, size: int) -> None:
     found = of(graph, mesh.CUSTOMERS)
-    whole = found.page(Wanted(), order, first=1000).entries
+    whole = found.build_page(ImpactFilter(), order, first=1000).entries
     assert [entry.key for entry in whole] == sorted(entry.key for entry in whole)
     assert len({entry.node for entry in whole}) == len(whole) == found.total
     seen: list[int] = []
     after: SortKey | None = None
     while True:
-        page = found.page(Wanted(), order, first=size, after=after)
+        page = found.build_page(ImpactFilter(), order, first=size, after=after)
         seen += [entry.node for entry in page.entries]
         if not page.has_next:
             break
@@ -119,14 +119,14 @@ def test_nothing_affected(graph: LiveGraph) -> None:
         if graph.index.assets.find_by_key(build_column_key(mesh.REPORT, "x"))
         else of(graph, mesh.REPORT)
     )
-    assert reached(found, Wanted(kinds=[AssetKind.COLUMN])) == []
-    assert found.page(first=0).entries == ()
+    assert reached(found, ImpactFilter(kinds=[AssetKind.COLUMN])) == []
+    assert found.build_page(first=0).entries == ()
 
 
 def test_limits_are_told(graph: LiveGraph) -> None:
-    found = impact(graph.index, [mesh.node(graph, mesh.CUSTOMERS)], limits=Limits(nodes=1))
+    found = compute_impact(graph.index, [mesh.node(graph, mesh.CUSTOMERS)], limits=Limits(nodes=1))
     assert found.completeness.truncated is Truncated.NODES
-    shallow = impact(graph.index, [mesh.node(graph, mesh.CUSTOMERS)], depth=1)
+    shallow = compute_impact(graph.index, [mesh.node(graph, mesh.CUSTOMERS)], depth=1)
     assert shallow.completeness.truncated is Truncated.DEPTH
 
 
@@ -134,7 +134,7 @@ def told(found: Impact) -> dict[tuple[str, str], tuple[str, list[str]]]:
     name = found.index.assets.get_key
     return {
         (notice.reason, name(notice.recipient).name): (notice.reach.name, [name(node).qualified_name for node in notice.assets])
-        for notice in notices(found)
+        for notice in list_notices(found)
     }
 
 
@@ -151,14 +151,14 @@ def test_whom_to_tell(graph: LiveGraph) -> None:
 def test_an_owned_column_is_told(graph: LiveGraph) -> None:
     mesh.say(graph, mesh.edge(EdgeType.OWNS, mesh.ANN, TOTAL, type="steward"))
     assert told(of(graph, mesh.EMAIL))["OWNS", "ann"] == ("DIRECT", ["wh/fin.revenue.total"])
-    why = next(notice.why for notice in notices(of(graph, mesh.EMAIL)) if notice.reason is NoticeReason.OWNS and "total" in notice.why)
+    why = next(notice.why for notice in list_notices(of(graph, mesh.EMAIL)) if notice.reason is NoticeReason.OWNS and "total" in notice.why)
     assert why == "owns wh/fin.revenue.total"
 
 
 def path(found: Impact, key: AssetKey) -> list[tuple[str | None, str]]:
     node = found.index.assets.find_by_key(key)
     assert node is not None
-    return [(step.edge, found.index.assets.get_key(step.node).qualified_name) for step in Via(found).path(node)]
+    return [(step.edge, found.index.assets.get_key(step.node).qualified_name) for step in ImpactPaths(found).build_path(node)]
 
 
 def test_by_which_path(graph: LiveGraph) -> None:
@@ -180,9 +180,9 @@ def test_every_affected_asset_has_a_path(graph: LiveGraph, start: AssetKey | Non
         starts: Sequence[AssetKey] = [start or (mesh.CUSTOMERS if direction is Direction.DOWNSTREAM else mesh.REPORT)]
         found = of(graph, *starts, direction=direction)
         assert found.total
-        via = Via(found)
-        for entry in found.page(first=1000).entries:
-            steps = via.path(entry.node)
+        via = ImpactPaths(found)
+        for entry in found.build_page(first=1000).entries:
+            steps = via.build_path(entry.node)
             assert steps, found.index.assets.get_key(entry.node)
             assert steps[0].edge is None
             end = steps[-1] if direction is Direction.DOWNSTREAM else steps[0]

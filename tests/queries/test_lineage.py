@@ -6,13 +6,13 @@ from meshline.errors import InvalidInput
 from meshline.graph.index import Direction, Truncated
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, build_column_key
-from meshline.graph.queries.impact_paths import paths
-from meshline.graph.queries.lineage import Granularity, Lineage, lineage
+from meshline.graph.queries.impact_paths import list_paths
+from meshline.graph.queries.lineage import Granularity, Lineage, build_lineage
 from tests.queries import mesh
 
 
 def drawn(graph: LiveGraph, start: AssetKey, granularity: Granularity, direction: Direction = Direction.DOWNSTREAM) -> Lineage:
-    return lineage(graph.index, [mesh.node(graph, start)], direction, granularity=granularity)
+    return build_lineage(graph.index, [mesh.node(graph, start)], direction, granularity=granularity)
 
 
 def nodes(graph: LiveGraph, found: Lineage) -> list[tuple[str, str, int]]:
@@ -75,7 +75,7 @@ def test_upstream(graph: LiveGraph) -> None:
 
 @pytest.mark.parametrize("granularity", list(Granularity))
 def test_the_limit_is_told(graph: LiveGraph, granularity: Granularity) -> None:
-    found = lineage(graph.index, [mesh.node(graph, mesh.ORDERS)], granularity=granularity, limit=1)
+    found = build_lineage(graph.index, [mesh.node(graph, mesh.ORDERS)], granularity=granularity, limit=1)
     assert len(found.nodes) <= 1
     assert found.completeness.truncated is Truncated.NODES
     shown = {node.node for node in found.nodes}
@@ -90,7 +90,7 @@ def test_a_self_edge_is_not_drawn(graph: LiveGraph) -> None:
 
 
 def steps(graph: LiveGraph, start: AssetKey, end: AssetKey) -> list[list[tuple[str | None, str]]]:
-    found = paths(graph.index, mesh.node(graph, start), mesh.node(graph, end))
+    found = list_paths(graph.index, mesh.node(graph, start), mesh.node(graph, end))
     return [[(step.edge, graph.index.assets.get_key(step.node).qualified_name) for step in path] for path in found]
 
 
@@ -115,4 +115,4 @@ def test_paths_are_between_columns_or_datasets(graph: LiveGraph) -> None:
     with pytest.raises(InvalidInput, match="a path is between columns or datasets"):
         steps(graph, mesh.COMMERCE, mesh.ORDERS)
     with pytest.raises(InvalidInput):
-        paths(graph.index, mesh.node(graph, mesh.EMAIL), mesh.node(graph, mesh.HASH), first=-1)
+        list_paths(graph.index, mesh.node(graph, mesh.EMAIL), mesh.node(graph, mesh.HASH), first=-1)

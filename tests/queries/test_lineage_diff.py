@@ -5,7 +5,7 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, build_column_key, build_dataset_key, build_job_key
-from meshline.graph.queries.lineage_diff import Change, lineage_diff
+from meshline.graph.queries.lineage_diff import Change, compare_lineage
 from tests.queries import mesh
 
 LATER = mesh.START + 1000
@@ -32,7 +32,7 @@ def changed(graph: LiveGraph) -> LiveGraph:
 
 
 def test_what_changed(changed: LiveGraph) -> None:
-    found = lineage_diff(changed, mesh.START, LATER)
+    found = compare_lineage(changed, mesh.START, LATER)
     assert named(found.added) == [("wh/sales.orders.id", "wh/fin.revenue.total")]
     assert named(found.removed) == [
         ("wh/sales.orders.email_hash", "wh/fin.revenue.total"),
@@ -40,24 +40,24 @@ def test_what_changed(changed: LiveGraph) -> None:
     ]
     assert found.added[0].observed_at == LATER
     assert found.removed[0].observed_at == mesh.START
-    assert lineage_diff(changed, LATER, LATER) == lineage_diff(changed, mesh.START, mesh.START) == ((), (), 0, 0)
+    assert compare_lineage(changed, LATER, LATER) == compare_lineage(changed, mesh.START, mesh.START) == ((), (), 0, 0)
 
 
 def test_from_the_beginning_everything_is_new(graph: LiveGraph) -> None:
-    found = lineage_diff(graph, mesh.START - 1, mesh.START)
+    found = compare_lineage(graph, mesh.START - 1, mesh.START)
     assert found.total_added == 7  # six of columns, one of datasets
     assert found.removed == ()
 
 
 def test_the_limit_is_told(changed: LiveGraph) -> None:
-    found = lineage_diff(changed, mesh.START, LATER, limit=1)
+    found = compare_lineage(changed, mesh.START, LATER, limit=1)
     assert (len(found.removed), found.total_removed) == (1, 2)
 
 
 def test_what_another_scope_still_says_is_not_removed(changed: LiveGraph) -> None:
     flow = mesh.flow(mesh.HASH, build_column_key(mesh.REVENUE, "total"), "AGGREGATION")._replace(job=mesh.SUM)
     mesh.say(changed, mesh.said("other/source", ("x",), Facts(flows=(flow,)), mesh.START))
-    assert named(lineage_diff(changed, mesh.START, LATER).removed) == [("wh/sales.orders.total", "wh/fin.revenue.total")]
+    assert named(compare_lineage(changed, mesh.START, LATER).removed) == [("wh/sales.orders.total", "wh/fin.revenue.total")]
 
 
 def test_of_some_assets(changed: LiveGraph) -> None:
@@ -71,21 +71,21 @@ def test_of_some_assets(changed: LiveGraph) -> None:
             at=LATER,
         ),
     )
-    assert lineage_diff(changed, mesh.START, LATER).total_added == 2
-    assert lineage_diff(changed, mesh.START, LATER, of=[mesh.REPORT.id]).total_added == 1
-    assert lineage_diff(changed, mesh.START, LATER, of=[build_column_key(build_dataset_key("a", "a"), "c").id]).total_added == 1
-    assert lineage_diff(changed, mesh.START, LATER, of=[mesh.DASHBOARD.id]).total_removed == 2
+    assert compare_lineage(changed, mesh.START, LATER).total_added == 2
+    assert compare_lineage(changed, mesh.START, LATER, of=[mesh.REPORT.id]).total_added == 1
+    assert compare_lineage(changed, mesh.START, LATER, of=[build_column_key(build_dataset_key("a", "a"), "c").id]).total_added == 1
+    assert compare_lineage(changed, mesh.START, LATER, of=[mesh.DASHBOARD.id]).total_removed == 2
 
 
 def test_times_in_order(graph: LiveGraph) -> None:
     with pytest.raises(InvalidInput):
-        lineage_diff(graph, LATER, mesh.START)
+        compare_lineage(graph, LATER, mesh.START)
 
 
 def test_a_dropped_dataset_loses_its_flows(graph: LiveGraph) -> None:
     dropped = Facts(assets=(AssetFact(mesh.REVENUE, {"dropped": True}),))
     mesh.say(graph, mesh.said(mesh.LINEAGE, ("dataset-dropped", *mesh.REVENUE.parts), dropped, LATER))
-    found = lineage_diff(graph, mesh.START, LATER)
+    found = compare_lineage(graph, mesh.START, LATER)
     assert found.added == ()
     assert named(found.removed) == [
         ("wh/fin.revenue", "wh/fin.report"),
@@ -102,7 +102,7 @@ def test_a_renamed_column_has_its_flows_under_the_new_name(graph: LiveGraph, nam
         mesh.say(graph, mesh.said("iceberg/cat", ("same", *name.parts), Facts(edges=(EdgeFact(EdgeType.SAME_AS, name, mesh.REVENUE),)), 0))
     renamed = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, build_column_key(name, "day"), build_column_key(name, "date")),))
     mesh.say(graph, mesh.said("iceberg/cat", ("column-renamed", *name.parts, "day", "date", str(LATER)), renamed, LATER))
-    found = lineage_diff(graph, mesh.START, LATER)
+    found = compare_lineage(graph, mesh.START, LATER)
     shown = graph.index.assets.get_key(graph.index.assets.find_by_key(name) or 0).qualified_name
     assert ("wh/sales.orders.day", f"{shown}.date") in named(found.added)
     assert ("wh/sales.orders.day", f"{shown}.day") in named(found.removed)
@@ -112,7 +112,7 @@ def test_a_renamed_dataset_has_its_flows_under_the_new_name(graph: LiveGraph) ->
     new = build_dataset_key("wh", "fin.income")
     renamed = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, mesh.REVENUE, new),))
     mesh.say(graph, mesh.said(mesh.LINEAGE, ("dataset-renamed", *new.parts, *mesh.REVENUE.parts, str(LATER)), renamed, LATER))
-    found = lineage_diff(graph, mesh.START, LATER)
+    found = compare_lineage(graph, mesh.START, LATER)
     assert ("wh/sales.orders.day", "wh/fin.income.day") in named(found.added)
     assert ("wh/sales.orders.day", "wh/fin.revenue.day") in named(found.removed)
     assert found.total_added == found.total_removed == 4

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key, build_contract_key, build_owner_key
-from meshline.graph.queries.coverage import coverage
-from meshline.graph.queries.impact import impact
-from meshline.graph.queries.impact_recipients import notices
-from meshline.graph.queries.ownership import count_orphans, count_owned, orphans, owned_by
+from meshline.graph.queries.coverage import compute_coverage
+from meshline.graph.queries.impact import compute_impact
+from meshline.graph.queries.impact_recipients import list_notices
+from meshline.graph.queries.ownership import count_orphans, count_owned, list_orphans, list_owned
 from meshline.graph.queries.pages import SortKey
 from tests.queries import mesh
 
 
 def owned(graph: LiveGraph, owner: AssetKey, *, inherited: bool = True, kinds: Sequence[AssetKind] = ()) -> list[str]:
     node = mesh.node(graph, owner)
-    page = owned_by(graph.index, node, inherited=inherited, kinds=kinds, first=100)
+    page = list_owned(graph.index, node, inherited=inherited, kinds=kinds, first=100)
     assert len(page.entries) == count_owned(graph.index, node, inherited=inherited, kinds=kinds)
     return mesh.names(graph, (entry.node for entry in page.entries))
 
@@ -54,10 +54,10 @@ def test_a_contract_in_force_lends_its_owner_to_what_it_governs() -> None:
     everything = ["wh/fin.report", "wh/fin.report.total", "orders-v1"]
     assert owned(graph, keeper) == everything
     assert owned(graph, keeper, inherited=False) == ["orders-v1"]
-    orphaned = orphans(graph.index, kinds=[AssetKind.DATASET], first=9).entries
+    orphaned = list_orphans(graph.index, kinds=[AssetKind.DATASET], first=9).entries
     assert mesh.names(graph, (entry.node for entry in orphaned)) == ["wh/sales.orders"]
-    assert coverage(graph.index).total.owned == 1
-    told = notices(impact(graph.index, [mesh.node(graph, mesh.ORDERS)]))
+    assert compute_coverage(graph.index).total.owned == 1
+    told = list_notices(compute_impact(graph.index, [mesh.node(graph, mesh.ORDERS)]))
     assert [(notice.reason, notice.why) for notice in told] == [("OWNS", "owns wh/fin.report (by contract orders-v1), orders-v1")]
 
     mesh.say(graph, mesh.edge(EdgeType.GOVERNS, promise, mesh.REPORT, at=mesh.START + 1, status="retired"))
@@ -70,7 +70,7 @@ def test_a_contract_in_force_lends_its_owner_to_what_it_governs() -> None:
 
 def test_orphans(graph: LiveGraph) -> None:
     def without(kinds: Sequence[AssetKind], first: int = 100, after: SortKey | None = None) -> list[str]:
-        return mesh.names(graph, (e.node for e in orphans(graph.index, kinds=kinds, first=first, after=after).entries))
+        return mesh.names(graph, (e.node for e in list_orphans(graph.index, kinds=kinds, first=first, after=after).entries))
 
     assert without([AssetKind.DATASET]) == ["pg/shop.customers", "wh/fin.report"]
     assert without([AssetKind.DATASET, AssetKind.DOMAIN]) == ["company", "finance", "pg/shop.customers", "wh/fin.report"]
@@ -81,11 +81,11 @@ def test_orphans(graph: LiveGraph) -> None:
     seen: list[str] = []
     after: SortKey | None = None
     while len(seen) < len(everything):
-        page = orphans(graph.index, kinds=[], first=3, after=after)
+        page = list_orphans(graph.index, kinds=[], first=3, after=after)
         seen += mesh.names(graph, (entry.node for entry in page.entries))
         after = page.entries[-1].key
     assert seen == everything
 
 
 def test_owners_own_nothing_of_themselves(graph: LiveGraph) -> None:
-    assert orphans(graph.index, kinds=[AssetKind.OWNER], first=10).entries == ()
+    assert list_orphans(graph.index, kinds=[AssetKind.OWNER], first=10).entries == ()

@@ -12,7 +12,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, build_dataset_key
 from meshline.graph.queries.pages import SortKey, decode_cursor, encode_cursor
-from meshline.graph.queries.search import Filter, columns, count, listing
+from meshline.graph.queries.search import Filter, count_assets, list_assets, list_columns
 from tests.queries import mesh
 
 
@@ -35,7 +35,7 @@ def test_a_cursor_of_another_list_is_refused() -> None:
 
 
 def names_of(graph: LiveGraph, first: int, after: SortKey | None = None) -> tuple[list[str], SortKey | None]:
-    page = listing(graph.index, AssetKind.DATASET, first=first, after=after)
+    page = list_assets(graph.index, AssetKind.DATASET, first=first, after=after)
     return mesh.names(graph, (entry.node for entry in page.entries)), page.entries[-1].key if page.has_next else None
 
 
@@ -67,7 +67,7 @@ def test_names_that_look_alike_are_all_listed() -> None:
     seen: list[str] = []
     after: SortKey | None = None
     while True:
-        page = listing(graph.index, AssetKind.DATASET, first=1, after=after)
+        page = list_assets(graph.index, AssetKind.DATASET, first=1, after=after)
         seen += [graph.index.assets.get_key(entry.node).id for entry in page.entries]
         if not page.has_next:
             break
@@ -78,8 +78,8 @@ def test_names_that_look_alike_are_all_listed() -> None:
 
 def test_filters(graph: LiveGraph) -> None:
     def found(wanted: Filter) -> list[str]:
-        page = listing(graph.index, AssetKind.DATASET, wanted, first=10)
-        assert count(graph.index, AssetKind.DATASET, wanted) == len(page.entries)
+        page = list_assets(graph.index, AssetKind.DATASET, wanted, first=10)
+        assert count_assets(graph.index, AssetKind.DATASET, wanted) == len(page.entries)
         return mesh.names(graph, (entry.node for entry in page.entries))
 
     assert found(Filter(text="FIN.")) == ["wh/fin.report", "wh/fin.revenue"]
@@ -94,8 +94,8 @@ def test_filters(graph: LiveGraph) -> None:
 
 def test_columns_come_by_position(graph: LiveGraph) -> None:
     orders = mesh.node(graph, mesh.ORDERS)
-    page = columns(graph.index, orders, first=3)
+    page = list_columns(graph.index, orders, first=3)
     assert [graph.index.assets.get_key(entry.node).name for entry in page.entries] == ["id", "email_hash", "total"]
     assert page.has_next
-    rest = columns(graph.index, orders, first=3, after=page.entries[-1].key)
+    rest = list_columns(graph.index, orders, first=3, after=page.entries[-1].key)
     assert ([graph.index.assets.get_key(entry.node).name for entry in rest.entries], rest.has_next) == (["day"], False)

@@ -19,7 +19,7 @@ from meshline.graph.model import (
     build_dataset_key,
     build_job_key,
 )
-from meshline.graph.queries.product_health import Evidence, Freshness, Health, Standing, health
+from meshline.graph.queries.product_health import Evidence, Freshness, Health, Standing, compute_health
 from tests.queries import mesh
 from tests.queries.test_quality import check, run
 
@@ -45,7 +45,7 @@ def healthy(*statements: Statement, at: int | None = None, now: int = NOW) -> tu
     index = graph.at(at)
     node = index.assets.find_by_key(PRODUCT)
     assert node is not None
-    return graph, health(graph, index, [node], now)[0]
+    return graph, compute_health(graph, index, [node], now)[0]
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_many_products_and_the_past() -> None:
     )
     assert then.standing is Standing.KEPT
     nodes = [mesh.node(graph, key) for key in (PRODUCT, mesh.REVENUE_PRODUCT, PRODUCT)]
-    found = health(graph, graph.index, nodes, NOW)
+    found = compute_health(graph, graph.index, nodes, NOW)
     assert [(one.product, one.standing) for one in found] == [
         (nodes[0], Standing.BROKEN), (nodes[1], Standing.KEPT), (nodes[0], Standing.BROKEN),
     ]  # fmt: skip
-    assert health(graph, graph.index, [], NOW) == []
+    assert compute_health(graph, graph.index, [], NOW) == []

@@ -11,14 +11,14 @@ from meshline.graph.quality import Outcome
 from meshline.graph.queries.quality import (
     Counts,
     Result,
-    checked_datasets,
+    build_sort_key,
     count_failures,
-    counts,
-    failing_since,
-    failures,
-    history,
-    latest,
-    sort_key,
+    count_outcomes,
+    find_failing_since,
+    list_checked_datasets,
+    list_failures,
+    read_history,
+    read_latest,
 )
 from meshline.graph.queries.search import Filter
 from meshline.ingest.check_facts import Check, build_expectation_facts, build_result_facts
@@ -48,7 +48,7 @@ def written(suite: str, *checks: Check, source: str = GX) -> Statement:
 
 
 def found(graph: LiveGraph, key: AssetKey = mesh.ORDERS) -> list[Result]:
-    return latest(graph, graph.index, [mesh.node(graph, key)])[0]
+    return read_latest(graph, graph.index, [mesh.node(graph, key)])[0]
 
 
 def shown(results: list[Result]) -> list[tuple[str, str]]:
@@ -60,7 +60,7 @@ def test_checks_of_a_dataset_and_its_columns(graph: LiveGraph) -> None:
     assert shown(found(graph)) == [("z", "PASSED"), ("c", "PASSED"), ("b", "FAILED")]
     result = found(graph)[2]
     assert (result.asset, result.dataset) == (mesh.node(graph, TOTAL), mesh.node(graph, mesh.ORDERS))
-    assert (result.said.kind, result.said.suite, result.said.expected, result.said.observed, result.said.message) == (
+    assert (result.state.kind, result.state.suite, result.state.expected, result.state.observed, result.state.message) == (
         "kind",
         "s",
         1,
@@ -68,7 +68,7 @@ def test_checks_of_a_dataset_and_its_columns(graph: LiveGraph) -> None:
         "m",
     )
     assert (result.at, result.source) == (mesh.START, GX)
-    assert counts(found(graph)) == Counts(passed=2, failed=1)
+    assert count_outcomes(found(graph)) == Counts(passed=2, failed=1)
     assert found(graph, mesh.REPORT) == []
 
 
@@ -90,7 +90,7 @@ def test_suites_and_sources_are_told_apart(graph: LiveGraph) -> None:
         run(check(mesh.ORDERS, "a", "FAILED", suite="t")),
         run(check(mesh.ORDERS, "a"), source="soda/x"),
     )
-    assert [(result.source, result.said.suite, str(result.outcome)) for result in found(graph)] == [
+    assert [(result.source, result.state.suite, str(result.outcome)) for result in found(graph)] == [
         ("gx/test", "s", "PASSED"), ("soda/x", "s", "PASSED"), ("gx/test", "t", "FAILED"),
     ]  # fmt: skip
 
@@ -101,8 +101,8 @@ def test_what_is_written_down_is_not_run_until_a_result_is_known(graph: LiveGrap
     assert [(result.name, str(result.outcome), result.at is None) for result in found(graph)] == [
         ("a", "NOT_RUN", True), ("a", "PASSED", False), ("b", "FAILED", False),
     ]  # fmt: skip
-    assert found(graph)[0].said.expected == "x"
-    assert history(graph, graph.index, found(graph)[0]) == []
+    assert found(graph)[0].state.expected == "x"
+    assert read_history(graph, graph.index, found(graph)[0]) == []
 
 
 def test_a_dbt_test_that_its_events_ran_is_one_check(graph: LiveGraph) -> None:
@@ -117,18 +117,18 @@ def test_history_is_the_newest_first(graph: LiveGraph) -> None:
     for day, outcome in enumerate(["PASSED", "FAILED", "FAILED", "SKIPPED", "ERROR"]):
         mesh.say(graph, run(check(TOTAL, "a", outcome, observed=day), at=mesh.START + day * DAY))
     (result,) = found(graph)
-    past = history(graph, graph.index, result)
-    assert [(str(one.said.outcome), one.said.observed, one.at) for one in past] == [
+    past = read_history(graph, graph.index, result)
+    assert [(str(one.state.outcome), one.state.observed, one.at) for one in past] == [
         (outcome, day, mesh.START + day * DAY)
         for day, outcome in reversed(list(enumerate(["PASSED", "FAILED", "FAILED", "SKIPPED", "ERROR"])))
     ]
-    assert history(graph, graph.index, result, 2) == past[:2]
-    assert failing_since(graph, graph.index, result) == mesh.START + DAY
+    assert read_history(graph, graph.index, result, 2) == past[:2]
+    assert find_failing_since(graph, graph.index, result) == mesh.START + DAY
     before = graph.at(mesh.START + DAY)
-    (then,) = latest(graph, before, [before.assets.find_by_key(mesh.ORDERS) or 0])[0]
-    assert (str(then.outcome), len(history(graph, before, then))) == ("FAILED", 2)
+    (then,) = read_latest(graph, before, [before.assets.find_by_key(mesh.ORDERS) or 0])[0]
+    assert (str(then.outcome), len(read_history(graph, before, then))) == ("FAILED", 2)
     mesh.say(graph, run(check(TOTAL, "a"), at=mesh.START + 9 * DAY))
-    assert failing_since(graph, graph.index, found(graph)[0]) is None
+    assert find_failing_since(graph, graph.index, found(graph)[0]) is None
 
 
 def test_runs_that_found_the_same_are_one_stretch_where_nobody_says_when_they_were(graph: LiveGraph) -> None:
@@ -136,12 +136,12 @@ def test_runs_that_found_the_same_are_one_stretch_where_nobody_says_when_they_we
         mesh.say(graph, run(check(TOTAL, "a"), at=mesh.START + day * DAY, dated=False))
     (result,) = found(graph)
     assert result.at == mesh.START + 2 * DAY
-    assert [(past.at, past.last) for past in history(graph, graph.index, result)] == [(mesh.START, mesh.START + 2 * DAY)]
+    assert [(past.at, past.last) for past in read_history(graph, graph.index, result)] == [(mesh.START, mesh.START + 2 * DAY)]
 
 
 def test_the_same_name_on_another_column_is_another_check(graph: LiveGraph) -> None:
     mesh.say(graph, run(check(TOTAL, "a", "FAILED"), check(mesh.HASH, "a"), check(mesh.ORDERS, "a", "SKIPPED")))
-    assert [str(history(graph, graph.index, result)[0].said.outcome) for result in found(graph)] == ["SKIPPED", "PASSED", "FAILED"]
+    assert [str(read_history(graph, graph.index, result)[0].state.outcome) for result in found(graph)] == ["SKIPPED", "PASSED", "FAILED"]
 
 
 def test_a_check_of_a_column_that_is_not_there_is_not_lost() -> None:
@@ -160,19 +160,19 @@ def test_failures_of_a_domain_a_product_an_owner_and_all_page_by_page(graph: Liv
         run(check(mesh.REPORT, "a", "SKIPPED")),
     )
     index = graph.index
-    assert mesh.names(graph, checked_datasets(index)) == ["wh/sales.orders", "wh/fin.revenue", "wh/fin.report"]
+    assert mesh.names(graph, list_checked_datasets(index)) == ["wh/sales.orders", "wh/fin.revenue", "wh/fin.report"]
     everything = [("fin.revenue", "a"), ("sales.orders", "z"), ("sales.orders", "a"), ("sales.orders", "b")]
 
     def named(results: tuple[Result, ...]) -> list[tuple[str, str]]:
         return [(index.assets.get_key(result.dataset).name, result.name) for result in results]
 
-    assert named(failures(graph, index, first=9).results) == everything
+    assert named(list_failures(graph, index, first=9).results) == everything
     for size in (1, 2, 3):
         seen: list[tuple[str, str]] = []
-        page = failures(graph, index, first=size)
+        page = list_failures(graph, index, first=size)
         seen += named(page.results)
         while page.has_next:
-            page = failures(graph, index, first=size, after=sort_key(index, page.results[-1]))
+            page = list_failures(graph, index, first=size, after=build_sort_key(index, page.results[-1]))
             seen += named(page.results)
         assert seen == everything
     assert count_failures(graph, index) == 4
@@ -183,7 +183,7 @@ def test_failures_of_a_domain_a_product_an_owner_and_all_page_by_page(graph: Liv
         (Filter(owner=mesh.node(graph, mesh.ANN)), 0),
     ):
         assert count_failures(graph, index, wanted) == size, wanted
-    assert named(failures(graph, index, outcomes=[Outcome.WARNED], first=9).results) == [("sales.orders", "c")]
+    assert named(list_failures(graph, index, outcomes=[Outcome.WARNED], first=9).results) == [("sales.orders", "c")]
 
 
 def test_what_has_another_shape_is_left_out(graph: LiveGraph) -> None:
@@ -204,9 +204,9 @@ def test_of_dbt_build_and_dbt_test_the_newer_counts() -> None:
         graph.commit(lambda runs, received=received: builder.build_batch([received], runs))  # type: ignore[misc]
     orders = build_dataset_key("duckdb:///warehouse/shop.duckdb", "shop.main.stg_orders")
     results = found(graph, orders)
-    assert [(result.said.kind, str(result.outcome), result.said.suite) for result in results] == [
+    assert [(result.state.kind, str(result.outcome), result.state.suite) for result in results] == [
         ("relationships", "WARNED", "shop.main.shop.stg_orders.test"),
         ("accepted_values", "PASSED", "shop.main.shop.stg_orders.test"),
     ]
     assert {result.at for result in results} == {1_795_254_738_610_271}
-    assert json.dumps([result.said.observed for result in results]) == '["1", "0"]'
+    assert json.dumps([result.state.observed for result in results]) == '["1", "0"]'

@@ -19,7 +19,7 @@ from meshline.graph.model import (
     build_owner_key,
 )
 from meshline.graph.naming import Naming
-from meshline.graph.queries.resolve import find, resolve
+from meshline.graph.queries.resolve import get_node, resolve_name
 from tests.queries import mesh
 
 
@@ -28,7 +28,7 @@ def test_long_names_cost_no_more_than_their_length(graph: LiveGraph) -> None:
     began = time.process_time()
     for text in ("a." * 2048, "a/" * 2048, "a/b." * 1024, "customers." * 400, "x" * 4096, "./" * 2048):
         with pytest.raises((NotFound, InvalidInput)):
-            resolve(graph.index, graph.store, Naming(), text)
+            resolve_name(graph.index, graph.store, Naming(), text)
     assert time.process_time() - began < 30
 
 
@@ -40,7 +40,7 @@ def test_a_column_in_a_column_is_found_by_its_path(graph: LiveGraph) -> None:
 
 
 def resolved(graph: LiveGraph, text: str) -> str:
-    return graph.index.assets.get_key(resolve(graph.index, graph.store, Naming(), text)).qualified_name
+    return graph.index.assets.get_key(resolve_name(graph.index, graph.store, Naming(), text)).qualified_name
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_an_alias_finds_the_class(graph: LiveGraph) -> None:
     path = build_dataset_key("s3://lake", "raw/customers_v2")
     mesh.say(graph, mesh.edge(EdgeType.SAME_AS, path, mesh.CUSTOMERS, why="location"))
     for text in ("s3a://lake/raw/customers_v2", "raw/customers_v2", "customers_v2", path.id):
-        assert resolve(graph.index, graph.store, Naming(), text) == mesh.node(graph, mesh.CUSTOMERS)
-    assert resolve(graph.index, graph.store, Naming(), "customers_v2.email") == mesh.node(graph, mesh.EMAIL)
+        assert resolve_name(graph.index, graph.store, Naming(), text) == mesh.node(graph, mesh.CUSTOMERS)
+    assert resolve_name(graph.index, graph.store, Naming(), "customers_v2.email") == mesh.node(graph, mesh.EMAIL)
 
 
 def test_the_exact_name_wins_over_the_suffix(graph: LiveGraph) -> None:
@@ -155,7 +155,7 @@ def test_hostile_names_find_nothing(graph: LiveGraph, text: str) -> None:
 
 
 def test_ids(graph: LiveGraph) -> None:
-    assert find(graph.index, mesh.COMMERCE.id) == mesh.node(graph, build_domain_key("commerce"))
+    assert get_node(graph.index, mesh.COMMERCE.id) == mesh.node(graph, build_domain_key("commerce"))
     for unknown in ("", "ds_", "ds_" + "0" * 32, "x" * 10_000, build_column_key(mesh.ORDERS, "nope").id):
         with pytest.raises(NotFound):
-            find(graph.index, unknown)
+            get_node(graph.index, unknown)

@@ -10,7 +10,7 @@ from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeFact, EdgeType, Facts
-from meshline.graph.queries.schema_history import schemas
+from meshline.graph.queries.schema_history import read_schemas
 from meshline.ingest.sources.base import Entry
 from tests.ingest.sources.stating import T, entry, graph, say, table
 
@@ -29,7 +29,7 @@ def shown(live: LiveGraph, as_of: int | None = None) -> list[tuple[str, list[str
     assert node is not None
     return [
         (found.source, [c.name for c in found.columns], found.since - T, None if found.until is None else found.until - T)
-        for found in schemas(live, index, node)
+        for found in read_schemas(live, index, node)
     ]
 
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.queries.pages import SortKey
-from meshline.graph.queries.search import search
+from meshline.graph.queries.search import search_assets
 from tests.queries import mesh
 
 
 def found(graph: LiveGraph, text: str, **wanted: object) -> list[str]:
-    hits = search(graph, graph.index, text, first=50, **wanted)  # type: ignore[arg-type]
+    hits = search_assets(graph, graph.index, text, first=50, **wanted)  # type: ignore[arg-type]
     return mesh.names(graph, (entry.node for entry in hits.page.entries))
 
 
@@ -72,7 +72,7 @@ def test_pages(graph: LiveGraph) -> None:
     seen: list[str] = []
     after: SortKey | None = None
     for _ in range(20):
-        hits = search(graph, graph.index, "orders", first=2, after=after)
+        hits = search_assets(graph, graph.index, "orders", first=2, after=after)
         seen += mesh.names(graph, (entry.node for entry in hits.page.entries))
         assert hits.total == len(found(graph, "orders"))
         if not hits.page.has_next:

@@ -39,7 +39,7 @@ class Asset:
 
     @strawberry.field
     async def description(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("description")
+        return (await self.view.read_attributes(self.node)).find_text("description")
 
     @describe_field("The tags of all sources together.")
     async def tags(self) -> list[Tag]:
@@ -64,7 +64,7 @@ class Asset:
 
     @describe_field("The last time at which any source stated anything about it.")
     def last_observed(self) -> datetime | None:
-        at = assets.last_observed(self.view.index, self.node)
+        at = assets.find_last_observed(self.view.index, self.node)
         return None if at is None else from_micros(at)
 
 
@@ -157,6 +157,6 @@ def list_owned(
     """A page of the assets of an owner. `inherited`: also what it owns by owning something that contains it."""
     wanted = tuple(kinds or ())
     size = view.request.check_page_size(first)
-    page = ownership.owned_by(view.index, owner, inherited=inherited, kinds=wanted, first=size, after=parse_cursor(after, 1))
+    page = ownership.list_owned(view.index, owner, inherited=inherited, kinds=wanted, first=size, after=parse_cursor(after, 1))
     total = partial(ownership.count_owned, view.index, owner, inherited=inherited, kinds=wanted)
     return build_connection(view, page, Asset, total, after=after)

@@ -18,7 +18,7 @@ from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, QualityCounts, build_checks
 from meshline.graph.model import AssetKind, EdgeType, from_micros
 from meshline.graph.queries import quality, schema_history, search
-from meshline.graph.queries.assets import contact
+from meshline.graph.queries.assets import find_contact
 
 
 @strawberry.type(description="A column as a source lists it.")
@@ -53,7 +53,7 @@ class ListedSchema:
 class Domain(Asset):
     @strawberry.field
     async def title(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("title")
+        return (await self.view.read_attributes(self.node)).find_text("title")
 
     @strawberry.field
     def subdomains(self) -> list[Domain]:
@@ -69,7 +69,7 @@ class Domain(Asset):
         return list_assets(self.view, AssetKind.DATASET, Dataset, wanted, first, after)
 
     def _list_parts(self) -> list[Asset]:
-        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Asset)
+        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Asset)
 
 
 @strawberry.type
@@ -89,7 +89,7 @@ class Dataset(Asset):
     @describe_field("Its columns, by position.")
     def columns(self, first: int | None = None, after: str | None = None) -> Connection[Column]:
         index, size = self.view.index, self.view.request.check_page_size(first, 100)
-        page = search.columns(index, self.node, first=size, after=parse_cursor(after, 2))
+        page = search.list_columns(index, self.node, first=size, after=parse_cursor(after, 2))
         return build_connection(self.view, page, Column, lambda: len(index.assets.list_columns(self.node)), after=after)
 
     @describe_field("Whether a source lists its columns.")
@@ -102,23 +102,23 @@ class Dataset(Asset):
 
     @describe_field("TABLE, VIEW, TOPIC, ... as its source states it.")
     async def dataset_type(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("dataset_type")
+        return (await self.view.read_attributes(self.node)).find_text("dataset_type")
 
     @strawberry.field
     async def location(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("location")
+        return (await self.view.read_attributes(self.node)).find_text("location")
 
     @describe_field("The jobs that write it.")
     def written_by(self) -> list[Job]:
-        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.WRITES, incoming=True), Job)
+        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.WRITES, incoming=True), Job)
 
     @describe_field("The jobs that read it.")
     def read_by(self) -> list[Job]:
-        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.READS, incoming=True), Job)
+        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.READS, incoming=True), Job)
 
     @describe_field("The data products that have it as an output or input port.")
     def products(self) -> list[DataProduct]:
-        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.PORT, incoming=True), DataProduct)
+        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.PORT, incoming=True), DataProduct)
 
     @describe_field("Who consumes it as a whole, or a column of it.")
     def consumers(self) -> list[Consumption]:
@@ -130,16 +130,16 @@ class Dataset(Asset):
 
     @describe_field("The number of these checks by outcome.")
     async def quality_counts(self) -> QualityCounts:
-        return QualityCounts.from_counts(quality.counts(await self.view.read_checks(self.node)))
+        return QualityCounts.from_counts(quality.count_outcomes(await self.view.read_checks(self.node)))
 
     @describe_field("Its earlier and current columns, as each source listed them; the newest first.")
     def schema_history(self, first: int | None = None) -> list[ListedSchema]:
-        found = schema_history.schemas(self.view.request.live, self.view.index, self.node)
+        found = schema_history.read_schemas(self.view.request.live, self.view.index, self.node)
         return [ListedSchema.from_schema(self.view, schema) for schema in found[: self.view.request.check_page_size(first, 25)]]
 
     @strawberry.field
     def contracts(self) -> list[Contract]:
-        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
+        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
 
 
 @strawberry.type(description="An earlier name of a column, as its catalog states it.")
@@ -156,11 +156,11 @@ class Column(Asset):
 
     @strawberry.field
     async def data_type(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("type")
+        return (await self.view.read_attributes(self.node)).find_text("type")
 
     @strawberry.field
     async def nullable(self) -> bool | None:
-        value = (await self.view.read_attributes(self.node)).value("nullable")
+        value = (await self.view.read_attributes(self.node)).find_value("nullable")
         return value if isinstance(value, bool) else None
 
     @describe_field("1 is the first.")
@@ -197,46 +197,46 @@ class Job(Asset):
 
     @strawberry.field
     async def job_type(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("job_type")
+        return (await self.view.read_attributes(self.node)).find_text("job_type")
 
     @describe_field("BATCH or STREAMING, as its source states it.")
     async def processing_type(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("processing_type")
+        return (await self.view.read_attributes(self.node)).find_text("processing_type")
 
     @describe_field("SPARK, DBT, ... as its source states it.")
     async def integration(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("integration")
+        return (await self.view.read_attributes(self.node)).find_text("integration")
 
     @strawberry.field
     async def sql(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("sql")
+        return (await self.view.read_attributes(self.node)).find_text("sql")
 
     @strawberry.field
     def reads(self) -> list[Dataset]:
-        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.READS), Dataset)
+        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.READS), Dataset)
 
     @strawberry.field
     def writes(self) -> list[Dataset]:
-        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.WRITES), Dataset)
+        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.WRITES), Dataset)
 
     @describe_field("The jobs that this one is a part of.")
     def parents(self) -> list[Job]:
-        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.PART_OF), Job)
+        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.PART_OF), Job)
 
     @strawberry.field
     def children(self) -> list[Job]:
-        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
+        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
 
 
 @strawberry.type
 class Consumer(Asset):
     @strawberry.field
     async def title(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("title")
+        return (await self.view.read_attributes(self.node)).find_text("title")
 
     @describe_field("team, application, dashboard, exposure, model, ...")
     async def consumer_type(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("consumer_type")
+        return (await self.view.read_attributes(self.node)).find_text("consumer_type")
 
     @strawberry.field
     def consumes(self) -> list[Consumption]:
@@ -252,15 +252,15 @@ class Consumer(Asset):
 class Owner(Asset):
     @strawberry.field
     async def title(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("title")
+        return (await self.view.read_attributes(self.node)).find_text("title")
 
     @strawberry.field
     async def contact(self) -> str | None:
-        return contact(await self.view.read_attributes(self.node), self.name)
+        return find_contact(await self.view.read_attributes(self.node), self.name)
 
     @describe_field("team or person, as its source states it.")
     async def owner_type(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("owner_type")
+        return (await self.view.read_attributes(self.node)).find_text("owner_type")
 
     @describe_field("Its assets; `inherited`: also those inside its assets, unless they have nearer owners.")
     def owns(

@@ -77,5 +77,5 @@ def list_assets(
     view: GraphView, kind: AssetKind, type_: type[T], wanted: search.Filter, first: int | None, after: str | None
 ) -> Connection[T]:
     """A page of the assets of a kind that pass a filter, by name."""
-    page = search.listing(view.index, kind, wanted, first=view.request.check_page_size(first), after=parse_cursor(after, 1))
-    return build_connection(view, page, type_, lambda: search.count(view.index, kind, wanted), after=after)
+    page = search.list_assets(view.index, kind, wanted, first=view.request.check_page_size(first), after=parse_cursor(after, 1))
+    return build_connection(view, page, type_, lambda: search.count_assets(view.index, kind, wanted), after=after)

@@ -255,13 +255,13 @@ class GraphView:
         return [self.get_asset(node, type_) for node in nodes]
 
     def get_node(self, asset_id: str) -> int:
-        return resolve.find(self.index, asset_id)
+        return resolve.get_node(self.index, asset_id)
 
     def list_starts(self, asset_ids: Sequence[str], direction: Direction) -> list[int]:
         """The nodes that a traversal starts from. Raises InvalidInput, NotFound."""
         if not asset_ids:
             raise InvalidInput("name at least one asset", "of")
-        return resolve.find_starts(self.index, asset_ids, direction)
+        return resolve.get_starts(self.index, asset_ids, direction)
 
     async def read_attributes(self, node: int) -> assets.Attributes:
         """The attributes of an asset. Those of all assets on one level of an answer are read together."""
@@ -281,18 +281,18 @@ class GraphView:
 
     async def _load_attributes(self, nodes: list[int]) -> Sequence[assets.Attributes]:
         self.request.spend(0)
-        return assets.attributes(self.request.live, self.index, nodes)
+        return assets.read_attributes(self.request.live, self.index, nodes)
 
     async def _load_aliases(self, datasets: list[int]) -> Sequence[list[assets.Alias]]:
         known = await self._attributes.load_many(datasets)
-        return assets.aliases(self.request.live, self.index, datasets, known)
+        return assets.read_aliases(self.request.live, self.index, datasets, known)
 
     async def _load_checks(self, datasets: list[int]) -> Sequence[list[quality.Result]]:
         self.request.spend(0)
-        return quality.latest(self.request.live, self.index, datasets)
+        return quality.read_latest(self.request.live, self.index, datasets)
 
     async def _load_health(self, products: list[int]) -> Sequence[health.Health]:
         self.request.spend(0)
-        return health.health(
+        return health.compute_health(
             self.request.live, self.index, products, get_current_micros() if self.index.as_of is None else self.index.as_of
         )

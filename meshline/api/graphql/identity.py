@@ -88,7 +88,7 @@ class Identity:
 
     @classmethod
     def from_dataset(cls, view: GraphView, dataset: int) -> Identity:
-        found = identity.identity(view.request.live, view.index, dataset)
+        found = identity.read_identity(view.request.live, view.index, dataset)
         view.request.spend(len(found.members) + len(found.reasons) + len(found.partings) + len(found.columns))
         return cls(
             shown=DatasetName.from_key(found.shown),
@@ -134,7 +134,7 @@ class IdentityConflict:
 def list_conflicts(view: GraphView, first: int | None, after: str | None) -> Connection[IdentityConflict]:
     """A page of identities that look wrong."""
     size, start = view.request.check_page_size(first), parse_cursor(after, 3)
-    found = identity_conflicts.conflicts(view.index)
+    found = identity_conflicts.list_conflicts(view.index)
     rest = [conflict for conflict in found if start is None or conflict.key > start]
     page = rest[:size]
     view.request.spend(len(page))

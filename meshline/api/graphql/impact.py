@@ -13,8 +13,8 @@ from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import AssetKind, ImpactOrder, NoticeReason, Reach, describe_field
 from meshline.api.graphql.lineage import Completeness, PathStep
 from meshline.graph.queries import impact, impact_recipients
-from meshline.graph.queries.assets import contact
-from meshline.graph.queries.impact_paths import Via
+from meshline.graph.queries.assets import find_contact
+from meshline.graph.queries.impact_paths import ImpactPaths
 from meshline.graph.queries.pages import encode_cursor
 
 
@@ -38,7 +38,7 @@ class Count:
 @strawberry.type(description="An asset that is affected.")
 class ImpactedAsset:
     view: strawberry.Private[GraphView]
-    paths: strawberry.Private[Via]
+    paths: strawberry.Private[ImpactPaths]
     node: Asset
     reach: Reach
     distance: int = strawberry.field(description="The number of flows between it and the nearest start, with this reach.")
@@ -46,7 +46,7 @@ class ImpactedAsset:
 
     @describe_field("A shortest path with this reach, in the direction in which data flows.")
     def via(self) -> list[PathStep]:
-        steps = self.paths.path(self.node.node)
+        steps = self.paths.build_path(self.node.node)
         self.view.request.spend(len(steps))
         return [PathStep.from_step(self.view, step) for step in steps]
 
@@ -61,7 +61,7 @@ class ImpactEdge:
 class ImpactConnection:
     view: strawberry.Private[GraphView]
     page: strawberry.Private[impact.ImpactPage]
-    paths: strawberry.Private[Via]
+    paths: strawberry.Private[ImpactPaths]
     has_previous: strawberry.Private[bool]
 
     @strawberry.field
@@ -129,7 +129,7 @@ class Notice:
     @describe_field("How to contact the recipient, if a source states it.")
     async def contact(self) -> str | None:
         node = self.notice.recipient
-        return contact(await self.view.read_attributes(node), self.view.index.assets.get_key(node).name)
+        return find_contact(await self.view.read_attributes(node), self.view.index.assets.get_key(node).name)
 
 
 @strawberry.type(description="All assets that some assets affect, or that they come from.")
@@ -143,23 +143,23 @@ class Impact:
 
     @strawberry.field
     def by_kind(self) -> list[Count]:
-        return self._build_counts(self.found.by_kind())
+        return self._build_counts(self.found.count_by_kind())
 
     @strawberry.field
     def by_reach(self) -> list[Count]:
-        return self._build_counts(self.found.by_reach())
+        return self._build_counts(self.found.count_by_reach())
 
     @strawberry.field
     def by_domain(self) -> list[Count]:
-        return self._build_counts(self.found.by_domain())
+        return self._build_counts(self.found.count_by_domain())
 
     @strawberry.field
     def by_product(self) -> list[Count]:
-        return self._build_counts(self.found.by_product())
+        return self._build_counts(self.found.count_by_product())
 
     @describe_field("An asset with two owners counts for each of them.")
     def by_owner(self) -> list[Count]:
-        return self._build_counts(self.found.by_owner())
+        return self._build_counts(self.found.count_by_owner())
 
     @strawberry.field
     def assets(
@@ -174,7 +174,7 @@ class Impact:
         first: int | None = None,
         after: str | None = None,
     ) -> ImpactConnection:
-        wanted = impact.Wanted(
+        wanted = impact.ImpactFilter(
             kinds=tuple(kinds or ()),
             reach=tuple(reach or ()),
             domain=self._find_node(domain),
@@ -183,20 +183,20 @@ class Impact:
             masked=masked,
         )
         size = self.view.request.check_page_size(first, 100)
-        page = self.found.page(wanted, order_by, first=size, after=parse_cursor(after, impact.numbers_in(order_by)))
+        page = self.found.build_page(wanted, order_by, first=size, after=parse_cursor(after, impact.count_numbers(order_by)))
         return ImpactConnection(view=self.view, page=page, paths=self._via, has_previous=after is not None)
 
     @describe_field("The recipients to notify: consumers and owners, each once.")
     def notify(self) -> list[Notice]:
-        return [Notice.from_notice(self.view, notice) for notice in impact_recipients.notices(self.found)]
+        return [Notice.from_notice(self.view, notice) for notice in impact_recipients.list_notices(self.found)]
 
     @strawberry.field
     def completeness(self) -> Completeness:
         return Completeness.from_counts(self.found.completeness)
 
     @cached_property
-    def _via(self) -> Via:
-        return Via(self.found)
+    def _via(self) -> ImpactPaths:
+        return ImpactPaths(self.found)
 
     def _find_node(self, asset_id: str | None) -> int | None:
         return None if asset_id is None else self.view.get_node(asset_id)

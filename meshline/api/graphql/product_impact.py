@@ -25,8 +25,8 @@ from meshline.governance.gate import Options, judge_changes
 from meshline.graph import durations, model
 from meshline.graph.index import Direction, Edge
 from meshline.graph.model import AssetKind, EdgeType
-from meshline.graph.queries.impact import Impact, impact
-from meshline.graph.queries.impact_paths import Via
+from meshline.graph.queries.impact import Impact, compute_impact
+from meshline.graph.queries.impact_paths import ImpactPaths
 from meshline.graph.queries.pages import KIND_ORDER
 
 
@@ -103,7 +103,7 @@ def _build_answer(
     view: GraphView, starts: Sequence[int], verdicts: Mapping[int | None, Verdict], promised: Mapping[int, float | None]
 ) -> ProductImpact:
     index, request = view.index, view.request
-    found = impact(index, starts, limits=request.limits)
+    found = compute_impact(index, starts, limits=request.limits)
     request.record_truncation(found.completeness.truncated)
     rows = np.flatnonzero(found.groups.kind == KIND_ORDER[AssetKind.DATA_PRODUCT])
     columns = (column[rows].tolist() for column in found.affected)
@@ -155,7 +155,7 @@ _REMOVALS = frozenset({"contract-removed", "contract-ended", "product-removed", 
 @strawberry.type(description="A consumer of data that is derived from the product.")
 class ReachedConsumer:
     view: strawberry.Private[GraphView]
-    paths: strawberry.Private[Via]
+    paths: strawberry.Private[ImpactPaths]
     consumer: Consumer
     reach: Reach
     distance: int
@@ -163,7 +163,7 @@ class ReachedConsumer:
 
     @describe_field("A shortest path with this reach.")
     def via(self) -> list[PathStep]:
-        steps = self.paths.path(self.consumer.node)
+        steps = self.paths.build_path(self.consumer.node)
         self.view.request.spend(len(steps))
         return [PathStep.from_step(self.view, step) for step in steps]
 
@@ -192,7 +192,7 @@ class ProductConsumers:
                 f"{index.assets.get_key(product).qualified_name!r} is a {index.assets.get_kind(product)}, and a product is asked for",
                 "product",
             )
-        found = impact(index, [product], limits=request.limits)
+        found = compute_impact(index, [product], limits=request.limits)
         request.record_truncation(found.completeness.truncated)
         ported = {edge.end for edge in index.ownership.list_edges(product, EdgeType.PORT) if _is_output(edge)}
         datasets = np.array(index.assets.list_of_kind(AssetKind.DATASET), np.int32)
@@ -215,7 +215,7 @@ def _list_reached(view: GraphView, found: Impact, known: set[int]) -> list[Reach
     reached = [
         (reach, distance, view.index.assets.get_key(node), node, masked) for node, reach, distance, masked in zip(*columns, strict=True)
     ]
-    paths = Via(found)
+    paths = ImpactPaths(found)
     return [
         ReachedConsumer(
             view=view, paths=paths, consumer=view.get_asset(node, Consumer), reach=Reach(reach), distance=distance, masked=masked

@@ -69,32 +69,34 @@ class Port:
 class DataProduct(Asset):
     @strawberry.field
     async def title(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("title")
+        return (await self.view.read_attributes(self.node)).find_text("title")
 
     @strawberry.field
     async def version(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("version")
+        return (await self.view.read_attributes(self.node)).find_text("version")
 
     @describe_field("active, deprecated, ... as its source states it.")
     async def status(self) -> str | None:
-        return (await self.view.read_attributes(self.node)).text("status")
+        return (await self.view.read_attributes(self.node)).find_text("status")
 
     @describe_field("The service levels that it promises, by name.")
     async def slos(self) -> list[ServiceLevel]:
-        return list_service_levels((await self.view.read_attributes(self.node)).value("slo"))
+        return list_service_levels((await self.view.read_attributes(self.node)).find_value("slo"))
 
     @describe_field("The suites of checks that its specification lists.")
     async def quality_checks(self) -> list[QualitySuite]:
-        return [QualitySuite.from_suite(suite) for suite in suites_of((await self.view.read_attributes(self.node)).value("quality_checks"))]
+        return [
+            QualitySuite.from_suite(suite) for suite in suites_of((await self.view.read_attributes(self.node)).find_value("quality_checks"))
+        ]
 
     @describe_field("The catalogs that it is registered in.")
     async def registered_in(self) -> list[str]:
-        value = (await self.view.read_attributes(self.node)).value("registered_in")
+        value = (await self.view.read_attributes(self.node)).find_value("registered_in")
         return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
     @describe_field("The promised service levels, as its source states them.")
     async def slo(self) -> JSON | None:
-        value = (await self.view.read_attributes(self.node)).value("slo")
+        value = (await self.view.read_attributes(self.node)).find_value("slo")
         return None if value is None else JSON(value)
 
     @strawberry.field

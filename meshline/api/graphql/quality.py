@@ -38,7 +38,7 @@ class QualityResult:
 
     @classmethod
     def from_past(cls, past: quality.Past) -> Self:
-        check = past.said
+        check = past.state
         return cls(
             outcome=check.outcome,
             expected=_to_json(check.expected),
@@ -68,7 +68,7 @@ class QualityCheck:
     @classmethod
     def from_result(cls, view: GraphView, result: quality.Result) -> Self:
         view.request.spend()
-        check = result.said
+        check = result.state
         return cls(
             view=view,
             result=result,
@@ -96,14 +96,14 @@ class QualityCheck:
     @describe_field("Its earlier results, the newest first.")
     def history(self, first: int | None = None) -> list[QualityResult]:
         size = self.view.request.check_page_size(first)
-        found = quality.history(self.view.request.live, self.view.index, self.result, size)
+        found = quality.read_history(self.view.request.live, self.view.index, self.result, size)
         self.view.request.spend(len(found))
         return [QualityResult.from_past(past) for past in found]
 
     @describe_field("The run since which it fails; null if it does not fail.")
     def failing_since(self) -> datetime | None:
         self.view.request.spend()
-        return _to_time(quality.failing_since(self.view.request.live, self.view.index, self.result))
+        return _to_time(quality.find_failing_since(self.view.request.live, self.view.index, self.result))
 
 
 @strawberry.type(description="The number of checks by outcome.")
@@ -193,12 +193,14 @@ def list_failures(
     """A page of the checks with these outcomes."""
     live, index = view.request.live, view.index
     size = view.request.check_page_size(first)
-    found = quality.failures(live, index, wanted, outcomes, first=size, after=parse_cursor(after, 0))
+    found = quality.list_failures(live, index, wanted, outcomes, first=size, after=parse_cursor(after, 0))
 
     def count() -> int:
         return quality.count_failures(live, index, wanted, outcomes)
 
-    keys: list[tuple[SortKey, str]] = [(quality.sort_key(index, result), build_statement_id(result.scope_id)) for result in found.results]
+    keys: list[tuple[SortKey, str]] = [
+        (quality.build_sort_key(index, result), build_statement_id(result.scope_id)) for result in found.results
+    ]
     return Connection(
         nodes=build_checks(view, found.results), keys=keys, has_next=found.has_next, has_previous=after is not None, count=count
     )

@@ -54,7 +54,7 @@ class SearchConnection:
     truncated: bool = strawberry.field(description="Whether the text matches more assets than one search examines: add words to the text.")
 
     @classmethod
-    def from_found(cls, view: GraphView, found: search.Found, *, after: str | None) -> Self:
+    def from_found(cls, view: GraphView, found: search.SearchResult, *, after: str | None) -> Self:
         return cls(
             nodes=view.list_assets([entry.node for entry in found.page.entries], Asset),
             keys=[(entry.key, view.index.assets.get_key(entry.node).id) for entry in found.page.entries],
@@ -134,7 +134,7 @@ class Query:
     @describe_field("A dataset by any of its names; null if there is none.")
     def dataset(self, info: Context, namespace: str, name: str) -> Dataset | None:
         view = info.context.now
-        return view.find_asset(resolve.dataset(view.index, info.context.naming, namespace, name), Dataset)
+        return view.find_asset(resolve.find_dataset(view.index, info.context.naming, namespace, name), Dataset)
 
     @describe_field(
         "The one asset that a text refers to: an id, `namespace/name`, any alias, `dataset.column`, a unique suffix of one,"
@@ -142,7 +142,7 @@ class Query:
     )
     def resolve(self, info: Context, name: str, as_of: datetime | None = None) -> Asset:
         view = _get_view(info, as_of)
-        return view.get_asset(resolve.resolve(view.index, info.context.live.store, info.context.naming, name), Asset)
+        return view.get_asset(resolve.resolve_name(view.index, info.context.live.store, info.context.naming, name), Asset)
 
     @describe_field("Assets for which each word of the text is the beginning of a word in the name, title, description or tags.")
     def search(
@@ -157,7 +157,7 @@ class Query:
         after: str | None = None,
     ) -> SearchConnection:
         view = info.context.now
-        found = search.search(
+        found = search.search_assets(
             info.context.live,
             view.index,
             text,
@@ -221,7 +221,7 @@ class Query:
         as_of: datetime | None = None,
     ) -> LineageGraph:
         view = _get_view(info, as_of)
-        found = lineage.lineage(
+        found = lineage.build_lineage(
             view.index,
             view.list_starts(of, direction),
             direction,
@@ -270,7 +270,7 @@ class Query:
         as_of: datetime | None = None,
     ) -> list[Path]:
         view = _get_view(info, as_of)
-        found = impact_paths.paths(view.index, view.get_node(start), view.get_node(end), reach=reach, first=first)
+        found = impact_paths.list_paths(view.index, view.get_node(start), view.get_node(end), reach=reach, first=first)
         return [Path.from_steps(view, steps) for steps in found]
 
     @describe_field("The assets of an owner; `inherited`: also those inside its assets, unless they have nearer owners.")
@@ -297,7 +297,7 @@ class Query:
         as_of: datetime | None = None,
     ) -> Connection[Asset]:
         view, wanted = _get_view(info, as_of), tuple(kinds or ())
-        page = ownership.orphans(view.index, kinds=wanted, first=info.context.check_page_size(first), after=parse_cursor(after, 1))
+        page = ownership.list_orphans(view.index, kinds=wanted, first=info.context.check_page_size(first), after=parse_cursor(after, 1))
         return build_connection(view, page, Asset, partial(ownership.count_orphans, view.index, wanted), after=after)
 
     @describe_field("The flows that were added and removed between two times.")
@@ -311,7 +311,7 @@ class Query:
     ) -> LineageDiff:
         info.context.prepare_indexes(to_micros(start), to_micros(end))
         before, after = _get_view(info, start), _get_view(info, end)
-        found = lineage_diff.lineage_diff(
+        found = lineage_diff.compare_lineage(
             info.context.live,
             to_micros(start),
             to_micros(end),
@@ -400,7 +400,7 @@ class Query:
     @describe_field("The number of datasets that are described, have owners, and have lineage.")
     def coverage(self, info: Context) -> Coverage:
         view = info.context.now
-        return Coverage.from_coverage(view, coverage.coverage(view.index))
+        return Coverage.from_coverage(view, coverage.compute_coverage(view.index))
 
     @describe_field("The service: its version, and the number of assets by kind.")
     def about(self, info: Context) -> About:
@@ -408,7 +408,7 @@ class Query:
         return About(
             version=__version__,
             revision=index.revision,
-            assets=[KindCount(kind=kind, count=search.count(index, kind)) for kind in KINDS],
+            assets=[KindCount(kind=kind, count=search.count_assets(index, kind)) for kind in KINDS],
         )
 
 
@@ -427,7 +427,7 @@ def _compute_impact(
     as_of: datetime | None,
 ) -> Impact:
     view = _get_view(info, as_of)
-    found = impact.impact(
+    found = impact.compute_impact(
         view.index,
         view.list_starts(of, direction),
         direction,

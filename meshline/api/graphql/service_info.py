@@ -25,7 +25,7 @@ class Covered:
     with_column_lineage: int = strawberry.field(description="The columns that data flows into are known.")
 
     @classmethod
-    def from_covered(cls, covered: coverage.Covered) -> Self:
+    def from_covered(cls, covered: coverage.CoverageCounts) -> Self:
         return cls(**covered._asdict())
 
 

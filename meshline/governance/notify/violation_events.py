@@ -18,7 +18,7 @@ from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.governance.report import Violation
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
-from meshline.graph.queries.assets import attributes
+from meshline.graph.queries.assets import read_attributes
 from meshline.graph.store.base import Record, Store
 
 
@@ -152,8 +152,8 @@ def _list_receivers(live: LiveGraph, violation: Violation) -> list[tuple[Receive
             found[node, "CONSUMES"] = None
         nodes = [one for one, _ in found]
         keys = [index.assets.get_key(one) for one in nodes]
-        rows = attributes(live, index, nodes)
-    contacts = [{name: text for name in CONTACTS if (text := each.text(name))} for each in rows]
+        rows = read_attributes(live, index, nodes)
+    contacts = [{name: text for name in CONTACTS if (text := each.find_text(name))} for each in rows]
     return [
         (build_receiver(key.kind, key.name, key.id, ways), reason) for key, ways, (_, reason) in zip(keys, contacts, found, strict=True)
     ]

@@ -16,8 +16,8 @@ from meshline.graph.index import COLUMN, DATASET, LineageIndex
 from meshline.graph.index.results import ChangedNodes, EdgeTable, Flags, Ints
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import KINDS, AssetKind, EdgeType, Json
-from meshline.graph.queries.assets import Attributes, attributes
-from meshline.graph.queries.contract_versions import Version, versions
+from meshline.graph.queries.assets import Attributes, read_attributes
+from meshline.graph.queries.contract_versions import Version, build_versions
 
 MOST = 100  # values of a list that a policy reads
 
@@ -88,7 +88,7 @@ class EvaluationContext:
         """Read the attributes of these nodes in one go."""
         wanted = sorted({node for node in nodes if node not in self._attributes})
         if wanted:
-            self._attributes.update(zip(wanted, attributes(self.live, self.index, wanted), strict=True))
+            self._attributes.update(zip(wanted, read_attributes(self.live, self.index, wanted), strict=True))
 
     def read_attributes(self, node: int) -> Attributes:
         self.prefetch([node])
@@ -96,7 +96,7 @@ class EvaluationContext:
 
     def list_versions(self, contract: int) -> list[Version]:
         """The versions of a contract; the first is the one that is shown."""
-        return versions(self.index.assets.get_label(contract).name, self.read_attributes(contract).rows)
+        return build_versions(self.index.assets.get_label(contract).name, self.read_attributes(contract).rows)
 
     def get_name(self, node: int | None) -> str:
         """The qualified name; empty for none."""

@@ -26,12 +26,12 @@ class Attributes(NamedTuple):
 
     rows: tuple[FactRow, ...]
 
-    def value(self, attribute: str) -> Json:
+    def find_value(self, attribute: str) -> Json:
         """What is shown of an attribute; None if nobody says it."""
         return next((row.value for row in self.rows if row.chosen and row.attribute == attribute), None)
 
-    def text(self, attribute: str) -> str | None:
-        value = self.value(attribute)
+    def find_text(self, attribute: str) -> str | None:
+        value = self.find_value(attribute)
         return value if isinstance(value, str) else None
 
     @property
@@ -41,18 +41,18 @@ class Attributes(NamedTuple):
         for row in self.rows:
             if row.attribute == "tags" and isinstance(row.value, list):
                 for said in row.value:
-                    tag = _tag(said, row.source)
+                    tag = _parse_tag(said, row.source)
                     if tag is not None:
                         found.setdefault(tag[:2], tag)
         return tuple(sorted(found.values(), key=lambda tag: (tag.key, tag.value or "")))
 
 
-def contact(known: Attributes, name: str) -> str | None:
+def find_contact(known: Attributes, name: str) -> str | None:
     """How an owner or consumer is reached: as its sources state, else by the address that it is named by."""
-    return known.text("contact") or known.text("email") or address(name) or None
+    return known.find_text("contact") or known.find_text("email") or address(name) or None
 
 
-def _tag(said: Json, source: str) -> Tag | None:
+def _parse_tag(said: Json, source: str) -> Tag | None:
     """A tag as text `key=value`, or as an object (OpenLineage's tags facet)."""
     if isinstance(said, str):
         key, equals, value = said.partition("=")
@@ -63,13 +63,13 @@ def _tag(said: Json, source: str) -> Tag | None:
     return None
 
 
-def attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> list[Attributes]:
+def read_attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> list[Attributes]:
     """The attributes of these assets, in their order, with one read of the store."""
     found = live.facts(index, nodes)
     return [Attributes(tuple(found.get(node, ()))) for node in nodes]
 
 
-def last_observed(index: LineageIndex, node: int) -> int | None:
+def find_last_observed(index: LineageIndex, node: int) -> int | None:
     """When any source last said anything about the asset (microseconds)."""
     return max((index.changes.get_scope(scope).last_observed for scope in index.changes.list_scopes(node)), default=None)
 
@@ -85,24 +85,24 @@ class Alias(NamedTuple):
     scope_id: int
 
 
-def aliases(live: LiveGraph, index: LineageIndex, datasets: Sequence[int], known: Sequence[Attributes]) -> list[list[Alias]]:
+def read_aliases(live: LiveGraph, index: LineageIndex, datasets: Sequence[int], known: Sequence[Attributes]) -> list[list[Alias]]:
     """All names of each dataset but the shown one: by SAME_AS, renames, and spellings that came; with one read of the store."""
-    naming = [[edge.scope_id for edge in _naming_edges(index, dataset)] for dataset in datasets]
+    naming = [[edge.scope_id for edge in _list_naming_edges(index, dataset)] for dataset in datasets]
     scope_ids = sorted({scope_id for of_one in naming for scope_id in of_one})
     heads = {head.scope_id: head for head in live.store.read_heads(scope_ids, index.as_of)} if scope_ids else {}
     return [
-        sorted({*_spellings(rows), *_said(index, dataset, [heads[scope_id] for scope_id in of_one if scope_id in heads])})
+        sorted({*_list_spellings(rows), *_parse_aliases(index, dataset, [heads[scope_id] for scope_id in of_one if scope_id in heads])})
         for dataset, of_one, rows in zip(datasets, naming, known, strict=True)
     ]
 
 
-def _naming_edges(index: LineageIndex, dataset: int) -> Iterator[Edge]:
+def _list_naming_edges(index: LineageIndex, dataset: int) -> Iterator[Edge]:
     for type_ in _WHY:
         yield from index.ownership.list_edges(dataset, type_)
         yield from index.ownership.list_edges(dataset, type_, incoming=True)
 
 
-def _said(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> Iterator[Alias]:
+def _parse_aliases(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> Iterator[Alias]:
     """Names in the edges as they were said. The index knows the whole class, not which member an edge begins at."""
     members = set(index.assets.list_names(dataset, former=True))
     shown = index.assets.get_key(dataset)
@@ -115,7 +115,7 @@ def _said(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> Iterator[
                     yield Alias(key.parts[0], key.parts[1], why, head.source, head.valid_from, head.scope_id)
 
 
-def _spellings(known: Attributes) -> Iterator[Alias]:
+def _list_spellings(known: Attributes) -> Iterator[Alias]:
     """Names that are no names of the graph: other spellings of one, and those that held in a session of a producer."""
     for row in known.rows:
         if row.attribute == "session_names" and isinstance(row.value, list):

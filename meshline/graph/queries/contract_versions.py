@@ -20,7 +20,7 @@ class Version(NamedTuple):
     observed_at: int
 
 
-def versions(identifier: str, rows: Sequence[FactRow]) -> list[Version]:
+def build_versions(identifier: str, rows: Sequence[FactRow]) -> list[Version]:
     """All versions: the one that is shown first, which is the newest that is in force; no matter when each was loaded.
 
     `rows`: what is said of the contract, the strongest of each attribute first (`Attributes.rows`). What a source
@@ -28,11 +28,11 @@ def versions(identifier: str, rows: Sequence[FactRow]) -> list[Version]:
     """
     named = {row.scope_id: str(row.value) for row in rows if row.attribute == "version" and row.value is not None}
     known = set(named.values()) or {""}
-    found = [_version(identifier, version, [row for row in rows if named.get(row.scope_id, version) == version]) for version in known]
-    return sorted((one for one in found if one is not None), key=lambda one: _order(one.contract), reverse=True)
+    found = [_build_version(identifier, version, [row for row in rows if named.get(row.scope_id, version) == version]) for version in known]
+    return sorted((one for one in found if one is not None), key=lambda one: _build_sort_key(one.contract), reverse=True)
 
 
-def consumed_version(index: LineageIndex, use: Edge, contract: int | None = None) -> str | None:
+def find_consumed_version(index: LineageIndex, use: Edge, contract: int | None = None) -> str | None:
     """The version of its contract under which a consumer uses an asset; None: not known.
 
     `use`: a CONSUMES edge. The version that it states, else the only one that governs what is used. `contract`: of a use
@@ -54,7 +54,7 @@ def consumed_version(index: LineageIndex, use: Edge, contract: int | None = None
     return (found.pop() or None) if len(found) == 1 else None
 
 
-def _version(identifier: str, version: str, rows: Sequence[FactRow]) -> Version | None:
+def _build_version(identifier: str, version: str, rows: Sequence[FactRow]) -> Version | None:
     if not rows:
         return None
     said: dict[str, Json] = {}
@@ -65,7 +65,7 @@ def _version(identifier: str, version: str, rows: Sequence[FactRow]) -> Version 
     return Version(contract, strongest.source, strongest.scope_id, max(row.observed_at for row in rows))
 
 
-def _order(contract: Contract) -> tuple[int, object]:
+def _build_sort_key(contract: Contract) -> tuple[int, object]:
     """Active before deprecated before what is not in force; the newer first."""
     standing = 0 if not contract.in_force else 1 if contract.status.strip().lower() == "deprecated" else 2
     return standing, version_order(contract.version)

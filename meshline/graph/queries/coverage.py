@@ -13,7 +13,7 @@ from meshline.graph.model import AssetKind
 from meshline.graph.queries.groups import NOTHING, Groups
 
 
-class Covered(NamedTuple):
+class CoverageCounts(NamedTuple):
     """Numbers of datasets; inferred ones are not counted.
 
     `with_lineage`: a job writes them, or data is known to flow into them; `with_column_lineage`: into their columns.
@@ -30,23 +30,23 @@ class SourceCoverage(NamedTuple):
     """The datasets that a source says something about."""
 
     source: str
-    covered: Covered
+    covered: CoverageCounts
 
 
 class DomainCoverage(NamedTuple):
     """The datasets of a domain; None: those in no domain."""
 
     domain: int | None
-    covered: Covered
+    covered: CoverageCounts
 
 
 class Coverage(NamedTuple):
-    total: Covered
+    total: CoverageCounts
     by_source: tuple[SourceCoverage, ...]
     by_domain: tuple[DomainCoverage, ...]
 
 
-def coverage(index: LineageIndex) -> Coverage:
+def compute_coverage(index: LineageIndex) -> Coverage:
     """Counts over the visible graph."""
     datasets = np.array(index.assets.list_of_kind(AssetKind.DATASET), np.int32)
     groups, known = Groups(index, datasets), index.assets.survey()
@@ -64,11 +64,13 @@ def coverage(index: LineageIndex) -> Coverage:
     named = sorted(set(domains.tolist()), key=lambda node: (node == NOTHING, "" if node == NOTHING else index.assets.get_key(node).name))
     sources = ((source, rows[np.isin(datasets, of_source)]) for source, of_source in known.mentioned)
     return Coverage(
-        _covered(rows),
-        tuple(SourceCoverage(source, _covered(of_source)) for source, of_source in sorted(sources, key=itemgetter(0)) if len(of_source)),
-        tuple(DomainCoverage(None if node == NOTHING else node, _covered(rows[domains == node])) for node in named),
+        _count_covered(rows),
+        tuple(
+            SourceCoverage(source, _count_covered(of_source)) for source, of_source in sorted(sources, key=itemgetter(0)) if len(of_source)
+        ),
+        tuple(DomainCoverage(None if node == NOTHING else node, _count_covered(rows[domains == node])) for node in named),
     )
 
 
-def _covered(rows: Flags) -> Covered:
-    return Covered(*rows.sum(axis=0).tolist())
+def _count_covered(rows: Flags) -> CoverageCounts:
+    return CoverageCounts(*rows.sum(axis=0).tolist())

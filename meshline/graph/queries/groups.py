@@ -66,7 +66,7 @@ class Groups:
     def levels(self) -> Ints:
         """Per holder: the nearest level that has owners, or NOTHING (the rule of `OwnershipFacet.list_owners`)."""
         domains, at = np.unique(self.domains, return_inverse=True)
-        found = np.array([self._owned_domain(domain) for domain in domains.tolist()], np.int32)[at]
+        found = np.array([self._find_owned_domain(domain) for domain in domains.tolist()], np.int32)[at]
         for nearer in (self.products, self.holders):
             owned = (nearer != NOTHING) & self.index.ownership.has_owners(nearer)
             found[owned] = nearer[owned]
@@ -74,39 +74,39 @@ class Groups:
 
     # -- counts: (container or None, how many)
 
-    def by_product(self) -> dict[int | None, int]:
-        return self._counted(self.products)
+    def count_by_product(self) -> dict[int | None, int]:
+        return self._count_groups(self.products)
 
-    def by_domain(self) -> dict[int | None, int]:
-        return self._counted(self.domains)
+    def count_by_domain(self) -> dict[int | None, int]:
+        return self._count_groups(self.domains)
 
-    def by_owner(self) -> dict[int | None, int]:
+    def count_by_owner(self) -> dict[int | None, int]:
         """A node with two owners counts for both."""
         sizes = self._sizes.copy()
         columns = np.flatnonzero(self.owned_columns)
         np.subtract.at(sizes, self.at[columns], 1)
         result: dict[int | None, int] = {}
-        for level, size in [*_sums(self.levels, sizes), *((column, 1) for column in self.nodes[columns].tolist())]:
+        for level, size in [*_sum_sizes(self.levels, sizes), *((column, 1) for column in self.nodes[columns].tolist())]:
             for owner in (None,) if level == NOTHING else self.index.ownership.collect_owner_nodes(level):
                 result[owner] = result.get(owner, 0) + size
         return {owner: size for owner, size in result.items() if size}
 
-    def _counted(self, under: Ints) -> dict[int | None, int]:
-        return {None if container == NOTHING else container: size for container, size in _sums(under, self._sizes)}
+    def _count_groups(self, under: Ints) -> dict[int | None, int]:
+        return {None if container == NOTHING else container: size for container, size in _sum_sizes(under, self._sizes)}
 
     # -- which nodes are in one group
 
-    def in_product(self, product: int) -> Flags:
+    def is_in_product(self, product: int) -> Flags:
         found: Flags = (self.products == product)[self.at]
         return found
 
-    def in_domain(self, domain: int) -> Flags:
+    def is_in_domain(self, domain: int) -> Flags:
         """In the domain or in one below it."""
-        within = [below for below in np.unique(self.domains).tolist() if below != NOTHING and domain in self._above(below)]
+        within = [below for below in np.unique(self.domains).tolist() if below != NOTHING and domain in self._list_ancestors(below)]
         found: Flags = np.isin(self.domains, within)[self.at]
         return found
 
-    def owned_by(self, owner: int) -> Flags:
+    def is_owned_by(self, owner: int) -> Flags:
         levels = [
             level
             for level in np.unique(self.levels).tolist()
@@ -125,7 +125,7 @@ class Groups:
         owned: Flags = (self.kind == COLUMN) & self.index.ownership.has_owners(self.nodes)
         return owned
 
-    def owners(self, rows: Iterable[int]) -> list[frozenset[int]]:
+    def list_owners(self, rows: Iterable[int]) -> list[frozenset[int]]:
         """The owners of these nodes (by their positions) at the nearest level that has any."""
         found: list[frozenset[int]] = []
         for row in rows:
@@ -133,13 +133,13 @@ class Groups:
             found.append(frozenset() if level == NOTHING else self.index.ownership.collect_owner_nodes(level))
         return found
 
-    def _owned_domain(self, domain: int) -> int:
+    def _find_owned_domain(self, domain: int) -> int:
         """The nearest of a domain and those above it that has owners, or NOTHING."""
         if domain == NOTHING:
             return NOTHING
-        return next((level for level in self._above(domain) if self.index.ownership.collect_owner_nodes(level)), NOTHING)
+        return next((level for level in self._list_ancestors(domain) if self.index.ownership.collect_owner_nodes(level)), NOTHING)
 
-    def _above(self, domain: int) -> list[int]:
+    def _list_ancestors(self, domain: int) -> list[int]:
         """A domain and those above it, the nearest first."""
         chain: list[int] = []
         at: int | None = domain
@@ -149,7 +149,7 @@ class Groups:
         return chain
 
 
-def _sums(groups: Ints, sizes: Ints) -> list[tuple[int, int]]:
+def _sum_sizes(groups: Ints, sizes: Ints) -> list[tuple[int, int]]:
     """Each group with the sum of its sizes."""
     distinct, at = np.unique(groups, return_inverse=True)
     sums = np.bincount(at, sizes, len(distinct)).astype(np.int64)

@@ -72,28 +72,28 @@ _NAMING = (EdgeType.SAME_AS, EdgeType.RENAMED_TO, EdgeType.DIFFERENT_FROM)
 _ORDER = {rank: place for place, rank in enumerate(NameRank)}
 
 
-def identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identity:
+def read_identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identity:
     """What makes a dataset one, with one read of the store. Members are in the order in which they would be shown."""
     keys = list(dict.fromkeys(index.assets.list_names(dataset, former=True)))
     current = set(index.assets.list_names(dataset))
-    heads = live.store.read_heads(sorted(_scopes(index, dataset)), index.as_of)
-    ranks = _ranks(keys, heads)
+    heads = live.store.read_heads(sorted(_list_scopes(index, dataset)), index.as_of)
+    ranks = _rank_names(keys, heads)
     members = [Member(key, *ranks[key], key not in current) for key in keys]
     members.sort(key=lambda member: (member.past, _ORDER[member.rank], member.key))
-    reasons = _reasons(index, dataset, heads)
+    reasons = _list_reasons(index, dataset, heads)
     partings = [reason for reason in reasons if reason.type is EdgeType.DIFFERENT_FROM]
     joining = [reason for reason in reasons if reason.type is not EdgeType.DIFFERENT_FROM]
-    return Identity(index.assets.get_key(dataset), tuple(members), tuple(joining), tuple(partings), tuple(_spellings(index, dataset)))
+    return Identity(index.assets.get_key(dataset), tuple(members), tuple(joining), tuple(partings), tuple(_list_spellings(index, dataset)))
 
 
-def _scopes(index: LineageIndex, dataset: int) -> Iterator[int]:
+def _list_scopes(index: LineageIndex, dataset: int) -> Iterator[int]:
     """The scopes that may say what joins the members or parts them from others, or what speaks for one."""
     yield from index.changes.list_fact_names(dataset)
     for type_, incoming in ((EdgeType.HAS_COLUMN, False), (EdgeType.PORT, True), *((t, i) for t in _NAMING for i in (False, True))):
         yield from (edge.scope_id for edge in index.ownership.list_edges(dataset, type_, incoming=incoming))
 
 
-def _ranks(keys: Iterable[AssetKey], heads: Iterable[Head]) -> Mapping[AssetKey, tuple[NameRank, str | None]]:
+def _rank_names(keys: Iterable[AssetKey], heads: Iterable[Head]) -> Mapping[AssetKey, tuple[NameRank, str | None]]:
     """The strongest that is said for each, by the first source by name."""
     found: dict[AssetKey, tuple[NameRank, str | None]] = dict.fromkeys(keys, (NameRank.NAME, None))
 
@@ -111,13 +111,13 @@ def _ranks(keys: Iterable[AssetKey], heads: Iterable[Head]) -> Mapping[AssetKey,
             for fact in facts.assets:
                 take(fact.key, NameRank.CATALOG, head.source)
         for edge in facts.edges:
-            rank = _rank(edge, head.source)
+            rank = _parse_rank(edge, head.source)
             if rank is not None:
                 take(edge.start if rank is NameRank.CATALOG else edge.end, rank, head.source)
     return found
 
 
-def _rank(edge: EdgeFact, source: str) -> NameRank | None:
+def _parse_rank(edge: EdgeFact, source: str) -> NameRank | None:
     """What an edge says for one of its ends."""
     if edge.type is EdgeType.PORT and str(edge.attributes.get("direction")).lower() == "output":
         return NameRank.OUTPUT_PORT
@@ -128,10 +128,10 @@ def _rank(edge: EdgeFact, source: str) -> NameRank | None:
     return None
 
 
-def _reasons(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> list[Reason]:
+def _list_reasons(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> list[Reason]:
     keys = set(index.assets.list_names(dataset, former=True))
     found = [
-        _reason(edge, head, overruled=edge.type is EdgeType.SAME_AS and _overruled(index, dataset, edge))
+        _build_reason(edge, head, overruled=edge.type is EdgeType.SAME_AS and _is_overruled(index, dataset, edge))
         for head in heads
         for edge in (decode(head.content.blob).edges if head.content is not None else ())
         if edge.type in _NAMING and edge.start.kind is AssetKind.DATASET and (edge.start in keys or edge.end in keys)
@@ -139,7 +139,7 @@ def _reasons(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> list[R
     return sorted(found, key=lambda reason: (reason.start, reason.end, reason.since, reason.scope_id))
 
 
-def _overruled(index: LineageIndex, dataset: int, edge: EdgeFact) -> bool:
+def _is_overruled(index: LineageIndex, dataset: int, edge: EdgeFact) -> bool:
     """Whether it leads to a dataset that is another one nevertheless."""
     of = index.assets.get_representative(dataset)
     return any(
@@ -147,12 +147,12 @@ def _overruled(index: LineageIndex, dataset: int, edge: EdgeFact) -> bool:
     )
 
 
-def _reason(edge: EdgeFact, head: Head, *, overruled: bool) -> Reason:
-    why, rule = _text(edge.attributes, "why") or _WHY[edge.type], _text(edge.attributes, "rule")
+def _build_reason(edge: EdgeFact, head: Head, *, overruled: bool) -> Reason:
+    why, rule = _find_text(edge.attributes, "why") or _WHY[edge.type], _find_text(edge.attributes, "rule")
     return Reason(edge.start, edge.end, edge.type, why, rule, head.source, head.valid_from, head.scope_id, overruled)
 
 
-def _spellings(index: LineageIndex, dataset: int) -> Iterator[tuple[int, tuple[Spelling, ...]]]:
+def _list_spellings(index: LineageIndex, dataset: int) -> Iterator[tuple[int, tuple[Spelling, ...]]]:
     for column in index.assets.list_columns(dataset):
         by_name: dict[str, list[AssetKey]] = {}
         for key in index.assets.list_names(column, former=True):
@@ -161,7 +161,7 @@ def _spellings(index: LineageIndex, dataset: int) -> Iterator[tuple[int, tuple[S
             yield column, tuple(Spelling(name, tuple(sorted(of))) for name, of in sorted(by_name.items()))
 
 
-def _text(attributes: Mapping[str, Json], name: str) -> str | None:
+def _find_text(attributes: Mapping[str, Json], name: str) -> str | None:
     value = attributes.get(name)
     return value if isinstance(value, str) else None
 

@@ -36,14 +36,14 @@ class ColumnSets:
         datasets, first = np.unique(columns.dataset, return_index=True)
         self._datasets = datasets
         self._representatives = columns.representative[first]
-        self._own = _distinct(columns.dataset, columns.name)
-        self._of_class = _distinct(columns.representative, columns.name)
+        self._own = _list_distinct_pairs(columns.dataset, columns.name)
+        self._of_class = _list_distinct_pairs(columns.representative, columns.name)
 
-    def own(self, dataset: int) -> set[int]:
+    def collect_own(self, dataset: int) -> set[int]:
         """The columns of exactly this name."""
         return _slice(self._own, dataset)
 
-    def of_class(self, rep: int) -> set[int]:
+    def collect_class(self, rep: int) -> set[int]:
         """The columns of all names of a class."""
         return _slice(self._of_class, rep)
 
@@ -52,19 +52,19 @@ class ColumnSets:
         """(representative, column) of all, in order."""
         return self._of_class
 
-    def least_alike(self, datasets: Sequence[int]) -> tuple[float, tuple[int, int]]:
+    def find_least_similar(self, datasets: Sequence[int]) -> tuple[float, tuple[int, int]]:
         """Of these own names the two that share the least of their columns, and how much that is."""
-        sets = {dataset: self.own(dataset) for dataset in datasets}
+        sets = {dataset: self.collect_own(dataset) for dataset in datasets}
         pairs = combinations([dataset for dataset in datasets if sets[dataset]] or datasets, 2)
-        found = [(alike(sets[a], sets[b]), (a, b)) for a, b in pairs]
+        found = [(compute_similarity(sets[a], sets[b]), (a, b)) for a, b in pairs]
         return min(found, default=(1.0, (datasets[0], datasets[-1])))
 
-    def held(self, first: int, second: int) -> float:
+    def compute_overlap(self, first: int, second: int) -> float:
         """How much of the columns of the one with fewer the other has as well."""
-        a, b = self.own(first), self.own(second)
+        a, b = self.collect_own(first), self.collect_own(second)
         return len(a & b) / min(len(a), len(b)) if a and b else 1.0
 
-    def doubtful(self, limit: float) -> Iterator[list[int]]:
+    def list_suspects(self, limit: float) -> Iterator[list[int]]:
         """The described members of each class in which two may share less than so much of their columns.
 
         Two sets share |a| + |b| - |a or b| columns, and together have no more than the class: so they can only be
@@ -85,28 +85,28 @@ class ColumnSets:
             yield np.sort(datasets[begin : begin + size]).tolist()
 
 
-def alike(first: set[int], second: set[int]) -> float:
+def compute_similarity(first: set[int], second: set[int]) -> float:
     """Of all columns of two datasets, those that both have (Jaccard)."""
     return len(first & second) / len(first | second) if first or second else 1.0
 
 
-def near_misses(survey: Survey, sets: ColumnSets) -> list[tuple[int, int, float]]:
+def list_near_misses(survey: Survey, sets: ColumnSets) -> list[tuple[int, int, float]]:
     """Pairs of classes with the same last part of a name and mostly the same columns, and how alike these are.
 
     Not if one system has a name for each: it knows them apart; nor if data flows from one to the other: that is a copy.
     """
-    names, spaces = _named(survey, sets)
-    first, second = _candidates(names, sets)
-    common = _shared(sets.class_rows, first, second)
-    similarity = common / np.maximum(_sizes(sets.class_rows, first) + _sizes(sets.class_rows, second) - common, 1)
-    namespaces = _distinct(*spaces)
-    flowing = _once(_codes(*survey.flows))
-    kept = (similarity >= MOSTLY) & (common >= COMMON) & (_shared(namespaces, first, second) == 0)
+    names, spaces = _collect_names(survey, sets)
+    first, second = _list_candidates(names, sets)
+    common = _count_shared(sets.class_rows, first, second)
+    similarity = common / np.maximum(_count_members(sets.class_rows, first) + _count_members(sets.class_rows, second) - common, 1)
+    namespaces = _list_distinct_pairs(*spaces)
+    flowing = _sort_distinct(_codes(*survey.flows))
+    kept = (similarity >= MOSTLY) & (common >= COMMON) & (_count_shared(namespaces, first, second) == 0)
     kept &= ~np.isin(_codes(first, second), flowing) & ~np.isin(_codes(second, first), flowing)
     return list(zip(first[kept].tolist(), second[kept].tolist(), similarity[kept].tolist(), strict=True))
 
 
-def _named(survey: Survey, sets: ColumnSets) -> tuple[Rows, tuple[Ints, Ints]]:
+def _collect_names(survey: Survey, sets: ColumnSets) -> tuple[Rows, tuple[Ints, Ints]]:
     """((number of a last part, class) of each name of the classes that have columns, in order; (class, namespace) of these names)."""
     names = survey.names
     described: Flags = np.zeros_like(survey.described)
@@ -114,16 +114,16 @@ def _named(survey: Survey, sets: ColumnSets) -> tuple[Rows, tuple[Ints, Ints]]:
     kept = ~names.is_former & described[names.representative]
     classes = names.representative[kept]
     numbers: dict[str, int] = {}
-    lasts = [numbers.setdefault(_last(name), len(numbers)) for name in survey.read_texts(names.name[kept])]
-    return _distinct(np.array(lasts, np.int64), classes), (classes, names.namespace[kept])
+    lasts = [numbers.setdefault(_parse_last_part(name), len(numbers)) for name in survey.read_texts(names.name[kept])]
+    return _list_distinct_pairs(np.array(lasts, np.int64), classes), (classes, names.namespace[kept])
 
 
-def _last(name: str) -> str:
+def _parse_last_part(name: str) -> str:
     name = name.rstrip("./:").casefold()
     return name[max(name.rfind("."), name.rfind("/"), name.rfind(":")) + 1 :]
 
 
-def _candidates(names: Rows, sets: ColumnSets) -> Rows:
+def _list_candidates(names: Rows, sets: ColumnSets) -> Rows:
     """Pairs of classes of one last part that may have mostly the same columns, each once.
 
     The least of the hashes of two sets is the same as often as the sets are alike: of four hashes of sets
@@ -133,7 +133,7 @@ def _candidates(names: Rows, sets: ColumnSets) -> Rows:
     lasts, reps = names
     at = np.searchsorted(classes, reps)
     found: list[I64] = [np.empty(0, np.int64)]
-    for hashes in _min_hashes(sets.class_rows[1], starts):
+    for hashes in _compute_min_hashes(sets.class_rows[1], starts):
         least = hashes[at]
         order = np.lexsort((reps, least, lasts))
         members = reps[order]
@@ -144,10 +144,10 @@ def _candidates(names: Rows, sets: ColumnSets) -> Rows:
         for apart in range(1, min(CROWD, len(members))):
             near = (crowd[apart:] == crowd[:-apart]) & ((apart == 1) | (sizes[crowd[apart:]] <= CROWD))
             found.append((members[:-apart][near] << 32) | members[apart:][near])
-    return _apart(_once(np.concatenate(found)))
+    return _split_codes(_sort_distinct(np.concatenate(found)))
 
 
-def _min_hashes(names: I64, starts: I64) -> list[I64]:
+def _compute_min_hashes(names: I64, starts: I64) -> list[I64]:
     """For each hash function the least hash of each set; sets begin at `starts`."""
     if not names.size:
         return []
@@ -155,17 +155,17 @@ def _min_hashes(names: I64, starts: I64) -> list[I64]:
     return [np.minimum.reduceat(((spread + np.uint64(1)) * factor) >> np.uint64(16), starts).astype(np.int64) for factor in _HASHES]
 
 
-def _shared(rows: Rows, first: I64, second: I64) -> I64:
+def _count_shared(rows: Rows, first: I64, second: I64) -> I64:
     """How much the sets of each pair have in common."""
     pairs = np.arange(len(first))
-    both = np.concatenate([_expanded(rows, first, pairs), _expanded(rows, second, pairs)])
+    both = np.concatenate([_expand_sets(rows, first, pairs), _expand_sets(rows, second, pairs)])
     both.sort()
     twice = both[1:][both[1:] == both[:-1]] >> 32
     found: I64 = np.bincount(twice, minlength=len(first))
     return found
 
 
-def _expanded(rows: Rows, of: I64, labels: I64) -> I64:
+def _expand_sets(rows: Rows, of: I64, labels: I64) -> I64:
     """The members of the sets of `of`, each with the label of its set, as one number."""
     begin, end = np.searchsorted(rows[0], of), np.searchsorted(rows[0], of, "right")
     return (np.repeat(labels, end - begin) << 32) | rows[1][_list_positions(begin, end)]
@@ -179,14 +179,14 @@ def _list_positions(begin: I64, end: I64) -> I64:
     return positions
 
 
-def _sizes(rows: Rows, of: I64) -> I64:
+def _count_members(rows: Rows, of: I64) -> I64:
     found: I64 = np.searchsorted(rows[0], of, "right") - np.searchsorted(rows[0], of)
     return found
 
 
-def _distinct(first: Ints | I64, second: Ints | I64) -> Rows:
+def _list_distinct_pairs(first: Ints | I64, second: Ints | I64) -> Rows:
     """Pairs of numbers in order, each once."""
-    return _apart(_once(_codes(first, second)))
+    return _split_codes(_sort_distinct(_codes(first, second)))
 
 
 def _codes(first: Ints | I64, second: Ints | I64) -> I64:
@@ -194,7 +194,7 @@ def _codes(first: Ints | I64, second: Ints | I64) -> I64:
     return (first.astype(np.int64) << 32) | second.astype(np.int64)
 
 
-def _once(codes: I64) -> I64:
+def _sort_distinct(codes: I64) -> I64:
     """Numbers in order, each once. (`np.unique` hashes, which is slower here.)"""
     codes = np.sort(codes)
     new = np.ones(len(codes), np.bool_)
@@ -202,7 +202,7 @@ def _once(codes: I64) -> I64:
     return codes[new]
 
 
-def _apart(codes: I64) -> Rows:
+def _split_codes(codes: I64) -> Rows:
     return codes >> 32, codes & 0xFFFFFFFF
 
 
@@ -250,15 +250,20 @@ class Conflict(NamedTuple):
 _ORDER = {kind: place for place, kind in enumerate(ConflictKind)}
 
 
-def conflicts(index: LineageIndex) -> list[Conflict]:
+def list_conflicts(index: LineageIndex) -> list[Conflict]:
     """All of them, the most doubtful first. About a second for 100,000 datasets."""
     survey = index.assets.survey()
     sets = ColumnSets(survey)
-    found = [*_two_tables(index, survey, sets), *_unlike(survey, sets), *_near(survey, sets), *_of_sessions(index, survey, sets)]
+    found = [
+        *_find_two_tables(index, survey, sets),
+        *_find_unlike_columns(survey, sets),
+        *_find_near_misses(survey, sets),
+        *_find_session_names(index, survey, sets),
+    ]
     return sorted(found, key=lambda conflict: conflict.key)
 
 
-def _two_tables(index: LineageIndex, survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
+def _find_two_tables(index: LineageIndex, survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
     held = survey.catalog_tables
     by_class: dict[int, list[int]] = {}
     for table in held:
@@ -268,31 +273,33 @@ def _two_tables(index: LineageIndex, survey: Survey, sets: ColumnSets) -> Iterat
             tables.sort(key=survey.get_own_key)
             sources = tuple(sorted({source for table in tables for source in held[table]}))
             one = next((source for source in sources if sum(source in held[table] for table in tables) > 1), None)
-            yield Conflict(ConflictKind.TWO_TABLES, _keys(survey, tables), sets.least_alike(tables)[0], (one,) if one else sources)
+            yield Conflict(
+                ConflictKind.TWO_TABLES, _list_keys(survey, tables), sets.find_least_similar(tables)[0], (one,) if one else sources
+            )
 
 
-def _unlike(survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
-    for members in sets.doubtful(UNLIKE):
-        similarity, pair = sets.least_alike(members)
-        if similarity < UNLIKE and sets.held(*pair) < HELD:
-            yield Conflict(ConflictKind.UNLIKE_COLUMNS, _keys(survey, sorted(pair, key=survey.get_own_key)), similarity)
+def _find_unlike_columns(survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
+    for members in sets.list_suspects(UNLIKE):
+        similarity, pair = sets.find_least_similar(members)
+        if similarity < UNLIKE and sets.compute_overlap(*pair) < HELD:
+            yield Conflict(ConflictKind.UNLIKE_COLUMNS, _list_keys(survey, sorted(pair, key=survey.get_own_key)), similarity)
 
 
-def _near(survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
-    for first, second, similarity in near_misses(survey, sets):
+def _find_near_misses(survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
+    for first, second, similarity in list_near_misses(survey, sets):
         if frozenset((first, second)) not in survey.different:
             pair = sorted((first, second), key=survey.get_own_key)
-            yield Conflict(ConflictKind.NEAR_MISS, _keys(survey, pair), similarity)
+            yield Conflict(ConflictKind.NEAR_MISS, _list_keys(survey, pair), similarity)
 
 
-def _of_sessions(index: LineageIndex, survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
+def _find_session_names(index: LineageIndex, survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
     for name, datasets in survey.session_names.items():
         if len(datasets) > 1:
             keys = tuple(sorted(map(index.assets.get_key, datasets)))
-            columns = [sets.of_class(one) for one in datasets]
+            columns = [sets.collect_class(one) for one in datasets]
             similarity = len(set.intersection(*columns)) / max(1, len(set.union(*columns)))
             yield Conflict(ConflictKind.SESSION_NAME, keys, similarity, session_name=build_dataset_key(*name))
 
 
-def _keys(survey: Survey, nodes: Iterable[int]) -> tuple[AssetKey, ...]:
+def _list_keys(survey: Survey, nodes: Iterable[int]) -> tuple[AssetKey, ...]:
     return tuple(survey.get_own_key(node) for node in nodes)

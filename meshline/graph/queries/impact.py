@@ -47,56 +47,58 @@ class Ranking:
         self.groups = groups
         self.order = order
 
-    def places(self, rows: Ints, after: SortKey | None) -> Iterator[Place]:
+    def list_places(self, rows: Ints, after: SortKey | None) -> Iterator[Place]:
         """These rows in order, lazily, after a cursor's key."""
-        columns = [self._numbers(number)[rows].astype(np.int64) for number in self.order]
+        columns = [self._get_numbers(number)[rows].astype(np.int64) for number in self.order]
         sizes = [int(column.max(initial=0)) + 1 for column in columns]
         code = np.zeros(rows.size, np.int64)
         for column, size in zip(columns, sizes, strict=True):
             code = code * size + column
-        for stretch in _distinct(code):
-            numbers = _digits(stretch, sizes)
+        for stretch in _list_distinct(code):
+            numbers = _split_code(stretch, sizes)
             if after is None or numbers >= after.numbers:
                 names = after.names if after is not None and numbers == after.numbers else None
-                yield from self._named(rows[code == stretch], numbers, names)
+                yield from self._sort_by_name(rows[code == stretch], numbers, names)
 
-    def _numbers(self, number: Number) -> Ints:
+    def _get_numbers(self, number: Number) -> Ints:
         if number is Number.DISTANCE:
             return self.affected.distance
         return (self.affected.reach if number is Number.REACH else self.groups.kind).astype(np.int32)
 
-    def _named(self, rows: Ints, numbers: tuple[int, ...], after: tuple[str, ...] | None) -> Iterator[Place]:
+    def _sort_by_name(self, rows: Ints, numbers: tuple[int, ...], after: tuple[str, ...] | None) -> Iterator[Place]:
         """Rows of equal numbers by name."""
         holders = self.groups.holder[rows]
         sequence = np.argsort(holders, kind="stable")
         rows = rows[sequence]
         distinct, starts = np.unique(holders[sequence], return_index=True)
         ends = [*starts[1:].tolist(), rows.size]
-        named = sorted((self._name(node), start, end) for node, start, end in zip(distinct.tolist(), starts.tolist(), ends, strict=True))
+        named = sorted(
+            (self._build_name(node), start, end) for node, start, end in zip(distinct.tolist(), starts.tolist(), ends, strict=True)
+        )
         for name, start, end in named:
             if after is None or name >= after[: len(name)]:
-                for full, row in sorted((self._full_name(row, name), row) for row in rows[start:end].tolist()):
+                for full, row in sorted((self._build_full_name(row, name), row) for row in rows[start:end].tolist()):
                     if after is None or full > after:
                         yield Place(SortKey(numbers, full), row)
 
-    def _name(self, node: int) -> tuple[str, ...]:
+    def _build_name(self, node: int) -> tuple[str, ...]:
         """The namespace tells apart `a/b` + `c` and `a` + `b/c`."""
         key = self.index.assets.get_key(node)
         return (key.qualified_name, key.parts[0], key.kind)
 
-    def _full_name(self, row: int, holder: tuple[str, ...]) -> tuple[str, ...]:
+    def _build_full_name(self, row: int, holder: tuple[str, ...]) -> tuple[str, ...]:
         key = self.index.assets.get_key(int(self.affected.nodes[row]))
         return (*holder, key.name) if key.kind is AssetKind.COLUMN else holder
 
 
-def _distinct(codes: npt.NDArray[np.int64]) -> list[int]:
+def _list_distinct(codes: npt.NDArray[np.int64]) -> list[int]:
     """Sorted. Codes are mostly few and small: then counting is faster than sorting."""
     few = codes.max(initial=0) < 2 * codes.size
     found: list[int] = (np.flatnonzero(np.bincount(codes)) if few else np.unique(codes)).tolist()
     return found
 
 
-def _digits(code: int, sizes: Sequence[int]) -> tuple[int, ...]:
+def _split_code(code: int, sizes: Sequence[int]) -> tuple[int, ...]:
     """The numbers that a code was made of."""
     digits: list[int] = []
     for size in reversed(sizes):
@@ -139,7 +141,7 @@ class ImpactPage(NamedTuple):
     total: int
 
 
-class Wanted(NamedTuple):
+class ImpactFilter(NamedTuple):
     """Which of the affected assets: all that is given must hold."""
 
     kinds: Sequence[AssetKind] = ()
@@ -150,10 +152,10 @@ class Wanted(NamedTuple):
     masked: bool | None = None
 
 
-EVERYTHING = Wanted()
+EVERYTHING = ImpactFilter()
 
 
-def impact(
+def compute_impact(
     index: LineageIndex,
     starts: Sequence[int],
     direction: Direction = Direction.DOWNSTREAM,
@@ -206,7 +208,7 @@ class Impact:
         rows[nodes] = np.arange(nodes.size, dtype=np.int32)
         return rows
 
-    def row(self, node: int) -> int | None:
+    def find_row(self, node: int) -> int | None:
         """The row of an asset in `affected`."""
         row = int(self._row_of[node]) if node < self._row_of.size else -1
         return None if row < 0 else row
@@ -217,30 +219,30 @@ class Impact:
 
     # -- counts
 
-    def by_kind(self) -> list[Count]:
+    def count_by_kind(self) -> list[Count]:
         counts = np.bincount(self.groups.kind, minlength=len(KINDS)).tolist()
         return [Count(kind, kind, None, count) for kind, count in zip(KINDS, counts, strict=True) if count]
 
-    def by_reach(self) -> list[Count]:
+    def count_by_reach(self) -> list[Count]:
         counts = np.bincount(self.affected.reach, minlength=len(Reach)).tolist()
         return [Count(reach.name, reach.name, None, count) for reach, count in zip(Reach, counts, strict=True) if count]
 
-    def by_domain(self) -> list[Count]:
-        return self._counts(self.groups.by_domain(), "no domain")
+    def count_by_domain(self) -> list[Count]:
+        return self._list_counts(self.groups.count_by_domain(), "no domain")
 
-    def by_product(self) -> list[Count]:
-        return self._counts(self.groups.by_product(), "no product")
+    def count_by_product(self) -> list[Count]:
+        return self._list_counts(self.groups.count_by_product(), "no product")
 
-    def by_owner(self) -> list[Count]:
+    def count_by_owner(self) -> list[Count]:
         """An asset with two owners counts for both."""
-        return self._counts(self.groups.by_owner(), "no owner")
+        return self._list_counts(self.groups.count_by_owner(), "no owner")
 
-    def _counts(self, sizes: Mapping[int | None, int], nothing: str) -> list[Count]:
+    def _list_counts(self, sizes: Mapping[int | None, int], nothing: str) -> list[Count]:
         """The largest group first, what is in no group last."""
-        counts = [self._count(node, size, nothing) for node, size in sizes.items()]
+        counts = [self._build_count(node, size, nothing) for node, size in sizes.items()]
         return sorted(counts, key=lambda count: (count.node is None, -count.size, count.label, count.key))
 
-    def _count(self, node: int | None, size: int, nothing: str) -> Count:
+    def _build_count(self, node: int | None, size: int, nothing: str) -> Count:
         if node is None:
             return Count("", nothing, None, size)
         label = self.index.assets.get_label(node)
@@ -248,16 +250,16 @@ class Impact:
 
     # -- pages
 
-    def page(
-        self, wanted: Wanted = EVERYTHING, order: ImpactOrder = ImpactOrder.REACH, *, first: int, after: SortKey | None = None
+    def build_page(
+        self, wanted: ImpactFilter = EVERYTHING, order: ImpactOrder = ImpactOrder.REACH, *, first: int, after: SortKey | None = None
     ) -> ImpactPage:
         """The affected assets that are wanted, in order, after a cursor's key."""
-        rows = self._rows(wanted)
+        rows = self._filter_rows(wanted)
         ranking = Ranking(self.index, self.affected, self.groups, _ORDERS[order])
-        found = tuple(self._impacted(place) for place in islice(ranking.places(rows, after), first + 1))
+        found = tuple(self._build_impacted(place) for place in islice(ranking.list_places(rows, after), first + 1))
         return ImpactPage(found[:first], has_next=len(found) > first, total=rows.size)
 
-    def _rows(self, wanted: Wanted) -> Ints:
+    def _filter_rows(self, wanted: ImpactFilter) -> Ints:
         mask = np.ones(self.total, dtype=np.bool_)
         if wanted.kinds:
             mask &= np.isin(self.groups.kind, [KIND_ORDER[kind] for kind in wanted.kinds])
@@ -266,14 +268,14 @@ class Impact:
         if wanted.masked is not None:
             mask &= self.affected.masked == wanted.masked
         if wanted.product is not None:
-            mask &= self.groups.in_product(wanted.product)
+            mask &= self.groups.is_in_product(wanted.product)
         if wanted.owner is not None:
-            mask &= self.groups.owned_by(wanted.owner)
+            mask &= self.groups.is_owned_by(wanted.owner)
         if wanted.domain is not None:
-            mask &= self.groups.in_domain(wanted.domain)
+            mask &= self.groups.is_in_domain(wanted.domain)
         return np.flatnonzero(mask).astype(np.int32)
 
-    def _impacted(self, place: Place) -> Impacted:
+    def _build_impacted(self, place: Place) -> Impacted:
         known, row = self.affected, place.row
         return Impacted(place.key, int(known.nodes[row]), Reach(int(known.reach[row])), int(known.distance[row]), bool(known.masked[row]))
 
@@ -286,6 +288,6 @@ _ORDERS: dict[ImpactOrder, tuple[Number, ...]] = {
 }
 
 
-def numbers_in(order: ImpactOrder) -> int:
+def count_numbers(order: ImpactOrder) -> int:
     """How many sort numbers a cursor of this order holds."""
     return len(_ORDERS[order])

@@ -31,7 +31,7 @@ class PathStep(NamedTuple):
     scope_id: int | None = None
 
 
-def paths(
+def list_paths(
     index: LineageIndex, start: int, end: int, *, reach: Reach = Reach.POSSIBLE, first: int = 5, depth: int | None = None
 ) -> list[list[PathStep]]:
     """Up to `first` simple paths from one column or dataset down to another, the strongest first, then the shortest."""
@@ -42,15 +42,15 @@ def paths(
             raise InvalidInput(
                 f"a path is between columns or datasets, and {index.assets.get_key(node).name!r} is a {index.assets.get_kind(node)}", name
             )
-    return [steps_of(path, start, end) for path in index.lineage.find_paths(start, end, reach=reach, first=first, depth=depth)]
+    return [build_steps(path, start, end) for path in index.lineage.find_paths(start, end, reach=reach, first=first, depth=depth)]
 
 
-def steps_of(flows: Sequence[FlowStep], start: int, end: int) -> list[PathStep]:
+def build_steps(flows: Sequence[FlowStep], start: int, end: int) -> list[PathStep]:
     """Flows in order as steps from `start` to `end`, containment made visible."""
-    return list(_steps(flows, start, end))
+    return list(_list_steps(flows, start, end))
 
 
-def _steps(flows: Iterable[FlowStep], start: int, end: int) -> Iterable[PathStep]:
+def _list_steps(flows: Iterable[FlowStep], start: int, end: int) -> Iterable[PathStep]:
     at = start
     yield PathStep(start)
     for flow in flows:
@@ -70,7 +70,7 @@ _CARRIERS: dict[AssetKind, tuple[EdgeType, ...]] = {
 }
 
 
-class Via:
+class ImpactPaths:
     """Paths to the affected assets of one impact."""
 
     def __init__(self, impact: Impact) -> None:
@@ -78,42 +78,42 @@ class Via:
         self.index = impact.index
         self._names: dict[int, str] = {}
 
-    def path(self, node: int) -> list[PathStep]:
+    def build_path(self, node: int) -> list[PathStep]:
         """A shortest path in the asset's class, in the order in which data flows.
 
         An asset that hangs on another (a consumer, a contract, a product) is the last step downstream
         and the first upstream, with the edge on which it hangs.
         """
-        return self._path(node, frozenset())
+        return self._build_path(node, frozenset())
 
-    def _path(self, node: int, seen: frozenset[int]) -> list[PathStep]:
+    def _build_path(self, node: int, seen: frozenset[int]) -> list[PathStep]:
         if node in self._reached:
-            return self._flows(node)
-        carrier, edge, scope_id = self._carrier(node, seen | {node})
+            return self._follow_flows(node)
+        carrier, edge, scope_id = self._find_carrier(node, seen | {node})
         if carrier is None:
             return [PathStep(node)]
-        before = [PathStep(carrier)] if carrier in self._begun else self._path(carrier, seen | {node})
+        before = [PathStep(carrier)] if carrier in self._begun else self._build_path(carrier, seen | {node})
         if self.impact.traversal.direction is Direction.DOWNSTREAM:
             return [*before, PathStep(node, edge, None, scope_id)]
         first, *rest = before
         return [PathStep(node), first._replace(edge=edge, scope_id=scope_id), *rest]
 
-    def _flows(self, node: int) -> list[PathStep]:
+    def _follow_flows(self, node: int) -> list[PathStep]:
         """From a start to a column or dataset that was reached by flows (upstream: from there to a start)."""
         flows = self.impact.traversal.find_path(node)
         if self.impact.traversal.direction is Direction.DOWNSTREAM:
-            return steps_of(flows, self._start(flows[0].start), node)
-        return steps_of(flows, node, self._start(flows[-1].end))
+            return build_steps(flows, self._find_start(flows[0].start), node)
+        return build_steps(flows, node, self._find_start(flows[-1].end))
 
-    def _start(self, node: int) -> int:
+    def _find_start(self, node: int) -> int:
         """The start that a path touches at this node: itself, or the column by which its dataset was left."""
         starts = self.impact.starts
         if node in starts:
             return node
-        within = (start for start in starts if self._dataset(start) == self._dataset(node))
+        within = (start for start in starts if self._find_dataset(start) == self._find_dataset(node))
         return next(within, node)
 
-    def _dataset(self, node: int) -> int | None:
+    def _find_dataset(self, node: int) -> int | None:
         kind = self.index.assets.get_kind(node)
         return self.index.assets.get_dataset(node) if kind is AssetKind.COLUMN else node if kind is AssetKind.DATASET else None
 
@@ -128,57 +128,59 @@ class Via:
         columns = (node for node in starts if self.index.assets.get_kind(node) is AssetKind.COLUMN)
         return starts.union(self.index.assets.get_dataset(node) for node in columns)
 
-    def _rank(self, node: int) -> tuple[int, int] | None:
+    def _compute_rank(self, node: int) -> tuple[int, int] | None:
         """Reach and distance; None: not affected."""
         if node in self._begun:
             return -1, -1
-        row, known = self.impact.row(node), self.impact.affected
+        row, known = self.impact.find_row(node), self.impact.affected
         return None if row is None else (int(known.reach[row]), int(known.distance[row]))
 
-    def _carrier(self, node: int, seen: frozenset[int]) -> tuple[int | None, EdgeType | None, int | None]:
+    def _find_carrier(self, node: int, seen: frozenset[int]) -> tuple[int | None, EdgeType | None, int | None]:
         """The surest and nearest affected asset through which this one is affected, and the edge between them."""
         found: list[tuple[tuple[int, int], int, EdgeType, int | None]] = []
-        for other, edge, scope_id in self._choices(node):
-            rank = self._rank(other)
+        for other, edge, scope_id in self._list_choices(node):
+            rank = self._compute_rank(other)
             if rank is not None and other not in seen and (not found or rank <= found[-1][0]):
                 found.append((rank, other, edge, scope_id))
         if not found:
             return None, None, None
         best = [choice for choice in found if choice[0] == found[-1][0]]
-        _, carrier, edge, scope_id = best[0] if len(best) == 1 else min(best, key=lambda choice: (*self._named(choice[1]), choice[2]))
+        _, carrier, edge, scope_id = (
+            best[0] if len(best) == 1 else min(best, key=lambda choice: (*self._build_sort_key(choice[1]), choice[2]))
+        )
         return carrier, edge, scope_id
 
-    def _named(self, node: int) -> tuple[str, str]:
+    def _build_sort_key(self, node: int) -> tuple[str, str]:
         """By qualified names: a dataset comes before its columns."""
         if self.index.assets.get_kind(node) is not AssetKind.COLUMN:
-            return self._name(node), ""
-        return self._name(self.index.assets.get_dataset(node)), self.index.assets.get_column_name(node)
+            return self._get_name(node), ""
+        return self._get_name(self.index.assets.get_dataset(node)), self.index.assets.get_column_name(node)
 
-    def _name(self, node: int) -> str:
+    def _get_name(self, node: int) -> str:
         name = self._names.get(node)
         if name is None:
             name = self._names[node] = self.index.assets.get_key(node).qualified_name
         return name
 
-    def _choices(self, node: int) -> Iterable[tuple[int, EdgeType, int | None]]:
+    def _list_choices(self, node: int) -> Iterable[tuple[int, EdgeType, int | None]]:
         kind = self.index.assets.get_kind(node)
         if kind is AssetKind.DATASET:
-            for column in self._columns(node):
+            for column in self._list_columns(node):
                 yield column, EdgeType.HAS_COLUMN, None
         for type_ in _CARRIERS.get(kind, ()):
             for edge in self.index.ownership.list_edges(node, type_):
                 yield edge.end, type_, edge.scope_id
                 if self.index.assets.get_kind(edge.end) is AssetKind.DATASET:  # used as a whole, affected through a column
-                    yield from ((column, type_, edge.scope_id) for column in self._columns(edge.end))
+                    yield from ((column, type_, edge.scope_id) for column in self._list_columns(edge.end))
         if kind in (AssetKind.DATA_PRODUCT, AssetKind.DOMAIN):
-            yield from self._held(node, kind)
+            yield from self._list_contained(node, kind)
 
-    def _columns(self, dataset: int) -> list[int]:
+    def _list_columns(self, dataset: int) -> list[int]:
         """Those of its columns that are affected, or started from."""
         columns = self.index.lineage.collect_columns([dataset]).tolist()
-        return [column for column in columns if self._rank(column) is not None]
+        return [column for column in columns if self._compute_rank(column) is not None]
 
-    def _held(self, node: int, kind: AssetKind) -> Iterable[tuple[int, EdgeType, int | None]]:
+    def _list_contained(self, node: int, kind: AssetKind) -> Iterable[tuple[int, EdgeType, int | None]]:
         groups = self.impact.groups
         held = groups.products if kind is AssetKind.DATA_PRODUCT else groups.domains
         holders = groups.holders[held == node].tolist()

@@ -49,47 +49,47 @@ class _Hit(NamedTuple):
 _SILENT = [KIND_ORDER[kind] for kind in (AssetKind.DOMAIN, AssetKind.OWNER)]
 
 
-def notices(impact: Impact) -> list[Notice]:
+def list_notices(impact: Impact) -> list[Notice]:
     """Consumers first, then owners; the surest affected first, then by name."""
-    found = [*_consumers(impact), *_owners(impact)]
+    found = [*_list_consumers(impact), *_list_owners(impact)]
     name = impact.index.assets.get_key
     return sorted(found, key=lambda notice: (notice.reason, notice.reach, name(notice.recipient).qualified_name))
 
 
-def _consumers(impact: Impact) -> Iterator[Notice]:
+def _list_consumers(impact: Impact) -> Iterator[Notice]:
     begun = {*impact.starts, *impact.traversal.starts.tolist()}
     for row in np.flatnonzero(impact.groups.kind == KIND_ORDER[AssetKind.CONSUMER]).tolist():
         consumer = int(impact.affected.nodes[row])
         uses = {edge.end for edge in impact.index.ownership.list_edges(consumer, EdgeType.CONSUMES)}
-        hits = sorted(_hit(impact, node) for node in uses if node in begun or impact.row(node) is not None)
+        hits = sorted(_build_hit(impact, node) for node in uses if node in begun or impact.find_row(node) is not None)
         assets = tuple(hit.node for hit in hits)
-        why = f"consumes {_names(hits)}" if hits else "consumes what is affected"
+        why = f"consumes {_format_names(hits)}" if hits else "consumes what is affected"
         yield Notice(consumer, NoticeReason.CONSUMES, Reach(int(impact.affected.reach[row])), assets, why)
 
 
-def _owners(impact: Impact) -> Iterator[Notice]:
+def _list_owners(impact: Impact) -> Iterator[Notice]:
     owned: dict[int, list[_Hit]] = {}
     groups = impact.groups
     told = np.isin(groups.kind, _SILENT, invert=True) & (groups.kind != COLUMN)
     loud = np.flatnonzero(told | groups.owned_columns).tolist()
-    for row, owners in zip(loud, groups.owners(loud), strict=True):
+    for row, owners in zip(loud, groups.list_owners(loud), strict=True):
         if owners:
-            hit = _hit(impact, int(groups.nodes[row]))
+            hit = _build_hit(impact, int(groups.nodes[row]))
             for owner in owners:
                 owned.setdefault(owner, []).append(hit)
     for owner, hits in owned.items():
         hits.sort()
         nodes = tuple(hit.node for hit in hits)
-        yield Notice(owner, NoticeReason.OWNS, Reach(hits[0].reach), nodes, owns(impact.index, owner, nodes))
+        yield Notice(owner, NoticeReason.OWNS, Reach(hits[0].reach), nodes, describe_owned(impact.index, owner, nodes))
 
 
-def owns(index: LineageIndex, owner: int, nodes: Sequence[int]) -> str:
+def describe_owned(index: LineageIndex, owner: int, nodes: Sequence[int]) -> str:
     """What an owner owns as the end of a sentence; by which contract, where it is an owner by contract only."""
-    names = [index.assets.get_key(node).qualified_name + _by_contract(index, owner, node) for node in nodes[:SHOWN]]
-    return f"owns {', '.join(names)}{_more(nodes)}"
+    names = [index.assets.get_key(node).qualified_name + _describe_contracts(index, owner, node) for node in nodes[:SHOWN]]
+    return f"owns {', '.join(names)}{_format_rest(nodes)}"
 
 
-def _by_contract(index: LineageIndex, owner: int, node: int) -> str:
+def _describe_contracts(index: LineageIndex, owner: int, node: int) -> str:
     levels = {found.level for found in index.ownership.list_owners(node) if found.owner == owner}
     contracts = sorted(
         index.assets.get_label(level).name for level in levels if level != node and index.assets.get_kind(level) is AssetKind.CONTRACT
@@ -97,17 +97,17 @@ def _by_contract(index: LineageIndex, owner: int, node: int) -> str:
     return f" (by contract {', '.join(contracts)})" if contracts else ""
 
 
-def _hit(impact: Impact, node: int) -> _Hit:
-    row = impact.row(node)
+def _build_hit(impact: Impact, node: int) -> _Hit:
+    row = impact.find_row(node)
     name = impact.index.assets.get_key(node).qualified_name
     return (
         _Hit(-1, -1, name, node) if row is None else _Hit(int(impact.affected.reach[row]), int(impact.affected.distance[row]), name, node)
     )
 
 
-def _names(hits: Sequence[_Hit]) -> str:
-    return ", ".join(hit.name for hit in hits[:SHOWN]) + _more(hits)
+def _format_names(hits: Sequence[_Hit]) -> str:
+    return ", ".join(hit.name for hit in hits[:SHOWN]) + _format_rest(hits)
 
 
-def _more(found: Sequence[object]) -> str:
+def _format_rest(found: Sequence[object]) -> str:
     return f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""

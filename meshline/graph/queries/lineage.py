@@ -16,7 +16,7 @@ from meshline.graph.index import Affected, Completeness, Direction, FlowStep, Li
 from meshline.graph.index.results import Flags, FlowTable, Ints
 from meshline.graph.model import AssetKind, FlowType
 from meshline.graph.queries.groups import COLUMN, NOTHING
-from meshline.graph.queries.pages import UNLIMITED, Limits, name_key
+from meshline.graph.queries.pages import UNLIMITED, Limits, build_name_key
 
 
 class Granularity(enum.StrEnum):
@@ -64,17 +64,17 @@ class Lineage(NamedTuple):
     completeness: Completeness
 
 
-def by_name(index: LineageIndex, nodes: Iterable[LineageNode]) -> list[LineageNode]:
+def sort_nodes(index: LineageIndex, nodes: Iterable[LineageNode]) -> list[LineageNode]:
     """The same statements give the same drawing: nodes of one distance and class by name."""
-    return sorted(nodes, key=lambda n: (not n.start, n.distance, n.reach, name_key(index, n.node)))
+    return sorted(nodes, key=lambda n: (not n.start, n.distance, n.reach, build_name_key(index, n.node)))
 
 
-def named(index: LineageIndex, nodes: Iterable[int]) -> tuple[int, ...]:
+def sort_by_name(index: LineageIndex, nodes: Iterable[int]) -> tuple[int, ...]:
     """Nodes by name."""
-    return tuple(sorted(nodes, key=lambda node: name_key(index, node)))
+    return tuple(sorted(nodes, key=lambda node: build_name_key(index, node)))
 
 
-def completeness(found: Traversal, *, cut: bool) -> Completeness:
+def build_completeness(found: Traversal, *, cut: bool) -> Completeness:
     """What the drawing may be lacking. `cut`: nodes were left out."""
     known = found.completeness
     return known._replace(truncated=Truncated.NODES) if cut and known.truncated is Truncated.NONE else known
@@ -84,20 +84,20 @@ Grouping: TypeAlias = Callable[[Ints], Ints]  # from columns and datasets to wha
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
 
-def contracted(index: LineageIndex, found: Traversal, granularity: Granularity, limit: int) -> Lineage:
+def group_lineage(index: LineageIndex, found: Traversal, granularity: Granularity, limit: int) -> Lineage:
     """The drawing of a traversal, at most `limit` nodes, the nearest first."""
-    group = _grouping(index, granularity)
+    group = _build_grouping(index, granularity)
     starts = np.unique(group(found.starts))
     starts = starts[starts != NOTHING]
     of = group(found.nodes)
-    nodes = _nodes(index, starts, of, found, limit)
-    ungrouped = 0 if granularity is Granularity.DATASET else len(np.unique(_datasets(index, found.nodes[of == NOTHING])))
+    nodes = _build_nodes(index, starts, of, found, limit)
+    ungrouped = 0 if granularity is Granularity.DATASET else len(np.unique(_find_datasets(index, found.nodes[of == NOTHING])))
     drawn = np.array([node.node for node in nodes[:limit]], np.int32)
-    edges = _edges(index, found.build_flow_table(), group, drawn)
-    return Lineage(tuple(nodes[:limit]), tuple(edges), ungrouped, completeness(found, cut=len(nodes) > limit))
+    edges = _build_edges(index, found.build_flow_table(), group, drawn)
+    return Lineage(tuple(nodes[:limit]), tuple(edges), ungrouped, build_completeness(found, cut=len(nodes) > limit))
 
 
-def _datasets(index: LineageIndex, nodes: Ints) -> Ints:
+def _find_datasets(index: LineageIndex, nodes: Ints) -> Ints:
     """Columns as their datasets."""
     datasets = nodes.copy()
     of_column = index.lineage.get_kinds(nodes) == COLUMN
@@ -105,29 +105,29 @@ def _datasets(index: LineageIndex, nodes: Ints) -> Ints:
     return datasets
 
 
-def _grouping(index: LineageIndex, granularity: Granularity) -> Grouping:
+def _build_grouping(index: LineageIndex, granularity: Granularity) -> Grouping:
     if granularity is Granularity.DATASET:
-        return lambda nodes: _datasets(index, nodes)
+        return lambda nodes: _find_datasets(index, nodes)
     holders = index.ownership.find_products if granularity is Granularity.PRODUCT else index.ownership.find_domains
 
     def group(nodes: Ints) -> Ints:
-        distinct, at = index.lineage.number_distinct(_datasets(index, nodes))
+        distinct, at = index.lineage.number_distinct(_find_datasets(index, nodes))
         return holders(distinct)[at]
 
     return group
 
 
-def _nodes(index: LineageIndex, starts: Ints, of: Ints, found: Traversal, limit: int) -> list[LineageNode]:
+def _build_nodes(index: LineageIndex, starts: Ints, of: Ints, found: Traversal, limit: int) -> list[LineageNode]:
     """In order, the first so many, and more if there are more. `of`: what stands for each reached node."""
     inside = (of != NOTHING) & ~np.isin(of, starts)
     best = index.lineage.roll_up(of[inside], found.reach[inside], found.distance[inside], found.masked[inside])
-    near = _nearest(best, limit + 1)
+    near = _select_nearest(best, limit + 1)
     nodes = [LineageNode(node, Reach.DIRECT, 0, masked=False, start=True) for node in starts.tolist()]
     rows = zip(*(column[near].tolist() for column in best), strict=True)
-    return by_name(index, [*nodes, *(LineageNode(node, Reach(k), distance, masked, start=False) for node, k, distance, masked in rows)])
+    return sort_nodes(index, [*nodes, *(LineageNode(node, Reach(k), distance, masked, start=False) for node, k, distance, masked in rows)])
 
 
-def _nearest(found: Affected, most: int) -> Flags:
+def _select_nearest(found: Affected, most: int) -> Flags:
     """So many of the nearest, of these the surest, and all that only their names could put before one of them."""
     code = found.distance.astype(np.int64) * len(Reach) + found.reach
     if code.size <= most:
@@ -136,27 +136,27 @@ def _nearest(found: Affected, most: int) -> Flags:
     return nearest
 
 
-def _edges(index: LineageIndex, flows: FlowTable, group: Grouping, drawn: Ints) -> list[LineageEdge]:
+def _build_edges(index: LineageIndex, flows: FlowTable, group: Grouping, drawn: Ints) -> list[LineageEdge]:
     """One edge for all flows between two drawn nodes, by the names of the nodes."""
-    starts, ends = (_places(drawn, group(nodes)) for nodes in (flows.start, flows.end))
+    starts, ends = (_locate_nodes(drawn, group(nodes)) for nodes in (flows.start, flows.end))
     kept = np.flatnonzero((starts >= 0) & (ends >= 0) & (starts != ends))
     pairs, at = np.unique(starts[kept] * drawn.size + ends[kept], return_inverse=True)
     reach = np.full(pairs.size, int(Reach.POSSIBLE), np.int8)
     np.minimum.at(reach, at, flows.reach[kept])
     unmasked = np.bincount(at, ~flows.masking[kept], pairs.size)
-    counts = np.bincount(_once(at, flows.start[kept], flows.end[kept])[0], minlength=pairs.size)
+    counts = np.bincount(_list_distinct_rows(at, flows.start[kept], flows.end[kept])[0], minlength=pairs.size)
     jobs: list[list[int]] = [[] for _ in range(pairs.size)]
-    for pair, job in zip(*(column.tolist() for column in _once(at, flows.job[kept])), strict=True):
+    for pair, job in zip(*(column.tolist() for column in _list_distinct_rows(at, flows.job[kept])), strict=True):
         if job != NOTHING:
             jobs[pair].append(job)
     begun, ended = (drawn[place].tolist() for place in divmod(pairs, max(1, drawn.size)))
     rows = zip(begun, ended, reach.tolist(), unmasked.tolist(), counts.tolist(), jobs, strict=True)
-    edges = [LineageEdge(a, b, Reach(k), None, "", not bare, count, named(index, through)) for a, b, k, bare, count, through in rows]
-    names = {node: name_key(index, node) for node in drawn.tolist()}
+    edges = [LineageEdge(a, b, Reach(k), None, "", not bare, count, sort_by_name(index, through)) for a, b, k, bare, count, through in rows]
+    names = {node: build_name_key(index, node) for node in drawn.tolist()}
     return sorted(edges, key=lambda edge: (names[edge.start], names[edge.end]))
 
 
-def _places(drawn: Ints, nodes: Ints) -> Numbers:
+def _locate_nodes(drawn: Ints, nodes: Ints) -> Numbers:
     """Of each node, where it is in `drawn`; -1: nowhere."""
     order = np.argsort(drawn)
     near = np.minimum(np.searchsorted(drawn, nodes, sorter=order), max(0, drawn.size - 1))
@@ -164,7 +164,7 @@ def _places(drawn: Ints, nodes: Ints) -> Numbers:
     return np.where(drawn[places] == nodes, places, -1) if drawn.size else places - 1
 
 
-def _once(*columns: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+def _list_distinct_rows(*columns: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     """The rows of these columns, each once, sorted."""
     order = np.lexsort(columns[::-1])
     columns = tuple(column[order] for column in columns)
@@ -173,7 +173,7 @@ def _once(*columns: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     return [column[new] for column in columns]
 
 
-def lineage(
+def build_lineage(
     index: LineageIndex,
     starts: Sequence[int],
     direction: Direction = Direction.DOWNSTREAM,
@@ -195,26 +195,26 @@ def lineage(
         found = index.lineage.traverse(
             starts, direction, reach=reach, depth=depth, max_nodes=most, deadline=limits.deadline, seen_since=seen_since
         )
-        return _by_column(index, found, limit)
+        return _build_by_column(index, found, limit)
     found = index.lineage.traverse(
         starts, direction, reach=reach, depth=depth, max_nodes=limits.nodes, deadline=limits.deadline, seen_since=seen_since
     )
-    return contracted(index, found, granularity, limit)
+    return group_lineage(index, found, granularity, limit)
 
 
-def _by_column(index: LineageIndex, found: Traversal, limit: int) -> Lineage:
+def _build_by_column(index: LineageIndex, found: Traversal, limit: int) -> Lineage:
     nodes = [LineageNode(node, Reach.DIRECT, 0, masked=False, start=True) for node in found.starts.tolist()]
     rows = zip(found.nodes.tolist(), found.reach.tolist(), found.distance.tolist(), found.masked.tolist(), strict=True)
-    nodes = by_name(index, [*nodes, *(LineageNode(node, Reach(k), distance, masked, start=False) for node, k, distance, masked in rows)])
+    nodes = sort_nodes(index, [*nodes, *(LineageNode(node, Reach(k), distance, masked, start=False) for node, k, distance, masked in rows)])
     flows = found.list_flows()
     shown = nodes[:limit]
-    shown += _wholes(index, shown, flows)
-    shown += _own(index, found.starts.tolist(), shown, flows)
-    edges = _flows(index, flows, frozenset(node.node for node in shown))
-    return Lineage(tuple(shown), tuple(edges), 0, completeness(found, cut=len(nodes) > limit))
+    shown += _list_whole_datasets(index, shown, flows)
+    shown += _list_own_columns(index, found.starts.tolist(), shown, flows)
+    edges = _build_flow_edges(index, flows, frozenset(node.node for node in shown))
+    return Lineage(tuple(shown), tuple(edges), 0, build_completeness(found, cut=len(nodes) > limit))
 
 
-def _wholes(index: LineageIndex, shown: Sequence[LineageNode], flows: Iterable[FlowStep]) -> list[LineageNode]:
+def _list_whole_datasets(index: LineageIndex, shown: Sequence[LineageNode], flows: Iterable[FlowStep]) -> list[LineageNode]:
     """The datasets of shown columns at which flows begin or end, as near as the nearest of these columns."""
     nearest: dict[int, LineageNode] = {}
     for node in shown:
@@ -224,10 +224,12 @@ def _wholes(index: LineageIndex, shown: Sequence[LineageNode], flows: Iterable[F
             if known is None or (node.reach, node.distance, node.masked) < (known.reach, known.distance, known.masked):
                 nearest[dataset] = node._replace(node=dataset)
     ends = {end for flow in flows for end in (flow.start, flow.end)} - {node.node for node in shown}
-    return by_name(index, [nearest[end] for end in ends if end in nearest])
+    return sort_nodes(index, [nearest[end] for end in ends if end in nearest])
 
 
-def _own(index: LineageIndex, starts: Sequence[int], shown: Sequence[LineageNode], flows: Iterable[FlowStep]) -> list[LineageNode]:
+def _list_own_columns(
+    index: LineageIndex, starts: Sequence[int], shown: Sequence[LineageNode], flows: Iterable[FlowStep]
+) -> list[LineageNode]:
     """The columns of datasets among the starts at which flows from or to what is shown begin or end."""
     datasets = {start for start in starts if index.assets.get_kind(start) is AssetKind.DATASET}
     drawn = {node.node for node in shown}
@@ -235,13 +237,13 @@ def _own(index: LineageIndex, starts: Sequence[int], shown: Sequence[LineageNode
     own = {end for end in ends if index.assets.get_kind(end) is AssetKind.COLUMN and index.assets.get_dataset(end) in datasets}
     inside = drawn | own
     joined = {end for flow in flows if flow.start in inside and flow.end in inside for end in (flow.start, flow.end)}
-    return by_name(index, (LineageNode(column, Reach.DIRECT, 0, masked=False, start=True) for column in own & joined))
+    return sort_nodes(index, (LineageNode(column, Reach.DIRECT, 0, masked=False, start=True) for column in own & joined))
 
 
-def _flows(index: LineageIndex, flows: Iterable[FlowStep], drawn: frozenset[int]) -> list[LineageEdge]:
+def _build_flow_edges(index: LineageIndex, flows: Iterable[FlowStep], drawn: frozenset[int]) -> list[LineageEdge]:
     jobs: dict[tuple[int, int, Reach, FlowType | None, str, bool], set[int]] = {}
     for flow in flows:
         if flow.start in drawn and flow.end in drawn and flow.start != flow.end:
             key = (flow.start, flow.end, flow.reach, flow.type, flow.subtype, flow.masking)
             jobs.setdefault(key, set()).update(() if flow.job is None else (flow.job,))
-    return [LineageEdge(*key, 1, named(index, through)) for key, through in jobs.items()]
+    return [LineageEdge(*key, 1, sort_by_name(index, through)) for key, through in jobs.items()]

@@ -47,7 +47,7 @@ class LineageDiff(NamedTuple):
     total_removed: int
 
 
-def lineage_diff(
+def compare_lineage(
     live: LiveGraph,
     before: int,
     after: int,
@@ -64,65 +64,65 @@ def lineage_diff(
     """
     if before > after:
         raise InvalidInput("the first time is after the second: swap them", "from")
-    then, now = _heads(live, before, limits), _heads(live, after, limits)
-    differing = frozenset(scope for scope in then.keys() | now.keys() if _digest(then, scope) != _digest(now, scope))
+    then, now = _read_heads(live, before, limits), _read_heads(live, after, limits)
+    differing = frozenset(scope for scope in then.keys() | now.keys() if _find_digest(then, scope) != _find_digest(now, scope))
     index = at or live.at
     graphs = index(before), index(after)
-    named = {key for heads in (then, now) for scope in differing if scope in heads for key in _moved(heads[scope])}
-    moved = frozenset(named.union(*(_names_of(graph, named) for graph in graphs)))
+    named = {key for heads in (then, now) for scope in differing if scope in heads for key in _list_moved(heads[scope])}
+    moved = frozenset(named.union(*(_list_names(graph, named) for graph in graphs)))
     old, new = _Side(graphs[0], then, differing, moved), _Side(graphs[1], now, differing, moved)
-    near = _near((old.graph, new.graph), of, limits) if of else None
-    said, says = old.said(limits), new.said(limits)
-    removed = _without(said, says, old, near)
-    added = _without(says, said, new, near)
+    near = _build_near_test((old.graph, new.graph), of, limits) if of else None
+    said, says = old.list_changes(limits), new.list_changes(limits)
+    removed = _subtract_changes(said, says, old, near)
+    added = _subtract_changes(says, said, new, near)
     return LineageDiff(tuple(added[:limit]), tuple(removed[:limit]), len(added), len(removed))
 
 
-def _heads(live: LiveGraph, at: int, limits: Limits) -> dict[int, Head]:
+def _read_heads(live: LiveGraph, at: int, limits: Limits) -> dict[int, Head]:
     found: dict[int, Head] = {}
     for batch in live.store.iterate_heads(at):
-        limits.check()
+        limits.check_deadline()
         found.update((head.scope_id, head) for head in batch)
     return found
 
 
-def _digest(heads: dict[int, Head], scope_id: int) -> bytes | None:
+def _find_digest(heads: dict[int, Head], scope_id: int) -> bytes | None:
     head = heads.get(scope_id)
     return None if head is None or head.content is None else head.content.digest
 
 
-def _flows(head: Head) -> Iterable[DiffEdge]:
+def _list_flows(head: Head) -> Iterable[DiffEdge]:
     """What a head says of flows. Covered pairs of datasets are left out: their columns say more."""
     if head.content is not None:
         for flow in decode(head.content.blob).flows:
             if not flow.covered:
-                yield _edge(flow)
+                yield _build_edge(flow)
 
 
-def _edge(flow: Flow) -> DiffEdge:
+def _build_edge(flow: Flow) -> DiffEdge:
     if flow.start.kind is AssetKind.DATASET:
         return DiffEdge(flow.start, flow.end, None, "", masking=False, job=flow.job)
     return DiffEdge(flow.start, flow.end, flow.type, flow.subtype, flow.masking, flow.job)
 
 
-def _moved(head: Head) -> Iterable[AssetKey]:
+def _list_moved(head: Head) -> Iterable[AssetKey]:
     """Datasets that a head renames or drops, or columns of which: what older heads say of them is read otherwise from then on."""
     facts = decode(head.content.blob) if head.content is not None else Facts()
     for edge in facts.edges:
         if edge.type is EdgeType.RENAMED_TO:
-            yield from (_dataset(edge.start), _dataset(edge.end))
+            yield from (_get_dataset(edge.start), _get_dataset(edge.end))
     for asset in facts.assets:
         if "dropped" in asset.attributes:
-            yield _dataset(asset.key)
+            yield _get_dataset(asset.key)
 
 
-def _names_of(graph: LineageIndex, datasets: Iterable[AssetKey]) -> Iterable[AssetKey]:
+def _list_names(graph: LineageIndex, datasets: Iterable[AssetKey]) -> Iterable[AssetKey]:
     """All names that these datasets have."""
-    for node in _nodes(graph, datasets):
+    for node in _find_nodes(graph, datasets):
         yield from graph.assets.list_names(node, former=True)
 
 
-def _nodes(graph: LineageIndex, keys: Iterable[AssetKey]) -> Iterable[int]:
+def _find_nodes(graph: LineageIndex, keys: Iterable[AssetKey]) -> Iterable[int]:
     """The visible assets that have these names, each once, in the order of the names."""
     return dict.fromkeys(node for key in sorted(keys) if (node := graph.assets.find_by_key(key)) is not None)
 
@@ -135,60 +135,60 @@ class _Side(NamedTuple):
     differing: frozenset[int]
     moved: frozenset[AssetKey]
 
-    def said(self, limits: Limits) -> dict[DiffEdge, Change]:
+    def list_changes(self, limits: Limits) -> dict[DiffEdge, Change]:
         """The flows that may differ: of differing scopes as they say them, around moved datasets as they are visible."""
         result: dict[DiffEdge, Change] = {}
         for scope in sorted(self.differing):
             head = self.heads.get(scope)
             if head is not None:
-                for edge in _flows(head):
-                    if not self._touches_moved(edge):
+                for edge in _list_flows(head):
+                    if not self._has_moved_end(edge):
                         result.setdefault(edge, Change(edge, head.source, head.scope_id, head.observed_at))
-        for node in _nodes(self.graph, self.moved):
-            for change in self._around(node, limits):
+        for node in _find_nodes(self.graph, self.moved):
+            for change in self._list_changes_around(node, limits):
                 result.setdefault(change.edge, change)
         return result
 
-    def unchanged(self, edges: Iterable[DiffEdge]) -> Iterable[Head]:
+    def list_unchanged_heads(self, edges: Iterable[DiffEdge]) -> Iterable[Head]:
         """Heads that say the same at both times, and mention where one of these edges begins."""
-        nodes = {self.graph.assets.find_by_key(edge.start) for edge in edges if not self._touches_moved(edge)}
+        nodes = {self.graph.assets.find_by_key(edge.start) for edge in edges if not self._has_moved_end(edge)}
         scopes = {scope for node in nodes if node is not None for scope in self.graph.changes.list_scopes(node)}
         return (self.heads[scope] for scope in scopes - self.differing if scope in self.heads)
 
-    def _touches_moved(self, edge: DiffEdge) -> bool:
-        return bool(self.moved) and not self.moved.isdisjoint({_dataset(edge.start), _dataset(edge.end)})
+    def _has_moved_end(self, edge: DiffEdge) -> bool:
+        return bool(self.moved) and not self.moved.isdisjoint({_get_dataset(edge.start), _get_dataset(edge.end)})
 
-    def _around(self, node: int, limits: Limits) -> Iterable[Change]:
+    def _list_changes_around(self, node: int, limits: Limits) -> Iterable[Change]:
         for direction in Direction:
             found = self.graph.lineage.traverse([node], direction, depth=1, max_nodes=limits.nodes, deadline=limits.deadline)
             for flow in found.list_flows():
-                edge = self._shown(flow)
-                if self._touches_moved(edge):
+                edge = self._build_visible_edge(flow)
+                if self._has_moved_end(edge):
                     scope = self.graph.changes.get_scope(flow.scope_id)
                     yield Change(edge, scope.source, scope.scope_id, scope.observed_at)
 
-    def _shown(self, flow: FlowStep) -> DiffEdge:
+    def _build_visible_edge(self, flow: FlowStep) -> DiffEdge:
         job = None if flow.job is None else self.graph.assets.get_key(flow.job)
         return DiffEdge(
             self.graph.assets.get_key(flow.start), self.graph.assets.get_key(flow.end), flow.type, flow.subtype, flow.masking, job
         )
 
 
-def _dataset(key: AssetKey) -> AssetKey:
+def _get_dataset(key: AssetKey) -> AssetKey:
     return AssetKey(AssetKind.DATASET, key.parts[:2])
 
 
-def _without(
+def _subtract_changes(
     here: dict[DiffEdge, Change], there: dict[DiffEdge, Change], side: _Side, near: Callable[[DiffEdge], bool] | None
 ) -> list[Change]:
     """Flows that only this side says, and that no unchanged scope says all the time."""
     candidates = {edge for edge in here if edge not in there and (near is None or near(edge))}
-    for head in list(side.unchanged(candidates)):
-        candidates.difference_update(_flows(head))
-    return sorted((here[edge] for edge in candidates), key=lambda change: _names(change.edge))
+    for head in list(side.list_unchanged_heads(candidates)):
+        candidates.difference_update(_list_flows(head))
+    return sorted((here[edge] for edge in candidates), key=lambda change: _build_sort_key(change.edge))
 
 
-def _names(edge: DiffEdge) -> tuple[str, str, str, str, bool, str]:
+def _build_sort_key(edge: DiffEdge) -> tuple[str, str, str, str, bool, str]:
     return (
         edge.start.qualified_name,
         edge.end.qualified_name,
@@ -199,16 +199,16 @@ def _names(edge: DiffEdge) -> tuple[str, str, str, str, bool, str]:
     )
 
 
-def _near(graphs: Iterable[LineageIndex], of: Sequence[str], limits: Limits) -> Callable[[DiffEdge], bool]:
+def _build_near_test(graphs: Iterable[LineageIndex], of: Sequence[str], limits: Limits) -> Callable[[DiffEdge], bool]:
     ids: set[str] = set()
     for index in graphs:
         starts = [node for asset_id in of if (node := index.assets.find(asset_id)) is not None]
         for direction in Direction:
-            ids.update(_reached(index, starts, direction, limits))
+            ids.update(_list_reached(index, starts, direction, limits))
     return lambda edge: edge.start.id in ids or edge.end.id in ids
 
 
-def _reached(index: LineageIndex, starts: Sequence[int], direction: Direction, limits: Limits) -> Iterable[str]:
+def _list_reached(index: LineageIndex, starts: Sequence[int], direction: Direction, limits: Limits) -> Iterable[str]:
     found = index.lineage.traverse(starts, direction, max_nodes=limits.nodes, deadline=limits.deadline)
     for node in {*found.starts.tolist(), *found.nodes.tolist()}:
         for key in index.assets.list_names(node, former=True):

@@ -9,96 +9,96 @@ import numpy as np
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.model import KINDS, AssetKind, EdgeType
 from meshline.graph.queries.groups import NOTHING, Groups
-from meshline.graph.queries.pages import Entry, Page, SortKey, by_name, in_order, page_of
+from meshline.graph.queries.pages import Entry, Page, SortKey, build_page, list_in_order, sort_by_name
 
 # An owner has no owner.
 OWNABLE = tuple(kind for kind in KINDS if kind is not AssetKind.OWNER)
 CONTAINERS = (AssetKind.DOMAIN, AssetKind.DATA_PRODUCT, AssetKind.DATASET)
 
 
-def owned_by(
+def list_owned(
     index: LineageIndex, owner: int, *, inherited: bool, kinds: Sequence[AssetKind], first: int, after: SortKey | None = None
 ) -> Page:
     """What an owner owns, by kind and name; inherited: also what is inside and what its contracts govern, unless owners are nearer."""
-    return page_of(by_name(index, _owned(index, owner, inherited=inherited, kinds=kinds), after), first)
+    return build_page(sort_by_name(index, _collect_owned(index, owner, inherited=inherited, kinds=kinds), after), first)
 
 
 def count_owned(index: LineageIndex, owner: int, *, inherited: bool, kinds: Sequence[AssetKind]) -> int:
-    return len(_owned(index, owner, inherited=inherited, kinds=kinds))
+    return len(_collect_owned(index, owner, inherited=inherited, kinds=kinds))
 
 
-def _owned(index: LineageIndex, owner: int, *, inherited: bool, kinds: Sequence[AssetKind]) -> set[int]:
-    nodes = owned_nodes(index, owner) if inherited else _direct(index, owner)
+def _collect_owned(index: LineageIndex, owner: int, *, inherited: bool, kinds: Sequence[AssetKind]) -> set[int]:
+    nodes = collect_owned_nodes(index, owner) if inherited else _collect_direct(index, owner)
     wanted = frozenset(kinds or KINDS)
     return {node for node in nodes if index.assets.get_kind(node) in wanted}
 
 
-def owned_nodes(index: LineageIndex, owner: int) -> set[int]:
+def collect_owned_nodes(index: LineageIndex, owner: int) -> set[int]:
     """Everything whose nearest level that has owners names this one."""
-    direct = _direct(index, owner)
-    direct |= _by_contract(index, owner, direct)
+    direct = _collect_direct(index, owner)
+    direct |= _collect_governed(index, owner, direct)
     result = set(direct)
     if any(index.assets.get_kind(node) in CONTAINERS for node in direct):
         for kind in CONTAINERS:
-            groups = _groups(index, kind)
-            result.update(groups.nodes[groups.owned_by(owner)].tolist())
+            groups = _build_groups(index, kind)
+            result.update(groups.nodes[groups.is_owned_by(owner)].tolist())
         for dataset in [node for node in result if index.assets.get_kind(node) is AssetKind.DATASET]:
-            result.update(_inheriting(index, index.assets.list_columns(dataset)))
+            result.update(_filter_inheriting(index, index.assets.list_columns(dataset)))
     return result
 
 
-def _groups(index: LineageIndex, kind: AssetKind) -> Groups:
+def _build_groups(index: LineageIndex, kind: AssetKind) -> Groups:
     return Groups(index, np.array(index.assets.list_of_kind(kind), np.int32))
 
 
-def _inheriting(index: LineageIndex, columns: Sequence[int]) -> list[int]:
+def _filter_inheriting(index: LineageIndex, columns: Sequence[int]) -> list[int]:
     """Those of these columns that have no owners of their own."""
     owned = index.ownership.has_owners(np.array(columns, np.int32)).tolist()
     return [column for column, own in zip(columns, owned, strict=True) if not own]
 
 
-def _direct(index: LineageIndex, owner: int) -> set[int]:
+def _collect_direct(index: LineageIndex, owner: int) -> set[int]:
     """What an owner is said to own itself, where no stronger source names others."""
     nodes = {edge.end for edge in index.ownership.list_edges(owner, EdgeType.OWNS)}
     return {node for node in nodes if any(said.owner == owner for said in index.ownership.list_direct_owners(node))}
 
 
-def _by_contract(index: LineageIndex, owner: int, owned: Collection[int]) -> set[int]:
+def _collect_governed(index: LineageIndex, owner: int, owned: Collection[int]) -> set[int]:
     """What the contracts among these govern, where it is the owner for that."""
     contracts = [node for node in owned if index.assets.get_kind(node) is AssetKind.CONTRACT]
     governed = {edge.end for contract in contracts for edge in index.ownership.list_edges(contract, EdgeType.GOVERNS)}
     return {node for node in governed if owner in index.ownership.collect_owner_nodes(node)}
 
 
-def orphans(index: LineageIndex, *, kinds: Sequence[AssetKind], first: int, after: SortKey | None = None) -> Page:
+def list_orphans(index: LineageIndex, *, kinds: Sequence[AssetKind], first: int, after: SortKey | None = None) -> Page:
     """What has no owner at any level, by kind and name."""
-    return page_of(_orphans(index, kinds, after), first)
+    return build_page(_list_orphan_entries(index, kinds, after), first)
 
 
 def count_orphans(index: LineageIndex, kinds: Sequence[AssetKind]) -> int:
-    return sum(1 for _ in _orphans(index, kinds, None))
+    return sum(1 for _ in _list_orphan_entries(index, kinds, None))
 
 
-def _orphans(index: LineageIndex, kinds: Sequence[AssetKind], after: SortKey | None) -> Iterator[Entry]:
+def _list_orphan_entries(index: LineageIndex, kinds: Sequence[AssetKind], after: SortKey | None) -> Iterator[Entry]:
     wanted = kinds or OWNABLE
     for kind in OWNABLE:
         if kind not in wanted or (after is not None and KINDS.index(kind) < after.numbers[0]):
             continue
         if kind is AssetKind.COLUMN:
-            yield from _orphaned_columns(index, after)
+            yield from _list_orphaned_columns(index, after)
         else:
-            yield from in_order(index, _unowned(index, kind), after)
+            yield from list_in_order(index, _list_unowned(index, kind), after)
 
 
-def _orphaned_columns(index: LineageIndex, after: SortKey | None) -> Iterator[Entry]:
+def _list_orphaned_columns(index: LineageIndex, after: SortKey | None) -> Iterator[Entry]:
     """Dataset by dataset: the order of all columns by name, without the names of all columns."""
     within = () if after is None or after.numbers[0] < KINDS.index(AssetKind.COLUMN) else after.names
-    for dataset in _unowned(index, AssetKind.DATASET):
+    for dataset in _list_unowned(index, AssetKind.DATASET):
         if index.assets.get_key(dataset).parts >= within[:2]:
-            yield from in_order(index, _inheriting(index, index.assets.list_columns(dataset, by_name=True)), after)
+            yield from list_in_order(index, _filter_inheriting(index, index.assets.list_columns(dataset, by_name=True)), after)
 
 
-def _unowned(index: LineageIndex, kind: AssetKind) -> list[int]:
-    groups = _groups(index, kind)
+def _list_unowned(index: LineageIndex, kind: AssetKind) -> list[int]:
+    groups = _build_groups(index, kind)
     found: list[int] = groups.nodes[groups.levels[groups.at] == NOTHING].tolist()
     return found

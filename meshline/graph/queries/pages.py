@@ -69,50 +69,50 @@ def decode_cursor(cursor: str, numbers: int) -> SortKey:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         key = _decoder.decode(text).key
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
-        raise _foreign(cursor) from error
+        raise _build_cursor_error(cursor) from error
     if len(key.numbers) != numbers:
-        raise _foreign(cursor)
+        raise _build_cursor_error(cursor)
     return key
 
 
-def _foreign(cursor: str) -> InvalidInput:
+def _build_cursor_error(cursor: str) -> InvalidInput:
     return InvalidInput(f"{cursor[:40]!r} is no cursor of this list: take endCursor of its previous page", "after")
 
 
-def page_of(entries: Iterable[Entry], first: int) -> Page:
+def build_page(entries: Iterable[Entry], first: int) -> Page:
     """The first so many of entries that come in order."""
     found = tuple(islice(entries, first + 1))
     return Page(found[:first], len(found) > first)
 
 
-def start_after(nodes: Sequence[int], key_of: Callable[[int], SortKey], after: SortKey | None) -> int:
+def find_start(nodes: Sequence[int], key_of: Callable[[int], SortKey], after: SortKey | None) -> int:
     """The position of the first of these sorted nodes that comes after a cursor."""
     return 0 if after is None else bisect.bisect_right(nodes, after, key=key_of)
 
 
-def name_key(index: LineageIndex, node: int) -> SortKey:
+def build_name_key(index: LineageIndex, node: int) -> SortKey:
     """By kind, then by the parts of the shown key: the order of `LineageIndex.of_kind`."""
     key = index.assets.get_key(node)
     return SortKey((KIND_ORDER[key.kind],), key.parts)
 
 
-def by_name(index: LineageIndex, nodes: Iterable[int], after: SortKey | None = None) -> list[Entry]:
+def sort_by_name(index: LineageIndex, nodes: Iterable[int], after: SortKey | None = None) -> list[Entry]:
     """Unsorted nodes as entries by kind and name, after a cursor."""
-    entries = sorted(Entry(name_key(index, node), node) for node in set(nodes))
+    entries = sorted(Entry(build_name_key(index, node), node) for node in set(nodes))
     return entries if after is None else [entry for entry in entries if entry.key > after]
 
 
-def in_order(index: LineageIndex, nodes: Sequence[int], after: SortKey | None) -> Iterator[Entry]:
+def list_in_order(index: LineageIndex, nodes: Sequence[int], after: SortKey | None) -> Iterator[Entry]:
     """Nodes of one kind that are already sorted by name, lazily, after a cursor."""
 
     def key_of(node: int) -> SortKey:
-        return name_key(index, node)
+        return build_name_key(index, node)
 
-    for position in range(start_after(nodes, key_of, after), len(nodes)):
+    for position in range(find_start(nodes, key_of, after), len(nodes)):
         yield Entry(key_of(nodes[position]), nodes[position])
 
 
-def shown(key: AssetKey) -> str:
+def format_name(key: AssetKey) -> str:
     """A name that `resolve` understands whatever else has the same: `kind:qualified name`."""
     return f"{key.kind.lower()}:{key.qualified_name}"
 
@@ -123,7 +123,7 @@ class Limits(NamedTuple):
     nodes: int = 2_000_000
     deadline: float | None = None
 
-    def check(self) -> None:
+    def check_deadline(self) -> None:
         """Raises LimitExceeded when the deadline is over: for work of many steps, of which each is short."""
         if self.deadline is not None and time.monotonic() > self.deadline:
             raise LimitExceeded("it took longer than it may: ask for less at once (MESHLINE_CHECK_SECONDS, MESHLINE_QUERY_SECONDS)")

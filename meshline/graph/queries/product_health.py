@@ -15,8 +15,8 @@ from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import JOB_OUTPUT, EdgeType, Json, parse_source_kind, to_micros
 from meshline.graph.quality import OPEN, Outcome
-from meshline.graph.queries.assets import Attributes, attributes
-from meshline.graph.queries.quality import Counts, Result, counts, latest
+from meshline.graph.queries.assets import Attributes, read_attributes
+from meshline.graph.queries.quality import Counts, Result, count_outcomes, read_latest
 
 FRESHNESS = "freshness"
 _WRITTEN = frozenset({JOB_OUTPUT, "job-writes"})  # scopes of runs that wrote; what is only declared proves no writing
@@ -62,44 +62,44 @@ class Health(NamedTuple):
 
     @property
     def counts(self) -> Counts:
-        return counts(self.checks)
+        return count_outcomes(self.checks)
 
     @property
     def open_failures(self) -> tuple[Result, ...]:
         return tuple(check for check in self.checks if check.outcome in OPEN)
 
 
-def health(live: LiveGraph, index: LineageIndex, products: Sequence[int], now: int) -> list[Health]:
+def compute_health(live: LiveGraph, index: LineageIndex, products: Sequence[int], now: int) -> list[Health]:
     """How well each of these products is. `now`: microseconds, the time that ages are measured to."""
-    ports = {product: _output_ports(index, product) for product in set(products)}
+    ports = {product: _list_output_ports(index, product) for product in set(products)}
     datasets = sorted({of for of_product in ports.values() for of in of_product})
-    known = dict(zip(datasets, attributes(live, index, datasets), strict=True))
-    checks = dict(zip(datasets, latest(live, index, datasets), strict=True))
-    promises = dict(zip(ports, attributes(live, index, list(ports)), strict=True))
+    known = dict(zip(datasets, read_attributes(live, index, datasets), strict=True))
+    checks = dict(zip(datasets, read_latest(live, index, datasets), strict=True))
+    promises = dict(zip(ports, read_attributes(live, index, list(ports)), strict=True))
     found = {}
     for product, of_product in ports.items():
-        promised = _promised(promises[product])
+        promised = _parse_promise(promises[product])
         limit = None if promised is None else promised.seconds
-        fresh = tuple(_freshness(index, of, known[of], checks[of], limit, now) for of in of_product)
+        fresh = tuple(_compute_freshness(index, of, known[of], checks[of], limit, now) for of in of_product)
         results = tuple(result for of in of_product for result in checks[of])
-        freshness = _freshness_of_all(fresh)
-        found[product] = Health(product, _standing(freshness, promised, results), promised, freshness, fresh, results)
+        freshness = _combine_freshness(fresh)
+        found[product] = Health(product, _decide_standing(freshness, promised, results), promised, freshness, fresh, results)
     return [found[product] for product in products]
 
 
-def _output_ports(index: LineageIndex, product: int) -> list[int]:
+def _list_output_ports(index: LineageIndex, product: int) -> list[int]:
     edges = index.ownership.list_edges(product, EdgeType.PORT)
     ports = {edge.end for edge in edges if edge.attributes.get("direction", "output") == "output"}
     return sorted(ports, key=lambda of: index.assets.get_key(of).parts)
 
 
-def _promised(of_product: Attributes) -> durations.Measure | None:
-    slo = of_product.value("slo")
+def _parse_promise(of_product: Attributes) -> durations.Measure | None:
+    slo = of_product.find_value("slo")
     said = slo.get(FRESHNESS) if isinstance(slo, dict) else None
     return None if said is None else durations.said(said)
 
 
-def _standing(freshness: Standing, promised: durations.Measure | None, results: Iterable[Result]) -> Standing:
+def _decide_standing(freshness: Standing, promised: durations.Measure | None, results: Iterable[Result]) -> Standing:
     outcomes = {result.outcome for result in results}
     if freshness is Standing.BROKEN or Outcome.FAILED in outcomes:
         return Standing.BROKEN
@@ -108,7 +108,7 @@ def _standing(freshness: Standing, promised: durations.Measure | None, results: 
     return Standing.KEPT if freshness is Standing.KEPT or outcomes & {Outcome.PASSED, Outcome.WARNED} else Standing.UNKNOWN
 
 
-def _freshness_of_all(ports: Sequence[Freshness]) -> Standing:
+def _combine_freshness(ports: Sequence[Freshness]) -> Standing:
     """The worst of the ports: BROKEN before UNKNOWN before KEPT."""
     standings = {port.standing for port in ports}
     if Standing.BROKEN in standings:
@@ -116,8 +116,12 @@ def _freshness_of_all(ports: Sequence[Freshness]) -> Standing:
     return Standing.KEPT if standings == {Standing.KEPT} else Standing.UNKNOWN
 
 
-def _freshness(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result], limit: float | None, now: int) -> Freshness:
-    seen = max(((at, evidence) for at, evidence in _seen(index, of, known, checks) if at <= now), default=None, key=lambda one: one[0])
+def _compute_freshness(
+    index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result], limit: float | None, now: int
+) -> Freshness:
+    seen = max(
+        ((at, evidence) for at, evidence in _list_evidence(index, of, known, checks) if at <= now), default=None, key=lambda one: one[0]
+    )
     if seen is None:
         return Freshness(of, Standing.UNKNOWN, None, None, None)
     age = (now - seen[0]) / 1_000_000
@@ -125,7 +129,7 @@ def _freshness(index: LineageIndex, of: int, known: Attributes, checks: Iterable
     return Freshness(of, standing, *seen, age)
 
 
-def _seen(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result]) -> Iterator[tuple[int, Evidence]]:
+def _list_evidence(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result]) -> Iterator[tuple[int, Evidence]]:
     """When data was there at the latest, and how that is known: each is true, so the newest counts."""
     for edge in index.ownership.list_edges(of, EdgeType.WRITES, incoming=True):
         said = index.changes.get_scope(edge.scope_id)
@@ -134,15 +138,19 @@ def _seen(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Resu
     for row in known.rows:
         if row.attribute == "snapshot_at" and isinstance(row.value, int):
             yield row.value * 1000, Evidence.SNAPSHOT
-        elif row.attribute == _METRICS and isinstance(row.value, dict) and (at := _micros(row.value.get("lastUpdated"))) is not None:
+        elif row.attribute == _METRICS and isinstance(row.value, dict) and (at := _parse_micros(row.value.get("lastUpdated"))) is not None:
             yield at, Evidence.METRICS
     for check in checks:
-        observed = check.said.observed
-        if check.said.kind == FRESHNESS and isinstance(observed, dict) and (at := _micros(observed.get("max_loaded_at"))) is not None:
+        observed = check.state.observed
+        if (
+            check.state.kind == FRESHNESS
+            and isinstance(observed, dict)
+            and (at := _parse_micros(observed.get("max_loaded_at"))) is not None
+        ):
             yield at, Evidence.CHECK
 
 
-def _micros(text: Json) -> int | None:
+def _parse_micros(text: Json) -> int | None:
     if not isinstance(text, str):
         return None
     try:

@@ -11,12 +11,12 @@ from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval, Json, build_dataset_key, parse_source_kind
 from meshline.graph.quality import EXPECTATIONS, JOB_QUALITY, OPEN, QUALITY, RESULTS, SCOPES, Outcome
-from meshline.graph.queries.pages import SortKey, by_name
-from meshline.graph.queries.search import EVERYTHING, Filter, listing
+from meshline.graph.queries.pages import SortKey, sort_by_name
+from meshline.graph.queries.search import EVERYTHING, Filter, list_assets
 from meshline.graph.store.base import Head
 
 
-class Said(NamedTuple):
+class CheckState(NamedTuple):
     """What is said of a check. `observed`, `message`: of its last run."""
 
     kind: str
@@ -37,14 +37,14 @@ class Result(NamedTuple):
     asset: int
     column: str
     name: str
-    said: Said
+    state: CheckState
     at: int | None
     source: str
     scope_id: int
 
     @property
     def outcome(self) -> Outcome:
-        return self.said.outcome
+        return self.state.outcome
 
 
 class Past(NamedTuple):
@@ -52,7 +52,7 @@ class Past(NamedTuple):
 
     at: int
     last: int
-    said: Said
+    state: CheckState
 
 
 class Counts(NamedTuple):
@@ -66,28 +66,28 @@ class Counts(NamedTuple):
     not_run: int = 0
 
 
-def counts(results: Iterable[Result]) -> Counts:
+def count_outcomes(results: Iterable[Result]) -> Counts:
     found = dict.fromkeys(Outcome, 0)
     for result in results:
         found[result.outcome] += 1
     return Counts(*found.values())
 
 
-def latest(live: LiveGraph, index: LineageIndex, datasets: Sequence[int]) -> list[list[Result]]:
+def read_latest(live: LiveGraph, index: LineageIndex, datasets: Sequence[int]) -> list[list[Result]]:
     """The checks of each of these datasets and of their columns, by column and name, with one read of the store."""
-    heads = said_of(live, index, datasets)
-    known = {of: results_in(index, of, heads[of]) for of in heads}
+    heads = read_statements(live, index, datasets)
+    known = {of: list_results(index, of, heads[of]) for of in heads}
     return [known[of] for of in datasets]
 
 
-class Spoken(NamedTuple):
+class CheckStatement(NamedTuple):
     """A head that says something of a dataset's checks, under these names (namespace, name)."""
 
     head: Head
     names: set[tuple[str, ...]]
 
 
-def said_of(live: LiveGraph, index: LineageIndex, datasets: Iterable[int]) -> dict[int, list[Spoken]]:
+def read_statements(live: LiveGraph, index: LineageIndex, datasets: Iterable[int]) -> dict[int, list[CheckStatement]]:
     """What is said of checks, by dataset, with the names under which it means the dataset."""
     names = {
         of: {id_: keys for id_, keys in index.changes.list_fact_names(of).items() if index.changes.get_scope(id_).scope[0] in SCOPES}
@@ -96,7 +96,7 @@ def said_of(live: LiveGraph, index: LineageIndex, datasets: Iterable[int]) -> di
     ids = sorted({id_ for of_dataset in names.values() for id_ in of_dataset})
     heads = {head.scope_id: head for head in live.store.read_heads(ids, index.as_of)} if ids else {}
     return {
-        of: [Spoken(heads[id_], {key.parts for key in keys}) for id_, keys in sorted(of_dataset.items()) if id_ in heads]
+        of: [CheckStatement(heads[id_], {key.parts for key in keys}) for id_, keys in sorted(of_dataset.items()) if id_ in heads]
         for of, of_dataset in names.items()
     }
 
@@ -106,14 +106,14 @@ class _Found(NamedTuple):
 
     column: str
     name: str
-    said: Said
+    state: CheckState
     at: int | None
     head: Head
     key: AssetKey
 
     @property
     def place(self) -> tuple[str, str, str, str]:
-        return self.column, self.name, self.said.suite, self.head.source
+        return self.column, self.name, self.state.suite, self.head.source
 
     @property
     def test(self) -> tuple[str, str, str]:
@@ -122,12 +122,14 @@ class _Found(NamedTuple):
         return self.column.casefold(), self.name, "dbt" if kind == "openlineage" else kind
 
 
-def results_in(index: LineageIndex, of: int, spoken: Iterable[Spoken], outcomes: Collection[Outcome] = tuple(Outcome)) -> list[Result]:
+def list_results(
+    index: LineageIndex, of: int, spoken: Iterable[CheckStatement], outcomes: Collection[Outcome] = tuple(Outcome)
+) -> list[Result]:
     """The checks that have one of these outcomes."""
     results: dict[tuple[str, str, str, str], _Found] = {}
     written: list[_Found] = []
     for head, names in spoken:
-        for key, attribute, name, said, at in _checks(head):
+        for key, attribute, name, said, at in _list_checks(head):
             if key.parts[:2] not in names:
                 continue
             column = key.parts[2] if key.kind is AssetKind.COLUMN else ""
@@ -140,29 +142,29 @@ def results_in(index: LineageIndex, of: int, spoken: Iterable[Spoken], outcomes:
                 results[found.place] = found
     run = {found.test for found in results.values()}
     listed = [*results.values(), *(one for one in written if one.test not in run)]
-    wanted = sorted((found for found in listed if found.said.outcome in outcomes), key=lambda found: (found.place, found.head.scope_id))
-    return [_result(index, of, found) for found in wanted]
+    wanted = sorted((found for found in listed if found.state.outcome in outcomes), key=lambda found: (found.place, found.head.scope_id))
+    return [_build_result(index, of, found) for found in wanted]
 
 
-def _result(index: LineageIndex, of: int, found: _Found) -> Result:
+def _build_result(index: LineageIndex, of: int, found: _Found) -> Result:
     asset = index.assets.find_by_key(found.key) if found.column else of
     head = found.head
-    return Result(of, of if asset is None else asset, found.column, found.name, found.said, found.at, head.source, head.scope_id)
+    return Result(of, of if asset is None else asset, found.column, found.name, found.state, found.at, head.source, head.scope_id)
 
 
-def _checks(head: Head) -> Iterator[tuple[AssetKey, str, str, Said, int]]:
+def _list_checks(head: Head) -> Iterator[tuple[AssetKey, str, str, CheckState, int]]:
     """All checks that a head says: of what, as what, name, what is said, when it was run."""
     for fact in decode(head.content.blob).assets if head.content is not None else ():
         for attribute in (RESULTS, EXPECTATIONS):
             of_asset = fact.attributes.get(attribute)
             for name, said in of_asset.items() if isinstance(of_asset, dict) else ():
                 if isinstance(said, dict):
-                    yield fact.key, attribute, name, _said(said), _time(said, head.last_observed)
+                    yield fact.key, attribute, name, _parse_check(said), _parse_time(said, head.last_observed)
 
 
-def _said(said: Mapping[str, Json]) -> Said:
+def _parse_check(said: Mapping[str, Json]) -> CheckState:
     outcome, message, labels = said.get("outcome"), said.get("message"), said.get("labels")
-    return Said(
+    return CheckState(
         kind=str(said.get("kind", "")),
         outcome=Outcome(outcome) if isinstance(outcome, str) and outcome in Outcome.__members__ else Outcome.NOT_RUN,
         suite=str(said.get("suite", "")),
@@ -173,17 +175,17 @@ def _said(said: Mapping[str, Json]) -> Said:
     )
 
 
-def _time(said: Mapping[str, Json], otherwise: int) -> int:
+def _parse_time(said: Mapping[str, Json], otherwise: int) -> int:
     at = said.get("at")
     return at if isinstance(at, int) else otherwise
 
 
-def sort_key(index: LineageIndex, result: Result) -> SortKey:
+def build_sort_key(index: LineageIndex, result: Result) -> SortKey:
     """By dataset; checks of the dataset before those of columns, then by name."""
-    return SortKey((), (*index.assets.get_key(result.dataset).parts, result.column, result.name, result.said.suite, result.source))
+    return SortKey((), (*index.assets.get_key(result.dataset).parts, result.column, result.name, result.state.suite, result.source))
 
 
-def history(live: LiveGraph, index: LineageIndex, result: Result, first: int | None = None) -> list[Past]:
+def read_history(live: LiveGraph, index: LineageIndex, result: Result, first: int | None = None) -> list[Past]:
     """What a check found, the newest first. A check that is only written down has none."""
     if result.at is None:
         return []
@@ -192,28 +194,28 @@ def history(live: LiveGraph, index: LineageIndex, result: Result, first: int | N
         if first is not None and len(found) >= first:
             break
         if index.as_of is None or interval.valid_from <= index.as_of:
-            found += _past(result, interval, content)
+            found += _parse_past(result, interval, content)
     return found
 
 
-def _past(result: Result, interval: Interval, content: Content) -> Iterator[Past]:
+def _parse_past(result: Result, interval: Interval, content: Content) -> Iterator[Past]:
     for fact in decode(content.blob).assets:
         of_asset = fact.attributes.get(RESULTS)
         said = of_asset.get(result.name) if isinstance(of_asset, dict) else None
         of = fact.key.parts[2] if fact.key.kind is AssetKind.COLUMN else ""
         if of == result.column and isinstance(said, dict):
-            at = _time(said, interval.valid_from)
-            yield Past(at, _time(said, interval.last_observed), _said(said))
+            at = _parse_time(said, interval.valid_from)
+            yield Past(at, _parse_time(said, interval.last_observed), _parse_check(said))
 
 
-def failing_since(live: LiveGraph, index: LineageIndex, result: Result) -> int | None:
+def find_failing_since(live: LiveGraph, index: LineageIndex, result: Result) -> int | None:
     """The first of the runs since when a check failed in all that evaluated it, in microseconds; None if it does not fail."""
     since = None
     if result.outcome in OPEN:
-        for past in history(live, index, result):
-            if past.said.outcome in OPEN:
+        for past in read_history(live, index, result):
+            if past.state.outcome in OPEN:
                 since = past.at
-            elif past.said.outcome is not Outcome.SKIPPED:
+            elif past.state.outcome is not Outcome.SKIPPED:
                 break
     return since
 
@@ -222,7 +224,7 @@ TOGETHER = 100  # datasets whose checks are read at once
 _DATASET_AT = {QUALITY: 2, JOB_QUALITY: 3}  # where the scopes name their dataset
 
 
-def checked_datasets(index: LineageIndex) -> list[int]:
+def list_checked_datasets(index: LineageIndex) -> list[int]:
     """The datasets that have results."""
     scopes = index.changes.list_scopes_of(_DATASET_AT)
     keys = {build_dataset_key(*scope[at : at + 2]) for scope in scopes for at in (_DATASET_AT[scope[0]],)}
@@ -236,7 +238,7 @@ class Failures(NamedTuple):
     has_next: bool
 
 
-def failures(
+def list_failures(
     live: LiveGraph,
     index: LineageIndex,
     wanted: Filter = EVERYTHING,
@@ -252,7 +254,7 @@ def failures(
     if Outcome.NOT_RUN in outcomes:
         raise InvalidInput("NOT_RUN is no result: checks that are only written down are listed with their dataset", "outcomes")
     found: list[Result] = []
-    for result in _failures(live, index, wanted, outcomes, after):
+    for result in _list_failures(live, index, wanted, outcomes, after):
         if len(found) == first:
             return Failures(tuple(found), has_next=True)
         found.append(result)
@@ -260,23 +262,23 @@ def failures(
 
 
 def count_failures(live: LiveGraph, index: LineageIndex, wanted: Filter = EVERYTHING, outcomes: Collection[Outcome] = OPEN) -> int:
-    return sum(1 for _ in _failures(live, index, wanted, outcomes, None))
+    return sum(1 for _ in _list_failures(live, index, wanted, outcomes, None))
 
 
-def _failures(
+def _list_failures(
     live: LiveGraph, index: LineageIndex, wanted: Filter, outcomes: Collection[Outcome], after: SortKey | None
 ) -> Iterator[Result]:
-    nodes = checked_datasets(index)
+    nodes = list_checked_datasets(index)
     if wanted != EVERYTHING:
-        page = listing(index, AssetKind.DATASET, wanted, first=len(index.assets.list_of_kind(AssetKind.DATASET)))
+        page = list_assets(index, AssetKind.DATASET, wanted, first=len(index.assets.list_of_kind(AssetKind.DATASET)))
         nodes = sorted({entry.node for entry in page.entries} & set(nodes))
-    ordered = [entry.node for entry in by_name(index, nodes)]
+    ordered = [entry.node for entry in sort_by_name(index, nodes)]
     if after is not None:
         ordered = [node for node in ordered if index.assets.get_key(node).parts >= after.names[:2]]
     words = [outcome.encode() for outcome in outcomes]
     for begin in range(0, len(ordered), TOGETHER):
-        spoken = said_of(live, index, ordered[begin : begin + TOGETHER])
+        spoken = read_statements(live, index, ordered[begin : begin + TOGETHER])
         for node in ordered[begin : begin + TOGETHER]:
             if any(word in head.content.blob for head, _ in spoken[node] if head.content for word in words):
-                results = results_in(index, node, spoken[node], outcomes)
-                yield from (result for result in results if after is None or sort_key(index, result) > after)
+                results = list_results(index, node, spoken[node], outcomes)
+                yield from (result for result in results if after is None or build_sort_key(index, result) > after)

@@ -11,8 +11,8 @@ from meshline.graph.index import Direction
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind
 from meshline.graph.naming import Naming, terms
-from meshline.graph.queries.pages import name_key, shown
-from meshline.graph.queries.search import listed
+from meshline.graph.queries.pages import build_name_key, format_name
+from meshline.graph.queries.search import is_listed
 from meshline.graph.store.base import Store
 
 LONGEST = 4096  # characters
@@ -30,7 +30,7 @@ KIND_WORDS = {kind.lower(): kind for kind in KINDS} | {"product": AssetKind.DATA
 _SINGLE = tuple(kind for kind in KINDS if kind not in (AssetKind.DATASET, AssetKind.JOB, AssetKind.COLUMN))
 
 
-def find(index: LineageIndex, asset_id: str) -> int:
+def get_node(index: LineageIndex, asset_id: str) -> int:
     """The node of an id. Raises NotFound."""
     node = index.assets.find(asset_id)
     if node is None or not index.assets.is_visible(node):
@@ -39,9 +39,9 @@ def find(index: LineageIndex, asset_id: str) -> int:
     return node
 
 
-def find_starts(index: LineageIndex, asset_ids: Iterable[str], direction: Direction) -> list[int]:
+def get_starts(index: LineageIndex, asset_ids: Iterable[str], direction: Direction) -> list[int]:
     """The nodes that a traversal is to begin with. Raises NotFound; InvalidInput downstream of a consumer, which no data leaves."""
-    nodes = [find(index, asset_id) for asset_id in asset_ids]
+    nodes = [get_node(index, asset_id) for asset_id in asset_ids]
     for node in nodes:
         if direction is Direction.DOWNSTREAM and index.assets.get_kind(node) is AssetKind.CONSUMER:
             name = index.assets.get_label(node).name
@@ -53,7 +53,7 @@ def find_starts(index: LineageIndex, asset_ids: Iterable[str], direction: Direct
     return nodes
 
 
-def dataset(index: LineageIndex, naming: Naming, namespace: str, name: str) -> int | None:
+def find_dataset(index: LineageIndex, naming: Naming, namespace: str, name: str) -> int | None:
     """The dataset that answers to this name, in whatever spelling."""
     for key in (naming.dataset(namespace, name), AssetKey(AssetKind.DATASET, (namespace, name))):
         node = index.assets.find_by_key(key)
@@ -62,24 +62,24 @@ def dataset(index: LineageIndex, naming: Naming, namespace: str, name: str) -> i
     return None
 
 
-def resolve(index: LineageIndex, store: Store, naming: Naming, text: str) -> int:
+def resolve_name(index: LineageIndex, store: Store, naming: Naming, text: str) -> int:
     """The one asset that a text names. Raises NotFound with near misses, Ambiguous with candidates."""
     text = text.strip()
     if not text or len(text) > LONGEST:
         raise InvalidInput(f"a name has 1 to {LONGEST} characters", "name")
     if _ID.fullmatch(text):
-        return find(index, text)
+        return get_node(index, text)
     lookup = _Lookup(index, store, naming)
     word, colon, rest = text.partition(":")
     if colon and rest and word.lower() in KIND_WORDS:
-        node = lookup.one(rest, (KIND_WORDS[word.lower()],))
+        node = lookup.find_one(rest, (KIND_WORDS[word.lower()],))
         if node is not None:
             return node
-    node = lookup.one(text, KINDS)
+    node = lookup.find_one(text, KINDS)
     if node is None and ZERO_WIDTH_SPACE in text:  # copied from a Markdown report, which keeps names from becoming links
-        return resolve(index, store, naming, text.replace(ZERO_WIDTH_SPACE, ""))
+        return resolve_name(index, store, naming, text.replace(ZERO_WIDTH_SPACE, ""))
     if node is None:
-        raise NotFound(_not_found(lookup, text))
+        raise NotFound(_describe_not_found(lookup, text))
     return node
 
 
@@ -91,72 +91,72 @@ class _Lookup:
         self.store = store
         self.naming = naming
 
-    def one(self, text: str, kinds: Sequence[AssetKind]) -> int | None:
-        for tier in (self.exact, self.suffix, self.folded):
-            found = self._believed({node for node in tier(text, kinds) if self.index.assets.is_visible(node)})
+    def find_one(self, text: str, kinds: Sequence[AssetKind]) -> int | None:
+        for tier in (self.find_exact, self.find_by_suffix, self.find_folded):
+            found = self._prefer_known({node for node in tier(text, kinds) if self.index.assets.is_visible(node)})
             if len(found) == 1:
                 return found[0]
             if found:
-                raise self._ambiguous(text, found)
+                raise self._build_ambiguous(text, found)
         return None
 
-    def _believed(self, found: set[int]) -> list[int]:
+    def _prefer_known(self, found: set[int]) -> list[int]:
         """Without what is only inferred, unless there is nothing else."""
-        known = [node for node in found if not self._doubtful(node)]
+        known = [node for node in found if not self._is_inferred(node)]
         return known or list(found)
 
-    def _doubtful(self, node: int) -> bool:
+    def _is_inferred(self, node: int) -> bool:
         kind = self.index.assets.get_kind(node)
         if kind is AssetKind.COLUMN:
             return self.index.assets.is_unlisted(node) or self.index.assets.is_inferred(self.index.assets.get_dataset(node))
         return kind is AssetKind.DATASET and self.index.assets.is_inferred(node)
 
-    def exact(self, text: str, kinds: Sequence[AssetKind]) -> Iterator[int]:
+    def find_exact(self, text: str, kinds: Sequence[AssetKind]) -> Iterator[int]:
         for kind in kinds:
             if kind in _SINGLE:
-                yield from self._nodes([AssetKey(kind, (text,))])
+                yield from self._find_nodes([AssetKey(kind, (text,))])
         if AssetKind.DATASET in kinds:
-            yield from self._datasets(text)
+            yield from self._find_datasets(text)
         if AssetKind.JOB in kinds:
-            yield from self._nodes(AssetKey(AssetKind.JOB, halves) for halves in _halves(text, "/"))
+            yield from self._find_nodes(AssetKey(AssetKind.JOB, halves) for halves in _split_at_first(text, "/"))
         if AssetKind.COLUMN in kinds:
-            for name, column in _last_halves(text, ".", MOST_CUTS):
-                for node in self._datasets(name):
-                    yield from self._columns(node, column.__eq__)
+            for name, column in _split_at_last(text, ".", MOST_CUTS):
+                for node in self._find_datasets(name):
+                    yield from self._find_columns(node, column.__eq__)
 
-    def suffix(self, text: str, kinds: Sequence[AssetKind]) -> Iterator[int]:
-        return self._by_suffix(text, kinds, str)
+    def find_by_suffix(self, text: str, kinds: Sequence[AssetKind]) -> Iterator[int]:
+        return self._find_ending(text, kinds, str)
 
-    def folded(self, text: str, kinds: Sequence[AssetKind]) -> Iterator[int]:
-        return self._by_suffix(text, kinds, str.casefold)
+    def find_folded(self, text: str, kinds: Sequence[AssetKind]) -> Iterator[int]:
+        return self._find_ending(text, kinds, str.casefold)
 
-    def _nodes(self, keys: Iterable[AssetKey]) -> Iterator[int]:
+    def _find_nodes(self, keys: Iterable[AssetKey]) -> Iterator[int]:
         for key in keys:
             node = self.index.assets.find_by_key(key)
             if node is not None:
                 yield node
 
-    def _datasets(self, text: str) -> Iterator[int]:
-        for namespace, name in _halves(text, "/"):
-            node = dataset(self.index, self.naming, namespace, name)
+    def _find_datasets(self, text: str) -> Iterator[int]:
+        for namespace, name in _split_at_first(text, "/"):
+            node = find_dataset(self.index, self.naming, namespace, name)
             if node is not None:
                 yield node
 
-    def _columns(self, of: int, wanted: Callable[[str], bool]) -> list[int]:
-        return self._meant(self.index.assets.list_columns(of), lambda key: wanted(key.name))
+    def _find_columns(self, of: int, wanted: Callable[[str], bool]) -> list[int]:
+        return self._select_named(self.index.assets.list_columns(of), lambda key: wanted(key.name))
 
-    def _by_suffix(self, text: str, kinds: Sequence[AssetKind], fold: Callable[[str], str]) -> Iterator[int]:
+    def _find_ending(self, text: str, kinds: Sequence[AssetKind], fold: Callable[[str], str]) -> Iterator[int]:
         wanted = fold(text)
         for kind in kinds:
             if kind is not AssetKind.COLUMN:
-                yield from self._named(wanted, kind, fold)
+                yield from self._find_named(wanted, kind, fold)
                 continue
-            yield from self._named(wanted, kind, fold)
-            for name, column in _last_halves(wanted, ".", MOST_SEARCHED):
-                for node in self._named(name, AssetKind.DATASET, fold):
-                    yield from self._columns(node, lambda own, column=column: fold(own) == column)  # type: ignore[misc]
+            yield from self._find_named(wanted, kind, fold)
+            for name, column in _split_at_last(wanted, ".", MOST_SEARCHED):
+                for node in self._find_named(name, AssetKind.DATASET, fold):
+                    yield from self._find_columns(node, lambda own, column=column: fold(own) == column)  # type: ignore[misc]
 
-    def _named(self, wanted: str, kind: AssetKind, fold: Callable[[str], str]) -> list[int]:
+    def _find_named(self, wanted: str, kind: AssetKind, fold: Callable[[str], str]) -> list[int]:
         """Nodes of a kind of which some name ends with the text at a boundary."""
 
         def answers(key: AssetKey) -> bool:
@@ -165,12 +165,14 @@ class _Lookup:
         words = terms(wanted)
         keys = self.store.search(words, (kind,), SEARCHED) if words else ()
         nodes = {node for key in keys if (node := self.index.assets.find_by_key(key)) is not None}
-        found = self._meant(nodes, answers)
+        found = self._select_named(nodes, answers)
         if len(found) < 2 and (not words or len(keys) >= SEARCHED):
-            found = self._meant([node for node in self.index.assets.find_ending(kind, wanted, fold) if listed(self.index, node)], answers)
+            found = self._select_named(
+                [node for node in self.index.assets.find_ending(kind, wanted, fold) if is_listed(self.index, node)], answers
+            )
         return found
 
-    def _meant(self, nodes: Collection[int], wanted: Callable[[AssetKey], bool]) -> list[int]:
+    def _select_named(self, nodes: Collection[int], wanted: Callable[[AssetKey], bool]) -> list[int]:
         """The nodes that have a wanted name; if there are none, those that had one before they were renamed."""
         for former in (False, True):
             found = [node for node in nodes if any(wanted(key) for key in self.index.assets.list_names(node, former=former))]
@@ -178,23 +180,23 @@ class _Lookup:
                 return found
         return []
 
-    def columns_like(self, text: str) -> Iterator[tuple[str, int]]:
+    def list_similar_columns(self, text: str) -> Iterator[tuple[str, int]]:
         """The columns of the datasets that a text begins with, each as the text would spell it. `text`: folded."""
-        for name, _ in _halves(text, "."):
-            for node in self._named(name, AssetKind.DATASET, str.casefold):
+        for name, _ in _split_at_first(text, "."):
+            for node in self._find_named(name, AssetKind.DATASET, str.casefold):
                 yield from (
                     (f"{name}.{self.index.assets.get_column_name(column).casefold()}", column)
                     for column in self.index.assets.list_columns(node)
                 )
 
-    def _ambiguous(self, text: str, found: Iterable[int]) -> Ambiguous:
-        nodes = sorted(found, key=lambda node: name_key(self.index, node))
-        names = tuple(shown(self.index.assets.get_key(node)) for node in nodes)
+    def _build_ambiguous(self, text: str, found: Iterable[int]) -> Ambiguous:
+        nodes = sorted(found, key=lambda node: build_name_key(self.index, node))
+        names = tuple(format_name(self.index.assets.get_key(node)) for node in nodes)
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         return Ambiguous(f"{text!r} may be {', '.join(names[:SHOWN])}{more}: say which", names[:SHOWN])
 
 
-def _halves(text: str, mark: str) -> Iterator[tuple[str, str]]:
+def _split_at_first(text: str, mark: str) -> Iterator[tuple[str, str]]:
     """The ways to cut a text in two at a mark, neither part empty: at the first marks."""
     at = text.find(mark, 1)
     for _ in range(MOST_CUTS):
@@ -204,7 +206,7 @@ def _halves(text: str, mark: str) -> Iterator[tuple[str, str]]:
         at = text.find(mark, at + 1)
 
 
-def _last_halves(text: str, mark: str, most: int) -> list[tuple[str, str]]:
+def _split_at_last(text: str, mark: str, most: int) -> list[tuple[str, str]]:
     """The same, at the last `most` marks."""
     cuts: list[int] = []
     at = text.rfind(mark, 0, len(text) - 1)
@@ -221,7 +223,7 @@ def _ends_with(name: str, suffix: str) -> bool:
     return not rest or rest[-1] in BOUNDARY or suffix[0] in BOUNDARY
 
 
-def _not_found(lookup: _Lookup, text: str) -> str:
+def _describe_not_found(lookup: _Lookup, text: str) -> str:
     """The message, with names that look alike."""
     index = lookup.index
     names: dict[str, str] = {}
@@ -231,7 +233,7 @@ def _not_found(lookup: _Lookup, text: str) -> str:
             if node is not None and index.assets.is_visible(node):
                 qualified = index.assets.get_key(node).qualified_name
                 names[key.name.casefold()] = names[qualified.casefold()] = qualified
-    names |= {spelled: index.assets.get_key(column).qualified_name for spelled, column in lookup.columns_like(text.casefold())}
+    names |= {spelled: index.assets.get_key(column).qualified_name for spelled, column in lookup.list_similar_columns(text.casefold())}
     close = difflib.get_close_matches(text.casefold(), names, NEAR, 0.6)
     near = list(dict.fromkeys(names[name] for name in close))
     hint = f": did you mean {' or '.join(near)}?" if near else ": meshline search finds names"

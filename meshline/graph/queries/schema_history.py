@@ -30,7 +30,7 @@ class Schema(NamedTuple):
     columns: tuple[ListedColumn, ...]
 
 
-def schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Schema]:
+def read_schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Schema]:
     """The schemas of a dataset under all its names: newest first. Stretches that differ in other things only are one."""
     names = {key.parts for key in index.assets.list_names(dataset)}
     listed = {edge.scope_id for edge in index.ownership.list_edges(dataset, EdgeType.HAS_COLUMN)}
@@ -43,7 +43,7 @@ def schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Schema]:
         for interval, content in intervals:
             if index.as_of is not None and interval.valid_from > index.as_of:
                 break
-            schema = Schema(source, scope_id, interval.valid_from, interval.valid_to, tuple(_columns(content, names)))
+            schema = Schema(source, scope_id, interval.valid_from, interval.valid_to, tuple(_parse_columns(content, names)))
             if said and said[-1].columns == schema.columns and said[-1].until == schema.since:
                 schema = schema._replace(since=said.pop().since)
             if schema.columns or said:
@@ -52,7 +52,7 @@ def schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Schema]:
     return sorted(found, key=lambda schema: (-schema.since, schema.source, schema.scope_id))
 
 
-def _columns(content: Content, names: set[tuple[str, ...]]) -> Iterator[ListedColumn]:
+def _parse_columns(content: Content, names: set[tuple[str, ...]]) -> Iterator[ListedColumn]:
     """By position, then name."""
     facts = decode(content.blob)
     said = {fact.key: fact.attributes for fact in facts.assets if fact.key.kind is AssetKind.COLUMN}
@@ -62,11 +62,12 @@ def _columns(content: Content, names: set[tuple[str, ...]]) -> Iterator[ListedCo
         if edge.type is EdgeType.HAS_COLUMN and edge.start.parts in names
     ]
     yield from sorted(
-        (_column(key, position, said.get(key, {})) for position, key in listed), key=lambda c: (c.position is None, c.position or 0, c.name)
+        (_build_column(key, position, said.get(key, {})) for position, key in listed),
+        key=lambda c: (c.position is None, c.position or 0, c.name),
     )
 
 
-def _column(key: AssetKey, position: Json, said: object) -> ListedColumn:
+def _build_column(key: AssetKey, position: Json, said: object) -> ListedColumn:
     attributes = said if isinstance(said, dict) else {}
     type_, nullable = attributes.get("type"), attributes.get("nullable")
     return ListedColumn(

@@ -9,17 +9,17 @@ from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import terms
-from meshline.graph.queries.assets import attributes
-from meshline.graph.queries.ownership import owned_nodes
-from meshline.graph.queries.pages import KIND_ORDER, Entry, Page, SortKey, in_order, page_of
+from meshline.graph.queries.assets import read_attributes
+from meshline.graph.queries.ownership import collect_owned_nodes
+from meshline.graph.queries.pages import KIND_ORDER, Entry, Page, SortKey, build_page, list_in_order
 
-FOUND = 10_000  # assets that one search looks at
+MAX_FOUND = 10_000  # assets that one search looks at
 
 
 _LAST_PART = 1  # the rank of an asset of which the last part of the name is asked for
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """A page of hits, the best first, and whether the text fits more assets than one search looks at."""
 
     page: Page
@@ -27,7 +27,7 @@ class Found(NamedTuple):
     total: int
 
 
-def search(
+def search_assets(
     live: LiveGraph,
     index: LineageIndex,
     text: str,
@@ -38,37 +38,37 @@ def search(
     tag: str | None = None,
     first: int,
     after: SortKey | None = None,
-) -> Found:
+) -> SearchResult:
     """Assets that a text finds: those of that very name first, then whose name begins so, then the rest, by kind and name.
 
     Jobs that are mere steps of others are found by their names only.
     """
     words = terms(text)
-    nodes, truncated = _matches(live, index, words, kinds) if words or tag is None else (None, False)
+    nodes, truncated = _find_matches(live, index, words, kinds) if words or tag is None else (None, False)
     if tag is not None:
-        tagged, more = _matches(live, index, terms(tag), kinds)
-        nodes = _tagged(live, index, tagged if nodes is None else nodes & tagged, tag)
+        tagged, more = _find_matches(live, index, terms(tag), kinds)
+        nodes = _filter_tagged(live, index, tagged if nodes is None else nodes & tagged, tag)
         truncated = truncated or more
     assert nodes is not None
     if domain is not None:
-        nodes = {node for node in nodes if in_domain(index, node, domain)}
+        nodes = {node for node in nodes if is_in_domain(index, node, domain)}
     if owner is not None:
-        nodes &= owned_nodes(index, owner)
-    ranked = (Entry(_rank(index, node, text, words), node) for node in nodes)
+        nodes &= collect_owned_nodes(index, owner)
+    ranked = (Entry(_build_rank(index, node, text, words), node) for node in nodes)
     entries = sorted(entry for entry in ranked if entry.key.numbers[0] <= _LAST_PART or not _is_mere_step(index, entry.node))
     rest = entries if after is None else (entry for entry in entries if entry.key > after)
-    return Found(page_of(rest, first), truncated, len(entries))
+    return SearchResult(build_page(rest, first), truncated, len(entries))
 
 
-def _matches(live: LiveGraph, index: LineageIndex, words: Sequence[str], kinds: Sequence[AssetKind]) -> tuple[set[int], bool]:
+def _find_matches(live: LiveGraph, index: LineageIndex, words: Sequence[str], kinds: Sequence[AssetKind]) -> tuple[set[int], bool]:
     if not words:
         return set(), False
-    keys = live.store.search(words, kinds, FOUND)
+    keys = live.store.search(words, kinds, MAX_FOUND)
     nodes = {node for key in keys if (node := index.assets.find_by_key(key)) is not None}
-    return {node for node in nodes if listed(index, node)}, len(keys) >= FOUND
+    return {node for node in nodes if is_listed(index, node)}, len(keys) >= MAX_FOUND
 
 
-def listed(index: LineageIndex, node: int) -> bool:
+def is_listed(index: LineageIndex, node: int) -> bool:
     """Whether an asset shows in searches and lists: not what is only inferred, not a column that the catalog lacks."""
     if not index.assets.is_visible(node):
         return False
@@ -89,7 +89,7 @@ def _is_mere_step(index: LineageIndex, node: int) -> bool:
     )
 
 
-def in_domain(index: LineageIndex, node: int, domain: int) -> bool:
+def is_in_domain(index: LineageIndex, node: int, domain: int) -> bool:
     """Whether an asset is in a domain or in one below it."""
     seen: set[int] = set()
     at: int | None = node
@@ -101,18 +101,18 @@ def in_domain(index: LineageIndex, node: int, domain: int) -> bool:
     return False
 
 
-def _tagged(live: LiveGraph, index: LineageIndex, nodes: Iterable[int], tag: str) -> set[int]:
+def _filter_tagged(live: LiveGraph, index: LineageIndex, nodes: Iterable[int], tag: str) -> set[int]:
     """Those that have the tag: `key` finds the tag with any value, `key=value` with that one."""
     candidates = list(nodes)
     wanted, equals, value = (part.casefold() for part in tag.partition("="))
     return {
         node
-        for node, known in zip(candidates, attributes(live, index, candidates), strict=True)
+        for node, known in zip(candidates, read_attributes(live, index, candidates), strict=True)
         if any(said.key.casefold() == wanted and (not equals or (said.value or "").casefold() == value) for said in known.tags)
     }
 
 
-def _rank(index: LineageIndex, node: int, text: str, words: Sequence[str]) -> SortKey:
+def _build_rank(index: LineageIndex, node: int, text: str, words: Sequence[str]) -> SortKey:
     """0 that very name, 1 its last part, 2 the name begins so, 3 all words are in the name, 4 elsewhere; then kind and name."""
     key = index.assets.get_key(node)
     wanted = text.strip().casefold()
@@ -142,25 +142,25 @@ class Filter(NamedTuple):
 EVERYTHING = Filter()
 
 
-def listing(index: LineageIndex, kind: AssetKind, wanted: Filter = EVERYTHING, *, first: int, after: SortKey | None = None) -> Page:
+def list_assets(index: LineageIndex, kind: AssetKind, wanted: Filter = EVERYTHING, *, first: int, after: SortKey | None = None) -> Page:
     """The assets of a kind by name. Lazy: reads no further than the page."""
-    return page_of(_entries(index, kind, wanted, after), first)
+    return build_page(_list_entries(index, kind, wanted, after), first)
 
 
-def count(index: LineageIndex, kind: AssetKind, wanted: Filter = EVERYTHING) -> int:
+def count_assets(index: LineageIndex, kind: AssetKind, wanted: Filter = EVERYTHING) -> int:
     if wanted == EVERYTHING:
         return len(index.assets.list_of_kind(kind))
-    return sum(1 for _ in _entries(index, kind, wanted, None))
+    return sum(1 for _ in _list_entries(index, kind, wanted, None))
 
 
-def _entries(index: LineageIndex, kind: AssetKind, wanted: Filter, after: SortKey | None) -> Iterator[Entry]:
-    tests = _tests(index, wanted)
-    for entry in in_order(index, index.assets.list_of_kind(kind), after):
+def _list_entries(index: LineageIndex, kind: AssetKind, wanted: Filter, after: SortKey | None) -> Iterator[Entry]:
+    tests = _build_tests(index, wanted)
+    for entry in list_in_order(index, index.assets.list_of_kind(kind), after):
         if all(test(entry) for test in tests):
             yield entry
 
 
-def _tests(index: LineageIndex, wanted: Filter) -> list[Callable[[Entry], bool]]:
+def _build_tests(index: LineageIndex, wanted: Filter) -> list[Callable[[Entry], bool]]:
     tests: list[Callable[[Entry], bool]] = []
     if wanted.text is not None:
         text = wanted.text.casefold()
@@ -169,29 +169,29 @@ def _tests(index: LineageIndex, wanted: Filter) -> list[Callable[[Entry], bool]]
         tests.append(lambda entry: index.assets.get_key(entry.node).parts[0] == wanted.namespace)
     if wanted.domain is not None:
         domain = wanted.domain
-        tests.append(lambda entry: in_domain(index, entry.node, domain))
+        tests.append(lambda entry: is_in_domain(index, entry.node, domain))
     if wanted.product is not None:
         tests.append(lambda entry: index.ownership.find_product(entry.node) == wanted.product)
     if wanted.owner is not None:
-        owned = owned_nodes(index, wanted.owner)
+        owned = collect_owned_nodes(index, wanted.owner)
         tests.append(lambda entry: entry.node in owned)
     if wanted.described is not None:
         tests.append(lambda entry: index.assets.is_described(entry.node) == wanted.described)
     return tests
 
 
-def columns(index: LineageIndex, dataset: int, *, first: int, after: SortKey | None = None) -> Page:
+def list_columns(index: LineageIndex, dataset: int, *, first: int, after: SortKey | None = None) -> Page:
     """The columns of a dataset by position; those without one come last."""
-    entries = (Entry(_column_key(index, column), column) for column in index.assets.list_columns(dataset))
-    return page_of(sorted(entry for entry in entries if after is None or entry.key > after), first)
+    entries = (Entry(_build_column_key(index, column), column) for column in index.assets.list_columns(dataset))
+    return build_page(sorted(entry for entry in entries if after is None or entry.key > after), first)
 
 
-def _column_key(index: LineageIndex, column: int) -> SortKey:
+def _build_column_key(index: LineageIndex, column: int) -> SortKey:
     position = index.assets.find_position(column)
     return SortKey((int(position is None), position or 0), (index.assets.get_key(column).name,))
 
 
-def linked(index: LineageIndex, node: int, type_: EdgeType, *, incoming: bool = False) -> list[int]:
+def list_linked(index: LineageIndex, node: int, type_: EdgeType, *, incoming: bool = False) -> list[int]:
     """The assets at the other ends of a node's edges of a type, by name, each once."""
     edges = index.ownership.list_edges(node, type_, incoming=incoming)
     nodes = {edge.start if incoming else edge.end for edge in edges}

@@ -15,8 +15,8 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, parse_source_kind
 from meshline.graph.naming import Naming
 from meshline.graph.queries import contract_versions
-from meshline.graph.queries.assets import Attributes, attributes
-from meshline.graph.queries.resolve import resolve
+from meshline.graph.queries.assets import Attributes, read_attributes
+from meshline.graph.queries.resolve import resolve_name
 from meshline.ingest.changes.alignment import format_partition_field
 from meshline.ingest.changes.base import GraphState
 from meshline.ingest.sources.base import Context, Entry
@@ -72,7 +72,7 @@ class _Reader:
     def resolve(self, text: str) -> AssetKey:
         with self._live.lock:
             index = self._live.index
-            return index.assets.get_key(resolve(index, self._live.store, self._naming, text))
+            return index.assets.get_key(resolve_name(index, self._live.store, self._naming, text))
 
     def find_definition(self, key: AssetKey) -> Version[Definition] | None:
         """A dataset with its columns in order; without columns if none is known."""
@@ -81,19 +81,19 @@ class _Reader:
         if node is None or index.assets.get_kind(node) is not AssetKind.DATASET:
             return None
         columns = index.assets.list_columns(node)
-        whole, *of_columns = attributes(self._live, index, [node, *columns])
+        whole, *of_columns = read_attributes(self._live, index, [node, *columns])
         shown = index.assets.get_key(node)
         fields = tuple(_build_field(index.assets.get_key(column).name, one) for column, one in zip(columns, of_columns, strict=True))
-        dialect = whole.text("dialect") or ""
+        dialect = whole.find_text("dialect") or ""
         source = self._find_listing_source(node) or next(
             (row.source for row in whole.rows if row.attribute == "dataset_type" and row.chosen), ""
         )
         value = Definition(
             model=Model(name=shown.qualified_name, physical_name=shown.name, fields=fields),
-            format=dialect if parse_source_kind(source) == "sql" else whole.text("format") or parse_source_kind(source),
-            kind=(whole.text("dataset_type") or "").lower(),
+            format=dialect if parse_source_kind(source) == "sql" else whole.find_text("format") or parse_source_kind(source),
+            kind=(whole.find_text("dataset_type") or "").lower(),
             partitioning=_format_partitioning(whole),
-            sql=whole.text("sql") or "",
+            sql=whole.find_text("sql") or "",
             dialect=dialect,
         )
         return Version(value, {"": (shown,)})
@@ -104,8 +104,8 @@ class _Reader:
         node = index.assets.find_by_key(key)
         if node is None:
             return None
-        rows = attributes(self._live, index, [node])[0].rows
-        versions = contract_versions.versions(key.name, rows)
+        rows = read_attributes(self._live, index, [node])[0].rows
+        versions = contract_versions.build_versions(key.name, rows)
         if not versions:
             return None
         contract = versions[0].contract
@@ -126,7 +126,7 @@ class _Reader:
         specified = [
             facts for source, facts in stated if parse_source_kind(source) == "product" and any(fact.key == key for fact in facts.assets)
         ]
-        rows = attributes(self._live, index, [node])[0]
+        rows = read_attributes(self._live, index, [node])[0]
         shown: dict[str, Json] = {row.attribute: row.value for row in rows.rows if row.chosen}
         for facts in specified[:1]:
             shown = {name: value for fact in facts.assets if fact.key == key for name, value in fact.attributes.items()}
@@ -162,19 +162,19 @@ class _Reader:
 
 
 def _build_field(name: str, stated: Attributes) -> Field:
-    nullable, number = stated.value("nullable"), stated.value("field_id")
+    nullable, number = stated.find_value("nullable"), stated.find_value("field_id")
     return Field(
         name=name,
-        type=stated.text("type") or "",
+        type=stated.find_text("type") or "",
         id=str(number) if isinstance(number, int) else "",
-        description=stated.text("description") or "",
+        description=stated.find_text("description") or "",
         required=None if not isinstance(nullable, bool) else not nullable,
-        primary_key=True if stated.value("identifies") is True else None,
+        primary_key=True if stated.find_value("identifies") is True else None,
     )
 
 
 def _format_partitioning(stated: Attributes) -> tuple[str, ...]:
-    spec, columns = stated.value("partition_spec"), stated.value("partition_columns")
+    spec, columns = stated.find_value("partition_spec"), stated.find_value("partition_columns")
     if isinstance(spec, list):
         return tuple(text for one in spec if isinstance(one, dict) and (text := format_partition_field(one)))
     return tuple(map(str, columns)) if isinstance(columns, list) else ()

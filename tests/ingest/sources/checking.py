@@ -11,7 +11,7 @@ import pytest
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, Json
 from meshline.graph.naming import Naming
-from meshline.graph.queries.quality import Result, latest
+from meshline.graph.queries.quality import Result, read_latest
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.sources.base import Source
 from meshline.ingest.sources.context import build_context
@@ -38,7 +38,7 @@ def checks(live: LiveGraph, dataset: AssetKey) -> dict[str, Result]:
     """The checks of a dataset by name, those of columns as `column: name`."""
     node = live.index.assets.find_by_key(dataset)
     assert node is not None, dataset
-    (results,) = latest(live, live.index, [node])
+    (results,) = read_latest(live, live.index, [node])
     return {_called(live, result): result for result in results}
 
 

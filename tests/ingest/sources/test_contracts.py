@@ -14,8 +14,8 @@ from meshline.graph.content import encode
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeType, Facts, Json, Statement
 from meshline.graph.naming import Naming
-from meshline.graph.queries.assets import attributes
-from meshline.graph.queries.contract_versions import Version, versions
+from meshline.graph.queries.assets import read_attributes
+from meshline.graph.queries.contract_versions import Version, build_versions
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.context import build_context
@@ -51,13 +51,13 @@ def edges(graph: LiveGraph, type_: EdgeType, key: model.AssetKey) -> dict[str, d
 def said(graph: LiveGraph, key: model.AssetKey, attribute: str) -> Json:
     node = graph.index.assets.find_by_key(key)
     assert node is not None, key
-    return attributes(graph, graph.index, [node])[0].value(attribute)
+    return read_attributes(graph, graph.index, [node])[0].find_value(attribute)
 
 
 def known(graph: LiveGraph, identifier: str) -> list[Version]:
     node = graph.index.assets.find_by_key(model.build_contract_key(identifier))
     assert node is not None
-    return versions(identifier, attributes(graph, graph.index, [node])[0].rows)
+    return build_versions(identifier, read_attributes(graph, graph.index, [node])[0].rows)
 
 
 def version(

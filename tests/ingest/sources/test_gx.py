@@ -11,7 +11,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import EdgeType, build_column_key, build_consumer_key, build_dataset_key
-from meshline.graph.queries.quality import history
+from meshline.graph.queries.quality import read_history
 from tests.ingest.sources.checking import CORPUS, checks, graph, loaded, needs_corpus, outcomes, refusals
 from tests.queries import mesh
 
@@ -48,20 +48,20 @@ def test_a_validation_result() -> None:
         "status: expect_column_values_to_be_in_set(status)": "FAILED",
     }
     in_set = found["status: expect_column_values_to_be_in_set(status)"]
-    assert in_set.said.kind == "expect_column_values_to_be_in_set"
-    assert in_set.said.suite == "orders_suite"
-    assert in_set.said.expected == {"value_set": ["PAID", "CANCELLED"]}
-    assert in_set.said.observed == {"element_count": 4, "unexpected_count": 1, "unexpected_percent": 25.0, "missing_count": 0}
-    assert in_set.said.labels == {"data-product": "orders"}
+    assert in_set.state.kind == "expect_column_values_to_be_in_set"
+    assert in_set.state.suite == "orders_suite"
+    assert in_set.state.expected == {"value_set": ["PAID", "CANCELLED"]}
+    assert in_set.state.observed == {"element_count": 4, "unexpected_count": 1, "unexpected_percent": 25.0, "missing_count": 0}
+    assert in_set.state.labels == {"data-product": "orders"}
     assert (in_set.at, in_set.source) == (1_795_255_065_394_266, "gx/default")
-    assert found["expect_table_row_count_to_be_between"].said.observed == 4
+    assert found["expect_table_row_count_to_be_between"].state.observed == 4
 
 
 @needs_corpus
 def test_rows_of_data_are_not_kept() -> None:
     live = graph()
     loaded(live, "gx", RECORDED, "gx_validation.json", **OF_LAKE)
-    said = json.dumps([result.said.observed for result in checks(live, LAKE).values()])
+    said = json.dumps([result.state.observed for result in checks(live, LAKE).values()])
     assert "??" not in said
     assert "partial_unexpected" not in said
 
@@ -72,8 +72,8 @@ def test_an_exception_is_an_error_that_says_why() -> None:
     loaded(live, "gx", RECORDED, "gx_validation_exception.json", **OF_LAKE)
     found = checks(live, LAKE)
     nope = found[f"nope: {BETWEEN}(nope)"]
-    assert (nope.outcome, nope.said.message) == ("ERROR", 'Error: The column "nope" in BatchData does not exist.')
-    assert found[f"customer_id: {NOT_NULL}(customer_id)"].said.message is None
+    assert (nope.outcome, nope.state.message) == ("ERROR", 'Error: The column "nope" in BatchData does not exist.')
+    assert found[f"customer_id: {NOT_NULL}(customer_id)"].state.message is None
 
 
 @needs_corpus
@@ -83,8 +83,8 @@ def test_the_last_run_is_shown_whatever_the_order_of_the_files() -> None:
     assert (both.read, both.new) == (1, 1)
     last = checks(live, LAKE)[f"amount: {BETWEEN}(amount)"]
     assert last.at == 1_795_255_069_198_460
-    assert [past.at for past in history(live, live.index, last)] == [1_795_255_069_198_460, 1_795_255_065_394_266]
-    assert [past.at for past in history(live, live.index, last, 1)] == [1_795_255_069_198_460]
+    assert [past.at for past in read_history(live, live.index, last)] == [1_795_255_069_198_460, 1_795_255_065_394_266]
+    assert [past.at for past in read_history(live, live.index, last, 1)] == [1_795_255_069_198_460]
 
 
 @needs_corpus
@@ -106,7 +106,7 @@ def test_a_described_checkpoint_has_no_time_of_its_own() -> None:
     assert loaded(live, "gx", RECORDED, "gx_checkpoint.json", **OF_LAKE).new == 1
     found = checks(live, LAKE)
     assert len(found) == 6
-    assert {result.said.suite for result in found.values()} == {"gx_checkpoint"}
+    assert {result.state.suite for result in found.values()} == {"gx_checkpoint"}
     assert found[f"amount: {BETWEEN}(amount)"].outcome == "FAILED"
     assert loaded(live, "gx", RECORDED, "gx_checkpoint.json", **OF_LAKE).unchanged == 1
     assert loaded(live, "gx", RECORDED, "gx_checkpoint.json", suite="orders_suite", **OF_LAKE).new == 1
@@ -118,7 +118,7 @@ def test_a_table_is_the_known_dataset_that_its_name_is_the_end_of(file: str) -> 
     assert not loaded(live, "gx", HERE, file).refused
     found = checks(live, ORDERS)
     assert found["tier: expect_column_to_exist(tier)"].outcome == "FAILED"
-    assert found["tier: expect_column_to_exist(tier)"].said.suite == "orders_suite"
+    assert found["tier: expect_column_to_exist(tier)"].state.suite == "orders_suite"
     assert found[f"customer_id: {NOT_NULL}(customer_id)"].outcome == ("FAILED" if "0_18" in file else "WARNED")
 
 
@@ -278,8 +278,8 @@ def test_nan_is_nothing_and_a_check_without_a_verdict_was_skipped(tmp_path: Path
     assert not loaded(live, "gx", tmp_path, "r.json", dataset="sqlite:///shop.db/orders").refused
     found = checks(live, ORDERS)
     mean = found["amount: expect_column_mean_to_be_between(amount)"]
-    assert (mean.outcome, mean.said.observed) == ("SKIPPED", None)
-    assert found["status: expect_column_distinct_values_to_be_in_set(status)"].said.observed == {"values": 2}
+    assert (mean.outcome, mean.state.observed) == ("SKIPPED", None)
+    assert found["status: expect_column_distinct_values_to_be_in_set(status)"].state.observed == {"values": 2}
 
 
 def test_what_is_too_long_is_cut(tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_what_is_too_long_is_cut(tmp_path: Path) -> None:
     written(tmp_path, "r.json", result)
     live = graph()
     loaded(live, "gx", tmp_path, "r.json", dataset="sqlite:///shop.db/orders")
-    expected = checks(live, ORDERS)[f"customer_id: {NOT_NULL}(customer_id)"].said.expected
+    expected = checks(live, ORDERS)[f"customer_id: {NOT_NULL}(customer_id)"].state.expected
     assert isinstance(expected, str)
     assert len(expected) == 4_001
 

@@ -11,8 +11,8 @@ import pytest
 
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, Json, build_column_key, build_consumer_key, build_dataset_key
-from meshline.graph.queries.impact import impact
-from meshline.graph.queries.quality import history
+from meshline.graph.queries.impact import compute_impact
+from meshline.graph.queries.quality import read_history
 from meshline.ingest.sources.sodacl import ParsedCheck, parse_check, parse_section
 from tests.ingest.sources.checking import CORPUS, checks, graph, loaded, needs_corpus, outcomes, refusals
 from tests.queries import mesh
@@ -48,14 +48,14 @@ def test_a_scan() -> None:
         "total_amount: avg total in range": "FAILED",
     }
     assert outcomes(checks(live, LTV)) == {"tier: invalid_count(tier) = 0": "PASSED"}
-    schema = found["Schema Check"].said
+    schema = found["Schema Check"].state
     assert (schema.kind, schema.suite) == ("schema", "checks.yml")
     assert schema.expected == {"required": ["customer_id", "tier"], "types": {"country": "integer"}}
     assert schema.observed == {"missing": ["tier"], "types": {"country": "varchar"}}
-    average = found["total_amount: avg total in range"].said
+    average = found["total_amount: avg total in range"].state
     assert (average.kind, average.expected, average.labels) == ("avg", "between 1000 and 2000", {"data_product": "customer-360"})
     freshness = found["last_order_at: freshness(last_order_at) < 1d"]
-    assert freshness.said.observed == {"max_loaded_at": "2026-01-03 12:00:00+00:00", "age_seconds": 27813420.457}
+    assert freshness.state.observed == {"max_loaded_at": "2026-01-03 12:00:00+00:00", "age_seconds": 27813420.457}
     assert freshness.at == 1_795_255_020_000_000
 
 
@@ -66,7 +66,7 @@ def test_the_seeds_checks_load_as_they_are() -> None:
     assert (did.new, did.refused) == (1, ())
     found = checks(live, TRINO)
     assert set(outcomes(found).values()) == {"NOT_RUN"}
-    assert {name: (result.said.kind, result.said.expected) for name, result in found.items()} == {
+    assert {name: (result.state.kind, result.state.expected) for name, result in found.items()} == {
         "Schema Check": (
             "schema",
             {"required": ["order_id", "customer_id", "total_amount", "status", "created_at"], "types": {"total_amount": "decimal"}},
@@ -92,8 +92,8 @@ def test_who_drops_a_column_of_a_schema_check_is_told() -> None:
     loaded(live, "soda", CORPUS / "seeds", SEED)
     assert needed(live, SEED) == {"order_id", "customer_id", "total_amount", "status", "created_at"}
     for name, told in (("total_amount", True), ("note", False)):
-        found = impact(live.index, [mesh.node(live, build_column_key(TRINO, name))])
-        assert (SEED in mesh.names(live, [entry.node for entry in found.page(first=100).entries])) is told
+        found = compute_impact(live.index, [mesh.node(live, build_column_key(TRINO, name))])
+        assert (SEED in mesh.names(live, [entry.node for entry in found.build_page(first=100).entries])) is told
 
 
 @needs_corpus
@@ -121,7 +121,7 @@ def test_a_later_scan_replaces_and_the_earlier_is_history(tmp_path: Path) -> Non
     loaded(live, "soda", CORPUS / "recorded", "soda_scan.json", namespace="duckdb:///shop")
     assert loaded(live, "soda", tmp_path, "later.json", namespace="duckdb:///shop").changed == 2
     check = checks(live, SHOP)["Schema Check"]
-    assert [str(past.said.outcome) for past in history(live, live.index, check)] == ["PASSED", "FAILED"]
+    assert [str(past.state.outcome) for past in read_history(live, live.index, check)] == ["PASSED", "FAILED"]
 
 
 @needs_corpus
@@ -142,7 +142,7 @@ def test_outcomes(tmp_path: Path) -> None:
             "Schema Check": expected_,
             "email_hash: missing_count(email_hash) = 0": "FAILED",
         }
-    assert {result.said.suite for result in checks(live, SHOP).values()} == {"checks.yml"}
+    assert {result.state.suite for result in checks(live, SHOP).values()} == {"checks.yml"}
 
 
 @needs_corpus

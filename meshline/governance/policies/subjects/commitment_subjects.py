@@ -67,12 +67,12 @@ def _build_product_fields(
         {
             "name": context.get_name(product),
             "parameters": parameters,
-            "title": known.text("title") or "",
-            "description": known.text("description") or "",
-            "version": known.text("version") or "",
-            "status": known.text("status") or "",
-            "slo": _collect_product_levels(known.value("slo")),
-            "registered_in": _list_texts(known.value("registered_in")),
+            "title": known.find_text("title") or "",
+            "description": known.find_text("description") or "",
+            "version": known.find_text("version") or "",
+            "status": known.find_text("status") or "",
+            "slo": _collect_product_levels(known.find_value("slo")),
+            "registered_in": _list_texts(known.find_value("registered_in")),
         },
         {
             "domain": lambda: context.get_name(context.index.ownership.find_domain(product)),
@@ -95,8 +95,8 @@ def _list_missing(context: EvaluationContext, product: int) -> list[str]:
     known = context.read_attributes(product)
     has = {
         "owner": context.list_owners(product),
-        "description": known.text("description"),
-        "service level": _collect_product_levels(known.value("slo")),
+        "description": known.find_text("description"),
+        "service level": _collect_product_levels(known.find_value("slo")),
     }
     return [name for name, found in has.items() if not found]
 

@@ -144,7 +144,7 @@ class _Use:
                 "product": lambda: context.get_name(product),
                 "product_tags": lambda: context.list_tags(product),
                 "registered": lambda: product >= 0 and is_registered(context, product),
-                "registered_in": lambda: [] if product < 0 else _list_texts(context.read_attributes(product).value("registered_in")),
+                "registered_in": lambda: [] if product < 0 else _list_texts(context.read_attributes(product).find_value("registered_in")),
                 "domain": lambda: context.get_name(context.index.ownership.find_domain(use.used)),
                 "contract_version": self._get_used_version,
                 "contract_ended": self._has_ended,

@@ -46,7 +46,7 @@ def _build_fields(context: EvaluationContext, parameters: Parameters, dataset: i
             "name": lambda: context.get_name(dataset),
             "dataset": lambda: context.get_name(dataset),
             "tags": lambda: context.list_tags(dataset),
-            "description": lambda: context.read_attributes(dataset).text("description") or "",
+            "description": lambda: context.read_attributes(dataset).find_text("description") or "",
             "product": lambda: context.get_name(index.ownership.find_product(dataset)),
             "domain": lambda: context.get_name(index.ownership.find_domain(dataset)),
             "owners": lambda: context.list_owners(dataset),

@@ -16,7 +16,7 @@ from meshline.governance.policies.personal_data import PARAMETERS, WAYS, Persona
 from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import KINDS, AssetKind, EdgeType
-from meshline.graph.queries.impact_paths import PathStep, steps_of
+from meshline.graph.queries.impact_paths import PathStep, build_steps
 
 FIELDS = {
     "column": "the name of the column in which it leaves; empty if no columns are recorded",
@@ -206,7 +206,7 @@ def trace_column(context: EvaluationContext, parameters: Parameters, column: int
         return [PathStep(column)], {"source": context.get_name(column)}
     flows = context.index.lineage.find_trace(personal.get_labels(way), column)
     start = _find_source(context, personal, way, flows[0].start) if flows else column
-    return steps_of(flows, start, column), {"source": context.get_name(start)}
+    return build_steps(flows, start, column), {"source": context.get_name(start)}
 
 
 def _find_source(context: EvaluationContext, personal: PersonalData, way: Way, start: int) -> int:
