@@ -23,11 +23,11 @@ from tests.api.test_ingest import event
 
 CODE = """
 import json, sys
-from meshline.api.serve import serve
-from meshline.app.settings import load
+from meshline.api.serve import run_server
+from meshline.app.settings import load_settings
 from meshline.errors import MeshlineError
 try:
-    serve(load(store=sys.argv[1], port=int(sys.argv[2]), mesh=sys.argv[3] or None, **json.loads(sys.argv[4])))
+    run_server(load_settings(store=sys.argv[1], port=int(sys.argv[2]), mesh=sys.argv[3] or None, **json.loads(sys.argv[4])))
 except MeshlineError as error:
     print(error.code, error, file=sys.stderr)
     sys.exit(2)
@@ -217,7 +217,7 @@ def test_it_does_not_listen_where_strangers_are(tmp_path: Path) -> None:
 SEEING = """
 import json, sys
 from meshline.api import serve
-from meshline.app.settings import load
+from meshline.app.settings import load_settings
 
 async def seen(scope, receive, send):
     if scope["type"] == "lifespan":
@@ -228,7 +228,7 @@ async def seen(scope, receive, send):
     await send({"type": "http.response.body", "body": json.dumps([scope["client"][0], scope["scheme"]]).encode()})
 
 serve.create_app = lambda *_, **__: seen
-serve.serve(load(store="sqlite://", port=int(sys.argv[1])))
+serve.run_server(load_settings(store="sqlite://", port=int(sys.argv[1])))
 """
 
 
