@@ -77,7 +77,9 @@ log = logging.getLogger("meshline.ingest")
 class CommitTarget(Protocol):
     """What the pipeline needs of a graph (`meshline.graph.live_graph.LiveGraph`)."""
 
-    def commit(self, build: Callable[[RunReader], Batch]) -> Changes: ...
+    def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
+        """Commit the batch that `build` returns. Raises StoreUnavailable."""
+        ...
 
 
 class Limits(NamedTuple):

@@ -306,6 +306,7 @@ class EventConsumer:
         self._thread = threading.Thread(target=self._run, name="meshline-kafka", daemon=True)
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:

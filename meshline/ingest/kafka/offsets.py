@@ -79,10 +79,12 @@ class Item:
 
     @property
     def is_written(self) -> bool:
+        """Whether the pipeline has acknowledged the message."""
         return self.answer is not None and self.answer.done() and self.answer.exception() is None
 
     @property
     def is_finished(self) -> bool:
+        """Whether the message is durable or a dead letter, so that its offset may be committed."""
         return self.known or self.buried or self.is_written
 
 

@@ -302,6 +302,7 @@ class NamingRules(Part):
     trimmers: tuple[TrimmerRule, ...] = Field(default=(), description="Applied in order.")
 
     def build_naming(self) -> Naming:
+        """The naming by these rules."""
         return Naming([(rule.pattern, rule.replacement) for rule in self.trimmers])
 
 
@@ -322,6 +323,7 @@ class PrecedenceRules(Part):
     people: tuple[Name, ...] = Field(default=Precedence().people, description="For what people state: owners, descriptions, tags.")
 
     def build_precedence(self) -> Precedence:
+        """The precedence of sources by these rules."""
         return Precedence(structure=self.structure, people=self.people)
 
 

@@ -33,6 +33,7 @@ class Family(NamedTuple):
     pair: bytes
 
     def build_role_key(self, role: bytes) -> tuple[str, str, bytes]:
+        """The key by which the store finds the runs of a family that have this role (WITNESS, SPARE or FED)."""
         return self.source, self.parent, self.pair[:-1] + role
 
 
@@ -74,9 +75,11 @@ class Coverage:
                 self._before[family] = self._after[family] = witness
 
     def find_covered_before(self, stated: StatedRun) -> Callable[[bytes], bool]:
+        """For a run, a function from the digest of a pair to whether siblings covered it before the batch."""
         return _build_cover_test(stated, self._before)
 
     def find_covered_after(self, stated: StatedRun) -> Callable[[bytes], bool]:
+        """For a run, a function from the digest of a pair to whether siblings cover it after the batch."""
         return _build_cover_test(stated, self._after)
 
     def list_affected(self) -> list[RunKey]:

@@ -84,6 +84,7 @@ def build_output_lineage(
     partial: Iterable[Name] = (),
     writers: Iterable[Name] = (),
 ) -> OutputLineage:
+    """The lineage of an output, with sorted names. For the parameters see `OutputLineage`."""
     entities = None if datasets is None else tuple(sorted(set(datasets)))
     partial = tuple(sorted(set(partial)))
     sources = frozenset([dataset for dataset, _ in flows])
@@ -101,7 +102,7 @@ def has_column(listed: frozenset[str], name: str) -> bool:
 
 
 def restrict_to_columns(lineage: OutputLineage, listed: frozenset[str]) -> OutputLineage:
-    """The part of a lineage that is about columns which the output has. `listed`: those, casefolded."""
+    """The lineage without columns that the output does not have. `listed`: the columns of the output, casefolded."""
     targets = {target for pairs in lineage.flows.values() for _, target in pairs if target is not None}
     foreign = {target for target in targets if not has_column(listed, target)}
     if not foreign:

@@ -77,6 +77,11 @@ class ContentCache:
         return self._find_or_build((key, "part", schema.digest), make)
 
     def get_column_lineage(self, facet: Text, declared: frozenset[str]) -> OutputLineage | None:
+        """The lineage in a columnLineage facet of an output; None if there is none.
+
+        `declared`: the names of SELDOM_COLUMNS that some schema in the run lists.
+        """
+
         def make() -> OutputLineage | None:
             value = self.reader.read(Place.DATASET, "columnLineage", facet).value
             if not isinstance(value, facet_types.ColumnLineage) or value.deleted is True:
@@ -86,6 +91,11 @@ class ContentCache:
         return self._get_lineage((facet.digest, declared), make)
 
     def get_dataset_lineage(self, facet: Text, own_job: Name | None, declared: frozenset[str]) -> OutputLineage | None:
+        """The lineage in a `lineage` facet of an output; None if there is none.
+
+        `own_job`: the job of the event. `declared`: the names of SELDOM_COLUMNS that some schema in the run lists.
+        """
+
         def make() -> OutputLineage | None:
             value = self.reader.read(Place.DATASET, "lineage", facet).value
             if not isinstance(value, facet_types.DatasetLineage) or value.deleted is True:
@@ -95,6 +105,7 @@ class ContentCache:
         return self._get_lineage((facet.digest, declared, own_job), make)
 
     def list_job_entries(self, facet: Text) -> Sequence[facet_types.LineageEntry]:
+        """The entries of a `lineage` facet of a job; none if it cannot be parsed or is marked `_deleted`."""
         value = self.reader.read(Place.JOB, "lineage", facet).value
         if not isinstance(value, facet_types.JobLineage) or value.deleted is True:
             return ()

@@ -16,9 +16,9 @@ from meshline.errors import InvalidInput
 from meshline.ingest.openlineage import facet_types
 
 MAX_DIGITS = 400  # of one number; the largest float has 309
-MAX_DEPTH = 250  # of fields in fields
+MAX_DEPTH = 250  # levels of nested fields
 SHORT = 4_096  # bytes of a facet that needs no check of its strings: it is no longer than a name may be
-MAX_PATHS = 4 * 2**20  # characters, of the dotted paths of all columns of a schema
+MAX_PATHS = 4 * 2**20  # characters of the dotted paths of all columns of a schema
 
 _DIGITS = bytes(ord("0") if chr(code) in "123456789" else code for code in range(256))
 _MANY_DIGITS = b"0" * (MAX_DIGITS + 1)
@@ -74,10 +74,12 @@ class Counts:
         self._flows = 0
 
     def add_facets(self, number: int, where: str) -> None:
+        """Count facets at a path. Raises InvalidInput."""
         self._facets += number
         _check_limit(self._facets, self.limits.facets, "facets in one event", where)
 
     def add(self, extent: Extent, where: str) -> None:
+        """Count the columns and flows of one facet at a path. Raises InvalidInput."""
         if extent.problem:
             raise InvalidInput(extent.problem, where + extent.where)
         self._columns += extent.columns
@@ -95,6 +97,7 @@ def check_numbers(body: bytes) -> None:
 
 
 def check_name(name: str, where: str, limits: EventLimits) -> None:
+    """Check the length of a name. Raises InvalidInput with the path `where`."""
     _check_limit(len(name), limits.name, "characters in a name", where)
 
 
@@ -133,6 +136,7 @@ def measure_facet(value: facet_types.AnyFacet, raw: bytes, limits: EventLimits) 
 
 
 def check_bytes(raw: bytes, where: str, limits: EventLimits) -> None:
+    """Check the size of a facet. Raises InvalidInput with the path `where`."""
     _check_limit(len(raw), limits.facet_bytes, "bytes in a facet", where)
 
 

@@ -220,6 +220,7 @@ class FacetReader:
         self._read: Memory[tuple[Place, str, bytes], Reading] = Memory(MAX_REMEMBERED)
 
     def read(self, place: Place, name: str, facet: Text) -> Reading:
+        """A parsed facet, with its problems. Never raises for its content."""
         return self.read_raw(place, name, facet.digest, facet.raw)
 
     def read_raw(self, place: Place, name: str, digest: bytes, raw: bytes) -> Reading:

@@ -78,6 +78,7 @@ class Side(NamedTuple):
     is_part: bool = False
 
     def find_good(self, name: str) -> Slot | None:
+        """The facet of this name, if it can be parsed and lists something."""
         slot = self.facets.get(name)
         return slot if slot is not None and slot.weight == GOOD else None
 
@@ -118,6 +119,7 @@ class Exchange(NamedTuple):
 
 
 def build_exchange(job: Name, state: RunState, contents: ContentCache) -> Exchange:
+    """What a job reads and writes by the state of a run, or of a declared job."""
     return _ExchangeBuilder(job, state, contents).build()
 
 
@@ -305,6 +307,7 @@ def build_content(target: Target, exchange: Exchange, contents: ContentCache, co
 
 
 def build_write_content(target: Target, exchange: Exchange, contents: ContentCache) -> Content:
+    """The content of an output without inputs: that the job writes it."""
     return contents.get_content((exchange.job, target.key), lambda: Facts(edges=(EdgeFact(EdgeType.WRITES, exchange.job, target.key),)))
 
 

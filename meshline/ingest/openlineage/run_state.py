@@ -36,6 +36,7 @@ class Slot(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def readable(self) -> bool:
+        """Whether the facet can be parsed."""
         return self.weight > Weight.UNREADABLE
 
 
@@ -115,6 +116,7 @@ def join_states(one: RunState, other: RunState) -> RunState:
 
 
 def join_slots(one: Mapping[str, Slot], other: Mapping[str, Slot]) -> dict[str, Slot]:
+    """The facets of both, by name; of a name that both have the greater one (see `join_slot`)."""
     result = dict(one)
     for name, slot in other.items():
         known = result.get(name)

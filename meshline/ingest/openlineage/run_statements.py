@@ -157,7 +157,7 @@ class RunOutcome(NamedTuple):
 
 
 def build_statement_owner(run: RunKey) -> str:
-    """Who owns a run's statements (`parse_run` their version): two jobs may share a run id, and both may refer to the same datasets."""
+    """The owner of a run's statements (`parse_run` their version): two jobs may share a run id, and both may refer to the same datasets."""
     return f"{run.run_id}@{_digest(run.job.parts)}"
 
 
@@ -425,6 +425,7 @@ def build_facet_scope(name: str, slot: Slot) -> str:
 
 
 def list_lifecycle_changes(key: AssetKey, slot: Slot, at: int, contents: ContentCache) -> Iterator[tuple[Scope, Content]]:
+    """(scope, content) of the rename or drop that a lifecycleStateChange facet states. `at`: its time, in microseconds."""
     change = contents.reader.read(Place.DATASET, "lifecycleStateChange", slot).value
     if not isinstance(change, LifecycleStateChange) or change.deleted is True:
         return
@@ -455,4 +456,5 @@ def list_spellings(mention: Mention, contents: ContentCache) -> Iterator[tuple[A
 
 
 def build_spelling(key: AssetKey, raw: Sequence[str], contents: ContentCache) -> Content:
+    """The content that states how a producer spells the name of a dataset. `raw`: namespace and name."""
     return contents.get_content((key, SPELLING, *raw), lambda: Facts(assets=(AssetFact(key, {"spelling": list(raw)}),)))
