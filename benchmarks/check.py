@@ -24,9 +24,9 @@ from meshline.graph.store.sqlite import SqliteStore
 
 ABOUT = """\
 A check of a contract that drops one column, in process: both versions are read from their texts, bound to the graph, compared and
-judged; the report has all consumers with their paths, whom to tell, and what is not certain. Policies are not asked. The reference
-is what `meshline impact` asks about the same column (`meshline/cli/queries/impact.graphql`, 25 assets of each kind). `findings` and
-`consumers` are those of the report. `first` is what the first check took, in ms."""
+judged; the report has all consumers with their paths, the recipients, and the reasons for uncertainty. Policies are not evaluated.
+The reference is the query of `meshline impact` about the same column (`meshline/cli/queries/impact.graphql`, 25 assets of each
+kind). `findings` and `consumers` are those of the report. `first` is the time of the first check, in ms."""
 
 ALLOWED_TIMES = 1.5
 SHOWN = 25

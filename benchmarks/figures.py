@@ -36,7 +36,7 @@ def at_most(bound: float) -> Goal:
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One measured case. `ours` and `reference` have the same unit; `against` says what the reference is."""
+    """One measured case. `ours` and `reference` have the same unit; `against`: a description of the reference."""
 
     case: str
     unit: str
@@ -60,7 +60,7 @@ class Benchmark(msgspec.Struct, frozen=True):
     """One file of this package.
 
     `about` is its paragraph on the page: what is measured, against what. `limits`: where goals are
-    missed, what the profile says takes the time.
+    missed, the part that takes the time according to the profile.
     """
 
     name: str

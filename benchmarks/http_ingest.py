@@ -47,7 +47,7 @@ class Server(NamedTuple):
 
     @property
     def processor(self) -> float:
-        """Seconds of processor that the process has used; 0 where the system does not tell."""
+        """Seconds of processor that the process has used; 0 if the system does not report it."""
         stat = Path(f"/proc/{self.pid}/stat")
         if not stat.exists():
             return 0.0
@@ -55,7 +55,7 @@ class Server(NamedTuple):
         return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-class Taken(NamedTuple):
+class Ingested(NamedTuple):
     """What the same events cost both; `cpu` of `Spent` is that of the server's process."""
 
     events: int
@@ -84,23 +84,23 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         both(ours, reference, list(mesh(WARM, seed=9).events()), CONNECTIONS)
         events = mesh(EVENTS[size])
         for case, day in (("new", 0), ("unchanged", 1)):
-            taken = both(ours, reference, list(events.events(day)), CONNECTIONS)
-            yield taken.figure(f"{case}, {CONNECTIONS} connections", THIRD)
+            ingested = both(ours, reference, list(events.events(day)), CONNECTIONS)
+            yield ingested.figure(f"{case}, {CONNECTIONS} connections", THIRD)
         for connections, seed in ((8, 10), (1, 11)):
             few = mesh(max(EVENTS[size] * connections // CONNECTIONS, 10), seed)
             yield both(ours, reference, list(few.events()), connections).figure(f"new, {connections} at a time", None)
 
 
-def both(ours: Server, reference: Server, bodies: Sequence[bytes], connections: int) -> Taken:
+def both(ours: Server, reference: Server, bodies: Sequence[bytes], connections: int) -> Ingested:
     """The same events to both, in turns."""
-    taken = Taken(0, Spent(), Spent())
+    ingested = Ingested(0, Spent(), Spent())
     for some in groups(bodies, ROUND):
-        taken = Taken(
-            taken.events + len(some),
-            taken.ours.plus(_posted(ours, some, connections)),
-            taken.reference.plus(_posted(reference, some, connections)),
+        ingested = Ingested(
+            ingested.events + len(some),
+            ingested.ours.plus(_posted(ours, some, connections)),
+            ingested.reference.plus(_posted(reference, some, connections)),
         )
-    return taken
+    return ingested
 
 
 def _posted(server: Server, bodies: Sequence[bytes], connections: int) -> Spent:
@@ -129,11 +129,11 @@ def _process(*arguments: str) -> Iterator[Server]:
         port = probe.getsockname()[1]
     root = Path(__file__).resolve().parent.parent
     command = [sys.executable, *arguments, str(port)]
-    with tempfile.TemporaryFile() as said, subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=said) as running:
+    with tempfile.TemporaryFile() as errors, subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=errors) as running:
         try:
             if not _ready(port, running):
-                said.seek(0)
-                raise RuntimeError(f"a server did not get ready: {said.read().decode()}")
+                errors.seek(0)
+                raise RuntimeError(f"a server did not get ready: {errors.read().decode()}")
             yield Server(port, running.pid)
         finally:
             running.terminate()

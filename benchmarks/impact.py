@@ -79,8 +79,8 @@ def ask(graphql: Executor, asset_id: str) -> None:
 
 LIMITS = """\
 For small closures, GraphQL itself: half a millisecond for the request, two or three for some 430 groups and 25 assets, each an object
-that is made, filled in and counted in Python. For large ones, the jobs: each flow that leaves a reached column is looked at once
-more, wherever it lies in memory. The first request by an id after the start hashes the ids of all columns; what holds a dataset is found
-out when it is first asked, and again only after a change that names it."""
+that is made, filled in and counted in Python. For large ones, the jobs: each flow that leaves a reached column is read once
+more, at a random place in memory. The first request by an id after the start hashes the ids of all columns; the containers of a dataset
+are found at the first request, and again only after a change that names it."""
 
 BENCHMARK = Benchmark("impact", ABOUT, run, LIMITS)

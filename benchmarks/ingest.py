@@ -26,7 +26,7 @@ from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder
 ABOUT = """\
 Events of 20 columns with column lineage, from the JSON text until they are durable in SQLite and the index answers with them:
 `new` brings lineage that is not known yet, `unchanged` is another day's run of the same jobs. They go into a store that already
-holds a mesh of so many columns. The reference parses the same JSON (msgspec), compresses the text (zlib, level 1) and inserts it
+contains a mesh of so many columns. The reference parses the same JSON (msgspec), compresses the text (zlib, level 1) and inserts it
 into SQLite, in the same groups, WAL, `synchronous=FULL`. Events a second, by the clock; `processor` is the ratio of processor times."""
 
 AGAINST = "parse, compress, insert"
@@ -79,7 +79,7 @@ class Reference:
         self.connection.close()
 
 
-class Taken(NamedTuple):
+class Ingested(NamedTuple):
     """What the same events cost both."""
 
     events: int
@@ -122,9 +122,9 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         into = f"into {shape.columns:,} columns"
         events = mesh(EVENTS[size])
         for case, day, goal in (("new", 0, NEW), ("unchanged", 1, UNCHANGED)):
-            taken = both(ours, reference, groups(events.events(day), GROUP))
-            costs[case].append(taken.ours.cpu / taken.events)
-            yield taken.figure(f"{case}, {into}", goal)
+            ingested = both(ours, reference, groups(events.events(day), GROUP))
+            costs[case].append(ingested.ours.cpu / ingested.events)
+            yield ingested.figure(f"{case}, {into}", goal)
         single = mesh(SINGLE[size], seed=8)
         yield both(ours, reference, ([body] for body in single.events())).latency(f"new, one by one, {into}")
         ours.close()
@@ -139,17 +139,17 @@ def mesh(jobs: int, seed: int = 7) -> Mesh:
     return Mesh(shape._replace(columns=20 * (jobs * shape.layers // (shape.layers - 1) + 1)))
 
 
-def both(ours: Ours, reference: Reference, batches: Iterable[Sequence[bytes]]) -> Taken:
+def both(ours: Ours, reference: Reference, batches: Iterable[Sequence[bytes]]) -> Ingested:
     """The same batches to both, in turns."""
-    taken = Taken(0, 0, Spent(), Spent())
+    ingested = Ingested(0, 0, Spent(), Spent())
     for bodies in batches:
-        taken = Taken(
-            taken.events + len(bodies),
-            taken.bytes + sum(map(len, bodies)),
-            taken.ours.plus(spent(lambda: ours.take(bodies))),  # noqa: B023 - called at once
-            taken.reference.plus(spent(lambda: reference.take(bodies))),  # noqa: B023
+        ingested = Ingested(
+            ingested.events + len(bodies),
+            ingested.bytes + sum(map(len, bodies)),
+            ingested.ours.plus(spent(lambda: ours.take(bodies))),  # noqa: B023 - called at once
+            ingested.reference.plus(spent(lambda: reference.take(bodies))),  # noqa: B023
         )
-    return taken
+    return ingested
 
 
 def growth(case: str, costs: list[float], columns: Sequence[int]) -> Figure:
@@ -165,7 +165,7 @@ def growth(case: str, costs: list[float], columns: Sequence[int]) -> Figure:
 
 
 LIMITS = """\
-Python. Of the processor time of a `new` event half goes into reading the facets and encoding what they say (two statements of 20
+Python. Of the processor time of a `new` event half goes into reading the facets and encoding the statements (two statements of 20
 columns), a tenth into parsing, an eighth into the search index, less than a tenth into the lineage index, the rest into rows of
 SQLite; of an `unchanged` one a third into merging the run and comparing, a seventh into parsing, a sixth into deflating the event and
 the run's state."""

@@ -1,4 +1,4 @@
-"""What the page says of the machine: its hardware and versions, never its name."""
+"""The description of the machine on the page: its hardware and versions, never its name."""
 
 from __future__ import annotations
 

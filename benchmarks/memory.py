@@ -20,7 +20,7 @@ from meshline.graph.store.sqlite import SqliteStore
 ABOUT = """\
 Resident memory of a process of its own, after the index of a mesh is loaded, less that before; compiled kernels and a small index
 are loaded beforehand. The reference is what it may use: 400 bytes a column, names and keys included, and 40 a column edge.
-A column and an edge are told apart by two meshes of the same columns, one with about twice the edges of the other.
+A column and an edge are measured separately by two meshes of the same columns, one with about twice the edges of the other.
 `at most` is the greatest amount while it loaded."""
 
 COLUMN, EDGE = 400, 40  # bytes
@@ -51,9 +51,9 @@ def split(meshes: Meshes, columns: int) -> Iterator[Figure]:
     edges = [mesh_of(shape).edges for shape in (few, many)]
     edge = (grown[1] - grown[0]) / (edges[1] - edges[0])
     column = (grown[0] - edge * edges[0]) / mesh_of(few).columns
-    for name, taken, allowed in (("column", column, COLUMN), ("column edge", edge, EDGE)):
+    for name, used, allowed in (("column", column, COLUMN), ("column edge", edge, EDGE)):
         yield Figure(
-            case=f"a {name}, at {columns:,} columns", unit="B", ours=taken, reference=allowed, against="what it may use", goal=at_most(1)
+            case=f"a {name}, at {columns:,} columns", unit="B", ours=used, reference=allowed, against="what it may use", goal=at_most(1)
         )
 
 
@@ -86,7 +86,7 @@ def settled(field: str) -> int:
 
 
 def status(field: str) -> int:
-    """Bytes, as Linux says in /proc/self/status."""
+    """Bytes, as Linux reports them in /proc/self/status."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")
         if name == field:

@@ -45,7 +45,7 @@ def mesh_of(shape: Shape) -> Mesh:
 
 
 def code() -> str:
-    """A digest of the code that writes the stores: it tells stores of one folder apart that other code wrote."""
+    """A digest of the code that writes the stores: it distinguishes the stores in one folder that other versions of the code wrote."""
     return hashlib.sha256(b"".join(file.read_bytes() for file in WRITERS)).hexdigest()[:12]
 
 
@@ -71,7 +71,7 @@ class Meshes:
         servers.stop(self.folder / NEO4J)
 
     def store(self, shape: Shape) -> Path:
-        """A closed store that holds the mesh, and who owns and uses it. Only for reading."""
+        """A closed store with the mesh, its owners and its consumers. Only for reading."""
         of_shape = hashlib.sha256(repr(shape).encode()).hexdigest()[:12]
         path = self.folder / f"mesh-{shape.columns}-{of_shape}-{self.code}.db"
         if not path.exists():
@@ -98,7 +98,7 @@ class Meshes:
 
 
 def fill(store: Store, mesh: Mesh) -> None:
-    """Tell the store of a mesh, and who owns and uses it."""
+    """Write a mesh with its owners and consumers to the store."""
     print(f"making a store of {mesh.columns:,} columns and {mesh.edges:,} edges", file=sys.stderr, flush=True)
     began = time.perf_counter()
     builder = BatchBuilder(Naming())

@@ -27,18 +27,18 @@ from meshline.ingest.openlineage.builder import BatchBuilder
 ABOUT = """\
 The events of `ingest` into a store in Neo4j: from the JSON text until they are committed and the index answers with them. The
 reference is a bare loop over the driver that sends the same facts (assets, relations and flows, with all their attributes) in the
-same batches: one transaction each, by UNWIND and MERGE, so that a fact that is sent again is there once. It has a unique id, but no
-history, no run state, no raw events, no search, and does not know who said what; what it sends is made beforehand and not
+same batches: one transaction each, by UNWIND and MERGE, so that a fact that is sent again exists once. It has a unique id, but no
+history, no run state, no raw events, no search, and does not record sources; its facts are built beforehand and not
 timed. In turns, on one server, which was warmed up with other events. Events a second, by the clock."""
 
 UNIQUE = "CREATE CONSTRAINT plain_id IF NOT EXISTS FOR (a:Plain) REQUIRE a.id IS UNIQUE"
-ASSETS = "UNWIND $rows AS row MERGE (a:Plain {{id: row.id}}) SET a:Plain_{label}, a.parts = row.parts, a.said = row.said"
+ASSETS = "UNWIND $rows AS row MERGE (a:Plain {{id: row.id}}) SET a:Plain_{label}, a.parts = row.parts, a.stated = row.stated"
 RELATIONS = """
 UNWIND $rows AS row
 MATCH (a:Plain {{id: row.start}})
 MATCH (b:Plain {{id: row.end}})
 MERGE (a)-[r:{label}]->(b)
-SET r.said = row.said
+SET r.stated = row.stated
 """
 FLOWS = """
 UNWIND $rows AS row
@@ -52,7 +52,7 @@ WARM_UP = {Size.TINY: 5, Size.QUICK: 100, Size.FULL: 500}
 GOAL = at_least(1 / 2)
 
 
-class Said(NamedTuple):
+class FactRows(NamedTuple):
     """Facts as rows, by label or type."""
 
     assets: dict[str, list[dict[str, Any]]]
@@ -60,14 +60,14 @@ class Said(NamedTuple):
     flows: list[dict[str, Any]]
 
 
-class Teller:
-    """Tells events as facts, by the same code as ours, with a store of its own for the state of runs."""
+class FactBuilder:
+    """Converts events to facts with the same code as ours, with its own store for the state of runs."""
 
     def __init__(self) -> None:
         self.store = SqliteStore()
         self.builder = BatchBuilder(Naming())
 
-    def said(self, bodies: Sequence[bytes]) -> Said:
+    def said(self, bodies: Sequence[bytes]) -> FactRows:
         parsed = received(self.builder, bodies)
         statements: list[Statement] = []
 
@@ -80,28 +80,28 @@ class Teller:
         return rows_of(decode(statement.content.blob) for statement in statements)
 
 
-def rows_of(said: Iterable[Facts]) -> Said:
+def rows_of(stated: Iterable[Facts]) -> FactRows:
     """Each asset, relation and flow once."""
     assets: dict[Any, dict[str, Any]] = defaultdict(dict)
     relations: dict[tuple[Any, ...], dict[str, Any]] = {}
     flows: dict[Flow, dict[str, Any]] = {}
-    for facts in said:
+    for facts in stated:
         for asset in facts.assets:
             assets[asset.key].update(asset.attributes)
         for edge in facts.edges:
             ends = (edge.type, edge.start, edge.end)
-            relations[ends] = {"start": edge.start.id, "end": edge.end.id, "said": text_of(edge.attributes)}
+            relations[ends] = {"start": edge.start.id, "end": edge.end.id, "stated": text_of(edge.attributes)}
             for key in ends[1:]:
-                assets[key]  # is there, whatever else is said
+                assets[key]  # the asset exists, even without attributes
         for flow in facts.flows:
             job = "" if flow.job is None else flow.job.id
             kind = {"type": flow.type.value, "subtype": flow.subtype, "masking": flow.masking, "covered": flow.covered, "job": job}
             flows[flow] = {"start": flow.start.id, "end": flow.end.id, **kind}
             for key in (flow.start, flow.end):
                 assets[key].update({})
-    found = Said(defaultdict(list), defaultdict(list), list(flows.values()))
+    found = FactRows(defaultdict(list), defaultdict(list), list(flows.values()))
     for key, attributes in assets.items():
-        found.assets[key.kind.value].append({"id": key.id, "parts": list(key.parts), "said": text_of(attributes)})
+        found.assets[key.kind.value].append({"id": key.id, "parts": list(key.parts), "stated": text_of(attributes)})
     for (type_, *_), row in relations.items():
         found.relations[type_.value].append(row)
     return found
@@ -111,15 +111,15 @@ def text_of(attributes: Mapping[str, Json]) -> str:
     return msgspec.json.encode(attributes).decode()
 
 
-def send(session: neo4j.Session, said: Said) -> None:
+def send(session: neo4j.Session, facts: FactRows) -> None:
     """The bare loop's one batch."""
 
     def work(tx: Transaction) -> None:
-        for kind, rows in said.assets.items():
+        for kind, rows in facts.assets.items():
             tx.run(ASSETS.format(label=kind), {"rows": rows}).consume()
-        for type_, rows in said.relations.items():
+        for type_, rows in facts.relations.items():
             tx.run(RELATIONS.format(label=type_), {"rows": rows}).consume()
-        tx.run(FLOWS, {"rows": said.flows}).consume()
+        tx.run(FLOWS, {"rows": facts.flows}).consume()
 
     session.execute_write(work)
 
@@ -127,13 +127,13 @@ def send(session: neo4j.Session, said: Said) -> None:
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
     url = meshes.neo4j()
-    ours, teller = ingest.Ours(Neo4jStore(url)), Teller()
+    ours, builder = ingest.Ours(Neo4jStore(url)), FactBuilder()
     warm_up, events = ingest.mesh(WARM_UP[size], seed=8), ingest.mesh(EVENTS[size])
     with servers.session(url) as session:
         session.run(UNIQUE).consume()
-        taken(ours, session, teller, warm_up.events())
+        ingest_both(ours, session, builder, warm_up.events())
         for case, day in (("new", 0), ("unchanged", 1)):
-            number, mine, reference = taken(ours, session, teller, events.events(day))
+            number, mine, reference = ingest_both(ours, session, builder, events.events(day))
             yield Figure(
                 case=case,
                 unit="events/s",
@@ -145,24 +145,24 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
             )
         session.run("DROP CONSTRAINT plain_id").consume()
     ours.close()
-    teller.store.close()
+    builder.store.close()
 
 
-def taken(ours: ingest.Ours, session: neo4j.Session, teller: Teller, events: Iterable[bytes]) -> tuple[int, Spent, Spent]:
+def ingest_both(ours: ingest.Ours, session: neo4j.Session, builder: FactBuilder, events: Iterable[bytes]) -> tuple[int, Spent, Spent]:
     """The same batches to both, in turns: how many events, and what each spent."""
     number, mine, reference = 0, Spent(), Spent()
     for bodies in groups(events, ingest.GROUP):
-        said = teller.said(bodies)
+        facts = builder.said(bodies)
         number += len(bodies)
         mine = mine.plus(spent(lambda: ours.take(bodies)))  # noqa: B023 - called at once
-        reference = reference.plus(spent(lambda: send(session, said)))  # noqa: B023
+        reference = reference.plus(spent(lambda: send(session, facts)))  # noqa: B023
     return number, mine, reference
 
 
 LIMITS = """\
 Of our time for a `new` event a third is Python before anything is sent (parsing, statements, the words for search, rows for the
 driver), while the server waits. The server's part is about 1.6 times that of the bare loop: besides each relation it writes
-which scope says it, and which scopes mention each asset (60 relationships more an event), and two full-text indexes, within the
+the scope that states it, and the scopes that mention each asset (60 more relationships per event), and two full-text indexes, within the
 commit."""
 
 BENCHMARK = Benchmark("neo4j-ingest", ABOUT, run, LIMITS)

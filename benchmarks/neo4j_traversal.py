@@ -39,7 +39,7 @@ ROWS = 10_000  # of a batch
 
 ABOUT = f"""\
 `LineageIndex.lineage.traverse` as above against Neo4j 5, of which a query on the same graph asks how many columns are reached, nothing
-else: no reach classes, no distances, no masking, nothing sent back but a number. Of several ways to say it in Cypher this was the
+else: no reach classes, no distances, no masking, nothing sent back but a number. Of several forms of the query in Cypher this was the
 fastest; the planner makes a breadth-first search of it that visits each node once (`{PRUNING}`, checked):
 
 ```cypher
@@ -48,7 +48,7 @@ fastest; the planner makes a breadth-first search of it that visits each node on
 
 Both reach the same columns (checked). Ours is timed around the call; Neo4j by what it reports itself, without
 the wire: `result_available_after` and `result_consumed_after`, whole milliseconds. In turns, the best of several rounds after
-as many to warm up; the mean of three starts of each size. Closures a second, so that the ratio says how many times faster ours is."""
+as many to warm up; the mean of three starts of each size. Closures a second, so that the ratio is how many times faster ours is."""
 
 
 class Plan(NamedTuple):
@@ -140,7 +140,7 @@ def in_turns(index: LineageIndex, start: int, session: neo4j.Session, closure: C
 
 
 def asked(session: neo4j.Session, closure: Closure) -> float:
-    """The seconds that Neo4j says it took; half a millisecond where it says none."""
+    """The seconds that Neo4j reports; half a millisecond if it reports none."""
     result = session.run(CLOSURE, start=closure.start)
     (found,) = result.single(strict=True)
     assert found == closure.columns, f"Neo4j reaches {found} columns from {closure.start}, igraph {closure.columns}"

@@ -15,8 +15,8 @@ HEAD = """\
 Made by `scripts/bench --full` from [`benchmarks/full.json`](../benchmarks/full.json); do not edit. `scripts/bench NAME` runs one
 (quick size), `scripts/bench --quick` all of them in a few minutes.
 
-Every figure stands beside a reference that was measured in the same run, on the same machine, in turns with ours: the ratio
-(ours / reference) says more than either number. A goal is what the ratio is meant to be; no test asserts it.
+Every figure comes with a reference that was measured in the same run, on the same machine, in turns with ours: the ratio
+(ours / reference) means more than either number. A goal is the intended ratio; no test asserts it.
 The data are generated and seeded (`benchmarks/generate.py`): datasets of 10 to 40 columns in eight layers, popular ones read
 much more often than others, masked columns, filters on whole datasets, and jobs without column lineage among them.
 """

@@ -1,4 +1,4 @@
-"""Who owns and uses a generated mesh: domains, products with ports, teams and consumers, as a mesh file would say."""
+"""Owners and consumers of a generated mesh: domains, products with ports, teams and consumers, as a mesh file would state them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PRODUCTS_OF_TEAM = 8
 def people(mesh: Mesh) -> list[Statement]:
     """Every dataset in a product, every product in a domain and owned by a team, one consumer for each product."""
     at = model.to_micros(START)
-    return [Statement(SOURCE, scope, at, encode(facts)) for scope, facts in _said(mesh)]
+    return [Statement(SOURCE, scope, at, encode(facts)) for scope, facts in _build_facts(mesh)]
 
 
-def _said(mesh: Mesh) -> Iterator[tuple[Scope, Facts]]:
+def _build_facts(mesh: Mesh) -> Iterator[tuple[Scope, Facts]]:
     products = range(0, mesh.datasets, DATASETS_OF_PRODUCT)
     for number, first in enumerate(products):
         numbers = range(first, min(first + DATASETS_OF_PRODUCT, mesh.datasets))

@@ -78,7 +78,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
 
 
 def tags(mesh: Mesh) -> list[Statement]:
-    """Personal data, as a mesh file would say it."""
+    """Tags of personal data, as a mesh file would state them."""
     at = model.to_micros(START)
     found: list[Statement] = []
     for number in range(0, int(mesh.first[mesh.written]), TAGGED):
@@ -95,7 +95,7 @@ def without_guesses() -> tuple[Policy, ...]:
 
 def evaluated(live: LiveGraph, policies: tuple[Policy, ...]) -> int:
     """How often an expression is evaluated in a full pass."""
-    with mock.patch.object(Expression, "holds", autospec=True, side_effect=Expression.is_true) as counted:
+    with mock.patch.object(Expression, "is_true", autospec=True, side_effect=Expression.is_true) as counted:
         PolicyMonitor(live, policies, NOW)
     return int(counted.call_count)
 

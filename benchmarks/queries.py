@@ -24,7 +24,7 @@ from meshline.graph.store.sqlite import SqliteStore
 ABOUT = """\
 The requests of the command line (`meshline/cli/queries`) and a few more, executed in process. Lineage and impact begin at the most
 read column and go 2, 5 and 20 jobs far; their reference is the traversal alone, as far. `impact` counts and groups and shows
-25 assets, `impact, report` also tells the paths to them and whom to notify. The reference of the others is the smallest request
+25 assets, `impact, report` also lists the paths to them and the recipients to notify. The reference of the others is the smallest request
 there is, `{ __typename }`. `first` is what the first request of its kind took, in ms."""
 
 DEPTHS = (2, 5, 20)

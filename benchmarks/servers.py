@@ -18,7 +18,7 @@ HEAP = "2g"
 
 
 class ServerMissing(Exception):
-    """No Neo4j can be had; the message says what is missing."""
+    """Neo4j is not available; the message states what is missing."""
 
 
 def started(home: Path) -> str:

@@ -1,4 +1,4 @@
-"""Times of ours and of the reference, taken in turns, so that what else the machine does falls on both."""
+"""Times of our code and of the reference, measured in turns, so that other load of the machine affects both."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from process import ServerError, say
+from process import ServerError, report
 
 JAVA_NEEDED = 17
 
@@ -79,7 +79,7 @@ def jars(name: str, pom: Path) -> Path:
 
 
 def _resolve(mvn: str, name: str, pom: Path, folder: Path) -> None:
-    say(f"Maven fetches the jars of {name} into {folder} (once)")
+    report(f"Maven fetches the jars of {name} into {folder} (once)")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
         # The pom is copied: Maven must not leave a target folder in the checkout.
@@ -95,7 +95,7 @@ def _resolve(mvn: str, name: str, pom: Path, folder: Path) -> None:
         lib.rename(folder)
     found = list(folder.glob("*.jar"))
     size = sum(jar.stat().st_size for jar in found)
-    say(f"{len(found)} jars of {name}, {size / 1e6:.0f} MB, in {time.monotonic() - begun:.0f} s")
+    report(f"{len(found)} jars of {name}, {size / 1e6:.0f} MB, in {time.monotonic() - begun:.0f} s")
 
 
 @contextmanager
@@ -105,6 +105,6 @@ def locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"another process is making {path.stem}: waiting for it")
+            report(f"another process is making {path.stem}: waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -4,7 +4,7 @@
     python scripts/servers/neo4j.py stop --home DIR
     python scripts/servers/neo4j.py run --home DIR                the same in the foreground, until SIGTERM or Ctrl-C
 
-The data, the logs and `server.json` (what `start` printed; readable by its owner only, for it holds
+The data, the logs and `server.json` (what `start` printed; readable by its owner only, since it contains
 the password) are kept in DIR: a later start of the same DIR has the same data, password and port.
 """
 
@@ -27,7 +27,7 @@ from typing import NamedTuple, TypedDict
 
 import maven
 import process
-from process import ServerError, say
+from process import ServerError, report
 
 FOLDER = Path(__file__).resolve().parent / "neo4j"
 JAVA_FLAGS = (
@@ -69,7 +69,7 @@ def start(home: Path, options: Options) -> Server:
     home = home.resolve()
     known = _known(home)
     if known is not None and process.running(known["pid"], _marker(home)):
-        say(f"Neo4j already runs in {home} (pid {known['pid']})")
+        report(f"Neo4j already runs in {home} (pid {known['pid']})")
         return known
     home.mkdir(parents=True, exist_ok=True)
     lib = maven.jars("neo4j", FOLDER / "pom.xml")
@@ -77,13 +77,13 @@ def start(home: Path, options: Options) -> Server:
     port = options.port or (known["port"] if known else process.free_port())
     if known is None:
         _set_password(lib, home, password)
-    say(f"starting Neo4j in {home} on 127.0.0.1:{port}")
+    report(f"starting Neo4j in {home} on 127.0.0.1:{port}")
     log = home / "console.log"
     flags = _quick_flags(lib) if options.quick else []
     java = process.start(_command(lib, home, port, options.heap, flags), log)
     server = _remember(home, port, password, java.pid)
     process.wait_until_ready(java, lambda: answers(port, "neo4j", password), log, options.seconds)
-    say(f"Neo4j answers (pid {java.pid})")
+    report(f"Neo4j answers (pid {java.pid})")
     return server
 
 
@@ -118,7 +118,7 @@ def _quick_flags(lib: Path) -> list[str]:
 
 
 def _make_archive(lib: Path, archive: Path) -> None:
-    say(f"starting Neo4j once to make {archive.name}, so that it starts in half the time")
+    report(f"starting Neo4j once to make {archive.name}, so that it starts in half the time")
     with tempfile.TemporaryDirectory(prefix=f".{archive.name}-", dir=archive.parent) as temporary:
         home, made, port = Path(temporary), Path(temporary) / "classes.jsa", process.free_port()
         _set_password(lib, home, password := secrets.token_urlsafe(12))
@@ -150,7 +150,7 @@ def _command(lib: Path, home: Path, port: int, heap: str, flags: list[str]) -> l
 
 
 def _marker(home: Path) -> str:
-    """What the command line of this home's server holds, and no other."""
+    """A text that only the command line of this home's server contains."""
     return f"--home-dir={home}"
 
 

@@ -29,16 +29,16 @@ S = TypeVar("S", bound=Served)
 
 
 class ServerError(Exception):
-    """A server cannot be had; the message is one sentence that says what is missing or where to look."""
+    """A server is not available; the message is one sentence that states what is missing or where to look."""
 
 
-def say(message: str) -> None:
+def report(message: str) -> None:
     """Progress, on stderr: stdout is for the answer."""
     print(f"servers: {message}", file=sys.stderr, flush=True)
 
 
 def free_port() -> int:
-    """A loopback TCP port that nobody uses at this moment, and no client gets by chance before a server has begun to listen:
+    """A loopback TCP port that is free at this moment, and that no client gets by chance before a server has begun to listen:
     below those that systems give to clients.
     """
     for port in random.SystemRandom().sample(PORTS, 100):
@@ -105,7 +105,7 @@ def stop(pid: int, marker: str = "", seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while running(pid, marker):
         if time.monotonic() > end:
-            say(f"process {pid} did not end within {seconds:g} s of SIGTERM: SIGKILL")
+            report(f"process {pid} did not end within {seconds:g} s of SIGTERM: SIGKILL")
             os.kill(pid, signal.SIGKILL)
             end += seconds
         time.sleep(0.02)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import maven
-from process import ServerError, say
+from process import ServerError, report
 
 # What PySpark 3.5 and dbt 1.11 both run on, best first.
 PYTHONS = ("python3.11", "python3.12", "python3.10")
@@ -46,13 +46,13 @@ def environment(name: str, requirements: Path) -> Path:
 
 
 def _install(base: str, name: str, requirements: Path, folder: Path) -> None:
-    say(f"pip installs {name} into {folder} (once)")
+    report(f"pip installs {name} into {folder} (once)")
     begun = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     _run([base, "-m", "venv", str(folder)], name)
     _run([str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(requirements)], name)
     (folder / DONE).touch()
-    say(f"{name} is installed, in {time.monotonic() - begun:.0f} s")
+    report(f"{name} is installed, in {time.monotonic() - begun:.0f} s")
 
 
 def _run(command: list[str], name: str) -> None:
