@@ -31,7 +31,7 @@ def test_a_refused_table_is_exit_code_1_and_strict_writes_nothing(new: str, tmp_
     DeltaTable.create(tmp_path / "orders", COLUMNS)
     strict = run("ingest", "delta", "orders", "nothing", "--strict", "--store", new)
     assert strict.code == 1
-    assert strict.err == f"refused: {tmp_path / 'nothing'}: there is no Delta table (a folder that has a _delta_log)\n"
+    assert strict.err == f"refused: {tmp_path / 'nothing'}: this is not a Delta table; accepted is a folder with a _delta_log\n"
     some = run("ingest", "delta", "orders", "nothing", "--store", new)
     assert some.code == 1
     assert "1 new, 0 changed, 0 retracted, 1 refused" in some.err

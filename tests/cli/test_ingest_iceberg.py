@@ -30,7 +30,7 @@ def test_files_are_loaded_and_bad_ones_refused(tmp_path: Path) -> None:
     assert "http://iceberg-rest:8181/orders.orders" in run("search", "orders", "--store", store).out
     (tmp_path / "orders.bad.json").write_text("[]", encoding="utf-8")
     strict = run(*files, "--strict")
-    assert (strict.code, strict.err.count("orders.bad.json: it is no metadata of Iceberg")) == (1, 1)
+    assert (strict.code, strict.err.count("orders.bad.json: not metadata of Iceberg")) == (1, 1)
     again = run(*files)
     assert again.code == 1
     assert again.err.endswith("iceberg/default: 2 of 2 statements read, 2 unchanged, 0 new, 0 changed, 0 retracted, 1 refused\n")
@@ -40,7 +40,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/mesh.db"
     nothing = run("ingest", "iceberg", "--store", store)
     assert nothing.code != 0
-    assert "give either files, or a catalog" in nothing.err
+    assert "set either files, or a catalog" in nothing.err
     away = run("ingest", "iceberg", "http://127.0.0.1:1", "--store", store)
     assert away.code != 0
     assert "the catalog does not answer" in away.err

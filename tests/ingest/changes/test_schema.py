@@ -415,8 +415,8 @@ def test_references_that_lead_back_end(ask: Ask, loop: object) -> None:
         ('{"a":\n1,}', r"new:2:3: this is not JSON: trailing comma in object"),
         ("3", "not a schema of a known format; accepted are metadata"),
         ("{}", "not a schema of a known format"),
-        ('{"format-version": 2}', "no metadata of Iceberg"),
-        ('{"type": "struct", "fields": [{"name": "a", "nullable": true}]}', "no version of Delta"),
+        ('{"format-version": 2}', "not metadata of Iceberg"),
+        ('{"type": "struct", "fields": [{"name": "a", "nullable": true}]}', "does not follow Delta's protocol"),
     ],
 )
 def test_what_is_no_schema(ask: Ask, text: str, message: str) -> None:
@@ -426,7 +426,7 @@ def test_what_is_no_schema(ask: Ask, text: str, message: str) -> None:
 
 def test_a_schema_of_avro_is_none_of_delta(ask: Ask) -> None:
     avro = '{"type": "record", "name": "r", "fields": [{"name": "a", "type": "string"}]}'
-    with pytest.raises(InvalidInput, match="a Delta schema is a struct; found 'record'"):
+    with pytest.raises(InvalidInput, match="a Delta schema has the type struct; found 'record'"):
         ask("schema", avro, before=avro, format="delta")
 
 

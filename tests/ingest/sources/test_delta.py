@@ -139,7 +139,7 @@ def test_only_so_many_commits_are_looked_at_and_it_says_so(orders: Path) -> None
     [one] = items
     assert isinstance(one, Entry)
     assert len(one.past) == 1
-    assert warnings == [f"{orders}: what it was in 3 versions before 3 is not known"]
+    assert warnings == [f"{orders}: the 3 versions before version 3 were not read"]
 
 
 def test_an_unchanged_table_is_not_read(orders: Path, graph: LiveGraph) -> None:
@@ -191,10 +191,10 @@ def test_one_that_cannot_be_read_does_not_stop_the_others(orders: Path, tmp_path
     refusals = [item for item in found(source)[0] if isinstance(item, Refusal)]
     assert [refusal.error.where for refusal in refusals] == list(map(str, bad))
     assert [str(refusal.error).partition(": ")[2].partition(":")[0].partition(" (")[0] for refusal in refusals] == [
-        "there is no Delta table",
-        "there is no Delta table",
+        "this is not a Delta table; accepted is a folder with a _delta_log",
+        "this is not a Delta table; accepted is a folder with a _delta_log",
         "the Delta table cannot be read",
-        "there is no such Delta table; accepted are folders of tables, patterns such as lake/*/*, and URLs",
+        "no Delta table matches; accepted are folders of tables, patterns such as lake/*/*, and URLs",
     ]
     loading = into(graph, source)
     assert (loading.new, len(loading.refused)) == (1, 4)
@@ -251,7 +251,7 @@ def test_the_newest_version_that_wrote_data_tells_how_fresh_it_is(tmp_path: Path
 def test_urls_that_name_no_table_are_refused(text: str) -> None:
     [refused] = found(Delta(tables=(text,)))[0]
     assert isinstance(refused, Refusal)
-    assert "accepted are such as s3://bucket/path" in str(refused.error)
+    assert "accepted are URLs such as s3://bucket/path" in str(refused.error)
 
 
 def test_secrets_are_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -223,7 +223,7 @@ def test_a_recorded_view_tells_its_text_and_its_time() -> None:
     ],
 )
 def test_what_is_no_metadata_is_refused_in_a_sentence(data: bytes) -> None:
-    with pytest.raises(InvalidInput, match="no metadata of Iceberg"):
+    with pytest.raises(InvalidInput, match="not metadata of Iceberg"):
         parse_metadata(data)
 
 

@@ -150,7 +150,7 @@ def test_a_bad_file_is_one_message_and_the_others_are_taken(graph: LiveGraph, fi
     (tmp_path / "clean.orders.json").write_text('{"metadata": {"location": 7}}')
     loading = sync(graph, files)
     assert [str(one) for one in loading.refused] == [
-        f"{tmp_path}/clean.orders.json: it is no metadata of Iceberg: Expected `str`, got `int` - at `$.location`"
+        f"{tmp_path}/clean.orders.json: not metadata of Iceberg: Expected `str`, got `int` - at `$.location`"
     ]
     assert loading.retracted == 0, "what it said stays"
     assert loading.kept == 3
@@ -164,7 +164,7 @@ def test_a_file_that_is_gone_is_retracted(graph: LiveGraph, files: Iceberg, tmp_
 
 
 def test_files_need_a_namespace_and_patterns_must_mean_something(graph: LiveGraph, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="give namespace"):
+    with pytest.raises(ValueError, match="set namespace"):
         Iceberg(files=("*.json",))
     with pytest.raises(ValueError, match="either files, or a catalog"):
         Iceberg()

@@ -356,7 +356,7 @@ def test_a_table_whose_metadata_are_lost_does_not_stop_the_others(server: Server
     lost.rename(lost.with_suffix(".lost"))
     loading = sync(graph, lake(server))
     assert done(loading) == (0, 0, 4, 0, 1)
-    assert str(loading.refused[0]).startswith("a.two: the catalog cannot give it: HTTP 404 NotFoundException")
+    assert str(loading.refused[0]).startswith("a.two: the catalog cannot load it: HTTP 404 NotFoundException")
     assert "\n" not in str(loading.refused[0])
     assert listed(graph, table(server, "a.two")) == PATHS, "it is not taken for gone"
     lost.with_suffix(".lost").rename(lost)

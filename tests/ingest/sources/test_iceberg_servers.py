@@ -143,7 +143,7 @@ def test_one_that_stays_busy_ends_the_reading_and_nothing_is_taken_for_gone(grap
         lake.answers["/v1/namespaces/n/tables/t0"] = lambda _: Reply(503)
         loading = sync(graph, Iceberg(uri=url, parallel=1))
         assert done(loading)[3:] == (0, 1)
-        assert "the catalog does not answer: HTTP 503; 0 tables and views were read, the others stay as they were" in str(
+        assert "the catalog does not answer: HTTP 503; 0 tables and views were read, the others remain as they were" in str(
             loading.refused[0]
         )
         del lake.answers["/v1/namespaces/n/tables/t0"]
@@ -168,7 +168,7 @@ def test_who_is_not_let_in_gets_one_message_without_the_secret(graph: LiveGraph,
         loading = sync(graph, Iceberg.model_validate({"uri": url, **source}))
         assert len(loading.refused) == 1
         assert "s3cr3t" not in str(loading.refused[0])
-        assert "the catalog refuses us: HTTP 401 NotAuthorizedException" in str(loading.refused[0])
+        assert "the catalog refuses access: HTTP 401 NotAuthorizedException" in str(loading.refused[0])
 
 
 def test_a_token_that_ended_is_asked_for_anew(graph: LiveGraph) -> None:
@@ -195,7 +195,7 @@ def test_a_table_that_one_may_not_see_is_refused_alone(graph: LiveGraph) -> None
     with serving({"/v1/namespaces/n/tables/t1": forbid}) as (url, _):
         loading = sync(graph, Iceberg(uri=url))
     assert done(loading) == (4, 0, 0, 0, 1)
-    assert str(loading.refused[0]) == "n.t1: the catalog cannot give it: HTTP 403 ForbiddenException: not for you"
+    assert str(loading.refused[0]) == "n.t1: the catalog cannot load it: HTTP 403 ForbiddenException: not for you"
 
 
 def test_what_namespaces_say_may_be_kept_from_us(graph: LiveGraph) -> None:
@@ -250,7 +250,7 @@ def test_metadata_that_are_none_are_refused_alone(graph: LiveGraph, metadata: ob
     with serving({"/v1/namespaces/n/tables/t1": lambda _: reply({"metadata": metadata})}) as (url, _):
         loading = sync(graph, Iceberg(uri=url))
     assert done(loading) == (4, 0, 0, 0, 1)
-    assert str(loading.refused[0]).startswith("n.t1: it is no metadata of Iceberg")
+    assert str(loading.refused[0]).startswith("n.t1: not metadata of Iceberg")
 
 
 def test_strange_values_are_no_fault(graph: LiveGraph) -> None:
@@ -283,13 +283,13 @@ def test_an_answer_without_end_is_refused(graph: LiveGraph, monkeypatch: pytest.
     monkeypatch.setattr("meshline.ingest.sources.iceberg.rest_catalog.MAX_BYTES", 10_000)
     with serving({"/v1/namespaces/n/tables/t1": lambda _: Reply(200, b"{" + b" " * 20_000 + b"}")}) as (url, _):
         loading = sync(graph, Iceberg(uri=url))
-    assert [str(one) for one in loading.refused] == ["n.t1: an answer of more than 10000 bytes"]
+    assert [str(one) for one in loading.refused] == ["n.t1: the catalog's answer has more than 10000 bytes"]
 
 
 def test_a_redirect_is_not_followed_for_a_table(graph: LiveGraph) -> None:
     with serving({"/v1/namespaces/n/tables/t1": lambda _: Reply(302, b"", (("Location", "http://127.0.0.1:1/"),))}) as (url, _):
         loading = sync(graph, Iceberg(uri=url))
-    assert [str(one) for one in loading.refused] == ["n.t1: the catalog cannot give it: HTTP 302"]
+    assert [str(one) for one in loading.refused] == ["n.t1: the catalog cannot load it: HTTP 302"]
 
 
 def test_a_server_that_is_not_there_is_said_so(graph: LiveGraph) -> None:
@@ -298,7 +298,7 @@ def test_a_server_that_is_not_there_is_said_so(graph: LiveGraph) -> None:
 
 
 def test_properties_that_make_no_catalog_are_refused(graph: LiveGraph) -> None:
-    with pytest.raises(InvalidInput, match="its kind cannot be told"):
+    with pytest.raises(InvalidInput, match="the type of the catalog is unknown"):
         sync(graph, Iceberg(uri="ftp://somewhere"))
     with pytest.raises(InvalidInput, match="MESHLINE_TEST_NOT_SET"):
         sync(graph, Iceberg(uri="http://127.0.0.1:1", properties={"token": "${MESHLINE_TEST_NOT_SET}"}))

@@ -61,7 +61,7 @@ def test_a_table_whose_file_is_lost_is_refused_alone(graph: LiveGraph, source: I
     Path(client.load_table("a.t").metadata_location.removeprefix("file://")).unlink()
     loading = sync(graph, source)
     assert done(loading) == (0, 0, 2, 0, 1)
-    assert str(loading.refused[0]).startswith("a.t: the catalog cannot give it: FileNotFoundError")
+    assert str(loading.refused[0]).startswith("a.t: the catalog cannot load it: FileNotFoundError")
 
 
 def test_changes_are_found(graph: LiveGraph, source: Iceberg, client: Catalog) -> None:

@@ -180,8 +180,8 @@ def merge_meta(node: Node) -> Mapping[str, Any]:
 
 
 def _parse_meta_owners(meta: Mapping[str, Any]) -> Iterator[Owner]:
-    said_so = meta.get("owner")
-    for text in said_so if isinstance(said_so, list) else [said_so]:
+    owners = meta.get("owner")
+    for text in owners if isinstance(owners, list) else [owners]:
         if isinstance(text, str) and text.strip():
             yield Owner(text.strip(), address(text) or None)
 
@@ -213,11 +213,11 @@ def build_table_facts(table: Table, columns: Sequence[ListedColumn], owned_by: S
     """The table, its columns in order, and whose it is."""
     keys = [model.build_column_key(table.key, column.name) for column in columns]
     listing = [EdgeFact(EdgeType.HAS_COLUMN, table.key, key, {"position": position}) for position, key in enumerate(keys, start=1)]
-    holds = is_contract_enforced(table.node)
+    is_enforced = is_contract_enforced(table.node)
     return Facts(
         assets=(
             AssetFact(table.key, _build_table_attributes(table)),
-            *(AssetFact(key, _build_column_attributes(column, enforced=holds)) for key, column in zip(keys, columns, strict=True)),
+            *(AssetFact(key, _build_column_attributes(column, enforced=is_enforced)) for key, column in zip(keys, columns, strict=True)),
             *(build_owner_fact(owner) for owner in owned_by),
         ),
         edges=(*listing, *build_ownership_edges(owned_by, table.key), *_build_same_as_edges(table)),

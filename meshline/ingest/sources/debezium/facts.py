@@ -48,7 +48,7 @@ def build_connector_facts(config: ConnectorConfig, captures: Sequence[Capture]) 
 def _build_job_attributes(config: ConnectorConfig, captures: Sequence[Capture]) -> dict[str, Json]:
     mode = config.find_value("snapshot.mode")
     tags: list[Json] = [f"{key}={value}" if value else key for key, value in _parse_pairs(config, "tags")]
-    said: dict[str, Json] = {
+    attributes: dict[str, Json] = {
         "title": config.name,
         "description": config.find_value("openlineage.integration.job.description"),
         "tags": tags,
@@ -60,7 +60,7 @@ def _build_job_attributes(config: ConnectorConfig, captures: Sequence[Capture]) 
         "snapshot_data": mode.lower() not in _NEVER,
         "record_format": "row" if captures and all(capture.record.flat for capture in captures) else "envelope",
     }
-    return {name: value for name, value in said.items() if value not in ("", [])}
+    return {name: value for name, value in attributes.items() if value not in ("", [])}
 
 
 def _parse_pairs(config: ConnectorConfig, of: str) -> Iterator[tuple[str, str]]:
@@ -113,8 +113,8 @@ def build_sink_facts(config: ConnectorConfig, broker: str, naming: Naming) -> Fa
     ]
     edges = [EdgeFact(EdgeType.READS, job, topic) for topic in _deduplicate(flow.start for flow in flows)]
     edges += [EdgeFact(EdgeType.WRITES, job, place) for place in _deduplicate(flow.end for flow in flows)]
-    said = {"title": config.name, "job_type": "CONNECTOR", "processing_type": "STREAMING", "integration": "KAFKA_CONNECT"}
-    about = AssetFact(job, {**said, "connector_class": config.find_value("connector.class")})
+    attributes = {"title": config.name, "job_type": "CONNECTOR", "processing_type": "STREAMING", "integration": "KAFKA_CONNECT"}
+    about = AssetFact(job, {**attributes, "connector_class": config.find_value("connector.class")})
     return Facts(assets=(about,), edges=tuple(edges), flows=tuple(flows))
 
 

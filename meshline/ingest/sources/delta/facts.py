@@ -1,4 +1,4 @@
-"""Delta tables: where they are, and the facts that their versions state; tables of which no version is new are not read again."""
+"""Locates Delta tables, and builds facts from their versions. A table without a new version is not read again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CONSTRAINT = "delta.constraints."
 
 
 def build_table_facts(key: AssetKey, location: str, version: Version) -> Facts:
-    """The table, its columns, what must hold for them, and what its properties say of people and products."""
+    """The table, its columns and their constraints, and the owners and products that its properties name."""
     assets = [
         AssetFact(key, _build_table_attributes(location, version)),
         *(AssetFact(model.build_column_key(key, one.path), _build_column_attributes(one)) for one in version.columns),
@@ -42,28 +42,28 @@ def build_table_facts(key: AssetKey, location: str, version: Version) -> Facts:
 
 
 def build_write_entry(key: AssetKey, written: Write) -> Entry:
-    """The newest version that wrote data: how fresh the table is."""
-    said: dict[str, Json] = {
+    """The newest version that wrote data, which shows how fresh the table is."""
+    attributes: dict[str, Json] = {
         "snapshot_id": str(written.version),
         "snapshot_at": written.time // 1000,
         "snapshot_operation": written.operation,
     }
-    return Entry((*build_scope(key), SNAPSHOT), encode(Facts(assets=(AssetFact(key, said),))), written.time)
+    return Entry((*build_scope(key), SNAPSHOT), encode(Facts(assets=(AssetFact(key, attributes),))), written.time)
 
 
 def build_scope(key: AssetKey) -> Scope:
-    """Of what a table is; the beginning of all scopes that say what it is now."""
+    """The scope of a table's attributes, which is also the beginning of its scopes that are not lasting."""
     return ("table", *key.parts)
 
 
 def build_move_entry(key: AssetKey, move: ColumnMove, time: int) -> Entry:
-    """A rename or drop of a column, in a scope of its own, for it is true of its time for good. `time`: of the commit."""
+    """A rename or drop of a column, in a scope of its own that is never replaced. `time`: of the commit, in microseconds."""
     old = model.build_column_key(key, move.old)
     if move.new:
         scope: Scope = ("column-renamed", *key.parts, move.old, move.new, str(time))
         facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, model.build_column_key(key, move.new)),))
         return Entry(scope, encode(facts), time)
-    # From that time on the name may be another column's; what was observed up to the moment before is gone.
+    # From that time on the name may be another column's, so the drop applies up to the microsecond before.
     facts = Facts(assets=(AssetFact(old, {"dropped": True}),))
     return Entry(("column-dropped", *key.parts, move.old, str(time - 1)), encode(facts), time - 1)
 
@@ -105,7 +105,7 @@ def _to_text(value: object) -> str | None:
 
 
 def _drop_empty(**attributes: Json) -> dict[str, Json]:
-    """The attributes that were given: None, an empty text, list or mapping says nothing."""
+    """The attributes that have a value: not None, and not an empty text, list or mapping."""
     return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}
 
 
@@ -117,7 +117,7 @@ _PATTERN = frozenset("*?[")
 
 
 class Place(NamedTuple):
-    """A table's location as deltalake takes it, and its dataset's namespace and name (OpenLineage, Naming.md)."""
+    """A table's location for deltalake, and its dataset's namespace and name (OpenLineage, Naming.md)."""
 
     location: str
     namespace: str
@@ -125,9 +125,9 @@ class Place(NamedTuple):
 
 
 def list_places(tables: Sequence[str], folder: Path, used_in: str = "") -> Iterator[Place | InvalidInput]:
-    """The tables that paths, patterns of local paths (`lake/*/*`) and URLs mean, each once. Relative paths begin at `folder`.
+    """The tables that paths, patterns of local paths (`lake/*/*`) and URLs match, each once. Relative paths begin at `folder`.
 
-    `used_in`: the folder by which local tables are known, if not their own.
+    `used_in`: the folder that local tables are named after, if not their own.
     """
     seen: set[str] = set()
     for text in tables:
@@ -137,7 +137,7 @@ def list_places(tables: Sequence[str], folder: Path, used_in: str = "") -> Itera
             elif place.location not in seen:
                 seen.add(place.location)
                 if len(seen) > MAX_TABLES:
-                    yield InvalidInput(f"more than {MAX_TABLES} tables", text)
+                    yield InvalidInput(f"the source has more than {MAX_TABLES} tables", text)
                     return
                 yield place._replace(name=f"{used_in}/{Path(place.name).name}") if used_in and place.namespace == "file" else place
 
@@ -154,7 +154,7 @@ def _find_places(text: str, folder: Path) -> Iterator[Place | InvalidInput]:
     logs = sorted(Path(path.anchor).glob(f"{path.relative_to(path.anchor)}/{LOG}"))
     yield from (_locate_local(log.parent) for log in logs)
     if not logs:
-        yield InvalidInput("there is no such Delta table; accepted are folders of tables, patterns such as lake/*/*, and URLs", text)
+        yield InvalidInput("no Delta table matches; accepted are folders of tables, patterns such as lake/*/*, and URLs", text)
 
 
 def _locate_local(path: Path) -> Place:
@@ -163,12 +163,12 @@ def _locate_local(path: Path) -> Place:
 
 def _locate_remote(text: str, uri: re.Match[str]) -> Place | InvalidInput:
     if "*" in text or not uri["authority"] or not (uri["path"] or "").strip("/"):
-        return InvalidInput("no URL of a table; accepted are such as s3://bucket/path (patterns only of local paths)", text)
+        return InvalidInput("not the URL of a table; accepted are URLs such as s3://bucket/path (patterns work for local paths only)", text)
     return Place(text.rstrip("/"), f"{uri['scheme']}://{uri['authority']}", uri["path"].rstrip("/"))
 
 
 class _KnownTable(msgspec.Struct, frozen=True):
-    """What is remembered of a table: as of which version it was read, and its scopes: of what it is, then the others."""
+    """What is remembered of a table: the version that was read, and its scopes, that of its attributes first."""
 
     table_id: str
     version: int
@@ -176,7 +176,7 @@ class _KnownTable(msgspec.Struct, frozen=True):
 
 
 class DeltaReader:
-    """`tables`, `folder`, `versions`, `complete`: as the source has them. `options`: of the storage, as deltalake takes them."""
+    """One reading. `tables`, `folder`, `versions`, `complete`: the keys of the source. `options`: deltalake's storage options."""
 
     def __init__(
         self, tables: Sequence[str], folder: str, options: Mapping[str, str], context: Context, *, versions: int, complete: bool
@@ -210,14 +210,14 @@ class DeltaReader:
                 yield from self._read_versions(place, key, table, known)
         except InvalidInput as error:
             yield Refusal(error, build_scope(key))
-            if known is not None:  # what was renamed stays so; the next time is as if this one had not been
+            if known is not None:  # renames stay; the next reading continues from the last one that succeeded
                 self.memory[place.location] = self._context.memory[place.location]
                 yield from map(Unchanged, known.scopes[1:])
 
     def _read_versions(self, place: Place, key: AssetKey, table: DeltaTable, known: _KnownTable | None) -> Iterator[Item]:
         past = read_history(table, place.location, self._options, self._versions, None if known is None else known.version)
         if past.unseen:
-            self.warnings.append(f"{place.location}: what it was in {past.unseen} versions before {past.versions[0].number} is not known")
+            self.warnings.append(f"{place.location}: the {past.unseen} versions before version {past.versions[0].number} were not read")
         yield self._build_entry(place, key, past.versions)
         others = [] if known is None else list(known.scopes[1:])
         if past.newest_write is not None:
@@ -240,10 +240,10 @@ class DeltaReader:
     def _build_entry(self, place: Place, key: AssetKey, versions: Sequence[Version]) -> Entry:
         location = place.location if "://" in place.location else f"file://{place.location}"
         *past, (time, content) = [(version.time, encode(build_table_facts(key, location, version))) for version in versions]
-        return Entry(build_scope(key), content, time, tuple((at, said) for at, said in past if at is not None))
+        return Entry(build_scope(key), content, time, tuple((at, earlier) for at, earlier in past if at is not None))
 
     def _decode_known(self, place: Place, key: AssetKey) -> _KnownTable | None:
-        """What was read the last time, if it can be used."""
+        """What the last reading remembered of the table; None if it cannot be used."""
         try:
             known = msgspec.json.decode(self._context.memory.get(place.location, "null"), type=_KnownTable | None)
         except msgspec.MsgspecError:

@@ -1,4 +1,4 @@
-"""What a Delta table's log says: the versions at which its metadata changed, with their times."""
+"""Reads the log of a Delta table: the versions at which its metadata changed, with their times."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from meshline.errors import InvalidInput
 from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.delta.parse import Column, parse_columns
 
-MAX_COMMITS = 10_000  # of the history, newest first: more are not listed
+MAX_COMMITS = 10_000  # the newest commits of a table's history that are listed
 
-# Operations after which columns and properties are as before. Whether others changed them the log's history does not say.
+# Operations that do not change columns and properties. The log's history does not show whether other operations changed them.
 _DATA_ONLY = frozenset({"DELETE", "UPDATE", "OPTIMIZE", "VACUUM START", "VACUUM END", "FSCK", "REORG"})
 
 _WRITES = frozenset({
@@ -25,7 +25,7 @@ _WRITES = frozenset({
     "CREATE TABLE AS SELECT", "REPLACE TABLE AS SELECT", "CREATE OR REPLACE TABLE AS SELECT",
 })  # fmt: skip
 
-# A storage that does not answer is given up after seconds, not minutes; who wants otherwise says so.
+# By default, a storage that does not answer is given up after seconds, not minutes; `storage_options` may set other limits.
 _TIMEOUTS = {"timeout": "30s", "connect_timeout": "5s", "max_retries": "3", "retry_timeout": "30s"}
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|↳")
@@ -34,7 +34,7 @@ _LONGEST = 300  # characters of another library's message
 
 
 class Version(NamedTuple):
-    """What a table is from one commit on. `time`: of the commit, in microseconds; None if the log has none."""
+    """The state of a table from one commit on. `time`: of the commit, in microseconds since the epoch; None if the log has none."""
 
     number: int
     time: int | None
@@ -46,12 +46,12 @@ class Version(NamedTuple):
     columns: tuple[Column, ...]
 
     def get_state(self) -> tuple[object, ...]:
-        """All but when."""
+        """Everything but the version's number and time."""
         return self[2:]
 
 
 class Write(NamedTuple):
-    """A version that wrote data. `time`: in microseconds."""
+    """A version that wrote data. `time`: in microseconds since the epoch."""
 
     version: int
     time: int
@@ -59,8 +59,8 @@ class Write(NamedTuple):
 
 
 class History(NamedTuple):
-    """Versions that differ from the one before, oldest first. `unseen`: older versions that were not looked at.
-    `written`: the newest that wrote data, None if it is not among those that were looked at.
+    """The versions whose state differs from the version before, oldest first. `unseen`: the number of older versions that were
+    not read. `newest_write`: the newest version that wrote data; None if it is not among those that were read.
     """
 
     versions: tuple[Version, ...]
@@ -69,14 +69,14 @@ class History(NamedTuple):
 
 
 def open_table(location: str, options: Mapping[str, str]) -> DeltaTable:
-    """Raises InvalidInput that names the location, and none of the options' values."""
+    """Open a table. Raises InvalidInput that names the location, and no value of an option."""
     remote = "://" in location
     with _translate_errors(location, options):
         return DeltaTable(location, storage_options={**_TIMEOUTS, **options} if remote else dict(options) or None)
 
 
 def read_history(table: DeltaTable, location: str, options: Mapping[str, str], limit: int, since: int | None = None) -> History:
-    """How the table came to be what it is, in the newest `limit` commits that may have changed it; after version `since`, with it.
+    """The states of a table in the newest `limit` commits that may have changed it, from version `since` on, inclusive.
 
     Leaves the table at its newest version. Raises InvalidInput.
     """
@@ -100,7 +100,7 @@ def _find_newest_write(commits: Sequence[Mapping[str, Any]], times: Mapping[int,
 
 
 def _read_versions(table: DeltaTable, numbers: Sequence[int], times: Mapping[int, int]) -> Iterator[Version]:
-    """The table at these versions; those that the log can no longer build are left out."""
+    """The table at these versions; versions that can no longer be built from the log are left out."""
     for number in numbers:
         try:
             table.load_as_version(number)
@@ -126,7 +126,7 @@ def _read_version(table: DeltaTable, number: int, time: int | None) -> Version:
 
 
 def _compute_times(commits: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Times of versions in microseconds, each after the one before (as Delta itself adjusts them), none in the future."""
+    """Times of versions in microseconds, each after that of the version before (as Delta itself adjusts them), none in the future."""
     times: dict[int, int] = {}
     last, latest = 0, get_current_micros()
     for commit in sorted(commits, key=lambda commit: int(commit["version"])):
@@ -137,13 +137,13 @@ def _compute_times(commits: Sequence[Mapping[str, Any]]) -> dict[int, int]:
 
 @contextmanager
 def _translate_errors(location: str, options: Mapping[str, str]) -> Iterator[None]:
-    """What deltalake raises, as one sentence without a secret."""
+    """Translates deltalake's errors into InvalidInput with one sentence and without secrets."""
     try:
         yield
     except InvalidInput as error:
         raise InvalidInput(str(error), location) from error
     except TableNotFoundError:
-        raise InvalidInput("there is no Delta table (a folder that has a _delta_log)", location) from None
+        raise InvalidInput("this is not a Delta table; accepted is a folder with a _delta_log", location) from None
     except (DeltaError, OSError, ValueError, TypeError, KeyError) as error:
         raise InvalidInput(f"the Delta table cannot be read: {_clean_message(str(error), options)}", location) from None
 

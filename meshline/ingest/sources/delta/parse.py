@@ -1,4 +1,4 @@
-"""A Delta schema, as its log has it -> columns, nested ones as dotted paths."""
+"""A Delta schema, as the log contains it -> columns, nested ones with dotted paths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GENERATED = "delta.generationExpression"
 DEFAULT = "CURRENT_DEFAULT"
 
 Type: TypeAlias = str | Mapping[str, Any]  # a primitive's name, or a struct, array or map
-Identity: TypeAlias = tuple[int, str]  # column mapping id of the nearest field that has one, and the path below it
+Identity: TypeAlias = tuple[int, str]  # the column mapping id of the nearest field that has one, and the path below that field
 
 
 class Column(NamedTuple):
@@ -32,18 +32,18 @@ class Column(NamedTuple):
 
 
 def parse_columns(schema: Mapping[str, Any]) -> tuple[Column, ...]:
-    """All columns, parents before what is nested in them. Raises InvalidInput."""
+    """All columns, a parent before its nested columns. Raises InvalidInput."""
     found: list[Column] = []
     if (type_ := schema.get("type")) != "struct":  # a record of Avro has fields, too
-        raise InvalidInput(f"a Delta schema is a struct; found {type_!r:.60}")
+        raise InvalidInput(f"a Delta schema has the type struct; found {type_!r:.60}")
     try:
         for position, field in enumerate(schema["fields"], start=1):
             for column in _parse_field(field, "", position, None, 1):
                 found.append(column)
                 if len(found) > MAX_COLUMNS:
-                    raise InvalidInput(f"more than {MAX_COLUMNS} columns")
+                    raise InvalidInput(f"the schema has more than {MAX_COLUMNS} columns")
     except (KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"a schema that no version of Delta's protocol has ({error!r})") from error
+        raise InvalidInput(f"the schema does not follow Delta's protocol ({error!r})") from error
     return tuple(found)
 
 
@@ -57,7 +57,7 @@ def _parse_field(field: Mapping[str, Any], prefix: str, position: int, parent: I
 
 
 def _parse_nested(of: Type, path: str, position: int, identity: Identity | None, depth: int) -> Iterator[Column]:
-    """What is inside a struct, array or map."""
+    """The columns within a struct, array or map."""
     if isinstance(of, str):
         return
     if depth > MAX_DEPTH:
@@ -107,7 +107,9 @@ class ColumnMove(NamedTuple):
 
 
 def find_column_moves(before: Sequence[Column], after: Sequence[Column]) -> Iterator[ColumnMove]:
-    """What became of columns that have another name now. Without column mapping a column is its name, and nothing moves."""
+    """The renames and drops of columns between two versions. Without column mapping a column is known by its name alone, so there
+    are none.
+    """
     now = {column.identity: column.path for column in after}
     if not any(column.identity for column in before) or not any(now):
         return

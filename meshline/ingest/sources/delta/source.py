@@ -13,10 +13,10 @@ from meshline.ingest.sources.secrets import expand_variables
 
 
 class Delta(Source):
-    """Delta tables. `storage_options`: as deltalake takes them, `${NAME}` for a variable of the environment.
-    `versions`: how many commits of a table are looked at for what it was before. `complete`: `tables` are all that
-    the source has, so that one that is not there any more is gone. `folder`: the folder of local tables for those who
-    use them, if what is read is a copy: it takes the place of theirs.
+    """Delta tables. `storage_options`: deltalake's options, with `${NAME}` for a variable of the environment.
+    `versions`: how many commits of a table are read for its earlier states. `complete`: whether `tables` are all tables of the
+    source, so that a removed one is retracted. `folder`: if the tables that are read are a copy, the folder of the original
+    tables, which names the datasets.
     """
 
     kind: ClassVar[str] = "delta"

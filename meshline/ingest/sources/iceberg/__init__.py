@@ -1,3 +1,3 @@
-"""Iceberg tables and views. `crawl` walks over a catalog (`catalogs`, `rest_catalog`), `parse` reads metadata, `table_scopes` makes a
-table's scopes from `facts` and `view_lineage`; `source` also reads files of metadata.
+"""Iceberg tables and views. `crawl` walks over a catalog (`catalogs`, `rest_catalog`), `parse` decodes metadata, `table_scopes` builds
+the scopes of a table or view from `facts` and `view_lineage`; `source` has the keys, and also reads files of metadata.
 """

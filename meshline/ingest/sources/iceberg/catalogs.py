@@ -1,4 +1,4 @@
-"""A catalog as pyiceberg knows it: SQL, Glue, Hive and others."""
+"""Access to a catalog through pyiceberg: SQL, Glue, Hive and others."""
 
 from __future__ import annotations
 
@@ -33,34 +33,36 @@ T = TypeVar("T")
 
 _GONE = (NoSuchTableError, NoSuchViewError, NoSuchNamespaceError, NoSuchIdentifierError)
 _REFUSING = (UnauthorizedError, AuthorizationExpiredError, OAuthError, ServiceUnavailableError, TooManyRequestsError)
-_AWAY = ("requests", "urllib3", "sqlalchemy", "botocore", "thrift")  # whose errors are not about one table
+_AWAY = ("requests", "urllib3", "sqlalchemy", "botocore", "thrift")  # libraries whose errors mean that the catalog cannot be reached
 
 
 class Gone(Exception):
-    """What was listed is not there any more."""
+    """A table, view or namespace was listed, and does not exist any more."""
 
 
 class LoadedMetadata(NamedTuple):
-    """`tag`: by which it is known next time that nothing changed; empty if there is none."""
+    """Metadata of a table or view. `tag`: identifies this state of it at the next reading; empty if there is none."""
 
     metadata: Table | View
     tag: str
 
 
 class LibraryCatalog:
-    """Any catalog of pyiceberg. Methods raise Gone, InvalidInput for what cannot be read, StoreUnavailable if the catalog is away."""
+    """Any catalog of pyiceberg. Methods raise Gone, InvalidInput for what cannot be read, StoreUnavailable if the catalog cannot be
+    reached. `redact`: replaces secrets in messages.
+    """
 
     def __init__(self, connect: Callable[[], Catalog], redact: Redaction) -> None:
         self.redact = redact
         self.catalog = self.call(connect)
 
     def list_namespaces(self, parent: Identifier) -> list[Identifier]:
-        """Those directly below one."""
+        """The namespaces directly below one, sorted."""
         found = self.call(lambda: self.catalog.list_namespaces(parent))
         return sorted({tuple(one) for one in found if len(one) > len(parent) and tuple(one[: len(parent)]) == parent})
 
     def read_defaults(self, namespace: Identifier) -> NamespaceDefaults:
-        """Nothing if the catalog has no properties of namespaces, or not for us."""
+        """The owner and comment of a namespace; empty if the catalog has no such properties, or does not permit to read them."""
 
         def read_properties() -> Properties:
             try:
@@ -68,8 +70,8 @@ class LibraryCatalog:
             except (NotImplementedError, ForbiddenError):
                 return {}
 
-        said = self.call(read_properties)
-        owner, comment = said.get("owner"), said.get("comment")
+        properties = self.call(read_properties)
+        owner, comment = properties.get("owner"), properties.get("comment")
         return NamespaceDefaults(owner if isinstance(owner, str) else "", comment if isinstance(comment, str) else "")
 
     def list_tables(self, namespace: Identifier) -> Sequence[Identifier]:
@@ -82,16 +84,16 @@ class LibraryCatalog:
             return ()
 
     def load(self, identifier: Identifier, tag: str, *, is_view: bool) -> LoadedMetadata | None:
-        """None if nothing changed since `tag`."""
+        """The metadata of a table or view; None if nothing changed since `tag`."""
         if is_view:
-            raise InvalidInput(f"views of {type(self.catalog).__name__} are not read")
+            raise InvalidInput(f"views of {type(self.catalog).__name__} are not supported")
         found: LibraryTable = self.call(lambda: self.catalog.load_table(identifier))
         if tag and found.metadata_location == tag:
             return None
         return LoadedMetadata(parse_table(found.metadata.model_dump_json().encode()), found.metadata_location)
 
     def call(self, request: Callable[[], T]) -> T:
-        """What the catalog answers, its errors as ours."""
+        """The result of a request to the catalog, with the library's errors translated."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -100,11 +102,11 @@ class LibraryCatalog:
             raise Gone from error
         except (NotImplementedError, MissingExtra):
             raise
-        except Exception as error:  # noqa: BLE001 - a catalog is a plugin: whatever it raises is its answer
+        except Exception as error:  # noqa: BLE001 - a catalog is a plugin, which may raise any exception
             raise self.to_error(error) from None
 
     def to_error(self, error: Exception) -> InvalidInput | StoreUnavailable:
         message = self.redact(f"{type(error).__name__}: {error}")
         if isinstance(error, _REFUSING) or type(error).__module__.partition(".")[0] in _AWAY:
             return StoreUnavailable(f"the catalog does not answer: {message}")
-        return InvalidInput(f"the catalog cannot give it: {message}")
+        return InvalidInput(f"the catalog cannot load it: {message}")

@@ -1,4 +1,4 @@
-"""One reading of a catalog: connected, then all namespaces, all tables and views, several at a time."""
+"""One reading of a catalog: connects, lists all namespaces, and reads all tables and views, several at a time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText
 from meshline.ingest.sources.secrets import Properties, Redaction
 
 MAX_DEPTH = 32  # levels of namespaces
-BATCH_SIZE = 16  # tables that a thread asks for, one after the other
+BATCH_SIZE = 16  # tables that a thread reads, one after the other
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,7 +50,7 @@ class ListedTable(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What became of a listed table: told, unchanged (`told` is None), refused, or gone (neither)."""
+    """The result for a listed table: its scopes, unchanged (`scopes` is None), a refusal, or gone."""
 
     listed: ListedTable
     scopes: TableScopes | None = None
@@ -59,7 +59,7 @@ class Answer(NamedTuple):
 
 
 class CatalogWalk:
-    """`found` is read once; `memory` is what to remember after that."""
+    """One walk over a catalog. `read_items` can be iterated once; `remember` returns the memory after that."""
 
     def __init__(
         self,
@@ -81,10 +81,10 @@ class CatalogWalk:
         self._memory = memory
         self._now = now
         self._seen: dict[str, KnownTable] = {}
-        self._new: dict[str, AssetKey] = {}  # tables that were not there before, by uuid
-        self._identifiers: dict[str, ListedTable] = {}  # what was listed, by the dataset's name
+        self._new: dict[str, AssetKey] = {}  # tables that the last reading did not have, by uuid
+        self._identifiers: dict[str, ListedTable] = {}  # the listed tables and views, by the dataset's name
         self._views: list[ViewText] = []
-        self._whole = not tables  # whether all that the catalog has was listed
+        self._whole = not tables  # whether everything in the catalog was listed
         self.warnings: list[str] = []
 
     def remember(self) -> Mapping[str, str]:
@@ -98,7 +98,7 @@ class CatalogWalk:
         except StoreUnavailable as error:
             self._whole = False
             yield Refusal(
-                InvalidInput(f"{error}; {len(self._seen)} tables and views were read, the others stay as they were", self._namespace)
+                InvalidInput(f"{error}; {len(self._seen)} tables and views were read, the others remain as they were", self._namespace)
             )
         finally:
             answers.close()
@@ -131,7 +131,7 @@ class CatalogWalk:
             yield from map(Unchanged, before.scopes)
 
     def _build_lineage(self) -> Iterator[Item]:
-        """What the views come from, once all tables are known. A view of which not all could be told is read again the next time."""
+        """The lineage of the views, once all tables are known. A view whose lineage is incomplete is read again the next time."""
         if not self._views:
             return
         known = {key.name: key for key in self._context.datasets_in(self._namespace)} if self._patterns else {}
@@ -150,7 +150,7 @@ class CatalogWalk:
             return ""
 
     def _list_columns(self, dataset: AssetKey) -> Sequence[str]:
-        """As the graph knows them; of what came in this reading, and may not be there yet, as the catalog lists them."""
+        """The columns of a dataset as the graph knows them; of a dataset that is new in this reading, as the catalog lists them."""
         listed = self._identifiers.get(dataset.name)
         known = [column.name for column in self._context.columns_of(dataset)]
         if known or listed is None:
@@ -162,22 +162,24 @@ class CatalogWalk:
         return list_column_names(loaded.metadata) if loaded is not None else ()
 
     def _build_renames(self) -> Iterator[Item]:
-        """Tables that have another name than before: what was said for ever of the old one stays said."""
+        """Renames of tables that have another name than at the last reading. The lasting scopes of the old name are kept."""
         for old in self._memory.list_names():
             before = self._memory.find(old)
             if old in self._seen or before is None or before.gone or before.uuid not in self._new:
                 continue
             key = self._new[before.uuid]
             entry = build_rename_entry(self._context.naming.dataset(self._namespace, old), key, self._now)
-            said = self._seen[key.name]
-            carried = tuple(one for one in before.lasting if one not in said.lasting)
-            lasting = (*said.lasting, *carried, entry.scope)
-            self._seen[key.name] = msgspec.structs.replace(said, lasting=lasting, scopes=(*said.scopes, *carried, entry.scope))
+            after = self._seen[key.name]
+            carried = tuple(one for one in before.lasting if one not in after.lasting)
+            lasting = (*after.lasting, *carried, entry.scope)
+            self._seen[key.name] = msgspec.structs.replace(after, lasting=lasting, scopes=(*after.scopes, *carried, entry.scope))
             yield entry
             yield from map(Unchanged, carried)
 
     def _list_catalog(self) -> Iterator[ListedTable | Refusal]:
-        """All tables and views. What of it cannot be listed is refused: it may have been anything. Raises StoreUnavailable."""
+        """All tables and views. A namespace that cannot be listed is a refusal of all scopes, as it may contain any table. Raises
+        StoreUnavailable.
+        """
         parents: list[Identifier] = [()]
         known: set[Identifier] = set()
         while parents:
@@ -193,9 +195,9 @@ class CatalogWalk:
                 yield from self._list_namespace(parent)
 
     def _list_namespace(self, namespace: Identifier) -> Iterator[ListedTable | Refusal]:
-        around = self._try_request(namespace, self._catalog.read_defaults)
-        if isinstance(around, Refusal):  # without it the tables would say something else
-            yield around
+        defaults = self._try_request(namespace, self._catalog.read_defaults)
+        if isinstance(defaults, Refusal):  # without the namespace's owner and comment, the tables' content would change
+            yield defaults
             return
         names: set[Identifier] = set()
         for is_view, listed in ((False, self._catalog.list_tables), (True, self._catalog.list_views)):
@@ -206,27 +208,27 @@ class CatalogWalk:
             for identifier in found:
                 if identifier not in names:
                     names.add(identifier)
-                    yield from self._select_table(identifier, around, is_view=is_view)
+                    yield from self._select_table(identifier, defaults, is_view=is_view)
 
-    def _select_table(self, identifier: Identifier, around: NamespaceDefaults, *, is_view: bool) -> Iterator[ListedTable | Refusal]:
+    def _select_table(self, identifier: Identifier, defaults: NamespaceDefaults, *, is_view: bool) -> Iterator[ListedTable | Refusal]:
         try:
             name = format_table_name(self._kind, identifier)
         except InvalidInput as error:
             yield Refusal(error)
             return
         if not self._patterns or any(fnmatchcase(name, pattern) for pattern in self._patterns):
-            yield ListedTable(identifier, self._context.naming.dataset(self._namespace, name), around, is_view)
+            yield ListedTable(identifier, self._context.naming.dataset(self._namespace, name), defaults, is_view)
 
     def _try_request(self, namespace: Identifier, request: Callable[[Identifier], T]) -> T | Refusal:
         try:
             return request(namespace)
         except Gone:
-            return Refusal(InvalidInput("the namespace went away while it was listed", ".".join(namespace)))
+            return Refusal(InvalidInput("the namespace was removed while it was listed", ".".join(namespace)))
         except InvalidInput as error:
             return Refusal(InvalidInput(str(error), ".".join(namespace) or self._namespace))
 
     def _read_table(self, listed: ListedTable | Refusal) -> Answer | Refusal:
-        """In a thread of its own."""
+        """The scopes of a listed table or view. Runs in a thread of its own."""
         if isinstance(listed, Refusal):
             return listed
         before = self._memory.find(listed.dataset.name)
@@ -247,7 +249,9 @@ class CatalogWalk:
 
 
 def run_in_parallel(items: Iterable[T], do: Callable[[T], R], threads: int) -> Generator[R, None, None]:
-    """`do` of each item, in the order of the items, by so many threads, each `AT_ONCE` items; a few results wait to be taken."""
+    """The results of `do` for each item, in the order of the items. Each thread does BATCH_SIZE items at a time, and only a few
+    results are kept ahead of the caller.
+    """
     left = iter(items)
     with ThreadPoolExecutor(threads, thread_name_prefix="iceberg") as pool:
         waiting: deque[Future[list[R]]] = deque()
@@ -262,11 +266,11 @@ def run_in_parallel(items: Iterable[T], do: Callable[[T], R], threads: int) -> G
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-_EXTRAS = {"boto3": "glue", "sqlalchemy": "iceberg"}  # a library that pyiceberg uses: the extra of ours that installs it
+_EXTRAS = {"boto3": "glue", "sqlalchemy": "iceberg"}  # library that pyiceberg uses -> meshline's extra that installs it
 
 
 def detect_kind(name: str, properties: Properties) -> tuple[str, dict[str, Any]]:
-    """(type of the catalog, its properties with those of pyiceberg's own configuration). Raises InvalidInput."""
+    """(the catalog's type, its properties merged with those of pyiceberg's own configuration). Raises InvalidInput."""
     try:
         merged: dict[str, Any] = dict(merge_config(Config().get_catalog_config(name) or {}, properties))  # type: ignore[arg-type]
         if merged.get("py-catalog-impl"):
@@ -276,12 +280,12 @@ def detect_kind(name: str, properties: Properties) -> tuple[str, dict[str, Any]]
             inferred = infer_catalog_type(name, merged)
             kind = inferred.value if inferred is not None else ""
     except ValueError as error:
-        raise InvalidInput(f"its kind cannot be told: give properties such as uri and type ({error})", "properties") from None
+        raise InvalidInput(f"the type of the catalog is unknown: set properties such as uri and type ({error})", "properties") from None
     return kind, merged
 
 
 def open_catalog(name: str, kind: str, properties: Properties, merged: Properties, redact: Redaction) -> LibraryCatalog:
-    """Connect. Raises InvalidInput, StoreUnavailable, MissingExtra."""
+    """Connect to a catalog. Raises InvalidInput, StoreUnavailable, MissingExtra."""
     if kind == "rest":
         from meshline.ingest.sources.iceberg.rest_catalog import RestAccess  # noqa: PLC0415 - it costs a second to import
 

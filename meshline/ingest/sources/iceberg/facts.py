@@ -1,4 +1,6 @@
-"""Metadata -> facts, in three scopes of a table: its columns, what else it is, its newest snapshot; its schemas over time; its names."""
+"""Metadata -> facts, in three scopes of a table: its columns, its other attributes, its newest snapshot. Also the schemas over time,
+and the names of tables.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,14 @@ from meshline.ingest.sources.iceberg.parse import (
 from meshline.ingest.sources.table_properties import build_owner_facts, build_product_facts, select_properties
 
 SECOND_MS = 1_000
-MAX_VERSIONS = 200  # schemas of a table, and versions of a view, that one reading tells of: the newest
-COMMIT_TAKES = 60_000_000  # microseconds between a snapshot's time and its commit's, at most
+MAX_VERSIONS = 200  # the newest schemas of a table, and versions of a view, that one reading ingests
+COMMIT_TAKES = 60_000_000  # the most microseconds between a snapshot's time and that of its commit
 
 SchemaStart: TypeAlias = tuple[int, int]  # (schema id, since when in microseconds)
 
 
 class ColumnMove(NamedTuple):
-    """A column that has another path since a time, in microseconds; `new` is empty if it was dropped."""
+    """A column that has another path since a time (microseconds since the epoch); `new` is empty if it was dropped."""
 
     old: str
     new: str
@@ -43,12 +45,12 @@ class ColumnMove(NamedTuple):
 
 
 def limit_micros(milliseconds: int, now: int) -> int:
-    """Microseconds since the epoch, not later than now; what is no time is that of the first second."""
+    """Milliseconds since the epoch as microseconds: at least one second, at most `now` (microseconds)."""
     return min(max(milliseconds, SECOND_MS) * 1000, now)
 
 
 def index_schemas(table: Table) -> dict[int, Schema]:
-    """By id; version 1 may have only one, without an id."""
+    """The schemas of a table by their ids; format version 1 may have only one, without an id."""
     found = {schema.schema_id: schema for schema in table.schemas}
     if not found and table.schema is not None:
         found = {table.current_schema_id: table.schema}
@@ -56,9 +58,10 @@ def index_schemas(table: Table) -> dict[int, Schema]:
 
 
 def compute_schema_starts(table: Table, now: int, known: Sequence[SchemaStart] = ()) -> list[SchemaStart]:
-    """The schemas in the order in which they held, with strictly growing times.
+    """The schemas in the order in which they were current, with strictly growing start times.
 
-    `known`: what an earlier reading found. It stays as it is, for it knew more: logs are cut, schemas cleaned away.
+    `known`: the result of an earlier reading. It is not recomputed, because the metadata had more then: logs are truncated, and
+    schemas are cleaned up.
     """
     order = _order_schemas(table, now)
     new = order
@@ -71,16 +74,16 @@ def compute_schema_starts(table: Table, now: int, known: Sequence[SchemaStart] =
 
 
 def find_column_moves(before: Schema, after: Schema, time: int) -> list[ColumnMove]:
-    """What became of columns between two schemas: the field id is the column, whatever its path."""
+    """Renames and drops of columns between two schemas. The field id identifies a column, whatever its path."""
     old, new = _map_paths(before), _map_paths(after)
     renamed = [ColumnMove(path, new[id_], time) for id_, path in old.items() if id_ in new and new[id_] != path]
-    # A path may be given to another column at that moment; what was observed up to the moment before is gone.
+    # The path may become another column's at that time, so the drop applies up to the microsecond before.
     dropped = [ColumnMove(path, "", time - 1) for id_, path in old.items() if id_ not in new]
     return sorted(renamed + dropped)
 
 
 def list_view_versions(view: View, now: int) -> list[tuple[int, ViewVersion]]:
-    """A view's versions in the order in which they held, with strictly growing times: those are exact. Raises InvalidInput."""
+    """A view's versions in the order in which they were current, with strictly growing times, which are exact. Raises InvalidInput."""
     by_id = {version.version_id: version for version in view.versions}
     log = [(change.timestamp_ms, change.version_id) for change in view.version_log if change.version_id in by_id]
     if not log or log[-1][1] != view.current_version_id:
@@ -95,7 +98,7 @@ def list_view_versions(view: View, now: int) -> list[tuple[int, ViewVersion]]:
 
 
 def _order_schemas(table: Table, now: int) -> list[SchemaStart]:
-    """(schema id, a time at which it held already) in the order in which schemas held."""
+    """(schema id, a time at which it was current) in the order in which the schemas were current."""
     known = index_schemas(table)
     order: list[SchemaStart] = []
     for snapshot in sorted(table.snapshots or (), key=lambda snapshot: snapshot.timestamp_ms):
@@ -105,20 +108,20 @@ def _order_schemas(table: Table, now: int) -> list[SchemaStart]:
     if current in known and (not order or order[-1][0] != current):
         order.append((current, limit_micros(table.last_updated_ms, now)))
     used = {schema for schema, _ in order}
-    for unused in sorted(known.keys() - used):  # ids are given in turn: it held before the first greater one
+    for unused in sorted(known.keys() - used):  # ids are assigned in turn: it was current before the first greater id
         at = next((i for i, (schema, _) in enumerate(order) if schema > unused), len(order) - 1)
         order.insert(max(at, 0), (unused, order[at][1] if order else limit_micros(table.last_updated_ms, now)))
     return order
 
 
 def _compute_times(table: Table, order: Sequence[SchemaStart], now: int, after: int | None) -> list[SchemaStart]:
-    """From the last to the first, each at the latest commit that it may have begun with."""
+    """The schemas with their start times: from the last to the first, each at the latest commit that it may have begun with."""
     commits = _list_schema_commits(table, now)
     result: list[SchemaStart] = []
     below: int | None = None
     for i in range(len(order) - 1, -1, -1):
-        schema, held = order[i]
-        latest = held if below is None else min(held, below - 1)
+        schema, seen = order[i]
+        latest = seen if below is None else min(seen, below - 1)
         if i == 0 and after is None:
             first = min(_list_commits(table, now), default=latest)
             time = min(first, latest)
@@ -137,12 +140,14 @@ def _list_commits(table: Table, now: int) -> list[int]:
 
 
 def _list_schema_commits(table: Table, now: int) -> list[int]:
-    """Commits that may have changed the schema: each snapshot's own is the first one not before it."""
+    """Times of the commits that may have changed the schema: all but those of snapshots. A snapshot's commit is the first commit
+    that is not before it.
+    """
     commits = _list_commits(table, now)
     for snapshot in table.snapshots or ():
         time = limit_micros(snapshot.timestamp_ms, now)
         at = bisect_left(commits, time)
-        if at < len(commits) and commits[at] - time <= COMMIT_TAKES:  # else it was cut off the log
+        if at < len(commits) and commits[at] - time <= COMMIT_TAKES:  # else the commit is no longer in the log
             del commits[at]
     return commits
 
@@ -160,22 +165,22 @@ MAX_NAME = 1_000  # characters
 
 
 def format_namespace(kind: str, properties: Mapping[str, object]) -> str:
-    """The namespace of a catalog's datasets, without credentials. Raises InvalidInput if its properties do not tell."""
+    """The namespace of a catalog's datasets, without credentials. Raises InvalidInput if the properties do not determine it."""
     if kind == "glue":
         region = properties.get("glue.region") or properties.get("client.region")
         account = properties.get("glue.id")
         if region and account:
             return f"arn:aws:glue:{region}:{account}"
-        raise InvalidInput("a Glue catalog needs glue.region and glue.id (the account), or the key namespace", "namespace")
+        raise InvalidInput("a Glue catalog needs the properties glue.region and glue.id (the account), or the key namespace", "namespace")
     parts = urlsplit(str(properties.get("uri") or ""))
     if not parts.scheme:
-        raise InvalidInput("the catalog has no uri to be named after; give the key namespace", "namespace")
+        raise InvalidInput("the catalog has no uri to name its datasets after; set the key namespace", "namespace")
     scheme = {"thrift": "hive"}.get(parts.scheme, parts.scheme.partition("+")[0])  # the driver is no part of the name
     return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def format_table_name(kind: str, identifier: Sequence[str]) -> str:
-    """The name of a table's dataset. Raises InvalidInput for what cannot be one."""
+    """The name of a table's dataset. Raises InvalidInput if a part is empty or the name is too long."""
     name = f"table/{'/'.join(identifier)}" if kind == "glue" else ".".join(identifier)
     if len(name) > MAX_NAME or not all(identifier):
         raise InvalidInput(f"a name must have 1 to {MAX_NAME} characters", name[:100])
@@ -183,7 +188,7 @@ def format_table_name(kind: str, identifier: Sequence[str]) -> str:
 
 
 def parse_location(location: str) -> tuple[str, str] | None:
-    """(namespace, name) of a location as OpenLineage names paths; None if it cannot be told.
+    """(namespace, name) of a location as OpenLineage names paths (Naming.md); None if the location is not understood.
 
     `file:/w/t` and `/w/t` are `file` + `/w/t`; `s3://bucket/w/t` is `s3://bucket` + `w/t`;
     `hdfs://host:8020/w/t` is `hdfs://host:8020` + `/w/t`.
@@ -207,18 +212,18 @@ _AT_ACCOUNT = frozenset({"abfs", "abfss", "wasb", "wasbs"})  # container@account
 
 
 def parse_file_name(file: str) -> str:
-    """The table that a file is of: `orders.customer_orders.json` -> `orders.customer_orders`."""
+    """The name of a metadata file's table: `orders.customer_orders.json` -> `orders.customer_orders`."""
     return unquote(file.removesuffix(".json").removesuffix(".metadata"))
 
 
 MAX_SQL = 100_000  # characters of a view's text
 
-# What is shown of a snapshot's summary.
+# Key of a snapshot's summary -> attribute.
 _COUNTS = {"total-records": "record_count", "total-files-size": "size_bytes", "total-data-files": "file_count"}
 
 
 class NamespaceDefaults(NamedTuple):
-    """What a table's namespace says for it."""
+    """The owner and comment of a namespace, which apply to its tables that have none."""
 
     owner: str = ""
     comment: str = ""
@@ -229,7 +234,7 @@ class NamespaceDefaults(NamedTuple):
 
 
 def build_columns_content(dataset: AssetKey, schema: Schema, uuid: str) -> Content:
-    """`uuid`: of the table, so that another table with the same columns says something else."""
+    """The columns of a table or view. `uuid`: of the table, so that another table with the same columns has different content."""
     found = list_columns(schema)
     draft = Draft()
     if uuid:
@@ -244,7 +249,7 @@ def build_table_content(dataset: AssetKey, table: Table, defaults: NamespaceDefa
     specs = [spec.fields for spec in table.partition_specs if spec.spec_id == table.default_spec_id][:1]
     orders = [order.fields for order in table.sort_orders if order.order_id == table.default_sort_order_id][:1]
     names = _map_names(table) if any(specs) or any(orders) else {}
-    said: dict[str, Json] = {
+    attributes: dict[str, Json] = {
         "dataset_type": "TABLE",
         "format": "iceberg",
         "format_version": table.format_version,
@@ -253,15 +258,17 @@ def build_table_content(dataset: AssetKey, table: Table, defaults: NamespaceDefa
         "sort_order": [{**_describe_transform(field, names), **_describe_direction(field)} for fields in orders for field in fields],
     }
     return _build_content(
-        dataset, said, table.location, select_text_properties(table.properties), defaults, other=build_physical_key(table, context)
+        dataset, attributes, table.location, select_text_properties(table.properties), defaults, other=build_physical_key(table, context)
     )
 
 
 def build_view_content(dataset: AssetKey, view: View, version: ViewVersion, defaults: NamespaceDefaults) -> Content:
-    """`sql` and `dialect`: of the first representation; of all, by dialect, if there are several."""
+    """The attributes of a view's version. `sql` and `dialect` are those of the first representation; if there are several,
+    `sql_by_dialect` has all.
+    """
     texts: dict[str, Json] = {one.dialect: one.sql[:MAX_SQL] for one in version.representations if one.sql}
     first = next(iter(texts), "")
-    said: dict[str, Json] = {
+    attributes: dict[str, Json] = {
         "dataset_type": "VIEW",
         "format": "iceberg",
         "table_uuid": view.view_uuid,
@@ -271,22 +278,22 @@ def build_view_content(dataset: AssetKey, view: View, version: ViewVersion, defa
         "default_catalog": version.default_catalog or "",
         "default_namespace": ".".join(version.default_namespace),
     }
-    return _build_content(dataset, said, view.location, select_text_properties(view.properties), defaults, other=None)
+    return _build_content(dataset, attributes, view.location, select_text_properties(view.properties), defaults, other=None)
 
 
 def build_snapshot_content(dataset: AssetKey, snapshot: Snapshot) -> Content:
     summary = select_text_properties(snapshot.summary)
-    said: dict[str, Json] = {"snapshot_id": str(snapshot.snapshot_id), "snapshot_at": snapshot.timestamp_ms}
+    attributes: dict[str, Json] = {"snapshot_id": str(snapshot.snapshot_id), "snapshot_at": snapshot.timestamp_ms}
     if operation := summary.get("operation"):
-        said["snapshot_operation"] = operation
+        attributes["snapshot_operation"] = operation
     for name, attribute in _COUNTS.items():
         if (count := summary.get(name, "")).isdecimal() and len(count) < 19:
-            said[attribute] = int(count)
-    return encode(Facts(assets=(AssetFact(dataset, said),)))
+            attributes[attribute] = int(count)
+    return encode(Facts(assets=(AssetFact(dataset, attributes),)))
 
 
 def build_physical_key(table: Table, context: Context) -> AssetKey | None:
-    """The dataset that Spark's events name by the table's path."""
+    """The dataset at a table's location, as Spark's events name it; None if the location is not understood."""
     place = parse_location(table.location)
     return None if place is None else context.naming.dataset(*place)
 
@@ -312,7 +319,7 @@ def _build_content(
     draft.asset(dataset, None, {name: value for name, value in attributes.items() if value not in ("", [], {})})
     if other is not None and other != dataset:
         draft.add(Facts(edges=(EdgeFact(EdgeType.SAME_AS, dataset, other, {"why": "location"}),)))
-    if address(owner):  # else engines wrote the user of the process that made the table, who would hide whose it is
+    if address(owner):  # else an engine wrote the user of the process that made the table, which would hide the real owner
         draft.add(build_owner_facts(owner, dataset))
     for facts in build_product_facts(properties, dataset):
         draft.add(facts)
@@ -320,16 +327,16 @@ def _build_content(
 
 
 def _build_column_attributes(column: Column) -> dict[str, Json]:
-    said: dict[str, Json] = {"type": column.type, "nullable": not column.required, "field_id": column.id}
+    attributes: dict[str, Json] = {"type": column.type, "nullable": not column.required, "field_id": column.id}
     if column.doc:
-        said["description"] = column.doc
+        attributes["description"] = column.doc
     if column.is_key:
-        said["identifies"] = True
-    return said
+        attributes["identifies"] = True
+    return attributes
 
 
 def _map_names(table: Table) -> dict[int, str]:
-    """Paths of columns by field id: in the current schema, else in the last that had the column."""
+    """Paths of columns by field id, from the current schema, else from the last schema that had the column."""
     known = index_schemas(table)
     current = known.pop(table.current_schema_id, None)
     return {column.id: column.path for schema in (*known.values(), *([current] if current else ())) for column in list_columns(schema)}

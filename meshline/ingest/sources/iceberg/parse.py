@@ -1,4 +1,4 @@
-"""What Iceberg states of a table or a view -> typed values, of which only what is used is read; and a schema's columns by dotted paths."""
+"""Metadata of tables and views, decoded into typed values of the parts that are used; and the columns of a schema by dotted paths."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ _NOTHING = msgspec.Raw()
 
 
 class _Any(_Part, frozen=True, gc=False):
-    """Which of the four shapes a file has."""
+    """The keys that distinguish the four kinds of files."""
 
     metadata: msgspec.Raw = _NOTHING
     view_uuid: str | None = None
@@ -170,24 +170,24 @@ _any = msgspec.json.Decoder(_Any)
 
 
 def parse_table_answer(data: bytes) -> tuple[Table, str]:
-    """(metadata, where its file is) of an answer of `loadTable`. Raises InvalidInput with the JSON path."""
+    """(metadata, location of the metadata file) of a catalog's answer to `loadTable`. Raises InvalidInput with the JSON path."""
     answer = _decode_metadata(_table_answer, data)
     return answer.metadata, answer.metadata_location or ""
 
 
 def parse_view_answer(data: bytes) -> tuple[View, str]:
-    """The same of `loadView`."""
+    """(metadata, location of the metadata file) of a catalog's answer to `loadView`. Raises InvalidInput with the JSON path."""
     answer = _decode_metadata(_view_answer, data)
     return answer.metadata, answer.metadata_location or ""
 
 
 def parse_table(data: bytes) -> Table:
-    """Of a metadata file."""
+    """The table of a metadata file. Raises InvalidInput with the JSON path."""
     return _decode_metadata(_table, data)
 
 
 def parse_metadata(data: bytes) -> Table | View:
-    """Of a file that holds metadata of a table or a view, or a catalog's answer that holds them."""
+    """The table or view of a metadata file, or of a file with a catalog's answer. Raises InvalidInput with the JSON path."""
     outer = _decode_metadata(_any, data)
     is_answer = bool(bytes(outer.metadata))
     inner = bytes(outer.metadata) if is_answer else data
@@ -196,7 +196,7 @@ def parse_metadata(data: bytes) -> Table | View:
 
 
 def select_text_properties(properties: Mapping[str, Any] | None) -> dict[str, str]:
-    """Properties that are texts, as the specification has them all."""
+    """The properties whose values are texts; by the specification all are."""
     return {name: value for name, value in (properties or {}).items() if isinstance(value, str)}
 
 
@@ -204,9 +204,9 @@ def _decode_metadata(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     try:
         return decoder.decode(data)
     except msgspec.MsgspecError as error:
-        raise InvalidInput(f"it is no metadata of Iceberg: {error}") from None
+        raise InvalidInput(f"not metadata of Iceberg: {error}") from None
     except (RecursionError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"it is no metadata of Iceberg: {type(error).__name__}") from None
+        raise InvalidInput(f"not metadata of Iceberg: {type(error).__name__}") from None
 
 
 MAX_COLUMNS = 20_000
@@ -215,7 +215,7 @@ MAX_TYPE = 500  # characters of a nested type's text
 
 
 class Column(NamedTuple):
-    """`position`: of the top-level column that it is (in), from 1. `is_key`: whether it identifies a row."""
+    """A column. `position`: of its top-level column, from 1. `is_key`: whether it is an identifier field of the schema."""
 
     path: str
     id: int
@@ -227,7 +227,7 @@ class Column(NamedTuple):
 
 
 def list_columns(schema: Schema) -> list[Column]:
-    """All columns, parents before what is nested in them; of two of one path the first. Raises InvalidInput."""
+    """All columns, a parent before its nested columns; of two columns with one path the first. Raises InvalidInput."""
     keys = frozenset(schema.identifier_field_ids)
     found: dict[str, Column] = {}
     for position, field in enumerate(schema.fields, start=1):
@@ -240,7 +240,7 @@ def list_columns(schema: Schema) -> list[Column]:
             ):
                 found.setdefault(path, Column(path, id_, position, format_type(type_), required, doc, id_ in keys))
         if len(found) > MAX_COLUMNS:
-            raise InvalidInput(f"a schema of more than {MAX_COLUMNS} columns")
+            raise InvalidInput(f"the schema has more than {MAX_COLUMNS} columns")
     return list(found.values())
 
 
@@ -252,7 +252,7 @@ def format_type(type_: Type) -> str:
 
 def _walk_type(path: str, id_: int, type_: Type, *, required: bool, doc: str, depth: int = 1) -> Iterator[tuple[str, int, Type, bool, str]]:
     if depth > MAX_DEPTH:
-        raise InvalidInput(f"columns nested more than {MAX_DEPTH} levels deep")
+        raise InvalidInput(f"columns are nested more than {MAX_DEPTH} levels deep")
     yield path, id_, type_, required, doc
     match type_:
         case StructType():

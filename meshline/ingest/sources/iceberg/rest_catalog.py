@@ -1,4 +1,6 @@
-"""An Iceberg REST catalog: connected by pyiceberg; lists and tables by conditional requests of our own, bounded, and tried again."""
+"""Access to an Iceberg REST catalog. pyiceberg connects; lists and tables are read by our own requests, which are conditional, bounded
+and retried.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,13 @@ from meshline.ingest.sources.secrets import Redaction
 CONNECT, READ = 10.0, 60.0  # seconds to connect, and between two bytes
 WAITS = (0.5, 2.0)  # seconds before each further try
 CONNECTIONS = 64
-SERVER_FAILURES = frozenset({429, 502, 503, 504})  # not of the one table
-_NEEDLESS = ("X-Iceberg-Access-Delegation", "Content-type", "Connection", "Accept")  # nobody wants storage credentials
+SERVER_FAILURES = frozenset({429, 502, 503, 504})  # of the server, not of one table
+_NEEDLESS = (
+    "X-Iceberg-Access-Delegation",
+    "Content-type",
+    "Connection",
+    "Accept",
+)  # among them the request for storage credentials, which are not needed
 TOKEN_EXPIRED = frozenset({401, 419})
 
 
@@ -36,7 +43,7 @@ class Answer(NamedTuple):
 
 
 class _Adapter(HTTPAdapter):
-    """Waits for no answer for ever."""
+    """Sets a time limit for requests that have none."""
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         kwargs["timeout"] = kwargs.get("timeout") or (CONNECT, READ)
@@ -44,10 +51,10 @@ class _Adapter(HTTPAdapter):
 
 
 class TimedCatalog(RestCatalog):
-    """pyiceberg's, with time limits."""
+    """pyiceberg's REST catalog, with time limits."""
 
     def _config_headers(self, session: Session) -> None:
-        """The first thing that a session of pyiceberg's goes through, before it asks for a token."""
+        """Overrides pyiceberg's method, which runs on a new session before a token is requested, to mount adapters with time limits."""
         super()._config_headers(session)
         session.mount("http://", _Adapter(pool_connections=4, pool_maxsize=CONNECTIONS))
         session.mount("https://", _Adapter(pool_connections=4, pool_maxsize=CONNECTIONS))
@@ -55,7 +62,7 @@ class TimedCatalog(RestCatalog):
 
 
 class Transport:
-    """GET requests, from any thread. `renew`: asks for a new token."""
+    """GET requests, from any thread. `renew`: requests a new token."""
 
     def __init__(self, session: Session, base: str, renew: Callable[[], object]) -> None:
         self._session = session
@@ -64,15 +71,15 @@ class Transport:
         self._renewing = threading.Lock()
         self._renewals = 0
         self._pool = _build_pool(session, self._base)
-        # Compressed answers have another ETag than the one that may be asked for again.
+        # A compressed answer has another ETag than the one that a conditional request needs.
         self._headers: dict[str, str] = {**session.headers, "Accept-Encoding": "identity"}
         for name in _NEEDLESS:
             self._headers.pop(name, None)
         self._timeout = Timeout(connect=CONNECT, read=READ)
 
     def get(self, url: str, limit: int, tag: str = "") -> Answer:
-        """An answer of at most `limit` bytes; with `tag` it is wanted only if it has another. If the server is away or busy
-        there are further tries. Raises StoreUnavailable, InvalidInput if the answer is too large.
+        """An answer of at most `limit` bytes; with `tag`, its data is empty (status 304) if the ETag is the same. The request is
+        retried if the server cannot be reached or is busy. Raises StoreUnavailable, InvalidInput if the answer is too large.
         """
         headers = {**self._headers, "If-None-Match": tag} if tag else self._headers
         waits, renewals = iter(WAITS), self._renewals
@@ -106,17 +113,17 @@ class Transport:
                 timeout=self._timeout,
             )
         else:
-            plain = {name: headers.get(name) for name in (*headers, *_NEEDLESS)}  # None takes the session's away
+            plain = {name: headers.get(name) for name in (*headers, *_NEEDLESS)}  # None removes the session's header
             response = self._session.get(url, headers=plain, stream=True, allow_redirects=False).raw  # type: ignore[arg-type]
         data = response.read(limit + 1, decode_content=True)
         if len(data) > limit:
             response.close()
-            raise InvalidInput(f"an answer of more than {limit} bytes")
+            raise InvalidInput(f"the catalog's answer has more than {limit} bytes")
         response.release_conn()
         return Answer(response.status, response.headers.get("ETag", ""), data)
 
     def _renew_token(self, renewals: int) -> None:
-        """Ask for a new token, if no other thread has since."""
+        """Request a new token, unless another thread has done so since."""
         with self._renewing:
             if self._renewals == renewals:
                 self._renewals += 1
@@ -124,12 +131,14 @@ class Transport:
 
 
 def _get_request_target(url: str) -> str:
-    """What of a URL goes into the request line."""
+    """The part of a URL that goes into the request line."""
     return f"/{url.partition('://')[2].partition('/')[2]}"
 
 
 def _build_pool(session: Session, url: str) -> HTTPConnectionPool | None:
-    """The session's connections to a server, without its work for each request; None if that is needed: for a proxy, or signatures."""
+    """The session's connection pool for a server, used directly to save the session's work per request; None if that work is
+    needed, for a proxy or for signatures.
+    """
     prepared = session.prepare_request(Request("GET", url))
     settings = session.merge_environment_settings(prepared.url or url, {}, stream=True, verify=None, cert=None)
     adapter = session.get_adapter(prepared.url or url)
@@ -147,7 +156,7 @@ class _Name(msgspec.Struct):
 
 
 class _Page(msgspec.Struct, rename="kebab"):
-    """Of any list."""
+    """A page of any list."""
 
     namespaces: tuple[tuple[str, ...], ...] = ()
     identifiers: tuple[_Name, ...] = ()
@@ -167,10 +176,10 @@ class RestAccess(LibraryCatalog):
     catalog: TimedCatalog
 
     def __init__(self, name: str, properties: Mapping[str, Any], redact: Redaction) -> None:
-        """Connect. Raises InvalidInput, StoreUnavailable."""
+        """Connect to the catalog. Raises InvalidInput, StoreUnavailable."""
         super().__init__(lambda: TimedCatalog(name, **properties), redact)
         catalog = self.catalog
-        # How a server wants namespaces to be written, and what it can do, pyiceberg knows but does not offer.
+        # The server's separator of namespaces and its endpoints are private in pyiceberg.
         self._separator = catalog._namespace_separator  # noqa: SLF001
         self._has_views = Capability.V1_LIST_VIEWS in catalog._supported_endpoints  # noqa: SLF001
         self._transport = Transport(catalog._session, catalog.uri, lambda: self.call(catalog._refresh_token))  # noqa: SLF001
@@ -185,7 +194,7 @@ class RestAccess(LibraryCatalog):
         return self._list_identifiers(namespace, "tables")
 
     def list_views(self, namespace: Identifier) -> list[Identifier]:
-        """Nothing if the server has no views."""
+        """The views of a namespace; empty if the server has no views."""
         return self._list_identifiers(namespace, "views") if self._has_views else []
 
     def load(self, identifier: Identifier, tag: str, *, is_view: bool) -> LoadedMetadata | None:
@@ -208,7 +217,7 @@ class RestAccess(LibraryCatalog):
         return [(*one.namespace, one.name) for page in pages for one in page.identifiers if one.namespace == namespace]
 
     def _read_pages(self, url: str, parameters: Mapping[str, str]) -> Iterator[_Page]:
-        """The pages of a list. Raises InvalidInput for one that does not end."""
+        """The pages of a list. Raises InvalidInput if the list does not end."""
         token = ""
         for _ in range(MAX_PAGES):
             query = urlencode({**parameters, "pageToken": token, **self._page_size})
@@ -218,12 +227,12 @@ class RestAccess(LibraryCatalog):
             try:
                 page = _page.decode(answer.data)
             except (msgspec.MsgspecError, RecursionError) as error:
-                raise InvalidInput(f"a list that is none: {error}") from None
+                raise InvalidInput(f"the catalog's answer is not a list: {error}") from None
             yield page
             if not page.next_page_token or page.next_page_token == token:
                 return
             token = page.next_page_token
-        raise InvalidInput(f"a list of more than {MAX_PAGES} pages")
+        raise InvalidInput(f"the catalog's list has more than {MAX_PAGES} pages")
 
     def _refuse(self, status: int, data: bytes) -> NoReturn:
         try:
@@ -234,8 +243,8 @@ class RestAccess(LibraryCatalog):
             raise Gone
         message = f"HTTP {status} {self.redact(f'{error.type}: {error.message}'.strip(': '))}".strip()
         if status in TOKEN_EXPIRED:
-            raise StoreUnavailable(f"the catalog refuses us: {message}; give the property token, credential or auth")
-        raise InvalidInput(f"the catalog cannot give it: {message}")
+            raise StoreUnavailable(f"the catalog refuses access: {message}; set the property token, credential or auth")
+        raise InvalidInput(f"the catalog cannot load it: {message}")
 
 
 _page = msgspec.json.Decoder(_Page)

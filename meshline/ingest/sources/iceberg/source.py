@@ -31,7 +31,7 @@ from meshline.ingest.sources.secrets import Redaction, expand_properties
 
 
 class MetadataFiles:
-    """`found` is read once; `remember` tells what to keep after that."""
+    """One reading of metadata files. `read_items` can be iterated once; `remember` returns the memory after that."""
 
     def __init__(self, files: Sequence[str], namespace: str, context: Context, memory: Memory, now: int) -> None:
         self._files = files
@@ -62,7 +62,7 @@ class MetadataFiles:
             yield entry
 
     def _list_columns(self, dataset: AssetKey) -> Sequence[str]:
-        """As the file lists them."""
+        """The columns of a dataset as its file lists them."""
         try:
             return list_column_names(parse_metadata(read_bytes(self._files_of[dataset.name], MAX_BYTES)))
         except (InvalidInput, KeyError):
@@ -77,25 +77,25 @@ class MetadataFiles:
         try:
             metadata = parse_metadata(read_bytes(path, MAX_BYTES))
             if isinstance(metadata, Table):
-                told = build_table_scopes(subject, metadata, "", self._context)
+                scopes = build_table_scopes(subject, metadata, "", self._context)
             else:
-                told = build_view_scopes(subject, metadata, "")
+                scopes = build_view_scopes(subject, metadata, "")
         except InvalidInput as error:
             yield Refusal(error if error.where else InvalidInput(str(error), str(path)), build_scope(dataset))
             if before is not None:
                 self._seen[dataset.name] = before
                 yield from map(Unchanged, before.lasting)
             return
-        self._seen[dataset.name] = told.known
-        if told.view is not None:
-            self._views.append(told.view)
-        yield from told.items
+        self._seen[dataset.name] = scopes.known
+        if scopes.view is not None:
+            self._views.append(scopes.view)
+        yield from scopes.items
 
 
 class Iceberg(Source):
-    """`uri` and `properties`: as pyiceberg's `load_catalog` takes them, with `${NAME}` for what the environment holds.
-    `catalog`: the name under which pyiceberg's own configuration, or the SQL catalog, knows it. `files`: instead of a
-    catalog. `namespace`: of the datasets, instead of the catalog's uri. `tables`: patterns of `schema.table`.
+    """`uri` and `properties`: the arguments of pyiceberg's `load_catalog`, with `${NAME}` for a variable of the environment.
+    `catalog`: the catalog's name in pyiceberg's own configuration, or in the SQL catalog. `files`: files of metadata, instead
+    of a catalog. `namespace`: of the datasets, instead of the catalog's uri. `tables`: patterns of `schema.table`.
     """
 
     kind: ClassVar[str] = "iceberg"
@@ -112,9 +112,9 @@ class Iceberg(Source):
     def _check_place(self) -> Iceberg:
         is_catalog = bool(self.uri or self.catalog or self.properties)
         if is_catalog == bool(self.files):
-            raise ValueError("give either files, or a catalog by uri, properties or its name in catalog")
+            raise ValueError("set either files, or a catalog by uri, properties or its name in catalog")
         if self.files and not self.namespace:
-            raise ValueError("files do not say which catalog they are from: give namespace, e.g. http://iceberg-rest:8181")
+            raise ValueError("files do not name the catalog that they are from: set namespace, e.g. http://iceberg-rest:8181")
         return self
 
     def read(self, context: Context) -> Reading:

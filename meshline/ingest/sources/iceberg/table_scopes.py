@@ -1,4 +1,4 @@
-"""One table or view -> its scopes with their times, and what is kept of it from one reading to the next (`Context.memory`)."""
+"""Metadata of a table or view -> its scopes with their times, and what is remembered of it until the next reading (`Context.memory`)."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from meshline.ingest.sources.iceberg.facts import (
 from meshline.ingest.sources.iceberg.parse import Schema, Snapshot, Table, View, list_columns
 from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText, build_view_lineage
 
-PARSER = 2  # counts up when the same metadata says something else than before
-MAX_GONE = 10_000  # tables that are not there any more, of which the identity is kept
-_RULES = ""  # the key under which the rules are kept; names of tables are not empty
+PARSER = 2  # the version of this code: raised when the same metadata gives other content than before
+MAX_GONE = 10_000  # tables that do not exist any more whose identity is remembered
+_RULES = ""  # the key of the rules' digest in the memory; names of tables are not empty
 
 
 class KnownTable(msgspec.Struct, frozen=True, array_like=True):
-    """`tag`: the ETag, else the place of the metadata; empty if it must be read again. `around`: what the namespace
-    said for it. `schemas`: when they began. `scopes`: all that were said of it, `lasting` of them for ever.
-    `snapshot`: the time of the newest that was said; `updated`: that of its last commit, in microseconds. `gone`: it was
-    not listed any more.
+    """What is remembered of a table or view. `tag`: the ETag, else the location of the metadata; empty if it must be read again.
+    `defaults`: the owner and comment of its namespace. `schemas`: their starts. `scopes`: all scopes that were stated of it;
+    those in `lasting` are never retracted. `snapshot`: the time of the newest snapshot that was ingested; `updated`: the
+    time of the last commit, both in microseconds since the epoch. `gone`: it was not listed any more.
     """
 
     uuid: str
@@ -54,10 +54,10 @@ class KnownTable(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Memory:
-    """The memory of the last reading, by names of datasets."""
+    """The memory of the last reading, by the names of datasets."""
 
     def __init__(self, kept: Mapping[str, str], rules: str) -> None:
-        """`rules`: a digest of all that the same metadata is read by; what was read by others is read again."""
+        """`rules`: a digest of everything else that the content depends on; tables that were read by other rules are read again."""
         self._kept = kept
         self._rules = rules
         self._valid = kept.get(_RULES) == rules
@@ -86,7 +86,7 @@ class Memory:
         return [name for name in self._kept if name != _RULES]
 
     def build_next(self, seen: Mapping[str, KnownTable], *, complete: bool) -> dict[str, str]:
-        """What to keep now. `complete`: what was not seen is gone."""
+        """The memory for the next reading. `complete`: tables that were not seen are gone."""
         result = {_RULES: self._rules} | {name: _encode(one) for name, one in seen.items()}
         missing = {name: one for name in self.list_names() if name not in seen and (one := self.find(name)) is not None}
         if complete:
@@ -96,8 +96,8 @@ class Memory:
 
 
 def compute_rules_digest(context: Context, namespace: str) -> str:
-    said = msgspec.json.encode([PARSER, namespace, context.naming.digest])
-    return hashlib.blake2b(said, digest_size=16).hexdigest()
+    parts = msgspec.json.encode([PARSER, namespace, context.naming.digest])
+    return hashlib.blake2b(parts, digest_size=16).hexdigest()
 
 
 def _encode(one: KnownTable) -> str:
@@ -108,7 +108,7 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(KnownTable)
 
 
-MAX_SNAPSHOTS = 100  # of a table that are told as its past, the newest
+MAX_SNAPSHOTS = 100  # the newest snapshots of a table that are ingested as its past
 
 COLUMNS, TABLE, SNAPSHOT, LINEAGE = "columns", "table", "snapshot", "lineage"
 DATASET_DROPPED, DATASET_RENAMED = "dataset-dropped", "dataset-renamed"
@@ -119,8 +119,8 @@ Past: TypeAlias = Sequence[tuple[int, Content]]
 
 
 class Subject(NamedTuple):
-    """A table or view that is told of. `before`: what was remembered of the name. `late`: it comes after others of its
-    source, so that what it says counts from `now`; its own times are its past.
+    """A table or view whose scopes are built. `before`: what is remembered of its name. `late`: it is new in a source that was
+    read before, so that its statements take effect from `now`, and its own earlier times are its past.
     """
 
     dataset: AssetKey
@@ -130,12 +130,12 @@ class Subject(NamedTuple):
     now: int
 
     def find_same(self, uuid: str) -> KnownTable | None:
-        """What was remembered, if it is of what has the name now."""
+        """What is remembered of the table, if the name still belongs to the same table."""
         return self.before if self.before is not None and self.before.uuid == uuid and not self.before.gone else None
 
 
 class TableScopes(NamedTuple):
-    """`view`: the text of a view, of which the lineage is still to be told."""
+    """The scopes of a table or view, and what to remember of it. `view`: the text of a view whose lineage is still to be built."""
 
     items: list[ScopeItem]
     known: KnownTable
@@ -143,23 +143,23 @@ class TableScopes(NamedTuple):
 
 
 def build_scope(dataset: AssetKey, part: str = "") -> Scope:
-    """A scope of a dataset; without `part` the beginning of all that say what is."""
+    """A scope of a dataset; without `part` the common beginning of its scopes that are not lasting."""
     return ("iceberg", *dataset.parts, part) if part else ("iceberg", *dataset.parts)
 
 
 def build_table_scopes(of: Subject, table: Table, tag: str, context: Context) -> TableScopes:
-    """Raises InvalidInput if its schemas are too large."""
+    """The scopes of a table. Raises InvalidInput if its schemas are too large."""
     same = of.find_same(table.table_uuid)
     schemas = index_schemas(table)
     began = compute_schema_starts(table, of.now, same.schemas if same else ())
     new = began[len(same.schemas) :] if same else began
     updated = limit_micros(table.last_updated_ms, of.now)
     made = began[0][1] if began else updated
-    since = of.now if same and same.updated == updated else updated  # then it was not the table that changed
+    since = of.now if same and same.updated == updated else updated  # then the table itself did not change
     other = build_physical_key(table, context)
     names = [of.dataset] if other is None or other == of.dataset else [of.dataset, other]
 
-    said, lasting = _merge_lasting(
+    items, lasting = _merge_lasting(
         of, [*_build_drop_entries(of, names, table.table_uuid, made), *_build_move_entries(names, schemas, began, len(new))]
     )
     if (current := schemas.get(table.current_schema_id)) is not None:
@@ -168,30 +168,30 @@ def build_table_scopes(of: Subject, table: Table, tag: str, context: Context) ->
         }
         past = [(time, contents[id_]) for id_, time in new if id_ in contents]
         now = contents.get(table.current_schema_id) or build_columns_content(of.dataset, current, table.table_uuid)
-        said.append(_build_entry(of, COLUMNS, now, past, since))
+        items.append(_build_entry(of, COLUMNS, now, past, since))
     content = build_table_content(of.dataset, table, of.defaults, context)
-    said.append(_build_entry(of, TABLE, content, () if same else ((made, content),), since))
+    items.append(_build_entry(of, TABLE, content, () if same else ((made, content),), since))
     snapshots = [
         (time, build_snapshot_content(of.dataset, one)) for time, one in _list_snapshots(table, same.snapshot if same else 0, of.now)
     ]
     if snapshots:
-        said.append(_build_entry(of, SNAPSHOT, snapshots[-1][1], snapshots, since))
+        items.append(_build_entry(of, SNAPSHOT, snapshots[-1][1], snapshots, since))
     elif same and build_scope(of.dataset, SNAPSHOT) in same.scopes:
-        said.append(Unchanged(build_scope(of.dataset, SNAPSHOT)))
+        items.append(Unchanged(build_scope(of.dataset, SNAPSHOT)))
     newest = snapshots[-1][0] if snapshots else same.snapshot if same else 0
     return _finish_scopes(
-        of, said, KnownTable(table.table_uuid, tag, schemas=tuple(began), lasting=lasting, snapshot=newest, updated=updated)
+        of, items, KnownTable(table.table_uuid, tag, schemas=tuple(began), lasting=lasting, snapshot=newest, updated=updated)
     )
 
 
 def build_view_scopes(of: Subject, view: View, tag: str) -> TableScopes:
-    """Raises InvalidInput if its schemas are too large, or if it has no version."""
+    """The scopes of a view. Raises InvalidInput if its schemas are too large, or if it has no version."""
     same = of.find_same(view.view_uuid)
     schemas = {schema.schema_id: schema for schema in view.schemas}
     versions = list_view_versions(view, of.now)
     known = same.schemas if same else ()
     new = [one for one in versions if (one[1].version_id, one[0]) not in known]
-    said, lasting = _merge_lasting(of, _build_drop_entries(of, [of.dataset], view.view_uuid, versions[0][0]))
+    items, lasting = _merge_lasting(of, _build_drop_entries(of, [of.dataset], view.view_uuid, versions[0][0]))
     version = versions[-1][1]
     if (current := schemas.get(version.schema_id)) is not None:
         past = [
@@ -199,15 +199,15 @@ def build_view_scopes(of: Subject, view: View, tag: str) -> TableScopes:
             for time, one in new
             if one.schema_id in schemas
         ]
-        said.append(_build_entry(of, COLUMNS, build_columns_content(of.dataset, current, view.view_uuid), past, of.now))
+        items.append(_build_entry(of, COLUMNS, build_columns_content(of.dataset, current, view.view_uuid), past, of.now))
     past = [(time, build_view_content(of.dataset, view, one, of.defaults)) for time, one in new]
-    said.append(_build_entry(of, TABLE, build_view_content(of.dataset, view, version, of.defaults), past, of.now))
+    items.append(_build_entry(of, TABLE, build_view_content(of.dataset, view, version, of.defaults), past, of.now))
     began = tuple((one.version_id, time) for time, one in versions)
     names = tuple(field.name for field in current.fields) if current is not None else ()
     text = ViewText(of.dataset, version, names, of.now if of.late else versions[-1][0])
-    told = _finish_scopes(of, said, KnownTable(view.view_uuid, tag, schemas=began, lasting=lasting))
-    scopes = (*told.known.scopes, build_scope(of.dataset, LINEAGE))
-    return told._replace(known=msgspec.structs.replace(told.known, scopes=scopes), view=text)
+    result = _finish_scopes(of, items, KnownTable(view.view_uuid, tag, schemas=began, lasting=lasting))
+    scopes = (*result.known.scopes, build_scope(of.dataset, LINEAGE))
+    return result._replace(known=msgspec.structs.replace(result.known, scopes=scopes), view=text)
 
 
 def list_column_names(metadata: Table | View) -> tuple[str, ...]:
@@ -221,7 +221,7 @@ def list_column_names(metadata: Table | View) -> tuple[str, ...]:
 
 
 def build_lineage_entry(view: ViewText, names: Names, columns: Callable[[AssetKey], Sequence[str]]) -> tuple[Entry, tuple[str, ...]]:
-    """What a view comes from, and warnings of what of it could not be told."""
+    """The lineage of a view, and warnings about the parts that could not be resolved."""
     found = build_view_lineage(view, names, columns)
     return Entry(build_scope(view.dataset, LINEAGE), found.content, view.time), tuple(
         f"view {view.dataset.name}: {note}" for note in found.notes
@@ -229,7 +229,7 @@ def build_lineage_entry(view: ViewText, names: Names, columns: Callable[[AssetKe
 
 
 def build_rename_entry(old: AssetKey, new: AssetKey, now: int) -> Entry:
-    """A table that has another name and the same identity; the catalog does not say since when."""
+    """The rename of a table, which has the same identity under another name. The catalog does not state the time, so it is `now`."""
     facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, new),))
     return Entry((DATASET_RENAMED, *new.parts, *old.parts, str(now)), encode(facts), now)
 
@@ -239,7 +239,7 @@ def _finish_scopes(of: Subject, items: list[ScopeItem], known: KnownTable) -> Ta
 
 
 def _build_entry(of: Subject, part: str, content: Content, past: Past, since: int) -> Entry:
-    """`past` may end with the present: then that began when its last stretch did, else `since`."""
+    """An entry. If `past` ends with the current content, that began with its last interval, else at `since`."""
     stretches = [one for i, one in enumerate(past) if i == 0 or past[i - 1][1].digest != one[1].digest]
     if of.late:
         return Entry(build_scope(of.dataset, part), content, of.now, tuple(stretches))
@@ -249,24 +249,24 @@ def _build_entry(of: Subject, part: str, content: Content, past: Past, since: in
 
 
 def _merge_lasting(of: Subject, entries: Iterable[Entry]) -> tuple[list[ScopeItem], tuple[Scope, ...]]:
-    """What was said for ever, here or before, and the scopes of all that."""
+    """The items of all lasting scopes, new and earlier ones, and these scopes."""
     before = of.before.lasting if of.before is not None else ()
     new = {one.scope: one for one in entries if one.scope not in before}
     return [*map(Unchanged, before), *new.values()], (*before, *new)
 
 
 def _build_drop_entries(of: Subject, names: Sequence[AssetKey], uuid: str, made: int) -> list[Entry]:
-    """What was said of another table that had the name is not of this one."""
+    """Drops of another table that had the same name before, so that its statements do not apply to this table."""
     if of.before is None or of.before.uuid in {"", uuid} or not uuid:
         return []
-    time = made - 1  # a drop takes all up to its time
+    time = made - 1  # a drop applies up to its time, inclusive
     return [
         Entry((DATASET_DROPPED, *name.parts, uuid), encode(Facts(assets=(AssetFact(name, {"dropped": True}),))), time) for name in names
     ]
 
 
 def _build_move_entries(names: Sequence[AssetKey], schemas: dict[int, Schema], began: Sequence[SchemaStart], new: int) -> list[Entry]:
-    """Renames and drops of columns with the last `new` schemas, under every name of the table."""
+    """Renames and drops of columns in the last `new` schemas, under every name of the table."""
     moves: list[ColumnMove] = []
     for i in range(max(len(began) - new, 1), len(began)):
         before, after = schemas.get(began[i - 1][0]), schemas.get(began[i][0])
@@ -285,7 +285,7 @@ def _build_move_entry(dataset: AssetKey, move: ColumnMove) -> Entry:
 
 
 def _list_snapshots(table: Table, after: int, now: int) -> list[tuple[int, Snapshot]]:
-    """The newest of those that were the current one since a time later than `after`, with growing times."""
+    """(time, snapshot) of the newest snapshots that became current later than `after`, with growing times (microseconds)."""
     by_id = {one.snapshot_id: one for one in table.snapshots or ()}
     log = [(change.timestamp_ms, by_id[change.snapshot_id]) for change in table.snapshot_log or () if change.snapshot_id in by_id]
     current = {limit_micros(milliseconds, now): one for milliseconds, one in log}

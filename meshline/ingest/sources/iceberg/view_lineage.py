@@ -1,8 +1,8 @@
-"""What flows into a view, from the SQL that the catalog keeps of it.
+"""The lineage of a view, from the SQL that the catalog has of it.
 
-Of several representations the first that can be read tells. Names without a catalog or a namespace are in the view's own
-(`default-catalog`, `default-namespace`; Iceberg view specification). What cannot be told is never guessed: the tables that
-the text names flow into the view as a whole, so that answers through it are POSSIBLE, and a warning says why.
+Of several representations, the first that can be read is used. Names without a catalog or a namespace are in those of the view
+(`default-catalog`, `default-namespace`; Iceberg view specification). What cannot be resolved is never guessed: the tables that
+the text names flow into the view as a whole, so that answers through it are POSSIBLE, and a warning states why.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NO_NAME = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)  # texts 
 
 
 class ViewText(NamedTuple):
-    """A view's current version. `columns`: in order, as the catalog lists them. `time`: since when, in microseconds."""
+    """A view's current version. `columns`: in order, as the catalog lists them. `time`: when it became current, in microseconds."""
 
     dataset: AssetKey
     version: ViewVersion
@@ -36,7 +36,7 @@ class ViewText(NamedTuple):
 
 
 class ViewLineage(NamedTuple):
-    """`notes`: what could not be told, in words."""
+    """The flows into a view, as content. `notes`: the parts that could not be resolved, in words."""
 
     content: Content
     notes: tuple[str, ...]
@@ -45,7 +45,7 @@ class ViewLineage(NamedTuple):
 class Names:
     """The tables and views of a catalog, by the names that SQL gives them.
 
-    `datasets`: all that the catalog lists, by name. `named`: the dataset's name of a table by its parts.
+    `datasets`: all that the catalog lists, by name. `format_name`: builds the dataset's name from the parts of a table's name.
     """
 
     def __init__(self, datasets: Mapping[str, AssetKey], format_name: Callable[[Sequence[str]], str]) -> None:
@@ -54,7 +54,7 @@ class Names:
         self._format_name = format_name
 
     def resolve(self, relation: Sequence[str], version: ViewVersion) -> AssetKey | None:
-        """The dataset that a view means by a name; None if it is of another catalog, or not listed."""
+        """The dataset that a view means by a name; None if it is in another catalog, or not listed."""
         return next(filter(None, map(self._find_listed, _list_candidates(relation, version))), None)
 
     def _find_listed(self, parts: Sequence[str]) -> AssetKey | None:
@@ -63,7 +63,7 @@ class Names:
 
 
 def _list_candidates(relation: Sequence[str], version: ViewVersion) -> Iterator[Sequence[str]]:
-    """Where a name may be in the view's catalog, the likeliest first.
+    """The names that a table may have in the view's catalog, the likeliest first.
 
     The name that an engine gives the catalog is known only if it is the default of the view.
     """
@@ -78,7 +78,7 @@ def _list_candidates(relation: Sequence[str], version: ViewVersion) -> Iterator[
 
 
 def build_view_lineage(view: ViewText, names: Names, columns: Callable[[AssetKey], Sequence[str]]) -> ViewLineage:
-    """`columns`: of a table or view, empty if they are not known."""
+    """The lineage of a view. `columns`: lists the columns of a table or view; empty if they are not known."""
     notes: list[str] = []
     for representation in view.version.representations:
         if representation.sql:
@@ -93,13 +93,13 @@ def build_view_lineage(view: ViewText, names: Names, columns: Callable[[AssetKey
 def _read_representation(
     view: ViewText, representation: Representation, names: Names, columns: Callable[[AssetKey], Sequence[str]]
 ) -> ViewLineage | str:
-    """What a representation tells, or why it cannot be read."""
+    """The lineage by one representation, or the reason why it cannot be read."""
     try:
         from meshline.sql.script import lineage_of  # noqa: PLC0415 - sqlglot is an extra of its own, and slow to import
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("meshline"):
             raise
-        return "its SQL is not read, which needs the extra 'sql': what it comes from is told by whole tables"
+        return "its SQL is not read, which needs the extra 'sql': its lineage is by whole tables"
 
     def list_columns(relation: Relation) -> Sequence[str]:
         key = names.resolve(relation, view.version)
@@ -111,7 +111,7 @@ def _read_representation(
     except InvalidInput as error:
         return f"its SQL cannot be read as {representation.dialect or 'any dialect'}: {error}"
     if not lineages:
-        return f"its SQL is no query of {representation.dialect}"
+        return f"its SQL is not a query of {representation.dialect}"
     return _FlowBuilder(view, names).build(lineages[-1])
 
 
@@ -132,13 +132,13 @@ class _FlowBuilder:
             key = self._resolve_relation(relation)
             if key is not None and key != own:
                 flows[Flow(key, own, covered=key.parts in described)] = None
-                if lineage.unresolved:  # what could not be told may come from any of them
+                if lineage.unresolved:  # the unresolved part may come from any of them
                     flows[Flow(key, own)] = None
         return ViewLineage(encode(Facts(flows=tuple(flows))), tuple(self._notes))
 
     def _build_column_flows(self, lineage: Lineage) -> Iterator[Flow]:
         own, listed = self._view.dataset, self._view.columns
-        # The text may name them otherwise than the view does: `CREATE VIEW v (a, b) AS SELECT x, y`.
+        # The text may give the columns other names than the view has: `CREATE VIEW v (a, b) AS SELECT x, y`.
         called = dict(zip(lineage.columns, listed, strict=False)) if len(lineage.columns) == len(listed) else {}
         for edge in lineage.edges:
             key = self._resolve_relation(edge.source)
@@ -161,7 +161,7 @@ class _FlowBuilder:
 
 
 def _find_mentioned(sql: str, view: ViewText, names: Names) -> Iterator[AssetKey]:
-    """The tables whose names are in a text that was not parsed."""
+    """The tables whose names occur in a text that could not be parsed."""
     for found in _NAMED.finditer(_NO_NAME.sub(" ", sql)):
         parts = [part.strip('"`') for part in _PART.findall(found[0])]
         key = names.resolve(parts, view.version)
