@@ -68,10 +68,10 @@ def _extras() -> Iterator[Finding]:
 
 def _kernels() -> Finding:
     import meshline.graph.index  # noqa: F401 - registers the kernels
-    from meshline.graph.index.kernels.jit import cached_kernels
+    from meshline.graph.index.kernels.jit import find_cached_kernels
     from meshline.graph.index.kernels.kernel_cache import SECONDS
 
-    found = cached_kernels()
+    found = find_cached_kernels()
     if found.cached == found.kernels:
         return Finding("kernels", "ok", f"compiled, in {', '.join(map(str, found.folders))}")
     cold = f"{found.kernels - found.cached} of {found.kernels} are not compiled"

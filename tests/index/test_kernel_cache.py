@@ -16,7 +16,7 @@ import pytest
 
 import meshline
 from meshline.graph.index.kernels import jit
-from meshline.graph.index.kernels.jit import cached_kernels
+from meshline.graph.index.kernels.jit import find_cached_kernels
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 
@@ -122,7 +122,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_cache_that_cannot_be_written_is_used(package: Package) -> None:
-    mine = cached_kernels()  # compiled by the session's fixture
+    mine = find_cached_kernels()  # compiled by the session's fixture
     assert mine.cached == mine.kernels
     for folder in mine.folders:
         shutil.copytree(folder, package.caches / folder.name, dirs_exist_ok=True)

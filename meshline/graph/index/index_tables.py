@@ -127,7 +127,7 @@ class IndexTables:
             specials = self._reserve(len(blobs[done]) + 1, specials)
             local_kinds = np.empty_like(self._local)
             try:
-                done = decode.read(
+                done = decode.read_contents(
                     buffer, ends, provisional, done, first, self.heads.starts, self._local, local_kinds, self.names, self.nodes,
                     self.folds, self.kinds, self.flows, self.relations, self.facts, self.mentions, specials, self.counts,
                 )  # fmt: skip
@@ -139,7 +139,7 @@ class IndexTables:
         """Make the flows from row `first` on traversable."""
         n = int(self.counts[N_FLOWS])
         self.overlay = widen_group(self.overlay, first - self.folded, n - self.folded)
-        mutate.link(first, n, self.folded, self.flows, self.nodes, self.overlay)
+        mutate.link_flows(first, n, self.folded, self.flows, self.nodes, self.overlay)
 
     def withdraw(self, head: int) -> None:
         """Remove what a head stated."""
@@ -149,11 +149,11 @@ class IndexTables:
     def reflag(self, head: int, clear: int, add: int) -> None:
         """Change the flags of a head's flows."""
         first, last = int(self.heads.starts[head, 0]), int(self.heads.starts[head + 1, 0])
-        mutate.reflag(first, last, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
+        mutate.reflag_flows(first, last, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
 
     def reflag_row(self, row: int, clear: int, add: int) -> None:
         """Change the flags of one flow."""
-        mutate.reflag(row, row + 1, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
+        mutate.reflag_flows(row, row + 1, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
 
     def rewrite_head(self, head: int, mapping: dict[int, int]) -> int:
         """Rewrite the rows of a head with other nodes, by `mapping`; gives the new number of the head."""
@@ -167,7 +167,7 @@ class IndexTables:
         target[list(mapping)] = list(mapping.values())
         new = self.heads.copy(head)
         first = int(self.counts[N_FLOWS])
-        mutate.recast(
+        mutate.rewrite_head(
             begin, end, new, self.heads.starts, target, supported, self.nodes, self.flows, self.relations, self.facts,
             self.mentions, self.counts,
         )  # fmt: skip
@@ -189,7 +189,7 @@ class IndexTables:
     def _bury(self, head: int) -> None:
         begin, end = self.heads.starts[head], self.heads.starts[head + 1]
         self.reflag(head, 0, DEAD)
-        mutate.withdraw(begin, end, self.nodes, self.relations, self.facts, self.mentions, self.counts)
+        mutate.withdraw_head(begin, end, self.nodes, self.relations, self.facts, self.mentions, self.counts)
         self.dead_rows += int((end - begin).sum())
 
     def fold_if_due(self) -> bool:
@@ -209,14 +209,14 @@ class IndexTables:
         live = n - int(np.count_nonzero(self.flows.flags[:n] & DEAD))
         nodes = int(self.counts[N_NODES])
         self.outgoing, self.incoming = _allocate_csr(nodes, live), _allocate_csr(nodes, live)
-        mutate.fold(self.flows, self.nodes, self.outgoing, self.incoming, self.counts)
+        mutate.fold_overlay(self.flows, self.nodes, self.outgoing, self.incoming, self.counts)
         self.folded = n
         self.overlay = allocate_group(Overlay, 64)
 
     def compact(self) -> None:
         """Drop the rows of dead heads."""
         heads = self.heads
-        kept = mutate.compact(
+        kept = mutate.compact_heads(
             heads.alive, heads.n, heads.starts, self.nodes, self.flows, self.relations, self.facts, self.mentions, self.counts
         )
         heads.compact(kept)
@@ -265,7 +265,7 @@ class IndexTables:
             self.folds = self.folds._replace(slots=slots)
         else:
             self.kinds = self.kinds._replace(slots=slots)
-        hash_tables.rehash(table, self.names, self.nodes, self.folds, self.kinds, self.counts)
+        hash_tables.fill_slots(table, self.names, self.nodes, self.folds, self.kinds, self.counts)
 
     # -- names and nodes
 
@@ -300,7 +300,7 @@ class IndexTables:
 
     def find_node(self, kind: int, part1: int, part2: int) -> int:
         """The known node of a key in numbers, or NONE."""
-        return hash_tables.node_row(kind, part1, part2, self.nodes)
+        return hash_tables.find_node(kind, part1, part2, self.nodes)
 
     def find_by_key(self, key: AssetKey) -> int:
         """The known node of exactly this key, or NONE."""
@@ -348,27 +348,27 @@ class IndexTables:
         self.folds = widen_group(self.folds, int(self.counts[N_FOLDS]), int(self.counts[N_FOLDS]) + 1)
         self._reserve_slots(N_NODES, 2 * n + 3)
         self._reserve_slots(N_FOLDS, 2 * int(self.counts[N_FOLDS]) + 3)
-        return mutate.add(kind, part1, part2, int(past), self.names, self.nodes, self.folds, self.counts)
+        return mutate.build_node(kind, part1, part2, int(past), self.names, self.nodes, self.folds, self.counts)
 
     # -- rows by node
 
     def list_relation_rows(self, node: int, type_: int, *, incoming: bool = False) -> list[int]:
         """The visible relations of a type (NONE: all) that begin or end at exactly this node."""
-        return self._collect_rows(lambda found: collect.relation_rows(node, type_, int(incoming), self.nodes, self.relations, found))
+        return self._collect_rows(lambda found: collect.list_relations(node, type_, int(incoming), self.nodes, self.relations, found))
 
     def list_fact_rows(self, node: int) -> list[int]:
-        return self._collect_rows(lambda found: collect.fact_rows(node, self.nodes, self.facts, found))
+        return self._collect_rows(lambda found: collect.list_facts(node, self.nodes, self.facts, found))
 
     def list_flow_rows(self, node: int, *, incoming: bool = False) -> list[int]:
         return self._collect_rows(
-            lambda found: collect.flow_rows(
+            lambda found: collect.list_flows(
                 node, int(incoming), self.outgoing, self.incoming, self.nodes, self.overlay, self.flows, self.folded, found
             )
         )
 
     def list_children(self, dataset: int) -> list[int]:
         """The columns of exactly this dataset, in the order in which they were first mentioned."""
-        return self._collect_rows(lambda found: collect.children(dataset, self.nodes, found))
+        return self._collect_rows(lambda found: collect.list_columns(dataset, self.nodes, found))
 
     def list_columns(self, dataset: int) -> list[int]:
         """The columns of all members of a dataset's class."""
@@ -395,7 +395,7 @@ class IndexTables:
             self._wanted = np.zeros(len(self.nodes.kind), np.uint8)
         self._wanted[list(nodes)] = 1
         n = int(self.heads.starts[self.heads.n, 3])
-        found = self._collect_rows(lambda found: collect.mention_rows(self.mentions, n, self._wanted, found))
+        found = self._collect_rows(lambda found: collect.list_mentions(self.mentions, n, self._wanted, found))
         self._wanted[list(nodes)] = 0
         return found
 
@@ -448,5 +448,5 @@ class NodeSlots:
     def number_distinct(self, nodes: Ints) -> tuple[Ints, Ints]:
         """(the distinct nodes in the order of first occurrence, for each node its place among these): both int32."""
         found, number = np.empty(len(nodes), np.int32), np.empty(len(nodes), np.int32)
-        n = collect.numbered(nodes, self.array, found, number)
+        n = collect.number_nodes(nodes, self.array, found, number)
         return found[:n].copy(), number

@@ -161,7 +161,7 @@ class Walker:
 
     def correct(self, rows: range, answer: Scratch) -> None:
         """Unmask the rows of an answer to which the marks of this walker have a path without masking."""
-        traverse.unmask(rows.start, rows.stop, answer, self._scratch, self._state)
+        traverse.unmask_rows(rows.start, rows.stop, answer, self._scratch, self._state)
 
     @cached_property
     def _aside(self) -> Walker:
@@ -182,7 +182,7 @@ class Walker:
             self._stamp = 0
             state[:] = 0
         ceiling, self._stamp = self._stamp, self._stamp - room
-        traverse.begin(starts, self._stamp, ceiling, _NONE if depth is None else depth, until, tables.nodes, self._scratch, state)
+        traverse.begin_traversal(starts, self._stamp, ceiling, _NONE if depth is None else depth, until, tables.nodes, self._scratch, state)
 
     def _go_back(self) -> None:
         """Begin the next pass with the edges that the earlier passes postponed."""
@@ -196,7 +196,7 @@ class Walker:
         """Walk to the end of a pass; whether it ended before the deadline."""
         step = NO_LIMIT if limits.deadline is None else STEP
         edges = self._select_edges(direction, wanted)
-        while traverse.walk(k, weakest, int(unmasked), limits.max_nodes, step, *edges, self._tables.nodes, self._scratch, self._state):
+        while traverse.walk_pass(k, weakest, int(unmasked), limits.max_nodes, step, *edges, self._tables.nodes, self._scratch, self._state):
             if limits.deadline is not None and time.monotonic() > limits.deadline:
                 return False
         self._state[DONE] = k
@@ -223,7 +223,7 @@ class Walker:
         self._state[HEAD] = 0
         step = NO_LIMIT if deadline is None else STEP
         edges = self._select_edges(direction, wanted)
-        while traverse.spread(k, step, *edges, self._tables.nodes, self._scratch, self._state):
+        while traverse.spread_clean_paths(k, step, *edges, self._tables.nodes, self._scratch, self._state):
             if deadline is not None and time.monotonic() > deadline:
                 return False
         return True

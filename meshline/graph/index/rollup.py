@@ -61,7 +61,7 @@ def keep_strongest(found: Rows, slots: NodeSlots) -> Rows:
     """One row for each node: its strongest reach, the shortest distance with that reach, masked if all rows with it are."""
     n = len(found.nodes)
     nodes, reach, distance, masked = np.empty(n, np.int32), np.empty(n, np.int8), np.empty(n, np.int32), np.empty(n, np.uint8)
-    kept = collect.strongest(
+    kept = collect.find_strongest(
         found.nodes, slots.array, found.reach, found.distance, found.masked.view(np.uint8), nodes, reach, distance, masked
     )
     return Rows(nodes[:kept], reach[:kept], distance[:kept], masked[:kept] != 0)
@@ -173,7 +173,7 @@ class RollUp:
             np.empty(room, np.int32),
             np.empty(room, np.uint8),
         )
-        n = collect.jobs_passed(
+        n = collect.list_jobs(
             ends.nodes, ends.reach, ends.distance, ends.masked.view(np.uint8), self._limit, nodes, csr, heads, links, tables.folded,
             tables.flows, tables.kinds, self._slots.array, jobs, reach, distance, masked,
         )  # fmt: skip

@@ -152,7 +152,7 @@ class _Search:
         room = _ROOM
         while True:
             near, far, jobs = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
-            n = collect.copying(
+            n = collect.find_copies(
                 datasets, self._silent, self._empty, self._weakest, int(stated), *self._flows, self._slots.array, near, far, jobs
             )
             if n <= room:

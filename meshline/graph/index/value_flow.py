@@ -17,7 +17,7 @@ from meshline.graph.index.arrays import COLUMN, DATASET, N_KINDS, N_NODES
 from meshline.graph.index.flow_tables import build_flow_step, build_order_key
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels import propagate
-from meshline.graph.index.kernels.propagate import carries, carries_all
+from meshline.graph.index.kernels.propagate import can_carry_columns, can_carry_value
 from meshline.graph.index.results import Flags, FlowStep, Ints, Undo
 
 
@@ -40,12 +40,12 @@ def _list_steps_before(tables: IndexTables, labels: Ints, node: int) -> Iterator
     for own in tables.list_ring(node):
         for flow in tables.list_flow_rows(own, incoming=True):
             start = int(tables.flows.start[flow])
-            if carries(int(tables.flows.flags[flow])) and nodes.kind[start] == COLUMN and labels[nodes.rep[start]] == wanted:
+            if can_carry_value(int(tables.flows.flags[flow])) and nodes.kind[start] == COLUMN and labels[nodes.rep[start]] == wanted:
                 yield build_flow_step(tables, flow), int(nodes.rep[start])
     for dataset in tables.list_ring(int(nodes.part1[node]) if nodes.kind[node] == COLUMN else node):
         for flow in tables.list_flow_rows(dataset, incoming=True):
             start = int(tables.flows.start[flow])
-            if carries_all(int(tables.flows.flags[flow])) and nodes.kind[start] == DATASET:
+            if can_carry_columns(int(tables.flows.flags[flow])) and nodes.kind[start] == DATASET:
                 own_columns = {int(nodes.rep[column]) for column in tables.list_columns(start)}
                 near = [column for column in own_columns if labels[column] == wanted]
                 whole = int(nodes.rep[start])
@@ -81,7 +81,7 @@ class Spread:
         labels[changed] = 0
         found = np.empty(len(changed), np.int32)
         tables = self._tables
-        propagate.arriving(
+        propagate.compute_arriving_labels(
             changed, self._possible, tables.nodes, tables.incoming, tables.folded, tables.flows, tables.overlay.next_in, labels, found
         )  # fmt: skip
         given = np.where(found > 0, found + 1, 0).astype(np.int32)
@@ -112,7 +112,7 @@ def collect_onward(tables: IndexTables, columns: Ints) -> Ints:
 def _spread(tables: IndexTables, begin: Ints, begin_labels: Ints, possible: int, labels: Ints) -> Ints:
     n = int(tables.counts[N_NODES])
     queue = np.empty(n + 1, np.int32)
-    reached = propagate.spread(
+    reached = propagate.spread_labels(
         begin, begin_labels, possible, tables.nodes, tables.outgoing, tables.folded, tables.flows, tables.overlay.next_out,
         np.zeros(n, np.uint8), labels, queue,
     )  # fmt: skip
@@ -128,7 +128,7 @@ def find_copies(tables: IndexTables, datasets: Ints, least: int, most: int) -> t
     identity = tables.find_name("IDENTITY")
     alike = ((tables.kinds.subtype[:kinds] == identity) & (tables.kinds.flags[:kinds] & 3 == 0)).astype(np.uint8)
     found, into = np.empty(most, np.int32), np.empty(most, np.int32)
-    pairs = propagate.copied(
+    pairs = propagate.find_copied_datasets(
         datasets.astype(np.int32), least, tables.nodes, tables.outgoing, tables.folded, tables.flows, tables.overlay.next_out, alike,
         np.zeros(n, np.int32), np.zeros(n, np.int32), np.empty(n, np.int32), found, into,
     )  # fmt: skip

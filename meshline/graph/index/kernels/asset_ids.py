@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from meshline.graph.index.arrays import I32, U8, Names
-from meshline.graph.index.kernels.hash_tables import begin_of
-from meshline.graph.index.kernels.jit import inner, kernel
+from meshline.graph.index.kernels.hash_tables import find_begin
+from meshline.graph.index.kernels.jit import register_inner, register_kernel
 
 _IV = np.array(
     [
@@ -50,13 +50,13 @@ U64 = npt.NDArray[np.uint64]
 BLOCK = 128
 
 
-@inner
-def rotated(value: np.uint64, by: int) -> np.uint64:
+@register_inner
+def rotate_right(value: np.uint64, by: int) -> np.uint64:
     return np.uint64((value >> np.uint64(by)) | (value << np.uint64(64 - by)))
 
 
-@inner
-def compress(h: U64, v: U64, m: U64, message: U8, at: int, length: int, last: int) -> None:
+@register_inner
+def compress_block(h: U64, v: U64, m: U64, message: U8, at: int, length: int, last: int) -> None:
     """Take in the block at `at`; `length`: how much of the message is taken in with it (RFC 7693, 3.2)."""
     for i in range(16):
         word = np.uint64(0)
@@ -74,24 +74,24 @@ def compress(h: U64, v: U64, m: U64, message: U8, at: int, length: int, last: in
         for i in range(8):
             a, b, c, d = _MIX[i, 0], _MIX[i, 1], _MIX[i, 2], _MIX[i, 3]
             v[a] = v[a] + v[b] + m[sigma[2 * i]]
-            v[d] = rotated(v[d] ^ v[a], 32)
+            v[d] = rotate_right(v[d] ^ v[a], 32)
             v[c] = v[c] + v[d]
-            v[b] = rotated(v[b] ^ v[c], 24)
+            v[b] = rotate_right(v[b] ^ v[c], 24)
             v[a] = v[a] + v[b] + m[sigma[2 * i + 1]]
-            v[d] = rotated(v[d] ^ v[a], 16)
+            v[d] = rotate_right(v[d] ^ v[a], 16)
             v[c] = v[c] + v[d]
-            v[b] = rotated(v[b] ^ v[c], 63)
+            v[b] = rotate_right(v[b] ^ v[c], 63)
     for i in range(8):
         h[i] ^= v[i] ^ v[i + 8]
 
 
-@inner
+@register_inner
 def put_string(names: Names, name: int, message: U8, at: int) -> int:
     """`,"..."` as JSON has it; where it ends."""
     message[at] = 0x2C
     message[at + 1] = 0x22
     at += 2
-    for i in range(begin_of(names, name), names.end[name]):
+    for i in range(find_begin(names, name), names.end[name]):
         letter = names.text[i]
         if letter in (0x22, 0x5C):
             message[at] = 0x5C
@@ -106,7 +106,7 @@ def put_string(names: Names, name: int, message: U8, at: int) -> int:
     return at + 1
 
 
-@inner
+@register_inner
 def put_control(letter: int, message: U8, at: int) -> int:
     message[at] = 0x5C
     for i in range(0, len(_SHORT), 2):
@@ -121,17 +121,17 @@ def put_control(letter: int, message: U8, at: int) -> int:
     return at + 6
 
 
-@inner
-def key_length(kind: U8, first: int, second: int, third: int, names: Names) -> int:
+@register_inner
+def measure_key(kind: U8, first: int, second: int, third: int, names: Names) -> int:
     """Room for a key as JSON, at most, and for what fills its last block."""
     room = len(kind) + 1 + BLOCK
     for name in (first, second, third):
         if name >= 0:
-            room += 6 * (names.end[name] - begin_of(names, name)) + 3
+            room += 6 * (names.end[name] - find_begin(names, name)) + 3
     return int(room)
 
 
-@inner
+@register_inner
 def put_key(kind: U8, first: int, second: int, third: int, names: Names, message: U8) -> int:
     """The key as JSON, and zeros to the end of a block; its length."""
     for i in range(len(kind)):
@@ -147,24 +147,24 @@ def put_key(kind: U8, first: int, second: int, third: int, names: Names, message
     return at
 
 
-@inner
-def digest(h: U64, v: U64, m: U64, message: U8, length: int) -> np.uint64:
+@register_inner
+def compute_digest(h: U64, v: U64, m: U64, message: U8, length: int) -> np.uint64:
     """The first 8 of the 16 bytes of the BLAKE2b digest, as a number."""
     for i in range(8):
         h[i] = _IV[i]
     h[0] ^= np.uint64(0x01010000 ^ 16)
     done = 0
     while length - done > BLOCK:
-        compress(h, v, m, message, done, done + BLOCK, 0)
+        compress_block(h, v, m, message, done, done + BLOCK, 0)
         done += BLOCK
-    compress(h, v, m, message, done, length, 1)
+    compress_block(h, v, m, message, done, length, 1)
     word = np.uint64(0)
     for i in range(8):
         word = np.uint64((word << np.uint64(8)) | ((h[0] >> np.uint64(8 * i)) & np.uint64(255)))
     return word
 
 
-@kernel("U8", "I32", "I32", "I32", Names, "U8", "U64", "U64", "U64", "U64")
+@register_kernel("U8", "I32", "I32", "I32", Names, "U8", "U64", "U64", "U64", "U64")
 def hash_keys(kind: U8, first: I32, second: I32, third: I32, names: Names, message: U8, h: U64, v: U64, m: U64, hashes: U64) -> int:
     """The first 8 bytes of the ids of keys of up to three parts (string numbers, or NONE), of one kind (`["KIND"`).
 
@@ -172,8 +172,8 @@ def hash_keys(kind: U8, first: I32, second: I32, third: I32, names: Names, messa
     numpy warns where numbers run over, as they must here.
     """
     for row in range(len(first)):
-        if key_length(kind, first[row], second[row], third[row], names) > len(message):
+        if measure_key(kind, first[row], second[row], third[row], names) > len(message):
             return row
         length = put_key(kind, first[row], second[row], third[row], names, message)
-        hashes[row] = digest(h, v, m, message, length)
+        hashes[row] = compute_digest(h, v, m, message, length)
     return len(first)

@@ -23,11 +23,11 @@ from meshline.graph.index.arrays import (
     Overlay,
     Relations,
 )
-from meshline.graph.index.kernels.jit import inner, kernel
+from meshline.graph.index.kernels.jit import register_inner, register_kernel
 
 
-@kernel("int", "int", "int", Nodes, Relations, "I32")
-def relation_rows(node: int, type_: int, incoming: int, nodes: Nodes, relations: Relations, found: I32) -> int:
+@register_kernel("int", "int", "int", Nodes, Relations, "I32")
+def list_relations(node: int, type_: int, incoming: int, nodes: Nodes, relations: Relations, found: I32) -> int:
     """The visible relations of a type (NONE: of all) that begin or end at exactly this node, newest first.
 
     A type -2 - type gives those of the type that are not seen (see `mutate.recast`).
@@ -46,8 +46,8 @@ def relation_rows(node: int, type_: int, incoming: int, nodes: Nodes, relations:
     return n
 
 
-@kernel("int", Nodes, Facts, "I32")
-def fact_rows(node: int, nodes: Nodes, facts: Facts, found: I32) -> int:
+@register_kernel("int", Nodes, Facts, "I32")
+def list_facts(node: int, nodes: Nodes, facts: Facts, found: I32) -> int:
     """The facts of exactly this node; as `relation_rows`."""
     n = 0
     row = nodes.fact[node]
@@ -60,8 +60,8 @@ def fact_rows(node: int, nodes: Nodes, facts: Facts, found: I32) -> int:
     return n
 
 
-@inner
-def flows_at(node: int, base: int, csr: Csr, heads: I32, links: I32, flows: Flows, found: I32, n: int) -> int:
+@register_inner
+def list_flows_at(node: int, base: int, csr: Csr, heads: I32, links: I32, flows: Flows, found: I32, n: int) -> int:
     if node < len(csr.ptr) - 1:
         for at in range(csr.ptr[node], csr.ptr[node + 1]):
             if not csr.flags[at] & DEAD:
@@ -78,18 +78,18 @@ def flows_at(node: int, base: int, csr: Csr, heads: I32, links: I32, flows: Flow
     return n
 
 
-@kernel("int", "int", Csr, Csr, Nodes, Overlay, Flows, "int", "I32")
-def flow_rows(
+@register_kernel("int", "int", Csr, Csr, Nodes, Overlay, Flows, "int", "I32")
+def list_flows(
     node: int, incoming: int, outgoing: Csr, into: Csr, nodes: Nodes, overlay: Overlay, flows: Flows, base: int, found: I32
 ) -> int:
     """The flows that begin (or end) at exactly this node; as `relation_rows`."""
     if incoming:
-        return flows_at(node, base, into, nodes.over_in, overlay.next_in, flows, found, 0)
-    return flows_at(node, base, outgoing, nodes.over_out, overlay.next_out, flows, found, 0)
+        return list_flows_at(node, base, into, nodes.over_in, overlay.next_in, flows, found, 0)
+    return list_flows_at(node, base, outgoing, nodes.over_out, overlay.next_out, flows, found, 0)
 
 
-@kernel("int", Nodes, "I32")
-def children(dataset: int, nodes: Nodes, found: I32) -> int:
+@register_kernel("int", Nodes, "I32")
+def list_columns(dataset: int, nodes: Nodes, found: I32) -> int:
     """The columns of exactly this dataset, in the order in which they came; as `relation_rows`."""
     last = nodes.child[dataset]
     if last == NONE:
@@ -105,8 +105,8 @@ def children(dataset: int, nodes: Nodes, found: I32) -> int:
             return n
 
 
-@kernel("I32", "I32", "I8", "I32", "U8", "I32", "I8", "I32", "U8")
-def strongest(
+@register_kernel("I32", "I32", "I8", "I32", "U8", "I32", "I8", "I32", "U8")
+def find_strongest(
     groups: I32,
     slots: I32,
     reach: I8,
@@ -148,8 +148,8 @@ def strongest(
     return n
 
 
-@kernel("I32", "int", "U8", "I32")
-def mention_rows(mentions: I32, n: int, wanted: U8, found: I32) -> int:
+@register_kernel("I32", "int", "U8", "I32")
+def list_mentions(mentions: I32, n: int, wanted: U8, found: I32) -> int:
     """The rows of the first `n` mentions that name a wanted node, even of those that nothing that is seen supports; as `relation_rows`."""
     count = 0
     for row in range(n):
@@ -161,8 +161,8 @@ def mention_rows(mentions: I32, n: int, wanted: U8, found: I32) -> int:
     return count
 
 
-@kernel("I32", "I32", "I32", "I32")
-def numbered(nodes: I32, slots: I32, found: I32, number: I32) -> int:
+@register_kernel("I32", "I32", "I32", "I32")
+def number_nodes(nodes: I32, slots: I32, found: I32, number: I32) -> int:
     """See `meshline.graph.index.index_tables.NodeSlots.numbered`; returns how many there are in `found`."""
     n = 0
     for row in range(len(nodes)):
@@ -177,8 +177,8 @@ def numbered(nodes: I32, slots: I32, found: I32, number: I32) -> int:
     return n
 
 
-@inner
-def passed_on(
+@register_inner
+def add_job(
     flow: int,
     flags: int,
     strongest: int,
@@ -217,8 +217,8 @@ def passed_on(
     return n
 
 
-@kernel("I32", "I8", "I32", "U8", "int", Nodes, Csr, "I32", "I32", "int", Flows, FlowKinds, "I32", "I32", "I8", "I32", "U8")
-def jobs_passed(
+@register_kernel("I32", "I8", "I32", "U8", "int", Nodes, Csr, "I32", "I32", "int", Flows, FlowKinds, "I32", "I32", "I8", "I32", "U8")
+def list_jobs(
     ends: I32,
     end_reach: I8,
     end_distance: I32,
@@ -251,12 +251,12 @@ def jobs_passed(
         while True:
             if node < len(csr.ptr) - 1:
                 for at in range(csr.ptr[node], csr.ptr[node + 1]):
-                    n = passed_on(
+                    n = add_job(
                         csr.flow[at], csr.flags[at], strongest, weakest, of_end, flows, kinds, slots, found, reach, distance, masked, n
                     )
             flow = heads[node]
             while flow != NONE:
-                n = passed_on(flow, flows.flags[flow], strongest, weakest, of_end, flows, kinds, slots, found, reach, distance, masked, n)
+                n = add_job(flow, flows.flags[flow], strongest, weakest, of_end, flows, kinds, slots, found, reach, distance, masked, n)
                 flow = links[flow - base]
             node = nodes.ring[node]
             if node == ends[row]:
@@ -266,7 +266,7 @@ def jobs_passed(
     return n
 
 
-@inner
+@register_inner
 def is_asked(flow: int, flags: int, job: int, silent: U8, empty: int, weakest: int, stated: int, flows: Flows, kinds: FlowKinds) -> bool:
     """Whether a flow is of the kind that is looked for: `stated`: one that states more than which values are copied."""
     if flags & (DEAD | REPLACED) or (job == NONE and not stated) or (job != NONE and not silent[job]):
@@ -277,8 +277,8 @@ def is_asked(flow: int, flags: int, job: int, silent: U8, empty: int, weakest: i
     return is_copy
 
 
-@inner
-def enter(near: int, other: int, job: int, first: int, n: int, nodes: Nodes, slots: I32, nears: I32, fars: I32, jobs: I32) -> int:
+@register_inner
+def enter_row(near: int, other: int, job: int, first: int, n: int, nodes: Nodes, slots: I32, nears: I32, fars: I32, jobs: I32) -> int:
     """Enter a row for a flow, unless the one before of the same job is alike; the number of rows then, some beyond the room there is."""
     far = nodes.rep[nodes.part1[other] if nodes.kind[other] == COLUMN else other]
     before = n - 1 if job == NONE else slots[job]
@@ -293,7 +293,7 @@ def enter(near: int, other: int, job: int, first: int, n: int, nodes: Nodes, slo
     return n + 1
 
 
-@inner
+@register_inner
 def enter_flows(
     near: int, own: int, silent: U8, empty: int, weakest: int, stated: int,
     nodes: Nodes, csr: Csr, heads: I32, links: I32, others: I32, base: int, flows: Flows, kinds: FlowKinds, use_wanted: int, wanted: U8,
@@ -305,18 +305,20 @@ def enter_flows(
             flow = csr.flow[at]
             job = kinds.job[flows.kind[flow]]
             if is_asked(flow, csr.flags[at], job, silent, empty, weakest, stated, flows, kinds) and (not use_wanted or wanted[flow]):
-                n = enter(near, csr.other[at], job, first, n, nodes, slots, nears, fars, jobs)
+                n = enter_row(near, csr.other[at], job, first, n, nodes, slots, nears, fars, jobs)
     flow = heads[own]
     while flow != NONE:
         job = kinds.job[flows.kind[flow]]
         if is_asked(flow, flows.flags[flow], job, silent, empty, weakest, stated, flows, kinds) and (not use_wanted or wanted[flow]):
-            n = enter(near, others[flow], job, first, n, nodes, slots, nears, fars, jobs)
+            n = enter_row(near, others[flow], job, first, n, nodes, slots, nears, fars, jobs)
         flow = links[flow - base]
     return n
 
 
-@kernel("I32", "U8", "int", "int", "int", Nodes, Csr, "I32", "I32", "I32", "int", Flows, FlowKinds, "int", "U8", "I32", "I32", "I32", "I32")
-def copying(
+@register_kernel(
+    "I32", "U8", "int", "int", "int", Nodes, Csr, "I32", "I32", "I32", "int", Flows, FlowKinds, "int", "U8", "I32", "I32", "I32", "I32"
+)
+def find_copies(
     datasets: I32, silent: U8, empty: int, weakest: int, stated: int,
     nodes: Nodes, csr: Csr, heads: I32, links: I32, others: I32, base: int, flows: Flows, kinds: FlowKinds, use_wanted: int, wanted: U8,
     slots: I32, nears: I32, fars: I32, jobs: I32,

@@ -46,9 +46,19 @@ from meshline.graph.index.arrays import (
     Nodes,
     Relations,
 )
-from meshline.graph.index.kernels.hash_tables import begin_of, column_of, flow_kind, interned, named, node_of, relisted, same_text, touched
-from meshline.graph.index.kernels.jit import inner, kernel
-from meshline.graph.index.kernels.messagepack import Malformed, entries, integer, items, skipped, text
+from meshline.graph.index.kernels.hash_tables import (
+    count_fact,
+    count_listing,
+    count_mention,
+    find_begin,
+    intern_column,
+    intern_flow_kind,
+    intern_node,
+    intern_text,
+    is_same_text,
+)
+from meshline.graph.index.kernels.jit import register_inner, register_kernel
+from meshline.graph.index.kernels.messagepack import Malformed, read_array_length, read_integer, read_map_length, read_text, skip_value
 
 # The wire codes of what is told apart here.
 HAS_COLUMN, READS, WRITES, RENAMED_TO = 0, 1, 2, 10
@@ -72,15 +82,15 @@ GREATEST = 2**31 - 1  # position that a column of relations holds
 PADDING = 40  # bytes after the last content: an array's length and three numbers may be read beyond a broken end
 
 
-@inner
+@register_inner
 def is_word(buffer: U8, begin: int, end: int, word: U8) -> bool:
     if end - begin != len(word):
         return False
-    return same_text(buffer, begin, word, 0, len(word))
+    return is_same_text(buffer, begin, word, 0, len(word))
 
 
-@inner
-def special(specials: I64, which: int, head: int, subject: int, begin: int, end: int, counts: I64) -> None:
+@register_inner
+def add_special(specials: I64, which: int, head: int, subject: int, begin: int, end: int, counts: I64) -> None:
     row = counts[N_SPECIAL]
     specials[row, 0] = which
     specials[row, 1] = head
@@ -90,16 +100,16 @@ def special(specials: I64, which: int, head: int, subject: int, begin: int, end:
     counts[N_SPECIAL] = row + 1
 
 
-@inner
-def regroup(specials: I64, head: int, dataset: int, counts: I64) -> None:
+@register_inner
+def request_regrouping(specials: I64, head: int, dataset: int, counts: I64) -> None:
     """Leave to Python: the columns of this dataset must be grouped anew."""
     row = counts[N_SPECIAL] - 1
     if row < 0 or specials[row, 0] != SPECIAL_DATASET or specials[row, 2] != dataset:
-        special(specials, SPECIAL_DATASET, head, dataset, 0, 0, counts)
+        add_special(specials, SPECIAL_DATASET, head, dataset, 0, 0, counts)
 
 
-@inner
-def known_column(buffer: U8, begin: int, end: int, dataset: int, guess: int, names: Names, nodes: Nodes) -> tuple[int, int]:
+@register_inner
+def guess_column(buffer: U8, begin: int, end: int, dataset: int, guess: int, names: Names, nodes: Nodes) -> tuple[int, int]:
     """(a column of the name or NONE, where to look next), from a few guesses.
 
     Contents give the columns of a dataset by name, and did so when the nodes were made: the next one
@@ -113,25 +123,25 @@ def known_column(buffer: U8, begin: int, end: int, dataset: int, guess: int, nam
     for _ in range(GUESSES):
         guess = nodes.sibling[guess]
         name = nodes.part2[guess]
-        first = begin_of(names, name)
-        same = names.end[name] - first == end - begin and same_text(buffer, begin, names.text, first, end - begin)
+        first = find_begin(names, name)
+        same = names.end[name] - first == end - begin and is_same_text(buffer, begin, names.text, first, end - begin)
         if same and not nodes.traits[guess] & PAST:
             return guess, guess
     return NONE, last
 
 
-@inner
-def new_column(dataset: int, name: int, head: int, names: Names, nodes: Nodes, folds: Folds, specials: I64, counts: I64) -> int:
+@register_inner
+def add_column(dataset: int, name: int, head: int, names: Names, nodes: Nodes, folds: Folds, specials: I64, counts: I64) -> int:
     """The column that no guess found; if it is new, its dataset's columns may have to be grouped anew."""
     before = nodes.traits[dataset] & COLLIDES
     known = nodes.child[dataset]
-    node = column_of(dataset, name, names, nodes, folds, counts)
+    node = intern_column(dataset, name, names, nodes, folds, counts)
     if nodes.child[dataset] != known and (before or nodes.traits[dataset] & (COLLIDES | MERGED)):
-        regroup(specials, head, dataset, counts)
+        request_regrouping(specials, head, dataset, counts)
     return node
 
 
-@inner
+@register_inner
 def read_keys(
     buffer: U8,
     at: int,
@@ -146,44 +156,44 @@ def read_keys(
     counts: I64,
 ) -> tuple[int, int]:
     """(number of keys, where they end); `local` gets the node of each."""
-    n, at = items(buffer, at)
+    n, at = read_array_length(buffer, at)
     guess = NONE
     for i in range(n):
         if at >= end:
             raise Malformed
-        size, at = items(buffer, at)
-        kind, at = integer(buffer, at)
+        size, at = read_array_length(buffer, at)
+        kind, at = read_integer(buffer, at)
         if kind == COLUMN:
-            of, at = integer(buffer, at)
-            begin, at = text(buffer, at, end)
+            of, at = read_integer(buffer, at)
+            begin, at = read_text(buffer, at, end)
             if not 0 <= of < i or nodes.kind[local[of]] != DATASET:
                 raise Malformed
             dataset = local[of]
-            node, guess = known_column(buffer, begin, at, dataset, guess, names, nodes)
+            node, guess = guess_column(buffer, begin, at, dataset, guess, names, nodes)
             if node == NONE:
-                node = new_column(dataset, interned(buffer, begin, at, names, counts), head, names, nodes, folds, specials, counts)
+                node = add_column(dataset, intern_text(buffer, begin, at, names, counts), head, names, nodes, folds, specials, counts)
                 guess = node
         else:
             if not 0 <= kind < KINDS or size > 3:
                 raise Malformed
             part1 = part2 = NONE
             if size > 1:
-                begin, at = text(buffer, at, end)
-                part1 = interned(buffer, begin, at, names, counts)
+                begin, at = read_text(buffer, at, end)
+                part1 = intern_text(buffer, begin, at, names, counts)
             if size > 2:
-                begin, at = text(buffer, at, end)
-                part2 = interned(buffer, begin, at, names, counts)
-            node = node_of(kind, part1, part2, nodes, counts)
+                begin, at = read_text(buffer, at, end)
+                part2 = intern_text(buffer, begin, at, names, counts)
+            node = intern_node(kind, part1, part2, nodes, counts)
             if nodes.traits[node] & MOVED:
-                special(specials, SPECIAL_MOVED, head, node, 0, 0, counts)
+                add_special(specials, SPECIAL_MOVED, head, node, 0, 0, counts)
         local[i] = node
         mentions[counts[N_NAMED]] = node
         counts[N_NAMED] += 1
-        named(node, 1, nodes, counts)
+        count_mention(node, 1, nodes, counts)
     return n, at
 
 
-@inner
+@register_inner
 def add_fact(node: int, solid: int, nodes: Nodes, facts: Facts, counts: I64) -> None:
     row = counts[N_FACTS]
     facts.node[row] = node
@@ -193,30 +203,30 @@ def add_fact(node: int, solid: int, nodes: Nodes, facts: Facts, counts: I64) -> 
     nodes.fact[node] = row
     counts[N_FACTS] = row + 1
     if solid:
-        touched(node, 1, nodes, counts)
+        count_fact(node, 1, nodes, counts)
 
 
-@inner
+@register_inner
 def read_assets(
     buffer: U8, at: int, end: int, head: int, n_keys: int, local: I32, nodes: Nodes, facts: Facts, specials: I64, counts: I64
 ) -> int:
     """Notes who has attributes; leaves to Python those that the index itself needs."""
-    n, at = items(buffer, at)
+    n, at = read_array_length(buffer, at)
     for _ in range(n):
         if at >= end:
             raise Malformed
-        _, at = items(buffer, at)
-        key, at = integer(buffer, at)
+        _, at = read_array_length(buffer, at)
+        key, at = read_integer(buffer, at)
         if not 0 <= key < n_keys:
             raise Malformed
         node = local[key]
         begin = at
-        size, at = entries(buffer, at)
+        size, at = read_map_length(buffer, at)
         solid = size == 0
         needed = nodes.kind[node] == OWNER
         tagged = False
         for _ in range(size):
-            first, at = text(buffer, at, end)
+            first, at = read_text(buffer, at, end)
             solid |= not is_word(buffer, first, at, _SPELLING)
             tagged |= is_word(buffer, first, at, _TAGS)
             if nodes.kind[node] == DATASET or nodes.kind[node] == COLUMN:
@@ -226,16 +236,16 @@ def read_assets(
                 needed |= is_word(buffer, first, at, _MEMBERS)
             elif nodes.kind[node] == JOB:
                 needed |= is_word(buffer, first, at, _DBT_ID) or is_word(buffer, first, at, _INTEGRATION)
-            at = skipped(buffer, at, end)
+            at = skip_value(buffer, at, end)
         add_fact(node, 1 if solid else 0, nodes, facts, counts)
         if needed:
-            special(specials, SPECIAL_FACT, head, node, begin, at, counts)
+            add_special(specials, SPECIAL_FACT, head, node, begin, at, counts)
         if tagged:
-            special(specials, SPECIAL_TAGS, head, counts[N_FACTS] - 1, begin, at, counts)
+            add_special(specials, SPECIAL_TAGS, head, counts[N_FACTS] - 1, begin, at, counts)
     return at
 
 
-@inner
+@register_inner
 def add_relation(type_: int, start: int, end: int, value: int, nodes: Nodes, relations: Relations, counts: I64) -> int:
     row = counts[N_RELATIONS]
     relations.type[row] = type_
@@ -250,57 +260,57 @@ def add_relation(type_: int, start: int, end: int, value: int, nodes: Nodes, rel
     if type_ < 0:  # not seen: see `recast`
         return int(row)
     if type_ < RENAMED_TO:  # neither a rename nor DIFFERENT_FROM makes a dataset
-        touched(start, 1, nodes, counts)
-        touched(end, 1, nodes, counts)
+        count_fact(start, 1, nodes, counts)
+        count_fact(end, 1, nodes, counts)
     if type_ == HAS_COLUMN:
-        relisted(start, 1, nodes, counts)
-        relisted(end, 1, nodes, counts)
+        count_listing(start, 1, nodes, counts)
+        count_listing(end, 1, nodes, counts)
     return int(row)
 
 
-@inner
-def position_in(buffer: U8, at: int, end: int) -> int:
+@register_inner
+def read_position(buffer: U8, at: int, end: int) -> int:
     """The position that the attributes of a HAS_COLUMN edge give, or NONE."""
-    size, at = entries(buffer, at)
+    size, at = read_map_length(buffer, at)
     for _ in range(size):
-        first, at = text(buffer, at, end)
+        first, at = read_text(buffer, at, end)
         if is_word(buffer, first, at, _POSITION):
-            value = integer(buffer, at)[0] if buffer[at] < 0x80 or 0xCC <= buffer[at] <= 0xD3 else NONE
+            value = read_integer(buffer, at)[0] if buffer[at] < 0x80 or 0xCC <= buffer[at] <= 0xD3 else NONE
             return value if 0 <= value <= GREATEST else NONE
-        at = skipped(buffer, at, end)
+        at = skip_value(buffer, at, end)
     return NONE
 
 
-@inner
+@register_inner
 def read_relations(
     buffer: U8, at: int, end: int, head: int, n_keys: int, local: I32, nodes: Nodes, relations: Relations, specials: I64, counts: I64
 ) -> int:
-    n, at = items(buffer, at)
+    n, at = read_array_length(buffer, at)
     for _ in range(n):
         if at >= end:
             raise Malformed
-        _, at = items(buffer, at)
-        type_, at = integer(buffer, at)
-        first, at = integer(buffer, at)
-        last, at = integer(buffer, at)
+        _, at = read_array_length(buffer, at)
+        type_, at = read_integer(buffer, at)
+        first, at = read_integer(buffer, at)
+        last, at = read_integer(buffer, at)
         if not (0 <= type_ < EDGE_TYPES and 0 <= first < n_keys and 0 <= last < n_keys):
             raise Malformed
         begin = at
-        at = skipped(buffer, at, end)
+        at = skip_value(buffer, at, end)
         start = local[first]
         if type_ == HAS_COLUMN:
-            add_relation(type_, start, local[last], position_in(buffer, begin, at), nodes, relations, counts)
+            add_relation(type_, start, local[last], read_position(buffer, begin, at), nodes, relations, counts)
             if nodes.traits[start] & COLLIDES:
-                regroup(specials, head, start, counts)
+                request_regrouping(specials, head, start, counts)
         else:
             row = add_relation(type_, start, local[last], NONE, nodes, relations, counts)
             if type_ > WRITES or buffer[begin] != 0x80:
-                special(specials, SPECIAL_RELATION, head, row, begin, at, counts)
+                add_special(specials, SPECIAL_RELATION, head, row, begin, at, counts)
     return at
 
 
-@inner
-def flow_flags(start: int, end: int, shared: int, nodes: Nodes) -> int:
+@register_inner
+def compute_flow_flags(start: int, end: int, shared: int, nodes: Nodes) -> int:
     """The flags of a flow from what it shares with others (FlowKinds.flags) and what it joins."""
     if nodes.kind[end] == COLUMN:
         if nodes.kind[start] != COLUMN:
@@ -313,7 +323,7 @@ def flow_flags(start: int, end: int, shared: int, nodes: Nodes) -> int:
     return flags | (MASKED if shared & 2 else 0)
 
 
-@inner
+@register_inner
 def read_flows(
     buffer: U8,
     at: int,
@@ -329,18 +339,18 @@ def read_flows(
     facts: Facts,
     counts: I64,
 ) -> int:
-    n_kinds, at = items(buffer, at)
+    n_kinds, at = read_array_length(buffer, at)
     first_fact = counts[N_FACTS]
     for i in range(n_kinds):
         if at >= end:
             raise Malformed
-        _, at = items(buffer, at)
-        indirect, at = integer(buffer, at)
-        begin, at = text(buffer, at, end)
-        subtype = interned(buffer, begin, at, names, counts)
-        masking, at = integer(buffer, at)
-        covered, at = integer(buffer, at)
-        key, at = integer(buffer, at)
+        _, at = read_array_length(buffer, at)
+        indirect, at = read_integer(buffer, at)
+        begin, at = read_text(buffer, at, end)
+        subtype = intern_text(buffer, begin, at, names, counts)
+        masking, at = read_integer(buffer, at)
+        covered, at = read_integer(buffer, at)
+        key, at = read_integer(buffer, at)
         if key >= n_keys or not (0 <= indirect <= 1 and 0 <= masking <= 1 and 0 <= covered <= 1):
             raise Malformed
         job = NONE
@@ -348,28 +358,28 @@ def read_flows(
             job = local[key]
             if nodes.fact[job] < first_fact:
                 add_fact(job, 0, nodes, facts, counts)
-        local_kinds[i] = flow_kind(indirect | masking << 1 | covered << 2, subtype, job, kinds, counts)
-    n, at = items(buffer, at)
+        local_kinds[i] = intern_flow_kind(indirect | masking << 1 | covered << 2, subtype, job, kinds, counts)
+    n, at = read_array_length(buffer, at)
     row = counts[N_FLOWS]
     for _ in range(n // 3):
         if at >= end:
             raise Malformed
-        first, at = integer(buffer, at)
-        last, at = integer(buffer, at)
-        kind, at = integer(buffer, at)
+        first, at = read_integer(buffer, at)
+        last, at = read_integer(buffer, at)
+        kind, at = read_integer(buffer, at)
         if not (0 <= first < n_keys and 0 <= last < n_keys and 0 <= kind < n_kinds):
             raise Malformed
         shared = kinds.flags[local_kinds[kind]]
         flows.start[row] = local[first]
         flows.end[row] = local[last]
         flows.kind[row] = local_kinds[kind]
-        flows.flags[row] = flow_flags(local[first], local[last], shared, nodes) | (PROVISIONAL if provisional else 0)
+        flows.flags[row] = compute_flow_flags(local[first], local[last], shared, nodes) | (PROVISIONAL if provisional else 0)
         row += 1
     counts[N_FLOWS] = row
     return at
 
 
-@inner
+@register_inner
 def has_room(
     size: int,
     names: Names,
@@ -404,10 +414,10 @@ def has_room(
     )
 
 
-@kernel(
+@register_kernel(
     "U8", "I64", "U8", "int", "int", "I64:2", "I32", "I32", Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, "I32", "I64:2", "I64"
 )
-def read(
+def read_contents(
     buffer: U8,
     ends: I64,
     provisional: U8,
@@ -436,7 +446,7 @@ def read(
         end = ends[i]
         if not has_room(end - at, names, nodes, folds, kinds, flows, relations, facts, mentions, specials, local, counts):
             return i
-        sections, at = items(buffer, at)
+        sections, at = read_array_length(buffer, at)
         if sections != 5:
             raise Malformed
         n_keys, at = read_keys(buffer, at, end, head + i, local, names, nodes, folds, mentions, specials, counts)

@@ -25,54 +25,54 @@ from meshline.graph.index.arrays import (
     Names,
     Nodes,
 )
-from meshline.graph.index.kernels.jit import inner, kernel
+from meshline.graph.index.kernels.jit import register_inner, register_kernel
 
 
-@inner
-def text_hash(text: U8, begin: int, end: int, salt: int) -> int:
+@register_inner
+def hash_text(text: U8, begin: int, end: int, salt: int) -> int:
     h = 2166136261 ^ int(salt)
     for i in range(begin, end):
         h = ((h ^ int(text[i])) * 16777619) & 0xFFFFFFFF
     return h ^ (h >> 15)
 
 
-@inner
-def triple_hash(a: int, b: int, c: int) -> int:
+@register_inner
+def hash_triple(a: int, b: int, c: int) -> int:
     h = (int(a) * 0x9E3779B1 + int(b) * 0x85EBCA77 + int(c) * 0xC2B2AE3D) & 0xFFFFFFFF
     h = ((h ^ (h >> 15)) * 0x2C1B3C6D) & 0xFFFFFFFF
     return h ^ (h >> 13)
 
 
-@inner
-def same_text(text: U8, begin: int, other: U8, other_begin: int, length: int) -> bool:
+@register_inner
+def is_same_text(text: U8, begin: int, other: U8, other_begin: int, length: int) -> bool:
     for i in range(length):  # noqa: SIM110 - a kernel
         if text[begin + i] != other[other_begin + i]:
             return False
     return True
 
 
-@inner
-def begin_of(names: Names, name: int) -> int:
+@register_inner
+def find_begin(names: Names, name: int) -> int:
     return int(names.end[name - 1]) if name > 0 else 0
 
 
-@inner
-def name_slot(text: U8, begin: int, end: int, h: int, names: Names) -> int:
+@register_inner
+def find_name_slot(text: U8, begin: int, end: int, h: int, names: Names) -> int:
     """The slot that has the string, or the empty one that waits for it."""
     mask = len(names.slots) - 1
     slot = h & mask
     while names.slots[slot] != 0:
         name = names.slots[slot] - 1
         if names.hash[name] == h:
-            first = begin_of(names, name)
-            if names.end[name] - first == end - begin and same_text(text, begin, names.text, first, end - begin):
+            first = find_begin(names, name)
+            if names.end[name] - first == end - begin and is_same_text(text, begin, names.text, first, end - begin):
                 break
         slot = (slot + 1) & mask
     return slot
 
 
-@inner
-def added_name(text: U8, begin: int, end: int, h: int, slot: int, names: Names, counts: I64) -> int:
+@register_inner
+def add_name(text: U8, begin: int, end: int, h: int, slot: int, names: Names, counts: I64) -> int:
     name = counts[N_NAMES]
     at = counts[N_TEXT]
     for i in range(end - begin):
@@ -86,14 +86,14 @@ def added_name(text: U8, begin: int, end: int, h: int, slot: int, names: Names, 
     return int(name)
 
 
-@inner
-def interned(text: U8, begin: int, end: int, names: Names, counts: I64) -> int:
+@register_inner
+def intern_text(text: U8, begin: int, end: int, names: Names, counts: I64) -> int:
     """The number of a string; a new one's casefolded form is interned too."""
-    h = text_hash(text, begin, end, counts[SALT])
-    slot = name_slot(text, begin, end, h, names)
+    h = hash_text(text, begin, end, counts[SALT])
+    slot = find_name_slot(text, begin, end, h, names)
     if names.slots[slot] != 0:
         return int(names.slots[slot] - 1)
-    name = added_name(text, begin, end, h, slot, names, counts)
+    name = add_name(text, begin, end, h, slot, names, counts)
     upper = False
     for i in range(begin, end):
         if text[i] >= 0x80:
@@ -105,19 +105,19 @@ def interned(text: U8, begin: int, end: int, names: Names, counts: I64) -> int:
         for i in range(end - begin):
             letter = text[begin + i]
             names.text[at + i] = letter + 32 if 0x41 <= letter <= 0x5A else letter
-        h = text_hash(names.text, at, at + end - begin, counts[SALT])
-        slot = name_slot(names.text, at, at + end - begin, h, names)
+        h = hash_text(names.text, at, at + end - begin, counts[SALT])
+        slot = find_name_slot(names.text, at, at + end - begin, h, names)
         if names.slots[slot] != 0:
             names.fold[name] = names.slots[slot] - 1
         else:
-            names.fold[name] = added_name(names.text, at, at + end - begin, h, slot, names, counts)
+            names.fold[name] = add_name(names.text, at, at + end - begin, h, slot, names, counts)
     return name
 
 
-@inner
-def node_slot(kind: int, part1: int, part2: int, nodes: Nodes) -> int:
+@register_inner
+def find_node_slot(kind: int, part1: int, part2: int, nodes: Nodes) -> int:
     mask = len(nodes.slots) - 1
-    slot = triple_hash(kind, part1, part2) & mask
+    slot = hash_triple(kind, part1, part2) & mask
     while nodes.slots[slot] != 0:
         node = nodes.slots[slot] - 1
         if nodes.part2[node] == part2 and nodes.part1[node] == part1 and nodes.kind[node] == kind:
@@ -126,8 +126,8 @@ def node_slot(kind: int, part1: int, part2: int, nodes: Nodes) -> int:
     return slot
 
 
-@inner
-def added_node(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) -> int:
+@register_inner
+def add_node(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) -> int:
     """A new node without a slot (nodes of the past are not found by key)."""
     node = counts[N_NODES]
     counts[N_NODES] = node + 1
@@ -156,10 +156,10 @@ def added_node(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) -> 
     return int(node)
 
 
-@inner
-def fold_slot(dataset: int, fold: int, folds: Folds) -> int:
+@register_inner
+def find_fold_slot(dataset: int, fold: int, folds: Folds) -> int:
     mask = len(folds.slots) - 1
-    slot = triple_hash(7, dataset, fold) & mask
+    slot = hash_triple(7, dataset, fold) & mask
     while folds.slots[slot] != 0:
         row = folds.slots[slot] - 1
         if folds.fold[row] == fold and folds.dataset[row] == dataset:
@@ -168,14 +168,14 @@ def fold_slot(dataset: int, fold: int, folds: Folds) -> int:
     return slot
 
 
-@inner
-def collides(dataset: int, name: int, fold: int, nodes: Nodes, folds: Folds, counts: I64) -> bool:
+@register_inner
+def check_collision(dataset: int, name: int, fold: int, nodes: Nodes, folds: Folds, counts: I64) -> bool:
     """Whether a new column's name may differ from another's in case only; notes it for those to come."""
     if fold == FOREIGN:
         return True
     if fold == name:
-        return bool(nodes.traits[dataset] & CASED != 0 and folds.slots[fold_slot(dataset, fold, folds)] != 0)
-    slot = fold_slot(dataset, fold, folds)
+        return bool(nodes.traits[dataset] & CASED != 0 and folds.slots[find_fold_slot(dataset, fold, folds)] != 0)
+    slot = find_fold_slot(dataset, fold, folds)
     if folds.slots[slot] != 0:
         return True
     row = counts[N_FOLDS]
@@ -184,37 +184,37 @@ def collides(dataset: int, name: int, fold: int, nodes: Nodes, folds: Folds, cou
     folds.slots[slot] = row + 1
     counts[N_FOLDS] = row + 1
     nodes.traits[dataset] |= CASED
-    return bool(nodes.slots[node_slot(COLUMN, dataset, fold, nodes)] != 0)
+    return bool(nodes.slots[find_node_slot(COLUMN, dataset, fold, nodes)] != 0)
 
 
-@inner
-def node_of(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) -> int:
+@register_inner
+def intern_node(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) -> int:
     """The node of a key; made if new."""
-    slot = node_slot(kind, part1, part2, nodes)
+    slot = find_node_slot(kind, part1, part2, nodes)
     if nodes.slots[slot] != 0:
         return int(nodes.slots[slot] - 1)
-    node = added_node(kind, part1, part2, nodes, counts)
+    node = add_node(kind, part1, part2, nodes, counts)
     nodes.slots[slot] = node + 1
     return node
 
 
-@inner
-def column_of(dataset: int, name: int, names: Names, nodes: Nodes, folds: Folds, counts: I64) -> int:
+@register_inner
+def intern_column(dataset: int, name: int, names: Names, nodes: Nodes, folds: Folds, counts: I64) -> int:
     """The node of a column; made if new."""
-    slot = node_slot(COLUMN, dataset, name, nodes)
+    slot = find_node_slot(COLUMN, dataset, name, nodes)
     if nodes.slots[slot] != 0:
         return int(nodes.slots[slot] - 1)
-    if collides(dataset, name, names.fold[name], nodes, folds, counts):
+    if check_collision(dataset, name, names.fold[name], nodes, folds, counts):
         nodes.traits[dataset] |= COLLIDES
-    node = added_node(COLUMN, dataset, name, nodes, counts)
+    node = add_node(COLUMN, dataset, name, nodes, counts)
     nodes.slots[slot] = node + 1
     return node
 
 
-@inner
-def flow_kind(flags: int, subtype: int, job: int, kinds: FlowKinds, counts: I64) -> int:
+@register_inner
+def intern_flow_kind(flags: int, subtype: int, job: int, kinds: FlowKinds, counts: I64) -> int:
     mask = len(kinds.slots) - 1
-    slot = triple_hash(flags, subtype, job) & mask
+    slot = hash_triple(flags, subtype, job) & mask
     while kinds.slots[slot] != 0:
         row = kinds.slots[slot] - 1
         if kinds.job[row] == job and kinds.subtype[row] == subtype and kinds.flags[row] == flags:
@@ -229,16 +229,16 @@ def flow_kind(flags: int, subtype: int, job: int, kinds: FlowKinds, counts: I64)
     return int(row)
 
 
-@inner
-def named(node: int, by: int, nodes: Nodes, counts: I64) -> None:
+@register_inner
+def count_mention(node: int, by: int, nodes: Nodes, counts: I64) -> None:
     """One head more (or less) names the node."""
     nodes.live[node] += by
     if nodes.live[node] == (1 if by > 0 else 0):
         counts[CHANGED] = 1
 
 
-@inner
-def touched(node: int, by: int, nodes: Nodes, counts: I64) -> None:
+@register_inner
+def count_fact(node: int, by: int, nodes: Nodes, counts: I64) -> None:
     """A fact other than a flow came or went that is about this node."""
     kind = nodes.kind[node]
     if kind in (DATASET, COLUMN):
@@ -248,22 +248,22 @@ def touched(node: int, by: int, nodes: Nodes, counts: I64) -> None:
             counts[CHANGED] = 1
 
 
-@inner
-def relisted(node: int, by: int, nodes: Nodes, counts: I64) -> None:
+@register_inner
+def count_listing(node: int, by: int, nodes: Nodes, counts: I64) -> None:
     """A listing more (or less) names the dataset or column."""
     nodes.listed[node] += by
     if nodes.listed[node] == (1 if by > 0 else 0):
         counts[CHANGED] = 1
 
 
-@kernel("int", "int", "int", Nodes)
-def node_row(kind: int, part1: int, part2: int, nodes: Nodes) -> int:
+@register_kernel("int", "int", "int", Nodes)
+def find_node(kind: int, part1: int, part2: int, nodes: Nodes) -> int:
     """The known node of a key, or NONE."""
-    return int(nodes.slots[node_slot(kind, part1, part2, nodes)] - 1)
+    return int(nodes.slots[find_node_slot(kind, part1, part2, nodes)] - 1)
 
 
-@kernel("int", Names, Nodes, Folds, FlowKinds, "I64")
-def rehash(table: int, names: Names, nodes: Nodes, folds: Folds, kinds: FlowKinds, counts: I64) -> int:
+@register_kernel("int", Names, Nodes, Folds, FlowKinds, "I64")
+def fill_slots(table: int, names: Names, nodes: Nodes, folds: Folds, kinds: FlowKinds, counts: I64) -> int:
     """Fill the empty slots of one table (N_NAMES, N_NODES, N_FOLDS or N_KINDS)."""
     slots = names.slots
     if table == N_NODES:
@@ -279,11 +279,11 @@ def rehash(table: int, names: Names, nodes: Nodes, folds: Folds, kinds: FlowKind
         elif table == N_NODES:
             if nodes.traits[row] & PAST:
                 continue
-            h = triple_hash(nodes.kind[row], nodes.part1[row], nodes.part2[row])
+            h = hash_triple(nodes.kind[row], nodes.part1[row], nodes.part2[row])
         elif table == N_FOLDS:
-            h = triple_hash(7, folds.dataset[row], folds.fold[row])
+            h = hash_triple(7, folds.dataset[row], folds.fold[row])
         else:
-            h = triple_hash(kinds.flags[row], kinds.subtype[row], kinds.job[row])
+            h = hash_triple(kinds.flags[row], kinds.subtype[row], kinds.job[row])
         slot = h & mask
         while slots[slot] != 0:
             slot = (slot + 1) & mask

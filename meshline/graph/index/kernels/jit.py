@@ -36,13 +36,13 @@ _done: list[bool] = []
 log = logging.getLogger("meshline.kernels")
 
 
-def inner(function: Callable[P, R]) -> Callable[P, R]:
+def register_inner(function: Callable[P, R]) -> Callable[P, R]:
     """A function that kernels call."""
     _inner.append(function)
     return function
 
 
-def kernel(*arguments: Any) -> Callable[[Callable[P, int]], Callable[P, int]]:
+def register_kernel(*arguments: Any) -> Callable[[Callable[P, int]], Callable[P, int]]:
     """A function that Python calls, returning an integer. Arguments: "int", a table's class, or e.g. "I32", "I64:2" (two dimensions)."""
 
     def register(function: Callable[P, int]) -> Callable[P, int]:
@@ -56,7 +56,7 @@ def compile_kernels() -> None:
     """From now on, in this process, kernels run compiled."""
     with _compiling:
         if not _done:
-            for function, compiled in _compiled().items():
+            for function, compiled in _compile_all().items():
                 setattr(sys.modules[function.__module__], function.__name__, compiled)
             _done.append(True)
 
@@ -83,21 +83,21 @@ class CachedKernels(NamedTuple):
     kept: Path | None
 
 
-def cached_kernels() -> CachedKernels:
+def find_cached_kernels() -> CachedKernels:
     """What a process that needs the compiled kernels would find. Compiles nothing."""
-    from meshline.graph.index.kernels.kernel_cache import folders, writable  # noqa: PLC0415 - numba
+    from meshline.graph.index.kernels.kernel_cache import find_writable, list_folders  # noqa: PLC0415 - numba
 
-    made, caches = _dispatchers()
+    made, caches = _build_dispatchers()
     for dispatcher, signature in made.values():
         caches.look_up(dispatcher, signature)
-    return CachedKernels(len(made), caches.found, tuple(sorted(caches.used)), writable(folders(_digest())))
+    return CachedKernels(len(made), caches.found, tuple(sorted(caches.used)), find_writable(list_folders(_compute_digest())))
 
 
-def _compiled() -> dict[Callable[..., Any], Any]:
+def _compile_all() -> dict[Callable[..., Any], Any]:
     """The compiled form of every kernel, as far as possible from a cache."""
     if import_module("numba").config.DISABLE_JIT:
         return {}
-    made, caches = _dispatchers()
+    made, caches = _build_dispatchers()
     begun = time.process_time()
     for dispatcher, signature in made.values():
         dispatcher.compile(signature)
@@ -107,12 +107,12 @@ def _compiled() -> dict[Callable[..., Any], Any]:
     return {function: dispatcher for function, (dispatcher, _) in made.items()}
 
 
-def _dispatchers() -> tuple[dict[Callable[..., Any], tuple[Any, Any]], Caches]:
+def _build_dispatchers() -> tuple[dict[Callable[..., Any], tuple[Any, Any]], Caches]:
     """For every kernel what compiles it, with the signature; and the caches that all of them use."""
     numba = import_module("numba")  # only now, see above
-    from meshline.graph.index.kernels.kernel_cache import Caches, folders  # noqa: PLC0415 - numba
+    from meshline.graph.index.kernels.kernel_cache import Caches, list_folders  # noqa: PLC0415 - numba
 
-    caches = Caches(folders(_digest()))
+    caches = Caches(list_folders(_compute_digest()))
     # Kernels allocate nothing, and without counting references to arrays they are three times as fast.
     options = {"error_model": "numpy", "_nrt": False}
     # Compiled functions call compiled ones, so they live in copies of their modules' names.
@@ -126,8 +126,8 @@ def _dispatchers() -> tuple[dict[Callable[..., Any], tuple[Any, Any]], Caches]:
     made = {}
     for function, arguments in _kernels.items():
         dispatcher = numba.njit(nogil=True, **options)(copies[function])
-        dispatcher._cache = caches.of(copies[function])  # noqa: SLF001 - as its `enable_caching` does
-        made[function] = (dispatcher, numba.types.int64(*(_numba_type(numba.types, name) for name in arguments)))
+        dispatcher._cache = caches.build_cache(copies[function])  # noqa: SLF001 - as its `enable_caching` does
+        made[function] = (dispatcher, numba.types.int64(*(_convert_type(numba.types, name) for name in arguments)))
     return made, caches
 
 
@@ -138,7 +138,7 @@ def _copy(function: Callable[..., Any], spaces: dict[str, dict[str, Any]]) -> Fu
     return copy
 
 
-def _digest() -> str:
+def _compute_digest() -> str:
     """The state of all the sources of kernels: they call each other across modules."""
     numba = import_module("numba")
     sources = sorted({Path(sys.modules[function.__module__].__file__ or "") for function in (*_inner, *_kernels)})
@@ -146,7 +146,7 @@ def _digest() -> str:
     return hashlib.blake2b(b"".join(state), digest_size=8).hexdigest()
 
 
-def _numba_type(types: Any, name: Any) -> Any:
+def _convert_type(types: Any, name: Any) -> Any:
     dtypes = {"I8": types.int8, "U8": types.uint8, "I32": types.int32, "U32": types.uint32, "I64": types.int64, "U64": types.uint64}
     if name == "int":
         return types.int64

@@ -24,7 +24,7 @@ log = logging.getLogger("meshline.kernels")
 _UNUSABLE = (OSError, EOFError, pickle.UnpicklingError, ValueError, LookupError, AttributeError, ImportError)
 
 
-def folders(digest: str) -> list[Path]:
+def list_folders(digest: str) -> list[Path]:
     """The folders that may hold the kernels of one state of the sources (`digest`), in the order in which they are tried.
 
     NUMBA_CACHE_DIR, if it is set; the package's own folder; the user's folder for caches.
@@ -39,7 +39,7 @@ def folders(digest: str) -> list[Path]:
     ]
 
 
-def writable(places: Sequence[Path]) -> Path | None:
+def find_writable(places: Sequence[Path]) -> Path | None:
     """The first of these folders that can be written; it is made. None if there is none."""
     for place in places:
         try:
@@ -61,9 +61,9 @@ class Caches:
         self._places = places
         self._kept: Path | None = None
 
-    def of(self, function: Callable[..., Any]) -> KernelCache:
+    def build_cache(self, function: Callable[..., Any]) -> KernelCache:
         """The cache of one kernel."""
-        return KernelCache(self, {place: _folder_cache(function, place) for place in self._places})
+        return KernelCache(self, {place: _build_folder_cache(function, place) for place in self._places})
 
     def look_up(self, dispatcher: Any, signature: Any) -> bool:
         """Whether a kernel is in one of the folders, compiled for this machine."""
@@ -71,7 +71,7 @@ class Caches:
 
     def announce(self) -> None:
         """Before the first kernel is compiled: report the wait, and find the folder to keep them in."""
-        self._kept = writable(self._places)
+        self._kept = find_writable(self._places)
         kept = f"once; they are kept in {self._kept}" if self._kept else "in each process: no folder can be written, set NUMBA_CACHE_DIR"
         log.warning("compiling the kernels of the index: %s seconds of processor time, %s", SECONDS, kept)
 
@@ -159,7 +159,7 @@ class _Locator(caching._CacheLocator):  # noqa: SLF001
         return str(self._line)
 
 
-def _folder_cache(function: Callable[..., Any], place: Path) -> Any:
+def _build_folder_cache(function: Callable[..., Any], place: Path) -> Any:
     """Numba's cache of one function in one folder."""
     locator = type("_FolderLocator", (_Locator,), {"place": place})
     implementation = type("_Implementation", (caching.CompileResultCacheImpl,), {"_locator_classes": [locator]})

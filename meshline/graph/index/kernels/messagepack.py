@@ -7,23 +7,23 @@ without looking: whoever reads several of them begins before `end`, and `decode.
 from __future__ import annotations
 
 from meshline.graph.index.arrays import NONE, U8
-from meshline.graph.index.kernels.jit import inner
+from meshline.graph.index.kernels.jit import register_inner
 
 
 class Malformed(Exception):
     """Bytes that are no content."""
 
 
-@inner
-def big_endian(buffer: U8, at: int, size: int) -> int:
+@register_inner
+def read_big_endian(buffer: U8, at: int, size: int) -> int:
     value = 0
     for i in range(size):
         value = (value << 8) | int(buffer[at + i])
     return value
 
 
-@inner
-def integer(buffer: U8, at: int) -> tuple[int, int]:
+@register_inner
+def read_integer(buffer: U8, at: int) -> tuple[int, int]:
     """(value, where the next begins). Negative ones are read as NONE: there are no others."""
     head = int(buffer[at])
     if head < 0x80:
@@ -32,44 +32,44 @@ def integer(buffer: U8, at: int) -> tuple[int, int]:
         return NONE, at + 1
     if 0xCC <= head <= 0xCF:
         size = 1 << (head - 0xCC)
-        return big_endian(buffer, at + 1, size), at + 1 + size
+        return read_big_endian(buffer, at + 1, size), at + 1 + size
     if 0xD0 <= head <= 0xD3:
         return NONE, at + 1 + (1 << (head - 0xD0))
     raise Malformed
 
 
-@inner
-def length(buffer: U8, at: int, fixed: int, most: int, wide: int) -> tuple[int, int]:
+@register_inner
+def read_length(buffer: U8, at: int, fixed: int, most: int, wide: int) -> tuple[int, int]:
     """The length of an array or a map by its fixed head, and its heads for 16 and 32 bits."""
     head = int(buffer[at])
     if fixed <= head < fixed + most:
         return head - fixed, at + 1
     if head == wide:
-        return big_endian(buffer, at + 1, 2), at + 3
+        return read_big_endian(buffer, at + 1, 2), at + 3
     if head == wide + 1:
-        return big_endian(buffer, at + 1, 4), at + 5
+        return read_big_endian(buffer, at + 1, 4), at + 5
     raise Malformed
 
 
-@inner
-def items(buffer: U8, at: int) -> tuple[int, int]:
-    return length(buffer, at, 0x90, 16, 0xDC)
+@register_inner
+def read_array_length(buffer: U8, at: int) -> tuple[int, int]:
+    return read_length(buffer, at, 0x90, 16, 0xDC)
 
 
-@inner
-def entries(buffer: U8, at: int) -> tuple[int, int]:
-    return length(buffer, at, 0x80, 16, 0xDE)
+@register_inner
+def read_map_length(buffer: U8, at: int) -> tuple[int, int]:
+    return read_length(buffer, at, 0x80, 16, 0xDE)
 
 
-@inner
-def text(buffer: U8, at: int, end: int) -> tuple[int, int]:
+@register_inner
+def read_text(buffer: U8, at: int, end: int) -> tuple[int, int]:
     """(begin, end) of a string's bytes; the next value begins at end."""
     head = int(buffer[at])
     if 0xA0 <= head < 0xC0:
         begin, size = at + 1, head - 0xA0
     elif 0xD9 <= head <= 0xDB:
         width = 1 << (head - 0xD9)
-        begin, size = at + 1 + width, big_endian(buffer, at + 1, width)
+        begin, size = at + 1 + width, read_big_endian(buffer, at + 1, width)
     else:
         raise Malformed
     if begin + size > end:
@@ -77,15 +77,15 @@ def text(buffer: U8, at: int, end: int) -> tuple[int, int]:
     return begin, begin + size
 
 
-@inner
-def within(at: int, end: int) -> int:
+@register_inner
+def check_end(at: int, end: int) -> int:
     if at > end:
         raise Malformed
     return at
 
 
-@inner
-def skipped(buffer: U8, at: int, end: int) -> int:
+@register_inner
+def skip_value(buffer: U8, at: int, end: int) -> int:
     """Where the value at `at` ends."""
     left = 1
     while left > 0:
@@ -96,20 +96,20 @@ def skipped(buffer: U8, at: int, end: int) -> int:
         if head < 0x80 or head >= 0xE0 or 0xC0 <= head <= 0xC3:
             at += 1
         elif head < 0x90 or head in (0xDE, 0xDF):
-            size, at = entries(buffer, at)
+            size, at = read_map_length(buffer, at)
             left += 2 * size
         elif head < 0xA0 or head in (0xDC, 0xDD):
-            size, at = items(buffer, at)
+            size, at = read_array_length(buffer, at)
             left += size
         elif head < 0xC0 or 0xD9 <= head <= 0xDB:
-            at = text(buffer, at, end)[1]
+            at = read_text(buffer, at, end)[1]
         elif 0xC4 <= head <= 0xC6:
             width = 1 << (head - 0xC4)
-            at += 1 + width + big_endian(buffer, at + 1, width)
+            at += 1 + width + read_big_endian(buffer, at + 1, width)
         elif head in (0xCA, 0xCB):
             at += 1 + (4 << (head - 0xCA))
         elif 0xCC <= head <= 0xD3:
             at += 1 + (1 << ((head - 0xCC) & 3))
         else:
             raise Malformed
-    return within(at, end)
+    return check_end(at, end)

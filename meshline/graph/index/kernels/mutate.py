@@ -26,12 +26,12 @@ from meshline.graph.index.arrays import (
     Relations,
 )
 from meshline.graph.index.kernels.decode import HAS_COLUMN, RENAMED_TO, add_fact, add_relation
-from meshline.graph.index.kernels.hash_tables import added_node, column_of, named, node_of, relisted, touched
-from meshline.graph.index.kernels.jit import inner, kernel
+from meshline.graph.index.kernels.hash_tables import add_node, count_fact, count_listing, count_mention, intern_column, intern_node
+from meshline.graph.index.kernels.jit import register_inner, register_kernel
 
 
-@kernel("int", "int", "int", Flows, Nodes, Overlay)
-def link(first: int, last: int, base: int, flows: Flows, nodes: Nodes, overlay: Overlay) -> int:
+@register_kernel("int", "int", "int", Flows, Nodes, Overlay)
+def link_flows(first: int, last: int, base: int, flows: Flows, nodes: Nodes, overlay: Overlay) -> int:
     """Make flows first..last traversable; `base`: how many are in the CSR arrays."""
     for row in range(first, last):
         start, end = flows.start[row], flows.end[row]
@@ -42,7 +42,7 @@ def link(first: int, last: int, base: int, flows: Flows, nodes: Nodes, overlay: 
     return last - first
 
 
-@inner
+@register_inner
 def reflag_copy(csr: Csr, node: int, flow: int, flags: int) -> None:
     low, high = csr.ptr[node], csr.ptr[node + 1]
     while low < high:
@@ -55,8 +55,8 @@ def reflag_copy(csr: Csr, node: int, flow: int, flags: int) -> None:
         csr.flags[low] = flags
 
 
-@kernel("int", "int", "int", "int", "int", Flows, Csr, Csr)
-def reflag(first: int, last: int, base: int, keep: int, add: int, flows: Flows, outgoing: Csr, incoming: Csr) -> int:
+@register_kernel("int", "int", "int", "int", "int", Flows, Csr, Csr)
+def reflag_flows(first: int, last: int, base: int, keep: int, add: int, flows: Flows, outgoing: Csr, incoming: Csr) -> int:
     """Set the flags of flows first..last to (flags & keep | add), wherever they are kept."""
     for row in range(first, last):
         flags = (flows.flags[row] & keep) | add
@@ -67,7 +67,7 @@ def reflag(first: int, last: int, base: int, keep: int, add: int, flows: Flows, 
     return last - first
 
 
-@inner
+@register_inner
 def withdraw_relation(row: int, nodes: Nodes, relations: Relations, counts: I64) -> None:
     type_ = relations.type[row]
     start, end = relations.start[row], relations.end[row]
@@ -75,50 +75,50 @@ def withdraw_relation(row: int, nodes: Nodes, relations: Relations, counts: I64)
     if type_ < 0:
         return
     if type_ < RENAMED_TO:
-        touched(start, -1, nodes, counts)
-        touched(end, -1, nodes, counts)
+        count_fact(start, -1, nodes, counts)
+        count_fact(end, -1, nodes, counts)
     if type_ == HAS_COLUMN:
-        relisted(start, -1, nodes, counts)
-        relisted(end, -1, nodes, counts)
+        count_listing(start, -1, nodes, counts)
+        count_listing(end, -1, nodes, counts)
 
 
-@kernel("I64", "I64", Nodes, Relations, Facts, "I32", "I64")
-def withdraw(begin: I64, end: I64, nodes: Nodes, relations: Relations, facts: Facts, mentions: I32, counts: I64) -> int:
+@register_kernel("I64", "I64", Nodes, Relations, Facts, "I32", "I64")
+def withdraw_head(begin: I64, end: I64, nodes: Nodes, relations: Relations, facts: Facts, mentions: I32, counts: I64) -> int:
     """Take back all that a head said but its flows (see `reflag`); `begin`, `end`: its rows, as in `read`."""
     for row in range(begin[1], end[1]):
         withdraw_relation(row, nodes, relations, counts)
     for row in range(begin[2], end[2]):
         if facts.solid[row]:
-            touched(facts.node[row], -1, nodes, counts)
+            count_fact(facts.node[row], -1, nodes, counts)
         facts.node[row] = NONE
     for row in range(begin[3], end[3]):
         if mentions[row] >= 0:
-            named(mentions[row], -1, nodes, counts)
+            count_mention(mentions[row], -1, nodes, counts)
     return 0
 
 
-@kernel("int", "int", "int", "int", Names, Nodes, Folds, "I64")
-def add(kind: int, part1: int, part2: int, past: int, names: Names, nodes: Nodes, folds: Folds, counts: I64) -> int:
+@register_kernel("int", "int", "int", "int", Names, Nodes, Folds, "I64")
+def build_node(kind: int, part1: int, part2: int, past: int, names: Names, nodes: Nodes, folds: Folds, counts: I64) -> int:
     """The node of a key, made if new; `past`: a new one that no key finds."""
     if past:
-        node = added_node(kind, part1, part2, nodes, counts)
+        node = add_node(kind, part1, part2, nodes, counts)
         nodes.traits[node] |= PAST
         return node
     if kind == COLUMN:
-        return column_of(part1, part2, names, nodes, folds, counts)
-    return node_of(kind, part1, part2, nodes, counts)
+        return intern_column(part1, part2, names, nodes, folds, counts)
+    return intern_node(kind, part1, part2, nodes, counts)
 
 
-@inner
-def support(node: int, supported: I32, nodes: Nodes) -> None:
+@register_inner
+def mark_supported(node: int, supported: I32, nodes: Nodes) -> None:
     """A visible fact touches the node, so the head that says it names the node, and a column's dataset."""
     supported[node] = 1
     if nodes.kind[node] == COLUMN:
         supported[nodes.part1[node]] = 1
 
 
-@kernel("I64", "I64", "int", "I64:2", "I32", "I32", Nodes, Flows, Relations, Facts, "I32", "I64")
-def recast(
+@register_kernel("I64", "I64", "int", "I64:2", "I32", "I32", Nodes, Flows, Relations, Facts, "I32", "I64")
+def rewrite_head(
     begin: I64,
     end: I64,
     head: int,
@@ -151,8 +151,8 @@ def recast(
         flows.flags[new] = (flows.flags[row] & (255 - DEAD)) | (DEAD if gone or meaningless else 0)
         counts[N_FLOWS] = new + 1
         if not gone:
-            support(start, supported, nodes)
-            support(stop, supported, nodes)
+            mark_supported(start, supported, nodes)
+            mark_supported(stop, supported, nodes)
     for row in range(begin[1], end[1]):
         type_ = relations.type[row]
         type_ = type_ if type_ >= 0 else -2 - type_
@@ -160,19 +160,19 @@ def recast(
         gone = (nodes.traits[start] | nodes.traits[stop]) & GONE != 0
         add_relation(-2 - type_ if gone else type_, start, stop, relations.value[row], nodes, relations, counts)
         if not gone:
-            support(start, supported, nodes)
-            support(stop, supported, nodes)
+            mark_supported(start, supported, nodes)
+            mark_supported(stop, supported, nodes)
     for row in range(begin[2], end[2]):
         node = mapping[facts.node[row]]
         add_fact(node, 1 if facts.solid[row] else 0, nodes, facts, counts)
         facts.tags[counts[N_FACTS] - 1] = facts.tags[row]
         if not nodes.traits[node] & GONE:
-            support(node, supported, nodes)
+            mark_supported(node, supported, nodes)
     for row in range(begin[3], end[3]):
         node = mentions[row]
         node = mapping[node if node >= 0 else -2 - node]
         if supported[node]:
-            named(node, 1, nodes, counts)
+            count_mention(node, 1, nodes, counts)
         mentions[counts[N_NAMED]] = node if supported[node] else -2 - node
         counts[N_NAMED] += 1
     starts[head + 1, 0] = counts[N_FLOWS]
@@ -182,8 +182,8 @@ def recast(
     return 0
 
 
-@kernel(Flows, Nodes, Csr, Csr, "I64")
-def fold(flows: Flows, nodes: Nodes, outgoing: Csr, incoming: Csr, counts: I64) -> int:
+@register_kernel(Flows, Nodes, Csr, Csr, "I64")
+def fold_overlay(flows: Flows, nodes: Nodes, outgoing: Csr, incoming: Csr, counts: I64) -> int:
     """Fill the CSR arrays (ptr zeroed) with all flows that are not dead; the overlay is empty then."""
     n_nodes, n_flows = counts[N_NODES], counts[N_FLOWS]
     for row in range(n_flows):
@@ -219,8 +219,8 @@ def fold(flows: Flows, nodes: Nodes, outgoing: Csr, incoming: Csr, counts: I64) 
     return n_live
 
 
-@inner
-def relink(row: int, nodes: Nodes, relations: Relations) -> None:
+@register_inner
+def relink_relation(row: int, nodes: Nodes, relations: Relations) -> None:
     start, end = relations.start[row], relations.end[row]
     relations.next_out[row] = nodes.out[start]
     relations.next_in[row] = nodes.into[end]
@@ -228,8 +228,8 @@ def relink(row: int, nodes: Nodes, relations: Relations) -> None:
     nodes.into[end] = row
 
 
-@kernel("U8", "int", "I64:2", Nodes, Flows, Relations, Facts, "I32", "I64")
-def compact(
+@register_kernel("U8", "int", "I64:2", Nodes, Flows, Relations, Facts, "I32", "I64")
+def compact_heads(
     alive: U8, n_heads: int, starts: I64, nodes: Nodes, flows: Flows, relations: Relations, facts: Facts, mentions: I32, counts: I64
 ) -> int:
     """Drop the rows of heads that are not alive, and those heads; `fold` must follow."""
@@ -253,7 +253,7 @@ def compact(
                 relations.start[n_relations] = relations.start[row]
                 relations.end[n_relations] = relations.end[row]
                 relations.value[n_relations] = relations.value[row]
-                relink(n_relations, nodes, relations)
+                relink_relation(n_relations, nodes, relations)
                 n_relations += 1
             for row in range(begin_fact, end_fact):
                 node = facts.node[row]

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from meshline.graph.index.arrays import CLASS, COLUMN, DATASET, I32, MASKED, NONE, PASSED_OVER, U8, Csr, Flows, Nodes
-from meshline.graph.index.kernels.jit import inner, kernel
-from meshline.graph.index.kernels.traverse import visible
+from meshline.graph.index.kernels.jit import register_inner, register_kernel
+from meshline.graph.index.kernels.traverse import is_visible
 
 _POSSIBLE = 2
 
 
-@inner
-def carries(flags: int) -> bool:
+@register_inner
+def can_carry_value(flags: int) -> bool:
     """Whether a flow between columns passes values on."""
     return flags & (PASSED_OVER | MASKED | CLASS) == 0
 
 
-@inner
-def carries_all(flags: int) -> bool:
+@register_inner
+def can_carry_columns(flags: int) -> bool:
     """Whether a flow between datasets may pass on any column."""
     return flags & PASSED_OVER == 0 and flags & CLASS == _POSSIBLE
 
 
-@inner
+@register_inner
 def label_one(column: int, label: int, nodes: Nodes, labels: I32, queue: I32, tail: int) -> int:
     """Label a column or dataset and queue it, if that is less than it has; the end of the queue then."""
     node = nodes.rep[column]
@@ -32,7 +32,7 @@ def label_one(column: int, label: int, nodes: Nodes, labels: I32, queue: I32, ta
     return tail
 
 
-@inner
+@register_inner
 def label_columns(dataset: int, label: int, nodes: Nodes, labels: I32, queue: I32, tail: int) -> int:
     """The same with a dataset and all its columns that are seen."""
     tail = label_one(dataset, label, nodes, labels, queue, tail)
@@ -43,7 +43,7 @@ def label_columns(dataset: int, label: int, nodes: Nodes, labels: I32, queue: I3
             column = last
             while True:
                 column = nodes.sibling[column]
-                if visible(column, nodes):
+                if is_visible(column, nodes):
                     tail = label_one(column, label, nodes, labels, queue, tail)
                 if column == last:
                     break
@@ -52,32 +52,34 @@ def label_columns(dataset: int, label: int, nodes: Nodes, labels: I32, queue: I3
             return tail
 
 
-@inner
-def follow(own: int, label: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32, queue: I32, tail: int) -> int:
+@register_inner
+def follow_node(
+    own: int, label: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32, queue: I32, tail: int
+) -> int:
     """Label what one own node's flows lead to: a column's columns, a dataset's datasets."""
     whole = nodes.kind[own] == DATASET
     if own < len(csr.ptr) - 1:
         for at in range(csr.ptr[own], csr.ptr[own + 1]):
             end = csr.other[at]
             if whole:
-                if carries_all(csr.flags[at]) and nodes.kind[end] == DATASET and nodes.rep[end] != nodes.rep[own]:
+                if can_carry_columns(csr.flags[at]) and nodes.kind[end] == DATASET and nodes.rep[end] != nodes.rep[own]:
                     tail = label_columns(end, label, nodes, labels, queue, tail)
-            elif carries(csr.flags[at]) and nodes.kind[end] == COLUMN:
+            elif can_carry_value(csr.flags[at]) and nodes.kind[end] == COLUMN:
                 tail = label_one(end, label, nodes, labels, queue, tail)
     flow = nodes.over_out[own]
     while flow != NONE:
         end = flows.end[flow]
         if whole:
-            if carries_all(flows.flags[flow]) and nodes.kind[end] == DATASET and nodes.rep[end] != nodes.rep[own]:
+            if can_carry_columns(flows.flags[flow]) and nodes.kind[end] == DATASET and nodes.rep[end] != nodes.rep[own]:
                 tail = label_columns(end, label, nodes, labels, queue, tail)
-        elif carries(flows.flags[flow]) and nodes.kind[end] == COLUMN:
+        elif can_carry_value(flows.flags[flow]) and nodes.kind[end] == COLUMN:
             tail = label_one(end, label, nodes, labels, queue, tail)
         flow = links[flow - base]
     return tail
 
 
-@kernel("I32", "I32", "int", Nodes, Csr, "int", Flows, "I32", "U8", "I32", "I32")
-def spread(
+@register_kernel("I32", "I32", "int", Nodes, Csr, "int", Flows, "I32", "U8", "I32", "I32")
+def spread_labels(
     begin: I32,
     begin_labels: I32,
     possible: int,
@@ -107,13 +109,13 @@ def spread(
         label = labels[node] + 1
         own = node
         while True:
-            tail = follow(own, label, nodes, csr, base, flows, links, labels, queue, tail)
+            tail = follow_node(own, label, nodes, csr, base, flows, links, labels, queue, tail)
             if possible and nodes.kind[own] == COLUMN and not left[nodes.part1[own]]:
                 dataset = nodes.part1[own]
                 member = dataset
                 while True:
                     left[member] = 1
-                    tail = follow(member, label, nodes, csr, base, flows, links, labels, queue, tail)
+                    tail = follow_node(member, label, nodes, csr, base, flows, links, labels, queue, tail)
                     member = nodes.ring[member]
                     if member == dataset:
                         break
@@ -123,17 +125,17 @@ def spread(
     return tail
 
 
-@inner
-def least(before: int, node: int, nodes: Nodes, labels: I32) -> int:
+@register_inner
+def find_least_label(before: int, node: int, nodes: Nodes, labels: I32) -> int:
     """The lesser of a label and that of a column or dataset; 0 is none."""
     label = labels[nodes.rep[node]]
     return label if label and (before == 0 or label < before) else before
 
 
-@inner
-def least_of(dataset: int, before: int, nodes: Nodes, labels: I32) -> int:
+@register_inner
+def find_least_of_dataset(dataset: int, before: int, nodes: Nodes, labels: I32) -> int:
     """The least label of a dataset and its columns."""
-    before = least(before, dataset, nodes, labels)
+    before = find_least_label(before, dataset, nodes, labels)
     member = dataset
     while True:
         last = nodes.child[member]
@@ -141,7 +143,7 @@ def least_of(dataset: int, before: int, nodes: Nodes, labels: I32) -> int:
             column = last
             while True:
                 column = nodes.sibling[column]
-                before = least(before, column, nodes, labels)
+                before = find_least_label(before, column, nodes, labels)
                 if column == last:
                     break
         member = nodes.ring[member]
@@ -149,32 +151,34 @@ def least_of(dataset: int, before: int, nodes: Nodes, labels: I32) -> int:
             return before
 
 
-@inner
-def least_before(own: int, before: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32) -> int:
+@register_inner
+def find_least_upstream(own: int, before: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32) -> int:
     """The least label of what flows into one own node."""
     whole = nodes.kind[own] == DATASET
     if own < len(csr.ptr) - 1:
         for at in range(csr.ptr[own], csr.ptr[own + 1]):
             start = csr.other[at]
             if whole:
-                if carries_all(csr.flags[at]) and nodes.kind[start] == DATASET and nodes.rep[start] != nodes.rep[own]:
-                    before = least_of(start, before, nodes, labels)
-            elif carries(csr.flags[at]) and nodes.kind[start] == COLUMN:
-                before = least(before, start, nodes, labels)
+                if can_carry_columns(csr.flags[at]) and nodes.kind[start] == DATASET and nodes.rep[start] != nodes.rep[own]:
+                    before = find_least_of_dataset(start, before, nodes, labels)
+            elif can_carry_value(csr.flags[at]) and nodes.kind[start] == COLUMN:
+                before = find_least_label(before, start, nodes, labels)
     flow = nodes.over_in[own]
     while flow != NONE:
         start = flows.start[flow]
         if whole:
-            if carries_all(flows.flags[flow]) and nodes.kind[start] == DATASET and nodes.rep[start] != nodes.rep[own]:
-                before = least_of(start, before, nodes, labels)
-        elif carries(flows.flags[flow]) and nodes.kind[start] == COLUMN:
-            before = least(before, start, nodes, labels)
+            if can_carry_columns(flows.flags[flow]) and nodes.kind[start] == DATASET and nodes.rep[start] != nodes.rep[own]:
+                before = find_least_of_dataset(start, before, nodes, labels)
+        elif can_carry_value(flows.flags[flow]) and nodes.kind[start] == COLUMN:
+            before = find_least_label(before, start, nodes, labels)
         flow = links[flow - base]
     return before
 
 
-@kernel("I32", "int", Nodes, Csr, "int", Flows, "I32", "I32", "I32")
-def arriving(columns: I32, possible: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32, found: I32) -> int:
+@register_kernel("I32", "int", Nodes, Csr, "int", Flows, "I32", "I32", "I32")
+def compute_arriving_labels(
+    columns: I32, possible: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32, found: I32
+) -> int:
     """For each of these nodes that is a representative and is seen, the least label of what flows into it; 0: of nothing.
 
     Values reach a dataset as a whole only possibly.
@@ -182,17 +186,17 @@ def arriving(columns: I32, possible: int, nodes: Nodes, csr: Csr, base: int, flo
     for i in range(len(columns)):
         node = columns[i]
         found[i] = 0
-        if nodes.rep[node] != node or not visible(node, nodes) or (nodes.kind[node] == DATASET and not possible):
+        if nodes.rep[node] != node or not is_visible(node, nodes) or (nodes.kind[node] == DATASET and not possible):
             continue
         own = node
         before = 0
         while True:
-            before = least_before(own, before, nodes, csr, base, flows, links, labels)
+            before = find_least_upstream(own, before, nodes, csr, base, flows, links, labels)
             if possible and nodes.kind[own] == COLUMN:
                 dataset = nodes.part1[own]
                 member = dataset
                 while True:
-                    before = least_before(member, before, nodes, csr, base, flows, links, labels)
+                    before = find_least_upstream(member, before, nodes, csr, base, flows, links, labels)
                     member = nodes.ring[member]
                     if member == dataset:
                         break
@@ -203,7 +207,7 @@ def arriving(columns: I32, possible: int, nodes: Nodes, csr: Csr, base: int, flo
     return len(columns)
 
 
-@inner
+@register_inner
 def count_into(
     own: int, mark: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, alike: U8, seen: I32, sizes: I32, near: I32, n: int
 ) -> int:
@@ -219,7 +223,7 @@ def count_into(
             row = flow
             flow = links[flow - base]
         end = flows.end[row]
-        if carries(flows.flags[row]) and alike[flows.kind[row]] and nodes.kind[end] == COLUMN:
+        if can_carry_value(flows.flags[row]) and alike[flows.kind[row]] and nodes.kind[end] == COLUMN:
             dataset = nodes.rep[nodes.part1[end]]
             if seen[dataset] != mark:
                 seen[dataset] = mark
@@ -230,7 +234,7 @@ def count_into(
     return n
 
 
-@inner
+@register_inner
 def count_all(
     dataset: int, mark: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, alike: U8, seen: I32, sizes: I32, near: I32
 ) -> tuple[int, int]:
@@ -242,7 +246,7 @@ def count_all(
         column = last
         while last != NONE:
             column = nodes.sibling[column]
-            if nodes.rep[column] == column and visible(column, nodes):
+            if nodes.rep[column] == column and is_visible(column, nodes):
                 columns += 1
                 own = column
                 while True:
@@ -257,8 +261,8 @@ def count_all(
             return columns, n
 
 
-@kernel("I32", "int", Nodes, Csr, "int", Flows, "I32", "U8", "I32", "I32", "I32", "I32", "I32")
-def copied(
+@register_kernel("I32", "int", Nodes, Csr, "int", Flows, "I32", "U8", "I32", "I32", "I32", "I32", "I32")
+def find_copied_datasets(
     datasets: I32,
     least: int,
     nodes: Nodes,

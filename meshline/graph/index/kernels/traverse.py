@@ -55,13 +55,13 @@ from meshline.graph.index.arrays import (
     Nodes,
     Scratch,
 )
-from meshline.graph.index.kernels.jit import inner, kernel
+from meshline.graph.index.kernels.jit import register_inner, register_kernel
 
 END_OF_LEVEL = -1
 
 
-@inner
-def visible(node: int, nodes: Nodes) -> bool:
+@register_inner
+def is_visible(node: int, nodes: Nodes) -> bool:
     """Whether a head mentions any member of the class."""
     member = node
     while nodes.live[member] <= 0:
@@ -71,8 +71,8 @@ def visible(node: int, nodes: Nodes) -> bool:
     return True
 
 
-@inner
-def visit(node: int, clean: int, near: int, reach: int, implied: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+@register_inner
+def visit_class(node: int, clean: int, near: int, reach: int, implied: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """Mark and queue all members of an identity class that is new, or nearer than before; a new one is added to the answer.
 
     `near`: the mark of what an edge of this level leads to. A reach of NONE: nothing is added.
@@ -94,7 +94,7 @@ def visit(node: int, clean: int, near: int, reach: int, implied: int, nodes: Nod
             tail += 1
             member = nodes.ring[member]
     state[TAIL] = tail
-    if reach >= 0 and before >= state[CEILING] and (not implied or visible(node, nodes)):
+    if reach >= 0 and before >= state[CEILING] and (not implied or is_visible(node, nodes)):
         found = state[FOUND]
         scratch.nodes[found] = nodes.rep[node] if traits & MERGED else node
         scratch.reach[found] = reach
@@ -103,10 +103,10 @@ def visit(node: int, clean: int, near: int, reach: int, implied: int, nodes: Nod
         state[FOUND] = found + 1
 
 
-@inner
-def arrive(node: int, clean: int, near: int, reach: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+@register_inner
+def reach_node(node: int, clean: int, near: int, reach: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """Visit what an edge leads to, and what containment gives with it."""
-    visit(node, clean, near, reach, 0, nodes, scratch, state)
+    visit_class(node, clean, near, reach, 0, nodes, scratch, state)
     if nodes.traits[node] & IS_COLUMN:
         return
     member = node
@@ -117,7 +117,7 @@ def arrive(node: int, clean: int, near: int, reach: int, nodes: Nodes, scratch: 
             while True:
                 column = nodes.sibling[column]
                 if scratch.seen[column] > near:
-                    visit(column, clean, near, reach, 1, nodes, scratch, state)
+                    visit_class(column, clean, near, reach, 1, nodes, scratch, state)
                 elif clean and scratch.seen[column] & 1:
                     cleanse_column(column, nodes, scratch, state)
                 if column == last:
@@ -127,7 +127,7 @@ def arrive(node: int, clean: int, near: int, reach: int, nodes: Nodes, scratch: 
             break
 
 
-@inner
+@register_inner
 def mark_late(node: int, marks: I32, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """Mark all members of a class as clean, whose edges must pass it on."""
     member = node
@@ -140,7 +140,7 @@ def mark_late(node: int, marks: I32, nodes: Nodes, scratch: Scratch, state: I64)
             break
 
 
-@inner
+@register_inner
 def cleanse_column(column: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """A column that was visited before is met by a clean path: its edges, and its dataset's, must pass it on.
 
@@ -150,15 +150,15 @@ def cleanse_column(column: int, nodes: Nodes, scratch: Scratch, state: I64) -> N
     cleanse_own(nodes.part1[column], nodes, scratch, state)
 
 
-@inner
+@register_inner
 def cleanse_own(dataset: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """A dataset or a column of it is clean: so are the dataset's own edges, which may have been followed as not clean."""
     if scratch.scanned[dataset] < state[CEILING] and scratch.scanned[dataset] & 1:
         mark_late(dataset, scratch.scanned, nodes, scratch, state)
 
 
-@inner
-def cleanse(node: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+@register_inner
+def cleanse_node(node: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """A clean edge leads to what was visited before, but not by a clean path."""
     if nodes.traits[node] & IS_COLUMN:
         cleanse_column(node, nodes, scratch, state)
@@ -181,7 +181,7 @@ def cleanse(node: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     cleanse_own(node, nodes, scratch, state)
 
 
-@inner
+@register_inner
 def count_edge(other: int, flags: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """Keep count, by class, of what makes an answer less sure."""
     class_ = flags & CLASS
@@ -194,20 +194,20 @@ def count_edge(other: int, flags: int, nodes: Nodes, scratch: Scratch, state: I6
         state[PAIRS] += 1
 
 
-@inner
-def lead(other: int, clean: int, near: int, reach: int, expand: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+@register_inner
+def follow_edge(other: int, clean: int, near: int, reach: int, expand: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """Go where an edge leads; at the limit of depth only see whether it leads on."""
     mark = scratch.seen[other]
     if mark > near:
         if expand:
-            arrive(other, clean, near, reach, nodes, scratch, state)
+            reach_node(other, clean, near, reach, nodes, scratch, state)
         else:
             state[CUT] = 1
     elif clean and expand and mark & 1:
-        cleanse(other, nodes, scratch, state)
+        cleanse_node(other, nodes, scratch, state)
 
 
-@inner
+@register_inner
 def pass_edge(
     other: int, flags: int, clean: int, counted: int, k: int, weakest: int, unmasked: int, near: int, expand: int,
     nodes: Nodes, scratch: Scratch, state: I64,
@@ -222,15 +222,15 @@ def pass_edge(
     if not counted and (class_ == 2 or flags & (STALE | PROVISIONAL)):
         count_edge(other, flags, nodes, scratch, state)
     if class_ <= k:
-        lead(other, clean, near, NONE if unmasked else k, expand, nodes, scratch, state)
+        follow_edge(other, clean, near, NONE if unmasked else k, expand, nodes, scratch, state)
     elif class_ <= weakest:
         scratch.later[state[PUT_OFF]] = 4 * other + 2 * clean + class_ - 1
         state[PUT_OFF] += 1
         state[BEYOND] |= 1 << class_  # at the depth's end, too: the pass of that class finds out whether it cuts something off
 
 
-@inner
-def follow(
+@register_inner
+def follow_node(
     node: int, clean: int, counted: int, k: int, weakest: int, unmasked: int, near: int, expand: int, base: int, newer: int,
     csr: Csr, heads: I32, links: I32, others: I32, flows: Flows, use_wanted: int, wanted: U8,
     nodes: Nodes, scratch: Scratch, state: I64,
@@ -250,8 +250,8 @@ def follow(
             row = links[row - base]
 
 
-@inner
-def first_scan(dataset: int, nodes: Nodes, state: I64) -> None:
+@register_inner
+def count_undescribed(dataset: int, nodes: Nodes, state: I64) -> None:
     """Count a dataset that is met for the first time."""
     member = dataset
     while nodes.listed[member] <= 0:
@@ -261,7 +261,7 @@ def first_scan(dataset: int, nodes: Nodes, state: I64) -> None:
             break
 
 
-@inner
+@register_inner
 def take_up(part: int, budget: int, k: int, near: int, reach: int, expand: int, nodes: Nodes, scratch: Scratch, state: I64) -> int:
     """Follow what earlier passes put off at this level; `part`: where the next of it is kept. Returns how many were looked at."""
     first = state[part]
@@ -271,13 +271,13 @@ def take_up(part: int, budget: int, k: int, near: int, reach: int, expand: int, 
         edge = scratch.later[at]
         at += 1
         if state[DONE] <= (edge & 1) < k:
-            lead(edge >> 2, (edge >> 1) & 1, near, reach, expand, nodes, scratch, state)
+            follow_edge(edge >> 2, (edge >> 1) & 1, near, reach, expand, nodes, scratch, state)
     state[part] = at
     return int(at - first)
 
 
-@inner
-def scan(
+@register_inner
+def scan_dataset(
     dataset: int, clean: int, k: int, weakest: int, unmasked: int, here: int, expand: int, base: int, newer: int,
     csr: Csr, heads: I32, links: I32, others: I32, flows: Flows, use_wanted: int, wanted: U8,
     nodes: Nodes, scratch: Scratch, state: I64,
@@ -289,7 +289,7 @@ def scan(
             cleanse_own(dataset, nodes, scratch, state)
         return
     if before >= state[CEILING]:
-        first_scan(dataset, nodes, state)
+        count_undescribed(dataset, nodes, state)
     elif not before & 1:
         clean = 1
     state[SCAN] += 1
@@ -297,7 +297,7 @@ def scan(
     member = dataset
     while True:
         scratch.scanned[member] = here - clean
-        follow(
+        follow_node(
             member, clean, counted, k, weakest, unmasked, here + 2, expand, base, newer, csr, heads, links, others, flows,
             use_wanted, wanted, nodes, scratch, state,
         )  # fmt: skip
@@ -306,7 +306,7 @@ def scan(
             break
 
 
-@inner
+@register_inner
 def end_level(putting_off: int, scratch: Scratch, state: I64) -> None:
     """Go on to the next level, in the queue and in what was put off."""
     for part in (FIRST_NEXT, SECOND_NEXT):
@@ -319,14 +319,14 @@ def end_level(putting_off: int, scratch: Scratch, state: I64) -> None:
         state[PUT_OFF] += 1
 
 
-@inner
+@register_inner
 def is_done(state: I64) -> bool:
     """Whether nothing is left of the queue and of what was put off, at the end of a level."""
     return bool(state[HEAD] == state[TAIL] and state[FIRST_NEXT] == state[FIRST_END] and state[SECOND_NEXT] == state[SECOND_END])
 
 
-@kernel("int", "int", "int", "int", "int", "int", "int", Csr, "I32", "I32", "I32", Flows, "int", "U8", Nodes, Scratch, "I64")
-def walk(
+@register_kernel("int", "int", "int", "int", "int", "int", "int", Csr, "I32", "I32", "I32", Flows, "int", "U8", Nodes, Scratch, "I64")
+def walk_pass(
     k: int, weakest: int, unmasked: int, most: int, budget: int, base: int, newer: int,
     csr: Csr, heads: I32, links: I32, others: I32, flows: Flows, use_wanted: int, wanted: U8,
     nodes: Nodes, scratch: Scratch, state: I64,
@@ -350,12 +350,12 @@ def walk(
             item = scratch.queue[head]
             head += 1
             node = item >> 2
-            scan(
+            scan_dataset(
                 nodes.part1[node] if item & 1 else node, 1 - (scratch.seen[node] & 1), k, weakest, unmasked, here, expand, base, newer,
                 csr, heads, links, others, flows, use_wanted, wanted, nodes, scratch, state,
             )  # fmt: skip
             if item & 1:
-                follow(
+                follow_node(
                     node, 1 - (scratch.seen[node] & 1), 0 if expand and item & 2 else 1, k, weakest, unmasked, here + 2, expand, base,
                     newer, csr, heads, links, others, flows, use_wanted, wanted, nodes, scratch, state,
                 )  # fmt: skip
@@ -367,17 +367,17 @@ def walk(
         end_level(k < weakest, scratch, state)
 
 
-@inner
+@register_inner
 def pass_again(other: int, flags: int, k: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """One edge of a node that turned out to be clean: all that it leads to was visited."""
     if not flags & (PASSED_OVER | MASKED) and flags & CLASS <= k:
         mark = scratch.seen[other]
         if mark < state[CEILING] and mark & 1:
-            cleanse(other, nodes, scratch, state)
+            cleanse_node(other, nodes, scratch, state)
 
 
-@kernel("int", "int", "int", "int", Csr, "I32", "I32", "I32", Flows, "int", "U8", Nodes, Scratch, "I64")
-def spread(
+@register_kernel("int", "int", "int", "int", Csr, "I32", "I32", "I32", Flows, "int", "U8", Nodes, Scratch, "I64")
+def spread_clean_paths(
     k: int, budget: int, base: int, newer: int,
     csr: Csr, heads: I32, links: I32, others: I32, flows: Flows, use_wanted: int, wanted: U8,
     nodes: Nodes, scratch: Scratch, state: I64,
@@ -400,8 +400,8 @@ def spread(
     return 1 if state[HEAD] < state[LATE] else 0
 
 
-@kernel("I32", "int", "int", "int", "int", Nodes, Scratch, "I64")
-def begin(starts: I32, stamp: int, ceiling: int, depth: int, until: int, nodes: Nodes, scratch: Scratch, state: I64) -> int:
+@register_kernel("I32", "int", "int", "int", "int", Nodes, Scratch, "I64")
+def begin_traversal(starts: I32, stamp: int, ceiling: int, depth: int, until: int, nodes: Nodes, scratch: Scratch, state: I64) -> int:
     """Begin a traversal's first pass at these nodes, with a new even stamp; marks from `ceiling` on are older.
 
     `depth` -1: no limit. `until`: the last level to walk.
@@ -416,13 +416,13 @@ def begin(starts: I32, stamp: int, ceiling: int, depth: int, until: int, nodes: 
     state[UNTIL] = until
     for i in range(len(starts)):
         if scratch.seen[starts[i]] >= ceiling:
-            arrive(starts[i], 1, stamp + 1, NONE, nodes, scratch, state)
+            reach_node(starts[i], 1, stamp + 1, NONE, nodes, scratch, state)
     state[LEVEL_END] = state[TAIL]
     return int(state[TAIL])
 
 
-@kernel("int", "int", Scratch, Scratch, "I64")
-def unmask(first: int, last: int, scratch: Scratch, clean: Scratch, state: I64) -> int:
+@register_kernel("int", "int", Scratch, Scratch, "I64")
+def unmask_rows(first: int, last: int, scratch: Scratch, clean: Scratch, state: I64) -> int:
     """Correct whether the answer's rows first..last are masked: not those to which the marks know a clean path by now."""
     masked = 0
     for row in range(first, last):
