@@ -13,7 +13,7 @@ from benchmarks.figures import Benchmark, Figure, at_most
 from benchmarks.meshes import Meshes
 from benchmarks.sizes import Size
 from benchmarks.timing import best
-from meshline.cli.demo import fill
+from meshline.cli.demo import fill_store
 
 ABOUT = """\
 Whole processes by the clock, the best of several: `meshline --help`, and `meshline impact customers.email` on the store of
@@ -28,7 +28,7 @@ MESHLINE = ("-c", "from meshline.cli import main; main()")  # as the installed s
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     store = meshes.fresh("demo.db")
-    fill(f"sqlite:///{store}")
+    fill_store(f"sqlite:///{store}")
     cases = (
         ("meshline --help", (*MESHLINE, "--help"), HELP_MS),
         ("meshline impact", (*MESHLINE, "impact", "customers.email", "--store", f"sqlite:///{store}"), IMPACT_MS),

@@ -13,7 +13,7 @@ from meshline.governance.reports.completeness_text import describe_gaps, describ
 from meshline.words import format_time
 
 
-class Refused(MeshlineError):
+class RefusedRequest(MeshlineError):
     """What a server or the schema said about a question; the code is theirs."""
 
     def __init__(self, message: str, code: str) -> None:
@@ -21,7 +21,7 @@ class Refused(MeshlineError):
         self.code = code
 
 
-class Named(msgspec.Struct, rename="camel", frozen=True):
+class NamedAsset(msgspec.Struct, rename="camel", frozen=True):
     """An asset by its names."""
 
     id: str
@@ -37,9 +37,9 @@ class Asset(msgspec.Struct, rename="camel", frozen=True):
     kind: str
     name: str
     qualified_name: str
-    dataset: Named | None = None
-    product: Named | None = None
-    domain: Named | None = None
+    dataset: NamedAsset | None = None
+    product: NamedAsset | None = None
+    domain: NamedAsset | None = None
 
 
 class KnownLater(msgspec.Struct, rename="camel", frozen=True):
@@ -73,43 +73,43 @@ class Completeness(msgspec.Struct, rename="camel", frozen=True):
     @property
     def notes(self) -> list[str]:
         """One sentence for each reason to doubt the answer."""
-        return [*notes_of_the_past(self.as_of, self.known_later), *describe_gaps(self)]
+        return [*describe_past_limits(self.as_of, self.known_later), *describe_gaps(self)]
 
     @property
     def at(self) -> str:
         """The time that was asked for; empty: now."""
-        return shown_time(self.as_of)
+        return format_as_of(self.as_of)
 
 
-def shown_time(as_of: str | None) -> str:
+def format_as_of(as_of: str | None) -> str:
     """A time that was asked for (ISO 8601); empty: now."""
     return "" if as_of is None else format_time(datetime.fromisoformat(as_of))
 
 
-def notes_of_the_past(as_of: str | None, later: Iterable[KnownLater]) -> Iterator[str]:
+def describe_past_limits(as_of: str | None, later: Iterable[KnownLater]) -> Iterator[str]:
     """What an answer as of a time (ISO 8601; None: now) cannot know."""
     if as_of is not None and datetime.fromisoformat(as_of) > datetime.now(UTC):
-        yield f"{shown_time(as_of)} is in the future: the answer is about what is known now."
+        yield f"{format_as_of(as_of)} is in the future: the answer is about what is known now."
     yield from describe_late_sources((one.relation, one.source_kind, datetime.fromisoformat(one.since)) for one in later)
 
 
 class Names:
     """The short names of assets: without the namespace, unless another in the same answer has that name too."""
 
-    def __init__(self, assets: Iterable[Asset | Named]) -> None:
+    def __init__(self, assets: Iterable[Asset | NamedAsset]) -> None:
         holders: dict[str, set[str]] = {}
         for asset in assets:
-            of = _holder(asset)
+            of = _get_container(asset)
             holders.setdefault(of.name, set()).add(of.qualified_name)
         self._shared = {name for name, full in holders.items() if len(full) > 1}
 
-    def __call__(self, asset: Asset | Named) -> str:
-        of = _holder(asset)
+    def __call__(self, asset: Asset | NamedAsset) -> str:
+        of = _get_container(asset)
         name = of.qualified_name if of.name in self._shared else of.name
         return f"{name}.{asset.name}" if of is not asset else name
 
 
-def _holder(asset: Asset | Named) -> Asset | Named:
+def _get_container(asset: Asset | NamedAsset) -> Asset | NamedAsset:
     """A column's dataset, else the asset."""
     return asset.dataset if isinstance(asset, Asset) and asset.dataset is not None else asset
 
@@ -121,23 +121,23 @@ class Assets(msgspec.Struct, rename="camel", frozen=True):
     nodes: list[Asset]
 
 
-def listed(page: Assets, nothing: str) -> Iterator[Line]:
+def format_assets(page: Assets, nothing: str) -> Iterator[Line]:
     """One line each: kind, qualified name, and where it belongs."""
     if not page.nodes:
         yield Line(nothing)
         return
-    rows = [(asset.kind.lower().replace("data_", ""), asset.qualified_name, belongs(asset)) for asset in page.nodes]
-    yield from table(rows)
+    rows = [(asset.kind.lower().replace("data_", ""), asset.qualified_name, describe_containers(asset)) for asset in page.nodes]
+    yield from format_table(rows)
     hidden = page.total_count - len(page.nodes)
     if hidden > 0:
         yield Line(f"and {hidden} more: --limit shows more of them", "dim")
 
 
-def belongs(asset: Asset) -> str:
+def describe_containers(asset: Asset) -> str:
     return " in ".join(holder.name for holder in (asset.product, asset.domain) if holder is not None)
 
 
-def table(rows: Sequence[Sequence[str]], *, right: int = 0, indent: str = "") -> Iterator[Line]:
+def format_table(rows: Sequence[Sequence[str]], *, right: int = 0, indent: str = "") -> Iterator[Line]:
     """Aligned cells; the first `right` columns are aligned right, the last is as long as it is."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     for row in rows:

@@ -39,7 +39,7 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - typer's callback
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback
     if asked:
         from meshline import __version__
 
@@ -49,11 +49,11 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - typer's callback
 
 @app.callback()
 def _meshline(
-    version: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)] = False,  # noqa: FBT002
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)] = False,  # noqa: FBT002
 ) -> None: ...
 
 
-def _group() -> None:
+def _make_group() -> None:
     """So that a group of one command is one."""
 
 
@@ -92,7 +92,7 @@ identity.command()(identities.retract)
 
 token = typer.Typer(help="Make the tokens that a server asks for.", no_args_is_help=True)
 token.command()(tokens.new)
-token.callback()(_group)
+token.callback()(_make_group)
 
 app.command()(serve)
 app.command()(demo)

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from meshline.cli.client import Answers, question, shaped
-from meshline.cli.options import HELP, ListFormat, Server, Store, TextFormat, iso, parse_time
+from meshline.cli.client import Client, convert_answer, read_query
+from meshline.cli.options import HELP, ListFormat, Server, Store, TextFormat, format_iso_time, parse_time
 
 
 class ActionName(enum.StrEnum):
@@ -46,20 +46,20 @@ def audit(
 
     import msgspec
 
-    from meshline.cli.client import answers
-    from meshline.cli.terminal import Line, write
+    from meshline.cli.client import open_client
+    from meshline.cli.terminal import Line, write_lines
 
-    asked = {"since": iso(since), "kind": None if kind is None else kind.name, "actor": actor}
-    with answers(store, server) as source:
+    asked = {"since": format_iso_time(since), "kind": None if kind is None else kind.name, "actor": actor}
+    with open_client(store, server) as source:
         empty = True
-        for entry in entries(source, asked):
+        for entry in iterate_entries(source, asked):
             empty = False
             if format is TextFormat.JSON:
                 sys.stdout.write(msgspec.json.encode(entry).decode() + "\n")
             else:
-                write([Line(line(entry))])
+                write_lines([Line(format_entry(entry))])
         if empty and format is TextFormat.TEXT:
-            write([Line("nothing is recorded")])
+            write_lines([Line("nothing is recorded")])
 
 
 PAGE = 1000
@@ -86,18 +86,18 @@ class _Page(msgspec.Struct, rename="camel", frozen=True):
     page_info: _PageInfo
 
 
-def entries(source: Answers, asked: Mapping[str, str | None]) -> Iterator[Entry]:
+def iterate_entries(source: Client, asked: Mapping[str, str | None]) -> Iterator[Entry]:
     """All entries, page by page."""
     after: str | None = None
     while True:
-        page = shaped(source.ask(question("audit"), {**asked, "first": PAGE, "after": after})["audit"], _Page)
+        page = convert_answer(source.ask(read_query("audit"), {**asked, "first": PAGE, "after": after})["audit"], _Page)
         yield from page.nodes
         if not page.page_info.has_next_page:
             return
         after = page.page_info.end_cursor
 
 
-def line(entry: Entry) -> str:
+def format_entry(entry: Entry) -> str:
     from meshline.governance.audit import describe_entry
 
     action = entry.action.lower()

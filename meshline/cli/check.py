@@ -12,7 +12,8 @@ import typer
 
 from meshline.cli.check_options import (
     Also,
-    Asked,
+    CheckInputs,
+    CheckOptions,
     FailOn,
     FailOnName,
     Mode,
@@ -24,16 +25,15 @@ from meshline.cli.check_options import (
     ProfileName,
     Reported,
     Since,
-    Things,
     Waivers,
 )
-from meshline.cli.exit_codes import deciding
+from meshline.cli.exit_codes import exit_by_decision
 from meshline.cli.options import Server, Store
 from meshline.errors import InvalidInput
 from meshline.governance.reports import Format
 
 
-def _asked(
+def _build_options(
     *,
     mode: Mode = ModeName.STRICT,
     profile: Profile = ProfileName.MESH,
@@ -47,23 +47,25 @@ def _asked(
     no_graph: NoGraph = False,
     store: Store = None,
     server: Server = None,
-) -> Asked:
-    return Asked(mode, profile, fail_on, format, output, tuple(also or ()), waivers, tuple(policies or ()), since, no_graph, store, server)
+) -> CheckOptions:
+    return CheckOptions(
+        mode, profile, fail_on, format, output, tuple(also or ()), waivers, tuple(policies or ()), since, no_graph, store, server
+    )
 
 
-_SHARED = tuple(inspect.signature(_asked, eval_str=True).parameters.values())
+_SHARED = tuple(inspect.signature(_build_options, eval_str=True).parameters.values())
 OPTIONS = frozenset(parameter.name for parameter in _SHARED)
 
 
-def checking(read: Callable[..., Things]) -> Callable[..., None]:
+def make_check_command(read: Callable[..., CheckInputs]) -> Callable[..., None]:
     """A command that judges what `read` makes of its own arguments; it has the options of all checks, too."""
 
     def command(**given: object) -> None:
-        with deciding() as decision:
-            from meshline.cli.check_run import check
+        with exit_by_decision() as decision:
+            from meshline.cli.check_run import run_check
 
-            asked = _asked(**{name: value for name, value in given.items() if name in OPTIONS})  # type: ignore[arg-type]
-            decision.passed = check(read(**{name: value for name, value in given.items() if name not in OPTIONS}), asked)
+            asked = _build_options(**{name: value for name, value in given.items() if name in OPTIONS})  # type: ignore[arg-type]
+            decision.passed = run_check(read(**{name: value for name, value in given.items() if name not in OPTIONS}), asked)
 
     own = inspect.signature(read, eval_str=True).parameters.values()
     command.__signature__ = inspect.Signature([*own, *_SHARED])  # type: ignore[attr-defined]
@@ -71,8 +73,8 @@ def checking(read: Callable[..., Things]) -> Callable[..., None]:
     return command
 
 
-@checking
-def _changed(
+@make_check_command
+def _read_git_changes(
     *,
     git: Annotated[
         str | None,
@@ -91,7 +93,7 @@ def _changed(
             metavar="DIR",
         ),
     ] = None,
-) -> Things:
+) -> CheckInputs:
     from meshline.errors import InvalidInput
     from meshline.ingest.changes.git import count_files, list_changes
     from meshline.ingest.mesh import parse_mesh_file, read_mesh_file
@@ -102,7 +104,7 @@ def _changed(
     if not given and not any(found.values()):
         raise InvalidInput("its sources name no contracts, product specs, schemas, SQL or dbt project that could be compared", str(mesh))
     warnings = tuple(f"{source} has no files here, so it is not compared" for source, files in found.items() if not files)
-    return Things(given, mesh.parent, said.namespaces, warnings, unchanged=max(0, sum(found.values()) - len(given)))
+    return CheckInputs(given, mesh.parent, said.namespaces, warnings, unchanged=max(0, sum(found.values()) - len(given)))
 
 
 def check(context: typer.Context, **given: object) -> None:
@@ -113,7 +115,7 @@ def check(context: typer.Context, **given: object) -> None:
     if context.invoked_subcommand is None:
         if given["git"] is None:
             raise typer.BadParameter("say what to check: a COMMAND, or --git BASE", context)
-        _changed(**given)
+        _read_git_changes(**given)
         return
     said = [name for name in given if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
     if said:
@@ -121,32 +123,32 @@ def check(context: typer.Context, **given: object) -> None:
 
 
 _OWN = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-check.__signature__ = inspect.Signature([_OWN, *inspect.signature(_changed).parameters.values()])  # type: ignore[attr-defined]
+check.__signature__ = inspect.Signature([_OWN, *inspect.signature(_read_git_changes).parameters.values()])  # type: ignore[attr-defined]
 
 
-@checking
+@make_check_command
 def contract(
     old: Annotated[str, typer.Argument(help="The contract as it is; without NEW, as it is to be; or -.", metavar="OLD")],
     new: Annotated[str | None, typer.Argument(help="The contract as it is to be.", show_default=False, metavar="NEW")] = None,
-) -> Things:
+) -> CheckInputs:
     """Judge a change of a data contract. One file is compared with the contract that the graph knows."""
-    from meshline.cli.check_run import versions
+    from meshline.cli.check_run import read_versions
 
-    return Things([versions("contract", old, new)], against_graph=new is None)
+    return CheckInputs([read_versions("contract", old, new)], against_graph=new is None)
 
 
-@checking
+@make_check_command
 def product(
     old: Annotated[str, typer.Argument(help="The product spec as it is; without NEW, as it is to be; or -.", metavar="OLD")],
     new: Annotated[str | None, typer.Argument(help="The product spec as it is to be.", show_default=False, metavar="NEW")] = None,
-) -> Things:
+) -> CheckInputs:
     """Judge a change of a product spec. One file is compared with the product that the graph knows."""
-    from meshline.cli.check_run import versions
+    from meshline.cli.check_run import read_versions
 
-    return Things([versions("product", old, new)], against_graph=new is None)
+    return CheckInputs([read_versions("product", old, new)], against_graph=new is None)
 
 
-@checking
+@make_check_command
 def dbt(
     old: Annotated[str, typer.Argument(help="manifest.json as it is, or the folder that has it (dbt's --state).", metavar="OLD")],
     new: Annotated[str, typer.Argument(help="manifest.json as it is to be, or the folder that has it: target/.", metavar="NEW")],
@@ -157,7 +159,7 @@ def dbt(
     dialect: Annotated[
         str | None, typer.Option(help="Of the SQL, as sqlglot calls it. [default: the adapter's]", show_default=False)
     ] = None,
-) -> Things:
+) -> CheckInputs:
     """Judge what changed in a dbt project: columns, types, tests, access, and the SQL of models.
 
     A catalog.json beside each of the manifests says the columns and types that the warehouse has. A manifest in the target folder
@@ -165,14 +167,14 @@ def dbt(
     """
     from pathlib import Path
 
-    from meshline.cli.check_run import MANIFEST, STDIN, beside, chosen, versions
+    from meshline.cli.check_run import MANIFEST, STDIN, collect_options, read_sibling, read_versions
     from meshline.ingest.changes.dbt_files import check_target
 
     paths = [Path(name) for name in (old, new) if name != STDIN]
     warnings = [one for path in paths for one in check_target(path / MANIFEST if path.is_dir() else path)]
-    catalogs = {"old-catalog": beside(old, "catalog.json"), "new-catalog": beside(new, "catalog.json")}
-    given = versions("dbt", old, new, chosen(namespace=namespace, dialect=dialect, **catalogs), inside=MANIFEST)
-    return Things([given], warnings=tuple(warnings))
+    catalogs = {"old-catalog": read_sibling(old, "catalog.json"), "new-catalog": read_sibling(new, "catalog.json")}
+    given = read_versions("dbt", old, new, collect_options(namespace=namespace, dialect=dialect, **catalogs), inside=MANIFEST)
+    return CheckInputs([given], warnings=tuple(warnings))
 
 
 class SchemaFormat(enum.StrEnum):
@@ -182,7 +184,7 @@ class SchemaFormat(enum.StrEnum):
     JSON = "json"
 
 
-@checking
+@make_check_command
 def schema(
     old: Annotated[str, typer.Argument(help="The schema as it is; without NEW, as it is to be; or -.", metavar="OLD")],
     new: Annotated[str | None, typer.Argument(help="The schema as it is to be.", show_default=False, metavar="NEW")] = None,
@@ -208,7 +210,7 @@ def schema(
             metavar="URI",
         ),
     ] = None,
-) -> Things:
+) -> CheckInputs:
     """Judge a change of a table's or a message's schema. One file is compared with what the graph knows of the dataset.
 
     A folder is a Delta table, or an Iceberg table's with its metadata.
@@ -216,20 +218,20 @@ def schema(
     from pathlib import Path
 
     from meshline.app.settings import read_variable
-    from meshline.cli.check_run import STDIN, chosen, versions
+    from meshline.cli.check_run import STDIN, collect_options, read_versions
     from meshline.ingest.changes.schema import find_schema_file, read_live_table
 
     files = [name if name == STDIN else str(find_schema_file(Path(name))) for name in (old, new) if name is not None]
-    options = chosen(format=kind, dataset=dataset)
+    options = collect_options(format=kind, dataset=dataset)
     if catalog is None:
-        return Things([versions("schema", files[0], files[1] if new is not None else None, options)], against_graph=new is None)
+        return CheckInputs([read_versions("schema", files[0], files[1] if new is not None else None, options)], against_graph=new is None)
     if dataset is None or new is not None:
         raise InvalidInput("is for one file: say its table with --dataset", "--catalog")
-    given = versions("schema", files[0], None, options)
-    return Things([given._replace(before=read_live_table(catalog, dataset.rpartition("/")[2], read_variable))])
+    given = read_versions("schema", files[0], None, options)
+    return CheckInputs([given._replace(before=read_live_table(catalog, dataset.rpartition("/")[2], read_variable))])
 
 
-@checking
+@make_check_command
 def ddl(
     file: Annotated[list[str], typer.Argument(help="SQL, in the order in which it runs. - is standard input.", metavar="FILE...")],
     *,
@@ -237,15 +239,15 @@ def ddl(
     namespace: Annotated[str | None, typer.Option(help="Where the tables are.", show_default=False, metavar="NAMESPACE")] = None,
     catalog: Annotated[str | None, typer.Option(help="The catalog of names that have none.", show_default=False)] = None,
     schema: Annotated[str | None, typer.Option(help="The schema of names that have none.", show_default=False)] = None,
-) -> Things:
+) -> CheckInputs:
     """Judge what CREATE, ALTER and DROP do to the tables that the graph knows."""
-    from meshline.cli.check_run import alone, chosen
+    from meshline.cli.check_run import collect_options, read_version
 
-    options = chosen(dialect=dialect, namespace=namespace, catalog=catalog, schema=schema)
-    return Things([alone("ddl", name, options) for name in file], against_graph=True)
+    options = collect_options(dialect=dialect, namespace=namespace, catalog=catalog, schema=schema)
+    return CheckInputs([read_version("ddl", name, options) for name in file], against_graph=True)
 
 
-@checking
+@make_check_command
 def change(
     change: Annotated[
         list[str],
@@ -254,8 +256,8 @@ def change(
             metavar="CHANGE...",
         ),
     ],
-) -> Things:
+) -> CheckInputs:
     """Judge changes in words, before anything is written. Several are judged as one."""
     from meshline.ingest.changes.base import ChangeInput, Text
 
-    return Things([ChangeInput("change", None, Text("", "\n".join(change).encode("utf-8", "replace")))], against_graph=True)
+    return CheckInputs([ChangeInput("change", None, Text("", "\n".join(change).encode("utf-8", "replace")))], against_graph=True)

@@ -73,7 +73,7 @@ NoGraph: TypeAlias = Annotated[
 ]
 
 
-class Things(NamedTuple):
+class CheckInputs(NamedTuple):
     """What is to be checked. `folder`: where the waiver file of the usual name is; `namespaces`: short names, of the mesh file;
     `warnings`: what is not checked. `against_graph`: they have one version, which is compared with what the graph knows;
     `unchanged`: how many more files are the same in both versions.
@@ -87,7 +87,7 @@ class Things(NamedTuple):
     unchanged: int = 0
 
 
-class Asked(NamedTuple):
+class CheckOptions(NamedTuple):
     """What all checks are asked, beside what they are to check."""
 
     mode: ModeName

@@ -10,8 +10,8 @@ import msgspec
 
 from meshline.app import check as use_case
 from meshline.app import check_request
-from meshline.cli.check_options import Asked, Things
-from meshline.cli.terminal import Line, write
+from meshline.cli.check_options import CheckInputs, CheckOptions
+from meshline.cli.terminal import Line, write_lines
 from meshline.errors import InvalidInput
 from meshline.governance.report import Report
 from meshline.governance.reports import Format, render_report
@@ -24,40 +24,40 @@ WAIVERS = "meshline-waivers.yaml"
 POLICIES = ("*.yaml", "*.yml")  # of a folder
 
 
-def check(things: Things, asked: Asked) -> bool:
+def run_check(inputs: CheckInputs, options: CheckOptions) -> bool:
     """Judge these and write the report: whether it passes."""
-    also = [_file_of(text) for text in asked.also]
-    report = _report(_request(things, asked), asked)
-    report = msgspec.structs.replace(report, warnings=(*things.warnings, *report.warnings), checked=report.checked + things.unchanged)
+    also = [_parse_also(text) for text in options.also]
+    report = _compute_report(_build_request(inputs, options), options)
+    report = msgspec.structs.replace(report, warnings=(*inputs.warnings, *report.warnings), checked=report.checked + inputs.unchanged)
     for form, path in also:
-        _put(render_report(report, form), path)
-    _write(report, asked)
+        _write_file(render_report(report, form), path)
+    _write_report(report, options)
     return report.passed
 
 
-def _request(things: Things, asked: Asked) -> check_request.CheckRequest:
-    if asked.no_graph and (asked.store is not None or asked.server is not None):
+def _build_request(inputs: CheckInputs, options: CheckOptions) -> check_request.CheckRequest:
+    if options.no_graph and (options.store is not None or options.server is not None):
         raise InvalidInput("asks no store and no server: leave --store and --server away", "--no-graph")
-    if asked.no_graph and asked.policies:
+    if options.no_graph and options.policies:
         raise InvalidInput("policies are of a graph: --policies needs a store or a server", "--no-graph")
-    if asked.no_graph and asked.mode == "usage":
+    if options.no_graph and options.mode == "usage":
         raise InvalidInput("usage is what a graph knows: --mode usage needs a store or a server", "--no-graph")
-    if asked.no_graph and things.against_graph:
+    if options.no_graph and inputs.against_graph:
         raise InvalidInput("there is no graph to compare one version with: give the old version as well", "--no-graph")
     given: dict[str, object] = {
-        "things": [check_request.to_check_input(one) for one in things.given],
-        "waivers": _waivers(asked.waivers, things.folder),
-        "policies": [check_request.build_file(str(path), read_bytes(path, MAX_BYTES)) for path in _policies(asked.policies)],
-        "mode": asked.mode,
-        "profile": asked.profile,
-        "failOn": asked.fail_on,
-        "since": None if asked.since is None else asked.since.isoformat() + ("" if asked.since.tzinfo else "+00:00"),
-        "namespaces": dict(things.namespaces),
+        "things": [check_request.to_check_input(one) for one in inputs.given],
+        "waivers": _read_waivers(options.waivers, inputs.folder),
+        "policies": [check_request.build_file(str(path), read_bytes(path, MAX_BYTES)) for path in _list_policy_files(options.policies)],
+        "mode": options.mode,
+        "profile": options.profile,
+        "failOn": options.fail_on,
+        "since": None if options.since is None else options.since.isoformat() + ("" if options.since.tzinfo else "+00:00"),
+        "namespaces": dict(inputs.namespaces),
     }
     return msgspec.convert(given, check_request.CheckRequest)
 
 
-def _waivers(named: Path | None, folder: Path) -> check_request.File | None:
+def _read_waivers(named: Path | None, folder: Path) -> check_request.File | None:
     """The file that is named, else the one of the usual name if there is one."""
     path = folder / WAIVERS if named is None else named
     if named is None and not path.exists():
@@ -65,7 +65,7 @@ def _waivers(named: Path | None, folder: Path) -> check_request.File | None:
     return check_request.build_file(str(path), read_bytes(path, MAX_BYTES))
 
 
-def _policies(paths: Sequence[Path]) -> Iterator[Path]:
+def _list_policy_files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         found = sorted(file for pattern in POLICIES for file in path.glob(pattern)) if path.is_dir() else [path]
         if not found:
@@ -73,21 +73,21 @@ def _policies(paths: Sequence[Path]) -> Iterator[Path]:
         yield from found
 
 
-def _report(request: check_request.CheckRequest, asked: Asked) -> Report:
-    if asked.server is not None:
-        from meshline.cli.http_client import Remote
+def _compute_report(request: check_request.CheckRequest, options: CheckOptions) -> Report:
+    if options.server is not None:
+        from meshline.cli.http_client import HttpClient
 
-        with Remote.connected(asked.server) as remote:
-            return remote.check(msgspec.json.encode(request))
+        with HttpClient.connect(options.server) as remote:
+            return remote.post_check(msgspec.json.encode(request))
     from meshline.app.policy_service import PolicyService
-    from meshline.cli.client import opened
+    from meshline.cli.client import open_graph
 
-    with opened("sqlite://:memory:" if asked.no_graph else asked.store, must_exist=not asked.no_graph) as graph:
-        governing = None if asked.no_graph else PolicyService(graph.graph)
-        return use_case.run_check(graph.graph, graph.naming, request, policies=governing, graph=not asked.no_graph)
+    with open_graph("sqlite://:memory:" if options.no_graph else options.store, must_exist=not options.no_graph) as graph:
+        governing = None if options.no_graph else PolicyService(graph.graph)
+        return use_case.run_check(graph.graph, graph.naming, request, policies=governing, graph=not options.no_graph)
 
 
-def _file_of(text: str) -> tuple[Format, Path]:
+def _parse_also(text: str) -> tuple[Format, Path]:
     """`FORMAT=FILE`."""
     name, _, path = text.partition("=")
     if name not in list(Format) or not path:
@@ -95,18 +95,18 @@ def _file_of(text: str) -> tuple[Format, Path]:
     return Format(name), Path(path)
 
 
-def _write(report: Report, asked: Asked) -> None:
-    if asked.output is not None:
-        _put(render_report(report, asked.form), asked.output)
+def _write_report(report: Report, options: CheckOptions) -> None:
+    if options.output is not None:
+        _write_file(render_report(report, options.form), options.output)
         return
-    if asked.form is Format.TEXT and sys.stdout.isatty():
-        write(Line(*line) for line in format_lines(report))
+    if options.form is Format.TEXT and sys.stdout.isatty():
+        write_lines(Line(*line) for line in format_lines(report))
     else:
-        sys.stdout.buffer.write(render_report(report, asked.form))
+        sys.stdout.buffer.write(render_report(report, options.form))
     sys.stdout.flush()  # now, so that what cannot be written is not found out when all is over
 
 
-def _put(data: bytes, path: Path) -> None:
+def _write_file(data: bytes, path: Path) -> None:
     from meshline.cli.terminal import write_bytes
 
     write_bytes([data], path)
@@ -117,33 +117,33 @@ MANIFEST = "manifest.json"
 STDIN = "-"
 
 
-def versions(kind: str, old: str, new: str | None, options: Mapping[str, str] | None = None, *, inside: str = "") -> ChangeInput:
+def read_versions(kind: str, old: str, new: str | None, options: Mapping[str, str] | None = None, *, inside: str = "") -> ChangeInput:
     """Two versions of a thing; or one, to be compared with what the graph knows. `inside`: the file that is meant by a folder."""
     if new is None:
-        return alone(kind, old, options, inside=inside)
+        return read_version(kind, old, options, inside=inside)
     if old == new == STDIN:
         raise InvalidInput("both versions cannot come from standard input", STDIN)
-    return ChangeInput(kind, _text(old, inside), _text(new, inside), options or {})
+    return ChangeInput(kind, _read_text(old, inside), _read_text(new, inside), options or {})
 
 
-def alone(kind: str, name: str, options: Mapping[str, str] | None = None, *, inside: str = "") -> ChangeInput:
+def read_version(kind: str, name: str, options: Mapping[str, str] | None = None, *, inside: str = "") -> ChangeInput:
     """One version of a thing."""
-    return ChangeInput(kind, None, _text(name, inside), options or {})
+    return ChangeInput(kind, None, _read_text(name, inside), options or {})
 
 
-def beside(name: str, other: str) -> str | None:
+def read_sibling(name: str, other: str) -> str | None:
     """The text of another file in the folder, or beside the file, that is given; None if there is none."""
     path = Path(name)
     file = (path if path.is_dir() else path.parent) / other
     return decode_text(read_bytes(file, MAX_INPUT_BYTES), str(file)) if name != STDIN and file.is_file() else None
 
 
-def chosen(**options: str | None) -> dict[str, str]:
+def collect_options(**options: str | None) -> dict[str, str]:
     """The options that were given."""
     return {name: str(value) for name, value in options.items() if value is not None}
 
 
-def _text(name: str, inside: str) -> Text:
+def _read_text(name: str, inside: str) -> Text:
     if name == STDIN:
         data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
         if len(data) > MAX_INPUT_BYTES:

@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from meshline.cli.answer_types import Asset, Named, Names, table
-from meshline.cli.client import Answers, assets, question, shaped
+from meshline.cli.answer_types import Asset, NamedAsset, Names, format_table
+from meshline.cli.client import Client, convert_answer, read_query, resolve_assets
 from meshline.cli.options import ListFormat, Server, Store, TextFormat
 from meshline.cli.owners import Answer
 from meshline.cli.terminal import Line
@@ -26,15 +26,15 @@ def consumers(
     server: Server = None,
 ) -> None:
     """List the consumers of a contract, by version."""
-    from meshline.cli.client import answers
-    from meshline.cli.terminal import write, write_json
+    from meshline.cli.client import open_client
+    from meshline.cli.terminal import write_json, write_lines
 
-    with answers(store, server) as source:
-        answer = of_contract(source, contract, version)
+    with open_client(store, server) as source:
+        answer = list_consumers(source, contract, version)
     if format is TextFormat.JSON:
         write_json(answer.data)
     else:
-        write(answer.lines)
+        write_lines(answer.lines)
 
 
 class Version(msgspec.Struct, rename="camel", frozen=True):
@@ -46,7 +46,7 @@ class Use(msgspec.Struct, rename="camel", frozen=True):
     version: str | None
     contract_name: str | None
     source: str
-    consumer: Named
+    consumer: NamedAsset
     asset: Asset
 
 
@@ -63,20 +63,20 @@ class Contract(msgspec.Struct, rename="camel", frozen=True):
     consumers: list[Use]
 
 
-def of_contract(source: Answers, name: str, version: str | None) -> Answer:
+def list_consumers(source: Client, name: str, version: str | None) -> Answer:
     """The consumers of a contract, or of one version of it."""
-    (found,) = assets(source, [name if name.lower().startswith(("contract:", "ctr_")) else f"contract:{name}"])
+    (found,) = resolve_assets(source, [name if name.lower().startswith(("contract:", "ctr_")) else f"contract:{name}"])
     if found.kind != "CONTRACT":
         raise InvalidInput(f"{found.qualified_name} is a {found.kind.lower()}; accepted is a contract", "CONTRACT")
-    data = source.ask(question("consumers"), {"contract": found.id, "version": version})["node"]
-    contract = shaped(data, Contract)
+    data = source.ask(read_query("consumers"), {"contract": found.id, "version": version})["node"]
+    contract = convert_answer(data, Contract)
     versions = [one.version for one in contract.versions if one.version is not None]
     if version is not None and version not in (*versions, *(use.version for use in contract.consumers)):
         raise InvalidInput(f"{contract.name} has no version {version!r}; it has {', '.join(versions) or 'none that is known'}", "--version")
-    return Answer(data, list(_lines(contract, version)))
+    return Answer(data, list(_format_contract(contract, version)))
 
 
-def _lines(contract: Contract, version: str | None) -> Iterator[Line]:
+def _format_contract(contract: Contract, version: str | None) -> Iterator[Line]:
     """The versions, then a line for each version and consumer with what it uses."""
     known = ", ".join(f"{one.version} ({one.status})" if one.status else one.version for one in contract.versions if one.version)
     yield Line(f"{contract.name}: {f'versions {known}' if known else 'no version is known'}", "bold")
@@ -90,21 +90,21 @@ def _lines(contract: Contract, version: str | None) -> Iterator[Line]:
         place = order.index(use.version) if use.version in order else len(order)
         uses.setdefault((place, use.version or "", use.consumer.name), []).append(use)
     rows = [
-        (f"version {stated}" if stated else "version not known", consumer, _used(names, of), _sources(of))
+        (f"version {stated}" if stated else "version not known", consumer, _format_assets(names, of), _format_sources(of))
         for (_, stated, consumer), of in sorted(uses.items())
     ]
-    yield from table(rows, indent="  ")
+    yield from format_table(rows, indent="  ")
     unknown = sum(use.version is None for use in contract.of_any_version)
     if version is not None and unknown:
         yield Line(f"  ! of {format_count(unknown, 'use')} the version is not known: not listed here")
 
 
-def _sources(uses: Sequence[Use]) -> str:
+def _format_sources(uses: Sequence[Use]) -> str:
     unnamed = "" if all(use.contract_name for use in uses) else ", which names no contract"
     return ", ".join(sorted({use.source for use in uses})) + unnamed
 
 
-def _used(names: Names, uses: Sequence[Use]) -> str:
+def _format_assets(names: Names, uses: Sequence[Use]) -> str:
     """Columns of one dataset together."""
     columns: dict[str, list[str]] = {}
     for use in uses:

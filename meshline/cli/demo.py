@@ -30,22 +30,22 @@ def demo(*, store: Store = None, host: Host = None, port: Port = None) -> None:
     """Serve the example mesh, from a store of its own. Needs no extra."""
     from meshline.app.settings import load_settings
     from meshline.cli.serve import run_server
-    from meshline.cli.terminal import write
+    from meshline.cli.terminal import write_lines
 
-    with _store(store) as url:
-        fill(url)
-        write(_story(url))
-        run_server(load_settings(store=url, host=host, port=port, log_level="warning"), _invite)
+    with _choose_store(store) as url:
+        fill_store(url)
+        write_lines(_build_story(url))
+        run_server(load_settings(store=url, host=host, port=port, log_level="warning"), _print_invitation)
 
 
-def _invite(address: str) -> None:
-    from meshline.cli.terminal import tell
+def _print_invitation(address: str) -> None:
+    from meshline.cli.terminal import write_message
 
     for line in INVITATION.splitlines():
-        tell(line.format(url=address, meshline=_command()))
+        write_message(line.format(url=address, meshline=_find_command()))
 
 
-def _command() -> str:
+def _find_command() -> str:
     """How a person runs meshline from here: by its name if it is on the PATH, else by where it is."""
     import os
     import shutil
@@ -65,31 +65,31 @@ The example mesh is on {url} (also for a browser). Try, in another terminal:
 Ctrl-C ends it."""
 
 
-def _story(url: str) -> list[Line]:
+def _build_story(url: str) -> list[Line]:
     """The question that the example is made for, and how its answer begins: the verdict, and whom to tell."""
     from itertools import takewhile
 
-    from meshline.cli.client import Local, assets, opened, shaped
-    from meshline.cli.impact import Impact, asked, lines
+    from meshline.cli.client import LocalClient, convert_answer, open_graph, resolve_assets
+    from meshline.cli.impact import Impact, ask_impact, format_impact
     from meshline.cli.terminal import Line
     from meshline.errors import InvalidInput
     from meshline.graph.store.factory import mask_credentials
 
-    with opened(url, must_exist=True) as graph:
+    with open_graph(url, must_exist=True) as graph:
         if not graph.graph.index.changes.list_statements(SOURCE):
             raise InvalidInput(
                 f"{mask_credentials(url)} holds something else than the example: name a new store, or serve it by `meshline serve`",
                 "--store",
             )
-        source = Local(graph)
-        starts = assets(source, [DROPPED])
-        answer = lines(shaped(asked(source, starts), Impact), starts)
+        source = LocalClient(graph)
+        starts = resolve_assets(source, [DROPPED])
+        answer = format_impact(convert_answer(ask_impact(source, starts), Impact), starts)
     beginning = takewhile(lambda line: not line.text.startswith("TELL WHO OWNS"), answer)
     return [Line(f'"I will drop {DROPPED}: who breaks?"'), Line(f"$ meshline impact {DROPPED}"), *beginning]
 
 
 @contextmanager
-def _store(given: str | None) -> Iterator[str]:
+def _choose_store(given: str | None) -> Iterator[str]:
     """The given store, or one in a folder that is removed at the end."""
     import tempfile
 
@@ -100,22 +100,22 @@ def _store(given: str | None) -> Iterator[str]:
         yield f"sqlite:///{Path(folder) / 'demo.db'}"
 
 
-def fill(url: str) -> None:
+def fill_store(url: str) -> None:
     """Load the example, unless the store holds something already."""
-    from meshline.cli.client import opened
-    from meshline.cli.store import opened_store
+    from meshline.cli.client import open_graph
+    from meshline.cli.store import open_store_at
     from meshline.ingest.mesh import load_mesh, parse_mesh_file, read_file_time, read_mesh_file
     from meshline.ingest.openlineage.builder import BatchBuilder
     from meshline.ingest.openlineage.event_files import read_events
     from meshline.ingest.pipeline import Pipeline, ingest_all
 
-    with opened_store(url) as store:
+    with open_store_at(url) as store:
         if store.read_revision() > 0:
             return
-    folder = example()
+    folder = find_example()
     path = folder / "mesh.yaml"
     mesh = parse_mesh_file(read_mesh_file(path), str(path), strict=True)
-    with opened(url, mesh=mesh) as graph:
+    with open_graph(url, mesh=mesh) as graph:
         load_mesh(graph.graph, mesh, graph.naming, read_file_time(path))
         pipeline = Pipeline(graph.graph, BatchBuilder(graph.naming))
         try:
@@ -126,7 +126,7 @@ def fill(url: str) -> None:
             pipeline.close()
 
 
-def example() -> Path:
+def find_example() -> Path:
     """The folder with the example's `mesh.yaml` and `events`. Raises NotFound."""
     package = Path(meshline.__file__).parent
     for folder in (package / "example", package.parent / "examples" / "mesh"):

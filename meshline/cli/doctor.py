@@ -12,8 +12,8 @@ import typer
 
 from meshline import __version__
 from meshline.cli.options import Config, ListFormat, TextFormat
-from meshline.cli.store import opened_store, store_url
-from meshline.cli.token import token_to_send
+from meshline.cli.store import get_store_url, open_store_at
+from meshline.cli.token import read_token
 from meshline.errors import MeshlineError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Finding(NamedTuple):
     advice: str = ""
 
 
-def findings(store: str | None, server: str | None, config: Path | None) -> Iterator[Finding]:
+def examine_installation(store: str | None, server: str | None, config: Path | None) -> Iterator[Finding]:
     """One part after the other. `store`, `server`: those to examine; without a store that of the settings."""
     import platform
 
@@ -44,16 +44,16 @@ def findings(store: str | None, server: str | None, config: Path | None) -> Iter
 
     yield Finding("meshline", "ok", f"{__version__}, as {build_requirement()}")
     yield Finding("Python", "ok", f"{platform.python_version()} on {platform.platform()}: {sys.executable}")
-    yield from _extras()
-    yield _kernels()
-    yield _store(store, config)
-    token = _token()
+    yield from _examine_extras()
+    yield _examine_kernels()
+    yield _examine_store(store, config)
+    token = _examine_token()
     yield token
     if server is not None and token.state != "failed":
-        yield from _server(server)
+        yield from _examine_server(server)
 
 
-def _extras() -> Iterator[Finding]:
+def _examine_extras() -> Iterator[Finding]:
     from meshline.distribution import find_missing, install_command, list_extras
 
     for extra, libraries in list_extras().items():
@@ -66,7 +66,7 @@ def _extras() -> Iterator[Finding]:
             yield Finding(f"extra {extra}", "ok", ", ".join(libraries))
 
 
-def _kernels() -> Finding:
+def _examine_kernels() -> Finding:
     import meshline.graph.index  # noqa: F401 - registers the kernels
     from meshline.graph.index.kernels.jit import find_cached_kernels
     from meshline.graph.index.kernels.kernel_cache import SECONDS
@@ -82,11 +82,11 @@ def _kernels() -> Finding:
     return Finding("kernels", "note", cold, advice)
 
 
-def _store(given: str | None, config: Path | None) -> Finding:
+def _examine_store(given: str | None, config: Path | None) -> Finding:
     from meshline.graph.store.factory import find_sqlite_path, mask_credentials
 
     try:
-        url = store_url(given, config)
+        url = get_store_url(given, config)
         path = find_sqlite_path(url)
         if path is not None and not path.exists():
             state: State = "note" if given is None else "failed"
@@ -94,7 +94,7 @@ def _store(given: str | None, config: Path | None) -> Finding:
                 "store", state, f"there is none at {path}", "`meshline ingest` and `meshline serve` make one; --store names another"
             )
         begun = time.monotonic()
-        with opened_store(url, must_exist=True) as opened:
+        with open_store_at(url, must_exist=True) as opened:
             revision = opened.read_revision()
     except MeshlineError as error:
         return Finding(
@@ -103,9 +103,9 @@ def _store(given: str | None, config: Path | None) -> Finding:
     return Finding("store", "ok", f"{mask_credentials(url)}, revision {revision}, opened in {time.monotonic() - begun:.1f} seconds")
 
 
-def _token() -> Finding:
+def _examine_token() -> Finding:
     try:
-        token = token_to_send()
+        token = read_token()
     except MeshlineError as error:
         return Finding("token", "failed", str(error), "correct MESHLINE_TOKEN or MESHLINE_TOKEN_FILE")
     if token is None:
@@ -113,24 +113,24 @@ def _token() -> Finding:
     return Finding("token", "ok", f"one is set, of {len(token)} characters")
 
 
-def _server(url: str) -> Iterator[Finding]:
+def _examine_server(url: str) -> Iterator[Finding]:
     import httpx
 
-    token = token_to_send()
+    token = read_token()
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
         with httpx.Client(base_url=url.rstrip("/"), timeout=SERVER_SECONDS, headers=headers) as client:
             sent = time.time()
             alive = client.get("/healthz")
             arrived = time.time()
-            body = _body(alive)
+            body = _decode_body(alive)
             if alive.status_code != 200 or body.get("status") != "ok":
                 yield Finding(
                     "server", "failed", f"{url} does not answer like meshline (HTTP status {alive.status_code})", "correct --server"
                 )
                 return
-            yield _clock(alive, sent, arrived)
-            yield _access(client.post("/graphql", json={"query": "{about{version}}"}), token)
+            yield _compare_clocks(alive, sent, arrived)
+            yield _examine_access(client.post("/graphql", json={"query": "{about{version}}"}), token)
             ready = client.get("/readyz")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         advice = "is it running at this address, and does a firewall or a proxy let it through?"
@@ -138,7 +138,7 @@ def _server(url: str) -> Iterator[Finding]:
         return
     version = str(body.get("version") or "")
     if ready.status_code != 200:
-        reasons = "; ".join(map(str, _body(ready).get("reasons") or [f"HTTP status {ready.status_code}"]))
+        reasons = "; ".join(map(str, _decode_body(ready).get("reasons") or [f"HTTP status {ready.status_code}"]))
         yield Finding("server", "failed", f"{url} runs, and is not ready: {reasons}", "wait, or look into its log")
     elif version not in ("", __version__):
         yield Finding("server", "warning", f"{url} is ready, with version {version}", f"use one version: this is {__version__}")
@@ -146,7 +146,7 @@ def _server(url: str) -> Iterator[Finding]:
         yield Finding("server", "ok", f"{url} is ready")
 
 
-def _clock(answer: httpx.Response, sent: float, arrived: float) -> Finding:
+def _compare_clocks(answer: httpx.Response, sent: float, arrived: float) -> Finding:
     """The server's clock beside ours, as far as the time that the answer took allows."""
     from email.utils import parsedate_to_datetime
 
@@ -161,7 +161,7 @@ def _clock(answer: httpx.Response, sent: float, arrived: float) -> Finding:
     return Finding("clock", "ok", "that of the server")
 
 
-def _access(answer: httpx.Response, token: str | None) -> Finding:
+def _examine_access(answer: httpx.Response, token: str | None) -> Finding:
     if answer.status_code in (401, 403):
         if token is None:
             return Finding(
@@ -174,7 +174,7 @@ def _access(answer: httpx.Response, token: str | None) -> Finding:
     return Finding("access", "failed", f"questions are answered with HTTP status {answer.status_code}", "does a proxy change the address?")
 
 
-def _body(answer: httpx.Response) -> dict[str, Any]:
+def _decode_body(answer: httpx.Response) -> dict[str, Any]:
     try:
         found = answer.json()
     except ValueError:
@@ -209,19 +209,19 @@ def doctor(
     Exit code 1 if something does not work; extras that are not installed and kernels that are not compiled are only noted.
     """
     from meshline.cli.exit_codes import REFUSED
-    from meshline.cli.terminal import write, write_json
+    from meshline.cli.terminal import write_json, write_lines
 
-    found = list(findings(store, server, config))
+    found = list(examine_installation(store, server, config))
     failed = any(one.state == "failed" for one in found)
     if format is TextFormat.JSON:
         write_json({"ok": not failed, "findings": [{"about": a, "state": s, "found": f, "advice": w} for a, s, f, w in found]})
     else:
-        write(_lines(found))
+        write_lines(_format_findings(found))
     if failed:
         raise typer.Exit(REFUSED)
 
 
-def _lines(found: list[Finding]) -> Iterator[Line]:
+def _format_findings(found: list[Finding]) -> Iterator[Line]:
     from meshline.cli.terminal import Line
 
     width = max(len(one.about) for one in found)

@@ -22,7 +22,7 @@ class Decision:
 
 
 @contextmanager
-def deciding() -> Iterator[Decision]:
+def exit_by_decision() -> Iterator[Decision]:
     """Leave with the exit code of what is decided inside.
 
     What goes wrong there, whatever it is, must look neither like a check that passed nor like one that did not.

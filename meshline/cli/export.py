@@ -44,21 +44,21 @@ def export(
     store: Store = None,
 ) -> None:
     """Write the whole graph, or the events that it was made from."""
-    from meshline.cli.store import opened_store
+    from meshline.cli.store import open_store_at
     from meshline.cli.terminal import write_bytes
     from meshline.graph.model import to_micros
     from meshline.ingest.mesh import read_stored_rules
 
-    with opened_store(store, must_exist=True) as source:
+    with open_store_at(store, must_exist=True) as source:
         at = to_micros(as_of) if as_of is not None else None
         _, precedence = read_stored_rules(source)
         match format:
             case ExportFormat.OPENLINEAGE:
-                write_bytes(event_lines(source), output)
+                write_bytes(export_events(source), output)
             case ExportFormat.NETWORKX:
-                write_bytes(node_link(source, precedence, at), output)
+                write_bytes(export_node_link(source, precedence, at), output)
             case ExportFormat.GRAPHML:
-                write_bytes(graphml(source, precedence, at), output)
+                write_bytes(export_graphml(source, precedence, at), output)
 
 
 PAGE = 1000  # raw events read at once
@@ -74,35 +74,35 @@ class Graph:
         self._nodes: dict[AssetKey, dict[str, tuple[tuple[int, int, str], Json]]] = {}
         self.edges: list[Row] = []
 
-    def add(self, head: Head) -> None:
+    def add_head(self, head: Head) -> None:
         from meshline.graph.content import decode
 
         if head.content is None:
             return
         facts = decode(head.content.blob)
         for fact in facts.assets:
-            known = self._node(fact.key)
+            known = self._get_node(fact.key)
             for name, value in fact.attributes.items():
                 strength = (-self._precedence.rank(head.source, name), head.observed_at, head.source)
                 if name not in known or known[name][0] < strength:
                     known[name] = (strength, value)
-        self.edges += [self._edge(start, end, {**said, **_who(head)}) for start, end, said in _edges(facts)]
+        self.edges += [self._build_edge(start, end, {**said, **_describe_source(head)}) for start, end, said in _iterate_edges(facts)]
 
-    def nodes(self) -> Iterator[Row]:
+    def iterate_nodes(self) -> Iterator[Row]:
         for key in sorted(self._nodes):
             attributes = {name: value for name, (_, value) in sorted(self._nodes[key].items())}
             yield {"id": key.id, "kind": key.kind, "name": key.name, "qualified_name": key.qualified_name, "attributes": attributes}
 
-    def _node(self, key: AssetKey) -> dict[str, tuple[tuple[int, int, str], Json]]:
+    def _get_node(self, key: AssetKey) -> dict[str, tuple[tuple[int, int, str], Json]]:
         return self._nodes.setdefault(key, {})
 
-    def _edge(self, start: AssetKey, end: AssetKey, said: Row) -> Row:
-        self._node(start)
-        self._node(end)
-        return {"source": start.id, "target": end.id, **said}
+    def _build_edge(self, start: AssetKey, end: AssetKey, attributes: Row) -> Row:
+        self._get_node(start)
+        self._get_node(end)
+        return {"source": start.id, "target": end.id, **attributes}
 
 
-def _edges(facts: Facts) -> Iterator[tuple[AssetKey, AssetKey, Row]]:
+def _iterate_edges(facts: Facts) -> Iterator[tuple[AssetKey, AssetKey, Row]]:
     for edge in facts.edges:
         yield edge.start, edge.end, {"type": edge.type, "attributes": dict(edge.attributes)}
     for flow in facts.flows:
@@ -116,47 +116,53 @@ def _edges(facts: Facts) -> Iterator[tuple[AssetKey, AssetKey, Row]]:
         yield flow.start, flow.end, said | ({"job": flow.job.id} if flow.job else {})
 
 
-def _who(head: Head) -> Row:
+def _describe_source(head: Head) -> Row:
     return {"said_by": head.source, "since": from_micros(head.valid_from).isoformat(), "provisional": head.provisional}
 
 
-def graph_of(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Graph:
+def build_graph(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Graph:
     """All that a store says, now or as of a time."""
     graph = Graph(precedence)
     for heads in store.iterate_heads(as_of):
         for head in heads:
-            graph.add(head)
+            graph.add_head(head)
     return graph
 
 
-def node_link(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
+def export_node_link(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
     """Node-link JSON: `networkx.node_link_graph(json.load(file), edges="edges")` reads it."""
-    graph = graph_of(store, precedence, as_of)
-    whole = {"directed": True, "multigraph": True, "graph": {}, "nodes": list(graph.nodes()), "edges": sorted(graph.edges, key=_order)}
+    graph = build_graph(store, precedence, as_of)
+    whole = {
+        "directed": True,
+        "multigraph": True,
+        "graph": {},
+        "nodes": list(graph.iterate_nodes()),
+        "edges": sorted(graph.edges, key=_build_sort_key),
+    }
     yield msgspec.json.encode(whole) + b"\n"
 
 
-def _order(edge: Row) -> bytes:
+def _build_sort_key(edge: Row) -> bytes:
     """The same graph is the same text."""
     return msgspec.json.encode(edge, order="sorted")
 
 
-def graphml(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
+def export_graphml(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
     """GraphML, in which lists and mappings are JSON texts. Raises MissingExtra."""
     with require_extra("networkx", "export to GraphML"):
         import networkx as nx
-    graph = graph_of(store, precedence, as_of)
+    graph = build_graph(store, precedence, as_of)
     result = nx.MultiDiGraph()
-    for node in graph.nodes():
+    for node in graph.iterate_nodes():
         attributes = node.pop("attributes")
         assert isinstance(attributes, dict)
-        result.add_node(node.pop("id"), **{name: _flat(value) for name, value in (node | attributes).items()})
-    for edge in sorted(graph.edges, key=_order):
-        result.add_edge(edge.pop("source"), edge.pop("target"), **{name: _flat(value) for name, value in edge.items()})
+        result.add_node(node.pop("id"), **{name: _flatten_value(value) for name, value in (node | attributes).items()})
+    for edge in sorted(graph.edges, key=_build_sort_key):
+        result.add_edge(edge.pop("source"), edge.pop("target"), **{name: _flatten_value(value) for name, value in edge.items()})
     yield from (line.encode() + b"\n" for line in nx.generate_graphml(result, named_key_ids=False))
 
 
-def _flat(value: Json) -> str | bool | int | float:
+def _flatten_value(value: Json) -> str | bool | int | float:
     """A value as GraphML can hold it: without the characters that XML forbids."""
     if isinstance(value, bool | int | float):
         return value
@@ -164,7 +170,7 @@ def _flat(value: Json) -> str | bool | int | float:
     return "".join(sign if sign >= " " or sign in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
-def event_lines(store: OpenStore) -> Iterator[bytes]:
+def export_events(store: OpenStore) -> Iterator[bytes]:
     """Raw events in order of arrival, one on each line."""
     after = 0
     while page := store.read_raw_events(after, PAGE):

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from meshline.cli.answer_types import Refused
-from meshline.cli.token import token_to_send
+from meshline.cli.answer_types import RefusedRequest
+from meshline.cli.token import read_token
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.governance.report import Report
 from meshline.graph.model import Json
@@ -75,7 +75,7 @@ class MeshAnswer(msgspec.Struct, frozen=True):
     warnings: list[str]
 
 
-class Remote:
+class HttpClient:
     """A server. Every error is one that a person can read."""
 
     def __init__(self, client: httpx.Client, url: str) -> None:
@@ -84,23 +84,23 @@ class Remote:
 
     @classmethod
     @contextmanager
-    def connected(cls, url: str) -> Iterator[Remote]:
+    def connect(cls, url: str) -> Iterator[HttpClient]:
         """A server by its address. Nothing is sent yet."""
         if not url.startswith(("http://", "https://")):
             raise InvalidInput(f"found {url!r}; accepted is an address like http://127.0.0.1:8080", "--server")
-        token = token_to_send()
+        token = read_token()
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=url.rstrip("/"), timeout=ANSWER_SECONDS, headers=headers) as client:
             yield cls(client, url)
 
     def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]:
-        response = self._send("POST", "/graphql", msgspec.json.encode({"query": query, "variables": variables}), JSON)
-        answer = self._decoded(response, GraphQLAnswer)
+        response = self._send_request("POST", "/graphql", msgspec.json.encode({"query": query, "variables": variables}), JSON)
+        answer = self._decode_answer(response, GraphQLAnswer)
         if answer.errors:
             first = answer.errors[0]
-            raise Refused(first.message, str(first.extensions.get("code", "INTERNAL")))
+            raise RefusedRequest(first.message, str(first.extensions.get("code", "INTERNAL")))
         if answer.data is None:
-            raise self._not_meshline(response)
+            raise self._build_not_meshline(response)
         return answer.data
 
     def mutate(self, mutation: str, variables: Mapping[str, object]) -> dict[str, Json]:
@@ -110,30 +110,30 @@ class Remote:
         """Send a batch, waiting as long as the server asks to. `source`: openlineage/<source>; else the server's own."""
         body = gzip.compress(b"[" + b",".join(events) + b"]", compresslevel=1)
         path = "/api/v1/lineage/batch" + (f"?{httpx.QueryParams({'source': source})}" if source is not None else "")
-        response = self._send("POST", path, body, {**JSON, "Content-Encoding": "gzip"})
-        return self._decoded(response, BatchAnswer)
+        response = self._send_request("POST", path, body, {**JSON, "Content-Encoding": "gzip"})
+        return self._decode_answer(response, BatchAnswer)
 
     def put_mesh(self, data: bytes, *, name: str) -> MeshAnswer:
         """Send a mesh file; what loading it did."""
         path = f"/api/v1/mesh?{httpx.QueryParams({'name': name})}"
-        return self._decoded(self._send("PUT", path, data, {"Content-Type": "application/yaml"}), MeshAnswer)
+        return self._decode_answer(self._send_request("PUT", path, data, {"Content-Type": "application/yaml"}), MeshAnswer)
 
     def get_source(self, source: str, **asked: str) -> bytes:
         """What whoever reads a source must know of the graph, as JSON (`meshline.ingest.sources.transfer.SourceContext`)."""
-        return self._send("GET", f"/api/v1/sources?{httpx.QueryParams({'source': source, **asked})}", b"", JSON).content
+        return self._send_request("GET", f"/api/v1/sources?{httpx.QueryParams({'source': source, **asked})}", b"", JSON).content
 
     def put_source(self, source: str, sent: bytes) -> bytes:
         """Send a reading as JSON (`Sent`); what taking it did (`Taken`)."""
         headers = {**JSON, "Content-Encoding": "gzip"}
         path = f"/api/v1/sources?{httpx.QueryParams({'source': source})}"
-        return self._send("PUT", path, gzip.compress(sent, compresslevel=1), headers).content
+        return self._send_request("PUT", path, gzip.compress(sent, compresslevel=1), headers).content
 
-    def check(self, asked: bytes) -> Report:
+    def post_check(self, request: bytes) -> Report:
         """Send what is to be checked as JSON (`meshline.app.check_request.CheckRequest`); the report."""
         headers = {**JSON, "Content-Encoding": "gzip"}
-        return self._decoded(self._send("POST", "/api/v1/check", gzip.compress(asked, compresslevel=1), headers), Report)
+        return self._decode_answer(self._send_request("POST", "/api/v1/check", gzip.compress(request, compresslevel=1), headers), Report)
 
-    def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+    def _send_request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         patience = time.monotonic() + WAIT_SECONDS
         while True:
             try:
@@ -141,27 +141,27 @@ class Remote:
             except httpx.HTTPError as error:
                 raise StoreUnavailable(f"no answer from {self._url}: {error or type(error).__name__}") from error
             if response.status_code != 503:
-                return self._checked(response)
-            wait = _retry_after(response)
+                return self._check_response(response)
+            wait = _get_retry_after(response)
             if time.monotonic() + wait > patience:
-                raise StoreUnavailable(f"{self._url} is busy: {self._reason(response)}")
+                raise StoreUnavailable(f"{self._url} is busy: {self._describe_refusal(response)}")
             time.sleep(wait)
 
-    def _checked(self, response: httpx.Response) -> httpx.Response:
+    def _check_response(self, response: httpx.Response) -> httpx.Response:
         """Raises for a refusal that has no body of its own kind (batches and GraphQL explain themselves)."""
         if response.is_success or (response.status_code == 400 and b'"failed_events"' in response.content):
             return response
         if b'"errors"' in response.content and response.headers.get("content-type", "").startswith("application/"):
             return response
-        reason = self._stated_reason(response)
+        reason = self._find_message(response)
         if reason is None:
-            raise self._not_meshline(response)
-        raise Refused(f"{self._url} refused: {reason}", f"HTTP_{response.status_code}")
+            raise self._build_not_meshline(response)
+        raise RefusedRequest(f"{self._url} refused: {reason}", f"HTTP_{response.status_code}")
 
-    def _reason(self, response: httpx.Response) -> str:
-        return self._stated_reason(response) or f"HTTP status {response.status_code}"
+    def _describe_refusal(self, response: httpx.Response) -> str:
+        return self._find_message(response) or f"HTTP status {response.status_code}"
 
-    def _stated_reason(self, response: httpx.Response) -> str | None:
+    def _find_message(self, response: httpx.Response) -> str | None:
         """The message of meshline's own errors; None: the answer is none."""
         try:
             body = msgspec.json.decode(response.content, type=dict[str, dict[str, Any]])
@@ -169,19 +169,19 @@ class Remote:
         except (msgspec.MsgspecError, KeyError):
             return None
 
-    def _decoded(self, response: httpx.Response, shape: type[T]) -> T:
+    def _decode_answer(self, response: httpx.Response, shape: type[T]) -> T:
         try:
             return msgspec.json.decode(response.content, type=shape)
         except msgspec.MsgspecError as error:
-            raise self._not_meshline(response) from error
+            raise self._build_not_meshline(response) from error
 
-    def _not_meshline(self, response: httpx.Response) -> Refused:
-        return Refused(
+    def _build_not_meshline(self, response: httpx.Response) -> RefusedRequest:
+        return RefusedRequest(
             f"{self._url} does not answer like meshline (HTTP status {response.status_code}): is another program there?", "NOT_MESHLINE"
         )
 
 
-def _retry_after(response: httpx.Response) -> float:
+def _get_retry_after(response: httpx.Response) -> float:
     text = response.headers.get("Retry-After", "1")
     return min(float(text), 30.0) if text.isdigit() else 1.0
 
@@ -191,7 +191,7 @@ MAX_BYTES = 8 * 2**20  # of one request, before compression
 TRIES = 5  # for events that the server says may be sent again
 
 
-def post(remote: Remote, events: Iterable[Found], source: str | None = None) -> Iterator[EventOutcome]:
+def send_events(remote: HttpClient, events: Iterable[Found], source: str | None = None) -> Iterator[EventOutcome]:
     """Send events in batches; what became of each, in their order. `source`: openlineage/<source>; else the server's own.
 
     Raises StoreUnavailable when the server takes no more.
@@ -199,17 +199,17 @@ def post(remote: Remote, events: Iterable[Found], source: str | None = None) -> 
     batch: list[Found] = []
     size = 0
     for event in events:
-        one = event if isinstance(event, InvalidInput) else _not_json(*event) or event
+        one = event if isinstance(event, InvalidInput) else _find_json_error(*event) or event
         length = 0 if isinstance(one, InvalidInput) else len(one[1])
         if batch and (len(batch) == TOGETHER or size + length > MAX_BYTES):
-            yield from _send(remote, batch, source)
+            yield from _send_batch(remote, batch, source)
             batch, size = [], 0
         batch.append(one)
         size += length
-    yield from _send(remote, batch, source)
+    yield from _send_batch(remote, batch, source)
 
 
-def _not_json(place: str, body: bytes) -> InvalidInput | None:
+def _find_json_error(place: str, body: bytes) -> InvalidInput | None:
     """What is wrong with an event that would spoil the whole batch."""
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
@@ -221,12 +221,12 @@ def _not_json(place: str, body: bytes) -> InvalidInput | None:
     return None
 
 
-def _send(remote: Remote, batch: Sequence[Found], source: str | None) -> Iterator[EventOutcome]:
+def _send_batch(remote: HttpClient, batch: Sequence[Found], source: str | None) -> Iterator[EventOutcome]:
     """Send a batch until nothing is left that may be sent again. What cannot be sent is refused in its place."""
     for attempt in range(TRIES):
         time.sleep(attempt)
         sent = [one for one in batch if not isinstance(one, InvalidInput)]
-        outcomes = iter(_outcomes(sent, remote.post_events([body for _, body in sent], source))) if sent else iter(())
+        outcomes = iter(_list_outcomes(sent, remote.post_events([body for _, body in sent], source))) if sent else iter(())
         again: list[tuple[str, bytes]] = []
         for one in batch:
             outcome = EventOutcome(one) if isinstance(one, InvalidInput) else next(outcomes)
@@ -240,7 +240,7 @@ def _send(remote: Remote, batch: Sequence[Found], source: str | None) -> Iterato
     raise StoreUnavailable(f"the server did not take {len(batch)} events, from {again[0][0]} on: try again later")
 
 
-def _outcomes(sent: Sequence[tuple[str, bytes]], answer: BatchAnswer) -> list[EventOutcome | None]:
+def _list_outcomes(sent: Sequence[tuple[str, bytes]], answer: BatchAnswer) -> list[EventOutcome | None]:
     """What became of each event; None of one that is to be sent again."""
     failed = {one.index: one for one in answer.failed_events}
     warnings: dict[int, list[str]] = {}

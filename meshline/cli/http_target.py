@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import msgspec
 
-from meshline.cli.answer_types import Refused as NotMeshline
-from meshline.cli.client import question
-from meshline.cli.http_client import Remote, post
+from meshline.cli.answer_types import RefusedRequest as NotMeshline
+from meshline.cli.client import read_query
+from meshline.cli.http_client import HttpClient, send_events
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, AssetKind, Scope
 from meshline.graph.naming import Naming
@@ -27,69 +27,69 @@ T = TypeVar("T")
 PART_BYTES = 8 * 2**20  # of contents in one request, about
 
 
-class RemoteTarget:
+class HttpTarget:
     """See `meshline.ingest.sources.target.Target`."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: HttpClient) -> None:
         self._remote = remote
 
     def build_context(self, source: str, folder: Path, aliases: Mapping[str, str]) -> Context:
-        known = self._known(source)
+        known = self._read_known(source)
         return Context(
             Naming(known.trimmers),
             folder,
             aliases,
             known.memory,
-            _Columns(self._remote),
+            _ColumnReader(self._remote),
             known.people,
-            datasets_ending_with=cache(lambda text: self._datasets(source, ending=text)),
-            datasets_in=cache(lambda namespace: self._datasets(source, namespace=namespace)),
-            datasets_governed_by=cache(lambda contract: self._datasets(source, contract=contract)),
+            datasets_ending_with=cache(lambda text: self._list_datasets(source, ending=text)),
+            datasets_in=cache(lambda namespace: self._list_datasets(source, namespace=namespace)),
+            datasets_governed_by=cache(lambda contract: self._list_datasets(source, contract=contract)),
         )
 
     def load(self, reading: Reading) -> Loading:
-        sending = _Sending(self._remote, reading)
-        loading = sending.done()
+        sending = _ReadingSender(self._remote, reading)
+        loading = sending.send_all()
         if reading.remember is not None:
             self.save_memory(reading.source, reading.remember())
         return loading
 
     def ingest_events(self, source: str, events: Iterable[FoundEvent]) -> Iterator[EventOutcome]:
-        return post(self._remote, events, source.partition("/")[2])
+        return send_events(self._remote, events, source.partition("/")[2])
 
     def save_memory(self, source: str, memory: Mapping[str, str]) -> None:
-        self._put(source, SentReading(memory=dict(memory)))
+        self._put_reading(source, SentReading(memory=dict(memory)))
 
     def read_status(self, source: str) -> Status | None:
-        return self._known(source).status
+        return self._read_known(source).status
 
     def save_status(self, source: str, status: Status) -> None:
-        self._put(source, SentReading(status=status))
+        self._put_reading(source, SentReading(status=status))
 
-    def _put(self, source: str, sent: SentReading) -> None:
+    def _put_reading(self, source: str, sent: SentReading) -> None:
         self._remote.put_source(source, msgspec.json.encode(sent))
 
-    def _datasets(self, source: str, **asked: str) -> list[AssetKey]:
-        found = decoded(self._remote.get_source(source, **asked), SourceContext).datasets
+    def _list_datasets(self, source: str, **asked: str) -> list[AssetKey]:
+        found = decode_answer(self._remote.get_source(source, **asked), SourceContext).datasets
         return [AssetKey(AssetKind.DATASET, parts) for parts in found]
 
-    def _known(self, source: str) -> SourceContext:
-        return decoded(self._remote.get_source(source), SourceContext)
+    def _read_known(self, source: str) -> SourceContext:
+        return decode_answer(self._remote.get_source(source), SourceContext)
 
 
-class _Sending:
+class _ReadingSender:
     """A reading on its way: in parts, of which the last one says that it was all."""
 
-    def __init__(self, remote: Remote, reading: Reading) -> None:
+    def __init__(self, remote: HttpClient, reading: Reading) -> None:
         self._remote = remote
         self._reading = reading
         self._scopes: dict[Scope, bool] = {}  # those found: whether they were sent as an entry of an earlier part
         self._entries: list[EncodedEntry] = []
         self._bytes = 0
         self._refused: list[Refusal] = []
-        self._taken: list[LoadingCounts] = []
+        self._answers: list[LoadingCounts] = []
 
-    def done(self) -> Loading:
+    def send_all(self) -> Loading:
         """Send all of it. What the server did, added up."""
         for one in self._reading.items:
             if isinstance(one, Refusal):
@@ -104,26 +104,26 @@ class _Sending:
             else:
                 self._scopes[one.scope] = False
                 if isinstance(one, Entry):
-                    self._add(one)
+                    self._add_entry(one)
         sent_before = sum(self._scopes.values())
         here = {one.scope for one in self._entries}
         others = tuple(scope for scope in self._scopes if scope not in here)
-        self._send(SentReading(tuple(self._entries), others, tuple(one.about for one in self._refused), self._reading.complete))
-        return self._added_up(sent_before)
+        self._send_part(SentReading(tuple(self._entries), others, tuple(one.about for one in self._refused), self._reading.complete))
+        return self._sum_counts(sent_before)
 
-    def _add(self, entry: Entry) -> None:
+    def _add_entry(self, entry: Entry) -> None:
         self._entries.append(encode_entry(entry))
         self._bytes += len(entry.content.blob) + sum(len(content.blob) for _, content in entry.past)
         if self._bytes > PART_BYTES:
-            self._send(SentReading(tuple(self._entries)))
+            self._send_part(SentReading(tuple(self._entries)))
             self._scopes.update((one.scope, True) for one in self._entries)
             self._entries, self._bytes = [], 0
 
-    def _send(self, sent: SentReading) -> None:
-        self._taken.append(decoded(self._remote.put_source(self._reading.source, msgspec.json.encode(sent)), LoadingCounts))
+    def _send_part(self, sent: SentReading) -> None:
+        self._answers.append(decode_answer(self._remote.put_source(self._reading.source, msgspec.json.encode(sent)), LoadingCounts))
 
-    def _added_up(self, sent_before: int) -> Loading:
-        taken = self._taken
+    def _sum_counts(self, sent_before: int) -> Loading:
+        taken = self._answers
         return Loading(
             source=self._reading.source,
             revision=taken[-1].revision,
@@ -138,22 +138,22 @@ class _Sending:
         )
 
 
-class _Columns:
+class _ColumnReader:
     """The columns of datasets as the server knows them, each asked for once."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: HttpClient) -> None:
         self._remote = remote
         self._known: dict[AssetKey, list[KnownColumn]] = {}
 
     def __call__(self, dataset: AssetKey) -> list[KnownColumn]:
         if dataset not in self._known:
-            self._known[dataset] = list(self._asked(*dataset.parts))
+            self._known[dataset] = list(self._read_columns(*dataset.parts))
         return self._known[dataset]
 
-    def _asked(self, namespace: str, name: str) -> Iterator[KnownColumn]:
+    def _read_columns(self, namespace: str, name: str) -> Iterator[KnownColumn]:
         after: str | None = None
         while True:
-            data = self._remote.ask(question("columns"), {"namespace": namespace, "name": name, "after": after})
+            data = self._remote.ask(read_query("columns"), {"namespace": namespace, "name": name, "after": after})
             found = msgspec.convert(data["dataset"], _Dataset | None)
             if found is None or not found.described:
                 return
@@ -184,7 +184,7 @@ class _Dataset(msgspec.Struct, rename="camel", frozen=True):
     columns: _Page
 
 
-def decoded(answer: bytes, shape: type[T]) -> T:
+def decode_answer(answer: bytes, shape: type[T]) -> T:
     """A server's answer. Raises MeshlineError for one that is no meshline's."""
     try:
         return msgspec.json.decode(answer, type=shape)

@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from meshline.cli.answer_types import table
-from meshline.cli.client import shaped
+from meshline.cli.answer_types import format_table
+from meshline.cli.client import convert_answer
 from meshline.cli.options import Limit, ListFormat, Server, Store, TextFormat
 from meshline.cli.terminal import Line
 from meshline.errors import InvalidInput
@@ -24,19 +24,19 @@ def explain(
     server: Server = None,
 ) -> None:
     """Say by which names a dataset is known, who says that they are one, and why one of them is shown."""
-    from meshline.cli.client import answers, question
-    from meshline.cli.terminal import write, write_json
+    from meshline.cli.client import open_client, read_query
+    from meshline.cli.terminal import write_json, write_lines
     from meshline.errors import InvalidInput
 
-    with answers(store, server) as source:
-        data = source.ask(question("identity"), {"name": name})["resolve"]
+    with open_client(store, server) as source:
+        data = source.ask(read_query("identity"), {"name": name})["resolve"]
     assert isinstance(data, dict)
     if "identity" not in data:
         raise InvalidInput(f"{data['qualifiedName']} is no dataset: only datasets have several names", "NAME")
     if format is TextFormat.JSON:
         write_json(data)
     else:
-        write(explained(data))
+        write_lines(format_identity(data))
 
 
 def conflicts(
@@ -47,15 +47,15 @@ def conflicts(
     server: Server = None,
 ) -> None:
     """List merges that look wrong, and names that probably mean one dataset and are not joined."""
-    from meshline.cli.client import answers, question
-    from meshline.cli.terminal import write, write_json
+    from meshline.cli.client import open_client, read_query
+    from meshline.cli.terminal import write_json, write_lines
 
-    with answers(store, server) as source:
-        data = source.ask(question("conflicts"), {"limit": limit})["identityConflicts"]
+    with open_client(store, server) as source:
+        data = source.ask(read_query("conflicts"), {"limit": limit})["identityConflicts"]
     if format is TextFormat.JSON:
         write_json(data)
     else:
-        write(conflicting(data))
+        write_lines(format_conflicts(data))
 
 
 By = Annotated[
@@ -78,15 +78,15 @@ def part(
     server: Server = None,
 ) -> None:
     """Part two names that were joined by mistake, whatever joins them. It can be retracted."""
-    from meshline.cli.client import answers, question
-    from meshline.cli.terminal import Line, write
+    from meshline.cli.client import open_client, read_query
+    from meshline.cli.terminal import Line, write_lines
 
-    with answers(store, server) as source:
-        names = [source.ask(question("identity"), {"name": text})["resolve"] for text in (name, other)]
-        variables = {**parting(names, (name, other)), "why": reason, "by": _speaker(by, server)}
-        done = source.mutate(question("part"), variables)["notSameAs"]
+    with open_client(store, server) as source:
+        names = [source.ask(read_query("identity"), {"name": text})["resolve"] for text in (name, other)]
+        variables = {**find_names(names, (name, other)), "why": reason, "by": _find_author(by, server)}
+        done = source.mutate(read_query("part"), variables)["notSameAs"]
     assert isinstance(done, dict)
-    write([Line(f"{variables['first']} is not {variables['second']} ({done['statement']})")])
+    write_lines([Line(f"{variables['first']} is not {variables['second']} ({done['statement']})")])
 
 
 def retract(
@@ -96,15 +96,15 @@ def retract(
     server: Server = None,
 ) -> None:
     """Take back what a person stated."""
-    from meshline.cli.client import answers, question
-    from meshline.cli.terminal import Line, write
+    from meshline.cli.client import open_client, read_query
+    from meshline.cli.terminal import Line, write_lines
 
-    with answers(store, server) as source:
-        source.mutate(question("retract"), {"statement": statement})
-    write([Line(f"{statement} is retracted")])
+    with open_client(store, server) as source:
+        source.mutate(read_query("retract"), {"statement": statement})
+    write_lines([Line(f"{statement} is retracted")])
 
 
-def _speaker(by: str | None, server: str | None) -> str | None:
+def _find_author(by: str | None, server: str | None) -> str | None:
     import getpass
 
     return by if by is not None or server is not None else getpass.getuser()
@@ -205,20 +205,20 @@ KINDS = {
 }
 
 
-def explained(data: object) -> Iterator[Line]:
+def format_identity(data: object) -> Iterator[Line]:
     """The names, which is shown and why, each statement that joins or parts, columns with several spellings."""
-    found = shaped(data, Explained)
+    found = convert_answer(data, Explained)
     identity = found.identity
     yield Line(str(identity.shown), "bold")
-    yield Line(f"shown because {_why_shown(identity)}")
+    yield Line(f"shown because {_explain_shown(identity)}")
     yield Line("")
     yield Line(f"{format_count(len(identity.members), 'name')}:")
-    yield from table([(str(one.name), _rank(one)) for one in identity.members], indent="  ")
+    yield from format_table([(str(one.name), _describe_rank(one)) for one in identity.members], indent="  ")
     for why, title in (("spelling", "also written:"), ("name in a session", "called in sessions, which is no identity:")):
         written = sorted({(f"{alias.namespace}/{alias.name}", alias.source) for alias in found.aliases if alias.why == why})
         if written:
             yield Line(title)
-            yield from table(written, indent="  ")
+            yield from format_table(written, indent="  ")
     joining = [reason for reason in identity.reasons if not reason.overruled]
     overruled = [reason for reason in identity.reasons if reason.overruled]
     for title, reasons in (("one because:", joining), ("parted because:", identity.partings), ("so without effect:", overruled)):
@@ -234,17 +234,17 @@ def explained(data: object) -> Iterator[Line]:
             yield Line(f"  {merged.column.name}: {spelled}")
 
 
-def parting(resolved: Sequence[object], written: Sequence[str]) -> dict[str, str]:
+def find_names(resolved: Sequence[object], written: Sequence[str]) -> dict[str, str]:
     """The ids of two names of datasets, and the names, for the mutation. Raises InvalidInput if one means no or several names."""
-    first, second = (_member(data, text) for data, text in zip(resolved, written, strict=True))
+    first, second = (_find_name(data, text) for data, text in zip(resolved, written, strict=True))
     return {"dataset": first.id, "other": second.id, "first": str(first), "second": str(second)}
 
 
-def _member(data: object, text: str) -> Name:
+def _find_name(data: object, text: str) -> Name:
     """The one name of a dataset that a person means: names of one dataset are not told apart by `resolve`."""
     if not (isinstance(data, dict) and "identity" in data):
         raise InvalidInput(f"{text!r} is no dataset", "NAME")
-    members = [one.name for one in shaped(data, Explained).identity.members if not one.past]
+    members = [one.name for one in convert_answer(data, Explained).identity.members if not one.past]
     for fits in (lambda name: str(name) == text, lambda name: name.name == text, lambda name: str(name).endswith((f"/{text}", f".{text}"))):
         found = [name for name in members if fits(name)]
         if len(found) == 1:
@@ -252,7 +252,7 @@ def _member(data: object, text: str) -> Name:
     raise InvalidInput(f"{text!r} may be {', '.join(map(str, members))}: write the name in full", "NAME")
 
 
-def _why_shown(identity: Identity) -> str:
+def _explain_shown(identity: Identity) -> str:
     if len(identity.members) < 2:
         return "it has no other name"
     shown = next((one for one in identity.members if one.shown), identity.members[0])
@@ -260,19 +260,19 @@ def _why_shown(identity: Identity) -> str:
     first = "it is the first by name of those of which that is so"
     if not RANKS[shown.rank]:
         return "it is the first by name, and nothing speaks for another"
-    return _rank(shown) + (f", and {first}" if equals else "")
+    return _describe_rank(shown) + (f", and {first}" if equals else "")
 
 
-def _rank(one: Member) -> str:
+def _describe_rank(one: Member) -> str:
     if one.past:
         return "until it was renamed"
     said = RANKS[one.rank]
     return f"{said} ({one.source})" if said and one.source is not None else said
 
 
-def conflicting(data: object) -> Iterator[Line]:
+def format_conflicts(data: object) -> Iterator[Line]:
     """Three lines each: what looks wrong, and the names."""
-    page = shaped(data, Conflicts)
+    page = convert_answer(data, Conflicts)
     if not page.nodes:
         yield Line("no identity looks wrong")
     for conflict in page.nodes:

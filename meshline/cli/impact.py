@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 import msgspec
 import typer
 
-from meshline.cli.answer_types import Asset, Completeness, Named, Names, table
-from meshline.cli.options import AsOf, Assets, Depth, Limit, Reach, ReachName, Server, Store, iso
+from meshline.cli.answer_types import Asset, Completeness, NamedAsset, Names, format_table
+from meshline.cli.options import AsOf, Assets, Depth, Limit, Reach, ReachName, Server, Store, format_iso_time
 from meshline.cli.terminal import Line
 from meshline.words import format_count
 
 if TYPE_CHECKING:
     from meshline.cli.answer_types import Asset
-    from meshline.cli.client import Answers
+    from meshline.cli.client import Client
     from meshline.graph.model import Json
 
 
@@ -47,24 +47,24 @@ def impact(
 
     The verdict comes first, what is not certain last.
     """
-    from meshline.cli.client import answers, assets, shaped
-    from meshline.cli.terminal import Line, write, write_json
+    from meshline.cli.client import convert_answer, open_client, resolve_assets
+    from meshline.cli.terminal import Line, write_json, write_lines
 
-    with answers(store, server) as source:
-        starts = assets(source, asset, iso(as_of))
-        data = asked(source, starts, reach=reach, depth=depth, as_of=iso(as_of), limit=limit)
+    with open_client(store, server) as source:
+        starts = resolve_assets(source, asset, format_iso_time(as_of))
+        data = ask_impact(source, starts, reach=reach, depth=depth, as_of=format_iso_time(as_of), limit=limit)
     if format is ImpactFormat.JSON:
         write_json(data)
         return
-    answer = shaped(data, Impact)
+    answer = convert_answer(data, Impact)
     if format is ImpactFormat.TEXT:
-        write(lines(answer, starts))
+        write_lines(format_impact(answer, starts))
     else:
-        write(Line(line) for text in markdown(answer, starts) for line in text.split("\n"))
+        write_lines(Line(line) for text in format_markdown(answer, starts) for line in text.split("\n"))
 
 
-def asked(
-    source: Answers,
+def ask_impact(
+    source: Client,
     starts: Sequence[Asset],
     *,
     reach: ReachName = ReachName.POSSIBLE,
@@ -73,10 +73,10 @@ def asked(
     limit: int = 500,
 ) -> Json:
     """The impact of these assets, as GraphQL answers it."""
-    from meshline.cli.client import question
+    from meshline.cli.client import read_query
 
     variables = {"of": [start.id for start in starts], "reach": reach.name, "depth": depth, "asOf": as_of, "limit": limit}
-    return source.ask(question("impact"), variables)["impact"]
+    return source.ask(read_query("impact"), variables)["impact"]
 
 
 COLUMNS_SHOWN = 6  # of one dataset; the JSON has all
@@ -91,8 +91,8 @@ class Count(msgspec.Struct, rename="camel", frozen=True):
 class Step(msgspec.Struct, rename="camel", frozen=True):
     """A step of a path; `job` is the one that carries the data there."""
 
-    asset: Named
-    job: Named | None = None
+    asset: NamedAsset
+    job: NamedAsset | None = None
 
 
 class Affected(msgspec.Struct, rename="camel", frozen=True):
@@ -175,13 +175,13 @@ class Row(NamedTuple):
 
     reach: str
     distance: int
-    dataset: Asset | Named
+    dataset: Asset | NamedAsset
     columns: tuple[str, ...]
     masked: bool
-    jobs: tuple[Named, ...]
+    jobs: tuple[NamedAsset, ...]
 
 
-def verdict(impact: Impact, starts: Sequence[Asset]) -> str:
+def format_verdict(impact: Impact, starts: Sequence[Asset]) -> str:
     """The first line: how much is affected, and in which way."""
     of = ", ".join(Names(starts)(start) for start in starts)
     at = f" as of {impact.completeness.at}" if impact.completeness.at else ""
@@ -193,7 +193,7 @@ def verdict(impact: Impact, starts: Sequence[Asset]) -> str:
     return f"{of} affects {format_count(impact.total, 'asset')}{at}: {ways}."
 
 
-def headcount(impact: Impact) -> str:
+def format_headcount(impact: Impact) -> str:
     """The second line: what they are, and who must hear of it."""
     kinds = {count.key: count.count for count in impact.by_kind}
     what = [format_count(kinds[kind], noun) for kind, noun in KINDS.items() if kind in kinds]
@@ -203,33 +203,37 @@ def headcount(impact: Impact) -> str:
     return f"That is {', '.join(what)}. {tell}"
 
 
-def lines(impact: Impact, starts: Sequence[Asset]) -> Iterator[Line]:
+def format_impact(impact: Impact, starts: Sequence[Asset]) -> Iterator[Line]:
     """The whole answer as text."""
-    yield Line(verdict(impact, starts), "bold")
+    yield Line(format_verdict(impact, starts), "bold")
     if impact.total:
-        yield Line(headcount(impact))
-        yield from _tell(impact)
-        yield from _where(impact)
-        yield from _what(impact)
-    yield from _doubts(impact.completeness)
+        yield Line(format_headcount(impact))
+        yield from _format_recipients(impact)
+        yield from _format_groups(impact)
+        yield from _format_data(impact)
+    yield from _format_completeness(impact.completeness)
 
 
-def _tell(impact: Impact) -> Iterator[Line]:
-    names = _names(impact)
+def _format_recipients(impact: Impact) -> Iterator[Line]:
+    names = _collect_names(impact)
     for reason, title in (("CONSUMES", "TELL WHO USES IT"), ("OWNS", "TELL WHO OWNS WHAT IS AFFECTED")):
-        told = [(n.recipient.name, _way(n, impact), role(n), _things(n, names)) for n in impact.notify if n.reason == reason]
+        told = [
+            (n.recipient.name, _describe_reach(n, impact), describe_role(n), _format_assets(n, names))
+            for n in impact.notify
+            if n.reason == reason
+        ]
         if told:
-            yield from _section(title)
-            yield from table(told, indent="  ")
+            yield from _format_heading(title)
+            yield from format_table(told, indent="  ")
 
 
-def _way(notice: Notice, impact: Impact) -> str:
+def _describe_reach(notice: Notice, impact: Impact) -> str:
     """How sure it is that somebody is affected; a consumer may get nothing but masked values."""
     masked = any(one.masked and one.node.id == notice.recipient.id for one in impact.others.nodes)
     return notice.reach.lower() + (", masked" if masked else "")
 
 
-def role(notice: Notice) -> str:
+def describe_role(notice: Notice) -> str:
     """Of a consumer what it is and whose, of an owner how to reach them."""
     if notice.reason == "OWNS":
         return notice.contact or "no contact"
@@ -238,7 +242,7 @@ def role(notice: Notice) -> str:
     return f"{kind} of {owners}" if owners else f"{kind} without an owner"
 
 
-def _things(notice: Notice, names: Names) -> str:
+def _format_assets(notice: Notice, names: Names) -> str:
     """What somebody uses or owns: columns of one dataset together."""
     columns: dict[str, list[str]] = {}
     for asset in notice.assets:
@@ -249,23 +253,23 @@ def _things(notice: Notice, names: Names) -> str:
     return ", ".join(shown) + (f" and {hidden} more" if hidden > 0 else "")
 
 
-def _where(impact: Impact) -> Iterator[Line]:
+def _format_groups(impact: Impact) -> Iterator[Line]:
     contracts = [one.node.name for one in impact.others.nodes if one.node.kind == "CONTRACT"]
     if contracts:
-        yield from _section("CONTRACTS TO LOOK AT")
+        yield from _format_heading("CONTRACTS TO LOOK AT")
         yield Line(f"  {', '.join(contracts)}")
     for title, counts in (("BY PRODUCT", impact.by_product), ("BY DOMAIN", impact.by_domain)):
         if any(count.key for count in counts):
-            yield from _section(title)
+            yield from _format_heading(title)
             yield Line("  " + ", ".join(f"{count.label} {count.count}" for count in counts))
 
 
-def _what(impact: Impact) -> Iterator[Line]:
-    names = _names(impact)
-    for reach, found in groupby(rows(impact.data.nodes), key=lambda row: row.reach):
-        yield from _section(REACHES.get(reach, reach))
+def _format_data(impact: Impact) -> Iterator[Line]:
+    names = _collect_names(impact)
+    for reach, found in groupby(build_rows(impact.data.nodes), key=lambda row: row.reach):
+        yield from _format_heading(REACHES.get(reach, reach))
         for row in found:
-            yield Line(f"  {row.distance}  {names(row.dataset)}: {_columns(row)}")
+            yield Line(f"  {row.distance}  {names(row.dataset)}: {_format_columns(row)}")
             if row.jobs:
                 yield Line(f"       via {' > '.join(map(names, row.jobs))}", "dim")
     hidden = impact.data.total_count - len(impact.data.nodes)
@@ -273,25 +277,25 @@ def _what(impact: Impact) -> Iterator[Line]:
         yield Line(f"  and {hidden} more: --limit shows more of them", "dim")
 
 
-def _columns(row: Row) -> str:
-    columns = _some(row.columns, COLUMNS_SHOWN) if row.columns else "the whole dataset"
+def _format_columns(row: Row) -> str:
+    columns = _format_some(row.columns, COLUMNS_SHOWN) if row.columns else "the whole dataset"
     return columns + (" (masked)" if row.masked else "")
 
 
-def rows(affected: Iterable[Affected]) -> list[Row]:
+def build_rows(affected: Iterable[Affected]) -> list[Row]:
     """One row per dataset, reach and masking: the nearest first, with the shortest path's jobs."""
     groups: dict[tuple[str, str, bool], list[Affected]] = {}
     for one in affected:
         of = one.node.dataset or one.node
         groups.setdefault((one.reach, of.id, one.masked), []).append(one)
-    found = [_row(members) for members in groups.values()]
+    found = [_build_row(members) for members in groups.values()]
     whole = {(row.reach, row.dataset.id) for row in found if row.columns}
     order = list(REACHES)
     kept = [row for row in found if row.columns or (row.reach, row.dataset.id) not in whole]
     return sorted(kept, key=lambda row: (order.index(row.reach), row.distance, row.dataset.qualified_name, row.masked))
 
 
-def _row(members: Sequence[Affected]) -> Row:
+def _build_row(members: Sequence[Affected]) -> Row:
     columns = [one for one in members if one.node.dataset is not None]
     nearest = min(columns or members, key=lambda one: one.distance)
     jobs = {step.job.id: step.job for step in nearest.via if step.job is not None}
@@ -305,59 +309,63 @@ def _row(members: Sequence[Affected]) -> Row:
     )
 
 
-def _doubts(completeness: Completeness) -> Iterator[Line]:
+def _format_completeness(completeness: Completeness) -> Iterator[Line]:
     said = completeness.notes
     if said:
-        yield from _section("NOT CERTAIN")
+        yield from _format_heading("NOT CERTAIN")
         yield from (Line(f"  ! {text}", "yellow") for text in said)
 
 
-def _names(impact: Impact) -> Names:
+def _collect_names(impact: Impact) -> Names:
     affected = impact.data.nodes
     jobs = (step.job for one in affected for step in one.via if step.job is not None)
     return Names([*(one.node for one in affected), *(asset for notice in impact.notify for asset in notice.assets), *jobs])
 
 
-def _section(title: str) -> Iterator[Line]:
+def _format_heading(title: str) -> Iterator[Line]:
     yield Line("")
     yield Line(title, "bold")
 
 
-def _some(names: Sequence[str], most: int) -> str:
+def _format_some(names: Sequence[str], most: int) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
-def markdown(impact: Impact, starts: Sequence[Asset]) -> Iterator[str]:
+def format_markdown(impact: Impact, starts: Sequence[Asset]) -> Iterator[str]:
     """The whole answer as Markdown, fit for a pull request."""
-    names = _names(impact)
-    yield f"**{_escaped(verdict(impact, starts))}**"
+    names = _collect_names(impact)
+    yield f"**{_escape_markdown(format_verdict(impact, starts))}**"
     if impact.total:
-        yield f"\n{headcount(impact)}"
+        yield f"\n{format_headcount(impact)}"
     if impact.notify:
         yield "\n| whom to tell | reach | who | about |\n| --- | --- | --- | --- |"
         for notice in impact.notify:
-            yield _md_row(notice.recipient.name, _way(notice, impact), role(notice), _things(notice, names))
+            yield _format_markdown_row(
+                notice.recipient.name, _describe_reach(notice, impact), describe_role(notice), _format_assets(notice, names)
+            )
     for title, counts in (("product", impact.by_product), ("domain", impact.by_domain)):
         if any(count.key for count in counts):
             yield f"\n| {title} | assets |\n| --- | ---: |"
-            yield from (_md_row(count.label, str(count.count)) for count in counts)
+            yield from (_format_markdown_row(count.label, str(count.count)) for count in counts)
     if impact.data.nodes:
         yield "\n<details><summary>Affected datasets and columns</summary>\n"
         yield "| reach | distance | dataset | columns | path |\n| --- | ---: | --- | --- | --- |"
-        for row in rows(impact.data.nodes):
-            yield _md_row(row.reach.lower(), str(row.distance), names(row.dataset), _columns(row), " > ".join(map(names, row.jobs)))
+        for row in build_rows(impact.data.nodes):
+            yield _format_markdown_row(
+                row.reach.lower(), str(row.distance), names(row.dataset), _format_columns(row), " > ".join(map(names, row.jobs))
+            )
         yield "\n</details>"
     said = impact.completeness.notes
     if said:
         yield "\nNot certain:\n"
-        yield from (f"- {_escaped(text)}" for text in said)
+        yield from (f"- {_escape_markdown(text)}" for text in said)
 
 
-def _md_row(*cells: str) -> str:
-    return f"| {' | '.join(_escaped(cell) for cell in cells)} |"
+def _format_markdown_row(*cells: str) -> str:
+    return f"| {' | '.join(_escape_markdown(cell) for cell in cells)} |"
 
 
-def _escaped(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """Names are data: they must not become markup."""
     return "".join(f"\\{sign}" if sign in "\\|`*_<>[]#" else " " if sign in "\r\n" else sign for sign in text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from meshline.cli.options import Server, Store, Strict
-from meshline.cli.sync import take
+from meshline.cli.sync import ingest_source
 
 if TYPE_CHECKING:
     from meshline.ingest.mesh import Mesh
@@ -28,53 +28,53 @@ def mesh(
     What a file said before and says no more is retracted.
     """
     from meshline.cli.exit_codes import REFUSED
-    from meshline.cli.terminal import refusal_exit
+    from meshline.cli.terminal import exit_on_refusal
     from meshline.ingest.mesh import parse_mesh_file, read_mesh_file
 
     contents = [(path, read_mesh_file(path)) for path in file]
     if strict:
-        with refusal_exit():  # before anything is written
+        with exit_on_refusal():  # before anything is written
             for path, data in contents:
                 parse_mesh_file(data, str(path), strict=True)
-    refused = sum(_loaded(path, data, store, server) for path, data in contents)
+    refused = sum(_load_file(path, data, store, server) for path, data in contents)
     if refused:
         raise typer.Exit(REFUSED)
 
 
-def _loaded(path: Path, data: bytes, store: str | None, server: str | None) -> int:
+def _load_file(path: Path, data: bytes, store: str | None, server: str | None) -> int:
     """Load one file; how much of it was refused."""
-    from meshline.cli.terminal import tell
+    from meshline.cli.terminal import write_message
     from meshline.errors import InvalidInput
     from meshline.ingest.mesh import parse_mesh_file
 
     try:
         said = parse_mesh_file(data, str(path))
     except InvalidInput as error:
-        tell(f"refused: {error}")
+        write_message(f"refused: {error}")
         return 1
     for refusal in said.refused:
-        tell(f"refused: {refusal}")
+        write_message(f"refused: {refusal}")
     for warning in said.warnings:
-        tell(f"warning: {warning}")
+        write_message(f"warning: {warning}")
     if server is None:
-        tell(_to_store(path, said, store))
+        write_message(_load_into_store(path, said, store))
     elif said.refused:
-        tell(f"{said.source}: nothing loaded, for a server takes a file as a whole")
+        write_message(f"{said.source}: nothing loaded, for a server takes a file as a whole")
     else:
-        tell(_to_server(path, data, server))
+        write_message(_send_to_server(path, data, server))
     return len(said.refused)
 
 
-def _to_store(path: Path, said: Mesh, store: str | None) -> str:
-    from meshline.cli.client import opened
+def _load_into_store(path: Path, mesh: Mesh, store: str | None) -> str:
+    from meshline.cli.client import open_graph
     from meshline.ingest.catalog_aliases import apply_rules
     from meshline.ingest.mesh import load_mesh, read_file_time
     from meshline.ingest.sources.sync import sync_or_raise
     from meshline.ingest.sources.target import LocalTarget
 
-    with opened(store, mesh=said) as graph:
+    with open_graph(store, mesh=mesh) as graph:
         loading = sync_or_raise(
-            LocalTarget(graph.graph, graph.naming), said.source, lambda: load_mesh(graph.graph, said, graph.naming, read_file_time(path))
+            LocalTarget(graph.graph, graph.naming), mesh.source, lambda: load_mesh(graph.graph, mesh, graph.naming, read_file_time(path))
         )
         apply_rules(graph.graph)
         return describe_mesh(loading)
@@ -88,10 +88,10 @@ def describe_mesh(loading: Loading) -> str:
     return f"{loading.source}: {', '.join(parts)}"
 
 
-def _to_server(path: Path, data: bytes, server: str) -> str:
-    from meshline.cli.http_client import Remote
+def _send_to_server(path: Path, data: bytes, server: str) -> str:
+    from meshline.cli.http_client import HttpClient
 
-    with Remote.connected(server) as remote:
+    with HttpClient.connect(server) as remote:
         answer = remote.put_mesh(data, name=path.name)
     return f"{answer.source}: {answer.changed} entries changed, {answer.unchanged} unchanged, {answer.retracted} retracted"
 
@@ -106,7 +106,7 @@ def contract(
     server: Server = None,
 ) -> None:
     """Load data contracts: what is promised, about which datasets, to whom."""
-    take("contract", {"name": name, "files": file, "complete": complete}, strict=strict, store=store, server=server)
+    ingest_source("contract", {"name": name, "files": file, "complete": complete}, strict=strict, store=store, server=server)
 
 
 def product(
@@ -119,7 +119,7 @@ def product(
     server: Server = None,
 ) -> None:
     """Load data product specifications: ports, service levels, owners, personal data."""
-    take("product", {"name": name, "files": file, "complete": complete}, strict=strict, store=store, server=server)
+    ingest_source("product", {"name": name, "files": file, "complete": complete}, strict=strict, store=store, server=server)
 
 
 def iceberg(
@@ -166,7 +166,7 @@ def iceberg(
         "tables": list(table or ()),
         "parallel": parallel,
     }
-    take("iceberg", keys, strict=strict, store=store, server=server)
+    ingest_source("iceberg", keys, strict=strict, store=store, server=server)
 
 
 def delta(
@@ -192,7 +192,7 @@ def delta(
     if not all(options.values()):
         raise InvalidInput("accepted are options such as AWS_REGION=eu-west-1", "--storage-option")
     keys = {"name": name, "tables": table, "storage_options": options, "versions": versions, "complete": complete}
-    take("delta", keys, strict=strict, store=store, server=server)
+    ingest_source("delta", keys, strict=strict, store=store, server=server)
 
 
 def debezium(
@@ -208,7 +208,9 @@ def debezium(
     server: Server = None,
 ) -> None:
     """Load Debezium connectors: from database tables to Kafka topics."""
-    take("debezium", {"files": file, "name": name, "kafka": kafka, "complete": complete}, strict=strict, store=store, server=server)
+    ingest_source(
+        "debezium", {"files": file, "name": name, "kafka": kafka, "complete": complete}, strict=strict, store=store, server=server
+    )
 
 
 def dbt(
@@ -247,7 +249,7 @@ def dbt(
         "target": target,
         "dialect": dialect,
     }
-    take("dbt", keys, strict=strict, store=store, server=server)
+    ingest_source("dbt", keys, strict=strict, store=store, server=server)
 
 
 Files = typer.Argument(help="Files and patterns.", metavar="FILE...")
@@ -268,13 +270,15 @@ Complete: TypeAlias = Annotated[
 SourceName: TypeAlias = Annotated[str, typer.Option(help="Which of several sources of the kind says it.", metavar="NAME")]
 
 
-def load(kind: str, given: Mapping[str, object], *, strict: bool, store: str | None, server: str | None) -> None:
+def ingest_checks(kind: str, given: Mapping[str, object], *, strict: bool, store: str | None, server: str | None) -> None:
     """Load a source of these keys; `datasets` as they were typed. Raises InvalidInput."""
     datasets = given.get("datasets")
-    take(kind, given if datasets is None else {**given, "datasets": _mapping(datasets)}, strict=strict, store=store, server=server)
+    ingest_source(
+        kind, given if datasets is None else {**given, "datasets": _parse_mapping(datasets)}, strict=strict, store=store, server=server
+    )
 
 
-def _mapping(given: object) -> dict[str, str]:
+def _parse_mapping(given: object) -> dict[str, str]:
     """`NAME=NAMESPACE/NAME` as a mapping."""
     from meshline.errors import InvalidInput
 
@@ -314,7 +318,7 @@ def gx(
         "namespace": namespace,
         "suite": suite,
     }
-    load("gx", given, strict=strict, store=store, server=server)
+    ingest_checks("gx", given, strict=strict, store=store, server=server)
 
 
 def soda(
@@ -343,7 +347,7 @@ def soda(
         "namespace": namespace,
         "suite": suite,
     }
-    load("soda", given, strict=strict, store=store, server=server)
+    ingest_checks("soda", given, strict=strict, store=store, server=server)
 
 
 def sql(
@@ -374,4 +378,4 @@ def sql(
         "schema": schema,
         "complete": complete,
     }
-    take("sql", keys, strict=strict, store=store, server=server)
+    ingest_source("sql", keys, strict=strict, store=store, server=server)

@@ -33,7 +33,7 @@ def openlineage(
     from contextlib import closing
 
     from meshline.cli.exit_codes import FAILED, REFUSED
-    from meshline.cli.terminal import progress, refusal_exit, tell
+    from meshline.cli.terminal import exit_on_refusal, show_progress, write_message
     from meshline.ingest.openlineage.event_files import SUFFIXES, read_events
     from meshline.words import format_count
 
@@ -41,46 +41,50 @@ def openlineage(
     if strict:
         from meshline.ingest.openlineage.builder import check_events
 
-        with refusal_exit():
+        with exit_on_refusal():
             events = check_events(events)
     ingested = refused = warned = 0
     name = source if "/" in source else f"openlineage/{source}"
-    results = _to_store(events, store, name) if server is None else _to_server(events, server)
+    results = _ingest_into_store(events, store, name) if server is None else _send_to_server(events, server)
     try:
-        with progress("events") as advance, closing(results):
+        with show_progress("events") as advance, closing(results):
             for one in results:
                 advance()
                 if one.error is None:
                     ingested += 1
                 else:
                     refused += 1
-                    tell(f"refused: {one.error}")
+                    write_message(f"refused: {one.error}")
                 for warning in one.warnings:
                     warned += 1
                     if warned <= WARNINGS_SHOWN:
-                        tell(f"warning: {warning}")
+                        write_message(f"warning: {warning}")
                 warned += one.more_warnings
     except KeyboardInterrupt:
-        tell(f"interrupted: at least {format_count(ingested, 'event')} ingested; the same command again ingests the rest, and none twice")
+        write_message(
+            f"interrupted: at least {format_count(ingested, 'event')} ingested; the same command again ingests the rest, and none twice"
+        )
         raise typer.Exit(INTERRUPTED) from None
     if warned > WARNINGS_SHOWN:
-        tell(f"and {format_count(warned - WARNINGS_SHOWN, 'warning')} more")
+        write_message(f"and {format_count(warned - WARNINGS_SHOWN, 'warning')} more")
     if not ingested and not refused:
-        tell(f"meshline: no events in {', '.join(file)}: accepted are files with events, and folders with files {', '.join(SUFFIXES)}")
+        write_message(
+            f"meshline: no events in {', '.join(file)}: accepted are files with events, and folders with files {', '.join(SUFFIXES)}"
+        )
         raise typer.Exit(FAILED)
-    tell(f"{format_count(ingested, 'event')} taken" + (f", {refused} refused" if refused else ""))
+    write_message(f"{format_count(ingested, 'event')} taken" + (f", {refused} refused" if refused else ""))
     if refused:
         raise typer.Exit(REFUSED)
 
 
-def _to_store(events: Iterable[Found], store: str | None, source: str) -> Generator[EventOutcome, None, None]:
-    from meshline.cli.store import opened_store
+def _ingest_into_store(events: Iterable[Found], store: str | None, source: str) -> Generator[EventOutcome, None, None]:
+    from meshline.cli.store import open_store_at
     from meshline.ingest.mesh import read_stored_rules
     from meshline.ingest.openlineage.builder import BatchBuilder
     from meshline.ingest.pipeline import Pipeline, ingest_all
     from meshline.ingest.sources.target import EventOutcome
 
-    with opened_store(store) as opened:
+    with open_store_at(store) as opened:
         naming, precedence = read_stored_rules(opened)
         pipeline = Pipeline(opened, BatchBuilder(naming))
         try:
@@ -105,8 +109,8 @@ def _join_names(store: OpenStore, precedence: Precedence) -> None:
         apply_rules(LiveGraph.open(store, precedence))
 
 
-def _to_server(events: Iterable[Found], server: str) -> Generator[EventOutcome, None, None]:
-    from meshline.cli.http_client import Remote, post
+def _send_to_server(events: Iterable[Found], server: str) -> Generator[EventOutcome, None, None]:
+    from meshline.cli.http_client import HttpClient, send_events
 
-    with Remote.connected(server) as remote:
-        yield from post(remote, events)
+    with HttpClient.connect(server) as remote:
+        yield from send_events(remote, events)

@@ -9,8 +9,8 @@ from typing import Annotated, TypeAlias
 import msgspec
 import typer
 
-from meshline.cli.answer_types import Asset, Completeness, Named, Names
-from meshline.cli.options import AsOf, Assets, Depth, Reach, ReachName, Server, Store, iso
+from meshline.cli.answer_types import Asset, Completeness, NamedAsset, Names
+from meshline.cli.options import AsOf, Assets, Depth, Reach, ReachName, Server, Store, format_iso_time
 from meshline.cli.terminal import Line
 from meshline.words import format_count, is_or_are
 
@@ -53,11 +53,11 @@ def lineage(
 
     By column, or contracted to the datasets, products or domains that hold the columns.
     """
-    from meshline.cli.client import answers, assets, question, shaped
-    from meshline.cli.terminal import Line, write, write_json
+    from meshline.cli.client import convert_answer, open_client, read_query, resolve_assets
+    from meshline.cli.terminal import Line, write_json, write_lines
 
-    with answers(store, server) as source:
-        found = assets(source, asset, iso(as_of))
+    with open_client(store, server) as source:
+        found = resolve_assets(source, asset, format_iso_time(as_of))
         variables = {
             "of": [one.id for one in found],
             "direction": "UPSTREAM" if upstream else "DOWNSTREAM",
@@ -65,19 +65,19 @@ def lineage(
             "granularity": granularity.name,
             "reach": reach.name,
             "limit": limit,
-            "asOf": iso(as_of),
+            "asOf": format_iso_time(as_of),
         }
-        data = source.ask(question("lineage"), variables)["lineage"]
-    graph = shaped(data, Graph)
+        data = source.ask(read_query("lineage"), variables)["lineage"]
+    graph = convert_answer(data, Graph)
     match format:
         case LineageFormat.JSON:
             write_json(data)
         case LineageFormat.DOT:
-            write(Line(line) for line in dot(graph))
+            write_lines(Line(line) for line in format_dot(graph))
         case LineageFormat.MERMAID:
-            write(Line(line) for line in mermaid(graph))
+            write_lines(Line(line) for line in format_mermaid(graph))
         case LineageFormat.TEXT:
-            write(text(graph, found, upstream=upstream, granularity=granularity))
+            write_lines(format_text(graph, found, upstream=upstream, granularity=granularity))
 
 
 class Node(msgspec.Struct, rename="camel", frozen=True):
@@ -91,13 +91,13 @@ class Node(msgspec.Struct, rename="camel", frozen=True):
 class Edge(msgspec.Struct, rename="camel", frozen=True):
     """Data flows from `begin` to `end`; both are ids."""
 
-    begin: Named = msgspec.field(name="from")
-    end: Named = msgspec.field(name="to")
+    begin: NamedAsset = msgspec.field(name="from")
+    end: NamedAsset = msgspec.field(name="to")
     reach: str
     subtype: str
     masking: bool
     count: int
-    jobs: list[Named]
+    jobs: list[NamedAsset]
 
 
 class Graph(msgspec.Struct, rename="camel", frozen=True):
@@ -117,23 +117,23 @@ _STYLE = {"DIRECT": "solid", "INDIRECT": "dashed", "POSSIBLE": "bold"}
 _ARROW = {"DIRECT": "-->", "INDIRECT": "-.->", "POSSIBLE": "==>"}
 
 
-def text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granularity: str) -> Iterator[Line]:
+def format_text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granularity: str) -> Iterator[Line]:
     """Each node once, by distance, with what it comes from (or, upstream, what it goes into). `granularity`: column, dataset, ..."""
     names = Names([*asked, *(node.asset for node in graph.nodes), *(job for edge in graph.edges for job in edge.jobs)])
     others = [node for node in graph.nodes if not node.start]
     way = "comes from" if upstream else "flows to"
     yield Line(f"{', '.join(names(one) for one in asked)} {way} {format_count(len(others), _NOUNS.get(granularity, 'asset'))}", "bold")
     if granularity not in _NOUNS:
-        yield from _beginning(graph, asked, names)
+        yield from _format_beginning(graph, asked, names)
     else:
-        yield from _standing_for(graph, asked, names, granularity)
+        yield from _format_represented(graph, asked, names, granularity)
     for distance in sorted({node.distance for node in others}):
         yield Line("")
         yield Line(f"{format_count(distance, 'step')} away", "bold")
         for node in others:
             if node.distance == distance:
-                yield Line(f"  {names(node.asset)}{_marks(node)}")
-                yield from (Line(f"      {line}", "dim") for line in _links(graph, node, names, upstream=upstream))
+                yield Line(f"  {names(node.asset)}{_format_marks(node)}")
+                yield from (Line(f"      {line}", "dim") for line in _format_links(graph, node, names, upstream=upstream))
     notes = graph.completeness.notes
     if graph.ungrouped:
         belong = "belongs" if graph.ungrouped == 1 else "belong"
@@ -145,10 +145,10 @@ def text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granularity: s
         yield from (Line(f"! {note}", "yellow") for note in notes)
 
 
-def _beginning(graph: Graph, asked: Sequence[Asset], names: Names) -> Iterator[Line]:
+def _format_beginning(graph: Graph, asked: Sequence[Asset], names: Names) -> Iterator[Line]:
     """The datasets with which the way begins where the asked assets have no columns themselves: a job's, a contract's, an owner's."""
     own = {one.id for one in asked}
-    starts: list[Named | Asset] = [node.asset.dataset or node.asset for node in graph.nodes if node.start and node.asset.id not in own]
+    starts: list[NamedAsset | Asset] = [node.asset.dataset or node.asset for node in graph.nodes if node.start and node.asset.id not in own]
     if all(one.kind in _WITH_COLUMNS for one in asked) or not starts:
         return
     shown = list(dict.fromkeys(map(names, starts)))
@@ -156,7 +156,7 @@ def _beginning(graph: Graph, asked: Sequence[Asset], names: Names) -> Iterator[L
     yield Line(f"beginning with {', '.join(shown[:_SHOWN])}{more}")
 
 
-def _standing_for(graph: Graph, asked: Sequence[Asset], names: Names, granularity: str) -> Iterator[Line]:
+def _format_represented(graph: Graph, asked: Sequence[Asset], names: Names, granularity: str) -> Iterator[Line]:
     """Which products or domains the answer is about, where others were asked about."""
     shown = [node.asset for node in graph.nodes if node.start]
     if {one.id for one in shown} == {one.id for one in asked}:
@@ -168,14 +168,14 @@ def _standing_for(graph: Graph, asked: Sequence[Asset], names: Names, granularit
     )
 
 
-def _marks(node: Node) -> str:
+def _format_marks(node: Node) -> str:
     marks = [] if node.reach == "DIRECT" else [node.reach.lower()]
     if node.masked:
         marks.append("masked")
     return f" ({', '.join(marks)})" if marks else ""
 
 
-def _links(graph: Graph, node: Node, names: Names, *, upstream: bool) -> Iterator[str]:
+def _format_links(graph: Graph, node: Node, names: Names, *, upstream: bool) -> Iterator[str]:
     """The edges by which data comes to a node (upstream: goes on from it), without repeating lines."""
     assets = {known.asset.id: known.asset for known in graph.nodes}
     seen: set[str] = set()
@@ -183,13 +183,13 @@ def _links(graph: Graph, node: Node, names: Names, *, upstream: bool) -> Iterato
         here, there = (edge.begin, edge.end) if upstream else (edge.end, edge.begin)
         if here.id != node.asset.id:
             continue
-        line = f"{'to' if upstream else 'from'} {names(assets[there.id])}{_through(edge, names)}"
+        line = f"{'to' if upstream else 'from'} {names(assets[there.id])}{_format_edge(edge, names)}"
         if line not in seen:
             seen.add(line)
             yield line
 
 
-def _through(edge: Edge, names: Names) -> str:
+def _format_edge(edge: Edge, names: Names) -> str:
     kind = edge.subtype.lower() or ("" if edge.reach == "DIRECT" else edge.reach.lower())
     notes = [kind] if kind else []
     if edge.masking:
@@ -200,47 +200,47 @@ def _through(edge: Edge, names: Names) -> str:
     return by + (f" ({', '.join(notes)})" if notes else "")
 
 
-def dot(graph: Graph) -> Iterator[str]:
+def format_dot(graph: Graph) -> Iterator[str]:
     """Graphviz: columns inside a cluster per dataset."""
     yield "digraph lineage {"
     yield "  rankdir=LR;"
     yield '  node [shape=box, fontname="sans-serif"];'
-    for cluster, (label, members) in enumerate(_clusters(graph)):
+    for cluster, (label, members) in enumerate(_group_by_dataset(graph)):
         indent = "  "
         if label:
             yield f"  subgraph cluster_{cluster} {{"
-            yield f"    label={_quoted(label)};"
+            yield f"    label={_quote_text(label)};"
             indent = "    "
         for node in members:
             bold = ", penwidth=2" if node.start else ""
-            yield f"{indent}{_quoted(node.asset.id)} [label={_quoted(node.asset.name)}{bold}];"
+            yield f"{indent}{_quote_text(node.asset.id)} [label={_quote_text(node.asset.name)}{bold}];"
         if label:
             yield "  }"
     for edge in graph.edges:
-        label = f", label={_quoted(edge.subtype.lower())}" if edge.subtype else ""
-        yield f"  {_quoted(edge.begin.id)} -> {_quoted(edge.end.id)} [style={_STYLE[edge.reach]}{label}];"
+        label = f", label={_quote_text(edge.subtype.lower())}" if edge.subtype else ""
+        yield f"  {_quote_text(edge.begin.id)} -> {_quote_text(edge.end.id)} [style={_STYLE[edge.reach]}{label}];"
     yield "}"
 
 
-def mermaid(graph: Graph) -> Iterator[str]:
+def format_mermaid(graph: Graph) -> Iterator[str]:
     """A Mermaid flowchart: columns inside a subgraph per dataset."""
     yield "flowchart LR"
-    for cluster, (label, members) in enumerate(_clusters(graph)):
+    for cluster, (label, members) in enumerate(_group_by_dataset(graph)):
         indent = "  "
         if label:
-            yield f"  subgraph cluster_{cluster}[{_mermaid_text(label)}]"
+            yield f"  subgraph cluster_{cluster}[{_escape_mermaid(label)}]"
             indent = "    "
         for node in members:
-            yield f"{indent}{node.asset.id}[{_mermaid_text(node.asset.name)}]{':::start' if node.start else ''}"
+            yield f"{indent}{node.asset.id}[{_escape_mermaid(node.asset.name)}]{':::start' if node.start else ''}"
         if label:
             yield "  end"
     for edge in graph.edges:
-        label = f"|{_mermaid_text(edge.subtype.lower())}|" if edge.subtype else ""
+        label = f"|{_escape_mermaid(edge.subtype.lower())}|" if edge.subtype else ""
         yield f"  {edge.begin.id} {_ARROW[edge.reach]}{label} {edge.end.id}"
     yield "  classDef start stroke-width:3px"
 
 
-def _clusters(graph: Graph) -> Sequence[tuple[str, list[Node]]]:
+def _group_by_dataset(graph: Graph) -> Sequence[tuple[str, list[Node]]]:
     """Columns by dataset, all else by itself (label '')."""
     found: dict[str, list[Node]] = {}
     for node in graph.nodes:
@@ -248,11 +248,11 @@ def _clusters(graph: Graph) -> Sequence[tuple[str, list[Node]]]:
     return list(found.items())
 
 
-def _quoted(text: str) -> str:
+def _quote_text(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
     return f'"{escaped}"'
 
 
-def _mermaid_text(text: str) -> str:
+def _escape_mermaid(text: str) -> str:
     """Mermaid has no escapes inside quotes but entities."""
     return '"' + "".join(sign if sign.isalnum() or sign in " _-.,/:@" else f"#{ord(sign)};" for sign in text) + '"'

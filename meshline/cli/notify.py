@@ -35,33 +35,33 @@ def notify(
     from meshline.app.notifications import build_sender
     from meshline.app.settings import load_settings
     from meshline.cli.exit_codes import REFUSED
-    from meshline.cli.store import opened_store
-    from meshline.cli.terminal import tell, write, write_json
+    from meshline.cli.store import open_store_at
+    from meshline.cli.terminal import write_json, write_lines, write_message
 
     settings = load_settings(store=store, config=config)
     if not pending:
         from meshline.app.notifications import build_follower
         from meshline.app.policy_service import PolicyService
-        from meshline.cli.client import opened
+        from meshline.cli.client import open_graph
         from meshline.governance.notify.violation_events import WatchedViolations
 
-        with opened(settings.store, must_exist=True) as graph:
+        with open_graph(settings.store, must_exist=True) as graph:
             watched = WatchedViolations(PolicyService(graph.graph, settings.policies).watch)
             noted = build_follower(settings, graph.graph, watched).step()
         if noted.began:
-            tell("notices are recorded from now on")
-    with opened_store(settings.store, must_exist=True) as known:
+            write_message("notices are recorded from now on")
+    with open_store_at(settings.store, must_exist=True) as known:
         out = build_sender(settings, known)
         refused = 0
         if send:
             done = out.send(now=True)
             refused = done.refused
-            tell(f"messages sent: {done.sent}, not taken: {done.refused}; notices given up: {done.given_up}")
+            write_message(f"messages sent: {done.sent}, not taken: {done.refused}; notices given up: {done.given_up}")
         parcels = out.list_parcels()
         if format is TextFormat.JSON:
-            write_json(plain(parcels))
+            write_json(convert_parcels(parcels))
         else:
-            write(listed(parcels))
+            write_lines(format_parcels(parcels))
     if refused:
         raise typer.Exit(REFUSED)
 
@@ -69,7 +69,7 @@ def notify(
 SHOWN = 20  # notices of one receiver
 
 
-def listed(parcels: Sequence[Parcel]) -> Iterator[Line]:
+def format_parcels(parcels: Sequence[Parcel]) -> Iterator[Line]:
     """Each receiver, how it is reached, and of what it has to hear."""
     if not parcels:
         yield Line("no notice is pending")
@@ -80,18 +80,20 @@ def listed(parcels: Sequence[Parcel]) -> Iterator[Line]:
         yield Line(f"{', '.join(names)}{way}", "bold")
         for one in parcel.pending[:SHOWN]:
             owed = one.notice.body
-            yield Line(f"  {owed.verdict}: {owed.text} in {owed.subject}, since {_minute(owed.at)} ({owed.rule})")
+            yield Line(f"  {owed.verdict}: {owed.text} in {owed.subject}, since {_format_minute(owed.at)} ({owed.rule})")
             if one.tried.attempts:
-                yield Line(f"    tried {format_count(one.tried.attempts, 'time')}, again at {_minute(one.due)}: {one.tried.error}", "dim")
+                yield Line(
+                    f"    tried {format_count(one.tried.attempts, 'time')}, again at {_format_minute(one.due)}: {one.tried.error}", "dim"
+                )
         if len(parcel.pending) > SHOWN:
             yield Line(f"  and {len(parcel.pending) - SHOWN} more", "dim")
 
 
-def plain(parcels: Sequence[Parcel]) -> list[Json]:
-    return [{"by": parcel.route.label, "notices": [_plain(one) for one in parcel.pending]} for parcel in parcels]
+def convert_parcels(parcels: Sequence[Parcel]) -> list[Json]:
+    return [{"by": parcel.route.label, "notices": [_convert_notice(one) for one in parcel.pending]} for parcel in parcels]
 
 
-def _plain(one: Pending) -> Json:
+def _convert_notice(one: Pending) -> Json:
     owed = one.notice.body
     return {
         "id": one.notice.key,
@@ -111,5 +113,5 @@ def _plain(one: Pending) -> Json:
     }
 
 
-def _minute(micros: int) -> str:
+def _format_minute(micros: int) -> str:
     return datetime.fromtimestamp(micros / 1e6, UTC).strftime("%Y-%m-%d %H:%M")

@@ -23,10 +23,10 @@ _DAYS = {"today": 0, "yesterday": 1}
 
 def parse_time(text: str) -> datetime:
     """A time with a zone. Raises BadParameter that says what is accepted."""
-    return time_of(text, datetime.now(UTC))
+    return parse_time_at(text, datetime.now(UTC))
 
 
-def time_of(text: str, now: datetime) -> datetime:
+def parse_time_at(text: str, now: datetime) -> datetime:
     """The same as of a given now."""
     word = text.strip().lower()
     if word == "now":
@@ -136,11 +136,11 @@ Reach: TypeAlias = Annotated[
 ListFormat: TypeAlias = Annotated[TextFormat, typer.Option("--format", help="text for people, json for programs.")]
 
 
-def kind_names(kinds: list[KindName] | None) -> list[str] | None:
+def get_kind_names(kinds: list[KindName] | None) -> list[str] | None:
     """Kinds as the schema names them."""
     return [kind.name for kind in kinds] if kinds else None
 
 
-def iso(time: datetime | None) -> str | None:
+def format_iso_time(time: datetime | None) -> str | None:
     """A time as GraphQL takes it."""
     return None if time is None else time.isoformat()

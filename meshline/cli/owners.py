@@ -8,9 +8,9 @@ from typing import Annotated, NamedTuple
 import msgspec
 import typer
 
-from meshline.cli.answer_types import Assets, KnownLater, Named, listed, notes_of_the_past, shown_time, table
-from meshline.cli.client import Answers, assets, question, shaped
-from meshline.cli.options import AsOf, Kinds, Limit, ListFormat, Server, Store, TextFormat, iso, kind_names
+from meshline.cli.answer_types import Assets, KnownLater, NamedAsset, describe_past_limits, format_as_of, format_assets, format_table
+from meshline.cli.client import Client, convert_answer, read_query, resolve_assets
+from meshline.cli.options import AsOf, Kinds, Limit, ListFormat, Server, Store, TextFormat, format_iso_time, get_kind_names
 from meshline.cli.terminal import Line
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKind, Json
@@ -29,22 +29,22 @@ def owners(
     server: Server = None,
 ) -> None:
     """Say who owns an asset, what an owner owns, or what nobody owns."""
-    from meshline.cli.client import answers
-    from meshline.cli.terminal import write, write_json
+    from meshline.cli.client import open_client
+    from meshline.cli.terminal import write_json, write_lines
 
     if sum((asset is not None, owned_by is not None, orphans)) != 1:
         raise typer.BadParameter("give exactly one of ASSET, --owned-by and --orphans")
-    with answers(store, server) as source:
+    with open_client(store, server) as source:
         if asset is not None:
-            answer = of_asset(source, asset, iso(as_of))
+            answer = list_owners(source, asset, format_iso_time(as_of))
         elif owned_by is not None:
-            answer = of_owner(source, owned_by, kind_names(kind), limit, iso(as_of))
+            answer = list_owned(source, owned_by, get_kind_names(kind), limit, format_iso_time(as_of))
         else:
-            answer = of_nobody(source, kind_names(kind), limit, iso(as_of))
+            answer = list_orphans(source, get_kind_names(kind), limit, format_iso_time(as_of))
     if format is TextFormat.JSON:
         write_json(answer.data)
     else:
-        write(answer.lines)
+        write_lines(answer.lines)
 
 
 DECIDING = frozenset({"OWNS", "PORT", "GOVERNS"})  # relations by which an asset has owners, or inherits them
@@ -65,7 +65,7 @@ class Ownership(msgspec.Struct, rename="camel", frozen=True):
     type: str
     source: str
     owner: Owner
-    inherited_from: Named | None
+    inherited_from: NamedAsset | None
 
 
 class Owned(msgspec.Struct, rename="camel", frozen=True):
@@ -74,61 +74,61 @@ class Owned(msgspec.Struct, rename="camel", frozen=True):
     owners: list[Ownership]
 
 
-def of_asset(source: Answers, name: str, as_of: str | None = None) -> Answer:
+def list_owners(source: Client, name: str, as_of: str | None = None) -> Answer:
     """The owners of an asset, and the level that they come from. `as_of`: a time (ISO 8601); None: now."""
-    (asset,) = assets(source, [name], as_of)
-    answer = source.ask(question("owners"), {"id": asset.id, "asOf": as_of})
-    return _answer(answer, "node", _owners(shaped(answer["node"], Owned), shown_time(as_of)), as_of)
+    (asset,) = resolve_assets(source, [name], as_of)
+    answer = source.ask(read_query("owners"), {"id": asset.id, "asOf": as_of})
+    return _build_answer(answer, "node", _format_owners(convert_answer(answer["node"], Owned), format_as_of(as_of)), as_of)
 
 
-def of_owner(source: Answers, name: str, kinds: Sequence[str] | None, limit: int, as_of: str | None = None) -> Answer:
+def list_owned(source: Client, name: str, kinds: Sequence[str] | None, limit: int, as_of: str | None = None) -> Answer:
     """What an owner owns, also by owning what it is in."""
-    (owner,) = assets(source, [name if name.lower().startswith(("owner:", "own_")) else f"owner:{name}"], as_of)
+    (owner,) = resolve_assets(source, [name if name.lower().startswith(("owner:", "own_")) else f"owner:{name}"], as_of)
     if owner.kind != "OWNER":
         raise InvalidInput(f"{owner.qualified_name} is a {owner.kind.lower()}; accepted is an owner", "--owned-by")
-    answer = source.ask(question("owned-by"), {"owner": owner.id, "kinds": _list(kinds), "limit": limit, "asOf": as_of})
-    return _answer(answer, "ownedBy", listed(shaped(answer["ownedBy"], Assets), f"{owner.name} owns nothing"), as_of)
+    answer = source.ask(read_query("owned-by"), {"owner": owner.id, "kinds": _copy_kinds(kinds), "limit": limit, "asOf": as_of})
+    return _build_answer(answer, "ownedBy", format_assets(convert_answer(answer["ownedBy"], Assets), f"{owner.name} owns nothing"), as_of)
 
 
-def of_nobody(source: Answers, kinds: Sequence[str] | None, limit: int, as_of: str | None = None) -> Answer:
+def list_orphans(source: Client, kinds: Sequence[str] | None, limit: int, as_of: str | None = None) -> Answer:
     """What has no owner at any level. `kinds` None: all but columns, which have none if their dataset has none."""
     from meshline.graph.queries.ownership import OWNABLE
 
     wanted = list(kinds) if kinds is not None else [kind for kind in OWNABLE if kind is not AssetKind.COLUMN]
-    answer = source.ask(question("orphans"), {"kinds": wanted, "limit": limit, "asOf": as_of})
+    answer = source.ask(read_query("orphans"), {"kinds": wanted, "limit": limit, "asOf": as_of})
     page = answer["orphans"]
-    lines = list(listed(shaped(page, Assets), "everything has an owner"))
-    if kinds is None and any(asset.kind == AssetKind.DATASET for asset in shaped(page, Assets).nodes):
+    lines = list(format_assets(convert_answer(page, Assets), "everything has an owner"))
+    if kinds is None and any(asset.kind == AssetKind.DATASET for asset in convert_answer(page, Assets).nodes):
         lines.append(Line("the columns of these datasets have no owner either: --kind column lists them", "dim"))
-    return _answer(answer, "orphans", lines, as_of)
+    return _build_answer(answer, "orphans", lines, as_of)
 
 
-def _answer(answer: Mapping[str, Json], key: str, lines: Iterable[Line], as_of: str | None) -> Answer:
+def _build_answer(answer: Mapping[str, Json], key: str, lines: Iterable[Line], as_of: str | None) -> Answer:
     """With what an answer as of a time cannot know."""
     data = answer[key]
     if as_of is None:
         return Answer(data, list(lines))
     assert isinstance(data, dict)
-    later = shaped(answer["knownLater"], list[KnownLater])
-    notes = list(notes_of_the_past(as_of, (one for one in later if one.relation in DECIDING)))
+    later = convert_answer(answer["knownLater"], list[KnownLater])
+    notes = list(describe_past_limits(as_of, (one for one in later if one.relation in DECIDING)))
     uncertain = [Line(""), Line("NOT CERTAIN", "bold"), *(Line(f"  ! {note}", "yellow") for note in notes)] if notes else []
     return Answer({**data, "asOf": as_of, "knownLater": answer["knownLater"]}, [*lines, *uncertain])
 
 
-def _owners(asset: Owned, at: str) -> Iterator[Line]:
+def _format_owners(asset: Owned, at: str) -> Iterator[Line]:
     then = f" as of {at}" if at else ""
     if not asset.owners:
         yield Line(f"{asset.qualified_name} has no owner at any level{then}")
         return
     yield Line(f"{asset.qualified_name}{then}", "bold")
     rows = [
-        (said.owner.name, said.type, said.owner.contact or "", f"{_level(said.inherited_from)}, says {said.source}")
+        (said.owner.name, said.type, said.owner.contact or "", f"{_describe_level(said.inherited_from)}, says {said.source}")
         for said in asset.owners
     ]
-    yield from table(rows, indent="  ")
+    yield from format_table(rows, indent="  ")
 
 
-def _level(inherited_from: Named | None) -> str:
+def _describe_level(inherited_from: NamedAsset | None) -> str:
     if inherited_from is None:
         return "its own"
     if inherited_from.kind == "CONTRACT":
@@ -136,5 +136,5 @@ def _level(inherited_from: Named | None) -> str:
     return f"from its {inherited_from.kind.lower().replace('_', ' ')} {inherited_from.qualified_name}"
 
 
-def _list(kinds: Sequence[str] | None) -> Json:
+def _copy_kinds(kinds: Sequence[str] | None) -> Json:
     return list(kinds) if kinds is not None else None

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshline.cli.answer_types import table
-from meshline.cli.client import Answers, question
+from meshline.cli.answer_types import format_table
+from meshline.cli.client import Client, read_query
 from meshline.cli.options import ListFormat, Server, Store, TextFormat
 from meshline.cli.terminal import Line
 from meshline.errors import NotFound
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from meshline.cli.client import Answers
+    from meshline.cli.client import Client
 
 
 class SeverityName(enum.StrEnum):
@@ -51,50 +51,54 @@ def policies(
 
     With --violations: exit code 1 if a policy of severity error is broken, 2 if that could not be found out.
     """
-    from meshline.cli.exit_codes import deciding
-    from meshline.cli.terminal import write, write_json
+    from meshline.cli.exit_codes import exit_by_decision
+    from meshline.cli.terminal import write_json, write_lines
     from meshline.errors import InvalidInput
 
-    with deciding() as decision:
+    with exit_by_decision() as decision:
         if server is not None and folder is not None:
             raise InvalidInput("a server has its own (setting `policies`); give either --server or --policies")
         if severity is not None and not violations:
             raise InvalidInput("--severity is about violations: give --violations as well")
-        with _answers(store, server, folder) as source:
-            found = list(violated(source, policy, None if severity is None else severity.name)) if violations else listed(source, policy)
+        with _open_client(store, server, folder) as source:
+            found = (
+                list(list_violations(source, policy, None if severity is None else severity.name))
+                if violations
+                else list_policies(source, policy)
+            )
         if format is TextFormat.JSON:
             write_json(found)
         else:
-            write(told(found, violations=violations))
-        decision.passed = not (violations and any(severe(one) for one in found))
+            write_lines(format_policies(found, violations=violations))
+        decision.passed = not (violations and any(is_severe(one) for one in found))
 
 
-def _answers(store: str | None, server: str | None, folder: Path | None) -> AbstractContextManager[Answers]:
-    from meshline.cli.client import answers
+def _open_client(store: str | None, server: str | None, folder: Path | None) -> AbstractContextManager[Client]:
+    from meshline.cli.client import open_client
 
-    return answers(store, server) if folder is None else _local(store, folder)
+    return open_client(store, server) if folder is None else _open_local_client(store, folder)
 
 
-def _local(store: str | None, folder: Path) -> AbstractContextManager[Answers]:
+def _open_local_client(store: str | None, folder: Path) -> AbstractContextManager[Client]:
     from contextlib import contextmanager
 
-    from meshline.cli.client import Local, opened
+    from meshline.cli.client import LocalClient, open_graph
 
     @contextmanager
-    def local() -> Iterator[Answers]:
-        with opened(store, must_exist=True) as graph:
-            yield Local(graph, folder)
+    def open_local() -> Iterator[Client]:
+        with open_graph(store, must_exist=True) as graph:
+            yield LocalClient(graph, folder)
 
-    return local()
+    return open_local()
 
 
 PAGE = 500
 _STYLES = {"error": "red", "warning": "yellow", "info": "dim"}
 
 
-def listed(source: Answers, policy: str | None) -> list[Json]:
+def list_policies(source: Client, policy: str | None) -> list[Json]:
     """All policies, or one. Raises NotFound."""
-    found: Any = source.ask(question("policies"), {})["policies"]
+    found: Any = source.ask(read_query("policies"), {})["policies"]
     chosen = [one for one in found if policy in (None, one["id"])]
     if not chosen:
         raise NotFound(
@@ -103,11 +107,11 @@ def listed(source: Answers, policy: str | None) -> list[Json]:
     return chosen
 
 
-def violated(source: Answers, policy: str | None, severity: str | None = None) -> Iterator[Json]:
+def list_violations(source: Client, policy: str | None, severity: str | None = None) -> Iterator[Json]:
     """What breaks them, of one severity or of all, the worst first, a page at a time."""
     after: str | None = None
     while True:
-        found: Any = source.ask(question("violations"), {"policy": policy, "severity": severity, "first": PAGE, "after": after})[
+        found: Any = source.ask(read_query("violations"), {"policy": policy, "severity": severity, "first": PAGE, "after": after})[
             "policyViolations"
         ]
         yield from found["nodes"]
@@ -116,16 +120,16 @@ def violated(source: Answers, policy: str | None, severity: str | None = None) -
         after = found["pageInfo"]["endCursor"]
 
 
-def severe(one: Any) -> bool:
+def is_severe(one: Any) -> bool:
     """Whether a violation is of a severity that must not be."""
     return bool(one["severity"] == "error")
 
 
-def told(found: Sequence[Any], *, violations: bool) -> Iterator[Line]:
+def format_policies(found: Sequence[Any], *, violations: bool) -> Iterator[Line]:
     """As a person reads them."""
     if not violations:
-        rows = [(one["id"], one["severity"].lower(), one["kind"], _count(one), one["title"]) for one in found]
-        yield from table([("policy", "severity", "about", "broken", "what is wrong then"), *rows])
+        rows = [(one["id"], one["severity"].lower(), one["kind"], _format_broken(one), one["title"]) for one in found]
+        yield from format_table([("policy", "severity", "about", "broken", "what is wrong then"), *rows])
         return
     groups = [(policy, list(group)) for policy, group in groupby(found, key=itemgetter("policy"))]
     for policy, broken in groups:
@@ -135,19 +139,19 @@ def told(found: Sequence[Any], *, violations: bool) -> Iterator[Line]:
             yield Line(f"{one['severity']}: {one['text']}", _STYLES[one["severity"]])
             yield Line(f"  {one['policy']} {one['fingerprint']}", "dim")
             if len(one["path"]) > 1:
-                yield Line(f"  {' -> '.join(map(_step, one['path']))}", "dim")
-    yield Line(_sum(found), "bold")
+                yield Line(f"  {' -> '.join(map(_format_step, one['path']))}", "dim")
+    yield Line(_format_sum(found), "bold")
 
 
-def _count(one: Mapping[str, Any]) -> str:
+def _format_broken(one: Mapping[str, Any]) -> str:
     return "off" if one["off"] else str(one["violations"])
 
 
-def _step(step: Mapping[str, Any]) -> str:
+def _format_step(step: Mapping[str, Any]) -> str:
     return f"{step['name']} (masked)" if step["masking"] else str(step["name"])
 
 
-def _sum(found: Sequence[Mapping[str, Any]]) -> str:
+def _format_sum(found: Sequence[Mapping[str, Any]]) -> str:
     counts = [(severity, sum(one["severity"] == severity for one in found)) for severity in _STYLES]
     said = ", ".join(f"{count} of severity {severity}" for severity, count in counts if count)
     return f"{len(found)} violations: {said}" if len(found) > 1 else f"1 violation: {said}" if found else "no policy is broken"

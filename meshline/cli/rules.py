@@ -22,7 +22,7 @@ def rules(
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
 ) -> None:
     """List the rules of the gate, or explain one of them."""
-    from meshline.cli.terminal import write, write_json
+    from meshline.cli.terminal import write_json, write_lines
     from meshline.errors import NotFound
     from meshline.governance.rules import RULES
     from meshline.words import suggest_closest
@@ -30,13 +30,13 @@ def rules(
     if id is not None and id not in RULES:
         raise NotFound(f"there is no rule {id!r}{suggest_closest(id, RULES)}; `meshline rules` lists them")
     if format is TextFormat.JSON:
-        write_json([_plain(rule) for rule in RULES.values()] if id is None else _plain(RULES[id]))
+        write_json([_convert_rule(rule) for rule in RULES.values()] if id is None else _convert_rule(RULES[id]))
     else:
-        write(_listed() if id is None else _whole(RULES[id]))
+        write_lines(_format_rules() if id is None else _format_rule(RULES[id]))
 
 
-def _listed() -> Iterator[Line]:
-    from meshline.cli.answer_types import table
+def _format_rules() -> Iterator[Line]:
+    from meshline.cli.answer_types import format_table
     from meshline.cli.terminal import Line
     from meshline.governance.docs_pages import format_title, format_verdict
     from meshline.governance.rules import RULES
@@ -45,15 +45,15 @@ def _listed() -> Iterator[Line]:
         (f"{one.id}{' *' if one.law else ''}", one.side, format_verdict(one.mesh), format_verdict(one.consumer), format_title(one.title))
         for one in RULES.values()
     ]
-    yield from table([("rule", "side", "mesh", "consumer", "what"), *rows])
+    yield from format_table([("rule", "side", "mesh", "consumer", "what"), *rows])
     yield Line(
         "* always enforced by the profile mesh; `meshline rules ID` explains a rule: the reason, the effect of lineage, and a safe way",
         "dim",
     )
 
 
-def _whole(rule: Rule) -> Iterator[Line]:
-    from meshline.cli.answer_types import table
+def _format_rule(rule: Rule) -> Iterator[Line]:
+    from meshline.cli.answer_types import format_table
     from meshline.cli.terminal import Line
     from meshline.governance.docs_pages import describe_lineage, describe_readers, format_title, format_verdict
     from meshline.governance.rules import Profile
@@ -68,10 +68,10 @@ def _whole(rule: Rule) -> Iterator[Line]:
         ("safe", rule.safe),
         ("law", "always enforced by the profile mesh" if rule.law else ""),
     ]
-    yield from table([(name, text) for name, text in said if text], indent="  ")
+    yield from format_table([(name, text) for name, text in said if text], indent="  ")
 
 
-def _plain(rule: Rule) -> dict[str, Json]:
+def _convert_rule(rule: Rule) -> dict[str, Json]:
     from meshline.governance.docs_pages import format_verdict
     from meshline.governance.rules import Profile
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from meshline.cli.options import Kinds, Limit, ListFormat, Server, Store, TextFormat, kind_names
+from meshline.cli.options import Kinds, Limit, ListFormat, Server, Store, TextFormat, get_kind_names
 
 
 def search(
@@ -19,13 +19,13 @@ def search(
     server: Server = None,
 ) -> None:
     """Find assets by the words of their names, descriptions and tags."""
-    from meshline.cli.answer_types import Assets, listed
-    from meshline.cli.client import answers, question, shaped
-    from meshline.cli.terminal import write, write_json
+    from meshline.cli.answer_types import Assets, format_assets
+    from meshline.cli.client import convert_answer, open_client, read_query
+    from meshline.cli.terminal import write_json, write_lines
 
-    with answers(store, server) as source:
-        data = source.ask(question("search"), {"text": text, "kinds": kind_names(kind), "limit": limit})["search"]
+    with open_client(store, server) as source:
+        data = source.ask(read_query("search"), {"text": text, "kinds": get_kind_names(kind), "limit": limit})["search"]
     if format is TextFormat.JSON:
         write_json(data)
     else:
-        write(listed(shaped(data, Assets), f"nothing is called or described with {text!r}"))
+        write_lines(format_assets(convert_answer(data, Assets), f"nothing is called or described with {text!r}"))

@@ -54,13 +54,13 @@ def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -
     run_server(settings, ready)
 
 
-class Executor(Protocol):
+class RequestExecutor(Protocol):
     """Executes one GraphQL request: `data` and `errors`, as GraphQL says."""
 
     def __call__(self, query: str, variables: Mapping[str, object], *, mutations: bool = False) -> dict[str, Any]: ...
 
 
-def make_executor(graph: LiveGraph, naming: Naming, policies: Path | None, *, seconds: float, objects: int) -> Executor:
+def build_executor(graph: LiveGraph, naming: Naming, policies: Path | None, *, seconds: float, objects: int) -> RequestExecutor:
     """What a server answers, over a graph in this process. `policies`: a folder of the user's; `seconds`, `objects`: for one request."""
     from meshline.api.graphql import Bounds, Executor
     from meshline.api.graphql.execution import ALL, QUERIES

@@ -33,13 +33,13 @@ def replay(
     """
     from meshline.app.replay import copy_store
     from meshline.cli.exit_codes import REFUSED
-    from meshline.cli.terminal import progress, tell
+    from meshline.cli.terminal import show_progress, write_message
     from meshline.ingest.mesh import parse_mesh_file, read_mesh_file
 
     said = None if mesh is None else parse_mesh_file(read_mesh_file(mesh), str(mesh), strict=True)
-    with opened_store(store, must_exist=True) as old, opened_store(to) as new, progress("events and statements") as advance:
-        result = copy_store(old, new, said, lambda error: tell(f"refused: {error}"), advance)
-    tell(
+    with open_store_at(store, must_exist=True) as old, open_store_at(to) as new, show_progress("events and statements") as advance:
+        result = copy_store(old, new, said, lambda error: write_message(f"refused: {error}"), advance)
+    write_message(
         f"{result.events} events replayed, {result.statements} statements copied"
         + (f", {result.refused} refused" if result.refused else "")
     )
@@ -53,24 +53,24 @@ def check(*, store: Store = None, config: Config = None) -> None:
     Changes nothing, and may run beside servers. Exit code 1 if something is wrong.
     """
     from meshline.cli.exit_codes import REFUSED
-    from meshline.cli.terminal import Line, progress, tell, write
+    from meshline.cli.terminal import Line, show_progress, write_lines, write_message
 
     wrong = 0
-    with progress("rows checked") as advance:
-        for one in _checks(store, config, advance):
+    with show_progress("rows checked") as advance:
+        for one in _run_checks(store, config, advance):
             wrong += one.wrong
-            write([Line(f"{'ok   ' if one.passed else 'WRONG'} {one.what}: {one.looked_at}", "" if one.passed else "bold red")])
+            write_lines([Line(f"{'ok   ' if one.passed else 'WRONG'} {one.what}: {one.looked_at}", "" if one.passed else "bold red")])
             for problem in one.problems:
-                tell(f"      {problem}")
+                write_message(f"      {problem}")
             if one.wrong > len(one.problems):
-                tell(f"      and {one.wrong - len(one.problems)} more")
+                write_message(f"      and {one.wrong - len(one.problems)} more")
     if wrong:
-        tell("the store is damaged: restore it from a backup")
+        write_message("the store is damaged: restore it from a backup")
         raise typer.Exit(REFUSED)
-    write([Line("the store is sound")])
+    write_lines([Line("the store is sound")])
 
 
-def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterator[Check]:
+def _run_checks(store: str | None, config: Path | None, advance: Advance) -> Iterator[Check]:
     from meshline.errors import StoreCorrupt
     from meshline.graph.index.integrity import check_index
     from meshline.graph.store.factory import find_sqlite_path
@@ -79,11 +79,11 @@ def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterato
     from meshline.ingest.mesh import read_stored_rules
 
     try:
-        url = store_url(store, config)
+        url = get_store_url(store, config)
         path = find_sqlite_path(url)
         if path is not None and Path(path).exists():
             yield from file_checks(str(path), advance)  # a file that is damaged may not be opened otherwise
-        with opened_store(url, must_exist=True) as opened:
+        with open_store_at(url, must_exist=True) as opened:
             yield from run_checks(opened, advance)
             yield from check_index(opened, read_stored_rules(opened)[1], advance)
     except StoreCorrupt as error:
@@ -98,7 +98,7 @@ def compact(*, store: Store = None, config: Config = None) -> None:
     No answer changes. An SQLite store must not be open elsewhere: stop its server first.
     """
     from meshline.app.settings import load_settings
-    from meshline.cli.terminal import tell
+    from meshline.cli.terminal import write_message
     from meshline.errors import NotFound
     from meshline.graph.store.factory import find_sqlite_path
     from meshline.graph.store.sqlite.maintenance import compact as compacted
@@ -108,14 +108,14 @@ def compact(*, store: Store = None, config: Config = None) -> None:
     before = settings.compute_raw_cutoff()
     path = find_sqlite_path(settings.store)
     if path is None:
-        with opened_store(settings.store) as opened:
+        with open_store_at(settings.store) as opened:
             forgotten = opened.prune_raw_events(before)
-        tell(f"{format_count(forgotten, 'raw event')} forgotten; what else such a store holds, it keeps in order itself")
+        write_message(f"{format_count(forgotten, 'raw event')} forgotten; what else such a store holds, it keeps in order itself")
         return
     if not path.exists():
         raise NotFound(f"there is no store at {path}")
     done = compacted(str(path), before)
-    tell(
+    write_message(
         f"dropped {format_count(done.contents, 'content')}, {format_count(done.labels, 'label')} and {format_count(done.raw, 'raw event')};"
         f" {done.before:,} bytes before, {done.after:,} now"
     )
@@ -132,15 +132,15 @@ def backup(
 
     The file is a store: `--store sqlite:///FILE` asks it, and in the store's place it is the restored store.
     """
-    from meshline.cli.terminal import progress, tell
+    from meshline.cli.terminal import show_progress, write_message
     from meshline.graph.store.factory import back_up_store
 
-    with progress("rows copied") as advance:
-        size = back_up_store(store_url(store, config), file, overwrite=overwrite, advance=advance)
-    tell(f"{file}: {size:,} bytes")
+    with show_progress("rows copied") as advance:
+        size = back_up_store(get_store_url(store, config), file, overwrite=overwrite, advance=advance)
+    write_message(f"{file}: {size:,} bytes")
 
 
-def store_url(url: str | None = None, config: Path | None = None) -> str:
+def get_store_url(url: str | None = None, config: Path | None = None) -> str:
     """The address of the store: the given one, else as the settings say."""
     from meshline.app.settings import load_settings
 
@@ -148,11 +148,11 @@ def store_url(url: str | None = None, config: Path | None = None) -> str:
 
 
 @contextmanager
-def opened_store(url: str | None, *, must_exist: bool = False) -> Iterator[OpenStore]:
+def open_store_at(url: str | None, *, must_exist: bool = False) -> Iterator[OpenStore]:
     """The store at an address (None: as the settings say). Raises NotFound instead of making one that must exist."""
     from meshline.graph.store.factory import find_sqlite_path, open_store
 
-    url = store_url(url)
+    url = get_store_url(url)
     path = find_sqlite_path(url)
     if must_exist and path is not None and not path.exists():
         raise NotFound(f"there is no store at {path}: `meshline ingest` and `meshline serve` make one, --store names another")

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import msgspec
 import typer
 
-from meshline.cli.answer_types import table
+from meshline.cli.answer_types import format_table
 from meshline.cli.options import ListFormat, Server, Store, TextFormat
-from meshline.cli.terminal import Line, refusal_exit
+from meshline.cli.terminal import Line, exit_on_refusal
 
 if TYPE_CHECKING:
-    from meshline.cli.client import Opened
-    from meshline.cli.http_client import Remote
+    from meshline.cli.client import OpenGraph
+    from meshline.cli.http_client import HttpClient
     from meshline.ingest.mesh import Mesh
     from meshline.ingest.sources.scope_loader import Loading
     from meshline.ingest.sources.sync import SyncOutcome
     from meshline.ingest.sources.target import Target
 
 
-def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | None, server: str | None) -> None:
+def ingest_source(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | None, server: str | None) -> None:
     """Read a source and load what it says into a store or a server; exit code 1 if anything was refused.
 
     `keys`: as in the mesh file; None is what was not given. Raises InvalidInput, MissingExtra.
@@ -35,7 +35,7 @@ def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | No
     from meshline.ingest.sources.sync import sync_source
 
     source = build_source({"kind": kind, **{key: value for key, value in keys.items() if value is not None}})
-    with target(store, server) as into:
+    with open_target(store, server) as into:
         done = sync_source(into, source, Path.cwd(), variables=read_variable, strict=strict, configured=False)
     if done.error is not None and not isinstance(done.error, InvalidInput):
         raise done.error
@@ -45,42 +45,42 @@ def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | No
 
 
 @contextmanager
-def target(store: str | None, server: str | None) -> Iterator[Target]:
+def open_target(store: str | None, server: str | None) -> Iterator[Target]:
     """Where what sources say goes to: a server if one is named, else a store. In a store, names are joined by rule afterwards."""
     if server is not None:
-        from meshline.cli.http_client import Remote
-        from meshline.cli.http_target import RemoteTarget
+        from meshline.cli.http_client import HttpClient
+        from meshline.cli.http_target import HttpTarget
 
-        with Remote.connected(server) as remote:
-            yield RemoteTarget(remote)
+        with HttpClient.connect(server) as remote:
+            yield HttpTarget(remote)
         return
-    from meshline.cli.client import opened
+    from meshline.cli.client import open_graph
     from meshline.ingest.catalog_aliases import apply_rules
     from meshline.ingest.sources.target import LocalTarget
 
-    with opened(store) as graph:
+    with open_graph(store) as graph:
         yield LocalTarget(graph.graph, graph.naming)
         apply_rules(graph.graph)
 
 
 def report_sync(done: SyncOutcome) -> None:
     """Say on stderr what became of a source: what was refused, warnings, and a line with the counts."""
-    from meshline.cli.terminal import tell
+    from meshline.cli.terminal import write_message
     from meshline.errors import InvalidInput
 
     if done.loading is None:
-        tell(f"refused: {done.error}" if isinstance(done.error, InvalidInput) else f"{done.source}: not read: {done.error}")
+        write_message(f"refused: {done.error}" if isinstance(done.error, InvalidInput) else f"{done.source}: not read: {done.error}")
         return
     for refusal in done.loading.refused:
-        tell(f"refused: {refusal}")
+        write_message(f"refused: {refusal}")
     for warning in done.loading.warnings:
-        tell(f"warning: {warning}")
-    tell(described(done.loading))
+        write_message(f"warning: {warning}")
+    write_message(describe_loading(done.loading))
 
 
-def described(loading: Loading) -> str:
+def describe_loading(loading: Loading) -> str:
     """What loading a source did, as a sentence."""
-    parts = [amount_read(loading.source, loading), f"{loading.unchanged} unchanged", f"{loading.new} new", f"{loading.changed} changed"]
+    parts = [describe_amount(loading.source, loading), f"{loading.unchanged} unchanged", f"{loading.new} new", f"{loading.changed} changed"]
     parts += [f"{loading.retracted} retracted", f"{len(loading.refused)} refused"]
     if loading.kept:
         parts.append(f"{loading.kept} not found and kept")
@@ -103,7 +103,7 @@ class Counts(Protocol):
     def changed(self) -> int: ...
 
 
-def amount_read(source: str, counts: Counts) -> str:
+def describe_amount(source: str, counts: Counts) -> str:
     """How much of a source was read, in the unit that all counts have: what its system says is unchanged is not read again."""
     if source.partition("/")[0] == "openlineage":
         return f"{counts.read} of {counts.read + counts.unchanged} events read"  # the events of a file that did not change are not read
@@ -129,12 +129,12 @@ def sync(
     has already is not written again. A source that is away does not stop the others. Exit code 1 if anything was refused or away.
     """
     from meshline.cli.exit_codes import REFUSED
-    from meshline.cli.terminal import tell
+    from meshline.cli.terminal import write_message
 
     refused = False
-    for done in synced(file, strict=strict, store=store, server=server):
+    for done in sync_mesh(file, strict=strict, store=store, server=server):
         if done.loading is None:
-            tell(f"{done.source}: not read: {done.error}")
+            write_message(f"{done.source}: not read: {done.error}")
         else:
             report_sync(done)
         refused = refused or done.refused
@@ -142,47 +142,47 @@ def sync(
         raise typer.Exit(REFUSED)
 
 
-def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -> Iterator[SyncOutcome]:
+def sync_mesh(file: Path, *, strict: bool, store: str | None, server: str | None) -> Iterator[SyncOutcome]:
     """What became of the mesh file, of each of its sources, and of the names that its rules join.
 
     Raises InvalidInput if the file cannot be used as a whole. `strict`: ends after the first of which anything is refused.
     """
-    from meshline.cli.client import opened
+    from meshline.cli.client import open_graph
     from meshline.ingest import mesh as mesh_file
     from meshline.ingest.sources.sync import record_sync
     from meshline.ingest.sources.target import LocalTarget
 
     data = mesh_file.read_mesh_file(file)
     if strict:
-        with refusal_exit():
+        with exit_on_refusal():
             mesh_file.parse_mesh_file(data, str(file), strict=True)
     mesh = mesh_file.parse_mesh_file(data, str(file))
     if server is not None:
-        from meshline.cli.http_client import Remote
-        from meshline.cli.http_target import RemoteTarget
+        from meshline.cli.http_client import HttpClient
+        from meshline.cli.http_target import HttpTarget
 
-        with Remote.connected(server) as remote:
-            target = RemoteTarget(remote)
-            done = record_sync(target, mesh.source, lambda: _sent(remote, mesh, data, file.name))
+        with HttpClient.connect(server) as remote:
+            target = HttpTarget(remote)
+            done = record_sync(target, mesh.source, lambda: _send_mesh(remote, mesh, data, file.name))
             yield done
             if done.error is not None:  # its rules are not the server's, or there is none
                 return
             yield from _sync_sources(target, mesh, file, strict=strict)
         return
-    with opened(store, mesh=mesh) as graph:
+    with open_graph(store, mesh=mesh) as graph:
         local = LocalTarget(graph.graph, graph.naming)
-        yield record_sync(local, mesh.source, lambda: _loaded(graph, mesh, file))
+        yield record_sync(local, mesh.source, lambda: _load_mesh(graph, mesh, file))
         yield from _sync_sources(local, mesh, file, strict=strict)
-        yield from _joined(graph)
+        yield from _join_names(graph)
 
 
-def _loaded(graph: Opened, mesh: Mesh, file: Path) -> Loading:
+def _load_mesh(graph: OpenGraph, mesh: Mesh, file: Path) -> Loading:
     from meshline.ingest import mesh as mesh_file
 
     return mesh_file.load_mesh(graph.graph, mesh, graph.naming, mesh_file.read_file_time(file))
 
 
-def _sent(remote: Remote, mesh: Mesh, data: bytes, name: str) -> Loading:
+def _send_mesh(remote: HttpClient, mesh: Mesh, data: bytes, name: str) -> Loading:
     """A server takes a file as a whole or not at all."""
     from meshline.ingest.sources.scope_loader import Loading
 
@@ -204,7 +204,7 @@ def _sync_sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> It
             return
 
 
-def _joined(graph: Opened) -> Iterator[SyncOutcome]:
+def _join_names(graph: OpenGraph) -> Iterator[SyncOutcome]:
     """The names that rules join, once all is there."""
     from meshline.ingest.catalog_aliases import apply_rules
     from meshline.ingest.sources.sync import SyncOutcome
@@ -216,15 +216,15 @@ def _joined(graph: Opened) -> Iterator[SyncOutcome]:
 
 def sources(*, format: ListFormat = TextFormat.TEXT, store: Store = None, server: Server = None) -> None:  # noqa: A002 - the option's name
     """Show who says how much, and how their last sync went."""
-    from meshline.cli.client import answers, question, shaped
-    from meshline.cli.terminal import write, write_json
+    from meshline.cli.client import convert_answer, open_client, read_query
+    from meshline.cli.terminal import write_json, write_lines
 
-    with answers(store, server) as source:
-        data = source.ask(question("sources"), {})["sources"]
+    with open_client(store, server) as source:
+        data = source.ask(read_query("sources"), {})["sources"]
     if format is TextFormat.JSON:
         write_json(data)
     else:
-        write(format_sources(shaped(data, list[SourceRow])))
+        write_lines(format_sources(convert_answer(data, list[SourceRow])))
 
 
 class LastSync(msgspec.Struct, rename="camel", frozen=True):
@@ -265,30 +265,30 @@ def format_sources(sources: Sequence[SourceRow]) -> Iterator[Line]:
             source.name,
             str(source.datasets),
             str(source.statements),
-            _minute(source.last_sync.at) if source.last_sync is not None else "",
-            span(source.lag) if source.lag is not None else "",
-            _minute(source.next) if source.next is not None else "",
-            "" if source.last_sync is None else _did(source.name, source.last_sync),
+            _format_time(source.last_sync.at) if source.last_sync is not None else "",
+            format_duration(source.lag) if source.lag is not None else "",
+            _format_time(source.next) if source.next is not None else "",
+            "" if source.last_sync is None else _describe_sync(source.name, source.last_sync),
         )
         for source in sources
     ]
-    yield from table([HEAD, *rows])
+    yield from format_table([HEAD, *rows])
 
 
-def _did(source: str, sync: LastSync) -> str:
+def _describe_sync(source: str, sync: LastSync) -> str:
     if sync.error:
         return f"failed: {sync.error}"
-    counts = [amount_read(source, sync), f"{sync.unchanged} unchanged"]
+    counts = [describe_amount(source, sync), f"{sync.unchanged} unchanged"]
     counts += [f"{getattr(sync, name)} {name}" for name in ("new", "changed", "retracted", "refused") if getattr(sync, name)]
     return ", ".join(counts)
 
 
-def _minute(time: str) -> str:
+def _format_time(time: str) -> str:
     """A time of the schema to the second."""
     return time[:19]
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A length of time in its largest unit."""
     for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds >= length:

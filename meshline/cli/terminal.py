@@ -24,7 +24,7 @@ class Line(NamedTuple):
     style: str = ""
 
 
-def write(lines: Iterable[Line]) -> None:
+def write_lines(lines: Iterable[Line]) -> None:
     """Lines to stdout, in colour on a terminal only."""
     if not sys.stdout.isatty():
         sys.stdout.writelines(f"{make_printable(line.text)}\n" for line in lines)
@@ -57,13 +57,13 @@ def write_bytes(parts: Iterable[bytes], path: Path | None) -> None:
         raise InvalidInput(f"cannot be written: {error.strerror or error}", str(path)) from error
 
 
-def tell(message: str) -> None:
+def write_message(message: str) -> None:
     """One line to stderr."""
     sys.stderr.write(f"{make_printable(message)}\n")
 
 
 @contextmanager
-def refusal_exit() -> Iterator[None]:
+def exit_on_refusal() -> Iterator[None]:
     """Leave with the exit code of a refusal if input is refused inside: for --strict."""
     from meshline.cli.exit_codes import REFUSED
     from meshline.errors import InvalidInput
@@ -71,7 +71,7 @@ def refusal_exit() -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
-        tell(f"refused: {error}")
+        write_message(f"refused: {error}")
         raise SystemExit(REFUSED) from error
 
 
@@ -82,23 +82,23 @@ class Advance(Protocol):
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Advance]:
+def show_progress(what: str) -> Iterator[Advance]:
     """A running count on stderr, if it is a terminal and the work takes over a second."""
     if not sys.stderr.isatty():
-        yield _nothing
+        yield _ignore_progress
         return
-    bar = _Bar(what)
+    bar = _ProgressBar(what)
     try:
         yield bar
     finally:
         bar.close()
 
 
-def _nothing(amount: int = 1) -> None:
+def _ignore_progress(amount: int = 1) -> None:
     del amount
 
 
-class _Bar:
+class _ProgressBar:
     """Shows itself only once the work has become slow."""
 
     def __init__(self, what: str) -> None:

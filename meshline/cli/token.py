@@ -36,17 +36,17 @@ def new(
     import sys
 
     from meshline.app.tokens import generate_token
-    from meshline.cli.terminal import tell
+    from meshline.cli.terminal import write_message
 
     token = generate_token()
-    lines = entry(name, role, token)
+    lines = build_entry(name, role, token)
     sys.stdout.write(f"{token}\n")
     sys.stdout.flush()
     for line in lines:
-        tell(line)
+        write_message(line)
 
 
-def entry(name: str, role: str, token: str) -> list[str]:
+def build_entry(name: str, role: str, token: str) -> list[str]:
     """The lines of TOML by which a server knows a token. Raises InvalidInput."""
     from pydantic import ValidationError
 
@@ -59,22 +59,22 @@ def entry(name: str, role: str, token: str) -> list[str]:
     return ["[[tokens]]", f"name = {json.dumps(known.name)}", f'role = "{known.role}"', f'hash = "{known.hash}"']
 
 
-def token_to_send() -> str | None:
+def read_token() -> str | None:
     """The token of the settings, if any. Raises InvalidInput for a file that has none."""
     from meshline.app.settings import load_settings
 
     settings = load_settings()
     if settings.token is not None:
-        return _one(settings.token.get_secret_value(), "MESHLINE_TOKEN")
+        return _check_token(settings.token.get_secret_value(), "MESHLINE_TOKEN")
     if settings.token_file is None:
         return None
     try:
-        return _one(settings.token_file.read_text("utf-8"), str(settings.token_file))
+        return _check_token(settings.token_file.read_text("utf-8"), str(settings.token_file))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"no token can be read there ({error})", str(settings.token_file)) from error
 
 
-def _one(text: str, where: str) -> str:
+def _check_token(text: str, where: str) -> str:
     """The token in a text; a wrong one is not repeated."""
     words = text.split()
     if len(words) != 1 or not words[0].isascii() or not words[0].isprintable():

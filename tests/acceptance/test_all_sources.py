@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.cli.client import opened
+from meshline.cli.client import open_graph
 from meshline.graph.queries.schema_history import read_schemas
 from tests.cli.running import EXAMPLE, Ran, done
 
@@ -105,7 +105,7 @@ sources:
 
 
 def test_the_catalog_tells_the_schemas_of_both_nights(synced: tuple[str, Ran]) -> None:
-    with opened(synced[0]) as graph:
+    with open_graph(synced[0]) as graph:
         index = graph.graph.index
         node = index.assets.find_by_key(graph.naming.dataset("http://iceberg-rest.internal:8181", "orders.customer_orders"))
         assert node is not None

@@ -10,7 +10,7 @@ import pytest
 from meshline.app.check import run_check
 from meshline.app.check_request import CheckInput, CheckRequest, File
 from meshline.app.policy_service import PolicyService
-from meshline.cli.client import Opened, opened
+from meshline.cli.client import OpenGraph, open_graph
 from meshline.governance.gate import Mode
 from meshline.governance.report import Finding, Report
 from meshline.graph.content import encode
@@ -24,18 +24,18 @@ PRODUCT = (EXAMPLE / "products" / "customer-orders.yaml").read_text(encoding="ut
 
 
 @pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGraph]:
     store = f"sqlite:///{tmp_path_factory.mktemp('gate')}/mesh.db"
     done("sync", EXAMPLE / "mesh.yaml", "--store", store)
-    with opened(store) as found:
+    with open_graph(store) as found:
         yield found
 
 
-def words(graph: Opened, text: str, **options: Any) -> Report:
+def words(graph: OpenGraph, text: str, **options: Any) -> Report:
     return run_check(graph.graph, graph.naming, CheckRequest((CheckInput("change", None, File("words", text)),), **options))
 
 
-def contract(graph: Opened, after: str, **options: Any) -> Report:
+def contract(graph: OpenGraph, after: str, **options: Any) -> Report:
     given = CheckInput("contract", File("old.yaml", CONTRACT), File("customer_orders_v2.yaml", after))
     return run_check(graph.graph, graph.naming, CheckRequest((given,), **options))
 
@@ -45,7 +45,7 @@ def of(report: Report, rule: str) -> Finding:
     return found
 
 
-def test_renaming_the_email_of_customers_is_breaking(graph: Opened) -> None:
+def test_renaming_the_email_of_customers_is_breaking(graph: OpenGraph) -> None:
     report = words(graph, "rename customers.customers.email to mail")
     found = of(report, "column-renamed")
     assert (report.verdict, report.passed, found.verdict) == ("breaking", False, "breaking")
@@ -68,7 +68,7 @@ def test_renaming_the_email_of_customers_is_breaking(graph: Opened) -> None:
     assert {one.name for one in found.contracts} == {"campaign-audience-contract-v1", "customer-orders-contract-v2"}
 
 
-def test_what_finance_reads_is_covered_by_its_contract(graph: Opened) -> None:
+def test_what_finance_reads_is_covered_by_its_contract(graph: OpenGraph) -> None:
     for report in (
         words(graph, "drop delta.orders.customer_orders.total_amount"),
         contract(graph, CONTRACT.replace("total_amount", "amount_total")),
@@ -77,7 +77,7 @@ def test_what_finance_reads_is_covered_by_its_contract(graph: Opened) -> None:
         assert hits["finance-analytics"] == ("breaking", "customer-orders-contract-v2")
 
 
-def test_a_breaking_contract_needs_a_new_major_version(graph: Opened) -> None:
+def test_a_breaking_contract_needs_a_new_major_version(graph: OpenGraph) -> None:
     after = CONTRACT.replace("total_amount", "amount_total")
     missing = of(contract(graph, after), "major-version-missing")
     assert (missing.before, missing.after, missing.file) == ("2.1.0", "2.1.0", "customer_orders_v2.yaml")
@@ -86,17 +86,17 @@ def test_a_breaking_contract_needs_a_new_major_version(graph: Opened) -> None:
     assert "major-version-missing" not in {one.rule for one in raised.findings}
 
 
-def test_formatting_changes_nothing(graph: Opened) -> None:
+def test_formatting_changes_nothing(graph: OpenGraph) -> None:
     assert contract(graph, "# a comment\n" + CONTRACT.replace("\n", "\n\n")).findings == ()
 
 
-def test_a_column_that_nobody_reads_in_a_covered_corner(graph: Opened) -> None:
+def test_a_column_that_nobody_reads_in_a_covered_corner(graph: OpenGraph) -> None:
     strict, usage = (words(graph, "drop marketing.campaigns.campaign_name", mode=mode) for mode in Mode)
     assert (of(strict, "column-removed").verdict, of(usage, "column-removed").verdict) == ("breaking", "compatible")
     assert (usage.passed, of(usage, "column-removed").gaps) == (True, ())
 
 
-def test_the_same_with_one_job_without_column_lineage(graph: Opened) -> None:
+def test_the_same_with_one_job_without_column_lineage(graph: OpenGraph) -> None:
     campaigns = graph.naming.dataset("http://iceberg-rest.internal:8181", "marketing.campaigns")
     board, blind = graph.naming.dataset("file", "/exports/board"), build_job_key("airflow", "board_export")
     edges = (EdgeFact(EdgeType.READS, blind, campaigns), EdgeFact(EdgeType.WRITES, blind, board))
@@ -110,7 +110,7 @@ def test_the_same_with_one_job_without_column_lineage(graph: Opened) -> None:
     assert any("airflow/board_export" in gap for gap in found.gaps)
 
 
-def test_policies_see_the_graph_as_it_would_be(graph: Opened) -> None:
+def test_policies_see_the_graph_as_it_would_be(graph: OpenGraph) -> None:
     governing = PolicyService(graph.graph)
     given = CheckRequest((CheckInput("change", None, File("words", "rename customers.customers.email to mail")),))
     report = run_check(graph.graph, graph.naming, given, policies=governing)
@@ -118,7 +118,7 @@ def test_policies_see_the_graph_as_it_would_be(graph: Opened) -> None:
     assert words(graph, "rename customers.customers.email to mail").violations == ()
 
 
-def test_a_promise_that_is_loosened_names_who_counts_on_it(graph: Opened) -> None:
+def test_a_promise_that_is_loosened_names_who_counts_on_it(graph: OpenGraph) -> None:
     given = CheckInput("product", File("old.yaml", PRODUCT), File("new.yaml", PRODUCT.replace("freshness: 1h", "freshness: 30h")))
     found = of(run_check(graph.graph, graph.naming, CheckRequest((given,))), "slo-loosened")
     assert found.verdict == "breaking"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.cli.client import opened
+from meshline.cli.client import open_graph
 from meshline.graph.model import from_micros
 from meshline.ingest.file_times import get_current_micros
 from tests.api.conftest import Asking
@@ -153,7 +153,7 @@ def test_who_is_still_on_version_1(tmp_path: Path) -> None:
     (tmp_path / "second.yaml").write_text(second.partition("consumers:")[0])
     for file in ("mesh.yaml", "second.yaml"):
         done("ingest", "mesh", tmp_path / file, "--store", new_store)
-    with opened(new_store) as (graph, _):
+    with open_graph(new_store) as (graph, _):
         ask = Asking(graph)
         question = """{ resolve(name: "contract:orders") { ... on Contract {
             consumers { version consumer { name } } onOne: consumers(version: "1.0.0") { consumer { name } }
@@ -190,7 +190,7 @@ def test_who_uses_what_a_contract_governs_without_naming_it(tmp_path: Path) -> N
     shown = done("consumers", "orders", "--store", new_store).out
     assert re.search(r"version 1\.0\.0 +app-1 +orders_v1 +mesh/m, which names no contract", shown)
     assert [name for name in ("app-1", "app-2", "app-3", "app-4", "app-5") if name in shown] == ["app-1", "app-3"]
-    with opened(new_store) as (graph, _):
+    with open_graph(new_store) as (graph, _):
         (contract,) = Asking(graph)("{ contracts { nodes { versions { consumers { consumer { name } contractName } } } } }")["contracts"][
             "nodes"
         ]

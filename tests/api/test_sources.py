@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from meshline.cli.http_client import Remote
-from meshline.cli.http_target import RemoteTarget
+from meshline.cli.http_client import HttpClient
+from meshline.cli.http_target import HttpTarget
 from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.live_graph import LiveGraph
@@ -187,7 +187,7 @@ def test_a_reading_in_parts_ends_the_same(monkeypatch: pytest.MonkeyPatch, part:
         Refusal(BAD, ("table", "t50")),
     ]
     with running() as client, graph() as live:
-        target = RemoteTarget(Remote(client, "http://test"))  # type: ignore[arg-type]
+        target = HttpTarget(HttpClient(client, "http://test"))  # type: ignore[arg-type]
         for found in (before, after, after):
             local = say(live, found)
             remote = target.load(Reading("iceberg/lake", iter(found), complete=True, remember=lambda: {"seen": "1"}))
@@ -201,7 +201,7 @@ def test_what_a_source_may_know_is_the_same_over_http(client: TestClient) -> Non
     put(client, sent(entry("shop.orders", *(f"c{i}" for i in range(1500)))))
     mail = encode(Facts(assets=(AssetFact(model.build_owner_key("ann"), {"email": "Ann@x.org"}),)))
     put(client, sent(Entry(("owner", "ann"), mail)))
-    context = RemoteTarget(Remote(client, "http://test")).build_context("dbt/x", None, {"lake": "lake"})  # type: ignore[arg-type]
+    context = HttpTarget(HttpClient(client, "http://test")).build_context("dbt/x", None, {"lake": "lake"})  # type: ignore[arg-type]
     dataset = model.build_dataset_key("lake", "shop.orders")
     assert [column.name for column in context.columns_of(dataset)] == [f"c{i}" for i in range(1500)]
     assert context.columns_of(model.build_dataset_key("lake", "none")) == []

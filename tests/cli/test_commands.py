@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from meshline import __version__
-from meshline.cli.options import time_of
+from meshline.cli.options import parse_time_at
 from meshline.governance.reports.markdown import format_prose
 from tests.cli.running import EXAMPLE, done, executable, run
 
@@ -214,13 +214,13 @@ NOW = datetime(2026, 3, 8, 15, 30, 12, tzinfo=UTC)
     ],
 )
 def test_times_as_people_type_them(text: str, expected: str) -> None:
-    assert time_of(text, NOW).isoformat() == expected
+    assert parse_time_at(text, NOW).isoformat() == expected
 
 
 @pytest.mark.parametrize("text", ["", "tomorrow", "7", "-7d", "2026-13-01", "999999w", "0001-01-01T00:00:00+14:00"])
 def test_what_is_no_time_is_refused_with_what_is_accepted(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="accepted are a date"):
-        time_of(text, NOW)
+        parse_time_at(text, NOW)
 
 
 @pytest.mark.parametrize("name", ["contract:customer-orders-contract-v2", "owner:omar"])

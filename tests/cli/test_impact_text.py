@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from meshline.cli import impact, lineage
-from meshline.cli.answer_types import Asset, Named, Names
-from meshline.cli.client import shaped
+from meshline.cli.answer_types import Asset, NamedAsset, Names
+from meshline.cli.client import convert_answer
 from meshline.cli.terminal import Line
 from meshline.words import make_printable
 
@@ -35,7 +35,7 @@ def affected(node: object, reach: str, distance: int, *jobs: dict[str, str], mas
 
 
 COMPLETENESS = {"truncated": "NONE", "possibleOnly": 0, "undescribed": 0, "staleEdges": 0, "provisional": 0, "asOf": None, "revision": 7}
-START = shaped(column(CUSTOMERS, "email"), Asset)
+START = convert_answer(column(CUSTOMERS, "email"), Asset)
 
 IMPACT = {
     "total": 6,
@@ -109,7 +109,7 @@ NOT CERTAIN
 
 
 def text(answer: dict[str, object]) -> str:
-    return "".join(f"{line.text}\n" for line in impact.lines(shaped(answer, impact.Impact), [START]))
+    return "".join(f"{line.text}\n" for line in impact.format_impact(convert_answer(answer, impact.Impact), [START]))
 
 
 def test_an_impact_as_text() -> None:
@@ -117,7 +117,7 @@ def test_an_impact_as_text() -> None:
 
 
 def test_an_impact_as_markdown_does_not_let_names_be_markup() -> None:
-    written = "\n".join(impact.markdown(shaped(IMPACT, impact.Impact), [START]))
+    written = "\n".join(impact.format_markdown(convert_answer(IMPACT, impact.Impact), [START]))
     assert written.startswith("**crm.customers.email affects 6 assets: 4 by values, 2 possibly.**\n")
     assert "| possible | 2 | fraud.signals | the whole dataset | build\\_audience \\> score\\|it |" in written
     assert "- 3 datasets on the way have no recorded columns: the answer may be larger." in written
@@ -177,20 +177,20 @@ def test_producers_that_state_no_filters_are_named() -> None:
         " what depends on a column through those is not in the answer.\n"
     )
     graph = {**GRAPH, "completeness": {**COMPLETENESS, "silentOnFilters": 1}}
-    drawn = joined(lineage.text(shaped(graph, lineage.Graph), [START], upstream=True, granularity="column"))
+    drawn = joined(lineage.format_text(convert_answer(graph, lineage.Graph), [START], upstream=True, granularity="column"))
     assert "! The producer of 1 job on the way states no filters or joins" in drawn
 
 
 def test_jobs_of_several_namespaces_are_told_apart() -> None:
     jobs = [{"id": f"job_{n}", "kind": "JOB", "name": "nightly", "qualifiedName": f"{n}/nightly"} for n in ("airflow", "dagster")]
-    graph = shaped(GRAPH, lineage.Graph)
-    graph = replace(graph, edges=[replace(edge, jobs=shaped(jobs, list[Named])) for edge in graph.edges])
-    assert " by airflow/nightly, dagster/nightly (" in joined(lineage.text(graph, [START], upstream=False, granularity="column"))
+    graph = convert_answer(GRAPH, lineage.Graph)
+    graph = replace(graph, edges=[replace(edge, jobs=convert_answer(jobs, list[NamedAsset])) for edge in graph.edges])
+    assert " by airflow/nightly, dagster/nightly (" in joined(lineage.format_text(graph, [START], upstream=False, granularity="column"))
 
 
 def test_names_are_short_unless_two_share_one() -> None:
-    one = Named("ds_1", "DATASET", "orders", "pg/orders")
-    other = Named("ds_2", "DATASET", "orders", "lake/orders")
+    one = NamedAsset("ds_1", "DATASET", "orders", "pg/orders")
+    other = NamedAsset("ds_2", "DATASET", "orders", "lake/orders")
     assert Names([one])(one) == "orders"
     assert Names([one, other])(one) == "pg/orders"
 
@@ -236,9 +236,9 @@ def joined(lines: object) -> str:
 
 
 def test_a_lineage_graph_as_text() -> None:
-    graph = shaped(GRAPH, lineage.Graph)
+    graph = convert_answer(GRAPH, lineage.Graph)
     assert (
-        joined(lineage.text(graph, [START], upstream=False, granularity="column"))
+        joined(lineage.format_text(graph, [START], upstream=False, granularity="column"))
         == """\
 crm.customers.email flows to 2 assets
 
@@ -257,7 +257,7 @@ crm.customers.email flows to 2 assets
 
 def test_a_lineage_graph_as_dot() -> None:
     assert (
-        joined(lineage.dot(shaped(GRAPH, lineage.Graph)))
+        joined(lineage.format_dot(convert_answer(GRAPH, lineage.Graph)))
         == """\
 digraph lineage {
   rankdir=LR;
@@ -279,7 +279,7 @@ digraph lineage {
 
 
 def test_a_lineage_graph_as_mermaid() -> None:
-    drawn = joined(lineage.mermaid(shaped(GRAPH, lineage.Graph)))
+    drawn = joined(lineage.format_mermaid(convert_answer(GRAPH, lineage.Graph)))
     assert '    col_ds_1_email["email"]:::start\n' in drawn
     assert '["e#34;mail"]' in drawn
     assert '-->|"transformation"|' in drawn

@@ -8,11 +8,11 @@ import pytest
 from graphql import build_schema, parse, validate
 
 from meshline.api.graphql.schema import print_schema
-from meshline.cli.client import question
+from meshline.cli.client import read_query
 
 NAMES = sorted(path.name.removesuffix(".graphql") for path in (files("meshline.cli") / "queries").iterdir())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_question_fits_the_schema(name: str) -> None:
-    assert [error.message for error in validate(build_schema(print_schema()), parse(question(name)))] == []
+    assert [error.message for error in validate(build_schema(print_schema()), parse(read_query(name)))] == []
