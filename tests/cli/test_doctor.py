@@ -45,7 +45,7 @@ def test_an_installation_without_a_store(example: str) -> None:
 
 
 def test_a_missing_extra_is_noted_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshline.distribution.missing", lambda libraries: libraries if libraries == ("deltalake",) else ())
+    monkeypatch.setattr("meshline.distribution.find_missing", lambda libraries: libraries if libraries == ("deltalake",) else ())
     one = examined()["extra delta"]
     assert one == {"about": "extra delta", "state": "note", "found": "not installed (deltalake)", "advice": install_command("delta")}
 
