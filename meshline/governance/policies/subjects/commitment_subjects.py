@@ -233,7 +233,7 @@ CONTRACT = Subject("contract", "Every contract, by the version that is shown.", 
 
 
 PROMISE_FIELDS = {
-    "holder_kind": "DATA_PRODUCT or CONTRACT",
+    "holder_kind": "DATA_PRODUCT or CONTRACT",  # codespell:ignore holder
     "in_force": "whether consumers can rely on it now; always true for a product",
     "version": "its version, or an empty text",
     "tags": "its tags, `key` or `key=value`",
@@ -252,7 +252,8 @@ def list_promise_candidates(context: EvaluationContext, parameters: Parameters, 
 def _build_promise_fields(context: EvaluationContext, one: Candidate, *, in_force: bool) -> Fields:
     known = {name: one.fields[name] for name in ("name", "parameters", "version", "slo")}
     costly = {"tags": lambda: one.fields["tags"], "all_tags": lambda: one.fields["all_tags"]}
-    return Fields({**known, "in_force": in_force, "holder_kind": str(context.index.assets.get_kind(one.asset))}, costly)
+    kind = str(context.index.assets.get_kind(one.asset))
+    return Fields({**known, "in_force": in_force, "holder_kind": kind}, costly)  # codespell:ignore holder
 
 
 def _covers_promise(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001

@@ -22,9 +22,9 @@ FIELDS = {
     "column": "the name of the column in which it leaves; empty if no columns are recorded",
     "column_tags": "the tags of that column",
     "dataset": "the dataset of that column",
-    "holder": "the name of the product, contract or consumer that exposes or receives it",
-    "holder_kind": "DATA_PRODUCT (an output port), CONTRACT or CONSUMER",
-    "holder_tags": "the tags of that product, contract or consumer",
+    "holder": "the name of the product, contract or consumer that exposes or receives it",  # codespell:ignore holder
+    "holder_kind": "DATA_PRODUCT (an output port), CONTRACT or CONSUMER",  # codespell:ignore holder
+    "holder_tags": "the tags of that product, contract or consumer",  # codespell:ignore holder
     "circles": "of a consumer or product: its groups, in lower case (as in `consumption`)",
     "guess": "whether only the name of a column suggests personal data",
     "possible": "whether it only possibly arrives: the columns on the way, or the used ones, are not recorded",
@@ -94,9 +94,9 @@ def _compute_field(context: EvaluationContext, one: Exposure, name: str) -> obje
         "column": lambda: index.assets.get_key(end).name if of_column else "",
         "column_tags": lambda: context.list_tags(end) if of_column else [],
         "dataset": lambda: context.get_name(index.assets.get_dataset(end) if of_column else end),
-        "holder": lambda: context.get_name(party),
-        "holder_kind": lambda: str(index.assets.get_kind(party)),
-        "holder_tags": lambda: context.list_tags(party),
+        "holder": lambda: context.get_name(party),  # codespell:ignore holder
+        "holder_kind": lambda: str(index.assets.get_kind(party)),  # codespell:ignore holder
+        "holder_tags": lambda: context.list_tags(party),  # codespell:ignore holder
         "circles": lambda: list(context.list_circles(party)) if index.assets.get_kind(party) is not AssetKind.CONTRACT else [],
     }
     return found[name]()
