@@ -35,7 +35,7 @@ def test_the_kernel_s_ids_are_the_model_s(found: list[AssetKey]) -> None:
 
 
 def spellings(names: Iterable[str]) -> tuple[dict[str, int], Callable[[IndexTables, int], str]]:
-    """How often each of these names is read, and `Core.text` that counts it."""
+    """How often each of these names is read, and `IndexTables.get_text` that counts it."""
     counts = dict.fromkeys(names, 0)
     text = IndexTables.get_text
 

@@ -121,7 +121,7 @@ class Facts(NamedTuple):
     node: I32  # NONE: dead
     solid: U8  # not only the spelling of its name
     next: I32
-    tags: I32  # the number of the tags that it gives, or NONE: see `Feed.tag_sets`
+    tags: I32  # the number of the tags that it gives, or NONE: see `HeadLoader.tag_sets`
 
 
 class Csr(NamedTuple):

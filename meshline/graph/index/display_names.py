@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index.arrays import COLUMN, DATASET, GONE, MERGED, N_NODES, NONE, PAST
+from meshline.graph.index.heads import FACTS, RELATIONS
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.results import Ints
 from meshline.graph.model import (
@@ -146,7 +147,7 @@ class DisplayNames:
         for member in tables.list_ring(dataset):
             if tables.nodes.listed[member] > 0:
                 rows = tables.list_relation_rows(member, _HAS_COLUMN)
-                for row, head in zip(rows, tables.find_heads(rows, 1), strict=True):
+                for row, head in zip(rows, tables.find_heads(rows, RELATIONS), strict=True):
                     position = int(tables.relations.value[row])
                     by_head.setdefault(head, {})[int(tables.relations.end[row])] = None if position == NONE else position
         return sorted((self._build_listing(head, columns) for head, columns in by_head.items()), key=lambda found: found.strength)
@@ -228,7 +229,9 @@ class DisplayNames:
         for row in tables.list_relation_rows(dataset, _PORT, incoming=True):
             if is_output(self._loader.get_relation_attributes(row).get("direction")):
                 return 0
-        heads = tables.find_heads(tables.list_relation_rows(dataset, _HAS_COLUMN), 1) + tables.find_heads(tables.list_fact_rows(dataset), 2)
+        heads = tables.find_heads(tables.list_relation_rows(dataset, _HAS_COLUMN), RELATIONS) + tables.find_heads(
+            tables.list_fact_rows(dataset), FACTS
+        )
         if any(parse_source_kind(tables.heads.get_source(head)) in CATALOG_KINDS for head in heads):
             return 1
         for row in tables.list_relation_rows(dataset, _SAME_AS, incoming=True):

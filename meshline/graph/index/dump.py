@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 from meshline.graph.index.arrays import COLUMN, DATASET, DEAD, N_FLOWS, N_NODES, N_RELATIONS
 from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.flow_tables import build_flow_step
+from meshline.graph.index.heads import FLOWS, RELATIONS
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.ownership import OwnershipCache
@@ -52,7 +53,7 @@ def dump_graph(loader: HeadLoader, shown: DisplayNames, ownership: OwnershipCach
                 EDGE_TYPES[tables.relations.type[row]],
                 *_get_ends(tables, shown, row),
                 repr(sorted(loader.get_relation_attributes(row).items())),
-                _get_scope(tables, row, 1),
+                _get_scope(tables, row, RELATIONS),
             )
             for row in range(int(tables.counts[N_RELATIONS]))
             if tables.relations.type[row] >= 0
@@ -99,7 +100,14 @@ def _get_ends(tables: IndexTables, shown: DisplayNames, row: int) -> tuple[Asset
 def _describe_flow(tables: IndexTables, shown: DisplayNames, row: int) -> tuple[AssetKey, AssetKey, int, str, AssetKey | None, Named]:
     step = build_flow_step(tables, row)
     job = None if step.job is None else shown.get_key(step.job)
-    return shown.get_key(step.start), shown.get_key(step.end), int(tables.flows.flags[row]), step.subtype, job, _get_scope(tables, row, 0)
+    return (
+        shown.get_key(step.start),
+        shown.get_key(step.end),
+        int(tables.flows.flags[row]),
+        step.subtype,
+        job,
+        _get_scope(tables, row, FLOWS),
+    )
 
 
 def _get_scope(tables: IndexTables, row: int, table: int) -> Named:

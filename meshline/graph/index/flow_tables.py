@@ -20,6 +20,7 @@ from meshline.graph.index.arrays import (
     REPLACED,
     U8,
 )
+from meshline.graph.index.heads import FLOWS
 from meshline.graph.index.index_tables import IndexTables, list_positions
 from meshline.graph.index.results import Direction, Flags, FlowStep, FlowTable, Ints, Reach
 from meshline.graph.model import FlowType
@@ -114,7 +115,7 @@ def build_flow_step(tables: IndexTables, flow: int) -> FlowStep:
         tables.get_text(int(tables.kinds.subtype[kind])),
         is_masking(tables, flow),
         None if job == NONE else job,
-        int(tables.heads.scope_id[tables.find_heads([flow], 0)[0]]),
+        int(tables.heads.scope_id[tables.find_heads([flow], FLOWS)[0]]),
     )
 
 

@@ -159,7 +159,7 @@ class Heads:
         self.renumbered += 1
 
     def find_of_rows(self, rows: I64, table: int) -> Ints:
-        """The heads of these rows of a table: 0 flows, 1 relations, 2 facts, 3 mentions."""
+        """The heads (int32) of these rows of a table: FLOWS, RELATIONS, FACTS or MENTIONS."""
         return (np.searchsorted(self.starts[: self.n + 1, table], rows, side="right") - 1).astype(np.int32)
 
     def get_scope(self, head: int) -> Scope:
@@ -212,7 +212,7 @@ class Heads:
         )
 
     def update_stale(self, jobs: Iterable[str] | None = None) -> list[int]:
-        """Find out which job-output heads are stale, of these jobs (see `job_of`) or of all; those that changed.
+        """Compute which job-output heads are stale, of these jobs (see `parse_job`) or of all; gives those that changed.
 
         A head is stale if neither the job's latest run stated it, nor a run of the same family (`parse_family`).
         """

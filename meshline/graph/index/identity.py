@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index.arrays import COLLIDES, GONE, MERGED, N_NODES, NONE, PAST
+from meshline.graph.index.heads import RELATIONS
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType, Json, Precedence
@@ -156,7 +157,7 @@ class Identity:
         ranked: set[tuple[int, tuple[str, ...], tuple[str, ...], int, int]] = set()
         for dataset in group:
             rows = tables.list_relation_rows(dataset, _SAME_AS)
-            for row, head in zip(rows, tables.find_heads(rows, 1), strict=True):
+            for row, head in zip(rows, tables.find_heads(rows, RELATIONS), strict=True):
                 ends = [self._find_lasting(dataset), self._find_lasting(int(tables.relations.end[row]))]
                 if ends[1] in group:
                     a, b = sorted(ends, key=tables.get_parts)
@@ -225,7 +226,7 @@ class Identity:
         rows = [*tables.list_relation_rows(dataset, _HAS_COLUMN), *tables.list_relation_rows(dataset, -2 - _HAS_COLUMN)]
         seen: dict[tuple[int, str], str] = {}
         result: set[str] = set()
-        for row, head in zip(rows, tables.find_heads(rows, 1), strict=True):
+        for row, head in zip(rows, tables.find_heads(rows, RELATIONS), strict=True):
             name = tables.get_text(int(tables.nodes.part2[tables.relations.end[row]]))
             if seen.setdefault((head, name.casefold()), name) != name:
                 result.add(name.casefold())

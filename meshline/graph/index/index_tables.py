@@ -41,7 +41,7 @@ from meshline.graph.index.arrays import (
     extend_array,
     widen_group,
 )
-from meshline.graph.index.heads import MENTIONS, Heads
+from meshline.graph.index.heads import FLOWS, MENTIONS, Heads
 from meshline.graph.index.kernels import collect, decode, hash_tables, mutate
 from meshline.graph.index.kernels.messagepack import Malformed
 from meshline.graph.index.results import Ints
@@ -148,7 +148,7 @@ class IndexTables:
 
     def reflag(self, head: int, clear: int, add: int) -> None:
         """Change the flags of a head's flows."""
-        first, last = int(self.heads.starts[head, 0]), int(self.heads.starts[head + 1, 0])
+        first, last = int(self.heads.starts[head, FLOWS]), int(self.heads.starts[head + 1, FLOWS])
         mutate.reflag_flows(first, last, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
 
     def reflag_row(self, row: int, clear: int, add: int) -> None:
@@ -171,7 +171,7 @@ class IndexTables:
             begin, end, new, self.heads.starts, target, supported, self.nodes, self.flows, self.relations, self.facts,
             self.mentions, self.counts,
         )  # fmt: skip
-        mentions = self.mentions[self.heads.starts[new, 3] : self.heads.starts[new + 1, 3]]
+        mentions = self.mentions[self.heads.starts[new, MENTIONS] : self.heads.starts[new + 1, MENTIONS]]
         target[list(mapping)] = list(mapping)
         supported[decode_mentions(mentions)] = 0
         self.link(first)
@@ -394,13 +394,13 @@ class IndexTables:
         if len(self._wanted) < len(self.nodes.kind):
             self._wanted = np.zeros(len(self.nodes.kind), np.uint8)
         self._wanted[list(nodes)] = 1
-        n = int(self.heads.starts[self.heads.n, 3])
+        n = int(self.heads.starts[self.heads.n, MENTIONS])
         found = self._collect_rows(lambda found: collect.list_mentions(self.mentions, n, self._wanted, found))
         self._wanted[list(nodes)] = 0
         return found
 
     def find_heads(self, rows: Sequence[int], table: int) -> list[int]:
-        """The heads of rows of a table: 0 flows, 1 relations, 2 facts, 3 mentions."""
+        """The heads of rows of a table: FLOWS, RELATIONS, FACTS or MENTIONS of `heads`."""
         found: list[int] = self.heads.find_of_rows(np.array(rows, np.int64), table).tolist()
         return found
 

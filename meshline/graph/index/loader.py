@@ -26,6 +26,7 @@ from meshline.graph.index.arrays import (
     STALE,
 )
 from meshline.graph.index.column_renames import ColumnRenames, ColumnStep
+from meshline.graph.index.heads import RELATIONS
 from meshline.graph.index.identity import Identity, OwnerIdentity
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels.jit import compile_kernels, compile_kernels_soon
@@ -282,7 +283,7 @@ class HeadLoader:
         """Remove what a head stated, and note what must be settled because of that."""
         tables = self.tables
         scope_id = int(tables.heads.scope_id[head])
-        first, last = int(tables.heads.starts[head, 1]), int(tables.heads.starts[head + 1, 1])
+        first, last = int(tables.heads.starts[head, RELATIONS]), int(tables.heads.starts[head + 1, RELATIONS])
         types = tables.relations.type[first:last]
         for dataset in np.unique(tables.relations.start[first:last][(types == _HAS_COLUMN) | (types == _HIDDEN_COLUMN)]).tolist():
             if tables.nodes.traits[dataset] & COLLIDES:

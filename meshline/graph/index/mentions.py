@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from meshline.graph.index.arrays import COLUMN, COVERED, DATASET, GONE, I64, N_NODES, NONE, PAST, REPLACED, U8
-from meshline.graph.index.heads import FACTS, FLOWS, MENTIONS
+from meshline.graph.index.heads import FACTS, FLOWS, MENTIONS, RELATIONS
 from meshline.graph.index.identity import Identity
 from meshline.graph.index.index_tables import IndexTables, decode_mentions, list_positions
 from meshline.graph.index.results import ChangedNodes, Flags, Ints
@@ -22,11 +22,13 @@ def list_scopes(tables: IndexTables, node: int) -> list[int]:
         members += [column for column in columns if not tables.nodes.traits[column] & GONE]
     heads: set[int] = set()
     for member in members:
-        heads.update(tables.find_heads(tables.list_fact_rows(member), 2))
+        heads.update(tables.find_heads(tables.list_fact_rows(member), FACTS))
         heads.update(
-            tables.find_heads([*tables.list_relation_rows(member, NONE), *tables.list_relation_rows(member, NONE, incoming=True)], 1)
+            tables.find_heads(
+                [*tables.list_relation_rows(member, NONE), *tables.list_relation_rows(member, NONE, incoming=True)], RELATIONS
+            )
         )
-        heads.update(tables.find_heads([*tables.list_flow_rows(member), *tables.list_flow_rows(member, incoming=True)], 0))
+        heads.update(tables.find_heads([*tables.list_flow_rows(member), *tables.list_flow_rows(member, incoming=True)], FLOWS))
     return np.sort(tables.heads.scope_id[list(heads)]).tolist() if heads else []
 
 
@@ -34,7 +36,7 @@ def list_fact_names(tables: IndexTables, node: int) -> dict[int, set[AssetKey]]:
     """The scopes whose heads state attributes of any member, each with the names that it uses."""
     found: dict[int, set[AssetKey]] = {}
     for member in tables.list_ring(node):
-        for head in tables.find_heads(tables.list_fact_rows(member), 2):
+        for head in tables.find_heads(tables.list_fact_rows(member), FACTS):
             found.setdefault(int(tables.heads.scope_id[head]), set()).add(tables.get_key(member))
     return found
 
@@ -48,7 +50,7 @@ def collect_scopes_mentioning(tables: IndexTables, nodes: Sequence[int]) -> set[
     """The scopes whose heads mention any of exactly these nodes, also by hidden facts only. Looks at all mentions."""
     if not nodes:
         return set()
-    heads = set(tables.find_heads(tables.find_mention_rows(nodes), 3))
+    heads = set(tables.find_heads(tables.find_mention_rows(nodes), MENTIONS))
     return {int(tables.heads.scope_id[head]) for head in heads if tables.heads.alive[head]}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from meshline.graph.contracts import in_force
 from meshline.graph.index.arrays import COLUMN, DATASET, I64, N_NODES, N_RELATIONS, NONE
 from meshline.graph.index.display_names import DisplayNames, is_output
+from meshline.graph.index.heads import RELATIONS
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.mentions import ChangedAssets
@@ -70,7 +71,7 @@ class RelationRows:
     def _filter_idle(self, rows: I64) -> I64:
         """The rows among these READS that belong to jobs without a stated output."""
         heads = self._tables.heads
-        of_rows = heads.find_of_rows(rows, 1)
+        of_rows = heads.find_of_rows(rows, RELATIONS)
         distinct = np.unique(of_rows)
         idle = np.array([heads.scopes[head].startswith(_IDLE) for head in distinct.tolist()], np.bool_)
         found: I64 = rows[np.isin(of_rows, distinct[idle])]
@@ -191,7 +192,7 @@ class OwnershipCache:
         """By kind of source: the ids of the scopes that state relations of a type that `RelationRows` keeps, except relations to jobs."""
         rows, tables = self.relations.list_rows(type_), self._tables
         rows = rows[tables.nodes.kind[tables.relations.end[rows]] != _JOB]
-        heads = np.unique(tables.heads.find_of_rows(rows, 1))
+        heads = np.unique(tables.heads.find_of_rows(rows, RELATIONS))
         found: dict[str, list[int]] = {}
         for source, scope_id in zip(tables.heads.source[heads].tolist(), tables.heads.scope_id[heads].tolist(), strict=True):
             found.setdefault(parse_source_kind(tables.heads.sources[source]), []).append(scope_id)
@@ -238,7 +239,7 @@ class OwnershipCache:
                 tables.get_label(int(tables.relations.end[row])),
             )
 
-        row, _ = min(zip(rows, tables.find_heads(rows, 1), strict=True), key=measure_strength)
+        row, _ = min(zip(rows, tables.find_heads(rows, RELATIONS), strict=True), key=measure_strength)
         return int(tables.relations.end[row])
 
     def _list_stated_owners(self, rep: int) -> list[Ownership]:
@@ -246,7 +247,7 @@ class OwnershipCache:
         rows = [row for member in tables.list_ring(rep) for row in tables.list_relation_rows(member, _OWNS, incoming=True)]
         if not rows:
             return []
-        stated = [(tables.heads.get_source(head), head, row) for row, head in zip(rows, tables.find_heads(rows, 1), strict=True)]
+        stated = [(tables.heads.get_source(head), head, row) for row, head in zip(rows, tables.find_heads(rows, RELATIONS), strict=True)]
         strongest = min(self._precedence.rank(source, "owners") for source, _, _ in stated)
         found: dict[tuple[tuple[str, ...], str], Ownership] = {}
         for source, head, row in sorted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from meshline.graph.index.heads import RELATIONS
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.results import Edge, EdgeTable, Flags, Ints, Ownership
@@ -70,7 +71,7 @@ class OwnershipFacet:
                 self._loader.get_relation_attributes(row),
                 int(tables.heads.scope_id[head]),
             )
-            for row, head in zip(rows, tables.find_heads(rows, 1), strict=True)
+            for row, head in zip(rows, tables.find_heads(rows, RELATIONS), strict=True)
         ]
         return sorted(found, key=lambda edge: (tables.get_label(edge.start), tables.get_label(edge.end), edge.scope_id))
 

@@ -20,6 +20,7 @@ from typing import TypeAlias
 import numpy as np
 
 from meshline.graph.index.arrays import CLASS, COVERED
+from meshline.graph.index.heads import FLOWS
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.model import DBT, DBT_ID, DBT_LINEAGE, Json, parse_source_kind
 from meshline.graph.store.head_table import HeadTable, format_scope, parse_scope
@@ -97,7 +98,7 @@ class PairCoverage:
         tables = self._tables
         for dataset in datasets if self._lineages and self._names else ():
             rows = [*tables.list_flow_rows(dataset), *tables.list_flow_rows(dataset, incoming=True)]
-            for head in set(tables.find_heads([row for row in rows if tables.flows.flags[row] & CLASS == _PAIR], 0)):
+            for head in set(tables.find_heads([row for row in rows if tables.flows.flags[row] & CLASS == _PAIR], FLOWS)):
                 name = tables.heads.find_job(head)
                 if name is not None:
                     self.invalidate_jobs([name])
@@ -147,7 +148,7 @@ class PairCoverage:
     def _list_rows(self, head: int) -> list[int]:
         """The flows of a head between datasets."""
         tables = self._tables
-        first, last = int(tables.heads.starts[head, 0]), int(tables.heads.starts[head + 1, 0])
+        first, last = int(tables.heads.starts[head, FLOWS]), int(tables.heads.starts[head + 1, FLOWS])
         found: list[int] = (np.flatnonzero(tables.flows.flags[first:last] & CLASS == _PAIR) + first).tolist()
         return found
 

@@ -40,6 +40,7 @@ from meshline.graph.index.arrays import (
     Scratch,
     allocate_group,
 )
+from meshline.graph.index.heads import FLOWS
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels import traverse
 from meshline.graph.index.results import Bytes, Direction, Flags, Ints, Reach, Truncated
@@ -138,7 +139,7 @@ class Walker:
             return None
         heads = self._tables.heads
         seen = (heads.last_observed[: heads.n] >= seen_since).astype(np.uint8)
-        return np.repeat(seen, np.diff(heads.starts[: heads.n + 1, 0]))
+        return np.repeat(seen, np.diff(heads.starts[: heads.n + 1, FLOWS]))
 
     def walk_again(
         self, starts: Ints, k: int, direction: Direction, limits: Limits, wanted: U8 | None, *, until: int = _NONE, unmasked: bool = False
