@@ -81,7 +81,7 @@ class Graph(NamedTuple):
     store: Store
     builder: BatchBuilder
 
-    def say(self, *groups: Sequence[Event]) -> Graph:
+    def ingest(self, *groups: Sequence[Event]) -> Graph:
         """Commit groups of events, each as one batch."""
         for group in groups:
             received = [
@@ -94,7 +94,7 @@ class Graph(NamedTuple):
     def heads(self, as_of: int | None = None) -> dict[tuple[str, ...], Head]:
         return {head.scope: head for heads in self.store.iterate_heads(as_of) for head in heads}
 
-    def of(self, *start: str, as_of: int | None = None) -> dict[tuple[str, ...], Head]:
+    def find_heads(self, *start: str, as_of: int | None = None) -> dict[tuple[str, ...], Head]:
         """The heads whose scopes begin like this."""
         return {scope: head for scope, head in self.heads(as_of).items() if scope[: len(start)] == start}
 
@@ -115,10 +115,10 @@ class Graph(NamedTuple):
 
 
 def graph(*groups: Sequence[Event], trimmers: Sequence[tuple[str, str]] = ()) -> Graph:
-    return Graph(open_store(":memory:"), BatchBuilder(Naming(trimmers))).say(*groups)
+    return Graph(open_store(":memory:"), BatchBuilder(Naming(trimmers))).ingest(*groups)
 
 
-def told(*events: Event) -> Graph:
+def ingest_each(*events: Event) -> Graph:
     """A graph that was told these events one by one."""
     return graph(*[[event] for event in events])
 

@@ -111,7 +111,7 @@ def events(number: int, seed: int = 1) -> list[bytes]:
     return list(itertools.islice(bodies(seed), number))
 
 
-def test_events_are_taken_and_then_committed(kafka: KafkaBroker, store: SqliteStore) -> None:
+def test_events_are_ingested_and_then_committed(kafka: KafkaBroker, store: SqliteStore) -> None:
     topic, sent = kafka.topic(), events(1200)
     topic.send(sent)
     with consuming(topic, store) as running:
@@ -139,7 +139,7 @@ def test_nothing_is_committed_before_it_is_durable(kafka: KafkaBroker, store: Sq
     assert topic.committed() == {0: 10}
 
 
-def test_what_cannot_be_taken_becomes_a_letter_with_the_reason(kafka: KafkaBroker, store: SqliteStore) -> None:
+def test_what_cannot_be_ingested_becomes_a_dead_letter_with_the_reason(kafka: KafkaBroker, store: SqliteStore) -> None:
     topic, good = kafka.topic(), events(3)
     topic.send([good[0], b"{not json", good[1], None, b'{"eventTime": "2026-03-01T00:00:00Z"}', b" " * 3000, good[2]])
     with consuming(topic, store, max_bytes=2000) as running:
@@ -233,7 +233,7 @@ def test_a_store_that_was_restored_gets_what_it_lacks(kafka: KafkaBroker, tmp_pa
         assert bodies_of(store) == sent
 
 
-def test_a_topic_that_was_made_again_begins_anew(kafka: KafkaBroker, store: SqliteStore) -> None:
+def test_a_topic_that_was_created_again_is_read_from_its_beginning(kafka: KafkaBroker, store: SqliteStore) -> None:
     topic, sent = kafka.topic(), events(30)
     topic.send(sent[:20])
     with consuming(topic, store) as running:

@@ -61,7 +61,7 @@ not_same_as:
   - {a: files//in/orders, b: lake/orders.out, why: another feed}
 """
 
-SAID = """\
+STATED = """\
 mesh domain commerce
   DOMAIN commerce {"title":"Commerce"}
 mesh domain orders
@@ -119,12 +119,12 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value, order="sorted").decode() if value else ""
 
 
-def test_what_each_entry_says() -> None:
+def test_what_each_entry_states() -> None:
     read = mesh.parse_mesh_file(FILE.encode(), "mesh.yaml", strict=True)
-    said = mesh.build_statements(read, Naming([(r"/dt=[^/]*$", "")]), 5)
-    text = "".join(f"{' '.join(s.scope)}\n" + "".join(f"  {line}\n" for line in shown(decode(s.content.blob))) for s in said)
-    assert text.replace("S3A", "s3a") == SAID
-    assert {(s.source, s.observed_at) for s in said} == {("mesh/shop", 5)}
+    stated = mesh.build_statements(read, Naming([(r"/dt=[^/]*$", "")]), 5)
+    text = "".join(f"{' '.join(s.scope)}\n" + "".join(f"  {line}\n" for line in shown(decode(s.content.blob))) for s in stated)
+    assert text.replace("S3A", "s3a") == STATED
+    assert {(s.source, s.observed_at) for s in stated} == {("mesh/shop", 5)}
 
 
 @pytest.fixture

@@ -37,25 +37,25 @@ def parsed(data: bytes) -> mesh.Mesh | InvalidInput:
         return error
 
 
-def taken_or_refused(data: bytes) -> None:
+def check_accepted_or_refused(data: bytes) -> None:
     read = parsed(data)
     if isinstance(read, InvalidInput):
         assert read.where.startswith("m.yaml")
         return
     assert all(refusal.where.startswith("m.yaml:") for refusal in read.refused)
-    said = mesh.build_statements(read, Naming(), 1)
-    assert len({statement.scope for statement in said}) == len(said) == len(read.entries)
+    stated = mesh.build_statements(read, Naming(), 1)
+    assert len({statement.scope for statement in stated}) == len(stated) == len(read.entries)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes(data: bytes) -> None:
-    taken_or_refused(data)
-    taken_or_refused(b"version: 1\n" + data)
+    check_accepted_or_refused(data)
+    check_accepted_or_refused(b"version: 1\n" + data)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(ENTRIES)), st.lists(values, max_size=3) | values, max_size=4))
 def test_any_values(entries: dict[str, object]) -> None:
-    taken_or_refused(json.dumps({"version": 1, **entries}).encode())
+    check_accepted_or_refused(json.dumps({"version": 1, **entries}).encode())
 
 
 @settings(max_examples=count_examples(40), deadline=None)
@@ -67,7 +67,7 @@ def test_an_example_with_broken_lines(data: st.DataObject) -> None:
         lines[at] = data.draw(
             st.sampled_from([lines[at][2:], "", lines[at] + ":", lines[at].replace("name", "nme"), "\t" + lines[at], "- " + lines[at]])
         )
-    taken_or_refused("\n".join(lines).encode())
+    check_accepted_or_refused("\n".join(lines).encode())
 
 
 @given(values)

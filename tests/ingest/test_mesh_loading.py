@@ -123,12 +123,12 @@ def test_a_store_remembers_its_rules() -> None:
     store.close()
 
 
-def test_what_the_file_says_is_in_the_index(graph: LiveGraph) -> None:
+def test_what_the_file_states_is_in_the_index(graph: LiveGraph) -> None:
     load(graph, "domains: [{name: a, owner: t@x.org}]\nteams: [{name: t, email: t@x.org}]\nproducts: [{name: p, domain: a}]", T)
     index = graph.index
     product, domain = index.assets.find_by_key(model.build_data_product_key("p")), index.assets.find_by_key(model.build_domain_key("a"))
     assert product is not None
     assert domain is not None
     assert index.ownership.find_domain(product) == domain
-    assert [index.assets.get_key(said.owner).name for said in index.ownership.list_owners(product)] == ["t"]
+    assert [index.assets.get_key(owned.owner).name for owned in index.ownership.list_owners(product)] == ["t"]
     assert [index.assets.get_key(edge.start).name for edge in index.ownership.list_edges(domain, EdgeType.OWNS, incoming=True)] == ["t"]

@@ -1,4 +1,4 @@
-"""The mesh file: what is taken, what is refused, and where the message points."""
+"""The mesh file: what is parsed, what is refused, and where the message points."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ m.yaml:28: consumes: found a mapping with the keys dataset, product; give exactl
 """
 
 
-def test_bad_entries_are_refused_each_with_its_line_and_the_others_are_taken() -> None:
-    taken = mesh.parse_mesh_file(BAD.encode(), "m.yaml")
-    assert "".join(f"{error}\n" for error in taken.refused) == REFUSED
-    assert [entry.scope[1:] for entry in taken.entries] == [("domain", "b"), ("domain", "c"), ("person", "good")]
+def test_bad_entries_are_refused_each_with_its_line_and_the_others_are_accepted() -> None:
+    parsed = mesh.parse_mesh_file(BAD.encode(), "m.yaml")
+    assert "".join(f"{error}\n" for error in parsed.refused) == REFUSED
+    assert [entry.scope[1:] for entry in parsed.entries] == [("domain", "b"), ("domain", "c"), ("person", "good")]
 
 
 def test_strict_stops_at_the_first() -> None:
@@ -173,17 +173,17 @@ def test_dataset_names(text: str, namespace: str, name: str) -> None:
 
 
 def test_names_that_are_not_declared_are_warned_of() -> None:
-    taken = mesh.parse_mesh_file(
+    parsed = mesh.parse_mesh_file(
         b"version: 1\nteams: [{name: orders-team}]\ndomains: [{name: d, owner: order-team}]\nproducts: [{name: p, domain: e}]", "m.yaml"
     )
-    assert not taken.refused
-    assert taken.warnings == (
+    assert not parsed.refused
+    assert parsed.warnings == (
         "m.yaml:3: the owner 'order-team' is not declared in this file; did you mean 'orders-team'?",
         "m.yaml:4: the domain 'e' is not declared in this file",
     )
 
 
-def test_source_is_named_by_the_file_unless_it_says_otherwise() -> None:
+def test_source_is_named_by_the_file_unless_it_names_one() -> None:
     assert mesh.parse_mesh_file(b"version: 1\nsource: shop", "m.yaml").source == "mesh/shop"
     assert mesh.parse_mesh_file(b"version: 1", "/a/my mesh!.yaml").source == "mesh/my-mesh"
 
@@ -205,9 +205,9 @@ def test_the_published_schema_is_the_format() -> None:
 
 
 def test_the_example_follows_the_format() -> None:
-    taken = mesh.parse_mesh_file(mesh.read_mesh_file(EXAMPLE), str(EXAMPLE), strict=True)
-    assert taken.warnings == ()
-    assert len(taken.entries) > 50
+    parsed = mesh.parse_mesh_file(mesh.read_mesh_file(EXAMPLE), str(EXAMPLE), strict=True)
+    assert parsed.warnings == ()
+    assert len(parsed.entries) > 50
     jsonschema.Draft202012Validator(json.loads(mesh.build_json_schema())).validate(parse_yaml(EXAMPLE.read_bytes(), "mesh.yaml").value)
 
 

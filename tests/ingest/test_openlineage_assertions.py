@@ -13,7 +13,7 @@ import pytest
 from meshline.graph.model import AssetKey, build_column_key, build_dataset_key
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.run_statements import rename_scope
-from tests.ingest.speaking import Event, Graph, at, ds, event, graph, observable, told
+from tests.ingest.speaking import Event, Graph, at, ds, event, graph, ingest_each, observable
 
 CORPUS = Path(os.environ.get("MESHLINE_CORPUS", "."))
 needs_corpus = pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="MESHLINE_CORPUS is not set")
@@ -31,7 +31,7 @@ def results(kind: str, minute: float, *assertions: Event, run: int = 1, **more: 
     return event(kind, minute, [{**ds("t"), "inputFacets": asserted(*assertions)}], run=run, **more)
 
 
-def said(known: Graph, *scope: str) -> dict[AssetKey, dict[str, Any]]:
+def find_results(known: Graph, *scope: str) -> dict[AssetKey, dict[str, Any]]:
     """The results by asset and check."""
     return {
         fact.key: cast("dict[str, Any]", fact.attributes["quality"]) for fact in known.facts(*(scope or SCOPE)).assets if fact.attributes
@@ -39,15 +39,15 @@ def said(known: Graph, *scope: str) -> dict[AssetKey, dict[str, Any]]:
 
 
 def recorded(name: str) -> Graph:
-    return told(*(json.loads(line) for line in (CORPUS / "recorded" / name).read_text().splitlines()))
+    return ingest_each(*(json.loads(line) for line in (CORPUS / "recorded" / name).read_text().splitlines()))
 
 
 def of_recorded(known: Graph) -> dict[str, str]:
     """Outcome by check, of all jobs."""
     return {
         f"{scope[2]}: {name}": check["outcome"]
-        for scope in known.of("job-quality")
-        for checks in said(known, *scope).values()
+        for scope in known.find_heads("job-quality")
+        for checks in find_results(known, *scope).values()
         for name, check in checks.items()
     }
 
@@ -80,24 +80,24 @@ AUDIT = {
     ],
 )
 def test_a_test_that_dbt_aborted_was_left_out(kinds: list[str], outcome: str) -> None:
-    said_of = [results(kind, minute, LOGGED, job_facets=DBT) for minute, kind in enumerate(kinds)]
-    for order in permutations(said_of):
-        ((check,),) = (checks.values() for checks in said(told(*order)).values())
+    events = [results(kind, minute, LOGGED, job_facets=DBT) for minute, kind in enumerate(kinds)]
+    for order in permutations(events):
+        ((check,),) = (checks.values() for checks in find_results(ingest_each(*order)).values())
         assert check["outcome"] == outcome
         assert check.get("observed") == (None if outcome == "SKIPPED" else "0")
-    ((other,),) = (checks.values() for checks in said(told(results("ABORT", 1, LOGGED))).values())
+    ((other,),) = (checks.values() for checks in find_results(ingest_each(results("ABORT", 1, LOGGED))).values())
     assert other["outcome"] == "FAILED", "of other tools an aborted run is not known to have left its checks out"
 
 
 def test_the_tables_that_dbt_names_for_its_tests_are_none() -> None:
     tested = {**event("COMPLETE", 1, [{**ds("t"), "inputFacets": asserted(LOGGED)}], [AUDIT], job_facets=DBT), "producer": "dbt"}
-    known = told(tested)
-    assert {scope[0] for scope in known.of()} == {"job", "job-quality", "job-reads"}
+    known = ingest_each(tested)
+    assert {scope[0] for scope in known.find_heads()} == {"job", "job-quality", "job-reads"}
     built = {
         **tested,
         "job": {**tested["job"], "facets": {"jobType": {"jobType": "MODEL", "integration": "DBT", "processingType": "BATCH"}}},
     }
-    assert "job-output" in {scope[0] for scope in told(built).of()}, "what a model writes is a table"
+    assert "job-output" in {scope[0] for scope in ingest_each(built).find_heads()}, "what a model writes is a table"
 
 
 @needs_corpus
@@ -117,7 +117,7 @@ def test_dbt_tests() -> None:
         "duckdb:///warehouse/shop.duckdb",
         "shop.main.customer_ltv",
     )
-    of_tier = said(known, *scope)[build_column_key(build_dataset_key(*scope[3:]), "tier")]
+    of_tier = find_results(known, *scope)[build_column_key(build_dataset_key(*scope[3:]), "tier")]
     assert of_tier["accepted_values_customer_ltv_tier__std"] == {
         "kind": "accepted_values", "outcome": "FAILED", "suite": "shop.main.shop.customer_ltv.test", "expected": "0", "observed": "1",
     }  # fmt: skip
@@ -141,10 +141,10 @@ def test_a_test_that_dbt_skipped_did_not_fail() -> None:
 
 @needs_corpus
 def test_the_specifications_own_example() -> None:
-    known = told(json.loads((CORPUS / "openlineage-edge-cases" / "event_full.json").read_text()))
-    (scope,) = known.of("job-quality")
+    known = ingest_each(json.loads((CORPUS / "openlineage-edge-cases" / "event_full.json").read_text()))
+    (scope,) = known.find_heads("job-quality")
     of = build_dataset_key(*scope[3:])
-    assert said(known, *scope) == {
+    assert find_results(known, *scope) == {
         of: {"row_count_equal_to": {"kind": "row_count_equal_to", "outcome": "PASSED", "suite": scope[2]}},
         build_column_key(of, "id"): {"no_null_values(id)": {"kind": "no_null_values", "outcome": "PASSED", "suite": scope[2]}},
     }
@@ -165,47 +165,47 @@ def test_the_specifications_own_example() -> None:
     ],
 )
 def test_outcomes(assertion: Event, job_facets: Event, outcome: str) -> None:
-    known = told(results("COMPLETE", 1, {"assertion": "unique", **assertion}, job_facets=job_facets))
-    assert said(known)[T]["unique"]["outcome"] == outcome
+    known = ingest_each(results("COMPLETE", 1, {"assertion": "unique", **assertion}, job_facets=job_facets))
+    assert find_results(known)[T]["unique"]["outcome"] == outcome
 
 
-def test_a_failed_run_says_what_it_found_and_the_next_replaces_it() -> None:
-    known = told(results("FAIL", 1, {"assertion": "unique", "success": False}))
-    assert said(known)[T]["unique"]["outcome"] == "FAILED"
-    known.say([results("COMPLETE", 5, {"assertion": "unique", "success": True}, run=2)])
-    assert said(known)[T]["unique"]["outcome"] == "PASSED"
+def test_a_failed_run_states_its_results_and_the_next_replaces_them() -> None:
+    known = ingest_each(results("FAIL", 1, {"assertion": "unique", "success": False}))
+    assert find_results(known)[T]["unique"]["outcome"] == "FAILED"
+    known.ingest([results("COMPLETE", 5, {"assertion": "unique", "success": True}, run=2)])
+    assert find_results(known)[T]["unique"]["outcome"] == "PASSED"
     assert known.heads(at(2))[SCOPE].observed_at == at(1)
-    known.say([results("COMPLETE", 3, {"assertion": "unique", "success": False}, run=3)])  # late
-    assert said(known)[T]["unique"]["outcome"] == "PASSED"
+    known.ingest([results("COMPLETE", 3, {"assertion": "unique", "success": False}, run=3)])  # late
+    assert find_results(known)[T]["unique"]["outcome"] == "PASSED"
 
 
 def test_the_results_of_a_run_are_its_last_word() -> None:
-    known = told(
+    known = ingest_each(
         results("START", 1, {"assertion": "unique", "success": True}),
         results("COMPLETE", 2, {"assertion": "unique", "success": False}),
     )
-    assert said(known)[T]["unique"]["outcome"] == "FAILED"
+    assert find_results(known)[T]["unique"]["outcome"] == "FAILED"
     assert SCOPE not in known.heads(at(1))
 
 
 def test_the_input_facet_counts_before_the_dataset_facet() -> None:
     both = {**ds("t", **asserted({"assertion": "a", "success": True})), "inputFacets": asserted({"assertion": "b", "success": True})}
-    assert set(said(told(event("COMPLETE", 1, [both])))[T]) == {"b"}
+    assert set(find_results(ingest_each(event("COMPLETE", 1, [both])))[T]) == {"b"}
     alone = ds("t", **asserted({"assertion": "a", "success": True}))
-    known = told(event("COMPLETE", 1, [alone]))
-    assert set(said(known)[T]) == {"a"}
-    assert not known.of("dataset", "db", "t")
+    known = ingest_each(event("COMPLETE", 1, [alone]))
+    assert set(find_results(known)[T]) == {"a"}
+    assert not known.find_heads("dataset", "db", "t")
 
 
 def test_names_are_unique_and_texts_stay_texts() -> None:
     between = {"assertion": "between", "column": "v", "success": True}
-    known = told(
+    known = ingest_each(
         results(
             "COMPLETE", 1, between, between, {"assertion": " ", "success": True},
             {"assertion": "x", "name": "no orphans", "success": False, "expected": 0, "actual": {"rows": 3}, "description": "one\ntwo"},
         )
     )  # fmt: skip
-    found = said(known)
+    found = find_results(known)
     assert set(found[build_column_key(T, "v")]) == {"between(v)", "between(v) #2"}
     assert set(found[T]) == {"assertion", "no orphans"}
     assert found[T]["no orphans"] == {
@@ -213,10 +213,10 @@ def test_names_are_unique_and_texts_stay_texts() -> None:
     }  # fmt: skip
 
 
-def test_what_cannot_be_read_says_nothing() -> None:
+def test_what_cannot_be_read_states_nothing() -> None:
     bad = {**ds("t"), "inputFacets": {"dataQualityAssertions": {"assertions": [{"assertion": "a"}]}}}
-    assert not graph([event("COMPLETE", 1, [bad])]).of("job-quality")
-    assert not said(told(event("COMPLETE", 1, [{**ds("t"), "inputFacets": {"dataQualityAssertions": {"_deleted": True}}}])))
+    assert not graph([event("COMPLETE", 1, [bad])]).find_heads("job-quality")
+    assert not find_results(ingest_each(event("COMPLETE", 1, [{**ds("t"), "inputFacets": {"dataQualityAssertions": {"_deleted": True}}}])))
 
 
 def test_scopes_follow_naming_rules() -> None:
@@ -233,6 +233,6 @@ def test_the_order_of_events_is_nothing() -> None:
         results("COMPLETE", 2, {"assertion": "a", "column": "v", "success": True}, run=2),
         event("COMPLETE", 3, [ds("t", **asserted({"assertion": "b", "success": False, "params": {}}))], run=3, job_facets=DBT),
     ]
-    seen = [observable(told(*order).store, [at(1), at(2), at(3)]) for order in permutations(events)]
+    seen = [observable(ingest_each(*order).store, [at(1), at(2), at(3)]) for order in permutations(events)]
     assert all(one == seen[0] for one in seen)
     assert observable(graph(events).store, [at(1), at(2), at(3)]) == seen[0]

@@ -43,7 +43,7 @@ def refusal(event: object) -> str:
     return str(refused.value)
 
 
-def test_kinds_are_told_apart_by_content() -> None:
+def test_kinds_are_distinguished_by_content() -> None:
     assert isinstance(parse(GOOD), RunEvent)
     job = {"eventTime": GOOD["eventTime"], "eventType": "COMPLETE", "job": GOOD["job"]}
     assert isinstance(parse(job), JobEvent)
@@ -76,7 +76,7 @@ def test_no_times(text: str) -> None:
     assert "ISO 8601" in message
 
 
-def test_an_event_of_tomorrow_is_taken_and_one_of_the_day_after_is_not() -> None:
+def test_an_event_of_tomorrow_is_accepted_and_one_of_the_day_after_is_not() -> None:
     midnight = parse(GOOD).time
     day = 86_400_000_000
     assert parse(GOOD, midnight - day).time == midnight
@@ -217,15 +217,15 @@ needs_corpus = pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set
 
 
 @needs_corpus
-def test_all_real_events_are_taken() -> None:
+def test_all_real_events_are_accepted() -> None:
     events = corpus()
     assert len(events) > 190
     known = graph()
     refused = [(place.rpartition("/")[2], note) for place, body in events for note in parse(body).warnings]
     assert [(place, note.where) for place, note in refused] == [("event_full.json:1", "$.inputs[0].inputFacets.dataQualityMetrics")]
     assert "missing required field `columnMetrics`" in refused[0][1].what, "the only facet that its own schema refuses"
-    known.say([json.loads(body) for _, body in events])
-    assert known.of("job-output")
+    known.ingest([json.loads(body) for _, body in events])
+    assert known.find_heads("job-output")
     assert not [scope for scope in known.heads() if "unreadable" in "".join(scope)]
 
 
@@ -254,7 +254,7 @@ def mutated(event: Any, place: tuple[Any, ...], value: Any) -> Any:
 @needs_corpus
 @settings(max_examples=count_examples(400), deadline=None)
 @given(st.data())
-def test_a_mutated_real_event_is_taken_or_refused(data: st.DataObject) -> None:
+def test_a_mutated_real_event_is_accepted_or_refused(data: st.DataObject) -> None:
     _, body = data.draw(st.sampled_from(SMALL or [("", b"{}")]))
     event = json.loads(body)
     event = mutated(event, data.draw(st.sampled_from(places(event))), data.draw(st.sampled_from([*VALUES, ...])))
@@ -268,7 +268,7 @@ def test_a_mutated_real_event_is_taken_or_refused(data: st.DataObject) -> None:
 @needs_corpus
 @settings(max_examples=count_examples(300), deadline=None)
 @given(st.data())
-def test_broken_bytes_are_taken_or_refused(data: st.DataObject) -> None:
+def test_broken_bytes_are_accepted_or_refused(data: st.DataObject) -> None:
     _, body = data.draw(st.sampled_from(SMALL or [("", b"{}")]))
     start = data.draw(st.integers(0, len(body)))
     broken = body[:start] + data.draw(st.binary(max_size=3)) + body[start + data.draw(st.integers(0, 3)) :]

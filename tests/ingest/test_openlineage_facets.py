@@ -20,7 +20,7 @@ from meshline.graph.model import (
 )
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE
 from meshline.ingest.openlineage.facets import RULES, Place, build_facets_page
-from tests.ingest.speaking import Event, Graph, at, ds, edges, event, graph, iso, schema, told
+from tests.ingest.speaking import Event, Graph, at, ds, edges, event, graph, ingest_each, iso, schema
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 PAGE = Path(__file__).parents[2] / "docs" / "openlineage-facets.md"
@@ -28,7 +28,7 @@ T = build_dataset_key("db", "t")
 
 
 def described(**facets: Any) -> Graph:
-    return told(event("COMPLETE", 1, [], [ds("t", **facets)]))
+    return ingest_each(event("COMPLETE", 1, [], [ds("t", **facets)]))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_dataset_facets(name: str, facet: Event, expected: dict[str, Any]) -> No
     ],
 )
 def test_job_facets(name: str, facet: Event, expected: dict[str, Any]) -> None:
-    known = told(event("START", 1, job_facets={name: facet}))
+    known = ingest_each(event("START", 1, job_facets={name: facet}))
     assert known.attributes("job", "jobs", "etl", name) == expected
     assert AssetFact(build_job_key("jobs", "etl"), {**expected, f"facet:{name}": facet}) in known.facts("job", "jobs", "etl", name).assets
 
@@ -83,8 +83,8 @@ def test_a_schema_lists_columns_with_nested_ones_as_dotted_paths() -> None:
         {"name": "ship", "type": "struct", "fields": [{"name": "zip", "type": "string"}, {"name": "city", "fields": [{"name": "name"}]}]},
         {"name": "n", "type": None, "description": ""},
     ]
-    said = described(schema={"fields": fields}).facts("dataset", "db", "t", "schema")
-    assert {(edge.end.name, edge.attributes["position"]) for edge in said.edges} == {
+    stated = described(schema={"fields": fields}).facts("dataset", "db", "t", "schema")
+    assert {(edge.end.name, edge.attributes["position"]) for edge in stated.edges} == {
         ("id", 1),
         ("ship", 2),
         ("ship.zip", 2),
@@ -92,19 +92,19 @@ def test_a_schema_lists_columns_with_nested_ones_as_dotted_paths() -> None:
         ("ship.city.name", 2),
         ("n", 3),
     }
-    facts = {fact.key.name: fact.attributes for fact in said.assets if fact.key.kind is AssetKind.COLUMN}
+    facts = {fact.key.name: fact.attributes for fact in stated.assets if fact.key.kind is AssetKind.COLUMN}
     assert facts == {"id": {"type": "long", "description": "key"}, "ship": {"type": "struct"}, "ship.zip": {"type": "string"}}
 
 
 def test_ordinal_positions_order_columns() -> None:
     fields = [{"name": "b", "ordinal_position": 2}, {"name": "a", "ordinal_position": 1}]
-    said = described(schema={"fields": fields}).facts("dataset", "db", "t", "schema")
-    assert {(edge.end.name, edge.attributes["position"]) for edge in said.edges} == {("a", 1), ("b", 2)}
+    stated = described(schema={"fields": fields}).facts("dataset", "db", "t", "schema")
+    assert {(edge.end.name, edge.attributes["position"]) for edge in stated.edges} == {("a", 1), ("b", 2)}
 
 
 def test_tags_of_a_field_are_the_columns() -> None:
-    said = described(tags={"tags": [{"key": "pii", "value": "true", "field": "email"}]}).facts("dataset", "db", "t", "tags")
-    assert AssetFact(build_column_key(T, "email"), {"tags": ["pii"]}) in said.assets
+    stated = described(tags={"tags": [{"key": "pii", "value": "true", "field": "email"}]}).facts("dataset", "db", "t", "tags")
+    assert AssetFact(build_column_key(T, "email"), {"tags": ["pii"]}) in stated.assets
 
 
 def test_owners() -> None:
@@ -113,7 +113,7 @@ def test_owners() -> None:
         EdgeFact(EdgeType.OWNS, build_owner_key("team:core"), T, {"type": "technical"}),
         EdgeFact(EdgeType.OWNS, build_owner_key("user:eve"), T, {"type": "steward"}),
     ]
-    assert edges(told(event("START", 1, job_facets={"ownership": facet})).facts("job", "jobs", "etl", "ownership")) == {
+    assert edges(ingest_each(event("START", 1, job_facets={"ownership": facet})).facts("job", "jobs", "etl", "ownership")) == {
         "team:core OWNS etl",
         "user:eve OWNS etl",
     }
@@ -139,7 +139,7 @@ TOPIC = "kafka://broker:9092"
 )
 def test_names_of_a_session_join_nothing(namespace: str, name: str, type_: str) -> None:
     facet = {"symlinks": {"identifiers": [{"namespace": namespace, "name": name, "type": type_}]}}
-    known = told(
+    known = ingest_each(
         event("COMPLETE", 1, [], [ds("orders", TOPIC, **facet)]), event("COMPLETE", 2, [], [ds("payments", TOPIC, **facet)], run=2)
     )
     for topic in ("orders", "payments"):
@@ -151,13 +151,13 @@ def test_names_of_a_session_join_nothing(namespace: str, name: str, type_: str) 
 
 def test_a_topic_is_still_joined_by_a_name_that_lasts() -> None:
     facet = {"symlinks": {"identifiers": [{"namespace": "kafka://other", "name": "orders", "type": "TOPIC"}]}}
-    known = told(event("COMPLETE", 1, [], [ds("orders", TOPIC, **facet)]))
+    known = ingest_each(event("COMPLETE", 1, [], [ds("orders", TOPIC, **facet)]))
     (edge,) = known.facts("dataset", "kafka://broker", "orders", "symlinks").edges
     assert edge.end == build_dataset_key("kafka://other", "orders")
 
 
 def test_facets_outlive_runs_and_the_newest_wins() -> None:
-    known = told(
+    known = ingest_each(
         event("COMPLETE", 5, [ds("t", documentation={"description": "new"})], run=2),
         event("COMPLETE", 1, [ds("t", documentation={"description": "old"})], run=1),
         event("COMPLETE", 7, [ds("t")], run=3),
@@ -166,43 +166,45 @@ def test_facets_outlive_runs_and_the_newest_wins() -> None:
     assert known.facts("dataset", "db", "t", "documentation", as_of=at(2)).assets[0].attributes["description"] == "old"
 
 
-def test_in_a_run_terminal_events_win_ties_and_what_was_said_first_counts_from_then() -> None:
+def test_in_a_run_terminal_events_win_ties_and_what_was_stated_first_counts_from_then() -> None:
     first, second = ds("t", documentation={"description": "a"}), ds("t", documentation={"description": "z"})
-    known = told(event("COMPLETE", 1, [first]), event("START", 1, [second]))
+    known = ingest_each(event("COMPLETE", 1, [first]), event("START", 1, [second]))
     assert known.attributes("dataset", "db", "t", "documentation") == {"description": "a"}
-    known.say([event("OTHER", 5, [ds("t", documentation={"description": "a"})])])
+    known.ingest([event("OTHER", 5, [ds("t", documentation={"description": "a"})])])
     head = known.heads()["dataset", "db", "t", "documentation"]
     assert (head.valid_from, head.last_observed) == (at(1), at(5))
 
 
 def test_of_a_dataset_read_and_written_at_once_the_output_has_the_word() -> None:
     for names in (("a", "b"), ("b", "a")):
-        known = told(event("COMPLETE", 1, [ds("t", schema=schema(names[0]))], [ds("t", schema=schema(names[1]))]))
+        known = ingest_each(event("COMPLETE", 1, [ds("t", schema=schema(names[0]))], [ds("t", schema=schema(names[1]))]))
         assert edges(known.facts("dataset", "db", "t", "schema")) == {f"t HAS_COLUMN {names[1]}"}
 
 
 def test_deleted_is_a_tombstone() -> None:
     known = described(documentation={"description": "x"}, ownership={"owners": [{"name": "a"}]})
-    known.say([event("COMPLETE", 2, [ds("t", documentation={"_deleted": True}, ownership={"_deleted": True})], run=2)])
-    assert set(known.of("dataset")) == set()
+    known.ingest([event("COMPLETE", 2, [ds("t", documentation={"_deleted": True}, ownership={"_deleted": True})], run=2)])
+    assert set(known.find_heads("dataset")) == set()
 
 
 def test_unreadable_facets_take_nothing_away() -> None:
     known = described(ownership={"owners": [{"name": "a"}]})
-    known.say([event("COMPLETE", 2, [ds("t", ownership={"owners": "nobody"})], run=2)])
+    known.ingest([event("COMPLETE", 2, [ds("t", ownership={"owners": "nobody"})], run=2)])
     assert edges(known.facts("dataset", "db", "t", "ownership")) == {"a OWNS t"}
     assert known.facts("dataset", "db", "t", "unreadable:ownership").assets == (AssetFact(T, {"facet:ownership": {"owners": "nobody"}}),)
 
 
 def test_spellings_are_kept_as_aliases() -> None:
-    known = told(
+    known = ingest_each(
         event(
             "COMPLETE",
             1,
             [ds("//a//b/", "s3a://Lake", symlinks={"identifiers": [{"namespace": "db:5432/", "name": "x", "type": "TABLE"}]})],
         )
     )
-    aliases = {scope[1:]: fact.attributes for scope in known.of("dataset") if scope[3] == "spelling" for fact in known.facts(*scope).assets}
+    aliases = {
+        scope[1:]: fact.attributes for scope in known.find_heads("dataset") if scope[3] == "spelling" for fact in known.facts(*scope).assets
+    }
     assert aliases == {
         ("s3://Lake", "a/b", "spelling", "s3a://Lake", "//a//b/"): {"spelling": ["s3a://Lake", "//a//b/"]},
         ("db:5432", "x", "spelling", "db:5432/", "x"): {"spelling": ["db:5432/", "x"]},
@@ -211,7 +213,7 @@ def test_spellings_are_kept_as_aliases() -> None:
 
 def test_trimmed_names_are_one_dataset() -> None:
     trimmed = graph([event("COMPLETE", 1, [], [ds("/w/t/dt=1"), ds("/w/t/dt=2")])], trimmers=[(r"/dt=[^/]*$", "")])
-    assert set(trimmed.of("job-writes")) == {("job-writes", "jobs", "etl", "db", "/w/t")}
+    assert set(trimmed.find_heads("job-writes")) == {("job-writes", "jobs", "etl", "db", "/w/t")}
 
 
 def renaming(kind: str | None, **more: Any) -> Event:
@@ -221,19 +223,21 @@ def renaming(kind: str | None, **more: Any) -> Event:
 
 def test_a_rename_counts_from_a_completed_run_on() -> None:
     scope = ("dataset-renamed", "db", "new", "db", "old", str(at(4)))
-    known = told(renaming("START"))
-    assert not known.of("dataset-renamed")
-    known.say([event("COMPLETE", 4)])
+    known = ingest_each(renaming("START"))
+    assert not known.find_heads("dataset-renamed")
+    known.ingest([event("COMPLETE", 4)])
     assert known.facts(*scope).edges == (EdgeFact(EdgeType.RENAMED_TO, build_dataset_key("db", "old"), build_dataset_key("db", "new")),)
-    known.say([event("FAIL", 5)])
-    assert not known.of("dataset-renamed")
+    known.ingest([event("FAIL", 5)])
+    assert not known.find_heads("dataset-renamed")
 
 
 def test_a_drop_counts_from_a_completed_run_on() -> None:
-    known = told(event("COMPLETE", 3, [], [ds("t", lifecycleStateChange={"lifecycleStateChange": "DROP"})]))
+    known = ingest_each(event("COMPLETE", 3, [], [ds("t", lifecycleStateChange={"lifecycleStateChange": "DROP"})]))
     assert known.attributes("dataset-dropped", "db", "t") == {"dropped": True}
     assert known.heads()["dataset-dropped", "db", "t"].observed_at == at(3)
-    assert not told(event("FAIL", 3, [], [ds("t", lifecycleStateChange={"lifecycleStateChange": "DROP"})])).of("dataset-dropped")
+    assert not ingest_each(event("FAIL", 3, [], [ds("t", lifecycleStateChange={"lifecycleStateChange": "DROP"})])).find_heads(
+        "dataset-dropped"
+    )
 
 
 def test_a_dataset_event_renames_and_drops_at_its_time() -> None:
@@ -241,13 +245,13 @@ def test_a_dataset_event_renames_and_drops_at_its_time() -> None:
         (renaming(None)["outputs"][0]["facets"]["lifecycleStateChange"], "dataset-renamed"),
         ({"lifecycleStateChange": "drop"}, "dataset-dropped"),
     ):
-        known = told({"eventTime": iso(2), "dataset": ds("t", lifecycleStateChange=facet)})
-        (head,) = known.of(kind).values()
+        known = ingest_each({"eventTime": iso(2), "dataset": ds("t", lifecycleStateChange=facet)})
+        (head,) = known.find_heads(kind).values()
         assert head.observed_at == at(2)
 
 
 def test_what_belongs_to_the_run_stays_with_the_run() -> None:
-    known = told(
+    known = ingest_each(
         event(
             "COMPLETE",
             1,
@@ -268,8 +272,10 @@ def test_a_facet_that_cannot_be_kept_as_json_is_kept_as_text() -> None:
 
 
 def test_schemas_of_unlike_types_are_read_leniently() -> None:
-    said = described(schema={"fields": [{"name": "a", "type": {"kind": "struct"}, "description": 3}]}).facts("dataset", "db", "t", "schema")
-    assert AssetFact(build_column_key(T, "a"), {"type": '{"kind":"struct"}'}) in said.assets
+    stated = described(schema={"fields": [{"name": "a", "type": {"kind": "struct"}, "description": 3}]}).facts(
+        "dataset", "db", "t", "schema"
+    )
+    assert AssetFact(build_column_key(T, "a"), {"type": '{"kind":"struct"}'}) in stated.assets
 
 
 def test_facets_of_declared_jobs_and_described_datasets() -> None:
@@ -279,7 +285,7 @@ def test_facets_of_declared_jobs_and_described_datasets() -> None:
         "inputs": [ds("t", version={"datasetVersion": "7"})],
         "outputs": [ds("t", schema=schema("id"))],
     }
-    known = told(job_event, {"eventTime": iso(2), "dataset": ds("u", schema=schema("x"))})
+    known = ingest_each(job_event, {"eventTime": iso(2), "dataset": ds("u", schema=schema("x"))})
     assert known.attributes("job", "jobs", "etl", "sql") == {"sql": "select 1"}
     assert edges(known.facts("dataset", "db", "t", "schema")) == {"t HAS_COLUMN id"}
     assert edges(known.facts("dataset", "db", "u", "schema")) == {"u HAS_COLUMN x"}

@@ -104,7 +104,7 @@ def check_any_order(history: list[Event], chance: random.Random) -> None:
         size = chance.randint(1, len(other))
         groups.append(other[:size])
         other = other[size:]
-    one = graph(*[[said] for said in history])
+    one = graph(*[[item] for item in history])
     two = graph(*groups)
     assert observable(one.store, TIMES) == observable(two.store, TIMES)
 
@@ -139,7 +139,7 @@ def test_siblings_know_of_each_other_in_any_order(history: list[Event], chance: 
 def test_what_is_known_changes_nothing(history: list[Event]) -> None:
     known = graph(history)
     before = observable(known.store, TIMES)
-    known.say(history)
+    known.ingest(history)
     assert observable(known.store, TIMES) == before
 
 
@@ -147,17 +147,17 @@ def test_what_is_known_changes_nothing(history: list[Event]) -> None:
 @given(st.lists(run_events, max_size=6))
 def test_the_same_run_a_day_later_moves_only_times(history: list[Event]) -> None:
     """Law 3, for unchanged content: a rename alone is a new fact each time, as its time is part of what it says."""
-    first = [{**said, "run": {**said["run"], "runId": "one"}, "job": {**said["job"], "name": "etl"}} for said in history]
+    first = [{**item, "run": {**item["run"], "runId": "one"}, "job": {**item["job"], "name": "etl"}} for item in history]
     second = [
-        {**said, "run": {**said["run"], "runId": "two"}, "eventTime": said["eventTime"].replace("2023-11-14", "2023-11-15")}
-        for said in first
+        {**item, "run": {**item["run"], "runId": "two"}, "eventTime": item["eventTime"].replace("2023-11-14", "2023-11-15")}
+        for item in first
     ]
     known = graph(first)
-    before, runs_said = contents(known), {head.scope for head in known.heads().values() if not head.provisional}
-    known.say(second)
+    before, run_scopes = contents(known), {head.scope for head in known.heads().values() if not head.provisional}
+    known.ingest(second)
     after = contents(known)
-    assert {scope: digest for scope, digest in after.items() if scope in runs_said} == {
-        scope: digest for scope, digest in before.items() if scope in runs_said
+    assert {scope: digest for scope, digest in after.items() if scope in run_scopes} == {
+        scope: digest for scope, digest in before.items() if scope in run_scopes
     }
     assert after.keys() == before.keys()
 
@@ -172,10 +172,10 @@ def contents(known: Graph) -> dict[tuple[str, ...], bytes]:
 
 @settings(max_examples=count_examples(200), deadline=None)
 @given(st.lists(run_events, min_size=3, max_size=3))
-def test_run_state_is_a_semilattice(said: list[Event]) -> None:
+def test_run_state_is_a_semilattice(history: list[Event]) -> None:
     reader = FacetReader()
     parser = EventParser(reader)
-    parsed = [parser.parse(json.dumps(e).encode(), CLOCK) for e in said]
+    parsed = [parser.parse(json.dumps(e).encode(), CLOCK) for e in history]
     a, b, c = (merge_events(None, [e]) for e in parsed if isinstance(e, RunEvent))
     assert encode_state(join_states(a, b)) == encode_state(join_states(b, a))
     assert encode_state(join_states(a, join_states(b, c))) == encode_state(join_states(join_states(a, b), c))

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from tests.ingest.speaking import Event, Graph, columns, ds, edges, event, iso, lineage, pairs, schema, source_field, told
+from tests.ingest.speaking import Event, Graph, columns, ds, edges, event, ingest_each, iso, lineage, pairs, schema, source_field
 
 
-def said(facet: Event, *inputs: Event, **facets: Any) -> Graph:
+def ingest_facet(facet: Event, *inputs: Event, **facets: Any) -> Graph:
     """A completed run that writes `mart` with this columnLineage."""
-    return told(event("COMPLETE", 1, inputs or [ds("orders")], [ds("mart", columnLineage=facet, **facets)]))
+    return ingest_each(event("COMPLETE", 1, inputs or [ds("orders")], [ds("mart", columnLineage=facet, **facets)]))
 
 
 def flows(facet: Event, *inputs: Event, **facets: Any) -> set[str]:
-    return columns(said(facet, *inputs, **facets).output("mart"))
+    return columns(ingest_facet(facet, *inputs, **facets).output("mart"))
 
 
-def test_what_is_repeated_under_every_field_is_said_once_of_the_dataset() -> None:
+def test_what_is_repeated_under_every_field_is_stated_once_of_the_dataset() -> None:
     join, group = source_field("orders", "k", "INDIRECT/JOIN"), source_field("orders", "g", "INDIRECT/GROUP_BY")
     assert flows(lineage(a=[join, source_field("orders", "a", "DIRECT/IDENTITY")], b=[join, group])) == {
         "orders.k -> mart.* INDIRECT JOIN",
@@ -55,7 +55,7 @@ def test_a_hoisted_flow_is_masked_only_if_it_is_under_every_field() -> None:
     assert flows(lineage(a=[masked], b=[plain])) == {"orders.k -> mart.* INDIRECT JOIN"}
 
 
-def test_what_affects_the_dataset_is_indirect_whatever_type_it_says() -> None:
+def test_what_affects_the_dataset_is_indirect_whatever_type_it_states() -> None:
     facet = lineage([source_field("orders", "day", "DIRECT/IDENTITY"), source_field("orders", "x")], a=[])
     assert flows(facet) == {"orders.day -> mart.* INDIRECT IDENTITY", "orders.x -> mart.* INDIRECT"}
 
@@ -97,7 +97,7 @@ def test_pseudo_columns_are_no_columns() -> None:
     fields = ["_file", "_pos", "_metadata", "_metadata.file_path", "_FILE", "_deleted", "_row_id"]
     facet = lineage([source_field("orders", "_file")], a=[source_field("orders", f) for f in fields], _file=[source_field("orders", "a")])
     assert flows(facet) == set()
-    known = said(facet, schema=schema("a", "_file", "_metadata"))
+    known = ingest_facet(facet, schema=schema("a", "_file", "_metadata"))
     assert edges(known.facts("dataset", "db", "mart", "schema")) == {"mart HAS_COLUMN a"}
 
 
@@ -115,14 +115,14 @@ def test_pseudo_columns_do_not_hinder_hoisting() -> None:
 def test_an_input_that_no_column_comes_from_is_not_covered() -> None:
     """dbt names a CTE where the true input is meant."""
     facet = lineage(a=[source_field("customers", "id")], b=[source_field("paid", "amount")])
-    known = said(facet, ds("customers"), ds("shop.orders")).output("mart")
+    known = ingest_facet(facet, ds("customers"), ds("shop.orders")).output("mart")
     assert columns(known) == {"customers.id -> mart.a", "paid.amount -> mart.b"}
     assert pairs(known) == {"customers -> mart": True, "shop.orders -> mart": False}
     assert "etl READS paid" not in edges(known)
 
 
 def test_a_column_into_the_whole_dataset_covers_the_pair() -> None:
-    assert pairs(said(lineage([source_field("orders", "k", "INDIRECT/FILTER")], a=[])).output("mart")) == {"orders -> mart": True}
+    assert pairs(ingest_facet(lineage([source_field("orders", "k", "INDIRECT/FILTER")], a=[])).output("mart")) == {"orders -> mart": True}
 
 
 def symlinked(name: str, link: str, namespace: str = "db") -> Event:
@@ -153,19 +153,19 @@ def test_only_if_exactly_one_fits() -> None:
 
 
 def test_a_resolved_input_is_covered() -> None:
-    assert pairs(said(one("ORDERS", "db")).output("mart")) == {"orders -> mart": True}
+    assert pairs(ingest_facet(one("ORDERS", "db")).output("mart")) == {"orders -> mart": True}
 
 
 def test_an_inferred_dataset_has_no_scope_of_its_own() -> None:
-    known = said(one("s3a-cte//x/", "s3a://b"))
+    known = ingest_facet(one("s3a-cte//x/", "s3a://b"))
     assert not [scope for scope in known.heads() if "s3" in "".join(scope)]
 
 
 # -- the newer facet
 
 
-def target(name: str, **said: Any) -> Event:
-    return {"namespace": "db", "name": name, "type": "DATASET", **said}
+def target(name: str, **facets: Any) -> Event:
+    return {"namespace": "db", "name": name, "type": "DATASET", **facets}
 
 
 def feed(name: str, field: str | None = None, **more: Any) -> Event:
@@ -178,46 +178,48 @@ BOTH = [ds("a"), ds("b")]
 def test_the_lineage_facet_comes_before_column_lineage_and_inputs_x_outputs() -> None:
     explicit = {"inputs": [feed("a")], "fields": {"x": {"inputs": [feed("b", "y")]}}}
     facets = {"lineage": explicit, "columnLineage": lineage(x=[source_field("a", "z")])}
-    known = told(event("COMPLETE", 1, BOTH, [ds("mart", **facets)])).output("mart")
+    known = ingest_each(event("COMPLETE", 1, BOTH, [ds("mart", **facets)])).output("mart")
     assert columns(known) == {"b.y -> mart.x"}
     assert pairs(known) == {"a -> mart": False}
     assert edges(known) == {"etl READS a", "etl READS b", "etl WRITES mart"}
 
 
 def test_an_empty_array_of_inputs_means_that_there_are_none() -> None:
-    known = told(event("COMPLETE", 1, BOTH, [ds("mart", lineage={"inputs": []})])).output("mart")
+    known = ingest_each(event("COMPLETE", 1, BOTH, [ds("mart", lineage={"inputs": []})])).output("mart")
     assert pairs(known) == {}
     assert edges(known) == {"etl READS a", "etl READS b", "etl WRITES mart"}
 
 
-def test_neither_inputs_nor_fields_says_nothing() -> None:
-    known = told(event("COMPLETE", 1, BOTH, [ds("mart", lineage={}, columnLineage=lineage(x=[source_field("a", "z")]))])).output("mart")
+def test_neither_inputs_nor_fields_states_nothing() -> None:
+    known = ingest_each(event("COMPLETE", 1, BOTH, [ds("mart", lineage={}, columnLineage=lineage(x=[source_field("a", "z")]))])).output(
+        "mart"
+    )
     assert columns(known) == {"a.z -> mart.x"}
 
 
 def test_an_input_with_a_field_affects_the_whole_target() -> None:
     by = feed("a", "g", transformations=[{"type": "DIRECT", "subtype": "GROUP_BY"}])
-    known = told(event("COMPLETE", 1, BOTH, [ds("mart", lineage={"inputs": [by]})])).output("mart")
+    known = ingest_each(event("COMPLETE", 1, BOTH, [ds("mart", lineage={"inputs": [by]})])).output("mart")
     assert columns(known) == {"a.g -> mart.* INDIRECT GROUP_BY"}
 
 
 def test_a_field_of_which_only_the_source_dataset_is_known_is_not_covered() -> None:
     fields = {"x": {"inputs": [feed("a", "y")]}, "z": {"inputs": [feed("a")]}}
-    known = told(event("COMPLETE", 1, BOTH, [ds("mart", lineage={"inputs": [feed("a")], "fields": fields})])).output("mart")
+    known = ingest_each(event("COMPLETE", 1, BOTH, [ds("mart", lineage={"inputs": [feed("a")], "fields": fields})])).output("mart")
     assert columns(known) == {"a.y -> mart.x"}
     assert pairs(known) == {"a -> mart": False}
 
 
-def test_entries_of_a_job_say_which_input_goes_where() -> None:
+def test_entries_of_a_job_state_which_input_goes_where() -> None:
     entries = [target("c", inputs=[feed("a")]), target("d", inputs=[feed("b")])]
-    known = told(event("COMPLETE", 1, BOTH, [ds("c"), ds("d"), ds("e")], job_facets={"lineage": {"entries": entries}}))
+    known = ingest_each(event("COMPLETE", 1, BOTH, [ds("c"), ds("d"), ds("e")], job_facets={"lineage": {"entries": entries}}))
     assert pairs(known.output("c")) == {"a -> c": False}
     assert pairs(known.output("d")) == {"b -> d": False}
     assert pairs(known.output("e")) == {"a -> e": False, "b -> e": False}
 
 
 def test_a_target_that_is_no_output_is_written_too() -> None:
-    known = told(event("COMPLETE", 1, job_facets={"lineage": {"entries": [target("c", inputs=[feed("a")])]}}))
+    known = ingest_each(event("COMPLETE", 1, job_facets={"lineage": {"entries": [target("c", inputs=[feed("a")])]}}))
     assert edges(known.output("c")) == {"etl READS a", "etl WRITES c"}
     assert pairs(known.output("c")) == {"a -> c": False}
 
@@ -229,7 +231,7 @@ def test_entries_of_jobs_are_read_and_written() -> None:
         {**other, "inputs": [feed("b"), {"type": "JOB", "namespace": "jobs", "name": "third"}]},
         target("c", inputs=[other, {"type": "JOB"}]),
     ]
-    known = told(event("COMPLETE", 1, [], [ds("c")], job_facets={"lineage": {"entries": entries}}))
+    known = ingest_each(event("COMPLETE", 1, [], [ds("c")], job_facets={"lineage": {"entries": entries}}))
     assert edges(known.facts("job-reads", "jobs", "etl")) == {"etl READS a", "other READS b"}
     assert edges(known.output("c")) == {"etl WRITES c", "other WRITES c"}
 
@@ -243,48 +245,50 @@ def job_event(minute: float, **more: Any) -> Event:
 
 def test_a_declared_job_is_replaced_as_a_whole() -> None:
     facet = lineage(x=[source_field("a", "z", "DIRECT/IDENTITY")])
-    known = told(job_event(1, inputs=BOTH, outputs=[ds("c", columnLineage=facet), ds("d")]))
+    known = ingest_each(job_event(1, inputs=BOTH, outputs=[ds("c", columnLineage=facet), ds("d")]))
     declared = known.facts("job-declared", "jobs", "etl")
     assert edges(declared) == {"etl READS a", "etl READS b", "etl WRITES c", "etl WRITES d"}
     assert columns(declared) == {"a.z -> c.x IDENTITY"}
     assert pairs(declared) == {"a -> c": True, "b -> c": False, "a -> d": False, "b -> d": False}
-    known.say([job_event(2, inputs=[ds("a")])])
+    known.ingest([job_event(2, inputs=[ds("a")])])
     assert edges(known.facts("job-declared", "jobs", "etl")) == {"etl READS a"}
-    known.say([job_event(3)])
+    known.ingest([job_event(3)])
     assert edges(known.facts("job-declared", "jobs", "etl")) == set()
-    assert known.of("job-declared")
+    assert known.find_heads("job-declared")
 
 
 def test_declared_and_observed_lineage_stand_side_by_side() -> None:
-    known = told(job_event(1, inputs=[ds("a")], outputs=[ds("c")]), event("COMPLETE", 2, [ds("b")], [ds("c")]))
+    known = ingest_each(job_event(1, inputs=[ds("a")], outputs=[ds("c")]), event("COMPLETE", 2, [ds("b")], [ds("c")]))
     assert pairs(known.facts("job-declared", "jobs", "etl")) == {"a -> c": False}
     assert pairs(known.output("c")) == {"b -> c": False}
 
 
 def test_an_event_type_does_not_make_a_run() -> None:
-    assert told(job_event(1, eventType="COMPLETE", inputs=[ds("a")])).of("job-declared")
+    assert ingest_each(job_event(1, eventType="COMPLETE", inputs=[ds("a")])).find_heads("job-declared")
 
 
 def dataset_event(minute: float, dataset: Event) -> Event:
     return {"eventTime": iso(minute), "dataset": dataset}
 
 
-def test_a_dataset_event_says_what_the_dataset_is_derived_from_without_a_job() -> None:
-    known = told(dataset_event(1, ds("view", columnLineage=lineage(x=[source_field("a", "z")]))))
+def test_a_dataset_event_states_what_the_dataset_is_derived_from_without_a_job() -> None:
+    known = ingest_each(dataset_event(1, ds("view", columnLineage=lineage(x=[source_field("a", "z")]))))
     derived = known.facts("dataset-lineage", "db", "view")
     assert columns(derived) == {"a.z -> view.x"}
     assert derived.edges == ()
     assert {flow.job for flow in derived.flows} == {None}
-    known.say([dataset_event(2, ds("view", columnLineage={"_deleted": True}))])
-    assert not known.of("dataset-lineage")
+    known.ingest([dataset_event(2, ds("view", columnLineage={"_deleted": True}))])
+    assert not known.find_heads("dataset-lineage")
 
 
 def test_a_dataset_event_with_the_newer_facet() -> None:
-    known = told(dataset_event(1, ds("view", lineage={"inputs": [feed("a"), feed("b")], "fields": {"x": {"inputs": [feed("a", "y")]}}})))
+    known = ingest_each(
+        dataset_event(1, ds("view", lineage={"inputs": [feed("a"), feed("b")], "fields": {"x": {"inputs": [feed("a", "y")]}}}))
+    )
     derived = known.facts("dataset-lineage", "db", "view")
     assert columns(derived) == {"a.y -> view.x"}
     assert pairs(derived) == {"a -> view": True, "b -> view": False}
 
 
 def test_a_dataset_event_without_facets_makes_the_dataset_known() -> None:
-    assert told(dataset_event(1, ds("t"))).facts("dataset", "db", "t", "seen").assets
+    assert ingest_each(dataset_event(1, ds("t"))).facts("dataset", "db", "t", "seen").assets

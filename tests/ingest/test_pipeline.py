@@ -238,7 +238,7 @@ def test_many_threads() -> None:
     assert len(gate.store.read_raw_events()) == 100
 
 
-def test_many_events_are_taken_in_order_and_refusals_are_told_apart() -> None:
+def test_many_events_are_ingested_in_order_and_refusals_are_distinguished() -> None:
     gate = Gate()
     found: list[tuple[str, bytes] | InvalidInput] = [
         ("f:1", body(1)),
@@ -257,7 +257,7 @@ def test_many_events_are_taken_in_order_and_refusals_are_told_apart() -> None:
     assert "not JSON" in str(outcomes[1].refused)
 
 
-def test_a_replay_says_the_same_again() -> None:
+def test_a_replay_states_the_same_again() -> None:
     old, new = Gate(), Gate()
     with running(old) as pipeline:
         for number in range(7):
@@ -294,7 +294,7 @@ def test_events_that_are_queued_as_one_set_their_marks_when_they_are_durable() -
 
 
 @pytest.mark.parametrize("failing", [[StoreUnavailable("away")], [StoreUnavailable("away"), ValueError("one of them is broken")]])
-def test_after_one_that_the_store_did_not_take_none_of_them_is_taken(failing: list[Exception]) -> None:
+def test_after_one_that_the_store_refused_none_of_them_is_ingested(failing: list[Exception]) -> None:
     gate = Gate()
     with running(gate, Limits(group=3)) as pipeline:
         first = hold(gate, pipeline)
