@@ -244,8 +244,8 @@ def test_every_bad_thing_of_the_standard() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\n", "c.yaml:1: this is no data contract that is known; accepted are Data Contract Specification 0.9 to 1.2"),
-        ("- a\n", "c.yaml:1: found a list of 1, which is no data contract; accepted are"),
+        ("a: 1\n", "c.yaml:1: this is not a known kind of data contract; accepted are Data Contract Specification 0.9 to 1.2"),
+        ("- a\n", "c.yaml:1: found a list of 1, which is not a data contract; accepted are"),
         ("\ndataContractSpecification: 2.0.0\n", "c.yaml:2: dataContractSpecification: found '2.0.0'; accepted are"),
         ("kind: DataContract\napiVersion: v2.2.2\n", "c.yaml:2: apiVersion: found 'v2.2.2'; accepted are"),
         ("apiVersion: datacontract.com/v7\n", "c.yaml:1: apiVersion: found 'datacontract.com/v7'; accepted are"),
@@ -267,8 +267,8 @@ def test_what_may_be_a_mistake_is_warned_of() -> None:
     assert (parsed.contract.id, parsed.contract.version) == ("5", "1.1")
     assert parsed.warnings == (
         "c.yaml:4: unknown key 'requierd'; did you mean 'required'?",
-        "c.yaml:4: 'https://x/y' is outside this file and is not fetched; only what stands here is read",
-        "c.yaml:3: info.version is a number, so that 1.10 is 1.1; write it in quotes",
+        "c.yaml:4: 'https://x/y' is outside this file and is not fetched; only the keys beside the reference are read",
+        "c.yaml:3: info.version is a number, so that 1.10 is read as 1.1; write it in quotes",
     )
 
 

@@ -103,7 +103,7 @@ def test_a_model_named_with_its_schema_brings_it_along() -> None:
         ({}, "a server of type unknown is found by its host or location"),
         ({"type": "glue", "database": "d"}, "a server of type glue is found by its account, region and database, or its location"),
         ({"type": "s3"}, "it has no location"),
-        ({"type": "mysql", "host": "${DB_HOST}"}, "it names variables (${DB_HOST}), whose values are not known"),
+        ({"type": "mysql", "host": "${DB_HOST}"}, "its settings contain variables (${DB_HOST}), whose values are not known"),
         ({"type": "kafka"}, "a server of type kafka is found by its host"),
     ],
 )

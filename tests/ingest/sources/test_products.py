@@ -206,8 +206,8 @@ def test_ports_of_the_standard_are_found_by_their_contracts(tmp_path: Path) -> N
         "unresolved/Order Analysis/nowhere": {"direction": "output", "name": "nowhere"},
     }
     assert done.warnings == (
-        "product.yaml:14: the port is bound to no known dataset: the contract 'nobody-knows' governs none; load contracts first",
-        "product.yaml:22: the port is bound to no known dataset: it says neither by an endpoint nor by a contract where its data is",
+        "product.yaml:14: the port is bound to no known dataset: the contract 'nobody-knows' governs no dataset; load contracts first",
+        "product.yaml:22: the port is bound to no known dataset: it has neither an endpoint nor a contract that locates its data",
     )
 
 
@@ -240,7 +240,7 @@ def test_an_endpoint_that_several_may_be_is_none_of_them(tmp_path: Path) -> None
     say(graph, described(model.build_dataset_key("postgres://a", "x.orders"), model.build_dataset_key("postgres://b", "x.orders")))
     found, (warning,) = port(graph, tmp_path, "x.orders")
     assert found == ["unresolved/x.orders"]
-    assert warning.endswith("'x.orders' may be any of 2 (postgres://a/x.orders, postgres://b/x.orders); write one of them out")
+    assert warning.endswith("'x.orders' may be any of 2 (postgres://a/x.orders, postgres://b/x.orders); write the full name of one of them")
 
 
 def test_what_nobody_knows_is_found_once_somebody_does(tmp_path: Path) -> None:
@@ -293,11 +293,11 @@ def test_a_product_that_is_gone_is_retracted_and_a_bad_one_kept(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\n", "p.yaml:1: this is no data product that is known; accepted are"),
-        ("- a\n", "p.yaml:1: found a list of 1, which is no data product; accepted are"),
+        ("a: 1\n", "p.yaml:1: this is not a known kind of data product; accepted are"),
+        ("- a\n", "p.yaml:1: found a list of 1, which is not a data product; accepted are"),
         ("kind: DataProduct\napiVersion: v2.0.0\n", "p.yaml:2: apiVersion: found 'v2.0.0'; accepted are"),
         ("kind: DataContract\n", "p.yaml:1: this is a data contract: `meshline ingest contract` reads it"),
-        ("dataProductSpecification: 0.0.1\nslo: {}\n", "p.yaml:1: this is no data product that is known"),
+        ("dataProductSpecification: 0.0.1\nslo: {}\n", "p.yaml:1: this is not a known kind of data product"),
         ("slo: {}\n", "p.yaml:1: name is missing"),
         ("name: ''\nslo: {}\n", "p.yaml:1: name is empty; a product needs one"),
         ("kind: DataProduct\napiVersion: v1.0.0\n", "p.yaml:1: id is missing"),
@@ -317,7 +317,7 @@ def test_what_may_be_a_mistake_is_warned_of() -> None:
     assert (parsed.product.version, parsed.product.slo) == ("1.1", (Level("freshness", "5"),))
     assert parsed.warnings == (
         "p.yaml:3: slos: this key is unknown and ignored",
-        "p.yaml:2: version is a number, so that 1.10 is 1.1; write it in quotes",
+        "p.yaml:2: version is a number, so that 1.10 is read as 1.1; write it in quotes",
     )
 
 

@@ -1,3 +1,3 @@
-"""Data contracts. `source` finds the dialect of a file, `odcs` and `datacontract_spec` read it by `fields`, `servers` names the datasets,
-`facts` makes the facts.
+"""Data contracts. `source` has the keys and detects the dialect of a file, `odcs` and `datacontract_spec` parse it with `field_reader`,
+`servers` locates the datasets, `facts` builds the facts.
 """

@@ -20,7 +20,7 @@ FIELD_KEYS = {field.alias or name for name, field in SpecifiedField.model_fields
 
 
 def parse_contract(document: Document) -> ParsedContract:
-    """The contract in a document of this dialect."""
+    """The contract in a document of this dialect, with what is wrong with it."""
     checked = validate_document(DataContractSpecification, document)
     value = to_mapping(checked.value)
     info = to_mapping(value.get("info"))
@@ -67,70 +67,70 @@ def _format_contact(contact: Mapping[str, Json]) -> str:
 
 
 def _parse_model(reader: FieldReader, name: str, value: Json) -> Model:
-    said = to_mapping(value)
+    values = to_mapping(value)
     place: Path = ("models", name, "fields")
     reader.start_model(place[:-1], name)
-    primary = to_texts(said.get("primaryKey"))
-    fields = to_mapping(said.get("fields")).items()
+    primary = to_texts(values.get("primaryKey"))
+    fields = to_mapping(values.get("fields")).items()
     return Model(
         name=name,
-        type=to_text(said.get("type")),
-        title=to_text(said.get("title")),
-        description=to_text(said.get("description")),
-        tags=to_texts(said.get("tags")),
+        type=to_text(values.get("type")),
+        title=to_text(values.get("title")),
+        description=to_text(values.get("description")),
+        tags=to_texts(values.get("tags")),
         fields=tuple(field for one, inside in fields for field in _parse_fields(reader, (*place, one), one, to_mapping(inside), primary)),
     )
 
 
 def _parse_fields(reader: FieldReader, place: Path, name: str, value: Mapping[str, Json], primary: Sequence[str]) -> Iterator[Field]:
-    """A field, and those in it."""
+    """A field, and the fields nested in it."""
     reader.start_field(place, name)
     reader.check_keys(place, value, FIELD_KEYS)
-    said = reader.resolve_references(place, value)
-    yield _parse_field(name, said, primary)
-    for inner, one in to_mapping(said.get("fields")).items():
+    values = reader.resolve_references(place, value)
+    yield _parse_field(name, values, primary)
+    for inner, one in to_mapping(values.get("fields")).items():
         yield from _parse_fields(reader, (*place, "fields", inner), f"{name}.{inner}", to_mapping(one), primary)
     for key, part in (("items", "element"), ("keys", "key"), ("values", "value")):
-        if inside := to_mapping(said.get(key)):
+        if inside := to_mapping(values.get(key)):
             yield from _parse_fields(reader, (*place, key), f"{name}.{part}", inside, primary)
 
 
-def _parse_field(name: str, said: Mapping[str, Json], primary: Sequence[str]) -> Field:
-    classification, tags = to_text(said.get("classification")), to_texts(said.get("tags"))
-    enum = said.get("enum")
-    pii = to_flag(said.get("pii"))
+def _parse_field(name: str, values: Mapping[str, Json], primary: Sequence[str]) -> Field:
+    classification, tags = to_text(values.get("classification")), to_texts(values.get("tags"))
+    enum = values.get("enum")
+    pii = to_flag(values.get("pii"))
     return Field(
         name=name,
-        type=_format_type(said),
-        title=to_text(said.get("title")),
-        description=to_text(said.get("description")),
-        required=to_flag(said.get("required")),
-        unique=to_flag(said.get("unique")),
-        primary_key=True if name in primary else _parse_flag(said, "primaryKey", "primary"),
+        type=_format_type(values),
+        title=to_text(values.get("title")),
+        description=to_text(values.get("description")),
+        required=to_flag(values.get("required")),
+        unique=to_flag(values.get("unique")),
+        primary_key=True if name in primary else _parse_flag(values, "primaryKey", "primary"),
         enum=tuple(enum) if isinstance(enum, list) else (),
-        minimum=said.get("minimum"),
-        maximum=said.get("maximum"),
-        exclusive_minimum=said.get("exclusiveMinimum"),
-        exclusive_maximum=said.get("exclusiveMaximum"),
-        min_length=to_whole_number(said.get("minLength")),
-        max_length=to_whole_number(said.get("maxLength")),
-        pattern=to_text(said.get("pattern")),
-        format=to_text(said.get("format")),
+        minimum=values.get("minimum"),
+        maximum=values.get("maximum"),
+        exclusive_minimum=values.get("exclusiveMinimum"),
+        exclusive_maximum=values.get("exclusiveMaximum"),
+        min_length=to_whole_number(values.get("minLength")),
+        max_length=to_whole_number(values.get("maxLength")),
+        pattern=to_text(values.get("pattern")),
+        format=to_text(values.get("format")),
         classification=classification,
         pii=is_pii(classification, tags) if pii is None else pii,
-        references=to_texts(said.get("references")),
+        references=to_texts(values.get("references")),
         tags=tags,
     )
 
 
-def _parse_flag(said: Mapping[str, Json], key: str, old: str) -> bool | None:
-    found = to_flag(said.get(key))
-    return to_flag(said.get(old)) if found is None else found
+def _parse_flag(values: Mapping[str, Json], key: str, old: str) -> bool | None:
+    found = to_flag(values.get(key))
+    return to_flag(values.get(old)) if found is None else found
 
 
-def _format_type(said: Mapping[str, Json]) -> str:
-    """`decimal` with precision and scale is `decimal(18,2)`."""
-    written, precision, scale = to_text(said.get("type")), to_whole_number(said.get("precision")), to_whole_number(said.get("scale"))
+def _format_type(values: Mapping[str, Json]) -> str:
+    """A field's type as text: `decimal` with precision and scale becomes `decimal(18,2)`."""
+    written, precision, scale = to_text(values.get("type")), to_whole_number(values.get("precision")), to_whole_number(values.get("scale"))
     if precision is None or "(" in written:
         return written
     return f"{written}({precision})" if scale is None else f"{written}({precision},{scale})"
@@ -147,9 +147,9 @@ def _parse_rules(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Rul
             yield from parse_rules(reader, ("models", name, "fields", field), to_mapping(inside), model=name, field=field)
 
 
-def _parse_levels(reader: FieldReader, said: Mapping[str, Json]) -> Iterator[Level]:
+def _parse_levels(reader: FieldReader, values: Mapping[str, Json]) -> Iterator[Level]:
     for name, key in _LEVELS:
-        one = to_mapping(said.get(name.partition(".")[0]))
+        one = to_mapping(values.get(name.partition(".")[0]))
         written = to_text(one.get(key))
         if key == "percentage" and written and not written.endswith("%"):
             written += "%"
@@ -178,17 +178,17 @@ _LEVELS = (
 )
 
 
-def _parse_terms(said: Mapping[str, Json]) -> Terms:
-    notice = to_text(said.get("noticePeriod"))
+def _parse_terms(values: Mapping[str, Json]) -> Terms:
+    notice = to_text(values.get("noticePeriod"))
     return Terms(
-        usage=to_text(said.get("usage")),
-        limitations=to_text(said.get("limitations")),
-        description=to_text(said.get("description")),
-        billing=to_text(said.get("billing")) or to_text(said.get("billing_plan")),
+        usage=to_text(values.get("usage")),
+        limitations=to_text(values.get("limitations")),
+        description=to_text(values.get("description")),
+        billing=to_text(values.get("billing")) or to_text(values.get("billing_plan")),
         notice_period=level("notice_period", notice) if notice else None,
         policies=tuple(
             ": ".join(filter(None, (to_text(one.get("type") or one.get("name")), to_text(one.get("url")))))
-            for one in to_mappings(said.get("policies"))
+            for one in to_mappings(values.get("policies"))
         ),
     )
 

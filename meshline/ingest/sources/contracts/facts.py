@@ -1,4 +1,4 @@
-"""What a contract says of the graph."""
+"""The facts of a contract."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshline.ingest.sources.contracts.servers import is_production, locate_mode
 
 
 class BoundModel(NamedTuple):
-    """A model, and the dataset that it is on a server."""
+    """A model, and its dataset on a server."""
 
     model: Model
     server: Server
@@ -23,11 +23,13 @@ class BoundModel(NamedTuple):
 
 class ContractFacts(NamedTuple):
     facts: Facts
-    warnings: tuple[str, ...]  # without a place
+    warnings: tuple[str, ...]  # without the file's name
 
 
 def build_contract_facts(contract: Contract, context: Context) -> ContractFacts:
-    """The contract's own attributes, what it governs, who owns it; if it is in force, who consumes what for what."""
+    """The contract's own attributes, the datasets that it governs and its owners; if it is in force, also annotations of the datasets,
+    and its consumers with their purpose.
+    """
     key = model.build_contract_key(contract.id)
     bound, warnings = bind_models(contract, context)
     assets = [AssetFact(key, contract_attributes(contract))]
@@ -50,7 +52,7 @@ def build_contract_facts(contract: Contract, context: Context) -> ContractFacts:
 
 
 def bind_models(contract: Contract, context: Context) -> tuple[list[BoundModel], list[str]]:
-    """Which dataset each model is on each server, and why some are none."""
+    """The dataset of each model on each server, and the reasons why a server has none."""
     bound: list[BoundModel] = []
     warnings: list[str] = []
     for server in contract.servers:
@@ -73,7 +75,7 @@ def _build_governs_attributes(contract: Contract, bound: BoundModel) -> dict[str
 
 
 def list_tags(field: Field) -> list[Json]:
-    """Tags that people give a column by a contract. That a field is no PII takes no other's tag away."""
+    """The tags that a contract gives a column. `pii: false` adds no tag, and does not remove a tag of another source."""
     tags = dict.fromkeys(field.tags)
     if field.pii:
         tags["pii"] = None
@@ -83,7 +85,7 @@ def list_tags(field: Field) -> list[Json]:
 
 
 def _build_annotations(bound: BoundModel) -> Iterator[AssetFact]:
-    """What people say of the dataset and its columns. Types and bounds are promises, and stay with the contract."""
+    """Descriptions and tags of the dataset and its columns. Types and constraints are promises, which stay with the contract."""
     if about := _drop_empty(description=bound.model.description, tags=list(bound.model.tags)):
         yield AssetFact(bound.dataset, about)
     for field in bound.model.fields:
@@ -110,5 +112,5 @@ def _build_owner_attributes(written: str, title: str) -> dict[str, Json]:
 
 
 def _drop_empty(**attributes: Json) -> dict[str, Json]:
-    """The attributes that say something."""
+    """The attributes that have a value: not None, and not an empty text or list."""
     return {name: value for name, value in attributes.items() if value not in ("", None, [])}

@@ -1,4 +1,4 @@
-"""What the dialects share: reading fields with references into the file, rules of quality, and what becomes of a contract's file."""
+"""The common part of the dialects: fields with references into the file, quality rules, and the checks of a whole contract."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_DEPTH = 24
 
 
 class FieldReader:
-    """Reads the parts of one contract; `warnings` and `refused` gather what is wrong with them, `lines` where they stand."""
+    """Reads the parts of one contract. `warnings` and `refused` collect what is wrong with them, `lines` the line of each part."""
 
     def __init__(self, document: Document, value: Json) -> None:
         self._document = document
@@ -39,38 +39,40 @@ class FieldReader:
         self.refused.append(InvalidInput(message, self.locate(place)))
 
     def record_line(self, place: Path, *part: str) -> None:
-        """A part begins at a place; of several of one name the first."""
+        """Record the line at which a part begins; of several parts with one name, the first."""
         self.lines.setdefault(part, self._document.find_line(place))
 
     def start_model(self, place: Path, name: str) -> None:
-        """The model to which the fields belong from now on."""
+        """Begin a model: the fields that follow belong to it."""
         self._model = name
         self.record_line(place, "model", name)
 
     def start_field(self, place: Path, name: str) -> None:
-        """Count a field. Raises InvalidInput if there are too many, or too deep."""
+        """Begin a field. Raises InvalidInput if there are too many fields, or if it is nested too deep."""
         self.record_line(place, "model", self._model, "field", name)
         self._fields += 1
         if self._fields > MAX_FIELDS:
-            raise InvalidInput(f"more than {MAX_FIELDS} fields, counting what references repeat", self.locate(place))
+            raise InvalidInput(f"the contract has more than {MAX_FIELDS} fields, counting those that references repeat", self.locate(place))
         if name.count(".") > MAX_DEPTH:
             raise InvalidInput(
                 f"fields are nested more than {MAX_DEPTH} levels deep: does a reference lead back to itself?", self.locate(place)
             )
 
     def check_keys(self, place: Path, value: Mapping[str, Json], known: Collection[str]) -> None:
-        """Warn of keys that look like a known one: `requierd` would lose a promise."""
+        """Warn about keys that look like a known one: a typing error such as `requierd` would lose a promise."""
         for key in value:
             if key not in known and difflib.get_close_matches(key, list(known), n=1, cutoff=0.8):
                 self.warn((*place, key), f"unknown key {key!r}{suggest_closest(key, known)}")
 
     def resolve_references(self, place: Path, value: Mapping[str, Json]) -> dict[str, Json]:
-        """A field with what its `$ref` into the same file says; its own keys are stronger. Nothing is fetched."""
+        """A field merged with the target of its `$ref` in the same file; its own keys take precedence. Nothing is fetched."""
         own = dict(value)
         seen: set[str] = set()
         while isinstance(reference := own.pop("$ref", None), str):
             if not reference.startswith("#/"):
-                self.warn((*place, "$ref"), f"{reference!r} is outside this file and is not fetched; only what stands here is read")
+                self.warn(
+                    (*place, "$ref"), f"{reference!r} is outside this file and is not fetched; only the keys beside the reference are read"
+                )
                 break
             if reference in seen:
                 self.refuse((*place, "$ref"), f"the reference {reference!r} leads back to itself")
@@ -103,7 +105,7 @@ def _split_reference(reference: str) -> Iterator[str]:
 
 
 def is_pii(classification: str, tags: Collection[str]) -> bool | None:
-    """True where the classification or a tag says so; else nobody said."""
+    """True if the classification or a tag is `pii`; else None, which means unknown."""
     return True if "pii" in {to_text(one).lower() for one in (classification, *tags)} else None
 
 
@@ -111,9 +113,9 @@ MAX_NAME = 500  # characters of an id or version
 
 
 class ParsedContract(NamedTuple):
-    """A contract as a file says it; None if any of it is refused: half a promise would look like one that was withdrawn.
+    """The contract in a file; None if any part of it is refused, as half a promise would look like a withdrawn one.
 
-    `lines`: where its parts stand (`meshline.graph.contracts.Part`).
+    `lines`: the lines of its parts (`meshline.graph.contracts.Part`).
     """
 
     contract: Contract | None
@@ -126,13 +128,13 @@ class ParsedContract(NamedTuple):
 def finish_contract(
     found: Document, contract: Contract, places: tuple[str, str], checked: ValidationResult, reader: FieldReader
 ) -> ParsedContract:
-    """A contract, if nothing of it is refused. `places`: of its id and version, which it must have."""
+    """The contract, if no part of it is refused. `places`: the keys of its id and version, which are required."""
     refused = [*checked.refused, *reader.refused]
-    for place, said in zip(places, (contract.id, contract.version), strict=True):
+    for place, value in zip(places, (contract.id, contract.version), strict=True):
         path = tuple(place.split("."))
-        if not said and not any(error.where == found.format_place(path) for error in refused):
+        if not value and not any(error.where == found.format_place(path) for error in refused):
             refused.append(InvalidInput(f"{place} is missing: a contract has an id and a version", found.format_place(path[:-1])))
-        elif len(said) > MAX_NAME:
+        elif len(value) > MAX_NAME:
             refused.append(InvalidInput(f"{place} has more than {MAX_NAME} characters", found.format_place(path)))
     warnings = [*checked.warnings, *reader.warnings]
     reader.record_line(tuple(places[1].split(".")), "version")
@@ -141,12 +143,12 @@ def finish_contract(
         version = to_mapping(version).get(part)
     if isinstance(version, float):
         where = found.format_place(tuple(places[1].split(".")))
-        warnings.append(f"{where}: {places[1]} is a number, so that 1.10 is 1.1; write it in quotes")
+        warnings.append(f"{where}: {places[1]} is a number, so that 1.10 is read as 1.1; write it in quotes")
     refused.sort(key=lambda error: int(error.where.rpartition(":")[2]))
     return ParsedContract(None if refused else contract, tuple(refused), tuple(warnings), contract.id, reader.lines)
 
 
-# key in the file: comparison; names of older versions of the dialects after the newest
+# key in the file -> comparison; the key of the newest version of the dialects comes first
 _COMPARISONS = {
     "mustBe": "be",
     "mustNotBe": "not_be",
@@ -161,32 +163,32 @@ _COMPARISONS = {
 }
 
 
-def parse_rules(reader: FieldReader, place: Path, said: Mapping[str, Json], *, model: str, field: str = "") -> Iterator[Rule]:
-    """The rules of a model or field that stands at a place."""
-    for i, one in enumerate(to_mappings(said.get("quality"))):
+def parse_rules(reader: FieldReader, place: Path, values: Mapping[str, Json], *, model: str, field: str = "") -> Iterator[Rule]:
+    """The rules of a model or field at a place."""
+    for i, one in enumerate(to_mappings(values.get("quality"))):
         found = parse_rule(one, model=model, field=field)
         of = ".".join(filter(None, (model, field)))
         reader.record_line((*place, "quality", i), "rule", of, found.name or found.metric or found.dimension or found.type)
         yield found
 
 
-def parse_rule(said: Mapping[str, Json], *, model: str, field: str = "") -> Rule:
-    """A rule about a model, or a field of it."""
-    metric = to_text(said.get("metric")) or to_text(said.get("rule"))
+def parse_rule(values: Mapping[str, Json], *, model: str, field: str = "") -> Rule:
+    """A rule about a model, or about one of its fields."""
+    metric = to_text(values.get("metric")) or to_text(values.get("rule"))
     return Rule(
-        type=to_text(said.get("type")) or ("library" if metric else "text"),
+        type=to_text(values.get("type")) or ("library" if metric else "text"),
         model=model,
         field=field,
-        name=to_text(said.get("name")),
-        description=to_text(said.get("description")),
-        dimension=to_text(said.get("dimension")),
+        name=to_text(values.get("name")),
+        description=to_text(values.get("description")),
+        dimension=to_text(values.get("dimension")),
         metric=metric,
-        severity=to_text(said.get("severity")),
-        schedule=to_text(said.get("schedule")),
-        query=to_text(said.get("query")),
-        engine=to_text(said.get("engine")),
-        unit=to_text(said.get("unit")),
-        expected={name: said[key] for key, name in reversed(_COMPARISONS.items()) if said.get(key) is not None},
-        arguments=to_mapping(said.get("arguments")),
-        specification=said.get("implementation") or said.get("specification"),
+        severity=to_text(values.get("severity")),
+        schedule=to_text(values.get("schedule")),
+        query=to_text(values.get("query")),
+        engine=to_text(values.get("engine")),
+        unit=to_text(values.get("unit")),
+        expected={name: values[key] for key, name in reversed(_COMPARISONS.items()) if values.get(key) is not None},
+        arguments=to_mapping(values.get("arguments")),
+        specification=values.get("implementation") or values.get("specification"),
     )

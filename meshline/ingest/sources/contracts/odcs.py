@@ -20,7 +20,7 @@ _VALIDITY = frozenset({"invalidValues", "validValues"})
 
 
 def parse_contract(document: Document) -> ParsedContract:
-    """The contract in a document of this dialect."""
+    """The contract in a document of this dialect, with what is wrong with it."""
     checked = validate_document(OpenDataContractStandard, document)
     value = to_mapping(checked.value)
     reader = FieldReader(document, value)
@@ -56,30 +56,30 @@ def parse_contract(document: Document) -> ParsedContract:
     return finish_contract(document, contract, ("id", "version"), checked, reader)
 
 
-def _parse_custom_properties(said: Mapping[str, Json]) -> dict[str, Json]:
-    return {to_text(one.get("property")): one.get("value") for one in to_mappings(said.get("customProperties"))}
+def _parse_custom_properties(values: Mapping[str, Json]) -> dict[str, Json]:
+    return {to_text(one.get("property")): one.get("value") for one in to_mappings(values.get("customProperties"))}
 
 
-def _parse_model(reader: FieldReader, place: Path, said: Mapping[str, Json]) -> Model:
-    name = to_text(said.get("name"))
+def _parse_model(reader: FieldReader, place: Path, values: Mapping[str, Json]) -> Model:
+    name = to_text(values.get("name"))
     if not name:
         reader.refuse(place, f"{'.'.join(map(str, place))}.name is missing")
     reader.start_model(place, name)
     return Model(
         name=name,
-        physical_name=_find_physical_name(said, name),
-        type=to_text(said.get("physicalType")),
-        id=to_text(said.get("id")),
-        title=to_text(said.get("businessName")),
-        description=to_text(said.get("description")),
-        deprecated=to_flag(said.get("deprecated")),
-        tags=to_texts(said.get("tags")),
-        fields=tuple(_parse_properties(reader, place, said, "", "")),
+        physical_name=_find_physical_name(values, name),
+        type=to_text(values.get("physicalType")),
+        id=to_text(values.get("id")),
+        title=to_text(values.get("businessName")),
+        description=to_text(values.get("description")),
+        deprecated=to_flag(values.get("deprecated")),
+        tags=to_texts(values.get("tags")),
+        fields=tuple(_parse_properties(reader, place, values, "", "")),
     )
 
 
-def _parse_properties(reader: FieldReader, place: Path, said: Mapping[str, Json], above: str, physically_above: str) -> Iterator[Field]:
-    for i, one in enumerate(to_mappings(said.get("properties"))):
+def _parse_properties(reader: FieldReader, place: Path, values: Mapping[str, Json], above: str, physically_above: str) -> Iterator[Field]:
+    for i, one in enumerate(to_mappings(values.get("properties"))):
         inside: Path = (*place, "properties", i)
         name = to_text(one.get("name"))
         if not name:
@@ -87,15 +87,15 @@ def _parse_properties(reader: FieldReader, place: Path, said: Mapping[str, Json]
         yield from _parse_fields(reader, inside, one, above + name, physically_above + (to_text(one.get("physicalName")) or name))
 
 
-def _parse_fields(reader: FieldReader, place: Path, said: Mapping[str, Json], name: str, physical: str) -> Iterator[Field]:
-    """A field, and those in it."""
+def _parse_fields(reader: FieldReader, place: Path, values: Mapping[str, Json], name: str, physical: str) -> Iterator[Field]:
+    """A field, and the fields nested in it."""
     reader.start_field(place, name)
-    reader.check_keys(place, said, PROPERTY_KEYS)
-    yield _parse_field(name, physical, said)
-    yield from _parse_properties(reader, place, said, f"{name}.", f"{physical}.")
-    of_map = to_mapping(said.get("map"))
+    reader.check_keys(place, values, PROPERTY_KEYS)
+    yield _parse_field(name, physical, values)
+    yield from _parse_properties(reader, place, values, f"{name}.", f"{physical}.")
+    of_map = to_mapping(values.get("map"))
     for inside, path, part in (
-        (to_mapping(said.get("items")), ("items",), "element"),
+        (to_mapping(values.get("items")), ("items",), "element"),
         (to_mapping(of_map.get("key")), ("map", "key"), "key"),
         (to_mapping(of_map.get("value")), ("map", "value"), "value"),
     ):
@@ -103,22 +103,22 @@ def _parse_fields(reader: FieldReader, place: Path, said: Mapping[str, Json], na
             yield from _parse_fields(reader, (*place, *path), inside, f"{name}.{part}", f"{physical}.{part}")
 
 
-def _parse_field(name: str, physical: str, said: Mapping[str, Json]) -> Field:
-    options, custom = to_mapping(said.get("logicalTypeOptions")), _parse_custom_properties(said)
-    classification, tags = to_text(said.get("classification")), to_texts(said.get("tags"))
+def _parse_field(name: str, physical: str, values: Mapping[str, Json]) -> Field:
+    options, custom = to_mapping(values.get("logicalTypeOptions")), _parse_custom_properties(values)
+    classification, tags = to_text(values.get("classification")), to_texts(values.get("tags"))
     pii = next((found for key in ("pii", "isPii", "containsPii") if (found := _parse_flag(custom.get(key))) is not None), None)
     return Field(
         name=name,
         physical_name="" if physical == name else physical,
-        type=to_text(said.get("logicalType")),
-        physical_type=to_text(said.get("physicalType")),
-        id=to_text(said.get("id")),
-        title=to_text(said.get("businessName")),
-        description=to_text(said.get("description")),
-        required=to_flag(said.get("required")),
-        unique=to_flag(said.get("unique")),
-        primary_key=to_flag(said.get("primaryKey")),
-        enum=tuple(_parse_enum(said, options)),
+        type=to_text(values.get("logicalType")),
+        physical_type=to_text(values.get("physicalType")),
+        id=to_text(values.get("id")),
+        title=to_text(values.get("businessName")),
+        description=to_text(values.get("description")),
+        required=to_flag(values.get("required")),
+        unique=to_flag(values.get("unique")),
+        primary_key=to_flag(values.get("primaryKey")),
+        enum=tuple(_parse_enum(values, options)),
         minimum=options.get("minimum"),
         maximum=options.get("maximum"),
         exclusive_minimum=options.get("exclusiveMinimum"),
@@ -131,9 +131,9 @@ def _parse_field(name: str, physical: str, said: Mapping[str, Json]) -> Field:
         format=to_text(options.get("format")),
         classification=classification,
         pii=is_pii(classification, tags) if pii is None else pii,
-        partitioned=to_flag(said.get("partitioned")),
-        deprecated=to_flag(said.get("deprecated")),
-        references=tuple(to for one in to_mappings(said.get("relationships")) for to in to_texts(one.get("to"))),
+        partitioned=to_flag(values.get("partitioned")),
+        deprecated=to_flag(values.get("deprecated")),
+        references=tuple(to for one in to_mappings(values.get("relationships")) for to in to_texts(one.get("to"))),
         tags=tags,
     )
 
@@ -142,19 +142,19 @@ def _parse_flag(value: Json) -> bool | None:
     return {"true": True, "yes": True, "false": False, "no": False}.get(to_text(value).lower())
 
 
-def _parse_enum(said: Mapping[str, Json], options: Mapping[str, Json]) -> Iterator[Any]:
-    """Since 3.2 `enum`; before it a rule that allows no other values says the same."""
-    yield from (one.get("value") for one in to_mappings(said.get("enum")))
+def _parse_enum(values: Mapping[str, Json], options: Mapping[str, Json]) -> Iterator[Any]:
+    """The allowed values: since version 3.2 in `enum`, before that in a rule that permits no other values."""
+    yield from (one.get("value") for one in to_mappings(values.get("enum")))
     before = options.get("enum")
     yield from before if isinstance(before, list) else ()
-    for one in to_mappings(said.get("quality")):
+    for one in to_mappings(values.get("quality")):
         allowed = to_mapping(one.get("arguments")).get("validValues")
         if (to_text(one.get("metric")) or to_text(one.get("rule"))) in _VALIDITY and one.get("mustBe") == 0 and isinstance(allowed, list):
             yield from allowed
 
 
-def _find_physical_name(said: Mapping[str, Json], name: str) -> str:
-    physical = to_text(said.get("physicalName"))
+def _find_physical_name(values: Mapping[str, Json], name: str) -> str:
+    physical = to_text(values.get("physicalName"))
     return "" if physical == name else physical
 
 
@@ -184,13 +184,13 @@ def _parse_levels(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Le
 
 
 def _parse_terms(value: Mapping[str, Json]) -> Terms:
-    said, price = to_mapping(value.get("description")), to_mapping(value.get("price"))
+    values, price = to_mapping(value.get("description")), to_mapping(value.get("price"))
     amount = " ".join(filter(None, (to_text(price.get("priceAmount")), to_text(price.get("priceCurrency")))))
     unit = to_text(price.get("priceUnit"))
     return Terms(
-        usage=to_text(said.get("usage")),
-        limitations=to_text(said.get("limitations")),
-        purpose=to_text(said.get("purpose")),
+        usage=to_text(values.get("usage")),
+        limitations=to_text(values.get("limitations")),
+        purpose=to_text(values.get("purpose")),
         billing=f"{amount} per {unit}" if amount and unit else amount,
     )
 
@@ -205,21 +205,21 @@ def _parse_roles(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Rol
             yield _parse_role(role, to_text(one.get("server")))
 
 
-def _parse_role(said: Mapping[str, Json], server_name: str) -> Role:
-    approvers = (to_text(said.get(key)) for key in ("firstLevelApprovers", "secondLevelApprovers"))
+def _parse_role(values: Mapping[str, Json], server_name: str) -> Role:
+    approvers = (to_text(values.get(key)) for key in ("firstLevelApprovers", "secondLevelApprovers"))
     return Role(
-        name=to_text(said.get("role")),
-        access=to_text(said.get("access")),
-        description=to_text(said.get("description")),
+        name=to_text(values.get("role")),
+        access=to_text(values.get("access")),
+        description=to_text(values.get("description")),
         approvers=tuple(one for one in approvers if one),
         server=server_name,
     )
 
 
-def _parse_links(*said: Mapping[str, Json]) -> dict[str, str]:
-    """Of several of one type, the first has the type's name, the others are numbered."""
+def _parse_links(*values: Mapping[str, Json]) -> dict[str, str]:
+    """The links of `authoritativeDefinitions` by their type; further links of one type get a number."""
     found: dict[str, str] = {}
-    for one in said:
+    for one in values:
         for definition in to_mappings(one.get("authoritativeDefinitions")):
             name = base = to_text(definition.get("type")) or "link"
             number = 1

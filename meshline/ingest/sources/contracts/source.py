@@ -1,4 +1,4 @@
-"""Data contracts: files in three dialects. Each version of a contract is a scope of its own, so that versions live side by side."""
+"""Data contracts: files in three dialects. Each version of a contract is a scope of its own, so that several versions are kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _READERS: Mapping[str, str] = {
 
 
 def parse_contract_file(data: bytes, file: str) -> ParsedContract:
-    """The contract in a file. Every bad place of it is one message with `file:line`. Raises MissingExtra."""
+    """The contract in a file. Each fault is one message with `file:line`. Raises MissingExtra."""
     try:
         found = parse_yaml(data, file)
         module = _READERS[_detect_dialect(found)]
@@ -41,10 +41,10 @@ def parse_contract_file(data: bytes, file: str) -> ParsedContract:
 
 
 def _detect_dialect(found: Document) -> str:
-    """`dcs` or `odcs`. Raises InvalidInput for all else."""
+    """`dcs` or `odcs`. Raises InvalidInput for any other file."""
     value = found.value
     if not isinstance(value, dict):
-        raise InvalidInput(f"found {format_value(value)}, which is no data contract; {ACCEPTED}", found.format_place(()))
+        raise InvalidInput(f"found {format_value(value)}, which is not a data contract; {ACCEPTED}", found.format_place(()))
     version = to_text(value.get("apiVersion"))
     if "dataContractSpecification" in value:
         return _check_version(found, "dataContractSpecification", "dcs", r"(0\.9|1\.[0-2])(\.[0-9]+)?")
@@ -54,7 +54,7 @@ def _detect_dialect(found: Document) -> str:
         raise InvalidInput("this is a data product: `meshline ingest product` reads it", found.format_place(("kind",)))
     if value.get("kind") == "DataContract" or (version and "schema" in value):
         return _check_version(found, "apiVersion", "odcs", r"v?3\.[0-2](\.[0-9]+)?")
-    raise InvalidInput(f"this is no data contract that is known; {ACCEPTED}", found.format_place(()))
+    raise InvalidInput(f"this is not a known kind of data contract; {ACCEPTED}", found.format_place(()))
 
 
 def _check_version(found: Document, key: str, dialect: str, versions: str) -> str:
@@ -66,7 +66,7 @@ def _check_version(found: Document, key: str, dialect: str, versions: str) -> st
 
 
 class Contracts(PromiseFiles):
-    """Contract files. `complete`: whether these are all, so that a version whose file is gone is retracted."""
+    """Files of contracts. `complete`: whether these are all files, so that a version whose file was removed is retracted."""
 
     kind: ClassVar[str] = "contract"
 

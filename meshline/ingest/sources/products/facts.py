@@ -1,4 +1,4 @@
-"""What a product's specification states, and which dataset a port is."""
+"""The facts of a product's specification, and the datasets of its ports."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from meshline.graph.naming import address
 from meshline.ingest.dataset_refs import split_endpoint
 from meshline.ingest.sources.base import Context
 
-UNRESOLVED = "unresolved"  # the namespace of what a port names and nobody knows, until a `same_as` or a better name says more
+UNRESOLVED = "unresolved"  # the namespace of datasets that a port names and no source knows, until a `same_as` joins them
 
 
 class BoundPort(NamedTuple):
-    """The datasets of a port; `why`: what is not sure about them."""
+    """The datasets of a port. `why`: the reason if they could not be resolved."""
 
     datasets: tuple[AssetKey, ...]
     why: str = ""
 
 
 def bind_port(port: PortSpec, product: str, context: Context) -> BoundPort:
-    """By its endpoint, else by its contract. What cannot be told is a dataset of its own."""
+    """The datasets of a port, by its endpoint, else by its contract. If they cannot be resolved, the port has an unresolved dataset."""
     if port.endpoint:
         return bind_name(port.endpoint, context)
     if port.contract:
         governed = tuple(context.datasets_governed_by(port.contract))
         if governed:
             return BoundPort(governed)
-        why = f"the contract {port.contract!r} governs none; load contracts first"
+        why = f"the contract {port.contract!r} governs no dataset; load contracts first"
         return BoundPort((context.naming.dataset(UNRESOLVED, port.contract),), why)
-    why = "it says neither by an endpoint nor by a contract where its data is"
+    why = "it has neither an endpoint nor a contract that locates its data"
     return BoundPort((context.naming.dataset(UNRESOLVED, f"{product}/{port.name or port.type or port.direction}"),), why)
 
 
 def bind_name(text: str, context: Context) -> BoundPort:
-    """A URL or alias says it itself; else the one known dataset that is called so (`orders-db.public.orders`, `payments events`)."""
+    """The dataset of a name: a URL or alias, else the only known dataset of that name (`orders-db.public.orders`, `payments events`)."""
     namespace, name = split_endpoint(text, context.aliases)
     if namespace:
         return BoundPort((context.naming.dataset(namespace, name),))
@@ -49,9 +49,9 @@ def bind_name(text: str, context: Context) -> BoundPort:
             return BoundPort((found[0],))
         if found:
             names = ", ".join(key.qualified_name for key in found[:3])
-            why = f"{one!r} may be any of {len(found)} ({names}); write one of them out"
+            why = f"{one!r} may be any of {len(found)} ({names}); write the full name of one of them"
             return BoundPort((context.naming.dataset(UNRESOLVED, text.strip()),), why)
-    why = f"none is called {text!r}; write it as scheme://host/name or alias/name"
+    why = f"no dataset is called {text!r}; write it as scheme://host/name or alias/name"
     return BoundPort((context.naming.dataset(UNRESOLVED, text.strip()),), why)
 
 
@@ -60,7 +60,7 @@ def _list_known(text: str, context: Context) -> list[AssetKey]:
 
 
 def _list_on_host(text: str, context: Context) -> list[AssetKey]:
-    """`orders-db.public.orders` is `public.orders` in any database of the host orders-db."""
+    """The known datasets of a name with a host: `orders-db.public.orders` is `public.orders` in any database on the host orders-db."""
     host, _, name = text.partition(".")
     if not host or "." not in name:
         return []
@@ -68,7 +68,7 @@ def _list_on_host(text: str, context: Context) -> list[AssetKey]:
 
 
 def build_product_facts(product: Product, bound: tuple[BoundPort, ...]) -> Facts:
-    """`bound`: the datasets of the product's ports, in their order."""
+    """The facts of a product. `bound`: the datasets of its ports, in the ports' order."""
     key = model.build_data_product_key(product.name)
     assets = [AssetFact(key, product_attributes(product))]
     edges: list[EdgeFact] = []
@@ -101,7 +101,7 @@ def _build_port_attributes(port: PortSpec) -> dict[str, Json]:
 
 
 def _build_annotations(product: Product, port: PortSpec, dataset: AssetKey) -> Iterator[AssetFact]:
-    """Tags of the port's dataset, and of its columns that hold personal data."""
+    """Tags of the port's dataset, and of its columns with personal data."""
     if port.tags:
         yield AssetFact(dataset, {"tags": list(port.tags)})
     for name in product.pii_columns:
@@ -109,5 +109,5 @@ def _build_annotations(product: Product, port: PortSpec, dataset: AssetKey) -> I
 
 
 def _drop_empty(**attributes: Json) -> dict[str, Json]:
-    """The attributes that say something."""
+    """The attributes that have a value: not None, and not an empty text or list."""
     return {name: value for name, value in attributes.items() if value not in ("", None, [])}

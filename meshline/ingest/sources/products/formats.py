@@ -1,4 +1,4 @@
-"""A product's file -> what it states: our own dialect, and the Open Data Product Standard of Bitol."""
+"""Parses a product's file, in our own dialect or in the Open Data Product Standard of Bitol."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from meshline.ingest.validation import format_value, validate_document
 
 
 class Part(BaseModel):
-    """Keys that are not known are warned of, not refused."""
+    """A part of a specification. Unknown keys give a warning and are not refused."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class SpecPort(Part):
-    """A port. One of `endpoint`, `dataset`, `source` and `contract` says where the data is."""
+    """A port. One of `endpoint`, `dataset`, `source` and `contract` locates the data."""
 
     name: str | None = None
     type: str | None = None
@@ -91,7 +91,7 @@ class Definition(CamelPart):
 
 
 class Described(CamelPart):
-    """What most parts of the standard may have."""
+    """The keys that most parts of the standard may have."""
 
     id: str | None = None
     tags: list[str] | None = None
@@ -198,7 +198,7 @@ MAX_NAME = 500  # characters
 
 
 class ParsedProduct(NamedTuple):
-    """A product as a file says it; None if any of it is refused. `lines`: where its ports stand, in their order."""
+    """The product in a file; None if any part of it is refused. `lines`: the places of its ports, in their order."""
 
     product: Product | None
     refused: tuple[InvalidInput, ...]
@@ -208,7 +208,7 @@ class ParsedProduct(NamedTuple):
 
 
 def parse_product(data: bytes, file: str) -> ParsedProduct:
-    """The product in a file. Every bad place of it is one message with `file:line`."""
+    """The product in a file. Each fault is one message with `file:line`."""
     try:
         found = parse_yaml(data, file)
         return _parse_standard(found) if _is_standard(found) else _parse_spec(found)
@@ -217,10 +217,10 @@ def parse_product(data: bytes, file: str) -> ParsedProduct:
 
 
 def _is_standard(found: Document) -> bool:
-    """Whether it is of the standard, else our own. Raises InvalidInput for all else."""
+    """Whether a document follows the standard, else our own dialect. Raises InvalidInput for any other document."""
     value = found.value
     if not isinstance(value, dict):
-        raise InvalidInput(f"found {format_value(value)}, which is no data product; {ACCEPTED}", found.format_place(()))
+        raise InvalidInput(f"found {format_value(value)}, which is not a data product; {ACCEPTED}", found.format_place(()))
     if value.get("kind") == "DataProduct":
         version = to_text(value.get("apiVersion"))
         if re.fullmatch(r"v?(0\.9|1\.[0-9]+)(\.[0-9]+)?", version, re.IGNORECASE) is None:
@@ -231,7 +231,7 @@ def _is_standard(found: Document) -> bool:
     if value.get("kind") == "DataContract" or "dataContractSpecification" in value:
         raise InvalidInput("this is a data contract: `meshline ingest contract` reads it", found.format_place(()))
     if {"kind", "dataProductSpecification", "schema"} & value.keys() or not {"output_ports", "input_ports", "slo"} & value.keys():
-        raise InvalidInput(f"this is no data product that is known; {ACCEPTED}", found.format_place(()))
+        raise InvalidInput(f"this is not a known kind of data product; {ACCEPTED}", found.format_place(()))
     return False
 
 
@@ -259,25 +259,27 @@ def _parse_spec(found: Document) -> ParsedProduct:
     return _finish_product(found, product, checked.refused, checked.warnings, ("output_ports", len(outputs)), ("input_ports", len(inputs)))
 
 
-def _parse_spec_port(said: Mapping[str, Json], direction: str) -> PortSpec:
-    where = next((found for key in ("endpoint", "dataset", "source") if (found := to_text(said.get(key)))), "")
+def _parse_spec_port(values: Mapping[str, Json], direction: str) -> PortSpec:
+    where = next((found for key in ("endpoint", "dataset", "source") if (found := to_text(values.get(key)))), "")
     return PortSpec(
         direction=direction,
-        name=to_text(said.get("name")),
-        type=to_text(said.get("type")),
+        name=to_text(values.get("name")),
+        type=to_text(values.get("type")),
         endpoint=strip_password(where),
-        format=to_text(said.get("format")),
-        description=to_text(said.get("description")),
-        refresh=to_text(said.get("refresh")),
-        version=to_text(said.get("version")),
-        contract=to_text(said.get("contract")),
-        tags=to_texts(said.get("tags")),
+        format=to_text(values.get("format")),
+        description=to_text(values.get("description")),
+        refresh=to_text(values.get("refresh")),
+        version=to_text(values.get("version")),
+        contract=to_text(values.get("contract")),
+        tags=to_texts(values.get("tags")),
     )
 
 
-def _parse_suite(said: Mapping[str, Json]) -> Suite:
+def _parse_suite(values: Mapping[str, Json]) -> Suite:
     return Suite(
-        tool=to_text(said.get("tool")), suite=to_text(said.get("suite")) or to_text(said.get("checks")), run=to_text(said.get("run"))
+        tool=to_text(values.get("tool")),
+        suite=to_text(values.get("suite")) or to_text(values.get("checks")),
+        run=to_text(values.get("run")),
     )
 
 
@@ -305,21 +307,21 @@ def _parse_standard(found: Document) -> ParsedProduct:
     return _finish_product(found, product, checked.refused, checked.warnings, ("outputPorts", len(outputs)), ("inputPorts", len(inputs)))
 
 
-def _parse_standard_port(said: Mapping[str, Json], direction: str) -> PortSpec:
-    """The standard says by contract where a port is; some say it by a custom property as well."""
-    custom = {to_text(one.get("property")): to_text(one.get("value")) for one in to_mappings(said.get("customProperties"))}
+def _parse_standard_port(values: Mapping[str, Json], direction: str) -> PortSpec:
+    """A port of the standard, which locates the data by its contract; some files also have a custom property for the location."""
+    custom = {to_text(one.get("property")): to_text(one.get("value")) for one in to_mappings(values.get("customProperties"))}
     return PortSpec(
         direction=direction,
-        name=to_text(said.get("name")),
-        type=to_text(said.get("type")),
+        name=to_text(values.get("name")),
+        type=to_text(values.get("type")),
         endpoint=strip_password(next((custom[key] for key in ("endpoint", "dataset", "location", "url") if custom.get(key)), "")),
         format=custom.get("format", ""),
-        description=to_text(said.get("description")),
+        description=to_text(values.get("description")),
         refresh=custom.get("refresh", ""),
-        version=to_text(said.get("version")),
-        contract=to_text(said.get("contractId")),
-        deprecated=to_flag(said.get("deprecated")),
-        tags=to_texts(said.get("tags")),
+        version=to_text(values.get("version")),
+        contract=to_text(values.get("contractId")),
+        deprecated=to_flag(values.get("deprecated")),
+        tags=to_texts(values.get("tags")),
     )
 
 
@@ -343,5 +345,5 @@ def _finish_product(
     lines = tuple(found.format_place((key, i)) for key, number in ports for i in range(number))
     version = to_mapping(found.value).get("version")
     if isinstance(version, float):
-        warnings = (*warnings, f"{found.format_place(('version',))}: version is a number, so that 1.10 is 1.1; write it in quotes")
+        warnings = (*warnings, f"{found.format_place(('version',))}: version is a number, so that 1.10 is read as 1.1; write it in quotes")
     return ParsedProduct(None if problems else product, tuple(problems), warnings, lines, product.name)

@@ -1,4 +1,4 @@
-"""Data product specifications: files in two dialects, a scope for each product."""
+"""Data product specifications: files in two dialects. Each product is a scope."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meshline.ingest.sources.promise_files import ParsedPromise, PromiseFiles
 
 
 class Products(PromiseFiles):
-    """Specifications. `complete`: whether these are all, so that a product whose file is gone is retracted."""
+    """Files of specifications. `complete`: whether these are all files, so that a product whose file was removed is retracted."""
 
     kind: ClassVar[str] = "product"
 
@@ -26,5 +26,5 @@ class Products(PromiseFiles):
         unbound = [
             f"{line}: the port is bound to no known dataset: {one.why}" for line, one in zip(parsed.lines, bound, strict=True) if one.why
         ]
-        said = build_product_facts(product, bound)
-        return ParsedPromise(f"the product {product.name}", about, scope, said, parsed.refused, [*parsed.warnings, *unbound])
+        product_facts = build_product_facts(product, bound)
+        return ParsedPromise(f"the product {product.name}", about, scope, product_facts, parsed.refused, [*parsed.warnings, *unbound])
