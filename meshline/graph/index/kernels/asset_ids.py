@@ -1,6 +1,9 @@
-"""The kernel that works out ids of many nodes: `meshline.graph.model.compute_asset_id`, that is BLAKE2b over JSON.
+"""The kernel that computes the ids of many nodes: `meshline.graph.model.compute_asset_id`, that is BLAKE2b over JSON.
 
-In Python a million ids take four seconds, which the first question by id would have to wait for.
+In Python a million ids take four seconds, for which the first query by id would have to wait.
+
+Arrays: `h`, the state of the hash, uint64, shape (8,); `v` and `m`, the working vector and the block, uint64, shape (16,);
+`message`, uint8, one-dimensional: the key as JSON, padded to whole blocks of 128 bytes.
 """
 
 from __future__ import annotations
@@ -52,12 +55,16 @@ BLOCK = 128
 
 @register_inner
 def rotate_right(value: np.uint64, by: int) -> np.uint64:
+    """`value` rotated right by `by` bits (0 < `by` < 64)."""
     return np.uint64((value >> np.uint64(by)) | (value << np.uint64(64 - by)))
 
 
 @register_inner
 def compress_block(h: U64, v: U64, m: U64, message: U8, at: int, length: int, last: int) -> None:
-    """Take in the block at `at`; `length`: how much of the message is taken in with it (RFC 7693, 3.2)."""
+    """Mix the block at `message[at]` into the state `h` (RFC 7693, 3.2). Overwrites `v` and `m`.
+
+    `length`: bytes of the message up to the end of this block; `last`: 1 for the last block, else 0.
+    """
     for i in range(16):
         word = np.uint64(0)
         for j in range(8):
@@ -87,7 +94,7 @@ def compress_block(h: U64, v: U64, m: U64, message: U8, at: int, length: int, la
 
 @register_inner
 def put_string(names: Names, name: int, message: U8, at: int) -> int:
-    """`,"..."` as JSON has it; where it ends."""
+    """Write `,"..."`, a string of `names` as JSON, to `message[at]`; the position after it."""
     message[at] = 0x2C
     message[at + 1] = 0x22
     at += 2
@@ -108,6 +115,7 @@ def put_string(names: Names, name: int, message: U8, at: int) -> int:
 
 @register_inner
 def put_control(letter: int, message: U8, at: int) -> int:
+    """Write the JSON escape of a control character (below 0x20) to `message[at]`; the position after it."""
     message[at] = 0x5C
     for i in range(0, len(_SHORT), 2):
         if _SHORT[i] == letter:
@@ -123,7 +131,10 @@ def put_control(letter: int, message: U8, at: int) -> int:
 
 @register_inner
 def measure_key(kind: U8, first: int, second: int, third: int, names: Names) -> int:
-    """Room for a key as JSON, at most, and for what fills its last block."""
+    """An upper limit of the bytes that `put_key` writes: the key as JSON and the padding of its last block.
+
+    `kind`: uint8, the JSON up to the kind (`["KIND"`); `first`, `second`, `third`: string numbers, or NONE.
+    """
     room = len(kind) + 1 + BLOCK
     for name in (first, second, third):
         if name >= 0:
@@ -133,7 +144,7 @@ def measure_key(kind: U8, first: int, second: int, third: int, names: Names) -> 
 
 @register_inner
 def put_key(kind: U8, first: int, second: int, third: int, names: Names, message: U8) -> int:
-    """The key as JSON, and zeros to the end of a block; its length."""
+    """Write the key as JSON to `message`, and zeros to the end of a block; the bytes of the JSON. Arguments as in `measure_key`."""
     for i in range(len(kind)):
         message[i] = kind[i]
     at = len(kind)
@@ -149,7 +160,7 @@ def put_key(kind: U8, first: int, second: int, third: int, names: Names, message
 
 @register_inner
 def compute_digest(h: U64, v: U64, m: U64, message: U8, length: int) -> np.uint64:
-    """The first 8 of the 16 bytes of the BLAKE2b digest, as a number."""
+    """The first 8 of the 16 bytes of the BLAKE2b digest of `message[:length]`, as a big-endian number. Overwrites `h`, `v` and `m`."""
     for i in range(8):
         h[i] = _IV[i]
     h[0] ^= np.uint64(0x01010000 ^ 16)
@@ -166,10 +177,13 @@ def compute_digest(h: U64, v: U64, m: U64, message: U8, length: int) -> np.uint6
 
 @register_kernel("U8", "I32", "I32", "I32", Names, "U8", "U64", "U64", "U64", "U64")
 def hash_keys(kind: U8, first: I32, second: I32, third: I32, names: Names, message: U8, h: U64, v: U64, m: U64, hashes: U64) -> int:
-    """The first 8 bytes of the ids of keys of up to three parts (string numbers, or NONE), of one kind (`["KIND"`).
+    """Compute the first 8 bytes of the ids of n keys of one kind, each with up to three parts.
 
-    Returns the number of the first key that does not fit into `message`. For the compiled form only:
-    numpy warns where numbers run over, as they must here.
+    `kind`: uint8, the JSON up to the kind (`["KIND"`). `first`, `second`, `third`: int32, shape (n,), string numbers or NONE.
+    `message`: uint8, working memory. `h`: uint64, shape (8,); `v`, `m`: uint64, shape (16,). `hashes`: uint64, shape (n,), the result.
+
+    Returns the number of keys that are done: less than n if the next key does not fit into `message`. Only for the compiled form:
+    numpy warns of overflows, which are intended here.
     """
     for row in range(len(first)):
         if measure_key(kind, first[row], second[row], third[row], names) > len(message):

@@ -1,4 +1,12 @@
-"""Kernels that collect rows by node, number groups of nodes, and find the jobs through which data goes on or is copied."""
+"""Kernels that collect rows by node, number groups of nodes, and find the jobs through which data flows on or is copied.
+
+Tables (Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, Csr, Overlay) are the groups of one-dimensional arrays of
+`meshline.graph.index.arrays`, which gives the dtype and meaning of each. `counts`: int64, shape (N_COUNTS,), the rows in use by table.
+
+Kernels named `list_*` write row numbers to `found`, int32, shape (m,), and return how many there are: rows beyond m are only counted,
+so the caller can repeat the call with more room. `csr`, `heads`, `links`, `others`: the flows of one direction (`heads` is
+`nodes.over_out` or `over_in`, `links` an array of Overlay, `others` `flows.end` or `flows.start`); `base`: flows in the CSR arrays.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +36,10 @@ from meshline.graph.index.kernels.jit import register_inner, register_kernel
 
 @register_kernel("int", "int", "int", Nodes, Relations, "I32")
 def list_relations(node: int, type_: int, incoming: int, nodes: Nodes, relations: Relations, found: I32) -> int:
-    """The visible relations of a type (NONE: of all) that begin or end at exactly this node, newest first.
+    """List the visible relations of a type (NONE: of all types) that start (or, with `incoming`, end) at exactly this node, newest first.
 
-    A type -2 - type gives those of the type that are not seen (see `mutate.recast`).
-
-    Returns their number; those beyond the room in `found` are counted only.
+    A type -2 - type lists relations of the type that are not visible (see `mutate.rewrite_head`).
+    `found`: int32, rows of Relations. Returns their number, which may exceed the room in `found`.
     """
     n = 0
     row = nodes.into[node] if incoming else nodes.out[node]
@@ -48,7 +55,7 @@ def list_relations(node: int, type_: int, incoming: int, nodes: Nodes, relations
 
 @register_kernel("int", Nodes, Facts, "I32")
 def list_facts(node: int, nodes: Nodes, facts: Facts, found: I32) -> int:
-    """The facts of exactly this node; as `relation_rows`."""
+    """List the facts of exactly this node. `found`: int32, rows of Facts. Returns their number, as `list_relations`."""
     n = 0
     row = nodes.fact[node]
     while row != NONE:
@@ -62,6 +69,7 @@ def list_facts(node: int, nodes: Nodes, facts: Facts, found: I32) -> int:
 
 @register_inner
 def list_flows_at(node: int, base: int, csr: Csr, heads: I32, links: I32, flows: Flows, found: I32, n: int) -> int:
+    """Append the flows of one direction at exactly this node to `found` (int32, rows of Flows) from position `n`; the new `n`."""
     if node < len(csr.ptr) - 1:
         for at in range(csr.ptr[node], csr.ptr[node + 1]):
             if not csr.flags[at] & DEAD:
@@ -82,7 +90,10 @@ def list_flows_at(node: int, base: int, csr: Csr, heads: I32, links: I32, flows:
 def list_flows(
     node: int, incoming: int, outgoing: Csr, into: Csr, nodes: Nodes, overlay: Overlay, flows: Flows, base: int, found: I32
 ) -> int:
-    """The flows that begin (or end) at exactly this node; as `relation_rows`."""
+    """List the flows that start (or, with `incoming`, end) at exactly this node. `found`: int32, rows of Flows.
+
+    Returns their number, as `list_relations`.
+    """
     if incoming:
         return list_flows_at(node, base, into, nodes.over_in, overlay.next_in, flows, found, 0)
     return list_flows_at(node, base, outgoing, nodes.over_out, overlay.next_out, flows, found, 0)
@@ -90,7 +101,7 @@ def list_flows(
 
 @register_kernel("int", Nodes, "I32")
 def list_columns(dataset: int, nodes: Nodes, found: I32) -> int:
-    """The columns of exactly this dataset, in the order in which they came; as `relation_rows`."""
+    """List the columns of exactly this dataset, in order of arrival. `found`: int32, nodes. Returns their number, as `list_relations`."""
     last = nodes.child[dataset]
     if last == NONE:
         return 0
@@ -117,10 +128,11 @@ def find_strongest(
     best_distance: I32,
     best_masked: U8,
 ) -> int:
-    """By group: the strongest reach, the shortest distance in it, and whether all in it are masked.
+    """For each group of n rows: the strongest reach, the shortest distance with it, and whether all rows with it are masked.
 
-    `groups`: of each row, a group, or NONE. `slots`: by group, NONE; used for the group's row in the
-    result, and NONE again on return. Returns the number of groups; they are in `found`.
+    `groups`: int32, shape (n,), the group of each row, or NONE. `reach` (int8), `distance` (int32), `masked` (uint8): shape (n,).
+    `slots`: int32, by group, NONE before and after. Results: `found` (int32, the groups), `best_reach` (int8), `best_distance` (int32)
+    and `best_masked` (uint8), with room for all groups. Returns the number of groups.
     """
     n = 0
     for row in range(len(groups)):
@@ -150,7 +162,11 @@ def find_strongest(
 
 @register_kernel("I32", "int", "U8", "I32")
 def list_mentions(mentions: I32, n: int, wanted: U8, found: I32) -> int:
-    """The rows of the first `n` mentions that name a wanted node, even of those that nothing that is seen supports; as `relation_rows`."""
+    """List the rows of the first `n` mentions that refer to a wanted node, also where no visible fact supports the mention.
+
+    `mentions`: int32, a node, or -2 - node if unsupported (`mutate.rewrite_head`). `wanted`: uint8, by node. `found`: int32, rows of
+    `mentions`. Returns their number, as `list_relations`.
+    """
     count = 0
     for row in range(n):
         node = mentions[row]
@@ -163,7 +179,11 @@ def list_mentions(mentions: I32, n: int, wanted: U8, found: I32) -> int:
 
 @register_kernel("I32", "I32", "I32", "I32")
 def number_nodes(nodes: I32, slots: I32, found: I32, number: I32) -> int:
-    """See `meshline.graph.index.index_tables.NodeSlots.numbered`; returns how many there are in `found`."""
+    """Number the distinct ones of n nodes in the order of appearance.
+
+    `nodes`: int32, shape (n,). `slots`: int32, by node, NONE before and after. `found`: int32, the distinct nodes. `number`: int32,
+    shape (n,), the position of each node in `found`. Returns the number of distinct nodes.
+    """
     n = 0
     for row in range(len(nodes)):
         node = nodes[row]
@@ -193,7 +213,10 @@ def add_job(
     masked: U8,
     n: int,
 ) -> int:
-    """Take in the job of one flow; the number of jobs then."""
+    """Merge the job of one flow into the results of `list_jobs`; the number of jobs then.
+
+    `of_end`: (reach, distance, masked) of the end that the flow goes on from.
+    """
     class_ = flags & CLASS
     job = kinds.job[flows.kind[flow]]
     if flags & PASSED_OVER or class_ < strongest or class_ > weakest or job == NONE:
@@ -237,11 +260,12 @@ def list_jobs(
     distance: I32,
     masked: U8,
 ) -> int:
-    """The jobs of the flows that go on from these ends, under all their names, no weaker than a class; their number.
+    """The jobs of the flows that go on from n ends, under all their names, of a class no weaker than `weakest`.
 
-    Each job with the strongest of its flows (the weaker of the flow and its end, one further), the shortest
-    distance in that, and whether all flows of it are masked. `csr`, `heads` and `links` are of one direction;
-    `slots` as in `strongest`; there is room for all jobs in the arrays after it.
+    `ends` (int32), `end_reach` (int8), `end_distance` (int32), `end_masked` (uint8): shape (n,), the rows of an answer.
+    `slots`: int32, by node, NONE before and after. Results, with room for all jobs: `found` (int32, nodes of jobs), and for each
+    its strongest `reach` (int8: the weaker of flow and end), the shortest `distance` with it (int32, that of the end + 1), and `masked`
+    (uint8: all flows of the job are masked). Returns the number of jobs.
     """
     n = 0
     for row in range(len(ends)):
@@ -268,7 +292,7 @@ def list_jobs(
 
 @register_inner
 def is_asked(flow: int, flags: int, job: int, silent: U8, empty: int, weakest: int, stated: int, flows: Flows, kinds: FlowKinds) -> bool:
-    """Whether a flow is of the kind that is looked for: `stated`: one that states more than which values are copied."""
+    """True if a flow is one that `find_copies` looks for; arguments as there. `flags`: of the flow, `job`: its job's node or NONE."""
     if flags & (DEAD | REPLACED) or (job == NONE and not stated) or (job != NONE and not silent[job]):
         return False
     is_copy = flags & CLASS == 0 and kinds.subtype[flows.kind[flow]] == empty
@@ -279,7 +303,10 @@ def is_asked(flow: int, flags: int, job: int, silent: U8, empty: int, weakest: i
 
 @register_inner
 def enter_row(near: int, other: int, job: int, first: int, n: int, nodes: Nodes, slots: I32, nears: I32, fars: I32, jobs: I32) -> int:
-    """Enter a row for a flow, unless the one before of the same job is alike; the number of rows then, some beyond the room there is."""
+    """Append a row (`near`, `far` dataset of `other`, `job`), unless the job's last row is the same; the number of rows then.
+
+    Rows beyond the room are only counted. `first`: the first row of this near dataset.
+    """
     far = nodes.rep[nodes.part1[other] if nodes.kind[other] == COLUMN else other]
     before = n - 1 if job == NONE else slots[job]
     if first <= before < len(jobs) and jobs[before] == job and fars[before] == far:
@@ -299,7 +326,7 @@ def enter_flows(
     nodes: Nodes, csr: Csr, heads: I32, links: I32, others: I32, base: int, flows: Flows, kinds: FlowKinds, use_wanted: int, wanted: U8,
     slots: I32, nears: I32, fars: I32, jobs: I32, first: int, n: int,
 ) -> int:  # fmt: skip
-    """Enter the flows of one own node."""
+    """Append rows for the flows of one own node, as `enter_row`; the number of rows then. Arguments as in `find_copies`."""
     if own < len(csr.ptr) - 1:
         for at in range(csr.ptr[own], csr.ptr[own + 1]):
             flow = csr.flow[at]
@@ -323,10 +350,12 @@ def find_copies(
     nodes: Nodes, csr: Csr, heads: I32, links: I32, others: I32, base: int, flows: Flows, kinds: FlowKinds, use_wanted: int, wanted: U8,
     slots: I32, nears: I32, fars: I32, jobs: I32,
 ) -> int:  # fmt: skip
-    """Through which silent jobs values of these datasets are copied, and where to (the three arrays at the end).
+    """Find the silent jobs through which values of these datasets are copied, and the datasets at the other end.
 
-    `stated`: what silent jobs state beyond that instead, and what is stated without a job. Repetitions are left out as far
-    as that costs nothing. Returns how much room it takes, which may be more than there is. `slots`: as in `Slots`.
+    `datasets`: int32, shape (n,), representatives. `silent`: uint8, by node, jobs that state no filters or joins. `empty`: the number of
+    the empty string. `stated`: 1 to list instead what silent jobs state beyond copies, and flows without a job, up to class `weakest`.
+    `wanted`: uint8, by flow, used if `use_wanted`. `slots`: int32, by node, NONE before and after. Results: `nears`, `fars`, `jobs`, int32,
+    nodes, one row for each find; repetitions are omitted where that is cheap. Returns the number of rows, which may exceed the room.
     """
     n = 0
     for i in range(len(datasets)):

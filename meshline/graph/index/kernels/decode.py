@@ -1,7 +1,14 @@
 """The kernel that reads contents: MessagePack as `meshline.graph.content` writes it, straight into the tables.
 
-Decoding five million flows into Python objects costs seconds and gigabytes; this costs neither. What
-is rare and needs attributes (ports, owners, identity, ...) is left to Python as special rows.
+Decoding five million flows into Python objects costs seconds and gigabytes; this costs neither. Rare facts
+that need their attributes (ports, owners, identity, ...) are left to Python as special rows.
+
+Tables (Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, Csr, Overlay) are the groups of one-dimensional arrays of
+`meshline.graph.index.arrays`, which gives the dtype and meaning of each. `counts`: int64, shape (N_COUNTS,), the rows in use by table.
+
+Further arrays: `buffer`, uint8, the contents one after another and PADDING bytes; `at`, `begin`, `end`, positions in it; `local`, int32,
+the node of each key of the current content; `mentions`, int32, nodes; `specials`, int64, shape (m, 5): which, head, node
+or row, begin, end.
 """
 
 from __future__ import annotations
@@ -60,7 +67,7 @@ from meshline.graph.index.kernels.hash_tables import (
 from meshline.graph.index.kernels.jit import register_inner, register_kernel
 from meshline.graph.index.kernels.messagepack import Malformed, read_array_length, read_integer, read_map_length, read_text, skip_value
 
-# The wire codes of what is told apart here.
+# The wire codes of edge types and kinds that the kernel distinguishes.
 HAS_COLUMN, READS, WRITES, RENAMED_TO = 0, 1, 2, 10
 DOMAIN, DATA_PRODUCT, JOB, OWNER = 0, 1, 4, 6
 KINDS = 8
@@ -77,13 +84,14 @@ _POSITION = np.frombuffer(b"position", np.uint8).copy()
 
 GUESSES = 4
 
-GREATEST = 2**31 - 1  # position that a column of relations holds
+GREATEST = 2**31 - 1  # greatest position of a column: `Relations.value` is int32
 
 PADDING = 40  # bytes after the last content: an array's length and three numbers may be read beyond a broken end
 
 
 @register_inner
 def is_word(buffer: U8, begin: int, end: int, word: U8) -> bool:
+    """True if `buffer[begin:end]` are the bytes of `word` (uint8)."""
     if end - begin != len(word):
         return False
     return is_same_text(buffer, begin, word, 0, len(word))
@@ -91,6 +99,7 @@ def is_word(buffer: U8, begin: int, end: int, word: U8) -> bool:
 
 @register_inner
 def add_special(specials: I64, which: int, head: int, subject: int, begin: int, end: int, counts: I64) -> None:
+    """Append a special row. `which`: SPECIAL_FACT, ...; `subject`: a node or row; `begin`, `end`: its attributes in the buffer."""
     row = counts[N_SPECIAL]
     specials[row, 0] = which
     specials[row, 1] = head
@@ -102,7 +111,7 @@ def add_special(specials: I64, which: int, head: int, subject: int, begin: int, 
 
 @register_inner
 def request_regrouping(specials: I64, head: int, dataset: int, counts: I64) -> None:
-    """Leave to Python: the columns of this dataset must be grouped anew."""
+    """Append a special row for Python: the columns of this dataset must be grouped again."""
     row = counts[N_SPECIAL] - 1
     if row < 0 or specials[row, 0] != SPECIAL_DATASET or specials[row, 2] != dataset:
         add_special(specials, SPECIAL_DATASET, head, dataset, 0, 0, counts)
@@ -110,10 +119,10 @@ def request_regrouping(specials: I64, head: int, dataset: int, counts: I64) -> N
 
 @register_inner
 def guess_column(buffer: U8, begin: int, end: int, dataset: int, guess: int, names: Names, nodes: Nodes) -> tuple[int, int]:
-    """(a column of the name or NONE, where to look next), from a few guesses.
+    """Look for a column by its name (`buffer[begin:end]`) at a few likely nodes; (its node or NONE, where to look next).
 
-    Contents give the columns of a dataset by name, and did so when the nodes were made: the next one
-    is most often among the siblings next to the one before. This spares half of the time of a load.
+    Contents list the columns of a dataset by name, and did so when the nodes were added: the next column
+    is most often among the siblings next to the previous one. This spares half of the time of a load.
     """
     if guess == NONE or nodes.part1[guess] != dataset:
         guess = nodes.child[dataset]
@@ -132,7 +141,7 @@ def guess_column(buffer: U8, begin: int, end: int, dataset: int, guess: int, nam
 
 @register_inner
 def add_column(dataset: int, name: int, head: int, names: Names, nodes: Nodes, folds: Folds, specials: I64, counts: I64) -> int:
-    """The column that no guess found; if it is new, its dataset's columns may have to be grouped anew."""
+    """The node of a column that no guess found; if it is new, its dataset's columns may have to be grouped again."""
     before = nodes.traits[dataset] & COLLIDES
     known = nodes.child[dataset]
     node = intern_column(dataset, name, names, nodes, folds, counts)
@@ -155,7 +164,7 @@ def read_keys(
     specials: I64,
     counts: I64,
 ) -> tuple[int, int]:
-    """(number of keys, where they end); `local` gets the node of each."""
+    """Read the keys of a content; (their number, the position after them). Writes the node of each to `local` and `mentions`."""
     n, at = read_array_length(buffer, at)
     guess = NONE
     for i in range(n):
@@ -195,6 +204,7 @@ def read_keys(
 
 @register_inner
 def add_fact(node: int, solid: int, nodes: Nodes, facts: Facts, counts: I64) -> None:
+    """Append a fact about a node. `solid`: 1 unless it only gives the spelling of the name."""
     row = counts[N_FACTS]
     facts.node[row] = node
     facts.solid[row] = solid
@@ -210,7 +220,7 @@ def add_fact(node: int, solid: int, nodes: Nodes, facts: Facts, counts: I64) -> 
 def read_assets(
     buffer: U8, at: int, end: int, head: int, n_keys: int, local: I32, nodes: Nodes, facts: Facts, specials: I64, counts: I64
 ) -> int:
-    """Notes who has attributes; leaves to Python those that the index itself needs."""
+    """Read the attributes of assets as facts, and leave those that the index itself needs to Python; the position after them."""
     n, at = read_array_length(buffer, at)
     for _ in range(n):
         if at >= end:
@@ -247,6 +257,7 @@ def read_assets(
 
 @register_inner
 def add_relation(type_: int, start: int, end: int, value: int, nodes: Nodes, relations: Relations, counts: I64) -> int:
+    """Append a relation, linked at both ends; its row. A `type_` below 0 is not visible (see `mutate.rewrite_head`)."""
     row = counts[N_RELATIONS]
     relations.type[row] = type_
     relations.start[row] = start
@@ -270,7 +281,7 @@ def add_relation(type_: int, start: int, end: int, value: int, nodes: Nodes, rel
 
 @register_inner
 def read_position(buffer: U8, at: int, end: int) -> int:
-    """The position that the attributes of a HAS_COLUMN edge give, or NONE."""
+    """The position in the attributes of a HAS_COLUMN edge at `buffer[at:end]`, or NONE."""
     size, at = read_map_length(buffer, at)
     for _ in range(size):
         first, at = read_text(buffer, at, end)
@@ -285,6 +296,7 @@ def read_position(buffer: U8, at: int, end: int) -> int:
 def read_relations(
     buffer: U8, at: int, end: int, head: int, n_keys: int, local: I32, nodes: Nodes, relations: Relations, specials: I64, counts: I64
 ) -> int:
+    """Read the edges other than flows; the position after them. All but HAS_COLUMN, READS and WRITES are left to Python as well."""
     n, at = read_array_length(buffer, at)
     for _ in range(n):
         if at >= end:
@@ -311,7 +323,7 @@ def read_relations(
 
 @register_inner
 def compute_flow_flags(start: int, end: int, shared: int, nodes: Nodes) -> int:
-    """The flags of a flow from what it shares with others (FlowKinds.flags) and what it joins."""
+    """The flags of a flow (uint8) from the flags that it shares with others (`FlowKinds.flags`) and the kinds of its ends."""
     if nodes.kind[end] == COLUMN:
         if nodes.kind[start] != COLUMN:
             return DEAD  # Dataset -> Column has no meaning
@@ -339,6 +351,7 @@ def read_flows(
     facts: Facts,
     counts: I64,
 ) -> int:
+    """Read the kinds of flows and the flows; the position after them. `local_kinds`: int32, the row in FlowKinds of each kind."""
     n_kinds, at = read_array_length(buffer, at)
     first_fact = counts[N_FACTS]
     for i in range(n_kinds):
@@ -394,7 +407,7 @@ def has_room(
     local: I32,
     counts: I64,
 ) -> bool:
-    """Whether a content of so many bytes fits, whatever it says (Core.reserve makes the same room)."""
+    """True if a content of `size` bytes fits into all tables, whatever it states (`IndexTables` reserves the same room)."""
     return (
         counts[N_NAMES] + size < len(names.end)
         and 2 * (counts[N_NAMES] + size) < len(names.slots)
@@ -437,9 +450,13 @@ def read_contents(
     specials: I64,
     counts: I64,
 ) -> int:
-    """Read contents, one after another in the buffer, as heads `head`, `head` + 1, ...; from the `first` of them on.
+    """Read n contents, one after another in the buffer, as heads `head`, `head` + 1, ...; begin with content `first`.
 
-    Returns the number of the first content that there was no room for; `starts` gets where each head's rows begin.
+    `ends`: int64, shape (n,), where each content ends in `buffer`. `provisional`: uint8, shape (n,). `starts`: int64, shape (heads + 1, 4):
+    the first row of each head in Flows, Relations, Facts and `mentions`; the kernel writes the rows after each head that it reads.
+    `local`, `local_kinds`: int32, working memory.
+
+    Returns the number of the first content for which there was no room, n if all are read. Raises Malformed.
     """
     for i in range(first, len(ends)):
         at = ends[i - 1] if i > 0 else 0

@@ -1,4 +1,10 @@
-"""Kernels' inner functions: strings and keys to row numbers, by open hash tables."""
+"""Inner functions of kernels: row numbers of strings and keys, by open hash tables.
+
+Tables (Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, Csr, Overlay) are the groups of one-dimensional arrays of
+`meshline.graph.index.arrays`, which gives the dtype and meaning of each. `counts`: int64, shape (N_COUNTS,), the rows in use by table.
+
+`text`: uint8, UTF-8 bytes; `begin`, `end`: positions in it. `slots` of a table have a power of two as length, and contain row + 1, or 0.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +36,7 @@ from meshline.graph.index.kernels.jit import register_inner, register_kernel
 
 @register_inner
 def hash_text(text: U8, begin: int, end: int, salt: int) -> int:
+    """A 32-bit hash of `text[begin:end]` (FNV-1a), beginning with `salt`."""
     h = 2166136261 ^ int(salt)
     for i in range(begin, end):
         h = ((h ^ int(text[i])) * 16777619) & 0xFFFFFFFF
@@ -38,6 +45,7 @@ def hash_text(text: U8, begin: int, end: int, salt: int) -> int:
 
 @register_inner
 def hash_triple(a: int, b: int, c: int) -> int:
+    """A 32-bit hash of three integers."""
     h = (int(a) * 0x9E3779B1 + int(b) * 0x85EBCA77 + int(c) * 0xC2B2AE3D) & 0xFFFFFFFF
     h = ((h ^ (h >> 15)) * 0x2C1B3C6D) & 0xFFFFFFFF
     return h ^ (h >> 13)
@@ -45,6 +53,7 @@ def hash_triple(a: int, b: int, c: int) -> int:
 
 @register_inner
 def is_same_text(text: U8, begin: int, other: U8, other_begin: int, length: int) -> bool:
+    """True if `length` bytes at `text[begin]` and `other[other_begin]` are equal."""
     for i in range(length):  # noqa: SIM110 - a kernel
         if text[begin + i] != other[other_begin + i]:
             return False
@@ -53,12 +62,13 @@ def is_same_text(text: U8, begin: int, other: U8, other_begin: int, length: int)
 
 @register_inner
 def find_begin(names: Names, name: int) -> int:
+    """Where a string begins in `names.text`."""
     return int(names.end[name - 1]) if name > 0 else 0
 
 
 @register_inner
 def find_name_slot(text: U8, begin: int, end: int, h: int, names: Names) -> int:
-    """The slot that has the string, or the empty one that waits for it."""
+    """The slot of the string `text[begin:end]` with hash `h`, or the empty slot for it."""
     mask = len(names.slots) - 1
     slot = h & mask
     while names.slots[slot] != 0:
@@ -73,6 +83,7 @@ def find_name_slot(text: U8, begin: int, end: int, h: int, names: Names) -> int:
 
 @register_inner
 def add_name(text: U8, begin: int, end: int, h: int, slot: int, names: Names, counts: I64) -> int:
+    """Append a string at its empty slot; its number. Its `fold` is the string itself."""
     name = counts[N_NAMES]
     at = counts[N_TEXT]
     for i in range(end - begin):
@@ -88,7 +99,7 @@ def add_name(text: U8, begin: int, end: int, h: int, slot: int, names: Names, co
 
 @register_inner
 def intern_text(text: U8, begin: int, end: int, names: Names, counts: I64) -> int:
-    """The number of a string; a new one's casefolded form is interned too."""
+    """The number of the string `text[begin:end]`; a new string is added together with its casefolded form."""
     h = hash_text(text, begin, end, counts[SALT])
     slot = find_name_slot(text, begin, end, h, names)
     if names.slots[slot] != 0:
@@ -116,6 +127,7 @@ def intern_text(text: U8, begin: int, end: int, names: Names, counts: I64) -> in
 
 @register_inner
 def find_node_slot(kind: int, part1: int, part2: int, nodes: Nodes) -> int:
+    """The slot of the node with this key, or the empty slot for it."""
     mask = len(nodes.slots) - 1
     slot = hash_triple(kind, part1, part2) & mask
     while nodes.slots[slot] != 0:
@@ -128,7 +140,7 @@ def find_node_slot(kind: int, part1: int, part2: int, nodes: Nodes) -> int:
 
 @register_inner
 def add_node(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) -> int:
-    """A new node without a slot (nodes of the past are not found by key)."""
+    """Append a node without a slot (nodes of past names are not found by key); its number."""
     node = counts[N_NODES]
     counts[N_NODES] = node + 1
     nodes.kind[node] = kind
@@ -158,6 +170,7 @@ def add_node(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) -> in
 
 @register_inner
 def find_fold_slot(dataset: int, fold: int, folds: Folds) -> int:
+    """The slot of (dataset, casefolded name), or the empty slot for it."""
     mask = len(folds.slots) - 1
     slot = hash_triple(7, dataset, fold) & mask
     while folds.slots[slot] != 0:
@@ -170,7 +183,7 @@ def find_fold_slot(dataset: int, fold: int, folds: Folds) -> int:
 
 @register_inner
 def check_collision(dataset: int, name: int, fold: int, nodes: Nodes, folds: Folds, counts: I64) -> bool:
-    """Whether a new column's name may differ from another's in case only; notes it for those to come."""
+    """True if a new column's name may differ from another's in case only. Records the name for later columns."""
     if fold == FOREIGN:
         return True
     if fold == name:
@@ -189,7 +202,7 @@ def check_collision(dataset: int, name: int, fold: int, nodes: Nodes, folds: Fol
 
 @register_inner
 def intern_node(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) -> int:
-    """The node of a key; made if new."""
+    """The node of a key; added if new."""
     slot = find_node_slot(kind, part1, part2, nodes)
     if nodes.slots[slot] != 0:
         return int(nodes.slots[slot] - 1)
@@ -200,7 +213,7 @@ def intern_node(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) ->
 
 @register_inner
 def intern_column(dataset: int, name: int, names: Names, nodes: Nodes, folds: Folds, counts: I64) -> int:
-    """The node of a column; made if new."""
+    """The node of a column; added if new. Marks the dataset with COLLIDES if its name may differ from another's in case only."""
     slot = find_node_slot(COLUMN, dataset, name, nodes)
     if nodes.slots[slot] != 0:
         return int(nodes.slots[slot] - 1)
@@ -213,6 +226,7 @@ def intern_column(dataset: int, name: int, names: Names, nodes: Nodes, folds: Fo
 
 @register_inner
 def intern_flow_kind(flags: int, subtype: int, job: int, kinds: FlowKinds, counts: I64) -> int:
+    """The row of a kind of flows in FlowKinds; added if new. `flags`: INDIRECT 1 | masking 2 | covered 4."""
     mask = len(kinds.slots) - 1
     slot = hash_triple(flags, subtype, job) & mask
     while kinds.slots[slot] != 0:
@@ -231,7 +245,7 @@ def intern_flow_kind(flags: int, subtype: int, job: int, kinds: FlowKinds, count
 
 @register_inner
 def count_mention(node: int, by: int, nodes: Nodes, counts: I64) -> None:
-    """One head more (or less) names the node."""
+    """Add `by` (1 or -1) to the heads that mention the node. Sets CHANGED if the node appears or disappears."""
     nodes.live[node] += by
     if nodes.live[node] == (1 if by > 0 else 0):
         counts[CHANGED] = 1
@@ -239,7 +253,7 @@ def count_mention(node: int, by: int, nodes: Nodes, counts: I64) -> None:
 
 @register_inner
 def count_fact(node: int, by: int, nodes: Nodes, counts: I64) -> None:
-    """A fact other than a flow came or went that is about this node."""
+    """Add `by` (1 or -1) to the facts other than flows about the node's dataset. Sets CHANGED as `count_mention`."""
     kind = nodes.kind[node]
     if kind in (DATASET, COLUMN):
         dataset = nodes.part1[node] if kind == COLUMN else node
@@ -250,7 +264,7 @@ def count_fact(node: int, by: int, nodes: Nodes, counts: I64) -> None:
 
 @register_inner
 def count_listing(node: int, by: int, nodes: Nodes, counts: I64) -> None:
-    """A listing more (or less) names the dataset or column."""
+    """Add `by` (1 or -1) to the HAS_COLUMN relations of the dataset or column. Sets CHANGED as `count_mention`."""
     nodes.listed[node] += by
     if nodes.listed[node] == (1 if by > 0 else 0):
         counts[CHANGED] = 1
@@ -258,13 +272,13 @@ def count_listing(node: int, by: int, nodes: Nodes, counts: I64) -> None:
 
 @register_kernel("int", "int", "int", Nodes)
 def find_node(kind: int, part1: int, part2: int, nodes: Nodes) -> int:
-    """The known node of a key, or NONE."""
+    """The node of a key, or NONE."""
     return int(nodes.slots[find_node_slot(kind, part1, part2, nodes)] - 1)
 
 
 @register_kernel("int", Names, Nodes, Folds, FlowKinds, "I64")
 def fill_slots(table: int, names: Names, nodes: Nodes, folds: Folds, kinds: FlowKinds, counts: I64) -> int:
-    """Fill the empty slots of one table (N_NAMES, N_NODES, N_FOLDS or N_KINDS)."""
+    """Fill the slots of one table (N_NAMES, N_NODES, N_FOLDS or N_KINDS), which are all empty; returns 0."""
     slots = names.slots
     if table == N_NODES:
         slots = nodes.slots

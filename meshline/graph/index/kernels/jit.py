@@ -37,13 +37,16 @@ log = logging.getLogger("meshline.kernels")
 
 
 def register_inner(function: Callable[P, R]) -> Callable[P, R]:
-    """A function that kernels call."""
+    """Decorator of a function that only kernels call."""
     _inner.append(function)
     return function
 
 
 def register_kernel(*arguments: Any) -> Callable[[Callable[P, int]], Callable[P, int]]:
-    """A function that Python calls, returning an integer. Arguments: "int", a table's class, or e.g. "I32", "I64:2" (two dimensions)."""
+    """Decorator of a function that Python calls and that returns an integer (int64).
+
+    `arguments`: "int", a class of tables, or an array's dtype, e.g. "I32", or "I64:2" with two dimensions. All arrays are C-contiguous.
+    """
 
     def register(function: Callable[P, int]) -> Callable[P, int]:
         _kernels[function] = arguments
@@ -53,7 +56,7 @@ def register_kernel(*arguments: Any) -> Callable[[Callable[P, int]], Callable[P,
 
 
 def compile_kernels() -> None:
-    """From now on, in this process, kernels run compiled."""
+    """Replace all kernels by their compiled form, in this process."""
     with _compiling:
         if not _done:
             for function, compiled in _compile_all().items():
@@ -62,19 +65,20 @@ def compile_kernels() -> None:
 
 
 def is_compiled() -> bool:
+    """True if kernels run compiled in this process."""
     return bool(_done)
 
 
 def compile_kernels_soon() -> None:
-    """The same in the background; until it is done they run as before."""
+    """Compile the kernels in the background; until they are compiled they run as Python."""
     if not _done and not _started:
         _started.append(Thread(target=compile_kernels, name="compile kernels", daemon=True))
         _started[0].start()
 
 
 class CachedKernels(NamedTuple):
-    """How many kernels there are, how many of them some folder has compiled for this machine, and where. `kept`: where those that are
-    compiled from now on are kept; None: nowhere, so that each process compiles.
+    """The state of the cache of compiled kernels. `kernels`: how many there are; `cached`: how many are cached for this machine, in which
+    `folders`. `kept`: the folder for kernels that are compiled from now on; None: no folder is writable, so each process compiles.
     """
 
     kernels: int
@@ -84,7 +88,7 @@ class CachedKernels(NamedTuple):
 
 
 def find_cached_kernels() -> CachedKernels:
-    """What a process that needs the compiled kernels would find. Compiles nothing."""
+    """What a process that needs the compiled kernels would find in the caches. Compiles nothing."""
     from meshline.graph.index.kernels.kernel_cache import find_writable, list_folders  # noqa: PLC0415 - numba
 
     made, caches = _build_dispatchers()
@@ -94,7 +98,7 @@ def find_cached_kernels() -> CachedKernels:
 
 
 def _compile_all() -> dict[Callable[..., Any], Any]:
-    """The compiled form of every kernel, as far as possible from a cache."""
+    """The compiled form of every kernel, from a cache where possible."""
     if import_module("numba").config.DISABLE_JIT:
         return {}
     made, caches = _build_dispatchers()
@@ -108,7 +112,7 @@ def _compile_all() -> dict[Callable[..., Any], Any]:
 
 
 def _build_dispatchers() -> tuple[dict[Callable[..., Any], tuple[Any, Any]], Caches]:
-    """For every kernel what compiles it, with the signature; and the caches that all of them use."""
+    """The numba dispatcher and signature of every kernel, and the caches that all of them use."""
     numba = import_module("numba")  # only now, see above
     from meshline.graph.index.kernels.kernel_cache import Caches, list_folders  # noqa: PLC0415 - numba
 
@@ -132,6 +136,7 @@ def _build_dispatchers() -> tuple[dict[Callable[..., Any], tuple[Any, Any]], Cac
 
 
 def _copy(function: Callable[..., Any], spaces: dict[str, dict[str, Any]]) -> FunctionType:
+    """A copy of a function whose globals are the copy of its module's names in `spaces`."""
     assert isinstance(function, FunctionType)
     copy = FunctionType(function.__code__, spaces[function.__module__], function.__name__, function.__defaults__, function.__closure__)
     copy.__qualname__ = function.__qualname__
@@ -139,7 +144,7 @@ def _copy(function: Callable[..., Any], spaces: dict[str, dict[str, Any]]) -> Fu
 
 
 def _compute_digest() -> str:
-    """The state of all the sources of kernels: they call each other across modules."""
+    """A hash of the sources of all kernels, which call each other across modules, and of numba's version."""
     numba = import_module("numba")
     sources = sorted({Path(sys.modules[function.__module__].__file__ or "") for function in (*_inner, *_kernels)})
     state = [numba.__version__.encode(), *(path.read_bytes() for path in [*sources, Path(arrays.__file__), Path(__file__)])]
@@ -147,6 +152,7 @@ def _compute_digest() -> str:
 
 
 def _convert_type(types: Any, name: Any) -> Any:
+    """The numba type of an argument of `register_kernel`."""
     dtypes = {"I8": types.int8, "U8": types.uint8, "I32": types.int32, "U32": types.uint32, "I64": types.int64, "U64": types.uint64}
     if name == "int":
         return types.int64

@@ -1,7 +1,7 @@
-"""Where the compiled kernels are kept, so that they are compiled once and not by each process. Imports numba, so: only when it is needed.
+"""The cache of compiled kernels on disk, so that they are compiled once and not by each process. Imports numba: import it only when needed.
 
-Numba's own places are not used: it does not read a cache that it cannot write, and each kernel is in a module of its own but calls
-kernels of others, while numba looks at the one module only. Here a folder belongs to one state of all the sources.
+Numba's own locations are not used: numba does not read a cache that it cannot write, and it looks for changes in one module only,
+while kernels call kernels of other modules. Here a folder belongs to one state of all the sources.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _UNUSABLE = (OSError, EOFError, pickle.UnpicklingError, ValueError, LookupError,
 
 
 def list_folders(digest: str) -> list[Path]:
-    """The folders that may hold the kernels of one state of the sources (`digest`), in the order in which they are tried.
+    """The folders that may contain the kernels of one state of the sources (`digest`), in the order in which they are tried.
 
     NUMBA_CACHE_DIR, if it is set; the package's own folder; the user's folder for caches.
     """
@@ -40,7 +40,7 @@ def list_folders(digest: str) -> list[Path]:
 
 
 def find_writable(places: Sequence[Path]) -> Path | None:
-    """The first of these folders that can be written; it is made. None if there is none."""
+    """The first of these folders that is writable (created if absent); None if none is."""
     for place in places:
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def find_writable(places: Sequence[Path]) -> Path | None:
 
 
 class Caches:
-    """The caches of all kernels of a process. `found`: how many kernels were read; `missed`: how many were not there."""
+    """The caches of all kernels of a process. `found`: kernels that were read; `missed`: kernels that no folder has; `used`: folders."""
 
     def __init__(self, places: Sequence[Path]) -> None:
         self.found = 0
@@ -66,11 +66,11 @@ class Caches:
         return KernelCache(self, {place: _build_folder_cache(function, place) for place in self._places})
 
     def look_up(self, dispatcher: Any, signature: Any) -> bool:
-        """Whether a kernel is in one of the folders, compiled for this machine."""
+        """True if a folder contains the kernel, compiled for this machine."""
         return dispatcher._cache.read(signature, dispatcher.targetctx) is not None  # noqa: SLF001
 
     def announce(self) -> None:
-        """Before the first kernel is compiled: report the wait, and find the folder to keep them in."""
+        """Before the first kernel is compiled: log the wait, and choose the folder for the kernels."""
         self._kept = find_writable(self._places)
         kept = f"once; they are kept in {self._kept}" if self._kept else "in each process: no folder can be written, set NUMBA_CACHE_DIR"
         log.warning("compiling the kernels of the index: %s seconds of processor time, %s", SECONDS, kept)
@@ -97,7 +97,7 @@ class KernelCache(caching._Cache):  # noqa: SLF001 - numba is pinned for it
         return found
 
     def read(self, sig: Any, target_context: Any) -> Any:
-        """The compiled kernel, if some folder has it."""
+        """The compiled kernel in the first folder that contains it, or None."""
         for place, layer in self._layers.items():
             try:
                 found = layer.load_overload(sig, target_context)

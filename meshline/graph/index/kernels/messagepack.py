@@ -1,7 +1,8 @@
-"""Kernels' inner functions: MessagePack, as far as contents have it.
+"""Inner functions of kernels: MessagePack, as far as contents use it.
 
-Strings and whole values end where the content ends (`end`), or are Malformed. Numbers and the lengths of arrays and maps are read
-without looking: whoever reads several of them begins before `end`, and `decode.PADDING` is more than they can be together.
+`buffer`: uint8, one-dimensional; `at`: the position of a value in it. Strings and whole values must end at or before the end of the
+content (`end`), or are Malformed. Numbers and lengths of arrays and maps are read without this check: a caller that reads several of
+them begins before `end`, and `decode.PADDING` is longer than they can be together.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ class Malformed(Exception):
 
 @register_inner
 def read_big_endian(buffer: U8, at: int, size: int) -> int:
+    """The unsigned big-endian integer of `size` bytes."""
     value = 0
     for i in range(size):
         value = (value << 8) | int(buffer[at + i])
@@ -24,7 +26,7 @@ def read_big_endian(buffer: U8, at: int, size: int) -> int:
 
 @register_inner
 def read_integer(buffer: U8, at: int) -> tuple[int, int]:
-    """(value, where the next begins). Negative ones are read as NONE: there are no others."""
+    """(value, position after it). Negative integers are read as NONE, the only one that contents use."""
     head = int(buffer[at])
     if head < 0x80:
         return head, at + 1
@@ -40,7 +42,7 @@ def read_integer(buffer: U8, at: int) -> tuple[int, int]:
 
 @register_inner
 def read_length(buffer: U8, at: int, fixed: int, most: int, wide: int) -> tuple[int, int]:
-    """The length of an array or a map by its fixed head, and its heads for 16 and 32 bits."""
+    """(length of an array or map, position after it). `fixed`, `most`: its short heads; `wide`: the head for 16 bits, `wide` + 1 for 32."""
     head = int(buffer[at])
     if fixed <= head < fixed + most:
         return head - fixed, at + 1
@@ -53,17 +55,19 @@ def read_length(buffer: U8, at: int, fixed: int, most: int, wide: int) -> tuple[
 
 @register_inner
 def read_array_length(buffer: U8, at: int) -> tuple[int, int]:
+    """(length of an array, position of its first item)."""
     return read_length(buffer, at, 0x90, 16, 0xDC)
 
 
 @register_inner
 def read_map_length(buffer: U8, at: int) -> tuple[int, int]:
+    """(number of entries of a map, position of its first key)."""
     return read_length(buffer, at, 0x80, 16, 0xDE)
 
 
 @register_inner
 def read_text(buffer: U8, at: int, end: int) -> tuple[int, int]:
-    """(begin, end) of a string's bytes; the next value begins at end."""
+    """(begin, end) of the bytes of a string; the next value begins at `end`."""
     head = int(buffer[at])
     if 0xA0 <= head < 0xC0:
         begin, size = at + 1, head - 0xA0
@@ -79,6 +83,7 @@ def read_text(buffer: U8, at: int, end: int) -> tuple[int, int]:
 
 @register_inner
 def check_end(at: int, end: int) -> int:
+    """The position `at`; Malformed if it is after `end`."""
     if at > end:
         raise Malformed
     return at
@@ -86,7 +91,7 @@ def check_end(at: int, end: int) -> int:
 
 @register_inner
 def skip_value(buffer: U8, at: int, end: int) -> int:
-    """Where the value at `at` ends."""
+    """The position after the value at `at`."""
     left = 1
     while left > 0:
         if at >= end:

@@ -1,4 +1,11 @@
-"""Kernels that change what heads say: link, take back, cast anew, fold the overlay in, drop the dead."""
+"""Kernels that change the rows of heads: link, withdraw, rewrite, fold the overlay in, drop rows that are not in use.
+
+Tables (Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, Csr, Overlay) are the groups of one-dimensional arrays of
+`meshline.graph.index.arrays`, which gives the dtype and meaning of each. `counts`: int64, shape (N_COUNTS,), the rows in use by table.
+
+Further arrays: `mentions`, int32, nodes; `starts`, int64, shape (heads + 1, 4): the first row of each head in Flows, Relations, Facts
+and `mentions`; `begin` and `end`, int64, shape (4,): the rows of one head, from `starts`.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +39,7 @@ from meshline.graph.index.kernels.jit import register_inner, register_kernel
 
 @register_kernel("int", "int", "int", Flows, Nodes, Overlay)
 def link_flows(first: int, last: int, base: int, flows: Flows, nodes: Nodes, overlay: Overlay) -> int:
-    """Make flows first..last traversable; `base`: how many are in the CSR arrays."""
+    """Link flows first..last at their ends, for traversals; `base`: flows in the CSR arrays. Returns their number."""
     for row in range(first, last):
         start, end = flows.start[row], flows.end[row]
         overlay.next_out[row - base] = nodes.over_out[start]
@@ -44,6 +51,7 @@ def link_flows(first: int, last: int, base: int, flows: Flows, nodes: Nodes, ove
 
 @register_inner
 def reflag_copy(csr: Csr, node: int, flow: int, flags: int) -> None:
+    """Set the flags of one flow in the CSR arrays, if they contain it."""
     low, high = csr.ptr[node], csr.ptr[node + 1]
     while low < high:
         middle = (low + high) >> 1
@@ -57,7 +65,7 @@ def reflag_copy(csr: Csr, node: int, flow: int, flags: int) -> None:
 
 @register_kernel("int", "int", "int", "int", "int", Flows, Csr, Csr)
 def reflag_flows(first: int, last: int, base: int, keep: int, add: int, flows: Flows, outgoing: Csr, incoming: Csr) -> int:
-    """Set the flags of flows first..last to (flags & keep | add), wherever they are kept."""
+    """Set the flags of flows first..last to (flags & keep | add), in Flows and in both CSR arrays. Returns their number."""
     for row in range(first, last):
         flags = (flows.flags[row] & keep) | add
         flows.flags[row] = flags
@@ -69,6 +77,7 @@ def reflag_flows(first: int, last: int, base: int, keep: int, add: int, flows: F
 
 @register_inner
 def withdraw_relation(row: int, nodes: Nodes, relations: Relations, counts: I64) -> None:
+    """Mark one relation as dead, and count it out at both ends."""
     type_ = relations.type[row]
     start, end = relations.start[row], relations.end[row]
     relations.type[row] = NONE
@@ -84,7 +93,7 @@ def withdraw_relation(row: int, nodes: Nodes, relations: Relations, counts: I64)
 
 @register_kernel("I64", "I64", Nodes, Relations, Facts, "I32", "I64")
 def withdraw_head(begin: I64, end: I64, nodes: Nodes, relations: Relations, facts: Facts, mentions: I32, counts: I64) -> int:
-    """Take back all that a head said but its flows (see `reflag`); `begin`, `end`: its rows, as in `read`."""
+    """Withdraw everything that a head states, except its flows (see `reflag_flows`). `begin`, `end`: int64, shape (4,). Returns 0."""
     for row in range(begin[1], end[1]):
         withdraw_relation(row, nodes, relations, counts)
     for row in range(begin[2], end[2]):
@@ -99,7 +108,7 @@ def withdraw_head(begin: I64, end: I64, nodes: Nodes, relations: Relations, fact
 
 @register_kernel("int", "int", "int", "int", Names, Nodes, Folds, "I64")
 def build_node(kind: int, part1: int, part2: int, past: int, names: Names, nodes: Nodes, folds: Folds, counts: I64) -> int:
-    """The node of a key, made if new; `past`: a new one that no key finds."""
+    """The node of a key; added if new. With `past`, always a new node, of a past name, that no key finds."""
     if past:
         node = add_node(kind, part1, part2, nodes, counts)
         nodes.traits[node] |= PAST
@@ -111,7 +120,7 @@ def build_node(kind: int, part1: int, part2: int, past: int, names: Names, nodes
 
 @register_inner
 def mark_supported(node: int, supported: I32, nodes: Nodes) -> None:
-    """A visible fact touches the node, so the head that says it names the node, and a column's dataset."""
+    """Mark a node, and a column's dataset, as supported by a visible fact: the head mentions them. `supported`: int32, by node."""
     supported[node] = 1
     if nodes.kind[node] == COLUMN:
         supported[nodes.part1[node]] = 1
@@ -132,12 +141,13 @@ def rewrite_head(
     mentions: I32,
     counts: I64,
 ) -> int:
-    """Say all that one head says as head `head`, of the nodes that `mapping` gives.
+    """Append everything that one head states as head `head`, about the nodes that `mapping` gives. Returns 0.
 
-    `supported` is zeros, and gets marks at some of the nodes that the head mentions.
+    `begin`, `end`: int64, shape (4,). `mapping`: int32, by node, the new node. `supported`: int32, by node, all zeros; the kernel marks
+    some of the nodes that the head mentions.
 
-    A fact that touches a node that is gone stays, so that it can be cast again, but is not seen: a flow
-    is dead, a relation has the type -2 - type; the nodes that nothing else of the head touches are
+    A fact about a node that is GONE is kept, so that it can be rewritten again, but is not visible: a flow
+    is DEAD, and a relation has the type -2 - type. Nodes that no visible fact of the head supports are
     mentioned as -2 - node.
     """
     for row in range(begin[0], end[0]):
@@ -184,7 +194,7 @@ def rewrite_head(
 
 @register_kernel(Flows, Nodes, Csr, Csr, "I64")
 def fold_overlay(flows: Flows, nodes: Nodes, outgoing: Csr, incoming: Csr, counts: I64) -> int:
-    """Fill the CSR arrays (ptr zeroed) with all flows that are not dead; the overlay is empty then."""
+    """Fill the CSR arrays (`ptr` zeroed) with all flows that are not DEAD, and empty the overlay. Returns the number of these flows."""
     n_nodes, n_flows = counts[N_NODES], counts[N_FLOWS]
     for row in range(n_flows):
         if not flows.flags[row] & DEAD:
@@ -221,6 +231,7 @@ def fold_overlay(flows: Flows, nodes: Nodes, outgoing: Csr, incoming: Csr, count
 
 @register_inner
 def relink_relation(row: int, nodes: Nodes, relations: Relations) -> None:
+    """Link a relation at both ends."""
     start, end = relations.start[row], relations.end[row]
     relations.next_out[row] = nodes.out[start]
     relations.next_in[row] = nodes.into[end]
@@ -232,7 +243,10 @@ def relink_relation(row: int, nodes: Nodes, relations: Relations) -> None:
 def compact_heads(
     alive: U8, n_heads: int, starts: I64, nodes: Nodes, flows: Flows, relations: Relations, facts: Facts, mentions: I32, counts: I64
 ) -> int:
-    """Drop the rows of heads that are not alive, and those heads; `fold` must follow."""
+    """Drop the heads that are not alive, with their rows; `fold_overlay` must follow. Returns the number of heads that remain.
+
+    `alive`: uint8, shape (n_heads,).
+    """
     for node in range(counts[N_NODES]):
         nodes.out[node] = NONE
         nodes.into[node] = NONE

@@ -1,4 +1,12 @@
-"""Kernels that follow values: labels that spread over flows, and datasets into which every column of another goes."""
+"""Kernels that follow values: labels that spread over flows, and datasets that contain copies of all columns of another.
+
+Tables (Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, Csr, Overlay) are the groups of one-dimensional arrays of
+`meshline.graph.index.arrays`, which gives the dtype and meaning of each. `counts`: int64, shape (N_COUNTS,), the rows in use by table.
+
+Further arrays, by node: `labels`, int32, 0 = none, otherwise smaller is nearer. `queue`: int32, nodes. `csr`, `links`: flows of one
+direction, in the CSR arrays (the first `base` flows) and the links of the newer ones (an array of Overlay).
+An own node is a member of an identity class; labels are those of the class's representative.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +19,19 @@ _POSSIBLE = 2
 
 @register_inner
 def can_carry_value(flags: int) -> bool:
-    """Whether a flow between columns passes values on."""
+    """True if a flow between columns with these flags passes values on."""
     return flags & (PASSED_OVER | MASKED | CLASS) == 0
 
 
 @register_inner
 def can_carry_columns(flags: int) -> bool:
-    """Whether a flow between datasets may pass on any column."""
+    """True if a flow between datasets with these flags may pass any column on."""
     return flags & PASSED_OVER == 0 and flags & CLASS == _POSSIBLE
 
 
 @register_inner
 def label_one(column: int, label: int, nodes: Nodes, labels: I32, queue: I32, tail: int) -> int:
-    """Label a column or dataset and queue it, if that is less than it has; the end of the queue then."""
+    """Label a column or dataset and queue it, if the label is smaller than its own; the end of the queue then."""
     node = nodes.rep[column]
     if labels[node] == 0 or labels[node] > label:
         labels[node] = label
@@ -34,7 +42,7 @@ def label_one(column: int, label: int, nodes: Nodes, labels: I32, queue: I32, ta
 
 @register_inner
 def label_columns(dataset: int, label: int, nodes: Nodes, labels: I32, queue: I32, tail: int) -> int:
-    """The same with a dataset and all its columns that are seen."""
+    """Label a dataset and all its visible columns, as `label_one`; the end of the queue then."""
     tail = label_one(dataset, label, nodes, labels, queue, tail)
     member = dataset
     while True:
@@ -56,7 +64,7 @@ def label_columns(dataset: int, label: int, nodes: Nodes, labels: I32, queue: I3
 def follow_node(
     own: int, label: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32, queue: I32, tail: int
 ) -> int:
-    """Label what one own node's flows lead to: a column's columns, a dataset's datasets."""
+    """Label the ends of the flows of one own node: columns for a column, datasets for a dataset; the end of the queue then."""
     whole = nodes.kind[own] == DATASET
     if own < len(csr.ptr) - 1:
         for at in range(csr.ptr[own], csr.ptr[own + 1]):
@@ -92,9 +100,12 @@ def spread_labels(
     labels: I32,
     queue: I32,
 ) -> int:
-    """Label what these columns lead to, the nearest first; how many nodes are in `queue` then, each once.
+    """Label what these columns flow to, nearest first, with the label of the start + 1 for each step.
 
-    `begin_labels`, ascending, are the labels of `begin` already. `left`: by dataset, whether its own flows were followed; zeros.
+    `begin`, `begin_labels`: int32, shape (n,), ascending by label; `labels` contains them already. `possible`: 1 to follow flows between
+    datasets, too. `left`: uint8, by node, all zeros: whether a dataset's own flows were followed. `queue` has room for all nodes.
+
+    Returns the number of nodes in `queue`, each of which appears once.
     """
     head = tail = at = 0
     while at < len(begin) or head < tail:
@@ -127,14 +138,14 @@ def spread_labels(
 
 @register_inner
 def find_least_label(before: int, node: int, nodes: Nodes, labels: I32) -> int:
-    """The lesser of a label and that of a column or dataset; 0 is none."""
+    """The smaller of a label and the label of a column or dataset; 0 = none."""
     label = labels[nodes.rep[node]]
     return label if label and (before == 0 or label < before) else before
 
 
 @register_inner
 def find_least_of_dataset(dataset: int, before: int, nodes: Nodes, labels: I32) -> int:
-    """The least label of a dataset and its columns."""
+    """The smallest of a label and the labels of a dataset and its columns; 0 = none."""
     before = find_least_label(before, dataset, nodes, labels)
     member = dataset
     while True:
@@ -153,7 +164,7 @@ def find_least_of_dataset(dataset: int, before: int, nodes: Nodes, labels: I32) 
 
 @register_inner
 def find_least_upstream(own: int, before: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32) -> int:
-    """The least label of what flows into one own node."""
+    """The smallest of a label and the labels of the nodes that flow into one own node; 0 = none."""
     whole = nodes.kind[own] == DATASET
     if own < len(csr.ptr) - 1:
         for at in range(csr.ptr[own], csr.ptr[own + 1]):
@@ -179,9 +190,10 @@ def find_least_upstream(own: int, before: int, nodes: Nodes, csr: Csr, base: int
 def compute_arriving_labels(
     columns: I32, possible: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32, found: I32
 ) -> int:
-    """For each of these nodes that is a representative and is seen, the least label of what flows into it; 0: of nothing.
+    """For each of n nodes, the smallest label of the nodes that flow into it.
 
-    Values reach a dataset as a whole only possibly.
+    `columns`: int32, shape (n,). `possible`: 1 to follow flows between datasets, too; without, datasets get 0. `found`: int32, shape (n,),
+    the labels; 0 if there is none, or if the node is no representative or not visible. Returns n.
     """
     for i in range(len(columns)):
         node = columns[i]
@@ -211,7 +223,10 @@ def compute_arriving_labels(
 def count_into(
     own: int, mark: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, alike: U8, seen: I32, sizes: I32, near: I32, n: int
 ) -> int:
-    """Count the datasets into which one own column goes as it is, once each for a mark; how many are in `near` then."""
+    """Count the datasets that contain a copy of one own column, once each for a mark; the number of datasets in `near` then.
+
+    Arrays as in `find_copied_datasets`.
+    """
     at = csr.ptr[own] if own < len(csr.ptr) - 1 else 0
     last = csr.ptr[own + 1] if own < len(csr.ptr) - 1 else 0
     flow = nodes.over_out[own]
@@ -238,7 +253,7 @@ def count_into(
 def count_all(
     dataset: int, mark: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, alike: U8, seen: I32, sizes: I32, near: I32
 ) -> tuple[int, int]:
-    """Count the columns of a dataset, each with a mark of its own, and by dataset those that go into it; (how many, how many near)."""
+    """Count the columns of a dataset, and by dataset those copied into it; (columns, datasets in `near`). Each column has its own mark."""
     columns = n = 0
     member = dataset
     while True:
@@ -277,10 +292,11 @@ def find_copied_datasets(
     found: I32,
     into: I32,
 ) -> int:
-    """Find the pairs of (one of these representatives, what it is copied into whole), of at least so many columns; how many, at most
-    as many as there is room for.
+    """Find the pairs of (one of n datasets, a dataset into which all its columns are copied), of at least `least` columns.
 
-    `alike`: by kind of flow, whether it changes nothing. `seen` and `sizes` are zeros, by node; `near` has room for all datasets.
+    `datasets`: int32, shape (n,), representatives. `alike`: uint8, by row of FlowKinds, whether flows of the kind leave values unchanged.
+    `seen`, `sizes`: int32, by node, all zeros. `near`: int32, with room for all datasets. `found`, `into`: int32, shape (m,), the pairs.
+    Returns the number of pairs, at most m.
     """
     pairs = mark = 0
     for i in range(len(datasets)):

@@ -1,14 +1,19 @@
-"""The kernels that traverse: breadth-first over flows of one class and stronger, whole identity classes at a time.
+"""The kernels that traverse: breadth-first over flows of one class and stronger, with whole identity classes as one.
 
 The rules are those of the design's Reach. A pass walks the graph G_k of all edges of class <= k;
-`meshline.graph.index.passes` runs the passes. A pass goes on from the one before: G_k has all the paths
-of G_(k-1), so a pass begins with the edges that the passes before put off, as too weak for them, at the
+`meshline.graph.index.passes` runs the passes. A pass continues the previous one: G_k has all the paths
+of G_(k-1), so a pass begins with the edges that earlier passes postponed, as too weak for them, at the
 distances of their ends, and walks only what is new or nearer than before.
 
 A node's mark is the stamp of the traversal + 2 * its distance + 1 if no clean path, on which no edge
 masks, was found. Stamps fall from traversal to traversal, so that a greater mark means farther, or not
-visited. What turns out to be clean after its edges were followed is late: in the end its edges are
-followed once more, only to pass that on (`spread`).
+visited. A node that turns out to be clean after its edges were followed is late: at the end its edges are
+followed once more, only to pass that on (`spread_clean_paths`).
+
+Arrays: Nodes, Flows, Csr and Scratch are groups of `meshline.graph.index.arrays`, with the dtype and meaning of each array; `state` is
+int64, shape (N_STATE,), see the constants there. `csr`, `heads`, `links`, `others`: the flows by the end that the walk comes from (int32:
+`nodes.over_out` or `over_in`, an array of Overlay, and `flows.end` or `flows.start`); `base`: flows in the CSR arrays; `newer`: whether
+there are others. `wanted`: uint8, by flow, used if `use_wanted`. `k`: the class of the pass; `reach`: k, or NONE to add nothing.
 """
 
 from __future__ import annotations
@@ -62,7 +67,7 @@ END_OF_LEVEL = -1
 
 @register_inner
 def is_visible(node: int, nodes: Nodes) -> bool:
-    """Whether a head mentions any member of the class."""
+    """True if a head mentions any member of the node's identity class."""
     member = node
     while nodes.live[member] <= 0:
         member = nodes.ring[member]
@@ -73,10 +78,10 @@ def is_visible(node: int, nodes: Nodes) -> bool:
 
 @register_inner
 def visit_class(node: int, clean: int, near: int, reach: int, implied: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """Mark and queue all members of an identity class that is new, or nearer than before; a new one is added to the answer.
+    """Mark and queue all members of an identity class that is new, or nearer than before; add a new one to the answer.
 
-    `near`: the mark of what an edge of this level leads to. A reach of NONE: nothing is added.
-    `implied`: by its dataset: a column that no head mentions any more is not added.
+    `near`: the mark of nodes that an edge of this level leads to. `reach` NONE: nothing is added.
+    `implied`: 1 for a column that its dataset implies, which is not added if no head mentions it any more.
     """
     before = scratch.seen[node]
     traits = nodes.traits[node]
@@ -105,7 +110,7 @@ def visit_class(node: int, clean: int, near: int, reach: int, implied: int, node
 
 @register_inner
 def reach_node(node: int, clean: int, near: int, reach: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """Visit what an edge leads to, and what containment gives with it."""
+    """Visit the node that an edge leads to, and with a dataset all its columns."""
     visit_class(node, clean, near, reach, 0, nodes, scratch, state)
     if nodes.traits[node] & IS_COLUMN:
         return
@@ -129,7 +134,7 @@ def reach_node(node: int, clean: int, near: int, reach: int, nodes: Nodes, scrat
 
 @register_inner
 def mark_late(node: int, marks: I32, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """Mark all members of a class as clean, whose edges must pass it on."""
+    """Mark all members of a class as clean in `marks` (int32, by node), and queue them in `scratch.late` so that their edges pass it on."""
     member = node
     while True:
         marks[member] -= 1
@@ -142,9 +147,9 @@ def mark_late(node: int, marks: I32, nodes: Nodes, scratch: Scratch, state: I64)
 
 @register_inner
 def cleanse_column(column: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """A column that was visited before is met by a clean path: its edges, and its dataset's, must pass it on.
+    """Mark a visited column as clean, as a clean path reaches it: its edges and its dataset's must pass that on.
 
-    Whether they were followed already is not known here: those that were not will be followed as clean.
+    Whether they were followed already is unknown here: those that were not will be followed as clean.
     """
     mark_late(column, scratch.seen, nodes, scratch, state)
     cleanse_own(nodes.part1[column], nodes, scratch, state)
@@ -152,14 +157,14 @@ def cleanse_column(column: int, nodes: Nodes, scratch: Scratch, state: I64) -> N
 
 @register_inner
 def cleanse_own(dataset: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """A dataset or a column of it is clean: so are the dataset's own edges, which may have been followed as not clean."""
+    """Mark the own edges of a dataset as clean, if they were followed as not clean: the dataset or a column of it is clean."""
     if scratch.scanned[dataset] < state[CEILING] and scratch.scanned[dataset] & 1:
         mark_late(dataset, scratch.scanned, nodes, scratch, state)
 
 
 @register_inner
 def cleanse_node(node: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """A clean edge leads to what was visited before, but not by a clean path."""
+    """Mark a visited node as clean, which a clean edge reaches now, and with a dataset all its columns."""
     if nodes.traits[node] & IS_COLUMN:
         cleanse_column(node, nodes, scratch, state)
         return
@@ -183,7 +188,7 @@ def cleanse_node(node: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
 
 @register_inner
 def count_edge(other: int, flags: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """Keep count, by class, of what makes an answer less sure."""
+    """Count, by class, the edges that make an answer less certain: stale and provisional ones, and pairs of datasets."""
     class_ = flags & CLASS
     if flags & STALE:
         state[STALE_EDGES + class_] += 1
@@ -196,7 +201,7 @@ def count_edge(other: int, flags: int, nodes: Nodes, scratch: Scratch, state: I6
 
 @register_inner
 def follow_edge(other: int, clean: int, near: int, reach: int, expand: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """Go where an edge leads; at the limit of depth only see whether it leads on."""
+    """Visit the node that an edge leads to; at the limit of depth, only record that the answer is cut (`CUT`)."""
     mark = scratch.seen[other]
     if mark > near:
         if expand:
@@ -212,7 +217,7 @@ def pass_edge(
     other: int, flags: int, clean: int, counted: int, k: int, weakest: int, unmasked: int, near: int, expand: int,
     nodes: Nodes, scratch: Scratch, state: I64,
 ) -> None:  # fmt: skip
-    """One edge that is neither dead nor covered, to `other` in the direction of the walk."""
+    """Pass one edge, neither dead nor covered, to `other` in the direction of the walk: follow it, or postpone it to a weaker pass."""
     class_ = flags & CLASS
     if flags & MASKED:
         if unmasked:
@@ -252,7 +257,7 @@ def follow_node(
 
 @register_inner
 def count_undescribed(dataset: int, nodes: Nodes, state: I64) -> None:
-    """Count a dataset that is met for the first time."""
+    """Count a dataset at its first visit, if no member of its class has a list of columns."""
     member = dataset
     while nodes.listed[member] <= 0:
         member = nodes.ring[member]
@@ -263,7 +268,7 @@ def count_undescribed(dataset: int, nodes: Nodes, state: I64) -> None:
 
 @register_inner
 def take_up(part: int, budget: int, k: int, near: int, reach: int, expand: int, nodes: Nodes, scratch: Scratch, state: I64) -> int:
-    """Follow what earlier passes put off at this level; `part`: where the next of it is kept. Returns how many were looked at."""
+    """Follow the edges that earlier passes postponed at this level. `part`: FIRST_NEXT or SECOND_NEXT. Returns how many were looked at."""
     first = state[part]
     end = min(state[part + 1], first + budget)
     at = first
@@ -282,7 +287,7 @@ def scan_dataset(
     csr: Csr, heads: I32, links: I32, others: I32, flows: Flows, use_wanted: int, wanted: U8,
     nodes: Nodes, scratch: Scratch, state: I64,
 ) -> None:  # fmt: skip
-    """A dataset's own edges, under all its names: when it or a column is met first, or nearer. `here`: the mark of this level."""
+    """Follow a dataset's own edges, under all its names, when it or a column is visited first or nearer. `here`: this level's mark."""
     before = scratch.scanned[dataset]
     if before <= here:
         if clean and before & 1:
@@ -308,7 +313,7 @@ def scan_dataset(
 
 @register_inner
 def end_level(putting_off: int, scratch: Scratch, state: I64) -> None:
-    """Go on to the next level, in the queue and in what was put off."""
+    """Go on to the next level, in the queue and among postponed edges."""
     for part in (FIRST_NEXT, SECOND_NEXT):
         if state[part] < state[part + 1]:
             state[part] += 1
@@ -321,7 +326,7 @@ def end_level(putting_off: int, scratch: Scratch, state: I64) -> None:
 
 @register_inner
 def is_done(state: I64) -> bool:
-    """Whether nothing is left of the queue and of what was put off, at the end of a level."""
+    """True if the queue and the postponed edges are exhausted, at the end of a level."""
     return bool(state[HEAD] == state[TAIL] and state[FIRST_NEXT] == state[FIRST_END] and state[SECOND_NEXT] == state[SECOND_END])
 
 
@@ -331,11 +336,10 @@ def walk_pass(
     csr: Csr, heads: I32, links: I32, others: I32, flows: Flows, use_wanted: int, wanted: U8,
     nodes: Nodes, scratch: Scratch, state: I64,
 ) -> int:  # fmt: skip
-    """Go on with a pass for `budget` nodes and edges put off, or to the end of a level by which more than `most` were found.
+    """Continue a pass for `budget` nodes and postponed edges, or to the end of a level by which more than `most` nodes were found.
 
-    `weakest`: of the edges that are put off for later passes. `csr`, `heads`, `links`, `others`: the flows by the end that the
-    walk comes from; `newer`: whether any are not in the CSR arrays yet. `wanted`: with `use_wanted`, which flows count.
-    Returns whether there is more to do.
+    `weakest`: the weakest class to postpone for later passes. `unmasked`: 1 to walk only edges that do not mask, and add nothing.
+    Returns 1 if there is more to do, else 0. The answer is in `scratch.nodes`, `reach`, `distance` and `masked`, rows 0..state[FOUND].
     """
     reach = NONE if unmasked else k
     while True:
@@ -369,7 +373,7 @@ def walk_pass(
 
 @register_inner
 def pass_again(other: int, flags: int, k: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """One edge of a node that turned out to be clean: all that it leads to was visited."""
+    """Pass on that a node is clean, over one of its edges, whose other end was visited before."""
     if not flags & (PASSED_OVER | MASKED) and flags & CLASS <= k:
         mark = scratch.seen[other]
         if mark < state[CEILING] and mark & 1:
@@ -382,7 +386,7 @@ def spread_clean_paths(
     csr: Csr, heads: I32, links: I32, others: I32, flows: Flows, use_wanted: int, wanted: U8,
     nodes: Nodes, scratch: Scratch, state: I64,
 ) -> int:  # fmt: skip
-    """After a pass, follow the edges of `budget` nodes that were clean too late; whether there is more to do."""
+    """After a pass, follow the edges of `budget` nodes that turned out to be clean too late. Returns 1 if there is more to do, else 0."""
     while state[HEAD] < state[LATE] and budget > 0:
         node = scratch.late[state[HEAD]]
         state[HEAD] += 1
@@ -402,9 +406,9 @@ def spread_clean_paths(
 
 @register_kernel("I32", "int", "int", "int", "int", Nodes, Scratch, "I64")
 def begin_traversal(starts: I32, stamp: int, ceiling: int, depth: int, until: int, nodes: Nodes, scratch: Scratch, state: I64) -> int:
-    """Begin a traversal's first pass at these nodes, with a new even stamp; marks from `ceiling` on are older.
+    """Begin the first pass of a traversal with a new even stamp; marks from `ceiling` on are those of earlier traversals.
 
-    `depth` -1: no limit. `until`: the last level to walk.
+    `starts`: int32, shape (n,), nodes. `depth` -1: no limit. `until`: the last level to walk. Returns the length of the queue.
     """
     scan = state[SCAN]
     state[:] = 0
@@ -423,7 +427,10 @@ def begin_traversal(starts: I32, stamp: int, ceiling: int, depth: int, until: in
 
 @register_kernel("int", "int", Scratch, Scratch, "I64")
 def unmask_rows(first: int, last: int, scratch: Scratch, clean: Scratch, state: I64) -> int:
-    """Correct whether the answer's rows first..last are masked: not those to which the marks know a clean path by now."""
+    """Correct `scratch.masked` of the answer's rows first..last, for which the marks in `clean.seen` know a clean path now.
+
+    Returns the number of rows that stay masked.
+    """
     masked = 0
     for row in range(first, last):
         if scratch.masked[row]:
