@@ -12,7 +12,7 @@ from meshline.app.logs import DETAILS
 from meshline.app.settings import Settings, read_variable
 from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError
-from meshline.governance.diff import changes
+from meshline.governance.diff import compare_versions
 from meshline.governance.notify.channels import Routes, Secret, Webhook, build_webhook, parse_address, parse_pattern
 from meshline.governance.notify.follower import ChangeDetector, Follower
 from meshline.governance.notify.outbox import Outbox
@@ -79,7 +79,7 @@ WARN_AGAIN_SECONDS = 300.0
 
 def build_follower(settings: Settings, live: LiveGraph, watched: WatchedViolations) -> Follower:
     """The follower that records notices for committed changes."""
-    lander = ChangeDetector(live, changes, breaking_only=settings.notify_on == "breaking")
+    lander = ChangeDetector(live, compare_versions, breaking_only=settings.notify_on == "breaking")
     return Follower(live, lander, watched, get_current_micros, webhook=settings.notify_webhook is not None)
 
 

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from meshline.app.check_request import CheckRequest, File
 from meshline.errors import LimitExceeded, MeshlineError
 from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.diff import changes
+from meshline.governance.diff import compare_versions
 from meshline.governance.gate import VersionChange, Versions
-from meshline.governance.types import unknown_names
+from meshline.governance.types import list_unknown_names
 from meshline.governance.waivers import Waiver, parse_waivers
 from meshline.graph.contracts import AnyPair, Contract, Definition, Product
 from meshline.graph.live_graph import LiveGraph
@@ -104,7 +104,7 @@ class _ParsedTexts:
         given = (ChangeInput(one.kind, _to_text(one.before), _to_text(one.after), one.options) for one in self._request.inputs)
         proposals = [build_proposal(one, graph) for one in given]
         pairs = [pair for proposal in proposals for pair in proposal.pairs]
-        found = tuple(_name_consumers(change, graph) for pair in pairs for change in changes(pair))
+        found = tuple(_name_consumers(change, graph) for pair in pairs for change in compare_versions(pair))
         spelled = (
             pair for one, proposal in zip(self._request.inputs, proposals, strict=True) if one.kind == "change" for pair in proposal.pairs
         )
@@ -140,7 +140,7 @@ def _find_unknown_types(pair: AnyPair) -> Iterator[str]:
         else set()
     )
     for field in pair.after.value.model.fields:
-        names = [] if not field.type or field.type in old else unknown_names(field.type, pair.after.value.format)
+        names = [] if not field.type or field.type in old else list_unknown_names(field.type, pair.after.value.format)
         if names:
             yield f"the type {field.type!r} of {field.name} is unknown ({', '.join(names)}): check its spelling"
 

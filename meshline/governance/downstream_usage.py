@@ -15,8 +15,8 @@ import numpy as np
 from meshline.governance.change_impact import ChangeImpact
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.rules import AdjustedVerdict, Verdict
-from meshline.governance.types import Type, same, specified, widening
-from meshline.governance.types.normalization import normal
+from meshline.governance.types import Type, is_same, is_specified, is_widening
+from meshline.governance.types.normalization import normalize_type
 from meshline.graph.contracts import Contract
 from meshline.graph.index import NONE, Direction, Reach
 from meshline.graph.index.results import Flags, FlowTable, Ints
@@ -81,7 +81,7 @@ def _has_value_consumers(impact: ChangeImpact) -> bool:
 
 def adjust_for_narrow_copies(change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
     """Breaking if a copy has a known type that is too narrow for the new values."""
-    after = normal(str(change.after))
+    after = normalize_type(str(change.after))
     copies = _find_copies(impact)[0].tolist()[:COPIES]
     narrow = [node for node, type_ in _read_types(impact, copies).items() if not _accepts_type(type_, after)]
     return AdjustedVerdict(Verdict.BREAKING, f"A copy of it has a narrower type: {impact.values.format_names(narrow)}.") if narrow else None
@@ -93,7 +93,7 @@ def relax_for_wide_copies(change: Change, impact: ChangeImpact) -> AdjustedVerdi
     """
     copies, only = _find_copies(impact)
     known = _read_types(impact, copies.tolist()[: COPIES + 1])
-    after = normal(str(change.after))
+    after = normalize_type(str(change.after))
     fit = len(copies) <= COPIES and len(known) == len(copies) and all(_accepts_type(type_, after) for type_ in known.values())
     if not only or not fit or _has_value_consumers(impact):
         return None
@@ -101,7 +101,7 @@ def relax_for_wide_copies(change: Change, impact: ChangeImpact) -> AdjustedVerdi
 
 
 def _accepts_type(type_: Type, after: Type) -> bool:
-    return same(type_, after) or widening(after, type_) or specified(type_, after)
+    return is_same(type_, after) or is_widening(after, type_) or is_specified(type_, after)
 
 
 def _find_copies(impact: ChangeImpact) -> tuple[Ints, bool]:
@@ -121,7 +121,7 @@ def _find_copies(impact: ChangeImpact) -> tuple[Ints, bool]:
 def _read_types(impact: ChangeImpact, columns: list[int]) -> dict[int, Type]:
     """The types of columns, by node, where they are known."""
     rows = zip(columns, read_attributes(impact.live, impact.index, columns), strict=True)
-    return {node: normal(text) for node, known in rows if (text := known.find_text("type"))}
+    return {node: normalize_type(text) for node, known in rows if (text := known.find_text("type"))}
 
 
 # -- positions

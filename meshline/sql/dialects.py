@@ -28,7 +28,7 @@ _UNNAMED: dict[str, Callable[[int], str]] = {
 }
 
 
-class Rules(NamedTuple):
+class DialectRules(NamedTuple):
     """A dialect."""
 
     dialect: Dialect
@@ -39,19 +39,19 @@ class Rules(NamedTuple):
     implicit_recursion: bool
     unnamed: Callable[[int], str] | None
 
-    def column(self, identifier: exp.Expr) -> str:
+    def spell_column(self, identifier: exp.Expr) -> str:
         """The name of a column, in the case that the dialect gives it."""
         return self.column_cases[1 if identifier.args.get("quoted") else 0](identifier.name)
 
-    def key(self, node: exp.Expr) -> str:
+    def fold_name(self, node: exp.Expr) -> str:
         """The name by which the dialect distinguishes identifiers: two that mean the same have one, however they are written."""
         return self.dialect.normalize_identifier(node.copy()).name if isinstance(node, exp.Identifier) else node.name
 
-    def table(self, identifier: exp.Expr) -> str:
+    def spell_table(self, identifier: exp.Expr) -> str:
         """A part of a table's name, in the case that the dialect gives it."""
         return self.table_cases[1 if identifier.args.get("quoted") else 0](identifier.name)
 
-    def relation(self, table: exp.Expr) -> Relation:
+    def parse_relation(self, table: exp.Expr) -> Relation:
         """The name of a table."""
         parts = [table.args.get("catalog"), table.args.get("db")]
         this = table.this
@@ -59,13 +59,13 @@ class Rules(NamedTuple):
             parts.append(this.this)
             this = this.expression
         temporary = this.args.get("temporary")  # T-SQL's #name
-        named = [self.table(part) for part in (*parts, this) if part is not None]
+        named = [self.spell_table(part) for part in (*parts, this) if part is not None]
         return (*named[:-1], f"#{named[-1]}") if temporary else tuple(named)
 
-    def columns(self, alias: exp.Expr | None) -> list[str]:
+    def list_columns(self, alias: exp.Expr | None) -> list[str]:
         """The names in the parentheses of `AS t(a, b)`."""
         given = alias.args.get("columns") if alias is not None else None
-        return [self.column(each if isinstance(each, exp.Identifier) else each.this) for each in given or ()]
+        return [self.spell_column(each if isinstance(each, exp.Identifier) else each.this) for each in given or ()]
 
 
 def _as_it_is(text: str) -> str:
@@ -81,7 +81,7 @@ _CASES: dict[NormalizationStrategy, tuple[Callable[[str], str], Callable[[str], 
 }
 
 
-def rules_of(name: str) -> Rules:
+def get_rules(name: str) -> DialectRules:
     """The rules of a dialect by its name in sqlglot. Raises InvalidInput."""
     known = sorted(each for each in Dialect.classes if each)
     if name not in known:
@@ -89,16 +89,16 @@ def rules_of(name: str) -> Rules:
     return _build_rules(name)
 
 
-def any_rules(name: str) -> Rules:
+def get_any_rules(name: str) -> DialectRules:
     """As `rules_of`, but an empty name is SQL of no dialect in particular."""
-    return rules_of(name) if name else _build_rules("")
+    return get_rules(name) if name else _build_rules("")
 
 
 @lru_cache(maxsize=64)
-def _build_rules(name: str) -> Rules:
+def _build_rules(name: str) -> DialectRules:
     dialect = Dialect.get_or_raise(name)
     cases = _CASES[dialect.normalization_strategy]
-    return Rules(
+    return DialectRules(
         dialect=dialect,
         name=name or "SQL",
         column_cases=(_as_it_is, _as_it_is) if name in _KEPT else cases,

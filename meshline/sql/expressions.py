@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
-from meshline.sql.flow_kinds import AGGREGATION, CONDITIONAL, MASKED, TRANSFORMATION, WINDOW, merged
-from meshline.sql.scopes import Scope, Sources, Table, add
+from meshline.sql.flow_kinds import AGGREGATION, CONDITIONAL, MASKED, TRANSFORMATION, WINDOW, combine_kinds
+from meshline.sql.scopes import Scope, Sources, Table, add_sources
 
 # What cannot be told back from its result, as the Spark listener sees it: hashes, masks, and count().
 _MASKING = (
@@ -40,7 +40,7 @@ class Expressions:
         self._query = query
         self._to: Sources = {}
 
-    def sources(self, node: exp.Expr, kind: int) -> Sources:
+    def collect_sources(self, node: exp.Expr, kind: int) -> Sources:
         """Where the value of an expression comes from, when it is used in a way."""
         to: Sources = {}
         self.collect(node, kind, to)
@@ -52,63 +52,63 @@ class Expressions:
         pending: Pending = [(node, kind)]
         while pending:
             node, kind = pending.pop()
-            _step(type(node))(self, node, kind, pending)
+            _find_step(type(node))(self, node, kind, pending)
         self._to = before
 
-    def column(self, node: exp.Expr, kind: int, _: Pending) -> None:
+    def follow_column(self, node: exp.Expr, kind: int, _: Pending) -> None:
         assert isinstance(node, exp.Column)
         this = node.this
         if isinstance(this, exp.Star):
-            table = self._scope.alias(self._scope.rules.table(node.args["table"]))
+            table = self._scope.find_by_alias(self._scope.rules.spell_table(node.args["table"]))
             if table is not None:
-                add(self._to, table.everything(), kind)
+                add_sources(self._to, table.collect_everything(), kind)
         elif isinstance(this, exp.Identifier):
-            found = self._scope.column(node)
-            self._scope.notes.step(len(found))
-            add(self._to, found, kind)
+            found = self._scope.resolve_column(node)
+            self._scope.notes.count_steps(len(found))
+            add_sources(self._to, found, kind)
         else:  # Snowflake's t.$2: a column by its position
-            add(self._to, self._scope.everywhere(), kind)
+            add_sources(self._to, self._scope.collect_everywhere(), kind)
 
-    def star(self, _: exp.Expr, kind: int, __: Pending) -> None:
+    def follow_star(self, _: exp.Expr, kind: int, __: Pending) -> None:
         for table in self._scope.list_visible():
-            add(self._to, table.everything(), kind)
+            add_sources(self._to, table.collect_everything(), kind)
 
-    def plain(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+    def follow_plain(self, node: exp.Expr, kind: int, pending: Pending) -> None:
         pending += [(child, kind) for child in node.iter_expressions()]
 
-    def nothing(self, _: exp.Expr, __: int, ___: Pending) -> None:
+    def skip_node(self, _: exp.Expr, __: int, ___: Pending) -> None:
         """It has no columns."""
 
-    def transformation(self, node: exp.Expr, kind: int, pending: Pending) -> None:
-        kind = merged(kind, TRANSFORMATION)
+    def follow_transformation(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        kind = combine_kinds(kind, TRANSFORMATION)
         pending += [(child, kind) for child in node.iter_expressions()]
 
-    def named_function(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+    def follow_named_function(self, node: exp.Expr, kind: int, pending: Pending) -> None:
         masking = node.name.lower() in _MASKING_NAMES
-        kind = merged(kind, TRANSFORMATION + (MASKED if masking else 0))
+        kind = combine_kinds(kind, TRANSFORMATION + (MASKED if masking else 0))
         pending += [(child, kind) for child in node.iter_expressions()]
 
-    def masking(self, node: exp.Expr, kind: int, pending: Pending) -> None:
-        kind = merged(kind, (AGGREGATION if isinstance(node, exp.AggFunc) else TRANSFORMATION) + MASKED)
+    def follow_masking(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        kind = combine_kinds(kind, (AGGREGATION if isinstance(node, exp.AggFunc) else TRANSFORMATION) + MASKED)
         counted = node.this
         if not isinstance(counted, exp.Star):
             pending += [(child, kind) for child in node.iter_expressions()]
 
-    def aggregation(self, node: exp.Expr, kind: int, pending: Pending) -> None:
-        kind = merged(kind, AGGREGATION)
+    def follow_aggregation(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        kind = combine_kinds(kind, AGGREGATION)
         pending += [(child, kind) for child in node.iter_expressions()]
 
-    def filtered(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+    def follow_filter(self, node: exp.Expr, kind: int, pending: Pending) -> None:
         """`sum(x) FILTER (WHERE y)`."""
         pending.append((node.this, kind))
-        pending.append((node.expression, merged(kind, CONDITIONAL)))
+        pending.append((node.expression, combine_kinds(kind, CONDITIONAL)))
 
-    def within_group(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+    def follow_within_group(self, node: exp.Expr, kind: int, pending: Pending) -> None:
         """`percentile_cont(0.5) WITHIN GROUP (ORDER BY x)`: what is ordered is what is aggregated."""
-        pending += [(child, merged(kind, AGGREGATION)) for child in node.iter_expressions()]
+        pending += [(child, combine_kinds(kind, AGGREGATION)) for child in node.iter_expressions()]
 
-    def case(self, node: exp.Expr, kind: int, pending: Pending) -> None:
-        condition = merged(kind, CONDITIONAL)
+    def follow_case(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        condition = combine_kinds(kind, CONDITIONAL)
         if node.this is not None:
             pending.append((node.this, condition))
         for branch in node.args["ifs"]:
@@ -116,38 +116,38 @@ class Expressions:
         if (default := node.args.get("default")) is not None:
             pending.append((default, kind))
 
-    def if_(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+    def follow_if(self, node: exp.Expr, kind: int, pending: Pending) -> None:
         """`IF(a, b, c)` and `NVL2(a, b, c)`."""
-        pending.append((node.this, merged(kind, CONDITIONAL)))
+        pending.append((node.this, combine_kinds(kind, CONDITIONAL)))
         pending += [(branch, kind) for name in ("true", "false") if (branch := node.args.get(name)) is not None]
 
-    def coalesce(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+    def follow_coalesce(self, node: exp.Expr, kind: int, pending: Pending) -> None:
         """Each value is one, and decides by being null."""
         for value in (node.this, *node.expressions):
-            pending += [(value, kind), (value, merged(kind, CONDITIONAL))]
+            pending += [(value, kind), (value, combine_kinds(kind, CONDITIONAL))]
 
-    def nullif(self, node: exp.Expr, kind: int, pending: Pending) -> None:
-        condition = merged(kind, CONDITIONAL)
+    def follow_nullif(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        condition = combine_kinds(kind, CONDITIONAL)
         pending += [(node.this, kind), (node.this, condition), (node.expression, condition)]
 
-    def decode(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+    def follow_decode(self, node: exp.Expr, kind: int, pending: Pending) -> None:
         """`DECODE(value, search, result, ..., default)`."""
-        condition = merged(kind, CONDITIONAL)
+        condition = combine_kinds(kind, CONDITIONAL)
         value, *rest = node.expressions
         pending.append((value, condition))
         for position, each in enumerate(rest):
             is_result = position % 2 == 1 or position == len(rest) - 1
             pending.append((each, kind if is_result else condition))
 
-    def window(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+    def follow_window(self, node: exp.Expr, kind: int, pending: Pending) -> None:
         function = node.this
         while isinstance(function, exp.IgnoreNulls | exp.RespectNulls):
             function = function.this
         if not isinstance(function, _RANKS):
-            pending.append((function, merged(kind, TRANSFORMATION)))
-        pending += [(part, merged(kind, WINDOW)) for part in self._over(node)]
+            pending.append((function, combine_kinds(kind, TRANSFORMATION)))
+        pending += [(part, combine_kinds(kind, WINDOW)) for part in self._list_window_parts(node)]
 
-    def _over(self, node: exp.Expr) -> Iterator[exp.Expr]:
+    def _list_window_parts(self, node: exp.Expr) -> Iterator[exp.Expr]:
         """What a window is by; of a named one, what its definition says."""
         name = node.args.get("alias")
         known = self._scope.windows.get(name.name.casefold()) if name is not None else None
@@ -156,51 +156,51 @@ class Expressions:
                 yield from window.args.get("partition_by") or ()
                 yield from (part for key in ("order", "spec") if (part := window.args.get(key)) is not None)
 
-    def query(self, node: exp.Expr, kind: int, _: Pending) -> None:
+    def follow_query(self, node: exp.Expr, kind: int, _: Pending) -> None:
         """What a query gives, and what decides about its rows."""
         table = self._query(node, self._scope)
-        add(self._to, table.everything(), kind)
-        self._decided(table, kind)
+        add_sources(self._to, table.collect_everything(), kind)
+        self._add_rows(table, kind)
 
-    def exists(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+    def follow_exists(self, node: exp.Expr, kind: int, pending: Pending) -> None:
         """Only which rows there are counts; with a lambda it is a function of arrays."""
         if isinstance(node.this, exp.Query):
-            self._decided(self._query(node.this, self._scope), kind)
+            self._add_rows(self._query(node.this, self._scope), kind)
         else:
-            self.transformation(node, kind, pending)
+            self.follow_transformation(node, kind, pending)
 
-    def _decided(self, table: Table, kind: int) -> None:
-        add(self._to, table.rows, kind)
+    def _add_rows(self, table: Table, kind: int) -> None:
+        add_sources(self._to, table.rows, kind)
         self._scope.reads.update(table.reads)
 
 
-def _step(kind: type[exp.Expr]) -> Step:
+def _find_step(kind: type[exp.Expr]) -> Step:
     """What to do with a kind of node: the first row whose classes it is of."""
     step = _known.get(kind)
     if step is None:
-        step = next((step for classes, step in _STEPS if issubclass(kind, classes)), Expressions.transformation)
+        step = next((step for classes, step in _STEPS if issubclass(kind, classes)), Expressions.follow_transformation)
         _known[kind] = step
     return step
 
 
 _known: dict[type[exp.Expr], Step] = {}
 _STEPS: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Step], ...] = (
-    (exp.Column, Expressions.column),
-    ((exp.Star, exp.Columns), Expressions.star),
-    (_NO_COLUMNS, Expressions.nothing),
-    (_PLAIN, Expressions.plain),
-    (exp.Case, Expressions.case),
-    ((exp.If, exp.Nvl2), Expressions.if_),
-    (exp.Coalesce, Expressions.coalesce),
-    (exp.Nullif, Expressions.nullif),
-    (exp.DecodeCase, Expressions.decode),
-    (exp.Window, Expressions.window),
-    (exp.Filter, Expressions.filtered),
-    (exp.WithinGroup, Expressions.within_group),
-    (exp.Exists, Expressions.exists),
-    ((exp.Query, exp.Values), Expressions.query),
-    (_MASKING, Expressions.masking),
-    (_NEIGHBOURS, Expressions.transformation),
-    (exp.AggFunc, Expressions.aggregation),
-    (exp.Anonymous, Expressions.named_function),
+    (exp.Column, Expressions.follow_column),
+    ((exp.Star, exp.Columns), Expressions.follow_star),
+    (_NO_COLUMNS, Expressions.skip_node),
+    (_PLAIN, Expressions.follow_plain),
+    (exp.Case, Expressions.follow_case),
+    ((exp.If, exp.Nvl2), Expressions.follow_if),
+    (exp.Coalesce, Expressions.follow_coalesce),
+    (exp.Nullif, Expressions.follow_nullif),
+    (exp.DecodeCase, Expressions.follow_decode),
+    (exp.Window, Expressions.follow_window),
+    (exp.Filter, Expressions.follow_filter),
+    (exp.WithinGroup, Expressions.follow_within_group),
+    (exp.Exists, Expressions.follow_exists),
+    ((exp.Query, exp.Values), Expressions.follow_query),
+    (_MASKING, Expressions.follow_masking),
+    (_NEIGHBOURS, Expressions.follow_transformation),
+    (exp.AggFunc, Expressions.follow_aggregation),
+    (exp.Anonymous, Expressions.follow_named_function),
 )

@@ -18,7 +18,7 @@ _SUBTYPES = ("AGGREGATION", "TRANSFORMATION", "IDENTITY", "JOIN", "FILTER", "GRO
 COPY = 1 << IDENTITY  # the bits of a plain copy
 
 
-def merged(outer: int, inner: int) -> int:
+def combine_kinds(outer: int, inner: int) -> int:
     """The kind of a path whose later part is `outer`: the later INDIRECT wins, then the earlier one, then the stronger
     DIRECT one. What was masked once is.
     """
@@ -28,22 +28,22 @@ def merged(outer: int, inner: int) -> int:
 
 
 @lru_cache(maxsize=10_000)
-def through(outer: int, bits: int) -> int:
+def apply_kind(outer: int, bits: int) -> int:
     """All kinds of `bits`, each followed by `outer`."""
     result = 0
-    for kind in _members(bits):
-        result |= 1 << merged(outer, kind)
+    for kind in _list_members(bits):
+        result |= 1 << combine_kinds(outer, kind)
     return result
 
 
 @lru_cache(maxsize=10_000)
-def listed(bits: int) -> tuple[tuple[FlowType, str, bool], ...]:
+def list_flow_types(bits: int) -> tuple[tuple[FlowType, str, bool], ...]:
     """(type, subtype, masking) of each kind."""
     return tuple(
         (FlowType.INDIRECT if kind % MASKED >= _INDIRECT else FlowType.DIRECT, _SUBTYPES[kind % MASKED], kind >= MASKED)
-        for kind in _members(bits)
+        for kind in _list_members(bits)
     )
 
 
-def _members(bits: int) -> list[int]:
+def _list_members(bits: int) -> list[int]:
     return [kind for kind in range(2 * MASKED) if bits >> kind & 1]

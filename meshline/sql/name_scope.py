@@ -151,7 +151,7 @@ def find_star(item: exp.Expr) -> exp.Expr | None:
     """The star of `*`, `t.*` and `a.b.*`; None for anything else."""
     if isinstance(item, exp.Star):
         return item
-    last = _last_part(item)
+    last = _find_last_part(item)
     return last if isinstance(last, exp.Star) else None
 
 
@@ -159,11 +159,11 @@ def find_output_identifier(item: exp.Expr) -> exp.Identifier | None:
     """The identifier that names a column of the SELECT list without an alias; None if SQL gives it no name."""
     while isinstance(item, exp.Paren):
         item = item.this
-    last = _last_part(item)
+    last = _find_last_part(item)
     return last if isinstance(last, exp.Identifier) else None
 
 
-def _last_part(item: exp.Expr) -> exp.Expr | None:
+def _find_last_part(item: exp.Expr) -> exp.Expr | None:
     return item.this if isinstance(item, exp.Column) else item.expression if isinstance(item, exp.Dot) else None
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeAlias
 from sqlglot import exp
 
 from meshline.errors import InvalidInput
-from meshline.sql.dialects import Rules
-from meshline.sql.flow_kinds import COPY, IDENTITY, TRANSFORMATION, through
+from meshline.sql.dialects import DialectRules
+from meshline.sql.flow_kinds import COPY, IDENTITY, TRANSFORMATION, apply_kind
 from meshline.sql.name_scope import NameScope
 from meshline.sql.statement_lineage import Relation
 
@@ -75,76 +75,76 @@ class Table:
 
     def guess(self, name: str) -> Sources | None:
         """The sources of a column that may be among the unknown ones; None if all columns are known."""
-        return None if self.gap is None else self.among_unknown(name)
+        return None if self.gap is None else self.guess_unknown(name)
 
-    def among_unknown(self, name: str) -> Sources:
+    def guess_unknown(self, name: str) -> Sources:
         """The sources of a column that must be among the unknown ones: exact if those are of one table."""
         found: Sources = dict(self.blur)
         if len(self.open) == 1:
             found[self.open[0], name] = COPY
         else:
-            add(found, dict.fromkeys([(relation, None) for relation in self.open], COPY))
+            add_sources(found, dict.fromkeys([(relation, None) for relation in self.open], COPY))
         return found
 
-    def renamed(self, names: Sequence[str]) -> Table:
+    def rename_columns(self, names: Sequence[str]) -> Table:
         """With a list of column names, as in `AS t(a, b)`; shorter lists rename the first ones."""
         if not names:
             return self
         if self.gap is not None and self.gap < len(names):  # which of the unknown ones gets which name is not known either
             known = [Column(name, column.sources) for name, column in zip(names[: self.gap], self.columns, strict=False)]
-            rest = self.everything(self.columns[self.gap :])
+            rest = self.collect_everything(self.columns[self.gap :])
             columns = [*known, *[Column(name, rest) for name in names[self.gap :]]]
-            return self._like(columns, None, (), {})
+            return self._copy_with(columns, None, (), {})
         columns = [Column(names[i] if i < len(names) else column.name, column.sources) for i, column in enumerate(self.columns)]
-        return self._like(columns, self.gap, self.open, self.blur)
+        return self._copy_with(columns, self.gap, self.open, self.blur)
 
-    def everything(self, columns: Iterable[Column] | None = None) -> Sources:
+    def collect_everything(self, columns: Iterable[Column] | None = None) -> Sources:
         """All that any column (of some) may come from; tables of unknown columns as such."""
         found: Sources = dict(self.blur)
         for column in self.columns if columns is None else columns:
-            add(found, column.sources)
-        add(found, dict.fromkeys([(relation, None) for relation in self.open], COPY))
+            add_sources(found, column.sources)
+        add_sources(found, dict.fromkeys([(relation, None) for relation in self.open], COPY))
         return found
 
-    def within(self, scope: Scope) -> Table:
+    def adopt_rows(self, scope: Scope) -> Table:
         """The same columns, of the rows of a scope."""
         return Table(self.columns, gap=self.gap, open_=self.open, blur=self.blur, rows=scope.rows, reads=scope.reads)
 
-    def _like(self, columns: Sequence[Column], gap: int | None, open_: Sequence[Relation], blur: Sources) -> Table:
+    def _copy_with(self, columns: Sequence[Column], gap: int | None, open_: Sequence[Relation], blur: Sources) -> Table:
         return Table(columns, gap=gap, open_=open_, blur=blur, rows=self.rows, reads=self.reads)
 
 
-def base(relation: Relation, names: Sequence[str]) -> Table:
+def build_base_table(relation: Relation, names: Sequence[str]) -> Table:
     """A real table; without names its columns are not known."""
     if not names:
         return Table((), gap=0, open_=(relation,), reads=(relation,), relation=relation)
     return Table([Column(name, {(relation, name): COPY}) for name in names], reads=(relation,), relation=relation)
 
 
-def add(to: Sources, sources: Mapping[Leaf, int], kind: int = IDENTITY) -> None:
+def add_sources(to: Sources, sources: Mapping[Leaf, int], kind: int = IDENTITY) -> None:
     """Let sources flow on, in a kind."""
     for leaf, bits in sources.items():
-        to[leaf] = to.get(leaf, 0) | (bits if kind == IDENTITY else through(kind, bits))
+        to[leaf] = to.get(leaf, 0) | (bits if kind == IDENTITY else apply_kind(kind, bits))
 
 
-def flowing(sources: Mapping[Leaf, int], kind: int) -> Sources:
+def apply_flow(sources: Mapping[Leaf, int], kind: int) -> Sources:
     """The sources after a step of a kind."""
-    return {leaf: through(kind, bits) for leaf, bits in sources.items()}
+    return {leaf: apply_kind(kind, bits) for leaf, bits in sources.items()}
 
 
-def blurred(sources: Iterable[Leaf]) -> Sources:
+def blur_sources(sources: Iterable[Leaf]) -> Sources:
     """The tables of sources: of what flows, but not known into which column."""
     return dict.fromkeys([(relation, None) for relation, _ in sources], COPY)
 
 
-def joined(one: Mapping[Leaf, int], other: Mapping[Leaf, int]) -> Sources:
+def join_sources(one: Mapping[Leaf, int], other: Mapping[Leaf, int]) -> Sources:
     """The sources of both."""
     result = dict(one)
-    add(result, other)
+    add_sources(result, other)
     return result
 
 
-def tables_of(sources: Iterable[Leaf]) -> str:
+def format_tables(sources: Iterable[Leaf]) -> str:
     """The tables of sources, in words."""
     return ", ".join(sorted({".".join(relation) for relation, _ in sources}))
 
@@ -168,29 +168,29 @@ class Notes:
     """
 
     def __init__(self, nested: Mapping[Leaf, tuple[str, ...]]) -> None:
-        self.said: dict[str, None] = {}
+        self.unresolved: dict[str, None] = {}
         self.variables: set[str] = set()
         self.nested = nested
         self._steps = 0
 
     def begin(self) -> None:
-        self.said = {}
+        self.unresolved = {}
         self._steps = 0
 
-    def step(self, count: int) -> None:
+    def count_steps(self, count: int) -> None:
         """Raises InvalidInput if it gets too much."""
         self._steps += count
         if self._steps > MAX_STEPS:
             raise InvalidInput(f"more than {MAX_STEPS} flows between columns")
 
-    def say(self, what: str) -> None:
-        self.said[what] = None
+    def record_gap(self, what: str) -> None:
+        self.unresolved[what] = None
 
 
 class Scope(NameScope[Sources, Table]):
     """What can be named: the tables of a FROM clause so far, and outside of it those of the query around."""
 
-    def __init__(self, rules: Rules, notes: Notes, ctes: Mapping[str, Table], outer: Scope | None = None) -> None:
+    def __init__(self, rules: DialectRules, notes: Notes, ctes: Mapping[str, Table], outer: Scope | None = None) -> None:
         super().__init__(outer)
         self.rules = rules
         self.notes = notes
@@ -202,55 +202,55 @@ class Scope(NameScope[Sources, Table]):
     def fold(self, name: str) -> str:
         return name.casefold()
 
-    def put(self, alias: str, table: Table, *, hidden: bool = False) -> None:
+    def add_table(self, alias: str, table: Table, *, hidden: bool = False) -> None:
         if hidden:
             self.hidden.add(len(self.tables))
         self.tables.append((alias, table))
         self.reads.update(table.reads)
-        add(self.rows, table.rows)
+        add_sources(self.rows, table.rows)
 
-    def within(self) -> Scope:
+    def build_inner(self) -> Scope:
         """A new scope inside of this one."""
         return Scope(self.rules, self.notes, self.ctes, self)
 
-    def among(self, name: str, start: int, end: int) -> Sources:
+    def find_among(self, name: str, start: int, end: int) -> Sources:
         """What a name means among some of the tables."""
         some = Scope(self.rules, self.notes, {})
         some.tables = self.tables[start:end]
-        return some.named(name)
+        return some.resolve_name(name)
 
-    def everywhere(self) -> Sources:
+    def collect_everywhere(self) -> Sources:
         """All the tables, for what may be of any of them."""
-        return blurred(leaf for _, table in self.tables for leaf in table.everything())
+        return blur_sources(leaf for _, table in self.tables for leaf in table.collect_everything())
 
-    def column(self, node: exp.Column) -> Sources:
+    def resolve_column(self, node: exp.Column) -> Sources:
         """What a column of an expression means."""
         this = node.this
         table = node.args.get("table")
         if table is None:
-            return self.named(self.rules.column(this))
+            return self.resolve_name(self.rules.spell_column(this))
         parts = [part for part in (node.args.get("catalog"), node.args.get("db"), table, this) if part is not None]
-        names = [self.rules.column(part) for part in parts]
-        found = self.resolve([self.rules.table(part) for part in parts], names)
+        names = [self.rules.spell_column(part) for part in parts]
+        found = self.resolve([self.rules.spell_table(part) for part in parts], names)
         if found is None:
-            self.notes.say(f"{'.'.join(names)}: there is no table {'.'.join(names[:-1])} in FROM")
-            return self.everywhere()
+            self.notes.record_gap(f"{'.'.join(names)}: there is no table {'.'.join(names[:-1])} in FROM")
+            return self.collect_everywhere()
         return found
 
-    def named(self, name: str) -> Sources:
+    def resolve_name(self, name: str) -> Sources:
         """What a name without a table means."""
         found = self.find_name(name)
         if found is not None:
             return found
         if name.casefold() in _SELDOM:
             return {}
-        row = self.alias(name)  # a whole row, as a value
+        row = self.find_by_alias(name)  # a whole row, as a value
         if row is not None:
-            return flowing(row.everything(), TRANSFORMATION)
-        self.notes.say(f"{name}: no table in FROM has such a column")
-        return self.everywhere()
+            return apply_flow(row.collect_everything(), TRANSFORMATION)
+        self.notes.record_gap(f"{name}: no table in FROM has such a column")
+        return self.collect_everywhere()
 
-    def alias(self, name: str) -> Table | None:
+    def find_by_alias(self, name: str) -> Table | None:
         """The table of an alias, here or further out."""
         located = self.locate_table([name])
         return None if located is None else located[0]
@@ -270,16 +270,16 @@ class Scope(NameScope[Sources, Table]):
                 if candidates.alias is not None:
                     known = [candidates.alias]
             if known:
-                return self._one_of(name, [*known, *unsure])
-        return self._one_of(name, unsure) if unsure else None
+                return self._choose_one(name, [*known, *unsure])
+        return self._choose_one(name, unsure) if unsure else None
 
-    def _one_of(self, name: str, candidates: Sequence[Sources]) -> Sources:
+    def _choose_one(self, name: str, candidates: Sequence[Sources]) -> Sources:
         first = candidates[0]
         if all(candidate == first for candidate in candidates) and not (len(first) > 1 and all(column is None for _, column in first)):
             return first
-        tables = blurred(leaf for candidate in candidates for leaf in candidate)
-        which = f"a column of one of {tables_of(tables)}" if len(tables) > 1 else f"a column of {tables_of(tables)}, or an alias"
-        self.notes.say(f"{name}: it is {which}, and it cannot be told which")
+        tables = blur_sources(leaf for candidate in candidates for leaf in candidate)
+        which = f"a column of one of {format_tables(tables)}" if len(tables) > 1 else f"a column of {format_tables(tables)}, or an alias"
+        self.notes.record_gap(f"{name}: it is {which}, and it cannot be told which")
         return tables
 
     def find_column(self, table: Table, name: str, depth: int = 0) -> Sources:  # noqa: ARG002 - sources are the same at any depth
@@ -290,14 +290,14 @@ class Scope(NameScope[Sources, Table]):
         if name.casefold() in _PSEUDO or name.startswith("$"):
             return {}
         if table.gap is not None:
-            return self._one_of(name, [table.among_unknown(name)])
+            return self._choose_one(name, [table.guess_unknown(name)])
         if table.relation is not None:  # SQL says that it is there, so the listing is old
             return {(table.relation, name): COPY}
-        self.notes.say(f"{name}: the query that should have such a column has none")
-        return blurred(table.everything())
+        self.notes.record_gap(f"{name}: the query that should have such a column has none")
+        return blur_sources(table.collect_everything())
 
-    def qualified(self, parts: Sequence[exp.Expr]) -> Table | None:
-        located = self.locate_table([self.rules.table(part) for part in parts])
+    def find_qualified(self, parts: Sequence[exp.Expr]) -> Table | None:
+        located = self.locate_table([self.rules.spell_table(part) for part in parts])
         return None if located is None else located[0]
 
     def select_field(self, value: Sources, path: Sequence[str]) -> Sources:
@@ -311,5 +311,5 @@ class Scope(NameScope[Sources, Table]):
                 wanted = f"{name}.{'.'.join(path)}"
                 result[relation, next((nested for nested in listed if nested.casefold() == wanted.casefold()), wanted)] = COPY
             else:
-                add(result, {(relation, name): bits}, TRANSFORMATION)
+                add_sources(result, {(relation, name): bits}, TRANSFORMATION)
         return result

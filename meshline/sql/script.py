@@ -14,15 +14,15 @@ from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token
 
 from meshline.errors import InvalidInput
-from meshline.sql.dialects import Rules, rules_of
-from meshline.sql.known_tables import Known
-from meshline.sql.parse import read, statement
-from meshline.sql.script_effects import Writing
+from meshline.sql.dialects import DialectRules, get_rules
+from meshline.sql.known_tables import KnownTables
+from meshline.sql.parse import dispatch_statement, read_statement
+from meshline.sql.script_effects import ScriptEffects
 from meshline.sql.statement_lineage import ColumnEdge, ColumnsOf, Lineage, Relation
-from meshline.sql.tokenizer import defines, depth, query_of, statements
+from meshline.sql.tokenizer import compute_depth, find_query, is_definition, split_statements
 from meshline.words import shorten_text
 
-__all__ = ["ColumnEdge", "ColumnsOf", "Lineage", "Relation", "lineage_of"]
+__all__ = ["ColumnEdge", "ColumnsOf", "Lineage", "Relation", "read_lineage"]
 
 MAX_CHARACTERS = 2_000_000  # of one text
 SHOWN = 40  # characters of a text that is no SQL
@@ -40,7 +40,7 @@ logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it does not unde
 Found: TypeAlias = Lineage | InvalidInput
 
 
-class Reader:
+class ScriptReader:
     """Reads texts one after the other: later ones know the columns of what earlier ones made.
 
     `defaults`: the catalog and the schema that names may leave out; '' for one that is not known.
@@ -48,34 +48,34 @@ class Reader:
 
     def __init__(self, dialect: str, columns: ColumnsOf, defaults: Relation = ()) -> None:
         """Raises InvalidInput for an unknown dialect."""
-        self._rules = rules_of(dialect)
+        self._rules = get_rules(dialect)
         self._defaults = defaults
-        self.known = Known(columns, defaults)
-        self._writing = Writing(self._rules, self.known, statement)
+        self.known = KnownTables(columns, defaults)
+        self._writing = ScriptEffects(self._rules, self.known, dispatch_statement)
         self._is_sql = False  # the text that is being read
 
-    def read(self, sql: str, file: str = "", target: Relation | None = None) -> Iterator[Found]:
+    def read_script(self, sql: str, file: str = "", target: Relation | None = None) -> Iterator[Found]:
         """What the statements of a text do, and which ones cannot be read, with `file:line:column`."""
         self.known.temporary.clear()
         self._writing.notes.variables.clear()
         self.known.defaults = self._defaults
         try:
-            found = pieces(self._rules, sql, file)
+            found = split_script(self._rules, sql, file)
         except InvalidInput as error:
             yield error
             return
         self._is_sql = False
         for piece in found:
-            yield from self._piece(piece, target)
+            yield from self._read_piece(piece, target)
         if found and not self._is_sql:
-            yield no_sql(self._rules, found[0])
+            yield build_no_sql_error(self._rules, found[0])
 
-    def _piece(self, piece: Piece, target: Relation | None) -> Iterator[Found]:
+    def _read_piece(self, piece: Piece, target: Relation | None) -> Iterator[Found]:
         try:
             with _deep:
-                nodes = parsed(self._rules, piece)
+                nodes = parse_piece(self._rules, piece)
                 self._is_sql = self._is_sql or any(map(is_statement, nodes))
-                found = [one for node in nodes for one in read(self._writing, node, target)]
+                found = [one for node in nodes for one in read_statement(self._writing, node, target)]
         except RecursionError:
             self._is_sql = True  # of its error alone
             yield InvalidInput("it is nested too deeply", piece.where)
@@ -97,14 +97,14 @@ class Piece(NamedTuple):
     @property
     def where(self) -> str:
         first = self.tokens[0]
-        return _place(self.file, first.line, first.col, first.text)
+        return _format_place(self.file, first.line, first.col, first.text)
 
     @property
     def text(self) -> str:
         return self.sql[self.tokens[0].start : self.tokens[-1].end + 1]
 
 
-def pieces(rules: Rules, sql: str, file: str) -> list[Piece]:
+def split_script(rules: DialectRules, sql: str, file: str) -> list[Piece]:
     """The statements of a text. Raises InvalidInput if it cannot be taken apart."""
     if len(sql) > MAX_CHARACTERS:
         raise InvalidInput(f"it has more than {MAX_CHARACTERS} characters", file)
@@ -112,14 +112,14 @@ def pieces(rules: Rules, sql: str, file: str) -> list[Piece]:
         tokens = rules.dialect.tokenize(sql)
     except TokenError as error:
         raise InvalidInput(f"it is no {rules.name}: a quote or a comment that has no end, or a number that is none", file) from error
-    return [Piece(chunk, sql, file) for chunk in statements(tokens, rules.name)]
+    return [Piece(chunk, sql, file) for chunk in split_statements(tokens, rules.name)]
 
 
-def parsed(rules: Rules, piece: Piece) -> list[exp.Expr]:
+def parse_piece(rules: DialectRules, piece: Piece) -> list[exp.Expr]:
     """One statement, as a rule. Raises InvalidInput with `file:line:column`."""
     with _deep:
         try:
-            return _parsed(rules, piece.tokens, piece)
+            return _parse_tokens(rules, piece.tokens, piece)
         except RecursionError:
             raise InvalidInput("it is nested too deeply", piece.where) from None
 
@@ -129,27 +129,27 @@ def is_statement(node: exp.Expr) -> bool:
     return not isinstance(node, exp.Condition | exp.Alias | exp.Tuple)
 
 
-def no_sql(rules: Rules, first: Piece) -> InvalidInput:
+def build_no_sql_error(rules: DialectRules, first: Piece) -> InvalidInput:
     """The error of a text without a statement. `first`: its first piece."""
     begin = shorten_text(first.text.partition("\n")[0], SHOWN)
     return InvalidInput(f"found {begin!r}, and no statement of {rules.name}; accepted is SQL: CREATE, INSERT, ALTER, ...", first.where)
 
 
-def query_in(sql: str, dialect: str) -> str:
+def extract_query(sql: str, dialect: str) -> str:
     """The query of a statement that defines a view or a table; the text itself if there is none. Raises InvalidInput."""
-    rules = rules_of(dialect)
-    for piece in pieces(rules, sql, "")[:1]:
+    rules = get_rules(dialect)
+    for piece in split_script(rules, sql, "")[:1]:
         with _deep:
-            for node in parsed(rules, piece)[:1]:
+            for node in parse_piece(rules, piece)[:1]:
                 query = node.args.get("expression") if isinstance(node, exp.Create) else None
                 if isinstance(query, exp.Query):
                     return query.sql(rules.dialect)
     return sql
 
 
-def parse_query(sql: str, rules: Rules) -> exp.Query:
+def parse_query(sql: str, rules: DialectRules) -> exp.Query:
     """The query that is all of a text, or that defines the view or the table of its only statement. Raises InvalidInput."""
-    nodes = [node for piece in pieces(rules, sql, "") for node in parsed(rules, piece)]
+    nodes = [node for piece in split_script(rules, sql, "") for node in parse_piece(rules, piece)]
     query = nodes[0] if len(nodes) == 1 else None
     if isinstance(query, exp.Create):
         query = query.args.get("expression")
@@ -158,9 +158,9 @@ def parse_query(sql: str, rules: Rules) -> exp.Query:
     return query
 
 
-def _parsed(rules: Rules, tokens: Sequence[Token], piece: Piece) -> list[exp.Expr]:
+def _parse_tokens(rules: DialectRules, tokens: Sequence[Token], piece: Piece) -> list[exp.Expr]:
     where = piece.where
-    deepest = depth(tokens)
+    deepest = compute_depth(tokens)
     if deepest > MAX_DEPTH:
         raise InvalidInput(f"it is nested {deepest} deep; accepted: {MAX_DEPTH}", where)
     try:
@@ -168,15 +168,15 @@ def _parsed(rules: Rules, tokens: Sequence[Token], piece: Piece) -> list[exp.Exp
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         if "line" in first:
-            where = _place(piece.file, first["line"], first["col"], first.get("highlight") or "")
-        what = _CLASS.sub(r"\1", first.get("description") or _first_line(error))
+            where = _format_place(piece.file, first["line"], first["col"], first.get("highlight") or "")
+        what = _CLASS.sub(r"\1", first.get("description") or _get_first_line(error))
         raise InvalidInput(f"it is no {rules.name}: {what}", where) from error
     except (SqlglotError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # it trips over odd input
-        raise InvalidInput(f"sqlglot cannot parse it: {_first_line(error)}", where) from error
+        raise InvalidInput(f"sqlglot cannot parse it: {_get_first_line(error)}", where) from error
     for node in nodes:
-        if isinstance(node, exp.Command) and (node.name.upper() in _WRITING or defines(tokens)):
-            if query := query_of(tokens[1:]):  # the mistake is there, as a rule
-                _parsed(rules, query, piece)
+        if isinstance(node, exp.Command) and (node.name.upper() in _WRITING or is_definition(tokens)):
+            if query := find_query(tokens[1:]):  # the mistake is there, as a rule
+                _parse_tokens(rules, query, piece)
             raise InvalidInput(f"sqlglot does not understand this {node.name.upper()} of {rules.name}", where)
     return [node for node in nodes if node is not None]
 
@@ -206,23 +206,23 @@ class _Deep:
 _deep = _Deep()
 
 
-def _place(file: str, line: int, end: int, text: str) -> str:
+def _format_place(file: str, line: int, end: int, text: str) -> str:
     """`file:line:column` of a token that ends at a column."""
     return f"{file}:{line}:{max(1, end - len(text) + 1)}".removeprefix(":")
 
 
-def _first_line(error: Exception) -> str:
+def _get_first_line(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def lineage_of(sql: str, dialect: str, columns: ColumnsOf, target: Relation | None = None) -> list[Lineage]:
+def read_lineage(sql: str, dialect: str, columns: ColumnsOf, target: Relation | None = None) -> list[Lineage]:
     """The lineage of the statements in a text that read or write.
 
     `target`: what a bare SELECT defines (a dbt model, a view). Raises InvalidInput with `line:column` for SQL that
     cannot be parsed.
     """
     found: list[Lineage] = []
-    for one in Reader(dialect, columns).read(sql, target=target):
+    for one in ScriptReader(dialect, columns).read_script(sql, target=target):
         if isinstance(one, InvalidInput):
             raise one
         found.append(one)

@@ -13,21 +13,21 @@ _TRANSACTION = frozenset({"TRAN", "TRANSACTION", "WORK", "ISOLATION", "READ"})  
 _VERSIONS = frozenset({"BRANCH", "TAG", "COMMIT", "REF", "REFERENCE", "SNAPSHOT"})  # after AT, in Dremio
 
 
-def statements(tokens: Sequence[Token], dialect: str) -> Iterator[list[Token]]:
+def split_statements(tokens: Sequence[Token], dialect: str) -> Iterator[list[Token]]:
     """The tokens of each statement. In T-SQL, a line of GO divides as well."""
     chunk: list[Token] = []
     for position, token in enumerate(tokens):
         if token.token_type is TokenType.SEMICOLON or (dialect in ("tsql", "fabric") and _is_go(tokens, position)):
             if chunk:
-                yield _cleaned(chunk, dialect)
+                yield _clean_statement(chunk, dialect)
             chunk = []
         else:
             chunk.append(token)
     if chunk:
-        yield _cleaned(chunk, dialect)
+        yield _clean_statement(chunk, dialect)
 
 
-def depth(tokens: Sequence[Token]) -> int:
+def compute_depth(tokens: Sequence[Token]) -> int:
     """How deep parentheses, brackets, CASE and types are nested."""
     now = types = deepest = 0
     before = ""
@@ -45,13 +45,13 @@ def depth(tokens: Sequence[Token]) -> int:
     return deepest
 
 
-def defines(tokens: Sequence[Token]) -> bool:
+def is_definition(tokens: Sequence[Token]) -> bool:
     """Whether a statement seems to make a table or a view."""
     words = [token.text.upper() for token in tokens[:6]]
     return words[0] == "CREATE" and any(word in ("TABLE", "VIEW") and words[i - 1] != "ON" for i, word in enumerate(words))
 
 
-def query_of(tokens: Sequence[Token]) -> Sequence[Token]:
+def find_query(tokens: Sequence[Token]) -> Sequence[Token]:
     """From the first WITH or SELECT on."""
     starts = (position for position, token in enumerate(tokens) if token.token_type in (TokenType.WITH, TokenType.SELECT))
     return tokens[next(starts, len(tokens)) :]
@@ -64,17 +64,17 @@ def _is_go(tokens: Sequence[Token], position: int) -> bool:
     return token.text.upper() == "GO" and alone_before and alone_after
 
 
-def _cleaned(tokens: list[Token], dialect: str) -> list[Token]:
+def _clean_statement(tokens: list[Token], dialect: str) -> list[Token]:
     """In the words that sqlglot knows: without the BEGIN of a block, without WITH DATA."""
     words = [token.text.upper() for token in tokens]
     if words[0] == "BEGIN" and len(words) > 1 and words[1] not in _TRANSACTION:
         tokens = tokens[1:]
     elif words[0] == "CREATE" and words[-1] == "DATA" and words[-3:-1] in (["WITH", "NO"], [words[-3], "WITH"]):
         tokens = tokens[: -3 if words[-2] == "NO" else -2]
-    return _of_dremio(tokens) if dialect == "dremio" else tokens
+    return _clean_dremio(tokens) if dialect == "dremio" else tokens
 
 
-def _of_dremio(tokens: Sequence[Token]) -> list[Token]:
+def _clean_dremio(tokens: Sequence[Token]) -> list[Token]:
     """Without the version of a table, `AT BRANCH main`; VIEW for VDS."""
     kept: list[Token] = []
     skip = 0
@@ -84,9 +84,9 @@ def _of_dremio(tokens: Sequence[Token]) -> list[Token]:
         elif token.text.upper() == "AT" and following is not None and following.text.upper() in _VERSIONS:
             skip = 2
         else:
-            kept.append(_view(token) if token.text.upper() == "VDS" and len(kept) in (1, 3) else token)
+            kept.append(_build_view_token(token) if token.text.upper() == "VDS" and len(kept) in (1, 3) else token)
     return kept
 
 
-def _view(token: Token) -> Token:
+def _build_view_token(token: Token) -> Token:
     return Token(TokenType.VIEW, "VIEW", token.line, token.col, token.start, token.end, token.comments)

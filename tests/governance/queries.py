@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.diff.change_builder import Draft
-from meshline.governance.diff.sql import sql_changes
+from meshline.governance.diff.change_builder import ChangeBuilder
+from meshline.governance.diff.sql import compare_queries
 from meshline.graph.contracts import Definition, Field, Model, Version
 from meshline.graph.model import build_dataset_key
 
@@ -19,8 +19,8 @@ def compared(before: str, after: str, dialect: str = "duckdb", reads: Columns | 
     model = Model("mart.t", fields=tuple(Field(name) for name in columns))
     known = {name: tuple(of) for name, of in (reads or {}).items()}
     old, new = (Definition(model, sql=sql, dialect=dialect, reads=known) for sql in (before, after))
-    draft = Draft(SubjectKind.TABLE, TABLE.qualified_name, Version(old), Version(new), (TABLE,))
-    return sql_changes(draft, old, new)
+    draft = ChangeBuilder(SubjectKind.TABLE, TABLE.qualified_name, Version(old), Version(new), (TABLE,))
+    return compare_queries(draft, old, new)
 
 
 def said(before: str, after: str, dialect: str = "duckdb", reads: Columns | None = None) -> list[tuple[str, object, object]]:

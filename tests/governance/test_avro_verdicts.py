@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.governance.changes import Change
-from meshline.governance.diff import changes
+from meshline.governance.diff import compare_versions
 from meshline.governance.rules import RULES, Profile, Verdict
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
@@ -48,7 +48,7 @@ KNOWN = graph_state.build_graph_state(LiveGraph.open(SqliteStore()), Naming(), C
 def found(before: Any, after: Any) -> list[Change]:
     old, new = (Text(f"{name}.avsc", json.dumps(one).encode()) for name, one in (("old", before), ("new", after)))
     (pair,) = build_proposal(ChangeInput("schema", old, new, {"format": "avro"}), KNOWN).pairs
-    return changes(pair)
+    return compare_versions(pair)
 
 
 def verdict(of: list[Change], profile: Profile) -> Verdict:

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from meshline.governance.changes import Change
-from meshline.governance.diff import changes
+from meshline.governance.diff import compare_versions
 from meshline.graph.contracts import Contract, Definition, Field, Level, Model, Pair, Party, Role, Rule, Server, Version, level
 from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_consumer_key, build_contract_key, build_dataset_key
 
@@ -30,7 +30,7 @@ WHOLE = {(): 1, ("model", "orders"): 10, ("model", "orders", "field", "mail"): 1
 
 
 def of(after: Contract, before: Contract = BASE) -> list[Change]:
-    return changes(Pair(Version(before, KEYS, "old.yaml", WHOLE), Version(after, KEYS, "new.yaml", WHOLE)))
+    return compare_versions(Pair(Version(before, KEYS, "old.yaml", WHOLE), Version(after, KEYS, "new.yaml", WHOLE)))
 
 
 def with_fields(*fields: Field) -> Contract:
@@ -108,7 +108,7 @@ def test_what_is_about_the_contract() -> None:
 def test_data_that_moved_is_where_it_was() -> None:
     moved = replace(BASE, servers=(Server("prod", "postgres", settings={"host": "db2"}),))
     keys = {"orders": (LAKE,), "lines": (LINES,)}
-    found = the(changes(Pair(Version(BASE, KEYS), Version(moved, keys))))
+    found = the(compare_versions(Pair(Version(BASE, KEYS), Version(moved, keys))))
     assert (found.rule, found.before, found.after, found.assets) == ("location-changed", "host=db", "host=db2", (ORDERS,))
 
 
@@ -152,14 +152,14 @@ A, B = Field("a", type="int", required=True), Field("b", type="string")
 
 
 def rules(before: Version[Definition] | None, after: Version[Definition] | None) -> list[tuple[str, object, object]]:
-    return [(one.rule, one.before, one.after) for one in changes(Pair(before, after))]
+    return [(one.rule, one.before, one.after) for one in compare_versions(Pair(before, after))]
 
 
 def test_a_table_comes_and_goes() -> None:
-    added, gone = (the(changes(Pair(*pair))) for pair in ((None, table(A)), (table(A), None)))
+    added, gone = (the(compare_versions(Pair(*pair))) for pair in ((None, table(A)), (table(A), None)))
     assert (added.rule, added.assets) == ("table-added", (ORDERS,))
     assert (gone.rule, gone.assets, gone.subject.name) == ("table-removed", (ORDERS,), "pg/shop.orders")
-    assert changes(Pair(None, None)) == []
+    assert compare_versions(Pair(None, None)) == []
 
 
 def test_of_a_table_what_is_not_said_is_not_known() -> None:
@@ -207,7 +207,7 @@ def test_a_renamed_table() -> None:
 
 
 def test_a_column_that_moves_with_another_in_front() -> None:
-    moved = the(changes(Pair(table(A, B, Field("c")), table(Field("c"), A, B))))
+    moved = the(compare_versions(Pair(table(A, B, Field("c")), table(Field("c"), A, B))))
     assert (moved.rule, moved.assets, moved.details["position"], moved.details["new_position"]) == (
         "column-moved",
         (build_column_key(ORDERS, "c"),),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from meshline.governance.changes import Change
-from meshline.governance.diff import changes
+from meshline.governance.diff import compare_versions
 from meshline.governance.report_values import format_sentence
 from meshline.governance.rules import RULES
 from meshline.graph.contracts import Contract, Definition, Field, Level, Model, Pair, Party, Role, Rule, Server, Terms, Version, level
@@ -82,7 +82,7 @@ contracts = st.integers(0, 2**32).map(drawn)
 
 def of(before: Contract, after: Contract) -> list[Change]:
     keys = {one.name: (build_dataset_key("wh", one.name),) for one in (*before.models, *after.models)}
-    return changes(Pair(Version(before, keys, "a.yaml"), Version(after, keys, "b.yaml")))
+    return compare_versions(Pair(Version(before, keys, "a.yaml"), Version(after, keys, "b.yaml")))
 
 
 def shuffled(contract: Contract, seed: int) -> Contract:
@@ -186,7 +186,7 @@ def table(names: list[str], form: str = "iceberg") -> Version[Definition]:
 
 
 def moves(before: list[str], after: list[str], form: str = "iceberg") -> list[str]:
-    found = changes(Pair(table(before, form), table(after, form)))
+    found = compare_versions(Pair(table(before, form), table(after, form)))
     return [str(one.details["field"]) for one in found if one.rule == "column-moved"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshline.governance.diff import changes
+from meshline.governance.diff import compare_versions
 from meshline.graph.contracts import Contract, Definition, Field, Model, Pair, Server, Version
 from meshline.graph.model import build_dataset_key
 
@@ -36,7 +36,7 @@ def rules(before: Field, after: Field, *servers: Server | str, standard: str = O
     )
     return [
         one.rule
-        for one in changes(Pair(*(Version(one, {"orders": (ORDERS,)}) for one in (old, new))))
+        for one in compare_versions(Pair(*(Version(one, {"orders": (ORDERS,)}) for one in (old, new))))
         if not one.rule.startswith("location-")
     ]
 
@@ -82,7 +82,7 @@ def test_files_have_the_names_of_their_format() -> None:
 )
 def test_names_of_a_table(form: str, found: int) -> None:
     old, new = (Version(Definition(Model("t", fields=(Field(name, type="string"),)), form)) for name in ("Email", "email"))
-    assert len(changes(Pair(old, new))) == found
+    assert len(compare_versions(Pair(old, new))) == found
 
 
 def test_one_format_that_folds_decides_beside_one_that_is_not_known() -> None:
@@ -91,7 +91,7 @@ def test_one_format_that_folds_decides_beside_one_that_is_not_known() -> None:
         Version(Definition(Model("t", fields=(Field(name, type="string"),)), form))
         for name, form in (("ID", "openlineage"), ("id", "snowflake"))
     )
-    assert changes(Pair(old, new)) == []
+    assert compare_versions(Pair(old, new)) == []
 
 
 def test_a_quoted_name_that_is_renamed_in_case_only() -> None:
@@ -100,7 +100,7 @@ def test_a_quoted_name_that_is_renamed_in_case_only() -> None:
         old, new = (
             Version(Definition(Model("t", fields=(Field(name, type="string", id="was Email"),)), form)) for name in ("Email", "email")
         )
-        assert [one.rule for one in changes(Pair(old, new))] == found
+        assert [one.rule for one in compare_versions(Pair(old, new))] == found
 
 
 # -- types
@@ -168,4 +168,4 @@ def test_numbers_and_integers_are_one_family_in_json_schema_and_the_open_standar
     for before, after, rule in (("number", "integer", "type-specified"), ("integer", "number", "type-widened")):
         assert of_types(before, after, "kafka", standard=ODCS) == [rule]
         old, new = (Version(Definition(Model("t", fields=(Field("a", type=one),)), "json")) for one in (before, after))
-        assert [one.rule for one in changes(Pair(old, new))] == [rule]
+        assert [one.rule for one in compare_versions(Pair(old, new))] == [rule]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshline.governance.changes import Change
-from meshline.governance.diff.product_diff import product_changes
+from meshline.governance.diff.product_diff import compare_products
 from meshline.graph.contracts import Pair, PortSpec, Product, Version, port_names
 from meshline.graph.model import build_column_key, build_data_product_key, build_dataset_key
 
@@ -29,7 +29,7 @@ def version(*ports: PortSpec, pii: tuple[str, ...] = ()) -> Version[Product]:
 
 
 def compared(before: tuple[PortSpec, ...], after: tuple[PortSpec, ...]) -> list[Change]:
-    return product_changes(Pair(version(*before), version(*after)))
+    return compare_products(Pair(version(*before), version(*after)))
 
 
 def moved(port: PortSpec, endpoint: str) -> PortSpec:
@@ -71,9 +71,9 @@ def test_other_words_for_the_same_dataset_are_no_change() -> None:
     other = PortSpec("output", name="daily", type="sql", endpoint="warehouse/orders.daily")
     same = {"output/daily": (build_dataset_key("wh", "orders.daily"),)}
     before, after = (Version(Product("orders", ports=(one,)), same) for one in (port, other))
-    assert product_changes(Pair(before, after)) == []
+    assert compare_products(Pair(before, after)) == []
     elsewhere = after._replace(datasets={"output/daily": (build_dataset_key("wh", "sales.daily"),)})
-    assert [change.rule for change in product_changes(Pair(before, elsewhere))] == ["output-port-changed"]
+    assert [change.rule for change in compare_products(Pair(before, elsewhere))] == ["output-port-changed"]
 
 
 def test_an_input_port_changes_the_product_and_names_what_it_reads() -> None:
@@ -83,13 +83,13 @@ def test_an_input_port_changes_the_product_and_names_what_it_reads() -> None:
 
 
 def test_personal_columns_are_those_of_the_output_ports() -> None:
-    [change] = product_changes(Pair(version(*KEPT[:2], KEPT[4]), version(*KEPT[:2], KEPT[4], pii=("email",))))
+    [change] = compare_products(Pair(version(*KEPT[:2], KEPT[4]), version(*KEPT[:2], KEPT[4], pii=("email",))))
     of = [build_dataset_key("wh", port.endpoint) for port in KEPT[:2]]
     assert (change.rule, change.assets) == ("classification-raised", tuple(build_column_key(one, "email") for one in of))
 
 
 def test_a_product_that_is_gone_takes_its_ports_with_it() -> None:
-    [change] = product_changes(Pair(version(*KEPT[:1]), None))
+    [change] = compare_products(Pair(version(*KEPT[:1]), None))
     assert (change.rule, change.assets) == (
         "product-removed",
         (build_data_product_key("orders"), build_dataset_key("wh", "trino://t/orders/daily")),

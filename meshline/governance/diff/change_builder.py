@@ -12,7 +12,7 @@ from meshline.graph.contracts import Part, Version
 from meshline.graph.model import AssetKey, Json
 
 
-class Draft(NamedTuple):
+class ChangeBuilder(NamedTuple):
     """A thing in two versions, under its name of before. `assets`, `consumers`: those of the whole thing."""
 
     kind: SubjectKind
@@ -22,7 +22,7 @@ class Draft(NamedTuple):
     assets: tuple[AssetKey, ...] = ()
     consumers: tuple[AssetKey, ...] = ()
 
-    def change(
+    def build_change(
         self,
         rule: str,
         part: Part = (),
@@ -37,35 +37,35 @@ class Draft(NamedTuple):
         """A change of a part, which is named as before. `at`: the part as it is named after, where that is another;
         `assets`, `consumers`: where they are not those of the whole thing.
         """
-        file, line = self._place(part if at is None else at)
+        file, line = self._find_place(part if at is None else at)
         return Change(
             rule,
             Subject(self.kind, self.name, part),
             before,
             after,
-            self.assets if assets is None else unique(assets),
-            self.consumers if consumers is None else unique(consumers),
+            self.assets if assets is None else deduplicate_keys(assets),
+            self.consumers if consumers is None else deduplicate_keys(consumers),
             {name: value for name, value in told.items() if value is not None},
             file,
             line,
         )
 
-    def _place(self, part: Part) -> tuple[str, int]:
+    def _find_place(self, part: Part) -> tuple[str, int]:
         """Where the part stands after, or what is around it; of a thing that is gone: before."""
         version = self.after or self.before
         return ("", 0) if version is None else (version.file, version.line(part))
 
 
-def unique(keys: Iterable[AssetKey]) -> tuple[AssetKey, ...]:
+def deduplicate_keys(keys: Iterable[AssetKey]) -> tuple[AssetKey, ...]:
     return tuple(dict.fromkeys(keys))
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """A text without what does not matter in it: how it is wrapped and indented."""
     return " ".join(text.split())
 
 
-class Scope(NamedTuple):
+class TableScope(NamedTuple):
     """`part` of the thing, which is `at` after; `datasets`: of which they are columns; `table`: its name in sentences, if it is needed.
 
     `read`: the words in which their types are read, (before, after); `types`: in each of which they are compared; `physical`: the same
@@ -73,7 +73,7 @@ class Scope(NamedTuple):
     `fold`: names that are one name. `promised`: what is not said is not promised; else it is not known.
     """
 
-    draft: Draft
+    draft: ChangeBuilder
     part: Part = ()
     at: Part = ()
     datasets: tuple[AssetKey, ...] = ()
@@ -84,7 +84,7 @@ class Scope(NamedTuple):
     fold: Fold = str
     promised: bool = True
 
-    def change(
+    def build_change(
         self,
         rule: str,
         column: Column,
@@ -101,8 +101,8 @@ class Scope(NamedTuple):
         assets = [model.build_column_key(dataset, one.name) for dataset in self.datasets for one in (column, *of)]
         part = (*self.part, "field", column.path, *filter(None, (detail,)))
         at = (*self.at, "field", (now or column).path)
-        change = self.draft.change(rule, part, *said, at=at, assets=assets)
-        return change._replace(details={"field": self.called(column.name), **told})
+        change = self.draft.build_change(rule, part, *said, at=at, assets=assets)
+        return change._replace(details={"field": self.format_name(column.name), **told})
 
-    def called(self, name: str) -> str:
+    def format_name(self, name: str) -> str:
         return f"{self.table}.{name}" if self.table else name

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshline.governance.changes import Change
-from meshline.governance.diff.change_builder import Draft, folded
-from meshline.governance.diff.service_levels import amount, normal_level
+from meshline.governance.diff.change_builder import ChangeBuilder, fold_text
+from meshline.governance.diff.service_levels import normalize_level, parse_amount
 from meshline.graph.contracts import Contract, Level, Party, Role, Server, Terms, Version
 from meshline.graph.model import AssetKey
 
@@ -19,57 +19,57 @@ _LADDER = (
 _RANKS = {word: rank for rank, words in enumerate(_LADDER) for word in words}
 
 
-def role_changes(draft: Draft, before: Iterable[Role], after: Iterable[Role]) -> Iterator[Change]:
+def compare_roles(draft: ChangeBuilder, before: Iterable[Role], after: Iterable[Role]) -> Iterator[Change]:
     """A role is the same one by its name, on its server. Who approves does not matter."""
-    old, new = _by_name_and_server(before), _by_name_and_server(after)
+    old, new = _index_by_name_and_server(before), _index_by_name_and_server(after)
     for key in sorted(old.keys() | new.keys()):
         was, now = old.get(key), new.get(key)
         name, part = " on ".join(filter(None, key)), ("role", *filter(None, key))
         if was is None or now is None:
             rule = "role-added" if was is None else "access-narrowed"
-            said = (_access(was), _access(now)) if was is None else (_access(was) or "allowed", "none")
-            yield draft.change(rule, part, *said, role=name)
-        elif changed := access_rule(was.access, now.access):
-            yield draft.change(changed, part, _access(was), _access(now), role=name)
+            said = (_format_access(was), _format_access(now)) if was is None else (_format_access(was) or "allowed", "none")
+            yield draft.build_change(rule, part, *said, role=name)
+        elif changed := decide_access_rule(was.access, now.access):
+            yield draft.build_change(changed, part, _format_access(was), _format_access(now), role=name)
 
 
-def access_rule(was: str, now: str) -> str | None:
+def decide_access_rule(was: str, now: str) -> str | None:
     """Narrowed or widened; what cannot be compared may be narrowed."""
-    old, new = _word(was), _word(now)
+    old, new = _normalize_word(was), _normalize_word(now)
     if old == new:
         return None
     wider = not old or not new or _RANKS.get(new, -1) > _RANKS.get(old, len(_LADDER))
     return "access-widened" if wider and not (old and not new) else "access-narrowed"
 
 
-def _by_name_and_server(roles: Iterable[Role]) -> dict[tuple[str, str], Role]:
-    return {(folded(role.name), role.server): role for role in roles}
+def _index_by_name_and_server(roles: Iterable[Role]) -> dict[tuple[str, str], Role]:
+    return {(fold_text(role.name), role.server): role for role in roles}
 
 
-def _access(role: Role | None) -> str | None:
-    return _word(role.access) or None if role else None
+def _format_access(role: Role | None) -> str | None:
+    return _normalize_word(role.access) or None if role else None
 
 
-def _word(access: str) -> str:
-    return folded(access.replace("_", " ").replace("-", " ").replace("/", " ")).casefold()
+def _normalize_word(access: str) -> str:
+    return fold_text(access.replace("_", " ").replace("-", " ").replace("/", " ")).casefold()
 
 
-def owner_changes(draft: Draft, before: Iterable[Party], after: Iterable[Party]) -> Iterator[Change]:
+def compare_owners(draft: ChangeBuilder, before: Iterable[Party], after: Iterable[Party]) -> Iterator[Change]:
     """One change at most: owners are asked together. Order, case and titles do not matter."""
-    old, new = _owners(before), _owners(after)
+    old, new = _index_owners(before), _index_owners(after)
     if old.keys() == new.keys():
         return
-    was, now = _listed(old), _listed(new)
+    was, now = _format_owners(old), _format_owners(new)
     at = ("owner", next((party.name for key, party in new.items() if key not in old), next(iter(new.values())).name)) if new else ()
     rule = "owner-changed" if old and new else "owner-removed" if old else "owner-added"
-    yield draft.change(rule, ("owner",), was or None, now or None, at=at)
+    yield draft.build_change(rule, ("owner",), was or None, now or None, at=at)
 
 
-def _owners(parties: Iterable[Party]) -> dict[tuple[str, str], Party]:
-    return {(folded(one.name).casefold(), one.type): one for one in parties if one.name.strip()}
+def _index_owners(parties: Iterable[Party]) -> dict[tuple[str, str], Party]:
+    return {(fold_text(one.name).casefold(), one.type): one for one in parties if one.name.strip()}
 
 
-def _listed(owners: dict[tuple[str, str], Party]) -> str:
+def _format_owners(owners: dict[tuple[str, str], Party]) -> str:
     """`a@x.org, b@x.org (steward)`, in one order."""
     named = (one.name if one.type == "technical" else f"{one.name} ({one.type})" for one in owners.values())
     return ", ".join(sorted(named, key=str.casefold))
@@ -78,73 +78,73 @@ def _listed(owners: dict[tuple[str, str], Party]) -> str:
 _TEXTS = ("usage", "limitations", "billing")  # the purpose and the description describe, they allow nothing
 
 
-def term_changes(draft: Draft, before: Terms, after: Terms) -> Iterator[Change]:
+def compare_terms(draft: ChangeBuilder, before: Terms, after: Terms) -> Iterator[Change]:
     """One change for each term. How a text is wrapped, and the order of policies, do not matter."""
     for term in _TEXTS:
-        was, now = folded(getattr(before, term)), folded(getattr(after, term))
+        was, now = fold_text(getattr(before, term)), fold_text(getattr(after, term))
         if was != now:
-            yield draft.change("terms-changed", ("terms", term), was or None, now or None, term=term)
+            yield draft.build_change("terms-changed", ("terms", term), was or None, now or None, term=term)
     old, new = sorted(before.policies), sorted(after.policies)
     if old != new:
-        yield draft.change("terms-changed", ("terms", "policies"), list(old) or None, list(new) or None, term="policies")
-    yield from _notice(draft, before.notice_period, after.notice_period)
+        yield draft.build_change("terms-changed", ("terms", "policies"), list(old) or None, list(new) or None, term="policies")
+    yield from _compare_notice(draft, before.notice_period, after.notice_period)
 
 
-def _notice(draft: Draft, was: Level | None, now: Level | None) -> Iterator[Change]:
-    old, new = (amount(one) if one else None for one in (was, now))
-    said = [normal_level(one) if one else None for one in (was, now)]
+def _compare_notice(draft: ChangeBuilder, was: Level | None, now: Level | None) -> Iterator[Change]:
+    old, new = (parse_amount(one) if one else None for one in (was, now))
+    said = [normalize_level(one) if one else None for one in (was, now)]
     if said[0] == said[1]:
         return
     if (was and old is None) or (now and new is None):
-        yield draft.change("terms-changed", ("terms", "notice_period"), *said, term="notice period")
+        yield draft.build_change("terms-changed", ("terms", "notice_period"), *said, term="notice period")
         return
     longer = new is not None and (old is None or new.number > old.number)
-    yield draft.change("notice-lengthened" if longer else "notice-shortened", ("terms", "notice_period"), *said)
+    yield draft.build_change("notice-lengthened" if longer else "notice-shortened", ("terms", "notice_period"), *said)
 
 
 _NOT_A_PLACE = frozenset({"driver", "stagingDir", "workgroup"})  # how it is read, not where it is
 
 
-def server_changes(draft: Draft, before: Version[Contract], after: Version[Contract]) -> Iterator[Change]:
+def compare_servers(draft: ChangeBuilder, before: Version[Contract], after: Version[Contract]) -> Iterator[Change]:
     """A server is the same one by its name; one that only has another name is where it was."""
-    old, new = _by_name(before.value), _by_name(after.value)
-    gone = {name: server for name, server in old.items() if _place(server) not in map(_place, new.values())}
-    added = {name: server for name, server in new.items() if _place(server) not in map(_place, old.values())}
+    old, new = _index_by_name(before.value), _index_by_name(after.value)
+    gone = {name: server for name, server in old.items() if _get_place(server) not in map(_get_place, new.values())}
+    added = {name: server for name, server in new.items() if _get_place(server) not in map(_get_place, old.values())}
     for name in sorted(gone):
         part, was, now = ("server", name), gone[name], added.pop(name, None)
         if now is None:
-            yield draft.change("location-removed", part, _said(was), assets=_left(before, after), server=name)
+            yield draft.build_change("location-removed", part, _format_server(was), assets=_list_left(before, after), server=name)
         else:
-            said = (_said(was, unlike=now), _said(now, unlike=was))
-            yield draft.change("location-changed", part, *said, assets=_left(before, after), server=name)
+            said = (_format_server(was, unlike=now), _format_server(now, unlike=was))
+            yield draft.build_change("location-changed", part, *said, assets=_list_left(before, after), server=name)
     for name in sorted(added):
-        yield draft.change("location-added", ("server", name), None, _said(added[name]), server=name)
+        yield draft.build_change("location-added", ("server", name), None, _format_server(added[name]), server=name)
 
 
-def renamed_servers(before: Contract, after: Contract) -> dict[str, str]:
+def find_renamed_servers(before: Contract, after: Contract) -> dict[str, str]:
     """The names of after -> of before, of servers that only have another name."""
-    old = {_place(server): server.name for server in before.servers}
-    return {server.name: old[_place(server)] for server in after.servers if _place(server) in old}
+    old = {_get_place(server): server.name for server in before.servers}
+    return {server.name: old[_get_place(server)] for server in after.servers if _get_place(server) in old}
 
 
-def _by_name(contract: Contract) -> dict[str, Server]:
+def _index_by_name(contract: Contract) -> dict[str, Server]:
     return {server.name: server for server in contract.servers}
 
 
-def _place(server: Server) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _get_place(server: Server) -> tuple[str, tuple[tuple[str, str], ...]]:
     settings = {key: str(value).strip() for key, value in server.settings.items() if key not in _NOT_A_PLACE}
     return server.type.lower(), tuple(sorted(settings.items()))
 
 
-def _said(server: Server, unlike: Server | None = None) -> str:
+def _format_server(server: Server, unlike: Server | None = None) -> str:
     """`trino, host=trino.internal`. `unlike`: without what the other has as well."""
-    kind, settings = _place(server)
-    other, others = ("", ()) if unlike is None else _place(unlike)
+    kind, settings = _get_place(server)
+    other, others = ("", ()) if unlike is None else _get_place(unlike)
     parts = [f"{key}={value}" for key, value in settings if (key, value) not in others]
     return ", ".join([kind] * (kind != other or not parts) + parts)
 
 
-def _left(before: Version[Contract], after: Version[Contract]) -> list[AssetKey]:
+def _list_left(before: Version[Contract], after: Version[Contract]) -> list[AssetKey]:
     """The datasets that the data is in no more; all, if that is not known."""
     old, new = ([key for keys in version.datasets.values() for key in keys] for version in (before, after))
     return [key for key in old if key not in new] or old

@@ -10,10 +10,20 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from meshline.governance.changes import Change
-from meshline.governance.diff.change_builder import Scope, folded
-from meshline.governance.diff.schema_match import Column, Matched, above, columns, holdings, is_union, keeps_quoted, kind, matched
-from meshline.governance.types import Type, is_worded, promotes, same, specified, widening
-from meshline.governance.types.normalization import normal
+from meshline.governance.diff.change_builder import TableScope, fold_text
+from meshline.governance.diff.schema_match import (
+    Column,
+    MatchedColumns,
+    find_kind,
+    has_quoted_case,
+    index_nested,
+    is_union,
+    list_columns,
+    list_parents,
+    match_columns,
+)
+from meshline.governance.types import Type, can_promote, is_same, is_specified, is_widening, is_worded
+from meshline.governance.types.normalization import normalize_type
 from meshline.graph.contracts import Field, Model
 from meshline.graph.model import Json
 
@@ -34,34 +44,34 @@ _BOUNDS: dict[str, bool | None] = {
 _TIMES = frozenset({"date", "date-time", "time", "duration"})  # formats of JSON Schema: a reader of one cannot read another
 
 
-def bound_changes(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+def compare_bounds(scope: TableScope, was: Column, now: Column) -> Iterator[Change]:
     for name, rising in _BOUNDS.items():
         if name == "format" and was.field.format != now.field.format and {was.field.format, now.field.format} <= _TIMES:
-            yield scope.change("type-changed", was, (was.field.format, now.field.format), now=now, detail=name)
+            yield scope.build_change("type-changed", was, (was.field.format, now.field.format), now=now, detail=name)
             continue
-        old, new = (_given(getattr(one.field, name)) for one in (was, now))
-        if rule := _rule(old, new, rising=rising):
+        old, new = (_drop_empty(getattr(one.field, name)) for one in (was, now))
+        if rule := _decide_bound_rule(old, new, rising=rising):
             called = name.replace("_", " ").replace("min ", "minimum ").replace("max ", "maximum ")
-            yield scope.change(rule, was, (_normal(old), _normal(new)), now=now, detail=name, bound=called)
+            yield scope.build_change(rule, was, (_normalize_value(old), _normalize_value(new)), now=now, detail=name, bound=called)
 
 
-def _rule(old: Json, new: Json, *, rising: bool | None) -> str | None:
+def _decide_bound_rule(old: Json, new: Json, *, rising: bool | None) -> str | None:
     if old is None or new is None:
         return None if old == new else "bound-added" if old is None else "bound-removed"
-    if old == new or _normal(old) == _normal(new):
+    if old == new or _normalize_value(old) == _normalize_value(new):
         return None
-    first, second = _ordered(old), _ordered(new)
+    first, second = _parse_ordered(old), _parse_ordered(new)
     if rising is None or first is None or second is None or type(first) is not type(second):
         return "bound-changed"
     larger = second > first  # type: ignore[operator]
     return "bound-tightened" if larger is rising else "bound-loosened"
 
 
-def _given(value: Json) -> Json:
+def _drop_empty(value: Json) -> Json:
     return None if value == "" else value
 
 
-def _ordered(value: Json) -> Decimal | dt.datetime | None:
+def _parse_ordered(value: Json) -> Decimal | dt.datetime | None:
     """A number or time, so that it can be compared."""
     if isinstance(value, bool):
         return None
@@ -77,40 +87,40 @@ def _ordered(value: Json) -> Decimal | dt.datetime | None:
         return None
 
 
-def _normal(value: Json) -> Json:
+def _normalize_value(value: Json) -> Json:
     """A number in one spelling: 1.0, `1` and 1 are the same."""
-    found = _ordered(value)
+    found = _parse_ordered(value)
     if isinstance(found, Decimal):
         return int(found) if found == found.to_integral_value() else float(found)
     return value
 
 
-def enum_changes(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+def compare_enums(scope: TableScope, was: Column, now: Column) -> Iterator[Change]:
     """One change for each value, so that one more does not make others of them."""
-    old, new = _values(was), _values(now)
+    old, new = _index_values(was), _index_values(now)
     if not old or not new:
         if old or new:
-            yield scope.change(
+            yield scope.build_change(
                 "enum-dropped" if old else "enum-added", was, (list(old.values()) or None, list(new.values()) or None), now=now
             )
         return
     for key in old.keys() - new.keys():
-        yield scope.change("enum-value-removed", was, (old[key], None), now=now)
-    added = _added_values(scope, was)
+        yield scope.build_change("enum-value-removed", was, (old[key], None), now=now)
+    added = _decide_enum_rule(scope, was)
     told: dict[str, Json] = {"default": was.field.enum_default} if was.field.enum_default else {}
     for key in new.keys() - old.keys():
-        change = scope.change(added, was, (None, new[key]), now=now)
+        change = scope.build_change(added, was, (None, new[key]), now=now)
         yield change._replace(details={**change.details, **told})
 
 
-def _added_values(scope: Scope, was: Column) -> str:
+def _decide_enum_rule(scope: TableScope, was: Column) -> str:
     """A reader of Avro that does not know a symbol takes the default of its own schema, or fails."""
     if scope.read != ("avro", "avro"):
         return "enum-value-added"
     return "enum-symbol-with-default-added" if was.field.enum_default else "enum-symbol-added"
 
 
-def _values(column: Column) -> dict[str, Json]:
+def _index_values(column: Column) -> dict[str, Json]:
     """By their spelling as JSON, in one order."""
     spelled = {msgspec.json.encode(value, order="sorted").decode(): value for value in column.field.enum}
     return dict(sorted(spelled.items()))
@@ -127,78 +137,78 @@ _LADDER = (
 _RANKS = {word: rank for rank, words in enumerate(_LADDER) for word in words}
 
 
-def class_changes(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+def compare_classifications(scope: TableScope, was: Column, now: Column) -> Iterator[Change]:
     """PII is said by a flag, a tag or the classification: by any of them it is the same."""
     before, after = _is_pii(was.field), _is_pii(now.field)
     if before is not after:
         rule, said = ("classification-raised", (None, _PII)) if after else ("classification-removed", (_PII, None))
-        yield scope.change(rule, was, said, now=now)
-    old, new = _word(was.field), _word(now.field)
+        yield scope.build_change(rule, was, said, now=now)
+    old, new = _normalize_word(was.field), _normalize_word(now.field)
     if old == new or (before is not after and _PII in (old, new)):
         return
     if old and (not new or _RANKS.get(new, -1) < _RANKS.get(old, len(_LADDER))):
-        yield scope.change("classification-removed", was, (old, new or None), now=now)
+        yield scope.build_change("classification-removed", was, (old, new or None), now=now)
     elif not old or _RANKS[new] > _RANKS[old]:
-        yield scope.change("classification-raised", was, (old or None, new), now=now)
+        yield scope.build_change("classification-raised", was, (old or None, new), now=now)
 
 
 def _is_pii(field: Field) -> bool:
     if field.pii is not None:
         return field.pii
-    return _PII in {folded(word).casefold() for word in (field.classification, *field.tags)}
+    return _PII in {fold_text(word).casefold() for word in (field.classification, *field.tags)}
 
 
-def _word(field: Field) -> str:
-    return folded(field.classification).casefold()
+def _normalize_word(field: Field) -> str:
+    return fold_text(field.classification).casefold()
 
 
 AVRO = "avro"
 _ELEMENTS = frozenset({"element", "key", "value"})
 
 
-def field_changes(scope: Scope, before: Model, after: Model) -> Iterator[Change]:
-    old, new = (columns(fields, form) for fields, form in zip((before.fields, after.fields), scope.read, strict=True))
-    found = matched(old, new, scope.fold)
-    held = holdings(old)
-    keys = {f"{one.path}.key" for one in old if kind(one) == "map"}
-    yield from _one_sided(scope, found, held)
+def compare_fields(scope: TableScope, before: Model, after: Model) -> Iterator[Change]:
+    old, new = (list_columns(fields, form) for fields, form in zip((before.fields, after.fields), scope.read, strict=True))
+    found = match_columns(old, new, scope.fold)
+    held = index_nested(old)
+    keys = {f"{one.path}.key" for one in old if find_kind(one) == "map"}
+    yield from _compare_one_sided(scope, found, held)
     for was, now in found.pairs:
         if was == now:
             continue
-        yield from _renamed(scope, was, now, held)
-        yield from _retyped(scope, was, now, key=any(one in keys for one in (was.path, *above(was.path))))
-        yield from _required(scope, was, now)
-        yield from _keys(scope, was, now)
-        yield from enum_changes(scope, was, now)
-        yield from bound_changes(scope, was, now)
-        yield from class_changes(scope, was, now)
+        yield from _compare_names(scope, was, now, held)
+        yield from _compare_types(scope, was, now, key=any(one in keys for one in (was.path, *list_parents(was.path))))
+        yield from _compare_required(scope, was, now)
+        yield from _compare_keys(scope, was, now)
+        yield from compare_enums(scope, was, now)
+        yield from compare_bounds(scope, was, now)
+        yield from compare_classifications(scope, was, now)
         if now.field.deprecated and not was.field.deprecated:
-            yield scope.change("column-deprecated", was, now=now)
+            yield scope.build_change("column-deprecated", was, now=now)
 
 
-def _one_sided(scope: Scope, found: Matched, held: Mapping[str, list[Column]]) -> Iterator[Change]:
+def _compare_one_sided(scope: TableScope, found: MatchedColumns, held: Mapping[str, list[Column]]) -> Iterator[Change]:
     """Columns that are gone or added. What is in a list or map is no column that comes or goes: its type is said, or is not."""
     before, after = {now.path: was for was, now in found.pairs}, {was.path: now for was, now in found.pairs}
     for column in found.gone:
-        holder = after.get(_parent(column))
+        holder = after.get(_find_parent(column))
         if holder is not None and is_union(holder):
             continue  # a branch of a union is a change of its type
         if _is_element(column, holder):
             if scope.promised:
-                yield scope.change("type-withdrawn", column, (_said(column), None))
+                yield scope.build_change("type-withdrawn", column, (_format_type(column), None))
         else:
-            yield scope.change("column-removed", column, (_said(column), None), of=held.get(column.path, ()))
+            yield scope.build_change("column-removed", column, (_format_type(column), None), of=held.get(column.path, ()))
     for column in found.added:
-        holder = before.get(_parent(column))
+        holder = before.get(_find_parent(column))
         if holder is not None and is_union(holder):
             continue
         if _is_element(column, holder):
-            yield scope.change("type-specified", column, (None, _said(column)))
+            yield scope.build_change("type-specified", column, (None, _format_type(column)))
         else:
-            yield scope.change(_added(scope, column), column, (None, _said(column)))
+            yield scope.build_change(_decide_added_rule(scope, column), column, (None, _format_type(column)))
 
 
-def _added(scope: Scope, column: Column) -> str:
+def _decide_added_rule(scope: TableScope, column: Column) -> str:
     """A reader of Avro fills a field that was not written with its default, and fails if it has none, whatever the type."""
     if column.field.defaulted:
         return "column-with-default-added" if column.field.required else "column-added"
@@ -207,88 +217,88 @@ def _added(scope: Scope, column: Column) -> str:
     return "required-column-added" if column.field.required else "column-added"
 
 
-def _parent(column: Column) -> str:
-    return next(above(column.path), "")
+def _find_parent(column: Column) -> str:
+    return next(list_parents(column.path), "")
 
 
 def _is_element(column: Column, holder: Column | None) -> bool:
-    of = kind(holder) if holder is not None else None
+    of = find_kind(holder) if holder is not None else None
     return of in {"list", "map"} and column.path.rpartition(".")[2] in _ELEMENTS
 
 
-def _said(column: Column) -> str | None:
+def _format_type(column: Column) -> str | None:
     return str(column.type) if column.type is not None else None
 
 
-def _renamed(scope: Scope, was: Column, now: Column, held: Mapping[str, list[Column]]) -> Iterator[Change]:
+def _compare_names(scope: TableScope, was: Column, now: Column, held: Mapping[str, list[Column]]) -> Iterator[Change]:
     """By its last part: what is in a renamed column moves with it. Where a quoted name keeps its case, whoever renames
     a column of a table to the same name in another case means it.
     """
     before, after = (one.name.rpartition(".")[2] for one in (was, now))
-    meant = not scope.promised and was.field.id and was.field.id == now.field.id and keeps_quoted(scope.read[1])
+    meant = not scope.promised and was.field.id and was.field.id == now.field.id and has_quoted_case(scope.read[1])
     fold = str if meant else scope.fold
     if fold(before) != fold(after):
-        called = scope.called(now.name)
-        yield scope.change("column-renamed", was, (was.name, now.name), now=now, of=held.get(was.path, ()), renamed=called)
+        called = scope.format_name(now.name)
+        yield scope.build_change("column-renamed", was, (was.name, now.name), now=now, of=held.get(was.path, ()), renamed=called)
 
 
-def _retyped(scope: Scope, was: Column, now: Column, *, key: bool) -> Iterator[Change]:
+def _compare_types(scope: TableScope, was: Column, now: Column, *, key: bool) -> Iterator[Change]:
     """The worst of what its types say, and its physical types. `key`: it is the key of a map, or in one."""
-    found = list(_type_changes(scope, was, now, key=key))
+    found = list(_list_type_changes(scope, was, now, key=key))
     if found:
         rule, said = max(found, key=lambda one: _WORST.index(one[0]))
-        yield scope.change(rule, was, said, now=now)
-    yield from _branches(scope, was, now)
+        yield scope.build_change(rule, was, said, now=now)
+    yield from _compare_branches(scope, was, now)
     old, new = (one.field.type_names for one in (was, now))
-    if scope.read == (AVRO, AVRO) and old and new and not _same_name(old, new):
-        yield scope.change("type-renamed", was, (old[0], new[0]), now=now, detail="name")
+    if scope.read == (AVRO, AVRO) and old and new and not _is_same_name(old, new):
+        yield scope.build_change("type-renamed", was, (old[0], new[0]), now=now, detail="name")
 
 
 _WORST = ("type-specified", "type-promoted", "type-widened", "type-withdrawn", "type-changed")
 
 
-def _type_changes(scope: Scope, was: Column, now: Column, *, key: bool) -> Iterator[tuple[str, tuple[str | None, str | None]]]:
+def _list_type_changes(scope: TableScope, was: Column, now: Column, *, key: bool) -> Iterator[tuple[str, tuple[str | None, str | None]]]:
     if was.type is None or now.type is None:
         if was.type is None and now.type is not None:
-            yield "type-specified", (None, _said(now))
+            yield "type-specified", (None, _format_type(now))
         elif was.type is not None and scope.promised:
-            yield "type-withdrawn", (_said(was), None)
+            yield "type-withdrawn", (_format_type(was), None)
     elif scope.read == (AVRO, AVRO) and bool(was.field.type_names) is not bool(now.field.type_names):
         yield "type-changed", (was.field.type, now.field.type)  # an enum is no string, and a fixed no bytes
     elif not _is_branched(scope, was, now):
         for form in scope.types:
             texts = (was.field.type, now.field.type)
             of_dialect = form != scope.read and all(is_worded(text, form[0]) for text in texts)
-            first, second = map(normal, texts, form) if of_dialect else (was.type, now.type)
-            rule = _type_rule(first, second, form if of_dialect else scope.read, scope, key=key)
+            first, second = map(normalize_type, texts, form) if of_dialect else (was.type, now.type)
+            rule = _decide_type_rule(first, second, form if of_dialect else scope.read, scope, key=key)
             if rule is not None:
                 told = (was.type, now.type) if was.type.head != now.type.head else (first, second)
                 yield rule, (told[0].head, told[1].head)
     old, new = (one.field.physical_type for one in (was, now))
     for form in scope.physical if old and new else ():
-        first, second = normal(old, form[0]), normal(new, form[1])
-        rule = None if _moved_only(form, old, new) else _type_rule(first, second, form, scope, key=key)
+        first, second = normalize_type(old, form[0]), normalize_type(new, form[1])
+        rule = None if _is_moved_only(form, old, new) else _decide_type_rule(first, second, form, scope, key=key)
         if rule is not None:
             yield rule, (str(first), str(second))
 
 
-def _moved_only(form: tuple[str, str], was: str, now: str) -> bool:
+def _is_moved_only(form: tuple[str, str], was: str, now: str) -> bool:
     """The text is the same, and the server is another: that is a change of the server."""
     return form[0] != form[1] and was.strip() == now.strip()
 
 
-def _type_rule(was: Type, now: Type, form: tuple[str, str], scope: Scope, *, key: bool) -> str | None:
-    if was.head == now.head or same(was, now):
+def _decide_type_rule(was: Type, now: Type, form: tuple[str, str], scope: TableScope, *, key: bool) -> str | None:
+    if was.head == now.head or is_same(was, now):
         return None
-    if specified(was, now) or (form == (AVRO, AVRO) and (was.name, now.name) == ("string", "uuid")):
+    if is_specified(was, now) or (form == (AVRO, AVRO) and (was.name, now.name) == ("string", "uuid")):
         return "type-specified"
-    if widening(was, now, form[1] or form[0]):
-        own = not scope.promised and form[0] == form[1] and promotes(form[1])
+    if is_widening(was, now, form[1] or form[0]):
+        own = not scope.promised and form[0] == form[1] and can_promote(form[1])
         return "type-changed" if key and form[1] == "iceberg" else "type-promoted" if own else "type-widened"
-    return "type-widened" if specified(now, was) else "type-changed"
+    return "type-widened" if is_specified(now, was) else "type-changed"
 
 
-def _same_name(old: Sequence[str], new: Sequence[str]) -> bool:
+def _is_same_name(old: Sequence[str], new: Sequence[str]) -> bool:
     """As readers of Avro match named types: by the name without its namespace, or by an alias, which both sides need."""
     return old[0].rpartition(".")[2] == new[0].rpartition(".")[2] or (old[0] in new[1:] and new[0] in old[1:])
 
@@ -296,61 +306,61 @@ def _same_name(old: Sequence[str], new: Sequence[str]) -> bool:
 # -- unions
 
 
-def _is_branched(scope: Scope, was: Column, now: Column) -> bool:
+def _is_branched(scope: TableScope, was: Column, now: Column) -> bool:
     """Whether two types of Avro are compared branch by branch."""
-    plain = [is_union(one) or not (kind(one) or one.field.type_names) for one in (was, now)]
+    plain = [is_union(one) or not (find_kind(one) or one.field.type_names) for one in (was, now)]
     return scope.read == (AVRO, AVRO) and (is_union(was) or is_union(now)) and all(plain)
 
 
-def _branches(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+def _compare_branches(scope: TableScope, was: Column, now: Column) -> Iterator[Change]:
     """A branch that another can read without loss is no change, or grows into it."""
     if was.type is None or now.type is None or not _is_branched(scope, was, now):
         return
     old, new = (set(one.field.type.removeprefix("union<").removesuffix(">").split(", ")) for one in (was, now))
-    grown = {(one, other) for one in old - new for other in new - old if _reads(other, one)}
+    grown = {(one, other) for one in old - new for other in new - old if _can_read(other, one)}
     for one, other in sorted(grown):
-        yield scope.change("type-promoted", was, (one, other), now=now, detail=one)
+        yield scope.build_change("type-promoted", was, (one, other), now=now, detail=one)
     for one in sorted(old - new):
-        if not any(_reads(other, one) for other in new):
-            yield scope.change("branch-removed", was, (one, None), now=now, detail=one)
+        if not any(_can_read(other, one) for other in new):
+            yield scope.build_change("branch-removed", was, (one, None), now=now, detail=one)
     for one in sorted(new - old):
-        if not any(_reads(other, one) for other in old) and one not in {other for _, other in grown}:
-            yield scope.change("branch-added", was, (None, one), now=now, detail=one)
+        if not any(_can_read(other, one) for other in old) and one not in {other for _, other in grown}:
+            yield scope.build_change("branch-added", was, (None, one), now=now, detail=one)
 
 
-def _reads(reader: str, writer: str) -> bool:
-    return widening(normal(writer, AVRO), normal(reader, AVRO), AVRO)
+def _can_read(reader: str, writer: str) -> bool:
+    return is_widening(normalize_type(writer, AVRO), normalize_type(reader, AVRO), AVRO)
 
 
-def _required(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+def _compare_required(scope: TableScope, was: Column, now: Column) -> Iterator[Change]:
     """What a contract does not say is not required; of a table it is not known, and that it may be empty now is news."""
     before, after = was.field.required, now.field.required
     if after and not before:
-        yield scope.change("column-required", was, now=now)
+        yield scope.build_change("column-required", was, now=now)
     elif (before and not after) or (before is None and after is False and not scope.promised):
-        yield scope.change("column-nullable", was, now=now)
+        yield scope.build_change("column-nullable", was, now=now)
 
 
-def _keys(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+def _compare_keys(scope: TableScope, was: Column, now: Column) -> Iterator[Change]:
     for name, called in (("primary_key", "primary key"), ("unique", "unique key")):
         before, after = (getattr(one.field, name) for one in (was, now))
         if bool(before) is not bool(after):
-            yield scope.change("key-added" if after else "key-removed", was, (None, called) if after else (called, None), now=now)
+            yield scope.build_change("key-added" if after else "key-removed", was, (None, called) if after else (called, None), now=now)
 
 
-def moved(before: Sequence[Field], after: Sequence[Field], scope: Scope) -> Iterator[Change]:
+def compare_order(before: Sequence[Field], after: Sequence[Field], scope: TableScope) -> Iterator[Change]:
     """The fewest columns whose move explains the new order: who was put in front of others moves, they do not."""
-    old, new = (columns(fields, form) for fields, form in zip((before, after), scope.read, strict=True))
-    top = [(was, now) for was, now in matched(old, new, scope.fold).pairs if "." not in was.path and "." not in now.path]
+    old, new = (list_columns(fields, form) for fields, form in zip((before, after), scope.read, strict=True))
+    top = [(was, now) for was, now in match_columns(old, new, scope.fold).pairs if "." not in was.path and "." not in now.path]
     places = {one.path: at for at, one in enumerate((one for one in new if "." not in one.path), 1)}
     origins = {one.path: at for at, one in enumerate((one for one in old if "." not in one.path), 1)}
-    stay = _longest_rising([places[now.path] for _, now in top])
+    stay = _find_longest_rising([places[now.path] for _, now in top])
     for was, now in top:
         if places[now.path] not in stay:
-            yield scope.change("column-moved", was, now=now, position=origins[was.path], new_position=places[now.path])
+            yield scope.build_change("column-moved", was, now=now, position=origins[was.path], new_position=places[now.path])
 
 
-def _longest_rising(numbers: Sequence[int]) -> set[int]:
+def _find_longest_rising(numbers: Sequence[int]) -> set[int]:
     """The longest subsequence that rises. The numbers differ."""
     ends: list[int] = []  # the smallest end of a rising subsequence of each length
     before: dict[int, int | None] = {}

@@ -11,9 +11,9 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.diff.change_builder import Draft, folded
-from meshline.governance.diff.contract_attributes import owner_changes, term_changes
-from meshline.governance.diff.service_levels import level_changes
+from meshline.governance.diff.change_builder import ChangeBuilder, fold_text
+from meshline.governance.diff.contract_attributes import compare_owners, compare_terms
+from meshline.governance.diff.service_levels import compare_levels
 from meshline.graph import model
 from meshline.graph.contracts import ENDED, NOT_YET, Level, Pair, PortSpec, Product, Suite, Version, level, port_names
 from meshline.graph.model import AssetKey
@@ -28,36 +28,36 @@ class _Port(NamedTuple):
     datasets: tuple[AssetKey, ...]
 
 
-def port_changes(draft: Draft, before: Version[Product], after: Version[Product]) -> Iterator[Change]:
+def compare_ports(draft: ChangeBuilder, before: Version[Product], after: Version[Product]) -> Iterator[Change]:
     for direction in ("output", "input"):
-        old, new = _ports(before, direction), _ports(after, direction)
-        matched, gone, added = _matched(old, new)
+        old, new = _list_ports(before, direction), _list_ports(after, direction)
+        matched, gone, added = _match_ports(old, new)
         for port in gone:
-            yield _change(draft, f"{direction}-port-removed", port)
+            yield _build_change(draft, f"{direction}-port-removed", port)
         for port in added:
-            yield _change(draft, f"{direction}-port-added", port)
+            yield _build_change(draft, f"{direction}-port-added", port)
         for was, now in matched:
-            yield from _edited(draft, was, now)
+            yield from _compare_port(draft, was, now)
 
 
-def _ports(version: Version[Product], direction: str) -> list[_Port]:
+def _list_ports(version: Version[Product], direction: str) -> list[_Port]:
     ports = version.value.ports
     named = [(port, name) for port, name in zip(ports, port_names(ports), strict=True) if port.direction == direction]
     types = Counter(port.type for port, _ in named)
-    return [_Port(port, name, _shown(port, name, types), version.datasets.get(f"{direction}/{name}", ())) for port, name in named]
+    return [_Port(port, name, _format_port(port, name, types), version.datasets.get(f"{direction}/{name}", ())) for port, name in named]
 
 
-def _shown(port: PortSpec, name: str, types: Counter[str]) -> str:
+def _format_port(port: PortSpec, name: str, types: Counter[str]) -> str:
     """By its type, if it has no name and no other is of the type."""
     return port.type if port.type and types[port.type] == 1 and not port.name and not port.contract else name
 
 
-def _change(
-    draft: Draft, rule: str, port: _Port, before: str | None = None, after: str | None = None, *, at: str = "", key: str = ""
+def _build_change(
+    draft: ChangeBuilder, rule: str, port: _Port, before: str | None = None, after: str | None = None, *, at: str = "", key: str = ""
 ) -> Change:
     """Of an output port the datasets change; an input port changes the product alone, and `datasets` says what it reads."""
     direction = port.spec.direction
-    return draft.change(
+    return draft.build_change(
         rule,
         ("port", direction, port.name),
         before,
@@ -73,18 +73,20 @@ def _change(
 # -- what is compared
 
 
-def _edited(draft: Draft, was: _Port, now: _Port) -> Iterator[Change]:
+def _compare_port(draft: ChangeBuilder, was: _Port, now: _Port) -> Iterator[Change]:
     rule = f"{was.spec.direction}-port-changed"
     shown = was if was.spec.direction == "output" else was._replace(datasets=now.datasets)
-    for key, old, new in _differing(was, now):
-        yield _change(draft, rule, shown, old, new, at=now.name, key=key)
+    for key, old, new in _list_differences(was, now):
+        yield _build_change(draft, rule, shown, old, new, at=now.name, key=key)
     if was.spec.direction == "output":
         if now.spec.deprecated and not was.spec.deprecated:
-            yield _change(draft, "output-port-deprecated", was, at=now.name)
-        yield from level_changes(draft, _refresh(was, was.name), _refresh(now, was.name), assets=was.datasets or None)
+            yield _build_change(draft, "output-port-deprecated", was, at=now.name)
+        yield from compare_levels(
+            draft, _build_refresh_levels(was, was.name), _build_refresh_levels(now, was.name), assets=was.datasets or None
+        )
 
 
-def _differing(was: _Port, now: _Port) -> Iterator[tuple[str, str, str]]:
+def _list_differences(was: _Port, now: _Port) -> Iterator[tuple[str, str, str]]:
     """The keys that differ, with their values. What is said for the first time, or left out, is the same as long as the data is."""
     old, new = was.spec, now.spec
     moved = was.datasets != now.datasets or not was.datasets
@@ -93,21 +95,21 @@ def _differing(was: _Port, now: _Port) -> Iterator[tuple[str, str, str]]:
     if old.contract and old.contract != new.contract:
         yield "contract", old.contract, new.contract
     for key in ("name", "type", "format"):
-        one, other = folded(getattr(old, key)), folded(getattr(new, key))
+        one, other = fold_text(getattr(old, key)), fold_text(getattr(new, key))
         if one and other and one.casefold() != other.casefold():
             yield key, one, other
-    if old.version and new.version and _major(old.version) != _major(new.version):
+    if old.version and new.version and _parse_major(old.version) != _parse_major(new.version):
         yield "version", old.version, new.version
-    if old.direction == "input" and old.refresh and new.refresh and folded(old.refresh) != folded(new.refresh):
-        yield "refresh", folded(old.refresh), folded(new.refresh)
+    if old.direction == "input" and old.refresh and new.refresh and fold_text(old.refresh) != fold_text(new.refresh):
+        yield "refresh", fold_text(old.refresh), fold_text(new.refresh)
 
 
-def _refresh(port: _Port, name: str) -> list[Level]:
+def _build_refresh_levels(port: _Port, name: str) -> list[Level]:
     """How often it is refreshed, as a promise under the port's name of before."""
-    return [level("refresh", folded(port.spec.refresh), element=name.replace(",", " "))] if port.spec.refresh.strip() else []
+    return [level("refresh", fold_text(port.spec.refresh), element=name.replace(",", " "))] if port.spec.refresh.strip() else []
 
 
-def _major(version: str) -> str:
+def _parse_major(version: str) -> str:
     return version.strip().lstrip("vV").partition(".")[0]
 
 
@@ -124,7 +126,7 @@ _KEYS: tuple[Callable[[_Port], Hashable], ...] = (  # what a port may be known b
 )
 
 
-def _matched(old: Sequence[_Port], new: Sequence[_Port]) -> tuple[list[tuple[_Port, _Port]], list[_Port], list[_Port]]:
+def _match_ports(old: Sequence[_Port], new: Sequence[_Port]) -> tuple[list[tuple[_Port, _Port]], list[_Port], list[_Port]]:
     """Ports that are the same, those that are gone, and those that are new."""
     found: list[tuple[_Port, _Port]] = []
     gone, added = list(old), list(new)
@@ -140,7 +142,7 @@ def _matched(old: Sequence[_Port], new: Sequence[_Port]) -> tuple[list[tuple[_Po
             if len(same) == 1 and sum(key(one) == key(was) for one in gone) == 1:
                 match(was, same[0])
     pairs = [(was, now) for was in gone for now in added if _may_be(was.spec, now.spec)]
-    for was, now in sorted(pairs, key=lambda pair: _likeness(*pair), reverse=True):
+    for was, now in sorted(pairs, key=lambda pair: _compute_similarity(*pair), reverse=True):
         if was in gone and now in added:
             match(was, now)
     return found, gone, added
@@ -151,92 +153,92 @@ def _may_be(was: PortSpec, now: PortSpec) -> bool:
     return not (was.name and now.name) and not (was.contract and now.contract) and was.type.casefold() == now.type.casefold() != ""
 
 
-def _likeness(was: _Port, now: _Port) -> tuple[float, str, str]:
+def _compute_similarity(was: _Port, now: _Port) -> tuple[float, str, str]:
     return SequenceMatcher(None, was.spec.endpoint, now.spec.endpoint, autojunk=False).ratio(), was.name, now.name
 
 
 _DEPRECATED = frozenset({"deprecated", "sunset"})
 
 
-def product_changes(pair: Pair[Product]) -> list[Change]:
+def compare_products(pair: Pair[Product]) -> list[Change]:
     before, after = pair
     if before is None or after is None:
-        return [_whole(pair)]
+        return [_build_whole_change(pair)]
     if before.value.name != after.value.name:  # the name is its key in the graph
-        return [_whole(Pair(before, None)), _whole(Pair(None, after))]
-    draft = Draft(SubjectKind.PRODUCT, before.value.name, before, after, (model.build_data_product_key(before.value.name),))
+        return [_build_whole_change(Pair(before, None)), _build_whole_change(Pair(None, after))]
+    draft = ChangeBuilder(SubjectKind.PRODUCT, before.value.name, before, after, (model.build_data_product_key(before.value.name),))
     old, new = before.value, after.value
     return [
-        *_status(draft, old, new, _exposed(before)),
-        *level_changes(draft, old.slo, new.slo),
-        *port_changes(draft, before, after),
-        *owner_changes(draft, old.owners, new.owners),
-        *_domain(draft, old, new),
-        *_personal(draft, before, after),
-        *_checks(draft, old, new),
-        *term_changes(draft, old.terms, new.terms),
+        *_compare_status(draft, old, new, _list_exposed(before)),
+        *compare_levels(draft, old.slo, new.slo),
+        *compare_ports(draft, before, after),
+        *compare_owners(draft, old.owners, new.owners),
+        *_compare_domain(draft, old, new),
+        *_compare_personal_data(draft, before, after),
+        *_compare_checks(draft, old, new),
+        *compare_terms(draft, old.terms, new.terms),
     ]
 
 
-def _whole(pair: Pair[Product]) -> Change:
+def _build_whole_change(pair: Pair[Product]) -> Change:
     version = pair.before or pair.after
     assert version is not None
     rule = "product-removed" if pair.after is None else "product-added"
-    return Draft(SubjectKind.PRODUCT, version.value.name, *pair, _exposed(version)).change(rule)
+    return ChangeBuilder(SubjectKind.PRODUCT, version.value.name, *pair, _list_exposed(version)).build_change(rule)
 
 
-def _exposed(version: Version[Product]) -> tuple[AssetKey, ...]:
+def _list_exposed(version: Version[Product]) -> tuple[AssetKey, ...]:
     """The product, and the datasets of its output ports."""
-    return (model.build_data_product_key(version.value.name), *_outputs(version))
+    return (model.build_data_product_key(version.value.name), *_list_outputs(version))
 
 
-def _outputs(version: Version[Product]) -> list[AssetKey]:
+def _list_outputs(version: Version[Product]) -> list[AssetKey]:
     return [key for port, keys in version.datasets.items() if port.startswith("output/") for key in keys]
 
 
-def _status(draft: Draft, old: Product, new: Product, exposed: tuple[AssetKey, ...]) -> Iterator[Change]:
-    was, now = _standing(old), _standing(new)
+def _compare_status(draft: ChangeBuilder, old: Product, new: Product, exposed: tuple[AssetKey, ...]) -> Iterator[Change]:
+    was, now = _normalize_status(old), _normalize_status(new)
     if now in ENDED and was not in ENDED | NOT_YET:
-        yield draft.change("product-ended", ("status",), was or "active", now, assets=exposed)
+        yield draft.build_change("product-ended", ("status",), was or "active", now, assets=exposed)
     elif now in _DEPRECATED and was not in _DEPRECATED | ENDED:
-        yield draft.change("deprecated", ("status",), was or None, now)
+        yield draft.build_change("deprecated", ("status",), was or None, now)
 
 
-def _standing(product: Product) -> str:
-    return folded(product.status.lower().replace("_", " "))
+def _normalize_status(product: Product) -> str:
+    return fold_text(product.status.lower().replace("_", " "))
 
 
-def _domain(draft: Draft, old: Product, new: Product) -> Iterator[Change]:
+def _compare_domain(draft: ChangeBuilder, old: Product, new: Product) -> Iterator[Change]:
     if old.domain != new.domain:
-        yield draft.change("domain-changed", ("domain",), old.domain or None, new.domain or None)
+        yield draft.build_change("domain-changed", ("domain",), old.domain or None, new.domain or None)
 
 
-def _personal(draft: Draft, before: Version[Product], after: Version[Product]) -> Iterator[Change]:
+def _compare_personal_data(draft: ChangeBuilder, before: Version[Product], after: Version[Product]) -> Iterator[Change]:
     """Which columns hold personal data: those of that name in the datasets of its output ports."""
     old = {name.casefold(): name for name in before.value.pii_columns}
     new = {name.casefold(): name for name in after.value.pii_columns}
     for key in sorted(old.keys() ^ new.keys()):
         name = old.get(key) or new[key]
-        columns = [model.build_column_key(dataset, name) for dataset in _outputs(before if key in old else after)]
+        columns = [model.build_column_key(dataset, name) for dataset in _list_outputs(before if key in old else after)]
         rule, *said = ("classification-removed", "pii", None) if key in old else ("classification-raised", None, "pii")
-        yield draft.change(rule, ("field", name), *said, assets=columns or None, field=name)
+        yield draft.build_change(rule, ("field", name), *said, assets=columns or None, field=name)
 
 
-def _checks(draft: Draft, old: Product, new: Product) -> Iterator[Change]:
+def _compare_checks(draft: ChangeBuilder, old: Product, new: Product) -> Iterator[Change]:
     """A check is the same one by its tool and suite; of one suite of a tool, by the tool."""
-    was, now = {_called(one): one for one in old.quality_checks}, {_called(one): one for one in new.quality_checks}
+    was, now = {_format_check(one): one for one in old.quality_checks}, {_format_check(one): one for one in new.quality_checks}
     for name in sorted(was.keys() | now.keys()):
         rule = None
         if name not in now:
             rule = "quality-rule-removed"
         elif name not in was:
             rule = "quality-rule-added"
-        elif folded(was[name].run) != folded(now[name].run):
+        elif fold_text(was[name].run) != fold_text(now[name].run):
             rule = "quality-rule-changed"
         if rule is not None:
-            runs = (folded(side[name].run) or None if name in side else None for side in (was, now))
-            yield draft.change(rule, ("rule", name), *runs, rule_name=name)
+            runs = (fold_text(side[name].run) or None if name in side else None for side in (was, now))
+            yield draft.build_change(rule, ("rule", name), *runs, rule_name=name)
 
 
-def _called(check: Suite) -> str:
-    return folded(f"{check.tool} {check.suite}")
+def _format_check(check: Suite) -> str:
+    return fold_text(f"{check.tool} {check.suite}")

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from meshline.governance.changes import Change
-from meshline.governance.diff.change_builder import Draft, folded
+from meshline.governance.diff.change_builder import ChangeBuilder, fold_text
 from meshline.graph.contracts import Rule
 from meshline.graph.model import AssetKey, Json
 
@@ -20,43 +20,45 @@ _RISING = frozenset({"greater_than", "greater_or_equal"})
 _FALLING = frozenset({"less_than", "less_or_equal"})
 
 
-def rule_changes(
-    draft: Draft, before: Sequence[Rule], after: Sequence[Rule], assets: Mapping[tuple[str, str], tuple[AssetKey, ...]]
+def compare_rules(
+    draft: ChangeBuilder, before: Sequence[Rule], after: Sequence[Rule], assets: Mapping[tuple[str, str], tuple[AssetKey, ...]]
 ) -> Iterator[Change]:
     """A rule is the same one by its model, field and name; if it has none, by its metric or type. `assets`: of models and fields."""
-    old, new = _keyed(before), _keyed(after)
+    old, new = _index_rules(before), _index_rules(after)
     for key in sorted(old.keys() | new.keys()):
-        yield from _differing(draft, key, old.get(key, []), new.get(key, []), assets.get(key[:2]))
+        yield from _compare_group(draft, key, old.get(key, []), new.get(key, []), assets.get(key[:2]))
 
 
-def _keyed(rules: Sequence[Rule]) -> dict[_Key, list[Rule]]:
+def _index_rules(rules: Sequence[Rule]) -> dict[_Key, list[Rule]]:
     found: defaultdict[_Key, list[Rule]] = defaultdict(list)
     for rule in rules:
-        if _lists_values(rule):
+        if _is_value_list(rule):
             continue
-        found[rule.model, rule.field, folded(rule.name) or rule.metric or rule.dimension or rule.type].append(rule)
+        found[rule.model, rule.field, fold_text(rule.name) or rule.metric or rule.dimension or rule.type].append(rule)
     return found
 
 
-def _lists_values(rule: Rule) -> bool:
+def _is_value_list(rule: Rule) -> bool:
     """Whether it says which values a field may have: that is compared with the fields."""
     return rule.metric in _VALIDITY and "validValues" in rule.arguments and rule.expected == {"be": 0}
 
 
-def _differing(draft: Draft, key: _Key, old: list[Rule], new: list[Rule], assets: tuple[AssetKey, ...] | None) -> Iterator[Change]:
-    was, now = ({_spelled(rule): rule for rule in rules} for rules in (old, new))
+def _compare_group(
+    draft: ChangeBuilder, key: _Key, old: list[Rule], new: list[Rule], assets: tuple[AssetKey, ...] | None
+) -> Iterator[Change]:
+    was, now = ({_encode_rule(rule): rule for rule in rules} for rules in (old, new))
     gone, added = sorted(was.keys() - now.keys()), sorted(now.keys() - was.keys())
     name, of = key[2], ".".join(filter(None, key[:2]))
     part = ("rule", *filter(None, (of, name)))
 
     def change(rule: str, was: Rule | None, now: Rule | None) -> Change:
-        tell = _threshold if rule in _MOVED else _short
+        tell = _format_threshold if rule in _MOVED else _format_rule
         said = (tell(one) if one else None for one in (was, now))
-        return draft.change(rule, part, *said, assets=assets, rule_name=f"{name} of {of}" if of else name)
+        return draft.build_change(rule, part, *said, assets=assets, rule_name=f"{name} of {of}" if of else name)
 
     if len(gone) == len(added) == 1:
         first, second = was[gone[0]], now[added[0]]
-        yield change(_rule(first, second), first, second)
+        yield change(_decide_rule(first, second), first, second)
         return
     for one in gone:
         yield change("quality-rule-removed", was[one], None)
@@ -64,54 +66,54 @@ def _differing(draft: Draft, key: _Key, old: list[Rule], new: list[Rule], assets
         yield change("quality-rule-added", None, now[one])
 
 
-def _content(rule: Rule) -> dict[str, Json]:
+def _build_content(rule: Rule) -> dict[str, Json]:
     """What the rule asks."""
     asked: dict[str, Json] = {
         "type": rule.type,
         "metric": rule.metric,
-        "query": folded(rule.query),
+        "query": fold_text(rule.query),
         "engine": rule.engine,
         "unit": rule.unit,
         "expected": rule.expected,
         "arguments": rule.arguments,
-        "specification": folded(rule.specification) if isinstance(rule.specification, str) else rule.specification,
-        "text": folded(rule.description) if rule.type == "text" else "",
+        "specification": fold_text(rule.specification) if isinstance(rule.specification, str) else rule.specification,
+        "text": fold_text(rule.description) if rule.type == "text" else "",
     }
     return {name: value for name, value in asked.items() if value not in ("", None, {})}
 
 
-def _spelled(rule: Rule) -> str:
-    return msgspec.json.encode(_content(rule), order="sorted").decode()
+def _encode_rule(rule: Rule) -> str:
+    return msgspec.json.encode(_build_content(rule), order="sorted").decode()
 
 
-def _short(rule: Rule) -> str:
+def _format_rule(rule: Rule) -> str:
     """What it asks, in a line."""
-    asked = _content(rule)
-    rest = [_plain(asked[name]) for name in ("metric", "query", "specification", "text", "arguments") if name in asked]
-    return " ".join([*rest, *filter(None, (_threshold(rule),))]) or rule.type
+    asked = _build_content(rule)
+    rest = [_format_value(asked[name]) for name in ("metric", "query", "specification", "text", "arguments") if name in asked]
+    return " ".join([*rest, *filter(None, (_format_threshold(rule),))]) or rule.type
 
 
-def _threshold(rule: Rule) -> str:
-    said = "; ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in sorted(rule.expected.items()))
+def _format_threshold(rule: Rule) -> str:
+    said = "; ".join(f"{name.replace('_', ' ')} {_format_value(value)}" for name, value in sorted(rule.expected.items()))
     return f"{said} {rule.unit}".strip()
 
 
-def _plain(value: Json) -> str:
+def _format_value(value: Json) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
 
 
-def _rule(was: Rule, now: Rule) -> str:
+def _decide_rule(was: Rule, now: Rule) -> str:
     """By what passes: less, more, or other values, as far as thresholds can tell."""
-    before, after = _content(was), _content(now)
+    before, after = _build_content(was), _build_content(now)
     if before | {"expected": None} == after | {"expected": None} and was.expected.keys() == now.expected.keys():
-        if all(_narrower(name, was.expected[name], now.expected[name]) for name in was.expected):
+        if all(_is_narrower(name, was.expected[name], now.expected[name]) for name in was.expected):
             return "quality-rule-tightened"
-        if all(_narrower(name, now.expected[name], was.expected[name]) for name in was.expected):
+        if all(_is_narrower(name, now.expected[name], was.expected[name]) for name in was.expected):
             return "quality-rule-loosened"
     return "quality-rule-changed"
 
 
-def _narrower(name: str, was: Json, now: Json) -> bool:
+def _is_narrower(name: str, was: Json, now: Json) -> bool:
     """Whether what passes now has passed before."""
     if was == now:
         return True

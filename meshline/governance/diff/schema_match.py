@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from meshline.governance.types import NESTED, Type
-from meshline.governance.types.normalization import normal
+from meshline.governance.types.normalization import normalize_type
 from meshline.governance.types.type_form import FAMILIES
 from meshline.graph.contracts import Contract, Field, Model, Server
 
@@ -34,7 +34,7 @@ _SERVERS = {"glue": "delta", "athena": "trino", "cloudsql": "postgres", "zen": "
 _FILES = frozenset({"s3", "azure", "gcs", "gs", "local", "sftp", "file", "kafka", "kinesis", "pubsub"})  # their `format` decides
 
 
-def folding(formats: Iterable[str], *, tables: bool = False) -> Fold:
+def choose_fold(formats: Iterable[str], *, tables: bool = False) -> Fold:
     """How names are compared that both of these formats have. A format that is not known decides nothing; without one that folds,
     names are case-sensitive: an alarm that is false costs less than a change that is not seen.
     """
@@ -43,7 +43,7 @@ def folding(formats: Iterable[str], *, tables: bool = False) -> Fold:
     return str.casefold if families & _FOLDING and not exact else str
 
 
-def keeps_quoted(form: str) -> bool:
+def has_quoted_case(form: str) -> bool:
     """Whether a rename that changes the case alone is one, as a quoted name keeps its case."""
     return FAMILIES.get(form, form) in _QUOTED
 
@@ -52,7 +52,7 @@ def is_sql(form: str) -> bool:
     return FAMILIES.get(form, form) in _FOLDING or form == "clickhouse"
 
 
-def of_server(server: Server) -> str:
+def find_format(server: Server) -> str:
     """The format in which the data of a server has its names and physical types; empty: not known."""
     kind = server.type.strip().lower()
     if kind in _FILES:
@@ -76,7 +76,7 @@ class Column(NamedTuple):
         return self.field.physical_name or self.field.name
 
 
-class Matched(NamedTuple):
+class MatchedColumns(NamedTuple):
     """`gone`, `added`: without those in a parent that is itself gone, added, or of another kind after."""
 
     pairs: list[tuple[Column, Column]]
@@ -84,55 +84,57 @@ class Matched(NamedTuple):
     added: list[Column]
 
 
-def columns(fields: Sequence[Field], form: str) -> list[Column]:
+def list_columns(fields: Sequence[Field], form: str) -> list[Column]:
     """The columns, and what is in them: as the fields say it, or else the text of the type. `form`: the words of the types."""
-    parents = {parent for field in fields for parent in above(field.name)}
-    return [one for field in fields for one in _with_parts(_column(field, form), listed=field.name in parents)]
+    parents = {parent for field in fields for parent in list_parents(field.name)}
+    return [one for field in fields for one in _expand_parts(_build_column(field, form), listed=field.name in parents)]
 
 
-def above(path: str) -> Iterator[str]:
+def list_parents(path: str) -> Iterator[str]:
     """The paths around a nested column, the nearest first."""
     while "." in path:
         path = path.rpartition(".")[0]
         yield path
 
 
-def _column(field: Field, form: str) -> Column:
-    return Column(field, normal(field.type, form) if field.type.strip() else None)
+def _build_column(field: Field, form: str) -> Column:
+    return Column(field, normalize_type(field.type, form) if field.type.strip() else None)
 
 
-def _with_parts(column: Column, *, listed: bool) -> Iterator[Column]:
+def _expand_parts(column: Column, *, listed: bool) -> Iterator[Column]:
     yield column
     for part in column.type.parts if column.type and not listed else ():
         field = Field(f"{column.path}.{part.name}", type=str(part.type), required=part.required, id=part.id)
-        yield from _with_parts(Column(field, part.type), listed=False)
+        yield from _expand_parts(Column(field, part.type), listed=False)
 
 
-def matched(before: Sequence[Column], after: Sequence[Column], fold: Fold) -> Matched:
+def match_columns(before: Sequence[Column], after: Sequence[Column], fold: Fold) -> MatchedColumns:
     """Which columns are the same: by id, else by name under the same parent, else by a name that is the same when `fold`ed."""
-    found = _Matching(before, after)
+    found = _Matcher(before, after)
     found.match(lambda one: one.field.id, lambda one: one.field.id)
-    found.match(found.expected, lambda one: one.path)
+    found.match(found.find_expected, lambda one: one.path)
     found.match(lambda one: one.field.physical_name, lambda one: one.field.physical_name)
-    found.match(lambda one: fold(found.expected(one)), lambda one: fold(one.path))
+    found.match(lambda one: fold(found.find_expected(one)), lambda one: fold(one.path))
     pairs = [(one, found.same[one.path]) for one in before if one.path in found.same]
     gone = [one for one in before if one.path not in found.same]
     added = [one for one in after if one.path not in found.taken]
-    lost = {one.path for one in gone} | {was.path for was, now in pairs if _reshaped(was, now)}
-    new = {one.path for one in added} | {now.path for was, now in pairs if _reshaped(was, now)}
-    return Matched(
-        pairs, [one for one in gone if lost.isdisjoint(above(one.path))], [one for one in added if new.isdisjoint(above(one.path))]
+    lost = {one.path for one in gone} | {was.path for was, now in pairs if _is_reshaped(was, now)}
+    new = {one.path for one in added} | {now.path for was, now in pairs if _is_reshaped(was, now)}
+    return MatchedColumns(
+        pairs,
+        [one for one in gone if lost.isdisjoint(list_parents(one.path))],
+        [one for one in added if new.isdisjoint(list_parents(one.path))],
     )
 
 
-class _Matching:
+class _Matcher:
     def __init__(self, before: Sequence[Column], after: Sequence[Column]) -> None:
         self._before = sorted(before, key=lambda one: one.path.count("."))
         self._after = after
         self.same: dict[str, Column] = {}  # path of before -> the column of after
         self.taken: set[str] = set()
 
-    def expected(self, one: Column) -> str:
+    def find_expected(self, one: Column) -> str:
         """The path that a column of before has after, if its parent was renamed."""
         parent, _, leaf = one.path.rpartition(".")
         return f"{self.same[parent].path}.{leaf}" if parent in self.same else one.path
@@ -156,13 +158,13 @@ def _may_be(was: Column, now: Column) -> bool:
     return not was.field.id or not now.field.id or was.field.id == now.field.id
 
 
-def _reshaped(was: Column, now: Column) -> bool:
+def _is_reshaped(was: Column, now: Column) -> bool:
     """Whether it holds other columns now, or none any more: that is one change, of its type."""
-    kinds = {kind(one) for one in (was, now)}
+    kinds = {find_kind(one) for one in (was, now)}
     return len(kinds - {None}) > 1
 
 
-def kind(column: Column) -> str | None:
+def find_kind(column: Column) -> str | None:
     """struct, list, map or union of what holds other columns; empty for a plain type, None if it is not known."""
     if column.type is None:
         return None
@@ -174,11 +176,11 @@ def is_union(column: Column) -> bool:
     return column.field.type.startswith("union<")
 
 
-def holdings(of: Iterable[Column]) -> Mapping[str, list[Column]]:
+def index_nested(of: Iterable[Column]) -> Mapping[str, list[Column]]:
     """What is in each column, at any depth."""
     found: defaultdict[str, list[Column]] = defaultdict(list)
     for one in of:
-        for parent in above(one.path):
+        for parent in list_parents(one.path):
             found[parent].append(one)
     return found
 
@@ -201,29 +203,27 @@ class Words(NamedTuple):
     fold_table: Fold
 
 
-def words(before: Contract, after: Contract) -> Words:
+def choose_words(before: Contract, after: Contract) -> Words:
     """A contract's types mean what they mean on its servers of SQL. The logical types of the Open Data Contract Standard are its own.
     Names fold if all servers fold them: without a server of SQL they are case-sensitive.
     """
-    physical = _forms(before, after)
+    physical = _list_forms(before, after)
     logical = {one.standard.startswith("Open Data Contract Standard") for one in (before, after)}
     read = _LOGICAL if logical == {True} else _WORDS
     sql = tuple(pair for pair in physical if is_sql(pair[0]) and pair[0] == pair[1]) if logical == {False} else ()
     kinds = {form for pair in physical for form in pair}
     names = kinds if all(map(is_sql, kinds)) else set()
-    return Words(read, sql or ((read, read),), physical or (("", ""),), folding(names), folding(names, tables=True))
+    return Words(read, sql or ((read, read),), physical or (("", ""),), choose_fold(names), choose_fold(names, tables=True))
 
 
-def _forms(before: Contract, after: Contract) -> Forms:
+def _list_forms(before: Contract, after: Contract) -> Forms:
     """Of the servers that both have; if they have none in common, before on its first one, after on its own."""
-    old, new = (sorted({of_server(one) for one in contract.servers}) for contract in (before, after))
+    old, new = (sorted({find_format(one) for one in contract.servers}) for contract in (before, after))
     common = tuple((one, one) for one in old if one in new)
     return common or (((old[0], new[0]),) if old and new else tuple((one, one) for one in (old or new)))
 
 
-def matched_models(
-    before: Sequence[Model], after: Sequence[Model], fold: Fold
-) -> tuple[list[tuple[Model, Model]], list[Model], list[Model]]:
+def match_models(before: Sequence[Model], after: Sequence[Model], fold: Fold) -> tuple[list[tuple[Model, Model]], list[Model], list[Model]]:
     """By id, else by name, else by the name of the table, else by the name when `fold`ed -> the same, the gone, the added."""
     gone, added = dict(enumerate(before)), dict(enumerate(after))
     same: dict[int, int] = {}
@@ -248,13 +248,13 @@ def _may_be_same_model(was: Model, now: Model) -> bool:
     return not was.id or not now.id or was.id == now.id
 
 
-def same_names(before: Sequence[Model], after: Sequence[Model], said: Words) -> dict[str, str]:
+def map_names(before: Sequence[Model], after: Sequence[Model], said: Words) -> dict[str, str]:
     """What models and their fields are called after -> before; of a single model the fields without it, too."""
     found: dict[str, str] = {}
-    pairs, _, _ = matched_models(before, after, said.fold_table)
+    pairs, _, _ = match_models(before, after, said.fold_table)
     for was, now in pairs:
         found[now.name] = was.name
-        for old, new in matched(columns(was.fields, said.read), columns(now.fields, said.read), said.fold).pairs:
+        for old, new in match_columns(list_columns(was.fields, said.read), list_columns(now.fields, said.read), said.fold).pairs:
             found[f"{now.name}.{new.path}"] = f"{was.name}.{old.path}"
             if len(before) == len(after) == 1:
                 found[new.path] = old.path

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from meshline.governance.changes import Change
-from meshline.governance.diff.change_builder import Draft, folded
+from meshline.governance.diff.change_builder import ChangeBuilder, fold_text
 from meshline.graph.contracts import Level
 from meshline.graph.model import AssetKey
 
@@ -33,43 +33,43 @@ class Amount(NamedTuple):
     unit: str
 
 
-def amount(level: Level) -> Amount | None:
+def parse_amount(level: Level) -> Amount | None:
     """What a level amounts to; None if its text is no amount."""
-    text = folded(level.text).casefold()
+    text = fold_text(level.text).casefold()
     if text in _UNLIMITED:
         return Amount(math.inf, "s")
     if level.seconds is not None:
         return Amount(level.seconds, "s")
     if level.ratio is not None:
         return Amount(level.ratio, "%")
-    if day := _day(text):
+    if day := _parse_day(text):
         return Amount(day, "date")
     found = _NUMBER.fullmatch(text)
     return Amount(float(found["number"]), found["unit"]) if found else None
 
 
-def normal_level(level: Level) -> str:
+def normalize_level(level: Level) -> str:
     """A level in one spelling: `1d 12h`, `99.9%`, `2027-01-31`."""
-    found = amount(level)
+    found = parse_amount(level)
     if found is None or found.unit == "date":
-        return folded(level.text)
+        return fold_text(level.text)
     if math.isinf(found.number):
         return "unlimited"
     if found.unit == "s":
-        return _span(found.number)
+        return _format_span(found.number)
     if found.unit == "%":
         return f"{found.number * 100:.10g}%"
     return f"{found.number:.15g} {found.unit}".strip()
 
 
-def _day(text: str) -> int | None:
+def _parse_day(text: str) -> int | None:
     try:
         return dt.date.fromisoformat(text[:10]).toordinal() if _DATE.match(text) else None
     except ValueError:
         return None
 
 
-def _span(seconds: float) -> str:
+def _format_span(seconds: float) -> str:
     if seconds and seconds % _YEAR == 0:
         return f"{seconds / _YEAR:.0f}y"
     parts, left = [], seconds
@@ -146,25 +146,25 @@ _GOODS = frozenset(
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
-def level_changes(
-    draft: Draft, before: Iterable[Level], after: Iterable[Level], *, assets: Iterable[AssetKey] | None = None
+def compare_levels(
+    draft: ChangeBuilder, before: Iterable[Level], after: Iterable[Level], *, assets: Iterable[AssetKey] | None = None
 ) -> Iterator[Change]:
     """A level is the same one by its name and what it is about; of several, by its driver. `assets`: what the levels are of, if not
     all of the thing. What was promised of an element and is promised of all after is still promised of the element.
     """
     touched = None if assets is None else tuple(assets)
-    for was, now in _matched(_grouped(before), _grouped(after)):
+    for was, now in _match_levels(_group_levels(before), _group_levels(after)):
         one = was or now
         assert one is not None
-        if rule := _rule(was, now):
+        if rule := _decide_rule(was, now):
             part = ("slo", one.name, *filter(None, (one.element,)))
-            said = [normal_level(level) if level else None for level in (was, now)]
-            yield draft.change(rule, part, *said, assets=touched, slo=_called(one), element=one.element or None)
+            said = [normalize_level(level) if level else None for level in (was, now)]
+            yield draft.build_change(rule, part, *said, assets=touched, slo=_format_level(one), element=one.element or None)
 
 
-def direction(level: Level, of: Amount) -> Tighter | None:
+def find_direction(level: Level, of: Amount) -> Tighter | None:
     """Which amount would be the stricter promise; None if neither the name of the level nor a comparison in it says so."""
-    words = set(_words(level.name))
+    words = set(_split_words(level.name))
     if words & _KEPT:
         return Tighter.LARGER
     if words & _FAILURES:
@@ -179,36 +179,36 @@ def direction(level: Level, of: Amount) -> Tighter | None:
     return Tighter.LARGER if text.startswith((">", "≥")) else Tighter.SMALLER if text.startswith(("<", "≤")) else None
 
 
-def _rule(was: Level | None, now: Level | None) -> str | None:
+def _decide_rule(was: Level | None, now: Level | None) -> str | None:
     if was is None or now is None:
         return "slo-added" if was is None else "slo-removed"
-    old, new = amount(was), amount(now)
+    old, new = parse_amount(was), parse_amount(now)
     if old is None or new is None or old.unit != new.unit:
-        return None if normal_level(was).casefold() == normal_level(now).casefold() else "slo-changed"
-    tighter = direction(was, old)
+        return None if normalize_level(was).casefold() == normalize_level(now).casefold() else "slo-changed"
+    tighter = find_direction(was, old)
     if old.number == new.number or tighter is None:
         return None if old.number == new.number else "slo-changed"
     stricter = (new.number > old.number) is (tighter is Tighter.LARGER)
-    if _KEPT.isdisjoint(_words(was.name)):
+    if _KEPT.isdisjoint(_split_words(was.name)):
         return "slo-tightened" if stricter else "slo-loosened"
     return "retention-lengthened" if stricter else "retention-shortened"
 
 
-def _grouped(levels: Iterable[Level]) -> dict[_Key, list[Level]]:
+def _group_levels(levels: Iterable[Level]) -> dict[_Key, list[Level]]:
     """By name and element. One about several elements is one for each."""
     found: dict[_Key, dict[tuple[str, str], Level]] = {}
     for level in levels:
-        for element in _elements(level):
-            one = Level(level.name, level.text, level.seconds, level.ratio, element, driver=folded(level.driver).casefold())
-            found.setdefault((_named(one.name), element), {})[normal_level(one).casefold(), one.driver] = one
+        for element in _split_elements(level):
+            one = Level(level.name, level.text, level.seconds, level.ratio, element, driver=fold_text(level.driver).casefold())
+            found.setdefault((_normalize_name(one.name), element), {})[normalize_level(one).casefold(), one.driver] = one
     return {key: [same[said] for said in sorted(same)] for key, same in found.items()}
 
 
-def _matched(old: dict[_Key, list[Level]], new: dict[_Key, list[Level]]) -> Iterator[tuple[Level | None, Level | None]]:
+def _match_levels(old: dict[_Key, list[Level]], new: dict[_Key, list[Level]]) -> Iterator[tuple[Level | None, Level | None]]:
     for key in sorted(old.keys() | new.keys()):
         gone, own = list(old.get(key, ())), new.get(key)
         added = list(new.get((key[0], ""), ()) if own is None else own)
-        for alike in (_said, _driver):
+        for alike in (_get_text, _get_driver):
             for was in tuple(gone):
                 same = [now for now in added if alike(now) == alike(was)]
                 if len(same) == 1:
@@ -222,26 +222,26 @@ def _matched(old: dict[_Key, list[Level]], new: dict[_Key, list[Level]]) -> Iter
         yield from ((None, now) for now in added if own is not None)
 
 
-def _said(level: Level) -> str:
-    return normal_level(level).casefold()
+def _get_text(level: Level) -> str:
+    return normalize_level(level).casefold()
 
 
-def _driver(level: Level) -> str:
+def _get_driver(level: Level) -> str:
     return level.driver
 
 
-def _elements(level: Level) -> list[str]:
-    return sorted({folded(part) for part in level.element.split(",")})
+def _split_elements(level: Level) -> list[str]:
+    return sorted({fold_text(part) for part in level.element.split(",")})
 
 
-def _named(name: str) -> str:
+def _normalize_name(name: str) -> str:
     """`responseTime`, `response-time` and `response_time` are one name."""
-    return "_".join(_words(name)) or folded(name).casefold()
+    return "_".join(_split_words(name)) or fold_text(name).casefold()
 
 
-def _words(name: str) -> list[str]:
+def _split_words(name: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(name)]
 
 
-def _called(level: Level) -> str:
+def _format_level(level: Level) -> str:
     return f"{level.name} of {level.element}" if level.element else level.name

@@ -1,17 +1,17 @@
 """Data types in one normal form, and which of them grow into which without loss."""
 
-from meshline.governance.types.normalization import is_worded, normal, unknown_names
-from meshline.governance.types.type_form import NESTED, Part, Type, promotes, same, specified, widening
+from meshline.governance.types.normalization import is_worded, list_unknown_names, normalize_type
+from meshline.governance.types.type_form import NESTED, Part, Type, can_promote, is_same, is_specified, is_widening
 
 __all__ = [
     "NESTED",
     "Part",
     "Type",
+    "can_promote",
+    "is_same",
+    "is_specified",
+    "is_widening",
     "is_worded",
-    "normal",
-    "promotes",
-    "same",
-    "specified",
-    "unknown_names",
-    "widening",
+    "list_unknown_names",
+    "normalize_type",
 ]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from meshline.governance.types.type_form import FAMILIES, MICROSECONDS, NESTED, Type
-from meshline.governance.types.type_parser import Named, Unreadable, parse_json, parse_text
+from meshline.governance.types.type_parser import NamedType, UnreadableType, parse_json, parse_text
 
 # Word -> the normal one. A word that is not here stays as it is.
 COMMON: Mapping[str, str] = {
@@ -221,25 +221,25 @@ _SIZED = {"string": "varchar", "binary": "fixed"}  # with a length they are anot
 _INTEGERS = frozenset({"byte", "short", "int", "long"})
 
 
-def normal(text: str, form: str = "") -> Type:
+def normalize_type(text: str, form: str = "") -> Type:
     """The type that a text is in a format: iceberg, delta, spark, trino, avro, json, contract, a dialect of SQL; "": not known which.
 
     The text may be JSON, as schemas of Spark, Iceberg and Avro and JSON Schema are.
     """
-    return (_remembered if len(text) <= SHORT else _normal)(text, FAMILIES.get(form, form))
+    return (_remembered if len(text) <= SHORT else _parse_type)(text, FAMILIES.get(form, form))
 
 
-def _normal(text: str, family: str) -> Type:
+def _parse_type(text: str, family: str) -> Type:
     written = text.strip()
     try:
         if written[:1] in {"{", "[", '"'}:
-            return parse_json(json.loads(written), lambda one: _plain(one, family))
-        return _plain(written, family)
-    except (Unreadable, ValueError, RecursionError):
-        return _unknown(written)
+            return parse_json(json.loads(written), lambda one: _parse_plain(one, family))
+        return _parse_plain(written, family)
+    except (UnreadableType, ValueError, RecursionError):
+        return _build_unknown(written)
 
 
-_remembered = functools.lru_cache(maxsize=4096)(_normal)
+_remembered = functools.lru_cache(maxsize=4096)(_parse_type)
 
 
 def is_worded(text: str, form: str) -> bool:
@@ -248,7 +248,7 @@ def is_worded(text: str, form: str) -> bool:
     return word not in ONLY_CONTRACTS or word in OWN.get(FAMILIES.get(form, form), {})
 
 
-def _plain(text: str, family: str) -> Type:
+def _parse_plain(text: str, family: str) -> Type:
     own = OWN.get(family, {})
 
     def nested(word: str) -> str:
@@ -256,17 +256,17 @@ def _plain(text: str, family: str) -> Type:
         return known if known in NESTED else ""
 
     try:
-        return parse_text(text, lambda named: _named(named, family), nested)
-    except Unreadable:
-        return _unknown(text)
+        return parse_text(text, lambda named: _resolve_named(named, family), nested)
+    except UnreadableType:
+        return _build_unknown(text)
 
 
-def _unknown(text: str) -> Type:
+def _build_unknown(text: str) -> Type:
     """Two texts of an unknown type are one if they differ in case and in spaces only."""
     return Type("".join(text.lower().split()) if "(" in text or "<" in text else " ".join(text.lower().split()))
 
 
-def _named(named: Named, family: str) -> Type:
+def _resolve_named(named: NamedType, family: str) -> Type:
     """What a word with numbers means in a format."""
     words, numbers = named
     own = OWN.get(family, {})
@@ -275,13 +275,13 @@ def _named(named: Named, family: str) -> Type:
     if family in WIDTHS and words.endswith(" unsigned"):  # int(10) unsigned
         numbers = numbers if words.startswith("dec") else ()
     if not numbers:
-        return _settled(name, tuple(int(one) for one in rest.rstrip(")").split(",") if one), family)
+        return _build_type(name, tuple(int(one) for one in rest.rstrip(")").split(",") if one), family)
     if family in BITS and words == "float":
         return Type("float" if numbers[0] <= 24 else "double")
-    return _settled(name, numbers, family)
+    return _build_type(name, numbers, family)
 
 
-def _settled(name: str, numbers: tuple[int, ...], family: str) -> Type:
+def _build_type(name: str, numbers: tuple[int, ...], family: str) -> Type:
     """A normal name with its numbers, without those that say nothing."""
     if name in _SIZED and numbers:
         endless = numbers[0] < 0 or (name == "string" and family in ENDLESS) or numbers[0] == LONGEST.get(family, {}).get(name)
@@ -306,9 +306,9 @@ _MODIFIERS = frozenset({"unsigned", "signed", "zerofill", "year", "month", "day"
 _KNOWN = _OTHERS | {meant.partition("(")[0] for words in (COMMON, *OWN.values()) for meant in (*words, *words.values())}
 
 
-def unknown_names(text: str, form: str = "") -> list[str]:
+def list_unknown_names(text: str, form: str = "") -> list[str]:
     """The names in a type's text that no format is known to have, in order. `form`: as of `normal`."""
-    return list(dict.fromkeys(name for name in _names(normal(text, form)) if not _is_known(name)))
+    return list(dict.fromkeys(name for name in _list_names(normalize_type(text, form)) if not _is_known(name)))
 
 
 def _is_known(name: str) -> bool:
@@ -316,7 +316,7 @@ def _is_known(name: str) -> bool:
     return name in _KNOWN or (first in _KNOWN and _MODIFIERS.issuperset(others))
 
 
-def _names(found: Type) -> Iterator[str]:
+def _list_names(found: Type) -> Iterator[str]:
     yield found.name
     for part in found.parts:
-        yield from _names(part.type)
+        yield from _list_names(part.type)

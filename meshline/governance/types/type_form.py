@@ -56,19 +56,19 @@ class Part(NamedTuple):
     id: str = ""
 
 
-def same(a: Type, b: Type) -> bool:
+def is_same(a: Type, b: Type) -> bool:
     """Whether they are one type, whether or not their parts may be empty."""
     return str(a) == str(b)
 
 
-def widening(before: Type, after: Type, form: str = "") -> bool:
+def is_widening(before: Type, after: Type, form: str = "") -> bool:
     """Whether every value of the first is, unchanged, one of the second, as the format `form` promotes types.
 
     Of formats other than Iceberg and Delta: what is lossless everywhere.
     """
     family = FAMILIES.get(form, form)
     if before.name == after.name == "decimal" and family not in _FIXED and len(before.parameters) == len(after.parameters) == 2:
-        return before != after and _grows(before.parameters, after.parameters, both=family != "iceberg")
+        return before != after and _can_grow(before.parameters, after.parameters, both=family != "iceberg")
     if (before.name, after.name) in _PROMOTED.get(family, _EVERYWHERE):
         return True
     if family == "delta" and after.name == "decimal" and before.name in _DIGITS:
@@ -77,39 +77,39 @@ def widening(before: Type, after: Type, form: str = "") -> bool:
         return False
     if before.name == "varchar" and after.name == "string":
         return True
-    return before.name == after.name and _length(before) < _length(after)
+    return before.name == after.name and _get_length(before) < _get_length(after)
 
 
-def promotes(form: str) -> bool:
+def can_promote(form: str) -> bool:
     """Whether the format itself says which types may grow into which, and its readers read both."""
     return FAMILIES.get(form, form) in _PROMOTED
 
 
-def specified(before: Type, after: Type) -> bool:
+def is_specified(before: Type, after: Type) -> bool:
     """Whether the second is one of those that the first, which leaves open how large, may be: `decimal` and `decimal(18,2)`."""
-    if before.parameters or before.parts or same(before, after):
+    if before.parameters or before.parts or is_same(before, after):
         return False
     if before.name == after.name:
         return before.name in {"decimal", *NESTED}
     return after.name in _OPEN.get(before.name, ())
 
 
-def _grows(before: tuple[int, ...], after: tuple[int, ...], *, both: bool) -> bool:
+def _can_grow(before: tuple[int, ...], after: tuple[int, ...], *, both: bool) -> bool:
     (precision, scale), (new_precision, new_scale) = before, after
     if not both:
         return new_scale == scale and new_precision > precision
     return new_scale >= scale and new_precision - new_scale >= precision - scale
 
 
-def _length(type_: Type) -> int:
+def _get_length(type_: Type) -> int:
     return type_.parameters[0] if type_.parameters else _LENGTHS[type_.name]
 
 
-def _chain(*names: str) -> set[tuple[str, str]]:
+def _build_chain(*names: str) -> set[tuple[str, str]]:
     return {(before, after) for at, before in enumerate(names) for after in names[at + 1 :]}
 
 
-_EVERYWHERE = _chain("byte", "short", "mediumint", "int", "long") | _chain("float", "double")
+_EVERYWHERE = _build_chain("byte", "short", "mediumint", "int", "long") | _build_chain("float", "double")
 _PROMOTED = {
     "iceberg": {("int", "long"), ("float", "double"), ("date", "timestamp")},
     "avro": {("int", "long"), ("float", "double"), ("int", "double"), ("uuid", "string")},

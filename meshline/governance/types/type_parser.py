@@ -19,27 +19,27 @@ _TOKEN = re.compile(
 _OPENING = {"<": ">", "(": ")"}
 
 
-class Unreadable(Exception):
+class UnreadableType(Exception):
     """The text is no type that can be taken apart."""
 
 
-class Named(NamedTuple):
+class NamedType(NamedTuple):
     """A type as it is written: its words joined by one space, with numbers in parentheses."""
 
     words: str
     numbers: tuple[int, ...] = ()
 
 
-def parse_text(text: str, named: Callable[[Named], Type], nested: Callable[[str], str]) -> Type:
+def parse_text(text: str, named: Callable[[NamedType], Type], nested: Callable[[str], str]) -> Type:
     """The type in a text. `named`: what a written type means; `nested`: struct, list, map, or another word for what holds types.
     Raises Unreadable.
     """
     if len(text) > MAX_LENGTH:
-        raise Unreadable
-    reader = _Reader(_tokens(text), named, nested)
-    found = reader.type(0)
-    if reader.left():
-        raise Unreadable
+        raise UnreadableType
+    reader = _Reader(_split_tokens(text), named, nested)
+    found = reader.parse_type(0)
+    if reader.has_left():
+        raise UnreadableType
     return found
 
 
@@ -48,162 +48,162 @@ class _Token(NamedTuple):
     text: str
 
 
-def _tokens(text: str) -> list[_Token]:
+def _split_tokens(text: str) -> list[_Token]:
     tokens, at = [], 0
     text = text.rstrip()
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None or found.lastgroup is None:
-            raise Unreadable
+            raise UnreadableType
         tokens.append(_Token(found.lastgroup, found[found.lastgroup]))
         at = found.end()
     return tokens
 
 
 class _Reader:
-    def __init__(self, tokens: list[_Token], named: Callable[[Named], Type], nested: Callable[[str], str]) -> None:
+    def __init__(self, tokens: list[_Token], named: Callable[[NamedType], Type], nested: Callable[[str], str]) -> None:
         self._tokens = tokens
         self._at = 0
         self._named = named
         self._nested = nested
 
-    def left(self) -> bool:
+    def has_left(self) -> bool:
         return self._at < len(self._tokens)
 
-    def type(self, depth: int) -> Type:
+    def parse_type(self, depth: int) -> Type:
         if depth > MAX_DEPTH:
-            raise Unreadable
-        word = self._word()
+            raise UnreadableType
+        word = self._parse_word()
         nested = self._nested(word)
-        found = self._inside(nested, depth) if nested and self._mark() in _OPENING else self._simple(word, nested)
-        while self._mark() == "[":
-            found = self._array(found)
+        found = self._parse_parts(nested, depth) if nested and self._peek_mark() in _OPENING else self._parse_simple(word, nested)
+        while self._peek_mark() == "[":
+            found = self._parse_array(found)
         return found
 
-    def _simple(self, word: str, nested: str) -> Type:
+    def _parse_simple(self, word: str, nested: str) -> Type:
         words, numbers = [word], list[int]()
         while True:
-            if self._kind() == "word" and not self._ends(words):
-                words.append(self._word())
-            elif self._mark() == "(" and not numbers:
-                numbers = self._numbers("(", ")")
-            elif self._mark() == "[" and word == "fixed" and not numbers:
-                numbers = self._numbers("[", "]")
+            if self._peek_kind() == "word" and not self._is_end(words):
+                words.append(self._parse_word())
+            elif self._peek_mark() == "(" and not numbers:
+                numbers = self._parse_numbers("(", ")")
+            elif self._peek_mark() == "[" and word == "fixed" and not numbers:
+                numbers = self._parse_numbers("[", "]")
             else:
                 break
-        return Type(nested) if nested and len(words) == 1 and not numbers else self._named(Named(" ".join(words), tuple(numbers)))
+        return Type(nested) if nested and len(words) == 1 and not numbers else self._named(NamedType(" ".join(words), tuple(numbers)))
 
-    def _ends(self, words: list[str]) -> bool:
+    def _is_end(self, words: list[str]) -> bool:
         """Whether what follows is about the field and not the type: NOT NULL, COMMENT '...', OPTIONS(...)."""
         return self._peek().text.lower() in {"not", "null", "comment", "options", "default", "collate", "(required)"} and bool(words)
 
-    def _array(self, element: Type) -> Type:
+    def _parse_array(self, element: Type) -> Type:
         self._take("[")
-        if self._kind() == "word":
-            self._word()
+        if self._peek_kind() == "word":
+            self._parse_word()
         self._take("]")
         return Type("list", (), (Part("element", element),))
 
-    def _inside(self, nested: str, depth: int) -> Type:
-        closing = _OPENING[self._next().text]
+    def _parse_parts(self, nested: str, depth: int) -> Type:
+        closing = _OPENING[self._advance().text]
         parts: list[Part] = []
-        while self._mark() != closing:
+        while self._peek_mark() != closing:
             if parts:
                 self._take(",")
-            parts.append(self._field(depth) if nested == "struct" else self._part(nested, len(parts), depth))
+            parts.append(self._parse_field(depth) if nested == "struct" else self._parse_part(nested, len(parts), depth))
         self._take(closing)
         if (nested, len(parts)) not in {("list", 1), ("map", 2)} and (nested != "struct" or not parts):
-            raise Unreadable
+            raise UnreadableType
         return Type(nested, (), tuple(parts))
 
-    def _part(self, nested: str, number: int, depth: int) -> Part:
+    def _parse_part(self, nested: str, number: int, depth: int) -> Part:
         name = "element" if nested == "list" else ("key", "value")[min(number, 1)]
-        return Part(name, self.type(depth + 1), self._nullable(said=None))
+        return Part(name, self.parse_type(depth + 1), self._parse_nullable(said=None))
 
-    def _field(self, depth: int) -> Part:
+    def _parse_field(self, depth: int) -> Part:
         """`a int`, `a: int`, `1: a: required int`, `"a b" int NOT NULL COMMENT '...'`."""
-        names = [self._name()]
-        while self._mark() == ":":
-            self._next()
+        names = [self._parse_name()]
+        while self._peek_mark() == ":":
+            self._advance()
             if self._peek_beyond() != ":":
                 break
-            names.append(self._name())
+            names.append(self._parse_name())
         required = None
         if len(names) == 2:
             required = {"required": True, "optional": False}.get(self._peek().text)
             if required is not None:
-                self._next()
-        type_ = self.type(depth + 1)
-        return Part(names[-1], type_, self._nullable(said=required), names[0] if len(names) == 2 else "")
+                self._advance()
+        type_ = self.parse_type(depth + 1)
+        return Part(names[-1], type_, self._parse_nullable(said=required), names[0] if len(names) == 2 else "")
 
-    def _nullable(self, *, said: bool | None) -> bool | None:
+    def _parse_nullable(self, *, said: bool | None) -> bool | None:
         """What is said of the field after its type."""
-        while self._kind() in {"word", "text"} or (self._mark() == "(" and self.left()):
-            found = self._next()
+        while self._peek_kind() in {"word", "text"} or (self._peek_mark() == "(" and self.has_left()):
+            found = self._advance()
             if found.text == "(":
                 self._skip()
             elif found.text.lower() == "not" and self._peek().text.lower() == "null":
-                self._next()
+                self._advance()
                 said = True
         return said
 
     def _skip(self) -> None:
         open_ = 1
         while open_:
-            found = self._next()
+            found = self._advance()
             open_ += (found.text == "(") - (found.text == ")")
 
-    def _numbers(self, opening: str, closing: str) -> list[int]:
+    def _parse_numbers(self, opening: str, closing: str) -> list[int]:
         self._take(opening)
         found: list[int] = []
-        while self._mark() != closing:
+        while self._peek_mark() != closing:
             if found:
                 self._take(",")
-            number = self._word()
+            number = self._parse_word()
             if not re.fullmatch(r"-?[0-9]{1,10}|max", number):
-                raise Unreadable
+                raise UnreadableType
             found.append(-1 if number == "max" else int(number))
-            if self._kind() == "word" and self._peek().text.lower() in {"char", "byte"}:  # varchar2(20 char)
-                self._next()
+            if self._peek_kind() == "word" and self._peek().text.lower() in {"char", "byte"}:  # varchar2(20 char)
+                self._advance()
         self._take(closing)
         return found
 
-    def _name(self) -> str:
-        token = self._next()
+    def _parse_name(self) -> str:
+        token = self._advance()
         if token.kind == "quoted":
             quote = token.text[0]
             return token.text[1:-1].replace(quote * 2, quote)
         if token.kind != "word":
-            raise Unreadable
+            raise UnreadableType
         return token.text
 
-    def _word(self) -> str:
-        token = self._next()
+    def _parse_word(self) -> str:
+        token = self._advance()
         if token.kind != "word":
-            raise Unreadable
+            raise UnreadableType
         return token.text.lower()
 
     def _take(self, mark: str) -> None:
-        if self._next().text != mark:
-            raise Unreadable
+        if self._advance().text != mark:
+            raise UnreadableType
 
-    def _next(self) -> _Token:
+    def _advance(self) -> _Token:
         token = self._peek()
         if not token.kind:
-            raise Unreadable
+            raise UnreadableType
         self._at += 1
         return token
 
     def _peek(self) -> _Token:
-        return self._tokens[self._at] if self.left() else _Token("", "")
+        return self._tokens[self._at] if self.has_left() else _Token("", "")
 
     def _peek_beyond(self) -> str:
         return self._tokens[self._at + 1].text if self._at + 1 < len(self._tokens) else ""
 
-    def _kind(self) -> str:
+    def _peek_kind(self) -> str:
         return self._peek().kind
 
-    def _mark(self) -> str:
+    def _peek_mark(self) -> str:
         found = self._peek()
         return found.text if found.kind == "mark" else ""
 
@@ -218,17 +218,17 @@ def parse_json(value: Json, leaf: Callable[[str], Type], depth: int = 0) -> Type
     if isinstance(value, str):
         return leaf(value)
     if isinstance(value, list):
-        return parse_json(_only(value), leaf, depth + 1)
+        return parse_json(_get_only(value), leaf, depth + 1)
     if depth > MAX_DEPTH or not isinstance(value, Mapping) or "type" not in value:
-        raise Unreadable
+        raise UnreadableType
     kind = value["type"]
     if isinstance(kind, list):
-        return parse_json({**value, "type": _only(kind)}, leaf, depth + 1)
+        return parse_json({**value, "type": _get_only(kind)}, leaf, depth + 1)
     if isinstance(kind, Mapping):
         return parse_json(kind, leaf, depth + 1)
     if kind in _OBJECTS:
-        return _struct(value, leaf, depth)
-    return _holding(value, str(kind), leaf, depth) if kind in _HOLDING else leaf(_simple(value, str(kind)))
+        return _parse_struct(value, leaf, depth)
+    return _parse_container(value, str(kind), leaf, depth) if kind in _HOLDING else leaf(_format_simple(value, str(kind)))
 
 
 def may_be_null(value: Json) -> bool:
@@ -238,15 +238,15 @@ def may_be_null(value: Json) -> bool:
     return isinstance(value, list) and "null" in value
 
 
-def _only(kinds: Sequence[Json]) -> Json:
+def _get_only(kinds: Sequence[Json]) -> Json:
     """What a union is beside null. Raises Unreadable where it is several."""
     others = [one for one in kinds if one != "null"]
     if len(others) != 1:
-        raise Unreadable
+        raise UnreadableType
     return others[0]
 
 
-def _simple(value: Mapping[str, Json], kind: str) -> str:
+def _format_simple(value: Mapping[str, Json], kind: str) -> str:
     logical, form = value.get("logicalType"), value.get("format")
     if isinstance(logical, str):
         if logical == "decimal":
@@ -259,48 +259,48 @@ def _simple(value: Mapping[str, Json], kind: str) -> str:
     return kind
 
 
-def _struct(value: Mapping[str, Json], leaf: Callable[[str], Type], depth: int) -> Type:
+def _parse_struct(value: Mapping[str, Json], leaf: Callable[[str], Type], depth: int) -> Type:
     if isinstance(properties := value.get("properties"), Mapping):
         listed = value.get("required")
         needed = listed if isinstance(listed, list) else []
         fields: list[tuple[str, Json, bool | None, str]] = [(name, one, name in needed, "") for name, one in properties.items()]
     else:
         said = value.get("fields")
-        fields = [_field(one) for one in (said if isinstance(said, list) else [])]
+        fields = [_parse_field(one) for one in (said if isinstance(said, list) else [])]
     parts = (Part(name, parse_json(type_, leaf, depth + 1), needed, stable) for name, type_, needed, stable in fields)
     return Type("struct", (), tuple(parts))
 
 
-def _field(value: Json) -> tuple[str, Json, bool | None, str]:
+def _parse_field(value: Json) -> tuple[str, Json, bool | None, str]:
     if not isinstance(value, Mapping):
-        raise Unreadable
+        raise UnreadableType
     metadata = value.get("metadata")
     stable = value.get("id", metadata.get("delta.columnMapping.id") if isinstance(metadata, Mapping) else None)
-    needed = _required(value.get("required"), value.get("nullable"))
+    needed = _parse_required(value.get("required"), value.get("nullable"))
     if needed is None and may_be_null(value.get("type")):
         needed = False
     return str(value.get("name", "")), value.get("type"), needed, "" if stable is None else str(stable)
 
 
-def _holding(value: Mapping[str, Json], kind: str, leaf: Callable[[str], Type], depth: int) -> Type:
+def _parse_container(value: Mapping[str, Json], kind: str, leaf: Callable[[str], Type], depth: int) -> Type:
     """A list or a map. If it is not said what is in it, nothing is known of that."""
     if kind == "map":
-        key, held = _first(value, "keyType", "key"), _first(value, "valueType", "value", "values")
-        needed = _required(value.get("value-required"), value.get("valueContainsNull"))
+        key, held = _find_first(value, "keyType", "key"), _find_first(value, "valueType", "value", "values")
+        needed = _parse_required(value.get("value-required"), value.get("valueContainsNull"))
         parts = [("key", "string" if key is None else key, None), ("value", held, needed)]
     else:
-        element = _first(value, "elementType", "element", "items")
-        parts = [("element", element, _required(value.get("element-required"), value.get("containsNull")))]
+        element = _find_first(value, "elementType", "element", "items")
+        parts = [("element", element, _parse_required(value.get("element-required"), value.get("containsNull")))]
     if any(type_ is None for _, type_, _ in parts):
         return Type(_HOLDING[kind])
     return Type(_HOLDING[kind], (), tuple(Part(part, parse_json(type_, leaf, depth + 1), needed) for part, type_, needed in parts))
 
 
-def _first(value: Mapping[str, Json], *keys: str) -> Json:
+def _find_first(value: Mapping[str, Json], *keys: str) -> Json:
     return next((value[key] for key in keys if key in value), None)
 
 
-def _required(required: Json, nullable: Json) -> bool | None:
+def _parse_required(required: Json, nullable: Json) -> bool | None:
     if isinstance(required, bool):
         return required
     return not nullable if isinstance(nullable, bool) else None

@@ -184,10 +184,10 @@ def _parse_query(sql: str, dialect: str) -> str:
     """The query of a statement that defines a view."""
     if not sql.lstrip()[:6].upper().startswith("CREATE"):
         return sql
-    from meshline.sql.script import query_in  # noqa: PLC0415 - sqlglot is slow to import
+    from meshline.sql.script import extract_query  # noqa: PLC0415 - sqlglot is slow to import
 
     try:
-        return query_in(sql, dialect)
+        return extract_query(sql, dialect)
     except InvalidInput:
         return sql
 

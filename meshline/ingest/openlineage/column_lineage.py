@@ -343,13 +343,13 @@ def analyse_query(sql: str, dialect: str, target: AssetKey, columns: Mapping[Ass
     if len(sql) > MAX_SQL:
         return None
     try:
-        from meshline.sql.script import Reader  # noqa: PLC0415 - sqlglot is optional
+        from meshline.sql.script import ScriptReader  # noqa: PLC0415 - sqlglot is optional
     except ModuleNotFoundError:
         return None
     tables = _Tables(target, columns)
-    reader = Reader(dialect, tables.list_columns)
+    reader = ScriptReader(dialect, tables.list_columns)
     found: list[Lineage] = []
-    for one in reader.read(sql):
+    for one in reader.read_script(sql):
         if isinstance(one, InvalidInput):
             return None
         found.append(one)

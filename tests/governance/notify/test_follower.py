@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.governance.diff import changes
+from meshline.governance.diff import compare_versions
 from meshline.governance.notify.follower import POSITION, ChangeDetector, Follower, FollowResult
 from meshline.governance.notify.outbox import NoticeBody, Outbox
 from meshline.graph.live_graph import LiveGraph
@@ -50,7 +50,7 @@ def live(tmp_path: Path) -> Iterator[LiveGraph]:
 
 
 def follower(live: LiveGraph, *, webhook: bool = False, breaking_only: bool = False) -> Follower:
-    return Follower(live, ChangeDetector(live, changes, breaking_only=breaking_only), None, clock, webhook=webhook)
+    return Follower(live, ChangeDetector(live, compare_versions, breaking_only=breaking_only), None, clock, webhook=webhook)
 
 
 def list_bodies(store: Store) -> list[NoticeBody]:
@@ -85,7 +85,7 @@ def test_what_changes_after_a_clock_that_was_ahead_is_news(live: LiveGraph) -> N
     """It was switched on while the server's clock was ahead."""
     kept = [name for name in columns(live) if name != "email_hash"]
     times = [LATER + 10 * DAY]
-    follow = Follower(live, ChangeDetector(live, changes), None, lambda: times[0], webhook=False)
+    follow = Follower(live, ChangeDetector(live, compare_versions), None, lambda: times[0], webhook=False)
     follow.step()
     times[0] = NOW
     commit(live.store, orders(*columns(live), at=NOW - 1))
@@ -290,7 +290,7 @@ def test_a_table_that_cannot_be_compared_does_not_delay_others(live: LiveGraph, 
     def broken(pair: object) -> list[object]:
         if "customers" in str(pair):
             raise ValueError("cannot")
-        return list(changes(pair))  # type: ignore[arg-type]
+        return list(compare_versions(pair))  # type: ignore[arg-type]
 
     follow = Follower(live, ChangeDetector(live, broken), None, clock, webhook=False)  # type: ignore[arg-type]
     follow.step()

@@ -13,7 +13,7 @@ import pytest
 from meshline.app.policy_files import load_policies
 from meshline.errors import StoreUnavailable
 from meshline.governance import audit
-from meshline.governance.diff import changes
+from meshline.governance.diff import compare_versions
 from meshline.governance.notify.follower import ChangeDetector, Follower
 from meshline.governance.notify.outbox import Outbox
 from meshline.governance.notify.violation_events import WatchedViolations
@@ -67,7 +67,9 @@ def outcome(path: Path, fails: int, *, after: bool) -> Outcome:
     with closing(SqliteStore(str(path))) as inside:
         store = Failing(inside)
         live = LiveGraph.open(store)
-        follow = Follower(live, ChangeDetector(live, changes), WatchedViolations(PolicyMonitor(live, load_policies())), clock, webhook=True)
+        follow = Follower(
+            live, ChangeDetector(live, compare_versions), WatchedViolations(PolicyMonitor(live, load_policies())), clock, webhook=True
+        )
         names = [
             live.index.assets.get_key(node).name
             for node in live.index.assets.list_columns(live.index.assets.find_by_key(mesh.ORDERS) or -1)

@@ -10,7 +10,7 @@ import pytest
 
 from meshline.app.policy_files import load_policies
 from meshline.governance import audit
-from meshline.governance.diff import changes
+from meshline.governance.diff import compare_versions
 from meshline.governance.notify.follower import ChangeDetector, Follower
 from meshline.governance.notify.outbox import Outbox
 from meshline.governance.notify.violation_events import WatchedViolations
@@ -36,7 +36,9 @@ def live(tmp_path: Path) -> Iterator[LiveGraph]:
 
 
 def follower(live: LiveGraph) -> Follower:
-    return Follower(live, ChangeDetector(live, changes), WatchedViolations(PolicyMonitor(live, load_policies())), clock, webhook=True)
+    return Follower(
+        live, ChangeDetector(live, compare_versions), WatchedViolations(PolicyMonitor(live, load_policies())), clock, webhook=True
+    )
 
 
 def turns(live: LiveGraph) -> list[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.governance.diff.table_diff import table_changes
+from meshline.governance.diff.table_diff import compare_tables
 from meshline.graph.content import EMPTY, decode
 from meshline.graph.contracts import Definition, Pair
 from meshline.graph.live_graph import LiveGraph
@@ -63,7 +63,7 @@ def definitions(found: Proposal) -> list[Pair[Definition]]:
 
 def rules(found: Proposal) -> list[tuple[str, str]]:
     """Each change with what it is of."""
-    changes = [change for pair in definitions(found) for change in table_changes(pair)]
+    changes = [change for pair in definitions(found) for change in compare_tables(pair)]
     return [(change.rule, "/".join((change.subject.name.rpartition(".")[2], *change.subject.part))) for change in changes]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.governance.diff.product_diff import product_changes
+from meshline.governance.diff.product_diff import compare_products
 from meshline.graph.content import EMPTY, decode
 from meshline.graph.contracts import Pair, Product, port_names
 from meshline.graph.model import EdgeType, build_data_product_key, build_dataset_key
@@ -25,7 +25,7 @@ def only(found: Proposal) -> Pair[Product]:
 
 
 def rules(found: Proposal) -> list[tuple[str, object, object]]:
-    return [(change.rule, change.before, change.after) for change in product_changes(only(found))]
+    return [(change.rule, change.before, change.after) for change in compare_products(only(found))]
 
 
 def test_one_version_is_compared_with_what_the_graph_knows(ask: Ask) -> None:
@@ -83,5 +83,5 @@ def test_a_port_that_is_bound_to_nothing_is_said(ask: Ask) -> None:
     found = ask("product", "name: fresh\noutput_ports:\n  - endpoint: nowhere.at.all\n")
     [warning] = found.warnings
     assert warning.startswith("new:3: the port is bound to no known dataset")
-    [change] = product_changes(only(found))
+    [change] = compare_products(only(found))
     assert (change.rule, change.assets[0]) == ("product-added", build_data_product_key("fresh"))

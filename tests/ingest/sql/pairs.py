@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
-from meshline.sql.script import Reader
+from meshline.sql.script import ScriptReader
 from meshline.sql.statement_lineage import ColumnEdge, Lineage, Relation
 
 FOLDER = Path(__file__).parent / "golden"
@@ -55,7 +55,7 @@ def pair(text: str) -> Pair:
 
 
 def actual(pair: Pair) -> str:
-    found = Reader(pair.dialect, lambda relation: pair.tables.get(relation, ())).read(pair.sql, target=pair.target)
+    found = ScriptReader(pair.dialect, lambda relation: pair.tables.get(relation, ())).read_script(pair.sql, target=pair.target)
     return "\n".join(line for one in found for line in _lines(one))
 
 

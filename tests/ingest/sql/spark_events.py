@@ -12,7 +12,7 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.ingest.openlineage.column_lineage import from_column_lineage
 from meshline.ingest.openlineage.facet_types import ColumnLineage
-from meshline.sql.script import Reader
+from meshline.sql.script import ScriptReader
 from meshline.sql.statement_lineage import Relation
 
 # Views of the recorded pipeline, of which the events do not tell.
@@ -79,7 +79,7 @@ def _ours(sql: str, columns: Mapping[str, list[str]], landed: Mapping[str, str])
         return landed.get(short, short)
 
     edges: set[Edge] = set()
-    for found in Reader("spark", lambda relation: columns.get(name(relation), ())).read(VIEWS + sql, target=TARGET):
+    for found in ScriptReader("spark", lambda relation: columns.get(name(relation), ())).read_script(VIEWS + sql, target=TARGET):
         assert not isinstance(found, InvalidInput), found
         assert not found.unresolved, found.unresolved
         edges |= {Edge(name(edge.source), str(edge.column), edge.target, edge.subtype, edge.masking) for edge in found.edges}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from meshline.sql.script import Lineage, lineage_of
+from meshline.sql.script import Lineage, read_lineage
 from tests.sizes import count_examples
 
 TABLES = {"a": ["id", "x", "y"], "b": ["id", "z", "w"], "c": ["k", "v"]}
@@ -157,7 +157,7 @@ def result(sql: str, of: dict[tuple[str, str], list[int | None]]) -> list[list[i
 @given(st.randoms(use_true_random=False))
 def test_what_changes_has_an_edge(random: Random) -> None:
     made = Maker(random).query(2)
-    [lineage] = lineage_of(made.sql, "sqlite", lambda relation: TABLES.get(relation[-1], ()), ("out",))
+    [lineage] = read_lineage(made.sql, "sqlite", lambda relation: TABLES.get(relation[-1], ()), ("out",))
     assert isinstance(lineage, Lineage)
     assert not lineage.unresolved, made.sql
     assert list(lineage.columns) == made.columns, made.sql

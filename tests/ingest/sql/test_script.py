@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.sql.script import MAX_CHARACTERS, MAX_DEPTH, Found, Lineage, Reader, lineage_of
+from meshline.sql.script import MAX_CHARACTERS, MAX_DEPTH, Found, Lineage, ScriptReader, read_lineage
 
 DEEP = {
     "parentheses": ("(", "1", ")"),
@@ -21,7 +21,7 @@ DEEP = {
 
 
 def read(sql: str, dialect: str = "duckdb") -> list[Found]:
-    return list(Reader(dialect, lambda _: ("a", "b")).read(sql, "x.sql", ("target",)))
+    return list(ScriptReader(dialect, lambda _: ("a", "b")).read_script(sql, "x.sql", ("target",)))
 
 
 def refusal(sql: str) -> str:
@@ -132,27 +132,27 @@ def test_the_line_and_the_text_of_a_statement() -> None:
 
 
 def test_one_interface_for_a_single_text() -> None:
-    [found] = lineage_of("select a from t", "duckdb", lambda _: (), ("x",))
+    [found] = read_lineage("select a from t", "duckdb", lambda _: (), ("x",))
     assert (found.target, found.columns) == (("x",), ("a",))
     with pytest.raises(InvalidInput, match=r"^2:1: "):
-        lineage_of("select a from t;\n(", "duckdb", lambda _: ())
+        read_lineage("select a from t;\n(", "duckdb", lambda _: ())
     with pytest.raises(InvalidInput, match="accepted: athena, "):
-        lineage_of("select 1", "klingon", lambda _: ())
+        read_lineage("select 1", "klingon", lambda _: ())
 
 
 def test_variables_are_no_columns() -> None:
-    reader = Reader("bigquery", lambda _: ())
-    found = list(reader.read("DECLARE since DATE DEFAULT '2024-01-01'; INSERT d.t (a) SELECT a FROM d.u WHERE at > since"))
+    reader = ScriptReader("bigquery", lambda _: ())
+    found = list(reader.read_script("DECLARE since DATE DEFAULT '2024-01-01'; INSERT d.t (a) SELECT a FROM d.u WHERE at > since"))
     [lineage] = [one for one in found if isinstance(one, Lineage)]
     assert {edge.column for edge in lineage.edges} == {"a", "at"}
-    [lineage] = [one for one in reader.read("INSERT d.t (a) SELECT since FROM d.u") if isinstance(one, Lineage)]
+    [lineage] = [one for one in reader.read_script("INSERT d.t (a) SELECT since FROM d.u") if isinstance(one, Lineage)]
     assert {edge.column for edge in lineage.edges} == {"since"}
 
 
 def test_temporary_tables_end_with_their_text() -> None:
-    reader = Reader("postgres", lambda _: ())
-    [first] = reader.read("CREATE TEMP TABLE t AS SELECT a FROM real; CREATE TABLE x AS SELECT a FROM t")
-    [second] = reader.read("CREATE TABLE y AS SELECT a FROM t")
+    reader = ScriptReader("postgres", lambda _: ())
+    [first] = reader.read_script("CREATE TEMP TABLE t AS SELECT a FROM real; CREATE TABLE x AS SELECT a FROM t")
+    [second] = reader.read_script("CREATE TABLE y AS SELECT a FROM t")
     assert isinstance(first, Lineage)
     assert isinstance(second, Lineage)
     assert (first.reads, second.reads) == ((("real",),), (("t",),))
@@ -160,17 +160,17 @@ def test_temporary_tables_end_with_their_text() -> None:
 
 def test_altered_columns_are_known_by_the_next_statement() -> None:
     sql = "CREATE TABLE t (a int, b int); ALTER TABLE t ADD COLUMN c int; ALTER TABLE t DROP COLUMN a; ALTER TABLE t RENAME COLUMN b TO d;"
-    *_, last = Reader("trino", lambda _: ()).read(f"{sql} INSERT INTO t SELECT x, y FROM u")
+    *_, last = ScriptReader("trino", lambda _: ()).read_script(f"{sql} INSERT INTO t SELECT x, y FROM u")
     assert isinstance(last, Lineage)
     assert {(edge.column, edge.target) for edge in last.edges} == {("x", "d"), ("y", "c")}
 
 
 def test_defaults_fill_what_a_name_leaves_out() -> None:
-    reader = Reader("trino", lambda _: (), ("lake", "raw"))
-    *_, last = reader.read("SELECT x FROM t; USE other.place; CREATE VIEW gold.b AS SELECT t.x FROM t JOIN c.d.e ON e.y = t.y")
+    reader = ScriptReader("trino", lambda _: (), ("lake", "raw"))
+    *_, last = reader.read_script("SELECT x FROM t; USE other.place; CREATE VIEW gold.b AS SELECT t.x FROM t JOIN c.d.e ON e.y = t.y")
     assert isinstance(last, Lineage)
     assert last.target == ("other", "gold", "b")
     assert set(last.reads) == {("other", "place", "t"), ("c", "d", "e")}
-    [again] = reader.read("SELECT x FROM t")
+    [again] = reader.read_script("SELECT x FROM t")
     assert isinstance(again, Lineage)
     assert again.reads == (("lake", "raw", "t"),)

@@ -24,52 +24,63 @@ from meshline.governance.diff.sql.query_reader import (
     Reader,
     Scope,
     Settings,
-    derived,
+    build_source,
 )
-from meshline.governance.diff.sql.select_clauses import close, cut, filtered, grouped, opened, projected, told_apart
-from meshline.governance.diff.sql.syntax import SET_OPERATION, Term, digest, modified, name, set_kind_of
+from meshline.governance.diff.sql.select_clauses import (
+    format_distinct,
+    read_filters,
+    read_from,
+    read_grouping,
+    read_limit,
+    read_projection,
+    record_block,
+)
+from meshline.governance.diff.sql.syntax import SET_OPERATION, Term, build_name, digest_text, format_set_kind, has_other_parts
 
 
-def united(reader: Reader, node: exp.SetOperation, ctes: CTEs, place: str, outer: Scope | None) -> list[Output]:
+def read_set_operation(reader: Reader, node: exp.SetOperation, ctes: CTEs, place: str, outer: Scope | None) -> list[Output]:
     """The columns of a set operation. A chain of one kind is one operation of many branches."""
-    kind = set_kind_of(node)
-    branches = _branches(reader, node, ctes, place)
-    digests = [digest(reader.standalone(query, inner, outer)) for query, inner in branches]
+    kind = format_set_kind(node)
+    branches = _list_branches(reader, node, ctes, place)
+    digests = [digest_text(reader.format_standalone(query, inner, outer)) for query, inner in branches]
     reader.branches += digests
     kept = [branch for branch, said in zip(branches, digests, strict=True) if said not in reader.settings.skip] or branches
-    if len(kept) == 1 and not modified(node, SET_OPERATION):
-        return reader.query(*kept[0], place, outer)
+    if len(kept) == 1 and not has_other_parts(node, SET_OPERATION):
+        return reader.read_query(*kept[0], place, outer)
     keys = Keys()
     read: list[list[Output]] = []
     for query, inner in kept:
-        key = keys.of(reader.first_table(query, inner))
-        read.append(reader.query(query, inner, f"{place}/{key}", outer))
-        reader.say(JOIN, place, f"{kind.removesuffix(' ALL')} {key}")
-    outputs = _outputs(kind.partition(" ")[0], read, by_name=bool(node.args.get("by_name")))
+        key = keys.allocate_key(reader.find_first_table(query, inner))
+        read.append(reader.read_query(query, inner, f"{place}/{key}", outer))
+        reader.record_fact(JOIN, place, f"{kind.removesuffix(' ALL')} {key}")
+    outputs = _unite_outputs(kind.partition(" ")[0], read, by_name=bool(node.args.get("by_name")))
     if node.args.get("distinct"):
-        reader.say(GROUPING, place, f"{kind} {told_apart(reader, outputs)}")
-    scope = reader.scope(outer)
-    scope.tables.append(("", derived(outputs, reader.written)))
-    cut(reader, node, scope, ctes, place, outputs)
-    reader.rest(node, ctes, place)
+        reader.record_fact(GROUPING, place, f"{kind} {format_distinct(reader, outputs)}")
+    scope = reader.build_scope(outer)
+    scope.tables.append(("", build_source(outputs, reader.format_term)))
+    read_limit(reader, node, scope, ctes, place, outputs)
+    reader.record_rest(node, ctes, place)
     return outputs
 
 
-def _branches(reader: Reader, node: exp.SetOperation, ctes: CTEs, place: str) -> list[tuple[exp.Expr, CTEs]]:
+def _list_branches(reader: Reader, node: exp.SetOperation, ctes: CTEs, place: str) -> list[tuple[exp.Expr, CTEs]]:
     """What is put together, in order, with what it may name."""
-    kind = set_kind_of(node)
+    kind = format_set_kind(node)
     found: list[tuple[exp.Expr, CTEs]] = [(node.expression, ctes)]
     left: exp.Expr = node.this
     while (
-        kind.startswith("UNION") and isinstance(left, exp.SetOperation) and set_kind_of(left) == kind and not modified(left, SET_OPERATION)
+        kind.startswith("UNION")
+        and isinstance(left, exp.SetOperation)
+        and format_set_kind(left) == kind
+        and not has_other_parts(left, SET_OPERATION)
     ):
-        ctes = reader.with_(left, ctes, place)
+        ctes = reader.add_ctes(left, ctes, place)
         found.append((left.expression, ctes))
         left = left.this
     return [(left, ctes), *reversed(found)]
 
 
-def _outputs(kind: str, branches: Sequence[Sequence[Output]], *, by_name: bool) -> list[Output]:
+def _unite_outputs(kind: str, branches: Sequence[Sequence[Output]], *, by_name: bool) -> list[Output]:
     """Column by column: by their positions, or by their names. Where not all are known, one that stands for all."""
     if any(one.open for branch in branches for one in branch) or (not by_name and len({len(branch) for branch in branches}) > 1):
         stars = [exp.Anonymous(this=one.name, expressions=[one.term.node.copy()]) for branch in branches for one in branch]
@@ -78,19 +89,19 @@ def _outputs(kind: str, branches: Sequence[Sequence[Output]], *, by_name: bool) 
     if by_name:
         names = list(dict.fromkeys(one.name for branch in branches for one in branch))
         of = [{one.name: one.term for one in branch} for branch in branches]
-        rows = [[branch.get(called, Term(name("NULL"))) for branch in of] for called in names]
+        rows = [[branch.get(called, Term(build_name("NULL"))) for branch in of] for called in names]
     else:
         names = [one.name for one in branches[0]]
         rows = [[one.term for one in row] for row in zip(*branches, strict=True)]
-    return [Output(called, _one(kind, row)) for called, row in zip(names, rows, strict=True)]
+    return [Output(called, _unite_terms(kind, row)) for called, row in zip(names, rows, strict=True)]
 
 
-def _one(kind: str, terms: Sequence[Term]) -> Term:
+def _unite_terms(kind: str, terms: Sequence[Term]) -> Term:
     node = exp.Anonymous(this=kind, expressions=[term.node.copy() for term in terms])
     return Term(node, tuple(one for term in terms for one in term.partitions))
 
 
-class Query(NamedTuple):
+class QueryFacts(NamedTuple):
     """`facts`: by FILTER, JOIN, GROUPING and OTHER. `joins`: as they are shown. `branches`: digests of what set operations put
     together; `tables`: that are read.
     """
@@ -102,44 +113,44 @@ class Query(NamedTuple):
     tables: frozenset[str]
 
 
-def read(query: exp.Expr, settings: Settings) -> Query:
+def read_query(query: exp.Expr, settings: Settings) -> QueryFacts:
     """Raises TooMuch, RecursionError for what is too deep, and errors of sqlglot."""
-    reader = Reader(settings, _follow, [0])
-    columns = reader.query(query, {}, "", None)
+    reader = Reader(settings, _follow_query, [0])
+    columns = reader.read_query(query, {}, "", None)
     facts = {part: tuple(reader.facts[part]) for part in PARTS}
-    return Query(tuple(columns), facts, tuple(reader.joins), tuple(reader.branches), frozenset(reader.tables))
+    return QueryFacts(tuple(columns), facts, tuple(reader.joins), tuple(reader.branches), frozenset(reader.tables))
 
 
-def branch_of(query: exp.Expr, settings: Settings) -> str:
+def digest_branch(query: exp.Expr, settings: Settings) -> str:
     """The digest that a query has as a branch of a set operation."""
-    return digest(Reader(settings, _follow, [0]).standalone(query, {}, None))
+    return digest_text(Reader(settings, _follow_query, [0]).format_standalone(query, {}, None))
 
 
-def _follow(reader: Reader, node: exp.Expr, ctes: CTEs, place: str, outer: Scope | None) -> list[Output]:
-    if isinstance(node, exp.Subquery) and not modified(node, {"with_", "alias"}):
-        return reader.query(node.this, ctes, place, outer)
+def _follow_query(reader: Reader, node: exp.Expr, ctes: CTEs, place: str, outer: Scope | None) -> list[Output]:
+    if isinstance(node, exp.Subquery) and not has_other_parts(node, {"with_", "alias"}):
+        return reader.read_query(node.this, ctes, place, outer)
     if isinstance(node, exp.Select):
-        return _select(reader, node, ctes, place, outer)
+        return _read_select(reader, node, ctes, place, outer)
     if isinstance(node, exp.SetOperation):
-        return united(reader, node, ctes, place, outer)
-    text = reader.plain(node, ctes)
-    reader.say(OTHER, place, text)
-    return [Output("*", Term(name(f"#{digest(text)}.*")), open=True)]
+        return read_set_operation(reader, node, ctes, place, outer)
+    text = reader.format_plain(node, ctes)
+    reader.record_fact(OTHER, place, text)
+    return [Output("*", Term(build_name(f"#{digest_text(text)}.*")), open=True)]
 
 
-def _select(reader: Reader, node: exp.Select, ctes: CTEs, place: str, outer: Scope | None) -> list[Output]:
-    wrapped = reader.wrapped(node, ctes)
+def _read_select(reader: Reader, node: exp.Select, ctes: CTEs, place: str, outer: Scope | None) -> list[Output]:
+    wrapped = reader.find_wrapped(node, ctes)
     if wrapped is not None:
-        scope = reader.scope(outer)
-        inner = derived(reader.query(wrapped.query, wrapped.ctes, place, outer), reader.written)
-        scope.tables.append((wrapped.called, inner.renamed(wrapped.columns)))
-        return projected(reader, node, scope, ctes)
+        scope = reader.build_scope(outer)
+        inner = build_source(reader.read_query(wrapped.query, wrapped.ctes, place, outer), reader.format_term)
+        scope.tables.append((wrapped.called, inner.rename_columns(wrapped.columns)))
+        return read_projection(reader, node, scope, ctes)
     block = Block(place)
-    scope = opened(reader, node, ctes, block, outer)
-    outputs = projected(reader, node, scope, ctes)
-    filtered(reader, node, scope, ctes, block)
-    grouped(reader, node, scope, ctes, place, outputs)
-    cut(reader, node, scope, ctes, place, outputs)
-    close(reader, block)
-    reader.rest(node, ctes, place)
+    scope = read_from(reader, node, ctes, block, outer)
+    outputs = read_projection(reader, node, scope, ctes)
+    read_filters(reader, node, scope, ctes, block)
+    read_grouping(reader, node, scope, ctes, place, outputs)
+    read_limit(reader, node, scope, ctes, place, outputs)
+    record_block(reader, block)
+    reader.record_rest(node, ctes, place)
     return outputs

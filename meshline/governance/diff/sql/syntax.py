@@ -22,7 +22,7 @@ class Term(NamedTuple):
     partitions: tuple[str, ...] = ()
 
 
-class Normal:
+class Normalizer:
     """Brings expressions of one query into normal form. `column`: what a column stands for; `query`: a query within an
     expression, as one text; `window`: a window by its name.
     """
@@ -39,56 +39,56 @@ class Normal:
         self._query = query
         self._window = window
 
-    def term(self, node: exp.Expr) -> Term:
+    def normalize(self, node: exp.Expr) -> Term:
         partitions: list[str] = []
-        return Term(bounded(self._normal(node, partitions), self._dialect), tuple(partitions))
+        return Term(bound_node(self._normalize(node, partitions), self._dialect), tuple(partitions))
 
-    def terms(self, node: exp.Expr) -> Iterator[Term]:
+    def normalize_conjuncts(self, node: exp.Expr) -> Iterator[Term]:
         """Each of what AND joins."""
-        for one in _operands(node, exp.And):
-            yield self.term(one)
+        for one in _list_operands(node, exp.And):
+            yield self.normalize(one)
 
-    def text(self, node: exp.Expr) -> str:
-        return text_of(node, self._dialect)
+    def format_text(self, node: exp.Expr) -> str:
+        return format_node(node, self._dialect)
 
-    def _normal(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
+    def _normalize(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
         if isinstance(node, exp.Paren):
-            return self._normal(node.this, partitions)
+            return self._normalize(node.this, partitions)
         if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
-            return self._taken(self._column(node), partitions)
+            return self._insert_term(self._column(node), partitions)
         if isinstance(node, exp.Query):
-            return self._taken(self._query(node), partitions)
+            return self._insert_term(self._query(node), partitions)
         if isinstance(node, exp.And | exp.Or):
-            return self._connected(node, partitions)
+            return self._normalize_connector(node, partitions)
         if isinstance(node, exp.Window):
-            return self._windowed(node, partitions)
-        return _ordered(self._copied(node, partitions), self._dialect)
+            return self._normalize_window(node, partitions)
+        return _normalize_order(self._copy_node(node, partitions), self._dialect)
 
-    def _taken(self, term: Term, partitions: list[str]) -> exp.Expr:
+    def _insert_term(self, term: Term, partitions: list[str]) -> exp.Expr:
         partitions += term.partitions
         return term.node.copy()
 
-    def _copied(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
+    def _copy_node(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
         """The node with its parts in normal form, and without comments."""
         made = type(node)()
         for name, value in node.args.items():
             if isinstance(value, exp.Expr):
-                made.set(name, self._normal(value, partitions))
+                made.set(name, self._normalize(value, partitions))
             elif isinstance(value, list):
-                made.set(name, [self._normal(one, partitions) if isinstance(one, exp.Expr) else one for one in value])
+                made.set(name, [self._normalize(one, partitions) if isinstance(one, exp.Expr) else one for one in value])
             else:
                 made.set(name, value)
         if isinstance(made, exp.Anonymous) and isinstance(made.this, str):
             made.set("this", made.this.upper())
         return made
 
-    def _connected(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
+    def _normalize_connector(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
         kind = type(node)
         found: dict[str, tuple[exp.Expr, list[str]]] = {}
-        for one in _operands(node, kind):
+        for one in _list_operands(node, kind):
             inner: list[str] = []
-            made = self._normal(one, inner)
-            found.setdefault(self.text(made), (made, inner))
+            made = self._normalize(one, inner)
+            found.setdefault(self.format_text(made), (made, inner))
         operands = [found[text] for text in sorted(found)]
         for _, inner in operands:
             partitions += inner
@@ -97,7 +97,7 @@ class Normal:
             result = kind(this=result, expression=made)
         return result
 
-    def _windowed(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
+    def _normalize_window(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
         """A window without its partition. A named one is written out."""
         named = self._window(node.alias) if node.alias else None
         parts = dict(node.args)
@@ -107,20 +107,20 @@ class Normal:
                 parts[name] = parts.get(name) or named.args.get(name) or (inherited.args.get(name) if inherited is not None else None)
             parts["alias"] = None
         by = parts.pop("partition_by", None) or ()
-        own = sorted(self.text(self._normal(one, partitions)) for one in by)
-        made = self._copied(type(node)(**{name: _detached(value) for name, value in parts.items()}), partitions)
+        own = sorted(self.format_text(self._normalize(one, partitions)) for one in by)
+        made = self._copy_node(type(node)(**{name: _detach_part(value) for name, value in parts.items()}), partitions)
         partitions.append(", ".join(own))
         return made
 
 
-def _detached(value: object) -> object:
+def _detach_part(value: object) -> object:
     """A copy of a part, so that the query keeps its own."""
     if isinstance(value, exp.Expr):
         return value.copy()
-    return [_detached(one) for one in value] if isinstance(value, list) else value
+    return [_detach_part(one) for one in value] if isinstance(value, list) else value
 
 
-def _operands(node: exp.Expr, kind: type[exp.Expr]) -> Iterator[exp.Expr]:
+def _list_operands(node: exp.Expr, kind: type[exp.Expr]) -> Iterator[exp.Expr]:
     """What a chain of AND, or of OR, joins. A chain of thousands is no deep recursion."""
     waiting = [node]
     while waiting:
@@ -138,11 +138,11 @@ _SYMMETRIC = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 _NEGATED: dict[type[exp.Expr], type[exp.Expr]] = {exp.EQ: exp.NEQ, exp.NEQ: exp.EQ}
 
 
-def _ordered(node: exp.Expr, dialect: str) -> exp.Expr:
+def _normalize_order(node: exp.Expr, dialect: str) -> exp.Expr:
     """What can be written in two ways, in one: comparisons have their constant on the right."""
     kind = type(node)
     if kind in _MIRRORED or kind in _SYMMETRIC:
-        sides = sorted((node.this, node.expression), key=lambda side: (isinstance(side, exp.Literal), text_of(side, dialect)))
+        sides = sorted((node.this, node.expression), key=lambda side: (isinstance(side, exp.Literal), format_node(side, dialect)))
         same = sides[0] is node.this
         return (kind if same or kind in _SYMMETRIC else _MIRRORED[kind])(this=sides[0], expression=sides[1])
     if kind is exp.Not and type(node.this) in _NEGATED:
@@ -151,7 +151,7 @@ def _ordered(node: exp.Expr, dialect: str) -> exp.Expr:
         inner: exp.Expr = node.this.this
         return inner
     if kind is exp.In and node.expressions and all(isinstance(one, exp.Literal) for one in node.expressions):
-        listed = {text_of(one, dialect): one for one in node.expressions}
+        listed = {format_node(one, dialect): one for one in node.expressions}
         node.set("expressions", [listed[text] for text in sorted(listed)])
     if kind is exp.Ordered:
         node.set("desc", node.args.get("desc") or None)
@@ -163,7 +163,7 @@ def _ordered(node: exp.Expr, dialect: str) -> exp.Expr:
 _OPERATORS = (exp.Binary, exp.Unary, exp.Between, exp.In)
 
 
-def text_of(node: exp.Expr, dialect: str) -> str:
+def format_node(node: exp.Expr, dialect: str) -> str:
     """A node in normal form as SQL, with the parentheses that tell what belongs together."""
     made = node.copy()
     for one in reversed(list(made.walk())):  # what is inside comes first
@@ -180,19 +180,19 @@ def _needs_parentheses(node: exp.Expr, parent: exp.Expr | None) -> bool:
     return not isinstance(parent, exp.Connector) or (isinstance(node, exp.Connector) and type(node) is not type(parent))
 
 
-def bounded(node: exp.Expr, dialect: str) -> exp.Expr:
+def bound_node(node: exp.Expr, dialect: str) -> exp.Expr:
     """The node, or its digest in its place if it is too large: what stands for it can be put in again and again."""
     for count, _ in enumerate(node.walk()):
         if count > MAX_NODES:
-            return name(f"#{digest(text_of(node, dialect))}")
+            return build_name(f"#{digest_text(format_node(node, dialect))}")
     return node
 
 
-def digest(text: str) -> str:
+def digest_text(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def name(text: str) -> exp.Expr:
+def build_name(text: str) -> exp.Expr:
     """Something by its name, as it is."""
     return exp.Var(this=text)
 
@@ -210,34 +210,34 @@ UNDERSTOOD = frozenset(
 _VOLATILE = (exp.Rand, exp.Randn, exp.Uuid)
 
 
-def modified(node: exp.Expr, besides: Collection[str]) -> bool:
+def has_other_parts(node: exp.Expr, besides: Collection[str]) -> bool:
     """Whether it has other parts than these."""
     return any(value and argument not in besides and argument != "this" for argument, value in node.args.items())
 
 
-def only_chooses(node: exp.Select) -> bool:
+def is_projection(node: exp.Select) -> bool:
     """Whether it only chooses and names columns of one source."""
-    if node.args.get("from_") is None or modified(node, _CHOOSING):
+    if node.args.get("from_") is None or has_other_parts(node, _CHOOSING):
         return False
     bare = [item.this if isinstance(item, exp.Alias) else item for item in node.expressions]
     return all(isinstance(item, exp.Column | exp.Star) for item in bare)
 
 
-def merges(node: exp.Select, *, into_join: bool) -> bool:
+def can_merge(node: exp.Select, *, into_join: bool) -> bool:
     """Whether it only chooses, computes, filters and joins row by row, so that it may be a part of the query around it.
     `into_join`: where that joins it, and does not begin with it.
     """
     joins = node.args.get("joins") or []
-    if node.args.get("from_") is None or modified(node, {"joins", "where", *_CHOOSING}):
+    if node.args.get("from_") is None or has_other_parts(node, {"joins", "where", *_CHOOSING}):
         return False
     if any(join.side in ("RIGHT", "FULL") or join.args.get("method") for join in joins):
         return False
-    if into_join and any(kind_of(join) != "JOIN" for join in joins):
+    if into_join and any(format_join_kind(join) != "JOIN" for join in joins):
         return False
     return not any(item.find(exp.AggFunc, exp.Window, exp.UDTF, exp.Explode, exp.Posexplode, *_VOLATILE) for item in node.expressions)
 
 
-def aggregates(item: exp.Expr) -> bool:
+def is_aggregate(item: exp.Expr) -> bool:
     """Whether it makes one row of many: what is over a window does not, nor within another query, unless it is of columns of ours."""
     return any(_is_ours(one, item) for one in item.find_all(exp.AggFunc))
 
@@ -258,13 +258,13 @@ def _is_ours(function: exp.Expr, item: exp.Expr) -> bool:
     return not is_inside or (bool(columns) and all(one.table and one.table.casefold() not in inside for one in columns))
 
 
-def kind_of(join: exp.Join) -> str:
+def format_join_kind(join: exp.Join) -> str:
     """`JOIN` of inner joins, however they are written; `LEFT JOIN`, `NATURAL FULL JOIN`, `LEFT SEMI JOIN`."""
     kind = "" if join.kind in ("INNER", "CROSS", "OUTER") else join.kind
     return " ".join(filter(None, (join.method, join.side, kind, "JOIN")))
 
 
-def set_kind_of(node: exp.SetOperation) -> str:
+def format_set_kind(node: exp.SetOperation) -> str:
     """`UNION ALL`, `EXCEPT`, `UNION BY NAME`."""
     words = (node.args.get("side"), node.args.get("kind"), type(node).__name__.upper(), "" if node.args.get("distinct") else "ALL")
     return " ".join(str(word) for word in words if word) + (" BY NAME" if node.args.get("by_name") else "")
@@ -272,16 +272,16 @@ def set_kind_of(node: exp.SetOperation) -> str:
 
 def is_bare_table(item: exp.Expr) -> bool:
     """Whether it is a name and an alias, and nothing else."""
-    return isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier) and not modified(item, {"db", "catalog", "alias"})
+    return isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier) and not has_other_parts(item, {"db", "catalog", "alias"})
 
 
-def unwrapped(item: exp.Expr) -> exp.Expr | None:
+def unwrap_query(item: exp.Expr) -> exp.Expr | None:
     """The query in parentheses that stands in place of a table."""
-    plain = isinstance(item, exp.Subquery) and isinstance(item.this, exp.Query) and not modified(item, {"alias", "with_"})
+    plain = isinstance(item, exp.Subquery) and isinstance(item.this, exp.Query) and not has_other_parts(item, {"alias", "with_"})
     return item.this if plain else None
 
 
-def first_table(query: exp.Expr, named: Mapping[str, exp.Expr]) -> str:
+def find_first_table(query: exp.Expr, named: Mapping[str, exp.Expr]) -> str:
     """The name of the first table that a query reads. `named`: common table expressions, by names in lower case."""
     for _ in range(100):
         if (with_ := query.args.get("with_")) is not None:

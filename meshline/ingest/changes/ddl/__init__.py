@@ -7,7 +7,7 @@ from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal
 from meshline.ingest.changes.ddl.ddl_script import Script
 from meshline.ingest.changes.proposed_facts import build_entries
 from meshline.ingest.documents import decode_text
-from meshline.sql.dialects import rules_of
+from meshline.sql.dialects import get_rules
 from meshline.sql.statement_lineage import Relation
 
 __all__ = ["build_proposal"]
@@ -22,7 +22,7 @@ def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     name = next(one.name for one in (given.after, given.before) if one is not None)
     sql = "" if given.after is None else decode_text(given.after.data, name)
     old_sql = "" if given.before is None else decode_text(given.before.data, given.before.name)
-    rules = rules_of(given.options.get("dialect") or _guess_dialect(sql or old_sql))
+    rules = get_rules(given.options.get("dialect") or _guess_dialect(sql or old_sql))
     base: dict[Relation, Version[Definition]] = {}
     seen: set[str] = set()
     if given.before is not None:

@@ -12,13 +12,13 @@ from meshline.errors import InvalidInput
 from meshline.ingest.changes.alignment import parse_partition
 from meshline.ingest.changes.ddl.create import Constraint, build_field, format_type, get_column_name, read_constraints
 from meshline.ingest.changes.edited_tables import EditedTable
-from meshline.sql.dialects import Rules
+from meshline.sql.dialects import DialectRules
 
 
 class TableAlteration:
     """Applies actions to one table, all on one line of the file. `known`: the constraints whose names are known."""
 
-    def __init__(self, table: EditedTable, rules: Rules, line: int, known: dict[str, Constraint]) -> None:
+    def __init__(self, table: EditedTable, rules: DialectRules, line: int, known: dict[str, Constraint]) -> None:
         self._table = table
         self._rules = rules
         self._line = line
@@ -31,7 +31,7 @@ class TableAlteration:
             raise InvalidInput(f"ALTER TABLE: {node.sql(self._rules.dialect)[:100]!r} is not understood")
         if isinstance(node, exp.AlterRename) and options:  # Postgres: RENAME x TO y
             new = options[0].this
-            self._rename(self._rules.column(node.this.this), self._rules.column(new.this))
+            self._rename(self._rules.spell_column(node.this.this), self._rules.spell_column(new.this))
             return
         step(self, node)
 
@@ -76,7 +76,7 @@ class TableAlteration:
         names = [one for each in node.args.get("tables") or () for one in (each.expressions if isinstance(each, exp.Schema) else [each])]
         if kind == "CONSTRAINT":
             for one in names:
-                self._drop_constraint(self._rules.column(one.this), exists=bool(node.args.get("exists")))
+                self._drop_constraint(self._rules.spell_column(one.this), exists=bool(node.args.get("exists")))
             return
         if kind not in ("COLUMN", "COLUMNS"):
             if kind not in ("INDEX", "PARTITION", "DEFAULT"):

@@ -11,8 +11,8 @@ from sqlglot import exp
 from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.alignment import parse_partition
 from meshline.ingest.changes.edited_tables import EditedTable, EditedTables
-from meshline.sql.dialects import Rules
-from meshline.sql.script import Piece, Reader
+from meshline.sql.dialects import DialectRules
+from meshline.sql.script import Piece, ScriptReader
 from meshline.sql.statement_lineage import Lineage
 
 _T = exp.DType
@@ -24,7 +24,7 @@ _UNZONED = frozenset({_T.TIMESTAMP, _T.TIMESTAMPNTZ, _T.DATETIME})
 _PLAIN = {_T.BOOLEAN: "boolean", _T.FLOAT: "float", _T.DOUBLE: "double", _T.DATE: "date", _T.BINARY: "binary", _T.VARBINARY: "binary"}
 
 
-def format_type(kind: exp.Expr, rules: Rules, format: str) -> str:  # noqa: A002 - as Definition calls it
+def format_type(kind: exp.Expr, rules: DialectRules, format: str) -> str:  # noqa: A002 - as Definition calls it
     """A type as Iceberg or Delta names it if the table has that format; else as the dialect writes it."""
     written = kind.sql(rules.dialect).lower()
     if format not in _WHOLE or not isinstance(kind, exp.DataType):
@@ -42,7 +42,7 @@ def format_type(kind: exp.Expr, rules: Rules, format: str) -> str:  # noqa: A002
     return whole.get(kind.this) or _PLAIN.get(kind.this) or written
 
 
-def _format_nested(kind: exp.DataType, rules: Rules, format: str) -> str:  # noqa: A002
+def _format_nested(kind: exp.DataType, rules: DialectRules, format: str) -> str:  # noqa: A002
     """The type of a struct, a list or a map; empty for any other type."""
     inner = kind.expressions
     if kind.this is _T.STRUCT and all(isinstance(one, exp.ColumnDef) for one in inner):
@@ -53,17 +53,17 @@ def _format_nested(kind: exp.DataType, rules: Rules, format: str) -> str:  # noq
     return f"{word}<{', '.join(format_type(one, rules, format) for one in inner)}>" if word else ""
 
 
-def get_column_name(node: exp.Expr, rules: Rules) -> str:
+def get_column_name(node: exp.Expr, rules: DialectRules) -> str:
     """A column's name, nested ones as a dotted path."""
     if isinstance(node, exp.Dot):
         return f"{get_column_name(node.this, rules)}.{get_column_name(node.expression, rules)}"
     if isinstance(node, exp.Column):
         parts = [node.args.get(part) for part in ("catalog", "db", "table", "this")]
-        return ".".join(rules.column(part) for part in parts if part is not None)
-    return rules.column(node if isinstance(node, exp.Identifier) else node.this)
+        return ".".join(rules.spell_column(part) for part in parts if part is not None)
+    return rules.spell_column(node if isinstance(node, exp.Identifier) else node.this)
 
 
-def build_field(node: exp.ColumnDef, rules: Rules, format: str) -> Field:  # noqa: A002
+def build_field(node: exp.ColumnDef, rules: DialectRules, format: str) -> Field:  # noqa: A002
     """A field from a column definition, with its own constraints."""
     kind = node.args.get("kind")
     enum: tuple[Any, ...] = ()
@@ -81,7 +81,7 @@ def build_field(node: exp.ColumnDef, rules: Rules, format: str) -> Field:  # noq
     return field
 
 
-def _read_constraint(kind: exp.Expr | None, name: str, rules: Rules) -> dict[str, Any]:
+def _read_constraint(kind: exp.Expr | None, name: str, rules: DialectRules) -> dict[str, Any]:
     if isinstance(kind, exp.NotNullColumnConstraint):
         return {"required": not kind.args.get("allow_null")}
     if isinstance(kind, exp.PrimaryKeyColumnConstraint):
@@ -103,15 +103,15 @@ class Constraint(NamedTuple):
     unread: str = ""
 
 
-def read_constraints(nodes: Iterable[exp.Expr], rules: Rules, name: str = "") -> Iterator[Constraint]:
+def read_constraints(nodes: Iterable[exp.Expr], rules: DialectRules, name: str = "") -> Iterator[Constraint]:
     for node in nodes:
         if isinstance(node, exp.Constraint):
             parts = node.expressions
             if len(parts) > 1:  # T-SQL: PRIMARY KEY CLUSTERED (x)
                 names = [get_column_name(one, rules) for part in parts[1:] for one in part.find_all(exp.Column)]
-                yield Constraint(rules.column(node.this), _build_keys(parts[0], names))
+                yield Constraint(rules.spell_column(node.this), _build_keys(parts[0], names))
             else:
-                yield from read_constraints(parts, rules, rules.column(node.this))
+                yield from read_constraints(parts, rules, rules.spell_column(node.this))
         elif isinstance(node, exp.PrimaryKey):
             yield Constraint(name, _build_keys(node, _list_names(node.expressions, rules)))
         elif isinstance(node, exp.UniqueColumnConstraint):
@@ -132,11 +132,11 @@ def _build_keys(node: exp.Expr, names: list[str]) -> dict[str, dict[str, Any]]:
     return {name: {"unique": True} for name in names} if len(names) == 1 else {}
 
 
-def _list_names(nodes: Iterable[exp.Expr], rules: Rules) -> list[str]:
+def _list_names(nodes: Iterable[exp.Expr], rules: DialectRules) -> list[str]:
     return [get_column_name(one.this if isinstance(one, exp.Ordered) else one, rules) for one in nodes]
 
 
-def read_check(node: exp.Expr, rules: Rules) -> dict[str, dict[str, Any]]:
+def read_check(node: exp.Expr, rules: DialectRules) -> dict[str, dict[str, Any]]:
     """Read `x IN (...)`, bounds, and several of these with AND; empty if any part is another condition."""
     node = node.unnest()
     if isinstance(node, exp.And):
@@ -172,7 +172,7 @@ _BOUNDS: Mapping[type[exp.Expr], str] = {
 }
 
 
-def read_partitioning(create: exp.Expr, rules: Rules) -> list[str]:
+def read_partitioning(create: exp.Expr, rules: DialectRules) -> list[str]:
     """The partitioning of a table in its CREATE statement."""
     properties = create.args.get("properties")
     found: list[str] = []
@@ -185,7 +185,7 @@ def read_partitioning(create: exp.Expr, rules: Rules) -> list[str]:
     return found
 
 
-def _format_partition(node: exp.Expr, rules: Rules) -> str:
+def _format_partition(node: exp.Expr, rules: DialectRules) -> str:
     if isinstance(node, exp.ColumnDef):  # Hive's: the column is defined only here
         return get_column_name(node.this, rules)
     return parse_partition(node.sql(rules.dialect) if not isinstance(node, exp.Identifier | exp.Column) else get_column_name(node, rules))
@@ -194,7 +194,7 @@ def _format_partition(node: exp.Expr, rules: Rules) -> str:
 class DefinitionBuilder:
     """Builds definitions within a script. `warnings`: receives sentences about what could not be determined."""
 
-    def __init__(self, rules: Rules, tables: EditedTables, warnings: list[str]) -> None:
+    def __init__(self, rules: DialectRules, tables: EditedTables, warnings: list[str]) -> None:
         self._rules = rules
         self._tables = tables
         self._warnings = warnings
@@ -202,7 +202,7 @@ class DefinitionBuilder:
     def build_definition(self, node: exp.Expr, piece: Piece, old: EditedTable | None) -> Definition:
         """The definition in a CREATE statement. `old`: the table that had the name before."""
         schema = node.this if isinstance(node.this, exp.Schema) else None
-        relation = self._tables.complete_name(self._rules.relation(node.this if schema is None else schema.this))
+        relation = self._tables.complete_name(self._rules.parse_relation(node.this if schema is None else schema.this))
         kind = str(node.args["kind"]).lower()
         query = node.args.get("expression")
         format_ = self._decide_format(node, old)
@@ -216,7 +216,7 @@ class DefinitionBuilder:
         if isinstance(query, exp.Query):
             fields = self._build_query_fields(piece, [field.name for field in fields], ".".join(relation), old)
         elif (clone := node.args.get("clone")) is not None:
-            fields = list(self._tables.get_table(self._rules.relation(clone.this)).definition.model.fields)
+            fields = list(self._tables.get_table(self._rules.parse_relation(clone.this)).definition.model.fields)
         materialized = properties is not None and properties.find(exp.MaterializedProperty) is not None
         view = query if kind == "view" and isinstance(query, exp.Query) else None
         return Definition(
@@ -237,17 +237,17 @@ class DefinitionBuilder:
 
     def _build_fields(self, node: exp.Expr, format: str) -> list[Field]:  # noqa: A002 - as Definition calls it
         if isinstance(node, exp.LikeProperty):
-            return list(self._tables.get_table(self._rules.relation(node.this)).definition.model.fields)
+            return list(self._tables.get_table(self._rules.parse_relation(node.this)).definition.model.fields)
         if isinstance(node, exp.Identifier):  # of a view
-            return [Field(name=self._rules.column(node))]
+            return [Field(name=self._rules.spell_column(node))]
         return [build_field(node, self._rules, format)] if isinstance(node, exp.ColumnDef) else []
 
     def _build_query_fields(self, piece: Piece, names: Sequence[str], name: str, old: EditedTable | None) -> list[Field]:
         """The columns of a query. The query does not state types: columns that keep their names keep their old types."""
         before = {field.name.casefold(): field for field in (old.list_old_fields() if old is not None else ())}
         if not names:
-            reader = Reader(self._rules.name, self._tables.list_columns, self._tables.defaults)
-            found = [one for one in reader.read(piece.text, piece.file) if isinstance(one, Lineage)]
+            reader = ScriptReader(self._rules.name, self._tables.list_columns, self._tables.defaults)
+            found = [one for one in reader.read_script(piece.text, piece.file) if isinstance(one, Lineage)]
             names = next((one.columns for one in found if one.columns), ())
         if not names:
             self._warnings.append(f"{piece.where}: the columns of {name} are not known, so they are not compared")

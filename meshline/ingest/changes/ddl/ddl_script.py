@@ -19,8 +19,8 @@ from meshline.ingest.changes.base import GraphState
 from meshline.ingest.changes.ddl.alter import TableAlteration
 from meshline.ingest.changes.ddl.create import Constraint, DefinitionBuilder, build_field, read_constraints
 from meshline.ingest.changes.edited_tables import EditedTable, EditedTables, fold_case
-from meshline.sql.dialects import Rules
-from meshline.sql.script import Piece, is_statement, no_sql, parsed, pieces
+from meshline.sql.dialects import DialectRules
+from meshline.sql.script import Piece, build_no_sql_error, is_statement, parse_piece, split_script
 from meshline.sql.statement_lineage import Relation
 
 _PART = r'(?:[\w$-]+|`[^`]+`|"[^"]+"|\[[^\]]+\])'
@@ -47,7 +47,7 @@ def normalise_text(tokens: Sequence[Token], sql: str) -> str:
     return text.strip()
 
 
-def split_actions(text: str, rules: Rules) -> list[str] | None:
+def split_actions(text: str, rules: DialectRules) -> list[str] | None:
     """Split actions at commas outside of parentheses; None if a part is empty."""
     tokens = rules.dialect.tokenize(text)
     parts: list[str] = []
@@ -66,9 +66,9 @@ def move_token(token: Token, to: Token) -> Token:
     return Token(token.token_type, token.text, to.line, to.col, token.start, token.end, token.comments)
 
 
-def build_piece(node: exp.Expr, rules: Rules, piece: Piece) -> Piece:
+def build_piece(node: exp.Expr, rules: DialectRules, piece: Piece) -> Piece:
     """A generated statement that replaces another one, on its line."""
-    one = pieces(rules, node.sql(rules.dialect), piece.file)[0]
+    one = split_script(rules, node.sql(rules.dialect), piece.file)[0]
     return one._replace(tokens=[move_token(one.tokens[0], piece.tokens[0]), *one.tokens[1:]])
 
 
@@ -80,7 +80,9 @@ _SEVERAL = frozenset({"SCHEMA", "DATABASE", "CATALOG"})
 class Script:
     """Applies a script. `made`: the tables that it creates; `seen`: its statements; `base`: see `EditedTables`."""
 
-    def __init__(self, known: GraphState, rules: Rules, options: Mapping[str, str], base: Mapping[Relation, Version[Definition]]) -> None:
+    def __init__(
+        self, known: GraphState, rules: DialectRules, options: Mapping[str, str], base: Mapping[Relation, Version[Definition]]
+    ) -> None:
         self._rules = rules
         self._temporary: set[Relation] = set()
         self._constraints: dict[int, dict[str, Constraint]] = {}  # constraints with known names, by table
@@ -97,7 +99,7 @@ class Script:
 
         Raises InvalidInput, NotFound, Ambiguous with the place.
         """
-        found = pieces(self._rules, sql, file)
+        found = split_script(self._rules, sql, file)
         is_sql = not found
         for piece in found:
             statement = normalise_text(piece.tokens, sql)
@@ -112,7 +114,7 @@ class Script:
             except (RecursionError, AttributeError, ValueError, TypeError, LookupError) as error:  # sqlglot's trees have many shapes
                 raise InvalidInput(f"this statement is not understood ({type(error).__name__})", piece.where) from error
         if not is_sql:
-            raise no_sql(self._rules, found[0])
+            raise build_no_sql_error(self._rules, found[0])
         if self._data and not lenient:
             kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self._data.items()))
             self.warnings.append(f"{file}: statements that change no schema are not checked: {kinds}")
@@ -120,7 +122,7 @@ class Script:
     def _apply_piece(self, piece: Piece) -> bool:
         """Apply one statement. Returns False if the text is no statement."""
         try:
-            nodes = parsed(self._rules, piece)
+            nodes = parse_piece(self._rules, piece)
         except InvalidInput:
             if not self._alter_text(piece):
                 raise
@@ -146,7 +148,7 @@ class Script:
             return
         schema = node.this if isinstance(node.this, exp.Schema) else None
         name = node.this if schema is None else schema.this
-        relation = self.tables.complete_name(self._rules.relation(name))
+        relation = self.tables.complete_name(self._rules.parse_relation(name))
         if _is_temporary(node, name):
             self._temporary.add(fold_case(relation))
             return
@@ -174,7 +176,7 @@ class Script:
         kind = str(node.args.get("kind") or "TABLE").upper()
         if kind not in ("TABLE", "VIEW"):
             return
-        relation = self.tables.complete_name(self._rules.relation(node.this))
+        relation = self.tables.complete_name(self._rules.parse_relation(node.this))
         if fold_case(relation) in self._temporary:
             return
         try:
@@ -187,7 +189,7 @@ class Script:
         known = self._get_constraints(table)
         for action in node.args.get("actions") or ():
             if isinstance(action, exp.AlterRename) and not node.args.get("options"):
-                self.tables.rename(table, relation, self._rules.relation(action.this))
+                self.tables.rename(table, relation, self._rules.parse_relation(action.this))
                 table.mark(piece.tokens[0].line)
             elif isinstance(action, exp.Query):
                 create = exp.Create(this=node.this.copy(), kind="VIEW", replace=True, expression=action.copy())
@@ -202,7 +204,7 @@ class Script:
         if kind not in ("TABLE", "VIEW"):
             return
         for one in node.args.get("tables") or ():
-            relation = self.tables.complete_name(self._rules.relation(one))
+            relation = self.tables.complete_name(self._rules.parse_relation(one))
             if fold_case(relation) in self._temporary:
                 self._temporary.discard(fold_case(relation))
                 continue
@@ -236,7 +238,7 @@ class Script:
 
     def use(self, node: exp.Expr, _: Piece) -> None:
         if isinstance(node.this, exp.Table):
-            self.tables.use(self._rules.relation(node.this))
+            self.tables.use(self._rules.parse_relation(node.this))
 
     def count_data(self, node: exp.Expr, _: Piece) -> None:
         kind = "SELECT" if isinstance(node, exp.Query) else node.key.upper().removesuffix("TABLE")
@@ -262,7 +264,7 @@ class Script:
         match = ALTER.fullmatch(normalise_text(piece.tokens, piece.sql))
         if match is None:
             return False
-        relation = self.tables.complete_name(self._rules.relation(exp.to_table(match["name"], dialect=self._rules.dialect)))
+        relation = self.tables.complete_name(self._rules.parse_relation(exp.to_table(match["name"], dialect=self._rules.dialect)))
         actions = split_actions(match["actions"], self._rules)
         if actions is None:
             return False
@@ -273,8 +275,8 @@ class Script:
                 continue
             if len(actions) == 1 and action == match["actions"].strip():
                 return False
-            alone = pieces(self._rules, f"ALTER TABLE {match['name']} {action}", piece.file)[0]
-            nodes = parsed(self._rules, alone)
+            alone = split_script(self._rules, f"ALTER TABLE {match['name']} {action}", piece.file)[0]
+            nodes = parse_piece(self._rules, alone)
             if not all(isinstance(node, exp.Alter) for node in nodes):
                 return False
             for node in nodes:
@@ -294,7 +296,7 @@ class Script:
         match = ALTER.fullmatch(statement)
         if match is None:
             return True
-        relation = self.tables.complete_name(self._rules.relation(exp.to_table(match["name"], dialect=self._rules.dialect)))
+        relation = self.tables.complete_name(self._rules.parse_relation(exp.to_table(match["name"], dialect=self._rules.dialect)))
         return fold_case(relation) not in self.made
 
 

@@ -12,7 +12,7 @@ from meshline.graph import model
 from meshline.graph.model import AssetKey, AssetKind, Flow, FlowType
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.dbt.facts import Relations, Table
-from meshline.sql.script import ColumnEdge, Lineage, Relation, lineage_of
+from meshline.sql.script import ColumnEdge, Lineage, Relation, read_lineage
 
 MAX_SQL = 1_000_000  # characters of one model
 
@@ -80,10 +80,10 @@ def analyse_sql(table: Table, sql: str, dialect: str, upstream: Sequence[Upstrea
         return known.get(found.key, ()) if found is not None else ()
 
     try:
-        lineages = lineage_of(sql, dialect, list_columns, table.relation)
+        lineages = read_lineage(sql, dialect, list_columns, table.relation)
         if not known.get(table.key) and (own := _find_own_columns(lineages, table.relation)):
             known[table.key] = own  # it reads itself, and now we know as what
-            lineages = lineage_of(sql, dialect, list_columns, table.relation)
+            lineages = read_lineage(sql, dialect, list_columns, table.relation)
     except InvalidInput as error:
         return ModelDefinition(build_reference_flows(table, upstream), notes=(f"its compiled SQL cannot be read as {dialect}: {error}",))
     return _DefinitionBuilder(table, upstream, names).build([one for one in lineages if one.target == table.relation])

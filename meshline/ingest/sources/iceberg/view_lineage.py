@@ -95,7 +95,7 @@ def _read_representation(
 ) -> ViewLineage | str:
     """The lineage by one representation, or the reason why it cannot be read."""
     try:
-        from meshline.sql.script import lineage_of  # noqa: PLC0415 - sqlglot is an extra of its own, and slow to import
+        from meshline.sql.script import read_lineage  # noqa: PLC0415 - sqlglot is an extra of its own, and slow to import
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("meshline"):
             raise
@@ -107,7 +107,7 @@ def _read_representation(
 
     target = (view.dataset.name,)
     try:
-        lineages = [one for one in lineage_of(representation.sql, representation.dialect, list_columns, target) if one.target == target]
+        lineages = [one for one in read_lineage(representation.sql, representation.dialect, list_columns, target) if one.target == target]
     except InvalidInput as error:
         return f"its SQL cannot be read as {representation.dialect or 'any dialect'}: {error}"
     if not lineages:

@@ -14,7 +14,7 @@ from meshline.ingest.file_times import read_file_time
 from meshline.ingest.sources.base import Context, Entry, Item, Refusal
 from meshline.ingest.sources.files import Paths, expand_paths, format_path, read_bytes
 from meshline.sql.script import MAX_CHARACTERS
-from meshline.sql.script import Reader as SqlReader
+from meshline.sql.script import ScriptReader as SqlReader
 from meshline.sql.statement_lineage import Lineage, Relation
 from meshline.words import format_count
 
@@ -152,7 +152,7 @@ class SqlFileReader:
         found: list[tuple[SqlFile, Lineage | InvalidInput]] = []
         for _ in range(MAX_READINGS):
             reader.known.stale = False
-            found = [(file, one) for file in files for one in reader.read(file.text, file.name)]
+            found = [(file, one) for file in files for one in reader.read_script(file.text, file.name)]
             if not reader.known.stale:
                 break
         return found
