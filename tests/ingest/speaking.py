@@ -1,4 +1,4 @@
-"""Small OpenLineage events, and a store to say them to."""
+"""Small OpenLineage events, and a store that ingests them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def schema(*names: str) -> Event:
 
 
 class Graph(NamedTuple):
-    """What a store says after some events."""
+    """A store after some events."""
 
     store: Store
     builder: BatchBuilder
@@ -99,16 +99,16 @@ class Graph(NamedTuple):
         return {scope: head for scope, head in self.heads(as_of).items() if scope[: len(start)] == start}
 
     def facts(self, *scope: str, as_of: int | None = None) -> Facts:
-        """What a scope says; nothing if it has no head."""
+        """The facts of a scope; none if it has no head."""
         head = self.heads(as_of).get(scope)
         return decode(head.content.blob) if head is not None and head.content is not None else Facts()
 
     def output(self, name: str, *, job: str = "etl", as_of: int | None = None) -> Facts:
-        """What the scope (job, output) says."""
+        """The facts of the scope (job, output)."""
         return self.facts("job-output", "jobs", job, "db", name, as_of=as_of)
 
     def attributes(self, *scope: str) -> dict[str, Any]:
-        """The attributes said in a scope, of its first asset, without the verbatim facet."""
+        """The attributes that a scope states of its assets except columns, without the verbatim facets."""
         facts = self.facts(*scope)
         merged = {name: value for fact in facts.assets if fact.key.kind is not AssetKind.COLUMN for name, value in fact.attributes.items()}
         return {name: value for name, value in merged.items() if not name.startswith("facet:")}
@@ -119,7 +119,7 @@ def graph(*groups: Sequence[Event], trimmers: Sequence[tuple[str, str]] = ()) ->
 
 
 def ingest_each(*events: Event) -> Graph:
-    """A graph that was told these events one by one."""
+    """A graph into which these events were ingested one by one."""
     return graph(*[[event] for event in events])
 
 
@@ -129,7 +129,7 @@ def columns(facts: Facts) -> set[str]:
 
 
 def pairs(facts: Facts) -> dict[str, bool]:
-    """Dataset flows: `orders -> mart`, and whether they are covered; one that is said both ways is not."""
+    """Dataset flows: `orders -> mart`, and whether they are covered; one that is stated both ways is not."""
     result: dict[str, bool] = {}
     for flow in facts.flows:
         if flow.start.kind is AssetKind.DATASET:

@@ -34,14 +34,14 @@ def live() -> Iterator[LiveGraph]:
 
 
 def ruled(live: LiveGraph, text: str = RULES, time: int = T) -> None:
-    said = mesh.parse_mesh_file((HEAD + text).encode(), "mesh.yaml", strict=True)
-    mesh.load_mesh(live, said, Naming(), time)
+    parsed = mesh.parse_mesh_file((HEAD + text).encode(), "mesh.yaml", strict=True)
+    mesh.load_mesh(live, parsed, Naming(), time)
 
 
 def known(live: LiveGraph, *names: tuple[str, str], source: str = "openlineage/x", time: int = T) -> None:
-    """A source says these datasets, and no others."""
-    said = [Entry(("dataset", *name), table(name[1], "x", namespace=name[0]), time) for name in names]
-    say(live, said, time, source=source)
+    """A source states these datasets, and no others."""
+    stated = [Entry(("dataset", *name), table(name[1], "x", namespace=name[0]), time) for name in names]
+    say(live, stated, time, source=source)
 
 
 def joined(live: LiveGraph, namespace: str, name: str) -> set[str]:
@@ -97,8 +97,10 @@ def test_names_of_one_catalog_are_joined(live: LiveGraph) -> None:
     assert joined(live, TRINO, "hive.orders.items") == {f"{TRINO}/hive.orders.items"}
     node = live.index.assets.find_by_key(model.build_dataset_key(LAKE, "orders.items"))
     assert node is not None
-    said = {(str(edge.attributes["why"]), str(edge.attributes["rule"])) for edge in live.index.ownership.list_edges(node, EdgeType.SAME_AS)}
-    assert said == {("naming rule", f"{TRINO}/delta is {LAKE}"), ("naming rule", f"{PLATFORM} is {LAKE}")}
+    stated = {
+        (str(edge.attributes["why"]), str(edge.attributes["rule"])) for edge in live.index.ownership.list_edges(node, EdgeType.SAME_AS)
+    }
+    assert stated == {("naming rule", f"{TRINO}/delta is {LAKE}"), ("naming rule", f"{PLATFORM} is {LAKE}")}
     again = apply_rules(live)
     assert again is not None
     assert counts(again) == {"unchanged": 2}

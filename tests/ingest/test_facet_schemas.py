@@ -145,4 +145,4 @@ def test_a_facet_that_its_schema_refuses_is_named_in_a_warning() -> None:
 def test_what_a_schema_accepts_and_what_has_none_is_no_warning() -> None:
     assert warnings("dataset", {"catalog": {"framework": "iceberg", "name": "lake", "type": "rest", "more": 1}}) == []
     assert warnings("run", {"of_my_own": {"any": ["thing", 1]}}) == []
-    assert warnings("dataset", {"catalog": {"_deleted": True}}) == [], "a facet that is taken back needs nothing else"
+    assert warnings("dataset", {"catalog": {"_deleted": True}}) == [], "a deleted facet needs nothing else"

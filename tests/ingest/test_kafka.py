@@ -31,7 +31,7 @@ SECONDS = 60
 
 
 class Counts:
-    """What an observer was told."""
+    """What an observer received."""
 
     def __init__(self) -> None:
         self.messages: Counter[str] = Counter()
@@ -259,7 +259,7 @@ def test_while_the_store_is_away_it_waits_and_stays_in_the_group(kafka: KafkaBro
     topic, sent = kafka.topic(), events(700)
     topic.send(sent)
     with consuming(topic, store, away=True) as running:
-        wait_until(lambda: running.gate.tried >= 3)  # the position was not lost, or it would begin anew each time
+        wait_until(lambda: running.gate.tried >= 3)  # the position was not lost, or it would begin again each time
         assert (topic.committed(), running.counts.messages["taken"]) == ({0: 0}, 0)
         running.gate.away.clear()
         running.wait_for(700)

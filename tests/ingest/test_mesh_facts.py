@@ -1,4 +1,4 @@
-"""The mesh file: what each kind of entry says, as text that a reviewer reads."""
+"""The mesh file: what each kind of entry states, as text that a reviewer reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mesh file: whatever comes in, it is taken or refused with a place; and the text means what its values are."""
+"""The mesh file: any input is accepted or refused with a place, and the text means what its values are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mesh file: loading replaces what the same source said before, over a real store and index."""
+"""The mesh file: loading replaces what the same source stated before, over a real store and index."""
 
 from __future__ import annotations
 

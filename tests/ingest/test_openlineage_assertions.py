@@ -157,10 +157,10 @@ def test_the_specifications_own_example() -> None:
         ({"success": False}, {}, "FAILED"),
         ({"success": False, "severity": "error"}, {}, "FAILED"),
         ({"success": False, "severity": "WARN"}, {}, "WARNED"),
-        ({"success": False, "severity": "error", "params": {}}, {}, "FAILED"),  # somebody who does not say what was observed
+        ({"success": False, "severity": "error", "params": {}}, {}, "FAILED"),  # a producer that does not state what was observed
         ({"success": False, "severity": "error", "params": {}}, DBT, "SKIPPED"),
         ({"success": False, "severity": "error", "params": {}, "actual": "3"}, DBT, "FAILED"),
-        ({"success": False, "severity": "error"}, DBT, "FAILED"),  # a version that never says what was observed
+        ({"success": False, "severity": "error"}, DBT, "FAILED"),  # a version that never states what was observed
         ({"success": True, "params": {}}, DBT, "PASSED"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What facets say of datasets, columns and jobs, over runs; and the page that is made from the table."""
+"""What facets state of datasets, columns and jobs, over runs; and the page that is made from the table."""
 
 from __future__ import annotations
 

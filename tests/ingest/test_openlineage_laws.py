@@ -146,7 +146,7 @@ def test_what_is_known_changes_nothing(history: list[Event]) -> None:
 @settings(max_examples=count_examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(run_events, max_size=6))
 def test_the_same_run_a_day_later_moves_only_times(history: list[Event]) -> None:
-    """Law 3, for unchanged content: a rename alone is a new fact each time, as its time is part of what it says."""
+    """Law 3, for unchanged content: a rename alone is a new fact each time, as its time is part of its content."""
     first = [{**item, "run": {**item["run"], "runId": "one"}, "job": {**item["job"], "name": "etl"}} for item in history]
     second = [
         {**item, "run": {**item["run"], "runId": "two"}, "eventTime": item["eventTime"].replace("2023-11-14", "2023-11-15")}

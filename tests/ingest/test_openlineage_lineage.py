@@ -1,4 +1,4 @@
-"""What lineage facets say: hoisting, types, names that stand only there, the newer facet, job and dataset events."""
+"""What lineage facets state: hoisting, types, names that are only there, the newer facet, job and dataset events."""
 
 from __future__ import annotations
 

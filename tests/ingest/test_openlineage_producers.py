@@ -212,7 +212,7 @@ DBT_EVENTS = Path(__file__).parents[2] / "examples" / "mesh" / "events" / "dbt.n
 
 
 def silent_on(known: Graph, of: AssetKey) -> tuple[int, tuple[str, ...]]:
-    """What an impact of an asset says of producers that state no filters."""
+    """What an impact of an asset shows of producers that state no filters."""
     index = LiveGraph.open(known.store).index
     node = index.assets.find_by_key(of)
     assert node is not None

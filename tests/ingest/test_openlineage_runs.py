@@ -1,4 +1,4 @@
-"""What a run says of lineage: provisional and completed, failed, streaming, and who covers what."""
+"""What a run states of lineage: provisional and completed, failed, streaming, and who covers what."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_run_without_an_event_type_stays_provisional() -> None:
     assert ingest_each(event(None, 0, [ORDERS], [MART])).heads()[OUTPUT].provisional
 
 
-def test_the_latest_completed_run_holds_before_any_that_runs() -> None:
+def test_the_latest_completed_run_counts_before_any_that_runs() -> None:
     known = ingest_each(event("COMPLETE", 1, [ORDERS], [MART]), event("START", 5, [ds("other")], [ds("mart")], run=2))
     assert columns(known.output("mart")) == {"orders.id -> mart.id IDENTITY"}
 
@@ -263,7 +263,7 @@ def test_a_streaming_run_of_many_events_stays_small() -> None:
     assert known.heads()[OUTPUT].last_observed == at(299)
 
 
-def test_a_memory_forgets_when_it_holds_too_much() -> None:
+def test_a_memory_forgets_when_it_contains_too_much() -> None:
     memory: Memory[str, int] = Memory(10)
     assert memory.keep("a", 1, 6) == 1
     memory.keep("b", 2, 4)

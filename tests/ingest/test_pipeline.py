@@ -1,4 +1,4 @@
-"""The write path: group commit, back-pressure, failures that touch only whom they must."""
+"""The write path: group commit, back-pressure, failures that affect no other events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.ingest.speaking import CLOCK, Event, ds, event, observable
 
 
 class Gate:
-    """A graph over a store whose commits can be held up and made to fail."""
+    """A graph over a store whose commits can be delayed and made to fail."""
 
     def __init__(self) -> None:
         self.store = open_store(":memory:")
@@ -48,8 +48,8 @@ class Gate:
 
 
 def body(number: int, **more: object) -> bytes:
-    said: Event = {**event("COMPLETE", number % 60, [ds("a")], [ds(f"out{number}")], run=number), **more}
-    return json.dumps(said).encode()
+    sent: Event = {**event("COMPLETE", number % 60, [ds("a")], [ds(f"out{number}")], run=number), **more}
+    return json.dumps(sent).encode()
 
 
 @contextmanager
@@ -193,7 +193,7 @@ def test_event_loops_await_it_and_may_stop_waiting() -> None:
     assert len(gate.store.read_raw_events()) == 6
 
 
-def test_a_group_that_is_not_followed_by_as_many_holds_nobody_up() -> None:
+def test_a_group_that_is_not_followed_by_as_many_delays_no_event() -> None:
     gate = Gate()
     with running(gate) as pipeline:
         futures = [hold(gate, pipeline), *(pipeline.submit(body(n)) for n in range(1, 6))]
