@@ -10,10 +10,10 @@ from pathlib import Path
 
 from benchmarks import table
 from benchmarks.catalog import BENCHMARKS
-from benchmarks.figures import Record, read, write
-from benchmarks.measuring import apart
-from benchmarks.meshes import Meshes, code
-from benchmarks.page import FULL, benchmarks_page
+from benchmarks.figures import Record, read_figures, write_figures
+from benchmarks.measuring import run_apart
+from benchmarks.meshes import Meshes, compute_code_digest
+from benchmarks.page import FULL, build_benchmarks_page
 from benchmarks.sizes import Size
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,15 +27,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="meshline-bench-", ignore_cleanup_errors=True) as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        meshes = Meshes(folder, code())
+        meshes = Meshes(folder, compute_code_digest())
         try:
-            records = [apart(name, size, meshes) for name in options.names or BENCHMARKS]
+            records = [run_apart(name, size, meshes) for name in options.names or BENCHMARKS]
         finally:
             meshes.stop()
-    table.show(records)
+    table.show_figures(records)
     _write(records, FULL if options.full else QUICK)
     if options.full:
-        PAGE.write_text(benchmarks_page(), encoding="utf-8")
+        PAGE.write_text(build_benchmarks_page(), encoding="utf-8")
     goals = [figure for record in records for figure in record.figures if figure.goal is not None]
     print(f"bench: {sum(figure.reached is True for figure in goals)} of {len(goals)} goals reached")
     return 0
@@ -56,8 +56,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _write(records: Sequence[Record], path: Path) -> None:
     """These records in place of the file's older ones."""
-    known = {record.benchmark: record for record in [*read(path), *records]}
-    write(path, [known[name] for name in BENCHMARKS if name in known])
+    known = {record.benchmark: record for record in [*read_figures(path), *records]}
+    write_figures(path, [known[name] for name in BENCHMARKS if name in known])
 
 
 if __name__ == "__main__":

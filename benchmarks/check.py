@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from functools import partial
 
 from benchmarks.closures import PlainGraph, key_of
-from benchmarks.figures import Benchmark, Figure, at_most
+from benchmarks.figures import Benchmark, Figure, build_maximum
 from benchmarks.generate import Mesh
-from benchmarks.meshes import Meshes, mesh_of
-from benchmarks.queries import Asked as Question
-from benchmarks.queries import ask, of_command_line
+from benchmarks.meshes import Meshes, build_mesh
+from benchmarks.queries import Question, ask_query, read_query
 from benchmarks.sizes import SHAPES, Size
-from benchmarks.timing import best, spent
+from benchmarks.timing import find_best, measure_time
 from benchmarks.traversal import CLOSURES
 from meshline.api.graphql import Bounds, Executor
 from meshline.app.check import run_check
@@ -36,25 +35,25 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
     shape = SHAPES[size][-1]
     sizes, rounds = CLOSURES[size]
-    mesh = mesh_of(shape)
+    mesh = build_mesh(shape)
     store = SqliteStore(str(meshes.store(shape)))
     live = LiveGraph.open(store)
     graphql = Executor(live, Naming(), Bounds(seconds=600, nodes=10_000_000))
     collect_seldom()
-    for wanted, closures in PlainGraph(mesh).closures(sizes).items():
+    for wanted, closures in PlainGraph(mesh).find_closures(sizes).items():
         start = closures[0].start
-        check = partial(run_check, live, Naming(), dropping(mesh, start))
-        question = Question("", of_command_line("impact"), {"of": [key_of(mesh, start).id], "reach": "POSSIBLE", "limit": SHOWN})
+        check = partial(run_check, live, Naming(), build_dropping_version(mesh, start))
+        question = Question("", read_query("impact"), {"of": [key_of(mesh, start).id], "reach": "POSSIBLE", "limit": SHOWN})
         report = check()
-        first = spent(check).wall * 1000
-        ours, theirs = best([check, partial(ask, graphql, question)], rounds)
+        first = measure_time(check).wall * 1000
+        ours, theirs = find_best([check, partial(ask_query, graphql, question)], rounds)
         yield Figure(
             case=f"{wanted:,} columns of {mesh.columns:,}",
             unit="ms",
             ours=ours.wall * 1000,
             reference=theirs.wall * 1000,
             against="the impact question",
-            goal=at_most(ALLOWED_TIMES),
+            goal=build_maximum(ALLOWED_TIMES),
             more={
                 "reached": f"{closures[0].columns:,}",
                 "findings": len(report.findings),
@@ -65,13 +64,13 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     store.close()
 
 
-def dropping(mesh: Mesh, column: int) -> CheckRequest:
+def build_dropping_version(mesh: Mesh, column: int) -> CheckRequest:
     """A contract about the dataset of a column; its next version has all columns but that."""
-    dataset, name = mesh.column(column)
-    schema, _, table = mesh.dataset_name(dataset).partition(".")
-    names = [mesh.column(one)[1] for one in range(int(mesh.first[dataset]), int(mesh.first[dataset + 1]))]
+    dataset, name = mesh.build_column(column)
+    schema, _, table = mesh.build_dataset_name(dataset).partition(".")
+    names = [mesh.build_column(one)[1] for one in range(int(mesh.first[dataset]), int(mesh.first[dataset + 1]))]
     before, after = (
-        File(file, contract(schema, table, [one for one in names if one not in without]))
+        File(file, write_contract(schema, table, [one for one in names if one not in without]))
         for file, without in (("before.yaml", ()), ("after.yaml", (name,)))
     )
     return CheckRequest((CheckInput("contract", before, after),), namespaces={HOST: mesh.namespace})
@@ -80,7 +79,7 @@ def dropping(mesh: Mesh, column: int) -> CheckRequest:
 HOST = "mysql://warehouse:3306"
 
 
-def contract(schema: str, table: str, columns: list[str]) -> str:
+def write_contract(schema: str, table: str, columns: list[str]) -> str:
     fields = "".join(f"      - {{ name: {column}, logicalType: string }}\n" for column in columns)
     return (
         "apiVersion: v3.0.2\nkind: DataContract\nid: checked\nversion: 1.0.0\nstatus: active\n"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from benchmarks.figures import Benchmark, Figure, at_most
-from benchmarks.meshes import Meshes, received
+from benchmarks.figures import Benchmark, Figure, build_maximum
+from benchmarks.meshes import Meshes, build_received
 from benchmarks.sizes import Size
-from benchmarks.timing import spent
+from benchmarks.timing import measure_time
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
@@ -33,29 +33,29 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     del meshes
     compile_kernels()
     cases: list[tuple[str, Commits, int]] = [
-        ("a table of its own name is made and dropped", lambda at: _made_and_dropped(f"tmp{at}", at), TIMES[size]),
-        ("a table of one name is made and dropped", lambda at: _made_and_dropped("tmp", at), TIMES[size] // 5),
+        ("a table of its own name is made and dropped", lambda at: _create_and_drop(f"tmp{at}", at), TIMES[size]),
+        ("a table of one name is made and dropped", lambda at: _create_and_drop("tmp", at), TIMES[size] // 5),
         (f"{JOBS} jobs of one time", _round, TIMES[size] // 5),
     ]
     for case, commits, times in cases:
-        early, late = _costs(commits, times)
+        early, late = _measure_costs(commits, times)
         yield Figure(
             case=case,
             unit="ms of processor",
             ours=late * 1000,
             reference=early * 1000,
             against="the first fifth",
-            goal=None if size is Size.TINY else at_most(1.5),
+            goal=None if size is Size.TINY else build_maximum(1.5),
             more={"times": times},
         )
 
 
-def _costs(commits: Commits, times: int) -> tuple[float, float]:
+def _measure_costs(commits: Commits, times: int) -> tuple[float, float]:
     """Seconds for each of the first fifth, and of the last."""
     live, builder = LiveGraph.open(SqliteStore()), BatchBuilder(Naming())
 
     def commit(events: Sequence[Event]) -> None:
-        parsed = received(builder, [json.dumps(event).encode() for event in events])
+        parsed = build_received(builder, [json.dumps(event).encode() for event in events])
         live.commit(lambda runs: builder.build_batch(parsed, runs))
 
     def commit_all(span: range) -> None:
@@ -64,23 +64,23 @@ def _costs(commits: Commits, times: int) -> tuple[float, float]:
                 commit(events)
 
     part = times // 5
-    seconds = [spent(partial(commit_all, range(fifth * part, (fifth + 1) * part))).cpu / part for fifth in range(5)]
+    seconds = [measure_time(partial(commit_all, range(fifth * part, (fifth + 1) * part))).cpu / part for fifth in range(5)]
     live.store.close()
     return seconds[0], seconds[-1]
 
 
-def _made_and_dropped(name: str, at: int) -> list[list[Event]]:
+def _create_and_drop(name: str, at: int) -> list[list[Event]]:
     schema = {"fields": [{"name": f"c{n}", "type": "int"} for n in range(5)]}
-    made = _event(at, 2 * at, name, {"schema": schema})
-    return [[made], [_event(at, 2 * at + 1, name, {"lifecycleStateChange": {"lifecycleStateChange": "DROP"}})]]
+    made = _build_event(at, 2 * at, name, {"schema": schema})
+    return [[made], [_build_event(at, 2 * at + 1, name, {"lifecycleStateChange": {"lifecycleStateChange": "DROP"}})]]
 
 
 def _round(at: int) -> list[list[Event]]:
     schema = {"fields": [{"name": f"c{n}", "type": "int"} for n in range(5)]}
-    return [[_event(job, at, f"out{job}", {"schema": schema}, run=f"{job}-{at}") for job in range(JOBS)]]
+    return [[_build_event(job, at, f"out{job}", {"schema": schema}, run=f"{job}-{at}") for job in range(JOBS)]]
 
 
-def _event(job: int, second: int, output: str, facets: Event, run: str = "") -> Event:
+def _build_event(job: int, second: int, output: str, facets: Event, run: str = "") -> Event:
     return {
         "eventTime": f"2026-01-{1 + second // 86_400:02d}T{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z",
         "eventType": "COMPLETE",

@@ -37,17 +37,17 @@ class PlainGraph:
 
     @cached_property
     def graph(self) -> igraph.Graph:
-        edges = np.concatenate(list(self._edges()))
+        edges = np.concatenate(list(self._list_edges()))
         return igraph.Graph(n=self.mesh.columns + 2 * self.mesh.datasets, edges=edges, directed=True)
 
-    def _edges(self) -> Iterator[Numbers]:
+    def _list_edges(self) -> Iterator[Numbers]:
         mesh = self.mesh
         wholes, reads = mesh.columns, mesh.columns + mesh.datasets
         column, dataset = np.arange(mesh.columns), mesh.dataset_of
         yield np.stack([mesh.start, mesh.end], axis=1)
         filtered = np.flatnonzero(mesh.filtered)
         yield np.stack([mesh.filters[filtered], wholes + filtered], axis=1)
-        coarse = [(source, job) for job in np.flatnonzero(mesh.coarse).tolist() for source in mesh.sources(job)]
+        coarse = [(source, job) for job in np.flatnonzero(mesh.coarse).tolist() for source in mesh.list_sources(job)]
         pairs = np.array(coarse, np.int64).reshape(-1, 2)
         yield pairs + np.array([reads, wholes])
         whole = np.isin(dataset, np.concatenate([filtered, pairs[:, 1]]))
@@ -57,27 +57,27 @@ class PlainGraph:
         by_column = np.isin(dataset, read)
         yield np.stack([column[by_column], reads + dataset[by_column]], axis=1)
 
-    def reached(self, start: int) -> Numbers:
+    def find_reached(self, start: int) -> Numbers:
         """The other columns that a column reaches."""
         found = np.array(self.graph.subcomponent(start, mode="out"))
         return np.sort(found[(found < self.mesh.columns) & (found != start)])
 
-    def closures(self, sizes: Sequence[int]) -> dict[int, list[Closure]]:
+    def find_closures(self, sizes: Sequence[int]) -> dict[int, list[Closure]]:
         """For each size the starts, of a seeded sample, whose closures come nearest to it."""
         chance = np.random.default_rng(self.mesh.shape.seed)
         # Half of the sample from the most popular datasets: only they reach a large part of the mesh.
         first_layer = int(self.mesh.first[self.mesh.written])
         drawn = [chance.integers(0, max(1, first_layer // part), CANDIDATES // 2) for part in (1, 50)]
-        found = [Closure(start, len(self.reached(start))) for start in np.unique(np.concatenate(drawn)).tolist()]
+        found = [Closure(start, len(self.find_reached(start))) for start in np.unique(np.concatenate(drawn)).tolist()]
         return {size: sorted(found, key=lambda closure: abs(closure.columns - size))[:SAME_SIZE] for size in sizes}
 
 
 def key_of(mesh: Mesh, column: int) -> AssetKey:
-    dataset, name = mesh.column(column)
-    return model.build_column_key(model.build_dataset_key(mesh.namespace, mesh.dataset_name(dataset)), name)
+    dataset, name = mesh.build_column(column)
+    return model.build_column_key(model.build_dataset_key(mesh.namespace, mesh.build_dataset_name(dataset)), name)
 
 
-def node_of(index: LineageIndex, mesh: Mesh, column: int) -> int:
+def find_node(index: LineageIndex, mesh: Mesh, column: int) -> int:
     """The column's node in the index."""
     node = index.assets.find_by_key(key_of(mesh, column))
     assert node is not None, f"column {column} of the mesh is not in the index"

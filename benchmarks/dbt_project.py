@@ -87,7 +87,7 @@ class Model(NamedTuple):
 
     @property
     def sql(self) -> str:
-        return MODEL.format(first=relation(self.first), second=relation(self.second), less=self.less)
+        return MODEL.format(first=build_relation(self.first), second=build_relation(self.second), less=self.less)
 
 
 class Project(NamedTuple):
@@ -97,7 +97,7 @@ class Project(NamedTuple):
     models: tuple[Model, ...]
 
 
-def project(models: int, seed: int = 7) -> Project:
+def build_project(models: int, seed: int = 7) -> Project:
     """A tenth as many sources as models; a model reads from the sources or from an earlier layer."""
     choose = random.Random(seed)
     sources = max(2, models // 10)
@@ -109,21 +109,21 @@ def _model(sources: int, models: int, number: int, choose: random.Random) -> Mod
     return Model(sources + number, choose.randrange(before), choose.randrange(before), "discount")
 
 
-def changed(of: Project, models: int) -> Project:
+def change_project(of: Project, models: int) -> Project:
     """With other lineage in some models, evenly spread, that have the same columns as before."""
     step = len(of.models) // models
     return of._replace(models=tuple(m._replace(less="tax") if m.number % step == 0 else m for m in of.models))
 
 
-def name(table: int) -> str:
+def build_name(table: int) -> str:
     return f"table_{table:05d}"
 
 
-def relation(table: int) -> str:
-    return f'"{DATABASE}"."{SCHEMA}"."{name(table)}"'
+def build_relation(table: int) -> str:
+    return f'"{DATABASE}"."{SCHEMA}"."{build_name(table)}"'
 
 
-def write(of: Project, folder: Path) -> Path:
+def write_project(of: Project, folder: Path) -> Path:
     """manifest.json and catalog.json, as dbt writes them but for macros and docs."""
     folder.mkdir(parents=True, exist_ok=True)
     metadata = {
@@ -133,30 +133,30 @@ def write(of: Project, folder: Path) -> Path:
         "project_name": "shop",
         "adapter_type": "postgres",
     }
-    nodes = {entry["unique_id"]: entry for model in of.models for entry in _nodes(model, of)}
-    sources = {_id(table, of): _source(table, of) for table in range(of.sources)}
+    nodes = {entry["unique_id"]: entry for model in of.models for entry in _build_nodes(model, of)}
+    sources = {_build_id(table, of): _build_source(table, of) for table in range(of.sources)}
     manifest = {"metadata": metadata, "nodes": nodes, "sources": sources, "exposures": {}, "groups": {}}
     (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
     catalog = {
         "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/catalog/v1.json", "generated_at": GENERATED_AT},
-        "nodes": {_id(model.number, of): _listing(model.number) for model in of.models},
-        "sources": {_id(table, of): _listing(table) for table in range(of.sources)},
+        "nodes": {_build_id(model.number, of): _build_listing(model.number) for model in of.models},
+        "sources": {_build_id(table, of): _build_listing(table) for table in range(of.sources)},
     }
     (folder / "catalog.json").write_bytes(msgspec.json.encode(catalog))
     return folder
 
 
-def _id(table: int, of: Project) -> str:
-    return f"source.shop.raw.{name(table)}" if table < of.sources else f"model.shop.{name(table)}"
+def _build_id(table: int, of: Project) -> str:
+    return f"source.shop.raw.{build_name(table)}" if table < of.sources else f"model.shop.{build_name(table)}"
 
 
-def _nodes(model: Model, of: Project) -> Iterator[dict[str, Any]]:
+def _build_nodes(model: Model, of: Project) -> Iterator[dict[str, Any]]:
     """A model and a test of it."""
-    reads = [_id(table, of) for table in dict.fromkeys((model.first, model.second))]
+    reads = [_build_id(table, of) for table in dict.fromkeys((model.first, model.second))]
     yield {
-        **_table(model.number, of),
+        **_build_table(model.number, of),
         "resource_type": "model",
-        "alias": name(model.number),
+        "alias": build_name(model.number),
         "config": {
             "enabled": True,
             "materialized": "table",
@@ -173,31 +173,31 @@ def _nodes(model: Model, of: Project) -> Iterator[dict[str, Any]]:
         "depends_on": {"macros": [], "nodes": reads},
     }
     yield {
-        "name": f"unique_{name(model.number)}_id",
+        "name": f"unique_{build_name(model.number)}_id",
         "resource_type": "test",
-        "unique_id": f"test.shop.unique_{name(model.number)}_id",
+        "unique_id": f"test.shop.unique_{build_name(model.number)}_id",
         "column_name": "id",
-        "attached_node": _id(model.number, of),
+        "attached_node": _build_id(model.number, of),
         "test_metadata": {"name": "unique", "kwargs": {"column_name": "id"}},
         "config": {"severity": "ERROR"},
-        "depends_on": {"macros": [], "nodes": [_id(model.number, of)]},
-        "compiled_code": f"select id, count(*) from {relation(model.number)} group by id having count(*) > 1",
+        "depends_on": {"macros": [], "nodes": [_build_id(model.number, of)]},
+        "compiled_code": f"select id, count(*) from {build_relation(model.number)} group by id having count(*) > 1",
     }
 
 
-def _source(table: int, of: Project) -> dict[str, Any]:
-    return {**_table(table, of), "resource_type": "source", "source_name": "raw", "identifier": name(table)}
+def _build_source(table: int, of: Project) -> dict[str, Any]:
+    return {**_build_table(table, of), "resource_type": "source", "source_name": "raw", "identifier": build_name(table)}
 
 
-def _table(table: int, of: Project) -> dict[str, Any]:
+def _build_table(table: int, of: Project) -> dict[str, Any]:
     return {
-        "unique_id": _id(table, of),
-        "name": name(table),
+        "unique_id": _build_id(table, of),
+        "name": build_name(table),
         "package_name": "shop",
-        "original_file_path": f"models/{name(table)}.sql",
+        "original_file_path": f"models/{build_name(table)}.sql",
         "database": DATABASE,
         "schema": SCHEMA,
-        "relation_name": relation(table),
+        "relation_name": build_relation(table),
         "description": f"Orders by customer, as of step {table}.",
         "columns": {
             column: {"name": column, "description": f"The {column} of an order.", "meta": {}, "data_type": None, "tags": []}
@@ -208,6 +208,6 @@ def _table(table: int, of: Project) -> dict[str, Any]:
     }
 
 
-def _listing(table: int) -> dict[str, Any]:
+def _build_listing(table: int) -> dict[str, Any]:
     columns = {column: {"type": "text", "index": i, "name": column, "comment": None} for i, column in enumerate(COLUMNS, start=1)}
-    return {"metadata": {"type": "BASE TABLE", "schema": SCHEMA, "name": name(table)}, "columns": columns}
+    return {"metadata": {"type": "BASE TABLE", "schema": SCHEMA, "name": build_name(table)}, "columns": columns}

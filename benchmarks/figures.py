@@ -23,15 +23,15 @@ class Goal(msgspec.Struct, frozen=True):
     sense: Sense
     bound: float
 
-    def reached_by(self, ratio: float) -> bool:
+    def is_reached_by(self, ratio: float) -> bool:
         return ratio >= self.bound if self.sense is Sense.AT_LEAST else ratio <= self.bound
 
 
-def at_least(bound: float) -> Goal:
+def build_minimum(bound: float) -> Goal:
     return Goal(Sense.AT_LEAST, bound)
 
 
-def at_most(bound: float) -> Goal:
+def build_maximum(bound: float) -> Goal:
     return Goal(Sense.AT_MOST, bound)
 
 
@@ -53,7 +53,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def reached(self) -> bool | None:
         """None: there is no goal."""
-        return None if self.goal is None else self.goal.reached_by(self.ratio)
+        return None if self.goal is None else self.goal.is_reached_by(self.ratio)
 
 
 class Benchmark(msgspec.Struct, frozen=True):
@@ -95,10 +95,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 _records = msgspec.json.Decoder(list[Record])
 
 
-def read(path: Path) -> list[Record]:
+def read_figures(path: Path) -> list[Record]:
     return _records.decode(path.read_bytes()) if path.exists() else []
 
 
-def write(path: Path, records: list[Record]) -> None:
+def write_figures(path: Path, records: list[Record]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(records), indent=1) + b"\n")

@@ -92,7 +92,7 @@ class Mesh:
         layer = np.where(deeper, (layer * chance.random(len(job))).astype(np.int64), layer - 1)
         begin, end = np.searchsorted(self.layer, layer), np.searchsorted(self.layer, layer, side="right")
         read = begin + ((end - begin) * chance.random(len(job)) ** 3).astype(np.int64)
-        pairs = _distinct(job * self.datasets + read)
+        pairs = _draw_distinct(job * self.datasets + read)
         self.inputs: Numbers = pairs % self.datasets
         self.input_at: Numbers = np.searchsorted(pairs // self.datasets, np.arange(self.datasets + 1))
 
@@ -105,14 +105,14 @@ class Mesh:
         nth = np.arange(len(end)) - np.repeat(np.cumsum(counts) - counts, counts)
         source = self.inputs[self.input_at[job] + (end + nth) % np.diff(self.input_at)[job]]
         start = self.first[source] + (np.diff(self.first)[source] * chance.random(len(end)) ** 2).astype(np.int64)
-        pairs = _distinct(end * self.columns + start)
+        pairs = _draw_distinct(end * self.columns + start)
         self.start: Numbers = pairs % self.columns
         self.end: Numbers = pairs // self.columns
         self.kind: Numbers = chance.integers(0, len(TRANSFORMATIONS), len(pairs))
         self.masking = chance.random(len(pairs)) < self.shape.masked
         self.edge_at: Numbers = np.searchsorted(self.end, np.arange(self.columns + 1))
 
-    def sources(self, dataset: int) -> list[int]:
+    def list_sources(self, dataset: int) -> list[int]:
         """What the job of a dataset reads."""
         found: list[int] = self.inputs[self.input_at[dataset] : self.input_at[dataset + 1]].tolist()
         return found
@@ -123,27 +123,27 @@ class Mesh:
     def namespace(self) -> str:
         return f"s3://{self.shape.name}"
 
-    def dataset_name(self, dataset: int) -> str:
+    def build_dataset_name(self, dataset: int) -> str:
         return f"layer{self.layer[dataset]}.dataset_{dataset}"
 
-    def column_name(self, position: int) -> str:
+    def build_column_name(self, position: int) -> str:
         return f"{WORDS[position % len(WORDS)]}_{position}"
 
-    def column(self, number: int) -> tuple[int, str]:
+    def build_column(self, number: int) -> tuple[int, str]:
         """The dataset and the name of a column."""
         dataset = int(self.dataset_of[number])
-        return dataset, self.column_name(number - int(self.first[dataset]))
+        return dataset, self.build_column_name(number - int(self.first[dataset]))
 
     # -- events
 
-    def events(self, day: int = 0) -> Iterator[bytes]:
+    def build_events(self, day: int = 0) -> Iterator[bytes]:
         """One COMPLETE event for each job, in order of layers. Another day is another run of the same lineage."""
         encode = msgspec.json.Encoder().encode
         for dataset in self.jobs:
-            yield encode(self.event(dataset, day))
+            yield encode(self.build_event(dataset, day))
 
-    def event(self, dataset: int, day: int = 0) -> dict[str, Any]:
-        facets = {} if self.coarse[dataset] else {"columnLineage": self._lineage(dataset)}
+    def build_event(self, dataset: int, day: int = 0) -> dict[str, Any]:
+        facets = {} if self.coarse[dataset] else {"columnLineage": self._build_lineage(dataset)}
         return {
             "eventTime": (START + timedelta(days=day, milliseconds=dataset)).isoformat(),
             "eventType": "COMPLETE",
@@ -151,41 +151,43 @@ class Mesh:
             "schemaURL": SCHEMA_URL,
             "run": {"runId": f"{day:08x}-0000-4000-8000-{dataset:012x}", "facets": {}},
             "job": {"namespace": f"spark-{self.shape.name}", "name": f"job_{dataset}", "facets": {}},
-            "inputs": [self._dataset(source, {}) for source in self.sources(dataset)],
-            "outputs": [self._dataset(dataset, facets)],
+            "inputs": [self._build_dataset(source, {}) for source in self.list_sources(dataset)],
+            "outputs": [self._build_dataset(dataset, facets)],
         }
 
-    def _dataset(self, dataset: int, facets: dict[str, Any]) -> dict[str, Any]:
+    def _build_dataset(self, dataset: int, facets: dict[str, Any]) -> dict[str, Any]:
         width = int(self.first[dataset + 1] - self.first[dataset])
-        fields = [{"name": self.column_name(position), "type": "string"} for position in range(width)]
-        schema = {**_facet("SchemaDatasetFacet", "1-1-1"), "fields": fields}
-        return {"namespace": self.namespace, "name": self.dataset_name(dataset), "facets": {"schema": schema, **facets}}
+        fields = [{"name": self.build_column_name(position), "type": "string"} for position in range(width)]
+        schema = {**_build_facet("SchemaDatasetFacet", "1-1-1"), "fields": fields}
+        return {"namespace": self.namespace, "name": self.build_dataset_name(dataset), "facets": {"schema": schema, **facets}}
 
-    def _lineage(self, dataset: int) -> dict[str, Any]:
+    def _build_lineage(self, dataset: int) -> dict[str, Any]:
         first, end = int(self.first[dataset]), int(self.first[dataset + 1])
-        fields: dict[str, Any] = {self.column_name(position): {"inputFields": []} for position in range(end - first)}
+        fields: dict[str, Any] = {self.build_column_name(position): {"inputFields": []} for position in range(end - first)}
         rows = slice(int(self.edge_at[first]), int(self.edge_at[end]))
         columns = zip(
             self.end[rows].tolist(), self.start[rows].tolist(), self.kind[rows].tolist(), self.masking[rows].tolist(), strict=True
         )
         for to, origin, kind, masking in columns:
-            fields[self.column_name(to - first)]["inputFields"].append(self._input_field(origin, TRANSFORMATIONS[kind], masking=masking))
-        facet: dict[str, Any] = {**_facet("ColumnLineageDatasetFacet", "1-2-0"), "fields": fields}
+            fields[self.build_column_name(to - first)]["inputFields"].append(
+                self._build_input_field(origin, TRANSFORMATIONS[kind], masking=masking)
+            )
+        facet: dict[str, Any] = {**_build_facet("ColumnLineageDatasetFacet", "1-2-0"), "fields": fields}
         if self.filtered[dataset]:
-            facet["dataset"] = [self._input_field(int(self.filters[dataset]), WHOLE, masking=False)]
+            facet["dataset"] = [self._build_input_field(int(self.filters[dataset]), WHOLE, masking=False)]
         return facet
 
-    def _input_field(self, column: int, kind: tuple[str, str], *, masking: bool) -> dict[str, Any]:
-        dataset, name = self.column(column)
+    def _build_input_field(self, column: int, kind: tuple[str, str], *, masking: bool) -> dict[str, Any]:
+        dataset, name = self.build_column(column)
         transformation = {"type": kind[0], "subtype": kind[1], "masking": masking}
-        return {"namespace": self.namespace, "name": self.dataset_name(dataset), "field": name, "transformations": [transformation]}
+        return {"namespace": self.namespace, "name": self.build_dataset_name(dataset), "field": name, "transformations": [transformation]}
 
 
-def _distinct(numbers: Numbers) -> Numbers:
+def _draw_distinct(numbers: Numbers) -> Numbers:
     """Sorted; by numpy's sort, which is faster here than `np.unique`."""
     numbers = np.sort(numbers)
     return numbers[np.diff(numbers, prepend=-1) > 0]
 
 
-def _facet(name: str, version: str) -> dict[str, str]:
+def _build_facet(name: str, version: str) -> dict[str, str]:
     return {"_producer": PRODUCER, "_schemaURL": f"https://openlineage.io/spec/facets/{version}/{name}.json#/$defs/{name}"}

@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.figures import Benchmark, Figure, Goal, at_least
-from benchmarks.ingest import mesh
-from benchmarks.meshes import Meshes, groups
-from benchmarks.posting import post
+from benchmarks.figures import Benchmark, Figure, Goal, build_minimum
+from benchmarks.ingest import build_mesh
+from benchmarks.meshes import Meshes, split_groups
+from benchmarks.posting import post_bodies
 from benchmarks.sizes import SHAPES, Size
-from benchmarks.timing import Spent, spent
+from benchmarks.timing import Spent, measure_time
 
 ABOUT = """\
 The events of `ingest`, each a `POST /api/v1/lineage` of its own, over so many connections that are kept open. Each sends its next
@@ -30,7 +30,7 @@ process of its own, and so is the reference: a Starlette application on the same
 `reference ms` are the processor time of the server's process for an event."""
 
 AGAINST = "parse, answer 201"
-THIRD = at_least(1 / 3)
+THIRD = build_minimum(1 / 3)
 CONNECTIONS = 32
 EVENTS = {Size.TINY: 20, Size.QUICK: 1_000, Size.FULL: 5_000}
 ROUND = 250  # events that one of both takes before the other
@@ -62,7 +62,7 @@ class Ingested(NamedTuple):
     ours: Spent
     reference: Spent
 
-    def figure(self, case: str, goal: Goal | None) -> Figure:
+    def build_figure(self, case: str, goal: Goal | None) -> Figure:
         return Figure(
             case=case,
             unit="events/s",
@@ -80,43 +80,43 @@ class Ingested(NamedTuple):
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     shape = SHAPES[size][0]
     store = meshes.copy(shape, "http-ingest.db")
-    with _serving(store) as ours, _parsing() as reference:
-        both(ours, reference, list(mesh(WARM, seed=9).events()), CONNECTIONS)
-        events = mesh(EVENTS[size])
+    with _run_server(store) as ours, _run_parser() as reference:
+        measure_both(ours, reference, list(build_mesh(WARM, seed=9).build_events()), CONNECTIONS)
+        events = build_mesh(EVENTS[size])
         for case, day in (("new", 0), ("unchanged", 1)):
-            ingested = both(ours, reference, list(events.events(day)), CONNECTIONS)
-            yield ingested.figure(f"{case}, {CONNECTIONS} connections", THIRD)
+            ingested = measure_both(ours, reference, list(events.build_events(day)), CONNECTIONS)
+            yield ingested.build_figure(f"{case}, {CONNECTIONS} connections", THIRD)
         for connections, seed in ((8, 10), (1, 11)):
-            few = mesh(max(EVENTS[size] * connections // CONNECTIONS, 10), seed)
-            yield both(ours, reference, list(few.events()), connections).figure(f"new, {connections} at a time", None)
+            few = build_mesh(max(EVENTS[size] * connections // CONNECTIONS, 10), seed)
+            yield measure_both(ours, reference, list(few.build_events()), connections).build_figure(f"new, {connections} at a time", None)
 
 
-def both(ours: Server, reference: Server, bodies: Sequence[bytes], connections: int) -> Ingested:
+def measure_both(ours: Server, reference: Server, bodies: Sequence[bytes], connections: int) -> Ingested:
     """The same events to both, in turns."""
     ingested = Ingested(0, Spent(), Spent())
-    for some in groups(bodies, ROUND):
+    for some in split_groups(bodies, ROUND):
         ingested = Ingested(
             ingested.events + len(some),
-            ingested.ours.plus(_posted(ours, some, connections)),
-            ingested.reference.plus(_posted(reference, some, connections)),
+            ingested.ours.add(_post_bodies(ours, some, connections)),
+            ingested.reference.add(_post_bodies(reference, some, connections)),
         )
     return ingested
 
 
-def _posted(server: Server, bodies: Sequence[bytes], connections: int) -> Spent:
+def _post_bodies(server: Server, bodies: Sequence[bytes], connections: int) -> Spent:
     before = server.processor
-    wall = spent(lambda: post(server.port, bodies, connections)).wall
+    wall = measure_time(lambda: post_bodies(server.port, bodies, connections)).wall
     return Spent(wall, server.processor - before)
 
 
 @contextmanager
-def _serving(store: Path) -> Iterator[Server]:
+def _run_server(store: Path) -> Iterator[Server]:
     with _process("-c", SERVE, "serve", "--store", f"sqlite:///{store}", "--port") as server:
         yield server
 
 
 @contextmanager
-def _parsing() -> Iterator[Server]:
+def _run_parser() -> Iterator[Server]:
     with _process("-m", "benchmarks.parsing") as server:
         yield server
 
@@ -131,7 +131,7 @@ def _process(*arguments: str) -> Iterator[Server]:
     command = [sys.executable, *arguments, str(port)]
     with tempfile.TemporaryFile() as errors, subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=errors) as running:
         try:
-            if not _ready(port, running):
+            if not _wait_until_ready(port, running):
                 errors.seek(0)
                 raise RuntimeError(f"a server did not get ready: {errors.read().decode()}")
             yield Server(port, running.pid)
@@ -139,7 +139,7 @@ def _process(*arguments: str) -> Iterator[Server]:
             running.terminate()
 
 
-def _ready(port: int, running: subprocess.Popen[bytes]) -> bool:
+def _wait_until_ready(port: int, running: subprocess.Popen[bytes]) -> bool:
     """Wait until it answers."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and running.poll() is None:

@@ -26,11 +26,11 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
-from benchmarks.figures import Benchmark, Figure, at_least
-from benchmarks.meshes import Meshes, groups
+from benchmarks.figures import Benchmark, Figure, build_minimum
+from benchmarks.meshes import Meshes, split_groups
 from benchmarks.servers import ServerMissing
 from benchmarks.sizes import Size
-from benchmarks.timing import Spent, spent
+from benchmarks.timing import Spent, measure_time
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
@@ -70,22 +70,22 @@ PARTITIONS = PartitionSpec(PartitionField(source_id=6, field_id=1000, transform=
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
-    with serving(meshes.fresh("iceberg-rest")) as url, warnings.catch_warnings():
+    with run_catalog(meshes.open_fresh("iceberg-rest")) as url, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tables = TABLES[size]
-        make(url, tables)
+        make_tables(url, tables)
         first, again, bare = Spent(), Spent(), Spent()
         for i in range(ROUNDS[size]):
-            spent_bare = spent(lambda: loop(url, tables))
-            spent_first, spent_again = syncs(url, tables, meshes.fresh(f"iceberg-{i}.db"))
-            first, again, bare = (better(*pair) for pair in ((first, spent_first), (again, spent_again), (bare, spent_bare)))
-    yield figure(f"first, {tables:,} tables", tables, first, bare, "pyiceberg", 0.8)
-    yield figure(f"again, {tables:,} tables", tables, again, first, "the first sync", 5)
-    yield figure(f"again, {tables:,} tables", tables, again, bare, "pyiceberg", None)
+            spent_bare = measure_time(lambda: run_bare_loop(url, tables))
+            spent_first, spent_again = measure_syncs(url, tables, meshes.open_fresh(f"iceberg-{i}.db"))
+            first, again, bare = (choose_faster(*pair) for pair in ((first, spent_first), (again, spent_again), (bare, spent_bare)))
+    yield build_figure(f"first, {tables:,} tables", tables, first, bare, "pyiceberg", 0.8)
+    yield build_figure(f"again, {tables:,} tables", tables, again, first, "the first sync", 5)
+    yield build_figure(f"again, {tables:,} tables", tables, again, bare, "pyiceberg", None)
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[str]:
+def run_catalog(home: Path) -> Iterator[str]:
     """The URL of a catalog of its own."""
     with subprocess.Popen([sys.executable, str(SCRIPT), str(home)], stdout=subprocess.PIPE, text=True) as running:
         try:
@@ -98,41 +98,41 @@ def serving(home: Path) -> Iterator[str]:
             running.terminate()
 
 
-def better(known: Spent, new: Spent) -> Spent:
+def choose_faster(known: Spent, new: Spent) -> Spent:
     return new if not known.wall or new.wall < known.wall else known
 
 
-def figure(case: str, tables: int, ours: Spent, reference: Spent, against: str, bound: float | None) -> Figure:
+def build_figure(case: str, tables: int, ours: Spent, reference: Spent, against: str, bound: float | None) -> Figure:
     return Figure(
         case=case,
         unit="tables/s",
         ours=tables / ours.wall,
         reference=tables / reference.wall,
         against=against,
-        goal=None if bound is None else at_least(bound),
+        goal=None if bound is None else build_minimum(bound),
         more={"our processor ms": round(ours.cpu / tables * 1000, 2), "reference ms": round(reference.cpu / tables * 1000, 2)},
     )
 
 
-def syncs(url: str, tables: int, path: Path) -> tuple[Spent, Spent]:
+def measure_syncs(url: str, tables: int, path: Path) -> tuple[Spent, Spent]:
     """A first sync into an empty store, and one after it."""
     store = SqliteStore(str(path))
     try:
         graph = LiveGraph.open(store)
         done: list[Loading] = []
-        times = [spent(lambda: done.append(sync(graph, url))) for _ in range(2)]
+        times = [measure_time(lambda: done.append(run_sync(graph, url))) for _ in range(2)]
     finally:
         store.close()
     assert [(one.new, one.changed, len(one.refused)) for one in done] == [(2 * tables, 0, 0), (0, 0, 0)], done
     return times[0], times[1]
 
 
-def sync(graph: LiveGraph, url: str) -> Loading:
+def run_sync(graph: LiveGraph, url: str) -> Loading:
     source = Iceberg(name="lake", uri=url, parallel=PARALLEL)
     return load_reading(graph, source.read(build_context(graph, Naming(), Path(), source.source)), get_current_micros())
 
 
-def loop(url: str, tables: int) -> None:
+def run_bare_loop(url: str, tables: int) -> None:
     """What a bare loop does with the same parallelism."""
     # Without this pyiceberg tries for each table to import pyarrow, which takes ten times as long where that is not installed.
     catalog = load_catalog("lake", **{"type": "rest", "uri": url, "py-io-impl": "pyiceberg.io.fsspec.FsspecFileIO"})
@@ -142,18 +142,18 @@ def loop(url: str, tables: int) -> None:
     assert loaded == tables, loaded
 
 
-def make(url: str, tables: int) -> None:
+def make_tables(url: str, tables: int) -> None:
     print(f"making {tables:,} Iceberg tables", file=sys.stderr, flush=True)
     catalog = load_catalog("lake", type="rest", uri=url)
     names = [(f"domain_{i // A_NAMESPACE}", f"table_{i}") for i in range(tables)]
     for namespace in sorted({namespace for namespace, _ in names}):
         catalog.create_namespace(namespace, {"owner": "lake@example.com"})
     with ThreadPoolExecutor(PARALLEL) as pool:
-        for some in groups(names, 1_000):
-            list(pool.map(lambda name: create(catalog, name), some))
+        for some in split_groups(names, 1_000):
+            list(pool.map(lambda name: create_table(catalog, name), some))
 
 
-def create(catalog: Catalog, name: Sequence[str]) -> None:
+def create_table(catalog: Catalog, name: Sequence[str]) -> None:
     properties = {"owner": f"{name[0]}@example.com", "comment": f"The table {name[1]}", "data-product.name": f"product-{name[1]}"}
     catalog.create_table(tuple(name), SCHEMA, partition_spec=PARTITIONS, properties=properties)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.closures import PlainGraph, key_of, node_of
-from benchmarks.figures import Benchmark, Figure, at_most
-from benchmarks.meshes import Meshes, mesh_of
+from benchmarks.closures import PlainGraph, find_node, key_of
+from benchmarks.figures import Benchmark, Figure, build_maximum
+from benchmarks.meshes import Meshes, build_mesh
 from benchmarks.sizes import SHAPES, Size
-from benchmarks.timing import best, spent
-from benchmarks.traversal import CLOSURES, kernel_run
+from benchmarks.timing import find_best, measure_time
+from benchmarks.traversal import CLOSURES, run_kernel
 from meshline.api.graphql import Bounds, Executor
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph, collect_seldom
@@ -41,19 +41,19 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
     shape = SHAPES[size][-1]
     sizes, rounds = CLOSURES[size]
-    mesh = mesh_of(shape)
+    mesh = build_mesh(shape)
     store = SqliteStore(str(meshes.store(shape)))
     live = LiveGraph.open(store)
     graphql = Executor(live, Naming(), Bounds(seconds=600, nodes=10_000_000))
     collect_seldom()
     index = live.index
-    for wanted, closures in PlainGraph(mesh).closures(sizes).items():
-        first = spent(partial(ask, graphql, key_of(mesh, closures[0].start).id)).wall * 1000
+    for wanted, closures in PlainGraph(mesh).find_closures(sizes).items():
+        first = measure_time(partial(ask_impact, graphql, key_of(mesh, closures[0].start).id)).wall * 1000
         pairs = [
-            best(
+            find_best(
                 [
-                    partial(ask, graphql, key_of(mesh, closure.start).id),
-                    partial(kernel_run, index, node_of(index, mesh, closure.start)),
+                    partial(ask_impact, graphql, key_of(mesh, closure.start).id),
+                    partial(run_kernel, index, find_node(index, mesh, closure.start)),
                 ],
                 rounds,
             )
@@ -66,13 +66,13 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
             ours=ours,
             reference=reference,
             against="the traversal alone",
-            goal=at_most(ALLOWED_TIMES + ALLOWED_MS / reference),
+            goal=build_maximum(ALLOWED_TIMES + ALLOWED_MS / reference),
             more={"reached": ", ".join(f"{closure.columns:,}" for closure in closures), "first, ms": round(first)},
         )
     store.close()
 
 
-def ask(graphql: Executor, asset_id: str) -> None:
+def ask_impact(graphql: Executor, asset_id: str) -> None:
     answer = graphql.execute(QUERY, {"of": [asset_id]})
     assert "errors" not in answer.body, answer.body["errors"]
 

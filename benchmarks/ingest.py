@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from benchmarks.figures import Benchmark, Figure, Goal, at_least, at_most
+from benchmarks.figures import Benchmark, Figure, Goal, build_maximum, build_minimum
 from benchmarks.generate import Mesh, Shape
-from benchmarks.meshes import Meshes, groups, received
+from benchmarks.meshes import Meshes, build_received, split_groups
 from benchmarks.sizes import SHAPES, Size
-from benchmarks.timing import Spent, spent
+from benchmarks.timing import Spent, measure_time
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.naming import Naming
@@ -31,7 +31,7 @@ into SQLite, in the same groups, WAL, `synchronous=FULL`. Events a second, by th
 
 AGAINST = "parse, compress, insert"
 GROUP = 100  # events of one commit
-NEW, UNCHANGED = at_least(1 / 8), at_least(1 / 3)
+NEW, UNCHANGED = build_minimum(1 / 8), build_minimum(1 / 3)
 EVENTS = {Size.TINY: 20, Size.QUICK: 400, Size.FULL: 3_000}
 SINGLE = {Size.TINY: 3, Size.QUICK: 50, Size.FULL: 200}  # events that are committed one by one
 
@@ -48,7 +48,7 @@ class Ours:
         collect_seldom()
 
     def take(self, bodies: Sequence[bytes]) -> None:
-        parsed = received(self.builder, bodies)
+        parsed = build_received(self.builder, bodies)
         changes = self.live.commit(lambda runs: self.builder.build_batch(parsed, runs))
         assert changes.revision == self.live.index.revision, "the index is behind the store"
 
@@ -87,7 +87,7 @@ class Ingested(NamedTuple):
     ours: Spent
     reference: Spent
 
-    def figure(self, case: str, goal: Goal | None) -> Figure:
+    def build_figure(self, case: str, goal: Goal | None) -> Figure:
         return Figure(
             case=case,
             unit="events/s",
@@ -102,7 +102,7 @@ class Ingested(NamedTuple):
             },
         )
 
-    def latency(self, case: str) -> Figure:
+    def build_latency(self, case: str) -> Figure:
         return Figure(
             case=case,
             unit="ms",
@@ -118,41 +118,41 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     costs: dict[str, list[float]] = {"new": [], "unchanged": []}
     for shape in SHAPES[size]:
         ours = Ours(SqliteStore(str(meshes.copy(shape, "ingest.db"))))
-        reference = Reference(meshes.fresh("ingest-reference.db"))
+        reference = Reference(meshes.open_fresh("ingest-reference.db"))
         into = f"into {shape.columns:,} columns"
-        events = mesh(EVENTS[size])
+        events = build_mesh(EVENTS[size])
         for case, day, goal in (("new", 0, NEW), ("unchanged", 1, UNCHANGED)):
-            ingested = both(ours, reference, groups(events.events(day), GROUP))
+            ingested = measure_both(ours, reference, split_groups(events.build_events(day), GROUP))
             costs[case].append(ingested.ours.cpu / ingested.events)
-            yield ingested.figure(f"{case}, {into}", goal)
-        single = mesh(SINGLE[size], seed=8)
-        yield both(ours, reference, ([body] for body in single.events())).latency(f"new, one by one, {into}")
+            yield ingested.build_figure(f"{case}, {into}", goal)
+        single = build_mesh(SINGLE[size], seed=8)
+        yield measure_both(ours, reference, ([body] for body in single.build_events())).build_latency(f"new, one by one, {into}")
         ours.close()
         reference.close()
     for case, by_size in costs.items():
-        yield growth(case, by_size, [shape.columns for shape in SHAPES[size]])
+        yield measure_growth(case, by_size, [shape.columns for shape in SHAPES[size]])
 
 
-def mesh(jobs: int, seed: int = 7) -> Mesh:
+def build_mesh(jobs: int, seed: int = 7) -> Mesh:
     """Events of 20 columns, each from one column of another dataset; of so many jobs."""
     shape = Shape(0, edges_per_column=0, widths=(20, 20), inputs=(1, 1), coarse=0, seed=seed, name=f"ingest-{seed}")
     return Mesh(shape._replace(columns=20 * (jobs * shape.layers // (shape.layers - 1) + 1)))
 
 
-def both(ours: Ours, reference: Reference, batches: Iterable[Sequence[bytes]]) -> Ingested:
+def measure_both(ours: Ours, reference: Reference, batches: Iterable[Sequence[bytes]]) -> Ingested:
     """The same batches to both, in turns."""
     ingested = Ingested(0, 0, Spent(), Spent())
     for bodies in batches:
         ingested = Ingested(
             ingested.events + len(bodies),
             ingested.bytes + sum(map(len, bodies)),
-            ingested.ours.plus(spent(lambda: ours.take(bodies))),  # noqa: B023 - called at once
-            ingested.reference.plus(spent(lambda: reference.take(bodies))),  # noqa: B023
+            ingested.ours.add(measure_time(lambda: ours.take(bodies))),  # noqa: B023 - called at once
+            ingested.reference.add(measure_time(lambda: reference.take(bodies))),  # noqa: B023
         )
     return ingested
 
 
-def growth(case: str, costs: list[float], columns: Sequence[int]) -> Figure:
+def measure_growth(case: str, costs: list[float], columns: Sequence[int]) -> Figure:
     """The processor time of an event in the largest store, against that in the smallest: not at the same time, so not by the clock."""
     return Figure(
         case=f"{case}: growth of the cost",
@@ -160,7 +160,7 @@ def growth(case: str, costs: list[float], columns: Sequence[int]) -> Figure:
         ours=costs[-1] * 1000,
         reference=costs[0] * 1000,
         against=f"{columns[0]:,} columns; ours {columns[-1]:,}",
-        goal=at_most(2),
+        goal=build_maximum(2),
     )
 
 

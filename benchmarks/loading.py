@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks.figures import Benchmark, Figure, at_most
-from benchmarks.meshes import Meshes, mesh_of
+from benchmarks.figures import Benchmark, Figure, build_maximum
+from benchmarks.meshes import Meshes, build_mesh
 from benchmarks.sizes import SHAPES, Size
-from benchmarks.timing import best
+from benchmarks.timing import find_best
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.sqlite import SqliteStore
@@ -27,8 +27,8 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
     costs = []
     for shape in SHAPES[size]:
-        path, mesh = meshes.store(shape), mesh_of(shape)
-        ours, reference = best([partial(load, path), partial(read, path)], ROUNDS[size])
+        path, mesh = meshes.store(shape), build_mesh(shape)
+        ours, reference = find_best([partial(load_graph, path), partial(read_store, path)], ROUNDS[size])
         costs.append(ours.cpu / mesh.columns * 1e6)
         yield Figure(
             case=f"{mesh.columns:,} columns, {mesh.edges:,} column edges",
@@ -36,7 +36,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
             ours=ours.wall * 1000,
             reference=reference.wall * 1000,
             against="the rows as they are",
-            goal=at_most(8),
+            goal=build_maximum(8),
             more={"MiB of the file": round(path.stat().st_size / 2**20, 1)},
         )
     yield Figure(
@@ -45,11 +45,11 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         ours=costs[-1],
         reference=costs[0],
         against=f"{SHAPES[size][0].columns:,} columns; ours {SHAPES[size][-1].columns:,}",
-        goal=at_most(2),
+        goal=build_maximum(2),
     )
 
 
-def load(path: Path) -> None:
+def load_graph(path: Path) -> None:
     store = SqliteStore(str(path))
     LiveGraph.open(store)
     store.close()
@@ -67,7 +67,7 @@ ORDER BY head.scope_id
 """
 
 
-def read(path: Path) -> None:
+def read_store(path: Path) -> None:
     connection = sqlite3.connect(path)
     cursor = connection.execute(ROWS)
     while cursor.fetchmany(1000):

@@ -12,9 +12,9 @@ from benchmarks.figures import Machine
 GIB = 2**30
 
 
-def machine() -> Machine:
+def describe_machine() -> Machine:
     return Machine(
-        processor=_processor(),
+        processor=_read_processor(),
         cores=os.cpu_count() or 1,
         memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB),
         system=f"{platform.system()} {platform.machine()}",
@@ -24,7 +24,7 @@ def machine() -> Machine:
     )
 
 
-def _processor() -> str:
+def _read_processor() -> str:
     known = Path("/proc/cpuinfo")
     if known.exists():
         for line in known.read_text(encoding="utf-8").splitlines():

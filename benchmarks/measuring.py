@@ -10,26 +10,26 @@ from datetime import UTC, datetime
 
 from benchmarks.catalog import BENCHMARKS
 from benchmarks.figures import Figure, Record
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from benchmarks.meshes import Meshes
 from benchmarks.sizes import Size
-from benchmarks.table import row
+from benchmarks.table import format_row
 
 
-def apart(name: str, size: Size, meshes: Meshes) -> Record:
+def run_apart(name: str, size: Size, meshes: Meshes) -> Record:
     """In a process of its own: what one leaves in memory does not change the next."""
     with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(measure, name, size, meshes).result()
+        return process.submit(measure_apart, name, size, meshes).result()
 
 
-def measure(name: str, size: Size, meshes: Meshes) -> Record:
+def measure_apart(name: str, size: Size, meshes: Meshes) -> Record:
     """Run one benchmark here."""
-    on = machine()
+    on = describe_machine()
     began = time.perf_counter()
     figures: list[Figure] = []
     for figure in BENCHMARKS[name].run(size, meshes):
         figures.append(figure)
-        print(f"{name}: {' | '.join(row(figure))}", file=sys.stderr, flush=True)
+        print(f"{name}: {' | '.join(format_row(figure))}", file=sys.stderr, flush=True)
     return Record(
         benchmark=name,
         size=size,

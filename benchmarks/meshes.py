@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from benchmarks import servers
 from benchmarks.generate import Mesh, Shape
-from benchmarks.people import people
+from benchmarks.people import build_statements
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.sqlite import SqliteStore
@@ -40,11 +40,11 @@ GROUP = 200  # events of one commit while a store is made
 
 
 @lru_cache(maxsize=2)
-def mesh_of(shape: Shape) -> Mesh:
+def build_mesh(shape: Shape) -> Mesh:
     return Mesh(shape)
 
 
-def code() -> str:
+def compute_code_digest() -> str:
     """A digest of the code that writes the stores: it distinguishes the stores in one folder that other versions of the code wrote."""
     return hashlib.sha256(b"".join(file.read_bytes() for file in WRITERS)).hexdigest()[:12]
 
@@ -60,15 +60,15 @@ class Meshes:
         self.code = code
         self._neo4j = neo4j
 
-    def neo4j(self) -> str:
+    def open_neo4j(self) -> str:
         """The URL of an empty Neo4j; see `stop`."""
-        url = self._neo4j or servers.started(self.folder / NEO4J)
-        servers.wipe(url)
+        url = self._neo4j or servers.start_server(self.folder / NEO4J)
+        servers.wipe_database(url)
         return url
 
     def stop(self) -> None:
         """Stop the server, if it is the folder's own."""
-        servers.stop(self.folder / NEO4J)
+        servers.stop_server(self.folder / NEO4J)
 
     def store(self, shape: Shape) -> Path:
         """A closed store with the mesh, its owners and its consumers. Only for reading."""
@@ -78,18 +78,18 @@ class Meshes:
             part = path.with_suffix(".part")
             part.unlink(missing_ok=True)
             store = SqliteStore(str(part))
-            fill(store, mesh_of(shape))
+            fill_store(store, build_mesh(shape))
             store.close()
             part.rename(path)
         return path
 
     def copy(self, shape: Shape, name: str) -> Path:
         """A store with the mesh, for writing: of this name, in place of what had the name before."""
-        path = self.fresh(name)
+        path = self.open_fresh(name)
         shutil.copyfile(self.store(shape), path)
         return path
 
-    def fresh(self, name: str) -> Path:
+    def open_fresh(self, name: str) -> Path:
         """Where a new file may be made."""
         path = self.folder / name
         for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
@@ -97,29 +97,29 @@ class Meshes:
         return path
 
 
-def fill(store: Store, mesh: Mesh) -> None:
+def fill_store(store: Store, mesh: Mesh) -> None:
     """Write a mesh with its owners and consumers to the store."""
     print(f"making a store of {mesh.columns:,} columns and {mesh.edges:,} edges", file=sys.stderr, flush=True)
     began = time.perf_counter()
     builder = BatchBuilder(Naming())
-    for bodies in groups(mesh.events(), GROUP):
+    for bodies in split_groups(mesh.build_events(), GROUP):
         _commit(store, builder, bodies)
-    store.commit(lambda _: Batch(statements=people(mesh)))
+    store.commit(lambda _: Batch(statements=build_statements(mesh)))
     print(f"made it in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
 
 
 def _commit(store: Store, builder: BatchBuilder, bodies: Sequence[bytes]) -> None:
     """Without the events themselves: no benchmark reads them back."""
-    parsed = received(builder, bodies)
+    parsed = build_received(builder, bodies)
     store.commit(lambda runs: builder.build_batch(parsed, runs)._replace(raw=()))
 
 
-def received(builder: BatchBuilder, bodies: Sequence[bytes]) -> list[Received]:
+def build_received(builder: BatchBuilder, bodies: Sequence[bytes]) -> list[Received]:
     at = get_current_micros()
     return [Received(DEFAULT_SOURCE, builder.parser.parse(body, at), at, body) for body in bodies]
 
 
-def groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def split_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
     group: list[T] = []
     for item in items:
         group.append(item)

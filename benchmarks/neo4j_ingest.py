@@ -10,10 +10,10 @@ import msgspec
 import neo4j
 
 from benchmarks import ingest, servers
-from benchmarks.figures import Benchmark, Figure, at_least
-from benchmarks.meshes import Meshes, groups, received
+from benchmarks.figures import Benchmark, Figure, build_minimum
+from benchmarks.meshes import Meshes, build_received, split_groups
 from benchmarks.sizes import Size
-from benchmarks.timing import Spent, spent
+from benchmarks.timing import Spent, measure_time
 from meshline.graph.content import decode
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.model import Facts, Flow, Json, Statement
@@ -49,7 +49,7 @@ MERGE (a)-[:FLOWS_TO {type: row.type, subtype: row.subtype, masking: row.masking
 
 EVENTS = {Size.TINY: 10, Size.QUICK: 100, Size.FULL: 1_500}
 WARM_UP = {Size.TINY: 5, Size.QUICK: 100, Size.FULL: 500}
-GOAL = at_least(1 / 2)
+GOAL = build_minimum(1 / 2)
 
 
 class FactRows(NamedTuple):
@@ -67,8 +67,8 @@ class FactBuilder:
         self.store = SqliteStore()
         self.builder = BatchBuilder(Naming())
 
-    def said(self, bodies: Sequence[bytes]) -> FactRows:
-        parsed = received(self.builder, bodies)
+    def build_facts(self, bodies: Sequence[bytes]) -> FactRows:
+        parsed = build_received(self.builder, bodies)
         statements: list[Statement] = []
 
         def build(runs: RunReader) -> Batch:
@@ -77,10 +77,10 @@ class FactBuilder:
             return batch
 
         self.store.commit(build)
-        return rows_of(decode(statement.content.blob) for statement in statements)
+        return build_rows(decode(statement.content.blob) for statement in statements)
 
 
-def rows_of(stated: Iterable[Facts]) -> FactRows:
+def build_rows(stated: Iterable[Facts]) -> FactRows:
     """Each asset, relation and flow once."""
     assets: dict[Any, dict[str, Any]] = defaultdict(dict)
     relations: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -90,7 +90,7 @@ def rows_of(stated: Iterable[Facts]) -> FactRows:
             assets[asset.key].update(asset.attributes)
         for edge in facts.edges:
             ends = (edge.type, edge.start, edge.end)
-            relations[ends] = {"start": edge.start.id, "end": edge.end.id, "stated": text_of(edge.attributes)}
+            relations[ends] = {"start": edge.start.id, "end": edge.end.id, "stated": format_attributes(edge.attributes)}
             for key in ends[1:]:
                 assets[key]  # the asset exists, even without attributes
         for flow in facts.flows:
@@ -101,39 +101,39 @@ def rows_of(stated: Iterable[Facts]) -> FactRows:
                 assets[key].update({})
     found = FactRows(defaultdict(list), defaultdict(list), list(flows.values()))
     for key, attributes in assets.items():
-        found.assets[key.kind.value].append({"id": key.id, "parts": list(key.parts), "stated": text_of(attributes)})
+        found.assets[key.kind.value].append({"id": key.id, "parts": list(key.parts), "stated": format_attributes(attributes)})
     for (type_, *_), row in relations.items():
         found.relations[type_.value].append(row)
     return found
 
 
-def text_of(attributes: Mapping[str, Json]) -> str:
+def format_attributes(attributes: Mapping[str, Json]) -> str:
     return msgspec.json.encode(attributes).decode()
 
 
-def send(session: neo4j.Session, facts: FactRows) -> None:
+def send_rows(session: neo4j.Session, facts: FactRows) -> None:
     """The bare loop's one batch."""
 
-    def work(tx: Transaction) -> None:
+    def write_rows(tx: Transaction) -> None:
         for kind, rows in facts.assets.items():
             tx.run(ASSETS.format(label=kind), {"rows": rows}).consume()
         for type_, rows in facts.relations.items():
             tx.run(RELATIONS.format(label=type_), {"rows": rows}).consume()
         tx.run(FLOWS, {"rows": facts.flows}).consume()
 
-    session.execute_write(work)
+    session.execute_write(write_rows)
 
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
-    url = meshes.neo4j()
+    url = meshes.open_neo4j()
     ours, builder = ingest.Ours(Neo4jStore(url)), FactBuilder()
-    warm_up, events = ingest.mesh(WARM_UP[size], seed=8), ingest.mesh(EVENTS[size])
-    with servers.session(url) as session:
+    warm_up, events = ingest.build_mesh(WARM_UP[size], seed=8), ingest.build_mesh(EVENTS[size])
+    with servers.open_session(url) as session:
         session.run(UNIQUE).consume()
-        ingest_both(ours, session, builder, warm_up.events())
+        ingest_both(ours, session, builder, warm_up.build_events())
         for case, day in (("new", 0), ("unchanged", 1)):
-            number, mine, reference = ingest_both(ours, session, builder, events.events(day))
+            number, mine, reference = ingest_both(ours, session, builder, events.build_events(day))
             yield Figure(
                 case=case,
                 unit="events/s",
@@ -151,11 +151,11 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
 def ingest_both(ours: ingest.Ours, session: neo4j.Session, builder: FactBuilder, events: Iterable[bytes]) -> tuple[int, Spent, Spent]:
     """The same batches to both, in turns: how many events, and what each spent."""
     number, mine, reference = 0, Spent(), Spent()
-    for bodies in groups(events, ingest.GROUP):
-        facts = builder.said(bodies)
+    for bodies in split_groups(events, ingest.GROUP):
+        facts = builder.build_facts(bodies)
         number += len(bodies)
-        mine = mine.plus(spent(lambda: ours.take(bodies)))  # noqa: B023 - called at once
-        reference = reference.plus(spent(lambda: send(session, facts)))  # noqa: B023
+        mine = mine.add(measure_time(lambda: ours.take(bodies)))  # noqa: B023 - called at once
+        reference = reference.add(measure_time(lambda: send_rows(session, facts)))  # noqa: B023
     return number, mine, reference
 
 

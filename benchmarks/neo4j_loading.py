@@ -8,11 +8,11 @@ from functools import partial
 import neo4j
 
 from benchmarks import servers
-from benchmarks.figures import Benchmark, Figure, at_most
+from benchmarks.figures import Benchmark, Figure, build_maximum
 from benchmarks.generate import Shape
-from benchmarks.meshes import Meshes, fill, mesh_of
+from benchmarks.meshes import Meshes, build_mesh, fill_store
 from benchmarks.sizes import Size
-from benchmarks.timing import Action, best
+from benchmarks.timing import Action, find_best
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.neo4j import Neo4jStore
@@ -47,17 +47,21 @@ MESHES = {
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
-    url = meshes.neo4j()
+    url = meshes.open_neo4j()
     store = Neo4jStore(url)
     costs: list[tuple[int, float]] = []
     columns = edges = 0
-    with servers.session(url) as session:
+    with servers.open_session(url) as session:
         for shape in MESHES[size]:
-            mesh = mesh_of(shape)
-            fill(store, mesh)
+            mesh = build_mesh(shape)
+            fill_store(store, mesh)
             columns, edges = columns + mesh.columns, edges + mesh.edges
-            actions: list[Action] = [partial(LiveGraph.open, store), partial(read, session, GRAPH), partial(read, session, ROWS)]
-            ours, graph, rows = best(actions, ROUNDS[size])
+            actions: list[Action] = [
+                partial(LiveGraph.open, store),
+                partial(read_graph, session, GRAPH),
+                partial(read_graph, session, ROWS),
+            ]
+            ours, graph, rows = find_best(actions, ROUNDS[size])
             costs.append((columns, ours.cpu / columns * 1e6))
             for against, reference in (("the graph", graph), ("the rows", rows)):
                 yield Figure(
@@ -66,14 +70,14 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
                     ours=ours.wall * 1000,
                     reference=reference.wall * 1000,
                     against=against,
-                    goal=at_most(3),
+                    goal=build_maximum(3),
                 )
     store.close()
     if len(costs) > 1:
-        yield growth(costs)
+        yield measure_growth(costs)
 
 
-def growth(costs: list[tuple[int, float]]) -> Figure:
+def measure_growth(costs: list[tuple[int, float]]) -> Figure:
     (few, before), (many, after) = costs[0], costs[-1]
     return Figure(
         case="growth of the cost",
@@ -81,11 +85,11 @@ def growth(costs: list[tuple[int, float]]) -> Figure:
         ours=after,
         reference=before,
         against=f"{few:,} columns; ours {many:,}",
-        goal=at_most(2),
+        goal=build_maximum(2),
     )
 
 
-def read(session: neo4j.Session, queries: tuple[str, ...]) -> int:
+def read_graph(session: neo4j.Session, queries: tuple[str, ...]) -> int:
     """How many rows there are."""
     return sum(len(session.run(query).single(strict=True)[0]) for query in queries)
 

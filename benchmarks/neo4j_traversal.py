@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import neo4j
 
 from benchmarks import servers
-from benchmarks.closures import Closure, PlainGraph, node_of
-from benchmarks.figures import Benchmark, Figure, at_least
+from benchmarks.closures import Closure, PlainGraph, find_node
+from benchmarks.figures import Benchmark, Figure, build_minimum
 from benchmarks.generate import Shape
-from benchmarks.meshes import Meshes, groups, mesh_of
+from benchmarks.meshes import Meshes, build_mesh, split_groups
 from benchmarks.sizes import SHAPES, Size
-from benchmarks.timing import spent
-from benchmarks.traversal import check, kernel_run
+from benchmarks.timing import measure_time
+from benchmarks.traversal import check_closures, run_kernel
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph
@@ -71,16 +71,16 @@ PLANS = {
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
     plan = PLANS[size]
-    mesh = mesh_of(plan.shape)
+    mesh = build_mesh(plan.shape)
     store = SqliteStore(str(meshes.store(plan.shape)))
     index = LiveGraph.open(store).index
     plain = PlainGraph(mesh)
-    with servers.session(meshes.neo4j()) as session:
-        draw(session, plain)
-        operators = planned(session)
+    with servers.open_session(meshes.open_neo4j()) as session:
+        write_graph(session, plain)
+        operators = list_plan_operators(session)
         assert PRUNING in operators, f"Neo4j plans {', '.join(operators)}"
-        for (wanted, goal), closures in zip(plan.goals.items(), plain.closures(list(plan.goals)).values(), strict=True):
-            pairs = [in_turns(index, node_of(index, mesh, closure.start), session, closure, plan.rounds) for closure in closures]
+        for (wanted, goal), closures in zip(plan.goals.items(), plain.find_closures(list(plan.goals)).values(), strict=True):
+            pairs = [measure_in_turns(index, find_node(index, mesh, closure.start), session, closure, plan.rounds) for closure in closures]
             ours, reference = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
             yield Figure(
                 case=f"{wanted:,} columns of {mesh.columns:,}",
@@ -88,7 +88,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
                 ours=1 / ours,
                 reference=1 / reference,
                 against="Cypher",
-                goal=None if goal is None else at_least(goal),
+                goal=None if goal is None else build_minimum(goal),
                 more={
                     "ours, ms": round(ours * 1000, 3),
                     "Neo4j, ms": round(reference * 1000, 1),
@@ -101,7 +101,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     store.close()
 
 
-def draw(session: neo4j.Session, plain: PlainGraph) -> None:
+def write_graph(session: neo4j.Session, plain: PlainGraph) -> None:
     """The plain graph into Neo4j."""
     session.run("CREATE INDEX vertex_number IF NOT EXISTS FOR (v:Vertex) ON (v.number)").consume()
     session.run("CALL db.awaitIndexes(300)").consume()
@@ -111,35 +111,35 @@ def draw(session: neo4j.Session, plain: PlainGraph) -> None:
         (ADD_VERTICES, range(columns, vertices)),
         (ADD_EDGES, plain.graph.get_edgelist()),
     ):
-        for part in groups(rows, ROWS):
+        for part in split_groups(rows, ROWS):
             session.run(text, rows=part).consume()
     session.run("CALL db.prepareForReplanning()").consume()  # so that plans are made for what is there
 
 
-def planned(session: neo4j.Session) -> list[str]:
+def list_plan_operators(session: neo4j.Session) -> list[str]:
     """The operators of the query's plan."""
     plan = session.run(f"EXPLAIN {CLOSURE}", start=0).consume().plan
     assert plan is not None
-    return list(_operators(plan))
+    return list(_collect_operators(plan))
 
 
-def _operators(plan: dict[str, Any]) -> Iterator[str]:
+def _collect_operators(plan: dict[str, Any]) -> Iterator[str]:
     yield plan["operatorType"].partition("@")[0]
     for child in plan.get("children", ()):
-        yield from _operators(child)
+        yield from _collect_operators(child)
 
 
-def in_turns(index: LineageIndex, start: int, session: neo4j.Session, closure: Closure, rounds: int) -> tuple[float, float]:
+def measure_in_turns(index: LineageIndex, start: int, session: neo4j.Session, closure: Closure, rounds: int) -> tuple[float, float]:
     """The best seconds of ours and of Neo4j."""
-    check(index, start, closure)
+    check_closures(index, start, closure)
     for _ in range(rounds):
-        asked(session, closure)
-    times = [(spent(partial(kernel_run, index, start)).wall, asked(session, closure)) for _ in range(rounds)]
+        ask_neo4j(session, closure)
+    times = [(measure_time(partial(run_kernel, index, start)).wall, ask_neo4j(session, closure)) for _ in range(rounds)]
     ours, reference = map(min, zip(*times, strict=True))
     return ours, reference
 
 
-def asked(session: neo4j.Session, closure: Closure) -> float:
+def ask_neo4j(session: neo4j.Session, closure: Closure) -> float:
     """The seconds that Neo4j reports; half a millisecond if it reports none."""
     result = session.run(CLOSURE, start=closure.start)
     (found,) = result.single(strict=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.catalog import BENCHMARKS
-from benchmarks.figures import Benchmark, Figure, Machine, Record, read
-from benchmarks.table import markdown
+from benchmarks.figures import Benchmark, Figure, Machine, Record, read_figures
+from benchmarks.table import format_markdown
 
 HEAD = """\
 # Benchmarks
@@ -25,12 +25,12 @@ much more often than others, masked columns, filters on whole datasets, and jobs
 FULL = Path(__file__).resolve().parent / "full.json"
 
 
-def benchmarks_page() -> str:
+def build_benchmarks_page() -> str:
     """docs/benchmarks.md, from the newest full run."""
-    return page(read(FULL))
+    return build_page(read_figures(FULL))
 
 
-def page(records: Sequence[Record]) -> str:
+def build_page(records: Sequence[Record]) -> str:
     by_name = {record.benchmark: record for record in records}
     parts = [HEAD]
     parts += [_part(by_name[name], benchmark) for name, benchmark in BENCHMARKS.items() if name in by_name]
@@ -38,18 +38,18 @@ def page(records: Sequence[Record]) -> str:
 
 
 def _part(record: Record, benchmark: Benchmark) -> str:
-    figures = markdown(record.figures)
-    more = "".join(f"- {figure.case}: {_more(figure)}\n" for figure in record.figures if figure.more)
+    figures = format_markdown(record.figures)
+    more = "".join(f"- {figure.case}: {_format_more(figure)}\n" for figure in record.figures if figure.more)
     details = f"\n<details><summary>More of each case</summary>\n\n{more}\n</details>\n" if more else ""
     limits = f"\nWhat limits it: {benchmark.limits}\n" if benchmark.limits else ""
-    return f"## {record.benchmark}\n\n{benchmark.about}\n\n{figures}\n{limits}{details}\n{record.date}, {_machine(record.machine)}\n"
+    return f"## {record.benchmark}\n\n{benchmark.about}\n\n{figures}\n{limits}{details}\n{record.date}, {_format_machine(record.machine)}\n"
 
 
-def _more(figure: Figure) -> str:
+def _format_more(figure: Figure) -> str:
     return ", ".join(f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in figure.more.items())
 
 
-def _machine(machine: Machine) -> str:
+def _format_machine(machine: Machine) -> str:
     busy = machine.load > 0.5
     load = f"; busy with other work as well (load average {machine.load} when the run began)" if busy else ""
     return (

@@ -11,15 +11,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 
-async def parse(request: Request) -> Response:
+async def parse_bodies(request: Request) -> Response:
     await request.json()
     return Response(status_code=201)
 
 
-async def ready(_request: Request) -> Response:
+async def report_ready(_request: Request) -> Response:
     return Response()
 
 
 if __name__ == "__main__":
-    routes = [Route("/api/v1/lineage", parse, methods=["POST"]), Route("/readyz", ready)]
+    routes = [Route("/api/v1/lineage", parse_bodies, methods=["POST"]), Route("/readyz", report_ready)]
     uvicorn.run(Starlette(routes=routes), port=int(sys.argv[1]), access_log=False, server_header=False, log_level="warning")

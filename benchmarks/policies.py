@@ -8,12 +8,12 @@ from statistics import median
 from unittest import mock
 
 from benchmarks import ingest
-from benchmarks.figures import Benchmark, Figure, at_most
+from benchmarks.figures import Benchmark, Figure, build_maximum
 from benchmarks.generate import START, Mesh
-from benchmarks.increments import increments
-from benchmarks.meshes import Meshes, mesh_of
+from benchmarks.increments import build_increments
+from benchmarks.meshes import Meshes, build_mesh
 from benchmarks.sizes import SHAPES, Size
-from benchmarks.timing import spent
+from benchmarks.timing import measure_time
 from meshline.app.policy_files import load_policies
 from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.governance.policies.policy import Expression, Policy
@@ -41,59 +41,59 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
     shape = SHAPES[size][-1]
-    mesh = mesh_of(shape)
+    mesh = build_mesh(shape)
     store = SqliteStore(str(meshes.copy(shape, "policies.db")))
     live = LiveGraph.open(store)
-    live.commit(lambda _: Batch(statements=tags(mesh)))
+    live.commit(lambda _: Batch(statements=build_tags(mesh)))
     collect_seldom()
-    policies = without_guesses()
-    evaluations = evaluated(live, policies)
+    policies = drop_guesses()
+    evaluations = count_evaluations(live, policies)
     watch = PolicyMonitor(live, policies, NOW)
-    everything = min(spent(lambda: PolicyMonitor(live, policies, NOW)).cpu for _ in range(2))
+    everything = min(measure_time(lambda: PolicyMonitor(live, policies, NOW)).cpu for _ in range(2))
     yield Figure(
         case=f"all of {mesh.columns:,} columns",
         unit="s of processor",
         ours=everything,
         reference=evaluations * EVALUATION + REST,
         against="25 µs for each evaluation, and 0.5 s",
-        goal=at_most(1),
+        goal=build_maximum(1),
         more={"evaluations": evaluations, "violations": len(watch.list_violations())},
     )
     last = max(head.scope_id for heads in store.iterate_heads() for head in heads)
-    events = ingest.mesh(EVENTS[size])
+    events = ingest.build_mesh(EVENTS[size])
     costs: list[float] = []
-    for changes, _ in increments(live.index, last, events):
+    for changes, _ in build_increments(live.index, last, events):
         live.index.changes.apply(changes)
-        costs.append(spent(watch.collect_differences).cpu)
+        costs.append(measure_time(watch.collect_differences).cpu)
     yield Figure(
         case=f"one event into {mesh.columns:,} columns",
         unit="ms of processor",
         ours=median(costs) * 1000,
         reference=everything * 1000,
         against="all of it",
-        goal=at_most(AN_EVENT),
+        goal=build_maximum(AN_EVENT),
         more={"events": EVENTS[size], "most, ms": round(max(costs) * 1000, 1)},
     )
     store.close()
 
 
-def tags(mesh: Mesh) -> list[Statement]:
+def build_tags(mesh: Mesh) -> list[Statement]:
     """Tags of personal data, as a mesh file would state them."""
     at = model.to_micros(START)
     found: list[Statement] = []
     for number in range(0, int(mesh.first[mesh.written]), TAGGED):
-        dataset, name = mesh.column(number)
-        column = model.build_column_key(model.build_dataset_key(mesh.namespace, mesh.dataset_name(dataset)), name)
+        dataset, name = mesh.build_column(number)
+        column = model.build_column_key(model.build_dataset_key(mesh.namespace, mesh.build_dataset_name(dataset)), name)
         facts = Facts(assets=(AssetFact(column, {"tags": ["pii"]}),))
         found.append(Statement("mesh/generated", ("mesh", "note", str(number)), at, encode(facts)))
     return found
 
 
-def without_guesses() -> tuple[Policy, ...]:
+def drop_guesses() -> tuple[Policy, ...]:
     return tuple(one._replace(parameters={**one.parameters, "words": []}) for one in load_policies())
 
 
-def evaluated(live: LiveGraph, policies: tuple[Policy, ...]) -> int:
+def count_evaluations(live: LiveGraph, policies: tuple[Policy, ...]) -> int:
     """How often an expression is evaluated in a full pass."""
     with mock.patch.object(Expression, "is_true", autospec=True, side_effect=Expression.is_true) as counted:
         PolicyMonitor(live, policies, NOW)

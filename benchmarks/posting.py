@@ -9,13 +9,13 @@ HEAD = "POST /api/v1/lineage HTTP/1.1\r\nHost: localhost\r\nContent-Type: applic
 CREATED = b"HTTP/1.1 201 "
 
 
-def request(body: bytes) -> bytes:
+def build_request(body: bytes) -> bytes:
     return HEAD.format(len(body)).encode() + body
 
 
-def post(port: int, bodies: Sequence[bytes], connections: int) -> None:
+def post_bodies(port: int, bodies: Sequence[bytes], connections: int) -> None:
     """Send each body once. Raises RuntimeError for an answer that is not 201."""
-    asyncio.run(_post(port, [request(body) for body in bodies], connections))
+    asyncio.run(_post(port, [build_request(body) for body in bodies], connections))
 
 
 async def _post(port: int, requests: Sequence[bytes], connections: int) -> None:
@@ -53,7 +53,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
-        if not end or len(body) < _length(head):
+        if not end or len(body) < _read_length(head):
             return
         if head.startswith(CREATED):
             self._received = b""
@@ -69,6 +69,6 @@ class _Connection(asyncio.Protocol):
             self.done.set_exception(error)
 
 
-def _length(head: bytes) -> int:
+def _read_length(head: bytes) -> int:
     _, _, after = head.lower().partition(b"content-length:")
     return int(after.partition(b"\r\n")[0] or 0)

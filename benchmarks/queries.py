@@ -7,12 +7,12 @@ from functools import partial
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from benchmarks.closures import key_of, node_of
+from benchmarks.closures import find_node, key_of
 from benchmarks.figures import Benchmark, Figure
 from benchmarks.generate import Mesh, Shape
-from benchmarks.meshes import Meshes, mesh_of
+from benchmarks.meshes import Meshes, build_mesh
 from benchmarks.sizes import SHAPES, Size
-from benchmarks.timing import best, spent
+from benchmarks.timing import find_best, measure_time
 from meshline.api.graphql import Bounds, Executor
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.index.kernels.jit import compile_kernels
@@ -53,7 +53,7 @@ SMALLEST = "{ __typename }"
 TRAVERSAL, REQUEST = "the traversal alone", SMALLEST
 
 
-class Asked(NamedTuple):
+class Question(NamedTuple):
     """A request. `depth`, `direction`: of the traversal that it needs, if any."""
 
     case: str
@@ -66,18 +66,18 @@ class Asked(NamedTuple):
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
     shape = SHAPE[size]
-    mesh = mesh_of(shape)
+    mesh = build_mesh(shape)
     store = SqliteStore(str(meshes.store(shape)))
     live = LiveGraph.open(store)
     collect_seldom()
     graphql = Executor(live, Naming(), Bounds(seconds=600))
     starts = {Direction.DOWNSTREAM: 0, Direction.UPSTREAM: mesh.columns - 1}
-    for asked in (*traversing(mesh, starts), *following(graphql, mesh), *looking(mesh)):
-        request = partial(ask, graphql, asked)
-        first = spent(request).wall * 1000
-        node = None if asked.direction is None else node_of(live.index, mesh, starts[asked.direction])
-        reference = partial(smallest, graphql) if node is None else partial(walk, live.index, node, asked)
-        ours, theirs = best([request, reference], ROUNDS[size])
+    for asked in (*build_traversal_requests(mesh, starts), *build_page_requests(graphql, mesh), *build_lookup_requests(mesh)):
+        request = partial(ask_query, graphql, asked)
+        first = measure_time(request).wall * 1000
+        node = None if asked.direction is None else find_node(live.index, mesh, starts[asked.direction])
+        reference = partial(measure_smallest, graphql) if node is None else partial(measure_walk, live.index, node, asked)
+        ours, theirs = find_best([request, reference], ROUNDS[size])
         yield Figure(
             case=asked.case,
             unit="ms",
@@ -89,7 +89,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     store.close()
 
 
-def traversing(mesh: Mesh, starts: Mapping[Direction, int]) -> Iterator[Asked]:
+def build_traversal_requests(mesh: Mesh, starts: Mapping[Direction, int]) -> Iterator[Question]:
     for depth in DEPTHS:
         for direction, granularity in (
             (Direction.DOWNSTREAM, "COLUMN"),
@@ -100,50 +100,50 @@ def traversing(mesh: Mesh, starts: Mapping[Direction, int]) -> Iterator[Asked]:
             of = {"of": [key_of(mesh, starts[direction]).id], "depth": depth, "reach": "POSSIBLE"}
             drawn = {**of, "direction": direction.value, "granularity": granularity, "limit": 500}
             name = f"lineage {direction.lower()}, {granularity.lower()}s, depth {depth}"
-            yield Asked(name, of_command_line("lineage"), drawn, depth, direction)
+            yield Question(name, read_query("lineage"), drawn, depth, direction)
         of = {"of": [key_of(mesh, starts[Direction.DOWNSTREAM]).id], "depth": depth}
-        yield Asked(f"impact, depth {depth}", IMPACT, of, depth, Direction.DOWNSTREAM)
+        yield Question(f"impact, depth {depth}", IMPACT, of, depth, Direction.DOWNSTREAM)
         report = {**of, "reach": "POSSIBLE", "limit": 25}
-        yield Asked(f"impact, report, depth {depth}", of_command_line("impact"), report, depth, Direction.DOWNSTREAM)
+        yield Question(f"impact, report, depth {depth}", read_query("impact"), report, depth, Direction.DOWNSTREAM)
 
 
-def following(graphql: Executor, mesh: Mesh) -> Iterator[Asked]:
+def build_page_requests(graphql: Executor, mesh: Mesh) -> Iterator[Question]:
     """A page in the midst of an impact."""
     variables: dict[str, Any] = {"of": [key_of(mesh, 0).id], "depth": DEPTHS[-1], "after": None}
     for _ in range(10):
         answer = graphql.execute(IMPACT, variables).body["data"]["impact"]
         variables = {**variables, "after": answer["assets"]["pageInfo"]["endCursor"] or variables["after"]}
-    yield Asked("impact, page 11", IMPACT, variables, DEPTHS[-1], Direction.DOWNSTREAM)
+    yield Question("impact, page 11", IMPACT, variables, DEPTHS[-1], Direction.DOWNSTREAM)
 
 
-def looking(mesh: Mesh) -> Iterator[Asked]:
+def build_lookup_requests(mesh: Mesh) -> Iterator[Question]:
     dataset = mesh.datasets // 2
-    name = mesh.dataset_name(dataset)
-    yield Asked("dataset by name", DATASET, {"namespace": mesh.namespace, "name": name})
-    yield Asked("name by its end", of_command_line("resolve"), {"name": name.partition(".")[2]})
-    yield Asked("column by the end of its name", of_command_line("resolve"), {"name": f"{name}.{mesh.column_name(0)}"})
-    yield Asked("search, one dataset", of_command_line("search"), {"text": name, "limit": 25})
-    yield Asked("search, a word of all datasets", of_command_line("search"), {"text": "dataset", "limit": 25})
-    yield Asked("owners", of_command_line("owners"), {"id": key_of(mesh, mesh.columns - 1).id})
-    yield Asked("what a team owns", of_command_line("owned-by"), {"owner": build_owner_key("team:team_0").id, "limit": 25})
-    yield Asked("orphans", of_command_line("orphans"), {"limit": 25})
-    yield Asked("coverage", "{ coverage { total { datasets described owned withColumnLineage } } }", {})
+    name = mesh.build_dataset_name(dataset)
+    yield Question("dataset by name", DATASET, {"namespace": mesh.namespace, "name": name})
+    yield Question("name by its end", read_query("resolve"), {"name": name.partition(".")[2]})
+    yield Question("column by the end of its name", read_query("resolve"), {"name": f"{name}.{mesh.build_column_name(0)}"})
+    yield Question("search, one dataset", read_query("search"), {"text": name, "limit": 25})
+    yield Question("search, a word of all datasets", read_query("search"), {"text": "dataset", "limit": 25})
+    yield Question("owners", read_query("owners"), {"id": key_of(mesh, mesh.columns - 1).id})
+    yield Question("what a team owns", read_query("owned-by"), {"owner": build_owner_key("team:team_0").id, "limit": 25})
+    yield Question("orphans", read_query("orphans"), {"limit": 25})
+    yield Question("coverage", "{ coverage { total { datasets described owned withColumnLineage } } }", {})
 
 
-def of_command_line(name: str) -> str:
+def read_query(name: str) -> str:
     return (files("meshline.cli") / "queries" / f"{name}.graphql").read_text(encoding="utf-8")
 
 
-def ask(graphql: Executor, asked: Asked) -> None:
+def ask_query(graphql: Executor, asked: Question) -> None:
     answer = graphql.execute(asked.query, asked.variables)
     assert "errors" not in answer.body, (asked.case, answer.body["errors"])
 
 
-def smallest(graphql: Executor) -> None:
+def measure_smallest(graphql: Executor) -> None:
     graphql.execute(SMALLEST)
 
 
-def walk(index: LineageIndex, node: int, asked: Asked) -> object:
+def measure_walk(index: LineageIndex, node: int, asked: Question) -> object:
     assert asked.direction is not None
     return index.lineage.traverse([node], asked.direction, depth=asked.depth, max_nodes=10_000_000)
 

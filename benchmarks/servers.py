@@ -21,19 +21,19 @@ class ServerMissing(Exception):
     """Neo4j is not available; the message states what is missing."""
 
 
-def started(home: Path) -> str:
+def start_server(home: Path) -> str:
     """The URL of the server of this folder, started if it does not run yet."""
-    return str(_script("start", "--heap", HEAP, "--home", str(home))["url"])
+    return str(_find_script("start", "--heap", HEAP, "--home", str(home))["url"])
 
 
-def stop(home: Path) -> None:
+def stop_server(home: Path) -> None:
     """Stop the server of this folder, if one was started."""
     if (home / "server.json").exists():
-        _script("stop", "--home", str(home))
+        _find_script("stop", "--home", str(home))
 
 
 @contextmanager
-def session(url: str) -> Iterator[neo4j.Session]:
+def open_session(url: str) -> Iterator[neo4j.Session]:
     """The official driver, without anything of ours."""
     address = Address.parse(url)
     with (
@@ -43,13 +43,13 @@ def session(url: str) -> Iterator[neo4j.Session]:
         yield opened
 
 
-def wipe(url: str) -> None:
+def wipe_database(url: str) -> None:
     """Forget all nodes; constraints and indexes stay."""
-    with session(url) as opened:
+    with open_session(url) as opened:
         opened.run("MATCH (n) CALL { WITH n DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
 
 
-def _script(*arguments: str) -> dict[str, object]:
+def _find_script(*arguments: str) -> dict[str, object]:
     done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise ServerMissing(done.stderr.strip())

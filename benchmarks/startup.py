@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks.figures import Benchmark, Figure, at_most
+from benchmarks.figures import Benchmark, Figure, build_maximum
 from benchmarks.meshes import Meshes
 from benchmarks.sizes import Size
-from benchmarks.timing import best
+from benchmarks.timing import find_best
 from meshline.cli.demo import fill_store
 
 ABOUT = """\
@@ -27,7 +27,7 @@ MESHLINE = ("-c", "from meshline.cli import main; main()")  # as the installed s
 
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
-    store = meshes.fresh("demo.db")
+    store = meshes.open_fresh("demo.db")
     fill_store(f"sqlite:///{store}")
     cases = (
         ("meshline --help", (*MESHLINE, "--help"), HELP_MS),
@@ -35,7 +35,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     )
     for name, arguments, allowed in cases:
         for against, reference in (("python -c pass", ("-c", "pass")), ('python -c "import numpy"', ("-c", "import numpy"))):
-            ours, theirs = best([partial(python, arguments), partial(python, reference)], ROUNDS[size])
+            ours, theirs = find_best([partial(run_python, arguments), partial(run_python, reference)], ROUNDS[size])
             milliseconds = theirs.wall * 1000
             yield Figure(
                 case=name,
@@ -43,23 +43,23 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
                 ours=ours.wall * 1000,
                 reference=milliseconds,
                 against=against,
-                goal=at_most(allowed / milliseconds),
+                goal=build_maximum(allowed / milliseconds),
                 more={
-                    "processor, ms": round(processor(arguments) * 1000),
-                    "processor of the reference, ms": round(processor(reference) * 1000),
+                    "processor, ms": round(measure_processor(arguments) * 1000),
+                    "processor of the reference, ms": round(measure_processor(reference) * 1000),
                 },
             )
 
 
-def python(arguments: tuple[str, ...]) -> None:
+def run_python(arguments: tuple[str, ...]) -> None:
     root = Path(__file__).resolve().parent.parent
     subprocess.run([sys.executable, *arguments], cwd=root, check=True, stdout=subprocess.DEVNULL)
 
 
-def processor(arguments: tuple[str, ...]) -> float:
+def measure_processor(arguments: tuple[str, ...]) -> float:
     """Seconds of the processor that a process takes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    python(arguments)
+    run_python(arguments)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

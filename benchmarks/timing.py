@@ -15,20 +15,20 @@ class Spent(NamedTuple):
     wall: float = 0.0
     cpu: float = 0.0
 
-    def plus(self, other: Spent) -> Spent:
+    def add(self, other: Spent) -> Spent:
         return Spent(self.wall + other.wall, self.cpu + other.cpu)
 
 
-def spent(action: Action) -> Spent:
+def measure_time(action: Action) -> Spent:
     wall, cpu = time.perf_counter(), time.process_time()
     action()
     return Spent(time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def best(actions: Sequence[Action], rounds: int) -> list[Spent]:
+def find_best(actions: Sequence[Action], rounds: int) -> list[Spent]:
     """The best times of each action; all are run in turns, `rounds` times.
 
     The best, not the mean: what other processes take is no property of the code.
     """
-    times = [[spent(action) for action in actions] for _ in range(rounds)]
+    times = [[measure_time(action) for action in actions] for _ in range(rounds)]
     return [Spent(*map(min, zip(*column, strict=True))) for column in zip(*times, strict=True)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.closures import Closure, PlainGraph, node_of
-from benchmarks.figures import Benchmark, Figure, at_most
+from benchmarks.closures import Closure, PlainGraph, find_node
+from benchmarks.figures import Benchmark, Figure, build_maximum
 from benchmarks.generate import Shape
-from benchmarks.meshes import Meshes, mesh_of
+from benchmarks.meshes import Meshes, build_mesh
 from benchmarks.sizes import SHAPES, Size
-from benchmarks.timing import best
+from benchmarks.timing import find_best
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph
@@ -39,26 +39,26 @@ SHARE = 0.28  # of a mesh, in a closure for the growth
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
-    yield from against_igraph(size, meshes)
-    yield growth(size, meshes)
+    yield from compare_with_igraph(size, meshes)
+    yield measure_growth(size, meshes)
 
 
-def against_igraph(size: Size, meshes: Meshes) -> Iterator[Figure]:
+def compare_with_igraph(size: Size, meshes: Meshes) -> Iterator[Figure]:
     shape = SHAPES[size][-1]
     sizes, rounds = CLOSURES[size]
-    mesh = mesh_of(shape)
+    mesh = build_mesh(shape)
     store = SqliteStore(str(meshes.store(shape)))
     index = LiveGraph.open(store).index
     plain = PlainGraph(mesh)
     about = {"columns": mesh.columns, "column edges": mesh.edges}
-    for wanted, closures in plain.closures(sizes).items():
-        starts = [node_of(index, mesh, closure.start) for closure in closures]
+    for wanted, closures in plain.find_closures(sizes).items():
+        starts = [find_node(index, mesh, closure.start) for closure in closures]
         for closure, start in zip(closures, starts, strict=True):
-            check(index, start, closure)
-        for name, goal in (("bfs", at_most(1)), ("subcomponent", None)):
+            check_closures(index, start, closure)
+        for name, goal in (("bfs", build_maximum(1)), ("subcomponent", None)):
             action = getattr(plain.graph, name)
             pairs = [
-                best([partial(kernel_run, index, start), partial(action, closure.start, mode="out")], rounds)
+                find_best([partial(run_kernel, index, start), partial(action, closure.start, mode="out")], rounds)
                 for closure, start in zip(closures, starts, strict=True)
             ]
             ours, reference = (sum(times.wall for times in column) / len(pairs) * 1000 for column in zip(*pairs, strict=True))
@@ -74,36 +74,36 @@ def against_igraph(size: Size, meshes: Meshes) -> Iterator[Figure]:
     store.close()
 
 
-def growth(size: Size, meshes: Meshes) -> Figure:
+def measure_growth(size: Size, meshes: Meshes) -> Figure:
     """What a reached column costs."""
     shapes = SHAPES[size]
-    costs = [cost(meshes, shape, CLOSURES[size][1]) for shape in (shapes[0], shapes[-1])]
+    costs = [measure_cost(meshes, shape, CLOSURES[size][1]) for shape in (shapes[0], shapes[-1])]
     return Figure(
         case="growth of the cost",
         unit="µs of processor a reached column",
         ours=costs[-1],
         reference=costs[0],
         against=f"{shapes[0].columns:,} columns; ours {shapes[-1].columns:,}",
-        goal=at_most(2),
+        goal=build_maximum(2),
     )
 
 
-def cost(meshes: Meshes, shape: Shape, rounds: int) -> float:
+def measure_cost(meshes: Meshes, shape: Shape, rounds: int) -> float:
     """Microseconds of the processor for each column of the closures that take SHARE of this mesh."""
-    mesh = mesh_of(shape)
+    mesh = build_mesh(shape)
     store = SqliteStore(str(meshes.store(shape)))
     index = LiveGraph.open(store).index
     store.close()
-    (closures,) = PlainGraph(mesh).closures([int(SHARE * mesh.columns)]).values()
-    times = best([partial(kernel_run, index, node_of(index, mesh, closure.start)) for closure in closures], 2 * rounds)
+    (closures,) = PlainGraph(mesh).find_closures([int(SHARE * mesh.columns)]).values()
+    times = find_best([partial(run_kernel, index, find_node(index, mesh, closure.start)) for closure in closures], 2 * rounds)
     return sum(time.cpu for time in times) / sum(closure.columns for closure in closures) * 1e6
 
 
-def kernel_run(index: LineageIndex, start: int) -> object:
+def run_kernel(index: LineageIndex, start: int) -> object:
     return index.lineage.traverse([start], Direction.DOWNSTREAM, max_nodes=10_000_000)
 
 
-def check(index: LineageIndex, start: int, closure: Closure) -> None:
+def check_closures(index: LineageIndex, start: int, closure: Closure) -> None:
     """That ours reaches as many columns as igraph."""
     found = index.lineage.traverse([start], Direction.DOWNSTREAM, max_nodes=10_000_000)
     columns = sum(index.assets.get_kind(node) is AssetKind.COLUMN for node in found.nodes.tolist())

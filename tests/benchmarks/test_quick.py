@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from benchmarks.catalog import BENCHMARKS
-from benchmarks.closures import PlainGraph, key_of, node_of
-from benchmarks.figures import Figure, Goal, Record, at_least, at_most, read, write
+from benchmarks.closures import PlainGraph, find_node, key_of
+from benchmarks.figures import Figure, Goal, Record, build_maximum, build_minimum, read_figures, write_figures
 from benchmarks.generate import Mesh, Shape
-from benchmarks.machine import machine
-from benchmarks.measuring import measure
-from benchmarks.meshes import Meshes, code, mesh_of
-from benchmarks.page import page
+from benchmarks.machine import describe_machine
+from benchmarks.measuring import measure_apart
+from benchmarks.meshes import Meshes, build_mesh, compute_code_digest
+from benchmarks.page import build_page
 from benchmarks.sizes import Size
-from benchmarks.table import HEADINGS, row
+from benchmarks.table import HEADINGS, format_row
 from meshline.graph.index import Direction
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
@@ -31,23 +31,23 @@ MESH = Shape(1_000)
 @pytest.fixture(scope="module")
 def meshes(tmp_path_factory: pytest.TempPathFactory, running_neo4j: Neo4jServer) -> Meshes:
     """One for all, so that each mesh is made once."""
-    return Meshes(tmp_path_factory.mktemp("bench"), code(), running_neo4j.url)
+    return Meshes(tmp_path_factory.mktemp("bench"), compute_code_digest(), running_neo4j.url)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_runs(name: str, meshes: Meshes) -> None:
-    record = measure(name, Size.TINY, meshes)
+    record = measure_apart(name, Size.TINY, meshes)
     assert record.benchmark == name
     assert record.figures
     assert len({(figure.case, figure.against) for figure in record.figures}) == len(record.figures), "two figures of one case"
     for figure in record.figures:
         assert math.isfinite(figure.ratio), figure
         assert figure.reference > 0, figure
-        assert len(row(figure)) == len(HEADINGS)
-    assert f"## {name}" in page([record])
+        assert len(format_row(figure)) == len(HEADINGS)
+    assert f"## {name}" in build_page([record])
     file = meshes.folder / "records.json"
-    write(file, [record])
-    assert read(file) == [record]
+    write_figures(file, [record])
+    assert read_figures(file) == [record]
 
 
 @pytest.fixture(scope="module")
@@ -59,34 +59,36 @@ def graph(meshes: Meshes) -> Iterator[LiveGraph]:
 
 @pytest.mark.parametrize("start", [0, 3, 12, 40, 160])
 def test_index_and_reference_reach_the_same_columns(graph: LiveGraph, start: int) -> None:
-    mesh, index = mesh_of(MESH), graph.index
-    found = index.lineage.traverse([node_of(index, mesh, start)], Direction.DOWNSTREAM).nodes.tolist()
+    mesh, index = build_mesh(MESH), graph.index
+    found = index.lineage.traverse([find_node(index, mesh, start)], Direction.DOWNSTREAM).nodes.tolist()
     ours = {index.assets.get_key(node) for node in found if index.assets.get_kind(node) is AssetKind.COLUMN}
-    assert ours == {key_of(mesh, column) for column in PlainGraph(mesh).reached(start).tolist()}
+    assert ours == {key_of(mesh, column) for column in PlainGraph(mesh).find_reached(start).tolist()}
 
 
 def test_mesh_is_the_same_every_time() -> None:
     first, second = Mesh(MESH), Mesh(MESH)
     assert np.array_equal(first.start, second.start)
-    assert list(first.events()) == list(second.events())
+    assert list(first.build_events()) == list(second.build_events())
 
 
 def test_mesh_has_the_shape_asked_for() -> None:
     mesh = Mesh(Shape(20_000, widths=(20, 20), inputs=(1, 1), edges_per_column=0, coarse=0))
     assert mesh.columns == 20_000
     assert mesh.edges == 20 * len(mesh.jobs)
-    sizes = [len(event) for event in mesh.events()]
+    sizes = [len(event) for event in mesh.build_events()]
     assert 4_500 < sum(sizes) / len(sizes) < 6_500
     readers = np.sort(np.bincount(mesh.inputs, minlength=mesh.datasets))[::-1]
     assert readers[: mesh.datasets // 10].sum() > readers.sum() / 3, "some are read much more than others"
 
 
-@pytest.mark.parametrize(("goal", "reached"), [(None, None), (at_least(0.25), True), (at_least(0.3), False), (at_most(0.2), False)])
+@pytest.mark.parametrize(
+    ("goal", "reached"), [(None, None), (build_minimum(0.25), True), (build_minimum(0.3), False), (build_maximum(0.2), False)]
+)
 def test_goals(goal: Goal | None, *, reached: bool | None) -> None:
     assert Figure(case="", unit="s", ours=1, reference=4, against="", goal=goal).reached is reached
 
 
 def test_page_says_that_the_machine_was_busy() -> None:
-    busy = msgspec.structs.replace(machine(), load=3.5)
+    busy = msgspec.structs.replace(describe_machine(), load=3.5)
     record = Record(benchmark="ingest", size=Size.FULL, date="2025-01-01", seconds=1, machine=busy, figures=[])
-    assert "load average 3.5" in page([record])
+    assert "load average 3.5" in build_page([record])
