@@ -1,5 +1,5 @@
-"""The normal form of a type's text: what its words mean, everywhere and where a format means another type by them; and the names
-that no format is known to have, which may be mistakes.
+"""The normal form of the text of a data type: what its words mean, in general and in each format; and the names that no known
+format has, which may be mistakes.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator, Mapping
 
 from meshline.governance.types.type_form import FAMILIES, MICROSECONDS, NESTED, Type
-from meshline.governance.types.type_parser import NamedType, UnreadableType, parse_json, parse_text
+from meshline.governance.types.type_parser import Named, Unreadable, parse_json, parse_text
 
-# Word -> the normal one. A word that is not here stays as it is.
+# Word -> the normal one. Other words stay as they are.
 COMMON: Mapping[str, str] = {
     **dict.fromkeys(("bool", "boolean", "logical"), "boolean"),
     **dict.fromkeys(("byte", "tinyint"), "byte"),
@@ -47,7 +47,7 @@ COMMON: Mapping[str, str] = {
     **dict.fromkeys(("null", "void"), "null"),
 }
 
-# Format -> its own meaning of words, with parameters where the word stands for them: the aliases and defaults that the vendor documents.
+# Format -> its own meaning of words, with parameters where the word implies them: the aliases and defaults that the vendor documents.
 OWN: Mapping[str, Mapping[str, str]] = {
     "": {},
     "contract": {"timestamp": "timestamptz"},
@@ -194,80 +194,80 @@ OWN: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-# Words of Data Contract Specification that are no words of SQL, unless a dialect has them: a type with such a word is the contract's own.
+# Words of the Data Contract Specification. They belong to SQL only in dialects that list them; elsewhere such a type is the contract's own.
 ONLY_CONTRACTS = frozenset({"timestamp_tz", "timestamp_ntz"})
-# Where no scale is said, it is none.
+# Formats in which a decimal without a scale has scale 0.
 SCALED = frozenset(
     {"contract", "odcs", "iceberg", "delta", "trino", "duckdb", "snowflake", "redshift", "postgres", "bigquery", "mysql", "tsql", "oracle"}
 )
-# Dialect -> the length that a text or bytes have if none is written, or that is the largest.
+# Dialect -> the length of texts and bytes that is the default or the maximum, so that it adds nothing to the type.
 LONGEST: Mapping[str, Mapping[str, int]] = {
     "snowflake": {"string": 16_777_216, "binary": 8_388_608},
     "redshift": {"string": 65_535},
     "trino": {"string": 2_147_483_647},
 }
-# Formats that take the length of a text and forget it.
+# Formats that accept the length of a text and ignore it.
 ENDLESS = frozenset({"duckdb"})
 # Dialects in which the number of FLOAT(n) counts bits: up to 24 it is a single float.
 BITS = frozenset({"postgres", "tsql", "mysql"})
-# Formats whose integers are written with a width that means nothing: `int(11)`.
+# Formats that write integers with a display width that has no meaning: `int(11)`.
 WIDTHS = frozenset({"mysql"})
 
 
-SHORT = 1_000  # characters of a text that is remembered with its type
+SHORT = 1_000  # characters; the types of texts up to this length are cached
 _TIMES = frozenset({"time", "timetz", "timestamp", "timestamptz", "timestampltz"})
 _FLOATS = frozenset({"float", "double"})
-_SIZED = {"string": "varchar", "binary": "fixed"}  # with a length they are another type
+_SIZED = {"string": "varchar", "binary": "fixed"}  # -> the type that they are with a length
 _INTEGERS = frozenset({"byte", "short", "int", "long"})
 
 
 def normalize_type(text: str, form: str = "") -> Type:
-    """The type that a text is in a format: iceberg, delta, spark, trino, avro, json, contract, a dialect of SQL; "": not known which.
+    """The type that `text` means in a format: iceberg, delta, spark, trino, avro, json, contract, a dialect of SQL; "" = unknown.
 
-    The text may be JSON, as schemas of Spark, Iceberg and Avro and JSON Schema are.
+    The text may be JSON, as in schemas of Spark, Iceberg, Avro and JSON Schema. A text that cannot be parsed is an unknown type.
     """
-    return (_remembered if len(text) <= SHORT else _parse_type)(text, FAMILIES.get(form, form))
+    return (_normalize_cached if len(text) <= SHORT else _normalize)(text, FAMILIES.get(form, form))
 
 
-def _parse_type(text: str, family: str) -> Type:
+def _normalize(text: str, family: str) -> Type:
     written = text.strip()
     try:
         if written[:1] in {"{", "[", '"'}:
-            return parse_json(json.loads(written), lambda one: _parse_plain(one, family))
-        return _parse_plain(written, family)
-    except (UnreadableType, ValueError, RecursionError):
+            return parse_json(json.loads(written), lambda one: _normalize_text(one, family))
+        return _normalize_text(written, family)
+    except (Unreadable, ValueError, RecursionError):
         return _build_unknown(written)
 
 
-_remembered = functools.lru_cache(maxsize=4096)(_parse_type)
+_normalize_cached = functools.lru_cache(maxsize=4096)(_normalize)
 
 
 def is_worded(text: str, form: str) -> bool:
-    """Whether a contract's type may be in the words of a dialect: `timestamp_tz` of Data Contract Specification is in few."""
+    """Whether a contract's type may be written in the words of a dialect: few have its `timestamp_tz`."""
     word = text.strip().lower().partition("(")[0].strip()
     return word not in ONLY_CONTRACTS or word in OWN.get(FAMILIES.get(form, form), {})
 
 
-def _parse_plain(text: str, family: str) -> Type:
+def _normalize_text(text: str, family: str) -> Type:
     own = OWN.get(family, {})
 
-    def nested(word: str) -> str:
+    def find_nested(word: str) -> str:
         known = own.get(word, COMMON.get(word, ""))
         return known if known in NESTED else ""
 
     try:
-        return parse_text(text, lambda named: _resolve_named(named, family), nested)
-    except UnreadableType:
+        return parse_text(text, lambda named: _resolve_named(named, family), find_nested)
+    except Unreadable:
         return _build_unknown(text)
 
 
 def _build_unknown(text: str) -> Type:
-    """Two texts of an unknown type are one if they differ in case and in spaces only."""
+    """The type of a text that cannot be parsed: two such texts are the same type if they differ in case and spaces only."""
     return Type("".join(text.lower().split()) if "(" in text or "<" in text else " ".join(text.lower().split()))
 
 
-def _resolve_named(named: NamedType, family: str) -> Type:
-    """What a word with numbers means in a format."""
+def _resolve_named(named: Named, family: str) -> Type:
+    """The type that words with numbers mean in a format."""
     words, numbers = named
     own = OWN.get(family, {})
     meant = own.get(words, COMMON.get(words, words))
@@ -275,14 +275,14 @@ def _resolve_named(named: NamedType, family: str) -> Type:
     if family in WIDTHS and words.endswith(" unsigned"):  # int(10) unsigned
         numbers = numbers if words.startswith("dec") else ()
     if not numbers:
-        return _build_type(name, tuple(int(one) for one in rest.rstrip(")").split(",") if one), family)
+        return _drop_defaults(name, tuple(int(one) for one in rest.rstrip(")").split(",") if one), family)
     if family in BITS and words == "float":
         return Type("float" if numbers[0] <= 24 else "double")
-    return _build_type(name, numbers, family)
+    return _drop_defaults(name, numbers, family)
 
 
-def _build_type(name: str, numbers: tuple[int, ...], family: str) -> Type:
-    """A normal name with its numbers, without those that say nothing."""
+def _drop_defaults(name: str, numbers: tuple[int, ...], family: str) -> Type:
+    """The type of a normal name with its numbers, without numbers that are the default of the format."""
     if name in _SIZED and numbers:
         endless = numbers[0] < 0 or (name == "string" and family in ENDLESS) or numbers[0] == LONGEST.get(family, {}).get(name)
         return Type(name) if endless else Type(_SIZED[name], numbers[:1])
@@ -290,11 +290,11 @@ def _build_type(name: str, numbers: tuple[int, ...], family: str) -> Type:
         return Type("boolean")
     if name == "decimal" and len(numbers) == 1 and family in SCALED:
         return Type(name, (numbers[0], 0))
-    idle = numbers == (MICROSECONDS,) if name in _TIMES else name in _FLOATS or (family in WIDTHS and name in _INTEGERS)
-    return Type(name) if idle else Type(name, numbers)
+    is_default = numbers == (MICROSECONDS,) if name in _TIMES else name in _FLOATS or (family in WIDTHS and name in _INTEGERS)
+    return Type(name) if is_default else Type(name, numbers)
 
 
-# Of engines; nothing is known of them but that they exist.
+# Types of engines of which only the names are known.
 _OTHERS = frozenset(
     [
         *("any", "array", "bignumeric", "bit", "bit varying", "cidr", "citext", "enum", "geography", "geometry", "hllsketch", "hstore"),
@@ -307,8 +307,8 @@ _KNOWN = _OTHERS | {meant.partition("(")[0] for words in (COMMON, *OWN.values())
 
 
 def list_unknown_names(text: str, form: str = "") -> list[str]:
-    """The names in a type's text that no format is known to have, in order. `form`: as of `normal`."""
-    return list(dict.fromkeys(name for name in _list_names(normalize_type(text, form)) if not _is_known(name)))
+    """The names in a type's text that no known format has, in their order. `form`: as for `normalize_type`."""
+    return list(dict.fromkeys(name for name in _iterate_names(normalize_type(text, form)) if not _is_known(name)))
 
 
 def _is_known(name: str) -> bool:
@@ -316,7 +316,7 @@ def _is_known(name: str) -> bool:
     return name in _KNOWN or (first in _KNOWN and _MODIFIERS.issuperset(others))
 
 
-def _list_names(found: Type) -> Iterator[str]:
+def _iterate_names(found: Type) -> Iterator[str]:
     yield found.name
     for part in found.parts:
-        yield from _list_names(part.type)
+        yield from _iterate_names(part.type)

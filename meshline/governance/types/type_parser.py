@@ -1,5 +1,5 @@
-"""Parses types that are written as text (`decimal(18, 2)`, `struct<1: a: required int>`, `row(a integer)`, `timestamp(6) with time zone`,
-`int[]`) and as JSON (schemas of Spark, Iceberg and Avro, and JSON Schema).
+"""The parser of types that are written as text (`decimal(18, 2)`, `struct<1: a: required int>`, `row(a integer)`,
+`timestamp(6) with time zone`, `int[]`) and as JSON (schemas of Spark, Iceberg and Avro, and JSON Schema).
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ _TOKEN = re.compile(
 _OPENING = {"<": ">", "(": ")"}
 
 
-class UnreadableType(Exception):
-    """The text is no type that can be taken apart."""
+class Unreadable(Exception):
+    """The text is not a type that can be parsed."""
 
 
-class NamedType(NamedTuple):
+class Named(NamedTuple):
     """A type as it is written: its words joined by one space, with numbers in parentheses."""
 
     words: str
     numbers: tuple[int, ...] = ()
 
 
-def parse_text(text: str, named: Callable[[NamedType], Type], nested: Callable[[str], str]) -> Type:
-    """The type in a text. `named`: what a written type means; `nested`: struct, list, map, or another word for what holds types.
-    Raises Unreadable.
+def parse_text(text: str, named: Callable[[Named], Type], nested: Callable[[str], str]) -> Type:
+    """The type that a text means. `named` resolves a written type; `nested` gives the normal name (struct, list, map) of a word for a
+    nested type, else "". Raises Unreadable.
     """
     if len(text) > MAX_LENGTH:
-        raise UnreadableType
-    reader = _Reader(_split_tokens(text), named, nested)
+        raise Unreadable
+    reader = _Parser(_split_tokens(text), named, nested)
     found = reader.parse_type(0)
-    if reader.has_left():
-        raise UnreadableType
+    if reader.has_tokens():
+        raise Unreadable
     return found
 
 
@@ -54,36 +54,36 @@ def _split_tokens(text: str) -> list[_Token]:
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None or found.lastgroup is None:
-            raise UnreadableType
+            raise Unreadable
         tokens.append(_Token(found.lastgroup, found[found.lastgroup]))
         at = found.end()
     return tokens
 
 
-class _Reader:
-    def __init__(self, tokens: list[_Token], named: Callable[[NamedType], Type], nested: Callable[[str], str]) -> None:
+class _Parser:
+    def __init__(self, tokens: list[_Token], named: Callable[[Named], Type], nested: Callable[[str], str]) -> None:
         self._tokens = tokens
         self._at = 0
         self._named = named
         self._nested = nested
 
-    def has_left(self) -> bool:
+    def has_tokens(self) -> bool:
         return self._at < len(self._tokens)
 
     def parse_type(self, depth: int) -> Type:
         if depth > MAX_DEPTH:
-            raise UnreadableType
+            raise Unreadable
         word = self._parse_word()
         nested = self._nested(word)
-        found = self._parse_parts(nested, depth) if nested and self._peek_mark() in _OPENING else self._parse_simple(word, nested)
+        found = self._parse_nested_type(nested, depth) if nested and self._peek_mark() in _OPENING else self._parse_plain_type(word, nested)
         while self._peek_mark() == "[":
             found = self._parse_array(found)
         return found
 
-    def _parse_simple(self, word: str, nested: str) -> Type:
+    def _parse_plain_type(self, word: str, nested: str) -> Type:
         words, numbers = [word], list[int]()
         while True:
-            if self._peek_kind() == "word" and not self._is_end(words):
+            if self._peek_kind() == "word" and not self._is_end_of_type(words):
                 words.append(self._parse_word())
             elif self._peek_mark() == "(" and not numbers:
                 numbers = self._parse_numbers("(", ")")
@@ -91,162 +91,162 @@ class _Reader:
                 numbers = self._parse_numbers("[", "]")
             else:
                 break
-        return Type(nested) if nested and len(words) == 1 and not numbers else self._named(NamedType(" ".join(words), tuple(numbers)))
+        return Type(nested) if nested and len(words) == 1 and not numbers else self._named(Named(" ".join(words), tuple(numbers)))
 
-    def _is_end(self, words: list[str]) -> bool:
-        """Whether what follows is about the field and not the type: NOT NULL, COMMENT '...', OPTIONS(...)."""
-        return self._peek().text.lower() in {"not", "null", "comment", "options", "default", "collate", "(required)"} and bool(words)
+    def _is_end_of_type(self, words: list[str]) -> bool:
+        """Whether the next token belongs to the field and no longer to its type: NOT NULL, COMMENT '...', OPTIONS(...)."""
+        return self._peek_token().text.lower() in {"not", "null", "comment", "options", "default", "collate", "(required)"} and bool(words)
 
     def _parse_array(self, element: Type) -> Type:
-        self._take("[")
+        self._expect_mark("[")
         if self._peek_kind() == "word":
             self._parse_word()
-        self._take("]")
+        self._expect_mark("]")
         return Type("list", (), (Part("element", element),))
 
-    def _parse_parts(self, nested: str, depth: int) -> Type:
-        closing = _OPENING[self._advance().text]
+    def _parse_nested_type(self, nested: str, depth: int) -> Type:
+        closing = _OPENING[self._read_token().text]
         parts: list[Part] = []
         while self._peek_mark() != closing:
             if parts:
-                self._take(",")
+                self._expect_mark(",")
             parts.append(self._parse_field(depth) if nested == "struct" else self._parse_part(nested, len(parts), depth))
-        self._take(closing)
+        self._expect_mark(closing)
         if (nested, len(parts)) not in {("list", 1), ("map", 2)} and (nested != "struct" or not parts):
-            raise UnreadableType
+            raise Unreadable
         return Type(nested, (), tuple(parts))
 
     def _parse_part(self, nested: str, number: int, depth: int) -> Part:
         name = "element" if nested == "list" else ("key", "value")[min(number, 1)]
-        return Part(name, self.parse_type(depth + 1), self._parse_nullable(said=None))
+        return Part(name, self.parse_type(depth + 1), self._parse_constraints(required=None))
 
     def _parse_field(self, depth: int) -> Part:
         """`a int`, `a: int`, `1: a: required int`, `"a b" int NOT NULL COMMENT '...'`."""
         names = [self._parse_name()]
         while self._peek_mark() == ":":
-            self._advance()
-            if self._peek_beyond() != ":":
+            self._read_token()
+            if self._peek_second() != ":":
                 break
             names.append(self._parse_name())
         required = None
         if len(names) == 2:
-            required = {"required": True, "optional": False}.get(self._peek().text)
+            required = {"required": True, "optional": False}.get(self._peek_token().text)
             if required is not None:
-                self._advance()
+                self._read_token()
         type_ = self.parse_type(depth + 1)
-        return Part(names[-1], type_, self._parse_nullable(said=required), names[0] if len(names) == 2 else "")
+        return Part(names[-1], type_, self._parse_constraints(required=required), names[0] if len(names) == 2 else "")
 
-    def _parse_nullable(self, *, said: bool | None) -> bool | None:
-        """What is said of the field after its type."""
-        while self._peek_kind() in {"word", "text"} or (self._peek_mark() == "(" and self.has_left()):
-            found = self._advance()
+    def _parse_constraints(self, *, required: bool | None) -> bool | None:
+        """Skip what follows a field's type. Returns whether the field is required: `required` unless it states NOT NULL."""
+        while self._peek_kind() in {"word", "text"} or (self._peek_mark() == "(" and self.has_tokens()):
+            found = self._read_token()
             if found.text == "(":
-                self._skip()
-            elif found.text.lower() == "not" and self._peek().text.lower() == "null":
-                self._advance()
-                said = True
-        return said
+                self._skip_parentheses()
+            elif found.text.lower() == "not" and self._peek_token().text.lower() == "null":
+                self._read_token()
+                required = True
+        return required
 
-    def _skip(self) -> None:
+    def _skip_parentheses(self) -> None:
         open_ = 1
         while open_:
-            found = self._advance()
+            found = self._read_token()
             open_ += (found.text == "(") - (found.text == ")")
 
     def _parse_numbers(self, opening: str, closing: str) -> list[int]:
-        self._take(opening)
+        self._expect_mark(opening)
         found: list[int] = []
         while self._peek_mark() != closing:
             if found:
-                self._take(",")
+                self._expect_mark(",")
             number = self._parse_word()
             if not re.fullmatch(r"-?[0-9]{1,10}|max", number):
-                raise UnreadableType
+                raise Unreadable
             found.append(-1 if number == "max" else int(number))
-            if self._peek_kind() == "word" and self._peek().text.lower() in {"char", "byte"}:  # varchar2(20 char)
-                self._advance()
-        self._take(closing)
+            if self._peek_kind() == "word" and self._peek_token().text.lower() in {"char", "byte"}:  # varchar2(20 char)
+                self._read_token()
+        self._expect_mark(closing)
         return found
 
     def _parse_name(self) -> str:
-        token = self._advance()
+        token = self._read_token()
         if token.kind == "quoted":
             quote = token.text[0]
             return token.text[1:-1].replace(quote * 2, quote)
         if token.kind != "word":
-            raise UnreadableType
+            raise Unreadable
         return token.text
 
     def _parse_word(self) -> str:
-        token = self._advance()
+        token = self._read_token()
         if token.kind != "word":
-            raise UnreadableType
+            raise Unreadable
         return token.text.lower()
 
-    def _take(self, mark: str) -> None:
-        if self._advance().text != mark:
-            raise UnreadableType
+    def _expect_mark(self, mark: str) -> None:
+        if self._read_token().text != mark:
+            raise Unreadable
 
-    def _advance(self) -> _Token:
-        token = self._peek()
+    def _read_token(self) -> _Token:
+        token = self._peek_token()
         if not token.kind:
-            raise UnreadableType
+            raise Unreadable
         self._at += 1
         return token
 
-    def _peek(self) -> _Token:
-        return self._tokens[self._at] if self.has_left() else _Token("", "")
+    def _peek_token(self) -> _Token:
+        return self._tokens[self._at] if self.has_tokens() else _Token("", "")
 
-    def _peek_beyond(self) -> str:
+    def _peek_second(self) -> str:
         return self._tokens[self._at + 1].text if self._at + 1 < len(self._tokens) else ""
 
     def _peek_kind(self) -> str:
-        return self._peek().kind
+        return self._peek_token().kind
 
     def _peek_mark(self) -> str:
-        found = self._peek()
+        found = self._peek_token()
         return found.text if found.kind == "mark" else ""
 
 
 _OBJECTS = frozenset({"struct", "record", "object", "error"})
-_HOLDING = {"array": "list", "list": "list", "map": "map"}
+_CONTAINERS = {"array": "list", "list": "list", "map": "map"}
 _TEXTS_OF_FORMAT = frozenset({"date", "time", "date-time", "uuid", "byte"})  # formats of JSON Schema that are types of their own
 
 
 def parse_json(value: Json, leaf: Callable[[str], Type], depth: int = 0) -> Type:
-    """The type that a JSON value describes. `leaf`: the type of a text. Raises Unreadable."""
+    """The type that a JSON value describes. `leaf` parses the text of a type. Raises Unreadable."""
     if isinstance(value, str):
         return leaf(value)
     if isinstance(value, list):
-        return parse_json(_get_only(value), leaf, depth + 1)
+        return parse_json(_get_only_type(value), leaf, depth + 1)
     if depth > MAX_DEPTH or not isinstance(value, Mapping) or "type" not in value:
-        raise UnreadableType
+        raise Unreadable
     kind = value["type"]
     if isinstance(kind, list):
-        return parse_json({**value, "type": _get_only(kind)}, leaf, depth + 1)
+        return parse_json({**value, "type": _get_only_type(kind)}, leaf, depth + 1)
     if isinstance(kind, Mapping):
         return parse_json(kind, leaf, depth + 1)
     if kind in _OBJECTS:
-        return _parse_struct(value, leaf, depth)
-    return _parse_container(value, str(kind), leaf, depth) if kind in _HOLDING else leaf(_format_simple(value, str(kind)))
+        return _parse_json_struct(value, leaf, depth)
+    return _parse_json_container(value, str(kind), leaf, depth) if kind in _CONTAINERS else leaf(_format_leaf(value, str(kind)))
 
 
 def may_be_null(value: Json) -> bool:
-    """Whether a union, of Avro or JSON Schema, allows null."""
+    """Whether a union of Avro or JSON Schema allows null."""
     if isinstance(value, Mapping):
         value = value.get("type")
     return isinstance(value, list) and "null" in value
 
 
-def _get_only(kinds: Sequence[Json]) -> Json:
-    """What a union is beside null. Raises Unreadable where it is several."""
+def _get_only_type(kinds: Sequence[Json]) -> Json:
+    """The only type of a union besides null. Raises Unreadable if it has none or several."""
     others = [one for one in kinds if one != "null"]
     if len(others) != 1:
-        raise UnreadableType
+        raise Unreadable
     return others[0]
 
 
-def _format_simple(value: Mapping[str, Json], kind: str) -> str:
+def _format_leaf(value: Mapping[str, Json], kind: str) -> str:
     logical, form = value.get("logicalType"), value.get("format")
     if isinstance(logical, str):
         if logical == "decimal":
@@ -259,21 +259,21 @@ def _format_simple(value: Mapping[str, Json], kind: str) -> str:
     return kind
 
 
-def _parse_struct(value: Mapping[str, Json], leaf: Callable[[str], Type], depth: int) -> Type:
+def _parse_json_struct(value: Mapping[str, Json], leaf: Callable[[str], Type], depth: int) -> Type:
     if isinstance(properties := value.get("properties"), Mapping):
         listed = value.get("required")
         needed = listed if isinstance(listed, list) else []
         fields: list[tuple[str, Json, bool | None, str]] = [(name, one, name in needed, "") for name, one in properties.items()]
     else:
-        said = value.get("fields")
-        fields = [_parse_field(one) for one in (said if isinstance(said, list) else [])]
+        stated = value.get("fields")
+        fields = [_parse_json_field(one) for one in (stated if isinstance(stated, list) else [])]
     parts = (Part(name, parse_json(type_, leaf, depth + 1), needed, stable) for name, type_, needed, stable in fields)
     return Type("struct", (), tuple(parts))
 
 
-def _parse_field(value: Json) -> tuple[str, Json, bool | None, str]:
+def _parse_json_field(value: Json) -> tuple[str, Json, bool | None, str]:
     if not isinstance(value, Mapping):
-        raise UnreadableType
+        raise Unreadable
     metadata = value.get("metadata")
     stable = value.get("id", metadata.get("delta.columnMapping.id") if isinstance(metadata, Mapping) else None)
     needed = _parse_required(value.get("required"), value.get("nullable"))
@@ -282,21 +282,21 @@ def _parse_field(value: Json) -> tuple[str, Json, bool | None, str]:
     return str(value.get("name", "")), value.get("type"), needed, "" if stable is None else str(stable)
 
 
-def _parse_container(value: Mapping[str, Json], kind: str, leaf: Callable[[str], Type], depth: int) -> Type:
-    """A list or a map. If it is not said what is in it, nothing is known of that."""
+def _parse_json_container(value: Mapping[str, Json], kind: str, leaf: Callable[[str], Type], depth: int) -> Type:
+    """The type of a list or a map; without parts if the value does not state the types of its elements."""
     if kind == "map":
-        key, held = _find_first(value, "keyType", "key"), _find_first(value, "valueType", "value", "values")
+        key, content = _get_first(value, "keyType", "key"), _get_first(value, "valueType", "value", "values")
         needed = _parse_required(value.get("value-required"), value.get("valueContainsNull"))
-        parts = [("key", "string" if key is None else key, None), ("value", held, needed)]
+        parts = [("key", "string" if key is None else key, None), ("value", content, needed)]
     else:
-        element = _find_first(value, "elementType", "element", "items")
+        element = _get_first(value, "elementType", "element", "items")
         parts = [("element", element, _parse_required(value.get("element-required"), value.get("containsNull")))]
     if any(type_ is None for _, type_, _ in parts):
-        return Type(_HOLDING[kind])
-    return Type(_HOLDING[kind], (), tuple(Part(part, parse_json(type_, leaf, depth + 1), needed) for part, type_, needed in parts))
+        return Type(_CONTAINERS[kind])
+    return Type(_CONTAINERS[kind], (), tuple(Part(part, parse_json(type_, leaf, depth + 1), needed) for part, type_, needed in parts))
 
 
-def _find_first(value: Mapping[str, Json], *keys: str) -> Json:
+def _get_first(value: Mapping[str, Json], *keys: str) -> Json:
     return next((value[key] for key in keys if key in value), None)
 
 
