@@ -1,4 +1,4 @@
-"""What is known of assets: attributes merged by precedence, and who said what, when."""
+"""Attributes of assets, merged by precedence, with the source and time of each value; and the other names of datasets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Attributes(NamedTuple):
     rows: tuple[FactRow, ...]
 
     def find_value(self, attribute: str) -> Json:
-        """What is shown of an attribute; None if nobody says it."""
+        """The value that is shown; None if no source states the attribute."""
         return next((row.value for row in self.rows if row.chosen and row.attribute == attribute), None)
 
     def find_text(self, attribute: str) -> str | None:
@@ -36,12 +36,12 @@ class Attributes(NamedTuple):
 
     @property
     def tags(self) -> tuple[Tag, ...]:
-        """The tags of all sources together (semantics: tags are united), each by the first source that says it."""
+        """The tags of all sources together (semantics: tags are united), each with the first source that states it."""
         found: dict[tuple[str, str | None], Tag] = {}
         for row in self.rows:
             if row.attribute == "tags" and isinstance(row.value, list):
-                for said in row.value:
-                    tag = _parse_tag(said, row.source)
+                for value in row.value:
+                    tag = _parse_tag(value, row.source)
                     if tag is not None:
                         found.setdefault(tag[:2], tag)
         return tuple(sorted(found.values(), key=lambda tag: (tag.key, tag.value or "")))
@@ -52,14 +52,14 @@ def find_contact(known: Attributes, name: str) -> str | None:
     return known.find_text("contact") or known.find_text("email") or address(name) or None
 
 
-def _parse_tag(said: Json, source: str) -> Tag | None:
+def _parse_tag(stated: Json, source: str) -> Tag | None:
     """A tag as text `key=value`, or as an object (OpenLineage's tags facet)."""
-    if isinstance(said, str):
-        key, equals, value = said.partition("=")
+    if isinstance(stated, str):
+        key, equals, value = stated.partition("=")
         return Tag(key, value if equals else None, source)
-    if isinstance(said, dict) and isinstance(said.get("key"), str):
-        value_ = said.get("value")
-        return Tag(str(said["key"]), None if value_ is None else str(value_), source)
+    if isinstance(stated, dict) and isinstance(stated.get("key"), str):
+        value_ = stated.get("value")
+        return Tag(str(stated["key"]), None if value_ is None else str(value_), source)
     return None
 
 
@@ -70,12 +70,12 @@ def read_attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) 
 
 
 def find_last_observed(index: LineageIndex, node: int) -> int | None:
-    """When any source last said anything about the asset (microseconds)."""
+    """When any source last stated anything about the asset (microseconds)."""
     return max((index.changes.get_scope(scope).last_observed for scope in index.changes.list_scopes(node)), default=None)
 
 
 class Alias(NamedTuple):
-    """Another name of a dataset. `why` and `source` of the edge or spelling that says so."""
+    """Another name of a dataset. `why` and `source` are those of the edge or spelling that gives the name."""
 
     namespace: str
     name: str
@@ -103,7 +103,7 @@ def _list_naming_edges(index: LineageIndex, dataset: int) -> Iterator[Edge]:
 
 
 def _parse_aliases(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> Iterator[Alias]:
-    """Names in the edges as they were said. The index knows the whole class, not which member an edge begins at."""
+    """The names in edges as the sources stated them: the index knows the whole class, not at which member an edge begins."""
     members = set(index.assets.list_names(dataset, former=True))
     shown = index.assets.get_key(dataset)
     for head in heads:
@@ -116,7 +116,7 @@ def _parse_aliases(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> 
 
 
 def _list_spellings(known: Attributes) -> Iterator[Alias]:
-    """Names that are no names of the graph: other spellings of one, and those that held in a session of a producer."""
+    """Names that are not keys of the graph: other spellings, and names that were valid in a session of a producer."""
     for row in known.rows:
         if row.attribute == "session_names" and isinstance(row.value, list):
             for name in row.value:
@@ -127,5 +127,5 @@ def _list_spellings(known: Attributes) -> Iterator[Alias]:
             yield Alias(namespace, name, "spelling", row.source, row.valid_from, row.scope_id)
 
 
-# Edges that give a dataset another name, and why, where the edge does not say.
+# Edges that give a dataset another name, and the reason where the edge states none.
 _WHY = {EdgeType.SAME_AS: "same as", EdgeType.RENAMED_TO: "rename"}

@@ -12,7 +12,7 @@ from meshline.graph.model import AssetKind, EdgeType, Json, build_contract_key
 
 
 class Version(NamedTuple):
-    """One version, as its sources together say it; `source` and `scope_id` of the strongest, `observed_at` of the newest."""
+    """One version, merged over its sources. `source` and `scope_id` are those of the strongest statement, `observed_at` of the newest."""
 
     contract: Contract
     source: str
@@ -21,10 +21,10 @@ class Version(NamedTuple):
 
 
 def build_versions(identifier: str, rows: Sequence[FactRow]) -> list[Version]:
-    """All versions: the one that is shown first, which is the newest that is in force; no matter when each was loaded.
+    """All versions, the newest version in force first, whenever each was loaded.
 
-    `rows`: what is said of the contract, the strongest of each attribute first (`Attributes.rows`). What a source
-    says without naming a version is true of all of them.
+    `rows`: the statements about the contract, the strongest of each attribute first (`Attributes.rows`). A statement
+    without a version applies to all versions.
     """
     named = {row.scope_id: str(row.value) for row in rows if row.attribute == "version" and row.value is not None}
     known = set(named.values()) or {""}
@@ -57,11 +57,11 @@ def find_consumed_version(index: LineageIndex, use: Edge, contract: int | None =
 def _build_version(identifier: str, version: str, rows: Sequence[FactRow]) -> Version | None:
     if not rows:
         return None
-    said: dict[str, Json] = {}
+    merged: dict[str, Json] = {}
     for row in rows:
-        said.setdefault(row.attribute, row.value)
+        merged.setdefault(row.attribute, row.value)
     strongest = next((row for row in rows if row.attribute == "version"), rows[0])
-    contract = contract_of(identifier, {**said, "version": version})
+    contract = contract_of(identifier, {**merged, "version": version})
     return Version(contract, strongest.source, strongest.scope_id, max(row.observed_at for row in rows))
 
 

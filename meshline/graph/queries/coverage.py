@@ -27,7 +27,7 @@ class CoverageCounts(NamedTuple):
 
 
 class SourceCoverage(NamedTuple):
-    """The datasets that a source says something about."""
+    """The datasets that a source states something about."""
 
     source: str
     covered: CoverageCounts

@@ -1,7 +1,7 @@
-"""Many assets at once: how many are of each kind, and in which domain, product and whose they are.
+"""Many assets at once: the kind, domain, product and owners of each, and how many there are in each group.
 
-A column is in the product and domain of its dataset, so all is asked once per dataset ("holder") and
-counted with `bincount`.
+A column belongs to the product and domain of its dataset, so each group is looked up once per "unit" (the dataset of a column,
+else the asset itself), and counted with `bincount`.
 """
 
 from __future__ import annotations
@@ -24,50 +24,49 @@ NOTHING = -1
 
 
 class Groups:
-    """Nodes with what they have in common. Arrays are by node, or by holder."""
+    """Nodes with the groups that they belong to. Arrays have one entry per node or one per unit."""
 
     def __init__(self, index: LineageIndex, nodes: Ints) -> None:
         self.index = index
         self.nodes = nodes
         self.kind: Bytes = index.lineage.get_kinds(nodes)
-        self.holder = nodes.copy()  # per node: a column's dataset, else the node itself
+        self.unit = nodes.copy()  # per node: a column's dataset, else the node itself
         of_column = self.kind == COLUMN
-        self.holder[of_column] = index.lineage.get_datasets(nodes[of_column])
-        self.holders, self.at = index.lineage.number_distinct(
-            self.holder
-        )  # the distinct ones; per node: the position of its holder in these
+        self.unit[of_column] = index.lineage.get_datasets(nodes[of_column])
+        # The distinct units, and per node the position of its unit among them.
+        self.units, self.at = index.lineage.number_distinct(self.unit)
 
     @cached_property
     def _sizes(self) -> Ints:
-        """Per holder: how many of the nodes it holds."""
-        return np.bincount(self.at, minlength=len(self.holders)).astype(np.int32)
+        """Per unit: how many of the nodes belong to it."""
+        return np.bincount(self.at, minlength=len(self.units)).astype(np.int32)
 
     @cached_property
     def _kinds(self) -> Bytes:
-        return self.index.lineage.get_kinds(self.holders)
+        return self.index.lineage.get_kinds(self.units)
 
     @cached_property
     def products(self) -> Ints:
-        """Per holder: its product, or NOTHING; a product is its own."""
-        found = np.where(self._kinds == _DATA_PRODUCT, self.holders, np.int32(NOTHING))
+        """Per unit: its product, or NOTHING; a product is its own."""
+        found = np.where(self._kinds == _DATA_PRODUCT, self.units, np.int32(NOTHING))
         datasets = self._kinds == _DATASET
-        found[datasets] = self.index.ownership.find_products(self.holders[datasets])
+        found[datasets] = self.index.ownership.find_products(self.units[datasets])
         return found
 
     @cached_property
     def domains(self) -> Ints:
-        """Per holder: its domain, or NOTHING; a domain is its own."""
-        found = np.where(self._kinds == _DOMAIN, self.holders, np.int32(NOTHING))
-        held = (self._kinds == _DATASET) | (self._kinds == _DATA_PRODUCT)
-        found[held] = self.index.ownership.find_domains(self.holders[held])
+        """Per unit: its domain, or NOTHING; a domain is its own."""
+        found = np.where(self._kinds == _DOMAIN, self.units, np.int32(NOTHING))
+        grouped = (self._kinds == _DATASET) | (self._kinds == _DATA_PRODUCT)
+        found[grouped] = self.index.ownership.find_domains(self.units[grouped])
         return found
 
     @cached_property
     def levels(self) -> Ints:
-        """Per holder: the nearest level that has owners, or NOTHING (the rule of `OwnershipFacet.list_owners`)."""
+        """Per unit: the nearest level that has owners, or NOTHING (the rule of `OwnershipFacet.list_owners`)."""
         domains, at = np.unique(self.domains, return_inverse=True)
         found = np.array([self._find_owned_domain(domain) for domain in domains.tolist()], np.int32)[at]
-        for nearer in (self.products, self.holders):
+        for nearer in (self.products, self.units):
             owned = (nearer != NOTHING) & self.index.ownership.has_owners(nearer)
             found[owned] = nearer[owned]
         return found
@@ -94,7 +93,7 @@ class Groups:
     def _count_groups(self, under: Ints) -> dict[int | None, int]:
         return {None if container == NOTHING else container: size for container, size in _sum_sizes(under, self._sizes)}
 
-    # -- which nodes are in one group
+    # -- the members of one group: a boolean per node
 
     def is_in_product(self, product: int) -> Flags:
         found: Flags = (self.products == product)[self.at]
@@ -121,7 +120,7 @@ class Groups:
 
     @cached_property
     def owned_columns(self) -> Flags:
-        """Per node: whether it is a column that somebody owns itself."""
+        """Per node: whether it is a column with explicit owners of its own."""
         owned: Flags = (self.kind == COLUMN) & self.index.ownership.has_owners(self.nodes)
         return owned
 

@@ -14,7 +14,7 @@ from meshline.graph.store.base import Head
 
 
 class NameRank(enum.StrEnum):
-    """What speaks for a name to be the one that is shown, strongest first; of equals the first by name is shown."""
+    """Why a name is preferred as the one that is shown, strongest first; of equal ranks the first by name is shown."""
 
     OUTPUT_PORT = "OUTPUT_PORT"
     CATALOG = "CATALOG"
@@ -23,7 +23,7 @@ class NameRank(enum.StrEnum):
 
 
 class Member(NamedTuple):
-    """A name of the dataset. `source`: who gives it its rank, if that is somebody. `past`: it had the name until it was renamed."""
+    """A name of the dataset. `source`: the source of its rank, if any. `past`: the dataset had this name until it was renamed."""
 
     key: AssetKey
     rank: NameRank
@@ -34,7 +34,7 @@ class Member(NamedTuple):
 class Reason(NamedTuple):
     """A statement that makes two names one, or parts them. `type`: SAME_AS, RENAMED_TO or DIFFERENT_FROM.
 
-    `rule`: of a naming rule, what it says. `overruled`: a SAME_AS without effect, for it would join what is different.
+    `rule`: the text of the naming rule. `overruled`: a SAME_AS without effect, because it would join datasets stated to be different.
     """
 
     start: AssetKey
@@ -87,14 +87,14 @@ def read_identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identit
 
 
 def _list_scopes(index: LineageIndex, dataset: int) -> Iterator[int]:
-    """The scopes that may say what joins the members or parts them from others, or what speaks for one."""
+    """The scopes that may state what joins or parts the members, or what gives one of them its rank."""
     yield from index.changes.list_fact_names(dataset)
     for type_, incoming in ((EdgeType.HAS_COLUMN, False), (EdgeType.PORT, True), *((t, i) for t in _NAMING for i in (False, True))):
         yield from (edge.scope_id for edge in index.ownership.list_edges(dataset, type_, incoming=incoming))
 
 
 def _rank_names(keys: Iterable[AssetKey], heads: Iterable[Head]) -> Mapping[AssetKey, tuple[NameRank, str | None]]:
-    """The strongest that is said for each, by the first source by name."""
+    """The strongest rank of each name, with the first source by name that gives it."""
     found: dict[AssetKey, tuple[NameRank, str | None]] = dict.fromkeys(keys, (NameRank.NAME, None))
 
     def take(key: AssetKey, rank: NameRank, source: str) -> None:
@@ -118,7 +118,7 @@ def _rank_names(keys: Iterable[AssetKey], heads: Iterable[Head]) -> Mapping[Asse
 
 
 def _parse_rank(edge: EdgeFact, source: str) -> NameRank | None:
-    """What an edge says for one of its ends."""
+    """The rank that an edge gives to one of its ends; None if it gives none."""
     if edge.type is EdgeType.PORT and str(edge.attributes.get("direction")).lower() == "output":
         return NameRank.OUTPUT_PORT
     if edge.type is EdgeType.HAS_COLUMN and parse_source_kind(source) in CATALOG_KINDS:

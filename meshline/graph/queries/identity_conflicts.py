@@ -22,7 +22,7 @@ I64: TypeAlias = npt.NDArray[np.int64]
 Rows: TypeAlias = tuple[I64, I64]  # pairs of numbers, in order; often (of which set, what is in it)
 
 MOSTLY = 0.7  # of all columns of two datasets, those that they share, from which on they may be one
-COMMON = 2  # columns, at least: an `id` alone says nothing
+COMMON = 2  # columns, at least: an `id` alone proves nothing
 CROWD = 8  # datasets of one name and alike columns of which each is compared with each; of more, with the next
 
 _HASHES = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], np.uint64)
@@ -212,7 +212,7 @@ def _slice(rows: Rows, of: int) -> set[int]:
 
 
 UNLIKE = 0.5  # members of one class that share less of their columns look like two tables
-HELD = 0.8  # unless one has that much of the columns of the other
+OVERLAP = 0.8  # unless one has that much of the columns of the other
 
 
 class ConflictKind(enum.StrEnum):
@@ -239,12 +239,12 @@ class Conflict(NamedTuple):
 
     @property
     def key(self) -> SortKey:
-        """Where it stands: what is most likely wrong comes first."""
+        """The sort key: the conflict that is most likely wrong comes first."""
         alike = round(self.similarity * 1000)
-        doubt = -alike if self.kind is ConflictKind.NEAR_MISS else alike
-        one_catalog = int(len(set(self.sources)) != 1)  # a catalog knows its tables apart
+        likelihood = -alike if self.kind is ConflictKind.NEAR_MISS else alike
+        one_catalog = int(len(set(self.sources)) != 1)  # a catalog distinguishes its tables
         names = (*self.names, *([self.session_name] if self.session_name else ()))
-        return SortKey((_ORDER[self.kind], one_catalog, doubt), tuple(key.qualified_name for key in names))
+        return SortKey((_ORDER[self.kind], one_catalog, likelihood), tuple(key.qualified_name for key in names))
 
 
 _ORDER = {kind: place for place, kind in enumerate(ConflictKind)}
@@ -264,15 +264,15 @@ def list_conflicts(index: LineageIndex) -> list[Conflict]:
 
 
 def _find_two_tables(index: LineageIndex, survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
-    held = survey.catalog_tables
+    tables_by_node = survey.catalog_tables
     by_class: dict[int, list[int]] = {}
-    for table in held:
+    for table in tables_by_node:
         by_class.setdefault(index.assets.get_representative(table), []).append(table)
     for tables in by_class.values():
         if len(tables) > 1:
             tables.sort(key=survey.get_own_key)
-            sources = tuple(sorted({source for table in tables for source in held[table]}))
-            one = next((source for source in sources if sum(source in held[table] for table in tables) > 1), None)
+            sources = tuple(sorted({source for table in tables for source in tables_by_node[table]}))
+            one = next((source for source in sources if sum(source in tables_by_node[table] for table in tables) > 1), None)
             yield Conflict(
                 ConflictKind.TWO_TABLES, _list_keys(survey, tables), sets.find_least_similar(tables)[0], (one,) if one else sources
             )
@@ -281,7 +281,7 @@ def _find_two_tables(index: LineageIndex, survey: Survey, sets: ColumnSets) -> I
 def _find_unlike_columns(survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
     for members in sets.list_suspects(UNLIKE):
         similarity, pair = sets.find_least_similar(members)
-        if similarity < UNLIKE and sets.compute_overlap(*pair) < HELD:
+        if similarity < UNLIKE and sets.compute_overlap(*pair) < OVERLAP:
             yield Conflict(ConflictKind.UNLIKE_COLUMNS, _list_keys(survey, sorted(pair, key=survey.get_own_key)), similarity)
 
 

@@ -32,7 +32,7 @@ class Number(enum.Enum):
 
 
 class Place(NamedTuple):
-    """A row of `Affected` and where it stands."""
+    """A row of `Affected` with its sort key."""
 
     key: SortKey
     row: int
@@ -67,10 +67,10 @@ class Ranking:
 
     def _sort_by_name(self, rows: Ints, numbers: tuple[int, ...], after: tuple[str, ...] | None) -> Iterator[Place]:
         """Rows of equal numbers by name."""
-        holders = self.groups.holder[rows]
-        sequence = np.argsort(holders, kind="stable")
+        units = self.groups.unit[rows]
+        sequence = np.argsort(units, kind="stable")
         rows = rows[sequence]
-        distinct, starts = np.unique(holders[sequence], return_index=True)
+        distinct, starts = np.unique(units[sequence], return_index=True)
         ends = [*starts[1:].tolist(), rows.size]
         named = sorted(
             (self._build_name(node), start, end) for node, start, end in zip(distinct.tolist(), starts.tolist(), ends, strict=True)
@@ -82,13 +82,13 @@ class Ranking:
                         yield Place(SortKey(numbers, full), row)
 
     def _build_name(self, node: int) -> tuple[str, ...]:
-        """The namespace tells apart `a/b` + `c` and `a` + `b/c`."""
+        """The namespace distinguishes `a/b` + `c` from `a` + `b/c`."""
         key = self.index.assets.get_key(node)
         return (key.qualified_name, key.parts[0], key.kind)
 
-    def _build_full_name(self, row: int, holder: tuple[str, ...]) -> tuple[str, ...]:
+    def _build_full_name(self, row: int, unit: tuple[str, ...]) -> tuple[str, ...]:
         key = self.index.assets.get_key(int(self.affected.nodes[row]))
-        return (*holder, key.name) if key.kind is AssetKind.COLUMN else holder
+        return (*unit, key.name) if key.kind is AssetKind.COLUMN else unit
 
 
 def _list_distinct(codes: npt.NDArray[np.int64]) -> list[int]:
@@ -108,7 +108,7 @@ def _split_code(code: int, sizes: Sequence[int]) -> tuple[int, ...]:
 
 
 class ImpactOrder(enum.StrEnum):
-    """The first thing that affected assets are sorted by; the others follow, then kind and name."""
+    """The first criterion by which affected assets are sorted; the others follow, then kind and name."""
 
     REACH = "REACH"  # the surest first, then the nearest
     DISTANCE = "DISTANCE"  # the nearest first, then the surest
@@ -142,7 +142,7 @@ class ImpactPage(NamedTuple):
 
 
 class ImpactFilter(NamedTuple):
-    """Which of the affected assets: all that is given must hold."""
+    """A filter of affected assets: all given criteria must match."""
 
     kinds: Sequence[AssetKind] = ()
     reach: Sequence[Reach] = ()
@@ -289,5 +289,5 @@ _ORDERS: dict[ImpactOrder, tuple[Number, ...]] = {
 
 
 def count_numbers(order: ImpactOrder) -> int:
-    """How many sort numbers a cursor of this order holds."""
+    """How many sort numbers a cursor of this order contains."""
     return len(_ORDERS[order])

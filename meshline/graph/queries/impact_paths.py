@@ -62,7 +62,7 @@ def _list_steps(flows: Iterable[FlowStep], start: int, end: int) -> Iterable[Pat
         yield PathStep(end, EdgeType.HAS_COLUMN)
 
 
-# The edges on which an asset hangs, from it to what carries the impact to it. None = what it holds.
+# The edges from an asset to the assets through which an impact reaches it. Kinds that are not listed are reached through their members.
 _CARRIERS: dict[AssetKind, tuple[EdgeType, ...]] = {
     AssetKind.CONSUMER: (EdgeType.CONSUMES,),
     AssetKind.CONTRACT: (EdgeType.GOVERNS,),
@@ -106,7 +106,7 @@ class ImpactPaths:
         return build_steps(flows, node, self._find_start(flows[-1].end))
 
     def _find_start(self, node: int) -> int:
-        """The start that a path touches at this node: itself, or the column by which its dataset was left."""
+        """The start to which a path belongs at this node: the node itself, or the column by which the path leaves its dataset."""
         starts = self.impact.starts
         if node in starts:
             return node
@@ -182,14 +182,14 @@ class ImpactPaths:
 
     def _list_contained(self, node: int, kind: AssetKind) -> Iterable[tuple[int, EdgeType, int | None]]:
         groups = self.impact.groups
-        held = groups.products if kind is AssetKind.DATA_PRODUCT else groups.domains
-        holders = groups.holders[held == node].tolist()
+        containers = groups.products if kind is AssetKind.DATA_PRODUCT else groups.domains
+        units = groups.units[containers == node].tolist()
         begun = [
             other
             for other in self._begun
             if (self.index.ownership.find_product(other) if kind is AssetKind.DATA_PRODUCT else self.index.ownership.find_domain(other))
             == node
         ]
-        for other in (*holders, *begun):
+        for other in (*units, *begun):
             if self.index.assets.get_kind(other) is AssetKind.DATASET:
                 yield other, EdgeType.PORT if kind is AssetKind.DATA_PRODUCT else EdgeType.PART_OF, None

@@ -1,4 +1,4 @@
-"""Whom to tell: the consumers that an impact reaches, and the owners of what it reaches. Each once."""
+"""Recipients of a change: the consumers that an impact reaches, and the owners of the assets it reaches. Each once."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class _Hit(NamedTuple):
     node: int
 
 
-# An owner hears of tables, products and what hangs on them. Columns are told with their dataset, unless
-# owned themselves; a domain is affected as soon as anything in it is, which is no news of its own.
+# Owners are notified about tables, products and the assets attached to them. Columns are reported with their dataset unless they
+# have owners of their own; a domain is affected as soon as anything in it is, which is not reported by itself.
 _SILENT = [KIND_ORDER[kind] for kind in (AssetKind.DOMAIN, AssetKind.OWNER)]
 
 
@@ -70,8 +70,8 @@ def _list_consumers(impact: Impact) -> Iterator[Notice]:
 def _list_owners(impact: Impact) -> Iterator[Notice]:
     owned: dict[int, list[_Hit]] = {}
     groups = impact.groups
-    told = np.isin(groups.kind, _SILENT, invert=True) & (groups.kind != COLUMN)
-    loud = np.flatnonzero(told | groups.owned_columns).tolist()
+    notified = np.isin(groups.kind, _SILENT, invert=True) & (groups.kind != COLUMN)
+    loud = np.flatnonzero(notified | groups.owned_columns).tolist()
     for row, owners in zip(loud, groups.list_owners(loud), strict=True):
         if owners:
             hit = _build_hit(impact, int(groups.nodes[row]))

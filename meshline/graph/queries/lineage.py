@@ -20,7 +20,7 @@ from meshline.graph.queries.pages import UNLIMITED, Limits, build_name_key
 
 
 class Granularity(enum.StrEnum):
-    """What one node of the drawing stands for."""
+    """What one node of the drawing represents."""
 
     COLUMN = "COLUMN"
     DATASET = "DATASET"
@@ -80,7 +80,7 @@ def build_completeness(found: Traversal, *, cut: bool) -> Completeness:
     return known._replace(truncated=Truncated.NODES) if cut and known.truncated is Truncated.NONE else known
 
 
-Grouping: TypeAlias = Callable[[Ints], Ints]  # from columns and datasets to what stands for them; NOTHING = nothing does
+Grouping: TypeAlias = Callable[[Ints], Ints]  # from columns and datasets to the nodes that represent them; NOTHING = none does
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -108,17 +108,17 @@ def _find_datasets(index: LineageIndex, nodes: Ints) -> Ints:
 def _build_grouping(index: LineageIndex, granularity: Granularity) -> Grouping:
     if granularity is Granularity.DATASET:
         return lambda nodes: _find_datasets(index, nodes)
-    holders = index.ownership.find_products if granularity is Granularity.PRODUCT else index.ownership.find_domains
+    find_groups = index.ownership.find_products if granularity is Granularity.PRODUCT else index.ownership.find_domains
 
     def group(nodes: Ints) -> Ints:
         distinct, at = index.lineage.number_distinct(_find_datasets(index, nodes))
-        return holders(distinct)[at]
+        return find_groups(distinct)[at]
 
     return group
 
 
 def _build_nodes(index: LineageIndex, starts: Ints, of: Ints, found: Traversal, limit: int) -> list[LineageNode]:
-    """In order, the first so many, and more if there are more. `of`: what stands for each reached node."""
+    """The nearest nodes in order: more than `limit` only if there are more. `of`: the node that represents each reached node."""
     inside = (of != NOTHING) & ~np.isin(of, starts)
     best = index.lineage.roll_up(of[inside], found.reach[inside], found.distance[inside], found.masked[inside])
     near = _select_nearest(best, limit + 1)

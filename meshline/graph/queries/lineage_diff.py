@@ -1,6 +1,6 @@
 """What changed between two times: the flows that were added and removed.
 
-Only scopes that say something else are read, and what surrounds datasets that were renamed or dropped in
+Only scopes with other content are read, and the flows around datasets that were renamed or dropped in
 between, so that the work grows with the change and not with the graph.
 """
 
@@ -19,7 +19,7 @@ from meshline.graph.store.base import Head
 
 
 class DiffEdge(NamedTuple):
-    """A flow between two assets by their keys as they were said; `job` if one is known."""
+    """A flow between two assets, by the keys that the source stated; `job` if one is known."""
 
     start: AssetKey
     end: AssetKey
@@ -30,7 +30,7 @@ class DiffEdge(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A flow that is there at one time and not at the other, with the scope that says (or said) so."""
+    """A flow that exists at only one of the two times, with the scope that states it."""
 
     edge: DiffEdge
     source: str
@@ -72,9 +72,9 @@ def compare_lineage(
     moved = frozenset(named.union(*(_list_names(graph, named) for graph in graphs)))
     old, new = _Side(graphs[0], then, differing, moved), _Side(graphs[1], now, differing, moved)
     near = _build_near_test((old.graph, new.graph), of, limits) if of else None
-    said, says = old.list_changes(limits), new.list_changes(limits)
-    removed = _subtract_changes(said, says, old, near)
-    added = _subtract_changes(says, said, new, near)
+    old_changes, new_changes = old.list_changes(limits), new.list_changes(limits)
+    removed = _subtract_changes(old_changes, new_changes, old, near)
+    added = _subtract_changes(new_changes, old_changes, new, near)
     return LineageDiff(tuple(added[:limit]), tuple(removed[:limit]), len(added), len(removed))
 
 
@@ -92,7 +92,7 @@ def _find_digest(heads: dict[int, Head], scope_id: int) -> bytes | None:
 
 
 def _list_flows(head: Head) -> Iterable[DiffEdge]:
-    """What a head says of flows. Covered pairs of datasets are left out: their columns say more."""
+    """The flows that a head states. Pairs of datasets with column lineage are left out: their columns are more precise."""
     if head.content is not None:
         for flow in decode(head.content.blob).flows:
             if not flow.covered:
@@ -106,7 +106,7 @@ def _build_edge(flow: Flow) -> DiffEdge:
 
 
 def _list_moved(head: Head) -> Iterable[AssetKey]:
-    """Datasets that a head renames or drops, or columns of which: what older heads say of them is read otherwise from then on."""
+    """Datasets of which a head renames or drops something: from then on, older statements about them have another meaning."""
     facts = decode(head.content.blob) if head.content is not None else Facts()
     for edge in facts.edges:
         if edge.type is EdgeType.RENAMED_TO:
@@ -128,7 +128,7 @@ def _find_nodes(graph: LineageIndex, keys: Iterable[AssetKey]) -> Iterable[int]:
 
 
 class _Side(NamedTuple):
-    """One of the two times. `differing`: the scopes that say something else at the other; `moved`: datasets renamed or dropped between."""
+    """One of the two times. `differing`: the scopes with other content at the other time; `moved`: datasets renamed or dropped between."""
 
     graph: LineageIndex
     heads: dict[int, Head]
@@ -136,7 +136,7 @@ class _Side(NamedTuple):
     moved: frozenset[AssetKey]
 
     def list_changes(self, limits: Limits) -> dict[DiffEdge, Change]:
-        """The flows that may differ: of differing scopes as they say them, around moved datasets as they are visible."""
+        """The flows that may differ: those of differing scopes as stated, and those around moved datasets as the graph shows them."""
         result: dict[DiffEdge, Change] = {}
         for scope in sorted(self.differing):
             head = self.heads.get(scope)
@@ -150,7 +150,7 @@ class _Side(NamedTuple):
         return result
 
     def list_unchanged_heads(self, edges: Iterable[DiffEdge]) -> Iterable[Head]:
-        """Heads that say the same at both times, and mention where one of these edges begins."""
+        """Heads with the same content at both times that mention the start of one of these edges."""
         nodes = {self.graph.assets.find_by_key(edge.start) for edge in edges if not self._has_moved_end(edge)}
         scopes = {scope for node in nodes if node is not None for scope in self.graph.changes.list_scopes(node)}
         return (self.heads[scope] for scope in scopes - self.differing if scope in self.heads)
@@ -181,7 +181,7 @@ def _get_dataset(key: AssetKey) -> AssetKey:
 def _subtract_changes(
     here: dict[DiffEdge, Change], there: dict[DiffEdge, Change], side: _Side, near: Callable[[DiffEdge], bool] | None
 ) -> list[Change]:
-    """Flows that only this side says, and that no unchanged scope says all the time."""
+    """Flows that only this side states, without those that an unchanged scope states at both times."""
     candidates = {edge for edge in here if edge not in there and (near is None or near(edge))}
     for head in list(side.list_unchanged_heads(candidates)):
         candidates.difference_update(_list_flows(head))

@@ -1,4 +1,4 @@
-"""Who owns what: owners with the level they come from, everything that an owner answers for, and what nobody does."""
+"""Ownership: the owners of an asset with their levels, all assets of an owner, and assets without any owner."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTAINERS = (AssetKind.DOMAIN, AssetKind.DATA_PRODUCT, AssetKind.DATASET)
 def list_owned(
     index: LineageIndex, owner: int, *, inherited: bool, kinds: Sequence[AssetKind], first: int, after: SortKey | None = None
 ) -> Page:
-    """What an owner owns, by kind and name; inherited: also what is inside and what its contracts govern, unless owners are nearer."""
+    """The assets of an owner, by kind and name. `inherited`: also contained and governed assets without a nearer owner."""
     return build_page(sort_by_name(index, _collect_owned(index, owner, inherited=inherited, kinds=kinds), after), first)
 
 
@@ -58,9 +58,9 @@ def _filter_inheriting(index: LineageIndex, columns: Sequence[int]) -> list[int]
 
 
 def _collect_direct(index: LineageIndex, owner: int) -> set[int]:
-    """What an owner is said to own itself, where no stronger source names others."""
+    """The assets with this explicit owner, unless a stronger source names others."""
     nodes = {edge.end for edge in index.ownership.list_edges(owner, EdgeType.OWNS)}
-    return {node for node in nodes if any(said.owner == owner for said in index.ownership.list_direct_owners(node))}
+    return {node for node in nodes if any(direct.owner == owner for direct in index.ownership.list_direct_owners(node))}
 
 
 def _collect_governed(index: LineageIndex, owner: int, owned: Collection[int]) -> set[int]:

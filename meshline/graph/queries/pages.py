@@ -23,14 +23,14 @@ KIND_ORDER = {kind: position for position, kind in enumerate(KINDS)}
 
 
 class SortKey(NamedTuple):
-    """Where an entry stands: by numbers first, then by names. Unique within one answer."""
+    """The position of an entry: by numbers first, then by names. Unique within one answer."""
 
     numbers: tuple[int, ...]
     names: tuple[str, ...]
 
 
 class Cursor(msgspec.Struct, array_like=True, frozen=True):
-    """What a cursor holds. Opaque to callers."""
+    """The content of a cursor. Opaque to callers."""
 
     numbers: tuple[int, ...]
     names: tuple[str, ...]
@@ -118,7 +118,7 @@ def format_name(key: AssetKey) -> str:
 
 
 class Limits(NamedTuple):
-    """`nodes`: columns and datasets that one traversal visits; `deadline` as `time.monotonic()`. An answer says where it stopped."""
+    """`nodes`: columns and datasets that one traversal visits; `deadline` as `time.monotonic()`. An answer states where it stopped."""
 
     nodes: int = 2_000_000
     deadline: float | None = None

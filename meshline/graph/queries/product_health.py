@@ -1,6 +1,6 @@
-"""Is a data product well: how fresh are its output ports, measured against its promise, and what do its checks say.
+"""Health of a data product: the freshness of its output ports, measured against its promise, and the results of its checks.
 
-Never well for want of knowledge: what nobody measured is UNKNOWN.
+A product is never healthy for lack of data: what no source measured is UNKNOWN.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _METRICS = "facet:dataQualityMetrics"
 
 
 class Standing(enum.StrEnum):
-    """KEPT: all that is promised and checked holds. BROKEN: something does not. UNKNOWN: not enough is known to say KEPT."""
+    """KEPT: all promises are met and all checks pass. BROKEN: one does not. UNKNOWN: too little is known for KEPT."""
 
     KEPT = "KEPT"
     BROKEN = "BROKEN"
@@ -95,8 +95,8 @@ def _list_output_ports(index: LineageIndex, product: int) -> list[int]:
 
 def _parse_promise(of_product: Attributes) -> durations.Measure | None:
     slo = of_product.find_value("slo")
-    said = slo.get(FRESHNESS) if isinstance(slo, dict) else None
-    return None if said is None else durations.said(said)
+    promise = slo.get(FRESHNESS) if isinstance(slo, dict) else None
+    return None if promise is None else durations.said(promise)
 
 
 def _decide_standing(freshness: Standing, promised: durations.Measure | None, results: Iterable[Result]) -> Standing:
@@ -132,9 +132,9 @@ def _compute_freshness(
 def _list_evidence(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result]) -> Iterator[tuple[int, Evidence]]:
     """When data was there at the latest, and how that is known: each is true, so the newest counts."""
     for edge in index.ownership.list_edges(of, EdgeType.WRITES, incoming=True):
-        said = index.changes.get_scope(edge.scope_id)
-        if said.scope[0] in _WRITTEN and parse_source_kind(said.source) == "openlineage" and not said.provisional:
-            yield said.last_observed, Evidence.RUN
+        scope = index.changes.get_scope(edge.scope_id)
+        if scope.scope[0] in _WRITTEN and parse_source_kind(scope.source) == "openlineage" and not scope.provisional:
+            yield scope.last_observed, Evidence.RUN
     for row in known.rows:
         if row.attribute == "snapshot_at" and isinstance(row.value, int):
             yield row.value * 1000, Evidence.SNAPSHOT

@@ -17,7 +17,7 @@ from meshline.graph.store.base import Head
 
 
 class CheckState(NamedTuple):
-    """What is said of a check. `observed`, `message`: of its last run."""
+    """The content of one statement about a check. `observed` and `message` are those of its last run."""
 
     kind: str
     outcome: Outcome
@@ -48,7 +48,7 @@ class Result(NamedTuple):
 
 
 class Past(NamedTuple):
-    """A check over a stretch of time in which it found the same, from one run to the last that did."""
+    """A stretch of time in which a check had the same result: `at` its first run, `last` its last (microseconds)."""
 
     at: int
     last: int
@@ -81,14 +81,14 @@ def read_latest(live: LiveGraph, index: LineageIndex, datasets: Sequence[int]) -
 
 
 class CheckStatement(NamedTuple):
-    """A head that says something of a dataset's checks, under these names (namespace, name)."""
+    """A head that states something about a dataset's checks, and the names (namespace, name) that it uses for the dataset."""
 
     head: Head
     names: set[tuple[str, ...]]
 
 
 def read_statements(live: LiveGraph, index: LineageIndex, datasets: Iterable[int]) -> dict[int, list[CheckStatement]]:
-    """What is said of checks, by dataset, with the names under which it means the dataset."""
+    """The statements about checks, by dataset, each with the names that it uses for the dataset."""
     names = {
         of: {id_: keys for id_, keys in index.changes.list_fact_names(of).items() if index.changes.get_scope(id_).scope[0] in SCOPES}
         for of in set(datasets)
@@ -102,7 +102,7 @@ def read_statements(live: LiveGraph, index: LineageIndex, datasets: Iterable[int
 
 
 class _Found(NamedTuple):
-    """A result by the name of its column; empty: of the dataset. `key`: of the asset as it was said."""
+    """A result by the name of its column, empty for the dataset. `key`: the key of the asset as the source stated it."""
 
     column: str
     name: str
@@ -123,17 +123,17 @@ class _Found(NamedTuple):
 
 
 def list_results(
-    index: LineageIndex, of: int, spoken: Iterable[CheckStatement], outcomes: Collection[Outcome] = tuple(Outcome)
+    index: LineageIndex, of: int, statements: Iterable[CheckStatement], outcomes: Collection[Outcome] = tuple(Outcome)
 ) -> list[Result]:
     """The checks that have one of these outcomes."""
     results: dict[tuple[str, str, str, str], _Found] = {}
     written: list[_Found] = []
-    for head, names in spoken:
-        for key, attribute, name, said, at in _list_checks(head):
+    for head, names in statements:
+        for key, attribute, name, stated, at in _list_checks(head):
             if key.parts[:2] not in names:
                 continue
             column = key.parts[2] if key.kind is AssetKind.COLUMN else ""
-            found = _Found(column, name, said, at, head, key)
+            found = _Found(column, name, stated, at, head, key)
             if attribute == EXPECTATIONS:
                 written.append(found._replace(at=None))
                 continue
@@ -153,30 +153,30 @@ def _build_result(index: LineageIndex, of: int, found: _Found) -> Result:
 
 
 def _list_checks(head: Head) -> Iterator[tuple[AssetKey, str, str, CheckState, int]]:
-    """All checks that a head says: of what, as what, name, what is said, when it was run."""
+    """(asset, attribute, name, state, time of the run) of each check that a head states."""
     for fact in decode(head.content.blob).assets if head.content is not None else ():
         for attribute in (RESULTS, EXPECTATIONS):
             of_asset = fact.attributes.get(attribute)
-            for name, said in of_asset.items() if isinstance(of_asset, dict) else ():
-                if isinstance(said, dict):
-                    yield fact.key, attribute, name, _parse_check(said), _parse_time(said, head.last_observed)
+            for name, stated in of_asset.items() if isinstance(of_asset, dict) else ():
+                if isinstance(stated, dict):
+                    yield fact.key, attribute, name, _parse_check(stated), _parse_time(stated, head.last_observed)
 
 
-def _parse_check(said: Mapping[str, Json]) -> CheckState:
-    outcome, message, labels = said.get("outcome"), said.get("message"), said.get("labels")
+def _parse_check(stated: Mapping[str, Json]) -> CheckState:
+    outcome, message, labels = stated.get("outcome"), stated.get("message"), stated.get("labels")
     return CheckState(
-        kind=str(said.get("kind", "")),
+        kind=str(stated.get("kind", "")),
         outcome=Outcome(outcome) if isinstance(outcome, str) and outcome in Outcome.__members__ else Outcome.NOT_RUN,
-        suite=str(said.get("suite", "")),
-        expected=said.get("expected"),
-        observed=said.get("observed"),
+        suite=str(stated.get("suite", "")),
+        expected=stated.get("expected"),
+        observed=stated.get("observed"),
         message=message if isinstance(message, str) else None,
         labels=labels if isinstance(labels, dict) else {},
     )
 
 
-def _parse_time(said: Mapping[str, Json], otherwise: int) -> int:
-    at = said.get("at")
+def _parse_time(stated: Mapping[str, Json], otherwise: int) -> int:
+    at = stated.get("at")
     return at if isinstance(at, int) else otherwise
 
 
@@ -201,11 +201,11 @@ def read_history(live: LiveGraph, index: LineageIndex, result: Result, first: in
 def _parse_past(result: Result, interval: Interval, content: Content) -> Iterator[Past]:
     for fact in decode(content.blob).assets:
         of_asset = fact.attributes.get(RESULTS)
-        said = of_asset.get(result.name) if isinstance(of_asset, dict) else None
+        stated = of_asset.get(result.name) if isinstance(of_asset, dict) else None
         of = fact.key.parts[2] if fact.key.kind is AssetKind.COLUMN else ""
-        if of == result.column and isinstance(said, dict):
-            at = _parse_time(said, interval.valid_from)
-            yield Past(at, _parse_time(said, interval.last_observed), _parse_check(said))
+        if of == result.column and isinstance(stated, dict):
+            at = _parse_time(stated, interval.valid_from)
+            yield Past(at, _parse_time(stated, interval.last_observed), _parse_check(stated))
 
 
 def find_failing_since(live: LiveGraph, index: LineageIndex, result: Result) -> int | None:
@@ -277,8 +277,8 @@ def _list_failures(
         ordered = [node for node in ordered if index.assets.get_key(node).parts >= after.names[:2]]
     words = [outcome.encode() for outcome in outcomes]
     for begin in range(0, len(ordered), TOGETHER):
-        spoken = read_statements(live, index, ordered[begin : begin + TOGETHER])
+        statements = read_statements(live, index, ordered[begin : begin + TOGETHER])
         for node in ordered[begin : begin + TOGETHER]:
-            if any(word in head.content.blob for head, _ in spoken[node] if head.content for word in words):
-                results = list_results(index, node, spoken[node], outcomes)
+            if any(word in head.content.blob for head, _ in statements[node] if head.content for word in words):
+                results = list_results(index, node, statements[node], outcomes)
                 yield from (result for result in results if after is None or build_sort_key(index, result) > after)

@@ -193,7 +193,7 @@ class _Lookup:
         nodes = sorted(found, key=lambda node: build_name_key(self.index, node))
         names = tuple(format_name(self.index.assets.get_key(node)) for node in nodes)
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        return Ambiguous(f"{text!r} may be {', '.join(names[:SHOWN])}{more}: say which", names[:SHOWN])
+        return Ambiguous(f"{text!r} may be {', '.join(names[:SHOWN])}{more}: name one of them", names[:SHOWN])
 
 
 def _split_at_first(text: str, mark: str) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Json, i
 
 
 class ListedColumn(NamedTuple):
-    """A column as it was listed. `type`, `nullable`: None if the source did not say."""
+    """A column as it was listed. `type`, `nullable`: None if the source did not state it."""
 
     name: str
     position: int | None
@@ -31,7 +31,7 @@ class Schema(NamedTuple):
 
 
 def read_schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Schema]:
-    """The schemas of a dataset under all its names: newest first. Stretches that differ in other things only are one."""
+    """The schemas of a dataset under all its names: newest first. Consecutive intervals with the same columns are merged."""
     names = {key.parts for key in index.assets.list_names(dataset)}
     listed = {edge.scope_id for edge in index.ownership.list_edges(dataset, EdgeType.HAS_COLUMN)}
     whole = {scope_id for scope_id in listed if not is_partial_schema(index.changes.get_scope(scope_id).scope)}
@@ -39,36 +39,36 @@ def read_schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Sch
     found: list[Schema] = []
     for scope_id, intervals in live.store.read_history(scopes).items():
         source = index.changes.get_scope(scope_id).source
-        said: list[Schema] = []
+        of_source: list[Schema] = []
         for interval, content in intervals:
             if index.as_of is not None and interval.valid_from > index.as_of:
                 break
             schema = Schema(source, scope_id, interval.valid_from, interval.valid_to, tuple(_parse_columns(content, names)))
-            if said and said[-1].columns == schema.columns and said[-1].until == schema.since:
-                schema = schema._replace(since=said.pop().since)
-            if schema.columns or said:
-                said.append(schema)
-        found += said
+            if of_source and of_source[-1].columns == schema.columns and of_source[-1].until == schema.since:
+                schema = schema._replace(since=of_source.pop().since)
+            if schema.columns or of_source:
+                of_source.append(schema)
+        found += of_source
     return sorted(found, key=lambda schema: (-schema.since, schema.source, schema.scope_id))
 
 
 def _parse_columns(content: Content, names: set[tuple[str, ...]]) -> Iterator[ListedColumn]:
     """By position, then name."""
     facts = decode(content.blob)
-    said = {fact.key: fact.attributes for fact in facts.assets if fact.key.kind is AssetKind.COLUMN}
+    stated = {fact.key: fact.attributes for fact in facts.assets if fact.key.kind is AssetKind.COLUMN}
     listed = [
         (edge.attributes.get("position"), edge.end)
         for edge in facts.edges
         if edge.type is EdgeType.HAS_COLUMN and edge.start.parts in names
     ]
     yield from sorted(
-        (_build_column(key, position, said.get(key, {})) for position, key in listed),
+        (_build_column(key, position, stated.get(key, {})) for position, key in listed),
         key=lambda c: (c.position is None, c.position or 0, c.name),
     )
 
 
-def _build_column(key: AssetKey, position: Json, said: object) -> ListedColumn:
-    attributes = said if isinstance(said, dict) else {}
+def _build_column(key: AssetKey, position: Json, stated: object) -> ListedColumn:
+    attributes = stated if isinstance(stated, dict) else {}
     type_, nullable = attributes.get("type"), attributes.get("nullable")
     return ListedColumn(
         key.name,

@@ -108,7 +108,9 @@ def _filter_tagged(live: LiveGraph, index: LineageIndex, nodes: Iterable[int], t
     return {
         node
         for node, known in zip(candidates, read_attributes(live, index, candidates), strict=True)
-        if any(said.key.casefold() == wanted and (not equals or (said.value or "").casefold() == value) for said in known.tags)
+        if any(
+            known_tag.key.casefold() == wanted and (not equals or (known_tag.value or "").casefold() == value) for known_tag in known.tags
+        )
     }
 
 
@@ -129,7 +131,7 @@ def _build_rank(index: LineageIndex, node: int, text: str, words: Sequence[str])
 
 
 class Filter(NamedTuple):
-    """All that is given must hold. `text`: part of the qualified name, whatever the case."""
+    """A filter of lists: all given criteria must match. `text`: a part of the qualified name, in any case."""
 
     text: str | None = None
     namespace: str | None = None
