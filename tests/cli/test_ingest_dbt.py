@@ -36,7 +36,7 @@ def test_the_namespace_is_known_from_profiles(new: str, tmp_path: Path) -> None:
 def test_without_a_namespace_it_says_what_to_give(new: str) -> None:
     ran = run("ingest", "dbt", TARGET, "--store", new)
     assert ran.code == 1
-    assert "give --namespace (duckdb:///path/file.duckdb, as its OpenLineage events have it) or --profiles FILE" in ran.err
+    assert "set --namespace (duckdb:///path/file.duckdb, as in its OpenLineage events) or --profiles FILE" in ran.err
 
 
 def test_a_mistake_on_the_command_line_is_no_source(new: str, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_bad_config_is_exit_code_1_and_strict_writes_nothing(new: str, tmp_pat
     load = ("ingest", "debezium", "all.json", "--kafka", "kafka:9092", "--store", new)
     ran = run(*load, "--strict")
     assert ran.code == 1
-    assert ran.err == f"refused: {tmp_path / 'all.json'}:17: database.hostname: it is not there, so the tables have no name\n"
+    assert ran.err == f"refused: {tmp_path / 'all.json'}:17: database.hostname: the key is missing, so the tables cannot be named\n"
     ran = run(*load)
     assert ran.code == 1
     assert "1 new, 0 changed, 0 retracted, 1 refused" in ran.err

@@ -232,7 +232,7 @@ def test_freshness_of_sources(target: Write) -> None:
 
 def test_unit_tests_are_passed_over_and_that_is_said(target: Write) -> None:
     said = read(target(manifest=manifest({}, unit_tests={"unit_test.shop.a.b": {"name": "b"}})))
-    assert any("1 unit tests passed over" in warning for warning in said.warnings)
+    assert any("1 unit tests are skipped" in warning for warning in said.warnings)
 
 
 def test_the_same_again_is_not_read_again(target: Write) -> None:
@@ -266,13 +266,13 @@ def test_two_projects_do_not_share_a_name(target: Write) -> None:
     folder = target(manifest=manifest({}))
     other = Context(Naming(), folder, memory={"project": "finance"})
     assert first_error(folder, context=other) == (
-        "name: dbt/default holds the project 'finance'; give the project 'shop' a name of its own (--name)"
+        "name: dbt/default is the project 'finance'; give the project 'shop' a name of its own (--name)"
     )
 
 
 def test_there_is_no_manifest(tmp_path: Path) -> None:
     assert first_error(tmp_path) == (
-        f"{tmp_path}/manifest.json: there is no such file; `dbt compile` (or build, or docs generate) writes it into target/"
+        f"{tmp_path}/manifest.json: the file does not exist; `dbt compile` (or build, or docs generate) writes it into target/"
     )
 
 

@@ -115,7 +115,7 @@ def test_a_newer_manifest_is_read_as_far_as_it_is_known(target: Write) -> None:
     document["metadata"]["dbt_schema_version"] = "https://schemas.getdbt.com/dbt/manifest/v13.json"
     said = read(target(manifest=document))
     assert set(said.said) == SAID
-    assert any("a manifest v13, newer than v12" in warning for warning in said.warnings)
+    assert any("the manifest has version v13, newer than v12" in warning for warning in said.warnings)
 
 
 @pytest.mark.parametrize("name", ["catalog", "run_results", "sources"])

@@ -123,7 +123,7 @@ def test_a_column_that_cannot_be_told_leaves_the_pair_possible(target: Write) ->
 def test_python_models_are_said(target: Write) -> None:
     said = read(target(manifest=project(b={"language": "python", "compiled_code": "def model(dbt, session): ..."}), catalog=LISTED))
     assert pairs(said, "marts.b") == {("db.marts.a", False)}
-    assert said.warnings == ["models/b.sql: it is written in python, which is not read"]
+    assert said.warnings == ["models/b.sql: the model is written in python, which is not read"]
 
 
 def test_without_compiled_sql_whole_tables_flow(target: Write) -> None:

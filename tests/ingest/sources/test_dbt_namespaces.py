@@ -61,12 +61,12 @@ def test_as_dbts_events_have_it(tmp_path: Path, adapter: str, output: str, names
             {},
             "'dev' is a connection of type 'duckdb', the manifest's adapter is",
         ),
-        ("shop: {target: dev, outputs: {dev: {type: postgres, host: h}}}", {}, "the connection has no 'port'; give --namespace instead"),
+        ("shop: {target: dev, outputs: {dev: {type: postgres, host: h}}}", {}, "the connection has no 'port'; set --namespace instead"),
         ("shop: {target: dev, outputs: {dev: {type: postgres, host: \"{{ env_var('H') }}\", port: 1}}}", {}, "'host' is a template"),
-        ("a: {}\nb: {}", {}, "which profile? give --profile, one of: a, b"),
+        ("a: {}\nb: {}", {}, "set --profile to one of: a, b"),
         ("shop: {}", {"profile": "shpo"}, "there is no profile 'shpo'; did you mean 'shop'?; accepted: shop"),
-        ("shop: {outputs: {a: {}, b: {}}}", {}, "which target? give --target, one of: a, b"),
-        ("shop: {target: \"{{ env_var('T') }}\", outputs: {a: {}, b: {}}}", {}, "which target? give --target, one of: a, b"),
+        ("shop: {outputs: {a: {}, b: {}}}", {}, "set --target to one of: a, b"),
+        ("shop: {target: \"{{ env_var('T') }}\", outputs: {a: {}, b: {}}}", {}, "set --target to one of: a, b"),
         ("shop: {outputs: {a: {}}}", {"target": "b"}, "there is no target 'b'; accepted: a"),
         ("shop: []", {}, "expected a mapping, as dbt's profiles.yml has it"),
         ("shop: {outputs: 7}", {}, "expected a mapping, as dbt's profiles.yml has it"),
@@ -95,10 +95,10 @@ def test_no_secret_is_in_a_message(tmp_path: Path) -> None:
     [
         (
             "duckdb",
-            "where its duckdb is: give --namespace (duckdb:///path/file.duckdb, as its OpenLineage events have it) or --profiles FILE",
+            "the host of its duckdb: set --namespace (duckdb:///path/file.duckdb, as in its OpenLineage events) or --profiles FILE",
         ),
-        ("oracle", "where its oracle is: give --namespace (oracle://host:port, as its OpenLineage events have it)"),
-        ("", "where its database is: give --namespace"),
+        ("oracle", "the host of its oracle: set --namespace (oracle://host:port, as in its OpenLineage events)"),
+        ("", "the host of its database: set --namespace"),
     ],
 )
 def test_nothing_is_known(adapter: str, message: str) -> None:

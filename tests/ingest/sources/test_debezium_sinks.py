@@ -56,9 +56,9 @@ def test_topics_flow_into_datasets(tmp_path: Path, config: dict[str, Any], flows
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({**S3, "topics": "", "topics.regex": "cdc.*"}, "topics.regex is not followed"),
+        ({**S3, "topics": "", "topics.regex": "cdc.*"}, "topics.regex does not determine which topics exist"),
         ({**S3, "s3.bucket.name": ""}, "s3.bucket.name"),
-        ({**ICEBERG, "iceberg.tables.dynamic-enabled": "true"}, "is in a field of it"),
+        ({**ICEBERG, "iceberg.tables.dynamic-enabled": "true"}, "names its table, which is not supported"),
     ],
 )
 def test_a_sink_that_does_not_say_where_is_refused(tmp_path: Path, config: dict[str, Any], said: str) -> None:

@@ -8,7 +8,7 @@ from msgspec import Raw, Struct
 
 
 class Metadata(Struct, frozen=True, gc=False):
-    """Of any artifact."""
+    """The metadata of any artifact."""
 
     dbt_schema_version: str = ""
     dbt_version: str = ""
@@ -19,7 +19,7 @@ class Metadata(Struct, frozen=True, gc=False):
 
 
 class Manifest(Struct, frozen=True, gc=False):
-    """manifest.json: its entries are read one by one, so that a bad one does not spoil the others."""
+    """manifest.json. Its entries are decoded one by one, so that a faulty one does not affect the others."""
 
     metadata: Metadata
     nodes: dict[str, Raw]
@@ -33,19 +33,19 @@ class Manifest(Struct, frozen=True, gc=False):
 
 
 class Kind(Struct, frozen=True, gc=False):
-    """What an entry of `nodes` is."""
+    """The kind of an entry of `nodes`."""
 
     resource_type: str
 
 
 class DependsOn(Struct, frozen=True, gc=False):
-    """Unique ids of what an entry refers to."""
+    """The unique ids of the entries that an entry refers to."""
 
     nodes: list[str] = []
 
 
 class Constraint(Struct, frozen=True, gc=False):
-    """A promise that the database holds, of a column or a model. `type`: not_null, unique, check, primary_key, foreign_key, custom."""
+    """A constraint of a column or model. `type`: not_null, unique, check, primary_key, foreign_key, custom."""
 
     type: str
     name: str | None = None
@@ -62,7 +62,7 @@ class Contract(Struct, frozen=True, gc=False):
 
 
 class ColumnConfig(Struct, frozen=True, gc=False):
-    """From dbt 1.10 on, meta and tags of a column stand here as well."""
+    """The configuration of a column; from dbt 1.10 on, it also has the column's meta and tags."""
 
     meta: dict[str, Any] | None = None
     tags: list[str] | str | None = None
@@ -99,7 +99,7 @@ class Config(Struct, frozen=True, gc=False):
 
 
 class Checksum(Struct, frozen=True, gc=False):
-    """Of a node's file, as it was before it was compiled."""
+    """The checksum of a node's file before it was compiled."""
 
     checksum: str = ""
 
@@ -141,7 +141,7 @@ class Node(Struct, frozen=True, gc=False):
 
 
 class TestMetadata(Struct, frozen=True, gc=False):
-    """Which generic test, with which arguments."""
+    """The name and arguments of a generic test."""
 
     name: str
     kwargs: dict[str, Any] = {}
@@ -161,7 +161,7 @@ class Test(Struct, frozen=True, gc=False):
 
 
 class Person(Struct, frozen=True, gc=False):
-    """The owner of a group or an exposure; `slack` and other words of the project's own are passed on as they are."""
+    """The owner of a group or an exposure; `slack` is passed on as it is."""
 
     name: str | None = None
     email: str | list[str] | None = None
@@ -169,7 +169,7 @@ class Person(Struct, frozen=True, gc=False):
 
 
 class Group(Struct, frozen=True, gc=False):
-    """A group of models, and whose it is."""
+    """A group of models, and its owner."""
 
     name: str
     owner: Person
@@ -178,7 +178,7 @@ class Group(Struct, frozen=True, gc=False):
 
 
 class Exposure(Struct, frozen=True, gc=False):
-    """Who uses models: a dashboard, notebook, analysis, ml or application."""
+    """A consumer of models: a dashboard, notebook, analysis, ml or application."""
 
     name: str
     owner: Person
@@ -193,7 +193,7 @@ class Exposure(Struct, frozen=True, gc=False):
 
 
 class Passage(Struct, frozen=True, gc=False):
-    """A metric, semantic model or saved query: of interest only for what lies behind it."""
+    """A metric, semantic model, saved query or analysis: only what it depends on matters."""
 
     depends_on: DependsOn | None = None
 
@@ -238,7 +238,7 @@ class Timing(Struct, frozen=True, gc=False):
 
 
 class Result(Struct, frozen=True, gc=False):
-    """What became of one node in a run; of a test: pass, fail, warn, error, skipped."""
+    """The result of one node in a run. `status` of a test: pass, fail, warn, error, skipped."""
 
     unique_id: str
     status: str
@@ -257,7 +257,7 @@ class RunResults(Struct, frozen=True, gc=False):
 
 
 class Freshness(Struct, frozen=True, gc=False):
-    """How old a source's newest row was: pass, warn, error, runtime error."""
+    """How old a source's newest row was. `status`: pass, warn, error, runtime error."""
 
     unique_id: str
     status: str | None = None

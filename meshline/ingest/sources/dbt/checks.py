@@ -1,6 +1,6 @@
 """Data tests and the freshness of sources -> checks of datasets and columns.
 
-dbt leaves only the last command's results, which may be of a few nodes: those of the others are remembered.
+dbt keeps only the results of the last command, which may concern a few nodes; the results of the others are remembered.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RESULT = "result:"  # in the memory: (_RESULT + unique id) of a test or source 
 
 
 class _KnownResult(msgspec.Struct, array_like=True, frozen=True):
-    """A result that is known. `at`: when it was made, in microseconds."""
+    """A known result. `at`: its time, in microseconds since the epoch."""
 
     outcome: Outcome
     at: int
@@ -53,7 +53,7 @@ class Checks:
     """The checks of a project with their last results."""
 
     def __init__(self, artifacts: Artifacts, tables: Mapping[str, Table], column_of: Callable[[Table, str], str], suite: str) -> None:
-        """`column_of`: a column's name as its table spells it."""
+        """`column_of`: returns a column's name as its table spells it."""
         self._artifacts = artifacts
         self._tables = tables
         self._column_of = column_of
@@ -61,7 +61,7 @@ class Checks:
         self._known: dict[str, _KnownResult] = {}
 
     def build_entries(self, memory: Mapping[str, str], time: int) -> Iterator[Entry]:
-        """What is expected of each dataset, and what was found. `time`: of the manifest."""
+        """The checks of each dataset, and their results. `time`: of the manifest, in microseconds."""
         defined = self.list_defined()
         self._known = self._merge_results(memory, {one.id for one in defined})
         of_dataset: dict[AssetKey, list[DefinedCheck]] = {}
@@ -77,7 +77,7 @@ class Checks:
                 )
 
     def build_memory(self) -> dict[str, str]:
-        """The results that are known, for the next reading; after `entries`."""
+        """The known results, for the memory of the next reading. Call it after `build_entries`."""
         return {_RESULT + id_: msgspec.json.encode(kept).decode() for id_, kept in self._known.items()}
 
     def list_defined(self) -> list[DefinedCheck]:
@@ -88,7 +88,7 @@ class Checks:
         return [DefinedCheck(id_, check) for (id_, _), check in zip(checks, named, strict=True)]
 
     def _build_test_checks(self, test: Test) -> Iterator[Check]:
-        """Of the table that it is attached to; a singular test is one of all tables that it reads."""
+        """The checks of a test, for the table that it is attached to; a singular test is a check of every table that it reads."""
         references = test.depends_on.nodes if test.depends_on is not None else []
         attached = [test.attached_node] if test.attached_node is not None else references
         generic = test.test_metadata
@@ -135,7 +135,7 @@ def _apply_result(check: Check, kept: _KnownResult) -> Check:
 
 
 def _decode_memory(memory: Mapping[str, str]) -> dict[str, _KnownResult]:
-    """By unique id; nothing if another version of this code remembered it."""
+    """The remembered results by unique id; empty if another version of this code wrote them."""
     decoder = msgspec.json.Decoder(_KnownResult)
     try:
         return {key.removeprefix(_RESULT): decoder.decode(text) for key, text in memory.items() if key.startswith(_RESULT)}
@@ -144,14 +144,16 @@ def _decode_memory(memory: Mapping[str, str]) -> dict[str, _KnownResult]:
 
 
 def _find_attached(test: Test, references: list[str]) -> list[str]:
-    """The node that a generic test of a source, or of an older dbt, is of: its name stands in the argument `model`."""
+    """The node of a generic test without `attached_node` (a test of a source, or of an older dbt), by the name in its argument
+    `model`.
+    """
     argument = str(test.test_metadata.kwargs.get("model", "")) if test.test_metadata is not None else ""
     named = [id_ for id_ in references if f"'{id_.split('.')[-1]}'" in argument.replace('"', "'")]
     return named[:1] or references[:1]
 
 
 def _build_expected(test: Test) -> dict[str, Json]:
-    """The test's arguments, and how bad it is if it fails."""
+    """The arguments of a test, and its severity."""
     config = test.config or Config()
     arguments = test.test_metadata.kwargs if test.test_metadata is not None else {}
     return {
@@ -165,7 +167,7 @@ def _find_end(result: Result) -> str | None:
 
 
 def parse_time(text: str) -> int | None:
-    """A time as dbt writes it, in microseconds; None if it is none."""
+    """A time as dbt writes it (ISO 8601), in microseconds since the epoch; None if the text is no time."""
     try:
         return to_micros(datetime.fromisoformat(text))
     except ValueError:

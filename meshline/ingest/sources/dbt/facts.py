@@ -1,4 +1,4 @@
-"""What a node of a project is: its table, columns, attributes, owners; and who uses it, by exposures."""
+"""The facts of a project's nodes: tables, columns, attributes and owners; and of exposures, which consume them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PART = re.compile(r'"((?:[^"]|"")*)"|`([^`]*)`|\[([^\]]*)\]|([^."`\[\]]+)')
 
 
 class ListedColumn(NamedTuple):
-    """A column of a table. `declared`: what YAML says of it."""
+    """A column of a table. `declared`: its declaration in YAML."""
 
     name: str
     type: str | None = None
@@ -30,14 +30,16 @@ class ListedColumn(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A model, seed, snapshot or source. `other`: the source's table has another name than the source: its key by that."""
+    """A model, seed, snapshot or source. `other`: the key by the table's own name, if a source's table has another name than the
+    source.
+    """
 
     id: str
     node: Node
     key: AssetKey
     other: AssetKey | None
     relation: Relation
-    warehouse_type: str  # what the warehouse says that it is, such as BASE TABLE; empty if there is no catalog
+    warehouse_type: str  # the type of the table in the warehouse, such as BASE TABLE; empty if there is no catalog
     listing: Sequence[CatalogColumn]
 
     @property
@@ -46,16 +48,16 @@ class Table(NamedTuple):
 
 
 def build_table(id_: str, node: Node, namespace: str, naming: Naming, catalog: CatalogTable | None) -> Table | None:
-    """A node's table; None for ephemeral models, which dbt writes into those that use them. Raises InvalidInput.
+    """A node's table; None for an ephemeral model, whose SQL dbt inserts into the models that use it. Raises InvalidInput.
 
-    Named as dbt's OpenLineage events do: a source by its own name, all else by its alias.
+    The names are those of dbt's OpenLineage events: of a source its own name, of any other node its alias.
     """
     if node.config is not None and node.config.materialized == "ephemeral":
         return None
     is_source = node.source_name is not None
     name = node.name if is_source else node.alias or node.name
     if not name.strip():
-        raise InvalidInput("found an empty name; a model, seed, snapshot or source has one")
+        raise InvalidInput("found an empty name; a model, seed, snapshot or source needs a name")
     physical = (node.identifier or name) if is_source else name
     place = [part for part in (node.database, node.schema) if part]
     if len(node.columns or ()) > MAX_COLUMNS or (catalog is not None and len(catalog.columns) > MAX_COLUMNS):
@@ -78,7 +80,7 @@ def parse_relation_name(relation_name: str | None) -> Relation:
 
 
 def list_columns(table: Table, defined: Sequence[str]) -> list[ListedColumn]:
-    """The columns of a table: as the warehouse has them, else as its SQL defines them, else those that YAML declares."""
+    """The columns of a table: those in the warehouse, else those that its SQL defines, else those that YAML declares."""
     declared = {column.name.casefold(): column for column in (table.node.columns or {}).values()}
     if table.listing:
         return [ListedColumn(one.name, one.type, one.comment, declared.get(one.name.casefold())) for one in table.listing]
@@ -88,10 +90,10 @@ def list_columns(table: Table, defined: Sequence[str]) -> list[ListedColumn]:
 
 
 def list_certain_columns(table: Table, defined: Sequence[str]) -> Sequence[str]:
-    """All columns of a table, for a star to be resolved; empty if they are not known for sure.
+    """All columns of a table, to resolve a star; empty if they are not certain.
 
-    What SQL defines is as new as the manifest, the catalog perhaps not; but dbt adds columns to snapshots. YAML need not
-    declare all, unless dbt enforces it.
+    The columns that SQL defines are as new as the manifest, which the catalog may not be, but dbt adds columns to snapshots. YAML
+    need not declare all columns, unless dbt enforces the contract.
     """
     in_catalog = [column.name for column in table.listing]
     if defined and table.node.resource_type != "snapshot":
@@ -106,7 +108,7 @@ def list_certain_columns(table: Table, defined: Sequence[str]) -> Sequence[str]:
 
 
 class Relations:
-    """Which table a relation is, whatever the case in which SQL writes it."""
+    """Finds the table of a relation in SQL, in any case."""
 
     def __init__(self, tables: Mapping[str, Table]) -> None:
         self._tables: dict[Relation, Table] = {}
@@ -122,12 +124,12 @@ def _fold_case(relation: Relation) -> Relation:
 
 
 def drop_empty(**attributes: Json) -> dict[str, Json]:
-    """The attributes that were given: None, an empty text, list or mapping says nothing."""
+    """The attributes that have a value: not None, and not an empty text, list or mapping."""
     return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}
 
 
 def merge_tags(*given: list[str] | str | None) -> list[Json]:
-    """All of them, sorted, each once."""
+    """All tags, sorted, each once."""
     return list[Json](sorted({tag for some in given for tag in ([some] if isinstance(some, str) else some or ()) if tag}))
 
 
@@ -136,7 +138,9 @@ def build_constraints(given: Iterable[Constraint] | None) -> list[Json]:
 
 
 def find_freshness_limits(node: Node) -> dict[str, Json]:
-    """How old a source's newest row may be: `{"warn_after": {"count": 12, "period": "hour"}}`. dbt writes what nobody set as nulls."""
+    """How old a source's newest row may be: `{"warn_after": {"count": 12, "period": "hour"}}`. Limits that are not set are null in
+    dbt's files, and left out here.
+    """
     given = node.freshness or (node.config.freshness if node.config is not None else None) or {}
     return {name: value for name, value in given.items() if isinstance(value, dict) and value.get("count") is not None}
 
@@ -150,7 +154,9 @@ class Owner(NamedTuple):
 
 
 def build_owner(person: Person) -> Owner | None:
-    """By the name as written, else by the address. Whose the address is, the graph knows (`meshline.graph.index.identity`)."""
+    """The owner of a group or exposure, by the name as it is written, else by the e-mail address, which the graph joins with its
+    owner (`meshline.graph.index.identity`). None if there is neither.
+    """
     emails = person.email if isinstance(person.email, list) else [person.email or ""]
     email = next((text.strip() for text in emails if text.strip()), None)
     name = (person.name or "").strip() or None
@@ -175,7 +181,7 @@ def find_group(node: Node, groups: Mapping[str, Group]) -> Group | None:
 
 
 def merge_meta(node: Node) -> Mapping[str, Any]:
-    """From dbt 1.10 on, `meta` stands under `config`, and may stand there alone; that of a source's schema holds for its tables."""
+    """A node's `meta`: from dbt 1.10 on it is under `config`, possibly only there. The `meta` of a source applies to its tables."""
     return {**(node.source_meta or {}), **((node.config.meta if node.config is not None else None) or {}), **(node.meta or {})}
 
 
@@ -210,7 +216,7 @@ _CATALOG_TYPES = {"base table": "TABLE", "materialized view": "MATERIALIZED_VIEW
 
 
 def build_table_facts(table: Table, columns: Sequence[ListedColumn], owned_by: Sequence[Owner]) -> Facts:
-    """The table, its columns in order, and whose it is."""
+    """The table, its columns in order, and its owners."""
     keys = [model.build_column_key(table.key, column.name) for column in columns]
     listing = [EdgeFact(EdgeType.HAS_COLUMN, table.key, key, {"position": position}) for position, key in enumerate(keys, start=1)]
     is_enforced = is_contract_enforced(table.node)
@@ -225,7 +231,7 @@ def build_table_facts(table: Table, columns: Sequence[ListedColumn], owned_by: S
 
 
 def build_group_facts(group: Group) -> Facts:
-    """How the owner of a group is reached."""
+    """The owner of a group, with the contact."""
     owner = build_owner(group.owner)
     return Facts(assets=(build_owner_fact(owner),) if owner is not None else ())
 
@@ -277,7 +283,7 @@ def _build_column_attributes(column: ListedColumn, *, enforced: bool) -> dict[st
 
 
 def _decide_dataset_type(table: Table) -> str | None:
-    """As it is built, else as the warehouse calls it."""
+    """The type by the materialization, else the type in the warehouse."""
     materialized = (table.node.config.materialized if table.node.config is not None else None) or ""
     built = _TYPES.get(materialized)
     if built is not None or not table.warehouse_type:
@@ -293,12 +299,12 @@ def is_contract_enforced(node: Node) -> bool:
 
 
 def _to_text(value: str | float | None) -> str | None:
-    """A version; 1 and "1" are one."""
+    """A version as text, so that 1 and "1" are the same."""
     return None if value is None else str(value)
 
 
 def build_exposure_facts(id_: str, exposure: Exposure, used: Iterable[Table]) -> Facts:
-    """A consumer, its owner, and the tables that it uses. dbt knows no columns of them."""
+    """A consumer, its owner, and the tables that it uses, without columns, which dbt does not record."""
     key = model.build_consumer_key(exposure.name)
     owner = build_owner(exposure.owner)
     owned_by = [owner] if owner is not None else []

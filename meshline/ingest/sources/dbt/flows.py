@@ -1,4 +1,4 @@
-"""What flows into a model: column by column from its compiled SQL, else between whole tables from what it refers to."""
+"""The flows into a model: by columns from its compiled SQL, else by whole tables from the nodes that it refers to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DIALECTS = {
 
 
 def find_dialect(adapter: str) -> str | None:
-    """Sqlglot's name of an adapter's SQL; None if it does not read that."""
+    """Sqlglot's name of an adapter's SQL dialect; None if sqlglot does not know it."""
     name = _DIALECTS.get(adapter, adapter)
     return name if name and Dialect.get(name) is not None else None
 
@@ -42,7 +42,9 @@ class Upstream(NamedTuple):
 
 
 class ModelDefinition(NamedTuple):
-    """What a model's SQL defines. `columns`: in order, empty if they are not known. `notes`: what could not be told."""
+    """The flows and columns that a model's SQL defines. `columns`: in order, empty if they are not known. `notes`: the parts that
+    could not be resolved, in words.
+    """
 
     flows: tuple[Flow, ...] = ()
     columns: tuple[str, ...] = ()
@@ -50,7 +52,7 @@ class ModelDefinition(NamedTuple):
 
 
 def build_reference_flows(table: Table, upstream: Sequence[Upstream]) -> tuple[Flow, ...]:
-    """What is known without SQL: whole tables flow into the model."""
+    """The flows that are known without SQL: from whole tables into the model."""
     return tuple(Flow(one.table.key, table.key) for one in upstream if one.table.key != table.key)
 
 
@@ -62,7 +64,7 @@ class Names(NamedTuple):
     naming: Naming
 
     def resolve(self, relation: Relation, like: Table) -> AssetKey | None:
-        """A node's key, or that of a table which is none, if it is written out as far as the model's own name is."""
+        """The key of a node's table; of a table that is no node, only if its name has as many parts as the model's own name."""
         table = self.relations.find_table(relation)
         if table is not None:
             return table.key
@@ -70,7 +72,7 @@ class Names(NamedTuple):
 
 
 def analyse_sql(table: Table, sql: str, dialect: str, upstream: Sequence[Upstream], names: Names) -> ModelDefinition:
-    """What a model's SQL says, and for what it leaves open, what the references say."""
+    """The flows and columns by a model's SQL; by its references if the SQL cannot be read."""
     if len(sql) > MAX_SQL:
         return ModelDefinition(build_reference_flows(table, upstream), notes=(f"its compiled SQL has more than {MAX_SQL} characters",))
     known = {one.table.key: one.columns for one in upstream}  # a seed and a source may be one table
@@ -82,7 +84,7 @@ def analyse_sql(table: Table, sql: str, dialect: str, upstream: Sequence[Upstrea
     try:
         lineages = read_lineage(sql, dialect, list_columns, table.relation)
         if not known.get(table.key) and (own := _find_own_columns(lineages, table.relation)):
-            known[table.key] = own  # it reads itself, and now we know as what
+            known[table.key] = own  # the model reads itself, and its own columns are now known
             lineages = read_lineage(sql, dialect, list_columns, table.relation)
     except InvalidInput as error:
         return ModelDefinition(build_reference_flows(table, upstream), notes=(f"its compiled SQL cannot be read as {dialect}: {error}",))
@@ -90,7 +92,7 @@ def analyse_sql(table: Table, sql: str, dialect: str, upstream: Sequence[Upstrea
 
 
 def _find_own_columns(lineages: Sequence[Lineage], relation: Relation) -> Sequence[str]:
-    """What a model that reads itself defines, if that helps to tell what it reads."""
+    """The columns that a model defines, if it reads itself and they help to resolve its SQL."""
     of_model = [one for one in lineages if one.target == relation and one.unresolved and relation in one.reads]
     return next((one.columns for one in of_model), ())
 
@@ -121,7 +123,7 @@ class _DefinitionBuilder:
         for key in read:
             is_described = key.parts in described
             self._flows[Flow(key, self._table.key, covered=is_described)] = None
-            if is_described and is_open:  # what could not be told may come from any of them
+            if is_described and is_open:  # the unresolved part may come from any of them
                 self._flows[Flow(key, self._table.key)] = None
         return ModelDefinition(tuple(self._flows), columns, tuple(self._notes))
 
@@ -148,5 +150,5 @@ class _DefinitionBuilder:
 
 
 def _map_spellings(columns: Sequence[str]) -> Mapping[str, str]:
-    """By the name in one case: as the table has it."""
+    """The spelling of each column in its table, by the name in folded case."""
     return {name.casefold(): name for name in columns}

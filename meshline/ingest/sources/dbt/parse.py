@@ -1,4 +1,4 @@
-"""The files of a target folder -> what stands in them; a bad entry is refused by itself."""
+"""Decodes the files of a target folder; a faulty entry is refused by itself."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from meshline.ingest.sources.dbt.artifacts import (
 from meshline.ingest.sources.files import read_bytes
 
 MAX_BYTES = 512 * 1024 * 1024  # of one artifact
-MAX_DEPTH = 64  # of meta and of tests' arguments
+MAX_DEPTH = 64  # levels of meta and of tests' arguments
 OLDEST, NEWEST = 9, 12  # of the manifest's schema
 
 SCOPE = DBT  # (SCOPE, unique id)
@@ -45,10 +45,10 @@ T = TypeVar("T")
 
 
 class Artifacts(NamedTuple):
-    """What stands in a target folder, by unique id.
+    """The content of a target folder, by unique id.
 
-    `file`: the manifest. `nodes`: models, seeds, snapshots and sources. `passages`: what is of interest only for what lies
-    behind it. `results`: of tests. `ran`: the SQL of models that were run. `notes`: what a person should know of it.
+    `file`: the manifest. `nodes`: models, seeds, snapshots and sources. `passages`: entries of which only the dependencies matter.
+    `results`: of tests. `ran`: the SQL of models that were run. `notes`: warnings.
     """
 
     file: Path
@@ -68,7 +68,7 @@ class Artifacts(NamedTuple):
 
 
 def find_project_name(artifacts: Artifacts) -> str:
-    """As dbt 1.6 and newer say it; before, it is the package of which the MD5 is known."""
+    """The project's name: dbt 1.6 and newer write it; before that, it is the package whose MD5 is the project's id."""
     if artifacts.metadata.project_name:
         return artifacts.metadata.project_name
     packages = {node.package_name for node in artifacts.nodes.values()}
@@ -78,25 +78,27 @@ def find_project_name(artifacts: Artifacts) -> str:
 
 
 def read_artifacts(path: Path) -> Artifacts:
-    """The artifacts in a folder, or beside a manifest. Raises InvalidInput if the manifest cannot be read."""
+    """The artifacts in a folder, or in the folder of a manifest. Raises InvalidInput if the manifest cannot be read."""
     file = path if path.suffix == ".json" else path / "manifest.json"
     if not file.is_file():
-        raise InvalidInput("there is no such file; `dbt compile` (or build, or docs generate) writes it into target/", str(file))
+        raise InvalidInput("the file does not exist; `dbt compile` (or build, or docs generate) writes it into target/", str(file))
     return _ArtifactParser(file, lambda name: _read_artifact(file.with_name(name))).parse()
 
 
 def parse_artifact_files(file: Path, manifest: bytes, catalog: bytes | None = None) -> Artifacts:
-    """The artifacts that are given, as if they stood in and beside a file. Raises InvalidInput if the manifest cannot be read."""
+    """The artifacts in texts, as if they had been read from the manifest's file and its folder. Raises InvalidInput if the manifest
+    cannot be read.
+    """
     return _ArtifactParser(file, {file.name: manifest, "catalog.json": catalog}.get).parse()
 
 
 def _read_artifact(file: Path) -> bytes | None:
-    """Raises InvalidInput for what is too large."""
+    """The bytes of an artifact; None if there is none. Raises InvalidInput if it is too large."""
     return read_bytes(file, MAX_BYTES) if file.exists() else None
 
 
 class _ArtifactParser:
-    """`text`: that of an artifact, by its name; None if it is not there."""
+    """Parses the artifacts of a folder. `text`: returns the bytes of an artifact by its file name; None if there is none."""
 
     def __init__(self, file: Path, text: Callable[[str], bytes | None]) -> None:
         self._file = file
@@ -113,7 +115,7 @@ class _ArtifactParser:
         ran = list(self._parse_results(results.results, "run_results.json", Result))
         sources = self._parse_optional_file("sources.json", SourcesFreshness, SourcesFreshness())
         if manifest.unit_tests:
-            self._notes.append(f"{len(manifest.unit_tests)} unit tests passed over: they say whether code is right, nothing of the data")
+            self._notes.append(f"{len(manifest.unit_tests)} unit tests are skipped: they test code, and state nothing about the data")
         return Artifacts(
             file=self._file,
             metadata=manifest.metadata,
@@ -145,7 +147,7 @@ class _ArtifactParser:
             accepted = f"accepted: manifests v{OLDEST} to v{NEWEST} (dbt 1.5 and newer)"
             raise InvalidInput(f"found dbt_schema_version {metadata.dbt_schema_version[:200]!r}; {accepted}", f"{self._file}: metadata")
         if int(found[1]) > NEWEST:
-            self._notes.append(f"{self._file}: a manifest v{found[1]}, newer than v{NEWEST}; what is known of it is read")
+            self._notes.append(f"{self._file}: the manifest has version v{found[1]}, newer than v{NEWEST}; only its known parts are read")
 
     def _parse_nodes(self, manifest: Manifest) -> tuple[dict[str, Node], dict[str, Test], dict[str, Passage]]:
         """Tables, tests, and analyses, which are never built."""
@@ -197,7 +199,7 @@ class _ArtifactParser:
         return entry
 
     def _parse_optional_file(self, name: str, type_: type[T], default: T) -> T:
-        """An artifact that need not be there."""
+        """An optional artifact; `default` if there is none or if it cannot be read."""
         try:
             data = self._text(name)
             return default if data is None else _decode_file(self._file.with_name(name), data, type_)
@@ -226,7 +228,7 @@ def _get_decoder(type_: type[T]) -> Callable[[msgspec.Raw], T]:
 
 
 def _check_depth(entry: object) -> None:
-    """Raises InvalidInput for what nests deeper than anybody means."""
+    """Raises InvalidInput if free values nest too deep."""
     if isinstance(entry, Test):
         free: list[object] = [entry.test_metadata.kwargs] if entry.test_metadata is not None else []
     elif isinstance(entry, Node):

@@ -1,4 +1,4 @@
-"""A project's artifacts -> what is found: each node after those that it refers to; only nodes are read whose SQL or YAML changed."""
+"""A project's artifacts -> items of a reading: each node after those that it refers to; only nodes with changed SQL or YAML are read."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts
 
 
 class References:
-    """What nodes refer to, through ephemeral models, metrics and the like, which are no tables."""
+    """The tables that nodes refer to, also through ephemeral models, metrics and the like, which are not tables."""
 
     def __init__(self, artifacts: Artifacts) -> None:
         self._through: dict[str, DependsOn | None] = {id_: one.depends_on for id_, one in artifacts.passages.items()}
         self._through.update({id_: node.depends_on for id_, node in artifacts.nodes.items()})
 
     def list_tables(self, depends_on: DependsOn | None, tables: Mapping[str, Table]) -> list[str]:
-        """Unique ids of tables, each once."""
+        """The unique ids of the tables that these dependencies lead to, each once."""
         found: dict[str, None] = {}
         seen: set[str] = set()
         waiting = list(reversed(depends_on.nodes)) if depends_on is not None else []
@@ -55,7 +55,7 @@ class References:
 
 
 def order_by_references(ids: Iterable[str], references: Callable[[str], Sequence[str]]) -> Iterator[str]:
-    """Each after those that it refers to. Where they refer to each other in a circle, one begins."""
+    """The ids, each after those that it refers to. In a circle of references, one of its members comes first."""
     done: set[str] = set()
     for first in ids:
         if first in done:
@@ -73,16 +73,17 @@ def order_by_references(ids: Iterable[str], references: Callable[[str], Sequence
                 path.append((following, iter(references(following))))
 
 
-MAX_NOTES = 200  # warnings about single models
+MAX_NOTES = 200  # the most warnings about single models
 
 _NODE = "node:"  # in the memory: (_NODE + unique id) -> _Known
 _PROJECT = "project"
 
 
 class _KnownTable(NamedTuple):
-    """What is remembered of a table. Digests: of all from which it was made, of that from which its lineage was made (empty
-    if it has none), of its file before it was compiled and the names around it. `columns`: what its SQL defines. `notes`:
-    what that left open. `compiled`: whether there was SQL.
+    """What is remembered of a table. `digest`: of everything that its facts depend on. `lineage`: the digest of everything that its
+    lineage depends on, empty if it has none. `file`: the digest of its file before it was compiled, and of its own and its upstream
+    tables' names. `columns`: those that its SQL defines. `notes`: the parts of the SQL that could not be resolved. `compiled`: whether
+    there was SQL.
     """
 
     digest: str
@@ -94,16 +95,16 @@ class _KnownTable(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """How a project is read. `dialect`: of its SQL in sqlglot's words, None if it does not read that."""
+    """How a project is read. `dialect`: sqlglot's name of its SQL dialect; None if sqlglot does not know it."""
 
     name: str
     namespace: str
     dialect: str | None
-    time: int  # when the manifest was written
+    time: int  # when the manifest was written, in microseconds since the epoch
 
 
 class Project:
-    """One reading: `found` once, then `memory`; `warnings` grow meanwhile."""
+    """One reading of a project: `read_items` can be iterated once, `build_memory` is called after it; `warnings` grow meanwhile."""
 
     def __init__(self, artifacts: Artifacts, settings: Settings, context: Context) -> None:
         self.warnings: list[str] = list(artifacts.notes)
@@ -140,7 +141,7 @@ class Project:
         self._add_summary()
 
     def build_memory(self) -> dict[str, str]:
-        """What to know at the next reading; after `found`."""
+        """The memory for the next reading. Call it after `read_items`."""
         nodes = {_NODE + id_: msgspec.json.encode(known).decode() for id_, known in self._known.items()}
         return {**nodes, **self._checks.build_memory(), _PROJECT: self._settings.name}
 
@@ -159,7 +160,7 @@ class Project:
         return tables
 
     def _read_table(self, table: Table) -> Iterator[Item]:
-        """What the table is, and what flows into it."""
+        """The items of a table: its facts, and the flows into it."""
         owned_by = list_owners(table.node, self._artifacts.groups)
         upstream = self._list_upstream(table)
         digest = self._compute_digest(
@@ -187,9 +188,10 @@ class Project:
     def _read_lineage(
         self, table: Table, upstream: Sequence[Upstream], before: _KnownTable | None, digest: str
     ) -> tuple[_KnownTable, tuple[Flow, ...] | None]:
-        """What to remember of a table, and what flows into it; None if that is as before.
+        """What to remember of a table, and the flows into it; None instead of flows if they are unchanged.
 
-        A command that selects some models leaves a manifest in which the others are not compiled: what is known of these stays.
+        A dbt command that selects some models writes a manifest in which the others are not compiled. The known lineage of those
+        stays.
         """
         node = table.node
         sql = node.compiled_code or self._artifacts.ran.get(table.id)
@@ -206,17 +208,17 @@ class Project:
         if sql is None or self._settings.dialect is None:
             return ModelDefinition(references)
         if language != "sql":
-            return ModelDefinition(references, notes=(f"it is written in {language}, which is not read",))
+            return ModelDefinition(references, notes=(f"the model is written in {language}, which is not read",))
         return analyse_sql(table, sql, self._settings.dialect, upstream, self._names)
 
     def _list_upstream(self, table: Table) -> list[Upstream]:
-        """The tables that a node refers to, and itself as it was, which an incremental model reads."""
+        """The tables that a node refers to, and the table itself in its earlier state, which an incremental model reads."""
         ids = self._references.list_tables(table.node.depends_on, self._tables)
         found = [Upstream(self._tables[id_], self._list_columns(self._tables[id_])) for id_ in ids if id_ != table.id]
         return [*found, Upstream(table, list_certain_columns(table, ()))] if table.node.resource_type == "model" else found
 
     def _list_columns(self, table: Table) -> Sequence[str]:
-        """Those of a table that was read before."""
+        """The certain columns of a table; its SQL's columns are known once the table was read."""
         found = self._certain.get(table.id)
         if found is None:
             known = self._known.get(table.id)
@@ -224,7 +226,7 @@ class Project:
         return found
 
     def _compute_digest(self, *given: object) -> str:
-        """Of what something was made from."""
+        """The digest of the values that something depends on."""
         return hashlib.blake2b(msgspec.json.encode(given), digest_size=16, key=self._salt).hexdigest()
 
     def _spell_column(self, table: Table, column: str) -> str:
@@ -245,26 +247,26 @@ class Project:
         if self._noted > MAX_NOTES:
             self.warnings.append(f"{self._noted - MAX_NOTES} more like these")
         if self._without_sql:
-            what = f"{self._without_sql} models have no compiled SQL in the manifest, so their lineage is one of whole tables"
-            self.warnings.append(f"{what}: run `dbt compile` (or build, or docs generate) for that of columns")
+            what = f"{self._without_sql} models have no compiled SQL in the manifest, so their lineage is by whole tables"
+            self.warnings.append(f"{what}: run `dbt compile` (or build, or docs generate) for lineage by columns")
         if not self._artifacts.catalog and self._tables:
-            what = "there is no catalog.json, so columns of sources, and what a star of one stands for, are not known for sure"
-            self.warnings.append(f"{what}: run `dbt docs generate` for them")
+            what = "there is no catalog.json, so the columns of sources, also those that a star selects, are not certain"
+            self.warnings.append(f"{what}: run `dbt docs generate` to write it")
 
 
 def _list_parts(upstream: Sequence[Upstream]) -> list[Json]:
-    """That of which lineage depends on."""
+    """The names and columns of upstream tables, which a table's lineage depends on."""
     return [[list(one.table.key.parts), list(one.table.relation), list(one.columns)] for one in upstream]
 
 
 def find_other_project(memory: Mapping[str, str], name: str) -> str | None:
-    """The project that the source held before, if that is another one."""
+    """The name of the project that the source had at its last reading, if it is another one; else None."""
     before = memory.get(_PROJECT)
     return before if before is not None and before != name else None
 
 
 def _decode_memory(memory: Mapping[str, str]) -> dict[str, _KnownTable]:
-    """By unique id; nothing if another version of this code remembered it."""
+    """The remembered tables by unique id; empty if another version of this code wrote them."""
     decoder = msgspec.json.Decoder(_KnownTable)
     try:
         return {key.removeprefix(_NODE): decoder.decode(text) for key, text in memory.items() if key.startswith(_NODE)}

@@ -24,12 +24,14 @@ class Dbt(Source):
 
     kind: ClassVar[str] = "dbt"
 
-    path: Path = Field(description="the folder into which dbt writes manifest.json, or that file")
-    namespace: str | None = Field(default=None, min_length=1, description="of the project's datasets, as its OpenLineage events have it")
-    profiles: Path | None = Field(default=None, description="dbt's profiles.yml or its folder, from which the namespace is known")
-    profile: str | None = Field(default=None, description="which of its profiles")
-    target: str | None = Field(default=None, description="which of the profile's targets")
-    dialect: str | None = Field(default=None, description="of the SQL; the adapter's by default")
+    path: Path = Field(description="the folder that dbt writes manifest.json to, or that file")
+    namespace: str | None = Field(
+        default=None, min_length=1, description="the namespace of the project's datasets, as in its OpenLineage events"
+    )
+    profiles: Path | None = Field(default=None, description="dbt's profiles.yml or its folder, which determines the namespace")
+    profile: str | None = Field(default=None, description="the profile in profiles.yml")
+    target: str | None = Field(default=None, description="the target in the profile")
+    dialect: str | None = Field(default=None, description="the dialect of the SQL; by default the adapter's")
 
     def read(self, context: Context) -> Reading:
         with require_extra("dbt", "reading a dbt project"):
@@ -40,7 +42,7 @@ class Dbt(Source):
         metadata = artifacts.metadata
         name = find_project_name(artifacts)
         if (other := find_other_project(context.memory, name)) is not None:
-            raise InvalidInput(f"{self.source} holds the project {other!r}; give the project {name!r} a name of its own (--name)", "name")
+            raise InvalidInput(f"{self.source} is the project {other!r}; give the project {name!r} a name of its own (--name)", "name")
         adapter = (metadata.adapter_type or "").lower()
         dialect = find_dialect(self.dialect or adapter)
         if dialect is None and self.dialect is not None:
@@ -50,7 +52,7 @@ class Dbt(Source):
         )
         if dialect is None:
             project.warnings.append(
-                f"SQL of {adapter!r} is not read, so lineage is one of whole tables; perhaps a --dialect is near enough"
+                f"the SQL of {adapter!r} is not read, so lineage is by whole tables; try a similar dialect with --dialect"
             )
         return Reading(
             self.source, project.read_items(), complete=True, atomic=False, warnings=project.warnings, remember=project.build_memory
@@ -63,7 +65,7 @@ class Dbt(Source):
 
 
 def _parse_generated_at(generated_at: str) -> int:
-    """When the manifest was written; never later than now."""
+    """When the manifest was written, in microseconds since the epoch; never later than now."""
     time = parse_time(generated_at)
     return get_current_micros() if time is None else min(time, get_current_micros())
 
@@ -72,7 +74,7 @@ _SPARK_PORTS = {"http": ":443", "odbc": ":443", "thrift": ":10001"}
 
 
 class Connection:
-    """One output of profiles.yml."""
+    """The connection of one output in profiles.yml. Reading a key that is missing or a template raises InvalidInput."""
 
     def __init__(self, values: Mapping[str, Json], where: str) -> None:
         self._values = values
@@ -81,10 +83,10 @@ class Connection:
     def __getitem__(self, key: str) -> str:
         value = self._values.get(key)
         if value is None or isinstance(value, (dict, list)):
-            raise InvalidInput(f"the connection has no {key!r}; give --namespace instead", self._where)
+            raise InvalidInput(f"the connection has no {key!r}; set --namespace instead", self._where)
         text = str(value)
         if "{{" in text:
-            raise InvalidInput(f"{key!r} is a template, which is not evaluated; give --namespace instead", self._where)
+            raise InvalidInput(f"{key!r} is a template, which is not evaluated; set --namespace instead", self._where)
         return text
 
     def __contains__(self, key: str) -> bool:
@@ -96,7 +98,7 @@ def _build_host_formatter(scheme: str, host: str = "host") -> Callable[[Connecti
 
 
 def _format_snowflake(connection: Connection) -> str:
-    """`organisation-account` as it is; an account's locator with region and cloud (OpenLineage, Naming.md)."""
+    """An account `organisation-account` as it is; an account's locator with region and cloud (OpenLineage, Naming.md)."""
     account = connection["account"]
     locator, *rest = account.split(".")
     if "-" in locator:
@@ -115,7 +117,7 @@ def _format_fabric(connection: Connection) -> str:
 
 
 def _format_glue(connection: Connection) -> str:
-    """The account is a part of the role, if it is not said."""
+    """The AWS account is that of the role, if the connection does not name it."""
     if "account_id" in connection:
         return f"arn:aws:glue:{connection['region']}:{connection['account_id']}"
     role = connection["role_arn"].split(":")
@@ -142,14 +144,16 @@ _NAMESPACE_FORMATS: Mapping[str, Callable[[Connection], str]] = {
 
 
 def read_namespace(adapter: str, profiles: Path | None, profile: str | None, target: str | None) -> str:
-    """Raises InvalidInput if it cannot be told."""
+    """The namespace of a project's datasets, as dbt's OpenLineage events have it: from the connection in profiles.yml, as the
+    manifest names the adapter, but not the host (only BigQuery needs none). Raises InvalidInput if it cannot be determined.
+    """
     if adapter == "bigquery":
         return "bigquery"
     if profiles is None or adapter not in _NAMESPACE_FORMATS:
         how = " or --profiles FILE (dbt's profiles.yml)" if adapter in _NAMESPACE_FORMATS else ""
         example = _EXAMPLES.get(adapter, f"{adapter or 'postgres'}://host:port")
-        unknown = f"a manifest does not say where its {adapter or 'database'} is"
-        raise InvalidInput(f"{unknown}: give --namespace ({example}, as its OpenLineage events have it){how}", "namespace")
+        unknown = f"a manifest does not name the host of its {adapter or 'database'}"
+        raise InvalidInput(f"{unknown}: set --namespace ({example}, as in its OpenLineage events){how}", "namespace")
     return _NAMESPACE_FORMATS[adapter](_read_connection(adapter, profiles, profile, target))
 
 
@@ -164,9 +168,9 @@ _EXAMPLES = {
 
 
 def _read_connection(adapter: str, file: Path, profile: str | None, target: str | None) -> Connection:
-    """The connection that a profile's target names. `file`: profiles.yml, or the folder that has it, as dbt's own option wants it.
+    """The connection that a profile's target names. `file`: profiles.yml or its folder, which is what dbt's own option expects.
 
-    Credentials beside the connection are not looked at.
+    Credentials of the connection are not read.
     """
     if file.is_dir():
         file /= "profiles.yml"
@@ -195,7 +199,7 @@ def _choose_name(what: str, wanted: str | None, found: Mapping[str, Json], where
     if wanted is None and len(found) == 1:
         return next(iter(found))
     if wanted is None:
-        raise InvalidInput(f"which {what}? give --{what}, one of: {', '.join(found)}", where)
+        raise InvalidInput(f"set --{what} to one of: {', '.join(found)}", where)
     if wanted not in found:
         raise InvalidInput(f"there is no {what} {wanted!r}{suggest_closest(wanted, found)}; accepted: {', '.join(found)}", where)
     return wanted

@@ -1,4 +1,4 @@
-"""What a connector's config states -> facts: a job, what it reads and writes, and the flows between; also for sinks."""
+"""A connector's config -> facts: a job, the datasets that it reads and writes, and the flows between them; also for sinks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NEVER = frozenset({"no_data", "never", "schema_only", "recovery", "schema_only_
 
 
 class Capture(NamedTuple):
-    """One table's way into its topic. `passed`: its columns, None if the graph does not know them."""
+    """The capture of one table into its topic. `columns`: the captured columns; None if the graph does not know the table's."""
 
     table: AssetKey
     topic: AssetKey
@@ -27,7 +27,7 @@ class Capture(NamedTuple):
 
 
 def build_job_key(config: ConnectorConfig) -> AssetKey:
-    """The job by the name that Debezium's own OpenLineage events give it: that of its first task."""
+    """The job under the name that Debezium's own OpenLineage events give it, which is that of the first task."""
     prefix = config.find_value("topic.prefix", "database.server.name", "mongodb.name")
     return model.build_job_key(config.find_value("openlineage.integration.job.namespace") or prefix, f"{prefix}.0")
 
@@ -84,11 +84,11 @@ def _build_flows(job: AssetKey, capture: Capture) -> Iterator[Flow]:
         )
 
 
-NAMESPACE = "connect"  # of the jobs: a config does not say which Connect cluster runs it
+NAMESPACE = "connect"  # of the sinks' jobs, as a config does not name the Connect cluster that runs it
 
 
 class Place(NamedTuple):
-    """A dataset as a sink names it."""
+    """Namespace and name of a dataset that a sink writes."""
 
     namespace: str
     name: str
@@ -99,12 +99,14 @@ def is_sink(config: ConnectorConfig) -> bool:
 
 
 def build_sink_facts(config: ConnectorConfig, broker: str, naming: Naming) -> Facts:
-    """A job that reads topics and writes what they become: datasets only, for columns are not told. Raises InvalidInput."""
+    """A job that reads topics and writes the datasets made from them, without columns, which the config does not name. Raises
+    InvalidInput.
+    """
     job = model.build_job_key(NAMESPACE, config.name)
     topics = list(split_list(config.find_value("topics")))
     if not topics:
         raise InvalidInput(
-            "it is not there; topics.regex is not followed, for it does not say which topics there are", config.locate("topics")
+            "the key is missing; accepted is a list of topics (topics.regex does not determine which topics exist)", config.locate("topics")
         )
     flows = [
         Flow(naming.dataset(f"kafka://{broker}", topic), naming.dataset(*place), job=job)
@@ -130,18 +132,19 @@ def _locate_bucket(config: ConnectorConfig, topic: str) -> Iterator[Place]:
     """Confluent's S3 sink: `<topics.dir>/<topic>/partition=...`."""
     bucket = config.find_value("s3.bucket.name")
     if not bucket:
-        raise InvalidInput("it is not there", config.locate("s3.bucket.name"))
+        raise InvalidInput("the key is missing; an S3 sink needs it", config.locate("s3.bucket.name"))
     yield Place(f"s3://{bucket}", f"{config.find_value('topics.dir') or 'topics'}/{topic}")
 
 
 def _locate_iceberg(config: ConnectorConfig, topic: str) -> Iterator[Place]:
-    """Iceberg's own sink. What goes where by a field's value is not told: each topic may be in each table."""
+    """Iceberg's own sink. If records are routed by the value of a field, each topic may be written to each table."""
     catalog = config.find_value("iceberg.catalog.uri") or config.find_value("iceberg.catalog")
     for table in split_list(config.find_value("iceberg.tables")):
         yield Place(catalog, table)
     if config.find_value("iceberg.tables.dynamic-enabled").lower() == "true":
         raise InvalidInput(
-            f"the table of a record of {topic} is in a field of it: accepted are iceberg.tables", config.locate("iceberg.tables")
+            f"a field of each record of {topic} names its table, which is not supported; accepted is iceberg.tables",
+            config.locate("iceberg.tables"),
         )
 
 

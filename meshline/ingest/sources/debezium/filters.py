@@ -1,4 +1,4 @@
-"""Which tables a connector captures, and which of their columns come out at the topic, under which name, and whether masked."""
+"""The tables that a connector captures, and their columns in the topic: under which name, and whether masked."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _SYSTEM = re.compile(
 
 
 class Filter(NamedTuple):
-    """An include or an exclude list."""
+    """An include list or an exclude list."""
 
     patterns: Sequence[re.Pattern[str]]
     includes: bool
 
     def accepts(self, names: Sequence[str], matcher: Matcher) -> bool:
-        """Whether what has these names passes."""
+        """Whether a table or column with these names passes the filter."""
         return self.includes == any(matcher.matches(pattern, name) for pattern in self.patterns for name in names)
 
 
 def build_filters(config: ConnectorConfig, of: str, old: tuple[str, str] = ("whitelist", "blacklist")) -> Iterator[Filter]:
-    """The lists of `table`, `column`, ...; there is none of what is not said. Raises InvalidInput."""
+    """The filters of `table`, `column`, ...; only those that the config has. Raises InvalidInput."""
     for keys, includes in (((f"{of}.include.list", f"{of}.{old[0]}"), True), ((f"{of}.exclude.list", f"{of}.{old[1]}"), False)):
         if text := config.find_value(*keys):
             where = config.locate(config.find_key(*keys))
@@ -37,14 +37,14 @@ def build_filters(config: ConnectorConfig, of: str, old: tuple[str, str] = ("whi
 
 
 class CapturedTables(NamedTuple):
-    """The names of the datasets that are captured, and what could not be told."""
+    """The names of the datasets that are captured, and warnings about tables that may be missing."""
 
     names: Sequence[str]
     warnings: Sequence[str]
 
 
 def find_captured_tables(config: ConnectorConfig, database: Database, known: Sequence[str], matcher: Matcher) -> CapturedTables:
-    """`known`: names of the datasets that the graph has in the database's namespace. Raises InvalidInput."""
+    """The tables that a connector captures. `known`: names of the datasets in the database's namespace. Raises InvalidInput."""
     of = "collection" if database.kind.scheme == "mongodb" else "table"
     keys = (f"{of}.include.list", f"{of}.whitelist")
     written = list(split_list(config.find_value(*keys)))
@@ -67,12 +67,12 @@ def find_captured_tables(config: ConnectorConfig, database: Database, known: Seq
         for problem in _describe_problems(written, names, database, matcher, config, keys)
     ]
     if len(names) > MAX_TABLES:
-        warnings.append(f"{config.place}: only the first {MAX_TABLES} of {len(names)} tables are taken")
+        warnings.append(f"{config.place}: only the first {MAX_TABLES} of {len(names)} tables are ingested")
     return CapturedTables(names[:MAX_TABLES], warnings)
 
 
 def _build_container_filters(config: ConnectorConfig, database: Database) -> Iterator[Filter]:
-    """The lists of schemas; of databases where there are no schemas."""
+    """The filters of schemas, or of databases if the database has no schemas."""
     yield from build_filters(config, "schema" if database.names else "database")
 
 
@@ -84,16 +84,16 @@ def _list_plain_names(text: str, database: Database) -> Sequence[str]:
 def _describe_problems(
     written: Sequence[str], found: Sequence[str], database: Database, matcher: Matcher, config: ConnectorConfig, keys: tuple[str, str]
 ) -> Iterator[str]:
-    """Why tables may be missing."""
+    """The reasons why tables may be missing."""
     for text in written:
         pattern = compile_regex(text, config.locate(config.find_key(*keys)))
         if not any(matcher.matches(pattern, name) for dataset in found for name in database.list_matched_names(dataset)):
-            yield f"'{text}' matches no table that is known; load what describes {database.namespace} first"
+            yield f"'{text}' matches no known table; load a source that describes {database.namespace} first"
     if not written and not found:
-        yield f"all tables are captured, and none of {database.namespace} is known; load what describes them first"
+        yield f"all tables are captured, and none of {database.namespace} is known; load a source that describes them first"
 
 
-# The keys of hashes hold a salt: they are in no message and no statement.
+# The keys of hashes contain a salt, so they must not occur in a message or a statement.
 _MASK = re.compile(r"column\.mask\.(with\.\d+\.chars|hash\..+)")
 _TRUNCATE = re.compile(r"column\.truncate\.to\.\d+\.chars")
 
@@ -102,7 +102,7 @@ _ROWS = ("after", "before")  # of the envelope
 
 
 class CapturedColumn(NamedTuple):
-    """A column of the table as a field of the record. `changed`: it is not the column's value as it was."""
+    """A column of the table as a field of the record. `changed`: the field's value is not the column's."""
 
     column: str
     field: str
@@ -111,7 +111,7 @@ class CapturedColumn(NamedTuple):
 
 
 class ColumnLists:
-    """The lists of columns of one connector."""
+    """The include, exclude, mask and truncate lists of columns of one connector."""
 
     def __init__(self, config: ConnectorConfig, matcher: Matcher) -> None:
         """Raises InvalidInput."""
@@ -121,7 +121,7 @@ class ColumnLists:
         self._cuts = list(_compile_patterns(config, _TRUNCATE, "column.truncate"))
 
     def capture(self, table_names: Sequence[str], columns: Sequence[str], record: Record) -> Iterator[CapturedColumn]:
-        """What becomes of these columns of a table that has these names."""
+        """Those of a table's columns that the record has, as its fields. `table_names`: the names that the lists may use."""
         for column in columns:
             names = [f"{table}.{column}" for table in table_names]
             if not all(one.accepts(names, self._matcher) for one in self._filters):
@@ -136,7 +136,9 @@ class ColumnLists:
 
 
 def to_envelope(passed: Sequence[CapturedColumn], known: Container[str]) -> list[CapturedColumn]:
-    """The fields where Debezium's envelope has them, the row after and before the change; as they are if the topic is not known so."""
+    """The columns under their fields in Debezium's envelope, in the row after and before the change; unchanged if the topic has no such
+    columns. `known`: the topic's columns.
+    """
     found: list[CapturedColumn] = []
     for one in passed:
         inside = [field for row in _ROWS if (field := f"{row}.{one.field}") in known]
@@ -151,7 +153,7 @@ def _compile_patterns(config: ConnectorConfig, keys: re.Pattern[str], shown: str
 
 
 def _transform_column(passed: CapturedColumn, record: Record) -> CapturedColumn | None:
-    """None if the field is taken out."""
+    """A column after the transforms of its record; None if they remove its field."""
     for change in record.columns:
         field = passed.field.partition(".")[0]
         if field in change.exclude or (change.include and field not in change.include):

@@ -1,7 +1,7 @@
 """Regular expressions from connector configs: Java's, matched within bounds of time.
 
-An expression of a stranger may take for ever. Refused is what can: a group that is repeated, and more
-than a few repetitions; names are bounded, and so is the time for all of a reading.
+An expression from outside may take for ever to match. Expressions that can are refused: those with a repeated group, or with
+more than a few repetitions. The length of names and the time of a whole reading are limited too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from meshline.errors import InvalidInput
 
 MAX_LENGTH = 1_000  # characters of an expression
-MAX_REPEATS = 4  # of `*`, `+`, `{n,}`: the time grows with this power of a name's length
+MAX_REPEATS = 4  # of `*`, `+`, `{n,}`; the time grows with the length of a name to this power
 MAX_OPTIONS = 16  # of `?`, `{n}`
 MAX_NAME = 250  # characters; Kafka's topics have at most 249
 MAX_SECONDS = 10.0  # for all matching of a reading
@@ -25,13 +25,13 @@ _JAVA_REFERENCE = re.compile(r"\\(.)|\$([0-9]+)|\$\{([A-Za-z][A-Za-z0-9]*)\}", r
 
 
 class Matcher:
-    """Matches whole names, whatever the case; and counts the time that this took."""
+    """Matches whole names, and limits the time that all matching takes together."""
 
     def __init__(self, seconds: float = MAX_SECONDS) -> None:
         self._seconds = self._left = seconds
 
     def matches(self, pattern: re.Pattern[str], name: str) -> re.Match[str] | None:
-        """Raises InvalidInput if matching took too long altogether."""
+        """The match of a whole name, or None. Raises InvalidInput if all matching together took too long."""
         if len(name) > MAX_NAME:
             return None
         if self._left <= 0:
@@ -43,14 +43,14 @@ class Matcher:
 
 
 def compile_regex(text: str, where: str, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
-    """Raises InvalidInput at `where`."""
+    """Compile an expression. Raises InvalidInput at `where`."""
     if len(text) > MAX_LENGTH:
-        raise InvalidInput(f"a regular expression of {len(text)} characters; accepted are {MAX_LENGTH}", where)
+        raise InvalidInput(f"the regular expression has {len(text)} characters; at most {MAX_LENGTH} are accepted", where)
     _check_repeats(text, where)
     try:
         return re.compile(_JAVA_GROUP.sub("(?P<", text), flags)
     except (re.error, OverflowError, RecursionError) as error:
-        raise InvalidInput(f"'{text}' is no regular expression that is understood here ({error})", where) from error
+        raise InvalidInput(f"'{text}' is not a regular expression that can be compiled ({error})", where) from error
 
 
 def _check_repeats(text: str, where: str) -> None:
@@ -70,7 +70,7 @@ def _check_repeats(text: str, where: str) -> None:
 
 
 def expand_replacement(match: re.Match[str], replacement: str, where: str) -> str:
-    """What Java makes of a replacement with `$1`, `${name}`. Raises InvalidInput at `where`."""
+    """A replacement with its `$1` and `${name}` expanded as in Java. Raises InvalidInput at `where`."""
 
     def expand_reference(reference: re.Match[str]) -> str:
         escaped, number, name = reference.groups()
@@ -83,7 +83,7 @@ def expand_replacement(match: re.Match[str], replacement: str, where: str) -> st
 
 
 def split_list(text: str) -> Iterator[str]:
-    """The parts of a comma-separated list; `\\,` is a comma within a part, as is one in braces (`{1,3}`)."""
+    """The parts of a comma-separated list. A comma after a backslash or in braces (`{1,3}`) belongs to a part."""
     part, depth, escaped = "", 0, False
     for character in text:
         depth += 0 if escaped else (character == "{") - (character == "}")
@@ -105,5 +105,5 @@ _PLAIN = re.compile(r"(?:[^\\.\[\]{}()*+?^$|]|\.|\\[^A-Za-z0-9])+")
 
 
 def parse_plain_name(text: str) -> str | None:
-    """The one name that an expression means, if it is written as a name (`public.orders`, `public\\.orders`)."""
+    """The only name that an expression matches, if it is written as a name (`public.orders`, `public\\.orders`); else None."""
     return re.sub(r"\\(.)", r"\1", text) if _PLAIN.fullmatch(text) else None

@@ -1,4 +1,4 @@
-"""The names of a connector's tables, as datasets and for Debezium, and of its topics, after its transforms."""
+"""The names of a connector's tables, as datasets and in Debezium's lists, and of its topics after the transforms."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
 
 
 class Kind(NamedTuple):
-    """How one kind of database names its tables. `parts`: of a dataset's name. `matched`: how many of them, from the
-    last, an include list names, and a topic.
+    """How one kind of database names its tables. `parts`: the number of parts of a dataset's name. `matched`: how many of them,
+    counted from the last, the names in include lists and in topics have.
     """
 
     scheme: str
@@ -37,7 +37,7 @@ KINDS = {
 
 
 class Database(NamedTuple):
-    """`names`: of the databases, where a connector is given them and its include list does not name them."""
+    """The database of a connector. `names`: of its databases, if the connector's config names them and its include list does not."""
 
     kind: Kind
     namespace: str
@@ -45,32 +45,32 @@ class Database(NamedTuple):
     in_topic: int  # how many parts of a dataset's name, from the last, a topic's name has
 
     def list_dataset_names(self, table: str) -> Sequence[str]:
-        """The names of the datasets that a table of an include list means: one in each database."""
+        """The names of the datasets that a table in an include list means: one in each database."""
         parts = table.split(".")
         if len(parts) < self.kind.matched:
             return []
         return [table] if not self.names or len(parts) >= self.kind.parts else [f"{name}.{table}" for name in self.names]
 
     def list_matched_names(self, dataset: str) -> Sequence[str]:
-        """What include lists may call a dataset of this namespace; empty if the connector does not look there."""
+        """The names that include lists may use for a dataset of this namespace; empty if the connector does not read its database."""
         parts = dataset.split(".")
         if self.names and (len(parts) < self.kind.parts or parts[0] not in self.names):
             return []
         return [".".join(parts[-self.kind.matched :]), dataset] if self.names else [dataset]
 
     def format_topic_name(self, dataset: str) -> str:
-        """The part of a topic's name that is the table's."""
+        """The table's part of a topic's name."""
         return ".".join(dataset.split(".")[-self.in_topic :])
 
 
 def parse_database(config: ConnectorConfig) -> Database:
-    """Raises InvalidInput for a connector that is not known, and for a place that is not said."""
+    """The database of a connector. Raises InvalidInput if the connector's class is unknown, or if the config does not locate it."""
     class_name = config.find_value("connector.class")
     kind = KINDS.get(class_name.removeprefix(CLASSES))
     if kind is None:
         accepted = ", ".join(f"{CLASSES}{name}" for name in KINDS)
-        raise InvalidInput(f"found {class_name!r}, which is not known; accepted: {accepted}", config.locate("connector.class"))
-    several = kind.scheme == "mssql" and bool(config.find_value("database.names"))  # before version 2 it could be but one
+        raise InvalidInput(f"unknown connector class {class_name!r}; accepted: {accepted}", config.locate("connector.class"))
+    several = kind.scheme == "mssql" and bool(config.find_value("database.names"))  # before version 2 there could be only one
     return Database(
         kind,
         f"{kind.scheme}://{_parse_address(config, kind)}",
@@ -86,7 +86,7 @@ def _parse_address(config: ConnectorConfig, kind: Kind) -> str:
 
 
 def _parse_first_host(config: ConnectorConfig, kind: Kind) -> str:
-    """Of a connection string (never its password) or a list of hosts."""
+    """The first host of a connection string (never its password) or of a list of hosts."""
     keys = ("mongodb.connection.string", "mongodb.hosts")
     text = config.find_value(*keys)
     hosts = text.split("://", 1)[1].split("/", 1)[0].rpartition("@")[2] if "://" in text else text.rpartition("/")[2]
@@ -107,11 +107,11 @@ def _get_required(config: ConnectorConfig, *keys: str) -> str:
 
 
 def _check_value(value: str, where: str) -> str:
-    """A value that must be there, and be what the connector runs with. Raises InvalidInput."""
+    """The value of a required key, which must not be a placeholder. Raises InvalidInput."""
     if not value:
-        raise InvalidInput("it is not there, so the tables have no name", where)
+        raise InvalidInput("the key is missing, so the tables cannot be named", where)
     if _PLACEHOLDER.search(value):
-        raise InvalidInput("it is a placeholder; accepted is the value that the connector runs with", where)
+        raise InvalidInput("the value is a placeholder; accepted is the value that the connector runs with", where)
     return value
 
 
@@ -121,7 +121,7 @@ _TOPIC_MATCHES = "org.apache.kafka.connect.transforms.predicates.TopicNameMatche
 
 
 class FieldChange(NamedTuple):
-    """What one transform does with the fields of a flat record: `include` empty: all that are not in `exclude`."""
+    """The change of a flat record's fields by one transform. If `include` is empty, all fields that are not in `exclude` are kept."""
 
     include: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
@@ -130,8 +130,8 @@ class FieldChange(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Where a table's changes go. `flat`: whether the record is the row, not Debezium's envelope around it.
-    `columns`: what was done with the row's fields, in order.
+    """The record of a table's changes, in its topic. `flat`: whether the record is the row itself, without Debezium's envelope.
+    `columns`: the changes of the row's fields, in order.
     """
 
     topic: str
@@ -140,7 +140,7 @@ class Record(NamedTuple):
 
 
 class Transform(NamedTuple):
-    """One of `transforms`. `type`: the class without its package."""
+    """One of the connector's `transforms`. `type`: the class without its package."""
 
     name: str
     type: str
@@ -157,7 +157,7 @@ class Transform(NamedTuple):
 
 
 class Routing:
-    """The transforms of a connector, in their order. `warnings`: those that are not followed."""
+    """The transforms of a connector, in their order. `warnings`: about transforms that are not evaluated."""
 
     def __init__(self, config: ConnectorConfig, matcher: Matcher) -> None:
         """Raises InvalidInput."""
@@ -168,11 +168,11 @@ class Routing:
         self._transforms = [*self._list_transforms()]
 
     def route(self, table: str) -> Record:
-        """Where the changes of a table go; `table` as a topic names it. Raises InvalidInput."""
+        """The record of a table's changes after the transforms; `table`: the table's name in a topic. Raises InvalidInput."""
         config = self._config
         prefix = config.find_value("topic.prefix", "database.server.name", "mongodb.name")
         if not prefix:
-            raise InvalidInput("it is not there, so the topics have no name", config.locate("topic.prefix"))
+            raise InvalidInput("the key is missing, so the topics cannot be named", config.locate("topic.prefix"))
         delimiter = config.find_value("topic.delimiter") or "."
         record = Record(_ILLEGAL.sub("_", delimiter.join((prefix, *table.split(".")))))
         for transform in self._transforms:
@@ -187,7 +187,9 @@ class Routing:
             if transform.type in _FOLLOWED:
                 yield transform
             elif transform.type in _ROUTERS:
-                self.warnings.append(f"{self._config.locate(key)}: {transform.type} chooses topics by what is in the records: not followed")
+                self.warnings.append(
+                    f"{self._config.locate(key)}: {transform.type} chooses topics by the content of records, which is not evaluated"
+                )
 
     def _applies(self, transform: Transform, topic: str) -> bool:
         predicate = transform.find_option("predicate")
@@ -195,7 +197,7 @@ class Routing:
             return True
         config = self._config
         if config.find_value(f"predicates.{predicate}.type") != _TOPIC_MATCHES:
-            return transform.type not in _BY_TOPIC  # it is about single records, such as tombstones
+            return transform.type not in _BY_TOPIC  # the predicate is about single records, such as tombstones
         matches = self._match(f"predicates.{predicate}.pattern", topic) is not None
         return matches != (transform.find_option("negate").lower() == "true")
 

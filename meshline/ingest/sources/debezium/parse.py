@@ -1,7 +1,7 @@
-"""Files of connector configs -> configs, in all the forms in which they are kept.
+"""Files of connector configs -> configs, in all the forms in which they are stored.
 
-`{"name": ..., "config": {...}}` and flat JSON as Kafka Connect's REST API takes them, lists of them, what
-`GET /connectors?expand=info` answers, Strimzi's KafkaConnector, and properties files (Debezium Server's too).
+`{"name": ..., "config": {...}}` and flat JSON as Kafka Connect's REST API accepts them, lists of these, the answer of
+`GET /connectors?expand=info`, Strimzi's KafkaConnector, and properties files (also those of Debezium Server).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SERVER_BROKER = "debezium.sink.kafka.producer.bootstrap.servers"
 
 
 class ConnectorConfig(NamedTuple):
-    """One connector. `places`: `file:line` of its keys. Values may be secret: they are not for messages."""
+    """The config of one connector. `places`: `file:line` of its keys. Values may be secret and must not occur in messages."""
 
     name: str
     values: Mapping[str, str]
@@ -32,20 +32,20 @@ class ConnectorConfig(NamedTuple):
     places: Mapping[str, str]
 
     def locate(self, key: str) -> str:
-        """`file:line: key`."""
+        """The place of a key: `file:line: key`."""
         return f"{self.places.get(key, self.place)}: {key}"
 
     def find_value(self, *keys: str) -> str:
-        """The value of the first of these keys that has one; the later ones are older names of it."""
+        """The value of the first of these keys that has one, else an empty text; the later keys are older names of the first."""
         return next((found for key in keys if (found := self.values.get(key, "").strip())), "")
 
     def find_key(self, *keys: str) -> str:
-        """That key; the first if none has a value."""
+        """The first of these keys that has a value; the first key if none has."""
         return next((key for key in keys if self.values.get(key, "").strip()), keys[0])
 
 
 def parse_configs(data: bytes, file: str) -> Iterator[ConnectorConfig | InvalidInput]:
-    """The connectors of a file. Raises InvalidInput if it cannot be read."""
+    """The connectors of a file. Raises InvalidInput if the file cannot be parsed."""
     stem = FilePath(file).stem
     if FilePath(file).suffix == ".properties":
         yield _parse_properties(data, file, stem)
@@ -53,13 +53,13 @@ def parse_configs(data: bytes, file: str) -> Iterator[ConnectorConfig | InvalidI
     doc = parse_yaml(data, file)
     for number, (name, value, path) in enumerate(_list_connectors(doc.value, (), stem)):
         if number >= MAX_CONNECTORS:
-            yield InvalidInput(f"more than {MAX_CONNECTORS} connectors", file)
+            yield InvalidInput(f"the file has more than {MAX_CONNECTORS} connectors", file)
             return
         yield _parse_config(doc, name, value, path)
 
 
 def _list_connectors(value: Json, path: Path, name: str) -> Iterator[tuple[str, Json, Path]]:
-    """(name, settings, where they are) of all connectors in a document."""
+    """(name, settings, path of the settings) of all connectors in a document."""
     if isinstance(value, list) and value:
         for number, one in enumerate(value):
             yield from _list_connectors(one, (*path, number), f"{name}-{number + 1}")
@@ -84,12 +84,14 @@ def _list_connectors(value: Json, path: Path, name: str) -> Iterator[tuple[str, 
 def _parse_config(doc: Document, name: str, value: Json, path: Path) -> ConnectorConfig | InvalidInput:
     if not isinstance(value, dict) or "connector.class" not in value:
         return InvalidInput(
-            "no connector's config; accepted is an object with connector.class, or one with name and config", doc.format_place(path)
+            "not a connector's config; accepted is an object with connector.class, or one with name and config", doc.format_place(path)
         )
     values: dict[str, str] = {}
     for key, one in value.items():
         if isinstance(one, (dict, list)):
-            return InvalidInput(f"{key}: found a structure; accepted is a text, a number or a truth value", doc.format_place((*path, key)))
+            return InvalidInput(
+                f"{key}: found an object or a list; accepted is a text, a number or a truth value", doc.format_place((*path, key))
+            )
         if one is not None:
             values[key] = str(one).lower() if isinstance(one, bool) else str(one)
     return ConnectorConfig(
@@ -104,7 +106,7 @@ def _parse_properties(data: bytes, file: str, stem: str) -> ConnectorConfig | In
         name = _map_server_key(key)
         values[name], places[name] = value, f"{file}:{line}"
     if "connector.class" not in values:
-        return InvalidInput("no connector's config; it has no connector.class", f"{file}:1")
+        return InvalidInput("not a connector's config: the key connector.class is missing", f"{file}:1")
     return ConnectorConfig(values.get("name", stem), values, f"{file}:1", places)
 
 

@@ -36,10 +36,11 @@ class Debezium(Source):
 
     kind: ClassVar[str] = "debezium"
     files: tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...] = Field(
-        min_length=1, description="Connector configs and patterns such as connectors/*.json; relative ones begin at the mesh file."
+        min_length=1,
+        description="Files of connector configs, and patterns such as connectors/*.json; relative ones begin at the mesh file.",
     )
-    kafka: str = Field(default="", max_length=255, description="The broker of the topics, host:port; by default what a config says.")
-    complete: bool = Field(default=True, description="The connectors in the files are all that the source has: others are gone.")
+    kafka: str = Field(default="", max_length=255, description="The broker of the topics, host:port; by default the one in the config.")
+    complete: bool = Field(default=True, description="Whether these are all files, so that connectors of removed files are retracted.")
 
     def read(self, context: Context) -> Reading:
         reader = _ConnectorReader(self, context)
@@ -63,7 +64,7 @@ class _ConnectorReader:
                 yield Refusal(config)
             elif not (is_sink(config) or config.find_value("connector.class").startswith(CLASSES)):
                 self.warnings.append(
-                    f"{config.locate('connector.class')}: {config.name} is neither Debezium's nor a sink for S3 or Iceberg: passed over"
+                    f"{config.locate('connector.class')}: {config.name} is skipped: neither a Debezium connector nor an S3 or Iceberg sink"
                 )
             else:
                 try:
@@ -101,5 +102,5 @@ class _ConnectorReader:
         servers = self._source.kafka or config.find_value(*_BROKERS)
         first = servers.split(",")[0].strip().rpartition("://")[2]
         if not first or "${" in first:
-            raise InvalidInput("it does not say which Kafka its topics are in; say it with kafka (--kafka host:port)", config.place)
+            raise InvalidInput("the config does not name the Kafka broker of its topics; set kafka (--kafka host:port)", config.place)
         return first
