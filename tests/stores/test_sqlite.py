@@ -336,13 +336,13 @@ SqliteStore(sys.argv[1])
     def test_runs_of_one_time_do_not_read_the_history(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """All jobs of a scheduler's round state the same of a shared dataset, each in a run of its own."""
         folded: list[int] = []
-        fold = reader.folded
+        fold = reader.fold_heads
 
         def counted(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, HeadRow]:
             folded.extend(scope_ids)
             return fold(connection, scope_ids)
 
-        monkeypatch.setattr(reader, "folded", counted)
+        monkeypatch.setattr(reader, "fold_heads", counted)
         with closing(SqliteStore(str(path))) as store:
             for at in range(20):
                 commit(store, *(say("A", at, version=f"{job} at {at}") for job in range(5)))
@@ -391,9 +391,9 @@ class TestSortable:
         "parts", [("",), ("", ""), ("a",), ("a\x00",), ("\x00", "\x01"), ("\x01\x02", "\x00\x01"), ("é", "🚀"), ("\x00",)]
     )
     def test_round_trip(self, parts: tuple[str, ...]) -> None:
-        assert search_index.parts_of(search_index.sortable(parts)) == parts
+        assert search_index.decode_sortable(search_index.encode_sortable(parts)) == parts
 
     @given(st.lists(st.tuples(*[st.text("\x00\x01\x02aé🚀\uffff", max_size=4)] * 2), min_size=2, max_size=2))
     def test_order(self, pair: list[tuple[str, ...]]) -> None:
-        assert sorted(pair, key=search_index.sortable) == sorted(pair)
-        assert [search_index.parts_of(search_index.sortable(parts)) for parts in pair] == pair
+        assert sorted(pair, key=search_index.encode_sortable) == sorted(pair)
+        assert [search_index.decode_sortable(search_index.encode_sortable(parts)) for parts in pair] == pair

@@ -12,14 +12,14 @@ from typing import Any
 from meshline.errors import NotFound
 from meshline.graph.model import Content, Statement, build_job_key
 from meshline.graph.store.base import Batch, Run, RunKey, RunPair, RunReader
-from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, rows, run
-from meshline.graph.store.neo4j.cypher import cypher, named
+from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, read_rows, run_query
+from meshline.graph.store.neo4j.cypher import get_cypher, parse_statements
 from meshline.graph.store.neo4j.records import Contents, read_journal, read_raw_events
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.graph.store.sqlite.maintenance import making, settled
+from meshline.graph.store.sqlite.maintenance import create_file, leave_wal_mode
 
 PAGE = 1000  # scopes, runs or events at once
-_CYPHER = named("copying.cypher")
+_CYPHER = parse_statements("copying.cypher")
 
 Advance = Callable[[int], None]
 
@@ -32,58 +32,58 @@ def backup(url: str, to: Path, *, overwrite: bool = False, advance: Advance = la
     """
     connection = Connection(Address.parse(url))
     try:
-        with making(to, overwrite=overwrite) as part:
+        with create_file(to, overwrite=overwrite) as part:
 
-            def copied(tx: Transaction) -> None:
+            def write_copy(tx: Transaction) -> None:
                 part.unlink(missing_ok=True)  # this may be called again, if a connection is lost
                 with closing(SqliteStore(str(part))) as copy:
                     _copy(tx, copy, advance)
 
-            connection.read_locked(copied)
-            settled(part)
+            connection.read_locked(write_copy)
+            leave_wal_mode(part)
     finally:
         connection.close()
     return to.stat().st_size
 
 
 def _copy(tx: Transaction, copy: SqliteStore, advance: Advance) -> None:
-    if run(tx, cypher("meta"))[0] is None:
+    if run_query(tx, get_cypher("meta"))[0] is None:
         raise NotFound("there is no store of meshline in this database")
-    for name, value in rows(tx, _CYPHER["settings"]):
+    for name, value in read_rows(tx, _CYPHER["settings"]):
         copy.read_setting(name, value)
-    for batch in chain(_statements(tx), _runs(tx), _raw(tx), _journal(tx)):
-        copy.commit(partial(_built, batch))
+    for batch in chain(_iterate_statements(tx), _iterate_runs(tx), _iterate_raw_events(tx), _iterate_records(tx)):
+        copy.commit(partial(_return_batch, batch))
         advance(len(batch.statements) + len(batch.runs) + len(batch.raw) + len(batch.journal))
 
 
-def _built(batch: Batch, _reader: RunReader) -> Batch:
+def _return_batch(batch: Batch, _reader: RunReader) -> Batch:
     return batch
 
 
-def _statements(tx: Transaction) -> Iterator[Batch]:
+def _iterate_statements(tx: Transaction) -> Iterator[Batch]:
     contents = Contents()
     after = 0
-    while page := rows(tx, _CYPHER["scopes_with_statements"], after=after, limit=PAGE):
+    while page := read_rows(tx, _CYPHER["scopes_with_statements"], after=after, limit=PAGE):
         after = page[-1][0]
         digests = {bytes.fromhex(said[1]) for _, _, _, statements in page for said in statements}
         blobs = contents.read(tx, digests)
         yield Batch(
             statements=[
-                _statement(source, tuple(parts), said, blobs[bytes.fromhex(said[1])])
+                _build_statement(source, tuple(parts), said, blobs[bytes.fromhex(said[1])])
                 for _, source, parts, statements in page
                 for said in statements
             ]
         )
 
 
-def _statement(source: str, scope: tuple[str, ...], said: list[Any], blob: bytes) -> Statement:
+def _build_statement(source: str, scope: tuple[str, ...], said: list[Any], blob: bytes) -> Statement:
     observed_at, digest, version, provisional, until = said
     return Statement(source, scope, observed_at, Content(bytes.fromhex(digest), blob), version, provisional, until)
 
 
-def _runs(tx: Transaction) -> Iterator[Batch]:
+def _iterate_runs(tx: Transaction) -> Iterator[Batch]:
     after = ""
-    while page := rows(tx, _CYPHER["all_runs"], after=after, limit=PAGE):
+    while page := read_rows(tx, _CYPHER["all_runs"], after=after, limit=PAGE):
         after = page[-1][0]
         runs: list[Run] = []
         pairs: list[RunPair] = []
@@ -94,14 +94,14 @@ def _runs(tx: Transaction) -> Iterator[Batch]:
         yield Batch(runs=runs, pairs=pairs)
 
 
-def _raw(tx: Transaction) -> Iterator[Batch]:
+def _iterate_raw_events(tx: Transaction) -> Iterator[Batch]:
     after = 0
     while page := read_raw_events(tx, after, PAGE):
         after = page[-1].position
         yield Batch(raw=[stored.event for stored in page])
 
 
-def _journal(tx: Transaction) -> Iterator[Batch]:
+def _iterate_records(tx: Transaction) -> Iterator[Batch]:
     """In order and without gaps, so that the copy's positions are the same: settings may hold one."""
     after = 0
     while page := read_journal(tx, "", after, PAGE):

@@ -12,17 +12,24 @@ from typing import NamedTuple, TypeAlias
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Content, Interval, Observation, Scope, find_open_interval, parse_source_kind
 from meshline.graph.store.base import Batch, Changes, Head, RunReader
-from meshline.graph.store.neo4j.connection import Transaction, rows, run, run_in_chunks
-from meshline.graph.store.neo4j.cypher import cypher, moment
-from meshline.graph.store.neo4j.projection import NOTHING, Assertions, Move, assertions, draw
-from meshline.graph.store.neo4j.reader import ScopeState, newest_stretch, observation, observations, silent, stretch_of
-from meshline.graph.store.neo4j.records import Contents, Counters, Reader, add_raw_events, append, counters, put_runs
-from meshline.graph.store.neo4j.search_names import digest
+from meshline.graph.store.neo4j.connection import Transaction, read_rows, run_in_chunks, run_query
+from meshline.graph.store.neo4j.cypher import format_time, get_cypher
+from meshline.graph.store.neo4j.projection import NOTHING, Assertions, ScopeChange, decode_assertions, write_projection
+from meshline.graph.store.neo4j.reader import (
+    ScopeState,
+    build_empty_head,
+    build_interval,
+    build_observation,
+    extend_interval,
+    read_observations,
+)
+from meshline.graph.store.neo4j.records import Contents, Counters, Neo4jRunReader, add_raw_events, append_records, put_runs, read_counters
+from meshline.graph.store.neo4j.search_names import compute_digest
 
 ScopeName: TypeAlias = tuple[str, Scope]
 
 
-class Turn(NamedTuple):
+class ScopeUpdate(NamedTuple):
     """A scope whose statements change: what is taken away, what is added, the open stretch after."""
 
     state: ScopeState
@@ -32,31 +39,31 @@ class Turn(NamedTuple):
     after: Interval | None
 
     @property
-    def moved(self) -> bool:
+    def has_new_head(self) -> bool:
         """Whether what the scope says now is another head than before."""
-        before, after = said_by(self.state.stretch), said_by(self.after)
+        before, after = drop_empty(self.state.interval), drop_empty(self.after)
         return before != after
 
     @property
-    def said_before(self) -> bytes | None:
-        return spoken(self.state.stretch)
+    def content_before(self) -> bytes | None:
+        return find_content_digest(self.state.interval)
 
     @property
-    def said_after(self) -> bytes | None:
-        return spoken(self.after)
+    def content_after(self) -> bytes | None:
+        return find_content_digest(self.after)
 
 
-def spoken(stretch: Interval | None) -> bytes | None:
+def find_content_digest(stretch: Interval | None) -> bytes | None:
     """The digest of what a scope says, None if nothing."""
     return None if stretch is None or stretch.observation.digest == EMPTY.digest else stretch.observation.digest
 
 
-def said_by(stretch: Interval | None) -> Interval | None:
+def drop_empty(stretch: Interval | None) -> Interval | None:
     """The stretch as it is seen: all that say nothing are alike."""
-    return None if spoken(stretch) is None else stretch
+    return None if find_content_digest(stretch) is None else stretch
 
 
-def turns_of(tx: Transaction, batch: Batch, last_scope: int) -> tuple[list[Turn], int]:
+def find_scope_updates(tx: Transaction, batch: Batch, last_scope: int) -> tuple[list[ScopeUpdate], int]:
     """The scopes whose statements change, and the highest number of a scope afterwards."""
     withdrawn: defaultdict[ScopeName, set[str]] = defaultdict(set)
     for withdrawal in batch.withdrawals:
@@ -64,8 +71,8 @@ def turns_of(tx: Transaction, batch: Batch, last_scope: int) -> tuple[list[Turn]
     stated: defaultdict[ScopeName, set[Observation]] = defaultdict(set)
     for s in batch.statements:
         stated[s.source, s.scope].add(Observation(s.observed_at, s.content.digest, s.version, s.provisional, s.until))
-    states = _states(tx, [*stated, *(name for name in withdrawn if name not in stated)])
-    known = _known(tx, states, withdrawn, stated)
+    states = _read_states(tx, [*stated, *(name for name in withdrawn if name not in stated)])
+    known = _read_known_observations(tx, states, withdrawn, stated)
     turns = []
     for name in {**stated, **withdrawn}:
         is_new = name not in states
@@ -79,21 +86,21 @@ def turns_of(tx: Transaction, batch: Batch, last_scope: int) -> tuple[list[Turn]
         gone = {o for o in there if o.version in withdrawn[name]}
         removed, added = frozenset(gone - stated[name]), frozenset(stated[name] - there)
         if removed or added:
-            turns.append(Turn(state, is_new, removed, added, None))
-    return _folded(tx, turns), last_scope
+            turns.append(ScopeUpdate(state, is_new, removed, added, None))
+    return _fold_updates(tx, turns), last_scope
 
 
-def _states(tx: Transaction, names: list[ScopeName]) -> dict[ScopeName, ScopeState]:
+def _read_states(tx: Transaction, names: list[ScopeName]) -> dict[ScopeName, ScopeState]:
     """The known ones of these scopes."""
-    by_key = {scope_key(name): name for name in names}
+    by_key = {build_scope_key(name): name for name in names}
     found: dict[ScopeName, ScopeState] = {}
     if by_key:
-        for key, number, *stretch, count in rows(tx, cypher("scopes_by_key"), keys=list(by_key)):
-            found[by_key[key]] = ScopeState(number, *by_key[key], stretch_of(stretch), count)
+        for key, number, *stretch, count in read_rows(tx, get_cypher("scopes_by_key"), keys=list(by_key)):
+            found[by_key[key]] = ScopeState(number, *by_key[key], build_interval(stretch), count)
     return found
 
 
-def _known(
+def _read_known_observations(
     tx: Transaction,
     states: Mapping[ScopeName, ScopeState],
     withdrawn: Mapping[ScopeName, set[str]],
@@ -103,113 +110,119 @@ def _known(
     versions, times = [], []
     for name, state in states.items():
         of_scope = withdrawn.get(name, set())
-        versions += [version_key(state.number, version) for version in of_scope]
+        versions += [build_version_key(state.number, version) for version in of_scope]
         times += [
-            {"key": version_key(state.number, o.version), "at": o.observed_at} for o in stated.get(name, ()) if o.version not in of_scope
+            {"key": build_version_key(state.number, o.version), "at": o.observed_at}
+            for o in stated.get(name, ())
+            if o.version not in of_scope
         ]
     found: defaultdict[int, set[Observation]] = defaultdict(set)
     if versions:
-        for row in rows(tx, cypher("statements_of_versions"), keys=versions):
-            found[row[0]].add(observation(row[1:]))
+        for row in read_rows(tx, get_cypher("statements_of_versions"), keys=versions):
+            found[row[0]].add(build_observation(row[1:]))
     if times:
-        for row in rows(tx, cypher("statements_at"), rows=times):
-            found[row[0]].add(observation(row[1:]))
+        for row in read_rows(tx, get_cypher("statements_at"), rows=times):
+            found[row[0]].add(build_observation(row[1:]))
     return found
 
 
-def _folded(tx: Transaction, turns: Iterable[Turn]) -> list[Turn]:
+def _fold_updates(tx: Transaction, turns: Iterable[ScopeUpdate]) -> list[ScopeUpdate]:
     """With the stretch after; the other statements of a scope are read only if it depends on them."""
-    folded: list[Turn] = []
-    open_: list[Turn] = []
+    folded: list[ScopeUpdate] = []
+    open_: list[ScopeUpdate] = []
     for turn in turns:
-        known, after = newest_stretch(turn.state.stretch, turn.removed, turn.added)
+        known, after = extend_interval(turn.state.interval, turn.removed, turn.added)
         if known:
             folded.append(turn._replace(after=after))
         else:
             open_.append(turn)
-    kept = observations(tx, {turn.state.number: turn.state.statements for turn in open_})
+    kept = read_observations(tx, {turn.state.number: turn.state.statements for turn in open_})
     return folded + [
         turn._replace(after=find_open_interval((kept.get(turn.state.number, set()) - turn.removed) | turn.added)) for turn in open_
     ]
 
 
-def scope_key(name: ScopeName) -> str:
-    return digest(name[0], *name[1])
+def build_scope_key(name: ScopeName) -> str:
+    return compute_digest(name[0], *name[1])
 
 
-def version_key(number: int, version: str) -> str:
-    return f"{number}/{digest(version)}"
+def build_version_key(number: int, version: str) -> str:
+    return f"{number}/{compute_digest(version)}"
 
 
-def commit(tx: Transaction, contents: Contents, build: Callable[[RunReader], Batch]) -> Changes:
+def commit_batch(tx: Transaction, contents: Contents, build: Callable[[RunReader], Batch]) -> Changes:
     """Lock, build, write. May be called again with a new transaction, so it leaves nothing behind but what is true anyway."""
-    run(tx, cypher("lock"))
-    before = counters(tx)
-    batch = build(Reader(tx))
-    turns, scopes = turns_of(tx, batch, before.scopes)
-    heads = _write_turns(tx, contents, batch, turns, before.revision + 1)
+    run_query(tx, get_cypher("lock"))
+    before = read_counters(tx)
+    batch = build(Neo4jRunReader(tx))
+    turns, scopes = find_scope_updates(tx, batch, before.scopes)
+    heads = _write_updates(tx, contents, batch, turns, before.revision + 1)
     runs_changed = put_runs(tx, batch.runs, batch.pairs)
     add_raw_events(tx, batch.raw, before.events)
     for name, value in batch.settings.items():
-        run(tx, cypher("set_setting"), key=digest(name), name=name, value=value)
-    records = append(tx, batch.journal, before.records)
+        run_query(tx, get_cypher("set_setting"), key=compute_digest(name), name=name, value=value)
+    records = append_records(tx, batch.journal, before.records)
     changed = bool(turns or runs_changed or batch.raw)
     if changed or records > before.records:
         after = Counters(before.revision + changed, scopes, before.events + len(batch.raw), records)
-        run(tx, cypher("set_counters"), **after._asdict())
+        run_query(tx, get_cypher("set_counters"), **after._asdict())
     return Changes(before.revision + changed, heads)
 
 
-def _write_turns(tx: Transaction, contents: Contents, batch: Batch, turns: list[Turn], revision: int) -> list[Head]:
+def _write_updates(tx: Transaction, contents: Contents, batch: Batch, turns: list[ScopeUpdate], revision: int) -> list[Head]:
     """Write scopes, statements, contents, heads and the graph for people; the heads that changed."""
     if not turns:
         return []
-    moved = [turn for turn in turns if turn.moved]
+    moved = [turn for turn in turns if turn.has_new_head]
     given = {s.content.digest: s.content for s in batch.statements}
-    needed = {digest for turn in moved for digest in (turn.said_before, turn.said_after) if digest is not None}
+    needed = {digest for turn in moved for digest in (turn.content_before, turn.content_after) if digest is not None}
     blobs = {**contents.read(tx, needed - given.keys()), **{digest: content.blob for digest, content in given.items()}}
-    run_in_chunks(tx, cypher("add_scopes"), [_scope_row(turn.state) for turn in turns if turn.is_new])
-    run_in_chunks(tx, cypher("delete_statements"), [_statement_row(t.state.number, o, revision) for t in turns for o in t.removed])
-    run_in_chunks(tx, cypher("add_statements"), [_statement_row(t.state.number, o, revision) for t in turns for o in t.added])
+    run_in_chunks(tx, get_cypher("add_scopes"), [_build_scope_row(turn.state) for turn in turns if turn.is_new])
+    run_in_chunks(
+        tx, get_cypher("delete_statements"), [_build_statement_row(t.state.number, o, revision) for t in turns for o in t.removed]
+    )
+    run_in_chunks(tx, get_cypher("add_statements"), [_build_statement_row(t.state.number, o, revision) for t in turns for o in t.added])
     fresh = contents.add(tx, given.values())
-    run_in_chunks(tx, cypher("set_heads"), [_head_row(turn, revision, blobs) for turn in turns])
-    moves = [Move(t.state.number, _assertions(blobs, t.said_before), _assertions(blobs, t.said_after)) for t in moved]
-    draw(tx, moves, {key for content in fresh for key in assertions(content.blob).mentions.values()})
-    return [_head(turn, blobs) for turn in moved]
+    run_in_chunks(tx, get_cypher("set_heads"), [_build_head_row(turn, revision, blobs) for turn in turns])
+    moves = [
+        ScopeChange(t.state.number, _decode_assertions(blobs, t.content_before), _decode_assertions(blobs, t.content_after)) for t in moved
+    ]
+    write_projection(tx, moves, {key for content in fresh for key in decode_assertions(content.blob).mentions.values()})
+    return [_build_head(turn, blobs) for turn in moved]
 
 
-def _assertions(blobs: Mapping[bytes, bytes], says: bytes | None) -> Assertions:
-    return NOTHING if says is None else assertions(blobs[says])
+def _decode_assertions(blobs: Mapping[bytes, bytes], says: bytes | None) -> Assertions:
+    return NOTHING if says is None else decode_assertions(blobs[says])
 
 
-def _head(turn: Turn, blobs: Mapping[bytes, bytes]) -> Head:
+def _build_head(turn: ScopeUpdate, blobs: Mapping[bytes, bytes]) -> Head:
     number, source, scope = turn.state[:3]
-    after, says = turn.after, turn.said_after
+    after, says = turn.after, turn.content_after
     if after is None or says is None:
-        return silent(number, source, scope)
+        return build_empty_head(number, source, scope)
     now = after.observation
     content = Content(says, blobs[says])
     return Head(number, source, scope, now.observed_at, after.valid_from, after.last_observed, now.version, now.provisional, content)
 
 
-def _scope_row(state: ScopeState) -> dict[str, object]:
+def _build_scope_row(state: ScopeState) -> dict[str, object]:
     return {
-        "key": scope_key((state.source, state.scope)),
+        "key": build_scope_key((state.source, state.scope)),
         "id": state.number,
         "source": state.source,
-        "sourceKey": digest(state.source),
+        "sourceKey": compute_digest(state.source),
         "sourceKind": parse_source_kind(state.source),
         "kind": state.scope[0] if state.scope else "",
         "parts": list(state.scope),
     }
 
 
-def _statement_row(number: int, o: Observation, revision: int) -> dict[str, object]:
+def _build_statement_row(number: int, o: Observation, revision: int) -> dict[str, object]:
     return {
         "scope": number,
-        "versionKey": version_key(number, o.version),
+        "versionKey": build_version_key(number, o.version),
         "version": o.version,
-        "observedAt": moment(o.observed_at),
+        "observedAt": format_time(o.observed_at),
         "observedMicros": o.observed_at,
         "digest": o.digest.hex(),
         "provisional": o.provisional,
@@ -218,25 +231,25 @@ def _statement_row(number: int, o: Observation, revision: int) -> dict[str, obje
     }
 
 
-def _head_row(turn: Turn, revision: int, blobs: Mapping[bytes, bytes]) -> dict[str, object]:
+def _build_head_row(turn: ScopeUpdate, revision: int, blobs: Mapping[bytes, bytes]) -> dict[str, object]:
     count = turn.state.statements + len(turn.added) - len(turn.removed)
     row: dict[str, object] = {"id": turn.state.number, "statements": count}
     after = turn.after
-    if after == turn.state.stretch:
+    if after == turn.state.interval:
         return row
-    if turn.moved:
+    if turn.has_new_head:
         row["revision"] = revision
     now = None if after is None else after.observation
-    says = turn.said_after
+    says = turn.content_after
     return {
         **row,
         "digest": None if now is None else now.digest.hex(),
         "observedMicros": None if now is None else now.observed_at,
-        "observedAt": None if now is None else moment(now.observed_at),
+        "observedAt": None if now is None else format_time(now.observed_at),
         "validFromMicros": None if after is None else after.valid_from,
-        "validFrom": None if after is None else moment(after.valid_from),
+        "validFrom": None if after is None else format_time(after.valid_from),
         "lastObservedMicros": None if after is None else after.last_observed,
-        "lastObserved": None if after is None else moment(after.last_observed),
+        "lastObserved": None if after is None else format_time(after.last_observed),
         "version": None if now is None else now.version,
         "provisional": None if now is None else now.provisional,
         "size": 0 if says is None else len(blobs[says]),

@@ -14,7 +14,7 @@ import neo4j
 from neo4j.exceptions import AuthError, DriverError, Neo4jError, ServiceUnavailable, SessionExpired, TransientError
 
 from meshline.errors import InvalidInput, StoreUnavailable
-from meshline.graph.store.neo4j.cypher import cypher
+from meshline.graph.store.neo4j.cypher import get_cypher
 
 Transaction: TypeAlias = neo4j.ManagedTransaction | neo4j.Transaction
 T = TypeVar("T")
@@ -76,39 +76,39 @@ class Connection:
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """`work` in a transaction, committed. It may be called again (a lost connection, a deadlock)."""
-        with self._translated(), self._session(neo4j.WRITE_ACCESS) as session:
+        with self._translate_errors(), self._open_session(neo4j.WRITE_ACCESS) as session:
             return session.execute_write(work)
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """`work` in a transaction that only reads. It may be called again, and sees what is committed meanwhile."""
-        return self._rolled_back(work, neo4j.READ_ACCESS)
+        return self._run_rolled_back(work, neo4j.READ_ACCESS)
 
     def read_locked(self, work: Callable[[Transaction], T]) -> T:
         """`work` while nobody commits: Neo4j shows a commit to readers piece by piece. Keep it short."""
 
-        def under_lock(tx: Transaction) -> T:
-            run(tx, cypher("lock"))
+        def run_under_lock(tx: Transaction) -> T:
+            run_query(tx, get_cypher("lock"))
             return work(tx)
 
-        return self._rolled_back(under_lock, neo4j.WRITE_ACCESS)
+        return self._run_rolled_back(run_under_lock, neo4j.WRITE_ACCESS)
 
     def define(self, statements: Sequence[str]) -> None:
         """Change the schema: each statement is a transaction of its own."""
         for statement in statements:
-            self.write(partial(run, text=statement))
+            self.write(partial(run_query, text=statement))
 
     def close(self) -> None:
         self._closed = True
         self._driver.close()
 
-    def _rolled_back(self, work: Callable[[Transaction], T], access: str) -> T:
+    def _run_rolled_back(self, work: Callable[[Transaction], T], access: str) -> T:
         """Not the driver's managed transaction: that one waits and waits while a server is down."""
         end = time.monotonic() + RETRY_SECONDS
         pause, lost = 0.05, False
-        with self._translated():
+        with self._translate_errors():
             while True:
                 try:
-                    with self._session(access) as session, session.begin_transaction() as tx:
+                    with self._open_session(access) as session, session.begin_transaction() as tx:
                         result = work(tx)
                         tx.rollback()
                         return result
@@ -123,11 +123,11 @@ class Connection:
                     time.sleep(pause)
                     pause *= 2
 
-    def _session(self, access: str) -> neo4j.Session:
+    def _open_session(self, access: str) -> neo4j.Session:
         return self._driver.session(database=self.address.database, default_access_mode=access, bookmark_manager=self._bookmarks)
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         if self._closed:
             raise StoreUnavailable(f"the store {self.address.uri} is closed")
         try:
@@ -144,15 +144,15 @@ class Connection:
             raise StoreUnavailable(f"Neo4j at {self.address.uri} cannot be used: {error.message}") from error
 
 
-def run(tx: Transaction, text: str, **parameters: Any) -> list[Any]:
+def run_query(tx: Transaction, text: str, **parameters: Any) -> list[Any]:
     """The values of a statement's only record; [] if it has none."""
     record = tx.run(text, parameters).single()
     return [] if record is None else record.values()
 
 
-def rows(tx: Transaction, text: str, **parameters: Any) -> list[list[Any]]:
+def read_rows(tx: Transaction, text: str, **parameters: Any) -> list[list[Any]]:
     """The list that a statement collects."""
-    found: list[list[Any]] = run(tx, text, **parameters)[0]
+    found: list[list[Any]] = run_query(tx, text, **parameters)[0]
     return found
 
 
@@ -162,7 +162,7 @@ def run_in_chunks(tx: Transaction, text: str, values: Sequence[object]) -> None:
         tx.run(text, {"rows": values[at : at + ROWS]}).consume()
 
 
-def in_parts(values: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:
+def split_into_parts(values: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:
     """Values in order, in parts of about this size together."""
     part: list[T] = []
     total = 0

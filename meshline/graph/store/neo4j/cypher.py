@@ -15,38 +15,38 @@ _COMMENT = re.compile(r"^\s*//.*\n?", re.MULTILINE)
 LABELS = {kind: "".join(part.capitalize() for part in kind.split("_")) for kind in KINDS}
 
 
-def named(file: str) -> dict[str, str]:
+def parse_statements(file: str) -> dict[str, str]:
     """The statements of a file, each after a line `//// name`."""
     text = files(__package__).joinpath(file).read_text("utf-8")
     _, *parts = _NAME.split(text)
     return {name: _COMMENT.sub("", cypher).strip() for name, cypher in zip(parts[::2], parts[1::2], strict=True)}
 
 
-_STATEMENTS = named("queries.cypher")
+_STATEMENTS = parse_statements("queries.cypher")
 
 # By number: the migration n brings a store from schema n - 1 to schema n. Each statement can be run again.
-MIGRATIONS = [[cypher for name, cypher in named("migrations.cypher").items() if name.startswith(f"v{n}_")] for n in (1, 2)]
+MIGRATIONS = [[cypher for name, cypher in parse_statements("migrations.cypher").items() if name.startswith(f"v{n}_")] for n in (1, 2)]
 
 
-def cypher(name: str) -> str:
+def get_cypher(name: str) -> str:
     """A named statement."""
     return _STATEMENTS[name]
 
 
 @cache
-def cypher_of_kind(name: str, kind: AssetKind) -> str:
+def get_cypher_of_kind(name: str, kind: AssetKind) -> str:
     """A named statement with `<kind>` replaced by the label of a kind (Cypher has no parameters for labels), `<KIND>` by the kind."""
     return _STATEMENTS[name].replace("<kind>", LABELS[kind]).replace("<KIND>", kind.value)
 
 
 @cache
-def cypher_of_edge(name: str, edge_type: str) -> str:
+def get_cypher_of_edge(name: str, edge_type: str) -> str:
     """A named statement with `<edge>` replaced by an edge type."""
     assert edge_type in EDGE_TYPES
     return _STATEMENTS[name].replace("<edge>", edge_type)
 
 
-def moment(micros: int) -> str | None:
+def format_time(micros: int) -> str | None:
     """For people, as text for Cypher's `datetime` (the driver's own times are slow); None where the calendar ends."""
     try:
         return from_micros(micros).isoformat()

@@ -12,9 +12,9 @@ import msgspec
 from meshline.graph.bounded_cache import Memory
 from meshline.graph.content import columns, keys_of
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetFact, AssetKey, AssetKind, FlowType, Json, Precedence
-from meshline.graph.store.neo4j.connection import ROWS, Transaction, in_parts, rows, run, run_in_chunks
-from meshline.graph.store.neo4j.cypher import cypher, cypher_of_edge, cypher_of_kind
-from meshline.graph.store.neo4j.search_names import RESERVED, id_of, joined, name_row
+from meshline.graph.store.neo4j.connection import ROWS, Transaction, read_rows, run_in_chunks, run_query, split_into_parts
+from meshline.graph.store.neo4j.cypher import get_cypher, get_cypher_of_edge, get_cypher_of_kind
+from meshline.graph.store.neo4j.search_names import RESERVED, build_name_row, compute_id, join_words
 from meshline.graph.store.search_words import list_text_words
 
 Value: TypeAlias = str | int | float | bool | list[str]
@@ -31,7 +31,7 @@ DATASET_FLOW = "DATASET"
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-class Said(NamedTuple):
+class StatedProperties(NamedTuple):
     """The properties of a SAYS relationship: the simple attributes, and the words of the prose for search."""
 
     attributes: Properties
@@ -56,14 +56,14 @@ class OtherEdge(NamedTuple):
     type: str
     start: str
     end: str
-    said: str
+    attributes: str
 
 
 class Assertions(NamedTuple):
     """All that one content says: by id, or by what makes a relationship the same."""
 
     mentions: Mapping[str, AssetKey]  # all assets, also those below
-    sayings: Mapping[str, Said]  # of assets of which attributes are said (perhaps none)
+    stated: Mapping[str, StatedProperties]  # of assets of which attributes are said (perhaps none)
     flows: Mapping[FlowEdge, str]  # the job's name
     edges: Mapping[OtherEdge, Properties]
 
@@ -75,15 +75,15 @@ _REMEMBERED = 4 * 2**20  # bytes of contents of which the assertions are remembe
 _remembered: Memory[bytes, Assertions] = Memory(_REMEMBERED)
 
 
-def assertions(blob: bytes) -> Assertions:
+def decode_assertions(blob: bytes) -> Assertions:
     known = _remembered.get(blob)
-    return _remembered.keep(blob, _assertions(blob), len(blob)) if known is None else known
+    return _remembered.keep(blob, _build_assertions(blob), len(blob)) if known is None else known
 
 
-def _assertions(blob: bytes) -> Assertions:
+def _build_assertions(blob: bytes) -> Assertions:
     layout = columns(blob)
     keys = keys_of(layout)
-    ids = [id_of(key) for key in keys]
+    ids = [compute_id(key) for key in keys]
     kinds = [
         (str(FlowType.INDIRECT if indirect else FlowType.DIRECT), subtype, bool(masking), bool(covered), job)
         for indirect, subtype, masking, covered, job in layout.flow_kinds
@@ -99,27 +99,27 @@ def _assertions(blob: bytes) -> Assertions:
         )
     return Assertions(
         mentions=dict(zip(ids, keys, strict=True)),
-        sayings={ids[k]: said_of(AssetFact(keys[k], attributes)) for k, attributes in layout.assets},
+        stated={ids[k]: build_stated_properties(AssetFact(keys[k], attributes)) for k, attributes in layout.assets},
         flows=flows,
         edges={
-            OtherEdge(str(EDGE_TYPES[t]), ids[a], ids[b], _encoder.encode(attributes).decode()): simple(attributes)
+            OtherEdge(str(EDGE_TYPES[t]), ids[a], ids[b], _encoder.encode(attributes).decode()): select_properties(attributes)
             for t, a, b, attributes in layout.edges
         },
     )
 
 
-def said_of(fact: AssetFact) -> Said:
+def build_stated_properties(fact: AssetFact) -> StatedProperties:
     words = list_text_words(fact)
-    return Said(simple(fact.attributes), joined(words) if words else None)
+    return StatedProperties(select_properties(fact.attributes), join_words(words) if words else None)
 
 
-def simple(attributes: Mapping[str, Json]) -> dict[str, Value]:
+def select_properties(attributes: Mapping[str, Json]) -> dict[str, Value]:
     """Attributes that can be properties, snake_case in camelCase: texts, numbers, flags, lists of texts."""
     found: dict[str, Value] = {}
     for name, value in attributes.items():
         if _ATTRIBUTE.fullmatch(name):
             name = _SNAKE.sub(lambda match: match[1].upper(), name)
-            kept = _simple(value)
+            kept = _convert_value(value)
             if name == "tags" and isinstance(kept, list):
                 kept = sorted(set(kept))  # as they are united where several scopes name some
             if kept is not None and name not in RESERVED and name not in {"said", "scopes"}:
@@ -127,7 +127,7 @@ def simple(attributes: Mapping[str, Json]) -> dict[str, Value]:
     return found
 
 
-def _simple(value: Json) -> Value | None:
+def _convert_value(value: Json) -> Value | None:
     if isinstance(value, bool | str | float):
         return value
     if isinstance(value, int):
@@ -138,7 +138,7 @@ def _simple(value: Json) -> Value | None:
     return None
 
 
-class Saying(NamedTuple):
+class SourceProperties(NamedTuple):
     """What one scope says of an asset."""
 
     source: str
@@ -146,11 +146,11 @@ class Saying(NamedTuple):
     attributes: Properties
 
 
-def merged(sayings: Iterable[Saying], precedence: Precedence) -> dict[str, Value]:
+def merge_properties(stated: Iterable[SourceProperties], precedence: Precedence) -> dict[str, Value]:
     """The attributes that are shown: of the strongest source, then the newest statement, then the greater source; tags are united."""
     shown: dict[str, tuple[tuple[int, int, str, bytes], Value]] = {}
     tags: set[str] = set()
-    for said in sayings:
+    for said in stated:
         for name, value in said.attributes.items():
             strength = (-precedence.rank(said.source, name), said.observed, said.source, _encoder.encode(value))
             if name not in shown or strength > shown[name][0]:
@@ -161,23 +161,23 @@ def merged(sayings: Iterable[Saying], precedence: Precedence) -> dict[str, Value
     return {**found, "tags": sorted(tags)} if tags else found
 
 
-def difference(now: Properties, wanted: Properties) -> dict[str, Value | None]:
+def compare_properties(now: Properties, wanted: Properties) -> dict[str, Value | None]:
     """What to set (None: remove) so that properties are as wanted."""
-    changed: dict[str, Value | None] = {name: value for name, value in wanted.items() if name not in now or not _same(now[name], value)}
+    changed: dict[str, Value | None] = {name: value for name, value in wanted.items() if name not in now or not _is_same(now[name], value)}
     changed.update({name: None for name in now if name not in wanted})
     return changed
 
 
-def _same(a: Value, b: Value) -> bool:
+def _is_same(a: Value, b: Value) -> bool:
     return type(a) is type(b) and a == b
 
 
-def _differ(one: Said, other: Said) -> bool:
+def _differs(one: StatedProperties, other: StatedProperties) -> bool:
     """Also where 1 became true, which are equal in Python."""
-    return one != other or bool(difference(one.attributes, other.attributes))
+    return one != other or bool(compare_properties(one.attributes, other.attributes))
 
 
-class Move(NamedTuple):
+class ScopeChange(NamedTuple):
     """A scope that says something else, or the same at another time (then both are the same)."""
 
     scope: int
@@ -197,104 +197,108 @@ class FlowRow(NamedTuple):
     pairs: list[tuple[str, str]]  # start and end
 
 
-def draw(tx: Transaction, moves: Sequence[Move], named: Iterable[AssetKey]) -> None:
+def write_projection(tx: Transaction, changes: Sequence[ScopeChange], new_keys: Iterable[AssetKey]) -> None:
     """Bring the graph from what the scopes said before to what they say after.
 
     `named`: the keys of contents that are new to the store, whether they are said now or not. The
     scopes themselves are written already, for attributes are merged by their times.
     """
-    _add_names(tx, moves, named)
-    contested = _add_assertions(tx, moves)
-    _remove_assertions(tx, moves)
-    _hide(tx, moves)
-    _set_attributes(tx, moves, contested)
+    _add_names(tx, changes, new_keys)
+    contested = _add_assertions(tx, changes)
+    _remove_assertions(tx, changes)
+    _hide(tx, changes)
+    _set_attributes(tx, changes, contested)
 
 
-def _add_names(tx: Transaction, moves: Sequence[Move], named: Iterable[AssetKey]) -> None:
+def _add_names(tx: Transaction, moves: Sequence[ScopeChange], new_keys: Iterable[AssetKey]) -> None:
     said = {key for move in moves for id_, key in move.after.mentions.items() if id_ not in move.before.mentions}
-    only_named = [key for key in named if key not in said]
+    only_named = [key for key in new_keys if key not in said]
     for kind in KINDS:
-        run_in_chunks(tx, cypher_of_kind("add_names", kind), [name_row(key)[:4] for key in only_named if key.kind is kind])
-        run_in_chunks(tx, cypher_of_kind("add_assets", kind), [name_row(key) for key in said if key.kind is kind])
+        run_in_chunks(tx, get_cypher_of_kind("add_names", kind), [build_name_row(key)[:4] for key in only_named if key.kind is kind])
+        run_in_chunks(tx, get_cypher_of_kind("add_assets", kind), [build_name_row(key) for key in said if key.kind is kind])
 
 
-def _add_assertions(tx: Transaction, moves: Sequence[Move]) -> set[str]:
+def _add_assertions(tx: Transaction, moves: Sequence[ScopeChange]) -> set[str]:
     """Returns the assets of which somebody says something now, and not alone."""
     mentions: list[Group] = []
     new: list[Group] = []
     changed: list[Group] = []
     for scope, before, after in moves:
-        if ids := [id_ for id_ in after.mentions if id_ not in after.sayings and (id_ not in before.mentions or id_ in before.sayings)]:
+        if ids := [id_ for id_ in after.mentions if id_ not in after.stated and (id_ not in before.mentions or id_ in before.stated)]:
             mentions.append((scope, ids))
-        if added := [[id_, *said] for id_, said in after.sayings.items() if id_ not in before.sayings]:
+        if added := [[id_, *said] for id_, said in after.stated.items() if id_ not in before.stated]:
             new.append((scope, added))
         if others := [
-            [id_, *said, difference(before.sayings[id_].attributes, said.attributes)]
-            for id_, said in after.sayings.items()
-            if id_ in before.sayings and _differ(before.sayings[id_], said)
+            [id_, *said, compare_properties(before.stated[id_].attributes, said.attributes)]
+            for id_, said in after.stated.items()
+            if id_ in before.stated and _differs(before.stated[id_], said)
         ]:
             changed.append((scope, others))
-    _run_groups(tx, cypher("add_mentions"), mentions)
-    contested: set[str] = {id_ for part in in_parts(new, _length, ROWS) for id_ in run(tx, cypher("add_sayings"), rows=part)[0]}
-    _run_groups(tx, cypher("change_sayings"), changed)
+    _run_groups(tx, get_cypher("add_mentions"), mentions)
+    contested: set[str] = {
+        id_ for part in split_into_parts(new, _count_items, ROWS) for id_ in run_query(tx, get_cypher("add_sayings"), rows=part)[0]
+    }
+    _run_groups(tx, get_cypher("change_sayings"), changed)
     jobs = {edge.jobId: job for move in moves for edge, job in move.after.flows.items()}
-    flows = _scopes((move.scope, edge) for move in moves for edge in move.after.flows if edge not in move.before.flows)
-    _run_flows(tx, cypher("add_flows"), _flow_rows(flows), jobs)
+    flows = _group_scopes((move.scope, edge) for move in moves for edge in move.after.flows if edge not in move.before.flows)
+    _run_flows(tx, get_cypher("add_flows"), _group_flows(flows), jobs)
     properties: dict[OtherEdge, Properties] = {edge: found for move in moves for edge, found in move.after.edges.items()}
-    edges = _scopes((move.scope, edge) for move in moves for edge in move.after.edges if edge not in move.before.edges)
-    for edge_type, of_type in _edge_rows(edges, properties).items():
-        run_in_chunks(tx, cypher_of_edge("add_edges", edge_type), of_type)
+    edges = _group_scopes((move.scope, edge) for move in moves for edge in move.after.edges if edge not in move.before.edges)
+    for edge_type, of_type in _group_edges(edges, properties).items():
+        run_in_chunks(tx, get_cypher_of_edge("add_edges", edge_type), of_type)
     return contested
 
 
-def _remove_assertions(tx: Transaction, moves: Sequence[Move]) -> None:
-    flows = _scopes((move.scope, edge) for move in moves for edge in move.before.flows if edge not in move.after.flows)
+def _remove_assertions(tx: Transaction, moves: Sequence[ScopeChange]) -> None:
+    flows = _group_scopes((move.scope, edge) for move in moves for edge in move.before.flows if edge not in move.after.flows)
     jobs = {edge.jobId: job for move in moves for edge, job in move.before.flows.items()}
-    _run_flows(tx, cypher("remove_flows"), _flow_rows(flows), jobs)
-    edges = _scopes((move.scope, edge) for move in moves for edge in move.before.edges if edge not in move.after.edges)
-    for edge_type, of_type in _edge_rows(edges, {}).items():
-        run_in_chunks(tx, cypher_of_edge("remove_edges", edge_type), of_type)
+    _run_flows(tx, get_cypher("remove_flows"), _group_flows(flows), jobs)
+    edges = _group_scopes((move.scope, edge) for move in moves for edge in move.before.edges if edge not in move.after.edges)
+    for edge_type, of_type in _group_edges(edges, {}).items():
+        run_in_chunks(tx, get_cypher_of_edge("remove_edges", edge_type), of_type)
     mentions: list[Group] = []
     sayings: list[Group] = []
     for scope, before, after in moves:
-        if ids := [id_ for id_ in before.sayings if id_ not in after.sayings]:
+        if ids := [id_ for id_ in before.stated if id_ not in after.stated]:
             sayings.append((scope, ids))
-        if ids := [id_ for id_ in before.mentions if id_ not in before.sayings and (id_ not in after.mentions or id_ in after.sayings)]:
+        if ids := [id_ for id_ in before.mentions if id_ not in before.stated and (id_ not in after.mentions or id_ in after.stated)]:
             mentions.append((scope, ids))
-    _run_groups(tx, cypher("remove_sayings"), sayings)
-    _run_groups(tx, cypher("remove_mentions"), mentions)
+    _run_groups(tx, get_cypher("remove_sayings"), sayings)
+    _run_groups(tx, get_cypher("remove_mentions"), mentions)
 
 
-def _hide(tx: Transaction, moves: Sequence[Move]) -> None:
+def _hide(tx: Transaction, moves: Sequence[ScopeChange]) -> None:
     gone = list({id_ for move in moves for id_ in move.before.mentions if id_ not in move.after.mentions})
     for at in range(0, len(gone), ROWS):
-        tx.run(cypher("hide_unsaid"), {"ids": gone[at : at + ROWS]}).consume()
+        tx.run(get_cypher("hide_unsaid"), {"ids": gone[at : at + ROWS]}).consume()
 
 
-def _set_attributes(tx: Transaction, moves: Sequence[Move], contested: set[str]) -> None:
+def _set_attributes(tx: Transaction, moves: Sequence[ScopeChange], contested: set[str]) -> None:
     """Merge attributes anew where several scopes say something, or where one says nothing any more.
 
     Also where only a statement's time moved: of two that are equally strong the newer is shown.
     `contested`: of those of which somebody says something only now.
     """
-    taken = {id_ for move in moves for id_ in move.before.sayings if id_ not in move.after.sayings}
-    kept = {id_ for move in moves for id_ in move.after.sayings if id_ in move.before.sayings}
+    taken = {id_ for move in moves for id_ in move.before.stated if id_ not in move.after.stated}
+    kept = {id_ for move in moves for id_ in move.after.stated if id_ in move.before.stated}
     given = (kept | contested) - taken
     changed = []
     for name, ids in (("sayings", list(taken)), ("contested_sayings", list(given))):
         for at in range(0, len(ids), ROWS):
-            for id_, properties, said in rows(tx, cypher(name), ids=ids[at : at + ROWS]):
-                wanted = merged((Saying(source, observed, _attributes(found)) for source, observed, found in said), PRECEDENCE)
-                if to_set := difference(_attributes(properties), wanted):
+            for id_, properties, said in read_rows(tx, get_cypher(name), ids=ids[at : at + ROWS]):
+                wanted = merge_properties(
+                    (SourceProperties(source, observed, _drop_reserved(found)) for source, observed, found in said), PRECEDENCE
+                )
+                if to_set := compare_properties(_drop_reserved(properties), wanted):
                     changed.append({"id": id_, "properties": to_set})
-    run_in_chunks(tx, cypher("set_attributes"), changed)
+    run_in_chunks(tx, get_cypher("set_attributes"), changed)
 
 
-def _attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_reserved(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in properties.items() if name not in RESERVED}
 
 
-def _scopes(edges: Iterable[tuple[int, E]]) -> dict[E, list[int]]:
+def _group_scopes(edges: Iterable[tuple[int, E]]) -> dict[E, list[int]]:
     """The scopes of each edge."""
     found: defaultdict[E, list[int]] = defaultdict(list)
     for scope, edge in edges:
@@ -302,7 +306,7 @@ def _scopes(edges: Iterable[tuple[int, E]]) -> dict[E, list[int]]:
     return found
 
 
-def _flow_rows(flows: Mapping[FlowEdge, list[int]]) -> list[FlowRow]:
+def _group_flows(flows: Mapping[FlowEdge, list[int]]) -> list[FlowRow]:
     """Flows in groups that differ in nothing but their ends."""
     groups: defaultdict[tuple[FlowEdge, tuple[int, ...]], list[tuple[str, str]]] = defaultdict(list)
     for edge, scopes in flows.items():
@@ -311,23 +315,23 @@ def _flow_rows(flows: Mapping[FlowEdge, list[int]]) -> list[FlowRow]:
 
 
 def _run_flows(tx: Transaction, text: str, flows: Iterable[FlowRow], jobs: Mapping[str, str]) -> None:
-    for part in in_parts(flows, lambda row: len(row.pairs), ROWS):
+    for part in split_into_parts(flows, lambda row: len(row.pairs), ROWS):
         shared = [{**row.shared._asdict(), "job": jobs[row.shared.jobId], "scopes": row.scopes, "pairs": row.pairs} for row in part]
         tx.run(text, {"rows": shared}).consume()
 
 
 def _run_groups(tx: Transaction, text: str, groups: Iterable[Group]) -> None:
-    for part in in_parts(groups, _length, ROWS):
+    for part in split_into_parts(groups, _count_items, ROWS):
         tx.run(text, {"rows": part}).consume()
 
 
-def _length(group: Group) -> int:
+def _count_items(group: Group) -> int:
     return len(group[1])
 
 
-def _edge_rows(edges: Mapping[OtherEdge, list[int]], properties: Mapping[OtherEdge, Properties]) -> dict[str, list[list[object]]]:
+def _group_edges(edges: Mapping[OtherEdge, list[int]], properties: Mapping[OtherEdge, Properties]) -> dict[str, list[list[object]]]:
     """By type."""
     found: defaultdict[str, list[list[object]]] = defaultdict(list)
     for edge, scopes in edges.items():
-        found[edge.type].append([edge.start, edge.end, edge.said, properties.get(edge), scopes])
+        found[edge.type].append([edge.start, edge.end, edge.attributes, properties.get(edge), scopes])
     return found

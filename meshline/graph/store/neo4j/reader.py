@@ -10,14 +10,14 @@ from meshline.graph.content import EMPTY
 from meshline.graph.model import Content, Interval, Observation, Scope, build_intervals, find_open_interval, list_known_observations
 from meshline.graph.store.base import Head
 from meshline.graph.store.head_table import HeadTable, format_scope
-from meshline.graph.store.neo4j.connection import Transaction, in_parts, rows
-from meshline.graph.store.neo4j.cypher import cypher
-from meshline.graph.store.neo4j.records import Contents, read
+from meshline.graph.store.neo4j.connection import Transaction, read_rows, split_into_parts
+from meshline.graph.store.neo4j.cypher import get_cypher
+from meshline.graph.store.neo4j.records import Contents, read_contents
 
 _TOMBSTONE = EMPTY.digest.hex()
 
 
-class Kept(NamedTuple):
+class ScopeRow(NamedTuple):
     """A :Scope as the statements `heads...` return it, a row of a million: times in microseconds, all None if nothing holds."""
 
     id: int
@@ -33,29 +33,29 @@ class Kept(NamedTuple):
     statements: int
 
     @property
-    def speaks(self) -> bool:
+    def has_content(self) -> bool:
         return self.digest is not None and self.digest != _TOMBSTONE
 
     @property
-    def says(self) -> bytes | None:
+    def content_digest(self) -> bytes | None:
         """The digest of its content, None if it says nothing."""
         return None if self.digest is None or self.digest == _TOMBSTONE else bytes.fromhex(self.digest)
 
-    def head(self, blobs: Mapping[bytes, bytes]) -> Head:
-        says, scope = self.says, tuple(self.parts)
+    def build_head(self, blobs: Mapping[bytes, bytes]) -> Head:
+        says, scope = self.content_digest, tuple(self.parts)
         if says is None:
-            return silent(self.id, self.source, scope)
+            return build_empty_head(self.id, self.source, scope)
         content = Content(says, blobs[says])
         return Head(
             self.id, self.source, scope, self.observed, self.valid_from, self.last_observed, self.version, self.provisional, content
         )
 
 
-def silent(number: int, source: str, scope: Scope) -> Head:
+def build_empty_head(number: int, source: str, scope: Scope) -> Head:
     return Head(number, source, scope, observed_at=0, valid_from=0, last_observed=0, version="", provisional=False, content=None)
 
 
-def stretch_of(row: Sequence[Any]) -> Interval | None:
+def build_interval(row: Sequence[Any]) -> Interval | None:
     """The open stretch of a scope as the statement `scopes_by_key` returns it; None if nothing holds."""
     digest, observed, valid_from, last_observed, version, provisional = row
     if digest is None:
@@ -63,7 +63,7 @@ def stretch_of(row: Sequence[Any]) -> Interval | None:
     return Interval(valid_from, None, last_observed, Observation(observed, bytes.fromhex(digest), version, provisional))
 
 
-def observation(row: Sequence[Any]) -> Observation:
+def build_observation(row: Sequence[Any]) -> Observation:
     """Of a row of `statements_...` without its scope."""
     observed, digest, version, provisional, until = row
     return Observation(observed, bytes.fromhex(digest), version, provisional, until)
@@ -75,11 +75,11 @@ class ScopeState(NamedTuple):
     number: int
     source: str
     scope: Scope
-    stretch: Interval | None
+    interval: Interval | None
     statements: int
 
 
-def newest_stretch(before: Interval | None, removed: Iterable[Observation], added: Iterable[Observation]) -> tuple[bool, Interval | None]:
+def extend_interval(before: Interval | None, removed: Iterable[Observation], added: Iterable[Observation]) -> tuple[bool, Interval | None]:
     """(whether it is known, the stretch after) without the scope's other statements; (False, None): ask them.
 
     While something settled holds, provisional statements mean nothing to the end of time; and settled
@@ -105,31 +105,31 @@ OBSERVATIONS = 50_000  # read at once
 READ_AT_ONCE = 16_000_000  # bytes of contents: the server builds the whole answer in its memory
 
 
-def page(tx: Transaction, after: int, at: int | None) -> tuple[int | None, list[Kept]]:
+def read_page(tx: Transaction, after: int, at: int | None) -> tuple[int | None, list[ScopeRow]]:
     """Of the next scopes by number those that say something, now or as of a time; the last number, None at the end."""
-    kept = [Kept(*row) for row in rows(tx, cypher("page_of_heads"), after=after, limit=PAGE)]
-    return (kept[-1].id if len(kept) == PAGE else None), speaking(tx, kept, at)
+    kept = [ScopeRow(*row) for row in read_rows(tx, get_cypher("page_of_heads"), after=after, limit=PAGE)]
+    return (kept[-1].id if len(kept) == PAGE else None), select_active(tx, kept, at)
 
 
-def kept_by_id(tx: Transaction, scope_ids: Iterable[int]) -> list[Kept]:
+def read_scopes(tx: Transaction, scope_ids: Iterable[int]) -> list[ScopeRow]:
     ids = list(dict.fromkeys(scope_ids))
-    return [Kept(*row) for at in range(0, len(ids), PAGE) for row in rows(tx, cypher("heads_by_id"), ids=ids[at : at + PAGE])]
+    return [ScopeRow(*row) for at in range(0, len(ids), PAGE) for row in read_rows(tx, get_cypher("heads_by_id"), ids=ids[at : at + PAGE])]
 
 
-def kept_since(tx: Transaction, revision: int) -> list[Kept]:
-    return [Kept(*row) for row in rows(tx, cypher("heads_since"), since=revision)]
+def read_scopes_since(tx: Transaction, revision: int) -> list[ScopeRow]:
+    return [ScopeRow(*row) for row in read_rows(tx, get_cypher("heads_since"), since=revision)]
 
 
-def heads(tx: Transaction, contents: Contents, kept: Sequence[Kept]) -> list[Head]:
+def read_heads(tx: Transaction, contents: Contents, kept: Sequence[ScopeRow]) -> list[Head]:
     """Heads with what they say; content None for those that say nothing."""
-    blobs = contents.read(tx, {says for k in kept if (says := k.says) is not None})
-    return [k.head(blobs) for k in kept]
+    blobs = contents.read(tx, {says for k in kept if (says := k.content_digest) is not None})
+    return [k.build_head(blobs) for k in kept]
 
 
-def table(tx: Transaction, kept: Sequence[Kept]) -> HeadTable:
+def read_head_table(tx: Transaction, kept: Sequence[ScopeRow]) -> HeadTable:
     """The same for a part of `parts`, all of which say something: read at once and not remembered."""
     ids, sources, scopes, digests, observed, valid_from, last_observed, versions, provisional, *_ = zip(*kept, strict=True)
-    blobs = read(tx, set(digests))
+    blobs = read_contents(tx, set(digests))
     return HeadTable(
         ids,
         sources,
@@ -144,21 +144,21 @@ def table(tx: Transaction, kept: Sequence[Kept]) -> HeadTable:
     )
 
 
-def parts(kept: Sequence[Kept]) -> Iterator[list[Kept]]:
+def split_by_size(kept: Sequence[ScopeRow]) -> Iterator[list[ScopeRow]]:
     """Heads in parts whose contents have about READ_AT_ONCE bytes."""
-    return in_parts(kept, lambda k: k.size, READ_AT_ONCE)
+    return split_into_parts(kept, lambda k: k.size, READ_AT_ONCE)
 
 
-def speaking(tx: Transaction, kept: Sequence[Kept], at: int | None) -> list[Kept]:
-    return [k for k in kept if k.speaks] if at is None else as_of(tx, kept, at)
+def select_active(tx: Transaction, kept: Sequence[ScopeRow], at: int | None) -> list[ScopeRow]:
+    return [k for k in kept if k.has_content] if at is None else restore_as_of(tx, kept, at)
 
 
-def as_of(tx: Transaction, kept: Sequence[Kept], at: int) -> list[Kept]:
+def restore_as_of(tx: Transaction, kept: Sequence[ScopeRow], at: int) -> list[ScopeRow]:
     """These scopes as they were at a time; those that said nothing are left out."""
-    settled = [k for k in kept if k.speaks and not k.provisional and k.last_observed <= at]
+    settled = [k for k in kept if k.has_content and not k.provisional and k.last_observed <= at]
     plain = {k.id for k in settled}
     others = {k.id: k for k in kept if k.id not in plain}
-    found = observations(tx, {number: k.statements for number, k in others.items()}, at)
+    found = read_observations(tx, {number: k.statements for number, k in others.items()}, at)
     result = list(settled)
     for number, said in found.items():
         stretch = find_open_interval(list_known_observations(said, at))
@@ -178,22 +178,22 @@ def as_of(tx: Transaction, kept: Sequence[Kept], at: int) -> list[Kept]:
     return result
 
 
-def observations(tx: Transaction, counts: Mapping[int, int], until: int | None = None) -> dict[int, set[Observation]]:
+def read_observations(tx: Transaction, counts: Mapping[int, int], until: int | None = None) -> dict[int, set[Observation]]:
     """The statements of scopes, optionally only up to a time. `counts`: how many each has."""
     found: defaultdict[int, set[Observation]] = defaultdict(set)
-    for part in in_parts([item for item in counts.items() if item[1]], lambda item: item[1], OBSERVATIONS):
+    for part in split_into_parts([item for item in counts.items() if item[1]], lambda item: item[1], OBSERVATIONS):
         ids = [number for number, _ in part]
         if until is None:
-            said = rows(tx, cypher("statements_of_scopes"), ids=ids)
+            said = read_rows(tx, get_cypher("statements_of_scopes"), ids=ids)
         else:
-            said = rows(tx, cypher("statements_of_scopes_until"), ids=ids, at=until)
+            said = read_rows(tx, get_cypher("statements_of_scopes_until"), ids=ids, at=until)
         for number, *row in said:
-            found[number].add(observation(row))
+            found[number].add(build_observation(row))
     return found
 
 
-def histories(tx: Transaction, contents: Contents, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
-    found = observations(tx, {k.id: k.statements for k in kept_by_id(tx, scope_ids)})
+def read_histories(tx: Transaction, contents: Contents, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
+    found = read_observations(tx, {k.id: k.statements for k in read_scopes(tx, scope_ids)})
     stretches = {number: build_intervals(said) for number, said in found.items()}
     blobs = contents.read(tx, {interval.observation.digest for history in stretches.values() for interval in history})
     return {

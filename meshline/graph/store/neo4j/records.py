@@ -14,9 +14,9 @@ from meshline.errors import StoreCorrupt
 from meshline.graph.model import Content, build_job_key
 from meshline.graph.store.base import RawEvent, Record, Run, RunKey, RunPair, StoredEvent, StoredRecord
 from meshline.graph.store.compression import compress_bytes, decompress_bytes
-from meshline.graph.store.neo4j.connection import Transaction, rows, run, run_in_chunks
-from meshline.graph.store.neo4j.cypher import cypher, moment
-from meshline.graph.store.neo4j.search_names import digest, id_of
+from meshline.graph.store.neo4j.connection import Transaction, read_rows, run_in_chunks, run_query
+from meshline.graph.store.neo4j.cypher import format_time, get_cypher
+from meshline.graph.store.neo4j.search_names import compute_digest, compute_id
 
 
 class Counters(NamedTuple):
@@ -28,14 +28,14 @@ class Counters(NamedTuple):
     records: int
 
 
-def counters(tx: Transaction) -> Counters:
-    found = run(tx, cypher("counters"))
+def read_counters(tx: Transaction) -> Counters:
+    found = run_query(tx, get_cypher("counters"))
     if not found:
         raise StoreCorrupt("the database holds no meshline store any more: restore it from a backup, or start anew for an empty one")
     return Counters(*found)
 
 
-class Reader:
+class Neo4jRunReader:
     """What the builder of a batch may read, in its transaction."""
 
     def __init__(self, tx: Transaction) -> None:
@@ -45,20 +45,20 @@ class Reader:
         return read_runs(self._tx, keys)
 
     def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
-        asked = {pair_key(*pair): pair for pair in pairs}
+        asked = {build_pair_key(*pair): pair for pair in pairs}
         found: defaultdict[tuple[str, str, bytes], list[RunPair]] = defaultdict(list)
         if asked:
-            for key, covered, job_namespace, job_name, run_id in rows(self._tx, cypher("siblings"), keys=list(asked)):
+            for key, covered, job_namespace, job_name, run_id in read_rows(self._tx, get_cypher("siblings"), keys=list(asked)):
                 source, parent, pair = asked[key]
                 found[asked[key]].append(RunPair(parent, pair, RunKey(source, build_job_key(job_namespace, job_name), run_id), covered))
         return found
 
 
 def read_runs(tx: Transaction, keys: Iterable[RunKey]) -> dict[RunKey, Run]:
-    asked = {run_key(key): key for key in keys}
+    asked = {build_run_key(key): key for key in keys}
     if not asked:
         return {}
-    return {asked[key]: Run(asked[key], parent, state) for key, parent, state in rows(tx, cypher("runs"), keys=list(asked))}
+    return {asked[key]: Run(asked[key], parent, state) for key, parent, state in read_rows(tx, get_cypher("runs"), keys=list(asked))}
 
 
 def put_runs(tx: Transaction, runs: Sequence[Run], pairs: Sequence[RunPair]) -> bool:
@@ -67,38 +67,38 @@ def put_runs(tx: Transaction, runs: Sequence[Run], pairs: Sequence[RunPair]) -> 
     wanted_pairs: defaultdict[RunKey, set[tuple[str, bytes, bool]]] = defaultdict(set)
     for pair in pairs:
         wanted_pairs[pair.run].add((pair.parent, pair.pair, pair.covered))
-    by_key = {run_key(key): key for key in {**wanted, **dict.fromkeys(wanted_pairs)}}
+    by_key = {build_run_key(key): key for key in {**wanted, **dict.fromkeys(wanted_pairs)}}
     known: dict[RunKey, Run] = {}
     known_pairs: defaultdict[RunKey, set[tuple[str, bytes, bool]]] = defaultdict(set)
     if by_key:
-        for text, parent, state, kept in rows(tx, cypher("runs_with_pairs"), keys=list(by_key)):
+        for text, parent, state, kept in read_rows(tx, get_cypher("runs_with_pairs"), keys=list(by_key)):
             key = by_key[text]
             known[key] = Run(key, parent, state)
             known_pairs[key] = {(of, bytes.fromhex(pair), covered) for of, pair, covered in kept}
     changed = [given for key, given in wanted.items() if known.get(key) != given]
-    gone = [_pair_row(key, *pair) for key in wanted for pair in known_pairs[key] - wanted_pairs[key]]
-    new = [_pair_row(key, *pair) for key, given in wanted_pairs.items() for pair in given - known_pairs[key]]
-    run_in_chunks(tx, cypher("put_runs"), [_run_row(given) for given in changed])
-    run_in_chunks(tx, cypher("delete_pairs"), gone)
-    run_in_chunks(tx, cypher("add_pairs"), new)
+    gone = [_build_pair_row(key, *pair) for key in wanted for pair in known_pairs[key] - wanted_pairs[key]]
+    new = [_build_pair_row(key, *pair) for key, given in wanted_pairs.items() for pair in given - known_pairs[key]]
+    run_in_chunks(tx, get_cypher("put_runs"), [_build_run_row(given) for given in changed])
+    run_in_chunks(tx, get_cypher("delete_pairs"), gone)
+    run_in_chunks(tx, get_cypher("add_pairs"), new)
     return bool(changed or gone or new)
 
 
-def run_key(key: RunKey) -> str:
-    return digest(key.source, *key.job.parts, key.run_id)
+def build_run_key(key: RunKey) -> str:
+    return compute_digest(key.source, *key.job.parts, key.run_id)
 
 
-def pair_key(source: str, parent: str, pair: bytes) -> str:
-    return digest(source, parent, pair.hex())
+def build_pair_key(source: str, parent: str, pair: bytes) -> str:
+    return compute_digest(source, parent, pair.hex())
 
 
-def _run_row(run: Run) -> dict[str, object]:
+def _build_run_row(run: Run) -> dict[str, object]:
     key = run.key
     namespace, name = key.job.parts
     return {
-        "key": run_key(key),
+        "key": build_run_key(key),
         "source": key.source,
-        "jobId": id_of(key.job),
+        "jobId": compute_id(key.job),
         "jobNamespace": namespace,
         "jobName": name,
         "runId": key.run_id,
@@ -107,20 +107,26 @@ def _run_row(run: Run) -> dict[str, object]:
     }
 
 
-def _pair_row(key: RunKey, parent: str, pair: bytes, covered: bool) -> dict[str, object]:  # noqa: FBT001
-    return {"run": run_key(key), "key": pair_key(key.source, parent, pair), "parent": parent, "pair": pair.hex(), "covered": covered}
+def _build_pair_row(key: RunKey, parent: str, pair: bytes, covered: bool) -> dict[str, object]:  # noqa: FBT001
+    return {
+        "run": build_run_key(key),
+        "key": build_pair_key(key.source, parent, pair),
+        "parent": parent,
+        "pair": pair.hex(),
+        "covered": covered,
+    }
 
 
 def add_raw_events(tx: Transaction, events: Sequence[RawEvent], last: int) -> None:
-    run_in_chunks(tx, cypher("add_raw_events"), [_event_row(position, event) for position, event in enumerate(events, last + 1)])
+    run_in_chunks(tx, get_cypher("add_raw_events"), [_build_event_row(position, event) for position, event in enumerate(events, last + 1)])
 
 
-def _event_row(position: int, event: RawEvent) -> dict[str, object]:
+def _build_event_row(position: int, event: RawEvent) -> dict[str, object]:
     deflated, body = compress_bytes(bytes(event.body))
     return {
         "position": position,
         "source": event.source,
-        "receivedAt": moment(event.received_at),
+        "receivedAt": format_time(event.received_at),
         "receivedMicros": event.received_at,
         "deflated": deflated,
         "body": body,
@@ -130,45 +136,49 @@ def _event_row(position: int, event: RawEvent) -> dict[str, object]:
 def read_raw_events(tx: Transaction, after: int, limit: int) -> list[StoredEvent]:
     return [
         StoredEvent(position, RawEvent(source, received, decompress_bytes(deflated, body)))
-        for position, source, received, deflated, body in rows(tx, cypher("raw_events"), after=after, limit=limit)
+        for position, source, received, deflated, body in read_rows(tx, get_cypher("raw_events"), after=after, limit=limit)
     ]
 
 
-def append(tx: Transaction, records: Sequence[Record], last: int) -> int:
+def append_records(tx: Transaction, records: Sequence[Record], last: int) -> int:
     """Add those that are not there yet, after the position `last`; the last position then."""
     if not records:
         return last
-    ids = {digest(record.kind, record.key) for record in records if record.key}
-    known: set[str] = set(run(tx, cypher("records_by_id"), ids=list(ids))[0]) if ids else set()
+    ids = {compute_digest(record.kind, record.key) for record in records if record.key}
+    known: set[str] = set(run_query(tx, get_cypher("records_by_id"), ids=list(ids))[0]) if ids else set()
     added: list[dict[str, object]] = []
     for record in records:
-        row = _row(last + len(added) + 1, record)
+        row = _build_record_row(last + len(added) + 1, record)
         if record.key:
             if row["id"] in known:
                 continue
             known.add(str(row["id"]))
         added.append(row)
-    run_in_chunks(tx, cypher("add_records"), added)
+    run_in_chunks(tx, get_cypher("add_records"), added)
     return last + len(added)
 
 
 def read_journal(tx: Transaction, kind: str, after: int, limit: int) -> list[StoredRecord]:
     asked = {"after": after, "limit": limit}
-    found = rows(tx, cypher("records_of_kind"), kind=digest(kind), **asked) if kind else rows(tx, cypher("records"), **asked)
+    found = (
+        read_rows(tx, get_cypher("records_of_kind"), kind=compute_digest(kind), **asked)
+        if kind
+        else read_rows(tx, get_cypher("records"), **asked)
+    )
     return [
         StoredRecord(position, Record(of, key, at, decompress_bytes(deflated, body))) for position, of, key, at, deflated, body in found
     ]
 
 
-def _row(position: int, record: Record) -> dict[str, object]:
+def _build_record_row(position: int, record: Record) -> dict[str, object]:
     deflated, body = compress_bytes(bytes(record.body))
     return {
         "position": position,
-        "id": digest(record.kind, record.key) if record.key else None,
+        "id": compute_digest(record.kind, record.key) if record.key else None,
         "kind": record.kind,
-        "kindKey": digest(record.kind),
+        "kindKey": compute_digest(record.kind),
         "key": record.key,
-        "at": moment(record.at),
+        "at": format_time(record.at),
         "atMicros": record.at,
         "deflated": deflated,
         "body": body,
@@ -200,7 +210,7 @@ class Contents:
                     self._remembered.move_to_end(digest)
                     found[digest] = blob
         for at in range(0, len(missing), READ_OF_UNKNOWN_SIZE):
-            blobs = read(tx, [digest.hex() for digest in missing[at : at + READ_OF_UNKNOWN_SIZE]])
+            blobs = read_contents(tx, [digest.hex() for digest in missing[at : at + READ_OF_UNKNOWN_SIZE]])
             part = {bytes.fromhex(digest): blob for digest, blob in blobs.items()}
             found.update(part)
             self._remember(part)
@@ -211,9 +221,9 @@ class Contents:
         by_digest = {content.digest.hex(): content for content in contents}
         if not by_digest:
             return []
-        for (known,) in rows(tx, cypher("known_contents"), digests=list(by_digest)):
+        for (known,) in read_rows(tx, get_cypher("known_contents"), digests=list(by_digest)):
             del by_digest[known]
-        run_in_chunks(tx, cypher("add_contents"), [{"digest": digest, "blob": content.blob} for digest, content in by_digest.items()])
+        run_in_chunks(tx, get_cypher("add_contents"), [{"digest": digest, "blob": content.blob} for digest, content in by_digest.items()])
         return list(by_digest.values())
 
     def _remember(self, blobs: Mapping[bytes, bytes]) -> None:
@@ -226,9 +236,9 @@ class Contents:
                 self._size -= len(self._remembered.popitem(last=False)[1])
 
 
-def read(tx: Transaction, digests: Collection[str]) -> dict[str, bytes]:
+def read_contents(tx: Transaction, digests: Collection[str]) -> dict[str, bytes]:
     """The blobs of these digests, all as hexadecimal text, in one answer."""
-    found = dict(rows(tx, cypher("contents"), digests=list(digests)))
+    found = dict(read_rows(tx, get_cypher("contents"), digests=list(digests)))
     for wanted in digests:
         if wanted not in found:
             raise StoreCorrupt(f"the content {wanted} of a statement is missing: restore the store from a backup")

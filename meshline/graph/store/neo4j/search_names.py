@@ -17,20 +17,20 @@ _BEYOND = re.compile("[\ud7ff\ue000-\U0010ffff]")
 WORD_UNITS = 255  # UTF-16 units; Lucene's whitespace tokenizer cuts longer words into several
 
 
-def digest(*parts: str) -> str:
+def compute_digest(*parts: str) -> str:
     """What stands for a tuple of strings of any length in an index."""
     return hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
 
 
 @lru_cache(maxsize=50_000)
-def id_of(key: AssetKey) -> str:
+def compute_id(key: AssetKey) -> str:
     return key.id
 
 
 @lru_cache(maxsize=20_000)
-def name_row(key: AssetKey) -> tuple[object, ...]:
+def build_name_row(key: AssetKey) -> tuple[object, ...]:
     """The properties of a :Name, in the order of the statement `add_assets`: four for ever, the others while it is an :Asset."""
-    for_ever = (id_of(key), key.parts, joined(list_key_words(key)), sort_key(key))
+    for_ever = (compute_id(key), key.parts, join_words(list_key_words(key)), build_sort_key(key))
     namespace = key.parts[0] if len(key.parts) > 1 else None
     dataset = "/".join(key.parts[:2]) if key.kind is AssetKind.COLUMN else None
     return (*for_ever, key.name, key.qualified_name, namespace, dataset)
@@ -39,28 +39,28 @@ def name_row(key: AssetKey) -> tuple[object, ...]:
 RESERVED = frozenset({"id", "kind", "parts", "name", "qualifiedName", "words", "sort", "namespace", "dataset"})
 
 
-def sort_key(key: AssetKey) -> str:
+def build_sort_key(key: AssetKey) -> str:
     """A string that sorts as (kind, parts) do, whether compared by code point or by UTF-16 unit (Neo4j does either)."""
     parts = key.parts
     if not all(map(str.isascii, parts)):
-        parts = tuple(_BEYOND.sub(_below_surrogates, part) for part in parts)
+        parts = tuple(_BEYOND.sub(_shift_below_surrogates, part) for part in parts)
     return _KIND_CODE[key.kind] + "\0\0".join([part.replace("\0", "\0\1") for part in parts])
 
 
-def _below_surrogates(match: re.Match[str]) -> str:
+def _shift_below_surrogates(match: re.Match[str]) -> str:
     """U+D7FF and two characters for what is above it, so that all units are below the surrogates."""
     number = ord(match[0])
     return f"\ud7ff{chr(0x4000 + (number >> 10))}{chr(0x4000 + (number & 0x3FF))}"
 
 
-def joined(words: list[str]) -> str:
+def join_words(words: list[str]) -> str:
     """A document: words of at most WORD_UNITS, joined by single spaces."""
     if max(map(len, words), default=0) * 2 > WORD_UNITS:
         words = [_cut(word) for word in words]
     return " ".join(words)
 
 
-def lucene(terms: Sequence[str]) -> str:
+def build_lucene_query(terms: Sequence[str]) -> str:
     """A query for documents in which every term is the start of a word."""
     return " ".join(f"+{''.join(c if c.isalnum() else chr(92) + c for c in _cut(term))}*" for term in terms)
 

@@ -14,11 +14,11 @@ from meshline.graph.model import AssetKey, AssetKind, Content, Interval
 from meshline.graph.store import search_words
 from meshline.graph.store.base import Batch, Changes, Head, Run, RunKey, RunReader, StoredEvent, StoredRecord
 from meshline.graph.store.neo4j import reader
-from meshline.graph.store.neo4j.commit import commit
-from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, rows, run
-from meshline.graph.store.neo4j.cypher import MIGRATIONS, cypher
-from meshline.graph.store.neo4j.records import Contents, counters, read_journal, read_raw_events, read_runs
-from meshline.graph.store.neo4j.search_names import digest, lucene
+from meshline.graph.store.neo4j.commit import commit_batch
+from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, read_rows, run_query
+from meshline.graph.store.neo4j.cypher import MIGRATIONS, get_cypher
+from meshline.graph.store.neo4j.records import Contents, read_counters, read_journal, read_raw_events, read_runs
+from meshline.graph.store.neo4j.search_names import build_lucene_query, compute_digest
 
 PRUNED_AT_ONCE = 10_000  # raw events
 
@@ -42,7 +42,7 @@ class Neo4jStore:
             raise
 
     def _migrate(self) -> None:
-        schema: int | None = self._connection.read(lambda tx: run(tx, cypher("meta"))[0])
+        schema: int | None = self._connection.read(lambda tx: run_query(tx, get_cypher("meta"))[0])
         newest = len(MIGRATIONS)
         if schema == newest:
             return
@@ -50,11 +50,11 @@ class Neo4jStore:
             raise StoreCorrupt(f"the store was written by a newer meshline (schema {schema}, this one knows {newest}): use that version")
         for migration in MIGRATIONS[schema or 0 :]:
             self._connection.define(migration)
-        self._connection.write(lambda tx: run(tx, cypher("make_meta"), schema=newest))
+        self._connection.write(lambda tx: run_query(tx, get_cypher("make_meta"), schema=newest))
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         """As the protocol says. `build` may be called more than once (a deadlock, a lost connection): it must be pure."""
-        return self._connection.write(lambda tx: commit(tx, self._contents, build))
+        return self._connection.write(lambda tx: commit_batch(tx, self._contents, build))
 
     def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
         """As the protocol says. Each batch is of one moment, a later batch of a later one.
@@ -63,31 +63,31 @@ class Neo4jStore:
         """
         after: int | None = 0
         while after is not None:
-            after, kept = self._connection.read_locked(partial(reader.page, after=after, at=as_of))
-            for part in reader.parts(kept):
-                yield self._connection.read(partial(reader.table, kept=part))
+            after, kept = self._connection.read_locked(partial(reader.read_page, after=after, at=as_of))
+            for part in reader.split_by_size(kept):
+                yield self._connection.read(partial(reader.read_head_table, kept=part))
 
     def read_changes(self, since: int) -> Changes:
         if (now := self.read_revision()) <= since:
             return Changes(now, [])
-        revision, kept = self._connection.read_locked(lambda tx: (_revision(tx), reader.kept_since(tx, since)))
-        return Changes(revision, self._connection.read(lambda tx: reader.heads(tx, self._contents, kept)))
+        revision, kept = self._connection.read_locked(lambda tx: (_read_revision(tx), reader.read_scopes_since(tx, since)))
+        return Changes(revision, self._connection.read(lambda tx: reader.read_heads(tx, self._contents, kept)))
 
     def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         def read(tx: Transaction) -> list[Head]:
-            kept = reader.speaking(tx, reader.kept_by_id(tx, scope_ids), as_of)
-            return reader.heads(tx, self._contents, kept)
+            kept = reader.select_active(tx, reader.read_scopes(tx, scope_ids), as_of)
+            return reader.read_heads(tx, self._contents, kept)
 
         return self._connection.read(read) if scope_ids else []
 
     def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
-        return self._connection.read(lambda tx: reader.histories(tx, self._contents, scope_ids)) if scope_ids else {}
+        return self._connection.read(lambda tx: reader.read_histories(tx, self._contents, scope_ids)) if scope_ids else {}
 
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         if not terms or limit <= 0:
             return []
-        asked = {"query": lucene(search_words.limit_terms(terms)), "kinds": [kind.value for kind in kinds], "limit": limit}
-        found = self._connection.read(lambda tx: rows(tx, cypher("search"), **asked))
+        asked = {"query": build_lucene_query(search_words.limit_terms(terms)), "kinds": [kind.value for kind in kinds], "limit": limit}
+        found = self._connection.read(lambda tx: read_rows(tx, get_cypher("search"), **asked))
         return [AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found]
 
     def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
@@ -101,7 +101,7 @@ class Neo4jStore:
         forgotten = 0
         while True:
             part: int = self._connection.write(
-                lambda tx: run(tx, cypher("prune_raw_events"), before=received_before, limit=PRUNED_AT_ONCE)[0]
+                lambda tx: run_query(tx, get_cypher("prune_raw_events"), before=received_before, limit=PRUNED_AT_ONCE)[0]
             )
             forgotten += part
             if part < PRUNED_AT_ONCE:
@@ -111,18 +111,18 @@ class Neo4jStore:
         return self._connection.read(lambda tx: read_journal(tx, kind, after, limit)) if limit > 0 else []
 
     def read_revision(self) -> int:
-        return self._connection.read(_revision)
+        return self._connection.read(_read_revision)
 
     def read_setting(self, name: str, value: str | None = None) -> str | None:
         if value is not None:
-            self._connection.write(lambda tx: run(tx, cypher("set_setting"), key=digest(name), name=name, value=value))
+            self._connection.write(lambda tx: run_query(tx, get_cypher("set_setting"), key=compute_digest(name), name=name, value=value))
             return value
-        found: str | None = self._connection.read(lambda tx: run(tx, cypher("setting"), key=digest(name))[0])
+        found: str | None = self._connection.read(lambda tx: run_query(tx, get_cypher("setting"), key=compute_digest(name))[0])
         return found
 
     def close(self) -> None:
         self._connection.close()
 
 
-def _revision(tx: Transaction) -> int:
-    return counters(tx).revision
+def _read_revision(tx: Transaction) -> int:
+    return read_counters(tx).revision

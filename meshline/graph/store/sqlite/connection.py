@@ -17,7 +17,7 @@ from pathlib import Path
 
 from meshline.errors import StoreCorrupt, StoreUnavailable
 from meshline.graph.content import EMPTY
-from meshline.graph.store.sqlite.sql import MAINTENANCE, MIGRATIONS, NEWEST_SCHEMA, OLDEST_SCHEMA, RAISED, SQL, register
+from meshline.graph.store.sqlite.sql import MAINTENANCE, MIGRATIONS, NEWEST_SCHEMA, OLDEST_SCHEMA, RAISED, SQL, register_functions
 
 MEMORY = ":memory:"
 APPLICATION_ID = 0x6D65736C  # "mesl": written into the file's header
@@ -69,21 +69,21 @@ class Connections:
         self._closed = False
         self._made: list[sqlite3.Connection] = []
         weakref.finalize(self, _close_all, self._made)  # a store that nobody closes lets go of its file when it is forgotten
-        with self._translated():
+        with self._translate_errors():
             self._writer = self._connect(WRITER_CACHE_KIB)
             try:
                 _migrate(self._writer, path)
                 if not unchecked:
                     _check_structure(self._writer, path)
-                self._file = None if self.in_memory else _identity(path)
+                self._file = None if self.in_memory else _identify_file(path)
             except BaseException:
                 self._writer.close()
                 raise
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def begin_writing(self) -> Iterator[sqlite3.Connection]:
         """The write lock, of this process and of all others, and one transaction."""
-        with self._turn, self._translated():
+        with self._turn, self._translate_errors():
             self._check_open()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -95,9 +95,9 @@ class Connections:
                 raise
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def begin_reading(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one moment of the store."""
-        with self._translated():
+        with self._translate_errors():
             if self.in_memory:
                 with self._turn:
                     self._check_open()
@@ -124,7 +124,7 @@ class Connections:
             self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
-            register(connection)
+            register_functions(connection)
             self._switch_to_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA temp_store = MEMORY")
@@ -173,11 +173,11 @@ class Connections:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreUnavailable(f"the store {self.path} is closed")
-        if self._file is not None and _identity(self.path) != self._file:
+        if self._file is not None and _identify_file(self.path) != self._file:
             raise StoreUnavailable(f"another file is in the place of the store {self.path}: put it back, or start meshline again")
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """What SQLite says, in the words of `meshline.errors`; our own mistakes stay what they are."""
         try:
             yield
@@ -194,7 +194,7 @@ class Connections:
             raise
 
 
-def _identity(path: str) -> tuple[int, int]:
+def _identify_file(path: str) -> tuple[int, int]:
     """Which file it is. SQLite would go on writing to one that was removed, where nobody finds it again."""
     try:
         found = Path(path).stat()
@@ -212,14 +212,14 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
     """Bring the schema up to date; PRAGMA user_version is its version."""
     connection.execute("BEGIN")  # one snapshot: another process may be making the schema just now
     try:
-        version = _version(connection, path)
+        version = _read_version(connection, path)
     finally:
         connection.execute("ROLLBACK")
     if version == NEWEST_SCHEMA:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = _version(connection, path)  # read again: another process may have been first
+        version = _read_version(connection, path)  # read again: another process may have been first
         for statement in [statement for number, script in MIGRATIONS.items() if number > version for statement in script]:
             connection.execute(statement)
         connection.execute(SQL["put_tombstone"], (EMPTY.digest, EMPTY.blob))
@@ -247,7 +247,7 @@ def _check_structure(connection: sqlite3.Connection, path: str) -> None:
             raise StoreCorrupt(f"{path} is damaged ({found.splitlines()[0]}): restore it from a backup; `meshline store check` says more")
 
 
-def _version(connection: sqlite3.Connection, path: str) -> int:
+def _read_version(connection: sqlite3.Connection, path: str) -> int:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID and (application or version or connection.execute("SELECT 1 FROM sqlite_schema").fetchone()):

@@ -11,13 +11,13 @@ from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 from meshline.graph.model import Scope
-from meshline.graph.store.sqlite.reader import text_of
+from meshline.graph.store.sqlite.reader import encode_json
 from meshline.graph.store.sqlite.sql import SQL
 
 K = TypeVar("K", bound=Hashable)
 
 
-class Numbers(Generic[K]):
+class IdAllocator(Generic[K]):
     """The numbers of one kind of key; at most `limit` are remembered.
 
     `find` and `last` name the statements that ask for the number of a key and for the greatest one.
@@ -67,13 +67,15 @@ class Numbers(Generic[K]):
         return number
 
 
-class Numbering:
+class IdAllocators:
     """Scopes (source, scope), labels and contents (digest); the limits are about 100 MB each."""
 
     def __init__(self) -> None:
-        self.scopes = Numbers[tuple[str, Scope]]("find_scope", "last_scope", lambda key: (text_of(key[1]).decode(), key[0]), 200_000)
-        self.labels = Numbers[str]("find_label", "last_label", lambda label: (label,), 100_000)
-        self.contents = Numbers[bytes]("number_content", "last_content", lambda digest: (digest,), 500_000)
+        self.scopes = IdAllocator[tuple[str, Scope]](
+            "find_scope", "last_scope", lambda key: (encode_json(key[1]).decode(), key[0]), 200_000
+        )
+        self.labels = IdAllocator[str]("find_label", "last_label", lambda label: (label,), 100_000)
+        self.contents = IdAllocator[bytes]("number_content", "last_content", lambda digest: (digest,), 500_000)
 
     def keep(self) -> None:
         """The commit succeeded."""

@@ -19,8 +19,8 @@ from meshline.graph.store.compression import decompress_bytes
 from meshline.graph.store.integrity import Check, Findings, find_content_problem
 from meshline.graph.store.sqlite import reader
 from meshline.graph.store.sqlite.connection import Connections
-from meshline.graph.store.sqlite.reader import HeadRow, silent
-from meshline.graph.store.sqlite.sql import MAINTENANCE, TABLES, expanded
+from meshline.graph.store.sqlite.reader import HeadRow, build_empty_head
+from meshline.graph.store.sqlite.sql import MAINTENANCE, TABLES, expand_sql
 
 BUSY_SECONDS = 10.0
 SCOPES = 2000  # heads folded at once
@@ -31,19 +31,19 @@ def file_checks(path: str, advance: Callable[[int], None] = lambda _: None) -> I
     """All checks of one moment of the file. Safe while others write."""
     connections = Connections(path, BUSY_SECONDS, unchecked=True)
     try:
-        with connections.reading() as connection:
-            yield _integrity(connection)
-            yield _rows(connection)
-            yield references(connection)
-            yield _contents(connection, advance)
-            yield _folds(connection, advance)
-            yield _revisions(connection)
-            yield _states(connection)
+        with connections.begin_reading() as connection:
+            yield _check_integrity(connection)
+            yield _check_rows(connection)
+            yield check_references(connection)
+            yield _check_contents(connection, advance)
+            yield _check_heads(connection, advance)
+            yield _check_revisions(connection)
+            yield _check_run_states(connection)
     finally:
         connections.close()
 
 
-def _integrity(connection: sqlite3.Connection) -> Check:
+def _check_integrity(connection: sqlite3.Connection) -> Check:
     """SQLite's own look at every page and index, the search tables included; see https://sqlite.org/pragma.html#pragma_integrity_check."""
     found = Findings("file: pages, rows and indexes are sound (SQLite's integrity check)")
     (found.count,) = connection.execute("PRAGMA page_count").fetchone()
@@ -53,13 +53,13 @@ def _integrity(connection: sqlite3.Connection) -> Check:
     return found.build_check()
 
 
-def _rows(connection: sqlite3.Connection) -> Check:
+def _check_rows(connection: sqlite3.Connection) -> Check:
     found = Findings("rows: each fits its checksum")
     for table in TABLES:
         (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - our own names
         found.count += rows
         try:
-            (wrong,) = connection.execute(expanded(f"SELECT count(*) FROM {table} WHERE NOT fits_{table}({table})")).fetchone()  # noqa: S608
+            (wrong,) = connection.execute(expand_sql(f"SELECT count(*) FROM {table} WHERE NOT fits_{table}({table})")).fetchone()  # noqa: S608
         except sqlite3.DatabaseError as error:
             found.add_problem(f"{table} cannot be read: {error}")
         else:
@@ -68,7 +68,7 @@ def _rows(connection: sqlite3.Connection) -> Check:
     return found.build_check()
 
 
-def references(connection: sqlite3.Connection) -> Check:
+def check_references(connection: sqlite3.Connection) -> Check:
     """Whether all is there that rows of the file name."""
     found = Findings("references: what a row names is there")
     for table in REFERENCES:
@@ -80,7 +80,7 @@ def references(connection: sqlite3.Connection) -> Check:
     return found.build_check()
 
 
-def _contents(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Check:
+def _check_contents(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Check:
     found = Findings("contents: each can be read and fits its digest")
     for number, digest, deflated, blob in connection.execute(MAINTENANCE["all_contents"]):
         found.count += 1
@@ -95,7 +95,7 @@ def _contents(connection: sqlite3.Connection, advance: Callable[[int], None]) ->
     return found.build_check()
 
 
-def _folds(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Check:
+def _check_heads(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Check:
     """Heads are derived: made anew from all observations they are the same."""
     found = Findings("heads: each is what the scope's observations make")
     after = 0
@@ -103,14 +103,14 @@ def _folds(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Ch
         heads = [HeadRow(*row) for row in rows]
         after = heads[-1].scope
         try:
-            folded = reader.folded(connection, [head.scope for head in heads])
+            folded = reader.fold_heads(connection, [head.scope for head in heads])
         except sqlite3.DatabaseError:
             found.add_problem(f"what scopes {heads[0].scope} to {after} state cannot be read: a row does not fit its checksum")
             continue
         for head in heads:
-            now = folded.get(head.scope, silent(head.scope))
-            if (head.speaks or now.speaks) and head != now:
-                found.add_problem(f"scope {head.scope} shows {_told(head)}, and its observations make {_told(now)}")
+            now = folded.get(head.scope, build_empty_head(head.scope))
+            if (head.has_content or now.has_content) and head != now:
+                found.add_problem(f"scope {head.scope} shows {_describe_head(head)}, and its observations make {_describe_head(now)}")
         found.count += len(heads)
         advance(len(heads))
     (without,) = connection.execute(MAINTENANCE["observed_without_head"]).fetchone()
@@ -119,11 +119,11 @@ def _folds(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Ch
     return found.build_check()
 
 
-def _told(head: HeadRow) -> str:
-    return f"content {head.content} since {head.valid_from}" if head.speaks else "nothing"
+def _describe_head(head: HeadRow) -> str:
+    return f"content {head.content} since {head.valid_from}" if head.has_content else "nothing"
 
 
-def _revisions(connection: sqlite3.Connection) -> Check:
+def _check_revisions(connection: sqlite3.Connection) -> Check:
     found = Findings("revisions: without a gap, and no head is newer than the newest")
     kept, first, newest = connection.execute(MAINTENANCE["change_span"]).fetchone()
     (greatest,) = connection.execute(MAINTENANCE["greatest_head_revision"]).fetchone()
@@ -135,7 +135,7 @@ def _revisions(connection: sqlite3.Connection) -> Check:
     return found.build_check()
 
 
-def _states(connection: sqlite3.Connection) -> Check:
+def _check_run_states(connection: sqlite3.Connection) -> Check:
     found = Findings("runs: the state of each can be read")
     for number, deflated, state in connection.execute(MAINTENANCE["all_states"]):
         found.count += 1
@@ -166,15 +166,15 @@ def compact(path: str, raw_before: int) -> Compacted:
     has it open remembers the numbers of what it wrote and would go on to use them: raises StoreUnavailable if one has.
     """
     Connections(path, COMPACTION_BUSY_SECONDS).close()  # a store of ours, brought up to date
-    before = _size(path)
+    before = _measure_size(path)
     with closing(sqlite3.connect(path, timeout=COMPACTION_BUSY_SECONDS, isolation_level=None)) as connection:
-        _alone(connection, path)
+        _lock_file(connection, path)
         connection.execute("BEGIN IMMEDIATE")
         try:
             contents = connection.execute(MAINTENANCE["remove_unused_contents"]).rowcount
             labels = connection.execute(MAINTENANCE["remove_unused_labels"]).rowcount
             raw = connection.execute(MAINTENANCE["remove_old_raw"], (raw_before,)).rowcount
-            _check(connection, path)
+            _ensure_references(connection, path)
             for (table,) in connection.execute(MAINTENANCE["search_tables"]).fetchall():
                 connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608 - our own names
             connection.execute("COMMIT")
@@ -183,17 +183,17 @@ def compact(path: str, raw_before: int) -> Compacted:
             raise
         connection.execute("VACUUM")
         connection.execute("PRAGMA journal_mode = WAL")
-    return Compacted(contents, labels, raw, before, _size(path))
+    return Compacted(contents, labels, raw, before, _measure_size(path))
 
 
-def _check(connection: sqlite3.Connection, path: str) -> None:
+def _ensure_references(connection: sqlite3.Connection, path: str) -> None:
     """Raises StoreCorrupt if something that is named is not there: then nothing is dropped."""
-    check = references(connection)
+    check = check_references(connection)
     if not check.passed:
         raise StoreCorrupt(f"{path} is not sound, so nothing was dropped ({'; '.join(check.problems)}): see `meshline store check`")
 
 
-def _alone(connection: sqlite3.Connection, path: str) -> None:
+def _lock_file(connection: sqlite3.Connection, path: str) -> None:
     """Take the file for this connection until it is closed. Raises StoreUnavailable.
 
     Leaving WAL mode needs that nobody else has the file open (https://sqlite.org/wal.html), and exclusive locking keeps
@@ -208,7 +208,7 @@ def _alone(connection: sqlite3.Connection, path: str) -> None:
         raise StoreUnavailable(f"another process has {path} open: stop the servers that use it, then compact it")
 
 
-def _size(path: str) -> int:
+def _measure_size(path: str) -> int:
     return sum(each.stat().st_size for each in (Path(path), Path(f"{path}-wal")) if each.exists())
 
 
@@ -220,20 +220,20 @@ def backup(path: str, to: Path, *, overwrite: bool = False) -> int:
 
     Raises InvalidInput if there is a file of that name (unless `overwrite`), StoreUnavailable if it cannot be written.
     """
-    with making(to, overwrite=overwrite) as part:
+    with create_file(to, overwrite=overwrite) as part:
         _copy(path, part)
     return to.stat().st_size
 
 
 @contextmanager
-def making(to: Path, *, overwrite: bool) -> Iterator[Path]:
+def create_file(to: Path, *, overwrite: bool) -> Iterator[Path]:
     """A path beside a new file, to write what will have its name if all goes well; errors as `backup` has them."""
     if to.exists() and not overwrite:
         raise InvalidInput(TAKEN, str(to))
     part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
         yield part
-        _name(part, to, overwrite=overwrite)
+        _name_file(part, to, overwrite=overwrite)
     except FileExistsError as error:
         raise InvalidInput(TAKEN, str(to)) from error
     except OSError as error:
@@ -250,7 +250,7 @@ def _copy(path: str, part: Path) -> None:
     """
     connections = Connections(path, BUSY_SECONDS)
     try:
-        with connections.reading() as source:
+        with connections.begin_reading() as source:
             _fill(source, part)
     finally:
         connections.close()
@@ -260,18 +260,18 @@ def _fill(source: sqlite3.Connection, part: Path) -> None:
     try:
         with closing(sqlite3.connect(part, isolation_level=None)) as target:
             source.backup(target, pages=-1)
-        settled(part)
+        leave_wal_mode(part)
     except sqlite3.OperationalError as error:  # the folder, or its room; damage of the source is another error
         raise StoreUnavailable(f"the copy {part} cannot be written ({error}): make room, and see that its folder is there") from error
 
 
-def settled(path: Path) -> None:
+def leave_wal_mode(path: Path) -> None:
     """Let a store that nobody has open be one file, with nothing beside it."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
 
 
-def _name(part: Path, to: Path, *, overwrite: bool) -> None:
+def _name_file(part: Path, to: Path, *, overwrite: bool) -> None:
     """Give a file that is whole its name, durably. Raises FileExistsError."""
     with part.open("rb") as file:
         os.fsync(file.fileno())

@@ -23,7 +23,7 @@ from meshline.graph.store.sqlite.sql import SQL
 TOMBSTONE = 0  # the number of the empty content
 
 
-class Said(NamedTuple):
+class ObservationRow(NamedTuple):
     """A row of `observation`."""
 
     scope: int
@@ -47,72 +47,72 @@ class HeadRow(NamedTuple):
     revision: int = 0
 
     @property
-    def speaks(self) -> bool:
+    def has_content(self) -> bool:
         return bool(self.content)
 
 
-def lasts(observed_at: int, until: int | None) -> int:
+def compute_duration(observed_at: int, until: int | None) -> int:
     """How long a statement lasts, as kept: 0 = without an end, negative = it never holds."""
     if until is None:
         return 0
     return until - observed_at if until > observed_at else -1
 
 
-def observation(observed_at: int, digest: bytes, version: str, provisional: int, lasts: int) -> Observation:
+def build_observation(observed_at: int, digest: bytes, version: str, provisional: int, lasts: int) -> Observation:
     return Observation(observed_at, digest, version, bool(provisional), observed_at + lasts if lasts else None)
 
 
-def silent(scope: int) -> HeadRow:
+def build_empty_head(scope: int) -> HeadRow:
     return HeadRow(scope, None, 0, 0, 0, 0, 0)
 
 
-def begun(said: Said) -> HeadRow:
+def start_interval(row: ObservationRow) -> HeadRow:
     """The head of a stretch that begins with this observation."""
-    return HeadRow(said.scope, said.content, said.observed_at, said.observed_at, said.observed_at, said.version, said.provisional)
+    return HeadRow(row.scope, row.content, row.observed_at, row.observed_at, row.observed_at, row.version, row.provisional)
 
 
-def first(said: Said) -> HeadRow:
+def build_first_head(row: ObservationRow) -> HeadRow:
     """The head of a scope that has no other observation."""
-    return silent(said.scope) if said.provisional and said.lasts else begun(said)
+    return build_empty_head(row.scope) if row.provisional and row.lasts else start_interval(row)
 
 
-def tied(head: HeadRow, said: Said) -> bool:
+def is_tied(head: HeadRow, row: ObservationRow) -> bool:
     """Whether two settled observations are of one time: all runs of a scheduler's round are, for what they state of shared datasets."""
-    return head.content is not None and not (head.provisional or said.provisional) and said.observed_at == head.observed_at
+    return head.content is not None and not (head.provisional or row.provisional) and row.observed_at == head.observed_at
 
 
-def followed_tied(head: HeadRow, said: Said, *, wins: bool) -> HeadRow | None:
+def fold_tied(head: HeadRow, row: ObservationRow, *, wins: bool) -> HeadRow | None:
     """`followed` for a tie. `wins`: the new one by digest and version, as `meshline.graph.model.find_active_observation` orders them."""
     if not wins:
         return head
-    if said.content == head.content:
-        return head._replace(version=said.version)
+    if row.content == head.content:
+        return head._replace(version=row.version)
     if head.valid_from < head.observed_at:  # the head's content was stated before, too: that stretch ends here
-        return begun(said)
+        return start_interval(row)
     return None
 
 
-def followed(head: HeadRow, said: Said) -> HeadRow | None:
+def fold_observation(head: HeadRow, row: ObservationRow) -> HeadRow | None:
     """The head after one more observation (the same object if it stays), or None: ask `build_intervals`.
 
     Sound only if `head` is what `build_intervals` gives for the observations before.
     """
-    if head.content is None or (head.provisional and said.provisional):
+    if head.content is None or (head.provisional and row.provisional):
         return None
     if head.provisional:
-        return begun(said)  # the first that is settled
-    return head if said.provisional else _settled(head, said)
+        return start_interval(row)  # the first that is settled
+    return head if row.provisional else _fold_settled(head, row)
 
 
-def _settled(head: HeadRow, said: Said) -> HeadRow | None:
+def _fold_settled(head: HeadRow, row: ObservationRow) -> HeadRow | None:
     """`followed` for a settled head and a settled observation."""
-    same = said.content == head.content
-    if said.observed_at > head.observed_at:
-        valid_from = head.valid_from if same else said.observed_at
-        return HeadRow(said.scope, said.content, said.observed_at, valid_from, said.observed_at, said.version, 0)
-    if said.observed_at == head.observed_at and not (same and said.version == head.version):
+    same = row.content == head.content
+    if row.observed_at > head.observed_at:
+        valid_from = head.valid_from if same else row.observed_at
+        return HeadRow(row.scope, row.content, row.observed_at, valid_from, row.observed_at, row.version, 0)
+    if row.observed_at == head.observed_at and not (same and row.version == head.version):
         return None
-    return head if same is (said.observed_at >= head.valid_from) else None
+    return head if same is (row.observed_at >= head.valid_from) else None
 
 
 BATCH = 1000  # heads at a time: some megabytes
@@ -120,37 +120,37 @@ END_OF_TIME = 2**63 - 1
 
 HeadColumns: TypeAlias = tuple[int, str, str, int, int, int, str, int, bytes, int, bytes]
 
-text_of = msgspec.json.Encoder().encode
-_list_of = msgspec.msgpack.Decoder(list[int]).decode
-packed_list = msgspec.msgpack.Encoder().encode
+encode_json = msgspec.json.Encoder().encode
+_decode_list = msgspec.msgpack.Decoder(list[int]).decode
+encode_list = msgspec.msgpack.Encoder().encode
 
 
-def list_of(encoded: bytes) -> list[int]:
+def decode_list(encoded: bytes) -> list[int]:
     """The inverse of `packed_list`. Raises StoreCorrupt."""
     try:
-        return _list_of(encoded)
+        return _decode_list(encoded)
     except msgspec.MsgspecError as error:
         raise StoreCorrupt(f"a list of scopes cannot be read ({error}): restore the store from a backup") from error
 
 
-def numbers(values: Iterable[int]) -> str:
+def encode_numbers(values: Iterable[int]) -> str:
     """A list of numbers as SQL takes it."""
-    return text_of(list(values)).decode()
+    return encode_json(list(values)).decode()
 
 
-def revision(connection: sqlite3.Connection) -> int:
+def read_revision(connection: sqlite3.Connection) -> int:
     (newest,) = connection.execute(SQL["revision"]).fetchone()
     assert isinstance(newest, int)
     return newest
 
 
-def _head(row: HeadColumns) -> Head:
+def _build_head(row: HeadColumns) -> Head:
     number, source, scope, observed_at, valid_from, last_observed, version, provisional, digest, deflated, blob = row
     content = decompress_content(digest, deflated, blob)
     return Head(number, source, parse_scope(scope), observed_at, valid_from, last_observed, version, bool(provisional), content)
 
 
-def all_heads(connection: sqlite3.Connection) -> Iterator[HeadTable]:
+def iterate_heads(connection: sqlite3.Connection) -> Iterator[HeadTable]:
     (last,) = connection.execute(SQL["last_scope"]).fetchone()
     cursor = connection.execute(SQL["all_heads"])
     while rows := cursor.fetchmany(BATCH):
@@ -159,27 +159,27 @@ def all_heads(connection: sqlite3.Connection) -> Iterator[HeadTable]:
         yield HeadTable(*(*columns, digests, contents), share=columns[0][-1] / last)
 
 
-def all_heads_as_of(connection: sqlite3.Connection, as_of: int) -> Iterator[list[Head]]:
+def iterate_heads_as_of(connection: sqlite3.Connection, as_of: int) -> Iterator[list[Head]]:
     scopes = [number for (number,) in connection.execute(SQL["scopes"])]
     for start in range(0, len(scopes), BATCH):
-        if heads := heads_as_of(connection, scopes[start : start + BATCH], as_of):
+        if heads := read_heads_as_of(connection, scopes[start : start + BATCH], as_of):
             yield heads
 
 
-def heads(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list[Head]:
-    return [_head(row) for row in connection.execute(SQL["heads"], (numbers(dict.fromkeys(scope_ids)),))]
+def read_heads(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list[Head]:
+    return [_build_head(row) for row in connection.execute(SQL["heads"], (encode_numbers(dict.fromkeys(scope_ids)),))]
 
 
-def heads_as_of(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of: int) -> list[Head]:
+def read_heads_as_of(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of: int) -> list[Head]:
     """The heads that only the observations up to a time give.
 
     SQL finds the stretch where the newest observation is settled and nothing else was said at the
     times that decide; `build_intervals` does the rest.
     """
     wanted = dict.fromkeys(scope_ids)
-    connection.execute(SQL["check_observations"], (numbers(wanted),)).fetchone()
+    connection.execute(SQL["check_observations"], (encode_numbers(wanted),)).fetchone()
     settled: dict[int, list[tuple[HeadColumns, int, int]]] = {}
-    for row in connection.execute(SQL["settled_as_of"], (numbers(wanted), as_of)):
+    for row in connection.execute(SQL["settled_as_of"], (encode_numbers(wanted), as_of)):
         settled.setdefault(row[0], []).append((row[:11], row[11], row[12]))
     result: list[Head] = []
     unclear: list[int] = []
@@ -187,20 +187,20 @@ def heads_as_of(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of:
         match settled.get(number):
             case [(columns, content, 0)]:
                 if content != TOMBSTONE:
-                    result.append(_head(columns))
+                    result.append(_build_head(columns))
             case _:
                 unclear.append(number)
-    return result + _folded_as_of(connection, unclear, as_of)
+    return result + _fold_as_of(connection, unclear, as_of)
 
 
-def _folded_as_of(connection: sqlite3.Connection, scope_ids: list[int], as_of: int) -> list[Head]:
+def _fold_as_of(connection: sqlite3.Connection, scope_ids: list[int], as_of: int) -> list[Head]:
     stretches: dict[int, Interval] = {}
-    for number, observations in _observations(connection, scope_ids, as_of).said.items():
+    for number, observations in _read_observations(connection, scope_ids, as_of).by_scope.items():
         stretch = find_open_interval(list_known_observations(observations, as_of))
         if stretch is not None and stretch.observation.digest != EMPTY.digest:
             stretches[number] = stretch
-    names = scope_names(connection, stretches)
-    contents = contents_by_digest(connection, (stretch.observation.digest for stretch in stretches.values()))
+    names = read_scope_names(connection, stretches)
+    contents = read_contents(connection, (stretch.observation.digest for stretch in stretches.values()))
     return [
         Head(
             number,
@@ -219,24 +219,24 @@ def _folded_as_of(connection: sqlite3.Connection, scope_ids: list[int], as_of: i
 class Observations(NamedTuple):
     """All that scopes said, and the numbers of the contents and versions in it."""
 
-    said: dict[int, list[Observation]]
+    by_scope: dict[int, list[Observation]]
     contents: dict[bytes, int]
     versions: dict[str, int]
 
 
-def _observations(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of: int = END_OF_TIME) -> Observations:
+def _read_observations(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of: int = END_OF_TIME) -> Observations:
     result = Observations(defaultdict(list), {}, {})
-    rows = connection.execute(SQL["observations"], (numbers(dict.fromkeys(scope_ids)), as_of))
+    rows = connection.execute(SQL["observations"], (encode_numbers(dict.fromkeys(scope_ids)), as_of))
     for scope, observed_at, digest, version, provisional, lasts, content_id, version_id in rows:
-        result.said[scope].append(observation(observed_at, digest, version, provisional, lasts))
+        result.by_scope[scope].append(build_observation(observed_at, digest, version, provisional, lasts))
         result.contents[digest] = content_id
         result.versions[version] = version_id
     return result
 
 
-def folded(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, HeadRow]:
+def fold_heads(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, HeadRow]:
     """The heads of scopes from all their observations; scopes that say nothing are left out."""
-    said, contents, versions = _observations(connection, scope_ids)
+    said, contents, versions = _read_observations(connection, scope_ids)
     result: dict[int, HeadRow] = {}
     for number, observations in said.items():
         stretch = find_open_interval(observations)
@@ -247,17 +247,20 @@ def folded(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int
     return result
 
 
-def history(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
-    stretches = {number: build_intervals(said) for number, said in _observations(connection, scope_ids).said.items()}
-    contents = contents_by_digest(connection, (each.observation.digest for history in stretches.values() for each in history))
+def read_history(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
+    stretches = {number: build_intervals(said) for number, said in _read_observations(connection, scope_ids).by_scope.items()}
+    contents = read_contents(connection, (each.observation.digest for history in stretches.values() for each in history))
     return {number: [(each, contents[each.observation.digest]) for each in history] for number, history in stretches.items() if history}
 
 
-def scope_names(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, tuple[str, Scope]]:
-    return {number: (source, parse_scope(scope)) for number, source, scope in connection.execute(SQL["name_scopes"], (numbers(scope_ids),))}
+def read_scope_names(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, tuple[str, Scope]]:
+    return {
+        number: (source, parse_scope(scope))
+        for number, source, scope in connection.execute(SQL["name_scopes"], (encode_numbers(scope_ids),))
+    }
 
 
-def contents_by_digest(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict[bytes, Content]:
+def read_contents(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict[bytes, Content]:
     result: dict[bytes, Content] = {}
     for digest in set(digests):
         row = connection.execute(SQL["find_content"], (digest,)).fetchone()
@@ -267,23 +270,23 @@ def contents_by_digest(connection: sqlite3.Connection, digests: Iterable[bytes])
     return result
 
 
-def changes(connection: sqlite3.Connection, since: int) -> Changes:
+def read_changes(connection: sqlite3.Connection, since: int) -> Changes:
     """Heads that changed after a revision: by the lists that commits left, or, where they are gone, by asking all heads."""
-    newest = revision(connection)
+    newest = read_revision(connection)
     lists = connection.execute(SQL["changes"], (since,)).fetchall()
     if len(lists) == max(newest - since, 0):
-        changed = {number for (scopes,) in lists for number in list_of(scopes)}
+        changed = {number for (scopes,) in lists for number in decode_list(scopes)}
     else:
         changed = {number for (number,) in connection.execute(SQL["scopes_changed"], (since,))}
-    return Changes(newest, with_silence(connection, changed))
+    return Changes(newest, read_heads_with_empty(connection, changed))
 
 
-def with_silence(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list[Head]:
+def read_heads_with_empty(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list[Head]:
     """The heads of scopes, without content for those that say nothing."""
     wanted = list(scope_ids)
-    speaking = heads(connection, wanted)
+    speaking = read_heads(connection, wanted)
     silent = set(wanted) - {head.scope_id for head in speaking}
     return speaking + [
         Head(number, source, scope, observed_at=0, valid_from=0, last_observed=0, version="", provisional=False, content=None)
-        for number, (source, scope) in scope_names(connection, silent).items()
+        for number, (source, scope) in read_scope_names(connection, silent).items()
     ]

@@ -12,12 +12,12 @@ from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.store.base import Run, RunKey, RunPair
 from meshline.graph.store.compression import compress_bytes, decompress_bytes
 from meshline.graph.store.head_table import parse_scope
-from meshline.graph.store.sqlite.id_allocator import Numbers
+from meshline.graph.store.sqlite.id_allocator import IdAllocator
 from meshline.graph.store.sqlite.sql import SQL
 
 PairRow: TypeAlias = tuple[int, bytes, int, int]
 
-_text_of = msgspec.json.Encoder().encode
+_encode_json = msgspec.json.Encoder().encode
 
 
 class SqliteRunReader:
@@ -28,24 +28,24 @@ class SqliteRunReader:
         self._read: dict[RunKey, tuple[int, Run] | None] = {}
 
     def find_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
-        return {key: run for key, (_, run) in self.numbered(keys).items()}
+        return {key: run for key, (_, run) in self.find_numbered_runs(keys).items()}
 
     def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
-        return siblings(self._connection, pairs)
+        return find_siblings(self._connection, pairs)
 
-    def numbered(self, keys: Iterable[RunKey]) -> dict[RunKey, tuple[int, Run]]:
+    def find_numbered_runs(self, keys: Iterable[RunKey]) -> dict[RunKey, tuple[int, Run]]:
         """The known ones of these runs, with their numbers."""
         result: dict[RunKey, tuple[int, Run]] = {}
         for key in keys:
             if key not in self._read:
-                self._read[key] = _find(self._connection, key)
+                self._read[key] = _find_run(self._connection, key)
             found = self._read[key]
             if found is not None:
                 result[key] = found
         return result
 
 
-def siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, bytes]]) -> dict[tuple[str, str, bytes], list[RunPair]]:
+def find_siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, bytes]]) -> dict[tuple[str, str, bytes], list[RunPair]]:
     result: dict[tuple[str, str, bytes], list[RunPair]] = {}
     for asked in set(pairs):
         source, parent, digest = asked
@@ -58,8 +58,8 @@ def siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, byt
     return result
 
 
-def put(
-    connection: sqlite3.Connection, labels: Numbers[str], reader: SqliteRunReader, runs: Sequence[Run], pairs: Sequence[RunPair]
+def put_runs(
+    connection: sqlite3.Connection, labels: IdAllocator[str], reader: SqliteRunReader, runs: Sequence[Run], pairs: Sequence[RunPair]
 ) -> bool:
     """Put runs and replace their pairs; whether that changed anything."""
 
@@ -68,7 +68,7 @@ def put(
         return labels.give(connection, text) if number is None else number
 
     latest = {run.key: run for run in runs}
-    known = reader.numbered(latest)
+    known = reader.find_numbered_runs(latest)
     (last,) = connection.execute(SQL["last_run"]).fetchone()
     number_of = {key: number for key, (number, _) in known.items()}
     for key in latest:
@@ -77,7 +77,7 @@ def put(
             number_of[key] = last
     changed = [run for key, run in latest.items() if key not in known or known[key][1] != run]
     rows = [
-        (number_of[key], key.run_id, label(key.source), label(_text(key.job)), label(parent), *compress_bytes(state))
+        (number_of[key], key.run_id, label(key.source), label(_encode_job(key.job)), label(parent), *compress_bytes(state))
         for key, parent, state in changed
     ]
     connection.executemany(SQL["put_runs"], rows)
@@ -88,18 +88,18 @@ def put(
     return bool(changed) or old != new
 
 
-def run(connection: sqlite3.Connection, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+def read_runs(connection: sqlite3.Connection, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
     """The known ones of these runs."""
     return SqliteRunReader(connection).find_runs(keys)
 
 
-def _find(connection: sqlite3.Connection, key: RunKey) -> tuple[int, Run] | None:
-    row = connection.execute(SQL["find_run"], (key.run_id, key.source, _text(key.job))).fetchone()
+def _find_run(connection: sqlite3.Connection, key: RunKey) -> tuple[int, Run] | None:
+    row = connection.execute(SQL["find_run"], (key.run_id, key.source, _encode_job(key.job))).fetchone()
     if row is None:
         return None
     number, parent, deflated, state = row
     return number, Run(key, parent, decompress_bytes(deflated, state))
 
 
-def _text(job: AssetKey) -> str:
-    return _text_of(job.parts).decode()
+def _encode_job(job: AssetKey) -> str:
+    return _encode_json(job.parts).decode()

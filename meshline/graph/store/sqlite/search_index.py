@@ -11,7 +11,7 @@ from meshline.errors import StoreCorrupt
 from meshline.graph.content import key_rows
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, build_dataset_key
 from meshline.graph.store.search_words import iterate_documents, limit_terms, list_key_words, list_part_words
-from meshline.graph.store.sqlite.reader import numbers, text_of
+from meshline.graph.store.sqlite.reader import encode_json, encode_numbers
 from meshline.graph.store.sqlite.sql import SQL
 
 KIND_SHIFT = 48  # the number of an asset, or of the name of columns: its kind above, a counter below
@@ -29,7 +29,7 @@ Row: TypeAlias = tuple[int | str, ...]
 _TERM = re.compile(r"[0-9a-z\x80-\U0010ffff]+")
 
 
-def sortable(parts: Sequence[str]) -> bytes:
+def encode_sortable(parts: Sequence[str]) -> bytes:
     """Bytes that sort as the tuple of strings does: NUL parts the strings, and is escaped inside them."""
     text = "\x00".join(parts)
     if "\x01" in text or text.count("\x00") >= len(parts):
@@ -37,7 +37,7 @@ def sortable(parts: Sequence[str]) -> bytes:
     return text.encode()
 
 
-def parts_of(name: bytes) -> tuple[str, ...]:
+def decode_sortable(name: bytes) -> tuple[str, ...]:
     """The inverse of `sortable`. Raises StoreCorrupt."""
     try:
         text = name.decode()
@@ -46,25 +46,25 @@ def parts_of(name: bytes) -> tuple[str, ...]:
     return tuple(part.replace("\x01\x01", "\x00").replace("\x01\x02", "\x01") for part in text.split("\x00"))
 
 
-def search(connection: sqlite3.Connection, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> list[AssetKey]:
+def search_assets(connection: sqlite3.Connection, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> list[AssetKey]:
     """All in one statement: what costs is to gather the matches of a prefix, and that once."""
     if not terms or limit <= 0 or not all(_TERM.fullmatch(term) for term in terms):
         return []
     quoted = [f'"{term}"*' for term in limit_terms(terms)]
     wanted = kinds or KINDS
-    codes = numbers(_CODE[kind] for kind in wanted)
-    given = (text_of(quoted).decode(), (1 << len(quoted)) - 1, " ".join(quoted), codes, AssetKind.COLUMN in wanted, limit)
+    codes = encode_numbers(_CODE[kind] for kind in wanted)
+    given = (encode_json(quoted).decode(), (1 << len(quoted)) - 1, " ".join(quoted), codes, AssetKind.COLUMN in wanted, limit)
     return [
-        AssetKey(KINDS[kind], parts_of(name) if column is None else parts_of(name) + parts_of(column))
+        AssetKey(KINDS[kind], decode_sortable(name) if column is None else decode_sortable(name) + decode_sortable(column))
         for kind, name, column in connection.execute(SQL["search"], given)
     ]
 
 
-def _range(code: int) -> tuple[int, int]:
+def _compute_range(code: int) -> tuple[int, int]:
     return code << KIND_SHIFT, ((code + 1) << KIND_SHIFT) - 1
 
 
-class Names:
+class SearchWriter:
     """Writes what search reads. Remembers the numbers of assets; `forget` those that a rollback took back."""
 
     def __init__(self) -> None:
@@ -85,13 +85,13 @@ class Names:
             for dataset_id, names in self._listed[first[1] :]
         ]
         new = list(self._new.items())[first[0] :]
-        connection.executemany(SQL["add_assets"], [(number, row[0], _name(row)) for row, number in new])
+        connection.executemany(SQL["add_assets"], [(number, row[0], _encode_name(row)) for row, number in new])
         # In order: FTS5 begins a segment anew when a rowid is less than the one before.
-        connection.executemany(SQL["add_names"], sorted([said for row, number in new for said in _documents(row, number)]))
+        connection.executemany(SQL["add_names"], sorted([said for row, number in new for said in _iterate_documents(row, number)]))
         if listings:
             (last,) = connection.execute(SQL["last_listing"]).fetchone()
             numbered = list(enumerate(listings, last + 1))
-            connection.executemany(SQL["add_listings"], [(number, of, numbers(columns)) for number, (of, columns) in numbered])
+            connection.executemany(SQL["add_listings"], [(number, of, encode_numbers(columns)) for number, (of, columns) in numbered])
             connection.executemany(SQL["add_listed"], [(number, " ".join(map(str, columns))) for number, (_, columns) in numbered])
 
     def _add_keys(self, connection: sqlite3.Connection, keys: list[list[int | str]]) -> None:
@@ -104,17 +104,17 @@ class Names:
             else:
                 assets.append(self._number(connection, tuple(key)))
         for position, names in columns.items():
-            known = self._columns_of(connection, assets[position])
+            known = self._read_columns(connection, assets[position])
             if not known.issuperset(names):
                 new = [name for name in names if name not in known]
                 known.update(new)
                 self._listed.append((assets[position], new))
 
-    def _columns_of(self, connection: sqlite3.Connection, dataset_id: int) -> set[str]:
+    def _read_columns(self, connection: sqlite3.Connection, dataset_id: int) -> set[str]:
         """The names of the columns that a dataset is known to have."""
         columns = self._columns.get(dataset_id)
         if columns is None:
-            columns = {parts_of(name)[0] for (name,) in connection.execute(SQL["columns_of"], (dataset_id,))}
+            columns = {decode_sortable(name)[0] for (name,) in connection.execute(SQL["columns_of"], (dataset_id,))}
             self._remembered += 20
             if self._remembered > REMEMBERED:
                 self._columns.clear()
@@ -129,12 +129,12 @@ class Names:
 
     def _give(self, connection: sqlite3.Connection, row: Row) -> int:
         """The number of a row that is not remembered."""
-        code = _integer(row[0])
-        found = connection.execute(SQL["find_asset"], (code, _name(row))).fetchone()
+        code = _check_integer(row[0])
+        found = connection.execute(SQL["find_asset"], (code, _encode_name(row))).fetchone()
         if found is not None:
             return self._remember(row, found[0])
         if code not in self._last:
-            (self._last[code],) = connection.execute(SQL["last_asset"], _range(code)).fetchone()
+            (self._last[code],) = connection.execute(SQL["last_asset"], _compute_range(code)).fetchone()
         self._last[code] += 1
         number = self._new[row] = self._remember(row, self._last[code])
         return number
@@ -146,22 +146,22 @@ class Names:
         self._known[row] = number
         return number
 
-    def replace_documents(self, connection: sqlite3.Connection, said: Sequence[tuple[int, Content | None]]) -> None:
+    def replace_documents(self, connection: sqlite3.Connection, contents: Sequence[tuple[int, Content | None]]) -> None:
         """Scopes now say this: replace the prose of what they said before."""
-        old = connection.execute(SQL["documents_of_scopes"], (numbers(scope for scope, _ in said),)).fetchall()
+        old = connection.execute(SQL["documents_of_scopes"], (encode_numbers(scope for scope, _ in contents),)).fetchall()
         connection.executemany(SQL["remove_prose"], old)
         connection.executemany(SQL["remove_documents"], old)
-        new = [(scope, key, words) for scope, content in said if content is not None for key, words in iterate_documents(content.blob)]
+        new = [(scope, key, words) for scope, content in contents if content is not None for key, words in iterate_documents(content.blob)]
         if new:
             (last,) = connection.execute(SQL["last_document"]).fetchone()
-            rows = [(last + n, scope, *self._place(connection, key)) for n, (scope, key, _) in enumerate(new, 1)]
+            rows = [(last + n, scope, *self._find_place(connection, key)) for n, (scope, key, _) in enumerate(new, 1)]
             connection.executemany(SQL["add_documents"], rows)
             connection.executemany(SQL["add_prose"], [(last + n, " ".join(words)) for n, (_, _, words) in enumerate(new, 1)])
 
-    def _place(self, connection: sqlite3.Connection, key: AssetKey) -> tuple[int, int]:
+    def _find_place(self, connection: sqlite3.Connection, key: AssetKey) -> tuple[int, int]:
         """(asset, 0), or of a column (its dataset, its name); they are there already."""
         if key.kind is AssetKind.COLUMN:
-            of_dataset, _ = self._place(connection, build_dataset_key(*key.parts[:2]))
+            of_dataset, _ = self._find_place(connection, build_dataset_key(*key.parts[:2]))
             return of_dataset, self._number(connection, (_COLUMN, key.parts[2]))
         return self._number(connection, (_CODE[key.kind], *key.parts)), 0
 
@@ -180,21 +180,21 @@ class Names:
         self.keep()
 
 
-def _name(row: Row) -> bytes:
-    return sortable(tuple(map(str, row[1:])))
+def _encode_name(row: Row) -> bytes:
+    return encode_sortable(tuple(map(str, row[1:])))
 
 
-def _documents(row: Row, number: int) -> Iterator[tuple[int, str]]:
+def _iterate_documents(row: Row, number: int) -> Iterator[tuple[int, str]]:
     """(number, words) to be found by."""
     parts = tuple(map(str, row[1:]))
     if row[0] == _COLUMN:
         yield number, " ".join(list_part_words(parts[0]))
     else:
-        yield number, " ".join(list_key_words(AssetKey(KINDS[_integer(row[0])], parts)))
+        yield number, " ".join(list_key_words(AssetKey(KINDS[_check_integer(row[0])], parts)))
         if row[0] == _DATASET:
             yield number + OF_COLUMNS, " ".join(list_part_words(parts[1]))
 
 
-def _integer(value: int | str) -> int:
+def _check_integer(value: int | str) -> int:
     assert isinstance(value, int)
     return value

@@ -43,15 +43,15 @@ _ABSENT = 2**30  # stands for NULL
 _MACRO = re.compile(r"\b(crc|fits|sound)_(" + "|".join(TABLES) + r")\(([^()]*)\)")
 
 
-def expanded(sql: str) -> str:
+def expand_sql(sql: str) -> str:
     """SQL with plain SQL in place of the words above."""
-    return _MACRO.sub(_plain, sql)
+    return _MACRO.sub(_expand_macro, sql)
 
 
-def register(connection: sqlite3.Connection) -> None:
+def register_functions(connection: sqlite3.Connection) -> None:
     """Let a connection run such SQL."""
-    connection.create_function("crc_of", -1, _crc, deterministic=True)
-    connection.create_function("damaged", 1, _damaged)
+    connection.create_function("crc_of", -1, _compute_crc, deterministic=True)
+    connection.create_function("damaged", 1, _raise_damaged)
 
 
 class Damaged(Exception):
@@ -61,7 +61,7 @@ class Damaged(Exception):
 RAISED = "user-defined function raised exception"
 
 
-def _plain(found: re.Match[str]) -> str:
+def _expand_macro(found: re.Match[str]) -> str:
     what, table, given = found.groups()
     columns = _NUMBERS.get(table) or _VALUES[table]
     values = [part.strip() for part in given.split(",")] if "," in given else [f"{given}.{column}" for column in columns]
@@ -78,46 +78,46 @@ def _sum(values: list[str]) -> str:
     return f"(({' + '.join(terms)}) % {_MODULUS})"
 
 
-def _crc(*values: str | bytes | float | None) -> int:
+def _compute_crc(*values: str | bytes | float | None) -> int:
     crc = 0
     for value in values:
         crc = crc32(value if isinstance(value, bytes) else f"{value}\0".encode("utf-8", "surrogatepass"), crc)
     return crc
 
 
-def _damaged(table: str) -> int:
+def _raise_damaged(table: str) -> int:
     raise Damaged(table)
 
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
-def named(text: str) -> dict[str, str]:
+def parse_statements(text: str) -> dict[str, str]:
     """The statements of a file, each after a line `-- name: NAME`."""
     _, *parts = _NAME.split(text)
-    return {name: expanded(sql.partition(";\n")[0].strip()) for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+    return {name: expand_sql(sql.partition(";\n")[0].strip()) for name, sql in zip(parts[::2], parts[1::2], strict=True)}
 
 
-def statements(script: str) -> list[str]:
+def split_statements(script: str) -> list[str]:
     """The single statements of a script, so that it can run inside a transaction."""
     result: list[str] = []
     pending = ""
     for line in script.splitlines(keepends=True):
         pending += line
         if sqlite3.complete_statement(pending):
-            result.append(expanded(pending))
+            result.append(expand_sql(pending))
             pending = ""
     assert not pending.strip(), "a migration ends with a semicolon"
     return result
 
 
 _FOLDER = files(__package__)
-SQL = named(_FOLDER.joinpath("queries.sql").read_text("utf-8"))
-MAINTENANCE = named(_FOLDER.joinpath("maintenance.sql").read_text("utf-8"))
+SQL = parse_statements(_FOLDER.joinpath("queries.sql").read_text("utf-8"))
+MAINTENANCE = parse_statements(_FOLDER.joinpath("maintenance.sql").read_text("utf-8"))
 
 # By number: the migration n brings a store from schema n - 1 to schema n; the first makes one.
 MIGRATIONS = {
-    int(migration.name[:4]): statements(migration.read_text("utf-8"))
+    int(migration.name[:4]): split_statements(migration.read_text("utf-8"))
     for migration in sorted(_FOLDER.joinpath("migrations").iterdir(), key=lambda path: path.name)
     if migration.name.endswith(".sql")
 }

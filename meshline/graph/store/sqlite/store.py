@@ -34,7 +34,7 @@ class SqliteStore:
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         with self._turn:
             self._writer.forget()  # what a commit that failed left behind
-            with self._connections.writing() as connection:
+            with self._connections.begin_writing() as connection:
                 run_reader = runs.SqliteRunReader(connection)
                 changes = self._writer.apply(connection, build(run_reader), run_reader)
             self._writer.keep()
@@ -42,34 +42,34 @@ class SqliteStore:
 
     def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
         if self._connections.in_memory:  # the only connection cannot wait for the consumer
-            with self._connections.reading() as connection:
-                yield from list(_heads(connection, as_of))
+            with self._connections.begin_reading() as connection:
+                yield from list(_iterate_heads(connection, as_of))
         else:
-            with self._connections.reading() as connection:
-                yield from _heads(connection, as_of)
+            with self._connections.begin_reading() as connection:
+                yield from _iterate_heads(connection, as_of)
 
     def read_changes(self, since: int) -> Changes:
-        with self._connections.reading() as connection:
-            return reader.changes(connection, since)
+        with self._connections.begin_reading() as connection:
+            return reader.read_changes(connection, since)
 
     def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
-        with self._connections.reading() as connection:
-            return reader.heads(connection, scope_ids) if as_of is None else reader.heads_as_of(connection, scope_ids, as_of)
+        with self._connections.begin_reading() as connection:
+            return reader.read_heads(connection, scope_ids) if as_of is None else reader.read_heads_as_of(connection, scope_ids, as_of)
 
     def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
-        with self._connections.reading() as connection:
-            return reader.history(connection, scope_ids)
+        with self._connections.begin_reading() as connection:
+            return reader.read_history(connection, scope_ids)
 
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
-        with self._connections.reading() as connection:
-            return search_index.search(connection, terms, kinds, limit)
+        with self._connections.begin_reading() as connection:
+            return search_index.search_assets(connection, terms, kinds, limit)
 
     def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
-        with self._connections.reading() as connection:
-            return runs.run(connection, keys)
+        with self._connections.begin_reading() as connection:
+            return runs.read_runs(connection, keys)
 
     def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
-        with self._connections.reading() as connection:
+        with self._connections.begin_reading() as connection:
             found = [
                 StoredEvent(position, RawEvent(source, received_at, decompress_bytes(deflated, body)))
                 for position, source, received_at, deflated, body in connection.execute(SQL["raw"], (after, limit))
@@ -80,14 +80,14 @@ class SqliteStore:
     def prune_raw_events(self, received_before: int) -> int:
         forgotten = 0
         while True:
-            with self._connections.writing() as connection:
+            with self._connections.begin_writing() as connection:
                 part = connection.execute(SQL["prune_raw"], (received_before,)).rowcount
             if part == 0:
                 return forgotten
             forgotten += part
 
     def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:
-        with self._connections.reading() as connection:
+        with self._connections.begin_reading() as connection:
             rows = (
                 connection.execute(SQL["journal_of_kind"], (after, limit, kind))
                 if kind
@@ -101,15 +101,15 @@ class SqliteStore:
         return found
 
     def read_revision(self) -> int:
-        with self._connections.reading() as connection:
-            return reader.revision(connection)
+        with self._connections.begin_reading() as connection:
+            return reader.read_revision(connection)
 
     def read_setting(self, name: str, value: str | None = None) -> str | None:
         if value is not None:
-            with self._connections.writing() as connection:
+            with self._connections.begin_writing() as connection:
                 connection.execute(SQL["put_setting"], (name, value))
             return value
-        with self._connections.reading() as connection:
+        with self._connections.begin_reading() as connection:
             row = connection.execute(SQL["setting"], (name,)).fetchone()
             return row[0] if row is not None else None
 
@@ -117,8 +117,8 @@ class SqliteStore:
         self._connections.close()
 
 
-def _heads(connection: sqlite3.Connection, as_of: int | None) -> Iterator[Sequence[Head]]:
-    return reader.all_heads(connection) if as_of is None else reader.all_heads_as_of(connection, as_of)
+def _iterate_heads(connection: sqlite3.Connection, as_of: int | None) -> Iterator[Sequence[Head]]:
+    return reader.iterate_heads(connection) if as_of is None else reader.iterate_heads_as_of(connection, as_of)
 
 
 def _check_order(after: int, positions: Sequence[int]) -> None:

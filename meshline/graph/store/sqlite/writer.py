@@ -10,10 +10,19 @@ from meshline.graph.model import Content, Statement
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Withdrawal
 from meshline.graph.store.compression import compress_bytes
 from meshline.graph.store.sqlite import reader, runs
-from meshline.graph.store.sqlite.id_allocator import Numbering
-from meshline.graph.store.sqlite.reader import HeadRow, Said, first, followed, followed_tied, lasts, silent, tied
+from meshline.graph.store.sqlite.id_allocator import IdAllocators
+from meshline.graph.store.sqlite.reader import (
+    HeadRow,
+    ObservationRow,
+    build_empty_head,
+    build_first_head,
+    compute_duration,
+    fold_observation,
+    fold_tied,
+    is_tied,
+)
 from meshline.graph.store.sqlite.runs import SqliteRunReader
-from meshline.graph.store.sqlite.search_index import Names
+from meshline.graph.store.sqlite.search_index import SearchWriter
 from meshline.graph.store.sqlite.sql import SQL
 
 CHANGES_KEPT = 500  # revisions of which the list of changed scopes is kept
@@ -23,8 +32,8 @@ class Writer:
     """Applies batches, one at a time, under the write lock. Remembers what was committed."""
 
     def __init__(self) -> None:
-        self._numbering = Numbering()
-        self._names = Names()
+        self._numbering = IdAllocators()
+        self._names = SearchWriter()
 
     def apply(self, connection: sqlite3.Connection, batch: Batch, run_reader: SqliteRunReader) -> Changes:
         """Write a batch that was built with what `run_reader` read in the same transaction."""
@@ -42,20 +51,22 @@ class Writer:
 
 
 class _Commit:
-    def __init__(self, connection: sqlite3.Connection, numbering: Numbering, names: Names) -> None:
+    def __init__(self, connection: sqlite3.Connection, numbering: IdAllocators, names: SearchWriter) -> None:
         self._connection = connection
         self._numbering = numbering
         self._names = names
-        self._revision = reader.revision(connection)
+        self._revision = reader.read_revision(connection)
         self._labels_written = 0
 
     def apply(self, batch: Batch, run_reader: SqliteRunReader) -> Changes:
-        rows = self._rows(batch.statements)
+        rows = self._build_rows(batch.statements)
         self._add_names(batch.statements)
-        removed = self._said_by(batch.withdrawals).difference(rows)  # what is restated stays
+        removed = self._find_withdrawn(batch.withdrawals).difference(rows)  # what is restated stays
         written = self._write_observations(rows, removed)
         heads = self._change_heads(batch.statements, rows, removed)
-        put = bool(batch.runs or batch.pairs) and runs.put(self._connection, self._numbering.labels, run_reader, batch.runs, batch.pairs)
+        put = bool(batch.runs or batch.pairs) and runs.put_runs(
+            self._connection, self._numbering.labels, run_reader, batch.runs, batch.pairs
+        )
         self._add_labels()
         self._keep_raw(batch.raw)
         self._connection.executemany(SQL["put_setting"], batch.settings.items())
@@ -63,11 +74,11 @@ class _Commit:
         if not (written or put or batch.raw):
             return Changes(self._revision, [])
         scopes = [head.scope_id for head in heads]
-        self._connection.execute(SQL["add_change"], (self._revision + 1, reader.packed_list(scopes)))
+        self._connection.execute(SQL["add_change"], (self._revision + 1, reader.encode_list(scopes)))
         self._connection.execute(SQL["drop_changes"], (self._revision + 1 - CHANGES_KEPT,))
         return Changes(self._revision + 1, heads)
 
-    def _rows(self, statements: Sequence[Statement]) -> list[Said]:
+    def _build_rows(self, statements: Sequence[Statement]) -> list[ObservationRow]:
         """The statements as rows, with numbers; new ones where needed. As flat as can be: this runs for every statement."""
         connection, numbering = self._connection, self._numbering
         known_scopes, known_contents, known_labels = (
@@ -75,7 +86,7 @@ class _Commit:
             numbering.contents.known.get,
             numbering.labels.known.get,
         )
-        result: list[Said] = []
+        result: list[ObservationRow] = []
         for source, scope, observed_at, content, version, provisional, until in statements:
             scope_id = known_scopes((source, scope))
             if scope_id is None:
@@ -87,13 +98,13 @@ class _Commit:
             if version_id is None:
                 version_id = numbering.labels.give(connection, version)
             result.append(
-                Said(
+                ObservationRow(
                     scope_id,
                     observed_at,
                     content_id,
                     version_id,
                     int(provisional),
-                    lasts(observed_at, until) if provisional and until is not None else 0,
+                    compute_duration(observed_at, until) if provisional and until is not None else 0,
                 )
             )
         return result
@@ -103,7 +114,7 @@ class _Commit:
         connection, numbering = self._connection, self._numbering
         connection.executemany(
             SQL["add_scopes"],
-            [(number, reader.text_of(scope).decode(), source) for (source, scope), number in numbering.scopes.new.items()],
+            [(number, reader.encode_json(scope).decode(), source) for (source, scope), number in numbering.scopes.new.items()],
         )
         self._add_labels()
         if numbering.contents.new:
@@ -120,44 +131,44 @@ class _Commit:
         self._connection.executemany(SQL["add_labels"], [(number, label) for label, number in labels.new.items()][self._labels_written :])
         self._labels_written = len(labels.new)
 
-    def _said_by(self, withdrawals: Iterable[Withdrawal]) -> set[Said]:
+    def _find_withdrawn(self, withdrawals: Iterable[Withdrawal]) -> set[ObservationRow]:
         """All that the withdrawn versions said."""
-        result: set[Said] = set()
+        result: set[ObservationRow] = set()
         for source, scope, version in withdrawals:
             scope_id = self._numbering.scopes.find(self._connection, (source, scope))
             version_id = self._numbering.labels.find(self._connection, version)
             if scope_id is not None and version_id is not None:
-                result.update(map(Said._make, self._connection.execute(SQL["said_by_version"], (version_id, scope_id))))
+                result.update(map(ObservationRow._make, self._connection.execute(SQL["said_by_version"], (version_id, scope_id))))
         return result
 
-    def _write_observations(self, added: list[Said], removed: set[Said]) -> bool:
+    def _write_observations(self, added: list[ObservationRow], removed: set[ObservationRow]) -> bool:
         """Whether that changed anything. Sorted, because neighbours share pages."""
         before = self._connection.total_changes
         self._connection.executemany(SQL["remove_observations"], sorted(removed))
         self._connection.executemany(SQL["add_observations"], sorted(added))
         return self._connection.total_changes != before
 
-    def _change_heads(self, statements: Sequence[Statement], rows: list[Said], removed: set[Said]) -> list[Head]:
+    def _change_heads(self, statements: Sequence[Statement], rows: list[ObservationRow], removed: set[ObservationRow]) -> list[Head]:
         """Write the heads that follow; those that changed for a reader."""
-        old = self._heads({row.scope for row in rows} | {row.scope for row in removed})
+        old = self._read_heads({row.scope for row in rows} | {row.scope for row in removed})
         unclear = {row.scope for row in removed if row.provisional == old[row.scope].provisional}
         new = dict(old)
         holders: dict[int, Statement] = {}
         for row, statement in zip(rows, statements, strict=True):
             scope = row.scope
             head = new.get(scope)
-            if head is not None and tied(head, row):
-                now = followed_tied(head, row, wins=self._wins(statement, head))
+            if head is not None and is_tied(head, row):
+                now = fold_tied(head, row, wins=self._wins(statement, head))
             else:
-                now = first(row) if head is None else followed(head, row)
+                now = build_first_head(row) if head is None else fold_observation(head, row)
             if now is None:
                 unclear.add(scope)
             elif now is not head:
                 new[scope] = now
                 holders[scope] = statement
         if unclear:
-            folded = reader.folded(self._connection, unclear)
-            new.update((scope, folded.get(scope) or silent(scope)) for scope in unclear)
+            folded = reader.fold_heads(self._connection, unclear)
+            new.update((scope, folded.get(scope) or build_empty_head(scope)) for scope in unclear)
         return self._write_heads(old, new, {scope: statement for scope, statement in holders.items() if scope not in unclear}, unclear)
 
     def _wins(self, statement: Statement, head: HeadRow) -> bool:
@@ -166,20 +177,20 @@ class _Commit:
         (version,) = self._connection.execute(SQL["label_of"], (head.version,)).fetchone()
         return (statement.content.digest, statement.version) > (digest, version)
 
-    def _heads(self, scopes: Iterable[int]) -> dict[int, HeadRow]:
-        return {row[0]: HeadRow(*row) for row in self._connection.execute(SQL["head_rows"], (reader.numbers(scopes),))}
+    def _read_heads(self, scopes: Iterable[int]) -> dict[int, HeadRow]:
+        return {row[0]: HeadRow(*row) for row in self._connection.execute(SQL["head_rows"], (reader.encode_numbers(scopes),))}
 
-    def _write_heads(self, old: dict[int, HeadRow], new: dict[int, HeadRow], holders: dict[int, Statement], folded: set[int]) -> list[Head]:
+    def _write_heads(self, old: dict[int, HeadRow], new: dict[int, HeadRow], active: dict[int, Statement], refold: set[int]) -> list[Head]:
         """`holders`: the statements that hold now in scopes that followed plainly; `folded`: the other scopes to look at."""
         revision = self._revision + 1
         rows: list[tuple[int | None, ...]] = []
         result: list[Head] = []
         restated: list[tuple[int, Content | None]] = []
         reread: list[int] = []
-        for scope, statement in holders.items():
+        for scope, statement in active.items():
             now = new[scope]
-            if not now.speaks:
-                folded.add(scope)
+            if not now.has_content:
+                refold.add(scope)
                 continue
             _, content, observed_at, valid_from, last_observed, version, provisional, _ = now
             rows.append((scope, content, observed_at, valid_from, last_observed, version, provisional, revision))
@@ -188,16 +199,16 @@ class _Commit:
             before = old.get(scope)
             if before is None or before.content != content:
                 restated.append((scope, said))
-        for scope in folded:
+        for scope in refold:
             now, before = new[scope], old.get(scope)
             if before is None or now[:7] != before[:7]:
-                seen = now.speaks or (before is not None and before.speaks)
+                seen = now.has_content or (before is not None and before.has_content)
                 rows.append(now._replace(revision=revision if seen else 0))
                 if seen:
                     reread.append(scope)
         rows.sort(key=itemgetter(0))
         self._connection.executemany(SQL["put_heads"], rows)
-        others = reader.with_silence(self._connection, reread) if reread else []
+        others = reader.read_heads_with_empty(self._connection, reread) if reread else []
         restated += [(head.scope_id, head.content) for head in others]
         if restated:
             self._names.replace_documents(self._connection, restated)
