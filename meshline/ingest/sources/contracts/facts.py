@@ -22,6 +22,8 @@ class BoundModel(NamedTuple):
 
 
 class ContractFacts(NamedTuple):
+    """The facts of a contract, and warnings about models without a dataset."""
+
     facts: Facts
     warnings: tuple[str, ...]  # without the file's name
 
@@ -104,6 +106,7 @@ def _build_consumes_edges(contract: Contract, name: str, bound: list[BoundModel]
 
 
 def build_column_key(dataset: AssetKey, field: Field) -> AssetKey:
+    """The key of a field's column in a dataset, by the field's physical name if it has one."""
     return model.build_column_key(dataset, field.physical_name or field.name)
 
 

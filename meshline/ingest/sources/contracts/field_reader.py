@@ -30,12 +30,15 @@ class FieldReader:
         self.refused: list[InvalidInput] = []
 
     def locate(self, place: Path) -> str:
+        """The place of a part in messages: `file:line`."""
         return self._document.format_place(place)
 
     def warn(self, place: Path, message: str) -> None:
+        """Add a warning about a place."""
         self.warnings.append(f"{self.locate(place)}: {message}")
 
     def refuse(self, place: Path, message: str) -> None:
+        """Refuse the contract because of a place."""
         self.refused.append(InvalidInput(message, self.locate(place)))
 
     def record_line(self, place: Path, *part: str) -> None:

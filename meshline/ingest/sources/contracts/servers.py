@@ -20,7 +20,7 @@ SETTINGS = (
 )  # fmt: skip
 
 PRODUCTION = re.compile(r"prod(uction)?|prd|live", re.IGNORECASE)
-_DEFAULT = re.compile(r"\$\{\w+:-([^{}]*)\}")  # Open Data Contract Standard 3.2: `${NAME:-what it is else}`
+_DEFAULT = re.compile(r"\$\{\w+:-([^{}]*)\}")  # Open Data Contract Standard 3.2: `${NAME:-default}`
 _VARIABLE = re.compile(r"\$\{\w+\}")
 _GLOB = re.compile(r"[*?\[{]")
 
@@ -46,6 +46,7 @@ def parse_server(name: str, values: Mapping[str, Json]) -> Server:
 
 
 def is_production(one: Server) -> bool:
+    """Whether a word of the server's name or environment means production."""
     return any(PRODUCTION.fullmatch(word) for word in re.split(r"[\W_]+", f"{one.name} {one.environment}"))
 
 

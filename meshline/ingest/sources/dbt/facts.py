@@ -116,6 +116,7 @@ class Relations:
             self._tables.setdefault(_fold_case(table.relation), table)
 
     def find_table(self, relation: Relation) -> Table | None:
+        """The table of a relation; None if it is no node of the project."""
         return self._tables.get(_fold_case(relation))
 
 
@@ -134,6 +135,7 @@ def merge_tags(*given: list[str] | str | None) -> list[Json]:
 
 
 def build_constraints(given: Iterable[Constraint] | None) -> list[Json]:
+    """The constraints as attributes, in their order."""
     return [drop_empty(**msgspec.structs.asdict(constraint)) for constraint in given or ()]
 
 
@@ -193,11 +195,13 @@ def _parse_meta_owners(meta: Mapping[str, Any]) -> Iterator[Owner]:
 
 
 def build_owner_fact(owner: Owner) -> AssetFact:
+    """The owner as an asset, with the contact."""
     contact = ", ".join(way for way in (owner.email, owner.slack) if way)
     return AssetFact(model.build_owner_key(owner.name), drop_empty(email=owner.email, slack=owner.slack, contact=contact))
 
 
 def build_ownership_edges(owners: Iterable[Owner], of: AssetKey) -> Iterator[EdgeFact]:
+    """An edge from each owner to the asset that they own."""
     for owner in owners:
         yield EdgeFact(EdgeType.OWNS, model.build_owner_key(owner.name), of, {"type": "technical"})
 

@@ -33,6 +33,7 @@ def build_job_key(config: ConnectorConfig) -> AssetKey:
 
 
 def build_connector_facts(config: ConnectorConfig, captures: Sequence[Capture]) -> Facts:
+    """The connector as a job, the tables that it reads, the topics that it writes, and the flows between them."""
     job = build_job_key(config)
     edges = [EdgeFact(EdgeType.READS, job, table) for table in dict.fromkeys(capture.table for capture in captures)]
     edges += [EdgeFact(EdgeType.WRITES, job, topic) for topic in dict.fromkeys(capture.topic for capture in captures)]
@@ -95,6 +96,7 @@ class Place(NamedTuple):
 
 
 def is_sink(config: ConnectorConfig) -> bool:
+    """Whether the connector is a sink whose datasets can be located."""
     return _get_class_name(config) in _LOCATORS
 
 

@@ -147,12 +147,15 @@ class Transform(NamedTuple):
     config: ConnectorConfig
 
     def find_key(self, *options: str) -> str:
+        """The first of these options that has a value, as a key of the config."""
         return self.config.find_key(*(f"transforms.{self.name}.{option}" for option in options))
 
     def find_option(self, *options: str) -> str:
+        """The value of the first of these options that has one; else an empty text."""
         return self.config.find_value(*(f"transforms.{self.name}.{option}" for option in options))
 
     def list_names(self, *options: str) -> frozenset[str]:
+        """The names in the list that an option has."""
         return frozenset(split_list(self.find_option(*options)))
 
 

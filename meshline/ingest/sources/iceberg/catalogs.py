@@ -75,9 +75,11 @@ class LibraryCatalog:
         return NamespaceDefaults(owner if isinstance(owner, str) else "", comment if isinstance(comment, str) else "")
 
     def list_tables(self, namespace: Identifier) -> Sequence[Identifier]:
+        """The identifiers of the tables in a namespace."""
         return self.call(lambda: self.catalog.list_tables(namespace))
 
     def list_views(self, namespace: Identifier) -> Sequence[Identifier]:
+        """The identifiers of the views in a namespace; empty if the catalog has no views."""
         try:
             return self.call(lambda: self.catalog.list_views(namespace))
         except NotImplementedError:
@@ -106,6 +108,7 @@ class LibraryCatalog:
             raise self.to_error(error) from None
 
     def to_error(self, error: Exception) -> InvalidInput | StoreUnavailable:
+        """An error of the library as an error of ours, without secrets."""
         message = self.redact(f"{type(error).__name__}: {error}")
         if isinstance(error, _REFUSING) or type(error).__module__.partition(".")[0] in _AWAY:
             return StoreUnavailable(f"the catalog does not answer: {message}")

@@ -43,6 +43,8 @@ R = TypeVar("R")
 
 
 class ListedTable(NamedTuple):
+    """A table or view that the catalog lists. `defaults`: the owner and comment of its namespace."""
+
     identifier: Identifier
     dataset: AssetKey
     defaults: NamespaceDefaults

@@ -246,6 +246,7 @@ def build_columns_content(dataset: AssetKey, schema: Schema, uuid: str) -> Conte
 
 
 def build_table_content(dataset: AssetKey, table: Table, defaults: NamespaceDefaults, context: Context) -> Content:
+    """The attributes of a table besides its columns, its owner and its product. `context`: names the dataset at the table's location."""
     specs = [spec.fields for spec in table.partition_specs if spec.spec_id == table.default_spec_id][:1]
     orders = [order.fields for order in table.sort_orders if order.order_id == table.default_sort_order_id][:1]
     names = _map_names(table) if any(specs) or any(orders) else {}
@@ -282,6 +283,7 @@ def build_view_content(dataset: AssetKey, view: View, version: ViewVersion, defa
 
 
 def build_snapshot_content(dataset: AssetKey, snapshot: Snapshot) -> Content:
+    """The attributes of a table's snapshot: its id, time (milliseconds since the epoch), operation and counts."""
     summary = select_text_properties(snapshot.summary)
     attributes: dict[str, Json] = {"snapshot_id": str(snapshot.snapshot_id), "snapshot_at": snapshot.timestamp_ms}
     if operation := summary.get("operation"):

@@ -173,6 +173,8 @@ class _ErrorAnswer(msgspec.Struct):
 
 
 class RestAccess(LibraryCatalog):
+    """Access to one REST catalog; see `LibraryCatalog`."""
+
     catalog: TimedCatalog
 
     def __init__(self, name: str, properties: Mapping[str, Any], redact: Redaction) -> None:

@@ -65,9 +65,11 @@ class Memory:
 
     @property
     def is_first(self) -> bool:
+        """Whether the source was never read before."""
         return not self._kept
 
     def find(self, name: str) -> KnownTable | None:
+        """What is remembered of a dataset; None if nothing is, or if it cannot be decoded."""
         if name not in self._read:
             self._read[name] = self._decode(name)
         return self._read[name]
@@ -83,6 +85,7 @@ class Memory:
         return found if self._valid else msgspec.structs.replace(found, tag="")
 
     def list_names(self) -> list[str]:
+        """The names of all remembered datasets."""
         return [name for name in self._kept if name != _RULES]
 
     def build_next(self, seen: Mapping[str, KnownTable], *, complete: bool) -> dict[str, str]:
@@ -96,6 +99,7 @@ class Memory:
 
 
 def compute_rules_digest(context: Context, namespace: str) -> str:
+    """The digest of everything besides the metadata that the content depends on."""
     parts = msgspec.json.encode([PARSER, namespace, context.naming.digest])
     return hashlib.blake2b(parts, digest_size=16).hexdigest()
 
