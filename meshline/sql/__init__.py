@@ -1,1 +1,1 @@
-"""SQL text -> what flows from which column into which. One way in: `lineage.lineage_of`, or a `script.Reader` for several texts."""
+"""Lineage of SQL texts, column by column: `script.read_lineage` for one text, a `script.ScriptReader` for several."""

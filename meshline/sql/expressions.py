@@ -1,4 +1,4 @@
-"""Where the value of an expression comes from."""
+"""The columns from which the value of an expression comes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlglot import exp
 from meshline.sql.flow_kinds import AGGREGATION, CONDITIONAL, MASKED, TRANSFORMATION, WINDOW, combine_kinds
 from meshline.sql.scopes import Scope, Sources, Table, add_sources
 
-# What cannot be told back from its result, as the Spark listener sees it: hashes, masks, and count().
+# Functions whose argument cannot be recovered from the result, by the rules of the Spark listener: hashes, masks, and count().
 _MASKING = (
     exp.Count, exp.CountIf, exp.MD5, exp.MD5Digest, exp.MD5NumberLower64, exp.MD5NumberUpper64, exp.SHA, exp.SHA1Digest, exp.SHA2,
     exp.SHA2Digest, exp.StandardHash, exp.FarmFingerprint, exp.CityHash64, exp.HashAgg,
@@ -148,7 +148,7 @@ class Expressions:
         pending += [(part, combine_kinds(kind, WINDOW)) for part in self._list_window_parts(node)]
 
     def _list_window_parts(self, node: exp.Expr) -> Iterator[exp.Expr]:
-        """What a window is by; of a named one, what its definition says."""
+        """The expressions of a window: PARTITION BY, ORDER BY and the frame, also those of the definition of a named window."""
         name = node.args.get("alias")
         known = self._scope.windows.get(name.name.casefold()) if name is not None else None
         for window in (node, known):

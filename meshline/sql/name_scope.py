@@ -1,4 +1,4 @@
-"""Names in one SELECT: which table an alias means, which columns a name can mean, which columns a star stands for.
+"""Names in one SELECT: which table an alias means, which columns a name can mean, which columns a star includes.
 
 Lineage follows each column as its sources, a comparison of two queries as the expression that computes it: that is the `Value` of a scope.
 """

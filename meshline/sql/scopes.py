@@ -13,7 +13,7 @@ from meshline.sql.flow_kinds import COPY, IDENTITY, TRANSFORMATION, apply_kind
 from meshline.sql.name_scope import NameScope
 from meshline.sql.statement_lineage import Relation
 
-Leaf: TypeAlias = tuple[Relation, str | None]  # a column of a real table; None: one of its columns, nobody knows which
+Leaf: TypeAlias = tuple[Relation, str | None]  # a column of a real table; None: one of its columns, unknown which
 Sources: TypeAlias = dict[Leaf, int]  # with the kinds of flow, as bits; never changed once it is part of a table
 
 
@@ -162,7 +162,7 @@ MAX_STEPS = 5_000_000  # of one statement: columns of columns of columns can be 
 
 
 class Notes:
-    """Of one statement: `said`, what could not be resolved, in words, each once; and how much work it was.
+    """The gaps of one statement (`unresolved`: messages, each once), and the work that it took.
 
     `nested`: the columns within a column, as dotted paths. `variables`: those that the script declares, in lower case.
     """
@@ -260,18 +260,18 @@ class Scope(NameScope[Sources, Table]):
         folded = name.casefold()
         if folded in _PSEUDO:
             return {}
-        unsure: list[Sources] = []  # it may be one of the unknown columns of these tables
+        possible: list[Sources] = []  # it may be one of the unknown columns of these tables
         for candidates in self.list_candidates(name):
             known = candidates.known
             if not known and folded in self.notes.variables:
                 return {}
             if not known:
-                unsure += candidates.possible
+                possible += candidates.possible
                 if candidates.alias is not None:
                     known = [candidates.alias]
             if known:
-                return self._choose_one(name, [*known, *unsure])
-        return self._choose_one(name, unsure) if unsure else None
+                return self._choose_one(name, [*known, *possible])
+        return self._choose_one(name, possible) if possible else None
 
     def _choose_one(self, name: str, candidates: Sequence[Sources]) -> Sources:
         first = candidates[0]
@@ -279,7 +279,7 @@ class Scope(NameScope[Sources, Table]):
             return first
         tables = blur_sources(leaf for candidate in candidates for leaf in candidate)
         which = f"a column of one of {format_tables(tables)}" if len(tables) > 1 else f"a column of {format_tables(tables)}, or an alias"
-        self.notes.record_gap(f"{name}: it is {which}, and it cannot be told which")
+        self.notes.record_gap(f"{name}: it is {which}, and which one is unknown")
         return tables
 
     def find_column(self, table: Table, name: str, depth: int = 0) -> Sources:  # noqa: ARG002 - sources are the same at any depth
@@ -291,7 +291,7 @@ class Scope(NameScope[Sources, Table]):
             return {}
         if table.gap is not None:
             return self._choose_one(name, [table.guess_unknown(name)])
-        if table.relation is not None:  # SQL says that it is there, so the listing is old
+        if table.relation is not None:  # SQL uses it, so the listing of the table is outdated
             return {(table.relation, name): COPY}
         self.notes.record_gap(f"{name}: the query that should have such a column has none")
         return blur_sources(table.collect_everything())

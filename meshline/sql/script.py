@@ -35,7 +35,7 @@ _WRITING = frozenset({"INSERT", "MERGE", "UPDATE", "DELETE", "REPLACE", "WITH", 
 
 _CLASS = re.compile(r"<class '(?:\w+\.)*(\w+)'>")  # as sqlglot's messages name parts of SQL
 
-logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it does not understand is said by us, with its place
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # meshline reports what sqlglot does not understand, with its place
 
 Found: TypeAlias = Lineage | InvalidInput
 
@@ -105,7 +105,7 @@ class Piece(NamedTuple):
 
 
 def split_script(rules: DialectRules, sql: str, file: str) -> list[Piece]:
-    """The statements of a text. Raises InvalidInput if it cannot be taken apart."""
+    """The statements of a text. Raises InvalidInput if it cannot be split."""
     if len(sql) > MAX_CHARACTERS:
         raise InvalidInput(f"it has more than {MAX_CHARACTERS} characters", file)
     try:

@@ -16,7 +16,7 @@ from meshline.sql.statement_lineage import ColumnEdge, Lineage, Relation
 
 
 def build_edges(columns: Iterable[Column], rows: Sources, nested: Mapping[Leaf, tuple[str, ...]]) -> tuple[ColumnEdge, ...]:
-    """The edges of a statement. A column without a name stands for all those of the target of which the name is not known."""
+    """The edges of a statement. A column without a name represents all columns of the target whose names are not known."""
     edges: dict[ColumnEdge, None] = {}
     tables: dict[Relation, None] = {}
     for target, sources in [*columns, Column("", rows)]:
@@ -43,7 +43,7 @@ def _add_nested(edges: dict[ColumnEdge, None], relation: Relation, column: str, 
 
 
 class ScriptEffects:
-    """Where statements are read. `statement`: reads any of them. `found`: what they do, in order."""
+    """The effects of the statements of one script. `statement`: reads any statement; `found`: their lineage, in order."""
 
     def __init__(self, rules: DialectRules, known: KnownTables, statement: Callable[[ScriptEffects, exp.Expr], None]) -> None:
         self.rules = rules
@@ -55,7 +55,7 @@ class ScriptEffects:
         self._ctes: CTEs = {}  # around the statement, if it is one itself
 
     def _read_inner(self, node: exp.Expr, ctes: CTEs) -> Table:
-        """A statement within WITH: what it writes is said apart, what it returns is not followed."""
+        """A statement within WITH: what it writes is a statement of its own; what it returns is not followed."""
         around, self._ctes = self._ctes, ctes
         self._statement(self, node)
         self._ctes = around

@@ -1,4 +1,4 @@
-"""What is said of a SQL statement: what it reads and writes, column by column."""
+"""The lineage of a SQL statement: what it reads and writes, column by column."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ColumnsOf: TypeAlias = Callable[[Relation], Sequence[str]]
 
 class ColumnEdge(NamedTuple):
     """What flows from a table's column. `target`: a column of the statement's target, or None for an influence on
-    all of it (JOIN, FILTER, GROUP_BY, SORT). `column` None: nobody knows which, so `target` is None as well, and the
+    all of it (JOIN, FILTER, GROUP_BY, SORT). `column` None: unknown which, so `target` is None as well, and the
     edge is one between tables.
     """
 
@@ -30,7 +30,7 @@ class ColumnEdge(NamedTuple):
 
 class Lineage(NamedTuple):
     """What one statement does. `target`: what it writes. `reads`: the tables that it reads. `columns`: those of what
-    it defines, in order; empty if not all are known. `unresolved`: in words, what could not be told (never guessed).
+    it defines, in order; empty if not all are known. `unresolved`: messages on what could not be resolved (it is never guessed).
     `defines`: VIEW or TABLE, empty if it defines none. `line`: where the statement begins, and `sql`: its text.
     """
 

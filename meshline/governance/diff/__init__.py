@@ -1,4 +1,4 @@
-"""What differs between two versions of a thing."""
+"""The differences between two versions of a contract, a data product or a table."""
 
 from __future__ import annotations
 

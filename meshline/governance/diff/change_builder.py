@@ -13,7 +13,7 @@ from meshline.graph.model import AssetKey, Json
 
 
 class ChangeBuilder(NamedTuple):
-    """A thing in two versions, under its name of before. `assets`, `consumers`: those of the whole thing."""
+    """Builds the changes of one subject in two versions, under its former name. `assets`, `consumers`: those of the whole subject."""
 
     kind: SubjectKind
     name: str
@@ -32,10 +32,10 @@ class ChangeBuilder(NamedTuple):
         at: Part | None = None,
         assets: Iterable[AssetKey] | None = None,
         consumers: Iterable[AssetKey] | None = None,
-        **told: Json,
+        **details: Json,
     ) -> Change:
         """A change of a part, which is named as before. `at`: the part as it is named after, where that is another;
-        `assets`, `consumers`: where they are not those of the whole thing.
+        `assets`, `consumers`: where they are not those of the whole subject.
         """
         file, line = self._find_place(part if at is None else at)
         return Change(
@@ -45,13 +45,13 @@ class ChangeBuilder(NamedTuple):
             after,
             self.assets if assets is None else deduplicate_keys(assets),
             self.consumers if consumers is None else deduplicate_keys(consumers),
-            {name: value for name, value in told.items() if value is not None},
+            {name: value for name, value in details.items() if value is not None},
             file,
             line,
         )
 
     def _find_place(self, part: Part) -> tuple[str, int]:
-        """Where the part stands after, or what is around it; of a thing that is gone: before."""
+        """File and line of the part, or of what contains it, in the new version; of a removed subject in the old one."""
         version = self.after or self.before
         return ("", 0) if version is None else (version.file, version.line(part))
 
@@ -66,11 +66,12 @@ def fold_text(text: str) -> str:
 
 
 class TableScope(NamedTuple):
-    """`part` of the thing, which is `at` after; `datasets`: of which they are columns; `table`: its name in sentences, if it is needed.
+    """Builds the changes of the columns of a table.
 
-    `read`: the words in which their types are read, (before, after); `types`: in each of which they are compared; `physical`: the same
-    of their physical types.
-    `fold`: names that are one name. `promised`: what is not said is not promised; else it is not known.
+    `part`: the part of the subject that contains the columns; `at`: the same part in the new version. `datasets`: the datasets whose
+    columns they are. `table`: the table's name in sentences, if it is needed. `read`: the words in which their types are read,
+    (before, after); `types`: the words in each of which they are compared; `physical`: the same for their physical types.
+    `fold`: maps names that are one name to the same text. `promised`: what is not stated is not promised; otherwise it is unknown.
     """
 
     draft: ChangeBuilder
@@ -88,12 +89,12 @@ class TableScope(NamedTuple):
         self,
         rule: str,
         column: Column,
-        said: tuple[Json, Json] = (None, None),
+        values: tuple[Json, Json] = (None, None),
         *,
         now: Column | None = None,
         of: Iterable[Column] = (),
         detail: str = "",
-        **told: Json,
+        **details: Json,
     ) -> Change:
         """A change of a column of before, or an added one. `now`: the same column after; `of`: what else of before is changed
         with it; `detail`: what of it, where several may change alike.
@@ -101,8 +102,8 @@ class TableScope(NamedTuple):
         assets = [model.build_column_key(dataset, one.name) for dataset in self.datasets for one in (column, *of)]
         part = (*self.part, "field", column.path, *filter(None, (detail,)))
         at = (*self.at, "field", (now or column).path)
-        change = self.draft.build_change(rule, part, *said, at=at, assets=assets)
-        return change._replace(details={"field": self.format_name(column.name), **told})
+        change = self.draft.build_change(rule, part, *values, at=at, assets=assets)
+        return change._replace(details={"field": self.format_name(column.name), **details})
 
     def format_name(self, name: str) -> str:
         return f"{self.table}.{name}" if self.table else name

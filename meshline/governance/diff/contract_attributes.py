@@ -27,8 +27,8 @@ def compare_roles(draft: ChangeBuilder, before: Iterable[Role], after: Iterable[
         name, part = " on ".join(filter(None, key)), ("role", *filter(None, key))
         if was is None or now is None:
             rule = "role-added" if was is None else "access-narrowed"
-            said = (_format_access(was), _format_access(now)) if was is None else (_format_access(was) or "allowed", "none")
-            yield draft.build_change(rule, part, *said, role=name)
+            values = (_format_access(was), _format_access(now)) if was is None else (_format_access(was) or "allowed", "none")
+            yield draft.build_change(rule, part, *values, role=name)
         elif changed := decide_access_rule(was.access, now.access):
             yield draft.build_change(changed, part, _format_access(was), _format_access(now), role=name)
 
@@ -92,14 +92,14 @@ def compare_terms(draft: ChangeBuilder, before: Terms, after: Terms) -> Iterator
 
 def _compare_notice(draft: ChangeBuilder, was: Level | None, now: Level | None) -> Iterator[Change]:
     old, new = (parse_amount(one) if one else None for one in (was, now))
-    said = [normalize_level(one) if one else None for one in (was, now)]
-    if said[0] == said[1]:
+    values = [normalize_level(one) if one else None for one in (was, now)]
+    if values[0] == values[1]:
         return
     if (was and old is None) or (now and new is None):
-        yield draft.build_change("terms-changed", ("terms", "notice_period"), *said, term="notice period")
+        yield draft.build_change("terms-changed", ("terms", "notice_period"), *values, term="notice period")
         return
     longer = new is not None and (old is None or new.number > old.number)
-    yield draft.build_change("notice-lengthened" if longer else "notice-shortened", ("terms", "notice_period"), *said)
+    yield draft.build_change("notice-lengthened" if longer else "notice-shortened", ("terms", "notice_period"), *values)
 
 
 _NOT_A_PLACE = frozenset({"driver", "stagingDir", "workgroup"})  # how it is read, not where it is
@@ -115,8 +115,8 @@ def compare_servers(draft: ChangeBuilder, before: Version[Contract], after: Vers
         if now is None:
             yield draft.build_change("location-removed", part, _format_server(was), assets=_list_left(before, after), server=name)
         else:
-            said = (_format_server(was, unlike=now), _format_server(now, unlike=was))
-            yield draft.build_change("location-changed", part, *said, assets=_list_left(before, after), server=name)
+            values = (_format_server(was, unlike=now), _format_server(now, unlike=was))
+            yield draft.build_change("location-changed", part, *values, assets=_list_left(before, after), server=name)
     for name in sorted(added):
         yield draft.build_change("location-added", ("server", name), None, _format_server(added[name]), server=name)
 

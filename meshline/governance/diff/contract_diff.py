@@ -41,11 +41,11 @@ def _build_whole_change(pair: Pair[Contract]) -> Change:
 
 def _list_changes(draft: ChangeBuilder, before: Version[Contract], after: Version[Contract]) -> Iterator[Change]:
     old, new = before.value, after.value
-    said = choose_words(old, new)
+    words = choose_words(old, new)
     yield from _compare_status(draft, old, new)
-    yield from _compare_models(draft, before, after, said)
-    names = map_names(old.models, new.models, said)
-    assets = _collect_assets(before, said)
+    yield from _compare_models(draft, before, after, words)
+    names = map_names(old.models, new.models, words)
+    assets = _collect_assets(before, words)
     yield from compare_rules(draft, old.quality_rules, _rename_rules(new, names), assets)
     yield from _compare_levels(draft, before, after, names, assets)
     yield from compare_terms(draft, old.terms, new.terms)
@@ -63,9 +63,9 @@ def _compare_status(draft: ChangeBuilder, old: Contract, new: Contract) -> Itera
         yield draft.build_change("deprecated", ("status",), was, now)
 
 
-def _compare_models(draft: ChangeBuilder, before: Version[Contract], after: Version[Contract], said: Words) -> Iterator[Change]:
+def _compare_models(draft: ChangeBuilder, before: Version[Contract], after: Version[Contract], words: Words) -> Iterator[Change]:
     several = len(before.value.models) > 1
-    pairs, gone, added = match_models(before.value.models, after.value.models, said.fold_table)
+    pairs, gone, added = match_models(before.value.models, after.value.models, words.fold_table)
     for one in gone:
         yield draft.build_change("table-removed", ("model", one.name), assets=before.datasets.get(one.name, ()), table=one.name)
     for one in added:
@@ -73,7 +73,7 @@ def _compare_models(draft: ChangeBuilder, before: Version[Contract], after: Vers
     for was, now in pairs:
         part, datasets = ("model", was.name), before.datasets.get(was.name, ())
         first, second = (one.physical_name or one.name for one in (was, now))
-        if said.fold_table(first) != said.fold_table(second):
+        if words.fold_table(first) != words.fold_table(second):
             yield draft.build_change("table-renamed", part, first, second, at=("model", now.name), assets=datasets, table=was.name)
         if now.deprecated and not was.deprecated:
             yield draft.build_change("table-deprecated", part, at=("model", now.name), assets=datasets, table=was.name)
@@ -83,20 +83,20 @@ def _compare_models(draft: ChangeBuilder, before: Version[Contract], after: Vers
             ("model", now.name),
             datasets,
             was.name if several else "",
-            (said.read, said.read),
-            said.types,
-            said.physical,
-            said.fold,
+            (words.read, words.read),
+            words.types,
+            words.physical,
+            words.fold,
         )
         yield from compare_fields(scope, was, now)
 
 
-def _collect_assets(version: Version[Contract], said: Words) -> dict[tuple[str, str], tuple[AssetKey, ...]]:
+def _collect_assets(version: Version[Contract], words: Words) -> dict[tuple[str, str], tuple[AssetKey, ...]]:
     """What models and fields are in the graph; a rule about neither is about all datasets."""
     found = {("", ""): tuple(key for keys in version.datasets.values() for key in keys)}
     for one in version.value.models:
         datasets = found[one.name, ""] = version.datasets.get(one.name, ())
-        for column in list_columns(one.fields, said.read):
+        for column in list_columns(one.fields, words.read):
             found[one.name, column.path] = tuple(model.build_column_key(dataset, column.name) for dataset in datasets)
     return found
 

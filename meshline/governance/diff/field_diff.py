@@ -107,10 +107,10 @@ def compare_enums(scope: TableScope, was: Column, now: Column) -> Iterator[Chang
     for key in old.keys() - new.keys():
         yield scope.build_change("enum-value-removed", was, (old[key], None), now=now)
     added = _decide_enum_rule(scope, was)
-    told: dict[str, Json] = {"default": was.field.enum_default} if was.field.enum_default else {}
+    details: dict[str, Json] = {"default": was.field.enum_default} if was.field.enum_default else {}
     for key in new.keys() - old.keys():
         change = scope.build_change(added, was, (None, new[key]), now=now)
-        yield change._replace(details={**change.details, **told})
+        yield change._replace(details={**change.details, **details})
 
 
 def _decide_enum_rule(scope: TableScope, was: Column) -> str:
@@ -138,11 +138,11 @@ _RANKS = {word: rank for rank, words in enumerate(_LADDER) for word in words}
 
 
 def compare_classifications(scope: TableScope, was: Column, now: Column) -> Iterator[Change]:
-    """PII is said by a flag, a tag or the classification: by any of them it is the same."""
+    """PII is stated by a flag, a tag or the classification; each of them means the same."""
     before, after = _is_pii(was.field), _is_pii(now.field)
     if before is not after:
-        rule, said = ("classification-raised", (None, _PII)) if after else ("classification-removed", (_PII, None))
-        yield scope.build_change(rule, was, said, now=now)
+        rule, values = ("classification-raised", (None, _PII)) if after else ("classification-removed", (_PII, None))
+        yield scope.build_change(rule, was, values, now=now)
     old, new = _normalize_word(was.field), _normalize_word(now.field)
     if old == new or (before is not after and _PII in (old, new)):
         return
@@ -169,13 +169,13 @@ _ELEMENTS = frozenset({"element", "key", "value"})
 def compare_fields(scope: TableScope, before: Model, after: Model) -> Iterator[Change]:
     old, new = (list_columns(fields, form) for fields, form in zip((before.fields, after.fields), scope.read, strict=True))
     found = match_columns(old, new, scope.fold)
-    held = index_nested(old)
+    nested = index_nested(old)
     keys = {f"{one.path}.key" for one in old if find_kind(one) == "map"}
-    yield from _compare_one_sided(scope, found, held)
+    yield from _compare_one_sided(scope, found, nested)
     for was, now in found.pairs:
         if was == now:
             continue
-        yield from _compare_names(scope, was, now, held)
+        yield from _compare_names(scope, was, now, nested)
         yield from _compare_types(scope, was, now, key=any(one in keys for one in (was.path, *list_parents(was.path))))
         yield from _compare_required(scope, was, now)
         yield from _compare_keys(scope, was, now)
@@ -186,23 +186,23 @@ def compare_fields(scope: TableScope, before: Model, after: Model) -> Iterator[C
             yield scope.build_change("column-deprecated", was, now=now)
 
 
-def _compare_one_sided(scope: TableScope, found: MatchedColumns, held: Mapping[str, list[Column]]) -> Iterator[Change]:
-    """Columns that are gone or added. What is in a list or map is no column that comes or goes: its type is said, or is not."""
+def _compare_one_sided(scope: TableScope, found: MatchedColumns, nested: Mapping[str, list[Column]]) -> Iterator[Change]:
+    """Columns that are gone or added. An element of a list or map is not a column that comes or goes: its type is stated, or is not."""
     before, after = {now.path: was for was, now in found.pairs}, {was.path: now for was, now in found.pairs}
     for column in found.gone:
-        holder = after.get(_find_parent(column))
-        if holder is not None and is_union(holder):
+        parent = after.get(_find_parent(column))
+        if parent is not None and is_union(parent):
             continue  # a branch of a union is a change of its type
-        if _is_element(column, holder):
+        if _is_element(column, parent):
             if scope.promised:
                 yield scope.build_change("type-withdrawn", column, (_format_type(column), None))
         else:
-            yield scope.build_change("column-removed", column, (_format_type(column), None), of=held.get(column.path, ()))
+            yield scope.build_change("column-removed", column, (_format_type(column), None), of=nested.get(column.path, ()))
     for column in found.added:
-        holder = before.get(_find_parent(column))
-        if holder is not None and is_union(holder):
+        parent = before.get(_find_parent(column))
+        if parent is not None and is_union(parent):
             continue
-        if _is_element(column, holder):
+        if _is_element(column, parent):
             yield scope.build_change("type-specified", column, (None, _format_type(column)))
         else:
             yield scope.build_change(_decide_added_rule(scope, column), column, (None, _format_type(column)))
@@ -221,8 +221,8 @@ def _find_parent(column: Column) -> str:
     return next(list_parents(column.path), "")
 
 
-def _is_element(column: Column, holder: Column | None) -> bool:
-    of = find_kind(holder) if holder is not None else None
+def _is_element(column: Column, parent: Column | None) -> bool:
+    of = find_kind(parent) if parent is not None else None
     return of in {"list", "map"} and column.path.rpartition(".")[2] in _ELEMENTS
 
 
@@ -230,24 +230,24 @@ def _format_type(column: Column) -> str | None:
     return str(column.type) if column.type is not None else None
 
 
-def _compare_names(scope: TableScope, was: Column, now: Column, held: Mapping[str, list[Column]]) -> Iterator[Change]:
-    """By its last part: what is in a renamed column moves with it. Where a quoted name keeps its case, whoever renames
-    a column of a table to the same name in another case means it.
+def _compare_names(scope: TableScope, was: Column, now: Column, nested: Mapping[str, list[Column]]) -> Iterator[Change]:
+    """By its last part: what is in a renamed column moves with it. Where quoted names keep their case, a rename
+    that changes the case alone is a rename.
     """
     before, after = (one.name.rpartition(".")[2] for one in (was, now))
     meant = not scope.promised and was.field.id and was.field.id == now.field.id and has_quoted_case(scope.read[1])
     fold = str if meant else scope.fold
     if fold(before) != fold(after):
         called = scope.format_name(now.name)
-        yield scope.build_change("column-renamed", was, (was.name, now.name), now=now, of=held.get(was.path, ()), renamed=called)
+        yield scope.build_change("column-renamed", was, (was.name, now.name), now=now, of=nested.get(was.path, ()), renamed=called)
 
 
 def _compare_types(scope: TableScope, was: Column, now: Column, *, key: bool) -> Iterator[Change]:
-    """The worst of what its types say, and its physical types. `key`: it is the key of a map, or in one."""
+    """The most severe change of its types and of its physical types. `key`: it is the key of a map, or in one."""
     found = list(_list_type_changes(scope, was, now, key=key))
     if found:
-        rule, said = max(found, key=lambda one: _WORST.index(one[0]))
-        yield scope.build_change(rule, was, said, now=now)
+        rule, values = max(found, key=lambda one: _WORST.index(one[0]))
+        yield scope.build_change(rule, was, values, now=now)
     yield from _compare_branches(scope, was, now)
     old, new = (one.field.type_names for one in (was, now))
     if scope.read == (AVRO, AVRO) and old and new and not _is_same_name(old, new):
@@ -272,8 +272,8 @@ def _list_type_changes(scope: TableScope, was: Column, now: Column, *, key: bool
             first, second = map(normalize_type, texts, form) if of_dialect else (was.type, now.type)
             rule = _decide_type_rule(first, second, form if of_dialect else scope.read, scope, key=key)
             if rule is not None:
-                told = (was.type, now.type) if was.type.head != now.type.head else (first, second)
-                yield rule, (told[0].head, told[1].head)
+                shown = (was.type, now.type) if was.type.head != now.type.head else (first, second)
+                yield rule, (shown[0].head, shown[1].head)
     old, new = (one.field.physical_type for one in (was, now))
     for form in scope.physical if old and new else ():
         first, second = normalize_type(old, form[0]), normalize_type(new, form[1])
@@ -333,7 +333,7 @@ def _can_read(reader: str, writer: str) -> bool:
 
 
 def _compare_required(scope: TableScope, was: Column, now: Column) -> Iterator[Change]:
-    """What a contract does not say is not required; of a table it is not known, and that it may be empty now is news."""
+    """What a contract does not state is not required; of a table it is unknown, so that a column that may be null now is a change."""
     before, after = was.field.required, now.field.required
     if after and not before:
         yield scope.build_change("column-required", was, now=now)

@@ -55,7 +55,7 @@ def _format_port(port: PortSpec, name: str, types: Counter[str]) -> str:
 def _build_change(
     draft: ChangeBuilder, rule: str, port: _Port, before: str | None = None, after: str | None = None, *, at: str = "", key: str = ""
 ) -> Change:
-    """Of an output port the datasets change; an input port changes the product alone, and `datasets` says what it reads."""
+    """Of an output port the datasets change; an input port changes the product alone, and `datasets` names what it reads."""
     direction = port.spec.direction
     return draft.build_change(
         rule,
@@ -87,7 +87,10 @@ def _compare_port(draft: ChangeBuilder, was: _Port, now: _Port) -> Iterator[Chan
 
 
 def _list_differences(was: _Port, now: _Port) -> Iterator[tuple[str, str, str]]:
-    """The keys that differ, with their values. What is said for the first time, or left out, is the same as long as the data is."""
+    """The keys that differ, with their values.
+
+    A value that is stated for the first time, or no longer, is no difference as long as the datasets are the same.
+    """
     old, new = was.spec, now.spec
     moved = was.datasets != now.datasets or not was.datasets
     if old.endpoint != new.endpoint and moved and (old.endpoint or not old.contract):
@@ -220,8 +223,8 @@ def _compare_personal_data(draft: ChangeBuilder, before: Version[Product], after
     for key in sorted(old.keys() ^ new.keys()):
         name = old.get(key) or new[key]
         columns = [model.build_column_key(dataset, name) for dataset in _list_outputs(before if key in old else after)]
-        rule, *said = ("classification-removed", "pii", None) if key in old else ("classification-raised", None, "pii")
-        yield draft.build_change(rule, ("field", name), *said, assets=columns or None, field=name)
+        rule, *values = ("classification-removed", "pii", None) if key in old else ("classification-raised", None, "pii")
+        yield draft.build_change(rule, ("field", name), *values, assets=columns or None, field=name)
 
 
 def _compare_checks(draft: ChangeBuilder, old: Product, new: Product) -> Iterator[Change]:

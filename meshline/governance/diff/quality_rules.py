@@ -39,7 +39,7 @@ def _index_rules(rules: Sequence[Rule]) -> dict[_Key, list[Rule]]:
 
 
 def _is_value_list(rule: Rule) -> bool:
-    """Whether it says which values a field may have: that is compared with the fields."""
+    """Whether it lists the values that a field may have: these are compared with the fields."""
     return rule.metric in _VALIDITY and "validValues" in rule.arguments and rule.expected == {"be": 0}
 
 
@@ -52,9 +52,9 @@ def _compare_group(
     part = ("rule", *filter(None, (of, name)))
 
     def change(rule: str, was: Rule | None, now: Rule | None) -> Change:
-        tell = _format_threshold if rule in _MOVED else _format_rule
-        said = (tell(one) if one else None for one in (was, now))
-        return draft.build_change(rule, part, *said, assets=assets, rule_name=f"{name} of {of}" if of else name)
+        format_ = _format_threshold if rule in _MOVED else _format_rule
+        values = (format_(one) if one else None for one in (was, now))
+        return draft.build_change(rule, part, *values, assets=assets, rule_name=f"{name} of {of}" if of else name)
 
     if len(gone) == len(added) == 1:
         first, second = was[gone[0]], now[added[0]]
@@ -94,8 +94,8 @@ def _format_rule(rule: Rule) -> str:
 
 
 def _format_threshold(rule: Rule) -> str:
-    said = "; ".join(f"{name.replace('_', ' ')} {_format_value(value)}" for name, value in sorted(rule.expected.items()))
-    return f"{said} {rule.unit}".strip()
+    conditions = "; ".join(f"{name.replace('_', ' ')} {_format_value(value)}" for name, value in sorted(rule.expected.items()))
+    return f"{conditions} {rule.unit}".strip()
 
 
 def _format_value(value: Json) -> str:
@@ -103,7 +103,7 @@ def _format_value(value: Json) -> str:
 
 
 def _decide_rule(was: Rule, now: Rule) -> str:
-    """By what passes: less, more, or other values, as far as thresholds can tell."""
+    """By the values that pass: fewer, more, or others, as far as thresholds show."""
     before, after = _build_content(was), _build_content(now)
     if before | {"expected": None} == after | {"expected": None} and was.expected.keys() == now.expected.keys():
         if all(_is_narrower(name, was.expected[name], now.expected[name]) for name in was.expected):

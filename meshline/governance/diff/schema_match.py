@@ -61,7 +61,7 @@ def find_format(server: Server) -> str:
 
 
 class Column(NamedTuple):
-    """A field with its type in normal form; None: not said."""
+    """A field with its type in normal form; None: not stated."""
 
     field: Field
     type: Type | None
@@ -85,7 +85,7 @@ class MatchedColumns(NamedTuple):
 
 
 def list_columns(fields: Sequence[Field], form: str) -> list[Column]:
-    """The columns, and what is in them: as the fields say it, or else the text of the type. `form`: the words of the types."""
+    """The columns, and what is in them: from the fields, or else from the text of the type. `form`: the words of the types."""
     parents = {parent for field in fields for parent in list_parents(field.name)}
     return [one for field in fields for one in _expand_parts(_build_column(field, form), listed=field.name in parents)]
 
@@ -117,7 +117,7 @@ def match_columns(before: Sequence[Column], after: Sequence[Column], fold: Fold)
     found.match(lambda one: fold(found.find_expected(one)), lambda one: fold(one.path))
     pairs = [(one, found.same[one.path]) for one in before if one.path in found.same]
     gone = [one for one in before if one.path not in found.same]
-    added = [one for one in after if one.path not in found.taken]
+    added = [one for one in after if one.path not in found.matched]
     lost = {one.path for one in gone} | {was.path for was, now in pairs if _is_reshaped(was, now)}
     new = {one.path for one in added} | {now.path for was, now in pairs if _is_reshaped(was, now)}
     return MatchedColumns(
@@ -132,7 +132,7 @@ class _Matcher:
         self._before = sorted(before, key=lambda one: one.path.count("."))
         self._after = after
         self.same: dict[str, Column] = {}  # path of before -> the column of after
-        self.taken: set[str] = set()
+        self.matched: set[str] = set()
 
     def find_expected(self, one: Column) -> str:
         """The path that a column of before has after, if its parent was renamed."""
@@ -143,14 +143,14 @@ class _Matcher:
         """Match what is left and has the same key, which no other has."""
         free: dict[str, list[Column]] = {}
         for one in self._after:
-            if one.path not in self.taken and now(one):
+            if one.path not in self.matched and now(one):
                 free.setdefault(now(one), []).append(one)
         left = Counter(was(one) for one in self._before if one.path not in self.same)
         for one in self._before:
             candidates = free.get(was(one), []) if one.path not in self.same and was(one) else []
-            if len(candidates) == 1 and left[was(one)] <= 1 and _may_be(one, candidates[0]) and candidates[0].path not in self.taken:
+            if len(candidates) == 1 and left[was(one)] <= 1 and _may_be(one, candidates[0]) and candidates[0].path not in self.matched:
                 self.same[one.path] = candidates[0]
-                self.taken.add(candidates[0].path)
+                self.matched.add(candidates[0].path)
 
 
 def _may_be(was: Column, now: Column) -> bool:
@@ -159,13 +159,13 @@ def _may_be(was: Column, now: Column) -> bool:
 
 
 def _is_reshaped(was: Column, now: Column) -> bool:
-    """Whether it holds other columns now, or none any more: that is one change, of its type."""
+    """Whether it contains other columns now, or none any more: that is one change, of its type."""
     kinds = {find_kind(one) for one in (was, now)}
     return len(kinds - {None}) > 1
 
 
 def find_kind(column: Column) -> str | None:
-    """struct, list, map or union of what holds other columns; empty for a plain type, None if it is not known."""
+    """struct, list, map or union for a column that contains others; empty for a plain type, None if it is not known."""
     if column.type is None:
         return None
     name = column.type.name
@@ -186,7 +186,7 @@ def index_nested(of: Iterable[Column]) -> Mapping[str, list[Column]]:
 
 
 _LOGICAL = "odcs"  # the words of the logical types of the Open Data Contract Standard
-_WORDS = "contract"  # the words of the types of any contract, where no server says what they mean
+_WORDS = "contract"  # the words of the types of any contract, where no server defines what they mean
 
 Forms: TypeAlias = tuple[tuple[str, str], ...]  # (the words of before, of after), each of a server
 
@@ -248,13 +248,13 @@ def _may_be_same_model(was: Model, now: Model) -> bool:
     return not was.id or not now.id or was.id == now.id
 
 
-def map_names(before: Sequence[Model], after: Sequence[Model], said: Words) -> dict[str, str]:
+def map_names(before: Sequence[Model], after: Sequence[Model], words: Words) -> dict[str, str]:
     """What models and their fields are called after -> before; of a single model the fields without it, too."""
     found: dict[str, str] = {}
-    pairs, _, _ = match_models(before, after, said.fold_table)
+    pairs, _, _ = match_models(before, after, words.fold_table)
     for was, now in pairs:
         found[now.name] = was.name
-        for old, new in match_columns(list_columns(was.fields, said.read), list_columns(now.fields, said.read), said.fold).pairs:
+        for old, new in match_columns(list_columns(was.fields, words.read), list_columns(now.fields, words.read), words.fold).pairs:
             found[f"{now.name}.{new.path}"] = f"{was.name}.{old.path}"
             if len(before) == len(after) == 1:
                 found[new.path] = old.path

@@ -92,7 +92,7 @@ class Tighter(enum.Enum):
     LARGER = "larger"
 
 
-# Words in the name of a level that say which direction is the stricter; the sets are asked in this order.
+# Words in the name of a level that decide which direction is stricter; the sets are tried in this order.
 _KEPT = frozenset({"retention", "history"})
 _FAILURES = frozenset(
     ["error", "errors", "failure", "failures", "duplicate", "duplicates", "null", "nulls", "missing", "loss", "invalid", "downtime"]
@@ -150,20 +150,20 @@ def compare_levels(
     draft: ChangeBuilder, before: Iterable[Level], after: Iterable[Level], *, assets: Iterable[AssetKey] | None = None
 ) -> Iterator[Change]:
     """A level is the same one by its name and what it is about; of several, by its driver. `assets`: what the levels are of, if not
-    all of the thing. What was promised of an element and is promised of all after is still promised of the element.
+    the whole subject. What was promised of an element and is promised of all after is still promised of the element.
     """
-    touched = None if assets is None else tuple(assets)
+    affected = None if assets is None else tuple(assets)
     for was, now in _match_levels(_group_levels(before), _group_levels(after)):
         one = was or now
         assert one is not None
         if rule := _decide_rule(was, now):
             part = ("slo", one.name, *filter(None, (one.element,)))
-            said = [normalize_level(level) if level else None for level in (was, now)]
-            yield draft.build_change(rule, part, *said, assets=touched, slo=_format_level(one), element=one.element or None)
+            values = [normalize_level(level) if level else None for level in (was, now)]
+            yield draft.build_change(rule, part, *values, assets=affected, slo=_format_level(one), element=one.element or None)
 
 
 def find_direction(level: Level, of: Amount) -> Tighter | None:
-    """Which amount would be the stricter promise; None if neither the name of the level nor a comparison in it says so."""
+    """Which amount would be the stricter promise; None if neither the name of the level nor a comparison in it decides."""
     words = set(_split_words(level.name))
     if words & _KEPT:
         return Tighter.LARGER
@@ -201,7 +201,7 @@ def _group_levels(levels: Iterable[Level]) -> dict[_Key, list[Level]]:
         for element in _split_elements(level):
             one = Level(level.name, level.text, level.seconds, level.ratio, element, driver=fold_text(level.driver).casefold())
             found.setdefault((_normalize_name(one.name), element), {})[normalize_level(one).casefold(), one.driver] = one
-    return {key: [same[said] for said in sorted(same)] for key, same in found.items()}
+    return {key: [same[key_] for key_ in sorted(same)] for key, same in found.items()}
 
 
 def _match_levels(old: dict[_Key, list[Level]], new: dict[_Key, list[Level]]) -> Iterator[tuple[Level | None, Level | None]]:

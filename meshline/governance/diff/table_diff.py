@@ -82,7 +82,7 @@ def _compare_sql(draft: ChangeBuilder, old: Definition, new: Definition) -> Iter
 
 
 def _compare_closed(draft: ChangeBuilder, old: Definition, new: Definition) -> Iterator[Change]:
-    """Objects that allow other properties in one version only. Of an object that is new or gone its columns say it."""
+    """Objects that allow other properties in one version only. An object that is added or removed is reported by its columns."""
     if old.format != new.format or (not old.closed and not new.closed):
         return
     both = {"", *(one.name for one in old.model.fields)} & {"", *(one.name for one in new.model.fields)}

@@ -34,7 +34,7 @@ class _ReadQuery(NamedTuple):
 
 def compare_queries(draft: ChangeBuilder, before: Definition, after: Definition) -> list[Change]:
     """What differs in how two versions of a table are computed. Columns that are added or removed are those of its model, and are
-    not looked at here if both versions say which they have.
+    not looked at here if both versions list them.
     """
     if _strip_sql(before.sql) == _strip_sql(after.sql):
         return []
@@ -81,9 +81,9 @@ def _has_same_tokens(before: Definition, after: Definition) -> bool:
 
 
 def _build_unknown_change(draft: ChangeBuilder, before: Definition, after: Definition, detail: str) -> Change:
-    """`before`, `after`: digests, which say only that they differ."""
-    said = (digest_text(" ".join(one.sql.split())) if one.sql.strip() else None for one in (before, after))
-    return draft.build_change("query-changed", ("sql",), *said, table=before.model.name, detail=detail)
+    """`before`, `after`: digests, which show only that they differ."""
+    digests = (digest_text(" ".join(one.sql.split())) if one.sql.strip() else None for one in (before, after))
+    return draft.build_change("query-changed", ("sql",), *digests, table=before.model.name, detail=detail)
 
 
 class _Comparison:
@@ -104,7 +104,9 @@ class _Comparison:
                 )
         was, now = _find_differences(old.read, new.read, OTHER)
         if was or now:
-            yield self._build_unclear_change("what is not understood of it changed", _format_facts(was, OTHER), _format_facts(now, OTHER))
+            yield self._build_unclear_change(
+                "a part of it that is not understood changed", _format_facts(was, OTHER), _format_facts(now, OTHER)
+            )
         before, after = _align_versions(old, new)
         yield from self._compare_columns(before.columns, after.columns)
 
@@ -113,7 +115,7 @@ class _Comparison:
         stars = _list_open(before, self._before.dialect), _list_open(after, self._after.dialect)
         if stars[0] != stars[1]:
             yield self._build_unclear_change(
-                "what `*` stands for is not known", _shorten_text(", ".join(stars[0])) or None, _shorten_text(", ".join(stars[1])) or None
+                "the columns of `*` are not known", _shorten_text(", ".join(stars[0])) or None, _shorten_text(", ".join(stars[1])) or None
             )
         for name in (name for name in old if name in new and old[name] != new[name]):
             field = self._names.get(name.casefold(), name)
@@ -129,14 +131,14 @@ class _Comparison:
         declared = self._before.model.fields and self._after.model.fields
         if not declared and old.keys() != new.keys():
             gone, added = (", ".join(sorted(one.keys() - other.keys())) or None for one, other in ((old, new), (new, old)))
-            yield self._build_unclear_change("its columns are others", gone, added)
+            yield self._build_unclear_change("its columns differ", gone, added)
 
     def _build_unclear_change(self, detail: str, before: str | None, after: str | None) -> Change:
         return self._draft.build_change("query-changed", ("sql",), before, after, table=self._before.model.name, detail=detail)
 
 
 def _find_differences(old: QueryFacts, new: QueryFacts, part: str) -> tuple[list[str], list[str]]:
-    """What is said of a part in one version only. The order of outer joins counts: it is a part of their places."""
+    """The facts of a part that only one version has. The order of outer joins counts: it is part of their places."""
     was, now = dict.fromkeys(old.facts[part]), dict.fromkeys(new.facts[part])
     return [fact.text for fact in was if fact not in now], [fact.text for fact in now if fact not in was]
 

@@ -44,7 +44,7 @@ def read_set_operation(reader: Reader, node: exp.SetOperation, ctes: CTEs, place
     branches = _list_branches(reader, node, ctes, place)
     digests = [digest_text(reader.format_standalone(query, inner, outer)) for query, inner in branches]
     reader.branches += digests
-    kept = [branch for branch, said in zip(branches, digests, strict=True) if said not in reader.settings.skip] or branches
+    kept = [branch for branch, known in zip(branches, digests, strict=True) if known not in reader.settings.skip] or branches
     if len(kept) == 1 and not has_other_parts(node, SET_OPERATION):
         return reader.read_query(*kept[0], place, outer)
     keys = Keys()
@@ -81,7 +81,7 @@ def _list_branches(reader: Reader, node: exp.SetOperation, ctes: CTEs, place: st
 
 
 def _unite_outputs(kind: str, branches: Sequence[Sequence[Output]], *, by_name: bool) -> list[Output]:
-    """Column by column: by their positions, or by their names. Where not all are known, one that stands for all."""
+    """Column by column: by their positions, or by their names. Where not all are known, one output represents all."""
     if any(one.open for branch in branches for one in branch) or (not by_name and len({len(branch) for branch in branches}) > 1):
         stars = [exp.Anonymous(this=one.name, expressions=[one.term.node.copy()]) for branch in branches for one in branch]
         partitions = tuple(each for branch in branches for one in branch for each in one.term.partitions)

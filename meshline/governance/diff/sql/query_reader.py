@@ -26,7 +26,7 @@ from meshline.sql.statement_lineage import Relation
 
 
 class Output(NamedTuple):
-    """A column of a query. `open`: it stands for all columns of a table, which are not known."""
+    """A column of a query. `open`: it represents all columns of a table, which are not known."""
 
     name: str
     term: Term
@@ -34,7 +34,7 @@ class Output(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A table, or a query in place of one. `key`: tells it from the others of its block. `columns`: what each stands for, by its
+    """A table, or a query in place of one. `key`: distinguishes it from the others of its block. `columns`: the term of each, by its
     name, in order. `open`: it has more, which are not known. `relation`: the name of a table, as it is written.
     """
 
@@ -102,7 +102,7 @@ class Scope(NameScope[Term, Source]):
         self._aliased = aliased
 
     def resolve_column(self, node: exp.Column) -> Term:
-        """What a column stands for."""
+        """The term of a column."""
         parts = [self._rules.fold_name(part) for part in node.parts]
         found = self.resolve(parts, parts)
         return found if found is not None else Term(build_name(f"?.{'.'.join(parts)}"))
@@ -157,7 +157,7 @@ class TooMuch(Exception):
 
 
 class Fact(NamedTuple):
-    """One thing that decides about rows. `place`: which of the queries inside it is said of; empty: the whole."""
+    """One condition that decides about rows. `place`: the inner query that it belongs to; empty: the whole query."""
 
     place: str
     text: str
@@ -184,7 +184,7 @@ CTEs: TypeAlias = Mapping[str, CTE]
 
 
 class InnerQuery(NamedTuple):
-    """A query that stands in place of a table. `columns`: their names, if it gives them others; `ctes`: that it may name."""
+    """A query in place of a table. `columns`: their names, if it gives them others; `ctes`: that it may name."""
 
     query: exp.Expr
     called: str
@@ -232,23 +232,23 @@ class Reader:
         inner = Reader(self.settings, self._follow, self._count)
         columns = inner.read_query(node, ctes, "query", outer)
         self.tables |= inner.tables
-        said = [", ".join(f"{self.format_term(one.term)} AS {one.name}" for one in columns)]
+        parts = [", ".join(f"{self.format_term(one.term)} AS {one.name}" for one in columns)]
         for part in PARTS:
-            said += (
+            parts += (
                 [f"{part.upper()} {'; '.join(sorted(f'{fact.place}: {fact.text}' for fact in inner.facts[part]))}"]
                 if inner.facts[part]
                 else []
             )
-        return f"(SELECT {' | '.join(said)})"
+        return f"(SELECT {' | '.join(parts)})"
 
-    # -- what stands in place of a table
+    # -- queries in place of tables
 
     def find_wrapped(self, node: exp.Select, ctes: CTEs) -> InnerQuery | None:
         """The query of which a SELECT only chooses and names columns."""
         return self.find_inner(node.args["from_"].this, ctes) if is_projection(node) else None
 
     def find_inner(self, item: exp.Expr, ctes: CTEs) -> InnerQuery | None:
-        """The query that stands in place of a table."""
+        """The query in place of a table."""
         called, columns = self.parse_alias(item)
         query = unwrap_query(item)
         if query is not None:

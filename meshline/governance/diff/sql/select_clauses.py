@@ -69,7 +69,7 @@ def _find_name(item: exp.Expr, position: int, rules: DialectRules) -> str:
 
 
 def _expand_star(reader: Reader, item: exp.Expr, star: exp.Expr, scope: Scope, normal: Normalizer, ctes: CTEs) -> Iterator[Output]:
-    """The columns for which `*` or `t.*` stands."""
+    """The columns that `*` or `t.*` includes."""
     hidden, replacements, renamed = parse_star_modifiers(star, reader.rules.fold_name, scope.fold)
     replaced = {column: normal.normalize(expression) for column, (_, expression) in replacements.items()}
     shown = _list_shown(reader, item, scope)
@@ -78,9 +78,9 @@ def _expand_star(reader: Reader, item: exp.Expr, star: exp.Expr, scope: Scope, n
         return
     for source, columns in shown:
         if source is not None and source.open:
-            said = [f"without {one}" for one in sorted(hidden)] + [f"{one} as {other}" for one, other in sorted(renamed.items())]
-            said += [f"{one} is {reader.format_term(term)}" for one, term in sorted(replaced.items())]
-            yield Output("*", Term(build_name(f"{source.key}.*" + (f" ({', '.join(said)})" if said else ""))), open=True)
+            parts = [f"without {one}" for one in sorted(hidden)] + [f"{one} as {other}" for one, other in sorted(renamed.items())]
+            parts += [f"{one} is {reader.format_term(term)}" for one, term in sorted(replaced.items())]
+            yield Output("*", Term(build_name(f"{source.key}.*" + (f" ({', '.join(parts)})" if parts else ""))), open=True)
         for column, term in columns:
             if column not in hidden:
                 yield Output(renamed.get(column, column), replaced.get(column, term))
@@ -139,7 +139,7 @@ class _FromReader:
                 reader.record_fact(OTHER, self._block.place, f"{argument} {reader.format_listing(value, self._ctes)}")
 
     def _unite_column(self, column: str, before: Sequence[Source], added: Sequence[Source], *, kept: bool) -> str:
-        """The condition that USING stands for, where it is sure which columns it means."""
+        """The condition that USING means, where its columns are known for sure."""
         left = [source for source in before if column in source.columns] or (list(before) if len(before) == 1 else [])
         right = added[-1].find_or_guess(column) if added else None
         united = self._scope.united.get(column)
@@ -269,7 +269,7 @@ def read_grouping(reader: Reader, node: exp.Select, scope: Scope, ctes: CTEs, pl
 
 
 def format_distinct(reader: Reader, outputs: Sequence[Output]) -> str:
-    """The columns by which rows are told apart: whatever they are computed from decides how many there are."""
+    """The columns that distinguish rows: the expressions that compute them decide how many rows there are."""
     return ", ".join(sorted(reader.format_term(one.term) for one in outputs))
 
 
@@ -284,14 +284,14 @@ def _list_keys(reader: Reader, clause: exp.Expr, normal: Normalizer, outputs: Se
 
 
 def _find_by_position(item: exp.Expr, outputs: Sequence[Output]) -> Term | None:
-    """The column of the SELECT list that a number stands for."""
+    """The column of the SELECT list at a position."""
     position = parse_position(item)
     before = outputs[:position] if position else ()
     return before[-1].term if position and len(before) == position and not any(one.open for one in before) else None
 
 
 def _find_by_alias(item: exp.Expr, scope: Scope, reader: Reader) -> Term | None:
-    """The column of the SELECT list that a name in ORDER BY stands for: there it comes before columns of tables."""
+    """The column of the SELECT list that a name in ORDER BY means: there it comes before columns of tables."""
     return scope.aliases.get(reader.rules.fold_name(item.this)) if isinstance(item, exp.Column) and not item.args.get("table") else None
 
 
@@ -301,13 +301,13 @@ def format_order(reader: Reader, node: exp.Expr, scope: Scope, ctes: CTEs, outpu
     if order is None:
         return ""
     normal = reader.build_normalizer(scope.expose_aliases(), ctes, node)
-    said: list[str] = []
+    parts: list[str] = []
     for one in order.expressions:
         by = one.this if isinstance(one, exp.Ordered) else one
         nulls = {True: " NULLS FIRST", False: " NULLS LAST"}.get(one.args.get("nulls_first"), "")
         term = _find_by_position(by, outputs) or _find_by_alias(by, scope, reader) or normal.normalize(by)
-        said.append(f"{reader.format_term(term)}{' DESC' if one.args.get('desc') else ''}{nulls}")
-    return f" ORDER BY {', '.join(said)}"
+        parts.append(f"{reader.format_term(term)}{' DESC' if one.args.get('desc') else ''}{nulls}")
+    return f" ORDER BY {', '.join(parts)}"
 
 
 def read_limit(reader: Reader, node: exp.Expr, scope: Scope, ctes: CTEs, place: str, outputs: Sequence[Output]) -> None:
@@ -319,7 +319,7 @@ def read_limit(reader: Reader, node: exp.Expr, scope: Scope, ctes: CTEs, place: 
 
 
 def record_block(reader: Reader, block: Block) -> None:
-    """Say what the block filters and joins. Inner joins may stand in any order, so their conditions count by themselves."""
+    """Record what the block filters and joins. Inner joins may be in any order, so their conditions are facts of their own."""
     for term in block.filters:
         reader.record_fact(FILTER, block.place, format_node(term.node, reader.settings.dialect))
         for one in term.partitions:
@@ -328,8 +328,8 @@ def record_block(reader: Reader, block: Block) -> None:
     for i, (kind, what, conditions) in enumerate(block.joins):
         text = f"{kind} {what}{_format_conditions(conditions)}"
         reader.joins.append(text)
-        for said in (what, *(f"ON {one}" for one in conditions)) if inner else (text,):
-            reader.record_fact(JOIN, block.place if inner else f"{block.place}, {i}", said)
+        for fact in (what, *(f"ON {one}" for one in conditions)) if inner else (text,):
+            reader.record_fact(JOIN, block.place if inner else f"{block.place}, {i}", fact)
 
 
 def _format_conditions(conditions: Sequence[str]) -> str:

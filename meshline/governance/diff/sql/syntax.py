@@ -1,7 +1,7 @@
 """The syntax of a query: what its parse tree alone shows, and expressions in one form.
 
 Two expressions are equal in that form if they certainly mean the same: without redundant parentheses and comments, operands of AND,
-OR, = in one order, each column as what it stands for.
+OR, = in one order, each column as the expression that computes it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-MAX_NODES = 400  # of an expression that is written out; beyond, its digest stands for it
+MAX_NODES = 400  # of an expression that is written out; beyond, its digest replaces it
 
 
 class Term(NamedTuple):
@@ -23,7 +23,7 @@ class Term(NamedTuple):
 
 
 class Normalizer:
-    """Brings expressions of one query into normal form. `column`: what a column stands for; `query`: a query within an
+    """Brings expressions of one query into normal form. `column`: the term of a column; `query`: a query within an
     expression, as one text; `window`: a window by its name.
     """
 
@@ -164,7 +164,7 @@ _OPERATORS = (exp.Binary, exp.Unary, exp.Between, exp.In)
 
 
 def format_node(node: exp.Expr, dialect: str) -> str:
-    """A node in normal form as SQL, with the parentheses that tell what belongs together."""
+    """A node in normal form as SQL, with the parentheses that show its structure."""
     made = node.copy()
     for one in reversed(list(made.walk())):  # what is inside comes first
         if _needs_parentheses(one, one.parent):
@@ -181,7 +181,7 @@ def _needs_parentheses(node: exp.Expr, parent: exp.Expr | None) -> bool:
 
 
 def bound_node(node: exp.Expr, dialect: str) -> exp.Expr:
-    """The node, or its digest in its place if it is too large: what stands for it can be put in again and again."""
+    """The node, or its digest in its place if it is too large: so that it can be inserted many times."""
     for count, _ in enumerate(node.walk()):
         if count > MAX_NODES:
             return build_name(f"#{digest_text(format_node(node, dialect))}")
@@ -276,7 +276,7 @@ def is_bare_table(item: exp.Expr) -> bool:
 
 
 def unwrap_query(item: exp.Expr) -> exp.Expr | None:
-    """The query in parentheses that stands in place of a table."""
+    """The query in parentheses in place of a table."""
     plain = isinstance(item, exp.Subquery) and isinstance(item.this, exp.Query) and not has_other_parts(item, {"alias", "with_"})
     return item.this if plain else None
 
