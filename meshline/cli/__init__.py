@@ -1,4 +1,4 @@
-"""The command line: one command, one file. Modules are imported when a command runs, so that help is quick."""
+"""The command line. Heavy modules are imported when a command runs, so that help is quick."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         from meshline.cli.app import app
         from meshline.cli.terminal import write_message
-    except Exception as error:  # the commands are there before one of them is chosen; 1 would be a verdict of `check`
+    except Exception as error:  # exit code 1 would be a verdict of `check`
         traceback.print_exc()
         raise SystemExit(FAILED) from error
     try:

@@ -14,7 +14,7 @@ from meshline.words import format_time
 
 
 class RefusedRequest(MeshlineError):
-    """What a server or the schema said about a question; the code is theirs."""
+    """A server refused a request, or the schema did; `code` is the code of its error."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class RefusedRequest(MeshlineError):
 
 
 class NamedAsset(msgspec.Struct, rename="camel", frozen=True):
-    """An asset by its names."""
+    """An asset with its id, kind and names."""
 
     id: str
     kind: str
@@ -31,7 +31,7 @@ class NamedAsset(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Asset(msgspec.Struct, rename="camel", frozen=True):
-    """An asset with what holds it. `dataset` is a column's."""
+    """An asset with its product and domain. `dataset`: the dataset of a column."""
 
     id: str
     kind: str
@@ -43,7 +43,7 @@ class Asset(msgspec.Struct, rename="camel", frozen=True):
 
 
 class KnownLater(msgspec.Struct, rename="camel", frozen=True):
-    """What was first stated after the time asked for."""
+    """Relations that were first stated after the requested time."""
 
     relation: str
     source_kind: str
@@ -51,7 +51,7 @@ class KnownLater(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Completeness(msgspec.Struct, rename="camel", frozen=True):
-    """What an answer may be lacking (semantics, Completeness)."""
+    """The gaps that an answer may have; see the type Completeness of the schema."""
 
     truncated: str
     possible_only: int
@@ -72,36 +72,36 @@ class Completeness(msgspec.Struct, rename="camel", frozen=True):
 
     @property
     def notes(self) -> list[str]:
-        """One sentence for each reason to doubt the answer."""
+        """One sentence for each reason why the answer may be incomplete."""
         return [*describe_past_limits(self.as_of, self.known_later), *describe_gaps(self)]
 
     @property
     def at(self) -> str:
-        """The time that was asked for; empty: now."""
+        """The requested time as text; empty: now."""
         return format_as_of(self.as_of)
 
 
 def format_as_of(as_of: str | None) -> str:
-    """A time that was asked for (ISO 8601); empty: now."""
+    """A requested time (ISO 8601) as text; empty for None, which is now."""
     return "" if as_of is None else format_time(datetime.fromisoformat(as_of))
 
 
 def describe_past_limits(as_of: str | None, later: Iterable[KnownLater]) -> Iterator[str]:
-    """What an answer as of a time (ISO 8601; None: now) cannot know."""
+    """One sentence for each gap of an answer as of a time (ISO 8601; None = now)."""
     if as_of is not None and datetime.fromisoformat(as_of) > datetime.now(UTC):
         yield f"{format_as_of(as_of)} is in the future: the answer is about what is known now."
     yield from describe_late_sources((one.relation, one.source_kind, datetime.fromisoformat(one.since)) for one in later)
 
 
 class Names:
-    """The short names of assets: without the namespace, unless another in the same answer has that name too."""
+    """Short names of assets: without the namespace, unless two assets in the same answer have the same short name."""
 
     def __init__(self, assets: Iterable[Asset | NamedAsset]) -> None:
-        holders: dict[str, set[str]] = {}
+        containers: dict[str, set[str]] = {}
         for asset in assets:
             of = _get_container(asset)
-            holders.setdefault(of.name, set()).add(of.qualified_name)
-        self._shared = {name for name, full in holders.items() if len(full) > 1}
+            containers.setdefault(of.name, set()).add(of.qualified_name)
+        self._shared = {name for name, full in containers.items() if len(full) > 1}
 
     def __call__(self, asset: Asset | NamedAsset) -> str:
         of = _get_container(asset)
@@ -122,7 +122,7 @@ class Assets(msgspec.Struct, rename="camel", frozen=True):
 
 
 def format_assets(page: Assets, nothing: str) -> Iterator[Line]:
-    """One line each: kind, qualified name, and where it belongs."""
+    """One line for each asset: kind, qualified name, product and domain. `nothing`: the line for an empty page."""
     if not page.nodes:
         yield Line(nothing)
         return
@@ -134,11 +134,11 @@ def format_assets(page: Assets, nothing: str) -> Iterator[Line]:
 
 
 def describe_containers(asset: Asset) -> str:
-    return " in ".join(holder.name for holder in (asset.product, asset.domain) if holder is not None)
+    return " in ".join(container.name for container in (asset.product, asset.domain) if container is not None)
 
 
 def format_table(rows: Sequence[Sequence[str]], *, right: int = 0, indent: str = "") -> Iterator[Line]:
-    """Aligned cells; the first `right` columns are aligned right, the last is as long as it is."""
+    """Rows of aligned cells. The first `right` columns are right-aligned; the last column is not padded."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     for row in rows:
         cells = [text.rjust(width) if i < right else text.ljust(width) for i, (text, width) in enumerate(zip(row, widths, strict=True))]

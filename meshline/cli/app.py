@@ -1,4 +1,4 @@
-"""The commands, put together."""
+"""The application of the command line with all its commands."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from meshline.cli.sync import sources, sync
 
 app = typer.Typer(
     name="meshline",
-    help="What breaks, and whose is it: a lineage graph for data meshes.",
+    help="What a change breaks, and who owns it: a lineage graph for data meshes.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -54,10 +54,10 @@ def _meshline(
 
 
 def _make_group() -> None:
-    """So that a group of one command is one."""
+    """A callback, without which typer does not make a group of a single command."""
 
 
-ingest = typer.Typer(help="Take metadata into the graph.", no_args_is_help=True)
+ingest = typer.Typer(help="Ingest metadata into the graph.", no_args_is_help=True)
 ingest.command()(ingest_openlineage.openlineage)
 ingest.command()(ingest_commands.mesh)
 ingest.command()(ingest_commands.contract)
@@ -79,18 +79,18 @@ check.command()(check_commands.schema)
 check.command()(check_commands.ddl)
 check.command()(check_commands.change)
 
-store = typer.Typer(help="Look after a store.", no_args_is_help=True)
+store = typer.Typer(help="Check, compact and back up a store.", no_args_is_help=True)
 store.command()(stores.check)
 store.command()(stores.compact)
 store.command()(stores.backup)
 
-identity = typer.Typer(help="Why names are one dataset, and where that looks wrong.", no_args_is_help=True)
+identity = typer.Typer(help="Explain and correct which names are the same dataset.", no_args_is_help=True)
 identity.command()(identities.explain)
 identity.command()(identities.conflicts)
 identity.command()(identities.part)
 identity.command()(identities.retract)
 
-token = typer.Typer(help="Make the tokens that a server asks for.", no_args_is_help=True)
+token = typer.Typer(help="Make tokens for a server.", no_args_is_help=True)
 token.command()(tokens.new)
 token.callback()(_make_group)
 

@@ -26,21 +26,22 @@ def audit(
     since: Annotated[
         datetime | None,
         typer.Option(
-            help=f"Only what was recorded at or after this time. {HELP}",
+            help=f"Only entries that were recorded at or after this time. {HELP}",
             parser=parse_time,
             metavar="TIME",
             show_default=False,
         ),
     ] = None,
     kind: Annotated[ActionName | None, typer.Option(help="Only entries of this kind.", show_default=False)] = None,
-    actor: Annotated[str | None, typer.Option(help="Only what this actor did.", show_default=False)] = None,
+    actor: Annotated[str | None, typer.Option(help="Only entries of this actor.", show_default=False)] = None,
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Show who did what: the audit log, oldest first.
+    """Show the audit log, oldest first.
 
-    Checks that a server answered, waivers that they used, mutations, policies broken and mended. json writes one object a line.
+    It records checks that a server answered, the waivers that they used, mutations, and policy violations opened and resolved. json
+    writes one object on each line.
     """
     import sys
 
@@ -59,14 +60,14 @@ def audit(
             else:
                 write_lines([Line(format_entry(entry))])
         if empty and format is TextFormat.TEXT:
-            write_lines([Line("nothing is recorded")])
+            write_lines([Line("the audit log has no such entries")])
 
 
 PAGE = 1000
 
 
 class Entry(msgspec.Struct, rename="camel", frozen=True):
-    """See the schema."""
+    """An entry of the audit log, as in the schema."""
 
     id: str
     at: str
@@ -87,7 +88,7 @@ class _Page(msgspec.Struct, rename="camel", frozen=True):
 
 
 def iterate_entries(source: Client, asked: Mapping[str, str | None]) -> Iterator[Entry]:
-    """All entries, page by page."""
+    """All entries, read page by page."""
     after: str | None = None
     while True:
         page = convert_answer(source.ask(read_query("audit"), {**asked, "first": PAGE, "after": after})["audit"], _Page)

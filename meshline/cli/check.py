@@ -1,4 +1,4 @@
-"""`meshline check`: what each command reads, and the options of all of them."""
+"""`meshline check` and its commands: each reads its own inputs and shares the options of all checks."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ OPTIONS = frozenset(parameter.name for parameter in _SHARED)
 
 
 def make_check_command(read: Callable[..., CheckInputs]) -> Callable[..., None]:
-    """A command that judges what `read` makes of its own arguments; it has the options of all checks, too."""
+    """A command that judges the inputs that `read` makes of its own arguments. It has the options of all checks as well."""
 
     def command(**given: object) -> None:
         with exit_by_decision() as decision:
@@ -79,7 +79,7 @@ def _read_git_changes(
     git: Annotated[
         str | None,
         typer.Option(
-            help="Judge what has changed since the branch left this one (or this commit), in the files that the mesh file names.",
+            help="Judge the changes since the branch left this one (or this commit), in the files that the mesh file names.",
             show_default=False,
             metavar="BASE",
         ),
@@ -88,7 +88,7 @@ def _read_git_changes(
     base_tree: Annotated[
         Path | None,
         typer.Option(
-            help="A checkout of the base (git worktree add) in which `dbt compile` ran: it has the base's target folders.",
+            help="A checkout of the base (git worktree add) in which `dbt compile` ran, so that it has the target folders of the base.",
             show_default=False,
             metavar="DIR",
         ),
@@ -99,27 +99,27 @@ def _read_git_changes(
     from meshline.ingest.mesh import parse_mesh_file, read_mesh_file
 
     assert git is not None
-    given, said = list_changes(git, mesh, base_tree), parse_mesh_file(read_mesh_file(mesh), str(mesh))
-    found = count_files((one.source for one in said.sources), mesh.absolute().parent)
+    given, parsed = list_changes(git, mesh, base_tree), parse_mesh_file(read_mesh_file(mesh), str(mesh))
+    found = count_files((one.source for one in parsed.sources), mesh.absolute().parent)
     if not given and not any(found.values()):
         raise InvalidInput("its sources name no contracts, product specs, schemas, SQL or dbt project that could be compared", str(mesh))
     warnings = tuple(f"{source} has no files here, so it is not compared" for source, files in found.items() if not files)
-    return CheckInputs(given, mesh.parent, said.namespaces, warnings, unchanged=max(0, sum(found.values()) - len(given)))
+    return CheckInputs(given, mesh.parent, parsed.namespaces, warnings, unchanged=max(0, sum(found.values()) - len(given)))
 
 
 def check(context: typer.Context, **given: object) -> None:
-    """Judge a change: may it ship, and who is hit?
+    """Judge whether a change may ship and which consumers it hits.
 
-    Exit code 0: it may. 1: there is a finding at or above --fail-on. 2: that could not be decided.
+    Exit code 0: it may ship. 1: there is a finding at or above --fail-on. 2: the check could not be decided.
     """
     if context.invoked_subcommand is None:
         if given["git"] is None:
-            raise typer.BadParameter("say what to check: a COMMAND, or --git BASE", context)
+            raise typer.BadParameter("give a COMMAND, or --git BASE", context)
         _read_git_changes(**given)
         return
-    said = [name for name in given if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    if said:
-        raise typer.BadParameter(f"options of {context.invoked_subcommand} come behind it; found --{said[0].replace('_', '-')}", context)
+    misplaced = [name for name in given if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    if misplaced:
+        raise typer.BadParameter(f"options of {context.invoked_subcommand} follow it; found --{misplaced[0].replace('_', '-')}", context)
 
 
 _OWN = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
@@ -128,10 +128,10 @@ check.__signature__ = inspect.Signature([_OWN, *inspect.signature(_read_git_chan
 
 @make_check_command
 def contract(
-    old: Annotated[str, typer.Argument(help="The contract as it is; without NEW, as it is to be; or -.", metavar="OLD")],
-    new: Annotated[str | None, typer.Argument(help="The contract as it is to be.", show_default=False, metavar="NEW")] = None,
+    old: Annotated[str, typer.Argument(help="The current contract; without NEW, the new one; or -.", metavar="OLD")],
+    new: Annotated[str | None, typer.Argument(help="The new contract.", show_default=False, metavar="NEW")] = None,
 ) -> CheckInputs:
-    """Judge a change of a data contract. One file is compared with the contract that the graph knows."""
+    """Judge a change of a data contract. A single file is compared with the contract in the graph."""
     from meshline.cli.check_run import read_versions
 
     return CheckInputs([read_versions("contract", old, new)], against_graph=new is None)
@@ -139,10 +139,10 @@ def contract(
 
 @make_check_command
 def product(
-    old: Annotated[str, typer.Argument(help="The product spec as it is; without NEW, as it is to be; or -.", metavar="OLD")],
-    new: Annotated[str | None, typer.Argument(help="The product spec as it is to be.", show_default=False, metavar="NEW")] = None,
+    old: Annotated[str, typer.Argument(help="The current product spec; without NEW, the new one; or -.", metavar="OLD")],
+    new: Annotated[str | None, typer.Argument(help="The new product spec.", show_default=False, metavar="NEW")] = None,
 ) -> CheckInputs:
-    """Judge a change of a product spec. One file is compared with the product that the graph knows."""
+    """Judge a change of a product spec. A single file is compared with the product in the graph."""
     from meshline.cli.check_run import read_versions
 
     return CheckInputs([read_versions("product", old, new)], against_graph=new is None)
@@ -150,20 +150,20 @@ def product(
 
 @make_check_command
 def dbt(
-    old: Annotated[str, typer.Argument(help="manifest.json as it is, or the folder that has it (dbt's --state).", metavar="OLD")],
-    new: Annotated[str, typer.Argument(help="manifest.json as it is to be, or the folder that has it: target/.", metavar="NEW")],
+    old: Annotated[str, typer.Argument(help="The current manifest.json, or its folder (dbt's --state).", metavar="OLD")],
+    new: Annotated[str, typer.Argument(help="The new manifest.json, or its folder: target/.", metavar="NEW")],
     *,
     namespace: Annotated[
-        str | None, typer.Option(help="Of the project's datasets, as the graph has it: snowflake://account, ...", metavar="NAMESPACE")
+        str | None, typer.Option(help="The namespace of the project's datasets in the graph: snowflake://account, ...", metavar="NAMESPACE")
     ] = None,
     dialect: Annotated[
-        str | None, typer.Option(help="Of the SQL, as sqlglot calls it. [default: the adapter's]", show_default=False)
+        str | None, typer.Option(help="The SQL dialect, as sqlglot names it. [default: the adapter's]", show_default=False)
     ] = None,
 ) -> CheckInputs:
     """Judge what changed in a dbt project: columns, types, tests, access, and the SQL of models.
 
-    A catalog.json beside each of the manifests says the columns and types that the warehouse has. A manifest in the target folder
-    of its project must have been made from the project's files as they are.
+    A catalog.json in the folder of each manifest gives the columns and types in the warehouse. A manifest in the target folder
+    of its project must have been made from the current files of the project.
     """
     from pathlib import Path
 
@@ -186,21 +186,21 @@ class SchemaFormat(enum.StrEnum):
 
 @make_check_command
 def schema(
-    old: Annotated[str, typer.Argument(help="The schema as it is; without NEW, as it is to be; or -.", metavar="OLD")],
-    new: Annotated[str | None, typer.Argument(help="The schema as it is to be.", show_default=False, metavar="NEW")] = None,
+    old: Annotated[str, typer.Argument(help="The current schema; without NEW, the new one; or -.", metavar="OLD")],
+    new: Annotated[str | None, typer.Argument(help="The new schema.", show_default=False, metavar="NEW")] = None,
     *,
     kind: Annotated[
         SchemaFormat | None,
         typer.Option(
             "--as",
-            help="Iceberg table metadata, a Delta schema, an Avro or a JSON schema. [default: told from the content]",
+            help="Iceberg table metadata, a Delta schema, an Avro or a JSON schema. [default: detected from the content]",
             show_default=False,
             case_sensitive=False,
         ),
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Option(help="Whose schema it is, as any of its names or the end of one. [default: the name in the file]", show_default=False),
+        typer.Option(help="The dataset, by any of its names or the end of one. [default: the name in the file]", show_default=False),
     ] = None,
     catalog: Annotated[
         str | None,
@@ -211,9 +211,9 @@ def schema(
         ),
     ] = None,
 ) -> CheckInputs:
-    """Judge a change of a table's or a message's schema. One file is compared with what the graph knows of the dataset.
+    """Judge a change of the schema of a table or of messages. A single file is compared with the dataset in the graph.
 
-    A folder is a Delta table, or an Iceberg table's with its metadata.
+    A folder is a Delta table, or an Iceberg table with its metadata.
     """
     from pathlib import Path
 
@@ -226,7 +226,7 @@ def schema(
     if catalog is None:
         return CheckInputs([read_versions("schema", files[0], files[1] if new is not None else None, options)], against_graph=new is None)
     if dataset is None or new is not None:
-        raise InvalidInput("is for one file: say its table with --dataset", "--catalog")
+        raise InvalidInput("is for one file: name its table with --dataset", "--catalog")
     given = read_versions("schema", files[0], None, options)
     return CheckInputs([given._replace(before=read_live_table(catalog, dataset.rpartition("/")[2], read_variable))])
 
@@ -235,12 +235,12 @@ def schema(
 def ddl(
     file: Annotated[list[str], typer.Argument(help="SQL, in the order in which it runs. - is standard input.", metavar="FILE...")],
     *,
-    dialect: Annotated[str | None, typer.Option(help="Of the SQL, as sqlglot calls it: trino, spark, ...", show_default=False)] = None,
-    namespace: Annotated[str | None, typer.Option(help="Where the tables are.", show_default=False, metavar="NAMESPACE")] = None,
-    catalog: Annotated[str | None, typer.Option(help="The catalog of names that have none.", show_default=False)] = None,
-    schema: Annotated[str | None, typer.Option(help="The schema of names that have none.", show_default=False)] = None,
+    dialect: Annotated[str | None, typer.Option(help="The SQL dialect, as sqlglot names it: trino, spark, ...", show_default=False)] = None,
+    namespace: Annotated[str | None, typer.Option(help="The namespace of the tables.", show_default=False, metavar="NAMESPACE")] = None,
+    catalog: Annotated[str | None, typer.Option(help="The catalog of names without one.", show_default=False)] = None,
+    schema: Annotated[str | None, typer.Option(help="The schema of names without one.", show_default=False)] = None,
 ) -> CheckInputs:
-    """Judge what CREATE, ALTER and DROP do to the tables that the graph knows."""
+    """Judge the effect of CREATE, ALTER and DROP statements on tables in the graph."""
     from meshline.cli.check_run import collect_options, read_version
 
     options = collect_options(dialect=dialect, namespace=namespace, catalog=catalog, schema=schema)
@@ -257,7 +257,7 @@ def change(
         ),
     ],
 ) -> CheckInputs:
-    """Judge changes in words, before anything is written. Several are judged as one."""
+    """Judge changes that are described in words. Several changes are judged together."""
     from meshline.ingest.changes.base import ChangeInput, Text
 
     return CheckInputs([ChangeInput("change", None, Text("", "\n".join(change).encode("utf-8", "replace")))], against_graph=True)

@@ -1,4 +1,4 @@
-"""The options that all checks have."""
+"""The options of all checks."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class FailOnName(enum.StrEnum):
 
 Mode: TypeAlias = Annotated[
     ModeName,
-    typer.Option(help="strict: the rules alone decide. usage: what nobody reads may go, where lineage is complete.", case_sensitive=False),
+    typer.Option(help="strict: the rules alone decide. usage: unread data may go where lineage is complete.", case_sensitive=False),
 ]
 Profile: TypeAlias = Annotated[
     ProfileName,
-    typer.Option(help="Whose rules: the mesh's, those of consumers (as datacontract-cli), or the stricter of both.", case_sensitive=False),
+    typer.Option(help="Whose verdicts: the mesh's, those of consumers (as datacontract-cli), or the stricter ones.", case_sensitive=False),
 ]
-FailOn: TypeAlias = Annotated[FailOnName, typer.Option(help="The mildest finding that does not pass.", case_sensitive=False)]
-Reported: TypeAlias = Annotated[Format, typer.Option("--format", help="How the report is written.", case_sensitive=False)]
+FailOn: TypeAlias = Annotated[FailOnName, typer.Option(help="The mildest verdict that fails the check.", case_sensitive=False)]
+Reported: TypeAlias = Annotated[Format, typer.Option("--format", help="The format of the report.", case_sensitive=False)]
 Output: TypeAlias = Annotated[
     Path | None, typer.Option(help="The file to write the report to, instead of standard output.", show_default=False, metavar="FILE")
 ]
@@ -53,16 +53,16 @@ Also: TypeAlias = Annotated[
 ]
 Waivers: TypeAlias = Annotated[
     Path | None,
-    typer.Option(help="The waiver file. [default: meshline-waivers.yaml, if it is there]", show_default=False, metavar="FILE"),
+    typer.Option(help="The waiver file. [default: meshline-waivers.yaml, if it exists]", show_default=False, metavar="FILE"),
 ]
 Policies: TypeAlias = Annotated[
     list[Path] | None,
-    typer.Option(help="Policy files, or folders of them, to hold the change against; may be repeated.", show_default=False, metavar="FILE"),
+    typer.Option(help="Policy files or folders, to check the change against; may be repeated.", show_default=False, metavar="FILE"),
 ]
 Since: TypeAlias = Annotated[
     datetime | None,
     typer.Option(
-        help=f"Report how the lineage of what is changed has changed since then, e.g. the last release. {HELP}",
+        help=f"Report how the lineage of the changed assets has changed since then, e.g. the last release. {HELP}",
         parser=parse_time,
         metavar="TIME",
         show_default=False,
@@ -74,9 +74,9 @@ NoGraph: TypeAlias = Annotated[
 
 
 class CheckInputs(NamedTuple):
-    """What is to be checked. `folder`: where the waiver file of the usual name is; `namespaces`: short names, of the mesh file;
-    `warnings`: what is not checked. `against_graph`: they have one version, which is compared with what the graph knows;
-    `unchanged`: how many more files are the same in both versions.
+    """The inputs of a check. `folder`: the folder of the default waiver file; `namespaces`: short names from the mesh file;
+    `warnings`: inputs that are not checked. `against_graph`: the inputs have one version, which is compared with the graph;
+    `unchanged`: the number of further files that are the same in both versions.
     """
 
     given: Sequence[ChangeInput]
@@ -88,7 +88,7 @@ class CheckInputs(NamedTuple):
 
 
 class CheckOptions(NamedTuple):
-    """What all checks are asked, beside what they are to check."""
+    """The values of the options that all checks have."""
 
     mode: ModeName
     profile: ProfileName

@@ -1,4 +1,4 @@
-"""One run of `meshline check`: files are read, a store or a server is asked, the report is written."""
+"""One run of `meshline check`: it reads files, asks a store or a server, and writes the report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POLICIES = ("*.yaml", "*.yml")  # of a folder
 
 
 def run_check(inputs: CheckInputs, options: CheckOptions) -> bool:
-    """Judge these and write the report: whether it passes."""
+    """Judge the inputs and write the report. Returns whether the check passes."""
     also = [_parse_also(text) for text in options.also]
     report = _compute_report(_build_request(inputs, options), options)
     report = msgspec.structs.replace(report, warnings=(*inputs.warnings, *report.warnings), checked=report.checked + inputs.unchanged)
@@ -37,11 +37,11 @@ def run_check(inputs: CheckInputs, options: CheckOptions) -> bool:
 
 def _build_request(inputs: CheckInputs, options: CheckOptions) -> check_request.CheckRequest:
     if options.no_graph and (options.store is not None or options.server is not None):
-        raise InvalidInput("asks no store and no server: leave --store and --server away", "--no-graph")
+        raise InvalidInput("uses no store and no server: leave out --store and --server", "--no-graph")
     if options.no_graph and options.policies:
-        raise InvalidInput("policies are of a graph: --policies needs a store or a server", "--no-graph")
+        raise InvalidInput("policies are about a graph: --policies needs a store or a server", "--no-graph")
     if options.no_graph and options.mode == "usage":
-        raise InvalidInput("usage is what a graph knows: --mode usage needs a store or a server", "--no-graph")
+        raise InvalidInput("usage is known from a graph: --mode usage needs a store or a server", "--no-graph")
     if options.no_graph and inputs.against_graph:
         raise InvalidInput("there is no graph to compare one version with: give the old version as well", "--no-graph")
     given: dict[str, object] = {
@@ -58,7 +58,7 @@ def _build_request(inputs: CheckInputs, options: CheckOptions) -> check_request.
 
 
 def _read_waivers(named: Path | None, folder: Path) -> check_request.File | None:
-    """The file that is named, else the one of the usual name if there is one."""
+    """The named waiver file, else the default one if it exists."""
     path = folder / WAIVERS if named is None else named
     if named is None and not path.exists():
         return None
@@ -88,7 +88,7 @@ def _compute_report(request: check_request.CheckRequest, options: CheckOptions) 
 
 
 def _parse_also(text: str) -> tuple[Format, Path]:
-    """`FORMAT=FILE`."""
+    """Parse `FORMAT=FILE`. Raises InvalidInput."""
     name, _, path = text.partition("=")
     if name not in list(Format) or not path:
         raise InvalidInput(f"found {text!r}; accepted is FORMAT=FILE, where FORMAT is one of {', '.join(Format)}", "--also")
@@ -103,7 +103,7 @@ def _write_report(report: Report, options: CheckOptions) -> None:
         write_lines(Line(*line) for line in format_lines(report))
     else:
         sys.stdout.buffer.write(render_report(report, options.form))
-    sys.stdout.flush()  # now, so that what cannot be written is not found out when all is over
+    sys.stdout.flush()  # now, so that a write error is found before the exit code is decided
 
 
 def _write_file(data: bytes, path: Path) -> None:
@@ -118,7 +118,7 @@ STDIN = "-"
 
 
 def read_versions(kind: str, old: str, new: str | None, options: Mapping[str, str] | None = None, *, inside: str = "") -> ChangeInput:
-    """Two versions of a thing; or one, to be compared with what the graph knows. `inside`: the file that is meant by a folder."""
+    """Two versions of an input; or one, to be compared with the graph. `inside`: the file to read if a folder is given."""
     if new is None:
         return read_version(kind, old, options, inside=inside)
     if old == new == STDIN:
@@ -127,19 +127,19 @@ def read_versions(kind: str, old: str, new: str | None, options: Mapping[str, st
 
 
 def read_version(kind: str, name: str, options: Mapping[str, str] | None = None, *, inside: str = "") -> ChangeInput:
-    """One version of a thing."""
+    """One version of an input."""
     return ChangeInput(kind, None, _read_text(name, inside), options or {})
 
 
 def read_sibling(name: str, other: str) -> str | None:
-    """The text of another file in the folder, or beside the file, that is given; None if there is none."""
+    """The text of the file `other` in the given folder, or in the folder of the given file; None if it does not exist."""
     path = Path(name)
     file = (path if path.is_dir() else path.parent) / other
     return decode_text(read_bytes(file, MAX_INPUT_BYTES), str(file)) if name != STDIN and file.is_file() else None
 
 
 def collect_options(**options: str | None) -> dict[str, str]:
-    """The options that were given."""
+    """The given options, without those that are None."""
     return {name: str(value) for name, value in options.items() if value is not None}
 
 

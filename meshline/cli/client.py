@@ -24,28 +24,30 @@ T = TypeVar("T")
 
 
 class Client(Protocol):
-    """Answers one GraphQL request: the `data`. Raises MeshlineError."""
+    """Answers GraphQL requests from a store or a server."""
 
-    def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]: ...
+    def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]:
+        """The `data` of the answer to a query. Raises MeshlineError."""
+        ...
 
     def mutate(self, mutation: str, variables: Mapping[str, object]) -> dict[str, Json]:
-        """The same for a mutation."""
+        """The same as `ask` for a mutation."""
         ...
 
 
 def read_query(name: str) -> str:
-    """The text of a named query."""
+    """The text of a query in the folder `queries`."""
     return (files("meshline.cli") / "queries" / f"{name}.graphql").read_text("utf-8")
 
 
 def convert_answer(data: object, shape: type[T]) -> T:
-    """A part of an answer as a value."""
+    """A part of an answer as a value of a type. Raises msgspec.ValidationError."""
     return msgspec.convert(data, shape)
 
 
 @contextmanager
 def open_client(store: str | None, server: str | None) -> Iterator[Client]:
-    """The answers of a server if one is named, else of a store that exists."""
+    """A client of a server if one is named, else of a store, which must exist."""
     if server is not None:
         from meshline.cli.http_client import HttpClient
 
@@ -57,18 +59,18 @@ def open_client(store: str | None, server: str | None) -> Iterator[Client]:
 
 
 def resolve_assets(source: Client, names: Sequence[str], as_of: str | None = None) -> list[Asset]:
-    """The assets that these names mean. Raises NotFound, Ambiguous (as the schema says it)."""
+    """The assets with these names. Raises RefusedRequest with the code NOT_FOUND or AMBIGUOUS."""
     query = read_query("resolve")
     found = [source.ask(query, {"name": name, "asOf": as_of})["resolve"] for name in names]
     return [convert_answer(asset, Asset) for asset in found]
 
 
-REQUEST_SECONDS = 600.0  # nobody but this person waits for the answer
+REQUEST_SECONDS = 600.0  # long: no other user waits for the graph
 OBJECTS = 10_000_000
 
 
 class OpenGraph(NamedTuple):
-    """A graph, and the naming rules with which its store was written."""
+    """A graph, and the naming rules of its store."""
 
     graph: LiveGraph
     naming: Naming
@@ -76,7 +78,7 @@ class OpenGraph(NamedTuple):
 
 @contextmanager
 def open_graph(url: str | None, *, must_exist: bool = False, mesh: Mesh | None = None) -> Iterator[OpenGraph]:
-    """The graph of a store, by the store's own rules, or those that a mesh file gives it."""
+    """The graph of a store, with the rules of the store, or with those of a mesh file."""
     from meshline.graph.live_graph import LiveGraph
     from meshline.ingest.mesh import build_configuration, configure_store
 
@@ -86,10 +88,10 @@ def open_graph(url: str | None, *, must_exist: bool = False, mesh: Mesh | None =
 
 
 class LocalClient:
-    """Answers from a graph in this process."""
+    """Answers requests from a graph in this process."""
 
     def __init__(self, opened: OpenGraph, policies: Path | None = None) -> None:
-        """`policies`: a folder of the user's."""
+        """`policies`: a folder with the user's policies."""
         self._execute = build_executor(opened.graph, opened.naming, policies, seconds=REQUEST_SECONDS, objects=OBJECTS)
 
     def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]:

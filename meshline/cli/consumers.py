@@ -77,12 +77,12 @@ def list_consumers(source: Client, name: str, version: str | None) -> Answer:
 
 
 def _format_contract(contract: Contract, version: str | None) -> Iterator[Line]:
-    """The versions, then a line for each version and consumer with what it uses."""
+    """The versions, then a line for each version and consumer with the assets that it uses."""
     known = ", ".join(f"{one.version} ({one.status})" if one.status else one.version for one in contract.versions if one.version)
     yield Line(f"{contract.name}: {f'versions {known}' if known else 'no version is known'}", "bold")
     if not contract.consumers:
         of = f" of version {version}" if version else ""
-        yield Line(f"  no consumer{of} is known; consumers further on: meshline impact contract:{contract.name}")
+        yield Line(f"  no consumer{of} is known; for indirect consumers: meshline impact contract:{contract.name}")
     order = [one.version for one in contract.versions]
     names = Names([use.asset for use in contract.consumers])
     uses: dict[tuple[int, str, str], list[Use]] = {}
@@ -105,7 +105,7 @@ def _format_sources(uses: Sequence[Use]) -> str:
 
 
 def _format_assets(names: Names, uses: Sequence[Use]) -> str:
-    """Columns of one dataset together."""
+    """The used assets, with the columns of each dataset together."""
     columns: dict[str, list[str]] = {}
     for use in uses:
         columns.setdefault(names(use.asset.dataset or use.asset), []).extend([use.asset.name] if use.asset.dataset else [])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Store: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        help="Where the example is kept, or was kept by an earlier demo. [default: a new store, removed at the end]",
+        help="The store for the example; it may have the example from an earlier demo. [default: a new store, removed at the end]",
         show_default=False,
         metavar="URL",
     ),
@@ -27,7 +27,7 @@ Store: TypeAlias = Annotated[
 
 
 def demo(*, store: Store = None, host: Host = None, port: Port = None) -> None:
-    """Serve the example mesh, from a store of its own. Needs no extra."""
+    """Serve the example mesh from a store of its own. Needs no extra."""
     from meshline.app.settings import load_settings
     from meshline.cli.serve import run_server
     from meshline.cli.terminal import write_lines
@@ -46,7 +46,7 @@ def _print_invitation(address: str) -> None:
 
 
 def _find_command() -> str:
-    """How a person runs meshline from here: by its name if it is on the PATH, else by where it is."""
+    """The command that runs meshline: its name if it is on the PATH, else its relative path."""
     import os
     import shutil
     import sys
@@ -66,7 +66,7 @@ Ctrl-C ends it."""
 
 
 def _build_story(url: str) -> list[Line]:
-    """The question that the example is made for, and how its answer begins: the verdict, and whom to tell."""
+    """The question that the example is made for, and the beginning of its answer: the verdict and the consumers to notify."""
     from itertools import takewhile
 
     from meshline.cli.client import LocalClient, convert_answer, open_graph, resolve_assets
@@ -78,13 +78,13 @@ def _build_story(url: str) -> list[Line]:
     with open_graph(url, must_exist=True) as graph:
         if not graph.graph.index.changes.list_statements(SOURCE):
             raise InvalidInput(
-                f"{mask_credentials(url)} holds something else than the example: name a new store, or serve it by `meshline serve`",
+                f"{mask_credentials(url)} contains other data than the example: name a new store, or serve it by `meshline serve`",
                 "--store",
             )
         source = LocalClient(graph)
         starts = resolve_assets(source, [DROPPED])
         answer = format_impact(convert_answer(ask_impact(source, starts), Impact), starts)
-    beginning = takewhile(lambda line: not line.text.startswith("TELL WHO OWNS"), answer)
+    beginning = takewhile(lambda line: not line.text.startswith("NOTIFY OWNERS"), answer)
     return [Line(f'"I will drop {DROPPED}: who breaks?"'), Line(f"$ meshline impact {DROPPED}"), *beginning]
 
 
@@ -101,7 +101,7 @@ def _choose_store(given: str | None) -> Iterator[str]:
 
 
 def fill_store(url: str) -> None:
-    """Load the example, unless the store holds something already."""
+    """Load the example, unless the store contains something already."""
     from meshline.cli.client import open_graph
     from meshline.cli.store import open_store_at
     from meshline.ingest.mesh import load_mesh, parse_mesh_file, read_file_time, read_mesh_file

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from meshline.cli.terminal import Line
 
 SERVER_SECONDS = 10.0  # to wait for each answer
-SKEW_SECONDS = 5.0  # between two clocks that nothing depends on: HTTP's are in whole seconds
+SKEW_SECONDS = 5.0  # tolerated difference between two clocks; HTTP's times are in whole seconds
 
 State: TypeAlias = Literal["ok", "note", "warning", "failed"]
 
 
 class Finding(NamedTuple):
-    """`found`: how it is; `advice`: what to do, if anything."""
+    """The state of one part of the installation. `found`: what was found; `advice`: what to do, if anything."""
 
     about: str
     state: State
@@ -37,7 +37,7 @@ class Finding(NamedTuple):
 
 
 def examine_installation(store: str | None, server: str | None, config: Path | None) -> Iterator[Finding]:
-    """One part after the other. `store`, `server`: those to examine; without a store that of the settings."""
+    """Examine one part after the other. `store`, `server`: those to examine; None = the store of the settings, and no server."""
     import platform
 
     from meshline.distribution import build_requirement
@@ -147,7 +147,7 @@ def _examine_server(url: str) -> Iterator[Finding]:
 
 
 def _compare_clocks(answer: httpx.Response, sent: float, arrived: float) -> Finding:
-    """The server's clock beside ours, as far as the time that the answer took allows."""
+    """The difference between the server's clock and ours. The time that the answer took is tolerated."""
     from email.utils import parsedate_to_datetime
 
     try:
@@ -171,7 +171,7 @@ def _examine_access(answer: httpx.Response, token: str | None) -> Finding:
         return Finding("access", "failed", f"the server refuses this token (HTTP status {answer.status_code})", advice)
     if answer.status_code in (200, 503):
         return Finding("access", "ok", "the server accepts this token" if token is not None else "the server asks for no token")
-    return Finding("access", "failed", f"questions are answered with HTTP status {answer.status_code}", "does a proxy change the address?")
+    return Finding("access", "failed", f"queries are answered with HTTP status {answer.status_code}", "does a proxy change the address?")
 
 
 def _decode_body(answer: httpx.Response) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def doctor(
     config: Config = None,
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
 ) -> None:
-    """Examine this installation, and say what to do.
+    """Examine this installation and give advice.
 
     Version, extras, compiled kernels, store and token; with --server also a server, its version and its clock.
 

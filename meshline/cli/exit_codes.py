@@ -1,4 +1,4 @@
-"""The exit codes, and that of a check: 0 it passes, 1 it does not, 2 that could not be decided. Imports nothing that could fail."""
+"""The exit codes. A check exits with 0 if it passes, 1 if not, 2 if it could not be decided. Imports nothing that could fail."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from contextlib import contextmanager
 
 from meshline.errors import MeshlineError
 
-REFUSED = 1  # some input was refused; the rest was taken
+REFUSED = 1  # some input was refused; the rest was ingested
 FAILED = 2  # wrong use, not found, ambiguous, unreachable
-INTERRUPTED = 130  # what a shell says of Ctrl-C
+INTERRUPTED = 130  # 128 + SIGINT: the shells' code for Ctrl-C
 
 
 class Decision:
-    """`passed` None: nothing is decided."""
+    """The decision of a check. `passed` None: not decided."""
 
     passed: bool | None = None
 
 
 @contextmanager
 def exit_by_decision() -> Iterator[Decision]:
-    """Leave with the exit code of what is decided inside.
+    """Exit with the code of the decision that is made inside.
 
-    What goes wrong there, whatever it is, must look neither like a check that passed nor like one that did not.
+    Any failure inside must look neither like a check that passed nor like one that did not.
     """
     decision = Decision()
     try:
@@ -35,7 +35,7 @@ def exit_by_decision() -> Iterator[Decision]:
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:  # `meshline check ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is not written yet is not tried again at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python must not try to write the rest at exit
         raise SystemExit(FAILED) from None
     except BaseException as error:
         traceback.print_exc()

@@ -1,7 +1,7 @@
-"""`meshline export networkx|graphml|openlineage`: the visible graph in other programs' formats, and the events it was made from.
+"""`meshline export networkx|graphml|openlineage`: the graph in the formats of other programs, and the events it was made from.
 
-Nodes are the names as they came; SAME_AS edges say which are one dataset. Where sources differ on an
-attribute, the node has the one that is believed.
+A node is a name as its source gave it; SAME_AS edges join the names of one dataset. Where sources differ on
+an attribute, the node has the value of the source with the highest precedence.
 
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ExportFormat(enum.StrEnum):
-    """What is written."""
+    """The format that is written."""
 
     NETWORKX = "networkx"
     GRAPHML = "graphml"
@@ -34,7 +34,7 @@ class ExportFormat(enum.StrEnum):
 
 def export(
     format: Annotated[  # noqa: A002 - the argument's name
-        ExportFormat, typer.Argument(help="networkx: node-link JSON; graphml; openlineage: the events as they came, one on each line.")
+        ExportFormat, typer.Argument(help="networkx: node-link JSON; graphml; openlineage: the original events, one on each line.")
     ],
     *,
     output: Annotated[
@@ -67,7 +67,7 @@ Row: TypeAlias = dict[str, Json]
 
 
 class Graph:
-    """Nodes by key, and edges, of all that the heads say."""
+    """The nodes, by key, and the edges of all active statements (heads)."""
 
     def __init__(self, precedence: Precedence) -> None:
         self._precedence = precedence
@@ -86,7 +86,7 @@ class Graph:
                 strength = (-self._precedence.rank(head.source, name), head.observed_at, head.source)
                 if name not in known or known[name][0] < strength:
                     known[name] = (strength, value)
-        self.edges += [self._build_edge(start, end, {**said, **_describe_source(head)}) for start, end, said in _iterate_edges(facts)]
+        self.edges += [self._build_edge(start, end, {**own, **_describe_source(head)}) for start, end, own in _iterate_edges(facts)]
 
     def iterate_nodes(self) -> Iterator[Row]:
         for key in sorted(self._nodes):
@@ -106,14 +106,14 @@ def _iterate_edges(facts: Facts) -> Iterator[tuple[AssetKey, AssetKey, Row]]:
     for edge in facts.edges:
         yield edge.start, edge.end, {"type": edge.type, "attributes": dict(edge.attributes)}
     for flow in facts.flows:
-        said: Row = {
+        attributes: Row = {
             "type": EdgeType.FLOWS_TO,
             "flow": flow.type,
             "subtype": flow.subtype,
             "masking": flow.masking,
             "covered": flow.covered,
         }
-        yield flow.start, flow.end, said | ({"job": flow.job.id} if flow.job else {})
+        yield flow.start, flow.end, attributes | ({"job": flow.job.id} if flow.job else {})
 
 
 def _describe_source(head: Head) -> Row:
@@ -121,7 +121,7 @@ def _describe_source(head: Head) -> Row:
 
 
 def build_graph(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Graph:
-    """All that a store says, now or as of a time."""
+    """The graph of a store, now or as of a time (microseconds)."""
     graph = Graph(precedence)
     for heads in store.iterate_heads(as_of):
         for head in heads:
@@ -143,12 +143,12 @@ def export_node_link(store: OpenStore, precedence: Precedence, as_of: int | None
 
 
 def _build_sort_key(edge: Row) -> bytes:
-    """The same graph is the same text."""
+    """The sort key of an edge: the same graph must give the same text."""
     return msgspec.json.encode(edge, order="sorted")
 
 
 def export_graphml(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
-    """GraphML, in which lists and mappings are JSON texts. Raises MissingExtra."""
+    """GraphML; lists and mappings become JSON texts. Raises MissingExtra."""
     with require_extra("networkx", "export to GraphML"):
         import networkx as nx
     graph = build_graph(store, precedence, as_of)
@@ -163,7 +163,7 @@ def export_graphml(store: OpenStore, precedence: Precedence, as_of: int | None =
 
 
 def _flatten_value(value: Json) -> str | bool | int | float:
-    """A value as GraphML can hold it: without the characters that XML forbids."""
+    """A value for GraphML, without the characters that XML forbids."""
     if isinstance(value, bool | int | float):
         return value
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,4 +1,4 @@
-"""A running meshline over HTTP: questions, checks, mesh files, sources, and events in batches."""
+"""A client of a running meshline over HTTP: queries, checks, mesh files, sources, and events in batches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from meshline.ingest.sources.target import EventOutcome
 T = TypeVar("T")
 
 ANSWER_SECONDS = 60.0
-WAIT_SECONDS = 120.0  # in all, for a server that says that it is busy
+WAIT_SECONDS = 120.0  # in total, for a server that is busy
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -46,7 +46,7 @@ class FailedEvent(msgspec.Struct, frozen=True):
 
 
 class EventWarning(msgspec.Struct, frozen=True):
-    """What of an event of a batch was not taken as it came; `path` is a JSON path."""
+    """A part of an event of a batch that was ignored or changed; `path` is a JSON path."""
 
     index: int
     path: str
@@ -64,7 +64,7 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 class MeshAnswer(msgspec.Struct, frozen=True):
-    """What loading a mesh file did, in entries. `new`: of those that changed."""
+    """The result of loading a mesh file, in entries. `new`: those of the changed ones that did not exist before."""
 
     source: str
     revision: int
@@ -76,7 +76,7 @@ class MeshAnswer(msgspec.Struct, frozen=True):
 
 
 class HttpClient:
-    """A server. Every error is one that a person can read."""
+    """A client of one server. It raises only MeshlineError."""
 
     def __init__(self, client: httpx.Client, url: str) -> None:
         self._client = client
@@ -85,7 +85,7 @@ class HttpClient:
     @classmethod
     @contextmanager
     def connect(cls, url: str) -> Iterator[HttpClient]:
-        """A server by its address. Nothing is sent yet."""
+        """A client for the server at an address. Nothing is sent yet. Raises InvalidInput."""
         if not url.startswith(("http://", "https://")):
             raise InvalidInput(f"found {url!r}; accepted is an address like http://127.0.0.1:8080", "--server")
         token = read_token()
@@ -107,23 +107,23 @@ class HttpClient:
         return self.ask(mutation, variables)
 
     def post_events(self, events: Sequence[bytes], source: str | None = None) -> BatchAnswer:
-        """Send a batch, waiting as long as the server asks to. `source`: openlineage/<source>; else the server's own."""
+        """Send a batch; if the server is busy, wait and retry. `source`: openlineage/<source>; else the server's own."""
         body = gzip.compress(b"[" + b",".join(events) + b"]", compresslevel=1)
         path = "/api/v1/lineage/batch" + (f"?{httpx.QueryParams({'source': source})}" if source is not None else "")
         response = self._send_request("POST", path, body, {**JSON, "Content-Encoding": "gzip"})
         return self._decode_answer(response, BatchAnswer)
 
     def put_mesh(self, data: bytes, *, name: str) -> MeshAnswer:
-        """Send a mesh file; what loading it did."""
+        """Send a mesh file. Returns the result of loading it."""
         path = f"/api/v1/mesh?{httpx.QueryParams({'name': name})}"
         return self._decode_answer(self._send_request("PUT", path, data, {"Content-Type": "application/yaml"}), MeshAnswer)
 
     def get_source(self, source: str, **asked: str) -> bytes:
-        """What whoever reads a source must know of the graph, as JSON (`meshline.ingest.sources.transfer.SourceContext`)."""
+        """What a reader of a source needs to know about the graph, as JSON (`meshline.ingest.sources.transfer.SourceContext`)."""
         return self._send_request("GET", f"/api/v1/sources?{httpx.QueryParams({'source': source, **asked})}", b"", JSON).content
 
     def put_source(self, source: str, sent: bytes) -> bytes:
-        """Send a reading as JSON (`Sent`); what taking it did (`Taken`)."""
+        """Send a reading as JSON. Returns the counts of loading it, as JSON (both are in `meshline.ingest.sources.transfer`)."""
         headers = {**JSON, "Content-Encoding": "gzip"}
         path = f"/api/v1/sources?{httpx.QueryParams({'source': source})}"
         return self._send_request("PUT", path, gzip.compress(sent, compresslevel=1), headers).content
@@ -148,7 +148,7 @@ class HttpClient:
             time.sleep(wait)
 
     def _check_response(self, response: httpx.Response) -> httpx.Response:
-        """Raises for a refusal that has no body of its own kind (batches and GraphQL explain themselves)."""
+        """Raises RefusedRequest for an error response, except those of batches and of GraphQL, whose bodies list the errors."""
         if response.is_success or (response.status_code == 400 and b'"failed_events"' in response.content):
             return response
         if b'"errors"' in response.content and response.headers.get("content-type", "").startswith("application/"):
@@ -162,7 +162,7 @@ class HttpClient:
         return self._find_message(response) or f"HTTP status {response.status_code}"
 
     def _find_message(self, response: httpx.Response) -> str | None:
-        """The message of meshline's own errors; None: the answer is none."""
+        """The message of an error of meshline; None if the body is not one."""
         try:
             body = msgspec.json.decode(response.content, type=dict[str, dict[str, Any]])
             return str(body["error"]["message"])
@@ -188,13 +188,13 @@ def _get_retry_after(response: httpx.Response) -> float:
 
 TOGETHER = 500  # events in one request
 MAX_BYTES = 8 * 2**20  # of one request, before compression
-TRIES = 5  # for events that the server says may be sent again
+TRIES = 5  # for events that the server marks as retriable
 
 
 def send_events(remote: HttpClient, events: Iterable[Found], source: str | None = None) -> Iterator[EventOutcome]:
-    """Send events in batches; what became of each, in their order. `source`: openlineage/<source>; else the server's own.
+    """Send events in batches. Yields the outcome of each, in their order. `source`: openlineage/<source>; else the server's own.
 
-    Raises StoreUnavailable when the server takes no more.
+    Raises StoreUnavailable if the server stays busy.
     """
     batch: list[Found] = []
     size = 0
@@ -210,7 +210,7 @@ def send_events(remote: HttpClient, events: Iterable[Found], source: str | None 
 
 
 def _find_json_error(place: str, body: bytes) -> InvalidInput | None:
-    """What is wrong with an event that would spoil the whole batch."""
+    """The error of an event that is not JSON, which would make the whole batch invalid; else None."""
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
     except (msgspec.MsgspecError, RecursionError):
@@ -222,7 +222,7 @@ def _find_json_error(place: str, body: bytes) -> InvalidInput | None:
 
 
 def _send_batch(remote: HttpClient, batch: Sequence[Found], source: str | None) -> Iterator[EventOutcome]:
-    """Send a batch until nothing is left that may be sent again. What cannot be sent is refused in its place."""
+    """Send a batch, and again the events that may be retried. Events that cannot be sent are refused, in order."""
     for attempt in range(TRIES):
         time.sleep(attempt)
         sent = [one for one in batch if not isinstance(one, InvalidInput)]
@@ -237,11 +237,11 @@ def _send_batch(remote: HttpClient, batch: Sequence[Found], source: str | None) 
         batch = again
         if not batch:
             return
-    raise StoreUnavailable(f"the server did not take {len(batch)} events, from {again[0][0]} on: try again later")
+    raise StoreUnavailable(f"the server did not accept {len(batch)} events, from {again[0][0]} on: try again later")
 
 
 def _list_outcomes(sent: Sequence[tuple[str, bytes]], answer: BatchAnswer) -> list[EventOutcome | None]:
-    """What became of each event; None of one that is to be sent again."""
+    """The outcome of each event; None for one that must be sent again."""
     failed = {one.index: one for one in answer.failed_events}
     warnings: dict[int, list[str]] = {}
     for one in answer.warnings:

@@ -1,4 +1,4 @@
-"""A running meshline as the place where what sources say goes to: they are read here, and it takes what was found."""
+"""A running meshline as the target of syncs: sources are read here, and their readings are sent to the server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from meshline.ingest.sources.transfer import EncodedEntry, LoadingCounts, SentRe
 
 T = TypeVar("T")
 
-PART_BYTES = 8 * 2**20  # of contents in one request, about
+PART_BYTES = 8 * 2**20  # approximate size of the contents in one request
 
 
 class HttpTarget:
@@ -78,19 +78,19 @@ class HttpTarget:
 
 
 class _ReadingSender:
-    """A reading on its way: in parts, of which the last one says that it was all."""
+    """Sends a reading in parts; the last part marks the end."""
 
     def __init__(self, remote: HttpClient, reading: Reading) -> None:
         self._remote = remote
         self._reading = reading
-        self._scopes: dict[Scope, bool] = {}  # those found: whether they were sent as an entry of an earlier part
+        self._scopes: dict[Scope, bool] = {}  # found scopes -> whether an earlier part had them as an entry
         self._entries: list[EncodedEntry] = []
         self._bytes = 0
         self._refused: list[Refusal] = []
         self._answers: list[LoadingCounts] = []
 
     def send_all(self) -> Loading:
-        """Send all of it. What the server did, added up."""
+        """Send the whole reading. Returns the sum of the counts of its parts."""
         for one in self._reading.items:
             if isinstance(one, Refusal):
                 self._refused.append(one)
@@ -123,23 +123,23 @@ class _ReadingSender:
         self._answers.append(decode_answer(self._remote.put_source(self._reading.source, msgspec.json.encode(sent)), LoadingCounts))
 
     def _sum_counts(self, sent_before: int) -> Loading:
-        taken = self._answers
+        answers = self._answers
         return Loading(
             source=self._reading.source,
-            revision=taken[-1].revision,
-            read=sum(one.read for one in taken),
-            unchanged=sum(one.unchanged for one in taken) - sent_before,
-            new=sum(one.new for one in taken),
-            changed=sum(one.changed for one in taken),
-            retracted=taken[-1].retracted,
-            kept=taken[-1].kept,
+            revision=answers[-1].revision,
+            read=sum(one.read for one in answers),
+            unchanged=sum(one.unchanged for one in answers) - sent_before,
+            new=sum(one.new for one in answers),
+            changed=sum(one.changed for one in answers),
+            retracted=answers[-1].retracted,
+            kept=answers[-1].kept,
             refused=tuple(one.error for one in self._refused),
             warnings=tuple(self._reading.warnings),
         )
 
 
 class _ColumnReader:
-    """The columns of datasets as the server knows them, each asked for once."""
+    """Reads the columns of datasets from the server, those of each dataset once."""
 
     def __init__(self, remote: HttpClient) -> None:
         self._remote = remote
@@ -185,7 +185,7 @@ class _Dataset(msgspec.Struct, rename="camel", frozen=True):
 
 
 def decode_answer(answer: bytes, shape: type[T]) -> T:
-    """A server's answer. Raises MeshlineError for one that is no meshline's."""
+    """Decode a server's answer. Raises RefusedRequest if it is not one of meshline."""
     try:
         return msgspec.json.decode(answer, type=shape)
     except msgspec.MsgspecError as error:

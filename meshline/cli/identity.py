@@ -23,7 +23,7 @@ def explain(
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Say by which names a dataset is known, who says that they are one, and why one of them is shown."""
+    """Show the names of a dataset, the statements that join them, and why one of the names is shown."""
     from meshline.cli.client import open_client, read_query
     from meshline.cli.terminal import write_json, write_lines
     from meshline.errors import InvalidInput
@@ -46,7 +46,7 @@ def conflicts(
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """List merges that look wrong, and names that probably mean one dataset and are not joined."""
+    """List merges that look wrong, and names that probably are one dataset but are not joined."""
     from meshline.cli.client import open_client, read_query
     from meshline.cli.terminal import write_json, write_lines
 
@@ -61,15 +61,13 @@ def conflicts(
 By = Annotated[
     str | None,
     typer.Option(
-        help="Who states it. [default: of a store, the user; of a server, whom the token names]", show_default=False, metavar="NAME"
+        help="Who states it. [default: for a store, the user; for a server, the name of the token]", show_default=False, metavar="NAME"
     ),
 ]
 
 
 def part(
-    name: Annotated[
-        str, typer.Argument(help="A name of the dataset: namespace/name, or its last parts if that is enough.", metavar="NAME")
-    ],
+    name: Annotated[str, typer.Argument(help="A name of the dataset: namespace/name, or the end of it if that is unique.", metavar="NAME")],
     other: Annotated[str, typer.Argument(help="Another name, which is not the same dataset.", metavar="OTHER")],
     *,
     reason: Annotated[str, typer.Option(help="Why they are not the same.", metavar="TEXT")],
@@ -77,7 +75,7 @@ def part(
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Part two names that were joined by mistake, whatever joins them. It can be retracted."""
+    """State that two names are different datasets, whatever joins them. The statement can be retracted."""
     from meshline.cli.client import open_client, read_query
     from meshline.cli.terminal import Line, write_lines
 
@@ -95,7 +93,7 @@ def retract(
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Take back what a person stated."""
+    """Retract a statement of a person."""
     from meshline.cli.client import open_client, read_query
     from meshline.cli.terminal import Line, write_lines
 
@@ -164,7 +162,7 @@ class Identity(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Alias(msgspec.Struct, frozen=True):
-    """Another name; those with the reason `spelling` are ways in which a member was written."""
+    """Another name of a dataset; with the reason `spelling`, another spelling of a member."""
 
     namespace: str
     name: str
@@ -191,7 +189,7 @@ class Conflicts(msgspec.Struct, rename="camel", frozen=True):
 
 
 RANKS = {
-    "OUTPUT_PORT": "an output port hands it out",
+    "OUTPUT_PORT": "an output port has it",
     "CATALOG": "a catalog describes it",
     "TABLE_SYMLINK": "it is a symlink of type TABLE",
     "NAME": "",
@@ -201,12 +199,12 @@ KINDS = {
     "TWO_TABLES": "one dataset, but two tables of catalogs",
     "UNLIKE_COLUMNS": "one dataset, but unlike columns",
     "NEAR_MISS": "two datasets, but the same name and alike columns",
-    "SESSION_NAME": "several datasets, not joined by a name that holds in a session only",
+    "SESSION_NAME": "several datasets, not joined by a name that is valid in one session only",
 }
 
 
 def format_identity(data: object) -> Iterator[Line]:
-    """The names, which is shown and why, each statement that joins or parts, columns with several spellings."""
+    """The names, the shown one and why, the statements that join or separate them, and columns with several spellings."""
     found = convert_answer(data, Explained)
     identity = found.identity
     yield Line(str(identity.shown), "bold")
@@ -235,13 +233,13 @@ def format_identity(data: object) -> Iterator[Line]:
 
 
 def find_names(resolved: Sequence[object], written: Sequence[str]) -> dict[str, str]:
-    """The ids of two names of datasets, and the names, for the mutation. Raises InvalidInput if one means no or several names."""
+    """The ids of two names of datasets, and the names, for the mutation. Raises InvalidInput if a text fits no or several names."""
     first, second = (_find_name(data, text) for data, text in zip(resolved, written, strict=True))
     return {"dataset": first.id, "other": second.id, "first": str(first), "second": str(second)}
 
 
 def _find_name(data: object, text: str) -> Name:
-    """The one name of a dataset that a person means: names of one dataset are not told apart by `resolve`."""
+    """The one name of a dataset that a text fits: `resolve` does not distinguish the names of one dataset."""
     if not (isinstance(data, dict) and "identity" in data):
         raise InvalidInput(f"{text!r} is no dataset", "NAME")
     members = [one.name for one in convert_answer(data, Explained).identity.members if not one.past]
@@ -257,21 +255,21 @@ def _explain_shown(identity: Identity) -> str:
         return "it has no other name"
     shown = next((one for one in identity.members if one.shown), identity.members[0])
     equals = sum(one.rank == shown.rank for one in identity.members) > 1
-    first = "it is the first by name of those of which that is so"
+    first = "it is the first by name of those with this rank"
     if not RANKS[shown.rank]:
-        return "it is the first by name, and nothing speaks for another"
+        return "it is the first by name, and no name has a higher rank"
     return _describe_rank(shown) + (f", and {first}" if equals else "")
 
 
 def _describe_rank(one: Member) -> str:
     if one.past:
         return "until it was renamed"
-    said = RANKS[one.rank]
-    return f"{said} ({one.source})" if said and one.source is not None else said
+    reason = RANKS[one.rank]
+    return f"{reason} ({one.source})" if reason and one.source is not None else reason
 
 
 def format_conflicts(data: object) -> Iterator[Line]:
-    """Three lines each: what looks wrong, and the names."""
+    """For each conflict, a line with its kind, and a line for each name."""
     page = convert_answer(data, Conflicts)
     if not page.nodes:
         yield Line("no identity looks wrong")

@@ -1,4 +1,4 @@
-"""`meshline impact ASSET...`: the answer as a person reads it who must decide in ten seconds."""
+"""`meshline impact ASSET...`: the answer, ordered so that a person can decide within ten seconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ImpactFormat(enum.StrEnum):
-    """How an impact is written."""
+    """The formats of an impact."""
 
     TEXT = "text"
     JSON = "json"
@@ -43,9 +43,9 @@ def impact(
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Say what breaks if an asset changes, and whom to tell.
+    """Show what a change affects, and the recipients to notify.
 
-    The verdict comes first, what is not certain last.
+    The verdict comes first, gaps of the answer last.
     """
     from meshline.cli.client import convert_answer, open_client, resolve_assets
     from meshline.cli.terminal import Line, write_json, write_lines
@@ -72,14 +72,14 @@ def ask_impact(
     as_of: str | None = None,
     limit: int = 500,
 ) -> Json:
-    """The impact of these assets, as GraphQL answers it."""
+    """The impact of these assets, as in the answer of GraphQL."""
     from meshline.cli.client import read_query
 
     variables = {"of": [start.id for start in starts], "reach": reach.name, "depth": depth, "asOf": as_of, "limit": limit}
     return source.ask(read_query("impact"), variables)["impact"]
 
 
-COLUMNS_SHOWN = 6  # of one dataset; the JSON has all
+COLUMNS_SHOWN = 6  # of one dataset; JSON has all
 
 
 class Count(msgspec.Struct, rename="camel", frozen=True):
@@ -89,7 +89,7 @@ class Count(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Step(msgspec.Struct, rename="camel", frozen=True):
-    """A step of a path; `job` is the one that carries the data there."""
+    """A step of a path; `job`: the job that moves the data."""
 
     asset: NamedAsset
     job: NamedAsset | None = None
@@ -129,7 +129,7 @@ class Recipient(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Notice(msgspec.Struct, rename="camel", frozen=True):
-    """Somebody to tell. `assets`: the first few of the `total` that it is about."""
+    """A recipient to notify. `assets`: the first few of the `total` assets that it is about."""
 
     recipient: Recipient
     reason: str
@@ -171,7 +171,7 @@ WORDS = {"DIRECT": "by values", "INDIRECT": "by filters or joins", "POSSIBLE": "
 
 
 class Row(NamedTuple):
-    """Columns of one dataset that are affected in one way; none: the dataset as a whole."""
+    """Columns of one dataset with the same reach and masking; no columns: the dataset as a whole."""
 
     reach: str
     distance: int
@@ -182,7 +182,7 @@ class Row(NamedTuple):
 
 
 def format_verdict(impact: Impact, starts: Sequence[Asset]) -> str:
-    """The first line: how much is affected, and in which way."""
+    """The first line: the number of affected assets, by reach."""
     of = ", ".join(Names(starts)(start) for start in starts)
     at = f" as of {impact.completeness.at}" if impact.completeness.at else ""
     if not impact.total:
@@ -194,13 +194,13 @@ def format_verdict(impact: Impact, starts: Sequence[Asset]) -> str:
 
 
 def format_headcount(impact: Impact) -> str:
-    """The second line: what they are, and who must hear of it."""
+    """The second line: the assets by kind, and the numbers of recipients."""
     kinds = {count.key: count.count for count in impact.by_kind}
     what = [format_count(kinds[kind], noun) for kind, noun in KINDS.items() if kind in kinds]
     owners = sum(notice.reason == "OWNS" for notice in impact.notify)
-    told = [format_count(number, noun) for number, noun in ((len(impact.notify) - owners, "consumer"), (owners, "owner")) if number]
-    tell = f"Tell {' and '.join(told)}." if told else "No consumer or owner of it is known."
-    return f"That is {', '.join(what)}. {tell}"
+    recipients = [format_count(number, noun) for number, noun in ((len(impact.notify) - owners, "consumer"), (owners, "owner")) if number]
+    notify = f"Notify {' and '.join(recipients)}." if recipients else "No consumer or owner of it is known."
+    return f"That is {', '.join(what)}. {notify}"
 
 
 def format_impact(impact: Impact, starts: Sequence[Asset]) -> Iterator[Line]:
@@ -216,39 +216,39 @@ def format_impact(impact: Impact, starts: Sequence[Asset]) -> Iterator[Line]:
 
 def _format_recipients(impact: Impact) -> Iterator[Line]:
     names = _collect_names(impact)
-    for reason, title in (("CONSUMES", "TELL WHO USES IT"), ("OWNS", "TELL WHO OWNS WHAT IS AFFECTED")):
-        told = [
+    for reason, title in (("CONSUMES", "NOTIFY CONSUMERS"), ("OWNS", "NOTIFY OWNERS")):
+        recipients = [
             (n.recipient.name, _describe_reach(n, impact), describe_role(n), _format_assets(n, names))
             for n in impact.notify
             if n.reason == reason
         ]
-        if told:
+        if recipients:
             yield from _format_heading(title)
-            yield from format_table(told, indent="  ")
+            yield from format_table(recipients, indent="  ")
 
 
 def _describe_reach(notice: Notice, impact: Impact) -> str:
-    """How sure it is that somebody is affected; a consumer may get nothing but masked values."""
+    """The reach of a recipient, and whether a consumer gets only masked values."""
     masked = any(one.masked and one.node.id == notice.recipient.id for one in impact.others.nodes)
     return notice.reach.lower() + (", masked" if masked else "")
 
 
 def describe_role(notice: Notice) -> str:
-    """Of a consumer what it is and whose, of an owner how to reach them."""
+    """For a consumer its type and owners, for an owner the contact."""
     if notice.reason == "OWNS":
         return notice.contact or "no contact"
-    owners = ", ".join(said.owner.name for said in notice.recipient.owners)
+    owners = ", ".join(one.owner.name for one in notice.recipient.owners)
     kind = notice.recipient.consumer_type or "consumer"
     return f"{kind} of {owners}" if owners else f"{kind} without an owner"
 
 
 def _format_assets(notice: Notice, names: Names) -> str:
-    """What somebody uses or owns: columns of one dataset together."""
+    """The assets that a recipient uses or owns, with the columns of each dataset together."""
     columns: dict[str, list[str]] = {}
     for asset in notice.assets:
         of = names(asset.dataset or asset)
         columns.setdefault(of, []).extend([asset.name] if asset.dataset else [])
-    shown = [f"{of} ({', '.join(held)})" if held else of for of, held in columns.items()]
+    shown = [f"{of} ({', '.join(own)})" if own else of for of, own in columns.items()]
     hidden = notice.total - len(notice.assets)
     return ", ".join(shown) + (f" and {hidden} more" if hidden > 0 else "")
 
@@ -256,7 +256,7 @@ def _format_assets(notice: Notice, names: Names) -> str:
 def _format_groups(impact: Impact) -> Iterator[Line]:
     contracts = [one.node.name for one in impact.others.nodes if one.node.kind == "CONTRACT"]
     if contracts:
-        yield from _format_heading("CONTRACTS TO LOOK AT")
+        yield from _format_heading("CONTRACTS TO REVIEW")
         yield Line(f"  {', '.join(contracts)}")
     for title, counts in (("BY PRODUCT", impact.by_product), ("BY DOMAIN", impact.by_domain)):
         if any(count.key for count in counts):
@@ -283,7 +283,7 @@ def _format_columns(row: Row) -> str:
 
 
 def build_rows(affected: Iterable[Affected]) -> list[Row]:
-    """One row per dataset, reach and masking: the nearest first, with the shortest path's jobs."""
+    """One row per dataset, reach and masking, with the jobs of a shortest path; the most certain and nearest first."""
     groups: dict[tuple[str, str, bool], list[Affected]] = {}
     for one in affected:
         of = one.node.dataset or one.node
@@ -310,10 +310,10 @@ def _build_row(members: Sequence[Affected]) -> Row:
 
 
 def _format_completeness(completeness: Completeness) -> Iterator[Line]:
-    said = completeness.notes
-    if said:
+    notes = completeness.notes
+    if notes:
         yield from _format_heading("NOT CERTAIN")
-        yield from (Line(f"  ! {text}", "yellow") for text in said)
+        yield from (Line(f"  ! {text}", "yellow") for text in notes)
 
 
 def _collect_names(impact: Impact) -> Names:
@@ -333,13 +333,13 @@ def _format_some(names: Sequence[str], most: int) -> str:
 
 
 def format_markdown(impact: Impact, starts: Sequence[Asset]) -> Iterator[str]:
-    """The whole answer as Markdown, fit for a pull request."""
+    """The whole answer as Markdown, for a pull request."""
     names = _collect_names(impact)
     yield f"**{_escape_markdown(format_verdict(impact, starts))}**"
     if impact.total:
         yield f"\n{format_headcount(impact)}"
     if impact.notify:
-        yield "\n| whom to tell | reach | who | about |\n| --- | --- | --- | --- |"
+        yield "\n| recipient | reach | role | about |\n| --- | --- | --- | --- |"
         for notice in impact.notify:
             yield _format_markdown_row(
                 notice.recipient.name, _describe_reach(notice, impact), describe_role(notice), _format_assets(notice, names)
@@ -356,10 +356,10 @@ def format_markdown(impact: Impact, starts: Sequence[Asset]) -> Iterator[str]:
                 row.reach.lower(), str(row.distance), names(row.dataset), _format_columns(row), " > ".join(map(names, row.jobs))
             )
         yield "\n</details>"
-    said = impact.completeness.notes
-    if said:
+    notes = impact.completeness.notes
+    if notes:
         yield "\nNot certain:\n"
-        yield from (f"- {_escape_markdown(text)}" for text in said)
+        yield from (f"- {_escape_markdown(text)}" for text in notes)
 
 
 def _format_markdown_row(*cells: str) -> str:
@@ -367,5 +367,5 @@ def _format_markdown_row(*cells: str) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    """Names are data: they must not become markup."""
+    """Escape Markdown: names are data and must not become markup."""
     return "".join(f"\\{sign}" if sign in "\\|`*_<>[]#" else " " if sign in "\r\n" else sign for sign in text)

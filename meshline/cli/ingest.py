@@ -1,4 +1,4 @@
-"""`meshline ingest KIND`: a command for each kind of source, but for OpenLineage's."""
+"""`meshline ingest KIND`: a command for each kind of source except OpenLineage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def mesh(
 ) -> None:
     """Load mesh files: domains, products, teams, consumers.
 
-    What a file said before and says no more is retracted.
+    Entries that a file had before and does not have any more are retracted.
     """
     from meshline.cli.exit_codes import REFUSED
     from meshline.cli.terminal import exit_on_refusal
@@ -42,27 +42,27 @@ def mesh(
 
 
 def _load_file(path: Path, data: bytes, store: str | None, server: str | None) -> int:
-    """Load one file; how much of it was refused."""
+    """Load one file. Returns the number of refused entries."""
     from meshline.cli.terminal import write_message
     from meshline.errors import InvalidInput
     from meshline.ingest.mesh import parse_mesh_file
 
     try:
-        said = parse_mesh_file(data, str(path))
+        parsed = parse_mesh_file(data, str(path))
     except InvalidInput as error:
         write_message(f"refused: {error}")
         return 1
-    for refusal in said.refused:
+    for refusal in parsed.refused:
         write_message(f"refused: {refusal}")
-    for warning in said.warnings:
+    for warning in parsed.warnings:
         write_message(f"warning: {warning}")
     if server is None:
-        write_message(_load_into_store(path, said, store))
-    elif said.refused:
-        write_message(f"{said.source}: nothing loaded, for a server takes a file as a whole")
+        write_message(_load_into_store(path, parsed, store))
+    elif parsed.refused:
+        write_message(f"{parsed.source}: nothing loaded, because a server loads a file as a whole or not at all")
     else:
         write_message(_send_to_server(path, data, server))
-    return len(said.refused)
+    return len(parsed.refused)
 
 
 def _load_into_store(path: Path, mesh: Mesh, store: str | None) -> str:
@@ -81,7 +81,7 @@ def _load_into_store(path: Path, mesh: Mesh, store: str | None) -> str:
 
 
 def describe_mesh(loading: Loading) -> str:
-    """What loading a file did, as a sentence."""
+    """The counts of loading a file, as a sentence."""
     parts = [f"{loading.new + loading.changed} entries changed", f"{loading.unchanged} unchanged", f"{loading.retracted} retracted"]
     if loading.kept:
         parts.append(f"{loading.kept} that are gone kept, because entries were refused")
@@ -99,21 +99,21 @@ def _send_to_server(path: Path, data: bytes, server: str) -> str:
 def contract(
     file: Annotated[list[str], typer.Argument(help="Contract files, and patterns such as 'contracts/**/*.yaml'.", metavar="FILE")],
     *,
-    name: Annotated[str, typer.Option(help="What the source is called: contract/NAME.")] = "default",
-    complete: Annotated[bool, typer.Option("--complete", help="Retract what else the source said: these files are all.")] = False,
+    name: Annotated[str, typer.Option(help="Name of the source: contract/NAME.")] = "default",
+    complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other statements: these are all its files.")] = False,
     strict: Strict = False,
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Load data contracts: what is promised, about which datasets, to whom."""
+    """Load data contracts: their promises, datasets and consumers."""
     ingest_source("contract", {"name": name, "files": file, "complete": complete}, strict=strict, store=store, server=server)
 
 
 def product(
     file: Annotated[list[str], typer.Argument(help="Specification files, and patterns such as 'products/**/*.yaml'.", metavar="FILE")],
     *,
-    name: Annotated[str, typer.Option(help="What the source is called: product/NAME.")] = "default",
-    complete: Annotated[bool, typer.Option("--complete", help="Retract what else the source said: these files are all.")] = False,
+    name: Annotated[str, typer.Option(help="Name of the source: product/NAME.")] = "default",
+    complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other statements: these are all its files.")] = False,
     strict: Strict = False,
     store: Store = None,
     server: Server = None,
@@ -130,7 +130,7 @@ def iceberg(
         ),
     ] = None,
     *,
-    name: Annotated[str, typer.Option(help="What the source is called: iceberg/NAME.")] = "default",
+    name: Annotated[str, typer.Option(help="Name of the source: iceberg/NAME.")] = "default",
     catalog: Annotated[
         str, typer.Option(help="The catalog's name in pyiceberg's configuration, or in a SQL catalog. [default: NAME]")
     ] = "",
@@ -142,7 +142,7 @@ def iceberg(
     ] = None,
     namespace: Annotated[str, typer.Option(help="The namespace of the tables. [default: the catalog's address]", show_default=False)] = "",
     table: Annotated[list[str] | None, typer.Option(help="Only these tables: patterns of schema.table.", metavar="PATTERN")] = None,
-    parallel: Annotated[int, typer.Option(help="How many tables are asked for at a time.", min=1, max=64)] = 8,
+    parallel: Annotated[int, typer.Option(help="The number of tables that are read at the same time.", min=1, max=64)] = 8,
     strict: Strict = False,
     store: Store = None,
     server: Server = None,
@@ -174,18 +174,18 @@ def delta(
         list[str], typer.Argument(help="Folders of Delta tables, patterns such as 'lake/*/*', and URLs such as s3://bucket/table.")
     ],
     *,
-    name: Annotated[str, typer.Option(help="What the source is called: delta/NAME.")] = "default",
+    name: Annotated[str, typer.Option(help="Name of the source: delta/NAME.")] = "default",
     storage_option: Annotated[
         list[str] | None,
         typer.Option(help="An option of the storage, as deltalake names it; ${NAME} is an environment variable.", metavar="KEY=VALUE"),
     ] = None,
-    versions: Annotated[int, typer.Option(help="How many commits of a table are looked at for what it was.", min=1, max=10_000)] = 100,
+    versions: Annotated[int, typer.Option(help="The number of commits of a table that are read for its history.", min=1, max=10_000)] = 100,
     complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other tables: these are all that it has.")] = False,
     strict: Strict = False,
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Load Delta Lake tables: columns, constraints, properties, and what they were before."""
+    """Load Delta Lake tables: columns, constraints, properties, and their history."""
     from meshline.errors import InvalidInput
 
     options = dict(option.partition("=")[::2] for option in storage_option or ())
@@ -198,9 +198,9 @@ def delta(
 def debezium(
     file: Annotated[list[str], typer.Argument(help="Configs of connectors (JSON, YAML, properties), and patterns.", metavar="FILE")],
     *,
-    name: Annotated[str, typer.Option(help="What the source is called: debezium/NAME.")] = "default",
+    name: Annotated[str, typer.Option(help="Name of the source: debezium/NAME.")] = "default",
     kafka: Annotated[
-        str, typer.Option(help="The topics' broker. [default: as a config says]", metavar="HOST:PORT", show_default=False)
+        str, typer.Option(help="The topics' broker. [default: the broker in a config]", metavar="HOST:PORT", show_default=False)
     ] = "",
     complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other connectors: these are all that it has.")] = False,
     strict: Strict = False,
@@ -216,21 +216,21 @@ def debezium(
 def dbt(
     path: Annotated[Path, typer.Argument(help="The folder into which dbt writes manifest.json: target/.", metavar="TARGET")],
     *,
-    name: Annotated[str, typer.Option(help="What the source is called: dbt/NAME. Each project has one of its own.")] = "default",
+    name: Annotated[str, typer.Option(help="Name of the source: dbt/NAME. Each project has one of its own.")] = "default",
     namespace: Annotated[
         str | None,
         typer.Option(
-            help="Of the project's datasets, as its OpenLineage events have it: snowflake://account, postgres://host:port, ...",
+            help="Namespace of the project's datasets, as in its OpenLineage events: snowflake://account, postgres://host:port, ...",
             metavar="NAMESPACE",
         ),
     ] = None,
     profiles: Annotated[
-        Path | None, typer.Option(help="dbt's profiles.yml or its folder, from which the namespace is known instead.", metavar="PATH")
+        Path | None, typer.Option(help="dbt's profiles.yml or its folder, from which the namespace is derived instead.", metavar="PATH")
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Which of its profiles, if it has several.")] = None,
     target: Annotated[str | None, typer.Option(help="Which of the profile's targets, if not its own choice.")] = None,
     dialect: Annotated[
-        str | None, typer.Option(help="Of the SQL, as sqlglot calls it. [default: the adapter's]", show_default=False)
+        str | None, typer.Option(help="The SQL dialect, as sqlglot names it. [default: the adapter's]", show_default=False)
     ] = None,
     strict: Strict = False,
     store: Store = None,
@@ -254,24 +254,24 @@ def dbt(
 
 Files = typer.Argument(help="Files and patterns.", metavar="FILE...")
 DatasetName: TypeAlias = Annotated[
-    str | None, typer.Option(help="The dataset that all of it is about.", show_default=False, metavar="NAMESPACE/NAME")
+    str | None, typer.Option(help="The dataset of all checks and results.", show_default=False, metavar="NAMESPACE/NAME")
 ]
 DatasetNames: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--map", help="The dataset that the tool calls so; may be repeated.", show_default=False, metavar="NAME=NAMESPACE/NAME"),
+    typer.Option("--map", help="The dataset for a name in the tool; may be repeated.", show_default=False, metavar="NAME=NAMESPACE/NAME"),
 ]
 Namespace: TypeAlias = Annotated[
-    str | None, typer.Option(help="Where the tables are whose names have no namespace.", show_default=False, metavar="NAMESPACE")
+    str | None, typer.Option(help="The namespace of tables whose names have none.", show_default=False, metavar="NAMESPACE")
 ]
-Suite: TypeAlias = Annotated[str | None, typer.Option(help="The suite, where a file does not name it.", show_default=False, metavar="NAME")]
+Suite: TypeAlias = Annotated[str | None, typer.Option(help="The suite, if a file does not name it.", show_default=False, metavar="NAME")]
 Complete: TypeAlias = Annotated[
-    bool, typer.Option("--complete", help="Retract the source's other checks and results: these are all files that it has.")
+    bool, typer.Option("--complete", help="Retract the source's other checks and results: these are all its files.")
 ]
-SourceName: TypeAlias = Annotated[str, typer.Option(help="Which of several sources of the kind says it.", metavar="NAME")]
+SourceName: TypeAlias = Annotated[str, typer.Option(help="Name of the source, if there are several of its kind.", metavar="NAME")]
 
 
 def ingest_checks(kind: str, given: Mapping[str, object], *, strict: bool, store: str | None, server: str | None) -> None:
-    """Load a source of these keys; `datasets` as they were typed. Raises InvalidInput."""
+    """Ingest a source of checks with these keys; `datasets`: texts NAME=NAMESPACE/NAME. Raises InvalidInput."""
     datasets = given.get("datasets")
     ingest_source(
         kind, given if datasets is None else {**given, "datasets": _parse_mapping(datasets)}, strict=strict, store=store, server=server
@@ -353,9 +353,9 @@ def soda(
 def sql(
     file: Annotated[list[str], typer.Argument(help="Files of SQL, and patterns.", metavar="FILE...")],
     *,
-    dialect: Annotated[str, typer.Option(help="As sqlglot names it: trino, spark, snowflake, postgres, tsql, dremio, ...", metavar="NAME")],
+    dialect: Annotated[str, typer.Option(help="SQL dialect, as sqlglot names it: trino, spark, postgres, dremio, ...", metavar="NAME")],
     namespace: Annotated[
-        str | None, typer.Option(help="Of the tables. [default: the dialect's name]", show_default=False, metavar="NAMESPACE")
+        str | None, typer.Option(help="The namespace of the tables. [default: the dialect's name]", show_default=False, metavar="NAMESPACE")
     ] = None,
     catalog: Annotated[str | None, typer.Option(help="The catalog of names without one.", show_default=False, metavar="NAME")] = None,
     schema: Annotated[str | None, typer.Option(help="The schema of names without one.", show_default=False, metavar="NAME")] = None,
@@ -367,7 +367,7 @@ def sql(
 ) -> None:
     """Load views and scripts in SQL: which columns come from which.
 
-    Names without a catalog or a schema are in the given ones. Columns are known from the graph, and from what the files create.
+    Names without a catalog or a schema are in the given ones. Columns are known from the graph and from the tables that the files create.
     """
     keys = {
         "name": name,

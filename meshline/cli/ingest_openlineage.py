@@ -24,7 +24,7 @@ def openlineage(
         list[str], typer.Argument(help="Files or folders of events: ndjson or JSON, gzip or not; - is standard input.", metavar="FILE")
     ],
     *,
-    source: Annotated[str, typer.Option(help="Who says it; into a store only, a server has its own.", metavar="NAME")] = "default",
+    source: Annotated[str, typer.Option(help="Name of the source; for a store only, a server has its own.", metavar="NAME")] = "default",
     strict: Strict = False,
     store: Store = None,
     server: Server = None,
@@ -72,7 +72,7 @@ def openlineage(
             f"meshline: no events in {', '.join(file)}: accepted are files with events, and folders with files {', '.join(SUFFIXES)}"
         )
         raise typer.Exit(FAILED)
-    write_message(f"{format_count(ingested, 'event')} taken" + (f", {refused} refused" if refused else ""))
+    write_message(f"{format_count(ingested, 'event')} ingested" + (f", {refused} refused" if refused else ""))
     if refused:
         raise typer.Exit(REFUSED)
 
@@ -90,7 +90,7 @@ def _ingest_into_store(events: Iterable[Found], store: str | None, source: str) 
         try:
             for one in ingest_all(pipeline, events, source):
                 yield EventOutcome(one.error, one.warnings)
-        except BaseException:  # interrupted: what waits would take seconds more
+        except BaseException:  # interrupted: writing the waiting events would take seconds
             pipeline.abandon()
             raise
         finally:
@@ -99,7 +99,7 @@ def _ingest_into_store(events: Iterable[Found], store: str | None, source: str) 
 
 
 def _join_names(store: OpenStore, precedence: Precedence) -> None:
-    """Apply the store's rules of catalogs, if it has any, to the names that events gave."""
+    """Apply the store's catalog rules, if it has any, to the names in events."""
     from meshline.ingest.catalog_aliases import read_rules
 
     if read_rules(store):

@@ -16,7 +16,7 @@ from meshline.words import format_count, is_or_are
 
 
 class GranularityName(enum.StrEnum):
-    """What one node stands for."""
+    """What one node represents."""
 
     COLUMN = "column"
     DATASET = "dataset"
@@ -25,7 +25,7 @@ class GranularityName(enum.StrEnum):
 
 
 class LineageFormat(enum.StrEnum):
-    """How a lineage graph is written."""
+    """The formats of a lineage graph."""
 
     TEXT = "text"
     JSON = "json"
@@ -39,9 +39,9 @@ Format: TypeAlias = Annotated[LineageFormat, typer.Option("--format", help="text
 def lineage(
     asset: Assets,
     *,
-    upstream: Annotated[bool, typer.Option("--upstream", help="Where it comes from, instead of where it goes.")] = False,
+    upstream: Annotated[bool, typer.Option("--upstream", help="Show where data comes from, instead of where it goes to.")] = False,
     depth: Depth = None,
-    granularity: Annotated[GranularityName, typer.Option(help="What one node stands for.", case_sensitive=False)] = GranularityName.COLUMN,
+    granularity: Annotated[GranularityName, typer.Option(help="What one node represents.", case_sensitive=False)] = GranularityName.COLUMN,
     reach: Reach = ReachName.POSSIBLE,
     as_of: AsOf = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many nodes to show at most.")] = 500,
@@ -51,7 +51,7 @@ def lineage(
 ) -> None:
     """Show where data goes to, or comes from.
 
-    By column, or contracted to the datasets, products or domains that hold the columns.
+    By column, or grouped by dataset, product or domain.
     """
     from meshline.cli.client import convert_answer, open_client, read_query, resolve_assets
     from meshline.cli.terminal import Line, write_json, write_lines
@@ -109,16 +109,16 @@ class Graph(msgspec.Struct, rename="camel", frozen=True):
     completeness: Completeness
 
 
-_NOUNS = {"dataset": "dataset", "product": "product", "domain": "domain"}  # what a node stands for, where all nodes are of one kind
+_NOUNS = {"dataset": "dataset", "product": "product", "domain": "domain"}  # what a node represents, if all nodes are of one kind
 _WITH_COLUMNS = {"COLUMN", "DATASET", "DATA_PRODUCT", "DOMAIN"}
-_SHOWN = 20  # datasets with which the way of a job, a contract or an owner begins
+_SHOWN = 20  # datasets at the beginning of the lineage of a job, a contract or an owner
 # As in docs/concepts.md: possible flows are drawn thick.
 _STYLE = {"DIRECT": "solid", "INDIRECT": "dashed", "POSSIBLE": "bold"}
 _ARROW = {"DIRECT": "-->", "INDIRECT": "-.->", "POSSIBLE": "==>"}
 
 
 def format_text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granularity: str) -> Iterator[Line]:
-    """Each node once, by distance, with what it comes from (or, upstream, what it goes into). `granularity`: column, dataset, ..."""
+    """Each node once, by distance, with its sources (or, upstream, its targets). `granularity`: column, dataset, ..."""
     names = Names([*asked, *(node.asset for node in graph.nodes), *(job for edge in graph.edges for job in edge.jobs)])
     others = [node for node in graph.nodes if not node.start]
     way = "comes from" if upstream else "flows to"
@@ -146,7 +146,7 @@ def format_text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granula
 
 
 def _format_beginning(graph: Graph, asked: Sequence[Asset], names: Names) -> Iterator[Line]:
-    """The datasets with which the way begins where the asked assets have no columns themselves: a job's, a contract's, an owner's."""
+    """The datasets where lineage begins, if a requested asset has no columns itself: those of a job, a contract or an owner."""
     own = {one.id for one in asked}
     starts: list[NamedAsset | Asset] = [node.asset.dataset or node.asset for node in graph.nodes if node.start and node.asset.id not in own]
     if all(one.kind in _WITH_COLUMNS for one in asked) or not starts:
@@ -157,7 +157,7 @@ def _format_beginning(graph: Graph, asked: Sequence[Asset], names: Names) -> Ite
 
 
 def _format_represented(graph: Graph, asked: Sequence[Asset], names: Names, granularity: str) -> Iterator[Line]:
-    """Which products or domains the answer is about, where others were asked about."""
+    """The products or domains that the answer is about, if they are not the requested assets."""
     shown = [node.asset for node in graph.nodes if node.start]
     if {one.id for one in shown} == {one.id for one in asked}:
         return
@@ -176,7 +176,7 @@ def _format_marks(node: Node) -> str:
 
 
 def _format_links(graph: Graph, node: Node, names: Names, *, upstream: bool) -> Iterator[str]:
-    """The edges by which data comes to a node (upstream: goes on from it), without repeating lines."""
+    """The edges by which data reaches a node (upstream: leaves it); equal lines once."""
     assets = {known.asset.id: known.asset for known in graph.nodes}
     seen: set[str] = set()
     for edge in graph.edges:
@@ -241,7 +241,7 @@ def format_mermaid(graph: Graph) -> Iterator[str]:
 
 
 def _group_by_dataset(graph: Graph) -> Sequence[tuple[str, list[Node]]]:
-    """Columns by dataset, all else by itself (label '')."""
+    """Columns by dataset; all other nodes under an empty label."""
     found: dict[str, list[Node]] = {}
     for node in graph.nodes:
         found.setdefault(node.asset.dataset.qualified_name if node.asset.dataset else "", []).append(node)
@@ -254,5 +254,5 @@ def _quote_text(text: str) -> str:
 
 
 def _escape_mermaid(text: str) -> str:
-    """Mermaid has no escapes inside quotes but entities."""
+    """A quoted text for Mermaid, whose only escapes inside quotes are entities."""
     return '"' + "".join(sign if sign.isalnum() or sign in " _-.,/:@" else f"#{ord(sign)};" for sign in text) + '"'

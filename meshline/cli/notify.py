@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 def notify(
     *,
-    pending: Annotated[bool, typer.Option("--pending", help="Only show what is owed; do not look for what landed since.")] = False,
+    pending: Annotated[bool, typer.Option("--pending", help="Only show pending notices; do not look for new changes.")] = False,
     send: Annotated[bool, typer.Option("--send", help="Send the pending notices now.")] = False,
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
     store: Store = None,
     config: Config = None,
 ) -> None:
-    """Show who has to hear of what landed, and send it.
+    """Show the pending notices of changes, and send them.
 
-    Looks at what was committed since the last look, and shows what is owed, to whom, by which channel. The first look only notes
-    where to begin. Nothing is sent without --send. A server does both by itself (notify, notify_send). Exit code 1 if something
+    Looks at the commits since the last look, and shows the pending notices by recipient and channel. The first look only records
+    where to begin. Nothing is sent without --send. A server does both by itself (notify, notify_send). Exit code 1 if a message
     could not be sent.
     """
     from meshline.app.notifications import build_sender
@@ -56,7 +56,7 @@ def notify(
         if send:
             done = out.send(now=True)
             refused = done.refused
-            write_message(f"messages sent: {done.sent}, not taken: {done.refused}; notices given up: {done.given_up}")
+            write_message(f"messages sent: {done.sent}, refused: {done.refused}; notices given up: {done.given_up}")
         parcels = out.list_parcels()
         if format is TextFormat.JSON:
             write_json(convert_parcels(parcels))
@@ -66,11 +66,11 @@ def notify(
         raise typer.Exit(REFUSED)
 
 
-SHOWN = 20  # notices of one receiver
+SHOWN = 20  # notices of one recipient
 
 
 def format_parcels(parcels: Sequence[Parcel]) -> Iterator[Line]:
-    """Each receiver, how it is reached, and of what it has to hear."""
+    """Each recipient with the channel and the pending notices."""
     if not parcels:
         yield Line("no notice is pending")
         return
@@ -79,8 +79,8 @@ def format_parcels(parcels: Sequence[Parcel]) -> Iterator[Line]:
         way = f" by {parcel.route.label}" if parcel.route.urls else f": {parcel.route.label}"
         yield Line(f"{', '.join(names)}{way}", "bold")
         for one in parcel.pending[:SHOWN]:
-            owed = one.notice.body
-            yield Line(f"  {owed.verdict}: {owed.text} in {owed.subject}, since {_format_minute(owed.at)} ({owed.rule})")
+            body = one.notice.body
+            yield Line(f"  {body.verdict}: {body.text} in {body.subject}, since {_format_minute(body.at)} ({body.rule})")
             if one.tried.attempts:
                 yield Line(
                     f"    tried {format_count(one.tried.attempts, 'time')}, again at {_format_minute(one.due)}: {one.tried.error}", "dim"
@@ -94,19 +94,19 @@ def convert_parcels(parcels: Sequence[Parcel]) -> list[Json]:
 
 
 def _convert_notice(one: Pending) -> Json:
-    owed = one.notice.body
+    body = one.notice.body
     return {
         "id": one.notice.key,
-        "event": owed.event,
-        "receiver": {"kind": owed.receiver.kind, "name": owed.receiver.name, "id": owed.receiver.id},
-        "verdict": owed.verdict,
-        "rule": owed.rule,
-        "subject": owed.subject,
-        "text": owed.text,
-        "why": owed.why,
-        "source": owed.source,
-        "since": from_micros(owed.at).isoformat(),
-        "assets": list(owed.assets),
+        "event": body.event,
+        "receiver": {"kind": body.receiver.kind, "name": body.receiver.name, "id": body.receiver.id},
+        "verdict": body.verdict,
+        "rule": body.rule,
+        "subject": body.subject,
+        "text": body.text,
+        "why": body.why,
+        "source": body.source,
+        "since": from_micros(body.at).isoformat(),
+        "assets": list(body.assets),
         "attempts": one.tried.attempts,
         "error": one.tried.error or None,
         "due": from_micros(one.due).isoformat(),

@@ -1,4 +1,4 @@
-"""The arguments and options that several commands have, and times as a person types them."""
+"""Arguments and options of several commands, and the parser of times on the command line."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _DAYS = {"today": 0, "yesterday": 1}
 
 
 def parse_time(text: str) -> datetime:
-    """A time with a zone. Raises BadParameter that says what is accepted."""
+    """A time with a time zone. Raises BadParameter, with the accepted forms."""
     return parse_time_at(text, datetime.now(UTC))
 
 
 def parse_time_at(text: str, now: datetime) -> datetime:
-    """The same as of a given now."""
+    """The same for a given current time."""
     word = text.strip().lower()
     if word == "now":
         return now
@@ -43,7 +43,7 @@ def parse_time_at(text: str, now: datetime) -> datetime:
 
 
 class KindName(enum.StrEnum):
-    """Kinds of assets, as a person types them. The schema's names are in upper case."""
+    """Kinds of assets on the command line. The names in the schema are in upper case."""
 
     DOMAIN = "domain"
     DATA_PRODUCT = "product"
@@ -56,7 +56,7 @@ class KindName(enum.StrEnum):
 
 
 class TextFormat(enum.StrEnum):
-    """How a list is written."""
+    """The formats of a list."""
 
     TEXT = "text"
     JSON = "json"
@@ -65,7 +65,7 @@ class TextFormat(enum.StrEnum):
 Store: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        help="Where the graph is kept: sqlite:///file.db or neo4j://user:password@host."
+        help="The store of the graph: sqlite:///file.db or neo4j://user:password@host."
         " [default: MESHLINE_STORE, else sqlite:///meshline.db in the current directory]",
         show_default=False,
         metavar="URL",
@@ -74,7 +74,7 @@ Store: TypeAlias = Annotated[
 Config: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help="The settings file. [default: MESHLINE_CONFIG, else meshline.toml in the current directory if it is there]",
+        help="The settings file. [default: MESHLINE_CONFIG, else meshline.toml in the current directory if it exists]",
         show_default=False,
         metavar="FILE",
     ),
@@ -89,15 +89,11 @@ Server: TypeAlias = Annotated[
 ]
 Asset: TypeAlias = Annotated[
     str,
-    typer.Argument(
-        help="An id, namespace/name, any alias, dataset.column, or the end of one of these that no other asset has.", metavar="ASSET"
-    ),
+    typer.Argument(help="An id, namespace/name, any alias, dataset.column, or a unique end of one of these.", metavar="ASSET"),
 ]
 Assets: TypeAlias = Annotated[
     list[str],
-    typer.Argument(
-        help="An id, namespace/name, any alias, dataset.column, or the end of one of these that no other asset has.", metavar="ASSET..."
-    ),
+    typer.Argument(help="An id, namespace/name, any alias, dataset.column, or a unique end of one of these.", metavar="ASSET..."),
 ]
 AsOf: TypeAlias = Annotated[
     datetime | None,
@@ -108,11 +104,11 @@ AsOf: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Depth: TypeAlias = Annotated[int | None, typer.Option(min=0, help="How many steps to go at most.", show_default=False)]
+Depth: TypeAlias = Annotated[int | None, typer.Option(min=0, help="Maximum number of steps.", show_default=False)]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Stop at the first refusal, before anything is written.")]
 
 
-Limit: TypeAlias = Annotated[int, typer.Option(min=1, max=1000, help="How many to show at most.")]
+Limit: TypeAlias = Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of entries.")]
 Kinds: TypeAlias = Annotated[
     list[KindName] | None,
     typer.Option("--kind", help="Only assets of this kind; may be repeated.", case_sensitive=False, show_default=False),
@@ -137,10 +133,10 @@ ListFormat: TypeAlias = Annotated[TextFormat, typer.Option("--format", help="tex
 
 
 def get_kind_names(kinds: list[KindName] | None) -> list[str] | None:
-    """Kinds as the schema names them."""
+    """Kinds by their names in the schema."""
     return [kind.name for kind in kinds] if kinds else None
 
 
 def format_iso_time(time: datetime | None) -> str | None:
-    """A time as GraphQL takes it."""
+    """A time in ISO 8601, as GraphQL expects it."""
     return None if time is None else time.isoformat()

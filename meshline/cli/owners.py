@@ -17,10 +17,10 @@ from meshline.graph.model import AssetKind, Json
 
 
 def owners(
-    asset: Annotated[str | None, typer.Argument(help="Whose owners: an asset by any name.", metavar="ASSET", show_default=False)] = None,
+    asset: Annotated[str | None, typer.Argument(help="The asset, by any of its names.", metavar="ASSET", show_default=False)] = None,
     *,
-    owned_by: Annotated[str | None, typer.Option(help="What does this owner answer for?", metavar="OWNER", show_default=False)] = None,
-    orphans: Annotated[bool, typer.Option("--orphans", help="What has no owner at any level?")] = False,
+    owned_by: Annotated[str | None, typer.Option(help="Show the assets of this owner.", metavar="OWNER", show_default=False)] = None,
+    orphans: Annotated[bool, typer.Option("--orphans", help="Show the assets without an owner at any level.")] = False,
     kind: Kinds = None,
     as_of: AsOf = None,
     limit: Limit = 100,
@@ -28,7 +28,7 @@ def owners(
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Say who owns an asset, what an owner owns, or what nobody owns."""
+    """Show owners of an asset, assets of an owner, or unowned assets."""
     from meshline.cli.client import open_client
     from meshline.cli.terminal import write_json, write_lines
 
@@ -75,14 +75,14 @@ class Owned(msgspec.Struct, rename="camel", frozen=True):
 
 
 def list_owners(source: Client, name: str, as_of: str | None = None) -> Answer:
-    """The owners of an asset, and the level that they come from. `as_of`: a time (ISO 8601); None: now."""
+    """The owners of an asset, and the level that they come from. `as_of`: a time (ISO 8601); None = now."""
     (asset,) = resolve_assets(source, [name], as_of)
     answer = source.ask(read_query("owners"), {"id": asset.id, "asOf": as_of})
     return _build_answer(answer, "node", _format_owners(convert_answer(answer["node"], Owned), format_as_of(as_of)), as_of)
 
 
 def list_owned(source: Client, name: str, kinds: Sequence[str] | None, limit: int, as_of: str | None = None) -> Answer:
-    """What an owner owns, also by owning what it is in."""
+    """The assets of an owner, including those inside its assets."""
     (owner,) = resolve_assets(source, [name if name.lower().startswith(("owner:", "own_")) else f"owner:{name}"], as_of)
     if owner.kind != "OWNER":
         raise InvalidInput(f"{owner.qualified_name} is a {owner.kind.lower()}; accepted is an owner", "--owned-by")
@@ -91,7 +91,7 @@ def list_owned(source: Client, name: str, kinds: Sequence[str] | None, limit: in
 
 
 def list_orphans(source: Client, kinds: Sequence[str] | None, limit: int, as_of: str | None = None) -> Answer:
-    """What has no owner at any level. `kinds` None: all but columns, which have none if their dataset has none."""
+    """The assets without an owner at any level. `kinds` None: all but columns, which have none if their dataset has none."""
     from meshline.graph.queries.ownership import OWNABLE
 
     wanted = list(kinds) if kinds is not None else [kind for kind in OWNABLE if kind is not AssetKind.COLUMN]
@@ -104,7 +104,7 @@ def list_orphans(source: Client, kinds: Sequence[str] | None, limit: int, as_of:
 
 
 def _build_answer(answer: Mapping[str, Json], key: str, lines: Iterable[Line], as_of: str | None) -> Answer:
-    """With what an answer as of a time cannot know."""
+    """The answer with the gaps of an answer as of a time."""
     data = answer[key]
     if as_of is None:
         return Answer(data, list(lines))
@@ -122,8 +122,8 @@ def _format_owners(asset: Owned, at: str) -> Iterator[Line]:
         return
     yield Line(f"{asset.qualified_name}{then}", "bold")
     rows = [
-        (said.owner.name, said.type, said.owner.contact or "", f"{_describe_level(said.inherited_from)}, says {said.source}")
-        for said in asset.owners
+        (one.owner.name, one.type, one.owner.contact or "", f"{_describe_level(one.inherited_from)}, stated by {one.source}")
+        for one in asset.owners
     ]
     yield from format_table(rows, indent="  ")
 

@@ -36,7 +36,7 @@ class SeverityName(enum.StrEnum):
 
 def policies(
     *,
-    violations: Annotated[bool, typer.Option("--violations", help="Show what breaks them now, instead of the policies.")] = False,
+    violations: Annotated[bool, typer.Option("--violations", help="Show the current violations instead of the policies.")] = False,
     policy: Annotated[str | None, typer.Option(help="Only this policy.", metavar="ID", show_default=False)] = None,
     severity: Annotated[SeverityName | None, typer.Option(help="Only violations of this severity.", show_default=False)] = None,
     folder: Annotated[
@@ -47,9 +47,9 @@ def policies(
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Show the policies, or with --violations what breaks them.
+    """Show the policies, or with --violations their violations.
 
-    With --violations: exit code 1 if a policy of severity error is broken, 2 if that could not be found out.
+    With --violations: exit code 1 if a policy of severity error is violated, 2 if that could not be decided.
     """
     from meshline.cli.exit_codes import exit_by_decision
     from meshline.cli.terminal import write_json, write_lines
@@ -108,7 +108,7 @@ def list_policies(source: Client, policy: str | None) -> list[Json]:
 
 
 def list_violations(source: Client, policy: str | None, severity: str | None = None) -> Iterator[Json]:
-    """What breaks them, of one severity or of all, the worst first, a page at a time."""
+    """The violations of one severity or of all, the worst first, read page by page."""
     after: str | None = None
     while True:
         found: Any = source.ask(read_query("violations"), {"policy": policy, "severity": severity, "first": PAGE, "after": after})[
@@ -121,12 +121,12 @@ def list_violations(source: Client, policy: str | None, severity: str | None = N
 
 
 def is_severe(one: Any) -> bool:
-    """Whether a violation is of a severity that must not be."""
+    """Whether a violation fails the command: its severity is error."""
     return bool(one["severity"] == "error")
 
 
 def format_policies(found: Sequence[Any], *, violations: bool) -> Iterator[Line]:
-    """As a person reads them."""
+    """Policies or violations as text."""
     if not violations:
         rows = [(one["id"], one["severity"].lower(), one["kind"], _format_broken(one), one["title"]) for one in found]
         yield from format_table([("policy", "severity", "about", "broken", "what is wrong then"), *rows])
@@ -153,5 +153,5 @@ def _format_step(step: Mapping[str, Any]) -> str:
 
 def _format_sum(found: Sequence[Mapping[str, Any]]) -> str:
     counts = [(severity, sum(one["severity"] == severity for one in found)) for severity in _STYLES]
-    said = ", ".join(f"{count} of severity {severity}" for severity, count in counts if count)
-    return f"{len(found)} violations: {said}" if len(found) > 1 else f"1 violation: {said}" if found else "no policy is broken"
+    parts = ", ".join(f"{count} of severity {severity}" for severity, count in counts if count)
+    return f"{len(found)} violations: {parts}" if len(found) > 1 else f"1 violation: {parts}" if found else "no policy is broken"

@@ -59,7 +59,7 @@ def _format_rule(rule: Rule) -> Iterator[Line]:
     from meshline.governance.rules import Profile
 
     yield Line(f"{rule.id}: {format_title(rule.title)}", "bold")
-    said = [
+    rows = [
         ("why", rule.reason),
         ("side", rule.side),
         ("verdict", ", ".join(f"{format_verdict(rule.get_verdict(profile))} in {profile}" for profile in Profile)),
@@ -68,7 +68,7 @@ def _format_rule(rule: Rule) -> Iterator[Line]:
         ("safe", rule.safe),
         ("law", "always enforced by the profile mesh" if rule.law else ""),
     ]
-    yield from format_table([(name, text) for name, text in said if text], indent="  ")
+    yield from format_table([(name, text) for name, text in rows if text], indent="  ")
 
 
 def _convert_rule(rule: Rule) -> dict[str, Json]:

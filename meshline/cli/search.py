@@ -10,7 +10,7 @@ from meshline.cli.options import Kinds, Limit, ListFormat, Server, Store, TextFo
 
 
 def search(
-    text: Annotated[str, typer.Argument(help="Words, or beginnings of words, that all must be found.", metavar="TEXT")],
+    text: Annotated[str, typer.Argument(help="Words or beginnings of words, all of which must be found.", metavar="TEXT")],
     *,
     kind: Kinds = None,
     limit: Limit = 25,
@@ -28,4 +28,4 @@ def search(
     if format is TextFormat.JSON:
         write_json(data)
     else:
-        write_lines(format_assets(convert_answer(data, Assets), f"nothing is called or described with {text!r}"))
+        write_lines(format_assets(convert_answer(data, Assets), f"no asset has {text!r} in its names, descriptions or tags"))

@@ -1,4 +1,4 @@
-"""`meshline serve`, and the same GraphQL in this process. Nothing else of the command line imports `meshline.api`."""
+"""`meshline serve`, and GraphQL in this process. No other module of the command line imports `meshline.api`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Host: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="Address to listen on; one that others reach needs tokens. [default: 127.0.0.1]", show_default=False),
+    typer.Option(help="Address to listen on; one that other machines reach needs tokens. [default: 127.0.0.1]", show_default=False),
 ]
 Port: TypeAlias = Annotated[
     int | None, typer.Option(help="Port to listen on, 0 for a free one. [default: 8080]", show_default=False, min=0, max=65535)
@@ -29,18 +29,18 @@ def serve(
     store: Store = None,
     host: Host = None,
     port: Port = None,
-    mesh: Annotated[Path | None, typer.Option(help="A mesh file to load at start; its rules hold for names and sources.")] = None,
+    mesh: Annotated[Path | None, typer.Option(help="A mesh file to load at start; its naming and precedence rules apply.")] = None,
     kafka: Annotated[
-        str | None, typer.Option(help="Take events from this Kafka, too: its bootstrap servers.", show_default=False, metavar="HOST:PORT")
+        str | None, typer.Option(help="Also ingest events from this Kafka: its bootstrap servers.", show_default=False, metavar="HOST:PORT")
     ] = None,
     kafka_topic: Annotated[str | None, typer.Option(help="Its topic. [default: openlineage.events]", show_default=False)] = None,
     kafka_group: Annotated[str | None, typer.Option(help="The consumer group. [default: meshline]", show_default=False)] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Listen on any address without tokens: whoever reaches it may do everything.")
+        bool, typer.Option("--insecure", help="Listen on any address without tokens: every caller may do everything.")
     ] = False,
     config: Config = None,
 ) -> None:
-    """Serve GraphQL, and take OpenLineage events by HTTP or Kafka."""
+    """Serve GraphQL, and ingest OpenLineage events by HTTP or Kafka."""
     from meshline.app.settings import load_settings
 
     consume = {"kafka": kafka, "kafka_topic": kafka_topic, "kafka_group": kafka_group}
@@ -48,20 +48,20 @@ def serve(
 
 
 def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
-    """Serve until a signal comes; `ready` is given the address when the graph is loaded."""
+    """Serve until a signal comes; `ready` is called with the address when the graph is loaded."""
     from meshline.api.serve import run_server
 
     run_server(settings, ready)
 
 
 class RequestExecutor(Protocol):
-    """Executes one GraphQL request: `data` and `errors`, as GraphQL says."""
+    """Executes one GraphQL request. Returns `data` and `errors` in GraphQL's format."""
 
     def __call__(self, query: str, variables: Mapping[str, object], *, mutations: bool = False) -> dict[str, Any]: ...
 
 
 def build_executor(graph: LiveGraph, naming: Naming, policies: Path | None, *, seconds: float, objects: int) -> RequestExecutor:
-    """What a server answers, over a graph in this process. `policies`: a folder of the user's; `seconds`, `objects`: for one request."""
+    """Answers as a server does, from a graph in this process. `policies`: the user's folder; `seconds`, `objects`: limits of a request."""
     from meshline.api.graphql import Bounds, Executor
     from meshline.api.graphql.execution import ALL, QUERIES
     from meshline.app.policy_service import PolicyService

@@ -26,19 +26,19 @@ def replay(
     mesh: Annotated[Path | None, typer.Option(help="A mesh file whose naming and precedence rules the new store follows.")] = None,
     store: Store = None,
 ) -> None:
-    """Make a new store from what one has kept.
+    """Make a new store from an existing one.
 
-    For example under other naming rules: events that are still kept are taken again; what else the store knows, and what
-    events said that are kept no more, is copied.
+    The new store may follow other naming rules. Stored events are ingested again; other statements, and those of events that
+    are not stored any more, are copied.
     """
     from meshline.app.replay import copy_store
     from meshline.cli.exit_codes import REFUSED
     from meshline.cli.terminal import show_progress, write_message
     from meshline.ingest.mesh import parse_mesh_file, read_mesh_file
 
-    said = None if mesh is None else parse_mesh_file(read_mesh_file(mesh), str(mesh), strict=True)
+    parsed = None if mesh is None else parse_mesh_file(read_mesh_file(mesh), str(mesh), strict=True)
     with open_store_at(store, must_exist=True) as old, open_store_at(to) as new, show_progress("events and statements") as advance:
-        result = copy_store(old, new, said, lambda error: write_message(f"refused: {error}"), advance)
+        result = copy_store(old, new, parsed, lambda error: write_message(f"refused: {error}"), advance)
     write_message(
         f"{result.events} events replayed, {result.statements} statements copied"
         + (f", {result.refused} refused" if result.refused else "")
@@ -48,9 +48,9 @@ def replay(
 
 
 def check(*, store: Store = None, config: Config = None) -> None:
-    """Look at everything that a store holds, and say whether it holds together.
+    """Check the whole content of a store for consistency.
 
-    Changes nothing, and may run beside servers. Exit code 1 if something is wrong.
+    Changes nothing, and may run while servers use the store. Exit code 1 if the store is damaged.
     """
     from meshline.cli.exit_codes import REFUSED
     from meshline.cli.terminal import Line, show_progress, write_lines, write_message
@@ -82,18 +82,18 @@ def _run_checks(store: str | None, config: Path | None, advance: Advance) -> Ite
         url = get_store_url(store, config)
         path = find_sqlite_path(url)
         if path is not None and Path(path).exists():
-            yield from file_checks(str(path), advance)  # a file that is damaged may not be opened otherwise
+            yield from file_checks(str(path), advance)  # first, because a damaged file may not open as a store
         with open_store_at(url, must_exist=True) as opened:
             yield from run_checks(opened, advance)
             yield from check_index(opened, read_stored_rules(opened)[1], advance)
     except StoreCorrupt as error:
-        found = Findings("the rest could not be looked at")
+        found = Findings("the rest could not be checked")
         found.add_problem(str(error))
         yield found.build_check()
 
 
 def compact(*, store: Store = None, config: Config = None) -> None:
-    """Drop contents that no statement refers to, and raw events past their retention; give the room back to the disk.
+    """Drop contents that no statement refers to and raw events past their retention, and free the disk space.
 
     No answer changes. An SQLite store must not be open elsewhere: stop its server first.
     """
@@ -109,8 +109,8 @@ def compact(*, store: Store = None, config: Config = None) -> None:
     path = find_sqlite_path(settings.store)
     if path is None:
         with open_store_at(settings.store) as opened:
-            forgotten = opened.prune_raw_events(before)
-        write_message(f"{format_count(forgotten, 'raw event')} forgotten; what else such a store holds, it keeps in order itself")
+            dropped = opened.prune_raw_events(before)
+        write_message(f"{format_count(dropped, 'raw event')} dropped; a store of this kind needs no other maintenance")
         return
     if not path.exists():
         raise NotFound(f"there is no store at {path}")
@@ -128,9 +128,9 @@ def backup(
     store: Store = None,
     config: Config = None,
 ) -> None:
-    """Copy a store as it is at one moment, while servers go on writing to it.
+    """Copy a store as of one moment, while servers continue writing to it.
 
-    The file is a store: `--store sqlite:///FILE` asks it, and in the store's place it is the restored store.
+    The file is a store: `--store sqlite:///FILE` reads it. To restore, put it in the place of the store.
     """
     from meshline.cli.terminal import show_progress, write_message
     from meshline.graph.store.factory import back_up_store
@@ -141,7 +141,7 @@ def backup(
 
 
 def get_store_url(url: str | None = None, config: Path | None = None) -> str:
-    """The address of the store: the given one, else as the settings say."""
+    """The address of the store: the given one, else that of the settings."""
     from meshline.app.settings import load_settings
 
     return load_settings(store=url, config=config).store
@@ -149,7 +149,7 @@ def get_store_url(url: str | None = None, config: Path | None = None) -> str:
 
 @contextmanager
 def open_store_at(url: str | None, *, must_exist: bool = False) -> Iterator[OpenStore]:
-    """The store at an address (None: as the settings say). Raises NotFound instead of making one that must exist."""
+    """The store at an address (None: that of the settings). It is created if needed; with `must_exist`, NotFound is raised instead."""
     from meshline.graph.store.factory import find_sqlite_path, open_store
 
     url = get_store_url(url)

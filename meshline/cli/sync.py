@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def ingest_source(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | None, server: str | None) -> None:
-    """Read a source and load what it says into a store or a server; exit code 1 if anything was refused.
+    """Read a source and load its statements into a store or a server; exit code 1 if anything was refused.
 
-    `keys`: as in the mesh file; None is what was not given. Raises InvalidInput, MissingExtra.
+    `keys`: as in the mesh file; keys with None are left out. Raises InvalidInput, MissingExtra.
     """
     from meshline.app.settings import read_variable
     from meshline.cli.exit_codes import REFUSED
@@ -46,7 +46,7 @@ def ingest_source(kind: str, keys: Mapping[str, object], *, strict: bool, store:
 
 @contextmanager
 def open_target(store: str | None, server: str | None) -> Iterator[Target]:
-    """Where what sources say goes to: a server if one is named, else a store. In a store, names are joined by rule afterwards."""
+    """The target of syncs: a server if one is named, else a store, in which catalog rules join names at the end."""
     if server is not None:
         from meshline.cli.http_client import HttpClient
         from meshline.cli.http_target import HttpTarget
@@ -64,7 +64,7 @@ def open_target(store: str | None, server: str | None) -> Iterator[Target]:
 
 
 def report_sync(done: SyncOutcome) -> None:
-    """Say on stderr what became of a source: what was refused, warnings, and a line with the counts."""
+    """Write the outcome of a sync to stderr: refusals, warnings, and a line with the counts."""
     from meshline.cli.terminal import write_message
     from meshline.errors import InvalidInput
 
@@ -79,7 +79,7 @@ def report_sync(done: SyncOutcome) -> None:
 
 
 def describe_loading(loading: Loading) -> str:
-    """What loading a source did, as a sentence."""
+    """The counts of loading a source, as a sentence."""
     parts = [describe_amount(loading.source, loading), f"{loading.unchanged} unchanged", f"{loading.new} new", f"{loading.changed} changed"]
     parts += [f"{loading.retracted} retracted", f"{len(loading.refused)} refused"]
     if loading.kept:
@@ -88,7 +88,7 @@ def describe_loading(loading: Loading) -> str:
 
 
 class Counts(Protocol):
-    """What a sync did, in statements or events."""
+    """The counts of a sync, in statements or events."""
 
     @property
     def read(self) -> int: ...
@@ -104,7 +104,7 @@ class Counts(Protocol):
 
 
 def describe_amount(source: str, counts: Counts) -> str:
-    """How much of a source was read, in the unit that all counts have: what its system says is unchanged is not read again."""
+    """How much of a source was read, in the unit of all counts. Parts that the source reports as unchanged are not read again."""
     if source.partition("/")[0] == "openlineage":
         return f"{counts.read} of {counts.read + counts.unchanged} events read"  # the events of a file that did not change are not read
     known = max(counts.read, counts.unchanged + counts.new + counts.changed)  # an empty statement is read, and is none of these
@@ -112,7 +112,7 @@ def describe_amount(source: str, counts: Counts) -> str:
 
 
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Stop at the first source of which anything is refused, before anything of it is written.")
+    bool, typer.Option("--strict", help="Stop at the first source with a refusal, before any statement of that source is written.")
 ]
 
 
@@ -125,8 +125,9 @@ def sync(
 ) -> None:
     """Load a mesh file and then all its sources, in order.
 
-    Shows of each how many of its statements (or events) were read, unchanged, new, changed, retracted and refused. What the graph
-    has already is not written again. A source that is away does not stop the others. Exit code 1 if anything was refused or away.
+    Shows for each how many of its statements (or events) were read, unchanged, new, changed, retracted and refused. Unchanged
+    statements are not written again. A source that cannot be read does not stop the others. Exit code 1 if any statement was
+    refused or any source could not be read.
     """
     from meshline.cli.exit_codes import REFUSED
     from meshline.cli.terminal import write_message
@@ -143,9 +144,9 @@ def sync(
 
 
 def sync_mesh(file: Path, *, strict: bool, store: str | None, server: str | None) -> Iterator[SyncOutcome]:
-    """What became of the mesh file, of each of its sources, and of the names that its rules join.
+    """Yields the outcomes of the mesh file, of each of its sources, and of joining names by its rules.
 
-    Raises InvalidInput if the file cannot be used as a whole. `strict`: ends after the first of which anything is refused.
+    Raises InvalidInput if the file as a whole is invalid. `strict`: ends after the first outcome with a refusal.
     """
     from meshline.cli.client import open_graph
     from meshline.ingest import mesh as mesh_file
@@ -165,7 +166,7 @@ def sync_mesh(file: Path, *, strict: bool, store: str | None, server: str | None
             target = HttpTarget(remote)
             done = record_sync(target, mesh.source, lambda: _send_mesh(remote, mesh, data, file.name))
             yield done
-            if done.error is not None:  # its rules are not the server's, or there is none
+            if done.error is not None:  # its rules are not the server's, or the server does not answer
                 return
             yield from _sync_sources(target, mesh, file, strict=strict)
         return
@@ -183,11 +184,11 @@ def _load_mesh(graph: OpenGraph, mesh: Mesh, file: Path) -> Loading:
 
 
 def _send_mesh(remote: HttpClient, mesh: Mesh, data: bytes, name: str) -> Loading:
-    """A server takes a file as a whole or not at all."""
+    """Send a mesh file; a server loads a file as a whole or not at all."""
     from meshline.ingest.sources.scope_loader import Loading
 
     if mesh.refused:
-        return Loading(mesh.source, 0, 0, 0, 0, 0, 0, 0, mesh.refused, ("a server takes a mesh file as a whole: nothing is loaded",))
+        return Loading(mesh.source, 0, 0, 0, 0, 0, 0, 0, mesh.refused, ("a server loads mesh files as a whole: nothing is loaded",))
     done = remote.put_mesh(data, name=name)
     counts = (done.changed + done.unchanged, done.unchanged, done.new, done.changed - done.new, done.retracted, 0)
     return Loading(done.source, done.revision, *counts, (), tuple(done.warnings))
@@ -205,7 +206,7 @@ def _sync_sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> It
 
 
 def _join_names(graph: OpenGraph) -> Iterator[SyncOutcome]:
-    """The names that rules join, once all is there."""
+    """Join names by rules, after all sources."""
     from meshline.ingest.catalog_aliases import apply_rules
     from meshline.ingest.sources.sync import SyncOutcome
 
@@ -215,7 +216,7 @@ def _join_names(graph: OpenGraph) -> Iterator[SyncOutcome]:
 
 
 def sources(*, format: ListFormat = TextFormat.TEXT, store: Store = None, server: Server = None) -> None:  # noqa: A002 - the option's name
-    """Show who says how much, and how their last sync went."""
+    """Show the sources, their statements and their last syncs."""
     from meshline.cli.client import convert_answer, open_client, read_query
     from meshline.cli.terminal import write_json, write_lines
 
@@ -228,7 +229,7 @@ def sources(*, format: ListFormat = TextFormat.TEXT, store: Store = None, server
 
 
 class LastSync(msgspec.Struct, rename="camel", frozen=True):
-    """See the schema."""
+    """The type Sync of the schema."""
 
     at: str
     seconds: float
@@ -242,7 +243,7 @@ class LastSync(msgspec.Struct, rename="camel", frozen=True):
 
 
 class SourceRow(msgspec.Struct, rename="camel", frozen=True):
-    """See the schema."""
+    """The type Source of the schema."""
 
     name: str
     datasets: int
@@ -256,9 +257,9 @@ HEAD = ("source", "datasets", "statements", "last sync", "lag", "next", "what it
 
 
 def format_sources(sources: Sequence[SourceRow]) -> Iterator[Line]:
-    """One line each, under a head."""
+    """A table with one line for each source."""
     if not sources:
-        yield Line("nobody has said anything yet")
+        yield Line("no source has stated anything yet")
         return
     rows = [
         (
@@ -284,12 +285,12 @@ def _describe_sync(source: str, sync: LastSync) -> str:
 
 
 def _format_time(time: str) -> str:
-    """A time of the schema to the second."""
+    """A time (ISO 8601), cut to seconds."""
     return time[:19]
 
 
 def format_duration(seconds: float) -> str:
-    """A length of time in its largest unit."""
+    """A duration in its largest unit, rounded down."""
     for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds >= length:
             return f"{int(seconds // length)}{unit}"

@@ -1,4 +1,4 @@
-"""What a command writes: answers to stdout, everything else to stderr; colour and progress only where a person looks."""
+"""Output of commands: answers go to stdout, everything else to stderr; colour and progress only to a terminal."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SLOW = 1.0  # seconds of work after which a progress bar appears
 
 
 class Line(NamedTuple):
-    """A line of text, and how a terminal shows it (a rich style)."""
+    """A line of text and its style on a terminal (rich's styles)."""
 
     text: str
     style: str = ""
 
 
 def write_lines(lines: Iterable[Line]) -> None:
-    """Lines to stdout, in colour on a terminal only."""
+    """Write lines to stdout, in colour if it is a terminal."""
     if not sys.stdout.isatty():
         sys.stdout.writelines(f"{make_printable(line.text)}\n" for line in lines)
-        sys.stdout.flush()  # a server goes on after this
+        sys.stdout.flush()  # a server continues after this
         return
     from rich.console import Console
     from rich.text import Text
@@ -39,12 +39,12 @@ def write_lines(lines: Iterable[Line]) -> None:
 
 
 def write_json(value: Json) -> None:
-    """JSON to stdout, for programs."""
+    """Write JSON to stdout."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_bytes(parts: Iterable[bytes], path: Path | None) -> None:
-    """Bytes to a file, or to stdout. Raises InvalidInput if the file cannot be written."""
+    """Write bytes to a file, or to stdout for None. Raises InvalidInput if the file cannot be written."""
     from meshline.errors import InvalidInput
 
     if path is None:
@@ -58,13 +58,13 @@ def write_bytes(parts: Iterable[bytes], path: Path | None) -> None:
 
 
 def write_message(message: str) -> None:
-    """One line to stderr."""
+    """Write one line to stderr."""
     sys.stderr.write(f"{make_printable(message)}\n")
 
 
 @contextmanager
 def exit_on_refusal() -> Iterator[None]:
-    """Leave with the exit code of a refusal if input is refused inside: for --strict."""
+    """Exit with REFUSED if an InvalidInput is raised inside; for --strict."""
     from meshline.cli.exit_codes import REFUSED
     from meshline.errors import InvalidInput
 
@@ -76,14 +76,14 @@ def exit_on_refusal() -> Iterator[None]:
 
 
 class Advance(Protocol):
-    """Says that so much more of the work is done."""
+    """Advances a progress display by an amount of work."""
 
     def __call__(self, amount: int = 1) -> None: ...
 
 
 @contextmanager
 def show_progress(what: str) -> Iterator[Advance]:
-    """A running count on stderr, if it is a terminal and the work takes over a second."""
+    """A running count on stderr, if it is a terminal and the work takes longer than SLOW seconds."""
     if not sys.stderr.isatty():
         yield _ignore_progress
         return
@@ -99,7 +99,7 @@ def _ignore_progress(amount: int = 1) -> None:
 
 
 class _ProgressBar:
-    """Shows itself only once the work has become slow."""
+    """A progress bar that appears only once the work takes longer than SLOW seconds."""
 
     def __init__(self, what: str) -> None:
         import time

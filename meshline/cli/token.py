@@ -12,7 +12,7 @@ from meshline.errors import InvalidInput
 
 
 class RoleName(enum.StrEnum):
-    """What the holder of a token may do; each includes the ones before."""
+    """The roles of tokens; each includes those before it."""
 
     READER = "reader"
     WRITER = "writer"
@@ -20,18 +20,16 @@ class RoleName(enum.StrEnum):
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="Whose token it is; what they say by hand is said in this name.", metavar="NAME")],
+    name: Annotated[str, typer.Argument(help="The owner of the token; mutations are recorded under this name.", metavar="NAME")],
     *,
     role: Annotated[
         RoleName,
-        typer.Option(
-            help="reader asks; writer also sends events and mesh files; admin also says things by mutations.", case_sensitive=False
-        ),
+        typer.Option(help="reader queries; writer also sends events and mesh files; admin also runs mutations.", case_sensitive=False),
     ] = RoleName.READER,
 ) -> None:
     """Make a token: it goes to standard output, its entry for the settings file to standard error.
 
-    The token is shown this once; the file knows its hash only.
+    The token is shown only once; the settings file contains only its hash.
     """
     import sys
 
@@ -47,7 +45,7 @@ def new(
 
 
 def build_entry(name: str, role: str, token: str) -> list[str]:
-    """The lines of TOML by which a server knows a token. Raises InvalidInput."""
+    """The TOML lines of a token for the settings of a server. Raises InvalidInput."""
     from pydantic import ValidationError
 
     from meshline.app.tokens import Role, Token, hash_token
@@ -60,7 +58,7 @@ def build_entry(name: str, role: str, token: str) -> list[str]:
 
 
 def read_token() -> str | None:
-    """The token of the settings, if any. Raises InvalidInput for a file that has none."""
+    """The token of the settings, or None. Raises InvalidInput if the token file is unreadable or has no token."""
     from meshline.app.settings import load_settings
 
     settings = load_settings()
@@ -75,8 +73,8 @@ def read_token() -> str | None:
 
 
 def _check_token(text: str, where: str) -> str:
-    """The token in a text; a wrong one is not repeated."""
+    """The token in a text. Raises InvalidInput, whose message does not contain the text."""
     words = text.split()
     if len(words) != 1 or not words[0].isascii() or not words[0].isprintable():
-        raise InvalidInput("this is no token: one word of ASCII characters is", where)
+        raise InvalidInput("this is not a token: a token is one word of ASCII characters", where)
     return words[0]

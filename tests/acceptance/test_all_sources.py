@@ -63,9 +63,9 @@ def test_lineage_runs_from_the_operational_database_to_finance(synced: tuple[str
 def test_a_promised_column_names_its_consumer_contract_and_product(synced: tuple[str, Ran]) -> None:
     said = done("impact", "delta.orders.customer_orders.total_amount", "--store", synced[0]).out
     assert "finance-analytics  direct" in said
-    assert "CONTRACTS TO LOOK AT\n  customer-orders-contract-v2" in said
+    assert "CONTRACTS TO REVIEW\n  customer-orders-contract-v2" in said
     assert "customer-orders" in said.partition("BY PRODUCT")[2]
-    assert "orders-engineering" in said.partition("TELL WHO OWNS")[2]
+    assert "orders-engineering" in said.partition("NOTIFY OWNERS")[2]
 
 
 def test_what_was_said_of_a_renamed_column_is_said_of_it_still(synced: tuple[str, Ran]) -> None:
@@ -98,10 +98,10 @@ sources:
     store = f"sqlite:///{tmp_path}/seeds.db"
     assert all(text.endswith("0 refused") for text in lines(done("sync", mesh, "--store", store)).values())
     said = done("impact", "customer_orders.total_amount", "--store", store).out
-    assert "finance-analytics" in said.partition("TELL WHO OWNS")[0]
-    assert "customer-orders-contract-v2" in said.partition("CONTRACTS TO LOOK AT")[2]
+    assert "finance-analytics" in said.partition("NOTIFY OWNERS")[0]
+    assert "customer-orders-contract-v2" in said.partition("CONTRACTS TO REVIEW")[2]
     assert "customer-orders" in said.partition("BY PRODUCT")[2]
-    assert "orders-engineering" in said.partition("TELL WHO OWNS")[2]
+    assert "orders-engineering" in said.partition("NOTIFY OWNERS")[2]
 
 
 def test_the_catalog_tells_the_schemas_of_both_nights(synced: tuple[str, Ran]) -> None:

@@ -12,7 +12,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store with the example mesh."""
     store = f"sqlite:///{tmp_path_factory.mktemp('example') / 'example.db'}"
     assert "entries changed" in done("ingest", "mesh", EXAMPLE / "mesh.yaml", "--store", store).err
-    assert "events taken" in done("ingest", "openlineage", EXAMPLE / "events", "--store", store).err
+    assert "events ingested" in done("ingest", "openlineage", EXAMPLE / "events", "--store", store).err
     return store
 
 

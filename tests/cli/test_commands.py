@@ -81,7 +81,7 @@ def test_search(example: str) -> None:
     assert re.search(
         r"^column  http://iceberg-rest.internal:8181/customers.customers.email +customer-directory in customers$", shown, re.MULTILINE
     )
-    assert done("search", "zzzzz", "--store", example).out == "nothing is called or described with 'zzzzz'\n"
+    assert done("search", "zzzzz", "--store", example).out == "no asset has 'zzzzz' in its names, descriptions or tags\n"
     found = done("search", "customers", "--kind", "dataset", "--limit", "1", "--format", "json", "--store", example).json
     assert found["totalCount"] != 1
     assert isinstance(found["nodes"], list)
@@ -92,11 +92,11 @@ def test_owners(example: str) -> None:
     shown = done("owners", "customers.customers.email", "--store", example).out
     assert shown == (
         "http://iceberg-rest.internal:8181/customers.customers.email\n"
-        "  data-protection  steward  dpo@company.com, #data-protection  its own, says mesh/example-mesh\n"
+        "  data-protection  steward  dpo@company.com, #data-protection  its own, stated by mesh/example-mesh\n"
     )
     inherited = done("owners", "receipts.amount", "--store", example).out
     assert "payments-engineering" in inherited
-    assert "from its data product receipts, says mesh/example-mesh" in inherited
+    assert "from its data product receipts, stated by mesh/example-mesh" in inherited
     owned = done("owners", "--owned-by", "omar", "--store", example).out
     assert "orders.customer_orders" in owned
 
@@ -229,7 +229,7 @@ def test_impact_of_a_contract_or_an_owner_follows_what_it_governs_or_owns(exampl
     impact = done("impact", name, "--store", example).out
     assert re.match(rf"{name.partition(':')[2]} affects [0-9]+ assets", impact)
     assert "orders.customer_orders" in impact
-    assert "TELL WHO USES IT" in impact
+    assert "NOTIFY CONSUMERS" in impact
     lineage = done("lineage", name, "--store", example).out
     assert re.match(rf"{name.partition(':')[2]} flows to [1-9][0-9]* assets", lineage)
     assert re.match(rf"{name.partition(':')[2]} comes from [1-9][0-9]* assets", done("lineage", name, "--upstream", "--store", example).out)

@@ -76,15 +76,15 @@ IMPACT = {
 
 TEXT = """\
 crm.customers.email affects 6 assets: 4 by values, 2 possibly.
-That is 1 product. Tell 1 consumer and 1 owner.
+That is 1 product. Notify 1 consumer and 1 owner.
 
-TELL WHO USES IT
+NOTIFY CONSUMERS
   mailer  direct, masked  application without an owner  mkt.audience (email, a, b, c) and 1 more
 
-TELL WHO OWNS WHAT IS AFFECTED
+NOTIFY OWNERS
   marketing  direct  marketing@example.org  mkt.audience
 
-CONTRACTS TO LOOK AT
+CONTRACTS TO REVIEW
   k1
 
 BY DOMAIN

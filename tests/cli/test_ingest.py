@@ -39,7 +39,7 @@ def test_good_events_are_taken_and_bad_ones_are_named(tmp_path: Path, new: str) 
     assert ran.out == ""
     assert f"refused: {tmp_path}/a.ndjson:2: " in ran.err
     assert f"refused: {tmp_path}/missing: cannot be read: No such file or directory" in ran.err
-    assert ran.err.endswith("2 events taken, 2 refused\n")
+    assert ran.err.endswith("2 events ingested, 2 refused\n")
 
 
 def test_strict_writes_nothing(tmp_path: Path, new: str) -> None:
@@ -53,7 +53,7 @@ def test_strict_writes_nothing(tmp_path: Path, new: str) -> None:
 def test_standard_input_compressed(new: str) -> None:
     command = [executable(), "ingest", "openlineage", "-", "--store", new]
     ran = subprocess.run(command, input=gzip.compress(LINE.encode()), capture_output=True, check=False)
-    assert (ran.returncode, ran.stderr.decode()) == (0, "1 event taken\n")
+    assert (ran.returncode, ran.stderr.decode()) == (0, "1 event ingested\n")
 
 
 def test_export_openlineage_gives_the_events_back(tmp_path: Path, new: str) -> None:
@@ -179,7 +179,7 @@ def test_an_interrupted_ingest_tells_how_much_and_ends(new: str, monkeypatch: py
     assert re.fullmatch(
         r"interrupted: at least [0-9]+ events? ingested; the same command again ingests the rest, and none twice\n", ran.err
     )
-    assert "170 events taken" in done("ingest", "openlineage", EXAMPLE / "events", "--store", new).err
+    assert "170 events ingested" in done("ingest", "openlineage", EXAMPLE / "events", "--store", new).err
     assert done("store", "check", "--store", new).code == 0
 
 
@@ -201,7 +201,7 @@ def test_what_of_an_event_was_not_read_as_it_came_is_a_warning(new: str, tmp_pat
     place = f"warning: {tmp_path / 'event.ndjson'}:1: $.outputs[0].facets.catalog: Object missing required field `type`"
     assert place in ran.err
     assert ran.err.count("warning: ") == 20
-    assert "and 10 warnings more\n30 events taken" in ran.err
+    assert "and 10 warnings more\n30 events ingested" in ran.err
 
 
 def test_orphans_are_listed_without_their_columns(new: str) -> None:

@@ -56,7 +56,7 @@ def test_from_what_landed_to_a_mail(store: SqliteStore, tmp_path: Path, mailbox:
     assert "tried 1 time, again at " in refused.out
     monkeypatch.setenv("MESHLINE_NOTIFY_CHANNELS", json.dumps({"email": mailbox.url}))
     sent = done("notify", "--send")
-    assert "messages sent: 1, not taken: 0" in sent.err
+    assert "messages sent: 1, refused: 0" in sent.err
     (mail,) = mailbox.mails()
     assert "`email_hash` is removed" in text(mail)
     assert "shop@company.com" not in done("notify", "--pending").out
@@ -70,7 +70,7 @@ def test_without_a_store_it_says_so(tmp_path: Path) -> None:
 def test_the_audit_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{tmp_path / 'mesh.db'}"
     monkeypatch.setenv("MESHLINE_STORE", url)
-    assert done("audit").out == "nothing is recorded\n"
+    assert done("audit").out == "the audit log has no such entries\n"
     with serving("serve", "--store", url) as address:
         said = 'mutation($id: ID!) { addTag(asset: $id, tag: "gold", by: "eve") { statement } }'
         asked = {"query": said, "variables": {"id": mesh.REPORT.id}}
@@ -85,5 +85,5 @@ def test_the_audit_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [json.loads(line) for line in done("audit", "--format", "json").out.splitlines()]
     assert [entry["action"] for entry in entries] == ["MUTATION", "CHECK"]
     assert done("audit", "--kind", "mutation", "--actor", "eve").out.splitlines() == [first]
-    assert done("audit", "--since", "2999-01-01").out == "nothing is recorded\n"
+    assert done("audit", "--since", "2999-01-01").out == "the audit log has no such entries\n"
     assert done("audit", "--since", "2999-01-01", "--format", "json").out == ""

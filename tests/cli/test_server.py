@@ -119,7 +119,7 @@ def test_demo_of_a_store_that_holds_something_else(tmp_path: Path) -> None:
     ran = run("demo", "--store", store)
     assert ran.code == 2
     assert (
-        ran.err == f"meshline: --store: {store} holds something else than the example: name a new store, or serve it by `meshline serve`\n"
+        ran.err == f"meshline: --store: {store} contains other data than the example: name a new store, or serve it by `meshline serve`\n"
     )
 
 

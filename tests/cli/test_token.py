@@ -54,14 +54,14 @@ def test_commands_send_the_token(guarded: tuple[str, dict[str, str]], monkeypatc
         refused.err == f"meshline: {address} refused: send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN for the command line\n"
     )
     monkeypatch.setenv("MESHLINE_TOKEN", tokens["reader"])
-    assert "nothing is called" in done(*asked).out
+    assert "no asset has" in done(*asked).out
     forbidden = run("ingest", "mesh", EXAMPLE / "mesh.yaml", "--server", address)
     assert forbidden.code == 2
     assert "this needs a token with the role writer, and 'the-reader' has the role reader" in forbidden.err
     monkeypatch.delenv("MESHLINE_TOKEN")
     (tmp_path / "writer.token").write_text(tokens["writer"] + "\n")
     monkeypatch.setenv("MESHLINE_TOKEN_FILE", str(tmp_path / "writer.token"))
-    assert "events taken" in done("ingest", "openlineage", EXAMPLE / "events" / "dbt.ndjson", "--server", address).err
+    assert "events ingested" in done("ingest", "openlineage", EXAMPLE / "events" / "dbt.ndjson", "--server", address).err
     assert "email" in done(*asked).out
 
 
@@ -71,7 +71,7 @@ def test_what_is_no_token(text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("MESHLINE_TOKEN_FILE", "wrong.token")
     ran = run("search", "x", "--server", "http://127.0.0.1:9")
     assert ran.code == 2
-    assert ran.err == "meshline: wrong.token: this is no token: one word of ASCII characters is\n"
+    assert ran.err == "meshline: wrong.token: this is not a token: a token is one word of ASCII characters\n"
 
 
 def test_a_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
