@@ -82,14 +82,17 @@ def damaged(path: Path, statement: str, *parameters: object) -> None:
     [
         ("UPDATE content SET blob = zeroblob(20), deflated = 0 WHERE content_id = 5", "content 5 does not fit its digest"),
         ("UPDATE content SET blob = zeroblob(20), deflated = 1 WHERE content_id = 5", "content 5 a packed value cannot be read"),
-        ("DELETE FROM content WHERE content_id = (SELECT max(content_id) FROM observation)", "rows of observation name what is not there"),
-        ("DELETE FROM scope WHERE scope_id = (SELECT max(scope_id) FROM head)", "rows of head name what is not there"),
-        ("DELETE FROM observation WHERE scope_id = (SELECT max(scope_id) FROM head WHERE content_id > 0)", "its observations make nothing"),
+        (
+            "DELETE FROM content WHERE content_id = (SELECT max(content_id) FROM observation)",
+            "rows of observation refer to rows that do not exist",
+        ),
+        ("DELETE FROM scope WHERE scope_id = (SELECT max(scope_id) FROM head)", "rows of head refer to rows that do not exist"),
+        ("DELETE FROM observation WHERE scope_id = (SELECT max(scope_id) FROM head WHERE content_id > 0)", "by its observations nothing"),
         (
             "DELETE FROM head WHERE scope_id = (SELECT max(scope_id) FROM head WHERE content_id > 0)",
             "1 scopes have observations and no head",
         ),
-        ("UPDATE head SET valid_from = valid_from - 1 WHERE scope_id = 3", "scope 3 shows content"),
+        ("UPDATE head SET valid_from = valid_from - 1 WHERE scope_id = 3", "the head of scope 3 is content"),
         ("UPDATE head SET revision = 9999 WHERE scope_id = 3", "a head is of revision 9999"),
         ("DELETE FROM change WHERE revision = 2", "revisions are listed between 1 and"),
         ("UPDATE run SET state = x'00', deflated = 1 WHERE run_id = 1", "run 1: a packed value cannot be read"),
@@ -155,7 +158,7 @@ def test_a_backup_takes_no_others_place(example: str, tmp_path: Path) -> None:
     copy.write_text("precious")
     ran = run("store", "backup", copy, "--store", example)
     assert ran.code == 2
-    assert "there is a file of this name" in ran.err
+    assert "a file of this name exists" in ran.err
     assert copy.read_text() == "precious"
     done("store", "backup", copy, "--store", example, "--overwrite")
     assert "the store is sound" in done("store", "check", "--store", url(copy)).out

@@ -205,9 +205,9 @@ def test_a_database_that_was_emptied_is_told(neo4j: Neo4jServer) -> None:
     with closing(Neo4jStore(neo4j.url)) as store:
         with neo4j.session() as session:
             session.run("MATCH (m:Meta) DELETE m").consume()
-        with pytest.raises(StoreCorrupt, match="holds no meshline store"):
+        with pytest.raises(StoreCorrupt, match="contains no meshline store"):
             commit(store, say("A", 1))
-        with pytest.raises(StoreCorrupt, match="holds no meshline store"):
+        with pytest.raises(StoreCorrupt, match="contains no meshline store"):
             store.read_revision()
     with closing(Neo4jStore(neo4j.url)) as again:
         assert again.read_revision() == 0

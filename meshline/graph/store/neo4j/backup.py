@@ -1,4 +1,4 @@
-"""A backup: one moment of a store in Neo4j as an SQLite store in a file of its own."""
+"""Backup of a store in Neo4j: a snapshot as an SQLite store in a file."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Advance = Callable[[int], None]
 
 
 def backup(url: str, to: Path, *, overwrite: bool = False, advance: Advance = lambda _: None) -> int:
-    """Copy all statements, runs, events, records and settings; bytes written. What is copied answers the same.
+    """Copy all statements, runs, events, records and settings; the number of bytes written. Queries on the copy give the same answers.
 
-    Who writes to Neo4j meanwhile waits until it is done: Neo4j has no reading of one moment. Revisions, and the ids that
-    `retract` takes, are the copy's own. Raises as the SQLite store's backup does, and NotFound if there is no store.
+    Writers to Neo4j wait until the copy is complete, since Neo4j has no snapshots for readers. Revisions and scope ids (which
+    `retract` uses) are the copy's own. Raises the errors of `backup` of an SQLite store, and NotFound if the database contains no store.
     """
     connection = Connection(Address.parse(url))
     try:
         with create_file(to, overwrite=overwrite) as part:
 
             def write_copy(tx: Transaction) -> None:
-                part.unlink(missing_ok=True)  # this may be called again, if a connection is lost
+                part.unlink(missing_ok=True)  # it may be called again after a lost connection
                 with closing(SqliteStore(str(part))) as copy:
                     _copy(tx, copy, advance)
 
@@ -65,19 +65,19 @@ def _iterate_statements(tx: Transaction) -> Iterator[Batch]:
     after = 0
     while page := read_rows(tx, _CYPHER["scopes_with_statements"], after=after, limit=PAGE):
         after = page[-1][0]
-        digests = {bytes.fromhex(said[1]) for _, _, _, statements in page for said in statements}
+        digests = {bytes.fromhex(row[1]) for _, _, _, statements in page for row in statements}
         blobs = contents.read(tx, digests)
         yield Batch(
             statements=[
-                _build_statement(source, tuple(parts), said, blobs[bytes.fromhex(said[1])])
+                _build_statement(source, tuple(parts), row, blobs[bytes.fromhex(row[1])])
                 for _, source, parts, statements in page
-                for said in statements
+                for row in statements
             ]
         )
 
 
-def _build_statement(source: str, scope: tuple[str, ...], said: list[Any], blob: bytes) -> Statement:
-    observed_at, digest, version, provisional, until = said
+def _build_statement(source: str, scope: tuple[str, ...], row: list[Any], blob: bytes) -> Statement:
+    observed_at, digest, version, provisional, until = row
     return Statement(source, scope, observed_at, Content(bytes.fromhex(digest), blob), version, provisional, until)
 
 
@@ -102,7 +102,7 @@ def _iterate_raw_events(tx: Transaction) -> Iterator[Batch]:
 
 
 def _iterate_records(tx: Transaction) -> Iterator[Batch]:
-    """In order and without gaps, so that the copy's positions are the same: settings may hold one."""
+    """All records in order and without gaps, so that their positions stay the same: settings may contain positions."""
     after = 0
     while page := read_journal(tx, "", after, PAGE):
         after = page[-1].position

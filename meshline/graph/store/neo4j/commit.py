@@ -1,6 +1,6 @@
-"""One commit: everything that happens inside its transaction, while it has the lock.
+"""One commit: everything inside its transaction, under the lock.
 
-That includes the scopes that a batch changes: what is taken away, what is added, what they state afterwards.
+For each scope that a batch changes: the statements that are removed and added, and the active statement afterwards.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ScopeName: TypeAlias = tuple[str, Scope]
 
 
 class ScopeUpdate(NamedTuple):
-    """A scope whose statements change: what is taken away, what is added, the open stretch after."""
+    """A scope whose statements change: the removed and added ones, and the open interval afterwards."""
 
     state: ScopeState
     is_new: bool
@@ -40,7 +40,7 @@ class ScopeUpdate(NamedTuple):
 
     @property
     def has_new_head(self) -> bool:
-        """Whether what the scope says now is another head than before."""
+        """True if the scope's head changes."""
         before, after = drop_empty(self.state.interval), drop_empty(self.after)
         return before != after
 
@@ -54,17 +54,17 @@ class ScopeUpdate(NamedTuple):
 
 
 def find_content_digest(stretch: Interval | None) -> bytes | None:
-    """The digest of what a scope says, None if nothing."""
+    """The digest of the content in an interval; None if the scope is empty."""
     return None if stretch is None or stretch.observation.digest == EMPTY.digest else stretch.observation.digest
 
 
 def drop_empty(stretch: Interval | None) -> Interval | None:
-    """The stretch as it is seen: all that say nothing are alike."""
+    """The interval; None if its content is empty, so that all empty intervals are equal."""
     return None if find_content_digest(stretch) is None else stretch
 
 
 def find_scope_updates(tx: Transaction, batch: Batch, last_scope: int) -> tuple[list[ScopeUpdate], int]:
-    """The scopes whose statements change, and the highest number of a scope afterwards."""
+    """The scopes whose statements change, and the greatest id of a scope afterwards."""
     withdrawn: defaultdict[ScopeName, set[str]] = defaultdict(set)
     for withdrawal in batch.withdrawals:
         withdrawn[withdrawal.source, withdrawal.scope].add(withdrawal.version)
@@ -91,7 +91,7 @@ def find_scope_updates(tx: Transaction, batch: Batch, last_scope: int) -> tuple[
 
 
 def _read_states(tx: Transaction, names: list[ScopeName]) -> dict[ScopeName, ScopeState]:
-    """The known ones of these scopes."""
+    """The state of these scopes, as far as they exist."""
     by_key = {build_scope_key(name): name for name in names}
     found: dict[ScopeName, ScopeState] = {}
     if by_key:
@@ -106,7 +106,7 @@ def _read_known_observations(
     withdrawn: Mapping[ScopeName, set[str]],
     stated: Mapping[ScopeName, set[Observation]],
 ) -> dict[int, set[Observation]]:
-    """The kept observations that the batch may meet: all of a withdrawn version, and those of a stated version and time."""
+    """The stored observations that the batch may change: all of a withdrawn version, and those of a stated version and time."""
     versions, times = [], []
     for name, state in states.items():
         of_scope = withdrawn.get(name, set())
@@ -127,7 +127,7 @@ def _read_known_observations(
 
 
 def _fold_updates(tx: Transaction, turns: Iterable[ScopeUpdate]) -> list[ScopeUpdate]:
-    """With the stretch after; the other statements of a scope are read only if it depends on them."""
+    """The updates with the open interval afterwards; the other statements of a scope are read only if it depends on them."""
     folded: list[ScopeUpdate] = []
     open_: list[ScopeUpdate] = []
     for turn in turns:
@@ -151,7 +151,7 @@ def build_version_key(number: int, version: str) -> str:
 
 
 def commit_batch(tx: Transaction, contents: Contents, build: Callable[[RunReader], Batch]) -> Changes:
-    """Lock, build, write. May be called again with a new transaction, so it leaves nothing behind but what is true anyway."""
+    """Lock, build, write; the changes. May be called again with a new transaction, so it has no other effects than cached contents."""
     run_query(tx, get_cypher("lock"))
     before = read_counters(tx)
     batch = build(Neo4jRunReader(tx))
@@ -170,7 +170,7 @@ def commit_batch(tx: Transaction, contents: Contents, build: Callable[[RunReader
 
 
 def _write_updates(tx: Transaction, contents: Contents, batch: Batch, turns: list[ScopeUpdate], revision: int) -> list[Head]:
-    """Write scopes, statements, contents, heads and the graph for people; the heads that changed."""
+    """Write scopes, statements, contents, heads and the graph for people; the changed heads."""
     if not turns:
         return []
     moved = [turn for turn in turns if turn.has_new_head]
@@ -191,17 +191,17 @@ def _write_updates(tx: Transaction, contents: Contents, batch: Batch, turns: lis
     return [_build_head(turn, blobs) for turn in moved]
 
 
-def _decode_assertions(blobs: Mapping[bytes, bytes], says: bytes | None) -> Assertions:
-    return NOTHING if says is None else decode_assertions(blobs[says])
+def _decode_assertions(blobs: Mapping[bytes, bytes], content_digest: bytes | None) -> Assertions:
+    return NOTHING if content_digest is None else decode_assertions(blobs[content_digest])
 
 
 def _build_head(turn: ScopeUpdate, blobs: Mapping[bytes, bytes]) -> Head:
     number, source, scope = turn.state[:3]
-    after, says = turn.after, turn.content_after
-    if after is None or says is None:
+    after, content_digest = turn.after, turn.content_after
+    if after is None or content_digest is None:
         return build_empty_head(number, source, scope)
     now = after.observation
-    content = Content(says, blobs[says])
+    content = Content(content_digest, blobs[content_digest])
     return Head(number, source, scope, now.observed_at, after.valid_from, after.last_observed, now.version, now.provisional, content)
 
 
@@ -240,7 +240,7 @@ def _build_head_row(turn: ScopeUpdate, revision: int, blobs: Mapping[bytes, byte
     if turn.has_new_head:
         row["revision"] = revision
     now = None if after is None else after.observation
-    says = turn.content_after
+    content_digest = turn.content_after
     return {
         **row,
         "digest": None if now is None else now.digest.hex(),
@@ -252,5 +252,5 @@ def _build_head_row(turn: ScopeUpdate, revision: int, blobs: Mapping[bytes, byte
         "lastObserved": None if after is None else format_time(after.last_observed),
         "version": None if now is None else now.version,
         "provisional": None if now is None else now.provisional,
-        "size": 0 if says is None else len(blobs[says]),
+        "size": 0 if content_digest is None else len(blobs[content_digest]),
     }

@@ -1,4 +1,4 @@
-"""One driver: transactions that write, read, or read under the lock; retries; errors in the words of `meshline.errors`."""
+"""One driver: transactions that write, read, or read under the lock; retries; errors translated to those of `meshline.errors`."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from meshline.graph.store.neo4j.cypher import get_cypher
 Transaction: TypeAlias = neo4j.ManagedTransaction | neo4j.Transaction
 T = TypeVar("T")
 
-# The driver logs what it raises as well: users would read each failure twice, the first time without an address.
+# The driver also logs the errors that it raises: users would see each failure twice, the first time without an address.
 logging.getLogger("neo4j.pool").setLevel(logging.CRITICAL)
 
 SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
-RETRY_SECONDS = 10.0  # how long a transaction is tried again: an election of a cluster takes a few seconds
+RETRY_SECONDS = 10.0  # limit for retries of a transaction: an election in a cluster takes a few seconds
 CONNECT_SECONDS = 5.0
-ROWS = 10_000  # of one UNWIND: more at once is no faster, and takes memory of the server
+ROWS = 10_000  # rows of one UNWIND: more are no faster, and take memory of the server
 
 
-# What a server says that is starting or stopping, lacks the database, or does not let this user do what is needed.
+# Error codes of a server that starts or stops, lacks the database, or denies the user a permission.
 _NOT_OURS = ("Neo.ClientError.Database.", "Neo.DatabaseError.Database.", "Neo.ClientError.Security.", "Neo.ClientError.Cluster.")
 
 
 class Address(NamedTuple):
-    """What a store URL says."""
+    """The parts of a store URL."""
 
     uri: str
     user: str
@@ -42,7 +42,7 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """`neo4j://user:password@host:port/database`; user and password percent-encoded where they have to be."""
+        """Parse `neo4j://user:password@host:port/database`, with user and password percent-encoded where necessary. Raises InvalidInput."""
         try:
             parts = urlsplit(url)
             host = parts.hostname and (parts.port or True)
@@ -50,14 +50,17 @@ class Address(NamedTuple):
             host = None
         if not host or parts.scheme not in SCHEMES:
             raise InvalidInput(
-                f"this is no address of a Neo4j: write neo4j://user:password@host:7687 (schemes: {', '.join(SCHEMES)})", "store"
+                f"this is not an address of a Neo4j server: write neo4j://user:password@host:7687 (schemes: {', '.join(SCHEMES)})", "store"
             )
         uri = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{f'?{parts.query}' if parts.query else ''}"
         return cls(uri, unquote(parts.username or ""), unquote(parts.password or ""), unquote(parts.path.strip("/")) or None)
 
 
 class Connection:
-    """Thread-safe. Every transaction sees what this process has written before, on any server of a cluster."""
+    """A connection to a database. Thread-safe. Every transaction sees earlier writes of this process, on any server of a cluster.
+
+    Methods raise StoreUnavailable.
+    """
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -75,16 +78,16 @@ class Connection:
         self._closed = False
 
     def write(self, work: Callable[[Transaction], T]) -> T:
-        """`work` in a transaction, committed. It may be called again (a lost connection, a deadlock)."""
+        """Call `work` in a transaction and commit it. `work` may be called again (a lost connection, a deadlock)."""
         with self._translate_errors(), self._open_session(neo4j.WRITE_ACCESS) as session:
             return session.execute_write(work)
 
     def read(self, work: Callable[[Transaction], T]) -> T:
-        """`work` in a transaction that only reads. It may be called again, and sees what is committed meanwhile."""
+        """Call `work` in a transaction that only reads. `work` may be called again, and sees commits that happen meanwhile."""
         return self._run_rolled_back(work, neo4j.READ_ACCESS)
 
     def read_locked(self, work: Callable[[Transaction], T]) -> T:
-        """`work` while nobody commits: Neo4j shows a commit to readers piece by piece. Keep it short."""
+        """Call `work` under the lock, while no process commits: readers can see parts of a commit in Neo4j. Keep it short."""
 
         def run_under_lock(tx: Transaction) -> T:
             run_query(tx, get_cypher("lock"))
@@ -93,7 +96,7 @@ class Connection:
         return self._run_rolled_back(run_under_lock, neo4j.WRITE_ACCESS)
 
     def define(self, statements: Sequence[str]) -> None:
-        """Change the schema: each statement is a transaction of its own."""
+        """Change the schema, with one transaction for each statement."""
         for statement in statements:
             self.write(partial(run_query, text=statement))
 
@@ -102,7 +105,7 @@ class Connection:
         self._driver.close()
 
     def _run_rolled_back(self, work: Callable[[Transaction], T], access: str) -> T:
-        """Not the driver's managed transaction: that one waits and waits while a server is down."""
+        """Call `work` in a transaction and roll it back. The driver's managed transaction would wait too long while a server is down."""
         end = time.monotonic() + RETRY_SECONDS
         pause, lost = 0.05, False
         with self._translate_errors():
@@ -112,8 +115,8 @@ class Connection:
                         result = work(tx)
                         tx.rollback()
                         return result
-                except (ServiceUnavailable, SessionExpired, OSError):  # OSError: cut while the driver connects
-                    # A pooled connection may be a dead one; its failure empties the pool, so the second is new.
+                except (ServiceUnavailable, SessionExpired, OSError):  # OSError: interrupted while the driver connects
+                    # A pooled connection may be broken; its failure empties the pool, so the second one is new.
                     if lost:
                         raise
                     lost = True
@@ -145,25 +148,25 @@ class Connection:
 
 
 def run_query(tx: Transaction, text: str, **parameters: Any) -> list[Any]:
-    """The values of a statement's only record; [] if it has none."""
+    """The values of the single record of a query; [] if it has no record."""
     record = tx.run(text, parameters).single()
     return [] if record is None else record.values()
 
 
 def read_rows(tx: Transaction, text: str, **parameters: Any) -> list[list[Any]]:
-    """The list that a statement collects."""
+    """The list that a query collects in its single record."""
     found: list[list[Any]] = run_query(tx, text, **parameters)[0]
     return found
 
 
 def run_in_chunks(tx: Transaction, text: str, values: Sequence[object]) -> None:
-    """A statement with `$rows`, so many at a time."""
+    """Run a query with `$rows`, ROWS values at a time."""
     for at in range(0, len(values), ROWS):
         tx.run(text, {"rows": values[at : at + ROWS]}).consume()
 
 
 def split_into_parts(values: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:
-    """Values in order, in parts of about this size together."""
+    """Split values, in order, into parts with a total size of at most `limit` (or a single value)."""
     part: list[T] = []
     total = 0
     for value in values:

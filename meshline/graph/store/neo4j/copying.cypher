@@ -1,4 +1,4 @@
-// What a backup reads. Each statement returns one record: a page as a list.
+// The queries of a backup. Each returns one record: a page as a list.
 
 //// scopes_with_statements
 MATCH (s:Scope) WHERE s.id > $after

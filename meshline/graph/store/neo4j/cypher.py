@@ -1,4 +1,4 @@
-"""The Cypher of this store: the named statements of the .cypher files beside it, loaded at import."""
+"""The Cypher of this store: the named queries of the .cypher files in this folder, loaded at import."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LABELS = {kind: "".join(part.capitalize() for part in kind.split("_")) for kind 
 
 
 def parse_statements(file: str) -> dict[str, str]:
-    """The statements of a file, each after a line `//// name`."""
+    """The queries of a file by name, each after a line `//// name`."""
     text = files(__package__).joinpath(file).read_text("utf-8")
     _, *parts = _NAME.split(text)
     return {name: _COMMENT.sub("", cypher).strip() for name, cypher in zip(parts[::2], parts[1::2], strict=True)}
@@ -24,30 +24,30 @@ def parse_statements(file: str) -> dict[str, str]:
 
 _STATEMENTS = parse_statements("queries.cypher")
 
-# By number: the migration n brings a store from schema n - 1 to schema n. Each statement can be run again.
+# By number: migration n changes a store from schema n - 1 to schema n. Each query can be repeated.
 MIGRATIONS = [[cypher for name, cypher in parse_statements("migrations.cypher").items() if name.startswith(f"v{n}_")] for n in (1, 2)]
 
 
 def get_cypher(name: str) -> str:
-    """A named statement."""
+    """The query with this name."""
     return _STATEMENTS[name]
 
 
 @cache
 def get_cypher_of_kind(name: str, kind: AssetKind) -> str:
-    """A named statement with `<kind>` replaced by the label of a kind (Cypher has no parameters for labels), `<KIND>` by the kind."""
+    """A query with `<kind>` replaced by the label of a kind (Cypher has no parameters for labels), and `<KIND>` by the kind."""
     return _STATEMENTS[name].replace("<kind>", LABELS[kind]).replace("<KIND>", kind.value)
 
 
 @cache
 def get_cypher_of_edge(name: str, edge_type: str) -> str:
-    """A named statement with `<edge>` replaced by an edge type."""
+    """A query with `<edge>` replaced by an edge type."""
     assert edge_type in EDGE_TYPES
     return _STATEMENTS[name].replace("<edge>", edge_type)
 
 
 def format_time(micros: int) -> str | None:
-    """For people, as text for Cypher's `datetime` (the driver's own times are slow); None where the calendar ends."""
+    """A time (microseconds) as text for Cypher's `datetime` (the driver's own times are slow); None outside of the calendar."""
     try:
         return from_micros(micros).isoformat()
     except OverflowError:

@@ -1,4 +1,4 @@
-// What the store makes at start. A statement of migration n is called vn_...; each can be run again
+// The schema, created at start. A statement of migration n is called vn_...; each can be repeated
 // (two processes may start at once), and none is ever changed: a later one is added instead.
 // Indexed strings are hashes: Neo4j refuses to index a value over 8 kB, and names may be longer.
 
@@ -44,14 +44,14 @@ CREATE CONSTRAINT name_id IF NOT EXISTS FOR (n:Name) REQUIRE n.id IS UNIQUE
 //// v2_record
 CREATE CONSTRAINT record_position IF NOT EXISTS FOR (r:Record) REQUIRE r.position IS UNIQUE
 
-// Where a record is always new it has no id: what is absent is never equal.
+// A record that is always new has no id: absent values are never equal.
 //// v2_record_id
 CREATE CONSTRAINT record_id IF NOT EXISTS FOR (r:Record) REQUIRE r.id IS UNIQUE
 
 //// v2_record_kind
 CREATE INDEX record_kind IF NOT EXISTS FOR (r:Record) ON (r.kindKey, r.position)
 
-// Words are made by us and joined by single spaces.
+// The store splits texts into words itself, and joins them by single spaces.
 //// v1_names
 CREATE FULLTEXT INDEX names IF NOT EXISTS FOR (n:Name) ON EACH [n.words]
 OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
@@ -60,7 +60,7 @@ OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
 CREATE FULLTEXT INDEX prose IF NOT EXISTS FOR ()-[r:SAYS]-() ON EACH [r.words]
 OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
 
-// Made in the background; searching before that is an error.
+// The index is built in the background; a search before that is an error.
 //// v1_wait
 CALL db.awaitIndexes(300)
 

@@ -1,4 +1,4 @@
-"""The graph for people: the nodes and relationships of what scopes state, and the changes to them that a commit writes."""
+"""The projection for people: nodes and relationships for all active statements, and the changes to them that a commit writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from meshline.graph.store.search_words import list_text_words
 Value: TypeAlias = str | int | float | bool | list[str]
 Properties: TypeAlias = Mapping[str, Value]
 
-# Only such attributes become properties: Neo4j never forgets a property's name, so names must be few.
+# Only such attributes become properties: Neo4j never removes the name of a property, so there must be few names.
 _ATTRIBUTE = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _SNAKE = re.compile(r"_([a-z])")
 _INT64 = range(-(2**63), 2**63)
@@ -32,14 +32,14 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 class StatedProperties(NamedTuple):
-    """The properties of a SAYS relationship: the simple attributes, and the words of the prose for search."""
+    """The properties of a SAYS relationship: the simple attributes, and the words of the prose for search."""  # codespell:ignore says
 
     attributes: Properties
     words: str | None
 
 
 class FlowEdge(NamedTuple):
-    """What makes a FLOWS_TO relationship the same: said by two scopes, it is one relationship."""
+    """The identity of a FLOWS_TO relationship: two scopes that state it share one relationship."""
 
     start: str
     end: str
@@ -51,7 +51,7 @@ class FlowEdge(NamedTuple):
 
 
 class OtherEdge(NamedTuple):
-    """What makes any other relationship the same: `said` is its attributes as JSON."""
+    """The identity of any other relationship. `attributes`: as JSON."""
 
     type: str
     start: str
@@ -60,10 +60,10 @@ class OtherEdge(NamedTuple):
 
 
 class Assertions(NamedTuple):
-    """All that one content says: by id, or by what makes a relationship the same."""
+    """All facts of one content: of assets by id, of relationships by their identity."""
 
-    mentions: Mapping[str, AssetKey]  # all assets, also those below
-    stated: Mapping[str, StatedProperties]  # of assets of which attributes are said (perhaps none)
+    mentions: Mapping[str, AssetKey]  # all assets that the content refers to, with those in `stated`
+    stated: Mapping[str, StatedProperties]  # assets for which attributes are stated (perhaps none)
     flows: Mapping[FlowEdge, str]  # the job's name
     edges: Mapping[OtherEdge, Properties]
 
@@ -71,7 +71,7 @@ class Assertions(NamedTuple):
 NOTHING = Assertions({}, {}, {}, {})
 
 
-_REMEMBERED = 4 * 2**20  # bytes of contents of which the assertions are remembered, which are some thirty times as large
+_REMEMBERED = 4 * 2**20  # total bytes of contents whose assertions are cached; these take about thirty times as much
 _remembered: Memory[bytes, Assertions] = Memory(_REMEMBERED)
 
 
@@ -121,7 +121,7 @@ def select_properties(attributes: Mapping[str, Json]) -> dict[str, Value]:
             name = _SNAKE.sub(lambda match: match[1].upper(), name)
             kept = _convert_value(value)
             if name == "tags" and isinstance(kept, list):
-                kept = sorted(set(kept))  # as they are united where several scopes name some
+                kept = sorted(set(kept))  # like the union where several scopes state tags
             if kept is not None and name not in RESERVED and name not in {"said", "scopes"}:
                 found[name] = kept
     return found
@@ -139,7 +139,7 @@ def _convert_value(value: Json) -> Value | None:
 
 
 class SourceProperties(NamedTuple):
-    """What one scope says of an asset."""
+    """The properties that one scope states for an asset. `observed` in microseconds."""
 
     source: str
     observed: int
@@ -147,12 +147,12 @@ class SourceProperties(NamedTuple):
 
 
 def merge_properties(stated: Iterable[SourceProperties], precedence: Precedence) -> dict[str, Value]:
-    """The attributes that are shown: of the strongest source, then the newest statement, then the greater source; tags are united."""
+    """The properties to show: of the strongest source, then the newest statement, then the greater source; of tags, the union."""
     shown: dict[str, tuple[tuple[int, int, str, bytes], Value]] = {}
     tags: set[str] = set()
-    for said in stated:
-        for name, value in said.attributes.items():
-            strength = (-precedence.rank(said.source, name), said.observed, said.source, _encoder.encode(value))
+    for given in stated:
+        for name, value in given.attributes.items():
+            strength = (-precedence.rank(given.source, name), given.observed, given.source, _encoder.encode(value))
             if name not in shown or strength > shown[name][0]:
                 shown[name] = (strength, value)
             if name == "tags" and isinstance(value, list):
@@ -162,7 +162,7 @@ def merge_properties(stated: Iterable[SourceProperties], precedence: Precedence)
 
 
 def compare_properties(now: Properties, wanted: Properties) -> dict[str, Value | None]:
-    """What to set (None: remove) so that properties are as wanted."""
+    """The properties to set (None: to remove) to turn `now` into `wanted`."""
     changed: dict[str, Value | None] = {name: value for name, value in wanted.items() if name not in now or not _is_same(now[name], value)}
     changed.update({name: None for name in now if name not in wanted})
     return changed
@@ -173,12 +173,12 @@ def _is_same(a: Value, b: Value) -> bool:
 
 
 def _differs(one: StatedProperties, other: StatedProperties) -> bool:
-    """Also where 1 became true, which are equal in Python."""
+    """True if they differ, also where 1 became true, which are equal in Python."""
     return one != other or bool(compare_properties(one.attributes, other.attributes))
 
 
 class ScopeChange(NamedTuple):
-    """A scope that says something else, or the same at another time (then both are the same)."""
+    """A scope whose content changes, or only its time (then `before` and `after` are equal)."""
 
     scope: int
     before: Assertions
@@ -188,7 +188,7 @@ class ScopeChange(NamedTuple):
 E = TypeVar("E", FlowEdge, OtherEdge)
 PRECEDENCE = Precedence()
 
-Group: TypeAlias = tuple[int, Sequence[object]]  # a scope, and what is to be done there
+Group: TypeAlias = tuple[int, Sequence[object]]  # the id of a scope, and the rows to write for it
 
 
 class FlowRow(NamedTuple):
@@ -198,10 +198,10 @@ class FlowRow(NamedTuple):
 
 
 def write_projection(tx: Transaction, changes: Sequence[ScopeChange], new_keys: Iterable[AssetKey]) -> None:
-    """Bring the graph from what the scopes said before to what they say after.
+    """Update the projection to the contents of the changed scopes.
 
-    `named`: the keys of contents that are new to the store, whether they are said now or not. The
-    scopes themselves are written already, for attributes are merged by their times.
+    `new_keys`: the keys in contents that are new to the store, whether these are active or not. The
+    scopes themselves are written already, since attributes are merged by their times.
     """
     _add_names(tx, changes, new_keys)
     contested = _add_assertions(tx, changes)
@@ -211,27 +211,27 @@ def write_projection(tx: Transaction, changes: Sequence[ScopeChange], new_keys: 
 
 
 def _add_names(tx: Transaction, moves: Sequence[ScopeChange], new_keys: Iterable[AssetKey]) -> None:
-    said = {key for move in moves for id_, key in move.after.mentions.items() if id_ not in move.before.mentions}
-    only_named = [key for key in new_keys if key not in said]
+    added = {key for move in moves for id_, key in move.after.mentions.items() if id_ not in move.before.mentions}
+    only_named = [key for key in new_keys if key not in added]
     for kind in KINDS:
         run_in_chunks(tx, get_cypher_of_kind("add_names", kind), [build_name_row(key)[:4] for key in only_named if key.kind is kind])
-        run_in_chunks(tx, get_cypher_of_kind("add_assets", kind), [build_name_row(key) for key in said if key.kind is kind])
+        run_in_chunks(tx, get_cypher_of_kind("add_assets", kind), [build_name_row(key) for key in added if key.kind is kind])
 
 
 def _add_assertions(tx: Transaction, moves: Sequence[ScopeChange]) -> set[str]:
-    """Returns the assets of which somebody says something now, and not alone."""
+    """Add nodes and relationships; returns the ids of assets for which a scope newly states attributes and another scope does, too."""
     mentions: list[Group] = []
     new: list[Group] = []
     changed: list[Group] = []
     for scope, before, after in moves:
         if ids := [id_ for id_ in after.mentions if id_ not in after.stated and (id_ not in before.mentions or id_ in before.stated)]:
             mentions.append((scope, ids))
-        if added := [[id_, *said] for id_, said in after.stated.items() if id_ not in before.stated]:
+        if added := [[id_, *given] for id_, given in after.stated.items() if id_ not in before.stated]:
             new.append((scope, added))
         if others := [
-            [id_, *said, compare_properties(before.stated[id_].attributes, said.attributes)]
-            for id_, said in after.stated.items()
-            if id_ in before.stated and _differs(before.stated[id_], said)
+            [id_, *given, compare_properties(before.stated[id_].attributes, given.attributes)]
+            for id_, given in after.stated.items()
+            if id_ in before.stated and _differs(before.stated[id_], given)
         ]:
             changed.append((scope, others))
     _run_groups(tx, get_cypher("add_mentions"), mentions)
@@ -257,13 +257,13 @@ def _remove_assertions(tx: Transaction, moves: Sequence[ScopeChange]) -> None:
     for edge_type, of_type in _group_edges(edges, {}).items():
         run_in_chunks(tx, get_cypher_of_edge("remove_edges", edge_type), of_type)
     mentions: list[Group] = []
-    sayings: list[Group] = []
+    stated: list[Group] = []
     for scope, before, after in moves:
         if ids := [id_ for id_ in before.stated if id_ not in after.stated]:
-            sayings.append((scope, ids))
+            stated.append((scope, ids))
         if ids := [id_ for id_ in before.mentions if id_ not in before.stated and (id_ not in after.mentions or id_ in after.stated)]:
             mentions.append((scope, ids))
-    _run_groups(tx, get_cypher("remove_sayings"), sayings)
+    _run_groups(tx, get_cypher("remove_sayings"), stated)
     _run_groups(tx, get_cypher("remove_mentions"), mentions)
 
 
@@ -274,20 +274,20 @@ def _hide(tx: Transaction, moves: Sequence[ScopeChange]) -> None:
 
 
 def _set_attributes(tx: Transaction, moves: Sequence[ScopeChange], contested: set[str]) -> None:
-    """Merge attributes anew where several scopes say something, or where one says nothing any more.
+    """Merge attributes again where several scopes state some, or where a scope does not state any more.
 
-    Also where only a statement's time moved: of two that are equally strong the newer is shown.
-    `contested`: of those of which somebody says something only now.
+    This includes statements whose time alone changed: of two equally strong sources, the newer statement is shown.
+    `contested`: as of `_add_assertions`.
     """
-    taken = {id_ for move in moves for id_ in move.before.stated if id_ not in move.after.stated}
+    withdrawn = {id_ for move in moves for id_ in move.before.stated if id_ not in move.after.stated}
     kept = {id_ for move in moves for id_ in move.after.stated if id_ in move.before.stated}
-    given = (kept | contested) - taken
+    given = (kept | contested) - withdrawn
     changed = []
-    for name, ids in (("sayings", list(taken)), ("contested_sayings", list(given))):
+    for name, ids in (("sayings", list(withdrawn)), ("contested_sayings", list(given))):
         for at in range(0, len(ids), ROWS):
-            for id_, properties, said in read_rows(tx, get_cypher(name), ids=ids[at : at + ROWS]):
+            for id_, properties, statements in read_rows(tx, get_cypher(name), ids=ids[at : at + ROWS]):
                 wanted = merge_properties(
-                    (SourceProperties(source, observed, _drop_reserved(found)) for source, observed, found in said), PRECEDENCE
+                    (SourceProperties(source, observed, _drop_reserved(found)) for source, observed, found in statements), PRECEDENCE
                 )
                 if to_set := compare_properties(_drop_reserved(properties), wanted):
                     changed.append({"id": id_, "properties": to_set})
@@ -299,7 +299,7 @@ def _drop_reserved(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _group_scopes(edges: Iterable[tuple[int, E]]) -> dict[E, list[int]]:
-    """The scopes of each edge."""
+    """The scope ids of each edge."""
     found: defaultdict[E, list[int]] = defaultdict(list)
     for scope, edge in edges:
         found[edge].append(scope)
@@ -307,7 +307,7 @@ def _group_scopes(edges: Iterable[tuple[int, E]]) -> dict[E, list[int]]:
 
 
 def _group_flows(flows: Mapping[FlowEdge, list[int]]) -> list[FlowRow]:
-    """Flows in groups that differ in nothing but their ends."""
+    """Group flows that differ only in their ends."""
     groups: defaultdict[tuple[FlowEdge, tuple[int, ...]], list[tuple[str, str]]] = defaultdict(list)
     for edge, scopes in flows.items():
         groups[edge._replace(start="", end=""), tuple(scopes)].append((edge.start, edge.end))
@@ -330,7 +330,7 @@ def _count_items(group: Group) -> int:
 
 
 def _group_edges(edges: Mapping[OtherEdge, list[int]], properties: Mapping[OtherEdge, Properties]) -> dict[str, list[list[object]]]:
-    """By type."""
+    """Rows of edges by edge type."""
     found: defaultdict[str, list[list[object]]] = defaultdict(list)
     for edge, scopes in edges.items():
         found[edge.type].append([edge.start, edge.end, edge.attributes, properties.get(edge), scopes])

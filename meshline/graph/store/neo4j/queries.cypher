@@ -1,4 +1,4 @@
-// Each statement returns at most one record: lists, for a record per row is ten times slower.
+// Each query returns at most one record, with lists: a record per row is ten times slower.
 
 // The schema and the one lock
 
@@ -182,8 +182,8 @@ MATCH (r:Record) WHERE r.kindKey = $kind AND r.position > $after
 WITH r ORDER BY r.position LIMIT $limit
 RETURN collect([r.position, r.kind, r.key, r.atMicros, r.deflated, r.body])
 
-// The graph for people. An asset is a :Name (every name that was ever said, found by search) that
-// some scope says something about now: then it has the labels :Asset and that of its kind.
+// The projection for people. A :Name exists for every name that was ever stated, and search finds it. It has the
+// labels :Asset and that of its kind while an active statement refers to it.
 
 // row: id, parts, words, sort
 //// add_names
@@ -205,8 +205,8 @@ UNWIND row[1] AS id
 MATCH (n:Name {id: id})
 CREATE (s)-[:MENTIONS]->(n)
 
-// row: scope, [[id, attributes, words]]. What is shown is right if no other scope says anything of the asset; returns
-// those of which another does.
+// row: scope, [[id, attributes, words]]. The shown properties are final if no other scope states attributes of the asset;
+// returns the ids of the other assets.
 //// add_sayings
 UNWIND $rows AS row
 MATCH (s:Scope {id: row[0]})
@@ -225,7 +225,7 @@ UNWIND row[1] AS said
 MATCH (s)-[r:SAYS]->(n:Name {id: said[0]})
 SET r = said[1], r.words = said[2], n += said[3]
 
-// row: what all pairs share, and the pairs: start and end
+// row: the properties that all pairs share, and the pairs (start, end)
 //// add_flows
 UNWIND $rows AS row
 UNWIND row.pairs AS pair
@@ -244,7 +244,7 @@ MERGE (a)-[r:<edge> {said: row[2]}]->(b)
 ON CREATE SET r += row[3], r.scopes = row[4]
 ON MATCH SET r.scopes = r.scopes + row[4]
 
-// What is left of r.scopes is what others say.
+// The scopes that remain in r.scopes state the relationship, too.
 //// remove_flows
 UNWIND $rows AS row
 UNWIND row.pairs AS pair

@@ -1,4 +1,4 @@
-"""Heads and histories, in pages; scopes as they are stored, and the open stretch that follows from their statements."""
+"""Reads heads and histories, in pages; scopes as they are stored, and the open interval that follows from their statements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOMBSTONE = EMPTY.digest.hex()
 
 
 class ScopeRow(NamedTuple):
-    """A :Scope as the statements `heads...` return it, a row of a million: times in microseconds, all None if nothing holds."""
+    """A :Scope as the queries `heads...` return it. Times are in microseconds; the fields of a head are None if no statement is active."""
 
     id: int
     source: str
@@ -38,14 +38,14 @@ class ScopeRow(NamedTuple):
 
     @property
     def content_digest(self) -> bytes | None:
-        """The digest of its content, None if it says nothing."""
+        """The digest of its content; None if the scope is empty."""
         return None if self.digest is None or self.digest == _TOMBSTONE else bytes.fromhex(self.digest)
 
     def build_head(self, blobs: Mapping[bytes, bytes]) -> Head:
-        says, scope = self.content_digest, tuple(self.parts)
-        if says is None:
+        content_digest, scope = self.content_digest, tuple(self.parts)
+        if content_digest is None:
             return build_empty_head(self.id, self.source, scope)
-        content = Content(says, blobs[says])
+        content = Content(content_digest, blobs[content_digest])
         return Head(
             self.id, self.source, scope, self.observed, self.valid_from, self.last_observed, self.version, self.provisional, content
         )
@@ -56,7 +56,7 @@ def build_empty_head(number: int, source: str, scope: Scope) -> Head:
 
 
 def build_interval(row: Sequence[Any]) -> Interval | None:
-    """The open stretch of a scope as the statement `scopes_by_key` returns it; None if nothing holds."""
+    """The open interval in a row of the query `scopes_by_key`; None if no statement is active."""
     digest, observed, valid_from, last_observed, version, provisional = row
     if digest is None:
         return None
@@ -64,13 +64,13 @@ def build_interval(row: Sequence[Any]) -> Interval | None:
 
 
 def build_observation(row: Sequence[Any]) -> Observation:
-    """Of a row of `statements_...` without its scope."""
+    """The observation in a row of a query `statements_...`, without the scope."""
     observed, digest, version, provisional, until = row
     return Observation(observed, bytes.fromhex(digest), version, provisional, until)
 
 
 class ScopeState(NamedTuple):
-    """A scope before a commit: its number, the stretch that is open, how many statements it has."""
+    """A scope before a commit: its id, its open interval, and its number of statements."""
 
     number: int
     source: str
@@ -80,10 +80,10 @@ class ScopeState(NamedTuple):
 
 
 def extend_interval(before: Interval | None, removed: Iterable[Observation], added: Iterable[Observation]) -> tuple[bool, Interval | None]:
-    """(whether it is known, the stretch after) without the scope's other statements; (False, None): ask them.
+    """(True, the open interval after a change), if it follows without the scope's other statements; else (False, None): read those.
 
-    While something settled holds, provisional statements mean nothing to the end of time; and settled
-    ones that are later than all before only continue or follow the open stretch.
+    While the active statement is not provisional, provisional ones have no effect at the end of time; and later
+    statements that are not provisional only continue or follow the open interval.
     """
     if before is None or before.observation.provisional:
         return False, None
@@ -102,11 +102,11 @@ def extend_interval(before: Interval | None, removed: Iterable[Observation], add
 
 PAGE = 5_000  # scopes
 OBSERVATIONS = 50_000  # read at once
-READ_AT_ONCE = 16_000_000  # bytes of contents: the server builds the whole answer in its memory
+READ_AT_ONCE = 16_000_000  # bytes of contents: the server builds the whole result in its memory
 
 
 def read_page(tx: Transaction, after: int, at: int | None) -> tuple[int | None, list[ScopeRow]]:
-    """Of the next scopes by number those that say something, now or as of a time; the last number, None at the end."""
+    """(the last id of the page or None at the end, the scopes of the page with content), now or as of a time (microseconds)."""
     kept = [ScopeRow(*row) for row in read_rows(tx, get_cypher("page_of_heads"), after=after, limit=PAGE)]
     return (kept[-1].id if len(kept) == PAGE else None), select_active(tx, kept, at)
 
@@ -121,13 +121,13 @@ def read_scopes_since(tx: Transaction, revision: int) -> list[ScopeRow]:
 
 
 def read_heads(tx: Transaction, contents: Contents, kept: Sequence[ScopeRow]) -> list[Head]:
-    """Heads with what they say; content None for those that say nothing."""
-    blobs = contents.read(tx, {says for k in kept if (says := k.content_digest) is not None})
+    """Heads with their contents; content None for empty scopes."""
+    blobs = contents.read(tx, {content_digest for k in kept if (content_digest := k.content_digest) is not None})
     return [k.build_head(blobs) for k in kept]
 
 
 def read_head_table(tx: Transaction, kept: Sequence[ScopeRow]) -> HeadTable:
-    """The same for a part of `parts`, all of which say something: read at once and not remembered."""
+    """The heads of one part of `split_by_size`, all with content: the contents are read at once and not cached."""
     ids, sources, scopes, digests, observed, valid_from, last_observed, versions, provisional, *_ = zip(*kept, strict=True)
     blobs = read_contents(tx, set(digests))
     return HeadTable(
@@ -145,7 +145,7 @@ def read_head_table(tx: Transaction, kept: Sequence[ScopeRow]) -> HeadTable:
 
 
 def split_by_size(kept: Sequence[ScopeRow]) -> Iterator[list[ScopeRow]]:
-    """Heads in parts whose contents have about READ_AT_ONCE bytes."""
+    """Split scopes into parts whose contents have about READ_AT_ONCE bytes."""
     return split_into_parts(kept, lambda k: k.size, READ_AT_ONCE)
 
 
@@ -154,14 +154,14 @@ def select_active(tx: Transaction, kept: Sequence[ScopeRow], at: int | None) -> 
 
 
 def restore_as_of(tx: Transaction, kept: Sequence[ScopeRow], at: int) -> list[ScopeRow]:
-    """These scopes as they were at a time; those that said nothing are left out."""
+    """These scopes as they were at a time (microseconds); those that were empty are left out."""
     settled = [k for k in kept if k.has_content and not k.provisional and k.last_observed <= at]
     plain = {k.id for k in settled}
     others = {k.id: k for k in kept if k.id not in plain}
     found = read_observations(tx, {number: k.statements for number, k in others.items()}, at)
     result = list(settled)
-    for number, said in found.items():
-        stretch = find_open_interval(list_known_observations(said, at))
+    for number, stated in found.items():
+        stretch = find_open_interval(list_known_observations(stated, at))
         if stretch is not None and stretch.observation.digest != EMPTY.digest:
             now = stretch.observation
             result.append(
@@ -179,22 +179,22 @@ def restore_as_of(tx: Transaction, kept: Sequence[ScopeRow], at: int) -> list[Sc
 
 
 def read_observations(tx: Transaction, counts: Mapping[int, int], until: int | None = None) -> dict[int, set[Observation]]:
-    """The statements of scopes, optionally only up to a time. `counts`: how many each has."""
+    """The observations of scopes, optionally only up to a time. `counts`: the number of statements of each scope."""
     found: defaultdict[int, set[Observation]] = defaultdict(set)
     for part in split_into_parts([item for item in counts.items() if item[1]], lambda item: item[1], OBSERVATIONS):
         ids = [number for number, _ in part]
         if until is None:
-            said = read_rows(tx, get_cypher("statements_of_scopes"), ids=ids)
+            stated = read_rows(tx, get_cypher("statements_of_scopes"), ids=ids)
         else:
-            said = read_rows(tx, get_cypher("statements_of_scopes_until"), ids=ids, at=until)
-        for number, *row in said:
+            stated = read_rows(tx, get_cypher("statements_of_scopes_until"), ids=ids, at=until)
+        for number, *row in stated:
             found[number].add(build_observation(row))
     return found
 
 
 def read_histories(tx: Transaction, contents: Contents, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
     found = read_observations(tx, {k.id: k.statements for k in read_scopes(tx, scope_ids)})
-    stretches = {number: build_intervals(said) for number, said in found.items()}
+    stretches = {number: build_intervals(stated) for number, stated in found.items()}
     blobs = contents.read(tx, {interval.observation.digest for history in stretches.values() for interval in history})
     return {
         number: [(interval, Content(interval.observation.digest, blobs[interval.observation.digest])) for interval in history]

@@ -1,6 +1,6 @@
 """Runs, pairs, raw events, records of the journal, and contents.
 
-Contents are by digest: written once, never changed, never deleted; so what was read once may be remembered.
+Contents are stored by digest and never changed or deleted, so contents that were read can be cached.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from meshline.graph.store.neo4j.search_names import compute_digest, compute_id
 
 
 class Counters(NamedTuple):
-    """What the one :Meta node counts: the newest revision, the highest number of a scope, a raw event and a record of the journal."""
+    """The counters in the :Meta node: the newest revision, and the last id or position of scopes, raw events and journal records."""
 
     revision: int
     scopes: int
@@ -31,12 +31,12 @@ class Counters(NamedTuple):
 def read_counters(tx: Transaction) -> Counters:
     found = run_query(tx, get_cypher("counters"))
     if not found:
-        raise StoreCorrupt("the database holds no meshline store any more: restore it from a backup, or start anew for an empty one")
+        raise StoreCorrupt("the database contains no meshline store any more: restore a backup, or start meshline again for an empty store")
     return Counters(*found)
 
 
 class Neo4jRunReader:
-    """What the builder of a batch may read, in its transaction."""
+    """Reads for the builder of a batch, in its transaction."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -62,7 +62,7 @@ def read_runs(tx: Transaction, keys: Iterable[RunKey]) -> dict[RunKey, Run]:
 
 
 def put_runs(tx: Transaction, runs: Sequence[Run], pairs: Sequence[RunPair]) -> bool:
-    """Put runs and replace their pairs; whether that changed anything."""
+    """Write runs and replace their pairs; True if that changed anything."""
     wanted = {given.key: given for given in runs}
     wanted_pairs: defaultdict[RunKey, set[tuple[str, bytes, bool]]] = defaultdict(set)
     for pair in pairs:
@@ -141,7 +141,7 @@ def read_raw_events(tx: Transaction, after: int, limit: int) -> list[StoredEvent
 
 
 def append_records(tx: Transaction, records: Sequence[Record], last: int) -> int:
-    """Add those that are not there yet, after the position `last`; the last position then."""
+    """Add the records that do not exist yet, after the position `last`; the last position afterwards."""
     if not records:
         return last
     ids = {compute_digest(record.kind, record.key) for record in records if record.key}
@@ -190,7 +190,7 @@ READ_OF_UNKNOWN_SIZE = 200  # contents
 
 
 class Contents:
-    """Reads and adds contents, remembering the newest ones that were read. Thread-safe."""
+    """Reads and adds contents; caches the ones read last. Thread-safe."""
 
     def __init__(self) -> None:
         self._remembered: OrderedDict[bytes, bytes] = OrderedDict()
@@ -198,7 +198,7 @@ class Contents:
         self._turn = Lock()
 
     def read(self, tx: Transaction, digests: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The blobs of these digests."""
+        """The blobs of these digests, by digest (16 bytes). Raises StoreCorrupt."""
         found: dict[bytes, bytes] = {}
         missing: list[bytes] = []
         with self._turn:
@@ -217,7 +217,7 @@ class Contents:
         return found
 
     def add(self, tx: Transaction, contents: Iterable[Content]) -> list[Content]:
-        """Write those that the store does not have; which those are."""
+        """Write the contents that the store does not have, and return them."""
         by_digest = {content.digest.hex(): content for content in contents}
         if not by_digest:
             return []
@@ -237,7 +237,7 @@ class Contents:
 
 
 def read_contents(tx: Transaction, digests: Collection[str]) -> dict[str, bytes]:
-    """The blobs of these digests, all as hexadecimal text, in one answer."""
+    """The blobs of these digests (hexadecimal), by digest, in one query. Raises StoreCorrupt."""
     found = dict(read_rows(tx, get_cypher("contents"), digests=list(digests)))
     for wanted in digests:
         if wanted not in found:

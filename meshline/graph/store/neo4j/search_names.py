@@ -1,4 +1,4 @@
-"""Names as they are kept: hashes that stand for them in indexes, words and order for search."""
+"""Names as they are stored: their hashes for indexes, their words and their order for search."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORD_UNITS = 255  # UTF-16 units; Lucene's whitespace tokenizer cuts longer word
 
 
 def compute_digest(*parts: str) -> str:
-    """What stands for a tuple of strings of any length in an index."""
+    """A hash (32 hexadecimal digits) that represents a tuple of strings of any length in an index."""
     return hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
 
 
@@ -29,7 +29,7 @@ def compute_id(key: AssetKey) -> str:
 
 @lru_cache(maxsize=20_000)
 def build_name_row(key: AssetKey) -> tuple[object, ...]:
-    """The properties of a :Name, in the order of the statement `add_assets`: four for ever, the others while it is an :Asset."""
+    """The properties of a :Name, in the order of the query `add_assets`: four that stay, and those that it has while it is an :Asset."""
     for_ever = (compute_id(key), key.parts, join_words(list_key_words(key)), build_sort_key(key))
     namespace = key.parts[0] if len(key.parts) > 1 else None
     dataset = "/".join(key.parts[:2]) if key.kind is AssetKind.COLUMN else None
@@ -48,20 +48,20 @@ def build_sort_key(key: AssetKey) -> str:
 
 
 def _shift_below_surrogates(match: re.Match[str]) -> str:
-    """U+D7FF and two characters for what is above it, so that all units are below the surrogates."""
+    """Encode a character from U+D7FF on as U+D7FF and two characters, so that all UTF-16 units are below the surrogates."""
     number = ord(match[0])
     return f"\ud7ff{chr(0x4000 + (number >> 10))}{chr(0x4000 + (number & 0x3FF))}"
 
 
 def join_words(words: list[str]) -> str:
-    """A document: words of at most WORD_UNITS, joined by single spaces."""
+    """A document for search: words of at most WORD_UNITS, joined by single spaces."""
     if max(map(len, words), default=0) * 2 > WORD_UNITS:
         words = [_cut(word) for word in words]
     return " ".join(words)
 
 
 def build_lucene_query(terms: Sequence[str]) -> str:
-    """A query for documents in which every term is the start of a word."""
+    """A Lucene query for documents in which every term is a prefix of a word."""
     return " ".join(f"+{''.join(c if c.isalnum() else chr(92) + c for c in _cut(term))}*" for term in terms)
 
 

@@ -1,7 +1,7 @@
 """The shared store: `meshline.graph.store.base.Store` in Neo4j 5 (Community, Enterprise, a cluster, Aura).
 
-Any number of processes may write at once: a commit locks the one :Meta node first, and takes the next
-revision from it, so revisions are gapless and in the order of commits.
+Any number of processes may write at once: a commit first locks the single :Meta node and increments the
+revision in it, so revisions have no gaps and are in the order of commits.
 """
 
 from __future__ import annotations
@@ -24,12 +24,11 @@ PRUNED_AT_ONCE = 10_000  # raw events
 
 
 class Neo4jStore:
-    """A store in the database that a URL names: `neo4j://user:password@host:7687/database`.
+    """A store in the database at a URL: `neo4j://user:password@host:7687/database`.
 
-    All threads may use one object. While the server cannot be reached, everything raises
-    StoreUnavailable; when it is back, the same object works again. A commit whose connection is lost
-    while it is committed raises too, though it may have been written: commit it again, for what is
-    known already changes nothing (only raw events would be kept twice).
+    Thread-safe. While the server cannot be reached, every method raises StoreUnavailable; afterwards the same
+    object works again. A commit whose connection is lost also raises, although it may have been written:
+    commit it again, since repeated statements change nothing (only raw events would be stored twice).
     """
 
     def __init__(self, url: str) -> None:
@@ -53,11 +52,11 @@ class Neo4jStore:
         self._connection.write(lambda tx: run_query(tx, get_cypher("make_meta"), schema=newest))
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
-        """As the protocol says. `build` may be called more than once (a deadlock, a lost connection): it must be pure."""
+        """As `Store.commit`. `build` may be called more than once (a deadlock, a lost connection): it must be pure."""
         return self._connection.write(lambda tx: commit_batch(tx, self._contents, build))
 
     def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
-        """As the protocol says. Each batch is of one moment, a later batch of a later one.
+        """As `Store.iterate_heads`. Each batch is a snapshot, but later batches are of later moments.
 
         So read the revision first, then the heads, then the changes since that revision.
         """

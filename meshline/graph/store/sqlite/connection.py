@@ -1,7 +1,7 @@
 """Connections to one SQLite file: one for writing, one for each concurrent reader; schema and errors.
 
-A file in WAL mode lets readers go on while one writes. An in-memory store has one connection only,
-and all take turns.
+In WAL mode, readers continue while one connection writes. An in-memory store has a single connection,
+which all threads share in turn.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ MEMORY = ":memory:"
 APPLICATION_ID = 0x6D65736C  # "mesl": written into the file's header
 OLDEST_SQLITE = (3, 38, 0)  # strict tables, json_each
 
-# The WAL is copied into the file when it has this many pages of 4 KiB: rarer than SQLite's default,
-# because one grouped commit touches thousands of pages, the same ones again and again.
+# The WAL is copied into the file when it has this many pages of 4 KiB: less often than by SQLite's default,
+# because one grouped commit changes thousands of pages, the same ones again and again.
 CHECKPOINT_PAGES = 16_384
 WRITER_CACHE_KIB = 131_072
 READER_CACHE_KIB = 16_384
-READERS_KEPT = 8  # that nobody uses: each keeps its cache
+READERS_KEPT = 8  # idle connections that stay open, with their caches
 WAL_SWITCH_PAUSE = 0.005  # seconds
 
 # Files up to this size are checked as a whole when they are opened. Of larger ones not these tables.
 WHOLE_BYTES = 2**30
 NOT_CHECKED = frozenset({"raw", "run", "journal"})
 
-# A number that is given out is not there yet, so a key that is there twice is damage.
+# Ids are new when they are allocated, so a duplicate key is damage.
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT})
-# Of text, of the schema's text, and of the full-text index.
+# Messages for damaged text, a damaged schema, and a damaged full-text index.
 _DAMAGED = re.compile("Could not decode to UTF-8|no such (table|column)|has no column|malformed|invalid fts5 file format")
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: "another process is writing to it; try again",
@@ -51,9 +51,9 @@ _UNAVAILABLE = {
 
 
 class Connections:
-    """All connections of one store. `busy_timeout` is in seconds.
+    """All connections of one store. `busy_timeout` is in seconds. Thread-safe.
 
-    Raises StoreCorrupt for a file that is damaged or no store; `unchecked`: without looking for damage.
+    Raises StoreCorrupt for a file that is damaged or not a store; `unchecked`: do not look for damage.
     """
 
     def __init__(self, path: str, busy_timeout: float, *, unchecked: bool = False) -> None:
@@ -63,12 +63,12 @@ class Connections:
         self.path = path
         self.in_memory = path == MEMORY
         self._busy_timeout = busy_timeout
-        self._turn = threading.RLock()  # of the writer; in memory, of everybody
-        self._pool = threading.Lock()  # guards the two below
+        self._turn = threading.RLock()  # guards the writer; in memory, every use
+        self._pool = threading.Lock()  # guards the two fields below
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
         self._made: list[sqlite3.Connection] = []
-        weakref.finalize(self, _close_all, self._made)  # a store that nobody closes lets go of its file when it is forgotten
+        weakref.finalize(self, _close_all, self._made)  # an unclosed store releases its file when it is collected
         with self._translate_errors():
             self._writer = self._connect(WRITER_CACHE_KIB)
             try:
@@ -82,7 +82,7 @@ class Connections:
 
     @contextmanager
     def begin_writing(self) -> Iterator[sqlite3.Connection]:
-        """The write lock, of this process and of all others, and one transaction."""
+        """The writer in one transaction, under the write lock of all processes. Raises StoreUnavailable or StoreCorrupt."""
         with self._turn, self._translate_errors():
             self._check_open()
             self._writer.execute("BEGIN IMMEDIATE")
@@ -96,7 +96,7 @@ class Connections:
 
     @contextmanager
     def begin_reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one moment of the store."""
+        """A connection that reads one snapshot of the store. Raises StoreUnavailable or StoreCorrupt."""
         with self._translate_errors():
             if self.in_memory:
                 with self._turn:
@@ -111,7 +111,7 @@ class Connections:
                 self._give_back(reader)
 
     def close(self) -> None:
-        """Close all; readers in use are closed when they are given back."""
+        """Close all connections; readers in use are closed when they are returned."""
         with self._turn, self._pool:
             if not self._closed:
                 self._closed = True
@@ -137,10 +137,10 @@ class Connections:
         return connection
 
     def _switch_to_wal(self, connection: sqlite3.Connection) -> None:
-        """Switch a new file to WAL mode; of others, and in memory, nothing changes.
+        """Switch a new file to WAL mode; other files, and in-memory stores, do not change.
 
-        The switch locks the file twice, first to read and then to write, so SQLite does not wait for the second lock: of two
-        connections that both read, each would wait for the other. The one that is refused tries again, until its timeout.
+        The switch locks the file twice, first to read and then to write, so SQLite does not wait for the second lock: two
+        connections that both read would wait for each other. The connection that is refused tries again until its timeout.
         """
         end = time.monotonic() + self._busy_timeout
         while True:
@@ -174,28 +174,28 @@ class Connections:
         if self._closed:
             raise StoreUnavailable(f"the store {self.path} is closed")
         if self._file is not None and _identify_file(self.path) != self._file:
-            raise StoreUnavailable(f"another file is in the place of the store {self.path}: put it back, or start meshline again")
+            raise StoreUnavailable(f"another file has replaced the store {self.path}: put it back, or start meshline again")
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """What SQLite says, in the words of `meshline.errors`; our own mistakes stay what they are."""
+        """Translate errors of SQLite to those of `meshline.errors`; programming errors are raised unchanged."""
         try:
             yield
-        except UnicodeDecodeError as error:  # of a text that SQLite gave
+        except UnicodeDecodeError as error:  # in a text from SQLite
             raise StoreCorrupt(f"{self.path} is damaged ({error}): restore it from a backup") from error
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: without the extension
             if str(error) == RAISED:
                 raise StoreCorrupt(f"{self.path} is damaged (a row does not fit its checksum): restore it from a backup") from error
             if code in _CORRUPT or _DAMAGED.search(str(error)):
-                raise StoreCorrupt(f"{self.path} is damaged or no store of meshline ({error}): restore it from a backup") from error
+                raise StoreCorrupt(f"{self.path} is damaged or not a store of meshline ({error}): restore it from a backup") from error
             if code in _UNAVAILABLE:
                 raise StoreUnavailable(f"the store {self.path} does not answer ({error}): {_UNAVAILABLE[code]}") from error
             raise
 
 
 def _identify_file(path: str) -> tuple[int, int]:
-    """Which file it is. SQLite would go on writing to one that was removed, where nobody finds it again."""
+    """The device and inode of the file. SQLite would continue to write to a file that was removed, where the data would be lost."""
     try:
         found = Path(path).stat()
     except OSError as error:
@@ -209,8 +209,8 @@ def _close_all(connections: list[sqlite3.Connection]) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Bring the schema up to date; PRAGMA user_version is its version."""
-    connection.execute("BEGIN")  # one snapshot: another process may be making the schema just now
+    """Bring the schema up to date; PRAGMA user_version is its version. Raises StoreCorrupt."""
+    connection.execute("BEGIN")  # one snapshot: another process may be creating the schema now
     try:
         version = _read_version(connection, path)
     finally:
@@ -232,9 +232,9 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _check_structure(connection: sqlite3.Connection, path: str) -> None:
-    """What no checksum of a row tells: rows that are lost, or out of order. Raises StoreCorrupt.
+    """Check what checksums of rows cannot show: rows that are lost, or out of order. Raises StoreCorrupt.
 
-    A tenth of the time that it takes to load the graph; of a large file what grows with events is left out.
+    It takes a tenth of the time that the graph takes to load; in a large file, the tables that grow with events are left out.
     """
     (size,) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()
     checks = ["PRAGMA integrity_check(1)"]
@@ -244,7 +244,7 @@ def _check_structure(connection: sqlite3.Connection, path: str) -> None:
     for check in checks:
         (found,) = connection.execute(check).fetchone()
         if found != "ok":
-            raise StoreCorrupt(f"{path} is damaged ({found.splitlines()[0]}): restore it from a backup; `meshline store check` says more")
+            raise StoreCorrupt(f"{path} is damaged ({found.splitlines()[0]}): restore a backup; `meshline store check` shows more")
 
 
 def _read_version(connection: sqlite3.Connection, path: str) -> int:

@@ -1,7 +1,7 @@
-"""The numbers of scopes, labels and contents: remembered, else found in the file, else given out.
+"""Allocates ids of scopes, labels and contents: they are cached, else found in the file, else new.
 
-A number is never changed or taken back once it is committed, by whichever process, so what is
-remembered stays true; only the numbers of a commit that failed have to be forgotten.
+No process changes or removes an id once it is committed, so cached ids stay valid; only the
+ids of a commit that failed have to be dropped from the cache.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ K = TypeVar("K", bound=Hashable)
 
 
 class IdAllocator(Generic[K]):
-    """The numbers of one kind of key; at most `limit` are remembered.
+    """Allocates the ids (positive integers) of one kind of key; caches at most `limit`.
 
-    `find` and `last` name the statements that ask for the number of a key and for the greatest one.
+    `find` and `last` name the SQL statements that select the id of a key (with the parameters `columns(key)`) and the greatest id.
     """
 
     def __init__(self, find: str, last: str, columns: Callable[[K], tuple[Any, ...]], limit: int) -> None:
         self.known: dict[K, int] = {}
-        self.new: dict[K, int] = {}  # those of `known` that the commit under way gave out
+        self.new: dict[K, int] = {}  # the ids in `known` that the current commit allocated
         self._find = SQL[find]
         self._last = SQL[last]
         self._columns = columns
@@ -33,7 +33,7 @@ class IdAllocator(Generic[K]):
         self._next = 0
 
     def find(self, connection: sqlite3.Connection, key: K) -> int | None:
-        """The number of a key, if it has one."""
+        """The id of a key; None if it has none."""
         number = self.known.get(key)
         if number is None:
             row = connection.execute(self._find, self._columns(key)).fetchone()
@@ -42,7 +42,7 @@ class IdAllocator(Generic[K]):
         return number
 
     def give(self, connection: sqlite3.Connection, key: K) -> int:
-        """The number of a key, a new one if it has none."""
+        """The id of a key, allocated if it has none."""
         number = self.find(connection, key)
         if number is None:
             if not self.new:
@@ -52,9 +52,11 @@ class IdAllocator(Generic[K]):
         return number
 
     def keep(self) -> None:
+        """The commit succeeded: its new ids are valid."""
         self.new.clear()
 
     def forget(self) -> None:
+        """The commit was rolled back: drop its new ids."""
         for key in self.new:
             del self.known[key]
         self.new.clear()
@@ -68,7 +70,7 @@ class IdAllocator(Generic[K]):
 
 
 class IdAllocators:
-    """Scopes (source, scope), labels and contents (digest); the limits are about 100 MB each."""
+    """The ids of scopes (source, scope), labels and contents (digest); each cache takes at most about 100 MB."""
 
     def __init__(self) -> None:
         self.scopes = IdAllocator[tuple[str, Scope]](

@@ -1,7 +1,7 @@
-"""Maintenance of a store's file: is it sound, make it smaller, back it up.
+"""Maintenance of a store's file: check it, compact it, back it up.
 
-The checks are what SQLite itself finds and what rows promise each other. Compacting drops what nothing refers to and changes no answer.
-A backup is one moment of the store in a file of its own, made while others read and write.
+The checks are SQLite's own and those of references between rows. Compaction drops unreferenced rows and changes no answer.
+A backup is a snapshot of the store in a file of its own, made while other processes read and write.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REFERENCES = ("observation", "head", "run", "pair", "document")
 
 
 def file_checks(path: str, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
-    """All checks of one moment of the file. Safe while others write."""
+    """Run all checks on one snapshot of the file. Safe while other processes write."""
     connections = Connections(path, BUSY_SECONDS, unchecked=True)
     try:
         with connections.begin_reading() as connection:
@@ -44,7 +44,7 @@ def file_checks(path: str, advance: Callable[[int], None] = lambda _: None) -> I
 
 
 def _check_integrity(connection: sqlite3.Connection) -> Check:
-    """SQLite's own look at every page and index, the search tables included; see https://sqlite.org/pragma.html#pragma_integrity_check."""
+    """SQLite's own check of every page and index, with the search tables; see https://sqlite.org/pragma.html#pragma_integrity_check."""
     found = Findings("file: pages, rows and indexes are sound (SQLite's integrity check)")
     (found.count,) = connection.execute("PRAGMA page_count").fetchone()
     for (line,) in connection.execute("PRAGMA integrity_check"):
@@ -64,19 +64,19 @@ def _check_rows(connection: sqlite3.Connection) -> Check:
             found.add_problem(f"{table} cannot be read: {error}")
         else:
             if wrong:
-                found.add_problem(f"{wrong} rows of {table} are not as they were written")
+                found.add_problem(f"{wrong} rows of {table} do not fit their checksum")
     return found.build_check()
 
 
 def check_references(connection: sqlite3.Connection) -> Check:
-    """Whether all is there that rows of the file name."""
-    found = Findings("references: what a row names is there")
+    """Check that every row exists that other rows refer to."""
+    found = Findings("references: each row that others refer to exists")
     for table in REFERENCES:
         (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - our own names
         (dangling,) = connection.execute(MAINTENANCE[f"dangling_{table}"]).fetchone()
         found.count += rows
         if dangling:
-            found.add_problem(f"{dangling} rows of {table} name what is not there")
+            found.add_problem(f"{dangling} rows of {table} refer to rows that do not exist")
     return found.build_check()
 
 
@@ -96,8 +96,8 @@ def _check_contents(connection: sqlite3.Connection, advance: Callable[[int], Non
 
 
 def _check_heads(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Check:
-    """Heads are derived: made anew from all observations they are the same."""
-    found = Findings("heads: each is what the scope's observations make")
+    """Check that each head is the one that follows from all observations of its scope."""
+    found = Findings("heads: each follows from the observations of its scope")
     after = 0
     while rows := connection.execute(MAINTENANCE["head_rows_from"], (after, SCOPES)).fetchall():
         heads = [HeadRow(*row) for row in rows]
@@ -110,7 +110,7 @@ def _check_heads(connection: sqlite3.Connection, advance: Callable[[int], None])
         for head in heads:
             now = folded.get(head.scope, build_empty_head(head.scope))
             if (head.has_content or now.has_content) and head != now:
-                found.add_problem(f"scope {head.scope} shows {_describe_head(head)}, and its observations make {_describe_head(now)}")
+                found.add_problem(f"the head of scope {head.scope} is {_describe_head(head)}, by its observations {_describe_head(now)}")
         found.count += len(heads)
         advance(len(heads))
     (without,) = connection.execute(MAINTENANCE["observed_without_head"]).fetchone()
@@ -124,7 +124,7 @@ def _describe_head(head: HeadRow) -> str:
 
 
 def _check_revisions(connection: sqlite3.Connection) -> Check:
-    found = Findings("revisions: without a gap, and no head is newer than the newest")
+    found = Findings("revisions: without gaps, and no head is newer than the newest")
     kept, first, newest = connection.execute(MAINTENANCE["change_span"]).fetchone()
     (greatest,) = connection.execute(MAINTENANCE["greatest_head_revision"]).fetchone()
     found.count = newest
@@ -150,7 +150,7 @@ COMPACTION_BUSY_SECONDS = 2.0
 
 
 class Compacted(NamedTuple):
-    """What went. Sizes are in bytes, with what was in the WAL."""
+    """The numbers of dropped contents, labels and raw events, and the size before and after, in bytes with the WAL."""
 
     contents: int
     labels: int
@@ -160,12 +160,12 @@ class Compacted(NamedTuple):
 
 
 def compact(path: str, raw_before: int) -> Compacted:
-    """Drop contents and labels that nothing refers to, and raw events received before a time (microseconds).
+    """Drop unreferenced contents and labels, and raw events received before a time (microseconds).
 
-    They are left behind when a run says otherwise than it did while it ran. Needs the file for itself, since a process that
-    has it open remembers the numbers of what it wrote and would go on to use them: raises StoreUnavailable if one has.
+    Contents are left over when a run's final statements differ from its provisional ones. Compaction needs exclusive access, since
+    a process that has the file open caches the ids of rows and would reuse them: raises StoreUnavailable if there is one.
     """
-    Connections(path, COMPACTION_BUSY_SECONDS).close()  # a store of ours, brought up to date
+    Connections(path, COMPACTION_BUSY_SECONDS).close()  # checks that it is a store, and migrates it
     before = _measure_size(path)
     with closing(sqlite3.connect(path, timeout=COMPACTION_BUSY_SECONDS, isolation_level=None)) as connection:
         _lock_file(connection, path)
@@ -187,17 +187,17 @@ def compact(path: str, raw_before: int) -> Compacted:
 
 
 def _ensure_references(connection: sqlite3.Connection, path: str) -> None:
-    """Raises StoreCorrupt if something that is named is not there: then nothing is dropped."""
+    """Raises StoreCorrupt if a row refers to one that does not exist: then nothing is dropped."""
     check = check_references(connection)
     if not check.passed:
         raise StoreCorrupt(f"{path} is not sound, so nothing was dropped ({'; '.join(check.problems)}): see `meshline store check`")
 
 
 def _lock_file(connection: sqlite3.Connection, path: str) -> None:
-    """Take the file for this connection until it is closed. Raises StoreUnavailable.
+    """Lock the file for this connection until it is closed. Raises StoreUnavailable.
 
-    Leaving WAL mode needs that nobody else has the file open (https://sqlite.org/wal.html), and exclusive locking keeps
-    others from opening it: they wait, and then say so.
+    Leaving WAL mode fails if another process has the file open (https://sqlite.org/wal.html), and exclusive locking keeps
+    others from opening it: they wait, and then raise an error.
     """
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     try:
@@ -212,13 +212,13 @@ def _measure_size(path: str) -> int:
     return sum(each.stat().st_size for each in (Path(path), Path(f"{path}-wal")) if each.exists())
 
 
-TAKEN = "there is a file of this name: name another, or say --overwrite"
+EXISTS = "a file of this name exists: use another name, or --overwrite"
 
 
 def backup(path: str, to: Path, *, overwrite: bool = False) -> int:
-    """Copy a store's file; bytes written. The copy has its name when it is whole and on disk, never before.
+    """Copy a store's file; the number of bytes written. The copy gets its name when it is complete and on disk, never before.
 
-    Raises InvalidInput if there is a file of that name (unless `overwrite`), StoreUnavailable if it cannot be written.
+    Raises InvalidInput if a file of that name exists (unless `overwrite`), StoreUnavailable if the copy cannot be written.
     """
     with create_file(to, overwrite=overwrite) as part:
         _copy(path, part)
@@ -227,15 +227,15 @@ def backup(path: str, to: Path, *, overwrite: bool = False) -> int:
 
 @contextmanager
 def create_file(to: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A path beside a new file, to write what will have its name if all goes well; errors as `backup` has them."""
+    """In this block, a temporary path in the folder of a new file, which gets the file's name at the end. Errors as of `backup`."""
     if to.exists() and not overwrite:
-        raise InvalidInput(TAKEN, str(to))
+        raise InvalidInput(EXISTS, str(to))
     part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
         yield part
         _name_file(part, to, overwrite=overwrite)
     except FileExistsError as error:
-        raise InvalidInput(TAKEN, str(to)) from error
+        raise InvalidInput(EXISTS, str(to)) from error
     except OSError as error:
         raise StoreUnavailable(f"the copy {to} cannot be written: {error.strerror or error}") from error
     finally:
@@ -244,9 +244,9 @@ def create_file(to: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def _copy(path: str, part: Path) -> None:
-    """All pages in one step, under one read transaction: writers go on meanwhile, into the WAL.
+    """Copy all pages in one step, under one read transaction: writers continue meanwhile, into the WAL.
 
-    See https://sqlite.org/backup.html: in smaller steps the copy would begin anew at each commit.
+    See https://sqlite.org/backup.html: in smaller steps the copy would start again at each commit.
     """
     connections = Connections(path, BUSY_SECONDS)
     try:
@@ -261,24 +261,24 @@ def _fill(source: sqlite3.Connection, part: Path) -> None:
         with closing(sqlite3.connect(part, isolation_level=None)) as target:
             source.backup(target, pages=-1)
         leave_wal_mode(part)
-    except sqlite3.OperationalError as error:  # the folder, or its room; damage of the source is another error
-        raise StoreUnavailable(f"the copy {part} cannot be written ({error}): make room, and see that its folder is there") from error
+    except sqlite3.OperationalError as error:  # no folder or no space; damage of the source is another error
+        raise StoreUnavailable(f"the copy {part} cannot be written ({error}): check that its folder exists and has space") from error
 
 
 def leave_wal_mode(path: Path) -> None:
-    """Let a store that nobody has open be one file, with nothing beside it."""
+    """Turn a store that no process has open into a single file, without WAL."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
 
 
 def _name_file(part: Path, to: Path, *, overwrite: bool) -> None:
-    """Give a file that is whole its name, durably. Raises FileExistsError."""
+    """Give a complete file its name, durably. Raises FileExistsError."""
     with part.open("rb") as file:
         os.fsync(file.fileno())
     if overwrite:
         part.replace(to)
     else:
-        os.link(part, to)  # fails if the name is taken, unlike a rename
+        os.link(part, to)  # fails if the name exists, unlike a rename
     folder = os.open(to.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,6 +1,6 @@
--- What an operator's tools ask of the file.
+-- Queries of the maintenance commands.
 
--- Rows that refer to what is not there.
+-- Rows that refer to rows that do not exist.
 
 -- name: dangling_observation
 SELECT count(*) FROM observation
@@ -48,7 +48,7 @@ SELECT count(*), ifnull(min(revision), 0), ifnull(max(revision), 0) FROM change;
 -- name: greatest_head_revision
 SELECT ifnull(max(revision), 0) FROM head;
 
--- What is left behind by statements that were withdrawn. Content 0 stands for nothing.
+-- Rows left over from withdrawn statements. Content 0 is the tombstone.
 
 -- name: remove_unused_contents
 DELETE FROM content WHERE content_id > 0

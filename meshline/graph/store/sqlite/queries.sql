@@ -1,4 +1,4 @@
--- Every statement that the store runs, by name. A list of numbers comes as JSON text.
+-- All statements that the store runs, by name. A list of integers is passed as JSON text.
 
 -- name: revision
 SELECT ifnull((SELECT revision FROM change WHERE sound_change(change) ORDER BY revision DESC LIMIT 1), 0);
@@ -12,12 +12,12 @@ DELETE FROM change WHERE revision <= ?;
 -- name: changes
 SELECT scopes FROM change WHERE revision > ? AND sound_change(change) ORDER BY revision;
 
--- Also for revisions of which the list of scopes was dropped.
+-- Also for revisions whose list of scopes was dropped.
 -- name: scopes_changed
 SELECT scope_id FROM head WHERE iif(sound_head(head), revision > ?, 0);
 
 
--- Numbers
+-- Ids
 
 -- name: find_scope
 SELECT scope_id FROM scope WHERE scope = ? AND source = ? AND sound_scope(scope);
@@ -88,12 +88,12 @@ LEFT JOIN label ON label_id = version_id
 WHERE sound_observation(observation) AND sound_content(content) AND sound_label(label)
 ORDER BY scope_id;
 
--- A time that was damaged may lie beyond the one that is asked for.
+-- A damaged time may lie after the requested one.
 -- name: check_observations
 SELECT count(*) FROM json_each(?1) CROSS JOIN observation ON scope_id = value WHERE sound_observation(observation);
 
--- The stretch that the newest settled observation of each scope ends, for scopes where that is plain.
--- A scope that comes twice, or has `tied`, has different observations of one time: `intervals` decides.
+-- The interval that the newest observation that is not provisional ends, for scopes where it is clear.
+-- A scope with two rows, or with `tied`, has different observations of one time: `build_intervals` decides.
 -- name: settled_as_of
 WITH newest AS MATERIALIZED (
     SELECT value AS scope_id, (
@@ -199,7 +199,7 @@ INSERT INTO raw (source, received_at, deflated, body, crc) VALUES (?1, ?2, ?3, ?
 -- name: raw
 SELECT position, source, received_at, deflated, body FROM raw WHERE position > ? AND sound_raw(raw) ORDER BY position LIMIT ?;
 
--- A part at a time, so that writers are not kept waiting.
+-- In parts, so that writers need not wait long.
 -- name: prune_raw
 DELETE FROM raw WHERE position IN (SELECT position FROM raw WHERE received_at < ? LIMIT 10000);
 
@@ -267,12 +267,11 @@ DELETE FROM document WHERE document_id = ?;
 -- name: remove_prose
 DELETE FROM prose WHERE rowid = ?;
 
--- ?1 the terms as JSON, each quoted as FTS5 takes it; ?2 a bit for each of them, all set; ?3 all terms as
--- one FTS5 query; ?4 the kinds; ?5 whether columns are wanted. A hit's `terms` are the bits of those that
--- its words begin with. A column has the words of its name (kind 3) and of its dataset's (kind 18, names.py):
--- a hit of either that has all terms gives all its columns, two that have them together the column in
--- which they meet.
--- The order of a column: its dataset's name, then its own.
+-- ?1 the terms as JSON, each quoted for FTS5; ?2 a bit for each of them, all set; ?3 all terms as one FTS5
+-- query; ?4 the kinds; ?5 whether columns are wanted. The `terms` of a hit are the bits of the terms that are
+-- prefixes of its words. A column has the words of its name (kind 3) and of its dataset's name (kind 18,
+-- search_index.py): a hit of either with all terms gives all its columns; two hits that have all terms
+-- together give the column that has both names. Columns are ordered by the dataset's name, then their own.
 -- name: search
 WITH hit AS MATERIALIZED (
     SELECT name.rowid AS asset_id, name.rowid >> 48 AS kind, sum(1 << term.key) AS terms
@@ -297,7 +296,7 @@ WITH hit AS MATERIALIZED (
     CROSS JOIN json_each(columns) AS of_name
     CROSS JOIN hit AS named ON named.asset_id = (3 << 48) + of_name.value
     WHERE ?5 AND dataset.kind = 18 AND dataset.terms <> ?2 AND named.terms <> ?2 AND dataset.terms | named.terms = ?2
-        AND EXISTS (SELECT 1 FROM named_terms WHERE named_terms.terms | dataset.terms = ?2) -- before its columns are looked through
+        AND EXISTS (SELECT 1 FROM named_terms WHERE named_terms.terms | dataset.terms = ?2) -- checked before its columns are scanned
     UNION
     SELECT asset_id, column_id FROM prose JOIN document ON document_id = prose.rowid WHERE prose MATCH ?3
 )

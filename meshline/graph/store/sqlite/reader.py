@@ -1,6 +1,6 @@
-"""Heads and histories out of one connection, which sees one moment of the store.
+"""Reads heads and histories from one connection, which sees one snapshot of the store.
 
-Heads follow from observations: by a short cut for what is plainly the newest, by `build_intervals` for all else.
+Heads follow from observations: by a shortcut where an observation is clearly the newest, otherwise by `build_intervals`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from meshline.graph.store.compression import decompress_content
 from meshline.graph.store.head_table import HeadTable, parse_scope
 from meshline.graph.store.sqlite.sql import SQL
 
-TOMBSTONE = 0  # the number of the empty content
+TOMBSTONE = 0  # the id of the empty content
 
 
 class ObservationRow(NamedTuple):
-    """A row of `observation`."""
+    """A row of the table `observation`. Times in microseconds; `lasts` as of `compute_duration`."""
 
     scope: int
     observed_at: int
@@ -35,7 +35,7 @@ class ObservationRow(NamedTuple):
 
 
 class HeadRow(NamedTuple):
-    """A row of `head`: what a scope says at the end of time; content None = nothing holds."""
+    """A row of the table `head`: the active statement of a scope at the end of time; content None = no statement is active."""
 
     scope: int
     content: int | None
@@ -52,7 +52,7 @@ class HeadRow(NamedTuple):
 
 
 def compute_duration(observed_at: int, until: int | None) -> int:
-    """How long a statement lasts, as kept: 0 = without an end, negative = it never holds."""
+    """The duration of a statement in microseconds, as it is stored: 0 = without an end, negative = it is never active."""
     if until is None:
         return 0
     return until - observed_at if until > observed_at else -1
@@ -67,7 +67,7 @@ def build_empty_head(scope: int) -> HeadRow:
 
 
 def start_interval(row: ObservationRow) -> HeadRow:
-    """The head of a stretch that begins with this observation."""
+    """The head of an interval that begins with this observation."""
     return HeadRow(row.scope, row.content, row.observed_at, row.observed_at, row.observed_at, row.version, row.provisional)
 
 
@@ -77,7 +77,7 @@ def build_first_head(row: ObservationRow) -> HeadRow:
 
 
 def is_tied(head: HeadRow, row: ObservationRow) -> bool:
-    """Whether two settled observations are of one time: all runs of a scheduler's round are, for what they state of shared datasets."""
+    """True if the head and the observation are not provisional and have the same time, as all runs of one round of a scheduler have."""
     return head.content is not None and not (head.provisional or row.provisional) and row.observed_at == head.observed_at
 
 
@@ -87,7 +87,7 @@ def fold_tied(head: HeadRow, row: ObservationRow, *, wins: bool) -> HeadRow | No
         return head
     if row.content == head.content:
         return head._replace(version=row.version)
-    if head.valid_from < head.observed_at:  # the head's content was stated before, too: that stretch ends here
+    if head.valid_from < head.observed_at:  # the head's content was stated before, too: that interval ends here
         return start_interval(row)
     return None
 
@@ -100,7 +100,7 @@ def fold_observation(head: HeadRow, row: ObservationRow) -> HeadRow | None:
     if head.content is None or (head.provisional and row.provisional):
         return None
     if head.provisional:
-        return start_interval(row)  # the first that is settled
+        return start_interval(row)  # the first observation that is not provisional
     return head if row.provisional else _fold_settled(head, row)
 
 
@@ -115,7 +115,7 @@ def _fold_settled(head: HeadRow, row: ObservationRow) -> HeadRow | None:
     return head if same is (row.observed_at >= head.valid_from) else None
 
 
-BATCH = 1000  # heads at a time: some megabytes
+BATCH = 1000  # heads in one batch: some megabytes
 END_OF_TIME = 2**63 - 1
 
 HeadColumns: TypeAlias = tuple[int, str, str, int, int, int, str, int, bytes, int, bytes]
@@ -126,7 +126,7 @@ encode_list = msgspec.msgpack.Encoder().encode
 
 
 def decode_list(encoded: bytes) -> list[int]:
-    """The inverse of `packed_list`. Raises StoreCorrupt."""
+    """The inverse of `encode_list`. Raises StoreCorrupt."""
     try:
         return _decode_list(encoded)
     except msgspec.MsgspecError as error:
@@ -134,7 +134,7 @@ def decode_list(encoded: bytes) -> list[int]:
 
 
 def encode_numbers(values: Iterable[int]) -> str:
-    """A list of numbers as SQL takes it."""
+    """A list of integers as JSON, the parameter of SQL statements."""
     return encode_json(list(values)).decode()
 
 
@@ -171,10 +171,10 @@ def read_heads(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list
 
 
 def read_heads_as_of(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of: int) -> list[Head]:
-    """The heads that only the observations up to a time give.
+    """Read the heads as of a time: those that follow from the observations up to it.
 
-    SQL finds the stretch where the newest observation is settled and nothing else was said at the
-    times that decide; `build_intervals` does the rest.
+    SQL finds the interval if the newest observation is not provisional and no other content was stated at the
+    times that decide; otherwise `build_intervals` does.
     """
     wanted = dict.fromkeys(scope_ids)
     connection.execute(SQL["check_observations"], (encode_numbers(wanted),)).fetchone()
@@ -205,19 +205,19 @@ def _fold_as_of(connection: sqlite3.Connection, scope_ids: list[int], as_of: int
         Head(
             number,
             *names[number],
-            said.observed_at,
+            stated.observed_at,
             valid_from,
             last_observed,
-            said.version,
-            said.provisional,
-            contents[said.digest],
+            stated.version,
+            stated.provisional,
+            contents[stated.digest],
         )
-        for number, (valid_from, _, last_observed, said) in stretches.items()
+        for number, (valid_from, _, last_observed, stated) in stretches.items()
     ]
 
 
 class Observations(NamedTuple):
-    """All that scopes said, and the numbers of the contents and versions in it."""
+    """All observations of scopes, and the ids of the contents (by digest) and versions in them."""
 
     by_scope: dict[int, list[Observation]]
     contents: dict[bytes, int]
@@ -235,10 +235,10 @@ def _read_observations(connection: sqlite3.Connection, scope_ids: Iterable[int],
 
 
 def fold_heads(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, HeadRow]:
-    """The heads of scopes from all their observations; scopes that say nothing are left out."""
-    said, contents, versions = _read_observations(connection, scope_ids)
+    """The heads of scopes from all their observations; empty scopes are left out."""
+    stated, contents, versions = _read_observations(connection, scope_ids)
     result: dict[int, HeadRow] = {}
-    for number, observations in said.items():
+    for number, observations in stated.items():
         stretch = find_open_interval(observations)
         if stretch is not None:
             o = stretch.observation
@@ -248,7 +248,7 @@ def fold_heads(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict
 
 
 def read_history(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
-    stretches = {number: build_intervals(said) for number, said in _read_observations(connection, scope_ids).by_scope.items()}
+    stretches = {number: build_intervals(stated) for number, stated in _read_observations(connection, scope_ids).by_scope.items()}
     contents = read_contents(connection, (each.observation.digest for history in stretches.values() for each in history))
     return {number: [(each, contents[each.observation.digest]) for each in history] for number, history in stretches.items() if history}
 
@@ -265,13 +265,13 @@ def read_contents(connection: sqlite3.Connection, digests: Iterable[bytes]) -> d
     for digest in set(digests):
         row = connection.execute(SQL["find_content"], (digest,)).fetchone()
         if row is None:
-            raise StoreCorrupt("a statement's content is not there: restore the store from a backup")
+            raise StoreCorrupt("the content of a statement is missing: restore the store from a backup")
         result[digest] = decompress_content(digest, *row[1:])
     return result
 
 
 def read_changes(connection: sqlite3.Connection, since: int) -> Changes:
-    """Heads that changed after a revision: by the lists that commits left, or, where they are gone, by asking all heads."""
+    """Read the heads that changed after a revision: by the lists of commits, or, where these were dropped, by a scan of all heads."""
     newest = read_revision(connection)
     lists = connection.execute(SQL["changes"], (since,)).fetchall()
     if len(lists) == max(newest - since, 0):
@@ -282,11 +282,11 @@ def read_changes(connection: sqlite3.Connection, since: int) -> Changes:
 
 
 def read_heads_with_empty(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list[Head]:
-    """The heads of scopes, without content for those that say nothing."""
+    """Read the heads of scopes; those of empty scopes are without content."""
     wanted = list(scope_ids)
-    speaking = read_heads(connection, wanted)
-    silent = set(wanted) - {head.scope_id for head in speaking}
-    return speaking + [
+    with_content = read_heads(connection, wanted)
+    silent = set(wanted) - {head.scope_id for head in with_content}
+    return with_content + [
         Head(number, source, scope, observed_at=0, valid_from=0, last_observed=0, version="", provisional=False, content=None)
         for number, (source, scope) in read_scope_names(connection, silent).items()
     ]

@@ -1,4 +1,4 @@
-"""Runs and the pairs of datasets that they connect."""
+"""Runs, and the pairs of datasets that they connect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _encode_json = msgspec.json.Encoder().encode
 
 
 class SqliteRunReader:
-    """What a builder may read, in its own transaction. Remembers what it read, for `put`."""
+    """Reads for the builder of a batch, in its transaction. Caches what it read, for `put_runs`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -61,7 +61,7 @@ def find_siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str
 def put_runs(
     connection: sqlite3.Connection, labels: IdAllocator[str], reader: SqliteRunReader, runs: Sequence[Run], pairs: Sequence[RunPair]
 ) -> bool:
-    """Put runs and replace their pairs; whether that changed anything."""
+    """Write runs and replace their pairs; True if that changed anything."""
 
     def label(text: str) -> int:
         number = labels.known.get(text)
@@ -89,7 +89,7 @@ def put_runs(
 
 
 def read_runs(connection: sqlite3.Connection, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
-    """The known ones of these runs."""
+    """The runs with these keys that exist, by key."""
     return SqliteRunReader(connection).find_runs(keys)
 
 

@@ -1,4 +1,4 @@
-"""Search: the words of every asset's key, and of what heads say in prose, in two FTS5 tables."""
+"""Search: the words of every asset's key, and of the prose in heads, in two FTS5 tables."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from meshline.graph.store.search_words import iterate_documents, limit_terms, li
 from meshline.graph.store.sqlite.reader import encode_json, encode_numbers
 from meshline.graph.store.sqlite.sql import SQL
 
-KIND_SHIFT = 48  # the number of an asset, or of the name of columns: its kind above, a counter below
-OF_COLUMNS = 1 << 52  # + the number of a dataset: the words that its columns have of it, those of its name only
+KIND_SHIFT = 48  # the id of an asset, or of a name of columns: its kind from this bit on, a counter below
+OF_COLUMNS = 1 << 52  # + the id of a dataset: the words of its name, by which its columns are found
 COUNTER = (1 << KIND_SHIFT) - 1
-REMEMBERED = 300_000  # assets, and as many columns: about 60 MB each
+REMEMBERED = 300_000  # cached assets, and as many cached columns: about 60 MB each
 
 _CODE = {kind: code for code, kind in enumerate(KINDS)}
 _COLUMN, _DATASET = _CODE[AssetKind.COLUMN], _CODE[AssetKind.DATASET]
 
-# (kind, part, ...) of an asset; of the name of columns (COLUMN, name).
+# (kind, part, ...) of an asset; (COLUMN, name) of a name of columns.
 Row: TypeAlias = tuple[int | str, ...]
 
-# What words() makes: lower-case letters and digits, and whatever is not ASCII.
+# The terms that `split_words` yields: lower-case letters and digits, and any characters that are not ASCII.
 _TERM = re.compile(r"[0-9a-z\x80-\U0010ffff]+")
 
 
 def encode_sortable(parts: Sequence[str]) -> bytes:
-    """Bytes that sort as the tuple of strings does: NUL parts the strings, and is escaped inside them."""
+    """Encode strings as bytes that sort like the tuple of strings: NUL separates the strings, and is escaped inside them."""
     text = "\x00".join(parts)
     if "\x01" in text or text.count("\x00") >= len(parts):
         text = "\x00".join(part.replace("\x01", "\x01\x02").replace("\x00", "\x01\x01") for part in parts)
@@ -38,7 +38,7 @@ def encode_sortable(parts: Sequence[str]) -> bytes:
 
 
 def decode_sortable(name: bytes) -> tuple[str, ...]:
-    """The inverse of `sortable`. Raises StoreCorrupt."""
+    """The inverse of `encode_sortable`. Raises StoreCorrupt."""
     try:
         text = name.decode()
     except UnicodeDecodeError as error:
@@ -47,7 +47,7 @@ def decode_sortable(name: bytes) -> tuple[str, ...]:
 
 
 def search_assets(connection: sqlite3.Connection, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> list[AssetKey]:
-    """All in one statement: what costs is to gather the matches of a prefix, and that once."""
+    """Find assets, as `Store.search`. One SQL statement, since collecting the matches of a prefix is the expensive part."""
     if not terms or limit <= 0 or not all(_TERM.fullmatch(term) for term in terms):
         return []
     quoted = [f'"{term}"*' for term in limit_terms(terms)]
@@ -65,18 +65,18 @@ def _compute_range(code: int) -> tuple[int, int]:
 
 
 class SearchWriter:
-    """Writes what search reads. Remembers the numbers of assets; `forget` those that a rollback took back."""
+    """Writes the rows that search reads. Caches the ids of assets; `forget` drops those of a commit that was rolled back."""
 
     def __init__(self) -> None:
         self._known: dict[Row, int] = {}
-        self._new: dict[Row, int] = {}  # those of `_known` that the commit under way gave out
-        self._last: dict[int, int] = {}  # the greatest number of each kind, in the commit under way
-        self._columns: dict[int, set[str]] = {}  # of datasets, by number: the names of all
-        self._listed: list[tuple[int, list[str]]] = []  # datasets, and the columns that the commit under way gave them
-        self._remembered = 0  # about how many columns
+        self._new: dict[Row, int] = {}  # the ids in `_known` that the current commit allocated
+        self._last: dict[int, int] = {}  # the greatest id of each kind, in the current commit
+        self._columns: dict[int, set[str]] = {}  # the names of all columns, by id of the dataset
+        self._listed: list[tuple[int, list[str]]] = []  # datasets, and the columns that the current commit added to them
+        self._remembered = 0  # number of cached columns (an estimate)
 
     def add_contents(self, connection: sqlite3.Connection, contents: Iterable[Content]) -> None:
-        """See that every asset that new contents mention can be found by its key."""
+        """Index the keys of all assets that new contents refer to."""
         first = len(self._new), len(self._listed)
         for content in contents:
             self._add_keys(connection, key_rows(content.blob))
@@ -86,8 +86,8 @@ class SearchWriter:
         ]
         new = list(self._new.items())[first[0] :]
         connection.executemany(SQL["add_assets"], [(number, row[0], _encode_name(row)) for row, number in new])
-        # In order: FTS5 begins a segment anew when a rowid is less than the one before.
-        connection.executemany(SQL["add_names"], sorted([said for row, number in new for said in _iterate_documents(row, number)]))
+        # In order: FTS5 begins a new segment when a rowid is less than the one before.
+        connection.executemany(SQL["add_names"], sorted([words for row, number in new for words in _iterate_documents(row, number)]))
         if listings:
             (last,) = connection.execute(SQL["last_listing"]).fetchone()
             numbered = list(enumerate(listings, last + 1))
@@ -95,7 +95,7 @@ class SearchWriter:
             connection.executemany(SQL["add_listed"], [(number, " ".join(map(str, columns))) for number, (_, columns) in numbered])
 
     def _add_keys(self, connection: sqlite3.Connection, keys: list[list[int | str]]) -> None:
-        """Give numbers to the unknown ones of a layout's assets, and take down its unknown columns."""
+        """Allocate ids for unknown assets of a layout, and record its unknown columns."""
         assets: list[int] = []
         columns: dict[int, list[str]] = {}  # by the position of the dataset
         for key in keys:
@@ -111,7 +111,7 @@ class SearchWriter:
                 self._listed.append((assets[position], new))
 
     def _read_columns(self, connection: sqlite3.Connection, dataset_id: int) -> set[str]:
-        """The names of the columns that a dataset is known to have."""
+        """The names of the known columns of a dataset."""
         columns = self._columns.get(dataset_id)
         if columns is None:
             columns = {decode_sortable(name)[0] for (name,) in connection.execute(SQL["columns_of"], (dataset_id,))}
@@ -123,12 +123,12 @@ class SearchWriter:
         return columns
 
     def _number(self, connection: sqlite3.Connection, row: Row) -> int:
-        """The number of a row, a new one if it has none."""
+        """The id of a row, allocated if it has none."""
         number = self._known.get(row)
         return self._give(connection, row) if number is None else number
 
     def _give(self, connection: sqlite3.Connection, row: Row) -> int:
-        """The number of a row that is not remembered."""
+        """The id of a row that is not cached, allocated if it has none."""
         code = _check_integer(row[0])
         found = connection.execute(SQL["find_asset"], (code, _encode_name(row))).fetchone()
         if found is not None:
@@ -147,7 +147,7 @@ class SearchWriter:
         return number
 
     def replace_documents(self, connection: sqlite3.Connection, contents: Sequence[tuple[int, Content | None]]) -> None:
-        """Scopes now say this: replace the prose of what they said before."""
+        """Replace the prose of scopes by that of their new contents (None: the scope is empty)."""
         old = connection.execute(SQL["documents_of_scopes"], (encode_numbers(scope for scope, _ in contents),)).fetchall()
         connection.executemany(SQL["remove_prose"], old)
         connection.executemany(SQL["remove_documents"], old)
@@ -159,7 +159,7 @@ class SearchWriter:
             connection.executemany(SQL["add_prose"], [(last + n, " ".join(words)) for n, (_, _, words) in enumerate(new, 1)])
 
     def _find_place(self, connection: sqlite3.Connection, key: AssetKey) -> tuple[int, int]:
-        """(asset, 0), or of a column (its dataset, its name); they are there already."""
+        """The ids (asset, 0), or of a column (its dataset, its name), which exist already."""
         if key.kind is AssetKind.COLUMN:
             of_dataset, _ = self._find_place(connection, build_dataset_key(*key.parts[:2]))
             return of_dataset, self._number(connection, (_COLUMN, key.parts[2]))
@@ -185,7 +185,7 @@ def _encode_name(row: Row) -> bytes:
 
 
 def _iterate_documents(row: Row, number: int) -> Iterator[tuple[int, str]]:
-    """(number, words) to be found by."""
+    """(id, words) of the documents by which an asset is found."""
     parts = tuple(map(str, row[1:]))
     if row[0] == _COLUMN:
         yield number, " ".join(list_part_words(parts[0]))

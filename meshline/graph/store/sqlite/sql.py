@@ -1,10 +1,10 @@
 """The SQL of this store: named statements of queries.sql, and the migrations, loaded at import; and the checksums of rows.
 
-Each row of a store's file has a checksum over its other columns, so that what was damaged is refused when it is read.
-In SQL, `crc_TABLE(row)` is the checksum of a row (the name or alias of the table), `crc_TABLE(?1, ?2, ...)` of one that is written,
-and `sound_TABLE(row)` is true, or ends the statement with an error: also for a row of a LEFT JOIN that is not there. These are
-replaced by plain SQL before SQLite sees them. Rows of numbers are summed up in SQL, since there are millions of them: one flipped
-bit changes one number by a power of two, so any prime that is no power of two, as modulus and as weights, tells it.
+Each row of a store's file has a checksum over its other columns, so that damaged rows are refused when they are read.
+In SQL, `crc_TABLE(row)` is the checksum of a row (the name or alias of the table), `crc_TABLE(?1, ?2, ...)` that of a row to be written,
+and `sound_TABLE(row)` is true, or ends the statement with an error: also if the row of a LEFT JOIN is missing. These macros are
+replaced by plain SQL before SQLite sees them. Checksums of rows of integers are sums in SQL, since there are millions of rows: one
+flipped bit changes one integer by a power of two, so a sum with odd primes as modulus and weights detects it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NUMBERS: dict[str, tuple[str, ...]] = {
     "head": ("scope_id", "content_id", "observed_at", "valid_from", "last_observed", "version_id", "provisional", "revision"),
     "document": ("document_id", "scope_id", "asset_id", "column_id"),
 }
-# Of `content` the blob has a digest, of `run` the state a checksum of its own; numbers that SQLite gives out are not known before.
+# The blob of `content` has a digest, and the state of `run` its own checksum; ids that SQLite allocates are unknown before the insert.
 _VALUES: dict[str, tuple[str, ...]] = {
     "change": ("revision", "scopes"),
     "scope": ("scope_id", "source", "scope"),
@@ -34,28 +34,28 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "listing": ("listing_id", "dataset_id", "columns"),
 }
 TABLES = (*_NUMBERS, *_VALUES)
-WITHOUT = frozenset({"raw"})  # has rows from before there were checksums
+WITHOUT = frozenset({"raw"})  # tables with rows that are older than checksums
 
 _MODULUS = 2**31 - 1
 _WEIGHTS = (3, 5, 7, 11, 13, 17, 19, 23)
-_ABSENT = 2**30  # stands for NULL
+_ABSENT = 2**30  # represents NULL
 
 _MACRO = re.compile(r"\b(crc|fits|sound)_(" + "|".join(TABLES) + r")\(([^()]*)\)")
 
 
 def expand_sql(sql: str) -> str:
-    """SQL with plain SQL in place of the words above."""
+    """Replace the macros described above by plain SQL."""
     return _MACRO.sub(_expand_macro, sql)
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
-    """Let a connection run such SQL."""
+    """Register the functions that expanded SQL calls."""
     connection.create_function("crc_of", -1, _compute_crc, deterministic=True)
     connection.create_function("damaged", 1, _raise_damaged)
 
 
 class Damaged(Exception):
-    """A row that is not as it was written. SQLite does not hand it on: the message of its own error is `RAISED`."""
+    """A row that does not fit its checksum. SQLite does not pass this error on: its own error has the message `RAISED`."""
 
 
 RAISED = "user-defined function raised exception"
@@ -93,13 +93,13 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 def parse_statements(text: str) -> dict[str, str]:
-    """The statements of a file, each after a line `-- name: NAME`."""
+    """The statements of a file by name, each after a line `-- name: NAME`."""
     _, *parts = _NAME.split(text)
     return {name: expand_sql(sql.partition(";\n")[0].strip()) for name, sql in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def split_statements(script: str) -> list[str]:
-    """The single statements of a script, so that it can run inside a transaction."""
+    """Split a script into statements, so that it can run inside a transaction."""
     result: list[str] = []
     pending = ""
     for line in script.splitlines(keepends=True):
@@ -115,7 +115,7 @@ _FOLDER = files(__package__)
 SQL = parse_statements(_FOLDER.joinpath("queries.sql").read_text("utf-8"))
 MAINTENANCE = parse_statements(_FOLDER.joinpath("maintenance.sql").read_text("utf-8"))
 
-# By number: the migration n brings a store from schema n - 1 to schema n; the first makes one.
+# By number: migration n changes a store from schema n - 1 to schema n; the first creates one.
 MIGRATIONS = {
     int(migration.name[:4]): split_statements(migration.read_text("utf-8"))
     for migration in sorted(_FOLDER.joinpath("migrations").iterdir(), key=lambda path: path.name)

@@ -16,14 +16,14 @@ from meshline.graph.store.sqlite.connection import MEMORY, Connections
 from meshline.graph.store.sqlite.sql import SQL
 from meshline.graph.store.sqlite.writer import Writer
 
-BUSY_SECONDS = 8.0  # less than a server gives its requests when it is told to stop, so that they fail for this reason
+BUSY_SECONDS = 8.0  # less than the grace period of requests when a server stops, so that they fail for this reason
 
 
 class SqliteStore:
-    """A store in one file (made if absent), or, with the path `:memory:`, in none.
+    """A store in one file (created if absent), or, with the path `:memory:`, in memory.
 
-    All threads may use one object. Another process that writes the same file is waited for, at most
-    `busy_timeout` seconds; then StoreUnavailable. Raises StoreCorrupt for a damaged or foreign file.
+    Thread-safe. While another process writes to the file, calls wait for at most `busy_timeout` seconds, and then
+    raise StoreUnavailable. Raises StoreCorrupt for a damaged or foreign file.
     """
 
     def __init__(self, path: str = MEMORY, busy_timeout: float = BUSY_SECONDS) -> None:
@@ -33,7 +33,7 @@ class SqliteStore:
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         with self._turn:
-            self._writer.forget()  # what a commit that failed left behind
+            self._writer.forget()  # ids of a commit that failed
             with self._connections.begin_writing() as connection:
                 run_reader = runs.SqliteRunReader(connection)
                 changes = self._writer.apply(connection, build(run_reader), run_reader)
@@ -41,7 +41,7 @@ class SqliteStore:
             return changes
 
     def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
-        if self._connections.in_memory:  # the only connection cannot wait for the consumer
+        if self._connections.in_memory:  # the single connection cannot stay locked while the caller iterates
             with self._connections.begin_reading() as connection:
                 yield from list(_iterate_heads(connection, as_of))
         else:
@@ -122,6 +122,6 @@ def _iterate_heads(connection: sqlite3.Connection, as_of: int | None) -> Iterato
 
 
 def _check_order(after: int, positions: Sequence[int]) -> None:
-    """Raises StoreCorrupt: who reads on from the last would never end."""
+    """Raises StoreCorrupt if the positions do not ascend: a caller that pages by the last one would never end."""
     if any(later <= earlier for earlier, later in pairwise([after, *positions])):
-        raise StoreCorrupt("what is kept in order is not: the store's file is damaged, restore it from a backup")
+        raise StoreCorrupt("positions of events or records do not ascend: the store's file is damaged, restore it from a backup")

@@ -1,4 +1,4 @@
-"""One commit: what a batch adds and takes back, and the heads that follow from it."""
+"""One commit: the rows that a batch adds and withdraws, and the heads that change with them."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from meshline.graph.store.sqlite.runs import SqliteRunReader
 from meshline.graph.store.sqlite.search_index import SearchWriter
 from meshline.graph.store.sqlite.sql import SQL
 
-CHANGES_KEPT = 500  # revisions of which the list of changed scopes is kept
+CHANGES_KEPT = 500  # newest revisions that keep their list of changed scopes
 
 
 class Writer:
-    """Applies batches, one at a time, under the write lock. Remembers what was committed."""
+    """Applies batches, one at a time, under the write lock. Caches the ids of committed rows."""
 
     def __init__(self) -> None:
         self._numbering = IdAllocators()
         self._names = SearchWriter()
 
     def apply(self, connection: sqlite3.Connection, batch: Batch, run_reader: SqliteRunReader) -> Changes:
-        """Write a batch that was built with what `run_reader` read in the same transaction."""
+        """Write a batch whose builder used `run_reader` in the same transaction; the changes."""
         return _Commit(connection, self._numbering, self._names).apply(batch, run_reader)
 
     def keep(self) -> None:
@@ -79,7 +79,7 @@ class _Commit:
         return Changes(self._revision + 1, heads)
 
     def _build_rows(self, statements: Sequence[Statement]) -> list[ObservationRow]:
-        """The statements as rows, with numbers; new ones where needed. As flat as can be: this runs for every statement."""
+        """The statements as rows, with ids allocated where needed. Kept flat for speed: this runs for every statement."""
         connection, numbering = self._connection, self._numbering
         known_scopes, known_contents, known_labels = (
             numbering.scopes.known.get,
@@ -110,7 +110,7 @@ class _Commit:
         return result
 
     def _add_names(self, statements: Sequence[Statement]) -> None:
-        """Write the scopes, labels and contents that got new numbers."""
+        """Write the scopes, labels and contents that got new ids."""
         connection, numbering = self._connection, self._numbering
         connection.executemany(
             SQL["add_scopes"],
@@ -126,13 +126,13 @@ class _Commit:
             self._names.add_contents(connection, [content for _, content in new])
 
     def _add_labels(self) -> None:
-        """Write the labels that got numbers since the last call."""
+        """Write the labels that got ids since the last call."""
         labels = self._numbering.labels
         self._connection.executemany(SQL["add_labels"], [(number, label) for label, number in labels.new.items()][self._labels_written :])
         self._labels_written = len(labels.new)
 
     def _find_withdrawn(self, withdrawals: Iterable[Withdrawal]) -> set[ObservationRow]:
-        """All that the withdrawn versions said."""
+        """The rows of all statements of the withdrawn versions."""
         result: set[ObservationRow] = set()
         for source, scope, version in withdrawals:
             scope_id = self._numbering.scopes.find(self._connection, (source, scope))
@@ -142,18 +142,18 @@ class _Commit:
         return result
 
     def _write_observations(self, added: list[ObservationRow], removed: set[ObservationRow]) -> bool:
-        """Whether that changed anything. Sorted, because neighbours share pages."""
+        """Delete and insert rows; True if that changed anything. Rows are sorted, because neighbours share pages."""
         before = self._connection.total_changes
         self._connection.executemany(SQL["remove_observations"], sorted(removed))
         self._connection.executemany(SQL["add_observations"], sorted(added))
         return self._connection.total_changes != before
 
     def _change_heads(self, statements: Sequence[Statement], rows: list[ObservationRow], removed: set[ObservationRow]) -> list[Head]:
-        """Write the heads that follow; those that changed for a reader."""
+        """Write the heads that follow from the rows; returns the heads that changed."""
         old = self._read_heads({row.scope for row in rows} | {row.scope for row in removed})
         unclear = {row.scope for row in removed if row.provisional == old[row.scope].provisional}
         new = dict(old)
-        holders: dict[int, Statement] = {}
+        active: dict[int, Statement] = {}
         for row, statement in zip(rows, statements, strict=True):
             scope = row.scope
             head = new.get(scope)
@@ -165,14 +165,14 @@ class _Commit:
                 unclear.add(scope)
             elif now is not head:
                 new[scope] = now
-                holders[scope] = statement
+                active[scope] = statement
         if unclear:
             folded = reader.fold_heads(self._connection, unclear)
             new.update((scope, folded.get(scope) or build_empty_head(scope)) for scope in unclear)
-        return self._write_heads(old, new, {scope: statement for scope, statement in holders.items() if scope not in unclear}, unclear)
+        return self._write_heads(old, new, {scope: statement for scope, statement in active.items() if scope not in unclear}, unclear)
 
     def _wins(self, statement: Statement, head: HeadRow) -> bool:
-        """Whether a statement holds against the head's, which is of the same time."""
+        """True if a statement wins against the head's statement of the same time: by digest, then by version."""
         (digest,) = self._connection.execute(SQL["digest_of"], (head.content,)).fetchone()
         (version,) = self._connection.execute(SQL["label_of"], (head.version,)).fetchone()
         return (statement.content.digest, statement.version) > (digest, version)
@@ -181,7 +181,10 @@ class _Commit:
         return {row[0]: HeadRow(*row) for row in self._connection.execute(SQL["head_rows"], (reader.encode_numbers(scopes),))}
 
     def _write_heads(self, old: dict[int, HeadRow], new: dict[int, HeadRow], active: dict[int, Statement], refold: set[int]) -> list[Head]:
-        """`holders`: the statements that hold now in scopes that followed plainly; `folded`: the other scopes to look at."""
+        """Write heads and the search documents of their contents; returns the heads that changed.
+
+        `active`: active statements of scopes whose newest observation is the last; `refold`: scopes that were folded from all observations.
+        """
         revision = self._revision + 1
         rows: list[tuple[int | None, ...]] = []
         result: list[Head] = []
@@ -194,11 +197,11 @@ class _Commit:
                 continue
             _, content, observed_at, valid_from, last_observed, version, provisional, _ = now
             rows.append((scope, content, observed_at, valid_from, last_observed, version, provisional, revision))
-            source, name, _, said, version_name, is_provisional, _ = statement
-            result.append(Head(scope, source, name, observed_at, valid_from, last_observed, version_name, is_provisional, said))
+            source, name, _, stated, version_name, is_provisional, _ = statement
+            result.append(Head(scope, source, name, observed_at, valid_from, last_observed, version_name, is_provisional, stated))
             before = old.get(scope)
             if before is None or before.content != content:
-                restated.append((scope, said))
+                restated.append((scope, stated))
         for scope in refold:
             now, before = new[scope], old.get(scope)
             if before is None or now[:7] != before[:7]:

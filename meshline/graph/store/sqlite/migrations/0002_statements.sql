@@ -1,4 +1,4 @@
--- The schema: stores of version 1 are refused. Numbers (scope_id, content_id, ...) are given out in order and never used again.
+-- The schema: stores of version 1 are refused. Ids (scope_id, content_id, ...) are allocated in order and never reused.
 
 -- One row per commit that changed anything: the newest revision is the store's. `scopes` is a msgpack
 -- list of the scopes whose heads changed; rows of old revisions are dropped (see head.revision).
@@ -15,13 +15,13 @@ CREATE TABLE scope (
     UNIQUE (scope, source)
 ) STRICT;
 
--- Versions, and what else comes again and again: kept (and looked up) once.
+-- Versions and other texts that repeat: stored (and looked up) once.
 CREATE TABLE label (
     label_id INTEGER PRIMARY KEY,
     label TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- Content 0 is the empty one: a tombstone. `deflated` says that zlib made `blob` smaller.
+-- Content 0 is the empty one: a tombstone. `deflated`: whether `blob` is compressed by zlib.
 CREATE TABLE content (
     content_id INTEGER PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE,
@@ -29,9 +29,9 @@ CREATE TABLE content (
     blob BLOB NOT NULL
 ) STRICT;
 
--- The truth: who said what, when. `lasts` is 0 for a statement without an end, else the microseconds
--- from observed_at to its end (negative if it ended before it began: it never holds). All columns are
--- key, so that a repeat is a no-op.
+-- The source of truth: all statements, with times in microseconds. `lasts` is 0 for a statement without an end,
+-- else the microseconds from observed_at to its end (negative if it ended before it began: it is never active).
+-- All columns are key, so that a repetition changes nothing.
 CREATE TABLE observation (
     scope_id INTEGER NOT NULL,
     observed_at INTEGER NOT NULL,
@@ -45,8 +45,8 @@ CREATE TABLE observation (
 -- For withdrawals. New versions get the greatest numbers, so that this index grows at its end.
 CREATE INDEX observation_by_version ON observation (version_id, scope_id);
 
--- Derived: what each scope says at the end of time. `content_id` is NULL where nothing holds;
--- `revision` is the one at which the scope last began, changed or ceased to say something.
+-- Derived: the active statement of each scope at the end of time. `content_id` is NULL where none is active;
+-- `revision` is the one at which the content of the scope last began, changed or ended.
 CREATE TABLE head (
     scope_id INTEGER PRIMARY KEY,
     content_id INTEGER,
@@ -95,9 +95,9 @@ CREATE TABLE setting (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Every asset that any content ever mentioned, but for columns: in place of them the names of columns,
+-- Every asset that any content ever referred to, except columns: instead of them the names of columns,
 -- each once, however many datasets have such a column. The upper bits of the number are the kind, so that
--- one kind is one range; `name` are the parts of the key, and sorts like them (see names.py).
+-- one kind is one range; `name` are the parts of the key, and sorts like them (see search_index.py).
 CREATE TABLE asset (
     asset_id INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL,
@@ -117,11 +117,11 @@ CREATE INDEX listing_by_dataset ON listing (dataset_id);
 
 CREATE VIRTUAL TABLE listed USING fts5 (words, content = '', columnsize = 0, detail = none, tokenize = 'ascii');
 
--- The words of each asset's key; rowid is asset_id. The words are made by documents.py, and the ascii
+-- The words of each asset's key; rowid is asset_id. The words are made by search_words.py, and the ascii
 -- tokenizer leaves them as they are: it parts at ASCII punctuation only and folds ASCII only.
 CREATE VIRTUAL TABLE name USING fts5 (words, content = '', columnsize = 0, detail = none, tokenize = 'ascii');
 
--- What the current heads say of assets in prose; rowid is document_id.
+-- The prose about assets in the current heads; rowid is document_id.
 CREATE VIRTUAL TABLE prose USING fts5 (words, columnsize = 0, detail = none, tokenize = 'ascii');
 
 CREATE TABLE document (
