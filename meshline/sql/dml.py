@@ -23,6 +23,7 @@ def read_update(writing: ScriptEffects, node: exp.Expr) -> None:
 
 
 def read_delete(writing: ScriptEffects, node: exp.Expr) -> None:
+    """The condition decides which rows of the table remain."""
     scope = writing.build_scope(node)
     named = node.args.get("tables")  # MySQL and T-SQL: `DELETE t FROM orders t JOIN ...`
     target = _find_target(writing, named[0] if named else node.this, node, scope)
@@ -87,6 +88,7 @@ def add_condition(columns: Iterable[Column], sources: Sources) -> list[Column]:
 
 
 def read_insert(writing: ScriptEffects, node: exp.Expr) -> None:
+    """The columns of the query go into the target, by position or by name."""
     if not isinstance(node.this, exp.Schema | exp.Table):
         writing.notes.record_gap("INSERT into what is no table is not followed")
     elif (query := node.args.get("expression")) is not None:

@@ -56,6 +56,7 @@ class Expressions:
         self._to = before
 
     def follow_column(self, node: exp.Expr, kind: int, _: Pending) -> None:
+        """The sources of a column, or of all columns of a table for `t.*`."""
         assert isinstance(node, exp.Column)
         this = node.this
         if isinstance(this, exp.Star):
@@ -70,31 +71,37 @@ class Expressions:
             add_sources(self._to, self._scope.collect_everywhere(), kind)
 
     def follow_star(self, _: exp.Expr, kind: int, __: Pending) -> None:
+        """All columns of the visible tables."""
         for table in self._scope.list_visible():
             add_sources(self._to, table.collect_everything(), kind)
 
     def follow_plain(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        """The value of each part, unchanged."""
         pending += [(child, kind) for child in node.iter_expressions()]
 
     def skip_node(self, _: exp.Expr, __: int, ___: Pending) -> None:
         """It has no columns."""
 
     def follow_transformation(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        """A value computed from each part."""
         kind = combine_kinds(kind, TRANSFORMATION)
         pending += [(child, kind) for child in node.iter_expressions()]
 
     def follow_named_function(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        """A function that sqlglot does not know: a transformation, and masking by its name."""
         masking = node.name.lower() in _MASKING_NAMES
         kind = combine_kinds(kind, TRANSFORMATION + (MASKED if masking else 0))
         pending += [(child, kind) for child in node.iter_expressions()]
 
     def follow_masking(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        """A function whose argument cannot be recovered from its result; `count(*)` has no argument."""
         kind = combine_kinds(kind, (AGGREGATION if isinstance(node, exp.AggFunc) else TRANSFORMATION) + MASKED)
         counted = node.this
         if not isinstance(counted, exp.Star):
             pending += [(child, kind) for child in node.iter_expressions()]
 
     def follow_aggregation(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        """A value computed from the values of several rows."""
         kind = combine_kinds(kind, AGGREGATION)
         pending += [(child, kind) for child in node.iter_expressions()]
 
@@ -108,6 +115,7 @@ class Expressions:
         pending += [(child, combine_kinds(kind, AGGREGATION)) for child in node.iter_expressions()]
 
     def follow_case(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        """The branches are values; the conditions decide between them."""
         condition = combine_kinds(kind, CONDITIONAL)
         if node.this is not None:
             pending.append((node.this, condition))
@@ -127,6 +135,7 @@ class Expressions:
             pending += [(value, kind), (value, combine_kinds(kind, CONDITIONAL))]
 
     def follow_nullif(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        """The first value, and a condition over both."""
         condition = combine_kinds(kind, CONDITIONAL)
         pending += [(node.this, kind), (node.this, condition), (node.expression, condition)]
 
@@ -140,6 +149,7 @@ class Expressions:
             pending.append((each, kind if is_result else condition))
 
     def follow_window(self, node: exp.Expr, kind: int, pending: Pending) -> None:
+        """The value of the function, and the expressions of its window, which decide about it."""
         function = node.this
         while isinstance(function, exp.IgnoreNulls | exp.RespectNulls):
             function = function.this

@@ -16,7 +16,7 @@ from meshline.sql.statement_lineage import Relation
 
 
 def unite_tables(node: exp.Expr, left: Table, right: Table, notes: Notes) -> Table:
-    """What two queries give together, under the names of the left one."""
+    """The result of a set operation, under the names of the left query."""
     rows = join_sources(left.rows, right.rows)
     reads = {**left.reads, **right.reads}
     if not isinstance(node, exp.Union):  # EXCEPT, INTERSECT: whole rows are compared, and values come from the left

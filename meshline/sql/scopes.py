@@ -1,4 +1,4 @@
-"""Tables and columns that a FROM clause can name, where they come from, and which column a name means at one place of a query."""
+"""Tables and columns that a query can name, the sources of each column, and which column a name means in one scope."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Table:
         self._twins: dict[str, Sources] = {}  # the second ones of those that differ only in case
 
     def find(self, name: str) -> Sources | None:
-        """The sources of a column that is known to be there; of two that differ in case the one spelled so."""
+        """The sources of a column that is known to exist; of two names that differ in case the one with this spelling."""
         if self._index is None:
             self._index = {}
             for column in self.columns:
@@ -68,6 +68,7 @@ class Table:
         return self._index.get(name.casefold()) if twin is None else twin
 
     def has(self, name: str) -> bool:
+        """Whether a column is known to exist."""
         return self.find(name) is not None
 
     def list_columns(self) -> Sequence[Column]:
@@ -99,7 +100,7 @@ class Table:
         return self._copy_with(columns, self.gap, self.open, self.blur)
 
     def collect_everything(self, columns: Iterable[Column] | None = None) -> Sources:
-        """All that any column (of some) may come from; tables of unknown columns as such."""
+        """The sources of all columns, or of some; tables of unknown columns count as a whole."""
         found: Sources = dict(self.blur)
         for column in self.columns if columns is None else columns:
             add_sources(found, column.sources)
@@ -107,7 +108,7 @@ class Table:
         return found
 
     def adopt_rows(self, scope: Scope) -> Table:
-        """The same columns, of the rows of a scope."""
+        """The same columns, with the rows and the tables read of a scope."""
         return Table(self.columns, gap=self.gap, open_=self.open, blur=self.blur, rows=scope.rows, reads=scope.reads)
 
     def _copy_with(self, columns: Sequence[Column], gap: int | None, open_: Sequence[Relation], blur: Sources) -> Table:
@@ -122,7 +123,7 @@ def build_base_table(relation: Relation, names: Sequence[str]) -> Table:
 
 
 def add_sources(to: Sources, sources: Mapping[Leaf, int], kind: int = IDENTITY) -> None:
-    """Let sources flow on, in a kind."""
+    """Add sources to others, after a step of a kind."""
     for leaf, bits in sources.items():
         to[leaf] = to.get(leaf, 0) | (bits if kind == IDENTITY else apply_kind(kind, bits))
 
@@ -133,7 +134,7 @@ def apply_flow(sources: Mapping[Leaf, int], kind: int) -> Sources:
 
 
 def blur_sources(sources: Iterable[Leaf]) -> Sources:
-    """The tables of sources: of what flows, but not known into which column."""
+    """The tables of sources, for flows whose columns are unknown."""
     return dict.fromkeys([(relation, None) for relation, _ in sources], COPY)
 
 
@@ -145,7 +146,7 @@ def join_sources(one: Mapping[Leaf, int], other: Mapping[Leaf, int]) -> Sources:
 
 
 def format_tables(sources: Iterable[Leaf]) -> str:
-    """The tables of sources, in words."""
+    """The names of the tables of sources, for messages."""
     return ", ".join(sorted({".".join(relation) for relation, _ in sources}))
 
 
@@ -174,21 +175,23 @@ class Notes:
         self._steps = 0
 
     def begin(self) -> None:
+        """Forget the gaps and the work of the statement before."""
         self.unresolved = {}
         self._steps = 0
 
     def count_steps(self, count: int) -> None:
-        """Raises InvalidInput if it gets too much."""
+        """Count work. Raises InvalidInput above MAX_STEPS."""
         self._steps += count
         if self._steps > MAX_STEPS:
             raise InvalidInput(f"more than {MAX_STEPS} flows between columns")
 
     def record_gap(self, what: str) -> None:
+        """Record a message on what could not be resolved."""
         self.unresolved[what] = None
 
 
 class Scope(NameScope[Sources, Table]):
-    """What can be named: the tables of a FROM clause so far, and outside of it those of the query around."""
+    """The names of one SELECT: the tables of its FROM clause so far, and those of the queries around it."""
 
     def __init__(self, rules: DialectRules, notes: Notes, ctes: Mapping[str, Table], outer: Scope | None = None) -> None:
         super().__init__(outer)
@@ -203,6 +206,7 @@ class Scope(NameScope[Sources, Table]):
         return name.casefold()
 
     def add_table(self, alias: str, table: Table, *, hidden: bool = False) -> None:
+        """Add a table under its alias (in lower case). `hidden`: a star does not show it."""
         if hidden:
             self.hidden.add(len(self.tables))
         self.tables.append((alias, table))
@@ -220,7 +224,7 @@ class Scope(NameScope[Sources, Table]):
         return some.resolve_name(name)
 
     def collect_everywhere(self) -> Sources:
-        """All the tables, for what may be of any of them."""
+        """All tables of the scope, for a value that may come from any of them."""
         return blur_sources(leaf for _, table in self.tables for leaf in table.collect_everything())
 
     def resolve_column(self, node: exp.Column) -> Sources:
@@ -297,11 +301,12 @@ class Scope(NameScope[Sources, Table]):
         return blur_sources(table.collect_everything())
 
     def find_qualified(self, parts: Sequence[exp.Expr]) -> Table | None:
+        """The table that a qualifier means, here or further out."""
         located = self.locate_table([self.rules.spell_table(part) for part in parts])
         return None if located is None else located[0]
 
     def select_field(self, value: Sources, path: Sequence[str]) -> Sources:
-        """A field of a column: by itself where the nested columns are known, else something made of the column."""
+        """A field of a column: its own source if the nested columns are known, otherwise a transformation of the column."""
         if not path:
             return value
         result: Sources = {}

@@ -57,6 +57,7 @@ class ChangeBuilder(NamedTuple):
 
 
 def deduplicate_keys(keys: Iterable[AssetKey]) -> tuple[AssetKey, ...]:
+    """The keys in order, each once."""
     return tuple(dict.fromkeys(keys))
 
 
@@ -106,4 +107,5 @@ class TableScope(NamedTuple):
         return change._replace(details={"field": self.format_name(column.name), **details})
 
     def format_name(self, name: str) -> str:
+        """The name of a column in sentences."""
         return f"{self.table}.{name}" if self.table else name

@@ -21,6 +21,7 @@ _DEPRECATED = frozenset({"deprecated", "sunset"})
 
 
 def compare_contracts(pair: Pair[Contract]) -> list[Change]:
+    """The changes between two versions of a data contract, or that it was added or removed."""
     before, after = pair
     if before is None or after is None:
         return [_build_whole_change(pair)]

@@ -45,6 +45,7 @@ _TIMES = frozenset({"date", "date-time", "time", "duration"})  # formats of JSON
 
 
 def compare_bounds(scope: TableScope, was: Column, now: Column) -> Iterator[Change]:
+    """One change for each bound (minimum, length, pattern, format) that differs."""
     for name, rising in _BOUNDS.items():
         if name == "format" and was.field.format != now.field.format and {was.field.format, now.field.format} <= _TIMES:
             yield scope.build_change("type-changed", was, (was.field.format, now.field.format), now=now, detail=name)
@@ -167,6 +168,7 @@ _ELEMENTS = frozenset({"element", "key", "value"})
 
 
 def compare_fields(scope: TableScope, before: Model, after: Model) -> Iterator[Change]:
+    """The changes of the columns of two versions of a model: added, removed, and those of each pair."""
     old, new = (list_columns(fields, form) for fields, form in zip((before.fields, after.fields), scope.read, strict=True))
     found = match_columns(old, new, scope.fold)
     nested = index_nested(old)

@@ -29,6 +29,7 @@ class _Port(NamedTuple):
 
 
 def compare_ports(draft: ChangeBuilder, before: Version[Product], after: Version[Product]) -> Iterator[Change]:
+    """The changes of input and output ports: added, removed, and edited ones."""
     for direction in ("output", "input"):
         old, new = _list_ports(before, direction), _list_ports(after, direction)
         matched, gone, added = _match_ports(old, new)
@@ -164,6 +165,7 @@ _DEPRECATED = frozenset({"deprecated", "sunset"})
 
 
 def compare_products(pair: Pair[Product]) -> list[Change]:
+    """The changes between two versions of a data product. Another name is another product."""
     before, after = pair
     if before is None or after is None:
         return [_build_whole_change(pair)]

@@ -49,6 +49,7 @@ def has_quoted_case(form: str) -> bool:
 
 
 def is_sql(form: str) -> bool:
+    """Whether a format is a SQL dialect (or Delta)."""
     return FAMILIES.get(form, form) in _FOLDING or form == "clickhouse"
 
 
@@ -173,6 +174,7 @@ def find_kind(column: Column) -> str | None:
 
 
 def is_union(column: Column) -> bool:
+    """Whether a column's type is a union of Avro."""
     return column.field.type.startswith("union<")
 
 

@@ -20,6 +20,7 @@ _HIDDEN = frozenset({"iceberg"})  # no query names the partitions
 
 
 def compare_tables(pair: Pair[Definition]) -> list[Change]:
+    """The changes between two versions of a table's definition, or that it was added or removed."""
     before, after = pair
     version = before or after
     assert version is not None

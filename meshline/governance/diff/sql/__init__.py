@@ -94,6 +94,7 @@ class _Comparison:
         self._names = {field.name.casefold(): field.name for field in before.model.fields}
 
     def list_changes(self, old: _ReadQuery, new: _ReadQuery) -> Iterator[Change]:
+        """The changes of joins, filters, grouping and columns, and of what is not understood."""
         for part, rule in _RULES.items():
             was, now = _find_differences(old.read, new.read, part)
             if was or now:

@@ -53,6 +53,7 @@ class Source(NamedTuple):
         return self._build_column(name) if self.open else None
 
     def find_or_guess(self, name: str) -> Term | None:
+        """The term of a column, also if it may only be among the unknown ones."""
         return self.find(name) or self.guess(name)
 
     def find_stated(self, name: str) -> Term | None:
@@ -87,6 +88,7 @@ class Keys:
         self._count: Counter[str] = Counter()
 
     def allocate_key(self, called: str) -> str:
+        """A key for one more source of this name."""
         self._count[called] += 1
         return called if self._count[called] == 1 else f"{called}@{self._count[called]}"
 
@@ -259,6 +261,7 @@ class Reader:
         return InnerQuery(cte.query, called or self.rules.fold_name(item.this), columns or cte.columns, cte.ctes)
 
     def find_cte(self, item: exp.Expr, ctes: CTEs) -> CTE | None:
+        """The common table expression that an item of FROM names; None if it names a table."""
         is_named = isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier) and not item.args.get("db")
         return ctes.get(self.rules.fold_name(item.this)) if is_named else None
 
@@ -279,9 +282,11 @@ class Reader:
     # -- words
 
     def record_fact(self, part: str, place: str, text: str) -> None:
+        """Record a condition that decides about rows; `part`: FILTER, JOIN, GROUPING or OTHER."""
         self.facts[part].append(Fact(place, text))
 
     def build_scope(self, outer: Scope | None) -> Scope:
+        """A scope with the alias rules of the dialect."""
         return Scope(self.rules, outer, aliased=self.rules.lateral_aliases)
 
     def build_normalizer(self, scope: Scope, ctes: CTEs, select: exp.Expr | None = None) -> Normalizer:

@@ -238,6 +238,7 @@ class _FromReader:
 
 
 def read_filters(reader: Reader, node: exp.Select, scope: Scope, ctes: CTEs, block: Block) -> None:
+    """WHERE, HAVING and QUALIFY, condition by condition."""
     of_rows = reader.build_normalizer(scope, ctes, node)
     of_groups = reader.build_normalizer(scope.expose_aliases(), ctes, node)
     for clause, normal in (("prewhere", of_rows), ("where", of_rows), ("having", of_groups), ("qualify", of_groups)):

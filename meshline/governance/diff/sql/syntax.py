@@ -40,6 +40,7 @@ class Normalizer:
         self._window = window
 
     def normalize(self, node: exp.Expr) -> Term:
+        """The normal form of an expression."""
         partitions: list[str] = []
         return Term(bound_node(self._normalize(node, partitions), self._dialect), tuple(partitions))
 
@@ -49,6 +50,7 @@ class Normalizer:
             yield self.normalize(one)
 
     def format_text(self, node: exp.Expr) -> str:
+        """An expression in normal form as SQL."""
         return format_node(node, self._dialect)
 
     def _normalize(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
@@ -189,6 +191,7 @@ def bound_node(node: exp.Expr, dialect: str) -> exp.Expr:
 
 
 def digest_text(text: str) -> str:
+    """A digest of 16 hexadecimal digits."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
