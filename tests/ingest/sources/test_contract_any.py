@@ -90,7 +90,7 @@ VALUES = st.one_of(
 )
 @settings(max_examples=count_examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_any_change_is_taken_or_refused(text: str, take: Callable[[bytes], tuple[InvalidInput, ...]], data: st.DataObject) -> None:
+def test_any_change_is_ingested_or_refused(text: str, take: Callable[[bytes], tuple[InvalidInput, ...]], data: st.DataObject) -> None:
     value = copy.deepcopy(parse_yaml(text.encode(), "f").value)
     for _ in range(data.draw(st.integers(1, 3))):
         *above, last = data.draw(st.sampled_from(list(places(value))))

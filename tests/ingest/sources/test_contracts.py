@@ -76,7 +76,7 @@ def write(folder: Path, **files: str) -> None:
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
-def test_what_a_contract_says(tmp_path: Path) -> None:
+def test_the_facts_of_a_contract(tmp_path: Path) -> None:
     write(tmp_path, a=SPECIFICATION)
     graph = live()
     assert counts(loaded(graph, tmp_path)) == (1, 0, 1, 0, 0)
@@ -209,7 +209,7 @@ def test_one_version_in_two_files_is_refused(tmp_path: Path) -> None:
     ]
 
 
-def test_a_contract_that_is_bound_to_nothing_says_why(tmp_path: Path) -> None:
+def test_a_contract_that_is_bound_to_no_dataset_warns_with_the_reason(tmp_path: Path) -> None:
     write(tmp_path, a="dataContractSpecification: 1.2.0\nid: a\ninfo: {version: 1.0.0}\nmodels: {m: {}}\n")
     write(
         tmp_path, b="dataContractSpecification: 1.2.0\nid: b\ninfo: {version: 1.0.0}\nservers: {x: {type: kafka}}\nmodels: {m: {}, n: {}}\n"

@@ -122,7 +122,7 @@ def test_exposures_are_consumers() -> None:
     }
 
 
-def test_what_yaml_says_of_columns(target: Write) -> None:
+def test_declarations_of_columns_in_yaml(target: Write) -> None:
     columns = {
         "ID": {
             "name": "ID",
@@ -230,7 +230,7 @@ def test_freshness_of_sources(target: Write) -> None:
     }
 
 
-def test_unit_tests_are_passed_over_and_that_is_said(target: Write) -> None:
+def test_unit_tests_are_skipped_with_a_warning(target: Write) -> None:
     said = read(target(manifest=manifest({}, unit_tests={"unit_test.shop.a.b": {"name": "b"}})))
     assert any("1 unit tests are skipped" in warning for warning in said.warnings)
 

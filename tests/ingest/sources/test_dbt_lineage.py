@@ -112,7 +112,7 @@ def test_sql_that_cannot_be_parsed_leaves_what_is_referred_to(target: Write) -> 
     assert not said.refused
 
 
-def test_a_column_that_cannot_be_told_leaves_the_pair_possible(target: Write) -> None:
+def test_a_column_that_cannot_be_resolved_leaves_the_pair_possible(target: Write) -> None:
     sql = 'select id, nobody_knows as x from "db"."marts"."a" join "db"."raw"."orders" using (id)'
     said = read(target(manifest=project(b={"compiled_code": sql, "depends_on": {"nodes": [A, RAW]}}), catalog=LISTED))
     assert ("db.marts.a", False) in pairs(said, "marts.b")
@@ -120,7 +120,7 @@ def test_a_column_that_cannot_be_told_leaves_the_pair_possible(target: Write) ->
     assert any(warning.startswith("models/b.sql: ") and "nobody_knows" in warning for warning in said.warnings)
 
 
-def test_python_models_are_said(target: Write) -> None:
+def test_python_models_are_a_warning(target: Write) -> None:
     said = read(target(manifest=project(b={"language": "python", "compiled_code": "def model(dbt, session): ..."}), catalog=LISTED))
     assert pairs(said, "marts.b") == {("db.marts.a", False)}
     assert said.warnings == ["models/b.sql: the model is written in python, which is not read"]
@@ -270,7 +270,7 @@ def test_agrees_with_the_column_lineage_of_the_examples_events() -> None:
 
 
 @pytest.mark.parametrize("depth", [200, 3000])
-def test_sql_that_nests_too_deeply_is_said(target: Write, depth: int) -> None:
+def test_sql_that_nests_too_deeply_is_a_warning(target: Write, depth: int) -> None:
     said = read(target(manifest=project(b={"compiled_code": f"select {'(' * depth}1{')' * depth}"}), catalog=LISTED))
     assert any(warning.startswith("models/b.sql: its compiled SQL cannot be read") for warning in said.warnings)
     assert pairs(said, "marts.b") == {("db.marts.a", False)}

@@ -161,7 +161,7 @@ def test_lists_are_expanded_as_debezium_does(tmp_path: Path, lists: dict[str, st
     assert said(tmp_path, {**POSTGRES, **lists}, KNOWN).tables == [f"orders.{table}" for table in tables]
 
 
-def test_what_could_not_be_expanded_is_said(tmp_path: Path) -> None:
+def test_a_pattern_that_cannot_be_expanded_is_a_warning(tmp_path: Path) -> None:
     one = said(tmp_path, {**POSTGRES, "table.include.list": "public.a.*,public.orders"}, KNOWN)
     [warning] = one.warnings
     assert warning.startswith(f"{tmp_path / 'connector.json'}:1: table.include.list: 'public.a.*' matches no known table")
@@ -325,7 +325,7 @@ def brokers(folder: Path, kafka: str = "", **config: str) -> set[AssetKey]:
     return {edge.end for edge in one.facts.edges if edge.type is EdgeType.WRITES}
 
 
-def test_the_broker_is_said_by_the_config_or_by_who_loads_it(tmp_path: Path) -> None:
+def test_the_broker_is_in_the_config_or_an_option(tmp_path: Path) -> None:
     topic = "cdc.public.orders"
     assert brokers(tmp_path, schema_history_internal_kafka_bootstrap_servers="PLAINTEXT://k:9093") == {
         model.build_dataset_key("kafka://k:9093", topic)
@@ -429,7 +429,7 @@ def test_expressions_that_may_take_for_ever_are_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text", [r"(.*)\.(.*)\.(.*)\.(.*)", r"(?!.*_tmp)public\..*", r"[(+*?)]+", r"a\)+", "a{1,3}b?", "(?i)abc", "(a|b)?"]
 )
-def test_usual_expressions_are_taken(text: str) -> None:
+def test_usual_expressions_are_accepted(text: str) -> None:
     compile_regex(text, "here")
 
 

@@ -61,7 +61,7 @@ def test_topics_flow_into_datasets(tmp_path: Path, config: dict[str, Any], flows
         ({**ICEBERG, "iceberg.tables.dynamic-enabled": "true"}, "names its table, which is not supported"),
     ],
 )
-def test_a_sink_that_does_not_say_where_is_refused(tmp_path: Path, config: dict[str, Any], said: str) -> None:
+def test_a_sink_whose_datasets_cannot_be_located_is_refused(tmp_path: Path, config: dict[str, Any], said: str) -> None:
     refused = read(tmp_path, config)
     assert isinstance(refused, Refusal)
     assert said in str(refused.error)

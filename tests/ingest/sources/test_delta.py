@@ -88,7 +88,7 @@ def into(graph: LiveGraph, source: Delta, *, strict: bool = False) -> Loading:
     return load_reading(graph, source.read(build_context(graph, Naming(), Path.cwd(), source.source)), get_current_micros(), strict=strict)
 
 
-def test_a_table_is_what_its_newest_version_says(orders: Path) -> None:
+def test_a_table_has_the_state_of_its_newest_version(orders: Path) -> None:
     facts = decode(entry(of(orders)).content.blob)
     key = model.build_dataset_key("file", str(orders))
     about = said(facts)
@@ -116,7 +116,7 @@ def test_a_table_is_what_its_newest_version_says(orders: Path) -> None:
     ]  # fmt: skip
 
 
-def test_what_it_was_before_is_said_at_the_commits_times(orders: Path) -> None:
+def test_earlier_states_are_ingested_at_the_times_of_their_commits(orders: Path) -> None:
     one = entry(of(orders))
     times = {commit["version"]: commit["timestamp"] * 1000 for commit in DeltaTable(orders).history()}
     assert [paths(decode(content.blob))[-1] for _, content in one.past] == ["day", "address.city", "address.city", "address.city"]
@@ -134,7 +134,7 @@ def test_versions_that_say_the_same_are_one(orders: Path) -> None:
     assert entry(of(orders)) == before
 
 
-def test_only_so_many_commits_are_looked_at_and_it_says_so(orders: Path) -> None:
+def test_a_limited_number_of_commits_is_read_with_a_warning(orders: Path) -> None:
     items, _, warnings = found(of(orders, versions=2))
     [one] = items
     assert isinstance(one, Entry)
@@ -200,7 +200,7 @@ def test_one_that_cannot_be_read_does_not_stop_the_others(orders: Path, tmp_path
     assert (loading.new, len(loading.refused)) == (1, 4)
 
 
-def test_what_is_gone_is_retracted_and_what_cannot_be_read_is_kept(orders: Path, tmp_path: Path, graph: LiveGraph) -> None:
+def test_a_removed_table_is_retracted_and_one_that_cannot_be_read_is_kept(orders: Path, tmp_path: Path, graph: LiveGraph) -> None:
     other = orders.with_name("customers")
     DeltaTable.create(other, Schema([Field("id", LONG)]))
     lake = orders.with_name("*")

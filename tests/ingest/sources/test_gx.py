@@ -67,7 +67,7 @@ def test_rows_of_data_are_not_kept() -> None:
 
 
 @needs_corpus
-def test_an_exception_is_an_error_that_says_why() -> None:
+def test_an_exception_is_an_error_with_its_reason() -> None:
     live = graph()
     loaded(live, "gx", RECORDED, "gx_validation_exception.json", **OF_LAKE)
     found = checks(live, LAKE)
@@ -122,7 +122,7 @@ def test_a_table_is_the_known_dataset_that_its_name_is_the_end_of(file: str) -> 
     assert found[f"customer_id: {NOT_NULL}(customer_id)"].outcome == ("FAILED" if "0_18" in file else "WARNED")
 
 
-def test_expectations_of_one_type_and_column_are_told_apart() -> None:
+def test_expectations_of_one_type_and_column_are_distinguished() -> None:
     live = mesh.live(mesh.about(ORDERS, description="all orders"))
     loaded(live, "gx", HERE, "validation_1_24.json")
     assert {name for name in checks(live, ORDERS) if BETWEEN in name} == {
@@ -201,7 +201,7 @@ def test_a_file_is_the_dataset_at_its_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["suite_0_18.json", "suite_1_24.json"])
-def test_a_suite_says_what_is_expected_and_which_columns_it_needs(file: str) -> None:
+def test_a_suite_states_what_is_expected_and_which_columns_it_needs(file: str) -> None:
     live = graph()
     assert loaded(live, "gx", HERE, file, dataset="sqlite:///shop.db/orders").new == 1
     found = checks(live, ORDERS)
@@ -223,7 +223,7 @@ def test_a_suite_and_its_results_are_one_list() -> None:
     assert loaded(live, "gx", HERE, "suite_1_24.json", "validation_1_24.json", **of).unchanged == 2
 
 
-def test_what_is_not_there_any_more_is_gone_if_the_files_are_all(tmp_path: Path) -> None:
+def test_missing_results_are_retracted_if_the_files_are_all(tmp_path: Path) -> None:
     shutil.copy(HERE / "suite_1_24.json", tmp_path)
     shutil.copy(HERE / "validation_1_24.json", tmp_path)
     live = graph()
@@ -251,7 +251,7 @@ def test_what_is_not_there_any_more_is_gone_if_the_files_are_all(tmp_path: Path)
         ('{"results": [7], "suite_name": "s"}', "bad.json: [0]: not an expectation; accepted is an object with type"),
     ],
 )
-def test_bad_files_are_refused_and_the_others_are_taken(tmp_path: Path, content: str, message: str) -> None:
+def test_bad_files_are_refused_and_the_others_are_ingested(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "bad.json").write_text(content)
     shutil.copy(HERE / "validation_1_24.json", tmp_path)
     live = graph()

@@ -131,7 +131,7 @@ def test_more_schemas_than_commits_are_kept_apart_in_order() -> None:
     assert times[-1] <= 20_000_000
 
 
-def test_a_schema_that_came_back_held_twice() -> None:
+def test_a_schema_that_came_back_was_current_twice() -> None:
     made = table(
         [field(1, "a")], [field(1, "b")], **{"snapshots": snapshots((20_000, 0), (40_000, 1), (60_000, 0)), "current-schema-id": 0}
     )
@@ -269,7 +269,7 @@ def test_locations_are_named_as_openlineage_does(location: str, expected: tuple[
         ("glue", {"glue.region": "eu-west-1", "glue.id": "123456789012"}, "arn:aws:glue:eu-west-1:123456789012"),
     ],
 )
-def test_a_catalogs_namespace_holds_no_credentials(kind: str, properties: dict[str, str], expected: str) -> None:
+def test_a_catalogs_namespace_contains_no_credentials(kind: str, properties: dict[str, str], expected: str) -> None:
     assert format_namespace(kind, properties) == expected
 
 
@@ -296,7 +296,7 @@ def test_properties_take_the_environments_values() -> None:
         expand_properties({"auth": {"token": "${LAKE_NOT_SET}"}}, variables)
 
 
-def test_secrets_are_taken_out_of_messages() -> None:
+def test_secrets_are_removed_from_messages() -> None:
     written = {"credential": "client:${SECRET}", "header.x": "${OTHER}", "token": "plain-token", "uri": "http://u:password@host:1"}
     properties = {
         "credential": "client:hunter22",

@@ -117,7 +117,7 @@ def test_a_known_persons_address_is_that_person(graph: LiveGraph, files: Iceberg
         assert [graph.index.assets.get_key(one.owner).name for one in graph.index.ownership.list_direct_owners(node)] == ["ana"]
 
 
-def test_lineage_said_under_the_old_name_is_the_renamed_columns(graph: LiveGraph, files: Iceberg) -> None:
+def test_lineage_stated_under_the_old_name_is_the_renamed_columns(graph: LiveGraph, files: Iceberg) -> None:
     """Spark's run renamed columns of mart.customer_value; the events before that name the old ones."""
     events(graph)
     sync(graph, files)
@@ -145,7 +145,7 @@ def test_lineage_said_under_the_old_name_is_the_renamed_columns(graph: LiveGraph
             assert len({index.assets.get_representative(int(node or 0)) for node in nodes}) == 1, "the old name means the renamed column"
 
 
-def test_a_bad_file_is_one_message_and_the_others_are_taken(graph: LiveGraph, files: Iceberg, tmp_path: Path) -> None:
+def test_a_bad_file_is_one_message_and_the_others_are_ingested(graph: LiveGraph, files: Iceberg, tmp_path: Path) -> None:
     sync(graph, files)
     (tmp_path / "clean.orders.json").write_text('{"metadata": {"location": 7}}')
     loading = sync(graph, files)

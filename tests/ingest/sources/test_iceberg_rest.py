@@ -239,7 +239,7 @@ def test_only_what_changed_is_read_again(server: Server, client: Catalog, graph:
     assert owners(graph, table(server, "a.two")) == ["a-team@example.com"]
 
 
-def test_a_renamed_column_keeps_what_was_said_of_it(server: Server, client: Catalog, graph: LiveGraph) -> None:
+def test_a_renamed_column_keeps_its_statements(server: Server, client: Catalog, graph: LiveGraph) -> None:
     client.create_namespace("a")
     made = client.create_table("a.t", SCHEMA)
     sync(graph, lake(server))
@@ -301,7 +301,7 @@ def columns_scopes(graph: LiveGraph, key: AssetKey) -> list[int]:
         return [scope for scope in graph.index.changes.list_scopes(node) if graph.index.changes.get_scope(scope).scope[-1] == "columns"]
 
 
-def test_a_table_made_anew_is_not_the_old_one(server: Server, client: Catalog, graph: LiveGraph) -> None:
+def test_a_table_that_is_created_again_is_not_the_old_one(server: Server, client: Catalog, graph: LiveGraph) -> None:
     client.create_namespace("a")
     client.create_table("a.t", SCHEMA)
     sync(graph, lake(server))

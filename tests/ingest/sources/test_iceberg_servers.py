@@ -137,7 +137,7 @@ def test_a_busy_server_is_asked_again(graph: LiveGraph) -> None:
         assert done(sync(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
 
 
-def test_one_that_stays_busy_ends_the_reading_and_nothing_is_taken_for_gone(graph: LiveGraph) -> None:
+def test_a_server_that_stays_busy_ends_the_reading_and_nothing_is_retracted(graph: LiveGraph) -> None:
     with serving({}) as (url, lake):
         sync(graph, Iceberg(uri=url, parallel=1))
         lake.answers["/v1/namespaces/n/tables/t0"] = lambda _: Reply(503)
@@ -171,7 +171,7 @@ def test_who_is_not_let_in_gets_one_message_without_the_secret(graph: LiveGraph,
         assert "the catalog refuses access: HTTP 401 NotAuthorizedException" in str(loading.refused[0])
 
 
-def test_a_token_that_ended_is_asked_for_anew(graph: LiveGraph) -> None:
+def test_an_expired_token_is_renewed(graph: LiveGraph) -> None:
     tokens = iter(["first", "second", "third"])
     given: list[str] = []
 
@@ -218,7 +218,7 @@ def test_without_a_token_none_is_sent(graph: LiveGraph) -> None:
         assert not any("Authorization" in one.headers for one in lake.asked)
 
 
-def test_a_table_that_went_away_after_it_was_listed_is_gone(graph: LiveGraph) -> None:
+def test_a_table_that_is_removed_after_it_was_listed_is_gone(graph: LiveGraph) -> None:
     with serving({}) as (url, lake):
         sync(graph, Iceberg(uri=url))
         lake.answers["/v1/namespaces/n/tables/t1"] = lambda _: reply(
@@ -292,7 +292,7 @@ def test_a_redirect_is_not_followed_for_a_table(graph: LiveGraph) -> None:
     assert [str(one) for one in loading.refused] == ["n.t1: the catalog cannot load it: HTTP 302"]
 
 
-def test_a_server_that_is_not_there_is_said_so(graph: LiveGraph) -> None:
+def test_a_server_that_cannot_be_reached_is_reported(graph: LiveGraph) -> None:
     with quiet(), pytest.raises(StoreUnavailable, match="the catalog does not answer: ConnectionError"):
         sync(graph, Iceberg(uri="http://127.0.0.1:1"))
 

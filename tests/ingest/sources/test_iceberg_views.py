@@ -110,7 +110,7 @@ def test_the_first_representation_that_can_be_read_tells(graph: LiveGraph, tmp_p
     assert upstream(graph, "revenue")["gold.revenue.revenue"] is Reach.DIRECT
 
 
-def test_what_cannot_be_read_is_possible_and_said(graph: LiveGraph, tmp_path: Path) -> None:
+def test_a_view_that_cannot_be_read_is_possible_with_a_warning(graph: LiveGraph, tmp_path: Path) -> None:
     table(tmp_path, "gold.revenue", "country", "revenue")
     table(tmp_path, "gold.other", "country")
     view(tmp_path, ("SELECT country FROM WHERE gold.revenue -- gold.other", "spark"))
@@ -120,7 +120,7 @@ def test_what_cannot_be_read_is_possible_and_said(graph: LiveGraph, tmp_path: Pa
     assert "gold.other.country" not in upstream(graph)
 
 
-def test_without_sqlglot_it_is_possible_and_said(graph: LiveGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_sqlglot_lineage_is_possible_with_a_warning(graph: LiveGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = builtins.__import__
 
     def missing(name: str, *rest: Any, **more: Any) -> Any:
@@ -140,7 +140,7 @@ def test_without_sqlglot_it_is_possible_and_said(graph: LiveGraph, tmp_path: Pat
     assert {Reach(reach) for reach in found.reach.tolist()} == {Reach.POSSIBLE}
 
 
-def test_a_table_of_another_catalog_is_said(graph: LiveGraph, tmp_path: Path) -> None:
+def test_a_table_of_another_catalog_is_a_warning(graph: LiveGraph, tmp_path: Path) -> None:
     table(tmp_path, "gold.revenue", "country", "revenue")
     text = "SELECT r.country, c.revenue FROM gold.revenue r JOIN pg.raw.customers c ON r.country = c.country"
     view(tmp_path, (text, "trino"), default_catalog="lake")

@@ -35,7 +35,7 @@ def test_twice_the_same_is_nothing(live: LiveGraph) -> None:
     assert live.store.read_revision() == revision
 
 
-def test_what_is_gone_is_retracted_and_comes_back(live: LiveGraph) -> None:
+def test_a_missing_scope_is_retracted_and_may_come_back(live: LiveGraph) -> None:
     say(live, [entry("a", "x"), entry("b", "x")])
     assert counts(say(live, [entry("a", "x")], T + 10)) == {"read": 1, "unchanged": 1, "retracted": 1}
     assert shown(live) == {"lake/a": ["x"]}
@@ -50,7 +50,7 @@ def test_what_is_first_seen_later_counts_from_its_own_time(live: LiveGraph) -> N
     assert shown(live, T) == {"lake/b": ["x"]}
 
 
-def test_what_comes_back_counts_from_after_it_was_gone(live: LiveGraph) -> None:
+def test_a_scope_that_comes_back_takes_effect_after_its_retraction(live: LiveGraph) -> None:
     say(live, [entry("a", "x", time=T - 100)])
     say(live, [], T + 10)
     say(live, [entry("a", "x", time=T - 100)], T + 20)
@@ -65,7 +65,7 @@ def test_who_does_not_read_all_retracts_nothing(live: LiveGraph) -> None:
 
 
 @pytest.mark.parametrize(("about", "kept"), [((), {"a", "b", "c"}), (("table",), {"a", "b", "c"}), (("table", "b"), {"a", "b"})])
-def test_what_was_refused_is_not_taken_for_gone(live: LiveGraph, about: Scope, kept: set[str]) -> None:
+def test_a_refused_scope_is_not_retracted(live: LiveGraph, about: Scope, kept: set[str]) -> None:
     say(live, [entry("a", "x"), entry("b", "x"), entry("c", "x")])
     loading = say(live, [entry("a", "x"), Refusal(BAD, about)], T + 10)
     assert {name.removeprefix("lake/") for name in shown(live)} == kept

@@ -87,7 +87,7 @@ def test_the_seeds_checks_load_as_they_are() -> None:
 
 
 @needs_corpus
-def test_who_drops_a_column_of_a_schema_check_is_told() -> None:
+def test_dropping_a_column_of_a_schema_check_affects_the_check() -> None:
     live = mesh.live(mesh.schema(TRINO, "order_id", "customer_id", "total_amount", "status", "created_at", "note"))
     loaded(live, "soda", CORPUS / "seeds", SEED)
     assert needed(live, SEED) == {"order_id", "customer_id", "total_amount", "status", "created_at"}
@@ -146,7 +146,7 @@ def test_outcomes(tmp_path: Path) -> None:
 
 
 @needs_corpus
-def test_checks_of_one_name_are_told_apart_by_their_identity(tmp_path: Path) -> None:
+def test_checks_of_one_name_are_distinguished_by_their_identity(tmp_path: Path) -> None:
     result = scan()
     result["checks"] = [dict(result["checks"][0]), {**result["checks"][0], "identity": "other", "outcome": "fail"}]
     (tmp_path / "scan.json").write_text(json.dumps(result))
@@ -156,7 +156,7 @@ def test_checks_of_one_name_are_told_apart_by_their_identity(tmp_path: Path) -> 
 
 
 @needs_corpus
-def test_an_unknown_table_is_refused_once_and_the_others_are_taken() -> None:
+def test_an_unknown_table_is_refused_once_and_the_others_are_ingested() -> None:
     live = mesh.live(mesh.about(LTV, description="x"))
     found = loaded(live, "soda", CORPUS / "recorded", "soda_scan.json")
     assert refusals(found) == [

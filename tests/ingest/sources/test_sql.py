@@ -128,7 +128,7 @@ def test_several_statements_of_one_table_are_one_scope(tmp_path: Path) -> None:
     assert flows(said.of(model.build_dataset_key(NAMESPACE, "lake.raw.t"))) == {("x", "x", "IDENTITY"), ("y", "x", "IDENTITY")}
 
 
-def test_a_pair_is_covered_only_if_all_columns_are_told(tmp_path: Path) -> None:
+def test_a_pair_is_covered_only_if_all_columns_are_resolved(tmp_path: Path) -> None:
     known = {"lake.raw.a": ["x", "y"], "lake.raw.t": ["x", "y"]}
     files = {"a.sql": "INSERT INTO t SELECT x, y FROM a; INSERT INTO t SELECT 1, count(*) FROM a; INSERT INTO t SELECT * FROM unknown"}
     said = read(tmp_path, files, known)
@@ -152,7 +152,7 @@ def test_files_need_each_other_in_any_order(tmp_path: Path) -> None:
     assert dict(first.assets[0].attributes) == {"dataset_type": "TABLE"}
 
 
-def test_bad_statements_are_refused_with_their_place_and_the_others_taken(tmp_path: Path) -> None:
+def test_bad_statements_are_refused_with_their_place_and_the_others_ingested(tmp_path: Path) -> None:
     (tmp_path / "latin.sql").write_bytes(b"SELECT '\xe9'")
     files = {"a.sql": "CREATE VIEW v AS SELECT a FROM t;\n\nINSERT INTO x SELECT FROM WHERE;\nCREATE VIEW w AS SELECT b FROM t;"}
     said = read(tmp_path, files)

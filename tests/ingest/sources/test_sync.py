@@ -135,7 +135,7 @@ def test_what_was_never_synced_begins_soon(every: int, chance: float, time: int)
 
 
 @given(everies, chances)
-def test_a_source_is_due_as_often_as_it_says(every: int, chance: float) -> None:
+def test_a_source_is_due_as_often_as_configured(every: int, chance: float) -> None:
     wait = compute_due_time(Status(0, 1.0), every, 0, chance) / SECOND
     assert every * (1 - SPREAD) - 1 <= wait <= every * (1 + SPREAD) + 1
 
