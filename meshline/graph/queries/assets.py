@@ -14,7 +14,7 @@ from meshline.graph.store.base import Head
 
 
 class Tag(NamedTuple):
-    """`key`, or `key=value`."""
+    """A tag of an asset: `key`, or `key=value`. `source`: the first source that states it."""
 
     key: str
     value: str | None
@@ -22,21 +22,22 @@ class Tag(NamedTuple):
 
 
 class Attributes(NamedTuple):
-    """All rows about one asset; the merged view of them."""
+    """What all sources state about one asset, the strongest statement of each attribute first, and the merged view of it."""
 
     rows: tuple[FactRow, ...]
 
     def find_value(self, attribute: str) -> Json:
-        """The value that is shown; None if no source states the attribute."""
+        """The shown value of an attribute, which is that of the strongest source; None if no source states the attribute."""
         return next((row.value for row in self.rows if row.chosen and row.attribute == attribute), None)
 
     def find_text(self, attribute: str) -> str | None:
+        """The shown value if it is text; None for any other value, too."""
         value = self.find_value(attribute)
         return value if isinstance(value, str) else None
 
     @property
     def tags(self) -> tuple[Tag, ...]:
-        """The tags of all sources together (semantics: tags are united), each with the first source that states it."""
+        """The tags of all sources, sorted by key and value: tags are united, not chosen by the strength of their sources."""
         found: dict[tuple[str, str | None], Tag] = {}
         for row in self.rows:
             if row.attribute == "tags" and isinstance(row.value, list):
@@ -48,7 +49,7 @@ class Attributes(NamedTuple):
 
 
 def find_contact(known: Attributes, name: str) -> str | None:
-    """How an owner or consumer is reached: as its sources state, else by the address that it is named by."""
+    """The contact of an owner or consumer: the stated `contact` or `email`, else the address in `name`; None if there is none."""
     return known.find_text("contact") or known.find_text("email") or address(name) or None
 
 
@@ -64,18 +65,21 @@ def _parse_tag(stated: Json, source: str) -> Tag | None:
 
 
 def read_attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> list[Attributes]:
-    """The attributes of these assets, in their order, with one read of the store."""
+    """The attributes of each asset, in the order of `nodes`, with one read of the store."""
     found = live.facts(index, nodes)
     return [Attributes(tuple(found.get(node, ()))) for node in nodes]
 
 
 def find_last_observed(index: LineageIndex, node: int) -> int | None:
-    """When any source last stated anything about the asset (microseconds)."""
+    """When a source last made a statement that is active now and mentions the asset (microseconds); None if there is none."""
     return max((index.changes.get_scope(scope).last_observed for scope in index.changes.list_scopes(node)), default=None)
 
 
 class Alias(NamedTuple):
-    """Another name of a dataset. `why` and `source` are those of the edge or spelling that gives the name."""
+    """Another name of a dataset. `why`, `source` and `scope_id` are those of the statement that gives the name.
+
+    `since`: from when on this statement is in effect (microseconds).
+    """
 
     namespace: str
     name: str
@@ -86,7 +90,10 @@ class Alias(NamedTuple):
 
 
 def read_aliases(live: LiveGraph, index: LineageIndex, datasets: Sequence[int], known: Sequence[Attributes]) -> list[list[Alias]]:
-    """All names of each dataset but the shown one: by SAME_AS, renames, and spellings that came; with one read of the store."""
+    """All names of each dataset except the shown one: by SAME_AS, by renames, and spellings that sources used; with one read of the store.
+
+    `known`: the attributes of each dataset, in the order of `datasets`.
+    """
     naming = [[edge.scope_id for edge in _list_naming_edges(index, dataset)] for dataset in datasets]
     scope_ids = sorted({scope_id for of_one in naming for scope_id in of_one})
     heads = {head.scope_id: head for head in live.store.read_heads(scope_ids, index.as_of)} if scope_ids else {}
@@ -103,7 +110,7 @@ def _list_naming_edges(index: LineageIndex, dataset: int) -> Iterator[Edge]:
 
 
 def _parse_aliases(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> Iterator[Alias]:
-    """The names in edges as the sources stated them: the index knows the whole class, not at which member an edge begins."""
+    """The names in edges as the sources stated them: the index has the edges of the whole class, not of the member that each begins at."""
     members = set(index.assets.list_names(dataset, former=True))
     shown = index.assets.get_key(dataset)
     for head in heads:
@@ -116,7 +123,7 @@ def _parse_aliases(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> 
 
 
 def _list_spellings(known: Attributes) -> Iterator[Alias]:
-    """Names that are not keys of the graph: other spellings, and names that were valid in a session of a producer."""
+    """Names that are not keys of the graph: other spellings, and names that were valid only in a session of a producer."""
     for row in known.rows:
         if row.attribute == "session_names" and isinstance(row.value, list):
             for name in row.value:
@@ -127,5 +134,5 @@ def _list_spellings(known: Attributes) -> Iterator[Alias]:
             yield Alias(namespace, name, "spelling", row.source, row.valid_from, row.scope_id)
 
 
-# Edges that give a dataset another name, and the reason where the edge states none.
+# Edge types that give a dataset another name, each with the reason to show where the edge states none.
 _WHY = {EdgeType.SAME_AS: "same as", EdgeType.RENAMED_TO: "rename"}

@@ -1,4 +1,4 @@
-"""The versions of a contract, which live side by side."""
+"""The versions of a contract, of which several may be in force at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from meshline.graph.model import AssetKind, EdgeType, Json, build_contract_key
 
 
 class Version(NamedTuple):
-    """One version, merged over its sources. `source` and `scope_id` are those of the strongest statement, `observed_at` of the newest."""
+    """One version of a contract, merged over its sources.
+
+    `source` and `scope_id` are those of the strongest statement; `observed_at` (microseconds) is that of the newest.
+    """
 
     contract: Contract
     source: str
@@ -21,7 +24,7 @@ class Version(NamedTuple):
 
 
 def build_versions(identifier: str, rows: Sequence[FactRow]) -> list[Version]:
-    """All versions, the newest version in force first, whenever each was loaded.
+    """All versions of a contract, the newest version in force first. The times at which they were loaded do not matter.
 
     `rows`: the statements about the contract, the strongest of each attribute first (`Attributes.rows`). A statement
     without a version applies to all versions.
@@ -33,10 +36,10 @@ def build_versions(identifier: str, rows: Sequence[FactRow]) -> list[Version]:
 
 
 def find_consumed_version(index: LineageIndex, use: Edge, contract: int | None = None) -> str | None:
-    """The version of its contract under which a consumer uses an asset; None: not known.
+    """The contract version under which a consumer uses an asset: the one that the use states, else the only one that governs the asset.
 
-    `use`: a CONSUMES edge. The version that it states, else the only one that governs what is used. `contract`: of a use
-    that names none, one that governs what is used.
+    None if neither is known. `use`: a CONSUMES edge. `contract`: the node of a contract that governs the asset, for a use that
+    names no contract.
     """
     stated = use.attributes.get("version")
     if isinstance(stated, str):
@@ -66,6 +69,6 @@ def _build_version(identifier: str, version: str, rows: Sequence[FactRow]) -> Ve
 
 
 def _build_sort_key(contract: Contract) -> tuple[int, object]:
-    """Active before deprecated before what is not in force; the newer first."""
+    """Ascending: versions that are not in force, deprecated ones, active ones; the older first within each."""
     standing = 0 if not contract.in_force else 1 if contract.status.strip().lower() == "deprecated" else 2
     return standing, version_order(contract.version)

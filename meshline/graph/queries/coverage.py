@@ -16,7 +16,8 @@ from meshline.graph.queries.groups import NOTHING, Groups
 class CoverageCounts(NamedTuple):
     """Numbers of datasets; inferred ones are not counted.
 
-    `with_lineage`: a job writes them, or data is known to flow into them; `with_column_lineage`: into their columns.
+    `described`: a source lists their columns. `owned`: they have an owner at some level.
+    `with_lineage`: a job writes them, or data is known to flow into a column of theirs. `with_column_lineage`: only the latter.
     """
 
     datasets: int = 0
@@ -41,13 +42,18 @@ class DomainCoverage(NamedTuple):
 
 
 class Coverage(NamedTuple):
+    """The counts of all datasets, by source (sorted by name) and by domain (sorted by name, no domain last).
+
+    A dataset counts for each source that states something about it.
+    """
+
     total: CoverageCounts
     by_source: tuple[SourceCoverage, ...]
     by_domain: tuple[DomainCoverage, ...]
 
 
 def compute_coverage(index: LineageIndex) -> Coverage:
-    """Counts over the visible graph."""
+    """The coverage of the visible graph: array operations over all datasets, one pass per source and domain."""
     datasets = np.array(index.assets.list_of_kind(AssetKind.DATASET), np.int32)
     groups, known = Groups(index, datasets), index.assets.survey()
     rows = np.stack(

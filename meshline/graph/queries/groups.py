@@ -20,11 +20,15 @@ COLUMN = KIND_ORDER[AssetKind.COLUMN]
 _DATASET = KIND_ORDER[AssetKind.DATASET]
 _DATA_PRODUCT = KIND_ORDER[AssetKind.DATA_PRODUCT]
 _DOMAIN = KIND_ORDER[AssetKind.DOMAIN]
-NOTHING = -1
+NOTHING = -1  # in arrays of nodes: no such node
 
 
 class Groups:
-    """Nodes with the groups that they belong to. Arrays have one entry per node or one per unit."""
+    """Nodes with the groups that they belong to.
+
+    Arrays have one entry per node (`nodes`, `kind`, `unit`, `at`, `owned_columns`) or one per unit (`units`, `products`,
+    `domains`, `levels`; int32). `at` leads from the first to the second: `products[at]` has one entry per node.
+    """
 
     def __init__(self, index: LineageIndex, nodes: Ints) -> None:
         self.index = index
@@ -47,7 +51,7 @@ class Groups:
 
     @cached_property
     def products(self) -> Ints:
-        """Per unit: its product, or NOTHING; a product is its own."""
+        """Per unit: its product, or NOTHING; of a product, the product itself."""
         found = np.where(self._kinds == _DATA_PRODUCT, self.units, np.int32(NOTHING))
         datasets = self._kinds == _DATASET
         found[datasets] = self.index.ownership.find_products(self.units[datasets])
@@ -55,7 +59,7 @@ class Groups:
 
     @cached_property
     def domains(self) -> Ints:
-        """Per unit: its domain, or NOTHING; a domain is its own."""
+        """Per unit: its domain, or NOTHING; of a domain, the domain itself."""
         found = np.where(self._kinds == _DOMAIN, self.units, np.int32(NOTHING))
         grouped = (self._kinds == _DATASET) | (self._kinds == _DATA_PRODUCT)
         found[grouped] = self.index.ownership.find_domains(self.units[grouped])
@@ -71,7 +75,7 @@ class Groups:
             found[owned] = nearer[owned]
         return found
 
-    # -- counts: (container or None, how many)
+    # -- numbers of nodes by group; None: nodes in no group
 
     def count_by_product(self) -> dict[int | None, int]:
         return self._count_groups(self.products)
@@ -96,16 +100,18 @@ class Groups:
     # -- the members of one group: a boolean per node
 
     def is_in_product(self, product: int) -> Flags:
+        """Whether each node is in the product (bool, one entry per node)."""
         found: Flags = (self.products == product)[self.at]
         return found
 
     def is_in_domain(self, domain: int) -> Flags:
-        """In the domain or in one below it."""
+        """Whether each node is in the domain or in one below it (bool, one entry per node)."""
         within = [below for below in np.unique(self.domains).tolist() if below != NOTHING and domain in self._list_ancestors(below)]
         found: Flags = np.isin(self.domains, within)[self.at]
         return found
 
     def is_owned_by(self, owner: int) -> Flags:
+        """Whether the nearest level of each node that has owners has this one (bool, one entry per node)."""
         levels = [
             level
             for level in np.unique(self.levels).tolist()
@@ -125,7 +131,7 @@ class Groups:
         return owned
 
     def list_owners(self, rows: Iterable[int]) -> list[frozenset[int]]:
-        """The owners of these nodes (by their positions) at the nearest level that has any."""
+        """The owners at the nearest level that has any, for each row. `rows`: positions in `nodes`."""
         found: list[frozenset[int]] = []
         for row in rows:
             level = int(self.nodes[row]) if self.owned_columns[row] else int(self.levels[self.at[row]])
@@ -133,7 +139,7 @@ class Groups:
         return found
 
     def _find_owned_domain(self, domain: int) -> int:
-        """The nearest of a domain and those above it that has owners, or NOTHING."""
+        """The nearest that has owners, of a domain and those above it; or NOTHING."""
         if domain == NOTHING:
             return NOTHING
         return next((level for level in self._list_ancestors(domain) if self.index.ownership.collect_owner_nodes(level)), NOTHING)
@@ -149,7 +155,7 @@ class Groups:
 
 
 def _sum_sizes(groups: Ints, sizes: Ints) -> list[tuple[int, int]]:
-    """Each group with the sum of its sizes."""
+    """Each distinct group with the sum of its sizes."""
     distinct, at = np.unique(groups, return_inverse=True)
     sums = np.bincount(at, sizes, len(distinct)).astype(np.int64)
     return list(zip(distinct.tolist(), sums.tolist(), strict=True))

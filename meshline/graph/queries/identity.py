@@ -32,9 +32,10 @@ class Member(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """A statement that makes two names one, or parts them. `type`: SAME_AS, RENAMED_TO or DIFFERENT_FROM.
+    """A statement that two names mean one dataset, or two. `type`: SAME_AS, RENAMED_TO or DIFFERENT_FROM.
 
-    `rule`: the text of the naming rule. `overruled`: a SAME_AS without effect, because it would join datasets stated to be different.
+    `rule`: the text of the naming rule. `since`: from when on the statement is in effect (microseconds).
+    `overruled`: a SAME_AS without effect, because it would join datasets that are stated to be different.
     """
 
     start: AssetKey
@@ -49,16 +50,16 @@ class Reason(NamedTuple):
 
 
 class Spelling(NamedTuple):
-    """A column's name in some of the members."""
+    """One spelling of a column's name, and the members whose column has it."""
 
     name: str
     datasets: tuple[AssetKey, ...]
 
 
 class Identity(NamedTuple):
-    """A class. `partings`: what keeps other datasets out of it.
+    """A dataset with all its names. `reasons`: why they are one dataset. `partings`: what keeps other datasets apart from it.
 
-    `columns`: of each column that has several spellings, the node and those.
+    `columns`: the node of each column that has several spellings, and these spellings.
     """
 
     shown: AssetKey
@@ -73,7 +74,7 @@ _ORDER = {rank: place for place, rank in enumerate(NameRank)}
 
 
 def read_identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identity:
-    """What makes a dataset one, with one read of the store. Members are in the order in which they would be shown."""
+    """The identity of a dataset, with one read of the store. Members are in the order of preference as the shown name, past names last."""
     keys = list(dict.fromkeys(index.assets.list_names(dataset, former=True)))
     current = set(index.assets.list_names(dataset))
     heads = live.store.read_heads(sorted(_list_scopes(index, dataset)), index.as_of)
@@ -87,7 +88,7 @@ def read_identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identit
 
 
 def _list_scopes(index: LineageIndex, dataset: int) -> Iterator[int]:
-    """The scopes that may state what joins or parts the members, or what gives one of them its rank."""
+    """The scopes that may state that members are the same or different, or that may give a member its rank."""
     yield from index.changes.list_fact_names(dataset)
     for type_, incoming in ((EdgeType.HAS_COLUMN, False), (EdgeType.PORT, True), *((t, i) for t in _NAMING for i in (False, True))):
         yield from (edge.scope_id for edge in index.ownership.list_edges(dataset, type_, incoming=incoming))
@@ -140,7 +141,7 @@ def _list_reasons(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> l
 
 
 def _is_overruled(index: LineageIndex, dataset: int, edge: EdgeFact) -> bool:
-    """Whether it leads to a dataset that is another one nevertheless."""
+    """Whether an end of the edge is another dataset all the same."""
     of = index.assets.get_representative(dataset)
     return any(
         node is not None and index.assets.get_representative(node) != of for node in map(index.assets.find_by_key, (edge.start, edge.end))

@@ -1,6 +1,6 @@
-"""Identities that look wrong: merges of what is probably two, and names that are probably one.
+"""Identities that look wrong: names of one dataset that probably mean two, and datasets that are probably one.
 
-How alike datasets are is computed for many at once: their columns as sets, their names by the last part.
+Similarity is computed for many datasets at once: of columns as sets, of names by their last part.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ from meshline.graph.model import AssetKey, build_dataset_key
 from meshline.graph.queries.pages import SortKey
 
 I64: TypeAlias = npt.NDArray[np.int64]
-Rows: TypeAlias = tuple[I64, I64]  # pairs of numbers, in order; often (of which set, what is in it)
+Rows: TypeAlias = tuple[I64, I64]  # sorted pairs of numbers, as two arrays of equal length; mostly (set, member of the set)
 
-MOSTLY = 0.7  # of all columns of two datasets, those that they share, from which on they may be one
-COMMON = 2  # columns, at least: an `id` alone proves nothing
-CROWD = 8  # datasets of one name and alike columns of which each is compared with each; of more, with the next
+MOSTLY = 0.7  # least similarity (Jaccard) of the columns of two datasets that may be one
+COMMON = 2  # least number of columns that such datasets share: an `id` alone proves nothing
+CROWD = 8  # up to so many datasets with one name and one least hash are compared each with each; of more, each with the next only
 
 _HASHES = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], np.uint64)
 
 
 class ColumnSets:
-    """The columns that are listed of each dataset by its own name, and of each class: names as numbers, whatever the case."""
+    """The columns that sources list of each dataset under exactly its name, and of each class of names for one dataset.
+
+    Column names are numbers (`Survey.columns`), the same for names that differ in case only.
+    """
 
     def __init__(self, survey: Survey) -> None:
         columns = survey.columns
@@ -40,35 +43,38 @@ class ColumnSets:
         self._of_class = _list_distinct_pairs(columns.representative, columns.name)
 
     def collect_own(self, dataset: int) -> set[int]:
-        """The columns of exactly this name."""
+        """The numbers of the columns that are listed under exactly this name of a dataset."""
         return _slice(self._own, dataset)
 
     def collect_class(self, rep: int) -> set[int]:
-        """The columns of all names of a class."""
+        """The numbers of the columns of a class. `rep`: its representative."""
         return _slice(self._of_class, rep)
 
     @property
     def class_rows(self) -> Rows:
-        """(representative, column) of all, in order."""
+        """(representative, column) of each column of each class, sorted (int64)."""
         return self._of_class
 
     def find_least_similar(self, datasets: Sequence[int]) -> tuple[float, tuple[int, int]]:
-        """Of these own names the two that share the least of their columns, and how much that is."""
+        """The least similarity of two of these datasets, and these two. Datasets without columns are left out unless none has any.
+
+        1.0 with the first and the last if fewer than two are left.
+        """
         sets = {dataset: self.collect_own(dataset) for dataset in datasets}
         pairs = combinations([dataset for dataset in datasets if sets[dataset]] or datasets, 2)
         found = [(compute_similarity(sets[a], sets[b]), (a, b)) for a, b in pairs]
         return min(found, default=(1.0, (datasets[0], datasets[-1])))
 
     def compute_overlap(self, first: int, second: int) -> float:
-        """How much of the columns of the one with fewer the other has as well."""
+        """The share of the columns of the dataset with fewer columns that the other one has, too: 0 to 1; 1 if either has none."""
         a, b = self.collect_own(first), self.collect_own(second)
         return len(a & b) / min(len(a), len(b)) if a and b else 1.0
 
     def list_suspects(self, limit: float) -> Iterator[list[int]]:
-        """The described members of each class in which two may share less than so much of their columns.
+        """The described members of each class in which two members may have a similarity below `limit`.
 
-        Two sets share |a| + |b| - |a or b| columns, and together have no more than the class: so they can only be
-        that unlike if |a| + |b| < (1 + limit) * all of the class, and the two smallest members are the first to be.
+        Two sets share |a| + |b| - |a or b| columns, and their union is at most the columns of the class. So a similarity below
+        the limit requires |a| + |b| < (1 + limit) * (columns of the class), and the two smallest members meet this first.
         """
         counts = np.unique(self._own[0], return_counts=True)[1]
         if not counts.size:
@@ -86,14 +92,15 @@ class ColumnSets:
 
 
 def compute_similarity(first: set[int], second: set[int]) -> float:
-    """Of all columns of two datasets, those that both have (Jaccard)."""
+    """The Jaccard similarity of two sets of columns, 0 to 1; 1 if both are empty."""
     return len(first & second) / len(first | second) if first or second else 1.0
 
 
 def list_near_misses(survey: Survey, sets: ColumnSets) -> list[tuple[int, int, float]]:
-    """Pairs of classes with the same last part of a name and mostly the same columns, and how alike these are.
+    """Pairs of classes with the same last part of a name and mostly the same columns, and the similarity of these.
 
-    Not if one system has a name for each: it knows them apart; nor if data flows from one to the other: that is a copy.
+    Left out: pairs of which both have a name in one namespace, which distinguishes them; and pairs with a flow of data
+    from one to the other, which is a copy.
     """
     names, spaces = _collect_names(survey, sets)
     first, second = _list_candidates(names, sets)
@@ -107,7 +114,7 @@ def list_near_misses(survey: Survey, sets: ColumnSets) -> list[tuple[int, int, f
 
 
 def _collect_names(survey: Survey, sets: ColumnSets) -> tuple[Rows, tuple[Ints, Ints]]:
-    """((number of a last part, class) of each name of the classes that have columns, in order; (class, namespace) of these names)."""
+    """The names of the classes that have columns: distinct (number of the last part, class), sorted; and (class, namespace) of each."""
     names = survey.names
     described: Flags = np.zeros_like(survey.described)
     described[sets.class_rows[0]] = True
@@ -124,10 +131,10 @@ def _parse_last_part(name: str) -> str:
 
 
 def _list_candidates(names: Rows, sets: ColumnSets) -> Rows:
-    """Pairs of classes of one last part that may have mostly the same columns, each once.
+    """Pairs of classes with one last part that may have mostly the same columns, each once (MinHash).
 
-    The least of the hashes of two sets is the same as often as the sets are alike: of four hashes of sets
-    that share 0.7 of their columns, at least one in 99 of 100 cases.
+    The probability that two sets have the same least hash is their Jaccard similarity. With four hash functions and a
+    similarity of 0.7, at least one least hash is the same in 99 of 100 cases.
     """
     classes, starts = np.unique(sets.class_rows[0], return_index=True)
     lasts, reps = names
@@ -148,7 +155,7 @@ def _list_candidates(names: Rows, sets: ColumnSets) -> Rows:
 
 
 def _compute_min_hashes(names: I64, starts: I64) -> list[I64]:
-    """For each hash function the least hash of each set; sets begin at `starts`."""
+    """For each hash function the least hash of each set (int64). `names`: the members set by set; sets begin at `starts`."""
     if not names.size:
         return []
     spread = names.astype(np.uint64)
@@ -156,7 +163,7 @@ def _compute_min_hashes(names: I64, starts: I64) -> list[I64]:
 
 
 def _count_shared(rows: Rows, first: I64, second: I64) -> I64:
-    """How much the sets of each pair have in common."""
+    """The number of members that the two sets of each pair share (int64, one entry per pair)."""
     pairs = np.arange(len(first))
     both = np.concatenate([_expand_sets(rows, first, pairs), _expand_sets(rows, second, pairs)])
     both.sort()
@@ -166,13 +173,13 @@ def _count_shared(rows: Rows, first: I64, second: I64) -> I64:
 
 
 def _expand_sets(rows: Rows, of: I64, labels: I64) -> I64:
-    """The members of the sets of `of`, each with the label of its set, as one number."""
+    """The members of the sets in `of`, each as one number: the label of its set in the upper 32 bits, the member in the lower."""
     begin, end = np.searchsorted(rows[0], of), np.searchsorted(rows[0], of, "right")
     return (np.repeat(labels, end - begin) << 32) | rows[1][_list_positions(begin, end)]
 
 
 def _list_positions(begin: I64, end: I64) -> I64:
-    """All of begin[0]..end[0], then all of begin[1]..end[1], and so on."""
+    """The positions begin[0]..end[0]-1, then begin[1]..end[1]-1, and so on."""
     lengths = end - begin
     offsets = np.cumsum(lengths) - lengths
     positions: I64 = np.arange(int(lengths.sum())) + np.repeat(begin - offsets, lengths)
@@ -185,17 +192,17 @@ def _count_members(rows: Rows, of: I64) -> I64:
 
 
 def _list_distinct_pairs(first: Ints | I64, second: Ints | I64) -> Rows:
-    """Pairs of numbers in order, each once."""
+    """The distinct pairs of numbers, sorted."""
     return _split_codes(_sort_distinct(_codes(first, second)))
 
 
 def _codes(first: Ints | I64, second: Ints | I64) -> I64:
-    """Pairs of numbers, each as one number."""
+    """Each pair of numbers as one number: the first in the upper 32 bits, the second in the lower."""
     return (first.astype(np.int64) << 32) | second.astype(np.int64)
 
 
 def _sort_distinct(codes: I64) -> I64:
-    """Numbers in order, each once. (`np.unique` hashes, which is slower here.)"""
+    """The distinct numbers, sorted. (`np.unique` hashes, which is slower here.)"""
     codes = np.sort(codes)
     new = np.ones(len(codes), np.bool_)
     new[1:] = codes[1:] != codes[:-1]
@@ -211,24 +218,24 @@ def _slice(rows: Rows, of: int) -> set[int]:
     return set(rows[1][begin:end].tolist())
 
 
-UNLIKE = 0.5  # members of one class that share less of their columns look like two tables
-OVERLAP = 0.8  # unless one has that much of the columns of the other
+UNLIKE = 0.5  # members of one class with a similarity below this look like two tables,
+OVERLAP = 0.8  # unless one has this share of the columns of the other
 
 
 class ConflictKind(enum.StrEnum):
-    """What looks wrong; in this order."""
+    """What looks wrong. Conflicts are listed in this order of kinds."""
 
-    TWO_TABLES = "TWO_TABLES"  # one class, and catalogs that hold two tables of it
-    UNLIKE_COLUMNS = "UNLIKE_COLUMNS"  # one class, and members with other columns
+    TWO_TABLES = "TWO_TABLES"  # one class, of which catalogs contain two tables
+    UNLIKE_COLUMNS = "UNLIKE_COLUMNS"  # one class, with members whose columns differ
     NEAR_MISS = "NEAR_MISS"  # two classes with the same table name and mostly the same columns
-    SESSION_NAME = "SESSION_NAME"  # classes that had one name in sessions of a producer: they were not joined by it
+    SESSION_NAME = "SESSION_NAME"  # several classes with the same name in sessions of a producer, which does not make them one
 
 
 class Conflict(NamedTuple):
-    """`names`: of a merge those members that do not seem to be one; of a near miss those that seem to be.
+    """An identity that looks wrong. `names`: the members that seem to be different datasets, or the datasets that seem to be one.
 
-    `similarity`: how much of all their columns they have in common, 0 to 1.
-    `sources`: the catalogs that hold the tables. `session_name`: what all of them were called in sessions.
+    `similarity`: the columns that they share as a share of all their columns, 0 to 1.
+    `sources`: the catalogs that contain the tables. `session_name`: the name of all of them in sessions.
     """
 
     kind: ConflictKind
@@ -251,7 +258,7 @@ _ORDER = {kind: place for place, kind in enumerate(ConflictKind)}
 
 
 def list_conflicts(index: LineageIndex) -> list[Conflict]:
-    """All of them, the most doubtful first. About a second for 100,000 datasets."""
+    """All conflicts of the visible graph in the order of `Conflict.key`. About a second for 100,000 datasets."""
     survey = index.assets.survey()
     sets = ColumnSets(survey)
     found = [

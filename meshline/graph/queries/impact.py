@@ -1,8 +1,7 @@
 """Impact: everything that some assets affect (or, upstream, come from), counted, filtered, a page at a time.
 
-Nothing here makes an object per affected asset: counts come from `bincount`, pages sort only what
-they show. Sorting by numbers (reach, distance, kind) is the work of arrays; names are made only for the stretch of
-equal numbers that is read, and there by dataset first.
+No object is made for each affected asset: counts come from `bincount`, and pages sort only what they show. Arrays are sorted
+by numbers (reach, distance, kind); names are made only for the assets with equal numbers that a page reads, first of their datasets.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Limits, SortKey
 
 
 class Number(enum.Enum):
-    """What assets are sorted by before their names."""
+    """A number by which assets are sorted before their names."""
 
     REACH = enum.auto()
     DISTANCE = enum.auto()
@@ -39,7 +38,7 @@ class Place(NamedTuple):
 
 
 class Ranking:
-    """The order by some numbers, then by names."""
+    """The order of affected assets by some numbers, then by names."""
 
     def __init__(self, index: LineageIndex, affected: Affected, groups: Groups, order: Sequence[Number]) -> None:
         self.index = index
@@ -48,17 +47,17 @@ class Ranking:
         self.order = order
 
     def list_places(self, rows: Ints, after: SortKey | None) -> Iterator[Place]:
-        """These rows in order, lazily, after a cursor's key."""
+        """These rows of `affected` in order, lazily, those after a cursor's key. `rows`: int32."""
         columns = [self._get_numbers(number)[rows].astype(np.int64) for number in self.order]
         sizes = [int(column.max(initial=0)) + 1 for column in columns]
         code = np.zeros(rows.size, np.int64)
         for column, size in zip(columns, sizes, strict=True):
             code = code * size + column
-        for stretch in _list_distinct(code):
-            numbers = _split_code(stretch, sizes)
+        for number_code in _list_distinct(code):
+            numbers = _split_code(number_code, sizes)
             if after is None or numbers >= after.numbers:
                 names = after.names if after is not None and numbers == after.numbers else None
-                yield from self._sort_by_name(rows[code == stretch], numbers, names)
+                yield from self._sort_by_name(rows[code == number_code], numbers, names)
 
     def _get_numbers(self, number: Number) -> Ints:
         if number is Number.DISTANCE:
@@ -66,7 +65,7 @@ class Ranking:
         return (self.affected.reach if number is Number.REACH else self.groups.kind).astype(np.int32)
 
     def _sort_by_name(self, rows: Ints, numbers: tuple[int, ...], after: tuple[str, ...] | None) -> Iterator[Place]:
-        """Rows of equal numbers by name."""
+        """Rows with equal numbers, sorted by name; those after the names of a cursor's key."""
         units = self.groups.unit[rows]
         sequence = np.argsort(units, kind="stable")
         rows = rows[sequence]
@@ -82,7 +81,7 @@ class Ranking:
                         yield Place(SortKey(numbers, full), row)
 
     def _build_name(self, node: int) -> tuple[str, ...]:
-        """The namespace distinguishes `a/b` + `c` from `a` + `b/c`."""
+        """The names to sort an asset by. The namespace distinguishes `a/b` + `c` from `a` + `b/c`."""
         key = self.index.assets.get_key(node)
         return (key.qualified_name, key.parts[0], key.kind)
 
@@ -92,7 +91,7 @@ class Ranking:
 
 
 def _list_distinct(codes: npt.NDArray[np.int64]) -> list[int]:
-    """Sorted. Codes are mostly few and small: then counting is faster than sorting."""
+    """The distinct codes, sorted. Codes are mostly few and small: then counting is faster than sorting."""
     few = codes.max(initial=0) < 2 * codes.size
     found: list[int] = (np.flatnonzero(np.bincount(codes)) if few else np.unique(codes)).tolist()
     return found
@@ -117,7 +116,7 @@ class ImpactOrder(enum.StrEnum):
 
 
 class Count(NamedTuple):
-    """How many; `key` is a kind, a reach or an id ('' for what is in no group)."""
+    """The number of affected assets in a group; `key` is a kind, a reach or the id of `node` (empty for assets in no group)."""
 
     key: str
     label: str
@@ -126,7 +125,7 @@ class Count(NamedTuple):
 
 
 class Impacted(NamedTuple):
-    """One affected asset."""
+    """One affected asset. `distance`: flows on a shortest path of this reach; `masked`: all paths of this reach are masked."""
 
     key: SortKey
     node: int
@@ -136,13 +135,15 @@ class Impacted(NamedTuple):
 
 
 class ImpactPage(NamedTuple):
+    """Some of the wanted assets in order. `total`: the number of all wanted assets."""
+
     entries: tuple[Impacted, ...]
     has_next: bool
     total: int
 
 
 class ImpactFilter(NamedTuple):
-    """A filter of affected assets: all given criteria must match."""
+    """A filter of affected assets: all given criteria must match. `domain`, `product` and `owner` are nodes."""
 
     kinds: Sequence[AssetKind] = ()
     reach: Sequence[Reach] = ()
@@ -166,7 +167,7 @@ def compute_impact(
     promises: bool = True,
     limits: Limits = UNLIMITED,
 ) -> Impact:
-    """What the starts affect downstream; UPSTREAM: what they come from (provenance). See `LineageIndex.traverse`."""
+    """What the starts affect downstream; UPSTREAM: what they come from (provenance). See `LineageFacet.traverse`."""
     found = index.lineage.traverse(
         starts,
         direction,
@@ -181,7 +182,7 @@ def compute_impact(
 
 
 class Impact:
-    """The answer of one traversal. Valid as long as the index does not change."""
+    """The answer of one traversal, valid until the index changes."""
 
     def __init__(self, index: LineageIndex, starts: tuple[int, ...], traversal: Traversal) -> None:
         self.index = index
@@ -202,14 +203,14 @@ class Impact:
 
     @cached_property
     def _row_of(self) -> Ints:
-        """By node: its row in `affected`, or -1."""
+        """By node: its row in `affected`, or -1 (int32)."""
         nodes = self.affected.nodes
         rows = np.full(int(nodes.max(initial=-1)) + 1, -1, np.int32)
         rows[nodes] = np.arange(nodes.size, dtype=np.int32)
         return rows
 
     def find_row(self, node: int) -> int | None:
-        """The row of an asset in `affected`."""
+        """The row of an asset in `affected`; None if it is not affected."""
         row = int(self._row_of[node]) if node < self._row_of.size else -1
         return None if row < 0 else row
 
@@ -238,7 +239,7 @@ class Impact:
         return self._list_counts(self.groups.count_by_owner(), "no owner")
 
     def _list_counts(self, sizes: Mapping[int | None, int], nothing: str) -> list[Count]:
-        """The largest group first, what is in no group last."""
+        """The largest group first, the assets in no group last. `nothing`: the label of these."""
         counts = [self._build_count(node, size, nothing) for node, size in sizes.items()]
         return sorted(counts, key=lambda count: (count.node is None, -count.size, count.label, count.key))
 
@@ -253,7 +254,7 @@ class Impact:
     def build_page(
         self, wanted: ImpactFilter = EVERYTHING, order: ImpactOrder = ImpactOrder.REACH, *, first: int, after: SortKey | None = None
     ) -> ImpactPage:
-        """The affected assets that are wanted, in order, after a cursor's key."""
+        """The first so many wanted assets in order, after a cursor's key."""
         rows = self._filter_rows(wanted)
         ranking = Ranking(self.index, self.affected, self.groups, _ORDERS[order])
         found = tuple(self._build_impacted(place) for place in islice(ranking.list_places(rows, after), first + 1))
@@ -289,5 +290,5 @@ _ORDERS: dict[ImpactOrder, tuple[Number, ...]] = {
 
 
 def count_numbers(order: ImpactOrder) -> int:
-    """How many sort numbers a cursor of this order contains."""
+    """The number of sort numbers in a cursor of this order."""
     return len(_ORDERS[order])

@@ -1,6 +1,6 @@
 """Paths: how data gets from one asset to another, step by step, and by which path an impact reaches an asset.
 
-An impact also reaches assets only through what belongs to them or what they use.
+Where no flow leads to an affected asset, the impact reaches it through what it contains, governs, reads, writes or consumes.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.queries.impact import Impact
 
-ENDS = frozenset({AssetKind.COLUMN, AssetKind.DATASET})
-MOST = 100
+ENDS = frozenset({AssetKind.COLUMN, AssetKind.DATASET})  # the kinds of asset that a path may begin and end at
+MOST = 100  # paths in one answer
 
 
 class PathStep(NamedTuple):
-    """An asset on a path, and the edge by which the path came there (none at the beginning).
+    """An asset on a path, and the edge by which the path reaches it (None at the beginning).
 
-    `edge` is FLOWS_TO with its `flow`, HAS_COLUMN where the path goes on by containment (a dataset and one
-    of its columns, either way), or the edge on which a container or consumer hangs at the end.
+    `edge` is FLOWS_TO with its `flow`; HAS_COLUMN where the path goes on by containment, from a dataset to one
+    of its columns or back; or the edge that links an asset without flows (a container, consumer, contract or job) to the path.
     """
 
     node: int
@@ -34,9 +34,12 @@ class PathStep(NamedTuple):
 def list_paths(
     index: LineageIndex, start: int, end: int, *, reach: Reach = Reach.POSSIBLE, first: int = 5, depth: int | None = None
 ) -> list[list[PathStep]]:
-    """Up to `first` simple paths from one column or dataset down to another, the strongest first, then the shortest."""
+    """Up to `first` simple paths downstream from one column or dataset to another, the strongest first, then the shortest.
+
+    `depth`: the most flows on a path. Raises InvalidInput if `first` is not from 0 to MOST, or an end is of another kind.
+    """
     if not 0 <= first <= MOST:
-        raise InvalidInput(f"between 0 and {MOST} paths can be asked for", "first")
+        raise InvalidInput(f"the number of paths is from 0 to {MOST}", "first")
     for node, name in ((start, "from"), (end, "to")):
         if index.assets.get_kind(node) not in ENDS:
             raise InvalidInput(
@@ -46,7 +49,7 @@ def list_paths(
 
 
 def build_steps(flows: Sequence[FlowStep], start: int, end: int) -> list[PathStep]:
-    """Flows in order as steps from `start` to `end`, containment made visible."""
+    """Steps from `start` to `end` along these flows, with steps of containment where the next flow begins at another asset."""
     return list(_list_steps(flows, start, end))
 
 
@@ -62,7 +65,7 @@ def _list_steps(flows: Iterable[FlowStep], start: int, end: int) -> Iterable[Pat
         yield PathStep(end, EdgeType.HAS_COLUMN)
 
 
-# The edges from an asset to the assets through which an impact reaches it. Kinds that are not listed are reached through their members.
+# By kind, the edges from an asset to those through which an impact reaches it. Other kinds are reached through the assets they contain.
 _CARRIERS: dict[AssetKind, tuple[EdgeType, ...]] = {
     AssetKind.CONSUMER: (EdgeType.CONSUMES,),
     AssetKind.CONTRACT: (EdgeType.GOVERNS,),
@@ -79,10 +82,10 @@ class ImpactPaths:
         self._names: dict[int, str] = {}
 
     def build_path(self, node: int) -> list[PathStep]:
-        """A shortest path in the asset's class, in the order in which data flows.
+        """A shortest path of the asset's reach (its strongest class), in the order in which data flows.
 
-        An asset that hangs on another (a consumer, a contract, a product) is the last step downstream
-        and the first upstream, with the edge on which it hangs.
+        An asset without flows (a consumer, a contract, a product) is the last step downstream and the first upstream.
+        Its edge to the path is in the last step downstream, and in the second upstream.
         """
         return self._build_path(node, frozenset())
 
@@ -99,14 +102,14 @@ class ImpactPaths:
         return [PathStep(node), first._replace(edge=edge, scope_id=scope_id), *rest]
 
     def _follow_flows(self, node: int) -> list[PathStep]:
-        """From a start to a column or dataset that was reached by flows (upstream: from there to a start)."""
+        """The path from a start to a column or dataset that was reached by flows; upstream, from there to a start."""
         flows = self.impact.traversal.find_path(node)
         if self.impact.traversal.direction is Direction.DOWNSTREAM:
             return build_steps(flows, self._find_start(flows[0].start), node)
         return build_steps(flows, node, self._find_start(flows[-1].end))
 
     def _find_start(self, node: int) -> int:
-        """The start to which a path belongs at this node: the node itself, or the column by which the path leaves its dataset."""
+        """The start that a path's first (upstream: last) node belongs to: the node itself, its dataset, or a column of it."""
         starts = self.impact.starts
         if node in starts:
             return node
@@ -123,20 +126,23 @@ class ImpactPaths:
 
     @cached_property
     def _begun(self) -> frozenset[int]:
-        """The starts, and the datasets of those that are columns."""
+        """The starts of the impact, and the datasets of those that are columns."""
         starts = frozenset((*self.impact.traversal.starts.tolist(), *self.impact.starts))
         columns = (node for node in starts if self.index.assets.get_kind(node) is AssetKind.COLUMN)
         return starts.union(self.index.assets.get_dataset(node) for node in columns)
 
     def _compute_rank(self, node: int) -> tuple[int, int] | None:
-        """Reach and distance; None: not affected."""
+        """Reach and distance of an affected asset; (-1, -1) for a start; None if it is not affected."""
         if node in self._begun:
             return -1, -1
         row, known = self.impact.find_row(node), self.impact.affected
         return None if row is None else (int(known.reach[row]), int(known.distance[row]))
 
     def _find_carrier(self, node: int, seen: frozenset[int]) -> tuple[int | None, EdgeType | None, int | None]:
-        """The surest and nearest affected asset through which this one is affected, and the edge between them."""
+        """The affected asset with the strongest reach, then the nearest, through which this one is affected; the edge and its scope.
+
+        Of equals the first by name, so that the same statements give the same path.
+        """
         found: list[tuple[tuple[int, int], int, EdgeType, int | None]] = []
         for other, edge, scope_id in self._list_choices(node):
             rank = self._compute_rank(other)
@@ -151,7 +157,7 @@ class ImpactPaths:
         return carrier, edge, scope_id
 
     def _build_sort_key(self, node: int) -> tuple[str, str]:
-        """By qualified names: a dataset comes before its columns."""
+        """The name of the dataset, then of the column: a dataset comes before its columns."""
         if self.index.assets.get_kind(node) is not AssetKind.COLUMN:
             return self._get_name(node), ""
         return self._get_name(self.index.assets.get_dataset(node)), self.index.assets.get_column_name(node)
@@ -176,7 +182,7 @@ class ImpactPaths:
             yield from self._list_contained(node, kind)
 
     def _list_columns(self, dataset: int) -> list[int]:
-        """Those of its columns that are affected, or started from."""
+        """The columns of a dataset that are affected or among the starts."""
         columns = self.index.lineage.collect_columns([dataset]).tolist()
         return [column for column in columns if self._compute_rank(column) is not None]
 

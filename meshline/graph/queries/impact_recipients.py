@@ -1,4 +1,4 @@
-"""Recipients of a change: the consumers that an impact reaches, and the owners of the assets it reaches. Each once."""
+"""Recipients of a change: each consumer that an impact reaches, and each owner of assets that it reaches, once."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ SHOWN = 3  # assets that the reason names
 
 
 class NoticeReason(enum.StrEnum):
+    """Why a recipient is notified."""
+
     CONSUMES = "CONSUMES"
     OWNS = "OWNS"
 
 
 class Notice(NamedTuple):
-    """`assets`: what the recipient consumes or owns of all that is affected, the surest and nearest first.
+    """A recipient of a change. `assets`: the affected ones that it consumes or owns, those of the strongest reach first, then the nearest.
 
-    `reach`: the surest way in which any of them is affected.
+    `reach`: of a consumer its own, of an owner the strongest of its assets. `why`: the reason as the end of a sentence.
     """
 
     recipient: int
@@ -36,7 +38,7 @@ class Notice(NamedTuple):
 
 
 class _Hit(NamedTuple):
-    """An affected asset, sortable. A start is surer and nearer than all."""
+    """An affected asset, sortable by reach, distance and name. A start comes before all others: its reach and distance are -1."""
 
     reach: int
     distance: int
@@ -44,13 +46,13 @@ class _Hit(NamedTuple):
     node: int
 
 
-# Owners are notified about tables, products and the assets attached to them. Columns are reported with their dataset unless they
-# have owners of their own; a domain is affected as soon as anything in it is, which is not reported by itself.
+# Owners are notified of affected tables, products and the assets attached to them. A column is reported with its dataset unless it
+# has owners of its own. A domain is affected as soon as any asset in it is, so that it is not reported by itself.
 _SILENT = [KIND_ORDER[kind] for kind in (AssetKind.DOMAIN, AssetKind.OWNER)]
 
 
 def list_notices(impact: Impact) -> list[Notice]:
-    """Consumers first, then owners; the surest affected first, then by name."""
+    """The recipients of a change: consumers first, then owners; those of the strongest reach first, then by name."""
     found = [*_list_consumers(impact), *_list_owners(impact)]
     name = impact.index.assets.get_key
     return sorted(found, key=lambda notice: (notice.reason, notice.reach, name(notice.recipient).qualified_name))
@@ -84,7 +86,7 @@ def _list_owners(impact: Impact) -> Iterator[Notice]:
 
 
 def describe_owned(index: LineageIndex, owner: int, nodes: Sequence[int]) -> str:
-    """What an owner owns as the end of a sentence; by which contract, where it is an owner by contract only."""
+    """The end of a sentence on what an owner owns; with the contract where it owns an asset through the contract that governs it."""
     names = [index.assets.get_key(node).qualified_name + _describe_contracts(index, owner, node) for node in nodes[:SHOWN]]
     return f"owns {', '.join(names)}{_format_rest(nodes)}"
 

@@ -1,6 +1,6 @@
 """Lineage as a graph to draw: around some assets, by column, or contracted to datasets, products or domains.
 
-A contraction costs what is drawn, whatever the number of columns: only that becomes an object.
+A contraction works on arrays and makes objects only for the nodes and edges that are drawn, whatever the number of columns.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ class Granularity(enum.StrEnum):
 
 
 class LineageNode(NamedTuple):
-    """A drawn node. A start has distance 0 and reach DIRECT; a contracted node has the strongest of what is in it."""
+    """A drawn node. A start has distance 0 and reach DIRECT; a contracted node has the strongest reach of the nodes it represents.
+
+    `distance`: the number of flows on a shortest path of this reach. `masked`: all paths of this reach are masked.
+    """
 
     node: int
     reach: Reach
@@ -41,8 +44,9 @@ class LineageNode(NamedTuple):
 class LineageEdge(NamedTuple):
     """Data flows from `start` to `end`.
 
-    By column: one edge per type, subtype and masking. Contracted: the strongest class, `masking` if all
-    flows mask, no type; `flows` is the number of distinct flows between columns (or whole datasets).
+    By column: one edge for each reach, type, subtype and masking. Contracted: one edge for all flows between two nodes, with the
+    strongest reach and no type; `masking` if all flows mask; `flows` is the number of distinct pairs of columns (or whole datasets).
+    `jobs`: sorted by name.
     """
 
     start: int
@@ -56,7 +60,7 @@ class LineageEdge(NamedTuple):
 
 
 class Lineage(NamedTuple):
-    """`ungrouped`: reached datasets that belong to no product (or domain), so are not drawn."""
+    """A drawing. `ungrouped`: the number of reached datasets that are not drawn because they belong to no product (or domain)."""
 
     nodes: tuple[LineageNode, ...]
     edges: tuple[LineageEdge, ...]
@@ -65,27 +69,30 @@ class Lineage(NamedTuple):
 
 
 def sort_nodes(index: LineageIndex, nodes: Iterable[LineageNode]) -> list[LineageNode]:
-    """The same statements give the same drawing: nodes of one distance and class by name."""
+    """Nodes in drawing order: starts first, then the nearest, then the strongest reach, then by name.
+
+    The same statements give the same drawing.
+    """
     return sorted(nodes, key=lambda n: (not n.start, n.distance, n.reach, build_name_key(index, n.node)))
 
 
 def sort_by_name(index: LineageIndex, nodes: Iterable[int]) -> tuple[int, ...]:
-    """Nodes by name."""
+    """Nodes sorted by kind and name."""
     return tuple(sorted(nodes, key=lambda node: build_name_key(index, node)))
 
 
 def build_completeness(found: Traversal, *, cut: bool) -> Completeness:
-    """What the drawing may be lacking. `cut`: nodes were left out."""
+    """What the drawing may lack. `cut`: the limit of the drawing left nodes out."""
     known = found.completeness
     return known._replace(truncated=Truncated.NODES) if cut and known.truncated is Truncated.NONE else known
 
 
-Grouping: TypeAlias = Callable[[Ints], Ints]  # from columns and datasets to the nodes that represent them; NOTHING = none does
+Grouping: TypeAlias = Callable[[Ints], Ints]  # from columns and datasets to the nodes that represent them, or NOTHING
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
 
 def group_lineage(index: LineageIndex, found: Traversal, granularity: Granularity, limit: int) -> Lineage:
-    """The drawing of a traversal, at most `limit` nodes, the nearest first."""
+    """The drawing of a traversal, contracted: at most `limit` nodes, starts first, then the nearest."""
     group = _build_grouping(index, granularity)
     starts = np.unique(group(found.starts))
     starts = starts[starts != NOTHING]
@@ -98,7 +105,7 @@ def group_lineage(index: LineageIndex, found: Traversal, granularity: Granularit
 
 
 def _find_datasets(index: LineageIndex, nodes: Ints) -> Ints:
-    """Columns as their datasets."""
+    """The dataset of each column; any other node is kept."""
     datasets = nodes.copy()
     of_column = index.lineage.get_kinds(nodes) == COLUMN
     datasets[of_column] = index.lineage.get_datasets(nodes[of_column])
@@ -118,7 +125,10 @@ def _build_grouping(index: LineageIndex, granularity: Granularity) -> Grouping:
 
 
 def _build_nodes(index: LineageIndex, starts: Ints, of: Ints, found: Traversal, limit: int) -> list[LineageNode]:
-    """The nearest nodes in order: more than `limit` only if there are more. `of`: the node that represents each reached node."""
+    """The nearest nodes in drawing order; more than `limit` of them if the limit cuts the drawing.
+
+    `of`: the node that represents each reached node (int32), or NOTHING.
+    """
     inside = (of != NOTHING) & ~np.isin(of, starts)
     best = index.lineage.roll_up(of[inside], found.reach[inside], found.distance[inside], found.masked[inside])
     near = _select_nearest(best, limit + 1)
@@ -128,7 +138,7 @@ def _build_nodes(index: LineageIndex, starts: Ints, of: Ints, found: Traversal, 
 
 
 def _select_nearest(found: Affected, most: int) -> Flags:
-    """So many of the nearest, of these the surest, and all that only their names could put before one of them."""
+    """Which nodes may be among the first `most` by distance, reach and name: also all that tie with the last of these but for the name."""
     code = found.distance.astype(np.int64) * len(Reach) + found.reach
     if code.size <= most:
         return np.ones(code.size, np.bool_)
@@ -137,7 +147,7 @@ def _select_nearest(found: Affected, most: int) -> Flags:
 
 
 def _build_edges(index: LineageIndex, flows: FlowTable, group: Grouping, drawn: Ints) -> list[LineageEdge]:
-    """One edge for all flows between two drawn nodes, by the names of the nodes."""
+    """One edge for all flows between two drawn nodes, sorted by the names of the nodes."""
     starts, ends = (_locate_nodes(drawn, group(nodes)) for nodes in (flows.start, flows.end))
     kept = np.flatnonzero((starts >= 0) & (ends >= 0) & (starts != ends))
     pairs, at = np.unique(starts[kept] * drawn.size + ends[kept], return_inverse=True)
@@ -157,7 +167,7 @@ def _build_edges(index: LineageIndex, flows: FlowTable, group: Grouping, drawn: 
 
 
 def _locate_nodes(drawn: Ints, nodes: Ints) -> Numbers:
-    """Of each node, where it is in `drawn`; -1: nowhere."""
+    """The position of each node in `drawn` (int64), or -1."""
     order = np.argsort(drawn)
     near = np.minimum(np.searchsorted(drawn, nodes, sorter=order), max(0, drawn.size - 1))
     places: Numbers = order[near] if drawn.size else np.zeros(nodes.size, np.int64)
@@ -165,7 +175,7 @@ def _locate_nodes(drawn: Ints, nodes: Ints) -> Numbers:
 
 
 def _list_distinct_rows(*columns: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    """The rows of these columns, each once, sorted."""
+    """The distinct rows of these columns (1-D arrays of equal length), sorted."""
     order = np.lexsort(columns[::-1])
     columns = tuple(column[order] for column in columns)
     new = np.ones(order.size, np.bool_)
@@ -185,10 +195,11 @@ def build_lineage(
     seen_since: int | None = None,
     limits: Limits = UNLIMITED,
 ) -> Lineage:
-    """The nodes that the starts reach, and the flows between them; at most `limit` nodes: the starts, then the surest, then the nearest.
+    """The nodes that the starts reach, and the flows between them; at most `limit` nodes.
 
-    Among columns, a dataset is drawn too where a flow begins or ends at it as a whole, and a column of a dataset
-    that was started from where one begins or ends there.
+    By column, the limit keeps the starts, then the nodes of the strongest reach, then the nearest. Drawn beyond it: a dataset of
+    drawn columns if a flow begins or ends at it as a whole, and a column of a dataset among the starts if a flow from or to a drawn
+    node begins or ends there. Other granularities: see `group_lineage`.
     """
     if granularity is Granularity.COLUMN:
         most = min(max(limit - len(set(starts)), 0), limits.nodes)
@@ -215,7 +226,7 @@ def _build_by_column(index: LineageIndex, found: Traversal, limit: int) -> Linea
 
 
 def _list_whole_datasets(index: LineageIndex, shown: Sequence[LineageNode], flows: Iterable[FlowStep]) -> list[LineageNode]:
-    """The datasets of shown columns at which flows begin or end, as near as the nearest of these columns."""
+    """The datasets of shown columns at which flows begin or end as a whole, with the reach and distance of the strongest column."""
     nearest: dict[int, LineageNode] = {}
     for node in shown:
         if index.assets.get_kind(node.node) is AssetKind.COLUMN:
@@ -230,7 +241,7 @@ def _list_whole_datasets(index: LineageIndex, shown: Sequence[LineageNode], flow
 def _list_own_columns(
     index: LineageIndex, starts: Sequence[int], shown: Sequence[LineageNode], flows: Iterable[FlowStep]
 ) -> list[LineageNode]:
-    """The columns of datasets among the starts at which flows from or to what is shown begin or end."""
+    """The columns of datasets among the starts at which flows from or to shown nodes begin or end."""
     datasets = {start for start in starts if index.assets.get_kind(start) is AssetKind.DATASET}
     drawn = {node.node for node in shown}
     ends = {end for flow in flows for end in (flow.start, flow.end)} - drawn
