@@ -16,7 +16,7 @@ from tests.cli.running import EXAMPLE, done, run
 from tests.cli.test_server import QUESTIONS
 from tests.cli.test_store import ingest
 from tests.servers import Neo4jServer
-from tests.stores.journal_contract import append, record
+from tests.stores.journal_contract import append_records, build_record
 
 pytestmark = pytest.mark.server
 
@@ -40,7 +40,7 @@ def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatc
         first, second = ({"namespace": "wh", "name": name} for name in ("first", "second"))
         ingest(store, event(1, eventType="START", inputs=[first]), event(1, eventTime="2026-01-01T01:00:00Z", inputs=[first, second]))
         ingest(store, event(2, eventType="START"))
-        append(store, *(record(f"k{n}" if n % 3 else "", str(n).encode(), kind=f"kind{n % 2}") for n in range(2500)))
+        append_records(store, *(build_record(f"k{n}" if n % 3 else "", str(n).encode(), kind=f"kind{n % 2}") for n in range(2500)))
 
     checked = done("store", "check").out
     assert checked.endswith("the store is sound\n")

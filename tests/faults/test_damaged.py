@@ -21,7 +21,7 @@ from tests.faults.served import Started, serving
 from tests.faults.traffic import bodies
 from tests.faults.truth import CLOCK, Truth, check_file, raw_events
 from tests.faults.wire import EVENT, call
-from tests.stores.said import all_heads
+from tests.stores.statements import list_heads
 
 DAMAGES = 150
 
@@ -97,7 +97,7 @@ def use(path: Path, body: bytes) -> None:
     with closing(SqliteStore(str(path))) as store:
         live, builder = LiveGraph.open(store), BatchBuilder(Naming())
         raw_events(store)
-        store.read_history([head.scope_id for head in all_heads(store)])
+        store.read_history([head.scope_id for head in list_heads(store)])
         received = [Received("openlineage/default", builder.parser.parse(body, CLOCK), CLOCK, body)]
         live.commit(lambda runs: builder.build_batch(received, runs))
 

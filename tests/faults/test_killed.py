@@ -22,8 +22,8 @@ from tests.faults.truth import Truth, check_answers, check_oracle, check_store, 
 from tests.faults.wire import Posted
 from tests.servers import Neo4jServer
 from tests.sizes import choose_size
-from tests.stores.drawn import drawn, to_draw
-from tests.stores.said import all_heads
+from tests.stores.drawing import build_drawing, read_drawing
+from tests.stores.statements import list_heads
 
 KILLS = choose_size(15, 130)
 CONNECTIONS = (1, 8, 32)
@@ -132,4 +132,4 @@ def test_sqlite(tmp_path: Path, seed: int) -> None:
 def test_neo4j(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
     Trial(neo4j.url, tmp_path, seed).run(longest=0.25)
     with closing(open_store(neo4j.url)) as store:
-        assert drawn(neo4j) == to_draw(all_heads(store))
+        assert read_drawing(neo4j) == build_drawing(list_heads(store))

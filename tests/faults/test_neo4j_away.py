@@ -25,8 +25,8 @@ from tests.faults.traffic import bodies
 from tests.faults.truth import Truth, bodies_of, check_answers, check_oracle, check_store
 from tests.faults.wire import Posted, call
 from tests.servers import Neo4jServer
-from tests.stores.drawn import drawn, to_draw
-from tests.stores.said import all_heads
+from tests.stores.drawing import build_drawing, read_drawing
+from tests.stores.statements import list_heads
 
 pytestmark = pytest.mark.server
 
@@ -73,7 +73,7 @@ def check_all(neo4j: Neo4jServer, server: Server, truth: Truth, sent: list[bytes
         truth.take((Counter(bodies_of(store)) - Counter(truth.events)).elements())
         assert set(truth.events) == set(sent)
         check_store(store, truth)
-        assert drawn(neo4j) == to_draw(all_heads(store))
+        assert read_drawing(neo4j) == build_drawing(list_heads(store))
     check_answers(server, truth, truth.datasets()[:3])
     check_oracle(server, sent)
 

@@ -24,7 +24,7 @@ from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Re
 from tests.acceptance.oracle import Oracle
 from tests.acceptance.service import Service, differences
 from tests.faults.served import Server
-from tests.stores.said import all_heads, sayings
+from tests.stores.statements import list_heads, summarize_heads
 
 LINEAGE = (files("meshline.cli") / "queries" / "lineage.graphql").read_text("utf-8")
 IMPACT = (files("meshline.cli") / "queries" / "impact.graphql").read_text("utf-8")
@@ -80,16 +80,16 @@ def check_store(store: Store, truth: Truth) -> None:
     """The store says what the truth says: heads, now and before, and the graph of them."""
     kept, expected = (Counter(body.strip() for body in found) for found in (bodies_of(store), truth.events))
     assert (kept - expected, expected - kept) == ({}, {}), (len(kept), len(expected), len(kept - expected), len(expected - kept))
-    assert sayings(all_heads(store)) == sayings(all_heads(truth.live.store))
+    assert summarize_heads(list_heads(store)) == summarize_heads(list_heads(truth.live.store))
     for at in past(truth):
-        assert sayings(all_heads(store, at)) == sayings(all_heads(truth.live.store, at)), at
+        assert summarize_heads(list_heads(store, at)) == summarize_heads(list_heads(truth.live.store, at)), at
     loaded = LineageIndex.load(store.iterate_heads(), store.read_revision())
     assert loaded.dump() == truth.live.index.dump()
 
 
 def past(truth: Truth) -> list[int]:
     """Some times at which something changed."""
-    times = sorted({head.observed_at for head in all_heads(truth.live.store)})
+    times = sorted({head.observed_at for head in list_heads(truth.live.store)})
     return times[:: max(1, len(times) // 4)]
 
 

@@ -9,7 +9,17 @@ import pytest
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Statement
 from meshline.graph.store.base import Batch, RunReader, Store
-from tests.stores.said import all_heads, commit, content, graph, head_of, say, says, scope_id, withdraw
+from tests.stores.statements import (
+    build_content,
+    build_head,
+    build_statement,
+    build_withdrawal,
+    commit_statements,
+    find_head,
+    get_scope_id,
+    list_heads,
+    read_graph,
+)
 
 
 class Boom(Exception):
@@ -25,23 +35,23 @@ class CommitContract:
 
     def test_a_repeat_changes_nothing_and_takes_no_revision(self, store: Store) -> None:
         statements = [
-            say("A", 1, version="r"),
-            say("B", 2),
-            say("C", 3, provisional=True, scope="t"),
-            say("D", 3, provisional=True, until=8, scope="u"),
+            build_statement("A", 1, version="r"),
+            build_statement("B", 2),
+            build_statement("C", 3, provisional=True, scope="t"),
+            build_statement("D", 3, provisional=True, until=8, scope="u"),
         ]
-        assert commit(store, *statements).revision == 1
-        before = all_heads(store), all_heads(store, as_of=2)
-        assert commit(store, *statements) == (1, [])
-        assert commit(store, *statements, *reversed(statements)) == (1, [])
-        assert (all_heads(store), all_heads(store, as_of=2)) == before
+        assert commit_statements(store, *statements).revision == 1
+        before = list_heads(store), list_heads(store, as_of=2)
+        assert commit_statements(store, *statements) == (1, [])
+        assert commit_statements(store, *statements, *reversed(statements)) == (1, [])
+        assert (list_heads(store), list_heads(store, as_of=2)) == before
         assert store.read_changes(1) == (1, [])
 
     def test_restating_what_was_withdrawn_in_the_same_batch_changes_nothing(self, store: Store) -> None:
-        statement = say("A", 1, version="r")
-        commit(store, statement)
-        assert commit(store, statement, withdrawals=[withdraw("r")]) == (1, [])
-        assert head_of(store) == says("A", 1, version="r")
+        statement = build_statement("A", 1, version="r")
+        commit_statements(store, statement)
+        assert commit_statements(store, statement, withdrawals=[build_withdrawal("r")]) == (1, [])
+        assert find_head(store) == build_head("A", 1, version="r")
 
     def test_an_empty_batch_takes_no_revision(self, store: Store) -> None:
         assert store.commit(lambda _: Batch()) == (0, [])
@@ -49,33 +59,33 @@ class CommitContract:
 
     def test_revisions_are_gapless(self, store: Store) -> None:
         for at in (1, 2, 3):
-            assert commit(store, say("A", at)).revision == at
-            commit(store, say("A", at))
+            assert commit_statements(store, build_statement("A", at)).revision == at
+            commit_statements(store, build_statement("A", at))
             assert store.read_revision() == at
 
     def test_what_is_said_late_takes_a_revision_though_no_head_changes(self, store: Store) -> None:
-        commit(store, say("B", 2))
-        assert commit(store, say("A", 1)) == (2, [])
+        commit_statements(store, build_statement("B", 2))
+        assert commit_statements(store, build_statement("A", 1)) == (2, [])
 
     def test_commit_returns_the_heads_that_changed(self, store: Store) -> None:
-        commit(store, say("A", 1), say("B", 1, scope="t"))
-        revision, heads = commit(store, say("C", 2), say("B", 0, scope="t", provisional=True))
+        commit_statements(store, build_statement("A", 1), build_statement("B", 1, scope="t"))
+        revision, heads = commit_statements(store, build_statement("C", 2), build_statement("B", 0, scope="t", provisional=True))
         assert revision == 2
-        assert list(heads) == [h for h in all_heads(store) if h.scope == ("s",)]
+        assert list(heads) == [h for h in list_heads(store) if h.scope == ("s",)]
 
     def test_moved_times_are_a_change(self, store: Store) -> None:
-        commit(store, say("A", 1), say("B", 1, scope="t"))
-        (head,) = commit(store, say("A", 2)).heads
-        assert (head.observed_at, head.valid_from, head.last_observed, head.content) == (2, 1, 2, content("A"))
+        commit_statements(store, build_statement("A", 1), build_statement("B", 1, scope="t"))
+        (head,) = commit_statements(store, build_statement("A", 2)).heads
+        assert (head.observed_at, head.valid_from, head.last_observed, head.content) == (2, 1, 2, build_content("A"))
 
     def test_changes_since_a_revision(self, store: Store) -> None:
-        commit(store, say("A", 1), say("B", 1, scope="t"), say("C", 1, scope="u"))
-        commit(store, say("D", 2, scope="t"))
-        commit(store, say("", 3, scope="u"))
+        commit_statements(store, build_statement("A", 1), build_statement("B", 1, scope="t"), build_statement("C", 1, scope="u"))
+        commit_statements(store, build_statement("D", 2, scope="t"))
+        commit_statements(store, build_statement("", 3, scope="u"))
         heads = {head.scope: head for head in store.read_changes(1).heads}
         assert store.read_changes(1).revision == 3
         assert heads.keys() == {("t",), ("u",)}
-        assert heads[("t",)].content == content("D")
+        assert heads[("t",)].content == build_content("D")
         assert heads[("u",)].content is None
         assert [head.scope for head in store.read_changes(2).heads] == [("u",)]
         assert store.read_changes(3) == (3, [])
@@ -84,12 +94,12 @@ class CommitContract:
     def test_changes_applied_to_an_old_copy_give_the_new_graph(self, store: Store) -> None:
         copies = [dict[int, object]()]
         for at in range(1, 12):
-            commit(
+            commit_statements(
                 store,
-                say("AB"[at % 2], at, scope=f"s{at % 3}", version=str(at)),
-                withdrawals=[withdraw(str(at - 4), scope=f"s{(at - 4) % 3}")],
+                build_statement("AB"[at % 2], at, scope=f"s{at % 3}", version=str(at)),
+                withdrawals=[build_withdrawal(str(at - 4), scope=f"s{(at - 4) % 3}")],
             )
-            copies.append({head.scope_id: head for head in all_heads(store)})
+            copies.append({head.scope_id: head for head in list_heads(store)})
         for revision, copy in enumerate(copies):
             for head in store.read_changes(revision).heads:
                 copy.pop(head.scope_id, None)
@@ -100,47 +110,61 @@ class CommitContract:
     # Reading
 
     def test_statements_of_scopes(self, store: Store) -> None:
-        commit(store, say("A", 1), say("B", 2, scope="t"), say("C", 4, scope="t"), say("D", 9, scope="u"))
-        ids = {scope: scope_id(store, scope) for scope in "stu"}
-        assert {h.scope: h.content for h in store.read_heads([ids["s"], ids["t"]])} == {("s",): content("A"), ("t",): content("C")}
-        assert {h.scope: h.content for h in store.read_heads(list(ids.values()), as_of=3)} == {("s",): content("A"), ("t",): content("B")}
+        commit_statements(
+            store,
+            build_statement("A", 1),
+            build_statement("B", 2, scope="t"),
+            build_statement("C", 4, scope="t"),
+            build_statement("D", 9, scope="u"),
+        )
+        ids = {scope: get_scope_id(store, scope) for scope in "stu"}
+        assert {h.scope: h.content for h in store.read_heads([ids["s"], ids["t"]])} == {
+            ("s",): build_content("A"),
+            ("t",): build_content("C"),
+        }
+        assert {h.scope: h.content for h in store.read_heads(list(ids.values()), as_of=3)} == {
+            ("s",): build_content("A"),
+            ("t",): build_content("B"),
+        }
         assert store.read_heads([]) == []
         assert store.read_heads([10**9, -1]) == []
         assert len(store.read_heads([ids["s"], ids["s"]])) == 1
 
     def test_statements_equal_heads(self, store: Store) -> None:
-        commit(store, *(say("ABC"[at % 3], at, scope=f"s{at % 7}", provisional=at % 5 == 0) for at in range(60)))
-        heads = all_heads(store)
+        commit_statements(store, *(build_statement("ABC"[at % 3], at, scope=f"s{at % 7}", provisional=at % 5 == 0) for at in range(60)))
+        heads = list_heads(store)
         assert sorted(store.read_heads([h.scope_id for h in heads])) == sorted(heads)
         for as_of in (0, 7, 30, 59):
-            assert sorted(store.read_heads([h.scope_id for h in heads], as_of)) == sorted(all_heads(store, as_of))
+            assert sorted(store.read_heads([h.scope_id for h in heads], as_of)) == sorted(list_heads(store, as_of))
 
     def test_history_tells_version_and_time_of_each_stretch(self, store: Store) -> None:
-        commit(store, say("A", 1, version="r1"), say("A", 2, version="r2"))
-        number = scope_id(store)
-        commit(store, say("", 4, version="r3"), say("B", 7, provisional=True))
+        commit_statements(store, build_statement("A", 1, version="r1"), build_statement("A", 2, version="r2"))
+        number = get_scope_id(store)
+        commit_statements(store, build_statement("", 4, version="r3"), build_statement("B", 7, provisional=True))
         first, second = store.read_history([number, 10**9])[number]
-        assert first[0] == (1, 4, 2, (2, content("A").digest, "r2", False, None))
-        assert first[1] == content("A")
+        assert first[0] == (1, 4, 2, (2, build_content("A").digest, "r2", False, None))
+        assert first[1] == build_content("A")
         assert second[0] == (4, None, 4, (4, EMPTY.digest, "r3", False, None))
         assert second[1] == EMPTY
         assert store.read_history([]) == {}
 
     def test_as_of_is_the_store_of_only_the_statements_up_to_then(self, store: Store) -> None:
         """Law 4, with batches of several scopes, sources and kinds of statement."""
-        said = [say("ABCD"[at * 7 % 4], at, scope=f"s{at % 5}", source=f"x/{at % 2}", provisional=at % 3 == 0) for at in range(40)]
+        said = [
+            build_statement("ABCD"[at * 7 % 4], at, scope=f"s{at % 5}", source=f"x/{at % 2}", provisional=at % 3 == 0) for at in range(40)
+        ]
         known: list[Statement] = []
         expected = []
         for statement in said:
             known.append(statement)
-            commit(store, statement)
-            expected.append(graph(store))
-        assert [graph(store, as_of=at) for at in range(40)] == expected
+            commit_statements(store, statement)
+            expected.append(read_graph(store))
+        assert [read_graph(store, as_of=at) for at in range(40)] == expected
 
     # Atomicity
 
     def test_a_builder_that_raises_leaves_nothing(self, store: Store) -> None:
-        commit(store, say("A", 1))
+        commit_statements(store, build_statement("A", 1))
 
         def build(_: RunReader) -> Batch:
             raise Boom
@@ -148,55 +172,58 @@ class CommitContract:
         with pytest.raises(Boom):
             store.commit(build)
         assert store.read_revision() == 1
-        assert commit(store, say("B", 2)).revision == 2
+        assert commit_statements(store, build_statement("B", 2)).revision == 2
 
     def test_a_batch_that_cannot_be_written_leaves_nothing(self, store: Store) -> None:
-        commit(store, say("A", 1))
-        broken = say("C", 2, scope="t")._replace(observed_at="soon")  # type: ignore[arg-type]
+        commit_statements(store, build_statement("A", 1))
+        broken = build_statement("C", 2, scope="t")._replace(observed_at="soon")  # type: ignore[arg-type]
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
-            commit(store, say("B", 2), say("E", 2, scope="new"), broken)
+            commit_statements(store, build_statement("B", 2), build_statement("E", 2, scope="new"), broken)
         assert store.read_revision() == 1
-        assert head_of(store) == says("A", 1)
-        commit(store, say("B", 2), say("E", 2, scope="new"), say("C", 2, scope="t"))
-        assert {scope for _, scope in graph(store)} == {("s",), ("new",), ("t",)}
-        assert head_of(store, "new") == says("E", 2)
+        assert find_head(store) == build_head("A", 1)
+        commit_statements(store, build_statement("B", 2), build_statement("E", 2, scope="new"), build_statement("C", 2, scope="t"))
+        assert {scope for _, scope in read_graph(store)} == {("s",), ("new",), ("t",)}
+        assert find_head(store, "new") == build_head("E", 2)
 
     def test_a_reader_never_sees_half_a_commit(self, store: Store) -> None:
-        commit(store, *(say("A", 0, scope=f"s{n}") for n in range(50)))
+        commit_statements(store, *(build_statement("A", 0, scope=f"s{n}") for n in range(50)))
 
         def read(_: int) -> set[int]:
-            return {head.observed_at for head in all_heads(store)}
+            return {head.observed_at for head in list_heads(store)}
 
         with ThreadPoolExecutor(3) as pool:
             reading = pool.map(read, range(20))
             for at in range(1, 10):
-                commit(store, *(say("AB"[at % 2], at, scope=f"s{n}") for n in range(50)))
+                commit_statements(store, *(build_statement("AB"[at % 2], at, scope=f"s{n}") for n in range(50)))
             assert all(len(times) == 1 for times in reading)
 
     def test_threads_may_share_a_store(self, store: Store) -> None:
         def add(name: int) -> list[int]:
             return [
-                commit(store, say("AB"[at % 2], at, scope=f"s{name}"), say("C", at * 4 + name, scope="shared")).revision for at in range(6)
+                commit_statements(
+                    store, build_statement("AB"[at % 2], at, scope=f"s{name}"), build_statement("C", at * 4 + name, scope="shared")
+                ).revision
+                for at in range(6)
             ]
 
         with ThreadPoolExecutor(4) as pool:
             revisions = [revision for one in pool.map(add, range(4)) for revision in one]
         assert sorted(revisions) == list(range(1, 25))
-        assert head_of(store, "shared") == says("C", 23, since=0)
-        assert all(head_of(store, f"s{name}") == says("B", 5) for name in range(4))
+        assert find_head(store, "shared") == build_head("C", 23, since=0)
+        assert all(find_head(store, f"s{name}") == build_head("B", 5) for name in range(4))
 
     def test_heads_may_be_read_while_another_commit_is_made(self, store: Store) -> None:
-        commit(store, *(say("A", 1, scope=f"s{n}") for n in range(3000)))
+        commit_statements(store, *(build_statement("A", 1, scope=f"s{n}") for n in range(3000)))
         seen = 0
         for batch in store.iterate_heads():
-            commit(store, say("B", seen + 2, scope="new"))
+            commit_statements(store, build_statement("B", seen + 2, scope="new"))
             seen += len(batch)
         assert seen in (3000, 3001)
 
     def test_thousands_of_statements_in_one_batch(self, store: Store) -> None:
-        revision, heads = commit(store, *(say("ABC"[n % 3], n, scope=("s", str(n % 2500))) for n in range(5000)))
+        revision, heads = commit_statements(store, *(build_statement("ABC"[n % 3], n, scope=("s", str(n % 2500))) for n in range(5000)))
         assert revision == 1
         assert len(heads) == 2500
-        assert sorted(all_heads(store)) == sorted(heads)
+        assert sorted(list_heads(store)) == sorted(heads)
         assert len(store.read_heads([head.scope_id for head in heads], as_of=2499)) == 2500
         assert sum(len(history) for history in store.read_history([head.scope_id for head in heads]).values()) == 5000

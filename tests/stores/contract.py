@@ -15,10 +15,10 @@ import pytest
 from meshline.graph.model import AssetFact, build_column_key
 from meshline.graph.store.base import Batch, RawEvent, RunReader, Store
 from tests.stores.commits_contract import CommitContract
-from tests.stores.journal_contract import JournalContract, append, record, records
-from tests.stores.records_contract import P1, RecordContract, key, pair, put, run, siblings
-from tests.stores.said import all_heads, commit, graph, head_of, say, says, withdraw
-from tests.stores.search_contract import EMAIL, ORDERS, SearchContract, found, state
+from tests.stores.journal_contract import JournalContract, append_records, build_record, list_records
+from tests.stores.records_contract import P1, RecordContract, build_pair, build_run, build_run_key, find_siblings, put_runs
+from tests.stores.search_contract import EMAIL, ORDERS, SearchContract, build_facts_statement, find_assets
+from tests.stores.statements import build_head, build_statement, build_withdrawal, commit_statements, find_head, list_heads, read_graph
 from tests.stores.statements_contract import StatementContract
 
 
@@ -38,38 +38,50 @@ class DurableStoreContract(StoreContract):
         return open_handle()
 
     def test_what_was_committed_is_there_after_reopening(self, store: Store, open_handle: Callable[[], Store]) -> None:
-        commit(
-            store, say("A", 1, version="r"), say("B", 2), say("C", 3, scope="t", provisional=True), state(AssetFact(ORDERS, {}), scope="o")
+        commit_statements(
+            store,
+            build_statement("A", 1, version="r"),
+            build_statement("B", 2),
+            build_statement("C", 3, scope="t", provisional=True),
+            build_facts_statement(AssetFact(ORDERS, {}), scope="o"),
         )
-        store.commit(lambda _: Batch(runs=[run(key())], pairs=[pair(key(), P1)], raw=[RawEvent("x/x", 1, b"{}")]))
+        store.commit(
+            lambda _: Batch(runs=[build_run(build_run_key())], pairs=[build_pair(build_run_key(), P1)], raw=[RawEvent("x/x", 1, b"{}")])
+        )
         store.read_setting("naming", "n")
-        before = all_heads(store), all_heads(store, as_of=1), store.read_raw_events(), store.read_runs([key()]), store.read_changes(0)
+        before = (
+            list_heads(store),
+            list_heads(store, as_of=1),
+            store.read_raw_events(),
+            store.read_runs([build_run_key()]),
+            store.read_changes(0),
+        )
         store.close()
         again = open_handle()
         assert (
-            all_heads(again),
-            all_heads(again, as_of=1),
+            list_heads(again),
+            list_heads(again, as_of=1),
             again.read_raw_events(),
-            again.read_runs([key()]),
+            again.read_runs([build_run_key()]),
             again.read_changes(0),
         ) == before
         assert again.read_revision() == 2
         assert again.read_setting("naming") == "n"
-        assert found(again, "orders") == [ORDERS]
-        assert list(siblings(again, (key().source, "p", P1)).values()) == [[pair(key(), P1)]]
-        assert commit(again, say("A", 1, version="r")) == (2, [])
-        commit(again, say("D", 9))
-        assert head_of(again) == says("D", 9)
+        assert find_assets(again, "orders") == [ORDERS]
+        assert list(find_siblings(again, (build_run_key().source, "p", P1)).values()) == [[build_pair(build_run_key(), P1)]]
+        assert commit_statements(again, build_statement("A", 1, version="r")) == (2, [])
+        commit_statements(again, build_statement("D", 9))
+        assert find_head(again) == build_head("D", 9)
 
     def test_a_record_is_there_once_after_reopening(self, store: Store, open_handle: Callable[[], Store]) -> None:
-        append(store, record("k", b"1"), record())
+        append_records(store, build_record("k", b"1"), build_record())
         before = store.read_journal()
         store.close()
         again = open_handle()
-        append(again, record("k", b"2"))
+        append_records(again, build_record("k", b"2"))
         assert again.read_journal() == before
-        append(again, record("l"))
-        assert records(again) == [record("k", b"1"), record(), record("l")]
+        append_records(again, build_record("l"))
+        assert list_records(again) == [build_record("k", b"1"), build_record(), build_record("l")]
 
     def test_handles_race_for_a_key(self, store: Store, open_handle: Callable[[], Store]) -> None:
         """Each says the same; all is said once, and positions follow the commits."""
@@ -77,7 +89,7 @@ class DurableStoreContract(StoreContract):
 
         def add(number: int, handle: Store) -> None:
             for at in range(20):
-                append(handle, record(f"k{at}", str(number).encode()), record("", str(number).encode()))
+                append_records(handle, build_record(f"k{at}", str(number).encode()), build_record("", str(number).encode()))
 
         threads = [threading.Thread(target=add, args=(number, handle)) for number, handle in enumerate(handles)]
         for thread in threads:
@@ -90,34 +102,41 @@ class DurableStoreContract(StoreContract):
         assert len({each.position for each in kept}) == 80
 
     def test_names_are_found_once_after_reopening(self, store: Store, open_handle: Callable[[], Store]) -> None:
-        commit(store, state(AssetFact(EMAIL, {})))
+        commit_statements(store, build_facts_statement(AssetFact(EMAIL, {})))
         store.close()
         again = open_handle()
-        commit(again, state(AssetFact(EMAIL, {"type": "text"}), AssetFact(build_column_key(ORDERS, "other"), {}), scope="t"))
-        assert found(again, "email") == [EMAIL]
-        assert found(again, "orders") == [ORDERS, EMAIL, build_column_key(ORDERS, "other")]
+        commit_statements(
+            again, build_facts_statement(AssetFact(EMAIL, {"type": "text"}), AssetFact(build_column_key(ORDERS, "other"), {}), scope="t")
+        )
+        assert find_assets(again, "email") == [EMAIL]
+        assert find_assets(again, "orders") == [ORDERS, EMAIL, build_column_key(ORDERS, "other")]
 
     def test_two_handles_see_each_others_commits(self, store: Store, open_handle: Callable[[], Store]) -> None:
         other = open_handle()
         for at in range(1, 9, 2):
-            commit(store, say("AB"[at // 2 % 2], at), say("A", at, scope=f"mine{at}"))
-            assert graph(other) == graph(store)
-            commit(other, say("A", at + 1), say("B", at, scope=f"yours{at}"), state(AssetFact(ORDERS, {}), at=at, scope=f"o{at}"))
-            assert graph(other) == graph(store)
+            commit_statements(store, build_statement("AB"[at // 2 % 2], at), build_statement("A", at, scope=f"mine{at}"))
+            assert read_graph(other) == read_graph(store)
+            commit_statements(
+                other,
+                build_statement("A", at + 1),
+                build_statement("B", at, scope=f"yours{at}"),
+                build_facts_statement(AssetFact(ORDERS, {}), at=at, scope=f"o{at}"),
+            )
+            assert read_graph(other) == read_graph(store)
             assert store.read_revision() == other.read_revision() == at + 1
         assert {h.scope for h in store.read_changes(6).heads} == {("s",), ("mine7",), ("yours7",), ("o7",)}
-        assert found(store, "orders") == found(other, "orders") == [ORDERS]
-        assert commit(other, withdrawals=[withdraw("", scope="mine1")]).revision == 9
-        assert ("openlineage/test", ("mine1",)) not in graph(store)
+        assert find_assets(store, "orders") == find_assets(other, "orders") == [ORDERS]
+        assert commit_statements(other, withdrawals=[build_withdrawal("", scope="mine1")]).revision == 9
+        assert ("openlineage/test", ("mine1",)) not in read_graph(store)
 
     def test_scopes_have_one_number_in_all_handles(self, store: Store, open_handle: Callable[[], Store]) -> None:
         other = open_handle()
         for at in range(1, 6):
-            commit(store, say("A", at, scope="shared"), say("A", at, scope=f"a{at}"))
-            commit(other, say("B", at, scope="shared"), say("A", at, scope=f"b{at}"))
-        heads = all_heads(store)
+            commit_statements(store, build_statement("A", at, scope="shared"), build_statement("A", at, scope=f"a{at}"))
+            commit_statements(other, build_statement("B", at, scope="shared"), build_statement("A", at, scope=f"b{at}"))
+        heads = list_heads(store)
         assert len({head.scope_id for head in heads}) == len(heads) == 11
-        assert sorted(heads) == sorted(all_heads(other))
+        assert sorted(heads) == sorted(list_heads(other))
 
     def test_concurrent_writers_lose_nothing(self, store: Store, open_handle: Callable[[], Store]) -> None:
         """Each reads the run under the lock and adds one: no update is lost, and no revision."""
@@ -128,10 +147,11 @@ class DurableStoreContract(StoreContract):
             for at in range(8):
 
                 def build(reader: RunReader, at: int = at) -> Batch:
-                    known = reader.find_runs([key()])
-                    count = int(known[key()].state) if known else 0
+                    known = reader.find_runs([build_run_key()])
+                    count = int(known[build_run_key()].state) if known else 0
                     return Batch(
-                        statements=[say("AB"[count % 2], count), say("A", at, scope=name)], runs=[run(key(), str(count + 1).encode())]
+                        statements=[build_statement("AB"[count % 2], count), build_statement("A", at, scope=name)],
+                        runs=[build_run(build_run_key(), str(count + 1).encode())],
                     )
 
                 revisions.append(handle.commit(build).revision)
@@ -141,18 +161,18 @@ class DurableStoreContract(StoreContract):
             thread.start()
         for thread in threads:
             thread.join()
-        assert store.read_runs([key()])[key()].state == b"24"
+        assert store.read_runs([build_run_key()])[build_run_key()].state == b"24"
         assert sorted(revisions) == list(range(1, 25))
-        assert head_of(store) == says("B", 23)
+        assert find_head(store) == build_head("B", 23)
 
     def test_a_failed_commit_of_one_handle_does_not_confuse_it(self, store: Store, open_handle: Callable[[], Store]) -> None:
         """Numbers that a handle gave out in a commit that failed may be given to others by another handle."""
         other = open_handle()
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
-            store.commit(lambda _: Batch(statements=[say("A", 1, scope="lost")], raw=[RawEvent("x/x", 1, None)]))  # type: ignore[arg-type]
-        commit(other, say("B", 1, scope="kept"))
-        commit(store, say("A", 2, scope="lost"))
-        assert graph(store) == graph(other)
-        assert head_of(other, "lost") == says("A", 2)
-        assert head_of(other, "kept") == says("B", 1)
-        assert put(other, run(key())) == 3
+            store.commit(lambda _: Batch(statements=[build_statement("A", 1, scope="lost")], raw=[RawEvent("x/x", 1, None)]))  # type: ignore[arg-type]
+        commit_statements(other, build_statement("B", 1, scope="kept"))
+        commit_statements(store, build_statement("A", 2, scope="lost"))
+        assert read_graph(store) == read_graph(other)
+        assert find_head(other, "lost") == build_head("A", 2)
+        assert find_head(other, "kept") == build_head("B", 1)
+        assert put_runs(other, build_run(build_run_key())) == 3

@@ -6,19 +6,19 @@ import pytest
 
 from meshline.graph.store.base import Batch, Changes, RawEvent, Record, RunReader, Store
 from tests.stores.commits_contract import Boom
-from tests.stores.said import commit, head_of, say, says
+from tests.stores.statements import build_head, build_statement, commit_statements, find_head
 
 
-def record(key: str = "", body: bytes = b"{}", *, kind: str = "audit", at: int = 1) -> Record:
+def build_record(key: str = "", body: bytes = b"{}", *, kind: str = "audit", at: int = 1) -> Record:
     return Record(kind, key, at, body)
 
 
-def append(store: Store, *records: Record) -> Changes:
+def append_records(store: Store, *records: Record) -> Changes:
     batch = Batch(journal=records)
     return store.commit(lambda _: batch)
 
 
-def records(store: Store, kind: str = "") -> list[Record]:
+def list_records(store: Store, kind: str = "") -> list[Record]:
     return [kept.record for kept in store.read_journal(kind)]
 
 
@@ -28,13 +28,13 @@ class JournalContract:
         raise NotImplementedError
 
     def test_records_come_back_in_the_order_of_commits(self, store: Store) -> None:
-        given = [record(f"k{n % 7}" if n % 2 else "", str(n).encode(), kind="ab"[n % 2], at=100 - n) for n in range(7)]
-        append(store, *given[:3])
-        append(store, *given[3:])
-        assert records(store) == given
-        assert records(store, "a") == given[::2]
-        assert records(store, "b") == given[1::2]
-        assert records(store, "c") == []
+        given = [build_record(f"k{n % 7}" if n % 2 else "", str(n).encode(), kind="ab"[n % 2], at=100 - n) for n in range(7)]
+        append_records(store, *given[:3])
+        append_records(store, *given[3:])
+        assert list_records(store) == given
+        assert list_records(store, "a") == given[::2]
+        assert list_records(store, "b") == given[1::2]
+        assert list_records(store, "c") == []
         positions = [kept.position for kept in store.read_journal()]
         assert positions == sorted(set(positions))
         assert positions[0] > 0
@@ -45,35 +45,44 @@ class JournalContract:
         assert store.read_journal("", 0, 0) == []
 
     def test_a_record_alone_takes_no_revision(self, store: Store) -> None:
-        assert append(store, record("k")) == (0, [])
+        assert append_records(store, build_record("k")) == (0, [])
         assert store.read_revision() == 0
-        assert commit(store, say("A", 1)).revision == 1
-        assert append(store, record()) == (1, [])
+        assert commit_statements(store, build_statement("A", 1)).revision == 1
+        assert append_records(store, build_record()) == (1, [])
         assert store.read_changes(1) == (1, [])
 
     def test_a_key_of_a_kind_is_there_once_and_the_first_stays(self, store: Store) -> None:
-        append(store, record("k", b"1"), record("k", b"2"), record("l", b"3"))
-        append(store, record("k", b"4"), record("k", b"5", kind="notice"), record("m", b"6"), record("l", b"7", at=9))
-        append(store, record("k", b"1"))
-        assert records(store) == [record("k", b"1"), record("l", b"3"), record("k", b"5", kind="notice"), record("m", b"6")]
+        append_records(store, build_record("k", b"1"), build_record("k", b"2"), build_record("l", b"3"))
+        append_records(
+            store, build_record("k", b"4"), build_record("k", b"5", kind="notice"), build_record("m", b"6"), build_record("l", b"7", at=9)
+        )
+        append_records(store, build_record("k", b"1"))
+        assert list_records(store) == [
+            build_record("k", b"1"),
+            build_record("l", b"3"),
+            build_record("k", b"5", kind="notice"),
+            build_record("m", b"6"),
+        ]
 
     def test_without_a_key_it_is_always_new(self, store: Store) -> None:
-        append(store, record(), record())
-        append(store, record())
-        assert records(store) == [record()] * 3
+        append_records(store, build_record(), build_record())
+        append_records(store, build_record())
+        assert list_records(store) == [build_record()] * 3
 
     @pytest.mark.parametrize("body", [b"", b"\x00\xff", b"x" * 300_000])
     @pytest.mark.parametrize("key", ["\u00fc\x00", "k" * 20_000])
     def test_keys_and_bodies_are_kept_as_they_came(self, store: Store, key: str, body: bytes) -> None:
-        given = [record(key, body, kind="\u00e9\x00"), record(key + "x", body, at=-1), record(key, body)]
-        append(store, *given)
-        append(store, *given)
-        assert records(store) == given
+        given = [build_record(key, body, kind="\u00e9\x00"), build_record(key + "x", body, at=-1), build_record(key, body)]
+        append_records(store, *given)
+        append_records(store, *given)
+        assert list_records(store) == given
 
     def test_records_and_what_is_said_are_one_commit(self, store: Store) -> None:
-        batch = Batch(statements=[say("A", 1)], raw=[RawEvent("x/x", 1, b"{}")], settings={"position": "1"}, journal=[record("k")])
+        batch = Batch(
+            statements=[build_statement("A", 1)], raw=[RawEvent("x/x", 1, b"{}")], settings={"position": "1"}, journal=[build_record("k")]
+        )
         assert store.commit(lambda _: batch).revision == 1
-        assert (head_of(store), store.read_setting("position"), records(store)) == (says("A", 1), "1", [record("k")])
+        assert (find_head(store), store.read_setting("position"), list_records(store)) == (build_head("A", 1), "1", [build_record("k")])
 
         def broken(_: RunReader) -> Batch:
             raise Boom
@@ -81,16 +90,16 @@ class JournalContract:
         with pytest.raises(Boom):
             store.commit(broken)
         for bad in (
-            Batch(statements=[say("B", 2)], journal=[record("l"), record("m", None)]),  # type: ignore[arg-type]
-            Batch(settings={"position": "2"}, journal=[record("l")], raw=[RawEvent("x/x", 1, None)]),  # type: ignore[arg-type]
+            Batch(statements=[build_statement("B", 2)], journal=[build_record("l"), build_record("m", None)]),  # type: ignore[arg-type]
+            Batch(settings={"position": "2"}, journal=[build_record("l")], raw=[RawEvent("x/x", 1, None)]),  # type: ignore[arg-type]
         ):
             with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
                 store.commit(lambda _, bad=bad: bad)  # type: ignore[misc]
-        assert (head_of(store), store.read_setting("position"), records(store)) == (says("A", 1), "1", [record("k")])
-        append(store, record("l"))
-        assert records(store) == [record("k"), record("l")]
+        assert (find_head(store), store.read_setting("position"), list_records(store)) == (build_head("A", 1), "1", [build_record("k")])
+        append_records(store, build_record("l"))
+        assert list_records(store) == [build_record("k"), build_record("l")]
 
     def test_many_records_at_once(self, store: Store) -> None:
-        append(store, *(record(str(n % 2000), str(n).encode()) for n in range(3000)))
+        append_records(store, *(build_record(str(n % 2000), str(n).encode()) for n in range(3000)))
         found = store.read_journal("audit", 0, 5000)
         assert [kept.record.body for kept in found] == [str(n).encode() for n in range(2000)]

@@ -14,12 +14,12 @@ from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Ru
 from meshline.graph.store.search_words import iterate_documents, limit_terms, list_key_words
 
 
-def known_by(observations: Iterable[Observation], at: int) -> list[Observation]:
+def list_known_observations(observations: Iterable[Observation], at: int) -> list[Observation]:
     """The observations of a time and before, as they were before anyone knew of an end that was still to come."""
     return [o._replace(until=None) if o.until is not None and o.until > at else o for o in observations if o.observed_at <= at]
 
 
-def silent(number: int, source: str, scope: Scope) -> Head:
+def build_empty_head(number: int, source: str, scope: Scope) -> Head:
     """What `Changes` says of a scope that says nothing any more."""
     return Head(number, source, scope, observed_at=0, valid_from=0, last_observed=0, version="", provisional=False, content=None)
 
@@ -32,7 +32,7 @@ class ModelStore:
         self._revision = 0
         self.scopes: list[tuple[str, Scope]] = []
         self.scope_ids: dict[tuple[str, Scope], int] = {}
-        self.said: dict[int, set[Observation]] = {}
+        self.observations: dict[int, set[Observation]] = {}
         self.contents: dict[bytes, Content] = {}
         self.changed_at: dict[int, int] = {}
         self.keys: set[AssetKey] = set()
@@ -54,7 +54,7 @@ class ModelStore:
             assert isinstance(record.body, bytes)
         for statement in batch.statements:
             assert isinstance(statement.observed_at, int)
-        before = {number: self._head(number, None) for number in self.said}
+        before = {number: self._find_head(number, None) for number in self.observations}
         state = self._state()
         self._withdraw_and_state(batch)
         self._put_runs(batch)
@@ -67,25 +67,25 @@ class ModelStore:
             self._revision += 1
         heads = []
         for number, (source, scope) in enumerate(self.scopes, 1):
-            head = self._head(number, None)
+            head = self._find_head(number, None)
             if head != before.get(number):
                 self.changed_at[number] = self._revision
-                heads.append(head or silent(number, source, scope))
+                heads.append(head or build_empty_head(number, source, scope))
         return Changes(self._revision, heads)
 
     def _state(self) -> object:
-        return {number: set(said) for number, said in self.said.items() if said}, dict(self.runs_), set(self.pairs), self.positions
+        return {number: set(said) for number, said in self.observations.items() if said}, dict(self.runs_), set(self.pairs), self.positions
 
     def _withdraw_and_state(self, batch: Batch) -> None:
         for source, scope, version in batch.withdrawals:
             number = self.scope_ids.get((source, scope), 0)
-            self.said[number] = {o for o in self.said.get(number, ()) if o.version != version}
+            self.observations[number] = {o for o in self.observations.get(number, ()) if o.version != version}
         for s in batch.statements:
             if (s.source, s.scope) not in self.scope_ids:
                 self.scopes.append((s.source, s.scope))
                 self.scope_ids[s.source, s.scope] = len(self.scopes)
             number = self.scope_ids[s.source, s.scope]
-            self.said.setdefault(number, set()).add(Observation(s.observed_at, s.content.digest, s.version, s.provisional, s.until))
+            self.observations.setdefault(number, set()).add(Observation(s.observed_at, s.content.digest, s.version, s.provisional, s.until))
             self.contents[s.content.digest] = s.content
             self.keys.update(keys_of(columns(s.content.blob)))
 
@@ -104,9 +104,9 @@ class ModelStore:
     def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
         return {asked: [p for p in self.pairs if (p.run.source, p.parent, p.pair) == asked] for asked in pairs}
 
-    def _head(self, number: int, as_of: int | None) -> Head | None:
-        observations = self.said.get(number, set())
-        history = build_intervals(observations if as_of is None else known_by(observations, as_of))
+    def _find_head(self, number: int, as_of: int | None) -> Head | None:
+        observations = self.observations.get(number, set())
+        history = build_intervals(observations if as_of is None else list_known_observations(observations, as_of))
         if not history or history[-1].valid_to is not None or history[-1].observation.digest == EMPTY.digest:
             return None
         valid_from, _, last_observed, o = history[-1]
@@ -114,31 +114,31 @@ class ModelStore:
         return Head(number, source, scope, o.observed_at, valid_from, last_observed, o.version, o.provisional, self.contents[o.digest])
 
     def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
-        if heads := self.read_heads(list(self.said), as_of):
+        if heads := self.read_heads(list(self.observations), as_of):
             yield heads
 
     def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         with self._lock:
-            return [head for head in (self._head(number, as_of) for number in dict.fromkeys(scope_ids)) if head is not None]
+            return [head for head in (self._find_head(number, as_of) for number in dict.fromkeys(scope_ids)) if head is not None]
 
     def read_changes(self, since: int) -> Changes:
         heads = []
         for (source, scope), number in self.scope_ids.items():
             if self.changed_at.get(number, 0) > since:
-                heads.append(self._head(number, None) or silent(number, source, scope))
+                heads.append(self._find_head(number, None) or build_empty_head(number, source, scope))
         return Changes(self._revision, heads)
 
     def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         return {
-            number: [(interval, self.contents[interval.observation.digest]) for interval in build_intervals(self.said[number])]
+            number: [(interval, self.contents[interval.observation.digest]) for interval in build_intervals(self.observations[number])]
             for number in scope_ids
-            if self.said.get(number)
+            if self.observations.get(number)
         }
 
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         texts = [(key, list_key_words(key)) for key in self.keys]
-        for number in self.said:
-            head = self._head(number, None)
+        for number in self.observations:
+            head = self._find_head(number, None)
             if head is not None and head.content is not None:
                 texts += iterate_documents(head.content.blob)
         found = {

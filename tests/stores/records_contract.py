@@ -9,31 +9,31 @@ import pytest
 from meshline.graph.model import build_job_key
 from meshline.graph.store.base import Batch, RawEvent, Run, RunKey, RunPair, RunReader, Store
 from tests.stores.commits_contract import Boom
-from tests.stores.said import commit, say
+from tests.stores.statements import build_statement, commit_statements
 
 JOB = build_job_key("ns", "load")
 OTHER_JOB = build_job_key("ns", "other")
 P1, P2, P3 = b"1" * 16, b"\x00" * 16, b"\xff" * 16
 
 
-def key(run_id: str = "r", of: str = "openlineage/test", job_name: str = "load") -> RunKey:
+def build_run_key(run_id: str = "r", of: str = "openlineage/test", job_name: str = "load") -> RunKey:
     return RunKey(of, build_job_key("ns", job_name), run_id)
 
 
-def run(run_key: RunKey, state: bytes = b"state", parent: str = "p") -> Run:
+def build_run(run_key: RunKey, state: bytes = b"state", parent: str = "p") -> Run:
     return Run(run_key, parent, state)
 
 
-def put(store: Store, *runs: Run, pairs: Iterable[RunPair] = ()) -> int:
+def put_runs(store: Store, *runs: Run, pairs: Iterable[RunPair] = ()) -> int:
     batch = Batch(runs=runs, pairs=tuple(pairs))
     return store.commit(lambda _: batch).revision
 
 
-def pair(run_key: RunKey, digest: bytes, *, parent: str = "p", covered: bool = False) -> RunPair:
+def build_pair(run_key: RunKey, digest: bytes, *, parent: str = "p", covered: bool = False) -> RunPair:
     return RunPair(parent, digest, run_key, covered)
 
 
-def siblings(store: Store, *wanted: tuple[str, str, bytes]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
+def find_siblings(store: Store, *wanted: tuple[str, str, bytes]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
     """What a builder is told; its empty batch changes nothing."""
     told: list[Mapping[tuple[str, str, bytes], Sequence[RunPair]]] = []
 
@@ -53,88 +53,109 @@ class RecordContract:
     # Runs
 
     def test_runs_are_kept_and_replaced(self, store: Store) -> None:
-        put(store, run(key("a"), b"1", "p1"), run(key("b"), b"2", ""))
-        put(store, run(key("a"), b"3", "p2"))
-        assert store.read_runs([key("a"), key("b"), key("c")]) == {key("a"): run(key("a"), b"3", "p2"), key("b"): run(key("b"), b"2", "")}
+        put_runs(store, build_run(build_run_key("a"), b"1", "p1"), build_run(build_run_key("b"), b"2", ""))
+        put_runs(store, build_run(build_run_key("a"), b"3", "p2"))
+        assert store.read_runs([build_run_key("a"), build_run_key("b"), build_run_key("c")]) == {
+            build_run_key("a"): build_run(build_run_key("a"), b"3", "p2"),
+            build_run_key("b"): build_run(build_run_key("b"), b"2", ""),
+        }
         assert store.read_runs([]) == {}
 
     def test_a_run_is_known_by_source_job_and_id(self, store: Store) -> None:
-        keys = [key("a"), key("a", of="openlineage/other"), key("a", job_name="other"), key("A"), key("a\x00"), key("")]
-        put(store, *(run(k, str(n).encode()) for n, k in enumerate(keys)))
+        keys = [
+            build_run_key("a"),
+            build_run_key("a", of="openlineage/other"),
+            build_run_key("a", job_name="other"),
+            build_run_key("A"),
+            build_run_key("a\x00"),
+            build_run_key(""),
+        ]
+        put_runs(store, *(build_run(k, str(n).encode()) for n, k in enumerate(keys)))
         assert {k: int(r.state) for k, r in store.read_runs(keys).items()} == {k: n for n, k in enumerate(keys)}
 
     @pytest.mark.parametrize("state", [b"", b"\x00", bytes(range(256)) * 1000])
     def test_run_state_is_opaque(self, store: Store, state: bytes) -> None:
-        put(store, run(key(), state))
-        assert store.read_runs([key()])[key()].state == state
+        put_runs(store, build_run(build_run_key(), state))
+        assert store.read_runs([build_run_key()])[build_run_key()].state == state
 
     def test_a_builder_reads_what_was_committed(self, store: Store) -> None:
         for n in range(3):
 
             def build(reader: RunReader) -> Batch:
-                before = reader.find_runs([key(), key("unknown")])
-                assert key("unknown") not in before
-                count = int(before[key()].state) if before else 0
-                return Batch(runs=[run(key(), str(count + 1).encode())])
+                before = reader.find_runs([build_run_key(), build_run_key("unknown")])
+                assert build_run_key("unknown") not in before
+                count = int(before[build_run_key()].state) if before else 0
+                return Batch(runs=[build_run(build_run_key(), str(count + 1).encode())])
 
             assert store.commit(build).revision == n + 1
-        assert store.read_runs([key()])[key()].state == b"3"
+        assert store.read_runs([build_run_key()])[build_run_key()].state == b"3"
 
     def test_putting_what_is_known_takes_no_revision(self, store: Store) -> None:
-        assert put(store, run(key()), pairs=[pair(key(), P1)]) == 1
-        assert put(store, run(key()), pairs=[pair(key(), P1)]) == 1
-        assert put(store, run(key()), pairs=[pair(key(), P1, covered=True)]) == 2
-        assert put(store, run(key(), b"new"), pairs=[pair(key(), P1, covered=True)]) == 3
-        assert put(store, run(key(), b"new")) == 4
+        assert put_runs(store, build_run(build_run_key()), pairs=[build_pair(build_run_key(), P1)]) == 1
+        assert put_runs(store, build_run(build_run_key()), pairs=[build_pair(build_run_key(), P1)]) == 1
+        assert put_runs(store, build_run(build_run_key()), pairs=[build_pair(build_run_key(), P1, covered=True)]) == 2
+        assert put_runs(store, build_run(build_run_key(), b"new"), pairs=[build_pair(build_run_key(), P1, covered=True)]) == 3
+        assert put_runs(store, build_run(build_run_key(), b"new")) == 4
 
     def test_many_runs_at_once(self, store: Store) -> None:
-        put(
+        put_runs(
             store,
-            *(run(key(str(n)), bytes([n % 256]), f"p{n % 7}") for n in range(2000)),
-            pairs=[pair(key(str(n)), P1, parent=f"p{n % 7}") for n in range(2000)],
+            *(build_run(build_run_key(str(n)), bytes([n % 256]), f"p{n % 7}") for n in range(2000)),
+            pairs=[build_pair(build_run_key(str(n)), P1, parent=f"p{n % 7}") for n in range(2000)],
         )
-        assert len(store.read_runs(key(str(n)) for n in range(3000))) == 2000
-        assert len(siblings(store, ("openlineage/test", "p3", P1))["openlineage/test", "p3", P1]) == len(range(3, 2000, 7))
+        assert len(store.read_runs(build_run_key(str(n)) for n in range(3000))) == 2000
+        assert len(find_siblings(store, ("openlineage/test", "p3", P1))["openlineage/test", "p3", P1]) == len(range(3, 2000, 7))
 
     def test_a_builder_that_raises_leaves_no_run(self, store: Store) -> None:
         def build(_: RunReader) -> Batch:
             raise Boom
 
-        put(store, run(key(), b"1"))
+        put_runs(store, build_run(build_run_key(), b"1"))
         with pytest.raises(Boom):
             store.commit(build)
-        assert store.read_runs([key()])[key()].state == b"1"
+        assert store.read_runs([build_run_key()])[build_run_key()].state == b"1"
 
     # Pairs
 
     def test_siblings_are_the_pairs_of_the_runs_of_one_parent(self, store: Store) -> None:
-        a, b, c, other = key("a"), key("b", job_name="other"), key("c"), key("d", of="openlineage/other")
-        put(
+        a, b, c, other = (
+            build_run_key("a"),
+            build_run_key("b", job_name="other"),
+            build_run_key("c"),
+            build_run_key("d", of="openlineage/other"),
+        )
+        put_runs(
             store,
-            run(a),
-            run(b),
-            run(c, parent="q"),
-            run(other),
-            pairs=[pair(a, P1), pair(a, P2, covered=True), pair(b, P1, covered=True), pair(c, P1, parent="q"), pair(other, P1)],
+            build_run(a),
+            build_run(b),
+            build_run(c, parent="q"),
+            build_run(other),
+            pairs=[
+                build_pair(a, P1),
+                build_pair(a, P2, covered=True),
+                build_pair(b, P1, covered=True),
+                build_pair(c, P1, parent="q"),
+                build_pair(other, P1),
+            ],
         )
         asked = [("openlineage/test", "p", P1), ("openlineage/test", "p", P2), ("openlineage/test", "p", P3), ("openlineage/test", "q", P1)]
-        assert siblings(store, *asked) == {
-            asked[0]: sorted([pair(a, P1), pair(b, P1, covered=True)]),
-            asked[1]: [pair(a, P2, covered=True)],
-            asked[3]: [pair(c, P1, parent="q")],
+        assert find_siblings(store, *asked) == {
+            asked[0]: sorted([build_pair(a, P1), build_pair(b, P1, covered=True)]),
+            asked[1]: [build_pair(a, P2, covered=True)],
+            asked[3]: [build_pair(c, P1, parent="q")],
         }
-        assert siblings(store) == {}
+        assert find_siblings(store) == {}
 
     def test_putting_a_run_replaces_its_pairs(self, store: Store) -> None:
-        a, b = key("a"), key("b")
-        put(store, run(a), run(b), pairs=[pair(a, P1), pair(a, P2), pair(b, P1)])
-        put(store, run(a, parent="q"), pairs=[pair(a, P3, parent="q", covered=True)])
-        assert siblings(store, *(("openlineage/test", parent, p) for parent in "pq" for p in (P1, P2, P3))) == {
-            ("openlineage/test", "p", P1): [pair(b, P1)],
-            ("openlineage/test", "q", P3): [pair(a, P3, parent="q", covered=True)],
+        a, b = build_run_key("a"), build_run_key("b")
+        put_runs(store, build_run(a), build_run(b), pairs=[build_pair(a, P1), build_pair(a, P2), build_pair(b, P1)])
+        put_runs(store, build_run(a, parent="q"), pairs=[build_pair(a, P3, parent="q", covered=True)])
+        assert find_siblings(store, *(("openlineage/test", parent, p) for parent in "pq" for p in (P1, P2, P3))) == {
+            ("openlineage/test", "p", P1): [build_pair(b, P1)],
+            ("openlineage/test", "q", P3): [build_pair(a, P3, parent="q", covered=True)],
         }
-        put(store, run(a, parent="q"))
-        assert siblings(store, ("openlineage/test", "q", P3)) == {}
+        put_runs(store, build_run(a, parent="q"))
+        assert find_siblings(store, ("openlineage/test", "q", P3)) == {}
 
     # Raw events
 
@@ -175,11 +196,16 @@ class RecordContract:
         assert store.read_revision() == 2, "forgetting takes no revision"
 
     def test_raw_events_runs_and_statements_are_one_commit(self, store: Store) -> None:
-        bad = Batch(statements=[say("A", 1)], runs=[run(key())], raw=[RawEvent("x/x", 1, None)])  # type: ignore[arg-type]
+        bad = Batch(statements=[build_statement("A", 1)], runs=[build_run(build_run_key())], raw=[RawEvent("x/x", 1, None)])  # type: ignore[arg-type]
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
             store.commit(lambda _: bad)
-        assert (store.read_revision(), store.read_runs([key()]), store.read_raw_events(), list(store.iterate_heads())) == (0, {}, [], [])
-        commit(store, say("A", 1))
+        assert (store.read_revision(), store.read_runs([build_run_key()]), store.read_raw_events(), list(store.iterate_heads())) == (
+            0,
+            {},
+            [],
+            [],
+        )
+        commit_statements(store, build_statement("A", 1))
         assert store.read_revision() == 1
 
     # Settings

@@ -25,7 +25,7 @@ from meshline.graph.model import (
 from meshline.graph.naming import terms
 from meshline.graph.store.base import Store
 from meshline.graph.store.search_words import MAX_TERMS
-from tests.stores.said import SOURCE, commit, withdraw
+from tests.stores.statements import SOURCE, build_withdrawal, commit_statements
 
 ORDERS = build_dataset_key("postgres://shop", "public.customer_orders")
 EMAIL = build_column_key(ORDERS, "customerEmail")
@@ -34,7 +34,7 @@ LOAD = build_job_key("airflow", "load_orders")
 FINANCE = build_owner_key("team:finance")
 
 
-def state(*facts: AssetFact | EdgeFact | Flow, at: int = 1, scope: str = "s", version: str = "") -> Statement:
+def build_facts_statement(*facts: AssetFact | EdgeFact | Flow, at: int = 1, scope: str = "s", version: str = "") -> Statement:
     content = encode(
         Facts(
             assets=tuple(f for f in facts if isinstance(f, AssetFact)),
@@ -45,12 +45,12 @@ def state(*facts: AssetFact | EdgeFact | Flow, at: int = 1, scope: str = "s", ve
     return Statement(SOURCE, (scope,), at, content, version)
 
 
-def names(*keys: AssetKey) -> AssetFact:
+def build_name_fact(*keys: AssetKey) -> AssetFact:
     """A fact that mentions keys would do; here each has one without attributes."""
     return AssetFact(keys[0], {})
 
 
-def found(store: Store, text: str, kinds: Iterable[AssetKind] = (), limit: int = 100) -> list[AssetKey]:
+def find_assets(store: Store, text: str, kinds: Iterable[AssetKind] = (), limit: int = 100) -> list[AssetKey]:
     return list(store.search(terms(text), tuple(kinds), limit))
 
 
@@ -61,9 +61,9 @@ class SearchContract:
 
     @pytest.fixture
     def shop(self, store: Store) -> Store:
-        commit(
+        commit_statements(
             store,
-            state(
+            build_facts_statement(
                 AssetFact(PAYMENTS, {"description": "What customers paid, by order"}),
                 EdgeFact(EdgeType.HAS_COLUMN, ORDERS, EMAIL, {"position": 1}),
                 EdgeFact(EdgeType.OWNS, FINANCE, PAYMENTS, {"type": "technical"}),
@@ -73,35 +73,35 @@ class SearchContract:
         return store
 
     def test_every_part_of_a_name_is_found(self, shop: Store) -> None:
-        assert found(shop, "customer") == [ORDERS, PAYMENTS, EMAIL]
-        assert found(shop, "shop") == [ORDERS, PAYMENTS]
-        assert found(shop, "load") == [LOAD]
-        assert found(shop, "finance") == [FINANCE]
+        assert find_assets(shop, "customer") == [ORDERS, PAYMENTS, EMAIL]
+        assert find_assets(shop, "shop") == [ORDERS, PAYMENTS]
+        assert find_assets(shop, "load") == [LOAD]
+        assert find_assets(shop, "finance") == [FINANCE]
 
     def test_a_term_is_the_start_of_a_word(self, shop: Store) -> None:
-        assert found(shop, "ord") == [ORDERS, PAYMENTS, EMAIL, LOAD]
-        assert found(shop, "rders") == []
-        assert found(shop, "ordersx") == []
+        assert find_assets(shop, "ord") == [ORDERS, PAYMENTS, EMAIL, LOAD]
+        assert find_assets(shop, "rders") == []
+        assert find_assets(shop, "ordersx") == []
 
     def test_the_parts_of_camel_case_are_words_and_so_is_the_whole(self, shop: Store) -> None:
-        assert found(shop, "email") == [EMAIL]
-        assert found(shop, "customeremail") == [EMAIL]
-        assert found(shop, "customerEmail") == [EMAIL]
+        assert find_assets(shop, "email") == [EMAIL]
+        assert find_assets(shop, "customeremail") == [EMAIL]
+        assert find_assets(shop, "customerEmail") == [EMAIL]
 
     def test_case_means_nothing(self, shop: Store) -> None:
-        assert found(shop, "PAYMENTS") == found(shop, "payments") == [PAYMENTS]
+        assert find_assets(shop, "PAYMENTS") == find_assets(shop, "payments") == [PAYMENTS]
 
     def test_all_terms_must_be_in_one_document(self, shop: Store) -> None:
-        assert found(shop, "customer email") == [EMAIL]
-        assert found(shop, "email customer") == [EMAIL]
-        assert found(shop, "customers paid") == [PAYMENTS]
-        assert found(shop, "payments paid") == [], "the name and the prose are two documents"
-        assert found(shop, "customer finance") == []
+        assert find_assets(shop, "customer email") == [EMAIL]
+        assert find_assets(shop, "email customer") == [EMAIL]
+        assert find_assets(shop, "customers paid") == [PAYMENTS]
+        assert find_assets(shop, "payments paid") == [], "the name and the prose are two documents"
+        assert find_assets(shop, "customer finance") == []
 
     def test_kinds_narrow_the_answer(self, shop: Store) -> None:
-        assert found(shop, "customer", [AssetKind.COLUMN]) == [EMAIL]
-        assert found(shop, "order", [AssetKind.JOB, AssetKind.DATASET]) == [ORDERS, PAYMENTS, LOAD]
-        assert found(shop, "customer", [AssetKind.OWNER]) == []
+        assert find_assets(shop, "customer", [AssetKind.COLUMN]) == [EMAIL]
+        assert find_assets(shop, "order", [AssetKind.JOB, AssetKind.DATASET]) == [ORDERS, PAYMENTS, LOAD]
+        assert find_assets(shop, "customer", [AssetKind.OWNER]) == []
 
     def test_answers_are_ordered_by_kind_and_key_and_limited(self, store: Store) -> None:
         keys = [
@@ -121,12 +121,12 @@ class SearchContract:
             build_dataset_key("\uffee", "shared"),
         ]
         keys += [build_column_key(build_dataset_key("a", "shared"), str(n)) for n in range(30)]
-        commit(store, state(*(AssetFact(key, {}) for key in keys)))
+        commit_statements(store, build_facts_statement(*(AssetFact(key, {}) for key in keys)))
         order = list(AssetKind)
         expected = sorted({*keys, build_dataset_key("a", "shared")}, key=lambda key: (order.index(key.kind), key.parts))
-        assert found(store, "shared", limit=1000) == expected
+        assert find_assets(store, "shared", limit=1000) == expected
         for limit in (0, 1, 3, 12, 20):
-            assert found(store, "shared", limit=limit) == expected[:limit]
+            assert find_assets(store, "shared", limit=limit) == expected[:limit]
 
     def test_nothing_is_found_without_terms(self, shop: Store) -> None:
         assert shop.search([], [], 10) == []
@@ -161,78 +161,89 @@ class SearchContract:
 
     @pytest.mark.parametrize("word", ["or", "and", "not", "near", "to"])
     def test_operators_are_words(self, store: Store, word: str) -> None:
-        commit(store, state(AssetFact(build_dataset_key("x", word), {}), AssetFact(build_dataset_key("x", "else"), {})))
-        assert found(store, word) == [build_dataset_key("x", word)]
+        commit_statements(
+            store, build_facts_statement(AssetFact(build_dataset_key("x", word), {}), AssetFact(build_dataset_key("x", "else"), {}))
+        )
+        assert find_assets(store, word) == [build_dataset_key("x", word)]
 
     @pytest.mark.parametrize("name", ["straße", "Ünïcode", "名前", "İstanbul", "данные", "ﬁle", "ñandú", "𐐷𐐲", "٣٤", "ⅷ", "𞤀𞤁"])
     def test_words_of_all_scripts(self, store: Store, name: str) -> None:
-        commit(store, state(AssetFact(build_dataset_key("ns", f"a.{name}_x"), {}), AssetFact(build_dataset_key("ns", "other"), {})))
-        assert found(store, name) == [build_dataset_key("ns", f"a.{name}_x")]
-        assert found(store, name[:1]) == [build_dataset_key("ns", f"a.{name}_x")]
+        commit_statements(
+            store,
+            build_facts_statement(AssetFact(build_dataset_key("ns", f"a.{name}_x"), {}), AssetFact(build_dataset_key("ns", "other"), {})),
+        )
+        assert find_assets(store, name) == [build_dataset_key("ns", f"a.{name}_x")]
+        assert find_assets(store, name[:1]) == [build_dataset_key("ns", f"a.{name}_x")]
 
     def test_accents_are_not_folded(self, store: Store) -> None:
-        commit(store, state(AssetFact(build_dataset_key("x", "café"), {})))
-        assert found(store, "cafe") == []
+        commit_statements(store, build_facts_statement(AssetFact(build_dataset_key("x", "café"), {})))
+        assert find_assets(store, "cafe") == []
 
     def test_long_names(self, store: Store) -> None:
         long = build_dataset_key("x", "y" * 3000)
-        commit(store, state(AssetFact(long, {}), AssetFact(build_dataset_key("x", "z" + " w" * 5000), {})))
-        assert found(store, "yyy") == [long]
-        assert found(store, "y" * 3000) == [long]
+        commit_statements(store, build_facts_statement(AssetFact(long, {}), AssetFact(build_dataset_key("x", "z" + " w" * 5000), {})))
+        assert find_assets(store, "yyy") == [long]
+        assert find_assets(store, "y" * 3000) == [long]
 
     def test_columns_that_come_later_are_found(self, store: Store) -> None:
         """Those of one dataset, by words of both, by either's, and each once however often it is said."""
         city, street = build_column_key(ORDERS, "city"), build_column_key(ORDERS, "street_name")
-        commit(store, state(AssetFact(build_column_key(ORDERS, "city"), {})))
-        commit(store, state(AssetFact(city, {}), AssetFact(street, {}), AssetFact(build_column_key(PAYMENTS, "city"), {}), scope="t"))
-        assert found(store, "orders", [AssetKind.COLUMN]) == [city, street]
-        assert found(store, "orders city") == [city]
-        assert found(store, "city") == [city, build_column_key(PAYMENTS, "city")]
-        assert found(store, "street name orders") == [street]
-        assert found(store, "street city") == []
+        commit_statements(store, build_facts_statement(AssetFact(build_column_key(ORDERS, "city"), {})))
+        commit_statements(
+            store,
+            build_facts_statement(AssetFact(city, {}), AssetFact(street, {}), AssetFact(build_column_key(PAYMENTS, "city"), {}), scope="t"),
+        )
+        assert find_assets(store, "orders", [AssetKind.COLUMN]) == [city, street]
+        assert find_assets(store, "orders city") == [city]
+        assert find_assets(store, "city") == [city, build_column_key(PAYMENTS, "city")]
+        assert find_assets(store, "street name orders") == [street]
+        assert find_assets(store, "street city") == []
 
     def test_of_many_terms_the_first_count(self, store: Store) -> None:
         words = [f"w{n}x" for n in range(100)]
         long = build_dataset_key("x", " ".join(words))
-        commit(store, state(AssetFact(long, {}), AssetFact(build_dataset_key("x", " ".join(words[:50])), {})))
-        assert found(store, " ".join(words)) == [long]
-        assert found(store, " ".join([*words[:MAX_TERMS], "other"])) == [long]
-        assert found(store, " ".join([*words[: MAX_TERMS - 1], "other"])) == []
+        commit_statements(store, build_facts_statement(AssetFact(long, {}), AssetFact(build_dataset_key("x", " ".join(words[:50])), {})))
+        assert find_assets(store, " ".join(words)) == [long]
+        assert find_assets(store, " ".join([*words[:MAX_TERMS], "other"])) == [long]
+        assert find_assets(store, " ".join([*words[: MAX_TERMS - 1], "other"])) == []
 
     def test_title_description_and_tags_are_found(self, store: Store) -> None:
-        commit(
-            store, state(AssetFact(ORDERS, {"title": "All Purchases", "tags": ["tier=gold", {"key": "pii"}], "location": "s3://nowhere"}))
+        commit_statements(
+            store,
+            build_facts_statement(
+                AssetFact(ORDERS, {"title": "All Purchases", "tags": ["tier=gold", {"key": "pii"}], "location": "s3://nowhere"})
+            ),
         )
         for text in ("purchases", "gold", "tier gold", "pii"):
-            assert found(store, text) == [ORDERS]
-        assert found(store, "nowhere") == []
+            assert find_assets(store, text) == [ORDERS]
+        assert find_assets(store, "nowhere") == []
 
     def test_prose_is_found_only_while_it_is_said(self, store: Store) -> None:
-        commit(store, state(AssetFact(ORDERS, {"description": "old words"}), version="r1"))
-        commit(store, state(AssetFact(ORDERS, {"description": "new words"}), at=2, version="r2"))
-        assert found(store, "old") == []
-        assert found(store, "new") == [ORDERS]
-        commit(store, withdrawals=[withdraw("r2")])
-        assert found(store, "old") == [ORDERS]
-        assert found(store, "new") == []
-        commit(store, state(at=3))
-        assert found(store, "words") == []
-        assert found(store, "orders") == [ORDERS], "a name is kept for ever"
+        commit_statements(store, build_facts_statement(AssetFact(ORDERS, {"description": "old words"}), version="r1"))
+        commit_statements(store, build_facts_statement(AssetFact(ORDERS, {"description": "new words"}), at=2, version="r2"))
+        assert find_assets(store, "old") == []
+        assert find_assets(store, "new") == [ORDERS]
+        commit_statements(store, withdrawals=[build_withdrawal("r2")])
+        assert find_assets(store, "old") == [ORDERS]
+        assert find_assets(store, "new") == []
+        commit_statements(store, build_facts_statement(at=3))
+        assert find_assets(store, "words") == []
+        assert find_assets(store, "orders") == [ORDERS], "a name is kept for ever"
 
     def test_prose_of_two_scopes(self, store: Store) -> None:
-        commit(
+        commit_statements(
             store,
-            state(AssetFact(ORDERS, {"description": "red green"})),
-            state(AssetFact(ORDERS, {"description": "green blue"}), scope="t"),
+            build_facts_statement(AssetFact(ORDERS, {"description": "red green"})),
+            build_facts_statement(AssetFact(ORDERS, {"description": "green blue"}), scope="t"),
         )
-        assert found(store, "green") == [ORDERS]
-        assert found(store, "red blue") == []
-        commit(store, state(at=2))
-        assert found(store, "red") == []
-        assert found(store, "green blue") == [ORDERS]
+        assert find_assets(store, "green") == [ORDERS]
+        assert find_assets(store, "red blue") == []
+        commit_statements(store, build_facts_statement(at=2))
+        assert find_assets(store, "red") == []
+        assert find_assets(store, "green blue") == [ORDERS]
 
     def test_what_was_never_said_in_a_head_is_found_by_name(self, store: Store) -> None:
-        commit(store, state(AssetFact(ORDERS, {}), at=5))
-        commit(store, state(AssetFact(PAYMENTS, {"description": "late prose"}), at=1))
-        assert found(store, "payments") == [PAYMENTS]
-        assert found(store, "late") == []
+        commit_statements(store, build_facts_statement(AssetFact(ORDERS, {}), at=5))
+        commit_statements(store, build_facts_statement(AssetFact(PAYMENTS, {"description": "late prose"}), at=1))
+        assert find_assets(store, "payments") == [PAYMENTS]
+        assert find_assets(store, "late") == []

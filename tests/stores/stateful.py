@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from meshline.graph.model import KINDS, AssetKind, Content, Interval, Scope
 from meshline.graph.store.base import Batch, Changes, Head, RunKey, RunPair, RunReader, Store
 from tests.stores.model import ModelStore
-from tests.stores.said import graph, sayings
-from tests.stores.strategies import DIGESTS, TIMES, WORDS, batches, run_keys, terms
+from tests.stores.statements import read_graph, summarize_heads
+from tests.stores.strategies import DIGESTS, TIMES, WORDS, draw_batches, run_keys, terms
 
 SIBLINGS = [(source, parent, pair) for source in ("openlineage/a", "dbt/b") for parent in ("", "p", "q") for pair in DIGESTS]
 
@@ -42,15 +42,15 @@ class StoreMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.store.close()
 
-    @rule(batch=batches())
+    @rule(batch=draw_batches())
     def commit(self, batch: Batch) -> None:
         expected = self.model.commit(lambda _: batch)
         changes = self.store.commit(lambda _: batch)
         assert changes.revision == expected.revision
-        assert said_by(changes) == said_by(expected)
+        assert list_statements(changes) == list_statements(expected)
         follow(self.copy, changes)
 
-    @rule(batch=batches(), repeated=st.integers(2, 3))
+    @rule(batch=draw_batches(), repeated=st.integers(2, 3))
     def commit_repeatedly(self, batch: Batch, repeated: int) -> None:
         for _ in range(repeated):
             self.commit(batch._replace(raw=(), journal=[record for record in batch.journal if record.key]))
@@ -58,19 +58,19 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def follow(self) -> None:
         changes = self.store.read_changes(self.followed_to)
-        assert said_by(changes).keys() <= said_by(self.model.read_changes(self.followed_to)).keys()
+        assert list_statements(changes).keys() <= list_statements(self.model.read_changes(self.followed_to)).keys()
         follow(self.followed, changes)
         self.followed_to = changes.revision
-        assert sayings(self.followed.values()) == graph(self.model)
+        assert summarize_heads(self.followed.values()) == read_graph(self.model)
 
     @rule(at=st.sampled_from((*TIMES, 20)))
     def read_as_of(self, at: int) -> None:
-        assert graph(self.store, at) == graph(self.model, at)
-        assert sayings(self.store.read_heads(list(self.copy), at)).items() <= graph(self.model, at).items()
+        assert read_graph(self.store, at) == read_graph(self.model, at)
+        assert summarize_heads(self.store.read_heads(list(self.copy), at)).items() <= read_graph(self.model, at).items()
 
     @rule()
     def read_history(self) -> None:
-        assert histories(self.store, self.store.read_changes(0)) == histories(self.model, self.model.read_changes(0))
+        assert read_histories(self.store, self.store.read_changes(0)) == read_histories(self.model, self.model.read_changes(0))
 
     @rule(
         terms=st.lists(terms, min_size=1, max_size=2),
@@ -103,7 +103,7 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def says_the_same(self) -> None:
         assert self.store.read_revision() == self.model.read_revision()
-        assert graph(self.store) == sayings(self.copy.values()) == graph(self.model)
+        assert read_graph(self.store) == summarize_heads(self.copy.values()) == read_graph(self.model)
 
     @invariant()
     def keeps_the_same_events(self) -> None:
@@ -115,7 +115,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert [kept.record for kept in self.store.read_journal(kind)] == [kept.record for kept in self.model.read_journal(kind)]
 
 
-def said_by(changes: Changes) -> dict[tuple[str, Scope], Head | None]:
+def list_statements(changes: Changes) -> dict[tuple[str, Scope], Head | None]:
     """The heads without the store's numbers; None for those that vanished."""
     return {(h.source, h.scope): None if h.content is None else h._replace(scope_id=0) for h in changes.heads}
 
@@ -127,11 +127,11 @@ def follow(copy: dict[int, Head], changes: Changes) -> None:
             copy[head.scope_id] = head
 
 
-def histories(store: Store, changes: Changes) -> dict[tuple[str, Scope], list[tuple[Interval, Content]]]:
+def read_histories(store: Store, changes: Changes) -> dict[tuple[str, Scope], list[tuple[Interval, Content]]]:
     """Without `until`: where two observations differ in nothing else, either may stand for both."""
     names = {head.scope_id: (head.source, head.scope) for head in changes.heads}
-    return {names[number]: without_until(said) for number, said in store.read_history(list(names)).items() if said}
+    return {names[number]: drop_until(said) for number, said in store.read_history(list(names)).items() if said}
 
 
-def without_until(history: Iterable[tuple[Interval, Content]]) -> list[tuple[Interval, Content]]:
+def drop_until(history: Iterable[tuple[Interval, Content]]) -> list[tuple[Interval, Content]]:
     return [(interval._replace(observation=interval.observation._replace(until=None)), content) for interval, content in history]

@@ -55,7 +55,7 @@ scopes = st.sampled_from(SCOPES)
 
 
 @st.composite
-def statements(draw: st.DrawFn) -> Statement:
+def draw_statements(draw: st.DrawFn) -> Statement:
     observed_at = draw(times)
     provisional = draw(st.booleans())
     until = observed_at + draw(st.integers(0, 4)) if provisional and draw(st.booleans()) else None
@@ -63,7 +63,7 @@ def statements(draw: st.DrawFn) -> Statement:
 
 
 @st.composite
-def rebatched(draw: st.DrawFn, said: list[Statement]) -> list[list[Statement]]:
+def draw_rebatched(draw: st.DrawFn, said: list[Statement]) -> list[list[Statement]]:
     """The same statements in another order, some of them repeated, in batches of any size."""
     repeated = draw(st.lists(st.sampled_from(said), max_size=4))
     order = draw(st.permutations(said + repeated))
@@ -81,7 +81,7 @@ DIGESTS = (b"1" * 16, b"2" * 16)
 
 
 @st.composite
-def runs_and_pairs(draw: st.DrawFn) -> tuple[list[Run], list[RunPair]]:
+def draw_runs_and_pairs(draw: st.DrawFn) -> tuple[list[Run], list[RunPair]]:
     """Some runs, each once, and their pairs."""
     runs = [Run(key, draw(parents), draw(st.sampled_from((b"", b"x")))) for key in draw(st.lists(run_keys, max_size=2, unique=True))]
     covered = st.dictionaries(st.sampled_from(DIGESTS), st.booleans(), max_size=2)
@@ -93,11 +93,11 @@ raw_events = st.builds(RawEvent, sources, times, st.sampled_from((b"{}", b'{"a":
 
 
 @st.composite
-def batches(draw: st.DrawFn) -> Batch:
-    runs, pairs = draw(runs_and_pairs())
+def draw_batches(draw: st.DrawFn) -> Batch:
+    runs, pairs = draw(draw_runs_and_pairs())
     return Batch(
         draw(st.lists(withdrawals, max_size=2)),
-        draw(st.lists(statements(), max_size=5)),
+        draw(st.lists(draw_statements(), max_size=5)),
         runs,
         pairs,
         draw(st.lists(raw_events, max_size=2)),

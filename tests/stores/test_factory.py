@@ -11,14 +11,14 @@ import pytest
 
 from meshline.errors import InvalidInput, MissingExtra
 from meshline.graph.store.factory import open_store
-from tests.stores.said import commit, say
+from tests.stores.statements import build_statement, commit_statements
 
 
 @pytest.mark.parametrize("url", [":memory:", "sqlite://:memory:", "sqlite:///:memory:"])
 def test_in_memory(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with closing(open_store(url)) as store:
-        assert commit(store, say("A", 1)).revision == 1
+        assert commit_statements(store, build_statement("A", 1)).revision == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -30,7 +30,7 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("sqlite:///a%20b.db", "a b.db"),
     ]:
         with closing(open_store(url)) as store:
-            commit(store, say("A", 1))
+            commit_statements(store, build_statement("A", 1))
         assert (tmp_path / path).stat().st_size > 0
         with closing(open_store(url)) as store:
             assert store.read_revision() == 1

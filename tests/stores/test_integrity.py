@@ -19,7 +19,7 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.maintenance import compact, file_checks
 from tests.index.strategies import any_statement
 from tests.sizes import count_examples
-from tests.stores.strategies import batches
+from tests.stores.strategies import draw_batches
 
 
 def problems(found: list[Check]) -> list[str]:
@@ -51,7 +51,7 @@ def test_a_sound_graph_passes(said: list[list[Statement]]) -> None:
 
 
 @settings(max_examples=count_examples(40), deadline=None)
-@given(st.lists(batches(), max_size=6))
+@given(st.lists(draw_batches(), max_size=6))
 def test_a_sound_file_passes_and_compacting_changes_nothing(said: list[Batch]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "mesh.db")

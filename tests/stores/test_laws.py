@@ -11,9 +11,9 @@ from meshline.graph.model import Statement
 from meshline.graph.store.sqlite import SqliteStore
 from tests.sizes import count_examples
 from tests.stores import laws
-from tests.stores.strategies import TIMES, rebatched, statements
+from tests.stores.strategies import TIMES, draw_rebatched, draw_statements
 
-some = st.lists(statements(), min_size=1, max_size=12)
+some = st.lists(draw_statements(), min_size=1, max_size=12)
 many_examples = settings(max_examples=count_examples(200), deadline=None)
 
 
@@ -21,13 +21,13 @@ many_examples = settings(max_examples=count_examples(200), deadline=None)
 @given(st.data(), some)
 def test_order_and_batches_mean_nothing(data: st.DataObject, said: list[Statement]) -> None:
     one: Sequence[Sequence[Statement]] = [[s] for s in said]
-    laws.check_order_and_batches_mean_nothing(SqliteStore, one, data.draw(rebatched(said)))
+    laws.check_order_and_batches_mean_nothing(SqliteStore, one, data.draw(draw_rebatched(said)))
 
 
 @many_examples
-@given(some, statements())
+@given(some, draw_statements())
 def test_a_statement_touches_its_scope_only(known: list[Statement], new: Statement) -> None:
-    laws.check_a_statement_touches_its_scope_only(SqliteStore, known, new)
+    laws.check_a_statement_changes_its_scope_only(SqliteStore, known, new)
 
 
 @many_examples

@@ -17,11 +17,11 @@ from meshline.graph.store.neo4j.connection import Address
 from tests.servers import Neo4jServer
 from tests.sizes import count_examples
 from tests.stores.contract import DurableStoreContract
-from tests.stores.drawn import drawn, to_draw
-from tests.stores.journal_contract import append, record, records
-from tests.stores.records_contract import key, run
-from tests.stores.said import all_heads, commit, graph, head_of, say, says, withdraw
+from tests.stores.drawing import build_drawing, read_drawing
+from tests.stores.journal_contract import append_records, build_record, list_records
+from tests.stores.records_contract import build_run, build_run_key
 from tests.stores.stateful import StoreMachine
+from tests.stores.statements import build_head, build_statement, build_withdrawal, commit_statements, find_head, list_heads, read_graph
 
 pytestmark = pytest.mark.server
 
@@ -48,7 +48,7 @@ def test_random_operations(neo4j: Neo4jServer) -> None:
 
         @invariant()
         def draws_what_the_heads_say(self) -> None:
-            assert drawn(neo4j) == to_draw(all_heads(self.store))
+            assert read_drawing(neo4j) == build_drawing(list_heads(self.store))
 
         def teardown(self) -> None:
             self.store.close()
@@ -73,12 +73,12 @@ def test_writers_of_several_processes_lose_nothing(neo4j: Neo4jServer) -> None:
             for at in range(15):
                 version = f"writer {number}, {at}"
                 batch = Batch(
-                    withdrawals=[withdraw(f"writer {number}, {at - 1}", scope=("shared", str(at % 3)))],
+                    withdrawals=[build_withdrawal(f"writer {number}, {at - 1}", scope=("shared", str(at % 3)))],
                     statements=[
-                        say("ABCD"[number], 100 * at + number, scope=("shared", str(at % 3)), version=version),
-                        say("ABCD"[at % 4], at, scope=("own", str(number)), version=version),
+                        build_statement("ABCD"[number], 100 * at + number, scope=("shared", str(at % 3)), version=version),
+                        build_statement("ABCD"[at % 4], at, scope=("own", str(number)), version=version),
                     ],
-                    runs=[run(key(version))],
+                    runs=[build_run(build_run_key(version))],
                 )
                 revisions[number].append(put(writers[number], batch))
         except BaseException as error:  # noqa: BLE001 - of a thread
@@ -92,13 +92,13 @@ def test_writers_of_several_processes_lose_nothing(neo4j: Neo4jServer) -> None:
     assert failures == []
     assert sorted(revision for of_one in revisions for revision in of_one) == list(range(1, 61)), "gapless"
     assert all(of_one == sorted(of_one) for of_one in revisions)
-    assert len(writers[0].read_runs([key(f"writer {n}, {at}") for n in range(4) for at in range(15)])) == 60
-    assert head_of(writers[1], ("own", "2")) == says("C", 14, version="writer 2, 14")
-    assert head_of(writers[0], ("shared", "2")) == says("D", 1403, version="writer 3, 14")
-    heads = all_heads(writers[0])
-    assert drawn(neo4j) == to_draw(heads)
+    assert len(writers[0].read_runs([build_run_key(f"writer {n}, {at}") for n in range(4) for at in range(15)])) == 60
+    assert find_head(writers[1], ("own", "2")) == build_head("C", 14, version="writer 2, 14")
+    assert find_head(writers[0], ("shared", "2")) == build_head("D", 1403, version="writer 3, 14")
+    heads = list_heads(writers[0])
+    assert read_drawing(neo4j) == build_drawing(heads)
     for writer in writers:
-        assert sorted(all_heads(writer)) == sorted(heads)
+        assert sorted(list_heads(writer)) == sorted(heads)
         writer.close()
 
 
@@ -109,7 +109,7 @@ def test_a_follower_never_misses_a_commit(neo4j: Neo4jServer) -> None:
 
     def write() -> None:
         for at in range(1, 41):
-            commit(writer, *(say("AB"[at % 2], at, scope=("s", str(n))) for n in range(at % 7 + 1)))
+            commit_statements(writer, *(build_statement("AB"[at % 2], at, scope=("s", str(n))) for n in range(at % 7 + 1)))
         done.set()
 
     thread = threading.Thread(target=write)
@@ -124,7 +124,7 @@ def test_a_follower_never_misses_a_commit(neo4j: Neo4jServer) -> None:
             break
     thread.join()
     assert known == 40
-    assert copy == {head.scope_id: head for head in all_heads(writer)}
+    assert copy == {head.scope_id: head for head in list_heads(writer)}
     writer.close()
     follower.close()
 
@@ -132,23 +132,28 @@ def test_a_follower_never_misses_a_commit(neo4j: Neo4jServer) -> None:
 def test_a_store_works_again_when_its_server_does(own_neo4j: Neo4jServer) -> None:
     own_neo4j.wipe()
     with closing(Neo4jStore(own_neo4j.url)) as store, closing(Neo4jStore(own_neo4j.url)) as other:
-        commit(store, say("A", 1), say("B", 1, scope="t"))
-        append(store, record("k", b"1"))
-        before = graph(store)
-        assert graph(other) == before
+        commit_statements(store, build_statement("A", 1), build_statement("B", 1, scope="t"))
+        append_records(store, build_record("k", b"1"))
+        before = read_graph(store)
+        assert read_graph(other) == before
         own_neo4j.kill()
-        for attempt in (store.read_revision, lambda: store.read_changes(0), lambda: commit(store, say("C", 2)), lambda: all_heads(store)):
+        for attempt in (
+            store.read_revision,
+            lambda: store.read_changes(0),
+            lambda: commit_statements(store, build_statement("C", 2)),
+            lambda: list_heads(store),
+        ):
             with pytest.raises(StoreUnavailable, match="is it running"):
                 attempt()
         with pytest.raises(StoreUnavailable):
             Neo4jStore(own_neo4j.url)
         own_neo4j.start()
-        assert graph(store) == before, "what was acknowledged is there"
-        append(store, record("k", b"2"))
-        assert records(store) == [record("k", b"1")], "and a record that is said again is there once"
-        assert commit(store, say("C", 2)).revision == 2
-        assert commit(other, say("D", 3)).revision == 3, "its connections were lost too, and it did not notice"
-        assert head_of(store) == says("D", 3)
+        assert read_graph(store) == before, "what was acknowledged is there"
+        append_records(store, build_record("k", b"2"))
+        assert list_records(store) == [build_record("k", b"1")], "and a record that is said again is there once"
+        assert commit_statements(store, build_statement("C", 2)).revision == 2
+        assert commit_statements(other, build_statement("D", 3)).revision == 3, "its connections were lost too, and it did not notice"
+        assert find_head(store) == build_head("D", 3)
 
 
 @pytest.mark.parametrize("url", ["neo4j://", "http://localhost:7474", "localhost:7687", "bolt:///x", "bolt://[::1", "bolt://host:port", ""])
@@ -187,16 +192,16 @@ def test_a_store_of_a_newer_version_is_left_alone(neo4j: Neo4jServer) -> None:
 
 def test_a_store_of_schema_1_gets_a_journal(neo4j: Neo4jServer) -> None:
     with closing(Neo4jStore(neo4j.url)) as store:
-        commit(store, say("A", 1))
+        commit_statements(store, build_statement("A", 1))
     with neo4j.session() as session:
         for name in ("record_position", "record_id"):
             session.run(f"DROP CONSTRAINT {name}").consume()
         session.run("DROP INDEX record_kind").consume()
         session.run("MATCH (m:Meta) SET m.schema = 1 REMOVE m.records").consume()
     with closing(Neo4jStore(neo4j.url)) as store:
-        append(store, record("k", b"1"), record("k", b"2"))
-        assert records(store) == [record("k", b"1")]
-        assert (store.read_revision(), head_of(store)) == (1, says("A", 1))
+        append_records(store, build_record("k", b"1"), build_record("k", b"2"))
+        assert list_records(store) == [build_record("k", b"1")]
+        assert (store.read_revision(), find_head(store)) == (1, build_head("A", 1))
     with neo4j.session() as session:
         assert session.run("SHOW CONSTRAINTS YIELD name WHERE name STARTS WITH 'record_' RETURN count(*)").values() == [[2]]
 
@@ -206,7 +211,7 @@ def test_a_database_that_was_emptied_is_told(neo4j: Neo4jServer) -> None:
         with neo4j.session() as session:
             session.run("MATCH (m:Meta) DELETE m").consume()
         with pytest.raises(StoreCorrupt, match="contains no meshline store"):
-            commit(store, say("A", 1))
+            commit_statements(store, build_statement("A", 1))
         with pytest.raises(StoreCorrupt, match="contains no meshline store"):
             store.read_revision()
     with closing(Neo4jStore(neo4j.url)) as again:
@@ -231,5 +236,5 @@ def test_all_handles_may_be_opened_at_once_on_an_empty_database(neo4j: Neo4jServ
         thread.join()
     assert len(opened) == 5
     for number, store in enumerate(opened, 1):
-        assert commit(store, say("A", number)).revision == number
+        assert commit_statements(store, build_statement("A", number)).revision == number
         store.close()

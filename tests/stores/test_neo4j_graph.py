@@ -33,8 +33,8 @@ from meshline.graph.store.base import Batch, Withdrawal
 from meshline.graph.store.neo4j import Neo4jStore
 from tests.servers import Neo4jServer
 from tests.sizes import count_examples
-from tests.stores.drawn import drawn, to_draw
-from tests.stores.said import all_heads
+from tests.stores.drawing import build_drawing, read_drawing
+from tests.stores.statements import list_heads
 
 pytestmark = pytest.mark.server
 
@@ -102,7 +102,7 @@ def test_every_kind_and_every_edge_is_drawn(store: Neo4jStore, neo4j: Neo4jServe
             edges=tuple(EdgeFact(t, keys[0], keys[1]) for t in EDGE_TYPES if t is not EdgeType.FLOWS_TO),
         ),
     )
-    assert drawn(neo4j) == to_draw(all_heads(store))
+    assert read_drawing(neo4j) == build_drawing(list_heads(store))
     labels = asked(neo4j, "MATCH (n:Asset) UNWIND labels(n) AS label RETURN collect(DISTINCT label)")[0][0]
     assert isinstance(labels, list)
     assert set(labels) == {"Name", "Asset", "Domain", "DataProduct", "Dataset", "Column", "Job", "Consumer", "Owner", "Contract"}
@@ -205,9 +205,9 @@ def test_hostile_names_are_kept_as_they_are(store: Neo4jStore, neo4j: Neo4jServe
     )
     state(store, facts, source=f"{name}/{name}", scope=name, version=name)
     state(store, Facts(assets=(AssetFact(ORDERS, {}),)), scope="other")
-    assert drawn(neo4j) == to_draw(all_heads(store))
+    assert read_drawing(neo4j) == build_drawing(list_heads(store))
     store.commit(lambda _: Batch(withdrawals=[Withdrawal(f"{name}/{name}", (name,), name)]))
-    assert drawn(neo4j) == to_draw(all_heads(store))
+    assert read_drawing(neo4j) == build_drawing(list_heads(store))
     assert asked(neo4j, "MATCH (n:Asset) RETURN n.name") == [["public.orders"]]
 
 
@@ -262,7 +262,7 @@ def test_true_takes_the_place_of_one(store: Neo4jStore, neo4j: Neo4jServer) -> N
     key = build_dataset_key("ns", "d")
     for at, value in enumerate((1, True, 1.0)):
         state(store, Facts(assets=(AssetFact(key, {"description": value}),)), at=at)
-        assert drawn(neo4j) == to_draw(all_heads(store))
+        assert read_drawing(neo4j) == build_drawing(list_heads(store))
 
 
 def put(store: Neo4jStore, batch: Batch) -> None:
@@ -276,4 +276,4 @@ def test_it_is_what_the_heads_say_whatever_was_said_before(neo4j: Neo4jServer, s
     with closing(Neo4jStore(neo4j.url)) as store:
         for batch in said:
             put(store, batch)
-            assert drawn(neo4j) == to_draw(all_heads(store))
+            assert read_drawing(neo4j) == build_drawing(list_heads(store))

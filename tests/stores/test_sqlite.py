@@ -37,8 +37,8 @@ from meshline.graph.store.sqlite.reader import HeadRow
 from meshline.graph.store.sqlite.sql import MIGRATIONS, TABLES
 from tests.sizes import count_examples
 from tests.stores.contract import DurableStoreContract, StoreContract
-from tests.stores.journal_contract import append, record, records
-from tests.stores.said import all_heads, commit, head_of, say, says
+from tests.stores.journal_contract import append_records, build_record, list_records
+from tests.stores.statements import build_head, build_statement, commit_statements, find_head, list_heads
 
 
 @pytest.fixture
@@ -77,17 +77,17 @@ class TestFiles:
 
     def test_a_write_lock_of_another_is_waited_for_and_then_reported(self, path: Path) -> None:
         with closing(SqliteStore(str(path), busy_timeout=0.05)) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
-            commit(store, say("A", 1))
+            commit_statements(store, build_statement("A", 1))
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreUnavailable, match="another process is writing"):
-                commit(store, say("B", 2))
+                commit_statements(store, build_statement("B", 2))
             with pytest.raises(StoreUnavailable):
                 store.read_setting("naming", "n")
-            assert head_of(store) == says("A", 1), "readers go on"
+            assert find_head(store) == build_head("A", 1), "readers go on"
             with closing(SqliteStore(str(path), busy_timeout=0.05)) as late:
-                assert head_of(late) == says("A", 1), "opening needs no lock"
+                assert find_head(late) == build_head("A", 1), "opening needs no lock"
             other.execute("ROLLBACK")
-            assert commit(store, say("B", 2)).revision == 2
+            assert commit_statements(store, build_statement("B", 2)).revision == 2
 
     def test_no_database_is_corrupt(self, path: Path) -> None:
         path.write_bytes(b"This is no database at all. " * 100)
@@ -96,21 +96,21 @@ class TestFiles:
 
     def test_a_damaged_file_is_corrupt(self, path: Path) -> None:
         with closing(SqliteStore(str(path))) as store:
-            commit(store, *(say("ABCD"[n % 4], n, scope=f"scope {n}") for n in range(2000)))
+            commit_statements(store, *(build_statement("ABCD"[n % 4], n, scope=f"scope {n}") for n in range(2000)))
         data = bytearray(path.read_bytes())
         data[4096:] = b"\xa5" * (len(data) - 4096)
         path.write_bytes(data)
         with pytest.raises(StoreCorrupt, match="restore it from a backup"), closing(SqliteStore(str(path))) as store:
-            all_heads(store)
+            list_heads(store)
 
     def test_a_damaged_content_is_corrupt(self, path: Path) -> None:
         with closing(SqliteStore(str(path))) as store:
-            commit(store, say("A" * 1000, 1))
+            commit_statements(store, build_statement("A" * 1000, 1))
             with closing(sqlite3.connect(path)) as other:
                 other.execute("UPDATE content SET blob = zeroblob(9) WHERE content_id = 1")
                 other.commit()
             with pytest.raises(StoreCorrupt, match="packed value"):
-                all_heads(store)
+                list_heads(store)
 
     def test_the_database_of_another_program_is_left_alone(self, path: Path) -> None:
         with closing(sqlite3.connect(path)) as other:
@@ -143,13 +143,13 @@ class TestFiles:
             raise ValueError("at the end")
 
         with closing(SqliteStore(str(path))) as store:
-            commit(store, Statement("s", ("a",), 1, encode(Facts(assets=(AssetFact(build_column_key(orders, "id"), {}),)))))
+            commit_statements(store, Statement("s", ("a",), 1, encode(Facts(assets=(AssetFact(build_column_key(orders, "id"), {}),)))))
             with monkeypatch.context() as broken:
                 broken.setattr(sqlite_writer._Commit, "_keep_raw", fail)
                 with pytest.raises(ValueError, match="at the end"):
-                    commit(store, Statement("s", ("b",), 1, encode(Facts(assets=facts))))
+                    commit_statements(store, Statement("s", ("b",), 1, encode(Facts(assets=facts))))
             assert store.search(["city"], [], 9) == []
-            commit(store, Statement("s", ("b",), 1, encode(Facts(assets=facts))))
+            commit_statements(store, Statement("s", ("b",), 1, encode(Facts(assets=facts))))
             assert store.search(["city"], [], 9) == [build_column_key(orders, "city")]
             assert store.search(["payments"], [], 9) == [build_dataset_key("x", "payments")]
 
@@ -158,7 +158,7 @@ class TestFiles:
         orders = build_dataset_key("x", "orders")
 
         def tell(store: Store, *columns: str) -> None:
-            commit(
+            commit_statements(
                 store,
                 Statement("s", columns, 1, encode(Facts(assets=tuple(AssetFact(build_column_key(orders, name), {}) for name in columns)))),
             )
@@ -183,14 +183,14 @@ class TestFiles:
 
     def test_a_closed_store_says_so(self, path: Path) -> None:
         for store in (SqliteStore(str(path)), SqliteStore()):
-            commit(store, say("A", 1))
+            commit_statements(store, build_statement("A", 1))
             reading = store.iterate_heads()
             store.close()
             store.close()
             with pytest.raises(StoreUnavailable, match="is closed"):
                 store.read_revision()
             with pytest.raises(StoreUnavailable, match="is closed"):
-                commit(store, say("A", 2))
+                commit_statements(store, build_statement("A", 2))
             with pytest.raises(StoreUnavailable, match="is closed"):
                 next(reading)
 
@@ -206,7 +206,7 @@ class TestFiles:
                 stores = list(pool.map(open_together, range(8)))
             for n, store in enumerate(stores):
                 if round_ == 0:
-                    assert commit(store, say("A", n)).revision == n + 1
+                    assert commit_statements(store, build_statement("A", n)).revision == n + 1
                 store.close()
 
     def test_a_new_file_that_stays_locked_is_refused(self, path: Path) -> None:
@@ -218,20 +218,20 @@ class TestFiles:
     def test_a_list_of_changes_that_was_dropped_is_not_missed(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sqlite_writer, "CHANGES_KEPT", 3)
         with closing(SqliteStore(str(path))) as store:
-            commit(store, say("A", 1), say("A", 1, scope="gone"))
-            commit(store, say("", 2, scope="gone"))
+            commit_statements(store, build_statement("A", 1), build_statement("A", 1, scope="gone"))
+            commit_statements(store, build_statement("", 2, scope="gone"))
             for at in range(10):
-                commit(store, say("A", at, scope=f"s{at}"))
+                commit_statements(store, build_statement("A", at, scope=f"s{at}"))
             assert {head.scope for head in store.read_changes(0).heads} == {("s",), ("gone",), *((f"s{at}",) for at in range(10))}
             assert {head.scope for head in store.read_changes(1).heads} == {("gone",), *((f"s{at}",) for at in range(10))}
             assert {head.scope for head in store.read_changes(10).heads} == {("s8",), ("s9",)}
 
     def test_readers_see_one_moment(self, path: Path) -> None:
         with closing(SqliteStore(str(path))) as store:
-            commit(store, *(say("A", 1, scope=f"s{n}") for n in range(2500)))
+            commit_statements(store, *(build_statement("A", 1, scope=f"s{n}") for n in range(2500)))
             reading = store.iterate_heads()
             seen = list(next(iter(reading)))
-            commit(store, *(say("B", 2, scope=f"s{n}") for n in range(2500)))
+            commit_statements(store, *(build_statement("B", 2, scope=f"s{n}") for n in range(2500)))
             seen += [head for batch in reading for head in batch]
             assert {head.observed_at for head in seen} == {1}
             assert len(seen) == 2500
@@ -241,10 +241,11 @@ class TestFiles:
         program = (
             "import sys, itertools\n"
             "from meshline.graph.store.sqlite import SqliteStore\n"
-            "from tests.stores.said import commit, say\n"
+            "from tests.stores.statements import build_statement, commit_statements\n"
             "store = SqliteStore(sys.argv[1])\n"
             "for at in itertools.count(1):\n"
-            "    print(commit(store, say('AB'[at % 2], at), say('A', at, scope='other')).revision, flush=True)\n"
+            "    statements = build_statement('AB'[at % 2], at), build_statement('A', at, scope='other')\n"
+            "    print(commit_statements(store, *statements).revision, flush=True)\n"
         )
         with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
@@ -254,7 +255,7 @@ class TestFiles:
             acknowledged = max([acknowledged, *(int(line) for line in writer.stdout.read().split())])
         with closing(SqliteStore(str(path))) as store:
             assert store.read_revision() in (acknowledged, acknowledged + 1)
-            head = head_of(store, "other")
+            head = find_head(store, "other")
             assert head is not None
             assert head.last_observed == store.read_revision()
 
@@ -292,18 +293,18 @@ class TestFiles:
             old.commit()
         with closing(SqliteStore(str(path))) as store:
             assert store.read_setting("naming") == "n"
-            assert commit(store, say("A", 1)).revision == 1
-            append(store, record("k"), record("k"))
-            assert records(store) == [record("k")]
+            assert commit_statements(store, build_statement("A", 1)).revision == 1
+            append_records(store, build_record("k"), build_record("k"))
+            assert list_records(store) == [build_record("k")]
 
     def test_a_store_of_schema_3_gets_checksums(self, path: Path) -> None:
         before = older(path)
         with closing(SqliteStore(str(path))) as store:
-            assert all_heads(store) == before
+            assert list_heads(store) == before
             assert store.read_setting("naming") == "n"
-            assert records(store) == [record("k")]
+            assert list_records(store) == [build_record("k")]
             assert len(store.read_raw_events()) == 1
-            assert commit(store, say("D", 4)).revision == 4
+            assert commit_statements(store, build_statement("D", 4)).revision == 4
         assert [check.problems for check in file_checks(str(path)) if not check.passed] == []
 
     def test_kill_9_while_checksums_are_made(self, path: Path) -> None:
@@ -324,12 +325,12 @@ SqliteStore(sys.argv[1])
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA user_version").fetchone() == (3,)
         with closing(SqliteStore(str(path))) as store:
-            assert all_heads(store) == before
+            assert list_heads(store) == before
 
     def test_our_own_mistakes_are_not_damage(self, path: Path) -> None:
         """Advice to restore a backup would lose what was written since."""
         with closing(SqliteStore(str(path))) as store:
-            commit(store, say("A", 1))
+            commit_statements(store, build_statement("A", 1))
             with pytest.raises((TypeError, sqlite3.Error)):
                 store.read_heads([object()])  # type: ignore[list-item]
 
@@ -345,9 +346,9 @@ SqliteStore(sys.argv[1])
         monkeypatch.setattr(reader, "fold_heads", counted)
         with closing(SqliteStore(str(path))) as store:
             for at in range(20):
-                commit(store, *(say("A", at, version=f"{job} at {at}") for job in range(5)))
+                commit_statements(store, *(build_statement("A", at, version=f"{job} at {at}") for job in range(5)))
             assert folded == []
-            (head,) = all_heads(store)
+            (head,) = list_heads(store)
             assert (head.version, head.valid_from, head.observed_at) == ("4 at 19", 0, 19)
 
     @settings(max_examples=count_examples(150), deadline=None)
@@ -355,12 +356,12 @@ SqliteStore(sys.argv[1])
     def test_ties_end_as_the_fold_ends(self, stated: list[tuple[str, int, str]]) -> None:
         with closing(SqliteStore()) as store:
             for at in range(len(stated)):
-                commit(store, say(stated[at][0], stated[at][1], version=stated[at][2]))
+                commit_statements(store, build_statement(stated[at][0], stated[at][1], version=stated[at][2]))
                 last = find_open_interval(
                     Observation(statement.observed_at, statement.content.digest, statement.version)
-                    for statement in (say(what, time, version=version) for what, time, version in stated[: at + 1])
+                    for statement in (build_statement(what, time, version=version) for what, time, version in stated[: at + 1])
                 )
-                (head,) = all_heads(store)
+                (head,) = list_heads(store)
                 assert last is not None
                 said = last.observation
                 assert head.content is not None
@@ -371,12 +372,12 @@ SqliteStore(sys.argv[1])
 def older(path: Path) -> list[Head]:
     """Make a store of schema 3, which had no checksums; its heads."""
     with closing(SqliteStore(str(path))) as store:
-        commit(store, say("A", 1), say("B", 2, scope="t"))
-        commit(store, say("C", 3))
-        append(store, record("k"))
+        commit_statements(store, build_statement("A", 1), build_statement("B", 2, scope="t"))
+        commit_statements(store, build_statement("C", 3))
+        append_records(store, build_record("k"))
         store.commit(lambda _: Batch(raw=[RawEvent("s", 1, b"{}")]))
         store.read_setting("naming", "n")
-        before = all_heads(store)
+        before = list_heads(store)
     with closing(sqlite3.connect(path)) as old:
         for table in TABLES:
             old.execute(f"ALTER TABLE {table} DROP COLUMN crc")

@@ -31,7 +31,7 @@ from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
 from tests.queries import mesh
 from tests.queries.mesh import SECOND, START, about, said, schema
-from tests.stores.said import commit
+from tests.stores.statements import commit_statements
 
 DAY = 86_400 * SECOND
 NOW = START + 10 * DAY  # when it is switched on
@@ -45,7 +45,9 @@ def clock() -> int:
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[LiveGraph]:
     with closing(SqliteStore(str(tmp_path / "mesh.db"))) as store:
-        commit(store, *mesh.mesh(), about(mesh.FINANCE_TEAM, email="finance@company.com"), about(mesh.SHOP_TEAM, email="shop@company.com"))
+        commit_statements(
+            store, *mesh.mesh(), about(mesh.FINANCE_TEAM, email="finance@company.com"), about(mesh.SHOP_TEAM, email="shop@company.com")
+        )
         yield LiveGraph.open(store)
 
 
@@ -73,10 +75,10 @@ def columns(live: LiveGraph) -> list[str]:
 
 
 def test_history_is_not_notified(live: LiveGraph) -> None:
-    commit(live.store, orders("order_id", at=START + DAY))
+    commit_statements(live.store, orders("order_id", at=START + DAY))
     follow = follower(live)
     assert follow.step() == FollowResult(live.store.read_revision(), 0, 0, 0, began=True)
-    commit(live.store, orders("order_id", "x", at=START + 2 * DAY), schema(mesh.REVENUE, "day", at=NOW))
+    commit_statements(live.store, orders("order_id", "x", at=START + 2 * DAY), schema(mesh.REVENUE, "day", at=NOW))
     assert follow.step().notices == 0
     assert list_bodies(live.store) == []
 
@@ -88,9 +90,9 @@ def test_what_changes_after_a_clock_that_was_ahead_is_news(live: LiveGraph) -> N
     follow = Follower(live, ChangeDetector(live, compare_versions), None, lambda: times[0], webhook=False)
     follow.step()
     times[0] = NOW
-    commit(live.store, orders(*columns(live), at=NOW - 1))
+    commit_statements(live.store, orders(*columns(live), at=NOW - 1))
     follow.step()
-    commit(live.store, orders(*kept))
+    commit_statements(live.store, orders(*kept))
     times[0] = LATER + 1
     assert follow.step().notices > 0
 
@@ -99,7 +101,7 @@ def test_a_dropped_column_is_notified_to_owners_and_consumers_once(live: LiveGra
     kept = [name for name in columns(live) if name != "email_hash"]
     follow = follower(live)
     follow.step()
-    commit(live.store, orders(*kept))
+    commit_statements(live.store, orders(*kept))
     assert follow.step().notices > 0
     found = list_bodies(live.store)
     assert {one.rule for one in found} == {"column-removed"}
@@ -120,11 +122,11 @@ def test_what_is_restated_is_no_news_and_each_change_of_a_burst_is(live: LiveGra
     names = columns(live)
     follow = follower(live)
     follow.step()
-    commit(live.store, orders(*names))
+    commit_statements(live.store, orders(*names))
     assert follow.step().notices == 0
-    commit(live.store, orders(*names[:-1], at=LATER + 1))
-    commit(live.store, orders(*names, at=LATER + 2))
-    commit(live.store, orders(*names[:-2], names[-1], at=LATER + 3))
+    commit_statements(live.store, orders(*names[:-1], at=LATER + 1))
+    commit_statements(live.store, orders(*names, at=LATER + 2))
+    commit_statements(live.store, orders(*names[:-2], names[-1], at=LATER + 3))
     follow.step()
     gone = {(one.text, one.at) for one in list_bodies(live.store) if one.rule == "column-removed"}
     assert gone == {(f"`{names[-1]}` is removed", LATER + 1), (f"`{names[-2]}` is removed", LATER + 3)}
@@ -132,16 +134,18 @@ def test_what_is_restated_is_no_news_and_each_change_of_a_burst_is(live: LiveGra
 
 def test_the_strongest_source_that_lists_a_table_decides(live: LiveGraph) -> None:
     names = columns(live)
-    commit(live.store, orders(*names, source="iceberg/lake", at=START + 1))
+    commit_statements(live.store, orders(*names, source="iceberg/lake", at=START + 1))
     follow = follower(live)
     follow.step()
-    commit(live.store, orders(*names[:-1]))
+    commit_statements(live.store, orders(*names[:-1]))
     assert follow.step().notices == 0, "a producer that sees less than the catalog"
-    commit(live.store, orders(*names[:-1], source="iceberg/lake"))
+    commit_statements(live.store, orders(*names[:-1], source="iceberg/lake"))
     assert follow.step().notices > 0
     assert {one.source for one in list_bodies(live.store)} == {"iceberg/lake"}
     before = len(list_bodies(live.store))
-    commit(live.store, Statement("iceberg/lake", ("dataset", *mesh.ORDERS.parts, "schema"), LATER + 5, mesh.retracted("", (), 0).content))
+    commit_statements(
+        live.store, Statement("iceberg/lake", ("dataset", *mesh.ORDERS.parts, "schema"), LATER + 5, mesh.retracted("", (), 0).content)
+    )
     follow.step()
     assert len(list_bodies(live.store)) == before, "other sources still list it"
 
@@ -149,7 +153,7 @@ def test_the_strongest_source_that_lists_a_table_decides(live: LiveGraph) -> Non
 def test_a_table_that_is_gone(live: LiveGraph) -> None:
     follow = follower(live)
     follow.step()
-    commit(live.store, mesh.retracted("openlineage/test", ("dataset", *mesh.ORDERS.parts, "schema"), LATER))
+    commit_statements(live.store, mesh.retracted("openlineage/test", ("dataset", *mesh.ORDERS.parts, "schema"), LATER))
     follow.step()
     assert {rule for _, rule, _ in list_notified(live.store)} == {"table-removed"}
 
@@ -171,10 +175,10 @@ def promised(at: int, **attributes: Json) -> Statement:
 
 
 def test_a_contract_that_promises_less(live: LiveGraph) -> None:
-    commit(live.store, promised(START))
+    commit_statements(live.store, promised(START))
     follow = follower(live)
     follow.step()
-    commit(live.store, promised(LATER, sla=[{"name": "freshness", "text": "48h", "seconds": 172800.0}], models=[]))
+    commit_statements(live.store, promised(LATER, sla=[{"name": "freshness", "text": "48h", "seconds": 172800.0}], models=[]))
     follow.step()
     assert {"slo-loosened", "table-removed"} <= {rule for _, rule, _ in list_notified(live.store)}
     assert {one.subject for one in list_bodies(live.store)} == {"orders-contract"}
@@ -185,23 +189,23 @@ def test_a_product_that_loses_a_port(live: LiveGraph) -> None:
     port = EdgeFact(EdgeType.PORT, key, mesh.REVENUE, {"direction": "output", "name": "daily"})
     inside = EdgeFact(EdgeType.PART_OF, key, mesh.FINANCE)
     whole = Facts(assets=(AssetFact(key, {"version": "1"}),), edges=(port, inside))
-    commit(live.store, said("product/all", ("product", key.name), whole, START))
+    commit_statements(live.store, said("product/all", ("product", key.name), whole, START))
     follow = follower(live)
     follow.step()
-    commit(live.store, said("product/all", ("product", key.name), Facts(assets=whole.assets, edges=(inside,)), LATER))
+    commit_statements(live.store, said("product/all", ("product", key.name), Facts(assets=whole.assets, edges=(inside,)), LATER))
     follow.step()
     assert {rule for _, rule, _ in list_notified(live.store)} == {"output-port-removed"}
     before = list_notified(live.store)
-    commit(live.store, mesh.retracted("product/all", ("product", key.name), LATER + 1))
+    commit_statements(live.store, mesh.retracted("product/all", ("product", key.name), LATER + 1))
     follow.step()
     assert list_notified(live.store) == before, "other sources still refer to it"
 
 
 def test_only_what_breaks(live: LiveGraph) -> None:
-    commit(live.store, promised(START))
+    commit_statements(live.store, promised(START))
     follow = follower(live, breaking_only=True)
     follow.step()
-    commit(live.store, promised(LATER, terms={"usage": "reports"}))
+    commit_statements(live.store, promised(LATER, terms={"usage": "reports"}))
     assert follow.step().notices == 0
     assert follower(live).step().notices == 0, "the position has moved"
     live.store.read_setting(POSITION, "0")
@@ -212,7 +216,7 @@ def test_a_webhook_receives_each_change_once_with_its_finding(live: LiveGraph) -
     names = columns(live)
     follow = follower(live, webhook=True)
     follow.step()
-    commit(live.store, orders(*names[:-1]))
+    commit_statements(live.store, orders(*names[:-1]))
     follow.step()
     (one,) = [one for one in list_bodies(live.store) if one.receiver.kind == "webhook"]
     assert one.details["fingerprint"] == one.fingerprint
@@ -245,7 +249,7 @@ def test_kill_9_while_notices_are_recorded(live: LiveGraph, tmp_path: Path, when
     expected = expected_of(tmp_path / "other.db", names)
     follower(live, webhook=True).step()
     for at in range(1, 4):
-        commit(live.store, orders(*names[:-at], at=LATER + at))
+        commit_statements(live.store, orders(*names[:-at], at=LATER + at))
     done = subprocess.run([sys.executable, "-c", PROGRAM, path, when, str(NOW)], check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL
     recorded = list_notified(live.store)
@@ -258,12 +262,12 @@ def test_kill_9_while_notices_are_recorded(live: LiveGraph, tmp_path: Path, when
 def expected_of(path: Path, names: list[str]) -> set[tuple[str, str, str]]:
     """What a follower records that is not killed."""
     with closing(SqliteStore(str(path))) as store:
-        commit(store, *mesh.mesh())
+        commit_statements(store, *mesh.mesh())
         live = LiveGraph.open(store)
         follow = follower(live, webhook=True)
         follow.step()
         for at in range(1, 4):
-            commit(store, orders(*names[:-at], at=LATER + at))
+            commit_statements(store, orders(*names[:-at], at=LATER + at))
         follow.step()
         return list_notified(store)
 
@@ -274,7 +278,7 @@ def test_two_followers_note_the_same_once(live: LiveGraph, tmp_path: Path) -> No
         first, second = follower(live), follower(LiveGraph.open(other_store))
         first.step()
         for at in range(1, 4):
-            commit(live.store, orders(*names[:-at], at=LATER + at))
+            commit_statements(live.store, orders(*names[:-at], at=LATER + at))
             for follow in (first, second)[:: 1 if at % 2 else -1]:
                 follow.step()
         keys = [one.notice.key for one in Outbox(live.store).list_pending()]
@@ -294,7 +298,7 @@ def test_a_table_that_cannot_be_compared_does_not_delay_others(live: LiveGraph, 
 
     follow = Follower(live, ChangeDetector(live, broken), None, clock, webhook=False)  # type: ignore[arg-type]
     follow.step()
-    commit(live.store, orders(*names[:-1]), schema(mesh.CUSTOMERS, "x", at=LATER))
+    commit_statements(live.store, orders(*names[:-1]), schema(mesh.CUSTOMERS, "x", at=LATER))
     assert follow.step().notices > 0
     assert "cannot be compared" in caplog.text
 
@@ -313,6 +317,6 @@ def test_a_million_restatements_are_not_compared(live: LiveGraph) -> None:
     live.store.read_history = counted  # type: ignore[method-assign]
     names = columns(live)
     for at in range(5):
-        commit(live.store, orders(*names, at=LATER + at), mesh.run(mesh.LOAD, [mesh.CUSTOMERS], mesh.ORDERS, at=LATER + at))
+        commit_statements(live.store, orders(*names, at=LATER + at), mesh.run(mesh.LOAD, [mesh.CUSTOMERS], mesh.ORDERS, at=LATER + at))
         follow.step()
     assert asked == []

@@ -25,7 +25,7 @@ from tests.governance.notify.test_follower import LATER, clock, orders
 from tests.governance.notify.test_violations import OWNED, WORDS
 from tests.queries import mesh
 from tests.queries.mesh import about, retracted, schema
-from tests.stores.said import commit
+from tests.stores.statements import commit_statements
 
 MOST_CALLS = 300
 
@@ -81,7 +81,7 @@ def outcome(path: Path, fails: int, *, after: bool) -> Outcome:
             [orders(*names[:-1]), schema(mesh.CUSTOMERS, "x", at=LATER), retracted(WORDS.source, WORDS.scope, LATER + 1)],
             [orders(*names[:-2], at=LATER + 2), WORDS._replace(observed_at=LATER + 3)],
         ):
-            commit(inside, *statements)
+            commit_statements(inside, *statements)
             for _ in range(2):
                 try:
                     follow.step()
@@ -101,7 +101,7 @@ def outcome(path: Path, fails: int, *, after: bool) -> Outcome:
 def test_no_notice_is_lost_by_a_call_that_fails(tmp_path: Path, *, after: bool) -> None:
     """Each call of the store in two steps fails once."""
     with closing(SqliteStore(str(tmp_path / "begin.db"))) as store:
-        commit(store, *mesh.mesh(), about(mesh.SHOP_TEAM, email="shop@company.com"), OWNED, WORDS)
+        commit_statements(store, *mesh.mesh(), about(mesh.SHOP_TEAM, email="shop@company.com"), OWNED, WORDS)
 
     def run(fails: int) -> Outcome:
         path = tmp_path / f"{fails}.db"

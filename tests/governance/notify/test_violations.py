@@ -21,7 +21,7 @@ from meshline.graph.store.sqlite import SqliteStore
 from tests.governance.notify.test_follower import LATER, clock
 from tests.queries import mesh
 from tests.queries.mesh import about, edge, retracted
-from tests.stores.said import commit
+from tests.stores.statements import commit_statements
 
 OWNED = edge(EdgeType.OWNS, mesh.SHOP_TEAM, mesh.REVENUE_PRODUCT, at=LATER)
 WORDS = about(mesh.REVENUE_PRODUCT, at=LATER, description="All revenue")
@@ -31,7 +31,7 @@ RULE = "product-undocumented"
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[LiveGraph]:
     with closing(SqliteStore(str(tmp_path / "mesh.db"))) as store:
-        commit(store, *mesh.mesh(), about(mesh.SHOP_TEAM, email="shop@company.com"))
+        commit_statements(store, *mesh.mesh(), about(mesh.SHOP_TEAM, email="shop@company.com"))
         yield LiveGraph.open(store)
 
 
@@ -60,13 +60,13 @@ def test_first_violations_are_recorded_without_notices(live: LiveGraph) -> None:
 
 
 def test_a_violation_is_opened_closed_and_opened_again(live: LiveGraph) -> None:
-    commit(live.store, OWNED, WORDS)
+    commit_statements(live.store, OWNED, WORDS)
     follow, other = follower(live), follower(live)
     follow.step()
     before = turns(live)
     gone = retracted(WORDS.source, WORDS.scope, LATER + 1)
     for at, statement in enumerate([gone, WORDS._replace(observed_at=LATER + 2), gone._replace(observed_at=LATER + 3)]):
-        commit(live.store, statement)
+        commit_statements(live.store, statement)
         live.refresh()
         for one in (follow, other)[:: 1 if at % 2 else -1]:
             one.step()
@@ -77,10 +77,10 @@ def test_a_violation_is_opened_closed_and_opened_again(live: LiveGraph) -> None:
 
 
 def test_the_owners_of_the_violating_asset_are_notified(live: LiveGraph) -> None:
-    commit(live.store, OWNED, WORDS)
+    commit_statements(live.store, OWNED, WORDS)
     follow = follower(live)
     follow.step()
-    commit(live.store, retracted(WORDS.source, WORDS.scope, LATER + 1))
+    commit_statements(live.store, retracted(WORDS.source, WORDS.scope, LATER + 1))
     assert follow.step().opened == 1
     bodies = [one.notice.body for one in Outbox(live.store).list_pending()]
     (one,) = [one for one in bodies if one.receiver.name == "team:shop"]

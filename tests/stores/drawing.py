@@ -34,7 +34,7 @@ class Node(NamedTuple):
     namespace: str | None
     qualified_name: str
     attributes: str  # JSON
-    said_by: frozenset[tuple[str, tuple[str, ...]]]
+    scopes: frozenset[tuple[str, tuple[str, ...]]]
 
 
 class Relationship(NamedTuple):
@@ -42,7 +42,7 @@ class Relationship(NamedTuple):
     start: str
     end: str
     properties: str  # JSON
-    said_by: frozenset[tuple[str, tuple[str, ...]]]
+    scopes: frozenset[tuple[str, tuple[str, ...]]]
 
 
 class Drawing(NamedTuple):
@@ -50,7 +50,7 @@ class Drawing(NamedTuple):
     relationships: set[Relationship]
 
 
-def drawn(server: Neo4jServer) -> Drawing:
+def read_drawing(server: Neo4jServer) -> Drawing:
     """What a person finds."""
     with server.session() as session:
         scopes = {
@@ -65,7 +65,7 @@ def drawn(server: Neo4jServer) -> Drawing:
             attributes = {name: value for name, value in n.items() if name not in OWN}
             labels = frozenset(n.labels - {"Name", "Asset"})
             nodes[n["id"]] = Node(
-                labels, n["name"], n.get("namespace"), n["qualifiedName"], _json(attributes), frozenset(scopes[s] for s in said_by)
+                labels, n["name"], n.get("namespace"), n["qualifiedName"], _format_json(attributes), frozenset(scopes[s] for s in said_by)
             )
         relationships = set()
         for type_, start, end, properties in session.run(
@@ -73,7 +73,7 @@ def drawn(server: Neo4jServer) -> Drawing:
         ).values():
             said_by = properties.pop("scopes")
             assert len(said_by) == len(set(said_by)) > 0
-            relationship = Relationship(type_, start, end, _json(properties), frozenset(scopes[s] for s in said_by))
+            relationship = Relationship(type_, start, end, _format_json(properties), frozenset(scopes[s] for s in said_by))
             assert relationship not in relationships, "what is the same is there once"
             relationships.add(relationship)
         hidden = session.run(
@@ -83,7 +83,7 @@ def drawn(server: Neo4jServer) -> Drawing:
     return Drawing(nodes, relationships)
 
 
-def to_draw(heads: Iterable[Head]) -> Drawing:
+def build_drawing(heads: Iterable[Head]) -> Drawing:
     """What should be there: the heads decoded, one after the other."""
     mentioned: defaultdict[AssetKey, set[tuple[str, tuple[str, ...]]]] = defaultdict(set)
     said: defaultdict[AssetKey, list[tuple[int, str, str, Json]]] = defaultdict(list)
@@ -100,12 +100,14 @@ def to_draw(heads: Iterable[Head]) -> Drawing:
             mentioned[edge.start].add(by)
             mentioned[edge.end].add(by)
             text = msgspec.json.encode(dict(edge.attributes), order="deterministic").decode()
-            relationships[edge.type.value, edge.start.id, edge.end.id, _json({"said": text, **_simple(edge.attributes)})].add(by)
+            relationships[
+                edge.type.value, edge.start.id, edge.end.id, _format_json({"said": text, **_select_simple_attributes(edge.attributes)})
+            ].add(by)
         for flow in facts.flows:
             for key in (flow.start, flow.end, flow.job):
                 if key is not None:
                     mentioned[key].add(by)
-            relationships["FLOWS_TO", flow.start.id, flow.end.id, _json(_flow(flow))].add(by)
+            relationships["FLOWS_TO", flow.start.id, flow.end.id, _format_json(_build_flow_properties(flow))].add(by)
     for key in list(mentioned):
         if key.kind is AssetKind.COLUMN:
             mentioned[AssetKey(AssetKind.DATASET, key.parts[:2])] |= mentioned[key]
@@ -115,7 +117,7 @@ def to_draw(heads: Iterable[Head]) -> Drawing:
             key.name,
             key.parts[0] if len(key.parts) > 1 else None,
             key.qualified_name,
-            _json(_merged(said[key])),
+            _format_json(_merge_attributes(said[key])),
             frozenset(by),
         )
         for key, by in mentioned.items()
@@ -123,20 +125,20 @@ def to_draw(heads: Iterable[Head]) -> Drawing:
     return Drawing(nodes, {Relationship(*relationship, frozenset(by)) for relationship, by in relationships.items()})
 
 
-def _flow(flow: Flow) -> dict[str, Json]:
+def _build_flow_properties(flow: Flow) -> dict[str, Json]:
     job: dict[str, Json] = {"jobId": flow.job.id if flow.job else "", "job": flow.job.qualified_name if flow.job else ""}
     if flow.start.kind is AssetKind.DATASET:
         return {"type": "DATASET", "subtype": "", "masking": False, "covered": flow.covered, **job}
     return {"type": flow.type.value, "subtype": flow.subtype, "masking": flow.masking, "covered": flow.covered, **job}
 
 
-def _merged(said: list[tuple[int, str, str, Json]]) -> dict[str, Json]:
+def _merge_attributes(said: list[tuple[int, str, str, Json]]) -> dict[str, Json]:
     result: dict[str, Json] = {}
     tags: set[str] = set()
     ranks = Precedence()
     # The weakest first, so that the strongest stays.
-    for _, _, name, value in sorted(said, key=lambda s: (-ranks.rank(s[1], s[2]), s[0], s[1], _json(s[3]))):
-        for simple, kept in _simple({name: value}).items():
+    for _, _, name, value in sorted(said, key=lambda s: (-ranks.rank(s[1], s[2]), s[0], s[1], _format_json(s[3]))):
+        for simple, kept in _select_simple_attributes({name: value}).items():
             result[simple] = kept
             if name == "tags":
                 assert isinstance(kept, list)
@@ -144,7 +146,7 @@ def _merged(said: list[tuple[int, str, str, Json]]) -> dict[str, Json]:
     return {**result, "tags": [*sorted(tags)]} if tags else result
 
 
-def _simple(attributes: object) -> dict[str, Json]:
+def _select_simple_attributes(attributes: object) -> dict[str, Json]:
     assert isinstance(attributes, dict)
     result = {}
     for name, value in attributes.items():
@@ -156,5 +158,5 @@ def _simple(attributes: object) -> dict[str, Json]:
     return result
 
 
-def _json(value: object) -> str:
+def _format_json(value: object) -> str:
     return json.dumps(value, sort_keys=True)

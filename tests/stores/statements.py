@@ -12,12 +12,12 @@ from meshline.graph.store.base import Batch, Changes, Head, Store, Withdrawal
 SOURCE = "openlineage/test"
 
 
-def content(what: str) -> Content:
+def build_content(what: str) -> Content:
     """Content that says `what`; the empty string is a tombstone."""
     return encode(Facts(assets=(AssetFact(build_dataset_key("ns", "d"), {"says": what}),))) if what else EMPTY
 
 
-def say(
+def build_statement(
     what: str,
     at: int,
     *,
@@ -27,19 +27,19 @@ def say(
     provisional: bool = False,
     until: int | None = None,
 ) -> Statement:
-    return Statement(source, (scope,) if isinstance(scope, str) else scope, at, content(what), version, provisional, until)
+    return Statement(source, (scope,) if isinstance(scope, str) else scope, at, build_content(what), version, provisional, until)
 
 
-def withdraw(version: str, *, scope: str | Scope = "s", source: str = SOURCE) -> Withdrawal:
+def build_withdrawal(version: str, *, scope: str | Scope = "s", source: str = SOURCE) -> Withdrawal:
     return Withdrawal(source, (scope,) if isinstance(scope, str) else scope, version)
 
 
-def commit(store: Store, *statements: Statement, withdrawals: Iterable[Withdrawal] = ()) -> Changes:
+def commit_statements(store: Store, *statements: Statement, withdrawals: Iterable[Withdrawal] = ()) -> Changes:
     batch = Batch(withdrawals=tuple(withdrawals), statements=statements)
     return store.commit(lambda _: batch)
 
 
-class Saying(NamedTuple):
+class HeadSummary(NamedTuple):
     """A head without the store's own number for its scope."""
 
     digest: bytes
@@ -50,49 +50,51 @@ class Saying(NamedTuple):
     provisional: bool
 
 
-Sayings = dict[tuple[str, Scope], Saying]
+HeadSummaries = dict[tuple[str, Scope], HeadSummary]
 
 
-def sayings(heads: Iterable[Head]) -> Sayings:
+def summarize_heads(heads: Iterable[Head]) -> HeadSummaries:
     """The heads that say something, by source and scope."""
-    result: Sayings = {}
+    result: HeadSummaries = {}
     for head in heads:
         if head.content is not None:
             assert (head.source, head.scope) not in result, "a scope has one head"
-            result[head.source, head.scope] = Saying(
+            result[head.source, head.scope] = HeadSummary(
                 head.content.digest, head.observed_at, head.valid_from, head.last_observed, head.version, head.provisional
             )
     return result
 
 
-def all_heads(store: Store, as_of: int | None = None) -> list[Head]:
+def list_heads(store: Store, as_of: int | None = None) -> list[Head]:
     return [head for batch in store.iterate_heads(as_of) for head in batch]
 
 
-def graph(store: Store, as_of: int | None = None) -> Sayings:
+def read_graph(store: Store, as_of: int | None = None) -> HeadSummaries:
     """All that a store says, now or as of a time."""
-    return sayings(all_heads(store, as_of))
+    return summarize_heads(list_heads(store, as_of))
 
 
-def head_of(store: Store, scope: str | Scope = "s", source: str = SOURCE, as_of: int | None = None) -> Saying | None:
-    return graph(store, as_of).get((source, (scope,) if isinstance(scope, str) else scope))
+def find_head(store: Store, scope: str | Scope = "s", source: str = SOURCE, as_of: int | None = None) -> HeadSummary | None:
+    return read_graph(store, as_of).get((source, (scope,) if isinstance(scope, str) else scope))
 
 
-def says(what: str, at: int, *, since: int | None = None, last: int | None = None, version: str = "", provisional: bool = False) -> Saying:
+def build_head(
+    what: str, at: int, *, since: int | None = None, last: int | None = None, version: str = "", provisional: bool = False
+) -> HeadSummary:
     """What `head_of` gives; `since` and `last` default to `at`."""
-    return Saying(content(what).digest, at, at if since is None else since, at if last is None else last, version, provisional)
+    return HeadSummary(build_content(what).digest, at, at if since is None else since, at if last is None else last, version, provisional)
 
 
-def scope_id(store: Store, scope: str | Scope = "s", source: str = SOURCE) -> int:
+def get_scope_id(store: Store, scope: str | Scope = "s", source: str = SOURCE) -> int:
     """The store's number of a scope that has or had a head."""
     wanted = (source, (scope,) if isinstance(scope, str) else scope)
     return next(head.scope_id for head in store.read_changes(0).heads if (head.source, head.scope) == wanted)
 
 
-def stretches(store: Store, scope: str | Scope = "s") -> list[tuple[str, int, int | None, int]]:
+def list_intervals(store: Store, scope: str | Scope = "s") -> list[tuple[str, int, int | None, int]]:
     """The history of a scope as (what, valid from, valid to, last observed), for contents made here."""
-    number = scope_id(store, scope)
-    by_digest = {content(what).digest: what for what in ["", *"ABCDEFGH"]}
+    number = get_scope_id(store, scope)
+    by_digest = {build_content(what).digest: what for what in ["", *"ABCDEFGH"]}
     return [
         (by_digest[said.digest], interval.valid_from, interval.valid_to, interval.last_observed)
         for interval, said in store.read_history([number])[number]
