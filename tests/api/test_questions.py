@@ -289,7 +289,7 @@ def test_an_answer_about_the_past_names_what_was_first_stated_later(ask: Asking)
 
 def test_a_name_where_an_id_is_wanted_is_refused_with_a_way_out(ask: Asking) -> None:
     errors = ask.errors("query($of: [ID!]!) { impact(of: $of) { total } }", of=["shop.customers"])
-    assert "that is no id; `resolve` gives the id of what a name means" in errors[0]["message"]
+    assert "that is no id; `resolve` gives the id of the asset that a name refers to" in errors[0]["message"]
 
 
 def test_filters_of_an_impact(ask: Asking) -> None:

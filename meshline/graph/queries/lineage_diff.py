@@ -1,6 +1,6 @@
-"""What changed between two times: the flows that were added and removed.
+"""The flows that were added and removed between two times.
 
-Only scopes with other content are read, and the flows around datasets that were renamed or dropped in
+Only scopes whose content differs are read, and the flows around datasets that were renamed or dropped in
 between, so that the work grows with the change and not with the graph.
 """
 
@@ -19,7 +19,7 @@ from meshline.graph.store.base import Head
 
 
 class DiffEdge(NamedTuple):
-    """A flow between two assets, by the keys that the source stated; `job` if one is known."""
+    """A flow between two assets, by the keys that the source stated. `type`: None between datasets. `job`: None if not known."""
 
     start: AssetKey
     end: AssetKey
@@ -30,7 +30,7 @@ class DiffEdge(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A flow that exists at only one of the two times, with the scope that states it."""
+    """A flow that exists at only one of the two times, with the scope that states it. `observed_at`: microseconds."""
 
     edge: DiffEdge
     source: str
@@ -39,7 +39,10 @@ class Change(NamedTuple):
 
 
 class LineageDiff(NamedTuple):
-    """Both lists are sorted by names. Totals count what the limit left out, too."""
+    """The flows that only the second time has (`added`), and only the first (`removed`), each sorted by names.
+
+    The totals also count the flows that the limit left out.
+    """
 
     added: tuple[Change, ...]
     removed: tuple[Change, ...]
@@ -57,10 +60,11 @@ def compare_lineage(
     limits: Limits = UNLIMITED,
     at: Callable[[int], LineageIndex] | None = None,
 ) -> LineageDiff:
-    """Flows (of columns, and of datasets where no columns are known) between two times in microseconds.
+    """The differences in flows (of columns, and of datasets where no columns are known) between two times in microseconds.
 
-    `at`: the index as of a time, if not `live.at`.
-    `of`: only flows that have an end in what these assets (ids) reach, up or down, at either time.
+    `of`: ids of assets; only flows with an end that one of these reaches upstream or downstream, at either time.
+    `limit`: of each list. `at`: gives the index as of a time, instead of `live.at`.
+    Raises InvalidInput if the first time is after the second, LimitExceeded when the deadline of `limits` is over.
     """
     if before > after:
         raise InvalidInput("the first time is after the second: swap them", "from")
@@ -106,7 +110,7 @@ def _build_edge(flow: Flow) -> DiffEdge:
 
 
 def _list_moved(head: Head) -> Iterable[AssetKey]:
-    """Datasets of which a head renames or drops something: from then on, older statements about them have another meaning."""
+    """The datasets that a head renames or drops, themselves or a column: older statements about them have another meaning after it."""
     facts = decode(head.content.blob) if head.content is not None else Facts()
     for edge in facts.edges:
         if edge.type is EdgeType.RENAMED_TO:
@@ -117,7 +121,7 @@ def _list_moved(head: Head) -> Iterable[AssetKey]:
 
 
 def _list_names(graph: LineageIndex, datasets: Iterable[AssetKey]) -> Iterable[AssetKey]:
-    """All names that these datasets have."""
+    """All current and former names of these datasets."""
     for node in _find_nodes(graph, datasets):
         yield from graph.assets.list_names(node, former=True)
 
@@ -128,7 +132,7 @@ def _find_nodes(graph: LineageIndex, keys: Iterable[AssetKey]) -> Iterable[int]:
 
 
 class _Side(NamedTuple):
-    """One of the two times. `differing`: the scopes with other content at the other time; `moved`: datasets renamed or dropped between."""
+    """One of the two times. `differing`: scopes whose content differs; `moved`: datasets that are renamed or dropped between the times."""
 
     graph: LineageIndex
     heads: dict[int, Head]
@@ -136,7 +140,7 @@ class _Side(NamedTuple):
     moved: frozenset[AssetKey]
 
     def list_changes(self, limits: Limits) -> dict[DiffEdge, Change]:
-        """The flows that may differ: those of differing scopes as stated, and those around moved datasets as the graph shows them."""
+        """The flows that may differ: those that differing scopes state, and those around moved datasets by the keys the graph shows."""
         result: dict[DiffEdge, Change] = {}
         for scope in sorted(self.differing):
             head = self.heads.get(scope)
@@ -150,7 +154,7 @@ class _Side(NamedTuple):
         return result
 
     def list_unchanged_heads(self, edges: Iterable[DiffEdge]) -> Iterable[Head]:
-        """Heads with the same content at both times that mention the start of one of these edges."""
+        """The heads with the same content at both times that mention the start of one of these edges."""
         nodes = {self.graph.assets.find_by_key(edge.start) for edge in edges if not self._has_moved_end(edge)}
         scopes = {scope for node in nodes if node is not None for scope in self.graph.changes.list_scopes(node)}
         return (self.heads[scope] for scope in scopes - self.differing if scope in self.heads)
@@ -181,7 +185,7 @@ def _get_dataset(key: AssetKey) -> AssetKey:
 def _subtract_changes(
     here: dict[DiffEdge, Change], there: dict[DiffEdge, Change], side: _Side, near: Callable[[DiffEdge], bool] | None
 ) -> list[Change]:
-    """Flows that only this side states, without those that an unchanged scope states at both times."""
+    """The flows that only this side has, without those that an unchanged scope states at both times. `near`: a filter of edges."""
     candidates = {edge for edge in here if edge not in there and (near is None or near(edge))}
     for head in list(side.list_unchanged_heads(candidates)):
         candidates.difference_update(_list_flows(head))

@@ -11,7 +11,7 @@ from meshline.graph.model import KINDS, AssetKind, EdgeType
 from meshline.graph.queries.groups import NOTHING, Groups
 from meshline.graph.queries.pages import Entry, Page, SortKey, build_page, list_in_order, sort_by_name
 
-# An owner has no owner.
+# All kinds except owners: an owner has no owner.
 OWNABLE = tuple(kind for kind in KINDS if kind is not AssetKind.OWNER)
 CONTAINERS = (AssetKind.DOMAIN, AssetKind.DATA_PRODUCT, AssetKind.DATASET)
 
@@ -19,7 +19,10 @@ CONTAINERS = (AssetKind.DOMAIN, AssetKind.DATA_PRODUCT, AssetKind.DATASET)
 def list_owned(
     index: LineageIndex, owner: int, *, inherited: bool, kinds: Sequence[AssetKind], first: int, after: SortKey | None = None
 ) -> Page:
-    """The assets of an owner, by kind and name. `inherited`: also contained and governed assets without a nearer owner."""
+    """The assets of an owner, by kind and name. `inherited`: also contained and governed assets without a nearer owner.
+
+    `kinds`: empty for all.
+    """
     return build_page(sort_by_name(index, _collect_owned(index, owner, inherited=inherited, kinds=kinds), after), first)
 
 
@@ -34,7 +37,7 @@ def _collect_owned(index: LineageIndex, owner: int, *, inherited: bool, kinds: S
 
 
 def collect_owned_nodes(index: LineageIndex, owner: int) -> set[int]:
-    """Everything whose nearest level that has owners names this one."""
+    """The assets that have this owner at their nearest level that has owners; explicit, inherited and by contract."""
     direct = _collect_direct(index, owner)
     direct |= _collect_governed(index, owner, direct)
     result = set(direct)
@@ -52,7 +55,7 @@ def _build_groups(index: LineageIndex, kind: AssetKind) -> Groups:
 
 
 def _filter_inheriting(index: LineageIndex, columns: Sequence[int]) -> list[int]:
-    """Those of these columns that have no owners of their own."""
+    """The columns without owners of their own, which inherit those of their dataset."""
     owned = index.ownership.has_owners(np.array(columns, np.int32)).tolist()
     return [column for column, own in zip(columns, owned, strict=True) if not own]
 
@@ -64,14 +67,14 @@ def _collect_direct(index: LineageIndex, owner: int) -> set[int]:
 
 
 def _collect_governed(index: LineageIndex, owner: int, owned: Collection[int]) -> set[int]:
-    """What the contracts among these govern, where it is the owner for that."""
+    """The assets that contracts among `owned` govern, and whose owner is this one."""
     contracts = [node for node in owned if index.assets.get_kind(node) is AssetKind.CONTRACT]
     governed = {edge.end for contract in contracts for edge in index.ownership.list_edges(contract, EdgeType.GOVERNS)}
     return {node for node in governed if owner in index.ownership.collect_owner_nodes(node)}
 
 
 def list_orphans(index: LineageIndex, *, kinds: Sequence[AssetKind], first: int, after: SortKey | None = None) -> Page:
-    """What has no owner at any level, by kind and name."""
+    """The assets that have no owner at any level, by kind and name. `kinds`: empty for all of OWNABLE."""
     return build_page(_list_orphan_entries(index, kinds, after), first)
 
 
@@ -91,7 +94,7 @@ def _list_orphan_entries(index: LineageIndex, kinds: Sequence[AssetKind], after:
 
 
 def _list_orphaned_columns(index: LineageIndex, after: SortKey | None) -> Iterator[Entry]:
-    """Dataset by dataset: the order of all columns by name, without the names of all columns."""
+    """Dataset by dataset, which gives all columns in the order of their names without building all the names."""
     within = () if after is None or after.numbers[0] < KINDS.index(AssetKind.COLUMN) else after.names
     for dataset in _list_unowned(index, AssetKind.DATASET):
         if index.assets.get_key(dataset).parts >= within[:2]:

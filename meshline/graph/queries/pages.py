@@ -1,6 +1,6 @@
 """Pages of sorted answers, and limits of questions.
 
-A cursor is the sort key of the last entry and its id, so writes between two pages lose or repeat nothing.
+A cursor contains the sort key of the last entry and its id, so that writes between two pages neither drop nor repeat entries.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def encode_cursor(key: SortKey, asset_id: str) -> str:
 
 
 def decode_cursor(cursor: str, numbers: int) -> SortKey:
-    """The sort key of a cursor that an answer with this many sort numbers gave. Raises InvalidInput."""
+    """The sort key in a cursor. Raises InvalidInput if it is not a cursor of an answer with this many sort numbers."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         key = _decoder.decode(text).key
@@ -76,11 +76,11 @@ def decode_cursor(cursor: str, numbers: int) -> SortKey:
 
 
 def _build_cursor_error(cursor: str) -> InvalidInput:
-    return InvalidInput(f"{cursor[:40]!r} is no cursor of this list: take endCursor of its previous page", "after")
+    return InvalidInput(f"{cursor[:40]!r} is no cursor of this list: use endCursor of its previous page", "after")
 
 
 def build_page(entries: Iterable[Entry], first: int) -> Page:
-    """The first so many of entries that come in order."""
+    """A page of the first entries. `entries`: already in order; read only one further than the page."""
     found = tuple(islice(entries, first + 1))
     return Page(found[:first], len(found) > first)
 
@@ -91,7 +91,7 @@ def find_start(nodes: Sequence[int], key_of: Callable[[int], SortKey], after: So
 
 
 def build_name_key(index: LineageIndex, node: int) -> SortKey:
-    """By kind, then by the parts of the shown key: the order of `LineageIndex.of_kind`."""
+    """The sort key by kind, then by the parts of the shown key: the order of `AssetFacet.list_of_kind`."""
     key = index.assets.get_key(node)
     return SortKey((KIND_ORDER[key.kind],), key.parts)
 
@@ -113,18 +113,21 @@ def list_in_order(index: LineageIndex, nodes: Sequence[int], after: SortKey | No
 
 
 def format_name(key: AssetKey) -> str:
-    """A name that `resolve` understands whatever else has the same: `kind:qualified name`."""
+    """An asset's name that `resolve` accepts even if assets of other kinds have the same name: `kind:qualified name`."""
     return f"{key.kind.lower()}:{key.qualified_name}"
 
 
 class Limits(NamedTuple):
-    """`nodes`: columns and datasets that one traversal visits; `deadline` as `time.monotonic()`. An answer states where it stopped."""
+    """Limits of a question. A traversal names the limit that cut it short (`Completeness.truncated`).
+
+    `nodes`: the most columns and datasets of one traversal. `deadline`: as `time.monotonic()`, in seconds; None for none.
+    """
 
     nodes: int = 2_000_000
     deadline: float | None = None
 
     def check_deadline(self) -> None:
-        """Raises LimitExceeded when the deadline is over: for work of many steps, of which each is short."""
+        """Raise LimitExceeded when the deadline is over. For work of many short steps."""
         if self.deadline is not None and time.monotonic() > self.deadline:
             raise LimitExceeded("it took longer than it may: ask for less at once (MESHLINE_CHECK_SECONDS, MESHLINE_QUERY_SECONDS)")
 

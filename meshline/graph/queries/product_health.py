@@ -1,6 +1,6 @@
 """Health of a data product: the freshness of its output ports, measured against its promise, and the results of its checks.
 
-A product is never healthy for lack of data: what no source measured is UNKNOWN.
+Without data a product is not healthy but UNKNOWN.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from meshline.graph.queries.assets import Attributes, read_attributes
 from meshline.graph.queries.quality import Counts, Result, count_outcomes, read_latest
 
 FRESHNESS = "freshness"
-_WRITTEN = frozenset({JOB_OUTPUT, "job-writes"})  # scopes of runs that wrote; what is only declared proves no writing
+_WRITTEN = frozenset({JOB_OUTPUT, "job-writes"})  # kinds of scopes of runs that wrote; a declared write proves no writing
 _METRICS = "facet:dataQualityMetrics"
 
 
 class Standing(enum.StrEnum):
-    """KEPT: all promises are met and all checks pass. BROKEN: one does not. UNKNOWN: too little is known for KEPT."""
+    """KEPT: all promises are met and all checks pass. BROKEN: one is not met or fails. UNKNOWN: too little is known for KEPT."""
 
     KEPT = "KEPT"
     BROKEN = "BROKEN"
@@ -32,7 +32,7 @@ class Standing(enum.StrEnum):
 
 
 class Evidence(enum.StrEnum):
-    """How it is known when a dataset's data was last written."""
+    """The evidence of when a dataset's data was last written."""
 
     RUN = "RUN"  # a job's run wrote it
     SNAPSHOT = "SNAPSHOT"  # the table's newest snapshot
@@ -41,7 +41,7 @@ class Evidence(enum.StrEnum):
 
 
 class Freshness(NamedTuple):
-    """How old the data of an output port is. Times in microseconds, durations in seconds; None: not known."""
+    """The age of the data of an output port. `last`: when it was last written, in microseconds; `age`: in seconds; None if not known."""
 
     dataset: int
     standing: Standing
@@ -51,7 +51,10 @@ class Freshness(NamedTuple):
 
 
 class Health(NamedTuple):
-    """`promised`: the freshness that the product promises, as its source gives it. `checks`: of the output ports."""
+    """The health of a product. `promised`: the freshness that it promises, as its source gives it; None if none.
+
+    `freshness`: the worst of its output ports. `ports`, `checks`: of its output ports, by name.
+    """
 
     product: int
     standing: Standing
@@ -70,7 +73,7 @@ class Health(NamedTuple):
 
 
 def compute_health(live: LiveGraph, index: LineageIndex, products: Sequence[int], now: int) -> list[Health]:
-    """How well each of these products is. `now`: microseconds, the time that ages are measured to."""
+    """The health of each product, in the order of `products`. `now`: the time at which ages are computed, in microseconds."""
     ports = {product: _list_output_ports(index, product) for product in set(products)}
     datasets = sorted({of for of_product in ports.values() for of in of_product})
     known = dict(zip(datasets, read_attributes(live, index, datasets), strict=True))
@@ -109,7 +112,7 @@ def _decide_standing(freshness: Standing, promised: durations.Measure | None, re
 
 
 def _combine_freshness(ports: Sequence[Freshness]) -> Standing:
-    """The worst of the ports: BROKEN before UNKNOWN before KEPT."""
+    """The worst standing of the ports: BROKEN before UNKNOWN before KEPT; UNKNOWN without ports."""
     standings = {port.standing for port in ports}
     if Standing.BROKEN in standings:
         return Standing.BROKEN
@@ -130,7 +133,7 @@ def _compute_freshness(
 
 
 def _list_evidence(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result]) -> Iterator[tuple[int, Evidence]]:
-    """When data was there at the latest, and how that is known: each is true, so the newest counts."""
+    """Times (microseconds) at which data had been written, each with its evidence. Each is true, so the newest counts."""
     for edge in index.ownership.list_edges(of, EdgeType.WRITES, incoming=True):
         scope = index.changes.get_scope(edge.scope_id)
         if scope.scope[0] in _WRITTEN and parse_source_kind(scope.source) == "openlineage" and not scope.provisional:

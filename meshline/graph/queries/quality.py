@@ -1,4 +1,4 @@
-"""Checks of datasets and columns: the last result of each, what it was before, and the checks that fail, of the mesh or a part."""
+"""Checks of datasets and columns: the last result of each, its earlier results, and the failing checks of the mesh or a part of it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ class CheckState(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A check of a dataset, or of a column of it (`asset`), with its last result. `column`: as the check names it,
-    empty if it is of the dataset. `at`: when it was run, in microseconds; None if it is only written down.
+    """A check of a dataset, or of one of its columns (`asset`), with its last result.
+
+    `column`: as the check names it; empty for a check of the dataset. `at`: when it was run, in microseconds; None if it is only
+    declared in a suite or a file of checks, without a result.
     """
 
     dataset: int
@@ -48,7 +50,7 @@ class Result(NamedTuple):
 
 
 class Past(NamedTuple):
-    """A stretch of time in which a check had the same result: `at` its first run, `last` its last (microseconds)."""
+    """An interval in which a check had the same result: `at` is its first run, `last` its last (microseconds)."""
 
     at: int
     last: int
@@ -56,7 +58,7 @@ class Past(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many checks have which outcome."""
+    """The number of checks with each outcome."""
 
     passed: int = 0
     failed: int = 0
@@ -88,7 +90,7 @@ class CheckStatement(NamedTuple):
 
 
 def read_statements(live: LiveGraph, index: LineageIndex, datasets: Iterable[int]) -> dict[int, list[CheckStatement]]:
-    """The statements about checks, by dataset, each with the names that it uses for the dataset."""
+    """The statements about the checks of each dataset, by scope id, with one read of the store."""
     names = {
         of: {id_: keys for id_, keys in index.changes.list_fact_names(of).items() if index.changes.get_scope(id_).scope[0] in SCOPES}
         for of in set(datasets)
@@ -102,7 +104,7 @@ def read_statements(live: LiveGraph, index: LineageIndex, datasets: Iterable[int
 
 
 class _Found(NamedTuple):
-    """A result by the name of its column, empty for the dataset. `key`: the key of the asset as the source stated it."""
+    """A check that a source states. `column`: its name, empty for a check of the dataset. `key`: the asset as the source stated it."""
 
     column: str
     name: str
@@ -117,7 +119,7 @@ class _Found(NamedTuple):
 
     @property
     def test(self) -> tuple[str, str, str]:
-        """What two tools would not both call a check: dbt's tests have the same names in its project and in its events."""
+        """What identifies a test across the sources of one tool: dbt's tests have the same names in its project and in its events."""
         kind = parse_source_kind(self.head.source)
         return self.column.casefold(), self.name, "dbt" if kind == "openlineage" else kind
 
@@ -125,9 +127,12 @@ class _Found(NamedTuple):
 def list_results(
     index: LineageIndex, of: int, statements: Iterable[CheckStatement], outcomes: Collection[Outcome] = tuple(Outcome)
 ) -> list[Result]:
-    """The checks that have one of these outcomes."""
+    """The checks of a dataset that have one of these outcomes, by column, name, suite and source.
+
+    Of several results of a check the newest counts. A declared check is left out if a source of the same tool states a result of it.
+    """
     results: dict[tuple[str, str, str, str], _Found] = {}
-    written: list[_Found] = []
+    declared: list[_Found] = []
     for head, names in statements:
         for key, attribute, name, stated, at in _list_checks(head):
             if key.parts[:2] not in names:
@@ -135,13 +140,13 @@ def list_results(
             column = key.parts[2] if key.kind is AssetKind.COLUMN else ""
             found = _Found(column, name, stated, at, head, key)
             if attribute == EXPECTATIONS:
-                written.append(found._replace(at=None))
+                declared.append(found._replace(at=None))
                 continue
             before = results.get(found.place)
             if before is None or (before.at or 0, before.head.scope_id) < (at, head.scope_id):
                 results[found.place] = found
     run = {found.test for found in results.values()}
-    listed = [*results.values(), *(one for one in written if one.test not in run)]
+    listed = [*results.values(), *(one for one in declared if one.test not in run)]
     wanted = sorted((found for found in listed if found.state.outcome in outcomes), key=lambda found: (found.place, found.head.scope_id))
     return [_build_result(index, of, found) for found in wanted]
 
@@ -153,7 +158,7 @@ def _build_result(index: LineageIndex, of: int, found: _Found) -> Result:
 
 
 def _list_checks(head: Head) -> Iterator[tuple[AssetKey, str, str, CheckState, int]]:
-    """(asset, attribute, name, state, time of the run) of each check that a head states."""
+    """(asset, attribute, name, state, time of the run in microseconds) of each check that a head states."""
     for fact in decode(head.content.blob).assets if head.content is not None else ():
         for attribute in (RESULTS, EXPECTATIONS):
             of_asset = fact.attributes.get(attribute)
@@ -186,7 +191,7 @@ def build_sort_key(index: LineageIndex, result: Result) -> SortKey:
 
 
 def read_history(live: LiveGraph, index: LineageIndex, result: Result, first: int | None = None) -> list[Past]:
-    """What a check found, the newest first. A check that is only written down has none."""
+    """The results of a check, the newest first; none if it is only declared. `first`: read no further than so many."""
     if result.at is None:
         return []
     found: list[Past] = []
@@ -209,7 +214,7 @@ def _parse_past(result: Result, interval: Interval, content: Content) -> Iterato
 
 
 def find_failing_since(live: LiveGraph, index: LineageIndex, result: Result) -> int | None:
-    """The first of the runs since when a check failed in all that evaluated it, in microseconds; None if it does not fail."""
+    """When a check first failed without a success since, in microseconds; None if it does not fail. Skipped runs do not count."""
     since = None
     if result.outcome in OPEN:
         for past in read_history(live, index, result):
@@ -220,19 +225,19 @@ def find_failing_since(live: LiveGraph, index: LineageIndex, result: Result) -> 
     return since
 
 
-TOGETHER = 100  # datasets whose checks are read at once
-_DATASET_AT = {QUALITY: 2, JOB_QUALITY: 3}  # where the scopes name their dataset
+TOGETHER = 100  # datasets whose checks one read of the store gives
+_DATASET_AT = {QUALITY: 2, JOB_QUALITY: 3}  # position of the dataset's namespace and name in scopes of a kind
 
 
 def list_checked_datasets(index: LineageIndex) -> list[int]:
-    """The datasets that have results."""
+    """The datasets that have results of checks, as sorted nodes."""
     scopes = index.changes.list_scopes_of(_DATASET_AT)
     keys = {build_dataset_key(*scope[at : at + 2]) for scope in scopes for at in (_DATASET_AT[scope[0]],)}
     return sorted({node for key in keys if (node := index.assets.find_by_key(key)) is not None})
 
 
 class Failures(NamedTuple):
-    """A page of failures."""
+    """A page of failing checks, and whether more follow."""
 
     results: tuple[Result, ...]
     has_next: bool
@@ -247,12 +252,12 @@ def list_failures(
     first: int,
     after: SortKey | None = None,
 ) -> Failures:
-    """The checks whose last result is one of these, of all datasets that pass a filter, by dataset, column and name.
+    """The checks whose last result has one of these outcomes, of all datasets that a filter matches, by dataset, column and name.
 
-    Raises InvalidInput for NOT_RUN: only datasets that have results are looked at.
+    Raises InvalidInput for NOT_RUN: only datasets that have results are read.
     """
     if Outcome.NOT_RUN in outcomes:
-        raise InvalidInput("NOT_RUN is no result: checks that are only written down are listed with their dataset", "outcomes")
+        raise InvalidInput("NOT_RUN is no result: checks without a result are listed with their dataset", "outcomes")
     found: list[Result] = []
     for result in _list_failures(live, index, wanted, outcomes, after):
         if len(found) == first:

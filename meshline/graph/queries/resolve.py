@@ -1,4 +1,4 @@
-"""From what a person typed to one asset: an id, a name, an alias, `dataset.column`, or a unique suffix of one."""
+"""Names that users type, resolved to one asset: an id, a name, an alias, `dataset.column`, or a unique suffix of one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from meshline.graph.queries.search import is_listed
 from meshline.graph.store.base import Store
 
 LONGEST = 4096  # characters
-MOST_CUTS = 64  # places at which a name is cut in two: each is one look at the index, or
-MOST_SEARCHED = 8  # one search, so that a name costs no more than its length
-LONGEST_NEAR = 200  # characters of a name of which like ones are looked for
-SEARCHED = 500  # keys that the store's search may give before every name is looked at
+MOST_CUTS = 64  # places at which a name is cut in two, each of which costs a lookup in the index
+MOST_SEARCHED = 8  # places of which each costs a search. Both bound the cost of a long name.
+LONGEST_NEAR = 200  # characters of a name for which similar names are searched
+SEARCHED = 500  # keys that the store's search gives at most; if it gives so many, all names are compared instead
 SHOWN = 20  # candidates in an error
-NEAR = 5
+NEAR = 5  # similar names in an error
 
 BOUNDARY = "./:"
 ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
@@ -34,13 +34,13 @@ def get_node(index: LineageIndex, asset_id: str) -> int:
     """The node of an id. Raises NotFound."""
     node = index.assets.find(asset_id)
     if node is None or not index.assets.is_visible(node):
-        hint = "" if _ID.fullmatch(asset_id) else ": that is no id; `resolve` gives the id of what a name means"
+        hint = "" if _ID.fullmatch(asset_id) else ": that is no id; `resolve` gives the id of the asset that a name refers to"
         raise NotFound(f"no asset has the id {asset_id[:80]!r}{hint}")
     return node
 
 
 def get_starts(index: LineageIndex, asset_ids: Iterable[str], direction: Direction) -> list[int]:
-    """The nodes that a traversal is to begin with. Raises NotFound; InvalidInput downstream of a consumer, which no data leaves."""
+    """The nodes at which a traversal begins. Raises NotFound; InvalidInput downstream of a consumer, which no recorded data leaves."""
     nodes = [get_node(index, asset_id) for asset_id in asset_ids]
     for node in nodes:
         if direction is Direction.DOWNSTREAM and index.assets.get_kind(node) is AssetKind.CONSUMER:
@@ -54,7 +54,7 @@ def get_starts(index: LineageIndex, asset_ids: Iterable[str], direction: Directi
 
 
 def find_dataset(index: LineageIndex, naming: Naming, namespace: str, name: str) -> int | None:
-    """The dataset that answers to this name, in whatever spelling."""
+    """The visible dataset of a name in the spelling of the naming rules, else exactly as given; None if there is none."""
     for key in (naming.dataset(namespace, name), AssetKey(AssetKind.DATASET, (namespace, name))):
         node = index.assets.find_by_key(key)
         if node is not None and index.assets.is_visible(node):
@@ -63,7 +63,10 @@ def find_dataset(index: LineageIndex, naming: Naming, namespace: str, name: str)
 
 
 def resolve_name(index: LineageIndex, store: Store, naming: Naming, text: str) -> int:
-    """The one asset that a text names. Raises NotFound with near misses, Ambiguous with candidates."""
+    """The one asset that a text refers to.
+
+    Raises InvalidInput for an empty or too long text, NotFound with similar names, Ambiguous with candidates.
+    """
     text = text.strip()
     if not text or len(text) > LONGEST:
         raise InvalidInput(f"a name has 1 to {LONGEST} characters", "name")
@@ -84,7 +87,7 @@ def resolve_name(index: LineageIndex, store: Store, naming: Naming, text: str) -
 
 
 class _Lookup:
-    """One resolution: tiers from the exact to the loose; the first tier that finds anything decides."""
+    """The resolution of one text in three tiers: exact name, suffix, suffix in any case. The first tier that finds an asset decides."""
 
     def __init__(self, index: LineageIndex, store: Store, naming: Naming) -> None:
         self.index = index
@@ -101,7 +104,7 @@ class _Lookup:
         return None
 
     def _prefer_known(self, found: set[int]) -> list[int]:
-        """Without what is only inferred, unless there is nothing else."""
+        """The assets that are not only inferred; all if every one is."""
         known = [node for node in found if not self._is_inferred(node)]
         return known or list(found)
 
@@ -157,18 +160,18 @@ class _Lookup:
                     yield from self._find_columns(node, lambda own, column=column: fold(own) == column)  # type: ignore[misc]
 
     def _find_named(self, wanted: str, kind: AssetKind, fold: Callable[[str], str]) -> list[int]:
-        """Nodes of a kind of which some name ends with the text at a boundary."""
+        """The nodes of a kind that have a name which ends with the text at a boundary. `wanted`: folded."""
 
-        def answers(key: AssetKey) -> bool:
+        def is_match(key: AssetKey) -> bool:
             return _ends_with(fold(key.qualified_name), wanted)
 
         words = terms(wanted)
         keys = self.store.search(words, (kind,), SEARCHED) if words else ()
         nodes = {node for key in keys if (node := self.index.assets.find_by_key(key)) is not None}
-        found = self._select_named(nodes, answers)
+        found = self._select_named(nodes, is_match)
         if len(found) < 2 and (not words or len(keys) >= SEARCHED):
             found = self._select_named(
-                [node for node in self.index.assets.find_ending(kind, wanted, fold) if is_listed(self.index, node)], answers
+                [node for node in self.index.assets.find_ending(kind, wanted, fold) if is_listed(self.index, node)], is_match
             )
         return found
 
@@ -197,7 +200,7 @@ class _Lookup:
 
 
 def _split_at_first(text: str, mark: str) -> Iterator[tuple[str, str]]:
-    """The ways to cut a text in two at a mark, neither part empty: at the first marks."""
+    """The ways to cut a text in two at a mark so that neither part is empty: at the first MOST_CUTS marks."""
     at = text.find(mark, 1)
     for _ in range(MOST_CUTS):
         if not 0 < at < len(text) - 1:
@@ -207,7 +210,7 @@ def _split_at_first(text: str, mark: str) -> Iterator[tuple[str, str]]:
 
 
 def _split_at_last(text: str, mark: str, most: int) -> list[tuple[str, str]]:
-    """The same, at the last `most` marks."""
+    """The ways to cut a text in two at a mark so that neither part is empty: at the last `most` marks."""
     cuts: list[int] = []
     at = text.rfind(mark, 0, len(text) - 1)
     while at > 0 and len(cuts) < most:
@@ -224,7 +227,7 @@ def _ends_with(name: str, suffix: str) -> bool:
 
 
 def _describe_not_found(lookup: _Lookup, text: str) -> str:
-    """The message, with names that look alike."""
+    """The message for a text that refers to no asset, with similar names."""
     index = lookup.index
     names: dict[str, str] = {}
     for word in terms(text)[-3:]:

@@ -1,4 +1,4 @@
-"""What columns a dataset had, and when, as each source listed them."""
+"""The columns that a dataset had over time, as each source listed them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Json, i
 
 
 class ListedColumn(NamedTuple):
-    """A column as it was listed. `type`, `nullable`: None if the source did not state it."""
+    """A column as a source listed it. `position`, `type`, `nullable`: None if the source did not state it."""
 
     name: str
     position: int | None
@@ -21,7 +21,7 @@ class ListedColumn(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """What a source listed over a stretch of time; `until` None: still. Times are microseconds. No columns: it listed none any more."""
+    """The columns that a source listed from `since` to `until` (microseconds; None: up to now). Empty if it listed none any more."""
 
     source: str
     scope_id: int
@@ -35,7 +35,7 @@ def read_schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Sch
     names = {key.parts for key in index.assets.list_names(dataset)}
     listed = {edge.scope_id for edge in index.ownership.list_edges(dataset, EdgeType.HAS_COLUMN)}
     whole = {scope_id for scope_id in listed if not is_partial_schema(index.changes.get_scope(scope_id).scope)}
-    scopes = sorted(whole or listed)  # what readers list is of interest only where nothing lists all
+    scopes = sorted(whole or listed)  # partial lists, of the columns that a job reads, count only where no source lists all
     found: list[Schema] = []
     for scope_id, intervals in live.store.read_history(scopes).items():
         source = index.changes.get_scope(scope_id).source
@@ -53,7 +53,7 @@ def read_schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Sch
 
 
 def _parse_columns(content: Content, names: set[tuple[str, ...]]) -> Iterator[ListedColumn]:
-    """By position, then name."""
+    """The listed columns by position, then name; those without a position last. `names`: (namespace, name) of the dataset."""
     facts = decode(content.blob)
     stated = {fact.key: fact.attributes for fact in facts.assets if fact.key.kind is AssetKind.COLUMN}
     listed = [

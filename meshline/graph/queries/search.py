@@ -1,4 +1,4 @@
-"""Which assets: lists of one kind with filters, and search for words of names, titles, descriptions and tags."""
+"""Lists of assets of one kind with filters, and the search for words in names, titles, descriptions and tags."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.ownership import collect_owned_nodes
 from meshline.graph.queries.pages import KIND_ORDER, Entry, Page, SortKey, build_page, list_in_order
 
-MAX_FOUND = 10_000  # assets that one search looks at
-
-
-_LAST_PART = 1  # the rank of an asset of which the last part of the name is asked for
+MAX_FOUND = 10_000  # assets that one search reads
+_LAST_PART = 1  # the rank of an asset if the searched text is the last part of its name
 
 
 class SearchResult(NamedTuple):
-    """A page of hits, the best first, and whether the text fits more assets than one search looks at."""
+    """A page of hits, the best first. `truncated`: the text matches more assets than one search reads. `total`: hits of all pages."""
 
     page: Page
     truncated: bool
@@ -39,9 +37,9 @@ def search_assets(
     first: int,
     after: SortKey | None = None,
 ) -> SearchResult:
-    """Assets that a text finds: those of that very name first, then whose name begins so, then the rest, by kind and name.
+    """The assets that a text matches: exact names first, then last parts and beginnings of names, then the rest, by kind and name.
 
-    Jobs that are mere steps of others are found by their names only.
+    Jobs that are mere steps of others are found by their names only. `tag`: `key` or `key=value`.
     """
     words = terms(text)
     nodes, truncated = _find_matches(live, index, words, kinds) if words or tag is None else (None, False)
@@ -69,7 +67,7 @@ def _find_matches(live: LiveGraph, index: LineageIndex, words: Sequence[str], ki
 
 
 def is_listed(index: LineageIndex, node: int) -> bool:
-    """Whether an asset shows in searches and lists: not what is only inferred, not a column that the catalog lacks."""
+    """Whether searches and lists show an asset: not if it is only inferred, and not a column that the catalog does not list."""
     if not index.assets.is_visible(node):
         return False
     kind = index.assets.get_kind(node)
@@ -79,7 +77,7 @@ def is_listed(index: LineageIndex, node: int) -> bool:
 
 
 def _is_mere_step(index: LineageIndex, node: int) -> bool:
-    """Whether it is a job within another, with nothing within itself, that reads and writes nothing: dbt reports each statement so."""
+    """Whether it is a job within another that contains no job and neither reads nor writes: dbt reports each SQL statement as one."""
     if index.assets.get_kind(node) is not AssetKind.JOB or not index.ownership.list_edges(node, EdgeType.PART_OF):
         return False
     return not (
@@ -102,7 +100,7 @@ def is_in_domain(index: LineageIndex, node: int, domain: int) -> bool:
 
 
 def _filter_tagged(live: LiveGraph, index: LineageIndex, nodes: Iterable[int], tag: str) -> set[int]:
-    """Those that have the tag: `key` finds the tag with any value, `key=value` with that one."""
+    """The nodes that have the tag in any case: `key` matches the tag with any value, `key=value` with that one."""
     candidates = list(nodes)
     wanted, equals, value = (part.casefold() for part in tag.partition("="))
     return {
@@ -115,7 +113,10 @@ def _filter_tagged(live: LiveGraph, index: LineageIndex, nodes: Iterable[int], t
 
 
 def _build_rank(index: LineageIndex, node: int, text: str, words: Sequence[str]) -> SortKey:
-    """0 that very name, 1 its last part, 2 the name begins so, 3 all words are in the name, 4 elsewhere; then kind and name."""
+    """The rank of a hit, then kind and name.
+
+    The text is 0 the name, 1 its last part, 2 its beginning; 3 all words are in the name; 4 they are elsewhere.
+    """
     key = index.assets.get_key(node)
     wanted = text.strip().casefold()
     name = key.name.casefold()
@@ -131,7 +132,10 @@ def _build_rank(index: LineageIndex, node: int, text: str, words: Sequence[str])
 
 
 class Filter(NamedTuple):
-    """A filter of lists: all given criteria must match. `text`: a part of the qualified name, in any case."""
+    """A filter of lists: all given criteria must match. `text`: a part of the qualified name, in any case.
+
+    `domain`, `product`, `owner`: nodes; a domain matches the domains below it, too. `described`: a source lists the columns.
+    """
 
     text: str | None = None
     namespace: str | None = None
@@ -145,7 +149,7 @@ EVERYTHING = Filter()
 
 
 def list_assets(index: LineageIndex, kind: AssetKind, wanted: Filter = EVERYTHING, *, first: int, after: SortKey | None = None) -> Page:
-    """The assets of a kind by name. Lazy: reads no further than the page."""
+    """The assets of a kind by name, those after a cursor's key. Reads only as far as the page."""
     return build_page(_list_entries(index, kind, wanted, after), first)
 
 
@@ -194,7 +198,7 @@ def _build_column_key(index: LineageIndex, column: int) -> SortKey:
 
 
 def list_linked(index: LineageIndex, node: int, type_: EdgeType, *, incoming: bool = False) -> list[int]:
-    """The assets at the other ends of a node's edges of a type, by name, each once."""
+    """The assets at the other ends of a node's edges of a type, each once, by name."""
     edges = index.ownership.list_edges(node, type_, incoming=incoming)
     nodes = {edge.start if incoming else edge.end for edge in edges}
     return sorted(nodes, key=lambda other: index.assets.get_key(other).qualified_name)
