@@ -28,38 +28,40 @@ from meshline.graph.model import (
 )
 from meshline.graph.queries.impact import compute_impact
 from tests.governance.verdicts import report
-from tests.index.heads import NS, ds, node, output_scope, says
+from tests.index.heads import NS, build_output_scope, build_statement, to_dataset, to_key
 from tests.index.strategies import COLUMNS, DATASETS, column_flows, datasets, drops, merges, outputs, renames, schemas
 from tests.queries import mesh
 
 SUBTYPES = ("IDENTITY", "TRANSFORMATION", "JOIN", "GROUP_BY", "FILTER", "CONDITIONAL", "SORT", "")
-assets = st.one_of(st.builds(lambda of, name: node(f"{of}.{name}"), datasets, st.sampled_from(COLUMNS)), datasets.map(ds))
+assets = st.one_of(st.builds(lambda of, name: to_key(f"{of}.{name}"), datasets, st.sampled_from(COLUMNS)), datasets.map(to_dataset))
 consumers = st.sampled_from(("team", "desk", "board")).map(build_consumer_key)
 
 
 def using(who: object, what: object, contract: str | None) -> Statement:
     attributes = {} if contract is None else {"contract": contract}
     edge = EdgeFact(EdgeType.CONSUMES, who, what, attributes)  # type: ignore[arg-type]
-    return says(Facts(edges=(edge,)), ("uses", str(who), str(what)), source="mesh/m")
+    return build_statement(Facts(edges=(edge,)), ("uses", str(who), str(what)), source="mesh/m")
 
 
 uses = st.builds(using, consumers, st.one_of(assets, st.just(build_data_product_key("p"))), st.sampled_from((None, "c1", "c2")))
 ports = st.builds(
-    lambda of, way: says(
-        Facts(edges=(EdgeFact(EdgeType.PORT, build_data_product_key("p"), ds(of), {"direction": way}),)), ("port", of, way), source="mesh/m"
+    lambda of, way: build_statement(
+        Facts(edges=(EdgeFact(EdgeType.PORT, build_data_product_key("p"), to_dataset(of), {"direction": way}),)),
+        ("port", of, way),
+        source="mesh/m",
     ),
     datasets,
     st.sampled_from(("input", "output")),
 )
 steps = st.builds(
-    lambda flows, subtype, name, output: says(
+    lambda flows, subtype, name, output: build_statement(
         Facts(
             flows=(
                 *(flow._replace(subtype=subtype) for flow in flows),
-                Flow(ds("a"), ds(output), covered=True, job=build_job_key(NS, name)),
+                Flow(to_dataset("a"), to_dataset(output), covered=True, job=build_job_key(NS, name)),
             )
         ),
-        output_scope(name, output),
+        build_output_scope(name, output),
     ),
     st.lists(column_flows, min_size=1, max_size=4),
     st.sampled_from(SUBTYPES),
@@ -174,8 +176,10 @@ def test_a_job_without_column_lineage_never_lowers_a_verdict(
     # After a rename or a drop its old name refers to another table, so a job that names it would say more than that it is blind.
     assume(not any(other.scope[0] in ("dataset-renamed", "dataset-dropped") and {start, end}.intersection(other.scope) for other in said))
     blind = build_job_key(NS, "blind")
-    edges = (EdgeFact(EdgeType.READS, blind, ds(start)), EdgeFact(EdgeType.WRITES, blind, ds(end)))
-    more = says(Facts(edges=edges, flows=(Flow(ds(start), ds(end), job=blind),)), output_scope("blind", end), 20)
+    edges = (EdgeFact(EdgeType.READS, blind, to_dataset(start)), EdgeFact(EdgeType.WRITES, blind, to_dataset(end)))
+    more = build_statement(
+        Facts(edges=edges, flows=(Flow(to_dataset(start), to_dataset(end), job=blind),)), build_output_scope("blind", end), 20
+    )
     for mode in Mode:
         with graph_of(said) as graph:
             before = found(graph, one, mode=mode, profile=profile)[one.fingerprint]

@@ -12,21 +12,21 @@ from meshline.graph.index import LineageIndex
 from meshline.graph.index.kernels.jit import is_compiled
 from meshline.graph.model import AssetFact, Content, Facts
 from meshline.graph.store.base import Head
-from tests.index.heads import ds, flow, lists, same
+from tests.index.heads import build_flow, build_same_as, build_schema, to_dataset
 
 # What begins values of other lengths: strings, bytes, arrays and maps with 8, 16 and 32 bits, numbers of 64 bits.
 HEADS = bytes([0xC4, 0xC5, 0xC6, 0xC7, 0xCB, 0xCF, 0xD3, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0x9F, 0x8F, 0xBF])
 
 WHOLE = encode(
     Facts(
-        assets=(AssetFact(ds("a"), {"tags": ["x"], "spelling": ["a", "A"], "dropped": False, "n": [1.5, None, {"k": 2**40}]}),),
-        edges=(*lists("a", "x", "y").edges, same("a", "b", why="same")),
-        flows=(flow("a.x", "b.y"), flow("a", "b")),
+        assets=(AssetFact(to_dataset("a"), {"tags": ["x"], "spelling": ["a", "A"], "dropped": False, "n": [1.5, None, {"k": 2**40}]}),),
+        edges=(*build_schema("a", "x", "y").edges, build_same_as("a", "b", why="same")),
+        flows=(build_flow("a.x", "b.y"), build_flow("a", "b")),
     )
 ).blob
 
 
-def broken(random: Random) -> bytes:
+def damage_content(random: Random) -> bytes:
     blob = bytearray(WHOLE)
     for _ in range(random.randint(1, 3)):
         at = random.randrange(len(blob))
@@ -34,7 +34,7 @@ def broken(random: Random) -> bytes:
     return bytes(blob[: random.randint(0, len(blob))]) if random.random() < 0.3 else bytes(blob)
 
 
-def load(*blobs: bytes) -> None:
+def load_contents(*blobs: bytes) -> None:
     """As the contents of so many heads, read at once."""
     heads = [
         Head(number, "openlineage/x", ("s", str(number)), 0, 0, 0, "", provisional=False, content=Content(bytes(16), blob))
@@ -46,10 +46,10 @@ def load(*blobs: bytes) -> None:
 
 def main(seed: str, number: int) -> None:
     for at in range(number):
-        blob = broken(Random(f"{seed} {at}"))
+        blob = damage_content(Random(f"{seed} {at}"))
         for blobs in ([blob], [blob, WHOLE], [WHOLE, blob]):
             try:
-                load(*blobs)
+                load_contents(*blobs)
             except Exception as error:
                 error.add_note(f"seed {seed}, number {at}: {blob!r}")
                 raise

@@ -7,56 +7,70 @@ from random import Random
 
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Flow, FlowType, Statement, build_job_key
-from tests.index.heads import Fold, col, column_dropped, column_renamed, ds, lists, output_scope, same, says
+from tests.index.heads import (
+    Fold,
+    build_output_scope,
+    build_same_as,
+    build_schema,
+    build_statement,
+    state_column_drop,
+    state_column_rename,
+    to_column,
+    to_dataset,
+)
 
 NAMES = "abcdefgh"
 
 
-def statements(random: Random) -> list[Statement]:
+def build_statements(random: Random) -> list[Statement]:
     """Lineage, schemas, merges and a rename, by chance but always the same."""
 
-    def column() -> str:
+    def choose_column() -> str:
         return f"{random.choice(NAMES)}.{random.choice('xyZ')}"
 
-    def flow() -> Flow:
-        end = col(column()) if random.random() < 0.8 else ds(random.choice(NAMES))
+    def choose_flow() -> Flow:
+        end = to_column(choose_column()) if random.random() < 0.8 else to_dataset(random.choice(NAMES))
         through = build_job_key("db", random.choice("jkl"))
-        return Flow(col(column()), end, random.choice(tuple(FlowType)), random.choice(("", "JOIN")), random.random() < 0.3, job=through)
+        return Flow(
+            to_column(choose_column()), end, random.choice(tuple(FlowType)), random.choice(("", "JOIN")), random.random() < 0.3, job=through
+        )
 
     found: list[Statement] = []
     for at in range(40):
-        flows = [flow() for _ in range(3)]
+        flows = [choose_flow() for _ in range(3)]
         if random.random() < 0.3:
-            flows.append(Flow(ds(random.choice(NAMES)), ds(random.choice(NAMES)), covered=random.random() < 0.5))
-        found.append(says(Facts(flows=tuple(flows)), output_scope(random.choice("jk"), random.choice(NAMES)), at))
+            flows.append(Flow(to_dataset(random.choice(NAMES)), to_dataset(random.choice(NAMES)), covered=random.random() < 0.5))
+        found.append(build_statement(Facts(flows=tuple(flows)), build_output_scope(random.choice("jk"), random.choice(NAMES)), at))
     found += [
-        says(Facts(assets=(AssetFact(build_job_key("db", name), {"integration": producer}),)), ("job", name), 1)
+        build_statement(Facts(assets=(AssetFact(build_job_key("db", name), {"integration": producer}),)), ("job", name), 1)
         for name, producer in (("j", "DBT"), ("k", "AIRFLOW"), ("l", "SPARK"))
     ]
-    found += [says(lists(name, "x", "Y", "z", "Z"), ("dataset", name), 3) for name in "abc"]
-    found.append(says(Facts(edges=(same("a", "b", type="TABLE"), same("c", "d"))), ("person",), 5, source="person/p"))
-    found.append(says(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, ds("e"), ds("f")),)), ("renamed",), 20))
-    found += [column_renamed("a", "x", "y", 15), column_renamed("a", "y", "x", 15), column_dropped("g", "z", 30)]
+    found += [build_statement(build_schema(name, "x", "Y", "z", "Z"), ("dataset", name), 3) for name in "abc"]
+    found.append(
+        build_statement(Facts(edges=(build_same_as("a", "b", type="TABLE"), build_same_as("c", "d"))), ("person",), 5, source="person/p")
+    )
+    found.append(build_statement(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, to_dataset("e"), to_dataset("f")),)), ("renamed",), 20))
+    found += [state_column_rename("a", "x", "y", 15), state_column_rename("a", "y", "x", 15), state_column_drop("g", "z", 30)]
     return found
 
 
-def answers() -> str:
+def format_answers() -> str:
     """Everything that the index says, as text; after a load, increments, folding and compacting."""
     random = Random(20)
     fold = Fold()
-    said = statements(random)
+    said = build_statements(random)
     fold.add(*said[:20])
-    index = fold.index()
+    index = fold.build_index()
     for statement in said[20:]:
         index.changes.apply(fold.add(statement))
     index.changes.apply(fold.withdraw(said[-2]))
-    before = walked(index)
+    before = format_traversals(index)
     index._tables.compact()
-    assert walked(index) == before
+    assert format_traversals(index) == before
     return f"{index.dump()!r}\n{before}"
 
 
-def walked(index: LineageIndex) -> str:
+def format_traversals(index: LineageIndex) -> str:
     lines: list[str] = []
     for asset in index.dump().assets:
         node = index.assets.find_by_key(asset.shown)
@@ -71,4 +85,4 @@ def walked(index: LineageIndex) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(answers())
+    sys.stdout.write(format_answers())

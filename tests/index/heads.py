@@ -29,42 +29,45 @@ from meshline.graph.store.base import Changes, Head
 NS = "db"
 
 
-def ds(name: str) -> AssetKey:
+def to_dataset(name: str) -> AssetKey:
     return build_dataset_key(NS, name)
 
 
-def col(name: str) -> AssetKey:
+def to_column(name: str) -> AssetKey:
     """`a.x`: column x of dataset a."""
     of, _, own = name.partition(".")
-    return build_column_key(ds(of), own)
+    return build_column_key(to_dataset(of), own)
 
 
-def node(name: str) -> AssetKey:
-    return col(name) if "." in name else ds(name)
+def to_key(name: str) -> AssetKey:
+    return to_column(name) if "." in name else to_dataset(name)
 
 
-def flow(
+def build_flow(
     start: str, end: str, type_: str = "DIRECT", *, subtype: str = "", masking: bool = False, covered: bool = False, by: str = "j"
 ) -> Flow:
     """`flow("a.x", "b.y")`, `flow("a.x", "b", "INDIRECT")`, `flow("a", "b")`."""
-    return Flow(node(start), node(end), FlowType(type_), subtype, masking, covered, build_job_key(NS, by) if by else None)
+    return Flow(to_key(start), to_key(end), FlowType(type_), subtype, masking, covered, build_job_key(NS, by) if by else None)
 
 
-def same(a: str, b: str, **why: Json) -> EdgeFact:
-    return EdgeFact(EdgeType.SAME_AS, ds(a), ds(b), {"why": "person", **why})
+def build_same_as(a: str, b: str, **why: Json) -> EdgeFact:
+    return EdgeFact(EdgeType.SAME_AS, to_dataset(a), to_dataset(b), {"why": "person", **why})
 
 
-def different(a: str, b: str, **why: Json) -> EdgeFact:
-    return EdgeFact(EdgeType.DIFFERENT_FROM, ds(a), ds(b), {"why": "person", **why})
+def build_different_from(a: str, b: str, **why: Json) -> EdgeFact:
+    return EdgeFact(EdgeType.DIFFERENT_FROM, to_dataset(a), to_dataset(b), {"why": "person", **why})
 
 
-def lists(of: str, *names: str) -> Facts:
+def build_schema(of: str, *names: str) -> Facts:
     """A schema: the columns of a dataset, in order."""
-    edges = [EdgeFact(EdgeType.HAS_COLUMN, ds(of), build_column_key(ds(of), name), {"position": i + 1}) for i, name in enumerate(names)]
+    edges = [
+        EdgeFact(EdgeType.HAS_COLUMN, to_dataset(of), build_column_key(to_dataset(of), name), {"position": i + 1})
+        for i, name in enumerate(names)
+    ]
     return Facts(assets=tuple(AssetFact(edge.end, {"type": "int"}) for edge in edges), edges=tuple(edges))
 
 
-def says(
+def build_statement(
     facts: Facts | None,
     scope: Scope,
     at: int = 0,
@@ -77,37 +80,39 @@ def says(
     return Statement(source, scope, at, EMPTY if facts is None else encode(facts), version, provisional, until)
 
 
-def lineage(*flows: Flow, scope: str = "one", at: int = 0, **more: object) -> Statement:
-    return says(Facts(flows=flows), ("test", scope), at, **more)  # type: ignore[arg-type]
+def state_lineage(*flows: Flow, scope: str = "one", at: int = 0, **more: object) -> Statement:
+    return build_statement(Facts(flows=flows), ("test", scope), at, **more)  # type: ignore[arg-type]
 
 
-def merged(a: str, b: str, at: int = 0, **why: str) -> Statement:
-    return says(Facts(edges=(same(a, b, **why),)), ("person", a, b), at, source="person/p")
+def state_merge(a: str, b: str, at: int = 0, **why: str) -> Statement:
+    return build_statement(Facts(edges=(build_same_as(a, b, **why),)), ("person", a, b), at, source="person/p")
 
 
-def renamed(old: str, new: str, at: int) -> Statement:
-    return says(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, ds(old), ds(new)),)), ("dataset-renamed", new, old, str(at)), at)
+def state_rename(old: str, new: str, at: int) -> Statement:
+    return build_statement(
+        Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, to_dataset(old), to_dataset(new)),)), ("dataset-renamed", new, old, str(at)), at
+    )
 
 
-def dropped(name: str, at: int) -> Statement:
-    return says(Facts(assets=(AssetFact(ds(name), {"dropped": True}),)), ("dataset-dropped", NS, name), at)
+def state_drop(name: str, at: int) -> Statement:
+    return build_statement(Facts(assets=(AssetFact(to_dataset(name), {"dropped": True}),)), ("dataset-dropped", NS, name), at)
 
 
-def column_renamed(of: str, old: str, new: str, at: int, source: str = "iceberg/cat") -> Statement:
-    edge = EdgeFact(EdgeType.RENAMED_TO, build_column_key(ds(of), old), build_column_key(ds(of), new))
-    return says(Facts(edges=(edge,)), ("column-renamed", NS, of, old, new, str(at)), at, source=source)
+def state_column_rename(of: str, old: str, new: str, at: int, source: str = "iceberg/cat") -> Statement:
+    edge = EdgeFact(EdgeType.RENAMED_TO, build_column_key(to_dataset(of), old), build_column_key(to_dataset(of), new))
+    return build_statement(Facts(edges=(edge,)), ("column-renamed", NS, of, old, new, str(at)), at, source=source)
 
 
-def column_dropped(of: str, name: str, at: int, source: str = "iceberg/cat") -> Statement:
-    fact = AssetFact(build_column_key(ds(of), name), {"dropped": True})
-    return says(Facts(assets=(fact,)), ("column-dropped", NS, of, name, str(at)), at, source=source)
+def state_column_drop(of: str, name: str, at: int, source: str = "iceberg/cat") -> Statement:
+    fact = AssetFact(build_column_key(to_dataset(of), name), {"dropped": True})
+    return build_statement(Facts(assets=(fact,)), ("column-dropped", NS, of, name, str(at)), at, source=source)
 
 
-def schema(of: str, *names: str, at: int = 0, source: str = "openlineage/test") -> Statement:
-    return says(lists(of, *names), ("dataset", NS, of, "schema"), at, source=source)
+def state_schema(of: str, *names: str, at: int = 0, source: str = "openlineage/test") -> Statement:
+    return build_statement(build_schema(of, *names), ("dataset", NS, of, "schema"), at, source=source)
 
 
-def output_scope(job_name: str, output: str) -> Scope:
+def build_output_scope(job_name: str, output: str) -> Scope:
     return (JOB_OUTPUT, NS, job_name, NS, output)
 
 
@@ -122,29 +127,29 @@ class Fold:
     def add(self, *statements: Statement) -> Changes:
         touched = {(s.source, s.scope) for s in statements}
         self.statements += statements
-        return self._changed(touched)
+        return self._record_changes(touched)
 
     def withdraw(self, *statements: Statement) -> Changes:
         touched = {(s.source, s.scope) for s in statements}
         for statement in statements:
             self.statements.remove(statement)
-        return self._changed(touched)
+        return self._record_changes(touched)
 
-    def heads(self, as_of: int | None = None, size: int = 7) -> Iterable[Sequence[Head]]:
-        found = [self._head(name, as_of) for name in self._ids]
+    def list_heads(self, as_of: int | None = None, size: int = 7) -> Iterable[Sequence[Head]]:
+        found = [self._build_head(name, as_of) for name in self._ids]
         kept = [head for head in found if head.content is not None]
         return [kept[i : i + size] for i in range(0, len(kept), size)]
 
-    def index(self, as_of: int | None = None) -> LineageIndex:
-        return LineageIndex.load(self.heads(as_of), self.revision, as_of)
+    def build_index(self, as_of: int | None = None) -> LineageIndex:
+        return LineageIndex.load(self.list_heads(as_of), self.revision, as_of)
 
-    def _changed(self, touched: set[tuple[str, Scope]]) -> Changes:
+    def _record_changes(self, touched: set[tuple[str, Scope]]) -> Changes:
         for name in sorted(touched):
             self._ids.setdefault(name, len(self._ids) + 1)
         self.revision += 1
-        return Changes(self.revision, [self._head(name, None) for name in sorted(touched)])
+        return Changes(self.revision, [self._build_head(name, None) for name in sorted(touched)])
 
-    def _head(self, name: tuple[str, Scope], as_of: int | None) -> Head:
+    def _build_head(self, name: tuple[str, Scope], as_of: int | None) -> Head:
         contents = {s.content.digest: s.content for s in self.statements}
         said = [
             Observation(s.observed_at, s.content.digest, s.version, s.provisional, s.until)
@@ -160,7 +165,7 @@ class Fold:
         return Head(scope_id, *name, o.observed_at, last.valid_from, last.last_observed, o.version, o.provisional, contents[o.digest])
 
 
-def index_of(*statements: Statement) -> LineageIndex:
+def build_index(*statements: Statement) -> LineageIndex:
     fold = Fold()
     fold.add(*statements)
-    return fold.index()
+    return fold.build_index()

@@ -30,7 +30,7 @@ class Reached(NamedTuple):
     masked: bool
 
 
-class Said(NamedTuple):
+class StatedFlow(NamedTuple):
     """One flow of one head, with its ends as they are now."""
 
     flow: Flow
@@ -49,10 +49,10 @@ class Oracle:
         self._join()
         self.mentioned: set[AssetKey] = set()
         self.edges: list[tuple[EdgeFact, Head]] = []
-        self.flows: list[Said] = []
+        self.flows: list[StatedFlow] = []
         for head in self.heads:
-            self._take(head)
-        self._classes()
+            self._ingest_head(head)
+        self._collect_classes()
 
     # -- renamed, dropped
 
@@ -65,21 +65,21 @@ class Oracle:
                 if edge.type is EdgeType.RENAMED_TO and edge.start.kind is AssetKind.DATASET and edge.start != edge.end:
                     self.steps[edge.start].append((head.observed_at, False, edge.end))
 
-    def resolved(self, key: AssetKey, time: int) -> AssetKey | None:
+    def resolve_name(self, key: AssetKey, time: int) -> AssetKey | None:
         """What a fact of a time about this name of a dataset is about now; None: nothing. All but datasets stay."""
         if key.kind is not AssetKind.DATASET:
             return key
         later = [step for step in self.steps.get(key, ()) if (step[0] >= time if step[1] else step[0] > time)]
-        return self._next(key, later)
+        return self._resolve_step(key, later)
 
-    def _next(self, key: AssetKey, later: list[tuple[int, bool, AssetKey | None]]) -> AssetKey | None:
+    def _resolve_step(self, key: AssetKey, later: list[tuple[int, bool, AssetKey | None]]) -> AssetKey | None:
         if not later:
             return key
         # Of what ends the name at one moment: a drop first, else the first new name. A drop at t ends what was up to t.
         at, dropped, to = min(later, key=lambda s: (s[0] + s[1], not s[1], () if s[2] is None else s[2].parts))
         if dropped or to is None:
             return None
-        return self._next(to, [step for step in self.steps.get(to, ()) if step[0] > at])
+        return self._resolve_step(to, [step for step in self.steps.get(to, ()) if step[0] > at])
 
     # -- identity of datasets, and columns renamed or dropped in them
 
@@ -91,27 +91,27 @@ class Oracle:
         for head in self.heads:
             for edge in self.facts[head.scope_id].edges:
                 if edge.type in (EdgeType.SAME_AS, EdgeType.DIFFERENT_FROM):
-                    start, end = self.dataset(head, edge.start), self.dataset(head, edge.end)
+                    start, end = self.resolve_dataset(head, edge.start), self.resolve_dataset(head, edge.end)
                     if start is not None and end is not None and start != end:
                         if edge.type is EdgeType.SAME_AS:
                             links.add((PEOPLE.index(head.source.partition("/")[0]), min(start, end), max(start, end)))
                         else:
                             different.add(frozenset((start, end)))
-                if edge.type is EdgeType.HAS_COLUMN and (of := self.dataset(head, edge.start)) is not None:
+                if edge.type is EdgeType.HAS_COLUMN and (of := self.resolve_dataset(head, edge.start)) is not None:
                     listed[head.scope_id, of, edge.end.name.casefold()].add(edge.end.name)
-        joined = self._joined(sorted(links), different)
+        joined = self._join_links(sorted(links), different)
         self.of_joined: dict[AssetKey, AssetKey] = {key: min(group) for group in nx.connected_components(joined) for key in group}
-        self.exact = {(self.class_of(of), fold) for (_, of, fold), names in listed.items() if len(names) > 1}
+        self.exact = {(self.get_class(of), fold) for (_, of, fold), names in listed.items() if len(names) > 1}
         # (class, name as it counts) -> (time, not dropped, new name)
         self.column_steps: dict[tuple[AssetKey, str], set[tuple[int, bool, str]]] = defaultdict(set)
         for head in self.heads:
-            for old, names in self.ends(head).items():
-                of = self.resolved(dataset_of(old), head.observed_at)
+            for old, names in self.collect_ended_columns(head).items():
+                of = self.resolve_name(get_dataset(old), head.observed_at)
                 if of is not None:
                     steps = {(head.observed_at, name is not None, name or "") for name in names}
-                    self.column_steps[self.class_of(of), self.counts_as(of, old.name)] |= steps
+                    self.column_steps[self.get_class(of), self.normalise_name(of, old.name)] |= steps
 
-    def _joined(self, links: list[tuple[int, AssetKey, AssetKey]], different: set[frozenset[AssetKey]]) -> nx.Graph[AssetKey]:
+    def _join_links(self, links: list[tuple[int, AssetKey, AssetKey]], different: set[frozenset[AssetKey]]) -> nx.Graph[AssetKey]:
         """The links, strongest first, but those that connect what is different."""
         joined: nx.Graph[AssetKey] = nx.Graph()
         joined.add_nodes_from(key for pair in different for key in pair)
@@ -122,7 +122,7 @@ class Oracle:
                 joined.remove_edge(start, end)
         return joined
 
-    def ends(self, head: Head) -> dict[AssetKey, set[str | None]]:
+    def collect_ended_columns(self, head: Head) -> dict[AssetKey, set[str | None]]:
         """The columns of which a head says that their name ended, with the new names; None: dropped."""
         found: dict[AssetKey, set[str | None]] = defaultdict(set)
         for fact in self.facts[head.scope_id].assets:
@@ -130,97 +130,99 @@ class Oracle:
                 found[fact.key].add(None)
         for edge in self.facts[head.scope_id].edges:
             if edge.type is EdgeType.RENAMED_TO and edge.start.kind is AssetKind.COLUMN and edge.start != edge.end:
-                assert dataset_of(edge.start) == dataset_of(edge.end)
+                assert get_dataset(edge.start) == get_dataset(edge.end)
                 found[edge.start].add(edge.end.name)
         return found
 
-    def dataset(self, head: Head, key: AssetKey) -> AssetKey | None:
+    def resolve_dataset(self, head: Head, key: AssetKey) -> AssetKey | None:
         """What a head means by a dataset, or by a column's dataset. What it says of a renamed one, it says of what that was before."""
-        of = dataset_of(key)
+        of = get_dataset(key)
         renamed = {edge.start for edge in self.facts[head.scope_id].edges if edge.type is EdgeType.RENAMED_TO and edge.start != edge.end}
-        return self.resolved(of, head.observed_at - 1 if of in renamed else head.observed_at)
+        return self.resolve_name(of, head.observed_at - 1 if of in renamed else head.observed_at)
 
-    def class_of(self, dataset: AssetKey) -> AssetKey:
+    def get_class(self, dataset: AssetKey) -> AssetKey:
         return self.of_joined.get(dataset, dataset)
 
-    def counts_as(self, dataset: AssetKey, name: str) -> str:
+    def normalise_name(self, dataset: AssetKey, name: str) -> str:
         """Equal for names of one column at one time."""
         fold = name.casefold()
-        return name if (self.class_of(dataset), fold) in self.exact else fold
+        return name if (self.get_class(dataset), fold) in self.exact else fold
 
-    def column_name(self, dataset: AssetKey, name: str, time: int) -> str | None:
+    def find_column_name(self, dataset: AssetKey, name: str, time: int) -> str | None:
         """What the column is called now that had a name at a time; None: it is gone."""
-        later = [step for step in self.column_steps.get((self.class_of(dataset), self.counts_as(dataset, name)), ()) if step[0] > time]
+        later = [
+            step for step in self.column_steps.get((self.get_class(dataset), self.normalise_name(dataset, name)), ()) if step[0] > time
+        ]
         if not later:
             return name
         at, renamed, new = min(later)
-        return self.column_name(dataset, new, at) if renamed else None
+        return self.find_column_name(dataset, new, at) if renamed else None
 
-    def now(self, head: Head, key: AssetKey) -> AssetKey | None:
+    def resolve_key(self, head: Head, key: AssetKey) -> AssetKey | None:
         """What a head means by a name, as that is called now; None: it is gone."""
         if key.kind is AssetKind.DATASET:
-            return self.dataset(head, key)
+            return self.resolve_dataset(head, key)
         if key.kind is not AssetKind.COLUMN:
             return key
-        of = self.dataset(head, key)
+        of = self.resolve_dataset(head, key)
         if of is None:
             return None
-        name = self.column_name(of, key.name, head.observed_at - 1 if key in self.ends(head) else head.observed_at)
+        name = self.find_column_name(of, key.name, head.observed_at - 1 if key in self.collect_ended_columns(head) else head.observed_at)
         return None if name is None else AssetKey(AssetKind.COLUMN, (*of.parts, name))
 
     # -- facts as they are now
 
-    def _take(self, head: Head) -> None:
+    def _ingest_head(self, head: Head) -> None:
         facts = self.facts[head.scope_id]
         for asset in facts.assets:
-            self._mention(self.now(head, asset.key))
+            self._add_mention(self.resolve_key(head, asset.key))
         for edge in facts.edges:
-            start, end = self.now(head, edge.start), self.now(head, edge.end)
+            start, end = self.resolve_key(head, edge.start), self.resolve_key(head, edge.end)
             if start is not None and end is not None:
                 self.edges.append((edge._replace(start=start, end=end), head))
-                self._mention(start)
-                self._mention(end)
+                self._add_mention(start)
+                self._add_mention(end)
         for flow in facts.flows:
-            start, end = self.now(head, flow.start), self.now(head, flow.end)
+            start, end = self.resolve_key(head, flow.start), self.resolve_key(head, flow.end)
             if start is not None and end is not None:
-                self._mention(start)
-                self._mention(end)
-                if not self.replaced(head):
-                    self.flows.append(Said(flow, start, end, class_of(flow), head))
-            self._mention(flow.job)
+                self._add_mention(start)
+                self._add_mention(end)
+                if not self.is_replaced(head):
+                    self.flows.append(StatedFlow(flow, start, end, classify_flow(flow), head))
+            self._add_mention(flow.job)
 
-    def replaced(self, head: Head) -> bool:
+    def is_replaced(self, head: Head) -> bool:
         """Whether the head is of a query whose output was replaced later."""
         if head.scope[0] != JOB_OUTPUT or head.scope[5:] != ("query",):
             return False
         times = [h.observed_at for h in self.heads if h.scope == ("dataset-replaced", *head.scope[3:5])]
         return any(time > head.observed_at for time in times)
 
-    def _mention(self, key: AssetKey | None) -> None:
+    def _add_mention(self, key: AssetKey | None) -> None:
         if key is not None:
             self.mentioned.add(key)
             if key.kind is AssetKind.COLUMN:
-                self.mentioned.add(dataset_of(key))
+                self.mentioned.add(get_dataset(key))
 
     # -- identity
 
-    def _classes(self) -> None:
-        self.of_dataset = {key: self.class_of(key) for key in self.mentioned if key.kind is AssetKind.DATASET}
+    def _collect_classes(self) -> None:
+        self.of_dataset = {key: self.get_class(key) for key in self.mentioned if key.kind is AssetKind.DATASET}
         self.described = {self.of_dataset[edge.start] for edge, _ in self.edges if edge.type is EdgeType.HAS_COLUMN}
         self.columns: dict[AssetKey, set[str]] = defaultdict(set)
         for key in self.mentioned:
             if key.kind is AssetKind.COLUMN:
-                node = self.node(key)
+                node = self.get_node(key)
                 self.columns[node[1]].add(node[2])  # type: ignore[misc]
 
-    def node(self, key: AssetKey) -> Node:
+    def get_node(self, key: AssetKey) -> Node:
         """The node of a column, or of a dataset as a whole."""
         if key.kind is AssetKind.DATASET:
             return ("whole", self.of_dataset[key])
-        of = dataset_of(key)
-        return ("column", self.of_dataset[of], self.counts_as(of, key.name))
+        of = get_dataset(key)
+        return ("column", self.of_dataset[of], self.normalise_name(of, key.name))
 
-    def stale(self, head: Head) -> bool:
+    def is_stale(self, head: Head) -> bool:
         if head.scope[0] != JOB_OUTPUT:
             return False
         of_job = [h for h in self.heads if h.scope[0] == JOB_OUTPUT and h.scope[1:3] == head.scope[1:3]]
@@ -230,27 +232,27 @@ class Oracle:
 
     # -- ownership
 
-    def direct_owners(self, key: AssetKey) -> set[tuple[AssetKey, str, AssetKind]]:
+    def list_direct_owners(self, key: AssetKey) -> set[tuple[AssetKey, str, AssetKind]]:
         """(owner, type, kind of what is owned) of an asset by itself: its own owners, else those of its contracts in force."""
-        own = self._stated_owners(key)
+        own = self._list_stated_owners(key)
         if own:
             return {(owner, type_, key.kind) for owner, type_ in own}
         governing = {
             edge.start
             for edge, _ in self.edges
-            if edge.type is EdgeType.GOVERNS and self.same(edge.end, key) and edge.attributes.get("status") not in {"draft", "retired"}
+            if edge.type is EdgeType.GOVERNS and self.is_same(edge.end, key) and edge.attributes.get("status") not in {"draft", "retired"}
         }
-        return {(owner, type_, AssetKind.CONTRACT) for one in governing for owner, type_ in self._stated_owners(one)}
+        return {(owner, type_, AssetKind.CONTRACT) for one in governing for owner, type_ in self._list_stated_owners(one)}
 
-    def _stated_owners(self, key: AssetKey) -> set[tuple[AssetKey, str]]:
+    def _list_stated_owners(self, key: AssetKey) -> set[tuple[AssetKey, str]]:
         stated = [
             (Precedence().rank(head.source, "owners"), edge.start, str(edge.attributes.get("type", "technical")))
             for edge, head in self.edges
-            if edge.type is EdgeType.OWNS and self.same(edge.end, key)
+            if edge.type is EdgeType.OWNS and self.is_same(edge.end, key)
         ]
-        return {(self.owner(owner), type_) for rank, owner, type_ in stated if rank == min(stated)[0]}
+        return {(self.find_owner(owner), type_) for rank, owner, type_ in stated if rank == min(stated)[0]}
 
-    def owner(self, key: AssetKey) -> AssetKey:
+    def find_owner(self, key: AssetKey) -> AssetKey:
         """The shown name of the owner that is meant: of those in use that mean the same."""
         meant = self.owners_meant[key.name]
         same = [name for name, other in self.owners_meant.items() if other == meant]
@@ -258,13 +260,13 @@ class Oracle:
 
     @cached_property
     def owners_meant(self) -> dict[str, str]:
-        return {name: self._owner_meant(name) for name in self.owners_in_use}
+        return {name: self._resolve_owner(name) for name in self.owners_in_use}
 
     @cached_property
     def owners_in_use(self) -> set[str]:
         return {key.name for key in self.mentioned if key.kind is AssetKind.OWNER}
 
-    def _owner_meant(self, written: str) -> str:
+    def _resolve_owner(self, written: str) -> str:
         kind, colon, rest = written.partition(":")
         if colon and kind in {"team", "group", "user", "person"}:
             of_kind = "team" if kind in {"team", "group"} else "person"
@@ -272,19 +274,19 @@ class Oracle:
             rivals = {"user", "person"} if of_kind == "team" else {"team", "group"}
             rival = any(f"{other}:{rest}" in self.owners_in_use for other in rivals)
             if "@" in rest or (of_kind in stated if stated else not rival):
-                return self._owner_meant(rest)
+                return self._resolve_owner(rest)
         if "@" in written:
-            holder = self._address_of(written.lower())
+            holder = self._find_address_owner(written.lower())
             return holder[1] if holder else written.lower()
-        facts = [(rank, email) for name, email, _, rank in self._owner_facts if self._bare(name) == written]
+        facts = [(rank, email) for name, email, _, rank in self._owner_facts if self._strip_prefix(name) == written]
         with_address = [(rank, email) for rank, email in facts if email]
         if with_address:
-            holder = self._address_of(min(with_address)[1])
+            holder = self._find_address_owner(min(with_address)[1])
             if holder and holder[0] < min(rank for rank, _ in facts):
                 return holder[1]
         return written
 
-    def _bare(self, name: str) -> str:
+    def _strip_prefix(self, name: str) -> str:
         """The name whose facts these are: of a form with a prefix, that without it, if it means that."""
         kind, colon, rest = name.partition(":")
         stated = {type_ for other, _, type_, _ in self._owner_facts if other == rest and type_}
@@ -294,12 +296,12 @@ class Oracle:
         rival = any(f"{other}:{rest}" in self.owners_in_use for other in rivals)
         return name if (of_kind not in stated if stated else rival) else rest
 
-    def _address_of(self, email: str) -> tuple[int, str] | None:
+    def _find_address_owner(self, email: str) -> tuple[int, str] | None:
         """(rank of who states it, whose address it is), if the strongest who states it states it of one."""
         strongest: dict[str, tuple[int, str]] = {}
         for name, stated, _, rank in self._owner_facts:
             if stated and "@" not in name:
-                bare = self._bare(name)
+                bare = self._strip_prefix(name)
                 strongest[bare] = min(strongest.get(bare, (rank, stated)), (rank, stated))
         holders = sorted((rank, name) for name, (rank, stated) in strongest.items() if stated == email)
         return holders[0] if len(holders) == 1 or (holders and holders[0][0] < holders[1][0]) else None
@@ -319,34 +321,34 @@ class Oracle:
             if fact.key.kind is AssetKind.OWNER and fact.attributes.keys() & {"email", "owner_type"}
         ]
 
-    def stands_for(self, key: AssetKey) -> set[AssetKey]:
+    def collect_starts(self, key: AssetKey) -> set[AssetKey]:
         """What a traversal from a contract or an owner begins with: what it governs or owns; of products and domains what is inside."""
         found: set[AssetKey] = set()
         for edge, _ in self.edges:
-            if not self.same(edge.start, key):
+            if not self.is_same(edge.start, key):
                 continue
             type_ = str(edge.attributes.get("type", "technical"))
-            owned = edge.type is EdgeType.OWNS and (self.owner(edge.start), type_) in self._stated_owners(edge.end)
+            owned = edge.type is EdgeType.OWNS and (self.find_owner(edge.start), type_) in self._list_stated_owners(edge.end)
             if owned or edge.type is EdgeType.GOVERNS:
-                found |= {edge.end} if edge.end.kind in {AssetKind.DATASET, AssetKind.COLUMN} else self.stands_for(edge.end)
+                found |= {edge.end} if edge.end.kind in {AssetKind.DATASET, AssetKind.COLUMN} else self.collect_starts(edge.end)
         for edge, _ in self.edges:
             if key.kind is AssetKind.DOMAIN and edge.type is EdgeType.PART_OF and edge.end == key:
-                found |= self.stands_for(edge.start)
+                found |= self.collect_starts(edge.start)
             if edge.type is EdgeType.PORT and edge.start == key and edge.attributes["direction"] == "output":
                 found.add(edge.end)
         return found
 
-    def same(self, one: AssetKey, other: AssetKey) -> bool:
+    def is_same(self, one: AssetKey, other: AssetKey) -> bool:
         """Whether two names mean one asset."""
         if one == other or one.kind is not other.kind:
             return one == other
         if one.kind is AssetKind.OWNER:
-            return self.owner(one) == self.owner(other)
-        return one.kind in {AssetKind.DATASET, AssetKind.COLUMN} and self.node(one) == self.node(other)
+            return self.find_owner(one) == self.find_owner(other)
+        return one.kind in {AssetKind.DATASET, AssetKind.COLUMN} and self.get_node(one) == self.get_node(other)
 
     # -- traversal
 
-    def graph(self, k: int, direction: Direction, *, masked: bool = True, seen_since: int | None = None) -> nx.DiGraph[Node]:
+    def build_graph(self, k: int, direction: Direction, *, masked: bool = True, seen_since: int | None = None) -> nx.DiGraph[Node]:
         """`G_k`, in the direction of the walk."""
         graph: nx.DiGraph[Node] = nx.DiGraph()
         for dataset in set(self.of_dataset.values()):
@@ -354,9 +356,9 @@ class Oracle:
             for name in self.columns[dataset]:
                 graph.add_edge(("whole", dataset), ("column", dataset, name), weight=0)
                 graph.add_edge(("column", dataset, name), ("some", dataset), weight=0)
-        for said in self.followed(k, seen_since):
-            if masked or not hides(said):
-                start, end = self.node(said.start), self.node(said.end)
+        for said in self.list_followed(k, seen_since):
+            if masked or not is_masking(said):
+                start, end = self.get_node(said.start), self.get_node(said.end)
                 down = direction is Direction.DOWNSTREAM
                 origin, target = (start, end) if down else (end, start)
                 if origin[0] == "whole":
@@ -364,34 +366,34 @@ class Oracle:
                 graph.add_edge(origin, target, weight=1)
         return graph
 
-    def followed(self, k: int, seen_since: int | None) -> list[Said]:
+    def list_followed(self, k: int, seen_since: int | None) -> list[StatedFlow]:
         return [
             said
             for said in self.flows
-            if said.class_ <= k and not self.covered(said) and (seen_since is None or said.head.last_observed >= seen_since)
+            if said.class_ <= k and not self.is_covered(said) and (seen_since is None or said.head.last_observed >= seen_since)
         ]
 
-    def covered(self, said: Said) -> bool:
+    def is_covered(self, said: StatedFlow) -> bool:
         """Whether the head states the pair covered, or is of a run of a job that builds a dbt node of which the columns are known."""
         job = said.flow.job
         if said.flow.covered or said.class_ != 2 or job is None or said.head.scope[:3] != (JOB_OUTPUT, *job.parts):
             return said.flow.covered
-        return (self.node(said.start), self.node(said.end)) in self.known_of_dbt(job)
+        return (self.get_node(said.start), self.get_node(said.end)) in self.collect_dbt_pairs(job)
 
-    def known_of_dbt(self, job: AssetKey) -> set[tuple[Node, Node]]:
+    def collect_dbt_pairs(self, job: AssetKey) -> set[tuple[Node, Node]]:
         """The pairs that dbt projects state of what the job builds, and always with columns."""
         stated = [asset.attributes.get("dbt_id") for head in self.heads for asset in self.facts[head.scope_id].assets if asset.key == job]
         ids = {id_ for id_ in stated if id_}
         pairs = [
-            (self.node(said.start), self.node(said.end), said.flow.covered)
+            (self.get_node(said.start), self.get_node(said.end), said.flow.covered)
             for said in self.flows
             if said.class_ == 2 and said.head.source.startswith("dbt/") and said.head.scope in {("dbt", id_, "lineage") for id_ in ids}
         ]
         unknown = {pair[:2] for pair in pairs if not pair[2]}
         return {pair[:2] for pair in pairs} - unknown if len(ids) == 1 else set()
 
-    def distances(self, starts: Sequence[AssetKey], graph: nx.DiGraph[Node], depth: int | None) -> dict[Node, int]:
-        sources = {self.node(start) for start in starts}
+    def compute_distances(self, starts: Sequence[AssetKey], graph: nx.DiGraph[Node], depth: int | None) -> dict[Node, int]:
+        sources = {self.get_node(start) for start in starts}
         graph.add_nodes_from(sources)
         found: dict[Node, int] = nx.multi_source_dijkstra_path_length(graph, sources, cutoff=depth)
         return found
@@ -400,47 +402,47 @@ class Oracle:
         self, starts: Sequence[AssetKey], direction: Direction, *, reach: int = 2, depth: int | None = None, seen_since: int | None = None
     ) -> dict[Node, Reached]:
         result: dict[Node, Reached] = {}
-        begun = self.begun(starts)
+        begun = self.collect_start_nodes(starts)
         for k in range(reach + 1):
-            unmasked = self.distances(starts, self.graph(k, direction, masked=False, seen_since=seen_since), depth)
-            for node, distance in self.distances(starts, self.graph(k, direction, seen_since=seen_since), depth).items():
+            unmasked = self.compute_distances(starts, self.build_graph(k, direction, masked=False, seen_since=seen_since), depth)
+            for node, distance in self.compute_distances(starts, self.build_graph(k, direction, seen_since=seen_since), depth).items():
                 if node[0] != "some" and node not in begun and node not in result:
                     result[node] = Reached(k, distance, node not in unmasked)
         return result
 
-    def begun(self, starts: Sequence[AssetKey]) -> set[Node]:
+    def collect_start_nodes(self, starts: Sequence[AssetKey]) -> set[Node]:
         """The starts, with the columns of datasets among them."""
-        nodes = {self.node(start) for start in starts}
+        nodes = {self.get_node(start) for start in starts}
         return nodes | {("column", node[1], name) for node in nodes if node[0] == "whole" for name in self.columns[node[1]]}
 
-    def met(
+    def compute_completeness(
         self, starts: Sequence[AssetKey], direction: Direction, *, reach: int = 2, depth: int | None = None, seen_since: int | None = None
     ) -> tuple[int, int, int, int]:
         """Completeness: pairs of datasets passed, datasets undescribed, flows followed of stale and of provisional heads."""
-        distances = self.distances(starts, self.graph(reach, direction, seen_since=seen_since), depth)
-        passed: list[Said] = []
-        for said in self.followed(reach, seen_since):
-            origin = self.node(said.start if direction is Direction.DOWNSTREAM else said.end)
+        distances = self.compute_distances(starts, self.build_graph(reach, direction, seen_since=seen_since), depth)
+        passed: list[StatedFlow] = []
+        for said in self.list_followed(reach, seen_since):
+            origin = self.get_node(said.start if direction is Direction.DOWNSTREAM else said.end)
             if origin[0] == "whole":
                 origin = ("some", origin[1])
             if origin in distances and (depth is None or distances[origin] < depth):
                 passed.append(said)
-        pairs = {(self.node(said.start), self.node(said.end)) for said in passed if said.class_ == 2}
+        pairs = {(self.get_node(said.start), self.get_node(said.end)) for said in passed if said.class_ == 2}
         undescribed = {node[1] for node in distances if node[1] not in self.described}
-        return len(pairs), len(undescribed), sum(self.stale(s.head) for s in passed), sum(s.head.provisional for s in passed)
+        return len(pairs), len(undescribed), sum(self.is_stale(s.head) for s in passed), sum(s.head.provisional for s in passed)
 
-    def silent_on_filters(
+    def collect_silent_jobs(
         self, starts: Sequence[AssetKey], direction: Direction, *, reach: int = 2, depth: int | None = None, seen_since: int | None = None
     ) -> set[AssetKey]:
         """The jobs that only copy values of a dataset that is asked about or reached, as far as their producer ever states anything."""
         if reach == 0:
             return set()
         reached = self.traverse(starts, direction, reach=reach, depth=depth, seen_since=seen_since)
-        datasets = {node[1] for node in {*self.begun(starts), *reached}}
+        datasets = {node[1] for node in {*self.collect_start_nodes(starts), *reached}}
         copied: set[tuple[AssetKey | None, AssetKey, AssetKey]] = set()
         more: set[tuple[AssetKey | None, AssetKey, AssetKey]] = set()
         for said in self.flows:
-            start, end = self.node(said.start)[1], self.node(said.end)[1]
+            start, end = self.get_node(said.start)[1], self.get_node(said.end)[1]
             near = start if direction is Direction.DOWNSTREAM else end
             if near not in datasets or said.class_ > reach or (seen_since is not None and said.head.last_observed < seen_since):
                 continue
@@ -461,16 +463,16 @@ class Oracle:
         return found
 
 
-def dataset_of(key: AssetKey) -> AssetKey:
+def get_dataset(key: AssetKey) -> AssetKey:
     """A column's dataset; others are themselves."""
     return AssetKey(AssetKind.DATASET, key.parts[:2]) if key.kind is AssetKind.COLUMN else key
 
 
-def class_of(flow: Flow) -> int:
+def classify_flow(flow: Flow) -> int:
     if flow.end.kind is AssetKind.COLUMN:
         return 0 if flow.type is FlowType.DIRECT else 1
     return 1 if flow.start.kind is AssetKind.COLUMN else 2
 
 
-def hides(said: Said) -> bool:
+def is_masking(said: StatedFlow) -> bool:
     return said.flow.masking and said.class_ < 2

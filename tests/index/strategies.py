@@ -19,7 +19,16 @@ from meshline.graph.model import (
     build_job_key,
     build_owner_key,
 )
-from tests.index.heads import NS, col, different, ds, lists, output_scope, same, says
+from tests.index.heads import (
+    NS,
+    build_different_from,
+    build_output_scope,
+    build_same_as,
+    build_schema,
+    build_statement,
+    to_column,
+    to_dataset,
+)
 
 DATASETS = ("a", "b", "c", "d", "e")
 COLUMNS = ("x", "X", "y", "straße", "STRASSE")
@@ -31,7 +40,7 @@ jobs = st.sampled_from((None, build_job_key(NS, "j"), build_job_key(NS, "k")))
 types = st.sampled_from(tuple(FlowType))
 
 column_flows = st.builds(
-    lambda a, b, type_, subtype, masking, by: Flow(col(a), col(b), type_, subtype, masking, job=by),
+    lambda a, b, type_, subtype, masking, by: Flow(to_column(a), to_column(b), type_, subtype, masking, job=by),
     columns,
     columns,
     types,
@@ -39,25 +48,29 @@ column_flows = st.builds(
     st.booleans(),
     jobs,
 )
-hoisted_flows = st.builds(lambda a, b, masking: Flow(col(a), ds(b), FlowType.INDIRECT, "JOIN", masking), columns, datasets, st.booleans())
-dataset_flows = st.builds(lambda a, b, covered, by: Flow(ds(a), ds(b), covered=covered, job=by), datasets, datasets, st.booleans(), jobs)
+hoisted_flows = st.builds(
+    lambda a, b, masking: Flow(to_column(a), to_dataset(b), FlowType.INDIRECT, "JOIN", masking), columns, datasets, st.booleans()
+)
+dataset_flows = st.builds(
+    lambda a, b, covered, by: Flow(to_dataset(a), to_dataset(b), covered=covered, job=by), datasets, datasets, st.booleans(), jobs
+)
 flows = st.one_of(column_flows, column_flows, hoisted_flows, dataset_flows)
 
 
-def facts_of_flows(found: list[Flow]) -> Facts:
+def build_flow_facts(found: list[Flow]) -> Facts:
     return Facts(flows=tuple(found))
 
 
-lineage_facts = st.lists(flows, min_size=1, max_size=6).map(facts_of_flows)
+lineage_facts = st.lists(flows, min_size=1, max_size=6).map(build_flow_facts)
 lineages = st.builds(
-    lambda facts, scope, at, provisional: says(facts, ("test", f"s{scope}"), at, provisional=provisional),
+    lambda facts, scope, at, provisional: build_statement(facts, ("test", f"s{scope}"), at, provisional=provisional),
     lineage_facts,
     st.integers(0, 5),
     times,
     st.sampled_from((False, False, False, True)),
 )
 outputs = st.builds(
-    lambda facts, name, output, at, version, part: says(facts, (*output_scope(name, output), *part), at, version=version),
+    lambda facts, name, output, at, version, part: build_statement(facts, (*build_output_scope(name, output), *part), at, version=version),
     lineage_facts,
     st.sampled_from(("j", "k")),
     datasets,
@@ -66,7 +79,7 @@ outputs = st.builds(
     st.sampled_from(((), (), ("7",), ("query",), ("query",))),
 )
 producers = st.builds(
-    lambda name, integration, at, source: says(
+    lambda name, integration, at, source: build_statement(
         Facts(assets=(AssetFact(build_job_key(NS, name), {"integration": integration, "processing_type": "BATCH"}),)),
         ("job", NS, name, "jobType"),
         at,
@@ -77,13 +90,20 @@ producers = st.builds(
     times,
     st.sampled_from(("openlineage/test", "openlineage/other")),
 )
-replacements = st.builds(lambda of, at: says(Facts(assets=(AssetFact(ds(of), {}),)), ("dataset-replaced", NS, of), at), datasets, times)
+replacements = st.builds(
+    lambda of, at: build_statement(Facts(assets=(AssetFact(to_dataset(of), {}),)), ("dataset-replaced", NS, of), at), datasets, times
+)
 models = st.builds(
-    lambda found, node, at, source: says(Facts(flows=tuple(found)), ("dbt", node, "lineage"), at, source=source),
+    lambda found, node, at, source: build_statement(Facts(flows=tuple(found)), ("dbt", node, "lineage"), at, source=source),
     st.lists(
         st.one_of(
-            st.builds(lambda a, b, covered: Flow(ds(a), ds(b), covered=covered), datasets, datasets, st.sampled_from((True, True, False))),
-            st.builds(lambda a, b: Flow(col(a), col(b)), columns, columns),
+            st.builds(
+                lambda a, b, covered: Flow(to_dataset(a), to_dataset(b), covered=covered),
+                datasets,
+                datasets,
+                st.sampled_from((True, True, False)),
+            ),
+            st.builds(lambda a, b: Flow(to_column(a), to_column(b)), columns, columns),
         ),
         min_size=1,
         max_size=6,
@@ -93,7 +113,7 @@ models = st.builds(
     st.sampled_from(("dbt/d", "dbt/d", "dbt/e")),
 )
 builds = st.builds(
-    lambda name, node, at, source: says(
+    lambda name, node, at, source: build_statement(
         Facts(assets=(AssetFact(build_job_key(NS, name), {"dbt_id": node} if node else {"sql": ""}),)),
         ("job", NS, name, "dbt_node"),
         at,
@@ -105,14 +125,14 @@ builds = st.builds(
     st.sampled_from(("openlineage/test", "openlineage/test", "openlineage/other")),
 )
 schemas = st.builds(
-    lambda of, names, at, source: says(lists(of, *names), ("dataset", NS, of, "schema"), at, source=source),
+    lambda of, names, at, source: build_statement(build_schema(of, *names), ("dataset", NS, of, "schema"), at, source=source),
     datasets,
     st.lists(st.sampled_from(COLUMNS), unique=True, max_size=4),
     times,
     st.sampled_from(("openlineage/test", "openlineage/other", "iceberg/cat")),
 )
 merges = st.builds(
-    lambda a, b, at, type_, source: says(Facts(edges=(same(a, b, type=type_),)), ("person", a, b), at, source=source),
+    lambda a, b, at, type_, source: build_statement(Facts(edges=(build_same_as(a, b, type=type_),)), ("person", a, b), at, source=source),
     datasets,
     datasets,
     times,
@@ -120,23 +140,29 @@ merges = st.builds(
     st.sampled_from(("person/p", "person/p", "openlineage/test", "iceberg/cat", "mesh/m")),
 )
 partings = st.builds(
-    lambda a, b, at, source: says(Facts(edges=(different(a, b),)), ("not-same-as", a, b), at, source=source),
+    lambda a, b, at, source: build_statement(Facts(edges=(build_different_from(a, b),)), ("not-same-as", a, b), at, source=source),
     datasets,
     datasets,
     times,
     st.sampled_from(("person/p", "mesh/m")),
 )
 renames = st.builds(
-    lambda a, b, at: says(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, ds(a), ds(b)),)), ("dataset-renamed", NS, b, NS, a, str(at)), at),
+    lambda a, b, at: build_statement(
+        Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, to_dataset(a), to_dataset(b)),)), ("dataset-renamed", NS, b, NS, a, str(at)), at
+    ),
     datasets,
     datasets,
     times,
 )
-drops = st.builds(lambda a, at: says(Facts(assets=(AssetFact(ds(a), {"dropped": True}),)), ("dataset-dropped", NS, a), at), datasets, times)
+drops = st.builds(
+    lambda a, at: build_statement(Facts(assets=(AssetFact(to_dataset(a), {"dropped": True}),)), ("dataset-dropped", NS, a), at),
+    datasets,
+    times,
+)
 column_names = st.sampled_from(COLUMNS)
 column_renames = st.builds(
-    lambda of, pairs, at: says(
-        Facts(edges=tuple(EdgeFact(EdgeType.RENAMED_TO, col(f"{of}.{old}"), col(f"{of}.{new}")) for old, new in pairs)),
+    lambda of, pairs, at: build_statement(
+        Facts(edges=tuple(EdgeFact(EdgeType.RENAMED_TO, to_column(f"{of}.{old}"), to_column(f"{of}.{new}")) for old, new in pairs)),
         ("column-renamed", NS, of, str(sorted(pairs)), str(at)),
         at,
         source="iceberg/cat",
@@ -146,8 +172,8 @@ column_renames = st.builds(
     times,
 )
 column_drops = st.builds(
-    lambda of, name, at: says(
-        Facts(assets=(AssetFact(col(f"{of}.{name}"), {"dropped": True}),)), ("column-dropped", NS, of, name), at, source="iceberg/cat"
+    lambda of, name, at: build_statement(
+        Facts(assets=(AssetFact(to_column(f"{of}.{name}"), {"dropped": True}),)), ("column-dropped", NS, of, name), at, source="iceberg/cat"
     ),
     datasets,
     column_names,
@@ -157,7 +183,7 @@ contracts = st.sampled_from((build_contract_key("c1"), build_contract_key("c2"))
 OWNERS = ("o", "team:o", "user:o", "boss", "o@x", "user:O@x", "team:boss")
 owners = st.sampled_from(OWNERS).map(build_owner_key)
 described_owners = st.builds(
-    lambda who, email, type_, source, at: says(
+    lambda who, email, type_, source, at: build_statement(
         Facts(assets=(AssetFact(who, {name: text for name, text in (("email", email), ("owner_type", type_)) if text}),)),
         ("owner", who.name),
         at,
@@ -172,19 +198,19 @@ described_owners = st.builds(
 statuses = st.sampled_from(({}, {"status": "active"}, {"status": "active"}, {"status": "draft"}, {"status": "retired"}))
 READER = build_job_key(NS, "reader")
 others = st.builds(
-    lambda edge, at, scope: says(Facts(edges=(edge,)), ("mesh", f"m{scope}"), at, source="mesh/m"),
+    lambda edge, at, scope: build_statement(Facts(edges=(edge,)), ("mesh", f"m{scope}"), at, source="mesh/m"),
     st.one_of(
         st.builds(
-            lambda d, way: EdgeFact(EdgeType.PORT, build_data_product_key("p"), ds(d), {"direction": way}),
+            lambda d, way: EdgeFact(EdgeType.PORT, build_data_product_key("p"), to_dataset(d), {"direction": way}),
             datasets,
             st.sampled_from(("input", "output")),
         ),
-        st.builds(lambda d: EdgeFact(EdgeType.READS, READER, ds(d)), datasets),
-        st.builds(lambda c: EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), col(c)), columns),
-        st.builds(lambda d: EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), ds(d)), datasets),
-        st.builds(lambda who, d: EdgeFact(EdgeType.OWNS, who, ds(d), {"type": "business"}), owners, datasets),
-        st.builds(lambda c: EdgeFact(EdgeType.OWNS, build_owner_key("steward"), col(c), {"type": "steward"}), columns),
-        st.builds(lambda c, d, status: EdgeFact(EdgeType.GOVERNS, c, ds(d), status), contracts, datasets, statuses),
+        st.builds(lambda d: EdgeFact(EdgeType.READS, READER, to_dataset(d)), datasets),
+        st.builds(lambda c: EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), to_column(c)), columns),
+        st.builds(lambda d: EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), to_dataset(d)), datasets),
+        st.builds(lambda who, d: EdgeFact(EdgeType.OWNS, who, to_dataset(d), {"type": "business"}), owners, datasets),
+        st.builds(lambda c: EdgeFact(EdgeType.OWNS, build_owner_key("steward"), to_column(c), {"type": "steward"}), columns),
+        st.builds(lambda c, d, status: EdgeFact(EdgeType.GOVERNS, c, to_dataset(d), status), contracts, datasets, statuses),
         st.builds(
             lambda c, who: EdgeFact(EdgeType.OWNS, build_owner_key(who), c, {"type": "technical"}),
             contracts,
@@ -197,15 +223,15 @@ others = st.builds(
     st.integers(0, 4),
 )
 patterns = st.builds(
-    lambda names, at: says(
+    lambda names, at: build_statement(
         Facts(assets=(AssetFact(build_data_product_key("q"), {"members": names}),)), ("mesh", "product", "q"), at, source="mesh/m"
     ),
     st.lists(st.sampled_from(("db/*", "db/a", "db/[bc]", "other/*")), max_size=2),
     times,
 )
-tombstones = st.builds(lambda scope, at: says(None, ("test", f"s{scope}"), at), st.integers(0, 5), times)
+tombstones = st.builds(lambda scope, at: build_statement(None, ("test", f"s{scope}"), at), st.integers(0, 5), times)
 lost = st.builds(
-    lambda a, b, at, kind: says(None, (kind, a, b), at, source="person/p"),
+    lambda a, b, at, kind: build_statement(None, (kind, a, b), at, source="person/p"),
     datasets,
     datasets,
     times,
@@ -239,5 +265,5 @@ any_statement = st.one_of(
 )
 
 
-def sets_of(one: st.SearchStrategy[Statement], most: int = 12) -> st.SearchStrategy[list[Statement]]:
+def draw_lists(one: st.SearchStrategy[Statement], most: int = 12) -> st.SearchStrategy[list[Statement]]:
     return st.lists(one, min_size=1, max_size=most)

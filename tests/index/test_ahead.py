@@ -14,7 +14,7 @@ from meshline.graph.model import Content
 from meshline.graph.store.base import Batch, Head
 from meshline.graph.store.head_table import HeadTable
 from meshline.graph.store.sqlite import SqliteStore
-from tests.index.heads import flow, lineage
+from tests.index.heads import build_flow, state_lineage
 
 
 class Source:
@@ -25,7 +25,7 @@ class Source:
         self.made: list[int] = []
         self.threads: set[int] = set()
 
-    def batches(self) -> Iterator[list[int]]:
+    def yield_batches(self) -> Iterator[list[int]]:
         try:
             for n in range(3):
                 self.made.append(n)
@@ -39,12 +39,12 @@ class Source:
 
 
 def test_all_batches_come_in_order() -> None:
-    assert list(prefetch_batches(Source().batches())) == [[0], [1], [2]]
+    assert list(prefetch_batches(Source().yield_batches())) == [[0], [1], [2]]
     assert list(prefetch_batches([])) == []
 
 
 def test_an_error_comes_after_what_came_before_it() -> None:
-    coming = prefetch_batches(Source(fails=True).batches())
+    coming = prefetch_batches(Source(fails=True).yield_batches())
     assert [next(coming), next(coming), next(coming)] == [[0], [1], [2]]
     with pytest.raises(StoreCorrupt, match="no more"):
         next(coming)
@@ -52,7 +52,7 @@ def test_an_error_comes_after_what_came_before_it() -> None:
 
 def test_one_is_made_ahead_and_the_source_is_closed_where_it_ran() -> None:
     source = Source()
-    coming = prefetch_batches(source.batches())
+    coming = prefetch_batches(source.yield_batches())
     assert next(coming) == [0]
     coming.close()
     assert source.made == [0, 1, -1]
@@ -63,7 +63,7 @@ def test_one_is_made_ahead_and_the_source_is_closed_where_it_ran() -> None:
 @pytest.mark.parametrize("bytes_", [b"\x00", b"\x95\x90"])
 def test_a_store_in_memory_goes_on_after_a_content_that_cannot_be_read(bytes_: bytes) -> None:
     store = SqliteStore()
-    store.commit(lambda _: Batch(statements=[lineage(flow("a.x", "b.x"))]))
+    store.commit(lambda _: Batch(statements=[state_lineage(build_flow("a.x", "b.x"))]))
 
     def damaged() -> Iterator[list[Head]]:
         for heads in store.iterate_heads():
@@ -71,13 +71,15 @@ def test_a_store_in_memory_goes_on_after_a_content_that_cannot_be_read(bytes_: b
 
     with pytest.raises(StoreCorrupt):
         LineageIndex.load(damaged(), 1)
-    assert store.commit(lambda _: Batch(statements=[lineage(flow("b.x", "c.x"), scope="two")])).revision == 2
+    assert store.commit(lambda _: Batch(statements=[state_lineage(build_flow("b.x", "c.x"), scope="two")])).revision == 2
     store.close()
 
 
 def test_a_table_of_heads_gives_the_heads() -> None:
     store = SqliteStore()
-    store.commit(lambda _: Batch(statements=[lineage(flow("a.x", "b.x")), lineage(flow("b.x", "ç.x"), scope="two")]))
+    store.commit(
+        lambda _: Batch(statements=[state_lineage(build_flow("a.x", "b.x")), state_lineage(build_flow("b.x", "ç.x"), scope="two")])
+    )
     (table,) = store.iterate_heads()
     assert isinstance(table, HeadTable)
     heads = list(table)

@@ -18,8 +18,8 @@ from meshline.graph.content import encode
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import Content, Facts
 from meshline.graph.store.base import Head
-from tests.index.forms import answers
-from tests.index.heads import Fold, flow, lists, same
+from tests.index.forms import format_answers
+from tests.index.heads import Fold, build_flow, build_same_as, build_schema
 from tests.sizes import count_examples
 
 ROOT = Path(__file__).parents[2]
@@ -27,24 +27,24 @@ ROOT = Path(__file__).parents[2]
 
 def test_interpreted_and_compiled_kernels_answer_the_same() -> None:
     done = subprocess.run([sys.executable, "-m", "tests.index.forms"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.rstrip("\n") == answers()
+    assert done.stdout.rstrip("\n") == format_answers()
 
 
-def head(blob: bytes) -> Head:
+def build_head(blob: bytes) -> Head:
     return Head(1, "openlineage/x", ("s",), 0, 0, 0, "", provisional=False, content=Content(bytes(16), blob))
 
 
 @settings(max_examples=count_examples(300))
 @given(st.data())
 def test_broken_contents_are_refused_or_read_never_worse(data: st.DataObject) -> None:
-    edges = (*lists("a", "x", "y").edges, same("a", "b"))
-    blob = bytearray(encode(Facts(edges=edges, flows=(flow("a.x", "b.y"), flow("a", "b")))).blob)
+    edges = (*build_schema("a", "x", "y").edges, build_same_as("a", "b"))
+    blob = bytearray(encode(Facts(edges=edges, flows=(build_flow("a.x", "b.y"), build_flow("a", "b")))).blob)
     for _ in range(data.draw(st.integers(1, 3))):
         blob[data.draw(st.integers(0, len(blob) - 1))] = data.draw(st.integers(0, 255))
     cut = bytes(blob[: data.draw(st.integers(0, len(blob)))])
     for broken in (bytes(blob), cut):
         with suppress(StoreCorrupt):
-            LineageIndex.load([[head(broken)]], 1)
+            LineageIndex.load([[build_head(broken)]], 1)
 
 
 def test_broken_contents_are_read_within_their_bounds() -> None:
@@ -56,9 +56,9 @@ def test_broken_contents_are_read_within_their_bounds() -> None:
 
 
 def test_a_content_cut_short_says_what_to_do() -> None:
-    blob = encode(Facts(flows=(flow("a.x", "b.y"),))).blob
+    blob = encode(Facts(flows=(build_flow("a.x", "b.y"),))).blob
     with pytest.raises(StoreCorrupt, match="restore the store from a backup"):
-        LineageIndex.load([[head(blob[:-1])]], 1)
+        LineageIndex.load([[build_head(blob[:-1])]], 1)
 
 
 def test_changes_that_are_known_are_ignored() -> None:

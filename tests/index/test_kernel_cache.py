@@ -84,7 +84,7 @@ class Package(NamedTuple):
             input=given,
             cwd=self.home,
             env={**kept, "PYTHONPATH": str(self.folder), "HOME": str(self.home), **environment},
-            preexec_fn=_no_override if os.geteuid() == 0 else None,
+            preexec_fn=_drop_override if os.geteuid() == 0 else None,
             capture_output=True,
             text=True,
             check=False,
@@ -92,7 +92,7 @@ class Package(NamedTuple):
         assert done.returncode == 0, done.stderr
         return done
 
-    def kept(self, environments: list[dict[str, str]]) -> list[str]:
+    def find_cache_folders(self, environments: list[dict[str, str]]) -> list[str]:
         """Where kernels are kept in each of these environments."""
         return self.run(KEPT, json.dumps(environments)).stdout.splitlines()
 
@@ -102,7 +102,7 @@ class Package(NamedTuple):
         return found
 
 
-def _no_override() -> None:
+def _drop_override() -> None:
     """In a process of root: file permissions hold for it, too, from the next exec on."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) != 0:
         os._exit(97)
@@ -117,7 +117,7 @@ def package(tmp_path: Path) -> Package:
     return made
 
 
-def names(folder: Path) -> set[str]:
+def list_files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
@@ -127,26 +127,26 @@ def test_a_cache_that_cannot_be_written_is_used(package: Package) -> None:
     for folder in mine.folders:
         shutil.copytree(folder, package.caches / folder.name, dirs_exist_ok=True)
     package.lock()
-    before = names(package.folder)
+    before = list_files(package.folder)
     done = package.run(COMPILE)
     kernels, cached, kept = json.loads(done.stdout)
     assert (kernels, cached) == (mine.kernels, mine.kernels)
     assert done.stderr == ""  # nothing was compiled, and nothing written
-    assert names(package.folder) == before
+    assert list_files(package.folder) == before
     assert not any(path.suffix in (".nbi", ".nbc") for path in package.home.rglob("*"))
     assert kept == str(package.home / ".cache" / "meshline" / mine.folders[0].name)  # for what is not there
 
 
 def test_kernels_are_kept_in_the_first_folder_that_can_be_written(package: Package, tmp_path: Path) -> None:
     chosen, user, none = str(tmp_path / "chosen"), str(tmp_path / "user"), "/proc/none"
-    assert package.kept([{"XDG_CACHE_HOME": user}, {"NUMBA_CACHE_DIR": chosen}]) == [
+    assert package.find_cache_folders([{"XDG_CACHE_HOME": user}, {"NUMBA_CACHE_DIR": chosen}]) == [
         str(package.caches / "kernels-x"),
         f"{chosen}/meshline/kernels-x",  # who names a folder means it
     ]
     shutil.rmtree(package.caches)
     package.lock()
     asked = [(chosen, user), ("", user), (none, user), (none, none)]
-    kept = package.kept([{"NUMBA_CACHE_DIR": numba, "XDG_CACHE_HOME": cache} for numba, cache in asked])
+    kept = package.find_cache_folders([{"NUMBA_CACHE_DIR": numba, "XDG_CACHE_HOME": cache} for numba, cache in asked])
     assert kept == [f"{chosen}/meshline/kernels-x", f"{user}/meshline/kernels-x", f"{user}/meshline/kernels-x", "None"]
 
 

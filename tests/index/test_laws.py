@@ -12,8 +12,18 @@ from meshline.graph.index import Direction, LineageIndex, index_tables
 from meshline.graph.index.arrays import DEAD, N_FLOWS
 from meshline.graph.index.dump import collect_traversable
 from meshline.graph.model import AssetKey, AssetKind, Facts, Statement
-from tests.index.heads import Fold, col, dropped, ds, flow, lineage, renamed, same, says
-from tests.index.strategies import COLUMNS, DATASETS, any_statement, column_drops, column_renames, merges, partings, plain, sets_of
+from tests.index.heads import (
+    Fold,
+    build_flow,
+    build_same_as,
+    build_statement,
+    state_drop,
+    state_lineage,
+    state_rename,
+    to_column,
+    to_dataset,
+)
+from tests.index.strategies import COLUMNS, DATASETS, any_statement, column_drops, column_renames, draw_lists, merges, partings, plain
 from tests.sizes import count_examples
 
 Answer = list[tuple[AssetKey, int, int, bool]]
@@ -26,13 +36,13 @@ def _fold_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_tables, "GARBAGE", 5)
 
 
-def answers(index: LineageIndex) -> dict[tuple[AssetKey, Direction], Answer]:
+def collect_answers(index: LineageIndex) -> dict[tuple[AssetKey, Direction], Answer]:
     """What every column and dataset reaches."""
     keys = [asset.shown for asset in index.dump().assets if asset.shown.kind in {AssetKind.COLUMN, AssetKind.DATASET}]
-    return {(key, direction): answer(index, key, direction) for key in keys for direction in Direction}
+    return {(key, direction): collect_answer(index, key, direction) for key in keys for direction in Direction}
 
 
-def answer(index: LineageIndex, key: AssetKey, direction: Direction) -> Answer:
+def collect_answer(index: LineageIndex, key: AssetKey, direction: Direction) -> Answer:
     node = index.assets.find_by_key(key)
     assert node is not None
     found = index.lineage.traverse([node], direction)
@@ -40,7 +50,7 @@ def answer(index: LineageIndex, key: AssetKey, direction: Direction) -> Answer:
     return sorted((index.assets.get_key(reached), reach, distance, masked) for reached, reach, distance, masked in rows)
 
 
-def paths(index: LineageIndex, key: AssetKey) -> list[list[tuple[AssetKey, AssetKey, str]]]:
+def list_paths(index: LineageIndex, key: AssetKey) -> list[list[tuple[AssetKey, AssetKey, str]]]:
     """The path to every reached node, by names."""
     node = index.assets.find_by_key(key)
     assert node is not None
@@ -52,12 +62,12 @@ def paths(index: LineageIndex, key: AssetKey) -> list[list[tuple[AssetKey, Asset
     return sorted(named)
 
 
-def names(index: LineageIndex) -> object:
+def collect_names(index: LineageIndex) -> object:
     """What is listed, what each name finds, and what columns were called before."""
     listed = {
         kind: [index.assets.get_key(node) for node in index.assets.list_of_kind(kind)] for kind in (AssetKind.DATASET, AssetKind.COLUMN)
     }
-    keys = [*map(ds, DATASETS), *(col(f"{of}.{name}") for of in DATASETS for name in COLUMNS)]
+    keys = [*map(to_dataset, DATASETS), *(to_column(f"{of}.{name}") for of in DATASETS for name in COLUMNS)]
     found = {key: index.assets.find_by_key(key) for key in keys}
     former = {
         key: index.changes.list_former_names(node) for key, node in found.items() if node is not None and key.kind is AssetKind.COLUMN
@@ -65,7 +75,7 @@ def names(index: LineageIndex) -> object:
     return listed, {key: None if node is None else index.assets.get_key(node) for key, node in found.items()}, former
 
 
-def sound(index: LineageIndex) -> None:
+def check_traversable(index: LineageIndex) -> None:
     """What kernels can see are the flows that are not dead."""
     tables = index._tables
     n = int(tables.counts[N_FLOWS])
@@ -73,7 +83,7 @@ def sound(index: LineageIndex) -> None:
 
 
 @settings(max_examples=count_examples(200))
-@given(st.lists(sets_of(any_statement, 5), min_size=1, max_size=6), st.randoms(use_true_random=False))
+@given(st.lists(draw_lists(any_statement, 5), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_increments_equal_a_rebuild(batches: list[list[Statement]], random: Random) -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
@@ -81,14 +91,14 @@ def test_increments_equal_a_rebuild(batches: list[list[Statement]], random: Rand
         index.changes.apply(fold.add(*batch))
         if random.random() < 0.3:
             index.changes.apply(fold.withdraw(random.choice(fold.statements)))
-        sound(index)
-    rebuilt = fold.index()
+        check_traversable(index)
+    rebuilt = fold.build_index()
     assert index.dump() == rebuilt.dump()
-    assert answers(index) == answers(rebuilt)
+    assert collect_answers(index) == collect_answers(rebuilt)
 
 
 @settings(max_examples=count_examples(100))
-@given(st.lists(sets_of(any_statement, 4), min_size=1, max_size=5), st.randoms(use_true_random=False))
+@given(st.lists(draw_lists(any_statement, 4), min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_names_are_those_of_a_rebuild(batches: list[list[Statement]], random: Random) -> None:
     """After every change: what was listed or looked up before is not what must be found now."""
     fold = Fold()
@@ -97,11 +107,11 @@ def test_names_are_those_of_a_rebuild(batches: list[list[Statement]], random: Ra
         index.changes.apply(fold.add(*batch))
         if random.random() < 0.3:
             index.changes.apply(fold.withdraw(random.choice(fold.statements)))
-        assert names(index) == names(fold.index())
+        assert collect_names(index) == collect_names(fold.build_index())
 
 
 @settings(max_examples=count_examples(100))
-@given(sets_of(any_statement, 14), st.randoms(use_true_random=False))
+@given(draw_lists(any_statement, 14), st.randoms(use_true_random=False))
 def test_order_of_statements_is_nothing(statements: list[Statement], random: Random) -> None:
     one, other = Fold(), Fold()
     one.add(*statements)
@@ -109,29 +119,29 @@ def test_order_of_statements_is_nothing(statements: list[Statement], random: Ran
     random.shuffle(shuffled)
     for statement in shuffled:
         other.add(statement)
-    a, b = one.index(), other.index()
+    a, b = one.build_index(), other.build_index()
     assert a.dump() == b.dump()
-    assert answers(a) == answers(b)
+    assert collect_answers(a) == collect_answers(b)
     for asset in a.dump().assets:
         if asset.shown.kind is AssetKind.COLUMN:
-            assert paths(a, asset.shown) == paths(b, asset.shown)
+            assert list_paths(a, asset.shown) == list_paths(b, asset.shown)
 
 
 @settings(max_examples=count_examples(150))
-@given(sets_of(any_statement, 10), any_statement)
+@given(draw_lists(any_statement, 10), any_statement)
 def test_taking_back_restores(statements: list[Statement], extra: Statement) -> None:
     fold = Fold()
     fold.add(*statements)
-    index = fold.index()
-    before, answered = index.dump(), answers(index)
+    index = fold.build_index()
+    before, answered = index.dump(), collect_answers(index)
     index.changes.apply(fold.add(extra))
     index.changes.apply(fold.withdraw(extra))
     assert index.dump() == before
-    assert answers(index) == answered
+    assert collect_answers(index) == answered
 
 
 @settings(max_examples=count_examples(150))
-@given(sets_of(st.one_of(plain, column_renames, column_drops), 10), merges)
+@given(draw_lists(st.one_of(plain, column_renames, column_drops), 10), merges)
 def test_a_retracted_merge_was_never_said(statements: list[Statement], merge: Statement) -> None:
     """Law 6, by a tombstone."""
     never, retracted = Fold(), Fold()
@@ -139,52 +149,52 @@ def test_a_retracted_merge_was_never_said(statements: list[Statement], merge: St
     never.add(*others)
     index = LineageIndex.load([], 0)
     index.changes.apply(retracted.add(*others, merge))
-    index.changes.apply(retracted.add(says(None, merge.scope, merge.observed_at + 1, source=merge.source)))
-    assert index.dump() == never.index().dump()
+    index.changes.apply(retracted.add(build_statement(None, merge.scope, merge.observed_at + 1, source=merge.source)))
+    assert index.dump() == never.build_index().dump()
 
 
 @settings(max_examples=count_examples(150))
-@given(sets_of(st.one_of(plain, merges, column_renames), 10), partings)
+@given(draw_lists(st.one_of(plain, merges, column_renames), 10), partings)
 def test_a_retracted_parting_was_never_said(statements: list[Statement], parting: Statement) -> None:
     never, retracted = Fold(), Fold()
     others = [statement for statement in statements if statement.scope != parting.scope]
     never.add(*others)
     index = LineageIndex.load([], 0)
     index.changes.apply(retracted.add(*others, parting))
-    answers(index)
-    index.changes.apply(retracted.add(says(None, parting.scope, parting.observed_at + 1, source=parting.source)))
-    assert index.dump() == never.index().dump()
+    collect_answers(index)
+    index.changes.apply(retracted.add(build_statement(None, parting.scope, parting.observed_at + 1, source=parting.source)))
+    assert index.dump() == never.build_index().dump()
 
 
 @settings(max_examples=count_examples(60))
-@given(sets_of(any_statement, 14), st.integers(0, 12))
+@given(draw_lists(any_statement, 14), st.integers(0, 12))
 def test_as_of_is_what_was_said_until_then(statements: list[Statement], time: int) -> None:
     """Law 4, as far as the index has a part in it."""
     whole, until = Fold(), Fold()
     whole.add(*statements)
     until.add(*(s for s in statements if s.observed_at <= time))
-    assert whole.index(time).dump() == until.index(time).dump()
+    assert whole.build_index(time).dump() == until.build_index(time).dump()
 
 
 def test_a_drop_that_is_stated_again_after_a_rename_no_longer_hides_the_rename() -> None:
     """The drop at 9 and the rename at 10 end the name at one moment; the same drop at 11 does not."""
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.changes.apply(fold.add(dropped("d", 9), renamed("d", "b", 10)))
-    index.changes.apply(fold.add(dropped("d", 11)))
-    assert index.dump() == fold.index().dump()
-    index.changes.apply(fold.withdraw(dropped("d", 11)))
-    assert index.dump() == fold.index().dump()
+    index.changes.apply(fold.add(state_drop("d", 9), state_rename("d", "b", 10)))
+    index.changes.apply(fold.add(state_drop("d", 11)))
+    assert index.dump() == fold.build_index().dump()
+    index.changes.apply(fold.withdraw(state_drop("d", 11)))
+    assert index.dump() == fold.build_index().dump()
 
 
 def test_merge_and_retract_by_hand() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.changes.apply(fold.add(lineage(flow("a.x", "b.y"), flow("c.Y", "d.z"))))
+    index.changes.apply(fold.add(state_lineage(build_flow("a.x", "b.y"), build_flow("c.Y", "d.z"))))
     before = index.dump()
-    index.changes.apply(fold.add(says(Facts(edges=(same("b", "c"),)), ("person", "b", "c"), 1)))
+    index.changes.apply(fold.add(build_statement(Facts(edges=(build_same_as("b", "c"),)), ("person", "b", "c"), 1)))
     node = index.assets.find_by_key(AssetKey(AssetKind.COLUMN, ("db", "a", "x")))
     assert node is not None
     assert len(index.lineage.traverse([node], Direction.DOWNSTREAM).nodes) == 2
-    index.changes.apply(fold.add(says(None, ("person", "b", "c"), 2)))
+    index.changes.apply(fold.add(build_statement(None, ("person", "b", "c"), 2)))
     assert index.dump() == before

@@ -19,8 +19,8 @@ from meshline.graph.model import AssetFact, EdgeType, Facts, Statement
 from meshline.graph.store.base import Batch, Changes, Head
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.what_if import Saying, supposed
-from tests.index.graphs import down, found, reached
-from tests.index.heads import ds, flow, lineage, same, says
+from tests.index.graphs import describe_reached, get_node, traverse_down
+from tests.index.heads import build_flow, build_same_as, build_statement, state_lineage, to_dataset
 
 
 @pytest.fixture
@@ -30,44 +30,46 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     opened.close()
 
 
-def commit(graph: LiveGraph, *statements: Statement) -> Changes:
+def commit_statements(graph: LiveGraph, *statements: Statement) -> Changes:
     return graph.commit(lambda _: Batch(statements=statements))
 
 
-def described(text: str, at: int, source: str) -> Statement:
-    return says(Facts(assets=(AssetFact(ds("a"), {"description": text, "storage": source}),)), ("dataset", "a", source), at, source=source)
+def state_description(text: str, at: int, source: str) -> Statement:
+    return build_statement(
+        Facts(assets=(AssetFact(to_dataset("a"), {"description": text, "storage": source}),)), ("dataset", "a", source), at, source=source
+    )
 
 
 def test_a_commit_is_seen_when_it_returns(store: SqliteStore) -> None:
     graph = LiveGraph.open(store)
-    commit(graph, lineage(flow("a.x", "b.x")))
-    assert reached(graph.index, down(graph.index, "a.x")) == {"b.x": "DIRECT 1"}
+    commit_statements(graph, state_lineage(build_flow("a.x", "b.x")))
+    assert describe_reached(graph.index, traverse_down(graph.index, "a.x")) == {"b.x": "DIRECT 1"}
     assert graph.index.revision == store.read_revision()
 
 
 def test_what_another_writer_commits_is_followed(store: SqliteStore, tmp_path: Path) -> None:
     other = SqliteStore(str(tmp_path / "graph.db"))
     graph, theirs = LiveGraph.open(store), LiveGraph.open(other)
-    commit(theirs, lineage(flow("a.x", "b.x")))
-    assert graph.index.assets.find_by_key(ds("a")) is None
+    commit_statements(theirs, state_lineage(build_flow("a.x", "b.x")))
+    assert graph.index.assets.find_by_key(to_dataset("a")) is None
     assert graph.refresh() == store.read_revision()
-    commit(theirs, lineage(flow("b.x", "c.x"), scope="two"))
-    commit(graph, lineage(flow("c.x", "d.x"), scope="three"))
-    assert set(reached(graph.index, down(graph.index, "a.x"))) == {"b.x", "c.x", "d.x"}
+    commit_statements(theirs, state_lineage(build_flow("b.x", "c.x"), scope="two"))
+    commit_statements(graph, state_lineage(build_flow("c.x", "d.x"), scope="three"))
+    assert set(describe_reached(graph.index, traverse_down(graph.index, "a.x"))) == {"b.x", "c.x", "d.x"}
     assert graph.index.dump() == LiveGraph.open(store).index.dump()
     other.close()
 
 
 def test_the_past_is_asked_for_and_kept_until_something_changes(store: SqliteStore) -> None:
     graph = LiveGraph.open(store)
-    commit(graph, lineage(flow("a.x", "b.x"), at=1), lineage(flow("a.x", "c.x"), at=5))
+    commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1), state_lineage(build_flow("a.x", "c.x"), at=5))
     past = graph.at(3)
-    assert (past.as_of, set(reached(past, down(past, "a.x")))) == (3, {"b.x"})
+    assert (past.as_of, set(describe_reached(past, traverse_down(past, "a.x")))) == (3, {"b.x"})
     assert graph.at(3) is past
     assert graph.at(None) is graph.index
-    commit(graph, lineage(flow("a.x", "d.x"), at=2))
+    commit_statements(graph, state_lineage(build_flow("a.x", "d.x"), at=2))
     late = graph.at(3)
-    assert set(reached(late, down(late, "a.x"))) == {"d.x"}
+    assert set(describe_reached(late, traverse_down(late, "a.x"))) == {"d.x"}
     for at in range(10):
         graph.at(at)
     assert len(graph._past) <= 4
@@ -76,18 +78,18 @@ def test_the_past_is_asked_for_and_kept_until_something_changes(store: SqliteSto
 def test_names_that_stand_for_nothing_do_not_stay(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_graph, "SPARE_NODES", 100)
     graph = LiveGraph.open(store)
-    commit(graph, lineage(flow("a.x", "b.x")))
+    commit_statements(graph, state_lineage(build_flow("a.x", "b.x")))
     before, sizes = graph.index.dump(), []
     for n in range(100):
-        names = [flow(f"a{n}.x{m}", f"b{n}.x{m}") for m in range(10)]
-        with supposed(graph, [Saying("person/check", (str(n),), lineage(*names).content)], 1_000):
+        names = [build_flow(f"a{n}.x{m}", f"b{n}.x{m}") for m in range(10)]
+        with supposed(graph, [Saying("person/check", (str(n),), state_lineage(*names).content)], 1_000):
             pass
         graph.renew()
         sizes.append(graph.index.changes.count_nodes())
     assert max(sizes) < 200
     assert graph.index.dump() == before
-    commit(graph, lineage(flow("b.x", "c.x"), scope="two"))
-    assert set(reached(graph.index, down(graph.index, "a.x"))) == {"b.x", "c.x"}
+    commit_statements(graph, state_lineage(build_flow("b.x", "c.x"), scope="two"))
+    assert set(describe_reached(graph.index, traverse_down(graph.index, "a.x"))) == {"b.x", "c.x"}
 
 
 def test_what_is_committed_while_the_index_is_read_anew_is_in_it(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,12 +99,12 @@ def test_what_is_committed_while_the_index_is_read_anew_is_in_it(store: SqliteSt
 
     def late_heads(as_of: int | None = None) -> Iterator[Sequence[Head]]:
         yield from heads(as_of)
-        commit(graph, lineage(flow("a.x", "b.x")))
+        commit_statements(graph, state_lineage(build_flow("a.x", "b.x")))
 
     def late_changes(since: int) -> Changes:
         found = changes(since)
         monkeypatch.setattr(store, "read_changes", changes)
-        commit(graph, lineage(flow("b.x", "c.x"), scope="two"))
+        commit_statements(graph, state_lineage(build_flow("b.x", "c.x"), scope="two"))
         return found
 
     monkeypatch.setattr(store, "iterate_heads", late_heads)
@@ -111,7 +113,7 @@ def test_what_is_committed_while_the_index_is_read_anew_is_in_it(store: SqliteSt
     assert graph.renew()
     assert graph.index is not before
     assert graph.index.revision == store.read_revision() == 2
-    assert set(reached(graph.index, down(graph.index, "a.x"))) == {"b.x", "c.x"}
+    assert set(describe_reached(graph.index, traverse_down(graph.index, "a.x"))) == {"b.x", "c.x"}
 
 
 def test_what_is_committed_is_shown_whatever_the_deadline(store: SqliteStore) -> None:
@@ -130,14 +132,14 @@ def test_what_is_committed_is_shown_whatever_the_deadline(store: SqliteStore) ->
         with graph.lock.until(time.monotonic()):
             with pytest.raises(StoreUnavailable), graph.lock:
                 pass
-            commit(graph, lineage(flow("a.x", "b.x")))
+            commit_statements(graph, state_lineage(build_flow("a.x", "b.x")))
         holding.result(30)
     assert graph.index.revision == 1
 
 
 def test_a_past_that_is_forgotten_is_gone(store: SqliteStore) -> None:
     graph = LiveGraph.open(store)
-    commit(graph, lineage(flow("a.x", "b.x"), at=1))
+    commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1))
     first = weakref.ref(graph.at(3))
     for at in range(10, 15):
         graph.at(at)
@@ -147,7 +149,7 @@ def test_a_past_that_is_forgotten_is_gone(store: SqliteStore) -> None:
 
 def test_a_past_is_built_while_the_graph_is_held_by_others_and_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = LiveGraph.open(store)
-    commit(graph, lineage(flow("a.x", "b.x"), at=1))
+    commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1))
     heads, built, go = store.iterate_heads, threading.Semaphore(0), threading.Event()
 
     def slow(as_of: int | None = None) -> Iterator[Sequence[Head]]:
@@ -159,7 +161,7 @@ def test_a_past_is_built_while_the_graph_is_held_by_others_and_once(store: Sqlit
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(graph.at, 3) for _ in range(4)]
         assert built.acquire(timeout=30)
-        commit(graph, lineage(flow("b.x", "c.x"), scope="two", at=1))  # nothing waits for the past
+        commit_statements(graph, state_lineage(build_flow("b.x", "c.x"), scope="two", at=1))  # nothing waits for the past
         with pytest.raises(StoreUnavailable, match="ask again"):
             graph.at(3, revision=1, deadline=time.monotonic())
         go.set()
@@ -169,8 +171,13 @@ def test_a_past_is_built_while_the_graph_is_held_by_others_and_once(store: Sqlit
 
 def test_facts_say_who_said_what_and_which_is_shown(store: SqliteStore) -> None:
     graph = LiveGraph.open(store)
-    commit(graph, described("new", 9, "openlineage/a"), described("old", 1, "dbt/b"), described("older", 0, "openlineage/c"))
-    node = found(graph.index, "a")
+    commit_statements(
+        graph,
+        state_description("new", 9, "openlineage/a"),
+        state_description("old", 1, "dbt/b"),
+        state_description("older", 0, "openlineage/c"),
+    )
+    node = get_node(graph.index, "a")
     rows = graph.facts(graph.index, [node])[node]
     assert [(row.attribute, row.value, row.chosen) for row in rows] == [
         ("description", "old", True),
@@ -184,8 +191,10 @@ def test_facts_say_who_said_what_and_which_is_shown(store: SqliteStore) -> None:
 
 def test_facts_of_all_names_of_a_dataset(store: SqliteStore) -> None:
     graph = LiveGraph.open(store)
-    commit(graph, described("it", 1, "dbt/b"), says(Facts(edges=(same("a", "b"),)), ("p",), 2, source="person/p"))
-    node = found(graph.index, "b")
+    commit_statements(
+        graph, state_description("it", 1, "dbt/b"), build_statement(Facts(edges=(build_same_as("a", "b"),)), ("p",), 2, source="person/p")
+    )
+    node = get_node(graph.index, "b")
     assert [row.value for row in graph.facts(graph.index, [node])[node]] == ["it", "dbt/b"]
     assert [edge.attributes for edge in graph.index.ownership.list_edges(node, EdgeType.SAME_AS)] == [{"why": "person"}]
     assert [graph.index.changes.get_scope(scope).source for scope in graph.index.changes.list_scopes(node)] == ["dbt/b", "person/p"]

@@ -12,7 +12,7 @@ from meshline.graph.index import LineageIndex, lookup
 from meshline.graph.index.arrays import COLUMN
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.model import AssetFact, AssetKey, Facts, build_column_key, build_consumer_key, build_dataset_key, build_job_key
-from tests.index.heads import Fold, col, column_renamed, index_of, merged, says, schema
+from tests.index.heads import Fold, build_index, build_statement, state_column_rename, state_merge, state_schema, to_column
 from tests.sizes import count_examples
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
@@ -29,66 +29,66 @@ keys = st.one_of(
 def test_the_kernel_s_ids_are_the_model_s(found: list[AssetKey]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lookup, "_RECENT", 0)
-        index = index_of(says(Facts(assets=tuple(AssetFact(key, {}) for key in found)), ("s",)))
+        index = build_index(build_statement(Facts(assets=tuple(AssetFact(key, {}) for key in found)), ("s",)))
         for key in found:
             assert index.assets.find(key.id) == index.assets.find_by_key(key) is not None
 
 
-def spellings(names: Iterable[str]) -> tuple[dict[str, int], Callable[[IndexTables, int], str]]:
+def count_spellings(names: Iterable[str]) -> tuple[dict[str, int], Callable[[IndexTables, int], str]]:
     """How often each of these names is read, and `IndexTables.get_text` that counts it."""
     counts = dict.fromkeys(names, 0)
     text = IndexTables.get_text
 
-    def counted(tables: IndexTables, name: int) -> str:
+    def count_and_get(tables: IndexTables, name: int) -> str:
         found = text(tables, name)
         if found in counts:
             counts[found] += 1
         return found
 
-    return counts, counted
+    return counts, count_and_get
 
 
 def test_names_that_are_not_there_are_looked_up_without_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"Column{n}" for n in range(300)]
-    index = index_of(schema("a", *names))
-    counts, counted = spellings(names)
+    index = build_index(state_schema("a", *names))
+    counts, counted = count_spellings(names)
     monkeypatch.setattr(IndexTables, "get_text", counted)
     for n in range(100):
-        assert index.assets.find_by_key(col(f"a.missing{n}")) is None
+        assert index.assets.find_by_key(to_column(f"a.missing{n}")) is None
     assert set(counts.values()) == {1}
-    assert index.assets.find_by_key(col("a.cOLUMN7")) is not None
+    assert index.assets.find_by_key(to_column("a.cOLUMN7")) is not None
     assert sum(counts.values()) <= len(names) + 3, "what is found is named"
 
 
 def test_columns_that_come_are_found_whatever_their_case() -> None:
     fold = Fold()
     index = LineageIndex(0)
-    index.changes.apply(fold.add(schema("a", "One", "Straße")))
-    assert [index.assets.find_by_key(col(f"a.{name}")) is not None for name in ("ONE", "STRASSE", "two")] == [True, True, False]
-    index.changes.apply(fold.add(schema("a", "One", "TWO", at=1), schema("b", "Other", at=1)))
-    assert [index.assets.find_by_key(col(f"a.{name}")) is not None for name in ("ONE", "STRASSE", "two", "Two")] == [
+    index.changes.apply(fold.add(state_schema("a", "One", "Straße")))
+    assert [index.assets.find_by_key(to_column(f"a.{name}")) is not None for name in ("ONE", "STRASSE", "two")] == [True, True, False]
+    index.changes.apply(fold.add(state_schema("a", "One", "TWO", at=1), state_schema("b", "Other", at=1)))
+    assert [index.assets.find_by_key(to_column(f"a.{name}")) is not None for name in ("ONE", "STRASSE", "two", "Two")] == [
         True,
         False,
         True,
         True,
     ]
-    index.changes.apply(fold.add(merged("a", "b", 2)))
-    assert index.assets.find_by_key(col("a.oTHER")) == index.assets.find_by_key(col("b.Other")) is not None
-    index.changes.apply(fold.add(column_renamed("a", "TWO", "Three", 3), schema("a", "One", "Three", at=3)))
-    assert index.assets.find_by_key(col("a.THREE")) == index.assets.find_by_key(col("a.two")) is not None
+    index.changes.apply(fold.add(state_merge("a", "b", 2)))
+    assert index.assets.find_by_key(to_column("a.oTHER")) == index.assets.find_by_key(to_column("b.Other")) is not None
+    index.changes.apply(fold.add(state_column_rename("a", "TWO", "Three", 3), state_schema("a", "One", "Three", at=3)))
+    assert index.assets.find_by_key(to_column("a.THREE")) == index.assets.find_by_key(to_column("a.two")) is not None
 
 
 def test_few_columns_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "_FOLDED", 10)
     fold = Fold()
     index = LineageIndex(0)
-    index.changes.apply(fold.add(*(schema(f"t{n}", *(f"C{n}_{m}" for m in range(4))) for n in range(6))))
+    index.changes.apply(fold.add(*(state_schema(f"t{n}", *(f"C{n}_{m}" for m in range(4))) for n in range(6))))
     for at in range(1, 4):
         for n in range(6):
-            assert index.assets.find_by_key(col(f"t{n}.c{n}_{at}")) is not None
-            assert index.assets.find_by_key(col(f"t{n}.c{n}_{at + 100}")) is None
-        index.changes.apply(fold.add(*(schema(f"t{n}", *(f"C{n}_{m}" for m in range(4 + at)), at=at) for n in range(6))))
-        assert index.assets.find_by_key(col(f"t5.c5_{3 + at}")) is not None
+            assert index.assets.find_by_key(to_column(f"t{n}.c{n}_{at}")) is not None
+            assert index.assets.find_by_key(to_column(f"t{n}.c{n}_{at + 100}")) is None
+        index.changes.apply(fold.add(*(state_schema(f"t{n}", *(f"C{n}_{m}" for m in range(4 + at)), at=at) for n in range(6))))
+        assert index.assets.find_by_key(to_column(f"t5.c5_{3 + at}")) is not None
     folded = index.assets._lookup._folded
     assert folded._size == sum(len(columns) for _, names in folded._known.values() for columns in names.values()) <= 10
 
@@ -99,11 +99,11 @@ def test_a_merge_that_is_grouped_again_and_again_takes_no_more_room(monkeypatch:
     monkeypatch.setattr(lookup, "_RECENT", recent)
     fold = Fold()
     index = LineageIndex(0)
-    index.changes.apply(fold.add(schema("a", "x", "y"), schema("b", "x", "z"), merged("a", "b")))
+    index.changes.apply(fold.add(state_schema("a", "x", "y"), state_schema("b", "x", "z"), state_merge("a", "b")))
     sizes = set()
     for at in range(1, 30):
-        index.changes.apply(fold.add(schema("a", "x", "y", *(["w"] if at % 2 else []), at=at)))
-        assert index.assets.find(col("b.y").id) == index.assets.find_by_key(col("a.y")) is not None
+        index.changes.apply(fold.add(state_schema("a", "x", "y", *(["w"] if at % 2 else []), at=at)))
+        assert index.assets.find(to_column("b.y").id) == index.assets.find_by_key(to_column("a.y")) is not None
         ids = index.assets._lookup._get_ids(COLUMN)
         sizes.add(len(ids._parts) + sum(len(known) for known in ids._recent.values()))
         assert not index._loader.identity.grouped, "what was followed is forgotten"

@@ -8,7 +8,7 @@ from meshline.graph.index import LineageIndex, Size
 from meshline.graph.model import AssetKind, Statement
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
-from tests.index.strategies import any_statement, sets_of
+from tests.index.strategies import any_statement, draw_lists
 from tests.sizes import count_examples
 
 
@@ -17,7 +17,7 @@ def test_of_nothing() -> None:
 
 
 @settings(max_examples=count_examples(60), deadline=None)
-@given(sets_of(any_statement))
+@given(draw_lists(any_statement))
 def test_of_anything(said: list[Statement]) -> None:
     store = SqliteStore()
     followed = LineageIndex(0)

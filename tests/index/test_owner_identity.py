@@ -9,26 +9,28 @@ import pytest
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, build_owner_key
 from meshline.graph.naming import address, owner_form
-from tests.index.heads import Fold, ds, says
+from tests.index.heads import Fold, build_statement, to_dataset
 
 
-def owns(name: str, source: str = "openlineage/x") -> Statement:
-    return says(Facts(edges=(EdgeFact(EdgeType.OWNS, build_owner_key(name), ds("a"), {"type": name}),)), ("owns", name), source=source)
+def state_ownership(name: str, source: str = "openlineage/x") -> Statement:
+    return build_statement(
+        Facts(edges=(EdgeFact(EdgeType.OWNS, build_owner_key(name), to_dataset("a"), {"type": name}),)), ("owns", name), source=source
+    )
 
 
-def described(name: str, email: str = "", type_: str = "", source: str = "mesh/m") -> Statement:
+def state_owner(name: str, email: str = "", type_: str = "", source: str = "mesh/m") -> Statement:
     attributes = {key: text for key, text in (("email", email), ("owner_type", type_)) if text}
-    return says(Facts(assets=(AssetFact(build_owner_key(name), attributes),)), ("owner", name), source=source)
+    return build_statement(Facts(assets=(AssetFact(build_owner_key(name), attributes),)), ("owner", name), source=source)
 
 
-def classes(*statements: Statement) -> list[str]:
+def list_classes(*statements: Statement) -> list[str]:
     """`shown = form, form...` of each owner; the same whatever comes first, one by one or at once."""
     found = []
     for ordered in list(permutations(statements))[:24]:
         fold, index = Fold(), LineageIndex.load([], 0)
         for statement in ordered:
             index.changes.apply(fold.add(statement))
-        assert index.dump() == fold.index().dump()
+        assert index.dump() == fold.build_index().dump()
         named = {
             index.assets.get_key(node).name: sorted(key.name for key in index.assets.list_names(node))
             for node in index.assets.list_of_kind(AssetKind.OWNER)
@@ -42,12 +44,17 @@ def classes(*statements: Statement) -> list[str]:
     "form", ["l@company.com", "L@Company.com", "team:lake", "group:lake", "team:l@company.com", "mailto:l@company.com"]
 )
 def test_forms_of_a_team(form: str) -> None:
-    assert classes(owns(form), described("lake", "l@company.com", "team")) == [f"lake = {', '.join(sorted(('lake', form)))}"]
+    assert list_classes(state_ownership(form), state_owner("lake", "l@company.com", "team")) == [
+        f"lake = {', '.join(sorted(('lake', form)))}"
+    ]
 
 
 def test_forms_of_a_person() -> None:
-    found = classes(
-        owns("user:ana@company.com"), owns("person:ana"), owns("ana@company.com"), described("ana", "ana@company.com", "person")
+    found = list_classes(
+        state_ownership("user:ana@company.com"),
+        state_ownership("person:ana"),
+        state_ownership("ana@company.com"),
+        state_owner("ana", "ana@company.com", "person"),
     )
     assert found == ["ana = ana, ana@company.com, person:ana, user:ana@company.com"]
 
@@ -56,53 +63,53 @@ def test_forms_of_a_person() -> None:
     ("statements", "expected"),
     [
         # without anybody who states what they are
-        ([owns("a@x"), owns("user:a@x")], ["a@x = a@x, user:a@x"]),
-        ([owns("team:x"), owns("x")], ["x = team:x, x"]),
-        ([owns("team:x")], ["team:x = team:x"]),
-        ([owns("team:x"), owns("user:x"), owns("x")], ["team:x = team:x", "user:x = user:x", "x = x"]),
-        ([owns("application:x"), owns("x")], ["application:x = application:x", "x = x"]),
+        ([state_ownership("a@x"), state_ownership("user:a@x")], ["a@x = a@x, user:a@x"]),
+        ([state_ownership("team:x"), state_ownership("x")], ["x = team:x, x"]),
+        ([state_ownership("team:x")], ["team:x = team:x"]),
+        ([state_ownership("team:x"), state_ownership("user:x"), state_ownership("x")], ["team:x = team:x", "user:x = user:x", "x = x"]),
+        ([state_ownership("application:x"), state_ownership("x")], ["application:x = application:x", "x = x"]),
         # a team is no person of the same name
-        ([owns("team:x"), described("x", type_="person")], ["team:x = team:x", "x = x"]),
-        ([owns("team:x"), owns("user:x"), described("x", type_="person")], ["team:x = team:x", "x = user:x, x"]),
+        ([state_ownership("team:x"), state_owner("x", type_="person")], ["team:x = team:x", "x = x"]),
+        ([state_ownership("team:x"), state_ownership("user:x"), state_owner("x", type_="person")], ["team:x = team:x", "x = user:x, x"]),
         # an address that the strongest source gives to two is neither's
-        ([owns("a@x"), described("one", "a@x"), described("two", "a@x")], ["a@x = a@x", "one = one", "two = two"]),
-        ([owns("a@x"), described("one", "a@x"), described("two", "a@x", source="dbt/d")], ["one = a@x, one, two"]),
+        ([state_ownership("a@x"), state_owner("one", "a@x"), state_owner("two", "a@x")], ["a@x = a@x", "one = one", "two = two"]),
+        ([state_ownership("a@x"), state_owner("one", "a@x"), state_owner("two", "a@x", source="dbt/d")], ["one = a@x, one, two"]),
         # whom a stronger source describes is not another one for what a weaker states
-        ([described("one", "a@x"), described("two", "b@x"), owns("b@x")], ["one = one", "two = b@x, two"]),
+        ([state_owner("one", "a@x"), state_owner("two", "b@x"), state_ownership("b@x")], ["one = one", "two = b@x, two"]),
         (
-            [described("one", "a@x"), described("two", type_="person"), says(None, ("none",)), owns("a@x")],
+            [state_owner("one", "a@x"), state_owner("two", type_="person"), build_statement(None, ("none",)), state_ownership("a@x")],
             ["one = a@x, one", "two = two"],
         ),
     ],
 )
 def test_which_are_one(statements: list[Statement], expected: list[str]) -> None:
-    assert classes(*statements) == expected
+    assert list_classes(*statements) == expected
 
 
 def test_a_name_that_a_strong_source_describes_stays_itself() -> None:
     """The mesh file has two people; dbt gives the one the other's address."""
-    weak = says(Facts(assets=(AssetFact(build_owner_key("two"), {"email": "a@x"}),)), ("dbt", "two"), source="dbt/d")
-    assert classes(described("one", "a@x"), described("two", type_="person"), weak) == ["one = one", "two = two"]
+    weak = build_statement(Facts(assets=(AssetFact(build_owner_key("two"), {"email": "a@x"}),)), ("dbt", "two"), source="dbt/d")
+    assert list_classes(state_owner("one", "a@x"), state_owner("two", type_="person"), weak) == ["one = one", "two = two"]
 
 
 def test_what_is_retracted_parts_them_again() -> None:
     fold, index = Fold(), LineageIndex.load([], 0)
-    index.changes.apply(fold.add(owns("ana@x"), owns("team:lake")))
+    index.changes.apply(fold.add(state_ownership("ana@x"), state_ownership("team:lake")))
     before = index.dump()
-    index.changes.apply(fold.add(described("ana", "ana@x")))
-    (ana,) = [one.owner for one in index.ownership.list_direct_owners(node(index)) if one.type == "ana@x"]
+    index.changes.apply(fold.add(state_owner("ana", "ana@x")))
+    (ana,) = [one.owner for one in index.ownership.list_direct_owners(get_node(index)) if one.type == "ana@x"]
     assert index.assets.get_key(ana) == build_owner_key("ana")
     assert index.assets.get_label(ana).name == "ana"
-    index.changes.apply(fold.add(says(None, ("owner", "ana"), 1, source="mesh/m")))
+    index.changes.apply(fold.add(build_statement(None, ("owner", "ana"), 1, source="mesh/m")))
     assert index.dump() == before
-    assert sorted(index.assets.get_label(one.owner).name for one in index.ownership.list_direct_owners(node(index))) == [
+    assert sorted(index.assets.get_label(one.owner).name for one in index.ownership.list_direct_owners(get_node(index))) == [
         "ana@x",
         "team:lake",
     ]
 
 
-def node(index: LineageIndex) -> int:
-    found = index.assets.find_by_key(ds("a"))
+def get_node(index: LineageIndex) -> int:
+    found = index.assets.find_by_key(to_dataset("a"))
     assert found is not None
     return found
 

@@ -6,89 +6,131 @@ import time
 
 from meshline.graph.index import Reach, Truncated
 from meshline.graph.model import Facts
-from tests.index.graphs import down, found, path, reached, up
-from tests.index.heads import NS, flow, index_of, lineage, lists, output_scope, says
+from tests.index.graphs import describe_path, describe_reached, get_node, traverse_down, traverse_up
+from tests.index.heads import NS, build_flow, build_index, build_output_scope, build_schema, build_statement, state_lineage
 
 
 def test_direct_then_indirect_then_possible() -> None:
-    index = index_of(
-        lineage(flow("a.x", "b.x"), flow("b.x", "c.x", "INDIRECT"), flow("c", "d")), says(lists("d", "p"), ("dataset", NS, "d"))
+    index = build_index(
+        state_lineage(build_flow("a.x", "b.x"), build_flow("b.x", "c.x", "INDIRECT"), build_flow("c", "d")),
+        build_statement(build_schema("d", "p"), ("dataset", NS, "d")),
     )
-    assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1", "c.x": "INDIRECT 2", "d": "POSSIBLE 3", "d.p": "POSSIBLE 3"}
-    assert reached(index, up(index, "d.p")) == {"c": "POSSIBLE 1", "c.x": "POSSIBLE 1", "b.x": "POSSIBLE 2", "a.x": "POSSIBLE 3"}
+    assert describe_reached(index, traverse_down(index, "a.x")) == {
+        "b.x": "DIRECT 1",
+        "c.x": "INDIRECT 2",
+        "d": "POSSIBLE 3",
+        "d.p": "POSSIBLE 3",
+    }
+    assert describe_reached(index, traverse_up(index, "d.p")) == {
+        "c": "POSSIBLE 1",
+        "c.x": "POSSIBLE 1",
+        "b.x": "POSSIBLE 2",
+        "a.x": "POSSIBLE 3",
+    }
 
 
 def test_the_strongest_class_wins_over_the_shortest_path() -> None:
-    index = index_of(lineage(flow("a.x", "z.z", "INDIRECT"), flow("a.x", "b.x"), flow("b.x", "c.x"), flow("c.x", "z.z")))
-    assert reached(index, down(index, "a.x"))["z.z"] == "DIRECT 3"
+    index = build_index(
+        state_lineage(build_flow("a.x", "z.z", "INDIRECT"), build_flow("a.x", "b.x"), build_flow("b.x", "c.x"), build_flow("c.x", "z.z"))
+    )
+    assert describe_reached(index, traverse_down(index, "a.x"))["z.z"] == "DIRECT 3"
 
 
 def test_within_a_class_the_shortest_counts_through_stronger_edges_too() -> None:
     """The way to z in G_1 is shorter by an INDIRECT edge to b, which is DIRECT at a greater distance."""
-    edges = [flow("a.x", "m.x"), flow("m.x", "n.x"), flow("n.x", "b.x"), flow("a.x", "b.x", "INDIRECT"), flow("b.x", "z.z", "INDIRECT")]
-    index = index_of(lineage(*edges))
-    assert reached(index, down(index, "a.x")) == {"m.x": "DIRECT 1", "n.x": "DIRECT 2", "b.x": "DIRECT 3", "z.z": "INDIRECT 2"}
+    edges = [
+        build_flow("a.x", "m.x"),
+        build_flow("m.x", "n.x"),
+        build_flow("n.x", "b.x"),
+        build_flow("a.x", "b.x", "INDIRECT"),
+        build_flow("b.x", "z.z", "INDIRECT"),
+    ]
+    index = build_index(state_lineage(*edges))
+    assert describe_reached(index, traverse_down(index, "a.x")) == {
+        "m.x": "DIRECT 1",
+        "n.x": "DIRECT 2",
+        "b.x": "DIRECT 3",
+        "z.z": "INDIRECT 2",
+    }
 
 
 def test_column_to_dataset_reaches_all_its_columns() -> None:
-    index = index_of(
-        lineage(flow("a.x", "b", "INDIRECT", subtype="JOIN"), flow("b.q", "c.q")), says(lists("b", "p", "q"), ("dataset", NS, "b"))
+    index = build_index(
+        state_lineage(build_flow("a.x", "b", "INDIRECT", subtype="JOIN"), build_flow("b.q", "c.q")),
+        build_statement(build_schema("b", "p", "q"), ("dataset", NS, "b")),
     )
-    assert reached(index, down(index, "a.x")) == {"b": "INDIRECT 1", "b.p": "INDIRECT 1", "b.q": "INDIRECT 1", "c.q": "INDIRECT 2"}
-    assert reached(index, up(index, "c.q")) == {"b.q": "DIRECT 1", "a.x": "INDIRECT 2"}
+    assert describe_reached(index, traverse_down(index, "a.x")) == {
+        "b": "INDIRECT 1",
+        "b.p": "INDIRECT 1",
+        "b.q": "INDIRECT 1",
+        "c.q": "INDIRECT 2",
+    }
+    assert describe_reached(index, traverse_up(index, "c.q")) == {"b.q": "DIRECT 1", "a.x": "INDIRECT 2"}
 
 
 def test_a_dataset_reached_through_a_column_does_not_pass_it_on_to_the_others() -> None:
-    index = index_of(lineage(flow("a.x", "b.p")), says(lists("b", "p", "q"), ("dataset", NS, "b")))
-    assert reached(index, down(index, "a.x")) == {"b.p": "DIRECT 1"}
+    index = build_index(state_lineage(build_flow("a.x", "b.p")), build_statement(build_schema("b", "p", "q"), ("dataset", NS, "b")))
+    assert describe_reached(index, traverse_down(index, "a.x")) == {"b.p": "DIRECT 1"}
 
 
 def test_an_uncovered_pair_is_followed_from_any_column_of_the_input() -> None:
-    index = index_of(lineage(flow("a.x", "b.x"), flow("b", "c")), says(lists("b", "y"), ("dataset", NS, "b")))
-    assert reached(index, down(index, "b.y")) == {"c": "POSSIBLE 1"}
-    assert down(index, "a.x").completeness.possible_only == 1
+    index = build_index(
+        state_lineage(build_flow("a.x", "b.x"), build_flow("b", "c")), build_statement(build_schema("b", "y"), ("dataset", NS, "b"))
+    )
+    assert describe_reached(index, traverse_down(index, "b.y")) == {"c": "POSSIBLE 1"}
+    assert traverse_down(index, "a.x").completeness.possible_only == 1
 
 
 def test_a_covered_pair_is_not_followed_unless_another_statement_has_it_uncovered() -> None:
-    covered = lineage(flow("a.x", "b.x"), flow("a", "b", covered=True))
-    index = index_of(covered, says(lists("b", "y"), ("dataset", NS, "b")))
-    assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1"}
-    both = index_of(covered, says(lists("b", "y"), ("dataset", NS, "b")), lineage(flow("a", "b"), scope="two"))
-    assert reached(both, down(both, "a.x")) == {"b.x": "DIRECT 1", "b": "POSSIBLE 1", "b.y": "POSSIBLE 1"}
+    covered = state_lineage(build_flow("a.x", "b.x"), build_flow("a", "b", covered=True))
+    index = build_index(covered, build_statement(build_schema("b", "y"), ("dataset", NS, "b")))
+    assert describe_reached(index, traverse_down(index, "a.x")) == {"b.x": "DIRECT 1"}
+    both = build_index(
+        covered, build_statement(build_schema("b", "y"), ("dataset", NS, "b")), state_lineage(build_flow("a", "b"), scope="two")
+    )
+    assert describe_reached(both, traverse_down(both, "a.x")) == {"b.x": "DIRECT 1", "b": "POSSIBLE 1", "b.y": "POSSIBLE 1"}
 
 
 def test_cycles_end_and_a_start_is_never_its_own_answer() -> None:
-    index = index_of(lineage(flow("a.x", "b.x"), flow("b.x", "a.x"), flow("b.x", "b.x"), flow("a", "a")))
-    assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1", "a": "POSSIBLE 1"}
-    assert [(step.start, step.end) for step in down(index, "a.x").list_flows() if step.start == step.end] == []
+    index = build_index(state_lineage(build_flow("a.x", "b.x"), build_flow("b.x", "a.x"), build_flow("b.x", "b.x"), build_flow("a", "a")))
+    assert describe_reached(index, traverse_down(index, "a.x")) == {"b.x": "DIRECT 1", "a": "POSSIBLE 1"}
+    assert [(step.start, step.end) for step in traverse_down(index, "a.x").list_flows() if step.start == step.end] == []
 
 
 def test_traversal_never_turns_around() -> None:
-    index = index_of(lineage(flow("a.x", "b.x"), flow("a.x", "c.x"), flow("d.x", "b.x")))
-    assert reached(index, down(index, "b.x")) == {}
-    assert reached(index, up(index, "b.x")) == {"a.x": "DIRECT 1", "d.x": "DIRECT 1"}
+    index = build_index(state_lineage(build_flow("a.x", "b.x"), build_flow("a.x", "c.x"), build_flow("d.x", "b.x")))
+    assert describe_reached(index, traverse_down(index, "b.x")) == {}
+    assert describe_reached(index, traverse_up(index, "b.x")) == {"a.x": "DIRECT 1", "d.x": "DIRECT 1"}
 
 
 def test_starting_from_a_dataset_starts_from_its_columns() -> None:
-    index = index_of(lineage(flow("a.x", "b.x"), flow("a", "c")))
-    assert reached(index, down(index, "a")) == {"b.x": "DIRECT 1", "c": "POSSIBLE 1"}
+    index = build_index(state_lineage(build_flow("a.x", "b.x"), build_flow("a", "c")))
+    assert describe_reached(index, traverse_down(index, "a")) == {"b.x": "DIRECT 1", "c": "POSSIBLE 1"}
 
 
 # -- masks
 
 
 def test_masked_if_no_path_without_masking_exists_in_the_class() -> None:
-    index = index_of(lineage(flow("a.x", "b.x", masking=True), flow("b.x", "c.x"), flow("a.x", "d.x"), flow("d.x", "c.x")))
-    assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1 masked", "d.x": "DIRECT 1", "c.x": "DIRECT 2"}
+    index = build_index(
+        state_lineage(build_flow("a.x", "b.x", masking=True), build_flow("b.x", "c.x"), build_flow("a.x", "d.x"), build_flow("d.x", "c.x"))
+    )
+    assert describe_reached(index, traverse_down(index, "a.x")) == {"b.x": "DIRECT 1 masked", "d.x": "DIRECT 1", "c.x": "DIRECT 2"}
 
 
 def test_a_longer_clean_path_unmasks_what_is_behind_it() -> None:
     """The clean path arrives at b after b's edges were followed."""
-    clean = [flow("a.x", "m.x"), flow("m.x", "n.x"), flow("n.x", "b.x")]
-    index = index_of(
-        lineage(flow("a.x", "b.x", masking=True), flow("b.x", "c.x"), flow("c.x", "d", "INDIRECT"), flow("d.y", "e.y"), *clean)
+    clean = [build_flow("a.x", "m.x"), build_flow("m.x", "n.x"), build_flow("n.x", "b.x")]
+    index = build_index(
+        state_lineage(
+            build_flow("a.x", "b.x", masking=True),
+            build_flow("b.x", "c.x"),
+            build_flow("c.x", "d", "INDIRECT"),
+            build_flow("d.y", "e.y"),
+            *clean,
+        )
     )
-    assert reached(index, down(index, "a.x")) == {
+    assert describe_reached(index, traverse_down(index, "a.x")) == {
         "b.x": "DIRECT 1",
         "m.x": "DIRECT 1",
         "n.x": "DIRECT 2",
@@ -100,14 +142,22 @@ def test_a_longer_clean_path_unmasks_what_is_behind_it() -> None:
 
 
 def test_direct_masked_and_indirect_unmasked_is_direct_and_masked() -> None:
-    index = index_of(lineage(flow("a.x", "b.x", masking=True), flow("a.x", "b.x", "INDIRECT")))
-    assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1 masked"}
+    index = build_index(state_lineage(build_flow("a.x", "b.x", masking=True), build_flow("a.x", "b.x", "INDIRECT")))
+    assert describe_reached(index, traverse_down(index, "a.x")) == {"b.x": "DIRECT 1 masked"}
 
 
 def test_possible_through_a_clean_column_after_a_masked_one() -> None:
     """The dataset's own edges are met first by a masked column, then by a clean one."""
-    index = index_of(lineage(flow("a.x", "b.x", masking=True), flow("a.x", "m.x"), flow("m.x", "b.y"), flow("b", "c"), flow("c.z", "d.z")))
-    assert reached(index, down(index, "a.x")) == {
+    index = build_index(
+        state_lineage(
+            build_flow("a.x", "b.x", masking=True),
+            build_flow("a.x", "m.x"),
+            build_flow("m.x", "b.y"),
+            build_flow("b", "c"),
+            build_flow("c.z", "d.z"),
+        )
+    )
+    assert describe_reached(index, traverse_down(index, "a.x")) == {
         "b.x": "DIRECT 1 masked",
         "m.x": "DIRECT 1",
         "b.y": "DIRECT 2",
@@ -118,85 +168,89 @@ def test_possible_through_a_clean_column_after_a_masked_one() -> None:
 
 
 def test_a_limit_counts_for_clean_paths_too() -> None:
-    clean = [flow("a.x", "m.x"), flow("m.x", "n.x"), flow("n.x", "b.x")]
-    index = index_of(lineage(flow("a.x", "b.x", masking=True), *clean))
-    assert reached(index, down(index, "a.x", depth=2))["b.x"] == "DIRECT 1 masked"
-    assert reached(index, down(index, "a.x", depth=3))["b.x"] == "DIRECT 1"
+    clean = [build_flow("a.x", "m.x"), build_flow("m.x", "n.x"), build_flow("n.x", "b.x")]
+    index = build_index(state_lineage(build_flow("a.x", "b.x", masking=True), *clean))
+    assert describe_reached(index, traverse_down(index, "a.x", depth=2))["b.x"] == "DIRECT 1 masked"
+    assert describe_reached(index, traverse_down(index, "a.x", depth=3))["b.x"] == "DIRECT 1"
 
 
 # -- limits
 
 
 def test_reach_limits_the_class() -> None:
-    index = index_of(lineage(flow("a.x", "b.x"), flow("b.x", "c.x", "INDIRECT"), flow("c", "d")))
-    assert reached(index, down(index, "a.x", reach=Reach.DIRECT)) == {"b.x": "DIRECT 1"}
-    assert set(reached(index, down(index, "a.x", reach=Reach.INDIRECT))) == {"b.x", "c.x"}
+    index = build_index(state_lineage(build_flow("a.x", "b.x"), build_flow("b.x", "c.x", "INDIRECT"), build_flow("c", "d")))
+    assert describe_reached(index, traverse_down(index, "a.x", reach=Reach.DIRECT)) == {"b.x": "DIRECT 1"}
+    assert set(describe_reached(index, traverse_down(index, "a.x", reach=Reach.INDIRECT))) == {"b.x", "c.x"}
 
 
 def test_depth_is_reported_only_if_it_cut_something_off() -> None:
-    index = index_of(lineage(flow("a.x", "b.x"), flow("b.x", "c.x")))
-    cut, whole = down(index, "a.x", depth=1), down(index, "a.x", depth=2)
-    assert (reached(index, cut), cut.completeness.truncated) == ({"b.x": "DIRECT 1"}, Truncated.DEPTH)
+    index = build_index(state_lineage(build_flow("a.x", "b.x"), build_flow("b.x", "c.x")))
+    cut, whole = traverse_down(index, "a.x", depth=1), traverse_down(index, "a.x", depth=2)
+    assert (describe_reached(index, cut), cut.completeness.truncated) == ({"b.x": "DIRECT 1"}, Truncated.DEPTH)
     assert (len(whole.nodes), whole.completeness.truncated) == (2, Truncated.NONE)
-    assert reached(index, down(index, "a.x", depth=0)) == {}
+    assert describe_reached(index, traverse_down(index, "a.x", depth=0)) == {}
 
 
 def test_depth_is_reported_if_it_cut_off_a_weaker_flow() -> None:
-    index = index_of(lineage(flow("a.x", "b.x"), flow("b.x", "c.x", "INDIRECT"), flow("d.x", "e.x"), flow("e", "f")))
+    index = build_index(
+        state_lineage(build_flow("a.x", "b.x"), build_flow("b.x", "c.x", "INDIRECT"), build_flow("d.x", "e.x"), build_flow("e", "f"))
+    )
     for start in ("a.x", "d.x"):
-        assert down(index, start, depth=1).completeness.truncated is Truncated.DEPTH
-        assert down(index, start, depth=1, reach=Reach.DIRECT).completeness.truncated is Truncated.NONE
-        assert down(index, start, depth=2).completeness.truncated is Truncated.NONE
+        assert traverse_down(index, start, depth=1).completeness.truncated is Truncated.DEPTH
+        assert traverse_down(index, start, depth=1, reach=Reach.DIRECT).completeness.truncated is Truncated.NONE
+        assert traverse_down(index, start, depth=2).completeness.truncated is Truncated.NONE
 
 
 def test_depth_is_reported_if_it_cut_off_a_way_without_masking() -> None:
-    index = index_of(lineage(flow("a.x", "c.x", masking=True), flow("a.x", "b.x"), flow("b.x", "c.x")))
-    cut, whole = down(index, "a.x", depth=1), down(index, "a.x", depth=2)
-    assert (reached(index, cut), cut.completeness.truncated) == ({"b.x": "DIRECT 1", "c.x": "DIRECT 1 masked"}, Truncated.DEPTH)
-    assert (reached(index, whole), whole.completeness.truncated) == ({"b.x": "DIRECT 1", "c.x": "DIRECT 1"}, Truncated.NONE)
+    index = build_index(state_lineage(build_flow("a.x", "c.x", masking=True), build_flow("a.x", "b.x"), build_flow("b.x", "c.x")))
+    cut, whole = traverse_down(index, "a.x", depth=1), traverse_down(index, "a.x", depth=2)
+    assert (describe_reached(index, cut), cut.completeness.truncated) == ({"b.x": "DIRECT 1", "c.x": "DIRECT 1 masked"}, Truncated.DEPTH)
+    assert (describe_reached(index, whole), whole.completeness.truncated) == ({"b.x": "DIRECT 1", "c.x": "DIRECT 1"}, Truncated.NONE)
 
 
 def test_the_nearest_nodes_are_kept_and_of_equals_the_first_by_name() -> None:
-    index = index_of(lineage(*(flow("a.x", f"{name}.x") for name in "edcb"), flow("b.x", "z.x")))
-    cut = down(index, "a.x", max_nodes=2)
-    assert (reached(index, cut), cut.completeness.truncated) == ({"b.x": "DIRECT 1", "c.x": "DIRECT 1"}, Truncated.NODES)
-    whole = down(index, "a.x", max_nodes=5)
+    index = build_index(state_lineage(*(build_flow("a.x", f"{name}.x") for name in "edcb"), build_flow("b.x", "z.x")))
+    cut = traverse_down(index, "a.x", max_nodes=2)
+    assert (describe_reached(index, cut), cut.completeness.truncated) == ({"b.x": "DIRECT 1", "c.x": "DIRECT 1"}, Truncated.NODES)
+    whole = traverse_down(index, "a.x", max_nodes=5)
     assert (len(whole.nodes), whole.completeness.truncated) == (5, Truncated.NONE)
 
 
 def test_a_deadline_in_the_past_ends_a_long_walk() -> None:
-    index = index_of(lineage(flow("a", "b")), says(lists("b", *(f"c{i}" for i in range(60_000))), ("dataset", NS, "b")))
-    late = down(index, "a", deadline=time.monotonic() - 1)
+    index = build_index(
+        state_lineage(build_flow("a", "b")), build_statement(build_schema("b", *(f"c{i}" for i in range(60_000))), ("dataset", NS, "b"))
+    )
+    late = traverse_down(index, "a", deadline=time.monotonic() - 1)
     assert late.completeness.truncated is Truncated.TIME
 
 
 def test_seen_since_leaves_older_statements_out() -> None:
-    index = index_of(lineage(flow("a.x", "b.x"), at=5), lineage(flow("a.x", "c.x"), scope="two", at=9))
-    assert set(reached(index, down(index, "a.x"))) == {"b.x", "c.x"}
-    assert set(reached(index, down(index, "a.x", seen_since=9))) == {"c.x"}
+    index = build_index(state_lineage(build_flow("a.x", "b.x"), at=5), state_lineage(build_flow("a.x", "c.x"), scope="two", at=9))
+    assert set(describe_reached(index, traverse_down(index, "a.x"))) == {"b.x", "c.x"}
+    assert set(describe_reached(index, traverse_down(index, "a.x", seen_since=9))) == {"c.x"}
 
 
 # -- completeness
 
 
 def test_stale_provisional_and_undescribed_are_counted() -> None:
-    index = index_of(
-        says(Facts(flows=(flow("a.x", "b.x"),)), output_scope("j", "b"), 1, version="r1"),
-        says(Facts(flows=(flow("b.x", "c.x"),)), output_scope("j", "c"), 2, version="r2", provisional=True),
-        says(lists("c", "x"), ("dataset", NS, "c")),
+    index = build_index(
+        build_statement(Facts(flows=(build_flow("a.x", "b.x"),)), build_output_scope("j", "b"), 1, version="r1"),
+        build_statement(Facts(flows=(build_flow("b.x", "c.x"),)), build_output_scope("j", "c"), 2, version="r2", provisional=True),
+        build_statement(build_schema("c", "x"), ("dataset", NS, "c")),
     )
-    got = down(index, "a.x").completeness
+    got = traverse_down(index, "a.x").completeness
     assert (got.stale_edges, got.provisional, got.undescribed, got.possible_only) == (1, 1, 2, 0)
     assert (got.as_of, got.revision) == (None, 1)
 
 
 def test_what_one_run_or_runs_of_one_parent_state_is_not_stale() -> None:
     def stale(first: str, second: str) -> int:
-        index = index_of(
-            says(Facts(flows=(flow("a.x", "b.x"),)), output_scope("j", "b"), 1, version=first),
-            says(Facts(flows=(flow("b.x", "c.x"),)), output_scope("j", "c"), 2, version=second),
+        index = build_index(
+            build_statement(Facts(flows=(build_flow("a.x", "b.x"),)), build_output_scope("j", "b"), 1, version=first),
+            build_statement(Facts(flows=(build_flow("b.x", "c.x"),)), build_output_scope("j", "c"), 2, version=second),
         )
-        return down(index, "a.x").completeness.stale_edges
+        return traverse_down(index, "a.x").completeness.stale_edges
 
     assert stale("r1", "r2") == 1
     assert stale("r1", "r1") == 0  # of a stream
@@ -209,35 +263,35 @@ def test_what_one_run_or_runs_of_one_parent_state_is_not_stale() -> None:
 
 
 def test_a_path_goes_on_from_a_whole_dataset_by_containment() -> None:
-    index = index_of(lineage(flow("a.x", "b", "INDIRECT"), flow("b.y", "c.y"), flow("c", "d")))
-    traversal = down(index, "a.x")
-    assert path(index, traversal, "c.y") == ["a.x > b", "b.y > c.y"]
-    assert path(index, traversal, "d") == ["a.x > b", "b.y > c.y", "c > d"]
-    assert path(index, up(index, "d"), "a.x") == ["a.x > b", "b.y > c.y", "c > d"]
+    index = build_index(state_lineage(build_flow("a.x", "b", "INDIRECT"), build_flow("b.y", "c.y"), build_flow("c", "d")))
+    traversal = traverse_down(index, "a.x")
+    assert describe_path(index, traversal, "c.y") == ["a.x > b", "b.y > c.y"]
+    assert describe_path(index, traversal, "d") == ["a.x > b", "b.y > c.y", "c > d"]
+    assert describe_path(index, traverse_up(index, "d"), "a.x") == ["a.x > b", "b.y > c.y", "c > d"]
 
 
 def test_the_path_to_a_dataset_is_that_of_its_first_column() -> None:
-    index = index_of(lineage(flow("a.x", "b.y"), flow("a.x", "b.p")))
-    assert path(index, down(index, "a.x"), "b") == ["a.x > b.p"]
+    index = build_index(state_lineage(build_flow("a.x", "b.y"), build_flow("a.x", "b.p")))
+    assert describe_path(index, traverse_down(index, "a.x"), "b") == ["a.x > b.p"]
 
 
 def test_paths_come_strongest_first_then_shortest() -> None:
-    index = index_of(
-        lineage(
-            flow("a.x", "z.z", "INDIRECT"),
-            flow("a.x", "b.x"),
-            flow("b.x", "z.z"),
-            flow("a.x", "c.x"),
-            flow("c.x", "d.x"),
-            flow("d.x", "z.z"),
-            flow("d.x", "c.x"),
+    index = build_index(
+        state_lineage(
+            build_flow("a.x", "z.z", "INDIRECT"),
+            build_flow("a.x", "b.x"),
+            build_flow("b.x", "z.z"),
+            build_flow("a.x", "c.x"),
+            build_flow("c.x", "d.x"),
+            build_flow("d.x", "z.z"),
+            build_flow("d.x", "c.x"),
         )
     )
-    paths = index.lineage.find_paths(found(index, "a.x"), found(index, "z.z"))
+    paths = index.lineage.find_paths(get_node(index, "a.x"), get_node(index, "z.z"))
     assert [(len(steps), max(step.reach for step in steps)) for steps in paths] == [
         (2, Reach.DIRECT),
         (3, Reach.DIRECT),
         (1, Reach.INDIRECT),
     ]
-    assert len(index.lineage.find_paths(found(index, "a.x"), found(index, "z.z"), first=1)) == 1
-    assert index.lineage.find_paths(found(index, "z.z"), found(index, "a.x")) == []
+    assert len(index.lineage.find_paths(get_node(index, "a.x"), get_node(index, "z.z"), first=1)) == 1
+    assert index.lineage.find_paths(get_node(index, "z.z"), get_node(index, "a.x")) == []

@@ -18,35 +18,37 @@ from meshline.graph.model import (
     build_job_key,
     build_owner_key,
 )
-from tests.index.graphs import affected, down, found, reached, up
-from tests.index.heads import NS, col, ds, flow, index_of, lineage, lists, node, says
+from tests.index.graphs import describe_affected, describe_reached, get_node, traverse_down, traverse_up
+from tests.index.heads import NS, build_flow, build_index, build_schema, build_statement, state_lineage, to_column, to_dataset, to_key
 
 
-def mesh(*edges: EdgeFact, name: str = "m", source: str = "mesh/m", at: int = 0) -> Statement:
-    return says(Facts(edges=edges), ("mesh", name), at, source=source)
+def state_mesh(*edges: EdgeFact, name: str = "m", source: str = "mesh/m", at: int = 0) -> Statement:
+    return build_statement(Facts(edges=edges), ("mesh", name), at, source=source)
 
 
-def port(product: str, dataset: str, direction: str = "output") -> EdgeFact:
-    return EdgeFact(EdgeType.PORT, build_data_product_key(product), ds(dataset), {"direction": direction})
+def build_port(product: str, dataset: str, direction: str = "output") -> EdgeFact:
+    return EdgeFact(EdgeType.PORT, build_data_product_key(product), to_dataset(dataset), {"direction": direction})
 
 
-def consumes(who: str, what: AssetKey) -> EdgeFact:
+def build_consumption(who: str, what: AssetKey) -> EdgeFact:
     return EdgeFact(EdgeType.CONSUMES, build_consumer_key(who), what)
 
 
-def members(of: AssetKey, *patterns: str) -> Statement:
+def state_members(of: AssetKey, *patterns: str) -> Statement:
     names: list[Json] = list(patterns)
-    return says(Facts(assets=(AssetFact(of, {"members": names}),)), ("mesh", of.kind, of.name), source="mesh/m")
+    return build_statement(Facts(assets=(AssetFact(of, {"members": names}),)), ("mesh", of.kind, of.name), source="mesh/m")
 
 
-def owns(who: str, what: AssetKey, type_: str = "technical") -> EdgeFact:
+def build_ownership(who: str, what: AssetKey, type_: str = "technical") -> EdgeFact:
     return EdgeFact(EdgeType.OWNS, build_owner_key(who), what, {"type": type_})
 
 
-LINEAGE = lineage(flow("a.x", "b.x", by="copy"), flow("b.x", "c.y", "INDIRECT", by="sum"), flow("a.x", "b.z", masking=True, by="copy"))
+LINEAGE = state_lineage(
+    build_flow("a.x", "b.x", by="copy"), build_flow("b.x", "c.y", "INDIRECT", by="sum"), build_flow("a.x", "b.z", masking=True, by="copy")
+)
 
 
-def governs(name: str, of: AssetKey, **attributes: str) -> EdgeFact:
+def build_governance(name: str, of: AssetKey, **attributes: str) -> EdgeFact:
     return EdgeFact(EdgeType.GOVERNS, build_contract_key(name), of, attributes)
 
 
@@ -54,10 +56,13 @@ READER = build_job_key(NS, "reader")
 
 
 def test_containers_take_the_strongest_class_of_what_they_hold() -> None:
-    index = index_of(
-        LINEAGE, mesh(port("p", "b"), port("q", "c"), EdgeFact(EdgeType.PART_OF, build_data_product_key("q"), build_domain_key("d")))
+    index = build_index(
+        LINEAGE,
+        state_mesh(
+            build_port("p", "b"), build_port("q", "c"), EdgeFact(EdgeType.PART_OF, build_data_product_key("q"), build_domain_key("d"))
+        ),
     )
-    got = affected(index, down(index, "a.x"))
+    got = describe_affected(index, traverse_down(index, "a.x"))
     assert {name: got[name] for name in ("b", "c", "data_product p", "data_product q", "domain d")} == {
         "b": "DIRECT 1",
         "c": "INDIRECT 2",
@@ -69,50 +74,60 @@ def test_containers_take_the_strongest_class_of_what_they_hold() -> None:
 
 
 def test_the_domain_of_a_start_is_affected_only_through_something_else_in_it() -> None:
-    home = mesh(port("p", "a"), EdgeFact(EdgeType.PART_OF, build_data_product_key("p"), build_domain_key("home")))
-    alone = affected(index_of(LINEAGE, home), down(index_of(LINEAGE, home), "a.x"))
+    home = state_mesh(build_port("p", "a"), EdgeFact(EdgeType.PART_OF, build_data_product_key("p"), build_domain_key("home")))
+    alone = describe_affected(build_index(LINEAGE, home), traverse_down(build_index(LINEAGE, home), "a.x"))
     assert "domain home" not in alone
     assert alone["data_product p"] == "DIRECT 0", "who uses the product uses the column"
-    both = index_of(
-        LINEAGE, home, mesh(port("q", "c"), EdgeFact(EdgeType.PART_OF, build_data_product_key("q"), build_domain_key("home")), name="more")
+    both = build_index(
+        LINEAGE,
+        home,
+        state_mesh(build_port("q", "c"), EdgeFact(EdgeType.PART_OF, build_data_product_key("q"), build_domain_key("home")), name="more"),
     )
-    assert affected(both, down(both, "a.x"))["domain home"] == "INDIRECT 2"
-    writes = says(Facts(edges=(EdgeFact(EdgeType.WRITES, build_job_key(NS, "copy"), ds("a")),)), ("x",))
-    written = index_of(LINEAGE, home, writes)
-    assert affected(written, down(written, build_job_key(NS, "copy")))["domain home"] == "DIRECT 0", (
+    assert describe_affected(both, traverse_down(both, "a.x"))["domain home"] == "INDIRECT 2"
+    writes = build_statement(Facts(edges=(EdgeFact(EdgeType.WRITES, build_job_key(NS, "copy"), to_dataset("a")),)), ("x",))
+    written = build_index(LINEAGE, home, writes)
+    assert describe_affected(written, traverse_down(written, build_job_key(NS, "copy")))["domain home"] == "DIRECT 0", (
         "what a job writes is part of the answer"
     )
 
 
 def test_masked_only_if_all_of_the_class_are() -> None:
-    index = index_of(lineage(flow("a.x", "b.x", masking=True), flow("a.x", "b.y", "INDIRECT")))
-    assert affected(index, down(index, "a.x"))["b"] == "DIRECT 1 masked"
+    index = build_index(state_lineage(build_flow("a.x", "b.x", masking=True), build_flow("a.x", "b.y", "INDIRECT")))
+    assert describe_affected(index, traverse_down(index, "a.x"))["b"] == "DIRECT 1 masked"
 
 
 def test_what_holds_the_start_is_affected_at_distance_0() -> None:
-    index = index_of(LINEAGE, mesh(port("p", "a"), consumes("own", col("a.x")), consumes("other", col("a.w")), consumes("whole", ds("a"))))
-    got = affected(index, down(index, "a.x"))
+    index = build_index(
+        LINEAGE,
+        state_mesh(
+            build_port("p", "a"),
+            build_consumption("own", to_column("a.x")),
+            build_consumption("other", to_column("a.w")),
+            build_consumption("whole", to_dataset("a")),
+        ),
+    )
+    got = describe_affected(index, traverse_down(index, "a.x"))
     assert got["data_product p"] == "DIRECT 0"
     assert got["consumer own"] == "DIRECT 0"
     assert got["consumer whole"] == "POSSIBLE 0"
     assert "consumer other" not in got
-    assert affected(index, down(index, "a"))["consumer whole"] == "DIRECT 0"
+    assert describe_affected(index, traverse_down(index, "a"))["consumer whole"] == "DIRECT 0"
 
 
 def test_consumers_by_grain() -> None:
-    index = index_of(
+    index = build_index(
         LINEAGE,
-        lineage(flow("a.x", "w", "INDIRECT"), scope="two"),
-        mesh(
-            port("p", "b"),
-            consumes("column", col("b.x")),
-            consumes("dataset", ds("b")),
-            consumes("whole", ds("w")),
-            consumes("product", build_data_product_key("p")),
-            EdgeFact(EdgeType.GOVERNS, build_contract_key("k"), ds("b")),
+        state_lineage(build_flow("a.x", "w", "INDIRECT"), scope="two"),
+        state_mesh(
+            build_port("p", "b"),
+            build_consumption("column", to_column("b.x")),
+            build_consumption("dataset", to_dataset("b")),
+            build_consumption("whole", to_dataset("w")),
+            build_consumption("product", build_data_product_key("p")),
+            EdgeFact(EdgeType.GOVERNS, build_contract_key("k"), to_dataset("b")),
         ),
     )
-    got = affected(index, down(index, "a.x"))
+    got = describe_affected(index, traverse_down(index, "a.x"))
     assert {name: got[name] for name in got if name.startswith(("consumer", "contract"))} == {
         "consumer column": "DIRECT 1",
         "consumer dataset": "POSSIBLE 1",
@@ -120,73 +135,94 @@ def test_consumers_by_grain() -> None:
         "consumer product": "POSSIBLE 1",
         "contract k": "POSSIBLE 1",
     }
-    assert affected(index, down(index, build_data_product_key("p")))["consumer product"] == "DIRECT 0"
+    assert describe_affected(index, traverse_down(index, build_data_product_key("p")))["consumer product"] == "DIRECT 0"
 
 
 def test_jobs_are_those_through_which_data_goes_on() -> None:
-    reader = says(Facts(edges=(EdgeFact(EdgeType.READS, build_job_key(NS, "export"), ds("c")),)), ("job-reads", NS, "export"))
-    index = index_of(LINEAGE, lineage(flow("c", "d", by="load"), scope="two"), reader)
-    got = affected(index, down(index, "a.x"))
+    reader = build_statement(
+        Facts(edges=(EdgeFact(EdgeType.READS, build_job_key(NS, "export"), to_dataset("c")),)), ("job-reads", NS, "export")
+    )
+    index = build_index(LINEAGE, state_lineage(build_flow("c", "d", by="load"), scope="two"), reader)
+    got = describe_affected(index, traverse_down(index, "a.x"))
     assert {name: got[name] for name in got if name.startswith("job")} == {
         "job copy": "DIRECT 1",
         "job sum": "INDIRECT 2",
         "job load": "POSSIBLE 3",
         "job export": "POSSIBLE 3",
     }
-    assert set(affected(index, down(index, "a.x", reach=Reach.DIRECT))) == {"b", "b.x", "b.z", "job copy"}
-    assert "job sum" in affected(index, up(index, "c.y"))
+    assert set(describe_affected(index, traverse_down(index, "a.x", reach=Reach.DIRECT))) == {"b", "b.x", "b.z", "job copy"}
+    assert "job sum" in describe_affected(index, traverse_up(index, "c.y"))
 
 
 def test_starts_of_other_kinds() -> None:
-    writes = says(
+    writes = build_statement(
         Facts(
             edges=(
-                EdgeFact(EdgeType.WRITES, build_job_key(NS, "copy"), ds("a")),
-                EdgeFact(EdgeType.READS, build_job_key(NS, "sum"), ds("c")),
+                EdgeFact(EdgeType.WRITES, build_job_key(NS, "copy"), to_dataset("a")),
+                EdgeFact(EdgeType.READS, build_job_key(NS, "sum"), to_dataset("c")),
             )
         ),
         ("x",),
     )
-    index = index_of(
+    index = build_index(
         LINEAGE,
         writes,
-        mesh(port("p", "a"), EdgeFact(EdgeType.PART_OF, build_data_product_key("p"), build_domain_key("d")), consumes("team", col("c.y"))),
+        state_mesh(
+            build_port("p", "a"),
+            EdgeFact(EdgeType.PART_OF, build_data_product_key("p"), build_domain_key("d")),
+            build_consumption("team", to_column("c.y")),
+        ),
     )
     everything = {"b.x": "DIRECT 1", "b.z": "DIRECT 1 masked", "c.y": "INDIRECT 2"}
-    for start in (ds("a"), build_data_product_key("p"), build_domain_key("d"), build_job_key(NS, "copy")):
-        assert reached(index, down(index, start)) == everything
-    assert reached(index, up(index, build_consumer_key("team"))) == {"b.x": "INDIRECT 1", "a.x": "INDIRECT 2"}
-    assert reached(index, down(index, build_consumer_key("team"))) == {}
-    assert set(reached(index, up(index, build_job_key(NS, "sum")))) == {"b.x", "a.x"}
+    for start in (to_dataset("a"), build_data_product_key("p"), build_domain_key("d"), build_job_key(NS, "copy")):
+        assert describe_reached(index, traverse_down(index, start)) == everything
+    assert describe_reached(index, traverse_up(index, build_consumer_key("team"))) == {"b.x": "INDIRECT 1", "a.x": "INDIRECT 2"}
+    assert describe_reached(index, traverse_down(index, build_consumer_key("team"))) == {}
+    assert set(describe_reached(index, traverse_up(index, build_job_key(NS, "sum")))) == {"b.x", "a.x"}
 
 
 def test_a_contract_starts_with_what_it_governs_and_an_owner_with_what_it_owns() -> None:
-    index = index_of(
+    index = build_index(
         LINEAGE,
-        mesh(port("p", "a"), consumes("team", ds("a")), governs("k", ds("a")), governs("other", ds("a")), governs("last", ds("c"))),
-        mesh(owns("lead", build_data_product_key("p")), owns("author", build_contract_key("k")), owns("dba", ds("b")), name="owners"),
+        state_mesh(
+            build_port("p", "a"),
+            build_consumption("team", to_dataset("a")),
+            build_governance("k", to_dataset("a")),
+            build_governance("other", to_dataset("a")),
+            build_governance("last", to_dataset("c")),
+        ),
+        state_mesh(
+            build_ownership("lead", build_data_product_key("p")),
+            build_ownership("author", build_contract_key("k")),
+            build_ownership("dba", to_dataset("b")),
+            name="owners",
+        ),
     )
     after_a = {"b.x": "DIRECT 1", "b.z": "DIRECT 1 masked", "c.y": "INDIRECT 2"}
     for start in (build_contract_key("k"), build_owner_key("lead"), build_owner_key("author")):
-        got = down(index, start)
-        assert reached(index, got) == after_a
-        everything = affected(index, got)
+        got = traverse_down(index, start)
+        assert describe_reached(index, got) == after_a
+        everything = describe_affected(index, got)
         assert everything["a"] == everything["consumer team"] == everything["contract other"] == "DIRECT 0"
         assert everything["contract last"] == "POSSIBLE 2"
-    assert "contract k" not in affected(index, down(index, build_contract_key("k")))
-    assert affected(index, down(index, build_owner_key("lead")))["data_product p"] == "DIRECT 0"
-    assert set(reached(index, up(index, build_owner_key("dba")))) == {"a.x"}
-    assert set(reached(index, up(index, build_contract_key("last")))) == {"b.x", "a.x"}
-    assert reached(index, down(index, build_contract_key("k"), promises=False)) == {}
+    assert "contract k" not in describe_affected(index, traverse_down(index, build_contract_key("k")))
+    assert describe_affected(index, traverse_down(index, build_owner_key("lead")))["data_product p"] == "DIRECT 0"
+    assert set(describe_reached(index, traverse_up(index, build_owner_key("dba")))) == {"a.x"}
+    assert set(describe_reached(index, traverse_up(index, build_contract_key("last")))) == {"b.x", "a.x"}
+    assert describe_reached(index, traverse_down(index, build_contract_key("k"), promises=False)) == {}
 
 
 def test_what_leads_to_no_dataset_is_counted() -> None:
-    index = index_of(
+    index = build_index(
         LINEAGE,
-        mesh(owns("idle", build_contract_key("empty")), owns("lead", build_data_product_key("nothing")), consumes("team", col("c.y"))),
-        mesh(
+        state_mesh(
+            build_ownership("idle", build_contract_key("empty")),
+            build_ownership("lead", build_data_product_key("nothing")),
+            build_consumption("team", to_column("c.y")),
+        ),
+        state_mesh(
             EdgeFact(EdgeType.PART_OF, build_data_product_key("nothing"), build_domain_key("d")),
-            EdgeFact(EdgeType.READS, READER, ds("c")),
+            EdgeFact(EdgeType.READS, READER, to_dataset("c")),
             name="more",
         ),
     )
@@ -198,95 +234,106 @@ def test_what_leads_to_no_dataset_is_counted() -> None:
         build_domain_key("d"),
         READER,
     ):
-        assert down(index, start).completeness.unbound == 1
-        assert down(index, start, ds("a")).completeness.unbound == 1
-    assert down(index, build_consumer_key("team")).completeness.unbound == 0, "no data leaves a consumer: nothing is unknown"
-    assert down(index, build_contract_key("empty"), promises=False).completeness.unbound == 0
-    assert up(index, build_consumer_key("team")).completeness.unbound == 0
-    assert down(index, ds("c")).completeness.unbound == 0
-    assert down(index, build_contract_key("empty"), build_owner_key("lead")).completeness.unbound == 2
+        assert traverse_down(index, start).completeness.unbound == 1
+        assert traverse_down(index, start, to_dataset("a")).completeness.unbound == 1
+    assert traverse_down(index, build_consumer_key("team")).completeness.unbound == 0, "no data leaves a consumer: nothing is unknown"
+    assert traverse_down(index, build_contract_key("empty"), promises=False).completeness.unbound == 0
+    assert traverse_up(index, build_consumer_key("team")).completeness.unbound == 0
+    assert traverse_down(index, to_dataset("c")).completeness.unbound == 0
+    assert traverse_down(index, build_contract_key("empty"), build_owner_key("lead")).completeness.unbound == 2
 
 
 def test_patterns_place_datasets_and_the_longest_wins() -> None:
-    index = index_of(
-        says(lists("sales_orders", "x"), ("dataset",)),
-        members(build_data_product_key("all"), "db/*"),
-        members(build_data_product_key("sales"), "db/sales_*"),
+    index = build_index(
+        build_statement(build_schema("sales_orders", "x"), ("dataset",)),
+        state_members(build_data_product_key("all"), "db/*"),
+        state_members(build_data_product_key("sales"), "db/sales_*"),
     )
-    assert index.ownership.find_product(found(index, "sales_orders.x")) == index.assets.find_by_key(build_data_product_key("sales"))
-    ported = index_of(
-        says(lists("sales_orders", "x"), ("dataset",)),
-        members(build_data_product_key("sales"), "db/sales_*"),
-        mesh(port("p", "sales_orders")),
+    assert index.ownership.find_product(get_node(index, "sales_orders.x")) == index.assets.find_by_key(build_data_product_key("sales"))
+    ported = build_index(
+        build_statement(build_schema("sales_orders", "x"), ("dataset",)),
+        state_members(build_data_product_key("sales"), "db/sales_*"),
+        state_mesh(build_port("p", "sales_orders")),
     )
-    assert ported.ownership.find_product(found(ported, "sales_orders")) == ported.assets.find_by_key(build_data_product_key("p"))
+    assert ported.ownership.find_product(get_node(ported, "sales_orders")) == ported.assets.find_by_key(build_data_product_key("p"))
 
 
-def who(index: LineageIndex, key: AssetKey) -> list[tuple[str, str, str]]:
+def list_owners(index: LineageIndex, key: AssetKey) -> list[tuple[str, str, str]]:
     return [
         (index.assets.get_key(o.owner).name, o.type, index.assets.get_key(o.level).name)
-        for o in index.ownership.list_owners(found(index, key))
+        for o in index.ownership.list_owners(get_node(index, key))
     ]
 
 
 def test_owners_are_the_nearest_level_s() -> None:
     held = [
-        port("p", "a"),
+        build_port("p", "a"),
         EdgeFact(EdgeType.PART_OF, build_data_product_key("p"), build_domain_key("d")),
         EdgeFact(EdgeType.PART_OF, build_domain_key("d"), build_domain_key("top")),
     ]
-    schema = says(lists("a", "x", "y"), ("dataset",))
+    schema = build_statement(build_schema("a", "x", "y"), ("dataset",))
     levels = [
-        owns("ceo", build_domain_key("top")),
-        owns("lead", build_domain_key("d")),
-        owns("team", build_data_product_key("p")),
-        owns("dba", ds("a")),
-        owns("me", col("a.x")),
+        build_ownership("ceo", build_domain_key("top")),
+        build_ownership("lead", build_domain_key("d")),
+        build_ownership("team", build_data_product_key("p")),
+        build_ownership("dba", to_dataset("a")),
+        build_ownership("me", to_column("a.x")),
     ]
     expected = [("ceo", "top"), ("lead", "d"), ("team", "p"), ("dba", "a"), ("me", "x")]
     for n in range(len(levels)):
-        index = index_of(schema, mesh(*held, *levels[: n + 1]))
-        assert who(index, col("a.x")) == [(expected[n][0], "technical", expected[n][1])]
-    assert who(index, col("a.y")) == [("dba", "technical", "a")]
-    assert who(index_of(schema, mesh(*held)), col("a.x")) == []
+        index = build_index(schema, state_mesh(*held, *levels[: n + 1]))
+        assert list_owners(index, to_column("a.x")) == [(expected[n][0], "technical", expected[n][1])]
+    assert list_owners(index, to_column("a.y")) == [("dba", "technical", "a")]
+    assert list_owners(build_index(schema, state_mesh(*held)), to_column("a.x")) == []
 
 
 def test_the_strongest_source_that_names_any_names_all() -> None:
-    schema = says(lists("a", "x"), ("dataset",))
-    said = [mesh(owns("b", ds("a")), owns("a", ds("a"), "business"), name="file"), mesh(owns("z", ds("a")), source="openlineage/x", at=9)]
-    assert who(index_of(schema, *said), ds("a")) == [("a", "business", "a"), ("b", "technical", "a")]
-    person = mesh(owns("p", ds("a")), source="person/p")
-    assert who(index_of(schema, *said, person), ds("a")) == [("p", "technical", "a")]
+    schema = build_statement(build_schema("a", "x"), ("dataset",))
+    said = [
+        state_mesh(build_ownership("b", to_dataset("a")), build_ownership("a", to_dataset("a"), "business"), name="file"),
+        state_mesh(build_ownership("z", to_dataset("a")), source="openlineage/x", at=9),
+    ]
+    assert list_owners(build_index(schema, *said), to_dataset("a")) == [("a", "business", "a"), ("b", "technical", "a")]
+    person = state_mesh(build_ownership("p", to_dataset("a")), source="person/p")
+    assert list_owners(build_index(schema, *said, person), to_dataset("a")) == [("p", "technical", "a")]
 
 
 def test_a_contract_in_force_lends_its_owners() -> None:
-    schema = says(lists("a", "x", "y"), ("dataset",))
-    held = [port("p", "a"), owns("team", build_data_product_key("p")), owns("keeper", build_contract_key("c")), owns("me", col("a.y"))]
+    schema = build_statement(build_schema("a", "x", "y"), ("dataset",))
+    held = [
+        build_port("p", "a"),
+        build_ownership("team", build_data_product_key("p")),
+        build_ownership("keeper", build_contract_key("c")),
+        build_ownership("me", to_column("a.y")),
+    ]
 
     def owners(*edges: EdgeFact, of: str = "a") -> list[tuple[str, str, str]]:
-        return who(index_of(schema, mesh(*held, *edges)), node(of))
+        return list_owners(build_index(schema, state_mesh(*held, *edges)), to_key(of))
 
     by_contract, by_product = [("keeper", "technical", "c")], [("team", "technical", "p")]
-    assert owners(governs("c", ds("a"))) == by_contract, "nearer than the product"
-    assert owners(governs("c", ds("a"), status="active"), of="a.x") == by_contract
-    assert owners(governs("c", ds("a")), of="a.y") == [("me", "technical", "y")]
+    assert owners(build_governance("c", to_dataset("a"))) == by_contract, "nearer than the product"
+    assert owners(build_governance("c", to_dataset("a"), status="active"), of="a.x") == by_contract
+    assert owners(build_governance("c", to_dataset("a")), of="a.y") == [("me", "technical", "y")]
     for status in ("draft", "In_Development", "retired"):
-        assert owners(governs("c", ds("a"), status=status)) == by_product
-    assert owners(governs("c", ds("a")), owns("dba", ds("a"))) == [("dba", "technical", "a")]
-    assert owners(governs("d", ds("a"))) == by_product, "a contract without an owner lends none"
+        assert owners(build_governance("c", to_dataset("a"), status=status)) == by_product
+    assert owners(build_governance("c", to_dataset("a")), build_ownership("dba", to_dataset("a"))) == [("dba", "technical", "a")]
+    assert owners(build_governance("d", to_dataset("a"))) == by_product, "a contract without an owner lends none"
     both = owners(
-        governs("c", ds("a")), governs("d", ds("a")), owns("keeper", build_contract_key("d")), owns("boss", build_contract_key("d"))
+        build_governance("c", to_dataset("a")),
+        build_governance("d", to_dataset("a")),
+        build_ownership("keeper", build_contract_key("d")),
+        build_ownership("boss", build_contract_key("d")),
     )
     assert both == [("boss", "technical", "d"), ("keeper", "technical", "c")]
 
 
 def test_the_columns_of_a_dataset_start_with_it() -> None:
-    index = index_of(LINEAGE, mesh(consumes("board", col("a.x")), consumes("mart", col("b.x"))))
-    whole = affected(index, down(index, "a"))
+    index = build_index(LINEAGE, state_mesh(build_consumption("board", to_column("a.x")), build_consumption("mart", to_column("b.x"))))
+    whole = describe_affected(index, traverse_down(index, "a"))
     assert {name: whole[name] for name in ("job copy", "consumer board", "consumer mart")} == {
         "job copy": "DIRECT 1",
         "consumer board": "DIRECT 0",
         "consumer mart": "DIRECT 1",
     }
     assert "a.x" not in whole
-    assert affected(index, up(index, "c"))["job sum"] == "INDIRECT 1"
+    assert describe_affected(index, traverse_up(index, "c"))["job sum"] == "INDIRECT 1"

@@ -22,7 +22,7 @@ from meshline.graph.model import (
     build_domain_key,
 )
 from meshline.graph.queries.groups import Groups
-from tests.index.heads import Fold, col, ds, flow, lineage, lists, says
+from tests.index.heads import Fold, build_flow, build_schema, build_statement, state_lineage, to_column, to_dataset
 from tests.index.oracle import Oracle
 from tests.index.strategies import any_statement, columns, contracts, datasets, described_owners, owners, statuses, times
 from tests.sizes import count_examples
@@ -31,37 +31,37 @@ PRODUCTS, DOMAINS = ("p", "q"), ("dom", "sub", "top")
 
 products = st.sampled_from(PRODUCTS).map(build_data_product_key)
 domains = st.sampled_from(DOMAINS).map(build_domain_key)
-owned = st.one_of(datasets.map(ds), columns.map(col), products, domains, contracts)
+owned = st.one_of(datasets.map(to_dataset), columns.map(to_column), products, domains, contracts)
 edges = st.one_of(
-    st.builds(lambda product, d: EdgeFact(EdgeType.PORT, product, ds(d), {"direction": "output"}), products, datasets),
+    st.builds(lambda product, d: EdgeFact(EdgeType.PORT, product, to_dataset(d), {"direction": "output"}), products, datasets),
     st.builds(
         lambda c, what, status: EdgeFact(EdgeType.GOVERNS, c, what, status),
         contracts,
-        st.one_of(datasets.map(ds), columns.map(col)),
+        st.one_of(datasets.map(to_dataset), columns.map(to_column)),
         statuses,
     ),
     st.builds(lambda part, of: EdgeFact(EdgeType.PART_OF, part, of), st.one_of(products, domains), domains),
     st.builds(lambda who, what: EdgeFact(EdgeType.OWNS, who, what, {"type": "business"}), owners, owned),
 )
-held = st.builds(
-    lambda found, at, scope, source: says(Facts(edges=tuple(found)), ("mesh", f"h{scope}"), at, source=source),
+group_statements = st.builds(
+    lambda found, at, scope, source: build_statement(Facts(edges=tuple(found)), ("mesh", f"h{scope}"), at, source=source),
     st.lists(edges, min_size=1, max_size=3),
     times,
     st.integers(0, 3),
     st.sampled_from(("mesh/m", "mesh/n", "person/p")),
 )
 rules = st.builds(
-    lambda holder, names, at: says(
+    lambda holder, names, at: build_statement(
         Facts(assets=(AssetFact(holder, {"members": names}),)), ("mesh", holder.kind, holder.name), at, source="mesh/m"
     ),
     st.one_of(products, domains),
     st.lists(st.sampled_from(("db/*", "db/a", "db/[bc]", "db/?", "*", "*/d", "?b/*")), max_size=3),
     times,
 )
-statements = st.one_of(held, held, rules, described_owners, any_statement)
+statements = st.one_of(group_statements, group_statements, rules, described_owners, any_statement)
 
 
-def holdings(index: LineageIndex) -> object:
+def describe_groups(index: LineageIndex) -> object:
     """Of every asset by name what holds it, whose it is, and what those that hold others begin with."""
     dump = index.dump()
     asked = [found for asset in dump.assets if (found := index.assets.find_by_key(asset.shown)) is not None]
@@ -70,10 +70,10 @@ def holdings(index: LineageIndex) -> object:
         if index.assets.get_kind(node) in {AssetKind.DATA_PRODUCT, AssetKind.DOMAIN}:
             begun = index.lineage.traverse([node], Direction.DOWNSTREAM).starts.tolist()
             starts[index.assets.get_key(node)] = sorted(index.assets.get_key(start) for start in begun if index.assets.is_visible(start))
-    return dump.assets, starts, groups(index, asked)
+    return dump.assets, starts, list_group_rows(index, asked)
 
 
-def groups(index: LineageIndex, nodes: list[int]) -> list[tuple[object, ...]]:
+def list_group_rows(index: LineageIndex, nodes: list[int]) -> list[tuple[object, ...]]:
     """The same as whole arrays, by the names of the assets."""
     found = Groups(index, np.unique(np.array(nodes, np.int32)))
     owners = found.list_owners(range(len(found.nodes)))
@@ -102,8 +102,8 @@ def test_what_is_remembered_is_what_is_said(*, compacting: bool, batches: list[l
             if random.random() < 0.3:
                 index.changes.apply(fold.withdraw(random.choice(fold.statements)))
             if random.random() < 0.7:  # sometimes several changes between two questions
-                assert holdings(index) == holdings(fold.index())
-        assert holdings(index) == holdings(fold.index())
+                assert describe_groups(index) == describe_groups(fold.build_index())
+        assert describe_groups(index) == describe_groups(fold.build_index())
 
 
 @settings(max_examples=count_examples(100))
@@ -111,9 +111,9 @@ def test_what_is_remembered_is_what_is_said(*, compacting: bool, batches: list[l
 def test_arrays_say_what_single_questions_say(said: list[Statement]) -> None:
     fold = Fold()
     fold.add(*said)
-    index = fold.index()
+    index = fold.build_index()
     nodes = [node for asset in index.dump().assets if (node := index.assets.find_by_key(asset.shown)) is not None]
-    for key, product, of, whose in groups(index, nodes):
+    for key, product, of, whose in list_group_rows(index, nodes):
         assert isinstance(key, AssetKey)
         node = index.assets.find_by_key(key)
         assert node is not None
@@ -125,8 +125,8 @@ def test_arrays_say_what_single_questions_say(said: list[Statement]) -> None:
 
 
 owning = st.builds(
-    lambda who, what, at, source: says(
-        Facts(edges=(EdgeFact(EdgeType.OWNS, who, ds(what)),)), ("mesh", f"{who.name} owns {what}"), at, source=source
+    lambda who, what, at, source: build_statement(
+        Facts(edges=(EdgeFact(EdgeType.OWNS, who, to_dataset(what)),)), ("mesh", f"{who.name} owns {what}"), at, source=source
     ),
     owners,
     st.sampled_from("ab"),
@@ -144,7 +144,7 @@ def test_owners_are_the_oracle_s(batches: list[list[Statement]], as_of: int | No
 @settings(max_examples=count_examples(150))
 @given(st.lists(st.lists(st.one_of(described_owners, owning), min_size=1, max_size=5), min_size=1, max_size=3), st.booleans())
 def test_forms_of_owners_are_the_oracle_s(batches: list[list[Statement]], withdrawn: bool) -> None:  # noqa: FBT001
-    check_owners([[lineage(flow("a.x", "b.x"))], *batches], None, batches[-1][-1] if withdrawn else None)
+    check_owners([[state_lineage(build_flow("a.x", "b.x"))], *batches], None, batches[-1][-1] if withdrawn else None)
 
 
 def check_owners(batches: list[list[Statement]], as_of: int | None, withdrawn: Statement | None = None) -> None:
@@ -154,9 +154,9 @@ def check_owners(batches: list[list[Statement]], as_of: int | None, withdrawn: S
         live.dump()  # what is remembered of each asset has to be forgotten where the next batch changes it
     if withdrawn is not None:
         live.changes.apply(fold.withdraw(withdrawn))
-    index = live if as_of is None else fold.index(as_of)
-    assert as_of is not None or index.dump() == fold.index().dump()
-    oracle = Oracle(fold.heads(as_of))
+    index = live if as_of is None else fold.build_index(as_of)
+    assert as_of is not None or index.dump() == fold.build_index().dump()
+    oracle = Oracle(fold.list_heads(as_of))
     for key in oracle.mentioned:
         node = index.assets.find_by_key(key)
         assert node is not None
@@ -164,22 +164,26 @@ def check_owners(batches: list[list[Statement]], as_of: int | None, withdrawn: S
             (index.assets.get_key(one.owner), one.type, index.assets.get_kind(one.level))
             for one in index.ownership.list_direct_owners(node)
         }
-        assert found == oracle.direct_owners(key), key
+        assert found == oracle.list_direct_owners(key), key
     for key in oracle.mentioned:
         if key.kind is AssetKind.OWNER:
             node = index.assets.find_by_key(key)
             assert node is not None
-            assert index.assets.get_key(node) == oracle.owner(key)
-            assert index.assets.get_label(node).id == oracle.owner(key).id
+            assert index.assets.get_key(node) == oracle.find_owner(key)
+            assert index.assets.get_label(node).id == oracle.find_owner(key).id
 
 
 def test_a_change_costs_what_it_touches(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new dataset, or one more run of a job, asks nothing of the products of other datasets."""
     fold = Fold()
-    fold.add(says(Facts(assets=(AssetFact(build_data_product_key("p"), {"members": ["db/*"]}),)), ("mesh", "p"), source="mesh/m"))
-    fold.add(*(says(lists(name, "x"), ("dataset", "db", name)) for name in "abc"), lineage(flow("a.x", "b.x")))
-    index = fold.index()
-    everything = np.array([index.assets.find_by_key(ds(name)) for name in "abc"], np.int32)
+    fold.add(
+        build_statement(Facts(assets=(AssetFact(build_data_product_key("p"), {"members": ["db/*"]}),)), ("mesh", "p"), source="mesh/m")
+    )
+    fold.add(
+        *(build_statement(build_schema(name, "x"), ("dataset", "db", name)) for name in "abc"), state_lineage(build_flow("a.x", "b.x"))
+    )
+    index = fold.build_index()
+    everything = np.array([index.assets.find_by_key(to_dataset(name)) for name in "abc"], np.int32)
     index.ownership.find_products(everything)
     placed: list[int] = []
     place = index._ownership._place
@@ -189,7 +193,7 @@ def test_a_change_costs_what_it_touches(monkeypatch: pytest.MonkeyPatch) -> None
         place(dataset)
 
     monkeypatch.setattr(index._ownership, "_place", counted)
-    index.changes.apply(fold.add(says(lists("d", "x"), ("dataset", "db", "d"))))
-    index.changes.apply(fold.add(lineage(flow("a.x", "b.x"), at=1)))
+    index.changes.apply(fold.add(build_statement(build_schema("d", "x"), ("dataset", "db", "d"))))
+    index.changes.apply(fold.add(state_lineage(build_flow("a.x", "b.x"), at=1)))
     index.ownership.find_products(everything)
-    assert {index.assets.get_key(node) for node in placed} == {ds("a"), ds("b")}
+    assert {index.assets.get_key(node) for node in placed} == {to_dataset("a"), to_dataset("b")}

@@ -12,17 +12,19 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Facts, Statement
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
-from tests.index.heads import col, says
-from tests.index.strategies import any_statement, columns, sets_of
+from tests.index.heads import build_statement, to_column
+from tests.index.strategies import any_statement, columns, draw_lists
 from tests.queries import mesh
 
 
-@given(sets_of(any_statement, most=20), st.lists(columns, min_size=1, max_size=3))
+@given(draw_lists(any_statement, most=20), st.lists(columns, min_size=1, max_size=3))
 def test_values_go_where_unmasked_direct_flows_lead(said: list[Statement], names: list[str]) -> None:
     live = LiveGraph.open(SqliteStore())
     live.commit(lambda _: Batch(statements=said))
     index = live.index
-    starts = sorted({index.assets.get_representative(node) for name in names if (node := index.assets.find_by_key(col(name))) is not None})
+    starts = sorted(
+        {index.assets.get_representative(node) for name in names if (node := index.assets.find_by_key(to_column(name))) is not None}
+    )
     labels = index.lineage.build_spread(np.array(starts, np.int32), possible=False).labels
     found = index.lineage.traverse(starts, Direction.DOWNSTREAM, reach=Reach.DIRECT)
     unmasked = {node for node, masked in zip(found.nodes.tolist(), found.masked.tolist(), strict=True) if not masked}
@@ -34,12 +36,12 @@ def test_values_go_where_unmasked_direct_flows_lead(said: list[Statement], names
         assert not any(step.masking or step.reach is not Reach.DIRECT for step in steps)
 
 
-@given(sets_of(any_statement, most=20), columns)
+@given(draw_lists(any_statement, most=20), columns)
 def test_where_columns_are_not_recorded_more_may_be_reached_and_never_less(said: list[Statement], name: str) -> None:
     live = LiveGraph.open(SqliteStore())
     live.commit(lambda _: Batch(statements=said))
     index = live.index
-    node = index.assets.find_by_key(col(name))
+    node = index.assets.find_by_key(to_column(name))
     if node is None:
         return
     start = index.assets.get_representative(node)
@@ -55,7 +57,7 @@ def test_where_columns_are_not_recorded_more_may_be_reached_and_never_less(said:
 def test_a_copy_has_all_columns_as_they_are() -> None:
     def flows(*pairs: str, subtype: str = "IDENTITY") -> Statement:
         ends = (pair.split(">") for pair in pairs)
-        return says(Facts(flows=tuple(mesh.flow(col(a), col(b), subtype) for a, b in ends)), ("test", *pairs))
+        return build_statement(Facts(flows=tuple(mesh.flow(to_column(a), to_column(b), subtype) for a, b in ends)), ("test", *pairs))
 
     def copied(*said: Statement, least: int = 2) -> list[tuple[str, str]]:
         live = LiveGraph.open(SqliteStore())

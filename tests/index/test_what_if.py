@@ -16,10 +16,10 @@ from meshline.graph.model import Statement
 from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.factory import open_store
 from meshline.graph.what_if import Saying, supposed
-from tests.index.graphs import down, found, reached
-from tests.index.heads import flow, lineage, says, schema
-from tests.index.strategies import any_statement, sets_of
-from tests.index.test_laws import answers, names, sound
+from tests.index.graphs import describe_reached, get_node, traverse_down
+from tests.index.heads import build_flow, build_statement, state_lineage, state_schema
+from tests.index.strategies import any_statement, draw_lists
+from tests.index.test_laws import check_traversable, collect_answers, collect_names
 from tests.sizes import count_examples
 
 NOW = 1_000  # after all that is drawn
@@ -31,39 +31,42 @@ def graph(tmp_path: Path) -> Iterator[LiveGraph]:
         yield LiveGraph.open(store)
 
 
-def say(store: Store, statements: list[Statement]) -> None:
+def commit_statements(store: Store, statements: list[Statement]) -> None:
     store.commit(lambda _: Batch(statements=statements))
 
 
-def saying(statement: Statement) -> Saying:
+def build_supposed(statement: Statement) -> Saying:
     return Saying(statement.source, statement.scope, statement.content)
 
 
 def test_what_is_supposed_is_asked_like_the_graph_and_then_gone(graph: LiveGraph) -> None:
-    graph.commit(lambda _: Batch(statements=[schema("a", "x", "y", source="iceberg/cat"), lineage(flow("a.x", "b.x"))]))
-    without = [saying(schema("a", "y", source="iceberg/cat")), saying(lineage(flow("a.y", "c.y"), scope="new"))]
+    graph.commit(lambda _: Batch(statements=[state_schema("a", "x", "y", source="iceberg/cat"), state_lineage(build_flow("a.x", "b.x"))]))
+    without = [
+        build_supposed(state_schema("a", "y", source="iceberg/cat")),
+        build_supposed(state_lineage(build_flow("a.y", "c.y"), scope="new")),
+    ]
     with supposed(graph, without, NOW) as would:
-        assert [would.index.assets.get_key(column).name for column in would.index.assets.list_columns(found(would.index, "a"))] == ["y"]
-        assert reached(would.index, down(would.index, "a.y")) == {"c.y": "DIRECT 1"}
-        assert {row.observed_at for rows in would.facts(would.index, [found(would.index, "a.y")]).values() for row in rows} <= {NOW}
+        assert [would.index.assets.get_key(column).name for column in would.index.assets.list_columns(get_node(would.index, "a"))] == ["y"]
+        assert describe_reached(would.index, traverse_down(would.index, "a.y")) == {"c.y": "DIRECT 1"}
+        assert {row.observed_at for rows in would.facts(would.index, [get_node(would.index, "a.y")]).values() for row in rows} <= {NOW}
         with pytest.raises(AssertionError, match="supposed statements"):
             would.commit(lambda _: Batch())
-    assert [graph.index.assets.get_key(column).name for column in graph.index.assets.list_columns(found(graph.index, "a"))] == ["x", "y"]
-    assert reached(graph.index, down(graph.index, "a.y")) == {}
+    assert [graph.index.assets.get_key(column).name for column in graph.index.assets.list_columns(get_node(graph.index, "a"))] == ["x", "y"]
+    assert describe_reached(graph.index, traverse_down(graph.index, "a.y")) == {}
 
 
 def test_an_error_meanwhile_leaves_the_graph_as_it_was(graph: LiveGraph) -> None:
-    graph.commit(lambda _: Batch(statements=[lineage(flow("a.x", "b.x"))]))
+    graph.commit(lambda _: Batch(statements=[state_lineage(build_flow("a.x", "b.x"))]))
     before = graph.index.dump()
-    with pytest.raises(KeyError), supposed(graph, [saying(lineage(flow("a.x", "c.x")))], NOW):
+    with pytest.raises(KeyError), supposed(graph, [build_supposed(state_lineage(build_flow("a.x", "c.x")))], NOW):
         raise KeyError
     assert graph.index.dump() == before
-    graph.commit(lambda _: Batch(statements=[lineage(flow("b.x", "d.x"), scope="two")]))
-    assert set(reached(graph.index, down(graph.index, "a.x"))) == {"b.x", "d.x"}
+    graph.commit(lambda _: Batch(statements=[state_lineage(build_flow("b.x", "d.x"), scope="two")]))
+    assert set(describe_reached(graph.index, traverse_down(graph.index, "a.x"))) == {"b.x", "d.x"}
 
 
 @settings(max_examples=count_examples(100))
-@given(sets_of(any_statement), sets_of(any_statement, 4), st.booleans())
+@given(draw_lists(any_statement), draw_lists(any_statement, 4), st.booleans())
 def test_supposing_is_saying_and_taking_back(said: list[Statement], more: list[Statement], often: bool) -> None:  # noqa: FBT001 - drawn
     with pytest.MonkeyPatch.context() as patched:
         if often:
@@ -71,22 +74,22 @@ def test_supposing_is_saying_and_taking_back(said: list[Statement], more: list[S
             patched.setattr(index_tables, "GARBAGE", 5)
         more = [one._replace(observed_at=NOW, version="", provisional=False, until=None) for one in more]
         with closing(open_store("sqlite:///:memory:")) as store, closing(open_store("sqlite:///:memory:")) as other:
-            say(store, said)
+            commit_statements(store, said)
             graph = LiveGraph.open(store)
             known = {(one.source, one.scope): graph.index.changes.list_statements(one.source).get(one.scope) for one in more}
             more = [*{(one.source, one.scope): one for one in more}.values()]
             more = [one for one in more if (was := known[one.source, one.scope]) is None or was.digest != one.content.digest]
-            say(other, [*said, *more])
+            commit_statements(other, [*said, *more])
             really = LiveGraph.open(other)
-            before = graph.index.dump(), answers(graph.index), names(graph.index)
-            with supposed(graph, [*map(saying, more)], NOW) as would:
-                sound(would.index)
+            before = graph.index.dump(), collect_answers(graph.index), collect_names(graph.index)
+            with supposed(graph, [*map(build_supposed, more)], NOW) as would:
+                check_traversable(would.index)
                 assert would.index.dump() == really.index.dump()
-                assert answers(would.index) == answers(really.index)
-            sound(graph.index)
-            assert (graph.index.dump(), answers(graph.index), names(graph.index)) == before
+                assert collect_answers(would.index) == collect_answers(really.index)
+            check_traversable(graph.index)
+            assert (graph.index.dump(), collect_answers(graph.index), collect_names(graph.index)) == before
 
 
 def test_nothing_is_supposed_of_nothing(graph: LiveGraph) -> None:
-    with supposed(graph, [saying(says(None, ("test", "s"), 0))], NOW) as would:
+    with supposed(graph, [build_supposed(build_statement(None, ("test", "s"), 0))], NOW) as would:
         assert would.index.dump() == graph.index.dump()

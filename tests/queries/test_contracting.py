@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.model import AssetKind, Statement
 from meshline.graph.queries.lineage import Granularity, build_lineage
-from tests.index.heads import index_of
-from tests.index.strategies import any_statement, sets_of
+from tests.index.heads import build_index
+from tests.index.strategies import any_statement, draw_lists
 from tests.sizes import count_examples
 
 
@@ -22,14 +22,14 @@ def group(index: LineageIndex, node: int, granularity: Granularity) -> int | Non
 
 @settings(max_examples=count_examples(150))
 @given(
-    sets_of(any_statement),
+    draw_lists(any_statement),
     st.sampled_from((Granularity.DATASET, Granularity.PRODUCT, Granularity.DOMAIN)),
     st.sampled_from(tuple(Direction)),
     st.sampled_from((None, 1)),
     st.integers(1, 4),
 )
 def test_by_hand(statements: list[Statement], granularity: Granularity, direction: Direction, depth: int | None, limit: int) -> None:
-    index = index_of(*statements)
+    index = build_index(*statements)
     for start in index.assets.list_of_kind(AssetKind.DATASET):
         found = index.lineage.traverse([start], direction, depth=depth)
         drawing = build_lineage(index, [start], direction, granularity=granularity, depth=depth, limit=limit)

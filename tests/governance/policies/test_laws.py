@@ -33,7 +33,7 @@ from meshline.graph.model import (
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.what_if import Saying, supposed
-from tests.index.heads import NS, col, ds, says
+from tests.index.heads import NS, build_statement, to_column, to_dataset
 from tests.index.strategies import COLUMNS, any_statement, columns, datasets, times
 from tests.sizes import count_examples
 
@@ -49,22 +49,28 @@ paths = st.sampled_from(PATHS)
 
 tags = st.sampled_from(([], ["pii"], ["pii=false"], ["other"], ["revenue"], ["financial=yes"]))
 tagged = st.builds(
-    lambda c, given, at: says(Facts(assets=(AssetFact(col(c), {"tags": given}),)), ("note", c), at, source="person/p"),
+    lambda c, given, at: build_statement(Facts(assets=(AssetFact(to_column(c), {"tags": given}),)), ("note", c), at, source="person/p"),
     columns,
     tags,
     times,
 )
 named = st.builds(  # a column that is personal by its name
-    lambda d, e, at: says(
-        Facts(flows=(Flow(build_column_key(ds(d), "email"), build_column_key(ds(e), "x"), subtype="IDENTITY"),)), ("test", f"email{d}"), at
+    lambda d, e, at: build_statement(
+        Facts(flows=(Flow(build_column_key(to_dataset(d), "email"), build_column_key(to_dataset(e), "x"), subtype="IDENTITY"),)),
+        ("test", f"email{d}"),
+        at,
     ),
     datasets,
     datasets,
     times,
 )
 copied = st.builds(
-    lambda a, b, at: says(
-        Facts(flows=tuple(Flow(build_column_key(ds(a), name), build_column_key(ds(b), name), subtype="IDENTITY") for name in COLUMNS)),
+    lambda a, b, at: build_statement(
+        Facts(
+            flows=tuple(
+                Flow(build_column_key(to_dataset(a), name), build_column_key(to_dataset(b), name), subtype="IDENTITY") for name in COLUMNS
+            )
+        ),
         ("copy", a),
         at,
     ),
@@ -73,8 +79,13 @@ copied = st.builds(
     times,
 )
 exported = st.builds(
-    lambda a, path, back, at: says(
-        Facts(flows=(Flow(ds(a), build_dataset_key("file", path)), *((Flow(build_dataset_key("file", path), ds(back)),) if back else ()))),
+    lambda a, path, back, at: build_statement(
+        Facts(
+            flows=(
+                Flow(to_dataset(a), build_dataset_key("file", path)),
+                *((Flow(build_dataset_key("file", path), to_dataset(back)),) if back else ()),
+            )
+        ),
         ("export", path),
         at,
     ),
@@ -84,7 +95,9 @@ exported = st.builds(
     times,
 )
 products = st.builds(
-    lambda p, said, at: says(Facts(assets=(AssetFact(build_data_product_key(p), said),)), ("product", p), at, source="product/x"),
+    lambda p, said, at: build_statement(
+        Facts(assets=(AssetFact(build_data_product_key(p), said),)), ("product", p), at, source="product/x"
+    ),
     st.sampled_from(PRODUCTS),
     st.sampled_from(
         (
@@ -97,7 +110,7 @@ products = st.builds(
     times,
 )
 contracts = st.builds(
-    lambda k, version, status, at: says(
+    lambda k, version, status, at: build_statement(
         Facts(assets=(AssetFact(build_contract_key(k), {"version": version, "status": status, "models": MODELS}),)),
         ("contract", k, version),
         at,
@@ -109,18 +122,22 @@ contracts = st.builds(
     times,
 )
 edges = st.builds(
-    lambda edge, at, scope: says(Facts(edges=(edge,)), ("mesh", f"e{scope}"), at, source="mesh/m"),
+    lambda edge, at, scope: build_statement(Facts(edges=(edge,)), ("mesh", f"e{scope}"), at, source="mesh/m"),
     st.one_of(
         st.builds(
-            lambda p, d, way, refresh: EdgeFact(EdgeType.PORT, build_data_product_key(p), ds(d), {"direction": way, "refresh": refresh}),
+            lambda p, d, way, refresh: EdgeFact(
+                EdgeType.PORT, build_data_product_key(p), to_dataset(d), {"direction": way, "refresh": refresh}
+            ),
             promised,
             datasets,
             st.sampled_from(("input", "output")),
             st.sampled_from(("hourly", "nightly")),
         ),
-        st.builds(lambda k, d: EdgeFact(EdgeType.GOVERNS, build_contract_key(k), ds(d)), governing, datasets),
-        st.builds(lambda u, c, k: EdgeFact(EdgeType.CONSUMES, build_consumer_key(u), col(c), {"contract": k}), users, columns, governing),
-        st.builds(lambda u, d: EdgeFact(EdgeType.CONSUMES, build_consumer_key(u), ds(d)), users, datasets),
+        st.builds(lambda k, d: EdgeFact(EdgeType.GOVERNS, build_contract_key(k), to_dataset(d)), governing, datasets),
+        st.builds(
+            lambda u, c, k: EdgeFact(EdgeType.CONSUMES, build_consumer_key(u), to_column(c), {"contract": k}), users, columns, governing
+        ),
+        st.builds(lambda u, d: EdgeFact(EdgeType.CONSUMES, build_consumer_key(u), to_dataset(d)), users, datasets),
         st.builds(lambda u, p: EdgeFact(EdgeType.CONSUMES, build_consumer_key(u), build_data_product_key(p)), users, promised),
         st.builds(lambda u, path: EdgeFact(EdgeType.CONSUMES, build_consumer_key(u), build_dataset_key("file", path)), users, paths),
         st.builds(lambda p, d: EdgeFact(EdgeType.PART_OF, build_data_product_key(p), build_domain_key(d)), promised, homes),
@@ -131,7 +148,7 @@ edges = st.builds(
     st.integers(0, 7),
 )  # fmt: skip
 placed = st.builds(
-    lambda names, d, at: says(
+    lambda names, d, at: build_statement(
         Facts(assets=(AssetFact(build_domain_key(d), {"members": names}),)), ("mesh", "domain", d), at, source="mesh/m"
     ),
     st.lists(st.sampled_from((f"{NS}/*", f"{NS}/a", "file//x")), max_size=2),
@@ -181,12 +198,23 @@ def test_following_commits_finds_what_a_full_pass_finds(first: list[Statement], 
 
 def test_a_dataset_as_a_whole_has_no_recorded_values_of_a_column_that_is_dropped() -> None:
     live = graph()
-    hoisted = Facts(flows=(Flow(ds("a"), ds("b")), Flow(col("a.x"), ds("a"), FlowType.INDIRECT, "JOIN"), Flow(col("a.x"), col("a.x"))))
-    pii = Facts(assets=(AssetFact(col("a.x"), {"tags": ["pii"]}),))
-    said(live, says(hoisted, ("test", "one")), says(pii, ("note", "a.x"), source="person/p"))
+    hoisted = Facts(
+        flows=(
+            Flow(to_dataset("a"), to_dataset("b")),
+            Flow(to_column("a.x"), to_dataset("a"), FlowType.INDIRECT, "JOIN"),
+            Flow(to_column("a.x"), to_column("a.x")),
+        )
+    )
+    pii = Facts(assets=(AssetFact(to_column("a.x"), {"tags": ["pii"]}),))
+    said(live, build_statement(hoisted, ("test", "one")), build_statement(pii, ("note", "a.x"), source="person/p"))
     watch = PolicyMonitor(live, load_policies(), NOW)
     assert shown(watch) == {}
-    said(live, says(Facts(assets=(AssetFact(col("a.x"), {"dropped": True}),)), ("column-dropped", "a", "x"), source="iceberg/cat"))
+    said(
+        live,
+        build_statement(
+            Facts(assets=(AssetFact(to_column("a.x"), {"dropped": True}),)), ("column-dropped", "a", "x"), source="iceberg/cat"
+        ),
+    )
     assert watch.collect_differences().opened == ()
     assert shown(watch) == shown(PolicyMonitor(live, load_policies(), NOW)) == {}
 
