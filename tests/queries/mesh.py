@@ -1,4 +1,4 @@
-"""A small mesh, said in statements: what the tests of the questions and of the schema ask about.
+"""A small mesh as statements, which the tests of the queries and of the schema read.
 
     pg/customers --load--> wh/orders --sum--> wh/revenue --(columns unknown)--> wh/report
 
@@ -134,7 +134,7 @@ def mesh() -> list[Statement]:
 
 
 def live(*statements: Statement) -> LiveGraph:
-    """A graph in memory that says this."""
+    """A graph in memory with these statements."""
     graph = LiveGraph.open(SqliteStore())
     say(graph, *statements)
     return graph

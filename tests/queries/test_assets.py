@@ -42,7 +42,7 @@ def test_last_observed(graph: LiveGraph) -> None:
     assert find_last_observed(graph.index, mesh.node(graph, mesh.ORDERS)) == mesh.START
 
 
-def test_aliases_say_why(graph: LiveGraph) -> None:
+def test_aliases_have_a_reason(graph: LiveGraph) -> None:
     path = build_dataset_key("s3://lake", "orders")
     mesh.say(
         graph,

@@ -1,4 +1,4 @@
-"""Contracted drawings are what one gets by putting flows together one by one."""
+"""A contracted drawing equals the flows of a traversal grouped one by one."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_dataset_with_one_name(live: LiveGraph) -> None:
 
 
 def test_why_a_name_is_shown(live: LiveGraph) -> None:
-    """What speaks for a name, from the least to the most; the index shows the same."""
+    """The ranks of a name from the weakest to the strongest; the index shows the same name."""
     for key in (LAKE, TRINO, FILE):
         listed(live, key)
     joined(live, TRINO, LAKE, why="one", rule="trino is lake")
@@ -109,7 +109,7 @@ def parted(live: LiveGraph, a: AssetKey, b: AssetKey, why: str = "two feeds") ->
     say(live, [Entry(("not", *a.parts, *b.parts), encode(Facts(edges=(edge,))))], complete=False, source="mesh/x")
 
 
-def test_a_parting_is_told_and_what_it_overrules(live: LiveGraph) -> None:
+def test_a_parting_is_listed_with_the_edges_that_it_overrules(live: LiveGraph) -> None:
     for key in (LAKE, TRINO, FILE):
         listed(live, key)
     joined(live, LAKE, TRINO, source="iceberg/x")
@@ -125,7 +125,7 @@ def test_a_parting_is_told_and_what_it_overrules(live: LiveGraph) -> None:
     assert node is not None
     known = read_attributes(live, live.index, [node])
     assert [alias.name for alias in read_aliases(live, live.index, [node], known)[0]] == [TRINO.name], (
-        "of what it is not, there is no alias"
+        "a dataset that it is stated to be different from gives no alias"
     )
 
 
@@ -136,7 +136,7 @@ def names(found: Conflict) -> tuple[str, ...]:
     return tuple(key.qualified_name for key in found.names)
 
 
-def test_nothing_is_wrong_with_what_is_alike(live: LiveGraph) -> None:
+def test_similar_members_are_no_conflict(live: LiveGraph) -> None:
     assert list_conflicts(live.index) == []
     listed(live, LAKE, source="iceberg/lake")
     listed(live, FILE)
@@ -164,7 +164,7 @@ def test_unlike_columns(live: LiveGraph) -> None:
     (found,) = list_conflicts(live.index)
     assert (found.kind, found.similarity, found.names) == (ConflictKind.UNLIKE_COLUMNS, 0.2, (LAKE, FILE))
     listed(live, FILE, ("total", "id"))
-    assert list_conflicts(live.index) == [], "one that has some of the columns of the other is not unlike it"
+    assert list_conflicts(live.index) == [], "a member whose columns are some of the other's is not unlike it"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_unlike_columns_whatever_their_number(live: LiveGraph, first: str, secon
 
 @settings(max_examples=count_examples(60), deadline=None)
 @given(st.lists(st.sets(st.sampled_from("abcdefgh"), max_size=8), min_size=2, max_size=5))
-def test_unlike_columns_are_those_that_a_slow_look_finds(tables: list[set[str]]) -> None:
+def test_unlike_columns_are_those_that_a_comparison_of_all_pairs_finds(tables: list[set[str]]) -> None:
     with graph() as live:
         keys = [model.build_dataset_key(f"x://{number}", "s.t") for number in range(len(tables))]
         for key, columns in zip(keys, tables, strict=True):
@@ -207,8 +207,8 @@ def test_a_near_miss(live: LiveGraph) -> None:
     [
         (model.build_dataset_key("postgres://db", "public.payments"), COLUMNS),  # another name
         (model.build_dataset_key("postgres://db", "public.orders"), ("id", "a", "b")),  # other columns
-        (model.build_dataset_key("postgres://db", "public.orders"), ()),  # columns that nobody knows
-        (model.build_dataset_key("lake", "archive.orders"), COLUMNS),  # the same system knows them apart
+        (model.build_dataset_key("postgres://db", "public.orders"), ()),  # columns that no source lists
+        (model.build_dataset_key("lake", "archive.orders"), COLUMNS),  # the same system distinguishes them
     ],
 )
 def test_no_near_miss(live: LiveGraph, key: AssetKey, columns: Sequence[str]) -> None:
@@ -217,7 +217,7 @@ def test_no_near_miss(live: LiveGraph, key: AssetKey, columns: Sequence[str]) ->
     assert list_conflicts(live.index) == []
 
 
-def test_what_is_stated_to_be_different_is_no_near_miss(live: LiveGraph) -> None:
+def test_datasets_that_are_stated_to_be_different_are_no_near_miss(live: LiveGraph) -> None:
     other = model.build_dataset_key("postgres://db", "public.orders")
     listed(live, LAKE)
     listed(live, other)
@@ -234,7 +234,7 @@ def test_a_copy_is_no_near_miss(live: LiveGraph) -> None:
     assert list_conflicts(live.index) == []
 
 
-def test_the_most_doubtful_comes_first(live: LiveGraph) -> None:
+def test_the_conflict_that_is_most_likely_wrong_comes_first(live: LiveGraph) -> None:
     listed(live, LAKE, source="iceberg/lake")
     listed(live, TRINO, ("a", "b"), source="iceberg/lake")
     joined(live, LAKE, TRINO)
@@ -251,8 +251,8 @@ columns_of_one = st.sets(st.sampled_from("abcdefgh"), min_size=1, max_size=8)
 
 @settings(max_examples=count_examples(60), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["t", "u"]), columns_of_one), min_size=2, max_size=6))
-def test_near_misses_are_those_that_a_slow_look_finds(tables: list[tuple[str, set[str]]]) -> None:
-    """Of few sets hashing may miss one that a slow look finds, but not one of equal columns; and it finds no others."""
+def test_near_misses_are_those_that_a_comparison_of_all_pairs_finds(tables: list[tuple[str, set[str]]]) -> None:
+    """Hashing may miss a pair that a comparison of all pairs finds, but no pair with equal columns; and it finds no other pairs."""
     with graph() as live:
         keys = [model.build_dataset_key(f"x://{number}", f"s.{name}") for number, (name, _) in enumerate(tables)]
         for key, (_, columns) in zip(keys, tables, strict=True):

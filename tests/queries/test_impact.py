@@ -84,7 +84,7 @@ def test_counts_add_up(graph: LiveGraph) -> None:
     assert {count.label: count.size for count in found.count_by_owner()}["team:finance"] == 4  # the product, its dataset and both columns
 
 
-def test_a_domain_holds_the_domains_below(graph: LiveGraph) -> None:
+def test_a_domain_contains_the_domains_below(graph: LiveGraph) -> None:
     found = of(graph, mesh.CUSTOMERS)
     in_company = reached(found, ImpactFilter(domain=mesh.node(graph, mesh.COMPANY)))
     assert {name for name, *_ in in_company} >= {"finance", "revenue", "wh/fin.revenue", "wh/fin.revenue.day"}
@@ -123,14 +123,14 @@ def test_nothing_affected(graph: LiveGraph) -> None:
     assert found.build_page(first=0).entries == ()
 
 
-def test_limits_are_told(graph: LiveGraph) -> None:
+def test_limits_are_reported(graph: LiveGraph) -> None:
     found = compute_impact(graph.index, [mesh.node(graph, mesh.CUSTOMERS)], limits=Limits(nodes=1))
     assert found.completeness.truncated is Truncated.NODES
     shallow = compute_impact(graph.index, [mesh.node(graph, mesh.CUSTOMERS)], depth=1)
     assert shallow.completeness.truncated is Truncated.DEPTH
 
 
-def told(found: Impact) -> dict[tuple[str, str], tuple[str, list[str]]]:
+def list_recipients(found: Impact) -> dict[tuple[str, str], tuple[str, list[str]]]:
     name = found.index.assets.get_key
     return {
         (notice.reason, name(notice.recipient).name): (notice.reach.name, [name(node).qualified_name for node in notice.assets])
@@ -138,8 +138,8 @@ def told(found: Impact) -> dict[tuple[str, str], tuple[str, list[str]]]:
     }
 
 
-def test_whom_to_tell(graph: LiveGraph) -> None:
-    found = told(of(graph, mesh.EMAIL))
+def test_recipients(graph: LiveGraph) -> None:
+    found = list_recipients(of(graph, mesh.EMAIL))
     assert found["CONSUMES", "campaign"] == ("DIRECT", ["wh/sales.orders.email_hash"])
     assert found["CONSUMES", "dashboard"] == ("POSSIBLE", ["wh/fin.revenue"])
     assert found["OWNS", "team:finance"][0] == "DIRECT"
@@ -148,9 +148,9 @@ def test_whom_to_tell(graph: LiveGraph) -> None:
     assert ("OWNS", "ann") not in found
 
 
-def test_an_owned_column_is_told(graph: LiveGraph) -> None:
+def test_the_owner_of_a_column_is_notified(graph: LiveGraph) -> None:
     mesh.say(graph, mesh.edge(EdgeType.OWNS, mesh.ANN, TOTAL, type="steward"))
-    assert told(of(graph, mesh.EMAIL))["OWNS", "ann"] == ("DIRECT", ["wh/fin.revenue.total"])
+    assert list_recipients(of(graph, mesh.EMAIL))["OWNS", "ann"] == ("DIRECT", ["wh/fin.revenue.total"])
     why = next(notice.why for notice in list_notices(of(graph, mesh.EMAIL)) if notice.reason is NoticeReason.OWNS and "total" in notice.why)
     assert why == "owns wh/fin.revenue.total"
 
@@ -161,7 +161,7 @@ def path(found: Impact, key: AssetKey) -> list[tuple[str | None, str]]:
     return [(step.edge, found.index.assets.get_key(step.node).qualified_name) for step in ImpactPaths(found).build_path(node)]
 
 
-def test_by_which_path(graph: LiveGraph) -> None:
+def test_the_path_to_an_affected_asset(graph: LiveGraph) -> None:
     found = of(graph, mesh.EMAIL)
     start = [(None, "pg/shop.customers.email"), ("FLOWS_TO", "wh/sales.orders.email_hash")]
     assert path(found, mesh.HASH) == start
@@ -189,7 +189,7 @@ def test_every_affected_asset_has_a_path(graph: LiveGraph, start: AssetKey | Non
             assert end.node == entry.node
 
 
-def test_a_dataset_nobody_described(graph: LiveGraph) -> None:
+def test_a_dataset_that_no_source_describes(graph: LiveGraph) -> None:
     unknown = build_dataset_key("wh", "nowhere")
     mesh.say(graph, mesh.run(mesh.LOAD, [unknown], mesh.CUSTOMERS, covered=False))
     found = of(graph, unknown)

@@ -39,14 +39,14 @@ def test_by_column(graph: LiveGraph) -> None:
     assert mesh.names(graph, first.jobs) == ["airflow/load_orders"]
 
 
-def test_every_node_but_the_starts_hangs_together(graph: LiveGraph) -> None:
+def test_every_node_but_the_starts_is_at_an_edge(graph: LiveGraph) -> None:
     for direction in Direction:
         for start in (mesh.EMAIL, mesh.HASH, mesh.ORDERS, mesh.REVENUE):
             found = drawn(graph, start, Granularity.COLUMN, direction)
             ends = {end for edge in found.edges for end in (edge.start, edge.end)}
             datasets = {node for node in ends if graph.index.assets.get_kind(node) is AssetKind.DATASET}
-            held = {column for dataset in datasets for column in graph.index.assets.list_columns(dataset)}
-            assert {node.node for node in found.nodes if not node.start} <= ends | held
+            contained = {column for dataset in datasets for column in graph.index.assets.list_columns(dataset)}
+            assert {node.node for node in found.nodes if not node.start} <= ends | contained
 
 
 def test_by_dataset(graph: LiveGraph) -> None:
@@ -74,7 +74,7 @@ def test_upstream(graph: LiveGraph) -> None:
 
 
 @pytest.mark.parametrize("granularity", list(Granularity))
-def test_the_limit_is_told(graph: LiveGraph, granularity: Granularity) -> None:
+def test_the_limit_is_reported(graph: LiveGraph, granularity: Granularity) -> None:
     found = build_lineage(graph.index, [mesh.node(graph, mesh.ORDERS)], granularity=granularity, limit=1)
     assert len(found.nodes) <= 1
     assert found.completeness.truncated is Truncated.NODES

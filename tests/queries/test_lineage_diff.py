@@ -49,12 +49,12 @@ def test_from_the_beginning_everything_is_new(graph: LiveGraph) -> None:
     assert found.removed == ()
 
 
-def test_the_limit_is_told(changed: LiveGraph) -> None:
+def test_the_totals_count_what_the_limit_leaves_out(changed: LiveGraph) -> None:
     found = compare_lineage(changed, mesh.START, LATER, limit=1)
     assert (len(found.removed), found.total_removed) == (1, 2)
 
 
-def test_what_another_scope_still_says_is_not_removed(changed: LiveGraph) -> None:
+def test_a_flow_that_another_scope_still_states_is_not_removed(changed: LiveGraph) -> None:
     flow = mesh.flow(mesh.HASH, build_column_key(mesh.REVENUE, "total"), "AGGREGATION")._replace(job=mesh.SUM)
     mesh.say(changed, mesh.said("other/source", ("x",), Facts(flows=(flow,)), mesh.START))
     assert named(compare_lineage(changed, mesh.START, LATER).removed) == [("wh/sales.orders.total", "wh/fin.revenue.total")]
@@ -97,7 +97,7 @@ def test_a_dropped_dataset_loses_its_flows(graph: LiveGraph) -> None:
 
 @pytest.mark.parametrize("name", [mesh.REVENUE, build_dataset_key("cat", "fin.revenue")])
 def test_a_renamed_column_has_its_flows_under_the_new_name(graph: LiveGraph, name: AssetKey) -> None:
-    """Whichever name of the dataset the catalog says it of."""
+    """Under whichever name of the dataset the catalog states it."""
     if name != mesh.REVENUE:
         mesh.say(graph, mesh.said("iceberg/cat", ("same", *name.parts), Facts(edges=(EdgeFact(EdgeType.SAME_AS, name, mesh.REVENUE),)), 0))
     renamed = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, build_column_key(name, "day"), build_column_key(name, "date")),))

@@ -57,8 +57,8 @@ def test_a_contract_in_force_lends_its_owner_to_what_it_governs() -> None:
     orphaned = list_orphans(graph.index, kinds=[AssetKind.DATASET], first=9).entries
     assert mesh.names(graph, (entry.node for entry in orphaned)) == ["wh/sales.orders"]
     assert compute_coverage(graph.index).total.owned == 1
-    told = list_notices(compute_impact(graph.index, [mesh.node(graph, mesh.ORDERS)]))
-    assert [(notice.reason, notice.why) for notice in told] == [("OWNS", "owns wh/fin.report (by contract orders-v1), orders-v1")]
+    notices = list_notices(compute_impact(graph.index, [mesh.node(graph, mesh.ORDERS)]))
+    assert [(notice.reason, notice.why) for notice in notices] == [("OWNS", "owns wh/fin.report (by contract orders-v1), orders-v1")]
 
     mesh.say(graph, mesh.edge(EdgeType.GOVERNS, promise, mesh.REPORT, at=mesh.START + 1, status="retired"))
     assert owned(graph, keeper) == ["orders-v1"]

@@ -1,4 +1,4 @@
-"""How well products are: never well for want of knowledge."""
+"""The health of products: without data it is unknown."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ def healthy(*statements: Statement, at: int | None = None, now: int = NOW) -> tu
         ),
     ],
 )
-def test_freshness_against_what_is_promised(slo: Json, evidence: Statement, expected: Standing, age: float | None) -> None:
+def test_freshness_is_compared_with_the_promise(slo: Json, evidence: Statement, expected: Standing, age: float | None) -> None:
     graph, found = healthy(*product(slo), evidence)
     (port,) = found.ports
     assert (found.freshness, port.standing, port.age) == (expected, expected, age)
     assert graph.index.assets.get_key(port.dataset) == PORT
 
 
-def test_the_newest_of_all_that_is_known_counts() -> None:
+def test_the_newest_evidence_counts() -> None:
     graph, found = healthy(
         *product({"freshness": "1h"}),
         written(NOW - 3 * HOUR),
@@ -140,16 +140,16 @@ def test_of_several_ports_the_worst_counts() -> None:
         (NOW, ["FAILED"], Standing.BROKEN),
         (NOW, ["ERROR"], Standing.UNKNOWN),
         (NOW - 2 * HOUR, ["PASSED"], Standing.BROKEN),
-        (0, ["PASSED"], Standing.UNKNOWN),  # promised, and nobody knows
+        (0, ["PASSED"], Standing.UNKNOWN),  # promised, and no source measured it
     ],
 )
-def test_a_product_is_kept_only_where_something_says_so(freshness: int | None, outcomes: list[str], expected: Standing) -> None:
-    """`freshness`: when it was written, of what is promised; 0: nobody knows; None: nothing is promised."""
-    said = [mesh.about(PORT, x=1), *product({"freshness": "1h"} if freshness is not None else None)]
-    said += [written(freshness)] if freshness else []
+def test_a_product_is_kept_only_with_evidence(freshness: int | None, outcomes: list[str], expected: Standing) -> None:
+    """`freshness`: when the data was written; 0: promised, but not known; None: no freshness is promised."""
+    statements = [mesh.about(PORT, x=1), *product({"freshness": "1h"} if freshness is not None else None)]
+    statements += [written(freshness)] if freshness else []
     if outcomes:
-        said.append(run(*(check(PORT, str(n), outcome) for n, outcome in enumerate(outcomes))))
-    found = healthy(*said)[1]
+        statements.append(run(*(check(PORT, str(n), outcome) for n, outcome in enumerate(outcomes))))
+    found = healthy(*statements)[1]
     assert found.standing is expected
     assert [str(result.outcome) for result in found.open_failures] == [one for one in outcomes if one in ("FAILED", "ERROR")]
     assert sum(found.counts) == len(outcomes)

@@ -1,4 +1,4 @@
-"""The last results of checks, what they were before, and what fails."""
+"""The last results of checks, their earlier results, and failing checks."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ DAY = 86_400 * mesh.SECOND
 TOTAL = build_column_key(mesh.ORDERS, "total")
 
 
-def check(of: AssetKey, name: str, outcome: str = "PASSED", suite: str = "s", **said: Json) -> Check:
-    return Check(of, name, "kind", Outcome(outcome), suite, **said)  # type: ignore[arg-type]
+def check(of: AssetKey, name: str, outcome: str = "PASSED", suite: str = "s", **values: Json) -> Check:
+    return Check(of, name, "kind", Outcome(outcome), suite, **values)  # type: ignore[arg-type]
 
 
 def run(*checks: Check, at: int = mesh.START, source: str = GX, dated: bool = True) -> Statement:
     """A run of a suite on a dataset."""
     of = checks[0].subject
-    said = build_result_facts(one._replace(at=at) if dated else one for one in checks)
-    return mesh.said(source, ("quality", checks[0].suite, *of.parts[:2]), said, at)
+    facts = build_result_facts(one._replace(at=at) if dated else one for one in checks)
+    return mesh.said(source, ("quality", checks[0].suite, *of.parts[:2]), facts, at)
 
 
 def written(suite: str, *checks: Check, source: str = GX) -> Statement:
@@ -83,7 +83,7 @@ def test_all_names_of_a_dataset_have_one_list_in_which_the_newest_run_counts(gra
     assert shown(found(graph)) == [("a", "FAILED")]
 
 
-def test_suites_and_sources_are_told_apart(graph: LiveGraph) -> None:
+def test_checks_of_different_suites_and_sources_are_different(graph: LiveGraph) -> None:
     mesh.say(
         graph,
         run(check(mesh.ORDERS, "a")),
@@ -95,7 +95,7 @@ def test_suites_and_sources_are_told_apart(graph: LiveGraph) -> None:
     ]  # fmt: skip
 
 
-def test_what_is_written_down_is_not_run_until_a_result_is_known(graph: LiveGraph) -> None:
+def test_a_declared_check_is_not_run_until_a_result_is_known(graph: LiveGraph) -> None:
     both = [check(mesh.ORDERS, "a", "NOT_RUN", expected="x"), check(TOTAL, "b", "NOT_RUN")]
     mesh.say(graph, written("file.yml", *both), run(check(TOTAL, "b", "FAILED")), run(check(mesh.ORDERS, "a"), source="soda/x"))
     assert [(result.name, str(result.outcome), result.at is None) for result in found(graph)] == [
@@ -131,7 +131,7 @@ def test_history_is_the_newest_first(graph: LiveGraph) -> None:
     assert find_failing_since(graph, graph.index, found(graph)[0]) is None
 
 
-def test_runs_that_found_the_same_are_one_stretch_where_nobody_says_when_they_were(graph: LiveGraph) -> None:
+def test_undated_runs_with_the_same_result_are_one_interval(graph: LiveGraph) -> None:
     for day in range(3):
         mesh.say(graph, run(check(TOTAL, "a"), at=mesh.START + day * DAY, dated=False))
     (result,) = found(graph)
@@ -186,7 +186,7 @@ def test_failures_of_a_domain_a_product_an_owner_and_all_page_by_page(graph: Liv
     assert named(list_failures(graph, index, outcomes=[Outcome.WARNED], first=9).results) == [("sales.orders", "c")]
 
 
-def test_what_has_another_shape_is_left_out(graph: LiveGraph) -> None:
+def test_values_of_another_shape_are_left_out(graph: LiveGraph) -> None:
     mesh.say(graph, mesh.said(GX, ("quality", "s", *mesh.ORDERS.parts), Facts(assets=())))
     mesh.say(graph, mesh.about(mesh.ORDERS, quality="good"))
     odd: dict[str, Json] = {"a": 1, "b": {"outcome": "GREAT", "labels": 3, "at": "x"}}

@@ -1,4 +1,4 @@
-"""From what a person typed to one asset."""
+"""Names that users type, resolved to one asset."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_each_change_of_the_columns_is_a_schema(live: LiveGraph) -> None:
     assert shown(live) == [
         ("iceberg/lake", ["y", "z"], 10, None),
         ("iceberg/lake", ["x", "y"], 0, 10),
-        ("iceberg/lake", ["x"], -20, 0),  # of two stretches that differ in the location only
+        ("iceberg/lake", ["x"], -20, 0),  # of two intervals that differ in the location only
     ]
     assert [columns for _, columns, _, _ in shown(live, T + 5)] == [["x", "y"], ["x"]]
 
@@ -52,6 +52,6 @@ def test_every_source_under_every_name_is_listed(live: LiveGraph) -> None:
     assert shown(live) == [("openlineage/x", ["x", "y"], 1, None), ("iceberg/lake", ["x"], 0, None)]
 
 
-def test_a_dataset_that_nobody_lists_has_none(live: LiveGraph) -> None:
+def test_a_dataset_that_no_source_lists_has_no_schema(live: LiveGraph) -> None:
     say(live, [Entry(("seen",), encode(Facts(edges=(EdgeFact(EdgeType.READS, model.build_job_key("j", "j"), LAKE),))))])
     assert shown(live) == []

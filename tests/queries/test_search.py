@@ -12,7 +12,7 @@ def found(graph: LiveGraph, text: str, **wanted: object) -> list[str]:
     return mesh.names(graph, (entry.node for entry in hits.page.entries))
 
 
-def test_the_very_name_comes_first(graph: LiveGraph) -> None:
+def test_the_exact_name_comes_first(graph: LiveGraph) -> None:
     assert found(graph, "orders")[:3] == ["orders", "wh/sales.orders", "airflow/load_orders"]
     assert found(graph, "email") == ["pg/shop.customers.email", "wh/sales.orders.email_hash"]
 
@@ -33,7 +33,7 @@ def test_filters(graph: LiveGraph) -> None:
     assert found(graph, "orders", tag="pii") == []
 
 
-def test_nothing_asked_nothing_found(graph: LiveGraph) -> None:
+def test_a_text_without_words_finds_nothing(graph: LiveGraph) -> None:
     assert found(graph, "") == found(graph, " .,; ") == found(graph, "nosuchword") == []
 
 
@@ -47,7 +47,7 @@ def test_what_is_only_inferred_is_not_found(graph: LiveGraph) -> None:
     assert found(graph, "some_cte") == []
 
 
-def test_steps_that_touch_no_data_are_found_by_their_name_only(graph: LiveGraph) -> None:
+def test_steps_without_data_are_found_by_their_name_only(graph: LiveGraph) -> None:
     parent, step, reader = (build_job_key("dbt", name) for name in ("stg_items", "stg_items.sql.1", "stg_items.check"))
     mesh.say(
         graph,
@@ -59,7 +59,7 @@ def test_steps_that_touch_no_data_are_found_by_their_name_only(graph: LiveGraph)
     assert found(graph, "stg_items.sql.1") == ["dbt/stg_items.sql.1"]
 
 
-def test_what_was_retracted_is_not_found(graph: LiveGraph) -> None:
+def test_a_retracted_column_is_not_found(graph: LiveGraph) -> None:
     statement = mesh.schema(mesh.CUSTOMERS)
     mesh.say(graph, mesh.retracted(statement.source, statement.scope, mesh.START + 1), mesh.schema(mesh.REPORT, "cents"))
     assert found(graph, "cents") == ["wh/fin.report.cents"]
