@@ -312,12 +312,12 @@ class TestFiles:
         program = """
 import itertools, os, signal, sys
 from meshline.graph.store.sqlite import SqliteStore, sql
-made, calls = sql._crc, itertools.count()
+made, calls = sql._compute_crc, itertools.count()
 def dying(*values):
     if next(calls) == 6:
         os.kill(os.getpid(), signal.SIGKILL)
     return made(*values)
-sql._crc = dying
+sql._compute_crc = dying
 SqliteStore(sys.argv[1])
 """
         done = subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=60)
