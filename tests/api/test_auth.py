@@ -24,7 +24,7 @@ TOKENS = [{"name": f"the-{role}", "role": role, "hash": hash_token(secret)} for 
 ABOUT = {"query": "{ about { version } }"}
 MESH = "version: 1\nsource: t\nteams:\n  - name: a\n"
 YAML = {"Content-Type": "application/yaml"}
-SAY = 'mutation { addTag(asset: "x", tag: "y"%s) { statement } }'
+ADD_TAG = 'mutation { addTag(asset: "x", tag: "y"%s) { statement } }'
 
 
 def bearer(secret: str) -> dict[str, str]:
@@ -32,7 +32,7 @@ def bearer(secret: str) -> dict[str, str]:
 
 
 def used(client: TestClient, path: str, method: str, headers: dict[str, str]) -> int:
-    """The status of a request that would be answered well by a server that lets everybody in."""
+    """The status of a request that a server without authentication would answer well."""
     bodies: dict[str, dict[str, Any]] = {
         "/graphql": {"params": {"query": "{ about { version } }"}} if method == "GET" else {"json": ABOUT},
         "/api/v1/check": {"json": {"things": []}},
@@ -59,7 +59,7 @@ def test_every_route_has_a_role_or_is_open_on_purpose(guarded: TestClient) -> No
 
 
 @pytest.mark.parametrize("address", ADDRESSES, ids=lambda a: a.path)
-def test_each_address_lets_in_whom_it_should(guarded: TestClient, address: Any) -> None:
+def test_each_address_admits_the_roles_that_it_should(guarded: TestClient, address: Any) -> None:
     for method in address.methods:
         for role, secret in SECRETS.items():
             status = used(guarded, address.path, method, bearer(secret))
@@ -87,10 +87,10 @@ def test_what_is_not_there_is_closed(guarded: TestClient, method: str, path: str
     )
 
 
-def test_refusals_say_what_is_needed(guarded: TestClient) -> None:
-    nobody = guarded.post("/graphql", json=ABOUT)
-    assert (nobody.status_code, nobody.json()["error"]["code"]) == (401, "UNAUTHENTICATED")
-    assert nobody.headers["www-authenticate"] == 'Bearer realm="meshline"'
+def test_refusals_name_what_is_needed(guarded: TestClient) -> None:
+    anonymous = guarded.post("/graphql", json=ABOUT)
+    assert (anonymous.status_code, anonymous.json()["error"]["code"]) == (401, "UNAUTHENTICATED")
+    assert anonymous.headers["www-authenticate"] == 'Bearer realm="meshline"'
     stranger = guarded.post("/graphql", json=ABOUT, headers=bearer("made-up"))
     assert stranger.headers["www-authenticate"] == 'Bearer realm="meshline", error="invalid_token"'
     assert "made-up" not in stranger.text
@@ -118,8 +118,8 @@ def test_why_it_is_not_ready_is_no_strangers_business(monkeypatch: pytest.Monkey
     with running(tokens=TOKENS) as client:
         monkeypatch.setattr(client.app.state.service, "waiting_for", "the store at secret.host is gone")  # type: ignore[attr-defined]
         assert client.get("/readyz").json() == {"status": "not ready"}
-        told = client.get("/readyz", headers=bearer(SECRETS[Role.READER])).json()
-        assert told == {"status": "not ready", "reasons": ["the store at secret.host is gone"]}
+        answer = client.get("/readyz", headers=bearer(SECRETS[Role.READER])).json()
+        assert answer == {"status": "not ready", "reasons": ["the store at secret.host is gone"]}
 
 
 def test_bodies_of_strangers_are_not_read(guarded: TestClient) -> None:
@@ -131,23 +131,23 @@ def test_bodies_of_strangers_are_not_read(guarded: TestClient) -> None:
 # -- mutations
 
 
-def said(client: TestClient, role: Role, by: str = "") -> Any:
-    body = {"query": SAY % (f', by: "{by}"' if by else "")}
+def add_tag(client: TestClient, role: Role, by: str = "") -> Any:
+    body = {"query": ADD_TAG % (f', by: "{by}"' if by else "")}
     return client.post("/graphql", json=body, headers=bearer(SECRETS[role]))
 
 
 def test_mutations_need_an_admin(guarded: TestClient) -> None:
     for role in (Role.READER, Role.WRITER):
-        answer = said(guarded, role)
+        answer = add_tag(guarded, role)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
         assert 'scope="admin"' in answer.headers["www-authenticate"]
-    assert said(guarded, Role.ADMIN).json()["errors"][0]["extensions"]["code"] == "NOT_FOUND"  # there is no asset x
+    assert add_tag(guarded, Role.ADMIN).json()["errors"][0]["extensions"]["code"] == "NOT_FOUND"  # there is no asset x
     hidden = {"query": 'query q { about { version } } mutation m { retract(statement: "st_1") { statement } }', "operationName": "m"}
     assert guarded.post("/graphql", json=hidden, headers=bearer(SECRETS[Role.WRITER])).status_code == 403
     assert guarded.post("/graphql", json={**hidden, "operationName": "q"}, headers=bearer(SECRETS[Role.READER])).status_code == 200
 
 
-def test_who_speaks_is_who_the_token_names() -> None:
+def test_the_author_of_a_statement_is_the_one_that_the_token_names() -> None:
     with running(tokens=TOKENS) as client:
         assert client.put("/api/v1/mesh", content=MESH, headers={**YAML, **bearer(SECRETS[Role.WRITER])}).status_code == 200
         admin = bearer(SECRETS[Role.ADMIN])
@@ -161,10 +161,10 @@ def test_who_speaks_is_who_the_token_names() -> None:
         assert other["errors"][0]["extensions"] == {"code": "INVALID_INPUT", "path": "by"}
 
 
-def test_without_tokens_who_speaks_must_be_said(client: TestClient) -> None:
+def test_without_tokens_a_statement_must_name_its_author(client: TestClient) -> None:
     client.put("/api/v1/mesh", content=MESH, headers=YAML)
     found = client.post("/graphql", json={"query": "{ owners { nodes { id } } }"}).json()["data"]["owners"]["nodes"][0]["id"]
-    answer = client.post("/graphql", json={"query": SAY.replace('"x"', f'"{found}"') % ""}).json()
+    answer = client.post("/graphql", json={"query": ADD_TAG.replace('"x"', f'"{found}"') % ""}).json()
     assert answer["errors"][0]["message"] == "by: give the name of the person who states it"
 
 

@@ -60,8 +60,8 @@ schema: [{ name: revenue, properties: [{ name: day, logicalType: date }, { name:
 WH = {"mysql://warehouse:3306": "wh"}
 
 
-def words(*said: str) -> dict[str, Any]:
-    return {"things": [{"kind": "change", "after": {"name": "words", "text": "\n".join(said)}}]}
+def words(*lines: str) -> dict[str, Any]:
+    return {"things": [{"kind": "change", "after": {"name": "words", "text": "\n".join(lines)}}]}
 
 
 def post(client: TestClient, body: Any) -> Any:
@@ -107,8 +107,8 @@ def test_a_contract_that_is_checked_against_itself_has_no_findings(served: TestC
 
 def test_a_contract_in_two_versions(served: TestClient) -> None:
     after = CONTRACT.replace("{ name: day, logicalType: date }, ", "")
-    thing = CheckInput("contract", File("old.yaml", CONTRACT), File("new.yaml", after))
-    report = run_check(live_of(served), Naming(), CheckRequest((thing,), namespaces=WH))
+    subject = CheckInput("contract", File("old.yaml", CONTRACT), File("new.yaml", after))
+    report = run_check(live_of(served), Naming(), CheckRequest((subject,), namespaces=WH))
     assert [(one.rule, one.file, one.line) for one in report.findings] == [
         ("column-removed", "new.yaml", 8),
         ("major-version-missing", "new.yaml", 5),
@@ -120,13 +120,13 @@ def test_a_waived_finding_passes(served: TestClient) -> None:
     body = words("drop shop.customers.email")
     fingerprint = post(served, body).json()["findings"][0]["fingerprint"]
     expires = datetime.now(UTC).date() + timedelta(days=30)
-    said = f"- {{ fingerprint: '{fingerprint}', reason: agreed, approver: ann, expires: {expires} }}"
-    waived = post(served, {**body, "waivers": {"name": "w.yaml", "text": said}}).json()
+    waiver = f"- {{ fingerprint: '{fingerprint}', reason: agreed, approver: ann, expires: {expires} }}"
+    waived = post(served, {**body, "waivers": {"name": "w.yaml", "text": waiver}}).json()
     assert waived["findings"][0]["waived"]["approver"] == "ann"
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "says"),
+    ("body", "status", "message"),
     [
         (b"nothing", 400, "no check"),
         ({**words("drop shop.customers.email"), "mode": "loose"}, 400, "mode"),
@@ -141,10 +141,10 @@ def test_a_waived_finding_passes(served: TestClient) -> None:
         (msgspec.json.encode({"things": [{"kind": "change"}] * 1001}), 400, "1001"),
     ],
 )
-def test_what_cannot_be_decided_is_no_report(served: TestClient, body: Any, status: int, says: str) -> None:
+def test_what_cannot_be_decided_is_no_report(served: TestClient, body: Any, status: int, message: str) -> None:
     answer = post(served, body)
     assert answer.status_code == status, answer.text
-    assert says in answer.json()["error"]["message"]
+    assert message in answer.json()["error"]["message"]
 
 
 def test_a_body_is_bounded() -> None:
@@ -245,7 +245,7 @@ def test_products_that_depend_on_assets(promising: Asking) -> None:
     assert [(one["product"]["name"], one["verdict"]) for one in found] == [("orders", None), ("revenue", None)]
 
 
-def test_consumers_of_a_product_are_told_apart(ask: Asking) -> None:
+def test_consumers_of_a_product_are_distinguished(ask: Asking) -> None:
     inner, later = build_dataset_key("wh", "sales.inner"), build_dataset_key("wh", "sales.later")
     mesh.say(
         ask.graph,

@@ -1,4 +1,4 @@
-"""A real server that is asked too much: it stays alive for others, ends what takes too long, and ends itself when told."""
+"""A real server under too much load: it stays alive for others, ends requests that take too long, and stops when it is asked to."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def descendants(of: int) -> set[int]:
 
 def runs(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""  # empty of one that has ended and that nobody has asked about
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""  # empty for a process that has ended and that its parent has not waited for
     except OSError:
         return False
 
@@ -162,7 +162,7 @@ def test_health_does_not_wait_for_checks(tmp_path: Path) -> None:
     assert max(seconds) < 2, "a busy machine; without threads of its own it is a 503 after three seconds"
 
 
-def test_those_for_whom_there_is_no_room_are_told_to_come_again(tmp_path: Path) -> None:
+def test_requests_beyond_the_limit_are_asked_to_retry(tmp_path: Path) -> None:
     with serving(tmp_path, check_seconds=1, request_queue=1) as (port, _), ThreadPoolExecutor(12) as pool:
         checks = [pool.submit(ask, port, CHECK, ddl(TABLES)) for _ in range(12)]
         refused = [check.result() for check in checks if check.result().status == 503]

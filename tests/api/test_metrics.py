@@ -1,4 +1,4 @@
-"""What `/metrics` says is what happened."""
+"""`/metrics` counts what happened."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_names_and_help(client: TestClient) -> None:
     text = client.get("/metrics").text
     names = re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)
     assert all(name.startswith("meshline_") for name, _ in names)
-    assert all(len(said) > 15 for said in re.findall(r"^# HELP \S+ (.*)$", text, re.MULTILINE))
+    assert all(len(help_text) > 15 for help_text in re.findall(r"^# HELP \S+ (.*)$", text, re.MULTILINE))
     assert "_created" not in text
     help_of = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE))
     for name, kind in names:
@@ -81,7 +81,7 @@ def test_events_by_outcome(client: TestClient) -> None:
     assert outcomes(seen(client)) == {"accepted": 1}
     post(event(1), 201)  # the same again
     assert outcomes(seen(client)) == {"accepted": 1, "unchanged": 1}
-    post(event(2, job={"namespace": "airflow", "name": "job1"}), 201)  # the next run says the same
+    post(event(2, job={"namespace": "airflow", "name": "job1"}), 201)  # the next run states the same
     assert outcomes(seen(client)) == {"accepted": 1, "unchanged": 2}
     post(event(3), 201)  # another job
     assert outcomes(seen(client)) == {"accepted": 2, "unchanged": 2}
@@ -92,7 +92,7 @@ def test_events_by_outcome(client: TestClient) -> None:
     assert outcomes(seen(client)) == {"accepted": 3, "unchanged": 3, "invalid": 3, "unsupported": 1}
 
 
-def test_an_event_that_ends_what_was_said_changes_something(client: TestClient) -> None:
+def test_an_event_that_ends_a_statement_changes_the_graph(client: TestClient) -> None:
     running_, failed = event(1, eventType="START"), event(1, eventType="FAIL", eventTime="2026-01-01T00:05:00Z")
     assert client.post("/api/v1/lineage", json=running_).status_code == 201
     assert client.post("/api/v1/lineage", json=failed).status_code == 201
@@ -166,7 +166,7 @@ def test_the_index_and_its_lag(client: TestClient, monkeypatch: pytest.MonkeyPat
         assert client.post("/api/v1/lineage", json=event(n)).status_code == 201
     found = seen(client)
     assert [found.of(f"index_{what}") for what in ("columns", "datasets", "jobs")] == [2, 2, 3]
-    assert found.of("index_edges") == 3  # each job says that a flows to b
+    assert found.of("index_edges") == 3  # each job states that a flows to b
     assert found.of("index_revision") == found.of("store_revision") == 3
     opened = client.app.state.service.resources  # type: ignore[attr-defined]
     monkeypatch.setattr(opened.live.store, "read_revision", lambda: 8)
@@ -185,7 +185,7 @@ def test_the_index_and_its_lag(client: TestClient, monkeypatch: pytest.MonkeyPat
 
 def test_before_the_graph_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     def opening(_url: str) -> object:
-        raise StoreUnavailable("nobody is there")
+        raise StoreUnavailable("the store is away")
 
     monkeypatch.setattr("meshline.app.service.open_store", opening)
     with TestClient(create_app(load_settings(store=":memory:")), base_url=URL) as client:
@@ -258,7 +258,7 @@ def test_truncations_by_limit() -> None:
         assert truncations() == {"NODES": 0, "DEPTH": 0, "TIME": 0, "MATCHES": 0}
         assert graphql(client, whole, of=start)["data"]["impact"]["completeness"]["truncated"] == "NODES"
         assert truncations()["NODES"] == 1
-        assert graphql(client, impact % "total", of=start, depth=2)["data"]["impact"]["total"]  # also if nobody asks whether
+        assert graphql(client, impact % "total", of=start, depth=2)["data"]["impact"]["total"]  # also if no query asks whether
         assert truncations() == {"NODES": 1, "DEPTH": 1, "TIME": 0, "MATCHES": 0}
         drawn = "query($of: ID!) { lineage(of: [$of], limit: 2, depth: 5) { nodes { distance } } }"
         assert len(graphql(client, drawn, of=start)["data"]["lineage"]["nodes"]) == 2

@@ -1,4 +1,4 @@
-"""What a person says by hand: statements like any other, that can be taken back."""
+"""Statements that a person makes by hand are statements like any other, and can be retracted."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ REPORT = mesh.REPORT.id
 
 
 def test_an_owner(ask: Asking) -> None:
-    said = ask(
+    added = ask(
         """mutation($id: ID!) { addOwner(asset: $id, owner: " team:finance ", by: "eve", type: "business") {
         statement asset { id owners { type source statement owner { name } inheritedFrom { name } } } } }""",
         id=REPORT,
     )["addOwner"]
-    assert said["asset"]["id"] == REPORT
-    assert said["asset"]["owners"] == [
+    assert added["asset"]["id"] == REPORT
+    assert added["asset"]["owners"] == [
         {
             "type": "business",
             "source": "person/eve",
-            "statement": said["statement"],
+            "statement": added["statement"],
             "owner": {"name": "team:finance"},
             "inheritedFrom": None,
         }
     ]
-    assert ask(RETRACT, s=said["statement"])["retract"] == {"statement": None, "asset": {"name": "fin.report"}}
+    assert ask(RETRACT, s=added["statement"])["retract"] == {"statement": None, "asset": {"name": "fin.report"}}
     assert ask("query($id: ID!) { node(id: $id) { owners { type } } }", id=REPORT)["node"] == {"owners": []}
 
 
@@ -66,27 +66,27 @@ def test_a_description_replaces_the_same_persons(ask: Asking) -> None:
 
 
 def test_a_consumer(ask: Asking) -> None:
-    said = ask(
+    added = ask(
         """mutation($id: ID!) { addConsumer(asset: $id, consumer: "forecast", purpose: "plans", by: "eve") {
         asset { ... on Column { consumers { purpose source consumer { name } } } } } }""",
         id=build_column_key(mesh.REVENUE, "total").id,
     )["addConsumer"]
-    assert said["asset"]["consumers"] == [{"purpose": "plans", "source": "person/eve", "consumer": {"name": "forecast"}}]
-    told = ask("query($id: ID!) { impact(of: [$id]) { notify { recipient { name } } } }", id=mesh.EMAIL.id)["impact"]["notify"]
-    assert {"recipient": {"name": "forecast"}} in told
+    assert added["asset"]["consumers"] == [{"purpose": "plans", "source": "person/eve", "consumer": {"name": "forecast"}}]
+    notices = ask("query($id: ID!) { impact(of: [$id]) { notify { recipient { name } } } }", id=mesh.EMAIL.id)["impact"]["notify"]
+    assert {"recipient": {"name": "forecast"}} in notices
 
 
 def test_same_as_and_back(ask: Asking) -> None:
     query = 'mutation($a: ID!, $b: ID!) { sameAs(dataset: $a, other: $b, by: "eve", why: "renamed") { statement asset { id name } } }'
     impact = "query($id: ID!) { impact(of: [$id]) { assets(kinds: [COLUMN]) { nodes { node { qualifiedName } } } } }"
     before = ask(impact, id=mesh.REPORT.id)
-    said = ask(query, a=mesh.REPORT.id, b=mesh.CUSTOMERS.id)["sameAs"]
+    added = ask(query, a=mesh.REPORT.id, b=mesh.CUSTOMERS.id)["sameAs"]
     assert ask("query($id: ID!) { node(id: $id) { id } }", id=mesh.REPORT.id) == ask(
         "query($id: ID!) { node(id: $id) { id } }", id=mesh.CUSTOMERS.id
     )
     assert len(ask(impact, id=mesh.REPORT.id)["impact"]["assets"]["nodes"]) > 0
     assert ask.code(query, a=mesh.REPORT.id, b=mesh.CUSTOMERS.id) == "INVALID_INPUT"
-    ask(RETRACT, s=said["statement"])
+    ask(RETRACT, s=added["statement"])
     assert ask(impact, id=mesh.REPORT.id) == before
     assert ask("query($id: ID!) { node(id: $id) { name } }", id=mesh.REPORT.id)["node"] == {"name": "fin.report"}
 
@@ -101,21 +101,21 @@ def test_a_merge_of_a_machine_is_parted_and_joined_again(ask: Asking) -> None:
     query = """mutation($a: ID!, $b: ID!) { notSameAs(dataset: $a, other: $b, why: "two feeds", by: "eve") { statement asset {
         ... on Dataset { identity { partings { why source type } } } } } }"""
     assert ask.code(query, a=path.id, b=path.id) == "INVALID_INPUT"
-    said = ask(query, a=members[0], b=members[1])["notSameAs"]
-    assert said["asset"]["identity"]["partings"] == [{"why": "two feeds", "source": "person/eve", "type": "DIFFERENT_FROM"}]
+    added = ask(query, a=members[0], b=members[1])["notSameAs"]
+    assert added["asset"]["identity"]["partings"] == [{"why": "two feeds", "source": "person/eve", "type": "DIFFERENT_FROM"}]
     assert ask.graph.index.assets.find(path.id) != ask.graph.index.assets.find(mesh.ORDERS.id)
-    ask(RETRACT, s=said["statement"])
+    ask(RETRACT, s=added["statement"])
     assert ask.graph.index.assets.find(path.id) == ask.graph.index.assets.find(mesh.ORDERS.id)
 
 
 def test_two_in_one_request(ask: Asking) -> None:
-    said = ask(
+    added = ask(
         """mutation($id: ID!) { a: addTag(asset: $id, tag: "a", by: "eve") { asset { tags { key } } }
         b: addTag(asset: $id, tag: "b", by: "eve") { asset { tags { key } } } }""",
         id=REPORT,
     )
-    assert said["a"]["asset"]["tags"] == [{"key": "a"}]
-    assert said["b"]["asset"]["tags"] == [{"key": "a"}, {"key": "b"}]
+    assert added["a"]["asset"]["tags"] == [{"key": "a"}]
+    assert added["b"]["asset"]["tags"] == [{"key": "a"}, {"key": "b"}]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +139,12 @@ def test_two_in_one_request(ask: Asking) -> None:
 )
 def test_refused(ask: Asking, mutation: str, code: str) -> None:
     revision = ask.graph.index.revision
-    said = mutation.replace("$id", f'"{REPORT}"')
-    assert ask.code(f"mutation {{ {said} {{ statement }} }}") == code
+    call = mutation.replace("$id", f'"{REPORT}"')
+    assert ask.code(f"mutation {{ {call} {{ statement }} }}") == code
     assert ask.graph.index.revision == revision
 
 
-def test_only_what_a_person_said_can_be_retracted(ask: Asking) -> None:
+def test_only_statements_of_a_person_can_be_retracted(ask: Asking) -> None:
     node = ask("query($id: ID!) { node(id: $id) { facts { statement source } } }", id=mesh.EMAIL.id)["node"]
     assert ask.code(RETRACT, s=node["facts"][0]["statement"]) == "INVALID_INPUT"
     tagged = 'mutation($id: ID!) { addTag(asset: $id, tag: "a", by: "eve") { statement } }'
@@ -172,8 +172,8 @@ def test_what_is_stated_later_wins_also_after_a_clock_that_was_ahead(ask: Asking
     describe("ahead", "eve")
     clock[0] -= 300 * DAY
     describe("right again", "eve")
-    said = describe("of another", "ann")
-    ask(RETRACT, s=said["statement"])
+    added = describe("of another", "ann")
+    ask(RETRACT, s=added["statement"])
     describe("of another again", "ann")
     clock[0] += 1
     describe("and later", "eve")

@@ -1,4 +1,4 @@
-"""A server that tells: from an event over HTTP to a mail, on its own; also if it is killed in between."""
+"""A server that notifies: an event over HTTP leads to a mail without any command, also if the server is killed in between."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def post(address: str, *columns: str) -> None:
     assert httpx.post(f"{address}/api/v1/lineage", json=schema(*columns)).status_code < 300
 
 
-def telling(box: Mailbox) -> list[EmailMessage]:
-    """The mails of the change; others tell of policies."""
+def list_change_mails(box: Mailbox) -> list[EmailMessage]:
+    """The mails about the change; others are about policies."""
     return [mail for mail in box.mails() if "`amount`" in text(mail)]
 
 
@@ -123,17 +123,17 @@ def test_from_an_event_to_a_mail(tmp_path: Path) -> None:
         put_mesh(address)
         post(address, "id", "amount", "email")
         post(address, "id", "email")
-        until(lambda: len(telling(box)) == 2)
-        by_receiver = {str(mail["X-Recipients"]): text(mail) for mail in telling(box)}
+        until(lambda: len(list_change_mails(box)) == 2)
+        by_receiver = {str(mail["X-Recipients"]): text(mail) for mail in list_change_mails(box)}
         assert by_receiver.keys() == {"<shop@company.com>", "<finance@company.com>"}
         assert all("breaking: `amount` is removed" in body for body in by_receiver.values())
         assert "report" in by_receiver["<finance@company.com>"]
         time.sleep(1)
-        assert len(telling(box)) == 2
+        assert len(list_change_mails(box)) == 2
 
 
-def test_kill_9_between_owed_and_sent(tmp_path: Path) -> None:
-    """The mail server is away, the server is killed, both come back: told once."""
+def test_kill_9_between_recorded_and_sent(tmp_path: Path) -> None:
+    """The mail server is away, the server is killed, both come back: each recipient is notified once."""
     path = tmp_path / "mesh.db"
     with mailing(tmp_path / "mail") as box:
         port = box.port
@@ -146,9 +146,9 @@ def test_kill_9_between_owed_and_sent(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
     with mailing(tmp_path / "mail", port) as box, serving(path, box.url) as (_, _process):
-        until(lambda: len(telling(box)) == 2)
+        until(lambda: len(list_change_mails(box)) == 2)
         time.sleep(1)
-        assert sorted(str(mail["X-Recipients"]) for mail in telling(box)) == ["<finance@company.com>", "<shop@company.com>"]
+        assert sorted(str(mail["X-Recipients"]) for mail in list_change_mails(box)) == ["<finance@company.com>", "<shop@company.com>"]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_kill_9_between_owed_and_sent(tmp_path: Path) -> None:
         ({"notify_templates": "nowhere"}, r"nowhere: there is no such folder"),
     ],
 )
-def test_settings_that_cannot_be_used_are_told_without_secrets(given: dict[str, Any], message: str) -> None:
+def test_unusable_settings_are_reported_without_secrets(given: dict[str, Any], message: str) -> None:
     with closing(SqliteStore()) as store, pytest.raises(InvalidInput, match=f"^{message}") as refused:
         build_sender(load_settings(config=Path(), **given), store)
     assert "hushhush" not in str(refused.value)

@@ -66,8 +66,8 @@ def test_what_all_assets_have(ask: Asking) -> None:
     assert email["domain"] is email["product"] is None
     assert email["owners"] == [{"type": "steward", "source": mesh.MESH, "owner": {"name": "ann"}, "inheritedFrom": None}]
     assert email["lastObserved"] == from_micros(mesh.START + mesh.SECOND).isoformat()
-    said = [(fact["source"], fact["value"], fact["chosen"]) for fact in email["facts"] if fact["attribute"] == "description"]
-    assert said == [(mesh.MESH, "Where the customer is written to", True), (mesh.LINEAGE, "from a producer", False)]
+    descriptions = [(fact["source"], fact["value"], fact["chosen"]) for fact in email["facts"] if fact["attribute"] == "description"]
+    assert descriptions == [(mesh.MESH, "Where the customer is written to", True), (mesh.LINEAGE, "from a producer", False)]
     assert re.fullmatch("st_[0-9]+", email["facts"][0]["statement"])
     hashed = ask(query, id=mesh.HASH.id)["node"]
     assert (hashed["domain"], hashed["product"]) == ({"name": "commerce"}, {"name": "orders"})
@@ -123,7 +123,7 @@ def test_what_each_kind_has(ask: Asking, key: AssetKey, fields: str, expected: d
 
 
 def test_columns_that_swapped_their_names(ask: Asking) -> None:
-    """What was said of a name before the swap is said of what had it; one statement speaks of both."""
+    """What was stated about a name before the swap belongs to the column that had the name; one statement refers to both columns."""
     later = mesh.START + mesh.SECOND
     typed = tuple(AssetFact(build_column_key(mesh.REPORT, name), {"type": type_}) for name, type_ in (("a", "int"), ("b", "text")))
     mesh.say(ask.graph, mesh.said(mesh.LINEAGE, ("dataset", *mesh.REPORT.parts, "schema"), Facts(assets=typed)))
@@ -240,10 +240,10 @@ def test_impact(ask: Asking) -> None:
     assert campaign["via"][1]["masking"] is True
     assert campaign["via"][1]["source"] == mesh.LINEAGE
     assert (dashboard["node"]["name"], dashboard["reach"]) == ("dashboard", "POSSIBLE")
-    told = {notice["recipient"]["name"]: notice for notice in found["notify"]}
-    assert set(told) == {"campaign", "dashboard", "team:finance", "team:shop"}
-    assert told["team:finance"]["contact"] == "finance@example.org"
-    assert told["campaign"] == {
+    notices = {notice["recipient"]["name"]: notice for notice in found["notify"]}
+    assert set(notices) == {"campaign", "dashboard", "team:finance", "team:shop"}
+    assert notices["team:finance"]["contact"] == "finance@example.org"
+    assert notices["campaign"] == {
         "reason": "CONSUMES", "why": "consumes wh/sales.orders.email_hash", "reach": "DIRECT", "total": 1, "contact": None,
         "recipient": {"name": "campaign", "kind": "CONSUMER"}, "assets": [{"name": "email_hash"}],
     }  # fmt: skip

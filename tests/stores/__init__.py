@@ -1,4 +1,4 @@
-"""What every store must pass. The shared modules are imported by other tests, too: their asserts are to be told in full."""
+"""The contract of stores. Other tests import the shared modules, too, so pytest rewrites their asserts to show values."""
 
 import pytest
 

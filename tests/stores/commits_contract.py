@@ -23,7 +23,7 @@ from tests.stores.statements import (
 
 
 class Boom(Exception):
-    """Raised by a builder to see what a store does."""
+    """The error of a builder that fails."""
 
 
 class CommitContract:
@@ -33,7 +33,7 @@ class CommitContract:
 
     # Repeats, revisions, changes
 
-    def test_a_repeat_changes_nothing_and_takes_no_revision(self, store: Store) -> None:
+    def test_a_repeat_changes_nothing_and_gets_no_revision(self, store: Store) -> None:
         statements = [
             build_statement("A", 1, version="r"),
             build_statement("B", 2),
@@ -53,7 +53,7 @@ class CommitContract:
         assert commit_statements(store, statement, withdrawals=[build_withdrawal("r")]) == (1, [])
         assert find_head(store) == build_head("A", 1, version="r")
 
-    def test_an_empty_batch_takes_no_revision(self, store: Store) -> None:
+    def test_an_empty_batch_gets_no_revision(self, store: Store) -> None:
         assert store.commit(lambda _: Batch()) == (0, [])
         assert store.read_revision() == 0
 
@@ -63,7 +63,7 @@ class CommitContract:
             commit_statements(store, build_statement("A", at))
             assert store.read_revision() == at
 
-    def test_what_is_said_late_takes_a_revision_though_no_head_changes(self, store: Store) -> None:
+    def test_a_late_statement_gets_a_revision_though_no_head_changes(self, store: Store) -> None:
         commit_statements(store, build_statement("B", 2))
         assert commit_statements(store, build_statement("A", 1)) == (2, [])
 
@@ -73,7 +73,7 @@ class CommitContract:
         assert revision == 2
         assert list(heads) == [h for h in list_heads(store) if h.scope == ("s",)]
 
-    def test_moved_times_are_a_change(self, store: Store) -> None:
+    def test_changed_times_are_a_change(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1), build_statement("B", 1, scope="t"))
         (head,) = commit_statements(store, build_statement("A", 2)).heads
         assert (head.observed_at, head.valid_from, head.last_observed, head.content) == (2, 1, 2, build_content("A"))
@@ -137,7 +137,7 @@ class CommitContract:
         for as_of in (0, 7, 30, 59):
             assert sorted(store.read_heads([h.scope_id for h in heads], as_of)) == sorted(list_heads(store, as_of))
 
-    def test_history_tells_version_and_time_of_each_stretch(self, store: Store) -> None:
+    def test_history_has_version_and_time_of_each_interval(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1, version="r1"), build_statement("A", 2, version="r2"))
         number = get_scope_id(store)
         commit_statements(store, build_statement("", 4, version="r3"), build_statement("B", 7, provisional=True))
@@ -150,12 +150,12 @@ class CommitContract:
 
     def test_as_of_is_the_store_of_only_the_statements_up_to_then(self, store: Store) -> None:
         """Law 4, with batches of several scopes, sources and kinds of statement."""
-        said = [
+        statements = [
             build_statement("ABCD"[at * 7 % 4], at, scope=f"s{at % 5}", source=f"x/{at % 2}", provisional=at % 3 == 0) for at in range(40)
         ]
         known: list[Statement] = []
         expected = []
-        for statement in said:
+        for statement in statements:
             known.append(statement)
             commit_statements(store, statement)
             expected.append(read_graph(store))
@@ -177,7 +177,7 @@ class CommitContract:
     def test_a_batch_that_cannot_be_written_leaves_nothing(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1))
         broken = build_statement("C", 2, scope="t")._replace(observed_at="soon")  # type: ignore[arg-type]
-        with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
+        with pytest.raises(Exception):  # noqa: B017, PT011 - each driver raises its own error for a wrong type
             commit_statements(store, build_statement("B", 2), build_statement("E", 2, scope="new"), broken)
         assert store.read_revision() == 1
         assert find_head(store) == build_head("A", 1)

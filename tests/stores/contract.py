@@ -23,11 +23,11 @@ from tests.stores.statements_contract import StatementContract
 
 
 class StoreContract(StatementContract, CommitContract, SearchContract, RecordContract, JournalContract):
-    """All that a store promises while it is open."""
+    """The contract of a store while it is open."""
 
 
 class DurableStoreContract(StoreContract):
-    """And what it promises beyond one handle."""
+    """The contract of a store with several handles, and after it is reopened."""
 
     @pytest.fixture
     def open_handle(self) -> Callable[[], Store]:
@@ -84,7 +84,7 @@ class DurableStoreContract(StoreContract):
         assert list_records(again) == [build_record("k", b"1"), build_record(), build_record("l")]
 
     def test_handles_race_for_a_key(self, store: Store, open_handle: Callable[[], Store]) -> None:
-        """Each says the same; all is said once, and positions follow the commits."""
+        """Each handle appends the same keys; each key is recorded once, and positions follow the order of commits."""
         handles = [store, open_handle(), open_handle()]
 
         def add(number: int, handle: Store) -> None:
@@ -166,9 +166,9 @@ class DurableStoreContract(StoreContract):
         assert find_head(store) == build_head("B", 23)
 
     def test_a_failed_commit_of_one_handle_does_not_confuse_it(self, store: Store, open_handle: Callable[[], Store]) -> None:
-        """Numbers that a handle gave out in a commit that failed may be given to others by another handle."""
+        """Scope numbers from a failed commit of one handle may be used for other scopes by another handle."""
         other = open_handle()
-        with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
+        with pytest.raises(Exception):  # noqa: B017, PT011 - each driver raises its own error for a wrong type
             store.commit(lambda _: Batch(statements=[build_statement("A", 1, scope="lost")], raw=[RawEvent("x/x", 1, None)]))  # type: ignore[arg-type]
         commit_statements(other, build_statement("B", 1, scope="kept"))
         commit_statements(store, build_statement("A", 2, scope="lost"))

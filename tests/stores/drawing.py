@@ -1,4 +1,4 @@
-"""The graph for people in Neo4j: what is there, and what should be there by the decoded heads."""
+"""The graph for people in Neo4j: as the server has it, and as the decoded heads require it."""
 
 from __future__ import annotations
 
@@ -51,42 +51,44 @@ class Drawing(NamedTuple):
 
 
 def read_drawing(server: Neo4jServer) -> Drawing:
-    """What a person finds."""
+    """The graph as a person finds it on the server."""
     with server.session() as session:
         scopes = {
             record["id"]: (record["source"], tuple(record["parts"]))
             for record in session.run("MATCH (s:Scope) RETURN s.id AS id, s.source AS source, s.parts AS parts")
         }
         nodes = {}
-        for n, said_by in session.run(
-            "MATCH (n:Asset) RETURN n, [(o:Source)-[:HAS_SCOPE]->(s:Scope)-[:SAYS|MENTIONS]->(n) | s.id] AS said_by"
+        for n, scope_ids in session.run(
+            "MATCH (n:Asset) RETURN n, [(o:Source)-[:HAS_SCOPE]->(s:Scope)-[:SAYS|MENTIONS]->(n) | s.id] AS scope_ids"
         ).values():
-            assert len(said_by) == len(set(said_by)), "a scope says or mentions, and once"
+            assert len(scope_ids) == len(set(scope_ids)), "a scope has one SAYS or MENTIONS relationship to a node"
             attributes = {name: value for name, value in n.items() if name not in OWN}
             labels = frozenset(n.labels - {"Name", "Asset"})
             nodes[n["id"]] = Node(
-                labels, n["name"], n.get("namespace"), n["qualifiedName"], _format_json(attributes), frozenset(scopes[s] for s in said_by)
+                labels, n["name"], n.get("namespace"), n["qualifiedName"], _format_json(attributes), frozenset(scopes[s] for s in scope_ids)
             )
         relationships = set()
         for type_, start, end, properties in session.run(
             "MATCH (a)-[r]->(b) WHERE a:Name AND b:Name RETURN type(r), a.id, b.id, properties(r)"
         ).values():
-            said_by = properties.pop("scopes")
-            assert len(said_by) == len(set(said_by)) > 0
-            relationship = Relationship(type_, start, end, _format_json(properties), frozenset(scopes[s] for s in said_by))
-            assert relationship not in relationships, "what is the same is there once"
+            scope_ids = properties.pop("scopes")
+            assert len(scope_ids) == len(set(scope_ids)) > 0
+            relationship = Relationship(type_, start, end, _format_json(properties), frozenset(scopes[s] for s in scope_ids))
+            assert relationship not in relationships, "equal relationships are stored once"
             relationships.add(relationship)
         hidden = session.run(
             "MATCH (n:Name) WHERE NOT n:Asset RETURN count { (n)--() } AS n, size(labels(n)) AS labels, keys(n) AS keys"
         ).values()
-        assert all((n, labels) == (0, 1) and set(keys) <= OWN for n, labels, keys in hidden), "a name that nobody says is only a name"
+        assert all((n, labels) == (0, 1) and set(keys) <= OWN for n, labels, keys in hidden), (
+            "a name that no statement refers to has no properties but its own"
+        )
     return Drawing(nodes, relationships)
 
 
 def build_drawing(heads: Iterable[Head]) -> Drawing:
-    """What should be there: the heads decoded, one after the other."""
+    """The graph that Neo4j should contain, from the decoded heads."""
     mentioned: defaultdict[AssetKey, set[tuple[str, tuple[str, ...]]]] = defaultdict(set)
-    said: defaultdict[AssetKey, list[tuple[int, str, str, Json]]] = defaultdict(list)
+    stated: defaultdict[AssetKey, list[tuple[int, str, str, Json]]] = defaultdict(list)
     relationships: defaultdict[tuple[str, str, str, str], set[tuple[str, tuple[str, ...]]]] = defaultdict(set)
     for head in heads:
         assert head.content is not None
@@ -95,7 +97,7 @@ def build_drawing(heads: Iterable[Head]) -> Drawing:
         for asset in facts.assets:
             mentioned[asset.key].add(by)
             for name, value in asset.attributes.items():
-                said[asset.key].append((head.observed_at, head.source, name, value))
+                stated[asset.key].append((head.observed_at, head.source, name, value))
         for edge in facts.edges:
             mentioned[edge.start].add(by)
             mentioned[edge.end].add(by)
@@ -117,7 +119,7 @@ def build_drawing(heads: Iterable[Head]) -> Drawing:
             key.name,
             key.parts[0] if len(key.parts) > 1 else None,
             key.qualified_name,
-            _format_json(_merge_attributes(said[key])),
+            _format_json(_merge_attributes(stated[key])),
             frozenset(by),
         )
         for key, by in mentioned.items()
@@ -132,12 +134,12 @@ def _build_flow_properties(flow: Flow) -> dict[str, Json]:
     return {"type": flow.type.value, "subtype": flow.subtype, "masking": flow.masking, "covered": flow.covered, **job}
 
 
-def _merge_attributes(said: list[tuple[int, str, str, Json]]) -> dict[str, Json]:
+def _merge_attributes(stated: list[tuple[int, str, str, Json]]) -> dict[str, Json]:
     result: dict[str, Json] = {}
     tags: set[str] = set()
     ranks = Precedence()
-    # The weakest first, so that the strongest stays.
-    for _, _, name, value in sorted(said, key=lambda s: (-ranks.rank(s[1], s[2]), s[0], s[1], _format_json(s[3]))):
+    # The weakest source first, so that the value of the strongest remains.
+    for _, _, name, value in sorted(stated, key=lambda s: (-ranks.rank(s[1], s[2]), s[0], s[1], _format_json(s[3]))):
         for simple, kept in _select_simple_attributes({name: value}).items():
             result[simple] = kept
             if name == "tags":

@@ -44,7 +44,7 @@ class JournalContract:
         assert store.read_journal("", positions[-1]) == []
         assert store.read_journal("", 0, 0) == []
 
-    def test_a_record_alone_takes_no_revision(self, store: Store) -> None:
+    def test_a_record_alone_gets_no_revision(self, store: Store) -> None:
         assert append_records(store, build_record("k")) == (0, [])
         assert store.read_revision() == 0
         assert commit_statements(store, build_statement("A", 1)).revision == 1
@@ -77,7 +77,7 @@ class JournalContract:
         append_records(store, *given)
         assert list_records(store) == given
 
-    def test_records_and_what_is_said_are_one_commit(self, store: Store) -> None:
+    def test_records_and_statements_are_one_commit(self, store: Store) -> None:
         batch = Batch(
             statements=[build_statement("A", 1)], raw=[RawEvent("x/x", 1, b"{}")], settings={"position": "1"}, journal=[build_record("k")]
         )
@@ -93,7 +93,7 @@ class JournalContract:
             Batch(statements=[build_statement("B", 2)], journal=[build_record("l"), build_record("m", None)]),  # type: ignore[arg-type]
             Batch(settings={"position": "2"}, journal=[build_record("l")], raw=[RawEvent("x/x", 1, None)]),  # type: ignore[arg-type]
         ):
-            with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
+            with pytest.raises(Exception):  # noqa: B017, PT011 - each driver raises its own error for a wrong type
                 store.commit(lambda _, bad=bad: bad)  # type: ignore[misc]
         assert (find_head(store), store.read_setting("position"), list_records(store)) == (build_head("A", 1), "1", [build_record("k")])
         append_records(store, build_record("l"))

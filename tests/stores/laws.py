@@ -24,7 +24,7 @@ def commit_batches(store: Store, batches: Sequence[Sequence[Statement]]) -> None
 
 
 def read_graphs(opened: StoreOpener, batches: Sequence[Sequence[Statement]]) -> dict[At, HeadSummaries]:
-    """What a store says at every time after these batches."""
+    """The graph of a store as of every time, after these batches."""
     with closing(opened()) as store:
         commit_batches(store, batches)
         return {at: read_graph(store, at) for at in EVERY_TIME}
@@ -48,28 +48,28 @@ def check_a_statement_changes_its_scope_only(opened: StoreOpener, known: Sequenc
         assert {at: exclude_scope(read_graph(store, at), new) for at in EVERY_TIME} == before
 
 
-def exclude_scope(said: HeadSummaries, statement: Statement) -> dict[tuple[str, Scope], object]:
-    return {scope: saying for scope, saying in said.items() if scope != (statement.source, statement.scope)}
+def exclude_scope(heads: HeadSummaries, statement: Statement) -> dict[tuple[str, Scope], object]:
+    return {scope: head for scope, head in heads.items() if scope != (statement.source, statement.scope)}
 
 
 def check_what_is_known_changes_last_observed_only(opened: StoreOpener, known: Sequence[Statement]) -> None:
-    """Law 3: repeats change nothing; what a scope says, said again later, changes its times only."""
+    """Law 3: repeats change nothing; a later statement with the same content changes the times of its scope only."""
     with closing(opened()) as store:
         commit_batches(store, [known])
         before, revision = read_graph(store), store.read_revision()
         commit_batches(store, [known, list(reversed(known))])
         assert (read_graph(store), store.read_revision()) == (before, revision)
         again = [
-            Statement(source, scope, 50, next(s.content for s in known if s.content.digest == said.digest), "again", said.provisional)
-            for (source, scope), said in before.items()
+            Statement(source, scope, 50, next(s.content for s in known if s.content.digest == head.digest), "again", head.provisional)
+            for (source, scope), head in before.items()
         ]
         commit_batches(store, [again])
-        moved = {scope: said._replace(observed_at=50, last_observed=50, version="again") for scope, said in before.items()}
-        assert read_graph(store) == moved
+        expected = {scope: head._replace(observed_at=50, last_observed=50, version="again") for scope, head in before.items()}
+        assert read_graph(store) == expected
 
 
 def check_as_of_is_what_was_known(opened: StoreOpener, statements: Sequence[Statement], at: int) -> None:
-    """Law 4. An end that was still to come was not known either."""
+    """Law 4. An end that was still in the future was not known either."""
     known = [s._replace(until=None if s.until is not None and s.until > at else s.until) for s in statements if s.observed_at <= at]
     with closing(opened()) as store, closing(opened()) as then:
         commit_batches(store, [statements])

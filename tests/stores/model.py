@@ -1,6 +1,6 @@
-"""The simplest store that could be right: dicts, and `build_intervals` asked anew every time.
+"""The simplest correct store: dicts, and intervals that are built again for each answer.
 
-It is what the stores are compared with, and it has to pass their contract itself.
+Tests compare the stores with it, and it has to pass their contract itself.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from meshline.graph.store.search_words import iterate_documents, limit_terms, li
 
 
 def list_known_observations(observations: Iterable[Observation], at: int) -> list[Observation]:
-    """The observations of a time and before, as they were before anyone knew of an end that was still to come."""
+    """The observations up to a time, without the ends that were then still in the future."""
     return [o._replace(until=None) if o.until is not None and o.until > at else o for o in observations if o.observed_at <= at]
 
 
 def build_empty_head(number: int, source: str, scope: Scope) -> Head:
-    """What `Changes` says of a scope that says nothing any more."""
+    """The head in `Changes` of a scope that no longer has an active statement."""
     return Head(number, source, scope, observed_at=0, valid_from=0, last_observed=0, version="", provisional=False, content=None)
 
 
@@ -74,7 +74,12 @@ class ModelStore:
         return Changes(self._revision, heads)
 
     def _state(self) -> object:
-        return {number: set(said) for number, said in self.observations.items() if said}, dict(self.runs_), set(self.pairs), self.positions
+        return (
+            {number: set(observations) for number, observations in self.observations.items() if observations},
+            dict(self.runs_),
+            set(self.pairs),
+            self.positions,
+        )
 
     def _withdraw_and_state(self, batch: Batch) -> None:
         for source, scope, version in batch.withdrawals:

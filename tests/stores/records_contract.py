@@ -34,15 +34,15 @@ def build_pair(run_key: RunKey, digest: bytes, *, parent: str = "p", covered: bo
 
 
 def find_siblings(store: Store, *wanted: tuple[str, str, bytes]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
-    """What a builder is told; its empty batch changes nothing."""
-    told: list[Mapping[tuple[str, str, bytes], Sequence[RunPair]]] = []
+    """The sibling pairs that a builder reads; its empty batch changes nothing."""
+    found: list[Mapping[tuple[str, str, bytes], Sequence[RunPair]]] = []
 
     def build(reader: RunReader) -> Batch:
-        told.append({asked: sorted(pairs) for asked, pairs in reader.find_siblings(wanted).items() if pairs})
+        found.append({asked: sorted(pairs) for asked, pairs in reader.find_siblings(wanted).items() if pairs})
         return Batch()
 
     store.commit(build)
-    return told[0]
+    return found[0]
 
 
 class RecordContract:
@@ -197,7 +197,7 @@ class RecordContract:
 
     def test_raw_events_runs_and_statements_are_one_commit(self, store: Store) -> None:
         bad = Batch(statements=[build_statement("A", 1)], runs=[build_run(build_run_key())], raw=[RawEvent("x/x", 1, None)])  # type: ignore[arg-type]
-        with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
+        with pytest.raises(Exception):  # noqa: B017, PT011 - each driver raises its own error for a wrong type
             store.commit(lambda _: bad)
         assert (store.read_revision(), store.read_runs([build_run_key()]), store.read_raw_events(), list(store.iterate_heads())) == (
             0,

@@ -186,7 +186,7 @@ class SearchContract:
         assert find_assets(store, "y" * 3000) == [long]
 
     def test_columns_that_come_later_are_found(self, store: Store) -> None:
-        """Those of one dataset, by words of both, by either's, and each once however often it is said."""
+        """Columns of one dataset are found by words of the column, the dataset or both, and once, however often they are stated."""
         city, street = build_column_key(ORDERS, "city"), build_column_key(ORDERS, "street_name")
         commit_statements(store, build_facts_statement(AssetFact(build_column_key(ORDERS, "city"), {})))
         commit_statements(
@@ -218,7 +218,7 @@ class SearchContract:
             assert find_assets(store, text) == [ORDERS]
         assert find_assets(store, "nowhere") == []
 
-    def test_prose_is_found_only_while_it_is_said(self, store: Store) -> None:
+    def test_prose_is_found_only_while_its_statement_is_active(self, store: Store) -> None:
         commit_statements(store, build_facts_statement(AssetFact(ORDERS, {"description": "old words"}), version="r1"))
         commit_statements(store, build_facts_statement(AssetFact(ORDERS, {"description": "new words"}), at=2, version="r2"))
         assert find_assets(store, "old") == []
@@ -242,7 +242,7 @@ class SearchContract:
         assert find_assets(store, "red") == []
         assert find_assets(store, "green blue") == [ORDERS]
 
-    def test_what_was_never_said_in_a_head_is_found_by_name(self, store: Store) -> None:
+    def test_an_asset_that_no_head_ever_stated_is_found_by_name(self, store: Store) -> None:
         commit_statements(store, build_facts_statement(AssetFact(ORDERS, {}), at=5))
         commit_statements(store, build_facts_statement(AssetFact(PAYMENTS, {"description": "late prose"}), at=1))
         assert find_assets(store, "payments") == [PAYMENTS]

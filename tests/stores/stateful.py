@@ -1,4 +1,4 @@
-"""Random operations on a store and on the model; after each, both say the same.
+"""Random operations on a store and on the model; after each, both have the same content.
 
 A store's test module makes a machine of its own:
 
@@ -36,7 +36,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.model = ModelStore()
         self.store = self.open_store()
         self.copy: dict[int, Head] = {}  # kept up to date by what commits return
-        self.followed: dict[int, Head] = {}  # kept up to date by asking for changes, now and then
+        self.followed: dict[int, Head] = {}  # brought up to date by `read_changes`, now and then
         self.followed_to = 0
 
     def teardown(self) -> None:
@@ -86,37 +86,37 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(keys=st.sets(run_keys))
     def read_runs(self, keys: set[RunKey]) -> None:
         assert self.store.read_runs(keys) == self.model.read_runs(keys)
-        told: list[dict[tuple[str, str, bytes], list[RunPair]]] = []
+        found: list[dict[tuple[str, str, bytes], list[RunPair]]] = []
 
         def build(reader: RunReader) -> Batch:
             assert reader.find_runs(keys) == self.model.read_runs(keys)
-            told.append({asked: sorted(pairs) for asked, pairs in reader.find_siblings(SIBLINGS).items() if pairs})
+            found.append({asked: sorted(pairs) for asked, pairs in reader.find_siblings(SIBLINGS).items() if pairs})
             return Batch()
 
         self.store.commit(build)
-        assert told == [{asked: sorted(pairs) for asked, pairs in self.model.find_siblings(SIBLINGS).items() if pairs}]
+        assert found == [{asked: sorted(pairs) for asked, pairs in self.model.find_siblings(SIBLINGS).items() if pairs}]
 
     @rule(before=st.sampled_from(TIMES))
     def prune_raw(self, before: int) -> None:
         assert self.store.prune_raw_events(before) == self.model.prune_raw_events(before)
 
     @invariant()
-    def says_the_same(self) -> None:
+    def has_the_same_graph(self) -> None:
         assert self.store.read_revision() == self.model.read_revision()
         assert read_graph(self.store) == summarize_heads(self.copy.values()) == read_graph(self.model)
 
     @invariant()
-    def keeps_the_same_events(self) -> None:
+    def has_the_same_events(self) -> None:
         assert [stored.event for stored in self.store.read_raw_events()] == [stored.event for stored in self.model.read_raw_events()]
 
     @invariant()
-    def keeps_the_same_records(self) -> None:
+    def has_the_same_records(self) -> None:
         for kind in ("", "audit", "notice"):
             assert [kept.record for kept in self.store.read_journal(kind)] == [kept.record for kept in self.model.read_journal(kind)]
 
 
 def list_statements(changes: Changes) -> dict[tuple[str, Scope], Head | None]:
-    """The heads without the store's numbers; None for those that vanished."""
+    """The heads without the store's scope numbers; None for a scope that no longer has an active statement."""
     return {(h.source, h.scope): None if h.content is None else h._replace(scope_id=0) for h in changes.heads}
 
 
@@ -128,9 +128,9 @@ def follow(copy: dict[int, Head], changes: Changes) -> None:
 
 
 def read_histories(store: Store, changes: Changes) -> dict[tuple[str, Scope], list[tuple[Interval, Content]]]:
-    """Without `until`: where two observations differ in nothing else, either may stand for both."""
+    """Histories without `until`: of two observations that differ in nothing else, a store may keep either."""
     names = {head.scope_id: (head.source, head.scope) for head in changes.heads}
-    return {names[number]: drop_until(said) for number, said in store.read_history(list(names)).items() if said}
+    return {names[number]: drop_until(history) for number, history in store.read_history(list(names)).items() if history}
 
 
 def drop_until(history: Iterable[tuple[Interval, Content]]) -> list[tuple[Interval, Content]]:

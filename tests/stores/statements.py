@@ -1,4 +1,4 @@
-"""Short ways to make statements, commit them, and say what a store says: shared by the store tests."""
+"""Builders of statements and heads, and readers of the graph of a store: shared by the tests of stores."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SOURCE = "openlineage/test"
 
 
 def build_content(what: str) -> Content:
-    """Content that says `what`; the empty string is a tombstone."""
-    return encode(Facts(assets=(AssetFact(build_dataset_key("ns", "d"), {"says": what}),))) if what else EMPTY
+    """Content with `what` as the value of an attribute; the empty string gives a tombstone."""
+    return encode(Facts(assets=(AssetFact(build_dataset_key("ns", "d"), {"value": what}),))) if what else EMPTY
 
 
 def build_statement(
@@ -40,7 +40,7 @@ def commit_statements(store: Store, *statements: Statement, withdrawals: Iterabl
 
 
 class HeadSummary(NamedTuple):
-    """A head without the store's own number for its scope."""
+    """A head without the store's number of its scope."""
 
     digest: bytes
     observed_at: int
@@ -54,7 +54,7 @@ HeadSummaries = dict[tuple[str, Scope], HeadSummary]
 
 
 def summarize_heads(heads: Iterable[Head]) -> HeadSummaries:
-    """The heads that say something, by source and scope."""
+    """The heads with content, by source and scope."""
     result: HeadSummaries = {}
     for head in heads:
         if head.content is not None:
@@ -70,7 +70,7 @@ def list_heads(store: Store, as_of: int | None = None) -> list[Head]:
 
 
 def read_graph(store: Store, as_of: int | None = None) -> HeadSummaries:
-    """All that a store says, now or as of a time."""
+    """The graph of a store by source and scope, now or as of a time."""
     return summarize_heads(list_heads(store, as_of))
 
 
@@ -96,6 +96,6 @@ def list_intervals(store: Store, scope: str | Scope = "s") -> list[tuple[str, in
     number = get_scope_id(store, scope)
     by_digest = {build_content(what).digest: what for what in ["", *"ABCDEFGH"]}
     return [
-        (by_digest[said.digest], interval.valid_from, interval.valid_to, interval.last_observed)
-        for interval, said in store.read_history([number])[number]
+        (by_digest[kept.digest], interval.valid_from, interval.valid_to, interval.last_observed)
+        for interval, kept in store.read_history([number])[number]
     ]

@@ -1,4 +1,4 @@
-"""What every store promises about statements: how those of one scope fold, over time, with ends and withdrawals."""
+"""The contract of stores for statements: how the statements of a scope fold into intervals, with ends and withdrawals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.stores.statements import (
     summarize_heads,
 )
 
-# The smaller digest first, so that a store that takes what came first is found out.
+# The smaller digest first, so that a store that keeps the first to arrive fails.
 BY_DIGEST = sorted("AB", key=lambda what: build_content(what).digest)
 
 
@@ -34,7 +34,7 @@ class StatementContract:
 
     # One scope
 
-    def test_a_new_store_says_nothing(self, store: Store) -> None:
+    def test_a_new_store_is_empty(self, store: Store) -> None:
         assert store.read_revision() == 0
         assert list_heads(store) == []
         assert list_heads(store, as_of=10) == []
@@ -47,7 +47,7 @@ class StatementContract:
         assert head.scope_id > 0
         assert head[1:] == (SOURCE, ("s",), 5, 5, 5, "run-1", False, statement.content)
 
-    def test_the_newest_statement_holds(self, store: Store) -> None:
+    def test_the_newest_statement_is_active(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1))
         commit_statements(store, build_statement("B", 2))
         assert find_head(store) == build_head("B", 2)
@@ -58,17 +58,17 @@ class StatementContract:
         assert find_head(store) == build_head("B", 2)
         assert find_head(store, as_of=1) == build_head("A", 1)
 
-    def test_saying_the_same_again_moves_last_observed_only(self, store: Store) -> None:
+    def test_repeating_the_content_changes_last_observed_only(self, store: Store) -> None:
         for at in (1, 4, 2):
             commit_statements(store, build_statement("A", at, version=f"run-{at}"))
         assert find_head(store) == build_head("A", 4, since=1, version="run-4")
 
-    def test_the_same_said_earlier_moves_valid_from(self, store: Store) -> None:
+    def test_the_same_content_stated_earlier_changes_valid_from(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 4))
         commit_statements(store, build_statement("A", 2))
         assert find_head(store) == build_head("A", 4, since=2)
 
-    def test_a_late_statement_splits_a_stretch(self, store: Store) -> None:
+    def test_a_late_statement_splits_an_interval(self, store: Store) -> None:
         for at in (1, 2, 4, 6):
             commit_statements(store, build_statement("A", at))
         assert list_intervals(store) == [("A", 1, None, 6)]
@@ -84,7 +84,7 @@ class StatementContract:
             commit_statements(store, build_statement(what, at))
         assert find_head(store) == build_head("A", 6, since=4)
 
-    def test_of_one_time_the_greater_digest_holds(self, store: Store) -> None:
+    def test_of_one_time_the_greater_digest_is_active(self, store: Store) -> None:
         greater, smaller = sorted("AB", key=lambda what: build_content(what).digest, reverse=True)
         commit_statements(store, build_statement(smaller, 5))
         commit_statements(store, build_statement(greater, 5))
@@ -92,14 +92,14 @@ class StatementContract:
         commit_statements(store, build_statement(smaller, 5, version="later"))
         assert find_head(store) == build_head(greater, 5)
 
-    def test_of_one_time_and_content_the_greater_version_holds(self, store: Store) -> None:
+    def test_of_one_time_and_content_the_greater_version_is_active(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 5, version="b"))
         commit_statements(store, build_statement("A", 5, version="c"))
         commit_statements(store, build_statement("A", 5, version="a"))
         assert find_head(store) == find_head(store, as_of=9) == build_head("A", 5, version="c")
         assert list_intervals(store) == [("A", 5, None, 5)]
 
-    def test_a_greater_digest_of_one_time_joins_the_stretch_before(self, store: Store) -> None:
+    def test_a_greater_digest_of_one_time_joins_the_interval_before(self, store: Store) -> None:
         greater, smaller = sorted("AB", key=lambda what: build_content(what).digest, reverse=True)
         commit_statements(store, build_statement(greater, 1), build_statement(smaller, 5))
         commit_statements(store, build_statement(greater, 5))
@@ -119,7 +119,7 @@ class StatementContract:
 
     # Scopes and sources
 
-    def test_scopes_and_sources_do_not_touch_each_other(self, store: Store) -> None:
+    def test_scopes_and_sources_do_not_affect_each_other(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1), build_statement("B", 2, scope="t"), build_statement("C", 3, source="dbt/x"))
         before = read_graph(store)
         commit_statements(store, build_statement("D", 4))
@@ -132,7 +132,7 @@ class StatementContract:
         scopes = [("a", "b"), ("a b",), ("a", "b", ""), ("a,b",), ('a","b',), ("a\x00b",), ("A", "b"), ("a", "B"), ("é",), ("e\u0301",)]
         for at, scope in enumerate(scopes):
             commit_statements(store, build_statement("A", at, scope=scope))
-        assert {scope: said.observed_at for (_, scope), said in read_graph(store).items()} == {scope: at for at, scope in enumerate(scopes)}
+        assert {scope: head.observed_at for (_, scope), head in read_graph(store).items()} == {scope: at for at, scope in enumerate(scopes)}
 
     def test_a_scope_keeps_its_number(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1, version="r"))
@@ -165,7 +165,7 @@ class StatementContract:
 
     # Tombstones and withdrawal
 
-    def test_a_tombstone_ends_what_its_scope_says(self, store: Store) -> None:
+    def test_a_tombstone_ends_the_active_statement_of_its_scope(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1))
         (gone,) = commit_statements(store, build_statement("", 3)).heads
         assert gone.scope == ("s",)
@@ -183,7 +183,7 @@ class StatementContract:
         assert find_head(store) == build_head("A", 5)
         assert find_head(store, as_of=4) is None
 
-    def test_withdrawing_a_version_takes_back_all_that_it_said_there(self, store: Store) -> None:
+    def test_withdrawing_a_version_removes_all_its_statements_in_the_scope(self, store: Store) -> None:
         commit_statements(
             store,
             build_statement("A", 1, version="r1"),
@@ -216,7 +216,7 @@ class StatementContract:
         assert find_head(store) == build_head("B", 2, version="r")
         assert list_intervals(store) == [("B", 2, None, 2)]
 
-    def test_withdrawing_what_was_never_said_changes_nothing(self, store: Store) -> None:
+    def test_withdrawing_what_was_never_stated_changes_nothing(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1, version="r"))
         unknown = [build_withdrawal("r9"), build_withdrawal("r", scope="t"), build_withdrawal("r", source="dbt/x"), build_withdrawal("")]
         assert commit_statements(store, withdrawals=unknown) == (1, [])
@@ -228,7 +228,7 @@ class StatementContract:
         assert changes == (2, [])
         assert find_head(store, as_of=1) is None
 
-    def test_withdrawing_a_split_joins_the_stretch_again(self, store: Store) -> None:
+    def test_withdrawing_a_split_joins_the_interval_again(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1), build_statement("B", 3, version="wrong"), build_statement("A", 6))
         assert find_head(store) == build_head("A", 6)
         commit_statements(store, withdrawals=[build_withdrawal("wrong")])
@@ -236,7 +236,7 @@ class StatementContract:
 
     # Provisional statements
 
-    def test_a_provisional_statement_holds_while_nothing_is_settled(self, store: Store) -> None:
+    def test_a_provisional_statement_is_active_while_there_is_no_settled_one(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 5, provisional=True))
         assert find_head(store) == build_head("A", 5, provisional=True)
         commit_statements(store, build_statement("B", 3))
@@ -245,14 +245,14 @@ class StatementContract:
         assert find_head(store) == build_head("B", 3)
         assert find_head(store, as_of=2) is None
 
-    def test_settling_the_same_content_starts_a_stretch(self, store: Store) -> None:
+    def test_settling_the_same_content_starts_an_interval(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1, provisional=True))
         commit_statements(store, build_statement("A", 2))
         assert find_head(store) == build_head("A", 2)
         assert find_head(store, as_of=1) == build_head("A", 1, provisional=True)
         assert list_intervals(store) == [("A", 1, 2, 1), ("A", 2, None, 2)]
 
-    def test_the_newest_provisional_statement_holds(self, store: Store) -> None:
+    def test_the_newest_provisional_statement_is_active(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1, provisional=True))
         commit_statements(store, build_statement("A", 3, provisional=True))
         assert find_head(store) == build_head("A", 3, since=1, provisional=True)
@@ -266,7 +266,7 @@ class StatementContract:
         assert find_head(store, as_of=4) is None
         assert store.read_changes(0).heads == [] or store.read_changes(0).heads[0].content is None
 
-    def test_an_older_provisional_statement_holds_again_after_an_until(self, store: Store) -> None:
+    def test_an_older_provisional_statement_is_active_again_after_an_until(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1, provisional=True), build_statement("B", 3, provisional=True, until=5))
         assert find_head(store) == build_head("A", 1, since=5, provisional=True)
         assert find_head(store, as_of=4) == build_head("B", 3, provisional=True)
@@ -275,7 +275,7 @@ class StatementContract:
         assert find_head(store) == build_head("C", 7, provisional=True)
 
     @pytest.mark.parametrize("until", [5, 4, -1])
-    def test_what_ended_when_it_began_never_held(self, store: Store, until: int) -> None:
+    def test_what_ended_when_it_began_was_never_active(self, store: Store, until: int) -> None:
         commit_statements(store, build_statement("A", 5, provisional=True, until=until))
         assert find_head(store) is None
         assert find_head(store, as_of=5) is None
@@ -283,7 +283,7 @@ class StatementContract:
         assert find_head(store) == find_head(store, as_of=6) == build_head("B", 5, provisional=True)
 
     def test_what_is_ended_later_was_not_known_before(self, store: Store) -> None:
-        """As of a time before an `until`, the statement is what it was before anyone knew of its end."""
+        """As of a time before an `until`, the statement is as it was before its end was known."""
         commit_statements(store, build_statement("A", 1, provisional=True, until=9), build_statement("A", 3, provisional=True, until=5))
         assert find_head(store, as_of=4) == build_head("A", 3, since=1, provisional=True)
         assert find_head(store, as_of=6) == build_head("A", 1, since=1, last=3, provisional=True)
@@ -292,8 +292,8 @@ class StatementContract:
 
     def test_every_small_history_in_every_order_of_arrival(self, store: Store) -> None:
         """All sequences of at most three statements, each in a scope of its own: one commit per place in the sequence."""
-        said = [(what, at, provisional) for what in BY_DIGEST for at in (1, 2, 3) for provisional in (False, True)]
-        orders = [order for length in (1, 2, 3) for order in itertools.permutations(said, length)]
+        candidates = [(what, at, provisional) for what in BY_DIGEST for at in (1, 2, 3) for provisional in (False, True)]
+        orders = [order for length in (1, 2, 3) for order in itertools.permutations(candidates, length)]
         model = ModelStore()
         for place in range(3):
             batch = [
@@ -308,15 +308,15 @@ class StatementContract:
 
     def test_every_small_history_with_ends_and_versions(self, store: Store) -> None:
         """All sets of at most three statements; then one version of each is withdrawn."""
-        said = [build_statement(what, at) for what in (*BY_DIGEST, "") for at in (1, 2)]
-        said += [
+        candidates = [build_statement(what, at) for what in (*BY_DIGEST, "") for at in (1, 2)]
+        candidates += [
             build_statement(what, at, provisional=True, until=until)
             for what in BY_DIGEST
             for at in (1, 2)
             for until in (None, at + 1, at + 2)
         ]
-        said = [statement._replace(version=f"r{n % 3}") for n, statement in enumerate(said)]
-        sets = [chosen for length in (1, 2, 3) for chosen in itertools.combinations(said, length)]
+        candidates = [statement._replace(version=f"r{n % 3}") for n, statement in enumerate(candidates)]
+        sets = [chosen for length in (1, 2, 3) for chosen in itertools.combinations(candidates, length)]
         batch = [statement._replace(scope=(f"s{n}",)) for n, chosen in enumerate(sets) for statement in chosen]
         withdrawals = [build_withdrawal(chosen[0].version, scope=f"s{n}") for n, chosen in enumerate(sets)]
         model = ModelStore()

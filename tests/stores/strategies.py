@@ -63,10 +63,10 @@ def draw_statements(draw: st.DrawFn) -> Statement:
 
 
 @st.composite
-def draw_rebatched(draw: st.DrawFn, said: list[Statement]) -> list[list[Statement]]:
+def draw_rebatched(draw: st.DrawFn, stated: list[Statement]) -> list[list[Statement]]:
     """The same statements in another order, some of them repeated, in batches of any size."""
-    repeated = draw(st.lists(st.sampled_from(said), max_size=4))
-    order = draw(st.permutations(said + repeated))
+    repeated = draw(st.lists(st.sampled_from(stated), max_size=4))
+    order = draw(st.permutations(stated + repeated))
     cuts = sorted(draw(st.sets(st.integers(0, len(order)), max_size=4)))
     return [list(order[start:end]) for start, end in zip([0, *cuts], [*cuts, len(order)], strict=True)]
 

@@ -1,4 +1,4 @@
-"""Numbers of any size can be said."""
+"""A statement may contain numbers of any size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TABLE = build_dataset_key("db", "t")
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("stated", "kept"),
     [
         (2**64 - 1, 2**64 - 1),
         (-(2**63), -(2**63)),
@@ -21,12 +21,12 @@ TABLE = build_dataset_key("db", "t")
         ([{"a": 2**70}], [{"a": 2.0**70}]),
     ],
 )
-def test_an_integer_that_has_no_room_is_kept_as_near_as_can_be(said: Json, kept: Json) -> None:
+def test_an_integer_that_has_no_room_is_kept_as_near_as_can_be(stated: Json, kept: Json) -> None:
     facts = Facts(
-        assets=(AssetFact(TABLE, {"limit": said, "flag": True}),),
+        assets=(AssetFact(TABLE, {"limit": stated, "flag": True}),),
         edges=(
-            EdgeFact(EdgeType.OWNS, build_owner_key("o"), TABLE, {"n": said}),
-            EdgeFact(EdgeType.OWNS, build_owner_key("o"), TABLE, {"n": said}),
+            EdgeFact(EdgeType.OWNS, build_owner_key("o"), TABLE, {"n": stated}),
+            EdgeFact(EdgeType.OWNS, build_owner_key("o"), TABLE, {"n": stated}),
         ),
     )
     found = decode(encode(facts).blob)

@@ -1,4 +1,4 @@
-"""A check finds nothing in a store that nobody damaged, whatever it was told; and compacting changes no answer."""
+"""A check finds no problem in an undamaged store, whatever was committed; and compacting changes no answer."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def answers(store: Store) -> tuple[Any, ...]:
 
 @settings(max_examples=count_examples(60), deadline=None)
 @given(st.lists(st.lists(any_statement, max_size=6), max_size=5))
-def test_a_sound_graph_passes(said: list[list[Statement]]) -> None:
+def test_a_sound_graph_passes(batches: list[list[Statement]]) -> None:
     with closing(SqliteStore()) as store:
-        for batch in said:
+        for batch in batches:
             store.commit(lambda _, batch=batch: Batch(statements=batch))  # type: ignore[misc]
         assert problems([*run_checks(store), *check_index(store, Precedence())]) == []
         assert LiveGraph.open(store).index.revision == store.read_revision()
@@ -52,20 +52,20 @@ def test_a_sound_graph_passes(said: list[list[Statement]]) -> None:
 
 @settings(max_examples=count_examples(40), deadline=None)
 @given(st.lists(draw_batches(), max_size=6))
-def test_a_sound_file_passes_and_compacting_changes_nothing(said: list[Batch]) -> None:
+def test_a_sound_file_passes_and_compacting_changes_nothing(batches: list[Batch]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "mesh.db")
         with closing(SqliteStore(path)) as store:
-            for batch in said:
+            for batch in batches:
                 store.commit(lambda _, batch=batch: batch)  # type: ignore[misc]
-            runs = {run.key for batch in said for run in batch.runs}
+            runs = {run.key for batch in batches for run in batch.runs}
             before, known = answers(store), store.read_runs(runs)
         assert problems(list(file_checks(path))) == []
         compact(path, raw_before=-(2**60))
         assert problems(list(file_checks(path))) == []
         with closing(SqliteStore(path)) as store:
             assert (answers(store), store.read_runs(runs)) == (before, known)
-            for batch in said:  # said again, with what was remembered gone: nothing new comes of it
+            for batch in batches:  # committed again by a store that remembers nothing of it: nothing changes
                 store.commit(lambda _, batch=batch: batch._replace(raw=(), journal=()))  # type: ignore[misc]
             assert sorted(head for each in store.iterate_heads() for head in each) == before[0]
         assert problems(list(file_checks(path))) == []

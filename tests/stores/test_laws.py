@@ -19,14 +19,14 @@ many_examples = settings(max_examples=count_examples(200), deadline=None)
 
 @many_examples
 @given(st.data(), some)
-def test_order_and_batches_mean_nothing(data: st.DataObject, said: list[Statement]) -> None:
-    one: Sequence[Sequence[Statement]] = [[s] for s in said]
-    laws.check_order_and_batches_mean_nothing(SqliteStore, one, data.draw(draw_rebatched(said)))
+def test_order_and_batches_mean_nothing(data: st.DataObject, stated: list[Statement]) -> None:
+    one: Sequence[Sequence[Statement]] = [[s] for s in stated]
+    laws.check_order_and_batches_mean_nothing(SqliteStore, one, data.draw(draw_rebatched(stated)))
 
 
 @many_examples
 @given(some, draw_statements())
-def test_a_statement_touches_its_scope_only(known: list[Statement], new: Statement) -> None:
+def test_a_statement_changes_its_scope_only(known: list[Statement], new: Statement) -> None:
     laws.check_a_statement_changes_its_scope_only(SqliteStore, known, new)
 
 
@@ -38,5 +38,5 @@ def test_what_is_known_changes_last_observed_only(known: list[Statement]) -> Non
 
 @many_examples
 @given(some, st.sampled_from(TIMES))
-def test_as_of_is_what_was_known(said: list[Statement], at: int) -> None:
-    laws.check_as_of_is_what_was_known(SqliteStore, said, at)
+def test_as_of_is_what_was_known(stated: list[Statement], at: int) -> None:
+    laws.check_as_of_is_what_was_known(SqliteStore, stated, at)

@@ -47,7 +47,7 @@ def test_random_operations(neo4j: Neo4jServer) -> None:
             self.store, self.other = self.other, self.store
 
         @invariant()
-        def draws_what_the_heads_say(self) -> None:
+        def draws_the_heads(self) -> None:
             assert read_drawing(neo4j) == build_drawing(list_heads(self.store))
 
         def teardown(self) -> None:
@@ -150,7 +150,7 @@ def test_a_store_works_again_when_its_server_does(own_neo4j: Neo4jServer) -> Non
         own_neo4j.start()
         assert read_graph(store) == before, "what was acknowledged is there"
         append_records(store, build_record("k", b"2"))
-        assert list_records(store) == [build_record("k", b"1")], "and a record that is said again is there once"
+        assert list_records(store) == [build_record("k", b"1")], "and a record that is appended again is there once"
         assert commit_statements(store, build_statement("C", 2)).revision == 2
         assert commit_statements(other, build_statement("D", 3)).revision == 3, "its connections were lost too, and it did not notice"
         assert find_head(store) == build_head("D", 3)
@@ -162,18 +162,18 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         Neo4jStore(url)
 
 
-def test_a_wrong_password_is_told(neo4j: Neo4jServer) -> None:
+def test_a_wrong_password_is_reported(neo4j: Neo4jServer) -> None:
     scheme, _, rest = neo4j.url.partition("://")
     with pytest.raises(StoreUnavailable, match="user name or password"):
         Neo4jStore(f"{scheme}://neo4j:wrong@{rest.rpartition('@')[2]}")
 
 
-def test_a_database_that_is_not_there_is_told(neo4j: Neo4jServer) -> None:
+def test_a_missing_database_is_reported(neo4j: Neo4jServer) -> None:
     with pytest.raises(StoreUnavailable, match="nowhere"):
         Neo4jStore(f"{neo4j.url}/nowhere")
 
 
-def test_an_address_is_taken_apart() -> None:
+def test_an_address_is_parsed() -> None:
     address = Address.parse("neo4j+s://ann%40x:p%2Fw%3A@graph.example:7777/mesh?policy=eu")
     assert address == ("neo4j+s://graph.example:7777?policy=eu", "ann@x", "p/w:", "mesh")
     assert Address.parse("bolt://[::1]:7687") == ("bolt://[::1]:7687", "", "", None)
@@ -206,7 +206,7 @@ def test_a_store_of_schema_1_gets_a_journal(neo4j: Neo4jServer) -> None:
         assert session.run("SHOW CONSTRAINTS YIELD name WHERE name STARTS WITH 'record_' RETURN count(*)").values() == [[2]]
 
 
-def test_a_database_that_was_emptied_is_told(neo4j: Neo4jServer) -> None:
+def test_an_emptied_database_is_reported(neo4j: Neo4jServer) -> None:
     with closing(Neo4jStore(neo4j.url)) as store:
         with neo4j.session() as session:
             session.run("MATCH (m:Meta) DELETE m").consume()

@@ -1,4 +1,4 @@
-"""The graph for people: what is in Neo4j for whoever looks without this code."""
+"""The graph for people: what Neo4j contains for a user who queries it without this code."""
 
 from __future__ import annotations
 
@@ -111,16 +111,16 @@ def test_every_kind_and_every_edge_is_drawn(store: Neo4jStore, neo4j: Neo4jServe
     assert sorted(types) == sorted(t for t in EDGE_TYPES if t is not EdgeType.FLOWS_TO)
 
 
-def test_an_asset_leads_to_who_says_so(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+def test_an_asset_leads_to_its_sources(store: Neo4jStore, neo4j: Neo4jServer) -> None:
     state(store, Facts(edges=(EdgeFact(EdgeType.OWNS, build_owner_key("shop"), ORDERS, {"type": "technical"}),)), at=5_000_000)
     state(store, Facts(assets=(AssetFact(ORDERS, {"description": "mine"}),)), source="person/ann", scope="t")
-    said = asked(
+    sources = asked(
         neo4j,
         "MATCH (o:Source)-[:HAS_SCOPE]->(s:Scope)-[r:SAYS|MENTIONS]->(:Dataset {id: $id}) "
         "RETURN o.name, o.kind, type(r), r.description, s.observedAt.epochSeconds ORDER BY o.name",
         id=ORDERS.id,
     )
-    assert said == [["openlineage/default", "openlineage", "MENTIONS", None, 5], ["person/ann", "person", "SAYS", "mine", 0]]
+    assert sources == [["openlineage/default", "openlineage", "MENTIONS", None, 5], ["person/ann", "person", "SAYS", "mine", 0]]
     by = (
         "MATCH (:Owner)-[r:OWNS]->(:Dataset) MATCH (s:Scope)-[:HAS_STATEMENT]->(t:Statement) "
         "WHERE s.id IN r.scopes RETURN s.source, t.observedMicros"
@@ -128,7 +128,7 @@ def test_an_asset_leads_to_who_says_so(store: Neo4jStore, neo4j: Neo4jServer) ->
     assert asked(neo4j, by) == [["openlineage/default", 5_000_000]]
 
 
-def test_what_is_said_twice_is_one_relationship_until_nobody_says_it(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+def test_what_two_statements_state_is_one_relationship_until_none_states_it(store: Neo4jStore, neo4j: Neo4jServer) -> None:
     flow = Flow(EMAIL, build_column_key(build_dataset_key("x", "y"), "z"), FlowType.DIRECT, "IDENTITY", job=LOAD)
     state(store, Facts(flows=(flow,)))
     state(store, Facts(flows=(flow,)), source="dbt/a")
@@ -155,16 +155,16 @@ def test_a_new_statement_takes_away_only_what_it_omits(store: Neo4jStore, neo4j:
 def test_the_stronger_then_the_newer_source_is_shown(store: Neo4jStore, neo4j: Neo4jServer) -> None:
     shown = "MATCH (d:Dataset) RETURN d.description, d.location, d.tags"
 
-    def say(source: str, at: int, scope: str = "s", **attributes: Json) -> None:
+    def commit_attributes(source: str, at: int, scope: str = "s", **attributes: Json) -> None:
         state(store, Facts(assets=(AssetFact(ORDERS, attributes),)), at, scope, source)
 
-    say("openlineage/a", 5, description="events", location="s3://a", tags=["x"])
-    say("mesh/file", 1, description="people", location="s3://m", tags=["y"])
+    commit_attributes("openlineage/a", 5, description="events", location="s3://a", tags=["x"])
+    commit_attributes("mesh/file", 1, description="people", location="s3://m", tags=["y"])
     assert asked(neo4j, shown) == [["people", "s3://a", ["x", "y"]]]
-    say("openlineage/a", 7, "t", location="s3://newer")
+    commit_attributes("openlineage/a", 7, "t", location="s3://newer")
     assert asked(neo4j, shown) == [["people", "s3://newer", ["x", "y"]]]
-    say("openlineage/a", 9, description="events", location="s3://a", tags=["x"])
-    assert asked(neo4j, shown) == [["people", "s3://a", ["x", "y"]]], "said again later: only its time moved"
+    commit_attributes("openlineage/a", 9, description="events", location="s3://a", tags=["x"])
+    assert asked(neo4j, shown) == [["people", "s3://a", ["x", "y"]]], "stated again later: only its time changed"
     state(store, Facts(), 2, source="mesh/file")
     assert asked(neo4j, shown) == [["events", "s3://a", ["x"]]]
     state(store, Facts(), 10, source="openlineage/a")
@@ -254,7 +254,7 @@ statements = st.builds(
 withdrawals = st.builds(
     Withdrawal, st.sampled_from(("openlineage/a", "dbt/b")), st.sampled_from((("s",), ("t",))), st.sampled_from(("", "r"))
 )
-batches = st.tuples(st.lists(withdrawals, max_size=2), st.lists(statements, max_size=4)).map(lambda said: Batch(*said))
+batches = st.tuples(st.lists(withdrawals, max_size=2), st.lists(statements, max_size=4)).map(lambda parts: Batch(*parts))
 
 
 def test_true_takes_the_place_of_one(store: Neo4jStore, neo4j: Neo4jServer) -> None:
@@ -271,9 +271,9 @@ def put(store: Neo4jStore, batch: Batch) -> None:
 
 @settings(max_examples=count_examples(30), deadline=None, suppress_health_check=[*HealthCheck])
 @given(st.lists(batches, min_size=1, max_size=4))
-def test_it_is_what_the_heads_say_whatever_was_said_before(neo4j: Neo4jServer, said: list[Batch]) -> None:
+def test_the_graph_matches_the_heads_whatever_was_committed_before(neo4j: Neo4jServer, given: list[Batch]) -> None:
     neo4j.wipe()
     with closing(Neo4jStore(neo4j.url)) as store:
-        for batch in said:
+        for batch in given:
             put(store, batch)
             assert read_drawing(neo4j) == build_drawing(list_heads(store))

@@ -153,21 +153,21 @@ class TestFiles:
             assert store.search(["city"], [], 9) == [build_column_key(orders, "city")]
             assert store.search(["payments"], [], 9) == [build_dataset_key("x", "payments")]
 
-    def test_two_processes_tell_of_the_same_columns(self, path: Path) -> None:
+    def test_two_processes_state_the_same_columns(self, path: Path) -> None:
         """Each remembers what it wrote, not what the other did."""
         orders = build_dataset_key("x", "orders")
 
-        def tell(store: Store, *columns: str) -> None:
+        def commit_columns(store: Store, *columns: str) -> None:
             commit_statements(
                 store,
                 Statement("s", columns, 1, encode(Facts(assets=tuple(AssetFact(build_column_key(orders, name), {}) for name in columns)))),
             )
 
         with closing(SqliteStore(str(path))) as one, closing(SqliteStore(str(path))) as other:
-            tell(one, "a")
-            tell(other, "a", "b")
-            tell(one, "b", "c")
-            tell(other, "c", "a")
+            commit_columns(one, "a")
+            commit_columns(other, "a", "b")
+            commit_columns(one, "b", "c")
+            commit_columns(other, "c", "a")
             for store in (one, other):
                 assert store.search(["orders"], [AssetKind.COLUMN], 9) == [build_column_key(orders, name) for name in "abc"]
                 assert store.search(["b"], [], 9) == [build_column_key(orders, "b")]
@@ -181,7 +181,7 @@ class TestFiles:
         with pytest.raises(StoreUnavailable, match="does its folder exist"):
             SqliteStore(str(tmp_path / "no" / "mesh.db"))
 
-    def test_a_closed_store_says_so(self, path: Path) -> None:
+    def test_a_closed_store_raises(self, path: Path) -> None:
         for store in (SqliteStore(str(path)), SqliteStore()):
             commit_statements(store, build_statement("A", 1))
             reading = store.iterate_heads()
@@ -363,9 +363,13 @@ SqliteStore(sys.argv[1])
                 )
                 (head,) = list_heads(store)
                 assert last is not None
-                said = last.observation
+                observation = last.observation
                 assert head.content is not None
-                assert (head.content.digest, head.observed_at, head.version) == (said.digest, said.observed_at, said.version)
+                assert (head.content.digest, head.observed_at, head.version) == (
+                    observation.digest,
+                    observation.observed_at,
+                    observation.version,
+                )
                 assert (head.valid_from, head.last_observed) == (last.valid_from, last.last_observed)
 
 
