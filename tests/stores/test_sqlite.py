@@ -91,7 +91,7 @@ class TestFiles:
 
     def test_no_database_is_corrupt(self, path: Path) -> None:
         path.write_bytes(b"This is no database at all. " * 100)
-        with pytest.raises(StoreCorrupt, match=r"mesh\.db is damaged or no store"):
+        with pytest.raises(StoreCorrupt, match=r"mesh\.db is damaged or not a store of meshline"):
             SqliteStore(str(path))
 
     def test_a_damaged_file_is_corrupt(self, path: Path) -> None:
