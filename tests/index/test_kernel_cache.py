@@ -24,17 +24,17 @@ LOOK = """
 import json, sys
 import meshline.graph.index
 import meshline.graph.index.kernels.jit as kernels
-made = kernels.cached_kernels()
+made = kernels.find_cached_kernels()
 print(json.dumps([made.kernels, made.cached, str(made.kept)]))
 """
 KEPT = """
 import json, os, sys
 from numba.core import config
-from meshline.graph.index.kernels.kernel_cache import folders, writable
+from meshline.graph.index.kernels.kernel_cache import find_writable, list_folders
 for asked in json.loads(sys.stdin.read()):
     os.environ.update(asked)
     config.reload_config()
-    print(writable(folders("x")))
+    print(find_writable(list_folders("x")))
     for name in asked:
         del os.environ[name]
 """
@@ -45,7 +45,7 @@ assert kernels.is_compiled()
 COMPILE_ONE = """
 import meshline.graph.index
 import meshline.graph.index.kernels.jit as kernels
-made, _ = kernels._dispatchers()
+made, _ = kernels._build_dispatchers()
 dispatcher, signature = next(iter(made.values()))
 dispatcher.compile(signature)
 """
@@ -56,9 +56,9 @@ from pathlib import Path
 import meshline.graph.index
 import meshline.graph.index.kernels.jit as kernels
 for source in map(Path, json.loads(sys.stdin.read())):
-    before = kernels._digest()
+    before = kernels._compute_digest()
     source.write_text(source.read_text() + "# another state")
-    print(source.stem if kernels._digest() == before else "")
+    print(source.stem if kernels._compute_digest() == before else "")
 """
 
 
