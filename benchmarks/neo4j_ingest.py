@@ -14,7 +14,7 @@ from benchmarks.figures import Benchmark, Figure, build_minimum
 from benchmarks.meshes import Meshes, build_received, split_groups
 from benchmarks.sizes import Size
 from benchmarks.timing import Spent, measure_time
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.model import Facts, Flow, Json, Statement
 from meshline.graph.naming import Naming
@@ -77,7 +77,7 @@ class FactBuilder:
             return batch
 
         self.store.commit(build)
-        return build_rows(decode(statement.content.blob) for statement in statements)
+        return build_rows(decode_facts(statement.content.blob) for statement in statements)
 
 
 def build_rows(stated: Iterable[Facts]) -> FactRows:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks.generate import START, Mesh
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Scope, Statement
 
 SOURCE = "mesh/generated"
@@ -18,7 +18,7 @@ PRODUCTS_OF_TEAM = 8
 def build_statements(mesh: Mesh) -> list[Statement]:
     """Every dataset in a product, every product in a domain and owned by a team, one consumer for each product."""
     at = model.to_micros(START)
-    return [Statement(SOURCE, scope, at, encode(facts)) for scope, facts in _build_facts(mesh)]
+    return [Statement(SOURCE, scope, at, encode_facts(facts)) for scope, facts in _build_facts(mesh)]
 
 
 def _build_facts(mesh: Mesh) -> Iterator[tuple[Scope, Facts]]:

@@ -18,7 +18,7 @@ from meshline.app.policy_files import load_policies
 from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.governance.policies.policy import Expression, Policy
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.model import AssetFact, Facts, Statement
@@ -85,7 +85,7 @@ def build_tags(mesh: Mesh) -> list[Statement]:
         dataset, name = mesh.build_column(number)
         column = model.build_column_key(model.build_dataset_key(mesh.namespace, mesh.build_dataset_name(dataset)), name)
         facts = Facts(assets=(AssetFact(column, {"tags": ["pii"]}),))
-        found.append(Statement("mesh/generated", ("mesh", "note", str(number)), at, encode(facts)))
+        found.append(Statement("mesh/generated", ("mesh", "note", str(number)), at, encode_facts(facts)))
     return found
 
 

@@ -65,7 +65,7 @@ def open_texts(
     if not apart:
         yield open_local_texts(live, naming, request, graph=graph)
         return
-    with live.lock.until(limits.deadline), open_remote_texts(live, naming, request, limits) as texts:
+    with live.lock.set_deadline(limits.deadline), open_remote_texts(live, naming, request, limits) as texts:
         yield texts
 
 
@@ -77,7 +77,7 @@ def judge_texts(
     waived = texts.read_waivers(time)
     own = combine_policies([PolicyFile(one.value, one.format_place) for one in texts.read_policies()]) if request.policies else ()
     found = texts.read_difference()
-    at = partial(live.at, revision=live.index.revision, deadline=limits.deadline)
+    at = partial(live.get_index, revision=live.index.revision, deadline=limits.deadline)
     if request.since is not None:  # these indexes are built before the graph is locked
         at(to_micros(request.since))
         at(time)
@@ -91,13 +91,13 @@ def judge_texts(
         limits=limits,
         at=at,
     )
-    with live.lock.until(limits.deadline), live.lock:
+    with live.lock.set_deadline(limits.deadline), live.lock:
         report = judge_changes(live, live.index, found.changes, options)
         watch = PolicyMonitor(live, own) if own else None if policies is None else policies.watch
         violations = () if watch is None else find_new_violations(watch, found.statements, _pair_verdicts(found.changes, report), time)
     if watch is not None and violations:
         before = texts.read_old_statements()
-        with live.lock.until(limits.deadline), live.lock:
+        with live.lock.set_deadline(limits.deadline), live.lock:
             known = {one.fingerprint for one in find_new_violations(watch, before, (), time)}
         violations = tuple(one for one in violations if one.fingerprint not in known)
     if not graph:  # an empty graph knows none of the assets, which means nothing about them

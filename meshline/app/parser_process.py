@@ -32,7 +32,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import build_consumer_key, from_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import Limits
-from meshline.graph.what_if import Saying
+from meshline.graph.what_if import SupposedStatement
 from meshline.ingest.changes import build_proposal
 from meshline.ingest.changes.base import ChangeInput, GraphState, Text
 from meshline.ingest.changes.graph_state import build_graph_state, build_stored_state, parse_views
@@ -60,7 +60,7 @@ class Difference(NamedTuple):
     compared: int
     versions: Versions
     warnings: tuple[str, ...]
-    statements: tuple[Saying, ...]
+    statements: tuple[SupposedStatement, ...]
 
 
 class Texts(Protocol):
@@ -75,7 +75,7 @@ class Texts(Protocol):
     def read_difference(self) -> Difference:
         """The differences between the versions."""
 
-    def read_old_statements(self) -> tuple[Saying, ...]:
+    def read_old_statements(self) -> tuple[SupposedStatement, ...]:
         """The statements of the old versions, which the graph may not know: violations that they cause are not new."""
 
 
@@ -111,14 +111,14 @@ class _ParsedTexts:
         texts = (text for proposal in proposals for text in proposal.warnings)
         warnings = tuple(dict.fromkeys((*texts, *(text for pair in spelled for text in _find_unknown_types(pair)))))
         entries = (one for proposal in proposals for one in proposal.entries)
-        statements = tuple(Saying(source, entry.scope, entry.content) for source, entry in entries)
+        statements = tuple(SupposedStatement(source, entry.scope, entry.content) for source, entry in entries)
         compared = sum(max(1, len(proposal.pairs)) for proposal in proposals)  # equal inputs have no pair, but were compared
         return Difference(found, compared, _collect_versions(pairs), warnings, statements)
 
-    def read_old_statements(self) -> tuple[Saying, ...]:
+    def read_old_statements(self) -> tuple[SupposedStatement, ...]:
         old = (ChangeInput(one.kind, None, _to_text(one.before), one.options) for one in self._request.inputs if one.before is not None)
         entries = (entry for given in old for entry in build_proposal(given, self._graph).entries)
-        return tuple(Saying(source, entry.scope, entry.content) for source, entry in entries)
+        return tuple(SupposedStatement(source, entry.scope, entry.content) for source, entry in entries)
 
 
 def open_local_texts(live: LiveGraph, naming: Naming, request: CheckRequest, *, graph: bool = True) -> Texts:
@@ -163,7 +163,7 @@ def _collect_versions(pairs: Iterable[AnyPair]) -> Versions:
         if before is None or after is None:
             continue
         old, new = before.value, after.value
-        line = after.line(("version",))
+        line = after.find_line(("version",))
         if isinstance(old, Contract) and isinstance(new, Contract):
             found[SubjectKind.CONTRACT, old.id] = VersionChange(old.version, new.version, after.file, line)
         elif isinstance(old, Product) and isinstance(new, Product):
@@ -259,8 +259,8 @@ class _RemoteTexts:
         found: Difference = self._call("read_difference")
         return found
 
-    def read_old_statements(self) -> tuple[Saying, ...]:
-        found: tuple[Saying, ...] = self._call("read_old_statements")
+    def read_old_statements(self) -> tuple[SupposedStatement, ...]:
+        found: tuple[SupposedStatement, ...] = self._call("read_old_statements")
         return found
 
     def _call(self, method: str, *arguments: object) -> Any:

@@ -12,7 +12,7 @@ from meshline.governance.policies.policy import Policy
 from meshline.governance.report import Violation
 from meshline.governance.rules import Verdict
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.what_if import Saying, supposed
+from meshline.graph.what_if import SupposedStatement, suppose_statements
 
 
 class PolicyService:
@@ -38,12 +38,12 @@ class PolicyService:
 
 
 def find_new_violations(
-    watch: PolicyMonitor, statements: Sequence[Saying], judged: Sequence[tuple[Change, Verdict]], now: int
+    watch: PolicyMonitor, statements: Sequence[SupposedStatement], judged: Sequence[tuple[Change, Verdict]], now: int
 ) -> tuple[Violation, ...]:
     """The violations that would be new if sources made these statements at `now` (microseconds). `judged`: the changes of the check
     with their verdicts. Only candidates that these can affect are evaluated.
     """
     with watch.live.lock:
         watch.settle(judged)
-        with supposed(watch.live, statements, now) as would:
+        with suppose_statements(watch.live, statements, now) as would:
             return watch.compare_supposed(would).opened

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput, MeshlineError
-from meshline.graph.content import decode, encode
+from meshline.graph.content import decode_facts, encode_facts
 from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement, parse_run
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
@@ -148,13 +148,13 @@ def _rename_datasets(content: Content, naming: Naming) -> Content:
 
     def rename_key(old: AssetKey) -> AssetKey:
         if old.kind is AssetKind.DATASET:
-            return naming.dataset(*old.parts)
+            return naming.normalise_dataset(*old.parts)
         if old.kind is AssetKind.COLUMN:
-            return AssetKey(old.kind, (*naming.dataset(*old.parts[:2]).parts, old.parts[2]))
+            return AssetKey(old.kind, (*naming.normalise_dataset(*old.parts[:2]).parts, old.parts[2]))
         return old
 
-    facts = decode(content.blob)
-    return encode(
+    facts = decode_facts(content.blob)
+    return encode_facts(
         Facts(
             assets=tuple(fact._replace(key=rename_key(fact.key)) for fact in facts.assets),
             edges=tuple(edge._replace(start=rename_key(edge.start), end=rename_key(edge.end)) for edge in facts.edges),

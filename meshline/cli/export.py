@@ -75,11 +75,11 @@ class Graph:
         self.edges: list[Row] = []
 
     def add_head(self, head: Head) -> None:
-        from meshline.graph.content import decode
+        from meshline.graph.content import decode_facts
 
         if head.content is None:
             return
-        facts = decode(head.content.blob)
+        facts = decode_facts(head.content.blob)
         for fact in facts.assets:
             known = self._get_node(fact.key)
             for name, value in fact.attributes.items():

@@ -75,14 +75,14 @@ def _run_checks(store: str | None, config: Path | None, advance: Advance) -> Ite
     from meshline.graph.index.integrity import check_index
     from meshline.graph.store.factory import find_sqlite_path
     from meshline.graph.store.integrity import Findings, run_checks
-    from meshline.graph.store.sqlite.maintenance import file_checks
+    from meshline.graph.store.sqlite.maintenance import list_file_checks
     from meshline.ingest.mesh import read_stored_rules
 
     try:
         url = get_store_url(store, config)
         path = find_sqlite_path(url)
         if path is not None and Path(path).exists():
-            yield from file_checks(str(path), advance)  # first, because a damaged file may not open as a store
+            yield from list_file_checks(str(path), advance)  # first, because a damaged file may not open as a store
         with open_store_at(url, must_exist=True) as opened:
             yield from run_checks(opened, advance)
             yield from check_index(opened, read_stored_rules(opened)[1], advance)

@@ -88,7 +88,7 @@ def adjust_for_broken_promises(change: Change, impact: ChangeImpact) -> Adjusted
     """Breaking if a promise of a product or contract further down is no longer met."""
     name = change.subject.part[1] if len(change.subject.part) > 1 else ""
     own = find_subject(change, impact)
-    before, after = (None if value is None else durations.measure(format_value(value)) for value in (change.before, change.after))
+    before, after = (None if value is None else durations.parse_measure(format_value(value)) for value in (change.before, change.after))
     reasons: dict[int, str] = {}
     if name == FRESHNESS and own is not None:
         seconds = None if after is None else after.seconds
@@ -114,12 +114,12 @@ def _list_promises(impact: ChangeImpact, name: str, own: int | None) -> Iterable
     for node, known in zip(nodes, read_attributes(impact.live, index, nodes), strict=True):
         if index.assets.get_kind(node) is AssetKind.CONTRACT:
             current = next(
-                (one.contract for one in build_versions(index.assets.get_label(node).name, known.rows) if one.contract.in_force), None
+                (one.contract for one in build_versions(index.assets.get_label(node).name, known.rows) if one.contract.is_in_force), None
             )
             yield from ((node, level.measure) for level in (current.sla if current else ()) if level.name == name)
         else:
             slo = known.find_value("slo")
-            measure = durations.said(slo[name]) if isinstance(slo, dict) and name in slo else None
+            measure = durations.convert_measure(slo[name]) if isinstance(slo, dict) and name in slo else None
             if measure is not None:
                 yield node, measure
 
@@ -177,7 +177,7 @@ def adjust_for_cycle(change: Change, impact: ChangeImpact) -> AdjustedVerdict | 
 
 def _read_slo(impact: ChangeImpact, product: int) -> dict[str, Measure]:
     slo = read_attributes(impact.live, impact.index, [product])[0].find_value("slo")
-    measures = {name: durations.said(value) for name, value in slo.items()} if isinstance(slo, dict) else {}
+    measures = {name: durations.convert_measure(value) for name, value in slo.items()} if isinstance(slo, dict) else {}
     return {name: measure for name, measure in measures.items() if measure is not None}
 
 

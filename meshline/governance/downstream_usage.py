@@ -16,7 +16,7 @@ from meshline.governance.change_impact import ChangeImpact
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.rules import AdjustedVerdict, Verdict
 from meshline.governance.types import Type, is_same, is_specified, is_widening
-from meshline.governance.types.normalization import normalize_type
+from meshline.governance.types.normalization import normalise_type
 from meshline.graph.contracts import Contract
 from meshline.graph.index import NONE, Direction, Reach
 from meshline.graph.index.results import Flags, FlowTable, Ints
@@ -81,7 +81,7 @@ def _has_value_consumers(impact: ChangeImpact) -> bool:
 
 def adjust_for_narrow_copies(change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
     """Breaking if a copy has a known type that is too narrow for the new values."""
-    after = normalize_type(str(change.after))
+    after = normalise_type(str(change.after))
     copies = _find_copies(impact)[0].tolist()[:COPIES]
     narrow = [node for node, type_ in _read_types(impact, copies).items() if not _accepts_type(type_, after)]
     return AdjustedVerdict(Verdict.BREAKING, f"A copy of it has a narrower type: {impact.values.format_names(narrow)}.") if narrow else None
@@ -93,7 +93,7 @@ def relax_for_wide_copies(change: Change, impact: ChangeImpact) -> AdjustedVerdi
     """
     copies, only = _find_copies(impact)
     known = _read_types(impact, copies.tolist()[: COPIES + 1])
-    after = normalize_type(str(change.after))
+    after = normalise_type(str(change.after))
     fit = len(copies) <= COPIES and len(known) == len(copies) and all(_accepts_type(type_, after) for type_ in known.values())
     if not only or not fit or _has_value_consumers(impact):
         return None
@@ -121,7 +121,7 @@ def _find_copies(impact: ChangeImpact) -> tuple[Ints, bool]:
 def _read_types(impact: ChangeImpact, columns: list[int]) -> dict[int, Type]:
     """The types of columns, by node, where they are known."""
     rows = zip(columns, read_attributes(impact.live, impact.index, columns), strict=True)
-    return {node: normalize_type(text) for node, known in rows if (text := known.find_text("type"))}
+    return {node: normalise_type(text) for node, known in rows if (text := known.find_text("type"))}
 
 
 # -- positions
@@ -188,7 +188,7 @@ def find_promising_contracts(change: Change, impact: ChangeImpact) -> list[str]:
         name = index.assets.get_label(node).name
         if (change.subject.kind, change.subject.name) == (SubjectKind.CONTRACT, name):
             continue
-        in_force = [version.contract for version in build_versions(name, known.rows) if version.contract.in_force]
+        in_force = [version.contract for version in build_versions(name, known.rows) if version.contract.is_in_force]
         if any(not columns or not columns.isdisjoint(_list_fields(contract)) for contract in in_force):
             found.append(name)
     return found

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from meshline.graph import durations
-from meshline.graph.durations import cadence, length
+from meshline.graph.durations import format_duration, parse_cadence
 from meshline.graph.index import Edge, LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
@@ -139,11 +139,11 @@ def _list_exposing(index: LineageIndex, dataset: int) -> list[int]:
 def _find_promise(index: LineageIndex, node: int, known: Attributes) -> float | None:
     if index.assets.get_kind(node) is AssetKind.CONTRACT:
         found = build_versions(index.assets.get_label(node).name, known.rows)
-        if not found or not found[0].contract.in_force:
+        if not found or not found[0].contract.is_in_force:
             return None
         return min((one.seconds for one in found[0].contract.sla if one.name == FRESHNESS and one.seconds is not None), default=None)
     slo = known.find_value("slo")
-    measure = durations.said(slo[FRESHNESS]) if isinstance(slo, dict) and FRESHNESS in slo else None
+    measure = durations.convert_measure(slo[FRESHNESS]) if isinstance(slo, dict) and FRESHNESS in slo else None
     return None if measure is None else measure.seconds
 
 
@@ -168,7 +168,7 @@ def _build_inputs(
 
 def _find_slowest(ports: Iterable[Edge]) -> float | None:
     """The longest time between two renewals that any of these ports states, in seconds."""
-    cadences = [cadence(text) for edge in ports if isinstance(text := edge.attributes.get("refresh"), str)]
+    cadences = [parse_cadence(text) for edge in ports if isinstance(text := edge.attributes.get("refresh"), str)]
     return max((seconds for seconds in cadences if seconds is not None), default=None)
 
 
@@ -191,22 +191,22 @@ def _assess_feasibility(
 
 
 def _format_arithmetic(index: LineageIndex, promised: float | None, least: float | None, worst: Input | None, own: float | None) -> str:
-    promise = "no freshness is promised" if promised is None else f"{length(promised)} promised"
+    promise = "no freshness is promised" if promised is None else f"{format_duration(promised)} promised"
     if least is None:
         return f"{promise}; how old its data gets is not known"
     if worst is None or worst.least < least:
-        return f"{promise}; its output ports are renewed every {length(own or 0.0)}"
+        return f"{promise}; its output ports are renewed every {format_duration(own or 0.0)}"
     name = index.assets.get_key(worst.dataset).qualified_name
     if worst.promised is None:
-        given = f"{name} is fetched every {length(worst.cadence or 0.0)}, and no source promises how old it is"
-        return f"{promise}; {given}: {length(least)} or more"
+        given = f"{name} is fetched every {format_duration(worst.cadence or 0.0)}, and no source promises how old it is"
+        return f"{promise}; {given}: {format_duration(least)} or more"
     by = f" (promised by {index.assets.get_key(worst.by).qualified_name})" if worst.by is not None else ""
-    given = f"{name} may be {length(worst.promised)} old{by}"
+    given = f"{name} may be {format_duration(worst.promised)} old{by}"
     if worst.cadence is None:
-        return f"{promise}; {given}, and how often it is fetched is not known: {length(least)} or more"
-    total = f"{length(worst.promised)} + {length(worst.cadence)} = {length(least)}"
+        return f"{promise}; {given}, and how often it is fetched is not known: {format_duration(least)} or more"
+    total = f"{format_duration(worst.promised)} + {format_duration(worst.cadence)} = {format_duration(least)}"
     return f"{promise}; {given} and is fetched {_format_interval(worst.cadence)}: {total}"
 
 
 def _format_interval(seconds: float) -> str:
-    return "as it comes" if seconds == 0 else f"every {length(seconds)}"
+    return "as it comes" if seconds == 0 else f"every {format_duration(seconds)}"

@@ -16,7 +16,7 @@ from meshline.governance.report import Finding, LineageChange, LineageSince, Rep
 from meshline.governance.report_values import build_asset, merge_completeness
 from meshline.governance.rules import Profile, Verdict
 from meshline.governance.waivers import update_verdict as decided
-from meshline.graph.contracts import major
+from meshline.graph.contracts import parse_major_version
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import from_micros
@@ -116,7 +116,7 @@ def _find_unversioned(found: Iterable[AssessedChange], versions: Versions) -> li
     return [
         Change(_MISSING, Subject(*key), version.before or None, version.after or None, file=version.file, line=version.line)
         for key, version in kept
-        if major(version.after) <= major(version.before)
+        if parse_major_version(version.after) <= parse_major_version(version.before)
     ]
 
 

@@ -10,7 +10,7 @@ from meshline.governance.report import Asset, Notice
 from meshline.governance.report_values import format_names
 from meshline.graph.index import LineageIndex, Reach
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.naming import address
+from meshline.graph.naming import find_email
 from meshline.graph.queries import impact_recipients
 from meshline.graph.queries.assets import Attributes, read_attributes
 from meshline.graph.queries.impact import Impact, compute_impact
@@ -97,7 +97,7 @@ def _read_contacts(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -
 def _choose_contacts(known: Attributes, name: str) -> dict[str, str]:
     """Contacts by channel; without any channel the attribute `contact` as it is written; without both the name, if it is an address."""
     found = {channel: text for channel in CONTACTS if (text := known.find_text(channel))}
-    text, named = known.find_text("contact"), address(name)
+    text, named = known.find_text("contact"), find_email(name)
     return found or ({"contact": text} if text else {"email": named} if named else {})
 
 

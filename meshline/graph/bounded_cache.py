@@ -10,7 +10,7 @@ _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 
 
-class Memory(Generic[_Key, _Value]):
+class BoundedCache(Generic[_Key, _Value]):
     """Values by key. It is emptied when the sizes together exceed `limit`; a single value always fits. Thread-safe."""
 
     def __init__(self, limit: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.bounded_cache import Memory
+from meshline.graph.bounded_cache import BoundedCache
 from meshline.graph.model import (
     EDGE_TYPES,
     KINDS,
@@ -37,7 +37,7 @@ _COLUMN = _KIND_CODE[AssetKind.COLUMN]
 _HAS_COLUMN = _EDGE_CODE[EdgeType.HAS_COLUMN]
 
 
-class Columns(msgspec.Struct, array_like=True, frozen=True):
+class Layout(msgspec.Struct, array_like=True, frozen=True):
     """The decoded layout. Positions refer to `keys`.
 
     keys: [kind, part...]; a column is [COLUMN, position of its dataset (an earlier key), name].
@@ -60,23 +60,23 @@ class _KeyRows(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
-_decoder = msgspec.msgpack.Decoder(Columns)
+_decoder = msgspec.msgpack.Decoder(Layout)
 _key_decoder = msgspec.msgpack.Decoder(_KeyRows)
 
 
-def _encoded(value: object) -> bytes:
+def _encode_value(value: object) -> bytes:
     try:
         return _encoder.encode(value)
     except OverflowError:
-        return _encoder.encode(_fitting(msgspec.to_builtins(value)))
+        return _encoder.encode(_convert_large_integers(msgspec.to_builtins(value)))
 
 
-def _fitting(value: Json) -> Json:
+def _convert_large_integers(value: Json) -> Json:
     """Replace integers of more than 64 bits, which MessagePack cannot encode, by floats, or by text if they do not fit a float."""
     if isinstance(value, list | tuple):
-        return [_fitting(one) for one in value]
+        return [_convert_large_integers(one) for one in value]
     if isinstance(value, dict):
-        return {name: _fitting(one) for name, one in value.items()}
+        return {name: _convert_large_integers(one) for name, one in value.items()}
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         try:
             return float(value)
@@ -112,12 +112,12 @@ class Draft:
         self._listings: list[tuple[AssetKey, Sequence[tuple[str, int]]]] = []
         self._flows: list[tuple[AssetKey, AssetKey, FlowKind, bool, AssetKey | None, Pairs]] = []
 
-    def asset(self, of: AssetKey, column: str | None, attributes: Mapping[str, Json]) -> None:
+    def add_asset(self, asset: AssetKey, column: str | None, attributes: Mapping[str, Json]) -> None:
         """Add attributes of an asset (`column` None), or of a column of the dataset `asset`. Later values replace earlier ones."""
-        self._mention(of, column)
-        self._assets.setdefault(of, {}).setdefault(column, {}).update(attributes)
+        self._add_key(asset, column)
+        self._assets.setdefault(asset, {}).setdefault(column, {}).update(attributes)
 
-    def listing(self, dataset: AssetKey, columns: Sequence[tuple[str, int]], attributes: Iterable[tuple[str, dict[str, Json]]]) -> None:
+    def add_columns(self, dataset: AssetKey, columns: Sequence[tuple[str, int]], attributes: Iterable[tuple[str, dict[str, Json]]]) -> None:
         """Add (name, position) of columns of a dataset, and (name, attributes) of some of them."""
         self._others.add(dataset)
         self._columns.setdefault(dataset, set()).update([name for name, _ in columns])
@@ -126,7 +126,7 @@ class Draft:
         for name, stated in attributes:
             facts.setdefault(name, {}).update(stated)
 
-    def flows(
+    def add_flows(
         self, start: AssetKey, end: AssetKey, kind: FlowKind, pairs: Pairs = _WHOLE, *, covered: bool = False, job: AssetKey | None = None
     ) -> None:
         """Add flows of one kind between columns of two datasets; without `pairs`, one flow between the datasets."""
@@ -136,23 +136,23 @@ class Draft:
             self._columns.setdefault(end, set()).update([target for _, target in pairs])
         self._flows.append((start, end, kind, covered, job, pairs))
 
-    def add(self, facts: Facts) -> None:
+    def add_facts(self, facts: Facts) -> None:
         for key, attributes in facts.assets:
-            self.asset(*_place(key), attributes)
+            self.add_asset(*_split_column(key), attributes)
         for type_, start, end, attributes in facts.edges:
-            places = (*_place(start), *_place(end))
-            self._mention(*places[:2])
-            self._mention(*places[2:])
+            places = (*_split_column(start), *_split_column(end))
+            self._add_key(*places[:2])
+            self._add_key(*places[2:])
             self._edges.append((type_, *places, attributes))
         groups: dict[tuple[AssetKey, AssetKey, FlowKind, bool, AssetKey | None], list[tuple[str | None, str | None]]] = {}
         for flow in facts.flows:
-            (start, origin), (end, target) = _place(flow.start), _place(flow.end)
+            (start, origin), (end, target) = _split_column(flow.start), _split_column(flow.end)
             group = start, end, (flow.type, flow.subtype, flow.masking), flow.covered, flow.job
             groups.setdefault(group, []).append((origin, target))
         for (start, end, kind, covered, job), pairs in groups.items():
-            self.flows(start, end, kind, pairs, covered=covered, job=job)
+            self.add_flows(start, end, kind, pairs, covered=covered, job=job)
 
-    def content(self) -> Content:
+    def build_content(self) -> Content:
         """Encode what was added, canonically."""
         others = sorted(self._others)
         rows: list[list[int | str]] = [[_KIND_CODE[kind], *parts] for kind, parts in others]
@@ -162,26 +162,26 @@ class Draft:
                 names = sorted([name for name in columns if name is not None])
                 at[key].update(zip(names, range(len(rows), len(rows) + len(names)), strict=True))
                 rows += [[_COLUMN, position, name] for name in names]
-        kinds, flows = self._flow_rows(at)
-        blob = _encoded(
-            Columns(
+        kinds, flows = self._build_flow_rows(at)
+        blob = _encode_value(
+            Layout(
                 keys=rows,
                 assets=sorted(
                     [(at[of][name], stated) for of, by_name in self._assets.items() for name, stated in by_name.items()], key=_FIRST
                 ),
-                edges=self._edge_rows(at),
+                edges=self._build_edge_rows(at),
                 flow_kinds=kinds,
                 flows=flows,
             )
         )
         return Content(hashlib.blake2b(blob, digest_size=16).digest(), blob)
 
-    def _mention(self, of: AssetKey, column: str | None) -> None:
+    def _add_key(self, of: AssetKey, column: str | None) -> None:
         self._others.add(of)
         if column is not None:
             self._columns.setdefault(of, set()).add(column)
 
-    def _edge_rows(self, at: Mapping[AssetKey, Mapping[str | None, int]]) -> list[_EdgeRow]:
+    def _build_edge_rows(self, at: Mapping[AssetKey, Mapping[str | None, int]]) -> list[_EdgeRow]:
         rows: list[_EdgeRow] = [
             (_EDGE_CODE[type_], at[start][origin], at[end][target], dict(attributes))
             for type_, start, origin, end, target, attributes in self._edges
@@ -192,11 +192,11 @@ class Draft:
             rows += [(_HAS_COLUMN, whole, here[name], {"position": position}) for name, position in columns]
         places = {row[:3]: row for row in rows}
         if len(places) < len(rows):  # some edges are stated twice: keep one for each set of attributes
-            different = {(*row[:3], _encoded(row[3])): row for row in rows}
+            different = {(*row[:3], _encode_value(row[3])): row for row in rows}
             return [different[key] for key in sorted(different)]
         return [places[place] for place in sorted(places)]
 
-    def _flow_rows(self, at: Mapping[AssetKey, Mapping[str | None, int]]) -> tuple[list[tuple[int, str, int, int, int]], list[int]]:
+    def _build_flow_rows(self, at: Mapping[AssetKey, Mapping[str | None, int]]) -> tuple[list[tuple[int, str, int, int, int]], list[int]]:
         kinds = [
             (int(type_ is FlowType.INDIRECT), subtype, int(masking), int(covered), -1 if job is None else at[job][None])
             for _, _, (type_, subtype, masking), covered, job, _ in self._flows
@@ -210,24 +210,24 @@ class Draft:
         return distinct, [*chain.from_iterable(sorted(rows))]
 
 
-def _place(key: AssetKey) -> tuple[AssetKey, str | None]:
+def _split_column(key: AssetKey) -> tuple[AssetKey, str | None]:
     """(dataset, name) of a column; (key, None) of any other asset."""
     if key.kind is AssetKind.COLUMN:
         return AssetKey(AssetKind.DATASET, key.parts[:2]), key.parts[2]
     return key, None
 
 
-def encode(facts: Facts) -> Content:
+def encode_facts(facts: Facts) -> Content:
     """The canonical content of facts: order and repetitions have no effect."""
     draft = Draft()
-    draft.add(facts)
-    return draft.content()
+    draft.add_facts(facts)
+    return draft.build_content()
 
 
-EMPTY = encode(Facts())  # the content of a tombstone
+EMPTY = encode_facts(Facts())  # the content of a tombstone
 
 
-def columns(blob: bytes) -> Columns:
+def decode_layout(blob: bytes) -> Layout:
     """Decode the bytes of a content into its layout. Raises StoreCorrupt."""
     try:
         return _decoder.decode(blob)
@@ -235,41 +235,41 @@ def columns(blob: bytes) -> Columns:
         raise StoreCorrupt(f"a statement's content cannot be read ({error}): restore the store from a backup") from error
 
 
-def key_rows(blob: bytes) -> list[list[int | str]]:
+def decode_key_rows(blob: bytes) -> list[list[int | str]]:
     """`Columns.keys` alone, in a third of the time."""
     return _key_decoder.decode(blob).keys
 
 
-def keys_of(layout: Columns) -> list[AssetKey]:
+def build_keys(layout: Layout) -> list[AssetKey]:
     """The asset keys of a layout, by position in `Layout.keys`."""
     result: list[AssetKey] = []
     for row in layout.keys:
-        kind = KINDS[_integer(row[0])]
+        kind = KINDS[_check_integer(row[0])]
         if kind is AssetKind.COLUMN:
-            result.append(AssetKey(kind, (*result[_integer(row[1])].parts, str(row[2]))))
+            result.append(AssetKey(kind, (*result[_check_integer(row[1])].parts, str(row[2]))))
         else:
             result.append(AssetKey(kind, tuple(str(part) for part in row[1:])))
     return result
 
 
-def _integer(value: int | str) -> int:
+def _check_integer(value: int | str) -> int:
     assert isinstance(value, int)
     return value
 
 
 DECODED = 8 * 2**20  # total bytes of contents whose facts are cached; the facts take about fifteen times as much
-_decoded: Memory[bytes, Facts] = Memory(DECODED)
+_decoded: BoundedCache[bytes, Facts] = BoundedCache(DECODED)
 
 
-def decode(blob: bytes) -> Facts:
+def decode_facts(blob: bytes) -> Facts:
     """Decode the facts of a content, or find them in the cache. Raises StoreCorrupt."""
     facts = _decoded.get(blob)
-    return _decoded.keep(blob, _facts(blob), len(blob)) if facts is None else facts
+    return _decoded.keep(blob, _build_facts(blob), len(blob)) if facts is None else facts
 
 
-def _facts(blob: bytes) -> Facts:
-    layout = columns(blob)
-    keys = keys_of(layout)
+def _build_facts(blob: bytes) -> Facts:
+    layout = decode_layout(blob)
+    keys = build_keys(layout)
     kinds = [
         (FlowType.INDIRECT if indirect else FlowType.DIRECT, subtype, bool(masking), bool(covered), keys[job] if job >= 0 else None)
         for indirect, subtype, masking, covered, job in layout.flow_kinds

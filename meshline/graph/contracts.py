@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from meshline.graph.durations import Measure, measure
+from meshline.graph.durations import Measure, parse_measure
 from meshline.graph.model import AssetKey, Json
 
 
@@ -33,9 +33,9 @@ class Level(msgspec.Struct, frozen=True, omit_defaults=True):
         return Measure(self.text, self.seconds, self.ratio)
 
 
-def level(name: str, text: str, *, element: str = "", description: str = "", schedule: str = "", driver: str = "") -> Level:
+def build_level(name: str, text: str, *, element: str = "", description: str = "", schedule: str = "", driver: str = "") -> Level:
     """A service level with the amount parsed from its text."""
-    found = measure(text)
+    found = parse_measure(text)
     return Level(name, text, found.seconds, found.ratio, element, description, schedule, driver)
 
 
@@ -172,14 +172,14 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     consumers: tuple[str, ...] = ()
 
     @property
-    def in_force(self) -> bool:
+    def is_in_force(self) -> bool:
         """True if the contract is in force: neither a draft nor retired."""
-        return in_force(self.status)
+        return is_in_force(self.status)
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """True if the contract was in force and has ended."""
-        return _plain_status(self.status) in ENDED
+        return _normalise_status(self.status) in ENDED
 
 
 # Values of the status of a contract that is not in force. Any other status, or none, is in force.
@@ -187,12 +187,12 @@ NOT_YET = frozenset({"draft", "proposed", "pending", "in development", "developm
 ENDED = frozenset({"retired", "inactive", "archived"})
 
 
-def in_force(status: str) -> bool:
+def is_in_force(status: str) -> bool:
     """True if a contract with this status is in force."""
-    return _plain_status(status) not in NOT_YET | ENDED
+    return _normalise_status(status) not in NOT_YET | ENDED
 
 
-def _plain_status(status: str) -> str:
+def _normalise_status(status: str) -> str:
     return status.strip().lower().replace("_", " ")
 
 
@@ -212,23 +212,23 @@ class PortSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
 
 
-def port_names(ports: Sequence[PortSpec]) -> tuple[str, ...]:
+def build_port_names(ports: Sequence[PortSpec]) -> tuple[str, ...]:
     """The name of each port: its own name, else its contract, its endpoint or its type. Ports of one direction with the same name are
     numbered (`name#2`) in the order of their fields, so the order of the ports has no effect.
     """
     called: dict[tuple[str, str], list[PortSpec]] = {}
     for port in ports:
-        called.setdefault(_called(port), []).append(port)
+        called.setdefault(_choose_port_name(port), []).append(port)
     for same in called.values():
         same.sort(key=lambda port: (port.version, port.contract, port.type, port.endpoint, port.format))
-    return tuple(_nth(_called(port)[1], called[_called(port)].index(port)) for port in ports)
+    return tuple(_number_name(_choose_port_name(port)[1], called[_choose_port_name(port)].index(port)) for port in ports)
 
 
-def _called(port: PortSpec) -> tuple[str, str]:
+def _choose_port_name(port: PortSpec) -> tuple[str, str]:
     return port.direction, port.name or port.contract or port.endpoint or port.type or "port"
 
 
-def _nth(name: str, i: int) -> str:
+def _number_name(name: str, i: int) -> str:
     return f"{name}#{i + 1}" if i else name
 
 
@@ -263,53 +263,53 @@ class Product(msgspec.Struct, frozen=True, omit_defaults=True):
     owners: tuple[Party, ...] = ()
 
 
-def contract_attributes(contract: Contract) -> dict[str, Json]:
+def build_contract_attributes(contract: Contract) -> dict[str, Json]:
     """The attributes of the contract's asset: all fields except the id."""
-    return _plain(contract, {"id"})
+    return _convert_to_attributes(contract, {"id"})
 
 
-def product_attributes(product: Product) -> dict[str, Json]:
+def build_product_attributes(product: Product) -> dict[str, Json]:
     """What is said of a product's asset and not by edges. Service levels are a mapping by name."""
-    said = _plain(product, {"name", "domain", "owners", "ports", "slo"})
+    said = _convert_to_attributes(product, {"name", "domain", "owners", "ports", "slo"})
     if product.slo:
-        said["slo"] = {one.name: _plain(one, {"name"}) for one in product.slo}
+        said["slo"] = {one.name: _convert_to_attributes(one, {"name"}) for one in product.slo}
     return said
 
 
-def _plain(value: msgspec.Struct, without: set[str]) -> dict[str, Json]:
+def _convert_to_attributes(value: msgspec.Struct, without: set[str]) -> dict[str, Json]:
     fields: dict[str, Json] = msgspec.json.decode(msgspec.json.encode(value))
     return {name: part for name, part in fields.items() if name not in without}
 
 
-def contract_of(identifier: str, said: Mapping[str, Json]) -> Contract:
+def build_contract(identifier: str, attributes: Mapping[str, Json]) -> Contract:
     """The contract in the attributes of its asset. Attributes of another shape are left out."""
-    return Contract(**{**_fitting(Contract, said), "id": identifier})
+    return Contract(**{**_convert_fields(Contract, attributes), "id": identifier})
 
 
-def product_of(
-    name: str, said: Mapping[str, Json], ports: Sequence[PortSpec] = (), owners: Sequence[Party] = (), domain: str = ""
+def build_product(
+    name: str, attributes: Mapping[str, Json], ports: Sequence[PortSpec] = (), owners: Sequence[Party] = (), domain: str = ""
 ) -> Product:
     """The product in the attributes of its asset and in its edges (ports, owners, domain)."""
-    levels = said.get("slo")
+    levels = attributes.get("slo")
     named: list[Json] = [{"name": key, **one} for key, one in levels.items() if isinstance(one, dict)] if isinstance(levels, dict) else []
-    fitting = _fitting(Product, {**said, "slo": named})
+    fitting = _convert_fields(Product, {**attributes, "slo": named})
     return Product(**{**fitting, "name": name, "ports": tuple(ports), "owners": tuple(owners), "domain": domain})
 
 
-def suites_of(said: Json) -> tuple[Suite, ...]:
+def build_suites(attribute: Json) -> tuple[Suite, ...]:
     """The suites in the attribute `quality_checks` of a product; empty if it has another shape."""
     try:
-        return msgspec.convert(said, tuple[Suite, ...])
+        return msgspec.convert(attribute, tuple[Suite, ...])
     except msgspec.ValidationError:
         return ()
 
 
-def _fitting(type_: type[msgspec.Struct], said: Mapping[str, Json]) -> dict[str, Any]:
+def _convert_fields(type_: type[msgspec.Struct], attributes: Mapping[str, Json]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in msgspec.structs.fields(type_):
-        if one.name in said:
+        if one.name in attributes:
             try:
-                found[one.name] = msgspec.convert(said[one.name], one.type)
+                found[one.name] = msgspec.convert(attributes[one.name], one.type)
             except msgspec.ValidationError:
                 continue
     return found
@@ -361,7 +361,7 @@ class Version(NamedTuple, Generic[Described]):
     file: str = ""
     lines: Mapping[Part, int] = {}
 
-    def line(self, part: Part) -> int:
+    def find_line(self, part: Part) -> int:
         """The line of a part, or of the nearest part around it that has one; 0: unknown."""
         while part and part not in self.lines:
             part = part[:-1]
@@ -378,7 +378,7 @@ class Pair(NamedTuple, Generic[Described]):
 AnyPair: TypeAlias = Pair[Contract] | Pair[Product] | Pair[Definition]
 
 
-def version_order(version: str) -> tuple[tuple[int, ...], bool, tuple[tuple[int, str], ...], str]:
+def parse_version(version: str) -> tuple[tuple[int, ...], bool, tuple[tuple[int, str], ...], str]:
     """A sort key of versions: 1.10.0 is newer than 1.9.0, 2.0.0 than 2.0.0-rc.1; a leading `v` has no meaning."""
     core, dash, rest = version.strip().lower().removeprefix("v").partition("+")[0].partition("-")
     found = _NUMBERS.match(core)
@@ -390,9 +390,9 @@ def version_order(version: str) -> tuple[tuple[int, ...], bool, tuple[tuple[int,
     return numbers, not pieces, pieces, version
 
 
-def major(version: str) -> int:
+def parse_major_version(version: str) -> int:
     """The first number of a version; 0 if it has none."""
-    return next(iter(version_order(version)[0]), 0)
+    return next(iter(parse_version(version)[0]), 0)
 
 
 _NUMBERS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,9}")

@@ -18,23 +18,23 @@ class Measure(NamedTuple):
     ratio: float | None = None
 
 
-def measure(text: str) -> Measure:
+def parse_measure(text: str) -> Measure:
     """Parse a duration or a percentage. A leading comparison (`>= 99.9%`, `< 1h`) is ignored."""
-    return Measure(text, seconds(text), ratio(text))
+    return Measure(text, parse_duration(text), parse_ratio(text))
 
 
-def said(value: Json) -> Measure | None:
+def convert_measure(value: Json) -> Measure | None:
     """The amount in an attribute of an asset: a text, a number, or a mapping with `text`, `seconds` and `ratio`. None for other shapes."""
     if isinstance(value, Mapping):
         text = value.get("text")
         if not isinstance(text, str):
             return None
-        known = measure(text)
+        known = parse_measure(text)
         return Measure(text, _number(value.get("seconds"), known.seconds), _number(value.get("ratio"), known.ratio))
-    return measure(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    return parse_measure(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
-def seconds(text: str) -> float | None:
+def parse_duration(text: str) -> float | None:
     """The seconds of a duration: `1h`, `25 hours`, `1d 12h`, `P1DT12H` (ISO 8601), `hourly`. A month has 30 days, a year 365.
 
     None if the text is no duration.
@@ -48,20 +48,20 @@ def seconds(text: str) -> float | None:
         return sum(known) if known else None
     total, end = 0.0, 0
     for part in _PART.finditer(plain):
-        length = unit_seconds(part["unit"])
+        length = find_unit_length(part["unit"])
         if length is None or part.start() != end:
             return None
         total, end = total + float(part["number"]) * length, part.end()
     return total if end and end == len(plain) else None
 
 
-def unit_seconds(unit: str) -> float | None:
+def find_unit_length(unit: str) -> float | None:
     """The seconds of a unit of time: `h`, `hours`, `d`, `mo`, ...; `m` is a minute. None if the unit is unknown."""
     name = unit.strip().lower()
     return _UNITS.get(name, _UNITS.get(name.removesuffix("s")))
 
 
-def ratio(text: str) -> float | None:
+def parse_ratio(text: str) -> float | None:
     """The ratio of a percentage: 0.999 for `99.9%`. None if the text is no percentage."""
     found = _PERCENT.fullmatch(_COMPARISON.sub("", text.strip()))
     if found is None:
@@ -123,7 +123,7 @@ _EVERY = re.compile(r"(?:every|each)\s+(?P<length>.+)")
 _LENGTH_UNITS = (("d", _DAY), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
 
 
-def cadence(text: str) -> float | None:
+def parse_cadence(text: str) -> float | None:
     """The longest time between two updates, in seconds: `nightly`, `every 2 hours`. 0 for streams; None if the text gives no time."""
     plain = " ".join(text.strip().lower().split())
     if not plain:
@@ -133,10 +133,10 @@ def cadence(text: str) -> float | None:
     if plain in _CADENCES:
         return _CADENCES[plain]
     every = _EVERY.fullmatch(plain)
-    return seconds(every["length"] if every else plain)
+    return parse_duration(every["length"] if every else plain)
 
 
-def length(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration as text, with its two largest units that are not zero: `1d 1h`, `5min`, `0s`."""
     left, parts = seconds, []
     for unit, size in _LENGTH_UNITS:

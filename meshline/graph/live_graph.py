@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import NamedTuple, TypeAlias
 
 from meshline.errors import LimitExceeded, MeshlineError, StoreCorrupt, StoreUnavailable
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.index.kernels.jit import compile_kernels_soon
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.index.results import KnownLater
@@ -50,7 +50,7 @@ class PastIndexes:
     def __len__(self) -> int:
         return len(self._known)
 
-    def known(self, as_of: int, revision: int) -> LineageIndex | None:
+    def find(self, as_of: int, revision: int) -> LineageIndex | None:
         """The cached index as of a time (microseconds) that contains this revision; None if there is none."""
         with self._turn:
             found = self._known.get(as_of)
@@ -65,7 +65,7 @@ class PastIndexes:
         `load` builds it from the heads as of the time and their revision. A late statement may change any past time, so an index is
         valid for the revisions up to its own. Raises StoreUnavailable at the deadline, and any error of the build.
         """
-        found = self.known(as_of, revision)
+        found = self.find(as_of, revision)
         if found is not None:
             return found
         with self._turn:
@@ -82,7 +82,7 @@ class PastIndexes:
         try:
             with self._one:
                 revision = self._store.read_revision()  # before the heads: later commits may or may not be among them
-                built = load(_bounded(self._store.iterate_heads(as_of), time.monotonic() + BUILD_SECONDS), revision)
+                built = load(_limit_reading(self._store.iterate_heads(as_of), time.monotonic() + BUILD_SECONDS), revision)
         except BaseException as error:  # noqa: BLE001 - the future raises it in the waiting caller
             self._end(as_of, build)
             build.found.set_exception(error)
@@ -104,7 +104,7 @@ class PastIndexes:
                 self._known.popitem(last=False)
 
 
-def _bounded(batches: Iterator[Sequence[Head]], deadline: float) -> Iterator[Sequence[Head]]:
+def _limit_reading(batches: Iterator[Sequence[Head]], deadline: float) -> Iterator[Sequence[Head]]:
     for batch in batches:
         if time.monotonic() > deadline:
             raise LimitExceeded(f"the graph as of that time cannot be read within {BUILD_SECONDS:g} seconds")
@@ -134,7 +134,7 @@ class FactRow(NamedTuple):
     chosen: bool
 
 
-_Said: TypeAlias = dict[AssetKey, Mapping[str, Json]]
+_Attributes: TypeAlias = dict[AssetKey, Mapping[str, Json]]
 
 
 class GraphLock:
@@ -145,7 +145,7 @@ class GraphLock:
         self._own = threading.local()
 
     @contextmanager
-    def until(self, deadline: float | None) -> Iterator[None]:
+    def set_deadline(self, deadline: float | None) -> Iterator[None]:
         """In this block, the thread waits for the lock at most until a deadline (`time.monotonic()`; None: without limit).
         Work under the lock ends by then, too, where it calls `check_deadline`.
 
@@ -165,7 +165,7 @@ class GraphLock:
         return found
 
     @contextmanager
-    def whatever_the_deadline(self) -> Iterator[None]:
+    def ignore_deadline(self) -> Iterator[None]:
         """Acquire the lock for this block, and wait for it without limit."""
         self._lock.acquire()
         try:
@@ -173,7 +173,7 @@ class GraphLock:
         finally:
             self._lock.release()
 
-    def check(self) -> None:
+    def check_deadline(self) -> None:
         """Raises LimitExceeded after this thread's deadline: for work in many steps under the lock."""
         deadline = self._deadline
         if deadline is not None and time.monotonic() > deadline:
@@ -219,12 +219,12 @@ class LiveGraph:
         if compiled:
             compile_kernels_soon()
         precedence = precedence or Precedence()
-        return cls(store, _loaded(store, None, precedence), precedence)
+        return cls(store, _load_index(store, None, precedence), precedence)
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         """Commit to the store, and apply the changes to the index before returning them."""
         changes = self.store.commit(build)
-        with self.lock.whatever_the_deadline():  # already committed: a caller that saw an error would repeat it
+        with self.lock.ignore_deadline():  # already committed: a caller that saw an error would repeat it
             if changes.revision == self.index.revision + 1:
                 self.index.changes.apply(changes)
         if changes.revision > self.index.revision:
@@ -240,7 +240,7 @@ class LiveGraph:
     def reload(self) -> None:
         """Load the index again."""
         with self.lock:
-            self.index = _loaded(self.store, None, self.precedence)
+            self.index = _load_index(self.store, None, self.precedence)
 
     def renew(self) -> bool:
         """Load the index again if many of its nodes are unused; True if it was loaded. Queries continue while it is loaded.
@@ -254,7 +254,7 @@ class LiveGraph:
             wasted = self.index.changes.count_unused() - self._unused
         if wasted < max(SPARE_NODES, self._size // 4):
             return False
-        fresh = _loaded(self.store, None, self.precedence)
+        fresh = _load_index(self.store, None, self.precedence)
         fresh.prepare_ids()
         fresh.changes.apply(self.store.read_changes(fresh.revision))
         with self.lock:
@@ -263,7 +263,7 @@ class LiveGraph:
             self.index, self._size, self._unused = fresh, fresh.changes.count_nodes(), fresh.changes.count_unused()
         return True
 
-    def at(self, as_of: int | None, *, revision: int | None = None, deadline: float | None = None) -> LineageIndex:
+    def get_index(self, as_of: int | None, *, revision: int | None = None, deadline: float | None = None) -> LineageIndex:
         """The current index (`as_of` None), or one as of a time in microseconds with all commits up to a revision (None: the current).
 
         An index of a past time may have to be built, which may take as long as the start: call this before acquiring the lock, and
@@ -272,24 +272,24 @@ class LiveGraph:
         if as_of is None:
             return self.index
         wanted = self.index.revision if revision is None else revision
-        found = self._past.known(as_of, wanted)
+        found = self._past.find(as_of, wanted)
         if found is not None:
             return found
         with self.lock:
             stating = {type_: self.index.ownership.list_scopes_stating(type_) for type_ in _RELATIONS}
 
         def load(heads: Iterator[Sequence[Head]], revision: int) -> LineageIndex:
-            index = _read(heads, revision, as_of, self.precedence)
-            index.known_later = _known_later(self.store, stating, index)
+            index = _build_index(heads, revision, as_of, self.precedence)
+            index.known_later = _find_known_later(self.store, stating, index)
             return index
 
         return self._past.get(as_of, wanted, deadline, load)
 
-    def has(self, as_of: int, revision: int) -> bool:
+    def has_index(self, as_of: int, revision: int) -> bool:
         """True if `get_index` returns at once."""
-        return self._past.known(as_of, revision) is not None
+        return self._past.find(as_of, revision) is not None
 
-    def facts(self, index: LineageIndex, nodes: Sequence[int]) -> dict[int, list[FactRow]]:
+    def read_facts(self, index: LineageIndex, nodes: Sequence[int]) -> dict[int, list[FactRow]]:
         """Read the attributes of these assets (nodes), by node: every attribute that any scope states for any of its names.
 
         Rows are sorted by attribute, the chosen one first, then by the precedence of their sources.
@@ -297,13 +297,13 @@ class LiveGraph:
         wanted = {node: index.changes.list_fact_names(node) for node in nodes}
         scope_ids = sorted({scope_id for of_node in wanted.values() for scope_id in of_node})
         heads = {head.scope_id: head for head in self.store.read_heads(scope_ids, index.as_of)}
-        stated = {scope_id: _said(head) for scope_id, head in heads.items()}
+        stated = {scope_id: _decode_attributes(head) for scope_id, head in heads.items()}
         return {
-            node: self._rows((heads[id_], stated[id_], names) for id_, names in sorted(of_node.items()) if id_ in heads)
+            node: self._build_rows((heads[id_], stated[id_], names) for id_, names in sorted(of_node.items()) if id_ in heads)
             for node, of_node in wanted.items()
         }
 
-    def _rows(self, found: Iterable[tuple[Head, _Said, set[AssetKey]]]) -> list[FactRow]:
+    def _build_rows(self, found: Iterable[tuple[Head, _Attributes, set[AssetKey]]]) -> list[FactRow]:
         """`found`: heads, the attributes that each states, and the names under which each refers to the asset."""
         rows = [
             FactRow(head.scope_id, head.source, attribute, value, head.observed_at, head.valid_from, head.last_observed, chosen=False)
@@ -312,7 +312,7 @@ class LiveGraph:
             for attribute, value in stated[key].items()
         ]
         rows.sort(key=lambda row: (row.source, row.scope_id), reverse=True)
-        rows.sort(key=self._strength)
+        rows.sort(key=self._rank_row)
         chosen: set[str] = set()
         for i, row in enumerate(rows):
             if row.attribute not in chosen:
@@ -320,24 +320,24 @@ class LiveGraph:
                 rows[i] = row._replace(chosen=True)
         return rows
 
-    def _strength(self, row: FactRow) -> tuple[str, int, int]:
+    def _rank_row(self, row: FactRow) -> tuple[str, int, int]:
         """Sort key by `Precedence`; rows are sorted by source before, so the greater of equally strong sources comes first."""
         return (row.attribute, self.precedence.rank(row.source, row.attribute), -row.observed_at)
 
     def _follow(self) -> None:
         """Read changes without the lock, so that others need not wait. If a newer commit is applied meanwhile, this changes nothing."""
         changes = self.store.read_changes(self.index.revision)
-        with self.lock.whatever_the_deadline():
+        with self.lock.ignore_deadline():
             self.index.changes.apply(changes)
 
 
-def _loaded(store: Store, as_of: int | None, precedence: Precedence) -> LineageIndex:
+def _load_index(store: Store, as_of: int | None, precedence: Precedence) -> LineageIndex:
     # The revision is read first: later commits are applied afterwards, perhaps a second time.
     revision = store.read_revision()
-    return _read(store.iterate_heads(as_of), revision, as_of, precedence)
+    return _build_index(store.iterate_heads(as_of), revision, as_of, precedence)
 
 
-def _read(heads: Iterator[Sequence[Head]], revision: int, as_of: int | None, precedence: Precedence) -> LineageIndex:
+def _build_index(heads: Iterator[Sequence[Head]], revision: int, as_of: int | None, precedence: Precedence) -> LineageIndex:
     try:
         return LineageIndex.load(heads, revision, as_of, precedence)
     except MeshlineError:
@@ -348,31 +348,31 @@ def _read(heads: Iterator[Sequence[Head]], revision: int, as_of: int | None, pre
         ) from error
 
 
-def _known_later(store: Store, now: _Stating, then: LineageIndex) -> tuple[KnownLater, ...]:
+def _find_known_later(store: Store, now: _Stating, then: LineageIndex) -> tuple[KnownLater, ...]:
     """The relations that sources of a kind state now but not at that time; each with the time of the first such statement."""
     found: list[KnownLater] = []
     for type_, stating in now.items():
         known = then.ownership.list_scopes_stating(type_)
         for kind, scopes in sorted(stating.items()):
-            times = [] if kind in known else _stated_at(store, scopes, type_)
+            times = [] if kind in known else _list_statement_times(store, scopes, type_)
             if times:
                 found.append(KnownLater(type_, kind, min(times)))
     return tuple(found)
 
 
-def _stated_at(store: Store, scopes: Sequence[int], type_: EdgeType) -> list[int]:
+def _list_statement_times(store: Store, scopes: Sequence[int], type_: EdgeType) -> list[int]:
     """The times from which statements of these scopes were active that state a relation of a type whose end is not a job."""
     return [
         interval.valid_from
         for first in range(0, len(scopes), SCOPES_AT_ONCE)
         for history in store.read_history(scopes[first : first + SCOPES_AT_ONCE]).values()
         for interval, content in history
-        if any(edge.type is type_ and edge.end.kind is not AssetKind.JOB for edge in decode(content.blob).edges)
+        if any(edge.type is type_ and edge.end.kind is not AssetKind.JOB for edge in decode_facts(content.blob).edges)
     ]
 
 
-def _said(head: Head) -> _Said:
-    return {} if head.content is None else {fact.key: fact.attributes for fact in decode(head.content.blob).assets}
+def _decode_attributes(head: Head) -> _Attributes:
+    return {} if head.content is None else {fact.key: fact.attributes for fact in decode_facts(head.content.blob).assets}
 
 
 # Thresholds of the garbage collector: net allocations before it scans the youngest generation, and scans of one generation

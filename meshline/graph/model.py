@@ -174,7 +174,7 @@ class Facts(NamedTuple):
 
 
 class Content(NamedTuple):
-    """Encoded facts, addressed by their BLAKE2b digest (16 bytes). Built by `meshline.graph.content.encode`."""
+    """Encoded facts, addressed by their BLAKE2b digest (16 bytes). Built by `meshline.graph.content.encode_facts`."""
 
     digest: bytes
     blob: bytes

@@ -65,11 +65,11 @@ class Naming:
 
     def __init__(self, trimmers: Sequence[tuple[str, str]] = ()) -> None:
         """`trimmers`: (regular expression, replacement), applied to names in this order. Raises InvalidInput for a bad expression."""
-        self.trimmers = tuple(_trimmer(pattern, replacement) for pattern, replacement in trimmers)
+        self.trimmers = tuple(_compile_trimmer(pattern, replacement) for pattern, replacement in trimmers)
         self.digest = hashlib.blake2b(msgspec.json.encode(list(trimmers)), digest_size=16).hexdigest()
         self._known: dict[tuple[str, str], AssetKey] = {}
 
-    def dataset(self, namespace: str, name: str) -> AssetKey:
+    def normalise_dataset(self, namespace: str, name: str) -> AssetKey:
         """The key of a dataset: the same for all spellings of its name."""
         known = self._known.get((namespace, name))
         if known is None:
@@ -82,22 +82,22 @@ class Naming:
         """True if a trimmer removes the end of this spelling: the name may be that of a part of the dataset."""
         if not self.trimmers:
             return False
-        name = self._plain(normalise_namespace(namespace)[0], name)
-        return self._trimmed(name) != name
+        name = self._strip_slashes(normalise_namespace(namespace)[0], name)
+        return self._apply_trimmers(name) != name
 
     def _normalise(self, namespace: str, name: str) -> AssetKey:
         scheme, namespace = normalise_namespace(namespace)
-        return build_dataset_key(namespace, self._trimmed(self._plain(scheme, name)))
+        return build_dataset_key(namespace, self._apply_trimmers(self._strip_slashes(scheme, name)))
 
     @staticmethod
-    def _plain(scheme: str, name: str) -> str:
+    def _strip_slashes(scheme: str, name: str) -> str:
         """The name without slashes that have no meaning: doubled, trailing, and leading ones in object stores."""
         name = _SLASHES.sub("/", name)
         if len(name) > 1:
             name = name.rstrip("/") or "/"
         return name.lstrip("/") if scheme in OBJECT_STORES and len(name) > 1 else name
 
-    def _trimmed(self, name: str) -> str:
+    def _apply_trimmers(self, name: str) -> str:
         for trimmer in self.trimmers:
             name = trimmer.pattern.sub(trimmer.replacement, name) or name
         return name
@@ -120,14 +120,14 @@ def normalise_namespace(namespace: str) -> tuple[str, str]:
     return scheme, f"{scheme}://{authority}{path}"
 
 
-def _trimmer(pattern: str, replacement: str) -> Trimmer:
+def _compile_trimmer(pattern: str, replacement: str) -> Trimmer:
     try:
         return Trimmer(re.compile(pattern), replacement)
     except re.error as error:
         raise InvalidInput(f"{pattern!r} is no regular expression ({error})", "naming.trimmers") from error
 
 
-def words(text: str) -> Iterator[str]:
+def split_words(text: str) -> Iterator[str]:
     """The words of a name or text in lower case: runs of letters and digits, and also the parts of camelCase."""
     for run in _WORD.findall(text):
         yield run.casefold()
@@ -137,7 +137,7 @@ def words(text: str) -> Iterator[str]:
                 yield part.casefold()
 
 
-def terms(text: str) -> list[str]:
+def parse_search_terms(text: str) -> list[str]:
     """The search terms in a text that a user typed: its words without repetitions; camelCase is not split."""
     return list(dict.fromkeys(run.casefold() for run in _WORD.findall(text)))
 
@@ -159,7 +159,7 @@ class OwnerForm(NamedTuple):
         return is_email(self.name)
 
 
-def owner_form(written: str) -> OwnerForm:
+def parse_owner(written: str) -> OwnerForm:
     """Split an owner's name into its kind and name: `team:finance`, `user:ann@example.com`, `mailto:...`, or a plain name."""
     text = written.strip()
     prefix, _, rest = text.partition(":")
@@ -174,9 +174,9 @@ def is_email(text: str) -> bool:
     return _EMAIL.fullmatch(text.strip()) is not None
 
 
-def address(written: str) -> str:
+def find_email(written: str) -> str:
     """The e-mail address in an owner's name; empty if the name is not an address."""
-    form = owner_form(written)
+    form = parse_owner(written)
     return form.name if form.is_email else ""
 
 
@@ -187,7 +187,7 @@ class Rule(NamedTuple):
     """A pattern (`text`), and the container of the assets that it matches: a product's or domain's node and key parts."""
 
     text: str
-    holder: int
+    container: int
     label: tuple[str, ...]
 
 
@@ -200,10 +200,10 @@ class Patterns:
         for rank, rule in enumerate(sorted(rules, key=lambda rule: (-len(rule.text), rule.label, rule.text))):
             wild = _WILD.search(rule.text)
             beginning = rule.text[: wild.start()] if wild else rule.text
-            self._by_beginning.setdefault(beginning, []).append(_Ranked(rank, rule.text, len(beginning), rule.holder))
+            self._by_beginning.setdefault(beginning, []).append(_Ranked(rank, rule.text, len(beginning), rule.container))
         self._lengths = sorted({len(beginning) for beginning in self._by_beginning})
 
-    def holder(self, names: Iterable[str]) -> int | None:
+    def find_container(self, names: Iterable[str]) -> int | None:
         """The container of an asset that has these names; None if no rule matches."""
         best: _Ranked | None = None
         for name in names:
@@ -216,17 +216,17 @@ class Patterns:
                     if rule.matches(name):
                         best = rule
                         break
-        return None if best is None else best.holder
+        return None if best is None else best.container
 
 
 class _Ranked:
     """A rule with its rank among all rules; the smallest rank wins."""
 
-    def __init__(self, rank: int, text: str, beginning: int, holder: int) -> None:
+    def __init__(self, rank: int, text: str, beginning: int, container: int) -> None:
         self.rank = rank
         self.text = text
         self.beginning = beginning  # length of the text before the first wildcard, which is a prefix of the name
-        self.holder = holder
+        self.container = container
 
     def matches(self, name: str) -> bool:
         rest = self._rest

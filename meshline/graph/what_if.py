@@ -12,7 +12,7 @@ from meshline.graph.model import Content, Scope
 from meshline.graph.store.base import Batch, Head, RunReader, Store
 
 
-class Saying(NamedTuple):
+class SupposedStatement(NamedTuple):
     """What a source would state about a scope. Content without facts: the scope would become empty."""
 
     source: str
@@ -21,28 +21,28 @@ class Saying(NamedTuple):
 
 
 @contextmanager
-def supposed(live: LiveGraph, sayings: Sequence[Saying], now: int) -> Iterator[LiveGraph]:
+def suppose_statements(live: LiveGraph, statements: Sequence[SupposedStatement], now: int) -> Iterator[LiveGraph]:
     """In this block, the graph in which these statements are active since `now` (microseconds), with all others as they are.
 
     It answers whatever the live graph answers, and accepts no commits. The block runs under the live graph's lock and
     uses its index, which is restored afterwards in any case.
     """
     with live.lock:
-        heads = _heads(live, sayings, now)
+        heads = _build_heads(live, statements, now)
         before = {head.scope_id: head for head in live.store.read_heads([head.scope_id for head in heads])}
         try:
             live.index.changes.suppose(heads)
-            would = LiveGraph(cast("Store", _Supposed(live.store, heads)), live.index, live.precedence)
+            would = LiveGraph(cast("Store", _SupposedStore(live.store, heads)), live.index, live.precedence)
             would.lock = live.lock  # and the caller's deadline
             yield would
         finally:
             _put_back(live, [before.get(head.scope_id, head._replace(content=None)) for head in heads])
 
 
-def _heads(live: LiveGraph, sayings: Sequence[Saying], now: int) -> list[Head]:
+def _build_heads(live: LiveGraph, statements: Sequence[SupposedStatement], now: int) -> list[Head]:
     unused = live.index.changes.find_unused_scope_id()
     heads: list[Head] = []
-    for source, by_scope in _by_source(sayings).items():
+    for source, by_scope in _group_by_source(statements).items():
         active = live.index.changes.list_statements(source)
         for scope, content in by_scope.items():
             known = active.get(scope)
@@ -56,10 +56,10 @@ def _heads(live: LiveGraph, sayings: Sequence[Saying], now: int) -> list[Head]:
     return heads
 
 
-def _by_source(sayings: Sequence[Saying]) -> dict[str, dict[Scope, Content]]:
+def _group_by_source(statements: Sequence[SupposedStatement]) -> dict[str, dict[Scope, Content]]:
     """By source and scope; of several statements about a scope the last counts."""
     found: dict[str, dict[Scope, Content]] = {}
-    for saying in sayings:
+    for saying in statements:
         found.setdefault(saying.source, {})[saying.scope] = saying.content
     return found
 
@@ -72,7 +72,7 @@ def _put_back(live: LiveGraph, heads: Sequence[Head]) -> None:
         raise
 
 
-class _Supposed:
+class _SupposedStore:
     """A store that answers with supposed heads, and accepts no commits."""
 
     def __init__(self, store: Store, heads: Sequence[Head]) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from meshline.errors import StoreCorrupt
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Scope
 from meshline.graph.naming import Naming, normalise_namespace
 from meshline.graph.store.base import Store
@@ -95,7 +95,7 @@ def build_prefix(namespace: str, name: str) -> Prefix:
     name = name.rstrip(SEPARATORS)
     if not name:
         return Prefix(normalise_namespace(namespace)[1], "")
-    parts = Naming().dataset(namespace, name).parts
+    parts = Naming().normalise_dataset(namespace, name).parts
     return Prefix(parts[0], parts[1])
 
 
@@ -193,6 +193,6 @@ def _find_reference_times(graph: LiveGraph, links: Sequence[_Link]) -> dict[Asse
 def _build_entry(link: _Link, since: dict[AssetKey, int]) -> Entry:
     """The statement of a link. It is valid since both names are known, so that answers as of the past join them, too."""
     attributes = {"why": "naming rule", "rule": str(link.rule)}
-    content = encode(Facts(edges=(EdgeFact(EdgeType.SAME_AS, link.dataset, link.same_as, attributes),)))
+    content = encode_facts(Facts(edges=(EdgeFact(EdgeType.SAME_AS, link.dataset, link.same_as, attributes),)))
     times = [since[key] for key in link[:2] if key in since]
     return Entry(link.scope, content, past=((max(times), content),) if times else ())

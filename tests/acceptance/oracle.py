@@ -25,7 +25,7 @@ _naming = Naming()
 
 
 def key(node: Event) -> Dataset:
-    parts = _naming.dataset(node["namespace"], node["name"]).parts
+    parts = _naming.normalise_dataset(node["namespace"], node["name"]).parts
     return parts[0], parts[1]
 
 

@@ -107,7 +107,7 @@ sources:
 def test_the_catalog_tells_the_schemas_of_both_nights(synced: tuple[str, Ran]) -> None:
     with open_graph(synced[0]) as graph:
         index = graph.graph.index
-        node = index.assets.find_by_key(graph.naming.dataset("http://iceberg-rest.internal:8181", "orders.customer_orders"))
+        node = index.assets.find_by_key(graph.naming.normalise_dataset("http://iceberg-rest.internal:8181", "orders.customer_orders"))
         assert node is not None
         said = [schema for schema in read_schemas(graph.graph, index, node) if schema.source == "iceberg/lake"]
     names = [{column.name for column in schema.columns} for schema in said]

@@ -13,9 +13,9 @@ from meshline.app.policy_service import PolicyService
 from meshline.cli.client import OpenGraph, open_graph
 from meshline.governance.gate import Mode
 from meshline.governance.report import Finding, Report
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, build_job_key
-from meshline.graph.what_if import Saying, supposed
+from meshline.graph.what_if import SupposedStatement, suppose_statements
 from meshline.ingest.file_times import get_current_micros
 from tests.cli.running import EXAMPLE, done
 
@@ -97,12 +97,12 @@ def test_a_column_that_nobody_reads_in_a_covered_corner(graph: OpenGraph) -> Non
 
 
 def test_the_same_with_one_job_without_column_lineage(graph: OpenGraph) -> None:
-    campaigns = graph.naming.dataset("http://iceberg-rest.internal:8181", "marketing.campaigns")
-    board, blind = graph.naming.dataset("file", "/exports/board"), build_job_key("airflow", "board_export")
+    campaigns = graph.naming.normalise_dataset("http://iceberg-rest.internal:8181", "marketing.campaigns")
+    board, blind = graph.naming.normalise_dataset("file", "/exports/board"), build_job_key("airflow", "board_export")
     edges = (EdgeFact(EdgeType.READS, blind, campaigns), EdgeFact(EdgeType.WRITES, blind, board))
-    content = encode(Facts(edges=edges, flows=(Flow(campaigns, board, job=blind),)))
-    with supposed(
-        graph.graph, [Saying("openlineage/late", ("job-output", *blind.parts, *board.parts), content)], get_current_micros()
+    content = encode_facts(Facts(edges=edges, flows=(Flow(campaigns, board, job=blind),)))
+    with suppose_statements(
+        graph.graph, [SupposedStatement("openlineage/late", ("job-output", *blind.parts, *board.parts), content)], get_current_micros()
     ) as would:
         given = CheckRequest((CheckInput("change", None, File("words", "drop marketing.campaigns.campaign_name")),), mode=Mode.USAGE)
         found = of(run_check(would, graph.naming, given), "column-removed")

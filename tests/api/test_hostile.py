@@ -128,7 +128,7 @@ def test_what_goes_wrong_inside_stays_inside(ask: Asking, monkeypatch: pytest.Mo
     def broken(*_: object) -> Any:
         raise RuntimeError("secret of the inside")
 
-    monkeypatch.setattr(ask.graph, "facts", broken)
+    monkeypatch.setattr(ask.graph, "read_facts", broken)
     body = ask.graphql.execute(f'{{ node(id: "{ID}") {{ name description }} }}', request_id="r1").body
     assert body["data"] == {"node": {"name": "email", "description": None}}
     assert body["errors"][0]["extensions"] == {"code": "INTERNAL", "requestId": "r1"}

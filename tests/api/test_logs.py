@@ -96,7 +96,7 @@ def test_a_hostile_path_stays_one_line(lines: Lines) -> None:
 def test_records_inside_a_request_carry_its_id(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     with running() as client:
         service = client.app.state.service  # type: ignore[attr-defined]
-        monkeypatch.setattr(service.resources.live, "at", lambda *_, **__: 1 / 0)  # in a worker thread
+        monkeypatch.setattr(service.resources.live, "get_index", lambda *_, **__: 1 / 0)  # in a worker thread
         answer = client.post("/graphql", json={"query": "{ about { version } }"}, headers={"X-Request-Id": "one"}).json()
         monkeypatch.setattr(client.app.state.metrics, "format_metrics", None)  # type: ignore[attr-defined]  # in the event loop
         assert client.get("/metrics", headers={"X-Request-Id": "two"}).status_code == 500

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from meshline.cli.http_client import HttpClient
 from meshline.cli.http_target import HttpTarget
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Flow, Json
 from meshline.ingest.file_times import get_current_micros
@@ -81,7 +81,7 @@ def blob(content: Content) -> str:
 
 
 def edge(type_: EdgeType, start: AssetKey, end: AssetKey, **attributes: Json) -> str:
-    return blob(encode(Facts(edges=(EdgeFact(type_, start, end, attributes),))))
+    return blob(encode_facts(Facts(edges=(EdgeFact(type_, start, end, attributes),))))
 
 
 BAD_CONTENTS = {
@@ -91,21 +91,21 @@ BAD_CONTENTS = {
     "positions that are not there": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [[5, {}]], [], [], []])).decode(),
     "a kind that is not there": base64.b64encode(msgspec.msgpack.encode([[[77, "n", "d"]], [], [], [], []])).decode(),
     "a name of too few parts": base64.b64encode(msgspec.msgpack.encode([[[2, "n"]], [[0, {}]], [], [], []])).decode(),
-    "an empty name": blob(encode(Facts(assets=(AssetFact(model.build_dataset_key("lake", ""), {}),)))),
+    "an empty name": blob(encode_facts(Facts(assets=(AssetFact(model.build_dataset_key("lake", ""), {}),)))),
     "half a flow": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [], [], [[0, "", 0, 0, -1]], [0, 0]])).decode(),
     "bytes as an attribute": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [[0, {"x": b"y"}]], [], [], []])).decode(),
     "an edge between the wrong kinds": edge(EdgeType.WRITES, A, model.build_job_key("j", "j")),
     "another dataset's column": edge(EdgeType.HAS_COLUMN, A, model.build_column_key(B, "x")),
     "a rename to another kind": edge(EdgeType.RENAMED_TO, A, model.build_column_key(A, "x")),
-    "a flow to a job": blob(encode(Facts(flows=(Flow(A, model.build_job_key("j", "j")),)))),
-    "a name too long": blob(encode(Facts(assets=(AssetFact(model.build_dataset_key("lake", "x" * 4_097), {}),)))),
+    "a flow to a job": blob(encode_facts(Facts(flows=(Flow(A, model.build_job_key("j", "j")),)))),
+    "a name too long": blob(encode_facts(Facts(assets=(AssetFact(model.build_dataset_key("lake", "x" * 4_097), {}),)))),
     "too many flows": base64.b64encode(
         msgspec.msgpack.encode([[[2, "n", "d"]], [], [], [[0, "", 0, 0, -1]], [0] * 3 * (MAX_FLOWS + 1)])
     ).decode(),
     "too many columns": base64.b64encode(
         msgspec.msgpack.encode([[[2, "n", "d"], *([3, 0, f"c{n}"] for n in range(MAX_KEYS))], [], [], [], []])
     ).decode(),
-    "a flow through no job": blob(encode(Facts(flows=(Flow(A, B, job=A),)))),
+    "a flow through no job": blob(encode_facts(Facts(flows=(Flow(A, B, job=A),)))),
 }
 
 
@@ -199,15 +199,15 @@ def test_a_reading_in_parts_ends_the_same(monkeypatch: pytest.MonkeyPatch, part:
 
 def test_what_a_source_may_know_is_the_same_over_http(client: TestClient) -> None:
     put(client, sent(entry("shop.orders", *(f"c{i}" for i in range(1500)))))
-    mail = encode(Facts(assets=(AssetFact(model.build_owner_key("ann"), {"email": "Ann@x.org"}),)))
+    mail = encode_facts(Facts(assets=(AssetFact(model.build_owner_key("ann"), {"email": "Ann@x.org"}),)))
     put(client, sent(Entry(("owner", "ann"), mail)))
     context = HttpTarget(HttpClient(client, "http://test")).build_context("dbt/x", None, {"lake": "lake"})  # type: ignore[arg-type]
     dataset = model.build_dataset_key("lake", "shop.orders")
     assert [column.name for column in context.columns_of(dataset)] == [f"c{i}" for i in range(1500)]
     assert context.columns_of(model.build_dataset_key("lake", "none")) == []
     assert context.resolve_person("ann@x.org") == "ann"
-    governs = encode(Facts(edges=(EdgeFact(EdgeType.GOVERNS, model.build_contract_key("c1"), dataset),)))
+    governs = encode_facts(Facts(edges=(EdgeFact(EdgeType.GOVERNS, model.build_contract_key("c1"), dataset),)))
     put(client, sent(Entry(("contract", "c1"), governs)))
     assert context.datasets_ending_with("orders") == context.datasets_in("lake") == context.datasets_governed_by("c1") == [dataset]
     assert context.datasets_governed_by("c2") == context.datasets_ending_with("nothing") == context.datasets_in("elsewhere") == []
-    assert context.naming.dataset("s3a://b", "x/") == AssetKey(AssetKind.DATASET, ("s3://b", "x"))
+    assert context.naming.normalise_dataset("s3a://b", "x/") == AssetKey(AssetKind.DATASET, ("s3://b", "x"))

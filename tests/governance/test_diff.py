@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from meshline.governance.changes import Change
 from meshline.governance.diff import compare_versions
-from meshline.graph.contracts import Contract, Definition, Field, Level, Model, Pair, Party, Role, Rule, Server, Version, level
+from meshline.graph.contracts import Contract, Definition, Field, Level, Model, Pair, Party, Role, Rule, Server, Version, build_level
 from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_consumer_key, build_contract_key, build_dataset_key
 
 ORDERS, LINES, LAKE = build_dataset_key("pg", "shop.orders"), build_dataset_key("pg", "shop.lines"), build_dataset_key("lake", "orders")
@@ -19,7 +19,11 @@ BASE = Contract(
         Model("orders", fields=(Field("id", id="1", type="int"), Field("mail", physical_name="email_address", type="string"), *ADDRESS)),
         Model("lines", fields=(Field("id", type="int"),)),
     ),
-    sla=(level("freshness", "1h", element="orders.id"), level("retention", "P1Y", element="orders, lines"), level("availability", "99%")),
+    sla=(
+        build_level("freshness", "1h", element="orders.id"),
+        build_level("retention", "P1Y", element="orders, lines"),
+        build_level("availability", "99%"),
+    ),
     roles=(Role("reader", access="read", server="prod"),),
     servers=(Server("prod", "postgres", settings={"host": "db"}),),
     owners=(Party("ann"),),
@@ -90,7 +94,9 @@ def test_names_that_differ_in_case_only() -> None:
 
 
 def test_levels_are_of_what_they_name() -> None:
-    after = replace(BASE, sla=(level("freshness", "2h", element="orders.id"), level("retention", "P6M", element="lines, orders")))
+    after = replace(
+        BASE, sla=(build_level("freshness", "2h", element="orders.id"), build_level("retention", "P6M", element="lines, orders"))
+    )
     found = {(one.rule, *one.subject.part): one.assets for one in of(after)}
     assert found == {
         ("slo-loosened", "slo", "freshness", "orders.id"): (build_column_key(ORDERS, "id"), build_column_key(LAKE, "id")),
@@ -242,7 +248,7 @@ LEVELS = [
 @pytest.mark.parametrize(("name", "before", "after", "rule"), LEVELS)
 def test_level(name: str, before: str, after: str, rule: str | None) -> None:
     def contract_with(text: str) -> Contract:
-        return Contract("x", sla=(level(name, text),))
+        return Contract("x", sla=(build_level(name, text),))
 
     assert [one.rule for one in of(contract_with(after), contract_with(before))] == ([rule] if rule else [])
 
@@ -254,11 +260,11 @@ def test_levels_of_drivers_and_elements() -> None:
     def found(before: Contract, after: Contract) -> list[str]:
         return [one.rule for one in of(after, before)]
 
-    legal, shorter = level("retention", "7y", driver="regulatory"), level("retention", "6y", driver="regulatory")
-    daily = level("retention", "1y", driver="operational")
+    legal, shorter = build_level("retention", "7y", driver="regulatory"), build_level("retention", "6y", driver="regulatory")
+    daily = build_level("retention", "1y", driver="operational")
     assert found(said(legal, daily), said(daily, shorter)) == ["retention-shortened"]
-    assert found(said(level("freshness", "1h", element="orders")), said(level("freshness", "1h"))) == ["slo-added"]
-    assert found(said(level("freshness", "1h", element="a, b")), said(level("freshness", "1h", element="a"))) == ["slo-removed"]
+    assert found(said(build_level("freshness", "1h", element="orders")), said(build_level("freshness", "1h"))) == ["slo-added"]
+    assert found(said(build_level("freshness", "1h", element="a, b")), said(build_level("freshness", "1h", element="a"))) == ["slo-removed"]
 
 
 def test_keys_are_of_the_graph() -> None:

@@ -15,7 +15,7 @@ from meshline.governance.changes import Change
 from meshline.governance.diff import compare_versions
 from meshline.governance.report_values import format_sentence
 from meshline.governance.rules import RULES
-from meshline.graph.contracts import Contract, Definition, Field, Level, Model, Pair, Party, Role, Rule, Server, Terms, Version, level
+from meshline.graph.contracts import Contract, Definition, Field, Level, Model, Pair, Party, Role, Rule, Server, Terms, Version, build_level
 from meshline.graph.model import build_column_key, build_dataset_key
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ def drawn_field(draw: random.Random, name: str) -> Field:
 
 
 def drawn_level(draw: random.Random, name: str) -> Level:
-    return level(
+    return build_level(
         name, draw.choice(["1h", "99.9%", "P1Y", "unlimited", "office hours"]), element=draw.choice(["", "orders", "orders, lines"])
     )
 
@@ -71,7 +71,7 @@ def drawn(seed: int) -> Contract:
         sla=some(draw, levels),
         roles=tuple(Role(name, access=draw.choice(["read", "write"])) for name in some(draw, ["r", "w"])),
         servers=tuple(Server(name, "trino", settings={"host": draw.choice("hi")}) for name in some(draw, ["prod", "dev"])),
-        terms=Terms(usage=draw.choice(["", "reports"]), notice_period=draw.choice([None, level("notice_period", "P3M")])),
+        terms=Terms(usage=draw.choice(["", "reports"]), notice_period=draw.choice([None, build_level("notice_period", "P3M")])),
         owners=tuple(map(Party, some(draw, ["ann", "bob", "cat"]))),
         consumers=some(draw, ["f", "g"]),
     )

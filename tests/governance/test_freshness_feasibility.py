@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshline.governance.freshness_feasibility import Feasibility, Standing, assess_product, find_broken_promises
-from meshline.graph.durations import cadence, length
+from meshline.graph.durations import format_duration, parse_cadence
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Json, Statement, build_contract_key, build_data_product_key, build_dataset_key
 from tests.queries import mesh
@@ -102,9 +102,9 @@ def test_what_would_be_promised_instead() -> None:
     ],
 )
 def test_how_often(text: str, seconds: float | None) -> None:
-    assert cadence(text) == seconds
+    assert parse_cadence(text) == seconds
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.0, "0s"), (300.0, "5min"), (90_000.0, "1d 1h"), (90_061.0, "1d 1h"), (0.5, "0.5s")])
 def test_lengths_as_people_read_them(seconds: float, text: str) -> None:
-    assert length(seconds) == text
+    assert format_duration(seconds) == text

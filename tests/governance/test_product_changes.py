@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from meshline.governance.changes import Change
 from meshline.governance.diff.product_diff import compare_products
-from meshline.graph.contracts import Pair, PortSpec, Product, Version, port_names
+from meshline.graph.contracts import Pair, PortSpec, Product, Version, build_port_names
 from meshline.graph.model import build_column_key, build_data_product_key, build_dataset_key
 
 KEPT = (
@@ -23,7 +23,7 @@ KEPT = (
 
 def version(*ports: PortSpec, pii: tuple[str, ...] = ()) -> Version[Product]:
     product = Product("orders", version="1.0", ports=ports, pii_columns=pii)
-    names = (f"{port.direction}/{name}" for port, name in zip(ports, port_names(ports), strict=True))
+    names = (f"{port.direction}/{name}" for port, name in zip(ports, build_port_names(ports), strict=True))
     datasets = {name: (build_dataset_key("wh", port.endpoint or port.contract),) for name, port in zip(names, ports, strict=True)}
     return Version(product, datasets)
 
@@ -39,7 +39,7 @@ def moved(port: PortSpec, endpoint: str) -> PortSpec:
 @given(st.permutations(KEPT), st.permutations(KEPT))
 def test_their_order_does_not_matter(before: list[PortSpec], after: list[PortSpec]) -> None:
     assert compared(tuple(before), tuple(after)) == []
-    assert sorted(port_names(before)) == sorted(port_names(after))
+    assert sorted(build_port_names(before)) == sorted(build_port_names(after))
 
 
 @given(st.randoms(use_true_random=False))

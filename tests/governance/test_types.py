@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshline.governance.types import Type, is_same, is_specified, is_widening
-from meshline.governance.types.normalization import normalize_type
+from meshline.governance.types.normalization import normalise_type
 
 SPELLINGS = {
     ("iceberg", "decimal(9, 2)"): "decimal(9,2)",
@@ -79,7 +79,7 @@ SPELLINGS = {
 
 @pytest.mark.parametrize(("form", "text"), SPELLINGS)
 def test_spelling(form: str, text: str) -> None:
-    assert str(normalize_type(text, form)) == SPELLINGS[form, text]
+    assert str(normalise_type(text, form)) == SPELLINGS[form, text]
 
 
 def test_one_type_in_many_spellings() -> None:
@@ -87,21 +87,21 @@ def test_one_type_in_many_spellings() -> None:
         ("iceberg", "decimal(18, 2)"), ("delta", "decimal(18,2)"), ("trino", "DECIMAL(18,2)"), ("snowflake", "NUMBER(18, 2)"),
         ("contract", "numeric(18,2)"), ("bigquery", "NUMERIC(18,2)"), ("", "numeric(18 , 2)"),
     }  # fmt: skip
-    assert {str(normalize_type(text, form)) for form, text in texts} == {"decimal(18,2)"}
-    assert is_same(normalize_type("struct<1: a: required int>", "iceberg"), normalize_type("row(a integer)", "trino"))
-    assert not is_same(normalize_type("timestamp", "delta"), normalize_type("timestamp", "trino"))
+    assert {str(normalise_type(text, form)) for form, text in texts} == {"decimal(18,2)"}
+    assert is_same(normalise_type("struct<1: a: required int>", "iceberg"), normalise_type("row(a integer)", "trino"))
+    assert not is_same(normalise_type("timestamp", "delta"), normalise_type("timestamp", "trino"))
 
 
 def test_parts_say_what_must_be_there() -> None:
-    found = normalize_type("struct<1: a: required int, 2: b: optional int>", "iceberg")
+    found = normalise_type("struct<1: a: required int, 2: b: optional int>", "iceberg")
     assert [(part.name, part.required, part.id) for part in found.parts] == [("a", True, "1"), ("b", False, "2")]
 
 
 def test_unknown_types_are_their_text() -> None:
-    assert is_same(normalize_type("Ledger  Code"), normalize_type("ledger code"))
-    assert is_same(normalize_type("enum('a', 'b')", "duckdb"), normalize_type("ENUM('a','b')", "duckdb"))
-    assert not is_same(normalize_type("hllsketch", "redshift"), normalize_type("varchar", "redshift"))
-    assert str(normalize_type("struct<a")) == "struct<a"
+    assert is_same(normalise_type("Ledger  Code"), normalise_type("ledger code"))
+    assert is_same(normalise_type("enum('a', 'b')", "duckdb"), normalise_type("ENUM('a','b')", "duckdb"))
+    assert not is_same(normalise_type("hllsketch", "redshift"), normalise_type("varchar", "redshift"))
+    assert str(normalise_type("struct<a")) == "struct<a"
 
 
 # Spellings of one type, as the vendors document aliases and defaults.
@@ -179,12 +179,12 @@ DISTINCT = {
 
 @pytest.mark.parametrize(("dialect", "line"), [(dialect, line) for dialect, lines in ALIASES.items() for line in lines])
 def test_aliases_and_defaults_of_a_dialect(dialect: str, line: str) -> None:
-    assert len({str(normalize_type(text, dialect)) for one in line.split(" = ") for text in (one, one.upper(), f" {one} ")}) == 1
+    assert len({str(normalise_type(text, dialect)) for one in line.split(" = ") for text in (one, one.upper(), f" {one} ")}) == 1
 
 
 @pytest.mark.parametrize(("dialect", "line"), [(dialect, line) for dialect, lines in DISTINCT.items() for line in lines])
 def test_types_of_a_dialect_that_look_alike(dialect: str, line: str) -> None:
-    assert len({str(normalize_type(text, dialect)) for text in line.split(" / ")}) == 2
+    assert len({str(normalise_type(text, dialect)) for text in line.split(" / ")}) == 2
 
 
 WIDENED = [
@@ -236,12 +236,12 @@ NOT_WIDENED = [
 
 @pytest.mark.parametrize(("form", "before", "after"), WIDENED)
 def test_widening(form: str, before: str, after: str) -> None:
-    assert is_widening(normalize_type(before, form), normalize_type(after, form), form)
+    assert is_widening(normalise_type(before, form), normalise_type(after, form), form)
 
 
 @pytest.mark.parametrize(("form", "before", "after"), NOT_WIDENED)
 def test_no_widening(form: str, before: str, after: str) -> None:
-    assert not is_widening(normalize_type(before, form), normalize_type(after, form), form)
+    assert not is_widening(normalise_type(before, form), normalise_type(after, form), form)
 
 
 @pytest.mark.parametrize(
@@ -254,9 +254,9 @@ def test_no_widening(form: str, before: str, after: str) -> None:
     ],
 )
 def test_a_type_that_leaves_open_what_another_says(form: str, open_: str, closed: str) -> None:
-    assert is_specified(normalize_type(open_, form), normalize_type(closed, form))
-    assert not is_specified(normalize_type(closed, form), normalize_type(open_, form))
-    assert not is_specified(normalize_type(open_, form), normalize_type(open_, form))
+    assert is_specified(normalise_type(open_, form), normalise_type(closed, form))
+    assert not is_specified(normalise_type(closed, form), normalise_type(open_, form))
+    assert not is_specified(normalise_type(open_, form), normalise_type(open_, form))
 
 
 DIALECTS = ("spark", "trino", "duckdb", "snowflake", "bigquery", "redshift", "postgres")
@@ -268,14 +268,14 @@ WORDS = ("INT", "BIGINT", "BOOLEAN", "DOUBLE PRECISION", "DATE", "DECIMAL(18, 2)
 def test_what_sqlglot_writes_alike_is_alike(dialect: str, text: str) -> None:
     """A type that sqlglot reads, and writes in the dialect's own words, is the same one."""
     written = sqlglot.exp.DataType.build(text, dialect=dialect).sql(dialect=dialect)
-    assert is_same(normalize_type(text, dialect), normalize_type(written, dialect)), written
+    assert is_same(normalise_type(text, dialect), normalise_type(written, dialect)), written
 
 
 @given(st.text(max_size=60), st.sampled_from(["", "iceberg", "delta", "trino", "avro", "json", "contract", *DIALECTS]))
 def test_any_text_is_a_type(text: str, form: str) -> None:
-    found = normalize_type(text, form)
+    found = normalise_type(text, form)
     assert isinstance(found, Type)
-    assert normalize_type(f"  {text} ", form) == found
+    assert normalise_type(f"  {text} ", form) == found
 
 
 leaves = st.sampled_from(["int", "long", "string", "double", "decimal(18,2)", "varchar(20)", "date", "boolean", "uuid"])
@@ -292,11 +292,11 @@ nested = st.recursive(
 
 @given(nested, st.sampled_from(["iceberg", "delta", ""]))
 def test_the_normal_form_is_its_own(text: str, form: str) -> None:
-    assert str(normalize_type(text, form)) == text
-    assert is_same(normalize_type(text.upper(), form), normalize_type(text, form)) or "f0" in text
-    assert is_same(normalize_type(text.replace(",", " , ").replace("<", "< "), form), normalize_type(text, form))
+    assert str(normalise_type(text, form)) == text
+    assert is_same(normalise_type(text.upper(), form), normalise_type(text, form)) or "f0" in text
+    assert is_same(normalise_type(text.replace(",", " , ").replace("<", "< "), form), normalise_type(text, form))
 
 
 def test_deep_and_long_texts_are_unknown() -> None:
-    assert normalize_type("list<" * 200 + "int" + ">" * 200).name.startswith("list<list<")
-    assert not normalize_type("[" * 5000).parts
+    assert normalise_type("list<" * 200 + "int" + ">" * 200).name.startswith("list<list<")
+    assert not normalise_type("[" * 5000).parts

@@ -9,7 +9,7 @@ import pytest
 from meshline.governance.changes import Change, Subject, SubjectKind
 from meshline.governance.gate import Mode
 from meshline.governance.rules import Profile
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
     EdgeFact,
@@ -136,7 +136,7 @@ def test_who_uses_it_or_might(more: Statement) -> None:
 
 
 def mesh_edges(statement: Statement) -> tuple[EdgeFact, ...]:
-    return decode(statement.content.blob).edges
+    return decode_facts(statement.content.blob).edges
 
 
 def test_a_consumer_of_the_product_might_use_it() -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from random import Random
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.kernels.jit import is_compiled
 from meshline.graph.model import AssetFact, Content, Facts
@@ -17,7 +17,7 @@ from tests.index.heads import build_flow, build_same_as, build_schema, to_datase
 # What begins values of other lengths: strings, bytes, arrays and maps with 8, 16 and 32 bits, numbers of 64 bits.
 HEADS = bytes([0xC4, 0xC5, 0xC6, 0xC7, 0xCB, 0xCF, 0xD3, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0x9F, 0x8F, 0xBF])
 
-WHOLE = encode(
+WHOLE = encode_facts(
     Facts(
         assets=(AssetFact(to_dataset("a"), {"tags": ["x"], "spelling": ["a", "A"], "dropped": False, "n": [1.5, None, {"k": 2**40}]}),),
         edges=(*build_schema("a", "x", "y").edges, build_same_as("a", "b", why="same")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from meshline.graph.content import EMPTY, encode
+from meshline.graph.content import EMPTY, encode_facts
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import (
     JOB_OUTPUT,
@@ -77,7 +77,7 @@ def build_statement(
     provisional: bool = False,
     until: int | None = None,
 ) -> Statement:
-    return Statement(source, scope, at, EMPTY if facts is None else encode(facts), version, provisional, until)
+    return Statement(source, scope, at, EMPTY if facts is None else encode_facts(facts), version, provisional, until)
 
 
 def state_lineage(*flows: Flow, scope: str = "one", at: int = 0, **more: object) -> Statement:

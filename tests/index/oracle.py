@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 import networkx as nx
 
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.index import Direction
 from meshline.graph.model import JOB_OUTPUT, AssetKey, AssetKind, EdgeFact, EdgeType, Flow, FlowType, Precedence, build_owner_key
 from meshline.graph.store.base import Head
@@ -43,7 +43,7 @@ class StatedFlow(NamedTuple):
 class Oracle:
     def __init__(self, batches: Iterable[Sequence[Head]]) -> None:
         self.heads = [head for heads in batches for head in heads]
-        self.facts = {head.scope_id: decode(head.content.blob) for head in self.heads if head.content is not None}
+        self.facts = {head.scope_id: decode_facts(head.content.blob) for head in self.heads if head.content is not None}
         self.steps: dict[AssetKey, list[tuple[int, bool, AssetKey | None]]] = defaultdict(list)
         self._find_steps()
         self._join()

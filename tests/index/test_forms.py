@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import Content, Facts
 from meshline.graph.store.base import Head
@@ -38,7 +38,7 @@ def build_head(blob: bytes) -> Head:
 @given(st.data())
 def test_broken_contents_are_refused_or_read_never_worse(data: st.DataObject) -> None:
     edges = (*build_schema("a", "x", "y").edges, build_same_as("a", "b"))
-    blob = bytearray(encode(Facts(edges=edges, flows=(build_flow("a.x", "b.y"), build_flow("a", "b")))).blob)
+    blob = bytearray(encode_facts(Facts(edges=edges, flows=(build_flow("a.x", "b.y"), build_flow("a", "b")))).blob)
     for _ in range(data.draw(st.integers(1, 3))):
         blob[data.draw(st.integers(0, len(blob) - 1))] = data.draw(st.integers(0, 255))
     cut = bytes(blob[: data.draw(st.integers(0, len(blob)))])
@@ -56,7 +56,7 @@ def test_broken_contents_are_read_within_their_bounds() -> None:
 
 
 def test_a_content_cut_short_says_what_to_do() -> None:
-    blob = encode(Facts(flows=(build_flow("a.x", "b.y"),))).blob
+    blob = encode_facts(Facts(flows=(build_flow("a.x", "b.y"),))).blob
     with pytest.raises(StoreCorrupt, match="restore the store from a backup"):
         LineageIndex.load([[build_head(blob[:-1])]], 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.index import Direction
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
@@ -62,7 +62,7 @@ def collect_expected(said: list[Statement], as_of: int) -> set[tuple[EdgeType, s
 
 
 def _list_edge_types(one: Statement) -> set[EdgeType]:
-    return {edge.type for edge in decode(one.content.blob).edges if edge.end.kind is not AssetKind.JOB}
+    return {edge.type for edge in decode_facts(one.content.blob).edges if edge.end.kind is not AssetKind.JOB}
 
 
 @settings(max_examples=count_examples(100), deadline=None)
@@ -70,7 +70,7 @@ def _list_edge_types(one: Statement) -> set[EdgeType]:
 def test_what_sources_stated_only_later_is_named(said: list[Statement], as_of: int) -> None:
     graph = LiveGraph.open(SqliteStore())
     graph.commit(lambda _: Batch(statements=[state_lineage(build_flow("a.x", "b.x"), at=0), *said]))
-    past = graph.at(as_of)
+    past = graph.get_index(as_of)
     node = past.assets.find_by_key(to_column("a.x"))
     assert node is not None
     for direction in Direction:

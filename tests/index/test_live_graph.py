@@ -18,7 +18,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeType, Facts, Statement
 from meshline.graph.store.base import Batch, Changes, Head
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.graph.what_if import Saying, supposed
+from meshline.graph.what_if import SupposedStatement, suppose_statements
 from tests.index.graphs import describe_reached, get_node, traverse_down
 from tests.index.heads import build_flow, build_same_as, build_statement, state_lineage, to_dataset
 
@@ -63,15 +63,15 @@ def test_what_another_writer_commits_is_followed(store: SqliteStore, tmp_path: P
 def test_the_past_is_asked_for_and_kept_until_something_changes(store: SqliteStore) -> None:
     graph = LiveGraph.open(store)
     commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1), state_lineage(build_flow("a.x", "c.x"), at=5))
-    past = graph.at(3)
+    past = graph.get_index(3)
     assert (past.as_of, set(describe_reached(past, traverse_down(past, "a.x")))) == (3, {"b.x"})
-    assert graph.at(3) is past
-    assert graph.at(None) is graph.index
+    assert graph.get_index(3) is past
+    assert graph.get_index(None) is graph.index
     commit_statements(graph, state_lineage(build_flow("a.x", "d.x"), at=2))
-    late = graph.at(3)
+    late = graph.get_index(3)
     assert set(describe_reached(late, traverse_down(late, "a.x"))) == {"d.x"}
     for at in range(10):
-        graph.at(at)
+        graph.get_index(at)
     assert len(graph._past) <= 4
 
 
@@ -82,7 +82,7 @@ def test_names_that_stand_for_nothing_do_not_stay(store: SqliteStore, monkeypatc
     before, sizes = graph.index.dump(), []
     for n in range(100):
         names = [build_flow(f"a{n}.x{m}", f"b{n}.x{m}") for m in range(10)]
-        with supposed(graph, [Saying("person/check", (str(n),), state_lineage(*names).content)], 1_000):
+        with suppose_statements(graph, [SupposedStatement("person/check", (str(n),), state_lineage(*names).content)], 1_000):
             pass
         graph.renew()
         sizes.append(graph.index.changes.count_nodes())
@@ -129,7 +129,7 @@ def test_what_is_committed_is_shown_whatever_the_deadline(store: SqliteStore) ->
         holding = pool.submit(hold)
         assert held.wait(30)
         threading.Timer(0.2, go.set).start()
-        with graph.lock.until(time.monotonic()):
+        with graph.lock.set_deadline(time.monotonic()):
             with pytest.raises(StoreUnavailable), graph.lock:
                 pass
             commit_statements(graph, state_lineage(build_flow("a.x", "b.x")))
@@ -140,9 +140,9 @@ def test_what_is_committed_is_shown_whatever_the_deadline(store: SqliteStore) ->
 def test_a_past_that_is_forgotten_is_gone(store: SqliteStore) -> None:
     graph = LiveGraph.open(store)
     commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1))
-    first = weakref.ref(graph.at(3))
+    first = weakref.ref(graph.get_index(3))
     for at in range(10, 15):
-        graph.at(at)
+        graph.get_index(at)
     gc.collect()
     assert first() is None
 
@@ -159,11 +159,11 @@ def test_a_past_is_built_while_the_graph_is_held_by_others_and_once(store: Sqlit
 
     monkeypatch.setattr(store, "iterate_heads", slow)
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(graph.at, 3) for _ in range(4)]
+        asked = [pool.submit(graph.get_index, 3) for _ in range(4)]
         assert built.acquire(timeout=30)
         commit_statements(graph, state_lineage(build_flow("b.x", "c.x"), scope="two", at=1))  # nothing waits for the past
         with pytest.raises(StoreUnavailable, match="ask again"):
-            graph.at(3, revision=1, deadline=time.monotonic())
+            graph.get_index(3, revision=1, deadline=time.monotonic())
         go.set()
         assert len({id(one.result(30)) for one in asked}) == 1
     assert not built.acquire(blocking=False), "it was read once"
@@ -178,7 +178,7 @@ def test_facts_say_who_said_what_and_which_is_shown(store: SqliteStore) -> None:
         state_description("older", 0, "openlineage/c"),
     )
     node = get_node(graph.index, "a")
-    rows = graph.facts(graph.index, [node])[node]
+    rows = graph.read_facts(graph.index, [node])[node]
     assert [(row.attribute, row.value, row.chosen) for row in rows] == [
         ("description", "old", True),
         ("description", "new", False),
@@ -195,6 +195,6 @@ def test_facts_of_all_names_of_a_dataset(store: SqliteStore) -> None:
         graph, state_description("it", 1, "dbt/b"), build_statement(Facts(edges=(build_same_as("a", "b"),)), ("p",), 2, source="person/p")
     )
     node = get_node(graph.index, "b")
-    assert [row.value for row in graph.facts(graph.index, [node])[node]] == ["it", "dbt/b"]
+    assert [row.value for row in graph.read_facts(graph.index, [node])[node]] == ["it", "dbt/b"]
     assert [edge.attributes for edge in graph.index.ownership.list_edges(node, EdgeType.SAME_AS)] == [{"why": "person"}]
     assert [graph.index.changes.get_scope(scope).source for scope in graph.index.changes.list_scopes(node)] == ["dbt/b", "person/p"]

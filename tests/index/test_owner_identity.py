@@ -8,7 +8,7 @@ import pytest
 
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, build_owner_key
-from meshline.graph.naming import address, owner_form
+from meshline.graph.naming import find_email, parse_owner
 from tests.index.heads import Fold, build_statement, to_dataset
 
 
@@ -127,10 +127,10 @@ def get_node(index: LineageIndex) -> int:
     ],
 )
 def test_addresses(written: str, expected: str) -> None:
-    assert address(written) == expected
+    assert find_email(written) == expected
 
 
 def test_forms() -> None:
-    assert owner_form("team: lake ") == ("lake", "team")
-    assert owner_form("users:x") == ("users:x", "")
-    assert owner_form("user:") == ("user:", "")
+    assert parse_owner("team: lake ") == ("lake", "team")
+    assert parse_owner("users:x") == ("users:x", "")
+    assert parse_owner("user:") == ("user:", "")

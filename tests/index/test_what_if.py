@@ -15,7 +15,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Statement
 from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.factory import open_store
-from meshline.graph.what_if import Saying, supposed
+from meshline.graph.what_if import SupposedStatement, suppose_statements
 from tests.index.graphs import describe_reached, get_node, traverse_down
 from tests.index.heads import build_flow, build_statement, state_lineage, state_schema
 from tests.index.strategies import any_statement, draw_lists
@@ -35,8 +35,8 @@ def commit_statements(store: Store, statements: list[Statement]) -> None:
     store.commit(lambda _: Batch(statements=statements))
 
 
-def build_supposed(statement: Statement) -> Saying:
-    return Saying(statement.source, statement.scope, statement.content)
+def build_supposed(statement: Statement) -> SupposedStatement:
+    return SupposedStatement(statement.source, statement.scope, statement.content)
 
 
 def test_what_is_supposed_is_asked_like_the_graph_and_then_gone(graph: LiveGraph) -> None:
@@ -45,10 +45,10 @@ def test_what_is_supposed_is_asked_like_the_graph_and_then_gone(graph: LiveGraph
         build_supposed(state_schema("a", "y", source="iceberg/cat")),
         build_supposed(state_lineage(build_flow("a.y", "c.y"), scope="new")),
     ]
-    with supposed(graph, without, NOW) as would:
+    with suppose_statements(graph, without, NOW) as would:
         assert [would.index.assets.get_key(column).name for column in would.index.assets.list_columns(get_node(would.index, "a"))] == ["y"]
         assert describe_reached(would.index, traverse_down(would.index, "a.y")) == {"c.y": "DIRECT 1"}
-        assert {row.observed_at for rows in would.facts(would.index, [get_node(would.index, "a.y")]).values() for row in rows} <= {NOW}
+        assert {row.observed_at for rows in would.read_facts(would.index, [get_node(would.index, "a.y")]).values() for row in rows} <= {NOW}
         with pytest.raises(AssertionError, match="supposed statements"):
             would.commit(lambda _: Batch())
     assert [graph.index.assets.get_key(column).name for column in graph.index.assets.list_columns(get_node(graph.index, "a"))] == ["x", "y"]
@@ -58,7 +58,7 @@ def test_what_is_supposed_is_asked_like_the_graph_and_then_gone(graph: LiveGraph
 def test_an_error_meanwhile_leaves_the_graph_as_it_was(graph: LiveGraph) -> None:
     graph.commit(lambda _: Batch(statements=[state_lineage(build_flow("a.x", "b.x"))]))
     before = graph.index.dump()
-    with pytest.raises(KeyError), supposed(graph, [build_supposed(state_lineage(build_flow("a.x", "c.x")))], NOW):
+    with pytest.raises(KeyError), suppose_statements(graph, [build_supposed(state_lineage(build_flow("a.x", "c.x")))], NOW):
         raise KeyError
     assert graph.index.dump() == before
     graph.commit(lambda _: Batch(statements=[state_lineage(build_flow("b.x", "d.x"), scope="two")]))
@@ -82,7 +82,7 @@ def test_supposing_is_saying_and_taking_back(said: list[Statement], more: list[S
             commit_statements(other, [*said, *more])
             really = LiveGraph.open(other)
             before = graph.index.dump(), collect_answers(graph.index), collect_names(graph.index)
-            with supposed(graph, [*map(build_supposed, more)], NOW) as would:
+            with suppose_statements(graph, [*map(build_supposed, more)], NOW) as would:
                 check_traversable(would.index)
                 assert would.index.dump() == really.index.dump()
                 assert collect_answers(would.index) == collect_answers(really.index)
@@ -91,5 +91,5 @@ def test_supposing_is_saying_and_taking_back(said: list[Statement], more: list[S
 
 
 def test_nothing_is_supposed_of_nothing(graph: LiveGraph) -> None:
-    with supposed(graph, [build_supposed(build_statement(None, ("test", "s"), 0))], NOW) as would:
+    with suppose_statements(graph, [build_supposed(build_statement(None, ("test", "s"), 0))], NOW) as would:
         assert would.index.dump() == graph.index.dump()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.model import AssetKind, EdgeFact, Facts, Flow, FlowType
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Head, Store
@@ -101,7 +101,7 @@ class Graph(NamedTuple):
     def facts(self, *scope: str, as_of: int | None = None) -> Facts:
         """The facts of a scope; none if it has no head."""
         head = self.heads(as_of).get(scope)
-        return decode(head.content.blob) if head is not None and head.content is not None else Facts()
+        return decode_facts(head.content.blob) if head is not None and head.content is not None else Facts()
 
     def output(self, name: str, *, job: str = "etl", as_of: int | None = None) -> Facts:
         """The facts of the scope (job, output)."""

@@ -9,7 +9,7 @@ import pytest
 from meshline.app.replay import copy_store
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeType, Facts
 from meshline.graph.naming import Naming
@@ -156,7 +156,7 @@ def test_what_the_past_knew_is_joined_in_the_past(live: LiveGraph) -> None:
     ruled(live)
     apply_rules(live)
     for time, names in ((T - 40, 2), (T - 60, 1)):
-        index = live.at(time)
+        index = live.get_index(time)
         node = index.assets.find_by_key(model.build_dataset_key(TRINO, "delta.orders.items"))
         assert node is not None
         assert len(index.assets.list_names(node, former=True)) == names
@@ -183,7 +183,7 @@ def test_rules_of_several_files(live: LiveGraph) -> None:
 
 def test_only_a_mention_is_enough_and_a_column_is_one(live: LiveGraph) -> None:
     key = model.build_dataset_key(TRINO, "delta.orders.items")
-    content = encode(Facts(assets=(AssetFact(model.build_column_key(key, "x"), {"description": "so"}),)))
+    content = encode_facts(Facts(assets=(AssetFact(model.build_column_key(key, "x"), {"description": "so"}),)))
     say(live, [Entry(("note",), content)], source="contract/x")
     known(live, (LAKE, "orders.items"))
     ruled(live)

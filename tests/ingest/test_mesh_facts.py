@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.model import Facts
 from meshline.graph.naming import Naming
 from meshline.ingest import mesh
@@ -122,7 +122,7 @@ def _json(value: object) -> str:
 def test_what_each_entry_states() -> None:
     read = mesh.parse_mesh_file(FILE.encode(), "mesh.yaml", strict=True)
     stated = mesh.build_statements(read, Naming([(r"/dt=[^/]*$", "")]), 5)
-    text = "".join(f"{' '.join(s.scope)}\n" + "".join(f"  {line}\n" for line in shown(decode(s.content.blob))) for s in stated)
+    text = "".join(f"{' '.join(s.scope)}\n" + "".join(f"  {line}\n" for line in shown(decode_facts(s.content.blob))) for s in stated)
     assert text.replace("S3A", "s3a") == STATED
     assert {(s.source, s.observed_at) for s in stated} == {("mesh/shop", 5)}
 

@@ -46,7 +46,7 @@ def test_what_is_gone_from_the_file_is_retracted(graph: LiveGraph) -> None:
     assert done(load(graph, A, T + 10)) == (0, 1, 1, 0)
     assert names(graph, AssetKind.DOMAIN) == ["a"]
     assert names(graph, AssetKind.OWNER) == []
-    before = graph.at(T + 5)
+    before = graph.get_index(T + 5)
     assert [before.assets.get_key(node).name for node in before.assets.list_of_kind(AssetKind.DOMAIN)] == ["a", "b"]
 
 
@@ -69,7 +69,7 @@ def test_a_change_at_the_same_time_takes_effect(graph: LiveGraph) -> None:
     for title in ("One", "Two", "Three"):
         load(graph, f"domains: [{{name: a, title: {title}}}]", T)
         node = graph.index.assets.list_of_kind(AssetKind.DOMAIN)[0]
-        assert [row.value for row in graph.facts(graph.index, [node])[node] if row.attribute == "title"] == [title]
+        assert [row.value for row in graph.read_facts(graph.index, [node])[node] if row.attribute == "title"] == [title]
 
 
 def test_other_sources_are_left_alone(graph: LiveGraph) -> None:

@@ -262,7 +262,7 @@ def by(integration: str, query: str = "") -> dict[str, Any]:
 def listed(known: Graph, name: str, as_of: int | None = None) -> list[str]:
     """The columns that are shown of a dataset."""
     live = LiveGraph.open(known.store)
-    index = live.at(as_of)
+    index = live.get_index(as_of)
     node = index.assets.find_by_key(build_dataset_key("db", name))
     assert node is not None
     return [index.assets.get_column_name(column) for column in index.assets.list_columns(node)]
@@ -468,7 +468,7 @@ def test_a_tag_of_airflow_has_its_key_as_value() -> None:
 
 def affected(live: LiveGraph, name: str, column_name: str, as_of: int | None = None) -> set[str]:
     """The columns that a column reaches."""
-    index = live.at(as_of)
+    index = live.get_index(as_of)
     node = index.assets.find_by_key(build_column_key(build_dataset_key("db", name), column_name))
     assert node is not None
     reached = index.lineage.traverse([node], Direction.DOWNSTREAM).nodes.tolist()

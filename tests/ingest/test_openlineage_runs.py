@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from meshline.graph.bounded_cache import Memory
+from meshline.graph.bounded_cache import BoundedCache
 from meshline.graph.model import AssetFact, EdgeType, build_job_key
 from meshline.graph.store.base import RunKey, RunPair, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received
@@ -264,7 +264,7 @@ def test_a_streaming_run_of_many_events_stays_small() -> None:
 
 
 def test_a_memory_forgets_when_it_contains_too_much() -> None:
-    memory: Memory[str, int] = Memory(10)
+    memory: BoundedCache[str, int] = BoundedCache(10)
     assert memory.keep("a", 1, 6) == 1
     memory.keep("b", 2, 4)
     assert (memory.get("a"), memory.get("b")) == (1, 2)

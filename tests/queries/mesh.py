@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshline.graph.content import EMPTY, encode
+from meshline.graph.content import EMPTY, encode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
     JOB_OUTPUT,
@@ -56,7 +56,7 @@ SHOP_TEAM, FINANCE_TEAM, ANN = build_owner_key("team:shop"), build_owner_key("te
 
 
 def said(source: str, scope: Scope, facts: Facts, at: int = START) -> Statement:
-    return Statement(source, scope, at, encode(facts))
+    return Statement(source, scope, at, encode_facts(facts))
 
 
 def retracted(source: str, scope: Scope, at: int) -> Statement:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.graph import model
-from meshline.graph.content import EMPTY, encode
+from meshline.graph.content import EMPTY, encode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Flow, Json
 from meshline.graph.queries.assets import read_aliases, read_attributes
@@ -34,7 +34,7 @@ def live() -> Iterator[LiveGraph]:
 
 
 def same(a: AssetKey, b: AssetKey, **attributes: Json) -> Content:
-    return encode(Facts(edges=(EdgeFact(EdgeType.SAME_AS, a, b, attributes),)))
+    return encode_facts(Facts(edges=(EdgeFact(EdgeType.SAME_AS, a, b, attributes),)))
 
 
 def listed(live: LiveGraph, key: AssetKey, columns: Sequence[str] = COLUMNS, source: str = "openlineage/x") -> None:
@@ -54,7 +54,7 @@ def of(live: LiveGraph, key: AssetKey) -> Identity:
 
 
 def port(product: str, key: AssetKey, direction: str) -> Content:
-    return encode(Facts(edges=(EdgeFact(EdgeType.PORT, model.build_data_product_key(product), key, {"direction": direction}),)))
+    return encode_facts(Facts(edges=(EdgeFact(EdgeType.PORT, model.build_data_product_key(product), key, {"direction": direction}),)))
 
 
 def test_a_dataset_with_one_name(live: LiveGraph) -> None:
@@ -99,14 +99,14 @@ def test_columns_that_are_spelled_in_several_ways(live: LiveGraph) -> None:
 def test_a_rename_is_a_reason(live: LiveGraph) -> None:
     listed(live, LAKE)
     edge = EdgeFact(EdgeType.RENAMED_TO, LAKE, TRINO)
-    say(live, [Entry(("rename",), encode(Facts(edges=(edge,))), T + 10)], complete=False, source="openlineage/x")
+    say(live, [Entry(("rename",), encode_facts(Facts(edges=(edge,))), T + 10)], complete=False, source="openlineage/x")
     found = of(live, TRINO)
     assert [(reason.type, reason.why, reason.since) for reason in found.reasons] == [(EdgeType.RENAMED_TO, "rename", T + 10)]
 
 
 def parted(live: LiveGraph, a: AssetKey, b: AssetKey, why: str = "two feeds") -> None:
     edge = EdgeFact(EdgeType.DIFFERENT_FROM, a, b, {"why": why})
-    say(live, [Entry(("not", *a.parts, *b.parts), encode(Facts(edges=(edge,))))], complete=False, source="mesh/x")
+    say(live, [Entry(("not", *a.parts, *b.parts), encode_facts(Facts(edges=(edge,))))], complete=False, source="mesh/x")
 
 
 def test_a_parting_is_listed_with_the_edges_that_it_overrules(live: LiveGraph) -> None:
@@ -230,7 +230,7 @@ def test_a_copy_is_no_near_miss(live: LiveGraph) -> None:
     listed(live, LAKE)
     listed(live, copy)
     flow = Flow(model.build_column_key(LAKE, "id"), model.build_column_key(copy, "id"))
-    say(live, [Entry(("flow",), encode(Facts(flows=(flow,))))], complete=False, source="openlineage/x")
+    say(live, [Entry(("flow",), encode_facts(Facts(flows=(flow,))))], complete=False, source="openlineage/x")
     assert list_conflicts(live.index) == []
 
 
@@ -277,7 +277,7 @@ def test_datasets_that_had_one_name_in_sessions(live: LiveGraph) -> None:
     orders, payments = model.build_dataset_key("kafka://b", "orders"), model.build_dataset_key("kafka://b", "payments")
     for key, columns in ((orders, ("id", "total")), (payments, ("id", "iban"))):
         listed(live, key, columns)
-        content = encode(Facts(assets=(AssetFact(key, {"session_names": [name]}),)))
+        content = encode_facts(Facts(assets=(AssetFact(key, {"session_names": [name]}),)))
         say(live, [Entry(("dataset", *key.parts, "symlinks"), content)], complete=False, source="openlineage/x")
     (found,) = list_conflicts(live.index)
     assert (found.kind, found.names, found.similarity) == (ConflictKind.SESSION_NAME, (orders, payments), 1 / 3)

@@ -42,7 +42,7 @@ def written(at: int, of: AssetKey = PORT, source: str = mesh.LINEAGE, kind: str 
 
 def healthy(*statements: Statement, at: int | None = None, now: int = NOW) -> tuple[LiveGraph, Health]:
     graph = mesh.live(*statements)
-    index = graph.at(at)
+    index = graph.get_index(at)
     node = index.assets.find_by_key(PRODUCT)
     assert node is not None
     return graph, compute_health(graph, index, [node], now)[0]

@@ -124,7 +124,7 @@ def test_history_is_the_newest_first(graph: LiveGraph) -> None:
     ]
     assert read_history(graph, graph.index, result, 2) == past[:2]
     assert find_failing_since(graph, graph.index, result) == mesh.START + DAY
-    before = graph.at(mesh.START + DAY)
+    before = graph.get_index(mesh.START + DAY)
     (then,) = read_latest(graph, before, [before.assets.find_by_key(mesh.ORDERS) or 0])[0]
     assert (str(then.outcome), len(read_history(graph, before, then))) == ("FAILED", 2)
     mesh.say(graph, run(check(TOTAL, "a"), at=mesh.START + 9 * DAY))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeFact, EdgeType, Facts
 from meshline.graph.queries.schema_history import read_schemas
@@ -24,7 +24,7 @@ def live() -> Iterator[LiveGraph]:
 
 
 def shown(live: LiveGraph, as_of: int | None = None) -> list[tuple[str, list[str], int, int | None]]:
-    index = live.at(as_of)
+    index = live.get_index(as_of)
     node = index.assets.find_by_key(LAKE)
     assert node is not None
     return [
@@ -47,11 +47,11 @@ def test_each_change_of_the_columns_is_a_schema(live: LiveGraph) -> None:
 def test_every_source_under_every_name_is_listed(live: LiveGraph) -> None:
     say(live, [entry("a", "x", time=T)])
     say(live, [Entry(("dataset", *FILE.parts), table("a", "x", "y", namespace="s3://wh"), T + 1)], source="openlineage/x")
-    same = encode(Facts(edges=(EdgeFact(EdgeType.SAME_AS, LAKE, FILE, {"why": "location"}),)))
+    same = encode_facts(Facts(edges=(EdgeFact(EdgeType.SAME_AS, LAKE, FILE, {"why": "location"}),)))
     say(live, [Entry(("same",), same, T + 2)], source="mesh/x")
     assert shown(live) == [("openlineage/x", ["x", "y"], 1, None), ("iceberg/lake", ["x"], 0, None)]
 
 
 def test_a_dataset_that_no_source_lists_has_no_schema(live: LiveGraph) -> None:
-    say(live, [Entry(("seen",), encode(Facts(edges=(EdgeFact(EdgeType.READS, model.build_job_key("j", "j"), LAKE),))))])
+    say(live, [Entry(("seen",), encode_facts(Facts(edges=(EdgeFact(EdgeType.READS, model.build_job_key("j", "j"), LAKE),))))])
     assert shown(live) == []

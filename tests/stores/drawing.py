@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.model import AssetKey, AssetKind, Flow, Json, Precedence
 from meshline.graph.store.base import Head
 from tests.servers import Neo4jServer
@@ -93,7 +93,7 @@ def build_drawing(heads: Iterable[Head]) -> Drawing:
     for head in heads:
         assert head.content is not None
         by = (head.source, head.scope)
-        facts = decode(head.content.blob)
+        facts = decode_facts(head.content.blob)
         for asset in facts.assets:
             mentioned[asset.key].add(by)
             for name, value in asset.attributes.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from meshline.graph.content import EMPTY, columns, keys_of
+from meshline.graph.content import EMPTY, build_keys, decode_layout
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, build_intervals
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunKey, RunPair, RunReader, StoredEvent, StoredRecord
 from meshline.graph.store.search_words import iterate_documents, limit_terms, list_key_words
@@ -92,7 +92,7 @@ class ModelStore:
             number = self.scope_ids[s.source, s.scope]
             self.observations.setdefault(number, set()).add(Observation(s.observed_at, s.content.digest, s.version, s.provisional, s.until))
             self.contents[s.content.digest] = s.content
-            self.keys.update(keys_of(columns(s.content.blob)))
+            self.keys.update(build_keys(decode_layout(s.content.blob)))
 
     def _put_runs(self, batch: Batch) -> None:
         put = {run.key for run in batch.runs}

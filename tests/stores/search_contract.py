@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import (
     AssetFact,
     AssetKey,
@@ -22,7 +22,7 @@ from meshline.graph.model import (
     build_job_key,
     build_owner_key,
 )
-from meshline.graph.naming import terms
+from meshline.graph.naming import parse_search_terms
 from meshline.graph.store.base import Store
 from meshline.graph.store.search_words import MAX_TERMS
 from tests.stores.statements import SOURCE, build_withdrawal, commit_statements
@@ -35,7 +35,7 @@ FINANCE = build_owner_key("team:finance")
 
 
 def build_facts_statement(*facts: AssetFact | EdgeFact | Flow, at: int = 1, scope: str = "s", version: str = "") -> Statement:
-    content = encode(
+    content = encode_facts(
         Facts(
             assets=tuple(f for f in facts if isinstance(f, AssetFact)),
             edges=tuple(f for f in facts if isinstance(f, EdgeFact)),
@@ -51,7 +51,7 @@ def build_name_fact(*keys: AssetKey) -> AssetFact:
 
 
 def find_assets(store: Store, text: str, kinds: Iterable[AssetKind] = (), limit: int = 100) -> list[AssetKey]:
-    return list(store.search(terms(text), tuple(kinds), limit))
+    return list(store.search(parse_search_terms(text), tuple(kinds), limit))
 
 
 class SearchContract:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from meshline.graph.content import EMPTY, encode
+from meshline.graph.content import EMPTY, encode_facts
 from meshline.graph.model import AssetFact, Content, Facts, Scope, Statement, build_dataset_key
 from meshline.graph.store.base import Batch, Changes, Head, Store, Withdrawal
 
@@ -14,7 +14,7 @@ SOURCE = "openlineage/test"
 
 def build_content(what: str) -> Content:
     """Content with `what` as the value of an attribute; the empty string gives a tombstone."""
-    return encode(Facts(assets=(AssetFact(build_dataset_key("ns", "d"), {"value": what}),))) if what else EMPTY
+    return encode_facts(Facts(assets=(AssetFact(build_dataset_key("ns", "d"), {"value": what}),))) if what else EMPTY
 
 
 def build_statement(

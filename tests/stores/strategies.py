@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import (
     AssetFact,
     Content,
@@ -24,7 +24,7 @@ from meshline.graph.store.base import Batch, RawEvent, Record, Run, RunKey, RunP
 TIMES = range(6)
 ORDERS, PAYMENTS = build_dataset_key("ns", "orders"), build_dataset_key("ns", "payments")
 CONTENTS: tuple[Content, ...] = tuple(
-    encode(facts)
+    encode_facts(facts)
     for facts in (
         Facts(),
         Facts(assets=(AssetFact(ORDERS, {"description": "red green"}),)),

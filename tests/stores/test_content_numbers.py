@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshline.graph.content import decode, encode
+from meshline.graph.content import decode_facts, encode_facts
 from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Json, build_dataset_key, build_owner_key
 
 TABLE = build_dataset_key("db", "t")
@@ -29,6 +29,6 @@ def test_an_integer_that_has_no_room_is_kept_as_near_as_can_be(stated: Json, kep
             EdgeFact(EdgeType.OWNS, build_owner_key("o"), TABLE, {"n": stated}),
         ),
     )
-    found = decode(encode(facts).blob)
+    found = decode_facts(encode_facts(facts).blob)
     assert found.assets == (AssetFact(TABLE, {"limit": kept, "flag": True}),)
     assert found.edges == (EdgeFact(EdgeType.OWNS, build_owner_key("o"), TABLE, {"n": kept}),)

@@ -16,7 +16,7 @@ from meshline.graph.model import Precedence, Statement
 from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.integrity import Check, run_checks
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.graph.store.sqlite.maintenance import compact, file_checks
+from meshline.graph.store.sqlite.maintenance import compact, list_file_checks
 from tests.index.strategies import any_statement
 from tests.sizes import count_examples
 from tests.stores.strategies import draw_batches
@@ -60,12 +60,12 @@ def test_a_sound_file_passes_and_compacting_changes_nothing(batches: list[Batch]
                 store.commit(lambda _, batch=batch: batch)  # type: ignore[misc]
             runs = {run.key for batch in batches for run in batch.runs}
             before, known = answers(store), store.read_runs(runs)
-        assert problems(list(file_checks(path))) == []
+        assert problems(list(list_file_checks(path))) == []
         compact(path, raw_before=-(2**60))
-        assert problems(list(file_checks(path))) == []
+        assert problems(list(list_file_checks(path))) == []
         with closing(SqliteStore(path)) as store:
             assert (answers(store), store.read_runs(runs)) == (before, known)
             for batch in batches:  # committed again by a store that remembers nothing of it: nothing changes
                 store.commit(lambda _, batch=batch: batch._replace(raw=(), journal=()))  # type: ignore[misc]
             assert sorted(head for each in store.iterate_heads() for head in each) == before[0]
-        assert problems(list(file_checks(path))) == []
+        assert problems(list(list_file_checks(path))) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import (
     AssetFact,
     AssetKey,
@@ -52,7 +52,7 @@ def listing(table: AssetKey, *names: str, **types: str) -> Facts:
 
 def statements() -> Iterator[Statement]:
     def state(source: str, scope: tuple[str, ...], facts: Facts, at: int = 1, version: str = "") -> Statement:
-        return Statement(source, scope, at * 86_400_000_000, encode(facts), version)
+        return Statement(source, scope, at * 86_400_000_000, encode_facts(facts), version)
 
     yield state("openlineage/default", ("dataset", *SHOP.parts, "schema"), listing(SHOP, "id", "email"))
     yield state("openlineage/default", ("dataset", *MART.parts, "schema"), listing(MART, "order_id", "contact"))

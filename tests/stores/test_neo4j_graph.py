@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import (
     EDGE_TYPES,
     AssetFact,
@@ -50,7 +50,7 @@ def store(neo4j: Neo4jServer) -> Iterator[Neo4jStore]:
 
 
 def state(store: Neo4jStore, facts: Facts, at: int = 1, scope: str = "s", source: str = "openlineage/default", version: str = "") -> None:
-    statement = Statement(source, (scope,), at, encode(facts), version)
+    statement = Statement(source, (scope,), at, encode_facts(facts), version)
     store.commit(lambda _: Batch(statements=[statement]))
 
 
@@ -236,7 +236,7 @@ flows = st.builds(
 edge_types = st.sampled_from([t for t in EDGE_TYPES if t is not EdgeType.FLOWS_TO])
 edges = st.builds(EdgeFact, edge_types, keys, keys, st.sampled_from(({}, {"position": 1}, {"position": 2, "type": "t"})))
 contents = st.builds(
-    lambda a, e, f: encode(Facts(tuple(a), tuple(e), tuple(f))),
+    lambda a, e, f: encode_facts(Facts(tuple(a), tuple(e), tuple(f))),
     st.lists(st.builds(AssetFact, keys, attributes), max_size=3),
     st.lists(edges, max_size=3),
     st.lists(flows, max_size=3),

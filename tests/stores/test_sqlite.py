@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.errors import StoreCorrupt, StoreUnavailable
-from meshline.graph.content import EMPTY, encode
+from meshline.graph.content import EMPTY, encode_facts
 from meshline.graph.model import (
     AssetFact,
     AssetKind,
@@ -32,7 +32,7 @@ from meshline.graph.store.base import Batch, Head, RawEvent, Store
 from meshline.graph.store.sqlite import SqliteStore, reader, search_index
 from meshline.graph.store.sqlite import writer as sqlite_writer
 from meshline.graph.store.sqlite.connection import APPLICATION_ID
-from meshline.graph.store.sqlite.maintenance import file_checks
+from meshline.graph.store.sqlite.maintenance import list_file_checks
 from meshline.graph.store.sqlite.reader import HeadRow
 from meshline.graph.store.sqlite.sql import MIGRATIONS, TABLES
 from tests.sizes import count_examples
@@ -143,13 +143,15 @@ class TestFiles:
             raise ValueError("at the end")
 
         with closing(SqliteStore(str(path))) as store:
-            commit_statements(store, Statement("s", ("a",), 1, encode(Facts(assets=(AssetFact(build_column_key(orders, "id"), {}),)))))
+            commit_statements(
+                store, Statement("s", ("a",), 1, encode_facts(Facts(assets=(AssetFact(build_column_key(orders, "id"), {}),))))
+            )
             with monkeypatch.context() as broken:
                 broken.setattr(sqlite_writer._Commit, "_keep_raw", fail)
                 with pytest.raises(ValueError, match="at the end"):
-                    commit_statements(store, Statement("s", ("b",), 1, encode(Facts(assets=facts))))
+                    commit_statements(store, Statement("s", ("b",), 1, encode_facts(Facts(assets=facts))))
             assert store.search(["city"], [], 9) == []
-            commit_statements(store, Statement("s", ("b",), 1, encode(Facts(assets=facts))))
+            commit_statements(store, Statement("s", ("b",), 1, encode_facts(Facts(assets=facts))))
             assert store.search(["city"], [], 9) == [build_column_key(orders, "city")]
             assert store.search(["payments"], [], 9) == [build_dataset_key("x", "payments")]
 
@@ -160,7 +162,9 @@ class TestFiles:
         def commit_columns(store: Store, *columns: str) -> None:
             commit_statements(
                 store,
-                Statement("s", columns, 1, encode(Facts(assets=tuple(AssetFact(build_column_key(orders, name), {}) for name in columns)))),
+                Statement(
+                    "s", columns, 1, encode_facts(Facts(assets=tuple(AssetFact(build_column_key(orders, name), {}) for name in columns)))
+                ),
             )
 
         with closing(SqliteStore(str(path))) as one, closing(SqliteStore(str(path))) as other:
@@ -305,7 +309,7 @@ class TestFiles:
             assert list_records(store) == [build_record("k")]
             assert len(store.read_raw_events()) == 1
             assert commit_statements(store, build_statement("D", 4)).revision == 4
-        assert [check.problems for check in file_checks(str(path)) if not check.passed] == []
+        assert [check.problems for check in list_file_checks(str(path)) if not check.passed] == []
 
     def test_kill_9_while_checksums_are_made(self, path: Path) -> None:
         before = older(path)

@@ -205,18 +205,18 @@ class RequestContext:
         writers would wait as well: `missing` records its time, and the request is run again when the index exists (`prepare_indexes`).
         """
         if as_of is not None:
-            if self._locked and not self.committed and not self.live.has(as_of, self.revision):
+            if self._locked and not self.committed and not self.live.has_index(as_of, self.revision):
                 self.missing.add(as_of)
                 raise StoreUnavailable("the graph as of that time is not loaded yet")
-            self.live.at(as_of, revision=self.revision, deadline=self.deadline)
+            self.live.get_index(as_of, revision=self.revision, deadline=self.deadline)
         self._acquire_lock()
-        return self.live.at(as_of, revision=self.revision, deadline=self.deadline)
+        return self.live.get_index(as_of, revision=self.revision, deadline=self.deadline)
 
     def prepare_indexes(self, *times: int) -> None:
         """Build the indexes as of these times (microseconds) before the graph is locked. Raises StoreUnavailable at the deadline."""
         if not self._locked:
             for as_of in times:
-                self.live.at(as_of, revision=self.revision, deadline=self.deadline)
+                self.live.get_index(as_of, revision=self.revision, deadline=self.deadline)
 
     def copy_unread(self) -> RequestContext:
         """A context for running the same request again, with the same deadline."""

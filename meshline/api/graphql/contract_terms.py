@@ -46,7 +46,7 @@ class ServiceLevel:
 
 def list_service_levels(slo: Json) -> list[ServiceLevel]:
     """The service levels in the attribute `slo` of a product, by name."""
-    found = [(name, value, durations.said(value)) for name, value in slo.items()] if isinstance(slo, dict) else []
+    found = [(name, value, durations.convert_measure(value)) for name, value in slo.items()] if isinstance(slo, dict) else []
     return [ServiceLevel.from_level(_build_level(name, value, measure)) for name, value, measure in sorted(found) if measure is not None]
 
 

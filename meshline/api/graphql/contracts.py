@@ -66,7 +66,7 @@ class ContractVersion:
             known=known,
             version=contract.version or None,
             status=contract.status or None,
-            in_force=contract.in_force,
+            in_force=contract.is_in_force,
             standard=contract.standard or None,
             title=contract.title or None,
             description=contract.description or None,

@@ -81,7 +81,7 @@ class Executor:
         """
         begun = time.perf_counter()
         request = RequestContext(self.live, self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart)
-        with self.live.lock.until(request.deadline):
+        with self.live.lock.set_deadline(request.deadline):
             result, request = self._execute_prepared(request, query, variables, operation, allowed)
         request_id = request_id or secrets.token_hex(8)
         body: dict[str, Any] = {}

@@ -15,7 +15,7 @@ from meshline.api.graphql.field_types import describe_field
 from meshline.errors import InvalidInput, NotFound
 from meshline.governance.audit import build_mutation_record
 from meshline.graph import model
-from meshline.graph.content import EMPTY, encode
+from meshline.graph.content import EMPTY, encode_facts
 from meshline.graph.model import (
     AssetFact,
     AssetKey,
@@ -164,7 +164,7 @@ def _build_attribute(key: AssetKey, attribute: str, value: Json) -> Facts:
 def _state_facts(request: RequestContext, by: str | None, scope: tuple[str, ...], facts: Facts, about: AssetKey) -> Stated:
     """Commit one statement of a person. Returns the asset `about` as it is afterwards."""
     author = _decide_author(request, by)
-    statement = Statement(f"{PERSON}/{author}", (PERSON, *scope), 0, encode(facts))
+    statement = Statement(f"{PERSON}/{author}", (PERSON, *scope), 0, encode_facts(facts))
     _commit(request, author, scope[0], about, statement)
     view = request.now
     node = view.index.assets.find_by_key(about)

@@ -142,7 +142,7 @@ def _collect_promises(view: GraphView, changes: Iterable[Change]) -> dict[int, f
         if node is None:
             continue
         if one.subject.part[:2] == ("slo", FRESHNESS):
-            found[node] = None if one.after is None else durations.seconds(str(one.after))
+            found[node] = None if one.after is None else durations.parse_duration(str(one.after))
         elif one.rule in _REMOVALS:
             found[node] = None
     return found

@@ -14,7 +14,7 @@ from meshline.api.graphql.contract_terms import QualitySuite, ServiceLevel, list
 from meshline.api.graphql.contracts import Consumption, Contract, find_contract, find_text, list_consumptions
 from meshline.api.graphql.field_types import describe_field, refer_to_type
 from meshline.api.graphql.quality import ProductHealth
-from meshline.graph.contracts import suites_of
+from meshline.graph.contracts import build_suites
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.queries import search
@@ -86,7 +86,8 @@ class DataProduct(Asset):
     @describe_field("The suites of checks that its specification lists.")
     async def quality_checks(self) -> list[QualitySuite]:
         return [
-            QualitySuite.from_suite(suite) for suite in suites_of((await self.view.read_attributes(self.node)).find_value("quality_checks"))
+            QualitySuite.from_suite(suite)
+            for suite in build_suites((await self.view.read_attributes(self.node)).find_value("quality_checks"))
         ]
 
     @describe_field("The catalogs that it is registered in.")

@@ -53,7 +53,7 @@ class ChangeBuilder(NamedTuple):
     def _find_place(self, part: Part) -> tuple[str, int]:
         """File and line of the part, or of what contains it, in the new version; of a removed subject in the old one."""
         version = self.after or self.before
-        return ("", 0) if version is None else (version.file, version.line(part))
+        return ("", 0) if version is None else (version.file, version.find_line(part))
 
 
 def deduplicate_keys(keys: Iterable[AssetKey]) -> tuple[AssetKey, ...]:

@@ -58,9 +58,9 @@ def _list_changes(draft: ChangeBuilder, before: Version[Contract], after: Versio
 
 def _compare_status(draft: ChangeBuilder, old: Contract, new: Contract) -> Iterator[Change]:
     was, now = (fold_text(one.status.replace("_", " ")).lower() or None for one in (old, new))
-    if old.in_force and not new.in_force:
+    if old.is_in_force and not new.is_in_force:
         yield draft.build_change("contract-ended", ("status",), was or "active", now)
-    elif now in _DEPRECATED and was not in _DEPRECATED and old.in_force:
+    elif now in _DEPRECATED and was not in _DEPRECATED and old.is_in_force:
         yield draft.build_change("deprecated", ("status",), was, now)
 
 

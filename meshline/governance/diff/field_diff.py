@@ -23,7 +23,7 @@ from meshline.governance.diff.schema_match import (
     match_columns,
 )
 from meshline.governance.types import Type, can_promote, is_same, is_specified, is_widening, is_worded
-from meshline.governance.types.normalization import normalize_type
+from meshline.governance.types.normalization import normalise_type
 from meshline.graph.contracts import Field, Model
 from meshline.graph.model import Json
 
@@ -271,14 +271,14 @@ def _list_type_changes(scope: TableScope, was: Column, now: Column, *, key: bool
         for form in scope.types:
             texts = (was.field.type, now.field.type)
             of_dialect = form != scope.read and all(is_worded(text, form[0]) for text in texts)
-            first, second = map(normalize_type, texts, form) if of_dialect else (was.type, now.type)
+            first, second = map(normalise_type, texts, form) if of_dialect else (was.type, now.type)
             rule = _decide_type_rule(first, second, form if of_dialect else scope.read, scope, key=key)
             if rule is not None:
                 shown = (was.type, now.type) if was.type.head != now.type.head else (first, second)
                 yield rule, (shown[0].head, shown[1].head)
     old, new = (one.field.physical_type for one in (was, now))
     for form in scope.physical if old and new else ():
-        first, second = normalize_type(old, form[0]), normalize_type(new, form[1])
+        first, second = normalise_type(old, form[0]), normalise_type(new, form[1])
         rule = None if _is_moved_only(form, old, new) else _decide_type_rule(first, second, form, scope, key=key)
         if rule is not None:
             yield rule, (str(first), str(second))
@@ -331,7 +331,7 @@ def _compare_branches(scope: TableScope, was: Column, now: Column) -> Iterator[C
 
 
 def _can_read(reader: str, writer: str) -> bool:
-    return is_widening(normalize_type(writer, AVRO), normalize_type(reader, AVRO), AVRO)
+    return is_widening(normalise_type(writer, AVRO), normalise_type(reader, AVRO), AVRO)
 
 
 def _compare_required(scope: TableScope, was: Column, now: Column) -> Iterator[Change]:

@@ -15,7 +15,7 @@ from meshline.governance.diff.change_builder import ChangeBuilder, fold_text
 from meshline.governance.diff.contract_attributes import compare_owners, compare_terms
 from meshline.governance.diff.service_levels import compare_levels
 from meshline.graph import model
-from meshline.graph.contracts import ENDED, NOT_YET, Level, Pair, PortSpec, Product, Suite, Version, level, port_names
+from meshline.graph.contracts import ENDED, NOT_YET, Level, Pair, PortSpec, Product, Suite, Version, build_level, build_port_names
 from meshline.graph.model import AssetKey
 
 
@@ -43,7 +43,7 @@ def compare_ports(draft: ChangeBuilder, before: Version[Product], after: Version
 
 def _list_ports(version: Version[Product], direction: str) -> list[_Port]:
     ports = version.value.ports
-    named = [(port, name) for port, name in zip(ports, port_names(ports), strict=True) if port.direction == direction]
+    named = [(port, name) for port, name in zip(ports, build_port_names(ports), strict=True) if port.direction == direction]
     types = Counter(port.type for port, _ in named)
     return [_Port(port, name, _format_port(port, name, types), version.datasets.get(f"{direction}/{name}", ())) for port, name in named]
 
@@ -110,7 +110,7 @@ def _list_differences(was: _Port, now: _Port) -> Iterator[tuple[str, str, str]]:
 
 def _build_refresh_levels(port: _Port, name: str) -> list[Level]:
     """How often it is refreshed, as a promise under the port's name of before."""
-    return [level("refresh", fold_text(port.spec.refresh), element=name.replace(",", " "))] if port.spec.refresh.strip() else []
+    return [build_level("refresh", fold_text(port.spec.refresh), element=name.replace(",", " "))] if port.spec.refresh.strip() else []
 
 
 def _parse_major(version: str) -> str:

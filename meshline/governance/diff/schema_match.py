@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from meshline.governance.types import NESTED, Type
-from meshline.governance.types.normalization import normalize_type
+from meshline.governance.types.normalization import normalise_type
 from meshline.governance.types.type_form import FAMILIES
 from meshline.graph.contracts import Contract, Field, Model, Server
 
@@ -99,7 +99,7 @@ def list_parents(path: str) -> Iterator[str]:
 
 
 def _build_column(field: Field, form: str) -> Column:
-    return Column(field, normalize_type(field.type, form) if field.type.strip() else None)
+    return Column(field, normalise_type(field.type, form) if field.type.strip() else None)
 
 
 def _expand_parts(column: Column, *, listed: bool) -> Iterator[Column]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.naming import address
+from meshline.graph.naming import find_email
 from meshline.graph.store.base import Batch, Record, Store, StoredRecord
 
 NOTICE = "notice"
@@ -36,7 +36,7 @@ class Receiver(msgspec.Struct, frozen=True, rename="camel"):
 def build_receiver(kind: str, name: str, id_: str, stated: Mapping[str, str]) -> Receiver:
     """`stated`: contacts as the graph has them. A receiver whose name is an address is notified at that address."""
     contacts = {way: text for way, text in stated.items() if text}
-    named = address(name)
+    named = find_email(name)
     return Receiver(kind, name, id_, contacts or ({"email": named} if named else {}))
 
 

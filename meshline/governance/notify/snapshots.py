@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.contracts import (
     AnyPair,
     Contract,
@@ -17,9 +17,9 @@ from meshline.graph.contracts import (
     PortSpec,
     Product,
     Version,
-    contract_of,
-    port_names,
-    product_of,
+    build_contract,
+    build_port_names,
+    build_product,
 )
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Json, parse_source_kind
 
@@ -44,7 +44,7 @@ def build_snapshot(content: Content | None, source: str) -> Snapshot:
     """What a content of a source defines; nothing if it is None."""
     if content is None:
         return EMPTY_SNAPSHOT
-    facts = decode(content.blob)
+    facts = decode_facts(content.blob)
     listed = frozenset(edge.start for edge in facts.edges if edge.type is EdgeType.HAS_COLUMN)
     about: dict[AssetKey, Mapping[str, Json]] = {}
     for fact in facts.assets:
@@ -146,10 +146,10 @@ def _build_contract(key: AssetKey, attributes: Mapping[str, Json], facts: Facts)
     governed = [
         (str(edge.attributes.get("model") or ""), edge.end) for edge in facts.edges if edge.type is EdgeType.GOVERNS and edge.start == key
     ]
-    contract = contract_of(key.name, attributes)
+    contract = build_contract(key.name, attributes)
     owners = tuple(dict.fromkeys(_build_party(edge) for edge in facts.edges if edge.type is EdgeType.OWNS and edge.end == key))
     if owners and not contract.owners:
-        contract = contract_of(key.name, {**attributes, "owners": [{"name": one.name, "type": one.type} for one in owners]})
+        contract = build_contract(key.name, {**attributes, "owners": [{"name": one.name, "type": one.type} for one in owners]})
     return Version(contract, _group_keys(governed))
 
 
@@ -160,8 +160,8 @@ def _build_product(key: AssetKey, attributes: Mapping[str, Json], facts: Facts) 
             ports.setdefault(_build_port(edge), []).append(edge.end)
     owners = tuple(dict.fromkeys(_build_party(edge) for edge in facts.edges if edge.type is EdgeType.OWNS and edge.end == key))
     domain = next((edge.end.name for edge in facts.edges if edge.type is EdgeType.PART_OF and edge.start == key), "")
-    product = product_of(key.name, attributes, tuple(ports), owners, domain)
-    names = [f"{port.direction}/{name}" for port, name in zip(ports, port_names(tuple(ports)), strict=True)]
+    product = build_product(key.name, attributes, tuple(ports), owners, domain)
+    names = [f"{port.direction}/{name}" for port, name in zip(ports, build_port_names(tuple(ports)), strict=True)]
     return Version(product, {name: tuple(dict.fromkeys(keys)) for name, keys in zip(names, ports.values(), strict=True)})
 
 

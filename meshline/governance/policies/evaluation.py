@@ -41,11 +41,11 @@ Breaches: TypeAlias = dict[Place, Breach]
 
 
 def evaluate_all(context: EvaluationContext, policies: Iterable[Policy]) -> Breaches:
-    """All violations. Raises InvalidInput for a policy that cannot be evaluated, LimitExceeded at the deadline (`GraphLock.until`)."""
+    """All violations. Raises InvalidInput for a policy that cannot be evaluated, LimitExceeded at the deadline of the graph's lock."""
     found: Breaches = {}
     for group in _group_policies(policies):
         for candidate in group.list_candidates(context, None):
-            context.live.lock.check()
+            context.live.lock.check_deadline()
             found.update(_find_breaches(group.policies, candidate))
     return found
 
@@ -60,7 +60,7 @@ def evaluate_scope(
     for group in _group_policies(policies):
         seen: list[tuple[int, int]] = []
         for candidate in group.list_candidates(context, scope):
-            context.live.lock.check()
+            context.live.lock.check_deadline()
             seen.append((candidate.asset, candidate.end))
             found.update(_find_breaches(group.policies, candidate))
         for policy in group.policies:

@@ -221,7 +221,7 @@ _SIZED = {"string": "varchar", "binary": "fixed"}  # -> the type that they are w
 _INTEGERS = frozenset({"byte", "short", "int", "long"})
 
 
-def normalize_type(text: str, form: str = "") -> Type:
+def normalise_type(text: str, form: str = "") -> Type:
     """The type that `text` means in a format: iceberg, delta, spark, trino, avro, json, contract, a dialect of SQL; "" = unknown.
 
     The text may be JSON, as in schemas of Spark, Iceberg, Avro and JSON Schema. A text that cannot be parsed is an unknown type.
@@ -308,7 +308,7 @@ _KNOWN = _OTHERS | {meant.partition("(")[0] for words in (COMMON, *OWN.values())
 
 def list_unknown_names(text: str, form: str = "") -> list[str]:
     """The names in a type's text that no known format has, in their order. `form`: as for `normalize_type`."""
-    return list(dict.fromkeys(name for name in _iterate_names(normalize_type(text, form)) if not _is_known(name)))
+    return list(dict.fromkeys(name for name in _iterate_names(normalise_type(text, form)) if not _is_known(name)))
 
 
 def _is_known(name: str) -> bool:

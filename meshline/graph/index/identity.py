@@ -28,7 +28,7 @@ from meshline.graph.index.heads import RELATIONS
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType, Json, Precedence
-from meshline.graph.naming import OwnerForm, is_email, owner_form
+from meshline.graph.naming import OwnerForm, is_email, parse_owner
 
 _DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
 _HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
@@ -314,7 +314,7 @@ class OwnerIdentity:
 
     def _group_owners(self) -> dict[str, list[int]]:
         """The owners in use, by the name that identifies them."""
-        forms = {node: owner_form(self._get_text(node)) for node in self._nodes[self._in_use].tolist()}
+        forms = {node: parse_owner(self._get_text(node)) for node in self._nodes[self._in_use].tolist()}
         plain = self._strip_prefixes(forms)
         known = self._collect_known(plain)
         heads = _find_address_owners(known)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from meshline.graph.contracts import in_force
+from meshline.graph.contracts import is_in_force
 from meshline.graph.index.arrays import COLUMN, DATASET, I64, N_NODES, N_RELATIONS, NONE
 from meshline.graph.index.display_names import DisplayNames, is_output
 from meshline.graph.index.heads import RELATIONS
@@ -276,7 +276,7 @@ class OwnershipCache:
     def _is_in_force(self, row: int) -> bool:
         """Whether the contract of this relation is active."""
         status = self._loader.get_relation_attributes(row).get("status")
-        return in_force(status if isinstance(status, str) else "")
+        return is_in_force(status if isinstance(status, str) else "")
 
     def _find_port_product(self, dataset: int) -> int | None:
         """The product with an output port on the dataset, under any of its names: the first by name."""
@@ -302,10 +302,10 @@ class OwnershipCache:
         product = self._find_port_product(dataset) if self._exposed[dataset] else None
         names = ["/".join(self._tables.get_parts(member)) for member in self._shown.list_members(dataset)]
         if product is None:
-            product = self._patterns[_DATA_PRODUCT].holder(names)
+            product = self._patterns[_DATA_PRODUCT].find_container(names)
         domain = None if product is None else self.find_domain(product)
         if domain is None:
-            domain = self._patterns[_DOMAIN].holder(names)
+            domain = self._patterns[_DOMAIN].find_container(names)
         self._product[dataset], self._domain[dataset] = _encode_node(product), _encode_node(domain)
 
     def _follow(self) -> None:
@@ -389,7 +389,7 @@ class OwnershipCache:
         if rules != self._rules or not self._patterns:
             self._rules = rules
             kinds = self._tables.nodes.kind
-            self._patterns = {kind: Patterns(rule for rule in rules if kinds[rule.holder] == kind) for kind in (_DOMAIN, _DATA_PRODUCT)}
+            self._patterns = {kind: Patterns(rule for rule in rules if kinds[rule.container] == kind) for kind in (_DOMAIN, _DATA_PRODUCT)}
             self._clear_places()
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.index import Edge, LineageIndex
 from meshline.graph.live_graph import FactRow, LiveGraph
 from meshline.graph.model import EdgeType, Json
-from meshline.graph.naming import address
+from meshline.graph.naming import find_email
 from meshline.graph.store.base import Head
 
 
@@ -50,7 +50,7 @@ class Attributes(NamedTuple):
 
 def find_contact(known: Attributes, name: str) -> str | None:
     """The contact of an owner or consumer: the stated `contact` or `email`, else the address in `name`; None if there is none."""
-    return known.find_text("contact") or known.find_text("email") or address(name) or None
+    return known.find_text("contact") or known.find_text("email") or find_email(name) or None
 
 
 def _parse_tag(stated: Json, source: str) -> Tag | None:
@@ -66,7 +66,7 @@ def _parse_tag(stated: Json, source: str) -> Tag | None:
 
 def read_attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> list[Attributes]:
     """The attributes of each asset, in the order of `nodes`, with one read of the store."""
-    found = live.facts(index, nodes)
+    found = live.read_facts(index, nodes)
     return [Attributes(tuple(found.get(node, ()))) for node in nodes]
 
 
@@ -114,7 +114,7 @@ def _parse_aliases(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> 
     members = set(index.assets.list_names(dataset, former=True))
     shown = index.assets.get_key(dataset)
     for head in heads:
-        for edge in decode(head.content.blob).edges if head.content else ():
+        for edge in decode_facts(head.content.blob).edges if head.content else ():
             ends = {edge.start, edge.end}
             if (edge.type is EdgeType.SAME_AS and ends <= members) or (edge.type is EdgeType.RENAMED_TO and ends & members):
                 why = str(edge.attributes.get("why") or _WHY[edge.type])

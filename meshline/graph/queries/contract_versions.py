@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from meshline.graph.contracts import Contract, contract_of, version_order
+from meshline.graph.contracts import Contract, build_contract, parse_version
 from meshline.graph.index import Edge, LineageIndex
 from meshline.graph.live_graph import FactRow
 from meshline.graph.model import AssetKind, EdgeType, Json, build_contract_key
@@ -64,11 +64,11 @@ def _build_version(identifier: str, version: str, rows: Sequence[FactRow]) -> Ve
     for row in rows:
         merged.setdefault(row.attribute, row.value)
     strongest = next((row for row in rows if row.attribute == "version"), rows[0])
-    contract = contract_of(identifier, {**merged, "version": version})
+    contract = build_contract(identifier, {**merged, "version": version})
     return Version(contract, strongest.source, strongest.scope_id, max(row.observed_at for row in rows))
 
 
 def _build_sort_key(contract: Contract) -> tuple[int, object]:
     """Ascending: versions that are not in force, deprecated ones, active ones; the older first within each."""
-    standing = 0 if not contract.in_force else 1 if contract.status.strip().lower() == "deprecated" else 2
-    return standing, version_order(contract.version)
+    standing = 0 if not contract.is_in_force else 1 if contract.status.strip().lower() == "deprecated" else 2
+    return standing, parse_version(contract.version)

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import CATALOG_KINDS, AssetKey, AssetKind, EdgeFact, EdgeType, Json, parse_source_kind
@@ -105,7 +105,7 @@ def _rank_names(keys: Iterable[AssetKey], heads: Iterable[Head]) -> Mapping[Asse
                 found[key] = rank, source
 
     for head in heads:
-        facts = decode(head.content.blob) if head.content is not None else None
+        facts = decode_facts(head.content.blob) if head.content is not None else None
         if facts is None:
             continue
         if parse_source_kind(head.source) in CATALOG_KINDS:
@@ -134,7 +134,7 @@ def _list_reasons(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> l
     found = [
         _build_reason(edge, head, overruled=edge.type is EdgeType.SAME_AS and _is_overruled(index, dataset, edge))
         for head in heads
-        for edge in (decode(head.content.blob).edges if head.content is not None else ())
+        for edge in (decode_facts(head.content.blob).edges if head.content is not None else ())
         if edge.type in _NAMING and edge.start.kind is AssetKind.DATASET and (edge.start in keys or edge.end in keys)
     ]
     return sorted(found, key=lambda reason: (reason.start, reason.end, reason.since, reason.scope_id))

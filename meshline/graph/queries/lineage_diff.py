@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.index import Direction, FlowStep, LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, Facts, Flow, FlowType
@@ -63,14 +63,14 @@ def compare_lineage(
     """The differences in flows (of columns, and of datasets where no columns are known) between two times in microseconds.
 
     `of`: ids of assets; only flows with an end that one of these reaches upstream or downstream, at either time.
-    `limit`: of each list. `at`: gives the index as of a time, instead of `live.at`.
+    `limit`: of each list. `at`: gives the index as of a time, instead of `live.get_index`.
     Raises InvalidInput if the first time is after the second, LimitExceeded when the deadline of `limits` is over.
     """
     if before > after:
         raise InvalidInput("the first time is after the second: swap them", "from")
     then, now = _read_heads(live, before, limits), _read_heads(live, after, limits)
     differing = frozenset(scope for scope in then.keys() | now.keys() if _find_digest(then, scope) != _find_digest(now, scope))
-    index = at or live.at
+    index = at or live.get_index
     graphs = index(before), index(after)
     named = {key for heads in (then, now) for scope in differing if scope in heads for key in _list_moved(heads[scope])}
     moved = frozenset(named.union(*(_list_names(graph, named) for graph in graphs)))
@@ -98,7 +98,7 @@ def _find_digest(heads: dict[int, Head], scope_id: int) -> bytes | None:
 def _list_flows(head: Head) -> Iterable[DiffEdge]:
     """The flows that a head states. Pairs of datasets with column lineage are left out: their columns are more precise."""
     if head.content is not None:
-        for flow in decode(head.content.blob).flows:
+        for flow in decode_facts(head.content.blob).flows:
             if not flow.covered:
                 yield _build_edge(flow)
 
@@ -111,7 +111,7 @@ def _build_edge(flow: Flow) -> DiffEdge:
 
 def _list_moved(head: Head) -> Iterable[AssetKey]:
     """The datasets that a head renames or drops, themselves or a column: older statements about them have another meaning after it."""
-    facts = decode(head.content.blob) if head.content is not None else Facts()
+    facts = decode_facts(head.content.blob) if head.content is not None else Facts()
     for edge in facts.edges:
         if edge.type is EdgeType.RENAMED_TO:
             yield from (_get_dataset(edge.start), _get_dataset(edge.end))

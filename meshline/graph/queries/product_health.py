@@ -99,7 +99,7 @@ def _list_output_ports(index: LineageIndex, product: int) -> list[int]:
 def _parse_promise(of_product: Attributes) -> durations.Measure | None:
     slo = of_product.find_value("slo")
     promise = slo.get(FRESHNESS) if isinstance(slo, dict) else None
-    return None if promise is None else durations.said(promise)
+    return None if promise is None else durations.convert_measure(promise)
 
 
 def _decide_standing(freshness: Standing, promised: durations.Measure | None, results: Iterable[Result]) -> Standing:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval, Json, build_dataset_key, parse_source_kind
@@ -159,7 +159,7 @@ def _build_result(index: LineageIndex, of: int, found: _Found) -> Result:
 
 def _list_checks(head: Head) -> Iterator[tuple[AssetKey, str, str, CheckState, int]]:
     """(asset, attribute, name, state, time of the run in microseconds) of each check that a head states."""
-    for fact in decode(head.content.blob).assets if head.content is not None else ():
+    for fact in decode_facts(head.content.blob).assets if head.content is not None else ():
         for attribute in (RESULTS, EXPECTATIONS):
             of_asset = fact.attributes.get(attribute)
             for name, stated in of_asset.items() if isinstance(of_asset, dict) else ():
@@ -204,7 +204,7 @@ def read_history(live: LiveGraph, index: LineageIndex, result: Result, first: in
 
 
 def _parse_past(result: Result, interval: Interval, content: Content) -> Iterator[Past]:
-    for fact in decode(content.blob).assets:
+    for fact in decode_facts(content.blob).assets:
         of_asset = fact.attributes.get(RESULTS)
         stated = of_asset.get(result.name) if isinstance(of_asset, dict) else None
         of = fact.key.parts[2] if fact.key.kind is AssetKind.COLUMN else ""

@@ -10,7 +10,7 @@ from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.index import Direction
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind
-from meshline.graph.naming import Naming, terms
+from meshline.graph.naming import Naming, parse_search_terms
 from meshline.graph.queries.pages import build_name_key, format_name
 from meshline.graph.queries.search import is_listed
 from meshline.graph.store.base import Store
@@ -55,7 +55,7 @@ def get_starts(index: LineageIndex, asset_ids: Iterable[str], direction: Directi
 
 def find_dataset(index: LineageIndex, naming: Naming, namespace: str, name: str) -> int | None:
     """The visible dataset of a name in the spelling of the naming rules, else exactly as given; None if there is none."""
-    for key in (naming.dataset(namespace, name), AssetKey(AssetKind.DATASET, (namespace, name))):
+    for key in (naming.normalise_dataset(namespace, name), AssetKey(AssetKind.DATASET, (namespace, name))):
         node = index.assets.find_by_key(key)
         if node is not None and index.assets.is_visible(node):
             return node
@@ -165,7 +165,7 @@ class _Lookup:
         def is_match(key: AssetKey) -> bool:
             return _ends_with(fold(key.qualified_name), wanted)
 
-        words = terms(wanted)
+        words = parse_search_terms(wanted)
         keys = self.store.search(words, (kind,), SEARCHED) if words else ()
         nodes = {node for key in keys if (node := self.index.assets.find_by_key(key)) is not None}
         found = self._select_named(nodes, is_match)
@@ -230,7 +230,7 @@ def _describe_not_found(lookup: _Lookup, text: str) -> str:
     """The message for a text that refers to no asset, with similar names."""
     index = lookup.index
     names: dict[str, str] = {}
-    for word in terms(text)[-3:]:
+    for word in parse_search_terms(text)[-3:]:
         for key in lookup.store.search([word[:3]], (), 500):
             node = index.assets.find_by_key(key)
             if node is not None and index.assets.is_visible(node):

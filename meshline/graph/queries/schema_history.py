@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Json, is_partial_schema
@@ -54,7 +54,7 @@ def read_schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Sch
 
 def _parse_columns(content: Content, names: set[tuple[str, ...]]) -> Iterator[ListedColumn]:
     """The listed columns by position, then name; those without a position last. `names`: (namespace, name) of the dataset."""
-    facts = decode(content.blob)
+    facts = decode_facts(content.blob)
     stated = {fact.key: fact.attributes for fact in facts.assets if fact.key.kind is AssetKind.COLUMN}
     listed = [
         (edge.attributes.get("position"), edge.end)

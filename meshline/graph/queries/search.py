@@ -8,7 +8,7 @@ from typing import NamedTuple
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
-from meshline.graph.naming import terms
+from meshline.graph.naming import parse_search_terms
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.ownership import collect_owned_nodes
 from meshline.graph.queries.pages import KIND_ORDER, Entry, Page, SortKey, build_page, list_in_order
@@ -41,10 +41,10 @@ def search_assets(
 
     Jobs that are mere steps of others are found by their names only. `tag`: `key` or `key=value`.
     """
-    words = terms(text)
+    words = parse_search_terms(text)
     nodes, truncated = _find_matches(live, index, words, kinds) if words or tag is None else (None, False)
     if tag is not None:
-        tagged, more = _find_matches(live, index, terms(tag), kinds)
+        tagged, more = _find_matches(live, index, parse_search_terms(tag), kinds)
         nodes = _filter_tagged(live, index, tagged if nodes is None else nodes & tagged, tag)
         truncated = truncated or more
     assert nodes is not None

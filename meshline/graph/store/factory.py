@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from meshline.errors import InvalidInput, NotFound, require_extra
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.graph.store.sqlite.maintenance import backup
+from meshline.graph.store.sqlite.maintenance import back_up_file
 
 NEO4J_SCHEMES = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
 _NEO4J = ("neo4j", "a store in Neo4j")  # the extra, and the feature that needs it
@@ -40,7 +40,7 @@ def back_up_store(url: str, to: Path, *, overwrite: bool = False, advance: Calla
     """
     if url.partition("://")[0] in NEO4J_SCHEMES:
         with require_extra(*_NEO4J):
-            from meshline.graph.store.neo4j.backup import backup as backup_neo4j  # noqa: PLC0415 - an extra
+            from meshline.graph.store.neo4j.backup import back_up_store as backup_neo4j  # noqa: PLC0415 - an extra
         return backup_neo4j(url, to, overwrite=overwrite, advance=advance)
     path = find_sqlite_path(url)
     if path is None:
@@ -49,7 +49,7 @@ def back_up_store(url: str, to: Path, *, overwrite: bool = False, advance: Calla
         raise NotFound(f"there is no store at {path}")
     if to.exists() and to.samefile(path):
         raise InvalidInput("that is the store itself", str(to))
-    return backup(str(path), to, overwrite=overwrite)
+    return back_up_file(str(path), to, overwrite=overwrite)
 
 
 def find_sqlite_path(url: str) -> Path | None:

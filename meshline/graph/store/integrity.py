@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from meshline.errors import MeshlineError
-from meshline.graph.content import EMPTY, columns, decode, keys_of
+from meshline.graph.content import EMPTY, build_keys, decode_facts, decode_layout
 from meshline.graph.model import AssetKey, Content, Interval
 from meshline.graph.store.base import Head, Store
 from meshline.graph.store.search_words import list_key_words
@@ -57,7 +57,7 @@ def find_content_problem(content: Content) -> str | None:
     if hashlib.blake2b(content.blob, digest_size=16).digest() != content.digest:
         return "does not fit its digest"
     try:
-        decode(content.blob)
+        decode_facts(content.blob)
     except (MeshlineError, IndexError, AssertionError, ValueError) as error:
         return f"cannot be read: {error}"
     return None
@@ -103,7 +103,7 @@ def _check_heads(store: Store, sample: _Sample, advance: Callable[[int], None]) 
             if problem is not None:
                 found.add_problem(f"scope {head.scope_id} ({head.source} {list(head.scope)}): {problem}")
             elif head.content is not None:
-                keys = keys_of(columns(head.content.blob))
+                keys = build_keys(decode_layout(head.content.blob))
                 for key in dict.fromkeys([*keys[:1], *keys[-1:]]):
                     sample.offer(key)
         advance(len(heads))

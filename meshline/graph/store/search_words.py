@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from meshline.graph.content import columns, keys_of
+from meshline.graph.content import build_keys, decode_layout
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Json
-from meshline.graph.naming import words
+from meshline.graph.naming import split_words
 
 TEXT_ATTRIBUTES = ("title", "description", "tags")
 MAX_WORDS = 400  # indexed words of one text or part of a name
@@ -27,7 +27,7 @@ def list_key_words(key: AssetKey) -> list[str]:
 @lru_cache(maxsize=16_384)
 def list_part_words(part: str) -> tuple[str, ...]:
     """The words of a part of a key. Cached, since columns repeat: the name of their dataset, and their own in other datasets."""
-    return tuple(deduplicate_words(words(part)))
+    return tuple(deduplicate_words(split_words(part)))
 
 
 def limit_terms(terms: Sequence[str]) -> list[str]:
@@ -38,16 +38,16 @@ def limit_terms(terms: Sequence[str]) -> list[str]:
 def list_text_words(fact: AssetFact) -> list[str]:
     """The words of the prose in a fact's attributes (TEXT_ATTRIBUTES); empty for most facts."""
     texts = (fact.attributes.get(name) for name in TEXT_ATTRIBUTES)
-    return deduplicate_words(word for text in texts for part in _iterate_strings(text) for word in words(part))
+    return deduplicate_words(word for text in texts for part in _iterate_strings(text) for word in split_words(part))
 
 
 def iterate_documents(blob: bytes) -> Iterator[tuple[AssetKey, list[str]]]:
     """The assets with prose in the content of a statement, each with the words of its prose."""
     if not any(name in blob for name in _TEXT_NAMES):  # true for most contents, which need no decoding
         return
-    layout = columns(blob)
+    layout = decode_layout(blob)
     if any(name in attributes for _, attributes in layout.assets for name in TEXT_ATTRIBUTES):
-        keys = keys_of(layout)
+        keys = build_keys(layout)
         for position, attributes in layout.assets:
             if found := list_text_words(AssetFact(keys[position], attributes)):
                 yield keys[position], found

@@ -219,7 +219,7 @@ class Edits:
         if name == new and not re.search(r"[./]", new):
             old = key.parts[1]
             name = old[: max(old.rfind("."), old.rfind("/")) + 1] + new
-        renamed = self._known.context.naming.dataset(namespace, name)
+        renamed = self._known.context.naming.normalise_dataset(namespace, name)
         if renamed != key and self._known.find_definition(renamed) is not None:
             raise InvalidInput(f"there is a table {renamed.qualified_name} already", sentence.where)
         table.rename(renamed, renamed.qualified_name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import EMPTY, encode
+from meshline.graph.content import EMPTY, encode_facts
 from meshline.graph.contracts import Contract, Pair, Version
 from meshline.graph.model import AssetKey, Scope
 from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
@@ -28,7 +28,7 @@ def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     if after is not None:
         scope = _build_scope(after.value)
         entries.append(
-            (_find_source(known, after.value.id, scope), Entry(scope, encode(build_contract_facts(after.value, known.context).facts)))
+            (_find_source(known, after.value.id, scope), Entry(scope, encode_facts(build_contract_facts(after.value, known.context).facts)))
         )
     elif before is not None:
         scope = _build_scope(before.value)

@@ -11,7 +11,7 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.contracts import Definition, Field, Model, Rule
 from meshline.graph.model import AssetKey, AssetKind, Facts, Json
 from meshline.ingest.changes.base import Text
@@ -132,8 +132,8 @@ class ProjectVersion:
         owned_by = list_owners(table.node, self.artifacts.groups)
         facts = build_table_facts(table, list_columns(table, defined.columns), owned_by)
         return [
-            Entry((SCOPE, id_), encode(facts)),
-            Entry((SCOPE, id_, "lineage"), encode(Facts(flows=defined.flows))),
+            Entry((SCOPE, id_), encode_facts(facts)),
+            Entry((SCOPE, id_, "lineage"), encode_facts(Facts(flows=defined.flows))),
         ]
 
     def _analyse_table(self, table: Table) -> ModelDefinition:

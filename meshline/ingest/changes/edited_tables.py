@@ -289,7 +289,7 @@ class EditedTables:
 
     def _build_key(self, full: Relation) -> AssetKey | None:
         """The key of a dataset that the graph does not know, in the given namespace; None without a namespace."""
-        return self._known.context.naming.dataset(self._namespace, ".".join(full)) if self._namespace else None
+        return self._known.context.naming.normalise_dataset(self._namespace, ".".join(full)) if self._namespace else None
 
     def rename(self, table: EditedTable, old: Relation, new: Relation) -> None:
         """`new` stays in the schema of the old name if it names none."""
@@ -299,7 +299,9 @@ class EditedTables:
             known = key.parts[1]
             cut = max(known.rfind("/"), -1) + 1
             parts = known[cut:].split(".")
-            key = self._known.context.naming.dataset(key.parts[0], known[:cut] + ".".join(full[-len(parts) :] if not cut else full[-1:]))
+            key = self._known.context.naming.normalise_dataset(
+                key.parts[0], known[:cut] + ".".join(full[-len(parts) :] if not cut else full[-1:])
+            )
         table.rename(key, ".".join(full))
         self.by_name.pop(fold_case(old), None)
         self.by_name[fold_case(full)] = table

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from meshline.errors import InvalidInput
-from meshline.graph.contracts import version_order
+from meshline.graph.contracts import parse_version
 from meshline.ingest.changes import git_dbt
 from meshline.ingest.changes.base import ChangeInput, Text, add_warning
 from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Blob, Repository, Side
@@ -67,7 +67,7 @@ def _compare_by_name(kind: str, identify: Callable[[bytes, str], Identity]) -> C
     def compare_files(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> Iterator[ChangeInput]:
         found = _read_contents(old, new, before, after)
         names = {path: identify(data, path) for path, data in found.before.items()}
-        newest_first = sorted(names, key=lambda path: (version_order(names[path][1]), path), reverse=True)
+        newest_first = sorted(names, key=lambda path: (parse_version(names[path][1]), path), reverse=True)
         gone = {path for path in found.differing if path not in found.after}
         for path in found.differing:
             if path not in found.after:

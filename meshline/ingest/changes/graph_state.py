@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import decode
-from meshline.graph.contracts import Contract, Definition, Field, Model, Party, PortSpec, Product, Version, port_names, product_of
+from meshline.graph.content import decode_facts
+from meshline.graph.contracts import Contract, Definition, Field, Model, Party, PortSpec, Product, Version, build_port_names, build_product
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, parse_source_kind
 from meshline.graph.naming import Naming
@@ -122,7 +122,7 @@ class _Reader:
         node = index.assets.find_by_key(key)
         if node is None:
             return None
-        stated = [(source, decode(entry.content.blob)) for source, entry in self._read_entries(index.changes.list_scopes(node))]
+        stated = [(source, decode_facts(entry.content.blob)) for source, entry in self._read_entries(index.changes.list_scopes(node))]
         specified = [
             facts for source, facts in stated if parse_source_kind(source) == "product" and any(fact.key == key for fact in facts.assets)
         ]
@@ -152,7 +152,7 @@ class _Reader:
     def _read_edges(self, node: int, type_: EdgeType) -> Iterator[EdgeFact]:
         """The edges that begin at an asset as sources stated them, with the names that they use."""
         for _, entry in self._read_entries(sorted({edge.scope_id for edge in self._live.index.ownership.list_edges(node, type_)})):
-            yield from (edge for edge in decode(entry.content.blob).edges if edge.type is type_)
+            yield from (edge for edge in decode_facts(entry.content.blob).edges if edge.type is type_)
 
     def _find_listing_source(self, dataset: int) -> str:
         """The strongest source that lists the columns."""
@@ -213,8 +213,8 @@ def _build_product(key: AssetKey, attributes: Mapping[str, Json], facts: Sequenc
         if edge.type is EdgeType.OWNS and edge.end == key
     ]
     domain = next((edge.end.name for edge in edges if edge.type is EdgeType.PART_OF and edge.start == key), "")
-    product = product_of(key.name, attributes, tuple(ports), tuple(dict.fromkeys(owners)), domain)
-    names = (f"{port.direction}/{name}" for port, name in zip(ports, port_names(tuple(ports)), strict=True))
+    product = build_product(key.name, attributes, tuple(ports), tuple(dict.fromkeys(owners)), domain)
+    names = (f"{port.direction}/{name}" for port, name in zip(ports, build_port_names(tuple(ports)), strict=True))
     return Version(product, {name: tuple(dict.fromkeys(keys)) for name, keys in zip(names, ports.values(), strict=True)})
 
 

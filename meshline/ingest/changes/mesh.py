@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import EMPTY
-from meshline.graph.contracts import AnyPair, Contract, Pair, Part, Party, PortSpec, Product, Version, level, port_names
+from meshline.graph.contracts import AnyPair, Contract, Pair, Part, Party, PortSpec, Product, Version, build_level, build_port_names
 from meshline.graph.model import AssetKey, Content, Scope, parse_source_kind
 from meshline.graph.naming import Naming
 from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
@@ -89,14 +89,14 @@ def _is_stated_elsewhere(pair: AnyPair, known: GraphState) -> bool:
 def _build_product(placed: Placed, entry: form.Product, mesh: Mesh, naming: Naming) -> Version[Product]:
     written = [*(("input", one) for one in entry.input_ports), *(("output", one) for one in entry.output_ports)]
     ports = tuple(_build_port(direction, one, mesh) for direction, one in written)
-    names = (f"{port.direction}/{name}" for port, name in zip(ports, port_names(ports), strict=True))
+    names = (f"{port.direction}/{name}" for port, name in zip(ports, build_port_names(ports), strict=True))
     value = Product(
         name=entry.name,
         version=entry.version or "",
         title=entry.title or "",
         description=entry.description or "",
         domain=entry.domain or "",
-        slo=tuple(level(name, str(value)) for name, value in entry.slo.items()),
+        slo=tuple(build_level(name, str(value)) for name, value in entry.slo.items()),
         ports=ports,
         tags=entry.tags,
         owners=_list_owners(entry.owner, mesh),
@@ -130,7 +130,7 @@ def _find_place(placed: Placed) -> tuple[str, Mapping[Part, int]]:
 
 
 def _build_dataset(name: form.DatasetName, mesh: Mesh, naming: Naming) -> AssetKey:
-    return naming.dataset(*dataset_pair(name, mesh.namespaces))
+    return naming.normalise_dataset(*dataset_pair(name, mesh.namespaces))
 
 
 def _list_owners(name: str | None, mesh: Mesh) -> tuple[Party, ...]:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import EMPTY, encode
-from meshline.graph.contracts import Pair, Part, Product, Version, port_names
+from meshline.graph.content import EMPTY, encode_facts
+from meshline.graph.contracts import Pair, Part, Product, Version, build_port_names
 from meshline.graph.model import Content, Scope
 from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.documents import Document, parse_yaml
@@ -57,7 +57,7 @@ def _read(text: Text, context: Context) -> _Read | list[InvalidInput]:
     if product is None:
         return list(parsed.refused)
     bound = tuple(bind_port(port, product.name, context) for port in product.ports)
-    names = [f"{port.direction}/{name}" for port, name in zip(product.ports, port_names(product.ports), strict=True)]
+    names = [f"{port.direction}/{name}" for port, name in zip(product.ports, build_port_names(product.ports), strict=True)]
     datasets = {name: one.datasets for name, one in zip(names, bound, strict=True)}
     unbound = [
         f"{line}: the port is bound to no known dataset: {one.why}" for line, one in zip(parsed.lines, bound, strict=True) if one.why
@@ -89,7 +89,7 @@ def _build_entries(before: Version[Product] | None, new: _Read | None, known: Gr
     """The entries of the product source; that of a removed product is empty."""
     entries: list[tuple[str, Entry]] = []
     if new is not None:
-        entries.append(_build_entry(new.version.value.name, encode(build_product_facts(new.version.value, new.bound)), known))
+        entries.append(_build_entry(new.version.value.name, encode_facts(build_product_facts(new.version.value, new.bound)), known))
     if before is not None and (new is None or before.value.name != new.version.value.name):
         entries.append(_build_entry(before.value.name, EMPTY, known))
     return tuple(entries)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from meshline.graph import model
-from meshline.graph.content import decode, encode
+from meshline.graph.content import decode_facts, encode_facts
 from meshline.graph.contracts import Definition, Field, Pair
 from meshline.graph.model import CATALOG_KINDS, AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, parse_source_kind
 from meshline.ingest.changes.base import GraphState
@@ -29,19 +29,19 @@ def build_entries(pair: Pair[Definition], known: GraphState) -> tuple[tuple[str,
     )
     if pair.after is None:
         return tuple(
-            (source, one._replace(content=encode(_drop_datasets(decode(one.content.blob), names))))
+            (source, one._replace(content=encode_facts(_drop_datasets(decode_facts(one.content.blob), names))))
             for source, one in known.list_statements(before)
         )
     moved = before != after and after is not None
-    found = [(source, one) for source, one in known.list_statements(before) if _has_columns(decode(one.content.blob), names)]
-    entries = [(source, _replace_facts(one, edit.apply(decode(one.content.blob)))) for source, one in found]
+    found = [(source, one) for source, one in known.list_statements(before) if _has_columns(decode_facts(one.content.blob), names)]
+    entries = [(source, _replace_facts(one, edit.apply(decode_facts(one.content.blob)))) for source, one in found]
     if moved and after is not None:
         return (*_move_table(before, after, entries, known), (CHECK, _build_rename(before, after)))
     return (*entries, *_build_column_events(edit, found))
 
 
 def _replace_facts(entry: Entry, facts: Facts) -> Entry:
-    return Entry(entry.scope, encode(facts))
+    return Entry(entry.scope, encode_facts(facts))
 
 
 class _Edit(NamedTuple):
@@ -103,24 +103,24 @@ def _build_column_events(edit: _Edit, listings: Iterable[tuple[str, Entry]]) -> 
     for source, entry in listings:
         if parse_source_kind(source) not in CATALOG_KINDS:
             continue
-        for of in sorted({edge.start for edge in decode(entry.content.blob).edges if edge.type is EdgeType.HAS_COLUMN} & edit.names):
+        for of in sorted({edge.start for edge in decode_facts(entry.content.blob).edges if edge.type is EdgeType.HAS_COLUMN} & edit.names):
             for old, new in edit.moves.items():
                 was = model.build_column_key(of, old)
                 if new is None:
                     facts = Facts(assets=(AssetFact(was, {"dropped": True}),))
-                    yield source, Entry(("column-dropped", *of.parts, old, "check"), encode(facts))
+                    yield source, Entry(("column-dropped", *of.parts, old, "check"), encode_facts(facts))
                 elif new != old:
                     facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, was, model.build_column_key(of, new)),))
-                    yield source, Entry(("column-renamed", *of.parts, old, new, "check"), encode(facts))
+                    yield source, Entry(("column-renamed", *of.parts, old, new, "check"), encode_facts(facts))
 
 
 def _move_table(before: AssetKey, after: AssetKey, stated: Sequence[tuple[str, Entry]], known: GraphState) -> Iterator[tuple[str, Entry]]:
     """Entries that end the statements under a table's old name, and repeat them under the new one."""
     names = frozenset(known.list_names(before))
     for source, entry in stated:
-        facts = decode(entry.content.blob)
+        facts = decode_facts(entry.content.blob)
         yield source, _replace_facts(entry, _drop_datasets(facts, names))
-        yield source, Entry((*entry.scope, "renamed"), encode(_rename_dataset(facts, names, after)))
+        yield source, Entry((*entry.scope, "renamed"), encode_facts(_rename_dataset(facts, names, after)))
 
 
 def _rename_dataset(facts: Facts, names: frozenset[AssetKey], new: AssetKey) -> Facts:
@@ -142,7 +142,8 @@ def _rename_dataset(facts: Facts, names: frozenset[AssetKey], new: AssetKey) -> 
 
 def _build_rename(before: AssetKey, after: AssetKey) -> Entry:
     return Entry(
-        ("dataset-renamed", *after.parts, *before.parts, "check"), encode(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, before, after),)))
+        ("dataset-renamed", *after.parts, *before.parts, "check"),
+        encode_facts(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, before, after),))),
     )
 
 
@@ -155,4 +156,4 @@ def _build_listing(of: AssetKey, definition: Definition) -> Entry:
     assets.append(AssetFact(of, {"dataset_type": definition.kind.upper() or "TABLE"}))
     fields = enumerate(definition.model.fields, 1)
     edges = [EdgeFact(EdgeType.HAS_COLUMN, of, model.build_column_key(of, field.name), {"position": i}) for i, field in fields]
-    return Entry(("sql", *of.parts), encode(Facts(tuple(assets), tuple(edges))))
+    return Entry(("sql", *of.parts), encode_facts(Facts(tuple(assets), tuple(edges))))

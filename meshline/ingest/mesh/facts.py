@@ -7,7 +7,7 @@ from glob import escape
 from typing import NamedTuple
 
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Statement
 from meshline.graph.naming import Naming, normalise_namespace
 from meshline.ingest.mesh.format import (
@@ -32,7 +32,7 @@ from meshline.ingest.mesh.mesh_file import Mesh, split_dataset_name
 def build_statements(mesh: Mesh, naming: Naming, observed_at: int) -> list[Statement]:
     """One statement for each entry. `observed_at`: the file's time, in microseconds since the epoch."""
     names = _Names(mesh.namespaces, mesh.emails, naming)
-    return [Statement(mesh.source, placed.scope, observed_at, encode(_build_facts(placed.entry, names))) for placed in mesh.entries]
+    return [Statement(mesh.source, placed.scope, observed_at, encode_facts(_build_facts(placed.entry, names))) for placed in mesh.entries]
 
 
 class _Names(NamedTuple):
@@ -43,7 +43,7 @@ class _Names(NamedTuple):
     naming: Naming
 
     def build_dataset_key(self, name: DatasetName) -> AssetKey:
-        return self.naming.dataset(*split_dataset_name(name, self.aliases))
+        return self.naming.normalise_dataset(*split_dataset_name(name, self.aliases))
 
     def build_owner_key(self, name: str) -> AssetKey:
         return model.build_owner_key(self.emails.get(name, name))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.bounded_cache import Memory
+from meshline.graph.bounded_cache import BoundedCache
 from meshline.graph.model import Scope, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RawEvent, Run, RunKey, RunPair, RunReader, Withdrawal
@@ -181,7 +181,7 @@ class BatchBuilder:
         self.reader = FacetReader(limits)
         self.parser = EventParser(self.reader)
         self.contents = ContentCache(naming, self.reader)
-        self._runs: Memory[RunKey, tuple[bytes, StatedRun]] = Memory(MAX_RUNS)
+        self._runs: BoundedCache[RunKey, tuple[bytes, StatedRun]] = BoundedCache(MAX_RUNS)
 
     def build_batch(self, received: Sequence[Received], runs: RunReader) -> Batch:
         """One batch for all these events. Each run is stated once, however many of its events there are.

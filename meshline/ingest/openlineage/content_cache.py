@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import msgspec
 
-from meshline.graph.bounded_cache import Memory
-from meshline.graph.content import EMPTY, Draft, encode
+from meshline.graph.bounded_cache import BoundedCache
+from meshline.graph.content import EMPTY, Draft, encode_facts
 from meshline.graph.model import AssetKey, Content, Facts
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import column_lineage, facet_facts, facet_types
@@ -27,21 +27,21 @@ class ContentCache:
     def __init__(self, naming: Naming, reader: FacetReader) -> None:
         self.naming = naming
         self.reader = reader
-        self._contents: Memory[Hashable, Content] = Memory(MAX_CONTENTS)
-        self._lineages: Memory[Hashable, tuple[OutputLineage | None]] = Memory(MAX_LINEAGE)
-        self._seldom: Memory[bytes, frozenset[str]] = Memory(MAX_NAMES)
-        self._columns: Memory[bytes, tuple[str, ...]] = Memory(MAX_NAMES)
-        self._folded: Memory[bytes, frozenset[str]] = Memory(MAX_NAMES)
-        self._queries: Memory[Hashable, tuple[QueryLineage | None]] = Memory(MAX_LINEAGE)
-        self._pairs: Memory[tuple[AssetKey, AssetKey], bytes] = Memory(MAX_NAMES)
+        self._contents: BoundedCache[Hashable, Content] = BoundedCache(MAX_CONTENTS)
+        self._lineages: BoundedCache[Hashable, tuple[OutputLineage | None]] = BoundedCache(MAX_LINEAGE)
+        self._seldom: BoundedCache[bytes, frozenset[str]] = BoundedCache(MAX_NAMES)
+        self._columns: BoundedCache[bytes, tuple[str, ...]] = BoundedCache(MAX_NAMES)
+        self._folded: BoundedCache[bytes, frozenset[str]] = BoundedCache(MAX_NAMES)
+        self._queries: BoundedCache[Hashable, tuple[QueryLineage | None]] = BoundedCache(MAX_LINEAGE)
+        self._pairs: BoundedCache[tuple[AssetKey, AssetKey], bytes] = BoundedCache(MAX_NAMES)
 
     def get_content(self, key: Hashable, make: Callable[[], Facts]) -> Content:
         """The encoded facts that `make` returns. `key` must determine them."""
-        return self._find_or_build(key, lambda: encode(make()))
+        return self._find_or_build(key, lambda: encode_facts(make()))
 
     def get_draft_content(self, key: Hashable, draft: Callable[[], Draft]) -> Content:
         """The content of the draft that `draft` returns. `key` must determine it."""
-        return self._find_or_build(key, lambda: draft().content())
+        return self._find_or_build(key, lambda: draft().build_content())
 
     def _find_or_build(self, key: Hashable, make: Callable[[], Content]) -> Content:
         content = self._contents.get(key)
@@ -57,7 +57,7 @@ class ContentCache:
             value = self.reader.read(place, name, facet).value
             if value is not None and value.deleted is True:
                 return EMPTY
-            return facet_facts.draft_facet(key, name, facet.raw, value, self.naming).content()
+            return facet_facts.draft_facet(key, name, facet.raw, value, self.naming).build_content()
 
         return self._find_or_build((key, name, facet.digest), make)
 
@@ -72,7 +72,7 @@ class ContentCache:
         def make() -> Content:
             value = self.reader.read(Place.DATASET, "schema", schema).value
             assert isinstance(value, facet_types.Schema)
-            return facet_facts.draft_partial_schema(key, schema.raw, value).content()
+            return facet_facts.draft_partial_schema(key, schema.raw, value).build_content()
 
         return self._find_or_build((key, "part", schema.digest), make)
 

@@ -33,7 +33,9 @@ def build_job_event_statements(source: str, event: JobEvent, contents: ContentCa
     as_run = RunEvent(event.time, EventType.OTHER, "", event.job, {}, event.job_facets, event.inputs, event.outputs)
     state = merge_events(None, [as_run])
     exchange = build_exchange(event.job, state, contents)
-    result = [Statement(source, (JOB_DECLARED, *exchange.job.parts), event.time, _draft_declared(state, exchange, contents).content())]
+    result = [
+        Statement(source, (JOB_DECLARED, *exchange.job.parts), event.time, _draft_declared(state, exchange, contents).build_content())
+    ]
     for name, slot in state.job_facets.items():
         if name not in RUN_OWNED_JOB:
             content = contents.get_facet_content(exchange.job, Place.JOB, name, slot)
@@ -50,9 +52,9 @@ def build_dataset_event_statements(source: str, event: DatasetEvent, contents: C
     facets = state.outputs[0].facets
     if any(facets[name].readable for name in _LINEAGE if name in facets):
         draft = Draft()
-        draft.add(Facts(assets=(_keep_facets(target.key, facets, _LINEAGE),)))
+        draft.add_facts(Facts(assets=(_keep_facets(target.key, facets, _LINEAGE),)))
         draw_flows(draft, target, _list_own_feeds(target), None)
-        content = EMPTY if _are_deleted(facets, contents) else draft.content()
+        content = EMPTY if _are_deleted(facets, contents) else draft.build_content()
         result.append(Statement(source, (DATASET_LINEAGE, *target.key.parts), event.time, content))
     if not result:
         seen = contents.get_content((target.key, SEEN), lambda: Facts(assets=(AssetFact(target.key, {}),)))
@@ -71,12 +73,12 @@ def _draft_declared(state: RunState, exchange: Exchange, contents: ContentCache)
     assets = [_keep_facets(exchange.job, state.job_facets, RUN_OWNED_JOB)]
     for role, mentions in (("input", state.inputs), ("output", state.outputs)):
         for mention in mentions:
-            key = contents.naming.dataset(mention.namespace, mention.name)
+            key = contents.naming.normalise_dataset(mention.namespace, mention.name)
             kept = _keep_facets(key, mention.facets, _LINEAGE).attributes
             roles = {f"{role}_facet:{name}": to_verbatim_json(slot.raw) for name, slot in mention.role_facets.items()}
             if kept or roles:
                 assets.append(AssetFact(key, {**kept, **roles}))
-    draft.add(Facts(tuple(assets), tuple(declared)))
+    draft.add_facts(Facts(tuple(assets), tuple(declared)))
     return draft
 
 
@@ -91,7 +93,7 @@ def _state_datasets(source: str, time: int, state: RunState, exchange: Exchange 
     result = _state_schemas(source, time, state, exchange, contents)
     spelled = {}
     for mention, join in [*((mention, join_slots) for mention in state.inputs), *((mention, join_roles) for mention in state.outputs)]:
-        key = contents.naming.dataset(mention.namespace, mention.name)
+        key = contents.naming.normalise_dataset(mention.namespace, mention.name)
         facets[key] = join(facets.get(key, {}), mention.facets)
         for spelled_key, raw, _, _ in list_spellings(mention, contents):
             spelled[spelled_key, raw] = build_spelling(spelled_key, raw, contents)
@@ -114,7 +116,7 @@ def _state_schemas(source: str, time: int, state: RunState, exchange: Exchange |
             for key in sorted({*exchange.inputs, *exchange.outputs})
             for one in list_schemas(key, exchange, contents)
         ]
-    slots = {contents.naming.dataset(mention.namespace, mention.name): mention.facets.get("schema") for mention in state.outputs}
+    slots = {contents.naming.normalise_dataset(mention.namespace, mention.name): mention.facets.get("schema") for mention in state.outputs}
     return [
         Statement(source, (DATASET, *key.parts, WHOLE_SCHEMA), time, contents.get_facet_content(key, Place.DATASET, "schema", slot))
         for key, slot in slots.items()

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.graph.bounded_cache import Memory
+from meshline.graph.bounded_cache import BoundedCache
 from meshline.graph.model import to_micros
 from meshline.ingest.file_times import AHEAD
 from meshline.ingest.openlineage.column_lineage import has_column
@@ -42,7 +42,7 @@ class Contradictions:
 
     def __init__(self, reader: FacetReader) -> None:
         self._reader = reader
-        self._compared: Memory[tuple[bytes, bytes], tuple[str, ...]] = Memory(MAX_COMPARED)
+        self._compared: BoundedCache[tuple[bytes, bytes], tuple[str, ...]] = BoundedCache(MAX_COMPARED)
 
     def list_notes(self, job_facets: Mapping[str, Facet], outputs: Sequence[Mapping[str, Facet]]) -> Iterator[Note]:
         """A note for each output whose schema lists all of its columns, but not those of its lineage. `outputs`: their facets."""

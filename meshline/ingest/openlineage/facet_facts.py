@@ -33,21 +33,21 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 def draft_facet(key: AssetKey, name: str, raw: bytes, value: facet_types.AnyFacet | None, naming: Naming) -> Draft:
     """What a facet states of the asset `key`. `value`: the parsed facet; None if it cannot be parsed."""
     result = Draft()
-    result.asset(key, None, {VERBATIM + name: to_verbatim_json(raw)})
+    result.add_asset(key, None, {VERBATIM + name: to_verbatim_json(raw)})
     if isinstance(value, facet_types.Schema):
         _draw_schema(result, key, value)
     elif value is not None:
-        result.add(_build_facts(key, value, naming))
+        result.add_facts(_build_facts(key, value, naming))
     return result
 
 
 def draft_partial_schema(key: AssetKey, raw: bytes, facet: facet_types.Schema) -> Draft:
     """What a schema states that may lack columns: these columns exist, without their order."""
     result = Draft()
-    result.asset(key, None, {VERBATIM + "schema": to_verbatim_json(raw)})
+    result.add_asset(key, None, {VERBATIM + "schema": to_verbatim_json(raw)})
     for path, _, field in _walk_columns(facet):
         column = model.build_column_key(key, path)
-        result.add(Facts((AssetFact(column, _build_column_attributes(field)),), (EdgeFact(EdgeType.HAS_COLUMN, key, column),)))
+        result.add_facts(Facts((AssetFact(column, _build_column_attributes(field)),), (EdgeFact(EdgeType.HAS_COLUMN, key, column),)))
     return result
 
 
@@ -126,7 +126,7 @@ def _walk_nested(prefix: str, field: facet_types.SchemaField) -> Iterator[tuple[
 def _draw_schema(result: Draft, key: AssetKey, facet: facet_types.Schema) -> None:
     columns = list(_walk_columns(facet))
     attributes = [(path, attributes) for path, _, field in columns if (attributes := _build_column_attributes(field))]
-    result.listing(key, [column[:2] for column in columns], attributes)
+    result.add_columns(key, [column[:2] for column in columns], attributes)
 
 
 def _build_column_attributes(field: facet_types.SchemaField) -> dict[str, Json]:
@@ -143,7 +143,7 @@ def _build_symlinks(key: AssetKey, facet: facet_types.Symlinks, naming: Naming) 
     edges: list[EdgeFact] = []
     in_sessions: set[AssetKey] = set()
     for identifier in facet.identifiers or ():
-        other = naming.dataset(identifier.namespace, identifier.name)
+        other = naming.normalise_dataset(identifier.namespace, identifier.name)
         if other == key or not identifier.name:
             continue
         if is_session_name(other, identifier.type):

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from meshline.graph.bounded_cache import Memory
+from meshline.graph.bounded_cache import BoundedCache
 from meshline.ingest.openlineage import facet_types
 from meshline.ingest.openlineage.event_limits import SMALL, EventLimits, Extent, measure_facet
 from meshline.ingest.openlineage.facet_schemas import SchemaCheck
@@ -217,7 +217,7 @@ class FacetReader:
         }
         self._any = msgspec.json.Decoder(facet_types.AnyFacet)
         self._schemas = SchemaCheck()
-        self._read: Memory[tuple[Place, str, bytes], Reading] = Memory(MAX_REMEMBERED)
+        self._read: BoundedCache[tuple[Place, str, bytes], Reading] = BoundedCache(MAX_REMEMBERED)
 
     def read(self, place: Place, name: str, facet: Text) -> Reading:
         """A parsed facet, with its problems. Never raises for its content."""

@@ -278,7 +278,7 @@ class _ExchangeBuilder:
         return tuple(sorted(pairs))
 
     def _resolve_name(self, name: Name) -> AssetKey:
-        key = self.contents.naming.dataset(*name)
+        key = self.contents.naming.normalise_dataset(*name)
         if key in self.inputs or key in self.outputs:
             return key
         if self.resolver is None:
@@ -295,7 +295,7 @@ class _ExchangeBuilder:
         return frozenset(found)
 
     def _build_key(self, namespace: str | None, name: str | None) -> AssetKey:
-        return self.contents.naming.dataset(namespace or "", name or "")
+        return self.contents.naming.normalise_dataset(namespace or "", name or "")
 
 
 def build_content(target: Target, exchange: Exchange, contents: ContentCache, covered: Callable[[bytes], bool]) -> Content:
@@ -321,7 +321,7 @@ def build_read_content(exchange: Exchange, contents: ContentCache) -> Content:
 
 def _draft_output(target: Target, exchange: Exchange, feeds: Iterable[tuple[AssetKey, bool]]) -> Draft:
     draft = Draft()
-    draft.add(Facts(edges=build_edges(target, exchange)))
+    draft.add_facts(Facts(edges=build_edges(target, exchange)))
     draw_flows(draft, target, feeds, exchange.job)
     return draft
 
@@ -352,11 +352,11 @@ def draw_flows(draft: Draft, target: Target, feeds: Iterable[tuple[AssetKey, boo
     """Draw the flows into one output. `feeds`: the datasets that flow into it, and whether column lineage covers them."""
     lineage = target.lineage or NOTHING
     for dataset, is_covered in feeds:
-        draft.flows(dataset, target.key, PLAIN, covered=is_covered, job=job)
+        draft.add_flows(dataset, target.key, PLAIN, covered=is_covered, job=job)
     for name in lineage.partial:  # its column is not known, only the one that it feeds: no column edge can replace it
-        draft.flows(target.resolved[name], target.key, PLAIN, job=job)
+        draft.add_flows(target.resolved[name], target.key, PLAIN, job=job)
     for (name, kind), pairs in lineage.flows.items():
-        draft.flows(target.resolved[name], target.key, kind, pairs, job=job)
+        draft.add_flows(target.resolved[name], target.key, kind, pairs, job=job)
 
 
 def find_whole_schema(written: Side, producer: Producer, contents: ContentCache) -> Slot | None:
@@ -376,7 +376,7 @@ def _group_sides(mentions: Iterable[Mention], contents: ContentCache) -> dict[As
     """The mentioned datasets by key, sorted."""
     sides: dict[AssetKey, Side] = {}
     for mention in mentions:
-        key = contents.naming.dataset(mention.namespace, mention.name)
+        key = contents.naming.normalise_dataset(mention.namespace, mention.name)
         known = sides.get(key)
         side = Side(mention.first, mention.last, mention.facets, contents.naming.is_trimmed(mention.namespace, mention.name))
         if known is not None:

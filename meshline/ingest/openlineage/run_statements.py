@@ -84,7 +84,7 @@ def build_check_results(job: AssetKey, state: RunState, contents: ContentCache) 
     for mention in (*state.inputs, *state.outputs):
         slot = mention.role_facets.get(ASSERTIONS) or mention.facets.get(ASSERTIONS)
         if slot is not None and slot.readable:
-            key = contents.naming.dataset(mention.namespace, mention.name)
+            key = contents.naming.normalise_dataset(mention.namespace, mention.name)
             found[key] = slot if key not in found else join_slot(found[key], slot)
     if not found:
         return
@@ -415,7 +415,7 @@ def rename_scope(scope: Scope, naming: Naming) -> Scope:
     """The scope with the keys of its datasets under these naming rules; scopes of other kinds stay the same."""
     parts = list(scope)
     for at in _DATASETS_AT.get(scope[0], ()):
-        parts[at : at + 2] = naming.dataset(*parts[at : at + 2]).parts
+        parts[at : at + 2] = naming.normalise_dataset(*parts[at : at + 2]).parts
     return tuple(parts)
 
 
@@ -434,7 +434,7 @@ def list_lifecycle_changes(key: AssetKey, slot: Slot, at: int, contents: Content
         yield (DROPPED, *key.parts), contents.get_content((key, DROPPED), lambda: Facts(assets=(AssetFact(key, {"dropped": True}),)))
     previous = change.previous_identifier
     if kind == "RENAME" and previous is not None:
-        old = contents.naming.dataset(previous.namespace, previous.name)
+        old = contents.naming.normalise_dataset(previous.namespace, previous.name)
         if old != key:
             renamed = contents.get_content((old, key, RENAMED), lambda: Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, key),)))
             yield (RENAMED, *key.parts, *old.parts, str(at)), renamed
@@ -442,7 +442,7 @@ def list_lifecycle_changes(key: AssetKey, slot: Slot, at: int, contents: Content
 
 def list_spellings(mention: Mention, contents: ContentCache) -> Iterator[tuple[AssetKey, tuple[str, str], int, int]]:
     """(key, spelling, first, last) of the names of a dataset and its symlinks that differ from their keys. Times in microseconds."""
-    key = contents.naming.dataset(mention.namespace, mention.name)
+    key = contents.naming.normalise_dataset(mention.namespace, mention.name)
     if key.parts != (mention.namespace, mention.name):
         yield key, (mention.namespace, mention.name), mention.first, mention.last
     slot = mention.facets.get("symlinks")
@@ -450,7 +450,7 @@ def list_spellings(mention: Mention, contents: ContentCache) -> Iterator[tuple[A
     if slot and isinstance(value, Symlinks) and value.deleted is not True:
         for identifier in value.identifiers or ():
             raw = (identifier.namespace, identifier.name)
-            key = contents.naming.dataset(*raw)
+            key = contents.naming.normalise_dataset(*raw)
             if key.parts != raw and not is_session_name(key, identifier.type):
                 yield key, raw, slot.first, slot.time
 

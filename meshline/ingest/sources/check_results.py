@@ -14,7 +14,7 @@ from pydantic import Field
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetKey, Content, Json, Scope, to_micros
 from meshline.graph.quality import CHECKS, QUALITY
 from meshline.ingest.check_facts import Check, build_expectation_facts, build_result_facts
@@ -94,7 +94,7 @@ class DatasetResolver(NamedTuple):
         if "://" in path:
             return self._resolve_option(path, where)
         if path.startswith("/"):
-            return self.context.naming.dataset("file", path)
+            return self.context.naming.normalise_dataset("file", path)
         inside = None if options.namespace is None else self.context.resolve_namespace(options.namespace)
         for name in names:
             known = self._list_known(name, inside)
@@ -103,7 +103,7 @@ class DatasetResolver(NamedTuple):
             if known:
                 raise InvalidInput(f"{name!r} may mean {_format_candidates(known)}; choose one with the option dataset or datasets", where)
         if inside is not None and names:
-            return self.context.naming.dataset(inside, names[0])
+            return self.context.naming.normalise_dataset(inside, names[0])
         called = f"no known dataset is called {' or '.join(map(repr, names))}" if names else "the file does not name a dataset"
         raise InvalidInput(f"{called}; accepted are the options dataset (namespace/name), datasets and namespace", where)
 
@@ -112,13 +112,13 @@ class DatasetResolver(NamedTuple):
         known = self.context.datasets_ending_with(name)
         if inside is None:
             return known
-        namespace = self.context.naming.dataset(inside, name).parts[0]
+        namespace = self.context.naming.normalise_dataset(inside, name).parts[0]
         return [key for key in known if key.parts[0] == namespace]
 
     def _resolve_option(self, text: str, where: str) -> AssetKey:
         """The dataset that an option names: `namespace/name`, known or not, or the end of the name of one known dataset."""
         namespace, name = split_dataset(text, self.context.aliases)
-        key = self.context.naming.dataset(namespace, name) if name else None
+        key = self.context.naming.normalise_dataset(namespace, name) if name else None
         known = self.context.datasets_ending_with(text)
         if key is not None and (key in known or len(known) != 1):
             return key
@@ -161,7 +161,7 @@ class _CheckFileReader:
             if isinstance(one, SuiteDefinition):
                 yield Entry(
                     (CHECKS, one.suite),
-                    encode(build_expectation_facts(one.checks, model.build_consumer_key(one.suite), one.needs)),
+                    encode_facts(build_expectation_facts(one.checks, model.build_consumer_key(one.suite), one.needs)),
                     read_file_time(path),
                 )
             else:
@@ -169,7 +169,7 @@ class _CheckFileReader:
 
     def _add_run(self, run: SuiteRun, path: Path) -> None:
         at = read_file_time(path) if run.at is None else run.at
-        content = encode(build_result_facts(check._replace(at=run.at) for check in run.checks))
+        content = encode_facts(build_result_facts(check._replace(at=run.at) for check in run.checks))
         self._runs.setdefault((QUALITY, run.suite, *run.dataset.parts), {})[at] = content
 
     def _build_entry(self, scope: Scope, runs: list[tuple[int, Content]]) -> Entry | Unchanged:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_contract_key
 from meshline.graph.naming import Naming, normalise_namespace
@@ -33,7 +33,7 @@ def collect_people(graph: LiveGraph) -> dict[str, str]:
     """The names of owners by their e-mail addresses, in lower case."""
     with graph.lock:
         owners = graph.index.assets.list_of_kind(AssetKind.OWNER)
-        rows = graph.facts(graph.index, owners)
+        rows = graph.read_facts(graph.index, owners)
         found = {owner: row.value for owner in owners for row in rows[owner] if row.attribute == "email" and row.chosen}
         return {str(email).strip().lower(): graph.index.assets.get_key(owner).name for owner, email in found.items()}
 
@@ -72,7 +72,7 @@ class _Columns:
             if node is None or not index.assets.is_described(node):
                 return []
             columns = [column for column in index.assets.list_columns(node) if not index.assets.is_inferred(column)]
-            rows = graph.facts(index, columns)
+            rows = graph.read_facts(index, columns)
         types = {column: row.value for column in columns for row in rows[column] if row.attribute == "type" and row.chosen}
         return [KnownColumn(index.assets.get_key(column).name, str(types.get(column, ""))) for column in columns]
 
@@ -108,7 +108,7 @@ class _GovernedDatasets:
             node = self._graph.index.assets.find_by_key(key)
             edges = self._graph.index.ownership.list_edges(node, EdgeType.GOVERNS) if node is not None else ()
             heads = self._graph.store.read_heads(sorted({edge.scope_id for edge in edges}))
-        stated = [edge for head in heads if head.content for edge in decode(head.content.blob).edges]
+        stated = [edge for head in heads if head.content for edge in decode_facts(head.content.blob).edges]
         governed = [edge for edge in stated if edge.type is EdgeType.GOVERNS and edge.start == key]
         production = [edge for edge in governed if edge.attributes.get("production") is True]
         return sorted({edge.end for edge in production or governed})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.contracts import Party
 from meshline.graph.model import Facts, Json, Scope
 from meshline.ingest.documents import MAX_BYTES, to_mapping, to_mappings, to_text
@@ -61,7 +61,7 @@ class PromiseFiles(Source):
             )
             return
         seen[promise.scope] = file
-        yield Entry(promise.scope, encode(promise.facts), read_file_time(path))
+        yield Entry(promise.scope, encode_facts(promise.facts), read_file_time(path))
 
 
 def parse_owners(team: Json) -> Iterator[Party]:

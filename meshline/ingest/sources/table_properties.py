@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
-from meshline.graph.naming import address
+from meshline.graph.naming import find_email
 
 _PREFIX = "data-product."
 _LEVELS = (f"{_PREFIX}sla.", f"{_PREFIX}slo.")
@@ -22,7 +22,7 @@ def build_owner_facts(name: str, of: AssetKey) -> Facts:
     text = name.strip()
     if not text:
         return Facts()
-    owner, email = model.build_owner_key(text), address(text)
+    owner, email = model.build_owner_key(text), find_email(text)
     about = [AssetFact(owner, {"email": email, "contact": email})] if email else []
     return Facts(assets=tuple(about), edges=(EdgeFact(EdgeType.OWNS, owner, of, {"type": "technical"}),))
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from meshline.errors import InvalidInput, StoreCorrupt
-from meshline.graph.content import columns, decode, encode
+from meshline.graph.content import decode_facts, decode_layout, encode_facts
 from meshline.graph.model import AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts
 from meshline.ingest.file_times import AHEAD, get_current_micros
 from meshline.ingest.openlineage.event_limits import EventLimits
@@ -104,16 +104,16 @@ def decode_items(sent: SentReading) -> Iterator[Item]:
 def _decode_content(blob: bytes, where: str) -> Content:
     """Content from outside: decoded, checked, and encoded again from facts that are allowed."""
     try:
-        layout = columns(blob)
+        layout = decode_layout(blob)
         for found, most, what in ((len(layout.keys), MAX_KEYS, "assets"), (len(layout.flows) // 3, MAX_FLOWS, "flows")):
             if found > most:
                 raise InvalidInput(f"{found} {what} in one content; at most {most} are accepted", f"{where}.content")
-        facts = decode(blob)
+        facts = decode_facts(blob)
     except (StoreCorrupt, LookupError, ValueError, TypeError, AssertionError, RecursionError) as error:
         raise InvalidInput("this is no content as meshline encodes it", f"{where}.content") from error
     for problem in _find_problems(facts):
         raise InvalidInput(problem, f"{where}.content")
-    return encode(facts)
+    return encode_facts(facts)
 
 
 def _find_problems(facts: Facts) -> Iterator[str]:

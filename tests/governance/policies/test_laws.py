@@ -32,7 +32,7 @@ from meshline.graph.model import (
 )
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.graph.what_if import Saying, supposed
+from meshline.graph.what_if import SupposedStatement, suppose_statements
 from tests.index.heads import NS, build_statement, to_column, to_dataset
 from tests.index.strategies import COLUMNS, any_statement, columns, datasets, times
 from tests.sizes import count_examples
@@ -224,11 +224,11 @@ def test_a_dataset_as_a_whole_has_no_recorded_values_of_a_column_that_is_dropped
 def test_what_is_supposed_differs_as_if_it_were_so_and_changes_nothing(first: list[Statement], then: list[Statement]) -> None:
     live = graph()
     said(live, *first)
-    sayings = [Saying(one.source, one.scope, one.content) for one in then]
+    sayings = [SupposedStatement(one.source, one.scope, one.content) for one in then]
     watch = PolicyMonitor(live, load_policies(), NOW)
     watch.settle()
     before = shown(watch)
-    with supposed(live, sayings, 1_000) as would:
+    with suppose_statements(live, sayings, 1_000) as would:
         after = shown(PolicyMonitor(would, load_policies(), NOW))
         differs = watch.compare_supposed(would)
         assert {one.fingerprint: one.text for one in differs.opened}.items() <= {id_: one.text for id_, one in after.items()}.items()

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.model import EdgeType, build_dataset_key
 from meshline.ingest.changes import build_proposal
 from meshline.ingest.changes.base import ChangeInput, GraphState, Text
@@ -149,7 +149,7 @@ def test_a_column_of_a_table_that_has_no_such_column(ask: Ask) -> None:
 def test_sql_beside_words(ask: Ask) -> None:
     found = ask("change", f"drop {TABLE}.status\n\nalter table {OF} drop column email", file="plan")
     assert [next(iter(pair.before.datasets.values()))[0] for pair in found.pairs if pair.before] == [CUSTOMER_ORDERS, CUSTOMERS]
-    assert [pair.after.line(()) for pair in found.pairs if pair.after] == [1, 3]
+    assert [pair.after.find_line(()) for pair in found.pairs if pair.after] == [1, 3]
     with pytest.raises(InvalidInput, match=r"customers.customers: changed in words and by SQL"):
         ask("change", f"drop {OF}.country; alter table {OF} drop column email")
     with pytest.raises(NotFound, match=r"plan:2"):
@@ -202,7 +202,7 @@ def test_several_changes_of_one_table_are_one_pair(ask: Ask) -> None:
     assert (said["note"].type, said["note"].required) == ("string", False)
     assert said["paid"].required is True
     assert gone(found) == {"status"}
-    assert [after.line(("field", name)) for name in ("total_amount", "note", "paid", "status")] == [1, 1, 3, 4]
+    assert [after.find_line(("field", name)) for name in ("total_amount", "note", "paid", "status")] == [1, 1, 3, 4]
     assert after.file == "plan.txt"
 
 
@@ -303,7 +303,8 @@ def test_the_sources_would_say_it(ask: Ask) -> None:
     """The listing of the catalog, and what was recorded under the old name goes on under the new one."""
     found = ask("change", "rename customers.customers.email to mail; drop customers.customers.country")
     told = {
-        entry.scope[0] if len(entry.scope) != 4 else entry.scope[3]: (source, decode(entry.content.blob)) for source, entry in found.entries
+        entry.scope[0] if len(entry.scope) != 4 else entry.scope[3]: (source, decode_facts(entry.content.blob))
+        for source, entry in found.entries
     }
     source, listing = told["columns"]
     assert source == "iceberg/lake"
@@ -320,7 +321,7 @@ def test_a_dropped_table_is_said_no_more(ask: Ask) -> None:
     found = ask("change", f"drop {SHARED.qualified_name}")
     assert found.entries
     for _, entry in found.entries:
-        facts = decode(entry.content.blob)
+        facts = decode_facts(entry.content.blob)
         assert not [fact for fact in facts.assets if fact.key.parts[:2] == SHARED.parts]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.graph.content import EMPTY, decode
+from meshline.graph.content import EMPTY, decode_facts
 from meshline.graph.contracts import Contract, Part, Version
 from meshline.graph.model import build_dataset_key
 from meshline.ingest.changes.base import GraphState, Proposal
@@ -70,7 +70,7 @@ def test_what_the_source_would_say(ask: Ask) -> None:
     text = (EXAMPLE / SPECIFIED).read_text()
     ((source, entry),) = ask("contract", text.replace("      currency: { type: string, enum: [USD, EUR, GBP] }\n", "")).entries
     assert (source, entry.scope) == ("contract/mesh", ("contract", "customer-orders-contract-v2", "2.1.0"))
-    assert "currency" not in str(decode(entry.content.blob))
+    assert "currency" not in str(decode_facts(entry.content.blob))
     ((source, entry),) = ask("contract", text.replace("version: 2.1.0", "version: 3.0.0")).entries
     assert (source, entry.scope) == ("contract/mesh", ("contract", "customer-orders-contract-v2", "3.0.0"))
     ((source, entry),) = ask("contract", FULL).entries
@@ -116,7 +116,7 @@ def test_a_contract_that_is_new_or_gone(ask: Ask) -> None:
 def test_parts_have_the_lines_of_the_document(ask: Ask, part: Part, line: int) -> None:
     _, after = versions(ask("contract", FULL))
     assert after is not None
-    assert after.line(part) == line
+    assert after.find_line(part) == line
 
 
 def test_lines_of_the_standard(ask: Ask) -> None:
@@ -133,7 +133,7 @@ def test_lines_of_the_standard(ask: Ask) -> None:
         ("version",): "version: 1.0.0",
     }
     for part, text in parts.items():
-        assert text in lines[after.line(part) - 1], part
+        assert text in lines[after.find_line(part) - 1], part
 
 
 def test_all_that_is_wrong_is_said_at_once(ask: Ask) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.governance.diff.table_diff import compare_tables
-from meshline.graph.content import EMPTY, decode
+from meshline.graph.content import EMPTY, decode_facts
 from meshline.graph.contracts import Definition, Pair
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import FlowType, build_column_key, build_dataset_key
@@ -268,7 +268,7 @@ def test_what_would_be_said_is_what_the_source_says(known: GraphState) -> None:
     [_, (_, lineage)] = found.entries
     paid = build_column_key(build_dataset_key(MARTS, "marts.finance.buyer_ledger"), "paid_amount")
     start = build_column_key(build_dataset_key(MARTS, "marts.staging.stg_customer_orders"), "total_amount")
-    flows = decode(lineage.content.blob).flows
+    flows = decode_facts(lineage.content.blob).flows
     assert [flow.start for flow in flows if flow.end == paid and flow.type is FlowType.DIRECT] == [start]
     gone = asked(known, lambda manifest: manifest["nodes"].pop(LEDGER))
     assert [(source, entry.content) for source, entry in gone.entries] == [("dbt/marts", EMPTY)] * 2

@@ -33,7 +33,7 @@ ALTER TABLE {ORDERS} DROP COLUMN currency"""
     assert names(after)[:3] == ["first", "order_id", "second"]
     assert names(after)[-2:] == ["note", "paid"]
     assert fields(after)["paid"].required is True
-    assert [after.line(("field", one)) for one in ("note", "first", "second", "state", "currency")] == [2, 3, 4, 5, 6]
+    assert [after.find_line(("field", one)) for one in ("note", "first", "second", "state", "currency")] == [2, 3, 4, 5, 6]
     assert (before.file, after.file) == ("m.sql", "m.sql")
 
 
@@ -97,7 +97,7 @@ def test_partitioning(ask: Ask, action: str, wanted: tuple[str, ...]) -> None:
     before, after = both(ask("ddl", f"ALTER TABLE {ORDERS} {action}"))
     assert before.value.partitioning == ("days(created_at)",)
     assert after.value.partitioning == wanted
-    assert after.line(("partitioning",)) == 1
+    assert after.find_line(("partitioning",)) == 1
 
 
 def test_a_partition_that_is_none(ask: Ask) -> None:
@@ -140,7 +140,7 @@ def test_a_table_is_dropped(ask: Ask) -> None:
     before, after = only(ask("ddl", "\nDROP TABLE lake.customers.customers"))
     assert before is not None
     assert key(before) == CUSTOMERS
-    assert before.line(()) == 2
+    assert before.find_line(()) == 2
     assert after is None
 
 
@@ -173,7 +173,7 @@ def test_a_table_is_defined_anew(ask: Ask) -> None:
     assert fields(after)["email"].required is True
     assert fields(after)["phone_number"].type == "long"
     assert fields(before)["created_at"].type == fields(after)["created_at"].type == "timestamptz"
-    assert after.line(("field", "email")) == 2
+    assert after.find_line(("field", "email")) == 2
     assert (before.value.kind, after.value.kind) == ("table", "table")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from meshline.errors import Ambiguous, NotFound
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.contracts import Product
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement
@@ -95,7 +95,10 @@ def test_a_view_has_its_query_alone(tmp_path_factory: pytest.TempPathFactory) ->
     script = AssetFact(view, {"dialect": "trino"})
     store = SqliteStore(str(tmp_path_factory.mktemp("view") / "mesh.db"))
     live = LiveGraph.open(store)
-    statements = [Statement("sql/x", ("sql", *view.parts), 1, encode(facts)), Statement("sql/x", ("other",), 1, encode(Facts((script,))))]
+    statements = [
+        Statement("sql/x", ("sql", *view.parts), 1, encode_facts(facts)),
+        Statement("sql/x", ("other",), 1, encode_facts(Facts((script,)))),
+    ]
     live.commit(lambda _: Batch(statements=statements))
     naming = Naming()
     found = known_of(live, naming, Context(naming, EXAMPLE)).find_definition(view)

@@ -49,7 +49,7 @@ def test_a_port_that_is_gone(ask: Ask) -> None:
     assert before.datasets[f"output/{LAKE}/customers.customers"] == (CUSTOMERS,)
     assert after.datasets == {f"output/{LAKE}/customers.customer_profiles": (build_dataset_key(LAKE, "customers.customer_profiles"),)}
     assert [party.name for party in after.value.owners] == ["sellers"]
-    assert after.line(("port", "output", "x")) == 9
+    assert after.find_line(("port", "output", "x")) == 9
     assert [(source, entry.scope) for source, entry in found.entries] == [("mesh/small", ("mesh", "product", "clients"))]
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.governance.diff.product_diff import compare_products
-from meshline.graph.content import EMPTY, decode
-from meshline.graph.contracts import Pair, Product, port_names
+from meshline.graph.content import EMPTY, decode_facts
+from meshline.graph.contracts import Pair, Product, build_port_names
 from meshline.graph.model import EdgeType, build_data_product_key, build_dataset_key
 from meshline.ingest.changes.base import Proposal
 from tests.ingest.changes.conftest import EXAMPLE, Ask
@@ -39,22 +39,22 @@ def test_ports_are_datasets_and_have_lines(ask: Ask) -> None:
     assert before is not None
     assert after is not None
     assert before.datasets == after.datasets
-    names = zip(after.value.ports, port_names(after.value.ports), strict=True)
+    names = zip(after.value.ports, build_port_names(after.value.ports), strict=True)
     assert list(after.datasets) == [f"{port.direction}/{name}" for port, name in names]
     assert after.datasets["output/kafka://kafka.internal/shop.cdc.orders"] == (
         build_dataset_key("kafka://kafka.internal", "shop.cdc.orders"),
     )
     lines = SPEC.splitlines()
-    assert "freshness" in lines[after.line(("slo", "freshness")) - 1]
-    assert "output_ports" in lines[after.line(("port", *next(iter(after.datasets)).split("/", 1))) - 2]
-    assert lines[after.line(("owner",)) - 1].startswith("owner")
+    assert "freshness" in lines[after.find_line(("slo", "freshness")) - 1]
+    assert "output_ports" in lines[after.find_line(("port", *next(iter(after.datasets)).split("/", 1))) - 2]
+    assert lines[after.find_line(("owner",)) - 1].startswith("owner")
 
 
 def test_what_would_be_said_is_what_the_source_says(ask: Ask) -> None:
     """By who says it now, so that it takes the place of that."""
     [(source, entry)] = ask("product", SPEC.replace("domain: orders", "domain: sales")).entries
     assert (source, entry.scope) == ("product/mesh", ("product", "customer-orders"))
-    edges = decode(entry.content.blob).edges
+    edges = decode_facts(entry.content.blob).edges
     assert {edge.end.name for edge in edges if edge.type is EdgeType.PART_OF} == {"sales"}
     [(source, entry)] = ask("product", None, before=FILE).entries
     assert (source, entry.content) == ("product/mesh", EMPTY)

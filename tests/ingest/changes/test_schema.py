@@ -73,7 +73,7 @@ def test_metadata_is_that_of_the_table_at_its_place(ask: Ask) -> None:
     assert after.value.partitioning == ("days(created_at)",)
     assert after.value.kind == "table"
     lines = json.dumps(changed, indent=1).splitlines()
-    note = after.line(("field", "note"))
+    note = after.find_line(("field", "note"))
     assert "note" in "".join(lines[note - 1 : note + 3])
 
 
@@ -105,8 +105,8 @@ def test_nested_columns_of_a_real_schema(ask: Ask) -> None:
     said = fields(after)
     assert list(said) == ["id", "address", "address.city", "address.area", "tags", "tags.element", "prices", "prices.key", "prices.value"]
     assert (said["address.area"].id, said["tags.element"].required, said["prices.value"].required) == ("4", True, False)
-    line = after.line(("field", "address.area"))
-    assert line > after.line(("field", "address.city")) > after.line(("field", "address")) > 1
+    line = after.find_line(("field", "address.area"))
+    assert line > after.find_line(("field", "address.city")) > after.find_line(("field", "address")) > 1
 
 
 def test_partitions_in_words(ask: Ask) -> None:
@@ -238,7 +238,7 @@ def test_an_avro_record(ask: Ask) -> None:
     assert said["state"].enum == ("NEW", "PAID")
     lines = text.splitlines()
     for name in ("amount", "either"):
-        assert name in "".join(lines[after.line(("field", name)) - 1 :][:2])
+        assert name in "".join(lines[after.find_line(("field", name)) - 1 :][:2])
 
 
 def test_aliases_of_avro_are_renames(ask: Ask) -> None:
@@ -332,7 +332,7 @@ def test_a_schema_of_a_real_producer(ask: Ask) -> None:
     assert said["lines"].required is False
     assert said["lines.element.zip"].type == "string"
     assert "amounts.value" in said
-    assert '"id"' in text.splitlines()[after.line(("field", "id")) - 1]
+    assert '"id"' in text.splitlines()[after.find_line(("field", "id")) - 1]
 
 
 def test_what_is_not_compared_is_said(ask: Ask) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Flow, Json, Scope
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import Context, Entry, Refusal
@@ -69,7 +69,7 @@ def read(path: Path, context: Context | None = None, **options: Any) -> Read:
     for one in reading.items:
         if isinstance(one, Entry):
             assert one.scope not in said, one.scope
-            said[one.scope], times[one.scope] = decode(one.content.blob), one.time
+            said[one.scope], times[one.scope] = decode_facts(one.content.blob), one.time
         elif isinstance(one, Refusal):
             refused.append(one)
         else:

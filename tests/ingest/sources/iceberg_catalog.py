@@ -66,7 +66,7 @@ def said(graph: LiveGraph, key: AssetKey) -> dict[str, Any]:
     with graph.lock:
         node = graph.index.assets.find_by_key(key)
         assert node is not None, f"there is no {key}"
-        return {row.attribute: row.value for row in graph.facts(graph.index, [node])[node] if row.chosen}
+        return {row.attribute: row.value for row in graph.read_facts(graph.index, [node])[node] if row.chosen}
 
 
 @contextmanager

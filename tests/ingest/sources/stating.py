@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import EMPTY, encode
+from meshline.graph.content import EMPTY, encode_facts
 from meshline.graph.index.dump import Dump
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts
@@ -28,7 +28,7 @@ def table(name: str, *columns: str, namespace: str = "lake", location: str = "")
     edges = [
         EdgeFact(EdgeType.HAS_COLUMN, key, model.build_column_key(key, column), {"position": i}) for i, column in enumerate(columns, 1)
     ]
-    return encode(Facts(assets=(AssetFact(key, said),), edges=tuple(edges)))
+    return encode_facts(Facts(assets=(AssetFact(key, said),), edges=tuple(edges)))
 
 
 def entry(name: str, *columns: str, time: int | None = None, past: Sequence[tuple[int, Content]] = ()) -> Entry:
@@ -73,7 +73,7 @@ def say(
 
 def shown(live: LiveGraph, as_of: int | None = None) -> dict[str, list[str]]:
     """The tables that the graph shows, with their columns."""
-    index = live.at(as_of)
+    index = live.get_index(as_of)
     return {
         index.assets.get_key(node).qualified_name: [index.assets.get_key(column).name for column in index.assets.list_columns(node)]
         for node in index.assets.list_of_kind(model.AssetKind.DATASET)

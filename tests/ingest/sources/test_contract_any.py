@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meshline.errors import InvalidInput
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.naming import Naming
 from meshline.ingest.documents import parse_yaml
 from meshline.ingest.sources.base import Context
@@ -46,7 +46,7 @@ def contract(data: bytes) -> tuple[InvalidInput, ...]:
     parsed = contracts.parse_contract_file(data, "f.yaml")
     assert (parsed.contract is None) == bool(parsed.refused)
     if parsed.contract is not None:
-        encode(build_contract_facts(parsed.contract, CONTEXT).facts)
+        encode_facts(build_contract_facts(parsed.contract, CONTEXT).facts)
     return parsed.refused
 
 
@@ -56,7 +56,7 @@ def product(data: bytes) -> tuple[InvalidInput, ...]:
     if parsed.product is not None:
         assert len(parsed.lines) == len(parsed.product.ports)
         bound = tuple(bind_port(port, parsed.product.name, CONTEXT) for port in parsed.product.ports)
-        encode(build_product_facts(parsed.product, bound))
+        encode_facts(build_product_facts(parsed.product, bound))
     return parsed.refused
 
 

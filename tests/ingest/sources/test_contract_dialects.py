@@ -17,9 +17,9 @@ from meshline.graph.contracts import (
     Rule,
     Server,
     Terms,
-    contract_attributes,
-    contract_of,
-    level,
+    build_contract,
+    build_contract_attributes,
+    build_level,
 )
 from meshline.ingest.sources.contracts.source import parse_contract_file
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
@@ -92,7 +92,7 @@ def test_data_contract_specification() -> None:
         Field("prices.key", type="string"),
         Field("prices.value", type="decimal"),
     )
-    assert (contract.id, contract.version, contract.status, contract.in_force) == ("orders-latest", "1.10.0", "active", True)
+    assert (contract.id, contract.version, contract.status, contract.is_in_force) == ("orders-latest", "1.10.0", "active", True)
     assert contract.standard == "Data Contract Specification 1.1.0"
     assert contract.quality_rules == (
         Rule("custom", model="orders", engine="soda", specification={"type": "duplicate_count"}),
@@ -114,7 +114,7 @@ def test_data_contract_specification() -> None:
         usage="Reporting.",
         limitations="Not for real-time use.",
         billing="5000 USD per month",
-        notice_period=level("notice_period", "P3M"),
+        notice_period=build_level("notice_period", "P3M"),
         policies=("privacy-policy: https://example.com/privacy",),
     )
     assert contract.terms.notice_period is not None
@@ -191,7 +191,7 @@ def test_the_team_of_3_1_and_the_enum_and_map_of_3_2() -> None:
 def test_a_contract_is_read_back_from_its_asset(text: str) -> None:
     contract = parse_contract_file(text.encode(), "c.yaml").contract
     assert contract is not None
-    assert contract_of(contract.id, contract_attributes(contract)) == contract
+    assert build_contract(contract.id, build_contract_attributes(contract)) == contract
 
 
 def test_passwords_are_not_kept() -> None:

@@ -15,7 +15,7 @@ def placed(said: Mapping[str, str | int], model: str = "orders") -> tuple[str, s
     """Namespace and name as the graph's key has them."""
     found = locate_model(parse_server("production", dict(said)), model)
     assert not found.why_not
-    return Naming().dataset(found.namespace, found.name).parts[:2]  # type: ignore[return-value]
+    return Naming().normalise_dataset(found.namespace, found.name).parts[:2]  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize(

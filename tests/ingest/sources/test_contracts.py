@@ -10,7 +10,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeType, Facts, Json, Statement
 from meshline.graph.naming import Naming
@@ -228,7 +228,7 @@ def test_a_mesh_file_s_word_on_a_version_is_weighed_with_it(tmp_path: Path) -> N
     graph = live()
     loaded(graph, tmp_path)
     facts = Facts((AssetFact(model.build_contract_key("orders"), {"version": "2.0.0", "status": "retired"}),))
-    say(graph, Statement("person/ana", ("contract", "orders"), get_current_micros(), encode(facts)))
+    say(graph, Statement("person/ana", ("contract", "orders"), get_current_micros(), encode_facts(facts)))
     assert [(one.contract.version, one.contract.status) for one in known(graph, "orders")] == [("1.0.0", "active"), ("2.0.0", "retired")]
     assert known(graph, "orders")[1].contract.title == "Orders 2.0.0"
 

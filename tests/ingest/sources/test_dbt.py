@@ -50,7 +50,7 @@ def named_in_events(file: Path) -> set[AssetKey]:
     naming = Naming()
     events = [json.loads(line) for line in file.read_text().splitlines()]
     named = [dataset for event in events for role in ("inputs", "outputs") for dataset in event.get(role, ())]
-    return {naming.dataset(dataset["namespace"], dataset["name"]) for dataset in named}
+    return {naming.normalise_dataset(dataset["namespace"], dataset["name"]) for dataset in named}
 
 
 def described(said: Read) -> set[AssetKey]:

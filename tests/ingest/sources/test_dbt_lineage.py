@@ -258,11 +258,11 @@ def test_agrees_with_the_column_lineage_of_the_examples_events() -> None:
     naming, compared = Naming(), 0
     for line in (EXAMPLE / "events" / "dbt.ndjson").read_text().splitlines():
         for output in json.loads(line).get("outputs", ()):
-            end = naming.dataset(output["namespace"], output["name"])
+            end = naming.normalise_dataset(output["namespace"], output["name"])
             fields = output.get("facets", {}).get("columnLineage", {}).get("fields", {})
             for column, of_column in fields.items():
                 for origin in of_column["inputFields"]:
-                    start = naming.dataset(origin["namespace"], origin["name"])
+                    start = naming.normalise_dataset(origin["namespace"], origin["name"])
                     if start in tables:
                         compared += 1
                         assert (model.build_column_key(start, origin["field"]), model.build_column_key(end, column)) in ours

@@ -11,7 +11,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.model import AssetKey, EdgeType, FlowType
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import Context, Entry, Item, KnownColumn, Refusal
@@ -41,7 +41,7 @@ class Said:
         [entry] = found
         assert isinstance(entry, Entry), entry
         self.entry, self.warnings = entry, warnings
-        self.facts = decode(entry.content.blob)
+        self.facts = decode_facts(entry.content.blob)
         self.job = {fact.key: fact.attributes for fact in self.facts.assets}
 
     @property
@@ -71,7 +71,7 @@ def read(
         Naming(),
         folder,
         columns_of=lambda key: [KnownColumn(name, "") for name in names.get(key.qualified_name, ())],
-        datasets_in=lambda namespace: [key for key in keys if key.parts[0] == Naming().dataset(namespace, "x").parts[0]],
+        datasets_in=lambda namespace: [key for key in keys if key.parts[0] == Naming().normalise_dataset(namespace, "x").parts[0]],
     )
     reading = Debezium(files=(file,), kafka=kafka).read(context)
     found = list(reading.items)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import Context, Entry, Refusal
 from meshline.ingest.sources.debezium.source import Debezium
@@ -46,7 +46,7 @@ def read(folder: Path, config: dict[str, Any]) -> Entry | Refusal:
 def test_topics_flow_into_datasets(tmp_path: Path, config: dict[str, Any], flows: set[tuple[str, str]]) -> None:
     entry = read(tmp_path, config)
     assert isinstance(entry, Entry)
-    facts = decode(entry.content.blob)
+    facts = decode_facts(entry.content.blob)
     assert {(flow.start.name, flow.end.qualified_name) for flow in facts.flows} == flows
     assert {flow.start.parts[0] for flow in facts.flows} == {"kafka://kafka"}
     assert {flow.job for flow in facts.flows} == {facts.assets[0].key}

@@ -14,7 +14,7 @@ from deltalake import DeltaTable, Field, Schema, write_deltalake
 from deltalake.schema import ArrayType, MapType, PrimitiveType, StructType
 
 from meshline.graph import model
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json
 from meshline.graph.naming import Naming
@@ -89,7 +89,7 @@ def into(graph: LiveGraph, source: Delta, *, strict: bool = False) -> Loading:
 
 
 def test_a_table_has_the_state_of_its_newest_version(orders: Path) -> None:
-    facts = decode(entry(of(orders)).content.blob)
+    facts = decode_facts(entry(of(orders)).content.blob)
     key = model.build_dataset_key("file", str(orders))
     about = said(facts)
     table = DeltaTable(orders)
@@ -119,7 +119,7 @@ def test_a_table_has_the_state_of_its_newest_version(orders: Path) -> None:
 def test_earlier_states_are_ingested_at_the_times_of_their_commits(orders: Path) -> None:
     one = entry(of(orders))
     times = {commit["version"]: commit["timestamp"] * 1000 for commit in DeltaTable(orders).history()}
-    assert [paths(decode(content.blob))[-1] for _, content in one.past] == ["day", "address.city", "address.city", "address.city"]
+    assert [paths(decode_facts(content.blob))[-1] for _, content in one.past] == ["day", "address.city", "address.city", "address.city"]
     assert one.time is not None
     assert one.time - times[4] < 1000  # commits of one millisecond are kept apart
     assert [at // 1000 for at, _ in one.past] == pytest.approx([times[version] // 1000 for version in range(4)], abs=1)
@@ -214,7 +214,7 @@ def test_a_removed_table_is_retracted_and_one_that_cannot_be_read_is_kept(orders
 def test_properties_make_a_product_and_its_owner(orders: Path) -> None:
     properties = {"data-product.name": "orders", "data-product.domain": "sales", "data-product.sla.freshness": "PT1H"}
     DeltaTable(orders).alter.set_table_properties(properties, raise_if_not_exists=False)
-    facts = decode(entry(of(orders)).content.blob)
+    facts = decode_facts(entry(of(orders)).content.blob)
     key, product = model.build_dataset_key("file", str(orders)), model.build_data_product_key("orders")
     assert said(facts)[product] == {"slo": {"freshness": "PT1H"}}
     edges = {(edge.type, edge.start, edge.end) for edge in facts.edges if edge.type is not EdgeType.HAS_COLUMN}
@@ -234,7 +234,7 @@ def test_the_newest_version_that_wrote_data_tells_how_fresh_it_is(tmp_path: Path
     items, memory, _ = found(of(path))
     [snapshot] = [item for item in items if isinstance(item, Entry) and item.scope[-1] == "snapshot"]
     time = next(commit["timestamp"] for commit in DeltaTable(path).history() if commit["version"] == 1)
-    assert said(decode(snapshot.content.blob)) == {
+    assert said(decode_facts(snapshot.content.blob)) == {
         model.build_dataset_key("file", str(path)): {"snapshot_id": "1", "snapshot_at": time, "snapshot_operation": "WRITE"}
     }
     DeltaTable(path).alter.set_table_properties({"a": "c"}, raise_if_not_exists=False)
@@ -323,15 +323,15 @@ def test_a_renamed_column_goes_on_and_a_dropped_one_ends(tmp_path: Path) -> None
     rename, drop = (item for item in items[1:] if isinstance(item, Entry))
     key = model.build_dataset_key("file", name)
     assert (rename.time, drop.time) == (renamed, dropped)
-    [edge] = decode(rename.content.blob).edges
+    [edge] = decode_facts(rename.content.blob).edges
     assert (edge.type, edge.start, edge.end) == (
         EdgeType.RENAMED_TO,
         model.build_column_key(key, "mail"),
         model.build_column_key(key, "email"),
     )
-    assert said(decode(drop.content.blob)) == {model.build_column_key(key, "note"): {"dropped": True}}
+    assert said(decode_facts(drop.content.blob)) == {model.build_column_key(key, "note"): {"dropped": True}}
     [table] = [item for item in items if isinstance(item, Entry) and item.scope[0] == "table"]
-    assert said(decode(table.content.blob))[model.build_column_key(key, "note")]["field_id"] == 4
+    assert said(decode_facts(table.content.blob))[model.build_column_key(key, "note")]["field_id"] == 4
 
     again, _, _ = found(of(folder), memory)
     assert [type(item) for item in again] == [Unchanged] * 3

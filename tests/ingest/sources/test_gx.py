@@ -298,6 +298,6 @@ def test_results_of_columns_are_on_the_columns() -> None:
     loaded(live, "gx", HERE, "validation_1_24.json", dataset="sqlite:///shop.db/orders")
     node = live.index.assets.find_by_key(build_column_key(ORDERS, "amount"))
     assert node is not None
-    (row,) = [row for row in live.facts(live.index, [node])[node] if row.attribute == "quality"]
+    (row,) = [row for row in live.read_facts(live.index, [node])[node] if row.attribute == "quality"]
     assert isinstance(row.value, dict)
     assert len(row.value) == 2

@@ -11,7 +11,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
@@ -110,7 +110,9 @@ def test_a_product_its_owner_and_levels_come_from_properties(graph: LiveGraph, f
 def test_a_known_persons_address_is_that_person(graph: LiveGraph, files: Iceberg) -> None:
     sync(graph, files)
     about = Facts(assets=(AssetFact(model.build_owner_key("ana"), {"email": "ana@example.com"}),))
-    graph.commit(lambda _: Batch(statements=[Statement("mesh/people", ("mesh", "person", "ana"), get_current_micros(), encode(about))]))
+    graph.commit(
+        lambda _: Batch(statements=[Statement("mesh/people", ("mesh", "person", "ana"), get_current_micros(), encode_facts(about))])
+    )
     with graph.lock:
         node = graph.index.assets.find_by_key(model.build_data_product_key("customer-value"))
         assert node is not None

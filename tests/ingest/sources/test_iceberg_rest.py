@@ -18,7 +18,7 @@ from pyiceberg.view.metadata import SQLViewRepresentation, ViewRepresentation, V
 
 from meshline.errors import StoreUnavailable
 from meshline.graph import model
-from meshline.graph.content import decode, encode
+from meshline.graph.content import decode_facts, encode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
@@ -123,7 +123,9 @@ def same(graph: LiveGraph, a: AssetKey, b: AssetKey) -> bool:
 def people_say(graph: LiveGraph, column: AssetKey, owner: str) -> None:
     """Somebody else says now who owns a column, by the name that it has now."""
     facts = Facts(edges=(model.EdgeFact(EdgeType.OWNS, model.build_owner_key(owner), column),))
-    graph.commit(lambda _: Batch(statements=[Statement("mesh/people", ("owner", *column.parts), get_current_micros(), encode(facts))]))
+    graph.commit(
+        lambda _: Batch(statements=[Statement("mesh/people", ("owner", *column.parts), get_current_micros(), encode_facts(facts))])
+    )
     time.sleep(0.01)  # Iceberg's times are milliseconds
 
 
@@ -289,7 +291,7 @@ def test_the_past_is_there_from_before_the_first_sync(server: Server, client: Ca
     heads = graph.store.read_heads(columns_scopes(graph, key), between)
     assert len(heads) == 1
     assert heads[0].content is not None
-    past = decode(heads[0].content.blob)
+    past = decode_facts(heads[0].content.blob)
     assert model.build_column_key(key, "mail") in {edge.end for edge in past.edges}
     assert model.build_column_key(key, "email") not in {edge.end for edge in past.edges}
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshline.graph.contracts import version_order
-from meshline.graph.durations import Measure, measure, said, seconds
+from meshline.graph.contracts import parse_version
+from meshline.graph.durations import Measure, convert_measure, parse_duration, parse_measure
 from meshline.graph.model import Json
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -36,24 +36,24 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
     ],
 )
 def test_durations(text: str, expected: float) -> None:
-    assert measure(text) == Measure(text, expected, None)
+    assert parse_measure(text) == Measure(text, expected, None)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("99.9%", 0.999), ("99.99 %", 0.9999), (">= 99,5%", 0.995), ("100 percent", 1.0)])
 def test_ratios(text: str, expected: float) -> None:
-    assert measure(text) == Measure(text, None, expected)
+    assert parse_measure(text) == Measure(text, None, expected)
 
 
 @pytest.mark.parametrize(
     "text", ["", "P", "PT", "h", "12", "1h ago", "09:00-08:00", "2022-05-12T09:30:10-08:00", "unlimited", "%", "9am to 5pm"]
 )
 def test_what_is_neither(text: str) -> None:
-    assert measure(text) == Measure(text)
+    assert parse_measure(text) == Measure(text)
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_measured_or_not(text: str) -> None:
-    found = measure(text)
+    found = parse_measure(text)
     assert found.text == text
     assert found.seconds is None or found.ratio is None
 
@@ -61,7 +61,7 @@ def test_any_text_is_measured_or_not(text: str) -> None:
 @given(st.integers(0, 10_000), st.sampled_from(["s", "m", "h", "d", "w"]))
 def test_units_agree_with_their_names(number: int, unit: str) -> None:
     names = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-    assert seconds(f"{number}{unit}") == seconds(f"{number} {names[unit]}")
+    assert parse_duration(f"{number}{unit}") == parse_duration(f"{number} {names[unit]}")
 
 
 @pytest.mark.parametrize(
@@ -78,15 +78,15 @@ def test_units_agree_with_their_names(number: int, unit: str) -> None:
     ],
 )
 def test_what_an_attribute_measures(value: Json, expected: Measure | None) -> None:
-    assert said(value) == expected
+    assert convert_measure(value) == expected
 
 
 def test_versions_are_ordered_by_number() -> None:
     ordered = ["", "1.0", "1.9.0", "1.10.0", "2.0.0-rc.1", "2.0.0-rc.10", "2.0.0", "v2.0.1", "3", "2024-01-02"]
     backwards = ordered[::-1]
-    assert sorted(backwards, key=version_order) == ordered
+    assert sorted(backwards, key=parse_version) == ordered
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_any_versions_have_an_order(a: str, b: str) -> None:
-    assert (version_order(a) < version_order(b)) != (version_order(b) <= version_order(a))
+    assert (parse_version(a) < parse_version(b)) != (parse_version(b) <= parse_version(a))

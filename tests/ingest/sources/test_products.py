@@ -9,7 +9,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.contracts import Level, Party, PortSpec, Product, Suite, Terms
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement
@@ -80,7 +80,7 @@ def described(*datasets: model.AssetKey) -> Statement:
     """Datasets with a column each, as a catalog knows them."""
     columns = tuple(EdgeFact(EdgeType.HAS_COLUMN, dataset, model.build_column_key(dataset, "id"), {"position": 1}) for dataset in datasets)
     assets = tuple(AssetFact(dataset, {"dataset_type": "TABLE"}) for dataset in datasets)
-    return Statement("iceberg/lake", ("tables",), get_current_micros(), encode(Facts(assets, columns)))
+    return Statement("iceberg/lake", ("tables",), get_current_micros(), encode_facts(Facts(assets, columns)))
 
 
 @needs_corpus

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from meshline.graph import model
-from meshline.graph.content import decode
+from meshline.graph.content import decode_facts
 from meshline.graph.model import AssetKey, EdgeType, Facts
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import Context, Entry, KnownColumn, Refusal, Source
@@ -35,7 +35,7 @@ class Said:
         reading = source.read(context)
         found = list(reading.items)
         self.refused = [str(one.error) for one in found if isinstance(one, Refusal)]
-        self.facts = {one.scope: decode(one.content.blob) for one in found if isinstance(one, Entry)}
+        self.facts = {one.scope: decode_facts(one.content.blob) for one in found if isinstance(one, Entry)}
         self.times = {one.scope: one.time for one in found if isinstance(one, Entry)}
         self.warnings = list(reading.warnings)
 

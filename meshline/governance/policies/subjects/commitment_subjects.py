@@ -16,7 +16,7 @@ from meshline.governance.policies.evaluation_context import MOST, EvaluationCont
 from meshline.governance.policies.subjects import NO_NODE, Candidate, Fields, Parameters, Subject
 from meshline.governance.rules import Verdict
 from meshline.graph import durations
-from meshline.graph.contracts import Contract, major
+from meshline.graph.contracts import Contract, parse_major_version
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, Json
 
 PRODUCT_FIELDS = {
@@ -120,7 +120,7 @@ def collect_product_tags(context: EvaluationContext, product: int) -> list[str]:
 def _collect_product_levels(value: Json) -> dict[str, dict[str, Json]]:
     found: dict[str, dict[str, Json]] = {}
     for name, level in value.items() if isinstance(value, dict) else ():
-        measure = durations.said(level)
+        measure = durations.convert_measure(level)
         if measure is not None:
             found[name] = {"text": measure.text, "seconds": measure.seconds, "ratio": measure.ratio}
     return found
@@ -179,8 +179,8 @@ def _build_contract_fields(context: EvaluationContext, parameters: Parameters, n
             "description": contract.description,
             "version": contract.version,
             "status": contract.status,
-            "in_force": contract.in_force and not is_past_end(contract, context.now),
-            "ended": contract.ended or is_past_end(contract, context.now),
+            "in_force": contract.is_in_force and not is_past_end(contract, context.now),
+            "ended": contract.has_ended or is_past_end(contract, context.now),
             "slo": collect_levels(contract),
             "roles": [role.name for role in contract.roles][:MOST],
         },
@@ -298,7 +298,7 @@ def find_governed_changes(context: EvaluationContext, judged: Sequence[tuple[Cha
     for change, verdict in judged:
         for contract in _list_contracts(context, change) if change.subject.kind is SubjectKind.TABLE else ():
             shown = next((one.contract for one in context.list_versions(contract)), None)
-            if shown is not None and shown.in_force:
+            if shown is not None and shown.is_in_force:
                 found.append(GovernedChange(change, verdict, contract, shown.version, _find_changed_node(context, change)))
     return found
 
@@ -335,7 +335,7 @@ def _build_change_fields(context: EvaluationContext, parameters: Parameters, one
             "contract": context.index.assets.get_label(one.contract).name,
             "version": one.version,
             "new_version": version,
-            "new_major": major(version) > major(one.version),
+            "new_major": parse_major_version(version) > parse_major_version(one.version),
         }
     )
 

@@ -168,7 +168,7 @@ class _Use:
         shown = self._list_versions()
         if found is None:  # an unknown version of a contract that has others
             return bool(shown) and _get_text(self._context, self._use, "version") != "" and any(one.contract.version for one in shown)
-        return found.ended or is_past_end(found, self._context.now)
+        return found.has_ended or is_past_end(found, self._context.now)
 
 
 def _get_text(context: EvaluationContext, use: Use, name: str) -> str:

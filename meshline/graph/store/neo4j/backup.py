@@ -24,7 +24,7 @@ _CYPHER = parse_statements("copying.cypher")
 Advance = Callable[[int], None]
 
 
-def backup(url: str, to: Path, *, overwrite: bool = False, advance: Advance = lambda _: None) -> int:
+def back_up_store(url: str, to: Path, *, overwrite: bool = False, advance: Advance = lambda _: None) -> int:
     """Copy all statements, runs, events, records and settings; the number of bytes written. Queries on the copy give the same answers.
 
     Writers to Neo4j wait until the copy is complete, since Neo4j has no snapshots for readers. Revisions and scope ids (which

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from meshline.graph.bounded_cache import Memory
-from meshline.graph.content import columns, keys_of
+from meshline.graph.bounded_cache import BoundedCache
+from meshline.graph.content import build_keys, decode_layout
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetFact, AssetKey, AssetKind, FlowType, Json, Precedence
 from meshline.graph.store.neo4j.connection import ROWS, Transaction, read_rows, run_in_chunks, run_query, split_into_parts
 from meshline.graph.store.neo4j.cypher import get_cypher, get_cypher_of_edge, get_cypher_of_kind
@@ -72,7 +72,7 @@ NOTHING = Assertions({}, {}, {}, {})
 
 
 _REMEMBERED = 4 * 2**20  # total bytes of contents whose assertions are cached; these take about thirty times as much
-_remembered: Memory[bytes, Assertions] = Memory(_REMEMBERED)
+_remembered: BoundedCache[bytes, Assertions] = BoundedCache(_REMEMBERED)
 
 
 def decode_assertions(blob: bytes) -> Assertions:
@@ -81,8 +81,8 @@ def decode_assertions(blob: bytes) -> Assertions:
 
 
 def _build_assertions(blob: bytes) -> Assertions:
-    layout = columns(blob)
-    keys = keys_of(layout)
+    layout = decode_layout(blob)
+    keys = build_keys(layout)
     ids = [compute_id(key) for key in keys]
     kinds = [
         (str(FlowType.INDIRECT if indirect else FlowType.DIRECT), subtype, bool(masking), bool(covered), job)

@@ -27,7 +27,7 @@ SCOPES = 2000  # heads folded at once
 REFERENCES = ("observation", "head", "run", "pair", "document")
 
 
-def file_checks(path: str, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
+def list_file_checks(path: str, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
     """Run all checks on one snapshot of the file. Safe while other processes write."""
     connections = Connections(path, BUSY_SECONDS, unchecked=True)
     try:
@@ -215,7 +215,7 @@ def _measure_size(path: str) -> int:
 EXISTS = "a file of this name exists: use another name, or --overwrite"
 
 
-def backup(path: str, to: Path, *, overwrite: bool = False) -> int:
+def back_up_file(path: str, to: Path, *, overwrite: bool = False) -> int:
     """Copy a store's file; the number of bytes written. The copy gets its name when it is complete and on disk, never before.
 
     Raises InvalidInput if a file of that name exists (unless `overwrite`), StoreUnavailable if the copy cannot be written.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.content import key_rows
+from meshline.graph.content import decode_key_rows
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, build_dataset_key
 from meshline.graph.store.search_words import iterate_documents, limit_terms, list_key_words, list_part_words
 from meshline.graph.store.sqlite.reader import encode_json, encode_numbers
@@ -79,7 +79,7 @@ class SearchWriter:
         """Index the keys of all assets that new contents refer to."""
         first = len(self._new), len(self._listed)
         for content in contents:
-            self._add_keys(connection, key_rows(content.blob))
+            self._add_keys(connection, decode_key_rows(content.blob))
         listings = [
             (dataset_id, [self._number(connection, (_COLUMN, name)) & COUNTER for name in names])
             for dataset_id, names in self._listed[first[1] :]

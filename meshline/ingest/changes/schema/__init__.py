@@ -157,7 +157,7 @@ def _find_dataset(options: Mapping[str, str], names: list[str], known: GraphStat
 
 def _build_key(text: str, known: GraphState) -> AssetKey:
     """A dataset that the graph does not know, by its namespace and name."""
-    return known.context.naming.dataset(*split_dataset(text, known.context.aliases))
+    return known.context.naming.normalise_dataset(*split_dataset(text, known.context.aliases))
 
 
 def _build_version(text: Text | None, schema: Schema | None, dataset: AssetKey | None) -> Version[Definition] | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datacontract_specification.model import DataContractSpecification
 from datacontract_specification.model import Field as SpecifiedField
 
-from meshline.graph.contracts import Contract, Field, Level, Model, Party, Role, Rule, Terms, level
+from meshline.graph.contracts import Contract, Field, Level, Model, Party, Role, Rule, Terms, build_level
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, Path, to_flag, to_mapping, to_mappings, to_text, to_texts, to_whole_number
 from meshline.ingest.sources.contracts.field_reader import FieldReader, ParsedContract, finish_contract, is_pii, parse_rules
@@ -161,7 +161,7 @@ def _parse_levels(reader: FieldReader, values: Mapping[str, Json]) -> Iterator[L
             element, description = to_text(one.get("timestampField") or one.get("sourceTimestampField")), to_text(one.get("description"))
             schedule = to_text(one.get("cron")) if key == "interval" else ""
             reader.record_line(("servicelevels", name.partition(".")[0], key), "slo", name.replace(".", "_"))
-            yield level(name.replace(".", "_"), written, element=element, description=description, schedule=schedule)
+            yield build_level(name.replace(".", "_"), written, element=element, description=description, schedule=schedule)
 
 
 _LEVELS = (
@@ -185,7 +185,7 @@ def _parse_terms(values: Mapping[str, Json]) -> Terms:
         limitations=to_text(values.get("limitations")),
         description=to_text(values.get("description")),
         billing=to_text(values.get("billing")) or to_text(values.get("billing_plan")),
-        notice_period=level("notice_period", notice) if notice else None,
+        notice_period=build_level("notice_period", notice) if notice else None,
         policies=tuple(
             ": ".join(filter(None, (to_text(one.get("type") or one.get("name")), to_text(one.get("url")))))
             for one in to_mappings(values.get("policies"))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshline.graph import model
-from meshline.graph.contracts import Contract, Field, Model, Server, contract_attributes
+from meshline.graph.contracts import Contract, Field, Model, Server, build_contract_attributes
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
-from meshline.graph.naming import address, is_email
+from meshline.graph.naming import find_email, is_email
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.contracts.servers import is_production, locate_model
 
@@ -34,16 +34,16 @@ def build_contract_facts(contract: Contract, context: Context) -> ContractFacts:
     """
     key = model.build_contract_key(contract.id)
     bound, warnings = bind_models(contract, context)
-    assets = [AssetFact(key, contract_attributes(contract))]
+    assets = [AssetFact(key, build_contract_attributes(contract))]
     edges = [
         EdgeFact(EdgeType.GOVERNS, key, dataset, _build_governs_attributes(contract, one))
         for dataset, one in {one.dataset: one for one in reversed(bound)}.items()
     ]
-    for party in () if contract.ended else contract.owners:
+    for party in () if contract.has_ended else contract.owners:
         owner = model.build_owner_key(party.name)
         assets.append(AssetFact(owner, _build_owner_attributes(party.name, party.title)))
         edges.append(EdgeFact(EdgeType.OWNS, owner, key, {"type": party.type}))
-    if contract.in_force:
+    if contract.is_in_force:
         for one in bound:
             assets += _build_annotations(one)
         consumed = [one for one in bound if is_production(one.server)] or bound
@@ -63,7 +63,7 @@ def bind_models(contract: Contract, context: Context) -> tuple[list[BoundModel],
             if found.why_not:
                 warnings.append(f"server {server.name!r} is bound to no dataset: {found.why_not}")
                 break
-            bound.append(BoundModel(one, server, context.naming.dataset(context.resolve_namespace(found.namespace), found.name)))
+            bound.append(BoundModel(one, server, context.naming.normalise_dataset(context.resolve_namespace(found.namespace), found.name)))
     if contract.models and not contract.servers:
         warnings.append("the contract has no servers, so it is bound to no dataset")
     return bound, warnings
@@ -111,7 +111,7 @@ def build_column_key(dataset: AssetKey, field: Field) -> AssetKey:
 
 
 def _build_owner_attributes(written: str, title: str) -> dict[str, Json]:
-    return _drop_empty(email=address(written), contact=address(written), title=title)
+    return _drop_empty(email=find_email(written), contact=find_email(written), title=title)
 
 
 def _drop_empty(**attributes: Json) -> dict[str, Json]:

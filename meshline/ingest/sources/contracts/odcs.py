@@ -7,7 +7,7 @@ from typing import Any
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
 
-from meshline.graph.contracts import Contract, Field, Level, Model, Party, Role, Rule, Terms, level
+from meshline.graph.contracts import Contract, Field, Level, Model, Party, Role, Rule, Terms, build_level
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, Path, to_flag, to_mapping, to_mappings, to_snake_case, to_text, to_texts, to_whole_number
 from meshline.ingest.sources.contracts.field_reader import FieldReader, ParsedContract, finish_contract, is_pii, parse_rules
@@ -173,7 +173,7 @@ def _parse_levels(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Le
         name, element = to_snake_case(to_text(one.get("property"))), to_text(one.get("element")) or default
         reader.record_line(("slaProperties", i), "slo", name)
         reader.record_line(("slaProperties", i), "slo", name, element)
-        yield level(
+        yield build_level(
             name,
             f"{amount} {unit}" if unit else amount,
             element=element,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetKey, Json, to_micros
 from meshline.graph.quality import CHECKS, QUALITY, Outcome
 from meshline.ingest import check_facts
@@ -69,11 +69,13 @@ class Checks:
             of_dataset.setdefault(model.build_dataset_key(*one.check.subject.parts[:2]), []).append(one)
         for key, checks in of_dataset.items():
             expected = check_facts.build_expectation_facts((one.check for one in checks), model.build_consumer_key(self._suite), ())
-            yield Entry((CHECKS, self._suite, *key.parts), encode(expected), time)
+            yield Entry((CHECKS, self._suite, *key.parts), encode_facts(expected), time)
             results = [_apply_result(check, self._known[id_]) for id_, check in checks if id_ in self._known]
             if results:
                 yield Entry(
-                    (QUALITY, self._suite, *key.parts), encode(check_facts.build_result_facts(results)), max(one.at or 0 for one in results)
+                    (QUALITY, self._suite, *key.parts),
+                    encode_facts(check_facts.build_result_facts(results)),
+                    max(one.at or 0 for one in results),
                 )
 
     def build_memory(self) -> dict[str, str]:

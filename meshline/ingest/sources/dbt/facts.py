@@ -11,7 +11,7 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
-from meshline.graph.naming import Naming, address
+from meshline.graph.naming import Naming, find_email
 from meshline.ingest.sources.dbt.artifacts import CatalogColumn, CatalogTable, Column, Config, Constraint, Exposure, Group, Node, Person
 from meshline.sql.statement_lineage import Relation
 
@@ -65,8 +65,8 @@ def build_table(id_: str, node: Node, namespace: str, naming: Naming, catalog: C
     return Table(
         id=id_,
         node=node,
-        key=naming.dataset(namespace, ".".join([*place, name])),
-        other=naming.dataset(namespace, ".".join([*place, physical])) if physical != name else None,
+        key=naming.normalise_dataset(namespace, ".".join([*place, name])),
+        other=naming.normalise_dataset(namespace, ".".join([*place, physical])) if physical != name else None,
         relation=parse_relation_name(node.relation_name) or (*place, physical),
         warehouse_type=(catalog.metadata.type or "") if catalog is not None else "",
         listing=sorted(catalog.columns.values(), key=lambda column: column.index or 0) if catalog is not None else (),
@@ -164,7 +164,7 @@ def build_owner(person: Person) -> Owner | None:
     name = (person.name or "").strip() or None
     if name is None and email is None:
         return None
-    return Owner(name or email or "", email or address(name or "") or None, person.slack)
+    return Owner(name or email or "", email or find_email(name or "") or None, person.slack)
 
 
 def list_owners(node: Node, groups: Mapping[str, Group]) -> tuple[Owner, ...]:
@@ -191,7 +191,7 @@ def _parse_meta_owners(meta: Mapping[str, Any]) -> Iterator[Owner]:
     owners = meta.get("owner")
     for text in owners if isinstance(owners, list) else [owners]:
         if isinstance(text, str) and text.strip():
-            yield Owner(text.strip(), address(text) or None)
+            yield Owner(text.strip(), find_email(text) or None)
 
 
 def build_owner_fact(owner: Owner) -> AssetFact:

@@ -68,7 +68,7 @@ class Names(NamedTuple):
         table = self.relations.find_table(relation)
         if table is not None:
             return table.key
-        return self.naming.dataset(self.namespace, ".".join(relation)) if len(relation) == len(like.relation) else None
+        return self.naming.normalise_dataset(self.namespace, ".".join(relation)) if len(relation) == len(like.relation) else None
 
 
 def analyse_sql(table: Table, sql: str, dialect: str, upstream: Sequence[Upstream], names: Names) -> ModelDefinition:

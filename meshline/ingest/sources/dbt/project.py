@@ -11,7 +11,7 @@ import msgspec
 
 from meshline import __version__
 from meshline.errors import InvalidInput
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import DBT_LINEAGE, Facts, Flow, Json
 from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.dbt.artifacts import DependsOn
@@ -133,10 +133,10 @@ class Project:
             yield from self._read_table(self._tables[id_])
         artifacts, time = self._artifacts, self._settings.time
         for id_, group in artifacts.groups.items():
-            yield Entry((SCOPE, id_), encode(build_group_facts(group)), time)
+            yield Entry((SCOPE, id_), encode_facts(build_group_facts(group)), time)
         for id_, exposure in artifacts.exposures.items():
             used = [self._tables[one] for one in self._references.list_tables(exposure.depends_on, self._tables)]
-            yield Entry((SCOPE, id_), encode(build_exposure_facts(id_, exposure, used)), time)
+            yield Entry((SCOPE, id_), encode_facts(build_exposure_facts(id_, exposure, used)), time)
         yield from self._checks.build_entries(self._context.memory, time)
         self._add_summary()
 
@@ -178,10 +178,10 @@ class Project:
             yield Unchanged((SCOPE, table.id))
         else:
             facts = build_table_facts(table, list_columns(table, known.columns), owned_by)
-            yield Entry((SCOPE, table.id), encode(facts), self._settings.time)
+            yield Entry((SCOPE, table.id), encode_facts(facts), self._settings.time)
         scope = (SCOPE, table.id, DBT_LINEAGE)
         if flows:
-            yield Entry(scope, encode(Facts(flows=flows)), self._settings.time)
+            yield Entry(scope, encode_facts(Facts(flows=flows)), self._settings.time)
         elif known.lineage:
             yield Unchanged(scope)
 

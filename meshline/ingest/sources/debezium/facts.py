@@ -111,7 +111,7 @@ def build_sink_facts(config: ConnectorConfig, broker: str, naming: Naming) -> Fa
             "the key is missing; accepted is a list of topics (topics.regex does not determine which topics exist)", config.locate("topics")
         )
     flows = [
-        Flow(naming.dataset(f"kafka://{broker}", topic), naming.dataset(*place), job=job)
+        Flow(naming.normalise_dataset(f"kafka://{broker}", topic), naming.normalise_dataset(*place), job=job)
         for topic in topics
         for place in _LOCATORS[_get_class_name(config)](config, topic)
     ]

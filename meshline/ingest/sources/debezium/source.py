@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from meshline.errors import InvalidInput
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetKey
 from meshline.ingest.documents import MAX_BYTES
 from meshline.ingest.file_times import read_file_time
@@ -75,7 +75,7 @@ class _ConnectorReader:
     def _build_entry(self, config: ConnectorConfig, time: int) -> Entry:
         scope = ("connector", config.name)
         if is_sink(config):
-            return Entry(scope, encode(build_sink_facts(config, self._get_broker(config), self._context.naming)), time)
+            return Entry(scope, encode_facts(build_sink_facts(config, self._get_broker(config), self._context.naming)), time)
         of = parse_database(config)
         known = [key.name for key in self._context.datasets_in(of.namespace)]
         tables = find_captured_tables(config, of, known, self._matcher)
@@ -83,11 +83,11 @@ class _ConnectorReader:
         broker = self._get_broker(config)
         captures = [self._build_capture(of, name, routing.route(of.format_topic_name(name)), broker, columns) for name in tables.names]
         self.warnings += [*tables.warnings, *routing.warnings]
-        return Entry(scope, encode(build_connector_facts(config, captures)), time)
+        return Entry(scope, encode_facts(build_connector_facts(config, captures)), time)
 
     def _build_capture(self, of: Database, name: str, record: Record, broker: str, columns: ColumnLists) -> Capture:
-        table = self._context.naming.dataset(of.namespace, name)
-        topic = self._context.naming.dataset(f"kafka://{broker}", record.topic)
+        table = self._context.naming.normalise_dataset(of.namespace, name)
+        topic = self._context.naming.normalise_dataset(f"kafka://{broker}", record.topic)
         passed = self._capture_columns(of, table, record, columns)
         if passed is not None and not record.flat:
             passed = to_envelope(passed, {column.name for column in self._context.columns_of(topic)})

@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Scope
 from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.delta.log import Version, Write, open_table, read_history
@@ -48,7 +48,7 @@ def build_write_entry(key: AssetKey, written: Write) -> Entry:
         "snapshot_at": written.time // 1000,
         "snapshot_operation": written.operation,
     }
-    return Entry((*build_scope(key), SNAPSHOT), encode(Facts(assets=(AssetFact(key, attributes),))), written.time)
+    return Entry((*build_scope(key), SNAPSHOT), encode_facts(Facts(assets=(AssetFact(key, attributes),))), written.time)
 
 
 def build_scope(key: AssetKey) -> Scope:
@@ -62,10 +62,10 @@ def build_move_entry(key: AssetKey, move: ColumnMove, time: int) -> Entry:
     if move.new:
         scope: Scope = ("column-renamed", *key.parts, move.old, move.new, str(time))
         facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, model.build_column_key(key, move.new)),))
-        return Entry(scope, encode(facts), time)
+        return Entry(scope, encode_facts(facts), time)
     # From that time on the name may be another column's, so the drop applies up to the microsecond before.
     facts = Facts(assets=(AssetFact(old, {"dropped": True}),))
-    return Entry(("column-dropped", *key.parts, move.old, str(time - 1)), encode(facts), time - 1)
+    return Entry(("column-dropped", *key.parts, move.old, str(time - 1)), encode_facts(facts), time - 1)
 
 
 def _build_table_attributes(location: str, version: Version) -> dict[str, Json]:
@@ -197,7 +197,7 @@ class DeltaReader:
                 yield from self._read_table(place)
 
     def _read_table(self, place: Place) -> Iterator[Item]:
-        key = self._context.naming.dataset(place.namespace, place.name)
+        key = self._context.naming.normalise_dataset(place.namespace, place.name)
         known = self._decode_known(place, key)
         try:
             table = open_table(place.location, self._options)
@@ -239,7 +239,7 @@ class DeltaReader:
 
     def _build_entry(self, place: Place, key: AssetKey, versions: Sequence[Version]) -> Entry:
         location = place.location if "://" in place.location else f"file://{place.location}"
-        *past, (time, content) = [(version.time, encode(build_table_facts(key, location, version))) for version in versions]
+        *past, (time, content) = [(version.time, encode_facts(build_table_facts(key, location, version))) for version in versions]
         return Entry(build_scope(key), content, time, tuple((at, earlier) for at, earlier in past if at is not None))
 
     def _decode_known(self, place: Place, key: AssetKey) -> _KnownTable | None:

@@ -170,7 +170,7 @@ class CatalogWalk:
             if old in self._seen or before is None or before.gone or before.uuid not in self._new:
                 continue
             key = self._new[before.uuid]
-            entry = build_rename_entry(self._context.naming.dataset(self._namespace, old), key, self._now)
+            entry = build_rename_entry(self._context.naming.normalise_dataset(self._namespace, old), key, self._now)
             after = self._seen[key.name]
             carried = tuple(one for one in before.lasting if one not in after.lasting)
             lasting = (*after.lasting, *carried, entry.scope)
@@ -219,7 +219,7 @@ class CatalogWalk:
             yield Refusal(error)
             return
         if not self._patterns or any(fnmatchcase(name, pattern) for pattern in self._patterns):
-            yield ListedTable(identifier, self._context.naming.dataset(self._namespace, name), defaults, is_view)
+            yield ListedTable(identifier, self._context.naming.normalise_dataset(self._namespace, name), defaults, is_view)
 
     def _try_request(self, namespace: Identifier, request: Callable[[Identifier], T]) -> T | Refusal:
         try:

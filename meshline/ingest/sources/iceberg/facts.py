@@ -11,9 +11,9 @@ from typing import NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from meshline.errors import InvalidInput
-from meshline.graph.content import Draft, encode
+from meshline.graph.content import Draft, encode_facts
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Json
-from meshline.graph.naming import address
+from meshline.graph.naming import find_email
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.iceberg.parse import (
     Column,
@@ -238,11 +238,11 @@ def build_columns_content(dataset: AssetKey, schema: Schema, uuid: str) -> Conte
     found = list_columns(schema)
     draft = Draft()
     if uuid:
-        draft.asset(dataset, None, {"table_uuid": uuid})
-    draft.listing(
+        draft.add_asset(dataset, None, {"table_uuid": uuid})
+    draft.add_columns(
         dataset, [(column.path, column.position) for column in found], [(column.path, _build_column_attributes(column)) for column in found]
     )
-    return draft.content()
+    return draft.build_content()
 
 
 def build_table_content(dataset: AssetKey, table: Table, defaults: NamespaceDefaults, context: Context) -> Content:
@@ -291,13 +291,13 @@ def build_snapshot_content(dataset: AssetKey, snapshot: Snapshot) -> Content:
     for name, attribute in _COUNTS.items():
         if (count := summary.get(name, "")).isdecimal() and len(count) < 19:
             attributes[attribute] = int(count)
-    return encode(Facts(assets=(AssetFact(dataset, attributes),)))
+    return encode_facts(Facts(assets=(AssetFact(dataset, attributes),)))
 
 
 def build_physical_key(table: Table, context: Context) -> AssetKey | None:
     """The dataset at a table's location, as Spark's events name it; None if the location is not understood."""
     place = parse_location(table.location)
-    return None if place is None else context.naming.dataset(*place)
+    return None if place is None else context.naming.normalise_dataset(*place)
 
 
 def _build_content(
@@ -318,14 +318,14 @@ def _build_content(
         "namespace_description": defaults.comment,
         "properties": select_properties(properties),
     }
-    draft.asset(dataset, None, {name: value for name, value in attributes.items() if value not in ("", [], {})})
+    draft.add_asset(dataset, None, {name: value for name, value in attributes.items() if value not in ("", [], {})})
     if other is not None and other != dataset:
-        draft.add(Facts(edges=(EdgeFact(EdgeType.SAME_AS, dataset, other, {"why": "location"}),)))
-    if address(owner):  # else an engine wrote the user of the process that made the table, which would hide the real owner
-        draft.add(build_owner_facts(owner, dataset))
+        draft.add_facts(Facts(edges=(EdgeFact(EdgeType.SAME_AS, dataset, other, {"why": "location"}),)))
+    if find_email(owner):  # else an engine wrote the user of the process that made the table, which would hide the real owner
+        draft.add_facts(build_owner_facts(owner, dataset))
     for facts in build_product_facts(properties, dataset):
-        draft.add(facts)
-    return draft.content()
+        draft.add_facts(facts)
+    return draft.build_content()
 
 
 def _build_column_attributes(column: Column) -> dict[str, Json]:

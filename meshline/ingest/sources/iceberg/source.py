@@ -55,7 +55,7 @@ class MetadataFiles:
                 yield Refusal(path)
             else:
                 yield from self._read_file(path)
-        names = Names({name: self._context.naming.dataset(self._namespace, name) for name in self._files_of}, ".".join)
+        names = Names({name: self._context.naming.normalise_dataset(self._namespace, name) for name in self._files_of}, ".".join)
         for view in self._views:
             entry, notes = build_lineage_entry(view, names, self._list_columns)
             self.warnings += notes
@@ -69,7 +69,7 @@ class MetadataFiles:
             return ()
 
     def _read_file(self, path: Path) -> Iterator[Item]:
-        dataset = self._context.naming.dataset(self._namespace, parse_file_name(path.name))
+        dataset = self._context.naming.normalise_dataset(self._namespace, parse_file_name(path.name))
         self._files_of[dataset.name] = path
         before = self._memory.find(dataset.name)
         late = not self._memory.is_first and (before is None or before.gone)

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Scope
 from meshline.ingest.sources.base import Context, Entry, Unchanged
 from meshline.ingest.sources.iceberg.facts import (
@@ -235,7 +235,7 @@ def build_lineage_entry(view: ViewText, names: Names, columns: Callable[[AssetKe
 def build_rename_entry(old: AssetKey, new: AssetKey, now: int) -> Entry:
     """The rename of a table, which has the same identity under another name. The catalog does not state the time, so it is `now`."""
     facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, new),))
-    return Entry((DATASET_RENAMED, *new.parts, *old.parts, str(now)), encode(facts), now)
+    return Entry((DATASET_RENAMED, *new.parts, *old.parts, str(now)), encode_facts(facts), now)
 
 
 def _finish_scopes(of: Subject, items: list[ScopeItem], known: KnownTable) -> TableScopes:
@@ -265,7 +265,8 @@ def _build_drop_entries(of: Subject, names: Sequence[AssetKey], uuid: str, made:
         return []
     time = made - 1  # a drop applies up to its time, inclusive
     return [
-        Entry((DATASET_DROPPED, *name.parts, uuid), encode(Facts(assets=(AssetFact(name, {"dropped": True}),))), time) for name in names
+        Entry((DATASET_DROPPED, *name.parts, uuid), encode_facts(Facts(assets=(AssetFact(name, {"dropped": True}),))), time)
+        for name in names
     ]
 
 
@@ -283,9 +284,9 @@ def _build_move_entry(dataset: AssetKey, move: ColumnMove) -> Entry:
     old = model.build_column_key(dataset, move.old)
     if not move.new:
         dropped = Facts(assets=(AssetFact(old, {"dropped": True}),))
-        return Entry((COLUMN_DROPPED, *dataset.parts, move.old, str(move.time)), encode(dropped), move.time)
+        return Entry((COLUMN_DROPPED, *dataset.parts, move.old, str(move.time)), encode_facts(dropped), move.time)
     facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, model.build_column_key(dataset, move.new)),))
-    return Entry((COLUMN_RENAMED, *dataset.parts, move.old, move.new, str(move.time)), encode(facts), move.time)
+    return Entry((COLUMN_RENAMED, *dataset.parts, move.old, move.new, str(move.time)), encode_facts(facts), move.time)
 
 
 def _list_snapshots(table: Table, after: int, now: int) -> list[tuple[int, Snapshot]]:

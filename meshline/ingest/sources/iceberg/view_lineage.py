@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Flow, FlowType
 from meshline.ingest.sources.iceberg.parse import Representation, ViewVersion
 
@@ -87,7 +87,7 @@ def build_view_lineage(view: ViewText, names: Names, columns: Callable[[AssetKey
                 return found
             notes.append(found)
     flows = {Flow(key, view.dataset): None for one in view.version.representations for key in _find_mentioned(one.sql, view, names)}
-    return ViewLineage(encode(Facts(flows=tuple(flows))), tuple(notes))
+    return ViewLineage(encode_facts(Facts(flows=tuple(flows))), tuple(notes))
 
 
 def _read_representation(
@@ -134,7 +134,7 @@ class _FlowBuilder:
                 flows[Flow(key, own, covered=key.parts in described)] = None
                 if lineage.unresolved:  # the unresolved part may come from any of them
                     flows[Flow(key, own)] = None
-        return ViewLineage(encode(Facts(flows=tuple(flows))), tuple(self._notes))
+        return ViewLineage(encode_facts(Facts(flows=tuple(flows))), tuple(self._notes))
 
     def _build_column_flows(self, lineage: Lineage) -> Iterator[Flow]:
         own, listed = self._view.dataset, self._view.columns

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshline.graph import model
-from meshline.graph.contracts import PortSpec, Product, product_attributes
+from meshline.graph.contracts import PortSpec, Product, build_product_attributes
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
-from meshline.graph.naming import address
+from meshline.graph.naming import find_email
 from meshline.ingest.dataset_refs import split_endpoint
 from meshline.ingest.sources.base import Context
 
@@ -32,16 +32,16 @@ def bind_port(port: PortSpec, product: str, context: Context) -> BoundPort:
         if governed:
             return BoundPort(governed)
         why = f"the contract {port.contract!r} governs no dataset; load contracts first"
-        return BoundPort((context.naming.dataset(UNRESOLVED, port.contract),), why)
+        return BoundPort((context.naming.normalise_dataset(UNRESOLVED, port.contract),), why)
     why = "it has neither an endpoint nor a contract that locates its data"
-    return BoundPort((context.naming.dataset(UNRESOLVED, f"{product}/{port.name or port.type or port.direction}"),), why)
+    return BoundPort((context.naming.normalise_dataset(UNRESOLVED, f"{product}/{port.name or port.type or port.direction}"),), why)
 
 
 def bind_name(text: str, context: Context) -> BoundPort:
     """The dataset of a name: a URL or alias, else the only known dataset of that name (`orders-db.public.orders`, `payments events`)."""
     namespace, name = split_endpoint(text, context.aliases)
     if namespace:
-        return BoundPort((context.naming.dataset(namespace, name),))
+        return BoundPort((context.naming.normalise_dataset(namespace, name),))
     written = list(dict.fromkeys((text.strip(), text.split(maxsplit=1)[0] if text.split() else "")))
     for one in filter(None, written):
         found = _list_known(one, context) or _list_on_host(one, context)
@@ -50,9 +50,9 @@ def bind_name(text: str, context: Context) -> BoundPort:
         if found:
             names = ", ".join(key.qualified_name for key in found[:3])
             why = f"{one!r} may be any of {len(found)} ({names}); write the full name of one of them"
-            return BoundPort((context.naming.dataset(UNRESOLVED, text.strip()),), why)
+            return BoundPort((context.naming.normalise_dataset(UNRESOLVED, text.strip()),), why)
     why = f"no dataset is called {text!r}; write it as scheme://host/name or alias/name"
-    return BoundPort((context.naming.dataset(UNRESOLVED, text.strip()),), why)
+    return BoundPort((context.naming.normalise_dataset(UNRESOLVED, text.strip()),), why)
 
 
 def _list_known(text: str, context: Context) -> list[AssetKey]:
@@ -70,12 +70,12 @@ def _list_on_host(text: str, context: Context) -> list[AssetKey]:
 def build_product_facts(product: Product, bound: tuple[BoundPort, ...]) -> Facts:
     """The facts of a product. `bound`: the datasets of its ports, in the ports' order."""
     key = model.build_data_product_key(product.name)
-    assets = [AssetFact(key, product_attributes(product))]
+    assets = [AssetFact(key, build_product_attributes(product))]
     edges: list[EdgeFact] = []
     if product.domain:
         edges.append(EdgeFact(EdgeType.PART_OF, key, model.build_domain_key(product.domain)))
     for party in product.owners:
-        owner, email = model.build_owner_key(party.name), address(party.name)
+        owner, email = model.build_owner_key(party.name), find_email(party.name)
         assets.append(AssetFact(owner, _drop_empty(email=email, contact=email, title=party.title)))
         edges.append(EdgeFact(EdgeType.OWNS, owner, key, {"type": party.type}))
     for port, found in zip(product.ports, bound, strict=True):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from meshline.errors import InvalidInput
-from meshline.graph.contracts import Party, PortSpec, Product, Suite, Terms, level
+from meshline.graph.contracts import Party, PortSpec, Product, Suite, Terms, build_level
 from meshline.graph.model import Json
 from meshline.ingest.dataset_refs import strip_password
 from meshline.ingest.documents import Document, parse_yaml, to_flag, to_mapping, to_mappings, to_text, to_texts
@@ -248,7 +248,7 @@ def _parse_spec(found: Document) -> ParsedProduct:
         title=to_text(value.get("title")),
         description=to_text(value.get("description")),
         domain=to_text(value.get("domain")),
-        slo=tuple(level(name, to_text(amount)) for name, amount in to_mapping(value.get("slo")).items()),
+        slo=tuple(build_level(name, to_text(amount)) for name, amount in to_mapping(value.get("slo")).items()),
         ports=(*(_parse_spec_port(one, "output") for one in outputs), *(_parse_spec_port(one, "input") for one in inputs)),
         quality_checks=tuple(_parse_suite(one) for one in to_mappings(value.get("quality_checks"))),
         registered_in=to_texts(catalog.get("registered_in")),

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Flow, FlowType, Json
 from meshline.ingest.file_times import read_file_time
 from meshline.ingest.sources.base import Context, Entry, Item, Refusal
@@ -161,7 +161,7 @@ class SqlFileReader:
         return [column.name for column in self._context.columns_of(self._resolve_relation(relation))]
 
     def _resolve_relation(self, relation: Relation) -> AssetKey:
-        return self._context.naming.dataset(self._namespace, ".".join(relation))
+        return self._context.naming.normalise_dataset(self._namespace, ".".join(relation))
 
     def _add_warnings(self, warnings: Sequence[str]) -> None:
         self.warnings += warnings[:MAX_WARNINGS]
@@ -180,11 +180,11 @@ class SqlFileReader:
                 scripts.setdefault(statement.job, []).append(statement)
         for target, statements in tables.items():
             time = max(statement.time for statement in statements)
-            yield Entry(("sql", *target.parts), encode(build_table_facts(target, statements, self._resolve_relation)), time)
+            yield Entry(("sql", *target.parts), encode_facts(build_table_facts(target, statements, self._resolve_relation)), time)
         for job, statements in scripts.items():
             yield Entry(
                 ("sql-script", *job.parts),
-                encode(build_script_facts(job, statements, self._dialect, self._resolve_relation)),
+                encode_facts(build_script_facts(job, statements, self._dialect, self._resolve_relation)),
                 statements[0].time,
             )
 
