@@ -13,7 +13,9 @@ import grimp
 import networkx as nx
 import numpy as np
 import pytest
+import typer
 
+from meshline.cli.app import app
 from meshline.graph.index import Direction, LineageIndex
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +36,7 @@ OPEN = {  # the modules of the index that other rooms may import: no tables, and
     *(f"{INDEX}.kernels.jit", f"{INDEX}.kernels.kernel_cache"),
 }
 TABLES = {f"{INDEX}.{name}" for name in ("arrays", "index_tables", "heads", "loader", "identity", "renames", "ownership", "lookup")}
+NAMED_BY_OTHERS = {"main", "on_execute", "settings_customise_sources"}  # the entry point, and what libraries call
 SHARED = {  # names that mean the same wherever they are
     *("app", "base", "context", "errors", "store", "connection", "reader", "integrity"),  # parts that several rooms have
     *("source", "parse", "facts", "names"),  # parts of a source
@@ -86,6 +89,48 @@ def test_a_name_means_one_thing(imports: nx.DiGraph[str]) -> None:
             places.setdefault(module.rpartition(".")[2], []).append(module)
     twice = {name: modules for name, modules in places.items() if len(modules) > 1 and name not in SHARED}
     assert twice == {}, "a name of a file means one thing in the repository"
+
+
+def functions_of(module: ast.Module) -> Iterator[str]:
+    """The names of its functions and methods that a verb has to begin: not of properties, fields of GraphQL, or what a base class names."""
+
+    def walk(node: ast.AST, *, fields: bool) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef):
+                types = " ".join(ast.unparse(decorator) for decorator in child.decorator_list)
+                yield from walk(child, fields=fields or "strawberry" in types or "documented" in types)
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                decorators = " ".join(ast.unparse(decorator) for decorator in child.decorator_list)
+                noun = re.search(r"property|setter|strawberry|field|override|\.command|\.callback", decorators)
+                if not (noun or child.name.startswith("__") or (fields and not child.name.startswith("_"))):
+                    yield child.name
+                yield from walk(child, fields=fields)
+            else:
+                yield from walk(child, fields=fields)
+
+    return walk(module, fields=False)
+
+
+def commands_of(app: typer.Typer) -> Iterator[str]:
+    """The names of the functions that are commands: what a user types names them."""
+    yield from (command.callback.__name__ for command in app.registered_commands if command.callback is not None)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            yield from commands_of(group.typer_instance)
+
+
+def test_functions_are_verbs() -> None:
+    """A new verb is a line in verbs.txt; a noun, a participle or a preposition is no name for a function."""
+    verbs = (Path(__file__).parent / "verbs.txt").read_text("utf-8").split()
+    assert verbs == sorted(set(verbs))
+    others = {*NAMED_BY_OTHERS, *commands_of(app)}
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for name in functions_of(ast.parse(path.read_text("utf-8")))
+        if name.strip("_").partition("_")[0] not in verbs and name not in others
+    ]
+    assert found == []
 
 
 def public_members(cls: type) -> dict[str, object]:
