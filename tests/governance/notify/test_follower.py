@@ -225,7 +225,7 @@ def test_a_webhook_receives_each_change_once_with_its_finding(live: LiveGraph) -
 
 PROGRAM = """
 import os, signal, sys
-from meshline.governance.diff import changes
+from meshline.governance.diff import compare_versions
 from meshline.governance.notify.follower import ChangeDetector, Follower
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.sqlite import SqliteStore
@@ -237,7 +237,7 @@ def dying(build):
     os.kill(os.getpid(), signal.SIGKILL)
 live = LiveGraph.open(store)
 store.commit = dying
-Follower(live, ChangeDetector(live, changes), None, lambda: int(sys.argv[3]), webhook=True).step()
+Follower(live, ChangeDetector(live, compare_versions), None, lambda: int(sys.argv[3]), webhook=True).step()
 """
 
 
