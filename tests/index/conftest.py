@@ -9,5 +9,5 @@ from meshline.graph.index.kernels.jit import compile_kernels
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled() -> None:
-    """Most tests run the kernels compiled; test_forms.py says that both forms do the same."""
+    """Most tests run the kernels compiled; test_forms.py checks that both forms give the same answers."""
     compile_kernels()

@@ -55,15 +55,15 @@ def build_statements(random: Random) -> list[Statement]:
 
 
 def format_answers() -> str:
-    """Everything that the index says, as text; after a load, increments, folding and compacting."""
+    """Every answer of the index as text; after a load, increments, folding and compacting."""
     random = Random(20)
     fold = Fold()
-    said = build_statements(random)
-    fold.add(*said[:20])
+    stated = build_statements(random)
+    fold.add(*stated[:20])
     index = fold.build_index()
-    for statement in said[20:]:
+    for statement in stated[20:]:
         index.changes.apply(fold.add(statement))
-    index.changes.apply(fold.withdraw(said[-2]))
+    index.changes.apply(fold.withdraw(stated[-2]))
     before = format_traversals(index)
     index._tables.compact()
     assert format_traversals(index) == before

@@ -125,15 +125,15 @@ class Fold:
         self._ids: dict[tuple[str, Scope], int] = {}
 
     def add(self, *statements: Statement) -> Changes:
-        touched = {(s.source, s.scope) for s in statements}
+        changed = {(s.source, s.scope) for s in statements}
         self.statements += statements
-        return self._record_changes(touched)
+        return self._record_changes(changed)
 
     def withdraw(self, *statements: Statement) -> Changes:
-        touched = {(s.source, s.scope) for s in statements}
+        changed = {(s.source, s.scope) for s in statements}
         for statement in statements:
             self.statements.remove(statement)
-        return self._record_changes(touched)
+        return self._record_changes(changed)
 
     def list_heads(self, as_of: int | None = None, size: int = 7) -> Iterable[Sequence[Head]]:
         found = [self._build_head(name, as_of) for name in self._ids]
@@ -143,21 +143,21 @@ class Fold:
     def build_index(self, as_of: int | None = None) -> LineageIndex:
         return LineageIndex.load(self.list_heads(as_of), self.revision, as_of)
 
-    def _record_changes(self, touched: set[tuple[str, Scope]]) -> Changes:
-        for name in sorted(touched):
+    def _record_changes(self, changed: set[tuple[str, Scope]]) -> Changes:
+        for name in sorted(changed):
             self._ids.setdefault(name, len(self._ids) + 1)
         self.revision += 1
-        return Changes(self.revision, [self._build_head(name, None) for name in sorted(touched)])
+        return Changes(self.revision, [self._build_head(name, None) for name in sorted(changed)])
 
     def _build_head(self, name: tuple[str, Scope], as_of: int | None) -> Head:
         contents = {s.content.digest: s.content for s in self.statements}
-        said = [
+        observations = [
             Observation(s.observed_at, s.content.digest, s.version, s.provisional, s.until)
             for s in self.statements
             if (s.source, s.scope) == name and (as_of is None or s.observed_at <= as_of)
         ]
-        stretches = [i for i in build_intervals(said) if as_of is None or i.valid_from <= as_of]
-        last = stretches[-1] if stretches else None
+        intervals = [i for i in build_intervals(observations) if as_of is None or i.valid_from <= as_of]
+        last = intervals[-1] if intervals else None
         scope_id = self._ids[name]
         if last is None or last.valid_to is not None or last.observation.digest == EMPTY.digest:
             return Head(scope_id, *name, 0, 0, 0, "", provisional=False, content=None)

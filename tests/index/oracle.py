@@ -18,7 +18,7 @@ from meshline.graph.index import Direction
 from meshline.graph.model import JOB_OUTPUT, AssetKey, AssetKind, EdgeFact, EdgeType, Flow, FlowType, Precedence, build_owner_key
 from meshline.graph.store.base import Head
 
-# Whom identity is believed from, strongest first (semantics: precedence of what people say).
+# Kinds of sources that state identity, strongest first (semantics: precedence of what people state).
 PEOPLE = ("person", "mesh", "contract", "product", "iceberg", "delta", "hive", "dbt", "openlineage")
 
 Node: TypeAlias = tuple[str, AssetKey] | tuple[str, AssetKey, str]
@@ -84,7 +84,7 @@ class Oracle:
     # -- identity of datasets, and columns renamed or dropped in them
 
     def _join(self) -> None:
-        """Classes of datasets, what is told apart by case in them, and the steps of their columns."""
+        """Classes of datasets, the column names in them that differ in case only, and the steps of their columns."""
         links: set[tuple[int, AssetKey, AssetKey]] = set()  # rank of the source, the two names in order
         different: set[frozenset[AssetKey]] = set()
         listed: dict[tuple[int, AssetKey, str], set[str]] = defaultdict(set)
@@ -123,7 +123,7 @@ class Oracle:
         return joined
 
     def collect_ended_columns(self, head: Head) -> dict[AssetKey, set[str | None]]:
-        """The columns of which a head says that their name ended, with the new names; None: dropped."""
+        """The columns whose name ended by a head's statement, with the new names; None: dropped."""
         found: dict[AssetKey, set[str | None]] = defaultdict(set)
         for fact in self.facts[head.scope_id].assets:
             if fact.key.kind is AssetKind.COLUMN and fact.attributes.get("dropped") is True:
@@ -135,7 +135,7 @@ class Oracle:
         return found
 
     def resolve_dataset(self, head: Head, key: AssetKey) -> AssetKey | None:
-        """What a head means by a dataset, or by a column's dataset. What it says of a renamed one, it says of what that was before."""
+        """The dataset that a head means by a key of a dataset or column. A head that renames a dataset refers to it as it was before."""
         of = get_dataset(key)
         renamed = {edge.start for edge in self.facts[head.scope_id].edges if edge.type is EdgeType.RENAMED_TO and edge.start != edge.end}
         return self.resolve_name(of, head.observed_at - 1 if of in renamed else head.observed_at)
@@ -276,14 +276,14 @@ class Oracle:
             if "@" in rest or (of_kind in stated if stated else not rival):
                 return self._resolve_owner(rest)
         if "@" in written:
-            holder = self._find_address_owner(written.lower())
-            return holder[1] if holder else written.lower()
+            owner = self._find_address_owner(written.lower())
+            return owner[1] if owner else written.lower()
         facts = [(rank, email) for name, email, _, rank in self._owner_facts if self._strip_prefix(name) == written]
         with_address = [(rank, email) for rank, email in facts if email]
         if with_address:
-            holder = self._find_address_owner(min(with_address)[1])
-            if holder and holder[0] < min(rank for rank, _ in facts):
-                return holder[1]
+            owner = self._find_address_owner(min(with_address)[1])
+            if owner and owner[0] < min(rank for rank, _ in facts):
+                return owner[1]
         return written
 
     def _strip_prefix(self, name: str) -> str:
@@ -303,8 +303,8 @@ class Oracle:
             if stated and "@" not in name:
                 bare = self._strip_prefix(name)
                 strongest[bare] = min(strongest.get(bare, (rank, stated)), (rank, stated))
-        holders = sorted((rank, name) for name, (rank, stated) in strongest.items() if stated == email)
-        return holders[0] if len(holders) == 1 or (holders and holders[0][0] < holders[1][0]) else None
+        owners = sorted((rank, name) for name, (rank, stated) in strongest.items() if stated == email)
+        return owners[0] if len(owners) == 1 or (owners and owners[0][0] < owners[1][0]) else None
 
     @cached_property
     def _owner_facts(self) -> list[tuple[str, str, str, int]]:
@@ -356,9 +356,9 @@ class Oracle:
             for name in self.columns[dataset]:
                 graph.add_edge(("whole", dataset), ("column", dataset, name), weight=0)
                 graph.add_edge(("column", dataset, name), ("some", dataset), weight=0)
-        for said in self.list_followed(k, seen_since):
-            if masked or not is_masking(said):
-                start, end = self.get_node(said.start), self.get_node(said.end)
+        for stated in self.list_followed(k, seen_since):
+            if masked or not is_masking(stated):
+                start, end = self.get_node(stated.start), self.get_node(stated.end)
                 down = direction is Direction.DOWNSTREAM
                 origin, target = (start, end) if down else (end, start)
                 if origin[0] == "whole":
@@ -368,26 +368,26 @@ class Oracle:
 
     def list_followed(self, k: int, seen_since: int | None) -> list[StatedFlow]:
         return [
-            said
-            for said in self.flows
-            if said.class_ <= k and not self.is_covered(said) and (seen_since is None or said.head.last_observed >= seen_since)
+            stated
+            for stated in self.flows
+            if stated.class_ <= k and not self.is_covered(stated) and (seen_since is None or stated.head.last_observed >= seen_since)
         ]
 
-    def is_covered(self, said: StatedFlow) -> bool:
+    def is_covered(self, stated: StatedFlow) -> bool:
         """Whether the head states the pair covered, or is of a run of a job that builds a dbt node of which the columns are known."""
-        job = said.flow.job
-        if said.flow.covered or said.class_ != 2 or job is None or said.head.scope[:3] != (JOB_OUTPUT, *job.parts):
-            return said.flow.covered
-        return (self.get_node(said.start), self.get_node(said.end)) in self.collect_dbt_pairs(job)
+        job = stated.flow.job
+        if stated.flow.covered or stated.class_ != 2 or job is None or stated.head.scope[:3] != (JOB_OUTPUT, *job.parts):
+            return stated.flow.covered
+        return (self.get_node(stated.start), self.get_node(stated.end)) in self.collect_dbt_pairs(job)
 
     def collect_dbt_pairs(self, job: AssetKey) -> set[tuple[Node, Node]]:
         """The pairs that dbt projects state of what the job builds, and always with columns."""
-        stated = [asset.attributes.get("dbt_id") for head in self.heads for asset in self.facts[head.scope_id].assets if asset.key == job]
-        ids = {id_ for id_ in stated if id_}
+        node_ids = [asset.attributes.get("dbt_id") for head in self.heads for asset in self.facts[head.scope_id].assets if asset.key == job]
+        ids = {id_ for id_ in node_ids if id_}
         pairs = [
-            (self.get_node(said.start), self.get_node(said.end), said.flow.covered)
-            for said in self.flows
-            if said.class_ == 2 and said.head.source.startswith("dbt/") and said.head.scope in {("dbt", id_, "lineage") for id_ in ids}
+            (self.get_node(flow.start), self.get_node(flow.end), flow.flow.covered)
+            for flow in self.flows
+            if flow.class_ == 2 and flow.head.source.startswith("dbt/") and flow.head.scope in {("dbt", id_, "lineage") for id_ in ids}
         ]
         unknown = {pair[:2] for pair in pairs if not pair[2]}
         return {pair[:2] for pair in pairs} - unknown if len(ids) == 1 else set()
@@ -421,13 +421,13 @@ class Oracle:
         """Completeness: pairs of datasets passed, datasets undescribed, flows followed of stale and of provisional heads."""
         distances = self.compute_distances(starts, self.build_graph(reach, direction, seen_since=seen_since), depth)
         passed: list[StatedFlow] = []
-        for said in self.list_followed(reach, seen_since):
-            origin = self.get_node(said.start if direction is Direction.DOWNSTREAM else said.end)
+        for stated in self.list_followed(reach, seen_since):
+            origin = self.get_node(stated.start if direction is Direction.DOWNSTREAM else stated.end)
             if origin[0] == "whole":
                 origin = ("some", origin[1])
             if origin in distances and (depth is None or distances[origin] < depth):
-                passed.append(said)
-        pairs = {(self.get_node(said.start), self.get_node(said.end)) for said in passed if said.class_ == 2}
+                passed.append(stated)
+        pairs = {(self.get_node(stated.start), self.get_node(stated.end)) for stated in passed if stated.class_ == 2}
         undescribed = {node[1] for node in distances if node[1] not in self.described}
         return len(pairs), len(undescribed), sum(self.is_stale(s.head) for s in passed), sum(s.head.provisional for s in passed)
 
@@ -441,15 +441,15 @@ class Oracle:
         datasets = {node[1] for node in {*self.collect_start_nodes(starts), *reached}}
         copied: set[tuple[AssetKey | None, AssetKey, AssetKey]] = set()
         more: set[tuple[AssetKey | None, AssetKey, AssetKey]] = set()
-        for said in self.flows:
-            start, end = self.get_node(said.start)[1], self.get_node(said.end)[1]
+        for stated in self.flows:
+            start, end = self.get_node(stated.start)[1], self.get_node(stated.end)[1]
             near = start if direction is Direction.DOWNSTREAM else end
-            if near not in datasets or said.class_ > reach or (seen_since is not None and said.head.last_observed < seen_since):
+            if near not in datasets or stated.class_ > reach or (seen_since is not None and stated.head.last_observed < seen_since):
                 continue
-            if said.class_ == 0 and not said.flow.subtype:
-                copied.add((said.flow.job, start, end))
-            elif not said.flow.covered:
-                more.add((said.flow.job, start, end))
+            if stated.class_ == 0 and not stated.flow.subtype:
+                copied.add((stated.flow.job, start, end))
+            elif not stated.flow.covered:
+                more.add((stated.flow.job, start, end))
         return {job for job, *pair in copied if job is not None and self.producers[job] and not {(job, *pair), (None, *pair)} & more}
 
     @cached_property
@@ -474,5 +474,5 @@ def classify_flow(flow: Flow) -> int:
     return 1 if flow.start.kind is AssetKind.COLUMN else 2
 
 
-def is_masking(said: StatedFlow) -> bool:
-    return said.flow.masking and said.class_ < 2
+def is_masking(stated: StatedFlow) -> bool:
+    return stated.flow.masking and stated.class_ < 2

@@ -39,7 +39,7 @@ def step_by_step(*statements: Statement) -> LineageIndex:
 # -- renames
 
 
-def test_a_rename_carries_lineage_said_before() -> None:
+def test_a_rename_carries_lineage_stated_before() -> None:
     index = step_by_step(
         state_lineage(build_flow("src.s", "a.x"), at=1),
         state_column_rename("a", "x", "y", 5),
@@ -65,7 +65,7 @@ def test_an_event_of_before_the_rename_that_comes_after_it() -> None:
     assert describe_reached(index, traverse_down(index, "src.s")) == {"a.y": "DIRECT 1"}
 
 
-def test_who_still_says_the_old_name_speaks_of_an_unlisted_column() -> None:
+def test_a_source_that_still_uses_the_old_name_refers_to_an_unlisted_column() -> None:
     """A mesh file or contract of after the rename that was not brought up to date: it is not guessed what is meant."""
     consumes = Facts(edges=(EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), to_column("a.x")),))
     index = step_by_step(
@@ -94,13 +94,13 @@ def test_owners_consumers_and_tags_of_before_go_with_the_column() -> None:
         state_schema("a", "x", at=1), build_statement(people, ("mesh", "m"), 2, source="mesh/m"), state_column_rename("a", "x", "y", 5)
     )
     column = get_node(index, "a.y")
-    assert [index.assets.get_label(said.owner).name for said in index.ownership.list_direct_owners(column)] == ["ann"]
+    assert [index.assets.get_label(stated.owner).name for stated in index.ownership.list_direct_owners(column)] == ["ann"]
     assert [index.assets.get_label(edge.start).name for edge in index.ownership.list_edges(column, EdgeType.CONSUMES, incoming=True)] == [
         "team"
     ]
     assert index.assets.find_position(column) == 1
-    told = {name for names in index.changes.list_fact_names(column).values() for name in names}
-    assert told == {to_column("a.x")}, "where its attributes are said, and under which name"
+    fact_names = {name for names in index.changes.list_fact_names(column).values() for name in names}
+    assert fact_names == {to_column("a.x")}, "the scopes that state its attributes, and under which name"
 
 
 def test_chains_and_names_that_are_used_again() -> None:
@@ -143,7 +143,7 @@ def test_a_change_of_case_is_no_new_column() -> None:
     assert get_node(index, "a.EMAIL") == get_node(index, "a.email")
 
 
-def test_names_match_whatever_their_case_but_those_that_one_listing_tells_apart() -> None:
+def test_names_match_whatever_their_case_but_those_that_one_listing_distinguishes() -> None:
     renaming = state_column_rename("a", "EMAIL", "mail", 3)
     index = step_by_step(state_lineage(build_flow("s.s", "a.email"), at=1), renaming)
     assert describe_reached(index, traverse_down(index, "s.s")) == {"a.mail": "DIRECT 1"}
@@ -154,7 +154,7 @@ def test_names_match_whatever_their_case_but_those_that_one_listing_tells_apart(
     assert describe_reached(apart, traverse_down(apart, "t.t")) == {"a.mail": "DIRECT 1"}
 
 
-def test_what_is_told_apart_by_case_stays_so_when_one_is_gone() -> None:
+def test_columns_that_differ_in_case_stay_distinct_when_one_is_gone() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     listing = state_schema("a", "x", "X", at=1)
@@ -165,10 +165,10 @@ def test_what_is_told_apart_by_case_stays_so_when_one_is_gone() -> None:
     assert index.assets.find_by_key(to_column("t.t")) is None
     index.changes.apply(fold.withdraw(listing))
     assert index.dump() == fold.build_index().dump()
-    assert index.assets.find_by_key(to_column("s.s")) is None, "nobody says any more that these are two columns"
+    assert index.assets.find_by_key(to_column("s.s")) is None, "no source states any more that these are two columns"
 
 
-def test_a_listing_of_columns_that_are_all_gone_tells_apart_by_case_until_it_is_taken_back() -> None:
+def test_a_listing_of_columns_that_are_all_gone_distinguishes_case_until_it_is_withdrawn() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     listing = state_schema("a", "x", "X", at=1)
@@ -234,7 +234,7 @@ def test_what_a_job_writes_has_no_columns_that_are_gone() -> None:
 
 
 def test_a_step_of_one_name_is_one_of_all_names_of_the_dataset() -> None:
-    """Spark names the path, the catalog says the rename."""
+    """Spark names the path, the catalog states the rename."""
     fold = Fold()
     index = LineageIndex.load([], 0)
     index.changes.apply(fold.add(state_lineage(build_flow("src.s", "path.X"), at=1), state_column_rename("table", "x", "y", 5)))
@@ -243,7 +243,7 @@ def test_a_step_of_one_name_is_one_of_all_names_of_the_dataset() -> None:
     assert describe_reached(index, traverse_down(index, "src.s")) == {"path.y": "DIRECT 1"}
     assert get_node(index, "path.x") == get_node(index, "table.y")
     index.changes.apply(fold.add(state_column_rename("path", "x", "y", 5)))
-    assert index.changes.list_former_names(get_node(index, "path.y")) == [("x", 5)], "said under each name"
+    assert index.changes.list_former_names(get_node(index, "path.y")) == [("x", 5)], "stated under each name"
     index.changes.apply(fold.withdraw(state_column_rename("path", "x", "y", 5)))
     index.changes.apply(fold.add(build_statement(None, ("person", "table", "path"), 10, source="person/p")))
     assert describe_reached(index, traverse_down(index, "src.s")) == {"path.X": "DIRECT 1"}
@@ -318,7 +318,7 @@ def test_renames_that_come_late_and_go_again() -> None:
     index.changes.apply(
         fold.add(state_lineage(build_flow("a.w", "p.w"), build_flow("a.x", "p.p"), build_flow("a", "q"), scope="four", at=9))
     )
-    assert index.dump() == fold.build_index().dump(), "names of stretches that are no more are not found when contents are read"
+    assert index.dump() == fold.build_index().dump(), "names of intervals that no longer exist are not found when contents are read"
     assert describe_reached(index, traverse_down(index, "src.s")) == {
         "a.x": "DIRECT 1",
         "o.o": "DIRECT 2",

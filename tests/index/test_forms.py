@@ -55,7 +55,7 @@ def test_broken_contents_are_read_within_their_bounds() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_content_cut_short_says_what_to_do() -> None:
+def test_a_content_cut_short_is_refused_with_what_to_do() -> None:
     blob = encode_facts(Facts(flows=(build_flow("a.x", "b.y"),))).blob
     with pytest.raises(StoreCorrupt, match="restore the store from a backup"):
         LineageIndex.load([[build_head(blob[:-1])]], 1)

@@ -126,7 +126,7 @@ def test_a_rename_is_not_parted() -> None:
 def test_what_was_parted_and_joined_again_is_looked_at_again() -> None:
     """A statement about others changes what joins b, which that statement does not name."""
     fold, index = Fold(), LineageIndex.load([], 0)
-    index.changes.apply(fold.add(state_schema("x", "x")))  # the first node stands for the class
+    index.changes.apply(fold.add(state_schema("x", "x")))  # the first node represents the class
     index.changes.apply(
         fold.add(
             state_schema("b", "x"), state_schema("c", "x"), state_link("b", "c"), state_link("b", "x"), state_link("a", "x", "iceberg/cat")
@@ -251,7 +251,7 @@ def test_datasets_known_from_flows_only_are_inferred() -> None:
 # -- renames and drops
 
 
-def test_a_rename_carries_what_was_said_before() -> None:
+def test_a_rename_carries_what_was_stated_before() -> None:
     index = build_index(
         state_lineage(build_flow("src.x", "old.x"), at=1),
         state_rename("old", "new", 5),
@@ -274,7 +274,7 @@ def test_what_takes_the_old_name_later_is_another() -> None:
     assert describe_reached(index, traverse_down(index, "is.x")) == {"orders.x": "DIRECT 1", "report.x": "DIRECT 2"}
 
 
-def test_a_drop_ends_what_was_said_and_later_facts_begin_anew() -> None:
+def test_a_drop_ends_what_was_stated_and_later_facts_begin_again() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     index.changes.apply(
@@ -294,7 +294,7 @@ def test_a_drop_ends_what_was_said_and_later_facts_begin_anew() -> None:
     assert set(describe_reached(index, traverse_down(index, "a.x"))) == {"t.x", "b.x"}
 
 
-def test_a_scope_that_is_gone_speaks_of_nothing() -> None:
+def test_a_scope_that_is_withdrawn_states_nothing() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     runs = Facts(edges=(EdgeFact(EdgeType.WRITES, build_job_key(NS, "j"), to_dataset("b")),), flows=(build_flow("a.x", "b.y"),))

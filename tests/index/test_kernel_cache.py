@@ -171,7 +171,7 @@ def test_a_cache_that_is_damaged_is_made_again(package: Package, tmp_path: Path)
     assert package.look(**chosen)[1] == 1
 
 
-def test_without_a_folder_to_keep_them_in_that_is_said(package: Package) -> None:
+def test_without_a_folder_that_can_be_written_a_message_names_the_setting(package: Package) -> None:
     package.lock()
     nowhere = {"NUMBA_CACHE_DIR": "/proc/none", "XDG_CACHE_HOME": "/proc/none"}
     assert "in each process: no folder can be written, set NUMBA_CACHE_DIR" in package.run(COMPILE_ONE, **nowhere).stderr

@@ -45,10 +45,10 @@ statements = st.builds(
 )
 
 
-def collect_expected(said: list[Statement], as_of: int) -> set[tuple[EdgeType, str, int]]:
-    """From the statements alone. What a scope states holds until its next statement; of two of one time the greater digest counts."""
+def collect_expected(stated: list[Statement], as_of: int) -> set[tuple[EdgeType, str, int]]:
+    """From the statements alone. A statement is in effect until the next one of its scope; of two of one time the greater digest counts."""
     scopes: dict[tuple[str, Scope], dict[int, Statement]] = {}
-    for one in sorted(said, key=lambda one: one.content.digest):
+    for one in sorted(stated, key=lambda one: one.content.digest):
         scopes.setdefault((one.source, one.scope), {})[one.observed_at] = one
     known: set[tuple[EdgeType, str]] = set()
     first: dict[tuple[EdgeType, str], int] = {}
@@ -67,14 +67,14 @@ def _list_edge_types(one: Statement) -> set[EdgeType]:
 
 @settings(max_examples=count_examples(100), deadline=None)
 @given(st.lists(statements, max_size=6), st.integers(1, 9))
-def test_what_sources_stated_only_later_is_named(said: list[Statement], as_of: int) -> None:
+def test_what_sources_stated_only_later_is_named(stated: list[Statement], as_of: int) -> None:
     graph = LiveGraph.open(SqliteStore())
-    graph.commit(lambda _: Batch(statements=[state_lineage(build_flow("a.x", "b.x"), at=0), *said]))
+    graph.commit(lambda _: Batch(statements=[state_lineage(build_flow("a.x", "b.x"), at=0), *stated]))
     past = graph.get_index(as_of)
     node = past.assets.find_by_key(to_column("a.x"))
     assert node is not None
     for direction in Direction:
-        assert set(past.lineage.traverse([node], direction).completeness.known_later) == collect_expected(said, as_of)
+        assert set(past.lineage.traverse([node], direction).completeness.known_later) == collect_expected(stated, as_of)
     now = graph.index.lineage.traverse([node], Direction.DOWNSTREAM).completeness
     assert now.known_later == ()
     graph.store.close()

@@ -1,4 +1,4 @@
-"""The laws that the index has to keep: increments equal a rebuild, and what is taken back leaves nothing."""
+"""The laws that the index has to keep: increments equal a rebuild, and what is withdrawn leaves nothing."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_taking_back_restores(statements: list[Statement], extra: Statement) -> 
 
 @settings(max_examples=count_examples(150))
 @given(draw_lists(st.one_of(plain, column_renames, column_drops), 10), merges)
-def test_a_retracted_merge_was_never_said(statements: list[Statement], merge: Statement) -> None:
+def test_a_retracted_merge_leaves_no_trace(statements: list[Statement], merge: Statement) -> None:
     """Law 6, by a tombstone."""
     never, retracted = Fold(), Fold()
     others = [statement for statement in statements if statement.scope != merge.scope]
@@ -155,7 +155,7 @@ def test_a_retracted_merge_was_never_said(statements: list[Statement], merge: St
 
 @settings(max_examples=count_examples(150))
 @given(draw_lists(st.one_of(plain, merges, column_renames), 10), partings)
-def test_a_retracted_parting_was_never_said(statements: list[Statement], parting: Statement) -> None:
+def test_a_retracted_parting_leaves_no_trace(statements: list[Statement], parting: Statement) -> None:
     never, retracted = Fold(), Fold()
     others = [statement for statement in statements if statement.scope != parting.scope]
     never.add(*others)
@@ -168,7 +168,7 @@ def test_a_retracted_parting_was_never_said(statements: list[Statement], parting
 
 @settings(max_examples=count_examples(60))
 @given(draw_lists(any_statement, 14), st.integers(0, 12))
-def test_as_of_is_what_was_said_until_then(statements: list[Statement], time: int) -> None:
+def test_as_of_is_what_was_stated_until_then(statements: list[Statement], time: int) -> None:
     """Law 4, as far as the index has a part in it."""
     whole, until = Fold(), Fold()
     whole.add(*statements)

@@ -92,7 +92,7 @@ def test_names_that_stand_for_nothing_do_not_stay(store: SqliteStore, monkeypatc
     assert set(describe_reached(graph.index, traverse_down(graph.index, "a.x"))) == {"b.x", "c.x"}
 
 
-def test_what_is_committed_while_the_index_is_read_anew_is_in_it(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_committed_while_the_index_is_read_again_is_in_it(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_graph, "SPARE_NODES", 0)
     graph = LiveGraph.open(store)
     heads, changes = store.iterate_heads, store.read_changes
@@ -118,22 +118,22 @@ def test_what_is_committed_while_the_index_is_read_anew_is_in_it(store: SqliteSt
 
 def test_what_is_committed_is_shown_whatever_the_deadline(store: SqliteStore) -> None:
     graph = LiveGraph.open(store)
-    held, go = threading.Event(), threading.Event()
+    locked, go = threading.Event(), threading.Event()
 
-    def hold() -> None:
+    def keep_lock() -> None:
         with graph.lock:
-            held.set()
+            locked.set()
             go.wait(30)
 
     with ThreadPoolExecutor(1) as pool:
-        holding = pool.submit(hold)
-        assert held.wait(30)
+        keeper = pool.submit(keep_lock)
+        assert locked.wait(30)
         threading.Timer(0.2, go.set).start()
         with graph.lock.set_deadline(time.monotonic()):
             with pytest.raises(StoreUnavailable), graph.lock:
                 pass
             commit_statements(graph, state_lineage(build_flow("a.x", "b.x")))
-        holding.result(30)
+        keeper.result(30)
     assert graph.index.revision == 1
 
 
@@ -147,7 +147,7 @@ def test_a_past_that_is_forgotten_is_gone(store: SqliteStore) -> None:
     assert first() is None
 
 
-def test_a_past_is_built_while_the_graph_is_held_by_others_and_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_past_is_built_while_the_graph_is_locked_by_others_and_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = LiveGraph.open(store)
     commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1))
     heads, built, go = store.iterate_heads, threading.Semaphore(0), threading.Event()
@@ -169,7 +169,7 @@ def test_a_past_is_built_while_the_graph_is_held_by_others_and_once(store: Sqlit
     assert not built.acquire(blocking=False), "it was read once"
 
 
-def test_facts_say_who_said_what_and_which_is_shown(store: SqliteStore) -> None:
+def test_facts_name_the_source_of_each_value_and_which_is_shown(store: SqliteStore) -> None:
     graph = LiveGraph.open(store)
     commit_statements(
         graph,

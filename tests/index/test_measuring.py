@@ -18,10 +18,10 @@ def test_of_nothing() -> None:
 
 @settings(max_examples=count_examples(60), deadline=None)
 @given(draw_lists(any_statement))
-def test_of_anything(said: list[Statement]) -> None:
+def test_of_anything(stated: list[Statement]) -> None:
     store = SqliteStore()
     followed = LineageIndex(0)
-    for statement in said:
+    for statement in stated:
         followed.changes.apply(store.commit(lambda _, statement=statement: Batch(statements=[statement])))  # type: ignore[misc]
     dump = followed.dump()
     kinds = [member.kind for asset in dump.assets for member in asset.members]

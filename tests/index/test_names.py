@@ -7,7 +7,7 @@ from meshline.graph.model import AssetFact, Facts, build_dataset_key
 from tests.index.heads import Fold, build_statement
 
 
-def test_nobody_chooses_which_names_collide() -> None:
+def test_no_source_chooses_which_names_collide() -> None:
     """Hashes differ from index to index."""
     fold = Fold()
     names = [f"name{number}" for number in range(50)]

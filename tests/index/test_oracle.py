@@ -77,8 +77,12 @@ def check_paths(index: LineageIndex, traversal: Traversal) -> None:
 
 def is_near(index: LineageIndex, node: int, wanted: set[int]) -> bool:
     """The same, or one is the other's dataset."""
-    held = {index.assets.get_dataset(n) for n in wanted if index.assets.get_kind(n) is AssetKind.COLUMN}
-    return node in wanted or node in held or (index.assets.get_kind(node) is AssetKind.COLUMN and index.assets.get_dataset(node) in wanted)
+    containers = {index.assets.get_dataset(n) for n in wanted if index.assets.get_kind(n) is AssetKind.COLUMN}
+    return (
+        node in wanted
+        or node in containers
+        or (index.assets.get_kind(node) is AssetKind.COLUMN and index.assets.get_dataset(node) in wanted)
+    )
 
 
 @settings(max_examples=count_examples(300), deadline=None)

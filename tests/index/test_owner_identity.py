@@ -62,7 +62,7 @@ def test_forms_of_a_person() -> None:
 @pytest.mark.parametrize(
     ("statements", "expected"),
     [
-        # without anybody who states what they are
+        # without a source that states what they are
         ([state_ownership("a@x"), state_ownership("user:a@x")], ["a@x = a@x, user:a@x"]),
         ([state_ownership("team:x"), state_ownership("x")], ["x = team:x, x"]),
         ([state_ownership("team:x")], ["team:x = team:x"]),
@@ -74,7 +74,7 @@ def test_forms_of_a_person() -> None:
         # an address that the strongest source gives to two is neither's
         ([state_ownership("a@x"), state_owner("one", "a@x"), state_owner("two", "a@x")], ["a@x = a@x", "one = one", "two = two"]),
         ([state_ownership("a@x"), state_owner("one", "a@x"), state_owner("two", "a@x", source="dbt/d")], ["one = a@x, one, two"]),
-        # whom a stronger source describes is not another one for what a weaker states
+        # an owner that a stronger source describes is not merged with another by what a weaker one states
         ([state_owner("one", "a@x"), state_owner("two", "b@x"), state_ownership("b@x")], ["one = one", "two = b@x, two"]),
         (
             [state_owner("one", "a@x"), state_owner("two", type_="person"), build_statement(None, ("none",)), state_ownership("a@x")],

@@ -168,7 +168,7 @@ def test_a_dataset_that_is_renamed_stays_covered_and_one_that_is_dropped_does_no
     index.changes.apply(fold.add(state_rename("a", "c", 5)))
     assert describe_reached(index, traverse_down(index, "c.x")) == EXACT
     index.changes.apply(fold.withdraw(state_rename("a", "c", 5)))
-    index.changes.apply(fold.add(state_drop("a", 1)))  # and made anew, by the run alone
+    index.changes.apply(fold.add(state_drop("a", 1)))  # and made again, by the run alone
     index.changes.apply(fold.add(state_schema("a", "x", at=2)))
     assert describe_reached(index, traverse_down(index, "a.x")) == POSSIBLE
 

@@ -55,7 +55,7 @@ def build_governance(name: str, of: AssetKey, **attributes: str) -> EdgeFact:
 READER = build_job_key(NS, "reader")
 
 
-def test_containers_take_the_strongest_class_of_what_they_hold() -> None:
+def test_containers_have_the_strongest_class_of_what_they_contain() -> None:
     index = build_index(
         LINEAGE,
         state_mesh(
@@ -96,7 +96,7 @@ def test_masked_only_if_all_of_the_class_are() -> None:
     assert describe_affected(index, traverse_down(index, "a.x"))["b"] == "DIRECT 1 masked"
 
 
-def test_what_holds_the_start_is_affected_at_distance_0() -> None:
+def test_what_contains_the_start_is_affected_at_distance_0() -> None:
     index = build_index(
         LINEAGE,
         state_mesh(
@@ -266,7 +266,7 @@ def list_owners(index: LineageIndex, key: AssetKey) -> list[tuple[str, str, str]
 
 
 def test_owners_are_the_nearest_level_s() -> None:
-    held = [
+    containment = [
         build_port("p", "a"),
         EdgeFact(EdgeType.PART_OF, build_data_product_key("p"), build_domain_key("d")),
         EdgeFact(EdgeType.PART_OF, build_domain_key("d"), build_domain_key("top")),
@@ -281,26 +281,26 @@ def test_owners_are_the_nearest_level_s() -> None:
     ]
     expected = [("ceo", "top"), ("lead", "d"), ("team", "p"), ("dba", "a"), ("me", "x")]
     for n in range(len(levels)):
-        index = build_index(schema, state_mesh(*held, *levels[: n + 1]))
+        index = build_index(schema, state_mesh(*containment, *levels[: n + 1]))
         assert list_owners(index, to_column("a.x")) == [(expected[n][0], "technical", expected[n][1])]
     assert list_owners(index, to_column("a.y")) == [("dba", "technical", "a")]
-    assert list_owners(build_index(schema, state_mesh(*held)), to_column("a.x")) == []
+    assert list_owners(build_index(schema, state_mesh(*containment)), to_column("a.x")) == []
 
 
 def test_the_strongest_source_that_names_any_names_all() -> None:
     schema = build_statement(build_schema("a", "x"), ("dataset",))
-    said = [
+    stated = [
         state_mesh(build_ownership("b", to_dataset("a")), build_ownership("a", to_dataset("a"), "business"), name="file"),
         state_mesh(build_ownership("z", to_dataset("a")), source="openlineage/x", at=9),
     ]
-    assert list_owners(build_index(schema, *said), to_dataset("a")) == [("a", "business", "a"), ("b", "technical", "a")]
+    assert list_owners(build_index(schema, *stated), to_dataset("a")) == [("a", "business", "a"), ("b", "technical", "a")]
     person = state_mesh(build_ownership("p", to_dataset("a")), source="person/p")
-    assert list_owners(build_index(schema, *said, person), to_dataset("a")) == [("p", "technical", "a")]
+    assert list_owners(build_index(schema, *stated, person), to_dataset("a")) == [("p", "technical", "a")]
 
 
 def test_a_contract_in_force_lends_its_owners() -> None:
     schema = build_statement(build_schema("a", "x", "y"), ("dataset",))
-    held = [
+    containment = [
         build_port("p", "a"),
         build_ownership("team", build_data_product_key("p")),
         build_ownership("keeper", build_contract_key("c")),
@@ -308,7 +308,7 @@ def test_a_contract_in_force_lends_its_owners() -> None:
     ]
 
     def owners(*edges: EdgeFact, of: str = "a") -> list[tuple[str, str, str]]:
-        return list_owners(build_index(schema, state_mesh(*held, *edges)), to_key(of))
+        return list_owners(build_index(schema, state_mesh(*containment, *edges)), to_key(of))
 
     by_contract, by_product = [("keeper", "technical", "c")], [("team", "technical", "p")]
     assert owners(build_governance("c", to_dataset("a"))) == by_contract, "nearer than the product"

@@ -1,4 +1,4 @@
-"""What the index remembers of products, domains and owners is what an index made anew finds out."""
+"""What the index remembers of products, domains and owners is what a rebuilt index computes."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ group_statements = st.builds(
     st.sampled_from(("mesh/m", "mesh/n", "person/p")),
 )
 rules = st.builds(
-    lambda holder, names, at: build_statement(
-        Facts(assets=(AssetFact(holder, {"members": names}),)), ("mesh", holder.kind, holder.name), at, source="mesh/m"
+    lambda container, names, at: build_statement(
+        Facts(assets=(AssetFact(container, {"members": names}),)), ("mesh", container.kind, container.name), at, source="mesh/m"
     ),
     st.one_of(products, domains),
     st.lists(st.sampled_from(("db/*", "db/a", "db/[bc]", "db/?", "*", "*/d", "?b/*")), max_size=3),
@@ -62,7 +62,7 @@ statements = st.one_of(group_statements, group_statements, rules, described_owne
 
 
 def describe_groups(index: LineageIndex) -> object:
-    """Of every asset by name what holds it, whose it is, and what those that hold others begin with."""
+    """Each asset by name with its containers and owners, and the starts of products and domains."""
     dump = index.dump()
     asked = [found for asset in dump.assets if (found := index.assets.find_by_key(asset.shown)) is not None]
     starts = {}
@@ -91,7 +91,7 @@ def list_group_rows(index: LineageIndex, nodes: list[int]) -> list[tuple[object,
 @pytest.mark.parametrize("compacting", [False, True])
 @settings(max_examples=count_examples(150))
 @given(batches=st.lists(st.lists(statements, min_size=1, max_size=3), min_size=2, max_size=7), random=st.randoms(use_true_random=False))
-def test_what_is_remembered_is_what_is_said(*, compacting: bool, batches: list[list[Statement]], random: Random) -> None:
+def test_what_is_remembered_is_what_is_stated(*, compacting: bool, batches: list[list[Statement]], random: Random) -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     with pytest.MonkeyPatch.context() as patch:
@@ -108,9 +108,9 @@ def test_what_is_remembered_is_what_is_said(*, compacting: bool, batches: list[l
 
 @settings(max_examples=count_examples(100))
 @given(st.lists(statements, min_size=1, max_size=8))
-def test_arrays_say_what_single_questions_say(said: list[Statement]) -> None:
+def test_arrays_give_the_answers_of_single_questions(stated: list[Statement]) -> None:
     fold = Fold()
-    fold.add(*said)
+    fold.add(*stated)
     index = fold.build_index()
     nodes = [node for asset in index.dump().assets if (node := index.assets.find_by_key(asset.shown)) is not None]
     for key, product, of, whose in list_group_rows(index, nodes):
@@ -173,7 +173,7 @@ def check_owners(batches: list[list[Statement]], as_of: int | None, withdrawn: S
             assert index.assets.get_label(node).id == oracle.find_owner(key).id
 
 
-def test_a_change_costs_what_it_touches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cost_of_a_change_depends_on_what_it_affects(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new dataset, or one more run of a job, asks nothing of the products of other datasets."""
     fold = Fold()
     fold.add(

@@ -18,9 +18,9 @@ from tests.queries import mesh
 
 
 @given(draw_lists(any_statement, most=20), st.lists(columns, min_size=1, max_size=3))
-def test_values_go_where_unmasked_direct_flows_lead(said: list[Statement], names: list[str]) -> None:
+def test_values_go_where_unmasked_direct_flows_lead(stated: list[Statement], names: list[str]) -> None:
     live = LiveGraph.open(SqliteStore())
-    live.commit(lambda _: Batch(statements=said))
+    live.commit(lambda _: Batch(statements=stated))
     index = live.index
     starts = sorted(
         {index.assets.get_representative(node) for name in names if (node := index.assets.find_by_key(to_column(name))) is not None}
@@ -37,9 +37,9 @@ def test_values_go_where_unmasked_direct_flows_lead(said: list[Statement], names
 
 
 @given(draw_lists(any_statement, most=20), columns)
-def test_where_columns_are_not_recorded_more_may_be_reached_and_never_less(said: list[Statement], name: str) -> None:
+def test_where_columns_are_not_recorded_more_may_be_reached_and_never_less(stated: list[Statement], name: str) -> None:
     live = LiveGraph.open(SqliteStore())
-    live.commit(lambda _: Batch(statements=said))
+    live.commit(lambda _: Batch(statements=stated))
     index = live.index
     node = index.assets.find_by_key(to_column(name))
     if node is None:
@@ -59,9 +59,9 @@ def test_a_copy_has_all_columns_as_they_are() -> None:
         ends = (pair.split(">") for pair in pairs)
         return build_statement(Facts(flows=tuple(mesh.flow(to_column(a), to_column(b), subtype) for a, b in ends)), ("test", *pairs))
 
-    def copied(*said: Statement, least: int = 2) -> list[tuple[str, str]]:
+    def copied(*stated: Statement, least: int = 2) -> list[tuple[str, str]]:
         live = LiveGraph.open(SqliteStore())
-        live.commit(lambda _: Batch(statements=said))
+        live.commit(lambda _: Batch(statements=stated))
         pairs = live.index.lineage.find_copies(None, least, 100)
         return sorted(
             (live.index.assets.get_key(a).name, live.index.assets.get_key(b).name)

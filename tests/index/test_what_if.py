@@ -1,4 +1,4 @@
-"""The graph as it would be: what is supposed is as if it had been said, and leaves nothing behind."""
+"""The graph as it would be: supposed statements are answered like committed ones, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -67,19 +67,19 @@ def test_an_error_meanwhile_leaves_the_graph_as_it_was(graph: LiveGraph) -> None
 
 @settings(max_examples=count_examples(100))
 @given(draw_lists(any_statement), draw_lists(any_statement, 4), st.booleans())
-def test_supposing_is_saying_and_taking_back(said: list[Statement], more: list[Statement], often: bool) -> None:  # noqa: FBT001 - drawn
+def test_supposing_is_stating_and_withdrawing(stated: list[Statement], more: list[Statement], often: bool) -> None:  # noqa: FBT001 - drawn
     with pytest.MonkeyPatch.context() as patched:
         if often:
             patched.setattr(index_tables, "OVERLAY", 3)
             patched.setattr(index_tables, "GARBAGE", 5)
         more = [one._replace(observed_at=NOW, version="", provisional=False, until=None) for one in more]
         with closing(open_store("sqlite:///:memory:")) as store, closing(open_store("sqlite:///:memory:")) as other:
-            commit_statements(store, said)
+            commit_statements(store, stated)
             graph = LiveGraph.open(store)
             known = {(one.source, one.scope): graph.index.changes.list_statements(one.source).get(one.scope) for one in more}
             more = [*{(one.source, one.scope): one for one in more}.values()]
             more = [one for one in more if (was := known[one.source, one.scope]) is None or was.digest != one.content.digest]
-            commit_statements(other, [*said, *more])
+            commit_statements(other, [*stated, *more])
             really = LiveGraph.open(other)
             before = graph.index.dump(), collect_answers(graph.index), collect_names(graph.index)
             with suppose_statements(graph, [*map(build_supposed, more)], NOW) as would:
