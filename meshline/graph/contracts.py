@@ -269,11 +269,11 @@ def build_contract_attributes(contract: Contract) -> dict[str, Json]:
 
 
 def build_product_attributes(product: Product) -> dict[str, Json]:
-    """What is said of a product's asset and not by edges. Service levels are a mapping by name."""
-    said = _convert_to_attributes(product, {"name", "domain", "owners", "ports", "slo"})
+    """The attributes of the product's asset: what no edge states. Service levels are a mapping by name."""
+    attributes = _convert_to_attributes(product, {"name", "domain", "owners", "ports", "slo"})
     if product.slo:
-        said["slo"] = {one.name: _convert_to_attributes(one, {"name"}) for one in product.slo}
-    return said
+        attributes["slo"] = {one.name: _convert_to_attributes(one, {"name"}) for one in product.slo}
+    return attributes
 
 
 def _convert_to_attributes(value: msgspec.Struct, without: set[str]) -> dict[str, Json]:

@@ -240,7 +240,7 @@ class Interval(NamedTuple):
 
 
 def find_active_observation(observations: Iterable[Observation], at: int | None = None) -> Observation | None:
-    """The observation that a scope says at a time (default: at the end of time).
+    """The observation that is active in a scope at a time (default: at the end of time).
 
     The newest that is not provisional, else the newest provisional one that has not ended; of two of
     one time the greater digest, then the greater version, wins (so that order of arrival is nothing).

@@ -59,8 +59,8 @@ def _build_heads(live: LiveGraph, statements: Sequence[SupposedStatement], now: 
 def _group_by_source(statements: Sequence[SupposedStatement]) -> dict[str, dict[Scope, Content]]:
     """By source and scope; of several statements about a scope the last counts."""
     found: dict[str, dict[Scope, Content]] = {}
-    for saying in statements:
-        found.setdefault(saying.source, {})[saying.scope] = saying.content
+    for statement in statements:
+        found.setdefault(statement.source, {})[statement.scope] = statement.content
     return found
 
 

@@ -21,7 +21,7 @@ from meshline.graph.index import Direction, LineageIndex
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "meshline"
 
-NOUNS = {"naming", "grouping", "routing"}  # end like a participle, and are words for a thing
+NOUNS = {"naming", "grouping", "routing"}  # end like a participle, and are words for a subject
 SMALL = 60  # lines; what is smaller and has one importer belongs to that importer
 ALONE = {  # although they are small
     "meshline.api.front_page": "a page, with its text",
@@ -36,7 +36,13 @@ OPEN = {  # the modules of the index that other rooms may import: no tables, and
     *(f"{INDEX}.kernels.jit", f"{INDEX}.kernels.kernel_cache"),
 }
 TABLES = {f"{INDEX}.{name}" for name in ("arrays", "index_tables", "heads", "loader", "identity", "renames", "ownership", "lookup")}
-NAMED_BY_OTHERS = {"main", "on_execute", "settings_customise_sources"}  # the entry point, and what libraries call
+NAMED_BY_OTHERS = {
+    "main",
+    "command",
+    "on_execute",
+    "settings_customise_sources",
+    "_config_headers",
+}  # the entry point, and what libraries call
 SHARED = {  # names that mean the same wherever they are
     *("app", "base", "context", "errors", "store", "connection", "reader", "integrity"),  # parts that several rooms have
     *("source", "parse", "facts", "names"),  # parts of a source

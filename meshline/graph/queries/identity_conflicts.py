@@ -107,9 +107,9 @@ def list_near_misses(survey: Survey, sets: ColumnSets) -> list[tuple[int, int, f
     common = _count_shared(sets.class_rows, first, second)
     similarity = common / np.maximum(_count_members(sets.class_rows, first) + _count_members(sets.class_rows, second) - common, 1)
     namespaces = _list_distinct_pairs(*spaces)
-    flowing = _sort_distinct(_codes(*survey.flows))
+    flowing = _sort_distinct(_build_codes(*survey.flows))
     kept = (similarity >= MOSTLY) & (common >= COMMON) & (_count_shared(namespaces, first, second) == 0)
-    kept &= ~np.isin(_codes(first, second), flowing) & ~np.isin(_codes(second, first), flowing)
+    kept &= ~np.isin(_build_codes(first, second), flowing) & ~np.isin(_build_codes(second, first), flowing)
     return list(zip(first[kept].tolist(), second[kept].tolist(), similarity[kept].tolist(), strict=True))
 
 
@@ -193,10 +193,10 @@ def _count_members(rows: Rows, of: I64) -> I64:
 
 def _list_distinct_pairs(first: Ints | I64, second: Ints | I64) -> Rows:
     """The distinct pairs of numbers, sorted."""
-    return _split_codes(_sort_distinct(_codes(first, second)))
+    return _split_codes(_sort_distinct(_build_codes(first, second)))
 
 
-def _codes(first: Ints | I64, second: Ints | I64) -> I64:
+def _build_codes(first: Ints | I64, second: Ints | I64) -> I64:
     """Each pair of numbers as one number: the first in the upper 32 bits, the second in the lower."""
     return (first.astype(np.int64) << 32) | second.astype(np.int64)
 

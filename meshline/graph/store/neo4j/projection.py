@@ -236,9 +236,9 @@ def _add_assertions(tx: Transaction, moves: Sequence[ScopeChange]) -> set[str]:
             changed.append((scope, others))
     _run_groups(tx, get_cypher("add_mentions"), mentions)
     contested: set[str] = {
-        id_ for part in split_into_parts(new, _count_items, ROWS) for id_ in run_query(tx, get_cypher("add_sayings"), rows=part)[0]
+        id_ for part in split_into_parts(new, _count_items, ROWS) for id_ in run_query(tx, get_cypher("add_stated"), rows=part)[0]
     }
-    _run_groups(tx, get_cypher("change_sayings"), changed)
+    _run_groups(tx, get_cypher("change_stated"), changed)
     jobs = {edge.jobId: job for move in moves for edge, job in move.after.flows.items()}
     flows = _group_scopes((move.scope, edge) for move in moves for edge in move.after.flows if edge not in move.before.flows)
     _run_flows(tx, get_cypher("add_flows"), _group_flows(flows), jobs)
@@ -263,14 +263,14 @@ def _remove_assertions(tx: Transaction, moves: Sequence[ScopeChange]) -> None:
             stated.append((scope, ids))
         if ids := [id_ for id_ in before.mentions if id_ not in before.stated and (id_ not in after.mentions or id_ in after.stated)]:
             mentions.append((scope, ids))
-    _run_groups(tx, get_cypher("remove_sayings"), stated)
+    _run_groups(tx, get_cypher("remove_stated"), stated)
     _run_groups(tx, get_cypher("remove_mentions"), mentions)
 
 
 def _hide(tx: Transaction, moves: Sequence[ScopeChange]) -> None:
     gone = list({id_ for move in moves for id_ in move.before.mentions if id_ not in move.after.mentions})
     for at in range(0, len(gone), ROWS):
-        tx.run(get_cypher("hide_unsaid"), {"ids": gone[at : at + ROWS]}).consume()
+        tx.run(get_cypher("hide_unstated"), {"ids": gone[at : at + ROWS]}).consume()
 
 
 def _set_attributes(tx: Transaction, moves: Sequence[ScopeChange], contested: set[str]) -> None:
@@ -283,7 +283,7 @@ def _set_attributes(tx: Transaction, moves: Sequence[ScopeChange], contested: se
     kept = {id_ for move in moves for id_ in move.after.stated if id_ in move.before.stated}
     given = (kept | contested) - withdrawn
     changed = []
-    for name, ids in (("sayings", list(withdrawn)), ("contested_sayings", list(given))):
+    for name, ids in (("list_stated", list(withdrawn)), ("contested_stated", list(given))):
         for at in range(0, len(ids), ROWS):
             for id_, properties, statements in read_rows(tx, get_cypher(name), ids=ids[at : at + ROWS]):
                 wanted = merge_properties(

@@ -207,23 +207,23 @@ CREATE (s)-[:MENTIONS]->(n)
 
 // row: scope, [[id, attributes, words]]. The shown properties are final if no other scope states attributes of the asset;
 // returns the ids of the other assets.
-//// add_sayings
+//// add_stated
 UNWIND $rows AS row
 MATCH (s:Scope {id: row[0]})
-UNWIND row[1] AS said
-MATCH (n:Name {id: said[0]})
+UNWIND row[1] AS stated
+MATCH (n:Name {id: stated[0]})
 CREATE (s)-[r:SAYS]->(n)
-SET r = said[1], r.words = said[2], n += said[1]
+SET r = stated[1], r.words = stated[2], n += stated[1]
 WITH n WHERE count { (n)<-[:SAYS]-() } > 1
 RETURN collect(DISTINCT n.id)
 
 // row: scope, [[id, attributes, words, attributes to show]]
-//// change_sayings
+//// change_stated
 UNWIND $rows AS row
 MATCH (s:Scope {id: row[0]})
-UNWIND row[1] AS said
-MATCH (s)-[r:SAYS]->(n:Name {id: said[0]})
-SET r = said[1], r.words = said[2], n += said[3]
+UNWIND row[1] AS stated
+MATCH (s)-[r:SAYS]->(n:Name {id: stated[0]})
+SET r = stated[1], r.words = stated[2], n += stated[3]
 
 // row: the properties that all pairs share, and the pairs (start, end)
 //// add_flows
@@ -269,17 +269,17 @@ UNWIND $rows AS row
 MATCH (s:Scope {id: row[0]})-[r:MENTIONS]->(n:Name) WHERE n.id IN row[1]
 DELETE r
 
-//// remove_sayings
+//// remove_stated
 UNWIND $rows AS row
 MATCH (s:Scope {id: row[0]})-[r:SAYS]->(n:Name) WHERE n.id IN row[1]
 DELETE r
 
-//// sayings
+//// list_stated
 UNWIND $ids AS id
 MATCH (n:Name {id: id})
 RETURN collect([id, properties(n), [(s:Scope)-[r:SAYS]->(n) | [s.source, s.observedMicros, properties(r)]]])
 
-//// contested_sayings
+//// contested_stated
 UNWIND $ids AS id
 MATCH (n:Name {id: id}) WHERE count { (n)<-[:SAYS]-() } > 1
 RETURN collect([id, properties(n), [(s:Scope)-[r:SAYS]->(n) | [s.source, s.observedMicros, properties(r)]]])
@@ -289,7 +289,7 @@ UNWIND $rows AS row
 MATCH (n:Name {id: row.id})
 SET n += row.properties
 
-//// hide_unsaid
+//// hide_unstated
 UNWIND $ids AS id
 MATCH (n:Name {id: id}) WHERE NOT EXISTS { (n)<-[:SAYS|MENTIONS]-(:Scope) }
 REMOVE n:Asset:Domain:DataProduct:Dataset:Column:Job:Consumer:Owner:Contract, n.name, n.qualifiedName, n.namespace, n.dataset

@@ -67,7 +67,7 @@ SELECT label FROM label WHERE label_id = ? AND sound_label(label);
 
 -- Observations
 
--- name: said_by_version
+-- name: observations_of_version
 SELECT scope_id, observed_at, content_id, version_id, provisional, lasts
 FROM observation INDEXED BY observation_by_version WHERE version_id = ? AND scope_id = ? AND sound_observation(observation);
 

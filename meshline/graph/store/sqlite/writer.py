@@ -138,7 +138,7 @@ class _Commit:
             scope_id = self._numbering.scopes.find(self._connection, (source, scope))
             version_id = self._numbering.labels.find(self._connection, version)
             if scope_id is not None and version_id is not None:
-                result.update(map(ObservationRow._make, self._connection.execute(SQL["said_by_version"], (version_id, scope_id))))
+                result.update(map(ObservationRow._make, self._connection.execute(SQL["observations_of_version"], (version_id, scope_id))))
         return result
 
     def _write_observations(self, added: list[ObservationRow], removed: set[ObservationRow]) -> bool:
