@@ -1,4 +1,7 @@
-"""Authentication and authorisation of every request. A path without a rule needs a token."""
+"""Authentication of every request, and authorisation by its path. A path without a rule needs a token.
+
+GraphQL has one path: mutations are authorised in `graphql.http`, the audit log in `graphql.compliance`.
+"""
 
 from __future__ import annotations
 

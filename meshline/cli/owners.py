@@ -92,7 +92,7 @@ def list_owned(source: Client, name: str, kinds: Sequence[str] | None, limit: in
 
 def list_orphans(source: Client, kinds: Sequence[str] | None, limit: int, as_of: str | None = None) -> Answer:
     """The assets without an owner at any level. `kinds` None: all but columns, which have none if their dataset has none."""
-    from meshline.graph.queries.ownership import OWNABLE
+    from meshline.graph.queries.owned_assets import OWNABLE
 
     wanted = list(kinds) if kinds is not None else [kind for kind in OWNABLE if kind is not AssetKind.COLUMN]
     answer = source.ask(read_query("orphans"), {"kinds": wanted, "limit": limit, "asOf": as_of})

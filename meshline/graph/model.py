@@ -239,25 +239,6 @@ class Interval(NamedTuple):
     observation: Observation
 
 
-def find_active_observation(observations: Iterable[Observation], at: int | None = None) -> Observation | None:
-    """The observation that is active in a scope at a time (default: at the end of time).
-
-    The newest that is not provisional, else the newest provisional one that has not ended; of two of
-    one time the greater digest, then the greater version, wins (so that order of arrival is nothing).
-    """
-    settled: Observation | None = None
-    open_: Observation | None = None
-    for o in observations:
-        if at is not None and o.observed_at > at:
-            continue
-        if not o.provisional:
-            if settled is None or _rank_observation(o) > _rank_observation(settled):
-                settled = o
-        elif (o.until is None or (at is not None and at < o.until)) and (open_ is None or _rank_observation(o) > _rank_observation(open_)):
-            open_ = o
-    return settled if settled is not None else open_
-
-
 def _rank_observation(o: Observation) -> tuple[int, bytes, str, int]:
     """Sort key of observations: the greatest is the active one. The order is total, so the order of arrival has no effect."""
     return (o.observed_at, o.digest, o.version, 0 if o.until is None else -o.until)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 from meshline.sql.flow_kinds import CONDITIONAL, COPY, FILTER, IDENTITY, JOIN
-from meshline.sql.scopes import Column, Scope, Sources, Table, add_sources, apply_flow, join_sources
+from meshline.sql.query_scopes import Column, Scope, Sources, Table, add_sources, apply_flow, join_sources
 from meshline.sql.script_effects import ScriptEffects
 from meshline.sql.statement_lineage import Relation
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from sqlglot import exp
 
 from meshline.sql.flow_kinds import AGGREGATION, CONDITIONAL, MASKED, TRANSFORMATION, WINDOW, combine_kinds
-from meshline.sql.scopes import Scope, Sources, Table, add_sources
+from meshline.sql.query_scopes import Scope, Sources, Table, add_sources
 
 # Functions whose argument cannot be recovered from the result, by the rules of the Spark listener: hashes, masks, and count().
 _MASKING = (

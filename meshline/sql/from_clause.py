@@ -10,7 +10,7 @@ from sqlglot import exp
 from meshline.sql.dialects import DialectRules
 from meshline.sql.expressions import Expressions
 from meshline.sql.flow_kinds import CONDITIONAL, GROUP_BY, IDENTITY, JOIN, TRANSFORMATION
-from meshline.sql.scopes import Column, CTEs, Notes, Scope, Sources, Table, add_sources, apply_flow, blur_sources
+from meshline.sql.query_scopes import Column, CTEs, Notes, Scope, Sources, Table, add_sources, apply_flow, blur_sources
 from meshline.sql.statement_lineage import Relation
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshline.sql.scopes import Leaf, Table, build_base_table
+from meshline.sql.query_scopes import Leaf, Table, build_base_table
 from meshline.sql.statement_lineage import ColumnsOf, Relation
 
 _SESSIONS = frozenset({("global_temp",), ("pg_temp",), ("_session",), ("_SESSION",)})  # schemas of temporary tables

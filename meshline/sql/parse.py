@@ -8,7 +8,7 @@ from typing import TypeAlias
 from sqlglot import exp
 
 from meshline.sql.dml import read_delete, read_insert, read_merge, read_multi_insert, read_update
-from meshline.sql.scopes import Column, Table
+from meshline.sql.query_scopes import Column, Table
 from meshline.sql.script_effects import ScriptEffects
 from meshline.sql.statement_lineage import Lineage, Relation
 

@@ -10,8 +10,8 @@ from meshline.sql.dialects import DialectRules
 from meshline.sql.expressions import Expressions
 from meshline.sql.flow_kinds import FILTER, GROUP_BY, IDENTITY, SORT
 from meshline.sql.from_clause import FromReader
-from meshline.sql.name_scope import find_output_identifier, find_star, parse_position, parse_star_modifiers
-from meshline.sql.scopes import Column, CTEs, Notes, Scope, Sources, Table, add_sources, blur_sources, format_tables, join_sources
+from meshline.sql.name_resolution import find_output_identifier, find_star, parse_position, parse_star_modifiers
+from meshline.sql.query_scopes import Column, CTEs, Notes, Scope, Sources, Table, add_sources, blur_sources, format_tables, join_sources
 from meshline.sql.statement_lineage import Relation
 
 

@@ -11,7 +11,7 @@ from meshline.sql.dialects import DialectRules
 from meshline.sql.flow_kinds import COPY, list_flow_types
 from meshline.sql.known_tables import KnownTables
 from meshline.sql.queries import QueryReader
-from meshline.sql.scopes import Column, CTEs, Leaf, Notes, Scope, Sources, Table, blur_sources, format_tables, join_sources
+from meshline.sql.query_scopes import Column, CTEs, Leaf, Notes, Scope, Sources, Table, blur_sources, format_tables, join_sources
 from meshline.sql.statement_lineage import ColumnEdge, Lineage, Relation
 
 

@@ -7,7 +7,7 @@ from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key
 from meshline.graph.queries.coverage import compute_coverage
 from meshline.graph.queries.impact import compute_impact
 from meshline.graph.queries.impact_recipients import list_notices
-from meshline.graph.queries.ownership import count_orphans, count_owned, list_orphans, list_owned
+from meshline.graph.queries.owned_assets import count_orphans, count_owned, list_orphans, list_owned
 from meshline.graph.queries.pages import SortKey
 from tests.queries import mesh
 

@@ -16,7 +16,7 @@ from meshline.api.graphql.field_types import AssetKind, describe_field, refer_to
 from meshline.graph.index import Ownership as Owned
 from meshline.graph.live_graph import FactRow
 from meshline.graph.model import AssetKey, from_micros
-from meshline.graph.queries import assets, ownership
+from meshline.graph.queries import assets, owned_assets
 
 
 def build_statement_id(scope_id: int) -> strawberry.ID:
@@ -157,6 +157,6 @@ def list_owned(
     """A page of the assets of an owner. `inherited`: also what it owns by owning something that contains it."""
     wanted = tuple(kinds or ())
     size = view.request.check_page_size(first)
-    page = ownership.list_owned(view.index, owner, inherited=inherited, kinds=wanted, first=size, after=parse_cursor(after, 1))
-    total = partial(ownership.count_owned, view.index, owner, inherited=inherited, kinds=wanted)
+    page = owned_assets.list_owned(view.index, owner, inherited=inherited, kinds=wanted, first=size, after=parse_cursor(after, 1))
+    total = partial(owned_assets.count_owned, view.index, owner, inherited=inherited, kinds=wanted)
     return build_connection(view, page, Asset, total, after=after)

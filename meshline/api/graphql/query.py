@@ -40,7 +40,7 @@ from meshline.api.graphql.service_info import About, Coverage, KindCount, Source
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
 from meshline.graph.quality import OPEN
-from meshline.graph.queries import coverage, impact, impact_paths, lineage, lineage_diff, ownership, resolve, search
+from meshline.graph.queries import coverage, impact, impact_paths, lineage, lineage_diff, owned_assets, resolve, search
 from meshline.graph.queries.pages import SortKey, encode_cursor
 
 
@@ -297,8 +297,8 @@ class Query:
         as_of: datetime | None = None,
     ) -> Connection[Asset]:
         view, wanted = _get_view(info, as_of), tuple(kinds or ())
-        page = ownership.list_orphans(view.index, kinds=wanted, first=info.context.check_page_size(first), after=parse_cursor(after, 1))
-        return build_connection(view, page, Asset, partial(ownership.count_orphans, view.index, wanted), after=after)
+        page = owned_assets.list_orphans(view.index, kinds=wanted, first=info.context.check_page_size(first), after=parse_cursor(after, 1))
+        return build_connection(view, page, Asset, partial(owned_assets.count_orphans, view.index, wanted), after=after)
 
     @describe_field("The flows that were added and removed between two times.")
     def lineage_diff(

@@ -106,7 +106,7 @@ ATTEMPT, REFUSED, SENT, FAILED = "notice.attempt", "notice.refused", "notice.sen
 SETTLED = "notify:settled"  # the position of the journal up to which no notice is pending
 READ_AT_ONCE = 1000
 
-FIRST_WAIT, LONGEST_WAIT = 60.0, 6 * 3600.0  # seconds before another attempt: doubled each time
+FIRST_RETRY, LONGEST_RETRY = 60.0, 6 * 3600.0  # seconds before a retry: doubled each time; `sender.Pace` has their number
 SECOND = 1_000_000
 
 
@@ -129,7 +129,7 @@ class Pending(NamedTuple):
         """The time of the next attempt, in microseconds: each wait is longer, with jitter so that not all are sent at once."""
         if not self.tried.attempts:
             return self.notice.since
-        wait = min(FIRST_WAIT * 2 ** (self.tried.attempts - 1), LONGEST_WAIT)
+        wait = min(FIRST_RETRY * 2 ** (self.tried.attempts - 1), LONGEST_RETRY)
         return self.tried.at + int(wait * SECOND * (0.75 + 0.5 * _compute_jitter(self.notice.key, self.tried.attempts)))
 
 

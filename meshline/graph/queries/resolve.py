@@ -18,7 +18,6 @@ from meshline.graph.store.base import Store
 LONGEST = 4096  # characters
 MOST_CUTS = 64  # places at which a name is cut in two, each of which costs a lookup in the index
 MOST_SEARCHED = 8  # places of which each costs a search. Both bound the cost of a long name.
-LONGEST_NEAR = 200  # characters of a name for which similar names are searched
 SEARCHED = 500  # keys that the store's search gives at most; if it gives so many, all names are compared instead
 SHOWN = 20  # candidates in an error
 NEAR = 5  # similar names in an error

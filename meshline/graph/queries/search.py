@@ -10,7 +10,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms
 from meshline.graph.queries.assets import read_attributes
-from meshline.graph.queries.ownership import collect_owned_nodes
+from meshline.graph.queries.owned_assets import collect_owned_nodes
 from meshline.graph.queries.pages import KIND_ORDER, Entry, Page, SortKey, build_page, list_in_order
 
 MAX_FOUND = 10_000  # assets that one search reads

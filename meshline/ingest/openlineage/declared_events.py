@@ -10,7 +10,7 @@ from meshline.ingest.openlineage.content_cache import ContentCache
 from meshline.ingest.openlineage.events import DatasetEvent, EventType, JobEvent, RunEvent
 from meshline.ingest.openlineage.facet_facts import VERBATIM, to_verbatim_json
 from meshline.ingest.openlineage.facets import RUN_OWNED_JOB, Place
-from meshline.ingest.openlineage.run_lineage import Exchange, Target, build_edges, build_exchange, draw_flows
+from meshline.ingest.openlineage.output_lineage import Exchange, Target, build_edges, build_exchange, draw_flows
 from meshline.ingest.openlineage.run_state import RunState, Slot, join_roles, join_slots, merge_events
 from meshline.ingest.openlineage.run_statements import (
     DATASET,

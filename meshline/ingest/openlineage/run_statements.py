@@ -52,7 +52,7 @@ from meshline.ingest.openlineage.content_cache import ContentCache
 from meshline.ingest.openlineage.facet_facts import is_session_name
 from meshline.ingest.openlineage.facet_types import LifecycleStateChange, Symlinks
 from meshline.ingest.openlineage.facets import RUN_OWNED_DATASET, RUN_OWNED_JOB, Place, Text, Weight
-from meshline.ingest.openlineage.run_lineage import (
+from meshline.ingest.openlineage.output_lineage import (
     Exchange,
     Side,
     build_content,

@@ -21,7 +21,7 @@ from meshline.governance.diff.sql.syntax import (
     unwrap_query,
 )
 from meshline.sql.dialects import DialectRules, get_any_rules
-from meshline.sql.name_scope import NameScope
+from meshline.sql.name_resolution import NameScope
 from meshline.sql.statement_lineage import Relation
 
 

@@ -36,7 +36,7 @@ from meshline.governance.diff.sql.syntax import (
     is_projection,
 )
 from meshline.sql.dialects import DialectRules
-from meshline.sql.name_scope import find_output_identifier, find_star, parse_position, parse_star_modifiers
+from meshline.sql.name_resolution import find_output_identifier, find_star, parse_position, parse_star_modifiers
 
 
 def read_projection(reader: Reader, node: exp.Select, scope: Scope, ctes: CTEs) -> list[Output]:

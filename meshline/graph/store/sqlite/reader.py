@@ -82,7 +82,7 @@ def is_tied(head: HeadRow, row: ObservationRow) -> bool:
 
 
 def fold_tied(head: HeadRow, row: ObservationRow, *, wins: bool) -> HeadRow | None:
-    """`followed` for a tie. `wins`: the new one by digest and version, as `meshline.graph.model.find_active_observation` orders them."""
+    """`followed` for a tie. `wins`: the new one by digest and version, as `meshline.graph.model.build_intervals` orders them."""
     if not wins:
         return head
     if row.content == head.content:

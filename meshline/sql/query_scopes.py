@@ -10,7 +10,7 @@ from sqlglot import exp
 from meshline.errors import InvalidInput
 from meshline.sql.dialects import DialectRules
 from meshline.sql.flow_kinds import COPY, IDENTITY, TRANSFORMATION, apply_kind
-from meshline.sql.name_scope import NameScope
+from meshline.sql.name_resolution import NameScope
 from meshline.sql.statement_lineage import Relation
 
 Leaf: TypeAlias = tuple[Relation, str | None]  # a column of a real table; None: one of its columns, unknown which

@@ -1,4 +1,4 @@
-"""Ownership: the owners of an asset with their levels, all assets of an owner, and assets without any owner."""
+"""The assets of an owner, and the assets without any owner. Who owns one asset is a question to the index (`OwnershipFacet`)."""
 
 from __future__ import annotations
 
