@@ -94,7 +94,7 @@ def test_what_waiting_does_not_mend(wrong: dict[str, str]) -> None:
 def test_the_store_is_lost_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with running() as client:
         store = client.app.state.service.resources.live.store  # type: ignore[attr-defined]
-        revision = store.revision
+        read_revision = store.read_revision
 
         def lost() -> int:
             raise StoreUnavailable("the disk is gone")
@@ -103,7 +103,7 @@ def test_the_store_is_lost_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
         answer = client.get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["reasons"] == ["the store does not answer: the disk is gone"]
-        monkeypatch.setattr(store, "read_revision", revision)
+        monkeypatch.setattr(store, "read_revision", read_revision)
         assert client.get("/readyz").status_code == 200
 
 

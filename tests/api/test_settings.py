@@ -143,7 +143,7 @@ def test_a_file_that_is_named_must_be_there() -> None:
         ("log_level = 'loud'", r"^meshline\.toml: log_level: "),
         ("[[tokens]]\nname = 'a'\nrole = 'king'\nhash = 'x'", r"^meshline\.toml: tokens\[0\]\.role: "),
         (f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hash_token('x')}'\nexpires = 1", r"^meshline\.toml: tokens\[0\]\.expires: "),
-        ("".join(f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hash_token(t)}'\n" for t in "xy"), "several called a"),
+        ("".join(f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hash_token(t)}'\n" for t in "xy"), "several are called a"),
         ("".join(f"[[tokens]]\nname = '{n}'\nrole = 'admin'\nhash = '{hash_token('x')}'\n" for n in "ab"), "the same hash"),
     ],
 )

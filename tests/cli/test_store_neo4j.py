@@ -69,7 +69,7 @@ def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatc
     assert done("store", "check", "--store", url).out.endswith("the store is sound\n")
 
     monkeypatch.setenv("MESHLINE_RAW_RETENTION_DAYS", "0")
-    assert "raw events forgotten" in done("store", "compact").err
+    assert "raw events dropped" in done("store", "compact").err
     with closing(open_store(neo4j.url)) as store:
         assert store.read_raw_events(0, 10) == []
 

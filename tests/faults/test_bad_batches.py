@@ -114,6 +114,6 @@ def test_the_command_line(tmp_path: Path, seed: int) -> None:
         assert done.returncode == 1, done
         named = {int(line.split(f"{file}:")[1].split(":")[0]) for line in done.stderr.splitlines() if line.startswith("refused: ")}
         assert named == {number for number, line in enumerate(lines, 1) if line in bad}, done.stderr
-        assert f"{GOOD} events taken, {len(bad)} refused" in done.stderr
+        assert f"{GOOD} events ingested, {len(bad)} refused" in done.stderr
     with serving(f"sqlite:///{path}", tmp_path / "server.log") as server:
         check_oracle(server, good)
