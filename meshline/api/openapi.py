@@ -22,7 +22,7 @@ from meshline.api.rest.request_body import COMPRESSED, IDENTITY
 from meshline.api.rest.sources import LOOKUPS as SOURCE_LOOKUPS
 from meshline.api.rest.sources import MEDIA as SOURCE_MEDIA
 from meshline.api.rest.sources import NAME as SOURCE
-from meshline.app.check_request import CheckRequest as CheckAsked
+from meshline.app.check_request import CheckRequest
 from meshline.app.tokens import Role
 from meshline.governance.report import Report
 from meshline.ingest.sources.transfer import LoadingCounts, SentReading, SourceContext
@@ -190,7 +190,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
             409: _build_refusal("A name in the change fits several assets; `candidates` are their names."),
             422: _build_refusal("The check takes too long or too much memory, or the versions differ too much: check less at once."),
         },
-        CheckAsked,
+        CheckRequest,
         (JSON,),
         (ENCODING,),
     ),

@@ -101,7 +101,7 @@ def compact(*, store: Store = None, config: Config = None) -> None:
     from meshline.cli.terminal import write_message
     from meshline.errors import NotFound
     from meshline.graph.store.factory import find_sqlite_path
-    from meshline.graph.store.sqlite.maintenance import compact as compacted
+    from meshline.graph.store.sqlite.maintenance import compact_file
     from meshline.words import format_count
 
     settings = load_settings(store=store, config=config)
@@ -114,7 +114,7 @@ def compact(*, store: Store = None, config: Config = None) -> None:
         return
     if not path.exists():
         raise NotFound(f"there is no store at {path}")
-    done = compacted(str(path), before)
+    done = compact_file(str(path), before)
     write_message(
         f"dropped {format_count(done.contents, 'content')}, {format_count(done.labels, 'label')} and {format_count(done.raw, 'raw event')};"
         f" {done.before:,} bytes before, {done.after:,} now"

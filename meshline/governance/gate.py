@@ -15,7 +15,7 @@ from meshline.governance.recipients import list_notices
 from meshline.governance.report import Finding, LineageChange, LineageSince, Report
 from meshline.governance.report_values import build_asset, merge_completeness
 from meshline.governance.rules import Profile, Verdict
-from meshline.governance.waivers import update_verdict as decided
+from meshline.governance.waivers import update_verdict
 from meshline.graph.contracts import parse_major_version
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
@@ -92,7 +92,7 @@ def judge_changes(live: LiveGraph, index: LineageIndex, changes: Sequence[Change
         completeness=merge_completeness((one.impact.downstream.completeness for one in found), index),
         lineage=_compare_lineage(live, found, options),
     )
-    return decided(report)
+    return update_verdict(report)
 
 
 def _assess_changes(live: LiveGraph, index: LineageIndex, changes: Iterable[Change], options: Options) -> list[AssessedChange]:
@@ -126,7 +126,7 @@ def decide(report: Report) -> Report:
     """
     broken = {_get_subject(one) for one in report.findings if one.verdict == _BREAKING and one.waived is None and one.rule != _MISSING}
     kept = tuple(one for one in report.findings if one.rule != _MISSING or one.waived is not None or _get_subject(one) in broken)
-    return decided(replace(report, findings=kept))
+    return update_verdict(replace(report, findings=kept))
 
 
 def _get_subject(finding: Finding) -> tuple[SubjectKind, str]:

@@ -133,6 +133,11 @@ class AssetFact(NamedTuple):
     attributes: Mapping[str, Json]
 
 
+def drop_empty_attributes(**attributes: Json) -> dict[str, Json]:
+    """The attributes that have a value: not None, and not an empty text, list or mapping."""
+    return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}
+
+
 class EdgeFact(NamedTuple):
     """One edge other than FLOWS_TO, as one source states it."""
 

@@ -16,7 +16,7 @@ from meshline.graph.model import Precedence, Statement
 from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.integrity import Check, run_checks
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.graph.store.sqlite.maintenance import compact, list_file_checks
+from meshline.graph.store.sqlite.maintenance import compact_file, list_file_checks
 from tests.index.strategies import any_statement
 from tests.sizes import count_examples
 from tests.stores.strategies import draw_batches
@@ -61,7 +61,7 @@ def test_a_sound_file_passes_and_compacting_changes_nothing(batches: list[Batch]
             runs = {run.key for batch in batches for run in batch.runs}
             before, known = answers(store), store.read_runs(runs)
         assert problems(list(list_file_checks(path))) == []
-        compact(path, raw_before=-(2**60))
+        compact_file(path, raw_before=-(2**60))
         assert problems(list(list_file_checks(path))) == []
         with closing(SqliteStore(path)) as store:
             assert (answers(store), store.read_runs(runs)) == (before, known)

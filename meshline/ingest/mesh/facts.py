@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from meshline.graph import model
 from meshline.graph.content import encode_facts
-from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Statement
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Statement, drop_empty_attributes
 from meshline.graph.naming import Naming, normalise_namespace
 from meshline.ingest.mesh.format import (
     Consumer,
@@ -84,7 +84,11 @@ def _build_domain(entry: Domain, names: _Names) -> Facts:
     key = model.build_domain_key(entry.name)
     patterns: list[Json] = [names.build_pattern(text) for text in entry.datasets]
     return Facts(
-        assets=(AssetFact(key, _drop_empty(title=entry.title, description=entry.description, tags=list(entry.tags), members=patterns)),),
+        assets=(
+            AssetFact(
+                key, drop_empty_attributes(title=entry.title, description=entry.description, tags=list(entry.tags), members=patterns)
+            ),
+        ),
         edges=(
             *([EdgeFact(EdgeType.PART_OF, key, model.build_domain_key(entry.parent))] if entry.parent else []),
             *_build_owner_edges(entry.owner, key, names),
@@ -94,7 +98,7 @@ def _build_domain(entry: Domain, names: _Names) -> Facts:
 
 def _build_owner_attributes(entry: Team | Person) -> dict[str, Json]:
     """The attributes of a team or person. `contact`: all addresses in one line."""
-    return _drop_empty(
+    return drop_empty_attributes(
         title=entry.title,
         description=entry.description,
         owner_type="team" if isinstance(entry, Team) else "person",
@@ -107,7 +111,7 @@ def _build_owner_attributes(entry: Team | Person) -> dict[str, Json]:
 
 def _build_product(entry: Product, names: _Names) -> Facts:
     key = model.build_data_product_key(entry.name)
-    attributes = _drop_empty(
+    attributes = drop_empty_attributes(
         title=entry.title,
         description=entry.description,
         version=entry.version,
@@ -125,7 +129,9 @@ def _build_product(entry: Product, names: _Names) -> Facts:
 
 
 def _build_port(product: AssetKey, direction: str, port: Port, names: _Names) -> EdgeFact:
-    attributes = _drop_empty(direction=direction, type=port.type, endpoint=port.endpoint, format=port.format, description=port.description)
+    attributes = drop_empty_attributes(
+        direction=direction, type=port.type, endpoint=port.endpoint, format=port.format, description=port.description
+    )
     return EdgeFact(EdgeType.PORT, product, names.build_dataset_key(port.dataset), attributes)
 
 
@@ -141,16 +147,16 @@ def _build_owned_key(entry: Ownership, names: _Names) -> AssetKey:
 
 def _build_contract(entry: Contract, names: _Names) -> Facts:
     key = model.build_contract_key(entry.id)
-    attributes = _drop_empty(title=entry.title, description=entry.description, version=entry.version, status=entry.status)
+    attributes = drop_empty_attributes(title=entry.title, description=entry.description, version=entry.version, status=entry.status)
     governs = EdgeFact(
-        EdgeType.GOVERNS, key, names.build_dataset_key(entry.dataset), _drop_empty(version=entry.version, status=entry.status)
+        EdgeType.GOVERNS, key, names.build_dataset_key(entry.dataset), drop_empty_attributes(version=entry.version, status=entry.status)
     )
     return Facts(assets=(AssetFact(key, attributes),), edges=(governs, *_build_owner_edges(entry.owner, key, names)))
 
 
 def _build_consumer(entry: Consumer, names: _Names) -> Facts:
     key = model.build_consumer_key(entry.name)
-    attributes = _drop_empty(title=entry.title, description=entry.description, consumer_type=entry.type, tags=list(entry.tags))
+    attributes = drop_empty_attributes(title=entry.title, description=entry.description, consumer_type=entry.type, tags=list(entry.tags))
     return Facts(
         assets=(AssetFact(key, attributes),), edges=(*_build_consumes(entry, key, names), *_build_owner_edges(entry.owner, key, names))
     )
@@ -158,7 +164,7 @@ def _build_consumer(entry: Consumer, names: _Names) -> Facts:
 
 def _build_consumes(entry: Consumer, key: AssetKey, names: _Names) -> Iterator[EdgeFact]:
     for used in entry.consumes:
-        attributes = _drop_empty(contract=used.contract, version=used.version, purpose=used.purpose)
+        attributes = drop_empty_attributes(contract=used.contract, version=used.version, purpose=used.purpose)
         if used.product is not None:
             yield EdgeFact(EdgeType.CONSUMES, key, model.build_data_product_key(used.product), attributes)
         elif used.dataset is not None:
@@ -169,17 +175,13 @@ def _build_consumes(entry: Consumer, key: AssetKey, names: _Names) -> Iterator[E
 
 def _build_dataset_note(entry: DatasetNote, names: _Names) -> Facts:
     key = names.build_dataset_key(entry.dataset)
-    about = AssetFact(key, _drop_empty(description=entry.description, tags=list(entry.tags)))
+    about = AssetFact(key, drop_empty_attributes(description=entry.description, tags=list(entry.tags)))
     columns = [
-        AssetFact(model.build_column_key(key, c.name), _drop_empty(description=c.description, tags=list(c.tags))) for c in entry.columns
+        AssetFact(model.build_column_key(key, c.name), drop_empty_attributes(description=c.description, tags=list(c.tags)))
+        for c in entry.columns
     ]
     return Facts(assets=(about, *columns))
 
 
 def _build_owner_edges(name: str | None, of: AssetKey, names: _Names) -> list[EdgeFact]:
     return [EdgeFact(EdgeType.OWNS, names.build_owner_key(name), of, {"type": "technical"})] if name else []
-
-
-def _drop_empty(**attributes: Json) -> dict[str, Json]:
-    """The given attributes: None and an empty text, list or mapping are left out."""
-    return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}

@@ -159,7 +159,7 @@ class Compacted(NamedTuple):
     after: int
 
 
-def compact(path: str, raw_before: int) -> Compacted:
+def compact_file(path: str, raw_before: int) -> Compacted:
     """Drop unreferenced contents and labels, and raw events received before a time (microseconds).
 
     Contents are left over when a run's final statements differ from its provisional ones. Compaction needs exclusive access, since

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from meshline.graph import model
 from meshline.graph.contracts import Contract, Field, Model, Server, build_contract_attributes
-from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, drop_empty_attributes
 from meshline.graph.naming import find_email, is_email
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.contracts.servers import is_production, locate_model
@@ -48,7 +48,7 @@ def build_contract_facts(contract: Contract, context: Context) -> ContractFacts:
             assets += _build_annotations(one)
         consumed = [one for one in bound if is_production(one.server)] or bound
         for name in contract.consumers:
-            assets.append(AssetFact(model.build_consumer_key(context.resolve_person(name)), _drop_empty(contact=name)))
+            assets.append(AssetFact(model.build_consumer_key(context.resolve_person(name)), drop_empty_attributes(contact=name)))
             edges += _build_consumes_edges(contract, name, consumed, context)
     return ContractFacts(Facts(tuple(assets), tuple(edges)), tuple(warnings))
 
@@ -71,7 +71,7 @@ def bind_models(contract: Contract, context: Context) -> tuple[list[BoundModel],
 
 def _build_governs_attributes(contract: Contract, bound: BoundModel) -> dict[str, Json]:
     production = True if is_production(bound.server) else None
-    return _drop_empty(
+    return drop_empty_attributes(
         version=contract.version, status=contract.status, model=bound.model.name, server=bound.server.name, production=production
     )
 
@@ -88,16 +88,16 @@ def list_tags(field: Field) -> list[Json]:
 
 def _build_annotations(bound: BoundModel) -> Iterator[AssetFact]:
     """Descriptions and tags of the dataset and its columns. Types and constraints are promises, which stay with the contract."""
-    if about := _drop_empty(description=bound.model.description, tags=list(bound.model.tags)):
+    if about := drop_empty_attributes(description=bound.model.description, tags=list(bound.model.tags)):
         yield AssetFact(bound.dataset, about)
     for field in bound.model.fields:
-        if about := _drop_empty(description=field.description, tags=list_tags(field)):
+        if about := drop_empty_attributes(description=field.description, tags=list_tags(field)):
             yield AssetFact(build_column_key(bound.dataset, field), about)
 
 
 def _build_consumes_edges(contract: Contract, name: str, bound: list[BoundModel], context: Context) -> Iterator[EdgeFact]:
     consumer = model.build_consumer_key(context.resolve_person(name))
-    about = _drop_empty(contract=contract.id, version=contract.version, purpose=contract.terms.usage)
+    about = drop_empty_attributes(contract=contract.id, version=contract.version, purpose=contract.terms.usage)
     if is_email(name):  # the owner of the address is notified when the contract breaks
         yield EdgeFact(EdgeType.OWNS, model.build_owner_key(name), consumer, {"type": "technical"})
     for one in bound:
@@ -111,9 +111,4 @@ def build_column_key(dataset: AssetKey, field: Field) -> AssetKey:
 
 
 def _build_owner_attributes(written: str, title: str) -> dict[str, Json]:
-    return _drop_empty(email=find_email(written), contact=find_email(written), title=title)
-
-
-def _drop_empty(**attributes: Json) -> dict[str, Json]:
-    """The attributes that have a value: not None, and not an empty text or list."""
-    return {name: value for name, value in attributes.items() if value not in ("", None, [])}
+    return drop_empty_attributes(email=find_email(written), contact=find_email(written), title=title)

@@ -13,13 +13,13 @@ import msgspec
 
 from meshline.graph import model
 from meshline.graph.content import encode_facts
-from meshline.graph.model import AssetKey, Json, to_micros
+from meshline.graph.model import AssetKey, Json, drop_empty_attributes, to_micros
 from meshline.graph.quality import CHECKS, QUALITY, Outcome
 from meshline.ingest import check_facts
 from meshline.ingest.check_facts import Check
 from meshline.ingest.sources.base import Entry
 from meshline.ingest.sources.dbt.artifacts import Config, Result, Test
-from meshline.ingest.sources.dbt.facts import Table, drop_empty, find_freshness_limits
+from meshline.ingest.sources.dbt.facts import Table, find_freshness_limits
 from meshline.ingest.sources.dbt.parse import Artifacts
 
 _OUTCOMES = {
@@ -128,7 +128,7 @@ class Checks:
             outcome = _OUTCOMES.get(result.status or "")
             at = parse_time(result.snapshotted_at or self._artifacts.results_at)
             if outcome is not None and at is not None:
-                observed: Json = drop_empty(max_loaded_at=result.max_loaded_at, age_seconds=result.max_loaded_at_time_ago_in_s)
+                observed: Json = drop_empty_attributes(max_loaded_at=result.max_loaded_at, age_seconds=result.max_loaded_at_time_ago_in_s)
                 yield result.unique_id, _KnownResult(outcome, at, observed, check_facts.extract_first_line(result.error))
 
 
@@ -160,7 +160,7 @@ def _build_expected(test: Test) -> dict[str, Json]:
     arguments = test.test_metadata.kwargs if test.test_metadata is not None else {}
     return {
         **{name: value for name, value in arguments.items() if name not in ("model", "column_name")},
-        **drop_empty(severity=(config.severity or "error").lower(), where=config.where),
+        **drop_empty_attributes(severity=(config.severity or "error").lower(), where=config.where),
     }
 
 

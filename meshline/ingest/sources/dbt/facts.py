@@ -10,7 +10,7 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, drop_empty_attributes
 from meshline.graph.naming import Naming, find_email
 from meshline.ingest.sources.dbt.artifacts import CatalogColumn, CatalogTable, Column, Config, Constraint, Exposure, Group, Node, Person
 from meshline.sql.statement_lineage import Relation
@@ -124,11 +124,6 @@ def _fold_case(relation: Relation) -> Relation:
     return tuple(part.casefold() for part in relation)
 
 
-def drop_empty(**attributes: Json) -> dict[str, Json]:
-    """The attributes that have a value: not None, and not an empty text, list or mapping."""
-    return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}
-
-
 def merge_tags(*given: list[str] | str | None) -> list[Json]:
     """All tags, sorted, each once."""
     return list[Json](sorted({tag for some in given for tag in ([some] if isinstance(some, str) else some or ()) if tag}))
@@ -136,7 +131,7 @@ def merge_tags(*given: list[str] | str | None) -> list[Json]:
 
 def build_constraints(given: Iterable[Constraint] | None) -> list[Json]:
     """The constraints as attributes, in their order."""
-    return [drop_empty(**msgspec.structs.asdict(constraint)) for constraint in given or ()]
+    return [drop_empty_attributes(**msgspec.structs.asdict(constraint)) for constraint in given or ()]
 
 
 def find_freshness_limits(node: Node) -> dict[str, Json]:
@@ -197,7 +192,7 @@ def _parse_meta_owners(meta: Mapping[str, Any]) -> Iterator[Owner]:
 def build_owner_fact(owner: Owner) -> AssetFact:
     """The owner as an asset, with the contact."""
     contact = ", ".join(way for way in (owner.email, owner.slack) if way)
-    return AssetFact(model.build_owner_key(owner.name), drop_empty(email=owner.email, slack=owner.slack, contact=contact))
+    return AssetFact(model.build_owner_key(owner.name), drop_empty_attributes(email=owner.email, slack=owner.slack, contact=contact))
 
 
 def build_ownership_edges(owners: Iterable[Owner], of: AssetKey) -> Iterator[EdgeFact]:
@@ -248,7 +243,7 @@ def _build_same_as_edges(table: Table) -> Iterator[EdgeFact]:
 
 def _build_table_attributes(table: Table) -> dict[str, Json]:
     node, config = table.node, table.node.config or Config()
-    return drop_empty(
+    return drop_empty_attributes(
         dataset_type=_decide_dataset_type(table),
         description=node.description or node.source_description,
         tags=merge_tags(node.tags, config.tags),
@@ -272,11 +267,11 @@ def _build_table_attributes(table: Table) -> dict[str, Json]:
 def _build_column_attributes(column: ListedColumn, *, enforced: bool) -> dict[str, Json]:
     declared = column.declared
     if declared is None:
-        return drop_empty(type=column.type, description=column.comment)
+        return drop_empty_attributes(type=column.type, description=column.comment)
     of_config = declared.config
     promises = build_constraints(declared.constraints)
     required = enforced and any(one.type in ("not_null", "primary_key") for one in declared.constraints or ())
-    return drop_empty(
+    return drop_empty_attributes(
         type=column.type or declared.data_type,
         nullable=False if required else None,
         description=declared.description or column.comment,
@@ -312,7 +307,7 @@ def build_exposure_facts(id_: str, exposure: Exposure, used: Iterable[Table]) ->
     key = model.build_consumer_key(exposure.name)
     owner = build_owner(exposure.owner)
     owned_by = [owner] if owner is not None else []
-    attributes = drop_empty(
+    attributes = drop_empty_attributes(
         title=exposure.label,
         description=exposure.description,
         consumer_type=exposure.type,

@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode_facts
-from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Scope
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Scope, drop_empty_attributes
 from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.delta.log import Version, Write, open_table, read_history
 from meshline.ingest.sources.delta.parse import COMMENT, DEFAULT, GENERATED, Column, ColumnMove, find_column_moves
@@ -74,7 +74,7 @@ def _build_table_attributes(location: str, version: Version) -> dict[str, Json]:
         for name, text in version.properties.items()
         if name.startswith(_CONSTRAINT)
     ]
-    return _drop_empty(
+    return drop_empty_attributes(
         dataset_type="TABLE",
         format="delta",
         location=location,
@@ -89,7 +89,7 @@ def _build_table_attributes(location: str, version: Version) -> dict[str, Json]:
 
 def _build_column_attributes(column: Column) -> dict[str, Json]:
     known = {COMMENT, GENERATED, DEFAULT}
-    return _drop_empty(
+    return drop_empty_attributes(
         type=column.type,
         nullable=column.nullable,
         description=_to_text(column.metadata.get(COMMENT)),
@@ -102,11 +102,6 @@ def _build_column_attributes(column: Column) -> dict[str, Json]:
 
 def _to_text(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def _drop_empty(**attributes: Json) -> dict[str, Json]:
-    """The attributes that have a value: not None, and not an empty text, list or mapping."""
-    return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}
 
 
 MAX_TABLES = 10_000

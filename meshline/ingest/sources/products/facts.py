@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from meshline.graph import model
 from meshline.graph.contracts import PortSpec, Product, build_product_attributes
-from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, drop_empty_attributes
 from meshline.graph.naming import find_email
 from meshline.ingest.dataset_refs import split_endpoint
 from meshline.ingest.sources.base import Context
@@ -76,7 +76,7 @@ def build_product_facts(product: Product, bound: tuple[BoundPort, ...]) -> Facts
         edges.append(EdgeFact(EdgeType.PART_OF, key, model.build_domain_key(product.domain)))
     for party in product.owners:
         owner, email = model.build_owner_key(party.name), find_email(party.name)
-        assets.append(AssetFact(owner, _drop_empty(email=email, contact=email, title=party.title)))
+        assets.append(AssetFact(owner, drop_empty_attributes(email=email, contact=email, title=party.title)))
         edges.append(EdgeFact(EdgeType.OWNS, owner, key, {"type": party.type}))
     for port, found in zip(product.ports, bound, strict=True):
         edges += [EdgeFact(EdgeType.PORT, key, dataset, _build_port_attributes(port)) for dataset in found.datasets]
@@ -86,7 +86,7 @@ def build_product_facts(product: Product, bound: tuple[BoundPort, ...]) -> Facts
 
 
 def _build_port_attributes(port: PortSpec) -> dict[str, Json]:
-    return _drop_empty(
+    return drop_empty_attributes(
         direction=port.direction,
         name=port.name,
         type=port.type,
@@ -106,8 +106,3 @@ def _build_annotations(product: Product, port: PortSpec, dataset: AssetKey) -> I
         yield AssetFact(dataset, {"tags": list(port.tags)})
     for name in product.pii_columns:
         yield AssetFact(model.build_column_key(dataset, name), {"tags": ["pii"]})
-
-
-def _drop_empty(**attributes: Json) -> dict[str, Json]:
-    """The attributes that have a value: not None, and not an empty text or list."""
-    return {name: value for name, value in attributes.items() if value not in ("", None, [])}
