@@ -112,6 +112,26 @@ class TestFiles:
             with pytest.raises(StoreCorrupt, match="packed value"):
                 list_heads(store)
 
+    @pytest.mark.parametrize("changed", [b"contenu_id", b"kontent_id"])
+    def test_a_damaged_definition_is_corrupt(self, path: Path, changed: bytes) -> None:
+        """One bit of a column's name is another, and the schema is still valid SQL."""
+        with closing(SqliteStore(str(path))) as store:
+            commit_statements(store, build_statement("A", 1))
+        path.write_bytes(path.read_bytes().replace(b"content_id", changed, 1))
+        with pytest.raises(StoreCorrupt, match="its schema is altered: "):
+            SqliteStore(str(path))
+
+    def test_a_definition_that_is_damaged_while_the_file_is_served_is_corrupt(self, path: Path) -> None:
+        with closing(SqliteStore(str(path))) as store:
+            commit_statements(store, build_statement("A", 1))
+            with closing(sqlite3.connect(path)) as other:
+                other.execute("PRAGMA writable_schema = ON")
+                other.execute("UPDATE sqlite_schema SET sql = replace(sql, 'content_id', 'kontent_id') WHERE name = 'content'")
+                other.execute("PRAGMA schema_version = 1000")
+                other.commit()
+            with pytest.raises(StoreCorrupt, match="its schema is altered: content"):
+                list_heads(store)
+
     def test_the_database_of_another_program_is_left_alone(self, path: Path) -> None:
         with closing(sqlite3.connect(path)) as other:
             other.execute("CREATE TABLE change (revision INTEGER)")

@@ -12,7 +12,8 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from meshline.errors import StoreCorrupt, StoreUnavailable
@@ -191,6 +192,9 @@ class Connections:
                 raise StoreCorrupt(f"{self.path} is damaged or not a store of meshline ({error}): restore it from a backup") from error
             if code in _UNAVAILABLE:
                 raise StoreUnavailable(f"the store {self.path} does not answer ({error}): {_UNAVAILABLE[code]}") from error
+            if code == sqlite3.SQLITE_ERROR and not self.in_memory:  # the schema may have been damaged after the file was opened
+                with closing(sqlite3.connect(self.path)) as connection:
+                    _check_schema(connection, self.path)
             raise
 
 
@@ -236,6 +240,7 @@ def _check_structure(connection: sqlite3.Connection, path: str) -> None:
 
     It takes a tenth of the time that the graph takes to load; in a large file, the tables that grow with events are left out.
     """
+    _check_schema(connection, path)
     (size,) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()
     checks = ["PRAGMA integrity_check(1)"]
     if size > WHOLE_BYTES:
@@ -245,6 +250,29 @@ def _check_structure(connection: sqlite3.Connection, path: str) -> None:
         (found,) = connection.execute(check).fetchone()
         if found != "ok":
             raise StoreCorrupt(f"{path} is damaged ({found.splitlines()[0]}): restore a backup; `meshline store check` shows more")
+
+
+def _check_schema(connection: sqlite3.Connection, path: str) -> None:
+    """Check that each table and index is defined as the migrations define it: a damaged definition may still be valid SQL, with
+    other names, types or order. Raises StoreCorrupt.
+    """
+    altered = {name for _, name, _ in _read_schema(connection) ^ _list_expected_schema()}
+    if altered:
+        raise StoreCorrupt(f"{path} is damaged (its schema is altered: {', '.join(sorted(altered))}): restore it from a backup")
+
+
+def _read_schema(connection: sqlite3.Connection) -> frozenset[tuple[str, str, str | None]]:
+    """(type, name, SQL) of each table and index; not SQLite's own."""
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'")
+    return frozenset(rows.fetchall())
+
+
+@cache
+def _list_expected_schema() -> frozenset[tuple[str, str, str | None]]:
+    with closing(sqlite3.connect(MEMORY, isolation_level=None)) as connection:
+        register_functions(connection)
+        _migrate(connection, MEMORY)
+        return _read_schema(connection)
 
 
 def _read_version(connection: sqlite3.Connection, path: str) -> int:
