@@ -66,7 +66,7 @@ def _copy_catalogs(old: Store, new: Store, mesh: Mesh | None) -> None:
     """Copy the rules that join names; the given mesh file replaces its old rules."""
     rules = old.read_setting(RULES)
     if rules is not None:
-        new.read_setting(RULES, rules)
+        new.write_setting(RULES, rules)
     if mesh is not None:
         write_rules(new, mesh.source, mesh.catalogs)
 

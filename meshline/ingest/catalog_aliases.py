@@ -105,7 +105,7 @@ def write_rules(store: Store, source: str, rules: Iterable[Rule]) -> None:
     given = [(*rule.also, *rule.names) for rule in rules]
     if known.get(source, []) != given:
         known = {**known, source: given}
-        store.read_setting(RULES, msgspec.json.encode({name: known[name] for name in sorted(known) if known[name]}).decode())
+        store.write_setting(RULES, msgspec.json.encode({name: known[name] for name in sorted(known) if known[name]}).decode())
 
 
 def read_rules(store: Store) -> list[Rule]:

@@ -48,7 +48,7 @@ class DurableStoreContract(StoreContract):
         store.commit(
             lambda _: Batch(runs=[build_run(build_run_key())], pairs=[build_pair(build_run_key(), P1)], raw=[RawEvent("x/x", 1, b"{}")])
         )
-        store.read_setting("naming", "n")
+        store.write_setting("naming", "n")
         before = (
             list_heads(store),
             list_heads(store, as_of=1),

@@ -170,10 +170,11 @@ class ModelStore:
     def read_revision(self) -> int:
         return self._revision
 
-    def read_setting(self, name: str, value: str | None = None) -> str | None:
-        if value is not None:
-            self.settings[name] = value
+    def read_setting(self, name: str) -> str | None:
         return self.settings.get(name)
+
+    def write_setting(self, name: str, value: str) -> None:
+        self.settings[name] = value
 
     def close(self) -> None:
         pass

@@ -82,7 +82,7 @@ class TestFiles:
             with pytest.raises(StoreUnavailable, match="another process is writing"):
                 commit_statements(store, build_statement("B", 2))
             with pytest.raises(StoreUnavailable):
-                store.read_setting("naming", "n")
+                store.write_setting("naming", "n")
             assert find_head(store) == build_head("A", 1), "readers go on"
             with closing(SqliteStore(str(path), busy_timeout=0.05)) as late:
                 assert find_head(late) == build_head("A", 1), "opening needs no lock"
@@ -404,7 +404,7 @@ def older(path: Path) -> list[Head]:
         commit_statements(store, build_statement("C", 3))
         append_records(store, build_record("k"))
         store.commit(lambda _: Batch(raw=[RawEvent("s", 1, b"{}")]))
-        store.read_setting("naming", "n")
+        store.write_setting("naming", "n")
         before = list_heads(store)
     with closing(sqlite3.connect(path)) as old:
         for table in TABLES:

@@ -201,7 +201,7 @@ class Outbox:
         needed = [one.position for one in self._pending.values()] + [position for position, _ in self._deliveries]
         settled = min(needed, default=self._read_to + 1) - 1
         if settled > self._start:
-            self._store.read_setting(SETTLED, str(settled))
+            self._store.write_setting(SETTLED, str(settled))
             self._start = settled
 
     def _append(self, records: Sequence[Record]) -> None:

@@ -90,7 +90,7 @@ class Batch(NamedTuple):
     """The contents of one commit, written in this order: withdrawals, statements, runs, pairs, raw events, settings, records.
 
     `runs` and `pairs` replace: for each run in `runs`, all its pairs are replaced by those given here.
-    `settings`: see `Store.read_setting`; `journal`: see `Store.read_journal`; these alone do not create a revision.
+    `settings`: values by name, see `Store.write_setting`; `journal`: see `Store.read_journal`; these alone do not create a revision.
     """
 
     withdrawals: Sequence[Withdrawal] = ()
@@ -201,8 +201,12 @@ class Store(Protocol):
         """Read the newest revision. This is also the cheapest call to check that the store responds."""
         ...
 
-    def read_setting(self, name: str, value: str | None = None) -> str | None:
-        """Read a named setting kept in the store (e.g. the digest of the naming rules), or set it."""
+    def read_setting(self, name: str) -> str | None:
+        """Read a named setting kept in the store (e.g. the digest of the naming rules); None if it was never written."""
+        ...
+
+    def write_setting(self, name: str, value: str) -> None:
+        """Write one setting. Several at once, or one that depends on what the store has, are part of a commit (`Batch.settings`)."""
         ...
 
     def close(self) -> None: ...

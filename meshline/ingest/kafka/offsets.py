@@ -44,7 +44,7 @@ class Positions:
 
     def write_offset(self, partition: int, offset: int) -> None:
         """Write that setting now. Raises StoreUnavailable."""
-        self._store.read_setting(*self.build_mark(partition, offset))
+        self._store.write_setting(*self.build_mark(partition, offset))
 
     def _name_setting(self, partition: int) -> str:
         return f"kafka:{self._subscription.group}:{self._subscription.topic}:{partition}"

@@ -105,8 +105,8 @@ def configure_store(store: Store, naming: Naming | None = None, precedence: Prec
         )
     naming, precedence = naming or old_naming, precedence or old_precedence
     if store.read_setting(NAMING) != naming.digest:
-        store.read_setting(NAMING_RULES, msgspec.json.encode([(t.pattern.pattern, t.replacement) for t in naming.trimmers]).decode())
-        store.read_setting(NAMING, naming.digest)
+        store.write_setting(NAMING_RULES, msgspec.json.encode([(t.pattern.pattern, t.replacement) for t in naming.trimmers]).decode())
+        store.write_setting(NAMING, naming.digest)
     if precedence != old_precedence:
-        store.read_setting(PRECEDENCE, msgspec.json.encode(precedence).decode())
+        store.write_setting(PRECEDENCE, msgspec.json.encode(precedence).decode())
     return naming, precedence

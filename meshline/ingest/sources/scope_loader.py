@@ -147,7 +147,7 @@ class _Loader:
 
 def save_memory(store: Store, source: str, memory: Mapping[str, str]) -> None:
     """Save what a source needs at its next reading."""
-    store.read_setting(_format_memory_key(source), msgspec.json.encode(memory).decode())
+    store.write_setting(_format_memory_key(source), msgspec.json.encode(memory).decode())
 
 
 def read_memory(store: Store, source: str) -> dict[str, str]:

@@ -113,7 +113,7 @@ def test_a_dropped_column_is_notified_to_owners_and_consumers_once(live: LiveGra
     assert "wh/sales.orders.email_hash" in by_name["team:shop"].assets
     assert follow.step().notices == 0
     again = follower(live)
-    live.store.read_setting(POSITION, "0")
+    live.store.write_setting(POSITION, "0")
     again.step()
     assert list_bodies(live.store) == found, "whichever follower runs, however often"
 
@@ -208,7 +208,7 @@ def test_only_what_breaks(live: LiveGraph) -> None:
     commit_statements(live.store, promised(LATER, terms={"usage": "reports"}))
     assert follow.step().notices == 0
     assert follower(live).step().notices == 0, "the position has moved"
-    live.store.read_setting(POSITION, "0")
+    live.store.write_setting(POSITION, "0")
     assert follower(live).step().notices > 0
 
 

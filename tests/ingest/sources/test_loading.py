@@ -167,5 +167,5 @@ def test_memory(live: LiveGraph) -> None:
     save_memory(live.store, "iceberg/lake", {"etag": "1"})
     assert read_memory(live.store, "iceberg/lake") == {"etag": "1"}
     assert read_memory(live.store, "iceberg/other") == {}
-    live.store.read_setting("memory:iceberg/lake", "{")
+    live.store.write_setting("memory:iceberg/lake", "{")
     assert read_memory(live.store, "iceberg/lake") == {}

@@ -119,7 +119,7 @@ def test_stopped_in_the_middle_is_as_if_not_begun(live: LiveGraph, target: Local
 
 def test_a_status_that_cannot_be_read_is_none(live: LiveGraph) -> None:
     save_status(live.store, "iceberg/lake", Status(1, 1.0))
-    live.store.read_setting("status:iceberg/lake", '{"at": "then"}')
+    live.store.write_setting("status:iceberg/lake", '{"at": "then"}')
     assert (read_status(live.store, "iceberg/lake"), read_statuses(live.store)) == (None, {})
 
 

@@ -50,7 +50,7 @@ def _copy(tx: Transaction, copy: SqliteStore, advance: Advance) -> None:
     if run_query(tx, get_cypher("meta"))[0] is None:
         raise NotFound("there is no store of meshline in this database")
     for name, value in read_rows(tx, _CYPHER["settings"]):
-        copy.read_setting(name, value)
+        copy.write_setting(name, value)
     for batch in chain(_iterate_statements(tx), _iterate_runs(tx), _iterate_raw_events(tx), _iterate_records(tx)):
         copy.commit(partial(_return_batch, batch))
         advance(len(batch.statements) + len(batch.runs) + len(batch.raw) + len(batch.journal))

@@ -112,12 +112,12 @@ class Neo4jStore:
     def read_revision(self) -> int:
         return self._connection.read(_read_revision)
 
-    def read_setting(self, name: str, value: str | None = None) -> str | None:
-        if value is not None:
-            self._connection.write(lambda tx: run_query(tx, get_cypher("set_setting"), key=compute_digest(name), name=name, value=value))
-            return value
+    def read_setting(self, name: str) -> str | None:
         found: str | None = self._connection.read(lambda tx: run_query(tx, get_cypher("setting"), key=compute_digest(name))[0])
         return found
+
+    def write_setting(self, name: str, value: str) -> None:
+        self._connection.write(lambda tx: run_query(tx, get_cypher("set_setting"), key=compute_digest(name), name=name, value=value))
 
     def close(self) -> None:
         self._connection.close()

@@ -104,14 +104,14 @@ class SqliteStore:
         with self._connections.begin_reading() as connection:
             return reader.read_revision(connection)
 
-    def read_setting(self, name: str, value: str | None = None) -> str | None:
-        if value is not None:
-            with self._connections.begin_writing() as connection:
-                connection.execute(SQL["put_setting"], (name, value))
-            return value
+    def read_setting(self, name: str) -> str | None:
         with self._connections.begin_reading() as connection:
             row = connection.execute(SQL["setting"], (name,)).fetchone()
             return row[0] if row is not None else None
+
+    def write_setting(self, name: str, value: str) -> None:
+        with self._connections.begin_writing() as connection:
+            connection.execute(SQL["put_setting"], (name, value))
 
     def close(self) -> None:
         self._connections.close()
