@@ -16,7 +16,7 @@ from meshline.graph import model
 from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Scope
 from meshline.graph.naming import Naming, normalise_namespace
-from meshline.graph.store.base import Store
+from meshline.graph.store.base import Batch, RunReader, Store
 from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Entry, Item, Reading, Unchanged
 from meshline.ingest.sources.scope_loader import Loading, load_reading
@@ -101,11 +101,14 @@ def build_prefix(namespace: str, name: str) -> Prefix:
 
 def write_rules(store: Store, source: str, rules: Iterable[Rule]) -> None:
     """Write the rules of a mesh file to the store, in place of those that the file had before. Raises StoreUnavailable, StoreCorrupt."""
-    known = _read_stored_rules(store)
     given = [(*rule.also, *rule.names) for rule in rules]
-    if known.get(source, []) != given:
-        known = {**known, source: given}
-        store.write_setting(RULES, msgspec.json.encode({name: known[name] for name in sorted(known) if known[name]}).decode())
+
+    def build(_reader: RunReader) -> Batch:  # within the commit: another process may write the rules of another file
+        known = {**_read_stored_rules(store), source: given}
+        return Batch(settings={RULES: msgspec.json.encode({name: known[name] for name in sorted(known) if known[name]}).decode()})
+
+    if _read_stored_rules(store).get(source, []) != given:
+        store.commit(build)
 
 
 def read_rules(store: Store) -> list[Rule]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,8 +11,10 @@ from meshline.graph import model
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType, Precedence
 from meshline.graph.naming import Naming
+from meshline.graph.store.base import Batch, Changes, RunReader, Store
 from meshline.graph.store.factory import open_store
 from meshline.ingest import mesh
+from meshline.ingest.catalog_aliases import Rule, build_prefix, read_rules, write_rules
 
 T = 1_709_294_400_000_000
 
@@ -120,6 +122,57 @@ def test_a_store_remembers_its_rules() -> None:
     load(live, A, T)
     with pytest.raises(InvalidInput, match="meshline replay"):
         mesh.configure_store(store, Naming())
+    store.close()
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, store: Store, setting: str, other: Callable[[], object]) -> None:
+    """Let another process act just after a setting of the store was first read."""
+    read, waiting = store.read_setting, [other]
+
+    def read_setting(name: str) -> str | None:
+        value = read(name)
+        if waiting and name == setting:
+            waiting.pop()()
+        return value
+
+    monkeypatch.setattr(store, "read_setting", read_setting)
+
+
+def test_rules_of_two_mesh_files_written_at_once_are_both_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(":memory:")
+    one, other = (Rule(build_prefix(f"s3://{name}", ""), build_prefix("s3://lake", "")) for name in ("one", "other"))
+    interrupt(monkeypatch, store, "catalogs", lambda: write_rules(store, "b", [other]))
+    write_rules(store, "a", [one])
+    assert read_rules(store) == [one, other]
+    store.close()
+
+
+def test_naming_rules_do_not_change_under_keys_that_are_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(":memory:")
+    interrupt(monkeypatch, store, "naming", lambda: load(LiveGraph.open(store), A, T))
+    with pytest.raises(InvalidInput, match="meshline replay"):
+        mesh.configure_store(store, Naming([("/x$", "")]))
+    assert mesh.configure_store(store)[0].digest == Naming().digest
+    store.close()
+
+
+def test_naming_and_precedence_are_written_in_one_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(":memory:")
+    commits: list[Batch] = []
+    commit = store.commit
+
+    def keep(build: Callable[[RunReader], Batch]) -> Changes:
+        def keep_batch(reader: RunReader) -> Batch:
+            commits.append(build(reader))
+            return commits[-1]
+
+        return commit(keep_batch)
+
+    monkeypatch.setattr(store, "commit", keep)
+    naming, precedence = Naming([("/x$", "")]), Precedence(people=("dbt",))
+    for _ in range(2):
+        mesh.configure_store(store, naming, precedence)
+    assert [sorted(batch.settings) for batch in commits] == [["naming", "naming.rules", "precedence"]], "and nothing when nothing differs"
     store.close()
 
 

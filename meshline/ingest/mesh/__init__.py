@@ -14,7 +14,7 @@ import msgspec
 from meshline.errors import InvalidInput, StoreCorrupt
 from meshline.graph.model import Precedence
 from meshline.graph.naming import Naming
-from meshline.graph.store.base import Store
+from meshline.graph.store.base import Batch, RunReader, Store
 from meshline.ingest.catalog_aliases import write_rules
 from meshline.ingest.file_times import read_file_time
 from meshline.ingest.mesh.facts import build_statements
@@ -95,8 +95,22 @@ def configure_store(store: Store, naming: Naming | None = None, precedence: Prec
     """Write the rules to a store (None: keep the present ones), and return the rules in effect from now on.
 
     Raises InvalidInput if the store was written with other naming rules: its present keys would not be found
-    under the new ones.
+    under the new ones. What is written is decided within the commit, so that no key is written by other rules meanwhile.
     """
+    settings, rules = _decide_rules(store, naming, precedence)
+    if settings:
+
+        def build(_reader: RunReader) -> Batch:
+            nonlocal rules
+            settings, rules = _decide_rules(store, naming, precedence)
+            return Batch(settings=settings)
+
+        store.commit(build)
+    return rules
+
+
+def _decide_rules(store: Store, naming: Naming | None, precedence: Precedence | None) -> tuple[dict[str, str], tuple[Naming, Precedence]]:
+    """The settings to write, and the rules in effect with them. Raises InvalidInput."""
     old_naming, old_precedence = read_stored_rules(store)
     if naming is not None and naming.digest != old_naming.digest and store.read_revision() > 0:
         raise InvalidInput(
@@ -104,9 +118,10 @@ def configure_store(store: Store, naming: Naming | None = None, precedence: Prec
             " `meshline replay --mesh FILE --to NEW_STORE`"
         )
     naming, precedence = naming or old_naming, precedence or old_precedence
+    settings: dict[str, str] = {}
     if store.read_setting(NAMING) != naming.digest:
-        store.write_setting(NAMING_RULES, msgspec.json.encode([(t.pattern.pattern, t.replacement) for t in naming.trimmers]).decode())
-        store.write_setting(NAMING, naming.digest)
+        settings[NAMING_RULES] = msgspec.json.encode([(t.pattern.pattern, t.replacement) for t in naming.trimmers]).decode()
+        settings[NAMING] = naming.digest
     if precedence != old_precedence:
-        store.write_setting(PRECEDENCE, msgspec.json.encode(precedence).decode())
-    return naming, precedence
+        settings[PRECEDENCE] = msgspec.json.encode(precedence).decode()
+    return settings, (naming, precedence)
