@@ -45,7 +45,7 @@ class Asking:
 
 @pytest.fixture
 def ask() -> Iterator[Asking]:
-    graph = mesh.live(*mesh.mesh())
+    graph = mesh.build_graph(*mesh.build_mesh())
     yield Asking(graph)
     graph.store.close()
 

@@ -113,8 +113,8 @@ def mutations(draw: st.DrawFn) -> str:
 
 @pytest.fixture(scope="module")
 def asking() -> Iterator[Asking]:
-    same = mesh.edge(EdgeType.SAME_AS, build_dataset_key("s3://lake", "orders"), mesh.ORDERS, why="location")
-    graph = mesh.live(*mesh.mesh(), same)
+    same = mesh.build_edge_statement(EdgeType.SAME_AS, build_dataset_key("s3://lake", "orders"), mesh.ORDERS, why="location")
+    graph = mesh.build_graph(*mesh.build_mesh(), same)
     yield Asking(graph, Bounds(depth=50, aliases=500))
     graph.store.close()
 

@@ -29,7 +29,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import UNLIMITED
 from tests.api.conftest import Asking, running
 from tests.queries import mesh
-from tests.queries.mesh import about, edge, flow, run, schema
+from tests.queries.mesh import build_asset_statement, build_edge_statement, build_flow, build_run_statement, build_schema_statement
 
 BLAST = """
 query($change: ChangeInput!, $mode: CheckMode! = STRICT) {
@@ -76,7 +76,7 @@ def live_of(client: TestClient) -> LiveGraph:
 
 @pytest.fixture
 def served(client: TestClient) -> TestClient:
-    mesh.say(live_of(client), *mesh.mesh())
+    mesh.commit_statements(live_of(client), *mesh.build_mesh())
     return client
 
 
@@ -157,7 +157,7 @@ def test_a_body_is_bounded() -> None:
 
 
 def test_the_blast_radius_of_a_change_in_words(ask: Asking) -> None:
-    mesh.say(ask.graph, edge(EdgeType.OWNS, mesh.FINANCE_TEAM, mesh.DASHBOARD))
+    mesh.commit_statements(ask.graph, build_edge_statement(EdgeType.OWNS, mesh.FINANCE_TEAM, mesh.DASHBOARD))
     found = ask(BLAST, change={"words": ["drop shop.customers.email"]})["blastRadius"]
     (finding,) = found["findings"]
     assert (found["verdict"], found["mode"], found["checked"]) == ("BREAKING", "STRICT", 1)
@@ -216,8 +216,10 @@ output_ports: []
 @pytest.fixture
 def promising(ask: Asking) -> Asking:
     slo: dict[str, Json] = {"freshness": {"text": "1h", "seconds": 3600}}
-    port = edge(EdgeType.PORT, mesh.REVENUE_PRODUCT, mesh.ORDERS, direction="input", refresh="hourly", at=mesh.START + mesh.SECOND)
-    mesh.say(ask.graph, about(mesh.ORDERS_PRODUCT, slo=slo, version="1.0.0"), port)
+    port = build_edge_statement(
+        EdgeType.PORT, mesh.REVENUE_PRODUCT, mesh.ORDERS, direction="input", refresh="hourly", at=mesh.START + mesh.SECOND
+    )
+    mesh.commit_statements(ask.graph, build_asset_statement(mesh.ORDERS_PRODUCT, slo=slo, version="1.0.0"), port)
     return ask
 
 
@@ -247,16 +249,19 @@ def test_products_that_depend_on_assets(promising: Asking) -> None:
 
 def test_consumers_of_a_product_are_distinguished(ask: Asking) -> None:
     inner, later = build_dataset_key("wh", "sales.inner"), build_dataset_key("wh", "sales.later")
-    mesh.say(
+    mesh.commit_statements(
         ask.graph,
-        about(mesh.ORDERS_PRODUCT, members=["wh/sales.inner"]),
-        schema(inner, "x"),
-        edge(EdgeType.CONSUMES, build_consumer_key("whole"), mesh.ORDERS_PRODUCT, contract="c"),
-        edge(EdgeType.CONSUMES, build_consumer_key("within"), inner),
-        edge(EdgeType.CONSUMES, build_consumer_key("after"), later),
-        schema(later, "t"),
-        run(
-            build_job_key("etl", "later"), [mesh.ORDERS], later, flow(build_column_key(mesh.ORDERS, "total"), build_column_key(later, "t"))
+        build_asset_statement(mesh.ORDERS_PRODUCT, members=["wh/sales.inner"]),
+        build_schema_statement(inner, "x"),
+        build_edge_statement(EdgeType.CONSUMES, build_consumer_key("whole"), mesh.ORDERS_PRODUCT, contract="c"),
+        build_edge_statement(EdgeType.CONSUMES, build_consumer_key("within"), inner),
+        build_edge_statement(EdgeType.CONSUMES, build_consumer_key("after"), later),
+        build_schema_statement(later, "t"),
+        build_run_statement(
+            build_job_key("etl", "later"),
+            [mesh.ORDERS],
+            later,
+            build_flow(build_column_key(mesh.ORDERS, "total"), build_column_key(later, "t")),
         ),
     )
     found = ask(
@@ -278,7 +283,7 @@ def test_consumers_of_a_product_are_distinguished(ask: Asking) -> None:
 
 
 def test_texts_that_take_too_much_memory_to_parse() -> None:
-    graph = mesh.live(*mesh.mesh())
+    graph = mesh.build_graph(*mesh.build_mesh())
     wide = "CREATE VIEW v AS SELECT a FROM t WHERE a IN (" + ",".join(map(str, range(200_000))) + ")"
     asked = CheckRequest(inputs=(CheckInput("ddl", None, File("a.sql", wide), {"dialect": "postgres"}),))
     with (

@@ -16,14 +16,14 @@ from tests.cli.running import done, run
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 from tests.ingest.sources.test_contracts import FILES, loaded, write
 from tests.ingest.sources.test_products import loaded as products_loaded
-from tests.queries.mesh import live
+from tests.queries.mesh import build_graph
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 
 
 def asking(folder: Path, **files: str) -> Asking:
     """The schema over a graph of these contracts."""
-    graph = live()
+    graph = build_graph()
     write(folder, **files)
     loaded(graph, folder)
     return Asking(graph)
@@ -198,7 +198,7 @@ def test_who_uses_what_a_contract_governs_without_naming_it(tmp_path: Path) -> N
 
 
 def test_the_past_shows_the_contract_of_then(tmp_path: Path) -> None:
-    graph = live()
+    graph = build_graph()
     write(tmp_path, a=FILES["a"])
     loaded(graph, tmp_path)
     before = get_current_micros()
@@ -214,7 +214,7 @@ def test_the_past_shows_the_contract_of_then(tmp_path: Path) -> None:
 @pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: the seeds' specification cannot be read")
 def test_what_a_product_promises() -> None:
     assert CORPUS
-    graph = live()
+    graph = build_graph()
     products_loaded(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")
     (product,) = Asking(graph)(
         """{ products { nodes { name version status slo slos { name text seconds ratio } registeredIn tags { key }

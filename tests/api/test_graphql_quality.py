@@ -15,7 +15,7 @@ DECLARED = {"id": "ID", "after": "String"}
 
 
 def checked(ask: Asking) -> Asking:
-    mesh.say(
+    mesh.commit_statements(
         ask.graph,
         run(check(TOTAL, "a"), check(mesh.ORDERS, "z", labels={"team": "x"})),
         run(check(TOTAL, "a", "FAILED", expected={"max": 1}, observed=2, message="too much"), check(mesh.ORDERS, "z"), at=mesh.START + DAY),

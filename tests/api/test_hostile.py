@@ -115,7 +115,7 @@ def test_no_sense(ask: Asking, query: str, variables: dict[str, object]) -> None
 
 
 def test_an_answer_has_a_size_and_a_time() -> None:
-    graph = mesh.live(*mesh.mesh())
+    graph = mesh.build_graph(*mesh.build_mesh())
     few = Asking(graph, Bounds(objects=5))
     assert few.code("{ datasets { nodes { columns { nodes { id } } } } }") == "LIMIT_EXCEEDED"
     assert few("{ domains { nodes { id } } }")

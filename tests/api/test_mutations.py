@@ -93,7 +93,7 @@ def test_same_as_and_back(ask: Asking) -> None:
 
 def test_a_merge_of_a_machine_is_parted_and_joined_again(ask: Asking) -> None:
     path = build_dataset_key("s3://lake", "orders")
-    mesh.say(ask.graph, mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, why="symlink", source="openlineage/x"))
+    mesh.commit_statements(ask.graph, mesh.build_edge_statement(EdgeType.SAME_AS, path, mesh.ORDERS, why="symlink", source="openlineage/x"))
     names = "query($id: ID!) { node(id: $id) { id ... on Dataset { identity { members { name { id name } } } } } }"
     members = [one["name"]["id"] for one in ask(names, id=path.id)["node"]["identity"]["members"]]
     assert sorted(members) == sorted((path.id, mesh.ORDERS.id))
@@ -183,7 +183,9 @@ def test_a_clock_that_was_ahead_before_its_time_was_recorded(ask: Asking, monkey
     """In a store of an older version the newest statement is looked for."""
     ahead = mesh.START + 400 * DAY
     scope = ("person", "description", mesh.EMAIL.id)
-    mesh.say(ask.graph, mesh.said("person/eve", scope, Facts(assets=(AssetFact(mesh.EMAIL, {"description": "ahead"}),)), ahead))
+    mesh.commit_statements(
+        ask.graph, mesh.build_statement("person/eve", scope, Facts(assets=(AssetFact(mesh.EMAIL, {"description": "ahead"}),)), ahead)
+    )
     monkeypatch.setattr(mutation, "get_current_micros", lambda: ahead - 300 * DAY)
     answer = ask(DESCRIBE, id=mesh.EMAIL.id, t="right again", by="ann")["setDescription"]
     assert answer["asset"]["description"] == "right again"

@@ -40,8 +40,8 @@ def _ordered(body: object) -> object:
 
 @pytest.fixture(scope="module")
 def both() -> Iterator[Both]:
-    same = mesh.edge(EdgeType.SAME_AS, build_dataset_key("s3://lake", "orders"), mesh.ORDERS, why="location")
-    graph = mesh.live(*mesh.mesh(), same)
+    same = mesh.build_edge_statement(EdgeType.SAME_AS, build_dataset_key("s3://lake", "orders"), mesh.ORDERS, why="location")
+    graph = mesh.build_graph(*mesh.build_mesh(), same)
     bounds = Bounds(depth=50, aliases=500)
     found = Both(Executor(graph, Naming(), bounds), Executor(graph, Naming(), bounds))
     found.plain.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext

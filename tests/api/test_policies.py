@@ -31,8 +31,8 @@ def ask(graphql: Executor, query: str = QUERY, **variables: object) -> dict[str,
 
 @pytest.fixture
 def live() -> LiveGraph:
-    campaign = mesh.edge(EdgeType.CONSUMES, build_consumer_key("mailer"), build_column_key(mesh.CUSTOMERS, "email"))
-    return mesh.live(*mesh.mesh(), campaign)
+    campaign = mesh.build_edge_statement(EdgeType.CONSUMES, build_consumer_key("mailer"), build_column_key(mesh.CUSTOMERS, "email"))
+    return mesh.build_graph(*mesh.build_mesh(), campaign)
 
 
 def test_pages_give_all_that_is_broken_once_and_in_order(live: LiveGraph) -> None:
@@ -69,7 +69,9 @@ def test_only_of_a_policy_or_a_severity(live: LiveGraph) -> None:
 def test_they_follow_the_graph(live: LiveGraph) -> None:
     graphql = Executor(live, Naming())
     before = ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"]
-    mesh.say(live, mesh.edge(EdgeType.CONSUMES, build_consumer_key("other"), build_column_key(mesh.CUSTOMERS, "email")))
+    mesh.commit_statements(
+        live, mesh.build_edge_statement(EdgeType.CONSUMES, build_consumer_key("other"), build_column_key(mesh.CUSTOMERS, "email"))
+    )
     assert ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == before + 1
     of_policies = ask(graphql, "{ policies { id violations } }")["policies"]
     assert {one["id"]: one["violations"] for one in of_policies}["pii-unmasked"] == before + 1

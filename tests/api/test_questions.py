@@ -126,10 +126,12 @@ def test_columns_that_swapped_their_names(ask: Asking) -> None:
     """What was stated about a name before the swap belongs to the column that had the name; one statement refers to both columns."""
     later = mesh.START + mesh.SECOND
     typed = tuple(AssetFact(build_column_key(mesh.REPORT, name), {"type": type_}) for name, type_ in (("a", "int"), ("b", "text")))
-    mesh.say(ask.graph, mesh.said(mesh.LINEAGE, ("dataset", *mesh.REPORT.parts, "schema"), Facts(assets=typed)))
+    mesh.commit_statements(ask.graph, mesh.build_statement(mesh.LINEAGE, ("dataset", *mesh.REPORT.parts, "schema"), Facts(assets=typed)))
     for old, new in (("a", "b"), ("b", "a")):
         swap = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, build_column_key(mesh.REPORT, old), build_column_key(mesh.REPORT, new)),))
-        mesh.say(ask.graph, mesh.said("iceberg/lake", ("column-renamed", *mesh.REPORT.parts, old, new, str(later)), swap, later))
+        mesh.commit_statements(
+            ask.graph, mesh.build_statement("iceberg/lake", ("column-renamed", *mesh.REPORT.parts, old, new, str(later)), swap, later)
+        )
     query = "query($id: ID!) { node(id: $id) { name ... on Column { dataType formerNames { name until } } } }"
     until = "2023-11-14T22:13:21+00:00"
     for name, type_, former in (("a", "text", "b"), ("b", "int", "a")):
@@ -139,7 +141,7 @@ def test_columns_that_swapped_their_names(ask: Asking) -> None:
 
 def test_any_alias_finds_the_dataset(ask: Asking) -> None:
     path = build_dataset_key("s3://lake", "orders")
-    mesh.say(ask.graph, mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, why="location"))
+    mesh.commit_statements(ask.graph, mesh.build_edge_statement(EdgeType.SAME_AS, path, mesh.ORDERS, why="location"))
     query = "query($ns: String!, $n: String!) { dataset(namespace: $ns, name: $n) { id name aliases { namespace name why source since } } }"
     for namespace, name in (("s3a://lake/", "//orders"), ("wh", "sales.orders")):
         found = ask(query, ns=namespace, n=name)["dataset"]
@@ -277,7 +279,7 @@ def test_contracts_and_owners_lead_to_what_they_govern_and_own(ask: Asking) -> N
 
 def test_an_answer_about_the_past_names_what_was_first_stated_later(ask: Asking) -> None:
     late = mesh.START + 3600 * mesh.SECOND
-    mesh.say(ask.graph, mesh.edge(EdgeType.CONSUMES, mesh.CAMPAIGN, mesh.REPORT, source="dbt/shop", at=late))
+    mesh.commit_statements(ask.graph, mesh.build_edge_statement(EdgeType.CONSUMES, mesh.CAMPAIGN, mesh.REPORT, source="dbt/shop", at=late))
     query = "query($of: [ID!]!, $at: DateTime) { impact(of: $of, asOf: $at) { completeness { knownLater { relation sourceKind since } } } }"
     then = ask(query, of=[mesh.ORDERS.id], at=from_micros(mesh.START).isoformat())["impact"]["completeness"]
     assert then == {"knownLater": [{"relation": "CONSUMES", "sourceKind": "dbt", "since": from_micros(late).isoformat()}]}
@@ -374,10 +376,14 @@ def test_resolve(ask: Asking) -> None:
 
 def test_one_read_of_the_store_for_each_level(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     many = [
-        mesh.about(build_column_key(build_dataset_key("n", f"d{n}"), f"c{m}"), description=f"{n}.{m}") for n in range(20) for m in range(5)
+        mesh.build_asset_statement(build_column_key(build_dataset_key("n", f"d{n}"), f"c{m}"), description=f"{n}.{m}")
+        for n in range(20)
+        for m in range(5)
     ]
     graph: LiveGraph = ask.graph
-    mesh.say(graph, *many, *(mesh.schema(build_dataset_key("n", f"d{n}"), *(f"c{m}" for m in range(5))) for n in range(20)))
+    mesh.commit_statements(
+        graph, *many, *(mesh.build_schema_statement(build_dataset_key("n", f"d{n}"), *(f"c{m}" for m in range(5))) for n in range(20))
+    )
     statements = graph.store.read_heads
     reads: list[int] = []
 

@@ -24,10 +24,10 @@ from meshline.ingest.sources.target import LocalTarget
 from tests.api.conftest import running
 from tests.api.test_metrics import seen
 from tests.api.test_sources import live_of
-from tests.ingest.sources.stating import Stating, entry, graph, say, shown
+from tests.ingest.sources.stating import FakeSource, build_entry, load_items, open_graph, read_tables
 
 
-class Slow(Stating):
+class Slow(FakeSource):
     """Takes some time to read, and sees whether it is read twice at once."""
 
     def read(self, context: Context) -> Reading:  # noqa: ARG002
@@ -50,11 +50,11 @@ class State:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         try:
-            yield entry("a", "x")
+            yield build_entry("a", "x")
             end = time.monotonic() + self.seconds
             while time.monotonic() < end:
                 time.sleep(0.01)
-                yield entry(f"t{time.monotonic_ns()}", "x")
+                yield build_entry(f"t{time.monotonic_ns()}", "x")
             self.ended += 1
         finally:
             self.at_once -= 1
@@ -65,7 +65,7 @@ STATES: dict[str, State] = {}
 
 @pytest.fixture
 def live() -> Iterator[LiveGraph]:
-    with graph() as found:
+    with open_graph() as found:
         yield found
 
 
@@ -97,7 +97,7 @@ def test_again_and_again(live: LiveGraph) -> None:
     status = read_statuses(live.store)["iceberg/one"]
     assert status.next is not None
     assert status.at < status.next <= status.at + 1_200_000
-    assert shown(live) == {"lake/a": ["x"]}
+    assert read_tables(live) == {"lake/a": ["x"]}
 
 
 def test_a_slow_source_is_read_once_at_a_time_and_stops_where_it_is(live: LiveGraph) -> None:
@@ -105,7 +105,7 @@ def test_a_slow_source_is_read_once_at_a_time_and_stops_where_it_is(live: LiveGr
     scheduled(live, {"slow": State(60)}, 2.5)
     assert time.monotonic() - begun < 6
     assert (STATES["slow"].begun, STATES["slow"].most, STATES["slow"].ended) == (1, 1, 0)
-    assert (read_statuses(live.store), shown(live)) == ({}, {}), "it is as if it had not been begun"
+    assert (read_statuses(live.store), read_tables(live)) == ({}, {}), "it is as if it had not been begun"
     assert not [thread for thread in threading.enumerate() if thread.name == "meshline-sync"]
 
 
@@ -179,10 +179,10 @@ def test_metrics_and_names_of_a_server(tmp_path: Path) -> None:
         assert found.of("source_up", source="openlineage/fine") == 1
         # what rules join is joined while it comes in
         live = live_of(client)
-        say(live, [entry("orders", "x")])
+        load_items(live, [build_entry("orders", "x")])
         both = model.build_dataset_key("lake", "orders"), model.build_dataset_key("trino://h", "delta.orders")
         until(lambda: live.index.assets.find_by_key(both[0]) == live.index.assets.find_by_key(both[1]))
-        say(live, [], complete=True)
+        load_items(live, [], complete=True)
         until(lambda: live.index.assets.find_by_key(both[0]) is None)
 
 

@@ -20,7 +20,7 @@ from meshline.ingest.sources.base import Entry, Item, Reading, Refusal, Unchange
 from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.transfer import ENDS, MAX_FLOWS, MAX_KEYS, SentReading, encode_entry
 from tests.api.conftest import running
-from tests.ingest.sources.stating import BAD, T, counts, entry, graph, say, shown, table, timeless
+from tests.ingest.sources.stating import BAD, T, build_entry, build_table, count_outcomes, load_items, open_graph, read_tables, remove_times
 
 A, B = model.build_dataset_key("lake", "a"), model.build_dataset_key("lake", "b")
 PARAMS = {"source": "iceberg/lake"}
@@ -41,18 +41,18 @@ def live_of(client: TestClient) -> LiveGraph:
 
 
 def test_a_reading_is_taken_as_a_loading(client: TestClient) -> None:
-    body = sent(entry("a", "x", time=T, past=[(T - 9, table("a", "y"))]), entry("b", "x"), complete=True)
+    body = sent(build_entry("a", "x", time=T, past=[(T - 9, build_table("a", "y"))]), build_entry("b", "x"), complete=True)
     answer = put(client, body)
     assert answer.status_code == 200, answer.text
     expected = {"source": "iceberg/lake", "read": 2, "unchanged": 0, "new": 2, "changed": 0, "retracted": 0, "kept": 0}
     assert {key: value for key, value in answer.json().items() if key != "revision"} == expected
-    assert shown(live_of(client), T - 5) == {"lake/a": ["y"]}
-    again = put(client, sent(entry("a", "x"), unchanged=(("table", "b"),), complete=True)).json()
+    assert read_tables(live_of(client), T - 5) == {"lake/a": ["y"]}
+    again = put(client, sent(build_entry("a", "x"), unchanged=(("table", "b"),), complete=True)).json()
     assert (again["unchanged"], again["retracted"]) == (2, 0)
-    less = put(client, sent(entry("a", "x"), refused=(("table", "b"),), complete=True)).json()
+    less = put(client, sent(build_entry("a", "x"), refused=(("table", "b"),), complete=True)).json()
     assert (less["retracted"], less["kept"]) == (0, 1)
-    assert put(client, sent(entry("a", "x"), complete=True)).json()["retracted"] == 1
-    assert shown(live_of(client)) == {"lake/a": ["x"]}
+    assert put(client, sent(build_entry("a", "x"), complete=True)).json()["retracted"] == 1
+    assert read_tables(live_of(client)) == {"lake/a": ["x"]}
 
 
 def test_memory_and_status_come_back(client: TestClient) -> None:
@@ -69,7 +69,7 @@ def test_memory_and_status_come_back(client: TestClient) -> None:
 
 
 def test_what_the_graph_knows(client: TestClient) -> None:
-    put(client, sent(entry("shop.orders", "x"), entry("shop.items", "x")))
+    put(client, sent(build_entry("shop.orders", "x"), build_entry("shop.items", "x")))
     ending = client.get("/api/v1/sources", params={**PARAMS, "ending": "orders"}).json()
     assert ending == {"source": "iceberg/lake", "datasets": [["lake", "shop.orders"]]}
     of = client.get("/api/v1/sources", params={**PARAMS, "namespace": "lake"}).json()
@@ -111,31 +111,39 @@ BAD_CONTENTS = {
 
 @pytest.mark.parametrize("content", BAD_CONTENTS.values(), ids=BAD_CONTENTS.keys())
 def test_content_that_no_source_of_ours_says_is_refused(client: TestClient, content: str) -> None:
-    good = {"scope": ["table", "a"], "content": blob(table("a", "x"))}
+    good = {"scope": ["table", "a"], "content": blob(build_table("a", "x"))}
     for key, value in (("content", content), ("past", [[5, content]])):
-        bad = {"scope": ["table", "b"], "content": blob(table("b", "x")), key: value}
+        bad = {"scope": ["table", "b"], "content": blob(build_table("b", "x")), key: value}
         answer = put(client, {"entries": [good, bad], "complete": True})
         assert answer.status_code == 400, answer.text
         assert answer.json()["error"]["code"] == "INVALID_INPUT"
-    assert shown(live_of(client)) == {}, "nothing is written of a request that is refused"
+    assert read_tables(live_of(client)) == {}, "nothing is written of a request that is refused"
 
 
 @pytest.mark.parametrize(
     ("body", "source"),
     [
-        ({"entries": [{"scope": [], "content": blob(table("a", "x"))}]}, "iceberg/lake"),
-        ({"entries": [{"scope": ["x"] * 17, "content": blob(table("a", "x"))}]}, "iceberg/lake"),
-        ({"entries": [{"scope": ["x" * 5000], "content": blob(table("a", "x"))}]}, "iceberg/lake"),
-        ({"entries": [{"scope": ["x"], "content": blob(table("a", "x")), "time": -1}]}, "iceberg/lake"),
+        ({"entries": [{"scope": [], "content": blob(build_table("a", "x"))}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x"] * 17, "content": blob(build_table("a", "x"))}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x" * 5000], "content": blob(build_table("a", "x"))}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x"], "content": blob(build_table("a", "x")), "time": -1}]}, "iceberg/lake"),
         (
-            {"entries": [{"scope": ["x"], "content": blob(table("a", "x")), "time": get_current_micros() + 2 * 86_400_000_000}]},
+            {"entries": [{"scope": ["x"], "content": blob(build_table("a", "x")), "time": get_current_micros() + 2 * 86_400_000_000}]},
             "iceberg/lake",
         ),
         (
-            {"entries": [{"scope": ["x"], "content": blob(table("a", "x")), "past": [[get_current_micros() * 2, blob(table("a", "x"))]]}]},
+            {
+                "entries": [
+                    {
+                        "scope": ["x"],
+                        "content": blob(build_table("a", "x")),
+                        "past": [[get_current_micros() * 2, blob(build_table("a", "x"))]],
+                    }
+                ]
+            },
             "iceberg/lake",
         ),
-        ({"entries": [{"scope": ["x"], "content": blob(table("a", "x"))}]}, "openlineage/x"),
+        ({"entries": [{"scope": ["x"], "content": blob(build_table("a", "x"))}]}, "openlineage/x"),
         ({"complete": True}, "mesh/x"),
         ({"entres": []}, "iceberg/lake"),
         ({"status": {"at": get_current_micros() * 2, "seconds": 1}}, "iceberg/lake"),
@@ -179,26 +187,26 @@ def test_every_type_of_edge_has_its_ends() -> None:
 def test_a_reading_in_parts_ends_the_same(monkeypatch: pytest.MonkeyPatch, part: int) -> None:
     """Sent in one part, in some, or one for each entry: the graph and the counts are those of a loading."""
     monkeypatch.setattr("meshline.cli.http_target.PART_BYTES", part)
-    before: list[Item] = [entry(f"t{i}", "x") for i in range(0, 60, 2)]
+    before: list[Item] = [build_entry(f"t{i}", "x") for i in range(0, 60, 2)]
     after: list[Item] = [
-        *(entry(f"t{i}", "x", "y", time=T + i, past=[(T - i, table(f"t{i}", "z"))]) for i in range(1, 40)),
+        *(build_entry(f"t{i}", "x", "y", time=T + i, past=[(T - i, build_table(f"t{i}", "z"))]) for i in range(1, 40)),
         *(Unchanged(("table", f"t{i}")) for i in range(40, 50, 2)),
-        entry("t1", "again"),
+        build_entry("t1", "again"),
         Refusal(BAD, ("table", "t50")),
     ]
-    with running() as client, graph() as live:
+    with running() as client, open_graph() as live:
         target = HttpTarget(HttpClient(client, "http://test"))  # type: ignore[arg-type]
         for found in (before, after, after):
-            local = say(live, found)
+            local = load_items(live, found)
             remote = target.load(Reading("iceberg/lake", iter(found), complete=True, remember=lambda: {"seen": "1"}))
-            assert counts(remote) == counts(local)
+            assert count_outcomes(remote) == count_outcomes(local)
             assert list(map(str, remote.refused)) == list(map(str, local.refused))
-        assert timeless(live_of(client).index.dump()) == timeless(live.index.dump())
+        assert remove_times(live_of(client).index.dump()) == remove_times(live.index.dump())
         assert target.build_context("iceberg/lake", None, {}).memory == {"seen": "1"}  # type: ignore[arg-type]
 
 
 def test_what_a_source_may_know_is_the_same_over_http(client: TestClient) -> None:
-    put(client, sent(entry("shop.orders", *(f"c{i}" for i in range(1500)))))
+    put(client, sent(build_entry("shop.orders", *(f"c{i}" for i in range(1500)))))
     mail = encode_facts(Facts(assets=(AssetFact(model.build_owner_key("ann"), {"email": "Ann@x.org"}),)))
     put(client, sent(Entry(("owner", "ann"), mail)))
     context = HttpTarget(HttpClient(client, "http://test")).build_context("dbt/x", None, {"lake": "lake"})  # type: ignore[arg-type]

@@ -23,8 +23,8 @@ from tests.stores.statements import commit_statements
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     with closing(SqliteStore(str(tmp_path / "mesh.db"))) as found:
-        contact = mesh.about(mesh.SHOP_TEAM, email="shop@company.com")
-        commit_statements(found, *mesh.mesh(), contact, mesh.edge(EdgeType.OWNS, mesh.SHOP_TEAM, mesh.REPORT))
+        contact = mesh.build_asset_statement(mesh.SHOP_TEAM, email="shop@company.com")
+        commit_statements(found, *mesh.build_mesh(), contact, mesh.build_edge_statement(EdgeType.OWNS, mesh.SHOP_TEAM, mesh.REPORT))
         yield found
 
 
@@ -39,7 +39,7 @@ def test_from_what_landed_to_a_mail(store: SqliteStore, tmp_path: Path, mailbox:
     monkeypatch.setenv("MESHLINE_STORE", url)
     began = done("notify")
     assert (began.out, began.err) == ("no notice is pending\n", "notices are recorded from now on\n")
-    commit_statements(store, mesh.schema(mesh.ORDERS, "order_id", at=get_current_micros()))
+    commit_statements(store, mesh.build_schema_statement(mesh.ORDERS, "order_id", at=get_current_micros()))
     assert done("notify", "--pending").out == "no notice is pending\n", "nobody looked"
     shown = done("notify").out
     assert "team:shop: not delivered (no channel configured for email)\n" in shown

@@ -14,7 +14,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.factory import open_store
 from tests.cli.running import EXAMPLE, Ran, done, executable, run
 from tests.cli.test_server import serving
-from tests.ingest.sources.stating import timeless
+from tests.ingest.sources.stating import remove_times
 
 MESH = "version: 1\nsource: shop\nteams: [{name: a}]\nsources:\n"
 EVENTS = "  - kind: openlineage\n    name: example\n    files: [events]\n"
@@ -157,7 +157,7 @@ def test_killed_and_done_again_ends_the_same(folder: Path, seconds: float) -> No
         done("sync", "--store", store)
         assert "0 of 1530 events read, 1530 unchanged" in done("sync", "--store", store).err
     dumps = [LiveGraph.open(open_store(f"sqlite:///{folder / name}")).index.dump() for name in ("killed.db", "whole.db")]
-    assert timeless(dumps[0]) == timeless(dumps[1])
+    assert remove_times(dumps[0]) == remove_times(dumps[1])
 
 
 def test_served_on_a_schedule(folder: Path) -> None:

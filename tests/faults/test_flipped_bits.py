@@ -37,7 +37,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         received = [Received("openlineage/default", builder.parser.parse(body, CLOCK), CLOCK, body) for body in islice(bodies(1), 60)]
         for at in range(0, len(received), 20):
             live.commit(lambda runs, part=received[at : at + 20]: builder.build_batch(part, runs))  # type: ignore[misc]
-        live.commit(lambda _: Batch(statements=mesh.mesh()))
+        live.commit(lambda _: Batch(statements=mesh.build_mesh()))
         for number in range(20):
             live.commit(lambda _, number=number: Batch(settings={f"s{number}": "x"}, journal=[Record("k", f"{number}", number, b'"x"')]))  # type: ignore[misc]
     return path

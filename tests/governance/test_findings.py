@@ -23,12 +23,23 @@ from meshline.graph.model import (
 )
 from tests.governance.verdicts import change, finding, hits, report, verdicts
 from tests.queries import mesh
-from tests.queries.mesh import CAMPAIGN, CUSTOMERS, DASHBOARD, EMAIL, HASH, ORDERS, REVENUE, edge, run, schema
+from tests.queries.mesh import (
+    CAMPAIGN,
+    CUSTOMERS,
+    DASHBOARD,
+    EMAIL,
+    HASH,
+    ORDERS,
+    REVENUE,
+    build_edge_statement,
+    build_run_statement,
+    build_schema_statement,
+)
 
 
 @pytest.fixture
 def graph() -> Iterator[LiveGraph]:
-    found = mesh.live(*mesh.mesh())
+    found = mesh.build_graph(*mesh.build_mesh())
     yield found
     found.store.close()
 
@@ -43,7 +54,7 @@ def test_a_removed_column_breaks_all_who_are_reached(graph: LiveGraph) -> None:
 
 
 def test_a_hit_has_its_path_its_contract_and_its_owner(graph: LiveGraph) -> None:
-    mesh.say(graph, edge(EdgeType.OWNS, mesh.FINANCE_TEAM, DASHBOARD))
+    mesh.commit_statements(graph, build_edge_statement(EdgeType.OWNS, mesh.FINANCE_TEAM, DASHBOARD))
     campaign, dashboard = finding(graph, change("column-removed", EMAIL)).hits
     assert [(step.asset.name, step.edge, step.masking) for step in campaign.path] == [
         ("email", "", False),
@@ -61,7 +72,11 @@ def test_a_hit_has_its_path_its_contract_and_its_owner(graph: LiveGraph) -> None
 
 def test_the_owner_of_a_contract_in_force_owns_what_it_governs(graph: LiveGraph) -> None:
     keeper, promise = build_owner_key("keeper"), build_contract_key("customers-v1")
-    mesh.say(graph, edge(EdgeType.OWNS, keeper, promise), edge(EdgeType.GOVERNS, promise, CUSTOMERS, status="active"))
+    mesh.commit_statements(
+        graph,
+        build_edge_statement(EdgeType.OWNS, keeper, promise),
+        build_edge_statement(EdgeType.GOVERNS, promise, CUSTOMERS, status="active"),
+    )
     one = change("column-removed", build_column_key(CUSTOMERS, "name"))
     assert [asset.name for asset in finding(graph, one).owners] == ["keeper"]
     why = {notice.recipient.name: notice.why for notice in report(graph, one).notify if notice.reason == "OWNS"}
@@ -69,7 +84,7 @@ def test_the_owner_of_a_contract_in_force_owns_what_it_governs(graph: LiveGraph)
 
 
 def test_a_contract_that_governs_what_is_used_covers_it(graph: LiveGraph) -> None:
-    mesh.say(graph, edge(EdgeType.GOVERNS, build_contract_key("orders-v1"), ORDERS))
+    mesh.commit_statements(graph, build_edge_statement(EdgeType.GOVERNS, build_contract_key("orders-v1"), ORDERS))
     found = finding(graph, change("column-removed", HASH))
     assert {hit.consumer.name: hit.contract for hit in found.hits} == {"campaign": "orders-v1", "dashboard": "revenue-v1"}
 
@@ -95,8 +110,8 @@ def test_unknown_assets_are_named_and_never_relaxed(graph: LiveGraph) -> None:
 
 def test_a_column_of_a_dataset_without_listed_columns_reaches_what_the_dataset_does(graph: LiveGraph) -> None:
     after = build_dataset_key("wh", "fin.board")
-    printing = run(build_job_key("airflow", "print"), [mesh.REPORT], after, covered=False)
-    mesh.say(graph, printing, edge(EdgeType.CONSUMES, build_consumer_key("board"), after))
+    printing = build_run_statement(build_job_key("airflow", "print"), [mesh.REPORT], after, covered=False)
+    mesh.commit_statements(graph, printing, build_edge_statement(EdgeType.CONSUMES, build_consumer_key("board"), after))
     found = finding(graph, change("column-removed", build_column_key(mesh.REPORT, "total")))
     assert found.unknown == ("wh/fin.report.total",)
     assert hits(found) == {"board": "breaking POSSIBLE 1"}
@@ -199,8 +214,12 @@ def test_where_all_that_is_breaking_is_waived_no_version_is_missing(graph: LiveG
 def test_the_report_lists_what_changed_in_the_lineage_since_a_time(graph: LiveGraph) -> None:
     later = mesh.START + 3600 * mesh.SECOND
     other = build_dataset_key("wh", "fin.extra")
-    flow = mesh.flow(build_column_key(REVENUE, "day"), build_column_key(other, "day"))
-    mesh.say(graph, schema(other, "day"), run(build_job_key("airflow", "extra"), [REVENUE], other, flow, at=later))
+    flow = mesh.build_flow(build_column_key(REVENUE, "day"), build_column_key(other, "day"))
+    mesh.commit_statements(
+        graph,
+        build_schema_statement(other, "day"),
+        build_run_statement(build_job_key("airflow", "extra"), [REVENUE], other, flow, at=later),
+    )
     found = report(graph, change("column-removed", build_column_key(REVENUE, "day")), since=mesh.START + mesh.SECOND, now=later).lineage
     assert found is not None
     assert (found.added, found.removed) == (1, 0)

@@ -17,12 +17,12 @@ HOUR, DAY = 3_600.0, 86_400.0
 
 
 def said(ours: Json, source: Json = None, refresh: str = "", *more: Statement) -> LiveGraph:
-    return mesh.live(
-        mesh.about(OURS, slo={"freshness": ours}),
-        mesh.edge(EdgeType.PORT, OURS, PORT, direction="output"),
-        mesh.edge(EdgeType.PORT, OURS, DATA, direction="input", refresh=refresh),
-        mesh.edge(EdgeType.PORT, SOURCE, DATA, direction="output"),
-        *([mesh.about(SOURCE, slo={"freshness": source})] if source else []),
+    return mesh.build_graph(
+        mesh.build_asset_statement(OURS, slo={"freshness": ours}),
+        mesh.build_edge_statement(EdgeType.PORT, OURS, PORT, direction="output"),
+        mesh.build_edge_statement(EdgeType.PORT, OURS, DATA, direction="input", refresh=refresh),
+        mesh.build_edge_statement(EdgeType.PORT, SOURCE, DATA, direction="output"),
+        *([mesh.build_asset_statement(SOURCE, slo={"freshness": source})] if source else []),
         *more,
     )
 
@@ -62,17 +62,17 @@ def test_the_text_has_the_arithmetic() -> None:
 
 
 def test_the_strictest_promise_of_an_input_counts_of_products_and_contracts_in_force() -> None:
-    governs = mesh.edge(EdgeType.GOVERNS, PROMISE, DATA)
+    governs = mesh.build_edge_statement(EdgeType.GOVERNS, PROMISE, DATA)
     sla: Json = [{"name": "freshness", "text": "1h", "seconds": HOUR}]
-    graph = said("3h", "1d", "hourly", governs, mesh.about(PROMISE, sla=sla, status="active"))
+    graph = said("3h", "1d", "hourly", governs, mesh.build_asset_statement(PROMISE, sla=sla, status="active"))
     assert found(graph).standing is Standing.FEASIBLE
-    graph = said("3h", "1d", "hourly", governs, mesh.about(PROMISE, sla=sla, status="retired"))
+    graph = said("3h", "1d", "hourly", governs, mesh.build_asset_statement(PROMISE, sla=sla, status="retired"))
     assert found(graph).standing is Standing.INFEASIBLE
 
 
 def test_a_product_without_inputs_is_as_old_as_its_own_refresh() -> None:
-    port = mesh.edge(EdgeType.PORT, OURS, PORT, direction="output", refresh="nightly")
-    graph = mesh.live(mesh.about(OURS, slo={"freshness": "1h"}), port)
+    port = mesh.build_edge_statement(EdgeType.PORT, OURS, PORT, direction="output", refresh="nightly")
+    graph = mesh.build_graph(mesh.build_asset_statement(OURS, slo={"freshness": "1h"}), port)
     assert (found(graph).standing, found(graph).least) == (Standing.INFEASIBLE, DAY)
 
 

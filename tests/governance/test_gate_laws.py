@@ -87,7 +87,7 @@ VERSIONS: Versions = {(SubjectKind.CONTRACT, "c1"): VersionChange("1.0", "1.1"),
 
 @contextmanager
 def graph_of(statements: Iterable[Statement]) -> Iterator[LiveGraph]:
-    graph = mesh.live(*statements)
+    graph = mesh.build_graph(*statements)
     try:
         yield graph
     finally:

@@ -27,7 +27,14 @@ from meshline.graph.model import (
 )
 from tests.governance.verdicts import change, finding, hits, report, verdicts
 from tests.queries import mesh
-from tests.queries.mesh import about, edge, flow, run, said, schema
+from tests.queries.mesh import (
+    build_asset_statement,
+    build_edge_statement,
+    build_flow,
+    build_run_statement,
+    build_schema_statement,
+    build_statement,
+)
 
 A, B, C = (build_dataset_key("wh", name) for name in "abc")
 LOAD, READ = build_job_key("etl", "load"), build_job_key("etl", "read")
@@ -36,9 +43,9 @@ TEAM = build_consumer_key("team")
 
 def corner(*more: Statement) -> LiveGraph:
     """a (x, y, z) is written by a job, and b is made of its x; all of that is recorded by column."""
-    copying = run(READ, [A], B, flow(build_column_key(A, "x"), build_column_key(B, "x")))
-    writing = said(mesh.LINEAGE, ("job-output", "etl", "load", *A.parts), Facts(edges=(EdgeFact(EdgeType.WRITES, LOAD, A),)))
-    return mesh.live(schema(A, "x", "y", "z"), schema(B, "x"), copying, writing, *more)
+    copying = build_run_statement(READ, [A], B, build_flow(build_column_key(A, "x"), build_column_key(B, "x")))
+    writing = build_statement(mesh.LINEAGE, ("job-output", "etl", "load", *A.parts), Facts(edges=(EdgeFact(EdgeType.WRITES, LOAD, A),)))
+    return mesh.build_graph(build_schema_statement(A, "x", "y", "z"), build_schema_statement(B, "x"), copying, writing, *more)
 
 
 @pytest.fixture
@@ -50,10 +57,10 @@ def graph() -> Iterator[LiveGraph]:
 
 def making(subtype: str, end: str = "s", *, start: str = "y") -> Statement:
     """c is made of a, by one step."""
-    one = flow(build_column_key(A, start), C if end == "" else build_column_key(C, end), subtype)
+    one = build_flow(build_column_key(A, start), C if end == "" else build_column_key(C, end), subtype)
     if subtype == "CONDITIONAL":
         one = one._replace(type=FlowType.INDIRECT)
-    return run(build_job_key("etl", "make"), [A], C, one)
+    return build_run_statement(build_job_key("etl", "make"), [A], C, one)
 
 
 # -- nobody reads it
@@ -81,11 +88,13 @@ def test_a_column_that_nobody_reads_in_a_covered_corner(graph: LiveGraph) -> Non
 def test_a_producer_that_states_no_filters_proves_nothing(integration: str, subtypes: list[str], verdict: str) -> None:
     """openlineage-sql lists the columns that are copied, and no more: z may be in the WHERE."""
     flows = [
-        flow(build_column_key(A, "y"), B, one) if one == "FILTER" else flow(build_column_key(A, "x"), build_column_key(B, "x"), one)
+        build_flow(build_column_key(A, "y"), B, one)
+        if one == "FILTER"
+        else build_flow(build_column_key(A, "x"), build_column_key(B, "x"), one)
         for one in subtypes
     ]
-    again = run(READ, [A], B, *flows, at=mesh.START + 1)
-    graph = corner(again, about(READ, integration=integration))
+    again = build_run_statement(READ, [A], B, *flows, at=mesh.START + 1)
+    graph = corner(again, build_asset_statement(READ, integration=integration))
     one = change("column-removed", build_column_key(A, "z"))
     assert verdicts(graph, one) == ("breaking", verdict)
     silent = (1, (integration,)) if verdict == "breaking" else (0, ())
@@ -97,7 +106,7 @@ def test_a_producer_that_states_no_filters_proves_nothing(integration: str, subt
 
 
 def test_one_job_without_column_lineage_and_it_is_not_safe() -> None:
-    graph = corner(run(build_job_key("etl", "blind"), [A], C, covered=False))
+    graph = corner(build_run_statement(build_job_key("etl", "blind"), [A], C, covered=False))
     one = change("column-removed", build_column_key(A, "z"))
     assert verdicts(graph, one) == ("breaking", "breaking")
     assert "record the column lineage of etl/blind: it is not known which columns of wh/a are read" in finding(graph, one).gaps
@@ -106,7 +115,7 @@ def test_one_job_without_column_lineage_and_it_is_not_safe() -> None:
 
 @pytest.mark.parametrize("scope", [("job-reads", "etl", "export"), ("job-output", "etl", "export", "wh", "else")])
 def test_a_run_that_only_reads_is_such_a_job(scope: tuple[str, ...]) -> None:
-    graph = corner(said(mesh.LINEAGE, scope, Facts(edges=(EdgeFact(EdgeType.READS, build_job_key("etl", "export"), A),))))
+    graph = corner(build_statement(mesh.LINEAGE, scope, Facts(edges=(EdgeFact(EdgeType.READS, build_job_key("etl", "export"), A),))))
     one = change("column-removed", build_column_key(A, "z"))
     assert verdicts(graph, one) == ("breaking", "breaking")
     assert any("etl/export" in gap for gap in finding(graph, one).gaps)
@@ -116,14 +125,14 @@ def test_a_run_that_only_reads_is_such_a_job(scope: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        edge(EdgeType.CONSUMES, TEAM, build_column_key(A, "z")),
-        edge(EdgeType.CONSUMES, TEAM, A),
-        edge(EdgeType.PORT, build_data_product_key("p"), A, direction="output"),
-        run(
+        build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(A, "z")),
+        build_edge_statement(EdgeType.CONSUMES, TEAM, A),
+        build_edge_statement(EdgeType.PORT, build_data_product_key("p"), A, direction="output"),
+        build_run_statement(
             build_job_key("etl", "nobody"),
             [A],
             build_dataset_key("wh", "undescribed"),
-            flow(build_column_key(A, "z"), build_column_key(build_dataset_key("wh", "undescribed"), "z")),
+            build_flow(build_column_key(A, "z"), build_column_key(build_dataset_key("wh", "undescribed"), "z")),
         ),
     ],
 )
@@ -141,7 +150,9 @@ def mesh_edges(statement: Statement) -> tuple[EdgeFact, ...]:
 
 def test_a_consumer_of_the_product_might_use_it() -> None:
     product = build_data_product_key("p")
-    graph = corner(edge(EdgeType.PORT, product, A, direction="output"), edge(EdgeType.CONSUMES, TEAM, product))
+    graph = corner(
+        build_edge_statement(EdgeType.PORT, product, A, direction="output"), build_edge_statement(EdgeType.CONSUMES, TEAM, product)
+    )
     one = change("column-removed", build_column_key(A, "z"))
     assert verdicts(graph, one) == ("breaking", "breaking")
     assert "state which columns team uses of p" in finding(graph, one).gaps
@@ -151,7 +162,9 @@ def test_a_consumer_of_the_product_might_use_it() -> None:
 def test_a_contract_that_promises_it_keeps_it() -> None:
     promise = build_contract_key("a-v1")
     models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
-    graph = corner(edge(EdgeType.GOVERNS, promise, A), about(promise, version="1", status="active", models=models))
+    graph = corner(
+        build_edge_statement(EdgeType.GOVERNS, promise, A), build_asset_statement(promise, version="1", status="active", models=models)
+    )
     assert verdicts(graph, change("column-removed", build_column_key(A, "z"))) == ("breaking", "breaking")
     assert verdicts(graph, change("column-removed", build_column_key(A, "y"))) == ("breaking", "compatible")
     own = Change("column-removed", Subject(SubjectKind.CONTRACT, "a-v1", ("model", "a", "field", "z")), assets=(build_column_key(A, "z"),))
@@ -165,7 +178,9 @@ def test_a_contract_that_promises_it_keeps_it() -> None:
 def test_a_legal_promotion_is_conditional_unless_a_contract_promises_the_type(status: str, column_name: str, expected: str) -> None:
     promise = build_contract_key("a-v1")
     models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
-    graph = corner(edge(EdgeType.GOVERNS, promise, A), about(promise, version="1", status=status, models=models))
+    graph = corner(
+        build_edge_statement(EdgeType.GOVERNS, promise, A), build_asset_statement(promise, version="1", status=status, models=models)
+    )
     grown = change("type-promoted", build_column_key(A, column_name), before="int", after="long")
     found = finding(graph, grown)
     assert (found.verdict, "The contract a-v1 promises the type." in found.reason) == (expected, expected == "breaking")
@@ -176,7 +191,7 @@ def test_a_legal_promotion_is_conditional_unless_a_contract_promises_the_type(st
 
 
 def test_a_legal_promotion_into_a_narrower_copy_is_breaking() -> None:
-    graph = corner(about(build_column_key(B, "x"), source="dbt/t", type="int"))
+    graph = corner(build_asset_statement(build_column_key(B, "x"), source="dbt/t", type="int"))
     assert verdicts(graph, change("type-promoted", build_column_key(A, "x"), before="int", after="long")) == ("breaking", "breaking")
     assert verdicts(graph, change("type-promoted", build_column_key(A, "z"), before="int", after="long")) == ("conditional", "compatible")
     graph.store.close()
@@ -185,14 +200,16 @@ def test_a_legal_promotion_into_a_narrower_copy_is_breaking() -> None:
 def test_a_contract_that_is_over_keeps_nothing() -> None:
     promise = build_contract_key("a-v1")
     models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
-    graph = corner(edge(EdgeType.GOVERNS, promise, A), about(promise, version="1", status="retired", models=models))
+    graph = corner(
+        build_edge_statement(EdgeType.GOVERNS, promise, A), build_asset_statement(promise, version="1", status="retired", models=models)
+    )
     assert verdicts(graph, change("column-removed", build_column_key(A, "z"))) == ("breaking", "compatible")
     graph.store.close()
 
 
 def test_a_table_of_which_no_lineage_is_known_is_not_safe() -> None:
     alone = build_dataset_key("wh", "alone")
-    graph = corner(schema(alone, "z"))
+    graph = corner(build_schema_statement(alone, "z"))
     one = change("column-removed", build_column_key(alone, "z"))
     assert verdicts(graph, one) == ("breaking", "breaking")
     assert finding(graph, one).gaps == ("no lineage of wh/alone is recorded: its readers are unknown",)
@@ -202,9 +219,9 @@ def test_a_table_of_which_no_lineage_is_known_is_not_safe() -> None:
 def test_who_is_bound_is_somebody_unless_the_columns_that_they_use_are_known(graph: LiveGraph) -> None:
     one = change("column-removed", build_column_key(A, "z"), consumers=(TEAM,))
     assert verdicts(graph, one) == ("breaking", "breaking")
-    mesh.say(graph, edge(EdgeType.CONSUMES, TEAM, build_column_key(A, "y")))
+    mesh.commit_statements(graph, build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(A, "y")))
     assert verdicts(graph, one) == ("breaking", "compatible")
-    mesh.say(graph, edge(EdgeType.CONSUMES, TEAM, A))
+    mesh.commit_statements(graph, build_edge_statement(EdgeType.CONSUMES, TEAM, A))
     assert verdicts(graph, one) == ("breaking", "breaking")
 
 
@@ -213,7 +230,9 @@ def test_who_is_bound_is_somebody_unless_the_columns_that_they_use_are_known(gra
 
 @pytest.mark.parametrize("subtype", ["JOIN", "GROUP_BY", "FILTER"])
 def test_a_key_that_joins_or_groups(subtype: str) -> None:
-    graph = corner(schema(C, "s"), making(subtype, ""), edge(EdgeType.CONSUMES, TEAM, build_column_key(C, "s")))
+    graph = corner(
+        build_schema_statement(C, "s"), making(subtype, ""), build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(C, "s"))
+    )
     one = change("key-removed", build_column_key(A, "y"))
     wanted = "conditional" if subtype == "FILTER" else "breaking"
     assert verdicts(graph, one) == (wanted, wanted)
@@ -231,19 +250,25 @@ def test_a_key_that_joins_or_groups(subtype: str) -> None:
     ("", "compatible", ("breaking", "breaking")),
 ])  # fmt: skip
 def test_enum_values_and_who_branches_on_them(subtype: str, added: str, removed: tuple[str, str]) -> None:
-    graph = corner(schema(C, "s"), making(subtype))
+    graph = corner(build_schema_statement(C, "s"), making(subtype))
     assert verdicts(graph, change("enum-value-added", build_column_key(A, "y"))) == (added, added)
     assert verdicts(graph, change("enum-value-removed", build_column_key(A, "y"))) == removed
     graph.store.close()
 
 
 def test_a_filter_on_a_copy_is_a_filter(graph: LiveGraph) -> None:
-    mesh.say(graph, schema(C, "s"), run(build_job_key("etl", "further"), [B], C, flow(build_column_key(B, "x"), C, "FILTER")))
+    mesh.commit_statements(
+        graph,
+        build_schema_statement(C, "s"),
+        build_run_statement(build_job_key("etl", "further"), [B], C, build_flow(build_column_key(B, "x"), C, "FILTER")),
+    )
     assert finding(graph, change("enum-value-added", build_column_key(A, "x"))).verdict == "conditional"
 
 
 def test_what_a_consumer_does_with_the_values_is_not_known() -> None:
-    graph = corner(schema(C, "s"), making("IDENTITY"), edge(EdgeType.CONSUMES, TEAM, build_column_key(C, "s")))
+    graph = corner(
+        build_schema_statement(C, "s"), making("IDENTITY"), build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(C, "s"))
+    )
     assert verdicts(graph, change("enum-value-removed", build_column_key(A, "y"))) == ("breaking", "breaking")
     graph.store.close()
 
@@ -251,7 +276,9 @@ def test_what_a_consumer_does_with_the_values_is_not_known() -> None:
 @pytest.mark.parametrize(("subtype", "relaxed"), [("FILTER", "conditional"), ("JOIN", "breaking"), ("IDENTITY", "breaking")])
 def test_a_column_that_may_be_empty_now(subtype: str, relaxed: str) -> None:
     graph = corner(
-        schema(C, "s"), making(subtype, "s" if subtype == "IDENTITY" else ""), edge(EdgeType.CONSUMES, TEAM, build_column_key(C, "s"))
+        build_schema_statement(C, "s"),
+        making(subtype, "s" if subtype == "IDENTITY" else ""),
+        build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(C, "s")),
     )
     assert verdicts(graph, change("column-nullable", build_column_key(A, "y"))) == ("breaking", relaxed)
     assert verdicts(graph, change("column-nullable", build_column_key(A, "z"))) == ("breaking", "compatible")
@@ -268,8 +295,8 @@ def test_a_column_that_may_be_empty_now(subtype: str, relaxed: str) -> None:
     (None, "conditional", "conditional"),
 ])  # fmt: skip
 def test_a_wider_type_and_the_copies_of_it(type_: str | None, strict: str, usage: str) -> None:
-    more = () if type_ is None else (about(build_column_key(C, "s"), source="dbt/t", type=type_),)
-    listing = said(
+    more = () if type_ is None else (build_asset_statement(build_column_key(C, "s"), source="dbt/t", type=type_),)
+    listing = build_statement(
         "dbt/t", ("dataset", *C.parts, "s"), Facts(edges=(EdgeFact(EdgeType.HAS_COLUMN, C, build_column_key(C, "s"), {"position": 1}),))
     )
     graph = corner(listing, making("IDENTITY"), *more)
@@ -283,13 +310,13 @@ def test_a_wider_type_and_the_copies_of_it(type_: str | None, strict: str, usage
 
 
 def test_a_table_that_has_every_column_may_be_written_by_position() -> None:
-    copies = [flow(build_column_key(A, name), build_column_key(C, name)) for name in "xyz"]
-    graph = corner(schema(C, "x", "y", "z"), run(build_job_key("etl", "all"), [A], C, *copies))
+    copies = [build_flow(build_column_key(A, name), build_column_key(C, name)) for name in "xyz"]
+    graph = corner(build_schema_statement(C, "x", "y", "z"), build_run_statement(build_job_key("etl", "all"), [A], C, *copies))
     for rule in ("column-added", "column-moved"):
         assert finding(graph, change(rule, A)).verdict == "conditional"
         assert "wh/c has every column of it" in finding(graph, change(rule, A)).reason
         assert finding(graph, change(rule, B)).verdict == "compatible"
-    mesh.say(graph, schema(C, "x", "y", "z", "more", at=mesh.START + mesh.SECOND))
+    mesh.commit_statements(graph, build_schema_statement(C, "x", "y", "z", "more", at=mesh.START + mesh.SECOND))
     assert finding(graph, change("column-added", A)).verdict == "compatible"
     graph.store.close()
 
@@ -298,27 +325,30 @@ def test_a_table_that_has_every_column_may_be_written_by_position() -> None:
 
 
 def test_personal_data_that_a_port_shows() -> None:
-    port = edge(EdgeType.PORT, build_data_product_key("p"), C, direction="output")
-    shown = corner(schema(C, "s"), making("IDENTITY"), port)
+    port = build_edge_statement(EdgeType.PORT, build_data_product_key("p"), C, direction="output")
+    shown = corner(build_schema_statement(C, "s"), making("IDENTITY"), port)
     assert finding(shown, change("classification-raised", build_column_key(A, "y"))).verdict == "breaking"
-    masked = run(build_job_key("etl", "make"), [A], C, flow(build_column_key(A, "y"), build_column_key(C, "s"), masking=True))
-    mesh.say(shown, masked._replace(observed_at=mesh.START + mesh.SECOND))
+    masked = build_run_statement(
+        build_job_key("etl", "make"), [A], C, build_flow(build_column_key(A, "y"), build_column_key(C, "s"), masking=True)
+    )
+    mesh.commit_statements(shown, masked._replace(observed_at=mesh.START + mesh.SECOND))
     assert finding(shown, change("classification-raised", build_column_key(A, "y"))).verdict == "conditional"
-    mesh.say(shown, edge(EdgeType.PORT, build_data_product_key("q"), A, direction="output"))
+    mesh.commit_statements(shown, build_edge_statement(EdgeType.PORT, build_data_product_key("q"), A, direction="output"))
     assert finding(shown, change("classification-raised", build_column_key(A, "y"))).verdict == "breaking"
     shown.store.close()
 
 
 def test_access_that_somebody_uses() -> None:
     graph = corner(
-        edge(EdgeType.GOVERNS, build_contract_key("a-v1"), A), edge(EdgeType.CONSUMES, build_consumer_key("far"), build_column_key(B, "x"))
+        build_edge_statement(EdgeType.GOVERNS, build_contract_key("a-v1"), A),
+        build_edge_statement(EdgeType.CONSUMES, build_consumer_key("far"), build_column_key(B, "x")),
     )
     one = Change(
         "access-narrowed", Subject(SubjectKind.CONTRACT, "a-v1", ("role", "reader")), "read", "none", (A,), details={"role": "reader"}
     )
     assert finding(graph, one).verdict == "conditional"
     assert hits(finding(graph, one)) == {"far": "conditional DIRECT 1"}
-    mesh.say(graph, edge(EdgeType.CONSUMES, TEAM, build_column_key(A, "x"), contract="a-v1"))
+    mesh.commit_statements(graph, build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(A, "x"), contract="a-v1"))
     assert finding(graph, one).verdict == "breaking"
     assert hits(finding(graph, one)) == {"team": "breaking DIRECT 0", "far": "conditional DIRECT 1"}
     graph.store.close()
@@ -333,13 +363,13 @@ def level(rule: str, before: str, after: str | None, name: str = "freshness") ->
 def promising(**slo: str) -> LiveGraph:
     p, q = build_data_product_key("p"), build_data_product_key("q")
     return corner(
-        schema(C, "s"),
+        build_schema_statement(C, "s"),
         making("IDENTITY"),
-        edge(EdgeType.PORT, p, A, direction="output"),
-        edge(EdgeType.PORT, q, A, direction="input"),
-        edge(EdgeType.PORT, q, C, direction="output"),
-        about(p, slo={"freshness": "1h", "completeness": "99.9%"}),
-        about(q, slo=dict(slo)),
+        build_edge_statement(EdgeType.PORT, p, A, direction="output"),
+        build_edge_statement(EdgeType.PORT, q, A, direction="input"),
+        build_edge_statement(EdgeType.PORT, q, C, direction="output"),
+        build_asset_statement(p, slo={"freshness": "1h", "completeness": "99.9%"}),
+        build_asset_statement(q, slo=dict(slo)),
     )
 
 
@@ -371,6 +401,6 @@ def test_an_input_that_is_made_of_what_the_product_puts_out() -> None:
 
     assert added("wh/c", "p") == "conditional"
     assert added("wh/a", "q") == "compatible"
-    mesh.say(graph, about(build_data_product_key("q"), slo={"freshness": "10m"}, at=mesh.START + mesh.SECOND))
+    mesh.commit_statements(graph, build_asset_statement(build_data_product_key("q"), slo={"freshness": "10m"}, at=mesh.START + mesh.SECOND))
     assert added("wh/a", "q") == "conditional"
     graph.store.close()

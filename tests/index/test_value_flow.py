@@ -57,7 +57,7 @@ def test_where_columns_are_not_recorded_more_may_be_reached_and_never_less(state
 def test_a_copy_has_all_columns_as_they_are() -> None:
     def flows(*pairs: str, subtype: str = "IDENTITY") -> Statement:
         ends = (pair.split(">") for pair in pairs)
-        return build_statement(Facts(flows=tuple(mesh.flow(to_column(a), to_column(b), subtype) for a, b in ends)), ("test", *pairs))
+        return build_statement(Facts(flows=tuple(mesh.build_flow(to_column(a), to_column(b), subtype) for a, b in ends)), ("test", *pairs))
 
     def copied(*stated: Statement, least: int = 2) -> list[tuple[str, str]]:
         live = LiveGraph.open(SqliteStore())

@@ -20,20 +20,20 @@ BASE = 1_700_000_000  # seconds: the minute 0 of events
 RUN = "00000000-0000-0000-0000-00000000000{}"
 
 
-def at(minute: float) -> int:
+def to_micros(minute: float) -> int:
     """Microseconds of a minute."""
     return (BASE + int(minute * 60)) * 1_000_000
 
 
-def iso(minute: float) -> str:
+def format_time(minute: float) -> str:
     return datetime.fromtimestamp(BASE + int(minute * 60), UTC).isoformat()
 
 
-def ds(name: str, namespace: str = "db", /, **facets: Any) -> Event:
+def build_dataset(name: str, namespace: str = "db", /, **facets: Any) -> Event:
     return {"namespace": namespace, "name": name, "facets": facets} if facets else {"namespace": namespace, "name": name}
 
 
-def event(
+def build_event(
     kind: str | None,
     minute: float,
     inputs: Sequence[Event] = (),
@@ -50,7 +50,7 @@ def event(
         facets["parent"] = {"run": {"runId": f"parent-{parent}"}, "job": {"namespace": "jobs", "name": "dag"}}
     return {
         "eventType": kind,
-        "eventTime": iso(minute),
+        "eventTime": format_time(minute),
         "run": {"runId": RUN.format(run), "facets": facets},
         "job": {"namespace": "jobs", "name": job, "facets": dict(job_facets or {})},
         "inputs": list(inputs),
@@ -60,18 +60,18 @@ def event(
     }
 
 
-def source_field(name: str, field: str, *transformations: str, namespace: str = "db", masking: bool = False) -> Event:
+def build_source_field(name: str, field: str, *transformations: str, namespace: str = "db", masking: bool = False) -> Event:
     """An input field; transformations are written `DIRECT/IDENTITY`."""
     parsed = [{"type": t.partition("/")[0], "subtype": t.partition("/")[2], "masking": masking} for t in transformations]
     return {"namespace": namespace, "name": name, "field": field, "transformations": parsed}
 
 
-def lineage(whole: Sequence[Event] = (), **fields: Sequence[Event]) -> Event:
+def build_lineage_facet(whole: Sequence[Event] = (), **fields: Sequence[Event]) -> Event:
     """A columnLineage facet."""
     return {"fields": {name: {"inputFields": list(sources)} for name, sources in fields.items()}, "dataset": list(whole)}
 
 
-def schema(*names: str) -> Event:
+def build_schema_facet(*names: str) -> Event:
     return {"fields": [{"name": name, "type": "string"} for name in names]}
 
 
@@ -91,44 +91,44 @@ class Graph(NamedTuple):
             self.store.commit(lambda runs, received=received: self.builder.build_batch(received, runs))  # type: ignore[misc]
         return self
 
-    def heads(self, as_of: int | None = None) -> dict[tuple[str, ...], Head]:
+    def read_heads(self, as_of: int | None = None) -> dict[tuple[str, ...], Head]:
         return {head.scope: head for heads in self.store.iterate_heads(as_of) for head in heads}
 
     def find_heads(self, *start: str, as_of: int | None = None) -> dict[tuple[str, ...], Head]:
         """The heads whose scopes begin like this."""
-        return {scope: head for scope, head in self.heads(as_of).items() if scope[: len(start)] == start}
+        return {scope: head for scope, head in self.read_heads(as_of).items() if scope[: len(start)] == start}
 
-    def facts(self, *scope: str, as_of: int | None = None) -> Facts:
+    def read_facts(self, *scope: str, as_of: int | None = None) -> Facts:
         """The facts of a scope; none if it has no head."""
-        head = self.heads(as_of).get(scope)
+        head = self.read_heads(as_of).get(scope)
         return decode_facts(head.content.blob) if head is not None and head.content is not None else Facts()
 
-    def output(self, name: str, *, job: str = "etl", as_of: int | None = None) -> Facts:
+    def read_output_facts(self, name: str, *, job: str = "etl", as_of: int | None = None) -> Facts:
         """The facts of the scope (job, output)."""
-        return self.facts("job-output", "jobs", job, "db", name, as_of=as_of)
+        return self.read_facts("job-output", "jobs", job, "db", name, as_of=as_of)
 
-    def attributes(self, *scope: str) -> dict[str, Any]:
+    def read_attributes(self, *scope: str) -> dict[str, Any]:
         """The attributes that a scope states of its assets except columns, without the verbatim facets."""
-        facts = self.facts(*scope)
+        facts = self.read_facts(*scope)
         merged = {name: value for fact in facts.assets if fact.key.kind is not AssetKind.COLUMN for name, value in fact.attributes.items()}
         return {name: value for name, value in merged.items() if not name.startswith("facet:")}
 
 
-def graph(*groups: Sequence[Event], trimmers: Sequence[tuple[str, str]] = ()) -> Graph:
+def ingest_groups(*groups: Sequence[Event], trimmers: Sequence[tuple[str, str]] = ()) -> Graph:
     return Graph(open_store(":memory:"), BatchBuilder(Naming(trimmers))).ingest(*groups)
 
 
 def ingest_each(*events: Event) -> Graph:
     """A graph into which these events were ingested one by one."""
-    return graph(*[[event] for event in events])
+    return ingest_groups(*[[event] for event in events])
 
 
-def columns(facts: Facts) -> set[str]:
+def format_column_flows(facts: Facts) -> set[str]:
     """Column flows as text: `orders.id -> mart.id DIRECT IDENTITY`, masked ones with a star, whole datasets as `mart.*`."""
-    return {_text(flow) for flow in facts.flows if flow.start.kind is AssetKind.COLUMN}
+    return {_format_flow(flow) for flow in facts.flows if flow.start.kind is AssetKind.COLUMN}
 
 
-def pairs(facts: Facts) -> dict[str, bool]:
+def format_dataset_flows(facts: Facts) -> dict[str, bool]:
     """Dataset flows: `orders -> mart`, and whether they are covered; one that is stated both ways is not."""
     result: dict[str, bool] = {}
     for flow in facts.flows:
@@ -138,22 +138,22 @@ def pairs(facts: Facts) -> dict[str, bool]:
     return result
 
 
-def edges(facts: Facts) -> set[str]:
-    return {_edge(edge) for edge in facts.edges}
+def format_edges(facts: Facts) -> set[str]:
+    return {_format_edge(edge) for edge in facts.edges}
 
 
-def _edge(edge: EdgeFact) -> str:
+def _format_edge(edge: EdgeFact) -> str:
     return f"{edge.start.name} {edge.type} {edge.end.name}"
 
 
-def _text(flow: Flow) -> str:
+def _format_flow(flow: Flow) -> str:
     start = f"{flow.start.parts[1]}.{flow.start.name}"
     end = f"{flow.end.parts[1]}.{flow.end.name}" if flow.end.kind is AssetKind.COLUMN else f"{flow.end.name}.*"
     kind = "" if flow.type is FlowType.DIRECT else " INDIRECT"
     return f"{start} -> {end}{kind}{' ' + flow.subtype if flow.subtype else ''}{' masked' if flow.masking else ''}"
 
 
-def observable(store: Store, times: Iterable[int]) -> dict[int | None, list[tuple[object, ...]]]:
+def read_observable_state(store: Store, times: Iterable[int]) -> dict[int | None, list[tuple[object, ...]]]:
     """Everything that can be seen, now and at these times, without the numbers that a store makes up."""
     result: dict[int | None, list[tuple[object, ...]]] = {}
     for time in (None, *times):

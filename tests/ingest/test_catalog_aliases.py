@@ -16,7 +16,7 @@ from meshline.graph.naming import Naming
 from meshline.ingest import mesh
 from meshline.ingest.catalog_aliases import SOURCE, Prefix, Rule, apply_rules, parse_prefix, read_rules
 from meshline.ingest.sources.base import Entry
-from tests.ingest.sources.stating import T, counts, graph, keys, say, table
+from tests.ingest.sources.stating import T, build_table, count_outcomes, list_keys, load_items, open_graph
 
 HEAD = "version: 1\nsource: shop\nnamespaces: {lake: 'http://catalog:8181'}\n"
 RULES = """
@@ -29,7 +29,7 @@ LAKE, TRINO, PLATFORM = "http://catalog:8181", "trino://trino.internal", "trino:
 
 @pytest.fixture
 def live() -> Iterator[LiveGraph]:
-    with graph() as found:
+    with open_graph() as found:
         yield found
 
 
@@ -40,12 +40,12 @@ def ruled(live: LiveGraph, text: str = RULES, time: int = T) -> None:
 
 def known(live: LiveGraph, *names: tuple[str, str], source: str = "openlineage/x", time: int = T) -> None:
     """A source states these datasets, and no others."""
-    stated = [Entry(("dataset", *name), table(name[1], "x", namespace=name[0]), time) for name in names]
-    say(live, stated, time, source=source)
+    stated = [Entry(("dataset", *name), build_table(name[1], "x", namespace=name[0]), time) for name in names]
+    load_items(live, stated, time, source=source)
 
 
 def joined(live: LiveGraph, namespace: str, name: str) -> set[str]:
-    return {key.qualified_name for key in keys(live, model.build_dataset_key(namespace, name))}
+    return {key.qualified_name for key in list_keys(live, model.build_dataset_key(namespace, name))}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_names_of_one_catalog_are_joined(live: LiveGraph) -> None:
     ruled(live)
     loading = apply_rules(live)
     assert loading is not None
-    assert counts(loading) == {"read": 2, "new": 2}
+    assert count_outcomes(loading) == {"read": 2, "new": 2}
     assert joined(live, LAKE, "orders.items") == {f"{LAKE}/orders.items", f"{TRINO}/delta.orders.items", f"{PLATFORM}/orders.items"}
     assert joined(live, TRINO, "hive.orders.items") == {f"{TRINO}/hive.orders.items"}
     node = live.index.assets.find_by_key(model.build_dataset_key(LAKE, "orders.items"))
@@ -103,7 +103,7 @@ def test_names_of_one_catalog_are_joined(live: LiveGraph) -> None:
     assert stated == {("naming rule", f"{TRINO}/delta is {LAKE}"), ("naming rule", f"{PLATFORM} is {LAKE}")}
     again = apply_rules(live)
     assert again is not None
-    assert counts(again) == {"unchanged": 2}
+    assert count_outcomes(again) == {"unchanged": 2}
 
 
 def test_no_rule_makes_a_dataset(live: LiveGraph) -> None:
@@ -126,7 +126,7 @@ def test_when_a_dataset_goes_so_does_the_rest(live: LiveGraph, gone: str) -> Non
     known(live, source=gone, time=T + 10)
     loading = apply_rules(live)
     assert loading is not None
-    assert counts(loading) == {"retracted": 1}
+    assert count_outcomes(loading) == {"retracted": 1}
     assert (
         live.index.assets.find_by_key(
             model.build_dataset_key(TRINO, "delta.orders.items")
@@ -184,7 +184,7 @@ def test_rules_of_several_files(live: LiveGraph) -> None:
 def test_only_a_mention_is_enough_and_a_column_is_one(live: LiveGraph) -> None:
     key = model.build_dataset_key(TRINO, "delta.orders.items")
     content = encode_facts(Facts(assets=(AssetFact(model.build_column_key(key, "x"), {"description": "so"}),)))
-    say(live, [Entry(("note",), content)], source="contract/x")
+    load_items(live, [Entry(("note",), content)], source="contract/x")
     known(live, (LAKE, "orders.items"))
     ruled(live)
     apply_rules(live)
@@ -224,11 +224,11 @@ def test_a_replayed_store_joins_the_same(live: LiveGraph) -> None:
     known(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"))
     ruled(live)
     apply_rules(live)
-    with graph() as new:
+    with open_graph() as new:
         copy_store(live.store, new.store, None, lambda error: pytest.fail(str(error)))
         new.refresh()
         assert read_rules(new.store) == read_rules(live.store)
         loading = apply_rules(new)
         assert loading is not None
-        assert counts(loading) == {"unchanged": 1}
+        assert count_outcomes(loading) == {"unchanged": 1}
         assert len(joined(new, LAKE, "orders.items")) == 2

@@ -13,7 +13,7 @@ import pytest
 from meshline.graph.model import AssetKey, build_column_key, build_dataset_key
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.run_statements import rename_scope
-from tests.ingest.speaking import Event, Graph, at, ds, event, graph, ingest_each, observable
+from tests.ingest.speaking import Event, Graph, build_dataset, build_event, ingest_each, ingest_groups, read_observable_state, to_micros
 
 CORPUS = Path(os.environ.get("MESHLINE_CORPUS", "."))
 needs_corpus = pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="MESHLINE_CORPUS is not set")
@@ -28,13 +28,15 @@ def asserted(*assertions: Event) -> Event:
 
 def results(kind: str, minute: float, *assertions: Event, run: int = 1, **more: Any) -> Event:
     """An event of a run that tested db/t."""
-    return event(kind, minute, [{**ds("t"), "inputFacets": asserted(*assertions)}], run=run, **more)
+    return build_event(kind, minute, [{**build_dataset("t"), "inputFacets": asserted(*assertions)}], run=run, **more)
 
 
 def find_results(known: Graph, *scope: str) -> dict[AssetKey, dict[str, Any]]:
     """The results by asset and check."""
     return {
-        fact.key: cast("dict[str, Any]", fact.attributes["quality"]) for fact in known.facts(*(scope or SCOPE)).assets if fact.attributes
+        fact.key: cast("dict[str, Any]", fact.attributes["quality"])
+        for fact in known.read_facts(*(scope or SCOPE)).assets
+        if fact.attributes
     }
 
 
@@ -64,7 +66,7 @@ LOGGED = {
     "params": {},
 }
 AUDIT = {
-    **ds("db.t_dbt_test__audit.accepted_values_t_tier__std", "DB:///", dbt_model={"config": {"materialized": "test"}}),
+    **build_dataset("db.t_dbt_test__audit.accepted_values_t_tier__std", "DB:///", dbt_model={"config": {"materialized": "test"}}),
     "outputFacets": {},
 }
 
@@ -90,7 +92,10 @@ def test_a_test_that_dbt_aborted_was_left_out(kinds: list[str], outcome: str) ->
 
 
 def test_the_tables_that_dbt_names_for_its_tests_are_none() -> None:
-    tested = {**event("COMPLETE", 1, [{**ds("t"), "inputFacets": asserted(LOGGED)}], [AUDIT], job_facets=DBT), "producer": "dbt"}
+    tested = {
+        **build_event("COMPLETE", 1, [{**build_dataset("t"), "inputFacets": asserted(LOGGED)}], [AUDIT], job_facets=DBT),
+        "producer": "dbt",
+    }
     known = ingest_each(tested)
     assert {scope[0] for scope in known.find_heads()} == {"job", "job-quality", "job-reads"}
     built = {
@@ -174,7 +179,7 @@ def test_a_failed_run_states_its_results_and_the_next_replaces_them() -> None:
     assert find_results(known)[T]["unique"]["outcome"] == "FAILED"
     known.ingest([results("COMPLETE", 5, {"assertion": "unique", "success": True}, run=2)])
     assert find_results(known)[T]["unique"]["outcome"] == "PASSED"
-    assert known.heads(at(2))[SCOPE].observed_at == at(1)
+    assert known.read_heads(to_micros(2))[SCOPE].observed_at == to_micros(1)
     known.ingest([results("COMPLETE", 3, {"assertion": "unique", "success": False}, run=3)])  # late
     assert find_results(known)[T]["unique"]["outcome"] == "PASSED"
 
@@ -185,14 +190,17 @@ def test_the_results_of_a_run_are_its_last_word() -> None:
         results("COMPLETE", 2, {"assertion": "unique", "success": False}),
     )
     assert find_results(known)[T]["unique"]["outcome"] == "FAILED"
-    assert SCOPE not in known.heads(at(1))
+    assert SCOPE not in known.read_heads(to_micros(1))
 
 
 def test_the_input_facet_counts_before_the_dataset_facet() -> None:
-    both = {**ds("t", **asserted({"assertion": "a", "success": True})), "inputFacets": asserted({"assertion": "b", "success": True})}
-    assert set(find_results(ingest_each(event("COMPLETE", 1, [both])))[T]) == {"b"}
-    alone = ds("t", **asserted({"assertion": "a", "success": True}))
-    known = ingest_each(event("COMPLETE", 1, [alone]))
+    both = {
+        **build_dataset("t", **asserted({"assertion": "a", "success": True})),
+        "inputFacets": asserted({"assertion": "b", "success": True}),
+    }
+    assert set(find_results(ingest_each(build_event("COMPLETE", 1, [both])))[T]) == {"b"}
+    alone = build_dataset("t", **asserted({"assertion": "a", "success": True}))
+    known = ingest_each(build_event("COMPLETE", 1, [alone]))
     assert set(find_results(known)[T]) == {"a"}
     assert not known.find_heads("dataset", "db", "t")
 
@@ -214,9 +222,11 @@ def test_names_are_unique_and_texts_stay_texts() -> None:
 
 
 def test_what_cannot_be_read_states_nothing() -> None:
-    bad = {**ds("t"), "inputFacets": {"dataQualityAssertions": {"assertions": [{"assertion": "a"}]}}}
-    assert not graph([event("COMPLETE", 1, [bad])]).find_heads("job-quality")
-    assert not find_results(ingest_each(event("COMPLETE", 1, [{**ds("t"), "inputFacets": {"dataQualityAssertions": {"_deleted": True}}}])))
+    bad = {**build_dataset("t"), "inputFacets": {"dataQualityAssertions": {"assertions": [{"assertion": "a"}]}}}
+    assert not ingest_groups([build_event("COMPLETE", 1, [bad])]).find_heads("job-quality")
+    assert not find_results(
+        ingest_each(build_event("COMPLETE", 1, [{**build_dataset("t"), "inputFacets": {"dataQualityAssertions": {"_deleted": True}}}]))
+    )
 
 
 def test_scopes_follow_naming_rules() -> None:
@@ -231,8 +241,10 @@ def test_the_order_of_events_is_nothing() -> None:
         results("START", 1, {"assertion": "a", "success": True}),
         results("FAIL", 2, {"assertion": "a", "success": False}, job_facets=DBT),
         results("COMPLETE", 2, {"assertion": "a", "column": "v", "success": True}, run=2),
-        event("COMPLETE", 3, [ds("t", **asserted({"assertion": "b", "success": False, "params": {}}))], run=3, job_facets=DBT),
+        build_event(
+            "COMPLETE", 3, [build_dataset("t", **asserted({"assertion": "b", "success": False, "params": {}}))], run=3, job_facets=DBT
+        ),
     ]
-    seen = [observable(ingest_each(*order).store, [at(1), at(2), at(3)]) for order in permutations(events)]
+    seen = [read_observable_state(ingest_each(*order).store, [to_micros(1), to_micros(2), to_micros(3)]) for order in permutations(events)]
     assert all(one == seen[0] for one in seen)
-    assert observable(graph(events).store, [at(1), at(2), at(3)]) == seen[0]
+    assert read_observable_state(ingest_groups(events).store, [to_micros(1), to_micros(2), to_micros(3)]) == seen[0]

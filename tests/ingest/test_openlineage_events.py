@@ -18,7 +18,7 @@ from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_files import read_events
 from meshline.ingest.openlineage.events import MAX_BYTES, DatasetEvent, Event, EventParser, EventType, JobEvent, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
-from tests.ingest.speaking import CLOCK, graph
+from tests.ingest.speaking import CLOCK, ingest_groups
 from tests.sizes import count_examples
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
@@ -220,13 +220,13 @@ needs_corpus = pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set
 def test_all_real_events_are_accepted() -> None:
     events = corpus()
     assert len(events) > 190
-    known = graph()
+    known = ingest_groups()
     refused = [(place.rpartition("/")[2], note) for place, body in events for note in parse(body).warnings]
     assert [(place, note.where) for place, note in refused] == [("event_full.json:1", "$.inputs[0].inputFacets.dataQualityMetrics")]
     assert "missing required field `columnMetrics`" in refused[0][1].what, "the only facet that its own schema refuses"
     known.ingest([json.loads(body) for _, body in events])
     assert known.find_heads("job-output")
-    assert not [scope for scope in known.heads() if "unreadable" in "".join(scope)]
+    assert not [scope for scope in known.read_heads() if "unreadable" in "".join(scope)]
 
 
 VALUES: list[Any] = [None, 3, -1.5, "", "x", True, [], {}, [None], [[]], {"a": {}}, 10**40, "\x00", "é日"]
@@ -262,7 +262,7 @@ def test_a_mutated_real_event_is_accepted_or_refused(data: st.DataObject) -> Non
         parse(event)
     except InvalidInput:
         return
-    graph([event])
+    ingest_groups([event])
 
 
 @needs_corpus

@@ -20,7 +20,18 @@ from meshline.graph.model import (
 )
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE
 from meshline.ingest.openlineage.facets import RULES, Place, build_facets_page
-from tests.ingest.speaking import Event, Graph, at, ds, edges, event, graph, ingest_each, iso, schema
+from tests.ingest.speaking import (
+    Event,
+    Graph,
+    build_dataset,
+    build_event,
+    build_schema_facet,
+    format_edges,
+    format_time,
+    ingest_each,
+    ingest_groups,
+    to_micros,
+)
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 PAGE = Path(__file__).parents[2] / "docs" / "openlineage-facets.md"
@@ -28,7 +39,7 @@ T = build_dataset_key("db", "t")
 
 
 def described(**facets: Any) -> Graph:
-    return ingest_each(event("COMPLETE", 1, [], [ds("t", **facets)]))
+    return ingest_each(build_event("COMPLETE", 1, [], [build_dataset("t", **facets)]))
 
 
 @pytest.mark.parametrize(
@@ -52,8 +63,8 @@ def described(**facets: Any) -> Graph:
 )
 def test_dataset_facets(name: str, facet: Event, expected: dict[str, Any]) -> None:
     known = described(**{name: facet})
-    assert known.attributes("dataset", "db", "t", name) == expected
-    assert AssetFact(T, {**expected, f"facet:{name}": facet}) in known.facts("dataset", "db", "t", name).assets
+    assert known.read_attributes("dataset", "db", "t", name) == expected
+    assert AssetFact(T, {**expected, f"facet:{name}": facet}) in known.read_facts("dataset", "db", "t", name).assets
 
 
 @pytest.mark.parametrize(
@@ -72,9 +83,11 @@ def test_dataset_facets(name: str, facet: Event, expected: dict[str, Any]) -> No
     ],
 )
 def test_job_facets(name: str, facet: Event, expected: dict[str, Any]) -> None:
-    known = ingest_each(event("START", 1, job_facets={name: facet}))
-    assert known.attributes("job", "jobs", "etl", name) == expected
-    assert AssetFact(build_job_key("jobs", "etl"), {**expected, f"facet:{name}": facet}) in known.facts("job", "jobs", "etl", name).assets
+    known = ingest_each(build_event("START", 1, job_facets={name: facet}))
+    assert known.read_attributes("job", "jobs", "etl", name) == expected
+    assert (
+        AssetFact(build_job_key("jobs", "etl"), {**expected, f"facet:{name}": facet}) in known.read_facts("job", "jobs", "etl", name).assets
+    )
 
 
 def test_a_schema_lists_columns_with_nested_ones_as_dotted_paths() -> None:
@@ -83,7 +96,7 @@ def test_a_schema_lists_columns_with_nested_ones_as_dotted_paths() -> None:
         {"name": "ship", "type": "struct", "fields": [{"name": "zip", "type": "string"}, {"name": "city", "fields": [{"name": "name"}]}]},
         {"name": "n", "type": None, "description": ""},
     ]
-    stated = described(schema={"fields": fields}).facts("dataset", "db", "t", "schema")
+    stated = described(schema={"fields": fields}).read_facts("dataset", "db", "t", "schema")
     assert {(edge.end.name, edge.attributes["position"]) for edge in stated.edges} == {
         ("id", 1),
         ("ship", 2),
@@ -98,22 +111,24 @@ def test_a_schema_lists_columns_with_nested_ones_as_dotted_paths() -> None:
 
 def test_ordinal_positions_order_columns() -> None:
     fields = [{"name": "b", "ordinal_position": 2}, {"name": "a", "ordinal_position": 1}]
-    stated = described(schema={"fields": fields}).facts("dataset", "db", "t", "schema")
+    stated = described(schema={"fields": fields}).read_facts("dataset", "db", "t", "schema")
     assert {(edge.end.name, edge.attributes["position"]) for edge in stated.edges} == {("a", 1), ("b", 2)}
 
 
 def test_tags_of_a_field_are_the_columns() -> None:
-    stated = described(tags={"tags": [{"key": "pii", "value": "true", "field": "email"}]}).facts("dataset", "db", "t", "tags")
+    stated = described(tags={"tags": [{"key": "pii", "value": "true", "field": "email"}]}).read_facts("dataset", "db", "t", "tags")
     assert AssetFact(build_column_key(T, "email"), {"tags": ["pii"]}) in stated.assets
 
 
 def test_owners() -> None:
     facet = {"owners": [{"name": " team:core "}, {"name": "user:eve", "type": "steward"}, {"name": " "}]}
-    assert sorted(described(ownership=facet).facts("dataset", "db", "t", "ownership").edges, key=str) == [
+    assert sorted(described(ownership=facet).read_facts("dataset", "db", "t", "ownership").edges, key=str) == [
         EdgeFact(EdgeType.OWNS, build_owner_key("team:core"), T, {"type": "technical"}),
         EdgeFact(EdgeType.OWNS, build_owner_key("user:eve"), T, {"type": "steward"}),
     ]
-    assert edges(ingest_each(event("START", 1, job_facets={"ownership": facet})).facts("job", "jobs", "etl", "ownership")) == {
+    assert format_edges(
+        ingest_each(build_event("START", 1, job_facets={"ownership": facet})).read_facts("job", "jobs", "etl", "ownership")
+    ) == {
         "team:core OWNS etl",
         "user:eve OWNS etl",
     }
@@ -121,7 +136,7 @@ def test_owners() -> None:
 
 def test_symlinks_are_the_same_dataset() -> None:
     facet = {"identifiers": [{"namespace": "hive://h", "name": "d.t", "type": "TABLE"}, {"namespace": "db", "name": "t", "type": "TABLE"}]}
-    (edge,) = described(symlinks=facet).facts("dataset", "db", "t", "symlinks").edges
+    (edge,) = described(symlinks=facet).read_facts("dataset", "db", "t", "symlinks").edges
     assert (edge.type, edge.start, edge.end) == (EdgeType.SAME_AS, T, build_dataset_key("hive://h", "d.t"))
     assert edge.attributes == {"why": "symlink", "type": "TABLE"}
 
@@ -140,10 +155,11 @@ TOPIC = "kafka://broker:9092"
 def test_names_of_a_session_join_nothing(namespace: str, name: str, type_: str) -> None:
     facet = {"symlinks": {"identifiers": [{"namespace": namespace, "name": name, "type": type_}]}}
     known = ingest_each(
-        event("COMPLETE", 1, [], [ds("orders", TOPIC, **facet)]), event("COMPLETE", 2, [], [ds("payments", TOPIC, **facet)], run=2)
+        build_event("COMPLETE", 1, [], [build_dataset("orders", TOPIC, **facet)]),
+        build_event("COMPLETE", 2, [], [build_dataset("payments", TOPIC, **facet)], run=2),
     )
     for topic in ("orders", "payments"):
-        facts = known.facts("dataset", "kafka://broker", topic, "symlinks")
+        facts = known.read_facts("dataset", "kafka://broker", topic, "symlinks")
         assert facts.edges == ()
         names = [asset.attributes["session_names"] for asset in facts.assets if "session_names" in asset.attributes]
         assert names == [[list(build_dataset_key(namespace.removesuffix(":9092"), name).parts)]]
@@ -151,59 +167,71 @@ def test_names_of_a_session_join_nothing(namespace: str, name: str, type_: str) 
 
 def test_a_topic_is_still_joined_by_a_name_that_lasts() -> None:
     facet = {"symlinks": {"identifiers": [{"namespace": "kafka://other", "name": "orders", "type": "TOPIC"}]}}
-    known = ingest_each(event("COMPLETE", 1, [], [ds("orders", TOPIC, **facet)]))
-    (edge,) = known.facts("dataset", "kafka://broker", "orders", "symlinks").edges
+    known = ingest_each(build_event("COMPLETE", 1, [], [build_dataset("orders", TOPIC, **facet)]))
+    (edge,) = known.read_facts("dataset", "kafka://broker", "orders", "symlinks").edges
     assert edge.end == build_dataset_key("kafka://other", "orders")
 
 
 def test_facets_outlive_runs_and_the_newest_wins() -> None:
     known = ingest_each(
-        event("COMPLETE", 5, [ds("t", documentation={"description": "new"})], run=2),
-        event("COMPLETE", 1, [ds("t", documentation={"description": "old"})], run=1),
-        event("COMPLETE", 7, [ds("t")], run=3),
+        build_event("COMPLETE", 5, [build_dataset("t", documentation={"description": "new"})], run=2),
+        build_event("COMPLETE", 1, [build_dataset("t", documentation={"description": "old"})], run=1),
+        build_event("COMPLETE", 7, [build_dataset("t")], run=3),
     )
-    assert known.attributes("dataset", "db", "t", "documentation") == {"description": "new"}
-    assert known.facts("dataset", "db", "t", "documentation", as_of=at(2)).assets[0].attributes["description"] == "old"
+    assert known.read_attributes("dataset", "db", "t", "documentation") == {"description": "new"}
+    assert known.read_facts("dataset", "db", "t", "documentation", as_of=to_micros(2)).assets[0].attributes["description"] == "old"
 
 
 def test_in_a_run_terminal_events_win_ties_and_what_was_stated_first_counts_from_then() -> None:
-    first, second = ds("t", documentation={"description": "a"}), ds("t", documentation={"description": "z"})
-    known = ingest_each(event("COMPLETE", 1, [first]), event("START", 1, [second]))
-    assert known.attributes("dataset", "db", "t", "documentation") == {"description": "a"}
-    known.ingest([event("OTHER", 5, [ds("t", documentation={"description": "a"})])])
-    head = known.heads()["dataset", "db", "t", "documentation"]
-    assert (head.valid_from, head.last_observed) == (at(1), at(5))
+    first, second = build_dataset("t", documentation={"description": "a"}), build_dataset("t", documentation={"description": "z"})
+    known = ingest_each(build_event("COMPLETE", 1, [first]), build_event("START", 1, [second]))
+    assert known.read_attributes("dataset", "db", "t", "documentation") == {"description": "a"}
+    known.ingest([build_event("OTHER", 5, [build_dataset("t", documentation={"description": "a"})])])
+    head = known.read_heads()["dataset", "db", "t", "documentation"]
+    assert (head.valid_from, head.last_observed) == (to_micros(1), to_micros(5))
 
 
 def test_of_a_dataset_read_and_written_at_once_the_output_has_the_word() -> None:
     for names in (("a", "b"), ("b", "a")):
-        known = ingest_each(event("COMPLETE", 1, [ds("t", schema=schema(names[0]))], [ds("t", schema=schema(names[1]))]))
-        assert edges(known.facts("dataset", "db", "t", "schema")) == {f"t HAS_COLUMN {names[1]}"}
+        known = ingest_each(
+            build_event(
+                "COMPLETE",
+                1,
+                [build_dataset("t", schema=build_schema_facet(names[0]))],
+                [build_dataset("t", schema=build_schema_facet(names[1]))],
+            )
+        )
+        assert format_edges(known.read_facts("dataset", "db", "t", "schema")) == {f"t HAS_COLUMN {names[1]}"}
 
 
 def test_deleted_is_a_tombstone() -> None:
     known = described(documentation={"description": "x"}, ownership={"owners": [{"name": "a"}]})
-    known.ingest([event("COMPLETE", 2, [ds("t", documentation={"_deleted": True}, ownership={"_deleted": True})], run=2)])
+    known.ingest([build_event("COMPLETE", 2, [build_dataset("t", documentation={"_deleted": True}, ownership={"_deleted": True})], run=2)])
     assert set(known.find_heads("dataset")) == set()
 
 
 def test_unreadable_facets_take_nothing_away() -> None:
     known = described(ownership={"owners": [{"name": "a"}]})
-    known.ingest([event("COMPLETE", 2, [ds("t", ownership={"owners": "nobody"})], run=2)])
-    assert edges(known.facts("dataset", "db", "t", "ownership")) == {"a OWNS t"}
-    assert known.facts("dataset", "db", "t", "unreadable:ownership").assets == (AssetFact(T, {"facet:ownership": {"owners": "nobody"}}),)
+    known.ingest([build_event("COMPLETE", 2, [build_dataset("t", ownership={"owners": "nobody"})], run=2)])
+    assert format_edges(known.read_facts("dataset", "db", "t", "ownership")) == {"a OWNS t"}
+    assert known.read_facts("dataset", "db", "t", "unreadable:ownership").assets == (
+        AssetFact(T, {"facet:ownership": {"owners": "nobody"}}),
+    )
 
 
 def test_spellings_are_kept_as_aliases() -> None:
     known = ingest_each(
-        event(
+        build_event(
             "COMPLETE",
             1,
-            [ds("//a//b/", "s3a://Lake", symlinks={"identifiers": [{"namespace": "db:5432/", "name": "x", "type": "TABLE"}]})],
+            [build_dataset("//a//b/", "s3a://Lake", symlinks={"identifiers": [{"namespace": "db:5432/", "name": "x", "type": "TABLE"}]})],
         )
     )
     aliases = {
-        scope[1:]: fact.attributes for scope in known.find_heads("dataset") if scope[3] == "spelling" for fact in known.facts(*scope).assets
+        scope[1:]: fact.attributes
+        for scope in known.find_heads("dataset")
+        if scope[3] == "spelling"
+        for fact in known.read_facts(*scope).assets
     }
     assert aliases == {
         ("s3://Lake", "a/b", "spelling", "s3a://Lake", "//a//b/"): {"spelling": ["s3a://Lake", "//a//b/"]},
@@ -212,32 +240,36 @@ def test_spellings_are_kept_as_aliases() -> None:
 
 
 def test_trimmed_names_are_one_dataset() -> None:
-    trimmed = graph([event("COMPLETE", 1, [], [ds("/w/t/dt=1"), ds("/w/t/dt=2")])], trimmers=[(r"/dt=[^/]*$", "")])
+    trimmed = ingest_groups(
+        [build_event("COMPLETE", 1, [], [build_dataset("/w/t/dt=1"), build_dataset("/w/t/dt=2")])], trimmers=[(r"/dt=[^/]*$", "")]
+    )
     assert set(trimmed.find_heads("job-writes")) == {("job-writes", "jobs", "etl", "db", "/w/t")}
 
 
 def renaming(kind: str | None, **more: Any) -> Event:
     facet = {"lifecycleStateChange": "RENAME", "previousIdentifier": {"namespace": "db", "name": "old"}}
-    return event(kind, 3, [], [ds("new", lifecycleStateChange=facet)], **more)
+    return build_event(kind, 3, [], [build_dataset("new", lifecycleStateChange=facet)], **more)
 
 
 def test_a_rename_counts_from_a_completed_run_on() -> None:
-    scope = ("dataset-renamed", "db", "new", "db", "old", str(at(4)))
+    scope = ("dataset-renamed", "db", "new", "db", "old", str(to_micros(4)))
     known = ingest_each(renaming("START"))
     assert not known.find_heads("dataset-renamed")
-    known.ingest([event("COMPLETE", 4)])
-    assert known.facts(*scope).edges == (EdgeFact(EdgeType.RENAMED_TO, build_dataset_key("db", "old"), build_dataset_key("db", "new")),)
-    known.ingest([event("FAIL", 5)])
+    known.ingest([build_event("COMPLETE", 4)])
+    assert known.read_facts(*scope).edges == (
+        EdgeFact(EdgeType.RENAMED_TO, build_dataset_key("db", "old"), build_dataset_key("db", "new")),
+    )
+    known.ingest([build_event("FAIL", 5)])
     assert not known.find_heads("dataset-renamed")
 
 
 def test_a_drop_counts_from_a_completed_run_on() -> None:
-    known = ingest_each(event("COMPLETE", 3, [], [ds("t", lifecycleStateChange={"lifecycleStateChange": "DROP"})]))
-    assert known.attributes("dataset-dropped", "db", "t") == {"dropped": True}
-    assert known.heads()["dataset-dropped", "db", "t"].observed_at == at(3)
-    assert not ingest_each(event("FAIL", 3, [], [ds("t", lifecycleStateChange={"lifecycleStateChange": "DROP"})])).find_heads(
-        "dataset-dropped"
-    )
+    known = ingest_each(build_event("COMPLETE", 3, [], [build_dataset("t", lifecycleStateChange={"lifecycleStateChange": "DROP"})]))
+    assert known.read_attributes("dataset-dropped", "db", "t") == {"dropped": True}
+    assert known.read_heads()["dataset-dropped", "db", "t"].observed_at == to_micros(3)
+    assert not ingest_each(
+        build_event("FAIL", 3, [], [build_dataset("t", lifecycleStateChange={"lifecycleStateChange": "DROP"})])
+    ).find_heads("dataset-dropped")
 
 
 def test_a_dataset_event_renames_and_drops_at_its_time() -> None:
@@ -245,21 +277,21 @@ def test_a_dataset_event_renames_and_drops_at_its_time() -> None:
         (renaming(None)["outputs"][0]["facets"]["lifecycleStateChange"], "dataset-renamed"),
         ({"lifecycleStateChange": "drop"}, "dataset-dropped"),
     ):
-        known = ingest_each({"eventTime": iso(2), "dataset": ds("t", lifecycleStateChange=facet)})
+        known = ingest_each({"eventTime": format_time(2), "dataset": build_dataset("t", lifecycleStateChange=facet)})
         (head,) = known.find_heads(kind).values()
-        assert head.observed_at == at(2)
+        assert head.observed_at == to_micros(2)
 
 
 def test_what_belongs_to_the_run_stays_with_the_run() -> None:
     known = ingest_each(
-        event(
+        build_event(
             "COMPLETE",
             1,
-            [{**ds("t", version={"datasetVersion": "1"}), "inputFacets": {"inputStatistics": {"rowCount": 1}}}],
+            [{**build_dataset("t", version={"datasetVersion": "1"}), "inputFacets": {"inputStatistics": {"rowCount": 1}}}],
             run_facets={"nominalTime": {}},
         )
     )
-    assert {scope[0] for scope in known.heads()} == {"job-reads"}
+    assert {scope[0] for scope in known.read_heads()} == {"job-reads"}
 
 
 def test_a_facet_that_cannot_be_kept_as_json_is_kept_as_text() -> None:
@@ -267,12 +299,12 @@ def test_a_facet_that_cannot_be_kept_as_json_is_kept_as_text() -> None:
     for _ in range(100):
         deep = [deep]
     for facet in ({"k": deep}, {"n": 10**30}):
-        (fact,) = described(odd=facet).facts("dataset", "db", "t", "odd").assets
+        (fact,) = described(odd=facet).read_facts("dataset", "db", "t", "odd").assets
         assert isinstance(fact.attributes["facet:odd"], str)
 
 
 def test_schemas_of_unlike_types_are_read_leniently() -> None:
-    stated = described(schema={"fields": [{"name": "a", "type": {"kind": "struct"}, "description": 3}]}).facts(
+    stated = described(schema={"fields": [{"name": "a", "type": {"kind": "struct"}, "description": 3}]}).read_facts(
         "dataset", "db", "t", "schema"
     )
     assert AssetFact(build_column_key(T, "a"), {"type": '{"kind":"struct"}'}) in stated.assets
@@ -280,17 +312,17 @@ def test_schemas_of_unlike_types_are_read_leniently() -> None:
 
 def test_facets_of_declared_jobs_and_described_datasets() -> None:
     job_event = {
-        "eventTime": iso(1),
+        "eventTime": format_time(1),
         "job": {"namespace": "jobs", "name": "etl", "facets": {"sql": {"query": "select 1"}}},
-        "inputs": [ds("t", version={"datasetVersion": "7"})],
-        "outputs": [ds("t", schema=schema("id"))],
+        "inputs": [build_dataset("t", version={"datasetVersion": "7"})],
+        "outputs": [build_dataset("t", schema=build_schema_facet("id"))],
     }
-    known = ingest_each(job_event, {"eventTime": iso(2), "dataset": ds("u", schema=schema("x"))})
-    assert known.attributes("job", "jobs", "etl", "sql") == {"sql": "select 1"}
-    assert edges(known.facts("dataset", "db", "t", "schema")) == {"t HAS_COLUMN id"}
-    assert edges(known.facts("dataset", "db", "u", "schema")) == {"u HAS_COLUMN x"}
-    assert known.facts("dataset", "db", "t", "version").assets == (AssetFact(T, {"facet:version": {"datasetVersion": "7"}}),)
-    assert {head.source for head in known.heads().values()} == {DEFAULT_SOURCE}
+    known = ingest_each(job_event, {"eventTime": format_time(2), "dataset": build_dataset("u", schema=build_schema_facet("x"))})
+    assert known.read_attributes("job", "jobs", "etl", "sql") == {"sql": "select 1"}
+    assert format_edges(known.read_facts("dataset", "db", "t", "schema")) == {"t HAS_COLUMN id"}
+    assert format_edges(known.read_facts("dataset", "db", "u", "schema")) == {"u HAS_COLUMN x"}
+    assert known.read_facts("dataset", "db", "t", "version").assets == (AssetFact(T, {"facet:version": {"datasetVersion": "7"}}),)
+    assert {head.source for head in known.read_heads().values()} == {DEFAULT_SOURCE}
 
 
 def test_the_page_of_facets_is_made_from_the_table() -> None:

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 from meshline.ingest.openlineage.events import EventParser, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
 from meshline.ingest.openlineage.run_state import decode_state, encode_state, join_states, merge_events
-from tests.ingest.speaking import CLOCK, Event, Graph, at, ds, event, graph, lineage, observable, schema, source_field
+from tests.ingest.speaking import (
+    CLOCK,
+    Event,
+    Graph,
+    build_dataset,
+    build_event,
+    build_lineage_facet,
+    build_schema_facet,
+    build_source_field,
+    ingest_groups,
+    read_observable_state,
+    to_micros,
+)
 from tests.sizes import count_examples
 
 NAMES = ["a", "b", "A", "x.b"]
@@ -19,13 +31,13 @@ COLUMNS = ["id", "v", "_file"]
 TRANSFORMATIONS = ["DIRECT/IDENTITY", "INDIRECT/JOIN", "INDIRECT/FILTER", "INDIRECT/CONDITIONAL"]
 
 sources = st.builds(
-    lambda name, column, how: source_field(name, column, *how),
+    lambda name, column, how: build_source_field(name, column, *how),
     st.sampled_from([*NAMES, "cte"]),
     st.sampled_from(COLUMNS),
     st.lists(st.sampled_from(TRANSFORMATIONS), max_size=2),
 )
 lineages = st.builds(
-    lambda fields, whole: lineage(whole, **fields),
+    lambda fields, whole: build_lineage_facet(whole, **fields),
     st.dictionaries(st.sampled_from(["id", "v", "w"]), st.lists(sources, max_size=3), max_size=3),
     st.lists(sources, max_size=1),
 )
@@ -50,7 +62,7 @@ lifecycles = st.sampled_from(
 facets = st.fixed_dictionaries(
     {},
     optional={
-        "schema": st.builds(lambda names: schema(*names), st.lists(st.sampled_from(["id", "v", "w"]), max_size=2)),
+        "schema": st.builds(lambda names: build_schema_facet(*names), st.lists(st.sampled_from(["id", "v", "w"]), max_size=2)),
         "symlinks": symlinks,
         "documentation": st.sampled_from([{"description": "one"}, {"description": "two"}, {"_deleted": True}, "bad"]),
         "ownership": st.sampled_from([{"owners": [{"name": "team:a"}]}, {"owners": 3}]),
@@ -58,15 +70,15 @@ facets = st.fixed_dictionaries(
         "unknown": st.sampled_from([{"k": 1}, {"k": 2}]),
     },
 )
-inputs = st.builds(lambda name, f: ds(name, **f), st.sampled_from(NAMES), facets)
+inputs = st.builds(lambda name, f: build_dataset(name, **f), st.sampled_from(NAMES), facets)
 outputs = st.builds(
-    lambda name, f, c: ds(name, **{**f, **c}),
+    lambda name, f, c: build_dataset(name, **{**f, **c}),
     st.sampled_from(NAMES),
     facets,
     st.fixed_dictionaries({}, optional={"columnLineage": lineages, "lineage": explicit}),
 )
 run_events = st.builds(
-    event,
+    build_event,
     st.sampled_from(["START", "RUNNING", "COMPLETE", "COMPLETE", "FAIL", "ABORT", "OTHER", None]),
     st.integers(0, 6),
     st.lists(inputs, max_size=2),
@@ -87,7 +99,7 @@ def _dataset_event(of: Event, dataset: Event) -> Event:
 
 
 events = st.one_of(run_events, run_events, run_events, run_events.map(_job_event), st.builds(_dataset_event, run_events, outputs))
-TIMES = [at(minute) for minute in range(7)]
+TIMES = [to_micros(minute) for minute in range(7)]
 
 
 @settings(max_examples=count_examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -104,17 +116,17 @@ def check_any_order(history: list[Event], chance: random.Random) -> None:
         size = chance.randint(1, len(other))
         groups.append(other[:size])
         other = other[size:]
-    one = graph(*[[item] for item in history])
-    two = graph(*groups)
-    assert observable(one.store, TIMES) == observable(two.store, TIMES)
+    one = ingest_groups(*[[item] for item in history])
+    two = ingest_groups(*groups)
+    assert read_observable_state(one.store, TIMES) == read_observable_state(two.store, TIMES)
 
 
 siblings = st.builds(
-    lambda kind, minute, job, run, parent, covers: event(
+    lambda kind, minute, job, run, parent, covers: build_event(
         kind,
         minute,
-        [ds("a")],
-        [ds("b", **({"columnLineage": lineage(id=[source_field("a", "id")])} if covers else {}))],
+        [build_dataset("a")],
+        [build_dataset("b", **({"columnLineage": build_lineage_facet(id=[build_source_field("a", "id")])} if covers else {}))],
         job=job,
         run=run,
         parent=parent,
@@ -137,10 +149,10 @@ def test_siblings_know_of_each_other_in_any_order(history: list[Event], chance: 
 @settings(max_examples=count_examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(events, max_size=6))
 def test_what_is_known_changes_nothing(history: list[Event]) -> None:
-    known = graph(history)
-    before = observable(known.store, TIMES)
+    known = ingest_groups(history)
+    before = read_observable_state(known.store, TIMES)
     known.ingest(history)
-    assert observable(known.store, TIMES) == before
+    assert read_observable_state(known.store, TIMES) == before
 
 
 @settings(max_examples=count_examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -152,8 +164,8 @@ def test_the_same_run_a_day_later_moves_only_times(history: list[Event]) -> None
         {**item, "run": {**item["run"], "runId": "two"}, "eventTime": item["eventTime"].replace("2023-11-14", "2023-11-15")}
         for item in first
     ]
-    known = graph(first)
-    before, run_scopes = contents(known), {head.scope for head in known.heads().values() if not head.provisional}
+    known = ingest_groups(first)
+    before, run_scopes = contents(known), {head.scope for head in known.read_heads().values() if not head.provisional}
     known.ingest(second)
     after = contents(known)
     assert {scope: digest for scope, digest in after.items() if scope in run_scopes} == {
@@ -167,7 +179,7 @@ def tomorrow(time: str) -> str:
 
 
 def contents(known: Graph) -> dict[tuple[str, ...], bytes]:
-    return {scope: head.content.digest for scope, head in known.heads().items() if head.content and scope[0] != "dataset-renamed"}
+    return {scope: head.content.digest for scope, head in known.read_heads().items() if head.content and scope[0] != "dataset-renamed"}
 
 
 @settings(max_examples=count_examples(200), deadline=None)

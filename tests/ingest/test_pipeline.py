@@ -18,7 +18,7 @@ from meshline.graph.store.base import Batch, Changes, RunReader
 from meshline.graph.store.factory import open_store
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.pipeline import Accepted, CommitSummary, Limits, Pipeline, ingest_all, replay_events
-from tests.ingest.speaking import CLOCK, Event, ds, event, observable
+from tests.ingest.speaking import CLOCK, Event, build_dataset, build_event, read_observable_state
 
 
 class Gate:
@@ -48,7 +48,7 @@ class Gate:
 
 
 def body(number: int, **more: object) -> bytes:
-    sent: Event = {**event("COMPLETE", number % 60, [ds("a")], [ds(f"out{number}")], run=number), **more}
+    sent: Event = {**build_event("COMPLETE", number % 60, [build_dataset("a")], [build_dataset(f"out{number}")], run=number), **more}
     return json.dumps(sent).encode()
 
 
@@ -142,7 +142,7 @@ def test_an_unusable_event_is_refused_at_once() -> None:
 
 def test_warnings_come_with_the_answer() -> None:
     with running(Gate()) as pipeline:
-        accepted = pipeline.submit(body(1, outputs=[ds("a", ownership=3)])).result(30)
+        accepted = pipeline.submit(body(1, outputs=[build_dataset("a", ownership=3)])).result(30)
     assert [note.where for note in accepted.warnings] == ["$.outputs[0].facets.ownership"]
 
 
@@ -266,7 +266,7 @@ def test_a_replay_states_the_same_again() -> None:
         outcomes = list(replay_events(old.store, pipeline))
     assert len(outcomes) == 7
     assert all(outcome.accepted for outcome in outcomes)
-    assert observable(new.store, []) == observable(old.store, [])
+    assert read_observable_state(new.store, []) == read_observable_state(old.store, [])
 
 
 def test_an_observer_that_fails_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,6 @@ from tests.queries import mesh
 
 @pytest.fixture
 def graph() -> Iterator[LiveGraph]:
-    found = mesh.live(*mesh.mesh())
+    found = mesh.build_graph(*mesh.build_mesh())
     yield found
     found.store.close()

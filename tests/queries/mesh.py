@@ -55,100 +55,106 @@ DASHBOARD, CAMPAIGN = build_consumer_key("dashboard"), build_consumer_key("campa
 SHOP_TEAM, FINANCE_TEAM, ANN = build_owner_key("team:shop"), build_owner_key("team:finance"), build_owner_key("ann")
 
 
-def said(source: str, scope: Scope, facts: Facts, at: int = START) -> Statement:
+def build_statement(source: str, scope: Scope, facts: Facts, at: int = START) -> Statement:
     return Statement(source, scope, at, encode_facts(facts))
 
 
-def retracted(source: str, scope: Scope, at: int) -> Statement:
+def build_retraction(source: str, scope: Scope, at: int) -> Statement:
     return Statement(source, scope, at, EMPTY)
 
 
-def about(key: AssetKey, source: str = MESH, at: int = START, **attributes: Json) -> Statement:
-    return said(source, ("about", key.id, *attributes), Facts(assets=(AssetFact(key, attributes),)), at)
+def build_asset_statement(key: AssetKey, source: str = MESH, at: int = START, **attributes: Json) -> Statement:
+    return build_statement(source, ("about", key.id, *attributes), Facts(assets=(AssetFact(key, attributes),)), at)
 
 
-def edge(type_: EdgeType, start: AssetKey, end: AssetKey, source: str = MESH, at: int = START, **attributes: Json) -> Statement:
-    return said(source, ("edge", type_, start.id, end.id), Facts(edges=(EdgeFact(type_, start, end, attributes),)), at)
+def build_edge_statement(
+    type_: EdgeType, start: AssetKey, end: AssetKey, source: str = MESH, at: int = START, **attributes: Json
+) -> Statement:
+    return build_statement(source, ("edge", type_, start.id, end.id), Facts(edges=(EdgeFact(type_, start, end, attributes),)), at)
 
 
-def schema(of: AssetKey, *names: str, source: str = LINEAGE, at: int = START) -> Statement:
-    edges = tuple(EdgeFact(EdgeType.HAS_COLUMN, of, build_column_key(of, name), {"position": n}) for n, name in enumerate(names, 1))
-    assets = tuple(AssetFact(build_column_key(of, name), {"type": "string"}) for name in names)
-    return said(source, ("dataset", *of.parts, "schema"), Facts(edges=edges, assets=assets), at)
+def build_schema_statement(dataset: AssetKey, *names: str, source: str = LINEAGE, at: int = START) -> Statement:
+    edges = tuple(
+        EdgeFact(EdgeType.HAS_COLUMN, dataset, build_column_key(dataset, name), {"position": n}) for n, name in enumerate(names, 1)
+    )
+    assets = tuple(AssetFact(build_column_key(dataset, name), {"type": "string"}) for name in names)
+    return build_statement(source, ("dataset", *dataset.parts, "schema"), Facts(edges=edges, assets=assets), at)
 
 
-def run(through: AssetKey, inputs: Iterable[AssetKey], output: AssetKey, *flows: Flow, at: int = START, covered: bool = True) -> Statement:
+def build_run_statement(
+    job: AssetKey, inputs: Iterable[AssetKey], output: AssetKey, *flows: Flow, at: int = START, covered: bool = True
+) -> Statement:
     inputs = tuple(inputs)
-    edges = (*(EdgeFact(EdgeType.READS, through, of) for of in inputs), EdgeFact(EdgeType.WRITES, through, output))
-    pairs = tuple(Flow(of, output, covered=covered, job=through) for of in inputs)
-    facts = Facts(edges=edges, flows=(*pairs, *(flow._replace(job=through) for flow in flows)))
-    return said(LINEAGE, (JOB_OUTPUT, *through.parts, *output.parts), facts, at)
+    edges = (*(EdgeFact(EdgeType.READS, job, of) for of in inputs), EdgeFact(EdgeType.WRITES, job, output))
+    pairs = tuple(Flow(of, output, covered=covered, job=job) for of in inputs)
+    facts = Facts(edges=edges, flows=(*pairs, *(flow._replace(job=job) for flow in flows)))
+    return build_statement(LINEAGE, (JOB_OUTPUT, *job.parts, *output.parts), facts, at)
 
 
-def flow(start: AssetKey, end: AssetKey, subtype: str = "IDENTITY", *, masking: bool = False) -> Flow:
+def build_flow(start: AssetKey, end: AssetKey, subtype: str = "IDENTITY", *, masking: bool = False) -> Flow:
     type_ = FlowType.INDIRECT if subtype in {"FILTER", "JOIN", "GROUP_BY", "SORT"} else FlowType.DIRECT
     return Flow(start, end, type_, subtype, masking)
 
 
-def mesh() -> list[Statement]:
+def build_mesh() -> list[Statement]:
     return [
-        schema(CUSTOMERS, "id", "email", "name"),
-        schema(ORDERS, "id", "email_hash", "total", "day"),
-        schema(REVENUE, "day", "total"),
-        run(
+        build_schema_statement(CUSTOMERS, "id", "email", "name"),
+        build_schema_statement(ORDERS, "id", "email_hash", "total", "day"),
+        build_schema_statement(REVENUE, "day", "total"),
+        build_run_statement(
             LOAD,
             [CUSTOMERS],
             ORDERS,
-            flow(build_column_key(CUSTOMERS, "id"), build_column_key(ORDERS, "id")),
-            flow(EMAIL, HASH, "TRANSFORMATION", masking=True),
-            flow(build_column_key(CUSTOMERS, "name"), ORDERS, "FILTER"),
+            build_flow(build_column_key(CUSTOMERS, "id"), build_column_key(ORDERS, "id")),
+            build_flow(EMAIL, HASH, "TRANSFORMATION", masking=True),
+            build_flow(build_column_key(CUSTOMERS, "name"), ORDERS, "FILTER"),
         ),
-        run(
+        build_run_statement(
             SUM,
             [ORDERS],
             REVENUE,
-            flow(build_column_key(ORDERS, "day"), build_column_key(REVENUE, "day")),
-            flow(build_column_key(ORDERS, "total"), build_column_key(REVENUE, "total"), "AGGREGATION"),
-            flow(HASH, build_column_key(REVENUE, "total"), "AGGREGATION"),
+            build_flow(build_column_key(ORDERS, "day"), build_column_key(REVENUE, "day")),
+            build_flow(build_column_key(ORDERS, "total"), build_column_key(REVENUE, "total"), "AGGREGATION"),
+            build_flow(HASH, build_column_key(REVENUE, "total"), "AGGREGATION"),
         ),
-        run(SEND, [REVENUE], REPORT, covered=False),
-        edge(EdgeType.PART_OF, ORDERS_PRODUCT, COMMERCE),
-        edge(EdgeType.PART_OF, REVENUE_PRODUCT, FINANCE),
-        edge(EdgeType.PART_OF, FINANCE, COMPANY),
-        edge(EdgeType.PORT, ORDERS_PRODUCT, ORDERS, direction="output", type="table", format="iceberg"),
-        edge(EdgeType.PORT, REVENUE_PRODUCT, ORDERS, direction="input"),
-        edge(EdgeType.PORT, REVENUE_PRODUCT, REVENUE, direction="output"),
-        edge(EdgeType.OWNS, SHOP_TEAM, COMMERCE, type="technical"),
-        edge(EdgeType.OWNS, FINANCE_TEAM, REVENUE_PRODUCT, type="business"),
-        edge(EdgeType.OWNS, ANN, EMAIL, type="steward"),
-        edge(EdgeType.CONSUMES, DASHBOARD, REVENUE, purpose="the board's numbers", contract="revenue-v1"),
-        edge(EdgeType.CONSUMES, CAMPAIGN, HASH, purpose="matching"),
-        edge(EdgeType.GOVERNS, build_contract_key("revenue-v1"), REVENUE, version="1", status="active"),
-        about(EMAIL, description="Where the customer is written to", tags=["pii", "class=secret"]),
-        about(EMAIL, source=LINEAGE, at=START + SECOND, description="from a producer", tags=["pii", "gdpr"]),
-        about(ORDERS, description="One row for each order"),
-        about(FINANCE_TEAM, title="Finance", contact="finance@example.org", owner_type="team"),
-        about(DASHBOARD, title="Board dashboard", consumer_type="dashboard"),
-        about(REVENUE_PRODUCT, title="Revenue", slo={"freshness": "1d"}),
+        build_run_statement(SEND, [REVENUE], REPORT, covered=False),
+        build_edge_statement(EdgeType.PART_OF, ORDERS_PRODUCT, COMMERCE),
+        build_edge_statement(EdgeType.PART_OF, REVENUE_PRODUCT, FINANCE),
+        build_edge_statement(EdgeType.PART_OF, FINANCE, COMPANY),
+        build_edge_statement(EdgeType.PORT, ORDERS_PRODUCT, ORDERS, direction="output", type="table", format="iceberg"),
+        build_edge_statement(EdgeType.PORT, REVENUE_PRODUCT, ORDERS, direction="input"),
+        build_edge_statement(EdgeType.PORT, REVENUE_PRODUCT, REVENUE, direction="output"),
+        build_edge_statement(EdgeType.OWNS, SHOP_TEAM, COMMERCE, type="technical"),
+        build_edge_statement(EdgeType.OWNS, FINANCE_TEAM, REVENUE_PRODUCT, type="business"),
+        build_edge_statement(EdgeType.OWNS, ANN, EMAIL, type="steward"),
+        build_edge_statement(EdgeType.CONSUMES, DASHBOARD, REVENUE, purpose="the board's numbers", contract="revenue-v1"),
+        build_edge_statement(EdgeType.CONSUMES, CAMPAIGN, HASH, purpose="matching"),
+        build_edge_statement(EdgeType.GOVERNS, build_contract_key("revenue-v1"), REVENUE, version="1", status="active"),
+        build_asset_statement(EMAIL, description="Where the customer is written to", tags=["pii", "class=secret"]),
+        build_asset_statement(EMAIL, source=LINEAGE, at=START + SECOND, description="from a producer", tags=["pii", "gdpr"]),
+        build_asset_statement(ORDERS, description="One row for each order"),
+        build_asset_statement(FINANCE_TEAM, title="Finance", contact="finance@example.org", owner_type="team"),
+        build_asset_statement(DASHBOARD, title="Board dashboard", consumer_type="dashboard"),
+        build_asset_statement(REVENUE_PRODUCT, title="Revenue", slo={"freshness": "1d"}),
     ]
 
 
-def live(*statements: Statement) -> LiveGraph:
+def build_graph(*statements: Statement) -> LiveGraph:
     """A graph in memory with these statements."""
     graph = LiveGraph.open(SqliteStore())
-    say(graph, *statements)
+    commit_statements(graph, *statements)
     return graph
 
 
-def say(graph: LiveGraph, *statements: Statement) -> None:
+def commit_statements(graph: LiveGraph, *statements: Statement) -> None:
     graph.commit(lambda _: Batch(statements=statements))
 
 
-def names(graph: LiveGraph, nodes: Iterable[int]) -> list[str]:
+def list_names(graph: LiveGraph, nodes: Iterable[int]) -> list[str]:
     return [graph.index.assets.get_key(node).qualified_name for node in nodes]
 
 
-def node(graph: LiveGraph, key: AssetKey) -> int:
+def get_node(graph: LiveGraph, key: AssetKey) -> int:
     found = graph.index.assets.find_by_key(key)
     assert found is not None, key
     return found

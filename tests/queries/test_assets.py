@@ -7,7 +7,7 @@ from tests.queries import mesh
 
 
 def known(graph: LiveGraph, key: AssetKey) -> Attributes:
-    return read_attributes(graph, graph.index, [mesh.node(graph, key)])[0]
+    return read_attributes(graph, graph.index, [mesh.get_node(graph, key)])[0]
 
 
 def test_the_stronger_source_is_shown_and_all_are_kept(graph: LiveGraph) -> None:
@@ -28,7 +28,7 @@ def test_unknown_attributes_are_nothing(graph: LiveGraph) -> None:
 
 def test_many_at_once_come_in_order(graph: LiveGraph) -> None:
     keys = [mesh.ORDERS, mesh.EMAIL, mesh.REPORT, mesh.EMAIL]
-    found = read_attributes(graph, graph.index, [mesh.node(graph, key) for key in keys])
+    found = read_attributes(graph, graph.index, [mesh.get_node(graph, key) for key in keys])
     assert [part.find_text("description") for part in found] == [
         "One row for each order",
         "Where the customer is written to",
@@ -38,18 +38,18 @@ def test_many_at_once_come_in_order(graph: LiveGraph) -> None:
 
 
 def test_last_observed(graph: LiveGraph) -> None:
-    assert find_last_observed(graph.index, mesh.node(graph, mesh.EMAIL)) == mesh.START + mesh.SECOND
-    assert find_last_observed(graph.index, mesh.node(graph, mesh.ORDERS)) == mesh.START
+    assert find_last_observed(graph.index, mesh.get_node(graph, mesh.EMAIL)) == mesh.START + mesh.SECOND
+    assert find_last_observed(graph.index, mesh.get_node(graph, mesh.ORDERS)) == mesh.START
 
 
 def test_aliases_have_a_reason(graph: LiveGraph) -> None:
     path = build_dataset_key("s3://lake", "orders")
-    mesh.say(
+    mesh.commit_statements(
         graph,
-        mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, at=mesh.START + 5, why="location"),
-        mesh.about(mesh.ORDERS, source="openlineage/x", spelling=["WH", "sales.orders"]),
+        mesh.build_edge_statement(EdgeType.SAME_AS, path, mesh.ORDERS, at=mesh.START + 5, why="location"),
+        mesh.build_asset_statement(mesh.ORDERS, source="openlineage/x", spelling=["WH", "sales.orders"]),
     )
-    (found,) = read_aliases(graph, graph.index, [mesh.node(graph, mesh.ORDERS)], [known(graph, mesh.ORDERS)])
+    (found,) = read_aliases(graph, graph.index, [mesh.get_node(graph, mesh.ORDERS)], [known(graph, mesh.ORDERS)])
     assert [alias[:5] for alias in found] == [
         ("WH", "sales.orders", "spelling", "openlineage/x", mesh.START),
         ("s3://lake", "orders", "location", mesh.MESH, mesh.START + 5),

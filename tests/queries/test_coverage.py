@@ -18,6 +18,6 @@ def test_coverage(graph: LiveGraph) -> None:
 
 
 def test_of_nothing() -> None:
-    graph = mesh.live()
+    graph = mesh.build_graph()
     assert compute_coverage(graph.index) == (CoverageCounts(), (), ())
     graph.store.close()

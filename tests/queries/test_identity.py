@@ -18,7 +18,7 @@ from meshline.graph.queries.identity import Identity, NameRank, read_identity
 from meshline.graph.queries.identity_conflicts import Conflict, ConflictKind, list_conflicts
 from meshline.ingest.sources.base import Entry
 from tests.api.conftest import Asking
-from tests.ingest.sources.stating import T, graph, say, table
+from tests.ingest.sources.stating import T, build_table, load_items, open_graph
 from tests.sizes import count_examples
 
 LAKE = model.build_dataset_key("lake", "shop.orders")
@@ -29,7 +29,7 @@ COLUMNS = ("id", "total", "currency")
 
 @pytest.fixture
 def live() -> Iterator[LiveGraph]:
-    with graph() as found:
+    with open_graph() as found:
         yield found
 
 
@@ -38,11 +38,13 @@ def same(a: AssetKey, b: AssetKey, **attributes: Json) -> Content:
 
 
 def listed(live: LiveGraph, key: AssetKey, columns: Sequence[str] = COLUMNS, source: str = "openlineage/x") -> None:
-    say(live, [Entry(("dataset", *key.parts), table(key.name, *columns, namespace=key.parts[0]))], complete=False, source=source)
+    load_items(
+        live, [Entry(("dataset", *key.parts), build_table(key.name, *columns, namespace=key.parts[0]))], complete=False, source=source
+    )
 
 
 def joined(live: LiveGraph, a: AssetKey, b: AssetKey, source: str = "mesh/x", **attributes: Json) -> None:
-    say(live, [Entry(("same", *a.parts, *b.parts), same(a, b, **attributes))], complete=False, source=source)
+    load_items(live, [Entry(("same", *a.parts, *b.parts), same(a, b, **attributes))], complete=False, source=source)
 
 
 def of(live: LiveGraph, key: AssetKey) -> Identity:
@@ -75,9 +77,9 @@ def test_why_a_name_is_shown(live: LiveGraph) -> None:
     assert (of(live, FILE).shown, of(live, FILE).members[0].rank) == (TRINO, NameRank.TABLE_SYMLINK)
     listed(live, FILE, source="delta/wh")
     assert of(live, FILE).members[0] == (FILE, NameRank.CATALOG, "delta/wh", False)
-    say(live, [Entry(("port", "in"), port("p", TRINO, "input"))], complete=False, source="product/x")
+    load_items(live, [Entry(("port", "in"), port("p", TRINO, "input"))], complete=False, source="product/x")
     assert of(live, FILE).shown == FILE
-    say(live, [Entry(("port", "out"), port("p", TRINO, "output"))], complete=False, source="product/x")
+    load_items(live, [Entry(("port", "out"), port("p", TRINO, "output"))], complete=False, source="product/x")
     assert of(live, FILE).members[0] == (TRINO, NameRank.OUTPUT_PORT, "product/x", False)
     reasons = [(reason.start, reason.end, reason.why, reason.rule, reason.source) for reason in of(live, FILE).reasons]
     assert reasons == [
@@ -99,14 +101,14 @@ def test_columns_that_are_spelled_in_several_ways(live: LiveGraph) -> None:
 def test_a_rename_is_a_reason(live: LiveGraph) -> None:
     listed(live, LAKE)
     edge = EdgeFact(EdgeType.RENAMED_TO, LAKE, TRINO)
-    say(live, [Entry(("rename",), encode_facts(Facts(edges=(edge,))), T + 10)], complete=False, source="openlineage/x")
+    load_items(live, [Entry(("rename",), encode_facts(Facts(edges=(edge,))), T + 10)], complete=False, source="openlineage/x")
     found = of(live, TRINO)
     assert [(reason.type, reason.why, reason.since) for reason in found.reasons] == [(EdgeType.RENAMED_TO, "rename", T + 10)]
 
 
 def parted(live: LiveGraph, a: AssetKey, b: AssetKey, why: str = "two feeds") -> None:
     edge = EdgeFact(EdgeType.DIFFERENT_FROM, a, b, {"why": why})
-    say(live, [Entry(("not", *a.parts, *b.parts), encode_facts(Facts(edges=(edge,))))], complete=False, source="mesh/x")
+    load_items(live, [Entry(("not", *a.parts, *b.parts), encode_facts(Facts(edges=(edge,))))], complete=False, source="mesh/x")
 
 
 def test_a_parting_is_listed_with_the_edges_that_it_overrules(live: LiveGraph) -> None:
@@ -182,7 +184,7 @@ def test_unlike_columns_whatever_their_number(live: LiveGraph, first: str, secon
 @settings(max_examples=count_examples(60), deadline=None)
 @given(st.lists(st.sets(st.sampled_from("abcdefgh"), max_size=8), min_size=2, max_size=5))
 def test_unlike_columns_are_those_that_a_comparison_of_all_pairs_finds(tables: list[set[str]]) -> None:
-    with graph() as live:
+    with open_graph() as live:
         keys = [model.build_dataset_key(f"x://{number}", "s.t") for number in range(len(tables))]
         for key, columns in zip(keys, tables, strict=True):
             listed(live, key, sorted(columns))
@@ -230,7 +232,7 @@ def test_a_copy_is_no_near_miss(live: LiveGraph) -> None:
     listed(live, LAKE)
     listed(live, copy)
     flow = Flow(model.build_column_key(LAKE, "id"), model.build_column_key(copy, "id"))
-    say(live, [Entry(("flow",), encode_facts(Facts(flows=(flow,))))], complete=False, source="openlineage/x")
+    load_items(live, [Entry(("flow",), encode_facts(Facts(flows=(flow,))))], complete=False, source="openlineage/x")
     assert list_conflicts(live.index) == []
 
 
@@ -253,7 +255,7 @@ columns_of_one = st.sets(st.sampled_from("abcdefgh"), min_size=1, max_size=8)
 @given(st.lists(st.tuples(st.sampled_from(["t", "u"]), columns_of_one), min_size=2, max_size=6))
 def test_near_misses_are_those_that_a_comparison_of_all_pairs_finds(tables: list[tuple[str, set[str]]]) -> None:
     """Hashing may miss a pair that a comparison of all pairs finds, but no pair with equal columns; and it finds no other pairs."""
-    with graph() as live:
+    with open_graph() as live:
         keys = [model.build_dataset_key(f"x://{number}", f"s.{name}") for number, (name, _) in enumerate(tables)]
         for key, (_, columns) in zip(keys, tables, strict=True):
             listed(live, key, sorted(columns))
@@ -268,7 +270,9 @@ def test_near_misses_are_those_that_a_comparison_of_all_pairs_finds(tables: list
 
 
 def test_a_crowd_of_one_name_stays_small(live: LiveGraph) -> None:
-    say(live, [Entry((str(i),), table("s.orders", *COLUMNS, namespace=f"x://{i:03}")) for i in range(200)], source="openlineage/x")
+    load_items(
+        live, [Entry((str(i),), build_table("s.orders", *COLUMNS, namespace=f"x://{i:03}")) for i in range(200)], source="openlineage/x"
+    )
     assert 199 <= len(list_conflicts(live.index)) <= 4 * 199
 
 
@@ -278,12 +282,12 @@ def test_datasets_that_had_one_name_in_sessions(live: LiveGraph) -> None:
     for key, columns in ((orders, ("id", "total")), (payments, ("id", "iban"))):
         listed(live, key, columns)
         content = encode_facts(Facts(assets=(AssetFact(key, {"session_names": [name]}),)))
-        say(live, [Entry(("dataset", *key.parts, "symlinks"), content)], complete=False, source="openlineage/x")
+        load_items(live, [Entry(("dataset", *key.parts, "symlinks"), content)], complete=False, source="openlineage/x")
     (found,) = list_conflicts(live.index)
     assert (found.kind, found.names, found.similarity) == (ConflictKind.SESSION_NAME, (orders, payments), 1 / 3)
     assert found.session_name == model.build_dataset_key("kafka://b", "default_catalog.default_database.snk")
     assert [member.key for member in of(live, orders).members] == [orders]
-    say(live, [Entry(("dataset", *orders.parts, "symlinks"), EMPTY)], complete=False, source="openlineage/x")
+    load_items(live, [Entry(("dataset", *orders.parts, "symlinks"), EMPTY)], complete=False, source="openlineage/x")
     assert list_conflicts(live.index) == []
 
 

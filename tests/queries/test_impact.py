@@ -17,7 +17,7 @@ TOTAL = build_column_key(mesh.REVENUE, "total")
 
 
 def of(graph: LiveGraph, *starts: AssetKey, direction: Direction = Direction.DOWNSTREAM) -> Impact:
-    return compute_impact(graph.index, [mesh.node(graph, start) for start in starts], direction)
+    return compute_impact(graph.index, [mesh.get_node(graph, start) for start in starts], direction)
 
 
 def reached(found: Impact, wanted: ImpactFilter | None = None, order: ImpactOrder = ImpactOrder.REACH) -> list[tuple[str, str, int]]:
@@ -86,7 +86,7 @@ def test_counts_add_up(graph: LiveGraph) -> None:
 
 def test_a_domain_contains_the_domains_below(graph: LiveGraph) -> None:
     found = of(graph, mesh.CUSTOMERS)
-    in_company = reached(found, ImpactFilter(domain=mesh.node(graph, mesh.COMPANY)))
+    in_company = reached(found, ImpactFilter(domain=mesh.get_node(graph, mesh.COMPANY)))
     assert {name for name, *_ in in_company} >= {"finance", "revenue", "wh/fin.revenue", "wh/fin.revenue.day"}
 
 
@@ -124,9 +124,9 @@ def test_nothing_affected(graph: LiveGraph) -> None:
 
 
 def test_limits_are_reported(graph: LiveGraph) -> None:
-    found = compute_impact(graph.index, [mesh.node(graph, mesh.CUSTOMERS)], limits=Limits(nodes=1))
+    found = compute_impact(graph.index, [mesh.get_node(graph, mesh.CUSTOMERS)], limits=Limits(nodes=1))
     assert found.completeness.truncated is Truncated.NODES
-    shallow = compute_impact(graph.index, [mesh.node(graph, mesh.CUSTOMERS)], depth=1)
+    shallow = compute_impact(graph.index, [mesh.get_node(graph, mesh.CUSTOMERS)], depth=1)
     assert shallow.completeness.truncated is Truncated.DEPTH
 
 
@@ -149,7 +149,7 @@ def test_recipients(graph: LiveGraph) -> None:
 
 
 def test_the_owner_of_a_column_is_notified(graph: LiveGraph) -> None:
-    mesh.say(graph, mesh.edge(EdgeType.OWNS, mesh.ANN, TOTAL, type="steward"))
+    mesh.commit_statements(graph, mesh.build_edge_statement(EdgeType.OWNS, mesh.ANN, TOTAL, type="steward"))
     assert list_recipients(of(graph, mesh.EMAIL))["OWNS", "ann"] == ("DIRECT", ["wh/fin.revenue.total"])
     why = next(notice.why for notice in list_notices(of(graph, mesh.EMAIL)) if notice.reason is NoticeReason.OWNS and "total" in notice.why)
     assert why == "owns wh/fin.revenue.total"
@@ -191,7 +191,7 @@ def test_every_affected_asset_has_a_path(graph: LiveGraph, start: AssetKey | Non
 
 def test_a_dataset_that_no_source_describes(graph: LiveGraph) -> None:
     unknown = build_dataset_key("wh", "nowhere")
-    mesh.say(graph, mesh.run(mesh.LOAD, [unknown], mesh.CUSTOMERS, covered=False))
+    mesh.commit_statements(graph, mesh.build_run_statement(mesh.LOAD, [unknown], mesh.CUSTOMERS, covered=False))
     found = of(graph, unknown)
     assert found.completeness.undescribed >= 1
     assert found.completeness.possible_only >= 1

@@ -12,7 +12,7 @@ from tests.queries import mesh
 
 
 def drawn(graph: LiveGraph, start: AssetKey, granularity: Granularity, direction: Direction = Direction.DOWNSTREAM) -> Lineage:
-    return build_lineage(graph.index, [mesh.node(graph, start)], direction, granularity=granularity)
+    return build_lineage(graph.index, [mesh.get_node(graph, start)], direction, granularity=granularity)
 
 
 def nodes(graph: LiveGraph, found: Lineage) -> list[tuple[str, str, int]]:
@@ -34,9 +34,9 @@ def test_by_column(graph: LiveGraph) -> None:
         ("wh/fin.revenue", "DIRECT", 2),  # a flow begins at it as a whole
     ]
     assert ("wh/fin.revenue", "wh/fin.report", "POSSIBLE", 1) in edges(graph, found)
-    first = next(edge for edge in found.edges if edge.end == mesh.node(graph, mesh.HASH))
+    first = next(edge for edge in found.edges if edge.end == mesh.get_node(graph, mesh.HASH))
     assert (first.type, first.subtype, first.masking) == ("DIRECT", "TRANSFORMATION", True)
-    assert mesh.names(graph, first.jobs) == ["airflow/load_orders"]
+    assert mesh.list_names(graph, first.jobs) == ["airflow/load_orders"]
 
 
 def test_every_node_but_the_starts_is_at_an_edge(graph: LiveGraph) -> None:
@@ -75,7 +75,7 @@ def test_upstream(graph: LiveGraph) -> None:
 
 @pytest.mark.parametrize("granularity", list(Granularity))
 def test_the_limit_is_reported(graph: LiveGraph, granularity: Granularity) -> None:
-    found = build_lineage(graph.index, [mesh.node(graph, mesh.ORDERS)], granularity=granularity, limit=1)
+    found = build_lineage(graph.index, [mesh.get_node(graph, mesh.ORDERS)], granularity=granularity, limit=1)
     assert len(found.nodes) <= 1
     assert found.completeness.truncated is Truncated.NODES
     shown = {node.node for node in found.nodes}
@@ -83,14 +83,17 @@ def test_the_limit_is_reported(graph: LiveGraph, granularity: Granularity) -> No
 
 
 def test_a_self_edge_is_not_drawn(graph: LiveGraph) -> None:
-    mesh.say(graph, mesh.run(mesh.LOAD, [mesh.ORDERS], mesh.ORDERS, mesh.flow(mesh.HASH, build_column_key(mesh.ORDERS, "id"))))
+    mesh.commit_statements(
+        graph,
+        mesh.build_run_statement(mesh.LOAD, [mesh.ORDERS], mesh.ORDERS, mesh.build_flow(mesh.HASH, build_column_key(mesh.ORDERS, "id"))),
+    )
     for granularity in Granularity:
         found = drawn(graph, mesh.ORDERS, granularity)
         assert all(edge.start != edge.end for edge in found.edges)
 
 
 def steps(graph: LiveGraph, start: AssetKey, end: AssetKey) -> list[list[tuple[str | None, str]]]:
-    found = list_paths(graph.index, mesh.node(graph, start), mesh.node(graph, end))
+    found = list_paths(graph.index, mesh.get_node(graph, start), mesh.get_node(graph, end))
     return [[(step.edge, graph.index.assets.get_key(step.node).qualified_name) for step in path] for path in found]
 
 
@@ -115,4 +118,4 @@ def test_paths_are_between_columns_or_datasets(graph: LiveGraph) -> None:
     with pytest.raises(InvalidInput, match="a path is between columns or datasets"):
         steps(graph, mesh.COMMERCE, mesh.ORDERS)
     with pytest.raises(InvalidInput):
-        list_paths(graph.index, mesh.node(graph, mesh.EMAIL), mesh.node(graph, mesh.HASH), first=-1)
+        list_paths(graph.index, mesh.get_node(graph, mesh.EMAIL), mesh.get_node(graph, mesh.HASH), first=-1)

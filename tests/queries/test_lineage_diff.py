@@ -17,14 +17,14 @@ def named(changes: tuple[Change, ...]) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def changed(graph: LiveGraph) -> LiveGraph:
-    mesh.say(
+    mesh.commit_statements(
         graph,
-        mesh.run(
+        mesh.build_run_statement(
             mesh.SUM,
             [mesh.ORDERS],
             mesh.REVENUE,
-            mesh.flow(build_column_key(mesh.ORDERS, "day"), build_column_key(mesh.REVENUE, "day")),
-            mesh.flow(build_column_key(mesh.ORDERS, "id"), build_column_key(mesh.REVENUE, "total"), "AGGREGATION"),
+            mesh.build_flow(build_column_key(mesh.ORDERS, "day"), build_column_key(mesh.REVENUE, "day")),
+            mesh.build_flow(build_column_key(mesh.ORDERS, "id"), build_column_key(mesh.REVENUE, "total"), "AGGREGATION"),
             at=LATER,
         ),
     )
@@ -55,19 +55,19 @@ def test_the_totals_count_what_the_limit_leaves_out(changed: LiveGraph) -> None:
 
 
 def test_a_flow_that_another_scope_still_states_is_not_removed(changed: LiveGraph) -> None:
-    flow = mesh.flow(mesh.HASH, build_column_key(mesh.REVENUE, "total"), "AGGREGATION")._replace(job=mesh.SUM)
-    mesh.say(changed, mesh.said("other/source", ("x",), Facts(flows=(flow,)), mesh.START))
+    flow = mesh.build_flow(mesh.HASH, build_column_key(mesh.REVENUE, "total"), "AGGREGATION")._replace(job=mesh.SUM)
+    mesh.commit_statements(changed, mesh.build_statement("other/source", ("x",), Facts(flows=(flow,)), mesh.START))
     assert named(compare_lineage(changed, mesh.START, LATER).removed) == [("wh/sales.orders.total", "wh/fin.revenue.total")]
 
 
 def test_of_some_assets(changed: LiveGraph) -> None:
-    mesh.say(
+    mesh.commit_statements(
         changed,
-        mesh.run(
+        mesh.build_run_statement(
             build_job_key("j", "x"),
             [build_dataset_key("a", "a")],
             build_dataset_key("a", "b"),
-            mesh.flow(build_column_key(build_dataset_key("a", "a"), "c"), build_column_key(build_dataset_key("a", "b"), "c")),
+            mesh.build_flow(build_column_key(build_dataset_key("a", "a"), "c"), build_column_key(build_dataset_key("a", "b"), "c")),
             at=LATER,
         ),
     )
@@ -84,7 +84,7 @@ def test_times_in_order(graph: LiveGraph) -> None:
 
 def test_a_dropped_dataset_loses_its_flows(graph: LiveGraph) -> None:
     dropped = Facts(assets=(AssetFact(mesh.REVENUE, {"dropped": True}),))
-    mesh.say(graph, mesh.said(mesh.LINEAGE, ("dataset-dropped", *mesh.REVENUE.parts), dropped, LATER))
+    mesh.commit_statements(graph, mesh.build_statement(mesh.LINEAGE, ("dataset-dropped", *mesh.REVENUE.parts), dropped, LATER))
     found = compare_lineage(graph, mesh.START, LATER)
     assert found.added == ()
     assert named(found.removed) == [
@@ -99,9 +99,14 @@ def test_a_dropped_dataset_loses_its_flows(graph: LiveGraph) -> None:
 def test_a_renamed_column_has_its_flows_under_the_new_name(graph: LiveGraph, name: AssetKey) -> None:
     """Under whichever name of the dataset the catalog states it."""
     if name != mesh.REVENUE:
-        mesh.say(graph, mesh.said("iceberg/cat", ("same", *name.parts), Facts(edges=(EdgeFact(EdgeType.SAME_AS, name, mesh.REVENUE),)), 0))
+        mesh.commit_statements(
+            graph,
+            mesh.build_statement("iceberg/cat", ("same", *name.parts), Facts(edges=(EdgeFact(EdgeType.SAME_AS, name, mesh.REVENUE),)), 0),
+        )
     renamed = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, build_column_key(name, "day"), build_column_key(name, "date")),))
-    mesh.say(graph, mesh.said("iceberg/cat", ("column-renamed", *name.parts, "day", "date", str(LATER)), renamed, LATER))
+    mesh.commit_statements(
+        graph, mesh.build_statement("iceberg/cat", ("column-renamed", *name.parts, "day", "date", str(LATER)), renamed, LATER)
+    )
     found = compare_lineage(graph, mesh.START, LATER)
     shown = graph.index.assets.get_key(graph.index.assets.find_by_key(name) or 0).qualified_name
     assert ("wh/sales.orders.day", f"{shown}.date") in named(found.added)
@@ -111,7 +116,9 @@ def test_a_renamed_column_has_its_flows_under_the_new_name(graph: LiveGraph, nam
 def test_a_renamed_dataset_has_its_flows_under_the_new_name(graph: LiveGraph) -> None:
     new = build_dataset_key("wh", "fin.income")
     renamed = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, mesh.REVENUE, new),))
-    mesh.say(graph, mesh.said(mesh.LINEAGE, ("dataset-renamed", *new.parts, *mesh.REVENUE.parts, str(LATER)), renamed, LATER))
+    mesh.commit_statements(
+        graph, mesh.build_statement(mesh.LINEAGE, ("dataset-renamed", *new.parts, *mesh.REVENUE.parts, str(LATER)), renamed, LATER)
+    )
     found = compare_lineage(graph, mesh.START, LATER)
     assert ("wh/sales.orders.day", "wh/fin.income.day") in named(found.added)
     assert ("wh/sales.orders.day", "wh/fin.revenue.day") in named(found.removed)

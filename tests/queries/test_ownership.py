@@ -13,10 +13,10 @@ from tests.queries import mesh
 
 
 def owned(graph: LiveGraph, owner: AssetKey, *, inherited: bool = True, kinds: Sequence[AssetKind] = ()) -> list[str]:
-    node = mesh.node(graph, owner)
+    node = mesh.get_node(graph, owner)
     page = list_owned(graph.index, node, inherited=inherited, kinds=kinds, first=100)
     assert len(page.entries) == count_owned(graph.index, node, inherited=inherited, kinds=kinds)
-    return mesh.names(graph, (entry.node for entry in page.entries))
+    return mesh.list_names(graph, (entry.node for entry in page.entries))
 
 
 def test_owned_by(graph: LiveGraph) -> None:
@@ -35,42 +35,45 @@ def test_owned_by(graph: LiveGraph) -> None:
 
 
 def test_the_nearest_level_wins(graph: LiveGraph) -> None:
-    mesh.say(graph, mesh.edge(EdgeType.OWNS, mesh.ANN, mesh.ORDERS, type="technical"))
+    mesh.commit_statements(graph, mesh.build_edge_statement(EdgeType.OWNS, mesh.ANN, mesh.ORDERS, type="technical"))
     assert "wh/sales.orders" not in owned(graph, mesh.SHOP_TEAM)
     assert "wh/sales.orders.day" in owned(graph, mesh.ANN)
 
 
 def test_a_contract_in_force_lends_its_owner_to_what_it_governs() -> None:
     keeper, promise = build_owner_key("keeper"), build_contract_key("orders-v1")
-    graph = mesh.live(
-        mesh.schema(mesh.ORDERS, "id", "total"),
-        mesh.schema(mesh.REPORT, "total"),
-        mesh.run(
-            mesh.SUM, [mesh.ORDERS], mesh.REPORT, mesh.flow(build_column_key(mesh.ORDERS, "total"), build_column_key(mesh.REPORT, "total"))
+    graph = mesh.build_graph(
+        mesh.build_schema_statement(mesh.ORDERS, "id", "total"),
+        mesh.build_schema_statement(mesh.REPORT, "total"),
+        mesh.build_run_statement(
+            mesh.SUM,
+            [mesh.ORDERS],
+            mesh.REPORT,
+            mesh.build_flow(build_column_key(mesh.ORDERS, "total"), build_column_key(mesh.REPORT, "total")),
         ),
-        mesh.edge(EdgeType.OWNS, keeper, promise, type="technical"),
-        mesh.edge(EdgeType.GOVERNS, promise, mesh.REPORT, status="active"),
+        mesh.build_edge_statement(EdgeType.OWNS, keeper, promise, type="technical"),
+        mesh.build_edge_statement(EdgeType.GOVERNS, promise, mesh.REPORT, status="active"),
     )
     everything = ["wh/fin.report", "wh/fin.report.total", "orders-v1"]
     assert owned(graph, keeper) == everything
     assert owned(graph, keeper, inherited=False) == ["orders-v1"]
     orphaned = list_orphans(graph.index, kinds=[AssetKind.DATASET], first=9).entries
-    assert mesh.names(graph, (entry.node for entry in orphaned)) == ["wh/sales.orders"]
+    assert mesh.list_names(graph, (entry.node for entry in orphaned)) == ["wh/sales.orders"]
     assert compute_coverage(graph.index).total.owned == 1
-    notices = list_notices(compute_impact(graph.index, [mesh.node(graph, mesh.ORDERS)]))
+    notices = list_notices(compute_impact(graph.index, [mesh.get_node(graph, mesh.ORDERS)]))
     assert [(notice.reason, notice.why) for notice in notices] == [("OWNS", "owns wh/fin.report (by contract orders-v1), orders-v1")]
 
-    mesh.say(graph, mesh.edge(EdgeType.GOVERNS, promise, mesh.REPORT, at=mesh.START + 1, status="retired"))
+    mesh.commit_statements(graph, mesh.build_edge_statement(EdgeType.GOVERNS, promise, mesh.REPORT, at=mesh.START + 1, status="retired"))
     assert owned(graph, keeper) == ["orders-v1"]
-    mesh.say(graph, mesh.edge(EdgeType.GOVERNS, promise, mesh.REPORT, at=mesh.START + 2, status="deprecated"))
+    mesh.commit_statements(graph, mesh.build_edge_statement(EdgeType.GOVERNS, promise, mesh.REPORT, at=mesh.START + 2, status="deprecated"))
     assert owned(graph, keeper) == everything, "a deprecated contract is in force"
-    mesh.say(graph, mesh.edge(EdgeType.OWNS, mesh.ANN, mesh.REPORT, type="technical"))
+    mesh.commit_statements(graph, mesh.build_edge_statement(EdgeType.OWNS, mesh.ANN, mesh.REPORT, type="technical"))
     assert owned(graph, keeper) == ["orders-v1"]
 
 
 def test_orphans(graph: LiveGraph) -> None:
     def without(kinds: Sequence[AssetKind], first: int = 100, after: SortKey | None = None) -> list[str]:
-        return mesh.names(graph, (e.node for e in list_orphans(graph.index, kinds=kinds, first=first, after=after).entries))
+        return mesh.list_names(graph, (e.node for e in list_orphans(graph.index, kinds=kinds, first=first, after=after).entries))
 
     assert without([AssetKind.DATASET]) == ["pg/shop.customers", "wh/fin.report"]
     assert without([AssetKind.DATASET, AssetKind.DOMAIN]) == ["company", "finance", "pg/shop.customers", "wh/fin.report"]
@@ -82,7 +85,7 @@ def test_orphans(graph: LiveGraph) -> None:
     after: SortKey | None = None
     while len(seen) < len(everything):
         page = list_orphans(graph.index, kinds=[], first=3, after=after)
-        seen += mesh.names(graph, (entry.node for entry in page.entries))
+        seen += mesh.list_names(graph, (entry.node for entry in page.entries))
         after = page.entries[-1].key
     assert seen == everything
 

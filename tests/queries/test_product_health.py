@@ -31,17 +31,17 @@ METRICS = Facts(assets=(AssetFact(PORT, {"facet:dataQualityMetrics": {"lastUpdat
 
 
 def product(slo: Json = None, *ports: AssetKey) -> list[Statement]:
-    of_product = mesh.about(PRODUCT, title="P") if slo is None else mesh.about(PRODUCT, slo=slo)
-    return [of_product, *(mesh.edge(EdgeType.PORT, PRODUCT, port) for port in ports or (PORT,))]
+    of_product = mesh.build_asset_statement(PRODUCT, title="P") if slo is None else mesh.build_asset_statement(PRODUCT, slo=slo)
+    return [of_product, *(mesh.build_edge_statement(EdgeType.PORT, PRODUCT, port) for port in ports or (PORT,))]
 
 
 def written(at: int, of: AssetKey = PORT, source: str = mesh.LINEAGE, kind: str = JOB_OUTPUT, *, provisional: bool = False) -> Statement:
     facts = Facts(edges=(EdgeFact(EdgeType.WRITES, build_job_key("a", "b"), of),))
-    return mesh.said(source, (kind, "a", "b", *of.parts), facts, at)._replace(provisional=provisional)
+    return mesh.build_statement(source, (kind, "a", "b", *of.parts), facts, at)._replace(provisional=provisional)
 
 
 def healthy(*statements: Statement, at: int | None = None, now: int = NOW) -> tuple[LiveGraph, Health]:
-    graph = mesh.live(*statements)
+    graph = mesh.build_graph(*statements)
     index = graph.get_index(at)
     node = index.assets.find_by_key(PRODUCT)
     assert node is not None
@@ -64,11 +64,16 @@ def healthy(*statements: Statement, at: int | None = None, now: int = NOW) -> tu
         ({"freshness": "1h"}, written(NOW - HOUR, source="dbt/shop"), Standing.UNKNOWN, None),
         ({"freshness": "1h"}, written(NOW - HOUR, provisional=True), Standing.UNKNOWN, None),
         ({"freshness": "1h"}, written(NOW + HOUR), Standing.UNKNOWN, None),
-        ({"freshness": "1h"}, mesh.about(PORT, source="iceberg/lake", snapshot_at=(NOW - HOUR) // 1000), Standing.KEPT, 3600),
-        ({"freshness": "1h"}, mesh.about(PORT, snapshot_at="yesterday"), Standing.UNKNOWN, None),
         (
             {"freshness": "1h"},
-            mesh.said(mesh.LINEAGE, ("dataset", *PORT.parts, "dataQualityMetrics"), METRICS),
+            mesh.build_asset_statement(PORT, source="iceberg/lake", snapshot_at=(NOW - HOUR) // 1000),
+            Standing.KEPT,
+            3600,
+        ),
+        ({"freshness": "1h"}, mesh.build_asset_statement(PORT, snapshot_at="yesterday"), Standing.UNKNOWN, None),
+        (
+            {"freshness": "1h"},
+            mesh.build_statement(mesh.LINEAGE, ("dataset", *PORT.parts, "dataQualityMetrics"), METRICS),
             Standing.KEPT,
             0,
         ),
@@ -105,10 +110,10 @@ def test_the_newest_evidence_counts() -> None:
     graph, found = healthy(
         *product({"freshness": "1h"}),
         written(NOW - 3 * HOUR),
-        mesh.about(PORT, source="iceberg/lake", snapshot_at=(NOW - HOUR) // 1000),
+        mesh.build_asset_statement(PORT, source="iceberg/lake", snapshot_at=(NOW - HOUR) // 1000),
         run(check(PORT, "f", observed={"max_loaded_at": "2023-11-15 01:00:00"})._replace(kind="freshness")),
     )
-    port = mesh.node(graph, PORT)
+    port = mesh.get_node(graph, PORT)
     assert found.ports == (Freshness(port, Standing.KEPT, NOW - HOUR, Evidence.SNAPSHOT, 3600),)
 
 
@@ -116,11 +121,11 @@ def test_of_several_ports_the_worst_counts() -> None:
     other = build_dataset_key("wh", "other")
     slo: Json = {"freshness": "1h"}
     fresh, stale = written(NOW), written(NOW - 2 * HOUR, other)
-    assert healthy(*product(slo, PORT, other), fresh, mesh.about(other, x=1))[1].freshness is Standing.UNKNOWN
+    assert healthy(*product(slo, PORT, other), fresh, mesh.build_asset_statement(other, x=1))[1].freshness is Standing.UNKNOWN
     assert healthy(*product(slo, PORT, other), fresh, stale)[1].freshness is Standing.BROKEN
-    assert healthy(*product(slo, PORT, other), mesh.about(PORT, x=1), stale)[1].freshness is Standing.BROKEN
+    assert healthy(*product(slo, PORT, other), mesh.build_asset_statement(PORT, x=1), stale)[1].freshness is Standing.BROKEN
     assert healthy(*product(slo, PORT, other), fresh, written(NOW, other))[1].freshness is Standing.KEPT
-    of_input = mesh.edge(EdgeType.PORT, PRODUCT, other, direction="input")
+    of_input = mesh.build_edge_statement(EdgeType.PORT, PRODUCT, other, direction="input")
     assert healthy(*product(slo), fresh, stale, of_input)[1].freshness is Standing.KEPT
 
 
@@ -145,7 +150,7 @@ def test_of_several_ports_the_worst_counts() -> None:
 )
 def test_a_product_is_kept_only_with_evidence(freshness: int | None, outcomes: list[str], expected: Standing) -> None:
     """`freshness`: when the data was written; 0: promised, but not known; None: no freshness is promised."""
-    statements = [mesh.about(PORT, x=1), *product({"freshness": "1h"} if freshness is not None else None)]
+    statements = [mesh.build_asset_statement(PORT, x=1), *product({"freshness": "1h"} if freshness is not None else None)]
     statements += [written(freshness)] if freshness else []
     if outcomes:
         statements.append(run(*(check(PORT, str(n), outcome) for n, outcome in enumerate(outcomes))))
@@ -157,7 +162,7 @@ def test_a_product_is_kept_only_with_evidence(freshness: int | None, outcomes: l
 
 def test_many_products_and_the_past() -> None:
     graph, then = healthy(
-        *mesh.mesh(),
+        *mesh.build_mesh(),
         *product({"freshness": "1h"}),
         written(mesh.START),
         run(check(PORT, "a", "FAILED"), at=mesh.START + HOUR),
@@ -165,7 +170,7 @@ def test_many_products_and_the_past() -> None:
         now=mesh.START,
     )
     assert then.standing is Standing.KEPT
-    nodes = [mesh.node(graph, key) for key in (PRODUCT, mesh.REVENUE_PRODUCT, PRODUCT)]
+    nodes = [mesh.get_node(graph, key) for key in (PRODUCT, mesh.REVENUE_PRODUCT, PRODUCT)]
     found = compute_health(graph, graph.index, nodes, NOW)
     assert [(one.product, one.standing) for one in found] == [
         (nodes[0], Standing.BROKEN), (nodes[1], Standing.KEPT), (nodes[0], Standing.BROKEN),

@@ -39,16 +39,16 @@ def run(*checks: Check, at: int = mesh.START, source: str = GX, dated: bool = Tr
     """A run of a suite on a dataset."""
     of = checks[0].subject
     facts = build_result_facts(one._replace(at=at) if dated else one for one in checks)
-    return mesh.said(source, ("quality", checks[0].suite, *of.parts[:2]), facts, at)
+    return mesh.build_statement(source, ("quality", checks[0].suite, *of.parts[:2]), facts, at)
 
 
 def written(suite: str, *checks: Check, source: str = GX) -> Statement:
     consumer = mesh.DASHBOARD
-    return mesh.said(source, ("checks", suite), build_expectation_facts(checks, consumer, ()))
+    return mesh.build_statement(source, ("checks", suite), build_expectation_facts(checks, consumer, ()))
 
 
 def found(graph: LiveGraph, key: AssetKey = mesh.ORDERS) -> list[Result]:
-    return read_latest(graph, graph.index, [mesh.node(graph, key)])[0]
+    return read_latest(graph, graph.index, [mesh.get_node(graph, key)])[0]
 
 
 def shown(results: list[Result]) -> list[tuple[str, str]]:
@@ -56,10 +56,12 @@ def shown(results: list[Result]) -> list[tuple[str, str]]:
 
 
 def test_checks_of_a_dataset_and_its_columns(graph: LiveGraph) -> None:
-    mesh.say(graph, run(check(TOTAL, "b", "FAILED", expected=1, observed=2, message="m"), check(mesh.ORDERS, "z"), check(mesh.HASH, "c")))
+    mesh.commit_statements(
+        graph, run(check(TOTAL, "b", "FAILED", expected=1, observed=2, message="m"), check(mesh.ORDERS, "z"), check(mesh.HASH, "c"))
+    )
     assert shown(found(graph)) == [("z", "PASSED"), ("c", "PASSED"), ("b", "FAILED")]
     result = found(graph)[2]
-    assert (result.asset, result.dataset) == (mesh.node(graph, TOTAL), mesh.node(graph, mesh.ORDERS))
+    assert (result.asset, result.dataset) == (mesh.get_node(graph, TOTAL), mesh.get_node(graph, mesh.ORDERS))
     assert (result.state.kind, result.state.suite, result.state.expected, result.state.observed, result.state.message) == (
         "kind",
         "s",
@@ -74,9 +76,9 @@ def test_checks_of_a_dataset_and_its_columns(graph: LiveGraph) -> None:
 
 def test_all_names_of_a_dataset_have_one_list_in_which_the_newest_run_counts(graph: LiveGraph) -> None:
     path = build_dataset_key("s3://lake", "orders")
-    mesh.say(
+    mesh.commit_statements(
         graph,
-        mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, why="location"),
+        mesh.build_edge_statement(EdgeType.SAME_AS, path, mesh.ORDERS, why="location"),
         run(check(build_column_key(path, "total"), "a", "FAILED"), at=mesh.START + 5),
         run(check(TOTAL, "a"), at=mesh.START),
     )
@@ -84,7 +86,7 @@ def test_all_names_of_a_dataset_have_one_list_in_which_the_newest_run_counts(gra
 
 
 def test_checks_of_different_suites_and_sources_are_different(graph: LiveGraph) -> None:
-    mesh.say(
+    mesh.commit_statements(
         graph,
         run(check(mesh.ORDERS, "a")),
         run(check(mesh.ORDERS, "a", "FAILED", suite="t")),
@@ -97,7 +99,9 @@ def test_checks_of_different_suites_and_sources_are_different(graph: LiveGraph) 
 
 def test_a_declared_check_is_not_run_until_a_result_is_known(graph: LiveGraph) -> None:
     both = [check(mesh.ORDERS, "a", "NOT_RUN", expected="x"), check(TOTAL, "b", "NOT_RUN")]
-    mesh.say(graph, written("file.yml", *both), run(check(TOTAL, "b", "FAILED")), run(check(mesh.ORDERS, "a"), source="soda/x"))
+    mesh.commit_statements(
+        graph, written("file.yml", *both), run(check(TOTAL, "b", "FAILED")), run(check(mesh.ORDERS, "a"), source="soda/x")
+    )
     assert [(result.name, str(result.outcome), result.at is None) for result in found(graph)] == [
         ("a", "NOT_RUN", True), ("a", "PASSED", False), ("b", "FAILED", False),
     ]  # fmt: skip
@@ -109,13 +113,15 @@ def test_a_dbt_test_that_its_events_ran_is_one_check(graph: LiveGraph) -> None:
     """The project knows no result where another command has overwritten run_results.json; the events of `dbt-ol` have it."""
     upper = build_column_key(mesh.ORDERS, "TOTAL")
     expected = [check(mesh.ORDERS, "a", "NOT_RUN"), check(TOTAL, "not_null", "NOT_RUN"), check(TOTAL, "unique", "NOT_RUN")]
-    mesh.say(graph, written("dbt/shop", *expected, source="dbt/shop"), run(check(upper, "not_null", "FAILED"), source="openlineage/x"))
+    mesh.commit_statements(
+        graph, written("dbt/shop", *expected, source="dbt/shop"), run(check(upper, "not_null", "FAILED"), source="openlineage/x")
+    )
     assert shown(found(graph)) == [("a", "NOT_RUN"), ("not_null", "FAILED"), ("unique", "NOT_RUN")]
 
 
 def test_history_is_the_newest_first(graph: LiveGraph) -> None:
     for day, outcome in enumerate(["PASSED", "FAILED", "FAILED", "SKIPPED", "ERROR"]):
-        mesh.say(graph, run(check(TOTAL, "a", outcome, observed=day), at=mesh.START + day * DAY))
+        mesh.commit_statements(graph, run(check(TOTAL, "a", outcome, observed=day), at=mesh.START + day * DAY))
     (result,) = found(graph)
     past = read_history(graph, graph.index, result)
     assert [(str(one.state.outcome), one.state.observed, one.at) for one in past] == [
@@ -127,40 +133,40 @@ def test_history_is_the_newest_first(graph: LiveGraph) -> None:
     before = graph.get_index(mesh.START + DAY)
     (then,) = read_latest(graph, before, [before.assets.find_by_key(mesh.ORDERS) or 0])[0]
     assert (str(then.outcome), len(read_history(graph, before, then))) == ("FAILED", 2)
-    mesh.say(graph, run(check(TOTAL, "a"), at=mesh.START + 9 * DAY))
+    mesh.commit_statements(graph, run(check(TOTAL, "a"), at=mesh.START + 9 * DAY))
     assert find_failing_since(graph, graph.index, found(graph)[0]) is None
 
 
 def test_undated_runs_with_the_same_result_are_one_interval(graph: LiveGraph) -> None:
     for day in range(3):
-        mesh.say(graph, run(check(TOTAL, "a"), at=mesh.START + day * DAY, dated=False))
+        mesh.commit_statements(graph, run(check(TOTAL, "a"), at=mesh.START + day * DAY, dated=False))
     (result,) = found(graph)
     assert result.at == mesh.START + 2 * DAY
     assert [(past.at, past.last) for past in read_history(graph, graph.index, result)] == [(mesh.START, mesh.START + 2 * DAY)]
 
 
 def test_the_same_name_on_another_column_is_another_check(graph: LiveGraph) -> None:
-    mesh.say(graph, run(check(TOTAL, "a", "FAILED"), check(mesh.HASH, "a"), check(mesh.ORDERS, "a", "SKIPPED")))
+    mesh.commit_statements(graph, run(check(TOTAL, "a", "FAILED"), check(mesh.HASH, "a"), check(mesh.ORDERS, "a", "SKIPPED")))
     assert [str(read_history(graph, graph.index, result)[0].state.outcome) for result in found(graph)] == ["SKIPPED", "PASSED", "FAILED"]
 
 
 def test_a_check_of_a_column_that_is_not_there_is_not_lost() -> None:
-    catalog = mesh.schema(mesh.ORDERS, "id", source="iceberg/lake")
-    graph = mesh.live(catalog, run(check(build_column_key(mesh.ORDERS, "gone"), "a", "ERROR")))
-    assert graph.index.assets.is_unlisted(mesh.node(graph, build_column_key(mesh.ORDERS, "gone")))
+    catalog = mesh.build_schema_statement(mesh.ORDERS, "id", source="iceberg/lake")
+    graph = mesh.build_graph(catalog, run(check(build_column_key(mesh.ORDERS, "gone"), "a", "ERROR")))
+    assert graph.index.assets.is_unlisted(mesh.get_node(graph, build_column_key(mesh.ORDERS, "gone")))
     assert shown(found(graph)) == [("a", "ERROR")]
 
 
 def test_failures_of_a_domain_a_product_an_owner_and_all_page_by_page(graph: LiveGraph) -> None:
     revenue = build_column_key(mesh.REVENUE, "total")
-    mesh.say(
+    mesh.commit_statements(
         graph,
         run(check(TOTAL, "a", "FAILED"), check(TOTAL, "b", "ERROR"), check(TOTAL, "c", "WARNED"), check(mesh.ORDERS, "z", "FAILED")),
         run(check(revenue, "a", "FAILED"), check(revenue, "b")),
         run(check(mesh.REPORT, "a", "SKIPPED")),
     )
     index = graph.index
-    assert mesh.names(graph, list_checked_datasets(index)) == ["wh/sales.orders", "wh/fin.revenue", "wh/fin.report"]
+    assert mesh.list_names(graph, list_checked_datasets(index)) == ["wh/sales.orders", "wh/fin.revenue", "wh/fin.report"]
     everything = [("fin.revenue", "a"), ("sales.orders", "z"), ("sales.orders", "a"), ("sales.orders", "b")]
 
     def named(results: tuple[Result, ...]) -> list[tuple[str, str]]:
@@ -177,27 +183,27 @@ def test_failures_of_a_domain_a_product_an_owner_and_all_page_by_page(graph: Liv
         assert seen == everything
     assert count_failures(graph, index) == 4
     for wanted, size in (
-        (Filter(domain=mesh.node(graph, mesh.COMMERCE)), 3),
-        (Filter(product=mesh.node(graph, mesh.REVENUE_PRODUCT)), 1),
-        (Filter(owner=mesh.node(graph, mesh.FINANCE_TEAM)), 1),
-        (Filter(owner=mesh.node(graph, mesh.ANN)), 0),
+        (Filter(domain=mesh.get_node(graph, mesh.COMMERCE)), 3),
+        (Filter(product=mesh.get_node(graph, mesh.REVENUE_PRODUCT)), 1),
+        (Filter(owner=mesh.get_node(graph, mesh.FINANCE_TEAM)), 1),
+        (Filter(owner=mesh.get_node(graph, mesh.ANN)), 0),
     ):
         assert count_failures(graph, index, wanted) == size, wanted
     assert named(list_failures(graph, index, outcomes=[Outcome.WARNED], first=9).results) == [("sales.orders", "c")]
 
 
 def test_values_of_another_shape_are_left_out(graph: LiveGraph) -> None:
-    mesh.say(graph, mesh.said(GX, ("quality", "s", *mesh.ORDERS.parts), Facts(assets=())))
-    mesh.say(graph, mesh.about(mesh.ORDERS, quality="good"))
+    mesh.commit_statements(graph, mesh.build_statement(GX, ("quality", "s", *mesh.ORDERS.parts), Facts(assets=())))
+    mesh.commit_statements(graph, mesh.build_asset_statement(mesh.ORDERS, quality="good"))
     odd: dict[str, Json] = {"a": 1, "b": {"outcome": "GREAT", "labels": 3, "at": "x"}}
-    fact = mesh.about(mesh.ORDERS, source=GX, quality=odd)
-    mesh.say(graph, fact._replace(scope=("quality", "s", *mesh.ORDERS.parts)))
+    fact = mesh.build_asset_statement(mesh.ORDERS, source=GX, quality=odd)
+    mesh.commit_statements(graph, fact._replace(scope=("quality", "s", *mesh.ORDERS.parts)))
     assert shown(found(graph)) == [("b", "NOT_RUN")]
 
 
 @needs_corpus
 def test_of_dbt_build_and_dbt_test_the_newer_counts() -> None:
-    graph = mesh.live()
+    graph = mesh.build_graph()
     builder = BatchBuilder(Naming())
     for line in (CORPUS / "recorded" / "dbt_duckdb.ndjson").read_bytes().splitlines():
         received = Received("openlineage/x", builder.parser.parse(line, 4_000_000_000_000_000), 1, line)

@@ -34,7 +34,7 @@ def test_long_names_cost_no_more_than_their_length(graph: LiveGraph) -> None:
 
 def test_a_column_in_a_column_is_found_by_its_path(graph: LiveGraph) -> None:
     nested = ".".join(f"level{number}" for number in range(30))
-    mesh.say(graph, mesh.schema(mesh.ORDERS, nested, at=mesh.START + mesh.SECOND))
+    mesh.commit_statements(graph, mesh.build_schema_statement(mesh.ORDERS, nested, at=mesh.START + mesh.SECOND))
     for text in (f"wh/sales.orders.{nested}", nested):
         assert resolved(graph, text) == f"wh/sales.orders.{nested}"
 
@@ -76,7 +76,7 @@ def test_a_former_name_finds_the_column_unless_another_has_the_name_now(graph: L
 
     def rename(old: str, new: str) -> None:
         facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, build_column_key(mesh.REVENUE, old), build_column_key(mesh.REVENUE, new)),))
-        mesh.say(graph, mesh.said("iceberg/lake", ("column-renamed", *mesh.REVENUE.parts, old, new), facts, later))
+        mesh.commit_statements(graph, mesh.build_statement("iceberg/lake", ("column-renamed", *mesh.REVENUE.parts, old, new), facts, later))
 
     rename("day", "date")
     for text in ("wh/fin.revenue.day", "revenue.day", "Revenue.DAY", "revenue.date"):
@@ -122,19 +122,19 @@ def test_near_misses_are_named(graph: LiveGraph) -> None:
 
 def test_an_alias_finds_the_class(graph: LiveGraph) -> None:
     path = build_dataset_key("s3://lake", "raw/customers_v2")
-    mesh.say(graph, mesh.edge(EdgeType.SAME_AS, path, mesh.CUSTOMERS, why="location"))
+    mesh.commit_statements(graph, mesh.build_edge_statement(EdgeType.SAME_AS, path, mesh.CUSTOMERS, why="location"))
     for text in ("s3a://lake/raw/customers_v2", "raw/customers_v2", "customers_v2", path.id):
-        assert resolve_name(graph.index, graph.store, Naming(), text) == mesh.node(graph, mesh.CUSTOMERS)
-    assert resolve_name(graph.index, graph.store, Naming(), "customers_v2.email") == mesh.node(graph, mesh.EMAIL)
+        assert resolve_name(graph.index, graph.store, Naming(), text) == mesh.get_node(graph, mesh.CUSTOMERS)
+    assert resolve_name(graph.index, graph.store, Naming(), "customers_v2.email") == mesh.get_node(graph, mesh.EMAIL)
 
 
 def test_the_exact_name_wins_over_the_suffix(graph: LiveGraph) -> None:
-    mesh.say(graph, mesh.schema(build_dataset_key("wh", "a.orders.orders"), "x"))
+    mesh.commit_statements(graph, mesh.build_schema_statement(build_dataset_key("wh", "a.orders.orders"), "x"))
     assert resolved(graph, "orders") == build_data_product_key("orders").qualified_name
 
 
 def test_names_of_two_kinds(graph: LiveGraph) -> None:
-    mesh.say(graph, mesh.about(build_owner_key("finance"), title="x"))
+    mesh.commit_statements(graph, mesh.build_asset_statement(build_owner_key("finance"), title="x"))
     with pytest.raises(Ambiguous) as caught:
         resolved(graph, "finance")
     assert caught.value.candidates == ("domain:finance", "owner:finance")
@@ -155,7 +155,7 @@ def test_hostile_names_find_nothing(graph: LiveGraph, text: str) -> None:
 
 
 def test_ids(graph: LiveGraph) -> None:
-    assert get_node(graph.index, mesh.COMMERCE.id) == mesh.node(graph, build_domain_key("commerce"))
+    assert get_node(graph.index, mesh.COMMERCE.id) == mesh.get_node(graph, build_domain_key("commerce"))
     for unknown in ("", "ds_", "ds_" + "0" * 32, "x" * 10_000, build_column_key(mesh.ORDERS, "nope").id):
         with pytest.raises(NotFound):
             get_node(graph.index, unknown)

@@ -12,14 +12,14 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeFact, EdgeType, Facts
 from meshline.graph.queries.schema_history import read_schemas
 from meshline.ingest.sources.base import Entry
-from tests.ingest.sources.stating import T, entry, graph, say, table
+from tests.ingest.sources.stating import T, build_entry, build_table, load_items, open_graph
 
 LAKE, FILE = model.build_dataset_key("lake", "a"), model.build_dataset_key("s3://wh", "a")
 
 
 @pytest.fixture
 def live() -> Iterator[LiveGraph]:
-    with graph() as found:
+    with open_graph() as found:
         yield found
 
 
@@ -34,8 +34,11 @@ def shown(live: LiveGraph, as_of: int | None = None) -> list[tuple[str, list[str
 
 
 def test_each_change_of_the_columns_is_a_schema(live: LiveGraph) -> None:
-    say(live, [entry("a", "x", "y", time=T, past=[(T - 20, table("a", "x")), (T - 10, table("a", "x", location="moved"))])])
-    say(live, [entry("a", "y", "z", time=T + 10)], T + 10)
+    load_items(
+        live,
+        [build_entry("a", "x", "y", time=T, past=[(T - 20, build_table("a", "x")), (T - 10, build_table("a", "x", location="moved"))])],
+    )
+    load_items(live, [build_entry("a", "y", "z", time=T + 10)], T + 10)
     assert shown(live) == [
         ("iceberg/lake", ["y", "z"], 10, None),
         ("iceberg/lake", ["x", "y"], 0, 10),
@@ -45,13 +48,13 @@ def test_each_change_of_the_columns_is_a_schema(live: LiveGraph) -> None:
 
 
 def test_every_source_under_every_name_is_listed(live: LiveGraph) -> None:
-    say(live, [entry("a", "x", time=T)])
-    say(live, [Entry(("dataset", *FILE.parts), table("a", "x", "y", namespace="s3://wh"), T + 1)], source="openlineage/x")
+    load_items(live, [build_entry("a", "x", time=T)])
+    load_items(live, [Entry(("dataset", *FILE.parts), build_table("a", "x", "y", namespace="s3://wh"), T + 1)], source="openlineage/x")
     same = encode_facts(Facts(edges=(EdgeFact(EdgeType.SAME_AS, LAKE, FILE, {"why": "location"}),)))
-    say(live, [Entry(("same",), same, T + 2)], source="mesh/x")
+    load_items(live, [Entry(("same",), same, T + 2)], source="mesh/x")
     assert shown(live) == [("openlineage/x", ["x", "y"], 1, None), ("iceberg/lake", ["x"], 0, None)]
 
 
 def test_a_dataset_that_no_source_lists_has_no_schema(live: LiveGraph) -> None:
-    say(live, [Entry(("seen",), encode_facts(Facts(edges=(EdgeFact(EdgeType.READS, model.build_job_key("j", "j"), LAKE),))))])
+    load_items(live, [Entry(("seen",), encode_facts(Facts(edges=(EdgeFact(EdgeType.READS, model.build_job_key("j", "j"), LAKE),))))])
     assert shown(live) == []

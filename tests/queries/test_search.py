@@ -9,7 +9,7 @@ from tests.queries import mesh
 
 def found(graph: LiveGraph, text: str, **wanted: object) -> list[str]:
     hits = search_assets(graph, graph.index, text, first=50, **wanted)  # type: ignore[arg-type]
-    return mesh.names(graph, (entry.node for entry in hits.page.entries))
+    return mesh.list_names(graph, (entry.node for entry in hits.page.entries))
 
 
 def test_the_exact_name_comes_first(graph: LiveGraph) -> None:
@@ -24,8 +24,8 @@ def test_words_may_be_begun_and_in_any_order(graph: LiveGraph) -> None:
 
 
 def test_filters(graph: LiveGraph) -> None:
-    assert found(graph, "total", domain=mesh.node(graph, mesh.FINANCE)) == ["wh/fin.revenue.total"]
-    assert found(graph, "total", owner=mesh.node(graph, mesh.SHOP_TEAM)) == ["wh/sales.orders.total"]
+    assert found(graph, "total", domain=mesh.get_node(graph, mesh.FINANCE)) == ["wh/fin.revenue.total"]
+    assert found(graph, "total", owner=mesh.get_node(graph, mesh.SHOP_TEAM)) == ["wh/sales.orders.total"]
     assert found(graph, "email", tag="pii") == ["pg/shop.customers.email"]
     assert found(graph, "", tag="class=secret") == ["pg/shop.customers.email"]
     assert found(graph, "", tag="class") == ["pg/shop.customers.email"]
@@ -39,9 +39,11 @@ def test_a_text_without_words_finds_nothing(graph: LiveGraph) -> None:
 
 def test_what_is_only_inferred_is_not_found(graph: LiveGraph) -> None:
     cte = build_dataset_key("wh", "some_cte")
-    mesh.say(
+    mesh.commit_statements(
         graph,
-        mesh.run(mesh.SUM, [mesh.ORDERS], mesh.REPORT, mesh.flow(build_column_key(cte, "total"), build_column_key(mesh.REPORT, "total"))),
+        mesh.build_run_statement(
+            mesh.SUM, [mesh.ORDERS], mesh.REPORT, mesh.build_flow(build_column_key(cte, "total"), build_column_key(mesh.REPORT, "total"))
+        ),
     )
     assert "wh/some_cte.total" not in found(graph, "total")
     assert found(graph, "some_cte") == []
@@ -49,19 +51,21 @@ def test_what_is_only_inferred_is_not_found(graph: LiveGraph) -> None:
 
 def test_steps_without_data_are_found_by_their_name_only(graph: LiveGraph) -> None:
     parent, step, reader = (build_job_key("dbt", name) for name in ("stg_items", "stg_items.sql.1", "stg_items.check"))
-    mesh.say(
+    mesh.commit_statements(
         graph,
-        mesh.edge(EdgeType.PART_OF, step, parent),
-        mesh.edge(EdgeType.PART_OF, reader, parent),
-        mesh.edge(EdgeType.READS, reader, mesh.ORDERS),
+        mesh.build_edge_statement(EdgeType.PART_OF, step, parent),
+        mesh.build_edge_statement(EdgeType.PART_OF, reader, parent),
+        mesh.build_edge_statement(EdgeType.READS, reader, mesh.ORDERS),
     )
     assert found(graph, "stg items") == ["dbt/stg_items", "dbt/stg_items.check"]
     assert found(graph, "stg_items.sql.1") == ["dbt/stg_items.sql.1"]
 
 
 def test_a_retracted_column_is_not_found(graph: LiveGraph) -> None:
-    statement = mesh.schema(mesh.CUSTOMERS)
-    mesh.say(graph, mesh.retracted(statement.source, statement.scope, mesh.START + 1), mesh.schema(mesh.REPORT, "cents"))
+    statement = mesh.build_schema_statement(mesh.CUSTOMERS)
+    mesh.commit_statements(
+        graph, mesh.build_retraction(statement.source, statement.scope, mesh.START + 1), mesh.build_schema_statement(mesh.REPORT, "cents")
+    )
     assert found(graph, "cents") == ["wh/fin.report.cents"]
     assert found(graph, "shop id") == ["pg/shop.customers.id"]  # lineage still mentions it
 
@@ -73,7 +77,7 @@ def test_pages(graph: LiveGraph) -> None:
     after: SortKey | None = None
     for _ in range(20):
         hits = search_assets(graph, graph.index, "orders", first=2, after=after)
-        seen += mesh.names(graph, (entry.node for entry in hits.page.entries))
+        seen += mesh.list_names(graph, (entry.node for entry in hits.page.entries))
         assert hits.total == len(found(graph, "orders"))
         if not hits.page.has_next:
             break

@@ -30,7 +30,7 @@ from meshline.graph.model import (
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
 from tests.queries import mesh
-from tests.queries.mesh import SECOND, START, about, said, schema
+from tests.queries.mesh import SECOND, START, build_asset_statement, build_schema_statement, build_statement
 from tests.stores.statements import commit_statements
 
 DAY = 86_400 * SECOND
@@ -46,7 +46,10 @@ def clock() -> int:
 def live(tmp_path: Path) -> Iterator[LiveGraph]:
     with closing(SqliteStore(str(tmp_path / "mesh.db"))) as store:
         commit_statements(
-            store, *mesh.mesh(), about(mesh.FINANCE_TEAM, email="finance@company.com"), about(mesh.SHOP_TEAM, email="shop@company.com")
+            store,
+            *mesh.build_mesh(),
+            build_asset_statement(mesh.FINANCE_TEAM, email="finance@company.com"),
+            build_asset_statement(mesh.SHOP_TEAM, email="shop@company.com"),
         )
         yield LiveGraph.open(store)
 
@@ -65,7 +68,7 @@ def list_notified(store: Store) -> set[tuple[str, str, str]]:
 
 
 def orders(*names: str, at: int = LATER, **given: str) -> Statement:
-    return schema(mesh.ORDERS, *names, at=at, **given)
+    return build_schema_statement(mesh.ORDERS, *names, at=at, **given)
 
 
 def columns(live: LiveGraph) -> list[str]:
@@ -78,7 +81,7 @@ def test_history_is_not_notified(live: LiveGraph) -> None:
     commit_statements(live.store, orders("order_id", at=START + DAY))
     follow = follower(live)
     assert follow.step() == FollowResult(live.store.read_revision(), 0, 0, 0, began=True)
-    commit_statements(live.store, orders("order_id", "x", at=START + 2 * DAY), schema(mesh.REVENUE, "day", at=NOW))
+    commit_statements(live.store, orders("order_id", "x", at=START + 2 * DAY), build_schema_statement(mesh.REVENUE, "day", at=NOW))
     assert follow.step().notices == 0
     assert list_bodies(live.store) == []
 
@@ -144,7 +147,8 @@ def test_the_strongest_source_that_lists_a_table_decides(live: LiveGraph) -> Non
     assert {one.source for one in list_bodies(live.store)} == {"iceberg/lake"}
     before = len(list_bodies(live.store))
     commit_statements(
-        live.store, Statement("iceberg/lake", ("dataset", *mesh.ORDERS.parts, "schema"), LATER + 5, mesh.retracted("", (), 0).content)
+        live.store,
+        Statement("iceberg/lake", ("dataset", *mesh.ORDERS.parts, "schema"), LATER + 5, mesh.build_retraction("", (), 0).content),
     )
     follow.step()
     assert len(list_bodies(live.store)) == before, "other sources still list it"
@@ -153,7 +157,7 @@ def test_the_strongest_source_that_lists_a_table_decides(live: LiveGraph) -> Non
 def test_a_table_that_is_gone(live: LiveGraph) -> None:
     follow = follower(live)
     follow.step()
-    commit_statements(live.store, mesh.retracted("openlineage/test", ("dataset", *mesh.ORDERS.parts, "schema"), LATER))
+    commit_statements(live.store, mesh.build_retraction("openlineage/test", ("dataset", *mesh.ORDERS.parts, "schema"), LATER))
     follow.step()
     assert {rule for _, rule, _ in list_notified(live.store)} == {"table-removed"}
 
@@ -171,7 +175,7 @@ def promised(at: int, **attributes: Json) -> Statement:
         assets=(AssetFact(key, {**promised_by_contract, **attributes}),),
         edges=(EdgeFact(EdgeType.GOVERNS, key, mesh.ORDERS, {"model": "orders"}),),
     )
-    return said("contract/all", ("contract", key.name), facts, at)
+    return build_statement("contract/all", ("contract", key.name), facts, at)
 
 
 def test_a_contract_that_promises_less(live: LiveGraph) -> None:
@@ -189,14 +193,14 @@ def test_a_product_that_loses_a_port(live: LiveGraph) -> None:
     port = EdgeFact(EdgeType.PORT, key, mesh.REVENUE, {"direction": "output", "name": "daily"})
     inside = EdgeFact(EdgeType.PART_OF, key, mesh.FINANCE)
     whole = Facts(assets=(AssetFact(key, {"version": "1"}),), edges=(port, inside))
-    commit_statements(live.store, said("product/all", ("product", key.name), whole, START))
+    commit_statements(live.store, build_statement("product/all", ("product", key.name), whole, START))
     follow = follower(live)
     follow.step()
-    commit_statements(live.store, said("product/all", ("product", key.name), Facts(assets=whole.assets, edges=(inside,)), LATER))
+    commit_statements(live.store, build_statement("product/all", ("product", key.name), Facts(assets=whole.assets, edges=(inside,)), LATER))
     follow.step()
     assert {rule for _, rule, _ in list_notified(live.store)} == {"output-port-removed"}
     before = list_notified(live.store)
-    commit_statements(live.store, mesh.retracted("product/all", ("product", key.name), LATER + 1))
+    commit_statements(live.store, mesh.build_retraction("product/all", ("product", key.name), LATER + 1))
     follow.step()
     assert list_notified(live.store) == before, "other sources still refer to it"
 
@@ -262,7 +266,7 @@ def test_kill_9_while_notices_are_recorded(live: LiveGraph, tmp_path: Path, when
 def expected_of(path: Path, names: list[str]) -> set[tuple[str, str, str]]:
     """What a follower records that is not killed."""
     with closing(SqliteStore(str(path))) as store:
-        commit_statements(store, *mesh.mesh())
+        commit_statements(store, *mesh.build_mesh())
         live = LiveGraph.open(store)
         follow = follower(live, webhook=True)
         follow.step()
@@ -298,7 +302,7 @@ def test_a_table_that_cannot_be_compared_does_not_delay_others(live: LiveGraph, 
 
     follow = Follower(live, ChangeDetector(live, broken), None, clock, webhook=False)  # type: ignore[arg-type]
     follow.step()
-    commit_statements(live.store, orders(*names[:-1]), schema(mesh.CUSTOMERS, "x", at=LATER))
+    commit_statements(live.store, orders(*names[:-1]), build_schema_statement(mesh.CUSTOMERS, "x", at=LATER))
     assert follow.step().notices > 0
     assert "cannot be compared" in caplog.text
 
@@ -317,6 +321,8 @@ def test_a_million_restatements_are_not_compared(live: LiveGraph) -> None:
     live.store.read_history = counted  # type: ignore[method-assign]
     names = columns(live)
     for at in range(5):
-        commit_statements(live.store, orders(*names, at=LATER + at), mesh.run(mesh.LOAD, [mesh.CUSTOMERS], mesh.ORDERS, at=LATER + at))
+        commit_statements(
+            live.store, orders(*names, at=LATER + at), mesh.build_run_statement(mesh.LOAD, [mesh.CUSTOMERS], mesh.ORDERS, at=LATER + at)
+        )
         follow.step()
     assert asked == []

@@ -24,7 +24,7 @@ from meshline.graph.store.sqlite import SqliteStore
 from tests.governance.notify.test_follower import LATER, clock, orders
 from tests.governance.notify.test_violations import OWNED, WORDS
 from tests.queries import mesh
-from tests.queries.mesh import about, retracted, schema
+from tests.queries.mesh import build_asset_statement, build_retraction, build_schema_statement
 from tests.stores.statements import commit_statements
 
 MOST_CALLS = 300
@@ -78,7 +78,11 @@ def outcome(path: Path, fails: int, *, after: bool) -> Outcome:
         store.calls, store.fails, store.after = 0, fails, after
         failed = False
         for statements in (
-            [orders(*names[:-1]), schema(mesh.CUSTOMERS, "x", at=LATER), retracted(WORDS.source, WORDS.scope, LATER + 1)],
+            [
+                orders(*names[:-1]),
+                build_schema_statement(mesh.CUSTOMERS, "x", at=LATER),
+                build_retraction(WORDS.source, WORDS.scope, LATER + 1),
+            ],
             [orders(*names[:-2], at=LATER + 2), WORDS._replace(observed_at=LATER + 3)],
         ):
             commit_statements(inside, *statements)
@@ -101,7 +105,7 @@ def outcome(path: Path, fails: int, *, after: bool) -> Outcome:
 def test_no_notice_is_lost_by_a_call_that_fails(tmp_path: Path, *, after: bool) -> None:
     """Each call of the store in two steps fails once."""
     with closing(SqliteStore(str(tmp_path / "begin.db"))) as store:
-        commit_statements(store, *mesh.mesh(), about(mesh.SHOP_TEAM, email="shop@company.com"), OWNED, WORDS)
+        commit_statements(store, *mesh.build_mesh(), build_asset_statement(mesh.SHOP_TEAM, email="shop@company.com"), OWNED, WORDS)
 
     def run(fails: int) -> Outcome:
         path = tmp_path / f"{fails}.db"

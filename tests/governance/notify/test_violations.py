@@ -20,18 +20,18 @@ from meshline.graph.model import EdgeType
 from meshline.graph.store.sqlite import SqliteStore
 from tests.governance.notify.test_follower import LATER, clock
 from tests.queries import mesh
-from tests.queries.mesh import about, edge, retracted
+from tests.queries.mesh import build_asset_statement, build_edge_statement, build_retraction
 from tests.stores.statements import commit_statements
 
-OWNED = edge(EdgeType.OWNS, mesh.SHOP_TEAM, mesh.REVENUE_PRODUCT, at=LATER)
-WORDS = about(mesh.REVENUE_PRODUCT, at=LATER, description="All revenue")
+OWNED = build_edge_statement(EdgeType.OWNS, mesh.SHOP_TEAM, mesh.REVENUE_PRODUCT, at=LATER)
+WORDS = build_asset_statement(mesh.REVENUE_PRODUCT, at=LATER, description="All revenue")
 RULE = "product-undocumented"
 
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[LiveGraph]:
     with closing(SqliteStore(str(tmp_path / "mesh.db"))) as store:
-        commit_statements(store, *mesh.mesh(), about(mesh.SHOP_TEAM, email="shop@company.com"))
+        commit_statements(store, *mesh.build_mesh(), build_asset_statement(mesh.SHOP_TEAM, email="shop@company.com"))
         yield LiveGraph.open(store)
 
 
@@ -64,7 +64,7 @@ def test_a_violation_is_opened_closed_and_opened_again(live: LiveGraph) -> None:
     follow, other = follower(live), follower(live)
     follow.step()
     before = turns(live)
-    gone = retracted(WORDS.source, WORDS.scope, LATER + 1)
+    gone = build_retraction(WORDS.source, WORDS.scope, LATER + 1)
     for at, statement in enumerate([gone, WORDS._replace(observed_at=LATER + 2), gone._replace(observed_at=LATER + 3)]):
         commit_statements(live.store, statement)
         live.refresh()
@@ -80,7 +80,7 @@ def test_the_owners_of_the_violating_asset_are_notified(live: LiveGraph) -> None
     commit_statements(live.store, OWNED, WORDS)
     follow = follower(live)
     follow.step()
-    commit_statements(live.store, retracted(WORDS.source, WORDS.scope, LATER + 1))
+    commit_statements(live.store, build_retraction(WORDS.source, WORDS.scope, LATER + 1))
     assert follow.step().opened == 1
     bodies = [one.notice.body for one in Outbox(live.store).list_pending()]
     (one,) = [one for one in bodies if one.receiver.name == "team:shop"]

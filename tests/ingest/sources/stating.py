@@ -21,7 +21,7 @@ NAME = "iceberg/lake"
 BAD = InvalidInput("broken", "x.yaml:1")
 
 
-def table(name: str, *columns: str, namespace: str = "lake", location: str = "") -> Content:
+def build_table(name: str, *columns: str, namespace: str = "lake", location: str = "") -> Content:
     """A table with columns; with nothing: nothing."""
     key = model.build_dataset_key(namespace, name)
     said = {"location": location} if location else {"dataset_type": "TABLE"}
@@ -31,13 +31,13 @@ def table(name: str, *columns: str, namespace: str = "lake", location: str = "")
     return encode_facts(Facts(assets=(AssetFact(key, said),), edges=tuple(edges)))
 
 
-def entry(name: str, *columns: str, time: int | None = None, past: Sequence[tuple[int, Content]] = ()) -> Entry:
+def build_entry(name: str, *columns: str, time: int | None = None, past: Sequence[tuple[int, Content]] = ()) -> Entry:
     """What a catalog says of one table."""
-    content = table(name, *columns) if columns else EMPTY
+    content = build_table(name, *columns) if columns else EMPTY
     return Entry(("table", name), content, time, tuple(past))
 
 
-class Stating(Source):
+class FakeSource(Source):
     """Says what `found` holds; of a test of its own, so in no table of kinds."""
 
     kind: ClassVar[str] = "iceberg"
@@ -52,13 +52,13 @@ FOUND: dict[str, Iterable[Item]] = {}
 
 
 @contextmanager
-def graph() -> Iterator[LiveGraph]:
+def open_graph() -> Iterator[LiveGraph]:
     store = open_store(":memory:")
     yield LiveGraph.open(store)
     store.close()
 
 
-def say(
+def load_items(
     live: LiveGraph,
     found: Iterable[Item],
     time: int = T,
@@ -71,7 +71,7 @@ def say(
     return load_reading(live, Reading(source, found, complete=complete, atomic=whole), time, strict=strict)
 
 
-def shown(live: LiveGraph, as_of: int | None = None) -> dict[str, list[str]]:
+def read_tables(live: LiveGraph, as_of: int | None = None) -> dict[str, list[str]]:
     """The tables that the graph shows, with their columns."""
     index = live.get_index(as_of)
     return {
@@ -80,18 +80,18 @@ def shown(live: LiveGraph, as_of: int | None = None) -> dict[str, list[str]]:
     }
 
 
-def timeless(dump: Dump) -> Dump:
+def remove_times(dump: Dump) -> Dump:
     """A dump without the times at which things were said."""
     return dump._replace(scopes=[(named, 0, 0, 0, provisional, stale) for named, _, _, _, provisional, stale in dump.scopes])
 
 
-def keys(live: LiveGraph, dataset: AssetKey) -> list[AssetKey]:
+def list_keys(live: LiveGraph, dataset: AssetKey) -> list[AssetKey]:
     """All names of the class of a dataset."""
     node = live.index.assets.find_by_key(dataset)
     return [] if node is None else live.index.assets.list_names(node, former=True)
 
 
-def counts(loading: Loading) -> Mapping[str, int]:
+def count_outcomes(loading: Loading) -> Mapping[str, int]:
     """What is not zero."""
     names = ("read", "unchanged", "new", "changed", "retracted", "kept")
     found = {name: getattr(loading, name) for name in names} | {"refused": len(loading.refused)}

@@ -22,7 +22,7 @@ from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.contracts.source import Contracts
 from meshline.ingest.sources.scope_loader import Loading, load_reading
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
-from tests.queries.mesh import live, say
+from tests.queries.mesh import build_graph, commit_statements
 
 SNOWFLAKE = model.build_dataset_key("snowflake://acme-eu", "SHOP.ORDERS.orders")
 DEVELOPMENT = model.build_dataset_key("s3://acme-dev", "data/orders")
@@ -78,7 +78,7 @@ def write(folder: Path, **files: str) -> None:
 
 def test_the_facts_of_a_contract(tmp_path: Path) -> None:
     write(tmp_path, a=SPECIFICATION)
-    graph = live()
+    graph = build_graph()
     assert counts(loaded(graph, tmp_path)) == (1, 0, 1, 0, 0)
     contract = model.build_contract_key("orders-latest")
     promised = {"version": "1.10.0", "status": "active", "model": "orders"}
@@ -94,7 +94,7 @@ def test_the_facts_of_a_contract(tmp_path: Path) -> None:
 
 def test_a_promise_is_no_description_of_the_table(tmp_path: Path) -> None:
     write(tmp_path, a=SPECIFICATION)
-    graph = live()
+    graph = build_graph()
     loaded(graph, tmp_path)
     for name in ("order_total", "address.city", "customer_email"):
         assert said(graph, model.build_column_key(SNOWFLAKE, name), "type") is None
@@ -106,7 +106,7 @@ def test_a_promise_is_no_description_of_the_table(tmp_path: Path) -> None:
 
 def test_the_consumer_uses_each_field_for_the_purpose(tmp_path: Path) -> None:
     write(tmp_path, a=STANDARD)
-    graph = live()
+    graph = build_graph()
     loaded(graph, tmp_path)
     about = {"contract": "payments", "version": "2.0", "purpose": "Closing the books."}
     columns = ["amt", "holder", "holder.born", "holder.iban", "notes", "notes.element", "state"]
@@ -119,7 +119,7 @@ def test_the_consumer_uses_each_field_for_the_purpose(tmp_path: Path) -> None:
 
 def test_a_consumer_uses_production_where_a_contract_names_it(tmp_path: Path) -> None:
     write(tmp_path, a=SPECIFICATION.replace("  owner:", "  consumer: reports\n  owner:"))
-    graph = live()
+    graph = build_graph()
     loaded(graph, tmp_path)
     used = edges(graph, EdgeType.CONSUMES, model.build_consumer_key("reports"))
     assert len(used) == 12
@@ -128,7 +128,7 @@ def test_a_consumer_uses_production_where_a_contract_names_it(tmp_path: Path) ->
 
 def test_people_are_known_by_their_addresses(tmp_path: Path) -> None:
     write(tmp_path, a=version("1.0.0", consumer="fin@example.com"))
-    graph = live()
+    graph = build_graph()
     source = Contracts(files=("*.yaml",))
     context = build_context(graph, Naming(), tmp_path, source.source)._replace(people={"fin@example.com": "finance"})
     load_reading(graph, source.read(context), get_current_micros())
@@ -143,7 +143,7 @@ FILES = {"a": version("1.9.0"), "b": version("1.10.0"), "c": version("2.0.0", "d
 @pytest.mark.parametrize("order", list(permutations(FILES))[::5])
 def test_the_newest_in_force_is_shown_whatever_was_loaded_first(tmp_path: Path, order: Sequence[str]) -> None:
     write(tmp_path, **FILES)
-    graph = live()
+    graph = build_graph()
     for name in order:
         assert counts(loaded(graph, tmp_path, f"{name}.yaml"))[2:] == (1, 0, 0)
     found = known(graph, "orders")
@@ -159,7 +159,7 @@ def test_the_newest_in_force_is_shown_whatever_was_loaded_first(tmp_path: Path, 
 def test_only_what_is_in_force_is_consumed(tmp_path: Path) -> None:
     write(tmp_path, a=version("1.0.0", "retired", consumer="fin", fields="{old: {pii: true}}"), b=version("2.0.0", consumer="fin"))
     write(tmp_path, c=version("3.0.0", "in development", consumer="fin", fields="{new: {}}"))
-    graph = live()
+    graph = build_graph()
     loaded(graph, tmp_path)
     assert edges(graph, EdgeType.CONSUMES, model.build_consumer_key("fin")).keys() == {"trino://t/c.s.orders.total"}
     for name in ("old", "new"):
@@ -169,7 +169,7 @@ def test_only_what_is_in_force_is_consumed(tmp_path: Path) -> None:
 def test_a_retired_version_has_no_owner_any_more(tmp_path: Path) -> None:
     write(tmp_path, a=version("1.0.0", "retired").replace("title:", "owner: ana, title:"))
     write(tmp_path, b=version("2.0.0", "draft").replace("title:", "owner: bo, title:"))
-    graph = live()
+    graph = build_graph()
     loaded(graph, tmp_path)
     assert graph.index.assets.find_by_key(model.build_owner_key("ana")) is None
     assert edges(graph, EdgeType.OWNS, model.build_owner_key("bo")) == {"orders": {"type": "technical"}}
@@ -177,7 +177,7 @@ def test_a_retired_version_has_no_owner_any_more(tmp_path: Path) -> None:
 
 def test_a_second_load_changes_nothing_and_a_file_that_is_gone_is_retracted(tmp_path: Path) -> None:
     write(tmp_path, a=version("1.0.0"), b=version("2.0.0"))
-    graph = live()
+    graph = build_graph()
     assert counts(loaded(graph, tmp_path, complete=True)) == (2, 0, 2, 0, 0)
     revision = graph.index.revision
     assert counts(loaded(graph, tmp_path, complete=True)) == (2, 2, 0, 0, 0)
@@ -190,7 +190,7 @@ def test_a_second_load_changes_nothing_and_a_file_that_is_gone_is_retracted(tmp_
 
 def test_a_bad_file_is_refused_and_keeps_what_was_known_of_it(tmp_path: Path) -> None:
     write(tmp_path, a=version("1.0.0"), b=version("1.0.0", identifier="other"))
-    graph = live()
+    graph = build_graph()
     loaded(graph, tmp_path, complete=True)
     write(tmp_path, a=version("1.0.0", fields="{total: 7}"), b=version("1.0.0", identifier="other", fields="{x: {}}"))
     done = loaded(graph, tmp_path, complete=True)
@@ -203,7 +203,7 @@ def test_a_bad_file_is_refused_and_keeps_what_was_known_of_it(tmp_path: Path) ->
 
 def test_one_version_in_two_files_is_refused(tmp_path: Path) -> None:
     write(tmp_path, a=version("1.0.0"), b=version("1.0.0"))
-    done = loaded(live(), tmp_path)
+    done = loaded(build_graph(), tmp_path)
     assert [str(error) for error in done.refused] == [
         "b.yaml: version 1.0.0 of orders is stated twice; the first file that states it is a.yaml"
     ]
@@ -214,7 +214,7 @@ def test_a_contract_that_is_bound_to_no_dataset_warns_with_the_reason(tmp_path: 
     write(
         tmp_path, b="dataContractSpecification: 1.2.0\nid: b\ninfo: {version: 1.0.0}\nservers: {x: {type: kafka}}\nmodels: {m: {}, n: {}}\n"
     )
-    done = loaded(live(), tmp_path)
+    done = loaded(build_graph(), tmp_path)
     assert done.warnings == (
         "a.yaml: the contract has no servers, so it is bound to no dataset",
         "b.yaml: server 'x' is bound to no dataset: a server of type kafka is found by its host",
@@ -225,10 +225,10 @@ def test_a_mesh_file_s_word_on_a_version_is_weighed_with_it(tmp_path: Path) -> N
     """`contracts:` of a mesh file says the status of one version; the rest is the contract file's."""
 
     write(tmp_path, a=version("1.0.0"), b=version("2.0.0"))
-    graph = live()
+    graph = build_graph()
     loaded(graph, tmp_path)
     facts = Facts((AssetFact(model.build_contract_key("orders"), {"version": "2.0.0", "status": "retired"}),))
-    say(graph, Statement("person/ana", ("contract", "orders"), get_current_micros(), encode_facts(facts)))
+    commit_statements(graph, Statement("person/ana", ("contract", "orders"), get_current_micros(), encode_facts(facts)))
     assert [(one.contract.version, one.contract.status) for one in known(graph, "orders")] == [("1.0.0", "active"), ("2.0.0", "retired")]
     assert known(graph, "orders")[1].contract.title == "Orders 2.0.0"
 

@@ -114,7 +114,7 @@ def test_a_described_checkpoint_has_no_time_of_its_own() -> None:
 
 @pytest.mark.parametrize("file", ["checkpoint_0_18.json", "validation_1_24.json"])
 def test_a_table_is_the_known_dataset_that_its_name_is_the_end_of(file: str) -> None:
-    live = mesh.live(mesh.about(ORDERS, description="all orders"))
+    live = mesh.build_graph(mesh.build_asset_statement(ORDERS, description="all orders"))
     assert not loaded(live, "gx", HERE, file).refused
     found = checks(live, ORDERS)
     assert found["tier: expect_column_to_exist(tier)"].outcome == "FAILED"
@@ -123,7 +123,7 @@ def test_a_table_is_the_known_dataset_that_its_name_is_the_end_of(file: str) -> 
 
 
 def test_expectations_of_one_type_and_column_are_distinguished() -> None:
-    live = mesh.live(mesh.about(ORDERS, description="all orders"))
+    live = mesh.build_graph(mesh.build_asset_statement(ORDERS, description="all orders"))
     loaded(live, "gx", HERE, "validation_1_24.json")
     assert {name for name in checks(live, ORDERS) if BETWEEN in name} == {
         f'amount: {BETWEEN}(amount) {{"min_value":0.0}}',
@@ -133,7 +133,7 @@ def test_expectations_of_one_type_and_column_are_distinguished() -> None:
 
 def test_a_table_that_several_datasets_may_be_is_refused_with_the_candidates() -> None:
     other = build_dataset_key("pg://db", "archive.orders")
-    live = mesh.live(mesh.about(ORDERS, description="x"), mesh.about(other, description="y"))
+    live = mesh.build_graph(mesh.build_asset_statement(ORDERS, description="x"), mesh.build_asset_statement(other, description="y"))
     assert refusals(loaded(live, "gx", HERE, "validation_1_24.json")) == [
         (
             "validation_1_24.json: 'orders' may mean pg://db/archive.orders, sqlite:///shop.db/orders;"
@@ -169,7 +169,7 @@ def test_a_dataset_that_nobody_knows_is_refused_and_the_options_name_it() -> Non
 
 def test_an_option_may_name_the_end_of_a_known_name() -> None:
     other = build_dataset_key("pg://db", "archive.orders")
-    live = mesh.live(mesh.about(ORDERS, description="x"), mesh.about(other, description="y"))
+    live = mesh.build_graph(mesh.build_asset_statement(ORDERS, description="x"), mesh.build_asset_statement(other, description="y"))
     for text, expected in (("archive.orders", other), ("sqlite:///shop.db/orders", ORDERS)):
         assert not loaded(live, "gx", HERE, "validation_1_24.json", dataset=text).refused
         assert checks(live, expected)

@@ -22,7 +22,7 @@ from meshline.ingest.sources.scope_loader import Loading, load_reading
 from tests.ingest.sources.contract_files import SPECIFICATION
 from tests.ingest.sources.test_contracts import counts, edges, said, write
 from tests.ingest.sources.test_contracts import loaded as contracts_loaded
-from tests.queries.mesh import live, say
+from tests.queries.mesh import build_graph, commit_statements
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 needs_corpus = pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: the seeds' specification cannot be read")
@@ -120,12 +120,12 @@ def test_the_seeds_specification_loads_as_it_is() -> None:
 @needs_corpus
 def test_the_seeds_specification_in_the_graph() -> None:
     assert CORPUS
-    graph = live()
+    graph = build_graph()
     database, topic = (
         model.build_dataset_key("postgres://orders-db:5433", "shop.public.orders"),
         model.build_dataset_key("kafka://k", "payments.payment_confirmed"),
     )
-    say(graph, described(database, topic))
+    commit_statements(graph, described(database, topic))
     done = loaded(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")
     assert (done.warnings, done.refused) == ((), ())
     product = model.build_data_product_key("customer-orders")
@@ -183,7 +183,7 @@ def test_open_data_product_standard() -> None:
 
 
 def test_ports_of_the_standard_are_found_by_their_contracts(tmp_path: Path) -> None:
-    graph = live()
+    graph = build_graph()
     write(tmp_path, contract=SPECIFICATION, product=STANDARD)
     contracts_loaded(graph, tmp_path, "contract.yaml")
     done = loaded(graph, tmp_path, "product.yaml")
@@ -223,8 +223,8 @@ def port(graph: LiveGraph, folder: Path, source: str) -> tuple[list[str], tuple[
 
 
 def test_an_endpoint_without_a_scheme_is_the_one_known_dataset_of_that_name(tmp_path: Path) -> None:
-    graph = live()
-    say(
+    graph = build_graph()
+    commit_statements(
         graph,
         described(
             model.build_dataset_key("postgres://db", "shop.public.orders"), model.build_dataset_key("kafka://k", "shop.public.orders.v1")
@@ -236,26 +236,28 @@ def test_an_endpoint_without_a_scheme_is_the_one_known_dataset_of_that_name(tmp_
 
 
 def test_an_endpoint_that_several_may_be_is_none_of_them(tmp_path: Path) -> None:
-    graph = live()
-    say(graph, described(model.build_dataset_key("postgres://a", "x.orders"), model.build_dataset_key("postgres://b", "x.orders")))
+    graph = build_graph()
+    commit_statements(
+        graph, described(model.build_dataset_key("postgres://a", "x.orders"), model.build_dataset_key("postgres://b", "x.orders"))
+    )
     found, (warning,) = port(graph, tmp_path, "x.orders")
     assert found == ["unresolved/x.orders"]
     assert warning.endswith("'x.orders' may be any of 2 (postgres://a/x.orders, postgres://b/x.orders); write the full name of one of them")
 
 
 def test_what_nobody_knows_is_found_once_somebody_does(tmp_path: Path) -> None:
-    graph = live()
+    graph = build_graph()
     found, warnings = port(graph, tmp_path, "db.public.orders")
     assert found == ["unresolved/db.public.orders"]
     assert len(warnings) == 1
     assert port(graph, tmp_path, "db.public.orders")[0] == ["unresolved/db.public.orders"]
-    say(graph, described(model.build_dataset_key("postgres://db.internal", "shop.public.orders")))
+    commit_statements(graph, described(model.build_dataset_key("postgres://db.internal", "shop.public.orders")))
     assert port(graph, tmp_path, "db.public.orders") == (["postgres://db.internal/shop.public.orders"], ())
 
 
 def test_aliases_of_the_mesh_file_are_names_of_ports(tmp_path: Path) -> None:
     write(tmp_path, p=spec("lake/orders.items"))
-    graph = live()
+    graph = build_graph()
     source = Products(files=("p.yaml",))
     load_reading(
         graph, source.read(build_context(graph, Naming(), tmp_path, source.source, {"lake": "http://rest:8181"})), get_current_micros()
@@ -264,7 +266,7 @@ def test_aliases_of_the_mesh_file_are_names_of_ports(tmp_path: Path) -> None:
 
 
 def test_passwords_are_not_kept(tmp_path: Path) -> None:
-    graph = live()
+    graph = build_graph()
     write(tmp_path, p=spec("postgres://me:hunter2@db/shop/public/orders"))
     loaded(graph, tmp_path)
     assert edges(graph, EdgeType.PORT, model.build_data_product_key("p")) == {
@@ -273,7 +275,7 @@ def test_passwords_are_not_kept(tmp_path: Path) -> None:
 
 
 def test_a_product_that_is_gone_is_retracted_and_a_bad_one_kept(tmp_path: Path) -> None:
-    graph = live()
+    graph = build_graph()
     for name in ("a", "b", "c"):
         write(tmp_path, **{name: f"name: {name}\nslo: {{freshness: 1h}}\n"})
     assert counts(loaded(graph, tmp_path, complete=True)) == (3, 0, 3, 0, 0)
@@ -323,5 +325,5 @@ def test_what_may_be_a_mistake_is_warned_of() -> None:
 
 def test_one_product_in_two_files_is_refused(tmp_path: Path) -> None:
     write(tmp_path, a="name: p\nslo: {}\n", b="name: p\nslo: {}\n")
-    done = loaded(live(), tmp_path)
+    done = loaded(build_graph(), tmp_path)
     assert [str(error) for error in done.refused] == ["b.yaml: the product p is stated twice; the first file that states it is a.yaml"]

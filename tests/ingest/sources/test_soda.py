@@ -61,7 +61,7 @@ def test_a_scan() -> None:
 
 @needs_corpus
 def test_the_seeds_checks_load_as_they_are() -> None:
-    live = mesh.live(mesh.schema(TRINO, "order_id", "customer_id", "total_amount", "status", "created_at"))
+    live = mesh.build_graph(mesh.build_schema_statement(TRINO, "order_id", "customer_id", "total_amount", "status", "created_at"))
     did = loaded(live, "soda", CORPUS / "seeds", SEED)
     assert (did.new, did.refused) == (1, ())
     found = checks(live, TRINO)
@@ -88,12 +88,12 @@ def test_the_seeds_checks_load_as_they_are() -> None:
 
 @needs_corpus
 def test_dropping_a_column_of_a_schema_check_affects_the_check() -> None:
-    live = mesh.live(mesh.schema(TRINO, "order_id", "customer_id", "total_amount", "status", "created_at", "note"))
+    live = mesh.build_graph(mesh.build_schema_statement(TRINO, "order_id", "customer_id", "total_amount", "status", "created_at", "note"))
     loaded(live, "soda", CORPUS / "seeds", SEED)
     assert needed(live, SEED) == {"order_id", "customer_id", "total_amount", "status", "created_at"}
     for name, told in (("total_amount", True), ("note", False)):
-        found = compute_impact(live.index, [mesh.node(live, build_column_key(TRINO, name))])
-        assert (SEED in mesh.names(live, [entry.node for entry in found.build_page(first=100).entries])) is told
+        found = compute_impact(live.index, [mesh.get_node(live, build_column_key(TRINO, name))])
+        assert (SEED in mesh.list_names(live, [entry.node for entry in found.build_page(first=100).entries])) is told
 
 
 @needs_corpus
@@ -157,7 +157,7 @@ def test_checks_of_one_name_are_distinguished_by_their_identity(tmp_path: Path) 
 
 @needs_corpus
 def test_an_unknown_table_is_refused_once_and_the_others_are_ingested() -> None:
-    live = mesh.live(mesh.about(LTV, description="x"))
+    live = mesh.build_graph(mesh.build_asset_statement(LTV, description="x"))
     found = loaded(live, "soda", CORPUS / "recorded", "soda_scan.json")
     assert refusals(found) == [
         (

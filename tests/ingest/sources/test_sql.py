@@ -16,7 +16,7 @@ from meshline.ingest.sources.base import Context, Entry, KnownColumn, Refusal, S
 from meshline.ingest.sources.registry import build_source
 from meshline.ingest.sources.scope_loader import load_reading
 from meshline.ingest.sources.sql.source import Sql
-from tests.ingest.sources.stating import counts, graph, say, table
+from tests.ingest.sources.stating import build_table, count_outcomes, load_items, open_graph
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mesh" / "trino"
 NAMESPACE = "trino://trino.internal"
@@ -203,12 +203,12 @@ def test_the_keys_of_mesh_yaml() -> None:
 def test_the_example_twice() -> None:
     source = build_source({"kind": "sql", "files": ["*.sql"], "dialect": "trino", "namespace": NAMESPACE})
     assert isinstance(source, Source)
-    with graph() as live:
-        say(live, [Entry(("table", "x"), table("iceberg.orders.customer_orders", "order_id", "status", namespace=NAMESPACE))])
+    with open_graph() as live:
+        load_items(live, [Entry(("table", "x"), build_table("iceberg.orders.customer_orders", "order_id", "status", namespace=NAMESPACE))])
         first = load_reading(live, source.read(Context(Naming(), EXAMPLE)), 1_800_000_000_000_000)
-        assert counts(first) == {"read": 3, "new": 3}
+        assert count_outcomes(first) == {"read": 3, "new": 3}
         again = load_reading(live, source.read(Context(Naming(), EXAMPLE)), 1_800_000_000_000_001)
-        assert counts(again) == {"read": 3, "unchanged": 3}
+        assert count_outcomes(again) == {"read": 3, "unchanged": 3}
         node = live.index.assets.find_by_key(model.build_dataset_key(NAMESPACE, "delta.orders.open_orders"))
         assert node is not None
         assert [live.index.assets.get_key(column).name for column in live.index.assets.list_columns(node)] == [

@@ -29,13 +29,13 @@ from meshline.ingest.sources.sync_status import (
     save_status,
 )
 from meshline.ingest.sources.target import LocalTarget
-from tests.ingest.sources.stating import BAD, FOUND, Stating, counts, entry, graph, shown
+from tests.ingest.sources.stating import BAD, FOUND, FakeSource, build_entry, count_outcomes, open_graph, read_tables
 
 NONE: dict[str, str] = {}  # variables
 HERE = Path()
 
 
-class Away(Stating):
+class Away(FakeSource):
     """Cannot be read."""
 
     def read(self, context: Context) -> Reading:  # noqa: ARG002
@@ -51,7 +51,7 @@ ERRORS: dict[str, Exception] = {
 
 @pytest.fixture
 def live() -> Iterator[LiveGraph]:
-    with graph() as found:
+    with open_graph() as found:
         yield found
 
 
@@ -62,18 +62,18 @@ def target(live: LiveGraph) -> LocalTarget:
 
 def test_what_a_sync_did_is_remembered(live: LiveGraph, target: LocalTarget) -> None:
     before = get_current_micros()
-    FOUND["lake"] = [entry("a", "x"), entry("b", "x"), Refusal(BAD, ("table", "c"))]
-    done = sync_source(target, Stating(name="lake"), HERE, variables=NONE.get)
+    FOUND["lake"] = [build_entry("a", "x"), build_entry("b", "x"), Refusal(BAD, ("table", "c"))]
+    done = sync_source(target, FakeSource(name="lake"), HERE, variables=NONE.get)
     assert done.loading is not None
-    assert counts(done.loading) == {"read": 2, "new": 2, "refused": 1}
+    assert count_outcomes(done.loading) == {"read": 2, "new": 2, "refused": 1}
     assert done.refused
     status = read_status(live.store, "iceberg/lake")
     assert status is not None
     assert (status.read, status.new, status.refused, status.error, status.failures) == (2, 2, 1, "", 0)
     assert before <= status.at <= get_current_micros()
     assert status.succeeded == status.at
-    FOUND["lake"] = [entry("a", "x")]
-    sync_source(target, Stating(name="lake"), HERE, variables=NONE.get)
+    FOUND["lake"] = [build_entry("a", "x")]
+    sync_source(target, FakeSource(name="lake"), HERE, variables=NONE.get)
     again = read_statuses(live.store)
     assert list(again) == ["iceberg/lake"]
     assert (again["iceberg/lake"].unchanged, again["iceberg/lake"].retracted) == (1, 1)
@@ -81,8 +81,8 @@ def test_what_a_sync_did_is_remembered(live: LiveGraph, target: LocalTarget) -> 
 
 @pytest.mark.parametrize(("name", "refused"), [("away", 0), ("bad", 1), ("fault", 0)])
 def test_a_source_that_cannot_be_read_is_an_answer(live: LiveGraph, target: LocalTarget, name: str, refused: int) -> None:
-    FOUND[name] = [entry("a", "x")]
-    sync_source(target, Stating(name=name), HERE, variables=NONE.get)
+    FOUND[name] = [build_entry("a", "x")]
+    sync_source(target, FakeSource(name=name), HERE, variables=NONE.get)
     succeeded = read_statuses(live.store)[f"iceberg/{name}"].succeeded
     for failures in (1, 2, 3):
         done = sync_source(target, Away(name=name), HERE, variables=NONE.get)
@@ -91,30 +91,30 @@ def test_a_source_that_cannot_be_read_is_an_answer(live: LiveGraph, target: Loca
         assert "secret" not in str(done.error)
         status = read_statuses(live.store)[f"iceberg/{name}"]
         assert (status.error, status.failures, status.succeeded, status.refused) == (str(done.error), failures, succeeded, refused)
-    assert shown(live) == {"lake/a": ["x"]}
-    assert not sync_source(target, Stating(name=name), HERE, variables=NONE.get).refused
+    assert read_tables(live) == {"lake/a": ["x"]}
+    assert not sync_source(target, FakeSource(name=name), HERE, variables=NONE.get).refused
     assert read_statuses(live.store)[f"iceberg/{name}"].failures == 0
 
 
 def test_strict_is_an_error_and_writes_nothing(live: LiveGraph, target: LocalTarget) -> None:
-    FOUND["lake"] = [entry("a", "x"), Refusal(BAD)]
-    assert sync_source(target, Stating(name="lake"), HERE, variables=NONE.get, strict=True).error is BAD
-    assert shown(live) == {}
+    FOUND["lake"] = [build_entry("a", "x"), Refusal(BAD)]
+    assert sync_source(target, FakeSource(name="lake"), HERE, variables=NONE.get, strict=True).error is BAD
+    assert read_tables(live) == {}
 
 
 def test_stopped_in_the_middle_is_as_if_not_begun(live: LiveGraph, target: LocalTarget) -> None:
     stop = threading.Event()
 
     def found() -> Iterator[Item]:
-        yield entry("a", "x")
+        yield build_entry("a", "x")
         stop.set()
-        yield entry("b", "x")
+        yield build_entry("b", "x")
 
     FOUND["lake"] = found()
-    done = sync_source(target, Stating(name="lake"), HERE, variables=NONE.get, stop=stop)
+    done = sync_source(target, FakeSource(name="lake"), HERE, variables=NONE.get, stop=stop)
     assert isinstance(done.error, SyncStopped)
     assert read_statuses(live.store) == {}
-    assert shown(live) == {}
+    assert read_tables(live) == {}
 
 
 def test_a_status_that_cannot_be_read_is_none(live: LiveGraph) -> None:
