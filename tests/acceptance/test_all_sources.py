@@ -10,7 +10,7 @@ import pytest
 
 from meshline.cli.client import open_graph
 from meshline.graph.queries.schema_history import read_schemas
-from tests.cli.running import EXAMPLE, Ran, done
+from tests.cli.command import EXAMPLE, Ran, done
 
 SOURCES = ("openlineage", "iceberg", "delta", "debezium", "dbt", "sql", "contract", "product", "gx", "soda")
 

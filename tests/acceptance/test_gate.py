@@ -17,7 +17,7 @@ from meshline.graph.content import encode_facts
 from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, build_job_key
 from meshline.graph.what_if import SupposedStatement, suppose_statements
 from meshline.ingest.file_times import get_current_micros
-from tests.cli.running import EXAMPLE, done
+from tests.cli.command import EXAMPLE, done
 
 CONTRACT = (EXAMPLE / "contracts" / "customer_orders_v2.yaml").read_text(encoding="utf-8")
 PRODUCT = (EXAMPLE / "products" / "customer-orders.yaml").read_text(encoding="utf-8")

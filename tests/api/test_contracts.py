@@ -12,7 +12,7 @@ from meshline.cli.client import open_graph
 from meshline.graph.model import from_micros
 from meshline.ingest.file_times import get_current_micros
 from tests.api.conftest import Asking
-from tests.cli.running import done, run
+from tests.cli.command import done, run
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 from tests.ingest.sources.test_contracts import FILES, loaded, write
 from tests.ingest.sources.test_products import loaded as products_loaded

@@ -22,7 +22,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import from_micros
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import get_current_micros
-from tests.cli.running import ROOT, executable
+from tests.cli.command import ROOT, executable
 from tests.cli.test_server import _ready
 from tests.governance.notify.conftest import Mailbox, mailing, text
 

@@ -24,7 +24,7 @@ from meshline.ingest.sources.target import LocalTarget
 from tests.api.conftest import running
 from tests.api.test_metrics import seen
 from tests.api.test_sources import live_of
-from tests.ingest.sources.stating import FakeSource, build_entry, load_items, open_graph, read_tables
+from tests.ingest.sources.fake_source import FakeSource, build_entry, load_items, open_graph, read_tables
 
 
 class Slow(FakeSource):

@@ -20,7 +20,17 @@ from meshline.ingest.sources.base import Entry, Item, Reading, Refusal, Unchange
 from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.transfer import ENDS, MAX_FLOWS, MAX_KEYS, SentReading, encode_entry
 from tests.api.conftest import running
-from tests.ingest.sources.stating import BAD, T, build_entry, build_table, count_outcomes, load_items, open_graph, read_tables, remove_times
+from tests.ingest.sources.fake_source import (
+    BAD,
+    T,
+    build_entry,
+    build_table,
+    count_outcomes,
+    load_items,
+    open_graph,
+    read_tables,
+    remove_times,
+)
 
 A, B = model.build_dataset_key("lake", "a"), model.build_dataset_key("lake", "b")
 PARAMS = {"source": "iceberg/lake"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import EXAMPLE, done
+from tests.cli.command import EXAMPLE, done
 
 
 @pytest.fixture(scope="package")

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.cli.running import EXAMPLE, ROOT
+from tests.cli.command import EXAMPLE, ROOT
 from tests.cli.work_tree import WorkTree
 
 PAIR = ROOT / "tests" / "governance" / "pairs" / "dbt-column-removed"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from meshline.governance.reports import Format
-from tests.cli.running import EXAMPLE, executable, run
+from tests.cli.command import EXAMPLE, executable, run
 
 CONTRACT = (EXAMPLE / "contracts" / "campaign_audience.odcs.yaml").read_text("utf-8")
 DROPPED = "".join(line for line in CONTRACT.splitlines(keepends=True) if "name: email" not in line and ".email" not in line)

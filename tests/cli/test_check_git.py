@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.command import Ran, run
 from tests.cli.dbt_project import MODELS, PAIR, PAYMENTS, DbtProject
-from tests.cli.running import Ran, run
 from tests.cli.work_tree import WorkTree
 
 

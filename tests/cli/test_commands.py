@@ -16,7 +16,7 @@ import typer
 from meshline import __version__
 from meshline.cli.options import parse_time_at
 from meshline.governance.reports.markdown import format_prose
-from tests.cli.running import EXAMPLE, done, executable, run
+from tests.cli.command import EXAMPLE, done, executable, run
 
 GROUPS = {
     "ingest": ["openlineage", "mesh"],

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from meshline.distribution import install_command
-from tests.cli.running import done, run
+from tests.cli.command import done, run
 from tests.cli.test_server import serving
 
 

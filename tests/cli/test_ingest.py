@@ -17,7 +17,7 @@ import pytest
 
 from meshline.ingest.openlineage import event_files
 from meshline.ingest.openlineage.event_files import Found
-from tests.cli.running import EXAMPLE, done, executable, run
+from tests.cli.command import EXAMPLE, done, executable, run
 
 EVENT = {
     "eventType": "COMPLETE",

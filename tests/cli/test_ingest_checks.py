@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import done, run
+from tests.cli.command import done, run
 
 RESULTS = Path(__file__).parents[1] / "ingest" / "sources" / "great_expectations"
 CHECKS = "checks for orders:\n  - row_count > 0\n  - schema:\n      fail:\n        when required column missing: [order_id]\n"

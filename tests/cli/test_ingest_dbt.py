@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.cli.running import EXAMPLE, done, run
+from tests.cli.command import EXAMPLE, done, run
 from tests.ingest.sources.dbt_target import RECORDED, SHOP, needs_corpus
 
 TARGET = EXAMPLE / "dbt" / "target"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.running import done, run
+from tests.cli.command import done, run
 
 CONFIG = {
     "connector.class": "io.debezium.connector.postgresql.PostgresConnector",

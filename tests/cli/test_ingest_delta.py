@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import PrimitiveType
 
-from tests.cli.running import done, run
+from tests.cli.command import done, run
 
 COLUMNS = Schema([Field("order_id", PrimitiveType("long"))])
 

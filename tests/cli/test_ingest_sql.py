@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import EXAMPLE, done, run
+from tests.cli.command import EXAMPLE, done, run
 
 
 def test_lineage_through_a_script_and_a_view(new: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from meshline.graph.model import EdgeType
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import get_current_micros
-from tests.cli.running import done, run
+from tests.cli.command import done, run
 from tests.cli.test_server import serving
 from tests.governance.notify.conftest import Mailbox, mailing, text
 from tests.queries import mesh

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import ROOT, done, run
+from tests.cli.command import ROOT, done, run
 
 EXAMPLES = ROOT / "examples" / "policies"
 

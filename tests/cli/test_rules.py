@@ -7,7 +7,7 @@ import json
 import pytest
 
 from meshline.governance.rules import RULES
-from tests.cli.running import done, run
+from tests.cli.command import done, run
 
 
 def test_list() -> None:

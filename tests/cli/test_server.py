@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.running import EXAMPLE, ROOT, done, executable, run
+from tests.cli.command import EXAMPLE, ROOT, done, executable, run
 
 READY_SECONDS = 60
 

@@ -23,7 +23,7 @@ from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_files import read_events
 from meshline.ingest.pipeline import Pipeline
 from tests.api.test_ingest import event
-from tests.cli.running import EXAMPLE, done, run
+from tests.cli.command import EXAMPLE, done, run
 from tests.cli.test_server import QUESTIONS, serving
 
 

@@ -12,7 +12,7 @@ from meshline.graph.store.base import Head, Store
 from meshline.graph.store.factory import open_store
 from meshline.graph.store.neo4j.connection import Address
 from tests.api.test_ingest import event
-from tests.cli.running import EXAMPLE, done, run
+from tests.cli.command import EXAMPLE, done, run
 from tests.cli.test_server import QUESTIONS
 from tests.cli.test_store import ingest
 from tests.servers import Neo4jServer

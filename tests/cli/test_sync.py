@@ -12,9 +12,9 @@ import pytest
 
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.factory import open_store
-from tests.cli.running import EXAMPLE, Ran, done, executable, run
+from tests.cli.command import EXAMPLE, Ran, done, executable, run
 from tests.cli.test_server import serving
-from tests.ingest.sources.stating import remove_times
+from tests.ingest.sources.fake_source import remove_times
 
 MESH = "version: 1\nsource: shop\nteams: [{name: a}]\nsources:\n"
 EVENTS = "  - kind: openlineage\n    name: example\n    files: [events]\n"

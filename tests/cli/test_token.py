@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meshline.app.tokens import hash_token
-from tests.cli.running import EXAMPLE, ROOT, done, run
+from tests.cli.command import EXAMPLE, ROOT, done, run
 from tests.cli.test_server import serving
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.cli.running import ROOT, executable
+from tests.cli.command import ROOT, executable
 from tests.faults import wire
 
 READY_SECONDS = 300  # the first server on a machine compiles the kernels, a minute of processor time

@@ -9,7 +9,7 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from tests.cli.running import executable
+from tests.cli.command import executable
 from tests.faults.corpus import is_event, samples
 from tests.faults.mutating import Mutation, changed, spoiled
 from tests.faults.served import serving

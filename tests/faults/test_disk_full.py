@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.cli.running import ROOT, executable
+from tests.cli.command import ROOT, executable
 from tests.faults.served import Server, Started, serving
 from tests.faults.traffic import bodies
 from tests.faults.truth import Truth, check_answers, check_file

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from meshline.graph.store.factory import open_store
-from tests.cli.running import executable
+from tests.cli.command import executable
 from tests.faults.served import Nursery, Server, nursery
 from tests.faults.traffic import bodies
 from tests.faults.truth import Truth, check_answers, check_oracle, check_store, raw_events, some

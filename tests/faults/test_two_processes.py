@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from meshline.graph.store.sqlite import SqliteStore
-from tests.cli.running import executable
+from tests.cli.command import executable
 from tests.faults.served import serving
 from tests.faults.traffic import bodies
 from tests.faults.truth import Truth, bodies_of, check_answers, check_file, check_oracle

@@ -16,7 +16,7 @@ from meshline.graph.naming import Naming
 from meshline.ingest import mesh
 from meshline.ingest.catalog_aliases import SOURCE, Prefix, Rule, apply_rules, parse_prefix, read_rules
 from meshline.ingest.sources.base import Entry
-from tests.ingest.sources.stating import T, build_table, count_outcomes, list_keys, load_items, open_graph
+from tests.ingest.sources.fake_source import T, build_table, count_outcomes, list_keys, load_items, open_graph
 
 HEAD = "version: 1\nsource: shop\nnamespaces: {lake: 'http://catalog:8181'}\n"
 RULES = """

@@ -19,7 +19,7 @@ from meshline.ingest.openlineage.event_limits import NO_LIMITS, EventLimits
 from meshline.ingest.openlineage.events import EventParser, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
 from meshline.ingest.pipeline import Pipeline
-from tests.ingest.speaking import CLOCK
+from tests.ingest.lineage_events import CLOCK
 
 Event = dict[str, Any]
 TIME = "2026-01-01T00:00:00Z"

@@ -12,7 +12,7 @@ from meshline.graph.naming import Naming
 from meshline.ingest import mesh
 from meshline.ingest.documents import parse_yaml
 from meshline.ingest.mesh.format import ENTRIES
-from tests.cli.running import EXAMPLE
+from tests.cli.command import EXAMPLE
 from tests.sizes import count_examples
 
 LINES = (EXAMPLE / "mesh.yaml").read_text(encoding="utf-8").splitlines()

@@ -13,7 +13,16 @@ import pytest
 from meshline.graph.model import AssetKey, build_column_key, build_dataset_key
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.run_statements import rename_scope
-from tests.ingest.speaking import Event, Graph, build_dataset, build_event, ingest_each, ingest_groups, read_observable_state, to_micros
+from tests.ingest.lineage_events import (
+    Event,
+    Graph,
+    build_dataset,
+    build_event,
+    ingest_each,
+    ingest_groups,
+    read_observable_state,
+    to_micros,
+)
 
 CORPUS = Path(os.environ.get("MESHLINE_CORPUS", "."))
 needs_corpus = pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="MESHLINE_CORPUS is not set")

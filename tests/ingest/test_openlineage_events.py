@@ -18,7 +18,7 @@ from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_files import read_events
 from meshline.ingest.openlineage.events import MAX_BYTES, DatasetEvent, Event, EventParser, EventType, JobEvent, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
-from tests.ingest.speaking import CLOCK, ingest_groups
+from tests.ingest.lineage_events import CLOCK, ingest_groups
 from tests.sizes import count_examples
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")

@@ -20,7 +20,7 @@ from meshline.graph.model import (
 )
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE
 from meshline.ingest.openlineage.facets import RULES, Place, build_facets_page
-from tests.ingest.speaking import (
+from tests.ingest.lineage_events import (
     Event,
     Graph,
     build_dataset,

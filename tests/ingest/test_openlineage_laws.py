@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from meshline.ingest.openlineage.events import EventParser, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
 from meshline.ingest.openlineage.run_state import decode_state, encode_state, join_states, merge_events
-from tests.ingest.speaking import (
+from tests.ingest.lineage_events import (
     CLOCK,
     Event,
     Graph,

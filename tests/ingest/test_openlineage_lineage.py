@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.ingest.speaking import (
+from tests.ingest.lineage_events import (
     Event,
     Graph,
     build_dataset,

@@ -15,7 +15,7 @@ from meshline.graph.index import Direction
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key, build_dataset_key
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received
-from tests.ingest.speaking import (
+from tests.ingest.lineage_events import (
     CLOCK,
     Event,
     Graph,

@@ -10,7 +10,7 @@ from meshline.graph.model import AssetFact, EdgeType, build_job_key
 from meshline.graph.store.base import RunKey, RunPair, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received
 from meshline.ingest.openlineage.run_state import decode_run_record
-from tests.ingest.speaking import (
+from tests.ingest.lineage_events import (
     CLOCK,
     RUN,
     build_dataset,

@@ -18,7 +18,7 @@ from meshline.graph.store.base import Batch, Changes, RunReader
 from meshline.graph.store.factory import open_store
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.pipeline import Accepted, CommitSummary, Limits, Pipeline, ingest_all, replay_events
-from tests.ingest.speaking import CLOCK, Event, build_dataset, build_event, read_observable_state
+from tests.ingest.lineage_events import CLOCK, Event, build_dataset, build_event, read_observable_state
 
 
 class Gate:

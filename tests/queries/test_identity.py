@@ -18,7 +18,7 @@ from meshline.graph.queries.identity import Identity, NameRank, read_identity
 from meshline.graph.queries.identity_conflicts import Conflict, ConflictKind, list_conflicts
 from meshline.ingest.sources.base import Entry
 from tests.api.conftest import Asking
-from tests.ingest.sources.stating import T, build_table, load_items, open_graph
+from tests.ingest.sources.fake_source import T, build_table, load_items, open_graph
 from tests.sizes import count_examples
 
 LAKE = model.build_dataset_key("lake", "shop.orders")

@@ -23,7 +23,7 @@ from meshline.graph.queries.quality import (
 from meshline.graph.queries.search import Filter
 from meshline.ingest.check_facts import Check, build_expectation_facts, build_result_facts
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
-from tests.ingest.sources.checking import CORPUS, needs_corpus
+from tests.ingest.sources.loaded_checks import CORPUS, needs_corpus
 from tests.queries import mesh
 
 GX = "gx/test"

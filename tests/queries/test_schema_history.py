@@ -12,7 +12,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeFact, EdgeType, Facts
 from meshline.graph.queries.schema_history import read_schemas
 from meshline.ingest.sources.base import Entry
-from tests.ingest.sources.stating import T, build_entry, build_table, load_items, open_graph
+from tests.ingest.sources.fake_source import T, build_entry, build_table, load_items, open_graph
 
 LAKE, FILE = model.build_dataset_key("lake", "a"), model.build_dataset_key("s3://wh", "a")
 

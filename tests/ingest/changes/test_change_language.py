@@ -11,8 +11,8 @@ from meshline.graph.content import decode_facts
 from meshline.graph.model import EdgeType, build_dataset_key
 from meshline.ingest.changes import build_proposal
 from meshline.ingest.changes.base import ChangeInput, GraphState, Text
-from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED, both, fields, gone, key, names, only, renamed
 from tests.ingest.changes.conftest import Ask
+from tests.ingest.changes.proposals import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED, both, fields, gone, key, names, only, renamed
 
 TABLE = f"{LAKE}/orders.customer_orders"
 

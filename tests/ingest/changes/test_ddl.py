@@ -11,8 +11,8 @@ from meshline.graph.contracts import Definition
 from meshline.graph.model import build_dataset_key
 from meshline.ingest.changes import build_proposal
 from meshline.ingest.changes.base import ChangeInput, GraphState, Text
-from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, both, fields, gone, key, names, only, renamed
 from tests.ingest.changes.conftest import Ask
+from tests.ingest.changes.proposals import CUSTOMER_ORDERS, CUSTOMERS, LAKE, both, fields, gone, key, names, only, renamed
 
 ORDERS = "lake.orders.customer_orders"
 

@@ -17,8 +17,8 @@ from meshline.ingest.changes.base import GraphState
 from meshline.ingest.changes.graph_state import build_graph_state as known_of
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.products.formats import parse_product
-from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED
 from tests.ingest.changes.conftest import EXAMPLE
+from tests.ingest.changes.proposals import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED
 
 
 def test_a_table_of_a_catalog(known: GraphState) -> None:

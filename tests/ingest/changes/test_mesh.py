@@ -10,8 +10,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import EMPTY
 from meshline.graph.contracts import Contract, Product
 from meshline.graph.model import build_dataset_key
-from tests.ingest.changes.asking import CUSTOMERS, LAKE
 from tests.ingest.changes.conftest import Ask
+from tests.ingest.changes.proposals import CUSTOMERS, LAKE
 
 MESH = """\
 version: 1

@@ -26,8 +26,8 @@ from meshline.errors import InvalidInput, NotFound
 from meshline.ingest.changes import build_proposal
 from meshline.ingest.changes.base import ChangeInput, GraphState, Text
 from meshline.ingest.changes.schema.base import find_json_lines
-from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED, both, fields, gone, key, names, only, renamed
 from tests.ingest.changes.conftest import EXAMPLE, Ask
+from tests.ingest.changes.proposals import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED, both, fields, gone, key, names, only, renamed
 
 METADATA = Path("iceberg/orders.customer_orders.json")
 LOG = Path("delta/customer_orders/_delta_log")

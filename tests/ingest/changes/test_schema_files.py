@@ -13,8 +13,8 @@ from pyiceberg.types import LongType, NestedField, StringType
 
 from meshline.errors import InvalidInput, MeshlineError, NotFound
 from meshline.ingest.changes.schema import find_schema_file, read_live_table
-from tests.ingest.changes.asking import both, renamed
 from tests.ingest.changes.conftest import EXAMPLE, Ask
+from tests.ingest.changes.proposals import both, renamed
 
 
 def no_variables(name: str) -> None:

@@ -17,7 +17,7 @@ from meshline.ingest.sources.base import Context, Entry, Refusal, Unchanged
 from meshline.ingest.sources.check_results import CheckFiles
 from meshline.ingest.sources.great_expectations import GreatExpectations
 from meshline.ingest.sources.soda import Soda
-from tests.ingest.sources.checking import CORPUS, needs_corpus
+from tests.ingest.sources.loaded_checks import CORPUS, needs_corpus
 
 HERE = Path(__file__).parent / "great_expectations"
 ODD: tuple[Json, ...] = (None, 7, "", ["x"], {"a": 1}, [{}])

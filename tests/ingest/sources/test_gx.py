@@ -12,7 +12,7 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph.model import EdgeType, build_column_key, build_consumer_key, build_dataset_key
 from meshline.graph.queries.quality import read_history
-from tests.ingest.sources.checking import CORPUS, checks, graph, loaded, needs_corpus, outcomes, refusals
+from tests.ingest.sources.loaded_checks import CORPUS, checks, graph, loaded, needs_corpus, outcomes, refusals
 from tests.queries import mesh
 
 HERE = Path(__file__).parent / "great_expectations"

@@ -21,8 +21,8 @@ from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.sources.base import Refusal
 from meshline.ingest.sources.iceberg.source import Iceberg
+from tests.ingest.lineage_events import CLOCK
 from tests.ingest.sources.iceberg_catalog import done, said, sync
-from tests.ingest.speaking import CLOCK
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 LAKE = "http://localhost:8181"  # as Spark's events call the catalog

@@ -13,7 +13,17 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Scope
 from meshline.ingest.sources.base import Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.scope_loader import COMMIT_SIZE, read_memory, save_memory
-from tests.ingest.sources.stating import BAD, T, build_entry, build_table, count_outcomes, load_items, open_graph, read_tables, remove_times
+from tests.ingest.sources.fake_source import (
+    BAD,
+    T,
+    build_entry,
+    build_table,
+    count_outcomes,
+    load_items,
+    open_graph,
+    read_tables,
+    remove_times,
+)
 from tests.sizes import count_examples
 
 # What a source says at one time: columns of tables, each in one of three versions.

@@ -14,7 +14,7 @@ from meshline.graph.model import EdgeType, Json, build_column_key, build_consume
 from meshline.graph.queries.impact import compute_impact
 from meshline.graph.queries.quality import read_history
 from meshline.ingest.sources.sodacl import ParsedCheck, parse_check, parse_section
-from tests.ingest.sources.checking import CORPUS, checks, graph, loaded, needs_corpus, outcomes, refusals
+from tests.ingest.sources.loaded_checks import CORPUS, checks, graph, loaded, needs_corpus, outcomes, refusals
 from tests.queries import mesh
 
 SHOP = build_dataset_key("duckdb:///shop", "customer_orders")

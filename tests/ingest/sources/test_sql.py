@@ -16,7 +16,7 @@ from meshline.ingest.sources.base import Context, Entry, KnownColumn, Refusal, S
 from meshline.ingest.sources.registry import build_source
 from meshline.ingest.sources.scope_loader import load_reading
 from meshline.ingest.sources.sql.source import Sql
-from tests.ingest.sources.stating import build_table, count_outcomes, load_items, open_graph
+from tests.ingest.sources.fake_source import build_table, count_outcomes, load_items, open_graph
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mesh" / "trino"
 NAMESPACE = "trino://trino.internal"

@@ -29,7 +29,7 @@ from meshline.ingest.sources.sync_status import (
     save_status,
 )
 from meshline.ingest.sources.target import LocalTarget
-from tests.ingest.sources.stating import BAD, FOUND, FakeSource, build_entry, count_outcomes, open_graph, read_tables
+from tests.ingest.sources.fake_source import BAD, FOUND, FakeSource, build_entry, count_outcomes, open_graph, read_tables
 
 NONE: dict[str, str] = {}  # variables
 HERE = Path()
