@@ -1,38 +1,432 @@
-"""The lineage index: the visible graph, now or as of one time, in four facets.
-
-`assets` answers what a single asset is: which asset an id or a name means, how it is shown, its kind, names, columns, tags.
-`ownership` answers who is responsible for it and who relies on it: owners, products, domains, and the stated edges (ports,
-contracts, consumers, jobs) from which these follow.
-
-`lineage` answers where data comes from and where it goes: traversals, paths, flows and the spread of values, and what the arrays
-of nodes in these answers mean. `changes` answers what sources state now, in which scopes and since when, and what changed since an
-earlier look; by it the index follows the store. No facet hands out the tables: they are reached in this package only.
-"""
+"""The lineage index: the visible graph, now or as of one time, in four facets; the tables behind them are reached in this package only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from meshline.graph.index.asset_facet import AssetFacet
-from meshline.graph.index.change_facet import ChangeFacet
+import numpy as np
+
+from meshline.graph.index.arrays import DATASET, N_NODES, NONE
 from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.dump import Dump, dump_graph
-from meshline.graph.index.lineage_facet import LineageFacet
+from meshline.graph.index.flow_tables import collect_origins, list_leaving_flows
+from meshline.graph.index.heads import RELATIONS
+from meshline.graph.index.index_tables import NodeSlots
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.lookup import AssetLookup
+from meshline.graph.index.mentions import Trail, find_first_mentions, list_fact_names, list_names_stated, list_scopes
 from meshline.graph.index.ownership import OwnershipCache
-from meshline.graph.index.ownership_facet import OwnershipFacet
-from meshline.graph.index.results import KnownLater, View
-from meshline.graph.model import Precedence
-from meshline.graph.store.base import Head
+from meshline.graph.index.passes import Limits, Walker
+from meshline.graph.index.paths import PathSearch
+from meshline.graph.index.results import (
+    Affected,
+    Bytes,
+    Direction,
+    Edge,
+    EdgeTable,
+    Flags,
+    FlowStep,
+    FlowTable,
+    Ints,
+    KnownLater,
+    Label,
+    Ownership,
+    Reach,
+    ScopeInfo,
+    StatedScope,
+    View,
+)
+from meshline.graph.index.rollup import Rows, keep_strongest
+from meshline.graph.index.statistics import NameMatcher, Size, Survey, list_tags, measure_size
+from meshline.graph.index.traversal import Traversal, resolve_starts
+from meshline.graph.index.value_flow import Spread, collect_onward, find_copies, list_datasets, trace_values
+from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Json, Precedence, Scope
+from meshline.graph.store.base import Changes, Head
+
+
+class AssetFacet:
+    """What a single asset is: which one an id or a name means, how it is shown, its kind, names, columns and tags."""
+
+    def __init__(self, loader: HeadLoader, shown: DisplayNames, lookup: AssetLookup) -> None:
+        self._loader = loader
+        self._tables = loader.tables
+        self._shown = shown
+        self._lookup = lookup
+        self._labels: dict[int, Label] = {}
+        self._labels_version = 0
+
+    def find(self, asset_id: str) -> int | None:
+        """The visible asset of which a member has this id; None if there is none."""
+        node = self._lookup.find_by_id(asset_id)
+        return None if node == NONE else node
+
+    def find_by_key(self, key: AssetKey) -> int | None:
+        """The visible asset of which a member has this key; None if there is none."""
+        node = self._lookup.find_by_key(key)
+        return None if node == NONE else node
+
+    def find_ending(self, kind: AssetKind, text: str, fold: Callable[[str], str]) -> list[int]:
+        """All visible assets of a kind with a qualified name that, folded, ends with a text; and a few others."""
+        return self._lookup.find_ending(KINDS.index(kind), text, fold)
+
+    def get_key(self, node: int) -> AssetKey:
+        """The shown name: of a dataset the output port's, else the catalog's, else the TABLE symlink's, else the
+        physical one; of a column the catalog's spelling, else the newest schema's.
+        """
+        return self._shown.get_key(node)
+
+    def get_column_name(self, column: int) -> str:
+        """The last part of the shown name of a column."""
+        return self._shown.get_column_name(column)
+
+    def get_label(self, node: int) -> Label:
+        """The id and the shown name of an asset, cached: not for datasets and columns."""
+        if self._labels_version != self._loader.owners.version:  # names of owners may have changed
+            self._labels_version = self._loader.owners.version
+            self._labels.clear()
+        label = self._labels.get(node)
+        if label is None:
+            key = self._shown.get_key(node)
+            label = self._labels[node] = Label(key.id, key.qualified_name)
+        return label
+
+    def get_kind(self, node: int) -> AssetKind:
+        """The kind of an asset."""
+        kind: AssetKind = KINDS[self._tables.nodes.kind[node]]
+        return kind
+
+    def get_representative(self, node: int) -> int:
+        """The node that represents the identity class of this node."""
+        return int(self._tables.nodes.rep[node])
+
+    def list_names(self, node: int, *, former: bool = False) -> list[AssetKey]:
+        """The names that mean the asset, sorted. `former`: also those that it had until a rename, which may mean another asset now."""
+        return [self._tables.get_key(member) for member in self._shown.list_members(node) if former or not self._shown.is_former(member)]
+
+    def is_visible(self, node: int) -> bool:
+        """Whether a head mentions it."""
+        return self._shown.is_visible(node)
+
+    def list_of_kind(self, kind: AssetKind) -> Sequence[int]:
+        """The visible assets of a kind, sorted by shown qualified name, without inferred datasets and their
+        columns, and without unlisted columns.
+        """
+        found: list[int] = self._shown.list_of_kind(kind).tolist()
+        return found
+
+    def list_columns(self, dataset: int, *, by_name: bool = False) -> list[int]:
+        """The columns of a dataset by position, then name, or by name as in `list_of_kind`: with inferred ones, without unlisted ones."""
+        return self._shown.list_columns_by_name(dataset) if by_name else self._shown.list_columns(dataset)
+
+    def get_dataset(self, column: int) -> int:
+        """The dataset of a column."""
+        return int(self._tables.nodes.rep[self._tables.nodes.part1[column]])
+
+    def is_inferred(self, node: int) -> bool:
+        """Whether only flows mention a dataset; whether no visible head lists a column."""
+        return self._shown.is_inferred(node)
+
+    def is_unlisted(self, column: int) -> bool:
+        """Whether a catalog lists the columns of its dataset without this one."""
+        return self._shown.is_unlisted(column)
+
+    def is_described(self, dataset: int) -> bool:
+        """Whether a visible head lists its columns."""
+        return self._shown.is_described(dataset)
+
+    def find_position(self, column: int) -> int | None:
+        """The position of a column from 1 on, by the strongest listing; None if no listing has one."""
+        return self._shown.find_position(column)
+
+    def list_tags(self, node: int) -> frozenset[str]:
+        """The tags that any source gives an asset, each as `key` or `key=value`."""
+        return list_tags(self._loader, node)
+
+    def build_name_matcher(self, pattern: re.Pattern[bytes], accepts: Callable[[str], bool]) -> NameMatcher:
+        """The columns whose names match, for a caller that asks again as the index changes."""
+        return NameMatcher(self._tables, pattern, accepts)
+
+    def survey(self) -> Survey:
+        """What is known of the whole graph, as arrays."""
+        return Survey(self._loader, self._shown)
+
+
+class OwnershipFacet:
+    """Owners, products and domains of assets, and the stated edges (ports, contracts, consumers, jobs) from which these follow."""
+
+    def __init__(self, loader: HeadLoader, ownership: OwnershipCache) -> None:
+        self._loader = loader
+        self._tables = loader.tables
+        self._ownership = ownership
+
+    def list_owners(self, node: int) -> list[Ownership]:
+        """The owners at the nearest level that has any: the asset, its dataset, data product, domain, the parents of that.
+
+        At each level these are the stated owners, else the owners of the contracts in force that govern it.
+        """
+        return self._ownership.list_owners(node)
+
+    def list_direct_owners(self, node: int) -> list[Ownership]:
+        """The owners stated of this very asset, by the strongest source that names any; else those of its contracts in force."""
+        return self._ownership.list_direct_owners(node)
+
+    def collect_owner_nodes(self, node: int) -> frozenset[int]:
+        """The nodes of the owners in `list_direct_owners`, for a representative."""
+        return self._ownership.collect_owner_nodes(node)
+
+    def has_owners(self, nodes: Ints) -> Flags:
+        """Boolean array: which of these representatives have owners of their own (`list_direct_owners`), not inherited ones."""
+        return self._ownership.get_owned()[nodes]
+
+    def find_product(self, node: int) -> int | None:
+        """The data product of a dataset or column: by output port, else by the patterns of its members."""
+        return self._ownership.find_product(node)
+
+    def find_domain(self, node: int) -> int | None:
+        """The domain of a dataset, column or product; of a domain its parent."""
+        return self._ownership.find_domain(node)
+
+    def find_products(self, datasets: Ints) -> Ints:
+        """The products of these representatives of datasets: int32, -1 where there is none."""
+        return self._ownership.find_products(datasets)
+
+    def find_domains(self, nodes: Ints) -> Ints:
+        """The domains of these representatives of datasets, products and domains: int32, -1 where there is none."""
+        return self._ownership.find_domains(nodes)
+
+    def collect_member_patterns(self) -> Mapping[int, Mapping[int, Sequence[str]]]:
+        """By product or domain and by id of the scope that states them: the patterns of the names of its members."""
+        return self._loader.patterns
+
+    def list_edges(self, node: int, type: EdgeType, *, incoming: bool = False) -> list[Edge]:  # noqa: A002 - OpenLineage and GraphQL call it type
+        """The edges of a type other than FLOWS_TO that begin (or end) at any member, one for each scope that states it."""
+        tables = self._tables
+        code = EDGE_TYPES.index(type)
+        rows = [row for member in tables.list_ring(node) for row in tables.list_relation_rows(member, code, incoming=incoming)]
+        found = [
+            Edge(
+                type,
+                int(tables.nodes.rep[tables.relations.start[row]]),
+                int(tables.nodes.rep[tables.relations.end[row]]),
+                self._loader.get_relation_attributes(row),
+                int(tables.heads.scope_id[head]),
+            )
+            for row, head in zip(rows, tables.find_heads(rows, RELATIONS), strict=True)
+        ]
+        return sorted(found, key=lambda edge: (tables.get_label(edge.start), tables.get_label(edge.end), edge.scope_id))
+
+    def list_all_edges(self, type: EdgeType) -> EdgeTable:  # noqa: A002 - as in `list_edges`
+        """All edges of a type as columns: PORT, OWNS, CONSUMES or GOVERNS."""
+        return self._ownership.build_edge_table(EDGE_TYPES.index(type))
+
+    def get_attributes(self, number: int) -> Mapping[str, Json]:
+        """The attributes of an edge by their number in `list_all_edges`."""
+        return self._loader.get_attributes(number)
+
+    def list_scopes_stating(self, type: EdgeType) -> dict[str, list[int]]:  # noqa: A002 - as in `list_edges`
+        """By kind of source: the ids of the scopes that state edges of a type, as in `list_all_edges`, except owners of jobs."""
+        return self._ownership.list_scopes_stating(EDGE_TYPES.index(type))
+
+
+class ChangeFacet:
+    """What sources state now, in which scopes and since when, and what changed; by it the index follows the store."""
+
+    def __init__(self, loader: HeadLoader, shown: DisplayNames, view: View) -> None:
+        self._loader = loader
+        self._tables = loader.tables
+        self._shown = shown
+        self._view = view
+
+    def apply(self, changes: Changes) -> None:
+        """Follow the store: replace these heads. Changes that are not newer than the revision of the index are ignored."""
+        if changes.revision > self._view.revision:
+            self._loader.apply(changes.heads)
+            self._view.revision = changes.revision
+
+    def suppose(self, heads: Iterable[Head]) -> None:
+        """Replace heads temporarily, at the same revision. The caller restores the former heads (`meshline.graph.what_if`)."""
+        self._loader.apply([*heads])
+
+    def open_trail(self) -> Trail:
+        """What changes from now on, for a caller that caches findings about the graph."""
+        return Trail(self._tables)
+
+    def get_scope(self, scope_id: int) -> ScopeInfo:
+        """Raises KeyError for a scope without a head."""
+        head = self._tables.heads.find_current(scope_id)
+        if head == NONE:
+            raise KeyError(scope_id)
+        return self._tables.heads.get_info(head)
+
+    def list_scopes(self, node: int) -> list[int]:
+        """The ids of the scopes whose heads mention any member, ascending."""
+        return list_scopes(self._tables, node)
+
+    def list_fact_names(self, node: int) -> dict[int, set[AssetKey]]:
+        """By id of each scope whose head states attributes of a member: the names under which it means this asset.
+
+        A name may mean another asset in a head of another time, so facts are to be read under these names.
+        """
+        return list_fact_names(self._tables, node)
+
+    def list_statements(self, source: str) -> dict[Scope, StatedScope]:
+        """What a source states now, by scope: with it a load writes only what differs."""
+        return self._tables.heads.list_statements(source)
+
+    def find_newest_time(self, kind: str) -> int:
+        """The time of the newest visible statement of the sources of a kind (`person`), in microseconds; 0 if there is none."""
+        return self._tables.heads.find_newest_time(kind)
+
+    def find_unused_scope_id(self) -> int:
+        """A number that is not the id of a scope with a head."""
+        return self._tables.heads.find_unused_scope_id()
+
+    def list_scopes_of(self, kinds: Collection[str]) -> list[Scope]:
+        """The scopes of these kinds (the first part of a scope) about which a source states something now."""
+        return self._tables.heads.list_scopes(kinds)
+
+    def list_names_stated(self, namespaces: Collection[str], but: str) -> dict[str, dict[str, int]]:
+        """By namespace the names of datasets that sources other than `but` mention now, each with its own node."""
+        return list_names_stated(self._tables, namespaces, but)
+
+    def find_first_mentions(self, keys: Collection[AssetKey], but: str) -> dict[AssetKey, int]:
+        """Since when, at the latest, sources other than `but` mention these datasets: the earliest `valid_from` (microseconds) of a
+        current statement on each. Datasets that no other source mentions are left out.
+        """
+        return find_first_mentions(self._tables, keys, but)
+
+    def list_former_names(self, column: int) -> list[tuple[str, int]]:
+        """The earlier names of a column according to catalogs, each with the time (microseconds) until which it had it; oldest first."""
+        return self._shown.list_former_names(column)
+
+    def count_bytes(self) -> int:
+        """The memory of the tables in bytes, without Python objects."""
+        return self._tables.bytes
+
+    def count_nodes(self) -> int:
+        """How many nodes there are, whether any head mentions them or not: the length of arrays that are indexed by node."""
+        return int(self._tables.counts[N_NODES])
+
+    def count_unused(self) -> int:
+        """How many nodes no head mentions any more. Looks at each."""
+        return self._tables.unused
+
+    def measure_size(self) -> Size:
+        """How many assets and flows there are. Looks at every node and flow: some milliseconds per million."""
+        return measure_size(self._tables)
+
+
+class LineageFacet:
+    """Where data comes from and where it goes: traversals, paths, flows, the spread of values; and what arrays of nodes mean."""
+
+    def __init__(self, loader: HeadLoader, ownership: OwnershipCache, view: View) -> None:
+        self._loader = loader
+        self._tables = loader.tables
+        self._ownership = ownership
+        self._view = view
+        self._slots = NodeSlots(loader.tables)
+        self._walker = Walker(loader.tables)
+
+    def traverse(
+        self,
+        starts: Sequence[int],
+        direction: Direction,
+        *,
+        reach: Reach = Reach.POSSIBLE,
+        depth: int | None = None,
+        max_nodes: int = 1_000_000,
+        deadline: float | None = None,
+        seen_since: int | None = None,
+        promises: bool = True,
+    ) -> Traversal:
+        """Everything that the starts reach.
+
+        Starts may be columns, datasets (as a whole), products and domains (their datasets), jobs (what they write; upstream what they
+        read), contracts (what they govern, unless `promises` is off), owners (what they own) and, upstream, consumers (what they consume).
+        `reach`: the weakest class to follow. `depth`: in FLOWS_TO edges. `deadline`: as `time.monotonic()`, in seconds.
+        `seen_since`: follow only flows that were observed at or after this time (microseconds).
+        """
+        limits = Limits(reach, depth, max_nodes, deadline, seen_since)
+        begin = resolve_starts(self._loader, self._ownership, starts, direction, promises=promises)
+        return Traversal(self._loader, self._ownership, self._slots, self._walker, begin, direction, limits, self._view)
+
+    def find_paths(
+        self, start: int, end: int, *, reach: Reach = Reach.POSSIBLE, first: int = 5, depth: int | None = None
+    ) -> list[list[FlowStep]]:
+        """Up to `first` simple paths from `start` down to `end`: the strongest class first, then the shortest."""
+        return PathSearch(self._tables, self._walker, start, end, depth).find_best(reach, first)
+
+    def list_flows_from(self, datasets: Sequence[int]) -> FlowTable:
+        """The flows that begin at these datasets or at their columns, with pairs of datasets whose columns are known."""
+        return list_leaving_flows(self._tables, self._tables.nodes.rep[np.array(sorted(set(datasets)), np.int32)])
+
+    def collect_origins(self, datasets: Iterable[int]) -> Ints:
+        """The datasets (representatives, int32, sorted) from columns of which data flows into columns of these datasets."""
+        return collect_origins(self._tables, datasets)
+
+    def get_text(self, number: int) -> str:
+        """A text by its number in a `FlowTable`."""
+        return self._tables.get_text(number)
+
+    def build_spread(self, sources: Ints, *, possible: bool) -> Spread:
+        """Everything that values of these columns (representatives) reach unmasked. `possible`: also over flows without known columns."""
+        return Spread(self._tables, sources, possible=possible)
+
+    def collect_onward(self, columns: Ints) -> Ints:
+        """These columns (representatives), and all that values of them may reach: int32, sorted."""
+        return collect_onward(self._tables, columns)
+
+    def find_trace(self, labels: Ints, column: int) -> list[FlowStep]:
+        """A shortest path of values to a column that a `Spread` with these labels reached."""
+        return trace_values(self._tables, labels, column)
+
+    def find_copies(self, datasets: Ints | None, least: int, most: int) -> tuple[Ints, Ints]:
+        """(datasets that are copied whole, their copies), as int32 arrays of equal length.
+
+        Of these datasets (None: of all) those with at least `least` columns; at most `most` pairs.
+        """
+        return find_copies(self._tables, list_datasets(self._tables) if datasets is None else datasets, least, most)
+
+    def roll_up(self, nodes: Ints, reach: Bytes, distance: Ints, masked: Flags) -> Affected:
+        """Each of these nodes once: its strongest reach, the shortest distance with that reach, masked if all rows with it are."""
+        return Affected(*keep_strongest(Rows(nodes, reach, distance, masked), self._slots))
+
+    def number_distinct(self, nodes: Ints) -> tuple[Ints, Ints]:
+        """(the distinct nodes in the order of their first occurrence, for each node its place among these), both int32."""
+        return self._slots.number_distinct(nodes)
+
+    def get_kinds(self, nodes: Ints) -> Bytes:
+        """The kinds of nodes: int8, positions in `meshline.graph.model.KINDS`."""
+        return self._tables.nodes.kind[nodes]
+
+    def get_datasets(self, columns: Ints) -> Ints:
+        """The datasets (representatives) of columns: int32, of equal length."""
+        return self._tables.nodes.rep[self._tables.nodes.part1[columns]]
+
+    def get_representatives(self, nodes: Ints) -> Ints:
+        """The representatives of the identity classes of nodes: int32, of equal length."""
+        return self._tables.nodes.rep[nodes]
+
+    def collect_columns(self, datasets: Iterable[int]) -> Ints:
+        """All columns of these datasets under any of their names, hidden ones too: representatives, int32, sorted."""
+        own = [column for dataset in datasets for column in self._tables.list_columns(dataset)]
+        return np.unique(self._tables.nodes.rep[np.array(own, np.int32)])
+
+    def collect_members(self, nodes: Ints) -> Ints:
+        """All nodes of the identity classes of these, and of the columns of those that are datasets: int32, sorted."""
+        tables = self._tables
+        members = tables.collect_members(nodes)
+        datasets = members[tables.nodes.kind[members] == DATASET].tolist()
+        columns = [column for dataset in datasets for column in tables.list_children(dataset)]
+        return np.unique(np.concatenate([members, np.array(columns, np.int32)]))
 
 
 class LineageIndex:
     """The statements of all visible heads, interned and traversable.
 
-    Nodes are small integers. Every method accepts the node of any member of an identity class and
-    answers with representatives of classes. Nodes mean nothing beyond the life of the index: outside
-    of a request, keep ids. Not safe for use by several threads: its owner keeps a lock.
+    Nodes are small integers. Every method accepts the node of any member of an identity class, and answers with representatives.
+    Nodes mean nothing beyond the life of the index: outside of a request, keep ids. Not thread-safe: its owner keeps a lock.
     """
 
     def __init__(self, revision: int, as_of: int | None = None, precedence: Precedence | None = None) -> None:
@@ -51,11 +445,7 @@ class LineageIndex:
 
     @classmethod
     def load(
-        cls,
-        heads: Iterable[Sequence[Head]],
-        revision: int,
-        as_of: int | None = None,
-        precedence: Precedence | None = None,
+        cls, heads: Iterable[Sequence[Head]], revision: int, as_of: int | None = None, precedence: Precedence | None = None
     ) -> LineageIndex:
         """An index of these heads (`Store.heads`), which are the store's at `revision`."""
         index = cls(revision, as_of, precedence)
