@@ -35,7 +35,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     cases: list[tuple[str, Commits, int]] = [
         ("a table of its own name is made and dropped", lambda at: _create_and_drop(f"tmp{at}", at), TIMES[size]),
         ("a table of one name is made and dropped", lambda at: _create_and_drop("tmp", at), TIMES[size] // 5),
-        (f"{JOBS} jobs of one time", _round, TIMES[size] // 5),
+        (f"{JOBS} jobs of one time", _build_round, TIMES[size] // 5),
     ]
     for case, commits, times in cases:
         early, late = _measure_costs(commits, times)
@@ -75,7 +75,7 @@ def _create_and_drop(name: str, at: int) -> list[list[Event]]:
     return [[made], [_build_event(at, 2 * at + 1, name, {"lifecycleStateChange": {"lifecycleStateChange": "DROP"}})]]
 
 
-def _round(at: int) -> list[list[Event]]:
+def _build_round(at: int) -> list[list[Event]]:
     schema = {"fields": [{"name": f"c{n}", "type": "int"} for n in range(5)]}
     return [[_build_event(job, at, f"out{job}", {"schema": schema}, run=f"{job}-{at}") for job in range(JOBS)]]
 

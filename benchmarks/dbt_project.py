@@ -101,10 +101,10 @@ def build_project(models: int, seed: int = 7) -> Project:
     """A tenth as many sources as models; a model reads from the sources or from an earlier layer."""
     choose = random.Random(seed)
     sources = max(2, models // 10)
-    return Project(sources, tuple(_model(sources, models, number, choose) for number in range(models)))
+    return Project(sources, tuple(_build_model(sources, models, number, choose) for number in range(models)))
 
 
-def _model(sources: int, models: int, number: int, choose: random.Random) -> Model:
+def _build_model(sources: int, models: int, number: int, choose: random.Random) -> Model:
     before = sources + number // max(1, models // LAYERS) * max(1, models // LAYERS)
     return Model(sources + number, choose.randrange(before), choose.randrange(before), "discount")
 

@@ -1,6 +1,6 @@
 """A real Iceberg REST catalog over SQLite and a folder, on loopback. Standard library only; needs a JDK 17 and Maven.
 
-    with iceberg_rest.serving(home) as catalog:
+    with iceberg_rest.serve(home) as catalog:
         catalog.url          # http://127.0.0.1:PORT
         catalog.warehouse    # the folder of the tables
 
@@ -36,27 +36,27 @@ class Catalog:
 def start(home: Path) -> Catalog:
     """Start a catalog whose database, warehouse and log are kept in `home`; return once it answers."""
     require_compiler()
-    jars = maven.jars("iceberg-rest", HERE / "pom.xml")
+    jars = maven.ensure_jars("iceberg-rest", HERE / "pom.xml")
     warehouse = home / "warehouse"
     warehouse.mkdir(parents=True, exist_ok=True)
     log = home / "iceberg-rest.log"
-    port = process.free_port()
+    port = process.find_free_port()
     flags = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     arguments = [str(port), str(home / "catalog.db"), warehouse.as_uri()]
-    started = process.start([maven.java(), *flags, "-cp", f"{jars}/*", str(MAIN), *arguments], log)
+    started = process.start([maven.find_java(), *flags, "-cp", f"{jars}/*", str(MAIN), *arguments], log)
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(started, lambda: answers(url), log)
+    process.wait_until_ready(started, lambda: is_answering(url), log)
     return Catalog(url, warehouse, started, log)
 
 
 def require_compiler() -> None:
     """The server is started from its source file, which a JRE cannot do."""
-    modules = subprocess.run([maven.java(), "--list-modules"], capture_output=True, text=True, check=False).stdout
+    modules = subprocess.run([maven.find_java(), "--list-modules"], capture_output=True, text=True, check=False).stdout
     if "jdk.compiler" not in modules:
-        raise process.ServerError(f"{maven.java()} has no compiler: install a JDK, e.g. `apt install openjdk-17-jdk-headless`.")
+        raise process.ServerError(f"{maven.find_java()} has no compiler: install a JDK, e.g. `apt install openjdk-17-jdk-headless`.")
 
 
-def answers(url: str) -> bool:
+def is_answering(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/v1/config", timeout=5) as response:
             return bool(response.status == 200)
@@ -71,7 +71,7 @@ def stop(catalog: Catalog) -> None:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Catalog]:
+def serve(home: Path) -> Iterator[Catalog]:
     catalog = start(home)
     try:
         yield catalog
@@ -80,4 +80,4 @@ def serving(home: Path) -> Iterator[Catalog]:
 
 
 if __name__ == "__main__":
-    sys.exit(process.command("iceberg_rest", serving, lambda served: served.url))
+    sys.exit(process.run_command("iceberg_rest", serve, lambda served: served.url))

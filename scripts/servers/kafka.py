@@ -1,6 +1,6 @@
 """A real Kafka broker without Docker or ZooKeeper, on loopback. Standard library only; needs Java 17 and Maven.
 
-    with kafka.serving(home) as broker:
+    with kafka.serve(home) as broker:
         broker.servers       # 127.0.0.1:PORT
 
 As a command, `python kafka.py HOME` serves until SIGINT or SIGTERM and prints the bootstrap servers. The data, the
@@ -39,20 +39,20 @@ class Broker:
 def start(home: Path) -> Broker:
     """Start the broker of `home`; return once it answers."""
     home = home.resolve()
-    lib = maven.jars("kafka", HERE / "pom.xml")
+    lib = maven.ensure_jars("kafka", HERE / "pom.xml")
     home.mkdir(parents=True, exist_ok=True)
     config, log = home / "server.properties", home / "kafka.log"
     if not config.exists():
         _format(lib, home, config)
     port = int(json.loads((home / "ports.json").read_text())["broker"])
-    started = process.start(_java(lib, MAIN, str(config)), log, _environment(home))
-    process.wait_until_ready(started, lambda: answers(port), log)
+    started = process.start(_build_java_command(lib, MAIN, str(config)), log, _build_environment(home))
+    process.wait_until_ready(started, lambda: is_answering(port), log)
     return Broker(f"127.0.0.1:{port}", started, log)
 
 
 def _format(lib: Path, home: Path, config: Path) -> None:
     """Choose ports, and make the log folder of a new cluster."""
-    broker, controller = process.free_port(), process.free_port()
+    broker, controller = process.find_free_port(), process.find_free_port()
     own = {
         "listeners": f"PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker}",
@@ -63,23 +63,23 @@ def _format(lib: Path, home: Path, config: Path) -> None:
     unfinished = config.with_suffix(".new")
     unfinished.write_text(text)
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    command = _java(lib, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(unfinished))
-    done = subprocess.run(command, env={**os.environ, **_environment(home)}, capture_output=True, text=True, check=False)
+    command = _build_java_command(lib, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(unfinished))
+    done = subprocess.run(command, env={**os.environ, **_build_environment(home)}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise process.ServerError(f"Kafka could not format {home}: {(done.stderr or done.stdout).strip()[-500:]}")
     (home / "ports.json").write_text(json.dumps({"broker": broker, "controller": controller}))
     unfinished.rename(config)
 
 
-def _java(lib: Path, main: str, *arguments: str) -> list[str]:
-    return [maven.java(), *JAVA_FLAGS, "-cp", f"{lib}/*", main, *arguments]
+def _build_java_command(lib: Path, main: str, *arguments: str) -> list[str]:
+    return [maven.find_java(), *JAVA_FLAGS, "-cp", f"{lib}/*", main, *arguments]
 
 
-def _environment(home: Path) -> dict[str, str]:
+def _build_environment(home: Path) -> dict[str, str]:
     return {"LOG_DIR": str(home)}
 
 
-def answers(port: int) -> bool:
+def is_answering(port: int) -> bool:
     """Whether the broker answers ApiVersions (key 18, version 0), as it does once it takes requests."""
     header = (18).to_bytes(2, "big") + (0).to_bytes(2, "big") + (7).to_bytes(4, "big") + (0xFFFF).to_bytes(2, "big")
     try:
@@ -103,7 +103,7 @@ def kill(broker: Broker) -> None:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Broker]:
+def serve(home: Path) -> Iterator[Broker]:
     broker = start(home)
     try:
         yield broker
@@ -112,4 +112,4 @@ def serving(home: Path) -> Iterator[Broker]:
 
 
 if __name__ == "__main__":
-    sys.exit(process.command("kafka", serving, lambda served: served.servers))
+    sys.exit(process.run_command("kafka", serve, lambda served: served.servers))

@@ -1,7 +1,7 @@
 """Jars of a server, by Maven into a cache of our own. Standard library only.
 
-    lib = maven.jars("neo4j", HERE / "neo4j" / "pom.xml")    # idempotent; the folder of the jars
-    process.start([maven.java(), "-cp", f"{lib}/*", "the.Main"], log)
+    lib = maven.ensure_jars("neo4j", HERE / "neo4j" / "pom.xml")    # idempotent; the folder of the jars
+    process.start([maven.find_java(), "-cp", f"{lib}/*", "the.Main"], log)
 
 The cache is `$MESHLINE_CACHE`, else `.cache/servers` of this checkout. A folder there is complete:
 it is filled under another name and renamed when done.
@@ -27,27 +27,27 @@ from process import ServerError, report
 JAVA_NEEDED = 17
 
 
-def cache() -> Path:
+def get_cache_folder() -> Path:
     chosen = os.environ.get("MESHLINE_CACHE")
     return Path(chosen).resolve() if chosen else Path(__file__).resolve().parents[2] / ".cache" / "servers"
 
 
 @lru_cache
-def java() -> str:
+def find_java() -> str:
     """The path of a Java that is new enough: `$JAVA_HOME/bin/java`, else `java` of the PATH."""
     home = os.environ.get("JAVA_HOME")
     path = shutil.which(str(Path(home) / "bin" / "java")) if home else shutil.which("java")
     if path is None:
         where = f"JAVA_HOME={home} has no bin/java" if home else "no java is on the PATH"
         raise ServerError(f"Java {JAVA_NEEDED} or newer is missing ({where}): install a JDK, e.g. `apt install openjdk-17-jdk-headless`.")
-    version = java_version(path)
+    version = read_java_version(path)
     if int(version.split(".")[0]) < JAVA_NEEDED:
         raise ServerError(f"Java {JAVA_NEEDED} or newer is missing ({path} is {version}): install it, or set JAVA_HOME to it.")
     return path
 
 
 @lru_cache
-def java_version(path: str) -> str:
+def read_java_version(path: str) -> str:
     """`17.0.15` of a Java; `8.0_402` for what calls itself `1.8.0_402`."""
     shown = subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
     found = re.search(r'version "(?:1\.)?([0-9][^"]*)"', shown.stderr + shown.stdout)
@@ -56,23 +56,23 @@ def java_version(path: str) -> str:
     return found[1]
 
 
-def maven() -> str:
+def find_maven() -> str:
     path = shutil.which("mvn")
     if path is None:
         raise ServerError("Maven is missing (no mvn is on the PATH): install it, e.g. `apt install maven`.")
     return path
 
 
-def jars(name: str, pom: Path) -> Path:
+def ensure_jars(name: str, pom: Path) -> Path:
     """The folder with the jars that a pom.xml names, resolved once per content of the pom."""
-    java()
+    find_java()
     digest = hashlib.blake2b(pom.read_bytes(), digest_size=6).hexdigest()
-    folder = cache() / f"{name}-{digest}"
+    folder = get_cache_folder() / f"{name}-{digest}"
     if folder.exists():
         return folder
-    mvn = maven()
+    mvn = find_maven()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_name(f"{folder.name}.lock")):
+    with lock_file(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
             _resolve(mvn, name, pom, folder)
     return folder
@@ -99,7 +99,7 @@ def _resolve(mvn: str, name: str, pom: Path, folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def lock_file(path: Path) -> Iterator[None]:
     """One process at a time; the lock ends with the process, however it ends."""
     with path.open("a") as file:
         try:

@@ -67,22 +67,22 @@ class Options(NamedTuple):
 def start(home: Path, options: Options) -> Server:
     """The running server of this home, started if need be; it answers queries when this returns."""
     home = home.resolve()
-    known = _known(home)
-    if known is not None and process.running(known["pid"], _marker(home)):
+    known = _read_last_start(home)
+    if known is not None and process.is_running(known["pid"], _build_marker(home)):
         report(f"Neo4j already runs in {home} (pid {known['pid']})")
         return known
     home.mkdir(parents=True, exist_ok=True)
-    lib = maven.jars("neo4j", FOLDER / "pom.xml")
+    lib = maven.ensure_jars("neo4j", FOLDER / "pom.xml")
     password = known["password"] if known else options.password or secrets.token_urlsafe(12)
-    port = options.port or (known["port"] if known else process.free_port())
+    port = options.port or (known["port"] if known else process.find_free_port())
     if known is None:
         _set_password(lib, home, password)
     report(f"starting Neo4j in {home} on 127.0.0.1:{port}")
     log = home / "console.log"
-    flags = _quick_flags(lib) if options.quick else []
-    java = process.start(_command(lib, home, port, options.heap, flags), log)
+    flags = _build_quick_flags(lib) if options.quick else []
+    java = process.start(_build_command(lib, home, port, options.heap, flags), log)
     server = _remember(home, port, password, java.pid)
-    process.wait_until_ready(java, lambda: answers(port, "neo4j", password), log, options.seconds)
+    process.wait_until_ready(java, lambda: is_answering(port, "neo4j", password), log, options.seconds)
     report(f"Neo4j answers (pid {java.pid})")
     return server
 
@@ -90,8 +90,8 @@ def start(home: Path, options: Options) -> Server:
 def stop(home: Path) -> bool:
     """Stop the server of this home; False if none runs. Data and logs stay."""
     home = home.resolve()
-    known = _known(home)
-    return known is not None and process.stop(known["pid"], _marker(home))
+    known = _read_last_start(home)
+    return known is not None and process.stop(known["pid"], _build_marker(home))
 
 
 def run(home: Path, options: Options) -> int:
@@ -102,16 +102,16 @@ def run(home: Path, options: Options) -> int:
     server = start(home, options)
     print(json.dumps(server), flush=True)
     while not ended.wait(0.5):
-        if not process.running(server["pid"], _marker(home.resolve())):
+        if not process.is_running(server["pid"], _build_marker(home.resolve())):
             raise ServerError(f"Neo4j ended by itself; see {server['log']}")
     stop(home)
     return 0
 
 
-def _quick_flags(lib: Path) -> list[str]:
+def _build_quick_flags(lib: Path) -> list[str]:
     """Java's own archive of loaded classes halves the time of a start. It is made once, by a start for nothing else."""
-    archive = lib.with_name(f"{lib.name}-java-{maven.java_version(maven.java())}.jsa")
-    with maven.locked(lib.with_name(f"{archive.stem}.lock")):
+    archive = lib.with_name(f"{lib.name}-java-{maven.read_java_version(maven.find_java())}.jsa")
+    with maven.lock_file(lib.with_name(f"{archive.stem}.lock")):
         if not archive.exists():
             _make_archive(lib, archive)
     return [QUICK_FLAG, f"-XX:SharedArchiveFile={archive}"]
@@ -120,41 +120,43 @@ def _quick_flags(lib: Path) -> list[str]:
 def _make_archive(lib: Path, archive: Path) -> None:
     report(f"starting Neo4j once to make {archive.name}, so that it starts in half the time")
     with tempfile.TemporaryDirectory(prefix=f".{archive.name}-", dir=archive.parent) as temporary:
-        home, made, port = Path(temporary), Path(temporary) / "classes.jsa", process.free_port()
+        home, made, port = Path(temporary), Path(temporary) / "classes.jsa", process.find_free_port()
         _set_password(lib, home, password := secrets.token_urlsafe(12))
-        command = _command(lib, home, port, Options().heap, [QUICK_FLAG, f"-XX:ArchiveClassesAtExit={made}"])
+        command = _build_command(lib, home, port, Options().heap, [QUICK_FLAG, f"-XX:ArchiveClassesAtExit={made}"])
         java = process.start(command, log := home / "console.log")
-        process.wait_until_ready(java, lambda: answers(port, "neo4j", password), log, Options().seconds)
+        process.wait_until_ready(java, lambda: is_answering(port, "neo4j", password), log, Options().seconds)
         process.stop(java.pid)
         java.wait()
         if not made.exists():
-            raise ServerError(f"Java did not write its archive of classes; start without --quick. {log} ends with:\n{process.tail(log)}")
+            raise ServerError(
+                f"Java did not write its archive of classes; start without --quick. {log} ends with:\n{process.read_log_end(log)}"
+            )
         made.rename(archive)
 
 
-def _command(lib: Path, home: Path, port: int, heap: str, flags: list[str]) -> list[str]:
+def _build_command(lib: Path, home: Path, port: int, heap: str, flags: list[str]) -> list[str]:
     return [
-        maven.java(),
+        maven.find_java(),
         f"-Xms{heap}",
         f"-Xmx{heap}",
         *JAVA_FLAGS,
         *flags,
         "-cp",
         f"{lib}/*",
-        _main_class(lib),
-        _marker(home),
+        _read_main_class(lib),
+        _build_marker(home),
         f"--config-dir={FOLDER}",
         "-c",
         f"server.bolt.listen_address=127.0.0.1:{port}",
     ]
 
 
-def _marker(home: Path) -> str:
+def _build_marker(home: Path) -> str:
     """A text that only the command line of this home's server contains."""
     return f"--home-dir={home}"
 
 
-def _main_class(lib: Path) -> str:
+def _read_main_class(lib: Path) -> str:
     """Neo4j renames its main class now and then; the jar names it."""
     jar = next(path for path in lib.glob("neo4j-*.jar") if re.fullmatch(r"neo4j-[\d.]+\.jar", path.name))
     with zipfile.ZipFile(jar) as archive:
@@ -162,14 +164,14 @@ def _main_class(lib: Path) -> str:
 
 
 def _set_password(lib: Path, home: Path, password: str) -> None:
-    command = [maven.java(), QUICK_FLAG, "-cp", f"{lib}/*", "org.neo4j.cli.AdminTool", "dbms", "set-initial-password", password]
+    command = [maven.find_java(), QUICK_FLAG, "-cp", f"{lib}/*", "org.neo4j.cli.AdminTool", "dbms", "set-initial-password", password]
     env = {**os.environ, "NEO4J_HOME": str(home), "NEO4J_CONF": str(FOLDER)}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ServerError(f"Neo4j's admin tool could not set the password in {home}: {done.stderr.strip() or done.stdout.strip()}")
 
 
-def _known(home: Path) -> Server | None:
+def _read_last_start(home: Path) -> Server | None:
     """What the last start of this home wrote."""
     file = home / "server.json"
     if not file.exists():
@@ -196,7 +198,7 @@ def _remember(home: Path, port: int, password: str, pid: int) -> Server:
     return server
 
 
-def answers(port: int, user: str, password: str) -> bool:
+def is_answering(port: int, user: str, password: str) -> bool:
     """Whether a query is answered. The handshake alone succeeds two seconds before queries do."""
     try:
         with socket.create_connection(("127.0.0.1", port), 5) as connection:
@@ -207,7 +209,7 @@ def answers(port: int, user: str, password: str) -> bool:
             _send(connection, b"\xb1\x01" + _pack(hello))
             _send(connection, b"\xb3\x10" + _pack("RETURN 1") + _pack({}) + _pack({}))
             _send(connection, b"\xb1\x3f\xa1" + _pack("n") + b"\xff")  # PULL all
-            return [_reply(connection) for _ in range(4)] == [b"\xb1\x70", b"\xb1\x70", b"\xb1\x71", b"\xb1\x70"]
+            return [_read_reply(connection) for _ in range(4)] == [b"\xb1\x70", b"\xb1\x70", b"\xb1\x71", b"\xb1\x70"]
     except OSError:
         return False
 
@@ -224,7 +226,7 @@ def _send(connection: socket.socket, message: bytes) -> None:
     connection.sendall(len(message).to_bytes(2, "big") + message + b"\x00\x00")
 
 
-def _reply(connection: socket.socket) -> bytes:
+def _read_reply(connection: socket.socket) -> bytes:
     """The signature of the next message."""
     message = b""
     while True:

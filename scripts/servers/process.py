@@ -37,7 +37,7 @@ def report(message: str) -> None:
     print(f"servers: {message}", file=sys.stderr, flush=True)
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """A loopback TCP port that is free at this moment, and that no client gets by chance before a server has begun to listen:
     below those that systems give to clients.
     """
@@ -65,22 +65,22 @@ def wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool]
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise ServerError(f"the server ended with {process.returncode}; {log} ends with:\n{tail(log)}")
+            raise ServerError(f"the server ended with {process.returncode}; {log} ends with:\n{read_log_end(log)}")
         if ready():
             return
         time.sleep(0.05)
     stop(process.pid)
     process.wait()
-    raise ServerError(f"the server did not answer within {seconds:g} s; {log} ends with:\n{tail(log)}")
+    raise ServerError(f"the server did not answer within {seconds:g} s; {log} ends with:\n{read_log_end(log)}")
 
 
-def tail(log: Path) -> str:
+def read_log_end(log: Path) -> str:
     if not log.exists():
         return "(no log)"
     return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
 
 
-def command_line(pid: int) -> str:
+def read_command_line(pid: int) -> str:
     """The command line of a running process; '' if there is none (or it is a zombie)."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
@@ -91,19 +91,19 @@ def command_line(pid: int) -> str:
     return found.stdout.strip()
 
 
-def running(pid: int, marker: str = "") -> bool:
+def is_running(pid: int, marker: str = "") -> bool:
     """Whether this process runs and has `marker` in its command line (pids are used again by the system)."""
-    line = command_line(pid)
+    line = read_command_line(pid)
     return bool(line) and marker in line
 
 
 def stop(pid: int, marker: str = "", seconds: float = 60) -> bool:
     """SIGTERM, and SIGKILL after `seconds`. False if no such process (with `marker` in its command line) runs."""
-    if not running(pid, marker):
+    if not is_running(pid, marker):
         return False
     os.kill(pid, signal.SIGTERM)
     end = time.monotonic() + seconds
-    while running(pid, marker):
+    while is_running(pid, marker):
         if time.monotonic() > end:
             report(f"process {pid} did not end within {seconds:g} s of SIGTERM: SIGKILL")
             os.kill(pid, signal.SIGKILL)
@@ -112,14 +112,14 @@ def stop(pid: int, marker: str = "", seconds: float = 60) -> bool:
     return True
 
 
-def command(name: str, serving: Callable[[Path], AbstractContextManager[S]], address: Callable[[S], str]) -> int:
+def run_command(name: str, serve: Callable[[Path], AbstractContextManager[S]], address: Callable[[S], str]) -> int:
     """The command `python NAME.py HOME`: serves until SIGINT or SIGTERM, and prints the address. Its exit code."""
     if len(sys.argv) != 2:
         print(f"usage: {name}.py HOME", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with serving(Path(sys.argv[1]).resolve()) as served:
+        with serve(Path(sys.argv[1]).resolve()) as served:
             print(address(served), flush=True)
             served.process.wait()
             print(f"{name}: the server ended with {served.process.returncode}: see {served.log}", file=sys.stderr)

@@ -24,13 +24,13 @@ class Stretch(NamedTuple):
     shift: timedelta
 
     @classmethod
-    def of(cls, begun: datetime, ended: datetime, night: str) -> Stretch:
+    def from_recording(cls, begun: datetime, ended: datetime, night: str) -> Stretch:
         """As if what began then had begun in the night `night` (a date)."""
         begins = datetime.fromisoformat(night + NIGHT_BEGINS).replace(tzinfo=UTC)
         return cls(begun, ended, begins - begun.replace(microsecond=0))
 
 
-def retold(text: str, stretches: Sequence[Stretch], replacements: Mapping[str, str]) -> str:
+def rewrite_text(text: str, stretches: Sequence[Stretch], replacements: Mapping[str, str]) -> str:
     """A text of JSON with its places replaced and its clock readings moved: ISO 8601 times, and numbers that are
     milliseconds since the epoch. What lies in no stretch is data and stays.
     """
@@ -40,24 +40,24 @@ def retold(text: str, stretches: Sequence[Stretch], replacements: Mapping[str, s
     def shift(time: datetime) -> timedelta | None:
         return next((one.shift for one in stretches if one.begun <= time <= one.ended), None)
 
-    def iso(match: re.Match[str]) -> str:
+    def move_iso(match: re.Match[str]) -> str:
         by = shift(at := datetime.fromisoformat(match[1]).replace(tzinfo=UTC))
         return match[0] if by is None else f'"{(at + by).strftime("%Y-%m-%dT%H:%M:%S")}{match[2] or ""}{match[3]}"'
 
-    def millis(match: re.Match[str]) -> str:
+    def move_millis(match: re.Match[str]) -> str:
         by = shift(datetime.fromtimestamp(int(match[0]) / 1000, UTC))
         return match[0] if by is None else str(int(match[0]) + by // timedelta(milliseconds=1))
 
-    return MILLIS.sub(millis, TIME.sub(iso, text))
+    return MILLIS.sub(move_millis, TIME.sub(move_iso, text))
 
 
-def normalised(lines: Iterable[str], stretch: Stretch, replacements: Mapping[str, str]) -> list[Event]:
+def normalise_events(lines: Iterable[str], stretch: Stretch, replacements: Mapping[str, str]) -> list[Event]:
     """The events of one night, oldest first, as if the night had been another and the places those of the replacements."""
-    text = retold("\n".join(sorted(line.strip() for line in lines if line.strip())), [stretch], replacements)
-    return sorted((json.loads(line) for line in text.splitlines()), key=when)
+    text = rewrite_text("\n".join(sorted(line.strip() for line in lines if line.strip())), [stretch], replacements)
+    return sorted((json.loads(line) for line in text.splitlines()), key=parse_time)
 
 
-def when(event: Event) -> datetime:
+def parse_time(event: Event) -> datetime:
     """Python before 3.11 reads no `Z` and no fraction of another length than 3 or 6 digits."""
     match = TIME.fullmatch(json.dumps(event["eventTime"]))
     if match is None:
@@ -66,7 +66,7 @@ def when(event: Event) -> datetime:
     return datetime.fromisoformat(f"{match[1]}.{fraction}").replace(tzinfo=UTC)
 
 
-def thinned(events: Iterable[Event], keep: frozenset[str]) -> list[Event]:
+def drop_running(events: Iterable[Event], keep: frozenset[str]) -> list[Event]:
     """Without RUNNING events, which Spark repeats for every stage; of the applications in `keep`, the first of each run stays."""
     kept: list[Event] = []
     seen: set[tuple[str, str]] = set()
@@ -80,14 +80,14 @@ def thinned(events: Iterable[Event], keep: frozenset[str]) -> list[Event]:
     return kept
 
 
-def shuffled(events: Iterable[Event], late_job: str) -> list[Event]:
+def shuffle_events(events: Iterable[Event], late_job: str) -> list[Event]:
     """In a random but repeatable order; the oldest COMPLETE of `late_job` comes last of all, long after newer ones of the same job."""
-    order = sorted(events, key=when)
+    order = sorted(events, key=parse_time)
     late = next(e for e in order if e.get("eventType") == "COMPLETE" and e["job"]["name"] == late_job)
     rest = [e for e in order if e is not late]
     random.Random(20260301).shuffle(rest)
     return [*rest, late]
 
 
-def ndjson(events: Iterable[Event]) -> str:
+def format_ndjson(events: Iterable[Event]) -> str:
     return "".join(json.dumps(event, separators=(",", ":"), ensure_ascii=False) + "\n" for event in events)

@@ -1,6 +1,6 @@
 """Python environments of producers, by pip into the cache of `maven`. Standard library only.
 
-spark = venvs.environment("spark", HERE / "spark" / "requirements.txt")    # idempotent; the environment's folder
+spark = venvs.ensure_environment("spark", HERE / "spark" / "requirements.txt")    # idempotent; the environment's folder
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PYTHONS = ("python3.11", "python3.12", "python3.10")
 DONE = "requirements-installed"
 
 
-def python() -> str:
+def find_python() -> str:
     """An interpreter of a version that the producers run on; PATH shims that do not answer are passed over."""
     for name in PYTHONS:
         path = shutil.which(name)
@@ -31,15 +31,15 @@ def python() -> str:
     raise ServerError(f"Python 3.10, 3.11 or 3.12 is missing (none of {', '.join(PYTHONS)} is on the PATH): PySpark 3.5 needs one of them.")
 
 
-def environment(name: str, requirements: Path) -> Path:
+def ensure_environment(name: str, requirements: Path) -> Path:
     """The folder of a virtual environment with these requirements, made once per content of the file."""
-    base = python()
+    base = find_python()
     digest = hashlib.blake2b(requirements.read_bytes() + base.encode(), digest_size=6).hexdigest()
-    folder = maven.cache() / f"python-{name}-{digest}"
+    folder = maven.get_cache_folder() / f"python-{name}-{digest}"
     if (folder / DONE).exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with maven.locked(folder.with_name(f"{folder.name}.lock")):
+    with maven.lock_file(folder.with_name(f"{folder.name}.lock")):
         if not (folder / DONE).exists():
             _install(base, name, requirements, folder)
     return folder

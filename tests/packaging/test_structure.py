@@ -41,6 +41,7 @@ NAMED_BY_OTHERS = {
     "command",
     "on_execute",
     "settings_customise_sources",
+    *("connection_made", "data_received", "connection_lost"),  # asyncio.Protocol
     "_config_headers",
 }  # the entry point, and what libraries call
 SHARED = {  # names that mean the same wherever they are
@@ -125,14 +126,22 @@ def commands_of(app: typer.Typer) -> Iterator[str]:
             yield from commands_of(group.typer_instance)
 
 
+def list_programs() -> list[Path]:
+    """The files of Python that are ours: the package, the benchmarks, and scripts, of which some have no ending."""
+    files = sorted(path for folder in (PACKAGE, ROOT / "benchmarks", ROOT / "scripts") for path in folder.rglob("*") if path.is_file())
+    return [path for path in files if path.suffix == ".py" or (not path.suffix and b"python" in path.read_bytes().partition(b"\n")[0])]
+
+
 def test_functions_are_verbs() -> None:
     """A new verb is a line in verbs.txt; a noun, a participle or a preposition is no name for a function."""
     verbs = (Path(__file__).parent / "verbs.txt").read_text("utf-8").split()
     assert verbs == sorted(set(verbs))
     others = {*NAMED_BY_OTHERS, *commands_of(app)}
+    programs = list_programs()
+    assert {"make-docs", "neo4j.py", "__main__.py", "lineage_index.py"} <= {path.name for path in programs}
     found = [
         f"{path.relative_to(ROOT)}: {name}"
-        for path in sorted(PACKAGE.rglob("*.py"))
+        for path in programs
         for name in functions_of(ast.parse(path.read_text("utf-8")))
         if name.strip("_").partition("_")[0] not in verbs and name not in others
     ]

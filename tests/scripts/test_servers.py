@@ -51,7 +51,7 @@ def start(bin_: Path, home: Path, **more: str) -> str:
     return done.stderr
 
 
-JARS = "import sys; sys.path.insert(0, sys.argv[1]); import maven, pathlib; print(maven.jars('thing', pathlib.Path(sys.argv[2])))"
+JARS = "import sys; sys.path.insert(0, sys.argv[1]); import maven, pathlib; print(maven.ensure_jars('thing', pathlib.Path(sys.argv[2])))"
 GOOD_JAVA = "echo 'openjdk version \"21.0.2\" 2024-01-16' >&2"
 GOOD_MAVEN = """
 echo run >> "$MESHLINE_CACHE/../runs"
