@@ -8,8 +8,7 @@ from typing import Self
 
 import strawberry
 
-from meshline.api.graphql.asset import Alias, Asset, build_statement_id, list_owned
-from meshline.api.graphql.connections import Connection, build_connection, list_assets, parse_cursor
+from meshline.api.graphql.asset import Alias, Asset, Connection, build_connection, build_statement_id, list_assets, list_owned, parse_cursor
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.contracts import Consumption, Contract, list_consumptions
 from meshline.api.graphql.field_types import describe_field

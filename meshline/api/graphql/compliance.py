@@ -10,8 +10,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from meshline.api.auth import check_role
+from meshline.api.graphql.asset import Connection, parse_cursor
 from meshline.api.graphql.blast_radius import BrokenPolicy, ReportAssets
-from meshline.api.graphql.connections import Connection, parse_cursor
 from meshline.api.graphql.context import RequestContext
 from meshline.api.graphql.field_types import AuditAction, Severity, describe_field
 from meshline.app.tokens import Actor, Role

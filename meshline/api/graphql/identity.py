@@ -6,8 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from meshline.api.graphql.asset import Asset, build_statement_id
-from meshline.api.graphql.connections import Connection, parse_cursor
+from meshline.api.graphql.asset import Asset, Connection, build_statement_id, parse_cursor
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import ConflictKind, EdgeType, NameRank, describe_field, refer_to_type
 from meshline.graph.model import AssetKey, AssetKind, from_micros

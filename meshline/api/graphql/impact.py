@@ -7,8 +7,7 @@ from typing import Self
 
 import strawberry
 
-from meshline.api.graphql.asset import Asset
-from meshline.api.graphql.connections import PageInfo, build_page_info, parse_cursor
+from meshline.api.graphql.asset import Asset, PageInfo, build_page_info, parse_cursor
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import AssetKind, ImpactOrder, NoticeReason, Reach, describe_field
 from meshline.api.graphql.lineage import Completeness, PathStep
@@ -38,7 +37,7 @@ class Count:
 @strawberry.type(description="An asset that is affected.")
 class ImpactedAsset:
     view: strawberry.Private[GraphView]
-    paths: strawberry.Private[ImpactPaths]
+    whole: strawberry.Private[Impact]
     node: Asset
     reach: Reach
     distance: int = strawberry.field(description="The number of flows between it and the nearest start, with this reach.")
@@ -46,7 +45,7 @@ class ImpactedAsset:
 
     @describe_field("A shortest path with this reach, in the direction in which data flows.")
     def via(self) -> list[PathStep]:
-        steps = self.paths.build_path(self.node.node)
+        steps = self.whole.paths.build_path(self.node.node)
         self.view.request.spend(len(steps))
         return [PathStep.from_step(self.view, step) for step in steps]
 
@@ -61,7 +60,7 @@ class ImpactEdge:
 class ImpactConnection:
     view: strawberry.Private[GraphView]
     page: strawberry.Private[impact.ImpactPage]
-    paths: strawberry.Private[ImpactPaths]
+    whole: strawberry.Private[Impact]
     has_previous: strawberry.Private[bool]
 
     @strawberry.field
@@ -90,7 +89,7 @@ class ImpactConnection:
         self.view.request.spend()
         return ImpactedAsset(
             view=self.view,
-            paths=self.paths,
+            whole=self.whole,
             node=self.view.get_asset(entry.node, Asset),
             reach=entry.reach,
             distance=entry.distance,
@@ -184,7 +183,7 @@ class Impact:
         )
         size = self.view.request.check_page_size(first, 100)
         page = self.found.build_page(wanted, order_by, first=size, after=parse_cursor(after, impact.count_numbers(order_by)))
-        return ImpactConnection(view=self.view, page=page, paths=self._via, has_previous=after is not None)
+        return ImpactConnection(view=self.view, page=page, whole=self, has_previous=after is not None)
 
     @describe_field("The recipients to notify: consumers and owners, each once.")
     def notify(self) -> list[Notice]:
@@ -195,7 +194,7 @@ class Impact:
         return Completeness.from_counts(self.found.completeness)
 
     @cached_property
-    def _via(self) -> ImpactPaths:
+    def paths(self) -> ImpactPaths:
         return ImpactPaths(self.found)
 
     def _find_node(self, asset_id: str | None) -> int | None:

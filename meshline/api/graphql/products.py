@@ -7,8 +7,7 @@ from typing import Self
 import strawberry
 from strawberry.scalars import JSON
 
-from meshline.api.graphql.asset import Asset, build_statement_id
-from meshline.api.graphql.connections import Connection, list_assets
+from meshline.api.graphql.asset import Asset, Connection, build_statement_id, list_assets
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.contract_terms import QualitySuite, ServiceLevel, list_service_levels
 from meshline.api.graphql.contracts import Consumption, Contract, find_contract, find_text, list_consumptions

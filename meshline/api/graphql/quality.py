@@ -9,8 +9,7 @@ from typing import Self
 import strawberry
 from strawberry.scalars import JSON
 
-from meshline.api.graphql.asset import Asset, build_statement_id
-from meshline.api.graphql.connections import Connection, parse_cursor
+from meshline.api.graphql.asset import Asset, Connection, build_statement_id, parse_cursor
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import CheckOutcome, Evidence, Standing, describe_field, refer_to_type
 from meshline.graph.model import Json, from_micros

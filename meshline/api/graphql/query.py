@@ -11,11 +11,20 @@ import strawberry
 from strawberry.types import Info
 
 from meshline import __version__
-from meshline.api.graphql.asset import Asset, list_owned
+from meshline.api.graphql.asset import (
+    Asset,
+    Connection,
+    Edge,
+    PageInfo,
+    build_connection,
+    build_page_info,
+    list_assets,
+    list_owned,
+    parse_cursor,
+)
 from meshline.api.graphql.asset_types import Consumer, Dataset, Domain, Job, Owner
 from meshline.api.graphql.blast_radius import BlastRadius, BrokenPolicy, ChangeInput, compute_blast_radius
 from meshline.api.graphql.compliance import AuditEntry, Policy, list_audit_entries, list_policies, list_violations
-from meshline.api.graphql.connections import Connection, Edge, PageInfo, build_connection, build_page_info, list_assets, parse_cursor
 from meshline.api.graphql.context import MATCHES, GraphView, RequestContext
 from meshline.api.graphql.contracts import Contract
 from meshline.api.graphql.field_types import (

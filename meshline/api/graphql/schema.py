@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import strawberry
@@ -91,10 +92,10 @@ def build_limits(*, depth: int, aliases: int, tokens: int) -> list[Callable[[], 
     """Extensions that limit requests. Programs send the same few requests, so parsed and validated ones are cached."""
     guard = type("Limits", (QueryLimitRule,), {"max_depth": depth, "max_aliases": aliases})
     return [
-        lambda: MaxTokensLimiter(max_token_count=tokens),
-        lambda: AddValidationRules([guard]),
-        lambda: ParserCache(maxsize=CACHED_REQUESTS),
-        lambda: ValidationCache(maxsize=CACHED_REQUESTS),
+        partial(MaxTokensLimiter, max_token_count=tokens),
+        partial(AddValidationRules, [guard]),
+        partial(ParserCache, maxsize=CACHED_REQUESTS),
+        partial(ValidationCache, maxsize=CACHED_REQUESTS),
     ]
 
 
