@@ -36,7 +36,7 @@ class Profile(enum.StrEnum):
 
 
 class Refinement(enum.StrEnum):
-    """How recorded lineage adjusts a verdict (`meshline.governance.verdict_adjustment`). It is raised in every mode, and relaxed in `usage` only."""
+    """How recorded lineage adjusts a verdict (`meshline.governance.findings`). It is raised in every mode, and relaxed in `usage` only."""
 
     NONE = "none"
     UNREACHED = "unreached"  # relaxes: compatible if it has no readers and lineage is complete

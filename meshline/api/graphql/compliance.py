@@ -18,7 +18,7 @@ from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput
 from meshline.governance import audit
 from meshline.governance.policies import policy as policies_
-from meshline.governance.policies.evaluation import Breach, Place, compute_fingerprint, rank_violation
+from meshline.governance.policies.monitor import Breach, Place, compute_fingerprint, rank_violation
 from meshline.graph.model import from_micros, to_micros
 from meshline.graph.queries.pages import SortKey
 from meshline.words import suggest_closest

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from meshline.governance.types import NESTED, Type
+from meshline.governance.types.data_type import FAMILIES
 from meshline.governance.types.normalization import normalise_type
-from meshline.governance.types.type_form import FAMILIES
 from meshline.graph.contracts import Contract, Field, Model, Server
 
 Fold: TypeAlias = Callable[[str], str]

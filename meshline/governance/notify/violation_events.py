@@ -13,8 +13,7 @@ import msgspec
 from meshline.errors import StoreCorrupt
 from meshline.governance.audit import build_policy_record
 from meshline.governance.notify.outbox import WEBHOOK, NoticeBody, Receiver, build_key, build_receiver, build_record, limit_names
-from meshline.governance.policies.evaluation import Breach, Place, compute_fingerprint
-from meshline.governance.policies.monitor import PolicyMonitor
+from meshline.governance.policies.monitor import Breach, Place, PolicyMonitor, compute_fingerprint
 from meshline.governance.report import Violation
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind

@@ -1,31 +1,245 @@
-"""Monitors the policies of a live graph: the current violations, and those that each commit opens and closes."""
+"""Evaluates policies on a graph, and monitors a live one: the current violations, and those that each commit opens and closes.
+
+Policies are evaluated on all of the graph, or only on what a commit can have changed. Law: both find the same violations.
+Candidates are built once for all policies of a kind that depend on the same parameters. Violations are indexed by their assets: a scan
+of all of them would take too long for a single event. A violation is reported with its path, and with a fingerprint that does not change
+while it is open.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, TypeVar
+
+import msgspec
 
 from meshline.governance.changes import Change
-from meshline.governance.policies.evaluation import (
-    Breach,
-    Breaches,
-    Place,
-    ViolationIndex,
-    build_violations,
-    evaluate_all,
-    evaluate_scope,
-    sort_violations,
-)
-from meshline.governance.policies.evaluation_context import EvaluationContext, collect_patterns, find_scope
+from meshline.governance.policies.evaluation_context import EvaluationContext, Scope, collect_patterns, find_scope
 from meshline.governance.policies.personal_data import PersonalData
-from meshline.governance.policies.policy import Policy
+from meshline.governance.policies.policy import SUBJECTS, Policy, Severity, fill_late_fields
+from meshline.governance.policies.subjects import NO_NODE, Candidate, Subject
 from meshline.governance.policies.subjects.catalog_bypass import has_catalog
 from meshline.governance.policies.subjects.commitment_subjects import CHANGES, GovernedChange, find_governed_changes
-from meshline.governance.report import Violation
+from meshline.governance.report import Step, Violation
+from meshline.governance.report_values import AssetValues
 from meshline.governance.rules import Verdict
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
+
+
+class Place(NamedTuple):
+    """What a violation is about; `asset` and `end` are nodes of the index."""
+
+    policy: str
+    asset: int
+    end: int
+
+
+class Breach(NamedTuple):
+    """A policy that a candidate violates. `text`: None if it is built only when the violation is shown (`build_violations`)."""
+
+    severity: Severity
+    uncertainties: tuple[str, ...]
+    text: str | None
+
+
+Breaches: TypeAlias = dict[Place, Breach]
+
+
+def evaluate_all(context: EvaluationContext, policies: Iterable[Policy]) -> Breaches:
+    """All violations. Raises InvalidInput for a policy that cannot be evaluated, LimitExceeded at the deadline of the graph's lock."""
+    found: Breaches = {}
+    for group in _group_policies(policies):
+        for candidate in group.list_candidates(context, None):
+            context.live.lock.check_deadline()
+            found.update(_find_breaches(group.policies, candidate))
+    return found
+
+
+def evaluate_scope(
+    context: EvaluationContext, policies: Iterable[Policy], scope: Scope, before: ViolationIndex
+) -> tuple[Breaches, Breaches]:
+    """(the violations that a scope covers now, those of `before` that they replace)."""
+    found: Breaches = {}
+    replaced: Breaches = {}
+    near = _group_by_policy(before.find_at(scope.nodes))
+    for group in _group_policies(policies):
+        seen: list[tuple[int, int]] = []
+        for candidate in group.list_candidates(context, scope):
+            context.live.lock.check_deadline()
+            seen.append((candidate.asset, candidate.end))
+            found.update(_find_breaches(group.policies, candidate))
+        for policy in group.policies:
+            known = near.get(policy.id, ()) if group.subject.describe is not None else before.find_by_policy(policy.id)
+            replaced.update((place, before[place]) for place in known if _is_covered(context, scope, group.subject, place))
+            again = (Place(policy.id, *ends) for ends in seen)
+            replaced.update((place, before[place]) for place in again if place in before.all)
+    return found, replaced
+
+
+def _group_by_policy(places: Iterable[Place]) -> dict[str, set[Place]]:
+    found: dict[str, set[Place]] = {}
+    for place in places:
+        found.setdefault(place.policy, set()).add(place)
+    return found
+
+
+def _is_covered(context: EvaluationContext, scope: Scope, subject: Subject, place: Place) -> bool:
+    """Whether the scope covers a violation, or one of its nodes has another representative now."""
+    asset = context.index.assets.get_representative(place.asset)
+    end = place.end if place.end == NO_NODE else context.index.assets.get_representative(place.end)
+    return (asset, end) != (place.asset, place.end) or subject.covers(context, scope, asset, end)
+
+
+class _Group(NamedTuple):
+    """Policies with the same candidates."""
+
+    subject: Subject
+    policies: Sequence[Policy]
+
+    def list_candidates(self, context: EvaluationContext, scope: Scope | None) -> Iterator[Candidate]:
+        return self.subject.candidates(context, self.policies[0].parameters, scope)
+
+
+def _group_policies(policies: Iterable[Policy]) -> Iterable[_Group]:
+    found: dict[tuple[str, bytes], list[Policy]] = {}
+    for policy in policies:
+        if not policy.off:
+            subject = SUBJECTS[policy.kind]
+            depends = {name: policy.parameters.get(name) for name in subject.parameters}
+            found.setdefault((policy.kind, msgspec.json.encode(depends, order="deterministic")), []).append(policy)
+    return [_Group(SUBJECTS[kind], group) for (kind, _), group in found.items()]
+
+
+def _find_breaches(policies: Iterable[Policy], candidate: Candidate) -> Iterator[tuple[Place, Breach]]:
+    for policy in policies:
+        fields = candidate.fields
+        fields["parameters"] = policy.parameters
+        if policy.when is not None and not policy.when.is_true(fields):
+            continue
+        if policy.require.is_true(fields):
+            continue
+        uncertainties = candidate.uncertainties
+        if policy.doubtful is not None and policy.doubtful.is_true(fields):
+            uncertainties = (*uncertainties, "the value that decides it is unknown")
+        severity = policy.severity.lower_by(len(uncertainties))
+        subject = SUBJECTS[policy.kind]
+        text = policy.message.fill(fields, subject.late) if subject.describe is None else None
+        yield Place(policy.id, candidate.asset, candidate.end), Breach(severity, uncertainties, text)
+
+
+K = TypeVar("K")
+
+
+class ViolationIndex:
+    """The current violations by place, policy and node; only `replace` changes them."""
+
+    def __init__(self, found: Breaches) -> None:
+        self.all: Breaches = {}
+        self._of_policy: dict[str, set[Place]] = {}
+        self._at: dict[int, set[Place]] = {}
+        self.replace({}, found)
+
+    def find_by_policy(self, policy: str) -> Iterable[Place]:
+        return self._of_policy.get(policy, ())
+
+    def find_at(self, nodes: Iterable[int]) -> Iterator[Place]:
+        """The places with one of these nodes at either end; some appear twice."""
+        for node in nodes:
+            yield from self._at.get(node, ())
+
+    def replace(self, gone: Iterable[Place], found: Breaches) -> None:
+        """Remove the violations at places, then add new ones."""
+        for place in gone:
+            del self.all[place]
+            self._forget(place)
+        for place, breach in found.items():
+            self.all[place] = breach
+            for kept in self._get_sets(place):
+                kept.add(place)
+
+    def _forget(self, place: Place) -> None:
+        _discard(self._of_policy, place.policy, place)
+        _discard(self._at, place.asset, place)
+        _discard(self._at, place.end, place)
+
+    def __getitem__(self, place: Place) -> Breach:
+        return self.all[place]
+
+    def _get_sets(self, place: Place) -> tuple[set[Place], ...]:
+        at = self._at
+        return (
+            self._of_policy.setdefault(place.policy, set()),
+            at.setdefault(place.asset, set()),
+            at.setdefault(place.end, set()),
+        )
+
+
+def _discard(places: dict[K, set[Place]], key: K, place: Place) -> None:
+    found = places.get(key)
+    if found is not None:
+        found.discard(place)
+        if not found:
+            del places[key]
+
+
+def build_violations(
+    context: EvaluationContext, policies: Mapping[str, Policy], breaches: Iterable[tuple[Place, Breach]], *, new: bool = True
+) -> list[Violation]:
+    """The violations as values of a report, in the given order."""
+    values = AssetValues(context.index)
+    return [_build_violation(context, values, policies[place.policy], place, breach, new=new) for place, breach in breaches]
+
+
+def sort_violations(index: LineageIndex, breaches: Breaches) -> list[tuple[Place, Breach]]:
+    """The worst first, then by policy, then by the names of their assets."""
+    return sorted(breaches.items(), key=lambda one: rank_violation(index, *one))
+
+
+def rank_violation(index: LineageIndex, place: Place, breach: Breach) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The sort key of a violation: numbers, then names; no two are equal."""
+    names = (place.policy, *_get_key(index, place.asset), "", *_get_key(index, place.end))
+    return (-breach.severity.verdict,), names
+
+
+def compute_fingerprint(index: LineageIndex, place: Place) -> str:
+    """Identifies a violation independent of its message: 16 hexadecimal digits."""
+    content = msgspec.json.encode([place.policy, _get_key(index, place.asset), _get_key(index, place.end)])
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def _get_key(index: LineageIndex, node: int) -> tuple[str, ...]:
+    return () if node < 0 else (index.assets.get_kind(node), *index.assets.get_key(node).parts)
+
+
+def _build_violation(
+    context: EvaluationContext, values: AssetValues, policy: Policy, place: Place, breach: Breach, *, new: bool
+) -> Violation:
+    subject = SUBJECTS[policy.kind]
+    path: tuple[Step, ...] = ()
+    late: Mapping[str, str] = {}
+    if subject.trace is not None:
+        steps, late = subject.trace(context, policy.parameters, place.asset, place.end)
+        path = tuple(values.build_step(step) for step in steps)
+    text = fill_late_fields(breach.text if breach.text is not None else _format_text(context, policy, place, breach), late)
+    return Violation(
+        fingerprint=compute_fingerprint(context.index, place),
+        policy=policy.id,
+        severity=breach.severity,
+        verdict=breach.severity.verdict.name.lower(),
+        text=f"{text} (possible: {'; '.join(breach.uncertainties)})" if breach.uncertainties else text,
+        asset=values.get_asset(place.asset),
+        path=path,
+        new=new,
+    )
+
+
+def _format_text(context: EvaluationContext, policy: Policy, place: Place, breach: Breach) -> str:
+    subject = SUBJECTS[policy.kind]
+    assert subject.describe is not None, "kinds without `describe` build the text with the violation"
+    return policy.message.fill(subject.describe(context, policy.parameters, place.asset, place.end, breach.uncertainties), subject.late)
 
 
 class ViolationDifference(NamedTuple):

@@ -8,8 +8,7 @@ import functools
 import json
 from collections.abc import Iterator, Mapping
 
-from meshline.governance.types.type_form import FAMILIES, MICROSECONDS, NESTED, Type
-from meshline.governance.types.type_parser import Named, Unreadable, parse_json, parse_text
+from meshline.governance.types.data_type import FAMILIES, MICROSECONDS, NESTED, Named, Type, Unreadable, parse_json, parse_text
 
 # Word -> the normal one. Other words stay as they are.
 COMMON: Mapping[str, str] = {

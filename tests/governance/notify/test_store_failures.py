@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from meshline.app.policy_files import load_policies
+from meshline.app.policy_service import load_policies
 from meshline.errors import StoreUnavailable
 from meshline.governance import audit
 from meshline.governance.diff import compare_versions

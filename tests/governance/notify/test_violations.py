@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.app.policy_files import load_policies
+from meshline.app.policy_service import load_policies
 from meshline.governance import audit
 from meshline.governance.diff import compare_versions
 from meshline.governance.notify.follower import ChangeDetector, Follower

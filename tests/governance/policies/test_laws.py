@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.app.policy_files import load_policies
+from meshline.app.policy_service import load_policies
 from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.governance.report import Violation
 from meshline.graph.index import index_tables

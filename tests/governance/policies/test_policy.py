@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshline.app.policy_files import combine_policies
+from meshline.app.policy_service import combine_policies
 from meshline.errors import InvalidInput
 from meshline.governance.policies.policy import Expression, Policy, PolicyFile, Severity
 from meshline.graph.model import Json
