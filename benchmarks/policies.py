@@ -28,8 +28,8 @@ from meshline.graph.store.sqlite import SqliteStore
 ABOUT = """\
 The policies that come with the product, over the largest mesh, of which one in 500 of the columns that no job writes is tagged as personal
 data (names are not guessed at: in a generated mesh every twelfth column is called email). In the time of the processor. First all of it
-(`governance.policies.monitor.evaluate_all`), against what the evaluations of CEL may cost, 25 µs each, and half a second. Then what one event
-of 20 columns opens and closes (`PolicyMonitor.collect_differences`), the median of many, against all of it."""
+(`governance.policies.monitor.evaluate_all`), against what the evaluations of CEL may cost, 25 µs each, and half a second. Then what one
+event of 20 columns opens and closes (`PolicyMonitor.collect_differences`), the median of many, against all of it."""
 
 TAGGED = 500  # one column in so many
 EVENTS = {Size.TINY: 5, Size.QUICK: 50, Size.FULL: 100}

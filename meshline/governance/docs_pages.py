@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from meshline.governance.rules import GROUPS, Refinement, Rule, Verdict
 
 if TYPE_CHECKING:
-    from meshline.governance.policies.subjects import Subject
+    from meshline.governance.policies.subject import Subject
 
 # How lineage adjusts a verdict, as the end of "with lineage: ...".
 LINEAGE = {
@@ -200,7 +200,7 @@ def build_kinds_page() -> str:
 
 def _list_lines() -> Iterator[str]:
     from meshline.governance.policies.policy import SUBJECTS  # noqa: PLC0415 - a second, which the list of rules need not wait for
-    from meshline.governance.policies.subjects import COMMON  # noqa: PLC0415
+    from meshline.governance.policies.subject import COMMON  # noqa: PLC0415
 
     yield "# What policies can be about"
     yield ""

@@ -16,12 +16,11 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from meshline.governance.changes import Change
-from meshline.governance.policies.evaluation_context import EvaluationContext, Scope, collect_patterns, find_scope
+from meshline.governance.policies.commitment_subjects import CHANGES, GovernedChange, find_governed_changes
+from meshline.governance.policies.dataset_subjects import has_catalog
 from meshline.governance.policies.personal_data import PersonalData
 from meshline.governance.policies.policy import SUBJECTS, Policy, Severity, fill_late_fields
-from meshline.governance.policies.subjects import NO_NODE, Candidate, Subject
-from meshline.governance.policies.subjects.catalog_bypass import has_catalog
-from meshline.governance.policies.subjects.commitment_subjects import CHANGES, GovernedChange, find_governed_changes
+from meshline.governance.policies.subject import NO_NODE, Candidate, EvaluationContext, Scope, Subject, collect_patterns, find_scope
 from meshline.governance.report import Step, Violation
 from meshline.governance.report_values import AssetValues
 from meshline.governance.rules import Verdict

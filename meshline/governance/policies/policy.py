@@ -18,9 +18,11 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from meshline.errors import InvalidInput, MeshlineError
-from meshline.governance.policies.subjects import COMMON, Subject, catalog_bypass, consumption_subject, dataset_subject
-from meshline.governance.policies.subjects import personal_data_exposure as exposure
-from meshline.governance.policies.subjects.commitment_subjects import CHANGE, CONTRACT, PRODUCT, PROMISE
+from meshline.governance.policies import consumption_subject
+from meshline.governance.policies import personal_data_exposure as exposure
+from meshline.governance.policies.commitment_subjects import CHANGE, CONTRACT, PRODUCT, PROMISE
+from meshline.governance.policies.dataset_subjects import CATALOG_BYPASS, COPY, DATASET_SUBJECT
+from meshline.governance.policies.subject import COMMON, Subject
 from meshline.governance.rules import Verdict
 from meshline.graph.model import Json
 
@@ -34,9 +36,9 @@ SUBJECTS: Mapping[str, Subject] = {
         consumption_subject.SUBJECT,
         exposure.SUBJECT,
         exposure.COLUMN,
-        dataset_subject.SUBJECT,
-        dataset_subject.COPY,
-        catalog_bypass.SUBJECT,
+        DATASET_SUBJECT,
+        COPY,
+        CATALOG_BYPASS,
         CHANGE,
     )
 }

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meshline.governance.policies.evaluation_context import MOST, EvaluationContext, Scope
-from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
-from meshline.governance.policies.subjects.commitment_subjects import is_past_end, is_registered
+from meshline.governance.policies.commitment_subjects import is_past_end, is_registered
+from meshline.governance.policies.subject import MOST, Candidate, EvaluationContext, Fields, Parameters, Scope, Subject
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.queries.contract_versions import Version

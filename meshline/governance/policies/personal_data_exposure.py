@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from meshline.governance.policies.evaluation_context import EvaluationContext, Scope
 from meshline.governance.policies.personal_data import PARAMETERS, WAYS, PersonalData, Way
-from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
+from meshline.governance.policies.subject import Candidate, EvaluationContext, Fields, Parameters, Scope, Subject
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import KINDS, AssetKind, EdgeType
 from meshline.graph.queries.impact_paths import PathStep, build_steps

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.freshness_feasibility import Feasibility, assess_products
-from meshline.governance.policies.evaluation_context import MOST, EvaluationContext, Scope
-from meshline.governance.policies.subjects import NO_NODE, Candidate, Fields, Parameters, Subject
+from meshline.governance.policies.subject import MOST, NO_NODE, Candidate, EvaluationContext, Fields, Parameters, Scope, Subject
 from meshline.governance.rules import Verdict
 from meshline.graph import durations
 from meshline.graph.contracts import Contract, parse_major_version

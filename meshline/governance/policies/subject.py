@@ -1,13 +1,13 @@
-"""The context of an evaluation: the graph, each part of it read once for all policies of a pass; and the assets that a commit can
-affect.
+"""What policies can be about: the protocol of subjects, the context in which they read the graph (each part once for all policies of a
+pass), and the assets that a commit can affect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import KINDS, AssetKind, EdgeType, Json
 from meshline.graph.queries.assets import Attributes, read_attributes
 from meshline.graph.queries.contract_versions import Version, build_versions
+
+if TYPE_CHECKING:
+    from meshline.graph.queries.impact_paths import PathStep
 
 MOST = 100  # values of a list that a policy reads
 
@@ -269,3 +272,70 @@ def _find_changed(context: EvaluationContext, fed: Ints) -> Ints:
     begun = np.unique(np.concatenate([current[kinds == COLUMN], datasets, lineage.collect_columns(datasets.tolist())]))
     former = fed[lineage.get_representatives(fed) != fed]
     return np.unique(np.concatenate([lineage.collect_onward(begun.astype(np.int32)), former])).astype(np.int32)
+
+
+NO_NODE = -1
+
+# Fields that candidates of every kind have.
+COMMON: Mapping[str, str] = {
+    "name": "the qualified name of what the candidate is about",
+    "parameters": "the parameters of the policy",
+}
+
+
+class Fields(dict[str, Any]):
+    """Fields by name. Expensive ones are computed on demand, each by its own function or all by one."""
+
+    __slots__ = ("_costly",)
+
+    def __init__(self, known: Mapping[str, Any], costly: Mapping[str, Callable[[], Any]] | Callable[[str], Any] | None = None) -> None:
+        super().__init__(known)
+        self._costly = costly
+
+    def __missing__(self, name: str) -> Any:
+        costly = self._costly
+        if costly is None:
+            raise KeyError(name)
+        value = self[name] = costly(name) if callable(costly) else costly[name]()
+        return value
+
+
+class Candidate(NamedTuple):
+    """A candidate for a violation. `asset`: the node that would violate the policy; `end`: the node at its other end, or NO_NODE.
+    `uncertainties`: why a violation would be uncertain, in words.
+    """
+
+    fields: Fields
+    asset: int
+    end: int = NO_NODE
+    uncertainties: tuple[str, ...] = ()
+
+
+Parameters: TypeAlias = Mapping[str, Any]
+Candidates: TypeAlias = "Callable[[EvaluationContext, Parameters, Scope | None], Iterator[Candidate]]"
+Covers: TypeAlias = "Callable[[EvaluationContext, Scope, int, int], bool]"
+DescribeFunction: TypeAlias = "Callable[[EvaluationContext, Parameters, int, int, tuple[str, ...]], Fields]"
+TraceFunction: TypeAlias = "Callable[[EvaluationContext, Parameters, int, int], tuple[list[PathStep], Mapping[str, str]]]"
+
+
+_NO_PARAMETERS: Parameters = {}
+_NO_FIELDS: Mapping[str, str] = {}
+
+
+class Subject(NamedTuple):
+    """A kind. `fields`: name -> description. `candidates`: lists all, or at least those that a scope covers. `covers`: whether a change
+    of that scope may remove (asset, end) from the candidates, or change its fields. `parameters`: those that the candidates depend on,
+    with their defaults. `late`: fields of messages that `trace` computes, with the path, only when a violation is shown. `describe`:
+    computes the fields of (asset, end, uncertainties) again, for kinds with so many candidates that texts are built only for the
+    violations that are shown.
+    """
+
+    kind: str
+    about: str
+    fields: Mapping[str, str]
+    candidates: Candidates
+    covers: Covers
+    parameters: Parameters = _NO_PARAMETERS
+    late: Mapping[str, str] = _NO_FIELDS
+    trace: TraceFunction | None = None
+    describe: DescribeFunction | None = None
