@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 from meshline.errors import StoreCorrupt, StoreUnavailable
 from meshline.graph.content import EMPTY
-from meshline.graph.store.sqlite.sql import MAINTENANCE, MIGRATIONS, NEWEST_SCHEMA, OLDEST_SCHEMA, RAISED, SQL, register_functions
+from meshline.graph.store.sqlite.sql import MAINTENANCE, MIGRATIONS, NEWEST_SCHEMA, OLDEST_SCHEMA, SQL
 
 MEMORY = ":memory:"
 APPLICATION_ID = 0x6D65736C  # "mesl": written into the file's header
@@ -291,3 +292,27 @@ def _read_version(connection: sqlite3.Connection, path: str) -> int:
         )
     assert isinstance(version, int)
     return version
+
+
+def register_functions(connection: sqlite3.Connection) -> None:
+    """Register the functions that expanded SQL calls."""
+    connection.create_function("crc_of", -1, _compute_crc, deterministic=True)
+    connection.create_function("damaged", 1, _raise_damaged)
+
+
+class Damaged(Exception):
+    """A row that does not fit its checksum. SQLite does not pass this error on: its own error has the message `RAISED`."""
+
+
+RAISED = "user-defined function raised exception"
+
+
+def _compute_crc(*values: str | bytes | float | None) -> int:
+    crc = 0
+    for value in values:
+        crc = crc32(value if isinstance(value, bytes) else f"{value}\0".encode("utf-8", "surrogatepass"), crc)
+    return crc
+
+
+def _raise_damaged(table: str) -> int:
+    raise Damaged(table)

@@ -1,4 +1,4 @@
-"""Reads heads and histories from one connection, which sees one snapshot of the store.
+"""Reads heads, histories and runs from one connection, which sees one snapshot of the store.
 
 Heads follow from observations: by a shortcut where an observation is clearly the newest, otherwise by `build_intervals`.
 """
@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.content import EMPTY
-from meshline.graph.model import Content, Interval, Observation, Scope, build_intervals, find_open_interval, list_known_observations
-from meshline.graph.store.base import Changes, Head
-from meshline.graph.store.compression import decompress_content
+from meshline.graph.model import (
+    AssetKey,
+    AssetKind,
+    Content,
+    Interval,
+    Observation,
+    Scope,
+    build_intervals,
+    find_open_interval,
+    list_known_observations,
+)
+from meshline.graph.store.base import Changes, Head, Run, RunKey, RunPair
+from meshline.graph.store.compression import decompress_bytes, decompress_content
 from meshline.graph.store.head_table import HeadTable, parse_scope
 from meshline.graph.store.sqlite.sql import SQL
 
@@ -290,3 +300,59 @@ def read_heads_with_empty(connection: sqlite3.Connection, scope_ids: Iterable[in
         Head(number, source, scope, observed_at=0, valid_from=0, last_observed=0, version="", provisional=False, content=None)
         for number, (source, scope) in read_scope_names(connection, silent).items()
     ]
+
+
+class SqliteRunReader:
+    """Reads for the builder of a batch, in its transaction. Caches what it read, for the writer."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._read: dict[RunKey, tuple[int, Run] | None] = {}
+
+    def find_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+        return {key: run for key, (_, run) in self.find_numbered_runs(keys).items()}
+
+    def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
+        return find_siblings(self._connection, pairs)
+
+    def find_numbered_runs(self, keys: Iterable[RunKey]) -> dict[RunKey, tuple[int, Run]]:
+        """The known ones of these runs, with their numbers."""
+        result: dict[RunKey, tuple[int, Run]] = {}
+        for key in keys:
+            if key not in self._read:
+                self._read[key] = _find_run(self._connection, key)
+            found = self._read[key]
+            if found is not None:
+                result[key] = found
+        return result
+
+
+def find_siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, bytes]]) -> dict[tuple[str, str, bytes], list[RunPair]]:
+    result: dict[tuple[str, str, bytes], list[RunPair]] = {}
+    for asked in set(pairs):
+        source, parent, digest = asked
+        found = [
+            RunPair(parent, digest, RunKey(source, AssetKey(AssetKind.JOB, parse_scope(job)), name), bool(covered))
+            for name, job, covered in connection.execute(SQL["siblings"], asked)
+        ]
+        if found:
+            result[asked] = found
+    return result
+
+
+def read_runs(connection: sqlite3.Connection, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+    """The runs with these keys that exist, by key."""
+    return SqliteRunReader(connection).find_runs(keys)
+
+
+def _find_run(connection: sqlite3.Connection, key: RunKey) -> tuple[int, Run] | None:
+    row = connection.execute(SQL["find_run"], (key.run_id, key.source, encode_job(key.job))).fetchone()
+    if row is None:
+        return None
+    number, parent, deflated, state = row
+    return number, Run(key, parent, decompress_bytes(deflated, state))
+
+
+def encode_job(job: AssetKey) -> str:
+    """The key of a job as JSON."""
+    return encode_json(job.parts).decode()

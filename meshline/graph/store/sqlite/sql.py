@@ -1,10 +1,11 @@
 """The SQL of this store: named statements of queries.sql, and the migrations, loaded at import; and the checksums of rows.
 
-Each row of a store's file has a checksum over its other columns, so that damaged rows are refused when they are read.
-In SQL, `crc_TABLE(row)` is the checksum of a row (the name or alias of the table), `crc_TABLE(?1, ?2, ...)` that of a row to be written,
-and `sound_TABLE(row)` is true, or ends the statement with an error: also if the row of a LEFT JOIN is missing. These macros are
-replaced by plain SQL before SQLite sees them. Checksums of rows of integers are sums in SQL, since there are millions of rows: one
-flipped bit changes one integer by a power of two, so a sum with odd primes as modulus and weights detects it.
+Each row of a store's file has a checksum over its other columns, so that damaged rows are refused when they are read. In SQL,
+`crc_TABLE(row)` is the checksum of a row (the name or alias of the table), `crc_TABLE(?1, ?2, ...)` that of a row to be written, and
+`sound_TABLE(row)` is true, or ends the statement with an error: also if the row of a LEFT JOIN is missing. These macros are replaced by
+plain SQL before SQLite sees them, which calls functions that `connection` registers. Checksums of rows of integers are sums in SQL, since
+there are millions of rows: one flipped bit changes one integer by a power of two, so a sum with odd primes as modulus and weights detects
+it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from importlib.resources import files
-from zlib import crc32
 
 _NUMBERS: dict[str, tuple[str, ...]] = {
     "observation": ("scope_id", "observed_at", "content_id", "version_id", "provisional", "lasts"),
@@ -48,19 +48,6 @@ def expand_sql(sql: str) -> str:
     return _MACRO.sub(_expand_macro, sql)
 
 
-def register_functions(connection: sqlite3.Connection) -> None:
-    """Register the functions that expanded SQL calls."""
-    connection.create_function("crc_of", -1, _compute_crc, deterministic=True)
-    connection.create_function("damaged", 1, _raise_damaged)
-
-
-class Damaged(Exception):
-    """A row that does not fit its checksum. SQLite does not pass this error on: its own error has the message `RAISED`."""
-
-
-RAISED = "user-defined function raised exception"
-
-
 def _expand_macro(found: re.Match[str]) -> str:
     what, table, given = found.groups()
     columns = _NUMBERS.get(table) or _VALUES[table]
@@ -76,17 +63,6 @@ def _expand_macro(found: re.Match[str]) -> str:
 def _sum(values: list[str]) -> str:
     terms = (f"ifnull({value}, {_ABSENT}) % {_MODULUS} * {weight}" for value, weight in zip(values, _WEIGHTS, strict=False))
     return f"(({' + '.join(terms)}) % {_MODULUS})"
-
-
-def _compute_crc(*values: str | bytes | float | None) -> int:
-    crc = 0
-    for value in values:
-        crc = crc32(value if isinstance(value, bytes) else f"{value}\0".encode("utf-8", "surrogatepass"), crc)
-    return crc
-
-
-def _raise_damaged(table: str) -> int:
-    raise Damaged(table)
 
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)

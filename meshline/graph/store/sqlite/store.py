@@ -11,7 +11,7 @@ from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunKey, RunReader, StoredEvent, StoredRecord
 from meshline.graph.store.compression import decompress_bytes
-from meshline.graph.store.sqlite import reader, runs, search_index
+from meshline.graph.store.sqlite import reader, search_index
 from meshline.graph.store.sqlite.connection import MEMORY, Connections
 from meshline.graph.store.sqlite.sql import SQL
 from meshline.graph.store.sqlite.writer import Writer
@@ -35,7 +35,7 @@ class SqliteStore:
         with self._turn:
             self._writer.forget()  # ids of a commit that failed
             with self._connections.begin_writing() as connection:
-                run_reader = runs.SqliteRunReader(connection)
+                run_reader = reader.SqliteRunReader(connection)
                 changes = self._writer.apply(connection, build(run_reader), run_reader)
             self._writer.keep()
             return changes
@@ -66,7 +66,7 @@ class SqliteStore:
 
     def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         with self._connections.begin_reading() as connection:
-            return runs.read_runs(connection, keys)
+            return reader.read_runs(connection, keys)
 
     def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         with self._connections.begin_reading() as connection:

@@ -1,29 +1,112 @@
-"""One commit: the rows that a batch adds and withdraws, and the heads that change with them."""
+"""One commit: the ids and rows that a batch adds and withdraws, and the heads that change with them."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from operator import itemgetter
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from meshline.graph.model import Content, Statement
-from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Withdrawal
+from meshline.graph.model import Content, Scope, Statement
+from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunPair, Withdrawal
 from meshline.graph.store.compression import compress_bytes
-from meshline.graph.store.sqlite import reader, runs
-from meshline.graph.store.sqlite.id_allocator import IdAllocators
+from meshline.graph.store.sqlite import reader
 from meshline.graph.store.sqlite.reader import (
     HeadRow,
     ObservationRow,
+    SqliteRunReader,
     build_empty_head,
     build_first_head,
     compute_duration,
+    encode_job,
+    encode_json,
     fold_observation,
     fold_tied,
     is_tied,
 )
-from meshline.graph.store.sqlite.runs import SqliteRunReader
 from meshline.graph.store.sqlite.search_index import SearchWriter
 from meshline.graph.store.sqlite.sql import SQL
+
+K = TypeVar("K", bound=Hashable)
+
+
+class IdAllocator(Generic[K]):
+    """Allocates the ids (positive integers) of one kind of key; caches at most `limit`.
+
+    `find` and `last` name the SQL statements that select the id of a key (with the parameters `columns(key)`) and the greatest id.
+
+    No process changes or removes an id once it is committed, so cached ids stay valid; only the ids of a commit that failed
+    have to be dropped from the cache.
+    """
+
+    def __init__(self, find: str, last: str, columns: Callable[[K], tuple[Any, ...]], limit: int) -> None:
+        self.known: dict[K, int] = {}
+        self.new: dict[K, int] = {}  # the ids in `known` that the current commit allocated
+        self._find = SQL[find]
+        self._last = SQL[last]
+        self._columns = columns
+        self._limit = limit
+        self._next = 0
+
+    def find(self, connection: sqlite3.Connection, key: K) -> int | None:
+        """The id of a key; None if it has none."""
+        number = self.known.get(key)
+        if number is None:
+            row = connection.execute(self._find, self._columns(key)).fetchone()
+            if row is not None:
+                number = self._remember(key, row[0])
+        return number
+
+    def give(self, connection: sqlite3.Connection, key: K) -> int:
+        """The id of a key, allocated if it has none."""
+        number = self.find(connection, key)
+        if number is None:
+            if not self.new:
+                self._next = connection.execute(self._last).fetchone()[0] + 1
+            number = self.new[key] = self._remember(key, self._next)
+            self._next += 1
+        return number
+
+    def keep(self) -> None:
+        """The commit succeeded: its new ids are valid."""
+        self.new.clear()
+
+    def forget(self) -> None:
+        """The commit was rolled back: drop its new ids."""
+        for key in self.new:
+            del self.known[key]
+        self.new.clear()
+
+    def _remember(self, key: K, number: int) -> int:
+        if len(self.known) >= self._limit:
+            self.known.clear()
+            self.known.update(self.new)
+        self.known[key] = number
+        return number
+
+
+class IdAllocators:
+    """The ids of scopes (source, scope), labels and contents (digest); each cache takes at most about 100 MB."""
+
+    def __init__(self) -> None:
+        self.scopes = IdAllocator[tuple[str, Scope]](
+            "find_scope", "last_scope", lambda key: (encode_json(key[1]).decode(), key[0]), 200_000
+        )
+        self.labels = IdAllocator[str]("find_label", "last_label", lambda label: (label,), 100_000)
+        self.contents = IdAllocator[bytes]("number_content", "last_content", lambda digest: (digest,), 500_000)
+
+    def keep(self) -> None:
+        """The commit succeeded."""
+        for numbers in (self.scopes, self.labels, self.contents):
+            numbers.keep()
+
+    def forget(self) -> None:
+        """The commit was rolled back, and with it the numbers that it gave out."""
+        for numbers in (self.scopes, self.labels, self.contents):
+            numbers.forget()
+
+
+PairRow: TypeAlias = tuple[int, bytes, int, int]
 
 CHANGES_KEPT = 500  # newest revisions that keep their list of changed scopes
 
@@ -64,9 +147,7 @@ class _Commit:
         removed = self._find_withdrawn(batch.withdrawals).difference(rows)  # what is restated stays
         written = self._write_observations(rows, removed)
         heads = self._change_heads(batch.statements, rows, removed)
-        put = bool(batch.runs or batch.pairs) and runs.put_runs(
-            self._connection, self._numbering.labels, run_reader, batch.runs, batch.pairs
-        )
+        put = bool(batch.runs or batch.pairs) and put_runs(self._connection, self._numbering.labels, run_reader, batch.runs, batch.pairs)
         self._add_labels()
         self._keep_raw(batch.raw)
         self._connection.executemany(SQL["put_setting"], batch.settings.items())
@@ -223,3 +304,33 @@ class _Commit:
     def _append(self, records: Sequence[Record]) -> None:
         rows = [(kind, key or None, at, *compress_bytes(body)) for kind, key, at, body in records]
         self._connection.executemany(SQL["add_records"], rows)
+
+
+def put_runs(
+    connection: sqlite3.Connection, labels: IdAllocator[str], reader: SqliteRunReader, runs: Sequence[Run], pairs: Sequence[RunPair]
+) -> bool:
+    """Write runs and replace their pairs; True if that changed anything."""
+
+    def label(text: str) -> int:
+        number = labels.known.get(text)
+        return labels.give(connection, text) if number is None else number
+
+    latest = {run.key: run for run in runs}
+    known = reader.find_numbered_runs(latest)
+    (last,) = connection.execute(SQL["last_run"]).fetchone()
+    number_of = {key: number for key, (number, _) in known.items()}
+    for key in latest:
+        if key not in number_of:
+            last += 1
+            number_of[key] = last
+    changed = [run for key, run in latest.items() if key not in known or known[key][1] != run]
+    rows = [
+        (number_of[key], key.run_id, label(key.source), label(encode_job(key.job)), label(parent), *compress_bytes(state))
+        for key, parent, state in changed
+    ]
+    connection.executemany(SQL["put_runs"], rows)
+    new: set[PairRow] = {(number_of[pair.run], pair.pair, label(pair.parent), int(pair.covered)) for pair in pairs}
+    old: set[PairRow] = {row for number, _ in known.values() for row in connection.execute(SQL["pairs_of_run"], (number,))}
+    connection.executemany(SQL["remove_pairs"], sorted(old - new))
+    connection.executemany(SQL["add_pairs"], sorted(new - old))
+    return bool(changed) or old != new
