@@ -137,6 +137,12 @@ class FactRow(NamedTuple):
 _Attributes: TypeAlias = dict[AssetKey, Mapping[str, Json]]
 
 
+def check_deadline(deadline: float | None) -> None:
+    """Raise LimitExceeded after a deadline (`time.monotonic()`; None: there is none)."""
+    if deadline is not None and time.monotonic() > deadline:
+        raise LimitExceeded("it took longer than it may: ask for less at once (MESHLINE_CHECK_SECONDS, MESHLINE_QUERY_SECONDS)")
+
+
 class GraphLock:
     """The reentrant lock of a graph, with a deadline for each thread."""
 
@@ -175,9 +181,7 @@ class GraphLock:
 
     def check_deadline(self) -> None:
         """Raises LimitExceeded after this thread's deadline: for work in many steps under the lock."""
-        deadline = self._deadline
-        if deadline is not None and time.monotonic() > deadline:
-            raise LimitExceeded("it took longer than it may: ask for less at once (MESHLINE_CHECK_SECONDS, MESHLINE_QUERY_SECONDS)")
+        check_deadline(self._deadline)
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002 - as of threading.Lock
         return self._lock.acquire(blocking, timeout)

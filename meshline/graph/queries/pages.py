@@ -8,15 +8,15 @@ from __future__ import annotations
 import base64
 import binascii
 import bisect
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
-from meshline.errors import InvalidInput, LimitExceeded
+from meshline.errors import InvalidInput
 from meshline.graph.index.lineage_index import LineageIndex
+from meshline.graph.live_graph import check_deadline
 from meshline.graph.model import KINDS, AssetKey
 
 KIND_ORDER = {kind: position for position, kind in enumerate(KINDS)}
@@ -128,8 +128,7 @@ class Limits(NamedTuple):
 
     def check_deadline(self) -> None:
         """Raise LimitExceeded when the deadline is over. For work of many short steps."""
-        if self.deadline is not None and time.monotonic() > self.deadline:
-            raise LimitExceeded("it took longer than it may: ask for less at once (MESHLINE_CHECK_SECONDS, MESHLINE_QUERY_SECONDS)")
+        check_deadline(self.deadline)
 
 
 UNLIMITED = Limits()
