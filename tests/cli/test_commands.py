@@ -172,8 +172,22 @@ def test_owners_as_of(example: str) -> None:
     orphans = ("owners", "--orphans", "--kind", "dataset", "--store", example)
     assert len(done(*orphans, "--as-of", "2026-03-07").out.splitlines()) > len(done(*orphans).out.splitlines())
     assert re.search(later, done(*orphans, "--as-of", "2026-03-07").out)
+
+
+def test_an_asset_that_was_not_known_then(example: str) -> None:
+    """It has an owner now, and the name is no mistake: the answer is since when the asset is known."""
     missing = run("owners", "--owned-by", "omar", "--as-of", "2026-03-07", "--store", example)
     assert (missing.code, missing.out) == (2, "")
+    since = r"meshline: 'owner:omar' is not known as of 2026-03-07: its sources state it since 20[-0-9T:.]+Z\n"
+    found = re.fullmatch(since, missing.err)
+    assert found, missing.err
+    start = missing.err.split()[-1]
+    assert "omar" not in run("owners", "--owned-by", "omar", "--as-of", start, "--store", example).err
+    assert run("lineage", "owner:omar", "--as-of", "2026-03-07", "--store", example).err == missing.err
+    asset = done("search", "omar", "--kind", "owner", "--format", "json", "--store", example).json["nodes"][0]["id"]  # type: ignore[index, call-overload]
+    assert run("lineage", str(asset), "--as-of", "2026-03-07", "--store", example).err == missing.err
+    nowhere = run("owners", "omarr", "--as-of", "2026-03-07", "--store", example)
+    assert "no asset is called 'omarr'" in nowhere.err
 
 
 def test_as_of(example: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
+    AssetFact,
     EdgeFact,
     EdgeType,
     Facts,
@@ -17,9 +18,11 @@ from meshline.graph.model import (
     build_dataset_key,
     build_domain_key,
     build_owner_key,
+    from_micros,
 )
 from meshline.graph.naming import Naming
-from meshline.graph.queries.resolve import get_node, resolve_name
+from meshline.graph.queries.resolve import find_as_of, get_node, resolve_name
+from meshline.words import format_time
 from tests.queries import mesh
 
 
@@ -69,6 +72,43 @@ def resolved(graph: LiveGraph, text: str) -> str:
 )
 def test_resolve(graph: LiveGraph, text: str, name: str) -> None:
     assert resolved(graph, text) == name
+
+
+def explain_past(graph: LiveGraph, text: str, as_of: int) -> str:
+    """The error for a name that finds nothing as of a time."""
+    with pytest.raises(NotFound) as error:
+        find_as_of(graph, graph.get_index(as_of), lambda index: resolve_name(index, graph.store, Naming(), text))
+    return str(error.value)
+
+
+def test_what_was_not_known_then_is_known_since_its_first_statement_later(graph: LiveGraph) -> None:
+    """Not since the statement that is in effect now, which may have replaced others; one of before, and of other assets, does not count."""
+    first, then = mesh.START + 10 * mesh.SECOND, mesh.START + 5 * mesh.SECOND
+    new = build_dataset_key("wh", "sales.refunds")
+    scope = ("refunds",)
+    mesh.commit_statements(
+        graph,
+        mesh.build_statement(mesh.LINEAGE, scope, Facts(assets=(AssetFact(mesh.ORDERS, {}),)), mesh.START + 7 * mesh.SECOND),
+        mesh.build_statement(mesh.LINEAGE, scope, Facts(assets=(AssetFact(new, {"title": "1"}),)), first),
+        mesh.build_statement(mesh.LINEAGE, scope, Facts(assets=(AssetFact(new, {"title": "2"}),)), first + mesh.SECOND),
+    )
+    since = f"'dataset:wh/sales.refunds' is not known as of {format_time(from_micros(then))}: its sources state it since "
+    for text in ("sales.refunds", new.id):
+        assert explain_past(graph, text, then) == since + format_time(from_micros(first))
+    assert "no asset is called 'refundz'" in explain_past(graph, "refundz", then)
+    assert "is not known" not in explain_past(graph, "sales", then), "several have the name now: which one is meant is not known"
+    with pytest.raises(NotFound, match="no asset is called"):
+        find_as_of(graph, graph.index, lambda index: resolve_name(index, graph.store, Naming(), "refundz"))
+
+
+def test_what_had_another_name_then_is_found_by_it(graph: LiveGraph) -> None:
+    later, new = mesh.START + 10 * mesh.SECOND, build_dataset_key("wh", "sales.turnover")
+    renamed = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, mesh.REVENUE, new),))
+    scope = ("dataset-renamed", *new.parts, *mesh.REVENUE.parts, str(later))
+    mesh.commit_statements(graph, mesh.build_statement(mesh.LINEAGE, scope, renamed, later))
+    assert explain_past(graph, "sales.turnover", later - 1).endswith(
+        f": 'dataset:{mesh.REVENUE.qualified_name}' is, which was its name before"
+    )
 
 
 def test_a_former_name_finds_the_column_unless_another_has_the_name_now(graph: LiveGraph) -> None:

@@ -255,13 +255,15 @@ class GraphView:
         return [self.get_asset(node, type_) for node in nodes]
 
     def get_node(self, asset_id: str) -> int:
-        return resolve.get_node(self.index, asset_id)
+        return resolve.find_as_of(self.request.live, self.index, lambda index: resolve.get_node(index, asset_id))
 
     def list_starts(self, asset_ids: Sequence[str], direction: Direction) -> list[int]:
         """The nodes that a traversal starts from. Raises InvalidInput, NotFound."""
         if not asset_ids:
             raise InvalidInput("name at least one asset", "of")
-        return resolve.get_starts(self.index, asset_ids, direction)
+        nodes = [self.get_node(asset_id) for asset_id in asset_ids]
+        resolve.check_starts(self.index, nodes, direction)
+        return nodes
 
     async def read_attributes(self, node: int) -> assets.Attributes:
         """The attributes of an asset. Those of all assets on one level of an answer are read together."""

@@ -151,7 +151,9 @@ class Query:
     )
     def resolve(self, info: Context, name: str, as_of: datetime | None = None) -> Asset:
         view = _get_view(info, as_of)
-        return view.get_asset(resolve.resolve_name(view.index, info.context.live.store, info.context.naming, name), Asset)
+        live, naming = info.context.live, info.context.naming
+        node = resolve.find_as_of(live, view.index, lambda index: resolve.resolve_name(index, live.store, naming, name))
+        return view.get_asset(node, Asset)
 
     @describe_field("Assets for which each word of the text is the beginning of a word in the name, title, description or tags.")
     def search(

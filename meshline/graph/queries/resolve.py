@@ -7,13 +7,16 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
+from meshline.graph.content import build_keys, decode_layout
 from meshline.graph.index import Direction
 from meshline.graph.index.lineage_index import LineageIndex
-from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, from_micros
 from meshline.graph.naming import Naming, parse_search_terms
 from meshline.graph.queries.pages import build_name_key, format_name
 from meshline.graph.queries.search import is_listed
 from meshline.graph.store.base import Store
+from meshline.words import format_time
 
 LONGEST = 4096  # characters
 MOST_CUTS = 64  # places at which a name is cut in two, each of which costs a lookup in the index
@@ -21,6 +24,7 @@ MOST_SEARCHED = 8  # places of which each costs a search. Both bound the cost of
 SEARCHED = 500  # keys that the store's search gives at most; if it gives so many, all names are compared instead
 SHOWN = 20  # candidates in an error
 NEAR = 5  # similar names in an error
+MOST_SCOPES = 500  # whose histories are read for an error
 
 BOUNDARY = "./:"
 ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
@@ -38,9 +42,8 @@ def get_node(index: LineageIndex, asset_id: str) -> int:
     return node
 
 
-def get_starts(index: LineageIndex, asset_ids: Iterable[str], direction: Direction) -> list[int]:
-    """The nodes at which a traversal begins. Raises NotFound; InvalidInput downstream of a consumer, which no recorded data leaves."""
-    nodes = [get_node(index, asset_id) for asset_id in asset_ids]
+def check_starts(index: LineageIndex, nodes: Iterable[int], direction: Direction) -> None:
+    """Raises InvalidInput for a traversal downstream of a consumer, which no recorded data leaves."""
     for node in nodes:
         if direction is Direction.DOWNSTREAM and index.assets.get_kind(node) is AssetKind.CONSUMER:
             name = index.assets.get_label(node).name
@@ -49,7 +52,6 @@ def get_starts(index: LineageIndex, asset_ids: Iterable[str], direction: Directi
                 " `meshline lineage --upstream`); impact starts at columns, datasets, products, domains, jobs, contracts and owners",
                 "of",
             )
-    return nodes
 
 
 def find_dataset(index: LineageIndex, naming: Naming, namespace: str, name: str) -> int | None:
@@ -83,6 +85,57 @@ def resolve_name(index: LineageIndex, store: Store, naming: Naming, text: str) -
     if node is None:
         raise NotFound(_describe_not_found(lookup, text))
     return node
+
+
+def find_as_of(live: LiveGraph, index: LineageIndex, find: Callable[[LineageIndex], int]) -> int:
+    """The node that a function finds in an index. `live`: the graph, under its lock.
+
+    If that is an index of a past time, and the asset is only known now, NotFound states its name at that time, or since when it is known.
+    """
+    try:
+        return find(index)
+    except NotFound:
+        node = None if index.as_of is None else _find_now(live, find)
+        if node is None:
+            raise
+    raise NotFound(_describe_unknown_then(live, index, node))
+
+
+def _find_now(live: LiveGraph, find: Callable[[LineageIndex], int]) -> int | None:
+    try:
+        return find(live.index)
+    except (NotFound, Ambiguous):
+        return None
+
+
+def _describe_unknown_then(live: LiveGraph, then: LineageIndex, node: int) -> str:
+    """The message for an asset that is known now and not as of a past time. `node`: in the current index."""
+    assert then.as_of is not None
+    now = live.index
+    unknown = f"{format_name(now.assets.get_key(node))!r} is not known as of {format_time(from_micros(then.as_of))}"
+    for key in now.assets.list_names(node, former=True):
+        known = then.assets.find_by_key(key)
+        if known is not None and then.assets.is_visible(known):
+            return f"{unknown}: {format_name(then.assets.get_key(known))!r} is, which was its name before"
+    since = _find_first_statement(live, node, then.as_of)
+    return unknown if since is None else f"{unknown}: its sources state it since {format_time(from_micros(since))}"
+
+
+def _find_first_statement(live: LiveGraph, node: int, after: int) -> int | None:
+    """The time after `after` (both microseconds) at which the sources that state an asset now first did; None if those are too many."""
+    names = set(live.index.assets.list_names(node))
+    scopes = live.index.changes.list_scopes(node)
+    if len(scopes) > MOST_SCOPES:
+        return None
+    return min(
+        (
+            interval.valid_from
+            for history in live.store.read_history(scopes).values()
+            for interval, content in history
+            if interval.valid_from > after and not names.isdisjoint(build_keys(decode_layout(content.blob)))
+        ),
+        default=None,
+    )
 
 
 class _Lookup:
