@@ -60,7 +60,7 @@ def audit(
             else:
                 write_lines([Line(format_entry(entry))])
         if empty and format is TextFormat.TEXT:
-            write_lines([Line("the audit log has no such entries")])
+            write_lines([Line("the audit log has no such entries" if any(asked.values()) else "the audit log is empty")])
 
 
 PAGE = 1000

@@ -70,7 +70,7 @@ def test_without_a_store_it_says_so(tmp_path: Path) -> None:
 def test_the_audit_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{tmp_path / 'mesh.db'}"
     monkeypatch.setenv("MESHLINE_STORE", url)
-    assert done("audit").out == "the audit log has no such entries\n"
+    assert done("audit").out == "the audit log is empty\n"
     with serving("serve", "--store", url) as address:
         said = 'mutation($id: ID!) { addTag(asset: $id, tag: "gold", by: "eve") { statement } }'
         asked = {"query": said, "variables": {"id": mesh.REPORT.id}}
