@@ -18,7 +18,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @st.composite
-def _node(draw: st.DrawFn, name: tuple[str, str], *, output: bool, others: list[tuple[str, str]]) -> Event:
+def _draw_node(draw: st.DrawFn, name: tuple[str, str], *, output: bool, others: list[tuple[str, str]]) -> Event:
     namespace, title = draw(st.sampled_from(SPELLINGS.get(name, [name])))
     facets: dict[str, Any] = {}
     if draw(st.integers(0, 2)) == 0:
@@ -28,12 +28,12 @@ def _node(draw: st.DrawFn, name: tuple[str, str], *, output: bool, others: list[
         link = draw(st.sampled_from(DATASETS))
         facets["symlinks"] = {"identifiers": [{"namespace": link[0], "name": link[1], "type": "TABLE"}]}
     if output and draw(st.booleans()):
-        facets["columnLineage"] = draw(_lineage(others))
+        facets["columnLineage"] = draw(_draw_lineage(others))
     return {"namespace": namespace, "name": title, "facets": facets}
 
 
 @st.composite
-def _source(draw: st.DrawFn, others: list[tuple[str, str]]) -> Event:
+def _draw_source(draw: st.DrawFn, others: list[tuple[str, str]]) -> Event:
     source = draw(st.sampled_from([*others, *others, ("s3://lake", "orders"), ("pg://db", "cte")]))
     transformations = draw(
         st.lists(
@@ -52,16 +52,16 @@ def _source(draw: st.DrawFn, others: list[tuple[str, str]]) -> Event:
 
 
 @st.composite
-def _lineage(draw: st.DrawFn, others: list[tuple[str, str]]) -> Event:
-    fields = draw(st.dictionaries(st.sampled_from(COLUMNS), st.lists(_source(others), max_size=2), max_size=3))
+def _draw_lineage(draw: st.DrawFn, others: list[tuple[str, str]]) -> Event:
+    fields = draw(st.dictionaries(st.sampled_from(COLUMNS), st.lists(_draw_source(others), max_size=2), max_size=3))
     facet: Event = {"fields": {name: {"inputFields": sources} for name, sources in fields.items()}}
     if draw(st.booleans()):
-        facet["dataset"] = draw(st.lists(_source(others), max_size=2))
+        facet["dataset"] = draw(st.lists(_draw_source(others), max_size=2))
     return facet
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Event]:
+def draw_history(draw: st.DrawFn) -> list[Event]:
     """Events of a handful of runs, job events and dataset events, each with a time of its own."""
     result: list[Event] = []
     for position in range(draw(st.integers(1, 8))):
@@ -71,14 +71,14 @@ def histories(draw: st.DrawFn) -> list[Event]:
         event: Event = {
             "eventTime": at,
             "producer": "https://example.com/tests",
-            "inputs": [draw(_node(n, output=False, others=inputs)) for n in inputs],
-            "outputs": [draw(_node(n, output=True, others=inputs or outputs)) for n in outputs],
+            "inputs": [draw(_draw_node(n, output=False, others=inputs)) for n in inputs],
+            "outputs": [draw(_draw_node(n, output=True, others=inputs or outputs)) for n in outputs],
         }
         shape = draw(st.sampled_from(["run"] * 6 + ["job", "dataset"]))
         namespace, name = draw(st.sampled_from(JOBS))
         if shape == "dataset":
             event = {k: event[k] for k in ("eventTime", "producer")}
-            event["dataset"] = draw(_node(draw(st.sampled_from(DATASETS)), output=True, others=DATASETS[:2]))
+            event["dataset"] = draw(_draw_node(draw(st.sampled_from(DATASETS)), output=True, others=DATASETS[:2]))
         else:
             event["job"] = {"namespace": namespace, "name": name, "facets": {}}
         if shape == "run":

@@ -55,7 +55,7 @@ class Dataset(NamedTuple):
     def catalog_name(self) -> str:
         return f"mesh.layer{self.layer:02}.dataset_{self.number}"
 
-    def column(self, position: int) -> str:
+    def build_column_name(self, position: int) -> str:
         return f"{WORDS[position % len(WORDS)]}_{position}"
 
 
@@ -64,26 +64,26 @@ class LargeMesh:
 
     def __init__(self, jobs: int, columns: int, seed: int) -> None:
         self._seed, self._traits = seed, Traits()
-        chance = self._chance("datasets")
+        chance = self._build_chance("datasets")
         self._sources = max(1, jobs // LAYERS)
         count = self._sources + jobs
         layers = [0] * self._sources + [1 + job * (LAYERS - 1) // jobs for job in range(jobs)]
         self.datasets = [
             Dataset(number, layer, width, chance.random() < 0.1)
-            for number, (layer, width) in enumerate(zip(layers, _widths(chance, count, columns), strict=True))
+            for number, (layer, width) in enumerate(zip(layers, _draw_widths(chance, count, columns), strict=True))
         ]
         self._first = [layers.index(layer) for layer in range(LAYERS)] + [count]
         self.jobs = range(self._sources, count)  # each has the number of what it writes
 
-    def layer(self, number: int) -> list[Dataset]:
+    def list_layer(self, number: int) -> list[Dataset]:
         """Its datasets; the first ones are read most."""
         return self.datasets[self._first[number] : self._first[number + 1]]
 
-    def events(self) -> Iterator[Event]:
+    def generate_events(self) -> Iterator[Event]:
         """Every event, as it comes: near its time mostly, some much later or earlier, some twice."""
-        chance = self._chance("order")
-        events = [self._described(dataset) for dataset in self.datasets[: self._sources]]
-        events += [event for job in self.jobs for event in self._of_job(job)]
+        chance = self._build_chance("order")
+        events = [self._describe_dataset(dataset) for dataset in self.datasets[: self._sources]]
+        events += [event for job in self.jobs for event in self._generate_job_events(job)]
         for number, event in enumerate(events):
             event["eventTime"] = (datetime.fromisoformat(event["eventTime"]) + timedelta(microseconds=number)).isoformat()
         events.sort(key=lambda event: event["eventTime"])
@@ -93,20 +93,20 @@ class LargeMesh:
         for _, at in sorted(order):
             yield events[at]
 
-    def _described(self, dataset: Dataset) -> Event:
-        node = self._node(dataset, self._chance(dataset.number), linking=True)
+    def _describe_dataset(self, dataset: Dataset) -> Event:
+        node = self._draw_node(dataset, self._build_chance(dataset.number), linking=True)
         return {"eventTime": START.isoformat(), "producer": PRODUCER, "schemaURL": f"{SPEC}DatasetEvent", "dataset": node}
 
     # -- what a job sends
 
-    def _of_job(self, job: int) -> Iterator[Event]:
-        chance, traits = self._chance(job), self._traits
+    def _generate_job_events(self, job: int) -> Iterator[Event]:
+        chance, traits = self._build_chance(job), self._traits
         if chance.random() < traits.split:
-            yield from self._siblings(job)
+            yield from self._generate_siblings(job)
             return
         wordy = chance.random() < traits.wordy
         if chance.random() < traits.unended:
-            yield self._event(job, 0, 0, "START", lineage=wordy)
+            yield self._build_event(job, 0, 0, "START", lineage=wordy)
             return
         yield from self._run(job, 0, 0, "COMPLETE", wordy=wordy)
         if chance.random() < traits.daily:
@@ -117,24 +117,24 @@ class LargeMesh:
             yield from self._run(job, 3, 2, "FAIL", wordy=wordy)
 
     def _run(self, job: int, day: int, version: int, end: str, *, wordy: bool) -> Iterator[Event]:
-        yield self._event(job, day, version, "START", lineage=wordy)
+        yield self._build_event(job, day, version, "START", lineage=wordy)
         if job % 10 == 0:
-            yield {**self._event(job, day, version, "RUNNING", lineage=False), "inputs": [], "outputs": []}
-        yield self._event(job, day, version, end, lineage=True)
+            yield {**self._build_event(job, day, version, "RUNNING", lineage=False), "inputs": [], "outputs": []}
+        yield self._build_event(job, day, version, end, lineage=True)
         if end == "FAIL" and job % 2:  # as Spark does
-            yield self._event(job, day, version, "COMPLETE", lineage=True)
+            yield self._build_event(job, day, version, "COMPLETE", lineage=True)
 
-    def _siblings(self, job: int) -> Iterator[Event]:
+    def _generate_siblings(self, job: int) -> Iterator[Event]:
         for name, lineage in (("write", False), ("execute", True)):
             for type_ in ("START", "COMPLETE"):
-                event = self._event(job, 0, 0, type_, lineage=lineage)
+                event = self._build_event(job, 0, 0, type_, lineage=lineage)
                 event["job"] = {**event["job"], "name": f"job_{job}.{name}"}
                 parent = {"run": {"runId": _run_id(job, 99)}, "job": {"namespace": "spark", "name": f"job_{job}"}}
-                event["run"] = {"runId": _run_id(job, 10 + lineage), "facets": {"parent": {**_facet("ParentRunFacet"), **parent}}}
+                event["run"] = {"runId": _run_id(job, 10 + lineage), "facets": {"parent": {**_build_facet("ParentRunFacet"), **parent}}}
                 yield event
 
-    def _event(self, job: int, day: int, version: int, type_: str, *, lineage: bool) -> Event:
-        inputs, outputs = self._sides(job, version)
+    def _build_event(self, job: int, day: int, version: int, type_: str, *, lineage: bool) -> Event:
+        inputs, outputs = self._build_sides(job, version)
         minute = {"START": 0, "RUNNING": 2, "FAIL": 5, "COMPLETE": 5}[type_]
         return {
             "eventType": type_,
@@ -148,12 +148,12 @@ class LargeMesh:
         }
 
     @cache  # noqa: B019 - lives as long as the mesh; what is the same object takes no room
-    def _sides(self, job: int, version: int) -> tuple[list[Event], list[tuple[Event, Event]]]:
+    def _build_sides(self, job: int, version: int) -> tuple[list[Event], list[tuple[Event, Event]]]:
         """The inputs, and each output without and with its column lineage."""
-        chance = self._chance(f"{job} {version}")
-        reading = self._inputs(chance, job)
-        inputs = [self._node(dataset, chance, linking=chance.random() < 0.5) for dataset in reading]
-        fixed = self._chance(f"outputs {job}")
+        chance = self._build_chance(f"{job} {version}")
+        reading = self._draw_inputs(chance, job)
+        inputs = [self._draw_node(dataset, chance, linking=chance.random() < 0.5) for dataset in reading]
+        fixed = self._build_chance(f"outputs {job}")
         written = [self.datasets[job]]
         if fixed.random() < self._traits.also:
             layer = self.datasets[job].layer
@@ -161,11 +161,11 @@ class LargeMesh:
             written += [self.datasets[other]] if other != job else []
         outputs = []
         for dataset in written:
-            plain = self._node(dataset, fixed, linking=True)
-            outputs.append((plain, self._with_lineage(chance, plain, dataset, list(zip(reading, inputs, strict=True)))))
+            plain = self._draw_node(dataset, fixed, linking=True)
+            outputs.append((plain, self._add_lineage(chance, plain, dataset, list(zip(reading, inputs, strict=True)))))
         return inputs, outputs
 
-    def _inputs(self, chance: random.Random, job: int) -> list[Dataset]:
+    def _draw_inputs(self, chance: random.Random, job: int) -> list[Dataset]:
         """Mostly of the layer below; the first ones of a layer are read most."""
         found = set()
         for _ in range(chance.choice((1, 1, 2, 2, 3, 4))):
@@ -175,43 +175,43 @@ class LargeMesh:
             found.add(begin + int((end - begin) * chance.random() ** 3))
         return [self.datasets[number] for number in sorted(found)]
 
-    def _node(self, dataset: Dataset, chance: random.Random, *, linking: bool) -> Event:
+    def _draw_node(self, dataset: Dataset, chance: random.Random, *, linking: bool) -> Event:
         """By its path (in some spelling) with the link to the catalog's name, or by the catalog's name alone."""
         named = {"namespace": chance.choice(SPELLINGS), "name": dataset.name}
-        facets: Event = {"schema": _schema(dataset)}
+        facets: Event = {"schema": _build_schema(dataset)}
         if dataset.linked and linking:
             facets["symlinks"] = {
-                **_facet("SymlinksDatasetFacet"),
+                **_build_facet("SymlinksDatasetFacet"),
                 "identifiers": [{"namespace": CATALOG, "name": dataset.catalog_name, "type": "TABLE"}],
             }
         elif dataset.linked:
             named = {"namespace": CATALOG, "name": dataset.catalog_name}
         return {**named, "facets": facets}
 
-    def _with_lineage(self, chance: random.Random, node: Event, dataset: Dataset, inputs: list[tuple[Dataset, Event]]) -> Event:
+    def _add_lineage(self, chance: random.Random, node: Event, dataset: Dataset, inputs: list[tuple[Dataset, Event]]) -> Event:
         if chance.random() < self._traits.coarse:
             return node
         if chance.random() < self._traits.partly:
             inputs = inputs[:1]
         fields: Event = {}
         for position in range(dataset.width):
-            sources = [_source(chance, inputs, chance.choice(VALUES)) for _ in range(1 + min(9, int(chance.expovariate(0.5))))]
-            name = dataset.column(position)
+            sources = [_draw_source(chance, inputs, chance.choice(VALUES)) for _ in range(1 + min(9, int(chance.expovariate(0.5))))]
+            name = dataset.build_column_name(position)
             fields[name.upper() if chance.random() < 0.02 else name] = {"inputFields": sources}
-        facet: Event = {**_facet("ColumnLineageDatasetFacet"), "fields": fields}
+        facet: Event = {**_build_facet("ColumnLineageDatasetFacet"), "fields": fields}
         if chance.random() < self._traits.influenced:
-            facet["dataset"] = [_source(chance, inputs, ("INDIRECT", chance.choice(WHOLE))) for _ in range(chance.randint(1, 3))]
+            facet["dataset"] = [_draw_source(chance, inputs, ("INDIRECT", chance.choice(WHOLE))) for _ in range(chance.randint(1, 3))]
         elif chance.random() < self._traits.repeated:
-            same = [_source(chance, inputs, ("INDIRECT", chance.choice(WHOLE))) for _ in range(chance.randint(1, 2))]
+            same = [_draw_source(chance, inputs, ("INDIRECT", chance.choice(WHOLE))) for _ in range(chance.randint(1, 2))]
             for entry in fields.values():
                 entry["inputFields"] += same
         return {**node, "facets": {**node["facets"], "columnLineage": facet}}
 
-    def _chance(self, what: object) -> random.Random:
+    def _build_chance(self, what: object) -> random.Random:
         return random.Random(f"{self._seed} {what}")
 
 
-def _widths(chance: random.Random, count: int, columns: int) -> list[int]:
+def _draw_widths(chance: random.Random, count: int, columns: int) -> list[int]:
     """How many columns each dataset has, so many in all."""
     mean = columns / count
     widths = [max(1, round(chance.uniform(0.4, 1.6) * mean)) for _ in range(count)]
@@ -221,23 +221,23 @@ def _widths(chance: random.Random, count: int, columns: int) -> list[int]:
     return widths
 
 
-def _source(chance: random.Random, inputs: list[tuple[Dataset, Event]], kind: tuple[str, str]) -> Event:
+def _draw_source(chance: random.Random, inputs: list[tuple[Dataset, Event]], kind: tuple[str, str]) -> Event:
     dataset, node = chance.choice(inputs)
     named = {"namespace": node["namespace"], "name": node["name"]}
     if dataset.linked and "symlinks" in node["facets"] and chance.random() < 0.3:
         named = {"namespace": CATALOG, "name": dataset.catalog_name}
-    column = dataset.column(int(dataset.width * chance.random() ** 2))
+    column = dataset.build_column_name(int(dataset.width * chance.random() ** 2))
     transformation = {"type": kind[0], "subtype": kind[1], "description": "", "masking": chance.random() < MASKED}
     return {**named, "field": column, "transformations": [transformation]}
 
 
 @cache
-def _schema(dataset: Dataset) -> Event:
-    fields = [{"name": dataset.column(position), "type": "string"} for position in range(dataset.width)]
-    return {**_facet("SchemaDatasetFacet"), "fields": fields}
+def _build_schema(dataset: Dataset) -> Event:
+    fields = [{"name": dataset.build_column_name(position), "type": "string"} for position in range(dataset.width)]
+    return {**_build_facet("SchemaDatasetFacet"), "fields": fields}
 
 
-def _facet(name: str) -> Event:
+def _build_facet(name: str) -> Event:
     return {"_producer": PRODUCER, "_schemaURL": f"https://openlineage.io/spec/facets/1-0-0/{name}.json#/$defs/{name}"}
 
 

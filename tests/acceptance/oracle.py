@@ -24,7 +24,7 @@ HOISTED = {"JOIN", "FILTER", "GROUP_BY", "SORT"}
 _naming = Naming()
 
 
-def key(node: Event) -> Dataset:
+def build_key(node: Event) -> Dataset:
     parts = _naming.normalise_dataset(node["namespace"], node["name"]).parts
     return parts[0], parts[1]
 
@@ -40,13 +40,13 @@ def time_of(event: Event) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def of_a_session(symlink: Event) -> bool:
+def is_of_a_session(symlink: Event) -> bool:
     """Flink's in-memory catalogs end with the session; a broker knows no tables."""
     in_memory = symlink["name"].split(".")[:2] == ["default_catalog", "default_database"]
     return in_memory or (symlink["namespace"].partition(":")[0] == "kafka" and symlink.get("type") == "TABLE")
 
 
-def pseudo(name: str) -> bool:
+def is_pseudo(name: str) -> bool:
     return name in {"_file", "_pos", "_metadata", "$row_id", "$path"} or name.startswith("_metadata.")
 
 
@@ -62,7 +62,7 @@ class Flow(NamedTuple):
 
 
 @dataclass
-class Says:
+class OutputStatement:
     """What one run (or job event) says of one output: edges to hold from a time on."""
 
     at: datetime
@@ -85,7 +85,7 @@ class Oracle:
         self.schemas: dict[Dataset, tuple[datetime, list[str]]] = {}
         self.parts: dict[Dataset, dict[str, tuple[datetime, list[str]]]] = defaultdict(dict)  # schemas that may lack columns
         self.symlinks: dict[Dataset, tuple[datetime, list[Dataset]]] = {}
-        self.scopes: dict[tuple[str, ...], list[Says]] = defaultdict(list)
+        self.scopes: dict[tuple[str, ...], list[OutputStatement]] = defaultdict(list)
         self.replaced: dict[Dataset, datetime] = {}  # when a query last made the content anew
         self.covered_by: dict[tuple[str, str], set[tuple[Dataset, Dataset]]] = defaultdict(set)
         runs: dict[tuple[str, str, str], list[Event]] = defaultdict(list)
@@ -93,53 +93,55 @@ class Oracle:
             if "run" in event and "job" in event:
                 runs[event["job"]["namespace"], event["job"]["name"], event["run"]["runId"]].append(event)
             else:
-                self._static(event)
+                self._read_static(event)
         for name, of_run in runs.items():
             self._run(name, of_run)
         self._fold()
 
     # --- events -> what is said
 
-    def _schema(self, node: Event, at: datetime, *, whole: bool) -> None:
+    def _read_schema(self, node: Event, at: datetime, *, whole: bool) -> None:
         facet = (node.get("facets") or {}).get("schema")
         if not isinstance(facet, dict) or not facet.get("fields"):
             return
-        dataset, names = key(node), [n for n in _flatten(facet["fields"]) if not pseudo(n)]
+        dataset, names = build_key(node), [n for n in _flatten(facet["fields"]) if not is_pseudo(n)]
         if not whole:
             text = json.dumps(facet, sort_keys=True)
             self.parts[dataset][text] = max((at, names), self.parts[dataset].get(text, (at, names)))
         elif dataset not in self.schemas or at >= self.schemas[dataset][0]:
             self.schemas[dataset] = (at, names)
 
-    def _facets(self, node: Event, at: datetime) -> None:
+    def _read_facets(self, node: Event, at: datetime) -> None:
         facets = node.get("facets") or {}
-        dataset = key(node)
+        dataset = build_key(node)
         if isinstance(facets.get("symlinks"), dict):
-            to = [key(i) for i in facets["symlinks"].get("identifiers") or [] if not of_a_session(i)]
+            to = [build_key(i) for i in facets["symlinks"].get("identifiers") or [] if not is_of_a_session(i)]
             if dataset not in self.symlinks or at >= self.symlinks[dataset][0]:
                 self.symlinks[dataset] = (at, to)
 
-    def _static(self, event: Event) -> None:
+    def _read_static(self, event: Event) -> None:
         at = time_of(event)
         if "job" in event:
             nodes = (event.get("inputs") or [], event.get("outputs") or [])
             for role, of_role in enumerate(nodes):
                 for node in of_role:
-                    self._facets(node, at)
-                    self._schema(node, at, whole=_is_whole(node, [event], is_output=role == 1))
-            says = Says(at, settled=True, until=None, run=("declared", str(at)), job=(event["job"]["namespace"], event["job"]["name"]))
+                    self._read_facets(node, at)
+                    self._read_schema(node, at, whole=_is_whole(node, [event], is_output=role == 1))
+            says = OutputStatement(
+                at, settled=True, until=None, run=("declared", str(at)), job=(event["job"]["namespace"], event["job"]["name"])
+            )
             for output in nodes[1]:
                 schema = output if _is_whole(output, [event], is_output=True) else None
-                self._lineage(says, output, nodes[0], {key(n): n for n in (*nodes[0], *nodes[1])}, {}, schema)
+                self._read_lineage(says, output, nodes[0], {build_key(n): n for n in (*nodes[0], *nodes[1])}, {}, schema)
             self.scopes["declared", event["job"]["namespace"], event["job"]["name"]].append(says)
         elif "dataset" in event:
             node = event["dataset"]
-            self._facets(node, at)
-            self._schema(node, at, whole=True)
+            self._read_facets(node, at)
+            self._read_schema(node, at, whole=True)
             if "columnLineage" in (node.get("facets") or {}):
-                says = Says(at, settled=True, until=None, run=("dataset", str(at)))
-                self._lineage(says, node, [], {key(node): node}, {}, node)
-                self.scopes["dataset", *key(node)].append(says)
+                says = OutputStatement(at, settled=True, until=None, run=("dataset", str(at)))
+                self._read_lineage(says, node, [], {build_key(node): node}, {}, node)
+                self.scopes["dataset", *build_key(node)].append(says)
 
     def _run(self, name: tuple[str, str, str], events: list[Event]) -> None:
         failed = [time_of(e) for e in events if e.get("eventType") in {"FAIL", "ABORT"}]
@@ -160,31 +162,31 @@ class Oracle:
             facet = (event["run"].get("facets") or {}).get("parent")
             parent = facet["run"]["runId"] if facet else parent
             for node in event.get("inputs") or []:
-                inputs.setdefault(key(node), node)
-                self._facets(node, at)
+                inputs.setdefault(build_key(node), node)
+                self._read_facets(node, at)
                 if ((node.get("facets") or {}).get("schema") or {}).get("fields"):
-                    schemas[key(node), False] = at, node
+                    schemas[build_key(node), False] = at, node
             for node in () if tests else event.get("outputs") or []:
-                outputs.setdefault(key(node), node)
-                seen.setdefault(key(node), at)
-                last[key(node)] = at
-                self._facets(node, at)
+                outputs.setdefault(build_key(node), node)
+                seen.setdefault(build_key(node), at)
+                last[build_key(node)] = at
+                self._read_facets(node, at)
                 if ((node.get("facets") or {}).get("schema") or {}).get("fields"):
-                    schemas[key(node), True] = at, node
+                    schemas[build_key(node), True] = at, node
                 facet = (node.get("facets") or {}).get("columnLineage") or {}
                 if facet.get("fields") or facet.get("dataset"):  # inside a run, empty never means none
-                    lineage[key(node)] = node
+                    lineage[build_key(node)] = node
             for node in (*(event.get("inputs") or []), *(event.get("outputs") or [])):
                 for link in ((node.get("facets") or {}).get("symlinks") or {}).get("identifiers") or []:
-                    links[key(node)].add(key(link))
+                    links[build_key(node)].add(build_key(link))
         for (_, is_output), (at, node) in sorted(schemas.items(), key=lambda one: (one[1][0], one[0][1])):
             if not (is_output and failed):
-                self._schema(node, at, whole=_is_whole(node, events, is_output=is_output))
+                self._read_schema(node, at, whole=_is_whole(node, events, is_output=is_output))
         indexes = [((e["run"].get("facets") or {}).get("airflow_mappedTask") or {}).get("mapIndex") for e in events]
         mapped = [str(index) for index in indexes if index is not None][-1:]
         group = ("parent", parent) if parent else ("run", str(name))
         for dataset, node in outputs.items():
-            if completed and not failed and _integration(events) == "TRINO" and _creates(node, events):
+            if completed and not failed and _find_integration(events) == "TRINO" and _replaces_content(node, events):
                 self.replaced[dataset] = max(min(completed), self.replaced.get(dataset, min(completed)))
         for dataset, node in outputs.items():
             if not inputs and dataset not in lineage:
@@ -196,18 +198,18 @@ class Oracle:
                 if settled and (not (completed or streaming) or (failed and not streaming)):
                     continue
                 at = (seen[dataset] if streaming or not completed else min(completed)) if settled else seen[dataset]
-                says = Says(at, settled=settled, until=min(failed) if failed and not settled else None, run=group, job=name[:2])
-                says.replaceable = dataset if _integration(events) == "TRINO" else None
-                self._lineage(says, lineage.get(dataset, node), list(inputs.values()), inputs | outputs, links, schema)
+                says = OutputStatement(at, settled=settled, until=min(failed) if failed and not settled else None, run=group, job=name[:2])
+                says.replaceable = dataset if _find_integration(events) == "TRINO" else None
+                self._read_lineage(says, lineage.get(dataset, node), list(inputs.values()), inputs | outputs, links, schema)
                 self.scopes["run", name[0], name[1], *dataset, *mapped].append(says)
                 if settled and streaming:  # takes effect at every event: said again at the last that names the output
                     self.scopes["run", name[0], name[1], *dataset, *mapped].append(replace(says, at=last[dataset]))
                 if not failed or streaming:
-                    self.covered_by[group] |= _covered(says)
+                    self.covered_by[group] |= _list_covered(says)
 
-    def _lineage(
+    def _read_lineage(
         self,
-        says: Says,
+        statement: OutputStatement,
         output: Event,
         inputs: list[Event],
         known: dict[Dataset, Event],
@@ -215,19 +217,19 @@ class Oracle:
         schema: Event | None,
     ) -> None:
         """`schema`: the output with the schema that lists all of its columns, if there is one."""
-        target = key(output)
+        target = build_key(output)
         facet = (output.get("facets") or {}).get("columnLineage") or {}
         entries: list[tuple[tuple[str, ...], tuple[str, ...], int, str, bool]] = []
         fields = facet.get("fields") or {}
         for name, entry in fields.items():
             old = (entry.get("transformationType") or "").upper()
             for source in entry.get("inputFields") or []:
-                column: tuple[str, ...] = (*_resolve(key(source), known, links), source["field"])
-                if pseudo(column[2]) or pseudo(name):
+                column: tuple[str, ...] = (*_resolve(build_key(source), known, links), source["field"])
+                if is_pseudo(column[2]) or is_pseudo(name):
                     continue
-                for kind, subtype, masked in _transformations(source, masked=old == "MASKED"):
+                for kind, subtype, masked in _parse_transformations(source, masked=old == "MASKED"):
                     entries.append((column, (*target, name), kind, subtype, masked))
-        listed = {(*target, name) for name in fields if not pseudo(name)}
+        listed = {(*target, name) for name in fields if not is_pseudo(name)}
         by_cause: dict[tuple[tuple[str, ...], str], dict[tuple[str, ...], list[bool]]] = defaultdict(lambda: defaultdict(list))
         for column, to, kind, subtype, masked in entries:
             if kind == INDIRECT and subtype in HOISTED:
@@ -235,25 +237,25 @@ class Oracle:
         hoisted = {cause: all(all(m) for m in tos.values()) for cause, tos in by_cause.items() if set(tos) == listed}
         for column, to, kind, subtype, masked in entries:
             if kind == INDIRECT and (column, subtype) in hoisted:
-                says.columns.add(Flow(column, target, INDIRECT, hoisted[column, subtype], subtype, says.job))
+                statement.columns.add(Flow(column, target, INDIRECT, hoisted[column, subtype], subtype, statement.job))
             else:
-                says.columns.add(Flow(column, to, kind, masked, subtype, says.job))
+                statement.columns.add(Flow(column, to, kind, masked, subtype, statement.job))
         for source in facet.get("dataset") or []:
-            influence: tuple[str, ...] = (*_resolve(key(source), known, links), source["field"])
-            if not pseudo(influence[2]):
-                for _, subtype, masked in _transformations(source, masked=False):
-                    says.columns.add(Flow(influence, target, INDIRECT, masked, subtype, says.job))
+            influence: tuple[str, ...] = (*_resolve(build_key(source), known, links), source["field"])
+            if not is_pseudo(influence[2]):
+                for _, subtype, masked in _parse_transformations(source, masked=False):
+                    statement.columns.add(Flow(influence, target, INDIRECT, masked, subtype, statement.job))
         for node in inputs:
-            says.pairs.add((key(node), target))
+            statement.pairs.add((build_key(node), target))
         facet = ((schema or {}).get("facets") or {}).get("schema") or {}
         if facet.get("fields"):
             names = {name.casefold() for name in _flatten(facet["fields"])}
-            own = {f for f in says.columns if (f.end[0], f.end[1]) == target}
-            foreign = {f for f in own if len(f.end) == 3 and not _lists(names, f.end[2].casefold())}
+            own = {f for f in statement.columns if (f.end[0], f.end[1]) == target}
+            foreign = {f for f in own if len(f.end) == 3 and not _contains_name(names, f.end[2].casefold())}
             if foreign:
-                says.contradicted.add(target)
-                says.pairs |= {((f.start[0], f.start[1]), target) for f in own}
-                says.columns -= foreign
+                statement.contradicted.add(target)
+                statement.pairs |= {((f.start[0], f.start[1]), target) for f in own}
+                statement.columns -= foreign
 
     # --- what is said -> what holds
 
@@ -270,11 +272,11 @@ class Oracle:
                     named |= {node for flow in now.columns for node in (flow.start, flow.end)}
                     continue
                 self.column_edges |= now.columns
-                covered = _covered(now) | self.covered_by.get(now.run, set())
+                covered = _list_covered(now) | self.covered_by.get(now.run, set())
                 self.dataset_edges |= {Flow(a, b, POSSIBLE, masked=False, subtype="", job=now.job) for a, b in now.pairs - covered}
-        self._identity(named)
+        self._resolve_identity(named)
 
-    def _identity(self, named: set[tuple[str, ...]]) -> None:
+    def _resolve_identity(self, named: set[tuple[str, ...]]) -> None:
         group: dict[Dataset, Dataset] = {}
 
         def find(d: Dataset) -> Dataset:
@@ -299,10 +301,10 @@ class Oracle:
         confirmed: dict[Column, datetime] = {}
         listed: set[Column] = set()
         for dataset, (_, names) in self.schemas.items():
-            listed |= {self.column((*dataset, n)) for n in names}
+            listed |= {self.resolve_column((*dataset, n)) for n in names}
         for dataset, of_dataset in self.parts.items():
             for at, names in of_dataset.values():
-                for column in {self.column((*dataset, n)) for n in names}:
+                for column in {self.resolve_column((*dataset, n)) for n in names}:
                     confirmed[column] = max(at, confirmed.get(column, at))
         for column in (*listed, *confirmed):
             self.columns[column[:2]].add(column[2])
@@ -313,30 +315,30 @@ class Oracle:
         named = named | {node for flow in self.column_edges for node in (flow.start, flow.end)}
         for node in named:
             if len(node) == 3:
-                self.columns[find((node[0], node[1]))].add(self.column(node)[2])
+                self.columns[find((node[0], node[1]))].add(self.resolve_column(node)[2])
         self.out: dict[Column, set[tuple[tuple[str, ...], int, bool]]] = defaultdict(set)
         for start, end, kind, masked, *_ in self.column_edges:
-            to = self.column(end) if len(end) == 3 else find((end[0], end[1]))
-            self.out[self.column(start)].add((to, kind, masked))
+            to = self.resolve_column(end) if len(end) == 3 else find((end[0], end[1]))
+            self.out[self.resolve_column(start)].add((to, kind, masked))
         self.dataset_out: dict[Dataset, set[Dataset]] = defaultdict(set)
         for a, b, *_ in self.dataset_edges:
             self.dataset_out[find((a[0], a[1]))].add(find((b[0], b[1])))
 
-    def column(self, node: tuple[str, ...]) -> Column:
+    def resolve_column(self, node: tuple[str, ...]) -> Column:
         dataset = self.find((node[0], node[1]))
         fold = node[2].casefold()
         return (*dataset, node[2] if fold in self.exact.get(dataset, ()) else fold)
 
     # --- questions
 
-    def all_columns(self) -> Iterator[Column]:
+    def list_columns(self) -> Iterator[Column]:
         """But those of which a newer schema of the whole dataset says that they are no more."""
         for dataset, names in self.columns.items():
             for name in names:
                 if (*dataset, name) not in self.unlisted:
                     yield (*dataset, name)
 
-    def impact(self, start: Column) -> dict[Column, tuple[int, int, bool]]:
+    def compute_impact(self, start: Column) -> dict[Column, tuple[int, int, bool]]:
         """Every other column reached: (reach class, distance, masked)."""
         result: dict[Column, tuple[int, int, bool]] = {}
         for reach in (DIRECT, INDIRECT, POSSIBLE):
@@ -371,43 +373,43 @@ class Oracle:
         return seen
 
 
-def _covered(says: Says) -> set[tuple[Dataset, Dataset]]:
-    return {((s[0], s[1]), (e[0], e[1])) for s, e, *_ in says.columns if (e[0], e[1]) not in says.contradicted}
+def _list_covered(statement: OutputStatement) -> set[tuple[Dataset, Dataset]]:
+    return {((s[0], s[1]), (e[0], e[1])) for s, e, *_ in statement.columns if (e[0], e[1]) not in statement.contradicted}
 
 
-def _integration(events: list[Event]) -> str:
+def _find_integration(events: list[Event]) -> str:
     facets = [e["job"].get("facets") or {} for e in events]
     return next((f["jobType"].get("integration") or "" for f in reversed(facets) if "jobType" in f), "")
 
 
-def _statement(events: list[Event]) -> list[str]:
+def _read_sql_words(events: list[Event]) -> list[str]:
     """The first words of the SQL of a run."""
     facets = [e["job"].get("facets") or {} for e in events]
     return next((f["sql"].get("query") or "" for f in reversed(facets) if "sql" in f), "").upper().split()[:6]
 
 
-def _creates(node: Event, events: list[Event]) -> bool:
+def _replaces_content(node: Event, events: list[Event]) -> bool:
     """Whether the content of an output is made anew."""
     change = ((node.get("facets") or {}).get("lifecycleStateChange") or {}).get("lifecycleStateChange")
-    sql = _statement(events)
+    sql = _read_sql_words(events)
     return change in {"CREATE", "OVERWRITE", "TRUNCATE"} or (sql[:1] == ["CREATE"] and "EXISTS" not in sql)
 
 
 def _is_whole(node: Event, events: list[Event], *, is_output: bool) -> bool:
     """Whether the schema of an input or output lists all columns; `events`: those of the run."""
-    integration = _integration(events)
+    integration = _find_integration(events)
     if not is_output:
         return integration == "AIRFLOW" or (integration == "SPARK" and not node["namespace"].startswith(("postgres:", "mysql:", "trino:")))
     if integration == "DBT":
         return False
-    if _creates(node, events):
+    if _replaces_content(node, events):
         return True
     if integration == "TRINO":
         return False
-    return integration in {"AIRFLOW", "SPARK"} or not set(_statement(events)[:1]) & {"UPDATE", "MERGE", "DELETE"}
+    return integration in {"AIRFLOW", "SPARK"} or not set(_read_sql_words(events)[:1]) & {"UPDATE", "MERGE", "DELETE"}
 
 
-def _lists(listed: set[str], name: str) -> bool:
+def _contains_name(listed: set[str], name: str) -> bool:
     parts = name.split(".")
     return any(".".join(parts[:n]) in listed for n in range(1, len(parts) + 1))
 
@@ -418,7 +420,7 @@ def _flatten(fields: list[Event], prefix: str = "") -> Iterator[str]:
         yield from _flatten(f.get("fields") or [], f"{prefix}{f['name']}.")
 
 
-def _transformations(source: Event, *, masked: bool) -> Iterator[tuple[int, str, bool]]:
+def _parse_transformations(source: Event, *, masked: bool) -> Iterator[tuple[int, str, bool]]:
     found = source.get("transformations") or []
     if not found:
         yield DIRECT, "", masked
@@ -432,12 +434,12 @@ def _resolve(named: Dataset, known: dict[Dataset, Event], links: dict[Dataset, s
         return named
     by_link = [d for d in known if named in links.get(d, ())]
     by_case = [d for d in known if (d[0].casefold(), d[1].casefold()) == (named[0].casefold(), named[1].casefold())]
-    by_last = [d for d in known if _last(d) == _last(named)]
+    by_last = [d for d in known if _find_last_part(d) == _find_last_part(named)]
     for candidates in (by_link, by_case, by_last):
         if candidates:
             return candidates[0] if len(candidates) == 1 else named
     return named
 
 
-def _last(dataset: Dataset) -> str:
+def _find_last_part(dataset: Dataset) -> str:
     return dataset[1].replace("/", ".").rsplit(".", 1)[-1].casefold()

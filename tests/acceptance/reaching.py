@@ -40,7 +40,7 @@ class Links(NamedTuple):
     ptr: Array
     other: Array
 
-    def of(self, nodes: Array) -> Array:
+    def list_neighbours(self, nodes: Array) -> Array:
         counts = self.ptr[nodes + 1] - self.ptr[nodes]
         before = np.repeat(self.ptr[nodes] - (np.cumsum(counts) - counts), counts)
         found: Array = self.other[before + np.arange(len(before))]
@@ -52,7 +52,7 @@ class Reaching:
 
     def __init__(self, oracle: Oracle) -> None:
         datasets = sorted({oracle.find(d) for d in [*oracle.columns, *_ends(oracle)]} | set(oracle.dataset_out))
-        columns = sorted(set(oracle.all_columns()))
+        columns = sorted(set(oracle.list_columns()))
         self.columns = len(columns)
         place: dict[tuple[str, ...], int] = {asset: at for at, asset in enumerate((*columns, *datasets))}
         self.size = len(place)
@@ -60,18 +60,22 @@ class Reaching:
         self.dataset_of = np.concatenate([of, np.arange(self.columns, self.size)])
         order = np.argsort(of, kind="stable")
         self._children = Links(np.searchsorted(of[order], np.arange(self.size + 1)), order)
-        self.number = _names(oracle, place)
+        self.number = _number_names(oracle, place)
         self.jobs: list[str] = []
-        self.flows = self._numbered(oracle, place)
+        self.flows = self._number_flows(oracle, place)
 
-    def _numbered(self, oracle: Oracle, place: dict[tuple[str, ...], int]) -> Flows:
-        def at(node: tuple[str, ...]) -> int:
-            return place[oracle.column(node) if len(node) == 3 else oracle.find((node[0], node[1]))]
+    def _number_flows(self, oracle: Oracle, place: dict[tuple[str, ...], int]) -> Flows:
+        def find_number(node: tuple[str, ...]) -> int:
+            return place[oracle.resolve_column(node) if len(node) == 3 else oracle.find((node[0], node[1]))]
 
         jobs: dict[tuple[str, ...], int] = {}
         found = [*oracle.column_edges, *oracle.dataset_edges]
         rows = np.array(
-            [(at(f.start), at(f.end), class_of(f), f.masked, jobs.setdefault(f.job, len(jobs)) if f.job else -1) for f in found], np.int64
+            [
+                (find_number(f.start), find_number(f.end), classify_flow(f), f.masked, jobs.setdefault(f.job, len(jobs)) if f.job else -1)
+                for f in found
+            ],
+            np.int64,
         ).reshape(-1, 5)
         self.jobs = ["/".join(job).casefold() for job in jobs]
         return Flows(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] != 0, rows[:, 4], [f.subtype for f in found])
@@ -83,7 +87,7 @@ class Reaching:
         return (self.flows.start, self.flows.end) if direction == DOWNSTREAM else (self.flows.end, self.flows.start)
 
     @cache  # noqa: B019 - lives as long as the test
-    def _links(self, direction: str, k: int, *, masked: bool) -> Links:
+    def _build_links(self, direction: str, k: int, *, masked: bool) -> Links:
         followed = (self.flows.kind <= k) & (masked | ~self.flows.masked)
         near, far = (ends[followed] for ends in self._ends(direction))
         order = np.argsort(near, kind="stable")
@@ -91,18 +95,18 @@ class Reaching:
 
     def walk(self, starts: Array, direction: str, k: int, depth: int, *, masked: bool) -> tuple[Array, bool]:
         """By node its distance over flows of class `k` and stronger, or FAR; and whether there is more beyond `depth`."""
-        links = self._links(direction, k, masked=masked)
+        links = self._build_links(direction, k, masked=masked)
         distance = np.full(self.size, FAR)
         touched = np.zeros(self.size, np.bool_)  # datasets of which anything was met: their own flows are followed
         level, new = 0, np.unique(starts)
         while new.size:
-            new = np.unique(np.concatenate([new, self._children.of(new[new >= self.columns])]))
+            new = np.unique(np.concatenate([new, self._children.list_neighbours(new[new >= self.columns])]))
             new = new[distance[new] == FAR]
             distance[new] = level
             own = np.unique(self.dataset_of[new])
             own = own[~touched[own]]
             touched[own] = True
-            new = links.of(np.concatenate([new[new < self.columns], own]))
+            new = links.list_neighbours(np.concatenate([new[new < self.columns], own]))
             new = np.unique(new[distance[new] == FAR])
             if level == depth:
                 return distance, bool(new.size)
@@ -111,7 +115,7 @@ class Reaching:
 
     def reach(self, starts: Array, direction: str, depth: int) -> tuple[dict[int, Found], bool]:
         """What is reached, without the starts and the columns of datasets among them; and whether `depth` matters."""
-        begun = np.concatenate([starts, self._children.of(starts[starts >= self.columns])])
+        begun = np.concatenate([starts, self._children.list_neighbours(starts[starts >= self.columns])])
         result: dict[int, Found] = {}
         cut = False
         for k in CLASSES:
@@ -126,24 +130,24 @@ class Reaching:
 
     # -- answers
 
-    def impact(self, starts: Array, direction: str, reached: dict[int, Found]) -> dict[str, Found]:
+    def compute_impact(self, starts: Array, direction: str, reached: dict[int, Found]) -> dict[str, Found]:
         """Columns, datasets (as their strongest column, or as a whole) and jobs, by name."""
         result: dict[int, Found] = {}
         for node, found in reached.items():
             for asset in {node, int(self.dataset_of[node])}:
-                result[asset] = strongest(result.get(asset), found)
+                result[asset] = choose_stronger(result.get(asset), found)
         for start in starts.tolist():
             result.pop(start, None)
-        return {self._name[node]: found for node, found in result.items()} | self._passing(starts, direction, reached)
+        return {self._name[node]: found for node, found in result.items()} | self._find_passing_jobs(starts, direction, reached)
 
-    def _passing(self, starts: Array, direction: str, reached: dict[int, Found]) -> dict[str, Found]:
+    def _find_passing_jobs(self, starts: Array, direction: str, reached: dict[int, Found]) -> dict[str, Found]:
         """The jobs of the flows that go on from what is reached: the weaker of the flow and where it begins, one further."""
         known = dict(reached)
-        for node in (*starts.tolist(), *self._children.of(starts[starts >= self.columns]).tolist()):
+        for node in (*starts.tolist(), *self._children.list_neighbours(starts[starts >= self.columns]).tolist()):
             known[node] = (DIRECT, 0, False)
         for node, found in list(known.items()):
             dataset = int(self.dataset_of[node])
-            known[dataset] = strongest(known.get(dataset), found)
+            known[dataset] = choose_stronger(known.get(dataset), found)
         inside = np.zeros(self.size, np.bool_)
         inside[list(known)] = True
         near = self._ends(direction)[0]
@@ -152,13 +156,13 @@ class Reaching:
             k, distance, masked = known[int(near[flow])]
             name = self.jobs[self.flows.job[flow]]
             passed = (max(k, int(self.flows.kind[flow])), distance + 1, masked or bool(self.flows.masked[flow]))
-            result[name] = strongest(result.get(name), passed)
+            result[name] = choose_stronger(result.get(name), passed)
         return result
 
-    def drawn(self, starts: Array, direction: str, shown: dict[int, Found]) -> tuple[dict[int, Found], dict[Edge, set[str]]]:
+    def build_drawing(self, starts: Array, direction: str, shown: dict[int, Found]) -> tuple[dict[int, Found], dict[Edge, set[str]]]:
         """What is drawn beside `shown` (the starts among it): datasets, columns of starts; and the flows, with their jobs."""
         inside, touched = np.zeros(self.size, np.bool_), np.zeros(self.size, np.bool_)
-        own = self._children.of(starts[starts >= self.columns]).tolist()
+        own = self._children.list_neighbours(starts[starts >= self.columns]).tolist()
         inside[[*shown, *own]] = True
         touched[self.dataset_of[inside]] = True
         near, far = self._ends(direction)
@@ -182,20 +186,20 @@ class Reaching:
 
     @cached_property
     def _name(self) -> dict[int, str]:
-        """One name of each asset; `named` takes all names of it to this one."""
+        """One name of each asset; `find_name` maps all its names to this one."""
         return {number: name for name, number in self.number.items()}
 
-    def named(self, name: str) -> str:
+    def find_name(self, name: str) -> str:
         """The one name for all names of a column, dataset or job."""
         number = self.number.get(name.casefold())
         return name.casefold() if number is None else self._name[number]
 
 
-def class_of(flow: Flow) -> int:
+def classify_flow(flow: Flow) -> int:
     return max(flow.kind, INDIRECT) if len(flow.end) == 2 else flow.kind
 
 
-def strongest(known: Found | None, found: Found) -> Found:
+def choose_stronger(known: Found | None, found: Found) -> Found:
     """The surer; of equal ones the shorter distance, masked only if both are."""
     if known is None or found[0] < known[0]:
         return found
@@ -211,7 +215,7 @@ def _ends(oracle: Oracle) -> Iterable[Dataset]:
             yield node[0], node[1]
 
 
-def _names(oracle: Oracle, place: dict[tuple[str, ...], int]) -> dict[str, int]:
+def _number_names(oracle: Oracle, place: dict[tuple[str, ...], int]) -> dict[str, int]:
     """Each name of each column and dataset, in lower case -> its number."""
     members: dict[Dataset, set[Dataset]] = {}
     linked = {other for _, others in oracle.symlinks.values() for other in others}

@@ -42,12 +42,12 @@ class Service:
         assert isinstance(data, dict)
         return data
 
-    def columns(self, namespace: str, name: str) -> dict[str, str]:
+    def list_columns(self, namespace: str, name: str) -> dict[str, str]:
         """Column name -> id."""
         found = self.ask(COLUMNS, ns=namespace, n=name)["dataset"]
         return {c["name"]: c["id"] for c in found["columns"]["nodes"]} if found else {}
 
-    def impact(self, column_id: str, oracle: Oracle) -> dict[Column, tuple[int, int, bool]]:
+    def read_impact(self, column_id: str, oracle: Oracle) -> dict[Column, tuple[int, int, bool]]:
         """In the oracle's terms."""
         result: dict[Column, tuple[int, int, bool]] = {}
         after = None
@@ -55,7 +55,7 @@ class Service:
             assets = self.ask(IMPACT, id=column_id, after=after)["impact"]["assets"]
             for found in assets["nodes"]:
                 node = found["node"]
-                column = oracle.column((node["dataset"]["namespace"], node["dataset"]["name"], node["name"]))
+                column = oracle.resolve_column((node["dataset"]["namespace"], node["dataset"]["name"], node["name"]))
                 assert column not in result, f"{column} twice"
                 result[column] = (CLASSES[found["reach"]], found["distance"], found["masked"])
             if not assets["pageInfo"]["hasNextPage"]:
@@ -64,7 +64,7 @@ class Service:
 
 
 @contextmanager
-def serving(store: str = "sqlite://:memory:", **settings: object) -> Iterator[Service]:
+def run_service(store: str = "sqlite://:memory:", **settings: object) -> Iterator[Service]:
     """The application over a store, its index loaded."""
     with TestClient(create_app(load_settings(store=store, **settings)), base_url="http://127.0.0.1") as client:
         end = time.monotonic() + READY_SECONDS
@@ -74,15 +74,15 @@ def serving(store: str = "sqlite://:memory:", **settings: object) -> Iterator[Se
         yield Service(client)
 
 
-def differences(service: Service, oracle: Oracle) -> list[str]:
+def find_differences(service: Service, oracle: Oracle) -> list[str]:
     """Where the service answers otherwise than the oracle: every column of every dataset, and what it reaches."""
     result = []
-    for column in sorted(set(oracle.all_columns())):
-        ids = {oracle.column((*column[:2], name)): i for name, i in service.columns(*column[:2]).items()}
+    for column in sorted(set(oracle.list_columns())):
+        ids = {oracle.resolve_column((*column[:2], name)): i for name, i in service.list_columns(*column[:2]).items()}
         if column not in ids:
             result.append(f"{column} is missing; there are {sorted(ids)}")
             continue
-        expected, found = oracle.impact(column), service.impact(ids[column], oracle)
+        expected, found = oracle.compute_impact(column), service.read_impact(ids[column], oracle)
         result += [
             f"{column} -> {other}: expected {expected.get(other)}, found {found.get(other)}"
             for other in sorted(expected.keys() | found.keys())

@@ -34,20 +34,20 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Ran]:
     return store, done("sync", EXAMPLE / "mesh.yaml", "--store", store)
 
 
-def lines(ran: Ran) -> dict[str, str]:
+def parse_lines(ran: Ran) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in (ran.out + ran.err).splitlines() if "/" in line.split(":")[0])
 
 
 def test_every_source_of_the_example_is_taken(synced: tuple[str, Ran]) -> None:
-    said = lines(synced[1])
+    said = parse_lines(synced[1])
     assert {name.split("/")[0] for name in said} == {"mesh", "naming", *SOURCES}
     assert all(text.endswith("0 refused") for text in said.values()), said
     assert all(", 0 new," not in text for text in said.values()), said
 
 
 def test_a_second_time_changes_nothing(synced: tuple[str, Ran]) -> None:
-    again = lines(done("sync", EXAMPLE / "mesh.yaml", "--store", synced[0]))
-    assert again.keys() == lines(synced[1]).keys()
+    again = parse_lines(done("sync", EXAMPLE / "mesh.yaml", "--store", synced[0]))
+    assert again.keys() == parse_lines(synced[1]).keys()
     assert all(text.endswith("0 new, 0 changed, 0 retracted, 0 refused") for text in again.values()), again
 
 
@@ -96,7 +96,7 @@ sources:
         encoding="utf-8",
     )
     store = f"sqlite:///{tmp_path}/seeds.db"
-    assert all(text.endswith("0 refused") for text in lines(done("sync", mesh, "--store", store)).values())
+    assert all(text.endswith("0 refused") for text in parse_lines(done("sync", mesh, "--store", store)).values())
     said = done("impact", "customer_orders.total_amount", "--store", store).out
     assert "finance-analytics" in said.partition("NOTIFY OWNERS")[0]
     assert "customer-orders-contract-v2" in said.partition("CONTRACTS TO REVIEW")[2]

@@ -14,7 +14,7 @@ QUERY = """query($id:ID!){impact(of:[$id]){
   assets(kinds:[COLUMN,CONSUMER],first:500){nodes{reach distance masked node{kind name ... on Column{dataset{name}}}}}}}"""
 
 
-def table(heading: str) -> list[list[str]]:
+def read_table(heading: str) -> list[list[str]]:
     """The cells of the table of the page with this heading."""
     lines = (EXAMPLE / "README.md").read_text(encoding="utf-8").splitlines()
     begin = lines.index(heading) + 2
@@ -25,28 +25,28 @@ def table(heading: str) -> list[list[str]]:
 @pytest.fixture(scope="module")
 def affected() -> Iterator[list[dict[str, Any]]]:
     with example("sqlite://:memory:") as service:
-        yield ask(service)
+        yield read_assets(service)
 
 
-def ask(service: Service) -> list[dict[str, Any]]:
-    email = service.columns(LAKE, "customers.customers")["email"]
+def read_assets(service: Service) -> list[dict[str, Any]]:
+    email = service.list_columns(LAKE, "customers.customers")["email"]
     found = service.ask(QUERY, id=email)["impact"]["assets"]["nodes"]
     assert isinstance(found, list)
     return found
 
 
-def short(column: dict[str, Any]) -> str:
+def shorten_name(column: dict[str, Any]) -> str:
     """As the page writes names: `exports/x.c`, `schema.table.c`."""
     return f"{column['dataset']['name'].removeprefix('/warehouse/')}.{column['name']}"
 
 
 def test_columns(affected: list[dict[str, Any]]) -> None:
     left = {
-        short(a["node"]): (a["reach"], str(a["distance"]), "yes" if a["masked"] else "no")
+        shorten_name(a["node"]): (a["reach"], str(a["distance"]), "yes" if a["masked"] else "no")
         for a in affected
         if a["node"]["kind"] == "COLUMN"
     }
-    for name, *said in table("| reached | reach | distance | masked |"):
+    for name, *said in read_table("| reached | reach | distance | masked |"):
         dataset, comma, _ = name.partition(",")
         names = [column for column in left if column.startswith(f"{dataset}.") and comma] or [name]
         for column in names:
@@ -56,5 +56,5 @@ def test_columns(affected: list[dict[str, Any]]) -> None:
 
 def test_consumers(affected: list[dict[str, Any]]) -> None:
     found = {a["node"]["name"]: a["reach"] + (", masked" if a["masked"] else "") for a in affected if a["node"]["kind"] == "CONSUMER"}
-    said = {name: reach for name, reach, _ in table("| consumer | reach | why |")}
+    said = {name: reach for name, reach, _ in read_table("| consumer | reach | why |")}
     assert found == said

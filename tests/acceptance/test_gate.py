@@ -31,23 +31,23 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGraph]:
         yield found
 
 
-def words(graph: OpenGraph, text: str, **options: Any) -> Report:
+def check_sentence(graph: OpenGraph, text: str, **options: Any) -> Report:
     return run_check(graph.graph, graph.naming, CheckRequest((CheckInput("change", None, File("words", text)),), **options))
 
 
-def contract(graph: OpenGraph, after: str, **options: Any) -> Report:
+def check_contract(graph: OpenGraph, after: str, **options: Any) -> Report:
     given = CheckInput("contract", File("old.yaml", CONTRACT), File("customer_orders_v2.yaml", after))
     return run_check(graph.graph, graph.naming, CheckRequest((given,), **options))
 
 
-def of(report: Report, rule: str) -> Finding:
+def get_finding(report: Report, rule: str) -> Finding:
     (found,) = [one for one in report.findings if one.rule == rule]
     return found
 
 
 def test_renaming_the_email_of_customers_is_breaking(graph: OpenGraph) -> None:
-    report = words(graph, "rename customers.customers.email to mail")
-    found = of(report, "column-renamed")
+    report = check_sentence(graph, "rename customers.customers.email to mail")
+    found = get_finding(report, "column-renamed")
     assert (report.verdict, report.passed, found.verdict) == ("breaking", False, "breaking")
     hits = {hit.consumer.name: hit for hit in found.hits}
     assert {name for name, hit in hits.items() if hit.reach == "DIRECT" and not hit.masked} == {
@@ -70,30 +70,30 @@ def test_renaming_the_email_of_customers_is_breaking(graph: OpenGraph) -> None:
 
 def test_what_finance_reads_is_covered_by_its_contract(graph: OpenGraph) -> None:
     for report in (
-        words(graph, "drop delta.orders.customer_orders.total_amount"),
-        contract(graph, CONTRACT.replace("total_amount", "amount_total")),
+        check_sentence(graph, "drop delta.orders.customer_orders.total_amount"),
+        check_contract(graph, CONTRACT.replace("total_amount", "amount_total")),
     ):
-        hits = {hit.consumer.name: (hit.verdict, hit.contract) for hit in of(report, "column-removed").hits}
+        hits = {hit.consumer.name: (hit.verdict, hit.contract) for hit in get_finding(report, "column-removed").hits}
         assert hits["finance-analytics"] == ("breaking", "customer-orders-contract-v2")
 
 
 def test_a_breaking_contract_needs_a_new_major_version(graph: OpenGraph) -> None:
     after = CONTRACT.replace("total_amount", "amount_total")
-    missing = of(contract(graph, after), "major-version-missing")
+    missing = get_finding(check_contract(graph, after), "major-version-missing")
     assert (missing.before, missing.after, missing.file) == ("2.1.0", "2.1.0", "customer_orders_v2.yaml")
     assert after.splitlines()[missing.line - 1].lstrip().startswith("version")
-    raised = contract(graph, after.replace("2.1.0", "3.0.0"))
+    raised = check_contract(graph, after.replace("2.1.0", "3.0.0"))
     assert "major-version-missing" not in {one.rule for one in raised.findings}
 
 
 def test_formatting_changes_nothing(graph: OpenGraph) -> None:
-    assert contract(graph, "# a comment\n" + CONTRACT.replace("\n", "\n\n")).findings == ()
+    assert check_contract(graph, "# a comment\n" + CONTRACT.replace("\n", "\n\n")).findings == ()
 
 
 def test_a_column_that_nobody_reads_in_a_covered_corner(graph: OpenGraph) -> None:
-    strict, usage = (words(graph, "drop marketing.campaigns.campaign_name", mode=mode) for mode in Mode)
-    assert (of(strict, "column-removed").verdict, of(usage, "column-removed").verdict) == ("breaking", "compatible")
-    assert (usage.passed, of(usage, "column-removed").gaps) == (True, ())
+    strict, usage = (check_sentence(graph, "drop marketing.campaigns.campaign_name", mode=mode) for mode in Mode)
+    assert (get_finding(strict, "column-removed").verdict, get_finding(usage, "column-removed").verdict) == ("breaking", "compatible")
+    assert (usage.passed, get_finding(usage, "column-removed").gaps) == (True, ())
 
 
 def test_the_same_with_one_job_without_column_lineage(graph: OpenGraph) -> None:
@@ -105,7 +105,7 @@ def test_the_same_with_one_job_without_column_lineage(graph: OpenGraph) -> None:
         graph.graph, [SupposedStatement("openlineage/late", ("job-output", *blind.parts, *board.parts), content)], get_current_micros()
     ) as would:
         given = CheckRequest((CheckInput("change", None, File("words", "drop marketing.campaigns.campaign_name")),), mode=Mode.USAGE)
-        found = of(run_check(would, graph.naming, given), "column-removed")
+        found = get_finding(run_check(would, graph.naming, given), "column-removed")
     assert found.verdict == "breaking"
     assert any("airflow/board_export" in gap for gap in found.gaps)
 
@@ -115,11 +115,11 @@ def test_policies_see_the_graph_as_it_would_be(graph: OpenGraph) -> None:
     given = CheckRequest((CheckInput("change", None, File("words", "rename customers.customers.email to mail")),))
     report = run_check(graph.graph, graph.naming, given, policies=governing)
     assert "pii-unmasked" in {violation.policy for violation in report.violations}
-    assert words(graph, "rename customers.customers.email to mail").violations == ()
+    assert check_sentence(graph, "rename customers.customers.email to mail").violations == ()
 
 
 def test_a_promise_that_is_loosened_names_who_counts_on_it(graph: OpenGraph) -> None:
     given = CheckInput("product", File("old.yaml", PRODUCT), File("new.yaml", PRODUCT.replace("freshness: 1h", "freshness: 30h")))
-    found = of(run_check(graph.graph, graph.naming, CheckRequest((given,))), "slo-loosened")
+    found = get_finding(run_check(graph.graph, graph.naming, CheckRequest((given,))), "slo-loosened")
     assert found.verdict == "breaking"
     assert "finance-marts: 1d promised; file//warehouse/exports/finance/customer_orders may be 1d 6h old" in found.reason

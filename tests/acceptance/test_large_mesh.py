@@ -26,8 +26,8 @@ from tests.acceptance.large_mesh import CATALOG, LAKE, LAYERS, LargeMesh
 from tests.acceptance.oracle import Oracle
 from tests.acceptance.reaching import DOWNSTREAM, UPSTREAM, Array, Edge, Found, Reaching
 from tests.acceptance.service import CLASSES
-from tests.faults.served import Started, serving
-from tests.faults.wire import GRAPHQL, Posted, call
+from tests.faults.served import Started, run_server
+from tests.faults.wire import GRAPHQL, Posted, send_request
 from tests.sizes import ALL, choose_size
 
 JOBS, COLUMNS = (int(part) for part in os.environ.get("MESHLINE_TEST_MESH", "10000x300000" if ALL else "1000x30000").split("x"))
@@ -61,7 +61,7 @@ class Figures:
         self.stopped: Counter[str] = Counter()
 
     @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
+    def measure_time(self, name: str) -> Iterator[None]:
         begun = time.perf_counter()
         yield
         self.seconds.setdefault(name, []).append(time.perf_counter() - begun)
@@ -79,18 +79,18 @@ class Figures:
 def test_a_large_mesh(tmp_path: Path) -> None:
     figures = Figures()
     mesh = LargeMesh(JOBS, COLUMNS, SEED)
-    events = list(mesh.events())
+    events = list(mesh.generate_events())
     bodies = [msgspec.json.encode(event) for event in events]
     figures.lines.append(f"{len(bodies)} events, {sum(map(len, bodies)) / 1e6:.0f} MB, of {JOBS} jobs and {COLUMNS} columns, seed {SEED}")
-    with figures.timed("oracle"):
+    with figures.measure_time("oracle"):
         reaching = Reaching(Oracle(events))
     del events
     figures.lines.append(f"oracle: {reaching.columns} columns, {len(reaching.flows.start)} flows")
     store = f"sqlite:///{tmp_path / 'mesh.db'}"
-    Sending(store, tmp_path, figures).all(bodies)
-    with started(store, tmp_path, figures) as server:
+    Sending(store, tmp_path, figures).send_all(bodies)
+    with start_server(store, tmp_path, figures) as server:
         figures.lines.append(f"server, loaded: {load_of(server).memory}")
-        differing = Asking(server, reaching, figures).differences(starts(mesh))
+        differing = Asking(server, reaching, figures).find_differences(choose_starts(mesh))
         figures.lines.append(f"server, asked: {load_of(server).memory}; store: {(tmp_path / 'mesh.db').stat().st_size / 1e6:.0f} MB")
         assert "Traceback" not in server.log
     print(f"\n{figures}")  # noqa: T201 - shown with a failure, and by -s
@@ -98,11 +98,11 @@ def test_a_large_mesh(tmp_path: Path) -> None:
 
 
 @contextmanager
-def started(store: str, folder: Path, figures: Figures) -> Iterator[Started]:
+def start_server(store: str, folder: Path, figures: Figures) -> Iterator[Started]:
     """A server, ready; killed in the end."""
     with ExitStack() as stack:
-        with figures.timed("start until ready, the last with all events"):
-            server = stack.enter_context(serving(store, folder / "server.log"))
+        with figures.measure_time("start until ready, the last with all events"):
+            server = stack.enter_context(run_server(store, folder / "server.log"))
         yield server
 
 
@@ -120,18 +120,18 @@ class Sending:
         self._store, self._folder, self._figures = store, folder, figures
         self._chance = random.Random(SEED)
 
-    def all(self, bodies: Sequence[bytes]) -> None:
+    def send_all(self, bodies: Sequence[bytes]) -> None:
         left = iter(bodies)
         for connections, share in PHASES:
-            self._phase(list(islice(left, round(share * len(bodies)))) if share < 0.5 else list(left), connections)
+            self._send_phase(list(islice(left, round(share * len(bodies)))) if share < 0.5 else list(left), connections)
 
-    def _phase(self, bodies: list[bytes], connections: int) -> None:
+    def _send_phase(self, bodies: list[bytes], connections: int) -> None:
         seconds = processor = 0.0
         sent, told = len(bodies), ""
         parts = sorted(self._chance.sample(range(1, sent), KILLS)) if sent > KILLS else []
         for kill_at in (*(at - before for before, at in zip([0, *parts], parts, strict=False)), None):
             posted = Posted()
-            with started(self._store, self._folder, self._figures) as server:
+            with start_server(self._store, self._folder, self._figures) as server:
                 begun = time.perf_counter()
                 used = asyncio.run(self._post(server, posted, bodies, connections, kill_at))
                 seconds += time.perf_counter() - begun
@@ -169,14 +169,14 @@ def load_of(server: Started) -> Load:
     return Load(sum(map(int, times)) / os.sysconf("SC_CLK_TCK"), memory)
 
 
-def starts(mesh: LargeMesh) -> Iterator[tuple[str, str, str | None]]:
+def choose_starts(mesh: LargeMesh) -> Iterator[tuple[str, str, str | None]]:
     """Columns and whole datasets (no column), from all layers, mostly of those that are read most."""
     chance = random.Random(SEED)
     for number in range(sum(STARTS)):
-        layer = mesh.layer(number * 7 % LAYERS)
+        layer = mesh.list_layer(number * 7 % LAYERS)
         dataset = layer[int(len(layer) * chance.random() ** 6)]
         namespace, name = (CATALOG, dataset.catalog_name) if dataset.linked and chance.random() < 0.5 else (LAKE, dataset.name)
-        yield namespace, name, dataset.column(int(dataset.width * chance.random() ** 2)) if number < STARTS[0] else None
+        yield namespace, name, dataset.build_column_name(int(dataset.width * chance.random() ** 2)) if number < STARTS[0] else None
 
 
 class Asking:
@@ -185,10 +185,10 @@ class Asking:
     def __init__(self, server: Started, reaching: Reaching, figures: Figures) -> None:
         self._server, self._reaching, self._figures = server, reaching, figures
 
-    def differences(self, wanted: Iterator[tuple[str, str, str | None]]) -> list[str]:
-        return [f"{start}: {told}" for start in wanted for told in self._of(*start)]
+    def find_differences(self, wanted: Iterator[tuple[str, str, str | None]]) -> list[str]:
+        return [f"{start}: {told}" for start in wanted for told in self._compare_start(*start)]
 
-    def _of(self, namespace: str, name: str, column: str | None) -> Iterator[str]:
+    def _compare_start(self, namespace: str, name: str, column: str | None) -> Iterator[str]:
         found = self._ask("dataset", DATASET, ns=namespace, n=name)["dataset"]
         if found is None:
             yield "is not there"
@@ -200,18 +200,20 @@ class Asking:
             for depth in DEPTHS:
                 reached, cut = self._reaching.reach(number, direction, depth)
                 question = f"{direction} to {depth}"
-                for told in self._lineage(assets[title.casefold()], number, direction, depth, reached, cut=cut):
+                for told in self._compare_lineage(assets[title.casefold()], number, direction, depth, reached, cut=cut):
                     yield f"lineage {question}: {told}"
-                for told in self._impact(assets[title.casefold()], number, direction, depth, reached, cut=cut):
+                for told in self._compare_impact(assets[title.casefold()], number, direction, depth, reached, cut=cut):
                     yield f"impact {question}: {told}"
 
-    def _lineage(self, start: str, number: Array, direction: str, depth: int, reached: dict[int, Found], *, cut: bool) -> Iterator[str]:
+    def _compare_lineage(
+        self, start: str, number: Array, direction: str, depth: int, reached: dict[int, Found], *, cut: bool
+    ) -> Iterator[str]:
         answer = self._ask(f"lineage at depth {depth}", LINEAGE, id=start, direction=direction, depth=depth)["lineage"]
         truncated = "NODES" if len(reached) + 1 > DRAWN else "DEPTH" if cut else "NONE"
         self._figures.stopped[f"lineage at depth {depth}, truncated: {truncated}"] += 1
         if answer["completeness"]["truncated"] != truncated:
             yield f"truncated: expected {truncated}, found {answer['completeness']['truncated']}"
-        nodes = {self._number(node["asset"]["qualifiedName"]): _found(node) for node in answer["nodes"]}
+        nodes = {self._number(node["asset"]["qualifiedName"]): _parse_found(node) for node in answer["nodes"]}
         if len(nodes) != len(answer["nodes"]):
             yield "nodes are drawn twice"
         expected = {int(number[0]): (0, 0, False), **reached}
@@ -219,24 +221,28 @@ class Asking:
             expected = {node: expected[node] for node in islice(nodes, DRAWN) if node in expected}
             if len(expected) != DRAWN:
                 yield f"expected {DRAWN} nodes, found {len(expected)}"
-        beside, edges = self._reaching.drawn(number, direction, expected)
-        yield from _differing(expected | beside, nodes)
-        yield from _differing(edges, {self._edge(edge): {job["qualifiedName"] for job in edge["jobs"]} for edge in answer["edges"]})
+        beside, edges = self._reaching.build_drawing(number, direction, expected)
+        yield from _list_differences(expected | beside, nodes)
+        yield from _list_differences(
+            edges, {self._parse_edge(edge): {job["qualifiedName"] for job in edge["jobs"]} for edge in answer["edges"]}
+        )
 
-    def _impact(self, start: str, number: Array, direction: str, depth: int, reached: dict[int, Found], *, cut: bool) -> Iterator[str]:
-        expected = self._reaching.impact(number, direction, reached)
+    def _compare_impact(
+        self, start: str, number: Array, direction: str, depth: int, reached: dict[int, Found], *, cut: bool
+    ) -> Iterator[str]:
+        expected = self._reaching.compute_impact(number, direction, reached)
         found: dict[str, Found] = {}
         first = SMALL if len(expected) <= 40 * SMALL else LARGE
         after = None
-        with self._figures.timed(f"impact at depth {depth}, all pages"):
+        with self._figures.measure_time(f"impact at depth {depth}, all pages"):
             while True:
                 name = f"impact at depth {depth}, {'the first' if after is None else 'a later'} page of {first}"
                 (answer,) = self._ask(name, IMPACT[direction], id=start, depth=depth, first=first, after=after).values()
                 for node in answer["assets"]["nodes"]:
-                    title = self._reaching.named(node["node"]["qualifiedName"])
+                    title = self._reaching.find_name(node["node"]["qualifiedName"])
                     if title in found:
                         yield f"{title} twice"
-                    found[title] = _found(node)
+                    found[title] = _parse_found(node)
                 after = answer["assets"]["pageInfo"]["endCursor"]
                 if not answer["assets"]["pageInfo"]["hasNextPage"]:
                     break
@@ -244,19 +250,19 @@ class Asking:
         self._figures.stopped[f"impact at depth {depth}, truncated: {truncated}"] += 1
         if (answer["completeness"]["truncated"], answer["total"]) != (truncated, len(expected)):
             yield f"expected {truncated}, {len(expected)}; found {answer['completeness']['truncated']}, {answer['total']}"
-        yield from _differing(expected, found)
+        yield from _list_differences(expected, found)
 
     def _number(self, name: str) -> int:
         return self._reaching.number[name.casefold()]
 
-    def _edge(self, edge: dict[str, Any]) -> Edge:
-        start, end = (self._reaching.named(edge[side]["qualifiedName"]) for side in ("from", "to"))
+    def _parse_edge(self, edge: dict[str, Any]) -> Edge:
+        start, end = (self._reaching.find_name(edge[side]["qualifiedName"]) for side in ("from", "to"))
         return start, end, CLASSES[edge["reach"]], edge["subtype"], edge["masking"]
 
     def _ask(self, name: str, query: str, **variables: object) -> dict[str, Any]:
         body = msgspec.json.encode({"query": query, "variables": variables})
-        with self._figures.timed(name):
-            answer = call(self._server.port, "POST", GRAPHQL, body)
+        with self._figures.measure_time(name):
+            answer = send_request(self._server.port, "POST", GRAPHQL, body)
         told = msgspec.json.decode(answer.body)
         assert "errors" not in told, told["errors"]
         data = told["data"]
@@ -264,11 +270,11 @@ class Asking:
         return data
 
 
-def _found(node: dict[str, Any]) -> Found:
+def _parse_found(node: dict[str, Any]) -> Found:
     return CLASSES[node["reach"]], node["distance"], node["masked"]
 
 
-def _differing(expected: dict[Any, Any], found: dict[Any, Any]) -> list[str]:
+def _list_differences(expected: dict[Any, Any], found: dict[Any, Any]) -> list[str]:
     """The first few differences."""
     wrong = [key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)]
     return [f"{key}: expected {expected.get(key)}, found {found.get(key)}" for key in wrong[:5]] + [f"{len(wrong)} differ"] * bool(wrong)

@@ -12,7 +12,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.ingest.openlineage.event_files import read_events
-from tests.acceptance.service import IMPACT, Service, serving
+from tests.acceptance.service import IMPACT, Service, run_service
 from tests.servers import Neo4jServer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mesh"
@@ -21,7 +21,7 @@ LAKE = "http://iceberg-rest.internal:8181"
 
 @contextmanager
 def example(store: str) -> Iterator[Service]:
-    with serving(store, mesh=EXAMPLE / "mesh.yaml") as service:
+    with run_service(store, mesh=EXAMPLE / "mesh.yaml") as service:
         events = []
         for found in read_events([str(EXAMPLE / "events")]):
             assert not isinstance(found, InvalidInput)
@@ -32,43 +32,44 @@ def example(store: str) -> Iterator[Service]:
         yield service
 
 
-def named(name: str) -> str:
+def read_query(name: str) -> str:
     return (files("meshline.cli") / "queries" / f"{name}.graphql").read_text("utf-8")
 
 
-def answers(service: Service) -> dict[str, Any]:
+def collect_answers(service: Service) -> dict[str, Any]:
     """What a person may ask of the example. Revisions differ with the batching, so they are left out."""
     ids = {
-        table: service.columns(LAKE, table) for table in ("customers.customers", "orders.customer_orders", "marketing.campaign_audience")
+        table: service.list_columns(LAKE, table)
+        for table in ("customers.customers", "orders.customer_orders", "marketing.campaign_audience")
     }
     columns = [column for of_table in ids.values() for column in of_table.values()]
     asked: dict[str, Any] = {"ids": ids}
     for column in columns:
         asked[f"impact {column}"] = service.ask(IMPACT, id=column)
-        asked[f"full {column}"] = service.ask(named("impact"), of=[column], reach="POSSIBLE", limit=500)
+        asked[f"full {column}"] = service.ask(read_query("impact"), of=[column], reach="POSSIBLE", limit=500)
     email = ids["customers.customers"]["email"]
     for direction in ("DOWNSTREAM", "UPSTREAM"):
         for granularity in ("COLUMN", "DATASET", "PRODUCT", "DOMAIN"):
             asked[f"lineage {direction} {granularity}"] = service.ask(
-                named("lineage"), of=[email], direction=direction, granularity=granularity, reach="POSSIBLE", limit=500
+                read_query("lineage"), of=[email], direction=direction, granularity=granularity, reach="POSSIBLE", limit=500
             )
     for text in ("email", "customer", "revenue daily", "every confirmed"):
         asked[f"search {text}"] = service.ask("query($t:String!){search(text:$t,first:100){totalCount nodes{id qualifiedName}}}", t=text)
-    asked["resolve"] = service.ask(named("resolve"), name="customers.email")
-    return {question: without_revision(answer) for question, answer in asked.items()}
+    asked["resolve"] = service.ask(read_query("resolve"), name="customers.email")
+    return {question: remove_revision(answer) for question, answer in asked.items()}
 
 
-def without_revision(value: Any) -> Any:
+def remove_revision(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: without_revision(part) for key, part in value.items() if key != "revision"}
-    return [without_revision(part) for part in value] if isinstance(value, list) else value
+        return {key: remove_revision(part) for key, part in value.items() if key != "revision"}
+    return [remove_revision(part) for part in value] if isinstance(value, list) else value
 
 
 @pytest.mark.server
 def test_the_same_answers(neo4j: Neo4jServer) -> None:
     with ExitStack() as stack:
         embedded, shared = (stack.enter_context(example(store)) for store in ("sqlite://:memory:", neo4j.url))
-        one, other = answers(embedded), answers(shared)
+        one, other = collect_answers(embedded), collect_answers(shared)
     assert one.keys() == other.keys()
     for question, answer in one.items():
         assert answer == other[question], question

@@ -18,7 +18,7 @@ from meshline.graph import live_graph
 from meshline.graph.naming import Naming
 from meshline.graph.queries.impact import Impact
 from tests.api.conftest import Asking
-from tests.governance.verdicts import change
+from tests.governance.verdicts import build_change
 from tests.queries import mesh
 
 PATHS = f'{{ impact(of: ["{mesh.EMAIL.id}"]) {{ assets {{ nodes {{ node {{ id }} via {{ asset {{ id }} }} }} }} }} }}'
@@ -36,7 +36,7 @@ def test_an_impact_ends_with_its_answer(ask: Asking) -> None:
 
 
 def test_what_a_check_touches_ends_with_its_report(ask: Asking) -> None:
-    report = judge_changes(ask.graph, ask.graph.index, [change("column-removed", mesh.EMAIL)], Options())
+    report = judge_changes(ask.graph, ask.graph.index, [build_change("column-removed", mesh.EMAIL)], Options())
     assert report.findings[0].contracts
     assert alive(Impact, ChangeImpact) == 0
 

@@ -24,7 +24,7 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import get_current_micros
 from tests.cli.command import ROOT, executable
 from tests.cli.test_server import _ready
-from tests.governance.notify.conftest import Mailbox, mailing, text
+from tests.governance.notify.conftest import Mailbox, get_text, run_mail_server
 
 MESH = """
 version: 1
@@ -106,7 +106,7 @@ def post(address: str, *columns: str) -> None:
 
 def list_change_mails(box: Mailbox) -> list[EmailMessage]:
     """The mails about the change; others are about policies."""
-    return [mail for mail in box.mails() if "`amount`" in text(mail)]
+    return [mail for mail in box.read_mails() if "`amount`" in get_text(mail)]
 
 
 def put_mesh(address: str) -> None:
@@ -118,13 +118,13 @@ def put_mesh(address: str) -> None:
 
 def test_from_an_event_to_a_mail(tmp_path: Path) -> None:
     path = tmp_path / "mesh.db"
-    with mailing(tmp_path / "mail") as box, serving(path, box.url) as (address, _):
+    with run_mail_server(tmp_path / "mail") as box, serving(path, box.url) as (address, _):
         until(lambda: begun(path))
         put_mesh(address)
         post(address, "id", "amount", "email")
         post(address, "id", "email")
         until(lambda: len(list_change_mails(box)) == 2)
-        by_receiver = {str(mail["X-Recipients"]): text(mail) for mail in list_change_mails(box)}
+        by_receiver = {str(mail["X-Recipients"]): get_text(mail) for mail in list_change_mails(box)}
         assert by_receiver.keys() == {"<shop@company.com>", "<finance@company.com>"}
         assert all("breaking: `amount` is removed" in body for body in by_receiver.values())
         assert "report" in by_receiver["<finance@company.com>"]
@@ -135,7 +135,7 @@ def test_from_an_event_to_a_mail(tmp_path: Path) -> None:
 def test_kill_9_between_recorded_and_sent(tmp_path: Path) -> None:
     """The mail server is away, the server is killed, both come back: each recipient is notified once."""
     path = tmp_path / "mesh.db"
-    with mailing(tmp_path / "mail") as box:
+    with run_mail_server(tmp_path / "mail") as box:
         port = box.port
     with serving(path, box.url, MESHLINE_NOTIFY_WAIT_SECONDS="3600") as (address, process):
         until(lambda: begun(path))
@@ -145,7 +145,7 @@ def test_kill_9_between_recorded_and_sent(tmp_path: Path) -> None:
         until(lambda: noted(path))
         process.send_signal(signal.SIGKILL)
         process.wait()
-    with mailing(tmp_path / "mail", port) as box, serving(path, box.url) as (_, _process):
+    with run_mail_server(tmp_path / "mail", port) as box, serving(path, box.url) as (_, _process):
         until(lambda: len(list_change_mails(box)) == 2)
         time.sleep(1)
         assert sorted(str(mail["X-Recipients"]) for mail in list_change_mails(box)) == ["<finance@company.com>", "<shop@company.com>"]

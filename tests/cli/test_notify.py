@@ -15,7 +15,7 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import get_current_micros
 from tests.cli.command import done, run
 from tests.cli.test_server import serving
-from tests.governance.notify.conftest import Mailbox, mailing, text
+from tests.governance.notify.conftest import Mailbox, get_text, run_mail_server
 from tests.queries import mesh
 from tests.stores.statements import commit_statements
 
@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 @pytest.fixture
 def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    with mailing(tmp_path / "mail") as found:
+    with run_mail_server(tmp_path / "mail") as found:
         yield found
 
 
@@ -57,8 +57,8 @@ def test_from_what_landed_to_a_mail(store: SqliteStore, tmp_path: Path, mailbox:
     monkeypatch.setenv("MESHLINE_NOTIFY_CHANNELS", json.dumps({"email": mailbox.url}))
     sent = done("notify", "--send")
     assert "messages sent: 1, refused: 0" in sent.err
-    (mail,) = mailbox.mails()
-    assert "`email_hash` is removed" in text(mail)
+    (mail,) = mailbox.read_mails()
+    assert "`email_hash` is removed" in get_text(mail)
     assert "shop@company.com" not in done("notify", "--pending").out
 
 

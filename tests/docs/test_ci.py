@@ -50,7 +50,7 @@ class World(NamedTuple):
         )
 
 
-def git(folder: Path, *arguments: str) -> None:
+def run_git(folder: Path, *arguments: str) -> None:
     identity = ["-c", "user.name=ann", "-c", "user.email=ann@company.com", "-c", "init.defaultBranch=main"]
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
@@ -69,11 +69,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     shutil.copytree(ROOT / "examples", folder / "examples")
     meshline = str(Path(sys.executable).with_name("meshline"))
 
-    def done(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run_meshline(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([meshline, *arguments], cwd=folder, check=True, capture_output=True, text=True)
 
-    done("sync", "examples/mesh/mesh.yaml", "--store", "sqlite:///mesh.db")
-    made = done("token", "new", "ci", "--role", "reader")
+    run_meshline("sync", "examples/mesh/mesh.yaml", "--store", "sqlite:///mesh.db")
+    made = run_meshline("token", "new", "ci", "--role", "reader")
     (folder / "meshline.toml").write_text(made.stderr, "utf-8")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -105,19 +105,19 @@ def world(tmp_path: Path, server: Running) -> World:
     (origin / "contracts").mkdir(parents=True)
     (origin / "mesh.yaml").write_text(MESH, "utf-8")
     (origin / "contracts" / "audience.yaml").write_text(CONTRACT, "utf-8")
-    git(origin, "init")
-    git(origin, "add", "-A")
-    git(origin, "commit", "-m", "a contract")
-    git(tmp_path, "clone", "origin", "clone")
-    git(clone, "checkout", "-b", "drop-email")
+    run_git(origin, "init")
+    run_git(origin, "add", "-A")
+    run_git(origin, "commit", "-m", "a contract")
+    run_git(tmp_path, "clone", "origin", "clone")
+    run_git(clone, "checkout", "-b", "drop-email")
     kept = [line for line in CONTRACT.splitlines(keepends=True) if "name: email" not in line and ".email" not in line]
     (clone / "contracts" / "audience.yaml").write_text("".join(kept), "utf-8")
-    git(clone, "commit", "-am", "drop email")
+    run_git(clone, "commit", "-am", "drop email")
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return World(clone, {"PATH": path, "MESHLINE_SERVER": server.address, "MESHLINE_TOKEN": server.token})
 
 
-def loaded(name: str) -> dict[str, Any]:
+def read_workflow(name: str) -> dict[str, Any]:
     value = YAML(typ="safe").load((CI / name).read_text("utf-8"))
     assert isinstance(value, dict)
     return value
@@ -130,9 +130,9 @@ def test_the_page_shows_the_files() -> None:
         assert f"```yaml\n{text}```" in page, name
 
 
-def steps() -> dict[str, str]:
+def read_steps() -> dict[str, str]:
     """The commands, by the names of their steps."""
-    return {step["name"]: step["run"] for step in loaded("github.yaml")["jobs"]["check"]["steps"] if "run" in step}
+    return {step["name"]: step["run"] for step in read_workflow("github.yaml")["jobs"]["check"]["steps"] if "run" in step}
 
 
 @pytest.mark.parametrize("comment", ["", "55"], ids=["new", "again"])
@@ -140,7 +140,7 @@ def steps() -> dict[str, str]:
 def test_github(world: World, tmp_path: Path, comment: str, *, dropped: bool) -> None:
     tools, calls, known, summary = tmp_path / "tools", tmp_path / "calls", tmp_path / "known", tmp_path / "summary.md"
     if not dropped:
-        git(world.clone, "revert", "--no-edit", "HEAD")
+        run_git(world.clone, "revert", "--no-edit", "HEAD")
     tools.mkdir()
     gh = tools / "gh"
     gh.write_text(f'#!/bin/sh\necho "$*" >> {calls}\n[ "$2" != --paginate ] || cat {known}\n', "utf-8")  # what stands for GitHub
@@ -148,7 +148,7 @@ def test_github(world: World, tmp_path: Path, comment: str, *, dropped: bool) ->
     known.write_text(f"{comment}\n" if comment else "", "utf-8")
     named = {"BASE": "origin/main", "NUMBER": "7", "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_REPOSITORY": "shop/orders"}
     world = World(world.clone, {**world.environment, **named, "PATH": f"{tools}:{world.environment['PATH']}"})
-    found = steps()
+    found = read_steps()
     assert list(found) == ["Install", "Compile", "Check", "Show", "Comment"]
     for name in ("Compile", "Check", "Show", "Comment"):
         assert "${{" not in found[name]  # what others have named reaches the shell by the environment alone
@@ -170,8 +170,8 @@ def test_github(world: World, tmp_path: Path, comment: str, *, dropped: bool) ->
 
 def test_github_with_a_waiver_passes(world: World) -> None:
     here = World(world.clone, {**world.environment, "BASE": "origin/main"})
-    assert here.run(steps()["Compile"]).returncode == 0
-    text = steps()["Check"]
+    assert here.run(read_steps()["Compile"]).returncode == 0
+    text = read_steps()["Check"]
     prints = set(re.findall(r"%0Afingerprint ([0-9a-f]{16})", here.run(text).stdout))
     expires = time.strftime("%Y-%m-%d", time.gmtime())
     waivers = "".join(f"- {{fingerprint: '{one}', reason: agreed, approver: mia, expires: {expires}}}\n" for one in sorted(prints))
@@ -184,16 +184,16 @@ def test_github_with_a_waiver_passes(world: World) -> None:
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_github_without_its_secret_is_2(world: World, token: str) -> None:
     here = World(world.clone, {**world.environment, "BASE": "origin/main", "MESHLINE_TOKEN": token})
-    assert here.run(steps()["Compile"]).returncode == 0
-    ran = here.run(steps()["Check"])
+    assert here.run(read_steps()["Compile"]).returncode == 0
+    ran = here.run(read_steps()["Check"])
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "--base-tree" not in ran.stderr
 
 
 def test_github_with_a_server_that_is_away_is_2(world: World) -> None:
     here = World(world.clone, {**world.environment, "BASE": "origin/main", "MESHLINE_SERVER": "http://127.0.0.1:1"})
-    assert here.run(steps()["Compile"]).returncode == 0
-    ran = here.run(steps()["Check"])
+    assert here.run(read_steps()["Compile"]).returncode == 0
+    ran = here.run(read_steps()["Check"])
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "no answer from http://127.0.0.1:1" in ran.stderr
 
@@ -218,7 +218,7 @@ def dbt_world(tmp_path: Path, server: Running) -> World:
     project = DbtProject(tmp_path)
     project.remove_column()
     project.work.commit("remove a column")
-    git(tmp_path, "clone", "--branch", "feature", "repository", "clone")
+    run_git(tmp_path, "clone", "--branch", "feature", "repository", "clone")
     tools = tmp_path / "tools"
     tools.mkdir()
     dbt = tools / "dbt"
@@ -228,7 +228,7 @@ def dbt_world(tmp_path: Path, server: Running) -> World:
     return World(tmp_path / "clone", {"PATH": path, "MESHLINE_SERVER": server.address, "MESHLINE_TOKEN": server.token})
 
 
-def removed(clone: Path) -> None:
+def check_removed_column(clone: Path) -> None:
     assert not (clone / "dbt/target").exists() or "target" not in subprocess.check_output(
         ["git", "status", "--short"], cwd=clone, text=True
     )
@@ -238,28 +238,28 @@ def removed(clone: Path) -> None:
 
 def test_github_with_dbt(dbt_world: World) -> None:
     world = World(dbt_world.clone, {**dbt_world.environment, "BASE": "origin/main", "DBT_PROJECT": "dbt"})
-    without = world.run(steps()["Check"])
+    without = world.run(read_steps()["Check"])
     assert (without.returncode, without.stdout) == (2, "")
-    compiled = world.run(steps()["Compile"])
+    compiled = world.run(read_steps()["Compile"])
     assert compiled.returncode == 0, compiled
-    ran = world.run(steps()["Check"])
+    ran = world.run(read_steps()["Check"])
     assert ran.returncode == 1, ran
     assert "file=dbt/models/staging/stg_payments.sql" in ran.stdout
-    removed(world.clone)
+    check_removed_column(world.clone)
     (world.clone / "dbt/models/finance/buyer_ledger.sql").write_text("select 1 as one\n", "utf-8")
-    stale = world.run(steps()["Check"])
+    stale = world.run(read_steps()["Check"])
     assert (stale.returncode, stale.stdout) == (2, "")
     assert "models/finance/buyer_ledger.sql has changed; run `dbt compile` in dbt" in stale.stderr
 
 
 def test_gitlab_with_dbt(dbt_world: World) -> None:
-    job = loaded("gitlab.yaml")["meshline"]
+    job = read_workflow("gitlab.yaml")["meshline"]
     named = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", **job["variables"]}
     world = World(dbt_world.clone, {**dbt_world.environment, **named})
     for _ in range(2):  # a runner that keeps its folder
         ran = world.run("\n".join(job["script"]))
         assert ran.returncode == 1, ran
-    removed(world.clone)
+    check_removed_column(world.clone)
 
 
 class _Notes(BaseHTTPRequestHandler):
@@ -299,7 +299,7 @@ def test_gitlab(world: World, gitlab: tuple[str, list[tuple[str, str | None, str
         "MESHLINE_COMMENT_TOKEN": "a-token",
     }
     world = World(world.clone, {**world.environment, **named})
-    job = loaded("gitlab.yaml")["meshline"]
+    job = read_workflow("gitlab.yaml")["meshline"]
     ran = world.run("\n".join(job["script"]))
     assert ran.returncode == 1, ran
     told = world.run("\n".join(job["after_script"]))

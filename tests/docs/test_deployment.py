@@ -20,29 +20,29 @@ DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
 KUBERNETES = "1.31"  # what a cluster that is looked after has at least
 
 
-def manifests() -> list[dict[str, Any]]:
+def read_manifests() -> list[dict[str, Any]]:
     return list(YAML(typ="safe").load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8")))
 
 
-def variables(manifest: dict[str, Any]) -> list[str]:
+def list_variables(manifest: dict[str, Any]) -> list[str]:
     return [entry["name"] for entry in manifest["spec"]["template"]["spec"]["containers"][0]["env"]]
 
 
-@pytest.mark.parametrize("manifest", manifests(), ids=lambda m: m["kind"])
+@pytest.mark.parametrize("manifest", read_manifests(), ids=lambda m: m["kind"])
 def test_kubernetes_accepts_the_manifests(manifest: dict[str, Any]) -> None:
     kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
 
 
 def test_an_unknown_key_would_be_refused() -> None:
-    service = next(m for m in manifests() if m["kind"] == "Service")
+    service = next(m for m in read_manifests() if m["kind"] == "Service")
     service["spec"]["selectr"] = {}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(service, KUBERNETES, strict=True)
 
 
 def test_the_pod_names_settings_and_addresses_that_exist() -> None:
-    stateful = next(m for m in manifests() if m["kind"] == "StatefulSet")
-    assert set(variables(stateful)) <= known_variables()
+    stateful = next(m for m in read_manifests() if m["kind"] == "StatefulSet")
+    assert set(list_variables(stateful)) <= list_known_variables()
     container = stateful["spec"]["template"]["spec"]["containers"][0]
     probes = {container[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")}
     assert probes == {"/readyz", "/healthz"}
@@ -55,7 +55,7 @@ def test_the_unit_names_settings_and_options_that_exist() -> None:
     assert set(unit.sections()) == {"Unit", "Service", "Install"}
     lines = (DEPLOY / "meshline.service").read_text("utf-8").splitlines()
     named = {line.split("=")[1] for line in lines if line.startswith("Environment=")}
-    assert {name for name in named if name.startswith("MESHLINE_")} <= known_variables()
+    assert {name for name in named if name.startswith("MESHLINE_")} <= list_known_variables()
     program, *arguments = shlex.split(unit["Service"]["ExecStart"])
     assert program == "/opt/meshline/bin/meshline"
     assert CliRunner().invoke(app, [*arguments, "--help"]).exit_code == 0  # an unknown option is exit code 2
@@ -68,5 +68,5 @@ def test_nginx_can_parse_the_proxy(tmp_path: Path) -> None:
     assert parsed["status"] == "ok", parsed["errors"]
 
 
-def known_variables() -> set[str]:
+def list_known_variables() -> set[str]:
     return {setting.variable for setting in list_settings()}

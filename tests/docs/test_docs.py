@@ -29,7 +29,7 @@ from typer.testing import CliRunner
 from meshline.cli.app import app
 from meshline.errors import InvalidInput
 from meshline.ingest.openlineage.event_files import read_events
-from tests.acceptance.service import Service, serving
+from tests.acceptance.service import Service, run_service
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -48,7 +48,7 @@ class Command(NamedTuple):
     output: str
 
 
-def commands(block: str) -> Iterator[Command]:
+def parse_commands(block: str) -> Iterator[Command]:
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         line, _, output = part.partition("\n")
         while line.endswith("\\"):
@@ -60,17 +60,17 @@ def commands(block: str) -> Iterator[Command]:
         yield Command(line, output)
 
 
-def blocks(page: Path, language: str) -> list[str]:
+def read_blocks(page: Path, language: str) -> list[str]:
     return [match[2] for match in BLOCK.finditer(page.read_text(encoding="utf-8")) if match[1] == language]
 
 
-def with_blocks(language: str) -> list[Path]:
-    return [page for page in PAGES if page.exists() and blocks(page, language)]
+def list_pages(language: str) -> list[Path]:
+    return [page for page in PAGES if page.exists() and read_blocks(page, language)]
 
 
-@pytest.mark.parametrize("page", with_blocks("console"), ids=lambda p: p.name)
+@pytest.mark.parametrize("page", list_pages("console"), ids=lambda p: p.name)
 def test_no_output_matches_a_failure(page: Path) -> None:
-    shown = [command for block in blocks(page, "console") for command in commands(block) if command.output.strip()]
+    shown = [command for block in read_blocks(page, "console") for command in parse_commands(block) if command.output.strip()]
     empty = [command.line for command in shown if not command.output.replace("...", "").strip()]
     assert not empty, "these show nothing but `...`, which any output matches"
 
@@ -78,13 +78,13 @@ def test_no_output_matches_a_failure(page: Path) -> None:
 def test_readme_can_be_pasted(tmp_path: Path) -> None:
     """All blocks at once, into one shell that never waits for anything by itself: no command fails, and the server is stopped."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    lines = [command.line for block in blocks(ROOT / "README.md", "console") for command in commands(block)]
-    script = with_ports("\n".join(line for line in lines if not line.startswith(SETUP)), ports())
+    lines = [command.line for block in read_blocks(ROOT / "README.md", "console") for command in parse_commands(block)]
+    script = replace_ports("\n".join(line for line in lines if not line.startswith(SETUP)), choose_ports())
     done = subprocess.run(
         ["bash", "-e"],
         input=script,
         cwd=tmp_path,
-        env=environment(tmp_path),
+        env=build_environment(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -97,7 +97,7 @@ def test_readme_can_be_pasted(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
-def environment(home: Path) -> dict[str, str]:
+def build_environment(home: Path) -> dict[str, str]:
     return {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(home),
@@ -106,29 +106,31 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-def ports() -> dict[str, str]:
-    return dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+def choose_ports() -> dict[str, str]:
+    return dict(zip(PORTS, find_free_ports(len(PORTS)), strict=True))
 
 
-@pytest.mark.parametrize("page", with_blocks("console"), ids=lambda p: p.name)
+@pytest.mark.parametrize("page", list_pages("console"), ids=lambda p: p.name)
 def test_commands(page: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    chosen, folder = ports(), tmp_path
+    chosen, folder = choose_ports(), tmp_path
     servers: list[subprocess.Popen[bytes]] = []
     try:
-        for block in blocks(page, "console"):
-            for command in commands(block):
+        for block in read_blocks(page, "console"):
+            for command in parse_commands(block):
                 if command.line.startswith((*SETUP, "kill ")):
                     continue
-                line = with_ports(command.line, chosen)
+                line = replace_ports(command.line, chosen)
                 if line.endswith("&"):
-                    servers.append(subprocess.Popen(line[:-1].split(), cwd=folder, env=environment(tmp_path), stdout=subprocess.DEVNULL))
+                    servers.append(
+                        subprocess.Popen(line[:-1].split(), cwd=folder, env=build_environment(tmp_path), stdout=subprocess.DEVNULL)
+                    )
                     wait_ready(next(port for shown, port in chosen.items() if shown in command.line))
                     continue
                 done = subprocess.run(  # both streams in one, as a terminal shows them
                     ["bash", "-c", f"{line}\n__status=$?; pwd > {tmp_path}/.folder; exit $__status"],
                     cwd=folder,
-                    env=environment(tmp_path),
+                    env=build_environment(tmp_path),
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
@@ -136,7 +138,7 @@ def test_commands(page: Path, tmp_path: Path) -> None:
                     check=False,
                 )
                 folder = Path((tmp_path / ".folder").read_text("utf-8").strip())
-                shown = with_ports(command.output, chosen)
+                shown = replace_ports(command.output, chosen)
                 assert done.returncode == 0, f"{line}: exit code {done.returncode}\n{done.stdout}"
                 if shown.strip():
                     same = doctest.OutputChecker().check_output(shown, done.stdout, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
@@ -147,7 +149,7 @@ def test_commands(page: Path, tmp_path: Path) -> None:
             server.wait(timeout=30)
 
 
-def free_ports(count: int) -> list[str]:
+def find_free_ports(count: int) -> list[str]:
     with ExitStack() as open_ones:
         probes = [open_ones.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -155,7 +157,7 @@ def free_ports(count: int) -> list[str]:
         return [str(probe.getsockname()[1]) for probe in probes]
 
 
-def with_ports(text: str, ports: Mapping[str, str]) -> str:
+def replace_ports(text: str, ports: Mapping[str, str]) -> str:
     for shown, port in ports.items():
         text = text.replace(shown, port)
     return text
@@ -174,7 +176,7 @@ def wait_ready(port: str) -> None:
 
 @pytest.fixture(scope="module")
 def example() -> Iterator[Service]:
-    with serving(mesh=ROOT / "examples/mesh/mesh.yaml") as service:
+    with run_service(mesh=ROOT / "examples/mesh/mesh.yaml") as service:
         for event in read_events([str(ROOT / "examples/mesh/events")]):
             assert not isinstance(event, InvalidInput), event
             answer = service.client.post("/api/v1/lineage", content=event[1])
@@ -182,10 +184,10 @@ def example() -> Iterator[Service]:
         yield service
 
 
-@pytest.mark.parametrize("page", with_blocks("graphql"), ids=lambda p: p.name)
+@pytest.mark.parametrize("page", list_pages("graphql"), ids=lambda p: p.name)
 def test_queries(page: Path, example: Service) -> None:
-    email = example.columns("http://iceberg-rest.internal:8181", "customers.customers")["email"]
-    for query in blocks(page, "graphql"):
+    email = example.list_columns("http://iceberg-rest.internal:8181", "customers.customers")["email"]
+    for query in read_blocks(page, "graphql"):
         variables = {"email": email} if "$email" in query else {}
         data = example.ask(query, **variables)
         assert all(value not in (None, [], {}) for value in data.values()), f"{page.name}: nothing found by\n{query}"
@@ -201,7 +203,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         other = (page.parent / name).resolve() if name else page
         assert other.exists(), f"{page.name}: {target}"
         if anchor:
-            assert anchor in anchors(other), f"{page.name}: {target}"
+            assert anchor in read_anchors(other), f"{page.name}: {target}"
 
 
 def test_the_smallest_mesh_file_is_one(tmp_path: Path) -> None:
@@ -211,7 +213,7 @@ def test_the_smallest_mesh_file_is_one(tmp_path: Path) -> None:
     assert (done.exit_code, done.output) == (0, "mesh/shop: 3 entries changed, 0 unchanged, 0 retracted\n")
 
 
-def anchors(page: Path) -> set[str]:
+def read_anchors(page: Path) -> set[str]:
     """What GitHub calls the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

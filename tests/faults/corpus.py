@@ -24,18 +24,18 @@ class Sample(NamedTuple):
         return json.loads(self.body)
 
 
-def files() -> list[Path]:
+def list_files() -> list[Path]:
     """Every file of the corpus, whatever it holds."""
     folders = [EXAMPLE, *([Path(CORPUS)] if CORPUS else [])]
     return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
-def samples() -> list[Sample]:
+def read_samples() -> list[Sample]:
     """Every JSON object in the corpus, events or not: by line where the file has lines, else by file."""
-    return [sample for path in files() if path.suffix in JSON for sample in _objects(path)]
+    return [sample for path in list_files() if path.suffix in JSON for sample in _parse_objects(path)]
 
 
-def _objects(path: Path) -> Iterator[Sample]:
+def _parse_objects(path: Path) -> Iterator[Sample]:
     text = path.read_bytes()
     lines = text.splitlines() if path.suffix == ".ndjson" else [text]
     for number, line in enumerate(lines, 1):

@@ -42,7 +42,7 @@ class Mutation(NamedTuple):
     headers: dict[str, str]
 
 
-def places(value: Json) -> list[tuple[Json, Any]]:
+def list_places(value: Json) -> list[tuple[Json, Any]]:
     """Every (container, key or index) inside a value."""
     result: list[tuple[Json, Any]] = []
     stack = [value]
@@ -56,25 +56,25 @@ def places(value: Json) -> list[tuple[Json, Any]]:
 
 
 def remove(chance: random.Random, event: Json) -> None:
-    container, key = chance.choice(places(event))
+    container, key = chance.choice(list_places(event))
     del container[key]
 
 
 def retype(chance: random.Random, event: Json) -> None:
-    container, key = chance.choice(places(event))
+    container, key = chance.choice(list_places(event))
     container[key] = chance.choice(
         [None, True, 7, -1.5, "text", [], {}, [[]], {"a": {"b": []}}, [None], container[key] and [container[key]]]
     )
 
 
 def odd_text(chance: random.Random, event: Json) -> None:
-    texts = [(c, k) for c, k in places(event) if isinstance(c[k], str)]
+    texts = [(c, k) for c, k in list_places(event) if isinstance(c[k], str)]
     container, key = chance.choice(texts)
     container[key] = chance.choice(ODD_TEXTS)
 
 
 def odd_number(chance: random.Random, event: Json) -> None:
-    container, key = chance.choice(places(event))
+    container, key = chance.choice(list_places(event))
     container[key] = chance.choice(ODD_NUMBERS)
 
 
@@ -87,13 +87,13 @@ def odd_id(chance: random.Random, event: Json) -> None:
 
 
 def odd_key(chance: random.Random, event: Json) -> None:
-    objects = [event, *(c[k] for c, k in places(event) if isinstance(c[k], dict))]
+    objects = [event, *(c[k] for c, k in list_places(event) if isinstance(c[k], dict))]
     chosen = chance.choice(objects)
     chosen[chance.choice(ODD_TEXTS)] = chance.choice([None, {}, "x"])
 
 
 def deepen(chance: random.Random, event: Json) -> None:
-    container, key = chance.choice(places(event))
+    container, key = chance.choice(list_places(event))
     value: Json = container[key]
     for _ in range(chance.choice([10, 100, 400])):  # Python's own encoder goes no deeper; `deep` does
         value = [value] if chance.random() < 0.5 else {"a": value}
@@ -102,7 +102,7 @@ def deepen(chance: random.Random, event: Json) -> None:
 
 def widen(chance: random.Random, event: Json) -> None:
     """Many of what there is one of."""
-    lists = [(c, k) for c, k in places(event) if isinstance(c[k], list) and c[k]]
+    lists = [(c, k) for c, k in list_places(event) if isinstance(c[k], list) and c[k]]
     if lists:
         container, key = chance.choice(lists)
         container[key] = container[key] * chance.choice([2, 50, 500])
@@ -110,7 +110,7 @@ def widen(chance: random.Random, event: Json) -> None:
 
 def cross(chance: random.Random, event: Json) -> None:
     """A part in another's place."""
-    found = places(event)
+    found = list_places(event)
     (to, key), (of, at) = chance.choice(found), chance.choice(found)
     to[key] = json.loads(json.dumps(of[at]))
 
@@ -129,7 +129,7 @@ CHANGES: list[Callable[[random.Random, Json], None]] = [
 ]  # fmt: skip
 
 
-def changed(event: Json, name: str, seed: int, number: int) -> Iterator[Mutation]:
+def change_event(event: Json, name: str, seed: int, number: int) -> Iterator[Mutation]:
     """So many changes of one event; one in three is changed twice."""
     for i in range(number):
         chance = random.Random(f"{seed} {name} {i}")
@@ -145,7 +145,7 @@ def changed(event: Json, name: str, seed: int, number: int) -> Iterator[Mutation
         yield Mutation(f"{'+'.join(applied)} {name} {seed} {i}", json.dumps(copy).encode(), {})
 
 
-def spoiled(body: bytes, name: str, seed: int) -> Iterator[Mutation]:
+def spoil_body(body: bytes, name: str, seed: int) -> Iterator[Mutation]:
     """The text of an event made wrong as text, or told wrongly."""
     chance = random.Random(f"{seed} {name}")
     text = body.decode()
@@ -153,35 +153,35 @@ def spoiled(body: bytes, name: str, seed: int) -> Iterator[Mutation]:
     gzipped = {"Content-Encoding": "gzip"}
     at = chance.randrange(1, len(body))
 
-    def one(kind: str, body: bytes, headers: dict[str, str] | None = None) -> Mutation:
+    def build_mutation(kind: str, body: bytes, headers: dict[str, str] | None = None) -> Mutation:
         return Mutation(f"{kind} {name} {seed}", body, headers or {})
 
-    yield one("cut", body[:at])
-    yield one("flipped", body[:at] + bytes([body[at] ^ 1 << chance.randrange(8)]) + body[at + 1 :])
-    yield one("twice", body + body)
-    yield one("trailing", body + b"\x00")
-    yield one("utf-16", text.encode("utf-16"))
-    yield one("utf-32", text.encode("utf-32"))
-    yield one("latin-1", text.replace("a", "é", 3).encode("latin-1", "replace"))
-    yield one("byte order mark", b"\xef\xbb\xbf" + body)
-    yield one("NaN", text.replace(": ", ': NaN, "x": ', 1).encode())
-    yield one("Infinity", text.replace("{", '{"_n": -Infinity, "_m": 1e999, ', 1).encode())
-    yield one("repeated keys", text.replace("{", '{"eventTime": "1999-01-01T00:00:00Z", "job": null, "inputs": 5, ', 1).encode())
-    yield one("lone surrogates", text.replace(': "', ': "\\ud800', 2).encode())
-    yield one("raw surrogates", text.replace(': "', ': "\ud800', 2).encode("utf-8", "surrogatepass"))
-    yield one("deep", text.replace("{", '{"deep": ' + "[" * 100_000 + "]" * 100_000 + ", ", 1).encode())
-    yield one("deep objects", text.replace("{", '{"deep": ' + '{"a":' * 50_000 + "1" + "}" * 50_000 + ", ", 1).encode())
-    yield one("unclosed", b"[" * 100_000)
-    yield one("gzip cut", packed[: max(2, at % len(packed))], gzipped)
-    yield one("gzip of gzip", gzip.compress(packed), gzipped)
-    yield one("gzip not", body, gzipped)
-    yield one("gzip members", packed[:0] + gzip.compress(body[:at]) + gzip.compress(body[at:]), gzipped)
-    yield one("gzip and rubbish", packed + b"rubbish", gzipped)
-    yield one("brotli", body, {"Content-Encoding": "br"})
-    yield one("form", body, {"Content-Type": "multipart/form-data; boundary=x"})
-    yield one("xml", body, {"Content-Type": "application/xml"})
-    yield one("charset", body, {"Content-Type": "application/json; charset=utf-16"})
-    yield one("empty", b"")
-    yield one("null", b"null")
-    yield one("list", b"[" + body + b"]")
-    yield one("text", json.dumps(text).encode())
+    yield build_mutation("cut", body[:at])
+    yield build_mutation("flipped", body[:at] + bytes([body[at] ^ 1 << chance.randrange(8)]) + body[at + 1 :])
+    yield build_mutation("twice", body + body)
+    yield build_mutation("trailing", body + b"\x00")
+    yield build_mutation("utf-16", text.encode("utf-16"))
+    yield build_mutation("utf-32", text.encode("utf-32"))
+    yield build_mutation("latin-1", text.replace("a", "é", 3).encode("latin-1", "replace"))
+    yield build_mutation("byte order mark", b"\xef\xbb\xbf" + body)
+    yield build_mutation("NaN", text.replace(": ", ': NaN, "x": ', 1).encode())
+    yield build_mutation("Infinity", text.replace("{", '{"_n": -Infinity, "_m": 1e999, ', 1).encode())
+    yield build_mutation("repeated keys", text.replace("{", '{"eventTime": "1999-01-01T00:00:00Z", "job": null, "inputs": 5, ', 1).encode())
+    yield build_mutation("lone surrogates", text.replace(': "', ': "\\ud800', 2).encode())
+    yield build_mutation("raw surrogates", text.replace(': "', ': "\ud800', 2).encode("utf-8", "surrogatepass"))
+    yield build_mutation("deep", text.replace("{", '{"deep": ' + "[" * 100_000 + "]" * 100_000 + ", ", 1).encode())
+    yield build_mutation("deep objects", text.replace("{", '{"deep": ' + '{"a":' * 50_000 + "1" + "}" * 50_000 + ", ", 1).encode())
+    yield build_mutation("unclosed", b"[" * 100_000)
+    yield build_mutation("gzip cut", packed[: max(2, at % len(packed))], gzipped)
+    yield build_mutation("gzip of gzip", gzip.compress(packed), gzipped)
+    yield build_mutation("gzip not", body, gzipped)
+    yield build_mutation("gzip members", packed[:0] + gzip.compress(body[:at]) + gzip.compress(body[at:]), gzipped)
+    yield build_mutation("gzip and rubbish", packed + b"rubbish", gzipped)
+    yield build_mutation("brotli", body, {"Content-Encoding": "br"})
+    yield build_mutation("form", body, {"Content-Type": "multipart/form-data; boundary=x"})
+    yield build_mutation("xml", body, {"Content-Type": "application/xml"})
+    yield build_mutation("charset", body, {"Content-Type": "application/json; charset=utf-16"})
+    yield build_mutation("empty", b"")
+    yield build_mutation("null", b"null")
+    yield build_mutation("list", b"[" + body + b"]")
+    yield build_mutation("text", json.dumps(text).encode())

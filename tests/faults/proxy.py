@@ -12,7 +12,7 @@ from contextlib import suppress
 Cut = Callable[[socket.socket, bytes], bool]
 
 
-def never(_client: socket.socket, _data: bytes) -> bool:
+def cut_never(_client: socket.socket, _data: bytes) -> bool:
     """Cuts nothing."""
     return False
 
@@ -21,8 +21,8 @@ class Proxy:
     """Listens on loopback and forwards to another port. `cut_request` and `cut_answer` look at each piece before it is passed on."""
 
     def __init__(self, to: int) -> None:
-        self.cut_request: Cut = never
-        self.cut_answer: Cut = never
+        self.cut_request: Cut = cut_never
+        self.cut_answer: Cut = cut_never
         self.cuts = 0
         self._to = to
         self._open: set[socket.socket] = set()

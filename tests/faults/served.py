@@ -65,7 +65,7 @@ class Server:
         end = time.monotonic() + seconds
         while True:
             with suppress(wire.Lost):
-                if (answer := wire.call(self.port, "GET", "/readyz")).status == 200:
+                if (answer := wire.send_request(self.port, "GET", "/readyz")).status == 200:
                     return
                 assert answer.status == 503, answer
             assert time.monotonic() < end, f"it does not get ready: {self.log[-2000:]}"
@@ -74,7 +74,7 @@ class Server:
     def ask(self, query: str, **variables: object) -> dict[str, object]:
         """The data that GraphQL answers with; no errors."""
         body = json.dumps({"query": query, "variables": variables}).encode()
-        answer = wire.call(self.port, "POST", wire.GRAPHQL, body).json
+        answer = wire.send_request(self.port, "POST", wire.GRAPHQL, body).json
         assert "errors" not in answer, answer["errors"]
         data = answer["data"]
         assert isinstance(data, dict)
@@ -105,7 +105,7 @@ class Started(Server):
 
 
 @contextmanager
-def serving(store: str, log: Path, *arguments: str, ready: bool = True, **settings: object) -> Iterator[Started]:
+def run_server(store: str, log: Path, *arguments: str, ready: bool = True, **settings: object) -> Iterator[Started]:
     """`meshline serve` on a free port, killed at the end if it still runs. `settings` go into its environment."""
     environment = {f"MESHLINE_{name.upper()}": str(value) for name, value in settings.items()}
     server = Started(log, ["serve", "--store", store, "--port", "0", *arguments], environment)
@@ -155,7 +155,7 @@ class Nursery:
 
 
 @contextmanager
-def nursery(folder: Path) -> Iterator[Nursery]:
+def open_nursery(folder: Path) -> Iterator[Nursery]:
     made = Nursery(folder)
     try:
         yield made

@@ -10,13 +10,13 @@ from itertools import islice
 from pathlib import Path
 
 from tests.cli.command import executable
-from tests.faults.corpus import is_event, samples
-from tests.faults.mutating import Mutation, changed, spoiled
-from tests.faults.served import serving
+from tests.faults.corpus import is_event, read_samples
+from tests.faults.mutating import Mutation, change_event, spoil_body
+from tests.faults.served import run_server
 from tests.faults.test_bad_input import REFUSALS
-from tests.faults.traffic import bodies
+from tests.faults.traffic import generate_bodies
 from tests.faults.truth import Truth, check_file, check_oracle
-from tests.faults.wire import BATCH, EVENT, call
+from tests.faults.wire import BATCH, EVENT, send_request
 
 GOOD = 60
 TOGETHER = 40  # events of a batch, at most
@@ -38,11 +38,15 @@ SPOILING = [
 ]
 
 
-def mutated(seed: int) -> list[Mutation]:
+def draw_mutations(seed: int) -> list[Mutation]:
     """Some of all kinds that are JSON by themselves and need no headers."""
     chance = random.Random(seed)
-    chosen = chance.sample([sample for sample in samples() if is_event(sample)], 25)
-    found = [one for sample in chosen for one in (*changed(sample.event, sample.name, seed, 11), *spoiled(sample.body, sample.name, seed))]
+    chosen = chance.sample([sample for sample in read_samples() if is_event(sample)], 25)
+    found = [
+        one
+        for sample in chosen
+        for one in (*change_event(sample.event, sample.name, seed, 11), *spoil_body(sample.body, sample.name, seed))
+    ]
     return [one for one in found if not one.headers and is_json(one.body)]
 
 
@@ -57,19 +61,22 @@ def is_json(body: bytes) -> bool:
 def test_the_good_ones_land(tmp_path: Path, seed: int) -> None:
     """A batch takes exactly those events that are taken by themselves."""
     chance = random.Random(seed)
-    good = list(islice(bodies(seed), GOOD))
-    events = good + [one.body for one in mutated(seed)]
+    good = list(islice(generate_bodies(seed), GOOD))
+    events = good + [one.body for one in draw_mutations(seed)]
     chance.shuffle(events)
     path = tmp_path / "mesh.db"
-    with serving(f"sqlite:///{path}", tmp_path / "server.log") as server, serving("sqlite://:memory:", tmp_path / "other.log") as other:
+    with (
+        run_server(f"sqlite:///{path}", tmp_path / "server.log") as server,
+        run_server("sqlite://:memory:", tmp_path / "other.log") as other,
+    ):
         accepted: list[bytes] = []
         while events:
             batch = [events.pop() for _ in range(min(len(events), chance.randint(1, TOGETHER)))]
-            answer = call(server.port, "POST", BATCH, b"[" + b",".join(batch) + b"]")
+            answer = send_request(server.port, "POST", BATCH, b"[" + b",".join(batch) + b"]")
             assert answer.status == 200, (answer, batch)
             failed = {one["index"]: one for one in answer.json["failed_events"]}
             for index, body in enumerate(batch):
-                alone = call(other.port, "POST", EVENT, body)
+                alone = send_request(other.port, "POST", EVENT, body)
                 if index in failed:
                     assert alone.status in REFUSALS, (alone, failed[index], body[:1000])
                     assert failed[index]["reason"] == alone.json["error"]["message"]
@@ -87,12 +94,12 @@ def test_the_good_ones_land(tmp_path: Path, seed: int) -> None:
 
 def test_one_event_does_not_spoil_the_text_of_the_others(tmp_path: Path, seed: int) -> None:
     """Whatever lies between two commas of the array is one event's affair."""
-    with serving("sqlite://:memory:", tmp_path / "server.log") as server:
-        good = list(islice(bodies(seed), 2 * len(SPOILING)))
+    with run_server("sqlite://:memory:", tmp_path / "server.log") as server:
+        good = list(islice(generate_bodies(seed), 2 * len(SPOILING)))
         for position, bad in enumerate(SPOILING):
             batch = [good[2 * position], bad, good[2 * position + 1]]
-            alone = call(server.port, "POST", EVENT, bad)
-            answer = call(server.port, "POST", BATCH, b" [" + b" ,\n".join(batch) + b"] ")
+            alone = send_request(server.port, "POST", EVENT, bad)
+            answer = send_request(server.port, "POST", BATCH, b" [" + b" ,\n".join(batch) + b"] ")
             assert answer.status == 200, (answer, bad[:100])
             failed = [one["index"] for one in answer.json["failed_events"]]
             assert failed == ([] if alone.status == 201 else [1]), (answer, alone, bad[:100])
@@ -102,7 +109,7 @@ def test_one_event_does_not_spoil_the_text_of_the_others(tmp_path: Path, seed: i
 def test_the_command_line(tmp_path: Path, seed: int) -> None:
     """Lines of a file, good and bad: the bad ones are named by their lines, the good ones are there."""
     chance = random.Random(seed)
-    good = list(islice(bodies(seed), GOOD))
+    good = list(islice(generate_bodies(seed), GOOD))
     bad = [body for body in SPOILING[6:] if body] + [good[0][:-7], b"\xff\xfe" + good[1].decode().encode("utf-16-le").replace(b"\n", b"")]
     lines = good + bad
     chance.shuffle(lines)
@@ -115,5 +122,5 @@ def test_the_command_line(tmp_path: Path, seed: int) -> None:
         named = {int(line.split(f"{file}:")[1].split(":")[0]) for line in done.stderr.splitlines() if line.startswith("refused: ")}
         assert named == {number for number, line in enumerate(lines, 1) if line in bad}, done.stderr
         assert f"{GOOD} events ingested, {len(bad)} refused" in done.stderr
-    with serving(f"sqlite:///{path}", tmp_path / "server.log") as server:
+    with run_server(f"sqlite:///{path}", tmp_path / "server.log") as server:
         check_oracle(server, good)

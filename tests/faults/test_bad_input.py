@@ -20,12 +20,12 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.pipeline import Pipeline
-from tests.faults.corpus import Sample, files, is_event, samples
-from tests.faults.mutating import Mutation, changed, spoiled
-from tests.faults.served import Server, serving
-from tests.faults.traffic import bodies
+from tests.faults.corpus import Sample, is_event, list_files, read_samples
+from tests.faults.mutating import Mutation, change_event, spoil_body
+from tests.faults.served import Server, run_server
+from tests.faults.traffic import generate_bodies
 from tests.faults.truth import Truth, check_file, check_oracle
-from tests.faults.wire import EVENT, JSON, Answer, wire
+from tests.faults.wire import EVENT, JSON, Answer, open_wire
 from tests.sizes import choose_size
 
 FEW, EVENTS = 11, 60  # changes of each event, and events, where nothing else is asked for
@@ -35,25 +35,25 @@ CONNECTIONS = 8
 GOOD = 150  # events that are sent beside the bad ones
 
 
-def some_events(seed: int) -> list[Sample]:
+def sample_events(seed: int) -> list[Sample]:
     """Others each time; all of them if more than a few changes are asked for."""
-    found = [sample for sample in samples() if is_event(sample)]
+    found = [sample for sample in read_samples() if is_event(sample)]
     return found if MUTATIONS > FEW else random.Random(seed).sample(found, min(EVENTS, len(found)))
 
 
-def mutations(found: Iterable[Sample], seed: int, number: int) -> Iterator[Mutation]:
+def iterate_mutations(found: Iterable[Sample], seed: int, number: int) -> Iterator[Mutation]:
     for sample in found:
-        yield from changed(sample.event, sample.name, seed, number)
-        yield from spoiled(sample.body, sample.name, seed)
+        yield from change_event(sample.event, sample.name, seed, number)
+        yield from spoil_body(sample.body, sample.name, seed)
 
 
-async def post(server: Server, mutated: Iterable[Mutation]) -> list[tuple[Mutation, Answer]]:
+async def post_mutations(server: Server, mutated: Iterable[Mutation]) -> list[tuple[Mutation, Answer]]:
     """Each by itself, over a few connections."""
     left = iter(mutated)
     result: list[tuple[Mutation, Answer]] = []
 
-    async def some() -> None:
-        async with wire(server.port) as to:
+    async def post_some() -> None:
+        async with open_wire(server.port) as to:
             for mutation in left:
                 try:
                     answer = await to.request("POST", EVENT, mutation.body, {**JSON, **mutation.headers})
@@ -64,11 +64,11 @@ async def post(server: Server, mutated: Iterable[Mutation]) -> list[tuple[Mutati
 
     async with asyncio.TaskGroup() as group:
         for _ in range(CONNECTIONS):
-            group.create_task(some())
+            group.create_task(post_some())
     return result
 
 
-def plain(mutation: Mutation) -> bytes:
+def decompress_body(mutation: Mutation) -> bytes:
     """The event that an accepted request held."""
     return gzip.decompress(mutation.body) if mutation.headers.get("Content-Encoding") == "gzip" else mutation.body
 
@@ -84,16 +84,16 @@ def check_refusal(mutation: Mutation, answer: Answer) -> None:
 
 def test_every_mutation_by_itself(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "mesh.db"
-    good = list(islice(bodies(seed), GOOD))
-    with serving(f"sqlite:///{path}", tmp_path / "server.log") as server:
+    good = list(islice(generate_bodies(seed), GOOD))
+    with run_server(f"sqlite:///{path}", tmp_path / "server.log") as server:
         among = [Mutation("good", body, {}) for body in good]
-        bad = list(mutations(some_events(seed), seed, MUTATIONS))
+        bad = list(iterate_mutations(sample_events(seed), seed, MUTATIONS))
         chance = random.Random(seed)
         sent = chance.sample(among + bad, len(among) + len(bad))
-        answered = asyncio.run(post(server, sent))
+        answered = asyncio.run(post_mutations(server, sent))
         for mutation, answer in answered:
             check_refusal(mutation, answer)
-        accepted = [plain(mutation) for mutation, answer in answered if answer.status == 201]
+        accepted = [decompress_body(mutation) for mutation, answer in answered if answer.status == 201]
         assert set(good) <= set(accepted)
         check_oracle(server, good)
         assert "Traceback" not in server.log, server.log[-5000:]
@@ -104,9 +104,9 @@ def test_every_mutation_by_itself(tmp_path: Path, seed: int) -> None:
 
 def test_every_file_as_it_is(tmp_path: Path) -> None:
     """Events or not: schemas, tables, manifests, texts."""
-    with serving("sqlite://:memory:", tmp_path / "server.log") as server:
-        found = [Mutation(str(path), path.read_bytes(), {}) for path in files()] + [Mutation(*sample, {}) for sample in samples()]
-        for mutation, answer in asyncio.run(post(server, found)):
+    with run_server("sqlite://:memory:", tmp_path / "server.log") as server:
+        found = [Mutation(str(path), path.read_bytes(), {}) for path in list_files()] + [Mutation(*sample, {}) for sample in read_samples()]
+        for mutation, answer in asyncio.run(post_mutations(server, found)):
             check_refusal(mutation, answer)
         assert "Traceback" not in server.log, server.log[-5000:]
 
@@ -116,7 +116,7 @@ def test_every_mutation_inside(seed: int) -> None:
     with closing(SqliteStore()) as store:
         pipeline = Pipeline(LiveGraph.open(store), BatchBuilder(Naming()))
         waiting = []
-        for mutation in (one for sample in some_events(seed) for one in changed(sample.event, sample.name, seed, 3 * MUTATIONS)):
+        for mutation in (one for sample in sample_events(seed) for one in change_event(sample.event, sample.name, seed, 3 * MUTATIONS)):
             try:
                 waiting.append((mutation, pipeline.submit(mutation.body, wait=True)))
             except InvalidInput:

@@ -17,10 +17,10 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.head_table import parse_scope
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
-from tests.faults.served import Started, serving
-from tests.faults.traffic import bodies
-from tests.faults.truth import CLOCK, Truth, check_file, raw_events
-from tests.faults.wire import EVENT, call
+from tests.faults.served import Started, run_server
+from tests.faults.traffic import generate_bodies
+from tests.faults.truth import CLOCK, Truth, check_file, list_raw_events
+from tests.faults.wire import EVENT, send_request
 from tests.stores.statements import list_heads
 
 DAMAGES = 150
@@ -32,7 +32,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sound") / "mesh.db"
     with closing(SqliteStore(str(path))) as store:
         live, builder = LiveGraph.open(store), BatchBuilder(Naming())
-        found = list(islice(bodies(1), 300))
+        found = list(islice(generate_bodies(1), 300))
         received = [Received("openlineage/default", builder.parser.parse(body, CLOCK), CLOCK, body) for body in found]
         for at in range(0, len(received), 50):
             live.commit(lambda runs, part=received[at : at + 50]: builder.build_batch(part, runs))  # type: ignore[misc]
@@ -66,7 +66,7 @@ HARMS: list[Callable[[random.Random, bytearray], None]] = [flip, blank, cut, swa
 def test_what_is_damaged_is_told(sound: Path, tmp_path: Path, seed: int) -> None:
     """Everything is read and one event is written: what goes wrong is one of our errors, which name the file or what to do."""
     path = tmp_path / "mesh.db"
-    new = next(islice(bodies(2), 5, 6))
+    new = next(islice(generate_bodies(2), 5, 6))
     told = 0
     for number in range(DAMAGES):
         chance = random.Random(f"{seed} {number}")
@@ -75,7 +75,7 @@ def test_what_is_damaged_is_told(sound: Path, tmp_path: Path, seed: int) -> None
         harm(chance, data)
         path.write_bytes(data)
         try:
-            use(path, new)
+            use_store(path, new)
         except MeshlineError as error:
             assert str(path) in str(error) or "backup" in str(error), error  # noqa: PT017
             told += 1
@@ -93,18 +93,18 @@ def test_a_name_of_a_scope_that_lost_a_sign_is_told() -> None:
         parse_scope('["dataset","ns" "name"]')
 
 
-def use(path: Path, body: bytes) -> None:
+def use_store(path: Path, body: bytes) -> None:
     with closing(SqliteStore(str(path))) as store:
         live, builder = LiveGraph.open(store), BatchBuilder(Naming())
-        raw_events(store)
+        list_raw_events(store)
         store.read_history([head.scope_id for head in list_heads(store)])
         received = [Received("openlineage/default", builder.parser.parse(body, CLOCK), CLOCK, body)]
         live.commit(lambda runs: builder.build_batch(received, runs))
 
 
-def post(server: Started, body: bytes) -> tuple[int, str]:
+def post_event(server: Started, body: bytes) -> tuple[int, str]:
     """The status and, of an error, its message."""
-    answer = call(server.port, "POST", EVENT, body)
+    answer = send_request(server.port, "POST", EVENT, body)
     return answer.status, answer.json.get("error", {}).get("message", "")
 
 
@@ -120,8 +120,8 @@ def test_a_server_does_not_start_on_a_damaged_file(sound: Path, tmp_path: Path, 
         case bytes():
             path.write_bytes(harm)
     if not harm:  # an empty file is a new store
-        with serving(f"sqlite:///{path}", tmp_path / "server.log") as server:
-            assert post(server, next(bodies(1)))[0] == 201
+        with run_server(f"sqlite:///{path}", tmp_path / "server.log") as server:
+            assert post_event(server, next(generate_bodies(1)))[0] == 201
         return
     server = Started(tmp_path / "server.log", ["serve", "--store", f"sqlite:///{path}", "--port", "0"], {})
     try:
@@ -137,23 +137,23 @@ def test_a_file_that_is_taken_away(sound: Path, tmp_path: Path) -> None:
     """Nothing is acknowledged that nobody would find again; and when the file is back, all goes on."""
     path, aside = tmp_path / "mesh.db", tmp_path / "aside.db"
     shutil.copy(sound, path)
-    first, second, third, fourth = islice(bodies(2), 4)
+    first, second, third, fourth = islice(generate_bodies(2), 4)
     with closing(Truth()) as truth:
-        truth.take(islice(bodies(1), 300))
-        with serving(f"sqlite:///{path}", tmp_path / "server.log", refresh_seconds=0.1) as server:
-            assert post(server, first)[0] == 201
+        truth.take(islice(generate_bodies(1), 300))
+        with run_server(f"sqlite:///{path}", tmp_path / "server.log", refresh_seconds=0.1) as server:
+            assert post_event(server, first)[0] == 201
             path.rename(aside)
-            status, message = post(server, second)
+            status, message = post_event(server, second)
             assert status == 503
             assert f"{path} is gone" in message
-            assert call(server.port, "GET", "/readyz").status == 503
+            assert send_request(server.port, "GET", "/readyz").status == 503
             assert server.ask("{ datasets { totalCount } }")
             shutil.copy(sound, path)
-            status, message = post(server, third)
+            status, message = post_event(server, third)
             assert status == 503
             assert "another file" in message
             aside.rename(path)
-            assert post(server, fourth)[0] == 201
+            assert post_event(server, fourth)[0] == 201
             server.wait_until_ready()
             assert "Traceback" not in server.log
         truth.take([first, fourth])

@@ -17,10 +17,10 @@ from typing import NamedTuple
 import pytest
 
 from tests.cli.command import ROOT, executable
-from tests.faults.served import Server, Started, serving
-from tests.faults.traffic import bodies
+from tests.faults.served import Server, Started, run_server
+from tests.faults.traffic import generate_bodies
 from tests.faults.truth import Truth, check_answers, check_file
-from tests.faults.wire import BATCH, Answer, Posted, call
+from tests.faults.wire import BATCH, Answer, Posted, send_request
 
 EVENTS, CONNECTIONS = 40, 8
 SIZE = 48 * 2**20  # bytes of the small file system
@@ -37,10 +37,10 @@ class Cramped(NamedTuple):
 
 
 @contextmanager
-def limited(folder: Path) -> Iterator[Cramped]:
+def limit_file_size(folder: Path) -> Iterator[Cramped]:
     """No file of the process may grow (RLIMIT_FSIZE); anybody may do this to a process of his own."""
     path = folder / "mesh.db"
-    with serving(f"sqlite:///{path}", folder / "server.log") as server:
+    with run_server(f"sqlite:///{path}", folder / "server.log") as server:
         soft, hard = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
 
         def limit(size: int) -> None:
@@ -78,7 +78,7 @@ class Mounted(Started):
 
 
 @contextmanager
-def mounted(folder: Path) -> Iterator[Cramped]:
+def mount_small_disk(folder: Path) -> Iterator[Cramped]:
     """A small file system."""
     disk = folder / "disk"
     disk.mkdir()
@@ -103,23 +103,25 @@ def mounted(folder: Path) -> Iterator[Cramped]:
 
 
 WAYS = [
-    pytest.param(limited, marks=pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")),
-    pytest.param(mounted, marks=pytest.mark.skipif(sys.platform != "linux" or not can_mount(), reason="no mounts without privileges here")),
+    pytest.param(limit_file_size, marks=pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")),
+    pytest.param(
+        mount_small_disk, marks=pytest.mark.skipif(sys.platform != "linux" or not can_mount(), reason="no mounts without privileges here")
+    ),
 ]
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_full_and_free_again(way: Callable[[Path], AbstractContextManager[Cramped]], tmp_path: Path, seed: int) -> None:
-    traffic = bodies(seed)
+    traffic = generate_bodies(seed)
     with closing(Truth()) as truth, way(tmp_path) as cramped:
         server = cramped.server
         for _ in range(3):
-            truth.take(post(server, list(islice(traffic, EVENTS))).acknowledged)
+            truth.take(post_events(server, list(islice(traffic, EVENTS))).acknowledged)
             cramped.fill()
             taken: list[bytes] = []
             refused: list[tuple[bytes, Answer]] = []
             for _ in range(ENOUGH // EVENTS):  # what SQLite has already may take some more
-                posted = post(server, list(islice(traffic, EVENTS)))
+                posted = post_events(server, list(islice(traffic, EVENTS)))
                 taken += posted.acknowledged
                 refused = posted.refused
                 if refused:
@@ -127,22 +129,22 @@ def test_full_and_free_again(way: Callable[[Path], AbstractContextManager[Crampe
             truth.take(taken)
             assert {answer.status for _, answer in refused} == {503}
             assert all("disk" in answer.json["error"]["message"] and answer.headers["retry-after"] for _, answer in refused)
-            batch = call(server.port, "POST", BATCH, b"[" + b",".join(body for body, _ in refused) + b"]")
+            batch = send_request(server.port, "POST", BATCH, b"[" + b",".join(body for body, _ in refused) + b"]")
             assert batch.json["summary"]["retriable"] == len(refused)
-            check_answers(server, truth, truth.datasets()[:3])
-            assert call(server.port, "GET", "/healthz").status == 200
+            check_answers(server, truth, truth.list_datasets()[:3])
+            assert send_request(server.port, "GET", "/healthz").status == 200
             cramped.free()
-            again = post(server, [body for body, _ in refused])
+            again = post_events(server, [body for body, _ in refused])
             assert again.refused == []
             truth.take(again.acknowledged)
-            check_answers(server, truth, truth.datasets()[:3])
+            check_answers(server, truth, truth.list_datasets()[:3])
         for file in cramped.path.parent.glob("mesh.db*"):  # nobody writes; and SQLite does not open a file of another's mounts
             shutil.copy(file, tmp_path / f"copied-{file.name}")
         check_file(str(tmp_path / "copied-mesh.db"), truth)
         assert "Traceback" not in server.log
 
 
-def post(server: Server, found: list[bytes]) -> Posted:
+def post_events(server: Server, found: list[bytes]) -> Posted:
     posted = Posted()
     asyncio.run(posted.post(server.port, found, CONNECTIONS))
     assert len(posted.sent) == len(found), "the server is gone"

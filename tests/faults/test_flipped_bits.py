@@ -20,7 +20,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Record, RunKey, Store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
-from tests.faults.traffic import bodies
+from tests.faults.traffic import generate_bodies
 from tests.faults.truth import CLOCK
 from tests.queries import mesh
 
@@ -34,7 +34,9 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sound") / "mesh.db"
     with closing(SqliteStore(str(path))) as store:
         live, builder = LiveGraph.open(store), BatchBuilder(Naming())
-        received = [Received("openlineage/default", builder.parser.parse(body, CLOCK), CLOCK, body) for body in islice(bodies(1), 60)]
+        received = [
+            Received("openlineage/default", builder.parser.parse(body, CLOCK), CLOCK, body) for body in islice(generate_bodies(1), 60)
+        ]
         for at in range(0, len(received), 20):
             live.commit(lambda runs, part=received[at : at + 20]: builder.build_batch(part, runs))  # type: ignore[misc]
         live.commit(lambda _: Batch(statements=mesh.build_mesh()))
@@ -53,11 +55,11 @@ class Answers:
             times = sorted({head.observed_at for head in heads})
             self._times = [*times[:: max(1, len(times) // 5)], CLOCK]
             self._scopes = scopes
-            self._runs = [RunKey("openlineage/default", build_job_key(*parts), name) for name, parts in runs_of(path)]
+            self._runs = [RunKey("openlineage/default", build_job_key(*parts), name) for name, parts in list_runs(path)]
             self._settings = [f"s{number}" for number in range(20)]
             assert store.read_runs(self._runs)
 
-    def asked(self) -> dict[str, Callable[[Store], Any]]:
+    def build_questions(self) -> dict[str, Callable[[Store], Any]]:
         """Each question by itself: one that is refused says nothing of the others."""
         questions: dict[str, Callable[[Store], Any]] = {
             "heads": lambda store: sorted(head for batch in store.iterate_heads() for head in batch),
@@ -78,7 +80,7 @@ class Answers:
         return questions
 
 
-def runs_of(path: Path) -> list[tuple[str, tuple[str, str]]]:
+def list_runs(path: Path) -> list[tuple[str, tuple[str, str]]]:
     """(run id, parts of the job's key) of each run; the store gives runs by their keys only."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT name, label FROM run JOIN label ON label_id = job").fetchall()
@@ -91,7 +93,7 @@ def has_sound_structure(path: Path) -> bool:
     return bool(found == "ok")
 
 
-def flip(data: bytes, chance: random.Random) -> tuple[int, bytes]:
+def flip_bit(data: bytes, chance: random.Random) -> tuple[int, bytes]:
     """The place of the bit, and what becomes of the file."""
     place = chance.randrange(8 * len(data))
     changed = bytearray(data)
@@ -101,12 +103,12 @@ def flip(data: bytes, chance: random.Random) -> tuple[int, bytes]:
 
 def test_a_flipped_bit_is_never_another_answer(sound: Path, tmp_path: Path, seed: int) -> None:
     """Before the file is opened."""
-    path, data, questions = tmp_path / "mesh.db", sound.read_bytes(), Answers(sound).asked()
+    path, data, questions = tmp_path / "mesh.db", sound.read_bytes(), Answers(sound).build_questions()
     with closing(SqliteStore(str(sound))) as store:
         expected = {name: ask(store) for name, ask in questions.items()}
     refused, wrong = 0, []
     for number in range(FLIPS):
-        place, changed = flip(data, random.Random(f"{seed} {number}"))
+        place, changed = flip_bit(data, random.Random(f"{seed} {number}"))
         for left in tmp_path.glob("mesh.db*"):
             left.unlink()
         path.write_bytes(changed)
@@ -130,7 +132,7 @@ def test_a_bit_that_flips_while_the_file_is_served(sound: Path, tmp_path: Path, 
     """Each row is looked at whenever it is read. SQLite's own structures are looked at when a file is opened: a row that is lost
     meanwhile is found then.
     """
-    data, questions = sound.read_bytes(), Answers(sound).asked()
+    data, questions = sound.read_bytes(), Answers(sound).build_questions()
     with closing(SqliteStore(str(sound))) as store:
         expected = {name: ask(store) for name, ask in questions.items()}
     wrong = []

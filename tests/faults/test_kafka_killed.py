@@ -15,9 +15,9 @@ import pytest
 
 from meshline.graph.store.factory import open_store
 from tests.faults import wire
-from tests.faults.served import Nursery, Server, nursery
-from tests.faults.traffic import bodies
-from tests.faults.truth import Truth, bodies_of, check_store
+from tests.faults.served import Nursery, Server, open_nursery
+from tests.faults.traffic import generate_bodies
+from tests.faults.truth import Truth, check_store, list_bodies
 from tests.kafka import KafkaBroker, headers_of
 from tests.servers import Neo4jServer
 from tests.sizes import choose_size
@@ -29,10 +29,10 @@ POISON = 40
 PARTITIONS = 3
 
 
-def messages(seed: int) -> tuple[list[bytes], list[bytes]]:
+def draw_messages(seed: int) -> tuple[list[bytes], list[bytes]]:
     """What is sent, in order, and which of it are events."""
     chance = random.Random(seed)
-    good = list(itertools.islice(bodies(seed), EVENTS))
+    good = list(itertools.islice(generate_bodies(seed), EVENTS))
     mixed = list(good)
     for number in range(POISON):
         mixed.insert(chance.randrange(len(mixed)), b"poison %d" % number)
@@ -45,11 +45,11 @@ class Trial:
         self.store = store
         self.folder = folder
         self.chance = random.Random(seed)
-        self.mixed, self.good = messages(seed)
-        for name, value in {"KAFKA": kafka.servers, "KAFKA_TOPIC": self.topic.name, "KAFKA_CONFIG": self.config()}.items():
+        self.mixed, self.good = draw_messages(seed)
+        for name, value in {"KAFKA": kafka.servers, "KAFKA_TOPIC": self.topic.name, "KAFKA_CONFIG": self.write_config()}.items():
             monkeypatch.setenv(f"MESHLINE_{name}", value)
 
-    def config(self) -> str:
+    def write_config(self) -> str:
         """So that who follows on one that was killed takes its place at once, and need not wait until that is missed."""
         file = self.folder / "client.properties"
         file.write_text("group.instance.id=the-only-one\nsession.timeout.ms=6000\n")
@@ -57,7 +57,7 @@ class Trial:
 
     def run(self, kills: int) -> None:
         sender = threading.Thread(target=self.send, daemon=True)
-        with nursery(self.folder) as servers:
+        with open_nursery(self.folder) as servers:
             sender.start()
             for _ in range(kills):
                 server = servers.start(self.store)
@@ -69,7 +69,7 @@ class Trial:
             sender.join()
             self.finish(servers)
         with closing(open_store(self.store)) as store:
-            assert Counter(bodies_of(store)) == Counter(self.good)
+            assert Counter(list_bodies(store)) == Counter(self.good)
             truth = Truth()
             truth.take(self.good)
             check_store(store, truth)
@@ -90,7 +90,7 @@ class Trial:
         server.wait_until_listening()
         server.wait_until_ready()
         end = time.monotonic() + 120
-        while sum(self.topic.committed().values()) < len(self.mixed) or lag(server) != [0] * PARTITIONS:
+        while sum(self.topic.committed().values()) < len(self.mixed) or read_lag(server) != [0] * PARTITIONS:
             assert time.monotonic() < end, (self.topic.committed(), server.log[-3000:])
             time.sleep(0.2)
         server.terminate()
@@ -98,9 +98,9 @@ class Trial:
         assert "Traceback" not in server.log, server.log[-5000:]
 
 
-def lag(server: Server) -> list[int]:
+def read_lag(server: Server) -> list[int]:
     """Of each partition, as an operator sees it."""
-    text = wire.call(server.port, "GET", "/metrics").body.decode()
+    text = wire.send_request(server.port, "GET", "/metrics").body.decode()
     return [int(float(number)) for number in re.findall(r'^meshline_kafka_lag_messages\{partition="\d+"\} (\S+)', text, re.MULTILINE)]
 
 

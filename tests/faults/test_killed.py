@@ -16,9 +16,9 @@ import pytest
 
 from meshline.graph.store.factory import open_store
 from tests.cli.command import executable
-from tests.faults.served import Nursery, Server, nursery
-from tests.faults.traffic import bodies
-from tests.faults.truth import Truth, check_answers, check_oracle, check_store, raw_events, some
+from tests.faults.served import Nursery, Server, open_nursery
+from tests.faults.traffic import generate_bodies
+from tests.faults.truth import Truth, check_answers, check_oracle, check_store, list_raw_events, sample_datasets
 from tests.faults.wire import Posted
 from tests.servers import Neo4jServer
 from tests.sizes import choose_size
@@ -37,7 +37,7 @@ class Life(NamedTuple):
     seconds: float
 
 
-def lives(chance: random.Random, longest: float) -> Iterator[Life]:
+def draw_lives(chance: random.Random, longest: float) -> Iterator[Life]:
     for _ in range(KILLS):
         kind = chance.random()
         yield Life(kind < 0.1, kind > 0.85, chance.uniform(0, longest))
@@ -50,7 +50,7 @@ class Trial:
         self.url = url
         self.chance = random.Random(seed)
         self.truth = Truth()
-        self.traffic = bodies(seed)
+        self.traffic = generate_bodies(seed)
         self.sent: set[bytes] = set()
         self.acknowledged: dict[bytes, int] = {}
         self.position = 0
@@ -58,8 +58,8 @@ class Trial:
         self.folder = folder
 
     def run(self, longest: float) -> None:
-        with nursery(self.folder) as self.nursery:
-            for life in lives(self.chance, longest):
+        with open_nursery(self.folder) as self.nursery:
+            for life in draw_lives(self.chance, longest):
                 server = self.nursery.start(self.url)
                 if life.while_starting:
                     time.sleep(life.seconds)
@@ -106,7 +106,7 @@ class Trial:
     def check(self, server: Server) -> None:
         """All that was acknowledged is there, nothing that was never sent, nothing twice, and the graph is theirs."""
         with closing(open_store(self.url)) as store:  # not held open: the next server is alone with what the kill left
-            new = raw_events(store, self.position)
+            new = list_raw_events(store, self.position)
             revision = store.read_revision()
         self.position = new[-1].position if new else self.position
         kept = [bytes(event.event.body) for event in new]
@@ -117,7 +117,7 @@ class Trial:
         assert there <= self.sent
         assert self.acknowledged.keys() <= there
         assert revision >= max(self.acknowledged.values(), default=0)
-        check_answers(server, self.truth, some(self.chance, self.truth, 1))
+        check_answers(server, self.truth, sample_datasets(self.chance, self.truth, 1))
 
 
 def test_sqlite(tmp_path: Path, seed: int) -> None:

@@ -8,10 +8,10 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from tests.faults.served import serving
-from tests.faults.traffic import bodies
+from tests.faults.served import run_server
+from tests.faults.traffic import generate_bodies
 from tests.faults.truth import Truth, check_file, check_oracle
-from tests.faults.wire import BATCH, Answer, Posted, call
+from tests.faults.wire import BATCH, Answer, Posted, send_request
 
 EVENTS, CONNECTIONS = 60, 8
 
@@ -19,10 +19,10 @@ EVENTS, CONNECTIONS = 60, 8
 def test_locked_for_long(tmp_path: Path, seed: int) -> None:
     """503 and Retry-After, answers to questions all the while, and everything goes on afterwards."""
     path = tmp_path / "mesh.db"
-    found = list(islice(bodies(seed), 2 * EVENTS))
+    found = list(islice(generate_bodies(seed), 2 * EVENTS))
     before, during = found[:EVENTS], found[EVENTS:]
     with closing(Truth()) as truth:
-        with serving(f"sqlite:///{path}", tmp_path / "server.log") as server:
+        with run_server(f"sqlite:///{path}", tmp_path / "server.log") as server:
             posted = Posted()
             asyncio.run(posted.post(server.port, before, CONNECTIONS))
             assert set(posted.acknowledged) == set(before)
@@ -48,10 +48,12 @@ async def ask_and_post(port: int, found: list[bytes]) -> tuple[Posted, Answer]:
     """Post, one event for each connection, and a batch of two; ask until the answers have come."""
     posted = Posted()
     posting = asyncio.create_task(posted.post(port, found[:CONNECTIONS], CONNECTIONS))
-    batch = asyncio.create_task(asyncio.to_thread(call, port, "POST", BATCH, b"[" + b",".join(found[:2]) + b"]"))
+    batch = asyncio.create_task(asyncio.to_thread(send_request, port, "POST", BATCH, b"[" + b",".join(found[:2]) + b"]"))
     while not (posting.done() and batch.done()):
-        answer = await asyncio.to_thread(call, port, "POST", "/graphql", b'{"query": "{ datasets { nodes { id facts { value } } } }"}')
+        answer = await asyncio.to_thread(
+            send_request, port, "POST", "/graphql", b'{"query": "{ datasets { nodes { id facts { value } } } }"}'
+        )
         assert "errors" not in answer.json, answer
-        assert (await asyncio.to_thread(call, port, "GET", "/readyz")).status == 200
+        assert (await asyncio.to_thread(send_request, port, "GET", "/readyz")).status == 200
         await asyncio.sleep(0.2)
     return posted, await batch

@@ -19,11 +19,11 @@ from pathlib import Path
 import pytest
 
 from meshline.graph.store.neo4j import Neo4jStore
-from tests.faults.proxy import Proxy, never
-from tests.faults.served import Server, serving
-from tests.faults.traffic import bodies
-from tests.faults.truth import Truth, bodies_of, check_answers, check_oracle, check_store
-from tests.faults.wire import Posted, call
+from tests.faults.proxy import Proxy, cut_never
+from tests.faults.served import Server, run_server
+from tests.faults.traffic import generate_bodies
+from tests.faults.truth import Truth, check_answers, check_oracle, check_store, list_bodies
+from tests.faults.wire import Posted, send_request
 from tests.servers import Neo4jServer
 from tests.stores.drawing import build_drawing, read_drawing
 from tests.stores.statements import list_heads
@@ -43,14 +43,14 @@ HALF_MADE = re.compile(
 
 
 @contextmanager
-def proxied(neo4j: Neo4jServer) -> Iterator[tuple[Proxy, str]]:
+def run_proxy(neo4j: Neo4jServer) -> Iterator[tuple[Proxy, str]]:
     """A proxy to the server, and the store's URL through it."""
     head, _, port = neo4j.url.rpartition(":")
     with closing(Proxy(int(port))) as proxy:
         yield proxy, f"{head}:{proxy.port}"
 
 
-def post(server: Server, found: list[bytes]) -> Posted:
+def post_events(server: Server, found: list[bytes]) -> Posted:
     posted = Posted()
     asyncio.run(posted.post(server.port, found, CONNECTIONS))
     assert len(posted.sent) == len(found), "the server is gone"
@@ -62,7 +62,7 @@ def post(server: Server, found: list[bytes]) -> Posted:
 def post_until_taken(server: Server, found: list[bytes]) -> None:
     """As a patient client does."""
     end = time.monotonic() + BACK_SECONDS
-    while found := [body for body, _ in post(server, found).refused]:
+    while found := [body for body, _ in post_events(server, found).refused]:
         assert time.monotonic() < end, "it does not recover"
         time.sleep(0.5)
 
@@ -70,42 +70,42 @@ def post_until_taken(server: Server, found: list[bytes]) -> None:
 def check_all(neo4j: Neo4jServer, server: Server, truth: Truth, sent: list[bytes]) -> None:
     """Everything that was sent is there, and the graph is theirs; events that were sent twice are kept twice."""
     with closing(Neo4jStore(neo4j.url)) as store:
-        truth.take((Counter(bodies_of(store)) - Counter(truth.events)).elements())
+        truth.take((Counter(list_bodies(store)) - Counter(truth.events)).elements())
         assert set(truth.events) == set(sent)
         check_store(store, truth)
         assert read_drawing(neo4j) == build_drawing(list_heads(store))
-    check_answers(server, truth, truth.datasets()[:3])
+    check_answers(server, truth, truth.list_datasets()[:3])
     check_oracle(server, sent)
 
 
 def test_gone_and_back(own_neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
     """Killed, and then frozen, while events come in."""
     own_neo4j.wipe()
-    traffic, sent = bodies(seed), []
-    with closing(Truth()) as truth, serving(own_neo4j.url, tmp_path / "server.log", refresh_seconds=0.2) as server:
+    traffic, sent = generate_bodies(seed), []
+    with closing(Truth()) as truth, run_server(own_neo4j.url, tmp_path / "server.log", refresh_seconds=0.2) as server:
         for kind in ("kill", "freeze"):
             sent += (found := list(islice(traffic, EVENTS)))
-            assert post(server, found).refused == []
-            pid = pid_of(own_neo4j)
+            assert post_events(server, found).refused == []
+            pid = read_pid(own_neo4j)
             os.kill(pid, signal.SIGKILL if kind == "kill" else signal.SIGSTOP)
             sent += (found := list(islice(traffic, CONNECTIONS)))
             if kind == "kill":
                 wait_until_gone(own_neo4j)
-                posted = post(server, found)
+                posted = post_events(server, found)
                 assert len(posted.refused) == len(found)
-                assert call(server.port, "GET", "/readyz").status == 503
-                assert call(server.port, "GET", "/healthz").status == 200
+                assert send_request(server.port, "GET", "/readyz").status == 503
+                assert send_request(server.port, "GET", "/healthz").status == 200
                 own_neo4j.start()
             else:
                 posting = Posted()
 
-                async def frozen(posting: Posted = posting, found: list[bytes] = found, pid: int = pid) -> None:
+                async def post_while_frozen(posting: Posted = posting, found: list[bytes] = found, pid: int = pid) -> None:
                     waiting = asyncio.create_task(posting.post(server.port, found, CONNECTIONS))
                     await asyncio.sleep(3)
                     os.kill(pid, signal.SIGCONT)
                     await waiting
 
-                asyncio.run(frozen())
+                asyncio.run(post_while_frozen())
                 posted = posting
             post_until_taken(server, [body for body, _ in posted.refused])
             server.wait_until_ready()
@@ -125,7 +125,7 @@ def wait_until_gone(neo4j: Neo4jServer) -> None:
         time.sleep(0.01)
 
 
-def pid_of(neo4j: Neo4jServer) -> int:
+def read_pid(neo4j: Neo4jServer) -> int:
     assert neo4j.home is not None
     pid: int = json.loads((neo4j.home / "server.json").read_text())["pid"]
     return pid
@@ -134,22 +134,22 @@ def pid_of(neo4j: Neo4jServer) -> int:
 def test_cut_at_random(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
     """Connections end in the middle of anything, and for a while there are none."""
     chance = random.Random(seed)
-    traffic, sent = bodies(seed), []
+    traffic, sent = generate_bodies(seed), []
     with (
         closing(Truth()) as truth,
-        proxied(neo4j) as (proxy, url),
-        serving(url, tmp_path / "server.log", refresh_seconds=0.2) as server,
+        run_proxy(neo4j) as (proxy, url),
+        run_server(url, tmp_path / "server.log", refresh_seconds=0.2) as server,
     ):
         for _ in range(2):
             proxy.cut_request = proxy.cut_answer = lambda *_: chance.random() < 0.005
             sent += (found := list(islice(traffic, EVENTS)))
-            refused = [body for body, _ in post(server, found).refused]
+            refused = [body for body, _ in post_events(server, found).refused]
             proxy.refuse(refusing=True)
             sent += (found := list(islice(traffic, 1)))
-            refused += [body for body, _ in post(server, found).refused]
+            refused += [body for body, _ in post_events(server, found).refused]
             assert found[0] in refused
             proxy.refuse(refusing=False)
-            proxy.cut_request = proxy.cut_answer = never
+            proxy.cut_request = proxy.cut_answer = cut_never
             post_until_taken(server, refused)
         server.wait_until_ready()
         assert proxy.cuts
@@ -159,27 +159,27 @@ def test_cut_at_random(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
 
 def test_the_acknowledgement_of_a_commit_is_lost(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
     """The commit is in the database, and nobody can know: 503, the graph shows it, and the same event sent again changes nothing."""
-    found = list(islice(bodies(seed), 12))
+    found = list(islice(generate_bodies(seed), 12))
     with (
         closing(Truth()) as truth,
         closing(Neo4jStore(neo4j.url)) as store,
-        proxied(neo4j) as (proxy, url),
-        serving(url, tmp_path / "server.log", refresh_seconds=0.2) as server,
+        run_proxy(neo4j) as (proxy, url),
+        run_server(url, tmp_path / "server.log", refresh_seconds=0.2) as server,
     ):
         for number, body in enumerate(found):
             revision = store.read_revision()
             lost = Lost()
             if number % 3 == 1:  # not the first, beside which the server tidies up
                 proxy.cut_request, proxy.cut_answer = lost.request, lost.answer
-            posted = post(server, [body])
-            proxy.cut_request = proxy.cut_answer = never
+            posted = post_events(server, [body])
+            proxy.cut_request = proxy.cut_answer = cut_never
             assert lost.lost == bool(posted.refused) == (number % 3 == 1)
             assert store.read_revision() == revision + 1, "committed once"
-            assert sorted(bodies_of(store)) == sorted([*truth.events, body])
+            assert sorted(list_bodies(store)) == sorted([*truth.events, body])
             truth.take([body])
             check_shown(server, store, truth)
             if posted.refused:
-                assert post(server, [body]).refused == []
+                assert post_events(server, [body]).refused == []
                 truth.take([body])
         check_all(neo4j, server, truth, found)
 
@@ -187,10 +187,10 @@ def test_the_acknowledgement_of_a_commit_is_lost(neo4j: Neo4jServer, tmp_path: P
 def check_shown(server: Server, store: Neo4jStore, truth: Truth) -> None:
     """The server has followed, and answers as the truth does."""
     end = time.monotonic() + BACK_SECONDS
-    while call(server.port, "GET", "/readyz").json.get("revision") != store.read_revision():
+    while send_request(server.port, "GET", "/readyz").json.get("revision") != store.read_revision():
         assert time.monotonic() < end, "it does not follow"
         time.sleep(0.05)
-    check_answers(server, truth, truth.datasets()[:2])
+    check_answers(server, truth, truth.list_datasets()[:2])
 
 
 class Lost:

@@ -15,10 +15,10 @@ import pytest
 
 from meshline.graph.store.sqlite import SqliteStore
 from tests.cli.command import executable
-from tests.faults.served import serving
-from tests.faults.traffic import bodies
-from tests.faults.truth import Truth, bodies_of, check_answers, check_file, check_oracle
-from tests.faults.wire import Posted, call
+from tests.faults.served import run_server
+from tests.faults.traffic import generate_bodies
+from tests.faults.truth import Truth, check_answers, check_file, check_oracle, list_bodies
+from tests.faults.wire import Posted, send_request
 
 FILE_EVENTS, CONNECTIONS = 400, 4
 
@@ -27,7 +27,7 @@ FILE_EVENTS, CONNECTIONS = 400, 4
 def test_serve_and_ingest(tmp_path: Path, seed: int, killed: str) -> None:
     """Each takes its events; what the killed one did not finish is there in whole events, and the other notices nothing."""
     path, file = tmp_path / "mesh.db", tmp_path / "events.ndjson"
-    found = list(islice(bodies(seed), 2 * FILE_EVENTS))
+    found = list(islice(generate_bodies(seed), 2 * FILE_EVENTS))
     chance = random.Random(seed)
     chance.shuffle(found)
     by_file, by_http = found[:FILE_EVENTS], found[FILE_EVENTS:]
@@ -35,7 +35,7 @@ def test_serve_and_ingest(tmp_path: Path, seed: int, killed: str) -> None:
     store = f"sqlite:///{path}"
     command = [executable(), "ingest", "openlineage", str(file), "--store", store]
     with closing(Truth()) as truth:
-        with serving(store, tmp_path / "server.log", refresh_seconds=0.1) as server:
+        with run_server(store, tmp_path / "server.log", refresh_seconds=0.1) as server:
             with subprocess.Popen(command, stderr=subprocess.PIPE) as ingest:
                 posted = asyncio.run(post_until_others_write(server.port, by_http, path, by_file))
                 if killed == "ingest":
@@ -53,15 +53,15 @@ def test_serve_and_ingest(tmp_path: Path, seed: int, killed: str) -> None:
             else:
                 assert ingest.returncode == 0, said
         with closing(SqliteStore(str(path))) as kept:
-            there = bodies_of(kept)
+            there = list_bodies(kept)
         assert set(there) <= set(found)
         assert len(there) == len(set(there))
         assert posted.acknowledged.keys() <= set(there)
         assert killed == "ingest" or set(by_file) <= set(there)
         truth.take(there)
         check_file(str(path), truth)
-        with serving(store, tmp_path / "again.log") as server:
-            check_answers(server, truth, truth.datasets()[:3])
+        with run_server(store, tmp_path / "again.log") as server:
+            check_answers(server, truth, truth.list_datasets()[:3])
             check_oracle(server, there)
 
 
@@ -71,30 +71,30 @@ async def post_until_others_write(port: int, found: list[bytes], path: Path, oth
     posting = asyncio.create_task(posted.post(port, found, CONNECTIONS))
     wanted = set(others)
     end = time.monotonic() + 60
-    while not await asyncio.to_thread(lambda: wanted & set(kept_in(path))):
+    while not await asyncio.to_thread(lambda: wanted & set(read_kept_bodies(path))):
         assert time.monotonic() < end, "the other process writes nothing"
         await asyncio.sleep(0.01)
     posting.cancel()
     return posted
 
 
-def kept_in(path: Path) -> list[bytes]:
+def read_kept_bodies(path: Path) -> list[bytes]:
     with closing(SqliteStore(str(path))) as store:
-        return bodies_of(store)
+        return list_bodies(store)
 
 
 def test_a_server_shows_what_the_command_line_took(tmp_path: Path, seed: int) -> None:
     file, path = tmp_path / "events.ndjson", tmp_path / "mesh.db"
-    found = list(islice(bodies(seed), 200))
+    found = list(islice(generate_bodies(seed), 200))
     file.write_bytes(b"\n".join(found))
-    with closing(Truth()) as truth, serving(f"sqlite:///{path}", tmp_path / "server.log", refresh_seconds=0.1) as server:
+    with closing(Truth()) as truth, run_server(f"sqlite:///{path}", tmp_path / "server.log", refresh_seconds=0.1) as server:
         truth.take(found)
         command = [executable(), "ingest", "openlineage", str(file), "--store", f"sqlite:///{path}"]
         subprocess.run(command, check=True, timeout=120, capture_output=True)
         with closing(SqliteStore(str(path))) as store:
             revision = store.read_revision()
         end = time.monotonic() + 30
-        while call(server.port, "GET", "/readyz").json.get("revision") != revision:
+        while send_request(server.port, "GET", "/readyz").json.get("revision") != revision:
             assert time.monotonic() < end, "it does not follow"
             time.sleep(0.05)
-        check_answers(server, truth, truth.datasets())
+        check_answers(server, truth, truth.list_datasets())

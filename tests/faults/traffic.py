@@ -17,13 +17,13 @@ SUBTYPES = (("DIRECT", "IDENTITY"), ("DIRECT", "TRANSFORMATION"), ("INDIRECT", "
 NAMESPACE = "s3://lake"
 
 
-def bodies(seed: int) -> Iterator[bytes]:
+def generate_bodies(seed: int) -> Iterator[bytes]:
     """Endless events, each as the JSON text of one request."""
-    for event in events(seed):
+    for event in generate_events(seed):
         yield json.dumps(event).encode()
 
 
-def events(seed: int) -> Iterator[Event]:
+def generate_events(seed: int) -> Iterator[Event]:
     """Endless events. A few runs are under way at any time, so that their events mix."""
     chance = random.Random(seed)
     under_way: list[list[Event]] = []
@@ -52,19 +52,19 @@ def _run(chance: random.Random) -> list[Event]:
     job = {"namespace": "pipeline", "name": f"make_{output}"}
     shape = chance.random()
     if shape < 0.05:
-        return [{"dataset": {**_dataset(output), "facets": {"schema": _schema(COLUMNS), **_documentation(chance)}}}]
+        return [{"dataset": {**_build_dataset(output), "facets": {"schema": _build_schema(COLUMNS), **_build_documentation(chance)}}}]
     if shape < 0.1:
-        return [{"job": {**job, "name": f"{job['name']}_declared"}, "inputs": [_dataset(name) for name in inputs], "outputs": []}]
-    run = {"runId": str(_uuid(chance)), "facets": {}}
-    named = {"run": run, "job": job, "inputs": [_dataset(name) for name in inputs]}
-    facets = {"schema": _schema(COLUMNS)}
+        return [{"job": {**job, "name": f"{job['name']}_declared"}, "inputs": [_build_dataset(name) for name in inputs], "outputs": []}]
+    run = {"runId": str(_draw_uuid(chance)), "facets": {}}
+    named = {"run": run, "job": job, "inputs": [_build_dataset(name) for name in inputs]}
+    facets = {"schema": _build_schema(COLUMNS)}
     if chance.random() < 0.8:
-        facets["columnLineage"] = _lineage(chance, inputs)
+        facets["columnLineage"] = _build_lineage(chance, inputs)
     end = "FAIL" if chance.random() < 0.1 else "COMPLETE"
     return [
-        {**named, "eventType": "START", "outputs": [_dataset(output)]},
+        {**named, "eventType": "START", "outputs": [_build_dataset(output)]},
         *([{**named, "inputs": [], "eventType": "RUNNING"}] if chance.random() < 0.3 else []),
-        {**named, "eventType": end, "outputs": [{**_dataset(output), "facets": facets}]},
+        {**named, "eventType": end, "outputs": [{**_build_dataset(output), "facets": facets}]},
     ]
 
 
@@ -72,32 +72,32 @@ def _name(layer: int, place: int) -> str:
     return f"layer{layer}/table{place}"
 
 
-def _dataset(name: str) -> Event:
+def _build_dataset(name: str) -> Event:
     return {"namespace": NAMESPACE, "name": name}
 
 
-def _schema(names: tuple[str, ...]) -> Event:
+def _build_schema(names: tuple[str, ...]) -> Event:
     return {"fields": [{"name": name, "type": "string"} for name in names]}
 
 
-def _documentation(chance: random.Random) -> Event:
+def _build_documentation(chance: random.Random) -> Event:
     return {"documentation": {"description": f"What is known of it, {chance.choice(['early', 'late', 'confirmed'])}."}}
 
 
-def _lineage(chance: random.Random, inputs: list[str]) -> Event:
+def _build_lineage(chance: random.Random, inputs: list[str]) -> Event:
     fields = chance.sample(COLUMNS, chance.randint(1, len(COLUMNS)))
-    return {"fields": {field: {"inputFields": [_source(chance, inputs) for _ in range(chance.randint(1, 2))]} for field in fields}}
+    return {"fields": {field: {"inputFields": [_build_source(chance, inputs) for _ in range(chance.randint(1, 2))]} for field in fields}}
 
 
-def _source(chance: random.Random, inputs: list[str]) -> Event:
+def _build_source(chance: random.Random, inputs: list[str]) -> Event:
     type_, subtype = chance.choice(SUBTYPES)
     return {
-        **_dataset(chance.choice(inputs)),
+        **_build_dataset(chance.choice(inputs)),
         "field": chance.choice(COLUMNS),
         "transformations": [{"type": type_, "subtype": subtype, "masking": chance.random() < 0.1}],
     }
 
 
-def _uuid(chance: random.Random) -> str:
+def _draw_uuid(chance: random.Random) -> str:
     digits = f"{chance.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"

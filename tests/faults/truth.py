@@ -22,7 +22,7 @@ from meshline.graph.store.base import Store, StoredEvent
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from tests.acceptance.oracle import Oracle
-from tests.acceptance.service import Service, differences
+from tests.acceptance.service import Service, find_differences
 from tests.faults.served import Server
 from tests.stores.statements import list_heads, summarize_heads
 
@@ -55,7 +55,7 @@ class Truth:
         assert isinstance(data, dict)
         return data
 
-    def datasets(self) -> list[str]:
+    def list_datasets(self) -> list[str]:
         """The ids of all."""
         return [asset.shown.id for asset in self.live.index.dump().assets if asset.shown.kind is AssetKind.DATASET]
 
@@ -63,7 +63,7 @@ class Truth:
         self.live.store.close()
 
 
-def raw_events(store: Store, after: int = 0) -> list[StoredEvent]:
+def list_raw_events(store: Store, after: int = 0) -> list[StoredEvent]:
     """All events that a store keeps, from a position on, in the order of their arrival."""
     result: list[StoredEvent] = []
     while found := store.read_raw_events(after, 1000):
@@ -72,22 +72,22 @@ def raw_events(store: Store, after: int = 0) -> list[StoredEvent]:
     return result
 
 
-def bodies_of(store: Store) -> list[bytes]:
-    return [bytes(kept.event.body) for kept in raw_events(store)]
+def list_bodies(store: Store) -> list[bytes]:
+    return [bytes(kept.event.body) for kept in list_raw_events(store)]
 
 
 def check_store(store: Store, truth: Truth) -> None:
     """The store says what the truth says: heads, now and before, and the graph of them."""
-    kept, expected = (Counter(body.strip() for body in found) for found in (bodies_of(store), truth.events))
+    kept, expected = (Counter(body.strip() for body in found) for found in (list_bodies(store), truth.events))
     assert (kept - expected, expected - kept) == ({}, {}), (len(kept), len(expected), len(kept - expected), len(expected - kept))
     assert summarize_heads(list_heads(store)) == summarize_heads(list_heads(truth.live.store))
-    for at in past(truth):
+    for at in list_times(truth):
         assert summarize_heads(list_heads(store, at)) == summarize_heads(list_heads(truth.live.store, at)), at
     loaded = LineageIndex.load(store.iterate_heads(), store.read_revision())
     assert loaded.dump() == truth.live.index.dump()
 
 
-def past(truth: Truth) -> list[int]:
+def list_times(truth: Truth) -> list[int]:
     """Some times at which something changed."""
     times = sorted({head.observed_at for head in list_heads(truth.live.store)})
     return times[:: max(1, len(times) // 4)]
@@ -100,26 +100,26 @@ def check_answers(server: Server, truth: Truth, of: Sequence[str]) -> None:
             (IMPACT, {"of": [asset], "reach": "POSSIBLE", "limit": 500}),
             (LINEAGE, {"of": [asset], "direction": "UPSTREAM", "granularity": "COLUMN", "reach": "POSSIBLE", "limit": 500}),
         ):
-            assert without_revision(server.ask(query, **variables)) == without_revision(truth.ask(query, **variables)), asset
+            assert remove_revision(server.ask(query, **variables)) == remove_revision(truth.ask(query, **variables)), asset
 
 
-def without_revision(value: Any) -> Any:
+def remove_revision(value: Any) -> Any:
     """Revisions differ with the batching."""
     if isinstance(value, dict):
-        return {key: without_revision(part) for key, part in value.items() if key != "revision"}
-    return [without_revision(part) for part in value] if isinstance(value, list) else value
+        return {key: remove_revision(part) for key, part in value.items() if key != "revision"}
+    return [remove_revision(part) for part in value] if isinstance(value, list) else value
 
 
-def some(chance: random.Random, truth: Truth, number: int) -> list[str]:
+def sample_datasets(chance: random.Random, truth: Truth, number: int) -> list[str]:
     """A few datasets."""
-    found = truth.datasets()
+    found = truth.list_datasets()
     return chance.sample(found, min(number, len(found)))
 
 
 def check_oracle(server: Server, bodies: Iterable[bytes]) -> None:
     """The server answers about every column as an oracle does that shares no code with it."""
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client:
-        assert differences(Service(client), Oracle([json.loads(body) for body in bodies])) == []
+        assert find_differences(Service(client), Oracle([json.loads(body) for body in bodies])) == []
 
 
 def check_file(path: str, truth: Truth) -> None:

@@ -57,10 +57,10 @@ class Wire:
         return Answer(int(first.split()[1]), headers, body)
 
     async def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = JSON) -> Answer:
-        await self.send(request(method, path, body, headers))
+        await self.send(build_request(method, path, body, headers))
         return await self.answer()
 
-    async def closed(self) -> None:
+    async def wait_closed(self) -> None:
         """Return when the other side has closed."""
         with suppress(OSError):
             while await self._reader.read(65536):
@@ -78,7 +78,7 @@ class Wire:
         self._writer.transport.abort()
 
 
-def request(method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = JSON) -> bytes:
+def build_request(method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = JSON) -> bytes:
     """The bytes of a request; its length is told unless the headers say something about it."""
     told = {name.lower() for name in headers}
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in headers.items())]
@@ -88,7 +88,7 @@ def request(method: str, path: str, body: bytes = b"", headers: Mapping[str, str
 
 
 @asynccontextmanager
-async def wire(port: int) -> AsyncIterator[Wire]:
+async def open_wire(port: int) -> AsyncIterator[Wire]:
     """A connection to the server on loopback. Raises Lost if there is none."""
     try:
         opened = Wire(*await asyncio.open_connection("127.0.0.1", port, limit=2**20))
@@ -100,14 +100,14 @@ async def wire(port: int) -> AsyncIterator[Wire]:
         opened.close()
 
 
-def call(port: int, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = JSON) -> Answer:
+def send_request(port: int, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = JSON) -> Answer:
     """One request on a connection of its own."""
 
-    async def once() -> Answer:
-        async with wire(port) as to:
+    async def send_once() -> Answer:
+        async with open_wire(port) as to:
             return await to.request(method, path, body, headers)
 
-    return asyncio.run(once())
+    return asyncio.run(send_once())
 
 
 class Posted:
@@ -127,7 +127,7 @@ class Posted:
 
     async def _post(self, port: int, left: Iterator[bytes]) -> None:
         with suppress(Lost):
-            async with wire(port) as to:
+            async with open_wire(port) as to:
                 for body in left:
                     self.sent.append(body)
                     answer = await to.request("POST", EVENT, body)

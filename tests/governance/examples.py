@@ -26,7 +26,7 @@ class _Candidate(NamedTuple):
     diff: tuple[str, ...]
 
 
-def examples() -> dict[str, str]:
+def collect_examples() -> dict[str, str]:
     """Rule -> the difference that it is found in, as `diff -u` shows it; of a rule that no pair has, nothing."""
     best: dict[str, _Candidate] = {}
     for folder in sorted(PAIRS.iterdir()):
@@ -36,12 +36,12 @@ def examples() -> dict[str, str]:
             others = len(found - {rule, "major-version-missing"})
             one = _Candidate(others, len(diff) > LINES, max(map(len, diff), default=0) > WIDTH, len(diff), folder.name, diff)
             best[rule] = min(best.get(rule, one), one)
-    return {rule: "\n".join(_short(one.diff)) for rule, one in best.items() if one.diff}
+    return {rule: "\n".join(_shorten_diff(one.diff)) for rule, one in best.items() if one.diff}
 
 
 def _diff(folder: Path) -> Iterator[str]:
     """Without the names of the files and the numbers of the lines. Of a file that is new or gone: its first lines."""
-    before, after = (_lines(next(folder.glob(f"{stem}.*"), None)) for stem in ("before", "after"))
+    before, after = (_read_lines(next(folder.glob(f"{stem}.*"), None)) for stem in ("before", "after"))
     if not before or not after:
         yield from (f"{'+' if after else '-'}{line}" for line in (after or before)[:6])
         yield f"{'+' if after else '-'}..."
@@ -51,7 +51,7 @@ def _diff(folder: Path) -> Iterator[str]:
             yield line
 
 
-def _lines(path: Path | None) -> list[str]:
+def _read_lines(path: Path | None) -> list[str]:
     """A file's lines; SQL in a manifest of dbt as lines of its own."""
     if path is None:
         return []
@@ -59,7 +59,7 @@ def _lines(path: Path | None) -> list[str]:
     return [part for line in lines for part in (line.replace("\\n", "\n      ").splitlines() if _CODE.search(line) else [line])]
 
 
-def _short(diff: tuple[str, ...]) -> Iterator[str]:
+def _shorten_diff(diff: tuple[str, ...]) -> Iterator[str]:
     """What differs first, if it is long, without the indent that all have."""
     shown = diff if len(diff) <= LINES else [line for line in diff if line[0] in "+-"][:LINES]
     indent = min((len(line[1:]) - len(line[1:].lstrip()) for line in shown if line[1:].strip()), default=0)

@@ -24,16 +24,16 @@ from meshline.graph.store.sqlite import SqliteStore
 PAIRS = Path(__file__).parent / "pairs"
 
 
-def folders(kind: str = "") -> list[Path]:
+def list_folders(kind: str = "") -> list[Path]:
     return sorted(one for one in PAIRS.iterdir() if one.is_dir() and one.name.startswith(kind))
 
 
-def expected(folder: Path) -> list[dict[str, Any]]:
+def read_expected(folder: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads((folder / "expected.json").read_text())
     return found
 
 
-def compared(folder: Path) -> CheckInput:
+def build_input(folder: Path) -> CheckInput:
     """The pair as `meshline check` is given it."""
     versions = {stem: next(folder.glob(f"{stem}.*"), None) for stem in ("before", "after")}
     texts = {stem: build_file(path.name, path.read_bytes()) for stem, path in versions.items() if path is not None}
@@ -46,17 +46,17 @@ def compared(folder: Path) -> CheckInput:
     )
 
 
-def found(folder: Path) -> list[dict[str, Any]]:
+def check_pair(folder: Path) -> list[dict[str, Any]]:
     """What a check of the pair finds in each profile, on a graph that knows nothing."""
     rows: dict[str, dict[str, Any]] = {}
     with closing(SqliteStore()) as store:
         live = LiveGraph.open(store)
         for profile in Profile:
-            for one in run_check(live, Naming(), CheckRequest((compared(folder),), profile=profile)).findings:
+            for one in run_check(live, Naming(), CheckRequest((build_input(folder),), profile=profile)).findings:
                 row = {"rule": one.rule, "part": list(one.subject.part), "before": one.before, "after": one.after, "text": one.text}
                 rows.setdefault(one.fingerprint, {**row, "verdicts": {}})["verdicts"][profile.value] = one.verdict
     return sorted(rows.values(), key=lambda row: (row["rule"], row["part"], json.dumps([row["before"], row["after"]])))
 
 
-def rules_of(pairs: Iterable[Path]) -> set[str]:
-    return {row["rule"] for folder in pairs for row in expected(folder)}
+def collect_rules(pairs: Iterable[Path]) -> set[str]:
+    return {row["rule"] for folder in pairs for row in read_expected(folder)}

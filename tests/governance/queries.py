@@ -14,7 +14,9 @@ TABLE = build_dataset_key("wh", "mart.t")
 Columns = Mapping[str, Sequence[str]]
 
 
-def compared(before: str, after: str, dialect: str = "duckdb", reads: Columns | None = None, columns: Sequence[str] = ()) -> list[Change]:
+def compare_texts(
+    before: str, after: str, dialect: str = "duckdb", reads: Columns | None = None, columns: Sequence[str] = ()
+) -> list[Change]:
     """`reads`: columns of tables; `columns`: of what is defined."""
     model = Model("mart.t", fields=tuple(Field(name) for name in columns))
     known = {name: tuple(of) for name, of in (reads or {}).items()}
@@ -23,6 +25,6 @@ def compared(before: str, after: str, dialect: str = "duckdb", reads: Columns | 
     return compare_queries(draft, old, new)
 
 
-def said(before: str, after: str, dialect: str = "duckdb", reads: Columns | None = None) -> list[tuple[str, object, object]]:
+def list_rules(before: str, after: str, dialect: str = "duckdb", reads: Columns | None = None) -> list[tuple[str, object, object]]:
     """Rules, with what was and what is."""
-    return [(change.rule, change.before, change.after) for change in compared(before, after, dialect, reads)]
+    return [(change.rule, change.before, change.after) for change in compare_texts(before, after, dialect, reads)]

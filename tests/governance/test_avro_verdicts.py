@@ -45,17 +45,17 @@ LOSSY = {"type-changed": TEXTS, "branch-added": {*TEXTS, "int", "long"}, "branch
 KNOWN = graph_state.build_graph_state(LiveGraph.open(SqliteStore()), Naming(), Context(Naming(), Path()))
 
 
-def found(before: Any, after: Any) -> list[Change]:
+def compare_schemas(before: Any, after: Any) -> list[Change]:
     old, new = (Text(f"{name}.avsc", json.dumps(one).encode()) for name, one in (("old", before), ("new", after)))
     (pair,) = build_proposal(ChangeInput("schema", old, new, {"format": "avro"}), KNOWN).pairs
     return compare_versions(pair)
 
 
-def verdict(of: list[Change], profile: Profile) -> Verdict:
+def compute_verdict(of: list[Change], profile: Profile) -> Verdict:
     return max((RULES[one.rule].get_verdict(profile) for one in of), default=Verdict.COMPATIBLE)
 
 
-def reads(reader: Any, writer: Any) -> bool:
+def can_read(reader: Any, writer: Any) -> bool:
     """Whether data of the writer can be read, as `avro` sees it."""
     checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]
     found = checker.get_compatibility(parse(json.dumps(reader)), parse(json.dumps(writer)))
@@ -84,11 +84,11 @@ class Drawing:
         self._logical = logical
         self._names = 0
 
-    def name(self, kind: str) -> str:
+    def draw_name(self, kind: str) -> str:
         self._names += 1
         return f"{kind}{self._names}"
 
-    def type(self, depth: int = 0) -> Any:
+    def draw_type(self, depth: int = 0) -> Any:
         kinds = (
             ["plain"] * 4
             + ["logical"] * (2 * self._logical)
@@ -101,40 +101,45 @@ class Drawing:
             case "logical":
                 return dict(self.draw.choice(LOGICAL))
             case "enum":
-                return self.enum()
+                return self.draw_enum()
             case "fixed":
-                return {"type": "fixed", "name": self.name("F"), "size": 4}
+                return {"type": "fixed", "name": self.draw_name("F"), "size": 4}
             case "record":
-                return self.record(depth + 1)
+                return self.draw_record(depth + 1)
             case "array":
-                return {"type": "array", "items": self.type(depth + 1)}
+                return {"type": "array", "items": self.draw_type(depth + 1)}
             case "map":
-                return {"type": "map", "values": self.type(depth + 1)}
+                return {"type": "map", "values": self.draw_type(depth + 1)}
             case "nullable":
                 return self.draw.sample(["null", self.draw.choice(PLAIN)], 2)
-        branches = [*self.draw.sample([*PLAIN, "null"], 2), *([self.record(depth + 1)] if self.draw.random() < 0.5 else [])]
-        return [*branches, *([self.enum()] if self.draw.random() < 0.3 else [])]
+        branches = [*self.draw.sample([*PLAIN, "null"], 2), *([self.draw_record(depth + 1)] if self.draw.random() < 0.5 else [])]
+        return [*branches, *([self.draw_enum()] if self.draw.random() < 0.3 else [])]
 
-    def enum(self) -> Any:
+    def draw_enum(self) -> Any:
         symbols = self.draw.sample("ABCD", self.draw.randint(1, 3))
-        return {"type": "enum", "name": self.name("E"), "symbols": symbols, **({"default": symbols[0]} if self.draw.random() < 0.4 else {})}
+        return {
+            "type": "enum",
+            "name": self.draw_name("E"),
+            "symbols": symbols,
+            **({"default": symbols[0]} if self.draw.random() < 0.4 else {}),
+        }
 
-    def record(self, depth: int = 0) -> Any:
-        fields = [self.field(name, depth) for name in self.draw.sample("abcd", self.draw.randint(1, 3))]
-        return {"type": "record", "name": self.name("R"), "fields": fields}
+    def draw_record(self, depth: int = 0) -> Any:
+        fields = [self.draw_field(name, depth) for name in self.draw.sample("abcd", self.draw.randint(1, 3))]
+        return {"type": "record", "name": self.draw_name("R"), "fields": fields}
 
-    def field(self, name: str, depth: int = 0) -> Any:
-        type_ = self.type(depth)
+    def draw_field(self, name: str, depth: int = 0) -> Any:
+        type_ = self.draw_type(depth)
         one = {"name": name, "type": type_}
-        return {**one, "default": default(type_)} if self.draw.random() < 0.4 else one
+        return {**one, "default": build_default(type_)} if self.draw.random() < 0.4 else one
 
     # -- changed
 
-    def changed(self, schema: Any) -> Any:
+    def change_schema(self, schema: Any) -> Any:
         new = copy.deepcopy(schema)
         for _ in range(self.draw.randint(1, 2)):
-            records = [one for one in parts(new) if isinstance(one, dict) and one.get("type") == "record"]
-            others = [one for one in parts(new) if isinstance(one, dict) and one.get("type") in ("enum", "fixed")]
+            records = [one for one in iterate_parts(new) if isinstance(one, dict) and one.get("type") == "record"]
+            others = [one for one in iterate_parts(new) if isinstance(one, dict) and one.get("type") in ("enum", "fixed")]
             if others and self.draw.random() < 0.3:
                 self._change_named(self.draw.choice(others))
             else:
@@ -142,15 +147,15 @@ class Drawing:
             for record in records:  # a default of what is inside may not fit any more
                 for field in record["fields"]:
                     if "default" in field:
-                        field["default"] = default(field["type"])
+                        field["default"] = build_default(field["type"])
         return new
 
     def _change_named(self, one: Any) -> None:
         match self.draw.choice(["name", "alias", "default", "symbol", "symbol", "gone", "size"]):
             case "name":
-                one["name"] = self.name("N")
+                one["name"] = self.draw_name("N")
             case "alias":
-                one["aliases"], one["name"] = [one["name"]], self.name("N")
+                one["aliases"], one["name"] = [one["name"]], self.draw_name("N")
             case "size" if one["type"] == "fixed":
                 one["size"] += 1
             case "default" if one["type"] == "enum":
@@ -169,7 +174,7 @@ class Drawing:
         type_ = field["type"]
         match self.draw.choice(["add", "add", "remove", "rename", "alias", "null", "type", "grow", "default", "order", "union", "case"]):
             case "add":
-                fields.append(self.field(self.draw.choice("efg") + str(len(fields)), 1))
+                fields.append(self.draw_field(self.draw.choice("efg") + str(len(fields)), 1))
             case "remove" if len(fields) > 1:
                 fields.remove(field)
             case "rename":
@@ -184,7 +189,7 @@ class Drawing:
             case "null" if type_ not in ("null", ["null"]):
                 field["type"] = ["null", type_]
             case "type":
-                field["type"] = self.type(1)
+                field["type"] = self.draw_type(1)
             case "grow":
                 field["type"] = {
                     "int": "long",
@@ -198,7 +203,7 @@ class Drawing:
                 if "default" in field:
                     del field["default"]
                 else:
-                    field["default"] = default(type_)
+                    field["default"] = build_default(type_)
             case "order":
                 self.draw.shuffle(fields)
             case "union" if isinstance(type_, list) and len(type_) > 1:
@@ -211,10 +216,10 @@ class Drawing:
                     field["type"] = [*self.draw.sample(type_, len(type_)), self.draw.choice(more)]
 
 
-def default(type_: Any) -> Any:
+def build_default(type_: Any) -> Any:
     """A default that fits the type."""
     if isinstance(type_, list):
-        return default(type_[0])
+        return build_default(type_[0])
     if isinstance(type_, str):
         return DEFAULTS[type_]
     match type_["type"]:
@@ -227,24 +232,26 @@ def default(type_: Any) -> Any:
         case "map":
             return {}
         case "record":
-            return {one["name"]: default(one["type"]) for one in type_["fields"]}
+            return {one["name"]: build_default(one["type"]) for one in type_["fields"]}
     return DEFAULTS[type_["type"]]
 
 
-def parts(schema: Any) -> Iterator[Any]:
+def iterate_parts(schema: Any) -> Iterator[Any]:
     """A schema and all that is in it."""
     yield schema
     for one in schema if isinstance(schema, list) else ():
-        yield from parts(one)
+        yield from iterate_parts(one)
     if isinstance(schema, dict):
         for inside in (*schema.get("fields", ()), *(schema[key] for key in ("items", "values") if key in schema)):
-            yield from parts(inside["type"] if "name" in inside and "type" in inside and inside in schema.get("fields", ()) else inside)
+            yield from iterate_parts(
+                inside["type"] if "name" in inside and "type" in inside and inside in schema.get("fields", ()) else inside
+            )
 
 
-def pair(seed: int, *, logical: bool) -> tuple[Any, Any]:
+def draw_pair(seed: int, *, logical: bool) -> tuple[Any, Any]:
     drawing = Drawing(seed, logical=logical)
-    before = drawing.record()
-    return before, drawing.changed(before)
+    before = drawing.draw_record()
+    return before, drawing.change_schema(before)
 
 
 # -- the laws
@@ -253,20 +260,20 @@ def pair(seed: int, *, logical: bool) -> tuple[Any, Any]:
 @settings(deadline=None, max_examples=count_examples(400))
 @given(seed=st.integers(0, 2**32), logical=st.booleans())
 def test_no_profile_calls_compatible_what_its_direction_is_not(seed: int, *, logical: bool) -> None:
-    before, after = pair(seed, logical=logical)
-    backward, forward, of = reads(after, before), reads(before, after), found(before, after)
-    assert forward or verdict(of, Profile.CONSUMER) > Verdict.COMPATIBLE, (before, after)
+    before, after = draw_pair(seed, logical=logical)
+    backward, forward, of = can_read(after, before), can_read(before, after), compare_schemas(before, after)
+    assert forward or compute_verdict(of, Profile.CONSUMER) > Verdict.COMPATIBLE, (before, after)
     for profile in (Profile.MESH, Profile.FULL):
-        assert (backward and forward) or verdict(of, profile) > Verdict.COMPATIBLE, (profile, before, after)
+        assert (backward and forward) or compute_verdict(of, profile) > Verdict.COMPATIBLE, (profile, before, after)
 
 
 @settings(deadline=None, max_examples=count_examples(400))
 @given(seed=st.integers(0, 2**32), logical=st.booleans())
 def test_what_is_compatible_in_both_directions_breaks_only_for_reasons_that_are_listed(seed: int, *, logical: bool) -> None:
-    before, after = pair(seed, logical=logical)
-    if not (reads(after, before) and reads(before, after)):
+    before, after = draw_pair(seed, logical=logical)
+    if not (can_read(after, before) and can_read(before, after)):
         return
-    of = found(before, after)
+    of = compare_schemas(before, after)
     gone = tuple(one.subject.part[1] for one in of if one.rule == "column-renamed")  # for the old reader, whatever it is now
     for one in of:
         if one.rule != "column-renamed" and any(f"{one.subject.part[1]}.".startswith(f"{name}.") for name in gone):

@@ -20,20 +20,20 @@ PAIRS: dict[str, list[tuple[str, str]]] = RECORDED["pairs"]
 LEVELS = {"info": Verdict.COMPATIBLE, "warning": Verdict.CONDITIONAL, "error": Verdict.BREAKING}
 
 
-def ours(name: str) -> dict[str, Verdict]:
+def read_our_verdicts(name: str) -> dict[str, Verdict]:
     """Verdict by rule, of what is looked at there: not whether the version fits."""
-    rows = golden.expected(golden.PAIRS / name)
+    rows = golden.read_expected(golden.PAIRS / name)
     return {row["rule"]: Verdict[row["verdicts"]["consumer"].upper()] for row in rows if row["rule"] != "major-version-missing"}
 
 
-def theirs(name: str) -> Verdict:
+def compute_their_verdict(name: str) -> Verdict:
     return max((LEVELS[level] for _, level in PAIRS[name]), default=Verdict.COMPATIBLE)
 
 
-def differing(name: str) -> list[tuple[tuple[str, ...], str]]:
+def find_differences(name: str) -> list[tuple[tuple[str, ...], str]]:
     """The listed differences that explain why a pair is graded otherwise."""
-    rules = {rule for rule, verdict in ours(name).items() if verdict is not theirs(name)}
-    said = "error" if theirs(name) is Verdict.BREAKING else "not graded" if not PAIRS[name] else ""
+    rules = {rule for rule, verdict in read_our_verdicts(name).items() if verdict is not compute_their_verdict(name)}
+    said = "error" if compute_their_verdict(name) is Verdict.BREAKING else "not graded" if not PAIRS[name] else ""
     return [(one.rules, one.grade) for one in DIFFERENCES if one.grade == said and (rules & set(one.rules) or not rules | set(one.rules))]
 
 
@@ -43,20 +43,25 @@ def test_version() -> None:
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_pair(name: str) -> None:
-    mine = max(ours(name).values(), default=Verdict.COMPATIBLE)
-    assert mine is theirs(name) or differing(name), (ours(name), PAIRS[name])
+    mine = max(read_our_verdicts(name).values(), default=Verdict.COMPATIBLE)
+    assert mine is compute_their_verdict(name) or find_differences(name), (read_our_verdicts(name), PAIRS[name])
 
 
 def test_every_difference_is_seen() -> None:
-    seen = {one for name in PAIRS if max(ours(name).values(), default=Verdict.COMPATIBLE) is not theirs(name) for one in differing(name)}
+    seen = {
+        one
+        for name in PAIRS
+        if max(read_our_verdicts(name).values(), default=Verdict.COMPATIBLE) is not compute_their_verdict(name)
+        for one in find_differences(name)
+    }
     assert seen == {(one.rules, one.grade) for one in DIFFERENCES}
     explained = {rule for rules, _ in seen for rule in rules}
-    found = {rule for name in PAIRS for rule, verdict in ours(name).items() if verdict is not theirs(name)}
+    found = {rule for name in PAIRS for rule, verdict in read_our_verdicts(name).items() if verdict is not compute_their_verdict(name)}
     assert explained <= found
 
 
 def test_every_pair_was_graded() -> None:
-    both = [one for one in golden.folders("contract-") if list(one.glob("before.*")) and list(one.glob("after.*"))]
+    both = [one for one in golden.list_folders("contract-") if list(one.glob("before.*")) and list(one.glob("after.*"))]
     assert sorted(PAIRS) == [one.name for one in both]
 
 

@@ -33,15 +33,15 @@ KEYS = {"orders": (ORDERS, LAKE), "lines": (LINES,)}
 WHOLE = {(): 1, ("model", "orders"): 10, ("model", "orders", "field", "mail"): 12, ("slo", "freshness"): 30}
 
 
-def of(after: Contract, before: Contract = BASE) -> list[Change]:
+def compare_contracts(after: Contract, before: Contract = BASE) -> list[Change]:
     return compare_versions(Pair(Version(before, KEYS, "old.yaml", WHOLE), Version(after, KEYS, "new.yaml", WHOLE)))
 
 
-def with_fields(*fields: Field) -> Contract:
+def build_contract(*fields: Field) -> Contract:
     return replace(BASE, models=(replace(BASE.models[0], fields=fields), BASE.models[1]))
 
 
-def the(found: list[Change]) -> Change:
+def get_only(found: list[Change]) -> Change:
     (one,) = found
     return one
 
@@ -49,7 +49,7 @@ def the(found: list[Change]) -> Change:
 def test_a_field_is_its_column_in_each_dataset() -> None:
     fields = list(BASE.models[0].fields)
     fields[1] = replace(fields[1], type="int")
-    found = the(of(with_fields(*fields)))
+    found = get_only(compare_contracts(build_contract(*fields)))
     assert (found.rule, found.before, found.after) == ("type-changed", "string", "int")
     assert found.assets == (build_column_key(ORDERS, "email_address"), build_column_key(LAKE, "email_address"))
     assert found.consumers == (build_consumer_key("finance"),)
@@ -58,12 +58,12 @@ def test_a_field_is_its_column_in_each_dataset() -> None:
 
 
 def test_what_is_gone_stands_where_it_was_in() -> None:
-    found = the(of(with_fields(*BASE.models[0].fields[1:])))
+    found = get_only(compare_contracts(build_contract(*BASE.models[0].fields[1:])))
     assert (found.rule, found.file, found.line) == ("column-removed", "new.yaml", 10)
 
 
 def test_a_struct_goes_with_what_is_in_it() -> None:
-    found = the(of(with_fields(*BASE.models[0].fields[:2])))
+    found = get_only(compare_contracts(build_contract(*BASE.models[0].fields[:2])))
     assert found.subject.part == ("model", "orders", "field", "address")
     assert {key.name for key in found.assets} == {"address", "address.city", "address.zip"}
 
@@ -71,9 +71,9 @@ def test_a_struct_goes_with_what_is_in_it() -> None:
 def test_a_renamed_struct_is_one_change() -> None:
     """By its id; what is in it goes with it, and is compared under the new name."""
     named = {"address": "place", "address.city": "place.town", "address.zip": "place.zip"}
-    before = with_fields(*BASE.models[0].fields[:2], *(replace(one, id=f"a{i}") for i, one in enumerate(ADDRESS)))
-    after = with_fields(*BASE.models[0].fields[:2], *(replace(one, id=f"a{i}", name=named[one.name]) for i, one in enumerate(ADDRESS)))
-    found = of(after, before)
+    before = build_contract(*BASE.models[0].fields[:2], *(replace(one, id=f"a{i}") for i, one in enumerate(ADDRESS)))
+    after = build_contract(*BASE.models[0].fields[:2], *(replace(one, id=f"a{i}", name=named[one.name]) for i, one in enumerate(ADDRESS)))
+    found = compare_contracts(after, before)
     assert [(one.rule, one.before, one.after) for one in found] == [
         ("column-renamed", "address", "place"),
         ("column-renamed", "address.city", "place.town"),
@@ -83,21 +83,21 @@ def test_a_renamed_struct_is_one_change() -> None:
 
 def test_two_ids_are_two_columns() -> None:
     fields = (replace(BASE.models[0].fields[0], id="7"), *BASE.models[0].fields[1:])
-    assert sorted(one.rule for one in of(with_fields(*fields))) == ["column-added", "column-removed"]
+    assert sorted(one.rule for one in compare_contracts(build_contract(*fields))) == ["column-added", "column-removed"]
 
 
 def test_names_that_differ_in_case_only() -> None:
     fields = [replace(one, name=one.name.upper(), id="") for one in BASE.models[0].fields]
-    assert of(with_fields(*fields)) == []
-    twice = with_fields(*BASE.models[0].fields[1:], Field("ID", type="int"), Field("Id", type="int"))
-    assert sorted(one.rule for one in of(twice)) == ["column-added", "column-added", "column-removed"]
+    assert compare_contracts(build_contract(*fields)) == []
+    twice = build_contract(*BASE.models[0].fields[1:], Field("ID", type="int"), Field("Id", type="int"))
+    assert sorted(one.rule for one in compare_contracts(twice)) == ["column-added", "column-added", "column-removed"]
 
 
 def test_levels_are_of_what_they_name() -> None:
     after = replace(
         BASE, sla=(build_level("freshness", "2h", element="orders.id"), build_level("retention", "P6M", element="lines, orders"))
     )
-    found = {(one.rule, *one.subject.part): one.assets for one in of(after)}
+    found = {(one.rule, *one.subject.part): one.assets for one in compare_contracts(after)}
     assert found == {
         ("slo-loosened", "slo", "freshness", "orders.id"): (build_column_key(ORDERS, "id"), build_column_key(LAKE, "id")),
         ("retention-shortened", "slo", "retention", "orders"): (ORDERS, LAKE),
@@ -107,19 +107,19 @@ def test_levels_are_of_what_they_name() -> None:
 
 
 def test_what_is_about_the_contract() -> None:
-    found = the(of(replace(BASE, owners=(Party("bob"),))))
+    found = get_only(compare_contracts(replace(BASE, owners=(Party("bob"),))))
     assert (found.rule, found.before, found.after, found.assets) == ("owner-changed", "ann", "bob", (build_contract_key("orders"),))
 
 
 def test_data_that_moved_is_where_it_was() -> None:
     moved = replace(BASE, servers=(Server("prod", "postgres", settings={"host": "db2"}),))
     keys = {"orders": (LAKE,), "lines": (LINES,)}
-    found = the(compare_versions(Pair(Version(BASE, KEYS), Version(moved, keys))))
+    found = get_only(compare_versions(Pair(Version(BASE, KEYS), Version(moved, keys))))
     assert (found.rule, found.before, found.after, found.assets) == ("location-changed", "host=db", "host=db2", (ORDERS,))
 
 
 def test_a_consumer_that_leaves_is_told() -> None:
-    found = the(of(replace(BASE, consumers=())))
+    found = get_only(compare_contracts(replace(BASE, consumers=())))
     assert (found.rule, found.consumers) == ("consumer-removed", (build_consumer_key("finance"),))
 
 
@@ -133,7 +133,7 @@ def test_a_consumer_that_leaves_is_told() -> None:
     ],
 )
 def test_status(before: str, after: str, rules: list[str]) -> None:
-    assert [one.rule for one in of(replace(BASE, status=after), replace(BASE, status=before))] == rules
+    assert [one.rule for one in compare_contracts(replace(BASE, status=after), replace(BASE, status=before))] == rules
 
 
 def test_rules_of_quality_go_with_their_renamed_model() -> None:
@@ -144,41 +144,41 @@ def test_rules_of_quality_go_with_their_renamed_model() -> None:
         models=(replace(before.models[0], name="sales"), before.models[1]),
         quality_rules=(replace(rule, model="sales", query="SELECT 2"),),
     )
-    assert [one.rule for one in of(after, before)] == ["table-renamed", "quality-rule-changed"]
+    assert [one.rule for one in compare_contracts(after, before)] == ["table-renamed", "quality-rule-changed"]
 
 
 # -- tables
 
 
-def table(*fields: Field, name: str = "shop.orders", **said: object) -> Version[Definition]:
+def build_table(*fields: Field, name: str = "shop.orders", **said: object) -> Version[Definition]:
     return Version(Definition(Model(name, fields=fields), **said), {"": (ORDERS,)}, "t.json", {("field", "a"): 3})  # type: ignore[arg-type]
 
 
 A, B = Field("a", type="int", required=True), Field("b", type="string")
 
 
-def rules(before: Version[Definition] | None, after: Version[Definition] | None) -> list[tuple[str, object, object]]:
+def list_rules(before: Version[Definition] | None, after: Version[Definition] | None) -> list[tuple[str, object, object]]:
     return [(one.rule, one.before, one.after) for one in compare_versions(Pair(before, after))]
 
 
 def test_a_table_comes_and_goes() -> None:
-    added, gone = (the(compare_versions(Pair(*pair))) for pair in ((None, table(A)), (table(A), None)))
+    added, gone = (get_only(compare_versions(Pair(*pair))) for pair in ((None, build_table(A)), (build_table(A), None)))
     assert (added.rule, added.assets) == ("table-added", (ORDERS,))
     assert (gone.rule, gone.assets, gone.subject.name) == ("table-removed", (ORDERS,), "pg/shop.orders")
     assert compare_versions(Pair(None, None)) == []
 
 
 def test_of_a_table_what_is_not_said_is_not_known() -> None:
-    assert rules(table(replace(B, required=None)), table(replace(B, required=True))) == [("column-required", None, None)]
-    assert rules(table(replace(B, required=None)), table(replace(B, required=False))) == [("column-nullable", None, None)]
-    assert rules(table(A), table(replace(A, type=""))) == []
-    assert rules(table(replace(A, type="")), table(A)) == [("type-specified", None, "int")]
+    assert list_rules(build_table(replace(B, required=None)), build_table(replace(B, required=True))) == [("column-required", None, None)]
+    assert list_rules(build_table(replace(B, required=None)), build_table(replace(B, required=False))) == [("column-nullable", None, None)]
+    assert list_rules(build_table(A), build_table(replace(A, type=""))) == []
+    assert list_rules(build_table(replace(A, type="")), build_table(A)) == [("type-specified", None, "int")]
 
 
 def test_nested_types_are_compared_by_their_parts() -> None:
-    before = table(Field("a", type="struct<1: x: required int, 2: y: optional list<string>>"), format="iceberg")
-    after = table(Field("a", type="struct<1: z: required long, 2: y: optional list<int>, 3: w: optional date>"), format="iceberg")
-    assert sorted(rules(before, after), key=str) == [
+    before = build_table(Field("a", type="struct<1: x: required int, 2: y: optional list<string>>"), format="iceberg")
+    after = build_table(Field("a", type="struct<1: z: required long, 2: y: optional list<int>, 3: w: optional date>"), format="iceberg")
+    assert sorted(list_rules(before, after), key=str) == [
         ("column-added", None, "date"),
         ("column-renamed", "a.x", "a.z"),
         ("type-changed", "string", "int"),
@@ -187,33 +187,37 @@ def test_nested_types_are_compared_by_their_parts() -> None:
 
 
 def test_what_becomes_a_struct_is_one_change() -> None:
-    assert rules(table(B), table(replace(B, type="struct<x:int>"))) == [("type-changed", "string", "struct")]
+    assert list_rules(build_table(B), build_table(replace(B, type="struct<x:int>"))) == [("type-changed", "string", "struct")]
 
 
 def test_how_a_table_is_stored() -> None:
-    assert rules(table(A, kind="table"), table(A, kind="view")) == [("materialization-changed", "table", "view")]
-    assert rules(table(A, partitioning=("days(a)",), format="iceberg"), table(A, partitioning=("hours( a )",), format="iceberg")) == [
-        ("hidden-partitioning-changed", "days(a)", "hours(a)")
+    assert list_rules(build_table(A, kind="table"), build_table(A, kind="view")) == [("materialization-changed", "table", "view")]
+    assert list_rules(
+        build_table(A, partitioning=("days(a)",), format="iceberg"), build_table(A, partitioning=("hours( a )",), format="iceberg")
+    ) == [("hidden-partitioning-changed", "days(a)", "hours(a)")]
+    assert list_rules(build_table(A, partitioning=("A",), format="delta"), build_table(A, partitioning=("a",), format="delta")) == []
+    assert list_rules(build_table(A, partitioning=("a",), format="delta"), build_table(A, format="delta")) == [
+        ("partitioning-changed", "a", None)
     ]
-    assert rules(table(A, partitioning=("A",), format="delta"), table(A, partitioning=("a",), format="delta")) == []
-    assert rules(table(A, partitioning=("a",), format="delta"), table(A, format="delta")) == [("partitioning-changed", "a", None)]
 
 
 def test_who_may_use_a_table() -> None:
-    assert rules(table(A, access="public"), table(A, access="private")) == [("access-narrowed", "public", "private")]
-    assert rules(table(A, access="private"), table(A, access="protected")) == [("access-widened", "private", "protected")]
-    assert rules(table(A, owner="ann"), table(A, owner="")) == [("owner-removed", "ann", None)]
-    assert rules(table(A), table(A, deprecated=True)) == [("table-deprecated", None, None)]
+    assert list_rules(build_table(A, access="public"), build_table(A, access="private")) == [("access-narrowed", "public", "private")]
+    assert list_rules(build_table(A, access="private"), build_table(A, access="protected")) == [("access-widened", "private", "protected")]
+    assert list_rules(build_table(A, owner="ann"), build_table(A, owner="")) == [("owner-removed", "ann", None)]
+    assert list_rules(build_table(A), build_table(A, deprecated=True)) == [("table-deprecated", None, None)]
 
 
 def test_a_renamed_table() -> None:
-    assert rules(table(A), table(A, name="shop.sales")) == [("table-renamed", "shop.orders", "shop.sales")]
-    assert rules(table(A, format="snowflake"), table(A, name="SHOP.orders", format="snowflake")) == []
-    assert rules(table(A, format="avro"), table(A, name="SHOP.orders", format="avro")) == [("table-renamed", "shop.orders", "SHOP.orders")]
+    assert list_rules(build_table(A), build_table(A, name="shop.sales")) == [("table-renamed", "shop.orders", "shop.sales")]
+    assert list_rules(build_table(A, format="snowflake"), build_table(A, name="SHOP.orders", format="snowflake")) == []
+    assert list_rules(build_table(A, format="avro"), build_table(A, name="SHOP.orders", format="avro")) == [
+        ("table-renamed", "shop.orders", "SHOP.orders")
+    ]
 
 
 def test_a_column_that_moves_with_another_in_front() -> None:
-    moved = the(compare_versions(Pair(table(A, B, Field("c")), table(Field("c"), A, B))))
+    moved = get_only(compare_versions(Pair(build_table(A, B, Field("c")), build_table(Field("c"), A, B))))
     assert (moved.rule, moved.assets, moved.details["position"], moved.details["new_position"]) == (
         "column-moved",
         (build_column_key(ORDERS, "c"),),
@@ -247,29 +251,33 @@ LEVELS = [
 
 @pytest.mark.parametrize(("name", "before", "after", "rule"), LEVELS)
 def test_level(name: str, before: str, after: str, rule: str | None) -> None:
-    def contract_with(text: str) -> Contract:
+    def build_level_contract(text: str) -> Contract:
         return Contract("x", sla=(build_level(name, text),))
 
-    assert [one.rule for one in of(contract_with(after), contract_with(before))] == ([rule] if rule else [])
+    assert [one.rule for one in compare_contracts(build_level_contract(after), build_level_contract(before))] == ([rule] if rule else [])
 
 
 def test_levels_of_drivers_and_elements() -> None:
-    def said(*levels: Level) -> Contract:
+    def build_levels(*levels: Level) -> Contract:
         return Contract("x", sla=levels)
 
-    def found(before: Contract, after: Contract) -> list[str]:
-        return [one.rule for one in of(after, before)]
+    def find_rules(before: Contract, after: Contract) -> list[str]:
+        return [one.rule for one in compare_contracts(after, before)]
 
     legal, shorter = build_level("retention", "7y", driver="regulatory"), build_level("retention", "6y", driver="regulatory")
     daily = build_level("retention", "1y", driver="operational")
-    assert found(said(legal, daily), said(daily, shorter)) == ["retention-shortened"]
-    assert found(said(build_level("freshness", "1h", element="orders")), said(build_level("freshness", "1h"))) == ["slo-added"]
-    assert found(said(build_level("freshness", "1h", element="a, b")), said(build_level("freshness", "1h", element="a"))) == ["slo-removed"]
+    assert find_rules(build_levels(legal, daily), build_levels(daily, shorter)) == ["retention-shortened"]
+    assert find_rules(build_levels(build_level("freshness", "1h", element="orders")), build_levels(build_level("freshness", "1h"))) == [
+        "slo-added"
+    ]
+    assert find_rules(
+        build_levels(build_level("freshness", "1h", element="a, b")), build_levels(build_level("freshness", "1h", element="a"))
+    ) == ["slo-removed"]
 
 
 def test_keys_are_of_the_graph() -> None:
     """Every key that a change names is one that the graph makes of its kind."""
-    found = of(replace(with_fields(), sla=(), roles=(), owners=(), consumers=()))
+    found = compare_contracts(replace(build_contract(), sla=(), roles=(), owners=(), consumers=()))
     kinds: set[AssetKind] = {key.kind for one in found for key in one.assets}
     assert kinds == {AssetKind.COLUMN, AssetKind.DATASET, AssetKind.CONTRACT}
     assert all(isinstance(key, AssetKey) for one in found for key in (*one.assets, *one.consumers))
@@ -277,12 +285,12 @@ def test_keys_are_of_the_graph() -> None:
 
 def test_a_length_that_is_left_out_again() -> None:
     before, after = (Contract("x", models=(Model("t", fields=(Field("a", type=text),)),)) for text in ("decimal(18,2)", "decimal"))
-    assert [one.rule for one in of(after, before)] == ["type-widened"]
-    assert [one.rule for one in of(before, after)] == ["type-specified"]
+    assert [one.rule for one in compare_contracts(after, before)] == ["type-widened"]
+    assert [one.rule for one in compare_contracts(before, after)] == ["type-specified"]
 
 
 def test_bounds_that_change_alike_are_two_changes() -> None:
     old, new = (Contract("x", models=(Model("t", fields=(Field("a", minimum=n, min_length=n),)),)) for n in (1, 2))
-    found = of(new, old)
+    found = compare_contracts(new, old)
     assert [one.rule for one in found] == ["bound-tightened", "bound-tightened"]
     assert len({one.fingerprint for one in found}) == 2

@@ -24,11 +24,11 @@ TYPES = ("string", "int", "bigint", "decimal", "decimal(18,2)", "timestamp", "va
 TABLE = build_dataset_key("wh", "sales.orders")
 
 
-def some(draw: random.Random, things: Sequence[T], least: int = 0) -> tuple[T, ...]:
-    return tuple(draw.sample(things, draw.randint(least, len(things))))
+def sample_some(draw: random.Random, options: Sequence[T], least: int = 0) -> tuple[T, ...]:
+    return tuple(draw.sample(options, draw.randint(least, len(options))))
 
 
-def drawn_field(draw: random.Random, name: str) -> Field:
+def draw_field(draw: random.Random, name: str) -> Field:
     pick = draw.choice
     return Field(
         name,
@@ -36,81 +36,81 @@ def drawn_field(draw: random.Random, name: str) -> Field:
         required=pick([None, True, False]),
         unique=pick([None, True]),
         primary_key=pick([None, True]),
-        enum=some(draw, ["a", "b", "c", 1, None]),
+        enum=sample_some(draw, ["a", "b", "c", 1, None]),
         minimum=pick([None, 0, 1.5, "2024-01-01"]),
         max_length=pick([None, 10, 20]),
         pattern=pick(["", "^a+$"]),
         classification=pick(["", "internal", "restricted", "pii"]),
         pii=pick([None, True, False]),
-        tags=some(draw, ["pii", "x", "y"]),
+        tags=sample_some(draw, ["pii", "x", "y"]),
     )
 
 
-def drawn_level(draw: random.Random, name: str) -> Level:
+def draw_level(draw: random.Random, name: str) -> Level:
     return build_level(
         name, draw.choice(["1h", "99.9%", "P1Y", "unlimited", "office hours"]), element=draw.choice(["", "orders", "orders, lines"])
     )
 
 
-def drawn_rule(draw: random.Random, name: str) -> Rule:
+def draw_rule(draw: random.Random, name: str) -> Rule:
     return Rule("sql", model="orders", name=name, query=draw.choice("ab"), expected={"less_than": draw.choice([1, 2])})
 
 
-def drawn(seed: int) -> Contract:
+def draw_contract(seed: int) -> Contract:
     """Whatever contract; drawn by a seed, as drawing each value is slow."""
     draw = random.Random(seed)
-    levels = [drawn_level(draw, name) for name in ("freshness", "freshness", "availability", "retention", "support")]
+    levels = [draw_level(draw, name) for name in ("freshness", "freshness", "availability", "retention", "support")]
     return Contract(
         id="orders",
         version="1.0.0",
         models=tuple(
-            Model(name, fields=tuple(drawn_field(draw, field) for field in some(draw, NAMES, least=2)))
-            for name in some(draw, ["orders", "lines"], least=1)
+            Model(name, fields=tuple(draw_field(draw, field) for field in sample_some(draw, NAMES, least=2)))
+            for name in sample_some(draw, ["orders", "lines"], least=1)
         ),
-        quality_rules=tuple(drawn_rule(draw, name) for name in some(draw, ["one", "two"])),
-        sla=some(draw, levels),
-        roles=tuple(Role(name, access=draw.choice(["read", "write"])) for name in some(draw, ["r", "w"])),
-        servers=tuple(Server(name, "trino", settings={"host": draw.choice("hi")}) for name in some(draw, ["prod", "dev"])),
+        quality_rules=tuple(draw_rule(draw, name) for name in sample_some(draw, ["one", "two"])),
+        sla=sample_some(draw, levels),
+        roles=tuple(Role(name, access=draw.choice(["read", "write"])) for name in sample_some(draw, ["r", "w"])),
+        servers=tuple(Server(name, "trino", settings={"host": draw.choice("hi")}) for name in sample_some(draw, ["prod", "dev"])),
         terms=Terms(usage=draw.choice(["", "reports"]), notice_period=draw.choice([None, build_level("notice_period", "P3M")])),
-        owners=tuple(map(Party, some(draw, ["ann", "bob", "cat"]))),
-        consumers=some(draw, ["f", "g"]),
+        owners=tuple(map(Party, sample_some(draw, ["ann", "bob", "cat"]))),
+        consumers=sample_some(draw, ["f", "g"]),
     )
 
 
-contracts = st.integers(0, 2**32).map(drawn)
+contracts = st.integers(0, 2**32).map(draw_contract)
 
 
-def of(before: Contract, after: Contract) -> list[Change]:
+def compare_contracts(before: Contract, after: Contract) -> list[Change]:
     keys = {one.name: (build_dataset_key("wh", one.name),) for one in (*before.models, *after.models)}
     return compare_versions(Pair(Version(before, keys, "a.yaml"), Version(after, keys, "b.yaml")))
 
 
-def shuffled(contract: Contract, seed: int) -> Contract:
+def shuffle_contract(contract: Contract, seed: int) -> Contract:
     """The same contract, in another order and spelling."""
     draw = random.Random(seed)
 
-    def mixed(things: tuple[object, ...]) -> tuple[object, ...]:
-        return tuple(draw.sample(things, len(things)))
+    def mix_values(values: tuple[object, ...]) -> tuple[object, ...]:
+        return tuple(draw.sample(values, len(values)))
 
-    def respelled(field: Field) -> Field:
+    def respell_field(field: Field) -> Field:
         other = {"decimal(18,2)": "NUMERIC( 18, 2 )", "string": "text", "bigint": "LONG", "timestamp": "timestamp_tz"}
         return replace(
-            field, type=other.get(field.type, field.type.upper()), enum=mixed(field.enum), tags=mixed(field.tags), description="!"
+            field, type=other.get(field.type, field.type.upper()), enum=mix_values(field.enum), tags=mix_values(field.tags), description="!"
         )
 
-    whole = {name: mixed(getattr(contract, name)) for name in ("quality_rules", "sla", "roles", "servers", "owners", "consumers")}
-    mixed_models = tuple(replace(one, fields=mixed(tuple(map(respelled, one.fields))), title="T") for one in contract.models)
-    return replace(contract, **whole, models=mixed(mixed_models), title="other", description="other")
+    whole = {name: mix_values(getattr(contract, name)) for name in ("quality_rules", "sla", "roles", "servers", "owners", "consumers")}
+    mixed_models = tuple(replace(one, fields=mix_values(tuple(map(respell_field, one.fields))), title="T") for one in contract.models)
+    return replace(contract, **whole, models=mix_values(mixed_models), title="other", description="other")
 
 
 @given(contracts, st.integers(0, 1000))
 def test_order_spelling_and_prose_are_no_change(contract: Contract, seed: int) -> None:
-    assert of(contract, shuffled(contract, seed)) == []
+    assert compare_contracts(contract, shuffle_contract(contract, seed)) == []
 
 
 @given(contracts, contracts)
 def test_changes_are_well_formed(before: Contract, after: Contract) -> None:
-    found = of(before, after)
+    found = compare_contracts(before, after)
     assert len({one.fingerprint for one in found}) == len(found)
     for one in found:
         rule = RULES[one.rule]
@@ -120,8 +120,8 @@ def test_changes_are_well_formed(before: Contract, after: Contract) -> None:
 
 @given(contracts, contracts, st.integers(0, 1000))
 def test_fingerprints_do_not_depend_on_order(before: Contract, after: Contract, seed: int) -> None:
-    prints = {one.fingerprint for one in of(before, after)}
-    assert {one.fingerprint for one in of(shuffled(before, seed), shuffled(after, seed + 1))} == prints
+    prints = {one.fingerprint for one in compare_contracts(before, after)}
+    assert {one.fingerprint for one in compare_contracts(shuffle_contract(before, seed), shuffle_contract(after, seed + 1))} == prints
 
 
 class Edit(NamedTuple):
@@ -156,7 +156,7 @@ EDITS = (
 )
 
 
-def edited(base: Field, edits: dict[str, Edit]) -> tuple[Contract, Contract]:
+def edit_contract(base: Field, edits: dict[str, Edit]) -> tuple[Contract, Contract]:
     """A contract with three fields, and the same with each edited by its edit."""
     before = [replace(base, name=name) for name in ("a", "b", "c")]
     after = [edits[one.name].make(one) if one.name in edits else one for one in before]
@@ -167,7 +167,7 @@ def edited(base: Field, edits: dict[str, Edit]) -> tuple[Contract, Contract]:
 @pytest.mark.parametrize("base", [PLAIN, FIRM], ids=["plain", "firm"])
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
 def test_an_edit_is_one_change_under_its_rule(base: Field, edit: Edit) -> None:
-    (found,) = of(*edited(base, {"b": edit}))
+    (found,) = compare_contracts(*edit_contract(base, {"b": edit}))
     assert found.rule in edit.rules
     assert found.subject.part[:4] == ("model", "t", "field", "b")
     assert found.assets == (build_column_key(build_dataset_key("wh", "t"), "b"),)
@@ -175,18 +175,18 @@ def test_an_edit_is_one_change_under_its_rule(base: Field, edit: Edit) -> None:
 
 @given(st.sampled_from([PLAIN, FIRM]), st.sampled_from(EDITS), st.sampled_from(EDITS), st.sampled_from(EDITS))
 def test_fingerprints_do_not_depend_on_other_edits(base: Field, one: Edit, other: Edit, third: Edit) -> None:
-    alone = [found.fingerprint for found in of(*edited(base, {"b": one}))]
-    among = [found.fingerprint for found in of(*edited(base, {"a": other, "b": one, "c": third}))]
+    alone = [found.fingerprint for found in compare_contracts(*edit_contract(base, {"b": one}))]
+    among = [found.fingerprint for found in compare_contracts(*edit_contract(base, {"a": other, "b": one, "c": third}))]
     assert set(alone) <= set(among)
 
 
-def table(names: list[str], form: str = "iceberg") -> Version[Definition]:
+def build_table(names: list[str], form: str = "iceberg") -> Version[Definition]:
     found = Definition(Model("sales.orders", fields=tuple(Field(name, type="int") for name in names)), format=form)
     return Version(found, {"": (TABLE,)})
 
 
-def moves(before: list[str], after: list[str], form: str = "iceberg") -> list[str]:
-    found = compare_versions(Pair(table(before, form), table(after, form)))
+def list_moves(before: list[str], after: list[str], form: str = "iceberg") -> list[str]:
+    found = compare_versions(Pair(build_table(before, form), build_table(after, form)))
     return [str(one.details["field"]) for one in found if one.rule == "column-moved"]
 
 
@@ -198,8 +198,8 @@ def test_what_is_put_in_front_moves_nothing(names: list[str], data: st.DataObjec
     after = list(names)
     for new in ("x", "y", "z"):
         after.insert(data.draw(st.integers(0, len(after))), new)
-    assert moves(names, after) == []
-    assert moves(after, names) == []
+    assert list_moves(names, after) == []
+    assert list_moves(after, names) == []
 
 
 @given(orders, st.data())
@@ -209,10 +209,10 @@ def test_moves_are_the_fewest(names: list[str], data: st.DataObject) -> None:
     for name in picked:
         after.remove(name)
         after.insert(data.draw(st.integers(0, len(after))), name)
-    moved = moves(names, after)
+    moved = list_moves(names, after)
     assert len(moved) <= len(picked)
     assert [name for name in names if name not in moved] == [name for name in after if name not in moved]
-    assert moves(names, after, "json") == []
+    assert list_moves(names, after, "json") == []
 
 
 @given(contracts, contracts)
@@ -230,5 +230,5 @@ def test_levels_and_their_reverse(before: Contract, after: Contract) -> None:
         "x", sla=tuple({one.name: one for one in before.sla if one.name in said and one.element == said[one.name].element}.values())
     )
     other = Contract("x", sla=tuple(said[level.name] for level in one.sla))
-    forth, back = ([(found.rule, found.before, found.after) for found in of(*pair)] for pair in ((one, other), (other, one)))
+    forth, back = ([(found.rule, found.before, found.after) for found in compare_contracts(*pair)] for pair in ((one, other), (other, one)))
     assert sorted(map(str, forth)) == sorted(str((reverse[rule], after, before)) for rule, before, after in back)

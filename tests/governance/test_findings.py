@@ -21,7 +21,7 @@ from meshline.graph.model import (
     build_job_key,
     build_owner_key,
 )
-from tests.governance.verdicts import change, finding, hits, report, verdicts
+from tests.governance.verdicts import build_change, build_report, describe_hits, judge_change, judge_modes
 from tests.queries import mesh
 from tests.queries.mesh import (
     CAMPAIGN,
@@ -45,9 +45,9 @@ def graph() -> Iterator[LiveGraph]:
 
 
 def test_a_removed_column_breaks_all_who_are_reached(graph: LiveGraph) -> None:
-    found = finding(graph, change("column-removed", EMAIL))
+    found = judge_change(graph, build_change("column-removed", EMAIL))
     assert (found.verdict, found.text) == ("breaking", "`email` is removed")
-    assert hits(found) == {"campaign": "breaking DIRECT 1 masked", "dashboard": "breaking POSSIBLE 2 masked"}
+    assert describe_hits(found) == {"campaign": "breaking DIRECT 1 masked", "dashboard": "breaking POSSIBLE 2 masked"}
     assert [asset.name for asset in found.owners] == ["ann"]
     assert {name: found.affected[name] for name in ("columns", "consumers", "jobs")} == {"columns": 2, "consumers": 2, "jobs": 3}
     assert [asset.name for asset in found.products] == ["orders", "revenue"]
@@ -55,7 +55,7 @@ def test_a_removed_column_breaks_all_who_are_reached(graph: LiveGraph) -> None:
 
 def test_a_hit_has_its_path_its_contract_and_its_owner(graph: LiveGraph) -> None:
     mesh.commit_statements(graph, build_edge_statement(EdgeType.OWNS, mesh.FINANCE_TEAM, DASHBOARD))
-    campaign, dashboard = finding(graph, change("column-removed", EMAIL)).hits
+    campaign, dashboard = judge_change(graph, build_change("column-removed", EMAIL)).hits
     assert [(step.asset.name, step.edge, step.masking) for step in campaign.path] == [
         ("email", "", False),
         ("email_hash", "FLOWS_TO", True),
@@ -77,33 +77,33 @@ def test_the_owner_of_a_contract_in_force_owns_what_it_governs(graph: LiveGraph)
         build_edge_statement(EdgeType.OWNS, keeper, promise),
         build_edge_statement(EdgeType.GOVERNS, promise, CUSTOMERS, status="active"),
     )
-    one = change("column-removed", build_column_key(CUSTOMERS, "name"))
-    assert [asset.name for asset in finding(graph, one).owners] == ["keeper"]
-    why = {notice.recipient.name: notice.why for notice in report(graph, one).notify if notice.reason == "OWNS"}
+    one = build_change("column-removed", build_column_key(CUSTOMERS, "name"))
+    assert [asset.name for asset in judge_change(graph, one).owners] == ["keeper"]
+    why = {notice.recipient.name: notice.why for notice in build_report(graph, one).notify if notice.reason == "OWNS"}
     assert why["keeper"].startswith("owns pg/shop.customers.name (by contract customers-v1)")
 
 
 def test_a_contract_that_governs_what_is_used_covers_it(graph: LiveGraph) -> None:
     mesh.commit_statements(graph, build_edge_statement(EdgeType.GOVERNS, build_contract_key("orders-v1"), ORDERS))
-    found = finding(graph, change("column-removed", HASH))
+    found = judge_change(graph, build_change("column-removed", HASH))
     assert {hit.consumer.name: hit.contract for hit in found.hits} == {"campaign": "orders-v1", "dashboard": "revenue-v1"}
 
 
 def test_readers_of_a_change_that_hits_writers_get_their_own_verdict(graph: LiveGraph) -> None:
-    found = finding(graph, change("column-required", EMAIL))
+    found = judge_change(graph, build_change("column-required", EMAIL))
     assert (found.verdict, found.side) == ("conditional", "writer")
     assert {hit.verdict for hit in found.hits} == {"compatible"}
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if "column" in rule and rule.endswith("-added")])
 def test_a_new_column_need_not_be_known(graph: LiveGraph, rule: str) -> None:
-    assert finding(graph, change(rule, build_column_key(ORDERS, "brand_new"))).unknown == ()
+    assert judge_change(graph, build_change(rule, build_column_key(ORDERS, "brand_new"))).unknown == ()
 
 
 def test_unknown_assets_are_named_and_never_relaxed(graph: LiveGraph) -> None:
-    one = change("column-removed", build_column_key(ORDERS, "nothing_of_this_name"))
-    assert verdicts(graph, one) == ("breaking", "breaking")
-    found = finding(graph, one)
+    one = build_change("column-removed", build_column_key(ORDERS, "nothing_of_this_name"))
+    assert judge_modes(graph, one) == ("breaking", "breaking")
+    found = judge_change(graph, one)
     assert found.unknown == ("wh/sales.orders.nothing_of_this_name",)
     assert "the graph does not contain wh/sales.orders.nothing_of_this_name" in found.gaps
 
@@ -112,64 +112,64 @@ def test_a_column_of_a_dataset_without_listed_columns_reaches_what_the_dataset_d
     after = build_dataset_key("wh", "fin.board")
     printing = build_run_statement(build_job_key("airflow", "print"), [mesh.REPORT], after, covered=False)
     mesh.commit_statements(graph, printing, build_edge_statement(EdgeType.CONSUMES, build_consumer_key("board"), after))
-    found = finding(graph, change("column-removed", build_column_key(mesh.REPORT, "total")))
+    found = judge_change(graph, build_change("column-removed", build_column_key(mesh.REPORT, "total")))
     assert found.unknown == ("wh/fin.report.total",)
-    assert hits(found) == {"board": "breaking POSSIBLE 1"}
+    assert describe_hits(found) == {"board": "breaking POSSIBLE 1"}
 
 
 def test_a_nested_column_that_is_not_known_is_looked_for_by_the_column_around_it(graph: LiveGraph) -> None:
-    one = change("column-removed", build_column_key(ORDERS, "email_hash.salt.value"))
-    found = finding(graph, one)
+    one = build_change("column-removed", build_column_key(ORDERS, "email_hash.salt.value"))
+    found = judge_change(graph, one)
     assert (found.unknown, found.verdict) == ((), "breaking")
-    assert hits(found) == {"campaign": "breaking POSSIBLE 0", "dashboard": "breaking POSSIBLE 1"}
-    assert {notice.reach for notice in report(graph, one).notify if notice.reason == "CONSUMES"} == {"POSSIBLE"}
+    assert describe_hits(found) == {"campaign": "breaking POSSIBLE 0", "dashboard": "breaking POSSIBLE 1"}
+    assert {notice.reach for notice in build_report(graph, one).notify if notice.reason == "CONSUMES"} == {"POSSIBLE"}
 
 
 def test_who_is_bound_by_promise_is_hit_though_no_lineage_leads_there(graph: LiveGraph) -> None:
-    one = change("column-removed", build_column_key(CUSTOMERS, "id"), consumers=(CAMPAIGN, build_consumer_key("nobody-knows")))
-    found = finding(graph, one)
-    assert hits(found) == {"campaign": "breaking BOUND 0", "nobody-knows": "breaking BOUND 0"}
+    one = build_change("column-removed", build_column_key(CUSTOMERS, "id"), consumers=(CAMPAIGN, build_consumer_key("nobody-knows")))
+    found = judge_change(graph, one)
+    assert describe_hits(found) == {"campaign": "breaking BOUND 0", "nobody-knows": "breaking BOUND 0"}
     assert [hit.consumer.id for hit in found.hits] == [CAMPAIGN.id, ""]
-    bound = [notice for notice in report(graph, one).notify if notice.reach == "BOUND"]
+    bound = [notice for notice in build_report(graph, one).notify if notice.reach == "BOUND"]
     assert [notice.recipient.name for notice in bound] == ["campaign", "nobody-knows"]
 
 
 def test_the_report_names_recipients_and_their_contacts(graph: LiveGraph) -> None:
-    notices = report(graph, change("column-removed", build_column_key(ORDERS, "total"))).notify
+    notices = build_report(graph, build_change("column-removed", build_column_key(ORDERS, "total"))).notify
     assert [(one.recipient.name, one.reason, one.reach) for one in notices] == [
         ("dashboard", "CONSUMES", "POSSIBLE"),
         ("team:shop", "OWNS", "DIRECT"),
         ("team:finance", "OWNS", "DIRECT"),
     ]
     assert notices[2].contacts == {"contact": "finance@example.org"}
-    assert not report(graph, change("column-added", build_column_key(ORDERS, "total"))).notify
-    assert report(graph, change("column-deprecated", build_column_key(ORDERS, "total"))).notify
+    assert not build_report(graph, build_change("column-added", build_column_key(ORDERS, "total"))).notify
+    assert build_report(graph, build_change("column-deprecated", build_column_key(ORDERS, "total"))).notify
 
 
 def test_the_verdict_of_the_report_is_the_worst_and_fail_on_decides_what_passes(graph: LiveGraph) -> None:
-    breaking, conditional = change("column-removed", EMAIL), change("bound-loosened", HASH)
-    assert report(graph).verdict == "compatible"
-    both = report(graph, conditional, breaking)
+    breaking, conditional = build_change("column-removed", EMAIL), build_change("bound-loosened", HASH)
+    assert build_report(graph).verdict == "compatible"
+    both = build_report(graph, conditional, breaking)
     assert [found.verdict for found in both.findings] == ["breaking", "conditional"]
     assert (both.verdict, both.passed, both.checked) == ("breaking", False, 2)
-    assert report(graph, conditional).passed
-    assert not report(graph, conditional, fail_on=FailOn.CONDITIONAL).passed
-    assert report(graph, breaking, fail_on=FailOn.NONE).passed
+    assert build_report(graph, conditional).passed
+    assert not build_report(graph, conditional, fail_on=FailOn.CONDITIONAL).passed
+    assert build_report(graph, breaking, fail_on=FailOn.NONE).passed
 
 
 def test_profiles_think_differently_and_full_is_the_stricter(graph: LiveGraph) -> None:
-    added = change("enum-value-added", build_column_key(ORDERS, "day"))
-    assert [finding(graph, added, profile=profile).verdict for profile in Profile] == ["compatible", "breaking", "breaking"]
+    added = build_change("enum-value-added", build_column_key(ORDERS, "day"))
+    assert [judge_change(graph, added, profile=profile).verdict for profile in Profile] == ["compatible", "breaking", "breaking"]
 
 
 def test_a_change_that_is_given_twice_is_one_finding(graph: LiveGraph) -> None:
-    assert len(report(graph, change("column-removed", EMAIL), change("column-removed", EMAIL)).findings) == 1
+    assert len(build_report(graph, build_change("column-removed", EMAIL), build_change("column-removed", EMAIL)).findings) == 1
 
 
 # -- versions
 
 
-def promise(rule: str) -> Change:
+def build_promise_change(rule: str) -> Change:
     return Change(
         rule, Subject(SubjectKind.CONTRACT, "revenue-v1", ("model", "revenue", "field", "day")), assets=(build_column_key(REVENUE, "day"),)
     )
@@ -188,23 +188,23 @@ def promise(rule: str) -> Change:
 )
 def test_breaking_changes_need_a_major_version(graph: LiveGraph, before: str, after: str, *, missing: bool) -> None:
     versions = {(SubjectKind.CONTRACT, "revenue-v1"): VersionChange(before, after, "revenue.yaml", 3)}
-    found = report(graph, promise("column-removed"), versions=versions).findings
+    found = build_report(graph, build_promise_change("column-removed"), versions=versions).findings
     assert ("major-version-missing" in [one.rule for one in found]) is missing
     assert all((one.file, one.line) == ("revenue.yaml", 3) for one in found if one.rule == "major-version-missing")
-    assert len(report(graph, promise("column-deprecated"), versions=versions).findings) == 1
+    assert len(build_report(graph, build_promise_change("column-deprecated"), versions=versions).findings) == 1
 
 
 def test_where_all_that_is_breaking_is_waived_no_version_is_missing(graph: LiveGraph) -> None:
     versions = {(SubjectKind.CONTRACT, "revenue-v1"): VersionChange("1", "1")}
-    found = report(graph, promise("column-removed"), promise("owner-removed"), versions=versions)
+    found = build_report(graph, build_promise_change("column-removed"), build_promise_change("owner-removed"), versions=versions)
     waived = Waived(reason="agreed", approver="ann", expires="2030-01-01")
 
-    def waiving(*rules: str) -> list[str]:
+    def waive_rules(*rules: str) -> list[str]:
         findings = tuple(replace(one, waived=waived if one.rule in rules else None) for one in found.findings)
         return sorted(one.rule for one in decide(replace(found, findings=findings)).findings)
 
-    assert waiving("column-removed") == ["column-removed", "major-version-missing", "owner-removed"]
-    assert waiving("column-removed", "owner-removed") == ["column-removed", "owner-removed"]
+    assert waive_rules("column-removed") == ["column-removed", "major-version-missing", "owner-removed"]
+    assert waive_rules("column-removed", "owner-removed") == ["column-removed", "owner-removed"]
     assert decide(found).verdict == "breaking"
 
 
@@ -220,8 +220,10 @@ def test_the_report_lists_what_changed_in_the_lineage_since_a_time(graph: LiveGr
         build_schema_statement(other, "day"),
         build_run_statement(build_job_key("airflow", "extra"), [REVENUE], other, flow, at=later),
     )
-    found = report(graph, change("column-removed", build_column_key(REVENUE, "day")), since=mesh.START + mesh.SECOND, now=later).lineage
+    found = build_report(
+        graph, build_change("column-removed", build_column_key(REVENUE, "day")), since=mesh.START + mesh.SECOND, now=later
+    ).lineage
     assert found is not None
     assert (found.added, found.removed) == (1, 0)
     assert [(flow.start.name, flow.end.name, flow.job and flow.job.name) for flow in found.flows] == [("day", "day", "extra")]
-    assert report(graph, change("column-removed", EMAIL), mode=Mode.STRICT).lineage is None
+    assert build_report(graph, build_change("column-removed", EMAIL), mode=Mode.STRICT).lineage is None

@@ -16,7 +16,7 @@ PROMISE = build_contract_key("c")
 HOUR, DAY = 3_600.0, 86_400.0
 
 
-def said(ours: Json, source: Json = None, refresh: str = "", *more: Statement) -> LiveGraph:
+def build_graph(ours: Json, source: Json = None, refresh: str = "", *more: Statement) -> LiveGraph:
     return mesh.build_graph(
         mesh.build_asset_statement(OURS, slo={"freshness": ours}),
         mesh.build_edge_statement(EdgeType.PORT, OURS, PORT, direction="output"),
@@ -27,7 +27,7 @@ def said(ours: Json, source: Json = None, refresh: str = "", *more: Statement) -
     )
 
 
-def found(graph: LiveGraph, changed: dict[AssetKey, float | None] | None = None) -> Feasibility:
+def assess_promise(graph: LiveGraph, changed: dict[AssetKey, float | None] | None = None) -> Feasibility:
     index = graph.index
     nodes = {node: value for key, value in (changed or {}).items() if (node := index.assets.find_by_key(key)) is not None}
     ours = index.assets.find_by_key(OURS)
@@ -51,12 +51,12 @@ def found(graph: LiveGraph, changed: dict[AssetKey, float | None] | None = None)
     ],
 )
 def test_the_worst_input_and_the_cadence_decide(ours: str, source: Json, refresh: str, standing: Standing, least: float | None) -> None:
-    answer = found(said(ours, source, refresh))
+    answer = assess_promise(build_graph(ours, source, refresh))
     assert (answer.standing, answer.least) == (standing, least)
 
 
 def test_the_text_has_the_arithmetic() -> None:
-    assert found(said("1h", "5m", "nightly")).text == (
+    assert assess_promise(build_graph("1h", "5m", "nightly")).text == (
         "1h promised; wh/data may be 5min old (promised by source) and is fetched every 1d: 5min + 1d = 1d 5min"
     )
 
@@ -64,23 +64,23 @@ def test_the_text_has_the_arithmetic() -> None:
 def test_the_strictest_promise_of_an_input_counts_of_products_and_contracts_in_force() -> None:
     governs = mesh.build_edge_statement(EdgeType.GOVERNS, PROMISE, DATA)
     sla: Json = [{"name": "freshness", "text": "1h", "seconds": HOUR}]
-    graph = said("3h", "1d", "hourly", governs, mesh.build_asset_statement(PROMISE, sla=sla, status="active"))
-    assert found(graph).standing is Standing.FEASIBLE
-    graph = said("3h", "1d", "hourly", governs, mesh.build_asset_statement(PROMISE, sla=sla, status="retired"))
-    assert found(graph).standing is Standing.INFEASIBLE
+    graph = build_graph("3h", "1d", "hourly", governs, mesh.build_asset_statement(PROMISE, sla=sla, status="active"))
+    assert assess_promise(graph).standing is Standing.FEASIBLE
+    graph = build_graph("3h", "1d", "hourly", governs, mesh.build_asset_statement(PROMISE, sla=sla, status="retired"))
+    assert assess_promise(graph).standing is Standing.INFEASIBLE
 
 
 def test_a_product_without_inputs_is_as_old_as_its_own_refresh() -> None:
     port = mesh.build_edge_statement(EdgeType.PORT, OURS, PORT, direction="output", refresh="nightly")
     graph = mesh.build_graph(mesh.build_asset_statement(OURS, slo={"freshness": "1h"}), port)
-    assert (found(graph).standing, found(graph).least) == (Standing.INFEASIBLE, DAY)
+    assert (assess_promise(graph).standing, assess_promise(graph).least) == (Standing.INFEASIBLE, DAY)
 
 
 def test_what_would_be_promised_instead() -> None:
-    graph = said("3h", "1h", "hourly")
-    assert found(graph, {SOURCE: DAY}).standing is Standing.INFEASIBLE
-    assert found(graph, {SOURCE: None}).standing is Standing.UNKNOWN
-    assert found(graph, {OURS: HOUR}).standing is Standing.INFEASIBLE
+    graph = build_graph("3h", "1h", "hourly")
+    assert assess_promise(graph, {SOURCE: DAY}).standing is Standing.INFEASIBLE
+    assert assess_promise(graph, {SOURCE: None}).standing is Standing.UNKNOWN
+    assert assess_promise(graph, {OURS: HOUR}).standing is Standing.INFEASIBLE
     source, ours = graph.index.assets.find_by_key(SOURCE), graph.index.assets.find_by_key(OURS)
     assert source is not None
     pairs = find_broken_promises(graph, graph.index, {source: DAY})

@@ -27,7 +27,7 @@ from meshline.graph.model import (
     build_job_key,
 )
 from meshline.graph.queries.impact import compute_impact
-from tests.governance.verdicts import report
+from tests.governance.verdicts import build_report
 from tests.index.heads import NS, build_output_scope, build_statement, to_dataset, to_key
 from tests.index.strategies import COLUMNS, DATASETS, column_flows, datasets, drops, merges, outputs, renames, schemas
 from tests.queries import mesh
@@ -37,13 +37,13 @@ assets = st.one_of(st.builds(lambda of, name: to_key(f"{of}.{name}"), datasets, 
 consumers = st.sampled_from(("team", "desk", "board")).map(build_consumer_key)
 
 
-def using(who: object, what: object, contract: str | None) -> Statement:
+def build_usage(who: object, what: object, contract: str | None) -> Statement:
     attributes = {} if contract is None else {"contract": contract}
     edge = EdgeFact(EdgeType.CONSUMES, who, what, attributes)  # type: ignore[arg-type]
     return build_statement(Facts(edges=(edge,)), ("uses", str(who), str(what)), source="mesh/m")
 
 
-uses = st.builds(using, consumers, st.one_of(assets, st.just(build_data_product_key("p"))), st.sampled_from((None, "c1", "c2")))
+uses = st.builds(build_usage, consumers, st.one_of(assets, st.just(build_data_product_key("p"))), st.sampled_from((None, "c1", "c2")))
 ports = st.builds(
     lambda of, way: build_statement(
         Facts(edges=(EdgeFact(EdgeType.PORT, build_data_product_key("p"), to_dataset(of), {"direction": way}),)),
@@ -86,7 +86,7 @@ VERSIONS: Versions = {(SubjectKind.CONTRACT, "c1"): VersionChange("1.0", "1.1"),
 
 
 @contextmanager
-def graph_of(statements: Iterable[Statement]) -> Iterator[LiveGraph]:
+def open_graph(statements: Iterable[Statement]) -> Iterator[LiveGraph]:
     graph = mesh.build_graph(*statements)
     try:
         yield graph
@@ -94,11 +94,11 @@ def graph_of(statements: Iterable[Statement]) -> Iterator[LiveGraph]:
         graph.store.close()
 
 
-def found(graph: LiveGraph, *given: Change, **options: object) -> dict[str, Finding]:
-    return {one.fingerprint: one for one in report(graph, *given, versions=VERSIONS, **options).findings}
+def find_findings(graph: LiveGraph, *given: Change, **options: object) -> dict[str, Finding]:
+    return {one.fingerprint: one for one in build_report(graph, *given, versions=VERSIONS, **options).findings}
 
 
-def rank(verdict: str) -> Verdict:
+def to_verdict(verdict: str) -> Verdict:
     return Verdict[verdict.upper()]
 
 
@@ -112,18 +112,18 @@ def rank(verdict: str) -> Verdict:
 def test_a_change_set_in_two_checks_gives_the_findings_of_one(
     said: list[Statement], given_: list[Change], at: int, mode: Mode, profile: Profile
 ) -> None:
-    with graph_of(said) as graph:
-        first, second = (found(graph, *part, mode=mode, profile=profile) for part in (given_[:at], given_[at:]))
-        assert found(graph, *given_, mode=mode, profile=profile) == first | second
-        assert found(graph, *reversed(given_), mode=mode, profile=profile) == first | second
+    with open_graph(said) as graph:
+        first, second = (find_findings(graph, *part, mode=mode, profile=profile) for part in (given_[:at], given_[at:]))
+        assert find_findings(graph, *given_, mode=mode, profile=profile) == first | second
+        assert find_findings(graph, *reversed(given_), mode=mode, profile=profile) == first | second
 
 
 @given(graphs, changes)
 def test_the_consumers_of_the_gate_are_those_of_impact(said: list[Statement], one: Change) -> None:
-    with graph_of(said) as graph:
+    with open_graph(said) as graph:
         index = graph.index
         known = [start for asset in one.assets if (start := index.assets.find_by_key(asset)) is not None]
-        finding = found(graph, one)[one.fingerprint]
+        finding = find_findings(graph, one)[one.fingerprint]
         if len(known) < len(one.assets):
             if one.rule not in NEW_COLUMN:  # a new column is not known yet; its table may be
                 assert bool(finding.unknown) is (one.rule not in NEW)
@@ -142,29 +142,29 @@ def test_the_consumers_of_the_gate_are_those_of_impact(said: list[Statement], on
 
 @given(graphs, changes, st.sampled_from(Mode), st.sampled_from(Profile))
 def test_verdicts_are_monotone_in_reach(said: list[Statement], one: Change, mode: Mode, profile: Profile) -> None:
-    with graph_of(said) as graph:
-        for finding in found(graph, one, mode=mode, profile=profile).values():
-            sorted_ = [rank(hit.verdict) for reach in Reach for hit in finding.hits if hit.reach == reach.name]
-            least = {reach: [rank(hit.verdict) for hit in finding.hits if hit.reach == reach.name] for reach in Reach}
+    with open_graph(said) as graph:
+        for finding in find_findings(graph, one, mode=mode, profile=profile).values():
+            sorted_ = [to_verdict(hit.verdict) for reach in Reach for hit in finding.hits if hit.reach == reach.name]
+            least = {reach: [to_verdict(hit.verdict) for hit in finding.hits if hit.reach == reach.name] for reach in Reach}
             for surer, less in ((Reach.DIRECT, Reach.INDIRECT), (Reach.DIRECT, Reach.POSSIBLE), (Reach.INDIRECT, Reach.POSSIBLE)):
                 assert min(least[surer], default=Verdict.BREAKING) >= max(least[less], default=Verdict.COMPATIBLE)
-            assert max(sorted_, default=Verdict.COMPATIBLE) <= rank(finding.verdict)
+            assert max(sorted_, default=Verdict.COMPATIBLE) <= to_verdict(finding.verdict)
 
 
 @given(graphs, changes, st.sampled_from(Profile))
 def test_usage_is_never_stricter_than_strict_and_full_never_milder_than_the_others(
     said: list[Statement], one: Change, profile: Profile
 ) -> None:
-    with graph_of(said) as graph:
-        strict = found(graph, one, mode=Mode.STRICT, profile=profile)[one.fingerprint]
-        usage = found(graph, one, mode=Mode.USAGE, profile=profile)[one.fingerprint]
-        assert rank(usage.verdict) <= rank(strict.verdict)
-        assert rank(strict.verdict) >= RULES[one.rule].get_verdict(profile)
+    with open_graph(said) as graph:
+        strict = find_findings(graph, one, mode=Mode.STRICT, profile=profile)[one.fingerprint]
+        usage = find_findings(graph, one, mode=Mode.USAGE, profile=profile)[one.fingerprint]
+        assert to_verdict(usage.verdict) <= to_verdict(strict.verdict)
+        assert to_verdict(strict.verdict) >= RULES[one.rule].get_verdict(profile)
         for ours, theirs in zip(usage.hits, strict.hits, strict=True):
-            assert rank(ours.verdict) <= rank(theirs.verdict)
-        full = found(graph, one, mode=Mode.STRICT, profile=Profile.FULL)[one.fingerprint]
-        assert rank(full.verdict) >= rank(strict.verdict)
-        if rank(usage.verdict) < RULES[one.rule].get_verdict(profile):
+            assert to_verdict(ours.verdict) <= to_verdict(theirs.verdict)
+        full = find_findings(graph, one, mode=Mode.STRICT, profile=Profile.FULL)[one.fingerprint]
+        assert to_verdict(full.verdict) >= to_verdict(strict.verdict)
+        if to_verdict(usage.verdict) < RULES[one.rule].get_verdict(profile):
             assert not usage.gaps
             assert not usage.unknown
 
@@ -181,11 +181,11 @@ def test_a_job_without_column_lineage_never_lowers_a_verdict(
         Facts(edges=edges, flows=(Flow(to_dataset(start), to_dataset(end), job=blind),)), build_output_scope("blind", end), 20
     )
     for mode in Mode:
-        with graph_of(said) as graph:
-            before = found(graph, one, mode=mode, profile=profile)[one.fingerprint]
-        with graph_of([*said, more]) as graph:
-            after = found(graph, one, mode=mode, profile=profile)[one.fingerprint]
-        assert rank(after.verdict) >= rank(before.verdict)
+        with open_graph(said) as graph:
+            before = find_findings(graph, one, mode=mode, profile=profile)[one.fingerprint]
+        with open_graph([*said, more]) as graph:
+            after = find_findings(graph, one, mode=mode, profile=profile)[one.fingerprint]
+        assert to_verdict(after.verdict) >= to_verdict(before.verdict)
 
 
 @given(changes, st.text(max_size=5), st.integers(0, 9), st.lists(assets, max_size=2))

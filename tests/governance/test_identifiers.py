@@ -26,7 +26,7 @@ FOLDING = (
 )
 
 
-def rules(before: Field, after: Field, *servers: Server | str, standard: str = ODCS, to: tuple[str, ...] = ()) -> list[str]:
+def list_rules(before: Field, after: Field, *servers: Server | str, standard: str = ODCS, to: tuple[str, ...] = ()) -> list[str]:
     """The rules of what differs between two versions of a contract of one model, that are on these servers."""
     on = tuple(one if isinstance(one, Server) else Server(f"s{i}", one) for i, one in enumerate(servers))
     now = tuple(Server(f"s{i}", one) for i, one in enumerate(to)) or on
@@ -41,12 +41,12 @@ def rules(before: Field, after: Field, *servers: Server | str, standard: str = O
     ]
 
 
-def of_types(before: str, after: str, *servers: str, standard: str = DCS, to: tuple[str, ...] = ()) -> list[str]:
-    return rules(Field("a", type=before), Field("a", type=after), *servers, standard=standard, to=to)
+def compare_types(before: str, after: str, *servers: str, standard: str = DCS, to: tuple[str, ...] = ()) -> list[str]:
+    return list_rules(Field("a", type=before), Field("a", type=after), *servers, standard=standard, to=to)
 
 
-def of_physical(before: str, after: str, *servers: str) -> list[str]:
-    return rules(Field("a", type="x", physical_type=before), Field("a", type="x", physical_type=after), *servers)
+def compare_physical_types(before: str, after: str, *servers: str) -> list[str]:
+    return list_rules(Field("a", type="x", physical_type=before), Field("a", type="x", physical_type=after), *servers)
 
 
 # -- names
@@ -56,24 +56,24 @@ RENAMED = ["column-removed", "column-added"]
 
 @pytest.mark.parametrize("server", FOLDING)
 def test_names_fold_where_the_server_of_a_contract_folds_them(server: str) -> None:
-    assert rules(Field("Email", type="string"), Field("email", type="string"), server) == []
+    assert list_rules(Field("Email", type="string"), Field("email", type="string"), server) == []
 
 
 @pytest.mark.parametrize("server", ["clickhouse", "kafka", "s3", "api", "custom", "whatever"])
 def test_names_are_case_sensitive_on_other_servers(server: str) -> None:
-    assert rules(Field("Email", type="string"), Field("email", type="string"), server) == RENAMED
+    assert list_rules(Field("Email", type="string"), Field("email", type="string"), server) == RENAMED
 
 
 def test_names_are_case_sensitive_without_a_server_or_if_one_of_several_is() -> None:
-    assert rules(Field("Email"), Field("email")) == RENAMED
-    assert rules(Field("Email"), Field("email"), "postgres", "kafka") == RENAMED
-    assert rules(Field("Email"), Field("email"), "postgres", "trino") == []
+    assert list_rules(Field("Email"), Field("email")) == RENAMED
+    assert list_rules(Field("Email"), Field("email"), "postgres", "kafka") == RENAMED
+    assert list_rules(Field("Email"), Field("email"), "postgres", "trino") == []
 
 
 def test_files_have_the_names_of_their_format() -> None:
     delta, avro = (Server("lake", "s3", settings={"format": form}) for form in ("delta", "avro"))
-    assert rules(Field("Email"), Field("email"), delta) == []
-    assert rules(Field("Email"), Field("email"), avro) == RENAMED
+    assert list_rules(Field("Email"), Field("email"), delta) == []
+    assert list_rules(Field("Email"), Field("email"), avro) == RENAMED
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ SAME = [
 
 @pytest.mark.parametrize(("server", "before", "after"), SAME)
 def test_types_that_are_one_on_the_server(server: str, before: str, after: str) -> None:
-    assert of_types(before, after, server) == []
+    assert compare_types(before, after, server) == []
     if "timestamp_tz" not in after:
-        assert of_physical(before, after, server) == []
+        assert compare_physical_types(before, after, server) == []
 
 
 @pytest.mark.parametrize(
@@ -140,32 +140,32 @@ def test_types_that_are_one_on_the_server(server: str, before: str, after: str) 
     ],
 )
 def test_types_that_differ_on_the_server(server: str, before: str, after: str, rule: str) -> None:
-    assert of_types(before, after, server) == [rule]
-    assert of_physical(before, after, server) == [rule]
+    assert compare_types(before, after, server) == [rule]
+    assert compare_physical_types(before, after, server) == [rule]
 
 
 def test_physical_types_alone_are_compared() -> None:
-    assert rules(Field("a", physical_type="int8"), Field("a", physical_type="text"), "postgres") == ["type-changed"]
+    assert list_rules(Field("a", physical_type="int8"), Field("a", physical_type="text"), "postgres") == ["type-changed"]
 
 
 def test_on_several_servers_the_worst_counts() -> None:
-    assert of_types("int", "bigint", "bigquery") == []
-    assert of_types("int", "bigint", "bigquery", "postgres") == ["type-widened"]
+    assert compare_types("int", "bigint", "bigquery") == []
+    assert compare_types("int", "bigint", "bigquery", "postgres") == ["type-widened"]
 
 
 def test_without_a_server_the_words_are_the_contracts() -> None:
-    assert of_types("timestamp", "timestamptz") == []
-    assert of_types("timestamp", "timestamp without time zone") == ["type-changed"]
-    assert of_types("int", "bigint") == ["type-widened"]
+    assert compare_types("timestamp", "timestamptz") == []
+    assert compare_types("timestamp", "timestamp without time zone") == ["type-changed"]
+    assert compare_types("int", "bigint") == ["type-widened"]
 
 
 def test_a_contract_that_moves_to_another_server_is_compared_in_its_own_words() -> None:
-    assert of_types("int", "int", "postgres", to=("snowflake",)) == []
-    assert of_types("int", "string", "postgres", to=("snowflake",)) == ["type-changed"]
+    assert compare_types("int", "int", "postgres", to=("snowflake",)) == []
+    assert compare_types("int", "string", "postgres", to=("snowflake",)) == ["type-changed"]
 
 
 def test_numbers_and_integers_are_one_family_in_json_schema_and_the_open_standard() -> None:
     for before, after, rule in (("number", "integer", "type-specified"), ("integer", "number", "type-widened")):
-        assert of_types(before, after, "kafka", standard=ODCS) == [rule]
+        assert compare_types(before, after, "kafka", standard=ODCS) == [rule]
         old, new = (Version(Definition(Model("t", fields=(Field("a", type=one),)), "json")) for one in (before, after))
         assert [one.rule for one in compare_versions(Pair(old, new))] == [rule]

@@ -21,26 +21,26 @@ LAW = {  # the rules of the founding articles by name -> the rule, and its verdi
 }
 
 
-@pytest.mark.parametrize("folder", golden.folders(), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", golden.list_folders(), ids=lambda folder: folder.name)
 def test_pair(folder: Path) -> None:
-    assert golden.found(folder) == golden.expected(folder)
+    assert golden.check_pair(folder) == golden.read_expected(folder)
 
 
 def test_there_are_enough() -> None:
-    assert len(golden.folders("contract-")) + len(golden.folders("schema-")) >= 60
+    assert len(golden.list_folders("contract-")) + len(golden.list_folders("schema-")) >= 60
 
 
 @pytest.mark.parametrize("name", LAW)
 def test_rules_that_are_law(name: str) -> None:
     rule, verdict = LAW[name]
-    found = [row["verdicts"]["mesh"] for row in golden.expected(golden.PAIRS / name) if row["rule"] == rule]
+    found = [row["verdicts"]["mesh"] for row in golden.read_expected(golden.PAIRS / name) if row["rule"] == rule]
     assert found == [verdict]
 
 
 def test_whatever_is_breaking_asks_for_a_major_version() -> None:
     """In each profile: of a contract that was there and stays."""
-    for folder in golden.folders("contract-"):
-        rows = golden.expected(folder)
+    for folder in golden.list_folders("contract-"):
+        rows = golden.read_expected(folder)
         both = next(folder.glob("before.*"), None) and next(folder.glob("after.*"), None)
         for profile in ("mesh", "consumer", "full"):
             verdicts = {row["rule"]: row["verdicts"][profile] for row in rows if profile in row["verdicts"]}
@@ -50,11 +50,11 @@ def test_whatever_is_breaking_asks_for_a_major_version() -> None:
 
 
 def test_sentences_are_filled_in() -> None:
-    for folder in golden.folders():
-        assert not [row["text"] for row in golden.expected(folder) if "?" in row["text"] or "{field}" in row["text"]], folder.name
+    for folder in golden.list_folders():
+        assert not [row["text"] for row in golden.read_expected(folder) if "?" in row["text"] or "{field}" in row["text"]], folder.name
 
 
 def test_rules_are_seen() -> None:
     """Of contracts and tables nearly every rule has a pair; the rest belongs to products, queries and the tools that say it."""
-    unseen = set(RULES) - golden.rules_of(golden.folders())
+    unseen = set(RULES) - golden.collect_rules(golden.list_folders())
     assert not unseen & {rule for rule in RULES if rule.startswith(("column", "type", "enum", "bound", "class", "slo", "quality", "key"))}

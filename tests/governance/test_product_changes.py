@@ -21,49 +21,49 @@ KEPT = (
 )
 
 
-def version(*ports: PortSpec, pii: tuple[str, ...] = ()) -> Version[Product]:
+def build_version(*ports: PortSpec, pii: tuple[str, ...] = ()) -> Version[Product]:
     product = Product("orders", version="1.0", ports=ports, pii_columns=pii)
     names = (f"{port.direction}/{name}" for port, name in zip(ports, build_port_names(ports), strict=True))
     datasets = {name: (build_dataset_key("wh", port.endpoint or port.contract),) for name, port in zip(names, ports, strict=True)}
     return Version(product, datasets)
 
 
-def compared(before: tuple[PortSpec, ...], after: tuple[PortSpec, ...]) -> list[Change]:
-    return compare_products(Pair(version(*before), version(*after)))
+def compare_ports(before: tuple[PortSpec, ...], after: tuple[PortSpec, ...]) -> list[Change]:
+    return compare_products(Pair(build_version(*before), build_version(*after)))
 
 
-def moved(port: PortSpec, endpoint: str) -> PortSpec:
+def move_port(port: PortSpec, endpoint: str) -> PortSpec:
     return PortSpec(port.direction, type=port.type, endpoint=endpoint)
 
 
 @given(st.permutations(KEPT), st.permutations(KEPT))
 def test_their_order_does_not_matter(before: list[PortSpec], after: list[PortSpec]) -> None:
-    assert compared(tuple(before), tuple(after)) == []
+    assert compare_ports(tuple(before), tuple(after)) == []
     assert sorted(build_port_names(before)) == sorted(build_port_names(after))
 
 
 @given(st.randoms(use_true_random=False))
 def test_an_edited_endpoint_is_one_change_with_one_fingerprint(random: Random) -> None:
-    after = [moved(KEPT[0], "trino://t/orders/daily_v2"), *KEPT[1:]]
+    after = [move_port(KEPT[0], "trino://t/orders/daily_v2"), *KEPT[1:]]
     before = list(KEPT)
     random.shuffle(before)
     random.shuffle(after)
-    [change] = compared(tuple(before), tuple(after))
+    [change] = compare_ports(tuple(before), tuple(after))
     assert (change.rule, change.before, change.after) == ("output-port-changed", "trino://t/orders/daily", "trino://t/orders/daily_v2")
     assert change.assets == (build_dataset_key("wh", "trino://t/orders/daily"),)
-    [alone] = compared(KEPT[:1], (moved(KEPT[0], "trino://t/orders/daily_v2"),))
+    [alone] = compare_ports(KEPT[:1], (move_port(KEPT[0], "trino://t/orders/daily_v2"),))
     assert alone.fingerprint == change.fingerprint
 
 
 def test_two_of_a_type_are_told_apart_by_what_they_look_like() -> None:
-    after = (moved(KEPT[1], "trino://t/sales/hourly"), moved(KEPT[0], "trino://t/sales/daily"))
-    found = {(change.before, change.after) for change in compared(KEPT[:2], after)}
+    after = (move_port(KEPT[1], "trino://t/sales/hourly"), move_port(KEPT[0], "trino://t/sales/daily"))
+    found = {(change.before, change.after) for change in compare_ports(KEPT[:2], after)}
     assert found == {("trino://t/orders/daily", "trino://t/sales/daily"), ("trino://t/orders/hourly", "trino://t/sales/hourly")}
 
 
 def test_another_type_is_another_port() -> None:
     after = (PortSpec("output", type="api", endpoint="https://orders"), *KEPT[1:])
-    assert [change.rule for change in compared(KEPT, after)] == ["output-port-removed", "output-port-added"]
+    assert [change.rule for change in compare_ports(KEPT, after)] == ["output-port-removed", "output-port-added"]
 
 
 def test_other_words_for_the_same_dataset_are_no_change() -> None:
@@ -77,19 +77,19 @@ def test_other_words_for_the_same_dataset_are_no_change() -> None:
 
 
 def test_an_input_port_changes_the_product_and_names_what_it_reads() -> None:
-    [change] = compared(KEPT, (*KEPT, PortSpec("input", endpoint="db.public.parcels")))
+    [change] = compare_ports(KEPT, (*KEPT, PortSpec("input", endpoint="db.public.parcels")))
     assert (change.rule, change.assets) == ("input-port-added", (build_data_product_key("orders"),))
     assert change.details["datasets"] == ["wh/db.public.parcels"]
 
 
 def test_personal_columns_are_those_of_the_output_ports() -> None:
-    [change] = compare_products(Pair(version(*KEPT[:2], KEPT[4]), version(*KEPT[:2], KEPT[4], pii=("email",))))
+    [change] = compare_products(Pair(build_version(*KEPT[:2], KEPT[4]), build_version(*KEPT[:2], KEPT[4], pii=("email",))))
     of = [build_dataset_key("wh", port.endpoint) for port in KEPT[:2]]
     assert (change.rule, change.assets) == ("classification-raised", tuple(build_column_key(one, "email") for one in of))
 
 
 def test_a_product_that_is_gone_takes_its_ports_with_it() -> None:
-    [change] = compare_products(Pair(version(*KEPT[:1]), None))
+    [change] = compare_products(Pair(build_version(*KEPT[:1]), None))
     assert (change.rule, change.assets) == (
         "product-removed",
         (build_data_product_key("orders"), build_dataset_key("wh", "trino://t/orders/daily")),

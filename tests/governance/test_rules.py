@@ -7,7 +7,7 @@ from pathlib import Path
 
 from meshline.governance.docs_pages import LINEAGE, build_rules_page, format_title
 from meshline.governance.rules import GROUPS, RULES, Profile, Refinement, Verdict
-from tests.governance.examples import examples
+from tests.governance.examples import collect_examples
 
 DIFF = Path(__file__).parents[2] / "meshline" / "governance" / "diff"
 
@@ -75,7 +75,7 @@ WITHOUT_EXAMPLE = {"location-removed"}  # a pair of contracts, which datacontrac
 
 
 def test_the_page_has_every_rule_with_an_example() -> None:
-    page = build_rules_page(examples())
+    page = build_rules_page(collect_examples())
     assert re.findall(r"^### ([a-z-]+)$", page, re.MULTILINE) == list(RULES)
     assert re.findall(r"^\| \[`([a-z-]+)`\]\(#\1\)", page, re.MULTILINE) == list(RULES)
     assert "{" not in "".join(format_title(rule.title) for rule in RULES.values())
@@ -84,5 +84,5 @@ def test_the_page_has_every_rule_with_an_example() -> None:
 
 
 def test_an_example_is_the_difference_of_a_pair() -> None:
-    found = examples()["enum-symbol-added"].splitlines()
+    found = collect_examples()["enum-symbol-added"].splitlines()
     assert [line.split() for line in found if line[0] in "+-"] == [["-", '"PAID"'], ["+", '"PAID",'], ["+", '"SHIPPED"']]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.graph.model import build_column_key
-from tests.governance.queries import TABLE, compared, said
+from tests.governance.queries import TABLE, compare_texts, list_rules
 from tests.sizes import count_examples
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mesh" / "dbt" / "target" / "manifest.json"
@@ -70,9 +70,9 @@ SAME = {
 
 @pytest.mark.parametrize("name", SAME)
 def test_what_does_not_matter_is_no_change(name: str) -> None:
-    assert compared(*SAME[name]) == []
+    assert compare_texts(*SAME[name]) == []
     before, after = SAME[name]
-    assert compared(after, before) == []
+    assert compare_texts(after, before) == []
 
 
 CHANGED = {
@@ -202,22 +202,22 @@ CHANGED = {
 @pytest.mark.parametrize("name", CHANGED)
 def test_what_matters_is_a_change_of_its_rule(name: str) -> None:
     versions, expected = CHANGED[name]
-    assert said(*versions) == expected
+    assert list_rules(*versions) == expected
 
 
 def test_lateral_views_are_compared() -> None:
     before = "select o.id, x.sku from orders as o lateral view explode(o.items) x as sku"
-    assert compared(before, "select o.id, y.s as sku from orders as o lateral view explode(o.items) y as s", "spark") == []
+    assert compare_texts(before, "select o.id, y.s as sku from orders as o lateral view explode(o.items) y as s", "spark") == []
     changed = [("join-changed", "LATERAL VIEW EXPLODE(orders.items) AS lateral", "LATERAL VIEW EXPLODE(orders.parts) AS lateral")]
-    assert said(before, before.replace("o.items", "o.parts"), "spark") == changed
+    assert list_rules(before, before.replace("o.items", "o.parts"), "spark") == changed
     outer = [("join-changed", "LATERAL VIEW EXPLODE(orders.items) AS lateral", "LATERAL VIEW OUTER EXPLODE(orders.items) AS lateral")]
-    assert said(before, before.replace("view explode", "view outer explode"), "spark") == outer
+    assert list_rules(before, before.replace("view explode", "view outer explode"), "spark") == outer
 
 
 def test_a_star_of_what_is_known_is_its_columns() -> None:
     reads = {"t": ("a", "b")}
-    assert said("select * from t", "select a, b from t", reads=reads) == []
-    assert said("select * from t", "select a, -b as b from t", reads=reads) == [("projection-changed", "t.b", "-t.b")]
+    assert list_rules("select * from t", "select a, b from t", reads=reads) == []
+    assert list_rules("select * from t", "select a, -b as b from t", reads=reads) == [("projection-changed", "t.b", "-t.b")]
 
 
 READS = {"a": ("id", "x"), "b": ("id", "y"), "c": ("y", "id")}
@@ -254,25 +254,25 @@ READS = {"a": ("id", "x"), "b": ("id", "y"), "c": ("y", "id")}
     ids=["a star of FULL JOIN USING", "USING comes first in a star", "ORDER BY an alias", "a star of SEMI JOIN", "one name in two schemas"],
 )
 def test_a_name_is_the_column_that_the_database_takes(before: str, after: str, expected: list[tuple[str, object, object]]) -> None:
-    assert said(before, after, reads=READS) == expected
+    assert list_rules(before, after, reads=READS) == expected
 
 
 def test_a_dialect_that_is_unknown_is_a_finding() -> None:
-    [change] = compared("select a from t", "select b from t", "some-engine")
+    [change] = compare_texts("select a from t", "select b from t", "some-engine")
     assert (change.rule, str(change.details["detail"])[:50]) == ("query-changed", "it cannot be compared (dialect: found 'some-engine")
-    assert compared("select a from t", "select a from t", "some-engine") == []
+    assert compare_texts("select a from t", "select a from t", "some-engine") == []
 
 
 def test_columns_that_only_the_query_says_are_not_lost() -> None:
-    [change] = compared("select a, b from t", "select a, c from t")
+    [change] = compare_texts("select a, b from t", "select a, c from t")
     assert (change.rule, change.before, change.after) == ("query-changed", "b", "c")
-    assert compared("select a, b from t", "select a, c from t", columns=("a", "b")) == []
+    assert compare_texts("select a, b from t", "select a, c from t", columns=("a", "b")) == []
 
 
 def test_a_projection_names_the_column_of_the_table() -> None:
-    [change] = compared("select a, b from t", "select a, b + 1 as b from t", columns=("A", "B"))
+    [change] = compare_texts("select a, b from t", "select a, b + 1 as b from t", columns=("A", "B"))
     assert (change.details["field"], change.assets, change.subject.part) == ("B", (build_column_key(TABLE, "B"),), ("field", "B"))
-    [change] = compared("select a from t", "select a from t where b", columns=("A",))
+    [change] = compare_texts("select a from t", "select a from t where b", columns=("A",))
     assert (change.details["table"], change.assets, change.subject.part) == ("mart.t", (TABLE,), ("sql", "filter"))
 
 
@@ -296,7 +296,7 @@ DOUBLED = "with c0 as (select a from t group by a), {} select a from c14".format
     ids=["no SQL", "a template", "two statements", "Python", "nothing", "too deep", "too much"],
 )
 def test_what_cannot_be_read_is_never_equal(before: str, after: str, why: str) -> None:
-    [change] = compared(before, after)
+    [change] = compare_texts(before, after)
     assert change.rule == "query-changed"
     assert why in str(change.details["detail"])
     assert change.before != change.after
@@ -304,14 +304,14 @@ def test_what_cannot_be_read_is_never_equal(before: str, after: str, why: str) -
 
 def test_long_parts_are_shown_in_short_and_stay_apart() -> None:
     before = "select a from t where x in (" + ", ".join(f"'{i}'" for i in range(5_000)) + ")"
-    [first], [second] = (compared(before, before.replace("'4711'", other)) for other in ("'x'", "'y'"))
+    [first], [second] = (compare_texts(before, before.replace("'4711'", other)) for other in ("'x'", "'y'"))
     assert len(str(first.before)) <= 500 >= len(str(first.after))
     assert first.fingerprint != second.fingerprint
 
 
 def test_a_fingerprint_does_not_depend_on_other_edits() -> None:
-    [alone] = compared("select a, b from t where x = 1", "select a, b from t where x = 2")
-    both = compared("select a, b from t where x = 1 and z", "select a, -b as b from t where z and 2 = x")
+    [alone] = compare_texts("select a, b from t where x = 1", "select a, b from t where x = 2")
+    both = compare_texts("select a, b from t where x = 1 and z", "select a, -b as b from t where z and 2 = x")
     assert alone.fingerprint in {change.fingerprint for change in both}
 
 
@@ -323,7 +323,7 @@ def test_a_fingerprint_does_not_depend_on_other_edits() -> None:
 def test_compiled_models_written_anew_are_the_same(sql: str, dialect: str) -> None:
     written = sqlglot.transpile(sql, read="duckdb", write=dialect)[0]
     anew = sqlglot.transpile(written, read=dialect, write=dialect, pretty=True, identify=True, leading_comma=True)[0]
-    assert compared(written, anew.replace("\n", "\n /* anew */ "), dialect) == []
+    assert compare_texts(written, anew.replace("\n", "\n /* anew */ "), dialect) == []
 
 
 class Parts(NamedTuple):
@@ -334,7 +334,7 @@ class Parts(NamedTuple):
 
 
 @st.composite
-def queries(draw: st.DrawFn) -> Parts:
+def draw_query(draw: st.DrawFn) -> Parts:
     """A query over a joined table, grouped or not, its source perhaps in a query of its own."""
     names = draw(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=4, unique=True))
     values = draw(
@@ -366,9 +366,9 @@ def queries(draw: st.DrawFn) -> Parts:
 
 
 @settings(max_examples=count_examples(40), deadline=None)
-@given(queries(), st.randoms(use_true_random=False))
+@given(draw_query(), st.randoms(use_true_random=False))
 def test_an_edit_of_one_part_is_its_rule_however_all_is_written(parts: Parts, random: Random) -> None:
-    def written(sql: str) -> str:
+    def write_sql(sql: str) -> str:
         options = {
             "pretty": random.random() < 0.5,
             "identify": random.random() < 0.5,
@@ -377,6 +377,6 @@ def test_an_edit_of_one_part_is_its_rule_however_all_is_written(parts: Parts, ra
         text = sqlglot.transpile(sql, read="duckdb", write="duckdb", **options)[0]  # type: ignore[arg-type]
         return text.replace(" FROM ", " /* from */ FROM ")
 
-    assert compared(parts.before, written(parts.before)) == []
+    assert compare_texts(parts.before, write_sql(parts.before)) == []
     for rule, edited in parts.edits.items():
-        assert {change.rule for change in compared(written(parts.before), written(edited))} == {rule}
+        assert {change.rule for change in compare_texts(write_sql(parts.before), write_sql(edited))} == {rule}

@@ -14,18 +14,18 @@ from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from tests.governance.queries import compared
+from tests.governance.queries import compare_texts
 from tests.ingest.sql.test_against_a_database import MANY, TABLES, Maker, values
 from tests.sizes import count_examples
 
 TRIES = 3  # tables of other values
 
 
-def edited(query: exp.Expr, random: Random) -> str:
+def edit_query(query: exp.Expr, random: Random) -> str:
     """The query with one edit; many of them change nothing."""
     made = query.copy()
-    one = random.choice([node for node in made.walk() if _edits(node)])
-    kind, edit = random.choice(_edits(one))
+    one = random.choice([node for node in made.walk() if _list_edits(node)])
+    kind, edit = random.choice(_list_edits(one))
     if kind == "part":
         one.set(edit, None)
     elif kind == "swap":
@@ -50,7 +50,7 @@ def edited(query: exp.Expr, random: Random) -> str:
     return made.sql("sqlite")
 
 
-def _edits(node: exp.Expr) -> list[tuple[str, str]]:
+def _list_edits(node: exp.Expr) -> list[tuple[str, str]]:
     """What can be edited in a node."""
     found = []
     if isinstance(node, exp.Select):
@@ -73,7 +73,7 @@ def _edits(node: exp.Expr) -> list[tuple[str, str]]:
     return found
 
 
-def rows(sql: str, of: dict[tuple[str, str], list[int | None]]) -> tuple[list[str], list[tuple[int | None, ...]]]:
+def read_rows(sql: str, of: dict[tuple[str, str], list[int | None]]) -> tuple[list[str], list[tuple[int | None, ...]]]:
     """The names of the columns, and all rows."""
     database = sqlite3.connect(":memory:")
     for table, columns in TABLES.items():
@@ -97,14 +97,14 @@ def rows(sql: str, of: dict[tuple[str, str], list[int | None]]) -> tuple[list[st
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_what_is_not_said_to_change_does_not(random: Random, known: bool) -> None:  # noqa: FBT001 - drawn
     query = sqlglot.parse_one(Maker(random).query(2).sql, dialect="sqlite")
-    before, after = query.sql("sqlite"), edited(query, random)
-    found = compared(before, after, "sqlite", TABLES if known else None)
+    before, after = query.sql("sqlite"), edit_query(query, random)
+    found = compare_texts(before, after, "sqlite", TABLES if known else None)
     if any(change.rule != "projection-changed" for change in found):
         return
     moved = {change.details["field"] for change in found}
     for _ in range(TRIES):
         data = values(random)
-        (names, usual), (others, other) = rows(before, data), rows(after, data)
+        (names, usual), (others, other) = read_rows(before, data), read_rows(after, data)
         assert names == others
         kept = [i for i, name in enumerate(names) if name.lower() not in moved]
         was, now = (Counter(tuple(row[i] for i in kept) for row in of) for of in (usual, other))

@@ -25,7 +25,7 @@ from meshline.graph.model import (
     build_dataset_key,
     build_job_key,
 )
-from tests.governance.verdicts import change, finding, hits, report, verdicts
+from tests.governance.verdicts import build_change, build_report, describe_hits, judge_change, judge_modes
 from tests.queries import mesh
 from tests.queries.mesh import (
     build_asset_statement,
@@ -41,7 +41,7 @@ LOAD, READ = build_job_key("etl", "load"), build_job_key("etl", "read")
 TEAM = build_consumer_key("team")
 
 
-def corner(*more: Statement) -> LiveGraph:
+def build_corner(*more: Statement) -> LiveGraph:
     """a (x, y, z) is written by a job, and b is made of its x; all of that is recorded by column."""
     copying = build_run_statement(READ, [A], B, build_flow(build_column_key(A, "x"), build_column_key(B, "x")))
     writing = build_statement(mesh.LINEAGE, ("job-output", "etl", "load", *A.parts), Facts(edges=(EdgeFact(EdgeType.WRITES, LOAD, A),)))
@@ -50,12 +50,12 @@ def corner(*more: Statement) -> LiveGraph:
 
 @pytest.fixture
 def graph() -> Iterator[LiveGraph]:
-    found = corner()
+    found = build_corner()
     yield found
     found.store.close()
 
 
-def making(subtype: str, end: str = "s", *, start: str = "y") -> Statement:
+def build_making(subtype: str, end: str = "s", *, start: str = "y") -> Statement:
     """c is made of a, by one step."""
     one = build_flow(build_column_key(A, start), C if end == "" else build_column_key(C, end), subtype)
     if subtype == "CONDITIONAL":
@@ -67,11 +67,11 @@ def making(subtype: str, end: str = "s", *, start: str = "y") -> Statement:
 
 
 def test_a_column_that_nobody_reads_in_a_covered_corner(graph: LiveGraph) -> None:
-    one = change("column-removed", build_column_key(A, "z"))
-    assert verdicts(graph, one) == ("breaking", "compatible")
-    assert finding(graph, one).gaps == ()
-    assert verdicts(graph, change("column-removed", build_column_key(A, "x"))) == ("breaking", "breaking")
-    assert verdicts(graph, change("filter-changed", B)) == ("conditional", "compatible")
+    one = build_change("column-removed", build_column_key(A, "z"))
+    assert judge_modes(graph, one) == ("breaking", "compatible")
+    assert judge_change(graph, one).gaps == ()
+    assert judge_modes(graph, build_change("column-removed", build_column_key(A, "x"))) == ("breaking", "breaking")
+    assert judge_modes(graph, build_change("filter-changed", B)) == ("conditional", "compatible")
 
 
 @pytest.mark.parametrize(
@@ -94,31 +94,31 @@ def test_a_producer_that_states_no_filters_proves_nothing(integration: str, subt
         for one in subtypes
     ]
     again = build_run_statement(READ, [A], B, *flows, at=mesh.START + 1)
-    graph = corner(again, build_asset_statement(READ, integration=integration))
-    one = change("column-removed", build_column_key(A, "z"))
-    assert verdicts(graph, one) == ("breaking", verdict)
+    graph = build_corner(again, build_asset_statement(READ, integration=integration))
+    one = build_change("column-removed", build_column_key(A, "z"))
+    assert judge_modes(graph, one) == ("breaking", verdict)
     silent = (1, (integration,)) if verdict == "breaking" else (0, ())
-    assert (known := report(graph, one).completeness).silent_on_filters == silent[0]
+    assert (known := build_report(graph, one).completeness).silent_on_filters == silent[0]
     assert known.silent_producers == silent[1]
     if verdict == "breaking":
-        assert "a filter or join of etl/read, whose lineage states none" in finding(graph, one, mode=Mode.USAGE).reason
+        assert "a filter or join of etl/read, whose lineage states none" in judge_change(graph, one, mode=Mode.USAGE).reason
     graph.store.close()
 
 
 def test_one_job_without_column_lineage_and_it_is_not_safe() -> None:
-    graph = corner(build_run_statement(build_job_key("etl", "blind"), [A], C, covered=False))
-    one = change("column-removed", build_column_key(A, "z"))
-    assert verdicts(graph, one) == ("breaking", "breaking")
-    assert "record the column lineage of etl/blind: it is not known which columns of wh/a are read" in finding(graph, one).gaps
+    graph = build_corner(build_run_statement(build_job_key("etl", "blind"), [A], C, covered=False))
+    one = build_change("column-removed", build_column_key(A, "z"))
+    assert judge_modes(graph, one) == ("breaking", "breaking")
+    assert "record the column lineage of etl/blind: it is not known which columns of wh/a are read" in judge_change(graph, one).gaps
     graph.store.close()
 
 
 @pytest.mark.parametrize("scope", [("job-reads", "etl", "export"), ("job-output", "etl", "export", "wh", "else")])
 def test_a_run_that_only_reads_is_such_a_job(scope: tuple[str, ...]) -> None:
-    graph = corner(build_statement(mesh.LINEAGE, scope, Facts(edges=(EdgeFact(EdgeType.READS, build_job_key("etl", "export"), A),))))
-    one = change("column-removed", build_column_key(A, "z"))
-    assert verdicts(graph, one) == ("breaking", "breaking")
-    assert any("etl/export" in gap for gap in finding(graph, one).gaps)
+    graph = build_corner(build_statement(mesh.LINEAGE, scope, Facts(edges=(EdgeFact(EdgeType.READS, build_job_key("etl", "export"), A),))))
+    one = build_change("column-removed", build_column_key(A, "z"))
+    assert judge_modes(graph, one) == ("breaking", "breaking")
+    assert any("etl/export" in gap for gap in judge_change(graph, one).gaps)
     graph.store.close()
 
 
@@ -138,37 +138,40 @@ def test_a_run_that_only_reads_is_such_a_job(scope: tuple[str, ...]) -> None:
 )
 def test_who_uses_it_or_might(more: Statement) -> None:
     """A port alone is no reader: those who use it are."""
-    graph = corner(more)
-    ported = any(fact.type is EdgeType.PORT for fact in mesh_edges(more))
-    assert verdicts(graph, change("column-removed", build_column_key(A, "z"))) == ("breaking", "compatible" if ported else "breaking")
+    graph = build_corner(more)
+    ported = any(fact.type is EdgeType.PORT for fact in decode_edges(more))
+    assert judge_modes(graph, build_change("column-removed", build_column_key(A, "z"))) == (
+        "breaking",
+        "compatible" if ported else "breaking",
+    )
     graph.store.close()
 
 
-def mesh_edges(statement: Statement) -> tuple[EdgeFact, ...]:
+def decode_edges(statement: Statement) -> tuple[EdgeFact, ...]:
     return decode_facts(statement.content.blob).edges
 
 
 def test_a_consumer_of_the_product_might_use_it() -> None:
     product = build_data_product_key("p")
-    graph = corner(
+    graph = build_corner(
         build_edge_statement(EdgeType.PORT, product, A, direction="output"), build_edge_statement(EdgeType.CONSUMES, TEAM, product)
     )
-    one = change("column-removed", build_column_key(A, "z"))
-    assert verdicts(graph, one) == ("breaking", "breaking")
-    assert "state which columns team uses of p" in finding(graph, one).gaps
+    one = build_change("column-removed", build_column_key(A, "z"))
+    assert judge_modes(graph, one) == ("breaking", "breaking")
+    assert "state which columns team uses of p" in judge_change(graph, one).gaps
     graph.store.close()
 
 
 def test_a_contract_that_promises_it_keeps_it() -> None:
     promise = build_contract_key("a-v1")
     models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
-    graph = corner(
+    graph = build_corner(
         build_edge_statement(EdgeType.GOVERNS, promise, A), build_asset_statement(promise, version="1", status="active", models=models)
     )
-    assert verdicts(graph, change("column-removed", build_column_key(A, "z"))) == ("breaking", "breaking")
-    assert verdicts(graph, change("column-removed", build_column_key(A, "y"))) == ("breaking", "compatible")
+    assert judge_modes(graph, build_change("column-removed", build_column_key(A, "z"))) == ("breaking", "breaking")
+    assert judge_modes(graph, build_change("column-removed", build_column_key(A, "y"))) == ("breaking", "compatible")
     own = Change("column-removed", Subject(SubjectKind.CONTRACT, "a-v1", ("model", "a", "field", "z")), assets=(build_column_key(A, "z"),))
-    assert verdicts(graph, own) == ("breaking", "compatible")
+    assert judge_modes(graph, own) == ("breaking", "compatible")
     graph.store.close()
 
 
@@ -178,51 +181,57 @@ def test_a_contract_that_promises_it_keeps_it() -> None:
 def test_a_legal_promotion_is_conditional_unless_a_contract_promises_the_type(status: str, column_name: str, expected: str) -> None:
     promise = build_contract_key("a-v1")
     models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
-    graph = corner(
+    graph = build_corner(
         build_edge_statement(EdgeType.GOVERNS, promise, A), build_asset_statement(promise, version="1", status=status, models=models)
     )
-    grown = change("type-promoted", build_column_key(A, column_name), before="int", after="long")
-    found = finding(graph, grown)
+    grown = build_change("type-promoted", build_column_key(A, column_name), before="int", after="long")
+    found = judge_change(graph, grown)
     assert (found.verdict, "The contract a-v1 promises the type." in found.reason) == (expected, expected == "breaking")
-    assert finding(graph, grown, profile=Profile.CONSUMER).verdict == "conditional"
-    nested = change("type-promoted", build_column_key(A, f"{column_name}.inner"), before="int", after="long")
-    assert finding(graph, nested).verdict == expected
+    assert judge_change(graph, grown, profile=Profile.CONSUMER).verdict == "conditional"
+    nested = build_change("type-promoted", build_column_key(A, f"{column_name}.inner"), before="int", after="long")
+    assert judge_change(graph, nested).verdict == expected
     graph.store.close()
 
 
 def test_a_legal_promotion_into_a_narrower_copy_is_breaking() -> None:
-    graph = corner(build_asset_statement(build_column_key(B, "x"), source="dbt/t", type="int"))
-    assert verdicts(graph, change("type-promoted", build_column_key(A, "x"), before="int", after="long")) == ("breaking", "breaking")
-    assert verdicts(graph, change("type-promoted", build_column_key(A, "z"), before="int", after="long")) == ("conditional", "compatible")
+    graph = build_corner(build_asset_statement(build_column_key(B, "x"), source="dbt/t", type="int"))
+    assert judge_modes(graph, build_change("type-promoted", build_column_key(A, "x"), before="int", after="long")) == (
+        "breaking",
+        "breaking",
+    )
+    assert judge_modes(graph, build_change("type-promoted", build_column_key(A, "z"), before="int", after="long")) == (
+        "conditional",
+        "compatible",
+    )
     graph.store.close()
 
 
 def test_a_contract_that_is_over_keeps_nothing() -> None:
     promise = build_contract_key("a-v1")
     models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
-    graph = corner(
+    graph = build_corner(
         build_edge_statement(EdgeType.GOVERNS, promise, A), build_asset_statement(promise, version="1", status="retired", models=models)
     )
-    assert verdicts(graph, change("column-removed", build_column_key(A, "z"))) == ("breaking", "compatible")
+    assert judge_modes(graph, build_change("column-removed", build_column_key(A, "z"))) == ("breaking", "compatible")
     graph.store.close()
 
 
 def test_a_table_of_which_no_lineage_is_known_is_not_safe() -> None:
     alone = build_dataset_key("wh", "alone")
-    graph = corner(build_schema_statement(alone, "z"))
-    one = change("column-removed", build_column_key(alone, "z"))
-    assert verdicts(graph, one) == ("breaking", "breaking")
-    assert finding(graph, one).gaps == ("no lineage of wh/alone is recorded: its readers are unknown",)
+    graph = build_corner(build_schema_statement(alone, "z"))
+    one = build_change("column-removed", build_column_key(alone, "z"))
+    assert judge_modes(graph, one) == ("breaking", "breaking")
+    assert judge_change(graph, one).gaps == ("no lineage of wh/alone is recorded: its readers are unknown",)
     graph.store.close()
 
 
 def test_who_is_bound_is_somebody_unless_the_columns_that_they_use_are_known(graph: LiveGraph) -> None:
-    one = change("column-removed", build_column_key(A, "z"), consumers=(TEAM,))
-    assert verdicts(graph, one) == ("breaking", "breaking")
+    one = build_change("column-removed", build_column_key(A, "z"), consumers=(TEAM,))
+    assert judge_modes(graph, one) == ("breaking", "breaking")
     mesh.commit_statements(graph, build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(A, "y")))
-    assert verdicts(graph, one) == ("breaking", "compatible")
+    assert judge_modes(graph, one) == ("breaking", "compatible")
     mesh.commit_statements(graph, build_edge_statement(EdgeType.CONSUMES, TEAM, A))
-    assert verdicts(graph, one) == ("breaking", "breaking")
+    assert judge_modes(graph, one) == ("breaking", "breaking")
 
 
 # -- how it is read
@@ -230,14 +239,14 @@ def test_who_is_bound_is_somebody_unless_the_columns_that_they_use_are_known(gra
 
 @pytest.mark.parametrize("subtype", ["JOIN", "GROUP_BY", "FILTER"])
 def test_a_key_that_joins_or_groups(subtype: str) -> None:
-    graph = corner(
-        build_schema_statement(C, "s"), making(subtype, ""), build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(C, "s"))
+    graph = build_corner(
+        build_schema_statement(C, "s"), build_making(subtype, ""), build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(C, "s"))
     )
-    one = change("key-removed", build_column_key(A, "y"))
+    one = build_change("key-removed", build_column_key(A, "y"))
     wanted = "conditional" if subtype == "FILTER" else "breaking"
-    assert verdicts(graph, one) == (wanted, wanted)
-    found = finding(graph, one)
-    assert hits(found) == {"team": f"{wanted} INDIRECT 1"}
+    assert judge_modes(graph, one) == (wanted, wanted)
+    found = judge_change(graph, one)
+    assert describe_hits(found) == {"team": f"{wanted} INDIRECT 1"}
     assert ("It is a key of a join or a group: etl/make." in found.reason) is (subtype != "FILTER")
     graph.store.close()
 
@@ -250,9 +259,9 @@ def test_a_key_that_joins_or_groups(subtype: str) -> None:
     ("", "compatible", ("breaking", "breaking")),
 ])  # fmt: skip
 def test_enum_values_and_who_branches_on_them(subtype: str, added: str, removed: tuple[str, str]) -> None:
-    graph = corner(build_schema_statement(C, "s"), making(subtype))
-    assert verdicts(graph, change("enum-value-added", build_column_key(A, "y"))) == (added, added)
-    assert verdicts(graph, change("enum-value-removed", build_column_key(A, "y"))) == removed
+    graph = build_corner(build_schema_statement(C, "s"), build_making(subtype))
+    assert judge_modes(graph, build_change("enum-value-added", build_column_key(A, "y"))) == (added, added)
+    assert judge_modes(graph, build_change("enum-value-removed", build_column_key(A, "y"))) == removed
     graph.store.close()
 
 
@@ -262,26 +271,26 @@ def test_a_filter_on_a_copy_is_a_filter(graph: LiveGraph) -> None:
         build_schema_statement(C, "s"),
         build_run_statement(build_job_key("etl", "further"), [B], C, build_flow(build_column_key(B, "x"), C, "FILTER")),
     )
-    assert finding(graph, change("enum-value-added", build_column_key(A, "x"))).verdict == "conditional"
+    assert judge_change(graph, build_change("enum-value-added", build_column_key(A, "x"))).verdict == "conditional"
 
 
 def test_what_a_consumer_does_with_the_values_is_not_known() -> None:
-    graph = corner(
-        build_schema_statement(C, "s"), making("IDENTITY"), build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(C, "s"))
+    graph = build_corner(
+        build_schema_statement(C, "s"), build_making("IDENTITY"), build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(C, "s"))
     )
-    assert verdicts(graph, change("enum-value-removed", build_column_key(A, "y"))) == ("breaking", "breaking")
+    assert judge_modes(graph, build_change("enum-value-removed", build_column_key(A, "y"))) == ("breaking", "breaking")
     graph.store.close()
 
 
 @pytest.mark.parametrize(("subtype", "relaxed"), [("FILTER", "conditional"), ("JOIN", "breaking"), ("IDENTITY", "breaking")])
 def test_a_column_that_may_be_empty_now(subtype: str, relaxed: str) -> None:
-    graph = corner(
+    graph = build_corner(
         build_schema_statement(C, "s"),
-        making(subtype, "s" if subtype == "IDENTITY" else ""),
+        build_making(subtype, "s" if subtype == "IDENTITY" else ""),
         build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(C, "s")),
     )
-    assert verdicts(graph, change("column-nullable", build_column_key(A, "y"))) == ("breaking", relaxed)
-    assert verdicts(graph, change("column-nullable", build_column_key(A, "z"))) == ("breaking", "compatible")
+    assert judge_modes(graph, build_change("column-nullable", build_column_key(A, "y"))) == ("breaking", relaxed)
+    assert judge_modes(graph, build_change("column-nullable", build_column_key(A, "z"))) == ("breaking", "compatible")
     graph.store.close()
 
 
@@ -299,10 +308,10 @@ def test_a_wider_type_and_the_copies_of_it(type_: str | None, strict: str, usage
     listing = build_statement(
         "dbt/t", ("dataset", *C.parts, "s"), Facts(edges=(EdgeFact(EdgeType.HAS_COLUMN, C, build_column_key(C, "s"), {"position": 1}),))
     )
-    graph = corner(listing, making("IDENTITY"), *more)
-    one = change("type-widened", build_column_key(A, "y"), before="int", after="long")
-    assert finding(graph, one, profile=Profile.CONSUMER).verdict == strict
-    assert finding(graph, one, profile=Profile.CONSUMER, mode=Mode.USAGE).verdict == usage
+    graph = build_corner(listing, build_making("IDENTITY"), *more)
+    one = build_change("type-widened", build_column_key(A, "y"), before="int", after="long")
+    assert judge_change(graph, one, profile=Profile.CONSUMER).verdict == strict
+    assert judge_change(graph, one, profile=Profile.CONSUMER, mode=Mode.USAGE).verdict == usage
     graph.store.close()
 
 
@@ -311,13 +320,13 @@ def test_a_wider_type_and_the_copies_of_it(type_: str | None, strict: str, usage
 
 def test_a_table_that_has_every_column_may_be_written_by_position() -> None:
     copies = [build_flow(build_column_key(A, name), build_column_key(C, name)) for name in "xyz"]
-    graph = corner(build_schema_statement(C, "x", "y", "z"), build_run_statement(build_job_key("etl", "all"), [A], C, *copies))
+    graph = build_corner(build_schema_statement(C, "x", "y", "z"), build_run_statement(build_job_key("etl", "all"), [A], C, *copies))
     for rule in ("column-added", "column-moved"):
-        assert finding(graph, change(rule, A)).verdict == "conditional"
-        assert "wh/c has every column of it" in finding(graph, change(rule, A)).reason
-        assert finding(graph, change(rule, B)).verdict == "compatible"
+        assert judge_change(graph, build_change(rule, A)).verdict == "conditional"
+        assert "wh/c has every column of it" in judge_change(graph, build_change(rule, A)).reason
+        assert judge_change(graph, build_change(rule, B)).verdict == "compatible"
     mesh.commit_statements(graph, build_schema_statement(C, "x", "y", "z", "more", at=mesh.START + mesh.SECOND))
-    assert finding(graph, change("column-added", A)).verdict == "compatible"
+    assert judge_change(graph, build_change("column-added", A)).verdict == "compatible"
     graph.store.close()
 
 
@@ -326,45 +335,45 @@ def test_a_table_that_has_every_column_may_be_written_by_position() -> None:
 
 def test_personal_data_that_a_port_shows() -> None:
     port = build_edge_statement(EdgeType.PORT, build_data_product_key("p"), C, direction="output")
-    shown = corner(build_schema_statement(C, "s"), making("IDENTITY"), port)
-    assert finding(shown, change("classification-raised", build_column_key(A, "y"))).verdict == "breaking"
+    shown = build_corner(build_schema_statement(C, "s"), build_making("IDENTITY"), port)
+    assert judge_change(shown, build_change("classification-raised", build_column_key(A, "y"))).verdict == "breaking"
     masked = build_run_statement(
         build_job_key("etl", "make"), [A], C, build_flow(build_column_key(A, "y"), build_column_key(C, "s"), masking=True)
     )
     mesh.commit_statements(shown, masked._replace(observed_at=mesh.START + mesh.SECOND))
-    assert finding(shown, change("classification-raised", build_column_key(A, "y"))).verdict == "conditional"
+    assert judge_change(shown, build_change("classification-raised", build_column_key(A, "y"))).verdict == "conditional"
     mesh.commit_statements(shown, build_edge_statement(EdgeType.PORT, build_data_product_key("q"), A, direction="output"))
-    assert finding(shown, change("classification-raised", build_column_key(A, "y"))).verdict == "breaking"
+    assert judge_change(shown, build_change("classification-raised", build_column_key(A, "y"))).verdict == "breaking"
     shown.store.close()
 
 
 def test_access_that_somebody_uses() -> None:
-    graph = corner(
+    graph = build_corner(
         build_edge_statement(EdgeType.GOVERNS, build_contract_key("a-v1"), A),
         build_edge_statement(EdgeType.CONSUMES, build_consumer_key("far"), build_column_key(B, "x")),
     )
     one = Change(
         "access-narrowed", Subject(SubjectKind.CONTRACT, "a-v1", ("role", "reader")), "read", "none", (A,), details={"role": "reader"}
     )
-    assert finding(graph, one).verdict == "conditional"
-    assert hits(finding(graph, one)) == {"far": "conditional DIRECT 1"}
+    assert judge_change(graph, one).verdict == "conditional"
+    assert describe_hits(judge_change(graph, one)) == {"far": "conditional DIRECT 1"}
     mesh.commit_statements(graph, build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(A, "x"), contract="a-v1"))
-    assert finding(graph, one).verdict == "breaking"
-    assert hits(finding(graph, one)) == {"team": "breaking DIRECT 0", "far": "conditional DIRECT 1"}
+    assert judge_change(graph, one).verdict == "breaking"
+    assert describe_hits(judge_change(graph, one)) == {"team": "breaking DIRECT 0", "far": "conditional DIRECT 1"}
     graph.store.close()
 
 
-def level(rule: str, before: str, after: str | None, name: str = "freshness") -> Change:
+def build_level_change(rule: str, before: str, after: str | None, name: str = "freshness") -> Change:
     return Change(
         rule, Subject(SubjectKind.PRODUCT, "p", ("slo", name)), before, after, (build_data_product_key("p"), A), details={"slo": name}
     )
 
 
-def promising(**slo: str) -> LiveGraph:
+def build_promises(**slo: str) -> LiveGraph:
     p, q = build_data_product_key("p"), build_data_product_key("q")
-    return corner(
+    return build_corner(
         build_schema_statement(C, "s"),
-        making("IDENTITY"),
+        build_making("IDENTITY"),
         build_edge_statement(EdgeType.PORT, p, A, direction="output"),
         build_edge_statement(EdgeType.PORT, q, A, direction="input"),
         build_edge_statement(EdgeType.PORT, q, C, direction="output"),
@@ -374,33 +383,33 @@ def promising(**slo: str) -> LiveGraph:
 
 
 def test_a_promise_that_rests_on_one_that_is_loosened() -> None:
-    graph = promising(freshness="2h", completeness="99%")
-    assert finding(graph, level("slo-loosened", "1h", "90m")).verdict == "conditional"
-    broken = finding(graph, level("slo-loosened", "1h", "3h"))
+    graph = build_promises(freshness="2h", completeness="99%")
+    assert judge_change(graph, build_level_change("slo-loosened", "1h", "90m")).verdict == "conditional"
+    broken = judge_change(graph, build_level_change("slo-loosened", "1h", "3h"))
     assert broken.verdict == "breaking"
     assert "A promise is no longer met: q: 2h promised" in broken.reason
-    assert finding(graph, level("slo-removed", "1h", None)).verdict == "breaking"
-    assert finding(graph, level("slo-loosened", "99.9%", "99.5%", "completeness")).verdict == "conditional"
-    assert finding(graph, level("slo-loosened", "99.9%", "98%", "completeness")).verdict == "breaking"
+    assert judge_change(graph, build_level_change("slo-removed", "1h", None)).verdict == "breaking"
+    assert judge_change(graph, build_level_change("slo-loosened", "99.9%", "99.5%", "completeness")).verdict == "conditional"
+    assert judge_change(graph, build_level_change("slo-loosened", "99.9%", "98%", "completeness")).verdict == "breaking"
     graph.store.close()
 
 
 def test_a_promise_that_did_not_hold_before_is_not_broken_by_it() -> None:
-    graph = promising(freshness="30m")
-    assert finding(graph, level("slo-loosened", "1h", "3h")).verdict == "conditional"
+    graph = build_promises(freshness="30m")
+    assert judge_change(graph, build_level_change("slo-loosened", "1h", "3h")).verdict == "conditional"
     graph.store.close()
 
 
 def test_an_input_that_is_made_of_what_the_product_puts_out() -> None:
-    graph = promising(freshness="2h")
+    graph = build_promises(freshness="2h")
 
-    def added(name: str, to: str) -> str:
+    def judge_added_port(name: str, to: str) -> str:
         subject = Subject(SubjectKind.PRODUCT, to, ("port", "input", "new"))
         one = Change("input-port-added", subject, assets=(build_data_product_key(to),), details={"port": "new", "datasets": [name]})
-        return finding(graph, one).verdict
+        return judge_change(graph, one).verdict
 
-    assert added("wh/c", "p") == "conditional"
-    assert added("wh/a", "q") == "compatible"
+    assert judge_added_port("wh/c", "p") == "conditional"
+    assert judge_added_port("wh/a", "q") == "compatible"
     mesh.commit_statements(graph, build_asset_statement(build_data_product_key("q"), slo={"freshness": "10m"}, at=mesh.START + mesh.SECOND))
-    assert added("wh/a", "q") == "conditional"
+    assert judge_added_port("wh/a", "q") == "conditional"
     graph.store.close()

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from meshline.errors import InvalidInput
 from meshline.governance.waivers import LONGEST, Waiver, apply_waivers, parse_waivers
 from meshline.ingest.documents import parse_yaml
-from tests.governance.reports.made import finding, report, violation
+from tests.governance.reports.made import build_finding, build_report, build_violation
 
 TODAY = date(2026, 3, 8)
 GOOD = """\
@@ -21,18 +21,18 @@ GOOD = """\
 """
 
 
-def read(text: str) -> tuple[Waiver, ...]:
+def read_waivers(text: str) -> tuple[Waiver, ...]:
     found = parse_yaml(text.encode(), "w.yaml")
     return parse_waivers(found.value, found.format_place, TODAY)
 
 
-def waiver(number: int, expires: date = TODAY) -> Waiver:
+def build_waiver(number: int, expires: date = TODAY) -> Waiver:
     return Waiver(f"{number:016x}", "why", "ann", expires, "w.yaml", number)
 
 
 def test_a_file_is_read_with_its_lines() -> None:
     second = GOOD.replace("01", "02", 1).replace("ann", "  bob ")
-    found = read(f"# of the team\n{GOOD}{second}")
+    found = read_waivers(f"# of the team\n{GOOD}{second}")
     assert found == (
         Waiver("0000000000000001", "nobody reads it any more", "ann", date(2026, 4, 1), "w.yaml", 2),
         Waiver("0000000000000002", "nobody reads it any more", "bob", date(2026, 4, 1), "w.yaml", 6),
@@ -41,7 +41,7 @@ def test_a_file_is_read_with_its_lines() -> None:
 
 @pytest.mark.parametrize("text", ["", "# none yet\n", "[]\n", "---\n"])
 def test_a_file_may_have_none(text: str) -> None:
-    assert read(text) == ()
+    assert read_waivers(text) == ()
 
 
 @pytest.mark.parametrize(
@@ -71,18 +71,18 @@ def test_a_file_may_have_none(text: str) -> None:
 )
 def test_what_cannot_be_used_is_refused_by_its_line(text: str, message: str) -> None:
     with pytest.raises(InvalidInput) as error:
-        read(text)
+        read_waivers(text)
     assert str(error.value).startswith(message)
 
 
 def test_a_year_ahead_is_accepted() -> None:
-    assert read(GOOD.replace("2026-04-01", str(TODAY + LONGEST)))[0].expires == TODAY + LONGEST
+    assert read_waivers(GOOD.replace("2026-04-01", str(TODAY + LONGEST)))[0].expires == TODAY + LONGEST
 
 
 def test_what_is_waived_stays_and_counts_no_more() -> None:
-    plain = report(finding(1), finding(2, "conditional"), finding(3, "compatible"))
+    plain = build_report(build_finding(1), build_finding(2, "conditional"), build_finding(3, "compatible"))
     assert (plain.verdict, plain.passed) == ("breaking", False)
-    after = apply_waivers(plain, [waiver(1)], TODAY)
+    after = apply_waivers(plain, [build_waiver(1)], TODAY)
     assert (after.verdict, after.passed) == ("conditional", True)
     assert [one.fingerprint for one in after.findings] == [one.fingerprint for one in plain.findings]
     assert after.findings[0].waived is not None
@@ -93,15 +93,15 @@ def test_what_is_waived_stays_and_counts_no_more() -> None:
 
 
 def test_violations_are_waived_as_findings_are() -> None:
-    after = apply_waivers(report(violations=(violation(5),)), [waiver(5)], TODAY)
+    after = apply_waivers(build_report(violations=(build_violation(5),)), [build_waiver(5)], TODAY)
     assert (after.verdict, after.passed) == ("compatible", True)
     assert after.violations[0].waived is not None
 
 
 def test_a_waiver_is_valid_to_the_end_of_its_last_day_and_then_is_a_finding_itself() -> None:
-    plain = report(finding(1))
-    assert apply_waivers(plain, [waiver(1, TODAY)], TODAY).passed
-    expired = apply_waivers(plain, [waiver(1, TODAY - timedelta(1))], TODAY)
+    plain = build_report(build_finding(1))
+    assert apply_waivers(plain, [build_waiver(1, TODAY)], TODAY).passed
+    expired = apply_waivers(plain, [build_waiver(1, TODAY - timedelta(1))], TODAY)
     assert not expired.passed
     assert expired.findings[0].waived is None
     (problem,) = expired.waivers
@@ -110,23 +110,23 @@ def test_a_waiver_is_valid_to_the_end_of_its_last_day_and_then_is_a_finding_itse
 
 
 def test_an_unused_waiver_is_conditional_and_fails_only_who_asks_for_that() -> None:
-    plain = report(finding(1, "compatible"))
-    after = apply_waivers(plain, [waiver(2)], TODAY)
+    plain = build_report(build_finding(1, "compatible"))
+    after = apply_waivers(plain, [build_waiver(2)], TODAY)
     assert [one.problem for one in after.waivers] == ["unused"]
     assert (after.verdict, after.passed) == ("conditional", True)
-    assert not apply_waivers(replace(plain, fail_on="conditional"), [waiver(2)], TODAY).passed
-    assert apply_waivers(replace(plain, fail_on="none"), [waiver(2)], TODAY).passed
+    assert not apply_waivers(replace(plain, fail_on="conditional"), [build_waiver(2)], TODAY).passed
+    assert apply_waivers(replace(plain, fail_on="none"), [build_waiver(2)], TODAY).passed
 
 
 def test_an_expired_waiver_that_matches_no_finding_is_reported_as_such() -> None:
-    (problem,) = apply_waivers(report(), [waiver(2, TODAY - timedelta(1))], TODAY).waivers
+    (problem,) = apply_waivers(build_report(), [build_waiver(2, TODAY - timedelta(1))], TODAY).waivers
     assert problem.problem == "expired"
     assert "remove it" in problem.text
 
 
 def test_only_the_whole_fingerprint_fits() -> None:
     near = Waiver("0000000000000011", "why", "ann", TODAY)
-    assert not apply_waivers(report(finding(1)), [near], TODAY).passed
+    assert not apply_waivers(build_report(build_finding(1)), [near], TODAY).passed
 
 
 @pytest.mark.parametrize(
@@ -142,4 +142,4 @@ def test_only_the_whole_fingerprint_fits() -> None:
     ],
 )
 def test_fail_on(fail_on: str, verdict: str, *, passed: bool) -> None:
-    assert apply_waivers(report(finding(1, verdict), fail_on=fail_on), [], TODAY).passed is passed
+    assert apply_waivers(build_report(build_finding(1, verdict), fail_on=fail_on), [], TODAY).passed is passed

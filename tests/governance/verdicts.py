@@ -9,30 +9,30 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Json
 
 
-def change(
-    rule: str, *assets: AssetKey, before: Json = None, after: Json = None, consumers: tuple[AssetKey, ...] = (), **told: Json
+def build_change(
+    rule: str, *assets: AssetKey, before: Json = None, after: Json = None, consumers: tuple[AssetKey, ...] = (), **details: Json
 ) -> Change:
     """A change of a table, named by its first asset."""
     first = assets[0]
     part = ("field", first.name) if first.kind is AssetKind.COLUMN else ()
     subject = Subject(SubjectKind.TABLE, "/".join(first.parts[:2]), part)
-    return Change(rule, subject, before, after, assets, consumers, {"field": first.name, "table": first.name, **told})
+    return Change(rule, subject, before, after, assets, consumers, {"field": first.name, "table": first.name, **details})
 
 
-def report(graph: LiveGraph, *changes: Change, **options: object) -> Report:
+def build_report(graph: LiveGraph, *changes: Change, **options: object) -> Report:
     return judge_changes(graph, graph.index, changes, Options(**options))  # type: ignore[arg-type]
 
 
-def finding(graph: LiveGraph, one: Change, **options: object) -> Finding:
-    (found,) = report(graph, one, **options).findings
+def judge_change(graph: LiveGraph, one: Change, **options: object) -> Finding:
+    (found,) = build_report(graph, one, **options).findings
     return found
 
 
-def verdicts(graph: LiveGraph, one: Change) -> tuple[str, str]:
+def judge_modes(graph: LiveGraph, one: Change) -> tuple[str, str]:
     """In `strict`, and in `usage`."""
-    return finding(graph, one).verdict, finding(graph, one, mode=Mode.USAGE).verdict
+    return judge_change(graph, one).verdict, judge_change(graph, one, mode=Mode.USAGE).verdict
 
 
-def hits(found: Finding) -> dict[str, str]:
+def describe_hits(found: Finding) -> dict[str, str]:
     """By consumer: `breaking DIRECT 1 masked`."""
     return {hit.consumer.name: f"{hit.verdict} {hit.reach} {hit.distance}{' masked' if hit.masked else ''}" for hit in found.hits}

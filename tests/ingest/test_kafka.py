@@ -21,8 +21,8 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.kafka import EventConsumer, Subscription, check_subscription, read_properties
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder
 from meshline.ingest.pipeline import Limits, Pipeline
-from tests.faults.traffic import bodies
-from tests.faults.truth import bodies_of
+from tests.faults.traffic import generate_bodies
+from tests.faults.truth import list_bodies
 from tests.kafka import KafkaBroker, Topic, headers_of
 
 pytestmark = pytest.mark.server
@@ -108,7 +108,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 
 def events(number: int, seed: int = 1) -> list[bytes]:
-    return list(itertools.islice(bodies(seed), number))
+    return list(itertools.islice(generate_bodies(seed), number))
 
 
 def test_events_are_ingested_and_then_committed(kafka: KafkaBroker, store: SqliteStore) -> None:
@@ -116,14 +116,14 @@ def test_events_are_ingested_and_then_committed(kafka: KafkaBroker, store: Sqlit
     topic.send(sent)
     with consuming(topic, store) as running:
         running.wait_for(1200)
-        assert bodies_of(store) == sent
+        assert list_bodies(store) == sent
         wait_until(lambda: topic.committed() == {0: 1200})
         wait_until(lambda: running.counts.lag == {0: 0})
     assert running.counts.lag == {}
     with consuming(topic, store) as again:
         wait_until(lambda: again.counts.lag == {0: 0})
         assert sum(again.counts.messages.values()) == 0
-    assert bodies_of(store) == sent
+    assert list_bodies(store) == sent
 
 
 def test_nothing_is_committed_before_it_is_durable(kafka: KafkaBroker, store: SqliteStore) -> None:
@@ -146,7 +146,7 @@ def test_what_cannot_be_ingested_becomes_a_dead_letter_with_the_reason(kafka: Ka
         running.wait_for(7, "taken", "dead_letter")
         assert running.counts.messages == {"taken": 3, "dead_letter": 4}
         assert topic.committed() == {0: 7}
-    assert bodies_of(store) == good
+    assert list_bodies(store) == good
     letters = topic.dead_letters(4)
     headers = [headers_of(letter) for letter in letters]
     assert [(letter.value(), letter.key()) for letter in letters] == [
@@ -175,7 +175,7 @@ def test_what_is_delivered_again_is_not_kept_twice(kafka: KafkaBroker, store: Sq
     with consuming(topic, store) as again:
         again.wait_for(31, "known", "taken", "dead_letter")
         assert again.counts.messages == {"known": 30, "dead_letter": 1}  # whether it became a letter is not known
-    assert bodies_of(store) == good
+    assert list_bodies(store) == good
     assert topic.committed() == {0: 41}
 
 
@@ -195,7 +195,7 @@ def test_what_cannot_become_a_letter_is_not_passed_over(kafka: KafkaBroker, stor
     topic.letters.make(max_message_bytes="100")
     topic.send([good[0], b"poison", good[1]])
     with consuming(topic, store) as running:
-        wait_until(lambda: len(bodies_of(store)) == 2)
+        wait_until(lambda: len(list_bodies(store)) == 2)
         assert running.counts.messages["dead_letter"] == 0
     assert topic.committed() == {0: 1}
     topic.letters.delete()
@@ -204,7 +204,7 @@ def test_what_cannot_become_a_letter_is_not_passed_over(kafka: KafkaBroker, stor
         again.wait_for(2, "dead_letter", "known")
         assert again.counts.messages == {"dead_letter": 1, "known": 1}
     assert [letter.value() for letter in topic.dead_letters(1)] == [b"poison"]
-    assert bodies_of(store) == good
+    assert list_bodies(store) == good
     assert topic.committed() == {0: 3}
 
 
@@ -230,7 +230,7 @@ def test_a_store_that_was_restored_gets_what_it_lacks(kafka: KafkaBroker, tmp_pa
     assert topic.committed() == {0: 60}
     with closing(SqliteStore(str(backup))) as store, consuming(topic, store) as restored:
         restored.wait_for(40)
-        assert bodies_of(store) == sent
+        assert list_bodies(store) == sent
 
 
 def test_a_topic_that_was_created_again_is_read_from_its_beginning(kafka: KafkaBroker, store: SqliteStore) -> None:
@@ -244,7 +244,7 @@ def test_a_topic_that_was_created_again_is_read_from_its_beginning(kafka: KafkaB
     topic.commit(0)
     with consuming(topic, store) as again:
         again.wait_for(10)
-    assert bodies_of(store) == sent
+    assert list_bodies(store) == sent
 
 
 def _made(topic: Topic) -> bool:
@@ -263,7 +263,7 @@ def test_while_the_store_is_away_it_waits_and_stays_in_the_group(kafka: KafkaBro
         assert (topic.committed(), running.counts.messages["taken"]) == ({0: 0}, 0)
         running.gate.away.clear()
         running.wait_for(700)
-    assert bodies_of(store) == sent
+    assert list_bodies(store) == sent
     assert running.counts.messages["dead_letter"] == 0
 
 
@@ -276,7 +276,7 @@ def test_it_stops_while_the_store_is_away_and_goes_on_where_it_was(kafka: KafkaB
     assert time.monotonic() - begun < 20
     with consuming(topic, store) as again:
         again.wait_for(50)
-    assert bodies_of(store) == sent
+    assert list_bodies(store) == sent
 
 
 def test_a_full_queue_is_waited_for(kafka: KafkaBroker, store: SqliteStore) -> None:
@@ -284,7 +284,7 @@ def test_a_full_queue_is_waited_for(kafka: KafkaBroker, store: SqliteStore) -> N
     topic.send(sent)
     with consuming(topic, store, limits=Limits(waiting=10, group=5)) as running:
         running.wait_for(1500)
-    assert bodies_of(store) == sent
+    assert list_bodies(store) == sent
 
 
 def test_a_rebalance_loses_and_doubles_nothing(kafka: KafkaBroker, store: SqliteStore) -> None:
@@ -301,7 +301,7 @@ def test_a_rebalance_loses_and_doubles_nothing(kafka: KafkaBroker, store: Sqlite
         topic.send(sent[3000:])  # while they are handed back
         wait_until(lambda: len(second.counts.lag) == 4 and not any(second.counts.lag.values()))
         assert first.counts.messages["taken"] + second.counts.messages["taken"] == 4000
-    assert Counter(bodies_of(store)) == Counter(sent)
+    assert Counter(list_bodies(store)) == Counter(sent)
     assert topic.committed() == dict.fromkeys(range(4), 1000)
 
 
@@ -315,7 +315,7 @@ def test_it_goes_on_when_kafka_is_back(kafka: KafkaBroker, store: SqliteStore) -
         kafka.start()
         topic.send(sent[20:])
         running.wait_for(40)
-    assert bodies_of(store) == sent
+    assert list_bodies(store) == sent
     assert topic.committed() == {0: 40}
 
 

@@ -14,7 +14,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from meshline.cli import main
 
 
-def run(arguments: list[str]) -> dict[str, object]:
+def run_command(arguments: list[str]) -> dict[str, object]:
     out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
     code: object = 0
     with redirect_stdout(out), redirect_stderr(err):
@@ -34,4 +34,4 @@ def run(arguments: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps([run(arguments) for arguments in json.load(sys.stdin)]))
+    sys.stdout.write(json.dumps([run_command(arguments) for arguments in json.load(sys.stdin)]))

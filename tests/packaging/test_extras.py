@@ -46,7 +46,7 @@ class Case(NamedTuple):
     enough: str = ""
 
 
-def uv(*arguments: str | Path, cwd: Path = ROOT) -> str:
+def run_uv(*arguments: str | Path, cwd: Path = ROOT) -> str:
     done = subprocess.run([UV, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -55,7 +55,7 @@ def uv(*arguments: str | Path, cwd: Path = ROOT) -> str:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    uv("build", "--wheel", "-q", "-o", folder)
+    run_uv("build", "--wheel", "-q", "-o", folder)
     return next(folder.glob("*.whl"))
 
 
@@ -63,21 +63,21 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def constraints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The versions of uv.lock: what is released later does not change what is tested."""
     file = tmp_path_factory.mktemp("constraints") / "constraints.txt"
-    uv("export", "-q", "--frozen", "--all-extras", "--all-groups", "--no-emit-project", "--no-hashes", "-o", file)
+    run_uv("export", "-q", "--frozen", "--all-extras", "--all-groups", "--no-emit-project", "--no-hashes", "-o", file)
     return file
 
 
-def install(python: Path, wheel: Path, constraints: Path, extras: str) -> None:
+def install_wheel(python: Path, wheel: Path, constraints: Path, extras: str) -> None:
     chosen = f"[{extras}]" if extras else ""
-    uv("pip", "install", "-q", "--python", python, "-c", constraints, f"meshline{chosen} @ {wheel.as_uri()}")
+    run_uv("pip", "install", "-q", "--python", python, "-c", constraints, f"meshline{chosen} @ {wheel.as_uri()}")
 
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory, wheel: Path, constraints: Path) -> Path:
     """An environment without extras. The others begin as copies of it, with the bytecode that its test has left."""
     folder = tmp_path_factory.mktemp("plain") / "venv"
-    uv("venv", "-q", "--python", sys.executable, folder)
-    install(folder / "bin" / "python", wheel, constraints, "")
+    run_uv("venv", "-q", "--python", sys.executable, folder)
+    install_wheel(folder / "bin" / "python", wheel, constraints, "")
     return folder
 
 
@@ -87,7 +87,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path, plain: Path, whe
     made = Environment(tmp_path / "venv", frozenset(extras.union(*(SAME.get(one, set()) for one in extras))))
     if extras:
         shutil.copytree(plain, made.folder, symlinks=True, copy_function=os.link)
-        install(made.python, wheel, constraints, request.param)
+        install_wheel(made.python, wheel, constraints, request.param)
     else:
         made = made._replace(folder=plain)
     yield made
@@ -124,7 +124,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def cases() -> list[Case]:
+def list_cases() -> list[Case]:
     mesh = "examples/mesh"
     at = f"--store {STORE}"
     delta, iceberg = f"{mesh}/delta/customer_orders", f"{mesh}/iceberg/customers.customers.json"
@@ -185,7 +185,7 @@ def cases() -> list[Case]:
     ]
 
 
-def ran(environment: Environment, folder: Path, lines: list[str]) -> list[dict[str, object]]:
+def run_commands(environment: Environment, folder: Path, lines: list[str]) -> list[dict[str, object]]:
     """What commands left behind, run one after the other in one process of the environment."""
     done = subprocess.run(
         [environment.python, ROOT / "tests" / "packaging" / "commands.py"],
@@ -201,15 +201,15 @@ def ran(environment: Environment, folder: Path, lines: list[str]) -> list[dict[s
     return found
 
 
-def sentence(extra: str, wheel: Path) -> str:
+def build_sentence(extra: str, wheel: Path) -> str:
     """The end of the one line that names the missing extra."""
     return f" needs the extra '{extra}': pip install 'meshline[{extra}] @ {wheel.as_uri()}'"
 
 
 def test_every_command(environment: Environment, folder: Path, wheel: Path) -> None:
-    table = cases()
+    table = list_cases()
     synced = f"sync examples/mesh/mesh.yaml --store {SYNCED}"
-    *found, sync = ran(environment, folder, [*(case.line for case in table), synced])
+    *found, sync = run_commands(environment, folder, [*(case.line for case in table), synced])
     wrong = []
     for case, one in zip(table, found, strict=True):
         if not case.needs or (case.enough or case.needs) in environment.has:
@@ -218,7 +218,7 @@ def test_every_command(environment: Environment, folder: Path, wheel: Path) -> N
             ok = (
                 one["code"] == 2
                 and str(one["err"]).startswith("meshline: ")
-                and str(one["err"]).endswith(f"{sentence(case.needs, wheel)}\n")
+                and str(one["err"]).endswith(f"{build_sentence(case.needs, wheel)}\n")
             )
             ok = ok and str(one["err"]).count("\n") == 1
         if not ok or "Traceback" in str(one["err"]):
@@ -227,8 +227,8 @@ def test_every_command(environment: Environment, folder: Path, wheel: Path) -> N
     missing = [extra for extra in ("delta", "dbt", "sql", "contracts") if extra not in environment.has]
     assert sync["code"] == (1 if missing else 0), sync
     lines = [line for line in str(sync["err"]).splitlines() if "needs the extra" in line]
-    assert [line.partition(sentence(extra, wheel))[2] for extra, line in zip(missing, lines, strict=True)] == [""] * len(missing)
-    assert all(sentence(extra, wheel) in line for extra, line in zip(missing, lines, strict=True)), lines
+    assert [line.partition(build_sentence(extra, wheel))[2] for extra, line in zip(missing, lines, strict=True)] == [""] * len(missing)
+    assert all(build_sentence(extra, wheel) in line for extra, line in zip(missing, lines, strict=True)), lines
 
 
 def test_demo_and_serve_without_extras(plain: Path, folder: Path, wheel: Path) -> None:
@@ -238,7 +238,7 @@ def test_demo_and_serve_without_extras(plain: Path, folder: Path, wheel: Path) -
     assert process.stderr is not None
     first = process.stderr.readline()
     address = first.removeprefix("The example mesh is on ").split(" ")[0]
-    contract, change = ran(  # the server reads the texts, so that it is the server's extra
+    contract, change = run_commands(  # the server reads the texts, so that it is the server's extra
         Environment(plain, frozenset()),
         folder,
         [f"check contract old.yaml old.yaml --server {address}", f"check change 'drop customers.email' --server {address}"],
@@ -249,13 +249,13 @@ def test_demo_and_serve_without_extras(plain: Path, folder: Path, wheel: Path) -
     assert "customers.customers.email affects 81 assets" in out
     assert "Traceback" not in err
     assert contract["code"] == 2
-    assert str(contract["err"]).endswith(f"{sentence('contracts', wheel)}\n")
+    assert str(contract["err"]).endswith(f"{build_sentence('contracts', wheel)}\n")
     assert change["code"] == 1
     refused = subprocess.run(
         [meshline, "serve", "--kafka", "127.0.0.1:1", "--port", "0"], cwd=folder, capture_output=True, text=True, check=False
     )
     assert refused.returncode == 2
-    assert refused.stderr.splitlines()[-1] == f"meshline: consuming from Kafka{sentence('kafka', wheel)}"
+    assert refused.stderr.splitlines()[-1] == f"meshline: consuming from Kafka{build_sentence('kafka', wheel)}"
     assert "Traceback" not in refused.stderr
 
 
@@ -263,8 +263,8 @@ def test_the_line_of_the_message_installs_what_is_missing(plain: Path, tmp_path:
     made = Environment(tmp_path / "venv", frozenset())
     shutil.copytree(plain, made.folder, symlinks=True, copy_function=os.link)
     check = "check schema old.avsc new.avsc --no-graph"
-    (refused,) = ran(made, folder, [check])
+    (refused,) = run_commands(made, folder, [check])
     line = shlex.split(str(refused["err"]).rpartition(": ")[2])
     assert line[:2] == ["pip", "install"]
-    uv("pip", "install", "-q", "--python", made.python, "-c", constraints, *line[2:])
-    assert ran(made, folder, [check])[0]["code"] == 1
+    run_uv("pip", "install", "-q", "--python", made.python, "-c", constraints, *line[2:])
+    assert run_commands(made, folder, [check])[0]["code"] == 1

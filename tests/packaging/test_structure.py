@@ -62,7 +62,7 @@ def imports() -> nx.DiGraph[str]:
     return graph
 
 
-def path_of(module: str) -> Path:
+def find_path(module: str) -> Path:
     path = ROOT.joinpath(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
@@ -81,9 +81,9 @@ def test_a_concept_is_a_file(imports: nx.DiGraph[str]) -> None:
     small = {
         module: importers[0]
         for module in imports
-        if path_of(module).name != "__init__.py"
+        if find_path(module).name != "__init__.py"
         and len(importers := list(imports.predecessors(module))) == 1
-        and len(path_of(module).read_text("utf-8").splitlines()) < SMALL
+        and len(find_path(module).read_text("utf-8").splitlines()) < SMALL
     }
     assert {module: by for module, by in small.items() if module not in ALONE} == {}, "make each a part of its only importer"
     assert [module for module in ALONE if module not in small] == [], "no longer small, or no longer imported once: leave it out of ALONE"
@@ -92,13 +92,13 @@ def test_a_concept_is_a_file(imports: nx.DiGraph[str]) -> None:
 def test_a_name_means_one_thing(imports: nx.DiGraph[str]) -> None:
     places: dict[str, list[str]] = {}
     for module in imports:
-        if path_of(module).name != "__init__.py":
+        if find_path(module).name != "__init__.py":
             places.setdefault(module.rpartition(".")[2], []).append(module)
     twice = {name: modules for name, modules in places.items() if len(modules) > 1 and name not in SHARED}
     assert twice == {}, "a name of a file means one thing in the repository"
 
 
-def functions_of(module: ast.Module) -> Iterator[str]:
+def list_functions(module: ast.Module) -> Iterator[str]:
     """The names of its functions and methods that a verb has to begin: not of properties, fields of GraphQL, or what a base class names."""
 
     def walk(node: ast.AST, *, fields: bool) -> Iterator[str]:
@@ -118,12 +118,12 @@ def functions_of(module: ast.Module) -> Iterator[str]:
     return walk(module, fields=False)
 
 
-def commands_of(app: typer.Typer) -> Iterator[str]:
+def list_commands(app: typer.Typer) -> Iterator[str]:
     """The names of the functions that are commands: what a user types names them."""
     yield from (command.callback.__name__ for command in app.registered_commands if command.callback is not None)
     for group in app.registered_groups:
         if group.typer_instance is not None:
-            yield from commands_of(group.typer_instance)
+            yield from list_commands(group.typer_instance)
 
 
 def list_programs() -> list[Path]:
@@ -136,19 +136,19 @@ def test_functions_are_verbs() -> None:
     """A new verb is a line in verbs.txt; a noun, a participle or a preposition is no name for a function."""
     verbs = (Path(__file__).parent / "verbs.txt").read_text("utf-8").split()
     assert verbs == sorted(set(verbs))
-    others = {*NAMED_BY_OTHERS, *commands_of(app)}
+    others = {*NAMED_BY_OTHERS, *list_commands(app)}
     programs = list_programs()
     assert {"make-docs", "neo4j.py", "__main__.py", "lineage_index.py"} <= {path.name for path in programs}
     found = [
         f"{path.relative_to(ROOT)}: {name}"
         for path in programs
-        for name in functions_of(ast.parse(path.read_text("utf-8")))
+        for name in list_functions(ast.parse(path.read_text("utf-8")))
         if name.strip("_").partition("_")[0] not in verbs and name not in others
     ]
     assert found == []
 
 
-def public_members(cls: type) -> dict[str, object]:
+def list_public_members(cls: type) -> dict[str, object]:
     """The public methods and properties of a class, as functions; of those that it inherits from classes of ours, too."""
     found: dict[str, object] = {}
     for base in cls.__mro__:
@@ -160,29 +160,29 @@ def public_members(cls: type) -> dict[str, object]:
     return found
 
 
-def facets() -> dict[str, type]:
+def list_facets() -> dict[str, type]:
     index = LineageIndex(0)
     return {name: type(getattr(index, name)) for name in FACETS}
 
 
-def classes_in(hint: object) -> Iterator[type]:
+def list_classes(hint: object) -> Iterator[type]:
     """The classes of ours in a type, whatever it is nested in."""
     if isinstance(hint, type) and hint.__module__.startswith("meshline."):
         yield hint
     for part in typing.get_args(hint):
-        yield from classes_in(part)
+        yield from list_classes(part)
 
 
-def answers_of(cls: type) -> Iterator[type]:
+def list_answers(cls: type) -> Iterator[type]:
     """The classes of the values that a class hands out: by its public methods, properties and attributes."""
-    hints = [typing.get_type_hints(member).get("return") for member in public_members(cls).values()]
+    hints = [typing.get_type_hints(member).get("return") for member in list_public_members(cls).values()]
     hints += [hint for name, hint in typing.get_type_hints(cls).items() if not name.startswith("_")]
-    return (found for hint in hints for found in classes_in(hint))
+    return (found for hint in hints for found in list_classes(hint))
 
 
 @pytest.mark.parametrize("facet", FACETS)
 def test_a_facet_of_the_index_is_small(facet: str) -> None:
-    members = public_members(facets()[facet])
+    members = list_public_members(list_facets()[facet])
     assert 0 < len(members) <= MOST_METHODS, sorted(members)
     attributes = vars(getattr(LineageIndex(0), facet))
     assert [name for name in attributes if not name.startswith("_")] == []
@@ -193,12 +193,12 @@ def test_the_index_has_facets_and_no_tables() -> None:
     attributes = {name for name in vars(LineageIndex(0)) if not name.startswith("_")}
     assert attributes == set(FACETS)
     seen: set[type] = set()
-    todo: list[type] = [LineageIndex, *facets().values()]
+    todo: list[type] = [LineageIndex, *list_facets().values()]
     while todo:
         cls = todo.pop()
         if cls not in seen:
             seen.add(cls)
-            todo += answers_of(cls)
+            todo += list_answers(cls)
     tables = {cls.__name__ for cls in seen if cls.__module__ in TABLES}
     assert {cls.__name__ for cls in seen} >= {"Traversal", "FlowTable", "Survey", "Spread", "Trail"}, "the walk sees what facets hand out"
     assert tables == set()

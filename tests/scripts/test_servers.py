@@ -30,21 +30,21 @@ def bin_(tmp_path: Path) -> Path:
     return folder
 
 
-def put(folder: Path, name: str, script: str) -> None:
+def write_tool(folder: Path, name: str, script: str) -> None:
     file = folder / name
     file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(0o755)
 
 
-def environment(bin_: Path) -> dict[str, str]:
+def build_environment(bin_: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in {"JAVA_HOME", "PATH"}}
     return {**kept, "PATH": str(bin_), "MESHLINE_CACHE": str(bin_.parent / "cache")}
 
 
-def start(bin_: Path, home: Path, **more: str) -> str:
+def fail_to_start(bin_: Path, home: Path, **more: str) -> str:
     """What the script says when it cannot start."""
     command = [sys.executable, str(SCRIPT), "start", "--home", str(home)]
-    done = subprocess.run(command, env={**environment(bin_), **more}, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env={**build_environment(bin_), **more}, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -62,10 +62,10 @@ mkdir -p "$folder"
 """
 
 
-def jars(bin_: Path, pom: Path) -> subprocess.Popen[str]:
+def fetch_jars(bin_: Path, pom: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", JARS, str(SERVERS), str(pom)],
-        env=environment(bin_),
+        env=build_environment(bin_),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -73,39 +73,43 @@ def jars(bin_: Path, pom: Path) -> subprocess.Popen[str]:
 
 
 def test_a_missing_java_is_named(bin_: Path, tmp_path: Path) -> None:
-    assert re.fullmatch(r"neo4j: Java 17 or newer is missing \(no java is on the PATH\): install .*\n", start(bin_, tmp_path / "home"))
-    assert "JAVA_HOME=/nowhere has no bin/java" in start(bin_, tmp_path / "home", JAVA_HOME="/nowhere")
+    assert re.fullmatch(
+        r"neo4j: Java 17 or newer is missing \(no java is on the PATH\): install .*\n", fail_to_start(bin_, tmp_path / "home")
+    )
+    assert "JAVA_HOME=/nowhere has no bin/java" in fail_to_start(bin_, tmp_path / "home", JAVA_HOME="/nowhere")
 
 
 @pytest.mark.parametrize(("line", "version"), [('java version "1.8.0_402"', "8.0_402"), ('openjdk version "11.0.22" 2024', "11.0.22")])
 def test_an_old_java_is_named(bin_: Path, tmp_path: Path, line: str, version: str) -> None:
-    put(bin_, "java", f"echo '{line}' >&2")
-    assert f"Java 17 or newer is missing ({bin_}/java is {version})" in start(bin_, tmp_path / "home")
+    write_tool(bin_, "java", f"echo '{line}' >&2")
+    assert f"Java 17 or newer is missing ({bin_}/java is {version})" in fail_to_start(bin_, tmp_path / "home")
 
 
 def test_a_missing_maven_is_named(bin_: Path, tmp_path: Path) -> None:
-    put(bin_, "java", GOOD_JAVA)
-    assert start(bin_, tmp_path / "home") == "neo4j: Maven is missing (no mvn is on the PATH): install it, e.g. `apt install maven`.\n"
+    write_tool(bin_, "java", GOOD_JAVA)
+    assert (
+        fail_to_start(bin_, tmp_path / "home") == "neo4j: Maven is missing (no mvn is on the PATH): install it, e.g. `apt install maven`.\n"
+    )
 
 
 def test_what_maven_says_is_shown_and_nothing_is_kept(bin_: Path, tmp_path: Path) -> None:
-    put(bin_, "java", GOOD_JAVA)
-    put(bin_, "mvn", "echo '[ERROR] no such host'; exit 1")
-    assert "[ERROR] no such host" in start(bin_, tmp_path / "home")
+    write_tool(bin_, "java", GOOD_JAVA)
+    write_tool(bin_, "mvn", "echo '[ERROR] no such host'; exit 1")
+    assert "[ERROR] no such host" in fail_to_start(bin_, tmp_path / "home")
     assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
 
 
 def test_jars_are_fetched_once_whoever_asks_and_anew_for_another_pom(bin_: Path, tmp_path: Path) -> None:
-    put(bin_, "java", GOOD_JAVA)
-    put(bin_, "mvn", GOOD_MAVEN)
+    write_tool(bin_, "java", GOOD_JAVA)
+    write_tool(bin_, "mvn", GOOD_MAVEN)
     pom = tmp_path / "pom.xml"
     pom.write_text("<project/>")
-    at_once = [jars(bin_, pom) for _ in range(3)]
+    at_once = [fetch_jars(bin_, pom) for _ in range(3)]
     folders = {process.communicate()[0].strip() for process in at_once}
     assert len(folders) == 1
     assert [file.name for file in Path(folders.pop()).iterdir()] == ["a.jar"]
     pom.write_text("<project><!-- another --></project>")
-    jars(bin_, pom).communicate()
+    fetch_jars(bin_, pom).communicate()
     assert (tmp_path / "runs").read_text() == "run\n" * 2
     folders_made = [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
     assert len(folders_made) == 2, "and nothing half done"

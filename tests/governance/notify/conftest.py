@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.governance.notify.http import Receiver, receiving
+from tests.governance.notify.http import Receiver, run_receiver
 
 SMTP = Path(__file__).with_name("smtp.py")
 
@@ -26,12 +26,12 @@ class Mailbox(NamedTuple):
         """A pattern for apprise."""
         return f"mailto://127.0.0.1:{self.port}/{{email}}?from=mesh%40company.com&mode=insecure"
 
-    def mails(self) -> list[EmailMessage]:
+    def read_mails(self) -> list[EmailMessage]:
         parsed = (email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in sorted(self.folder.glob("*.eml")))
         return list(parsed)
 
 
-def text(mail: EmailMessage) -> str:
+def get_text(mail: EmailMessage) -> str:
     """The part in plain text."""
     body = mail.get_body(("plain",))
     assert body is not None
@@ -39,7 +39,7 @@ def text(mail: EmailMessage) -> str:
 
 
 @contextmanager
-def mailing(folder: Path, port: int = 0) -> Iterator[Mailbox]:
+def run_mail_server(folder: Path, port: int = 0) -> Iterator[Mailbox]:
     """A mail server as a process."""
     folder.mkdir(exist_ok=True)
     with subprocess.Popen([sys.executable, SMTP, str(port), folder], stdout=subprocess.PIPE, text=True) as process:
@@ -52,11 +52,11 @@ def mailing(folder: Path, port: int = 0) -> Iterator[Mailbox]:
 
 @pytest.fixture
 def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    with mailing(tmp_path / "mail") as found:
+    with run_mail_server(tmp_path / "mail") as found:
         yield found
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as found:
+    with run_receiver() as found:
         yield found

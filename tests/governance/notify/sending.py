@@ -43,21 +43,23 @@ def build_body(to: str = "team:finance", contacts: Mapping[str, str] | None = No
     return NoticeBody(receiver=receiver, **{**given, **more})
 
 
-def note(store: Store, clock: Clock, **by_key: NoticeBody) -> None:
+def record_notices(store: Store, clock: Clock, **by_key: NoticeBody) -> None:
     records = [build_record(key, one, clock()) for key, one in by_key.items()]
     store.commit(lambda _: Batch(journal=records))
 
 
-def sender(store: Store, clock: Clock, url: str = "", *, pace: Pace | None = None, webhook: Webhook | None = None, **given: Any) -> Sender:
+def build_sender(
+    store: Store, clock: Clock, url: str = "", *, pace: Pace | None = None, webhook: Webhook | None = None, **given: Any
+) -> Sender:
     routes = given.pop("routes", Routes(channels={"email": parse_pattern("email", url, "notify_channels")} if url else {}))
     return Sender(Outbox(store), routes, load_templates(given.pop("folder", None)), webhook, pace or Pace(wait=0, every=0), clock, **given)
 
 
-def kinds(store: Store) -> dict[str, int]:
+def count_kinds(store: Store) -> dict[str, int]:
     counts: dict[str, int] = {}
     for kept in store.read_journal("", 0, 100_000):
         counts[kept.record.kind] = counts.get(kept.record.kind, 0) + 1
     return counts
 
 
-__all__ = ["START", "Clock", "Secret", "build_body", "kinds", "note", "sender"]
+__all__ = ["START", "Clock", "Secret", "build_body", "build_sender", "count_kinds", "record_notices"]

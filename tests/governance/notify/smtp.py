@@ -17,26 +17,26 @@ class Handler(socketserver.StreamRequestHandler):
     folder: Path
 
     def handle(self) -> None:
-        self._say("220 test ESMTP")
+        self._write_line("220 test ESMTP")
         recipients: list[str] = []
         while line := self.rfile.readline():
             verb = line.decode("latin-1").strip()
             command = verb.upper()
             if command.startswith(("EHLO", "HELO")):
-                self._say("250-test\r\n250 8BITMIME")
+                self._write_line("250-test\r\n250 8BITMIME")
             elif command.startswith("RCPT"):
                 recipients.append(verb.partition(":")[2])
-                self._say("550 unknown" if "unknown@" in verb else "250 ok")
+                self._write_line("550 unknown" if "unknown@" in verb else "250 ok")
             elif command == "DATA":
-                self._say("354 go on")
+                self._write_line("354 go on")
                 self._keep(recipients)
                 recipients = []
-                self._say("250 kept")
+                self._write_line("250 kept")
             elif command == "QUIT":
-                self._say("221 bye")
+                self._write_line("221 bye")
                 return
             else:
-                self._say("250 ok")
+                self._write_line("250 ok")
 
     def _keep(self, recipients: list[str]) -> None:
         lines: list[bytes] = []
@@ -47,7 +47,7 @@ class Handler(socketserver.StreamRequestHandler):
         part.write_bytes(f"X-Recipients: {','.join(recipients)}\r\n".encode() + b"".join(lines))
         part.rename(path)
 
-    def _say(self, text: str) -> None:
+    def _write_line(self, text: str) -> None:
         self.wfile.write(text.encode() + b"\r\n")
 
 

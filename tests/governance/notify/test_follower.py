@@ -38,7 +38,7 @@ NOW = START + 10 * DAY  # when it is switched on
 LATER = NOW + DAY
 
 
-def clock() -> int:
+def read_clock() -> int:
     return NOW
 
 
@@ -54,8 +54,8 @@ def live(tmp_path: Path) -> Iterator[LiveGraph]:
         yield LiveGraph.open(store)
 
 
-def follower(live: LiveGraph, *, webhook: bool = False, breaking_only: bool = False) -> Follower:
-    return Follower(live, ChangeDetector(live, compare_versions, breaking_only=breaking_only), None, clock, webhook=webhook)
+def build_follower(live: LiveGraph, *, webhook: bool = False, breaking_only: bool = False) -> Follower:
+    return Follower(live, ChangeDetector(live, compare_versions, breaking_only=breaking_only), None, read_clock, webhook=webhook)
 
 
 def list_bodies(store: Store) -> list[NoticeBody]:
@@ -67,44 +67,44 @@ def list_notified(store: Store) -> set[tuple[str, str, str]]:
     return {(one.receiver.name, one.rule, one.text) for one in list_bodies(store)}
 
 
-def orders(*names: str, at: int = LATER, **given: str) -> Statement:
+def build_orders(*names: str, at: int = LATER, **given: str) -> Statement:
     return build_schema_statement(mesh.ORDERS, *names, at=at, **given)
 
 
-def columns(live: LiveGraph) -> list[str]:
+def list_columns(live: LiveGraph) -> list[str]:
     return [
         live.index.assets.get_key(node).name for node in live.index.assets.list_columns(live.index.assets.find_by_key(mesh.ORDERS) or -1)
     ]
 
 
 def test_history_is_not_notified(live: LiveGraph) -> None:
-    commit_statements(live.store, orders("order_id", at=START + DAY))
-    follow = follower(live)
+    commit_statements(live.store, build_orders("order_id", at=START + DAY))
+    follow = build_follower(live)
     assert follow.step() == FollowResult(live.store.read_revision(), 0, 0, 0, began=True)
-    commit_statements(live.store, orders("order_id", "x", at=START + 2 * DAY), build_schema_statement(mesh.REVENUE, "day", at=NOW))
+    commit_statements(live.store, build_orders("order_id", "x", at=START + 2 * DAY), build_schema_statement(mesh.REVENUE, "day", at=NOW))
     assert follow.step().notices == 0
     assert list_bodies(live.store) == []
 
 
 def test_what_changes_after_a_clock_that_was_ahead_is_news(live: LiveGraph) -> None:
     """It was switched on while the server's clock was ahead."""
-    kept = [name for name in columns(live) if name != "email_hash"]
+    kept = [name for name in list_columns(live) if name != "email_hash"]
     times = [LATER + 10 * DAY]
     follow = Follower(live, ChangeDetector(live, compare_versions), None, lambda: times[0], webhook=False)
     follow.step()
     times[0] = NOW
-    commit_statements(live.store, orders(*columns(live), at=NOW - 1))
+    commit_statements(live.store, build_orders(*list_columns(live), at=NOW - 1))
     follow.step()
-    commit_statements(live.store, orders(*kept))
+    commit_statements(live.store, build_orders(*kept))
     times[0] = LATER + 1
     assert follow.step().notices > 0
 
 
 def test_a_dropped_column_is_notified_to_owners_and_consumers_once(live: LiveGraph) -> None:
-    kept = [name for name in columns(live) if name != "email_hash"]
-    follow = follower(live)
+    kept = [name for name in list_columns(live) if name != "email_hash"]
+    follow = build_follower(live)
     follow.step()
-    commit_statements(live.store, orders(*kept))
+    commit_statements(live.store, build_orders(*kept))
     assert follow.step().notices > 0
     found = list_bodies(live.store)
     assert {one.rule for one in found} == {"column-removed"}
@@ -115,34 +115,34 @@ def test_a_dropped_column_is_notified_to_owners_and_consumers_once(live: LiveGra
     assert by_name["team:shop"].receiver.contacts == {"email": "shop@company.com"}
     assert "wh/sales.orders.email_hash" in by_name["team:shop"].assets
     assert follow.step().notices == 0
-    again = follower(live)
+    again = build_follower(live)
     live.store.write_setting(POSITION, "0")
     again.step()
     assert list_bodies(live.store) == found, "whichever follower runs, however often"
 
 
 def test_what_is_restated_is_no_news_and_each_change_of_a_burst_is(live: LiveGraph) -> None:
-    names = columns(live)
-    follow = follower(live)
+    names = list_columns(live)
+    follow = build_follower(live)
     follow.step()
-    commit_statements(live.store, orders(*names))
+    commit_statements(live.store, build_orders(*names))
     assert follow.step().notices == 0
-    commit_statements(live.store, orders(*names[:-1], at=LATER + 1))
-    commit_statements(live.store, orders(*names, at=LATER + 2))
-    commit_statements(live.store, orders(*names[:-2], names[-1], at=LATER + 3))
+    commit_statements(live.store, build_orders(*names[:-1], at=LATER + 1))
+    commit_statements(live.store, build_orders(*names, at=LATER + 2))
+    commit_statements(live.store, build_orders(*names[:-2], names[-1], at=LATER + 3))
     follow.step()
     gone = {(one.text, one.at) for one in list_bodies(live.store) if one.rule == "column-removed"}
     assert gone == {(f"`{names[-1]}` is removed", LATER + 1), (f"`{names[-2]}` is removed", LATER + 3)}
 
 
 def test_the_strongest_source_that_lists_a_table_decides(live: LiveGraph) -> None:
-    names = columns(live)
-    commit_statements(live.store, orders(*names, source="iceberg/lake", at=START + 1))
-    follow = follower(live)
+    names = list_columns(live)
+    commit_statements(live.store, build_orders(*names, source="iceberg/lake", at=START + 1))
+    follow = build_follower(live)
     follow.step()
-    commit_statements(live.store, orders(*names[:-1]))
+    commit_statements(live.store, build_orders(*names[:-1]))
     assert follow.step().notices == 0, "a producer that sees less than the catalog"
-    commit_statements(live.store, orders(*names[:-1], source="iceberg/lake"))
+    commit_statements(live.store, build_orders(*names[:-1], source="iceberg/lake"))
     assert follow.step().notices > 0
     assert {one.source for one in list_bodies(live.store)} == {"iceberg/lake"}
     before = len(list_bodies(live.store))
@@ -155,14 +155,14 @@ def test_the_strongest_source_that_lists_a_table_decides(live: LiveGraph) -> Non
 
 
 def test_a_table_that_is_gone(live: LiveGraph) -> None:
-    follow = follower(live)
+    follow = build_follower(live)
     follow.step()
     commit_statements(live.store, mesh.build_retraction("openlineage/test", ("dataset", *mesh.ORDERS.parts, "schema"), LATER))
     follow.step()
     assert {rule for _, rule, _ in list_notified(live.store)} == {"table-removed"}
 
 
-def promised(at: int, **attributes: Json) -> Statement:
+def build_contract(at: int, **attributes: Json) -> Statement:
     key = build_contract_key("orders-contract")
     model: Json = {"name": "orders", "fields": [{"name": "email_hash", "type": "string", "required": True}]}
     promised_by_contract: dict[str, Json] = {
@@ -179,10 +179,10 @@ def promised(at: int, **attributes: Json) -> Statement:
 
 
 def test_a_contract_that_promises_less(live: LiveGraph) -> None:
-    commit_statements(live.store, promised(START))
-    follow = follower(live)
+    commit_statements(live.store, build_contract(START))
+    follow = build_follower(live)
     follow.step()
-    commit_statements(live.store, promised(LATER, sla=[{"name": "freshness", "text": "48h", "seconds": 172800.0}], models=[]))
+    commit_statements(live.store, build_contract(LATER, sla=[{"name": "freshness", "text": "48h", "seconds": 172800.0}], models=[]))
     follow.step()
     assert {"slo-loosened", "table-removed"} <= {rule for _, rule, _ in list_notified(live.store)}
     assert {one.subject for one in list_bodies(live.store)} == {"orders-contract"}
@@ -194,7 +194,7 @@ def test_a_product_that_loses_a_port(live: LiveGraph) -> None:
     inside = EdgeFact(EdgeType.PART_OF, key, mesh.FINANCE)
     whole = Facts(assets=(AssetFact(key, {"version": "1"}),), edges=(port, inside))
     commit_statements(live.store, build_statement("product/all", ("product", key.name), whole, START))
-    follow = follower(live)
+    follow = build_follower(live)
     follow.step()
     commit_statements(live.store, build_statement("product/all", ("product", key.name), Facts(assets=whole.assets, edges=(inside,)), LATER))
     follow.step()
@@ -206,21 +206,21 @@ def test_a_product_that_loses_a_port(live: LiveGraph) -> None:
 
 
 def test_only_what_breaks(live: LiveGraph) -> None:
-    commit_statements(live.store, promised(START))
-    follow = follower(live, breaking_only=True)
+    commit_statements(live.store, build_contract(START))
+    follow = build_follower(live, breaking_only=True)
     follow.step()
-    commit_statements(live.store, promised(LATER, terms={"usage": "reports"}))
+    commit_statements(live.store, build_contract(LATER, terms={"usage": "reports"}))
     assert follow.step().notices == 0
-    assert follower(live).step().notices == 0, "the position has moved"
+    assert build_follower(live).step().notices == 0, "the position has moved"
     live.store.write_setting(POSITION, "0")
-    assert follower(live).step().notices > 0
+    assert build_follower(live).step().notices > 0
 
 
 def test_a_webhook_receives_each_change_once_with_its_finding(live: LiveGraph) -> None:
-    names = columns(live)
-    follow = follower(live, webhook=True)
+    names = list_columns(live)
+    follow = build_follower(live, webhook=True)
     follow.step()
-    commit_statements(live.store, orders(*names[:-1]))
+    commit_statements(live.store, build_orders(*names[:-1]))
     follow.step()
     (one,) = [one for one in list_bodies(live.store) if one.receiver.kind == "webhook"]
     assert one.details["fingerprint"] == one.fingerprint
@@ -248,81 +248,83 @@ Follower(live, ChangeDetector(live, compare_versions), None, lambda: int(sys.arg
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_kill_9_while_notices_are_recorded(live: LiveGraph, tmp_path: Path, when: str) -> None:
     """Before the commit no notice is recorded, and after it all; the next follower records what is missing."""
-    names = columns(live)
+    names = list_columns(live)
     path = str(tmp_path / "mesh.db")
-    expected = expected_of(tmp_path / "other.db", names)
-    follower(live, webhook=True).step()
+    expected = record_uninterrupted(tmp_path / "other.db", names)
+    build_follower(live, webhook=True).step()
     for at in range(1, 4):
-        commit_statements(live.store, orders(*names[:-at], at=LATER + at))
+        commit_statements(live.store, build_orders(*names[:-at], at=LATER + at))
     done = subprocess.run([sys.executable, "-c", PROGRAM, path, when, str(NOW)], check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL
     recorded = list_notified(live.store)
     assert recorded == (set() if when == "before" else expected)
-    follower(live, webhook=True).step()
+    build_follower(live, webhook=True).step()
     assert list_notified(live.store) == expected
     assert len(list_bodies(live.store)) == len({(one.receiver.name, one.text, one.at) for one in list_bodies(live.store)})
 
 
-def expected_of(path: Path, names: list[str]) -> set[tuple[str, str, str]]:
+def record_uninterrupted(path: Path, names: list[str]) -> set[tuple[str, str, str]]:
     """What a follower records that is not killed."""
     with closing(SqliteStore(str(path))) as store:
         commit_statements(store, *mesh.build_mesh())
         live = LiveGraph.open(store)
-        follow = follower(live, webhook=True)
+        follow = build_follower(live, webhook=True)
         follow.step()
         for at in range(1, 4):
-            commit_statements(store, orders(*names[:-at], at=LATER + at))
+            commit_statements(store, build_orders(*names[:-at], at=LATER + at))
         follow.step()
         return list_notified(store)
 
 
 def test_two_followers_note_the_same_once(live: LiveGraph, tmp_path: Path) -> None:
-    names = columns(live)
+    names = list_columns(live)
     with closing(SqliteStore(str(tmp_path / "mesh.db"))) as other_store:
-        first, second = follower(live), follower(LiveGraph.open(other_store))
+        first, second = build_follower(live), build_follower(LiveGraph.open(other_store))
         first.step()
         for at in range(1, 4):
-            commit_statements(live.store, orders(*names[:-at], at=LATER + at))
+            commit_statements(live.store, build_orders(*names[:-at], at=LATER + at))
             for follow in (first, second)[:: 1 if at % 2 else -1]:
                 follow.step()
         keys = [one.notice.key for one in Outbox(live.store).list_pending()]
         assert len(keys) == len(set(keys)) > 0
         assert list_notified(live.store) == {
-            (name, rule, text) for name, rule, text in expected_of(tmp_path / "o.db", names) if name != "webhook"
+            (name, rule, text) for name, rule, text in record_uninterrupted(tmp_path / "o.db", names) if name != "webhook"
         }
 
 
 def test_a_table_that_cannot_be_compared_does_not_delay_others(live: LiveGraph, caplog: pytest.LogCaptureFixture) -> None:
-    names = columns(live)
+    names = list_columns(live)
 
-    def broken(pair: object) -> list[object]:
+    def compare_or_fail(pair: object) -> list[object]:
         if "customers" in str(pair):
             raise ValueError("cannot")
         return list(compare_versions(pair))  # type: ignore[arg-type]
 
-    follow = Follower(live, ChangeDetector(live, broken), None, clock, webhook=False)  # type: ignore[arg-type]
+    follow = Follower(live, ChangeDetector(live, compare_or_fail), None, read_clock, webhook=False)  # type: ignore[arg-type]
     follow.step()
-    commit_statements(live.store, orders(*names[:-1]), build_schema_statement(mesh.CUSTOMERS, "x", at=LATER))
+    commit_statements(live.store, build_orders(*names[:-1]), build_schema_statement(mesh.CUSTOMERS, "x", at=LATER))
     assert follow.step().notices > 0
     assert "cannot be compared" in caplog.text
 
 
 def test_a_million_restatements_are_not_compared(live: LiveGraph) -> None:
     """Lineage that runs state is not compared at all."""
-    follow = follower(live)
+    follow = build_follower(live)
     follow.step()
     asked: list[int] = []
     history = live.store.read_history
 
-    def counted(scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
+    def count_scopes(scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         asked.extend(scope_ids)
         return history(scope_ids)
 
-    live.store.read_history = counted  # type: ignore[method-assign]
-    names = columns(live)
+    live.store.read_history = count_scopes  # type: ignore[method-assign]
+    names = list_columns(live)
     for at in range(5):
         commit_statements(
-            live.store, orders(*names, at=LATER + at), mesh.build_run_statement(mesh.LOAD, [mesh.CUSTOMERS], mesh.ORDERS, at=LATER + at)
+            live.store,
+            build_orders(*names, at=LATER + at),
+            mesh.build_run_statement(mesh.LOAD, [mesh.CUSTOMERS], mesh.ORDERS, at=LATER + at),
         )
         follow.step()
     assert asked == []

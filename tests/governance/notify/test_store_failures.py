@@ -21,7 +21,7 @@ from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
-from tests.governance.notify.test_follower import LATER, clock, orders
+from tests.governance.notify.test_follower import LATER, build_orders, read_clock
 from tests.governance.notify.test_violations import OWNED, WORDS
 from tests.queries import mesh
 from tests.queries.mesh import build_asset_statement, build_retraction, build_schema_statement
@@ -42,7 +42,7 @@ class Failing:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         call = getattr(self._store, name)
 
-        def asked(*given: Any, **named: Any) -> Any:
+        def call_or_fail(*given: Any, **named: Any) -> Any:
             self.calls += 1
             if self.calls == self.fails:
                 if self.after and name == "commit":
@@ -50,7 +50,7 @@ class Failing:
                 raise StoreUnavailable(f"{name} does not answer")
             return call(*given, **named)
 
-        return asked
+        return call_or_fail
 
 
 class Outcome(NamedTuple):
@@ -62,13 +62,13 @@ class Outcome(NamedTuple):
     failed: bool
 
 
-def outcome(path: Path, fails: int, *, after: bool) -> Outcome:
+def follow_with_failure(path: Path, fails: int, *, after: bool) -> Outcome:
     """What is noted of several kinds of changes where one call fails and the step is tried again."""
     with closing(SqliteStore(str(path))) as inside:
         store = Failing(inside)
         live = LiveGraph.open(store)
         follow = Follower(
-            live, ChangeDetector(live, compare_versions), WatchedViolations(PolicyMonitor(live, load_policies())), clock, webhook=True
+            live, ChangeDetector(live, compare_versions), WatchedViolations(PolicyMonitor(live, load_policies())), read_clock, webhook=True
         )
         names = [
             live.index.assets.get_key(node).name
@@ -79,11 +79,11 @@ def outcome(path: Path, fails: int, *, after: bool) -> Outcome:
         failed = False
         for statements in (
             [
-                orders(*names[:-1]),
+                build_orders(*names[:-1]),
                 build_schema_statement(mesh.CUSTOMERS, "x", at=LATER),
                 build_retraction(WORDS.source, WORDS.scope, LATER + 1),
             ],
-            [orders(*names[:-2], at=LATER + 2), WORDS._replace(observed_at=LATER + 3)],
+            [build_orders(*names[:-2], at=LATER + 2), WORDS._replace(observed_at=LATER + 3)],
         ):
             commit_statements(inside, *statements)
             for _ in range(2):
@@ -110,7 +110,7 @@ def test_no_notice_is_lost_by_a_call_that_fails(tmp_path: Path, *, after: bool) 
     def run(fails: int) -> Outcome:
         path = tmp_path / f"{fails}.db"
         shutil.copy(tmp_path / "begin.db", path)
-        return outcome(path, fails, after=after)
+        return follow_with_failure(path, fails, after=after)
 
     expected = run(0)
     assert {event for event, *_ in expected.notices} == {"change.landed", "policy.violated"}

@@ -18,7 +18,7 @@ from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType
 from meshline.graph.store.sqlite import SqliteStore
-from tests.governance.notify.test_follower import LATER, clock
+from tests.governance.notify.test_follower import LATER, read_clock
 from tests.queries import mesh
 from tests.queries.mesh import build_asset_statement, build_edge_statement, build_retraction
 from tests.stores.statements import commit_statements
@@ -35,13 +35,13 @@ def live(tmp_path: Path) -> Iterator[LiveGraph]:
         yield LiveGraph.open(store)
 
 
-def follower(live: LiveGraph) -> Follower:
+def build_follower(live: LiveGraph) -> Follower:
     return Follower(
-        live, ChangeDetector(live, compare_versions), WatchedViolations(PolicyMonitor(live, load_policies())), clock, webhook=True
+        live, ChangeDetector(live, compare_versions), WatchedViolations(PolicyMonitor(live, load_policies())), read_clock, webhook=True
     )
 
 
-def turns(live: LiveGraph) -> list[tuple[str, str, str]]:
+def list_turns(live: LiveGraph) -> list[tuple[str, str, str]]:
     """(state, policy, of what)."""
     return [
         (str(e.details["state"]), str(e.details["policy"]), e.subject)
@@ -50,27 +50,27 @@ def turns(live: LiveGraph) -> list[tuple[str, str, str]]:
 
 
 def test_first_violations_are_recorded_without_notices(live: LiveGraph) -> None:
-    first = follower(live).step()
+    first = build_follower(live).step()
     assert first.began
-    assert first.opened == len(turns(live)) > 0
-    assert {state for state, _, _ in turns(live)} == {"opened"}
+    assert first.opened == len(list_turns(live)) > 0
+    assert {state for state, _, _ in list_turns(live)} == {"opened"}
     assert Outbox(live.store).list_pending() == []
-    again = follower(live).step()
+    again = build_follower(live).step()
     assert (again.opened, again.closed) == (0, 0), "a restart is no news"
 
 
 def test_a_violation_is_opened_closed_and_opened_again(live: LiveGraph) -> None:
     commit_statements(live.store, OWNED, WORDS)
-    follow, other = follower(live), follower(live)
+    follow, other = build_follower(live), build_follower(live)
     follow.step()
-    before = turns(live)
+    before = list_turns(live)
     gone = build_retraction(WORDS.source, WORDS.scope, LATER + 1)
     for at, statement in enumerate([gone, WORDS._replace(observed_at=LATER + 2), gone._replace(observed_at=LATER + 3)]):
         commit_statements(live.store, statement)
         live.refresh()
         for one in (follow, other)[:: 1 if at % 2 else -1]:
             one.step()
-    new = turns(live)[len(before) :]
+    new = list_turns(live)[len(before) :]
     assert new == [("opened", RULE, "revenue"), ("closed", RULE, "revenue"), ("opened", RULE, "revenue")]
     bodies = [one.notice.body for one in Outbox(live.store).list_pending()]
     assert [one.event for one in bodies if one.receiver.kind == "webhook"] == ["policy.violated"] * 2
@@ -78,7 +78,7 @@ def test_a_violation_is_opened_closed_and_opened_again(live: LiveGraph) -> None:
 
 def test_the_owners_of_the_violating_asset_are_notified(live: LiveGraph) -> None:
     commit_statements(live.store, OWNED, WORDS)
-    follow = follower(live)
+    follow = build_follower(live)
     follow.step()
     commit_statements(live.store, build_retraction(WORDS.source, WORDS.scope, LATER + 1))
     assert follow.step().opened == 1

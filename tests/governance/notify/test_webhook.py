@@ -23,7 +23,7 @@ from meshline.governance.notify.sender import SendResult
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
 from tests.governance.notify.http import Receiver
-from tests.governance.notify.sending import Clock, note, sender
+from tests.governance.notify.sending import Clock, build_sender, record_notices
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 
@@ -34,7 +34,7 @@ def store() -> Iterator[Store]:
         yield found
 
 
-def everything(text: str) -> NoticeBody:
+def build_full_notice(text: str) -> NoticeBody:
     return NoticeBody(
         event="change.landed",
         receiver=To(WEBHOOK, WEBHOOK),
@@ -51,9 +51,9 @@ def everything(text: str) -> NoticeBody:
 
 def test_each_event_is_signed_and_has_an_id_of_its_own(store: Store, receiver: Receiver) -> None:
     clock = Clock()
-    note(store, clock, k1=everything("one é"), k2=everything("two"))
+    record_notices(store, clock, k1=build_full_notice("one é"), k2=build_full_notice("two"))
     to = build_webhook(Secret(f"http://127.0.0.1:{receiver.port}/mesh"), SecretStr(SECRET), "x")
-    out = sender(store, clock, webhook=to)
+    out = build_sender(store, clock, webhook=to)
     receiver.status = 500
     assert out.send() == SendResult(0, 2, 0)
     receiver.status = 204
@@ -80,8 +80,8 @@ def test_each_event_is_signed_and_has_an_id_of_its_own(store: Store, receiver: R
 
 def test_what_was_changed_on_the_way_does_not_verify(store: Store, receiver: Receiver) -> None:
     clock = Clock()
-    note(store, clock, k1=everything("one"))
-    sender(store, clock, webhook=build_webhook(Secret(f"http://127.0.0.1:{receiver.port}/mesh"), SecretStr(SECRET), "x")).send()
+    record_notices(store, clock, k1=build_full_notice("one"))
+    build_sender(store, clock, webhook=build_webhook(Secret(f"http://127.0.0.1:{receiver.port}/mesh"), SecretStr(SECRET), "x")).send()
     (posted,) = receiver.posted
     other = "whsec_" + base64.b64encode(b"t" * 32).decode()
     for secret, body, headers in (
@@ -96,8 +96,8 @@ def test_what_was_changed_on_the_way_does_not_verify(store: Store, receiver: Rec
 
 def test_without_a_webhook_its_notices_stay_pending(store: Store) -> None:
     clock = Clock()
-    note(store, clock, k1=everything("one"))
-    out = sender(store, clock)
+    record_notices(store, clock, k1=build_full_notice("one"))
+    out = build_sender(store, clock)
     assert out.send() == SendResult(0, 0, 0)
     assert [parcel.route.label for parcel in out.list_parcels()] == ["not delivered (no webhook is configured)"]
 
@@ -114,8 +114,8 @@ def test_the_example_of_the_page_verifies(store: Store, receiver: Receiver) -> N
     (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     names: dict[str, Any] = {}
     exec(code, names)
-    note(store, Clock(), k1=everything("one"))
-    sender(store, Clock(), webhook=build_webhook(Secret(f"http://127.0.0.1:{receiver.port}/mesh"), SecretStr(SECRET), "x")).send()
+    record_notices(store, Clock(), k1=build_full_notice("one"))
+    build_sender(store, Clock(), webhook=build_webhook(Secret(f"http://127.0.0.1:{receiver.port}/mesh"), SecretStr(SECRET), "x")).send()
     (posted,) = receiver.posted
     assert names["receive"](SECRET, posted.headers, posted.body)["subject"] == "wh/sales.orders"
     with pytest.raises(WebhookVerificationError):

@@ -167,37 +167,37 @@ def _fold_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_tables, "GARBAGE", 40)
 
 
-def graph() -> LiveGraph:
+def open_graph() -> LiveGraph:
     return LiveGraph.open(SqliteStore())
 
 
-def said(live: LiveGraph, *said: Statement) -> None:
+def commit_statements(live: LiveGraph, *said: Statement) -> None:
     live.commit(lambda _: Batch(statements=said))
 
 
-def shown(watch: PolicyMonitor) -> dict[str, Violation]:
+def collect_violations(watch: PolicyMonitor) -> dict[str, Violation]:
     return {violation.fingerprint: violation for violation in watch.build_violations(watch.list_violations())}
 
 
 @settings(max_examples=count_examples(150), deadline=None)
 @given(st.lists(statements, max_size=25), st.lists(st.lists(statements, min_size=1, max_size=3), min_size=1, max_size=6))
 def test_following_commits_finds_what_a_full_pass_finds(first: list[Statement], commits: list[list[Statement]]) -> None:
-    live = graph()
-    said(live, *first)
+    live = open_graph()
+    commit_statements(live, *first)
     watch = PolicyMonitor(live, load_policies(), NOW)
-    before = shown(watch)
+    before = collect_violations(watch)
     for commit in commits:
-        said(live, *commit)
+        commit_statements(live, *commit)
         differs = watch.collect_differences()
-        now = shown(PolicyMonitor(live, load_policies(), NOW))
-        assert shown(watch) == now
+        now = collect_violations(PolicyMonitor(live, load_policies(), NOW))
+        assert collect_violations(watch) == now
         assert len(now) - len(before) == len(differs.opened) - len(differs.closed)
         assert {one.fingerprint for one in differs.opened} <= now.keys()
         before = now
 
 
 def test_a_dataset_as_a_whole_has_no_recorded_values_of_a_column_that_is_dropped() -> None:
-    live = graph()
+    live = open_graph()
     hoisted = Facts(
         flows=(
             Flow(to_dataset("a"), to_dataset("b")),
@@ -206,33 +206,33 @@ def test_a_dataset_as_a_whole_has_no_recorded_values_of_a_column_that_is_dropped
         )
     )
     pii = Facts(assets=(AssetFact(to_column("a.x"), {"tags": ["pii"]}),))
-    said(live, build_statement(hoisted, ("test", "one")), build_statement(pii, ("note", "a.x"), source="person/p"))
+    commit_statements(live, build_statement(hoisted, ("test", "one")), build_statement(pii, ("note", "a.x"), source="person/p"))
     watch = PolicyMonitor(live, load_policies(), NOW)
-    assert shown(watch) == {}
-    said(
+    assert collect_violations(watch) == {}
+    commit_statements(
         live,
         build_statement(
             Facts(assets=(AssetFact(to_column("a.x"), {"dropped": True}),)), ("column-dropped", "a", "x"), source="iceberg/cat"
         ),
     )
     assert watch.collect_differences().opened == ()
-    assert shown(watch) == shown(PolicyMonitor(live, load_policies(), NOW)) == {}
+    assert collect_violations(watch) == collect_violations(PolicyMonitor(live, load_policies(), NOW)) == {}
 
 
 @settings(max_examples=count_examples(150), deadline=None)
 @given(st.lists(statements, max_size=25), st.lists(statements, min_size=1, max_size=3))
 def test_what_is_supposed_differs_as_if_it_were_so_and_changes_nothing(first: list[Statement], then: list[Statement]) -> None:
-    live = graph()
-    said(live, *first)
+    live = open_graph()
+    commit_statements(live, *first)
     sayings = [SupposedStatement(one.source, one.scope, one.content) for one in then]
     watch = PolicyMonitor(live, load_policies(), NOW)
     watch.settle()
-    before = shown(watch)
+    before = collect_violations(watch)
     with suppose_statements(live, sayings, 1_000) as would:
-        after = shown(PolicyMonitor(would, load_policies(), NOW))
+        after = collect_violations(PolicyMonitor(would, load_policies(), NOW))
         differs = watch.compare_supposed(would)
         assert {one.fingerprint: one.text for one in differs.opened}.items() <= {id_: one.text for id_, one in after.items()}.items()
         assert len(after) - len(before) == len(differs.opened) - len(differs.closed)
-    assert shown(watch) == before == shown(PolicyMonitor(live, load_policies(), NOW))
-    said(live, *first)
-    assert shown(watch) == shown(PolicyMonitor(live, load_policies(), NOW))
+    assert collect_violations(watch) == before == collect_violations(PolicyMonitor(live, load_policies(), NOW))
+    commit_statements(live, *first)
+    assert collect_violations(watch) == collect_violations(PolicyMonitor(live, load_policies(), NOW))

@@ -19,32 +19,32 @@ MINE: dict[str, Json] = {
 }
 
 
-def parse(*values: Json) -> dict[str, Policy]:
+def parse_policies(*values: Json) -> dict[str, Policy]:
     given = [PolicyFile(value, lambda path, n=n: f"{n}.yaml:{'.'.join(map(str, path))}") for n, value in enumerate(values)]  # type: ignore[misc]
     return {policy.id: policy for policy in combine_policies(given)}
 
 
 def test_a_users_policy_is_added_to_those_of_the_product() -> None:
-    known = parse(MINE)
-    assert len(known) == len(parse()) + 1
+    known = parse_policies(MINE)
+    assert len(known) == len(parse_policies()) + 1
     assert (known["mine"].severity, known["mine"].own, known["slo-minimum"].own) == (Severity.ERROR, True, False)
 
 
 def test_one_of_the_product_is_changed_by_its_id_name_by_name() -> None:
-    changed = parse({"id": "slo-minimum", "parameters": {"freshness_seconds": 60}, "severity": "error"})["slo-minimum"]
-    assert changed.parameters == {**parse()["slo-minimum"].parameters, "freshness_seconds": 60}
+    changed = parse_policies({"id": "slo-minimum", "parameters": {"freshness_seconds": 60}, "severity": "error"})["slo-minimum"]
+    assert changed.parameters == {**parse_policies()["slo-minimum"].parameters, "freshness_seconds": 60}
     assert (changed.severity, changed.own) == (Severity.ERROR, True)
-    assert changed.message.text == parse()["slo-minimum"].message.text
+    assert changed.message.text == parse_policies()["slo-minimum"].message.text
 
 
 def test_one_is_switched_off_with_a_reason() -> None:
-    assert parse({"id": "finance-only", "off": "revenue is public"})["finance-only"].off == "revenue is public"
+    assert parse_policies({"id": "finance-only", "off": "revenue is public"})["finance-only"].off == "revenue is public"
     with pytest.raises(InvalidInput, match="off"):
-        parse({"id": "finance-only", "off": ""})
+        parse_policies({"id": "finance-only", "off": ""})
 
 
 def test_several_stand_in_one_file() -> None:
-    assert {"mine", "other"} <= parse({"policies": [MINE, {**MINE, "id": "other"}]}).keys()
+    assert {"mine", "other"} <= parse_policies({"policies": [MINE, {**MINE, "id": "other"}]}).keys()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_several_stand_in_one_file() -> None:
 )
 def test_what_cannot_be_used_is_refused_with_its_place(value: Json, message: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        parse(value)
+        parse_policies(value)
     assert message in str(refused.value)
 
 

@@ -54,29 +54,29 @@ HOSTILE = (
 )
 
 
-def asset(kind: str, name: str, of: str = "") -> Asset:
+def build_asset(kind: str, name: str, of: str = "") -> Asset:
     full = f"{LAKE}/{of}.{name}" if kind == "COLUMN" else f"{LAKE}/{name}" if kind == "DATASET" else name
     return Asset(id=f"{kind}:{full}", kind=kind, name=name, qualified_name=full)
 
 
-def hit(name: str, *, masked: bool = False, owner: str = "team", reach: str = "DIRECT", table: str = "b.t") -> Hit:
+def build_hit(name: str, *, masked: bool = False, owner: str = "team", reach: str = "DIRECT", table: str = "b.t") -> Hit:
     return Hit(
-        consumer=asset("CONSUMER", name),
+        consumer=build_asset("CONSUMER", name),
         verdict="breaking",
         reach=reach,
         distance=2,
         masked=masked,
         path=(
-            Step(asset=asset("COLUMN", "email", "a.customers")),
-            Step(asset=asset("COLUMN", "mail", table), edge="FLOWS_TO", masking=masked, job=asset("JOB", "nightly")),
-            Step(asset=asset("CONSUMER", name), edge="CONSUMES"),
+            Step(asset=build_asset("COLUMN", "email", "a.customers")),
+            Step(asset=build_asset("COLUMN", "mail", table), edge="FLOWS_TO", masking=masked, job=build_asset("JOB", "nightly")),
+            Step(asset=build_asset("CONSUMER", name), edge="CONSUMES"),
         ),
         contract="promise-v1",
-        owners=(asset("OWNER", owner),) if owner else (),
+        owners=(build_asset("OWNER", owner),) if owner else (),
     )
 
 
-def finding(number: int = 1, verdict: str = "breaking", text: str = "`email` is removed", **more: object) -> Finding:
+def build_finding(number: int = 1, verdict: str = "breaking", text: str = "`email` is removed", **more: object) -> Finding:
     plain = Finding(
         fingerprint=f"{number:016x}",
         rule="column-removed",
@@ -92,7 +92,7 @@ def finding(number: int = 1, verdict: str = "breaking", text: str = "`email` is 
     return replace(plain, **more)
 
 
-def report(*findings: Finding, fail_on: str = "breaking", **more: object) -> Report:
+def build_report(*findings: Finding, fail_on: str = "breaking", **more: object) -> Report:
     """A report whose verdict is that of its parts."""
     plain = Report(
         verdict="",
@@ -107,25 +107,25 @@ def report(*findings: Finding, fail_on: str = "breaking", **more: object) -> Rep
     return update_verdict(replace(plain, **more))
 
 
-def violation(number: int = 900, text: str = "PII reaches a consumer unmasked", **more: object) -> Violation:
+def build_violation(number: int = 900, text: str = "PII reaches a consumer unmasked", **more: object) -> Violation:
     plain = Violation(
         fingerprint=f"{number:016x}",
         policy="pii-unmasked",
         severity="error",
         verdict="breaking",
         text=text,
-        asset=asset("COLUMN", "mail", "b.t"),
-        path=hit("mailer").path,
+        asset=build_asset("COLUMN", "mail", "b.t"),
+        path=build_hit("mailer").path,
     )
     return replace(plain, **more)
 
 
-def rich(name: str = "mailer") -> Report:
+def build_full_report(name: str = "mailer") -> Report:
     """A report with one of everything, in which all that has a name has this one."""
     waived = Waived(reason=name, approver=name, expires="2030-01-01")
-    hits = (hit(name, owner=name, table=name), hit(f"{name}2", masked=True, owner=""))
-    named = (asset("DATA_PRODUCT", name),)
-    first = finding(
+    hits = (build_hit(name, owner=name, table=name), build_hit(f"{name}2", masked=True, owner=""))
+    named = (build_asset("DATA_PRODUCT", name),)
+    first = build_finding(
         1,
         text=f"`{name}` is removed",
         subject=Subject(kind=SubjectKind.CONTRACT, name=name, part=("model", name)),
@@ -140,16 +140,18 @@ def rich(name: str = "mailer") -> Report:
         unknown=(name,),
         gaps=(name,),
     )
-    flow = LineageChange(change="added", start=asset("COLUMN", name, name), end=asset("COLUMN", name, name), job=asset("JOB", name))
-    return report(
+    flow = LineageChange(
+        change="added", start=build_asset("COLUMN", name, name), end=build_asset("COLUMN", name, name), job=build_asset("JOB", name)
+    )
+    return build_report(
         first,
-        finding(2, "conditional", text=name, waived=waived),
-        finding(3, "compatible", text=name),
-        violations=(violation(text=name, asset=asset("COLUMN", name, name), policy="policy"),),
+        build_finding(2, "conditional", text=name, waived=waived),
+        build_finding(3, "compatible", text=name),
+        violations=(build_violation(text=name, asset=build_asset("COLUMN", name, name), policy="policy"),),
         waivers=(WaiverProblem(fingerprint="0" * 16, problem="unused", text=name, file=name, line=3),),
         notify=(
             Notice(
-                recipient=asset("OWNER", name),
+                recipient=build_asset("OWNER", name),
                 contacts={"email": name, "contact": name},
                 reason="OWNS",
                 reach="DIRECT",
@@ -164,17 +166,17 @@ def rich(name: str = "mailer") -> Report:
     )
 
 
-def large(findings: int = 10_000, hits: int = 20) -> Report:
+def build_large_report(findings: int = 10_000, hits: int = 20) -> Report:
     """More than any reader reads."""
-    some = tuple(hit(f"consumer-{n}", owner=f"team-{n % 500}", masked=n % 3 == 0) for n in range(hits))
+    some = tuple(build_hit(f"consumer-{n}", owner=f"team-{n % 500}", masked=n % 3 == 0) for n in range(hits))
     verdicts = ("breaking", "conditional", "compatible")
-    made = (finding(n, verdicts[n % 3], text=f"`column_{n}` is removed", hits=some, line=n) for n in range(findings))
-    return report(*made, notify=tuple(_build_notice(n) for n in range(2_000)), warnings=tuple(f"warning {n}" for n in range(1_000)))
+    made = (build_finding(n, verdicts[n % 3], text=f"`column_{n}` is removed", hits=some, line=n) for n in range(findings))
+    return build_report(*made, notify=tuple(_build_notice(n) for n in range(2_000)), warnings=tuple(f"warning {n}" for n in range(1_000)))
 
 
 def _build_notice(number: int) -> Notice:
-    owner = asset("OWNER", f"team-{number}")
-    owned = tuple(asset("DATASET", f"t{n}") for n in range(9))
+    owner = build_asset("OWNER", f"team-{number}")
+    owned = tuple(build_asset("DATASET", f"t{n}") for n in range(9))
     return Notice(
         recipient=owner, contacts={"slack": f"#team-{number}"}, reason="OWNS", reach="DIRECT", why="owns it", assets=owned, total=9
     )

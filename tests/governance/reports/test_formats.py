@@ -17,7 +17,15 @@ from meshline.governance import report as as_json
 from meshline.governance.report import Report, Waived
 from meshline.governance.reports import Format, github, junit, render_report, sarif, text
 from meshline.governance.rules import RULES
-from tests.governance.reports.made import HOSTILE, finding, hit, large, report, rich, violation
+from tests.governance.reports.made import (
+    HOSTILE,
+    build_finding,
+    build_full_report,
+    build_hit,
+    build_large_report,
+    build_report,
+    build_violation,
+)
 
 HERE = Path(__file__).parent
 SARIF = json.loads((HERE / "sarif-schema-2.1.0.json").read_bytes())
@@ -26,7 +34,7 @@ names = pytest.mark.parametrize("name", [name for name in HOSTILE if "\ud800" no
 
 
 @pytest.mark.parametrize("form", list(Format))
-@pytest.mark.parametrize("made", [report(), rich(), large(300, 30)], ids=["nothing", "everything", "much"])
+@pytest.mark.parametrize("made", [build_report(), build_full_report(), build_large_report(300, 30)], ids=["nothing", "everything", "much"])
 def test_every_format_is_utf8_and_the_same_every_time(form: Format, made: Report) -> None:
     output = render_report(made, form)
     assert output.decode("utf-8").endswith("\n")
@@ -35,18 +43,18 @@ def test_every_format_is_utf8_and_the_same_every_time(form: Format, made: Report
 
 @pytest.mark.parametrize("form", list(Format))
 def test_every_format_names_the_producers_that_state_no_filters(form: Format) -> None:
-    output = render_report(rich(), form).decode("utf-8")
+    output = render_report(build_full_report(), form).decode("utf-8")
     if form is Format.JSON:
         assert json.loads(output)["completeness"]["silentProducers"] == ["AIRFLOW", "DBT"]
     else:
         assert "The producer of 3 jobs on the way" in output
         assert "states no filters or joins" in output
-        assert "states no filters or joins" not in render_report(report(finding()), form).decode("utf-8")
+        assert "states no filters or joins" not in render_report(build_report(build_finding()), form).decode("utf-8")
 
 
 @pytest.mark.parametrize("form", list(Format))
 def test_ten_thousand_findings_are_written_quickly(form: Format) -> None:
-    made = large()
+    made = build_large_report()
     begun = time.perf_counter()
     output = render_report(made, form)
     assert time.perf_counter() - begun < 30  # 1 s to 8 s
@@ -60,7 +68,7 @@ def test_ten_thousand_findings_are_written_quickly(form: Format) -> None:
 
 @names
 def test_json_is_as_its_schema_says_and_comes_back(name: str) -> None:
-    made = rich(name)
+    made = build_full_report(name)
     output = as_json.encode_report(made)
     assert msgspec.json.decode(output, type=Report) == made
     jsonschema.Draft202012Validator(json.loads(as_json.build_report_schema())).validate(json.loads(output))
@@ -70,7 +78,7 @@ def test_the_schema_names_all_fields_of_a_finding() -> None:
     schema = json.loads(as_json.build_report_schema())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert {"fingerprint", "hits", "waived"} <= set(schema["$defs"]["Finding"]["properties"])
-    output = json.loads(as_json.encode_report(report(finding())))
+    output = json.loads(as_json.encode_report(build_report(build_finding())))
     output["findings"][0]["hits"] = 1
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(output, schema)
@@ -81,12 +89,17 @@ def test_the_schema_names_all_fields_of_a_finding() -> None:
 
 @names
 def test_sarif_is_valid(name: str) -> None:
-    jsonschema.Draft4Validator(SARIF, format_checker=jsonschema.FormatChecker()).validate(json.loads(sarif.encode_sarif(rich(name))))
+    jsonschema.Draft4Validator(SARIF, format_checker=jsonschema.FormatChecker()).validate(
+        json.loads(sarif.encode_sarif(build_full_report(name)))
+    )
 
 
 def test_sarif_says_what_where_and_who_waived_it() -> None:
-    made = report(
-        finding(1, hits=(hit("mailer"),)), finding(2, waived=WAIVED), finding(3, "conditional", file=""), violations=(violation(),)
+    made = build_report(
+        build_finding(1, hits=(build_hit("mailer"),)),
+        build_finding(2, waived=WAIVED),
+        build_finding(3, "conditional", file=""),
+        violations=(build_violation(),),
     )
     output = json.loads(sarif.encode_sarif(made))
     (run,) = output["runs"]
@@ -110,7 +123,7 @@ def test_sarif_says_what_where_and_who_waived_it() -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_sarif_knows_every_rule(rule: str) -> None:
-    output = json.loads(sarif.encode_sarif(report(finding(1, rule=rule))))
+    output = json.loads(sarif.encode_sarif(build_report(build_finding(1, rule=rule))))
     jsonschema.validate(output, SARIF, cls=jsonschema.Draft4Validator)
     (known,) = output["runs"][0]["tool"]["driver"]["rules"]
     assert "{" not in known["shortDescription"]["text"]
@@ -121,44 +134,49 @@ def test_sarif_knows_every_rule(rule: str) -> None:
 
 @names
 def test_junit_is_xml_with_a_case_for_each(name: str) -> None:
-    output = junit.render_xml(rich(name))
+    output = junit.render_xml(build_full_report(name))
     ET.fromstring(output)
     (suite,) = JUnitXml.fromstring(output)
     assert (suite.tests, suite.failures, suite.skipped) == (5, 2, 1)
 
 
 def test_junit_of_nothing_is_a_test_that_passes() -> None:
-    (suite,) = JUnitXml.fromstring(junit.render_xml(report()))
+    (suite,) = JUnitXml.fromstring(junit.render_xml(build_report()))
     assert (suite.tests, suite.failures) == (1, 0)
 
 
 def test_junit_fails_what_fails() -> None:
-    made = (finding(1), finding(2, "conditional"), finding(3, waived=WAIVED))
+    made = (build_finding(1), build_finding(2, "conditional"), build_finding(3, waived=WAIVED))
     for fail_on, failures in (("breaking", 1), ("conditional", 2), ("none", 0)):
-        (suite,) = JUnitXml.fromstring(junit.render_xml(report(*made, fail_on=fail_on)))
+        (suite,) = JUnitXml.fromstring(junit.render_xml(build_report(*made, fail_on=fail_on)))
         assert (suite.tests, suite.failures, suite.skipped) == (3, failures, 1)
 
 
 # -- GitHub
 
 
-def parsed(line: str) -> tuple[str, dict[str, str], str]:
+def parse_command(line: str) -> tuple[str, dict[str, str], str]:
     """A command as the runner of GitHub Actions reads it."""
     _, head, data = line.split("::", 2)
     level, _, output = head.partition(" ")
     properties = dict(one.split("=", 1) for one in output.split(",")) if output else {}
-    return level, {key: _unescaped(value) for key, value in properties.items()}, _unescaped(data)
+    return level, {key: _unescape(value) for key, value in properties.items()}, _unescape(data)
 
 
-def _unescaped(value: str) -> str:
+def _unescape(value: str) -> str:
     for sign, escape in (("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C"), ("%", "%25")):
         value = value.replace(escape, sign)
     return value
 
 
 def test_github_commands_point_to_the_line() -> None:
-    made = report(finding(1, hits=(hit("mailer"),)), finding(2, "conditional"), finding(3, "compatible"), finding(4, waived=WAIVED))
-    found = [parsed(line) for line in github.format_commands(made) if line.startswith("::")]
+    made = build_report(
+        build_finding(1, hits=(build_hit("mailer"),)),
+        build_finding(2, "conditional"),
+        build_finding(3, "compatible"),
+        build_finding(4, waived=WAIVED),
+    )
+    found = [parse_command(line) for line in github.format_commands(made) if line.startswith("::")]
     assert [level for level, _, _ in found] == ["error", "warning", "notice"]
     _level, properties, message = found[0]
     assert properties == {"file": "contracts/customers.yaml", "line": "12", "title": "breaking: column-removed"}
@@ -168,11 +186,11 @@ def test_github_commands_point_to_the_line() -> None:
 
 @names
 def test_github_runs_no_command_of_a_name(name: str) -> None:
-    for line in github.format_commands(rich(name)):
+    for line in github.format_commands(build_full_report(name)):
         assert "\n" not in line
         assert "\r" not in line
         if line.lstrip().startswith("::"):
-            level, properties, message = parsed(line)
+            level, properties, message = parse_command(line)
             assert level in ("error", "warning", "notice")
             assert set(properties) <= {"file", "line", "title"}
             assert "%" not in line.replace("%25", "").replace("%0A", "").replace("%0D", "").replace("%3A", "").replace("%2C", "")
@@ -182,7 +200,7 @@ def test_github_runs_no_command_of_a_name(name: str) -> None:
 
 
 def test_github_shows_no_more_than_github_shows() -> None:
-    lines = list(github.format_commands(large(300, 1)))
+    lines = list(github.format_commands(build_large_report(300, 1)))
     assert sum(line.startswith("::error") for line in lines) == 10
     assert sum(line.startswith("::warning") for line in lines) == 10
     assert "and 90 more of the level error: --format json has all" in lines
@@ -193,13 +211,15 @@ def test_github_shows_no_more_than_github_shows() -> None:
 
 @names
 def test_text_has_lines_of_one_line_that_begin_with_words_of_ours(name: str) -> None:
-    for line in text.format_lines(rich(name)):
+    for line in text.format_lines(build_full_report(name)):
         assert line.text.isprintable()
         assert not line.text.lstrip().startswith(("::", "##["))
 
 
 def test_text_tells_masked_from_unmasked() -> None:
-    output = [line.text for line in text.format_lines(report(finding(hits=(hit("mailer"), hit("bi", masked=True)))))]
+    output = [
+        line.text for line in text.format_lines(build_report(build_finding(hits=(build_hit("mailer"), build_hit("bi", masked=True)))))
+    ]
     assert output[0].startswith("BREAKING: ")
     clear, masked = output.index("  hits"), output.index("  hits, masked")
     assert clear < next(n for n, line in enumerate(output) if "- mailer" in line) < masked
@@ -207,14 +227,14 @@ def test_text_tells_masked_from_unmasked() -> None:
 
 
 def test_text_keeps_what_is_waived() -> None:
-    output = "\n".join(line.text for line in text.format_lines(report(finding(waived=WAIVED))))
+    output = "\n".join(line.text for line in text.format_lines(build_report(build_finding(waived=WAIVED))))
     assert "WAIVED (breaking)  table a.customers: `email` is removed" in output
     assert "waived by ann until 2030-01-01: nobody reads it" in output
     assert output.startswith("COMPATIBLE: 1 waived.\nPassed")
 
 
 def test_what_the_graph_does_not_know_is_no_promise() -> None:
-    output = [line.text for line in text.format_lines(report(finding(unknown=("a.b",))))]
+    output = [line.text for line in text.format_lines(build_report(build_finding(unknown=("a.b",))))]
     assert output[0].endswith("; consumers of table a.customers are unknown.")
     assert "  ! the graph does not contain a.b: its readers are unknown" in output
 
@@ -223,7 +243,9 @@ def test_what_the_graph_does_not_know_is_no_promise() -> None:
 
 
 @pytest.mark.parametrize(
-    "made", [report(), report(finding()), report(finding(waived=WAIVED)), rich()], ids=["nothing", "one", "waived", "all"]
+    "made",
+    [build_report(), build_report(build_finding()), build_report(build_finding(waived=WAIVED)), build_full_report()],
+    ids=["nothing", "one", "waived", "all"],
 )
 def test_the_first_line_of_a_report_without_a_graph_says_that_consumers_were_not_checked(made: Report) -> None:
     made = msgspec.structs.replace(made, consumers_checked=False, violations=(), waivers=())
@@ -244,13 +266,16 @@ def test_the_first_line_of_a_report_without_a_graph_says_that_consumers_were_not
 
 @pytest.mark.parametrize("form", list(Format))
 def test_no_format_claims_that_no_consumer_is_hit_where_none_was_asked(form: Format) -> None:
-    for made in (msgspec.structs.replace(report(finding()), consumers_checked=False), report(finding(unknown=("a.b",)))):
+    for made in (
+        msgspec.structs.replace(build_report(build_finding()), consumers_checked=False),
+        build_report(build_finding(unknown=("a.b",))),
+    ):
         assert b"no consumer is" not in render_report(made, form)
         assert form is Format.JSON or b"onsumers" in render_report(made, form)
 
 
 def test_flows_that_look_alike_are_listed_once() -> None:
-    made = rich()
+    made = build_full_report()
     assert made.lineage is not None
     twice = replace(made, lineage=replace(made.lineage, flows=made.lineage.flows * 2))
     written = render_report(twice, Format.TEXT).decode()
@@ -261,6 +286,6 @@ def test_flows_that_look_alike_are_listed_once() -> None:
 
 @pytest.mark.parametrize("form", [Format.TEXT, Format.MARKDOWN, Format.GITHUB])
 def test_the_first_line_counts_what_was_not_compared(form: Format) -> None:
-    made = replace(report(), warnings=("a.json: patternProperties is not compared",))
+    made = replace(build_report(), warnings=("a.json: patternProperties is not compared",))
     first = next(line for line in render_report(made, form).decode().splitlines() if "COMPATIBLE" in line)
     assert "COMPATIBLE: nothing that was compared has changed (1 input compared, 1 warning)" in first

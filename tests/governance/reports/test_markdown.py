@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from meshline.governance.reports.markdown import LIMIT, MARK, format_code, format_prose, format_row, render_markdown
-from tests.governance.reports.made import HOSTILE, finding, hit, large, report, rich
+from tests.governance.reports.made import HOSTILE, build_finding, build_full_report, build_hit, build_large_report, build_report
 from tests.sizes import count_examples
 
 GITHUB = 65_536
@@ -19,13 +19,13 @@ _CODE = re.compile(r"<code>.*?</code>", re.DOTALL)
 _OURS = re.compile(r"</?(h3|p|ul|li|strong|code|table|thead|tbody|tr|th|td|details|summary)>|<!-- meshline check -->")
 
 
-def html(text: str) -> str:
+def render_html(text: str) -> str:
     return str(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text))
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:24])
 def test_names_stay_names(name: str) -> None:
-    output = html(render_markdown(rich(name)))
+    output = render_html(render_markdown(build_full_report(name)))
     plain = _CODE.sub("", output)
     assert "<" not in _OURS.sub("", output), output
     assert not re.search(r"[@#][A-Za-z0-9]|://\w|www\.", plain), plain
@@ -35,11 +35,11 @@ def test_names_stay_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name.isprintable() and name.strip() and len(name) < 50])
 def test_a_name_reads_as_it_is(name: str) -> None:
-    shown = re.sub(r"</?(p|code)>|\u200b|\n", "", html(format_code(name)))
+    shown = re.sub(r"</?(p|code)>|\u200b|\n", "", render_html(format_code(name)))
     for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
         shown = shown.replace(entity, sign)
     assert shown == name
-    output = re.sub(r"</?(p|code)>|\u200b|\n", "", html(format_prose(name.replace("`", "'"))))
+    output = re.sub(r"</?(p|code)>|\u200b|\n", "", render_html(format_prose(name.replace("`", "'"))))
     for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
         output = output.replace(entity, sign)
     assert output == name.replace("`", "'")
@@ -49,7 +49,7 @@ def test_a_name_reads_as_it_is(name: str) -> None:
 @settings(max_examples=count_examples(500), deadline=None)
 def test_no_text_becomes_markup(text: str) -> None:
     table = "| a | b |\n| --- | --- |\n" + format_row(format_code(text), f"x{format_prose(text)}x")
-    plain = _CODE.sub("", html(f"- x{format_prose(text)}x and {format_code(text)}\n\n{table}\n"))
+    plain = _CODE.sub("", render_html(f"- x{format_prose(text)}x and {format_code(text)}\n\n{table}\n"))
     assert "<" not in _OURS.sub("", plain), plain
     assert plain.count("</td>") == 2
 
@@ -58,18 +58,22 @@ def test_no_text_becomes_markup(text: str) -> None:
 def test_no_name_ends_a_cell(name: str) -> None:
     for cell in (format_code(name), format_prose(name)):
         table = "| a | b |\n| --- | --- |\n" + format_row(cell, "end")
-        assert html(table).endswith("<td>end</td>\n</tr>\n</tbody>\n</table>\n")
+        assert render_html(table).endswith("<td>end</td>\n</tr>\n</tbody>\n</table>\n")
 
 
 def test_the_verdict_is_the_first_line_with_its_reason() -> None:
-    first = render_markdown(report(finding(hits=(hit("mailer"), hit("bi", masked=True))))).splitlines()
+    first = render_markdown(build_report(build_finding(hits=(build_hit("mailer"), build_hit("bi", masked=True))))).splitlines()
     assert first[0] == MARK
     assert first[1] == "### BREAKING: table a.customers: `email` is removed; 2 consumers hit, 1 of them by masked values only."
 
 
 def test_who_is_hit_by_owner() -> None:
     output = render_markdown(
-        report(finding(hits=(hit("mailer", owner="ann"), hit("bi", masked=True, owner="bob"), hit("nobody's", owner=""))))
+        build_report(
+            build_finding(
+                hits=(build_hit("mailer", owner="ann"), build_hit("bi", masked=True, owner="bob"), build_hit("nobody's", owner=""))
+            )
+        )
     )
     rows = [line for line in output.splitlines() if line.startswith(("| `", "| no known"))]
     assert rows == [
@@ -80,19 +84,19 @@ def test_who_is_hit_by_owner() -> None:
 
 
 def test_paths_are_folded() -> None:
-    output = render_markdown(report(finding(hits=(hit("mailer"),))))
+    output = render_markdown(build_report(build_finding(hits=(build_hit("mailer"),))))
     folded = re.findall(r"<details>.*?</details>", output, re.DOTALL)
     assert any("`a.customers.email > b.t.mail` by `nightly`" in part for part in folded)
     assert "b.t.mail" not in re.sub(r"<details>.*?</details>", "", output, flags=re.DOTALL)
 
 
 def test_zero_findings() -> None:
-    assert render_markdown(report()).splitlines()[1] == "### COMPATIBLE: nothing that matters has changed (1 input compared)."
+    assert render_markdown(build_report()).splitlines()[1] == "### COMPATIBLE: nothing that matters has changed (1 input compared)."
 
 
 @pytest.mark.parametrize(("findings", "hits"), [(10_000, 20), (10_000, 0), (3, 5_000), (500, 500)])
 def test_however_much_there_is_it_fits_and_counts_what_is_left_out(findings: int, hits: int) -> None:
-    made = large(findings, hits)
+    made = build_large_report(findings, hits)
     begun = time.perf_counter()
     output = render_markdown(made)
     assert time.perf_counter() - begun < 10  # about 1 s
@@ -106,6 +110,6 @@ def test_however_much_there_is_it_fits_and_counts_what_is_left_out(findings: int
 
 @pytest.mark.parametrize("sign", ["x", "🙂", "|", "`", "<", "@"])
 def test_long_names_fit(sign: str) -> None:
-    made = rich(sign * 5_000)
-    many = report(*made.findings * 2_000, notify=made.notify * 2_000, warnings=made.warnings * 2_000)
+    made = build_full_report(sign * 5_000)
+    many = build_report(*made.findings * 2_000, notify=made.notify * 2_000, warnings=made.warnings * 2_000)
     assert len(render_markdown(many).encode("utf-16-le")) // 2 < GITHUB
