@@ -98,7 +98,6 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
 
 def get_status(error: MeshlineError) -> int:
     """The HTTP status of an error; 500 for a class without one."""
-    """The HTTP status of an error; 500 for a class without one."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
@@ -121,7 +120,6 @@ def build_error_response(error: MeshlineError) -> Response:
 
 
 async def handle_known_error(request: Request, error: Exception) -> Response:
-    """Starlette's handler for MeshlineError."""
     """Starlette's handler for MeshlineError."""
     assert isinstance(error, MeshlineError)
     request.state.code = error.code  # for the log

@@ -155,7 +155,6 @@ class Metrics:
 
     def count_request_begin(self) -> None:
         """The begin of a request."""
-        """The begin of a request."""
         self._requests_under_way.inc()
 
     def count_request_end(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -169,7 +168,6 @@ class Metrics:
         known[1].observe(seconds)
 
     def count_refused_request(self, reason: str) -> None:
-        """`reason`: one of REFUSALS."""
         """`reason`: one of REFUSALS."""
         self._refusals.labels(reason).inc()
 

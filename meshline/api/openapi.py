@@ -89,8 +89,6 @@ class Answer(NamedTuple):
 class Parameter(NamedTuple):
     """A parameter of an operation in the query or in a header."""
 
-    """A parameter of an operation in the query or in a header."""
-
     name: str
     place: str  # query, header
     meaning: str
@@ -99,8 +97,6 @@ class Parameter(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """A path with a method: its answers by HTTP status, and its request."""
-
     """A path with a method: its answers by HTTP status, and its request."""
 
     summary: str

@@ -73,8 +73,6 @@ class FailedEvent(msgspec.Struct, frozen=True):
 class BatchSummary(msgspec.Struct, frozen=True):
     """Numbers of events of a batch."""
 
-    """Numbers of events of a batch."""
-
     received: int
     successful: int
     failed: int
