@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import translate
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -67,16 +67,9 @@ class Naming:
         """`trimmers`: (regular expression, replacement), applied to names in this order. Raises InvalidInput for a bad expression."""
         self.trimmers = tuple(_compile_trimmer(pattern, replacement) for pattern, replacement in trimmers)
         self.digest = hashlib.blake2b(msgspec.json.encode(list(trimmers)), digest_size=16).hexdigest()
-        self._known: dict[tuple[str, str], AssetKey] = {}
-
-    def normalise_dataset(self, namespace: str, name: str) -> AssetKey:
-        """The key of a dataset: the same for all spellings of its name."""
-        known = self._known.get((namespace, name))
-        if known is None:
-            if len(self._known) >= 200_000:
-                self._known.clear()
-            known = self._known[namespace, name] = self._normalise(namespace, name)
-        return known
+        # The key of a dataset by namespace and name: the same for all spellings of its name. A cache without a method around it: hot
+        # paths call it.
+        self.normalise_dataset: Callable[[str, str], AssetKey] = lru_cache(200_000)(self._normalise)
 
     def is_trimmed(self, namespace: str, name: str) -> bool:
         """True if a trimmer removes the end of this spelling: the name may be that of a part of the dataset."""
