@@ -17,10 +17,10 @@ from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import Spent, measure_time
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph, collect_seldom
+from meshline.graph.model import get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder
 
 ABOUT = """\

@@ -14,10 +14,10 @@ from typing import TypeVar
 from benchmarks import servers
 from benchmarks.generate import Mesh, Shape
 from benchmarks.people import build_statements
+from meshline.graph.model import get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 
 T = TypeVar("T")

@@ -23,11 +23,10 @@ from meshline.governance.report import Report
 from meshline.governance.rules import Verdict
 from meshline.governance.waivers import apply_waivers
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import from_micros, to_micros
+from meshline.graph.model import from_micros, get_current_micros, to_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.graph.store.base import Batch, Store
-from meshline.ingest.file_times import get_current_micros
 
 MAX_INPUTS = 1_000  # of one check
 

@@ -20,8 +20,8 @@ from meshline.governance.notify.sender import Pace, Sender
 from meshline.governance.notify.templates import load_templates
 from meshline.governance.notify.violation_events import WatchedViolations
 from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import get_current_micros
 from meshline.graph.store.base import Store
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.secrets import expand_variables
 
 

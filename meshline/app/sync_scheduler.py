@@ -17,7 +17,7 @@ from meshline.app.logs import DETAILS
 from meshline.app.settings import read_variable
 from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError
-from meshline.ingest.file_times import get_current_micros
+from meshline.graph.model import get_current_micros
 from meshline.ingest.mesh.mesh_file import Configured
 from meshline.ingest.sources.base import SourceConfig
 from meshline.ingest.sources.sync import SyncOutcome, SyncStopped, sync_source

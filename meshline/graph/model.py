@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import time as clock
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeAlias, Union
@@ -371,3 +372,8 @@ def from_micros(micros: int) -> datetime:
         return EPOCH + timedelta(microseconds=micros)
     except OverflowError:
         return FIRST if micros < 0 else LAST
+
+
+def get_current_micros() -> int:
+    """The current time in microseconds since the epoch."""
+    return clock.time_ns() // 1000

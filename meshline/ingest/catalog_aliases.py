@@ -14,10 +14,9 @@ import msgspec
 from meshline.errors import StoreCorrupt
 from meshline.graph import model
 from meshline.graph.content import encode_facts
-from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Scope
+from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Scope, get_current_micros
 from meshline.graph.naming import Naming, normalise_namespace
 from meshline.graph.store.base import Batch, RunReader, Store
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Entry, Item, Reading, Unchanged
 from meshline.ingest.sources.scope_loader import Loading, load_reading
 

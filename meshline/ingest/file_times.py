@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+
+from meshline.graph.model import get_current_micros
 
 AHEAD = 86_400_000_000  # microseconds: a time further ahead of the clock is refused, for it would be the latest for ever
 SECONDS = 10  # timeout of git
-
-
-def get_current_micros() -> int:
-    """The current time in microseconds since the epoch."""
-    return time.time_ns() // 1000
 
 
 def read_file_time(path: Path) -> int:

@@ -18,9 +18,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
 from meshline.graph import model
-from meshline.graph.model import Scope, parse_run
+from meshline.graph.model import Scope, get_current_micros, parse_run
 from meshline.graph.store.base import Batch, Changes, RunKey, RunReader, Store
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.openlineage.events import RunEvent

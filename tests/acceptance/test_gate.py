@@ -14,9 +14,8 @@ from meshline.cli.client import OpenGraph, open_graph
 from meshline.governance.gate import Mode
 from meshline.governance.report import Finding, Report
 from meshline.graph.content import encode_facts
-from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, build_job_key
+from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, build_job_key, get_current_micros
 from meshline.graph.what_if import SupposedStatement, suppose_statements
-from meshline.ingest.file_times import get_current_micros
 from tests.cli.command import EXAMPLE, done
 
 CONTRACT = (EXAMPLE / "contracts" / "customer_orders_v2.yaml").read_text(encoding="utf-8")

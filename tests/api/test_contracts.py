@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from meshline.cli.client import open_graph
-from meshline.graph.model import from_micros
-from meshline.ingest.file_times import get_current_micros
+from meshline.graph.model import from_micros, get_current_micros
 from tests.api.conftest import Asking
 from tests.cli.command import done, run
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD

@@ -19,9 +19,8 @@ import pytest
 from meshline.app.notifications import build_sender
 from meshline.app.settings import load_settings
 from meshline.errors import InvalidInput
-from meshline.graph.model import from_micros
+from meshline.graph.model import from_micros, get_current_micros
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import get_current_micros
 from tests.cli.command import ROOT, executable
 from tests.cli.test_server import _ready
 from tests.governance.notify.conftest import Mailbox, get_text, run_mail_server

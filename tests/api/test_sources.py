@@ -14,8 +14,7 @@ from meshline.cli.http_target import HttpTarget
 from meshline.graph import model
 from meshline.graph.content import encode_facts
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Flow, Json
-from meshline.ingest.file_times import get_current_micros
+from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Flow, Json, get_current_micros
 from meshline.ingest.sources.base import Entry, Item, Reading, Refusal, Unchanged
 from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.transfer import ENDS, MAX_FLOWS, MAX_KEYS, SentReading, encode_entry

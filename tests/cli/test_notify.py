@@ -10,9 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from meshline.graph.model import EdgeType
+from meshline.graph.model import EdgeType, get_current_micros
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import get_current_micros
 from tests.cli.command import done, run
 from tests.cli.test_server import serving
 from tests.governance.notify.conftest import Mailbox, get_text, run_mail_server

@@ -22,12 +22,11 @@ from meshline.app.tokens import NO_AUTHENTICATION, Actor
 from meshline.errors import InvalidInput, LimitExceeded, StoreUnavailable
 from meshline.graph.index import Direction, LineageIndex, Truncated
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind
+from meshline.graph.model import AssetKey, AssetKind, get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries import assets, quality, resolve
 from meshline.graph.queries import product_health as health
 from meshline.graph.queries.pages import Limits
-from meshline.ingest.file_times import get_current_micros
 
 REFUSED = "refused"  # before it ran: it cannot be parsed, or breaks the schema or the limits
 INTROSPECTION = "introspection"

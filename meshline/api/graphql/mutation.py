@@ -27,10 +27,10 @@ from meshline.graph.model import (
     Scope,
     Statement,
     from_micros,
+    get_current_micros,
     parse_source_kind,
 )
 from meshline.graph.store.base import Batch, RunReader
-from meshline.ingest.file_times import get_current_micros
 
 PERSON = "person"
 NEWEST = "person:newest"  # the setting with the time of a person's last statement: later statements are newer, whatever the clock

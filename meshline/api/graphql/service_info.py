@@ -10,9 +10,8 @@ import strawberry
 from meshline.api.graphql.asset_types import Domain
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import AssetKind, describe_field
-from meshline.graph.model import from_micros, parse_source_kind
+from meshline.graph.model import from_micros, get_current_micros, parse_source_kind
 from meshline.graph.queries import coverage
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.sync_status import Status, read_statuses
 
 

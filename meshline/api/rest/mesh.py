@@ -15,8 +15,8 @@ from meshline.app.parser_process import parse_mesh
 from meshline.app.service import Resources, Service
 from meshline.app.threads import Lane
 from meshline.errors import InvalidInput
+from meshline.graph.model import get_current_micros
 from meshline.ingest import mesh
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.sync import sync_or_raise
 from meshline.ingest.sources.target import LocalTarget
 

@@ -16,8 +16,8 @@ from meshline.api.errors import JSON
 from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.service import Resources, Service
 from meshline.errors import InvalidInput, LimitExceeded
-from meshline.graph.model import parse_source_kind
-from meshline.ingest.file_times import AHEAD, get_current_micros
+from meshline.graph.model import get_current_micros, parse_source_kind
+from meshline.ingest.file_times import AHEAD
 from meshline.ingest.sources.base import Item, Reading
 from meshline.ingest.sources.context import build_context, collect_people
 from meshline.ingest.sources.registry import KINDS

@@ -19,8 +19,8 @@ from typing import Protocol
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
+from meshline.graph.model import get_current_micros
 from meshline.graph.store.base import Store
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.kafka.client_config import Subscription, format_error
 from meshline.ingest.kafka.dead_letters import DeadLetter, DeadLetters
 from meshline.ingest.kafka.offsets import Item, Positions, find_finished_offsets, wait_for_answers

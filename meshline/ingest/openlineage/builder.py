@@ -8,10 +8,9 @@ from typing import NamedTuple
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.bounded_cache import BoundedCache
-from meshline.graph.model import Scope, Statement
+from meshline.graph.model import Scope, Statement, get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RawEvent, Run, RunKey, RunPair, RunReader, Withdrawal
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.content_cache import ContentCache
 from meshline.ingest.openlineage.declared_events import build_dataset_event_statements, build_job_event_statements
 from meshline.ingest.openlineage.event_files import Found

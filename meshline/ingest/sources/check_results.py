@@ -15,11 +15,11 @@ from pydantic import Field
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode_facts
-from meshline.graph.model import AssetKey, Content, Json, Scope, to_micros
+from meshline.graph.model import AssetKey, Content, Json, Scope, get_current_micros, to_micros
 from meshline.graph.quality import CHECKS, QUALITY
 from meshline.ingest.check_facts import Check, build_expectation_facts, build_result_facts
 from meshline.ingest.dataset_refs import split_dataset
-from meshline.ingest.file_times import AHEAD, get_current_micros, read_file_time
+from meshline.ingest.file_times import AHEAD, read_file_time
 from meshline.ingest.sources.base import Context, Entry, Item, Reading, Refusal, Source, Unchanged
 from meshline.ingest.sources.files import read_bytes, read_each_file
 

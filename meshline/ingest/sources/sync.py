@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from meshline.errors import InvalidInput, MeshlineError, StoreUnavailable
-from meshline.ingest.file_times import get_current_micros
+from meshline.graph.model import get_current_micros
 from meshline.ingest.sources.base import Source, SourceConfig
 from meshline.ingest.sources.openlineage_files import OpenLineageFiles, ingest_files
 from meshline.ingest.sources.scope_loader import Loading, collect_items

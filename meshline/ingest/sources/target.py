@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from meshline.errors import MeshlineError
+from meshline.graph.model import get_current_micros
 from meshline.graph.naming import Naming
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.event_files import Found
 from meshline.ingest.sources import scope_loader
 from meshline.ingest.sources.base import Context, Reading

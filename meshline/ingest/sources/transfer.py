@@ -10,8 +10,8 @@ import msgspec
 
 from meshline.errors import InvalidInput, StoreCorrupt
 from meshline.graph.content import decode_facts, decode_layout, encode_facts
-from meshline.graph.model import AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts
-from meshline.ingest.file_times import AHEAD, get_current_micros
+from meshline.graph.model import AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, get_current_micros
+from meshline.ingest.file_times import AHEAD
 from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.sources.base import Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.sync_status import Status

@@ -15,9 +15,8 @@ import pytest
 from pyiceberg.catalog import Catalog, load_catalog
 
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey
+from meshline.graph.model import AssetKey, get_current_micros
 from meshline.graph.naming import Naming
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.scope_loader import Loading, load_reading

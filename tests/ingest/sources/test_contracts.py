@@ -12,12 +12,11 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode_facts
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetFact, EdgeType, Facts, Json, Statement
+from meshline.graph.model import AssetFact, EdgeType, Facts, Json, Statement, get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.contract_versions import Version, build_versions
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.contracts.source import Contracts
 from meshline.ingest.sources.scope_loader import Loading, load_reading

@@ -16,10 +16,9 @@ from deltalake.schema import ArrayType, MapType, PrimitiveType, StructType
 from meshline.graph import model
 from meshline.graph.content import decode_facts
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, EdgeType, Facts, Json
+from meshline.graph.model import AssetKey, EdgeType, Facts, Json, get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.delta.parse import parse_columns

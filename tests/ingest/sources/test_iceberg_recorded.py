@@ -13,11 +13,10 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode_facts
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetFact, EdgeType, Facts, Statement
+from meshline.graph.model import AssetFact, EdgeType, Facts, Statement, get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
 from meshline.graph.store.factory import open_store
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.sources.base import Refusal
 from meshline.ingest.sources.iceberg.source import Iceberg

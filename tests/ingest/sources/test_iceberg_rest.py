@@ -20,11 +20,10 @@ from meshline.errors import StoreUnavailable
 from meshline.graph import model
 from meshline.graph.content import decode_facts, encode_facts
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, EdgeType, Facts, Statement
+from meshline.graph.model import AssetKey, EdgeType, Facts, Statement, get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
 from meshline.graph.store.factory import open_store
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Item
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.iceberg.crawl import run_in_parallel

@@ -12,9 +12,8 @@ from meshline.graph import model
 from meshline.graph.content import encode_facts
 from meshline.graph.contracts import Level, Party, PortSpec, Product, Suite, Terms
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement
+from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement, get_current_micros
 from meshline.graph.naming import Naming
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.products.formats import ParsedProduct, parse_product
 from meshline.ingest.sources.products.source import Products

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import get_current_micros
 from meshline.graph.naming import Naming
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Context, Item, Reading, Refusal
 from meshline.ingest.sources.sync import SourceFault, SyncStopped, sync_source
 from meshline.ingest.sources.sync_status import (

@@ -9,9 +9,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from meshline.errors import InvalidInput, require_extra
-from meshline.graph.model import Json
+from meshline.graph.model import Json, get_current_micros
 from meshline.ingest.documents import MAX_BYTES, Document, parse_yaml
-from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Context, Reading, Source
 from meshline.ingest.sources.dbt.checks import parse_time
 from meshline.ingest.sources.dbt.parse import find_project_name, read_artifacts

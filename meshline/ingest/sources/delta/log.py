@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from meshline.errors import InvalidInput
-from meshline.ingest.file_times import get_current_micros
+from meshline.graph.model import get_current_micros
 from meshline.ingest.sources.delta.parse import Column, parse_columns
 
 MAX_COMMITS = 10_000  # the newest commits of a table's history that are listed

@@ -9,8 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from meshline.errors import InvalidInput, require_extra
-from meshline.graph.model import AssetKey
-from meshline.ingest.file_times import get_current_micros
+from meshline.graph.model import AssetKey, get_current_micros
 from meshline.ingest.sources.base import Context, Item, Reading, Refusal, Source, Unchanged
 from meshline.ingest.sources.files import expand_paths, read_bytes
 from meshline.ingest.sources.iceberg.facts import NamespaceDefaults, format_namespace, parse_file_name
