@@ -10,7 +10,7 @@ import pytest
 
 from meshline.cli.client import open_graph
 from meshline.graph.queries.schema_history import read_schemas
-from tests.cli.command import EXAMPLE, Ran, done
+from tests.cli.command import EXAMPLE, Ran, run_successfully
 
 SOURCES = ("openlineage", "iceberg", "delta", "debezium", "dbt", "sql", "contract", "product", "gx", "soda")
 
@@ -31,7 +31,7 @@ WAY = (
 @pytest.fixture(scope="module")
 def synced(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Ran]:
     store = f"sqlite:///{tmp_path_factory.mktemp('sources')}/mesh.db"
-    return store, done("sync", EXAMPLE / "mesh.yaml", "--store", store)
+    return store, run_successfully("sync", EXAMPLE / "mesh.yaml", "--store", store)
 
 
 def parse_lines(ran: Ran) -> dict[str, str]:
@@ -46,13 +46,13 @@ def test_every_source_of_the_example_is_taken(synced: tuple[str, Ran]) -> None:
 
 
 def test_a_second_time_changes_nothing(synced: tuple[str, Ran]) -> None:
-    again = parse_lines(done("sync", EXAMPLE / "mesh.yaml", "--store", synced[0]))
+    again = parse_lines(run_successfully("sync", EXAMPLE / "mesh.yaml", "--store", synced[0]))
     assert again.keys() == parse_lines(synced[1]).keys()
     assert all(text.endswith("0 new, 0 changed, 0 retracted, 0 refused") for text in again.values()), again
 
 
 def test_lineage_runs_from_the_operational_database_to_finance(synced: tuple[str, Ran]) -> None:
-    answer = done("impact", "postgres://orders-db/orders-db.public.orders", "--format", "json", "--store", synced[0]).out
+    answer = run_successfully("impact", "postgres://orders-db/orders-db.public.orders", "--format", "json", "--store", synced[0]).out
     found = json.loads(answer)
     rows = {row["node"]["qualifiedName"]: row for kind in ("data", "others") for row in found[kind]["nodes"]}
     assert [rows[name]["distance"] for name in WAY] == list(range(1, 8))
@@ -61,7 +61,7 @@ def test_lineage_runs_from_the_operational_database_to_finance(synced: tuple[str
 
 
 def test_a_promised_column_names_its_consumer_contract_and_product(synced: tuple[str, Ran]) -> None:
-    said = done("impact", "delta.orders.customer_orders.total_amount", "--store", synced[0]).out
+    said = run_successfully("impact", "delta.orders.customer_orders.total_amount", "--store", synced[0]).out
     assert "finance-analytics  direct" in said
     assert "CONTRACTS TO REVIEW\n  customer-orders-contract-v2" in said
     assert "customer-orders" in said.partition("BY PRODUCT")[2]
@@ -70,14 +70,16 @@ def test_a_promised_column_names_its_consumer_contract_and_product(synced: tuple
 
 def test_what_was_said_of_a_renamed_column_is_said_of_it_still(synced: tuple[str, Ran]) -> None:
     """The first night wrote `contact_email`; the catalog's field ids say that it is `customer_email` now."""
-    explained = done("identity", "explain", "http://iceberg-rest.internal:8181/orders.customer_orders", "--store", synced[0]).out
+    explained = run_successfully(
+        "identity", "explain", "http://iceberg-rest.internal:8181/orders.customer_orders", "--store", synced[0]
+    ).out
     assert "customer_email: contact_email" in explained
-    before = done("impact", "customers.customers.email", "--as-of", "2026-03-02", "--store", synced[0]).out
+    before = run_successfully("impact", "customers.customers.email", "--as-of", "2026-03-02", "--store", synced[0]).out
     assert "contact_email" in before
 
 
 def test_no_identity_of_the_example_looks_wrong(synced: tuple[str, Ran]) -> None:
-    assert done("identity", "conflicts", "--store", synced[0]).out == "no identity looks wrong\n"
+    assert run_successfully("identity", "conflicts", "--store", synced[0]).out == "no identity looks wrong\n"
 
 
 @pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="MESHLINE_CORPUS names no folder")
@@ -96,8 +98,8 @@ sources:
         encoding="utf-8",
     )
     store = f"sqlite:///{tmp_path}/seeds.db"
-    assert all(text.endswith("0 refused") for text in parse_lines(done("sync", mesh, "--store", store)).values())
-    said = done("impact", "customer_orders.total_amount", "--store", store).out
+    assert all(text.endswith("0 refused") for text in parse_lines(run_successfully("sync", mesh, "--store", store)).values())
+    said = run_successfully("impact", "customer_orders.total_amount", "--store", store).out
     assert "finance-analytics" in said.partition("NOTIFY OWNERS")[0]
     assert "customer-orders-contract-v2" in said.partition("CONTRACTS TO REVIEW")[2]
     assert "customer-orders" in said.partition("BY PRODUCT")[2]

@@ -16,7 +16,7 @@ from meshline.governance.report import Finding, Report
 from meshline.graph.content import encode_facts
 from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, build_job_key, get_current_micros
 from meshline.graph.what_if import SupposedStatement, suppose_statements
-from tests.cli.command import EXAMPLE, done
+from tests.cli.command import EXAMPLE, run_successfully
 
 CONTRACT = (EXAMPLE / "contracts" / "customer_orders_v2.yaml").read_text(encoding="utf-8")
 PRODUCT = (EXAMPLE / "products" / "customer-orders.yaml").read_text(encoding="utf-8")
@@ -25,7 +25,7 @@ PRODUCT = (EXAMPLE / "products" / "customer-orders.yaml").read_text(encoding="ut
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGraph]:
     store = f"sqlite:///{tmp_path_factory.mktemp('gate')}/mesh.db"
-    done("sync", EXAMPLE / "mesh.yaml", "--store", store)
+    run_successfully("sync", EXAMPLE / "mesh.yaml", "--store", store)
     with open_graph(store) as found:
         yield found
 

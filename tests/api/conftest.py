@@ -18,7 +18,7 @@ from tests.queries import mesh
 URL = "http://127.0.0.1:8080"  # a name by which a server on loopback may be asked
 
 
-class Asking:
+class AskGraph:
     """The schema over the small mesh, in process."""
 
     def __init__(self, graph: LiveGraph, bounds: Bounds | None = None) -> None:
@@ -31,27 +31,27 @@ class Asking:
         assert "errors" not in body, body["errors"]
         return body["data"]
 
-    def errors(self, query: str, **variables: object) -> list[dict[str, Any]]:
+    def list_errors(self, query: str, **variables: object) -> list[dict[str, Any]]:
         body = self.graphql.execute(query, variables).body
         assert "errors" in body, body
         found: list[dict[str, Any]] = body["errors"]
         return found
 
-    def code(self, query: str, **variables: object) -> str:
+    def get_error_code(self, query: str, **variables: object) -> str:
         """The code of the one error."""
-        (error,) = self.errors(query, **variables)
+        (error,) = self.list_errors(query, **variables)
         return str(error["extensions"]["code"])
 
 
 @pytest.fixture
-def ask() -> Iterator[Asking]:
+def ask() -> Iterator[AskGraph]:
     graph = mesh.build_graph(*mesh.build_mesh())
-    yield Asking(graph)
+    yield AskGraph(graph)
     graph.store.close()
 
 
 @contextmanager
-def running(**settings: object) -> Iterator[TestClient]:
+def run_application(**settings: object) -> Iterator[TestClient]:
     """The whole application, ready."""
     with TestClient(create_app(load_settings(**{"store": "sqlite://:memory:", **settings})), base_url=URL) as client:
         end = time.monotonic() + 60
@@ -63,5 +63,5 @@ def running(**settings: object) -> Iterator[TestClient]:
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    with running() as found:
+    with run_application() as found:
         yield found

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from tests.api.conftest import running
-from tests.api.test_ingest import event
+from tests.api.conftest import run_application
+from tests.api.test_ingest import build_event
 from tests.sizes import count_examples
 
 ADDRESSES = [
@@ -26,15 +26,17 @@ MEDIA = ["application/json", "application/yaml", "text/plain", "", "application/
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.sampled_from(sorted(event())), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.sampled_from(sorted(build_event())), inner, max_size=4)
+    ),
     max_leaves=15,
 )
 
 
 @st.composite
-def changed_events(draw: st.DrawFn) -> bytes:
+def draw_changed_event(draw: st.DrawFn) -> bytes:
     """An event of which some parts are anything."""
-    found = event()
+    found = build_event()
     for name in draw(st.lists(st.sampled_from(sorted(found)), max_size=2, unique=True)):
         found[name] = draw(JSON)
     if isinstance(found["inputs"], list) and found["inputs"] and isinstance(found["inputs"][0], dict) and draw(st.booleans()):
@@ -42,12 +44,12 @@ def changed_events(draw: st.DrawFn) -> bytes:
     return json.dumps(draw(st.sampled_from([found, [found], {"query": found}]))).encode()
 
 
-BODIES = st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()) | changed_events() | st.text().map(str.encode)
+BODIES = st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()) | draw_changed_event() | st.text().map(str.encode)
 
 
 @pytest.fixture(scope="module")
 def serving() -> Iterator[TestClient]:
-    with running() as client:
+    with run_application() as client:
         yield client
 
 

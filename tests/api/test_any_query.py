@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from meshline.api.graphql import Bounds
 from meshline.api.graphql.schema import print_schema
 from meshline.graph.model import EdgeType, build_column_key, build_dataset_key
-from tests.api.conftest import Asking
+from tests.api.conftest import AskGraph
 from tests.queries import mesh
 from tests.sizes import count_examples
 
@@ -43,95 +43,95 @@ LEVELS = 6
 
 
 @functools.cache
-def schema() -> GraphQLSchema:
+def build_full_schema() -> GraphQLSchema:
     return build_schema(print_schema())
 
 
-class Asker:
+class QueryWriter:
     """Draws a request from the schema."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
 
-    def selection(self, of: GraphQLOutputType, levels: int) -> str:
+    def draw_selection(self, of: GraphQLOutputType, levels: int) -> str:
         named = get_named_type(of)
         if isinstance(named, GraphQLObjectType):
-            return self.fields(named, levels)
+            return self.draw_fields(named, levels)
         if isinstance(named, GraphQLInterfaceType):
-            kind = self.draw(st.sampled_from(schema().get_possible_types(named)))
-            return f"{{ __typename id ... on {kind.name} {self.fields(kind, levels)} }}"
+            kind = self.draw(st.sampled_from(build_full_schema().get_possible_types(named)))
+            return f"{{ __typename id ... on {kind.name} {self.draw_fields(kind, levels)} }}"
         return ""
 
-    def fields(self, of: GraphQLObjectType, levels: int) -> str:
-        simple = [name for name, field in of.fields.items() if levels > 0 or self.selection_free(field.type)]
+    def draw_fields(self, of: GraphQLObjectType, levels: int) -> str:
+        simple = [name for name, field in of.fields.items() if levels > 0 or self.has_no_selection(field.type)]
         names = self.draw(st.lists(st.sampled_from(simple), min_size=1, max_size=4, unique=True)) if simple else ["__typename"]
-        return "{ " + " ".join(self.field(of, name, levels) for name in names) + " }"
+        return "{ " + " ".join(self.draw_field(of, name, levels) for name in names) + " }"
 
-    def field(self, of: GraphQLObjectType, name: str, levels: int) -> str:
+    def draw_field(self, of: GraphQLObjectType, name: str, levels: int) -> str:
         if name == "__typename":
             return name
         field = of.fields[name]
-        arguments = ", ".join(self.arguments(field.args))
-        return f"{name}{f'({arguments})' if arguments else ''} {self.selection(field.type, levels - 1)}"
+        arguments = ", ".join(self.draw_arguments(field.args))
+        return f"{name}{f'({arguments})' if arguments else ''} {self.draw_selection(field.type, levels - 1)}"
 
-    def arguments(self, args: dict[str, GraphQLArgument]) -> Iterator[str]:
+    def draw_arguments(self, args: dict[str, GraphQLArgument]) -> Iterator[str]:
         for name, argument in args.items():
             required = isinstance(argument.type, GraphQLNonNull) and argument.default_value in (None, ...)
             if required or self.draw(st.integers(0, 3)) == 0 or isinstance(argument.type, GraphQLNonNull):
-                yield f"{name}: {self.value(argument.type)}"
+                yield f"{name}: {self.draw_value(argument.type)}"
 
-    def value(self, of: GraphQLInputType) -> str:
+    def draw_value(self, of: GraphQLInputType) -> str:
         if isinstance(of, GraphQLNonNull):
-            return self.value(of.of_type)
+            return self.draw_value(of.of_type)
         if isinstance(of, GraphQLList):
-            return "[" + ", ".join(self.value(of.of_type) for _ in range(self.draw(st.integers(1, 2)))) + "]"
+            return "[" + ", ".join(self.draw_value(of.of_type) for _ in range(self.draw(st.integers(1, 2)))) + "]"
         if isinstance(of, GraphQLEnumType):
             return str(self.draw(st.sampled_from(sorted(of.values))))
         if isinstance(of, GraphQLInputObjectType):
             needed = {name for name, field in of.fields.items() if isinstance(field.type, GraphQLNonNull)}
             names = sorted({*needed, *self.draw(st.lists(st.sampled_from(sorted(of.fields)), max_size=2, unique=True))})
-            return "{" + ", ".join(f"{name}: {self.value(of.fields[name].type)}" for name in names) + "}"
+            return "{" + ", ".join(f"{name}: {self.draw_value(of.fields[name].type)}" for name in names) + "}"
         return self.draw(st.sampled_from(VALUES[get_named_type(of).name]))
 
-    def selection_free(self, of: GraphQLOutputType) -> bool:
+    def has_no_selection(self, of: GraphQLOutputType) -> bool:
         return not isinstance(get_named_type(of), GraphQLObjectType | GraphQLInterfaceType)
 
 
 @st.composite
-def queries(draw: st.DrawFn) -> str:
-    query = schema().query_type
+def draw_query(draw: st.DrawFn) -> str:
+    query = build_full_schema().query_type
     assert query is not None
-    return Asker(draw).fields(query, LEVELS)
+    return QueryWriter(draw).draw_fields(query, LEVELS)
 
 
 @st.composite
-def mutations(draw: st.DrawFn) -> str:
-    mutation = schema().mutation_type
+def draw_mutation(draw: st.DrawFn) -> str:
+    mutation = build_full_schema().mutation_type
     assert mutation is not None
-    return "mutation " + Asker(draw).fields(mutation, 3)
+    return "mutation " + QueryWriter(draw).draw_fields(mutation, 3)
 
 
 @pytest.fixture(scope="module")
-def asking() -> Iterator[Asking]:
+def asking() -> Iterator[AskGraph]:
     same = mesh.build_edge_statement(EdgeType.SAME_AS, build_dataset_key("s3://lake", "orders"), mesh.ORDERS, why="location")
     graph = mesh.build_graph(*mesh.build_mesh(), same)
-    yield Asking(graph, Bounds(depth=50, aliases=500))
+    yield AskGraph(graph, Bounds(depth=50, aliases=500))
     graph.store.close()
 
 
-def check(asking: Asking, query: str) -> None:
+def check_error_codes(asking: AskGraph, query: str) -> None:
     for error in asking.graphql.execute(query).body.get("errors", ()):
         assert error["extensions"]["code"] in {"NOT_FOUND", "INVALID_INPUT", "AMBIGUOUS", "LIMIT_EXCEEDED"}, (error, query)
 
 
 @settings(max_examples=count_examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(query=queries())
+@given(query=draw_query())
 @example(query="{ about { assets { kind count } } }")
-def test_any_query(asking: Asking, query: str) -> None:
-    check(asking, query)
+def test_any_query(asking: AskGraph, query: str) -> None:
+    check_error_codes(asking, query)
 
 
 @settings(max_examples=count_examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(query=mutations())
-def test_any_mutation(asking: Asking, query: str) -> None:
-    check(asking, query)
+@given(query=draw_mutation())
+def test_any_mutation(asking: AskGraph, query: str) -> None:
+    check_error_codes(asking, query)

@@ -20,7 +20,7 @@ from meshline.api.app import ADDRESSES, create_app
 from meshline.api.openapi import OPERATIONS, build_document
 from meshline.app.settings import load_settings
 from meshline.app.tokens import Role
-from tests.api.test_auth import SECRETS, TOKENS, bearer
+from tests.api.test_auth import SECRETS, TOKENS, build_authorization
 from tests.sizes import count_examples
 
 WANTED = [
@@ -34,7 +34,7 @@ WANTED = [
     checks.ignored_auth,
 ]
 EXAMPLES = 40  # for each operation
-ADMIN = bearer(SECRETS[Role.ADMIN])
+ADMIN = build_authorization(SECRETS[Role.ADMIN])
 
 
 DOCUMENT = schemathesis.openapi.from_dict(json.loads(build_document({address.path: address.role for address in ADDRESSES})))
@@ -60,18 +60,18 @@ def url() -> Iterator[str]:
             serving.join(30)
 
 
-def modes(path: str) -> list[GenerationMode]:
+def list_modes(path: str) -> list[GenerationMode]:
     """Requests as the document has them, and, where it asks for anything, requests that it forbids."""
     return [GenerationMode.POSITIVE] if path in {"/healthz", "/readyz"} else list(GenerationMode)
 
 
-@pytest.mark.parametrize(("path", "method", "mode"), [(*operation, mode) for operation in OPERATIONS for mode in modes(operation[0])])
+@pytest.mark.parametrize(("path", "method", "mode"), [(*operation, mode) for operation in OPERATIONS for mode in list_modes(operation[0])])
 def test_any_request(url: str, path: str, method: str, mode: GenerationMode) -> None:
     @given(case=DOCUMENT[path][method].as_strategy(generation_mode=mode))
     @settings(
         max_examples=count_examples(EXAMPLES), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
     )
-    def asked(case: schemathesis.Case[Any]) -> None:
+    def send_request(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(base_url=url, headers=ADMIN, checks=WANTED)
 
-    asked()
+    send_request()

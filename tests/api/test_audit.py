@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 from meshline.app.tokens import Role
 from meshline.governance import audit
 from meshline.graph.store.base import Batch, Record
-from tests.api.conftest import Asking, running
-from tests.api.test_auth import SECRETS, TOKENS, bearer
-from tests.api.test_ingest import event
+from tests.api.conftest import AskGraph, run_application
+from tests.api.test_auth import SECRETS, TOKENS, build_authorization
+from tests.api.test_ingest import build_event
 from tests.queries import mesh
 
 AUDIT = """query($kind: AuditAction, $actor: String, $since: DateTime, $first: Int, $after: String) {
@@ -25,7 +25,7 @@ AUDIT = """query($kind: AuditAction, $actor: String, $since: DateTime, $first: I
 TAG = "mutation($id: ID!, $t: String!, $by: String) { addTag(asset: $id, tag: $t, by: $by) { statement } }"
 
 
-def test_a_mutation_is_recorded_with_its_statement(ask: Asking) -> None:
+def test_a_mutation_is_recorded_with_its_statement(ask: AskGraph) -> None:
     said = ask(TAG, id=mesh.REPORT.id, t="certified", by="eve")["addTag"]["statement"]
     ask("mutation($s: ID!) { retract(statement: $s) { statement } }", s=said)
     first, second = ask(AUDIT)["audit"]["nodes"]
@@ -38,12 +38,12 @@ def test_a_mutation_is_recorded_with_its_statement(ask: Asking) -> None:
     assert [first["details"]["digest"], second["details"]["digest"]] == digests
 
 
-def test_a_mutation_that_fails_records_nothing(ask: Asking) -> None:
-    assert ask.code(TAG, id="ds_none", t="x", by="eve") == "NOT_FOUND"
+def test_a_mutation_that_fails_records_nothing(ask: AskGraph) -> None:
+    assert ask.get_error_code(TAG, id="ds_none", t="x", by="eve") == "NOT_FOUND"
     assert ask(AUDIT)["audit"] == {"totalCount": 0, "nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
 
 
-def test_pages_and_filters(ask: Asking) -> None:
+def test_pages_and_filters(ask: AskGraph) -> None:
     for n in range(7):
         ask(TAG, id=mesh.REPORT.id, t=f"t{n}", by=("eve", "ann")[n % 2])
     ask.graph.commit(lambda _: Batch(journal=[Record("notice", "k", 1, b"{}")]))
@@ -62,55 +62,57 @@ def test_pages_and_filters(ask: Asking) -> None:
     assert ask(AUDIT, actor="ann")["audit"]["nodes"] == everything[1::2]
     assert ask(AUDIT, since=everything[4]["at"])["audit"]["nodes"] == everything[4:]
     assert ask(AUDIT, kind="CHECK")["audit"]["nodes"] == []
-    assert ask.code(AUDIT, after="x") == "INVALID_INPUT"
+    assert ask.get_error_code(AUDIT, after="x") == "INVALID_INPUT"
 
 
-def test_an_entry_that_cannot_be_read_is_damage(ask: Asking) -> None:
+def test_an_entry_that_cannot_be_read_is_damage(ask: AskGraph) -> None:
     ask.graph.commit(lambda _: Batch(journal=[Record(audit.AUDIT, "", 1, b'{"action": "party"}')]))
-    (error,) = ask.errors(AUDIT)
+    (error,) = ask.list_errors(AUDIT)
     assert error["extensions"]["code"] == "STORE_CORRUPT"
 
 
-def asked(client: TestClient, role: Role, query: str, **variables: object) -> dict[str, Any]:
-    answer = client.post("/graphql", json={"query": query, "variables": variables}, headers=bearer(SECRETS[role]))
+def ask_as_role(client: TestClient, role: Role, query: str, **variables: object) -> dict[str, Any]:
+    answer = client.post("/graphql", json={"query": query, "variables": variables}, headers=build_authorization(SECRETS[role]))
     found: dict[str, Any] = answer.json()
     return found
 
 
 def test_readers_do_not_see_it_and_the_token_names_the_actor() -> None:
-    with running(tokens=TOKENS) as client:
+    with run_application(tokens=TOKENS) as client:
         sent = client.post(
-            "/api/v1/lineage", json=event(1, inputs=[{"namespace": "wh", "name": "a"}]), headers=bearer(SECRETS[Role.WRITER])
+            "/api/v1/lineage",
+            json=build_event(1, inputs=[{"namespace": "wh", "name": "a"}]),
+            headers=build_authorization(SECRETS[Role.WRITER]),
         )
         assert sent.status_code < 300
-        found = asked(client, Role.READER, '{ dataset(namespace: "wh", name: "a") { id } }')["data"]["dataset"]["id"]
-        asked(client, Role.ADMIN, TAG, id=found, t="gold")
-        assert asked(client, Role.READER, AUDIT)["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+        found = ask_as_role(client, Role.READER, '{ dataset(namespace: "wh", name: "a") { id } }')["data"]["dataset"]["id"]
+        ask_as_role(client, Role.ADMIN, TAG, id=found, t="gold")
+        assert ask_as_role(client, Role.READER, AUDIT)["errors"][0]["extensions"]["code"] == "FORBIDDEN"
         for role in (Role.WRITER, Role.ADMIN):
-            (entry,) = asked(client, role, AUDIT)["data"]["audit"]["nodes"]
+            (entry,) = ask_as_role(client, role, AUDIT)["data"]["audit"]["nodes"]
             assert (entry["actor"], entry["subject"]) == ("the-admin", "wh/a")
 
 
 CHECK = {"things": [{"kind": "change", "after": {"name": "change", "text": "drop wh/a.email"}}]}
 
 
-def described(client: TestClient, headers: dict[str, str]) -> None:
+def ingest_schema(client: TestClient, headers: dict[str, str]) -> None:
     facet = {"_producer": "https://x.org", "_schemaURL": "https://openlineage.io/spec/facets/1-1-1/SchemaDatasetFacet.json"}
     schema = {**facet, "fields": [{"name": "email", "type": "string"}]}
-    sent = event(1, inputs=[{"namespace": "wh", "name": "a", "facets": {"schema": schema}}])
+    sent = build_event(1, inputs=[{"namespace": "wh", "name": "a", "facets": {"schema": schema}}])
     assert client.post("/api/v1/lineage", json=sent, headers=headers).status_code < 300
 
 
 def test_a_check_is_recorded_with_who_asked_and_what_came_of_it() -> None:
     waivers = {"name": "waivers.yaml", "text": ""}
-    with running(tokens=TOKENS) as client:
-        described(client, bearer(SECRETS[Role.WRITER]))
-        report = client.post("/api/v1/check", json=CHECK, headers=bearer(SECRETS[Role.READER])).json()
+    with run_application(tokens=TOKENS) as client:
+        ingest_schema(client, build_authorization(SECRETS[Role.WRITER]))
+        report = client.post("/api/v1/check", json=CHECK, headers=build_authorization(SECRETS[Role.READER])).json()
         fingerprint = report["findings"][0]["fingerprint"]
-        waivers["text"] = f"- {{fingerprint: {fingerprint}, reason: nobody reads it, approver: ann, expires: {today()}}}"
-        waived = client.post("/api/v1/check", json={**CHECK, "waivers": waivers}, headers=bearer(SECRETS[Role.READER])).json()
+        waivers["text"] = f"- {{fingerprint: {fingerprint}, reason: nobody reads it, approver: ann, expires: {format_today()}}}"
+        waived = client.post("/api/v1/check", json={**CHECK, "waivers": waivers}, headers=build_authorization(SECRETS[Role.READER])).json()
         assert waived.get("passed"), waived
-        first, second, waiver = asked(client, Role.ADMIN, AUDIT)["data"]["audit"]["nodes"]
+        first, second, waiver = ask_as_role(client, Role.ADMIN, AUDIT)["data"]["audit"]["nodes"]
     assert (first["action"], first["actor"], first["subject"]) == ("CHECK", "the-reader", "wh/a")
     kept = {name: first["details"][name] for name in ("verdict", "passed", "findings", "mode", "profile", "failOn")}
     assert kept == {"verdict": "breaking", "passed": False, "findings": 1, "mode": "strict", "profile": "mesh", "failOn": "breaking"}
@@ -120,11 +122,11 @@ def test_a_check_is_recorded_with_who_asked_and_what_came_of_it() -> None:
     assert waiver["details"]["digest"] == second["details"]["digest"]
 
 
-def today() -> str:
+def format_today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def locked(client: TestClient, path: Path, headers: dict[str, str]) -> Any:
+def check_while_locked(client: TestClient, path: Path, headers: dict[str, str]) -> Any:
     """The answer of a check while another process holds the store's write lock."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -135,18 +137,18 @@ def locked(client: TestClient, path: Path, headers: dict[str, str]) -> Any:
 
 def test_a_check_that_cannot_be_recorded_is_not_answered_where_there_are_tokens(tmp_path: Path) -> None:
     path = tmp_path / "mesh.db"
-    with running(tokens=TOKENS, store=f"sqlite:///{path}") as client:
-        described(client, bearer(SECRETS[Role.WRITER]))
-        answer = locked(client, path, bearer(SECRETS[Role.READER]))
+    with run_application(tokens=TOKENS, store=f"sqlite:///{path}") as client:
+        ingest_schema(client, build_authorization(SECRETS[Role.WRITER]))
+        answer = check_while_locked(client, path, build_authorization(SECRETS[Role.READER]))
         assert answer.status_code == 503
         assert "cannot be recorded in the audit log" in answer.json()["error"]["message"]
 
 
 def test_where_nobody_is_known_it_is_answered_all_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "mesh.db"
-    with running(store=f"sqlite:///{path}") as client:
-        described(client, {})
-        answer = locked(client, path, {})
+    with run_application(store=f"sqlite:///{path}") as client:
+        ingest_schema(client, {})
+        answer = check_while_locked(client, path, {})
         assert answer.status_code == 200
         assert answer.json()["verdict"] == "breaking"
         assert "not in the audit log" in caplog.text

@@ -16,8 +16,8 @@ from meshline.api.auth import check_exposure, is_loopback
 from meshline.app.settings import load_settings
 from meshline.app.tokens import PREFIX, Role, Token, Tokens, generate_token, hash_token
 from meshline.errors import InvalidInput
-from tests.api.conftest import URL, running
-from tests.api.test_ingest import event
+from tests.api.conftest import URL, run_application
+from tests.api.test_ingest import build_event
 
 SECRETS = {role: generate_token() for role in Role}
 TOKENS = [{"name": f"the-{role}", "role": role, "hash": hash_token(secret)} for role, secret in SECRETS.items()]
@@ -27,17 +27,17 @@ YAML = {"Content-Type": "application/yaml"}
 ADD_TAG = 'mutation { addTag(asset: "x", tag: "y"%s) { statement } }'
 
 
-def bearer(secret: str) -> dict[str, str]:
+def build_authorization(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-def used(client: TestClient, path: str, method: str, headers: dict[str, str]) -> int:
+def use_address(client: TestClient, path: str, method: str, headers: dict[str, str]) -> int:
     """The status of a request that a server without authentication would answer well."""
     bodies: dict[str, dict[str, Any]] = {
         "/graphql": {"params": {"query": "{ about { version } }"}} if method == "GET" else {"json": ABOUT},
         "/api/v1/check": {"json": {"things": []}},
-        "/api/v1/lineage": {"json": event()},
-        "/api/v1/lineage/batch": {"json": [event()]},
+        "/api/v1/lineage": {"json": build_event()},
+        "/api/v1/lineage/batch": {"json": [build_event()]},
         "/api/v1/mesh": {"content": MESH, "headers": {**YAML, **headers}},
         "/api/v1/sources": {"params": {"source": "delta/lake"}, **({} if method == "GET" else {"json": {}})},
     }
@@ -46,7 +46,7 @@ def used(client: TestClient, path: str, method: str, headers: dict[str, str]) ->
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[TestClient]:
-    with running(tokens=TOKENS) as client:
+    with run_application(tokens=TOKENS) as client:
         yield client
 
 
@@ -62,13 +62,18 @@ def test_every_route_has_a_role_or_is_open_on_purpose(guarded: TestClient) -> No
 def test_each_address_admits_the_roles_that_it_should(guarded: TestClient, address: Any) -> None:
     for method in address.methods:
         for role, secret in SECRETS.items():
-            status = used(guarded, address.path, method, bearer(secret))
+            status = use_address(guarded, address.path, method, build_authorization(secret))
             if address.role is None or role.includes(address.role):
                 assert status in (200, 201), (address, method, role)
             else:
                 assert status == 403, (address, method, role)
-        for headers in ({}, bearer(generate_token()), {"Authorization": f"Basic {SECRETS[Role.ADMIN]}"}, bearer("")):
-            assert used(guarded, address.path, method, headers) == (401 if address.role else 200), (address, method, headers)
+        for headers in (
+            {},
+            build_authorization(generate_token()),
+            {"Authorization": f"Basic {SECRETS[Role.ADMIN]}"},
+            build_authorization(""),
+        ):
+            assert use_address(guarded, address.path, method, headers) == (401 if address.role else 200), (address, method, headers)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
@@ -78,7 +83,7 @@ def test_each_address_admits_the_roles_that_it_should(guarded: TestClient, addre
 def test_what_is_not_there_is_closed(guarded: TestClient, method: str, path: str) -> None:
     answer = guarded.request(method, path, follow_redirects=False)
     assert answer.status_code == 401
-    assert guarded.request(method, path, headers=bearer(SECRETS[Role.READER]), follow_redirects=False).status_code in (
+    assert guarded.request(method, path, headers=build_authorization(SECRETS[Role.READER]), follow_redirects=False).status_code in (
         401,
         404,
         405,
@@ -91,10 +96,10 @@ def test_refusals_name_what_is_needed(guarded: TestClient) -> None:
     anonymous = guarded.post("/graphql", json=ABOUT)
     assert (anonymous.status_code, anonymous.json()["error"]["code"]) == (401, "UNAUTHENTICATED")
     assert anonymous.headers["www-authenticate"] == 'Bearer realm="meshline"'
-    stranger = guarded.post("/graphql", json=ABOUT, headers=bearer("made-up"))
+    stranger = guarded.post("/graphql", json=ABOUT, headers=build_authorization("made-up"))
     assert stranger.headers["www-authenticate"] == 'Bearer realm="meshline", error="invalid_token"'
     assert "made-up" not in stranger.text
-    reader = guarded.post("/api/v1/lineage", json=event(), headers=bearer(SECRETS[Role.READER]))
+    reader = guarded.post("/api/v1/lineage", json=build_event(), headers=build_authorization(SECRETS[Role.READER]))
     assert (reader.status_code, reader.json()["error"]["code"]) == (403, "FORBIDDEN")
     assert reader.json()["error"]["message"] == "this needs a token with the role writer, and 'the-reader' has the role reader"
     assert reader.headers["www-authenticate"] == 'Bearer realm="meshline", error="insufficient_scope", scope="writer"'
@@ -108,17 +113,17 @@ def test_the_scheme_is_written_in_any_case(guarded: TestClient) -> None:
 def test_health_without_detail_for_strangers(guarded: TestClient) -> None:
     assert guarded.get("/healthz").json() == {"status": "ok"}
     assert guarded.get("/readyz").json() == {"status": "ready"}
-    assert guarded.get("/readyz", headers=bearer("wrong")).json() == {"status": "ready"}
-    known = bearer(SECRETS[Role.READER])
+    assert guarded.get("/readyz", headers=build_authorization("wrong")).json() == {"status": "ready"}
+    known = build_authorization(SECRETS[Role.READER])
     assert guarded.get("/healthz", headers=known).json().keys() == {"status", "version"}
     assert guarded.get("/readyz", headers=known).json().keys() == {"status", "revision"}
 
 
 def test_why_it_is_not_ready_is_no_strangers_business(monkeypatch: pytest.MonkeyPatch) -> None:
-    with running(tokens=TOKENS) as client:
+    with run_application(tokens=TOKENS) as client:
         monkeypatch.setattr(client.app.state.service, "waiting_for", "the store at secret.host is gone")  # type: ignore[attr-defined]
         assert client.get("/readyz").json() == {"status": "not ready"}
-        answer = client.get("/readyz", headers=bearer(SECRETS[Role.READER])).json()
+        answer = client.get("/readyz", headers=build_authorization(SECRETS[Role.READER])).json()
         assert answer == {"status": "not ready", "reasons": ["the store at secret.host is gone"]}
 
 
@@ -133,7 +138,7 @@ def test_bodies_of_strangers_are_not_read(guarded: TestClient) -> None:
 
 def add_tag(client: TestClient, role: Role, by: str = "") -> Any:
     body = {"query": ADD_TAG % (f', by: "{by}"' if by else "")}
-    return client.post("/graphql", json=body, headers=bearer(SECRETS[role]))
+    return client.post("/graphql", json=body, headers=build_authorization(SECRETS[role]))
 
 
 def test_mutations_need_an_admin(guarded: TestClient) -> None:
@@ -143,14 +148,17 @@ def test_mutations_need_an_admin(guarded: TestClient) -> None:
         assert 'scope="admin"' in answer.headers["www-authenticate"]
     assert add_tag(guarded, Role.ADMIN).json()["errors"][0]["extensions"]["code"] == "NOT_FOUND"  # there is no asset x
     hidden = {"query": 'query q { about { version } } mutation m { retract(statement: "st_1") { statement } }', "operationName": "m"}
-    assert guarded.post("/graphql", json=hidden, headers=bearer(SECRETS[Role.WRITER])).status_code == 403
-    assert guarded.post("/graphql", json={**hidden, "operationName": "q"}, headers=bearer(SECRETS[Role.READER])).status_code == 200
+    assert guarded.post("/graphql", json=hidden, headers=build_authorization(SECRETS[Role.WRITER])).status_code == 403
+    assert (
+        guarded.post("/graphql", json={**hidden, "operationName": "q"}, headers=build_authorization(SECRETS[Role.READER])).status_code
+        == 200
+    )
 
 
 def test_the_author_of_a_statement_is_the_one_that_the_token_names() -> None:
-    with running(tokens=TOKENS) as client:
-        assert client.put("/api/v1/mesh", content=MESH, headers={**YAML, **bearer(SECRETS[Role.WRITER])}).status_code == 200
-        admin = bearer(SECRETS[Role.ADMIN])
+    with run_application(tokens=TOKENS) as client:
+        assert client.put("/api/v1/mesh", content=MESH, headers={**YAML, **build_authorization(SECRETS[Role.WRITER])}).status_code == 200
+        admin = build_authorization(SECRETS[Role.ADMIN])
         found = client.post("/graphql", json={"query": "{ owners { nodes { id } } }"}, headers=admin).json()
         query = 'mutation($id: ID!) { addTag(asset: $id, tag: "y"%s) { asset { tags { source } } } }'
         variables = {"id": found["data"]["owners"]["nodes"][0]["id"]}
@@ -214,13 +222,13 @@ def test_others_need_tokens_or_a_word(host: str) -> None:
     check_exposure(load_settings(host=host, insecure=True))
 
 
-def asked(client: TestClient, host: str) -> int:
+def ask_as_host(client: TestClient, host: str) -> int:
     return client.post("/graphql", json=ABOUT, headers={"Host": host}).status_code
 
 
 def test_a_foreign_name_for_loopback_is_not_ours(client: TestClient) -> None:
     for host in ("127.0.0.1", "127.0.0.1:8080", "localhost", "LocalHost:1", "[::1]:8080", "[::1]", "127.1.2.3"):
-        assert asked(client, host) == 200, host
+        assert ask_as_host(client, host) == 200, host
     for host in (
         "evil.example",
         "evil.example:8080",
@@ -231,21 +239,21 @@ def test_a_foreign_name_for_loopback_is_not_ours(client: TestClient) -> None:
         "[::2]",
         ":80",
     ):
-        assert asked(client, host) == 421, host
+        assert ask_as_host(client, host) == 421, host
     answer = client.get("/healthz", headers={"Host": "evil.example"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (421, "WRONG_HOST")
     assert "evil" not in answer.text
 
 
 def test_names_that_are_allowed() -> None:
-    with running(allowed_hosts=["Mesh.Example"]) as client:
-        assert [asked(client, host) for host in ("mesh.example:80", "localhost", "other.example")] == [200, 200, 421]
-    with running(host="0.0.0.0", insecure=True) as client:
-        assert asked(client, "anything.example") == 200
-    with running(host="0.0.0.0", insecure=True, allowed_hosts=["mesh.example"]) as client:
-        assert [asked(client, host) for host in ("mesh.example", "127.0.0.1", "other.example")] == [200, 200, 421]
-    with running(tokens=TOKENS) as client:
-        answer = client.post("/graphql", json=ABOUT, headers={"Host": "any.example", **bearer(SECRETS[Role.READER])})
+    with run_application(allowed_hosts=["Mesh.Example"]) as client:
+        assert [ask_as_host(client, host) for host in ("mesh.example:80", "localhost", "other.example")] == [200, 200, 421]
+    with run_application(host="0.0.0.0", insecure=True) as client:
+        assert ask_as_host(client, "anything.example") == 200
+    with run_application(host="0.0.0.0", insecure=True, allowed_hosts=["mesh.example"]) as client:
+        assert [ask_as_host(client, host) for host in ("mesh.example", "127.0.0.1", "other.example")] == [200, 200, 421]
+    with run_application(tokens=TOKENS) as client:
+        answer = client.post("/graphql", json=ABOUT, headers={"Host": "any.example", **build_authorization(SECRETS[Role.READER])})
         assert answer.status_code == 200
 
 

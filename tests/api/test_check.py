@@ -27,7 +27,7 @@ from meshline.graph.model import (
 )
 from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import UNLIMITED
-from tests.api.conftest import Asking, running
+from tests.api.conftest import AskGraph, run_application
 from tests.queries import mesh
 from tests.queries.mesh import build_asset_statement, build_edge_statement, build_flow, build_run_statement, build_schema_statement
 
@@ -60,23 +60,23 @@ schema: [{ name: revenue, properties: [{ name: day, logicalType: date }, { name:
 WH = {"mysql://warehouse:3306": "wh"}
 
 
-def words(*lines: str) -> dict[str, Any]:
+def build_check_body(*lines: str) -> dict[str, Any]:
     return {"things": [{"kind": "change", "after": {"name": "words", "text": "\n".join(lines)}}]}
 
 
-def post(client: TestClient, body: Any) -> Any:
+def post_check(client: TestClient, body: Any) -> Any:
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
     return client.post("/api/v1/check", content=content, headers={"Content-Type": "application/json"})
 
 
-def live_of(client: TestClient) -> LiveGraph:
+def get_live_graph(client: TestClient) -> LiveGraph:
     found: LiveGraph = client.app.state.service.resources.live  # type: ignore[attr-defined]
     return found
 
 
 @pytest.fixture
 def served(client: TestClient) -> TestClient:
-    mesh.commit_statements(live_of(client), *mesh.build_mesh())
+    mesh.commit_statements(get_live_graph(client), *mesh.build_mesh())
     return client
 
 
@@ -84,7 +84,7 @@ def served(client: TestClient) -> TestClient:
 
 
 def test_a_check_answers_with_the_report(served: TestClient) -> None:
-    answer = post(served, words("drop shop.customers.email"))
+    answer = post_check(served, build_check_body("drop shop.customers.email"))
     assert answer.status_code == 200, answer.text
     report = msgspec.json.decode(answer.content, type=Report)
     assert (report.verdict, report.passed, report.checked) == ("breaking", False, 1)
@@ -93,22 +93,27 @@ def test_a_check_answers_with_the_report(served: TestClient) -> None:
 
 
 def test_in_process_and_over_http_are_one(served: TestClient) -> None:
-    body = {**words("drop shop.customers.email", "rename fin.revenue.total to sum"), "mode": "usage", "profile": "full", "failOn": "none"}
-    here = run_check(live_of(served), Naming(), msgspec.convert(body, CheckRequest))
-    assert msgspec.json.decode(post(served, body).content, type=Report) == here
+    body = {
+        **build_check_body("drop shop.customers.email", "rename fin.revenue.total to sum"),
+        "mode": "usage",
+        "profile": "full",
+        "failOn": "none",
+    }
+    here = run_check(get_live_graph(served), Naming(), msgspec.convert(body, CheckRequest))
+    assert msgspec.json.decode(post_check(served, body).content, type=Report) == here
     assert here.passed
 
 
 def test_a_contract_that_is_checked_against_itself_has_no_findings(served: TestClient) -> None:
     file = {"name": "c.yaml", "text": CONTRACT}
     same = {"things": [{"kind": "contract", "before": file, "after": file}], "namespaces": WH}
-    assert post(served, same).json()["findings"] == []
+    assert post_check(served, same).json()["findings"] == []
 
 
 def test_a_contract_in_two_versions(served: TestClient) -> None:
     after = CONTRACT.replace("{ name: day, logicalType: date }, ", "")
     subject = CheckInput("contract", File("old.yaml", CONTRACT), File("new.yaml", after))
-    report = run_check(live_of(served), Naming(), CheckRequest((subject,), namespaces=WH))
+    report = run_check(get_live_graph(served), Naming(), CheckRequest((subject,), namespaces=WH))
     assert [(one.rule, one.file, one.line) for one in report.findings] == [
         ("column-removed", "new.yaml", 8),
         ("major-version-missing", "new.yaml", 5),
@@ -117,11 +122,11 @@ def test_a_contract_in_two_versions(served: TestClient) -> None:
 
 
 def test_a_waived_finding_passes(served: TestClient) -> None:
-    body = words("drop shop.customers.email")
-    fingerprint = post(served, body).json()["findings"][0]["fingerprint"]
+    body = build_check_body("drop shop.customers.email")
+    fingerprint = post_check(served, body).json()["findings"][0]["fingerprint"]
     expires = datetime.now(UTC).date() + timedelta(days=30)
     waiver = f"- {{ fingerprint: '{fingerprint}', reason: agreed, approver: ann, expires: {expires} }}"
-    waived = post(served, {**body, "waivers": {"name": "w.yaml", "text": waiver}}).json()
+    waived = post_check(served, {**body, "waivers": {"name": "w.yaml", "text": waiver}}).json()
     assert waived["findings"][0]["waived"]["approver"] == "ann"
 
 
@@ -129,34 +134,34 @@ def test_a_waived_finding_passes(served: TestClient) -> None:
     ("body", "status", "message"),
     [
         (b"nothing", 400, "no check"),
-        ({**words("drop shop.customers.email"), "mode": "loose"}, 400, "mode"),
-        ({**words("drop shop.customers.email"), "more": 1}, 400, "more"),
-        (words("frobnicate x"), 400, "words:1"),
-        (words("drop shop.customers.nothing_here"), 404, "nothing_here"),
+        ({**build_check_body("drop shop.customers.email"), "mode": "loose"}, 400, "mode"),
+        ({**build_check_body("drop shop.customers.email"), "more": 1}, 400, "more"),
+        (build_check_body("frobnicate x"), 400, "words:1"),
+        (build_check_body("drop shop.customers.nothing_here"), 404, "nothing_here"),
         ({"things": [{"kind": "poem", "after": {"name": "p", "text": ""}}]}, 400, "poem"),
         ({"things": [{"kind": "contract"}]}, 400, "neither"),
         ({"things": [{"kind": "contract", "after": {"name": "c.yaml", "text": "a: [1"}}]}, 400, "c.yaml"),
-        ({**words("drop shop.customers.email"), "waivers": {"name": "w.yaml", "text": "- a"}}, 400, "w.yaml"),
+        ({**build_check_body("drop shop.customers.email"), "waivers": {"name": "w.yaml", "text": "- a"}}, 400, "w.yaml"),
         (b'{"things": [{"kind": "change", "after": {"name": "words", "text": "drop \\ud800"}}]}', 400, ""),
         (msgspec.json.encode({"things": [{"kind": "change"}] * 1001}), 400, "1001"),
     ],
 )
 def test_what_cannot_be_decided_is_no_report(served: TestClient, body: Any, status: int, message: str) -> None:
-    answer = post(served, body)
+    answer = post_check(served, body)
     assert answer.status_code == status, answer.text
     assert message in answer.json()["error"]["message"]
 
 
 def test_a_body_is_bounded() -> None:
-    with running(max_body_bytes=2000) as client:
-        assert post(client, words("drop " + "x" * 3000)).status_code == 413
+    with run_application(max_body_bytes=2000) as client:
+        assert post_check(client, build_check_body("drop " + "x" * 3000)).status_code == 413
         assert client.post("/api/v1/check", content=b"{}", headers={"Content-Type": "text/plain"}).status_code == 415
 
 
 # -- blastRadius
 
 
-def test_the_blast_radius_of_a_change_in_words(ask: Asking) -> None:
+def test_the_blast_radius_of_a_change_in_words(ask: AskGraph) -> None:
     mesh.commit_statements(ask.graph, build_edge_statement(EdgeType.OWNS, mesh.FINANCE_TEAM, mesh.DASHBOARD))
     found = ask(BLAST, change={"words": ["drop shop.customers.email"]})["blastRadius"]
     (finding,) = found["findings"]
@@ -172,7 +177,7 @@ def test_the_blast_radius_of_a_change_in_words(ask: Asking) -> None:
     assert found["completeness"] == {"possibleOnly": 1, "truncated": "NONE"}
 
 
-def test_the_other_inputs(ask: Asking) -> None:
+def test_the_other_inputs(ask: AskGraph) -> None:
     ddl = ask(BLAST, change={"ddl": {"text": "ALTER TABLE fin.revenue DROP COLUMN total"}})["blastRadius"]
     assert [one["rule"] for one in ddl["findings"]] == ["column-removed"]
     contract = {"before": CONTRACT, "after": CONTRACT.replace("1.0.0", "2.0.0").replace("name: total", "name: sum")}
@@ -181,16 +186,16 @@ def test_the_other_inputs(ask: Asking) -> None:
     assert "major-version-missing" not in rules
 
 
-def test_a_change_must_be_named(ask: Asking) -> None:
-    assert ask.code(BLAST, change={}) == "INVALID_INPUT"
-    assert ask.code(BLAST, change={"words": ["drop nothing.at.all"]}) == "NOT_FOUND"
-    assert ask.code("{ productImpact { products { reach } } }") == "INVALID_INPUT"
-    assert ask.code("query($of: ID!) { consumersOf(product: $of) { reached { reach } } }", of=mesh.EMAIL.id) == "INVALID_INPUT"
+def test_a_change_must_be_named(ask: AskGraph) -> None:
+    assert ask.get_error_code(BLAST, change={}) == "INVALID_INPUT"
+    assert ask.get_error_code(BLAST, change={"words": ["drop nothing.at.all"]}) == "NOT_FOUND"
+    assert ask.get_error_code("{ productImpact { products { reach } } }") == "INVALID_INPUT"
+    assert ask.get_error_code("query($of: ID!) { consumersOf(product: $of) { reached { reach } } }", of=mesh.EMAIL.id) == "INVALID_INPUT"
 
 
-def test_an_answer_is_bounded(ask: Asking) -> None:
-    small = Asking(ask.graph, Bounds(objects=5))
-    assert small.code(BLAST, change={"words": ["drop shop.customers.email"]}) == "LIMIT_EXCEEDED"
+def test_an_answer_is_bounded(ask: AskGraph) -> None:
+    small = AskGraph(ask.graph, Bounds(objects=5))
+    assert small.get_error_code(BLAST, change={"words": ["drop shop.customers.email"]}) == "LIMIT_EXCEEDED"
 
 
 # -- products
@@ -214,7 +219,7 @@ output_ports: []
 
 
 @pytest.fixture
-def promising(ask: Asking) -> Asking:
+def promising(ask: AskGraph) -> AskGraph:
     slo: dict[str, Json] = {"freshness": {"text": "1h", "seconds": 3600}}
     port = build_edge_statement(
         EdgeType.PORT, mesh.REVENUE_PRODUCT, mesh.ORDERS, direction="input", refresh="hourly", at=mesh.START + mesh.SECOND
@@ -223,7 +228,7 @@ def promising(ask: Asking) -> Asking:
     return ask
 
 
-def test_products_that_a_change_breaks(promising: Asking) -> None:
+def test_products_that_a_change_breaks(promising: AskGraph) -> None:
     found = promising(IMPACT, change={"words": ["drop sales.orders.email_hash"]})["productImpact"]
     assert [(one["product"]["name"], one["verdict"], one["reach"]) for one in found["products"]] == [
         ("orders", "BREAKING", "DIRECT"),
@@ -233,7 +238,7 @@ def test_products_that_a_change_breaks(promising: Asking) -> None:
     assert found["products"][1]["freshness"]["promised"] == 86400
 
 
-def test_promises_that_no_longer_hold(promising: Asking) -> None:
+def test_promises_that_no_longer_hold(promising: AskGraph) -> None:
     change = {"product": {"before": PRODUCT.format(version="1", freshness="1h"), "after": PRODUCT.format(version="2", freshness="30h")}}
     (lost,) = promising(IMPACT, change=change)["productImpact"]["lostPromises"]
     assert lost["product"]["name"] == "revenue"
@@ -242,12 +247,12 @@ def test_promises_that_no_longer_hold(promising: Asking) -> None:
     assert "1d 6h + 1h = 1d 7h" in lost["then"]["text"]
 
 
-def test_products_that_depend_on_assets(promising: Asking) -> None:
+def test_products_that_depend_on_assets(promising: AskGraph) -> None:
     found = promising(IMPACT, of=[mesh.ORDERS.id])["productImpact"]["products"]
     assert [(one["product"]["name"], one["verdict"]) for one in found] == [("orders", None), ("revenue", None)]
 
 
-def test_consumers_of_a_product_are_distinguished(ask: Asking) -> None:
+def test_consumers_of_a_product_are_distinguished(ask: AskGraph) -> None:
     inner, later = build_dataset_key("wh", "sales.inner"), build_dataset_key("wh", "sales.later")
     mesh.commit_statements(
         ask.graph,

@@ -10,26 +10,26 @@ import pytest
 
 from meshline.cli.client import open_graph
 from meshline.graph.model import from_micros, get_current_micros
-from tests.api.conftest import Asking
-from tests.cli.command import done, run
+from tests.api.conftest import AskGraph
+from tests.cli.command import run_command, run_successfully
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
-from tests.ingest.sources.test_contracts import FILES, loaded, write
-from tests.ingest.sources.test_products import loaded as products_loaded
+from tests.ingest.sources.test_contracts import FILES, load_contracts, write_files
+from tests.ingest.sources.test_products import load_products
 from tests.queries.mesh import build_graph
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 
 
-def asking(folder: Path, **files: str) -> Asking:
+def open_contracts(folder: Path, **files: str) -> AskGraph:
     """The schema over a graph of these contracts."""
     graph = build_graph()
-    write(folder, **files)
-    loaded(graph, folder)
-    return Asking(graph)
+    write_files(folder, **files)
+    load_contracts(graph, folder)
+    return AskGraph(graph)
 
 
 def test_the_versions_of_a_contract(tmp_path: Path) -> None:
-    ask = asking(tmp_path, **FILES)
+    ask = open_contracts(tmp_path, **FILES)
     data = ask(
         """{ contracts { nodes { name version status title current { version inForce }
             versions { version status inForce title standard source fields { name dataType } } } } }"""
@@ -55,7 +55,7 @@ def test_the_versions_of_a_contract(tmp_path: Path) -> None:
 
 
 def test_what_a_contract_promises(tmp_path: Path) -> None:
-    ask = asking(tmp_path, a=SPECIFICATION)
+    ask = open_contracts(tmp_path, a=SPECIFICATION)
     data = ask(
         """{ resolve(name: "orders-latest") { ... on Contract { description governs { name } owners { owner { name } }
             current { contact ownerNames tags links { name url } roles { name server } servers { name type environment settings }
@@ -108,7 +108,7 @@ def test_what_a_contract_promises(tmp_path: Path) -> None:
 
 
 def test_who_uses_what_under_a_contract(tmp_path: Path) -> None:
-    ask = asking(tmp_path, a=STANDARD, b=SPECIFICATION)
+    ask = open_contracts(tmp_path, a=STANDARD, b=SPECIFICATION)
     data = ask(
         '{ resolve(name: "payments") { ... on Contract { consumers { purpose consumer { name } asset { name } contract { name } } } } }'
     )
@@ -151,9 +151,9 @@ def test_who_is_still_on_version_1(tmp_path: Path) -> None:
     second = TWO_VERSIONS.replace("source: m\n", "source: n\n").replace(*other)
     (tmp_path / "second.yaml").write_text(second.partition("consumers:")[0])
     for file in ("mesh.yaml", "second.yaml"):
-        done("ingest", "mesh", tmp_path / file, "--store", new_store)
+        run_successfully("ingest", "mesh", tmp_path / file, "--store", new_store)
     with open_graph(new_store) as (graph, _):
-        ask = Asking(graph)
+        ask = AskGraph(graph)
         question = """{ resolve(name: "contract:orders") { ... on Contract {
             consumers { version consumer { name } } onOne: consumers(version: "1.0.0") { consumer { name } }
             versions { version consumers { consumer { name } } } } } }"""
@@ -167,14 +167,14 @@ def test_who_is_still_on_version_1(tmp_path: Path) -> None:
     assert [one["consumer"]["name"] for one in found["onOne"]] == ["app-1", "app-3"]
     by_version = {one["version"]: [use["consumer"]["name"] for use in one["consumers"]] for one in found["versions"]}
     assert by_version == {"2.0.0": ["app-2"], "1.0.0": ["app-1", "app-3"]}
-    shown = done("consumers", "orders", "--store", new_store).out
+    shown = run_successfully("consumers", "orders", "--store", new_store).out
     assert "versions 2.0.0, 1.0.0 (deprecated)" in shown
     assert re.search(r"version 1\.0\.0 +app-3 +orders_v1 +mesh/m", shown)
     assert re.search(r"version not known +app-4 +elsewhere +mesh/m", shown)
-    on_one = done("consumers", "orders", "--version", "1.0.0", "--store", new_store).out
+    on_one = run_successfully("consumers", "orders", "--version", "1.0.0", "--store", new_store).out
     assert ("app-1" in on_one, "app-2" in on_one) == (True, False)
     assert "of 1 use the version is not known" in on_one
-    refused = run("consumers", "orders", "--version", "3", "--store", new_store)
+    refused = run_command("consumers", "orders", "--version", "3", "--store", new_store)
     assert refused.code == 2
     assert "has no version '3'; it has 2.0.0, 1.0.0" in refused.err
 
@@ -185,12 +185,12 @@ def test_who_uses_what_a_contract_governs_without_naming_it(tmp_path: Path) -> N
     unnamed = TWO_VERSIONS.replace(", contract: orders", "").replace(', version: "1.0.0"}]', "}]").replace(', version: "2.0.0"}]', "}]")
     other = "{dataset: wh/orders_v1}]}\n  - {name: app-5, consumes: [{dataset: wh/orders_v1, contract: another}]}"
     (tmp_path / "mesh.yaml").write_text(other.join(unnamed.rsplit("{dataset: wh/orders_v1}]}", 1)))
-    done("ingest", "mesh", tmp_path / "mesh.yaml", "--store", new_store)
-    shown = done("consumers", "orders", "--store", new_store).out
+    run_successfully("ingest", "mesh", tmp_path / "mesh.yaml", "--store", new_store)
+    shown = run_successfully("consumers", "orders", "--store", new_store).out
     assert re.search(r"version 1\.0\.0 +app-1 +orders_v1 +mesh/m, which names no contract", shown)
     assert [name for name in ("app-1", "app-2", "app-3", "app-4", "app-5") if name in shown] == ["app-1", "app-3"]
     with open_graph(new_store) as (graph, _):
-        (contract,) = Asking(graph)("{ contracts { nodes { versions { consumers { consumer { name } contractName } } } } }")["contracts"][
+        (contract,) = AskGraph(graph)("{ contracts { nodes { versions { consumers { consumer { name } contractName } } } } }")["contracts"][
             "nodes"
         ]
     assert [one["consumer"]["name"] for one in contract["versions"][0]["consumers"]] == ["app-1", "app-3"]
@@ -198,12 +198,12 @@ def test_who_uses_what_a_contract_governs_without_naming_it(tmp_path: Path) -> N
 
 def test_the_past_shows_the_contract_of_then(tmp_path: Path) -> None:
     graph = build_graph()
-    write(tmp_path, a=FILES["a"])
-    loaded(graph, tmp_path)
+    write_files(tmp_path, a=FILES["a"])
+    load_contracts(graph, tmp_path)
     before = get_current_micros()
-    write(tmp_path, b=FILES["b"])
-    loaded(graph, tmp_path)
-    ask = Asking(graph)
+    write_files(tmp_path, b=FILES["b"])
+    load_contracts(graph, tmp_path)
+    ask = AskGraph(graph)
     question = 'query($at: DateTime) { resolve(name: "orders", asOf: $at) { ... on Contract { version versions { version } } } }'
     then = ask(question, at=from_micros(before).isoformat())["resolve"]
     assert then == {"version": "1.9.0", "versions": [{"version": "1.9.0"}]}
@@ -214,8 +214,8 @@ def test_the_past_shows_the_contract_of_then(tmp_path: Path) -> None:
 def test_what_a_product_promises() -> None:
     assert CORPUS
     graph = build_graph()
-    products_loaded(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")
-    (product,) = Asking(graph)(
+    load_products(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")
+    (product,) = AskGraph(graph)(
         """{ products { nodes { name version status slo slos { name text seconds ratio } registeredIn tags { key }
             qualityChecks { tool suite run } domain { name } owners { owner { name } }
             ports { direction type endpoint format refresh contractName deprecated dataset { namespace name } } } } }"""
@@ -244,7 +244,7 @@ def test_what_a_product_promises() -> None:
     }
 
 
-def test_service_levels_that_nobody_measured_are_measured_when_asked(ask: Asking) -> None:
+def test_service_levels_that_nobody_measured_are_measured_when_asked(ask: AskGraph) -> None:
     """The small mesh says its service levels as a mesh file does: as plain texts."""
     slos = {one["name"]: one["slos"] for one in ask("{ products { nodes { name slo slos { name text seconds } } } }")["products"]["nodes"]}
     assert [level for levels in slos.values() for level in levels]

@@ -11,17 +11,17 @@ from graphql import get_introspection_query
 
 from meshline.api.graphql import Bounds, Executor
 from meshline.graph.naming import Naming
-from tests.api.conftest import Asking
+from tests.api.conftest import AskGraph
 from tests.queries import mesh
 
 ID = mesh.EMAIL.id
 
 
-def nested(levels: int) -> str:
+def build_nested_query(levels: int) -> str:
     return f'{{ node(id: "{ID}") ' + "{ domain " * levels + "{ id }" + "}" * levels + "}"
 
 
-def test_introspection_is_allowed(ask: Asking) -> None:
+def test_introspection_is_allowed(ask: AskGraph) -> None:
     types = ask(get_introspection_query(specified_by_url=True, directive_is_repeatable=True, input_value_deprecation=True))["__schema"][
         "types"
     ]
@@ -31,8 +31,8 @@ def test_introspection_is_allowed(ask: Asking) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        nested(30),
-        nested(3000),
+        build_nested_query(30),
+        build_nested_query(3000),
         "{" + " ".join(f"a{n}: about {{ version }}" for n in range(101)) + "}",
         "{ about { version } }" + " " * 10 + "# " + "x" * 10 + "\n" + "{ about { version } } " * 1000,
         "{ datasets(first: 1001) { nodes { id } } }",
@@ -41,52 +41,52 @@ def test_introspection_is_allowed(ask: Asking) -> None:
         "{ nodes(ids: [" + ",".join('"x"' for _ in range(1001)) + "]) { id } }",
     ],
 )
-def test_too_much(ask: Asking, query: str) -> None:
-    codes = {error["extensions"]["code"] for error in ask.errors(query)}
+def test_too_much(ask: AskGraph, query: str) -> None:
+    codes = {error["extensions"]["code"] for error in ask.list_errors(query)}
     assert codes <= {"LIMIT_EXCEEDED", "GRAPHQL_INVALID", "NOT_FOUND"}
     assert codes != {"INTERNAL"}
 
 
-def test_limits_have_their_code(ask: Asking) -> None:
-    assert ask.code(nested(30)) == "LIMIT_EXCEEDED"
-    assert ask.code("{ datasets(first: 1001) { nodes { id } } }") == "LIMIT_EXCEEDED"
-    assert ask.code("{" + " ".join(f"a{n}: about {{ version }}" for n in range(101)) + "}") == "LIMIT_EXCEEDED"
+def test_limits_have_their_code(ask: AskGraph) -> None:
+    assert ask.get_error_code(build_nested_query(30)) == "LIMIT_EXCEEDED"
+    assert ask.get_error_code("{ datasets(first: 1001) { nodes { id } } }") == "LIMIT_EXCEEDED"
+    assert ask.get_error_code("{" + " ".join(f"a{n}: about {{ version }}" for n in range(101)) + "}") == "LIMIT_EXCEEDED"
     assert ask("{ datasets(first: 1000) { nodes { id } } }")
 
 
-def test_tokens(ask: Asking) -> None:
-    (error,) = ask.errors("{ about { " + "version " * 5000 + "} }")
+def test_tokens(ask: AskGraph) -> None:
+    (error,) = ask.list_errors("{ about { " + "version " * 5000 + "} }")
     assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
 
 
-def test_fragments_of_fragments(ask: Asking) -> None:
+def test_fragments_of_fragments(ask: AskGraph) -> None:
     fragments = " ".join(f"fragment f{n} on Asset {{ a: domain {{ ...f{n + 1} }} b: domain {{ ...f{n + 1} }} }}" for n in range(50))
     began = time.monotonic()
-    errors = ask.errors(f'{{ node(id: "{ID}") {{ ...f0 }} }} {fragments} fragment f50 on Asset {{ id }}')
+    errors = ask.list_errors(f'{{ node(id: "{ID}") {{ ...f0 }} }} {fragments} fragment f50 on Asset {{ id }}')
     assert {error["extensions"]["code"] for error in errors} <= {"LIMIT_EXCEEDED", "GRAPHQL_INVALID"}
     assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "W10", "bm90IGpzb24", "W1tdLFtdLCIiXQ", "💥", "A" * 100_000, "W1sxXSxbMV0sImRzIl0="])
-def test_bad_cursors(ask: Asking, cursor: str) -> None:
-    (error,) = ask.errors("query($a: String) { datasets(after: $a) { nodes { id } } }", a=cursor)
+def test_bad_cursors(ask: AskGraph, cursor: str) -> None:
+    (error,) = ask.list_errors("query($a: String) { datasets(after: $a) { nodes { id } } }", a=cursor)
     assert error["extensions"] == {"code": "INVALID_INPUT", "path": "after"}
 
 
 @pytest.mark.parametrize("first", [-1, -(2**31)])
-def test_bad_pages(ask: Asking, first: int) -> None:
-    assert ask.code(f"{{ datasets(first: {first}) {{ nodes {{ id }} }} }}") == "INVALID_INPUT"
+def test_bad_pages(ask: AskGraph, first: int) -> None:
+    assert ask.get_error_code(f"{{ datasets(first: {first}) {{ nodes {{ id }} }} }}") == "INVALID_INPUT"
 
 
 @pytest.mark.parametrize("asset", ["", "x", "ds_zz", "'; DROP TABLE heads; --", "ds_" + "0" * 32, "\x00", "../../etc/passwd", "x" * 50_000])
-def test_bad_ids(ask: Asking, asset: str) -> None:
+def test_bad_ids(ask: AskGraph, asset: str) -> None:
     assert ask("query($i: ID!) { node(id: $i) { id } }", i=asset) == {"node": None}
     for question in ("impact(of: [$i]) { total }", "lineage(of: [$i]) { ungrouped }", "ownedBy(owner: $i) { totalCount }"):
-        assert ask.code(f"query($i: ID!) {{ {question} }}", i=asset) == "NOT_FOUND"
+        assert ask.get_error_code(f"query($i: ID!) {{ {question} }}", i=asset) == "NOT_FOUND"
 
 
 @pytest.mark.parametrize("text", ["' OR 1=1 --", '" OR *', "*", "%_%", "{}", "$id", "NEAR(", "\\", "\x00", "a" * 100_000, "💥 é ß"])
-def test_texts_are_only_texts(ask: Asking, text: str) -> None:
+def test_texts_are_only_texts(ask: AskGraph, text: str) -> None:
     found = ask("query($t: String!) { search(text: $t) { totalCount } datasets(filter: {text: $t}) { totalCount } }", t=text)
     assert found["datasets"] == {"totalCount": 0}
     assert ask("query($t: String!) { dataset(namespace: $t, name: $t) { id } }", t=text) == {"dataset": None}
@@ -108,27 +108,27 @@ def test_texts_are_only_texts(ask: Asking, text: str) -> None:
         (f'{{ impact(of: ["{ID}"], depth: -1) {{ total }} }}', {}),
     ],
 )
-def test_no_sense(ask: Asking, query: str, variables: dict[str, object]) -> None:
-    for error in ask.errors(query, **variables):
+def test_no_sense(ask: AskGraph, query: str, variables: dict[str, object]) -> None:
+    for error in ask.list_errors(query, **variables):
         assert error["extensions"]["code"] in {"GRAPHQL_INVALID", "INVALID_INPUT"}, error
         assert "Traceback" not in error["message"]
 
 
 def test_an_answer_has_a_size_and_a_time() -> None:
     graph = mesh.build_graph(*mesh.build_mesh())
-    few = Asking(graph, Bounds(objects=5))
-    assert few.code("{ datasets { nodes { columns { nodes { id } } } } }") == "LIMIT_EXCEEDED"
+    few = AskGraph(graph, Bounds(objects=5))
+    assert few.get_error_code("{ datasets { nodes { columns { nodes { id } } } } }") == "LIMIT_EXCEEDED"
     assert few("{ domains { nodes { id } } }")
-    hasty = Asking(graph, Bounds(seconds=0))
-    assert hasty.code("{ datasets { nodes { id } } }") in {"LIMIT_EXCEEDED", "STORE_UNAVAILABLE"}
+    hasty = AskGraph(graph, Bounds(seconds=0))
+    assert hasty.get_error_code("{ datasets { nodes { id } } }") in {"LIMIT_EXCEEDED", "STORE_UNAVAILABLE"}
     graph.store.close()
 
 
-def test_what_goes_wrong_inside_stays_inside(ask: Asking, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    def broken(*_: object) -> Any:
+def test_what_goes_wrong_inside_stays_inside(ask: AskGraph, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def raise_error(*_: object) -> Any:
         raise RuntimeError("secret of the inside")
 
-    monkeypatch.setattr(ask.graph, "read_facts", broken)
+    monkeypatch.setattr(ask.graph, "read_facts", raise_error)
     body = ask.graphql.execute(f'{{ node(id: "{ID}") {{ name description }} }}', request_id="r1").body
     assert body["data"] == {"node": {"name": "email", "description": None}}
     assert body["errors"][0]["extensions"] == {"code": "INTERNAL", "requestId": "r1"}
@@ -136,7 +136,7 @@ def test_what_goes_wrong_inside_stays_inside(ask: Asking, monkeypatch: pytest.Mo
     assert "secret of the inside" in caplog.text
 
 
-def test_the_past_is_read_before_the_graph_is_held(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_past_is_read_before_the_graph_is_held(ask: AskGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     heads, held = ask.graph.store.iterate_heads, []
 
     def read(as_of: int | None = None) -> Any:
@@ -157,8 +157,8 @@ def test_the_past_is_read_before_the_graph_is_held(ask: Asking, monkeypatch: pyt
     assert held == [False] * 3
 
 
-def test_the_lock_is_free_afterwards(ask: Asking) -> None:
-    ask.errors("{ impact(of: []) { total } }")
+def test_the_lock_is_free_afterwards(ask: AskGraph) -> None:
+    ask.list_errors("{ impact(of: []) { total } }")
     ask("{ about { revision } }")
     graphql = Executor(ask.graph, Naming())
     assert graphql.execute("{ about { revision } }").executed

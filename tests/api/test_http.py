@@ -90,13 +90,13 @@ def test_other_addresses_and_methods(client: TestClient, method: str, path: str,
 
 
 def test_errors_in_graphql_have_codes(client: TestClient) -> None:
-    def codes(query: str) -> list[str]:
+    def list_error_codes(query: str) -> list[str]:
         found: list[dict[str, Any]] = client.post("/graphql", json={"query": query}).json()["errors"]
         return [error["extensions"]["code"] for error in found]
 
-    assert codes('{ impact(of: ["x"]) { total } }') == ["NOT_FOUND"]
-    assert codes("{ nothing }") == ["GRAPHQL_INVALID"]
-    assert codes('{ a: resolve(name: "x") { id } b: datasets(first: -1) { totalCount } }')[0] in {"NOT_FOUND", "INVALID_INPUT"}
+    assert list_error_codes('{ impact(of: ["x"]) { total } }') == ["NOT_FOUND"]
+    assert list_error_codes("{ nothing }") == ["GRAPHQL_INVALID"]
+    assert list_error_codes('{ a: resolve(name: "x") { id } b: datasets(first: -1) { totalCount } }')[0] in {"NOT_FOUND", "INVALID_INPUT"}
 
 
 def test_a_browser_gets_a_page_that_lists_the_addresses(client: TestClient) -> None:

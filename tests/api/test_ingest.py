@@ -12,13 +12,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from meshline.ingest.pipeline import Pipeline
-from tests.api.conftest import running
+from tests.api.conftest import run_application
 
 PRODUCER = "https://example.org/test"
 
 
-def event(n: int = 0, **changed: object) -> dict[str, Any]:
-    def data(name: str) -> dict[str, Any]:
+def build_event(n: int = 0, **changed: object) -> dict[str, Any]:
+    def build_dataset(name: str) -> dict[str, Any]:
         fields = [{"name": "id", "type": "int"}]
         schema = {"_producer": PRODUCER, "_schemaURL": "https://openlineage.io/spec/facets/1-1-1/SchemaDatasetFacet.json", "fields": fields}
         return {"namespace": "wh", "name": name, "facets": {"schema": schema}}
@@ -30,41 +30,41 @@ def event(n: int = 0, **changed: object) -> dict[str, Any]:
         "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
         "run": {"runId": f"00000000-0000-4000-8000-{n:012x}"},
         "job": {"namespace": "airflow", "name": f"job{n}"},
-        "inputs": [data("a")],
-        "outputs": [data("b")],
+        "inputs": [build_dataset("a")],
+        "outputs": [build_dataset("b")],
         **changed,
     }
 
 
-def datasets(client: TestClient) -> list[str]:
+def list_datasets(client: TestClient) -> list[str]:
     answer = client.post("/graphql", json={"query": "{ datasets { nodes { name } } }"}).json()
     return [node["name"] for node in answer["data"]["datasets"]["nodes"]]
 
 
-def chunks(data: bytes) -> Iterator[bytes]:
+def split_chunks(data: bytes) -> Iterator[bytes]:
     for at in range(0, len(data), 100):
         yield data[at : at + 100]
 
 
 def test_an_event_is_shown_when_acknowledged(client: TestClient) -> None:
-    answer = client.post("/api/v1/lineage", json=event())
+    answer = client.post("/api/v1/lineage", json=build_event())
     assert answer.status_code == 201
     assert answer.json()["warnings"] == []
     assert answer.json()["revision"] >= 1
-    assert datasets(client) == ["a", "b"]
+    assert list_datasets(client) == ["a", "b"]
 
 
-@pytest.mark.parametrize("send", [bytes, chunks])
+@pytest.mark.parametrize("send", [bytes, split_chunks])
 def test_gzip_with_and_without_a_length(client: TestClient, send: Callable[[bytes], bytes | Iterator[bytes]]) -> None:
-    body = gzip.compress(json.dumps(event()).encode())
+    body = gzip.compress(json.dumps(build_event()).encode())
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     assert client.post("/api/v1/lineage", content=send(body), headers=headers).status_code == 201
-    assert datasets(client) == ["a", "b"]
+    assert list_datasets(client) == ["a", "b"]
 
 
 def test_what_is_repaired_is_said(client: TestClient) -> None:
     answer = client.post(
-        "/api/v1/lineage", json=event(outputs=[{"namespace": "wh", "name": "b", "facets": {"schema": {"fields": "none"}}}])
+        "/api/v1/lineage", json=build_event(outputs=[{"namespace": "wh", "name": "b", "facets": {"schema": {"fields": "none"}}}])
     )
     assert answer.status_code == 201
     (warning,) = answer.json()["warnings"]
@@ -80,9 +80,9 @@ def test_what_is_repaired_is_said(client: TestClient) -> None:
         (b"[]", "$"),
         (b"\xff\xfe", "$"),
         (b"[" * 100_000, "$"),
-        (json.dumps(event(eventTime="yesterday")).encode(), "$.eventTime"),
-        (json.dumps(event(eventTime="2999-01-01T00:00:00Z")).encode(), "$.eventTime"),
-        (json.dumps({k: v for k, v in event().items() if k != "eventTime"}).encode(), "$.eventTime"),
+        (json.dumps(build_event(eventTime="yesterday")).encode(), "$.eventTime"),
+        (json.dumps(build_event(eventTime="2999-01-01T00:00:00Z")).encode(), "$.eventTime"),
+        (json.dumps({k: v for k, v in build_event().items() if k != "eventTime"}).encode(), "$.eventTime"),
     ],
 )
 def test_an_unusable_event(client: TestClient, body: bytes, path: str) -> None:
@@ -91,12 +91,12 @@ def test_an_unusable_event(client: TestClient, body: bytes, path: str) -> None:
     error = answer.json()["error"]
     assert (error["code"], error["path"]) == ("INVALID_INPUT", path)
     assert error["message"]
-    assert datasets(client) == []
+    assert list_datasets(client) == []
 
 
 def test_too_large() -> None:
-    with running(max_body_bytes=10_000) as client:
-        body = json.dumps(event(junk="x" * 20_000)).encode()
+    with run_application(max_body_bytes=10_000) as client:
+        body = json.dumps(build_event(junk="x" * 20_000)).encode()
         headers = {"Content-Type": "application/json"}
         assert client.post("/api/v1/lineage", content=body, headers=headers).status_code == 413
         bomb = client.post("/api/v1/lineage", content=gzip.compress(body), headers={**headers, "Content-Encoding": "gzip"})
@@ -105,39 +105,39 @@ def test_too_large() -> None:
 
 def test_an_event_over_a_limit_of_the_settings() -> None:
     """Of a batch only that event is refused."""
-    wide = event(1, inputs=[{"namespace": "wh", "name": f"i{n}"} for n in range(4)])
-    with running(event_datasets=4) as client:
+    wide = build_event(1, inputs=[{"namespace": "wh", "name": f"i{n}"} for n in range(4)])
+    with run_application(event_datasets=4) as client:
         answer = client.post("/api/v1/lineage", json=wide)
         assert (answer.status_code, answer.json()["error"]["path"]) == (400, "$")
         assert answer.json()["error"]["message"] == "$: 5 inputs and outputs; at most 4 are accepted"
-        batch = client.post("/api/v1/lineage/batch", json=[event(), wide, event(2)]).json()
+        batch = client.post("/api/v1/lineage/batch", json=[build_event(), wide, build_event(2)]).json()
         assert [(one["index"], one["retriable"]) for one in batch["failed_events"]] == [(1, False)]
         assert batch["summary"]["successful"] == 2
 
 
 def test_media_types(client: TestClient) -> None:
-    body = json.dumps(event()).encode()
+    body = json.dumps(build_event()).encode()
     assert client.post("/api/v1/lineage", content=body).status_code == 201  # some clients say nothing
     assert client.post("/api/v1/lineage", content=body, headers={"Content-Type": "text/plain"}).status_code == 415
     assert client.post("/api/v1/lineage", content=body, headers={"Content-Encoding": "zstd"}).status_code == 415
 
 
 def test_a_batch(client: TestClient) -> None:
-    answer = client.post("/api/v1/lineage/batch", json=[event(n) for n in range(3)])
+    answer = client.post("/api/v1/lineage/batch", json=[build_event(n) for n in range(3)])
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "success",
         "summary": {"received": 3, "successful": 3, "failed": 0, "retriable": 0, "non_retriable": 0},
         "failed_events": [],
     }
-    assert datasets(client) == ["a", "b"]
+    assert list_datasets(client) == ["a", "b"]
 
 
 def test_a_batch_says_what_was_not_taken_as_it_came(client: TestClient) -> None:
     """As for one event, with the event's position; of very many the first, and the number of the others."""
-    bad = event(inputs=[{"namespace": "wh", "name": ""}] * 40)
+    bad = build_event(inputs=[{"namespace": "wh", "name": ""}] * 40)
     alone = client.post("/api/v1/lineage", json=bad).json()["warnings"]
-    answer = client.post("/api/v1/lineage/batch", json=[event(), bad, {"a": 1}, bad, bad]).json()
+    answer = client.post("/api/v1/lineage/batch", json=[build_event(), bad, {"a": 1}, bad, bad]).json()
     assert answer["warnings"][:40] == [{**one, "index": 1} for one in alone]
     assert [one["index"] for one in answer["warnings"]] == [1] * 40 + [3] * 40 + [4] * 20
     assert answer["more_warnings"] == 20
@@ -145,7 +145,7 @@ def test_a_batch_says_what_was_not_taken_as_it_came(client: TestClient) -> None:
 
 
 def test_a_batch_with_bad_events(client: TestClient) -> None:
-    body = json.dumps([event(0), {"a": 1}, event(1), 7]).encode()
+    body = json.dumps([build_event(0), {"a": 1}, build_event(1), 7]).encode()
     answer = client.post("/api/v1/lineage/batch", content=gzip.compress(body), headers={"Content-Encoding": "gzip"})
     assert answer.status_code == 200
     found = answer.json()
@@ -153,7 +153,7 @@ def test_a_batch_with_bad_events(client: TestClient) -> None:
     assert found["summary"] == {"received": 4, "successful": 2, "failed": 2, "retriable": 0, "non_retriable": 2}
     assert [(one["index"], one["retriable"]) for one in found["failed_events"]] == [(1, False), (3, False)]
     assert "eventTime" in found["failed_events"][0]["reason"]
-    assert datasets(client) == ["a", "b"]
+    assert list_datasets(client) == ["a", "b"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[", b"[" * 100_000, b"null"])
@@ -168,20 +168,20 @@ def test_an_empty_batch(client: TestClient) -> None:
 
 def test_what_was_accepted_survives_the_end(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'mesh.db'}"
-    with running(store=store) as client:
-        client.post("/api/v1/lineage/batch", json=[event(n) for n in range(50)])
-    with running(store=store, source="openlineage/other") as client:
-        assert datasets(client) == ["a", "b"]
-        assert client.post("/api/v1/lineage", json=event(1)).status_code == 201
+    with run_application(store=store) as client:
+        client.post("/api/v1/lineage/batch", json=[build_event(n) for n in range(50)])
+    with run_application(store=store, source="openlineage/other") as client:
+        assert list_datasets(client) == ["a", "b"]
+        assert client.post("/api/v1/lineage", json=build_event(1)).status_code == 201
         jobs = client.post("/graphql", json={"query": "{ jobs { totalCount } }"}).json()
         assert jobs["data"]["jobs"]["totalCount"] == 50
 
 
 def test_a_full_queue_says_when_to_come_back(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pipeline, "_is_full", lambda *_: True)
-    answer = client.post("/api/v1/lineage", json=event())
+    answer = client.post("/api/v1/lineage", json=build_event())
     assert (answer.status_code, answer.headers["retry-after"], answer.json()["error"]["code"]) == (503, "1", "QUEUE_FULL")
-    batch = client.post("/api/v1/lineage/batch", json=[event()]).json()
+    batch = client.post("/api/v1/lineage/batch", json=[build_event()]).json()
     assert batch["summary"] == {"received": 1, "successful": 0, "failed": 1, "retriable": 1, "non_retriable": 0}
 
 
@@ -201,7 +201,7 @@ products:
 
 def test_a_mesh_file(client: TestClient) -> None:
     headers = {"Content-Type": "application/yaml"}
-    client.post("/api/v1/lineage", json=event())
+    client.post("/api/v1/lineage", json=build_event())
     answer = client.put("/api/v1/mesh", content=MESH, headers=headers)
     assert answer.status_code == 200, answer.text
     assert answer.json()["source"] == "mesh/test"

@@ -15,8 +15,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.api.test_ingest import event
-from tests.api.test_serve import free_port, process, wait
+from tests.api.test_ingest import build_event
+from tests.api.test_serve import free_port, run_process, wait_for_answer
 
 CHECK = "/api/v1/check"
 END_SECONDS = 20
@@ -32,16 +32,16 @@ class Answer(NamedTuple):
         return str(self.body["error"]["code"])
 
 
-def ask(port: int, path: str, body: object = None) -> Answer:
+def post_json(port: int, path: str, body: object = None) -> Answer:
     data = None if body is None else json.dumps(body).encode()
-    return answered(urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"}))
+    return send_request(urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"}))
 
 
-def put(port: int, path: str, data: bytes, media: str) -> Answer:
-    return answered(urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": media}, method="PUT"))
+def put_bytes(port: int, path: str, data: bytes, media: str) -> Answer:
+    return send_request(urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": media}, method="PUT"))
 
 
-def answered(request: urllib.request.Request) -> Answer:
+def send_request(request: urllib.request.Request) -> Answer:
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return Answer(answer.status, None, json.load(answer))
@@ -50,7 +50,7 @@ def answered(request: urllib.request.Request) -> Answer:
             return Answer(error.code, error.headers["Retry-After"], json.load(error))
 
 
-def ddl(text: str) -> dict[str, object]:
+def build_ddl_check(text: str) -> dict[str, object]:
     return {"things": [{"kind": "ddl", "after": {"name": "a.sql", "text": text}, "options": {"dialect": "postgres"}}]}
 
 
@@ -59,14 +59,14 @@ FEW = "CREATE TABLE t (id INT, name TEXT, price DECIMAL(10, 2));"
 
 
 @contextmanager
-def serving(folder: Path, **settings: object) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def run_server(folder: Path, **settings: object) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     port = free_port()
-    with process(f"sqlite:///{folder}/mesh.db", port, "", log_level="error", **settings) as running:  # nothing reads its log
-        wait(port, "/readyz")
+    with run_process(f"sqlite:///{folder}/mesh.db", port, "", log_level="error", **settings) as running:  # nothing reads its log
+        wait_for_answer(port, "/readyz")
         yield port, running
 
 
-def descendants(of: int) -> set[int]:
+def list_descendants(of: int) -> set[int]:
     """The processes that a process began, and those that these began."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -81,7 +81,7 @@ def descendants(of: int) -> set[int]:
     return found
 
 
-def runs(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""  # empty for a process that has ended and that its parent has not waited for
     except OSError:
@@ -89,36 +89,36 @@ def runs(pid: int) -> bool:
 
 
 def test_what_takes_too_long_ends(tmp_path: Path) -> None:
-    with serving(tmp_path, check_seconds=1.5, query_seconds=1.5) as (port, running), ThreadPoolExecutor() as pool:
-        assert ask(port, CHECK, ddl(FEW)).status == 200
-        idle = descendants(running.pid)
-        long = pool.submit(ask, port, CHECK, ddl(TABLES))
+    with run_server(tmp_path, check_seconds=1.5, query_seconds=1.5) as (port, running), ThreadPoolExecutor() as pool:
+        assert post_json(port, CHECK, build_ddl_check(FEW)).status == 200
+        idle = list_descendants(running.pid)
+        long = pool.submit(post_json, port, CHECK, build_ddl_check(TABLES))
         query = "query($ddl: String!) { blastRadius(change: {ddl: {text: $ddl}}) { verdict } }"
-        asked = pool.submit(ask, port, "/graphql", {"query": query, "variables": {"ddl": TABLES}})
+        asked = pool.submit(post_json, port, "/graphql", {"query": query, "variables": {"ddl": TABLES}})
         while not (long.done() and asked.done()):
-            assert ask(port, "/graphql", {"query": "{ about { revision } }"}).body["data"]
-            assert ask(port, "/api/v1/lineage", event()).status == 201
+            assert post_json(port, "/graphql", {"query": "{ about { revision } }"}).body["data"]
+            assert post_json(port, "/api/v1/lineage", build_event()).status == 201
         assert (long.result().status, long.result().code) == (422, "LIMIT_EXCEEDED")
         assert asked.result().body["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
-        assert descendants(running.pid) <= idle, "nothing goes on"
-        assert ask(port, CHECK, ddl(FEW)).status == 200
+        assert list_descendants(running.pid) <= idle, "nothing goes on"
+        assert post_json(port, CHECK, build_ddl_check(FEW)).status == 200
 
 
 def test_a_mesh_file_and_a_source_that_take_too_long_to_read(tmp_path: Path) -> None:
     """A minute of processor time, as YAML; the server answers others meanwhile, and nothing goes on afterwards."""
     teams = "\n".join(f"  - {{name: t{n}, description: a team}}" for n in range(30_000))
     scopes = [["table", "n", f"t{n}"] for n in range(400_000)]
-    with serving(tmp_path, check_seconds=0.2) as (port, running):
-        small = put(port, "/api/v1/mesh", b"version: 1\nteams: [{name: a}]\n", "application/yaml")
+    with run_server(tmp_path, check_seconds=0.2) as (port, running):
+        small = put_bytes(port, "/api/v1/mesh", b"version: 1\nteams: [{name: a}]\n", "application/yaml")
         assert small.status in (200, 422), "a busy machine"
-        idle = descendants(running.pid)
-        long = put(port, "/api/v1/mesh", f"version: 1\nteams:\n{teams}\n".encode(), "application/yaml")
+        idle = list_descendants(running.pid)
+        long = put_bytes(port, "/api/v1/mesh", f"version: 1\nteams:\n{teams}\n".encode(), "application/yaml")
         assert (long.status, long.code) == (422, "LIMIT_EXCEEDED")
         assert "longer than 0.2 seconds (MESHLINE_CHECK_SECONDS)" in long.body["error"]["message"]
-        assert descendants(running.pid) <= idle, "nothing goes on"
-        assert ask(port, "/graphql", {"query": "{ about { revision } }"}).body["data"]
-    with serving(tmp_path, check_seconds=0.01) as (port, _):
-        sent = put(port, "/api/v1/sources?source=delta/x", json.dumps({"unchanged": scopes}).encode(), "application/json")
+        assert list_descendants(running.pid) <= idle, "nothing goes on"
+        assert post_json(port, "/graphql", {"query": "{ about { revision } }"}).body["data"]
+    with run_server(tmp_path, check_seconds=0.01) as (port, _):
+        sent = put_bytes(port, "/api/v1/sources?source=delta/x", json.dumps({"unchanged": scopes}).encode(), "application/json")
         assert (sent.status, sent.code) == (422, "LIMIT_EXCEEDED")
         assert "send it in smaller parts" in sent.body["error"]["message"]
 
@@ -127,33 +127,33 @@ LONG = "".join(f"- {{a: x{n}}}\n" for n in range(60_000))  # within the limits o
 LONG_CHECKS = {
     "contract": {"things": [{"kind": "contract", "after": {"name": "c.yaml", "text": LONG}}]},
     "product": {"things": [{"kind": "product", "after": {"name": "p.yaml", "text": LONG}}]},
-    "policies": ddl(FEW) | {"policies": [{"name": f"{n}.yaml", "text": LONG} for n in range(15)]},
-    "waivers": ddl(FEW) | {"waivers": {"name": "w.yaml", "text": LONG}},
+    "policies": build_ddl_check(FEW) | {"policies": [{"name": f"{n}.yaml", "text": LONG} for n in range(15)]},
+    "waivers": build_ddl_check(FEW) | {"waivers": {"name": "w.yaml", "text": LONG}},
 }
 
 
 def test_files_that_take_too_long_to_read_end(tmp_path: Path) -> None:
-    with serving(tmp_path, check_seconds=1.5) as (port, running):
-        assert ask(port, CHECK, ddl(FEW)).status == 200
-        idle = descendants(running.pid)
+    with run_server(tmp_path, check_seconds=1.5) as (port, running):
+        assert post_json(port, CHECK, build_ddl_check(FEW)).status == 200
+        idle = list_descendants(running.pid)
         for name, body in LONG_CHECKS.items():
             begun = time.monotonic()
-            answer = ask(port, CHECK, body)
+            answer = post_json(port, CHECK, body)
             assert (name, answer.status, answer.code) == (name, 422, "LIMIT_EXCEEDED")
             assert time.monotonic() - begun < 15, "a busy machine; the file alone takes longer than the check may"
-            assert descendants(running.pid) <= idle, "nothing goes on"
-        assert ask(port, CHECK, ddl(FEW)).status == 200
+            assert list_descendants(running.pid) <= idle, "nothing goes on"
+        assert post_json(port, CHECK, build_ddl_check(FEW)).status == 200
 
 
 def test_health_does_not_wait_for_checks(tmp_path: Path) -> None:
-    with serving(tmp_path, check_seconds=120) as (port, _), ThreadPoolExecutor(100) as pool:
-        assert ask(port, CHECK, ddl(FEW)).status == 200
-        checks = [pool.submit(ask, port, CHECK, ddl(FEW)) for _ in range(100)]
+    with run_server(tmp_path, check_seconds=120) as (port, _), ThreadPoolExecutor(100) as pool:
+        assert post_json(port, CHECK, build_ddl_check(FEW)).status == 200
+        checks = [pool.submit(post_json, port, CHECK, build_ddl_check(FEW)) for _ in range(100)]
         seconds: list[float] = []
         while not all(check.done() for check in checks):
             for path in ("/readyz", "/healthz"):
                 begun = time.monotonic()
-                assert ask(port, path).status == 200
+                assert post_json(port, path).status == 200
                 seconds.append(time.monotonic() - begun)
             time.sleep(0.02)
         assert {check.result().status for check in checks} == {200}
@@ -163,14 +163,14 @@ def test_health_does_not_wait_for_checks(tmp_path: Path) -> None:
 
 
 def test_requests_beyond_the_limit_are_asked_to_retry(tmp_path: Path) -> None:
-    with serving(tmp_path, check_seconds=1, request_queue=1) as (port, _), ThreadPoolExecutor(12) as pool:
-        checks = [pool.submit(ask, port, CHECK, ddl(TABLES)) for _ in range(12)]
+    with run_server(tmp_path, check_seconds=1, request_queue=1) as (port, _), ThreadPoolExecutor(12) as pool:
+        checks = [pool.submit(post_json, port, CHECK, build_ddl_check(TABLES)) for _ in range(12)]
         refused = [check.result() for check in checks if check.result().status == 503]
         assert len(refused) >= 9, "two run, one waits"
         assert {(answer.code, answer.retry_after) for answer in refused} == {("QUEUE_FULL", "2")}
 
 
-def ended(running: subprocess.Popen[str]) -> float:
+def measure_shutdown(running: subprocess.Popen[str]) -> float:
     """Seconds from the signal to the end."""
     begun = time.monotonic()
     running.send_signal(signal.SIGTERM)
@@ -179,27 +179,27 @@ def ended(running: subprocess.Popen[str]) -> float:
 
 
 def test_it_ends_in_the_middle_of_a_check_and_of_a_commit(tmp_path: Path) -> None:
-    with serving(tmp_path, check_seconds=600) as (port, running), ThreadPoolExecutor() as pool:
-        assert ask(port, CHECK, ddl(FEW)).status == 200
-        assert ask(port, "/api/v1/lineage", event(1)).status == 201
-        begun = descendants(running.pid)
+    with run_server(tmp_path, check_seconds=600) as (port, running), ThreadPoolExecutor() as pool:
+        assert post_json(port, CHECK, build_ddl_check(FEW)).status == 200
+        assert post_json(port, "/api/v1/lineage", build_event(1)).status == 201
+        begun = list_descendants(running.pid)
         with closing(sqlite3.connect(tmp_path / "mesh.db", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            bodies = {CHECK: ddl(TABLES), "/api/v1/lineage": event(2)}
-            waiting = {path: pool.submit(ask, port, path, body) for path, body in bodies.items()}
-            while not descendants(running.pid) - begun:
+            bodies = {CHECK: build_ddl_check(TABLES), "/api/v1/lineage": build_event(2)}
+            waiting = {path: pool.submit(post_json, port, path, body) for path, body in bodies.items()}
+            while not list_descendants(running.pid) - begun:
                 time.sleep(0.05)
-            left = descendants(running.pid)
-            assert ended(running) < END_SECONDS + 1
+            left = list_descendants(running.pid)
+            assert measure_shutdown(running) < END_SECONDS + 1
             other.execute("ROLLBACK")
         assert {(one.result().status, one.result().retry_after) for one in waiting.values()} == {(503, "2")}
         # A commit waits for the lock for less time than requests are given to end, so the reason is the store; a check is cut off.
         assert {path: one.result().code for path, one in waiting.items()} == {CHECK: "NOT_READY", "/api/v1/lineage": "STORE_UNAVAILABLE"}
         end = time.monotonic() + 10
-        while any(map(runs, left)):
+        while any(map(is_running, left)):
             assert time.monotonic() < end, "what it began has ended, too"
             time.sleep(0.1)
-    with process(f"sqlite:///{tmp_path}/mesh.db", port):
-        wait(port, "/readyz")
-        jobs = ask(port, "/graphql", {"query": "{ jobs { totalCount } }"}).body["data"]["jobs"]["totalCount"]
+    with run_process(f"sqlite:///{tmp_path}/mesh.db", port):
+        wait_for_answer(port, "/readyz")
+        jobs = post_json(port, "/graphql", {"query": "{ jobs { totalCount } }"}).body["data"]["jobs"]["totalCount"]
         assert jobs in (1, 2), "what was acknowledged is there"

@@ -18,15 +18,15 @@ from meshline.app.settings import load_settings
 from meshline.app.tokens import Role, generate_token
 from meshline.errors import MeshlineError
 from meshline.graph.store.factory import open_store
-from tests.api.conftest import URL, running
-from tests.api.test_auth import SECRETS, TOKENS, bearer
-from tests.api.test_ingest import event
+from tests.api.conftest import URL, run_application
+from tests.api.test_auth import SECRETS, TOKENS, build_authorization
+from tests.api.test_ingest import build_event
 
 Lines = Callable[[], list[dict[str, Any]]]
 
 
 @contextmanager
-def logging_to(stream: io.StringIO, form: Any = "json", level: str = "info") -> Iterator[None]:
+def log_to(stream: io.StringIO, form: Any = "json", level: str = "info") -> Iterator[None]:
     """What `configure` does to a process, and undone."""
     root = logging.getLogger()
     before, kept = root.level, root.handlers[:]
@@ -47,18 +47,20 @@ def logging_to(stream: io.StringIO, form: Any = "json", level: str = "info") -> 
 def lines() -> Iterator[Lines]:
     """The JSON log so far."""
     stream = io.StringIO()
-    with logging_to(stream):
+    with log_to(stream):
         yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def requests(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def select_requests(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in found if line["message"] == "request" and line["route"] != "/readyz"]
 
 
 def test_one_line_for_a_request(lines: Lines) -> None:
-    with running(tokens=TOKENS) as client:
-        answer = client.post("/api/v1/lineage", json=event(), headers={"X-Request-Id": "mine", **bearer(SECRETS[Role.WRITER])})
-    (line,) = requests(lines())
+    with run_application(tokens=TOKENS) as client:
+        answer = client.post(
+            "/api/v1/lineage", json=build_event(), headers={"X-Request-Id": "mine", **build_authorization(SECRETS[Role.WRITER])}
+        )
+    (line,) = select_requests(lines())
     took = line.pop("ms")
     assert 0 < took < 60_000
     assert line.pop("time").endswith("Z")
@@ -76,25 +78,25 @@ def test_one_line_for_a_request(lines: Lines) -> None:
 
 
 def test_what_is_refused_is_logged_too(lines: Lines) -> None:
-    with running(tokens=TOKENS) as client:
+    with run_application(tokens=TOKENS) as client:
         client.post("/graphql?query=secret", json={})
-        client.get("/nothing/here", headers=bearer(SECRETS[Role.READER]))
+        client.get("/nothing/here", headers=build_authorization(SECRETS[Role.READER]))
         client.get("/healthz")
-    found = requests(lines())
+    found = select_requests(lines())
     told = [(line["route"], line["status"], line["actor"], line.get("code")) for line in found]
     assert told == [("/graphql", 401, "", "UNAUTHENTICATED"), ("/nothing/here", 404, "the-reader", None)]
 
 
 def test_a_hostile_path_stays_one_line(lines: Lines) -> None:
-    with running() as client:
+    with run_application() as client:
         client.get('/a%0ab"%1b[31m' + "x" * 5000)
-    (line,) = requests(lines())
+    (line,) = select_requests(lines())
     assert line["route"].startswith('/a\nb"\x1b[31mxxx')
     assert len(line["route"]) == 200
 
 
 def test_records_inside_a_request_carry_its_id(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running() as client:
+    with run_application() as client:
         service = client.app.state.service  # type: ignore[attr-defined]
         monkeypatch.setattr(service.resources.live, "get_index", lambda *_, **__: 1 / 0)  # in a worker thread
         answer = client.post("/graphql", json={"query": "{ about { version } }"}, headers={"X-Request-Id": "one"}).json()
@@ -107,7 +109,7 @@ def test_records_inside_a_request_carry_its_id(lines: Lines, monkeypatch: pytest
     assert REQUEST_ID.get() == ""
 
 
-def record(message: str, **details: object) -> logging.LogRecord:
+def build_record(message: str, **details: object) -> logging.LogRecord:
     made = logging.makeLogRecord({"name": "a.b", "levelno": 20, "levelname": "INFO", "msg": message, "created": 1.5})
     setattr(made, DETAILS, details)
     made.request_id = "r1"
@@ -115,13 +117,13 @@ def record(message: str, **details: object) -> logging.LogRecord:
 
 
 def test_text() -> None:
-    shown = TextLines().format(record("done", route="/a b", status=200, actor="", odd='"\n'))
+    shown = TextLines().format(build_record("done", route="/a b", status=200, actor="", odd='"\n'))
     assert shown == '1970-01-01T00:00:01.500Z INFO a.b: done route="/a b" status=200 actor="" odd="\\"\\n" request_id=r1'
-    assert TextLines().format(record("two\nlines \x1b[31m")).count("\n") == 0
+    assert TextLines().format(build_record("two\nlines \x1b[31m")).count("\n") == 0
 
 
 def test_json() -> None:
-    made = record("done", status=200)
+    made = build_record("done", status=200)
     made.exc_info = (ValueError, ValueError("what"), None)
     line = JsonLines().format(made)
     assert "\n" not in line
@@ -145,21 +147,21 @@ def test_no_secret_is_logged_or_answered(form: str) -> None:
     """A whole scenario at the level that says most: everything that is used rightly and wrongly."""
     stream, answers = io.StringIO(), []
     wrong = generate_token()
-    with logging_to(stream, form, "debug"), running(tokens=TOKENS, token="meshline_mine") as client:
+    with log_to(stream, form, "debug"), run_application(tokens=TOKENS, token="meshline_mine") as client:
         for secret in (*SECRETS.values(), wrong, "not a token"):
-            for headers in (bearer(secret), {"Authorization": secret}, {"Authorization": f"Basic {secret}"}):
+            for headers in (build_authorization(secret), {"Authorization": secret}, {"Authorization": f"Basic {secret}"}):
                 answers += [
                     client.get("/healthz", headers=headers),
                     client.get("/readyz", headers=headers),
                     client.post("/graphql", json={"query": "{ about { version } }"}, headers=headers),
                     client.post("/graphql", json={"query": "{"}, headers=headers),
-                    client.post("/api/v1/lineage", json=event(), headers=headers),
+                    client.post("/api/v1/lineage", json=build_event(), headers=headers),
                     client.post("/api/v1/lineage", content=b"[", headers=headers),
                     client.put("/api/v1/mesh", content="version: [", headers={"Content-Type": "application/yaml", **headers}),
                     client.get("/nothing", params={"token": secret}, headers=headers),
                 ]
-        answers.append(client.get("/metrics", headers=bearer(SECRETS[Role.READER])))
-        answers.append(client.get("/openapi.json", headers=bearer(SECRETS[Role.READER])))
+        answers.append(client.get("/metrics", headers=build_authorization(SECRETS[Role.READER])))
+        answers.append(client.get("/openapi.json", headers=build_authorization(SECRETS[Role.READER])))
     everything = stream.getvalue() + "".join(answer.text + str(answer.headers) for answer in answers)
     assert "the-admin" in everything
     for secret in (*SECRETS.values(), wrong, "meshline_mine", *(str(token["hash"]) for token in TOKENS)):
@@ -182,13 +184,13 @@ def test_the_password_of_the_store_is_not_told(url: str, monkeypatch: pytest.Mon
     failures: list[MeshlineError] = []
     tried: list[str] = []
 
-    def opening(given: str) -> object:
+    def record_url(given: str) -> object:
         tried.append(given)
         return open_store(given)
 
-    monkeypatch.setattr("meshline.app.service.open_store", opening)
+    monkeypatch.setattr("meshline.app.service.open_store", record_url)
     monkeypatch.setattr("meshline.app.service.RETRY_SECONDS", 0.05)
-    with logging_to(stream, "text", "debug"):
+    with log_to(stream, "text", "debug"):
         app = create_app(load_settings(store=url), on_failure=failures.append)
         with TestClient(app, base_url=URL) as client:
             while len(tried) < 2 and not failures:

@@ -8,14 +8,14 @@ import pytest
 
 from meshline.api.graphql import mutation
 from meshline.graph.model import AssetFact, EdgeType, Facts, build_column_key, build_dataset_key
-from tests.api.conftest import Asking
+from tests.api.conftest import AskGraph
 from tests.queries import mesh
 
 RETRACT = "mutation($s: ID!) { retract(statement: $s) { statement asset { name } } }"
 REPORT = mesh.REPORT.id
 
 
-def test_an_owner(ask: Asking) -> None:
+def test_an_owner(ask: AskGraph) -> None:
     added = ask(
         """mutation($id: ID!) { addOwner(asset: $id, owner: " team:finance ", by: "eve", type: "business") {
         statement asset { id owners { type source statement owner { name } inheritedFrom { name } } } } }""",
@@ -35,12 +35,12 @@ def test_an_owner(ask: Asking) -> None:
     assert ask("query($id: ID!) { node(id: $id) { owners { type } } }", id=REPORT)["node"] == {"owners": []}
 
 
-def test_a_person_outweighs_files_and_producers(ask: Asking) -> None:
+def test_a_person_outweighs_files_and_producers(ask: AskGraph) -> None:
     query = 'mutation($id: ID!) { addOwner(asset: $id, owner: "ann", by: "eve") { asset { owners { owner { name } } } } }'
     assert ask(query, id=mesh.COMMERCE.id)["addOwner"]["asset"]["owners"] == [{"owner": {"name": "ann"}}]
 
 
-def test_tags_are_added(ask: Asking) -> None:
+def test_tags_are_added(ask: AskGraph) -> None:
     query = 'mutation($id: ID!, $t: String!) { addTag(asset: $id, tag: $t, by: "eve") { statement asset { tags { key value source } } } }'
     first = ask(query, id=REPORT, t="certified")["addTag"]
     both = ask(query, id=REPORT, t="tier=1")["addTag"]
@@ -52,7 +52,7 @@ def test_tags_are_added(ask: Asking) -> None:
     assert ask("query($id: ID!) { node(id: $id) { tags { key } } }", id=REPORT)["node"] == {"tags": [{"key": "tier"}]}
 
 
-def test_a_description_replaces_the_same_persons(ask: Asking) -> None:
+def test_a_description_replaces_the_same_persons(ask: AskGraph) -> None:
     query = 'mutation($t: String!, $id: ID!) { setDescription(asset: $id, description: $t, by: "eve") { statement asset { description } } }'
     first = ask(query, id=mesh.EMAIL.id, t="one")["setDescription"]
     second = ask(query, id=mesh.EMAIL.id, t="two")["setDescription"]
@@ -65,7 +65,7 @@ def test_a_description_replaces_the_same_persons(ask: Asking) -> None:
     }
 
 
-def test_a_consumer(ask: Asking) -> None:
+def test_a_consumer(ask: AskGraph) -> None:
     added = ask(
         """mutation($id: ID!) { addConsumer(asset: $id, consumer: "forecast", purpose: "plans", by: "eve") {
         asset { ... on Column { consumers { purpose source consumer { name } } } } } }""",
@@ -76,7 +76,7 @@ def test_a_consumer(ask: Asking) -> None:
     assert {"recipient": {"name": "forecast"}} in notices
 
 
-def test_same_as_and_back(ask: Asking) -> None:
+def test_same_as_and_back(ask: AskGraph) -> None:
     query = 'mutation($a: ID!, $b: ID!) { sameAs(dataset: $a, other: $b, by: "eve", why: "renamed") { statement asset { id name } } }'
     impact = "query($id: ID!) { impact(of: [$id]) { assets(kinds: [COLUMN]) { nodes { node { qualifiedName } } } } }"
     before = ask(impact, id=mesh.REPORT.id)
@@ -85,13 +85,13 @@ def test_same_as_and_back(ask: Asking) -> None:
         "query($id: ID!) { node(id: $id) { id } }", id=mesh.CUSTOMERS.id
     )
     assert len(ask(impact, id=mesh.REPORT.id)["impact"]["assets"]["nodes"]) > 0
-    assert ask.code(query, a=mesh.REPORT.id, b=mesh.CUSTOMERS.id) == "INVALID_INPUT"
+    assert ask.get_error_code(query, a=mesh.REPORT.id, b=mesh.CUSTOMERS.id) == "INVALID_INPUT"
     ask(RETRACT, s=added["statement"])
     assert ask(impact, id=mesh.REPORT.id) == before
     assert ask("query($id: ID!) { node(id: $id) { name } }", id=mesh.REPORT.id)["node"] == {"name": "fin.report"}
 
 
-def test_a_merge_of_a_machine_is_parted_and_joined_again(ask: Asking) -> None:
+def test_a_merge_of_a_machine_is_parted_and_joined_again(ask: AskGraph) -> None:
     path = build_dataset_key("s3://lake", "orders")
     mesh.commit_statements(ask.graph, mesh.build_edge_statement(EdgeType.SAME_AS, path, mesh.ORDERS, why="symlink", source="openlineage/x"))
     names = "query($id: ID!) { node(id: $id) { id ... on Dataset { identity { members { name { id name } } } } } }"
@@ -100,7 +100,7 @@ def test_a_merge_of_a_machine_is_parted_and_joined_again(ask: Asking) -> None:
     assert ask.graph.index.assets.find(path.id) == ask.graph.index.assets.find(mesh.ORDERS.id)
     query = """mutation($a: ID!, $b: ID!) { notSameAs(dataset: $a, other: $b, why: "two feeds", by: "eve") { statement asset {
         ... on Dataset { identity { partings { why source type } } } } } }"""
-    assert ask.code(query, a=path.id, b=path.id) == "INVALID_INPUT"
+    assert ask.get_error_code(query, a=path.id, b=path.id) == "INVALID_INPUT"
     added = ask(query, a=members[0], b=members[1])["notSameAs"]
     assert added["asset"]["identity"]["partings"] == [{"why": "two feeds", "source": "person/eve", "type": "DIFFERENT_FROM"}]
     assert ask.graph.index.assets.find(path.id) != ask.graph.index.assets.find(mesh.ORDERS.id)
@@ -108,7 +108,7 @@ def test_a_merge_of_a_machine_is_parted_and_joined_again(ask: Asking) -> None:
     assert ask.graph.index.assets.find(path.id) == ask.graph.index.assets.find(mesh.ORDERS.id)
 
 
-def test_two_in_one_request(ask: Asking) -> None:
+def test_two_in_one_request(ask: AskGraph) -> None:
     added = ask(
         """mutation($id: ID!) { a: addTag(asset: $id, tag: "a", by: "eve") { asset { tags { key } } }
         b: addTag(asset: $id, tag: "b", by: "eve") { asset { tags { key } } } }""",
@@ -137,20 +137,20 @@ def test_two_in_one_request(ask: Asking) -> None:
         ('retract(statement: "st_9999999999999999999999")', "NOT_FOUND"),
     ],
 )
-def test_refused(ask: Asking, mutation: str, code: str) -> None:
+def test_refused(ask: AskGraph, mutation: str, code: str) -> None:
     revision = ask.graph.index.revision
     call = mutation.replace("$id", f'"{REPORT}"')
-    assert ask.code(f"mutation {{ {call} {{ statement }} }}") == code
+    assert ask.get_error_code(f"mutation {{ {call} {{ statement }} }}") == code
     assert ask.graph.index.revision == revision
 
 
-def test_only_statements_of_a_person_can_be_retracted(ask: Asking) -> None:
+def test_only_statements_of_a_person_can_be_retracted(ask: AskGraph) -> None:
     node = ask("query($id: ID!) { node(id: $id) { facts { statement source } } }", id=mesh.EMAIL.id)["node"]
-    assert ask.code(RETRACT, s=node["facts"][0]["statement"]) == "INVALID_INPUT"
+    assert ask.get_error_code(RETRACT, s=node["facts"][0]["statement"]) == "INVALID_INPUT"
     tagged = 'mutation($id: ID!) { addTag(asset: $id, tag: "a", by: "eve") { statement } }'
     statement = ask(tagged, id=REPORT)["addTag"]["statement"]
     ask(RETRACT, s=statement)
-    assert ask.code(RETRACT, s=statement) == "NOT_FOUND"
+    assert ask.get_error_code(RETRACT, s=statement) == "NOT_FOUND"
     assert ask(tagged, id=REPORT)["addTag"]["statement"] == statement
 
 
@@ -159,7 +159,7 @@ DESCRIBE = """mutation($t: String!, $id: ID!, $by: String!) {
 DAY = 86_400_000_000
 
 
-def test_what_is_stated_later_wins_also_after_a_clock_that_was_ahead(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_stated_later_wins_also_after_a_clock_that_was_ahead(ask: AskGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the same person, over another, and over a retraction; whichever process states it."""
     clock = [mesh.START + 400 * DAY]
     monkeypatch.setattr(mutation, "get_current_micros", lambda: clock[0])
@@ -179,7 +179,7 @@ def test_what_is_stated_later_wins_also_after_a_clock_that_was_ahead(ask: Asking
     describe("and later", "eve")
 
 
-def test_a_clock_that_was_ahead_before_its_time_was_recorded(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_was_ahead_before_its_time_was_recorded(ask: AskGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a store of an older version the newest statement is looked for."""
     ahead = mesh.START + 400 * DAY
     scope = ("person", "description", mesh.EMAIL.id)

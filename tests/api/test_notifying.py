@@ -21,8 +21,8 @@ from meshline.app.settings import load_settings
 from meshline.errors import InvalidInput
 from meshline.graph.model import from_micros, get_current_micros
 from meshline.graph.store.sqlite import SqliteStore
-from tests.cli.command import ROOT, executable
-from tests.cli.test_server import _ready
+from tests.cli.command import ROOT, find_executable
+from tests.cli.test_server import wait_until_ready
 from tests.governance.notify.conftest import Mailbox, get_text, run_mail_server
 
 MESH = """
@@ -45,7 +45,7 @@ consumers:
 FACET = {"_producer": "https://x.org", "_schemaURL": "https://openlineage.io/spec/facets/1-1-1/SchemaDatasetFacet.json"}
 
 
-def schema(*columns: str) -> dict[str, Any]:
+def build_schema_event(*columns: str) -> dict[str, Any]:
     fields = [{"name": name, "type": "string"} for name in columns]
     return {
         "eventTime": from_micros(get_current_micros()).isoformat(),
@@ -56,7 +56,7 @@ def schema(*columns: str) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(store: Path, smtp: str, **more: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def run_notifying_server(store: Path, smtp: str, **more: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A server that notifies, as a process."""
     given = {
         "MESHLINE_CONFIG": "",
@@ -70,10 +70,10 @@ def serving(store: Path, smtp: str, **more: str) -> Iterator[tuple[str, subproce
         "TEST_SENDER": "mesh",
         **more,
     }
-    command = [executable(), "serve", "--port", "0"]
+    command = [find_executable(), "serve", "--port", "0"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, env={**os.environ, **given})
     try:
-        yield _ready(process), process
+        yield wait_until_ready(process), process
     finally:
         if process.poll() is None:
             process.terminate()
@@ -82,25 +82,25 @@ def serving(store: Path, smtp: str, **more: str) -> Iterator[tuple[str, subproce
         process.stderr.close()
 
 
-def until(true: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "too late"
         time.sleep(0.05)
 
 
-def begun(path: Path) -> bool:
+def is_notification_enabled(path: Path) -> bool:
     with closing(SqliteStore(str(path))) as store:
         return store.read_setting("notify:since") is not None
 
 
-def noted(path: Path) -> int:
+def count_notices(path: Path) -> int:
     with closing(SqliteStore(str(path))) as store:
         return len(store.read_journal("notice"))
 
 
-def post(address: str, *columns: str) -> None:
-    assert httpx.post(f"{address}/api/v1/lineage", json=schema(*columns)).status_code < 300
+def post_schema(address: str, *columns: str) -> None:
+    assert httpx.post(f"{address}/api/v1/lineage", json=build_schema_event(*columns)).status_code < 300
 
 
 def list_change_mails(box: Mailbox) -> list[EmailMessage]:
@@ -117,12 +117,12 @@ def put_mesh(address: str) -> None:
 
 def test_from_an_event_to_a_mail(tmp_path: Path) -> None:
     path = tmp_path / "mesh.db"
-    with run_mail_server(tmp_path / "mail") as box, serving(path, box.url) as (address, _):
-        until(lambda: begun(path))
+    with run_mail_server(tmp_path / "mail") as box, run_notifying_server(path, box.url) as (address, _):
+        wait_until(lambda: is_notification_enabled(path))
         put_mesh(address)
-        post(address, "id", "amount", "email")
-        post(address, "id", "email")
-        until(lambda: len(list_change_mails(box)) == 2)
+        post_schema(address, "id", "amount", "email")
+        post_schema(address, "id", "email")
+        wait_until(lambda: len(list_change_mails(box)) == 2)
         by_receiver = {str(mail["X-Recipients"]): get_text(mail) for mail in list_change_mails(box)}
         assert by_receiver.keys() == {"<shop@company.com>", "<finance@company.com>"}
         assert all("breaking: `amount` is removed" in body for body in by_receiver.values())
@@ -136,16 +136,16 @@ def test_kill_9_between_recorded_and_sent(tmp_path: Path) -> None:
     path = tmp_path / "mesh.db"
     with run_mail_server(tmp_path / "mail") as box:
         port = box.port
-    with serving(path, box.url, MESHLINE_NOTIFY_WAIT_SECONDS="3600") as (address, process):
-        until(lambda: begun(path))
+    with run_notifying_server(path, box.url, MESHLINE_NOTIFY_WAIT_SECONDS="3600") as (address, process):
+        wait_until(lambda: is_notification_enabled(path))
         put_mesh(address)
-        post(address, "id", "amount")
-        post(address, "id")
-        until(lambda: noted(path))
+        post_schema(address, "id", "amount")
+        post_schema(address, "id")
+        wait_until(lambda: count_notices(path))
         process.send_signal(signal.SIGKILL)
         process.wait()
-    with run_mail_server(tmp_path / "mail", port) as box, serving(path, box.url) as (_, _process):
-        until(lambda: len(list_change_mails(box)) == 2)
+    with run_mail_server(tmp_path / "mail", port) as box, run_notifying_server(path, box.url) as (_, _process):
+        wait_until(lambda: len(list_change_mails(box)) == 2)
         time.sleep(1)
         assert sorted(str(mail["X-Recipients"]) for mail in list_change_mails(box)) == ["<finance@company.com>", "<shop@company.com>"]
 

@@ -14,7 +14,7 @@ from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.fast_executor import PlanningExecutor
 from meshline.graph.model import EdgeType, build_dataset_key
 from meshline.graph.naming import Naming
-from tests.api.test_any_query import queries
+from tests.api.test_any_query import draw_query
 from tests.queries import mesh
 from tests.sizes import count_examples
 
@@ -23,19 +23,19 @@ class Both(NamedTuple):
     planned: Executor
     plain: Executor
 
-    def same(self, query: str, **variables: object) -> dict[str, Any]:
+    def ask_both(self, query: str, **variables: object) -> dict[str, Any]:
         """The answer, equal whether planned or not."""
         planned, plain = (graphql.execute(query, variables, request_id="r").body for graphql in self)
         assert planned == plain
-        assert _ordered(planned) == _ordered(plain)
+        assert list_in_order(planned) == list_in_order(plain)
         return planned
 
 
-def _ordered(body: object) -> object:
+def list_in_order(body: object) -> object:
     """The specification wants fields in the order in which they are asked."""
     if isinstance(body, dict):
-        return [(name, _ordered(value)) for name, value in body.items()]
-    return [_ordered(value) for value in body] if isinstance(body, list) else body
+        return [(name, list_in_order(value)) for name, value in body.items()]
+    return [list_in_order(value) for value in body] if isinstance(body, list) else body
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,9 @@ def both() -> Iterator[Both]:
 
 
 @settings(max_examples=count_examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(query=queries())
+@given(query=draw_query())
 def test_any_query(both: Both, query: str) -> None:
-    both.same(query)
+    both.ask_both(query)
 
 
 IMPACT = """
@@ -73,7 +73,7 @@ fragment held on Asset { name domain { name } owners { type owner { name } inher
 @pytest.mark.parametrize("counted", [False, True])
 @pytest.mark.parametrize("bare", [False, True])
 def test_directives_aliases_and_fragments(both: Both, *, counted: bool, bare: bool) -> None:
-    found = both.same(IMPACT, of=[mesh.CUSTOMERS.id], counted=counted, bare=bare)["data"]["impact"]
+    found = both.ask_both(IMPACT, of=[mesh.CUSTOMERS.id], counted=counted, bare=bare)["data"]["impact"]
     assert ("byDomain" in found) is counted
     assert {tuple(count) for count in found["byProduct"]} == {("key", "size") if bare else ("key", "size", "label")}
     assert {node["node"]["kind"] for node in found["assets"]["nodes"]} >= {"COLUMN", "DATASET", "JOB", "CONSUMER"}
@@ -91,7 +91,7 @@ def test_what_fails_in_a_plan_fails_with_its_place(monkeypatch: pytest.MonkeyPat
         def __set__(self, asset: object, value: str) -> None: ...
 
     monkeypatch.setattr(Asset, "name", Breaking(), raising=False)
-    body = both.same("query Q($of: [ID!]!) { nodes(ids: $of) { id name } }", of=[mesh.CUSTOMERS.id])
+    body = both.ask_both("query Q($of: [ID!]!) { nodes(ids: $of) { id name } }", of=[mesh.CUSTOMERS.id])
     assert [error["path"] for error in body["errors"]] == [["nodes", 0, "name"]]
     assert body["data"] == {"nodes": [None]}
     (logged,) = [record for record in caplog.records if "a plan failed" in record.message]
@@ -103,7 +103,7 @@ def test_the_request_s_limit_holds(caplog: pytest.LogCaptureFixture, both: Both)
     graph = both.planned.live
     small = Both(*(Executor(graph, Naming(), Bounds(objects=5)) for _ in range(2)))
     small.plain.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
-    body = small.same("query Q($of: [ID!]!) { impact(of: $of) { assets { nodes { node { id } } } } }", of=[mesh.CUSTOMERS.id])
+    body = small.ask_both("query Q($of: [ID!]!) { impact(of: $of) { assets { nodes { node { id } } } } }", of=[mesh.CUSTOMERS.id])
     assert body["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
     assert not [record for record in caplog.records if "a plan failed" in record.message], "an error that a resolver means"
 
@@ -113,11 +113,11 @@ def test_plain_fields_are_planned(monkeypatch: pytest.MonkeyPatch, both: Both) -
     left: list[str] = []
     parent = StrawberryGraphQLCoreExecutionContext.execute_field
 
-    def counted(self: Any, type_: Any, source: Any, details: Any, *rest: Any) -> Any:
+    def count_field(self: Any, type_: Any, source: Any, details: Any, *rest: Any) -> Any:
         left.append(details[0].node.name.value)
         return parent(self, type_, source, details, *rest)
 
-    monkeypatch.setattr(StrawberryGraphQLCoreExecutionContext, "execute_field", counted)
+    monkeypatch.setattr(StrawberryGraphQLCoreExecutionContext, "execute_field", count_field)
     assert issubclass(PlanningExecutor, StrawberryGraphQLCoreExecutionContext)
     query = "query Q($of: [ID!]!) { impact(of: $of) { total byOwner { label } assets(first: 5) { nodes { node { id kind } distance } } } }"
     both.planned.execute(query, {"of": [mesh.CUSTOMERS.id]})

@@ -22,7 +22,7 @@ QUERY = """query($policy: String, $severity: Severity, $first: Int, $after: Stri
 }"""
 
 
-def ask(graphql: Executor, query: str = QUERY, **variables: object) -> dict[str, Any]:
+def ask_policies(graphql: Executor, query: str = QUERY, **variables: object) -> dict[str, Any]:
     answer = graphql.execute(query, variables)
     assert "errors" not in answer.body, answer.body["errors"]
     found: dict[str, Any] = answer.body["data"]
@@ -37,12 +37,12 @@ def live() -> LiveGraph:
 
 def test_pages_give_all_that_is_broken_once_and_in_order(live: LiveGraph) -> None:
     graphql = Executor(live, Naming())
-    whole = ask(graphql, first=1_000)["policyViolations"]
+    whole = ask_policies(graphql, first=1_000)["policyViolations"]
     assert len(whole["nodes"]) == whole["totalCount"] > 2
     found: list[Any] = []
     after = None
     while True:
-        page = ask(graphql, first=2, after=after)["policyViolations"]
+        page = ask_policies(graphql, first=2, after=after)["policyViolations"]
         assert page["pageInfo"]["hasPreviousPage"] == bool(found)
         found += page["nodes"]
         after = page["pageInfo"]["endCursor"]
@@ -56,24 +56,24 @@ def test_pages_give_all_that_is_broken_once_and_in_order(live: LiveGraph) -> Non
 
 def test_only_of_a_policy_or_a_severity(live: LiveGraph) -> None:
     graphql = Executor(live, Naming())
-    (found,) = ask(graphql, policy="pii-unmasked")["policyViolations"]["nodes"]
+    (found,) = ask_policies(graphql, policy="pii-unmasked")["policyViolations"]["nodes"]
     assert (found["asset"]["qualifiedName"], found["severity"], found["verdict"], found["new"]) == ("mailer", "error", "BREAKING", False)
     assert [step["name"] for step in found["path"]] == ["pg/shop.customers.email", "mailer"]
     assert found["text"] == "pg/shop.customers.email gives mailer personal data unmasked", "it is the source itself"
     assert "campaign" not in found["text"], "what it uses is masked"
-    errors = ask(graphql, severity="ERROR")["policyViolations"]["nodes"]
+    errors = ask_policies(graphql, severity="ERROR")["policyViolations"]["nodes"]
     assert errors
     assert {one["severity"] for one in errors} == {"error"}
 
 
 def test_they_follow_the_graph(live: LiveGraph) -> None:
     graphql = Executor(live, Naming())
-    before = ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"]
+    before = ask_policies(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"]
     mesh.commit_statements(
         live, mesh.build_edge_statement(EdgeType.CONSUMES, build_consumer_key("other"), build_column_key(mesh.CUSTOMERS, "email"))
     )
-    assert ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == before + 1
-    of_policies = ask(graphql, "{ policies { id violations } }")["policies"]
+    assert ask_policies(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == before + 1
+    of_policies = ask_policies(graphql, "{ policies { id violations } }")["policies"]
     assert {one["id"]: one["violations"] for one in of_policies}["pii-unmasked"] == before + 1
 
 
@@ -81,13 +81,13 @@ def test_ones_own_policies_count(live: LiveGraph, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: pii-unmasked\noff: everybody may\n")
     (tmp_path / "b.yaml").write_text('id: titled\nkind: product\nrequire: title != ""\nseverity: info\nmessage: "{name} has no title"\n')
     graphql = Executor(live, Naming(), governing=PolicyService(live, tmp_path))
-    policies = {one["id"]: one for one in ask(graphql, "{ policies { id off own severity } }")["policies"]}
+    policies = {one["id"]: one for one in ask_policies(graphql, "{ policies { id off own severity } }")["policies"]}
     assert policies["pii-unmasked"] == {"id": "pii-unmasked", "off": "everybody may", "own": True, "severity": "ERROR"}
-    assert ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == 0
-    assert [one["text"] for one in ask(graphql, policy="titled")["policyViolations"]["nodes"]] == [
+    assert ask_policies(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == 0
+    assert [one["text"] for one in ask_policies(graphql, policy="titled")["policyViolations"]["nodes"]] == [
         f"{mesh.ORDERS_PRODUCT.name} has no title"
     ]
-    assert build_data_product_key("revenue").name not in str(ask(graphql, policy="titled"))
+    assert build_data_product_key("revenue").name not in str(ask_policies(graphql, policy="titled"))
 
 
 @pytest.mark.parametrize(

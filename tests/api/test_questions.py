@@ -21,15 +21,15 @@ from meshline.graph.model import (
     from_micros,
 )
 from meshline.graph.store.base import Head
-from tests.api.conftest import Asking
+from tests.api.conftest import AskGraph
 from tests.queries import mesh
 
 
-def names(nodes: list[dict[str, Any]]) -> list[str]:
+def list_names(nodes: list[dict[str, Any]]) -> list[str]:
     return [node["name"] for node in nodes]
 
 
-def test_the_way_to_the_impact_of_a_column(ask: Asking) -> None:
+def test_the_way_to_the_impact_of_a_column(ask: AskGraph) -> None:
     """The two queries that every client begins with, exactly as they are promised."""
     found = ask(
         "query($ns:String!,$n:String!){dataset(namespace:$ns,name:$n){id columns(first:500){nodes{id name}}}}", ns="pg", n="shop.customers"
@@ -52,7 +52,7 @@ def test_the_way_to_the_impact_of_a_column(ask: Asking) -> None:
     assert found["completeness"] == {"truncated": "NONE", "possibleOnly": 1, "undescribed": 1, "staleEdges": 0}
 
 
-def test_what_all_assets_have(ask: Asking) -> None:
+def test_what_all_assets_have(ask: AskGraph) -> None:
     query = """query($id: ID!) { node(id: $id) { __typename id kind name qualifiedName description tags { key value source }
       domain { name } product { name } owners { type source owner { name } inheritedFrom { name kind } } lastObserved
       facts { source attribute value validFrom observedAt lastObserved chosen statement } } }"""
@@ -74,7 +74,7 @@ def test_what_all_assets_have(ask: Asking) -> None:
     assert hashed["owners"][0]["inheritedFrom"] == {"name": "commerce", "kind": "DOMAIN"}
 
 
-def test_nodes(ask: Asking) -> None:
+def test_nodes(ask: AskGraph) -> None:
     found = ask("query($ids: [ID!]!) { nodes(ids: $ids) { name } }", ids=[mesh.ORDERS.id, "nope", mesh.ANN.id])
     assert found["nodes"] == [{"name": "sales.orders"}, None, {"name": "ann"}]
     assert ask('{ node(id: "ds_1") { name } }')["node"] is None
@@ -118,11 +118,11 @@ def test_nodes(ask: Asking) -> None:
          {"title": "Finance", "contact": "finance@example.org", "ownerType": "team", "owns": {"nodes": [{"name": "revenue"}], "totalCount": 1}}),
     ],
 )  # fmt: skip
-def test_what_each_kind_has(ask: Asking, key: AssetKey, fields: str, expected: dict[str, Any]) -> None:
+def test_what_each_kind_has(ask: AskGraph, key: AssetKey, fields: str, expected: dict[str, Any]) -> None:
     assert ask(f"query($id: ID!) {{ node(id: $id) {{ {fields} }} }}", id=key.id)["node"] == expected
 
 
-def test_columns_that_swapped_their_names(ask: Asking) -> None:
+def test_columns_that_swapped_their_names(ask: AskGraph) -> None:
     """What was stated about a name before the swap belongs to the column that had the name; one statement refers to both columns."""
     later = mesh.START + mesh.SECOND
     typed = tuple(AssetFact(build_column_key(mesh.REPORT, name), {"type": type_}) for name, type_ in (("a", "int"), ("b", "text")))
@@ -139,7 +139,7 @@ def test_columns_that_swapped_their_names(ask: Asking) -> None:
         assert found == {"name": name, "dataType": type_, "formerNames": [{"name": former, "until": until}]}
 
 
-def test_any_alias_finds_the_dataset(ask: Asking) -> None:
+def test_any_alias_finds_the_dataset(ask: AskGraph) -> None:
     path = build_dataset_key("s3://lake", "orders")
     mesh.commit_statements(ask.graph, mesh.build_edge_statement(EdgeType.SAME_AS, path, mesh.ORDERS, why="location"))
     query = "query($ns: String!, $n: String!) { dataset(namespace: $ns, name: $n) { id name aliases { namespace name why source since } } }"
@@ -164,18 +164,18 @@ def test_any_alias_finds_the_dataset(ask: Asking) -> None:
         ("owners", ["ann", "team:finance", "team:shop"]),
     ],
 )
-def test_lists(ask: Asking, field: str, expected: list[str]) -> None:
+def test_lists(ask: AskGraph, field: str, expected: list[str]) -> None:
     found = ask(
         f"{{ {field} {{ nodes {{ name }} edges {{ cursor node {{ name }} }} totalCount pageInfo {{ hasNextPage hasPreviousPage }} }} }}"
     )
-    assert names(found[field]["nodes"]) == [edge["node"]["name"] for edge in found[field]["edges"]] == expected
+    assert list_names(found[field]["nodes"]) == [edge["node"]["name"] for edge in found[field]["edges"]] == expected
     assert found[field]["totalCount"] == len(expected)
     assert found[field]["pageInfo"] == {"hasNextPage": False, "hasPreviousPage": False}
     seen, after = [], None
     while True:
         query = f"query($after: String) {{ {field}(first: 1, after: $after) {{ nodes {{ name }} pageInfo {{ hasNextPage startCursor endCursor }} }} }}"
         page = ask(query, after=after)[field]
-        seen += names(page["nodes"])
+        seen += list_names(page["nodes"])
         assert page["pageInfo"]["startCursor"] == page["pageInfo"]["endCursor"]
         if not page["pageInfo"]["hasNextPage"]:
             break
@@ -183,14 +183,14 @@ def test_lists(ask: Asking, field: str, expected: list[str]) -> None:
     assert seen == expected
 
 
-def test_filters(ask: Asking) -> None:
+def test_filters(ask: AskGraph) -> None:
     query = "query($f: AssetFilter) { datasets(filter: $f) { nodes { name } totalCount } }"
-    assert names(ask(query, f={"domain": mesh.COMPANY.id})["datasets"]["nodes"]) == ["fin.revenue"]
+    assert list_names(ask(query, f={"domain": mesh.COMPANY.id})["datasets"]["nodes"]) == ["fin.revenue"]
     assert ask(query, f={"text": "FIN", "described": False})["datasets"] == {"nodes": [{"name": "fin.report"}], "totalCount": 1}
-    assert ask.code(query, f={"domain": "nope"}) == "NOT_FOUND"
+    assert ask.get_error_code(query, f={"domain": "nope"}) == "NOT_FOUND"
 
 
-def test_search(ask: Asking) -> None:
+def test_search(ask: AskGraph) -> None:
     query = """query($t: String!, $k: [AssetKind!], $a: String, $tag: String) { search(text: $t, kinds: $k, first: 2, after: $a, tag: $tag) {
       nodes { qualifiedName } edges { cursor node { name } } totalCount truncated pageInfo { hasNextPage endCursor } } }"""
     first = ask(query, t="orders")["search"]
@@ -202,7 +202,7 @@ def test_search(ask: Asking) -> None:
     assert ask(query, t="nothing like it")["search"]["nodes"] == []
 
 
-def test_lineage(ask: Asking) -> None:
+def test_lineage(ask: AskGraph) -> None:
     query = """query($of: [ID!]!, $g: Granularity!, $d: Direction!, $at: DateTime) { lineage(of: $of, granularity: $g, direction: $d, asOf: $at) {
       nodes { asset { name } reach distance masked start } ungrouped completeness { truncated asOf revision }
       edges { from { name } to { name } reach type subtype masking count jobs { name } } } }"""
@@ -218,10 +218,10 @@ def test_lineage(ask: Asking) -> None:
     assert before["completeness"]["asOf"] == from_micros(mesh.START).isoformat()
     assert len(before["edges"]) == 2
     early = from_micros(mesh.START - 1).isoformat()
-    assert ask.code(query, of=[mesh.REVENUE.id], g="DATASET", d="UPSTREAM", at=early) == "NOT_FOUND"
+    assert ask.get_error_code(query, of=[mesh.REVENUE.id], g="DATASET", d="UPSTREAM", at=early) == "NOT_FOUND"
 
 
-def test_impact(ask: Asking) -> None:
+def test_impact(ask: AskGraph) -> None:
     found = ask(
         """query($id: ID!) { impact(of: [$id]) { total byReach { key label count } byDomain { key label count asset { name } }
         byProduct { label count } byOwner { label count asset { kind } }
@@ -251,7 +251,7 @@ def test_impact(ask: Asking) -> None:
     }  # fmt: skip
 
 
-def test_contracts_and_owners_lead_to_what_they_govern_and_own(ask: Asking) -> None:
+def test_contracts_and_owners_lead_to_what_they_govern_and_own(ask: AskGraph) -> None:
     """The same in every question that starts from assets; downstream of a consumer it is refused."""
     contract = {"of": [build_contract_key("revenue-v1").id]}
     impact = (
@@ -271,13 +271,13 @@ def test_contracts_and_owners_lead_to_what_they_govern_and_own(ask: Asking) -> N
     products = "query($of: [ID!]!) { productImpact(of: $of) { products { product { name } } } }"
     assert ask(products, **contract)["productImpact"]["products"] == [{"product": {"name": "revenue"}}]
     for query in (impact, lineage, products):
-        assert ask.code(query, of=[mesh.DASHBOARD.id]) == "INVALID_INPUT"
+        assert ask.get_error_code(query, of=[mesh.DASHBOARD.id]) == "INVALID_INPUT"
     assert ask(provenance, of=[mesh.DASHBOARD.id])["provenance"]["assets"]["nodes"] != []
     idle = {"of": [mesh.ANN.id]}
     assert ask(impact, **idle)["impact"]["total"] > 0, "an owner of a column"
 
 
-def test_an_answer_about_the_past_names_what_was_first_stated_later(ask: Asking) -> None:
+def test_an_answer_about_the_past_names_what_was_first_stated_later(ask: AskGraph) -> None:
     late = mesh.START + 3600 * mesh.SECOND
     mesh.commit_statements(ask.graph, mesh.build_edge_statement(EdgeType.CONSUMES, mesh.CAMPAIGN, mesh.REPORT, source="dbt/shop", at=late))
     query = "query($of: [ID!]!, $at: DateTime) { impact(of: $of, asOf: $at) { completeness { knownLater { relation sourceKind since } } } }"
@@ -289,33 +289,33 @@ def test_an_answer_about_the_past_names_what_was_first_stated_later(ask: Asking)
     assert ask(alone)["knownLater"] == []
 
 
-def test_a_name_where_an_id_is_wanted_is_refused_with_a_way_out(ask: Asking) -> None:
-    errors = ask.errors("query($of: [ID!]!) { impact(of: $of) { total } }", of=["shop.customers"])
+def test_a_name_where_an_id_is_wanted_is_refused_with_a_way_out(ask: AskGraph) -> None:
+    errors = ask.list_errors("query($of: [ID!]!) { impact(of: $of) { total } }", of=["shop.customers"])
     assert "that is no id; `resolve` gives the id of the asset that a name refers to" in errors[0]["message"]
 
 
-def test_filters_of_an_impact(ask: Asking) -> None:
-    def found(arguments: str) -> list[str]:
+def test_filters_of_an_impact(ask: AskGraph) -> None:
+    def list_affected(arguments: str) -> list[str]:
         query = f"query($id: ID!) {{ impact(of: [$id]) {{ assets({arguments}) {{ nodes {{ node {{ qualifiedName }} }} }} }} }}"
         return [node["node"]["qualifiedName"] for node in ask(query, id=mesh.EMAIL.id)["impact"]["assets"]["nodes"]]
 
-    assert found("kinds: [COLUMN], masked: true") == ["wh/sales.orders.email_hash", "wh/fin.revenue.total"]
-    assert found("reach: POSSIBLE, kinds: [DATASET]") == ["wh/fin.report"]
-    assert found(f'kinds: [DATASET], domain: "{mesh.COMPANY.id}"') == ["wh/fin.revenue"]
-    assert found(f'kinds: [DATASET], product: "{mesh.ORDERS_PRODUCT.id}"') == ["wh/sales.orders"]
-    assert found(f'kinds: [COLUMN], owner: "{mesh.FINANCE_TEAM.id}"') == ["wh/fin.revenue.total"]
+    assert list_affected("kinds: [COLUMN], masked: true") == ["wh/sales.orders.email_hash", "wh/fin.revenue.total"]
+    assert list_affected("reach: POSSIBLE, kinds: [DATASET]") == ["wh/fin.report"]
+    assert list_affected(f'kinds: [DATASET], domain: "{mesh.COMPANY.id}"') == ["wh/fin.revenue"]
+    assert list_affected(f'kinds: [DATASET], product: "{mesh.ORDERS_PRODUCT.id}"') == ["wh/sales.orders"]
+    assert list_affected(f'kinds: [COLUMN], owner: "{mesh.FINANCE_TEAM.id}"') == ["wh/fin.revenue.total"]
 
 
-def test_provenance(ask: Asking) -> None:
+def test_provenance(ask: AskGraph) -> None:
     query = "query($id: ID!) { provenance(of: [$id]) { assets(kinds: [COLUMN]) { nodes { reach node { name } via { asset { name } } } } } }"
     nodes = ask(query, id=build_column_key(mesh.REVENUE, "total").id)["provenance"]["assets"]["nodes"]
     assert [(node["node"]["name"], node["reach"]) for node in nodes] == [
         ("email_hash", "DIRECT"), ("total", "DIRECT"), ("email", "DIRECT"), ("name", "INDIRECT"),
     ]  # fmt: skip
-    assert names([step["asset"] for step in nodes[2]["via"]]) == ["email", "email_hash", "total"]
+    assert list_names([step["asset"] for step in nodes[2]["via"]]) == ["email", "email_hash", "total"]
 
 
-def test_paths(ask: Asking) -> None:
+def test_paths(ask: AskGraph) -> None:
     query = "query($a: ID!, $b: ID!) { paths(from: $a, to: $b) { steps { asset { name } edgeType subtype masking job { name } source } } }"
     (path,) = ask(query, a=mesh.EMAIL.id, b=build_column_key(mesh.REVENUE, "total").id)["paths"]
     assert path["steps"][0] == {
@@ -327,21 +327,21 @@ def test_paths(ask: Asking) -> None:
         "source": None,
     }
     assert [step["subtype"] for step in path["steps"]] == [None, "TRANSFORMATION", "AGGREGATION"]
-    assert ask.code(query, a=mesh.EMAIL.id, b=mesh.COMMERCE.id) == "INVALID_INPUT"
+    assert ask.get_error_code(query, a=mesh.EMAIL.id, b=mesh.COMMERCE.id) == "INVALID_INPUT"
 
 
-def test_owned_by_and_orphans(ask: Asking) -> None:
+def test_owned_by_and_orphans(ask: AskGraph) -> None:
     query = "query($o: ID!, $i: Boolean!) { ownedBy(owner: $o, inherited: $i, kinds: [DOMAIN, DATASET]) { nodes { name } totalCount } }"
     assert ask(query, o=mesh.SHOP_TEAM.id, i=True)["ownedBy"] == {
         "nodes": [{"name": "commerce"}, {"name": "sales.orders"}],
         "totalCount": 2,
     }
-    assert names(ask(query, o=mesh.SHOP_TEAM.id, i=False)["ownedBy"]["nodes"]) == ["commerce"]
+    assert list_names(ask(query, o=mesh.SHOP_TEAM.id, i=False)["ownedBy"]["nodes"]) == ["commerce"]
     orphans = ask("{ orphans(kinds: [DATASET], first: 1) { nodes { name } totalCount pageInfo { hasNextPage } } }")["orphans"]
     assert orphans == {"nodes": [{"name": "shop.customers"}], "totalCount": 2, "pageInfo": {"hasNextPage": True}}
 
 
-def test_the_difference_between_two_times(ask: Asking) -> None:
+def test_the_difference_between_two_times(ask: AskGraph) -> None:
     query = """query($a: DateTime!, $b: DateTime!) { lineageDiff(from: $a, to: $b) { totalAdded totalRemoved removed { fromName }
       added { from { name } to { name } fromName toName type subtype masking jobName source observedAt } } }"""
     found = ask(query, a=from_micros(mesh.START - 1).isoformat(), b=from_micros(mesh.START).isoformat())["lineageDiff"]
@@ -353,7 +353,7 @@ def test_the_difference_between_two_times(ask: Asking) -> None:
     } in found["added"]  # fmt: skip
 
 
-def test_coverage_and_about(ask: Asking) -> None:
+def test_coverage_and_about(ask: AskGraph) -> None:
     fields = "datasets described owned withLineage withColumnLineage"
     found = ask(
         f"{{ coverage {{ total {{ {fields} }} orphans bySource {{ source covered {{ datasets }} }} byDomain {{ domain {{ name }} covered {{ {fields} }} }} }} }}"
@@ -366,15 +366,15 @@ def test_coverage_and_about(ask: Asking) -> None:
     assert {"kind": "DATASET", "count": 4} in about["assets"]
 
 
-def test_resolve(ask: Asking) -> None:
+def test_resolve(ask: AskGraph) -> None:
     query = "query($n: String!) { resolve(name: $n) { kind qualifiedName } }"
     assert ask(query, n="customers.email")["resolve"] == {"kind": "COLUMN", "qualifiedName": "pg/shop.customers.email"}
-    assert ask.code(query, n="nothing") == "NOT_FOUND"
-    (error,) = ask.errors(query, n="total")
+    assert ask.get_error_code(query, n="nothing") == "NOT_FOUND"
+    (error,) = ask.list_errors(query, n="total")
     assert error["extensions"] == {"code": "AMBIGUOUS", "candidates": ["column:wh/fin.revenue.total", "column:wh/sales.orders.total"]}
 
 
-def test_one_read_of_the_store_for_each_level(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_read_of_the_store_for_each_level(ask: AskGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     many = [
         mesh.build_asset_statement(build_column_key(build_dataset_key("n", f"d{n}"), f"c{m}"), description=f"{n}.{m}")
         for n in range(20)
@@ -387,11 +387,11 @@ def test_one_read_of_the_store_for_each_level(ask: Asking, monkeypatch: pytest.M
     statements = graph.store.read_heads
     reads: list[int] = []
 
-    def counted(scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
+    def count_reads(scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         reads.append(len(scope_ids))
         return statements(scope_ids, as_of)
 
-    monkeypatch.setattr(graph.store, "read_heads", counted)
+    monkeypatch.setattr(graph.store, "read_heads", count_reads)
     found = ask("{ datasets(first: 100) { nodes { description tags { key } columns { nodes { description dataType tags { key } } } } } }")
     described = [c["description"] for d in found["datasets"]["nodes"] for c in d["columns"]["nodes"]]
     assert {f"{n}.{m}" for n in range(20) for m in range(5)} <= set(described)

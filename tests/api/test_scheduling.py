@@ -21,9 +21,9 @@ from meshline.ingest.sources.base import Context, Item, Reading
 from meshline.ingest.sources.sync import SyncOutcome
 from meshline.ingest.sources.sync_status import Status, read_statuses
 from meshline.ingest.sources.target import LocalTarget
-from tests.api.conftest import running
-from tests.api.test_metrics import seen
-from tests.api.test_sources import live_of
+from tests.api.conftest import run_application
+from tests.api.test_metrics import read_metrics
+from tests.api.test_sources import get_live_graph
 from tests.ingest.sources.fake_source import FakeSource, build_entry, load_items, open_graph, read_tables
 
 
@@ -35,7 +35,7 @@ class Slow(FakeSource):
         state.begun += 1
         if state.fails():
             raise StoreUnavailable("away")
-        return Reading(self.source, state.found(), complete=True)
+        return Reading(self.source, state.read_items(), complete=True)
 
 
 class State:
@@ -46,7 +46,7 @@ class State:
         self.fails = fails
         self.begun = self.at_once = self.most = self.ended = 0
 
-    def found(self) -> Iterator[Item]:
+    def read_items(self) -> Iterator[Item]:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         try:
@@ -74,7 +74,7 @@ class Observed(list[tuple[str, Status, SyncOutcome | None]]):
         self.append((source, status, done))
 
 
-def scheduled(live: LiveGraph, states: dict[str, State], seconds: float, at_once: int = 2) -> Observed:
+def run_schedule(live: LiveGraph, states: dict[str, State], seconds: float, at_once: int = 2) -> Observed:
     """Run a schedule of these sources, each every second, for some time."""
     STATES.update(states)
     observed = Observed()
@@ -91,7 +91,7 @@ def scheduled(live: LiveGraph, states: dict[str, State], seconds: float, at_once
 
 
 def test_again_and_again(live: LiveGraph) -> None:
-    observed = scheduled(live, {"one": State(), "two": State()}, 4.5)
+    observed = run_schedule(live, {"one": State(), "two": State()}, 4.5)
     assert all(STATES[name].begun >= 2 for name in ("one", "two"))
     assert {source for source, _, _ in observed} == {"iceberg/one", "iceberg/two"}
     status = read_statuses(live.store)["iceberg/one"]
@@ -102,7 +102,7 @@ def test_again_and_again(live: LiveGraph) -> None:
 
 def test_a_slow_source_is_read_once_at_a_time_and_stops_where_it_is(live: LiveGraph) -> None:
     begun = time.monotonic()
-    scheduled(live, {"slow": State(60)}, 2.5)
+    run_schedule(live, {"slow": State(60)}, 2.5)
     assert time.monotonic() - begun < 6
     assert (STATES["slow"].begun, STATES["slow"].most, STATES["slow"].ended) == (1, 1, 0)
     assert (read_statuses(live.store), read_tables(live)) == ({}, {}), "it is as if it had not been begun"
@@ -110,7 +110,7 @@ def test_a_slow_source_is_read_once_at_a_time_and_stops_where_it_is(live: LiveGr
 
 
 def test_one_that_fails_does_not_hold_the_others(live: LiveGraph) -> None:
-    observed = scheduled(live, {"away": State(fails=lambda: True), "well": State()}, 4.5, at_once=1)
+    observed = run_schedule(live, {"away": State(fails=lambda: True), "well": State()}, 4.5, at_once=1)
     assert read_statuses(live.store)["iceberg/away"].failures >= 2
     assert read_statuses(live.store)["iceberg/away"].error == "away"
     assert STATES["well"].ended >= 2
@@ -125,15 +125,15 @@ def test_another_process_was_sooner(live: LiveGraph) -> None:
     def note() -> None:
         target.save_status("iceberg/shared", Status(time.time_ns() // 1000, 0.1, succeeded=1))
 
-    def other() -> None:
+    def note_syncs() -> None:
         while not stop.wait(0.05):
             note()
 
     note()
-    thread = threading.Thread(target=other)
+    thread = threading.Thread(target=note_syncs)
     thread.start()
     try:
-        scheduled(live, {"shared": State()}, 3)
+        run_schedule(live, {"shared": State()}, 3)
     finally:
         stop.set()
         thread.join()
@@ -156,7 +156,7 @@ EVENT = (
 )
 
 
-def until(condition: Callable[[], Any]) -> Any:
+def wait_until(condition: Callable[[], Any]) -> Any:
     end = time.monotonic() + 30
     while not (found := condition()):
         assert time.monotonic() < end
@@ -167,26 +167,26 @@ def until(condition: Callable[[], Any]) -> Any:
 def test_metrics_and_names_of_a_server(tmp_path: Path) -> None:
     (tmp_path / "mesh.yaml").write_text(MESH)
     (tmp_path / "events.ndjson").write_text(EVENT)
-    with running(mesh=str(tmp_path / "mesh.yaml"), refresh_seconds=0.1) as client:
-        until(lambda: seen(client).of("source_syncs_total", source="openlineage/fine", outcome="ok") >= 2)
-        until(lambda: seen(client).of("source_syncs_total", source="openlineage/none", outcome="refused") >= 1)
-        found = seen(client)
-        assert found.labels("source_up", "source") == {"openlineage/fine", "openlineage/none"}
-        assert found.of("source_scopes_total", source="openlineage/fine", outcome="new") == 1
-        assert found.of("source_scopes_total", source="openlineage/fine", outcome="unchanged") >= 1
-        assert found.of("source_scopes_total", source="openlineage/none", outcome="refused") >= 1
-        assert 0 <= found.of("source_lag_seconds", source="openlineage/fine") < 30
-        assert found.of("source_up", source="openlineage/fine") == 1
+    with run_application(mesh=str(tmp_path / "mesh.yaml"), refresh_seconds=0.1) as client:
+        wait_until(lambda: read_metrics(client).get_value("source_syncs_total", source="openlineage/fine", outcome="ok") >= 2)
+        wait_until(lambda: read_metrics(client).get_value("source_syncs_total", source="openlineage/none", outcome="refused") >= 1)
+        found = read_metrics(client)
+        assert found.list_labels("source_up", "source") == {"openlineage/fine", "openlineage/none"}
+        assert found.get_value("source_scopes_total", source="openlineage/fine", outcome="new") == 1
+        assert found.get_value("source_scopes_total", source="openlineage/fine", outcome="unchanged") >= 1
+        assert found.get_value("source_scopes_total", source="openlineage/none", outcome="refused") >= 1
+        assert 0 <= found.get_value("source_lag_seconds", source="openlineage/fine") < 30
+        assert found.get_value("source_up", source="openlineage/fine") == 1
         # what rules join is joined while it comes in
-        live = live_of(client)
+        live = get_live_graph(client)
         load_items(live, [build_entry("orders", "x")])
         both = model.build_dataset_key("lake", "orders"), model.build_dataset_key("trino://h", "delta.orders")
-        until(lambda: live.index.assets.find_by_key(both[0]) == live.index.assets.find_by_key(both[1]))
+        wait_until(lambda: live.index.assets.find_by_key(both[0]) == live.index.assets.find_by_key(both[1]))
         load_items(live, [], complete=True)
-        until(lambda: live.index.assets.find_by_key(both[0]) is None)
+        wait_until(lambda: live.index.assets.find_by_key(both[0]) is None)
 
 
 def test_a_server_may_leave_it_to_others(tmp_path: Path) -> None:
     (tmp_path / "mesh.yaml").write_text(MESH)
-    with running(mesh=str(tmp_path / "mesh.yaml"), sync_at_once=0) as client:
+    with run_application(mesh=str(tmp_path / "mesh.yaml"), sync_at_once=0) as client:
         assert client.app.state.service.resources.scheduler is None  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_ingest import event
+from tests.api.test_ingest import build_event
 
 CODE = """
 import json, sys
@@ -42,7 +42,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(store: str, port: int, mesh: str = "", **settings: object) -> Iterator[subprocess.Popen[str]]:
+def run_process(store: str, port: int, mesh: str = "", **settings: object) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", CODE, store, str(port), mesh, json.dumps(settings)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
         try:
@@ -52,7 +52,7 @@ def process(store: str, port: int, mesh: str = "", **settings: object) -> Iterat
                 running.kill()
 
 
-def call(port: int, path: str, body: object = None) -> tuple[int, Any]:
+def post_json(port: int, path: str, body: object = None) -> tuple[int, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
     try:
@@ -63,52 +63,52 @@ def call(port: int, path: str, body: object = None) -> tuple[int, Any]:
             return error.code, json.load(error)
 
 
-def wait(port: int, path: str) -> None:
+def wait_for_answer(port: int, path: str) -> None:
     end = time.monotonic() + 60
     while True:
         try:
-            if call(port, path)[0] == 200:
+            if post_json(port, path)[0] == 200:
                 return
         except OSError:
             assert time.monotonic() < end, f"{path} never answered"
         time.sleep(0.05)
 
 
-def datasets(port: int) -> int:
-    count = call(port, "/graphql", {"query": "{ datasets { totalCount } }"})[1]["data"]["datasets"]["totalCount"]
+def count_datasets(port: int) -> int:
+    count = post_json(port, "/graphql", {"query": "{ datasets { totalCount } }"})[1]["data"]["datasets"]["totalCount"]
     assert isinstance(count, int)
     return count
 
 
 def test_it_stops_when_told_and_keeps_everything(tmp_path: Path) -> None:
     store, port = f"sqlite:///{tmp_path}/mesh.db", free_port()
-    with process(store, port) as running:
-        wait(port, "/healthz")
-        wait(port, "/readyz")
-        assert call(port, "/api/v1/lineage", event())[0] == 201
+    with run_process(store, port) as running:
+        wait_for_answer(port, "/healthz")
+        wait_for_answer(port, "/readyz")
+        assert post_json(port, "/api/v1/lineage", build_event())[0] == 201
         running.send_signal(signal.SIGTERM)
         assert running.wait(timeout=30) in (0, -signal.SIGTERM)
-    with process(store, port):
-        wait(port, "/readyz")
-        assert datasets(port) == 2
+    with run_process(store, port):
+        wait_for_answer(port, "/readyz")
+        assert count_datasets(port) == 2
 
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     store, port = f"sqlite:///{tmp_path}/mesh.db", free_port()
-    with process(store, port) as running:
-        wait(port, "/readyz")
+    with run_process(store, port) as running:
+        wait_for_answer(port, "/readyz")
         for n in range(5):
-            assert call(port, "/api/v1/lineage", event(n))[0] == 201
+            assert post_json(port, "/api/v1/lineage", build_event(n))[0] == 201
         running.kill()
         running.wait(timeout=30)
-    with process(store, port):
-        wait(port, "/readyz")
-        jobs = call(port, "/graphql", {"query": "{ jobs { totalCount } }"})[1]["data"]["jobs"]["totalCount"]
-        assert (datasets(port), jobs) == (2, 5)
+    with run_process(store, port):
+        wait_for_answer(port, "/readyz")
+        jobs = post_json(port, "/graphql", {"query": "{ jobs { totalCount } }"})[1]["data"]["jobs"]["totalCount"]
+        assert (count_datasets(port), jobs) == (2, 5)
 
 
 def test_what_it_cannot_open_ends_it(tmp_path: Path) -> None:
-    with process(":memory:", free_port(), str(tmp_path / "no.yaml")) as running:
+    with run_process(":memory:", free_port(), str(tmp_path / "no.yaml")) as running:
         _, errors = running.communicate(timeout=60)
         assert running.returncode == 2
         assert "INVALID_INPUT" in errors
@@ -126,9 +126,11 @@ class Poster(threading.Thread):
     def run(self) -> None:
         while True:
             number, self.next = self.next, self.next + 1
-            body = event(0, job={"namespace": "load", "name": f"job{number}"}, run={"runId": f"00000000-0000-4000-8000-{number:012x}"})
+            body = build_event(
+                0, job={"namespace": "load", "name": f"job{number}"}, run={"runId": f"00000000-0000-4000-8000-{number:012x}"}
+            )
             try:
-                status, _ = call(self.port, "/api/v1/lineage", body)
+                status, _ = post_json(self.port, "/api/v1/lineage", body)
             except (OSError, http.client.HTTPException):
                 return  # the connection is refused, or was closed without an answer
             if status == 201:
@@ -140,8 +142,8 @@ class Poster(threading.Thread):
 def test_what_was_acknowledged_under_load_is_there_after_sigterm(tmp_path: Path) -> None:
     store, port = f"sqlite:///{tmp_path}/mesh.db", free_port()
     posters = [Poster(port, 100_000 * (n + 1)) for n in range(8)]
-    with process(store, port) as running:
-        wait(port, "/readyz")
+    with run_process(store, port) as running:
+        wait_for_answer(port, "/readyz")
         for poster in posters:
             poster.start()
         while not all(len(poster.acknowledged) > 3 for poster in posters):
@@ -151,13 +153,13 @@ def test_what_was_acknowledged_under_load_is_there_after_sigterm(tmp_path: Path)
         for poster in posters:
             poster.join(30)
     acknowledged = {f"job{number}" for poster in posters for number in poster.acknowledged}
-    with process(store, port):
-        wait(port, "/readyz")
+    with run_process(store, port):
+        wait_for_answer(port, "/readyz")
         query = "query($after: String) { jobs(first: 1000, after: $after) { nodes { name } pageInfo { endCursor hasNextPage } } }"
         kept: set[str] = set()
         page: dict[str, Any] = {"endCursor": None, "hasNextPage": True}
         while page["hasNextPage"]:
-            found = call(port, "/graphql", {"query": query, "variables": {"after": page["endCursor"]}})[1]["data"]["jobs"]
+            found = post_json(port, "/graphql", {"query": query, "variables": {"after": page["endCursor"]}})[1]["data"]["jobs"]
             kept |= {node["name"] for node in found["nodes"]}
             page = found["pageInfo"]
     assert len(acknowledged) >= 32
@@ -166,9 +168,9 @@ def test_what_was_acknowledged_under_load_is_there_after_sigterm(tmp_path: Path)
 
 def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     store, port = f"sqlite:///{tmp_path}/mesh.db", free_port()
-    with process(store, port) as running:
-        wait(port, "/readyz")
-        assert call(port, "/api/v1/lineage", event())[0] == 201
+    with run_process(store, port) as running:
+        wait_for_answer(port, "/readyz")
+        assert post_json(port, "/api/v1/lineage", build_event())[0] == 201
         with socket.create_connection(("127.0.0.1", port)) as unfinished:
             head = b"POST /api/v1/lineage HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
             unfinished.sendall(head)
@@ -178,15 +180,15 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
                 running.wait(timeout=1)  # it waits for the request
             running.send_signal(signal.SIGINT)
             running.wait(timeout=10)
-    with process(store, port):
-        wait(port, "/readyz")
-        assert datasets(port) == 2
+    with run_process(store, port):
+        wait_for_answer(port, "/readyz")
+        assert count_datasets(port) == 2
 
 
 def test_it_says_when_it_listens_and_when_it_is_ready(tmp_path: Path) -> None:
     port = free_port()
-    with process(f"sqlite:///{tmp_path}/mesh.db", port, log_format="json") as running:
-        wait(port, "/readyz")
+    with run_process(f"sqlite:///{tmp_path}/mesh.db", port, log_format="json") as running:
+        wait_for_answer(port, "/readyz")
         running.send_signal(signal.SIGTERM)
         _, errors = running.communicate(timeout=30)
     lines = [json.loads(line) for line in errors.splitlines()]
@@ -204,14 +206,14 @@ def test_it_says_when_it_listens_and_when_it_is_ready(tmp_path: Path) -> None:
 
 
 def test_it_does_not_listen_where_strangers_are(tmp_path: Path) -> None:
-    with process(f"sqlite:///{tmp_path}/mesh.db", free_port(), host="0.0.0.0") as running:
+    with run_process(f"sqlite:///{tmp_path}/mesh.db", free_port(), host="0.0.0.0") as running:
         _, errors = running.communicate(timeout=60)
     assert running.returncode == 2
     assert errors.startswith("INVALID_INPUT --host: the server would listen on 0.0.0.0, which other machines can reach, without tokens: ")
     assert not (tmp_path / "mesh.db").exists()
     port = free_port()
-    with process(f"sqlite:///{tmp_path}/mesh.db", port, host="0.0.0.0", insecure=True):
-        wait(port, "/readyz")
+    with run_process(f"sqlite:///{tmp_path}/mesh.db", port, host="0.0.0.0", insecure=True):
+        wait_for_answer(port, "/readyz")
 
 
 SEEING = """
@@ -237,7 +239,7 @@ def test_the_address_that_a_client_claims_is_not_believed() -> None:
     port = free_port()
     with subprocess.Popen([sys.executable, "-c", SEEING, str(port)], stderr=subprocess.DEVNULL) as running:
         try:
-            wait(port, "/")
+            wait_for_answer(port, "/")
             forged = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https", "Forwarded": "for=203.0.113.7;proto=https"}
             request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers=forged)
             with urllib.request.urlopen(request, timeout=10) as answer:

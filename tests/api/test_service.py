@@ -16,7 +16,7 @@ from meshline.app.settings import load_settings
 from meshline.errors import MeshlineError, StoreCorrupt, StoreUnavailable
 from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store
-from tests.api.conftest import URL, running
+from tests.api.conftest import URL, run_application
 
 EXAMPLE = Path(__file__).parents[2] / "examples"
 
@@ -29,12 +29,12 @@ def test_ready(client: TestClient) -> None:
 def test_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = True
 
-    def opening(url: str) -> Store:
+    def open_slowly(url: str) -> Store:
         while slow:
             time.sleep(0.01)
         return open_store(url)
 
-    monkeypatch.setattr(services, "open_store", opening)
+    monkeypatch.setattr(services, "open_store", open_slowly)
     with TestClient(create_app(load_settings(store=":memory:")), base_url=URL) as client:
         assert client.get("/healthz").status_code == 200
         not_ready = client.get("/readyz")
@@ -52,12 +52,12 @@ def test_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_stopped_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Store] = []
 
-    def opening(url: str) -> Store:
+    def open_slowly(url: str) -> Store:
         time.sleep(0.3)
         opened.append(open_store(url))
         return opened[0]
 
-    monkeypatch.setattr(services, "open_store", opening)
+    monkeypatch.setattr(services, "open_store", open_slowly)
     with TestClient(create_app(load_settings(store=":memory:")), base_url=URL) as client:
         assert client.get("/healthz").status_code == 200
     assert len(opened) == 1
@@ -66,15 +66,15 @@ def test_stopped_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_store_that_comes_late(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[str] = []
 
-    def opening(url: str) -> Store:
+    def open_at_third_try(url: str) -> Store:
         tries.append(url)
         if len(tries) < 3:
             raise StoreUnavailable("nobody is there")
         return open_store(url)
 
-    monkeypatch.setattr(services, "open_store", opening)
+    monkeypatch.setattr(services, "open_store", open_at_third_try)
     monkeypatch.setattr(services, "RETRY_SECONDS", 0.05)
-    with running():
+    with run_application():
         assert len(tries) == 3
 
 
@@ -92,14 +92,14 @@ def test_what_waiting_does_not_mend(wrong: dict[str, str]) -> None:
 
 
 def test_the_store_is_lost_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    with running() as client:
+    with run_application() as client:
         store = client.app.state.service.resources.live.store  # type: ignore[attr-defined]
         read_revision = store.read_revision
 
-        def lost() -> int:
+        def raise_unavailable() -> int:
             raise StoreUnavailable("the disk is gone")
 
-        monkeypatch.setattr(store, "read_revision", lost)
+        monkeypatch.setattr(store, "read_revision", raise_unavailable)
         answer = client.get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["reasons"] == ["the store does not answer: the disk is gone"]
@@ -109,7 +109,7 @@ def test_the_store_is_lost_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_another_process_writes_is_followed(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'mesh.db'}"
-    with running(store=store, refresh_seconds=0.05) as one, running(store=store) as two:
+    with run_application(store=store, refresh_seconds=0.05) as one, run_application(store=store) as two:
         query = {"query": "{ about { revision } owners { totalCount } }"}
         two.put("/api/v1/mesh", content="version: 1\nsource: t\nteams:\n  - name: a\n", headers={"Content-Type": "application/yaml"})
         end = time.monotonic() + 10
@@ -120,7 +120,7 @@ def test_what_another_process_writes_is_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [StoreCorrupt("a page is gone"), ValueError("a bug")])
 def test_what_cannot_be_followed_is_told_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Exception) -> None:
-    with running(store=f"sqlite:///{tmp_path / 'mesh.db'}", refresh_seconds=0.02) as client:
+    with run_application(store=f"sqlite:///{tmp_path / 'mesh.db'}", refresh_seconds=0.02) as client:
         live = client.app.state.service.resources.live  # type: ignore[attr-defined]
 
         def fail() -> None:
@@ -128,13 +128,13 @@ def test_what_cannot_be_followed_is_told_and_tried_again(tmp_path: Path, monkeyp
 
         with monkeypatch.context() as patch:
             patch.setattr(live, "refresh", fail)
-            _until(lambda: client.get("/readyz").status_code == 503)
-        _until(lambda: client.get("/readyz").status_code == 200)
+            wait_until(lambda: client.get("/readyz").status_code == 503)
+        wait_until(lambda: client.get("/readyz").status_code == 200)
         event = (EXAMPLE / "event.json").read_bytes()
         assert client.post("/api/v1/lineage", content=event, headers={"Content-Type": "application/json"}).status_code == 201
 
 
-def _until(true: Callable[[], bool]) -> None:
+def wait_until(true: Callable[[], bool]) -> None:
     end = time.monotonic() + 30
     while not true():
         assert time.monotonic() < end
@@ -143,18 +143,18 @@ def _until(true: Callable[[], bool]) -> None:
 
 def test_a_store_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each health check left a thread behind."""
-    with running() as client:
+    with run_application() as client:
         store, go = client.app.state.service.resources.live.store, threading.Event()  # type: ignore[attr-defined]
         asked: list[str] = []
 
-        def hang() -> int:
+        def wait_for_release() -> int:
             asked.append(threading.current_thread().name)
             go.wait(60)
             return 0
 
-        monkeypatch.setattr(store, "read_revision", hang)
+        monkeypatch.setattr(store, "read_revision", wait_for_release)
         try:
-            _until(lambda: client.get("/readyz").status_code == 503)
+            wait_until(lambda: client.get("/readyz").status_code == 503)
             answers = [client.get("/readyz") for _ in range(3)]
         finally:
             go.set()

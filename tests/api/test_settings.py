@@ -78,7 +78,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def written(values: dict[str, Any], path: Path = DEFAULT_FILE) -> Path:
+def write_settings(values: dict[str, Any], path: Path = DEFAULT_FILE) -> Path:
     """A settings file. TOML has JSON's strings, numbers and booleans; a table of it is not JSON's object."""
     tables = values.pop("tokens", [])
     lines = [f"{name} = {json.dumps(value)}" for name, value in values.items() if not isinstance(value, dict)]
@@ -104,12 +104,12 @@ def test_each_setting_by_each_way(name: str, monkeypatch: pytest.MonkeyPatch) ->
     with monkeypatch.context() as environment:
         environment.setenv(PREFIX + name.upper(), value if isinstance(value, str) else json.dumps(value))
         assert load_settings() == given
-    written({name: value})
+    write_settings({name: value})
     assert load_settings() == given
 
 
 def test_arguments_win_over_the_environment_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    written({"port": 1, "host": "file", "source": "file"})
+    write_settings({"port": 1, "host": "file", "source": "file"})
     monkeypatch.setenv("MESHLINE_PORT", "2")
     monkeypatch.setenv("MESHLINE_HOST", "environment")
     found = load_settings(port=3, host=None)
@@ -117,9 +117,9 @@ def test_arguments_win_over_the_environment_over_the_file(monkeypatch: pytest.Mo
 
 
 def test_the_file_is_named_or_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    written({"port": 1})
+    write_settings({"port": 1})
     assert load_settings().port == 1
-    one, two = written({"port": 2}, Path("one.toml")), written({"port": 3}, Path("two.toml"))
+    one, two = write_settings({"port": 2}, Path("one.toml")), write_settings({"port": 3}, Path("two.toml"))
     monkeypatch.setenv("MESHLINE_CONFIG", str(one))
     assert load_settings().port == 2
     assert load_settings(config=two).port == 3
@@ -155,7 +155,7 @@ def test_what_is_wrong_in_the_file_is_named(text: str, message: str) -> None:
 
 
 def test_what_is_wrong_elsewhere_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    written({"port": 1})
+    write_settings({"port": 1})
     with pytest.raises(InvalidInput, match=r"^--what: "):
         load_settings(what=1, port=1)
     with pytest.raises(InvalidInput, match=r"^--port: "):

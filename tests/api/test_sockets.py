@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.test_ingest import event
-from tests.api.test_serve import free_port, process, wait
+from tests.api.test_ingest import build_event
+from tests.api.test_serve import free_port, run_process, wait_for_answer
 
 JAVA = """
 import java.net.URI;
@@ -30,15 +30,15 @@ public class Post {
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     number = free_port()
-    with process(f"sqlite:///{tmp_path_factory.mktemp('sockets')}/mesh.db", number) as running:
-        wait(number, "/readyz")
+    with run_process(f"sqlite:///{tmp_path_factory.mktemp('sockets')}/mesh.db", number) as running:
+        wait_for_answer(number, "/readyz")
         yield number
         running.terminate()
         _, errors = running.communicate(timeout=30)
         assert "upgrade" not in errors, "a client that offers another protocol is nothing to warn of"
 
 
-def exchange(port: int, request: bytes) -> bytes:
+def exchange_bytes(port: int, request: bytes) -> bytes:
     """All that the server answers until it closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as opened:
         opened.sendall(request)
@@ -47,7 +47,7 @@ def exchange(port: int, request: bytes) -> bytes:
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_an_offer_of_http_2_keeps_its_body(port: int, *, chunked: bool) -> None:
-    body = json.dumps(event()).encode()
+    body = json.dumps(build_event()).encode()
     length = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(body)
     head = [
         b"POST /api/v1/lineage HTTP/1.1",
@@ -59,7 +59,7 @@ def test_an_offer_of_http_2_keeps_its_body(port: int, *, chunked: bool) -> None:
         length,
     ]
     sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body
-    answer = exchange(port, b"\r\n".join([*head, b"", b""]) + sent)
+    answer = exchange_bytes(port, b"\r\n".join([*head, b"", b""]) + sent)
     assert answer.startswith(b"HTTP/1.1 201 "), answer
 
 
@@ -67,7 +67,7 @@ def test_an_offer_of_http_2_keeps_its_body(port: int, *, chunked: bool) -> None:
 def test_javas_client(port: int, tmp_path: Path) -> None:
     source = tmp_path / "Post.java"
     source.write_text(JAVA)
-    command = ["java", str(source), f"http://127.0.0.1:{port}/api/v1/lineage", json.dumps(event())]
+    command = ["java", str(source), f"http://127.0.0.1:{port}/api/v1/lineage", json.dumps(build_event())]
     assert subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout == "201"
 
 
@@ -84,6 +84,6 @@ def test_javas_client(port: int, tmp_path: Path) -> None:
 )
 def test_bytes_that_are_no_text(port: int, method: str, path: str, body: bytes) -> None:
     head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\n"
-    answer = exchange(port, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    answer = exchange_bytes(port, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     assert answer.startswith(b"HTTP/1.1 400 "), answer
     assert b'"code":"INVALID_INPUT"' in answer

@@ -18,7 +18,7 @@ from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFa
 from meshline.ingest.sources.base import Entry, Item, Reading, Refusal, Unchanged
 from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.transfer import ENDS, MAX_FLOWS, MAX_KEYS, SentReading, encode_entry
-from tests.api.conftest import running
+from tests.api.conftest import run_application
 from tests.ingest.sources.fake_source import (
     BAD,
     T,
@@ -35,40 +35,40 @@ A, B = model.build_dataset_key("lake", "a"), model.build_dataset_key("lake", "b"
 PARAMS = {"source": "iceberg/lake"}
 
 
-def put(client: TestClient, body: Any, source: str = "iceberg/lake") -> Any:
+def put_reading(client: TestClient, body: Any, source: str = "iceberg/lake") -> Any:
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
     return client.put("/api/v1/sources", params={"source": source}, content=content, headers={"Content-Type": "application/json"})
 
 
-def sent(*entries: Entry, **others: Any) -> SentReading:
+def build_sent_reading(*entries: Entry, **others: Any) -> SentReading:
     return SentReading(tuple(encode_entry(one) for one in entries), **others)
 
 
-def live_of(client: TestClient) -> LiveGraph:
+def get_live_graph(client: TestClient) -> LiveGraph:
     found: LiveGraph = client.app.state.service.resources.live  # type: ignore[attr-defined]
     return found
 
 
 def test_a_reading_is_taken_as_a_loading(client: TestClient) -> None:
-    body = sent(build_entry("a", "x", time=T, past=[(T - 9, build_table("a", "y"))]), build_entry("b", "x"), complete=True)
-    answer = put(client, body)
+    body = build_sent_reading(build_entry("a", "x", time=T, past=[(T - 9, build_table("a", "y"))]), build_entry("b", "x"), complete=True)
+    answer = put_reading(client, body)
     assert answer.status_code == 200, answer.text
     expected = {"source": "iceberg/lake", "read": 2, "unchanged": 0, "new": 2, "changed": 0, "retracted": 0, "kept": 0}
     assert {key: value for key, value in answer.json().items() if key != "revision"} == expected
-    assert read_tables(live_of(client), T - 5) == {"lake/a": ["y"]}
-    again = put(client, sent(build_entry("a", "x"), unchanged=(("table", "b"),), complete=True)).json()
+    assert read_tables(get_live_graph(client), T - 5) == {"lake/a": ["y"]}
+    again = put_reading(client, build_sent_reading(build_entry("a", "x"), unchanged=(("table", "b"),), complete=True)).json()
     assert (again["unchanged"], again["retracted"]) == (2, 0)
-    less = put(client, sent(build_entry("a", "x"), refused=(("table", "b"),), complete=True)).json()
+    less = put_reading(client, build_sent_reading(build_entry("a", "x"), refused=(("table", "b"),), complete=True)).json()
     assert (less["retracted"], less["kept"]) == (0, 1)
-    assert put(client, sent(build_entry("a", "x"), complete=True)).json()["retracted"] == 1
-    assert read_tables(live_of(client)) == {"lake/a": ["x"]}
+    assert put_reading(client, build_sent_reading(build_entry("a", "x"), complete=True)).json()["retracted"] == 1
+    assert read_tables(get_live_graph(client)) == {"lake/a": ["x"]}
 
 
 def test_memory_and_status_come_back(client: TestClient) -> None:
     at = get_current_micros()
     assert client.get("/api/v1/sources", params=PARAMS).json() == {"source": "iceberg/lake"}
     status = Status(at, 1.5, read=3, error="away", failures=2, next=at)
-    assert put(client, SentReading(memory={"etag": "7"}, status=status)).status_code == 200
+    assert put_reading(client, SentReading(memory={"etag": "7"}, status=status)).status_code == 200
     known = client.get("/api/v1/sources", params=PARAMS).json()
     assert known == {
         "source": "iceberg/lake",
@@ -78,19 +78,19 @@ def test_memory_and_status_come_back(client: TestClient) -> None:
 
 
 def test_what_the_graph_knows(client: TestClient) -> None:
-    put(client, sent(build_entry("shop.orders", "x"), build_entry("shop.items", "x")))
+    put_reading(client, build_sent_reading(build_entry("shop.orders", "x"), build_entry("shop.items", "x")))
     ending = client.get("/api/v1/sources", params={**PARAMS, "ending": "orders"}).json()
     assert ending == {"source": "iceberg/lake", "datasets": [["lake", "shop.orders"]]}
     of = client.get("/api/v1/sources", params={**PARAMS, "namespace": "lake"}).json()
     assert sorted(of["datasets"]) == [["lake", "shop.items"], ["lake", "shop.orders"]]
 
 
-def blob(content: Content) -> str:
+def encode_content(content: Content) -> str:
     return base64.b64encode(content.blob).decode()
 
 
-def edge(type_: EdgeType, start: AssetKey, end: AssetKey, **attributes: Json) -> str:
-    return blob(encode_facts(Facts(edges=(EdgeFact(type_, start, end, attributes),))))
+def encode_edge(type_: EdgeType, start: AssetKey, end: AssetKey, **attributes: Json) -> str:
+    return encode_content(encode_facts(Facts(edges=(EdgeFact(type_, start, end, attributes),))))
 
 
 BAD_CONTENTS = {
@@ -100,44 +100,48 @@ BAD_CONTENTS = {
     "positions that are not there": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [[5, {}]], [], [], []])).decode(),
     "a kind that is not there": base64.b64encode(msgspec.msgpack.encode([[[77, "n", "d"]], [], [], [], []])).decode(),
     "a name of too few parts": base64.b64encode(msgspec.msgpack.encode([[[2, "n"]], [[0, {}]], [], [], []])).decode(),
-    "an empty name": blob(encode_facts(Facts(assets=(AssetFact(model.build_dataset_key("lake", ""), {}),)))),
+    "an empty name": encode_content(encode_facts(Facts(assets=(AssetFact(model.build_dataset_key("lake", ""), {}),)))),
     "half a flow": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [], [], [[0, "", 0, 0, -1]], [0, 0]])).decode(),
     "bytes as an attribute": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [[0, {"x": b"y"}]], [], [], []])).decode(),
-    "an edge between the wrong kinds": edge(EdgeType.WRITES, A, model.build_job_key("j", "j")),
-    "another dataset's column": edge(EdgeType.HAS_COLUMN, A, model.build_column_key(B, "x")),
-    "a rename to another kind": edge(EdgeType.RENAMED_TO, A, model.build_column_key(A, "x")),
-    "a flow to a job": blob(encode_facts(Facts(flows=(Flow(A, model.build_job_key("j", "j")),)))),
-    "a name too long": blob(encode_facts(Facts(assets=(AssetFact(model.build_dataset_key("lake", "x" * 4_097), {}),)))),
+    "an edge between the wrong kinds": encode_edge(EdgeType.WRITES, A, model.build_job_key("j", "j")),
+    "another dataset's column": encode_edge(EdgeType.HAS_COLUMN, A, model.build_column_key(B, "x")),
+    "a rename to another kind": encode_edge(EdgeType.RENAMED_TO, A, model.build_column_key(A, "x")),
+    "a flow to a job": encode_content(encode_facts(Facts(flows=(Flow(A, model.build_job_key("j", "j")),)))),
+    "a name too long": encode_content(encode_facts(Facts(assets=(AssetFact(model.build_dataset_key("lake", "x" * 4_097), {}),)))),
     "too many flows": base64.b64encode(
         msgspec.msgpack.encode([[[2, "n", "d"]], [], [], [[0, "", 0, 0, -1]], [0] * 3 * (MAX_FLOWS + 1)])
     ).decode(),
     "too many columns": base64.b64encode(
         msgspec.msgpack.encode([[[2, "n", "d"], *([3, 0, f"c{n}"] for n in range(MAX_KEYS))], [], [], [], []])
     ).decode(),
-    "a flow through no job": blob(encode_facts(Facts(flows=(Flow(A, B, job=A),)))),
+    "a flow through no job": encode_content(encode_facts(Facts(flows=(Flow(A, B, job=A),)))),
 }
 
 
 @pytest.mark.parametrize("content", BAD_CONTENTS.values(), ids=BAD_CONTENTS.keys())
 def test_content_that_no_source_of_ours_says_is_refused(client: TestClient, content: str) -> None:
-    good = {"scope": ["table", "a"], "content": blob(build_table("a", "x"))}
+    good = {"scope": ["table", "a"], "content": encode_content(build_table("a", "x"))}
     for key, value in (("content", content), ("past", [[5, content]])):
-        bad = {"scope": ["table", "b"], "content": blob(build_table("b", "x")), key: value}
-        answer = put(client, {"entries": [good, bad], "complete": True})
+        bad = {"scope": ["table", "b"], "content": encode_content(build_table("b", "x")), key: value}
+        answer = put_reading(client, {"entries": [good, bad], "complete": True})
         assert answer.status_code == 400, answer.text
         assert answer.json()["error"]["code"] == "INVALID_INPUT"
-    assert read_tables(live_of(client)) == {}, "nothing is written of a request that is refused"
+    assert read_tables(get_live_graph(client)) == {}, "nothing is written of a request that is refused"
 
 
 @pytest.mark.parametrize(
     ("body", "source"),
     [
-        ({"entries": [{"scope": [], "content": blob(build_table("a", "x"))}]}, "iceberg/lake"),
-        ({"entries": [{"scope": ["x"] * 17, "content": blob(build_table("a", "x"))}]}, "iceberg/lake"),
-        ({"entries": [{"scope": ["x" * 5000], "content": blob(build_table("a", "x"))}]}, "iceberg/lake"),
-        ({"entries": [{"scope": ["x"], "content": blob(build_table("a", "x")), "time": -1}]}, "iceberg/lake"),
+        ({"entries": [{"scope": [], "content": encode_content(build_table("a", "x"))}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x"] * 17, "content": encode_content(build_table("a", "x"))}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x" * 5000], "content": encode_content(build_table("a", "x"))}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x"], "content": encode_content(build_table("a", "x")), "time": -1}]}, "iceberg/lake"),
         (
-            {"entries": [{"scope": ["x"], "content": blob(build_table("a", "x")), "time": get_current_micros() + 2 * 86_400_000_000}]},
+            {
+                "entries": [
+                    {"scope": ["x"], "content": encode_content(build_table("a", "x")), "time": get_current_micros() + 2 * 86_400_000_000}
+                ]
+            },
             "iceberg/lake",
         ),
         (
@@ -145,14 +149,14 @@ def test_content_that_no_source_of_ours_says_is_refused(client: TestClient, cont
                 "entries": [
                     {
                         "scope": ["x"],
-                        "content": blob(build_table("a", "x")),
-                        "past": [[get_current_micros() * 2, blob(build_table("a", "x"))]],
+                        "content": encode_content(build_table("a", "x")),
+                        "past": [[get_current_micros() * 2, encode_content(build_table("a", "x"))]],
                     }
                 ]
             },
             "iceberg/lake",
         ),
-        ({"entries": [{"scope": ["x"], "content": blob(build_table("a", "x"))}]}, "openlineage/x"),
+        ({"entries": [{"scope": ["x"], "content": encode_content(build_table("a", "x"))}]}, "openlineage/x"),
         ({"complete": True}, "mesh/x"),
         ({"entres": []}, "iceberg/lake"),
         ({"status": {"at": get_current_micros() * 2, "seconds": 1}}, "iceberg/lake"),
@@ -171,7 +175,7 @@ def test_content_that_no_source_of_ours_says_is_refused(client: TestClient, cont
     ],
 )
 def test_requests_that_cannot_be_used(client: TestClient, body: object, source: str) -> None:
-    answer = put(client, body, source)
+    answer = put_reading(client, body, source)
     assert answer.status_code == 400, answer.text
 
 
@@ -185,7 +189,7 @@ def test_events_of_a_source_of_their_own(client: TestClient) -> None:
         "outputs": [{"namespace": "n", "name": "d"}],
     }
     assert client.post("/api/v1/lineage/batch", params={"source": "nightly"}, json=[event]).json()["status"] == "success"
-    assert {source for source, _ in live_of(client).index.assets.survey().mentioned} == {"openlineage/nightly"}
+    assert {source for source, _ in get_live_graph(client).index.assets.survey().mentioned} == {"openlineage/nightly"}
 
 
 def test_every_type_of_edge_has_its_ends() -> None:
@@ -203,28 +207,28 @@ def test_a_reading_in_parts_ends_the_same(monkeypatch: pytest.MonkeyPatch, part:
         build_entry("t1", "again"),
         Refusal(BAD, ("table", "t50")),
     ]
-    with running() as client, open_graph() as live:
+    with run_application() as client, open_graph() as live:
         target = HttpTarget(HttpClient(client, "http://test"))  # type: ignore[arg-type]
         for found in (before, after, after):
             local = load_items(live, found)
             remote = target.load(Reading("iceberg/lake", iter(found), complete=True, remember=lambda: {"seen": "1"}))
             assert count_outcomes(remote) == count_outcomes(local)
             assert list(map(str, remote.refused)) == list(map(str, local.refused))
-        assert remove_times(live_of(client).index.dump()) == remove_times(live.index.dump())
+        assert remove_times(get_live_graph(client).index.dump()) == remove_times(live.index.dump())
         assert target.build_context("iceberg/lake", None, {}).memory == {"seen": "1"}  # type: ignore[arg-type]
 
 
 def test_what_a_source_may_know_is_the_same_over_http(client: TestClient) -> None:
-    put(client, sent(build_entry("shop.orders", *(f"c{i}" for i in range(1500)))))
+    put_reading(client, build_sent_reading(build_entry("shop.orders", *(f"c{i}" for i in range(1500)))))
     mail = encode_facts(Facts(assets=(AssetFact(model.build_owner_key("ann"), {"email": "Ann@x.org"}),)))
-    put(client, sent(Entry(("owner", "ann"), mail)))
+    put_reading(client, build_sent_reading(Entry(("owner", "ann"), mail)))
     context = HttpTarget(HttpClient(client, "http://test")).build_context("dbt/x", None, {"lake": "lake"})  # type: ignore[arg-type]
     dataset = model.build_dataset_key("lake", "shop.orders")
     assert [column.name for column in context.columns_of(dataset)] == [f"c{i}" for i in range(1500)]
     assert context.columns_of(model.build_dataset_key("lake", "none")) == []
     assert context.resolve_person("ann@x.org") == "ann"
     governs = encode_facts(Facts(edges=(EdgeFact(EdgeType.GOVERNS, model.build_contract_key("c1"), dataset),)))
-    put(client, sent(Entry(("contract", "c1"), governs)))
+    put_reading(client, build_sent_reading(Entry(("contract", "c1"), governs)))
     assert context.datasets_ending_with("orders") == context.datasets_in("lake") == context.datasets_governed_by("c1") == [dataset]
     assert context.datasets_governed_by("c2") == context.datasets_ending_with("nothing") == context.datasets_in("elsewhere") == []
     assert context.naming.normalise_dataset("s3a://b", "x/") == AssetKey(AssetKind.DATASET, ("s3://b", "x"))

@@ -30,7 +30,7 @@ class Ran(NamedTuple):
         return value
 
 
-def run(*arguments: str | Path) -> Ran:
+def run_command(*arguments: str | Path) -> Ran:
     """Run a command in this process."""
     out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
     code = 0
@@ -41,21 +41,21 @@ def run(*arguments: str | Path) -> Ran:
             code = left.code if isinstance(left.code, int) else 0
     for stream in (out, err):
         stream.flush()
-    return Ran(code, _text(out), _text(err))
+    return Ran(code, read_text(out), read_text(err))
 
 
-def done(*arguments: str | Path) -> Ran:
+def run_successfully(*arguments: str | Path) -> Ran:
     """Run a command that must succeed."""
-    ran = run(*arguments)
+    ran = run_command(*arguments)
     assert ran.code == 0, ran
     return ran
 
 
-def _text(stream: io.TextIOWrapper) -> str:
+def read_text(stream: io.TextIOWrapper) -> str:
     stream.seek(0)
     return stream.read()
 
 
-def executable() -> str:
+def find_executable() -> str:
     """The installed command."""
     return str(Path(sys.executable).with_name("meshline"))

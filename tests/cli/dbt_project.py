@@ -34,13 +34,13 @@ class DbtProject:
         shutil.copytree(EXAMPLE / "dbt", self.work.root / "dbt", ignore=shutil.ignore_patterns("target"))
         self.work.put("mesh.yaml", MESH)
         self.work.put(".gitignore", "target/\n")
-        self.age(self.work.root)
+        self.set_file_times_back(self.work.root)
         self.work.commit()
-        self.work.git("checkout", "--quiet", "-b", "feature")
+        self.work.run_git("checkout", "--quiet", "-b", "feature")
 
     def check_out_base(self) -> Path:
-        self.work.git("worktree", "add", "--quiet", "--detach", str(self.base), "main")
-        self.age(self.base)
+        self.work.run_git("worktree", "add", "--quiet", "--detach", str(self.base), "main")
+        self.set_file_times_back(self.base)
         return self.base
 
     def remove_column(self) -> None:
@@ -48,7 +48,7 @@ class DbtProject:
         root = self.work.root
         (root / PAYMENTS).write_text((root / PAYMENTS).read_text().replace("paid_amount,\n    currency", "paid_amount"))
         (root / MODELS).write_text((root / MODELS).read_text().replace(IN_YAML, "  - name: revenue_daily"))
-        self.age(root)
+        self.set_file_times_back(root)
 
     def compile(self, version: str, root: Path | None = None, *, after: float = 0.0, **changed: Any) -> Path:
         """What `dbt compile` writes of `before` or `after`: the manifest of the files as they are, now or so many seconds later."""
@@ -60,7 +60,7 @@ class DbtProject:
         path.write_text(json.dumps(manifest))
         return path
 
-    def age(self, root: Path) -> None:
+    def set_file_times_back(self, root: Path) -> None:
         """Files that were written an hour ago."""
         for path in root.rglob("*"):
             if path.is_file() and ".git" not in path.parts:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from meshline.governance.reports import Format
-from tests.cli.command import EXAMPLE, executable, run
+from tests.cli.command import EXAMPLE, find_executable, run_command
 
 CONTRACT = (EXAMPLE / "contracts" / "campaign_audience.odcs.yaml").read_text("utf-8")
 DROPPED = "".join(line for line in CONTRACT.splitlines(keepends=True) if "name: email" not in line and ".email" not in line)
@@ -43,7 +43,7 @@ def contracts(here: Path) -> tuple[Path, Path]:
     return here / "old.yaml", here / "new.yaml"
 
 
-def waiver(fingerprint: str, days: int = 30) -> str:
+def format_waiver(fingerprint: str, days: int = 30) -> str:
     expires = datetime.now(UTC).date() + timedelta(days)
     return f"- fingerprint: '{fingerprint}'\n  reason: agreed\n  approver: ann\n  expires: {expires}\n"
 
@@ -67,7 +67,7 @@ def waiver(fingerprint: str, days: int = 30) -> str:
 )
 @pytest.mark.usefixtures("here")
 def test_verdicts_and_exit_codes(example: str, change: str, fail_on: str, code: int) -> None:
-    ran = run("check", "change", change, "--fail-on", fail_on, "--store", example)
+    ran = run_command("check", "change", change, "--fail-on", fail_on, "--store", example)
     assert ran.code == code, ran
     assert ran.out.splitlines()[1].startswith("Passed" if code == 0 else "Failed")
 
@@ -91,7 +91,7 @@ def test_verdicts_and_exit_codes(example: str, change: str, fail_on: str, code: 
 )
 def test_wrong_use_is_2(here: Path, arguments: list[str]) -> None:
     del here
-    assert run(*arguments).code == 2
+    assert run_command(*arguments).code == 2
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_wrong_use_is_2(here: Path, arguments: list[str]) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_cannot_be_decided_is_2(here: Path, arguments: list[str], said: str) -> None:
-    ran = run("check", *arguments)
+    ran = run_command("check", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
     assert "Traceback" not in ran.err
@@ -137,7 +137,7 @@ def test_what_cannot_be_decided_is_2(here: Path, arguments: list[str], said: str
 )
 @pytest.mark.usefixtures("here")
 def test_bad_input_and_output_is_2_with_a_store_too(example: str, arguments: list[str], said: str) -> None:
-    ran = run("check", *arguments, "--store", example)
+    ran = run_command("check", *arguments, "--store", example)
     assert ran.code == 2, ran
     assert said in ran.err
     assert "Traceback" not in ran.err
@@ -147,14 +147,14 @@ def test_bad_input_and_output_is_2_with_a_store_too(example: str, arguments: lis
 @pytest.mark.parametrize("kind", ["contract", "product"])
 def test_a_file_that_is_none_is_2(here: Path, example: str, kind: str, text: bytes) -> None:
     (here / "x.yaml").write_bytes(text)
-    ran = run("check", kind, "x.yaml", "--store", example)
+    ran = run_command("check", kind, "x.yaml", "--store", example)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("meshline: x.yaml")
 
 
 def test_a_store_that_is_none_is_2(here: Path) -> None:
     (here / "x.db").write_bytes(b"no store" * 1000)
-    ran = run("check", "change", BREAKING, "--store", "sqlite:///x.db")
+    ran = run_command("check", "change", BREAKING, "--store", "sqlite:///x.db")
     assert (ran.code, ran.out) == (2, "")
     assert "Traceback" not in ran.err
 
@@ -163,7 +163,7 @@ def test_a_store_that_is_none_is_2(here: Path) -> None:
 def test_a_server_that_is_another_program_is_named_as_such() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:  # answers each POST with 501
         threading.Thread(target=other.serve_forever).start()
-        ran = run("check", "change", BREAKING, "--server", f"http://127.0.0.1:{other.server_port}")
+        ran = run_command("check", "change", BREAKING, "--server", f"http://127.0.0.1:{other.server_port}")
         other.shutdown()
     assert ran.code == 2
     assert "does not answer like meshline (HTTP status 501): is another program there?" in ran.err
@@ -174,7 +174,7 @@ def test_a_server_that_is_none_is_2() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         port = deaf.getsockname()[1]
         client = subprocess.Popen(
-            [executable(), "check", "change", BREAKING, "--server", f"http://127.0.0.1:{port}"], stderr=subprocess.PIPE, text=True
+            [find_executable(), "check", "change", BREAKING, "--server", f"http://127.0.0.1:{port}"], stderr=subprocess.PIPE, text=True
         )
         connection, _ = deaf.accept()
         connection.recv(65536)
@@ -200,7 +200,7 @@ def test_a_reader_that_goes_away_is_2(example: str, here: Path, change: str) -> 
     reading, writing = os.pipe()
     os.close(reading)
     ran = subprocess.run(
-        [executable(), "check", "change", change, "--store", example],
+        [find_executable(), "check", "change", change, "--store", example],
         cwd=here,
         stdout=writing,
         stderr=subprocess.PIPE,
@@ -216,7 +216,11 @@ def test_a_reader_that_goes_away_is_2(example: str, here: Path, change: str) -> 
 def test_a_full_disk_is_2(example: str, here: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(
-            [executable(), "check", "change", COMPATIBLE, "--store", example], cwd=here, stdout=full, stderr=subprocess.PIPE, check=False
+            [find_executable(), "check", "change", COMPATIBLE, "--store", example],
+            cwd=here,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
         )
     assert ran.returncode == 2, ran
 
@@ -224,7 +228,7 @@ def test_a_full_disk_is_2(example: str, here: Path) -> None:
 def test_an_interrupt_is_130(here: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
-        client = subprocess.Popen([executable(), "check", "change", BREAKING, "--server", address], cwd=here, stderr=subprocess.PIPE)
+        client = subprocess.Popen([find_executable(), "check", "change", BREAKING, "--server", address], cwd=here, stderr=subprocess.PIPE)
         connection, _ = deaf.accept()
         time.sleep(0.2)
         client.send_signal(signal.SIGINT)
@@ -238,18 +242,18 @@ def test_an_interrupt_is_130(here: Path) -> None:
 
 
 def test_two_contracts(example: str, contracts: tuple[Path, Path]) -> None:
-    ran = run("check", "contract", *contracts, "--store", example)
+    ran = run_command("check", "contract", *contracts, "--store", example)
     assert ran.code == 1
     assert ran.out.startswith("BREAKING: contract campaign-audience-contract-v1, model campaign_audience: `email` is removed")
-    assert run("check", "contract", contracts[0], contracts[0], "--store", example).code == 0
+    assert run_command("check", "contract", contracts[0], contracts[0], "--store", example).code == 0
     (contracts[1]).write_text(MORE, "utf-8")
-    assert run("check", "contract", *contracts, "--store", example, "--fail-on", "conditional").code == 0
+    assert run_command("check", "contract", *contracts, "--store", example, "--fail-on", "conditional").code == 0
 
 
 def test_one_of_them_from_standard_input(example: str, contracts: tuple[Path, Path]) -> None:
     old, new = contracts
     for arguments, text in ((["-", str(new)], CONTRACT), ([str(old), "-"], DROPPED)):
-        command = [executable(), "check", "contract", *arguments, "--store", example, "--format", "json"]
+        command = [find_executable(), "check", "contract", *arguments, "--store", example, "--format", "json"]
         ran = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         assert ran.returncode == 1, ran
         assert "column-removed" in [finding["rule"] for finding in json.loads(ran.stdout)["findings"]]
@@ -258,71 +262,73 @@ def test_one_of_them_from_standard_input(example: str, contracts: tuple[Path, Pa
 def test_one_contract_is_compared_with_what_the_graph_knows(here: Path) -> None:
     (here / "old.yaml").write_text(CONTRACT, "utf-8")
     (here / "new.yaml").write_text(DROPPED, "utf-8")
-    assert run("ingest", "contract", "old.yaml").code == 0
-    assert run("check", "contract", "old.yaml").code == 0
-    ran = run("check", "contract", "new.yaml", "--format", "json")
+    assert run_command("ingest", "contract", "old.yaml").code == 0
+    assert run_command("check", "contract", "old.yaml").code == 0
+    ran = run_command("check", "contract", "new.yaml", "--format", "json")
     assert ran.code == 1
     assert "column-removed" in ran.out
 
 
 def test_without_a_graph_the_rules_alone_decide(contracts: tuple[Path, Path]) -> None:
-    ran = run("check", "contract", *contracts, "--no-graph")
+    ran = run_command("check", "contract", *contracts, "--no-graph")
     assert ran.code == 1
     assert "consumers were not checked (--no-graph)" in ran.out.splitlines()[0]
     assert "no consumer is" not in ran.out
-    same = run("check", "contract", contracts[0], contracts[0], "--no-graph")
+    same = run_command("check", "contract", contracts[0], contracts[0], "--no-graph")
     assert same.code == 0
     assert same.out.startswith("COMPATIBLE: nothing that matters has changed (1 input compared); consumers were not checked (--no-graph).")
     assert "  ! Consumers were not checked (--no-graph): who is hit, and by which path, is unknown.\n" in same.out
-    found = run("check", "contract", contracts[0], contracts[0], "--no-graph", "--format", "json").json
+    found = run_command("check", "contract", contracts[0], contracts[0], "--no-graph", "--format", "json").json
     assert (found["consumersChecked"], found["warnings"]) == (False, [])
 
 
 @pytest.mark.parametrize("kind", ["contract", "product", "schema", "ddl", "change"])
 def test_one_version_without_a_graph_is_compared_with_nothing(here: Path, kind: str) -> None:
     (here / "new.yaml").write_text(CONTRACT, "utf-8")
-    ran = run("check", kind, "new.yaml", "--no-graph")
+    ran = run_command("check", kind, "new.yaml", "--no-graph")
     assert ran.code == 2
     assert "--no-graph: there is no graph to compare one version with: give the old version as well" in ran.err
 
 
-def avro(name: str, *fields: str) -> str:
+def format_avro(name: str, *fields: str) -> str:
     return json.dumps({"type": "record", "name": name, "fields": [{"name": one, "type": "string"} for one in fields]})
 
 
 def test_the_dataset_of_two_schemas_is_a_label_where_there_is_no_graph(here: Path) -> None:
-    (here / "old.avsc").write_text(avro("o", "a"), "utf-8")
-    (here / "new.avsc").write_text(avro("o"), "utf-8")
-    ran = run("check", "schema", "old.avsc", "new.avsc", "--dataset", "shop.orders", "--no-graph")
+    (here / "old.avsc").write_text(format_avro("o", "a"), "utf-8")
+    (here / "new.avsc").write_text(format_avro("o"), "utf-8")
+    ran = run_command("check", "schema", "old.avsc", "new.avsc", "--dataset", "shop.orders", "--no-graph")
     assert ran.code == 1
     assert ran.out.startswith("BREAKING: table shop.orders: `a` is removed; consumers were not checked (--no-graph).")
-    assert "--dataset" not in run("check", "schema", "old.avsc", "new.avsc", "--no-graph").out
-    (here / "new.avsc").write_text(avro("p", "a"), "utf-8")  # readers depend on the name of the record, whatever the label
-    assert "`o` is renamed to `p`" in run("check", "schema", "old.avsc", "new.avsc", "--dataset", "shop.orders", "--no-graph").out
+    assert "--dataset" not in run_command("check", "schema", "old.avsc", "new.avsc", "--no-graph").out
+    (here / "new.avsc").write_text(format_avro("p", "a"), "utf-8")  # readers depend on the name of the record, whatever the label
+    assert "`o` is renamed to `p`" in run_command("check", "schema", "old.avsc", "new.avsc", "--dataset", "shop.orders", "--no-graph").out
 
 
 def test_two_schemas_that_the_graph_does_not_know_have_unknown_consumers(example: str, here: Path) -> None:
-    (here / "old.avsc").write_text(avro("o_that_is_nowhere", "a"), "utf-8")
-    (here / "new.avsc").write_text(avro("o_that_is_nowhere"), "utf-8")
-    ran = run("check", "schema", "old.avsc", "new.avsc", "--store", example)
+    (here / "old.avsc").write_text(format_avro("o_that_is_nowhere", "a"), "utf-8")
+    (here / "new.avsc").write_text(format_avro("o_that_is_nowhere"), "utf-8")
+    ran = run_command("check", "schema", "old.avsc", "new.avsc", "--store", example)
     assert ran.out.splitlines()[0].endswith("; consumers of table o_that_is_nowhere are unknown.")
     assert "  ! Cannot match this schema to a dataset, so consumers are unknown. Pass --dataset." in ran.out
-    assert run("check", "schema", "old.avsc", "new.avsc", "--dataset", "o_nowhere", "--store", example).code == 2
+    assert run_command("check", "schema", "old.avsc", "new.avsc", "--dataset", "o_nowhere", "--store", example).code == 2
 
 
 def test_a_type_that_is_no_type_is_a_warning(example: str, here: Path) -> None:
     del here
-    ran = run("check", "change", "retype customers.customers.email to blob type", "--store", example)
+    ran = run_command("check", "change", "retype customers.customers.email to blob type", "--store", example)
     assert "the type 'blob type' of email is unknown (blob type): check its spelling" in ran.out
-    ran = run("check", "change", "add customers.customers.nickname struct<a: strnig, b: map<string, decimal(9, 2)>>", "--store", example)
+    ran = run_command(
+        "check", "change", "add customers.customers.nickname struct<a: strnig, b: map<string, decimal(9, 2)>>", "--store", example
+    )
     assert "is unknown (strnig): check its spelling" in ran.out
-    ran = run("check", "change", "add customers.customers.nickname timestamp(3) with time zone", "--store", example)
+    ran = run_command("check", "change", "add customers.customers.nickname timestamp(3) with time zone", "--store", example)
     assert "is unknown" not in ran.out
 
 
 def test_several_changes_are_one_check(example: str, here: Path) -> None:
     del here
-    ran = run("check", "change", BREAKING, COMPATIBLE, "--store", example, "--format", "json")
+    ran = run_command("check", "change", BREAKING, COMPATIBLE, "--store", example, "--format", "json")
     assert {finding["rule"] for finding in json.loads(ran.out)["findings"]} == {"column-removed", "column-added"}
 
 
@@ -331,14 +337,14 @@ def test_several_changes_are_one_check(example: str, here: Path) -> None:
 
 @pytest.mark.parametrize("form", list(Format))
 def test_every_format_to_a_file_is_what_is_written_to_standard_output(example: str, here: Path, form: Format) -> None:
-    ran = run("check", "change", BREAKING, "--format", form, "--store", example)
-    other = run("check", "change", BREAKING, "--format", form, "--store", example, "--output", "report")
+    ran = run_command("check", "change", BREAKING, "--format", form, "--store", example)
+    other = run_command("check", "change", BREAKING, "--format", form, "--store", example, "--output", "report")
     assert (ran.code, other.code, other.out) == (1, 1, "")
     assert (here / "report").read_text("utf-8") == ran.out
 
 
 def test_one_check_is_written_in_several_formats(example: str, here: Path) -> None:
-    ran = run(
+    ran = run_command(
         "check", "change", BREAKING, "--format", "github", "--also", "markdown=comment.md", "--also", "sarif=m.sarif", "--store", example
     )
     assert ran.code == 1
@@ -350,33 +356,33 @@ def test_one_check_is_written_in_several_formats(example: str, here: Path) -> No
 # -- waivers
 
 
-def fingerprint(example: str) -> str:
-    (found,) = json.loads(run("check", "change", BREAKING, "--format", "json", "--store", example).out)["findings"]
+def find_fingerprint(example: str) -> str:
+    (found,) = json.loads(run_command("check", "change", BREAKING, "--format", "json", "--store", example).out)["findings"]
     return str(found["fingerprint"])
 
 
 @pytest.mark.parametrize("name", ["meshline-waivers.yaml", "mine.yaml"])
 def test_a_waiver_lets_it_pass_and_stays_in_the_report(example: str, here: Path, name: str) -> None:
-    (here / name).write_text(waiver(fingerprint(example)), "utf-8")
-    ran = run("check", "change", BREAKING, "--store", example, *(["--waivers", name] if name == "mine.yaml" else []))
+    (here / name).write_text(format_waiver(find_fingerprint(example)), "utf-8")
+    ran = run_command("check", "change", BREAKING, "--store", example, *(["--waivers", name] if name == "mine.yaml" else []))
     assert ran.code == 0, ran
     assert "WAIVED (breaking)" in ran.out
     assert "waived by ann until" in ran.out
 
 
 def test_an_expired_waiver_and_an_unused_one_are_findings(example: str, here: Path) -> None:
-    (here / "meshline-waivers.yaml").write_text(waiver(fingerprint(example), -1) + waiver("f" * 16), "utf-8")
-    ran = run("check", "change", BREAKING, "--store", example)
+    (here / "meshline-waivers.yaml").write_text(format_waiver(find_fingerprint(example), -1) + format_waiver("f" * 16), "utf-8")
+    ran = run_command("check", "change", BREAKING, "--store", example)
     assert ran.code == 1
     assert "waiver-expired" in ran.out
     assert "waiver-unused" in ran.out
-    assert run("check", "change", COMPATIBLE, "--store", example).code == 0
-    assert run("check", "change", COMPATIBLE, "--store", example, "--fail-on", "conditional").code == 1
+    assert run_command("check", "change", COMPATIBLE, "--store", example).code == 0
+    assert run_command("check", "change", COMPATIBLE, "--store", example, "--fail-on", "conditional").code == 1
 
 
 def test_a_waiver_file_that_cannot_be_used_is_2(example: str, here: Path) -> None:
-    (here / "meshline-waivers.yaml").write_text(waiver(fingerprint(example), 400), "utf-8")
-    ran = run("check", "change", COMPATIBLE, "--store", example)
+    (here / "meshline-waivers.yaml").write_text(format_waiver(find_fingerprint(example), 400), "utf-8")
+    ran = run_command("check", "change", COMPATIBLE, "--store", example)
     assert (ran.code, ran.out) == (2, "")
     assert "meshline-waivers.yaml:4: expires: " in ran.err
     assert "more than a year ahead" in ran.err
@@ -390,10 +396,10 @@ def served(example: str) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen([executable(), "serve", "--store", example, "--port", str(port)], stdout=subprocess.DEVNULL)
+    server = subprocess.Popen([find_executable(), "serve", "--store", example, "--port", str(port)], stdout=subprocess.DEVNULL)
     try:
         end = time.monotonic() + 60
-        while run("search", "email", "--server", address).code:
+        while run_command("search", "email", "--server", address).code:
             assert time.monotonic() < end
             time.sleep(0.2)
         yield address
@@ -404,11 +410,11 @@ def served(example: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("form", list(Format))
 def test_a_store_and_a_server_give_the_same_bytes(example: str, served: str, contracts: tuple[Path, Path], form: Format) -> None:
-    (Path("meshline-waivers.yaml")).write_text(waiver("a" * 16), "utf-8")
+    (Path("meshline-waivers.yaml")).write_text(format_waiver("a" * 16), "utf-8")
     for asked in (["change", BREAKING], ["contract", *map(str, contracts)], ["change", COMPATIBLE]):
         options = ["--format", form, "--since", "2026-03-01"]
-        local = run("check", *asked, *options, "--store", example)
-        remote = run("check", *asked, *options, "--server", served)
+        local = run_command("check", *asked, *options, "--store", example)
+        remote = run_command("check", *asked, *options, "--server", served)
         assert local.code == remote.code
         assert local.out == remote.out
         assert local.out
@@ -416,6 +422,6 @@ def test_a_store_and_a_server_give_the_same_bytes(example: str, served: str, con
 
 @pytest.mark.usefixtures("here")
 def test_what_a_server_refuses_is_2(served: str) -> None:
-    ran = run("check", "change", "drop customers.customers.nothing", "--server", served)
+    ran = run_command("check", "change", "drop customers.customers.nothing", "--server", served)
     assert (ran.code, ran.out) == (2, "")
     assert "nothing" in ran.err

@@ -16,7 +16,7 @@ import typer
 from meshline import __version__
 from meshline.cli.options import parse_time_at
 from meshline.governance.reports.markdown import format_prose
-from tests.cli.command import EXAMPLE, done, executable, run
+from tests.cli.command import EXAMPLE, find_executable, run_command, run_successfully
 
 GROUPS = {
     "ingest": ["openlineage", "mesh"],
@@ -29,7 +29,7 @@ COMMANDS = ["serve", "demo", "ingest", "search", "lineage", "impact", "owners", 
 
 def test_help_names_every_command_and_is_quick() -> None:
     begun = time.perf_counter()
-    shown = subprocess.run([executable(), "--help"], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run([find_executable(), "--help"], capture_output=True, text=True, check=True).stdout
     assert all(f"\n  {command} " in shown for command in COMMANDS)
     assert time.perf_counter() - begun < 3  # 0.3 s on an idle machine
     assert shown.count("...") == 1  # COMMAND [ARGS]...: no summary is cut short
@@ -39,10 +39,10 @@ def test_help_names_every_command_and_is_quick() -> None:
 def test_help_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch, group: str) -> None:
     command = [*group.split(), "--help"]
     monkeypatch.setenv("COLUMNS", "200")
-    wide = done(*command).out
+    wide = run_successfully(*command).out
     assert wide.count("...") == 1, "COMMAND [ARGS]...: no summary is cut short"
     monkeypatch.delenv("COLUMNS")
-    assert max(map(len, done(*command).out.splitlines())) <= 80, "no terminal"
+    assert max(map(len, run_successfully(*command).out.splitlines())) <= 80, "no terminal"
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -57,12 +57,12 @@ def test_help_imports_nothing_heavy() -> None:
     ids=" ".join,
 )
 def test_every_command_has_help(command: list[str]) -> None:
-    shown = done(*command, "--help").out
+    shown = run_successfully(*command, "--help").out
     assert shown.startswith(f"Usage: meshline {' '.join(command)} ")
 
 
 def test_version() -> None:
-    assert done("--version").out == f"{__version__}\n"
+    assert run_successfully("--version").out == f"{__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -71,59 +71,64 @@ def test_version() -> None:
     ids=" ".join,
 )
 def test_wrong_use(arguments: list[str]) -> None:
-    ran = run(*arguments)
+    ran = run_command(*arguments)
     assert ran.code == 2
     assert "Usage: meshline" in ran.err
 
 
 def test_search(example: str) -> None:
-    shown = done("search", "customers email", "--store", example).out
+    shown = run_successfully("search", "customers email", "--store", example).out
     assert re.search(
         r"^column  http://iceberg-rest.internal:8181/customers.customers.email +customer-directory in customers$", shown, re.MULTILINE
     )
-    assert done("search", "zzzzz", "--store", example).out == "no asset has 'zzzzz' in its names, descriptions or tags\n"
-    found = done("search", "customers", "--kind", "dataset", "--limit", "1", "--format", "json", "--store", example).json
+    assert run_successfully("search", "zzzzz", "--store", example).out == "no asset has 'zzzzz' in its names, descriptions or tags\n"
+    found = run_successfully("search", "customers", "--kind", "dataset", "--limit", "1", "--format", "json", "--store", example).json
     assert found["totalCount"] != 1
     assert isinstance(found["nodes"], list)
     assert len(found["nodes"]) == 1
 
 
 def test_owners(example: str) -> None:
-    shown = done("owners", "customers.customers.email", "--store", example).out
+    shown = run_successfully("owners", "customers.customers.email", "--store", example).out
     assert shown == (
         "http://iceberg-rest.internal:8181/customers.customers.email\n"
         "  data-protection  steward  dpo@company.com, #data-protection  its own, stated by mesh/example-mesh\n"
     )
-    inherited = done("owners", "receipts.amount", "--store", example).out
+    inherited = run_successfully("owners", "receipts.amount", "--store", example).out
     assert "payments-engineering" in inherited
     assert "from its data product receipts, stated by mesh/example-mesh" in inherited
-    owned = done("owners", "--owned-by", "omar", "--store", example).out
+    owned = run_successfully("owners", "--owned-by", "omar", "--store", example).out
     assert "orders.customer_orders" in owned
 
 
 def test_an_ambiguous_name_lists_candidates(example: str) -> None:
-    ran = run("impact", "customer_id", "--store", example)
+    ran = run_command("impact", "customer_id", "--store", example)
     assert ran.code == 2
     assert "customers.customers.customer_id" in ran.err
     assert ran.err.count("\n") == 1
 
 
 def test_a_name_that_nothing_has(example: str) -> None:
-    ran = run("impact", "customers.customers.emial", "--store", example)
+    ran = run_command("impact", "customers.customers.emial", "--store", example)
     assert ran.code == 2
     assert re.search(r"did you mean \S*/customers\.customers\.email ", ran.err), "the most alike first"
 
 
 def test_a_name_copied_from_a_markdown_report_is_found(example: str) -> None:
     """Names outside of code have a zero-width space after `://`, so that they do not become links."""
-    name = done("search", "customer_profiles", "--kind", "dataset", "--store", example).out.split()[1]
-    assert done("owners", format_prose(name).replace("\\", ""), "--store", example).out == done("owners", name, "--store", example).out
+    name = run_successfully("search", "customer_profiles", "--kind", "dataset", "--store", example).out.split()[1]
+    assert (
+        run_successfully("owners", format_prose(name).replace("\\", ""), "--store", example).out
+        == run_successfully("owners", name, "--store", example).out
+    )
 
 
 def test_lineage_begins_with_what_was_asked(example: str) -> None:
-    upstream = done("lineage", "orders.customer_orders", "--upstream", "--store", example).out
+    upstream = run_successfully("lineage", "orders.customer_orders", "--upstream", "--store", example).out
     assert re.match(r"orders\.customer_orders comes from [0-9]+ assets\n", upstream)
-    by_product = done("lineage", "finance.revenue_daily", "--granularity", "product", "--upstream", "--store", example).out.split("\n")
+    by_product = run_successfully(
+        "lineage", "finance.revenue_daily", "--granularity", "product", "--upstream", "--store", example
+    ).out.split("\n")
     assert re.fullmatch(r"\S*finance\.revenue_daily comes from [0-9]+ products?", by_product[0])
     assert by_product[1] == "This is the lineage of the product finance-marts, by --granularity product."
 
@@ -131,14 +136,14 @@ def test_lineage_begins_with_what_was_asked(example: str) -> None:
 def test_lineage_of_a_job_begins_with_what_it_writes_or_reads(example: str) -> None:
     """A job whose output nobody reads did flow to "0 assets", and into nothing."""
     job = "job:payments/receipts.overwrite_by_expression.lake_payments_receipts"
-    assert "\nbeginning with payments.receipts\n" in done("lineage", job, "--store", example).out + "\n"
-    upstream = done("lineage", job, "--upstream", "--store", example).out.split("\n")
+    assert "\nbeginning with payments.receipts\n" in run_successfully("lineage", job, "--store", example).out + "\n"
+    upstream = run_successfully("lineage", job, "--upstream", "--store", example).out.split("\n")
     assert {"orders.customer_orders", "payments.payment_confirmed"} <= set(upstream[1].removeprefix("beginning with ").split(", "))
-    assert "beginning with" not in done("lineage", "orders.customer_orders", "--store", example).out
+    assert "beginning with" not in run_successfully("lineage", "orders.customer_orders", "--store", example).out
 
 
 def test_a_neo4j_that_is_away_is_told_once() -> None:
-    ran = run("search", "x", "--store", "neo4j://u:p@127.0.0.1:1")
+    ran = run_command("search", "x", "--store", "neo4j://u:p@127.0.0.1:1")
     assert ran.code == 2
     assert ran.err.splitlines() == [
         "meshline: Neo4j at neo4j://127.0.0.1:1 does not answer (Unable to retrieve routing information): is it running? Try again."
@@ -146,53 +151,53 @@ def test_a_neo4j_that_is_away_is_told_once() -> None:
 
 
 def test_policies_by_severity(example: str) -> None:
-    everything = run("policies", "--violations", "--store", example)
-    errors = run("policies", "--violations", "--severity", "error", "--store", example)
+    everything = run_command("policies", "--violations", "--store", example)
+    errors = run_command("policies", "--violations", "--severity", "error", "--store", example)
     assert "warning: " in everything.out
     assert "warning: " not in errors.out
     assert re.search(r"^[a-z-]+: [0-9]+ violations?$", everything.out, re.MULTILINE)
-    assert "give --violations as well" in run("policies", "--severity", "error", "--store", example).err
+    assert "give --violations as well" in run_command("policies", "--severity", "error", "--store", example).err
 
 
 def test_owners_as_of(example: str) -> None:
     """No source had stated an owner then, and the answer says so: that there was none is not known."""
     ask = ("owners", "customers.customers.email", "--store", example)
-    now, before = done(*ask).out, done(*ask, "--as-of", "2026-03-07").out
+    now, before = run_successfully(*ask).out, run_successfully(*ask, "--as-of", "2026-03-07").out
     assert "data-protection  steward" in now
     assert before.startswith(
         "http://iceberg-rest.internal:8181/customers.customers.email has no owner at any level as of 2026-03-07\n\nNOT CERTAIN\n"
     )
     later = r"  ! Owners, contracts and ports of products of the source kind mesh are known only since 20[-0-9T:.]+Z: this answer may miss"
     assert re.search(later, before)
-    assert re.sub(" as of .*", "", done(*ask, "--as-of", "now").out) == now
-    found = done(*ask, "--as-of", "2026-03-07", "--format", "json").json
+    assert re.sub(" as of .*", "", run_successfully(*ask, "--as-of", "now").out) == now
+    found = run_successfully(*ask, "--as-of", "2026-03-07", "--format", "json").json
     assert (found["owners"], found["asOf"]) == ([], "2026-03-07T00:00:00+00:00")
     assert '"relation": "OWNS"' in json.dumps(found["knownLater"])
-    assert "knownLater" not in done(*ask, "--format", "json").json
+    assert "knownLater" not in run_successfully(*ask, "--format", "json").json
     orphans = ("owners", "--orphans", "--kind", "dataset", "--store", example)
-    assert len(done(*orphans, "--as-of", "2026-03-07").out.splitlines()) > len(done(*orphans).out.splitlines())
-    assert re.search(later, done(*orphans, "--as-of", "2026-03-07").out)
+    assert len(run_successfully(*orphans, "--as-of", "2026-03-07").out.splitlines()) > len(run_successfully(*orphans).out.splitlines())
+    assert re.search(later, run_successfully(*orphans, "--as-of", "2026-03-07").out)
 
 
 def test_an_asset_that_was_not_known_then(example: str) -> None:
     """It has an owner now, and the name is no mistake: the answer is since when the asset is known."""
-    missing = run("owners", "--owned-by", "omar", "--as-of", "2026-03-07", "--store", example)
+    missing = run_command("owners", "--owned-by", "omar", "--as-of", "2026-03-07", "--store", example)
     assert (missing.code, missing.out) == (2, "")
     since = r"meshline: 'owner:omar' is not known as of 2026-03-07: its sources state it since 20[-0-9T:.]+Z\n"
     found = re.fullmatch(since, missing.err)
     assert found, missing.err
     start = missing.err.split()[-1]
-    assert "omar" not in run("owners", "--owned-by", "omar", "--as-of", start, "--store", example).err
-    assert run("lineage", "owner:omar", "--as-of", "2026-03-07", "--store", example).err == missing.err
-    asset = done("search", "omar", "--kind", "owner", "--format", "json", "--store", example).json["nodes"][0]["id"]  # type: ignore[index, call-overload]
-    assert run("lineage", str(asset), "--as-of", "2026-03-07", "--store", example).err == missing.err
-    nowhere = run("owners", "omarr", "--as-of", "2026-03-07", "--store", example)
+    assert "omar" not in run_command("owners", "--owned-by", "omar", "--as-of", start, "--store", example).err
+    assert run_command("lineage", "owner:omar", "--as-of", "2026-03-07", "--store", example).err == missing.err
+    asset = run_successfully("search", "omar", "--kind", "owner", "--format", "json", "--store", example).json["nodes"][0]["id"]  # type: ignore[index, call-overload]
+    assert run_command("lineage", str(asset), "--as-of", "2026-03-07", "--store", example).err == missing.err
+    nowhere = run_command("owners", "omarr", "--as-of", "2026-03-07", "--store", example)
     assert "no asset is called 'omarr'" in nowhere.err
 
 
 def test_as_of(example: str) -> None:
-    before = done("impact", "customers.customers.email", "--as-of", "2026-03-07", "--store", example).out
-    now = done("impact", "customers.customers.email", "--store", example).out
+    before = run_successfully("impact", "customers.customers.email", "--as-of", "2026-03-07", "--store", example).out
+    now = run_successfully("impact", "customers.customers.email", "--store", example).out
     assert "as of 2026-03-07:" in before
     assert "contact_email" in before
     assert "contact_email" not in now
@@ -202,9 +207,9 @@ def test_as_of(example: str) -> None:
     )
     assert re.search(later, before)
     assert "known only since" not in now
-    assert done("impact", "customers.customers.email", "--as-of", "2026-03-07T00:00Z", "--store", example).out == before
-    assert "is in the future" in done("lineage", "customers.customers", "--as-of", "2999-01-01", "--store", example).out
-    refused = run("impact", "customers.customers.email", "--as-of", "the day before", "--store", example)
+    assert run_successfully("impact", "customers.customers.email", "--as-of", "2026-03-07T00:00Z", "--store", example).out == before
+    assert "is in the future" in run_successfully("lineage", "customers.customers", "--as-of", "2999-01-01", "--store", example).out
+    refused = run_command("impact", "customers.customers.email", "--as-of", "the day before", "--store", example)
     assert refused.code == 2
     assert "yesterday" in " ".join(refused.err.split())
 
@@ -240,32 +245,36 @@ def test_what_is_no_time_is_refused_with_what_is_accepted(text: str) -> None:
 @pytest.mark.parametrize("name", ["contract:customer-orders-contract-v2", "owner:omar"])
 def test_impact_of_a_contract_or_an_owner_follows_what_it_governs_or_owns(example: str, name: str) -> None:
     """A promise or a person that hangs on tables is no all-clear."""
-    impact = done("impact", name, "--store", example).out
+    impact = run_successfully("impact", name, "--store", example).out
     assert re.match(rf"{name.partition(':')[2]} affects [0-9]+ assets", impact)
     assert "orders.customer_orders" in impact
     assert "NOTIFY CONSUMERS" in impact
-    lineage = done("lineage", name, "--store", example).out
+    lineage = run_successfully("lineage", name, "--store", example).out
     assert re.match(rf"{name.partition(':')[2]} flows to [1-9][0-9]* assets", lineage)
-    assert re.match(rf"{name.partition(':')[2]} comes from [1-9][0-9]* assets", done("lineage", name, "--upstream", "--store", example).out)
+    assert re.match(
+        rf"{name.partition(':')[2]} comes from [1-9][0-9]* assets", run_successfully("lineage", name, "--upstream", "--store", example).out
+    )
 
 
 @pytest.mark.parametrize("command", ["impact", "lineage"])
 def test_what_depends_on_a_consumer_is_refused(example: str, command: str) -> None:
-    ran = run(command, "consumer:analytics-bi", "--store", example)
+    ran = run_command(command, "consumer:analytics-bi", "--store", example)
     assert ran.code == 2
     assert "'analytics-bi' is a consumer, which no recorded data leaves" in ran.err
     assert "contracts and owners" in ran.err
-    assert "analytics-bi comes from " in done("lineage", "consumer:analytics-bi", "--upstream", "--store", example).out
+    assert "analytics-bi comes from " in run_successfully("lineage", "consumer:analytics-bi", "--upstream", "--store", example).out
 
 
 def test_lineage_formats(example: str, tmp_path: Path) -> None:
     del tmp_path
-    text = done("lineage", "customers.customers.email", "--depth", "1", "--store", example).out
+    text = run_successfully("lineage", "customers.customers.email", "--depth", "1", "--store", example).out
     assert text.startswith("customers.customers.email flows to ")
-    drawn = done("lineage", "customers.customers", "--granularity", "dataset", "--format", "dot", "--store", example).out
+    drawn = run_successfully("lineage", "customers.customers", "--granularity", "dataset", "--format", "dot", "--store", example).out
     assert drawn.startswith("digraph lineage {\n")
     assert drawn.endswith("}\n")
-    data = done("lineage", "finance-marts", "--upstream", "--granularity", "product", "--format", "json", "--store", example).json
+    data = run_successfully(
+        "lineage", "finance-marts", "--upstream", "--granularity", "product", "--format", "json", "--store", example
+    ).json
     assert isinstance(data["nodes"], list)
     assert {node["asset"]["kind"] for node in data["nodes"] if isinstance(node, dict) and isinstance(node["asset"], dict)} == {
         "DATA_PRODUCT"
@@ -274,20 +283,20 @@ def test_lineage_formats(example: str, tmp_path: Path) -> None:
 
 def test_a_merge_is_parted_and_joined_again(new: str) -> None:
     name, path = "http://iceberg-rest.internal:8181/orders.orders", "file//warehouse/orders/orders"
-    done("ingest", "openlineage", EXAMPLE / "events", "--store", new)
-    assert f"{path} is {name}" in done("identity", "explain", path, "--store", new).out
-    ran = run("identity", "part", path, path, "--reason", "x", "--store", new)
+    run_successfully("ingest", "openlineage", EXAMPLE / "events", "--store", new)
+    assert f"{path} is {name}" in run_successfully("identity", "explain", path, "--store", new).out
+    ran = run_command("identity", "part", path, path, "--reason", "x", "--store", new)
     assert (ran.code, "both ids are of the same name" in ran.err) == (2, True)
-    ran = run("identity", "part", "orders", path, "--reason", "x", "--store", new)
+    ran = run_command("identity", "part", "orders", path, "--reason", "x", "--store", new)
     assert ran.code != 0
-    said = done("identity", "part", "orders.orders", path, "--reason", "two feeds", "--by", "ann", "--store", new).out
+    said = run_successfully("identity", "part", "orders.orders", path, "--reason", "two feeds", "--by", "ann", "--store", new).out
     assert said.startswith(f"{name} is not {path} (st_")
-    explained = done("identity", "explain", path, "--store", new).out
+    explained = run_successfully("identity", "explain", path, "--store", new).out
     assert explained.startswith(f"{path}\n")
     assert f"so without effect:\n  {path} is {name}" in explained
     assert "two feeds (person/ann since " in explained
-    done("identity", "retract", said.split("(")[1].rstrip(")\n"), "--store", new)
-    assert f"one because:\n  {path} is {name}" in done("identity", "explain", path, "--store", new).out
+    run_successfully("identity", "retract", said.split("(")[1].rstrip(")\n"), "--store", new)
+    assert f"one because:\n  {path} is {name}" in run_successfully("identity", "explain", path, "--store", new).out
 
 
 MESH = """\
@@ -301,23 +310,26 @@ contracts: [{id: c, dataset: db/clean, owner: "user:ana@company.com"}]
 
 @pytest.mark.parametrize("first", ["mesh", "events"])
 def test_the_forms_of_an_owner_are_one_owner(new: str, tmp_path: Path, first: str) -> None:
-    def owned(name: str, *owners: str) -> dict[str, object]:
+    def build_owned_dataset(name: str, *owners: str) -> dict[str, object]:
         facet = {"_producer": "p", "_schemaURL": "s", "owners": [{"name": one, "type": "OWNER"} for one in owners]}
         return {"namespace": "db", "name": name, "facets": {"ownership": facet}}
 
     head = {"eventTime": "2026-01-01T00:00:00Z", "producer": "p", "schemaURL": "s"}
-    datasets = (owned("clean", "team:orders-engineering", "user:ana@company.com"), owned("raw", "orders@company.com", "nobody@company.com"))
+    datasets = (
+        build_owned_dataset("clean", "team:orders-engineering", "user:ana@company.com"),
+        build_owned_dataset("raw", "orders@company.com", "nobody@company.com"),
+    )
     (tmp_path / "events.ndjson").write_text("\n".join(json.dumps({**head, "dataset": one}) for one in datasets))
     (tmp_path / "mesh.yaml").write_text(MESH)
     loads = [("ingest", "mesh", "mesh.yaml"), ("ingest", "openlineage", "events.ndjson")]
     for load in loads if first == "mesh" else loads[::-1]:
-        done(*load, "--store", new)
-    data = done("owners", "--owned-by", "ana", "--format", "json", "--store", new).out
+        run_successfully(*load, "--store", new)
+    data = run_successfully("owners", "--owned-by", "ana", "--format", "json", "--store", new).out
     assert "db/clean" in data
     assert '"c"' in data
-    assert "db/raw" in done("owners", "--owned-by", "team:orders-engineering", "--store", new).out
-    assert re.findall(r"(?m)^owner +(\S+)", done("search", "ana", "--store", new).out) == ["ana"]
-    listed = done("owners", "db/raw", "--store", new).out
+    assert "db/raw" in run_successfully("owners", "--owned-by", "team:orders-engineering", "--store", new).out
+    assert re.findall(r"(?m)^owner +(\S+)", run_successfully("search", "ana", "--store", new).out) == ["ana"]
+    listed = run_successfully("owners", "db/raw", "--store", new).out
     assert re.search(r"orders-engineering.*orders@company.com", listed)
     assert "nobody@company.com" in listed
     assert "no contact" not in listed

@@ -19,7 +19,7 @@ SEND = {"id": "job_1", "kind": "JOB", "name": "build_audience", "qualifiedName":
 SCORE = {"id": "job_2", "kind": "JOB", "name": "score|it", "qualifiedName": "spark/score|it"}
 
 
-def column(dataset: dict[str, str], name: str) -> dict[str, object]:
+def build_column(dataset: dict[str, str], name: str) -> dict[str, object]:
     return {
         "id": f"col_{dataset['id']}_{name}",
         "kind": "COLUMN",
@@ -29,13 +29,13 @@ def column(dataset: dict[str, str], name: str) -> dict[str, object]:
     }
 
 
-def affected(node: object, reach: str, distance: int, *jobs: dict[str, str], masked: bool = False) -> dict[str, object]:
+def build_affected(node: object, reach: str, distance: int, *jobs: dict[str, str], masked: bool = False) -> dict[str, object]:
     via = [{"asset": CUSTOMERS, "job": None}, *({"asset": AUDIENCE, "job": job} for job in jobs)]
     return {"node": node, "reach": reach, "distance": distance, "masked": masked, "via": via}
 
 
 COMPLETENESS = {"truncated": "NONE", "possibleOnly": 0, "undescribed": 0, "staleEdges": 0, "provisional": 0, "asOf": None, "revision": 7}
-START = convert_answer(column(CUSTOMERS, "email"), Asset)
+START = convert_answer(build_column(CUSTOMERS, "email"), Asset)
 
 IMPACT = {
     "total": 6,
@@ -46,13 +46,13 @@ IMPACT = {
     "data": {
         "totalCount": 7,
         "nodes": [
-            affected(AUDIENCE, "DIRECT", 1, SEND),
-            affected(column(AUDIENCE, "email"), "DIRECT", 1, SEND),
-            affected(column(AUDIENCE, "hash"), "DIRECT", 2, SEND, SEND, masked=True),
-            affected(SIGNALS, "POSSIBLE", 2, SEND, SCORE),
+            build_affected(AUDIENCE, "DIRECT", 1, SEND),
+            build_affected(build_column(AUDIENCE, "email"), "DIRECT", 1, SEND),
+            build_affected(build_column(AUDIENCE, "hash"), "DIRECT", 2, SEND, SEND, masked=True),
+            build_affected(SIGNALS, "POSSIBLE", 2, SEND, SCORE),
         ],
     },
-    "others": {"totalCount": 2, "nodes": [affected(CONTRACT, "DIRECT", 1), affected(MAILER, "DIRECT", 1, masked=True)]},
+    "others": {"totalCount": 2, "nodes": [build_affected(CONTRACT, "DIRECT", 1), build_affected(MAILER, "DIRECT", 1, masked=True)]},
     "notify": [
         {
             "recipient": {"id": "con_1", "kind": "CONSUMER", "name": "mailer", "title": None, "consumerType": "application", "owners": []},
@@ -60,7 +60,7 @@ IMPACT = {
             "reach": "DIRECT",
             "total": 5,
             "contact": None,
-            "assets": [column(AUDIENCE, name) for name in ("email", "a", "b", "c")],
+            "assets": [build_column(AUDIENCE, name) for name in ("email", "a", "b", "c")],
         },
         {
             "recipient": {"id": "own_1", "kind": "OWNER", "name": "marketing"},
@@ -108,12 +108,12 @@ NOT CERTAIN
 """
 
 
-def text(answer: dict[str, object]) -> str:
+def format_answer(answer: dict[str, object]) -> str:
     return "".join(f"{line.text}\n" for line in impact.format_impact(convert_answer(answer, impact.Impact), [START]))
 
 
 def test_an_impact_as_text() -> None:
-    assert text(IMPACT) == TEXT
+    assert format_answer(IMPACT) == TEXT
 
 
 def test_an_impact_as_markdown_does_not_let_names_be_markup() -> None:
@@ -127,7 +127,7 @@ NOTHING = {**IMPACT, "total": 0, "notify": [], "byReach": [], "completeness": CO
 
 
 def test_nothing_is_affected() -> None:
-    assert text(NOTHING) == "Nothing depends on crm.customers.email.\n"
+    assert format_answer(NOTHING) == "Nothing depends on crm.customers.email.\n"
 
 
 LATER = {
@@ -141,14 +141,14 @@ LATER = {
 
 
 def test_what_was_first_stated_later_is_named() -> None:
-    written = text({**NOTHING, "completeness": {**COMPLETENESS, **LATER}})
+    written = format_answer({**NOTHING, "completeness": {**COMPLETENESS, **LATER}})
     assert "as of 2026-03-07, but the answer may be incomplete" in written
     assert "  ! Consumers and owners of the source kind mesh are known only since 2026-03-08: this answer may miss them.\n" in written
     assert "  ! Contracts of the source kind contract are known only since 2026-03-09T07:30Z: this answer may miss them.\n" in written
 
 
 def test_a_time_in_the_future_is_answered_with_a_note() -> None:
-    written = text({**IMPACT, "completeness": {**COMPLETENESS, "asOf": "2999-01-01T00:00:00+00:00"}})
+    written = format_answer({**IMPACT, "completeness": {**COMPLETENESS, "asOf": "2999-01-01T00:00:00+00:00"}})
     assert "  ! 2999-01-01 is in the future: the answer is about what is known now.\n" in written
 
 
@@ -163,13 +163,13 @@ def test_nothing_with_gaps_is_never_called_safe() -> None:
         {"silentOnFilters": 1, "silentProducers": ["DBT"]},
         LATER,
     ):
-        said = text({**NOTHING, "completeness": {**COMPLETENESS, **gap}})
+        said = format_answer({**NOTHING, "completeness": {**COMPLETENESS, **gap}})
         assert "do not treat this as safe" in said
         assert "NOT CERTAIN" in said
 
 
 def test_producers_that_state_no_filters_are_named() -> None:
-    written = text({**NOTHING, "completeness": {**COMPLETENESS, "silentOnFilters": 2, "silentProducers": ["AIRFLOW", "DBT"]}})
+    written = format_answer({**NOTHING, "completeness": {**COMPLETENESS, "silentOnFilters": 2, "silentProducers": ["AIRFLOW", "DBT"]}})
     assert written == (
         "Nothing is known to depend on crm.customers.email, but the answer may be incomplete: do not treat this as safe.\n"
         "\nNOT CERTAIN\n"
@@ -177,7 +177,7 @@ def test_producers_that_state_no_filters_are_named() -> None:
         " what depends on a column through those is not in the answer.\n"
     )
     graph = {**GRAPH, "completeness": {**COMPLETENESS, "silentOnFilters": 1}}
-    drawn = joined(lineage.format_text(convert_answer(graph, lineage.Graph), [START], upstream=True, granularity="column"))
+    drawn = join_lines(lineage.format_text(convert_answer(graph, lineage.Graph), [START], upstream=True, granularity="column"))
     assert "! The producer of 1 job on the way states no filters or joins" in drawn
 
 
@@ -185,7 +185,7 @@ def test_jobs_of_several_namespaces_are_told_apart() -> None:
     jobs = [{"id": f"job_{n}", "kind": "JOB", "name": "nightly", "qualifiedName": f"{n}/nightly"} for n in ("airflow", "dagster")]
     graph = convert_answer(GRAPH, lineage.Graph)
     graph = replace(graph, edges=[replace(edge, jobs=convert_answer(jobs, list[NamedAsset])) for edge in graph.edges])
-    assert " by airflow/nightly, dagster/nightly (" in joined(lineage.format_text(graph, [START], upstream=False, granularity="column"))
+    assert " by airflow/nightly, dagster/nightly (" in join_lines(lineage.format_text(graph, [START], upstream=False, granularity="column"))
 
 
 def test_names_are_short_unless_two_share_one() -> None:
@@ -201,14 +201,14 @@ def test_a_name_cannot_steer_the_terminal() -> None:
 
 GRAPH = {
     "nodes": [
-        {"asset": column(CUSTOMERS, "email"), "reach": "DIRECT", "distance": 0, "masked": False, "start": True},
-        {"asset": column(AUDIENCE, 'e"mail'), "reach": "DIRECT", "distance": 1, "masked": True, "start": False},
+        {"asset": build_column(CUSTOMERS, "email"), "reach": "DIRECT", "distance": 0, "masked": False, "start": True},
+        {"asset": build_column(AUDIENCE, 'e"mail'), "reach": "DIRECT", "distance": 1, "masked": True, "start": False},
         {"asset": SIGNALS, "reach": "POSSIBLE", "distance": 2, "masked": False, "start": False},
     ],
     "edges": [
         {
-            "from": column(CUSTOMERS, "email"),
-            "to": column(AUDIENCE, 'e"mail'),
+            "from": build_column(CUSTOMERS, "email"),
+            "to": build_column(AUDIENCE, 'e"mail'),
             "reach": "DIRECT",
             "subtype": "TRANSFORMATION",
             "masking": True,
@@ -216,7 +216,7 @@ GRAPH = {
             "jobs": [SEND],
         },
         {
-            "from": column(AUDIENCE, 'e"mail'),
+            "from": build_column(AUDIENCE, 'e"mail'),
             "to": SIGNALS,
             "reach": "POSSIBLE",
             "subtype": "",
@@ -230,7 +230,7 @@ GRAPH = {
 }
 
 
-def joined(lines: object) -> str:
+def join_lines(lines: object) -> str:
     assert hasattr(lines, "__iter__")
     return "".join(f"{line.text if isinstance(line, Line) else line}\n" for line in lines)
 
@@ -238,7 +238,7 @@ def joined(lines: object) -> str:
 def test_a_lineage_graph_as_text() -> None:
     graph = convert_answer(GRAPH, lineage.Graph)
     assert (
-        joined(lineage.format_text(graph, [START], upstream=False, granularity="column"))
+        join_lines(lineage.format_text(graph, [START], upstream=False, granularity="column"))
         == """\
 crm.customers.email flows to 2 assets
 
@@ -257,7 +257,7 @@ crm.customers.email flows to 2 assets
 
 def test_a_lineage_graph_as_dot() -> None:
     assert (
-        joined(lineage.format_dot(convert_answer(GRAPH, lineage.Graph)))
+        join_lines(lineage.format_dot(convert_answer(GRAPH, lineage.Graph)))
         == """\
 digraph lineage {
   rankdir=LR;
@@ -279,7 +279,7 @@ digraph lineage {
 
 
 def test_a_lineage_graph_as_mermaid() -> None:
-    drawn = joined(lineage.format_mermaid(convert_answer(GRAPH, lineage.Graph)))
+    drawn = join_lines(lineage.format_mermaid(convert_answer(GRAPH, lineage.Graph)))
     assert '    col_ds_1_email["email"]:::start\n' in drawn
     assert '["e#34;mail"]' in drawn
     assert '-->|"transformation"|' in drawn

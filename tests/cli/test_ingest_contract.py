@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import run
+from tests.cli.command import run_command
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 
@@ -26,24 +26,24 @@ def test_the_seeds_files_say_whom_a_change_hits(tmp_path: Path) -> None:
     assert CORPUS
     seeds, store = Path(CORPUS) / "seeds", f"sqlite:///{tmp_path}/mesh.db"
     (tmp_path / "mesh.yaml").write_text(MESH, encoding="utf-8")
-    assert run("ingest", "mesh", tmp_path / "mesh.yaml", "--store", store).code == 0
-    contract = run("ingest", "contract", seeds / "customer_orders_contract_v2.yaml", "--store", store)
+    assert run_command("ingest", "mesh", tmp_path / "mesh.yaml", "--store", store).code == 0
+    contract = run_command("ingest", "contract", seeds / "customer_orders_contract_v2.yaml", "--store", store)
     assert (contract.code, contract.err) == (
         0,
         "contract/default: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n",
     )
-    product = run("ingest", "product", seeds / "data-product-spec.yaml", "--store", store)
+    product = run_command("ingest", "product", seeds / "data-product-spec.yaml", "--store", store)
     assert product.code == 0
     assert product.err.count("the port is bound to no known dataset") == 2
     assert product.err.endswith("product/default: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n")
 
-    impact = run("impact", "customer_orders.total_amount", "--store", store).out
+    impact = run_command("impact", "customer_orders.total_amount", "--store", store).out
     assert "consumer of finance-analytics" in impact
     assert "customer-orders-contract-v2" in impact
     (told,) = [line for line in impact.splitlines() if line.strip().startswith("orders-engineering ")]
     assert told.split()[1:] == ["direct", "orders-engineering@company.com", "customer-orders,", "customer-orders-contract-v2"]
 
-    again = run("ingest", "contract", seeds / "customer_orders_contract_v2.yaml", "--store", store)
+    again = run_command("ingest", "contract", seeds / "customer_orders_contract_v2.yaml", "--store", store)
     assert again.err == "contract/default: 1 of 1 statements read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"
 
 
@@ -54,9 +54,9 @@ def test_bad_files_are_refused_one_by_one(tmp_path: Path, kind: str, good: str) 
     store = f"sqlite:///{tmp_path}/mesh.db"
     (tmp_path / "good.yaml").write_text(good, encoding="utf-8")
     (tmp_path / "bad.yaml").write_text("x: [\n", encoding="utf-8")
-    strict = run("ingest", kind, f"{tmp_path}/*.yaml", "--strict", "--store", store)
+    strict = run_command("ingest", kind, f"{tmp_path}/*.yaml", "--strict", "--store", store)
     assert (strict.code, strict.err.count("bad.yaml:2: this is not YAML")) == (1, 1)
-    done = run("ingest", kind, f"{tmp_path}/*.yaml", "--store", store)
+    done = run_command("ingest", kind, f"{tmp_path}/*.yaml", "--store", store)
     assert done.code == 1
     assert done.err.count("bad.yaml:2: this is not YAML") == 1
     assert done.err.endswith(f"{kind}/default: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 1 refused\n")
@@ -66,6 +66,6 @@ def test_files_named_one_after_the_other_stay_side_by_side_unless_they_are_all(t
     store = f"sqlite:///{tmp_path}/mesh.db"
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text(f"name: {name}\nslo: {{}}\n", encoding="utf-8")
-        assert run("ingest", "product", tmp_path / f"{name}.yaml", "--store", store).code == 0
-    done = run("ingest", "product", tmp_path / "b.yaml", "--complete", "--store", store)
+        assert run_command("ingest", "product", tmp_path / f"{name}.yaml", "--store", store).code == 0
+    done = run_command("ingest", "product", tmp_path / "b.yaml", "--complete", "--store", store)
     assert done.err == "product/default: 1 of 1 statements read, 1 unchanged, 0 new, 0 changed, 1 retracted, 0 refused\n"

@@ -15,17 +15,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.command import EXAMPLE, ROOT, done, executable, run
+from tests.cli.command import EXAMPLE, ROOT, find_executable, run_command, run_successfully
 
 READY_SECONDS = 60
 
 
 @contextmanager
-def serving(*arguments: str) -> Iterator[str]:
+def run_server(*arguments: str) -> Iterator[str]:
     """The address of a server that is ready."""
-    process = subprocess.Popen([executable(), *arguments, "--port", "0"], stderr=subprocess.PIPE, cwd=ROOT)
+    process = subprocess.Popen([find_executable(), *arguments, "--port", "0"], stderr=subprocess.PIPE, cwd=ROOT)
     try:
-        yield _ready(process)
+        yield wait_until_ready(process)
     finally:
         process.terminate()
         assert process.wait(timeout=30) in (0, -15)
@@ -33,12 +33,12 @@ def serving(*arguments: str) -> Iterator[str]:
         process.stderr.close()
 
 
-def _ready(process: subprocess.Popen[bytes]) -> str:
+def wait_until_ready(process: subprocess.Popen[bytes]) -> str:
     address = ""
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end and process.poll() is None:
         if not address:
-            address = _address(process)
+            address = read_address(process)
             continue
         try:
             if httpx.get(f"{address}/readyz").status_code == 200:
@@ -49,7 +49,7 @@ def _ready(process: subprocess.Popen[bytes]) -> str:
     raise AssertionError(f"the server did not get ready (exit code {process.poll()})")
 
 
-def _address(process: subprocess.Popen[bytes]) -> str:
+def read_address(process: subprocess.Popen[bytes]) -> str:
     assert process.stderr is not None
     if not select.select([process.stderr], [], [], 0.1)[0]:
         return ""
@@ -59,7 +59,7 @@ def _address(process: subprocess.Popen[bytes]) -> str:
 
 @pytest.fixture(scope="module")
 def server(example: str) -> Iterator[str]:
-    with serving("serve", "--store", example) as address:
+    with run_server("serve", "--store", example) as address:
         yield address
 
 
@@ -80,12 +80,12 @@ QUESTIONS: Sequence[Sequence[str]] = [
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)
 def test_a_store_and_a_server_answer_the_same(example: str, server: str, question: Sequence[str]) -> None:
-    assert done(*question, "--server", server) == done(*question, "--store", example)
+    assert run_successfully(*question, "--server", server) == run_successfully(*question, "--store", example)
 
 
 def test_errors_are_the_same(example: str, server: str) -> None:
     for question in (["impact", "nothing.of.this.name"], ["impact", "customer_id"], ["owners", "--owned-by", "nobody"]):
-        local, remote = run(*question, "--store", example), run(*question, "--server", server)
+        local, remote = run_command(*question, "--store", example), run_command(*question, "--server", server)
         assert local == remote
         assert local.code == 2
         assert local.err.count("\n") == 1
@@ -98,25 +98,25 @@ def test_ingest_through_a_server(tmp_path: Path) -> None:
     lines = ['{"eventTime": "yesterday"}', "no json", *[json.dumps(event)] * 120, json.dumps({**event, "x": float("nan")}), "\xff", "[1]"]
     bad.write_bytes("\n".join(lines).encode("latin-1"))
     local, remote = f"sqlite:///{tmp_path / 'local.db'}", f"sqlite:///{tmp_path / 'remote.db'}"
-    with serving("serve", "--store", remote, "--mesh", str(EXAMPLE / "mesh.yaml")) as address:
-        loaded = done("ingest", "mesh", EXAMPLE / "mesh.yaml", "--server", address)
+    with run_server("serve", "--store", remote, "--mesh", str(EXAMPLE / "mesh.yaml")) as address:
+        loaded = run_successfully("ingest", "mesh", EXAMPLE / "mesh.yaml", "--server", address)
         assert "0 entries changed" in loaded.err
-        ran = run("ingest", "openlineage", EXAMPLE / "events", bad, "--server", address)
+        ran = run_command("ingest", "openlineage", EXAMPLE / "events", bad, "--server", address)
         assert ran.code == 1
         assert f"refused: {bad}:1: " in ran.err
         assert f"refused: {bad}:2: $: not JSON" in ran.err
         assert f"warning: {bad}:3: $.outputs[0].facets.catalog: Object missing required field `type`" in ran.err
         assert "and 102 warnings more\n" in ran.err
-        asked = done("impact", "customers.customers.email", "--server", address).out
-    done("ingest", "mesh", EXAMPLE / "mesh.yaml", "--store", local)
-    assert run("ingest", "openlineage", EXAMPLE / "events", bad, "--store", local) == ran
-    assert asked == done("impact", "customers.customers.email", "--store", local).out
+        asked = run_successfully("impact", "customers.customers.email", "--server", address).out
+    run_successfully("ingest", "mesh", EXAMPLE / "mesh.yaml", "--store", local)
+    assert run_command("ingest", "openlineage", EXAMPLE / "events", bad, "--store", local) == ran
+    assert asked == run_successfully("impact", "customers.customers.email", "--store", local).out
 
 
 def test_demo_of_a_store_that_holds_something_else(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'other.db'}"
-    done("ingest", "openlineage", ROOT / "examples" / "event.json", "--store", store)
-    ran = run("demo", "--store", store)
+    run_successfully("ingest", "openlineage", ROOT / "examples" / "event.json", "--store", store)
+    ran = run_command("demo", "--store", store)
     assert ran.code == 2
     assert (
         ran.err == f"meshline: --store: {store} contains other data than the example: name a new store, or serve it by `meshline serve`\n"
@@ -124,8 +124,8 @@ def test_demo_of_a_store_that_holds_something_else(tmp_path: Path) -> None:
 
 
 def test_demo() -> None:
-    with serving("demo") as address:
-        assert "affects" in done("impact", "customers.customers.email", "--server", address).out
+    with run_server("demo") as address:
+        assert "affects" in run_successfully("impact", "customers.customers.email", "--server", address).out
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_demo() -> None:
     ],
 )
 def test_a_server_that_is_not_there(server: str, message: str) -> None:
-    ran = run("search", "x", "--server", server)
+    ran = run_command("search", "x", "--server", server)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(message)
     assert ran.err.count("\n") == 1
@@ -144,6 +144,6 @@ def test_a_server_that_is_not_there(server: str, message: str) -> None:
 
 def test_a_port_that_is_taken(server: str, tmp_path: Path) -> None:
     port = server.rpartition(":")[2]
-    ran = run("serve", "--port", port, "--store", f"sqlite:///{tmp_path / 'x.db'}")
+    ran = run_command("serve", "--port", port, "--store", f"sqlite:///{tmp_path / 'x.db'}")
     assert ran.code == 2
     assert ran.err.startswith(f"meshline: cannot listen on 127.0.0.1:{port}")

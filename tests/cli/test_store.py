@@ -22,9 +22,9 @@ from meshline.ingest.mesh import read_stored_rules
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_files import read_events
 from meshline.ingest.pipeline import Pipeline
-from tests.api.test_ingest import event
-from tests.cli.command import EXAMPLE, done, run
-from tests.cli.test_server import QUESTIONS, serving
+from tests.api.test_ingest import build_event
+from tests.cli.command import EXAMPLE, run_command, run_successfully
+from tests.cli.test_server import QUESTIONS, run_server
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def path(example: str, tmp_path: Path) -> Path:
     return to
 
 
-def url(path: Path) -> str:
+def build_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def ingest(store: Store, *events: dict[str, Any]) -> None:
+def ingest_events(store: Store, *events: dict[str, Any]) -> None:
     naming, _ = read_stored_rules(store)
     pipeline = Pipeline(store, BatchBuilder(naming))
     for one in events:
@@ -48,7 +48,7 @@ def ingest(store: Store, *events: dict[str, Any]) -> None:
     pipeline.close()
 
 
-def everything(store: Store) -> tuple[Any, ...]:
+def read_everything(store: Store) -> tuple[Any, ...]:
     """All that a store says: the graph now and as of the times at which something was said, histories, runs and events."""
     heads = sorted(head for batch in store.iterate_heads() for head in batch)
     times = sorted({head.observed_at for head in heads})
@@ -63,7 +63,7 @@ def everything(store: Store) -> tuple[Any, ...]:
 
 
 def test_a_sound_store(example: str) -> None:
-    ran = done("store", "check", "--store", example)
+    ran = run_successfully("store", "check", "--store", example)
     lines = ran.out.splitlines()
     assert lines[-1] == "the store is sound"
     assert all(line.startswith("ok    ") for line in lines[:-1])
@@ -71,7 +71,7 @@ def test_a_sound_store(example: str) -> None:
     assert all(counts[what] > 0 for what in ("file", "references", "contents", "heads", "runs", "search", "raw events", "index"))
 
 
-def damaged(path: Path, statement: str, *parameters: object) -> None:
+def damage_store(path: Path, statement: str, *parameters: object) -> None:
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute(statement, parameters).rowcount != 0
         connection.commit()
@@ -101,8 +101,8 @@ def damaged(path: Path, statement: str, *parameters: object) -> None:
     ],
 )
 def test_what_is_wrong_is_found(path: Path, statement: str, says: str) -> None:
-    damaged(path, statement)
-    ran = run("store", "check", "--store", url(path))
+    damage_store(path, statement)
+    ran = run_command("store", "check", "--store", build_url(path))
     assert ran.code == 1
     assert "WRONG" in ran.out
     assert says in ran.err
@@ -113,62 +113,62 @@ def test_a_torn_page(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(4096 * 40)
         file.write(b"\xa5" * 4096)
-    ran = run("store", "check", "--store", url(path))
+    ran = run_command("store", "check", "--store", build_url(path))
     assert ran.code == 1
     assert "WRONG" in ran.out
 
 
 def test_no_store(tmp_path: Path) -> None:
     for command in (["check"], ["compact"], ["backup", tmp_path / "copy.db"]):
-        ran = run("store", *command, "--store", url(tmp_path / "nothing.db"))
+        ran = run_command("store", *command, "--store", build_url(tmp_path / "nothing.db"))
         assert (ran.code, ran.out) == (2, "")
         assert "there is no store at" in ran.err
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "text.db").write_text("no database " * 1000)
-    assert run("store", "check", "--store", url(tmp_path / "text.db")).code == 1
+    assert run_command("store", "check", "--store", build_url(tmp_path / "text.db")).code == 1
 
 
 def test_the_store_of_the_settings_file(path: Path, tmp_path: Path) -> None:
-    (tmp_path / "its.toml").write_text(f'store = "{url(path)}"\n')
-    assert "the store is sound" in done("store", "check", "--config", tmp_path / "its.toml").out
+    (tmp_path / "its.toml").write_text(f'store = "{build_url(path)}"\n')
+    assert "the store is sound" in run_successfully("store", "check", "--config", tmp_path / "its.toml").out
 
 
 # -- backup
 
 
 def test_a_store_in_memory_has_no_backup(tmp_path: Path) -> None:
-    ran = run("store", "backup", tmp_path / "copy.db", "--store", ":memory:")
+    ran = run_command("store", "backup", tmp_path / "copy.db", "--store", ":memory:")
     assert ran.code == 2
     assert "is in memory only" in ran.err
 
 
 def test_a_backup_answers_the_same(example: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
-    assert done("store", "backup", copy, "--store", example).err.startswith(f"{copy}: ")
+    assert run_successfully("store", "backup", copy, "--store", example).err.startswith(f"{copy}: ")
     assert [path.name for path in tmp_path.iterdir()] == ["copy.db"]
     for question in QUESTIONS:
-        assert done(*question, "--store", url(copy)) == done(*question, "--store", example)
-    with closing(open_store(example)) as one, closing(open_store(url(copy))) as other:
-        assert everything(one) == everything(other)
+        assert run_successfully(*question, "--store", build_url(copy)) == run_successfully(*question, "--store", example)
+    with closing(open_store(example)) as one, closing(open_store(build_url(copy))) as other:
+        assert read_everything(one) == read_everything(other)
         assert one.read_raw_events(0, 10_000) == other.read_raw_events(0, 10_000)
 
 
 def test_a_backup_takes_no_others_place(example: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_text("precious")
-    ran = run("store", "backup", copy, "--store", example)
+    ran = run_command("store", "backup", copy, "--store", example)
     assert ran.code == 2
     assert "a file of this name exists" in ran.err
     assert copy.read_text() == "precious"
-    done("store", "backup", copy, "--store", example, "--overwrite")
-    assert "the store is sound" in done("store", "check", "--store", url(copy)).out
+    run_successfully("store", "backup", copy, "--store", example, "--overwrite")
+    assert "the store is sound" in run_successfully("store", "check", "--store", build_url(copy)).out
 
 
 def test_a_backup_that_cannot_be_written_leaves_nothing(path: Path, tmp_path: Path) -> None:
-    ran = run("store", "backup", tmp_path / "no" / "copy.db", "--store", url(path))
+    ran = run_command("store", "backup", tmp_path / "no" / "copy.db", "--store", build_url(path))
     assert ran.code == 2
     assert "cannot be written" in ran.err
-    assert run("store", "backup", path, "--store", url(path), "--overwrite").code == 2
+    assert run_command("store", "backup", path, "--store", build_url(path), "--overwrite").code == 2
     assert sorted(found.name for found in tmp_path.iterdir() if not found.name.endswith(("-wal", "-shm"))) == ["mesh.db"]
 
 
@@ -183,7 +183,7 @@ def writing(path: Path) -> Iterator[list[int]]:
             pipeline = Pipeline(store, BatchBuilder(read_stored_rules(store)[0]))
             n = 0
             while not stop.is_set():
-                body = event(0, job={"namespace": "w", "name": f"job{n}"}, run={"runId": f"00000000-0000-4000-8000-{n:012x}"})
+                body = build_event(0, job={"namespace": "w", "name": f"job{n}"}, run={"runId": f"00000000-0000-4000-8000-{n:012x}"})
                 revisions.append(pipeline.submit(json.dumps(body).encode()).result(timeout=30).revision)
                 n += 1
             pipeline.close()
@@ -201,63 +201,63 @@ def test_a_backup_while_it_is_written(path: Path, writing: list[int], tmp_path: 
             time.sleep(0.01)
         before = writing[-1]
         copy = tmp_path / f"copy{n}.db"
-        done("store", "backup", copy, "--store", url(path))
-        with closing(open_store(url(copy))) as store:
+        run_successfully("store", "backup", copy, "--store", build_url(path))
+        with closing(open_store(build_url(copy))) as store:
             assert before <= store.read_revision() <= writing[-1] + 1, "all that was durable before, and nothing that came later"
-        assert "the store is sound" in done("store", "check", "--store", url(copy)).out
+        assert "the store is sound" in run_successfully("store", "check", "--store", build_url(copy)).out
 
 
 def test_a_check_while_it_is_written(path: Path, writing: list[int]) -> None:
     while len(writing) < 5:
         time.sleep(0.01)
-    assert "the store is sound" in done("store", "check", "--store", url(path)).out
+    assert "the store is sound" in run_successfully("store", "check", "--store", build_url(path)).out
 
 
 # -- compact
 
 
 def test_compacting_drops_what_is_left_behind_and_changes_no_answer(path: Path) -> None:
-    with closing(open_store(url(path))) as store:  # a run says while it runs what it does not say at the end
+    with closing(open_store(build_url(path))) as store:  # a run says while it runs what it does not say at the end
         for n in range(20):
             first, second = ({"namespace": "wh", "name": f"{name}{n}"} for name in ("first", "second"))
-            begun = event(n, eventType="START", inputs=[first])
-            ended = event(n, eventType="COMPLETE", eventTime=f"2026-01-01T01:00:{n:02}Z", inputs=[first, second])
-            ingest(store, begun, ended)
-        before = everything(store)
+            begun = build_event(n, eventType="START", inputs=[first])
+            ended = build_event(n, eventType="COMPLETE", eventTime=f"2026-01-01T01:00:{n:02}Z", inputs=[first, second])
+            ingest_events(store, begun, ended)
+        before = read_everything(store)
         raw = store.read_raw_events(0, 10_000)
-    ran = done("store", "compact", "--store", url(path))
+    ran = run_successfully("store", "compact", "--store", build_url(path))
     assert re.match(r"dropped [1-9][0-9]* contents, [0-9]+ labels? and 0 raw events; ", ran.err)
-    with closing(open_store(url(path))) as store:
-        assert everything(store) == before
+    with closing(open_store(build_url(path))) as store:
+        assert read_everything(store) == before
         assert store.read_raw_events(0, 10_000) == raw
-    assert "the store is sound" in done("store", "check", "--store", url(path)).out
-    with closing(open_store(url(path))) as store:  # and it goes on
-        ingest(store, event(30), event(31))
-        known = everything(store)
-        ingest(store, *((ended, event(30))))  # runs of before and after are known
-        assert everything(store)[0] == known[0]
-    assert "the store is sound" in done("store", "check", "--store", url(path)).out
-    assert "0 contents" in done("store", "compact", "--store", url(path)).err
+    assert "the store is sound" in run_successfully("store", "check", "--store", build_url(path)).out
+    with closing(open_store(build_url(path))) as store:  # and it goes on
+        ingest_events(store, build_event(30), build_event(31))
+        known = read_everything(store)
+        ingest_events(store, *((ended, build_event(30))))  # runs of before and after are known
+        assert read_everything(store)[0] == known[0]
+    assert "the store is sound" in run_successfully("store", "check", "--store", build_url(path)).out
+    assert "0 contents" in run_successfully("store", "compact", "--store", build_url(path)).err
 
 
 def test_compacting_forgets_old_events_and_gives_back_the_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHLINE_RAW_RETENTION_DAYS", "0")
     size = path.stat().st_size
-    ran = done("store", "compact", "--store", url(path))
+    ran = run_successfully("store", "compact", "--store", build_url(path))
     assert "170 raw events" in ran.err
     assert path.stat().st_size < size
-    with closing(open_store(url(path))) as store:
+    with closing(open_store(build_url(path))) as store:
         assert store.read_raw_events(0, 10) == []
 
 
 def test_a_store_that_is_open_is_not_compacted(path: Path) -> None:
     before = path.read_bytes()
-    with serving("serve", "--store", url(path)) as address:
-        ran = run("store", "compact", "--store", url(path))
+    with run_server("serve", "--store", build_url(path)) as address:
+        ran = run_command("store", "compact", "--store", build_url(path))
         assert ran.code == 2
         assert "another process has" in ran.err
         assert "stop the servers that use it" in ran.err
-        done("ingest", "openlineage", EXAMPLE / "events" / "dbt.ndjson", "--server", address)
+        run_successfully("ingest", "openlineage", EXAMPLE / "events" / "dbt.ndjson", "--server", address)
     assert len(list(read_events([str(EXAMPLE / "events" / "dbt.ndjson")]))) > 0
     assert before[:16] == path.read_bytes()[:16]
-    done("store", "compact", "--store", url(path))
+    run_successfully("store", "compact", "--store", build_url(path))

@@ -11,65 +11,73 @@ from meshline.graph.model import Interval
 from meshline.graph.store.base import Head, Store
 from meshline.graph.store.factory import open_store
 from meshline.graph.store.neo4j.connection import Address
-from tests.api.test_ingest import event
-from tests.cli.command import EXAMPLE, done, run
+from tests.api.test_ingest import build_event
+from tests.cli.command import EXAMPLE, run_command, run_successfully
 from tests.cli.test_server import QUESTIONS
-from tests.cli.test_store import ingest
+from tests.cli.test_store import ingest_events
 from tests.servers import Neo4jServer
 from tests.stores.journal_contract import append_records, build_record
 
 pytestmark = pytest.mark.server
 
 
-def said(store: Store) -> dict[object, list[tuple[Interval, bytes]]]:
+def read_intervals(store: Store) -> dict[object, list[tuple[Interval, bytes]]]:
     """By source and scope all that a store says, without its own numbers."""
     heads = {head.scope_id: head for head in store.read_changes(0).heads}
     history = store.read_history(list(heads))
     return {(heads[scope].source, heads[scope].scope): [(i, c.digest) for i, c in each] for scope, each in history.items()}
 
 
-def at(store: Store, time: int | None) -> list[Head]:
+def read_heads(store: Store, time: int | None) -> list[Head]:
     return sorted(head._replace(scope_id=0) for batch in store.iterate_heads(time) for head in batch)
 
 
 def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHLINE_STORE", neo4j.url)
-    done("ingest", "mesh", EXAMPLE / "mesh.yaml")
-    done("ingest", "openlineage", EXAMPLE / "events")
+    run_successfully("ingest", "mesh", EXAMPLE / "mesh.yaml")
+    run_successfully("ingest", "openlineage", EXAMPLE / "events")
     with closing(open_store(neo4j.url)) as store:  # with withdrawals, and runs that go on
         first, second = ({"namespace": "wh", "name": name} for name in ("first", "second"))
-        ingest(store, event(1, eventType="START", inputs=[first]), event(1, eventTime="2026-01-01T01:00:00Z", inputs=[first, second]))
-        ingest(store, event(2, eventType="START"))
+        ingest_events(
+            store,
+            build_event(1, eventType="START", inputs=[first]),
+            build_event(1, eventTime="2026-01-01T01:00:00Z", inputs=[first, second]),
+        )
+        ingest_events(store, build_event(2, eventType="START"))
         append_records(store, *(build_record(f"k{n}" if n % 3 else "", str(n).encode(), kind=f"kind{n % 2}") for n in range(2500)))
 
-    checked = done("store", "check").out
+    checked = run_successfully("store", "check").out
     assert checked.endswith("the store is sound\n")
     assert "search: assets are found by their names" in checked
 
     copy = tmp_path / "copy.db"
-    shown = done("store", "backup", copy)
+    shown = run_successfully("store", "backup", copy)
     assert Address.parse(neo4j.url).password not in shown.err
     assert [path.name for path in tmp_path.iterdir()] == ["copy.db"]
-    assert run("store", "backup", copy).code == 2
+    assert run_command("store", "backup", copy).code == 2
     url = f"sqlite:///{copy}"
     for question in QUESTIONS:
-        assert done(*question, "--store", url) == done(*question)
+        assert run_successfully(*question, "--store", url) == run_successfully(*question)
     with closing(open_store(neo4j.url)) as one, closing(open_store(url)) as other:
-        assert said(one) == said(other), set(map(repr, said(one).items())) ^ set(map(repr, said(other).items()))
-        times = sorted({head.observed_at for head in at(one, None)})
+        assert read_intervals(one) == read_intervals(other), set(map(repr, read_intervals(one).items())) ^ set(
+            map(repr, read_intervals(other).items())
+        )
+        times = sorted({head.observed_at for head in read_heads(one, None)})
         for time in (None, *times[:: max(1, len(times) // 5)]):
-            assert at(one, time) == at(other, time)
+            assert read_heads(one, time) == read_heads(other, time)
         assert [stored.event for stored in one.read_raw_events(0, 10_000)] == [stored.event for stored in other.read_raw_events(0, 10_000)]
         assert len(one.read_journal("", 0, 10_000)) == 2500
         assert one.read_journal("", 0, 10_000) == other.read_journal("", 0, 10_000), "with its positions: settings may hold one"
-        ended = event(2, eventTime="2026-01-01T02:00:00Z")  # the run goes on alike
-        ingest(one, ended)
-        ingest(other, ended)
-        assert said(one) == said(other), set(map(repr, said(one).items())) ^ set(map(repr, said(other).items()))
-    assert done("store", "check", "--store", url).out.endswith("the store is sound\n")
+        ended = build_event(2, eventTime="2026-01-01T02:00:00Z")  # the run goes on alike
+        ingest_events(one, ended)
+        ingest_events(other, ended)
+        assert read_intervals(one) == read_intervals(other), set(map(repr, read_intervals(one).items())) ^ set(
+            map(repr, read_intervals(other).items())
+        )
+    assert run_successfully("store", "check", "--store", url).out.endswith("the store is sound\n")
 
     monkeypatch.setenv("MESHLINE_RAW_RETENTION_DAYS", "0")
-    assert "raw events dropped" in done("store", "compact").err
+    assert "raw events dropped" in run_successfully("store", "compact").err
     with closing(open_store(neo4j.url)) as store:
         assert store.read_raw_events(0, 10) == []
 
@@ -78,7 +86,7 @@ def test_an_empty_database_is_no_store(neo4j: Neo4jServer, tmp_path: Path) -> No
     with neo4j.session() as session:
         session.run("MATCH (m:Meta) DELETE m").consume()
     try:
-        ran = run("store", "backup", tmp_path / "copy.db", "--store", neo4j.url)
+        ran = run_command("store", "backup", tmp_path / "copy.db", "--store", neo4j.url)
         assert ran.code == 2
         assert "there is no store of meshline in this database" in ran.err
         assert list(tmp_path.iterdir()) == []

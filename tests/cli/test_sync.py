@@ -12,8 +12,8 @@ import pytest
 
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.factory import open_store
-from tests.cli.command import EXAMPLE, Ran, done, executable, run
-from tests.cli.test_server import serving
+from tests.cli.command import EXAMPLE, Ran, find_executable, run_command, run_successfully
+from tests.cli.test_server import run_server
 from tests.ingest.sources.fake_source import remove_times
 
 MESH = "version: 1\nsource: shop\nteams: [{name: a}]\nsources:\n"
@@ -30,50 +30,54 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def lines(ran: Ran) -> list[str]:
+def list_error_lines(ran: Ran) -> list[str]:
     return ran.err.splitlines()
 
 
 def test_twice_in_a_row_changes_nothing(folder: Path) -> None:
     del folder
-    assert lines(done("sync")) == [
+    assert list_error_lines(run_successfully("sync")) == [
         "mesh/shop: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused",
         "openlineage/example: 170 of 170 events read, 0 unchanged, 170 new, 0 changed, 0 retracted, 0 refused",
     ]
-    assert lines(done("sync", "mesh.yaml")) == [
+    assert list_error_lines(run_successfully("sync", "mesh.yaml")) == [
         "mesh/shop: 1 of 1 statements read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
         "openlineage/example: 0 of 170 events read, 170 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
     ]
 
 
 def test_a_file_that_changed_is_read_again(folder: Path) -> None:
-    done("sync")
+    run_successfully("sync")
     events = (folder / "events/dbt.ndjson").read_text().splitlines()
     (folder / "events/dbt.ndjson").write_text("\n".join(events[:10]))
-    assert "10 of 136 events read, 126 unchanged, 10 new" in done("sync").err
+    assert "10 of 136 events read, 126 unchanged, 10 new" in run_successfully("sync").err
     (folder / "events/dbt.ndjson").unlink()
-    assert "0 of 126 events read, 126 unchanged, 0 new" in done("sync").err
-    assert "dataset" in done("search", "revenue_daily").out, "an event that was taken stays taken"
+    assert "0 of 126 events read, 126 unchanged, 0 new" in run_successfully("sync").err
+    assert "dataset" in run_successfully("search", "revenue_daily").out, "an event that was taken stays taken"
 
 
 def test_a_bad_source_does_not_stop_the_others(folder: Path) -> None:
     bad = "  - kind: opnlineage\n  - kind: openlineage\n    files: [nothing/*.json]\n"
     (folder / "mesh.yaml").write_text(MESH + bad + EVENTS)
     for _ in range(2):
-        ran = run("sync")
+        ran = run_command("sync")
         assert ran.code == 1
-        assert lines(ran)[0].startswith("refused: mesh.yaml:5: kind: found 'opnlineage'; did you mean 'openlineage'?; accepted: ")
-        assert "1 refused" in lines(ran)[1]
-        assert lines(ran)[2] == "refused: nothing/*.json: no file matches; accepted are files and patterns such as contracts/*.yaml"
-        assert lines(ran)[3] == "openlineage/default: 0 of 0 events read, 0 unchanged, 0 new, 0 changed, 0 retracted, 1 refused"
-        assert lines(ran)[4].startswith("openlineage/example: ")
+        assert list_error_lines(ran)[0].startswith(
+            "refused: mesh.yaml:5: kind: found 'opnlineage'; did you mean 'openlineage'?; accepted: "
+        )
+        assert "1 refused" in list_error_lines(ran)[1]
+        assert (
+            list_error_lines(ran)[2] == "refused: nothing/*.json: no file matches; accepted are files and patterns such as contracts/*.yaml"
+        )
+        assert list_error_lines(ran)[3] == "openlineage/default: 0 of 0 events read, 0 unchanged, 0 new, 0 changed, 0 retracted, 1 refused"
+        assert list_error_lines(ran)[4].startswith("openlineage/example: ")
 
 
 def test_bad_events_are_refused_each_time(folder: Path) -> None:
     with (folder / "events/dbt.ndjson").open("a") as file:
         file.write("\n{}\n")
     for read in ("171 of 171 events read, 0 unchanged", "45 of 171 events read, 126 unchanged"):
-        ran = run("sync")
+        ran = run_command("sync")
         assert ran.code == 1
         assert f"refused: {folder}/events/dbt.ndjson:" in ran.err
         assert read in ran.err
@@ -84,30 +88,30 @@ def test_strict_writes_nothing_of_what_is_refused(folder: Path) -> None:
     with (folder / "events/dbt.ndjson").open("a") as file:
         file.write("\n{}\n")
     (folder / "mesh.yaml").write_text(MESH + EVENTS + EVENTS.replace("example", "after"))
-    ran = run("sync", "--strict")
+    ran = run_command("sync", "--strict")
     assert ran.code == 1
-    assert [line.split(":")[0] for line in lines(ran)] == ["mesh/shop", "openlineage/example"]
-    assert json.loads(done("sources", "--format", "json").out)[-1]["statements"] == 0
+    assert [line.split(":")[0] for line in list_error_lines(ran)] == ["mesh/shop", "openlineage/example"]
+    assert json.loads(run_successfully("sources", "--format", "json").out)[-1]["statements"] == 0
     (folder / "mesh.yaml").write_text(MESH + EVENTS + "  - kind: x\n")
-    ran = run("sync", "--strict")
-    assert (ran.code, len(lines(ran))) == (1, 1)
+    ran = run_command("sync", "--strict")
+    assert (ran.code, len(list_error_lines(ran))) == (1, 1)
     assert "refused: mesh.yaml:8: " in ran.err
 
 
 def test_a_file_that_is_not_there(folder: Path) -> None:
     (folder / "mesh.yaml").unlink()
-    ran = run("sync")
-    assert (ran.code, lines(ran)) == (2, ["meshline: mesh.yaml: the mesh file cannot be read: No such file or directory"])
+    ran = run_command("sync")
+    assert (ran.code, list_error_lines(ran)) == (2, ["meshline: mesh.yaml: the mesh file cannot be read: No such file or directory"])
 
 
 def test_sources_shows_who_says_what(folder: Path) -> None:
-    assert lines(run("sources"))[0].startswith("meshline: there is no store at ")
+    assert list_error_lines(run_command("sources"))[0].startswith("meshline: there is no store at ")
     (folder / "mesh.yaml").write_text(MESH + EVENTS + "  - kind: openlineage\n    files: [none.json]\n")
-    assert run("sync").code == 1
-    rows = [line.split() for line in done("sources").out.splitlines()]
+    assert run_command("sync").code == 1
+    rows = [line.split() for line in run_successfully("sources").out.splitlines()]
     assert rows[0][:4] == ["source", "datasets", "statements", "last"]
     assert [row[0] for row in rows[1:]] == ["mesh/shop", "openlineage/default", "openlineage/example"]
-    found = json.loads(done("sources", "--format", "json").out)
+    found = json.loads(run_successfully("sources", "--format", "json").out)
     example = found[2]
     assert (example["kind"], example["datasets"] > 20, example["statements"] > 100) == ("openlineage", True, True)
     assert example["precedence"] == {"structure": 6, "people": 9}
@@ -119,8 +123,8 @@ def test_sources_shows_who_says_what(folder: Path) -> None:
 def test_to_a_server(folder: Path) -> None:
     store = f"sqlite:///{folder / 'served.db'}"
     (folder / "mesh.yaml").write_text(MESH + EVENTS + "catalogs: [{names: file, also: [x]}]\n")
-    with serving("serve", "--store", store) as url:
-        first, again = (lines(done("sync", "--server", url)) for _ in range(2))
+    with run_server("serve", "--store", store) as url:
+        first, again = (list_error_lines(run_successfully("sync", "--server", url)) for _ in range(2))
         assert first == [
             "mesh/shop: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused",
             "openlineage/example: 170 of 170 events read, 0 unchanged, 170 new, 0 changed, 0 retracted, 0 refused",
@@ -129,19 +133,19 @@ def test_to_a_server(folder: Path) -> None:
             "mesh/shop: 1 of 1 statements read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
             "openlineage/example: 0 of 170 events read, 170 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
         ]
-        served = json.loads(done("sources", "--format", "json", "--server", url).out)
+        served = json.loads(run_successfully("sources", "--format", "json", "--server", url).out)
         assert [source["name"] for source in served] == ["mesh/shop", "openlineage/example"]
         assert [source["lastSync"]["unchanged"] for source in served] == [1, 170]
-    assert lines(done("sync", "--store", store))[1].startswith("openlineage/example: 0 of 170 events read, 170 unchanged"), (
-        "it is the same source"
-    )
+    assert list_error_lines(run_successfully("sync", "--store", store))[1].startswith(
+        "openlineage/example: 0 of 170 events read, 170 unchanged"
+    ), "it is the same source"
 
 
 def test_a_server_that_is_away(folder: Path) -> None:
     del folder
-    ran = run("sync", "--server", "http://127.0.0.1:9")
+    ran = run_command("sync", "--server", "http://127.0.0.1:9")
     assert ran.code == 1
-    assert lines(ran)[0].startswith("mesh/shop: not read: no answer from http://127.0.0.1:9")
+    assert list_error_lines(ran)[0].startswith("mesh/shop: not read: no answer from http://127.0.0.1:9")
 
 
 @pytest.mark.parametrize("seconds", [0.5, 0.8, 1.1, 1.4])
@@ -149,13 +153,13 @@ def test_killed_and_done_again_ends_the_same(folder: Path, seconds: float) -> No
     for i in range(8):  # more to do
         shutil.copytree(EXAMPLE / "events", folder / f"events/more{i}")
     killed = f"sqlite:///{folder / 'killed.db'}"
-    process = subprocess.Popen([executable(), "sync", "--store", killed], cwd=folder, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([find_executable(), "sync", "--store", killed], cwd=folder, stderr=subprocess.DEVNULL)
     time.sleep(seconds)
     process.kill()
     process.wait()
     for store in (killed, f"sqlite:///{folder / 'whole.db'}"):
-        done("sync", "--store", store)
-        assert "0 of 1530 events read, 1530 unchanged" in done("sync", "--store", store).err
+        run_successfully("sync", "--store", store)
+        assert "0 of 1530 events read, 1530 unchanged" in run_successfully("sync", "--store", store).err
     dumps = [LiveGraph.open(open_store(f"sqlite:///{folder / name}")).index.dump() for name in ("killed.db", "whole.db")]
     assert remove_times(dumps[0]) == remove_times(dumps[1])
 
@@ -163,10 +167,10 @@ def test_killed_and_done_again_ends_the_same(folder: Path, seconds: float) -> No
 def test_served_on_a_schedule(folder: Path) -> None:
     store = f"sqlite:///{folder / 'served.db'}"
     (folder / "mesh.yaml").write_text(MESH + EVENTS + "    every: 1s\n" + "  - kind: openlineage\n    files: [none.json]\n    every: 1s\n")
-    with serving("serve", "--store", store, "--mesh", str(folder / "mesh.yaml")) as url:
+    with run_server("serve", "--store", store, "--mesh", str(folder / "mesh.yaml")) as url:
         end = time.monotonic() + 30
         while True:
-            served = {source["name"]: source for source in json.loads(done("sources", "--format", "json", "--server", url).out)}
+            served = {source["name"]: source for source in json.loads(run_successfully("sources", "--format", "json", "--server", url).out)}
             example, wrong = served.get("openlineage/example"), served.get("openlineage/default")
             if example and wrong and example["lastSync"] and example["lastSync"]["unchanged"] == 170 and example["next"]:
                 break
@@ -181,7 +185,7 @@ def test_warnings_about_events_are_shown(folder: Path) -> None:
     event["outputs"][0].setdefault("facets", {})["catalog"] = {"framework": "iceberg", "name": "lake"}
     (folder / "events.ndjson").write_text("\n".join([json.dumps(event)] * 25))
     (folder / "mesh.yaml").write_text(MESH + EVENTS.replace("[events]", "[events.ndjson]"))
-    err = done("sync").err
+    err = run_successfully("sync").err
     assert f"warning: {folder / 'events.ndjson'}:1: $.outputs[0].facets.catalog: Object missing required field `type`" in err
     assert err.count("$.outputs[0].facets.catalog") == 20
     assert "warning: 5 more warnings about events\n" in err

@@ -13,11 +13,11 @@ class WorkTree:
     def __init__(self, root: Path) -> None:
         self.root = root
         root.mkdir()
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.git("config", "user.email", "ann@example.org")
-        self.git("config", "user.name", "ann")
+        self.run_git("init", "--quiet", "--initial-branch=main")
+        self.run_git("config", "user.email", "ann@example.org")
+        self.run_git("config", "user.name", "ann")
 
-    def git(self, *arguments: str) -> str:
+    def run_git(self, *arguments: str) -> str:
         quiet = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
         return subprocess.run(["git", *arguments], cwd=self.root, check=True, capture_output=True, text=True, env=quiet).stdout
 
@@ -29,5 +29,5 @@ class WorkTree:
         return path
 
     def commit(self, message: str = "work") -> None:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "-m", message)
+        self.run_git("add", "--all")
+        self.run_git("commit", "--quiet", "--allow-empty", "-m", message)

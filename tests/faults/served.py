@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.cli.command import ROOT, executable
+from tests.cli.command import ROOT, find_executable
 from tests.faults import wire
 
 READY_SECONDS = 300  # the first server on a machine compiles the kernels, a minute of processor time
@@ -96,7 +96,7 @@ class Started(Server):
         begun = log.stat().st_size if log.exists() else 0
         with log.open("ab") as file:
             self.process = subprocess.Popen(
-                [executable(), *map(str, arguments)], cwd=ROOT, stdout=file, stderr=file, env={**os.environ, **environment}
+                [find_executable(), *map(str, arguments)], cwd=ROOT, stdout=file, stderr=file, env={**os.environ, **environment}
             )
         super().__init__(self.process.pid, log, begun)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.cli.command import ROOT, executable
+from tests.cli.command import ROOT, find_executable
 from tests.faults.served import Server, Started, run_server
 from tests.faults.traffic import generate_bodies
 from tests.faults.truth import Truth, check_answers, check_file
@@ -68,7 +68,7 @@ class Mounted(Started):
         command = f'mount -t tmpfs -o size={SIZE} tmpfs "$1" && exec "$2" serve --store "sqlite:///$1/mesh.db" --port 0'
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", command, "sh", str(folder), executable()],
+                ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", command, "sh", str(folder), find_executable()],
                 cwd=ROOT,
                 stdout=file,
                 stderr=file,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from meshline.graph.store.factory import open_store
-from tests.cli.command import executable
+from tests.cli.command import find_executable
 from tests.faults.served import Nursery, Server, open_nursery
 from tests.faults.traffic import generate_bodies
 from tests.faults.truth import Truth, check_answers, check_oracle, check_store, list_raw_events, sample_datasets
@@ -79,7 +79,7 @@ class Trial:
                 check_store(store, self.truth)
             check_oracle(server, self.truth.events)
             done = subprocess.run(
-                [executable(), "store", "check", "--store", self.url], capture_output=True, text=True, check=False, timeout=120
+                [find_executable(), "store", "check", "--store", self.url], capture_output=True, text=True, check=False, timeout=120
             )
             assert done.returncode == 0, done
             server.terminate()

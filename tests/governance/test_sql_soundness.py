@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from tests.governance.queries import compare_texts
-from tests.ingest.sql.test_against_a_database import MANY, TABLES, Maker, values
+from tests.ingest.sql.test_against_a_database import MANY, TABLES, Maker, draw_values
 from tests.sizes import count_examples
 
 TRIES = 3  # tables of other values
@@ -103,7 +103,7 @@ def test_what_is_not_said_to_change_does_not(random: Random, known: bool) -> Non
         return
     moved = {change.details["field"] for change in found}
     for _ in range(TRIES):
-        data = values(random)
+        data = draw_values(random)
         (names, usual), (others, other) = read_rows(before, data), read_rows(after, data)
         assert names == others
         kept = [i for i, name in enumerate(names) if name.lower() not in moved]

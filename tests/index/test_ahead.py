@@ -65,12 +65,12 @@ def test_a_store_in_memory_goes_on_after_a_content_that_cannot_be_read(bytes_: b
     store = SqliteStore()
     store.commit(lambda _: Batch(statements=[state_lineage(build_flow("a.x", "b.x"))]))
 
-    def damaged() -> Iterator[list[Head]]:
+    def iterate_damaged_heads() -> Iterator[list[Head]]:
         for heads in store.iterate_heads():
             yield [head._replace(content=Content(b"", bytes_)) for head in heads]
 
     with pytest.raises(StoreCorrupt):
-        LineageIndex.load(damaged(), 1)
+        LineageIndex.load(iterate_damaged_heads(), 1)
     assert store.commit(lambda _: Batch(statements=[state_lineage(build_flow("b.x", "c.x"), scope="two")])).revision == 2
     store.close()
 

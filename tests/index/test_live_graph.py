@@ -97,18 +97,18 @@ def test_what_is_committed_while_the_index_is_read_again_is_in_it(store: SqliteS
     graph = LiveGraph.open(store)
     heads, changes = store.iterate_heads, store.read_changes
 
-    def late_heads(as_of: int | None = None) -> Iterator[Sequence[Head]]:
+    def iterate_heads_and_commit(as_of: int | None = None) -> Iterator[Sequence[Head]]:
         yield from heads(as_of)
         commit_statements(graph, state_lineage(build_flow("a.x", "b.x")))
 
-    def late_changes(since: int) -> Changes:
+    def read_changes_and_commit(since: int) -> Changes:
         found = changes(since)
         monkeypatch.setattr(store, "read_changes", changes)
         commit_statements(graph, state_lineage(build_flow("b.x", "c.x"), scope="two"))
         return found
 
-    monkeypatch.setattr(store, "iterate_heads", late_heads)
-    monkeypatch.setattr(store, "read_changes", late_changes)
+    monkeypatch.setattr(store, "iterate_heads", iterate_heads_and_commit)
+    monkeypatch.setattr(store, "read_changes", read_changes_and_commit)
     before = graph.index
     assert graph.renew()
     assert graph.index is not before
@@ -152,12 +152,12 @@ def test_a_past_is_built_while_the_graph_is_locked_by_others_and_once(store: Sql
     commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1))
     heads, built, go = store.iterate_heads, threading.Semaphore(0), threading.Event()
 
-    def slow(as_of: int | None = None) -> Iterator[Sequence[Head]]:
+    def wait_and_read(as_of: int | None = None) -> Iterator[Sequence[Head]]:
         built.release()
         go.wait(30)
         return heads(as_of)
 
-    monkeypatch.setattr(store, "iterate_heads", slow)
+    monkeypatch.setattr(store, "iterate_heads", wait_and_read)
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(graph.get_index, 3) for _ in range(4)]
         assert built.acquire(timeout=30)

@@ -245,18 +245,18 @@ def test_stale_provisional_and_undescribed_are_counted() -> None:
 
 
 def test_what_one_run_or_runs_of_one_parent_state_is_not_stale() -> None:
-    def stale(first: str, second: str) -> int:
+    def count_stale(first: str, second: str) -> int:
         index = build_index(
             build_statement(Facts(flows=(build_flow("a.x", "b.x"),)), build_output_scope("j", "b"), 1, version=first),
             build_statement(Facts(flows=(build_flow("b.x", "c.x"),)), build_output_scope("j", "c"), 2, version=second),
         )
         return traverse_down(index, "a.x").completeness.stale_edges
 
-    assert stale("r1", "r2") == 1
-    assert stale("r1", "r1") == 0  # of a stream
-    assert stale("r1#dag", "r2#dag") == 0
-    assert stale("r1#dag", "r2#other") == 1
-    assert stale("dag", "r2") == 1
+    assert count_stale("r1", "r2") == 1
+    assert count_stale("r1", "r1") == 0  # of a stream
+    assert count_stale("r1#dag", "r2#dag") == 0
+    assert count_stale("r1#dag", "r2#other") == 1
+    assert count_stale("dag", "r2") == 1
 
 
 # -- paths

@@ -307,18 +307,18 @@ def test_a_contract_in_force_lends_its_owners() -> None:
         build_ownership("me", to_column("a.y")),
     ]
 
-    def owners(*edges: EdgeFact, of: str = "a") -> list[tuple[str, str, str]]:
+    def list_owners_of(*edges: EdgeFact, of: str = "a") -> list[tuple[str, str, str]]:
         return list_owners(build_index(schema, state_mesh(*containment, *edges)), to_key(of))
 
     by_contract, by_product = [("keeper", "technical", "c")], [("team", "technical", "p")]
-    assert owners(build_governance("c", to_dataset("a"))) == by_contract, "nearer than the product"
-    assert owners(build_governance("c", to_dataset("a"), status="active"), of="a.x") == by_contract
-    assert owners(build_governance("c", to_dataset("a")), of="a.y") == [("me", "technical", "y")]
+    assert list_owners_of(build_governance("c", to_dataset("a"))) == by_contract, "nearer than the product"
+    assert list_owners_of(build_governance("c", to_dataset("a"), status="active"), of="a.x") == by_contract
+    assert list_owners_of(build_governance("c", to_dataset("a")), of="a.y") == [("me", "technical", "y")]
     for status in ("draft", "In_Development", "retired"):
-        assert owners(build_governance("c", to_dataset("a"), status=status)) == by_product
-    assert owners(build_governance("c", to_dataset("a")), build_ownership("dba", to_dataset("a"))) == [("dba", "technical", "a")]
-    assert owners(build_governance("d", to_dataset("a"))) == by_product, "a contract without an owner lends none"
-    both = owners(
+        assert list_owners_of(build_governance("c", to_dataset("a"), status=status)) == by_product
+    assert list_owners_of(build_governance("c", to_dataset("a")), build_ownership("dba", to_dataset("a"))) == [("dba", "technical", "a")]
+    assert list_owners_of(build_governance("d", to_dataset("a"))) == by_product, "a contract without an owner lends none"
+    both = list_owners_of(
         build_governance("c", to_dataset("a")),
         build_governance("d", to_dataset("a")),
         build_ownership("keeper", build_contract_key("d")),

@@ -188,11 +188,11 @@ def test_the_cost_of_a_change_depends_on_what_it_affects(monkeypatch: pytest.Mon
     placed: list[int] = []
     place = index._ownership._place
 
-    def counted(dataset: int) -> None:
+    def count_places(dataset: int) -> None:
         placed.append(dataset)
         place(dataset)
 
-    monkeypatch.setattr(index._ownership, "_place", counted)
+    monkeypatch.setattr(index._ownership, "_place", count_places)
     index.changes.apply(fold.add(build_statement(build_schema("d", "x"), ("dataset", "db", "d"))))
     index.changes.apply(fold.add(state_lineage(build_flow("a.x", "b.x"), at=1)))
     index.ownership.find_products(everything)

@@ -55,11 +55,11 @@ def test_where_columns_are_not_recorded_more_may_be_reached_and_never_less(state
 
 
 def test_a_copy_has_all_columns_as_they_are() -> None:
-    def flows(*pairs: str, subtype: str = "IDENTITY") -> Statement:
+    def build_flows(*pairs: str, subtype: str = "IDENTITY") -> Statement:
         ends = (pair.split(">") for pair in pairs)
         return build_statement(Facts(flows=tuple(mesh.build_flow(to_column(a), to_column(b), subtype) for a, b in ends)), ("test", *pairs))
 
-    def copied(*stated: Statement, least: int = 2) -> list[tuple[str, str]]:
+    def find_copied(*stated: Statement, least: int = 2) -> list[tuple[str, str]]:
         live = LiveGraph.open(SqliteStore())
         live.commit(lambda _: Batch(statements=stated))
         pairs = live.index.lineage.find_copies(None, least, 100)
@@ -68,10 +68,10 @@ def test_a_copy_has_all_columns_as_they_are() -> None:
             for a, b in zip(*(side.tolist() for side in pairs), strict=True)
         )
 
-    whole = flows("a.x>b.x", "a.y>b.z")
-    assert copied(whole) == [("a", "b")]
-    assert copied(whole, least=3) == []
-    assert copied(flows("a.x>b.x", "a.x>b.y", "a.y>c.y")) == []
-    assert copied(flows("a.x>b.x"), flows("a.y>b.y", subtype="TRANSFORMATION")) == []
-    assert copied(whole, flows("a.w>c.w")) == []
-    assert copied(whole, flows("a.x>c.x", "a.y>c.y")) == [("a", "b"), ("a", "c")]
+    whole = build_flows("a.x>b.x", "a.y>b.z")
+    assert find_copied(whole) == [("a", "b")]
+    assert find_copied(whole, least=3) == []
+    assert find_copied(build_flows("a.x>b.x", "a.x>b.y", "a.y>c.y")) == []
+    assert find_copied(build_flows("a.x>b.x"), build_flows("a.y>b.y", subtype="TRANSFORMATION")) == []
+    assert find_copied(whole, build_flows("a.w>c.w")) == []
+    assert find_copied(whole, build_flows("a.x>c.x", "a.y>c.y")) == [("a", "b"), ("a", "c")]

@@ -33,18 +33,18 @@ def live() -> Iterator[LiveGraph]:
         yield found
 
 
-def ruled(live: LiveGraph, text: str = RULES, time: int = T) -> None:
+def load_rules(live: LiveGraph, text: str = RULES, time: int = T) -> None:
     parsed = mesh.parse_mesh_file((HEAD + text).encode(), "mesh.yaml", strict=True)
     mesh.load_mesh(live, parsed, Naming(), time)
 
 
-def known(live: LiveGraph, *names: tuple[str, str], source: str = "openlineage/x", time: int = T) -> None:
+def load_datasets(live: LiveGraph, *names: tuple[str, str], source: str = "openlineage/x", time: int = T) -> None:
     """A source states these datasets, and no others."""
     stated = [Entry(("dataset", *name), build_table(name[1], "x", namespace=name[0]), time) for name in names]
     load_items(live, stated, time, source=source)
 
 
-def joined(live: LiveGraph, namespace: str, name: str) -> set[str]:
+def list_joined_names(live: LiveGraph, namespace: str, name: str) -> set[str]:
     return {key.qualified_name for key in list_keys(live, model.build_dataset_key(namespace, name))}
 
 
@@ -88,13 +88,17 @@ def test_what_follows_the_prefix_stays(also: str, names: str, name: str, counter
 
 
 def test_names_of_one_catalog_are_joined(live: LiveGraph) -> None:
-    known(live, (LAKE, "orders.items"), (TRINO, "delta.orders.items"), (TRINO, "hive.orders.items"), (PLATFORM, "orders.items"))
-    ruled(live)
+    load_datasets(live, (LAKE, "orders.items"), (TRINO, "delta.orders.items"), (TRINO, "hive.orders.items"), (PLATFORM, "orders.items"))
+    load_rules(live)
     loading = apply_rules(live)
     assert loading is not None
     assert count_outcomes(loading) == {"read": 2, "new": 2}
-    assert joined(live, LAKE, "orders.items") == {f"{LAKE}/orders.items", f"{TRINO}/delta.orders.items", f"{PLATFORM}/orders.items"}
-    assert joined(live, TRINO, "hive.orders.items") == {f"{TRINO}/hive.orders.items"}
+    assert list_joined_names(live, LAKE, "orders.items") == {
+        f"{LAKE}/orders.items",
+        f"{TRINO}/delta.orders.items",
+        f"{PLATFORM}/orders.items",
+    }
+    assert list_joined_names(live, TRINO, "hive.orders.items") == {f"{TRINO}/hive.orders.items"}
     node = live.index.assets.find_by_key(model.build_dataset_key(LAKE, "orders.items"))
     assert node is not None
     stated = {
@@ -107,23 +111,23 @@ def test_names_of_one_catalog_are_joined(live: LiveGraph) -> None:
 
 
 def test_no_rule_makes_a_dataset(live: LiveGraph) -> None:
-    known(live, (TRINO, "delta.orders.items"))
-    ruled(live)
+    load_datasets(live, (TRINO, "delta.orders.items"))
+    load_rules(live)
     apply_rules(live)
     assert live.index.changes.list_statements(SOURCE) == {}
-    assert joined(live, LAKE, "orders.items") == set()
-    known(live, (LAKE, "orders.items"), source="iceberg/lake")
+    assert list_joined_names(live, LAKE, "orders.items") == set()
+    load_datasets(live, (LAKE, "orders.items"), source="iceberg/lake")
     apply_rules(live)
-    assert len(joined(live, LAKE, "orders.items")) == 2
+    assert len(list_joined_names(live, LAKE, "orders.items")) == 2
 
 
 @pytest.mark.parametrize("gone", ["openlineage/x", "iceberg/lake"])
 def test_when_a_dataset_goes_so_does_the_rest(live: LiveGraph, gone: str) -> None:
-    known(live, (TRINO, "delta.orders.items"))
-    known(live, (LAKE, "orders.items"), source="iceberg/lake")
-    ruled(live)
+    load_datasets(live, (TRINO, "delta.orders.items"))
+    load_datasets(live, (LAKE, "orders.items"), source="iceberg/lake")
+    load_rules(live)
     apply_rules(live)
-    known(live, source=gone, time=T + 10)
+    load_datasets(live, source=gone, time=T + 10)
     loading = apply_rules(live)
     assert loading is not None
     assert count_outcomes(loading) == {"retracted": 1}
@@ -138,22 +142,22 @@ def test_when_a_dataset_goes_so_does_the_rest(live: LiveGraph, gone: str) -> Non
 
 
 def test_when_a_rule_goes_so_does_what_it_joined(live: LiveGraph) -> None:
-    known(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"))
+    load_datasets(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"))
     assert apply_rules(live) is None
-    ruled(live)
+    load_rules(live)
     apply_rules(live)
-    assert len(joined(live, LAKE, "orders.items")) == 2
-    ruled(live, "")
+    assert len(list_joined_names(live, LAKE, "orders.items")) == 2
+    load_rules(live, "")
     assert read_rules(live.store) == []
     apply_rules(live)
-    assert len(joined(live, LAKE, "orders.items")) == 1
+    assert len(list_joined_names(live, LAKE, "orders.items")) == 1
     assert apply_rules(live) is None
 
 
 def test_what_the_past_knew_is_joined_in_the_past(live: LiveGraph) -> None:
-    known(live, (TRINO, "delta.orders.items"), time=T - 100)
-    known(live, (LAKE, "orders.items"), source="iceberg/lake", time=T - 50)
-    ruled(live)
+    load_datasets(live, (TRINO, "delta.orders.items"), time=T - 100)
+    load_datasets(live, (LAKE, "orders.items"), source="iceberg/lake", time=T - 50)
+    load_rules(live)
     apply_rules(live)
     for time, names in ((T - 40, 2), (T - 60, 1)):
         index = live.get_index(time)
@@ -163,32 +167,32 @@ def test_what_the_past_knew_is_joined_in_the_past(live: LiveGraph) -> None:
 
 
 def test_an_inner_prefix_goes_before_an_outer_one(live: LiveGraph) -> None:
-    known(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"), ("other", "orders.items"), ("other", "items"))
-    ruled(live, f"catalogs: [{{names: lake, also: ['{TRINO}/delta']}}, {{names: other, also: ['{TRINO}/delta.orders']}}]")
+    load_datasets(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"), ("other", "orders.items"), ("other", "items"))
+    load_rules(live, f"catalogs: [{{names: lake, also: ['{TRINO}/delta']}}, {{names: other, also: ['{TRINO}/delta.orders']}}]")
     apply_rules(live)
-    assert joined(live, TRINO, "delta.orders.items") == {f"{TRINO}/delta.orders.items", "other/items"}
+    assert list_joined_names(live, TRINO, "delta.orders.items") == {f"{TRINO}/delta.orders.items", "other/items"}
 
 
 def test_rules_of_several_files(live: LiveGraph) -> None:
-    known(live, (TRINO, "delta.a"), (PLATFORM, "a"), (LAKE, "a"))
-    ruled(live, f"catalogs: [{{names: lake, also: ['{TRINO}/delta']}}]")
+    load_datasets(live, (TRINO, "delta.a"), (PLATFORM, "a"), (LAKE, "a"))
+    load_rules(live, f"catalogs: [{{names: lake, also: ['{TRINO}/delta']}}]")
     other = f"version: 1\nsource: other\ncatalogs: [{{names: '{LAKE}', also: ['{PLATFORM}']}}]"
     mesh.load_mesh(live, mesh.parse_mesh_file(other.encode(), "o.yaml", strict=True), Naming(), T)
     apply_rules(live)
-    assert len(joined(live, LAKE, "a")) == 3
+    assert len(list_joined_names(live, LAKE, "a")) == 3
     mesh.load_mesh(live, mesh.parse_mesh_file(b"version: 1\nsource: other", "o.yaml", strict=True), Naming(), T)
     apply_rules(live)
-    assert joined(live, LAKE, "a") == {f"{LAKE}/a", f"{TRINO}/delta.a"}
+    assert list_joined_names(live, LAKE, "a") == {f"{LAKE}/a", f"{TRINO}/delta.a"}
 
 
 def test_only_a_mention_is_enough_and_a_column_is_one(live: LiveGraph) -> None:
     key = model.build_dataset_key(TRINO, "delta.orders.items")
     content = encode_facts(Facts(assets=(AssetFact(model.build_column_key(key, "x"), {"description": "so"}),)))
     load_items(live, [Entry(("note",), content)], source="contract/x")
-    known(live, (LAKE, "orders.items"))
-    ruled(live)
+    load_datasets(live, (LAKE, "orders.items"))
+    load_rules(live)
     apply_rules(live)
-    assert len(joined(live, LAKE, "orders.items")) == 2
+    assert len(list_joined_names(live, LAKE, "orders.items")) == 2
 
 
 @pytest.mark.parametrize(
@@ -221,8 +225,8 @@ def test_a_rule_that_cannot_be_is_refused_with_its_line(text: str, message: str)
 
 
 def test_a_replayed_store_joins_the_same(live: LiveGraph) -> None:
-    known(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"))
-    ruled(live)
+    load_datasets(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"))
+    load_rules(live)
     apply_rules(live)
     with open_graph() as new:
         copy_store(live.store, new.store, None, lambda error: pytest.fail(str(error)))
@@ -231,4 +235,4 @@ def test_a_replayed_store_joins_the_same(live: LiveGraph) -> None:
         loading = apply_rules(new)
         assert loading is not None
         assert count_outcomes(loading) == {"unchanged": 1}
-        assert len(joined(new, LAKE, "orders.items")) == 2
+        assert len(list_joined_names(new, LAKE, "orders.items")) == 2

@@ -23,7 +23,7 @@ VALUES: tuple[Any, ...] = (None, 1, 1.5, -1, "x", True, [], {}, ["x"], {"x": "y"
 Found = tuple[dict[str, Any], Draft202012Validator]
 
 
-def specification() -> dict[tuple[str, str], Found]:
+def read_specification() -> dict[tuple[str, str], Found]:
     """By place and name: the schema of each facet's content, and its validator. Without what every facet has in common."""
     folder = Path(CORPUS or "") / "openlineage-spec" / "facets"
     found: dict[tuple[str, str], Found] = {}
@@ -32,65 +32,65 @@ def specification() -> dict[tuple[str, str], Found]:
         name = {("dataset", "lineage"): "LineageDatasetFacet", ("job", "lineage"): "LineageJobFacet"}.get(
             (rule.place, rule.name), rule.schema
         )
-        _without_base(document)
+        remove_base(document)
         registry: Registry[Any] = Registry().with_resource(document["$id"], Resource.from_contents(document))
         schema = {"$ref": f"{document['$id']}#/$defs/{name}"}
         found[rule.place, rule.name] = document["$defs"], Draft202012Validator(schema, registry=registry)
     return found
 
 
-def _without_base(node: Any) -> None:
+def remove_base(node: Any) -> None:
     """Leave out what the base of all facets demands: `_producer` and `_schemaURL`."""
     if isinstance(node, dict):
         if str(node.get("$ref", "")).startswith("https://openlineage.io/spec/"):
             node.clear()
             node["type"] = "object"
         for child in node.values():
-            _without_base(child)
+            remove_base(child)
     elif isinstance(node, list):
         for child in node:
-            _without_base(child)
+            remove_base(child)
 
 
-def example(schema: Any, defs: dict[str, Any], depth: int = 0) -> Any:
+def build_example(schema: Any, defs: dict[str, Any], depth: int = 0) -> Any:
     """A value that a schema accepts, with all that it lists."""
     if "$ref" in schema:
-        return example(defs[schema["$ref"].rpartition("/")[2]], defs, depth + 1)
+        return build_example(defs[schema["$ref"].rpartition("/")[2]], defs, depth + 1)
     if "allOf" in schema:
-        return {key: value for part in schema["allOf"] for key, value in example(part, defs, depth).items()}
+        return {key: value for part in schema["allOf"] for key, value in build_example(part, defs, depth).items()}
     for choice in ("oneOf", "anyOf"):
         if choice in schema and "properties" not in schema:
-            return example(schema[choice][0], defs, depth)
+            return build_example(schema[choice][0], defs, depth)
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
         return schema["enum"][0]
     if schema.get("type") == "object":
         more = schema.get("additionalProperties")
-        made = {key: example(part, defs, depth + 1) for key, part in schema.get("properties", {}).items()}
-        return made or ({"k": example(more, defs, depth + 1)} if isinstance(more, dict) else {})
+        made = {key: build_example(part, defs, depth + 1) for key, part in schema.get("properties", {}).items()}
+        return made or ({"k": build_example(more, defs, depth + 1)} if isinstance(more, dict) else {})
     if schema.get("type") == "array":
-        return [example(schema["items"], defs, depth + 1)] if depth < 12 else []
+        return [build_example(schema["items"], defs, depth + 1)] if depth < 12 else []
     return {"string": "x", "integer": 1, "number": 1, "boolean": True}[schema["type"]]
 
 
-def variants(value: Any) -> Iterator[Any]:
+def build_variants(value: Any) -> Iterator[Any]:
     """The value with each of its parts replaced, left out, or given one key more."""
     yield value
-    yield from _variants(value, value, ())
+    yield from replace_each_part(value, value, ())
 
 
-def _variants(root: Any, node: Any, path: tuple[Any, ...]) -> Iterator[Any]:
+def replace_each_part(root: Any, node: Any, path: tuple[Any, ...]) -> Iterator[Any]:
     for other in VALUES:
-        yield _with(root, path, other)
+        yield replace_part(root, path, other)
     for key in node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ():
-        yield _with(root, (*path, key), None, leave_out=True)
-        yield from _variants(root, node[key], (*path, key))
+        yield replace_part(root, (*path, key), None, leave_out=True)
+        yield from replace_each_part(root, node[key], (*path, key))
     if isinstance(node, dict):
-        yield _with(root, (*path, "one more"), "x")
+        yield replace_part(root, (*path, "one more"), "x")
 
 
-def _with(root: Any, path: tuple[Any, ...], value: Any, *, leave_out: bool = False) -> Any:
+def replace_part(root: Any, path: tuple[Any, ...], value: Any, *, leave_out: bool = False) -> Any:
     if not path:
         return value
     made = copy.deepcopy(root)
@@ -111,11 +111,11 @@ def test_every_facet_of_the_table_has_a_schema() -> None:
 @pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: the specification's facets cannot be compared")
 @pytest.mark.parametrize(("place", "name"), sorted(SCHEMAS))
 def test_a_schema_refuses_what_the_specification_s_refuses(place: str, name: str) -> None:
-    defs, validator = specification()[place, name]
-    begun = example(defs[validator.schema["$ref"].rpartition("/")[2]], defs)
+    defs, validator = read_specification()[place, name]
+    begun = build_example(defs[validator.schema["$ref"].rpartition("/")[2]], defs)
     assert validator.is_valid(begun)
     check, accepted, refused = SchemaCheck(), 0, 0
-    for value in variants(begun):
+    for value in build_variants(begun):
         valid = validator.is_valid(value)
         problem = check.find_problem(place, name, json.dumps(value).encode())
         assert (problem == "") == valid, (value, problem, [error.message for error in validator.iter_errors(value)])
@@ -124,7 +124,7 @@ def test_a_schema_refuses_what_the_specification_s_refuses(place: str, name: str
     assert refused > 1
 
 
-def warnings(place: str, facets: dict[str, Any]) -> list[tuple[str, str]]:
+def list_warnings(place: str, facets: dict[str, Any]) -> list[tuple[str, str]]:
     event: dict[str, Any] = {"eventTime": "2026-01-01T00:00:00Z", "eventType": "COMPLETE", "outputs": [{"namespace": "n", "name": "t"}]}
     event |= {"run": {"runId": "0190a000-0000-7000-8000-000000000000"}, "job": {"namespace": "n", "name": "j"}}
     (event["outputs"][0] if place == "dataset" else event[place])["facets"] = facets
@@ -134,15 +134,15 @@ def warnings(place: str, facets: dict[str, Any]) -> list[tuple[str, str]]:
 
 def test_a_facet_that_its_schema_refuses_is_named_in_a_warning() -> None:
     catalog = {"framework": "iceberg", "name": "lake", "type": "rest", "catalogProperties": {"retries": 7}}
-    ((where, text),) = warnings("dataset", {"catalog": catalog})
+    ((where, text),) = list_warnings("dataset", {"catalog": catalog})
     assert where == "$.outputs[0].facets.catalog"
     assert "Expected `str`, got `int` - at `$.catalogProperties[...]`; refused by the schema of the facet" in text
-    ((where, text),) = warnings("run", {"errorMessage": {"message": "no language"}})
+    ((where, text),) = list_warnings("run", {"errorMessage": {"message": "no language"}})
     assert where == "$.run.facets.errorMessage"
     assert "missing required field `programmingLanguage`; refused by the schema of the facet" in text
 
 
 def test_what_a_schema_accepts_and_what_has_none_is_no_warning() -> None:
-    assert warnings("dataset", {"catalog": {"framework": "iceberg", "name": "lake", "type": "rest", "more": 1}}) == []
-    assert warnings("run", {"of_my_own": {"any": ["thing", 1]}}) == []
-    assert warnings("dataset", {"catalog": {"_deleted": True}}) == [], "a deleted facet needs nothing else"
+    assert list_warnings("dataset", {"catalog": {"framework": "iceberg", "name": "lake", "type": "rest", "more": 1}}) == []
+    assert list_warnings("run", {"of_my_own": {"any": ["thing", 1]}}) == []
+    assert list_warnings("dataset", {"catalog": {"_deleted": True}}) == [], "a deleted facet needs nothing else"

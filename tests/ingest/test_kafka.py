@@ -84,7 +84,9 @@ def store() -> Iterator[SqliteStore]:
 
 
 @contextmanager
-def consuming(topic: Topic, store: Store, *, limits: Limits | None = None, max_bytes: int = 2**20, away: bool = False) -> Iterator[Running]:
+def run_consumer(
+    topic: Topic, store: Store, *, limits: Limits | None = None, max_bytes: int = 2**20, away: bool = False
+) -> Iterator[Running]:
     gate, counts = Gate(store), Counts()
     if away:
         gate.away.set()
@@ -107,20 +109,20 @@ def wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def events(number: int, seed: int = 1) -> list[bytes]:
+def list_events(number: int, seed: int = 1) -> list[bytes]:
     return list(itertools.islice(generate_bodies(seed), number))
 
 
 def test_events_are_ingested_and_then_committed(kafka: KafkaBroker, store: SqliteStore) -> None:
-    topic, sent = kafka.topic(), events(1200)
+    topic, sent = kafka.topic(), list_events(1200)
     topic.send(sent)
-    with consuming(topic, store) as running:
+    with run_consumer(topic, store) as running:
         running.wait_for(1200)
         assert list_bodies(store) == sent
         wait_until(lambda: topic.committed() == {0: 1200})
         wait_until(lambda: running.counts.lag == {0: 0})
     assert running.counts.lag == {}
-    with consuming(topic, store) as again:
+    with run_consumer(topic, store) as again:
         wait_until(lambda: again.counts.lag == {0: 0})
         assert sum(again.counts.messages.values()) == 0
     assert list_bodies(store) == sent
@@ -128,8 +130,8 @@ def test_events_are_ingested_and_then_committed(kafka: KafkaBroker, store: Sqlit
 
 def test_nothing_is_committed_before_it_is_durable(kafka: KafkaBroker, store: SqliteStore) -> None:
     topic = kafka.topic()
-    topic.send(events(10))
-    with consuming(topic, store) as running:
+    topic.send(list_events(10))
+    with run_consumer(topic, store) as running:
         running.gate.open.clear()
         wait_until(lambda: running.gate.tried > 0 or running.counts.messages["taken"] > 0)
         if running.counts.messages["taken"] == 0:
@@ -140,9 +142,9 @@ def test_nothing_is_committed_before_it_is_durable(kafka: KafkaBroker, store: Sq
 
 
 def test_what_cannot_be_ingested_becomes_a_dead_letter_with_the_reason(kafka: KafkaBroker, store: SqliteStore) -> None:
-    topic, good = kafka.topic(), events(3)
+    topic, good = kafka.topic(), list_events(3)
     topic.send([good[0], b"{not json", good[1], None, b'{"eventTime": "2026-03-01T00:00:00Z"}', b" " * 3000, good[2]])
-    with consuming(topic, store, max_bytes=2000) as running:
+    with run_consumer(topic, store, max_bytes=2000) as running:
         running.wait_for(7, "taken", "dead_letter")
         assert running.counts.messages == {"taken": 3, "dead_letter": 4}
         assert topic.committed() == {0: 7}
@@ -167,12 +169,12 @@ def test_what_cannot_be_ingested_becomes_a_dead_letter_with_the_reason(kafka: Ka
 
 
 def test_what_is_delivered_again_is_not_kept_twice(kafka: KafkaBroker, store: SqliteStore) -> None:
-    topic, good = kafka.topic(), events(40)
+    topic, good = kafka.topic(), list_events(40)
     topic.send([*good[:20], b"poison", *good[20:]])
-    with consuming(topic, store) as running:
+    with run_consumer(topic, store) as running:
         running.wait_for(41, "taken", "dead_letter")
     topic.commit(10)
-    with consuming(topic, store) as again:
+    with run_consumer(topic, store) as again:
         again.wait_for(31, "known", "taken", "dead_letter")
         assert again.counts.messages == {"known": 30, "dead_letter": 1}  # whether it became a letter is not known
     assert list_bodies(store) == good
@@ -181,26 +183,26 @@ def test_what_is_delivered_again_is_not_kept_twice(kafka: KafkaBroker, store: Sq
 
 def test_a_letter_at_the_end_is_not_written_again(kafka: KafkaBroker, store: SqliteStore) -> None:
     topic = kafka.topic()
-    topic.send([*events(2), b"poison"])
-    with consuming(topic, store) as running:
+    topic.send([*list_events(2), b"poison"])
+    with run_consumer(topic, store) as running:
         running.wait_for(3, "taken", "dead_letter")
-    with consuming(topic, store) as again:
+    with run_consumer(topic, store) as again:
         wait_until(lambda: again.counts.lag == {0: 0})
         assert sum(again.counts.messages.values()) == 0
     assert len(topic.dead_letters(1)) == 1
 
 
 def test_what_cannot_become_a_letter_is_not_passed_over(kafka: KafkaBroker, store: SqliteStore) -> None:
-    topic, good = kafka.topic(), events(2)
+    topic, good = kafka.topic(), list_events(2)
     topic.letters.make(max_message_bytes="100")
     topic.send([good[0], b"poison", good[1]])
-    with consuming(topic, store) as running:
+    with run_consumer(topic, store) as running:
         wait_until(lambda: len(list_bodies(store)) == 2)
         assert running.counts.messages["dead_letter"] == 0
     assert topic.committed() == {0: 1}
     topic.letters.delete()
-    wait_until(lambda: _made(topic.letters))
-    with consuming(topic, store) as again:
+    wait_until(lambda: make_topic(topic.letters))
+    with run_consumer(topic, store) as again:
         again.wait_for(2, "dead_letter", "known")
         assert again.counts.messages == {"dead_letter": 1, "known": 1}
     assert [letter.value() for letter in topic.dead_letters(1)] == [b"poison"]
@@ -210,44 +212,44 @@ def test_what_cannot_become_a_letter_is_not_passed_over(kafka: KafkaBroker, stor
 
 def test_a_server_that_is_killed_at_once_has_an_offset(kafka: KafkaBroker, store: SqliteStore) -> None:
     topic = kafka.topic()
-    topic.send([b"poison", *events(1)])
-    with consuming(topic, store, away=True) as running:
+    topic.send([b"poison", *list_events(1)])
+    with run_consumer(topic, store, away=True) as running:
         wait_until(lambda: running.gate.tried > 0)
         assert topic.committed() == {0: 0}  # where it begins if the store is further by the next time
 
 
 def test_a_store_that_was_restored_gets_what_it_lacks(kafka: KafkaBroker, tmp_path: Path) -> None:
-    topic, sent = kafka.topic(), events(60)
+    topic, sent = kafka.topic(), list_events(60)
     file, backup = tmp_path / "mesh.db", tmp_path / "backup.db"
     topic.send(sent[:20])
-    with closing(SqliteStore(str(file))) as store, consuming(topic, store) as running:
+    with closing(SqliteStore(str(file))) as store, run_consumer(topic, store) as running:
         running.wait_for(20)
     SqliteStore(str(file)).close()
     shutil.copy(file, backup)
     topic.send(sent[20:])
-    with closing(SqliteStore(str(file))) as store, consuming(topic, store) as running:
+    with closing(SqliteStore(str(file))) as store, run_consumer(topic, store) as running:
         running.wait_for(40)
     assert topic.committed() == {0: 60}
-    with closing(SqliteStore(str(backup))) as store, consuming(topic, store) as restored:
+    with closing(SqliteStore(str(backup))) as store, run_consumer(topic, store) as restored:
         restored.wait_for(40)
         assert list_bodies(store) == sent
 
 
 def test_a_topic_that_was_created_again_is_read_from_its_beginning(kafka: KafkaBroker, store: SqliteStore) -> None:
-    topic, sent = kafka.topic(), events(30)
+    topic, sent = kafka.topic(), list_events(30)
     topic.send(sent[:20])
-    with consuming(topic, store) as running:
+    with run_consumer(topic, store) as running:
         running.wait_for(20)
     topic.delete()
-    wait_until(lambda: _made(topic))
+    wait_until(lambda: make_topic(topic))
     topic.send(sent[20:])
     topic.commit(0)
-    with consuming(topic, store) as again:
+    with run_consumer(topic, store) as again:
         again.wait_for(10)
     assert list_bodies(store) == sent
 
 
-def _made(topic: Topic) -> bool:
+def make_topic(topic: Topic) -> bool:
     try:
         topic.make()
     except Exception:  # noqa: BLE001 - it is still being deleted
@@ -256,9 +258,9 @@ def _made(topic: Topic) -> bool:
 
 
 def test_while_the_store_is_away_it_waits_and_stays_in_the_group(kafka: KafkaBroker, store: SqliteStore) -> None:
-    topic, sent = kafka.topic(), events(700)
+    topic, sent = kafka.topic(), list_events(700)
     topic.send(sent)
-    with consuming(topic, store, away=True) as running:
+    with run_consumer(topic, store, away=True) as running:
         wait_until(lambda: running.gate.tried >= 3)  # the position was not lost, or it would begin again each time
         assert (topic.committed(), running.counts.messages["taken"]) == ({0: 0}, 0)
         running.gate.away.clear()
@@ -268,32 +270,32 @@ def test_while_the_store_is_away_it_waits_and_stays_in_the_group(kafka: KafkaBro
 
 
 def test_it_stops_while_the_store_is_away_and_goes_on_where_it_was(kafka: KafkaBroker, store: SqliteStore) -> None:
-    topic, sent = kafka.topic(), events(50)
+    topic, sent = kafka.topic(), list_events(50)
     topic.send(sent)
-    with consuming(topic, store, away=True) as running:
+    with run_consumer(topic, store, away=True) as running:
         wait_until(lambda: running.gate.tried > 0)
         begun = time.monotonic()
     assert time.monotonic() - begun < 20
-    with consuming(topic, store) as again:
+    with run_consumer(topic, store) as again:
         again.wait_for(50)
     assert list_bodies(store) == sent
 
 
 def test_a_full_queue_is_waited_for(kafka: KafkaBroker, store: SqliteStore) -> None:
-    topic, sent = kafka.topic(), events(1500)
+    topic, sent = kafka.topic(), list_events(1500)
     topic.send(sent)
-    with consuming(topic, store, limits=Limits(waiting=10, group=5)) as running:
+    with run_consumer(topic, store, limits=Limits(waiting=10, group=5)) as running:
         running.wait_for(1500)
     assert list_bodies(store) == sent
 
 
 def test_a_rebalance_loses_and_doubles_nothing(kafka: KafkaBroker, store: SqliteStore) -> None:
-    topic, sent = kafka.topic(partitions=4), events(4000)
+    topic, sent = kafka.topic(partitions=4), list_events(4000)
     with ExitStack() as rest:
-        with consuming(topic, store) as first:
+        with run_consumer(topic, store) as first:
             wait_until(lambda: len(first.counts.lag) == 4)
             topic.send(sent[:1000])
-            second = rest.enter_context(consuming(topic, store))
+            second = rest.enter_context(run_consumer(topic, store))
             topic.send(sent[1000:2000])  # while partitions are handed over
             wait_until(lambda: len(first.counts.lag) == 2 and len(second.counts.lag) == 2)
             topic.send(sent[2000:3000])
@@ -306,9 +308,9 @@ def test_a_rebalance_loses_and_doubles_nothing(kafka: KafkaBroker, store: Sqlite
 
 
 def test_it_goes_on_when_kafka_is_back(kafka: KafkaBroker, store: SqliteStore) -> None:
-    topic, sent = kafka.topic(), events(40)
+    topic, sent = kafka.topic(), list_events(40)
     topic.send(sent[:20])
-    with consuming(topic, store) as running:
+    with run_consumer(topic, store) as running:
         running.wait_for(20)
         kafka.stop()
         time.sleep(3)
@@ -321,10 +323,10 @@ def test_it_goes_on_when_kafka_is_back(kafka: KafkaBroker, store: SqliteStore) -
 
 def test_an_operator_may_make_the_topic_later(kafka: KafkaBroker, store: SqliteStore) -> None:
     topic = Topic(kafka.servers, f"later-{time.time_ns()}", 1)
-    with consuming(topic, store) as running:
+    with run_consumer(topic, store) as running:
         time.sleep(1)
         topic.make()
-        topic.send(events(3))
+        topic.send(list_events(3))
         running.wait_for(3)
 
 

@@ -107,22 +107,22 @@ mesh not_same_as file /in/orders s3a://wh/ orders.out
 """
 
 
-def shown(facts: Facts) -> Iterator[str]:
+def format_facts(facts: Facts) -> Iterator[str]:
     for asset in facts.assets:
-        yield f"{asset.key.kind} {asset.key.qualified_name} {_json(asset.attributes)}".rstrip()
+        yield f"{asset.key.kind} {asset.key.qualified_name} {format_json(asset.attributes)}".rstrip()
     for edge in facts.edges:
         ends = f"{edge.start.kind} {edge.start.qualified_name} -{edge.type}-> {edge.end.kind} {edge.end.qualified_name}"
-        yield f"{ends} {_json(edge.attributes)}".rstrip()
+        yield f"{ends} {format_json(edge.attributes)}".rstrip()
 
 
-def _json(value: object) -> str:
+def format_json(value: object) -> str:
     return msgspec.json.encode(value, order="sorted").decode() if value else ""
 
 
 def test_what_each_entry_states() -> None:
     read = mesh.parse_mesh_file(FILE.encode(), "mesh.yaml", strict=True)
     stated = mesh.build_statements(read, Naming([(r"/dt=[^/]*$", "")]), 5)
-    text = "".join(f"{' '.join(s.scope)}\n" + "".join(f"  {line}\n" for line in shown(decode_facts(s.content.blob))) for s in stated)
+    text = "".join(f"{' '.join(s.scope)}\n" + "".join(f"  {line}\n" for line in format_facts(decode_facts(s.content.blob))) for s in stated)
     assert text.replace("S3A", "s3a") == STATED
     assert {(s.source, s.observed_at) for s in stated} == {("mesh/shop", 5)}
 

@@ -30,7 +30,7 @@ values = st.recursive(
 )
 
 
-def parsed(data: bytes) -> mesh.Mesh | InvalidInput:
+def parse_mesh(data: bytes) -> mesh.Mesh | InvalidInput:
     try:
         return mesh.parse_mesh_file(data, "m.yaml")
     except InvalidInput as error:
@@ -38,7 +38,7 @@ def parsed(data: bytes) -> mesh.Mesh | InvalidInput:
 
 
 def check_accepted_or_refused(data: bytes) -> None:
-    read = parsed(data)
+    read = parse_mesh(data)
     if isinstance(read, InvalidInput):
         assert read.where.startswith("m.yaml")
         return

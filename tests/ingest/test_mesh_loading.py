@@ -26,15 +26,15 @@ def graph() -> Iterator[LiveGraph]:
     store.close()
 
 
-def load(graph: LiveGraph, text: str, time: int, naming: Naming | None = None) -> mesh.Loading:
+def load_mesh_text(graph: LiveGraph, text: str, time: int, naming: Naming | None = None) -> mesh.Loading:
     return mesh.load_mesh(graph, mesh.parse_mesh_file(f"version: 1\nsource: shop\n{text}".encode(), "mesh.yaml"), naming or Naming(), time)
 
 
-def done(loading: mesh.Loading) -> tuple[int, int, int, int]:
+def count_outcomes(loading: mesh.Loading) -> tuple[int, int, int, int]:
     return loading.new + loading.changed, loading.unchanged, loading.retracted, loading.kept
 
 
-def names(graph: LiveGraph, kind: AssetKind) -> list[str]:
+def list_names(graph: LiveGraph, kind: AssetKind) -> list[str]:
     return [graph.index.assets.get_key(node).name for node in graph.index.assets.list_of_kind(kind)]
 
 
@@ -43,49 +43,49 @@ A = "domains: [{name: a}]"
 
 
 def test_what_is_gone_from_the_file_is_retracted(graph: LiveGraph) -> None:
-    assert done(load(graph, AB, T)) == (2, 0, 0, 0)
-    assert names(graph, AssetKind.DOMAIN) == ["a", "b"]
-    assert done(load(graph, A, T + 10)) == (0, 1, 1, 0)
-    assert names(graph, AssetKind.DOMAIN) == ["a"]
-    assert names(graph, AssetKind.OWNER) == []
+    assert count_outcomes(load_mesh_text(graph, AB, T)) == (2, 0, 0, 0)
+    assert list_names(graph, AssetKind.DOMAIN) == ["a", "b"]
+    assert count_outcomes(load_mesh_text(graph, A, T + 10)) == (0, 1, 1, 0)
+    assert list_names(graph, AssetKind.DOMAIN) == ["a"]
+    assert list_names(graph, AssetKind.OWNER) == []
     before = graph.get_index(T + 5)
     assert [before.assets.get_key(node).name for node in before.assets.list_of_kind(AssetKind.DOMAIN)] == ["a", "b"]
 
 
 def test_the_same_file_twice_changes_nothing(graph: LiveGraph) -> None:
-    first = load(graph, AB, T)
-    again = load(graph, AB, T + 10)
-    assert done(again) == (0, 2, 0, 0)
+    first = load_mesh_text(graph, AB, T)
+    again = load_mesh_text(graph, AB, T + 10)
+    assert count_outcomes(again) == (0, 2, 0, 0)
     assert again.revision == first.revision == graph.store.read_revision()
 
 
 @pytest.mark.parametrize("time", [T, T + 10, T - 1_000_000, T + 10_000_000])
 def test_a_rollback_takes_effect_whatever_its_time(graph: LiveGraph, time: int) -> None:
-    load(graph, AB, T)
-    load(graph, A, T + 10)
-    assert done(load(graph, AB, time))[0] == 1
-    assert names(graph, AssetKind.DOMAIN) == ["a", "b"]
+    load_mesh_text(graph, AB, T)
+    load_mesh_text(graph, A, T + 10)
+    assert count_outcomes(load_mesh_text(graph, AB, time))[0] == 1
+    assert list_names(graph, AssetKind.DOMAIN) == ["a", "b"]
 
 
 def test_a_change_at_the_same_time_takes_effect(graph: LiveGraph) -> None:
     for title in ("One", "Two", "Three"):
-        load(graph, f"domains: [{{name: a, title: {title}}}]", T)
+        load_mesh_text(graph, f"domains: [{{name: a, title: {title}}}]", T)
         node = graph.index.assets.list_of_kind(AssetKind.DOMAIN)[0]
         assert [row.value for row in graph.read_facts(graph.index, [node])[node] if row.attribute == "title"] == [title]
 
 
 def test_other_sources_are_left_alone(graph: LiveGraph) -> None:
     mesh.load_mesh(graph, mesh.parse_mesh_file(b"version: 1\nsource: other\ndomains: [{name: c}]", "m.yaml"), Naming(), T)
-    load(graph, AB, T)
-    load(graph, "", T + 1)
-    assert names(graph, AssetKind.DOMAIN) == ["c"]
+    load_mesh_text(graph, AB, T)
+    load_mesh_text(graph, "", T + 1)
+    assert list_names(graph, AssetKind.DOMAIN) == ["c"]
 
 
 def test_a_file_with_refused_entries_retracts_nothing(graph: LiveGraph) -> None:
-    load(graph, AB, T)
-    loading = load(graph, "domains: [{name: a}, {name: b, ownr: o}]", T + 1)
+    load_mesh_text(graph, AB, T)
+    loading = load_mesh_text(graph, "domains: [{name: a}, {name: b, ownr: o}]", T + 1)
     assert (loading.retracted, loading.kept, len(loading.refused)) == (0, 1, 1)
-    assert names(graph, AssetKind.DOMAIN) == ["a", "b"]
+    assert list_names(graph, AssetKind.DOMAIN) == ["a", "b"]
 
 
 def test_every_kind_of_entry_is_retracted(graph: LiveGraph) -> None:
@@ -99,16 +99,16 @@ consumers: [{name: u, consumes: [{dataset: ns/d, columns: [c]}]}]
 datasets: [{dataset: ns/e, description: e}]
 same_as: [{a: ns/f, b: ns/g, why: so}]
 """
-    assert done(load(graph, AB + everything, T))[0] == 12
-    assert done(load(graph, "", T + 1)) == (0, 0, 12, 0)
-    assert [kind for kind in AssetKind if names(graph, kind)] == []
+    assert count_outcomes(load_mesh_text(graph, AB + everything, T))[0] == 12
+    assert count_outcomes(load_mesh_text(graph, "", T + 1)) == (0, 0, 12, 0)
+    assert [kind for kind in AssetKind if list_names(graph, kind)] == []
 
 
 def test_naming_rules_other_than_the_graph_s_are_refused(graph: LiveGraph) -> None:
     rules = "naming: {trimmers: [{pattern: '/x$'}]}"
     with pytest.raises(InvalidInput, match="meshline replay"):
-        load(graph, rules, T)
-    assert load(graph, rules, T, Naming([("/x$", "")])).new == 0
+        load_mesh_text(graph, rules, T)
+    assert load_mesh_text(graph, rules, T, Naming([("/x$", "")])).new == 0
 
 
 def test_a_store_remembers_its_rules() -> None:
@@ -119,7 +119,7 @@ def test_a_store_remembers_its_rules() -> None:
     assert (again[0].digest, again[1]) == (naming.digest, precedence)
     assert store.read_setting("naming") == naming.digest
     live = LiveGraph.open(store)
-    load(live, A, T)
+    load_mesh_text(live, A, T)
     with pytest.raises(InvalidInput, match="meshline replay"):
         mesh.configure_store(store, Naming())
     store.close()
@@ -149,7 +149,7 @@ def test_rules_of_two_mesh_files_written_at_once_are_both_kept(monkeypatch: pyte
 
 def test_naming_rules_do_not_change_under_keys_that_are_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     store = open_store(":memory:")
-    interrupt(monkeypatch, store, "naming", lambda: load(LiveGraph.open(store), A, T))
+    interrupt(monkeypatch, store, "naming", lambda: load_mesh_text(LiveGraph.open(store), A, T))
     with pytest.raises(InvalidInput, match="meshline replay"):
         mesh.configure_store(store, Naming([("/x$", "")]))
     assert mesh.configure_store(store)[0].digest == Naming().digest
@@ -177,7 +177,7 @@ def test_naming_and_precedence_are_written_in_one_commit(monkeypatch: pytest.Mon
 
 
 def test_what_the_file_states_is_in_the_index(graph: LiveGraph) -> None:
-    load(graph, "domains: [{name: a, owner: t@x.org}]\nteams: [{name: t, email: t@x.org}]\nproducts: [{name: p, domain: a}]", T)
+    load_mesh_text(graph, "domains: [{name: a, owner: t@x.org}]\nteams: [{name: t, email: t@x.org}]\nproducts: [{name: p, domain: a}]", T)
     index = graph.index
     product, domain = index.assets.find_by_key(model.build_data_product_key("p")), index.assets.find_by_key(model.build_domain_key("a"))
     assert product is not None

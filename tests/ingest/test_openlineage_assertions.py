@@ -31,13 +31,13 @@ SCOPE = ("job-quality", "jobs", "etl", "db", "t")
 DBT = {"jobType": {"jobType": "TEST", "integration": "DBT", "processingType": "BATCH"}}
 
 
-def asserted(*assertions: Event) -> Event:
+def build_assertions(*assertions: Event) -> Event:
     return {"dataQualityAssertions": {"assertions": list(assertions)}}
 
 
-def results(kind: str, minute: float, *assertions: Event, run: int = 1, **more: Any) -> Event:
+def build_results_event(kind: str, minute: float, *assertions: Event, run: int = 1, **more: Any) -> Event:
     """An event of a run that tested db/t."""
-    return build_event(kind, minute, [{**build_dataset("t"), "inputFacets": asserted(*assertions)}], run=run, **more)
+    return build_event(kind, minute, [{**build_dataset("t"), "inputFacets": build_assertions(*assertions)}], run=run, **more)
 
 
 def find_results(known: Graph, *scope: str) -> dict[AssetKey, dict[str, Any]]:
@@ -49,11 +49,11 @@ def find_results(known: Graph, *scope: str) -> dict[AssetKey, dict[str, Any]]:
     }
 
 
-def recorded(name: str) -> Graph:
+def ingest_recorded(name: str) -> Graph:
     return ingest_each(*(json.loads(line) for line in (CORPUS / "recorded" / name).read_text().splitlines()))
 
 
-def of_recorded(known: Graph) -> dict[str, str]:
+def list_recorded_outcomes(known: Graph) -> dict[str, str]:
     """Outcome by check, of all jobs."""
     return {
         f"{scope[2]}: {name}": check["outcome"]
@@ -91,18 +91,18 @@ AUDIT = {
     ],
 )
 def test_a_test_that_dbt_aborted_was_left_out(kinds: list[str], outcome: str) -> None:
-    events = [results(kind, minute, LOGGED, job_facets=DBT) for minute, kind in enumerate(kinds)]
+    events = [build_results_event(kind, minute, LOGGED, job_facets=DBT) for minute, kind in enumerate(kinds)]
     for order in permutations(events):
         ((check,),) = (checks.values() for checks in find_results(ingest_each(*order)).values())
         assert check["outcome"] == outcome
         assert check.get("observed") == (None if outcome == "SKIPPED" else "0")
-    ((other,),) = (checks.values() for checks in find_results(ingest_each(results("ABORT", 1, LOGGED))).values())
+    ((other,),) = (checks.values() for checks in find_results(ingest_each(build_results_event("ABORT", 1, LOGGED))).values())
     assert other["outcome"] == "FAILED", "of other tools an aborted run is not known to have left its checks out"
 
 
 def test_the_tables_that_dbt_names_for_its_tests_are_none() -> None:
     tested = {
-        **build_event("COMPLETE", 1, [{**build_dataset("t"), "inputFacets": asserted(LOGGED)}], [AUDIT], job_facets=DBT),
+        **build_event("COMPLETE", 1, [{**build_dataset("t"), "inputFacets": build_assertions(LOGGED)}], [AUDIT], job_facets=DBT),
         "producer": "dbt",
     }
     known = ingest_each(tested)
@@ -116,8 +116,8 @@ def test_the_tables_that_dbt_names_for_its_tests_are_none() -> None:
 
 @needs_corpus
 def test_dbt_tests() -> None:
-    known = recorded("dbt_duckdb.ndjson")
-    found = of_recorded(known)
+    known = ingest_recorded("dbt_duckdb.ndjson")
+    found = list_recorded_outcomes(known)
     assert len(found) == 11
     assert {name for name, outcome in found.items() if outcome != "PASSED"} == {
         "shop.main.shop.customer_ltv.build.test: accepted_values_customer_ltv_tier__std",
@@ -135,14 +135,14 @@ def test_dbt_tests() -> None:
     assert of_tier["accepted_values_customer_ltv_tier__std"] == {
         "kind": "accepted_values", "outcome": "FAILED", "suite": "shop.main.shop.customer_ltv.test", "expected": "0", "observed": "1",
     }  # fmt: skip
-    assert of_recorded(known)[
+    assert list_recorded_outcomes(known)[
         "shop.main.shop.stg_orders.test: relationships_stg_orders_customer_id__customer_id__ref_stg_customers_"
     ] == "WARNED"  # fmt: skip
 
 
 @needs_corpus
 def test_a_test_that_dbt_skipped_did_not_fail() -> None:
-    found = of_recorded(recorded("dbt_duckdb_failed.ndjson"))
+    found = list_recorded_outcomes(ingest_recorded("dbt_duckdb_failed.ndjson"))
     assert {name for name, outcome in found.items() if outcome == "SKIPPED"} == {
         "shop.main.shop.customer_orders.build.test: unique_customer_orders_customer_id",
         "shop.main.shop.customer_ltv.build.test: accepted_values_customer_ltv_tier__std",
@@ -179,24 +179,24 @@ def test_the_specifications_own_example() -> None:
     ],
 )
 def test_outcomes(assertion: Event, job_facets: Event, outcome: str) -> None:
-    known = ingest_each(results("COMPLETE", 1, {"assertion": "unique", **assertion}, job_facets=job_facets))
+    known = ingest_each(build_results_event("COMPLETE", 1, {"assertion": "unique", **assertion}, job_facets=job_facets))
     assert find_results(known)[T]["unique"]["outcome"] == outcome
 
 
 def test_a_failed_run_states_its_results_and_the_next_replaces_them() -> None:
-    known = ingest_each(results("FAIL", 1, {"assertion": "unique", "success": False}))
+    known = ingest_each(build_results_event("FAIL", 1, {"assertion": "unique", "success": False}))
     assert find_results(known)[T]["unique"]["outcome"] == "FAILED"
-    known.ingest([results("COMPLETE", 5, {"assertion": "unique", "success": True}, run=2)])
+    known.ingest([build_results_event("COMPLETE", 5, {"assertion": "unique", "success": True}, run=2)])
     assert find_results(known)[T]["unique"]["outcome"] == "PASSED"
     assert known.read_heads(to_micros(2))[SCOPE].observed_at == to_micros(1)
-    known.ingest([results("COMPLETE", 3, {"assertion": "unique", "success": False}, run=3)])  # late
+    known.ingest([build_results_event("COMPLETE", 3, {"assertion": "unique", "success": False}, run=3)])  # late
     assert find_results(known)[T]["unique"]["outcome"] == "PASSED"
 
 
 def test_the_results_of_a_run_are_its_last_word() -> None:
     known = ingest_each(
-        results("START", 1, {"assertion": "unique", "success": True}),
-        results("COMPLETE", 2, {"assertion": "unique", "success": False}),
+        build_results_event("START", 1, {"assertion": "unique", "success": True}),
+        build_results_event("COMPLETE", 2, {"assertion": "unique", "success": False}),
     )
     assert find_results(known)[T]["unique"]["outcome"] == "FAILED"
     assert SCOPE not in known.read_heads(to_micros(1))
@@ -204,11 +204,11 @@ def test_the_results_of_a_run_are_its_last_word() -> None:
 
 def test_the_input_facet_counts_before_the_dataset_facet() -> None:
     both = {
-        **build_dataset("t", **asserted({"assertion": "a", "success": True})),
-        "inputFacets": asserted({"assertion": "b", "success": True}),
+        **build_dataset("t", **build_assertions({"assertion": "a", "success": True})),
+        "inputFacets": build_assertions({"assertion": "b", "success": True}),
     }
     assert set(find_results(ingest_each(build_event("COMPLETE", 1, [both])))[T]) == {"b"}
-    alone = build_dataset("t", **asserted({"assertion": "a", "success": True}))
+    alone = build_dataset("t", **build_assertions({"assertion": "a", "success": True}))
     known = ingest_each(build_event("COMPLETE", 1, [alone]))
     assert set(find_results(known)[T]) == {"a"}
     assert not known.find_heads("dataset", "db", "t")
@@ -217,7 +217,7 @@ def test_the_input_facet_counts_before_the_dataset_facet() -> None:
 def test_names_are_unique_and_texts_stay_texts() -> None:
     between = {"assertion": "between", "column": "v", "success": True}
     known = ingest_each(
-        results(
+        build_results_event(
             "COMPLETE", 1, between, between, {"assertion": " ", "success": True},
             {"assertion": "x", "name": "no orphans", "success": False, "expected": 0, "actual": {"rows": 3}, "description": "one\ntwo"},
         )
@@ -247,11 +247,15 @@ def test_scopes_follow_naming_rules() -> None:
 
 def test_the_order_of_events_is_nothing() -> None:
     events = [
-        results("START", 1, {"assertion": "a", "success": True}),
-        results("FAIL", 2, {"assertion": "a", "success": False}, job_facets=DBT),
-        results("COMPLETE", 2, {"assertion": "a", "column": "v", "success": True}, run=2),
+        build_results_event("START", 1, {"assertion": "a", "success": True}),
+        build_results_event("FAIL", 2, {"assertion": "a", "success": False}, job_facets=DBT),
+        build_results_event("COMPLETE", 2, {"assertion": "a", "column": "v", "success": True}, run=2),
         build_event(
-            "COMPLETE", 3, [build_dataset("t", **asserted({"assertion": "b", "success": False, "params": {}}))], run=3, job_facets=DBT
+            "COMPLETE",
+            3,
+            [build_dataset("t", **build_assertions({"assertion": "b", "success": False, "params": {}}))],
+            run=3,
+            job_facets=DBT,
         ),
     ]
     seen = [read_observable_state(ingest_each(*order).store, [to_micros(1), to_micros(2), to_micros(3)]) for order in permutations(events)]

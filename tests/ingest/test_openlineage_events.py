@@ -32,23 +32,23 @@ GOOD: dict[str, Any] = {
 }
 
 
-def parse(event: object, now: int = CLOCK) -> Event:
+def parse_event(event: object, now: int = CLOCK) -> Event:
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
     return EventParser(FacetReader()).parse(body, now)
 
 
-def refusal(event: object) -> str:
+def catch_refusal(event: object) -> str:
     with pytest.raises(InvalidInput) as refused:
-        parse(event)
+        parse_event(event)
     return str(refused.value)
 
 
 def test_kinds_are_distinguished_by_content() -> None:
-    assert isinstance(parse(GOOD), RunEvent)
+    assert isinstance(parse_event(GOOD), RunEvent)
     job = {"eventTime": GOOD["eventTime"], "eventType": "COMPLETE", "job": GOOD["job"]}
-    assert isinstance(parse(job), JobEvent)
-    assert isinstance(parse({**job, "run": None}), JobEvent)
-    assert isinstance(parse({"eventTime": GOOD["eventTime"], "dataset": {"namespace": "n", "name": "d"}}), DatasetEvent)
+    assert isinstance(parse_event(job), JobEvent)
+    assert isinstance(parse_event({**job, "run": None}), JobEvent)
+    assert isinstance(parse_event({"eventTime": GOOD["eventTime"], "dataset": {"namespace": "n", "name": "d"}}), DatasetEvent)
 
 
 @pytest.mark.parametrize(
@@ -66,22 +66,22 @@ def test_kinds_are_distinguished_by_content() -> None:
     ],
 )
 def test_times(text: str, micros: int) -> None:
-    assert parse({**GOOD, "eventTime": text}).time == micros
+    assert parse_event({**GOOD, "eventTime": text}).time == micros
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01T00:00:00Z", "2026-01-01T25:00:00Z"])
 def test_no_times(text: str) -> None:
-    message = refusal({**GOOD, "eventTime": text})
+    message = catch_refusal({**GOOD, "eventTime": text})
     assert message.startswith("$.eventTime: ")
     assert "ISO 8601" in message
 
 
 def test_an_event_of_tomorrow_is_accepted_and_one_of_the_day_after_is_not() -> None:
-    midnight = parse(GOOD).time
+    midnight = parse_event(GOOD).time
     day = 86_400_000_000
-    assert parse(GOOD, midnight - day).time == midnight
+    assert parse_event(GOOD, midnight - day).time == midnight
     with pytest.raises(InvalidInput, match=r"\$\.eventTime: .* more than a day ahead"):
-        parse(GOOD, midnight - day - 1)
+        parse_event(GOOD, midnight - day - 1)
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,13 @@ def test_an_event_of_tomorrow_is_accepted_and_one_of_the_day_after_is_not() -> N
     ],
 )
 def test_unusable_events_are_refused_with_the_place(change: dict[str, Any], expected: str) -> None:
-    assert refusal({**GOOD, **change}).startswith(expected)
+    assert catch_refusal({**GOOD, **change}).startswith(expected)
 
 
 def test_what_is_missing_is_named() -> None:
-    assert refusal({key: value for key, value in GOOD.items() if key != "eventTime"}).startswith("$.eventTime: missing; an ISO 8601 time")
+    assert catch_refusal({key: value for key, value in GOOD.items() if key != "eventTime"}).startswith(
+        "$.eventTime: missing; an ISO 8601 time"
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,11 +120,11 @@ def test_what_is_missing_is_named() -> None:
     [b"", b"nonsense", b"{", b"[]", b"3", b'"x"', b"null", b'{"eventTime":"\xff"}', b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000],
 )
 def test_what_is_no_event_is_refused(body: bytes) -> None:
-    assert refusal(body).startswith("$")
+    assert catch_refusal(body).startswith("$")
 
 
 def test_a_huge_event_is_refused() -> None:
-    assert f"at most {MAX_BYTES} are accepted" in refusal(b" " * (MAX_BYTES + 1))
+    assert f"at most {MAX_BYTES} are accepted" in catch_refusal(b" " * (MAX_BYTES + 1))
 
 
 def test_null_and_absent_are_the_same() -> None:
@@ -136,20 +138,20 @@ def test_null_and_absent_are_the_same() -> None:
         "eventType": None,
     }
     event["job"] = {**GOOD["job"], "facets": {"sql": None}}
-    parsed = parse(event)
+    parsed = parse_event(event)
     assert isinstance(parsed, RunEvent)
     assert (parsed.type, parsed.inputs, parsed.job_facets, parsed.warnings) == (EventType.OTHER, (), {}, ())
 
 
 def test_the_last_of_two_equal_keys_counts() -> None:
     body = json.dumps(GOOD).encode().replace(b'"eventType": "COMPLETE"', b'"eventType": "START", "eventType": "FAIL"')
-    parsed = parse(body)
+    parsed = parse_event(body)
     assert isinstance(parsed, RunEvent)
     assert parsed.type is EventType.FAIL
 
 
 def test_event_types_are_read_leniently() -> None:
-    lower, unknown = parse({**GOOD, "eventType": "complete"}), parse({**GOOD, "eventType": "PAUSED"})
+    lower, unknown = parse_event({**GOOD, "eventType": "complete"}), parse_event({**GOOD, "eventType": "PAUSED"})
     assert isinstance(lower, RunEvent)
     assert isinstance(unknown, RunEvent)
     assert (lower.type, unknown.type) == (EventType.COMPLETE, EventType.OTHER)
@@ -157,14 +159,14 @@ def test_event_types_are_read_leniently() -> None:
 
 
 def test_a_byte_order_mark_is_no_reason() -> None:
-    assert parse(b"\xef\xbb\xbf" + json.dumps(GOOD).encode()).time
+    assert parse_event(b"\xef\xbb\xbf" + json.dumps(GOOD).encode()).time
 
 
 def test_a_bad_facet_is_noted_and_kept() -> None:
     event = copy.deepcopy(GOOD)
     event["inputs"][0]["facets"] = {"schema": {"fields": "none"}, "ownership": {"owners": [{"name": 3}]}, "own": 3}
     event["run"]["facets"] = {"parent": {"run": {}}}
-    parsed = parse(event)
+    parsed = parse_event(event)
     assert isinstance(parsed, RunEvent)
     assert [note.where for note in parsed.warnings] == [
         "$.inputs[0].facets.schema",
@@ -177,13 +179,13 @@ def test_a_bad_facet_is_noted_and_kept() -> None:
 
 
 def test_facets_that_are_no_object_are_noted() -> None:
-    parsed = parse({**GOOD, "outputs": [{"namespace": "db", "name": "b", "facets": [], "outputFacets": 3}]})
+    parsed = parse_event({**GOOD, "outputs": [{"namespace": "db", "name": "b", "facets": [], "outputFacets": 3}]})
     assert [note.where for note in parsed.warnings] == ["$.outputs[0].facets", "$.outputs[0].outputFacets"]
 
 
 def test_numbers_that_are_not_json_are_read_as_null() -> None:
     body = json.dumps(GOOD).replace('"rowCount": 1', '"rowCount": NaN, "x": -Infinity').encode()
-    parsed = parse(body)
+    parsed = parse_event(body)
     assert isinstance(parsed, RunEvent)
     assert {"NaN is not JSON; read as null", "-Infinity is not JSON; read as null"} < {note.what for note in parsed.warnings}
     assert any(note.what.startswith("Expected `int`, got `null` - at `$.rowCount`; refused by the schema") for note in parsed.warnings)
@@ -191,7 +193,7 @@ def test_numbers_that_are_not_json_are_read_as_null() -> None:
 
 
 def test_a_dataset_without_a_name_is_left_out() -> None:
-    parsed = parse({**GOOD, "inputs": [{"namespace": "db", "name": ""}, {"namespace": "db", "name": "a"}]})
+    parsed = parse_event({**GOOD, "inputs": [{"namespace": "db", "name": ""}, {"namespace": "db", "name": "a"}]})
     assert isinstance(parsed, RunEvent)
     assert [dataset.name for dataset in parsed.inputs] == ["a"]
     assert parsed.warnings[0].where == "$.inputs[0]"
@@ -200,7 +202,7 @@ def test_a_dataset_without_a_name_is_left_out() -> None:
 # -- real events
 
 
-def corpus() -> list[tuple[str, bytes]]:
+def list_corpus() -> list[tuple[str, bytes]]:
     if not CORPUS:
         return []
     folder = Path(CORPUS)
@@ -218,10 +220,10 @@ needs_corpus = pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set
 
 @needs_corpus
 def test_all_real_events_are_accepted() -> None:
-    events = corpus()
+    events = list_corpus()
     assert len(events) > 190
     known = ingest_groups()
-    refused = [(place.rpartition("/")[2], note) for place, body in events for note in parse(body).warnings]
+    refused = [(place.rpartition("/")[2], note) for place, body in events for note in parse_event(body).warnings]
     assert [(place, note.where) for place, note in refused] == [("event_full.json:1", "$.inputs[0].inputFacets.dataQualityMetrics")]
     assert "missing required field `columnMetrics`" in refused[0][1].what, "the only facet that its own schema refuses"
     known.ingest([json.loads(body) for _, body in events])
@@ -232,12 +234,12 @@ def test_all_real_events_are_accepted() -> None:
 VALUES: list[Any] = [None, 3, -1.5, "", "x", True, [], {}, [None], [[]], {"a": {}}, 10**40, "\x00", "é日"]
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def list_places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
+    return [path, *(place for key, child in children for place in list_places(child, (*path, key)))]
 
 
-def mutated(event: Any, place: tuple[Any, ...], value: Any) -> Any:
+def replace_place(event: Any, place: tuple[Any, ...], value: Any) -> Any:
     if not place:
         return None if value is ... else value
     result = copy.deepcopy(event)
@@ -257,9 +259,9 @@ def mutated(event: Any, place: tuple[Any, ...], value: Any) -> Any:
 def test_a_mutated_real_event_is_accepted_or_refused(data: st.DataObject) -> None:
     _, body = data.draw(st.sampled_from(SMALL or [("", b"{}")]))
     event = json.loads(body)
-    event = mutated(event, data.draw(st.sampled_from(places(event))), data.draw(st.sampled_from([*VALUES, ...])))
+    event = replace_place(event, data.draw(st.sampled_from(list_places(event))), data.draw(st.sampled_from([*VALUES, ...])))
     try:
-        parse(event)
+        parse_event(event)
     except InvalidInput:
         return
     ingest_groups([event])
@@ -273,11 +275,11 @@ def test_broken_bytes_are_accepted_or_refused(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(body)))
     broken = body[:start] + data.draw(st.binary(max_size=3)) + body[start + data.draw(st.integers(0, 3)) :]
     try:
-        event = parse(broken)
+        event = parse_event(broken)
     except InvalidInput:
         return
     builder = BatchBuilder(Naming())
     assert builder.parser.parse(broken, CLOCK) == event
 
 
-SMALL = [(place, body) for place, body in corpus() if len(body) < 12_000]
+SMALL = [(place, body) for place, body in list_corpus() if len(body) < 12_000]

@@ -38,7 +38,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "openlineage-facets.md"
 T = build_dataset_key("db", "t")
 
 
-def described(**facets: Any) -> Graph:
+def ingest_facets(**facets: Any) -> Graph:
     return ingest_each(build_event("COMPLETE", 1, [], [build_dataset("t", **facets)]))
 
 
@@ -62,7 +62,7 @@ def described(**facets: Any) -> Graph:
     ],
 )
 def test_dataset_facets(name: str, facet: Event, expected: dict[str, Any]) -> None:
-    known = described(**{name: facet})
+    known = ingest_facets(**{name: facet})
     assert known.read_attributes("dataset", "db", "t", name) == expected
     assert AssetFact(T, {**expected, f"facet:{name}": facet}) in known.read_facts("dataset", "db", "t", name).assets
 
@@ -96,7 +96,7 @@ def test_a_schema_lists_columns_with_nested_ones_as_dotted_paths() -> None:
         {"name": "ship", "type": "struct", "fields": [{"name": "zip", "type": "string"}, {"name": "city", "fields": [{"name": "name"}]}]},
         {"name": "n", "type": None, "description": ""},
     ]
-    stated = described(schema={"fields": fields}).read_facts("dataset", "db", "t", "schema")
+    stated = ingest_facets(schema={"fields": fields}).read_facts("dataset", "db", "t", "schema")
     assert {(edge.end.name, edge.attributes["position"]) for edge in stated.edges} == {
         ("id", 1),
         ("ship", 2),
@@ -111,18 +111,18 @@ def test_a_schema_lists_columns_with_nested_ones_as_dotted_paths() -> None:
 
 def test_ordinal_positions_order_columns() -> None:
     fields = [{"name": "b", "ordinal_position": 2}, {"name": "a", "ordinal_position": 1}]
-    stated = described(schema={"fields": fields}).read_facts("dataset", "db", "t", "schema")
+    stated = ingest_facets(schema={"fields": fields}).read_facts("dataset", "db", "t", "schema")
     assert {(edge.end.name, edge.attributes["position"]) for edge in stated.edges} == {("a", 1), ("b", 2)}
 
 
 def test_tags_of_a_field_are_the_columns() -> None:
-    stated = described(tags={"tags": [{"key": "pii", "value": "true", "field": "email"}]}).read_facts("dataset", "db", "t", "tags")
+    stated = ingest_facets(tags={"tags": [{"key": "pii", "value": "true", "field": "email"}]}).read_facts("dataset", "db", "t", "tags")
     assert AssetFact(build_column_key(T, "email"), {"tags": ["pii"]}) in stated.assets
 
 
 def test_owners() -> None:
     facet = {"owners": [{"name": " team:core "}, {"name": "user:eve", "type": "steward"}, {"name": " "}]}
-    assert sorted(described(ownership=facet).read_facts("dataset", "db", "t", "ownership").edges, key=str) == [
+    assert sorted(ingest_facets(ownership=facet).read_facts("dataset", "db", "t", "ownership").edges, key=str) == [
         EdgeFact(EdgeType.OWNS, build_owner_key("team:core"), T, {"type": "technical"}),
         EdgeFact(EdgeType.OWNS, build_owner_key("user:eve"), T, {"type": "steward"}),
     ]
@@ -136,7 +136,7 @@ def test_owners() -> None:
 
 def test_symlinks_are_the_same_dataset() -> None:
     facet = {"identifiers": [{"namespace": "hive://h", "name": "d.t", "type": "TABLE"}, {"namespace": "db", "name": "t", "type": "TABLE"}]}
-    (edge,) = described(symlinks=facet).read_facts("dataset", "db", "t", "symlinks").edges
+    (edge,) = ingest_facets(symlinks=facet).read_facts("dataset", "db", "t", "symlinks").edges
     assert (edge.type, edge.start, edge.end) == (EdgeType.SAME_AS, T, build_dataset_key("hive://h", "d.t"))
     assert edge.attributes == {"why": "symlink", "type": "TABLE"}
 
@@ -205,13 +205,13 @@ def test_of_a_dataset_read_and_written_at_once_the_output_has_the_word() -> None
 
 
 def test_deleted_is_a_tombstone() -> None:
-    known = described(documentation={"description": "x"}, ownership={"owners": [{"name": "a"}]})
+    known = ingest_facets(documentation={"description": "x"}, ownership={"owners": [{"name": "a"}]})
     known.ingest([build_event("COMPLETE", 2, [build_dataset("t", documentation={"_deleted": True}, ownership={"_deleted": True})], run=2)])
     assert set(known.find_heads("dataset")) == set()
 
 
 def test_unreadable_facets_take_nothing_away() -> None:
-    known = described(ownership={"owners": [{"name": "a"}]})
+    known = ingest_facets(ownership={"owners": [{"name": "a"}]})
     known.ingest([build_event("COMPLETE", 2, [build_dataset("t", ownership={"owners": "nobody"})], run=2)])
     assert format_edges(known.read_facts("dataset", "db", "t", "ownership")) == {"a OWNS t"}
     assert known.read_facts("dataset", "db", "t", "unreadable:ownership").assets == (
@@ -246,14 +246,14 @@ def test_trimmed_names_are_one_dataset() -> None:
     assert set(trimmed.find_heads("job-writes")) == {("job-writes", "jobs", "etl", "db", "/w/t")}
 
 
-def renaming(kind: str | None, **more: Any) -> Event:
+def build_rename_event(kind: str | None, **more: Any) -> Event:
     facet = {"lifecycleStateChange": "RENAME", "previousIdentifier": {"namespace": "db", "name": "old"}}
     return build_event(kind, 3, [], [build_dataset("new", lifecycleStateChange=facet)], **more)
 
 
 def test_a_rename_counts_from_a_completed_run_on() -> None:
     scope = ("dataset-renamed", "db", "new", "db", "old", str(to_micros(4)))
-    known = ingest_each(renaming("START"))
+    known = ingest_each(build_rename_event("START"))
     assert not known.find_heads("dataset-renamed")
     known.ingest([build_event("COMPLETE", 4)])
     assert known.read_facts(*scope).edges == (
@@ -274,7 +274,7 @@ def test_a_drop_counts_from_a_completed_run_on() -> None:
 
 def test_a_dataset_event_renames_and_drops_at_its_time() -> None:
     for facet, kind in (
-        (renaming(None)["outputs"][0]["facets"]["lifecycleStateChange"], "dataset-renamed"),
+        (build_rename_event(None)["outputs"][0]["facets"]["lifecycleStateChange"], "dataset-renamed"),
         ({"lifecycleStateChange": "drop"}, "dataset-dropped"),
     ):
         known = ingest_each({"eventTime": format_time(2), "dataset": build_dataset("t", lifecycleStateChange=facet)})
@@ -299,12 +299,12 @@ def test_a_facet_that_cannot_be_kept_as_json_is_kept_as_text() -> None:
     for _ in range(100):
         deep = [deep]
     for facet in ({"k": deep}, {"n": 10**30}):
-        (fact,) = described(odd=facet).read_facts("dataset", "db", "t", "odd").assets
+        (fact,) = ingest_facets(odd=facet).read_facts("dataset", "db", "t", "odd").assets
         assert isinstance(fact.attributes["facet:odd"], str)
 
 
 def test_schemas_of_unlike_types_are_read_leniently() -> None:
-    stated = described(schema={"fields": [{"name": "a", "type": {"kind": "struct"}, "description": 3}]}).read_facts(
+    stated = ingest_facets(schema={"fields": [{"name": "a", "type": {"kind": "struct"}, "description": 3}]}).read_facts(
         "dataset", "db", "t", "schema"
     )
     assert AssetFact(build_column_key(T, "a"), {"type": '{"kind":"struct"}'}) in stated.assets

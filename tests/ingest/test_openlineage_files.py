@@ -16,7 +16,7 @@ from meshline.ingest.openlineage.event_files import read_events
 ONE, TWO = b'{"a": 1}', b'{"b": 2}'
 
 
-def found(path: Path | str) -> list[tuple[str, object]]:
+def list_found(path: Path | str) -> list[tuple[str, object]]:
     """Place within the file (or the whole place) and JSON value, or None for a refusal."""
     result: list[tuple[str, object]] = []
     for item in read_events([str(path)]):
@@ -53,8 +53,8 @@ def test_forms(tmp_path: Path, text: bytes, expected: list[tuple[str, object]]) 
     plain, packed = tmp_path / "x.json", tmp_path / "x.gz"
     plain.write_bytes(text)
     packed.write_bytes(gzip.compress(text))
-    assert found(plain) == expected
-    assert found(packed) == expected
+    assert list_found(plain) == expected
+    assert list_found(packed) == expected
 
 
 def test_folders_are_searched_and_other_files_left_alone(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_folders_are_searched_and_other_files_left_alone(tmp_path: Path) -> None
 def test_a_file_that_cannot_be_read_is_one_refusal(tmp_path: Path) -> None:
     cut = tmp_path / "cut.json.gz"
     cut.write_bytes(gzip.compress(ONE * 1000)[:-20])
-    assert found(cut) == [("", None)]
-    assert found(tmp_path / "absent") == [("", None)]
+    assert list_found(cut) == [("", None)]
+    assert list_found(tmp_path / "absent") == [("", None)]
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     path.write_bytes(ONE + b"\n" + TWO)
     with path.open("rb") as stream:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(stream))
-        assert [place for place, _ in found("-")] == ["<stdin>:1", "<stdin>:2"]
+        assert [place for place, _ in list_found("-")] == ["<stdin>:1", "<stdin>:2"]
 
 
 def test_what_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,11 +85,11 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(event_files, "MAX_UNPACKED", 5000)
     bomb = tmp_path / "bomb.gz"
     bomb.write_bytes(gzip.compress(b"[" + b" " * 100_000))
-    assert found(bomb) == [(":1", None)]
+    assert list_found(bomb) == [(":1", None)]
     lines = tmp_path / "lines.gz"
     lines.write_bytes(gzip.compress((ONE + b"\n") * 1000))
-    assert found(lines)[-1][1] is None
-    assert len(found(lines)) < 600
+    assert list_found(lines)[-1][1] is None
+    assert len(list_found(lines)) < 600
     document = tmp_path / "document.json"
     document.write_bytes(b"[\n" + b" 1,\n" * 1000)
-    assert found(document) == [("", None)]
+    assert list_found(document) == [("", None)]

@@ -90,15 +90,15 @@ run_events = st.builds(
 )
 
 
-def _job_event(of: Event) -> Event:
+def to_job_event(of: Event) -> Event:
     return {key: value for key, value in of.items() if key not in {"run", "eventType"}}
 
 
-def _dataset_event(of: Event, dataset: Event) -> Event:
+def to_dataset_event(of: Event, dataset: Event) -> Event:
     return {"eventTime": of["eventTime"], "dataset": dataset}
 
 
-events = st.one_of(run_events, run_events, run_events, run_events.map(_job_event), st.builds(_dataset_event, run_events, outputs))
+events = st.one_of(run_events, run_events, run_events, run_events.map(to_job_event), st.builds(to_dataset_event, run_events, outputs))
 TIMES = [to_micros(minute) for minute in range(7)]
 
 
@@ -165,20 +165,20 @@ def test_the_same_run_a_day_later_moves_only_times(history: list[Event]) -> None
         for item in first
     ]
     known = ingest_groups(first)
-    before, run_scopes = contents(known), {head.scope for head in known.read_heads().values() if not head.provisional}
+    before, run_scopes = list_contents(known), {head.scope for head in known.read_heads().values() if not head.provisional}
     known.ingest(second)
-    after = contents(known)
+    after = list_contents(known)
     assert {scope: digest for scope, digest in after.items() if scope in run_scopes} == {
         scope: digest for scope, digest in before.items() if scope in run_scopes
     }
     assert after.keys() == before.keys()
 
 
-def tomorrow(time: str) -> str:
+def shift_by_a_day(time: str) -> str:
     return time.replace("2023-11-14", "2023-11-15")
 
 
-def contents(known: Graph) -> dict[tuple[str, ...], bytes]:
+def list_contents(known: Graph) -> dict[tuple[str, ...], bytes]:
     return {scope: head.content.digest for scope, head in known.read_heads().items() if head.content and scope[0] != "dataset-renamed"}
 
 

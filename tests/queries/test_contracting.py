@@ -13,7 +13,7 @@ from tests.index.strategies import any_statement, draw_lists
 from tests.sizes import count_examples
 
 
-def group(index: LineageIndex, node: int, granularity: Granularity) -> int | None:
+def find_group(index: LineageIndex, node: int, granularity: Granularity) -> int | None:
     dataset = index.assets.get_dataset(node) if index.assets.get_kind(node) is AssetKind.COLUMN else node
     if granularity is Granularity.DATASET:
         return dataset
@@ -36,7 +36,7 @@ def test_by_hand(statements: list[Statement], granularity: Granularity, directio
         drawn = {node.node for node in drawing.nodes}
         edges: dict[tuple[int, int], list[tuple[int, int, int, bool, int | None]]] = {}
         for flow in found.list_flows():
-            ends = group(index, flow.start, granularity), group(index, flow.end, granularity)
+            ends = find_group(index, flow.start, granularity), find_group(index, flow.end, granularity)
             if ends[0] != ends[1] and ends[0] in drawn and ends[1] in drawn:
                 assert ends[0] is not None
                 assert ends[1] is not None
@@ -50,8 +50,8 @@ def test_by_hand(statements: list[Statement], granularity: Granularity, directio
             )
             for ends, flows in edges.items()
         }
-        reached = [(group(index, node, granularity), *row) for node, *row in zip(*rows(found), strict=True)]
-        started = {group(index, node, granularity) for node in found.starts.tolist()} - {None}
+        reached = [(find_group(index, node, granularity), *row) for node, *row in zip(*list_rows(found), strict=True)]
+        started = {find_group(index, node, granularity) for node in found.starts.tolist()} - {None}
         nodes = {of for of, *_ in reached if of is not None} | started
         assert len(drawn) == min(limit, len(nodes))
         for node in drawing.nodes:
@@ -64,5 +64,5 @@ def test_by_hand(statements: list[Statement], granularity: Granularity, directio
                 assert node.masked == all(row[2] for row in mine if row[0] == best)
 
 
-def rows(found: object) -> list[list[int]]:
+def list_rows(found: object) -> list[list[int]]:
     return [getattr(found, name).tolist() for name in ("nodes", "reach", "distance", "masked")]

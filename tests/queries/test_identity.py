@@ -17,7 +17,7 @@ from meshline.graph.queries.assets import read_aliases, read_attributes
 from meshline.graph.queries.identity import Identity, NameRank, read_identity
 from meshline.graph.queries.identity_conflicts import Conflict, ConflictKind, list_conflicts
 from meshline.ingest.sources.base import Entry
-from tests.api.conftest import Asking
+from tests.api.conftest import AskGraph
 from tests.ingest.sources.fake_source import T, build_table, load_items, open_graph
 from tests.sizes import count_examples
 
@@ -33,21 +33,21 @@ def live() -> Iterator[LiveGraph]:
         yield found
 
 
-def same(a: AssetKey, b: AssetKey, **attributes: Json) -> Content:
+def build_same_as(a: AssetKey, b: AssetKey, **attributes: Json) -> Content:
     return encode_facts(Facts(edges=(EdgeFact(EdgeType.SAME_AS, a, b, attributes),)))
 
 
-def listed(live: LiveGraph, key: AssetKey, columns: Sequence[str] = COLUMNS, source: str = "openlineage/x") -> None:
+def load_dataset(live: LiveGraph, key: AssetKey, columns: Sequence[str] = COLUMNS, source: str = "openlineage/x") -> None:
     load_items(
         live, [Entry(("dataset", *key.parts), build_table(key.name, *columns, namespace=key.parts[0]))], complete=False, source=source
     )
 
 
-def joined(live: LiveGraph, a: AssetKey, b: AssetKey, source: str = "mesh/x", **attributes: Json) -> None:
-    load_items(live, [Entry(("same", *a.parts, *b.parts), same(a, b, **attributes))], complete=False, source=source)
+def load_same_as(live: LiveGraph, a: AssetKey, b: AssetKey, source: str = "mesh/x", **attributes: Json) -> None:
+    load_items(live, [Entry(("same", *a.parts, *b.parts), build_same_as(a, b, **attributes))], complete=False, source=source)
 
 
-def of(live: LiveGraph, key: AssetKey) -> Identity:
+def read_identity_of(live: LiveGraph, key: AssetKey) -> Identity:
     node = live.index.assets.find_by_key(key)
     assert node is not None
     found = read_identity(live, live.index, node)
@@ -55,13 +55,13 @@ def of(live: LiveGraph, key: AssetKey) -> Identity:
     return found
 
 
-def port(product: str, key: AssetKey, direction: str) -> Content:
+def build_port(product: str, key: AssetKey, direction: str) -> Content:
     return encode_facts(Facts(edges=(EdgeFact(EdgeType.PORT, model.build_data_product_key(product), key, {"direction": direction}),)))
 
 
 def test_a_dataset_with_one_name(live: LiveGraph) -> None:
-    listed(live, LAKE)
-    found = of(live, LAKE)
+    load_dataset(live, LAKE)
+    found = read_identity_of(live, LAKE)
     assert [(member.key, member.rank, member.source) for member in found.members] == [(LAKE, NameRank.NAME, None)]
     assert (found.reasons, found.columns) == ((), ())
 
@@ -69,19 +69,21 @@ def test_a_dataset_with_one_name(live: LiveGraph) -> None:
 def test_why_a_name_is_shown(live: LiveGraph) -> None:
     """The ranks of a name from the weakest to the strongest; the index shows the same name."""
     for key in (LAKE, TRINO, FILE):
-        listed(live, key)
-    joined(live, TRINO, LAKE, why="one", rule="trino is lake")
-    joined(live, LAKE, FILE, why="location")
-    assert [(member.key, member.rank) for member in of(live, FILE).members] == [(key, NameRank.NAME) for key in (LAKE, FILE, TRINO)]
-    joined(live, LAKE, TRINO, source="openlineage/x", type="TABLE")
-    assert (of(live, FILE).shown, of(live, FILE).members[0].rank) == (TRINO, NameRank.TABLE_SYMLINK)
-    listed(live, FILE, source="delta/wh")
-    assert of(live, FILE).members[0] == (FILE, NameRank.CATALOG, "delta/wh", False)
-    load_items(live, [Entry(("port", "in"), port("p", TRINO, "input"))], complete=False, source="product/x")
-    assert of(live, FILE).shown == FILE
-    load_items(live, [Entry(("port", "out"), port("p", TRINO, "output"))], complete=False, source="product/x")
-    assert of(live, FILE).members[0] == (TRINO, NameRank.OUTPUT_PORT, "product/x", False)
-    reasons = [(reason.start, reason.end, reason.why, reason.rule, reason.source) for reason in of(live, FILE).reasons]
+        load_dataset(live, key)
+    load_same_as(live, TRINO, LAKE, why="one", rule="trino is lake")
+    load_same_as(live, LAKE, FILE, why="location")
+    assert [(member.key, member.rank) for member in read_identity_of(live, FILE).members] == [
+        (key, NameRank.NAME) for key in (LAKE, FILE, TRINO)
+    ]
+    load_same_as(live, LAKE, TRINO, source="openlineage/x", type="TABLE")
+    assert (read_identity_of(live, FILE).shown, read_identity_of(live, FILE).members[0].rank) == (TRINO, NameRank.TABLE_SYMLINK)
+    load_dataset(live, FILE, source="delta/wh")
+    assert read_identity_of(live, FILE).members[0] == (FILE, NameRank.CATALOG, "delta/wh", False)
+    load_items(live, [Entry(("port", "in"), build_port("p", TRINO, "input"))], complete=False, source="product/x")
+    assert read_identity_of(live, FILE).shown == FILE
+    load_items(live, [Entry(("port", "out"), build_port("p", TRINO, "output"))], complete=False, source="product/x")
+    assert read_identity_of(live, FILE).members[0] == (TRINO, NameRank.OUTPUT_PORT, "product/x", False)
+    reasons = [(reason.start, reason.end, reason.why, reason.rule, reason.source) for reason in read_identity_of(live, FILE).reasons]
     assert reasons == [
         (LAKE, FILE, "location", None, "mesh/x"),
         (LAKE, TRINO, "same as", None, "openlineage/x"),
@@ -90,39 +92,39 @@ def test_why_a_name_is_shown(live: LiveGraph) -> None:
 
 
 def test_columns_that_are_spelled_in_several_ways(live: LiveGraph) -> None:
-    listed(live, LAKE, ("id", "Total"))
-    listed(live, TRINO, ("id", "total"))
-    joined(live, LAKE, TRINO)
-    ((column, spellings),) = of(live, LAKE).columns
+    load_dataset(live, LAKE, ("id", "Total"))
+    load_dataset(live, TRINO, ("id", "total"))
+    load_same_as(live, LAKE, TRINO)
+    ((column, spellings),) = read_identity_of(live, LAKE).columns
     assert live.index.assets.get_key(column).name.casefold() == "total"
     assert [(spelling.name, spelling.datasets) for spelling in spellings] == [("Total", (LAKE,)), ("total", (TRINO,))]
 
 
 def test_a_rename_is_a_reason(live: LiveGraph) -> None:
-    listed(live, LAKE)
+    load_dataset(live, LAKE)
     edge = EdgeFact(EdgeType.RENAMED_TO, LAKE, TRINO)
     load_items(live, [Entry(("rename",), encode_facts(Facts(edges=(edge,))), T + 10)], complete=False, source="openlineage/x")
-    found = of(live, TRINO)
+    found = read_identity_of(live, TRINO)
     assert [(reason.type, reason.why, reason.since) for reason in found.reasons] == [(EdgeType.RENAMED_TO, "rename", T + 10)]
 
 
-def parted(live: LiveGraph, a: AssetKey, b: AssetKey, why: str = "two feeds") -> None:
+def load_different_from(live: LiveGraph, a: AssetKey, b: AssetKey, why: str = "two feeds") -> None:
     edge = EdgeFact(EdgeType.DIFFERENT_FROM, a, b, {"why": why})
     load_items(live, [Entry(("not", *a.parts, *b.parts), encode_facts(Facts(edges=(edge,))))], complete=False, source="mesh/x")
 
 
 def test_a_parting_is_listed_with_the_edges_that_it_overrules(live: LiveGraph) -> None:
     for key in (LAKE, TRINO, FILE):
-        listed(live, key)
-    joined(live, LAKE, TRINO, source="iceberg/x")
-    joined(live, TRINO, FILE, source="openlineage/x", why="symlink")
-    parted(live, LAKE, FILE)
-    assert [member.key for member in of(live, LAKE).members] == [LAKE, TRINO]
+        load_dataset(live, key)
+    load_same_as(live, LAKE, TRINO, source="iceberg/x")
+    load_same_as(live, TRINO, FILE, source="openlineage/x", why="symlink")
+    load_different_from(live, LAKE, FILE)
+    assert [member.key for member in read_identity_of(live, LAKE).members] == [LAKE, TRINO]
     for key in (LAKE, FILE):
-        found = of(live, key)
+        found = read_identity_of(live, key)
         assert [(one.start, one.end, one.why, one.source) for one in found.partings] == [(LAKE, FILE, "two feeds", "mesh/x")]
         assert [(one.start, one.end, one.why) for one in found.reasons if one.overruled] == [(TRINO, FILE, "symlink")]
-    assert [one.source for one in of(live, LAKE).reasons if not one.overruled] == ["iceberg/x"]
+    assert [one.source for one in read_identity_of(live, LAKE).reasons if not one.overruled] == ["iceberg/x"]
     node = live.index.assets.find_by_key(TRINO)
     assert node is not None
     known = read_attributes(live, live.index, [node])
@@ -134,38 +136,38 @@ def test_a_parting_is_listed_with_the_edges_that_it_overrules(live: LiveGraph) -
 # -- conflicts
 
 
-def names(found: Conflict) -> tuple[str, ...]:
+def list_conflict_names(found: Conflict) -> tuple[str, ...]:
     return tuple(key.qualified_name for key in found.names)
 
 
 def test_similar_members_are_no_conflict(live: LiveGraph) -> None:
     assert list_conflicts(live.index) == []
-    listed(live, LAKE, source="iceberg/lake")
-    listed(live, FILE)
-    joined(live, LAKE, FILE)
+    load_dataset(live, LAKE, source="iceberg/lake")
+    load_dataset(live, FILE)
+    load_same_as(live, LAKE, FILE)
     assert list_conflicts(live.index) == []
 
 
 def test_two_tables_of_catalogs(live: LiveGraph) -> None:
     for key in (LAKE, TRINO):
-        listed(live, key, source="iceberg/lake")
-    listed(live, FILE, source="delta/wh")
-    joined(live, LAKE, TRINO)
-    joined(live, LAKE, FILE)
+        load_dataset(live, key, source="iceberg/lake")
+    load_dataset(live, FILE, source="delta/wh")
+    load_same_as(live, LAKE, TRINO)
+    load_same_as(live, LAKE, FILE)
     (found,) = list_conflicts(live.index)
     assert (found.kind, found.similarity, found.sources) == (ConflictKind.TWO_TABLES, 1.0, ("iceberg/lake",))
     assert set(found.names) == {LAKE, TRINO, FILE}
 
 
 def test_unlike_columns(live: LiveGraph) -> None:
-    listed(live, LAKE, ("id", "total", "currency"))
-    listed(live, FILE, ("a", "b", "id"))
-    listed(live, TRINO, ("ID",))
-    joined(live, LAKE, FILE)
-    joined(live, LAKE, TRINO)
+    load_dataset(live, LAKE, ("id", "total", "currency"))
+    load_dataset(live, FILE, ("a", "b", "id"))
+    load_dataset(live, TRINO, ("ID",))
+    load_same_as(live, LAKE, FILE)
+    load_same_as(live, LAKE, TRINO)
     (found,) = list_conflicts(live.index)
     assert (found.kind, found.similarity, found.names) == (ConflictKind.UNLIKE_COLUMNS, 0.2, (LAKE, FILE))
-    listed(live, FILE, ("total", "id"))
+    load_dataset(live, FILE, ("total", "id"))
     assert list_conflicts(live.index) == [], "a member whose columns are some of the other's is not unlike it"
 
 
@@ -174,9 +176,9 @@ def test_unlike_columns(live: LiveGraph) -> None:
     [("abcdef", "ghijkl", 0), ("abcdef", "defghi", 1 / 3), ("abcdef", "ghi", 0), ("ab", "bc", 1 / 3)],
 )
 def test_unlike_columns_whatever_their_number(live: LiveGraph, first: str, second: str, similarity: float) -> None:
-    listed(live, LAKE, first)
-    listed(live, FILE, second)
-    joined(live, LAKE, FILE)
+    load_dataset(live, LAKE, first)
+    load_dataset(live, FILE, second)
+    load_same_as(live, LAKE, FILE)
     (found,) = list_conflicts(live.index)
     assert (found.kind, found.similarity, found.names) == (ConflictKind.UNLIKE_COLUMNS, similarity, (LAKE, FILE))
 
@@ -187,8 +189,8 @@ def test_unlike_columns_are_those_that_a_comparison_of_all_pairs_finds(tables: l
     with open_graph() as live:
         keys = [model.build_dataset_key(f"x://{number}", "s.t") for number in range(len(tables))]
         for key, columns in zip(keys, tables, strict=True):
-            listed(live, key, sorted(columns))
-            joined(live, keys[0], key)
+            load_dataset(live, key, sorted(columns))
+            load_same_as(live, keys[0], key)
         least = min((len(a & b) / len(a | b) for a, b in combinations(filter(None, tables), 2)), default=1.0)
         found = [one for one in list_conflicts(live.index) if one.kind is ConflictKind.UNLIKE_COLUMNS]
         assert all(one.similarity == least < 0.5 for one in found)
@@ -197,11 +199,11 @@ def test_unlike_columns_are_those_that_a_comparison_of_all_pairs_finds(tables: l
 
 
 def test_a_near_miss(live: LiveGraph) -> None:
-    listed(live, LAKE)
-    listed(live, model.build_dataset_key("postgres://db", "public.Orders"), ("ID", "Total", "Currency"))
+    load_dataset(live, LAKE)
+    load_dataset(live, model.build_dataset_key("postgres://db", "public.Orders"), ("ID", "Total", "Currency"))
     (found,) = list_conflicts(live.index)
     assert (found.kind, found.similarity) == (ConflictKind.NEAR_MISS, 1.0)
-    assert names(found) == ("lake/shop.orders", "postgres://db/public.Orders")
+    assert list_conflict_names(found) == ("lake/shop.orders", "postgres://db/public.Orders")
 
 
 @pytest.mark.parametrize(
@@ -214,35 +216,35 @@ def test_a_near_miss(live: LiveGraph) -> None:
     ],
 )
 def test_no_near_miss(live: LiveGraph, key: AssetKey, columns: Sequence[str]) -> None:
-    listed(live, LAKE)
-    listed(live, key, columns)
+    load_dataset(live, LAKE)
+    load_dataset(live, key, columns)
     assert list_conflicts(live.index) == []
 
 
 def test_datasets_that_are_stated_to_be_different_are_no_near_miss(live: LiveGraph) -> None:
     other = model.build_dataset_key("postgres://db", "public.orders")
-    listed(live, LAKE)
-    listed(live, other)
-    parted(live, other, LAKE)
+    load_dataset(live, LAKE)
+    load_dataset(live, other)
+    load_different_from(live, other, LAKE)
     assert list_conflicts(live.index) == []
 
 
 def test_a_copy_is_no_near_miss(live: LiveGraph) -> None:
     copy = model.build_dataset_key("postgres://db", "orders")
-    listed(live, LAKE)
-    listed(live, copy)
+    load_dataset(live, LAKE)
+    load_dataset(live, copy)
     flow = Flow(model.build_column_key(LAKE, "id"), model.build_column_key(copy, "id"))
     load_items(live, [Entry(("flow",), encode_facts(Facts(flows=(flow,))))], complete=False, source="openlineage/x")
     assert list_conflicts(live.index) == []
 
 
 def test_the_conflict_that_is_most_likely_wrong_comes_first(live: LiveGraph) -> None:
-    listed(live, LAKE, source="iceberg/lake")
-    listed(live, TRINO, ("a", "b"), source="iceberg/lake")
-    joined(live, LAKE, TRINO)
+    load_dataset(live, LAKE, source="iceberg/lake")
+    load_dataset(live, TRINO, ("a", "b"), source="iceberg/lake")
+    load_same_as(live, LAKE, TRINO)
     for namespace, columns in (("x://1", COLUMNS), ("x://2", (*COLUMNS, "more"))):
-        listed(live, model.build_dataset_key(namespace, "items"), columns)
-    listed(live, model.build_dataset_key("x://3", "items"), COLUMNS)
+        load_dataset(live, model.build_dataset_key(namespace, "items"), columns)
+    load_dataset(live, model.build_dataset_key("x://3", "items"), COLUMNS)
     found = list_conflicts(live.index)
     assert [conflict.kind for conflict in found] == [ConflictKind.TWO_TABLES, ConflictKind.UNLIKE_COLUMNS, *[ConflictKind.NEAR_MISS] * 3]
     assert [conflict.similarity for conflict in found[2:]] == [1.0, 0.75, 0.75]
@@ -258,7 +260,7 @@ def test_near_misses_are_those_that_a_comparison_of_all_pairs_finds(tables: list
     with open_graph() as live:
         keys = [model.build_dataset_key(f"x://{number}", f"s.{name}") for number, (name, _) in enumerate(tables)]
         for key, (_, columns) in zip(keys, tables, strict=True):
-            listed(live, key, sorted(columns))
+            load_dataset(live, key, sorted(columns))
         wanted = {}
         for (a, (name, of_a)), (b, (other, of_b)) in combinations(list(zip(keys, tables, strict=True)), 2):
             similarity = len(of_a & of_b) / len(of_a | of_b)
@@ -280,13 +282,13 @@ def test_datasets_that_had_one_name_in_sessions(live: LiveGraph) -> None:
     name: list[Json] = ["kafka://b", "default_catalog.default_database.snk"]
     orders, payments = model.build_dataset_key("kafka://b", "orders"), model.build_dataset_key("kafka://b", "payments")
     for key, columns in ((orders, ("id", "total")), (payments, ("id", "iban"))):
-        listed(live, key, columns)
+        load_dataset(live, key, columns)
         content = encode_facts(Facts(assets=(AssetFact(key, {"session_names": [name]}),)))
         load_items(live, [Entry(("dataset", *key.parts, "symlinks"), content)], complete=False, source="openlineage/x")
     (found,) = list_conflicts(live.index)
     assert (found.kind, found.names, found.similarity) == (ConflictKind.SESSION_NAME, (orders, payments), 1 / 3)
     assert found.session_name == model.build_dataset_key("kafka://b", "default_catalog.default_database.snk")
-    assert [member.key for member in of(live, orders).members] == [orders]
+    assert [member.key for member in read_identity_of(live, orders).members] == [orders]
     load_items(live, [Entry(("dataset", *orders.parts, "symlinks"), EMPTY)], complete=False, source="openlineage/x")
     assert list_conflicts(live.index) == []
 
@@ -296,9 +298,9 @@ def test_datasets_that_had_one_name_in_sessions(live: LiveGraph) -> None:
 
 def test_pages_of_conflicts_and_an_identity(live: LiveGraph) -> None:
     for i in range(5):
-        listed(live, model.build_dataset_key(f"x://{i}", "orders"), ("id", "total", *(f"c{j}" for j in range(i))))
-    joined(live, model.build_dataset_key("x://0", "orders"), LAKE, why="so")
-    ask = Asking(live)
+        load_dataset(live, model.build_dataset_key(f"x://{i}", "orders"), ("id", "total", *(f"c{j}" for j in range(i))))
+    load_same_as(live, model.build_dataset_key("x://0", "orders"), LAKE, why="so")
+    ask = AskGraph(live)
     query = (
         "query($after: String) { identityConflicts(first: 2, after: $after)"
         " { totalCount nodes { kind similarity names { namespace name } datasets { qualifiedName } } pageInfo { hasNextPage endCursor } } }"

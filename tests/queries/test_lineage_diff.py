@@ -11,7 +11,7 @@ from tests.queries import mesh
 LATER = mesh.START + 1000
 
 
-def named(changes: tuple[Change, ...]) -> list[tuple[str, str]]:
+def list_edge_names(changes: tuple[Change, ...]) -> list[tuple[str, str]]:
     return [(change.edge.start.qualified_name, change.edge.end.qualified_name) for change in changes]
 
 
@@ -33,8 +33,8 @@ def changed(graph: LiveGraph) -> LiveGraph:
 
 def test_what_changed(changed: LiveGraph) -> None:
     found = compare_lineage(changed, mesh.START, LATER)
-    assert named(found.added) == [("wh/sales.orders.id", "wh/fin.revenue.total")]
-    assert named(found.removed) == [
+    assert list_edge_names(found.added) == [("wh/sales.orders.id", "wh/fin.revenue.total")]
+    assert list_edge_names(found.removed) == [
         ("wh/sales.orders.email_hash", "wh/fin.revenue.total"),
         ("wh/sales.orders.total", "wh/fin.revenue.total"),
     ]
@@ -57,7 +57,7 @@ def test_the_totals_count_what_the_limit_leaves_out(changed: LiveGraph) -> None:
 def test_a_flow_that_another_scope_still_states_is_not_removed(changed: LiveGraph) -> None:
     flow = mesh.build_flow(mesh.HASH, build_column_key(mesh.REVENUE, "total"), "AGGREGATION")._replace(job=mesh.SUM)
     mesh.commit_statements(changed, mesh.build_statement("other/source", ("x",), Facts(flows=(flow,)), mesh.START))
-    assert named(compare_lineage(changed, mesh.START, LATER).removed) == [("wh/sales.orders.total", "wh/fin.revenue.total")]
+    assert list_edge_names(compare_lineage(changed, mesh.START, LATER).removed) == [("wh/sales.orders.total", "wh/fin.revenue.total")]
 
 
 def test_of_some_assets(changed: LiveGraph) -> None:
@@ -87,7 +87,7 @@ def test_a_dropped_dataset_loses_its_flows(graph: LiveGraph) -> None:
     mesh.commit_statements(graph, mesh.build_statement(mesh.LINEAGE, ("dataset-dropped", *mesh.REVENUE.parts), dropped, LATER))
     found = compare_lineage(graph, mesh.START, LATER)
     assert found.added == ()
-    assert named(found.removed) == [
+    assert list_edge_names(found.removed) == [
         ("wh/fin.revenue", "wh/fin.report"),
         ("wh/sales.orders.day", "wh/fin.revenue.day"),
         ("wh/sales.orders.email_hash", "wh/fin.revenue.total"),
@@ -109,8 +109,8 @@ def test_a_renamed_column_has_its_flows_under_the_new_name(graph: LiveGraph, nam
     )
     found = compare_lineage(graph, mesh.START, LATER)
     shown = graph.index.assets.get_key(graph.index.assets.find_by_key(name) or 0).qualified_name
-    assert ("wh/sales.orders.day", f"{shown}.date") in named(found.added)
-    assert ("wh/sales.orders.day", f"{shown}.day") in named(found.removed)
+    assert ("wh/sales.orders.day", f"{shown}.date") in list_edge_names(found.added)
+    assert ("wh/sales.orders.day", f"{shown}.day") in list_edge_names(found.removed)
 
 
 def test_a_renamed_dataset_has_its_flows_under_the_new_name(graph: LiveGraph) -> None:
@@ -120,6 +120,6 @@ def test_a_renamed_dataset_has_its_flows_under_the_new_name(graph: LiveGraph) ->
         graph, mesh.build_statement(mesh.LINEAGE, ("dataset-renamed", *new.parts, *mesh.REVENUE.parts, str(LATER)), renamed, LATER)
     )
     found = compare_lineage(graph, mesh.START, LATER)
-    assert ("wh/sales.orders.day", "wh/fin.income.day") in named(found.added)
-    assert ("wh/sales.orders.day", "wh/fin.revenue.day") in named(found.removed)
+    assert ("wh/sales.orders.day", "wh/fin.income.day") in list_edge_names(found.added)
+    assert ("wh/sales.orders.day", "wh/fin.revenue.day") in list_edge_names(found.removed)
     assert found.total_added == found.total_removed == 4

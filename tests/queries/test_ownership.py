@@ -12,7 +12,7 @@ from meshline.graph.queries.pages import SortKey
 from tests.queries import mesh
 
 
-def owned(graph: LiveGraph, owner: AssetKey, *, inherited: bool = True, kinds: Sequence[AssetKind] = ()) -> list[str]:
+def list_owned_names(graph: LiveGraph, owner: AssetKey, *, inherited: bool = True, kinds: Sequence[AssetKind] = ()) -> list[str]:
     node = mesh.get_node(graph, owner)
     page = list_owned(graph.index, node, inherited=inherited, kinds=kinds, first=100)
     assert len(page.entries) == count_owned(graph.index, node, inherited=inherited, kinds=kinds)
@@ -20,8 +20,8 @@ def owned(graph: LiveGraph, owner: AssetKey, *, inherited: bool = True, kinds: S
 
 
 def test_owned_by(graph: LiveGraph) -> None:
-    assert owned(graph, mesh.SHOP_TEAM, inherited=False) == ["commerce"]
-    assert owned(graph, mesh.SHOP_TEAM) == [
+    assert list_owned_names(graph, mesh.SHOP_TEAM, inherited=False) == ["commerce"]
+    assert list_owned_names(graph, mesh.SHOP_TEAM) == [
         "commerce",
         "orders",
         "wh/sales.orders",
@@ -30,14 +30,14 @@ def test_owned_by(graph: LiveGraph) -> None:
         "wh/sales.orders.id",
         "wh/sales.orders.total",
     ]
-    assert owned(graph, mesh.FINANCE_TEAM, kinds=[AssetKind.DATA_PRODUCT, AssetKind.DATASET]) == ["revenue", "wh/fin.revenue"]
-    assert owned(graph, mesh.ANN) == ["pg/shop.customers.email"]
+    assert list_owned_names(graph, mesh.FINANCE_TEAM, kinds=[AssetKind.DATA_PRODUCT, AssetKind.DATASET]) == ["revenue", "wh/fin.revenue"]
+    assert list_owned_names(graph, mesh.ANN) == ["pg/shop.customers.email"]
 
 
 def test_the_nearest_level_wins(graph: LiveGraph) -> None:
     mesh.commit_statements(graph, mesh.build_edge_statement(EdgeType.OWNS, mesh.ANN, mesh.ORDERS, type="technical"))
-    assert "wh/sales.orders" not in owned(graph, mesh.SHOP_TEAM)
-    assert "wh/sales.orders.day" in owned(graph, mesh.ANN)
+    assert "wh/sales.orders" not in list_owned_names(graph, mesh.SHOP_TEAM)
+    assert "wh/sales.orders.day" in list_owned_names(graph, mesh.ANN)
 
 
 def test_a_contract_in_force_lends_its_owner_to_what_it_governs() -> None:
@@ -55,8 +55,8 @@ def test_a_contract_in_force_lends_its_owner_to_what_it_governs() -> None:
         mesh.build_edge_statement(EdgeType.GOVERNS, promise, mesh.REPORT, status="active"),
     )
     everything = ["wh/fin.report", "wh/fin.report.total", "orders-v1"]
-    assert owned(graph, keeper) == everything
-    assert owned(graph, keeper, inherited=False) == ["orders-v1"]
+    assert list_owned_names(graph, keeper) == everything
+    assert list_owned_names(graph, keeper, inherited=False) == ["orders-v1"]
     orphaned = list_orphans(graph.index, kinds=[AssetKind.DATASET], first=9).entries
     assert mesh.list_names(graph, (entry.node for entry in orphaned)) == ["wh/sales.orders"]
     assert compute_coverage(graph.index).total.owned == 1
@@ -64,20 +64,20 @@ def test_a_contract_in_force_lends_its_owner_to_what_it_governs() -> None:
     assert [(notice.reason, notice.why) for notice in notices] == [("OWNS", "owns wh/fin.report (by contract orders-v1), orders-v1")]
 
     mesh.commit_statements(graph, mesh.build_edge_statement(EdgeType.GOVERNS, promise, mesh.REPORT, at=mesh.START + 1, status="retired"))
-    assert owned(graph, keeper) == ["orders-v1"]
+    assert list_owned_names(graph, keeper) == ["orders-v1"]
     mesh.commit_statements(graph, mesh.build_edge_statement(EdgeType.GOVERNS, promise, mesh.REPORT, at=mesh.START + 2, status="deprecated"))
-    assert owned(graph, keeper) == everything, "a deprecated contract is in force"
+    assert list_owned_names(graph, keeper) == everything, "a deprecated contract is in force"
     mesh.commit_statements(graph, mesh.build_edge_statement(EdgeType.OWNS, mesh.ANN, mesh.REPORT, type="technical"))
-    assert owned(graph, keeper) == ["orders-v1"]
+    assert list_owned_names(graph, keeper) == ["orders-v1"]
 
 
 def test_orphans(graph: LiveGraph) -> None:
-    def without(kinds: Sequence[AssetKind], first: int = 100, after: SortKey | None = None) -> list[str]:
+    def list_orphan_names(kinds: Sequence[AssetKind], first: int = 100, after: SortKey | None = None) -> list[str]:
         return mesh.list_names(graph, (e.node for e in list_orphans(graph.index, kinds=kinds, first=first, after=after).entries))
 
-    assert without([AssetKind.DATASET]) == ["pg/shop.customers", "wh/fin.report"]
-    assert without([AssetKind.DATASET, AssetKind.DOMAIN]) == ["company", "finance", "pg/shop.customers", "wh/fin.report"]
-    everything = without([])
+    assert list_orphan_names([AssetKind.DATASET]) == ["pg/shop.customers", "wh/fin.report"]
+    assert list_orphan_names([AssetKind.DATASET, AssetKind.DOMAIN]) == ["company", "finance", "pg/shop.customers", "wh/fin.report"]
+    everything = list_orphan_names([])
     assert "pg/shop.customers.email" not in everything
     assert "pg/shop.customers.name" in everything
     assert count_orphans(graph.index, []) == len(everything)

@@ -34,31 +34,31 @@ def test_a_cursor_of_another_list_is_refused() -> None:
         decode_cursor(cursor, 1)
 
 
-def names_of(graph: LiveGraph, first: int, after: SortKey | None = None) -> tuple[list[str], SortKey | None]:
+def list_page_names(graph: LiveGraph, first: int, after: SortKey | None = None) -> tuple[list[str], SortKey | None]:
     page = list_assets(graph.index, AssetKind.DATASET, first=first, after=after)
     return mesh.list_names(graph, (entry.node for entry in page.entries)), page.entries[-1].key if page.has_next else None
 
 
 def test_pages_are_stable_under_writes(graph: LiveGraph) -> None:
-    first, after = names_of(graph, 2)
+    first, after = list_page_names(graph, 2)
     assert first == ["pg/shop.customers", "wh/fin.report"]
     mesh.commit_statements(
         graph,
         mesh.build_schema_statement(build_dataset_key("aa", "earlier"), "x"),
         mesh.build_schema_statement(build_dataset_key("wh", "fin.revenue.a"), "x"),
     )
-    second, after = names_of(graph, 2, after)
+    second, after = list_page_names(graph, 2, after)
     assert second == ["wh/fin.revenue", "wh/fin.revenue.a"]
-    rest, after = names_of(graph, 2, after)
+    rest, after = list_page_names(graph, 2, after)
     assert (rest, after) == (["wh/sales.orders"], None)
 
 
 def test_the_entry_of_the_cursor_may_be_gone(graph: LiveGraph) -> None:
-    _, after = names_of(graph, 2)
+    _, after = list_page_names(graph, 2)
     mesh.commit_statements(
         graph, mesh.build_retraction(mesh.LINEAGE, mesh.build_run_statement(mesh.SEND, [], mesh.REPORT).scope, mesh.START + 1)
     )
-    assert names_of(graph, 5, after)[0] == ["wh/fin.revenue", "wh/sales.orders"]
+    assert list_page_names(graph, 5, after)[0] == ["wh/fin.revenue", "wh/sales.orders"]
 
 
 def test_names_that_look_alike_are_all_listed() -> None:
@@ -83,19 +83,19 @@ def test_names_that_look_alike_are_all_listed() -> None:
 
 
 def test_filters(graph: LiveGraph) -> None:
-    def found(wanted: Filter) -> list[str]:
+    def list_filtered_names(wanted: Filter) -> list[str]:
         page = list_assets(graph.index, AssetKind.DATASET, wanted, first=10)
         assert count_assets(graph.index, AssetKind.DATASET, wanted) == len(page.entries)
         return mesh.list_names(graph, (entry.node for entry in page.entries))
 
-    assert found(Filter(text="FIN.")) == ["wh/fin.report", "wh/fin.revenue"]
-    assert found(Filter(namespace="pg")) == ["pg/shop.customers"]
-    assert found(Filter(domain=mesh.get_node(graph, mesh.FINANCE))) == ["wh/fin.revenue"]
-    assert found(Filter(domain=mesh.get_node(graph, mesh.COMPANY))) == ["wh/fin.revenue"]
-    assert found(Filter(product=mesh.get_node(graph, mesh.ORDERS_PRODUCT))) == ["wh/sales.orders"]
-    assert found(Filter(owner=mesh.get_node(graph, mesh.SHOP_TEAM))) == ["wh/sales.orders"]
-    assert found(Filter(described=False)) == ["wh/fin.report"]
-    assert found(Filter(text="fin", described=True)) == ["wh/fin.revenue"]
+    assert list_filtered_names(Filter(text="FIN.")) == ["wh/fin.report", "wh/fin.revenue"]
+    assert list_filtered_names(Filter(namespace="pg")) == ["pg/shop.customers"]
+    assert list_filtered_names(Filter(domain=mesh.get_node(graph, mesh.FINANCE))) == ["wh/fin.revenue"]
+    assert list_filtered_names(Filter(domain=mesh.get_node(graph, mesh.COMPANY))) == ["wh/fin.revenue"]
+    assert list_filtered_names(Filter(product=mesh.get_node(graph, mesh.ORDERS_PRODUCT))) == ["wh/sales.orders"]
+    assert list_filtered_names(Filter(owner=mesh.get_node(graph, mesh.SHOP_TEAM))) == ["wh/sales.orders"]
+    assert list_filtered_names(Filter(described=False)) == ["wh/fin.report"]
+    assert list_filtered_names(Filter(text="fin", described=True)) == ["wh/fin.revenue"]
 
 
 def test_columns_come_by_position(graph: LiveGraph) -> None:

@@ -21,7 +21,7 @@ from meshline.graph.model import (
 )
 from meshline.graph.queries.product_health import Evidence, Freshness, Health, Standing, compute_health
 from tests.queries import mesh
-from tests.queries.test_quality import check, run
+from tests.queries.test_quality import build_check, build_suite_run
 
 HOUR = 3_600 * mesh.SECOND
 NOW = mesh.START + 10 * HOUR
@@ -30,17 +30,19 @@ PORT = build_dataset_key("wh", "port")
 METRICS = Facts(assets=(AssetFact(PORT, {"facet:dataQualityMetrics": {"lastUpdated": "2023-11-15T08:13:20Z"}}),))
 
 
-def product(slo: Json = None, *ports: AssetKey) -> list[Statement]:
+def build_product(slo: Json = None, *ports: AssetKey) -> list[Statement]:
     of_product = mesh.build_asset_statement(PRODUCT, title="P") if slo is None else mesh.build_asset_statement(PRODUCT, slo=slo)
     return [of_product, *(mesh.build_edge_statement(EdgeType.PORT, PRODUCT, port) for port in ports or (PORT,))]
 
 
-def written(at: int, of: AssetKey = PORT, source: str = mesh.LINEAGE, kind: str = JOB_OUTPUT, *, provisional: bool = False) -> Statement:
+def build_write(
+    at: int, of: AssetKey = PORT, source: str = mesh.LINEAGE, kind: str = JOB_OUTPUT, *, provisional: bool = False
+) -> Statement:
     facts = Facts(edges=(EdgeFact(EdgeType.WRITES, build_job_key("a", "b"), of),))
     return mesh.build_statement(source, (kind, "a", "b", *of.parts), facts, at)._replace(provisional=provisional)
 
 
-def healthy(*statements: Statement, at: int | None = None, now: int = NOW) -> tuple[LiveGraph, Health]:
+def compute_product_health(*statements: Statement, at: int | None = None, now: int = NOW) -> tuple[LiveGraph, Health]:
     graph = mesh.build_graph(*statements)
     index = graph.get_index(at)
     node = index.assets.find_by_key(PRODUCT)
@@ -51,19 +53,19 @@ def healthy(*statements: Statement, at: int | None = None, now: int = NOW) -> tu
 @pytest.mark.parametrize(
     ("slo", "evidence", "expected", "age"),
     [
-        ({"freshness": "1h"}, written(NOW - HOUR), Standing.KEPT, 3600),
-        ({"freshness": "1h"}, written(NOW - HOUR - mesh.SECOND), Standing.BROKEN, 3601),
-        ({"freshness": {"text": "1 hour", "seconds": 3600}}, written(NOW - HOUR), Standing.KEPT, 3600),
-        ({"freshness": {"text": "an hour", "seconds": 3600}}, written(NOW - 2 * HOUR), Standing.BROKEN, 7200),
-        ({"freshness": "soon"}, written(NOW - HOUR), Standing.UNKNOWN, 3600),
-        ({"completeness": "99.9%"}, written(NOW - HOUR), Standing.UNKNOWN, 3600),
-        (None, written(NOW - HOUR), Standing.UNKNOWN, 3600),
-        ("daily", written(NOW - HOUR), Standing.UNKNOWN, 3600),
-        ({"freshness": "1h"}, written(NOW - HOUR, kind="job-writes"), Standing.KEPT, 3600),
-        ({"freshness": "1h"}, written(NOW - HOUR, kind="job-declared"), Standing.UNKNOWN, None),
-        ({"freshness": "1h"}, written(NOW - HOUR, source="dbt/shop"), Standing.UNKNOWN, None),
-        ({"freshness": "1h"}, written(NOW - HOUR, provisional=True), Standing.UNKNOWN, None),
-        ({"freshness": "1h"}, written(NOW + HOUR), Standing.UNKNOWN, None),
+        ({"freshness": "1h"}, build_write(NOW - HOUR), Standing.KEPT, 3600),
+        ({"freshness": "1h"}, build_write(NOW - HOUR - mesh.SECOND), Standing.BROKEN, 3601),
+        ({"freshness": {"text": "1 hour", "seconds": 3600}}, build_write(NOW - HOUR), Standing.KEPT, 3600),
+        ({"freshness": {"text": "an hour", "seconds": 3600}}, build_write(NOW - 2 * HOUR), Standing.BROKEN, 7200),
+        ({"freshness": "soon"}, build_write(NOW - HOUR), Standing.UNKNOWN, 3600),
+        ({"completeness": "99.9%"}, build_write(NOW - HOUR), Standing.UNKNOWN, 3600),
+        (None, build_write(NOW - HOUR), Standing.UNKNOWN, 3600),
+        ("daily", build_write(NOW - HOUR), Standing.UNKNOWN, 3600),
+        ({"freshness": "1h"}, build_write(NOW - HOUR, kind="job-writes"), Standing.KEPT, 3600),
+        ({"freshness": "1h"}, build_write(NOW - HOUR, kind="job-declared"), Standing.UNKNOWN, None),
+        ({"freshness": "1h"}, build_write(NOW - HOUR, source="dbt/shop"), Standing.UNKNOWN, None),
+        ({"freshness": "1h"}, build_write(NOW - HOUR, provisional=True), Standing.UNKNOWN, None),
+        ({"freshness": "1h"}, build_write(NOW + HOUR), Standing.UNKNOWN, None),
         (
             {"freshness": "1h"},
             mesh.build_asset_statement(PORT, source="iceberg/lake", snapshot_at=(NOW - HOUR) // 1000),
@@ -79,39 +81,43 @@ def healthy(*statements: Statement, at: int | None = None, now: int = NOW) -> tu
         ),
         (
             {"freshness": "1h"},
-            run(check(build_column_key(PORT, "at"), "freshness(at)", observed={"max_loaded_at": "2023-11-15 06:13:20+00:00"})),
+            build_suite_run(
+                build_check(build_column_key(PORT, "at"), "freshness(at)", observed={"max_loaded_at": "2023-11-15 06:13:20+00:00"})
+            ),
             Standing.UNKNOWN,
             None,
         ),
         (
             {"freshness": "1h"},
-            run(
-                check(build_column_key(PORT, "at"), "f", observed={"max_loaded_at": "2023-11-15 06:13:20+00:00"})._replace(kind="freshness")
+            build_suite_run(
+                build_check(build_column_key(PORT, "at"), "f", observed={"max_loaded_at": "2023-11-15 06:13:20+00:00"})._replace(
+                    kind="freshness"
+                )
             ),
             Standing.BROKEN,
             7200,
         ),
         (
             {"freshness": "1h"},
-            run(check(PORT, "f", observed={"max_loaded_at": "soon"})._replace(kind="freshness")),
+            build_suite_run(build_check(PORT, "f", observed={"max_loaded_at": "soon"})._replace(kind="freshness")),
             Standing.UNKNOWN,
             None,
         ),
     ],
 )
 def test_freshness_is_compared_with_the_promise(slo: Json, evidence: Statement, expected: Standing, age: float | None) -> None:
-    graph, found = healthy(*product(slo), evidence)
+    graph, found = compute_product_health(*build_product(slo), evidence)
     (port,) = found.ports
     assert (found.freshness, port.standing, port.age) == (expected, expected, age)
     assert graph.index.assets.get_key(port.dataset) == PORT
 
 
 def test_the_newest_evidence_counts() -> None:
-    graph, found = healthy(
-        *product({"freshness": "1h"}),
-        written(NOW - 3 * HOUR),
+    graph, found = compute_product_health(
+        *build_product({"freshness": "1h"}),
+        build_write(NOW - 3 * HOUR),
         mesh.build_asset_statement(PORT, source="iceberg/lake", snapshot_at=(NOW - HOUR) // 1000),
-        run(check(PORT, "f", observed={"max_loaded_at": "2023-11-15 01:00:00"})._replace(kind="freshness")),
+        build_suite_run(build_check(PORT, "f", observed={"max_loaded_at": "2023-11-15 01:00:00"})._replace(kind="freshness")),
     )
     port = mesh.get_node(graph, PORT)
     assert found.ports == (Freshness(port, Standing.KEPT, NOW - HOUR, Evidence.SNAPSHOT, 3600),)
@@ -120,13 +126,19 @@ def test_the_newest_evidence_counts() -> None:
 def test_of_several_ports_the_worst_counts() -> None:
     other = build_dataset_key("wh", "other")
     slo: Json = {"freshness": "1h"}
-    fresh, stale = written(NOW), written(NOW - 2 * HOUR, other)
-    assert healthy(*product(slo, PORT, other), fresh, mesh.build_asset_statement(other, x=1))[1].freshness is Standing.UNKNOWN
-    assert healthy(*product(slo, PORT, other), fresh, stale)[1].freshness is Standing.BROKEN
-    assert healthy(*product(slo, PORT, other), mesh.build_asset_statement(PORT, x=1), stale)[1].freshness is Standing.BROKEN
-    assert healthy(*product(slo, PORT, other), fresh, written(NOW, other))[1].freshness is Standing.KEPT
+    fresh, stale = build_write(NOW), build_write(NOW - 2 * HOUR, other)
+    assert (
+        compute_product_health(*build_product(slo, PORT, other), fresh, mesh.build_asset_statement(other, x=1))[1].freshness
+        is Standing.UNKNOWN
+    )
+    assert compute_product_health(*build_product(slo, PORT, other), fresh, stale)[1].freshness is Standing.BROKEN
+    assert (
+        compute_product_health(*build_product(slo, PORT, other), mesh.build_asset_statement(PORT, x=1), stale)[1].freshness
+        is Standing.BROKEN
+    )
+    assert compute_product_health(*build_product(slo, PORT, other), fresh, build_write(NOW, other))[1].freshness is Standing.KEPT
     of_input = mesh.build_edge_statement(EdgeType.PORT, PRODUCT, other, direction="input")
-    assert healthy(*product(slo), fresh, stale, of_input)[1].freshness is Standing.KEPT
+    assert compute_product_health(*build_product(slo), fresh, stale, of_input)[1].freshness is Standing.KEPT
 
 
 @pytest.mark.parametrize(
@@ -150,22 +162,22 @@ def test_of_several_ports_the_worst_counts() -> None:
 )
 def test_a_product_is_kept_only_with_evidence(freshness: int | None, outcomes: list[str], expected: Standing) -> None:
     """`freshness`: when the data was written; 0: promised, but not known; None: no freshness is promised."""
-    statements = [mesh.build_asset_statement(PORT, x=1), *product({"freshness": "1h"} if freshness is not None else None)]
-    statements += [written(freshness)] if freshness else []
+    statements = [mesh.build_asset_statement(PORT, x=1), *build_product({"freshness": "1h"} if freshness is not None else None)]
+    statements += [build_write(freshness)] if freshness else []
     if outcomes:
-        statements.append(run(*(check(PORT, str(n), outcome) for n, outcome in enumerate(outcomes))))
-    found = healthy(*statements)[1]
+        statements.append(build_suite_run(*(build_check(PORT, str(n), outcome) for n, outcome in enumerate(outcomes))))
+    found = compute_product_health(*statements)[1]
     assert found.standing is expected
     assert [str(result.outcome) for result in found.open_failures] == [one for one in outcomes if one in ("FAILED", "ERROR")]
     assert sum(found.counts) == len(outcomes)
 
 
 def test_many_products_and_the_past() -> None:
-    graph, then = healthy(
+    graph, then = compute_product_health(
         *mesh.build_mesh(),
-        *product({"freshness": "1h"}),
-        written(mesh.START),
-        run(check(PORT, "a", "FAILED"), at=mesh.START + HOUR),
+        *build_product({"freshness": "1h"}),
+        build_write(mesh.START),
+        build_suite_run(build_check(PORT, "a", "FAILED"), at=mesh.START + HOUR),
         at=mesh.START,
         now=mesh.START,
     )

@@ -31,36 +31,41 @@ DAY = 86_400 * mesh.SECOND
 TOTAL = build_column_key(mesh.ORDERS, "total")
 
 
-def check(of: AssetKey, name: str, outcome: str = "PASSED", suite: str = "s", **values: Json) -> Check:
+def build_check(of: AssetKey, name: str, outcome: str = "PASSED", suite: str = "s", **values: Json) -> Check:
     return Check(of, name, "kind", Outcome(outcome), suite, **values)  # type: ignore[arg-type]
 
 
-def run(*checks: Check, at: int = mesh.START, source: str = GX, dated: bool = True) -> Statement:
+def build_suite_run(*checks: Check, at: int = mesh.START, source: str = GX, dated: bool = True) -> Statement:
     """A run of a suite on a dataset."""
     of = checks[0].subject
     facts = build_result_facts(one._replace(at=at) if dated else one for one in checks)
     return mesh.build_statement(source, ("quality", checks[0].suite, *of.parts[:2]), facts, at)
 
 
-def written(suite: str, *checks: Check, source: str = GX) -> Statement:
+def build_suite(suite: str, *checks: Check, source: str = GX) -> Statement:
     consumer = mesh.DASHBOARD
     return mesh.build_statement(source, ("checks", suite), build_expectation_facts(checks, consumer, ()))
 
 
-def found(graph: LiveGraph, key: AssetKey = mesh.ORDERS) -> list[Result]:
+def read_results(graph: LiveGraph, key: AssetKey = mesh.ORDERS) -> list[Result]:
     return read_latest(graph, graph.index, [mesh.get_node(graph, key)])[0]
 
 
-def shown(results: list[Result]) -> list[tuple[str, str]]:
+def list_outcomes(results: list[Result]) -> list[tuple[str, str]]:
     return [(result.name, str(result.outcome)) for result in results]
 
 
 def test_checks_of_a_dataset_and_its_columns(graph: LiveGraph) -> None:
     mesh.commit_statements(
-        graph, run(check(TOTAL, "b", "FAILED", expected=1, observed=2, message="m"), check(mesh.ORDERS, "z"), check(mesh.HASH, "c"))
+        graph,
+        build_suite_run(
+            build_check(TOTAL, "b", "FAILED", expected=1, observed=2, message="m"),
+            build_check(mesh.ORDERS, "z"),
+            build_check(mesh.HASH, "c"),
+        ),
     )
-    assert shown(found(graph)) == [("z", "PASSED"), ("c", "PASSED"), ("b", "FAILED")]
-    result = found(graph)[2]
+    assert list_outcomes(read_results(graph)) == [("z", "PASSED"), ("c", "PASSED"), ("b", "FAILED")]
+    result = read_results(graph)[2]
     assert (result.asset, result.dataset) == (mesh.get_node(graph, TOTAL), mesh.get_node(graph, mesh.ORDERS))
     assert (result.state.kind, result.state.suite, result.state.expected, result.state.observed, result.state.message) == (
         "kind",
@@ -70,8 +75,8 @@ def test_checks_of_a_dataset_and_its_columns(graph: LiveGraph) -> None:
         "m",
     )
     assert (result.at, result.source) == (mesh.START, GX)
-    assert count_outcomes(found(graph)) == Counts(passed=2, failed=1)
-    assert found(graph, mesh.REPORT) == []
+    assert count_outcomes(read_results(graph)) == Counts(passed=2, failed=1)
+    assert read_results(graph, mesh.REPORT) == []
 
 
 def test_all_names_of_a_dataset_have_one_list_in_which_the_newest_run_counts(graph: LiveGraph) -> None:
@@ -79,50 +84,59 @@ def test_all_names_of_a_dataset_have_one_list_in_which_the_newest_run_counts(gra
     mesh.commit_statements(
         graph,
         mesh.build_edge_statement(EdgeType.SAME_AS, path, mesh.ORDERS, why="location"),
-        run(check(build_column_key(path, "total"), "a", "FAILED"), at=mesh.START + 5),
-        run(check(TOTAL, "a"), at=mesh.START),
+        build_suite_run(build_check(build_column_key(path, "total"), "a", "FAILED"), at=mesh.START + 5),
+        build_suite_run(build_check(TOTAL, "a"), at=mesh.START),
     )
-    assert shown(found(graph)) == [("a", "FAILED")]
+    assert list_outcomes(read_results(graph)) == [("a", "FAILED")]
 
 
 def test_checks_of_different_suites_and_sources_are_different(graph: LiveGraph) -> None:
     mesh.commit_statements(
         graph,
-        run(check(mesh.ORDERS, "a")),
-        run(check(mesh.ORDERS, "a", "FAILED", suite="t")),
-        run(check(mesh.ORDERS, "a"), source="soda/x"),
+        build_suite_run(build_check(mesh.ORDERS, "a")),
+        build_suite_run(build_check(mesh.ORDERS, "a", "FAILED", suite="t")),
+        build_suite_run(build_check(mesh.ORDERS, "a"), source="soda/x"),
     )
-    assert [(result.source, result.state.suite, str(result.outcome)) for result in found(graph)] == [
+    assert [(result.source, result.state.suite, str(result.outcome)) for result in read_results(graph)] == [
         ("gx/test", "s", "PASSED"), ("soda/x", "s", "PASSED"), ("gx/test", "t", "FAILED"),
     ]  # fmt: skip
 
 
 def test_a_declared_check_is_not_run_until_a_result_is_known(graph: LiveGraph) -> None:
-    both = [check(mesh.ORDERS, "a", "NOT_RUN", expected="x"), check(TOTAL, "b", "NOT_RUN")]
+    both = [build_check(mesh.ORDERS, "a", "NOT_RUN", expected="x"), build_check(TOTAL, "b", "NOT_RUN")]
     mesh.commit_statements(
-        graph, written("file.yml", *both), run(check(TOTAL, "b", "FAILED")), run(check(mesh.ORDERS, "a"), source="soda/x")
+        graph,
+        build_suite("file.yml", *both),
+        build_suite_run(build_check(TOTAL, "b", "FAILED")),
+        build_suite_run(build_check(mesh.ORDERS, "a"), source="soda/x"),
     )
-    assert [(result.name, str(result.outcome), result.at is None) for result in found(graph)] == [
+    assert [(result.name, str(result.outcome), result.at is None) for result in read_results(graph)] == [
         ("a", "NOT_RUN", True), ("a", "PASSED", False), ("b", "FAILED", False),
     ]  # fmt: skip
-    assert found(graph)[0].state.expected == "x"
-    assert read_history(graph, graph.index, found(graph)[0]) == []
+    assert read_results(graph)[0].state.expected == "x"
+    assert read_history(graph, graph.index, read_results(graph)[0]) == []
 
 
 def test_a_dbt_test_that_its_events_ran_is_one_check(graph: LiveGraph) -> None:
     """The project knows no result where another command has overwritten run_results.json; the events of `dbt-ol` have it."""
     upper = build_column_key(mesh.ORDERS, "TOTAL")
-    expected = [check(mesh.ORDERS, "a", "NOT_RUN"), check(TOTAL, "not_null", "NOT_RUN"), check(TOTAL, "unique", "NOT_RUN")]
+    expected = [
+        build_check(mesh.ORDERS, "a", "NOT_RUN"),
+        build_check(TOTAL, "not_null", "NOT_RUN"),
+        build_check(TOTAL, "unique", "NOT_RUN"),
+    ]
     mesh.commit_statements(
-        graph, written("dbt/shop", *expected, source="dbt/shop"), run(check(upper, "not_null", "FAILED"), source="openlineage/x")
+        graph,
+        build_suite("dbt/shop", *expected, source="dbt/shop"),
+        build_suite_run(build_check(upper, "not_null", "FAILED"), source="openlineage/x"),
     )
-    assert shown(found(graph)) == [("a", "NOT_RUN"), ("not_null", "FAILED"), ("unique", "NOT_RUN")]
+    assert list_outcomes(read_results(graph)) == [("a", "NOT_RUN"), ("not_null", "FAILED"), ("unique", "NOT_RUN")]
 
 
 def test_history_is_the_newest_first(graph: LiveGraph) -> None:
     for day, outcome in enumerate(["PASSED", "FAILED", "FAILED", "SKIPPED", "ERROR"]):
-        mesh.commit_statements(graph, run(check(TOTAL, "a", outcome, observed=day), at=mesh.START + day * DAY))
-    (result,) = found(graph)
+        mesh.commit_statements(graph, build_suite_run(build_check(TOTAL, "a", outcome, observed=day), at=mesh.START + day * DAY))
+    (result,) = read_results(graph)
     past = read_history(graph, graph.index, result)
     assert [(str(one.state.outcome), one.state.observed, one.at) for one in past] == [
         (outcome, day, mesh.START + day * DAY)
@@ -133,53 +147,64 @@ def test_history_is_the_newest_first(graph: LiveGraph) -> None:
     before = graph.get_index(mesh.START + DAY)
     (then,) = read_latest(graph, before, [before.assets.find_by_key(mesh.ORDERS) or 0])[0]
     assert (str(then.outcome), len(read_history(graph, before, then))) == ("FAILED", 2)
-    mesh.commit_statements(graph, run(check(TOTAL, "a"), at=mesh.START + 9 * DAY))
-    assert find_failing_since(graph, graph.index, found(graph)[0]) is None
+    mesh.commit_statements(graph, build_suite_run(build_check(TOTAL, "a"), at=mesh.START + 9 * DAY))
+    assert find_failing_since(graph, graph.index, read_results(graph)[0]) is None
 
 
 def test_undated_runs_with_the_same_result_are_one_interval(graph: LiveGraph) -> None:
     for day in range(3):
-        mesh.commit_statements(graph, run(check(TOTAL, "a"), at=mesh.START + day * DAY, dated=False))
-    (result,) = found(graph)
+        mesh.commit_statements(graph, build_suite_run(build_check(TOTAL, "a"), at=mesh.START + day * DAY, dated=False))
+    (result,) = read_results(graph)
     assert result.at == mesh.START + 2 * DAY
     assert [(past.at, past.last) for past in read_history(graph, graph.index, result)] == [(mesh.START, mesh.START + 2 * DAY)]
 
 
 def test_the_same_name_on_another_column_is_another_check(graph: LiveGraph) -> None:
-    mesh.commit_statements(graph, run(check(TOTAL, "a", "FAILED"), check(mesh.HASH, "a"), check(mesh.ORDERS, "a", "SKIPPED")))
-    assert [str(read_history(graph, graph.index, result)[0].state.outcome) for result in found(graph)] == ["SKIPPED", "PASSED", "FAILED"]
+    mesh.commit_statements(
+        graph, build_suite_run(build_check(TOTAL, "a", "FAILED"), build_check(mesh.HASH, "a"), build_check(mesh.ORDERS, "a", "SKIPPED"))
+    )
+    assert [str(read_history(graph, graph.index, result)[0].state.outcome) for result in read_results(graph)] == [
+        "SKIPPED",
+        "PASSED",
+        "FAILED",
+    ]
 
 
 def test_a_check_of_a_column_that_is_not_there_is_not_lost() -> None:
     catalog = mesh.build_schema_statement(mesh.ORDERS, "id", source="iceberg/lake")
-    graph = mesh.build_graph(catalog, run(check(build_column_key(mesh.ORDERS, "gone"), "a", "ERROR")))
+    graph = mesh.build_graph(catalog, build_suite_run(build_check(build_column_key(mesh.ORDERS, "gone"), "a", "ERROR")))
     assert graph.index.assets.is_unlisted(mesh.get_node(graph, build_column_key(mesh.ORDERS, "gone")))
-    assert shown(found(graph)) == [("a", "ERROR")]
+    assert list_outcomes(read_results(graph)) == [("a", "ERROR")]
 
 
 def test_failures_of_a_domain_a_product_an_owner_and_all_page_by_page(graph: LiveGraph) -> None:
     revenue = build_column_key(mesh.REVENUE, "total")
     mesh.commit_statements(
         graph,
-        run(check(TOTAL, "a", "FAILED"), check(TOTAL, "b", "ERROR"), check(TOTAL, "c", "WARNED"), check(mesh.ORDERS, "z", "FAILED")),
-        run(check(revenue, "a", "FAILED"), check(revenue, "b")),
-        run(check(mesh.REPORT, "a", "SKIPPED")),
+        build_suite_run(
+            build_check(TOTAL, "a", "FAILED"),
+            build_check(TOTAL, "b", "ERROR"),
+            build_check(TOTAL, "c", "WARNED"),
+            build_check(mesh.ORDERS, "z", "FAILED"),
+        ),
+        build_suite_run(build_check(revenue, "a", "FAILED"), build_check(revenue, "b")),
+        build_suite_run(build_check(mesh.REPORT, "a", "SKIPPED")),
     )
     index = graph.index
     assert mesh.list_names(graph, list_checked_datasets(index)) == ["wh/sales.orders", "wh/fin.revenue", "wh/fin.report"]
     everything = [("fin.revenue", "a"), ("sales.orders", "z"), ("sales.orders", "a"), ("sales.orders", "b")]
 
-    def named(results: tuple[Result, ...]) -> list[tuple[str, str]]:
+    def list_failure_names(results: tuple[Result, ...]) -> list[tuple[str, str]]:
         return [(index.assets.get_key(result.dataset).name, result.name) for result in results]
 
-    assert named(list_failures(graph, index, first=9).results) == everything
+    assert list_failure_names(list_failures(graph, index, first=9).results) == everything
     for size in (1, 2, 3):
         seen: list[tuple[str, str]] = []
         page = list_failures(graph, index, first=size)
-        seen += named(page.results)
+        seen += list_failure_names(page.results)
         while page.has_next:
             page = list_failures(graph, index, first=size, after=build_sort_key(index, page.results[-1]))
-            seen += named(page.results)
+            seen += list_failure_names(page.results)
         assert seen == everything
     assert count_failures(graph, index) == 4
     for wanted, size in (
@@ -189,7 +214,7 @@ def test_failures_of_a_domain_a_product_an_owner_and_all_page_by_page(graph: Liv
         (Filter(owner=mesh.get_node(graph, mesh.ANN)), 0),
     ):
         assert count_failures(graph, index, wanted) == size, wanted
-    assert named(list_failures(graph, index, outcomes=[Outcome.WARNED], first=9).results) == [("sales.orders", "c")]
+    assert list_failure_names(list_failures(graph, index, outcomes=[Outcome.WARNED], first=9).results) == [("sales.orders", "c")]
 
 
 def test_values_of_another_shape_are_left_out(graph: LiveGraph) -> None:
@@ -198,7 +223,7 @@ def test_values_of_another_shape_are_left_out(graph: LiveGraph) -> None:
     odd: dict[str, Json] = {"a": 1, "b": {"outcome": "GREAT", "labels": 3, "at": "x"}}
     fact = mesh.build_asset_statement(mesh.ORDERS, source=GX, quality=odd)
     mesh.commit_statements(graph, fact._replace(scope=("quality", "s", *mesh.ORDERS.parts)))
-    assert shown(found(graph)) == [("b", "NOT_RUN")]
+    assert list_outcomes(read_results(graph)) == [("b", "NOT_RUN")]
 
 
 @needs_corpus
@@ -209,7 +234,7 @@ def test_of_dbt_build_and_dbt_test_the_newer_counts() -> None:
         received = Received("openlineage/x", builder.parser.parse(line, 4_000_000_000_000_000), 1, line)
         graph.commit(lambda runs, received=received: builder.build_batch([received], runs))  # type: ignore[misc]
     orders = build_dataset_key("duckdb:///warehouse/shop.duckdb", "shop.main.stg_orders")
-    results = found(graph, orders)
+    results = read_results(graph, orders)
     assert [(result.state.kind, str(result.outcome), result.state.suite) for result in results] == [
         ("relationships", "WARNED", "shop.main.shop.stg_orders.test"),
         ("accepted_values", "PASSED", "shop.main.shop.stg_orders.test"),

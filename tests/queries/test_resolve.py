@@ -39,10 +39,10 @@ def test_a_column_in_a_column_is_found_by_its_path(graph: LiveGraph) -> None:
     nested = ".".join(f"level{number}" for number in range(30))
     mesh.commit_statements(graph, mesh.build_schema_statement(mesh.ORDERS, nested, at=mesh.START + mesh.SECOND))
     for text in (f"wh/sales.orders.{nested}", nested):
-        assert resolved(graph, text) == f"wh/sales.orders.{nested}"
+        assert resolve_text(graph, text) == f"wh/sales.orders.{nested}"
 
 
-def resolved(graph: LiveGraph, text: str) -> str:
+def resolve_text(graph: LiveGraph, text: str) -> str:
     return graph.index.assets.get_key(resolve_name(graph.index, graph.store, Naming(), text)).qualified_name
 
 
@@ -71,7 +71,7 @@ def resolved(graph: LiveGraph, text: str) -> str:
     ],
 )
 def test_resolve(graph: LiveGraph, text: str, name: str) -> None:
-    assert resolved(graph, text) == name
+    assert resolve_text(graph, text) == name
 
 
 def explain_past(graph: LiveGraph, text: str, as_of: int) -> str:
@@ -120,11 +120,11 @@ def test_a_former_name_finds_the_column_unless_another_has_the_name_now(graph: L
 
     rename("day", "date")
     for text in ("wh/fin.revenue.day", "revenue.day", "Revenue.DAY", "revenue.date"):
-        assert resolved(graph, text) == "wh/fin.revenue.date"
+        assert resolve_text(graph, text) == "wh/fin.revenue.date"
     rename("total", "day")
     rename("date", "total")
     for text in ("wh/fin.revenue.day", "revenue.day", "Revenue.DAY"):
-        assert resolved(graph, text) == "wh/fin.revenue.day"
+        assert resolve_text(graph, text) == "wh/fin.revenue.day"
 
 
 @pytest.mark.parametrize(
@@ -138,25 +138,25 @@ def test_a_former_name_finds_the_column_unless_another_has_the_name_now(graph: L
 def test_ambiguous(graph: LiveGraph, text: str, candidates: tuple[str, ...]) -> None:
     if not candidates:
         with pytest.raises(NotFound):
-            resolved(graph, text)
+            resolve_text(graph, text)
         return
     with pytest.raises(Ambiguous) as caught:
-        resolved(graph, text)
+        resolve_text(graph, text)
     assert caught.value.candidates == candidates
     for candidate in candidates:
-        assert f"column:{resolved(graph, candidate)}" == candidate
+        assert f"column:{resolve_text(graph, candidate)}" == candidate
 
 
 def test_a_suffix_begins_at_a_boundary(graph: LiveGraph) -> None:
     with pytest.raises(NotFound):
-        resolved(graph, "ustomers")
+        resolve_text(graph, "ustomers")
     with pytest.raises(NotFound):
-        resolved(graph, "mail")
+        resolve_text(graph, "mail")
 
 
 def test_near_misses_are_named(graph: LiveGraph) -> None:
     with pytest.raises(NotFound, match=r"did you mean pg/shop\.customers") as caught:
-        resolved(graph, "custmers")
+        resolve_text(graph, "custmers")
     assert caught.value.code == "NOT_FOUND"
 
 
@@ -170,20 +170,20 @@ def test_an_alias_finds_the_class(graph: LiveGraph) -> None:
 
 def test_the_exact_name_wins_over_the_suffix(graph: LiveGraph) -> None:
     mesh.commit_statements(graph, mesh.build_schema_statement(build_dataset_key("wh", "a.orders.orders"), "x"))
-    assert resolved(graph, "orders") == build_data_product_key("orders").qualified_name
+    assert resolve_text(graph, "orders") == build_data_product_key("orders").qualified_name
 
 
 def test_names_of_two_kinds(graph: LiveGraph) -> None:
     mesh.commit_statements(graph, mesh.build_asset_statement(build_owner_key("finance"), title="x"))
     with pytest.raises(Ambiguous) as caught:
-        resolved(graph, "finance")
+        resolve_text(graph, "finance")
     assert caught.value.candidates == ("domain:finance", "owner:finance")
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 5000])
 def test_no_name(graph: LiveGraph, text: str) -> None:
     with pytest.raises(InvalidInput):
-        resolved(graph, text)
+        resolve_text(graph, text)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_no_name(graph: LiveGraph, text: str) -> None:
 )
 def test_hostile_names_find_nothing(graph: LiveGraph, text: str) -> None:
     with pytest.raises(NotFound):
-        resolved(graph, text)
+        resolve_text(graph, text)
 
 
 def test_ids(graph: LiveGraph) -> None:

@@ -23,7 +23,7 @@ def live() -> Iterator[LiveGraph]:
         yield found
 
 
-def shown(live: LiveGraph, as_of: int | None = None) -> list[tuple[str, list[str], int, int | None]]:
+def list_schemas(live: LiveGraph, as_of: int | None = None) -> list[tuple[str, list[str], int, int | None]]:
     index = live.get_index(as_of)
     node = index.assets.find_by_key(LAKE)
     assert node is not None
@@ -39,12 +39,12 @@ def test_each_change_of_the_columns_is_a_schema(live: LiveGraph) -> None:
         [build_entry("a", "x", "y", time=T, past=[(T - 20, build_table("a", "x")), (T - 10, build_table("a", "x", location="moved"))])],
     )
     load_items(live, [build_entry("a", "y", "z", time=T + 10)], T + 10)
-    assert shown(live) == [
+    assert list_schemas(live) == [
         ("iceberg/lake", ["y", "z"], 10, None),
         ("iceberg/lake", ["x", "y"], 0, 10),
         ("iceberg/lake", ["x"], -20, 0),  # of two intervals that differ in the location only
     ]
-    assert [columns for _, columns, _, _ in shown(live, T + 5)] == [["x", "y"], ["x"]]
+    assert [columns for _, columns, _, _ in list_schemas(live, T + 5)] == [["x", "y"], ["x"]]
 
 
 def test_every_source_under_every_name_is_listed(live: LiveGraph) -> None:
@@ -52,9 +52,9 @@ def test_every_source_under_every_name_is_listed(live: LiveGraph) -> None:
     load_items(live, [Entry(("dataset", *FILE.parts), build_table("a", "x", "y", namespace="s3://wh"), T + 1)], source="openlineage/x")
     same = encode_facts(Facts(edges=(EdgeFact(EdgeType.SAME_AS, LAKE, FILE, {"why": "location"}),)))
     load_items(live, [Entry(("same",), same, T + 2)], source="mesh/x")
-    assert shown(live) == [("openlineage/x", ["x", "y"], 1, None), ("iceberg/lake", ["x"], 0, None)]
+    assert list_schemas(live) == [("openlineage/x", ["x", "y"], 1, None), ("iceberg/lake", ["x"], 0, None)]
 
 
 def test_a_dataset_that_no_source_lists_has_no_schema(live: LiveGraph) -> None:
     load_items(live, [Entry(("seen",), encode_facts(Facts(edges=(EdgeFact(EdgeType.READS, model.build_job_key("j", "j"), LAKE),))))])
-    assert shown(live) == []
+    assert list_schemas(live) == []

@@ -7,34 +7,34 @@ from meshline.graph.queries.search import search_assets
 from tests.queries import mesh
 
 
-def found(graph: LiveGraph, text: str, **wanted: object) -> list[str]:
+def search_names(graph: LiveGraph, text: str, **wanted: object) -> list[str]:
     hits = search_assets(graph, graph.index, text, first=50, **wanted)  # type: ignore[arg-type]
     return mesh.list_names(graph, (entry.node for entry in hits.page.entries))
 
 
 def test_the_exact_name_comes_first(graph: LiveGraph) -> None:
-    assert found(graph, "orders")[:3] == ["orders", "wh/sales.orders", "airflow/load_orders"]
-    assert found(graph, "email") == ["pg/shop.customers.email", "wh/sales.orders.email_hash"]
+    assert search_names(graph, "orders")[:3] == ["orders", "wh/sales.orders", "airflow/load_orders"]
+    assert search_names(graph, "email") == ["pg/shop.customers.email", "wh/sales.orders.email_hash"]
 
 
 def test_words_may_be_begun_and_in_any_order(graph: LiveGraph) -> None:
-    assert found(graph, "ord sal", kinds=[AssetKind.DATASET]) == ["wh/sales.orders"]
-    assert found(graph, "written customer") == ["pg/shop.customers.email"]
-    assert found(graph, "board") == ["dashboard"]
+    assert search_names(graph, "ord sal", kinds=[AssetKind.DATASET]) == ["wh/sales.orders"]
+    assert search_names(graph, "written customer") == ["pg/shop.customers.email"]
+    assert search_names(graph, "board") == ["dashboard"]
 
 
 def test_filters(graph: LiveGraph) -> None:
-    assert found(graph, "total", domain=mesh.get_node(graph, mesh.FINANCE)) == ["wh/fin.revenue.total"]
-    assert found(graph, "total", owner=mesh.get_node(graph, mesh.SHOP_TEAM)) == ["wh/sales.orders.total"]
-    assert found(graph, "email", tag="pii") == ["pg/shop.customers.email"]
-    assert found(graph, "", tag="class=secret") == ["pg/shop.customers.email"]
-    assert found(graph, "", tag="class") == ["pg/shop.customers.email"]
-    assert found(graph, "", tag="class=public") == []
-    assert found(graph, "orders", tag="pii") == []
+    assert search_names(graph, "total", domain=mesh.get_node(graph, mesh.FINANCE)) == ["wh/fin.revenue.total"]
+    assert search_names(graph, "total", owner=mesh.get_node(graph, mesh.SHOP_TEAM)) == ["wh/sales.orders.total"]
+    assert search_names(graph, "email", tag="pii") == ["pg/shop.customers.email"]
+    assert search_names(graph, "", tag="class=secret") == ["pg/shop.customers.email"]
+    assert search_names(graph, "", tag="class") == ["pg/shop.customers.email"]
+    assert search_names(graph, "", tag="class=public") == []
+    assert search_names(graph, "orders", tag="pii") == []
 
 
 def test_a_text_without_words_finds_nothing(graph: LiveGraph) -> None:
-    assert found(graph, "") == found(graph, " .,; ") == found(graph, "nosuchword") == []
+    assert search_names(graph, "") == search_names(graph, " .,; ") == search_names(graph, "nosuchword") == []
 
 
 def test_what_is_only_inferred_is_not_found(graph: LiveGraph) -> None:
@@ -45,8 +45,8 @@ def test_what_is_only_inferred_is_not_found(graph: LiveGraph) -> None:
             mesh.SUM, [mesh.ORDERS], mesh.REPORT, mesh.build_flow(build_column_key(cte, "total"), build_column_key(mesh.REPORT, "total"))
         ),
     )
-    assert "wh/some_cte.total" not in found(graph, "total")
-    assert found(graph, "some_cte") == []
+    assert "wh/some_cte.total" not in search_names(graph, "total")
+    assert search_names(graph, "some_cte") == []
 
 
 def test_steps_without_data_are_found_by_their_name_only(graph: LiveGraph) -> None:
@@ -57,8 +57,8 @@ def test_steps_without_data_are_found_by_their_name_only(graph: LiveGraph) -> No
         mesh.build_edge_statement(EdgeType.PART_OF, reader, parent),
         mesh.build_edge_statement(EdgeType.READS, reader, mesh.ORDERS),
     )
-    assert found(graph, "stg items") == ["dbt/stg_items", "dbt/stg_items.check"]
-    assert found(graph, "stg_items.sql.1") == ["dbt/stg_items.sql.1"]
+    assert search_names(graph, "stg items") == ["dbt/stg_items", "dbt/stg_items.check"]
+    assert search_names(graph, "stg_items.sql.1") == ["dbt/stg_items.sql.1"]
 
 
 def test_a_retracted_column_is_not_found(graph: LiveGraph) -> None:
@@ -66,20 +66,20 @@ def test_a_retracted_column_is_not_found(graph: LiveGraph) -> None:
     mesh.commit_statements(
         graph, mesh.build_retraction(statement.source, statement.scope, mesh.START + 1), mesh.build_schema_statement(mesh.REPORT, "cents")
     )
-    assert found(graph, "cents") == ["wh/fin.report.cents"]
-    assert found(graph, "shop id") == ["pg/shop.customers.id"]  # lineage still mentions it
+    assert search_names(graph, "cents") == ["wh/fin.report.cents"]
+    assert search_names(graph, "shop id") == ["pg/shop.customers.id"]  # lineage still mentions it
 
 
 def test_pages(graph: LiveGraph) -> None:
-    everything = found(graph, "total") + found(graph, "orders")
+    everything = search_names(graph, "total") + search_names(graph, "orders")
     assert len(everything) > 3
     seen: list[str] = []
     after: SortKey | None = None
     for _ in range(20):
         hits = search_assets(graph, graph.index, "orders", first=2, after=after)
         seen += mesh.list_names(graph, (entry.node for entry in hits.page.entries))
-        assert hits.total == len(found(graph, "orders"))
+        assert hits.total == len(search_names(graph, "orders"))
         if not hits.page.has_next:
             break
         after = hits.page.entries[-1].key
-    assert seen == found(graph, "orders")
+    assert seen == search_names(graph, "orders")

@@ -84,11 +84,11 @@ class JournalContract:
         assert store.commit(lambda _: batch).revision == 1
         assert (find_head(store), store.read_setting("position"), list_records(store)) == (build_head("A", 1), "1", [build_record("k")])
 
-        def broken(_: RunReader) -> Batch:
+        def raise_boom(_: RunReader) -> Batch:
             raise Boom
 
         with pytest.raises(Boom):
-            store.commit(broken)
+            store.commit(raise_boom)
         for bad in (
             Batch(statements=[build_statement("B", 2)], journal=[build_record("l"), build_record("m", None)]),  # type: ignore[arg-type]
             Batch(settings={"position": "2"}, journal=[build_record("l")], raw=[RawEvent("x/x", 1, None)]),  # type: ignore[arg-type]

@@ -214,11 +214,11 @@ class RecordContract:
         store.commit(lambda _: Batch(raw=[RawEvent("s", 1, b"{}")], settings={"a": "1", "b": "2"}))
         assert (store.read_setting("a"), store.read_setting("b"), store.read_revision()) == ("1", "2", 1)
 
-        def broken(_: RunReader) -> Batch:
+        def raise_boom(_: RunReader) -> Batch:
             raise Boom
 
         with pytest.raises(Boom):
-            store.commit(broken)
+            store.commit(raise_boom)
         store.commit(lambda _: Batch(settings={"a": "3"}))
         assert (store.read_setting("a"), store.read_setting("b"), store.read_revision()) == ("3", "2", 1), "settings alone take no revision"
 

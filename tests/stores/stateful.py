@@ -48,7 +48,7 @@ class StoreMachine(RuleBasedStateMachine):
         changes = self.store.commit(lambda _: batch)
         assert changes.revision == expected.revision
         assert list_statements(changes) == list_statements(expected)
-        follow(self.copy, changes)
+        follow_changes(self.copy, changes)
 
     @rule(batch=draw_batches(), repeated=st.integers(2, 3))
     def commit_repeatedly(self, batch: Batch, repeated: int) -> None:
@@ -59,7 +59,7 @@ class StoreMachine(RuleBasedStateMachine):
     def follow(self) -> None:
         changes = self.store.read_changes(self.followed_to)
         assert list_statements(changes).keys() <= list_statements(self.model.read_changes(self.followed_to)).keys()
-        follow(self.followed, changes)
+        follow_changes(self.followed, changes)
         self.followed_to = changes.revision
         assert summarize_heads(self.followed.values()) == read_graph(self.model)
 
@@ -120,7 +120,7 @@ def list_statements(changes: Changes) -> dict[tuple[str, Scope], Head | None]:
     return {(h.source, h.scope): None if h.content is None else h._replace(scope_id=0) for h in changes.heads}
 
 
-def follow(copy: dict[int, Head], changes: Changes) -> None:
+def follow_changes(copy: dict[int, Head], changes: Changes) -> None:
     for head in changes.heads:
         copy.pop(head.scope_id, None)
         if head.content is not None:

@@ -49,11 +49,11 @@ def test_neo4j_without_the_driver_names_the_extra(monkeypatch: pytest.MonkeyPatc
         monkeypatch.delitem(sys.modules, module)
     real = builtins.__import__
 
-    def without_driver(name: str, *args: object, **kwargs: object) -> object:
+    def import_without_driver(name: str, *args: object, **kwargs: object) -> object:
         if name == "neo4j" or name.startswith("neo4j."):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(builtins, "__import__", without_driver)
+    monkeypatch.setattr(builtins, "__import__", import_without_driver)
     with pytest.raises(MissingExtra, match=r"needs the extra 'neo4j': pip install 'meshline\[neo4j\] @ "):
         open_store("neo4j://user:secret@127.0.0.1:7687")

@@ -22,11 +22,11 @@ from tests.sizes import count_examples
 from tests.stores.strategies import draw_batches
 
 
-def problems(found: list[Check]) -> list[str]:
+def list_problems(found: list[Check]) -> list[str]:
     return [problem for check in found for problem in check.problems]
 
 
-def answers(store: Store) -> tuple[Any, ...]:
+def read_answers(store: Store) -> tuple[Any, ...]:
     heads = sorted(head for batch in store.iterate_heads() for head in batch)
     past = [sorted(head for batch in store.iterate_heads(at) for head in batch) for at in range(14)]
     scopes = [head.scope_id for head in store.read_changes(0).heads]
@@ -46,7 +46,7 @@ def test_a_sound_graph_passes(batches: list[list[Statement]]) -> None:
     with closing(SqliteStore()) as store:
         for batch in batches:
             store.commit(lambda _, batch=batch: Batch(statements=batch))  # type: ignore[misc]
-        assert problems([*run_checks(store), *check_index(store, Precedence())]) == []
+        assert list_problems([*run_checks(store), *check_index(store, Precedence())]) == []
         assert LiveGraph.open(store).index.revision == store.read_revision()
 
 
@@ -59,13 +59,13 @@ def test_a_sound_file_passes_and_compacting_changes_nothing(batches: list[Batch]
             for batch in batches:
                 store.commit(lambda _, batch=batch: batch)  # type: ignore[misc]
             runs = {run.key for batch in batches for run in batch.runs}
-            before, known = answers(store), store.read_runs(runs)
-        assert problems(list(list_file_checks(path))) == []
+            before, known = read_answers(store), store.read_runs(runs)
+        assert list_problems(list(list_file_checks(path))) == []
         compact_file(path, raw_before=-(2**60))
-        assert problems(list(list_file_checks(path))) == []
+        assert list_problems(list(list_file_checks(path))) == []
         with closing(SqliteStore(path)) as store:
-            assert (answers(store), store.read_runs(runs)) == (before, known)
+            assert (read_answers(store), store.read_runs(runs)) == (before, known)
             for batch in batches:  # committed again by a store that remembers nothing of it: nothing changes
                 store.commit(lambda _, batch=batch: batch._replace(raw=(), journal=()))  # type: ignore[misc]
             assert sorted(head for each in store.iterate_heads() for head in each) == before[0]
-        assert problems(list(list_file_checks(path))) == []
+        assert list_problems(list(list_file_checks(path))) == []

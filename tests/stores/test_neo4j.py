@@ -58,7 +58,7 @@ def test_random_operations(neo4j: Neo4jServer) -> None:
     run_state_machine_as_test(Machine, settings=chosen)
 
 
-def put(store: Store, batch: Batch) -> int:
+def commit_batch(store: Store, batch: Batch) -> int:
     return store.commit(lambda _: batch).revision
 
 
@@ -80,7 +80,7 @@ def test_writers_of_several_processes_lose_nothing(neo4j: Neo4jServer) -> None:
                     ],
                     runs=[build_run(build_run_key(version))],
                 )
-                revisions[number].append(put(writers[number], batch))
+                revisions[number].append(commit_batch(writers[number], batch))
         except BaseException as error:  # noqa: BLE001 - of a thread
             failures.append(error)
 

@@ -42,7 +42,7 @@ FILES = build_dataset_key("s3://lake", "mart/orders")
 LOAD = build_job_key("airflow", "load_orders")
 
 
-def listing(table: AssetKey, *names: str, **types: str) -> Facts:
+def build_listing(table: AssetKey, *names: str, **types: str) -> Facts:
     columns = [build_column_key(table, name) for name in names]
     return Facts(
         assets=(AssetFact(table, {"description": f"The {table.name}", **types}), *(AssetFact(key, {"type": "text"}) for key in columns)),
@@ -50,12 +50,12 @@ def listing(table: AssetKey, *names: str, **types: str) -> Facts:
     )
 
 
-def statements() -> Iterator[Statement]:
+def list_statements() -> Iterator[Statement]:
     def state(source: str, scope: tuple[str, ...], facts: Facts, at: int = 1, version: str = "") -> Statement:
         return Statement(source, scope, at * 86_400_000_000, encode_facts(facts), version)
 
-    yield state("openlineage/default", ("dataset", *SHOP.parts, "schema"), listing(SHOP, "id", "email"))
-    yield state("openlineage/default", ("dataset", *MART.parts, "schema"), listing(MART, "order_id", "contact"))
+    yield state("openlineage/default", ("dataset", *SHOP.parts, "schema"), build_listing(SHOP, "id", "email"))
+    yield state("openlineage/default", ("dataset", *MART.parts, "schema"), build_listing(MART, "order_id", "contact"))
     email, contact = build_column_key(SHOP, "email"), build_column_key(MART, "contact")
     lineage = Facts(
         edges=(EdgeFact(EdgeType.READS, LOAD, SHOP), EdgeFact(EdgeType.WRITES, LOAD, MART)),
@@ -102,7 +102,7 @@ def statements() -> Iterator[Statement]:
 def loaded(running_neo4j: Neo4jServer) -> Neo4jServer:
     running_neo4j.wipe()
     with closing(Neo4jStore(running_neo4j.url)) as store:
-        batch = Batch(statements=tuple(statements()))
+        batch = Batch(statements=tuple(list_statements()))
         store.commit(lambda _: batch)
     return running_neo4j
 

@@ -49,12 +49,14 @@ def store(neo4j: Neo4jServer) -> Iterator[Neo4jStore]:
         yield store
 
 
-def state(store: Neo4jStore, facts: Facts, at: int = 1, scope: str = "s", source: str = "openlineage/default", version: str = "") -> None:
+def commit_facts(
+    store: Neo4jStore, facts: Facts, at: int = 1, scope: str = "s", source: str = "openlineage/default", version: str = ""
+) -> None:
     statement = Statement(source, (scope,), at, encode_facts(facts), version)
     store.commit(lambda _: Batch(statements=[statement]))
 
 
-def asked(server: Neo4jServer, cypher: str, **parameters: object) -> list[list[object]]:
+def run_cypher(server: Neo4jServer, cypher: str, **parameters: object) -> list[list[object]]:
     with server.session() as session:
         return session.run(cypher, parameters).values()
 
@@ -67,8 +69,8 @@ def test_assets_have_readable_labels_and_properties(store: Neo4jStore, neo4j: Ne
         ),
         edges=(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, EMAIL, {"position": 1}),),
     )
-    state(store, facts)
-    ((table,), (col,)) = asked(neo4j, "MATCH (n:Asset) RETURN n{.*, labels: labels(n)} ORDER BY n.id DESC")
+    commit_facts(store, facts)
+    ((table,), (col,)) = run_cypher(neo4j, "MATCH (n:Asset) RETURN n{.*, labels: labels(n)} ORDER BY n.id DESC")
     assert isinstance(table, dict)
     assert isinstance(col, dict)
     assert table == {
@@ -87,7 +89,9 @@ def test_assets_have_readable_labels_and_properties(store: Neo4jStore, neo4j: Ne
     }
     assert (col["labels"], col["name"], col["dataset"]) == (["Name", "Asset", "Column"], "email", "postgres://shop/public.orders")
     assert (col["type"], col["ordinal"], col["tags"]) == ("varchar", 2, ["pii", "tier=gold"])
-    assert asked(neo4j, "MATCH (:Dataset {name: 'public.orders'})-[r:HAS_COLUMN]->(c:Column) RETURN r.position, c.name") == [[1, "email"]]
+    assert run_cypher(neo4j, "MATCH (:Dataset {name: 'public.orders'})-[r:HAS_COLUMN]->(c:Column) RETURN r.position, c.name") == [
+        [1, "email"]
+    ]
 
 
 def test_every_kind_and_every_edge_is_drawn(store: Neo4jStore, neo4j: Neo4jServer) -> None:
@@ -95,7 +99,7 @@ def test_every_kind_and_every_edge_is_drawn(store: Neo4jStore, neo4j: Neo4jServe
         AssetKey(kind, ("ns", "d", "c")[: 3 if kind is AssetKind.COLUMN else 2 if kind in {AssetKind.DATASET, AssetKind.JOB} else 1])
         for kind in AssetKind
     ]
-    state(
+    commit_facts(
         store,
         Facts(
             assets=tuple(AssetFact(key, {}) for key in keys),
@@ -103,18 +107,18 @@ def test_every_kind_and_every_edge_is_drawn(store: Neo4jStore, neo4j: Neo4jServe
         ),
     )
     assert read_drawing(neo4j) == build_drawing(list_heads(store))
-    labels = asked(neo4j, "MATCH (n:Asset) UNWIND labels(n) AS label RETURN collect(DISTINCT label)")[0][0]
+    labels = run_cypher(neo4j, "MATCH (n:Asset) UNWIND labels(n) AS label RETURN collect(DISTINCT label)")[0][0]
     assert isinstance(labels, list)
     assert set(labels) == {"Name", "Asset", "Domain", "DataProduct", "Dataset", "Column", "Job", "Consumer", "Owner", "Contract"}
-    types = asked(neo4j, "MATCH (:Domain)-[r]->(:DataProduct) RETURN collect(type(r))")[0][0]
+    types = run_cypher(neo4j, "MATCH (:Domain)-[r]->(:DataProduct) RETURN collect(type(r))")[0][0]
     assert isinstance(types, list)
     assert sorted(types) == sorted(t for t in EDGE_TYPES if t is not EdgeType.FLOWS_TO)
 
 
 def test_an_asset_leads_to_its_sources(store: Neo4jStore, neo4j: Neo4jServer) -> None:
-    state(store, Facts(edges=(EdgeFact(EdgeType.OWNS, build_owner_key("shop"), ORDERS, {"type": "technical"}),)), at=5_000_000)
-    state(store, Facts(assets=(AssetFact(ORDERS, {"description": "mine"}),)), source="person/ann", scope="t")
-    sources = asked(
+    commit_facts(store, Facts(edges=(EdgeFact(EdgeType.OWNS, build_owner_key("shop"), ORDERS, {"type": "technical"}),)), at=5_000_000)
+    commit_facts(store, Facts(assets=(AssetFact(ORDERS, {"description": "mine"}),)), source="person/ann", scope="t")
+    sources = run_cypher(
         neo4j,
         "MATCH (o:Source)-[:HAS_SCOPE]->(s:Scope)-[r:SAYS|MENTIONS]->(:Dataset {id: $id}) "
         "RETURN o.name, o.kind, type(r), r.description, s.observedAt.epochSeconds ORDER BY o.name",
@@ -125,50 +129,52 @@ def test_an_asset_leads_to_its_sources(store: Neo4jStore, neo4j: Neo4jServer) ->
         "MATCH (:Owner)-[r:OWNS]->(:Dataset) MATCH (s:Scope)-[:HAS_STATEMENT]->(t:Statement) "
         "WHERE s.id IN r.scopes RETURN s.source, t.observedMicros"
     )
-    assert asked(neo4j, by) == [["openlineage/default", 5_000_000]]
+    assert run_cypher(neo4j, by) == [["openlineage/default", 5_000_000]]
 
 
 def test_what_two_statements_state_is_one_relationship_until_none_states_it(store: Neo4jStore, neo4j: Neo4jServer) -> None:
     flow = Flow(EMAIL, build_column_key(build_dataset_key("x", "y"), "z"), FlowType.DIRECT, "IDENTITY", job=LOAD)
-    state(store, Facts(flows=(flow,)))
-    state(store, Facts(flows=(flow,)), source="dbt/a")
+    commit_facts(store, Facts(flows=(flow,)))
+    commit_facts(store, Facts(flows=(flow,)), source="dbt/a")
     count = "MATCH ()-[r:FLOWS_TO {subtype: 'IDENTITY', job: 'airflow/load_orders'}]->() RETURN size(r.scopes)"
-    assert asked(neo4j, count) == [[2]]
-    state(store, Facts(), at=2)
-    assert asked(neo4j, count) == [[1]]
-    state(store, Facts(), at=2, source="dbt/a")
-    assert asked(neo4j, count) == []
-    assert asked(neo4j, "MATCH (n:Asset) RETURN n") == []
-    state(store, Facts(flows=(flow,)), at=3)
-    assert asked(neo4j, count) == [[1]]
+    assert run_cypher(neo4j, count) == [[2]]
+    commit_facts(store, Facts(), at=2)
+    assert run_cypher(neo4j, count) == [[1]]
+    commit_facts(store, Facts(), at=2, source="dbt/a")
+    assert run_cypher(neo4j, count) == []
+    assert run_cypher(neo4j, "MATCH (n:Asset) RETURN n") == []
+    commit_facts(store, Facts(flows=(flow,)), at=3)
+    assert run_cypher(neo4j, count) == [[1]]
 
 
 def test_a_new_statement_takes_away_only_what_it_omits(store: Neo4jStore, neo4j: Neo4jServer) -> None:
     a, b, c = (build_column_key(ORDERS, name) for name in "abc")
-    state(store, Facts(edges=tuple(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, key, {"position": n}) for n, key in enumerate((a, b), 1))))
-    before = asked(neo4j, "MATCH (n:Column {name: 'b'})<-[r]-() WHERE type(r) = 'HAS_COLUMN' RETURN elementId(n), r.position")
-    state(store, Facts(edges=tuple(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, key, {"position": n}) for n, key in enumerate((c, b), 1))), at=2)
-    assert asked(neo4j, "MATCH (n:Column) RETURN n.name ORDER BY n.name") == [["b"], ["c"]]
-    assert asked(neo4j, "MATCH (n:Column {name: 'b'})<-[r]-() WHERE type(r) = 'HAS_COLUMN' RETURN elementId(n), r.position") == before
+    commit_facts(store, Facts(edges=tuple(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, key, {"position": n}) for n, key in enumerate((a, b), 1))))
+    before = run_cypher(neo4j, "MATCH (n:Column {name: 'b'})<-[r]-() WHERE type(r) = 'HAS_COLUMN' RETURN elementId(n), r.position")
+    commit_facts(
+        store, Facts(edges=tuple(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, key, {"position": n}) for n, key in enumerate((c, b), 1))), at=2
+    )
+    assert run_cypher(neo4j, "MATCH (n:Column) RETURN n.name ORDER BY n.name") == [["b"], ["c"]]
+    assert run_cypher(neo4j, "MATCH (n:Column {name: 'b'})<-[r]-() WHERE type(r) = 'HAS_COLUMN' RETURN elementId(n), r.position") == before
 
 
 def test_the_stronger_then_the_newer_source_is_shown(store: Neo4jStore, neo4j: Neo4jServer) -> None:
     shown = "MATCH (d:Dataset) RETURN d.description, d.location, d.tags"
 
     def commit_attributes(source: str, at: int, scope: str = "s", **attributes: Json) -> None:
-        state(store, Facts(assets=(AssetFact(ORDERS, attributes),)), at, scope, source)
+        commit_facts(store, Facts(assets=(AssetFact(ORDERS, attributes),)), at, scope, source)
 
     commit_attributes("openlineage/a", 5, description="events", location="s3://a", tags=["x"])
     commit_attributes("mesh/file", 1, description="people", location="s3://m", tags=["y"])
-    assert asked(neo4j, shown) == [["people", "s3://a", ["x", "y"]]]
+    assert run_cypher(neo4j, shown) == [["people", "s3://a", ["x", "y"]]]
     commit_attributes("openlineage/a", 7, "t", location="s3://newer")
-    assert asked(neo4j, shown) == [["people", "s3://newer", ["x", "y"]]]
+    assert run_cypher(neo4j, shown) == [["people", "s3://newer", ["x", "y"]]]
     commit_attributes("openlineage/a", 9, description="events", location="s3://a", tags=["x"])
-    assert asked(neo4j, shown) == [["people", "s3://a", ["x", "y"]]], "stated again later: only its time changed"
-    state(store, Facts(), 2, source="mesh/file")
-    assert asked(neo4j, shown) == [["events", "s3://a", ["x"]]]
-    state(store, Facts(), 10, source="openlineage/a")
-    assert asked(neo4j, shown) == [[None, "s3://newer", None]]
+    assert run_cypher(neo4j, shown) == [["people", "s3://a", ["x", "y"]]], "stated again later: only its time changed"
+    commit_facts(store, Facts(), 2, source="mesh/file")
+    assert run_cypher(neo4j, shown) == [["events", "s3://a", ["x"]]]
+    commit_facts(store, Facts(), 10, source="openlineage/a")
+    assert run_cypher(neo4j, shown) == [[None, "s3://newer", None]]
 
 
 HOSTILE = [
@@ -203,12 +209,12 @@ def test_hostile_names_are_kept_as_they_are(store: Neo4jStore, neo4j: Neo4jServe
         ),
         flows=(Flow(build_column_key(table, name), table, FlowType.INDIRECT, name, job=build_job_key(name, name)),),
     )
-    state(store, facts, source=f"{name}/{name}", scope=name, version=name)
-    state(store, Facts(assets=(AssetFact(ORDERS, {}),)), scope="other")
+    commit_facts(store, facts, source=f"{name}/{name}", scope=name, version=name)
+    commit_facts(store, Facts(assets=(AssetFact(ORDERS, {}),)), scope="other")
     assert read_drawing(neo4j) == build_drawing(list_heads(store))
     store.commit(lambda _: Batch(withdrawals=[Withdrawal(f"{name}/{name}", (name,), name)]))
     assert read_drawing(neo4j) == build_drawing(list_heads(store))
-    assert asked(neo4j, "MATCH (n:Asset) RETURN n.name") == [["public.orders"]]
+    assert run_cypher(neo4j, "MATCH (n:Asset) RETURN n.name") == [["public.orders"]]
 
 
 KEYS = (
@@ -261,11 +267,11 @@ def test_true_takes_the_place_of_one(store: Neo4jStore, neo4j: Neo4jServer) -> N
     """Which are equal in Python."""
     key = build_dataset_key("ns", "d")
     for at, value in enumerate((1, True, 1.0)):
-        state(store, Facts(assets=(AssetFact(key, {"description": value}),)), at=at)
+        commit_facts(store, Facts(assets=(AssetFact(key, {"description": value}),)), at=at)
         assert read_drawing(neo4j) == build_drawing(list_heads(store))
 
 
-def put(store: Neo4jStore, batch: Batch) -> None:
+def commit_batch(store: Neo4jStore, batch: Batch) -> None:
     store.commit(lambda _: batch)
 
 
@@ -275,5 +281,5 @@ def test_the_graph_matches_the_heads_whatever_was_committed_before(neo4j: Neo4jS
     neo4j.wipe()
     with closing(Neo4jStore(neo4j.url)) as store:
         for batch in given:
-            put(store, batch)
+            commit_batch(store, batch)
             assert read_drawing(neo4j) == build_drawing(list_heads(store))

@@ -322,7 +322,7 @@ class TestFiles:
             assert list_records(store) == [build_record("k")]
 
     def test_a_store_of_schema_3_gets_checksums(self, path: Path) -> None:
-        before = older(path)
+        before = make_older_store(path)
         with closing(SqliteStore(str(path))) as store:
             assert list_heads(store) == before
             assert store.read_setting("naming") == "n"
@@ -332,7 +332,7 @@ class TestFiles:
         assert [check.problems for check in list_file_checks(str(path)) if not check.passed] == []
 
     def test_kill_9_while_checksums_are_made(self, path: Path) -> None:
-        before = older(path)
+        before = make_older_store(path)
         program = """
 import itertools, os, signal, sys
 from meshline.graph.store.sqlite import SqliteStore, sql
@@ -363,11 +363,11 @@ SqliteStore(sys.argv[1])
         folded: list[int] = []
         fold = reader.fold_heads
 
-        def counted(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, HeadRow]:
+        def count_folds(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, HeadRow]:
             folded.extend(scope_ids)
             return fold(connection, scope_ids)
 
-        monkeypatch.setattr(reader, "fold_heads", counted)
+        monkeypatch.setattr(reader, "fold_heads", count_folds)
         with closing(SqliteStore(str(path))) as store:
             for at in range(20):
                 commit_statements(store, *(build_statement("A", at, version=f"{job} at {at}") for job in range(5)))
@@ -397,7 +397,7 @@ SqliteStore(sys.argv[1])
                 assert (head.valid_from, head.last_observed) == (last.valid_from, last.last_observed)
 
 
-def older(path: Path) -> list[Head]:
+def make_older_store(path: Path) -> list[Head]:
     """Make a store of schema 3, which had no checksums; its heads."""
     with closing(SqliteStore(str(path))) as store:
         commit_statements(store, build_statement("A", 1), build_statement("B", 2, scope="t"))

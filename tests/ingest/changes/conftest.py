@@ -59,15 +59,15 @@ def known(live: LiveGraph, naming: Naming) -> GraphState:
 def ask(known: GraphState) -> Ask:
     """Propose texts: `ask(kind, after, before=..., option=...)`; a path is a file of the example."""
 
-    def asked(
+    def ask_proposal(
         kind: str, after: str | bytes | Path | None, *, before: str | bytes | Path | None = None, file: str = "new", **options: str
     ) -> Proposal:
-        return build_proposal(ChangeInput(kind, text(before, "old"), text(after, file), options), known)
+        return build_proposal(ChangeInput(kind, read_text(before, "old"), read_text(after, file), options), known)
 
-    return asked
+    return ask_proposal
 
 
-def text(given: str | bytes | Path | None, file: str) -> Text | None:
+def read_text(given: str | bytes | Path | None, file: str) -> Text | None:
     if isinstance(given, Path):
         return Text(given.as_posix(), (EXAMPLE / given).read_bytes())
     return None if given is None else Text(file, given.encode() if isinstance(given, str) else given)

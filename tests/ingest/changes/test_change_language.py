@@ -12,16 +12,28 @@ from meshline.graph.model import EdgeType, build_dataset_key
 from meshline.ingest.changes import build_proposal
 from meshline.ingest.changes.base import ChangeInput, GraphState, Text
 from tests.ingest.changes.conftest import Ask
-from tests.ingest.changes.proposals import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED, both, fields, gone, key, names, only, renamed
+from tests.ingest.changes.proposals import (
+    CUSTOMER_ORDERS,
+    CUSTOMERS,
+    LAKE,
+    SHARED,
+    get_dataset,
+    get_pair,
+    get_versions,
+    list_fields,
+    list_names,
+    list_removed_columns,
+    list_renamed_columns,
+)
 
 TABLE = f"{LAKE}/orders.customer_orders"
 
 
 def test_a_column_is_dropped(ask: Ask) -> None:
     found = ask("change", "drop customers.customers.email")
-    before, after = both(found)
-    assert gone(found) == {"email"}
-    assert key(before) == key(after) == CUSTOMERS
+    before, after = get_versions(found)
+    assert list_removed_columns(found) == {"email"}
+    assert get_dataset(before) == get_dataset(after) == CUSTOMERS
     assert before.value.model.name == after.value.model.name == CUSTOMERS.qualified_name
     assert before.value.format == "iceberg"
 
@@ -36,13 +48,13 @@ def test_a_column_is_dropped(ask: Ask) -> None:
     ],
 )
 def test_names_are_as_everywhere(ask: Ask, name: str) -> None:
-    assert gone(ask("change", f"drop {name}")) == {"customer_email"}
+    assert list_removed_columns(ask("change", f"drop {name}")) == {"customer_email"}
 
 
 def test_an_id_names_a_table(ask: Ask) -> None:
-    before, after = only(ask("change", f"drop {CUSTOMERS.id}"))
+    before, after = get_pair(ask("change", f"drop {CUSTOMERS.id}"))
     assert before is not None
-    assert key(before) == CUSTOMERS
+    assert get_dataset(before) == CUSTOMERS
     assert after is None
 
 
@@ -50,7 +62,7 @@ def test_an_id_names_a_table(ask: Ask) -> None:
     "text", ["drop table customers.customers", "drop view customers.customers", "DROP customers.customers", "remove customers.customers"]
 )
 def test_a_table_is_dropped(ask: Ask, text: str) -> None:
-    assert only(ask("change", text)).after is None
+    assert get_pair(ask("change", text)).after is None
 
 
 @pytest.mark.parametrize(
@@ -63,8 +75,8 @@ def test_a_table_is_dropped(ask: Ask, text: str) -> None:
 )
 def test_a_column_is_renamed(ask: Ask, text: str) -> None:
     found = ask("change", text)
-    assert renamed(found) == {"email": "mail"}
-    assert names(both(found)[1])[2] == "mail"  # where it was
+    assert list_renamed_columns(found) == {"email": "mail"}
+    assert list_names(get_versions(found)[1])[2] == "mail"  # where it was
 
 
 # -- other words for the same
@@ -163,7 +175,7 @@ def test_a_type_before_that_is_another_is_a_warning(ask: Ask) -> None:
 
 
 def test_a_new_name_with_spaces(ask: Ask) -> None:
-    assert renamed(ask("change", 'rename customers.customers.email to "e mail, ""home"" ü"')) == {"email": 'e mail, "home" ü'}
+    assert list_renamed_columns(ask("change", 'rename customers.customers.email to "e mail, ""home"" ü"')) == {"email": 'e mail, "home" ü'}
 
 
 @pytest.mark.parametrize(
@@ -176,11 +188,11 @@ def test_a_new_name_with_spaces(ask: Ask) -> None:
     ],
 )
 def test_a_table_is_renamed(ask: Ask, new: str, wanted: str) -> None:
-    before, after = both(ask("change", f"rename table customers.customers to {new}"))
-    assert key(before) == CUSTOMERS
-    assert key(after) == build_dataset_key(LAKE, wanted)
+    before, after = get_versions(ask("change", f"rename table customers.customers to {new}"))
+    assert get_dataset(before) == CUSTOMERS
+    assert get_dataset(after) == build_dataset_key(LAKE, wanted)
     assert after.value.model.name == f"{LAKE}/{wanted}"
-    assert names(before) == names(after)
+    assert list_names(before) == list_names(after)
 
 
 def test_a_table_is_not_renamed_to_one_that_is_there(ask: Ask) -> None:
@@ -195,13 +207,13 @@ def test_several_changes_of_one_table_are_one_pair(ask: Ask) -> None:
         f"# a remark\nadd {TABLE}.paid boolean required\noptional {TABLE}.order_id, drop {TABLE}.status",
         file="plan.txt",
     )
-    _, after = both(found)
-    said = fields(after)
+    _, after = get_versions(found)
+    said = list_fields(after)
     assert said["total_amount"].type == "decimal(20, 2)"
     assert said["currency"].required is True
     assert (said["note"].type, said["note"].required) == ("string", False)
     assert said["paid"].required is True
-    assert gone(found) == {"status"}
+    assert list_removed_columns(found) == {"status"}
     assert [after.find_line(("field", name)) for name in ("total_amount", "note", "paid", "status")] == [1, 1, 3, 4]
     assert after.file == "plan.txt"
 
@@ -216,24 +228,24 @@ def test_a_change_sees_what_one_before_it_did(ask: Ask) -> None:
         "change",
         "rename customers.customers.email to mail\nrename customers.customers.mail to address\nrequire customers.customers.address",
     )
-    assert renamed(found) == {"email": "address"}
-    assert fields(both(found)[1])["address"].required is True
+    assert list_renamed_columns(found) == {"email": "address"}
+    assert list_fields(get_versions(found)[1])["address"].required is True
     assert ask("change", "rename customers.customers.email to mail; rename customers.customers.mail to email").pairs == ()
     of = "customers.customers"
     swapped = ask("change", f"rename {of}.email to x; rename {of}.phone_number to email; rename {of}.x to phone_number")
-    assert renamed(swapped) == {"email": "phone_number", "phone_number": "email"}
+    assert list_renamed_columns(swapped) == {"email": "phone_number", "phone_number": "email"}
 
 
 def test_a_column_that_is_dropped_and_added_is_another_one(ask: Ask) -> None:
     found = ask("change", "drop customers.customers.email; add customers.customers.email string")
-    assert gone(found) == {"email"}
-    assert "email" in names(both(found)[1])
+    assert list_removed_columns(found) == {"email"}
+    assert "email" in list_names(get_versions(found)[1])
 
 
 def test_a_type_with_commas_and_spaces(ask: Ask) -> None:
     found = ask("change", "retype customers.customers.email to struct<a: int, drop: string>, drop customers.customers.country")
-    assert fields(both(found)[1])["email"].type == "struct<a: int, drop: string>"
-    assert gone(found) == {"country"}
+    assert list_fields(get_versions(found)[1])["email"].type == "struct<a: int, drop: string>"
+    assert list_removed_columns(found) == {"country"}
 
 
 @pytest.mark.parametrize(

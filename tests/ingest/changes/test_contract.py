@@ -48,7 +48,7 @@ terms:
 """
 
 
-def versions(found: Proposal) -> tuple[Version[Contract] | None, Version[Contract] | None]:
+def get_contract_versions(found: Proposal) -> tuple[Version[Contract] | None, Version[Contract] | None]:
     (pair,) = found.pairs
     assert all(one is None or isinstance(one.value, Contract) for one in pair)
     return pair  # type: ignore[return-value]
@@ -56,7 +56,7 @@ def versions(found: Proposal) -> tuple[Version[Contract] | None, Version[Contrac
 
 @pytest.mark.parametrize("path", [SPECIFIED, STANDARD])
 def test_a_contract_beside_the_graph_is_no_change(ask: Ask, path: Path) -> None:
-    before, after = versions(ask("contract", path))
+    before, after = get_contract_versions(ask("contract", path))
     assert before is not None
     assert after is not None
     assert before.value.models == after.value.models
@@ -80,11 +80,11 @@ def test_what_the_source_would_say(ask: Ask) -> None:
 
 
 def test_a_contract_that_is_new_or_gone(ask: Ask) -> None:
-    before, after = versions(ask("contract", FULL))
+    before, after = get_contract_versions(ask("contract", FULL))
     assert before is None
     assert after is not None
     assert after.datasets == {"orders": (build_dataset_key("trino://h", "c.s.orders"),)}
-    before, after = versions(ask("contract", None, before=SPECIFIED))
+    before, after = get_contract_versions(ask("contract", None, before=SPECIFIED))
     assert before is not None
     assert before.datasets["customer_orders"] == (SHARED,)
     assert after is None
@@ -114,13 +114,13 @@ def test_a_contract_that_is_new_or_gone(ask: Ask) -> None:
     ],
 )
 def test_parts_have_the_lines_of_the_document(ask: Ask, part: Part, line: int) -> None:
-    _, after = versions(ask("contract", FULL))
+    _, after = get_contract_versions(ask("contract", FULL))
     assert after is not None
     assert after.find_line(part) == line
 
 
 def test_lines_of_the_standard(ask: Ask) -> None:
-    _, after = versions(ask("contract", STANDARD))
+    _, after = get_contract_versions(ask("contract", STANDARD))
     assert after is not None
     lines = (EXAMPLE / STANDARD).read_text().splitlines()
     parts: dict[Part, str] = {

@@ -12,7 +12,18 @@ from meshline.graph.model import build_dataset_key
 from meshline.ingest.changes import build_proposal
 from meshline.ingest.changes.base import ChangeInput, GraphState, Text
 from tests.ingest.changes.conftest import Ask
-from tests.ingest.changes.proposals import CUSTOMER_ORDERS, CUSTOMERS, LAKE, both, fields, gone, key, names, only, renamed
+from tests.ingest.changes.proposals import (
+    CUSTOMER_ORDERS,
+    CUSTOMERS,
+    LAKE,
+    get_dataset,
+    get_pair,
+    get_versions,
+    list_fields,
+    list_names,
+    list_removed_columns,
+    list_renamed_columns,
+)
 
 ORDERS = "lake.orders.customer_orders"
 
@@ -26,13 +37,13 @@ ALTER TABLE {ORDERS} ADD COLUMN second int AFTER order_id;
 ALTER TABLE {ORDERS} RENAME COLUMN status TO state;
 ALTER TABLE {ORDERS} DROP COLUMN currency"""
     found = ask("ddl", sql, file="m.sql")
-    before, after = both(found)
-    assert key(before) == key(after) == CUSTOMER_ORDERS
-    assert renamed(found) == {"status": "state"}
-    assert gone(found) == {"currency"}
-    assert names(after)[:3] == ["first", "order_id", "second"]
-    assert names(after)[-2:] == ["note", "paid"]
-    assert fields(after)["paid"].required is True
+    before, after = get_versions(found)
+    assert get_dataset(before) == get_dataset(after) == CUSTOMER_ORDERS
+    assert list_renamed_columns(found) == {"status": "state"}
+    assert list_removed_columns(found) == {"currency"}
+    assert list_names(after)[:3] == ["first", "order_id", "second"]
+    assert list_names(after)[-2:] == ["note", "paid"]
+    assert list_fields(after)["paid"].required is True
     assert [after.find_line(("field", one)) for one in ("note", "first", "second", "state", "currency")] == [2, 3, 4, 5, 6]
     assert (before.file, after.file) == ("m.sql", "m.sql")
 
@@ -56,7 +67,7 @@ ALTER TABLE {ORDERS} DROP COLUMN currency"""
 )
 def test_a_column_is_altered(ask: Ask, dialect: str, action: str, type_: str, *, required: bool) -> None:
     found = ask("ddl", f"ALTER TABLE {ORDERS} ADD COLUMN other int; ALTER TABLE {ORDERS} {action}", dialect=dialect)
-    said = fields(both(found)[1])["total_amount"]
+    said = list_fields(get_versions(found)[1])["total_amount"]
     assert (said.type, said.required) == (type_, required)
 
 
@@ -64,9 +75,9 @@ def test_actions_of_several_kinds_in_one_statement(ask: Ask) -> None:
     sql = f"ALTER TABLE {ORDERS} DROP COLUMN status, ADD COLUMN a int, RENAME COLUMN currency TO money"
     for dialect in ("postgres", "bigquery"):
         found = ask("ddl", sql, dialect=dialect)
-        assert gone(found) == {"status"}
-        assert renamed(found) == {"currency": "money"}
-        assert "a" in names(both(found)[1])
+        assert list_removed_columns(found) == {"status"}
+        assert list_renamed_columns(found) == {"currency": "money"}
+        assert "a" in list_names(get_versions(found)[1])
 
 
 def test_other_ways_to_rename(ask: Ask) -> None:
@@ -79,7 +90,7 @@ def test_other_ways_to_rename(ask: Ask) -> None:
         found = (
             ask("ddl", sql, dialect=dialect, namespace=LAKE, schema="orders") if "lake." not in sql else ask("ddl", sql, dialect=dialect)
         )
-        assert renamed(found) == {"status": "state"}, sql
+        assert list_renamed_columns(found) == {"status": "state"}, sql
 
 
 @pytest.mark.parametrize(
@@ -94,7 +105,7 @@ def test_other_ways_to_rename(ask: Ask) -> None:
     ],
 )
 def test_partitioning(ask: Ask, action: str, wanted: tuple[str, ...]) -> None:
-    before, after = both(ask("ddl", f"ALTER TABLE {ORDERS} {action}"))
+    before, after = get_versions(ask("ddl", f"ALTER TABLE {ORDERS} {action}"))
     assert before.value.partitioning == ("days(created_at)",)
     assert after.value.partitioning == wanted
     assert after.find_line(("partitioning",)) == 1
@@ -137,9 +148,9 @@ def test_data_is_said_to_be_passed_over(ask: Ask) -> None:
 
 
 def test_a_table_is_dropped(ask: Ask) -> None:
-    before, after = only(ask("ddl", "\nDROP TABLE lake.customers.customers"))
+    before, after = get_pair(ask("ddl", "\nDROP TABLE lake.customers.customers"))
     assert before is not None
-    assert key(before) == CUSTOMERS
+    assert get_dataset(before) == CUSTOMERS
     assert before.find_line(()) == 2
     assert after is None
 
@@ -154,12 +165,12 @@ def test_what_is_not_there_is_dropped_only_if_it_exists(ask: Ask) -> None:
 
 def test_a_table_is_renamed_and_altered(ask: Ask) -> None:
     found = ask("ddl", f"ALTER TABLE {ORDERS} RENAME TO lake.sales.shop_orders; ALTER TABLE lake.sales.shop_orders DROP COLUMN status")
-    before, after = both(found)
-    assert key(after) == build_dataset_key(LAKE, "sales.shop_orders")
+    before, after = get_versions(found)
+    assert get_dataset(after) == build_dataset_key(LAKE, "sales.shop_orders")
     assert after.value.model.name == f"{LAKE}/sales.shop_orders"
-    assert gone(found) == {"status"}
-    assert key(before) == CUSTOMER_ORDERS
-    assert key(both(ask("ddl", f"ALTER TABLE {ORDERS} RENAME TO other"))[1]) == build_dataset_key(LAKE, "orders.other")
+    assert list_removed_columns(found) == {"status"}
+    assert get_dataset(before) == CUSTOMER_ORDERS
+    assert get_dataset(get_versions(ask("ddl", f"ALTER TABLE {ORDERS} RENAME TO other"))[1]) == build_dataset_key(LAKE, "orders.other")
 
 
 def test_a_table_is_defined_anew(ask: Ask) -> None:
@@ -168,23 +179,23 @@ def test_a_table_is_defined_anew(ask: Ask) -> None:
       country string, created_at timestamp
     ) USING iceberg"""
     found = ask("ddl", sql)
-    before, after = both(found)
-    assert gone(found) == {"marketing_consent"}
-    assert fields(after)["email"].required is True
-    assert fields(after)["phone_number"].type == "long"
-    assert fields(before)["created_at"].type == fields(after)["created_at"].type == "timestamptz"
+    before, after = get_versions(found)
+    assert list_removed_columns(found) == {"marketing_consent"}
+    assert list_fields(after)["email"].required is True
+    assert list_fields(after)["phone_number"].type == "long"
+    assert list_fields(before)["created_at"].type == list_fields(after)["created_at"].type == "timestamptz"
     assert after.find_line(("field", "email")) == 2
     assert (before.value.kind, after.value.kind) == ("table", "table")
 
 
 def test_the_same_table_again(ask: Ask) -> None:
     sql = "CREATE TABLE lake.products.products (%s) USING iceberg"
-    before, _ = only(ask("ddl", "DROP TABLE lake.products.products"))
+    before, _ = get_pair(ask("ddl", "DROP TABLE lake.products.products"))
     assert before is not None
     words = {"timestamptz": "timestamp", "long": "bigint"}
     found = ask("ddl", sql % ", ".join(f"{one.name} {words.get(one.type, one.type)}" for one in before.value.model.fields))
     for pair in found.pairs:  # the spelling of types may differ
-        assert [names(one) for one in pair if one is not None] == [names(before)] * 2  # type: ignore[arg-type]
+        assert [list_names(one) for one in pair if one is not None] == [list_names(before)] * 2  # type: ignore[arg-type]
     assert ask("ddl", sql.replace("TABLE ", "TABLE IF NOT EXISTS ") % "a int").pairs == ()
 
 
@@ -198,11 +209,11 @@ def test_a_new_table_with_constraints(ask: Ask) -> None:
     ALTER TABLE shop.items DROP CONSTRAINT few;
     ALTER TABLE shop.items ADD CONSTRAINT sizes CHECK (size IN ('S', 'M', 'L'))"""
     found = ask("ddl", sql, dialect="postgres", namespace="postgres://shop")
-    before, after = only(found)
+    before, after = get_pair(found)
     assert before is None
     assert after is not None
-    said = fields(after)
-    assert key(after) == build_dataset_key("postgres://shop", "shop.items")
+    said = list_fields(after)
+    assert get_dataset(after) == build_dataset_key("postgres://shop", "shop.items")
     assert (said["id"].primary_key, said["id"].required) == (True, True)
     assert said["sku"].unique is True
     assert said["size"].enum == ("S", "M", "L")
@@ -282,19 +293,19 @@ def test_an_ambiguous_table(ask: Ask) -> None:
 def test_a_catalog_that_nobody_knows_is_left_out(ask: Ask) -> None:
     """With a warning; a whole name goes before the end of another one (trino's delta.orders.customer_orders)."""
     found = ask("ddl", "DROP TABLE warehouse.orders.customer_orders")
-    before, _ = only(found)
+    before, _ = get_pair(found)
     assert before is not None
-    assert key(before) == CUSTOMER_ORDERS
+    assert get_dataset(before) == CUSTOMER_ORDERS
     (warning,) = found.warnings
     assert warning.startswith(f"new: warehouse.orders.customer_orders was matched to {CUSTOMER_ORDERS.qualified_name}; if that is wrong")
 
 
 def test_use_and_defaults(ask: Ask) -> None:
-    assert key(both(ask("ddl", "USE lake.orders; ALTER TABLE customer_orders ADD COLUMN x int"))[0]) == CUSTOMER_ORDERS
+    assert get_dataset(get_versions(ask("ddl", "USE lake.orders; ALTER TABLE customer_orders ADD COLUMN x int"))[0]) == CUSTOMER_ORDERS
     found = ask("ddl", "ALTER TABLE customer_orders ADD COLUMN x int", namespace="lake", schema="orders")
-    assert key(both(found)[0]) == CUSTOMER_ORDERS
+    assert get_dataset(get_versions(found)[0]) == CUSTOMER_ORDERS
     found = ask("ddl", "ALTER TABLE orders.customer_orders ADD COLUMN x int", namespace="trino://trino.internal", catalog="delta")
-    assert key(both(found)[0]) == build_dataset_key("trino://trino.internal", "delta.orders.customer_orders")
+    assert get_dataset(get_versions(found)[0]) == build_dataset_key("trino://trino.internal", "delta.orders.customer_orders")
 
 
 def test_a_script_in_two_versions(ask: Ask) -> None:
@@ -317,16 +328,16 @@ def test_a_migration_that_grew(ask: Ask) -> None:
     old = f"ALTER TABLE {ORDERS} ADD COLUMN x int;\nALTER TABLE {ORDERS} DROP COLUMN old_one"
     new = f"{old};\nALTER TABLE {ORDERS} DROP COLUMN status"
     found = ask("ddl", new, before=old)
-    assert gone(found) == {"status"}
-    assert "x" not in names(both(found)[1])
+    assert list_removed_columns(found) == {"status"}
+    assert "x" not in list_names(get_versions(found)[1])
     assert ask("ddl", f"-- a remark\n{old}", before=old).pairs == ()
 
 
 def test_a_script_that_is_gone(ask: Ask) -> None:
     found = ask("ddl", None, before="CREATE TABLE s.t (a int); ALTER TABLE s.t ADD COLUMN b int")
-    before, after = only(found)
+    before, after = get_pair(found)
     assert before is not None
-    assert names(before) == ["a", "b"]
+    assert list_names(before) == ["a", "b"]
     assert after is None
 
 

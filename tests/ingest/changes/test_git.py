@@ -41,12 +41,12 @@ class Work:
         self.root = root
         self.mesh = root / "mesh.yaml"
         root.mkdir()
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.git("config", "user.email", "t@example.org")
-        self.git("config", "user.name", "t")
+        self.run_git("init", "--quiet", "--initial-branch=main")
+        self.run_git("config", "user.email", "t@example.org")
+        self.run_git("config", "user.name", "t")
         self.put("mesh.yaml", MESH)
 
-    def git(self, *arguments: str) -> str:
+    def run_git(self, *arguments: str) -> str:
         quiet = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
         return subprocess.run(["git", *arguments], cwd=self.root, check=True, capture_output=True, text=True, env=quiet).stdout
 
@@ -56,18 +56,18 @@ class Work:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
     def commit(self, message: str = "work") -> None:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "-m", message)
+        self.run_git("add", "--all")
+        self.run_git("commit", "--quiet", "--allow-empty", "-m", message)
 
-    def changed(self, base: str = "main") -> list[ChangeInput]:
+    def list_work_changes(self, base: str = "main") -> list[ChangeInput]:
         return list_changes(base, self.mesh)
 
 
 @pytest.fixture
 def work(tmp_path: Path) -> Work:
     made = Work(tmp_path / "répo with space")
-    made.put("contracts/orders.yaml", contract())
-    made.put("contracts/deep/er/payments.yaml", contract("payments"))
+    made.put("contracts/orders.yaml", format_contract())
+    made.put("contracts/deep/er/payments.yaml", format_contract("payments"))
     made.put("sql/v.sql", "CREATE VIEW s.v AS SELECT 1 AS a")
     made.put("iceberg/orders.orders.json", "{}")
     made.put("other/notes.yaml", "a: 1")
@@ -75,24 +75,24 @@ def work(tmp_path: Path) -> Work:
     return made
 
 
-def contract(id_: str = "orders", version: str = "1.0.0", title: str = "T") -> str:
+def format_contract(id_: str = "orders", version: str = "1.0.0", title: str = "T") -> str:
     return CONTRACT.format(id=id_, version=version, title=title)
 
 
-def names(given: list[ChangeInput]) -> list[tuple[str, str | None, str | None]]:
+def list_names(given: list[ChangeInput]) -> list[tuple[str, str | None, str | None]]:
     return [(one.kind, one.before.name if one.before else None, one.after.name if one.after else None) for one in given]
 
 
 def test_nothing_changed(work: Work) -> None:
-    assert work.changed() == []
+    assert work.list_work_changes() == []
 
 
 def test_what_is_changed_added_and_deleted(work: Work) -> None:
-    work.put("contracts/orders.yaml", contract(title="Other"))
-    work.put("contracts/new.yaml", contract("new"))  # not added to git
+    work.put("contracts/orders.yaml", format_contract(title="Other"))
+    work.put("contracts/new.yaml", format_contract("new"))  # not added to git
     (work.root / "contracts/deep/er/payments.yaml").unlink()
     work.put("other/notes.yaml", "a: 2")
-    assert names(work.changed()) == [
+    assert list_names(work.list_work_changes()) == [
         ("contract", None, "contracts/new.yaml"),
         ("contract", "contracts/orders.yaml", "contracts/orders.yaml"),
         ("contract", "contracts/deep/er/payments.yaml", None),
@@ -100,10 +100,10 @@ def test_what_is_changed_added_and_deleted(work: Work) -> None:
 
 
 def test_the_texts_are_those_of_base_and_working_tree(work: Work) -> None:
-    work.put("contracts/orders.yaml", contract(title="Committed"))
+    work.put("contracts/orders.yaml", format_contract(title="Committed"))
     work.commit()
-    work.put("contracts/orders.yaml", contract(title="Not yet"))
-    (given,) = work.changed("HEAD~1")
+    work.put("contracts/orders.yaml", format_contract(title="Not yet"))
+    (given,) = work.list_work_changes("HEAD~1")
     assert given.before is not None
     assert given.after is not None
     assert b"title: T," in given.before.data
@@ -112,35 +112,35 @@ def test_the_texts_are_those_of_base_and_working_tree(work: Work) -> None:
 
 def test_a_contract_in_another_file_is_the_same(work: Work) -> None:
     (work.root / "contracts/orders.yaml").rename(work.root / "contracts/deep/moved.yaml")
-    assert work.changed() == []
-    work.put("contracts/deep/moved.yaml", contract(version="2.0.0"))
-    assert names(work.changed()) == [("contract", "contracts/orders.yaml", "contracts/deep/moved.yaml")]
+    assert work.list_work_changes() == []
+    work.put("contracts/deep/moved.yaml", format_contract(version="2.0.0"))
+    assert list_names(work.list_work_changes()) == [("contract", "contracts/orders.yaml", "contracts/deep/moved.yaml")]
 
 
 def test_contracts_that_trade_files(work: Work) -> None:
-    work.put("contracts/orders.yaml", contract("payments"))
-    work.put("contracts/deep/er/payments.yaml", contract("orders"))
-    assert work.changed() == []
+    work.put("contracts/orders.yaml", format_contract("payments"))
+    work.put("contracts/deep/er/payments.yaml", format_contract("orders"))
+    assert work.list_work_changes() == []
 
 
 def test_a_new_version_beside_the_old_one_is_compared_with_the_newest(work: Work) -> None:
-    work.put("contracts/orders_v10.yaml", contract(version="10.0.0"))
-    work.put("contracts/orders_v9.yaml", contract(version="9.0.0"))
+    work.put("contracts/orders_v10.yaml", format_contract(version="10.0.0"))
+    work.put("contracts/orders_v9.yaml", format_contract(version="9.0.0"))
     work.commit()
-    work.put("contracts/orders_v11.yaml", contract(version="11.0.0"))
-    assert names(work.changed()) == [("contract", "contracts/orders_v10.yaml", "contracts/orders_v11.yaml")]
+    work.put("contracts/orders_v11.yaml", format_contract(version="11.0.0"))
+    assert list_names(work.list_work_changes()) == [("contract", "contracts/orders_v10.yaml", "contracts/orders_v11.yaml")]
 
 
 def test_an_old_version_whose_file_goes_is_no_contract_that_is_gone(work: Work) -> None:
-    work.put("contracts/orders_v2.yaml", contract(version="2.0.0"))
+    work.put("contracts/orders_v2.yaml", format_contract(version="2.0.0"))
     work.commit()
     (work.root / "contracts/orders.yaml").unlink()
-    assert work.changed() == []
+    assert work.list_work_changes() == []
 
 
 def test_a_contract_that_cannot_be_read_is_given_as_it_is(work: Work) -> None:
     work.put("contracts/orders.yaml", "a: [")
-    (given,) = work.changed()
+    (given,) = work.list_work_changes()
     assert given.before is not None
     assert given.after is not None
     assert given.after.data == b"a: ["
@@ -148,8 +148,8 @@ def test_a_contract_that_cannot_be_read_is_given_as_it_is(work: Work) -> None:
 
 def test_scripts_come_with_what_their_source_says(work: Work) -> None:
     work.put("sql/v.sql", "CREATE VIEW s.v AS SELECT 2 AS a")
-    (given,) = work.changed()
-    assert names([given]) == [("ddl", "sql/v.sql", "sql/v.sql")]
+    (given,) = work.list_work_changes()
+    assert list_names([given]) == [("ddl", "sql/v.sql", "sql/v.sql")]
     assert given.options == {"dialect": "trino", "namespace": "trino://t"}
 
 
@@ -157,12 +157,12 @@ def test_a_script_under_another_name_is_the_same(work: Work) -> None:
     (work.root / "sql/v.sql").unlink()
     work.put("sql/w.sql", "-- the view\nCREATE OR REPLACE VIEW s.v AS SELECT 2 AS a")
     work.put("sql/x.sql", "CREATE VIEW s.x AS SELECT 2 AS a")
-    assert names(work.changed()) == [("ddl", "sql/v.sql", "sql/w.sql"), ("ddl", None, "sql/x.sql")]
+    assert list_names(work.list_work_changes()) == [("ddl", "sql/v.sql", "sql/w.sql"), ("ddl", None, "sql/x.sql")]
 
 
 def test_metadata_of_iceberg_names_its_table(work: Work) -> None:
     work.put("iceberg/orders.orders.json", "{ }")
-    (given,) = work.changed()
+    (given,) = work.list_work_changes()
     assert given.options == {"format": "iceberg", "dataset": "http://lake:8181/orders.orders", "new": "yes"}
 
 
@@ -174,10 +174,12 @@ def test_a_delta_table_by_the_last_commit_that_has_metadata(work: Work) -> None:
     work.put("delta/t/part-0.parquet", bytes(range(256)))
     work.commit()
     work.put("delta/t/_delta_log/00000000000000000002.json", '{"commitInfo":{}}\n')
-    assert work.changed() == []
+    assert work.list_work_changes() == []
     work.put("delta/t/_delta_log/00000000000000000003.json", first.replace('"1"', '"2"'))
-    (given,) = work.changed()
-    assert names([given]) == [("schema", "delta/t/_delta_log/00000000000000000000.json", "delta/t/_delta_log/00000000000000000003.json")]
+    (given,) = work.list_work_changes()
+    assert list_names([given]) == [
+        ("schema", "delta/t/_delta_log/00000000000000000000.json", "delta/t/_delta_log/00000000000000000003.json")
+    ]
     assert given.options["dataset"] == "file//w/delta/t"
 
 
@@ -187,7 +189,7 @@ def test_a_delta_log_that_began_with_a_checkpoint_says_so(work: Work) -> None:
     work.put("delta/t/_delta_log/00000000000000000010.json", '{"commitInfo":{}}\n')
     work.commit()
     work.put("delta/t/_delta_log/00000000000000000011.json", '{"metaData":{"id":"1","schemaString":"{}","partitionColumns":[]}}\n')
-    (given,) = work.changed()
+    (given,) = work.list_work_changes()
     assert given.before is None
     assert "checkpoint" in given.options["warning"]
 
@@ -197,8 +199,8 @@ def test_a_manifest_of_dbt(work: Work) -> None:
     work.put(".gitignore", "target/\n")
     work.put("dbt/target/manifest.json", "{}")
     work.commit()
-    (given,) = work.changed()
-    assert names([given]) == [("dbt", None, "dbt/target/manifest.json")]
+    (given,) = work.list_work_changes()
+    assert list_names([given]) == [("dbt", None, "dbt/target/manifest.json")]
     warning = given.options["warning"]
     assert given.options == {"name": "default", "namespace": "http://lake:8181", "warning": warning}
     assert "its dbt_project.yml is not in the repository" in warning
@@ -206,7 +208,7 @@ def test_a_manifest_of_dbt(work: Work) -> None:
 
 def test_a_source_that_the_mesh_file_does_not_name_any_more(work: Work) -> None:
     work.put("mesh.yaml", MESH.replace('  - {kind: contract, files: ["contracts/**/*.yaml"]}\n', ""))
-    assert names(work.changed()) == [
+    assert list_names(work.list_work_changes()) == [
         ("mesh", "mesh.yaml", "mesh.yaml"),
         ("contract", "contracts/deep/er/payments.yaml", None),
         ("contract", "contracts/orders.yaml", None),
@@ -216,32 +218,32 @@ def test_a_source_that_the_mesh_file_does_not_name_any_more(work: Work) -> None:
 def test_a_mesh_file_in_a_folder(tmp_path: Path) -> None:
     work = Work(tmp_path / "repo")
     work.put("meshes/one/mesh.yaml", "version: 1\nsources: [{kind: contract, files: ['../shared/*.yaml']}]\n")
-    work.put("meshes/shared/orders.yaml", contract())
+    work.put("meshes/shared/orders.yaml", format_contract())
     work.commit()
-    work.put("meshes/shared/orders.yaml", contract(title="Other"))
+    work.put("meshes/shared/orders.yaml", format_contract(title="Other"))
     given = list_changes("main", work.root / "meshes/one/mesh.yaml")
-    assert names(given) == [("contract", "meshes/shared/orders.yaml", "meshes/shared/orders.yaml")]
+    assert list_names(given) == [("contract", "meshes/shared/orders.yaml", "meshes/shared/orders.yaml")]
 
 
 def test_the_base_is_where_the_branch_began(work: Work) -> None:
-    work.git("checkout", "--quiet", "-b", "feature")
-    work.git("checkout", "--quiet", "main")
-    work.put("contracts/orders.yaml", contract(title="Of another branch"))
+    work.run_git("checkout", "--quiet", "-b", "feature")
+    work.run_git("checkout", "--quiet", "main")
+    work.put("contracts/orders.yaml", format_contract(title="Of another branch"))
     work.commit()
-    work.git("checkout", "--quiet", "feature")
-    assert work.changed("main") == work.changed("main...") == work.changed("main...HEAD") == []
-    work.put("contracts/new.yaml", contract("new"))
+    work.run_git("checkout", "--quiet", "feature")
+    assert work.list_work_changes("main") == work.list_work_changes("main...") == work.list_work_changes("main...HEAD") == []
+    work.put("contracts/new.yaml", format_contract("new"))
     work.commit()
-    assert names(work.changed("main")) == [("contract", None, "contracts/new.yaml")]
+    assert list_names(work.list_work_changes("main")) == [("contract", None, "contracts/new.yaml")]
 
 
 def test_tags_and_commits_are_bases(work: Work) -> None:
-    work.git("tag", "v1.0")
-    first = work.git("rev-parse", "HEAD").strip()
-    work.put("contracts/orders.yaml", contract(title="Other"))
+    work.run_git("tag", "v1.0")
+    first = work.run_git("rev-parse", "HEAD").strip()
+    work.put("contracts/orders.yaml", format_contract(title="Other"))
     work.commit()
     for base in ("v1.0", first, first[:10], "HEAD~1"):
-        assert names(work.changed(base)) == [("contract", "contracts/orders.yaml", "contracts/orders.yaml")]
+        assert list_names(work.list_work_changes(base)) == [("contract", "contracts/orders.yaml", "contracts/orders.yaml")]
 
 
 @pytest.mark.parametrize(
@@ -249,13 +251,13 @@ def test_tags_and_commits_are_bases(work: Work) -> None:
 )
 def test_no_base(work: Work, base: str) -> None:
     with pytest.raises(InvalidInput):
-        work.changed(base)
+        work.list_work_changes(base)
     assert not (work.root / "x").exists()
 
 
 def test_an_unknown_base_says_how_to_fetch_it(work: Work) -> None:
     with pytest.raises(InvalidInput, match="git fetch origin develop"):
-        work.changed("origin/develop")
+        work.list_work_changes("origin/develop")
 
 
 def test_a_shallow_clone_says_so(work: Work, tmp_path: Path) -> None:
@@ -275,43 +277,43 @@ def test_no_repository(tmp_path: Path) -> None:
 def test_no_git(work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InvalidInput, match="git is not installed"):
-        work.changed()
+        work.list_work_changes()
 
 
 def test_no_commit(tmp_path: Path) -> None:
     work = Work(tmp_path / "repo")
     with pytest.raises(InvalidInput, match=r"git knows no 'main'|no commit"):
-        work.changed()
+        work.list_work_changes()
 
 
 def test_branches_without_a_common_commit(work: Work) -> None:
-    work.git("checkout", "--quiet", "--orphan", "alone")
+    work.run_git("checkout", "--quiet", "--orphan", "alone")
     work.commit("another first one")
     with pytest.raises(InvalidInput, match="no commit in common"):
-        work.changed()
+        work.list_work_changes()
 
 
 def test_a_mesh_file_that_cannot_be_read(work: Work) -> None:
     work.put("mesh.yaml", "version: 1\nsources: [{kind: contarct}]\n")
     with pytest.raises(InvalidInput, match=r"mesh.yaml:2.*contract"):
-        work.changed()
+        work.list_work_changes()
     (work.root / "mesh.yaml").unlink()
     with pytest.raises(InvalidInput, match=r"mesh.yaml"):
-        work.changed()
+        work.list_work_changes()
 
 
 def test_a_file_in_git_lfs(work: Work) -> None:
     work.put("contracts/orders.yaml", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 1\n")
     with pytest.raises(InvalidInput, match="LFS"):
-        work.changed()
+        work.list_work_changes()
 
 
 def test_files_with_odd_names(work: Work) -> None:
     odd = 'contracts/a "quoted" ü [x]\n.yaml'
-    work.put(odd, contract("odd"))
+    work.put(odd, format_contract("odd"))
     work.commit()
-    work.put(odd, contract("odd", title="Other"))
-    assert names(work.changed("HEAD~0")) == [("contract", odd, odd)]
+    work.put(odd, format_contract("odd", title="Other"))
+    assert list_names(work.list_work_changes("HEAD~0")) == [("contract", odd, odd)]
 
 
 PATTERNS = (

@@ -58,7 +58,7 @@ def test_a_product_is_read_back_as_its_file_says_it(known: GraphState, file: str
     assert parsed is not None
     found = known.find_product(parsed.name)
     assert found is not None
-    assert plain(found.value) == plain(parsed)
+    assert remove_order(found.value) == remove_order(parsed)
     assert set(found.datasets) >= {
         f"output/{port.name or port.type or port.contract or port.endpoint}"
         for port in parsed.ports
@@ -67,7 +67,7 @@ def test_a_product_is_read_back_as_its_file_says_it(known: GraphState, file: str
     assert all(keys for keys in found.datasets.values())
 
 
-def plain(product: Product) -> object:
+def remove_order(product: Product) -> object:
     """Without what edges do not keep: the order of ports, and tags, which are the dataset's."""
     ports = sorted((port.direction, port.name, port.type, port.endpoint, port.contract, port.version) for port in product.ports)
     said = (product.name, product.id, product.version, product.status, product.standard, product.title, product.domain)

@@ -18,24 +18,24 @@ FILE = Path("products/customer-orders.yaml")
 SPEC = (EXAMPLE / FILE).read_text()
 
 
-def only(found: Proposal) -> Pair[Product]:
+def get_pair(found: Proposal) -> Pair[Product]:
     (pair,) = found.pairs
     assert all(one is None or isinstance(one.value, Product) for one in pair)
     return pair  # type: ignore[return-value]
 
 
-def rules(found: Proposal) -> list[tuple[str, object, object]]:
-    return [(change.rule, change.before, change.after) for change in compare_products(only(found))]
+def list_rules(found: Proposal) -> list[tuple[str, object, object]]:
+    return [(change.rule, change.before, change.after) for change in compare_products(get_pair(found))]
 
 
 def test_one_version_is_compared_with_what_the_graph_knows(ask: Ask) -> None:
-    assert rules(ask("product", FILE)) == []
+    assert list_rules(ask("product", FILE)) == []
     assert "freshness: 1h" in SPEC
-    assert rules(ask("product", SPEC.replace("freshness: 1h", "freshness: 30min"))) == [("slo-tightened", "1h", "30min")]
+    assert list_rules(ask("product", SPEC.replace("freshness: 1h", "freshness: 30min"))) == [("slo-tightened", "1h", "30min")]
 
 
 def test_ports_are_datasets_and_have_lines(ask: Ask) -> None:
-    before, after = only(ask("product", FILE, before=FILE))
+    before, after = get_pair(ask("product", FILE, before=FILE))
     assert before is not None
     assert after is not None
     assert before.datasets == after.datasets
@@ -62,7 +62,7 @@ def test_what_would_be_said_is_what_the_source_says(ask: Ask) -> None:
 
 def test_a_new_product_is_said_by_the_check(ask: Ask) -> None:
     found = ask("product", "name: fresh\nslo: {freshness: 1h}\n")
-    assert only(found).before is None
+    assert get_pair(found).before is None
     assert [(source, entry.scope) for source, entry in found.entries] == [("product/check", ("product", "fresh"))]
 
 
@@ -83,5 +83,5 @@ def test_a_port_that_is_bound_to_nothing_is_said(ask: Ask) -> None:
     found = ask("product", "name: fresh\noutput_ports:\n  - endpoint: nowhere.at.all\n")
     [warning] = found.warnings
     assert warning.startswith("new:3: the port is bound to no known dataset")
-    [change] = compare_products(only(found))
+    [change] = compare_products(get_pair(found))
     assert (change.rule, change.assets[0]) == ("product-added", build_data_product_key("fresh"))

@@ -27,7 +27,19 @@ from meshline.ingest.changes import build_proposal
 from meshline.ingest.changes.base import ChangeInput, GraphState, Text
 from meshline.ingest.changes.schema.base import find_json_lines
 from tests.ingest.changes.conftest import EXAMPLE, Ask
-from tests.ingest.changes.proposals import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED, both, fields, gone, key, names, only, renamed
+from tests.ingest.changes.proposals import (
+    CUSTOMER_ORDERS,
+    CUSTOMERS,
+    LAKE,
+    SHARED,
+    get_dataset,
+    get_pair,
+    get_versions,
+    list_fields,
+    list_names,
+    list_removed_columns,
+    list_renamed_columns,
+)
 
 METADATA = Path("iceberg/orders.customer_orders.json")
 LOG = Path("delta/customer_orders/_delta_log")
@@ -44,11 +56,11 @@ NESTED = Schema(
 )
 
 
-def metadata() -> Any:
+def read_metadata() -> Any:
     return json.loads((EXAMPLE / METADATA).read_bytes())
 
 
-def columns(answer: Any) -> Any:
+def list_columns(answer: Any) -> Any:
     said = answer["metadata"]
     return next(one for one in said["schemas"] if one["schema-id"] == said["current-schema-id"])["fields"]
 
@@ -57,19 +69,19 @@ def columns(answer: Any) -> Any:
 
 
 def test_metadata_is_that_of_the_table_at_its_place(ask: Ask) -> None:
-    changed = metadata()
-    listed = columns(changed)
+    changed = read_metadata()
+    listed = list_columns(changed)
     listed[0]["name"] = "order_number"
     del listed[5]
     listed[3]["type"] = "decimal(20, 2)"
     listed.append({"id": 10, "name": "note", "type": "string", "required": False})
     found = ask("schema", json.dumps(changed, indent=1), before=METADATA)
-    before, after = both(found)
-    assert key(before) == key(after) == CUSTOMER_ORDERS
-    assert renamed(found) == {"order_id": "order_number"}
-    assert gone(found) == {"status"}
-    assert fields(after)["total_amount"].type == "decimal(20, 2)"
-    assert names(after)[-1] == "note"
+    before, after = get_versions(found)
+    assert get_dataset(before) == get_dataset(after) == CUSTOMER_ORDERS
+    assert list_renamed_columns(found) == {"order_id": "order_number"}
+    assert list_removed_columns(found) == {"status"}
+    assert list_fields(after)["total_amount"].type == "decimal(20, 2)"
+    assert list_names(after)[-1] == "note"
     assert after.value.partitioning == ("days(created_at)",)
     assert after.value.kind == "table"
     lines = json.dumps(changed, indent=1).splitlines()
@@ -79,30 +91,30 @@ def test_metadata_is_that_of_the_table_at_its_place(ask: Ask) -> None:
 
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_versions_of_the_format(ask: Ask, version: int) -> None:
-    said = metadata()["metadata"]
+    said = read_metadata()["metadata"]
     said["format-version"] = version
     if version == 1:
         said["schema"] = said.pop("schemas")[-1]
-    _, after = both(ask("schema", json.dumps(said), before=METADATA))
-    assert names(after) == names(both(ask("schema", METADATA, before=METADATA))[0])
+    _, after = get_versions(ask("schema", json.dumps(said), before=METADATA))
+    assert list_names(after) == list_names(get_versions(ask("schema", METADATA, before=METADATA))[0])
 
 
 def test_metadata_beside_the_graph_is_no_change(ask: Ask) -> None:
-    before, after = both(ask("schema", METADATA))
+    before, after = get_versions(ask("schema", METADATA))
     assert before.value == after.value
     assert not ask("schema", METADATA).warnings
 
 
 def test_a_schema_alone_says_nothing_of_partitions(ask: Ask) -> None:
-    said = metadata()["metadata"]["schemas"][-1]
-    before, after = both(ask("schema", json.dumps(said), dataset=CUSTOMER_ORDERS.qualified_name))
+    said = read_metadata()["metadata"]["schemas"][-1]
+    before, after = get_versions(ask("schema", json.dumps(said), dataset=CUSTOMER_ORDERS.qualified_name))
     assert before.value == after.value
 
 
 def test_nested_columns_of_a_real_schema(ask: Ask) -> None:
     written = NESTED.model_dump_json(indent=1)
-    _, after = both(ask("schema", written, before=written))
-    said = fields(after)
+    _, after = get_versions(ask("schema", written, before=written))
+    said = list_fields(after)
     assert list(said) == ["id", "address", "address.city", "address.area", "tags", "tags.element", "prices", "prices.key", "prices.value"]
     assert (said["address.area"].id, said["tags.element"].required, said["prices.value"].required) == ("4", True, False)
     line = after.find_line(("field", "address.area"))
@@ -110,7 +122,7 @@ def test_nested_columns_of_a_real_schema(ask: Ask) -> None:
 
 
 def test_partitions_in_words(ask: Ask) -> None:
-    changed = metadata()
+    changed = read_metadata()
     spec = [
         {"name": "a", "transform": "bucket[16]", "source-id": 1, "field-id": 1000},
         {"name": "b", "transform": "truncate[4]", "source-id": 2, "field-id": 1001},
@@ -120,28 +132,28 @@ def test_partitions_in_words(ask: Ask) -> None:
     ]
     changed["metadata"]["partition-specs"] = [{"spec-id": 0, "fields": spec}]
     changed["metadata"]["default-spec-id"] = 0
-    _, after = both(ask("schema", json.dumps(changed)))
+    _, after = get_versions(ask("schema", json.dumps(changed)))
     assert after.value.partitioning == ("bucket(16, order_id)", "truncate(4, customer_id)", "currency", "months(created_at)")
 
 
 def test_a_table_that_the_graph_does_not_know(ask: Ask) -> None:
-    changed = metadata()
+    changed = read_metadata()
     changed["metadata"]["location"] = "file:///elsewhere/unknown_table"
     with pytest.raises(InvalidInput, match="does not identify its table"):
         ask("schema", json.dumps(changed), file="unknown_table.json")
     with pytest.raises(NotFound, match=r"no asset is called 'orders.custmer_orders': did you mean"):
         ask("schema", json.dumps(changed), dataset="orders.custmer_orders")
     found = ask("schema", json.dumps(changed), dataset=f"{LAKE}/orders.brand_new", new="yes")
-    assert only(found).before is None
-    assert only(found).after is not None
+    assert get_pair(found).before is None
+    assert get_pair(found).after is not None
     assert "consumers are unknown" in found.warnings[0]
     other = ask("schema", json.dumps(changed), before=json.dumps(changed), file="unknown_table.json")
-    assert both(other)[1].datasets == {}
+    assert get_versions(other)[1].datasets == {}
     assert other.warnings[0] == "Cannot match this schema to a dataset, so consumers are unknown. Pass --dataset."
 
 
 def test_a_table_that_is_gone(ask: Ask) -> None:
-    before, after = only(ask("schema", None, before=METADATA))
+    before, after = get_pair(ask("schema", None, before=METADATA))
     assert before is not None
     assert after is None
 
@@ -151,7 +163,7 @@ def test_a_table_that_is_gone(ask: Ask) -> None:
 
 def test_a_commit_of_a_delta_log_beside_the_graph(ask: Ask) -> None:
     first = LOG / "00000000000000000001.json"
-    before, after = both(ask("schema", first, dataset=SHARED.qualified_name))
+    before, after = get_versions(ask("schema", first, dataset=SHARED.qualified_name))
     assert before.value == after.value
     with pytest.raises(InvalidInput, match="no commit in it has metadata"):
         ask("schema", LOG / "00000000000000000002.json", dataset=SHARED.qualified_name)
@@ -163,28 +175,28 @@ def test_a_delta_schema_of_the_real_library(ask: Ask) -> None:
     old = DeltaSchema([DeltaField("id", long, nullable=False), DeltaField("at", time), struct[0]])
     new = DeltaSchema([DeltaField("id", long), struct[1], DeltaField("tags", ArrayType(text, contains_null=True))])
     found = ask("schema", new.to_json(), before=old.to_json())
-    before, after = both(found)
+    before, after = get_versions(found)
     assert [(one.name, one.type, one.required) for one in before.value.model.fields] == [
         ("id", "long", True),
         ("at", "timestamp", False),
         ("s", "struct<x: integer>", False),
         ("s.x", "integer", False),
     ]
-    assert gone(found) == {"at"}
-    assert fields(after)["s.x"].type == "long"
-    assert fields(after)["tags.element"].type == "string"
+    assert list_removed_columns(found) == {"at"}
+    assert list_fields(after)["s.x"].type == "long"
+    assert list_fields(after)["tags.element"].type == "string"
     assert after.value.format == "delta"
 
 
 def test_column_mapping_gives_ids(ask: Ask) -> None:
-    def schema(name: str) -> str:
+    def format_schema(name: str) -> str:
         field = {"name": name, "type": "string", "nullable": True, "metadata": {"delta.columnMapping.id": 7}}
         text = json.dumps({"type": "struct", "fields": [field]})
         return json.dumps({"metaData": {"id": "x", "schemaString": text, "partitionColumns": [name]}})
 
-    found = ask("schema", schema("new"), before=schema("old"))
-    assert renamed(found) == {"old": "new"}
-    assert both(found)[1].value.partitioning == ("new",)
+    found = ask("schema", format_schema("new"), before=format_schema("old"))
+    assert list_renamed_columns(found) == {"old": "new"}
+    assert get_versions(found)[1].value.partitioning == ("new",)
 
 
 # -- Avro
@@ -214,8 +226,8 @@ AVRO = {
 
 def test_an_avro_record(ask: Ask) -> None:
     text = json.dumps(AVRO, indent=1)
-    _, after = both(ask("schema", text, before=text))
-    said = fields(after)
+    _, after = get_versions(ask("schema", text, before=text))
+    said = list_fields(after)
     types = {name: (one.type, one.required) for name, one in said.items()}
     assert types == {
         "id": ("long", True),
@@ -245,29 +257,29 @@ def test_aliases_of_avro_are_renames(ask: Ask) -> None:
     changed = copy.deepcopy(AVRO)
     changed["fields"][0] = {"name": "number", "type": "long", "aliases": ["id"]}  # type: ignore[index]
     found = ask("schema", json.dumps(changed), before=json.dumps(AVRO))
-    assert renamed(found) == {"id": "number"}
-    assert gone(found) == set()
+    assert list_renamed_columns(found) == {"id": "number"}
+    assert list_removed_columns(found) == set()
 
 
 def test_an_alias_of_what_is_still_there_is_no_rename(ask: Ask) -> None:
     changed = copy.deepcopy(AVRO)
     changed["fields"].append({"name": "copy", "type": "long", "aliases": ["id"]})  # type: ignore[attr-defined]
     found = ask("schema", json.dumps(changed), before=json.dumps(AVRO))
-    assert renamed(found) == {}
-    assert gone(found) == set()
+    assert list_renamed_columns(found) == {}
+    assert list_removed_columns(found) == set()
 
 
 def test_an_avro_schema_as_a_registry_answers(ask: Ask) -> None:
     answer = json.dumps({"subject": "orders-value", "version": 1, "id": 3, "schema": json.dumps(AVRO)})
-    assert names(both(ask("schema", answer, before=json.dumps(AVRO)))[1])[0] == "id"
+    assert list_names(get_versions(ask("schema", answer, before=json.dumps(AVRO)))[1])[0] == "id"
 
 
 def test_avro_of_the_real_library(ask: Ask) -> None:
     written = json.dumps(AvroSchemaConversion().iceberg_to_avro(NESTED, "orders"))
-    _, after = both(ask("schema", written, before=written))
+    _, after = get_versions(ask("schema", written, before=written))
     assert after.value.format == "avro"
-    assert list(fields(after))[:4] == ["id", "address", "address.city", "address.area"]
-    assert fields(after)["id"].required is True
+    assert list(list_fields(after))[:4] == ["id", "address", "address.city", "address.area"]
+    assert list_fields(after)["id"].required is True
 
 
 @pytest.mark.parametrize(
@@ -292,8 +304,8 @@ def test_an_avro_topic_beside_the_graph(ask: Ask) -> None:
         "fields": [{"name": name, "type": ["null", "string"]} for name in ("customer_id", "full_name", "mail")],
     }
     found = ask("schema", json.dumps(record), dataset=CUSTOMERS.qualified_name)
-    assert gone(found) == {"email", "phone_number", "country", "marketing_consent", "created_at"}
-    assert all(not one.id for version in both(found) for one in version.value.model.fields)
+    assert list_removed_columns(found) == {"email", "phone_number", "country", "marketing_consent", "created_at"}
+    assert all(not one.id for version in get_versions(found) for one in version.value.model.fields)
 
 
 # -- JSON Schema
@@ -321,8 +333,8 @@ class Order(pydantic.BaseModel):
 
 def test_a_schema_of_a_real_producer(ask: Ask) -> None:
     text = json.dumps(Order.model_json_schema(), indent=1)
-    _, after = both(ask("schema", text, before=text))
-    said = fields(after)
+    _, after = get_versions(ask("schema", text, before=text))
+    said = list_fields(after)
     assert (said["id"].type, said["id"].required, said["id"].minimum) == ("integer", True, 1)
     assert (said["state"].type, said["state"].enum) == ("string", ("new", "paid"))
     assert (said["note"].type, said["note"].required, said["note"].max_length) == ("string", False, 10)
@@ -381,7 +393,7 @@ def test_older_drafts(ask: Ask) -> None:
         },
         "required": ["a", "b"],
     }
-    one = fields(both(ask("schema", json.dumps(said), before=json.dumps(said)))[1])
+    one = list_fields(get_versions(ask("schema", json.dumps(said), before=json.dumps(said)))[1])
     assert (one["a"].type, one["a"].minimum, one["a"].exclusive_minimum, one["a"].maximum) == ("number", None, 0, 9)
     assert (one["b"].type, one["b"].required) == ("string", False)
     assert (one["c"].type, one["c"].enum) == ("string", ("x",))
@@ -401,7 +413,7 @@ def test_older_drafts(ask: Ask) -> None:
     ],
 )
 def test_references_that_lead_back_end(ask: Ask, loop: object) -> None:
-    assert names(both(ask("schema", json.dumps(loop), before=json.dumps(loop)))[1])[:1] in (["a"], [])
+    assert list_names(get_versions(ask("schema", json.dumps(loop), before=json.dumps(loop)))[1])[:1] in (["a"], [])
 
 
 # -- all
@@ -439,7 +451,7 @@ def test_two_formats_of_one_table_differ_in_what_both_say(ask: Ask) -> None:
     iceberg = NESTED.model_dump_json()
     avro = json.dumps(AvroSchemaConversion().iceberg_to_avro(NESTED, "orders"))
     found = ask("schema", avro, before=iceberg)
-    assert gone(found) == set()
+    assert list_removed_columns(found) == set()
 
 
 def test_a_name_of_something_else(ask: Ask) -> None:
@@ -506,11 +518,11 @@ def test_lines_are_found_whatever_the_value(value: object, indent: int | None) -
     text = json.dumps(value, indent=indent)
     lines = find_json_lines(text.encode())
 
-    def paths(here: object, at: tuple[str | int, ...]) -> None:
+    def check_paths(here: object, at: tuple[str | int, ...]) -> None:
         assert at in lines
         inside = here.items() if isinstance(here, dict) else enumerate(here) if isinstance(here, list) else ()
         for name, one in inside:
-            paths(one, (*at, name))
+            check_paths(one, (*at, name))
 
-    paths(value, ())
+    check_paths(value, ())
     assert max(lines.values()) <= text.count("\n") + 1

@@ -14,10 +14,10 @@ from pyiceberg.types import LongType, NestedField, StringType
 from meshline.errors import InvalidInput, MeshlineError, NotFound
 from meshline.ingest.changes.schema import find_schema_file, read_live_table
 from tests.ingest.changes.conftest import EXAMPLE, Ask
-from tests.ingest.changes.proposals import both, renamed
+from tests.ingest.changes.proposals import get_versions, list_renamed_columns
 
 
-def no_variables(name: str) -> None:
+def find_no_variable(name: str) -> None:
     del name
 
 
@@ -55,15 +55,15 @@ def test_a_live_table_beside_its_proposed_schema(tmp_path: Path, ask: Ask) -> No
         schema = json.loads(table.schema().model_dump_json())
         catalog.close()
     schema["fields"][1]["name"] = "title"
-    live = read_live_table(uri, "s.t", no_variables)
+    live = read_live_table(uri, "s.t", find_no_variable)
     found = ask("schema", json.dumps(schema), before=live.data)
-    assert renamed(found) == {"name": "title"}
-    assert both(found)[0].value.partitioning == both(found)[1].value.partitioning == ()
+    assert list_renamed_columns(found) == {"name": "title"}
+    assert get_versions(found)[0].value.partitioning == get_versions(found)[1].value.partitioning == ()
     with pytest.raises(NotFound, match=r"has no table 's.u'"):
-        read_live_table(uri, "s.u", no_variables)
+        read_live_table(uri, "s.u", find_no_variable)
 
 
 def test_a_catalog_that_does_not_answer_tells_no_secret(tmp_path: Path) -> None:
     with pytest.raises(MeshlineError) as raised:
-        read_live_table(f"postgresql://u:hunter22@127.0.0.1:1/{tmp_path.name}", "s.t", no_variables)
+        read_live_table(f"postgresql://u:hunter22@127.0.0.1:1/{tmp_path.name}", "s.t", find_no_variable)
     assert "hunter22" not in str(raised.value)

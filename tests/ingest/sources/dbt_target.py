@@ -28,10 +28,10 @@ PG = "postgres://db:5433"
 Facets = dict[str, Any]
 
 
-class Read(NamedTuple):
+class TargetReading(NamedTuple):
     """What one reading found, each content as facts."""
 
-    said: dict[Scope, Facts]
+    facts: dict[Scope, Facts]
     times: dict[Scope, int | None]
     unchanged: set[Scope]
     refused: list[Refusal]
@@ -42,23 +42,23 @@ class Read(NamedTuple):
     def messages(self) -> list[str]:
         return [str(one.error) for one in self.refused]
 
-    def attributes(self, key: AssetKey) -> dict[str, Json]:
-        return {name: value for facts in self.said.values() for of, said in facts.assets if of == key for name, value in said.items()}
+    def find_attributes(self, key: AssetKey) -> dict[str, Json]:
+        return {name: value for facts in self.facts.values() for of, said in facts.assets if of == key for name, value in said.items()}
 
-    def edges(self, type_: EdgeType) -> list[EdgeFact]:
-        return [edge for facts in self.said.values() for edge in facts.edges if edge.type is type_]
+    def list_edges(self, type_: EdgeType) -> list[EdgeFact]:
+        return [edge for facts in self.facts.values() for edge in facts.edges if edge.type is type_]
 
-    def columns(self, dataset: AssetKey) -> list[str]:
+    def list_columns(self, dataset: AssetKey) -> list[str]:
         """In order."""
-        edges = [edge for edge in self.edges(EdgeType.HAS_COLUMN) if edge.start == dataset]
+        edges = [edge for edge in self.list_edges(EdgeType.HAS_COLUMN) if edge.start == dataset]
         return [edge.end.name for edge in sorted(edges, key=lambda edge: int(str(edge.attributes["position"])))]
 
-    def flows(self, end: AssetKey) -> list[Flow]:
+    def list_flows(self, end: AssetKey) -> list[Flow]:
         """Into a dataset and its columns."""
-        return [flow for facts in self.said.values() for flow in facts.flows if flow.end.parts[:2] == end.parts]
+        return [flow for facts in self.facts.values() for flow in facts.flows if flow.end.parts[:2] == end.parts]
 
 
-def read(path: Path, context: Context | None = None, **options: Any) -> Read:
+def read_target(path: Path, context: Context | None = None, **options: Any) -> TargetReading:
     """All that a target folder says."""
     options = {"namespace": PG, **options}
     reading = Dbt(path=path, **options).read(context or Context(Naming(), path))
@@ -76,15 +76,15 @@ def read(path: Path, context: Context | None = None, **options: Any) -> Read:
             unchanged.add(one.scope)
     assert reading.complete
     assert reading.remember is not None
-    return Read(said, times, unchanged, refused, list(reading.warnings), dict(reading.remember()))
+    return TargetReading(said, times, unchanged, refused, list(reading.warnings), dict(reading.remember()))
 
 
-def again(path: Path, before: Read, **options: Any) -> Read:
+def read_again(path: Path, before: TargetReading, **options: Any) -> TargetReading:
     """The next reading of a folder."""
-    return read(path, Context(Naming(), path, memory=before.memory), **options)
+    return read_target(path, Context(Naming(), path, memory=before.memory), **options)
 
 
-def model_node(name: str, sql: str | None = None, reads: tuple[str, ...] = (), **more: Any) -> Facets:
+def build_model_node(name: str, sql: str | None = None, reads: tuple[str, ...] = (), **more: Any) -> Facets:
     """An entry of `nodes`; `reads`: unique ids."""
     return {
         "resource_type": "model",
@@ -103,7 +103,7 @@ def model_node(name: str, sql: str | None = None, reads: tuple[str, ...] = (), *
     }
 
 
-def source_node(name: str, **more: Any) -> Facets:
+def build_source_node(name: str, **more: Any) -> Facets:
     """An entry of `sources`."""
     return {
         "resource_type": "source",
@@ -118,7 +118,7 @@ def source_node(name: str, **more: Any) -> Facets:
     }
 
 
-def manifest(nodes: Mapping[str, Any], **sections: Any) -> Facets:
+def build_manifest(nodes: Mapping[str, Any], **sections: Any) -> Facets:
     metadata = {
         "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json",
         "generated_at": "2026-03-08T02:00:00Z",
@@ -128,7 +128,7 @@ def manifest(nodes: Mapping[str, Any], **sections: Any) -> Facets:
     return {"metadata": metadata, "nodes": dict(nodes), **sections}
 
 
-def catalog(**tables: tuple[str, ...]) -> Facets:
+def build_catalog(**tables: tuple[str, ...]) -> Facets:
     """catalog.json of tables and their columns; names with a dot are those of sources."""
     listings = {
         name: {
@@ -144,16 +144,16 @@ def catalog(**tables: tuple[str, ...]) -> Facets:
 def target(tmp_path: Path) -> Callable[..., Path]:
     """Writes artifacts: `target(manifest=..., catalog=...)`; texts as they are, all else as JSON."""
 
-    def written(**artifacts: Any) -> Path:
+    def write_artifacts(**artifacts: Any) -> Path:
         for name, value in artifacts.items():
             text = value if isinstance(value, str) else json.dumps(value)
             (tmp_path / f"{name}.json").write_text(text)
         return tmp_path
 
-    return written
+    return write_artifacts
 
 
-def first_error(path: Path, **options: Any) -> str:
+def catch_error(path: Path, **options: Any) -> str:
     with pytest.raises(InvalidInput) as caught:
-        read(path, **options)
+        read_target(path, **options)
     return str(caught.value)

@@ -31,13 +31,13 @@ class Server(NamedTuple):
     warehouse: Path
     process: subprocess.Popen[str]
 
-    def client(self) -> Catalog:
+    def open_client(self) -> Catalog:
         """pyiceberg, as a person would use it."""
         return load_catalog("lake", **{"type": "rest", "uri": self.url, **LOCAL_FILES})
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
+def run_catalog(home: Path) -> Iterator[Server]:
     """What is missing for a server is a failure, not a skip."""
     with subprocess.Popen([sys.executable, str(SCRIPT), str(home)], stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -50,17 +50,17 @@ def serving(home: Path) -> Iterator[Server]:
             process.terminate()
 
 
-def sync(graph: LiveGraph, source: Iceberg, folder: Path = Path()) -> Loading:
+def sync_catalog(graph: LiveGraph, source: Iceberg, folder: Path = Path()) -> Loading:
     context = build_context(graph, Naming(), folder, source.source)
     return load_reading(graph, source.read(context._replace(variables=os.environ.get)), get_current_micros())
 
 
-def done(loading: Loading) -> tuple[int, int, int, int, int]:
+def count_outcomes(loading: Loading) -> tuple[int, int, int, int, int]:
     """New, changed, unchanged, retracted, refused."""
     return loading.new, loading.changed, loading.unchanged, loading.retracted, len(loading.refused)
 
 
-def said(graph: LiveGraph, key: AssetKey) -> dict[str, Any]:
+def read_shown_attributes(graph: LiveGraph, key: AssetKey) -> dict[str, Any]:
     """The shown attributes of an asset, by name."""
     with graph.lock:
         node = graph.index.assets.find_by_key(key)
@@ -69,7 +69,7 @@ def said(graph: LiveGraph, key: AssetKey) -> dict[str, Any]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def ignore_warnings() -> Iterator[None]:
     """pyiceberg deprecates some of what it does itself."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

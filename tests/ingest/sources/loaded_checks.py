@@ -23,32 +23,32 @@ needs_corpus = pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="M
 NOW = 1_800_000_000_000_000  # when it is loaded
 
 
-def graph() -> LiveGraph:
+def open_graph() -> LiveGraph:
     return LiveGraph.open(SqliteStore())
 
 
-def loaded(live: LiveGraph, kind: str, folder: Path, *paths: str, at: int = NOW, strict: bool = False, **options: Json) -> Loading:
+def load_files(live: LiveGraph, kind: str, folder: Path, *paths: str, at: int = NOW, strict: bool = False, **options: Json) -> Loading:
     """What loading these files did."""
     source = build_source({"kind": kind, "files": list[Json](paths), "complete": False, **options})
     assert isinstance(source, Source)
     return load_reading(live, source.read(build_context(live, Naming(), folder, source.source)), at, strict=strict)
 
 
-def checks(live: LiveGraph, dataset: AssetKey) -> dict[str, Result]:
+def read_checks(live: LiveGraph, dataset: AssetKey) -> dict[str, Result]:
     """The checks of a dataset by name, those of columns as `column: name`."""
     node = live.index.assets.find_by_key(dataset)
     assert node is not None, dataset
     (results,) = read_latest(live, live.index, [node])
-    return {_called(live, result): result for result in results}
+    return {format_check_name(live, result): result for result in results}
 
 
-def _called(live: LiveGraph, result: Result) -> str:
+def format_check_name(live: LiveGraph, result: Result) -> str:
     return result.name if result.asset == result.dataset else f"{live.index.assets.get_key(result.asset).name}: {result.name}"
 
 
-def outcomes(found: Mapping[str, Result]) -> dict[str, str]:
+def list_outcomes(found: Mapping[str, Result]) -> dict[str, str]:
     return {name: str(result.outcome) for name, result in found.items()}
 
 
-def refusals(loading: Loading) -> Sequence[str]:
+def list_refusals(loading: Loading) -> Sequence[str]:
     return [str(error) for error in loading.refused]

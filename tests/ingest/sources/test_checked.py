@@ -23,18 +23,18 @@ HERE = Path(__file__).parent / "great_expectations"
 ODD: tuple[Json, ...] = (None, 7, "", ["x"], {"a": 1}, [{}])
 
 
-def changed(value: Any, odd: Json) -> Iterator[Any]:
+def replace_each_part(value: Any, odd: Json) -> Iterator[Any]:
     """The value with this in each of its places, one at a time."""
     yield odd
     parts = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
     for place, part in parts:
-        for other in changed(part, odd):
+        for other in replace_each_part(part, odd):
             copy = dict(value) if isinstance(value, dict) else list(value)
             copy[place] = other
             yield copy
 
 
-def read(source: CheckFiles, folder: Path) -> None:
+def read_items(source: CheckFiles, folder: Path) -> None:
     for found in source.read(Context(Naming(), folder)).items:
         assert isinstance(found, Entry | Unchanged | Refusal)
         assert not isinstance(found, Refusal) or str(found.error).startswith("f:")
@@ -44,9 +44,9 @@ def read(source: CheckFiles, folder: Path) -> None:
 @pytest.mark.parametrize("file", sorted(path.name for path in HERE.iterdir()))
 def test_great_expectations(tmp_path: Path, file: str, odd: Json) -> None:
     source = GreatExpectations(files=("f",), dataset="db/t")
-    for value in changed(json.loads((HERE / file).read_text()), odd):
+    for value in replace_each_part(json.loads((HERE / file).read_text()), odd):
         (tmp_path / "f").write_text(json.dumps(value))
-        read(source, tmp_path)
+        read_items(source, tmp_path)
 
 
 @needs_corpus
@@ -57,9 +57,9 @@ def test_scans(tmp_path: Path, odd: Json) -> None:
         del scan[name]
     scan["checks"] = [check for check in scan["checks"] if check["name"] in ("Schema Check", "freshness(last_order_at) < 1d")]
     source = Soda(files=("f",), namespace="db")
-    for value in changed(scan, odd):
+    for value in replace_each_part(scan, odd):
         (tmp_path / "f").write_text(json.dumps(value))
-        read(source, tmp_path)
+        read_items(source, tmp_path)
 
 
 @needs_corpus
@@ -68,8 +68,8 @@ def test_files_of_checks(tmp_path: Path, odd: Json) -> None:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     source = Soda(files=("f",), namespace="db")
-    for value in changed(yaml.load((CORPUS / "seeds" / "soda_customer_orders.yml").read_text()), odd):
+    for value in replace_each_part(yaml.load((CORPUS / "seeds" / "soda_customer_orders.yml").read_text()), odd):
         text = io.StringIO()
         yaml.dump(value, text)
         (tmp_path / "f").write_text(text.getvalue())
-        read(source, tmp_path)
+        read_items(source, tmp_path)

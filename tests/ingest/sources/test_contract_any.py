@@ -41,7 +41,7 @@ catalog: {registered_in: DataHub, tags: [pii], pii_columns: [a]}
 CONTEXT = Context(Naming(), FilePath())
 
 
-def contract(data: bytes) -> tuple[InvalidInput, ...]:
+def parse_contract(data: bytes) -> tuple[InvalidInput, ...]:
     """What is refused; of what is not, that it can be said."""
     parsed = contracts.parse_contract_file(data, "f.yaml")
     assert (parsed.contract is None) == bool(parsed.refused)
@@ -50,7 +50,7 @@ def contract(data: bytes) -> tuple[InvalidInput, ...]:
     return parsed.refused
 
 
-def product(data: bytes) -> tuple[InvalidInput, ...]:
+def parse_product_file(data: bytes) -> tuple[InvalidInput, ...]:
     parsed = products.parse_product(data, "f.yaml")
     assert (parsed.product is None) == bool(parsed.refused)
     if parsed.product is not None:
@@ -60,12 +60,12 @@ def product(data: bytes) -> tuple[InvalidInput, ...]:
     return parsed.refused
 
 
-def places(value: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def list_places(value: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Every place in a value but the whole."""
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in inside:
         yield (*here, key)
-        yield from places(part, (*here, key))
+        yield from list_places(part, (*here, key))
 
 
 VALUES = st.one_of(
@@ -85,7 +85,7 @@ VALUES = st.one_of(
 
 @pytest.mark.parametrize(
     ("text", "take"),
-    [(SPECIFICATION, contract), (STANDARD, contract), (PRODUCT, product), (SPEC, product)],
+    [(SPECIFICATION, parse_contract), (STANDARD, parse_contract), (PRODUCT, parse_product_file), (SPEC, parse_product_file)],
     ids=["specification", "standard", "product standard", "product"],
 )
 @settings(max_examples=count_examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -93,7 +93,7 @@ VALUES = st.one_of(
 def test_any_change_is_ingested_or_refused(text: str, take: Callable[[bytes], tuple[InvalidInput, ...]], data: st.DataObject) -> None:
     value = copy.deepcopy(parse_yaml(text.encode(), "f").value)
     for _ in range(data.draw(st.integers(1, 3))):
-        *above, last = data.draw(st.sampled_from(list(places(value))))
+        *above, last = data.draw(st.sampled_from(list(list_places(value))))
         here: Any = value
         for part in above:
             here = here[part]

@@ -27,7 +27,7 @@ from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 
 
-def read(text: str) -> Contract:
+def read_contract(text: str) -> Contract:
     """The contract in a text; nothing is refused, nothing warned of."""
     parsed = parse_contract_file(text.encode(), "c.yaml")
     assert parsed.refused == ()
@@ -36,7 +36,7 @@ def read(text: str) -> Contract:
     return parsed.contract
 
 
-def refused(text: str) -> list[str]:
+def list_refusals(text: str) -> list[str]:
     parsed = parse_contract_file(text.encode(), "c.yaml")
     assert parsed.contract is None
     return [str(error) for error in parsed.refused]
@@ -45,7 +45,7 @@ def refused(text: str) -> list[str]:
 @pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: the seeds' contract cannot be read")
 def test_the_seeds_contract_loads_as_it_is() -> None:
     assert CORPUS
-    contract = read((Path(CORPUS) / "seeds" / "customer_orders_contract_v2.yaml").read_text(encoding="utf-8"))
+    contract = read_contract((Path(CORPUS) / "seeds" / "customer_orders_contract_v2.yaml").read_text(encoding="utf-8"))
     assert contract == Contract(
         id="customer-orders-contract-v2",
         version="2.1.0",
@@ -76,7 +76,7 @@ def test_the_seeds_contract_loads_as_it_is() -> None:
 
 
 def test_data_contract_specification() -> None:
-    contract = read(SPECIFICATION)
+    contract = read_contract(SPECIFICATION)
     (orders,) = contract.models
     assert orders.fields == (
         Field("order_id", type="string", title="Order ID", pattern="^[a-z]+$", required=True, unique=True, primary_key=True),
@@ -173,7 +173,7 @@ def test_open_data_contract_standard() -> None:
 
 
 def test_the_team_of_3_1_and_the_enum_and_map_of_3_2() -> None:
-    contract = read(
+    contract = read_contract(
         "apiVersion: v3.2.0\nkind: DataContract\nid: a\nversion: 1.0.0\n"
         "team: {name: sellers, members: [{username: bo, role: Data Owner}]}\n"
         "schema:\n"
@@ -219,7 +219,7 @@ def test_every_bad_thing_is_one_message_with_its_line() -> None:
         "  note: {type: string, minimum: 0.5}\n"
         "servers: []\n"
     )
-    assert refused(text) == [
+    assert list_refusals(text) == [
         "c.yaml:3: info.version is missing: a contract has an id and a version",
         "c.yaml:8: models.m.fields.a.required: found 'maybe'; accepted is true or false",
         "c.yaml:8: models.m.fields.a.tags: found 'pii'; accepted is a list",
@@ -234,7 +234,7 @@ def test_every_bad_thing_of_the_standard() -> None:
         "kind: DataContract\napiVersion: v3.0.2\nteam: 5\nid: a\nversion: 1.0.0\nschema:\n"
         " - name: x\n   tags: 3\n   properties: [{logicalType: string}]\n"
     )
-    assert refused(text) == [
+    assert list_refusals(text) == [
         "c.yaml:3: team: found 5; accepted is a mapping or a list",
         "c.yaml:8: schema.0.tags: found 3; accepted is a list",
         "c.yaml:9: schema.0.properties.0.name is missing",
@@ -254,7 +254,7 @@ def test_every_bad_thing_of_the_standard() -> None:
     ],
 )
 def test_what_is_no_contract(text: str, message: str) -> None:
-    (found,) = refused(text)
+    (found,) = list_refusals(text)
     assert found.startswith(message)
 
 
@@ -278,23 +278,23 @@ def test_keys_that_the_standard_does_not_know_are_warned_of() -> None:
     assert parsed.warnings == ("c.yaml:5: bogus: this key is unknown and ignored",)
 
 
-def referring(to: str, **definitions: str) -> list[str]:
+def list_reference_refusals(to: str, **definitions: str) -> list[str]:
     """What is refused of a contract with one field that refers to a definition."""
     written = "".join(f"  {name}: {{{inside}}}\n" for name, inside in definitions.items())
     models = f"models: {{m: {{fields: {{a: {{{to}}}}}}}}}\n"
-    return refused(f"dataContractSpecification: 0.9.3\nid: x\ninfo: {{version: 1.0.0}}\n{models}definitions:\n{written}")
+    return list_refusals(f"dataContractSpecification: 0.9.3\nid: x\ninfo: {{version: 1.0.0}}\n{models}definitions:\n{written}")
 
 
-def reference(name: str) -> str:
+def format_reference(name: str) -> str:
     return f"$ref: '#/definitions/{name}'"
 
 
 def test_references_that_lead_nowhere_end() -> None:
-    assert referring(reference("a"), a=reference("b"), b=reference("a")) == [
+    assert list_reference_refusals(format_reference("a"), a=format_reference("b"), b=format_reference("a")) == [
         "c.yaml:4: the reference '#/definitions/a' leads back to itself"
     ]
-    (deep,) = referring(reference("a"), a=f"fields: {{b: {{{reference('a')}}}}}")
+    (deep,) = list_reference_refusals(format_reference("a"), a=f"fields: {{b: {{{format_reference('a')}}}}}")
     assert "nested more than 24 levels" in deep
-    pairs = {f"l{i}": f"fields: {{a: {{{reference(f'l{i + 1}')}}}, b: {{{reference(f'l{i + 1}')}}}}}" for i in range(20)}
-    (wide,) = referring(reference("l0"), **pairs, l20="type: string")
+    pairs = {f"l{i}": f"fields: {{a: {{{format_reference(f'l{i + 1}')}}}, b: {{{format_reference(f'l{i + 1}')}}}}}" for i in range(20)}
+    (wide,) = list_reference_refusals(format_reference("l0"), **pairs, l20="type: string")
     assert "more than 20000 fields" in wide

@@ -11,7 +11,7 @@ from meshline.ingest.dataset_refs import split_endpoint
 from meshline.ingest.sources.contracts.servers import Place, is_production, locate_model, parse_server
 
 
-def placed(said: Mapping[str, str | int], model: str = "orders") -> tuple[str, str]:
+def place_model(said: Mapping[str, str | int], model: str = "orders") -> tuple[str, str]:
     """Namespace and name as the graph's key has them."""
     found = locate_model(parse_server("production", dict(said)), model)
     assert not found.why_not
@@ -87,13 +87,13 @@ def placed(said: Mapping[str, str | int], model: str = "orders") -> tuple[str, s
     ],
 )
 def test_a_model_on_a_server(said: Mapping[str, str | int], expected: tuple[str, str]) -> None:
-    assert placed(said) == expected
+    assert place_model(said) == expected
 
 
 def test_a_model_named_with_its_schema_brings_it_along() -> None:
     said = {"type": "postgres", "host": "db", "database": "shop", "schema": "public"}
-    assert placed(said, "sales.orders") == ("postgres://db", "shop.sales.orders")
-    assert placed(said, "other.sales.orders") == ("postgres://db", "other.sales.orders")
+    assert place_model(said, "sales.orders") == ("postgres://db", "shop.sales.orders")
+    assert place_model(said, "other.sales.orders") == ("postgres://db", "other.sales.orders")
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ from tests.ingest.sources.dbt_target import (
     PG,
     RECORDED,
     SHOP,
-    Read,
-    again,
-    first_error,
-    manifest,
-    model_node,
+    TargetReading,
+    build_manifest,
+    build_model_node,
+    build_source_node,
+    catch_error,
     needs_corpus,
-    read,
-    source_node,
+    read_again,
+    read_target,
     target,
 )
 
@@ -34,41 +34,41 @@ __all__ = ["target"]
 Write = Callable[..., Path]
 
 
-def shop(name: str) -> AssetKey:
+def build_shop_key(name: str) -> AssetKey:
     return model.build_dataset_key(SHOP, f"shop.{name}")
 
 
-def of(name: str) -> AssetKey:
+def build_key(name: str) -> AssetKey:
     return model.build_dataset_key(PG, name)
 
 
-def recorded() -> Read:
-    return read(RECORDED / "dbt", namespace=SHOP)
+def read_recorded() -> TargetReading:
+    return read_target(RECORDED / "dbt", namespace=SHOP)
 
 
-def named_in_events(file: Path) -> set[AssetKey]:
+def list_event_datasets(file: Path) -> set[AssetKey]:
     naming = Naming()
     events = [json.loads(line) for line in file.read_text().splitlines()]
     named = [dataset for event in events for role in ("inputs", "outputs") for dataset in event.get(role, ())]
     return {naming.normalise_dataset(dataset["namespace"], dataset["name"]) for dataset in named}
 
 
-def described(said: Read) -> set[AssetKey]:
+def list_described(said: TargetReading) -> set[AssetKey]:
     """The datasets of which something is said."""
-    return {key for facts in said.said.values() for key, _ in facts.assets if key.kind is model.AssetKind.DATASET}
+    return {key for facts in said.facts.values() for key, _ in facts.assets if key.kind is model.AssetKind.DATASET}
 
 
 @needs_corpus
 def test_datasets_are_those_of_dbts_own_events() -> None:
-    events = named_in_events(RECORDED / "dbt_duckdb.ndjson")
-    assert described(recorded()) == events
+    events = list_event_datasets(RECORDED / "dbt_duckdb.ndjson")
+    assert list_described(read_recorded()) == events
     assert len(events) == 6
 
 
 def test_datasets_of_the_example_are_those_of_its_events() -> None:
-    said = read(EXAMPLE / "dbt" / "target", namespace="duckdb:///warehouse/marts.duckdb")
-    events = named_in_events(EXAMPLE / "events" / "dbt.ndjson")
-    assert described(said) == events
+    said = read_target(EXAMPLE / "dbt" / "target", namespace="duckdb:///warehouse/marts.duckdb")
+    events = list_event_datasets(EXAMPLE / "events" / "dbt.ndjson")
+    assert list_described(said) == events
     assert len(events) == 7
     assert not said.refused
     assert not said.warnings
@@ -76,8 +76,8 @@ def test_datasets_of_the_example_are_those_of_its_events() -> None:
 
 @needs_corpus
 def test_a_model() -> None:
-    said = recorded()
-    assert said.attributes(shop("main.customer_ltv")) == {
+    said = read_recorded()
+    assert said.find_attributes(build_shop_key("main.customer_ltv")) == {
         "dataset_type": "TABLE",
         "materialized": "incremental",
         "access": "protected",
@@ -86,35 +86,35 @@ def test_a_model() -> None:
         "dbt_id": "model.shop.customer_ltv",
         "path": "models/marts/customer_ltv.sql",
     }
-    assert said.columns(shop("main.customer_ltv")) == ["customer_id", "ltv", "tier"]
-    assert said.attributes(model.build_column_key(shop("main.customer_ltv"), "ltv")) == {"type": "DECIMAL(38,2)"}
-    assert said.attributes(shop("main.stg_orders"))["dataset_type"] == "VIEW"
+    assert said.list_columns(build_shop_key("main.customer_ltv")) == ["customer_id", "ltv", "tier"]
+    assert said.find_attributes(model.build_column_key(build_shop_key("main.customer_ltv"), "ltv")) == {"type": "DECIMAL(38,2)"}
+    assert said.find_attributes(build_shop_key("main.stg_orders"))["dataset_type"] == "VIEW"
 
 
 @needs_corpus
 def test_the_time_is_the_manifests() -> None:
-    said = recorded()
+    said = read_recorded()
     at = model.to_micros(datetime.fromisoformat("2026-11-21T09:52:21.576200Z"))
     assert {time for scope, time in said.times.items() if scope[0] == "dbt"} == {at}
 
 
 @needs_corpus
 def test_owners_of_groups_meta_and_exposures() -> None:
-    said = recorded()
-    owns = {(edge.start.name, edge.end.qualified_name) for edge in said.edges(EdgeType.OWNS)}
-    assert ("Retail Team", shop("main.customer_ltv").qualified_name) in owns
-    assert ("@ingest", shop("main_raw.raw_customers").qualified_name) in owns
+    said = read_recorded()
+    owns = {(edge.start.name, edge.end.qualified_name) for edge in said.list_edges(EdgeType.OWNS)}
+    assert ("Retail Team", build_shop_key("main.customer_ltv").qualified_name) in owns
+    assert ("@ingest", build_shop_key("main_raw.raw_customers").qualified_name) in owns
     assert ("Ana", "revenue_dashboard") in owns
-    retail = said.attributes(model.build_owner_key("Retail Team"))
+    retail = said.find_attributes(model.build_owner_key("Retail Team"))
     assert retail == {"email": "retail@example.com", "slack": "retail", "contact": "retail@example.com, retail"}
 
 
 @needs_corpus
 def test_exposures_are_consumers() -> None:
-    said = recorded()
-    consumed = {(edge.start.name, edge.end) for edge in said.edges(EdgeType.CONSUMES)}
-    assert consumed == {("revenue_dashboard", shop("main.customer_ltv")), ("churn_model", shop("main.customer_orders"))}
-    assert said.attributes(model.build_consumer_key("revenue_dashboard")) == {
+    said = read_recorded()
+    consumed = {(edge.start.name, edge.end) for edge in said.list_edges(EdgeType.CONSUMES)}
+    assert consumed == {("revenue_dashboard", build_shop_key("main.customer_ltv")), ("churn_model", build_shop_key("main.customer_orders"))}
+    assert said.find_attributes(model.build_consumer_key("revenue_dashboard")) == {
         "consumer_type": "dashboard",
         "url": "https://bi.example.com/d/1",
         "maturity": "high",
@@ -135,21 +135,23 @@ def test_declarations_of_columns_in_yaml(target: Write) -> None:
         },
         "gone": {"name": "gone", "description": "is in no table"},
     }
-    node = model_node("orders", columns=columns, contract={"enforced": True}, constraints=[{"type": "primary_key", "columns": ["id"]}])
+    node = build_model_node(
+        "orders", columns=columns, contract={"enforced": True}, constraints=[{"type": "primary_key", "columns": ["id"]}]
+    )
     listing = {
         "id": {"name": "id", "type": "bigint", "index": 2, "comment": "not shown"},
         "at": {"name": "at", "type": "date", "index": 1, "comment": "when"},
     }
-    said = read(
+    said = read_target(
         target(
-            manifest=manifest({"model.shop.orders": node}),
+            manifest=build_manifest({"model.shop.orders": node}),
             catalog={"nodes": {"model.shop.orders": {"metadata": {"type": "BASE TABLE"}, "columns": listing}}},
         )
     )
-    orders = of("db.marts.orders")
-    assert said.columns(orders) == ["at", "id"]
-    assert said.attributes(model.build_column_key(orders, "at")) == {"type": "date", "description": "when"}
-    assert said.attributes(model.build_column_key(orders, "id")) == {
+    orders = build_key("db.marts.orders")
+    assert said.list_columns(orders) == ["at", "id"]
+    assert said.find_attributes(model.build_column_key(orders, "at")) == {"type": "date", "description": "when"}
+    assert said.find_attributes(model.build_column_key(orders, "id")) == {
         "type": "bigint",
         "nullable": False,
         "description": "which",
@@ -157,55 +159,57 @@ def test_declarations_of_columns_in_yaml(target: Write) -> None:
         "meta": {"a": 1, "pii": "no"},
         "constraints": [{"type": "not_null"}],
     }
-    assert said.attributes(orders)["contract_enforced"] is True
-    assert said.attributes(orders)["constraints"] == [{"type": "primary_key", "columns": ["id"]}]
+    assert said.find_attributes(orders)["contract_enforced"] is True
+    assert said.find_attributes(orders)["constraints"] == [{"type": "primary_key", "columns": ["id"]}]
 
 
 def test_without_a_catalog_yaml_lists_the_columns(target: Write) -> None:
-    node = source_node("orders", columns={"id": {"name": "id", "data_type": "int"}})
-    said = read(target(manifest=manifest({}, sources={"source.shop.raw.orders": node})))
-    assert said.columns(of("db.raw.orders")) == ["id"]
-    assert said.attributes(model.build_column_key(of("db.raw.orders"), "id")) == {"type": "int"}
+    node = build_source_node("orders", columns={"id": {"name": "id", "data_type": "int"}})
+    said = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node})))
+    assert said.list_columns(build_key("db.raw.orders")) == ["id"]
+    assert said.find_attributes(model.build_column_key(build_key("db.raw.orders"), "id")) == {"type": "int"}
     assert any("there is no catalog.json" in warning for warning in said.warnings)
 
 
 def test_versions_of_a_model_are_datasets_side_by_side(target: Write) -> None:
     nodes = {
-        "model.shop.orders.v1": model_node(
+        "model.shop.orders.v1": build_model_node(
             "orders", alias="orders_v1", version=1, latest_version=2, deprecation_date="2026-12-31T00:00:00Z"
         ),
-        "model.shop.orders.v2": model_node("orders", alias="orders_v2", version=2, latest_version=2, config={"access": "public"}),
+        "model.shop.orders.v2": build_model_node("orders", alias="orders_v2", version=2, latest_version=2, config={"access": "public"}),
     }
-    said = read(target(manifest=manifest(nodes)))
-    first, second = said.attributes(of("db.marts.orders_v1")), said.attributes(of("db.marts.orders_v2"))
+    said = read_target(target(manifest=build_manifest(nodes)))
+    first, second = said.find_attributes(build_key("db.marts.orders_v1")), said.find_attributes(build_key("db.marts.orders_v2"))
     assert (first["model_version"], first["latest_version"], first["deprecation_date"]) == ("1", "2", "2026-12-31T00:00:00Z")
     assert (second["model_version"], second["latest_version"], second["access"]) == ("2", "2", "public")
 
 
 def test_ephemeral_models_are_none_and_are_passed_through(target: Write) -> None:
     nodes = {
-        "model.shop.a": model_node("a"),
-        "model.shop.b": model_node("b", reads=("model.shop.a",), config={"materialized": "ephemeral"}, relation_name=None),
-        "model.shop.c": model_node("c", reads=("model.shop.b",)),
+        "model.shop.a": build_model_node("a"),
+        "model.shop.b": build_model_node("b", reads=("model.shop.a",), config={"materialized": "ephemeral"}, relation_name=None),
+        "model.shop.c": build_model_node("c", reads=("model.shop.b",)),
     }
     exposure = {"name": "report", "type": "dashboard", "owner": {"email": "x@example.com"}, "depends_on": {"nodes": ["metric.shop.m"]}}
     metric = {"name": "m", "depends_on": {"nodes": ["model.shop.b", "metric.shop.m"]}}
-    said = read(target(manifest=manifest(nodes, exposures={"exposure.shop.report": exposure}, metrics={"metric.shop.m": metric})))
-    assert described(said) == {of("db.marts.a"), of("db.marts.c")}
-    assert [(flow.start, flow.covered) for flow in said.flows(of("db.marts.c"))] == [(of("db.marts.a"), False)]
-    assert [edge.end for edge in said.edges(EdgeType.CONSUMES)] == [of("db.marts.a")]
+    said = read_target(
+        target(manifest=build_manifest(nodes, exposures={"exposure.shop.report": exposure}, metrics={"metric.shop.m": metric}))
+    )
+    assert list_described(said) == {build_key("db.marts.a"), build_key("db.marts.c")}
+    assert [(flow.start, flow.covered) for flow in said.list_flows(build_key("db.marts.c"))] == [(build_key("db.marts.a"), False)]
+    assert [edge.end for edge in said.list_edges(EdgeType.CONSUMES)] == [build_key("db.marts.a")]
 
 
 def test_a_source_whose_table_has_another_name(target: Write) -> None:
-    node = source_node("orders", identifier="ORDERS_2019", relation_name='"db"."raw"."ORDERS_2019"')
-    said = read(target(manifest=manifest({}, sources={"source.shop.raw.orders": node})))
-    (same,) = said.edges(EdgeType.SAME_AS)
-    assert (same.start, same.end) == (of("db.raw.orders"), of("db.raw.ORDERS_2019"))
+    node = build_source_node("orders", identifier="ORDERS_2019", relation_name='"db"."raw"."ORDERS_2019"')
+    said = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node})))
+    (same,) = said.list_edges(EdgeType.SAME_AS)
+    assert (same.start, same.end) == (build_key("db.raw.orders"), build_key("db.raw.ORDERS_2019"))
 
 
 def test_freshness_of_sources(target: Write) -> None:
     freshness = {"warn_after": {"count": 12, "period": "hour"}, "error_after": {"count": None, "period": None}, "filter": None}
-    node = source_node("orders", freshness=freshness, loaded_at_field="at", loader="fivetran")
+    node = build_source_node("orders", freshness=freshness, loaded_at_field="at", loader="fivetran")
     result = {
         "unique_id": "source.shop.raw.orders",
         "status": "warn",
@@ -214,8 +218,8 @@ def test_freshness_of_sources(target: Write) -> None:
         "max_loaded_at_time_ago_in_s": 90000.0,
         "criteria": freshness,
     }
-    said = read(target(manifest=manifest({}, sources={"source.shop.raw.orders": node}), sources={"results": [result]}))
-    attributes = said.attributes(of("db.raw.orders"))
+    said = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node}), sources={"results": [result]}))
+    attributes = said.find_attributes(build_key("db.raw.orders"))
     assert attributes["freshness"] == {"warn_after": {"count": 12, "period": "hour"}}
     assert (attributes["loaded_at_field"], attributes["loader"]) == ("at", "fivetran")
     assert attributes["quality"] == {
@@ -231,47 +235,47 @@ def test_freshness_of_sources(target: Write) -> None:
 
 
 def test_unit_tests_are_skipped_with_a_warning(target: Write) -> None:
-    said = read(target(manifest=manifest({}, unit_tests={"unit_test.shop.a.b": {"name": "b"}})))
+    said = read_target(target(manifest=build_manifest({}, unit_tests={"unit_test.shop.a.b": {"name": "b"}})))
     assert any("1 unit tests are skipped" in warning for warning in said.warnings)
 
 
 def test_the_same_again_is_not_read_again(target: Write) -> None:
-    nodes = {"model.shop.a": model_node("a"), "model.shop.b": model_node("b", reads=("model.shop.a",))}
-    folder = target(manifest=manifest(nodes))
-    first = read(folder)
-    second = again(folder, first)
-    assert second.unchanged == set(first.said)
+    nodes = {"model.shop.a": build_model_node("a"), "model.shop.b": build_model_node("b", reads=("model.shop.a",))}
+    folder = target(manifest=build_manifest(nodes))
+    first = read_target(folder)
+    second = read_again(folder, first)
+    assert second.unchanged == set(first.facts)
     assert second.memory == first.memory
     nodes["model.shop.b"]["description"] = "now described"
-    third = again(target(manifest=manifest(nodes)), second)
-    assert set(third.said) == {("dbt", "model.shop.b")}
+    third = read_again(target(manifest=build_manifest(nodes)), second)
+    assert set(third.facts) == {("dbt", "model.shop.b")}
     assert third.unchanged == {("dbt", "model.shop.a"), ("dbt", "model.shop.b", "lineage")}
 
 
 def test_a_changed_owner_is_read_again(target: Write) -> None:
-    first = read(target(manifest=manifest({"model.shop.a": model_node("a", meta={"owner": "ana@example.com"})})))
-    assert [edge.start.name for edge in first.edges(EdgeType.OWNS)] == ["ana@example.com"]
-    second = again(target(manifest=manifest({"model.shop.a": model_node("a", meta={"owner": "bob@example.com"})})), first)
-    assert [edge.start.name for edge in second.edges(EdgeType.OWNS)] == ["bob@example.com"]
+    first = read_target(target(manifest=build_manifest({"model.shop.a": build_model_node("a", meta={"owner": "ana@example.com"})})))
+    assert [edge.start.name for edge in first.list_edges(EdgeType.OWNS)] == ["ana@example.com"]
+    second = read_again(target(manifest=build_manifest({"model.shop.a": build_model_node("a", meta={"owner": "bob@example.com"})})), first)
+    assert [edge.start.name for edge in second.list_edges(EdgeType.OWNS)] == ["bob@example.com"]
 
 
 def test_memory_of_another_version_is_forgotten(target: Write) -> None:
-    folder = target(manifest=manifest({"model.shop.a": model_node("a")}))
-    first = read(folder)
+    folder = target(manifest=build_manifest({"model.shop.a": build_model_node("a")}))
+    first = read_target(folder)
     spoilt = first._replace(memory={**first.memory, "node:model.shop.a": '{"x": 1}', "result:test.shop.x": "[]"})
-    assert set(again(folder, spoilt).said) == set(first.said)
+    assert set(read_again(folder, spoilt).facts) == set(first.facts)
 
 
 def test_two_projects_do_not_share_a_name(target: Write) -> None:
-    folder = target(manifest=manifest({}))
+    folder = target(manifest=build_manifest({}))
     other = Context(Naming(), folder, memory={"project": "finance"})
-    assert first_error(folder, context=other) == (
+    assert catch_error(folder, context=other) == (
         "name: dbt/default is the project 'finance'; give the project 'shop' a name of its own (--name)"
     )
 
 
 def test_there_is_no_manifest(tmp_path: Path) -> None:
-    assert first_error(tmp_path) == (
+    assert catch_error(tmp_path) == (
         f"{tmp_path}/manifest.json: the file does not exist; `dbt compile` (or build, or docs generate) writes it into target/"
     )
 
@@ -280,9 +284,9 @@ def test_there_is_no_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", ["v9", "v11"])
 def test_older_manifests_say_the_same(version: str) -> None:
     """Of the project that was recorded as v12, by dbt 1.5 and 1.7."""
-    older, newest = read(Path(__file__).parent / "dbt_older" / version, namespace=SHOP), recorded()
+    older, newest = read_target(Path(__file__).parent / "dbt_older" / version, namespace=SHOP), read_recorded()
     assert not older.messages
-    assert {scope: facts for scope, facts in newest.said.items() if scope[0] == "dbt"} == {
-        scope: facts for scope, facts in older.said.items() if scope[0] == "dbt"
+    assert {scope: facts for scope, facts in newest.facts.items() if scope[0] == "dbt"} == {
+        scope: facts for scope, facts in older.facts.items() if scope[0] == "dbt"
     }
-    assert {scope for scope in newest.said if scope[0] == "checks"} == {scope for scope in older.said if scope[0] == "checks"}
+    assert {scope for scope in newest.facts if scope[0] == "checks"} == {scope for scope in older.facts if scope[0] == "checks"}

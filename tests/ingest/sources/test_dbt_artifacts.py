@@ -22,27 +22,27 @@ from meshline.ingest.sources.scope_loader import Loading, load_reading
 from tests.ingest.sources.dbt_target import (
     EXAMPLE,
     PG,
-    again,
-    first_error,
-    manifest,
-    model_node,
-    read,
-    source_node,
+    build_manifest,
+    build_model_node,
+    build_source_node,
+    catch_error,
+    read_again,
+    read_target,
     target,
 )
 
 __all__ = ["target"]
 
 Write = Callable[..., Path]
-GOOD = {"model.shop.good": model_node("good")}
-SAID = {("dbt", "model.shop.good")}
+GOOD = {"model.shop.good": build_model_node("good")}
+GOOD_SCOPES = {("dbt", "model.shop.good")}
 
 
 def test_one_bad_node_is_one_refusal(target: Write) -> None:
-    nodes = {**GOOD, "model.shop.bad": model_node("bad", columns={"id": {"name": 7}})}
-    folder = target(manifest=manifest(nodes))
-    said = read(folder)
-    assert set(said.said) == SAID
+    nodes = {**GOOD, "model.shop.bad": build_model_node("bad", columns={"id": {"name": 7}})}
+    folder = target(manifest=build_manifest(nodes))
+    said = read_target(folder)
+    assert set(said.facts) == GOOD_SCOPES
     assert said.messages == [f"{folder}/manifest.json: nodes.model.shop.bad.columns[...].name: Expected `str`, got `int`"]
     assert said.refused[0].about == ("dbt", "model.shop.bad")
 
@@ -54,8 +54,8 @@ def test_one_bad_node_is_one_refusal(target: Write) -> None:
         ("nodes", {}, "Object missing required field `resource_type`"),
         ("nodes", {"resource_type": "model"}, "Object missing required field `name`"),
         ("nodes", {"resource_type": "test", "name": None}, ".name: Expected `str`, got `null`"),
-        ("nodes", model_node("", alias=None), "found an empty name"),
-        ("sources", source_node("a", tags=7), ".tags: Expected `str | array | null`, got `int`"),
+        ("nodes", build_model_node("", alias=None), "found an empty name"),
+        ("sources", build_source_node("a", tags=7), ".tags: Expected `str | array | null`, got `int`"),
         ("exposures", {"name": "a", "owner": "ana"}, ".owner: Expected `object`, got `str`"),
         ("groups", {"name": "a"}, "Object missing required field `owner`"),
         ("metrics", {"depends_on": {"nodes": "a"}}, ".depends_on.nodes: Expected `array`, got `str`"),
@@ -63,10 +63,10 @@ def test_one_bad_node_is_one_refusal(target: Write) -> None:
     ],
 )
 def test_bad_entries(target: Write, section: str, entry: Any, message: str) -> None:
-    document = manifest(GOOD)
+    document = build_manifest(GOOD)
     document.setdefault(section, {})["x"] = entry
-    said = read(target(manifest=document))
-    assert set(said.said) == SAID
+    said = read_target(target(manifest=document))
+    assert set(said.facts) == GOOD_SCOPES
     (refusal,) = said.messages
     assert f"manifest.json: {section}.x" in refusal
     assert message in refusal
@@ -74,19 +74,19 @@ def test_bad_entries(target: Write, section: str, entry: Any, message: str) -> N
 
 @pytest.mark.parametrize("depth", [65, 900])
 def test_meta_that_nests_too_deeply_is_refused(target: Write, depth: int) -> None:
-    nodes = {**GOOD, "model.shop.deep": model_node("deep", meta="DEEP")}
-    deep = json.dumps(manifest(nodes)).replace('"DEEP"', '{"a": ' * depth + "1" + "}" * depth)
-    said = read(target(manifest=deep))
-    assert set(said.said) == SAID
+    nodes = {**GOOD, "model.shop.deep": build_model_node("deep", meta="DEEP")}
+    deep = json.dumps(build_manifest(nodes)).replace('"DEEP"', '{"a": ' * depth + "1" + "}" * depth)
+    said = read_target(target(manifest=deep))
+    assert set(said.facts) == GOOD_SCOPES
     (refusal,) = said.messages
     assert refusal.endswith("manifest.json: nodes.model.shop.deep: nested more than 64 levels deep")
 
 
 def test_a_manifest_that_nests_without_end_is_refused(target: Write) -> None:
-    nodes = {"model.shop.deep": model_node("deep", meta="DEEP")}
-    deep = json.dumps(manifest(nodes)).replace('"DEEP"', "[" * 100_000 + "]" * 100_000)
+    nodes = {"model.shop.deep": build_model_node("deep", meta="DEEP")}
+    deep = json.dumps(build_manifest(nodes)).replace('"DEEP"', "[" * 100_000 + "]" * 100_000)
     folder = target(manifest=deep)
-    assert first_error(folder) == f"{folder}/manifest.json: nested more than 64 levels deep"
+    assert catch_error(folder) == f"{folder}/manifest.json: nested more than 64 levels deep"
 
 
 @pytest.mark.parametrize(
@@ -105,51 +105,51 @@ def test_a_manifest_that_nests_without_end_is_refused(target: Write) -> None:
 )
 def test_what_is_no_manifest(target: Write, text: str, message: str) -> None:
     folder = target(manifest=text)
-    error = first_error(folder)
+    error = catch_error(folder)
     assert error.startswith(f"{folder}/manifest.json:")
     assert message in error
 
 
 def test_a_newer_manifest_is_read_as_far_as_it_is_known(target: Write) -> None:
-    document = manifest(GOOD)
+    document = build_manifest(GOOD)
     document["metadata"]["dbt_schema_version"] = "https://schemas.getdbt.com/dbt/manifest/v13.json"
-    said = read(target(manifest=document))
-    assert set(said.said) == SAID
+    said = read_target(target(manifest=document))
+    assert set(said.facts) == GOOD_SCOPES
     assert any("the manifest has version v13, newer than v12" in warning for warning in said.warnings)
 
 
 @pytest.mark.parametrize("name", ["catalog", "run_results", "sources"])
 def test_other_artifacts_that_cannot_be_read_do_not_stop_the_manifest(target: Write, name: str) -> None:
-    folder = target(manifest=manifest(GOOD), **{name: "{broken"})
-    said = read(folder)
-    assert set(said.said) == SAID
+    folder = target(manifest=build_manifest(GOOD), **{name: "{broken"})
+    said = read_target(folder)
+    assert set(said.facts) == GOOD_SCOPES
     (refusal,) = said.messages
     assert refusal.startswith(f"{folder}/{name}.json:1:2: this is not JSON: ")
 
 
 def test_one_bad_result_is_one_refusal(target: Write) -> None:
-    node = source_node("orders", freshness={"warn_after": {"count": 1, "period": "day"}})
+    node = build_source_node("orders", freshness={"warn_after": {"count": 1, "period": "day"}})
     results = [{"unique_id": 1}, {"unique_id": "source.shop.raw.orders", "status": "pass", "snapshotted_at": "2026-03-08T03:00:00Z"}]
-    said = read(target(manifest=manifest({}, sources={"source.shop.raw.orders": node}), sources={"results": results}))
+    said = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node}), sources={"results": results}))
     assert len(said.messages) == 1
     assert "sources.json: results[0].unique_id: Expected `str`, got `int`" in said.messages[0]
-    assert ("quality", "dbt/shop", PG, "db.raw.orders") in said.said
+    assert ("quality", "dbt/shop", PG, "db.raw.orders") in said.facts
 
 
 def test_a_bad_node_is_not_one_that_is_gone(target: Write) -> None:
     store = SqliteStore()
     graph = LiveGraph.open(store)
-    taken(graph, target(manifest=manifest({**GOOD, "model.shop.b": model_node("b")})))
-    spoilt = taken(graph, target(manifest=manifest({**GOOD, "model.shop.b": {"resource_type": "model"}})))
+    load_target(graph, target(manifest=build_manifest({**GOOD, "model.shop.b": build_model_node("b")})))
+    spoilt = load_target(graph, target(manifest=build_manifest({**GOOD, "model.shop.b": {"resource_type": "model"}})))
     assert (spoilt.retracted, spoilt.kept, len(spoilt.refused)) == (0, 1, 1)
-    gone = taken(graph, target(manifest=manifest(GOOD)))
+    gone = load_target(graph, target(manifest=build_manifest(GOOD)))
     assert (gone.retracted, gone.kept) == (1, 0)
     assert graph.index.assets.find_by_key(model.build_dataset_key(PG, "db.marts.b")) is None
     assert graph.index.assets.find_by_key(model.build_dataset_key(PG, "db.marts.good")) is not None
     store.close()
 
 
-def taken(graph: LiveGraph, folder: Path) -> Loading:
+def load_target(graph: LiveGraph, folder: Path) -> Loading:
     source = Dbt(path=folder, namespace=PG)
     return load_reading(graph, source.read(build_context(graph, Naming(), folder, source.source)), 1_800_000_000_000_000)
 
@@ -157,8 +157,8 @@ def taken(graph: LiveGraph, folder: Path) -> Loading:
 def test_twice_in_a_row_writes_nothing() -> None:
     store = SqliteStore()
     graph = LiveGraph.open(store)
-    first = taken(graph, EXAMPLE / "dbt" / "target")
-    second = taken(graph, EXAMPLE / "dbt" / "target")
+    first = load_target(graph, EXAMPLE / "dbt" / "target")
+    second = load_target(graph, EXAMPLE / "dbt" / "target")
     assert first.new > 20
     assert (second.new, second.changed, second.retracted, second.refused) == (0, 0, 0, ())
     assert second.revision == first.revision
@@ -168,13 +168,13 @@ def test_twice_in_a_row_writes_nothing() -> None:
 VALUES: list[Any] = [None, 3, -1.5, "", "x", True, [], {}, [None], {"a": {}}, 10**30, "\x00", "é日"]
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def list_places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield path
     for key, child in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from places(child, (*path, key))
+        yield from list_places(child, (*path, key))
 
 
-def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+def replace_place(document: Any, path: tuple[Any, ...], value: Any) -> Any:
     document = copy.deepcopy(document)
     if not path:
         return value
@@ -185,7 +185,7 @@ def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
     return document
 
 
-def small() -> dict[str, Any]:
+def build_small_manifest() -> dict[str, Any]:
     """One of each from the example."""
     document = json.loads((EXAMPLE / "dbt" / "target" / "manifest.json").read_text())
     keep = ("model.marts.revenue_daily", "test.marts.not_null_revenue_daily_day")
@@ -201,24 +201,24 @@ def small() -> dict[str, Any]:
 
 def test_any_value_in_any_place_is_read_or_refused(target: Write) -> None:
     """Whatever stands where: no fault, and nothing but the entry that it stands in is lost."""
-    document = small()
-    whole = len(read(target(manifest=document)).said)
+    document = build_small_manifest()
+    whole = len(read_target(target(manifest=document)).facts)
     assert whole >= 5
-    every = list(places(document))
+    every = list(list_places(document))
     for number, path in enumerate(every):
         value = VALUES[number % len(VALUES)]
-        folder = target(manifest=changed(document, path, value))
+        folder = target(manifest=replace_place(document, path, value))
         if len(path) < 2 or path[0] == "metadata":
             with suppress(InvalidInput):
-                read(folder)
+                read_target(folder)
         else:
-            said = read(folder)
+            said = read_target(folder)
             assert len(said.messages) <= 1, (path, value, said.messages)
-            assert len(said.said) + 3 >= whole, (path, value)
+            assert len(said.facts) + 3 >= whole, (path, value)
 
 
 def test_hostile_names_are_only_names(target: Write) -> None:
     id_ = "model.shop.'; drop table x; --\n\x00"
-    said = read(target(manifest=manifest({id_: model_node("../../etc/passwd", alias="a.b\"c'")})))
-    assert said.attributes(model.build_dataset_key(PG, "db.marts.a.b\"c'"))["dbt_id"] == id_
-    assert again(target(), said).unchanged
+    said = read_target(target(manifest=build_manifest({id_: build_model_node("../../etc/passwd", alias="a.b\"c'")})))
+    assert said.find_attributes(model.build_dataset_key(PG, "db.marts.a.b\"c'"))["dbt_id"] == id_
+    assert read_again(target(), said).unchanged

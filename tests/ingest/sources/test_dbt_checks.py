@@ -10,7 +10,19 @@ import pytest
 
 from meshline.graph import model
 from meshline.graph.model import AssetKey, Json
-from tests.ingest.sources.dbt_target import PG, RECORDED, SHOP, Read, again, manifest, model_node, needs_corpus, read, source_node, target
+from tests.ingest.sources.dbt_target import (
+    PG,
+    RECORDED,
+    SHOP,
+    TargetReading,
+    build_manifest,
+    build_model_node,
+    build_source_node,
+    needs_corpus,
+    read_again,
+    read_target,
+    target,
+)
 
 __all__ = ["target"]
 
@@ -19,17 +31,17 @@ ORDERS = model.build_dataset_key(PG, "db.marts.orders")
 T1, T2 = "test.shop.unique_orders_id.1", "test.shop.total_is_right"
 
 
-def checks(said: Read, of: AssetKey, attribute: str = "quality") -> dict[str, Any]:
-    found: Json = said.attributes(of).get(attribute, {})
+def find_checks(said: TargetReading, of: AssetKey, attribute: str = "quality") -> dict[str, Any]:
+    found: Json = said.find_attributes(of).get(attribute, {})
     assert isinstance(found, dict)
     return found
 
 
-def outcomes(said: Read, of: AssetKey) -> dict[str, Any]:
-    return {name: check["outcome"] for name, check in checks(said, of).items()}
+def list_outcomes(said: TargetReading, of: AssetKey) -> dict[str, Any]:
+    return {name: check["outcome"] for name, check in find_checks(said, of).items()}
 
 
-def generic(**more: Any) -> dict[str, Any]:
+def build_generic_test(**more: Any) -> dict[str, Any]:
     return {
         "resource_type": "test",
         "name": "unique_orders_id",
@@ -42,7 +54,7 @@ def generic(**more: Any) -> dict[str, Any]:
     }
 
 
-def singular(**more: Any) -> dict[str, Any]:
+def build_singular_test(**more: Any) -> dict[str, Any]:
     return {
         "resource_type": "test",
         "name": "total_is_right",
@@ -52,26 +64,26 @@ def singular(**more: Any) -> dict[str, Any]:
     }
 
 
-def project(**tests: dict[str, Any]) -> dict[str, Any]:
-    return manifest({"model.shop.orders": model_node("orders"), "model.shop.totals": model_node("totals"), **tests})
+def build_project(**tests: dict[str, Any]) -> dict[str, Any]:
+    return build_manifest({"model.shop.orders": build_model_node("orders"), "model.shop.totals": build_model_node("totals"), **tests})
 
 
-def result(id_: str, status: str, at: str = "2026-03-08T02:10:00Z", **more: Any) -> dict[str, Any]:
+def build_result(id_: str, status: str, at: str = "2026-03-08T02:10:00Z", **more: Any) -> dict[str, Any]:
     return {"unique_id": id_, "status": status, "timing": [{"name": "execute", "completed_at": at}], **more}
 
 
-def ran(*results: dict[str, Any], which: str = "build") -> dict[str, Any]:
+def build_run_results(*results: dict[str, Any], which: str = "build") -> dict[str, Any]:
     return {"metadata": {"generated_at": "2026-03-08T02:11:00Z"}, "args": {"which": which}, "results": list(results)}
 
 
 @needs_corpus
 def test_recorded_results() -> None:
-    said = read(RECORDED / "dbt", namespace=SHOP)
+    said = read_target(RECORDED / "dbt", namespace=SHOP)
 
-    def of(table: str, column: str) -> dict[str, Any]:
-        return checks(said, model.build_column_key(model.build_dataset_key(SHOP, f"shop.{table}"), column))
+    def find_column_checks(table: str, column: str) -> dict[str, Any]:
+        return find_checks(said, model.build_column_key(model.build_dataset_key(SHOP, f"shop.{table}"), column))
 
-    assert of("main.customer_ltv", "tier")["accepted_values_customer_ltv_tier__std"] == {
+    assert find_column_checks("main.customer_ltv", "tier")["accepted_values_customer_ltv_tier__std"] == {
         "kind": "accepted_values",
         "outcome": "FAILED",
         "suite": "dbt/shop",
@@ -80,10 +92,10 @@ def test_recorded_results() -> None:
         "message": "Got 1 result, configured to fail if != 0",
         "at": 1795254730155667,
     }
-    (relationship,) = of("main.stg_orders", "customer_id").values()
+    (relationship,) = find_column_checks("main.stg_orders", "customer_id").values()
     assert relationship["outcome"] == "WARNED"
     assert relationship["expected"] == {"severity": "warn", "to": "ref('stg_customers')", "field": "customer_id"}
-    assert {check["outcome"] for check in of("main_raw.raw_customers", "id").values()} == {"PASSED"}
+    assert {check["outcome"] for check in find_column_checks("main_raw.raw_customers", "id").values()} == {"PASSED"}
     assert said.times["quality", "dbt/shop", SHOP, "shop.main.customer_ltv"] == 1795254730155667
 
 
@@ -92,8 +104,11 @@ def test_recorded_results() -> None:
     [("pass", "PASSED"), ("fail", "FAILED"), ("warn", "WARNED"), ("error", "ERROR"), ("skipped", "SKIPPED"), ("new word", None)],
 )
 def test_statuses(target: Write, status: str, outcome: str | None) -> None:
-    folder = target(manifest=project(**{T1: generic()}), run_results=ran(result(T1, status, failures=3, message="why\nnot")))
-    found = checks(read(folder), model.build_column_key(ORDERS, "id"))
+    folder = target(
+        manifest=build_project(**{T1: build_generic_test()}),
+        run_results=build_run_results(build_result(T1, status, failures=3, message="why\nnot")),
+    )
+    found = find_checks(read_target(folder), model.build_column_key(ORDERS, "id"))
     if outcome is None:
         assert found == {}
     else:
@@ -102,9 +117,11 @@ def test_statuses(target: Write, status: str, outcome: str | None) -> None:
 
 
 def test_a_singular_test_is_of_all_that_it_reads(target: Write) -> None:
-    said = read(target(manifest=project(**{T2: singular()}), run_results=ran(result(T2, "warn"))))
+    said = read_target(
+        target(manifest=build_project(**{T2: build_singular_test()}), run_results=build_run_results(build_result(T2, "warn")))
+    )
     for table in ("orders", "totals"):
-        (check,) = checks(said, model.build_dataset_key(PG, f"db.marts.{table}")).values()
+        (check,) = find_checks(said, model.build_dataset_key(PG, f"db.marts.{table}")).values()
         assert (check["kind"], check["outcome"]) == ("singular", "WARNED")
         assert check["expected"] == {"severity": "warn", "where": "day > '2026-01-01'"}
 
@@ -112,47 +129,56 @@ def test_a_singular_test_is_of_all_that_it_reads(target: Write) -> None:
 def test_a_test_of_a_source_is_found_by_its_argument(target: Write) -> None:
     metadata = {"name": "relationships", "namespace": None, "kwargs": {"model": "{{ get_where_subquery(source('raw', 'events')) }}"}}
     reads = {"nodes": ["model.shop.orders", "source.shop.raw.events"]}
-    test = generic(attached_node=None, test_metadata=metadata, depends_on=reads)
-    document = manifest({"model.shop.orders": model_node("orders"), T1: test}, sources={"source.shop.raw.events": source_node("events")})
-    said = read(target(manifest=document, run_results=ran(result(T1, "pass"))))
-    assert outcomes(said, model.build_column_key(model.build_dataset_key(PG, "db.raw.events"), "id")) == {"unique_orders_id": "PASSED"}
+    test = build_generic_test(attached_node=None, test_metadata=metadata, depends_on=reads)
+    document = build_manifest(
+        {"model.shop.orders": build_model_node("orders"), T1: test}, sources={"source.shop.raw.events": build_source_node("events")}
+    )
+    said = read_target(target(manifest=document, run_results=build_run_results(build_result(T1, "pass"))))
+    assert list_outcomes(said, model.build_column_key(model.build_dataset_key(PG, "db.raw.events"), "id")) == {"unique_orders_id": "PASSED"}
 
 
 def test_tests_are_expectations_though_none_was_run(target: Write) -> None:
     metadata = {"name": "between", "namespace": "dbt_utils", "kwargs": {"min": 1, "column_name": "id", "model": "x"}}
-    said = read(target(manifest=project(**{T1: generic(test_metadata=metadata)})))
-    expected = checks(said, model.build_column_key(ORDERS, "id"), "expectations")
+    said = read_target(target(manifest=build_project(**{T1: build_generic_test(test_metadata=metadata)})))
+    expected = find_checks(said, model.build_column_key(ORDERS, "id"), "expectations")
     assert expected == {"unique_orders_id": {"kind": "dbt_utils.between", "suite": "dbt/shop", "expected": {"min": 1, "severity": "error"}}}
-    assert checks(said, model.build_column_key(ORDERS, "id")) == {}
+    assert find_checks(said, model.build_column_key(ORDERS, "id")) == {}
 
 
 def test_two_tests_of_one_name_are_two(target: Write) -> None:
     other = "test.other.unique_orders_id.2"
-    folder = target(manifest=project(**{T1: generic(), other: generic()}), run_results=ran(result(T1, "pass"), result(other, "fail")))
-    assert sorted(outcomes(read(folder), model.build_column_key(ORDERS, "id")).values()) == ["FAILED", "PASSED"]
+    folder = target(
+        manifest=build_project(**{T1: build_generic_test(), other: build_generic_test()}),
+        run_results=build_run_results(build_result(T1, "pass"), build_result(other, "fail")),
+    )
+    assert sorted(list_outcomes(read_target(folder), model.build_column_key(ORDERS, "id")).values()) == ["FAILED", "PASSED"]
 
 
 def test_results_of_tests_that_the_last_command_left_out_are_kept(target: Write) -> None:
-    tests = {T1: generic(), T2: singular(depends_on={"nodes": ["model.shop.totals"]})}
+    tests = {T1: build_generic_test(), T2: build_singular_test(depends_on={"nodes": ["model.shop.totals"]})}
     totals = model.build_dataset_key(PG, "db.marts.totals")
-    first = read(target(manifest=project(**tests), run_results=ran(result(T1, "fail"), result(T2, "pass"))))
-    second = again(target(run_results=ran(result(T2, "warn", "2026-03-09T02:10:00Z"), which="test")), first)
-    assert outcomes(second, model.build_column_key(ORDERS, "id")) == {"unique_orders_id": "FAILED"}
-    assert outcomes(second, totals) == {"total_is_right": "WARNED"}
-    older = again(target(run_results=ran(result(T2, "pass", "2026-03-01T02:10:00Z"))), second)
-    assert outcomes(older, totals) == {"total_is_right": "WARNED"}
-    gone = again(target(manifest=project(**{T2: tests[T2]})), older)
-    assert checks(gone, model.build_column_key(ORDERS, "id")) == {}
+    first = read_target(
+        target(manifest=build_project(**tests), run_results=build_run_results(build_result(T1, "fail"), build_result(T2, "pass")))
+    )
+    second = read_again(target(run_results=build_run_results(build_result(T2, "warn", "2026-03-09T02:10:00Z"), which="test")), first)
+    assert list_outcomes(second, model.build_column_key(ORDERS, "id")) == {"unique_orders_id": "FAILED"}
+    assert list_outcomes(second, totals) == {"total_is_right": "WARNED"}
+    older = read_again(target(run_results=build_run_results(build_result(T2, "pass", "2026-03-01T02:10:00Z"))), second)
+    assert list_outcomes(older, totals) == {"total_is_right": "WARNED"}
+    gone = read_again(target(manifest=build_project(**{T2: tests[T2]})), older)
+    assert find_checks(gone, model.build_column_key(ORDERS, "id")) == {}
 
 
 @pytest.mark.parametrize("which", ["compile", "generate"])
 def test_what_was_only_compiled_was_not_tested(target: Write, which: str) -> None:
     """`dbt docs generate` writes run results too, in which a test that does not compile has an error."""
-    folder = target(manifest=project(**{T1: generic()}), run_results=ran(result(T1, "error"), which=which))
-    assert checks(read(folder), model.build_column_key(ORDERS, "id")) == {}
+    folder = target(
+        manifest=build_project(**{T1: build_generic_test()}), run_results=build_run_results(build_result(T1, "error"), which=which)
+    )
+    assert find_checks(read_target(folder), model.build_column_key(ORDERS, "id")) == {}
 
 
 def test_a_result_without_a_time_has_that_of_the_file(target: Write) -> None:
     without = {"unique_id": T1, "status": "skipped", "timing": []}
-    said = read(target(manifest=project(**{T1: generic()}), run_results=ran(without)))
+    said = read_target(target(manifest=build_project(**{T1: build_generic_test()}), run_results=build_run_results(without)))
     assert said.times["quality", "dbt/shop", PG, "db.marts.orders"] == 1_772_935_860_000_000

@@ -13,7 +13,7 @@ from meshline.ingest.sources.dbt.source import Dbt, read_namespace
 from tests.ingest.sources.dbt_target import EXAMPLE
 
 
-def profiles(folder: Path, output: str, adapter: str) -> Path:
+def write_profiles(folder: Path, output: str, adapter: str) -> Path:
     file = folder / "profiles.yml"
     file.write_text(
         f"config: {{}}\nshop:\n  target: dev\n  outputs:\n    dev: {{type: {adapter}, {output}}}\n    prod: {{type: {adapter}}}\n"
@@ -50,7 +50,7 @@ def profiles(folder: Path, output: str, adapter: str) -> Path:
     ],
 )
 def test_as_dbts_events_have_it(tmp_path: Path, adapter: str, output: str, namespace: str) -> None:
-    assert read_namespace(adapter, profiles(tmp_path, output, adapter), None, None) == namespace
+    assert read_namespace(adapter, write_profiles(tmp_path, output, adapter), None, None) == namespace
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_profiles_do_not_say(tmp_path: Path, text: str, options: dict[str, 
 
 
 def test_no_secret_is_in_a_message(tmp_path: Path) -> None:
-    file = profiles(tmp_path, "host: db, password: geheim", "postgres")
+    file = write_profiles(tmp_path, "host: db, password: geheim", "postgres")
     with pytest.raises(InvalidInput) as caught:
         read_namespace("postgres", file, None, None)
     assert "geheim" not in str(caught.value)

@@ -34,7 +34,7 @@ JOB = model.build_job_key("cdc", "cdc.0")
 Known = Mapping[str, Sequence[str]]  # qualified names of datasets and their columns
 
 
-class Said:
+class ConnectorReading:
     """What one connector says."""
 
     def __init__(self, found: Sequence[Item], warnings: Sequence[str]) -> None:
@@ -61,7 +61,7 @@ class Said:
         return {(flow.start.name, flow.end.name): (flow.subtype, flow.masking) for flow in self.facts.flows if len(flow.start.parts) == 3}
 
 
-def read(
+def read_connector_file(
     folder: Path, content: object, known: Known | None = None, *, file: str = "connector.json", kafka: str = ""
 ) -> tuple[list[Item], list[str]]:
     (folder / file).write_text(content if isinstance(content, str) else json.dumps(content))
@@ -78,16 +78,16 @@ def read(
     return found, list(reading.warnings)
 
 
-def said(folder: Path, config: Mapping[str, Any], known: Known | None = None, *, kafka: str = "") -> Said:
-    return Said(*read(folder, {"name": "orders-connector", "config": config}, known, kafka=kafka))
+def read_connector(folder: Path, config: Mapping[str, Any], known: Known | None = None, *, kafka: str = "") -> ConnectorReading:
+    return ConnectorReading(*read_connector_file(folder, {"name": "orders-connector", "config": config}, known, kafka=kafka))
 
 
-def refusals(found: Sequence[Item]) -> list[str]:
+def list_refusals(found: Sequence[Item]) -> list[str]:
     return [str(one.error) for one in found if isinstance(one, Refusal)]
 
 
 def test_a_plain_table_goes_to_its_topic(tmp_path: Path) -> None:
-    one = said(tmp_path, {**POSTGRES, "table.include.list": "public.orders"})
+    one = read_connector(tmp_path, {**POSTGRES, "table.include.list": "public.orders"})
     assert one.warnings == []
     assert one.entry.scope == ("connector", "orders-connector")
     assert [(edge.type, edge.start, edge.end) for edge in one.facts.edges] == [
@@ -112,7 +112,7 @@ def test_known_columns_go_with_it(tmp_path: Path) -> None:
         "column.mask.hash.v2.SHA-256.with.salt.CzQMA0cB5K": ".*[.]email",
         "column.truncate.to.2.chars": "public.orders.total",
     }
-    one = said(tmp_path, {**POSTGRES, **lists}, known)
+    one = read_connector(tmp_path, {**POSTGRES, **lists}, known)
     assert one.columns == {
         ("id", "id"): ("IDENTITY", False),
         ("email", "email"): ("TRANSFORMATION", True),
@@ -128,7 +128,7 @@ def test_known_columns_go_with_it(tmp_path: Path) -> None:
 def test_an_include_list_of_columns_leaves_the_others_out(tmp_path: Path) -> None:
     known = {"postgres://orders-db/orders.public.orders": ["id", "email"]}
     config = {**POSTGRES, "table.include.list": "public.orders", "column.include.list": "public.orders.id"}
-    assert said(tmp_path, config, known).columns == {("id", "id"): ("IDENTITY", False)}
+    assert read_connector(tmp_path, config, known).columns == {("id", "id"): ("IDENTITY", False)}
 
 
 KNOWN = {
@@ -158,15 +158,15 @@ KNOWN = {
     ],
 )
 def test_lists_are_expanded_as_debezium_does(tmp_path: Path, lists: dict[str, str], tables: list[str]) -> None:
-    assert said(tmp_path, {**POSTGRES, **lists}, KNOWN).tables == [f"orders.{table}" for table in tables]
+    assert read_connector(tmp_path, {**POSTGRES, **lists}, KNOWN).tables == [f"orders.{table}" for table in tables]
 
 
 def test_a_pattern_that_cannot_be_expanded_is_a_warning(tmp_path: Path) -> None:
-    one = said(tmp_path, {**POSTGRES, "table.include.list": "public.a.*,public.orders"}, KNOWN)
+    one = read_connector(tmp_path, {**POSTGRES, "table.include.list": "public.a.*,public.orders"}, KNOWN)
     [warning] = one.warnings
     assert warning.startswith(f"{tmp_path / 'connector.json'}:1: table.include.list: 'public.a.*' matches no known table")
     assert "postgres://orders-db:5432" in warning
-    [warning] = said(tmp_path, POSTGRES).warnings
+    [warning] = read_connector(tmp_path, POSTGRES).warnings
     assert "all tables are captured, and none of postgres://orders-db:5432 is known" in warning
 
 
@@ -213,18 +213,18 @@ def test_a_pattern_that_cannot_be_expanded_is_a_warning(tmp_path: Path) -> None:
 )
 def test_each_database_has_its_names(tmp_path: Path, class_name: str, config: dict[str, Any], table: str, topic: str) -> None:
     base = {key: value for key, value in POSTGRES.items() if key != "database.dbname"}
-    one = said(tmp_path, {**base, **config, "connector.class": f"io.debezium.connector.{class_name}"})
+    one = read_connector(tmp_path, {**base, **config, "connector.class": f"io.debezium.connector.{class_name}"})
     assert one.pairs == {(table, f"kafka://kafka-1/cdc.{topic}")}
     assert b"pass" not in one.entry.content.blob
 
 
 def test_a_server_with_several_databases_has_each_ones_tables(tmp_path: Path) -> None:
     config = {**POSTGRES, "connector.class": "io.debezium.connector.sqlserver.SqlServerConnector", "database.names": "a,b"}
-    one = said(tmp_path, {**config, "table.include.list": "dbo.orders"})
+    one = read_connector(tmp_path, {**config, "table.include.list": "dbo.orders"})
     assert (one.tables, one.topics) == (["a.dbo.orders", "b.dbo.orders"], ["cdc.a.dbo.orders", "cdc.b.dbo.orders"])
 
 
-def routed(**options: str) -> dict[str, str]:
+def build_router(**options: str) -> dict[str, str]:
     keys = {"type": "org.apache.kafka.connect.transforms.RegexRouter", **options}
     return {
         **POSTGRES,
@@ -245,15 +245,15 @@ def routed(**options: str) -> dict[str, str]:
     ],
 )
 def test_topics_are_routed_by_expressions(tmp_path: Path, regex: str, replacement: str, topic: str) -> None:
-    assert said(tmp_path, routed(regex=regex, replacement=replacement)).topics == [topic]
+    assert read_connector(tmp_path, build_router(regex=regex, replacement=replacement)).topics == [topic]
 
 
 def test_tables_are_routed_together(tmp_path: Path) -> None:
     options = {
         "type": "io.debezium.transforms.ByLogicalTableRouter", "topic.regex": r"(.*)orders_shard(.*)", "topic.replacement": "$1all orders",
     }  # fmt: skip
-    config = {**routed(**options), "table.include.list": "public.orders_shard1,public.orders_shard2"}
-    one = said(tmp_path, config)
+    config = {**build_router(**options), "table.include.list": "public.orders_shard1,public.orders_shard2"}
+    one = read_connector(tmp_path, config)
     assert one.topics == ["cdc.public.all_orders"]
     assert len(one.pairs) == 2
 
@@ -264,13 +264,13 @@ def test_a_predicate_decides_by_topic(tmp_path: Path, negate: str, topic: str) -
         "predicates.is_orders.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",
         "predicates.is_orders.pattern": r".*\.orders",
     }
-    assert said(tmp_path, {**routed(regex=".*", replacement="routed", predicate="is_orders", negate=negate), **predicates}).topics == [
-        topic
-    ]
+    assert read_connector(
+        tmp_path, {**build_router(regex=".*", replacement="routed", predicate="is_orders", negate=negate), **predicates}
+    ).topics == [topic]
 
 
 def test_a_router_that_looks_into_records_is_not_guessed(tmp_path: Path) -> None:
-    [warning] = said(tmp_path, routed(type="io.debezium.transforms.outbox.EventRouter")).warnings
+    [warning] = read_connector(tmp_path, build_router(type="io.debezium.transforms.outbox.EventRouter")).warnings
     assert "transforms.route.type: EventRouter chooses topics by the content of records, which is not evaluated" in warning
 
 
@@ -283,10 +283,10 @@ def test_fields_of_flat_records_are_followed(tmp_path: Path) -> None:
         "transforms.mask.type": "org.apache.kafka.connect.transforms.MaskField$Value", "transforms.mask.fields": "email",
     }  # fmt: skip
     known = {"postgres://orders-db/orders.public.orders": ["id", "email", "note"]}
-    one = said(tmp_path, config, known)
+    one = read_connector(tmp_path, config, known)
     assert one.columns == {("id", "order_id"): ("IDENTITY", False), ("email", "email"): ("TRANSFORMATION", True)}
     assert one.job[JOB]["record_format"] == "row"
-    enveloped = said(tmp_path, {**config, "transforms": "fields,mask"}, known)
+    enveloped = read_connector(tmp_path, {**config, "transforms": "fields,mask"}, known)
     assert set(enveloped.columns) == {("id", "id"), ("email", "email"), ("note", "note")}
 
 
@@ -295,7 +295,7 @@ def test_columns_go_into_the_envelope_where_the_topic_is_known_to_have_one(tmp_p
         "postgres://orders-db/orders.public.orders": ["id", "email"],
         "kafka://kafka-1/cdc.public.orders": ["op", "before", "before.id", "after", "after.id", "after.email"],
     }
-    one = said(tmp_path, {**POSTGRES, "table.include.list": "public.orders"}, known)
+    one = read_connector(tmp_path, {**POSTGRES, "table.include.list": "public.orders"}, known)
     assert set(one.columns) == {("id", "after.id"), ("id", "before.id"), ("email", "after.email")}
 
 
@@ -305,7 +305,7 @@ def test_the_job_is_the_one_of_debeziums_own_events(tmp_path: Path) -> None:
         "openlineage.integration.job.namespace": "shop", "openlineage.integration.job.description": "orders to Kafka",
         "openlineage.integration.job.tags": "env=prod,cdc", "openlineage.integration.job.owners": "Ann=maintainer,Data Platform",
     }  # fmt: skip
-    one = said(tmp_path, config)
+    one = read_connector(tmp_path, config)
     job = model.build_job_key("shop", "cdc.0")
     about = one.job[job]
     assert (about["description"], about["tags"], about["snapshot_mode"], about["snapshot_data"]) == (
@@ -315,9 +315,9 @@ def test_the_job_is_the_one_of_debeziums_own_events(tmp_path: Path) -> None:
     assert owners == {("Ann", "maintainer"), ("Data Platform", "technical")}
 
 
-def brokers(folder: Path, kafka: str = "", **config: str) -> set[AssetKey]:
+def list_brokers(folder: Path, kafka: str = "", **config: str) -> set[AssetKey]:
     base = {key: value for key, value in POSTGRES.items() if not key.startswith("kafka.")}
-    one = said(
+    one = read_connector(
         folder,
         {**base, "table.include.list": "public.orders", **{key.replace("_", "."): text for key, text in config.items()}},
         kafka=kafka,
@@ -327,13 +327,13 @@ def brokers(folder: Path, kafka: str = "", **config: str) -> set[AssetKey]:
 
 def test_the_broker_is_in_the_config_or_an_option(tmp_path: Path) -> None:
     topic = "cdc.public.orders"
-    assert brokers(tmp_path, schema_history_internal_kafka_bootstrap_servers="PLAINTEXT://k:9093") == {
+    assert list_brokers(tmp_path, schema_history_internal_kafka_bootstrap_servers="PLAINTEXT://k:9093") == {
         model.build_dataset_key("kafka://k:9093", topic)
     }
-    assert brokers(tmp_path, "mine:9092", kafka_bootstrap_servers="k:9092") == {model.build_dataset_key("kafka://mine", topic)}
+    assert list_brokers(tmp_path, "mine:9092", kafka_bootstrap_servers="k:9092") == {model.build_dataset_key("kafka://mine", topic)}
     nowhere = {key: value for key, value in POSTGRES.items() if not key.startswith("kafka.")}
-    found, _ = read(tmp_path, {"name": "orders-connector", "config": {**nowhere, "table.include.list": "public.orders"}})
-    (error,) = refusals(found)
+    found, _ = read_connector_file(tmp_path, {"name": "orders-connector", "config": {**nowhere, "table.include.list": "public.orders"}})
+    (error,) = list_refusals(found)
     assert "the config does not name the Kafka broker of its topics" in error
 
 
@@ -358,7 +358,7 @@ def test_all_forms_of_files_are_read(tmp_path: Path) -> None:
         ),
     ]
     for file, content in forms:
-        one = Said(*read(tmp_path, content, file=file))
+        one = ConnectorReading(*read_connector_file(tmp_path, content, file=file))
         assert (one.entry.scope, one.topics) == (("connector", "a"), ["cdc.public.orders"]), (file, content)
 
 
@@ -367,7 +367,10 @@ def test_properties_are_read_as_java_does(tmp_path: Path) -> None:
         "".join(f"{key}={value}\n" for key, value in POSTGRES.items())
         + "! a comment\ntable.include.list : public.orders,\\\n    public.b\\u0061r\n"
     )
-    assert Said(*read(tmp_path, text, file="c.properties")).tables == ["orders.public.bar", "orders.public.orders"]
+    assert ConnectorReading(*read_connector_file(tmp_path, text, file="c.properties")).tables == [
+        "orders.public.bar",
+        "orders.public.orders",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -390,8 +393,8 @@ def test_properties_are_read_as_java_does(tmp_path: Path) -> None:
 def test_a_connector_that_cannot_be_used_is_refused_at_its_line(tmp_path: Path, change: dict[str, object], message: str) -> None:
     config = {**POSTGRES, "table.include.list": "public.orders", **change}
     good = {**POSTGRES, "table.include.list": "public.orders"}
-    found, _ = read(tmp_path, json.dumps([{"name": "bad", "config": config}, {"name": "good", "config": good}], indent=1))
-    [refusal] = refusals(found)
+    found, _ = read_connector_file(tmp_path, json.dumps([{"name": "bad", "config": config}, {"name": "good", "config": good}], indent=1))
+    [refusal] = list_refusals(found)
     place, _, rest = refusal.partition(": ")
     assert place.startswith(f"{tmp_path / 'connector.json'}:")
     assert rest.startswith(message)
@@ -402,7 +405,9 @@ def test_a_connector_that_cannot_be_used_is_refused_at_its_line(tmp_path: Path, 
 
 def test_other_connectors_are_passed_over(tmp_path: Path) -> None:
     sink = {"name": "log", "config": {"connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector"}}
-    found, warnings = read(tmp_path, [sink, {"name": "orders", "config": {**POSTGRES, "table.include.list": "public.orders"}}])
+    found, warnings = read_connector_file(
+        tmp_path, [sink, {"name": "orders", "config": {**POSTGRES, "table.include.list": "public.orders"}}]
+    )
     assert len(found) == 1
     assert [warning.partition(": ")[2] for warning in warnings] == [
         "connector.class: log is skipped: neither a Debezium connector nor an S3 or Iceberg sink"
@@ -413,7 +418,7 @@ def test_other_connectors_are_passed_over(tmp_path: Path) -> None:
     ("content", "message"), [("[1]", "not a connector's config"), ("{", "this is not YAML"), ("{}", "not a connector's config")]
 )
 def test_a_file_without_connectors_is_refused(tmp_path: Path, content: str, message: str) -> None:
-    [refusal] = refusals(read(tmp_path, content)[0])
+    [refusal] = list_refusals(read_connector_file(tmp_path, content)[0])
     assert message in refusal
 
 

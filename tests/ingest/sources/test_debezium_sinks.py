@@ -28,7 +28,7 @@ ICEBERG = {
 }
 
 
-def read(folder: Path, config: dict[str, Any]) -> Entry | Refusal:
+def read_sink(folder: Path, config: dict[str, Any]) -> Entry | Refusal:
     (folder / "sink.json").write_text(json.dumps({"name": "sink", "config": config}), encoding="utf-8")
     [found] = Debezium(files=("sink.json",)).read(Context(Naming(), folder)).items
     assert isinstance(found, Entry | Refusal)
@@ -44,7 +44,7 @@ def read(folder: Path, config: dict[str, Any]) -> Entry | Refusal:
     ],
 )
 def test_topics_flow_into_datasets(tmp_path: Path, config: dict[str, Any], flows: set[tuple[str, str]]) -> None:
-    entry = read(tmp_path, config)
+    entry = read_sink(tmp_path, config)
     assert isinstance(entry, Entry)
     facts = decode_facts(entry.content.blob)
     assert {(flow.start.name, flow.end.qualified_name) for flow in facts.flows} == flows
@@ -62,7 +62,7 @@ def test_topics_flow_into_datasets(tmp_path: Path, config: dict[str, Any], flows
     ],
 )
 def test_a_sink_whose_datasets_cannot_be_located_is_refused(tmp_path: Path, config: dict[str, Any], said: str) -> None:
-    refused = read(tmp_path, config)
+    refused = read_sink(tmp_path, config)
     assert isinstance(refused, Refusal)
     assert said in str(refused.error)
     assert "sink.json" in str(refused.error)

@@ -28,19 +28,19 @@ needs_corpus = pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set
 NOW = 4_000_000_000_000_000  # microseconds, later than all here
 
 
-def recorded(name: str) -> Table | View:
+def read_recorded(name: str) -> Table | View:
     return parse_metadata((Path(str(CORPUS)) / "recorded" / f"{name}.json").read_bytes())
 
 
-def field(id_: int, name: str, type_: Any = "string", **more: Any) -> dict[str, Any]:
+def build_field(id_: int, name: str, type_: Any = "string", **more: Any) -> dict[str, Any]:
     return {"id": id_, "name": name, "type": type_, "required": False, **more}
 
 
-def struct(*fields: dict[str, Any]) -> dict[str, Any]:
+def build_struct(*fields: dict[str, Any]) -> dict[str, Any]:
     return {"type": "struct", "fields": list(fields)}
 
 
-def table(*schemas: list[dict[str, Any]], **more: Any) -> Table:
+def build_table(*schemas: list[dict[str, Any]], **more: Any) -> Table:
     """A table that had these schemas, the last is the current one. Times in `more` are in milliseconds."""
     said = {
         "format-version": 2,
@@ -56,11 +56,11 @@ def table(*schemas: list[dict[str, Any]], **more: Any) -> Table:
     return found
 
 
-def log(*times: int) -> list[dict[str, Any]]:
+def build_log(*times: int) -> list[dict[str, Any]]:
     return [{"timestamp-ms": time, "metadata-file": f"{i}.metadata.json"} for i, time in enumerate(times)]
 
 
-def snapshots(*pairs: tuple[int, int]) -> list[dict[str, Any]]:
+def build_snapshots(*pairs: tuple[int, int]) -> list[dict[str, Any]]:
     """(time, schema)."""
     return [{"snapshot-id": i, "timestamp-ms": time, "schema-id": schema} for i, (time, schema) in enumerate(pairs, 1)]
 
@@ -69,11 +69,16 @@ def snapshots(*pairs: tuple[int, int]) -> list[dict[str, Any]]:
 
 
 def test_nested_columns_are_dotted_paths_at_the_position_of_their_top_level_column() -> None:
-    nested = struct(field(4, "city", doc="where"), field(5, "geo", struct(field(6, "lat", "double"))))
-    items = {"type": "list", "element-id": 8, "element": struct(field(9, "sku")), "element-required": True}
+    nested = build_struct(build_field(4, "city", doc="where"), build_field(5, "geo", build_struct(build_field(6, "lat", "double"))))
+    items = {"type": "list", "element-id": 8, "element": build_struct(build_field(9, "sku")), "element-required": True}
     attributes = {"type": "map", "key-id": 11, "key": "string", "value-id": 12, "value": "int", "value-required": False}
-    made = table(
-        [field(1, "id", "long", required=True), field(2, "address", nested), field(7, "items", items), field(10, "more", attributes)]
+    made = build_table(
+        [
+            build_field(1, "id", "long", required=True),
+            build_field(2, "address", nested),
+            build_field(7, "items", items),
+            build_field(10, "more", attributes),
+        ]
     )
     assert [(one.path, one.id, one.position, one.type, one.required) for one in list_columns(made.schemas[0])] == [
         ("id", 1, 1, "long", True),
@@ -93,38 +98,42 @@ def test_nested_columns_are_dotted_paths_at_the_position_of_their_top_level_colu
 def test_too_deep_and_too_wide_schemas_are_refused() -> None:
     deep: Any = "string"
     for i in range(40):
-        deep = struct(field(i + 2, "x", deep))
+        deep = build_struct(build_field(i + 2, "x", deep))
     with pytest.raises(InvalidInput, match="24 levels"):
-        list_columns(table([field(1, "x", deep)]).schemas[0])
+        list_columns(build_table([build_field(1, "x", deep)]).schemas[0])
     with pytest.raises(InvalidInput, match="20000 columns"):
-        list_columns(table([field(i, f"c{i}") for i in range(20_001)]).schemas[0])
+        list_columns(build_table([build_field(i, f"c{i}") for i in range(20_001)]).schemas[0])
 
 
 # -- when schemas began
 
 
 def test_one_schema_began_with_the_table() -> None:
-    assert compute_schema_starts(table([field(1, "a")], **{"metadata-log": log(10_000, 20_000)}), NOW) == [(0, 10_000_000)]
-    assert compute_schema_starts(table([field(1, "a")]), NOW) == [(0, 100_000_000)], "without a log only the last commit is known"
+    assert compute_schema_starts(build_table([build_field(1, "a")], **{"metadata-log": build_log(10_000, 20_000)}), NOW) == [
+        (0, 10_000_000)
+    ]
+    assert compute_schema_starts(build_table([build_field(1, "a")]), NOW) == [(0, 100_000_000)], (
+        "without a log only the last commit is known"
+    )
 
 
 def test_a_schema_began_with_the_latest_commit_between_two_snapshots() -> None:
     """Commits at 10 (made), 20 (snapshot), 30 (properties), 40 (schema 1), 50 (snapshot), and the last at 100."""
-    made = table(
-        [field(1, "a")],
-        [field(1, "b")],
-        **{"metadata-log": log(*range(10_000, 60_000, 10_000)), "snapshots": snapshots((20_000, 0), (50_000, 1))},
+    made = build_table(
+        [build_field(1, "a")],
+        [build_field(1, "b")],
+        **{"metadata-log": build_log(*range(10_000, 60_000, 10_000)), "snapshots": build_snapshots((20_000, 0), (50_000, 1))},
     )
     assert compute_schema_starts(made, NOW) == [(0, 10_000_000), (1, 40_000_000)]
 
 
 def test_schemas_without_snapshots_are_in_the_order_of_their_ids() -> None:
-    made = table([field(1, "a")], [field(1, "b")], [field(1, "c")], **{"metadata-log": log(10_000, 20_000)})
+    made = build_table([build_field(1, "a")], [build_field(1, "b")], [build_field(1, "c")], **{"metadata-log": build_log(10_000, 20_000)})
     assert compute_schema_starts(made, NOW) == [(0, 10_000_000), (1, 20_000_000), (2, 100_000_000)]
 
 
 def test_more_schemas_than_commits_are_kept_apart_in_order() -> None:
-    made = table(*[[field(1, f"c{i}")] for i in range(5)], snapshots=snapshots((20_000, 0), (20_000, 4)))
+    made = build_table(*[[build_field(1, f"c{i}")] for i in range(5)], snapshots=build_snapshots((20_000, 0), (20_000, 4)))
     times = [time for _, time in compute_schema_starts(made, NOW)]
     assert [schema for schema, _ in compute_schema_starts(made, NOW)] == [0, 1, 2, 3, 4]
     assert times == sorted(set(times))
@@ -132,23 +141,27 @@ def test_more_schemas_than_commits_are_kept_apart_in_order() -> None:
 
 
 def test_a_schema_that_came_back_was_current_twice() -> None:
-    made = table(
-        [field(1, "a")], [field(1, "b")], **{"snapshots": snapshots((20_000, 0), (40_000, 1), (60_000, 0)), "current-schema-id": 0}
+    made = build_table(
+        [build_field(1, "a")],
+        [build_field(1, "b")],
+        **{"snapshots": build_snapshots((20_000, 0), (40_000, 1), (60_000, 0)), "current-schema-id": 0},
     )
     assert [schema for schema, _ in compute_schema_starts(made, NOW)] == [0, 1, 0]
 
 
 def test_what_was_known_before_stays_though_logs_are_cut() -> None:
-    before = table([field(1, "a")], [field(1, "b")], **{"metadata-log": log(10_000, 40_000), "last-updated-ms": 50_000})
+    before = build_table(
+        [build_field(1, "a")], [build_field(1, "b")], **{"metadata-log": build_log(10_000, 40_000), "last-updated-ms": 50_000}
+    )
     known = compute_schema_starts(before, NOW)
     assert known == [(0, 10_000_000), (1, 50_000_000)]
-    cut = table([field(1, "a")], [field(1, "b")], [field(1, "c")], **{"metadata-log": log(90_000)})
+    cut = build_table([build_field(1, "a")], [build_field(1, "b")], [build_field(1, "c")], **{"metadata-log": build_log(90_000)})
     assert compute_schema_starts(cut, NOW, known) == [*known, (2, 100_000_000)]
     assert compute_schema_starts(cut, NOW, compute_schema_starts(cut, NOW, known)) == [*known, (2, 100_000_000)]
 
 
 def test_times_that_are_none_and_times_to_come_do_not_count() -> None:
-    made = table([field(1, "a")], [field(1, "b")], **{"metadata-log": log(-5, 10**17), "last-updated-ms": 10**18})
+    made = build_table([build_field(1, "a")], [build_field(1, "b")], **{"metadata-log": build_log(-5, 10**17), "last-updated-ms": 10**18})
     times = [time for _, time in compute_schema_starts(made, NOW)]
     assert times == sorted(set(times))
     assert times[0] > 0
@@ -159,9 +172,21 @@ def test_times_that_are_none_and_times_to_come_do_not_count() -> None:
 
 
 def test_a_field_id_is_the_column_whatever_its_path() -> None:
-    old = [field(1, "mail"), field(2, "ship", struct(field(3, "zip"))), field(4, "note"), field(5, "a"), field(6, "b")]
-    new = [field(1, "email"), field(2, "shipping", struct(field(3, "zip"))), field(7, "note"), field(5, "b"), field(6, "a")]
-    made = table(old, new)
+    old = [
+        build_field(1, "mail"),
+        build_field(2, "ship", build_struct(build_field(3, "zip"))),
+        build_field(4, "note"),
+        build_field(5, "a"),
+        build_field(6, "b"),
+    ]
+    new = [
+        build_field(1, "email"),
+        build_field(2, "shipping", build_struct(build_field(3, "zip"))),
+        build_field(7, "note"),
+        build_field(5, "b"),
+        build_field(6, "a"),
+    ]
+    made = build_table(old, new)
     known = index_schemas(made)
     assert [tuple(move) for move in find_column_moves(known[0], known[1], 50)] == [
         ("a", "b", 50),
@@ -176,7 +201,7 @@ def test_a_field_id_is_the_column_whatever_its_path() -> None:
 @needs_corpus
 @pytest.mark.parametrize("name", ["iceberg_rest_load_table", "iceberg_rest_table_metadata", "iceberg_sql_table_metadata"])
 def test_a_recorded_table_tells_its_history(name: str) -> None:
-    found = recorded(name)
+    found = read_recorded(name)
     assert isinstance(found, Table)
     history = compute_schema_starts(found, NOW)
     assert [schema for schema, _ in history] == [0, 1, 2, 3, 4]
@@ -193,7 +218,7 @@ def test_a_recorded_table_tells_its_history(name: str) -> None:
 
 @needs_corpus
 def test_a_recorded_view_tells_its_text_and_its_time() -> None:
-    found = recorded("iceberg_rest_load_view")
+    found = read_recorded("iceberg_rest_load_view")
     assert isinstance(found, View)
     [(time, version)] = list_view_versions(found, NOW)
     assert time == 1_795_253_499_707_000
@@ -229,7 +254,7 @@ def test_what_is_no_metadata_is_refused_in_a_sentence(data: bytes) -> None:
 
 def test_unknown_keys_and_types_are_no_hindrance() -> None:
     said = msgspec.json.encode(
-        {"location": "x", "last-updated-ms": 1, "row-lineage": {"a": [1]}, "schemas": [{"fields": [field(1, "v", "variant")]}]}
+        {"location": "x", "last-updated-ms": 1, "row-lineage": {"a": [1]}, "schemas": [{"fields": [build_field(1, "v", "variant")]}]}
     )
     found = parse_metadata(said)
     assert isinstance(found, Table)

@@ -21,7 +21,7 @@ from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Re
 from meshline.ingest.sources.base import Refusal
 from meshline.ingest.sources.iceberg.source import Iceberg
 from tests.ingest.lineage_events import CLOCK
-from tests.ingest.sources.iceberg_catalog import done, said, sync
+from tests.ingest.sources.iceberg_catalog import count_outcomes, read_shown_attributes, sync_catalog
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 LAKE = "http://localhost:8181"  # as Spark's events call the catalog
@@ -45,7 +45,7 @@ def files(tmp_path: Path) -> Iceberg:
     return Iceberg(files=(f"{tmp_path}/*.json",), namespace=LAKE)
 
 
-def events(graph: LiveGraph) -> None:
+def ingest_events(graph: LiveGraph) -> None:
     """What Spark sent."""
     builder = BatchBuilder(Naming())
     lines = (Path(str(CORPUS)) / "recorded" / "spark_iceberg.ndjson").read_bytes().splitlines()
@@ -53,7 +53,7 @@ def events(graph: LiveGraph) -> None:
     graph.commit(lambda runs: builder.build_batch(received, runs))
 
 
-def names(graph: LiveGraph, namespace: str, name: str) -> set[str]:
+def list_names(graph: LiveGraph, namespace: str, name: str) -> set[str]:
     with graph.lock:
         node = graph.index.assets.find_by_key(model.build_dataset_key(namespace, name))
         assert node is not None
@@ -61,38 +61,38 @@ def names(graph: LiveGraph, namespace: str, name: str) -> set[str]:
 
 
 def test_all_tables_and_views_are_loaded_once(graph: LiveGraph, files: Iceberg) -> None:
-    new, *rest = done(sync(graph, files))
+    new, *rest = count_outcomes(sync_catalog(graph, files))
     assert new == 7 + 7 + 6 + 4, "columns, tables, snapshots, and what happened to columns under two names"
     assert rest == [0, 0, 0, 0]
-    assert done(sync(graph, files)) == (0, 0, new, 0, 0)
+    assert count_outcomes(sync_catalog(graph, files)) == (0, 0, new, 0, 0)
 
 
 def test_catalog_symlink_and_path_are_one(graph: LiveGraph, files: Iceberg) -> None:
-    events(graph)
-    sync(graph, files)
+    ingest_events(graph)
+    sync_catalog(graph, files)
     expected = {f"{LAKE}/clean.orders", "file//warehouse/clean/orders"}
-    assert expected <= names(graph, LAKE, "clean.orders")
-    assert names(graph, "file", "/warehouse/clean/orders") == names(graph, LAKE, "clean.orders")
-    assert f"{LAKE}/mart.customer_value" in names(graph, "file", "/warehouse/mart/customer_ltv"), "renamed in the catalog, not on disk"
+    assert expected <= list_names(graph, LAKE, "clean.orders")
+    assert list_names(graph, "file", "/warehouse/clean/orders") == list_names(graph, LAKE, "clean.orders")
+    assert f"{LAKE}/mart.customer_value" in list_names(graph, "file", "/warehouse/mart/customer_ltv"), "renamed in the catalog, not on disk"
 
 
 def test_the_catalog_describes_its_tables(graph: LiveGraph, files: Iceberg) -> None:
-    sync(graph, files)
-    table = said(graph, model.build_dataset_key(LAKE, "mart.customer_orders"))
+    sync_catalog(graph, files)
+    table = read_shown_attributes(graph, model.build_dataset_key(LAKE, "mart.customer_orders"))
     assert table["dataset_type"] == "TABLE"
     assert table["location"] == "file:///warehouse/mart/customer_orders"
     assert table["snapshot_operation"] in {"append", "overwrite"}
     assert table["record_count"] > 0
-    view = said(graph, model.build_dataset_key(LAKE, "mart.v_gold"))
+    view = read_shown_attributes(graph, model.build_dataset_key(LAKE, "mart.v_gold"))
     assert view["dataset_type"] == "VIEW"
     assert view["sql"].startswith("SELECT customer_id, total_amount FROM lake.mart.customer_orders")
     assert view["dialect"] == "spark"
 
 
 def test_a_product_its_owner_and_levels_come_from_properties(graph: LiveGraph, files: Iceberg) -> None:
-    sync(graph, files)
+    sync_catalog(graph, files)
     product = model.build_data_product_key("customer-value")
-    assert said(graph, product)["slo"] == {"freshness": "PT24H"}
+    assert read_shown_attributes(graph, product)["slo"] == {"freshness": "PT24H"}
     with graph.lock:
         index = graph.index
         node = index.assets.find_by_key(product)
@@ -107,7 +107,7 @@ def test_a_product_its_owner_and_levels_come_from_properties(graph: LiveGraph, f
 
 
 def test_a_known_persons_address_is_that_person(graph: LiveGraph, files: Iceberg) -> None:
-    sync(graph, files)
+    sync_catalog(graph, files)
     about = Facts(assets=(AssetFact(model.build_owner_key("ana"), {"email": "ana@example.com"}),))
     graph.commit(
         lambda _: Batch(statements=[Statement("mesh/people", ("mesh", "person", "ana"), get_current_micros(), encode_facts(about))])
@@ -120,8 +120,8 @@ def test_a_known_persons_address_is_that_person(graph: LiveGraph, files: Iceberg
 
 def test_lineage_stated_under_the_old_name_is_the_renamed_columns(graph: LiveGraph, files: Iceberg) -> None:
     """Spark's run renamed columns of mart.customer_value; the events before that name the old ones."""
-    events(graph)
-    sync(graph, files)
+    ingest_events(graph)
+    sync_catalog(graph, files)
     [answer] = [
         one
         for one in json.loads((Path(str(CORPUS)) / "recorded" / "iceberg_rest_after_spark.json").read_bytes())["tables"].items()
@@ -147,9 +147,9 @@ def test_lineage_stated_under_the_old_name_is_the_renamed_columns(graph: LiveGra
 
 
 def test_a_bad_file_is_one_message_and_the_others_are_ingested(graph: LiveGraph, files: Iceberg, tmp_path: Path) -> None:
-    sync(graph, files)
+    sync_catalog(graph, files)
     (tmp_path / "clean.orders.json").write_text('{"metadata": {"location": 7}}')
-    loading = sync(graph, files)
+    loading = sync_catalog(graph, files)
     assert [str(one) for one in loading.refused] == [
         f"{tmp_path}/clean.orders.json: not metadata of Iceberg: Expected `str`, got `int` - at `$.location`"
     ]
@@ -158,10 +158,10 @@ def test_a_bad_file_is_one_message_and_the_others_are_ingested(graph: LiveGraph,
 
 
 def test_a_file_that_is_gone_is_retracted(graph: LiveGraph, files: Iceberg, tmp_path: Path) -> None:
-    sync(graph, files)
+    sync_catalog(graph, files)
     (tmp_path / "clean.orders.json").unlink()
-    assert done(sync(graph, files))[3] == 3
-    assert done(sync(graph, files))[3] == 0
+    assert count_outcomes(sync_catalog(graph, files))[3] == 3
+    assert count_outcomes(sync_catalog(graph, files))[3] == 0
 
 
 def test_files_need_a_namespace_and_patterns_must_mean_something(graph: LiveGraph, tmp_path: Path) -> None:
@@ -169,6 +169,6 @@ def test_files_need_a_namespace_and_patterns_must_mean_something(graph: LiveGrap
         Iceberg(files=("*.json",))
     with pytest.raises(ValueError, match="either files, or a catalog"):
         Iceberg()
-    loading = sync(graph, Iceberg(files=(f"{tmp_path}/none-*.json",), namespace=LAKE))
+    loading = sync_catalog(graph, Iceberg(files=(f"{tmp_path}/none-*.json",), namespace=LAKE))
     assert [type(one) for one in loading.refused] == [InvalidInput]
     assert Refusal(loading.refused[0]).about == ()

@@ -31,7 +31,7 @@ from meshline.ingest.sources.iceberg.rest_catalog import RestAccess
 from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.scope_loader import load_reading
 from meshline.ingest.sources.secrets import Redaction
-from tests.ingest.sources.iceberg_catalog import Server, done, quiet, said, serving, sync
+from tests.ingest.sources.iceberg_catalog import Server, count_outcomes, ignore_warnings, read_shown_attributes, run_catalog, sync_catalog
 
 pytestmark = pytest.mark.server
 
@@ -49,22 +49,22 @@ PATHS = ["address", "address.city", "address.zip", "at", "id", "mail", "scores",
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("iceberg")) as server:
+    with run_catalog(tmp_path_factory.mktemp("iceberg")) as server:
         yield server
 
 
 @pytest.fixture
 def server(running: Server) -> Server:
     """The module's catalog, emptied."""
-    with quiet():
+    with ignore_warnings():
         access = RestAccess("lake", {"uri": running.url}, Redaction({}, {}))  # pyiceberg cannot list below a name with a space
-        empty(access, running.client(), ())
+        empty_catalog(access, running.open_client(), ())
     return running
 
 
-def empty(access: RestAccess, client: Catalog, parent: tuple[str, ...]) -> None:
+def empty_catalog(access: RestAccess, client: Catalog, parent: tuple[str, ...]) -> None:
     for namespace in access.list_namespaces(parent):
-        empty(access, client, namespace)
+        empty_catalog(access, client, namespace)
         for table in access.list_tables(namespace):
             client.drop_table(table)
         for view in access.list_views(namespace):
@@ -74,8 +74,8 @@ def empty(access: RestAccess, client: Catalog, parent: tuple[str, ...]) -> None:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[Catalog]:
-    with quiet():
-        yield server.client()
+    with ignore_warnings():
+        yield server.open_client()
 
 
 @pytest.fixture
@@ -85,15 +85,15 @@ def graph() -> Iterator[LiveGraph]:
     store.close()
 
 
-def lake(server: Server, **keys: object) -> Iceberg:
+def build_source(server: Server, **keys: object) -> Iceberg:
     return Iceberg.model_validate({"name": "lake", "uri": server.url, **keys})
 
 
-def table(server: Server, name: str) -> AssetKey:
+def build_table_key(server: Server, name: str) -> AssetKey:
     return model.build_dataset_key(server.url, name)
 
 
-def listed(graph: LiveGraph, dataset: AssetKey) -> list[str]:
+def list_column_names(graph: LiveGraph, dataset: AssetKey) -> list[str]:
     """The columns that a dataset has now."""
     with graph.lock:
         node = graph.index.assets.find_by_key(dataset)
@@ -104,14 +104,14 @@ def listed(graph: LiveGraph, dataset: AssetKey) -> list[str]:
         )
 
 
-def owners(graph: LiveGraph, key: AssetKey) -> list[str]:
+def list_owner_names(graph: LiveGraph, key: AssetKey) -> list[str]:
     with graph.lock:
         node = graph.index.assets.find_by_key(key)
         assert node is not None
         return sorted(graph.index.assets.get_key(one.owner).name for one in graph.index.ownership.list_direct_owners(node))
 
 
-def same(graph: LiveGraph, a: AssetKey, b: AssetKey) -> bool:
+def is_same_asset(graph: LiveGraph, a: AssetKey, b: AssetKey) -> bool:
     """Whether both names mean one asset."""
     with graph.lock:
         nodes = [graph.index.assets.find_by_key(key) for key in (a, b)]
@@ -119,7 +119,7 @@ def same(graph: LiveGraph, a: AssetKey, b: AssetKey) -> bool:
         return len({graph.index.assets.get_representative(int(node or 0)) for node in nodes}) == 1
 
 
-def people_say(graph: LiveGraph, column: AssetKey, owner: str) -> None:
+def state_owner(graph: LiveGraph, column: AssetKey, owner: str) -> None:
     """Somebody else says now who owns a column, by the name that it has now."""
     facts = Facts(edges=(model.EdgeFact(EdgeType.OWNS, model.build_owner_key(owner), column),))
     graph.commit(
@@ -137,10 +137,10 @@ def test_namespaces_of_any_depth_and_strange_names(server: Server, client: Catal
         for depth in range(1, len(name)):
             client.create_namespace_if_not_exists(name[:depth])
         client.create_table(name, SCHEMA)
-    assert done(sync(graph, lake(server))) == (10, 0, 0, 0, 0)
-    assert listed(graph, table(server, "a.b.c.d.t")) == PATHS
-    assert listed(graph, table(server, "with space.t 1")) == PATHS
-    assert listed(graph, table(server, "ümlaut.tüv")) == PATHS
+    assert count_outcomes(sync_catalog(graph, build_source(server))) == (10, 0, 0, 0, 0)
+    assert list_column_names(graph, build_table_key(server, "a.b.c.d.t")) == PATHS
+    assert list_column_names(graph, build_table_key(server, "with space.t 1")) == PATHS
+    assert list_column_names(graph, build_table_key(server, "ümlaut.tüv")) == PATHS
 
 
 def test_a_table_is_described(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -152,8 +152,8 @@ def test_a_table_is_described(server: Server, client: Catalog, graph: LiveGraph)
     order = SortOrder(SortField(source_id=1, transform=IdentityTransform(), direction=SortDirection.DESC, null_order=NullOrder.NULLS_LAST))
     properties = {"comment": "each order once", "write.x": "1", "s3.secret-access-key": "hidden"}
     made = client.create_table("sales.orders", SCHEMA, partition_spec=spec, sort_order=order, properties=properties)
-    sync(graph, lake(server))
-    shown = said(graph, table(server, "sales.orders"))
+    sync_catalog(graph, build_source(server))
+    shown = read_shown_attributes(graph, build_table_key(server, "sales.orders"))
     assert shown["dataset_type"] == "TABLE"
     assert shown["description"] == "each order once"
     assert shown["namespace_description"] == "all that is sold"
@@ -165,19 +165,19 @@ def test_a_table_is_described(server: Server, client: Catalog, graph: LiveGraph)
     assert shown["sort_order"] == [{"columns": ["id"], "transform": "identity", "direction": "desc", "nulls": "last"}]
     assert shown["properties"]["write.x"] == "1"
     assert "hidden" not in json.dumps(shown)
-    assert owners(graph, table(server, "sales.orders")) == ["sales-team@example.com"], "nobody owns the table itself"
-    column = said(graph, model.build_column_key(table(server, "sales.orders"), "id"))
+    assert list_owner_names(graph, build_table_key(server, "sales.orders")) == ["sales-team@example.com"], "nobody owns the table itself"
+    column = read_shown_attributes(graph, model.build_column_key(build_table_key(server, "sales.orders"), "id"))
     assert column == {"type": "long", "nullable": False, "field_id": 1, "identifies": True, "description": "the number"}
     path = model.build_dataset_key("file", made.location().removeprefix("file://"))
-    assert same(graph, path, table(server, "sales.orders"))
+    assert is_same_asset(graph, path, build_table_key(server, "sales.orders"))
 
 
 def test_the_user_that_an_engine_wrote_owns_nothing(server: Server, client: Catalog, graph: LiveGraph) -> None:
     client.create_namespace("a", {"owner": "root"})
     client.create_table("a.t", SCHEMA)
-    sync(graph, lake(server))
-    assert owners(graph, table(server, "a.t")) == []
-    assert said(graph, table(server, "a.t"))["table_owner"] == "root"
+    sync_catalog(graph, build_source(server))
+    assert list_owner_names(graph, build_table_key(server, "a.t")) == []
+    assert read_shown_attributes(graph, build_table_key(server, "a.t"))["table_owner"] == "root"
 
 
 def test_views_are_read(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -185,12 +185,12 @@ def test_views_are_read(server: Server, client: Catalog, graph: LiveGraph) -> No
     representation = ViewRepresentation(root=SQLViewRepresentation(type="sql", sql="select id, mail from sales.orders", dialect="trino"))
     version = ViewVersion.model_validate({"schema-id": 0, "representations": [representation], "default-namespace": ("sales",)})
     client.create_view("sales.mails", Schema(NestedField(1, "id", LongType()), NestedField(2, "mail", StringType())), version)
-    assert done(sync(graph, lake(server))) == (2, 0, 0, 0, 0)
-    shown = said(graph, table(server, "sales.mails"))
+    assert count_outcomes(sync_catalog(graph, build_source(server))) == (2, 0, 0, 0, 0)
+    shown = read_shown_attributes(graph, build_table_key(server, "sales.mails"))
     assert (shown["dataset_type"], shown["sql"], shown["dialect"]) == ("VIEW", "select id, mail from sales.orders", "trino")
     assert shown["default_namespace"] == "sales"
-    assert listed(graph, table(server, "sales.mails")) == ["id", "mail"]
-    assert done(sync(graph, lake(server))) == (0, 0, 2, 0, 0)
+    assert list_column_names(graph, build_table_key(server, "sales.mails")) == ["id", "mail"]
+    assert count_outcomes(sync_catalog(graph, build_source(server))) == (0, 0, 2, 0, 0)
 
 
 def test_lists_of_several_pages(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -198,7 +198,7 @@ def test_lists_of_several_pages(server: Server, client: Catalog, graph: LiveGrap
         client.create_namespace(f"n{i}")
         client.create_table(f"n{i}.t", SCHEMA)
         client.create_table(f"n0.t{i}", SCHEMA)
-    assert done(sync(graph, lake(server, properties={"rest-page-size": 2})))[0] == 28
+    assert count_outcomes(sync_catalog(graph, build_source(server, properties={"rest-page-size": 2})))[0] == 28
 
 
 def test_only_the_tables_that_are_asked_for(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -206,17 +206,17 @@ def test_only_the_tables_that_are_asked_for(server: Server, client: Catalog, gra
     client.create_namespace("b")
     client.create_table("a.t", SCHEMA)
     client.create_table("b.t", SCHEMA)
-    sync(graph, lake(server))
+    sync_catalog(graph, build_source(server))
     client.drop_table("b.t")
-    assert done(sync(graph, lake(server, tables=["a.*"])))[3] == 0, "nobody looked whether b.t is there"
-    assert done(sync(graph, lake(server)))[3] == 2
+    assert count_outcomes(sync_catalog(graph, build_source(server, tables=["a.*"])))[3] == 0, "nobody looked whether b.t is there"
+    assert count_outcomes(sync_catalog(graph, build_source(server)))[3] == 2
 
 
 def test_the_namespace_may_be_given(server: Server, client: Catalog, graph: LiveGraph) -> None:
     client.create_namespace("a")
     client.create_table("a.t", SCHEMA)
-    sync(graph, lake(server, namespace="http://iceberg-rest.internal:8181/"))
-    assert listed(graph, model.build_dataset_key("http://iceberg-rest.internal:8181", "a.t")) == PATHS
+    sync_catalog(graph, build_source(server, namespace="http://iceberg-rest.internal:8181/"))
+    assert list_column_names(graph, model.build_dataset_key("http://iceberg-rest.internal:8181", "a.t")) == PATHS
 
 
 # -- what changes
@@ -226,55 +226,55 @@ def test_only_what_changed_is_read_again(server: Server, client: Catalog, graph:
     client.create_namespace("a")
     one = client.create_table("a.one", SCHEMA)
     client.create_table("a.two", SCHEMA)
-    assert done(sync(graph, lake(server))) == (4, 0, 0, 0, 0)
-    again = sync(graph, lake(server))
+    assert count_outcomes(sync_catalog(graph, build_source(server))) == (4, 0, 0, 0, 0)
+    again = sync_catalog(graph, build_source(server))
     assert (again.read, again.unchanged) == (0, 4), "no table was read"
     with one.update_schema() as update:
         update.add_column("extra", StringType())
-    changed = sync(graph, lake(server))
+    changed = sync_catalog(graph, build_source(server))
     assert changed.read == 2, "of one table"
-    assert done(changed) == (0, 1, 3, 0, 0)
-    assert "extra" in listed(graph, table(server, "a.one"))
+    assert count_outcomes(changed) == (0, 1, 3, 0, 0)
+    assert "extra" in list_column_names(graph, build_table_key(server, "a.one"))
     client.update_namespace_properties("a", updates={"owner": "a-team@example.com"})
-    assert sync(graph, lake(server)).changed == 2, "the namespace's owner is its tables'"
-    assert owners(graph, table(server, "a.two")) == ["a-team@example.com"]
+    assert sync_catalog(graph, build_source(server)).changed == 2, "the namespace's owner is its tables'"
+    assert list_owner_names(graph, build_table_key(server, "a.two")) == ["a-team@example.com"]
 
 
 def test_a_renamed_column_keeps_its_statements(server: Server, client: Catalog, graph: LiveGraph) -> None:
     client.create_namespace("a")
     made = client.create_table("a.t", SCHEMA)
-    sync(graph, lake(server))
-    key = table(server, "a.t")
-    people_say(graph, model.build_column_key(key, "mail"), "ana")
-    people_say(graph, model.build_column_key(key, "address.zip"), "bob")
+    sync_catalog(graph, build_source(server))
+    key = build_table_key(server, "a.t")
+    state_owner(graph, model.build_column_key(key, "mail"), "ana")
+    state_owner(graph, model.build_column_key(key, "address.zip"), "bob")
     with made.update_schema() as update:
         update.rename_column("mail", "email")
         update.rename_column("address", "home")
-    assert done(sync(graph, lake(server)))[4] == 0
-    assert owners(graph, model.build_column_key(key, "email")) == ["ana"]
-    assert owners(graph, model.build_column_key(key, "home.zip")) == ["bob"]
-    assert "mail" not in listed(graph, key)
-    assert done(sync(graph, lake(server)))[:2] == (0, 0)
+    assert count_outcomes(sync_catalog(graph, build_source(server)))[4] == 0
+    assert list_owner_names(graph, model.build_column_key(key, "email")) == ["ana"]
+    assert list_owner_names(graph, model.build_column_key(key, "home.zip")) == ["bob"]
+    assert "mail" not in list_column_names(graph, key)
+    assert count_outcomes(sync_catalog(graph, build_source(server)))[:2] == (0, 0)
     with made.update_schema() as update:
         update.add_column("another", StringType())
-    sync(graph, lake(server))
-    assert owners(graph, model.build_column_key(key, "email")) == ["ana"], "a rename is said for ever"
+    sync_catalog(graph, build_source(server))
+    assert list_owner_names(graph, model.build_column_key(key, "email")) == ["ana"], "a rename is said for ever"
 
 
 def test_a_column_that_was_dropped_and_added_is_another(server: Server, client: Catalog, graph: LiveGraph) -> None:
     client.create_namespace("a")
     made = client.create_table("a.t", SCHEMA)
-    sync(graph, lake(server))
-    key = table(server, "a.t")
-    people_say(graph, model.build_column_key(key, "mail"), "ana")
+    sync_catalog(graph, build_source(server))
+    key = build_table_key(server, "a.t")
+    state_owner(graph, model.build_column_key(key, "mail"), "ana")
     with made.update_schema() as update:
         update.delete_column("mail")
     time.sleep(0.01)
     with made.update_schema() as update:
         update.add_column("mail", StringType())
-    sync(graph, lake(server))
-    assert "mail" in listed(graph, key)
-    assert owners(graph, model.build_column_key(key, "mail")) == []
+    sync_catalog(graph, build_source(server))
+    assert "mail" in list_column_names(graph, key)
+    assert list_owner_names(graph, model.build_column_key(key, "mail")) == []
 
 
 def test_the_past_is_there_from_before_the_first_sync(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -285,9 +285,9 @@ def test_the_past_is_there_from_before_the_first_sync(server: Server, client: Ca
     time.sleep(0.01)
     with made.update_schema() as update:
         update.rename_column("mail", "email")
-    sync(graph, lake(server))
-    key = table(server, "a.t")
-    heads = graph.store.read_heads(columns_scopes(graph, key), between)
+    sync_catalog(graph, build_source(server))
+    key = build_table_key(server, "a.t")
+    heads = graph.store.read_heads(list_column_scopes(graph, key), between)
     assert len(heads) == 1
     assert heads[0].content is not None
     past = decode_facts(heads[0].content.blob)
@@ -295,7 +295,7 @@ def test_the_past_is_there_from_before_the_first_sync(server: Server, client: Ca
     assert model.build_column_key(key, "email") not in {edge.end for edge in past.edges}
 
 
-def columns_scopes(graph: LiveGraph, key: AssetKey) -> list[int]:
+def list_column_scopes(graph: LiveGraph, key: AssetKey) -> list[int]:
     with graph.lock:
         node = graph.index.assets.find_by_key(key)
         assert node is not None
@@ -305,30 +305,30 @@ def columns_scopes(graph: LiveGraph, key: AssetKey) -> list[int]:
 def test_a_table_that_is_created_again_is_not_the_old_one(server: Server, client: Catalog, graph: LiveGraph) -> None:
     client.create_namespace("a")
     client.create_table("a.t", SCHEMA)
-    sync(graph, lake(server))
-    key = table(server, "a.t")
-    people_say(graph, model.build_column_key(key, "mail"), "ana")
+    sync_catalog(graph, build_source(server))
+    key = build_table_key(server, "a.t")
+    state_owner(graph, model.build_column_key(key, "mail"), "ana")
     client.drop_table("a.t")
     client.create_table("a.t", SCHEMA)
-    sync(graph, lake(server))
-    assert listed(graph, key) == PATHS
-    assert owners(graph, model.build_column_key(key, "mail")) == []
-    assert done(sync(graph, lake(server)))[:2] == (0, 0)
-    assert owners(graph, model.build_column_key(key, "mail")) == [], "that stays so"
+    sync_catalog(graph, build_source(server))
+    assert list_column_names(graph, key) == PATHS
+    assert list_owner_names(graph, model.build_column_key(key, "mail")) == []
+    assert count_outcomes(sync_catalog(graph, build_source(server)))[:2] == (0, 0)
+    assert list_owner_names(graph, model.build_column_key(key, "mail")) == [], "that stays so"
 
 
 def test_a_table_that_was_gone_for_a_while_may_be_another(server: Server, client: Catalog, graph: LiveGraph) -> None:
     client.create_namespace("a")
     client.create_table("a.t", SCHEMA)
-    sync(graph, lake(server))
-    key = table(server, "a.t")
-    people_say(graph, model.build_column_key(key, "mail"), "ana")
+    sync_catalog(graph, build_source(server))
+    key = build_table_key(server, "a.t")
+    state_owner(graph, model.build_column_key(key, "mail"), "ana")
     client.drop_table("a.t")
-    assert done(sync(graph, lake(server)))[3] == 2
+    assert count_outcomes(sync_catalog(graph, build_source(server)))[3] == 2
     client.create_table("a.t", SCHEMA)
-    sync(graph, lake(server))
-    assert listed(graph, key) == PATHS
-    assert owners(graph, model.build_column_key(key, "mail")) == []
+    sync_catalog(graph, build_source(server))
+    assert list_column_names(graph, key) == PATHS
+    assert list_owner_names(graph, model.build_column_key(key, "mail")) == []
 
 
 def test_a_renamed_table_goes_on(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -336,13 +336,15 @@ def test_a_renamed_table_goes_on(server: Server, client: Catalog, graph: LiveGra
     made = client.create_table("a.old", SCHEMA)
     with made.update_schema() as update:
         update.rename_column("mail", "email")
-    sync(graph, lake(server))
-    people_say(graph, model.build_column_key(table(server, "a.old"), "email"), "ana")
+    sync_catalog(graph, build_source(server))
+    state_owner(graph, model.build_column_key(build_table_key(server, "a.old"), "email"), "ana")
     client.rename_table("a.old", "a.new")
-    sync(graph, lake(server))
-    assert owners(graph, model.build_column_key(table(server, "a.new"), "email")) == ["ana"]
-    assert done(sync(graph, lake(server)))[:4] == (0, 0, 6, 0), "columns, table, the column's rename under three names, the table's"
-    assert owners(graph, model.build_column_key(table(server, "a.new"), "email")) == ["ana"]
+    sync_catalog(graph, build_source(server))
+    assert list_owner_names(graph, model.build_column_key(build_table_key(server, "a.new"), "email")) == ["ana"]
+    assert count_outcomes(sync_catalog(graph, build_source(server)))[:4] == (0, 0, 6, 0), (
+        "columns, table, the column's rename under three names, the table's"
+    )
+    assert list_owner_names(graph, model.build_column_key(build_table_key(server, "a.new"), "email")) == ["ana"]
 
 
 # -- what goes wrong
@@ -352,36 +354,36 @@ def test_a_table_whose_metadata_are_lost_does_not_stop_the_others(server: Server
     client.create_namespace("a")
     for name in ("a.one", "a.two", "a.three"):
         client.create_table(name, SCHEMA)
-    sync(graph, lake(server))
+    sync_catalog(graph, build_source(server))
     lost = Path(client.load_table("a.two").metadata_location.removeprefix("file:"))
     lost.rename(lost.with_suffix(".lost"))
-    loading = sync(graph, lake(server))
-    assert done(loading) == (0, 0, 4, 0, 1)
+    loading = sync_catalog(graph, build_source(server))
+    assert count_outcomes(loading) == (0, 0, 4, 0, 1)
     assert str(loading.refused[0]).startswith("a.two: the catalog cannot load it: HTTP 404 NotFoundException")
     assert "\n" not in str(loading.refused[0])
-    assert listed(graph, table(server, "a.two")) == PATHS, "it is not taken for gone"
+    assert list_column_names(graph, build_table_key(server, "a.two")) == PATHS, "it is not taken for gone"
     lost.with_suffix(".lost").rename(lost)
-    assert done(sync(graph, lake(server))) == (0, 0, 6, 0, 0)
+    assert count_outcomes(sync_catalog(graph, build_source(server))) == (0, 0, 6, 0, 0)
 
 
 def test_a_server_that_goes_away_leaves_what_was_read(tmp_path: Path, graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshline.ingest.sources.iceberg.rest_catalog.WAITS", (0.1,))
-    with serving(tmp_path) as server, quiet():
-        client = server.client()
+    with run_catalog(tmp_path) as server, ignore_warnings():
+        client = server.open_client()
         client.create_namespace("a")
         for i in range(150):
             client.create_table(f"a.t{i:03}", SCHEMA)
-        source = lake(server, parallel=1)
+        source = build_source(server, parallel=1)
         reading = source.read(build_context(graph, Naming(), Path(), source.source))
 
-        def found() -> Iterator[Item]:
+        def read_until_gone() -> Iterator[Item]:
             for i, one in enumerate(reading.items):
                 if i == 20:
                     server.process.terminate()
                     server.process.wait()
                 yield one
 
-        loading = load_reading(graph, reading._replace(items=found()), get_current_micros())
+        loading = load_reading(graph, reading._replace(items=read_until_gone()), get_current_micros())
         assert 20 <= loading.new < 300
         assert loading.retracted == 0
         [refused] = loading.refused

@@ -15,7 +15,7 @@ from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.factory import open_store
 from meshline.ingest.sources.iceberg.source import Iceberg
-from tests.ingest.sources.iceberg_catalog import done, quiet, sync
+from tests.ingest.sources.iceberg_catalog import count_outcomes, ignore_warnings, sync_catalog
 
 TABLE = {
     "format-version": 2,
@@ -32,7 +32,7 @@ class Reply(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def reply(value: object, status: int = 200, **headers: str) -> Reply:
+def build_reply(value: object, status: int = 200, **headers: str) -> Reply:
     return Reply(status, json.dumps(value).encode(), tuple(headers.items()))
 
 
@@ -55,22 +55,22 @@ class Lake:
         if path in self.answers:
             return self.answers[path](asked)
         if path == "/v1/config":
-            return reply(self.config)
+            return build_reply(self.config)
         if path == "/v1/namespaces":
-            return reply({"namespaces": [] if "parent" in query else [["n"]]})
+            return build_reply({"namespaces": [] if "parent" in query else [["n"]]})
         if path == "/v1/namespaces/n":
-            return reply({"namespace": ["n"], "properties": {}})
+            return build_reply({"namespace": ["n"], "properties": {}})
         if path == "/v1/namespaces/n/tables":
-            return reply({"identifiers": [{"namespace": ["n"], "name": f"t{i}"} for i in range(3)]})
+            return build_reply({"identifiers": [{"namespace": ["n"], "name": f"t{i}"} for i in range(3)]})
         if path.startswith("/v1/namespaces/n/tables/t"):
-            return reply(
+            return build_reply(
                 {"metadata-location": f"s3://bucket/{path[-1]}/1.json", "metadata": {**TABLE, "location": f"s3://bucket/{path[-1]}"}}
             )
-        return reply({"error": {"message": "no such path", "type": "NotFound", "code": 404}}, 404)
+        return build_reply({"error": {"message": "no such path", "type": "NotFound", "code": 404}}, 404)
 
 
 @contextmanager
-def serving(answers: dict[str, Callable[[Asked], Reply]], **config: object) -> Iterator[tuple[str, Lake]]:
+def run_server(answers: dict[str, Callable[[Asked], Reply]], **config: object) -> Iterator[tuple[str, Lake]]:
     lake = Lake(answers, {"defaults": {}, "overrides": {}, **config})
 
     class Handler(BaseHTTPRequestHandler):
@@ -95,7 +95,7 @@ def serving(answers: dict[str, Callable[[Asked], Reply]], **config: object) -> I
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            with quiet():
+            with ignore_warnings():
                 yield f"http://127.0.0.1:{server.server_address[1]}", lake
         finally:
             server.shutdown()
@@ -110,21 +110,21 @@ def graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveGraph]:
 
 
 def test_without_etags_the_place_of_the_metadata_tells_what_is_unchanged(graph: LiveGraph) -> None:
-    with serving({}) as (url, _):
-        assert done(sync(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
-        again = sync(graph, Iceberg(uri=url))
+    with run_server({}) as (url, _):
+        assert count_outcomes(sync_catalog(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
+        again = sync_catalog(graph, Iceberg(uri=url))
         assert (again.read, again.unchanged) == (0, 6)
 
 
 def test_etags_are_sent_back_as_they_came_and_compression_is_not_asked_for(graph: LiveGraph) -> None:
-    def table(asked: Asked) -> Reply:
+    def answer_table(asked: Asked) -> Reply:
         if asked.headers.get("If-None-Match") == 'W/"abc"':
             return Reply(304, b"")
-        return reply({"metadata": TABLE}, ETag='W/"abc"')
+        return build_reply({"metadata": TABLE}, ETag='W/"abc"')
 
-    with serving({"/v1/namespaces/n/tables/t1": table}) as (url, lake):
-        sync(graph, Iceberg(uri=url))
-        assert sync(graph, Iceberg(uri=url)).read == 0
+    with run_server({"/v1/namespaces/n/tables/t1": answer_table}) as (url, lake):
+        sync_catalog(graph, Iceberg(uri=url))
+        assert sync_catalog(graph, Iceberg(uri=url)).read == 0
         asked = [one for one in lake.asked if one.path.endswith("/t1")]
         assert [one.headers.get("If-None-Match") for one in asked] == [None, 'W/"abc"']
         assert {one.headers.get("Accept-Encoding") for one in asked} == {"identity"}
@@ -132,40 +132,40 @@ def test_etags_are_sent_back_as_they_came_and_compression_is_not_asked_for(graph
 
 
 def test_a_busy_server_is_asked_again(graph: LiveGraph) -> None:
-    replies = iter([Reply(503), Reply(429), reply({"metadata": TABLE})])
-    with serving({"/v1/namespaces/n/tables/t1": lambda _: next(replies)}) as (url, _):
-        assert done(sync(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
+    replies = iter([Reply(503), Reply(429), build_reply({"metadata": TABLE})])
+    with run_server({"/v1/namespaces/n/tables/t1": lambda _: next(replies)}) as (url, _):
+        assert count_outcomes(sync_catalog(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
 
 
 def test_a_server_that_stays_busy_ends_the_reading_and_nothing_is_retracted(graph: LiveGraph) -> None:
-    with serving({}) as (url, lake):
-        sync(graph, Iceberg(uri=url, parallel=1))
+    with run_server({}) as (url, lake):
+        sync_catalog(graph, Iceberg(uri=url, parallel=1))
         lake.answers["/v1/namespaces/n/tables/t0"] = lambda _: Reply(503)
-        loading = sync(graph, Iceberg(uri=url, parallel=1))
-        assert done(loading)[3:] == (0, 1)
+        loading = sync_catalog(graph, Iceberg(uri=url, parallel=1))
+        assert count_outcomes(loading)[3:] == (0, 1)
         assert "the catalog does not answer: HTTP 503; 0 tables and views were read, the others remain as they were" in str(
             loading.refused[0]
         )
         del lake.answers["/v1/namespaces/n/tables/t0"]
-        assert sync(graph, Iceberg(uri=url)).read == 0, "what was remembered is remembered"
+        assert sync_catalog(graph, Iceberg(uri=url)).read == 0, "what was remembered is remembered"
 
 
 def test_who_is_not_let_in_gets_one_message_without_the_secret(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_TOKEN", "s3cr3t-token")
 
     def refuse(asked: Asked) -> Reply:
-        return reply(
+        return build_reply(
             {"error": {"message": f"no: {asked.headers.get('Authorization')}", "type": "NotAuthorizedException", "code": 401}}, 401
         )
 
     source = {"properties": {"token": "${LAKE_TOKEN}"}}
-    with serving({"/v1/config": refuse}) as (url, _):
+    with run_server({"/v1/config": refuse}) as (url, _):
         with pytest.raises(StoreUnavailable) as raised:
-            sync(graph, Iceberg.model_validate({"uri": url, **source}))
+            sync_catalog(graph, Iceberg.model_validate({"uri": url, **source}))
         assert "s3cr3t" not in str(raised.value)
         assert "NotAuthorizedException" in str(raised.value)
-    with serving({"/v1/namespaces/n/tables/t0": refuse}) as (url, _):
-        loading = sync(graph, Iceberg.model_validate({"uri": url, **source}))
+    with run_server({"/v1/namespaces/n/tables/t0": refuse}) as (url, _):
+        loading = sync_catalog(graph, Iceberg.model_validate({"uri": url, **source}))
         assert len(loading.refused) == 1
         assert "s3cr3t" not in str(loading.refused[0])
         assert "the catalog refuses access: HTTP 401 NotAuthorizedException" in str(loading.refused[0])
@@ -175,63 +175,66 @@ def test_an_expired_token_is_renewed(graph: LiveGraph) -> None:
     tokens = iter(["first", "second", "third"])
     given: list[str] = []
 
-    def token(_: Asked) -> Reply:
+    def answer_token(_: Asked) -> Reply:
         given.append(next(tokens))
-        return reply({"access_token": given[-1], "token_type": "bearer", "expires_in": 3600})
+        return build_reply({"access_token": given[-1], "token_type": "bearer", "expires_in": 3600})
 
-    def table(asked: Asked) -> Reply:
-        return reply({"metadata": TABLE}) if asked.headers["Authorization"] == "Bearer third" else Reply(401)
+    def answer_table(asked: Asked) -> Reply:
+        return build_reply({"metadata": TABLE}) if asked.headers["Authorization"] == "Bearer third" else Reply(401)
 
-    with serving({"/token": token, "/v1/namespaces/n/tables/t1": table}) as (url, _):
+    with run_server({"/token": answer_token, "/v1/namespaces/n/tables/t1": answer_table}) as (url, _):
         source = Iceberg(uri=url, properties={"credential": "me:hunter22", "oauth2-server-uri": f"{url}/token"}, parallel=1)
-        assert done(sync(graph, source)) == (6, 0, 0, 0, 0)
+        assert count_outcomes(sync_catalog(graph, source)) == (6, 0, 0, 0, 0)
     assert given == ["first", "second", "third"], "for the configuration, the session, and when the server said that it ended"
 
 
 def test_a_table_that_one_may_not_see_is_refused_alone(graph: LiveGraph) -> None:
     def forbid(_: Asked) -> Reply:
-        return reply({"error": {"message": "not for you", "type": "ForbiddenException", "code": 403}}, 403)
+        return build_reply({"error": {"message": "not for you", "type": "ForbiddenException", "code": 403}}, 403)
 
-    with serving({"/v1/namespaces/n/tables/t1": forbid}) as (url, _):
-        loading = sync(graph, Iceberg(uri=url))
-    assert done(loading) == (4, 0, 0, 0, 1)
+    with run_server({"/v1/namespaces/n/tables/t1": forbid}) as (url, _):
+        loading = sync_catalog(graph, Iceberg(uri=url))
+    assert count_outcomes(loading) == (4, 0, 0, 0, 1)
     assert str(loading.refused[0]) == "n.t1: the catalog cannot load it: HTTP 403 ForbiddenException: not for you"
 
 
 def test_what_namespaces_say_may_be_kept_from_us(graph: LiveGraph) -> None:
-    with serving({"/v1/namespaces/n": lambda _: Reply(403)}) as (url, _):
-        assert done(sync(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
+    with run_server({"/v1/namespaces/n": lambda _: Reply(403)}) as (url, _):
+        assert count_outcomes(sync_catalog(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
 
 
 def test_a_namespace_that_fails_stays_as_it_was(graph: LiveGraph) -> None:
-    with serving({"/v1/namespaces/n": lambda _: reply({"namespace": ["n"], "properties": {"owner": "n-team@example.com"}})}) as (url, lake):
-        sync(graph, Iceberg(uri=url))
+    with run_server({"/v1/namespaces/n": lambda _: build_reply({"namespace": ["n"], "properties": {"owner": "n-team@example.com"}})}) as (
+        url,
+        lake,
+    ):
+        sync_catalog(graph, Iceberg(uri=url))
         lake.answers["/v1/namespaces/n"] = lambda _: Reply(500)
-        assert done(sync(graph, Iceberg(uri=url))) == (0, 0, 0, 0, 1)
-        lake.answers["/v1/namespaces/n"] = lambda _: reply({"namespace": ["n"], "properties": {"owner": "n-team@example.com"}})
-        assert done(sync(graph, Iceberg(uri=url))) == (0, 0, 6, 0, 0)
+        assert count_outcomes(sync_catalog(graph, Iceberg(uri=url))) == (0, 0, 0, 0, 1)
+        lake.answers["/v1/namespaces/n"] = lambda _: build_reply({"namespace": ["n"], "properties": {"owner": "n-team@example.com"}})
+        assert count_outcomes(sync_catalog(graph, Iceberg(uri=url))) == (0, 0, 6, 0, 0)
 
 
 def test_without_a_token_none_is_sent(graph: LiveGraph) -> None:
-    with serving({}) as (url, lake):
-        sync(graph, Iceberg(uri=url, properties={"auth": {"type": "noop"}}))
+    with run_server({}) as (url, lake):
+        sync_catalog(graph, Iceberg(uri=url, properties={"auth": {"type": "noop"}}))
         assert not any("Authorization" in one.headers for one in lake.asked)
 
 
 def test_a_table_that_is_removed_after_it_was_listed_is_gone(graph: LiveGraph) -> None:
-    with serving({}) as (url, lake):
-        sync(graph, Iceberg(uri=url))
-        lake.answers["/v1/namespaces/n/tables/t1"] = lambda _: reply(
+    with run_server({}) as (url, lake):
+        sync_catalog(graph, Iceberg(uri=url))
+        lake.answers["/v1/namespaces/n/tables/t1"] = lambda _: build_reply(
             {"error": {"message": "it is not there", "type": "NoSuchTableException", "code": 404}}, 404
         )
-        assert done(sync(graph, Iceberg(uri=url)))[3:] == (2, 0)
+        assert count_outcomes(sync_catalog(graph, Iceberg(uri=url)))[3:] == (2, 0)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b'{"namespaces": 3}', b'{"namespaces": [[1]]}', b"[" * 50_000, b"\xff"])
 def test_a_list_that_is_none_is_refused(graph: LiveGraph, body: bytes) -> None:
-    with serving({"/v1/namespaces": lambda _: Reply(200, body)}) as (url, _):
-        loading = sync(graph, Iceberg(uri=url))
-    assert done(loading) == (0, 0, 0, 0, 1)
+    with run_server({"/v1/namespaces": lambda _: Reply(200, body)}) as (url, _):
+        loading = sync_catalog(graph, Iceberg(uri=url))
+    assert count_outcomes(loading) == (0, 0, 0, 0, 1)
     assert isinstance(loading.refused[0], InvalidInput)
 
 
@@ -247,9 +250,9 @@ def test_a_list_that_is_none_is_refused(graph: LiveGraph, body: bytes) -> None:
     ],
 )
 def test_metadata_that_are_none_are_refused_alone(graph: LiveGraph, metadata: object) -> None:
-    with serving({"/v1/namespaces/n/tables/t1": lambda _: reply({"metadata": metadata})}) as (url, _):
-        loading = sync(graph, Iceberg(uri=url))
-    assert done(loading) == (4, 0, 0, 0, 1)
+    with run_server({"/v1/namespaces/n/tables/t1": lambda _: build_reply({"metadata": metadata})}) as (url, _):
+        loading = sync_catalog(graph, Iceberg(uri=url))
+    assert count_outcomes(loading) == (4, 0, 0, 0, 1)
     assert str(loading.refused[0]).startswith("n.t1: not metadata of Iceberg")
 
 
@@ -267,38 +270,38 @@ def test_strange_values_are_no_fault(graph: LiveGraph) -> None:
         "partition-specs": [{"spec-id": 0, "fields": [{"name": "p", "transform": "void", "source-id": 77}]}],
         "metadata-log": [{"timestamp-ms": 10**18, "metadata-file": ""}],
     }
-    with serving({"/v1/namespaces/n/tables/t1": lambda _: reply({"metadata": strange})}) as (url, _):
-        loading = sync(graph, Iceberg(uri=url))
-        assert done(loading)[3:] == (0, 0)
-        assert done(sync(graph, Iceberg(uri=url)))[:2] == (0, 0)
+    with run_server({"/v1/namespaces/n/tables/t1": lambda _: build_reply({"metadata": strange})}) as (url, _):
+        loading = sync_catalog(graph, Iceberg(uri=url))
+        assert count_outcomes(loading)[3:] == (0, 0)
+        assert count_outcomes(sync_catalog(graph, Iceberg(uri=url)))[:2] == (0, 0)
 
 
 def test_a_list_that_goes_round_ends(graph: LiveGraph) -> None:
-    page = reply({"identifiers": [], "next-page-token": "again"})
-    with serving({"/v1/namespaces/n/tables": lambda _: page}) as (url, _):
-        assert done(sync(graph, Iceberg(uri=url))) == (0, 0, 0, 0, 0)
+    page = build_reply({"identifiers": [], "next-page-token": "again"})
+    with run_server({"/v1/namespaces/n/tables": lambda _: page}) as (url, _):
+        assert count_outcomes(sync_catalog(graph, Iceberg(uri=url))) == (0, 0, 0, 0, 0)
 
 
 def test_an_answer_without_end_is_refused(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshline.ingest.sources.iceberg.rest_catalog.MAX_BYTES", 10_000)
-    with serving({"/v1/namespaces/n/tables/t1": lambda _: Reply(200, b"{" + b" " * 20_000 + b"}")}) as (url, _):
-        loading = sync(graph, Iceberg(uri=url))
+    with run_server({"/v1/namespaces/n/tables/t1": lambda _: Reply(200, b"{" + b" " * 20_000 + b"}")}) as (url, _):
+        loading = sync_catalog(graph, Iceberg(uri=url))
     assert [str(one) for one in loading.refused] == ["n.t1: the catalog's answer has more than 10000 bytes"]
 
 
 def test_a_redirect_is_not_followed_for_a_table(graph: LiveGraph) -> None:
-    with serving({"/v1/namespaces/n/tables/t1": lambda _: Reply(302, b"", (("Location", "http://127.0.0.1:1/"),))}) as (url, _):
-        loading = sync(graph, Iceberg(uri=url))
+    with run_server({"/v1/namespaces/n/tables/t1": lambda _: Reply(302, b"", (("Location", "http://127.0.0.1:1/"),))}) as (url, _):
+        loading = sync_catalog(graph, Iceberg(uri=url))
     assert [str(one) for one in loading.refused] == ["n.t1: the catalog cannot load it: HTTP 302"]
 
 
 def test_a_server_that_cannot_be_reached_is_reported(graph: LiveGraph) -> None:
-    with quiet(), pytest.raises(StoreUnavailable, match="the catalog does not answer: ConnectionError"):
-        sync(graph, Iceberg(uri="http://127.0.0.1:1"))
+    with ignore_warnings(), pytest.raises(StoreUnavailable, match="the catalog does not answer: ConnectionError"):
+        sync_catalog(graph, Iceberg(uri="http://127.0.0.1:1"))
 
 
 def test_properties_that_make_no_catalog_are_refused(graph: LiveGraph) -> None:
     with pytest.raises(InvalidInput, match="the type of the catalog is unknown"):
-        sync(graph, Iceberg(uri="ftp://somewhere"))
+        sync_catalog(graph, Iceberg(uri="ftp://somewhere"))
     with pytest.raises(InvalidInput, match="MESHLINE_TEST_NOT_SET"):
-        sync(graph, Iceberg(uri="http://127.0.0.1:1", properties={"token": "${MESHLINE_TEST_NOT_SET}"}))
+        sync_catalog(graph, Iceberg(uri="http://127.0.0.1:1", properties={"token": "${MESHLINE_TEST_NOT_SET}"}))

@@ -15,7 +15,7 @@ from meshline.graph.index import Direction, Reach
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.factory import open_store
 from meshline.ingest.sources.iceberg.source import Iceberg
-from tests.ingest.sources.iceberg_catalog import sync
+from tests.ingest.sources.iceberg_catalog import sync_catalog
 
 LAKE = "http://lake:8181"
 REVENUE = model.build_dataset_key(LAKE, "gold.revenue")
@@ -29,29 +29,29 @@ def graph() -> Iterator[LiveGraph]:
     store.close()
 
 
-def fields(*names: str) -> list[dict[str, Any]]:
+def build_fields(*names: str) -> list[dict[str, Any]]:
     return [{"id": i, "name": name, "required": False, "type": "string"} for i, name in enumerate(names, 1)]
 
 
-def table(folder: Path, name: str, *columns: str) -> None:
+def write_table(folder: Path, name: str, *columns: str) -> None:
     metadata = {
         "format-version": 2,
         "table-uuid": name,
         "location": f"file:///warehouse/{name}",
         "last-updated-ms": 1_700_000_000_000,
-        "schemas": [{"type": "struct", "schema-id": 0, "fields": fields(*columns)}],
+        "schemas": [{"type": "struct", "schema-id": 0, "fields": build_fields(*columns)}],
         "current-schema-id": 0,
     }
     (folder / f"{name}.json").write_text(json.dumps({"metadata": metadata}))
 
 
-def view(folder: Path, *sql: tuple[str, str], default_catalog: str | None = None) -> None:
+def write_view(folder: Path, *sql: tuple[str, str], default_catalog: str | None = None) -> None:
     representations = [{"type": "sql", "sql": text, "dialect": dialect} for text, dialect in sql]
     metadata = {
         "view-uuid": "v",
         "format-version": 1,
         "location": "file:///warehouse/v",
-        "schemas": [{"type": "struct", "schema-id": 0, "fields": fields("country", "revenue")}],
+        "schemas": [{"type": "struct", "schema-id": 0, "fields": build_fields("country", "revenue")}],
         "current-version-id": 1,
         "versions": [
             {
@@ -68,11 +68,11 @@ def view(folder: Path, *sql: tuple[str, str], default_catalog: str | None = None
     (folder / "gold.v_top.json").write_text(json.dumps({"metadata": metadata}))
 
 
-def load(graph: LiveGraph, folder: Path) -> tuple[str, ...]:
-    return sync(graph, Iceberg(files=("*.json",), namespace=LAKE), folder).warnings
+def load_views(graph: LiveGraph, folder: Path) -> tuple[str, ...]:
+    return sync_catalog(graph, Iceberg(files=("*.json",), namespace=LAKE), folder).warnings
 
 
-def upstream(graph: LiveGraph, *column: str) -> dict[str, Reach]:
+def list_upstream(graph: LiveGraph, *column: str) -> dict[str, Reach]:
     """What a column of the view (or all of it) comes from."""
     start = graph.index.assets.find_by_key(model.build_column_key(VIEW, *column) if column else VIEW)
     assert start is not None
@@ -87,51 +87,51 @@ def upstream(graph: LiveGraph, *column: str) -> dict[str, Reach]:
 def test_columns_come_from_the_catalog_s_tables(graph: LiveGraph, tmp_path: Path, name: str, default: str | None) -> None:
     if name.startswith("LAKE") and default:
         default = name.partition(".")[0].lower()
-    table(tmp_path, "gold.revenue", "country", "revenue", "n")
-    view(tmp_path, (f"SELECT country, revenue FROM {name} WHERE n > 1", "spark"), default_catalog=default)
-    assert load(graph, tmp_path) == ()
-    assert upstream(graph, "revenue") == {"gold.revenue.revenue": Reach.DIRECT, "gold.revenue.n": Reach.INDIRECT}
-    assert load(graph, tmp_path) == ()
+    write_table(tmp_path, "gold.revenue", "country", "revenue", "n")
+    write_view(tmp_path, (f"SELECT country, revenue FROM {name} WHERE n > 1", "spark"), default_catalog=default)
+    assert load_views(graph, tmp_path) == ()
+    assert list_upstream(graph, "revenue") == {"gold.revenue.revenue": Reach.DIRECT, "gold.revenue.n": Reach.INDIRECT}
+    assert load_views(graph, tmp_path) == ()
 
 
 def test_a_star_and_other_names_of_the_columns(graph: LiveGraph, tmp_path: Path) -> None:
-    table(tmp_path, "gold.revenue", "c", "r")
-    view(tmp_path, ("SELECT * FROM revenue", "trino"))
-    assert load(graph, tmp_path) == ()
-    assert upstream(graph, "revenue")["gold.revenue.r"] is Reach.DIRECT
-    assert "gold.revenue.c" not in upstream(graph, "revenue")
+    write_table(tmp_path, "gold.revenue", "c", "r")
+    write_view(tmp_path, ("SELECT * FROM revenue", "trino"))
+    assert load_views(graph, tmp_path) == ()
+    assert list_upstream(graph, "revenue")["gold.revenue.r"] is Reach.DIRECT
+    assert "gold.revenue.c" not in list_upstream(graph, "revenue")
 
 
 def test_the_first_representation_that_can_be_read_tells(graph: LiveGraph, tmp_path: Path) -> None:
-    table(tmp_path, "gold.revenue", "country", "revenue")
+    write_table(tmp_path, "gold.revenue", "country", "revenue")
     text = "SELECT country, revenue FROM revenue"
-    view(tmp_path, (text, "starrocks-99"), ("SELECT FROM WHERE", "spark"), (text, "trino"))
-    assert load(graph, tmp_path) == ()
-    assert upstream(graph, "revenue")["gold.revenue.revenue"] is Reach.DIRECT
+    write_view(tmp_path, (text, "starrocks-99"), ("SELECT FROM WHERE", "spark"), (text, "trino"))
+    assert load_views(graph, tmp_path) == ()
+    assert list_upstream(graph, "revenue")["gold.revenue.revenue"] is Reach.DIRECT
 
 
 def test_a_view_that_cannot_be_read_is_possible_with_a_warning(graph: LiveGraph, tmp_path: Path) -> None:
-    table(tmp_path, "gold.revenue", "country", "revenue")
-    table(tmp_path, "gold.other", "country")
-    view(tmp_path, ("SELECT country FROM WHERE gold.revenue -- gold.other", "spark"))
-    (warning,) = load(graph, tmp_path)
+    write_table(tmp_path, "gold.revenue", "country", "revenue")
+    write_table(tmp_path, "gold.other", "country")
+    write_view(tmp_path, ("SELECT country FROM WHERE gold.revenue -- gold.other", "spark"))
+    (warning,) = load_views(graph, tmp_path)
     assert warning.startswith("view gold.v_top: its SQL cannot be read as spark")
-    assert upstream(graph)["gold.revenue.revenue"] is Reach.POSSIBLE
-    assert "gold.other.country" not in upstream(graph)
+    assert list_upstream(graph)["gold.revenue.revenue"] is Reach.POSSIBLE
+    assert "gold.other.country" not in list_upstream(graph)
 
 
 def test_without_sqlglot_lineage_is_possible_with_a_warning(graph: LiveGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = builtins.__import__
 
-    def missing(name: str, *rest: Any, **more: Any) -> Any:
+    def import_without_sqlglot(name: str, *rest: Any, **more: Any) -> Any:
         if name.startswith("meshline.sql"):
             raise ModuleNotFoundError("No module named 'sqlglot'", name="sqlglot")
         return usual(name, *rest, **more)
 
-    monkeypatch.setattr(builtins, "__import__", missing)
-    table(tmp_path, "gold.revenue", "country", "revenue")
-    view(tmp_path, ("SELECT country, revenue FROM lake.gold.revenue", "spark"), default_catalog="lake")
-    (warning,) = load(graph, tmp_path)
+    monkeypatch.setattr(builtins, "__import__", import_without_sqlglot)
+    write_table(tmp_path, "gold.revenue", "country", "revenue")
+    write_view(tmp_path, ("SELECT country, revenue FROM lake.gold.revenue", "spark"), default_catalog="lake")
+    (warning,) = load_views(graph, tmp_path)
     assert "needs the extra 'sql'" in warning
     node = graph.index.assets.find_by_key(model.build_column_key(REVENUE, "revenue"))
     assert node is not None
@@ -141,22 +141,22 @@ def test_without_sqlglot_lineage_is_possible_with_a_warning(graph: LiveGraph, tm
 
 
 def test_a_table_of_another_catalog_is_a_warning(graph: LiveGraph, tmp_path: Path) -> None:
-    table(tmp_path, "gold.revenue", "country", "revenue")
+    write_table(tmp_path, "gold.revenue", "country", "revenue")
     text = "SELECT r.country, c.revenue FROM gold.revenue r JOIN pg.raw.customers c ON r.country = c.country"
-    view(tmp_path, (text, "trino"), default_catalog="lake")
-    (warning,) = load(graph, tmp_path)
+    write_view(tmp_path, (text, "trino"), default_catalog="lake")
+    (warning,) = load_views(graph, tmp_path)
     assert warning == "view gold.v_top: it reads pg.raw.customers, which this catalog does not list"
-    assert upstream(graph, "country")["gold.revenue.country"] is Reach.DIRECT
+    assert list_upstream(graph, "country")["gold.revenue.country"] is Reach.DIRECT
 
 
 def test_a_view_that_changes_and_goes(graph: LiveGraph, tmp_path: Path) -> None:
-    table(tmp_path, "gold.revenue", "country", "revenue")
-    table(tmp_path, "gold.other", "country", "revenue")
-    view(tmp_path, ("SELECT country, revenue FROM revenue", "spark"))
-    load(graph, tmp_path)
-    view(tmp_path, ("SELECT country, revenue FROM other", "spark"))
-    load(graph, tmp_path)
-    assert set(upstream(graph, "revenue")) == {"gold.other.revenue"}
+    write_table(tmp_path, "gold.revenue", "country", "revenue")
+    write_table(tmp_path, "gold.other", "country", "revenue")
+    write_view(tmp_path, ("SELECT country, revenue FROM revenue", "spark"))
+    load_views(graph, tmp_path)
+    write_view(tmp_path, ("SELECT country, revenue FROM other", "spark"))
+    load_views(graph, tmp_path)
+    assert set(list_upstream(graph, "revenue")) == {"gold.other.revenue"}
     (tmp_path / "gold.v_top.json").unlink()
-    load(graph, tmp_path)
+    load_views(graph, tmp_path)
     assert graph.index.assets.find_by_key(VIEW) is None

@@ -151,13 +151,13 @@ def test_killed_between_commits_and_loaded_again_ends_the_same(live: LiveGraph, 
     before = [build_entry(f"t{i}", "x") for i in range(0, 3 * COMMIT_SIZE, 2)]
     now = [build_entry(f"t{i}", "x", "y", time=T + 5) for i in range(1, 3 * COMMIT_SIZE + 1)]
 
-    def killed() -> Iterator[Item]:
+    def read_until_killed() -> Iterator[Item]:
         yield from now[:after]
         raise Killed
 
     load_items(live, before)
     with pytest.raises(Killed):
-        load_items(live, killed(), T + 10, whole=False)
+        load_items(live, read_until_killed(), T + 10, whole=False)
     load_items(live, now, T + 20, whole=False)
     with open_graph() as alone:
         load_items(alone, now)
@@ -167,12 +167,12 @@ def test_killed_between_commits_and_loaded_again_ends_the_same(live: LiveGraph, 
 
 
 def test_a_whole_reading_that_is_killed_wrote_nothing(live: LiveGraph) -> None:
-    def killed() -> Iterator[Entry]:
+    def read_until_killed() -> Iterator[Entry]:
         yield from (build_entry(f"t{i}", "x") for i in range(2 * COMMIT_SIZE))
         raise Killed
 
     with pytest.raises(Killed):
-        load_items(live, killed())
+        load_items(live, read_until_killed())
     assert live.store.read_revision() == 0
 
 

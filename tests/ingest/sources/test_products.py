@@ -19,8 +19,8 @@ from meshline.ingest.sources.products.formats import ParsedProduct, parse_produc
 from meshline.ingest.sources.products.source import Products
 from meshline.ingest.sources.scope_loader import Loading, load_reading
 from tests.ingest.sources.contract_files import SPECIFICATION
-from tests.ingest.sources.test_contracts import counts, edges, said, write
-from tests.ingest.sources.test_contracts import loaded as contracts_loaded
+from tests.ingest.sources.test_contracts import count_outcomes, list_edges, read_attribute, write_files
+from tests.ingest.sources.test_contracts import load_contracts as contracts_loaded
 from tests.queries.mesh import build_graph, commit_statements
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
@@ -64,18 +64,18 @@ productCreatedTs: "2023-01-15T10:30:00Z"
 """
 
 
-def loaded(graph: LiveGraph, folder: Path, *paths: str, complete: bool = False, strict: bool = False) -> Loading:
+def load_products(graph: LiveGraph, folder: Path, *paths: str, complete: bool = False, strict: bool = False) -> Loading:
     source = Products(files=paths or ("*.yaml",), complete=complete)
     return load_reading(graph, source.read(build_context(graph, Naming(), folder, source.source)), get_current_micros(), strict=strict)
 
 
-def read(text: str) -> ParsedProduct:
+def read_product(text: str) -> ParsedProduct:
     parsed = parse_product(text.encode(), "p.yaml")
     assert parsed.refused == ()
     return parsed
 
 
-def described(*datasets: model.AssetKey) -> Statement:
+def build_datasets(*datasets: model.AssetKey) -> Statement:
     """Datasets with a column each, as a catalog knows them."""
     columns = tuple(EdgeFact(EdgeType.HAS_COLUMN, dataset, model.build_column_key(dataset, "id"), {"position": 1}) for dataset in datasets)
     assets = tuple(AssetFact(dataset, {"dataset_type": "TABLE"}) for dataset in datasets)
@@ -85,7 +85,7 @@ def described(*datasets: model.AssetKey) -> Statement:
 @needs_corpus
 def test_the_seeds_specification_loads_as_it_is() -> None:
     assert CORPUS
-    parsed = read((Path(CORPUS) / "seeds" / "data-product-spec.yaml").read_text(encoding="utf-8"))
+    parsed = read_product((Path(CORPUS) / "seeds" / "data-product-spec.yaml").read_text(encoding="utf-8"))
     assert parsed.warnings == ()
     assert parsed.product == Product(
         name="customer-orders",
@@ -124,11 +124,11 @@ def test_the_seeds_specification_in_the_graph() -> None:
         model.build_dataset_key("postgres://orders-db:5433", "shop.public.orders"),
         model.build_dataset_key("kafka://k", "payments.payment_confirmed"),
     )
-    commit_statements(graph, described(database, topic))
-    done = loaded(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")
+    commit_statements(graph, build_datasets(database, topic))
+    done = load_products(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")
     assert (done.warnings, done.refused) == ((), ())
     product = model.build_data_product_key("customer-orders")
-    ports = edges(graph, EdgeType.PORT, product)
+    ports = list_edges(graph, EdgeType.PORT, product)
     assert ports.keys() == {
         "trino://data-platform.internal/orders.customer_orders",
         "https://data-api.orders.internal/v2/customer-orders",
@@ -141,23 +141,23 @@ def test_the_seeds_specification_in_the_graph() -> None:
         "endpoint": "orders-db.public.orders",
         "refresh": "streaming CDC (Debezium)",
     }
-    assert edges(graph, EdgeType.PART_OF, product).keys() == {"orders"}
-    assert edges(graph, EdgeType.OWNS, model.build_owner_key("orders-engineering@company.com")).keys() == {"customer-orders"}
-    assert said(graph, product, "slo") == {
+    assert list_edges(graph, EdgeType.PART_OF, product).keys() == {"orders"}
+    assert list_edges(graph, EdgeType.OWNS, model.build_owner_key("orders-engineering@company.com")).keys() == {"customer-orders"}
+    assert read_attribute(graph, product, "slo") == {
         "freshness": {"text": "1h", "seconds": 3600},
         "completeness": {"text": "99.9%", "ratio": 0.999},
         "accuracy": {"text": "99.99%", "ratio": 0.9999},
     }
-    assert said(graph, product, "registered_in") == ["DataHub"]
+    assert read_attribute(graph, product, "registered_in") == ["DataHub"]
     for output in (("trino://data-platform.internal", "orders.customer_orders"), ("kafka://kafka.internal", "orders.customer_orders.v2")):
         dataset = model.build_dataset_key(*output)
-        assert said(graph, model.build_column_key(dataset, "phone_number"), "tags") == ["pii"]
+        assert read_attribute(graph, model.build_column_key(dataset, "phone_number"), "tags") == ["pii"]
     assert graph.index.assets.find_by_key(model.build_column_key(database, "phone_number")) is None
-    assert counts(loaded(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")) == (1, 1, 0, 0, 0)
+    assert count_outcomes(load_products(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")) == (1, 1, 0, 0, 0)
 
 
 def test_open_data_product_standard() -> None:
-    parsed = read(STANDARD)
+    parsed = read_product(STANDARD)
     assert parsed.warnings == ()
     assert parsed.product == Product(
         name="Order Analysis",
@@ -183,10 +183,10 @@ def test_open_data_product_standard() -> None:
 
 def test_ports_of_the_standard_are_found_by_their_contracts(tmp_path: Path) -> None:
     graph = build_graph()
-    write(tmp_path, contract=SPECIFICATION, product=STANDARD)
+    write_files(tmp_path, contract=SPECIFICATION, product=STANDARD)
     contracts_loaded(graph, tmp_path, "contract.yaml")
-    done = loaded(graph, tmp_path, "product.yaml")
-    assert edges(graph, EdgeType.PORT, model.build_data_product_key("Order Analysis")) == {
+    done = load_products(graph, tmp_path, "product.yaml")
+    assert list_edges(graph, EdgeType.PORT, model.build_data_product_key("Order Analysis")) == {
         "snowflake://acme-eu/SHOP.ORDERS.orders": {
             "direction": "input",
             "name": "orders",
@@ -210,65 +210,65 @@ def test_ports_of_the_standard_are_found_by_their_contracts(tmp_path: Path) -> N
     )
 
 
-def spec(source: str) -> str:
+def format_product(source: str) -> str:
     return f"name: p\nslo: {{}}\ninput_ports:\n  - source: {source}\n"
 
 
-def port(graph: LiveGraph, folder: Path, source: str) -> tuple[list[str], tuple[str, ...]]:
+def load_input_port(graph: LiveGraph, folder: Path, source: str) -> tuple[list[str], tuple[str, ...]]:
     """Which datasets an input port is, and what is warned of."""
-    write(folder, p=spec(source))
-    done = loaded(graph, folder, "p.yaml")
-    return sorted(edges(graph, EdgeType.PORT, model.build_data_product_key("p"))), done.warnings
+    write_files(folder, p=format_product(source))
+    done = load_products(graph, folder, "p.yaml")
+    return sorted(list_edges(graph, EdgeType.PORT, model.build_data_product_key("p"))), done.warnings
 
 
 def test_an_endpoint_without_a_scheme_is_the_one_known_dataset_of_that_name(tmp_path: Path) -> None:
     graph = build_graph()
     commit_statements(
         graph,
-        described(
+        build_datasets(
             model.build_dataset_key("postgres://db", "shop.public.orders"), model.build_dataset_key("kafka://k", "shop.public.orders.v1")
         ),
     )
-    assert port(graph, tmp_path, "public.orders") == (["postgres://db/shop.public.orders"], ())
-    assert port(graph, tmp_path, "db.public.orders") == (["postgres://db/shop.public.orders"], ())
-    assert port(graph, tmp_path, "shop.public.orders.v1 events") == (["kafka://k/shop.public.orders.v1"], ())
+    assert load_input_port(graph, tmp_path, "public.orders") == (["postgres://db/shop.public.orders"], ())
+    assert load_input_port(graph, tmp_path, "db.public.orders") == (["postgres://db/shop.public.orders"], ())
+    assert load_input_port(graph, tmp_path, "shop.public.orders.v1 events") == (["kafka://k/shop.public.orders.v1"], ())
 
 
 def test_an_endpoint_that_several_may_be_is_none_of_them(tmp_path: Path) -> None:
     graph = build_graph()
     commit_statements(
-        graph, described(model.build_dataset_key("postgres://a", "x.orders"), model.build_dataset_key("postgres://b", "x.orders"))
+        graph, build_datasets(model.build_dataset_key("postgres://a", "x.orders"), model.build_dataset_key("postgres://b", "x.orders"))
     )
-    found, (warning,) = port(graph, tmp_path, "x.orders")
+    found, (warning,) = load_input_port(graph, tmp_path, "x.orders")
     assert found == ["unresolved/x.orders"]
     assert warning.endswith("'x.orders' may be any of 2 (postgres://a/x.orders, postgres://b/x.orders); write the full name of one of them")
 
 
 def test_what_nobody_knows_is_found_once_somebody_does(tmp_path: Path) -> None:
     graph = build_graph()
-    found, warnings = port(graph, tmp_path, "db.public.orders")
+    found, warnings = load_input_port(graph, tmp_path, "db.public.orders")
     assert found == ["unresolved/db.public.orders"]
     assert len(warnings) == 1
-    assert port(graph, tmp_path, "db.public.orders")[0] == ["unresolved/db.public.orders"]
-    commit_statements(graph, described(model.build_dataset_key("postgres://db.internal", "shop.public.orders")))
-    assert port(graph, tmp_path, "db.public.orders") == (["postgres://db.internal/shop.public.orders"], ())
+    assert load_input_port(graph, tmp_path, "db.public.orders")[0] == ["unresolved/db.public.orders"]
+    commit_statements(graph, build_datasets(model.build_dataset_key("postgres://db.internal", "shop.public.orders")))
+    assert load_input_port(graph, tmp_path, "db.public.orders") == (["postgres://db.internal/shop.public.orders"], ())
 
 
 def test_aliases_of_the_mesh_file_are_names_of_ports(tmp_path: Path) -> None:
-    write(tmp_path, p=spec("lake/orders.items"))
+    write_files(tmp_path, p=format_product("lake/orders.items"))
     graph = build_graph()
     source = Products(files=("p.yaml",))
     load_reading(
         graph, source.read(build_context(graph, Naming(), tmp_path, source.source, {"lake": "http://rest:8181"})), get_current_micros()
     )
-    assert edges(graph, EdgeType.PORT, model.build_data_product_key("p")).keys() == {"http://rest:8181/orders.items"}
+    assert list_edges(graph, EdgeType.PORT, model.build_data_product_key("p")).keys() == {"http://rest:8181/orders.items"}
 
 
 def test_passwords_are_not_kept(tmp_path: Path) -> None:
     graph = build_graph()
-    write(tmp_path, p=spec("postgres://me:hunter2@db/shop/public/orders"))
-    loaded(graph, tmp_path)
-    assert edges(graph, EdgeType.PORT, model.build_data_product_key("p")) == {
+    write_files(tmp_path, p=format_product("postgres://me:hunter2@db/shop/public/orders"))
+    load_products(graph, tmp_path)
+    assert list_edges(graph, EdgeType.PORT, model.build_data_product_key("p")) == {
         "postgres://db/shop.public.orders": {"direction": "input", "endpoint": "postgres://db/shop/public/orders"}
     }
 
@@ -276,19 +276,19 @@ def test_passwords_are_not_kept(tmp_path: Path) -> None:
 def test_a_product_that_is_gone_is_retracted_and_a_bad_one_kept(tmp_path: Path) -> None:
     graph = build_graph()
     for name in ("a", "b", "c"):
-        write(tmp_path, **{name: f"name: {name}\nslo: {{freshness: 1h}}\n"})
-    assert counts(loaded(graph, tmp_path, complete=True)) == (3, 0, 3, 0, 0)
+        write_files(tmp_path, **{name: f"name: {name}\nslo: {{freshness: 1h}}\n"})
+    assert count_outcomes(load_products(graph, tmp_path, complete=True)) == (3, 0, 3, 0, 0)
     (tmp_path / "a.yaml").unlink()
-    write(tmp_path, b="name: b\nslo: 5\nversion: [1]\n")
-    done = loaded(graph, tmp_path, complete=True)
+    write_files(tmp_path, b="name: b\nslo: 5\nversion: [1]\n")
+    done = load_products(graph, tmp_path, complete=True)
     assert [str(error) for error in done.refused] == [
         "b.yaml:2: slo: found 5; accepted is a mapping",
         "b.yaml:3: version: found a list of 1; accepted is a text",
     ]
-    assert (counts(done), done.kept) == ((1, 1, 0, 0, 1), 1)
-    assert said(graph, model.build_data_product_key("b"), "slo") == {"freshness": {"text": "1h", "seconds": 3600}}
+    assert (count_outcomes(done), done.kept) == ((1, 1, 0, 0, 1), 1)
+    assert read_attribute(graph, model.build_data_product_key("b"), "slo") == {"freshness": {"text": "1h", "seconds": 3600}}
     with pytest.raises(InvalidInput, match=r"b\.yaml:2"):
-        loaded(graph, tmp_path, strict=True)
+        load_products(graph, tmp_path, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_what_is_refused(text: str, message: str) -> None:
 
 
 def test_what_may_be_a_mistake_is_warned_of() -> None:
-    parsed = read("name: p\nversion: 1.10\nslos: {}\nslo: {freshness: 5}\n")
+    parsed = read_product("name: p\nversion: 1.10\nslos: {}\nslo: {freshness: 5}\n")
     assert parsed.product is not None
     assert (parsed.product.version, parsed.product.slo) == ("1.1", (Level("freshness", "5"),))
     assert parsed.warnings == (
@@ -323,6 +323,6 @@ def test_what_may_be_a_mistake_is_warned_of() -> None:
 
 
 def test_one_product_in_two_files_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, a="name: p\nslo: {}\n", b="name: p\nslo: {}\n")
-    done = loaded(build_graph(), tmp_path)
+    write_files(tmp_path, a="name: p\nslo: {}\n", b="name: p\nslo: {}\n")
+    done = load_products(build_graph(), tmp_path)
     assert [str(error) for error in done.refused] == ["b.yaml: the product p is stated twice; the first file that states it is a.yaml"]

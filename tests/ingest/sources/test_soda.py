@@ -14,7 +14,7 @@ from meshline.graph.model import EdgeType, Json, build_column_key, build_consume
 from meshline.graph.queries.impact import compute_impact
 from meshline.graph.queries.quality import read_history
 from meshline.ingest.sources.sodacl import ParsedCheck, parse_check, parse_section
-from tests.ingest.sources.loaded_checks import CORPUS, checks, graph, loaded, needs_corpus, outcomes, refusals
+from tests.ingest.sources.loaded_checks import CORPUS, list_outcomes, list_refusals, load_files, needs_corpus, open_graph, read_checks
 from tests.queries import mesh
 
 SHOP = build_dataset_key("duckdb:///shop", "customer_orders")
@@ -23,12 +23,12 @@ TRINO = build_dataset_key("trino://trino.internal", "delta.orders.customer_order
 SEED = "soda_customer_orders.yml"
 
 
-def scan() -> dict[str, Any]:
+def read_scan() -> dict[str, Any]:
     value: dict[str, Any] = json.loads((CORPUS / "recorded" / "soda_scan.json").read_text())
     return value
 
 
-def needed(live: LiveGraph, name: str) -> set[str]:
+def list_needed(live: LiveGraph, name: str) -> set[str]:
     node = live.index.assets.find_by_key(build_consumer_key(name))
     assert node is not None
     return {live.index.assets.get_key(edge.end).name for edge in live.index.ownership.list_edges(node, EdgeType.CONSUMES)}
@@ -36,10 +36,10 @@ def needed(live: LiveGraph, name: str) -> set[str]:
 
 @needs_corpus
 def test_a_scan() -> None:
-    live = graph()
-    assert loaded(live, "soda", CORPUS / "recorded", "soda_scan.json", namespace="duckdb:///shop").new == 2
-    found = checks(live, SHOP)
-    assert outcomes(found) == {
+    live = open_graph()
+    assert load_files(live, "soda", CORPUS / "recorded", "soda_scan.json", namespace="duckdb:///shop").new == 2
+    found = read_checks(live, SHOP)
+    assert list_outcomes(found) == {
         "Schema Check": "FAILED",
         "row_count > 0": "PASSED",
         "customer_id: duplicate_count(customer_id) = 0": "FAILED",
@@ -47,7 +47,7 @@ def test_a_scan() -> None:
         "last_order_at: freshness(last_order_at) < 1d": "FAILED",
         "total_amount: avg total in range": "FAILED",
     }
-    assert outcomes(checks(live, LTV)) == {"tier: invalid_count(tier) = 0": "PASSED"}
+    assert list_outcomes(read_checks(live, LTV)) == {"tier: invalid_count(tier) = 0": "PASSED"}
     schema = found["Schema Check"].state
     assert (schema.kind, schema.suite) == ("schema", "checks.yml")
     assert schema.expected == {"required": ["customer_id", "tier"], "types": {"country": "integer"}}
@@ -62,10 +62,10 @@ def test_a_scan() -> None:
 @needs_corpus
 def test_the_seeds_checks_load_as_they_are() -> None:
     live = mesh.build_graph(mesh.build_schema_statement(TRINO, "order_id", "customer_id", "total_amount", "status", "created_at"))
-    did = loaded(live, "soda", CORPUS / "seeds", SEED)
+    did = load_files(live, "soda", CORPUS / "seeds", SEED)
     assert (did.new, did.refused) == (1, ())
-    found = checks(live, TRINO)
-    assert set(outcomes(found).values()) == {"NOT_RUN"}
+    found = read_checks(live, TRINO)
+    assert set(list_outcomes(found).values()) == {"NOT_RUN"}
     assert {name: (result.state.kind, result.state.expected) for name, result in found.items()} == {
         "Schema Check": (
             "schema",
@@ -83,14 +83,14 @@ def test_the_seeds_checks_load_as_they_are() -> None:
         "total_amount: min(total_amount) >= 0.01": ("min", ">= 0.01"),
         "total_amount: missing_count(total_amount) = 0": ("missing_count", "= 0"),
     }
-    assert loaded(live, "soda", CORPUS / "seeds", SEED).unchanged == 1
+    assert load_files(live, "soda", CORPUS / "seeds", SEED).unchanged == 1
 
 
 @needs_corpus
 def test_dropping_a_column_of_a_schema_check_affects_the_check() -> None:
     live = mesh.build_graph(mesh.build_schema_statement(TRINO, "order_id", "customer_id", "total_amount", "status", "created_at", "note"))
-    loaded(live, "soda", CORPUS / "seeds", SEED)
-    assert needed(live, SEED) == {"order_id", "customer_id", "total_amount", "status", "created_at"}
+    load_files(live, "soda", CORPUS / "seeds", SEED)
+    assert list_needed(live, SEED) == {"order_id", "customer_id", "total_amount", "status", "created_at"}
     for name, told in (("total_amount", True), ("note", False)):
         found = compute_impact(live.index, [mesh.get_node(live, build_column_key(TRINO, name))])
         assert (SEED in mesh.list_names(live, [entry.node for entry in found.build_page(first=100).entries])) is told
@@ -103,73 +103,73 @@ def test_checks_and_their_results_are_one_list(tmp_path: Path) -> None:
         "  - schema:\n      warn:\n        when required column missing: [tier]\n"
     )
     shutil.copy(CORPUS / "recorded" / "soda_scan.json", tmp_path)
-    live = graph()
-    loaded(live, "soda", tmp_path, "*", namespace="duckdb:///shop")
-    found = outcomes(checks(live, SHOP))
+    live = open_graph()
+    load_files(live, "soda", tmp_path, "*", namespace="duckdb:///shop")
+    found = list_outcomes(read_checks(live, SHOP))
     assert (found["row_count > 0"], found["Schema Check"], found["note: missing_count(note) = 0"]) == ("PASSED", "FAILED", "NOT_RUN")
     assert len(found) == 7
 
 
 @needs_corpus
 def test_a_later_scan_replaces_and_the_earlier_is_history(tmp_path: Path) -> None:
-    later = scan()
+    later = read_scan()
     later["scanStartTimestamp"] = "2026-11-22T09:57:00+00:00"
     for check in later["checks"]:
         check["outcome"] = "pass"
     (tmp_path / "later.json").write_text(json.dumps(later))
-    live = graph()
-    loaded(live, "soda", CORPUS / "recorded", "soda_scan.json", namespace="duckdb:///shop")
-    assert loaded(live, "soda", tmp_path, "later.json", namespace="duckdb:///shop").changed == 2
-    check = checks(live, SHOP)["Schema Check"]
+    live = open_graph()
+    load_files(live, "soda", CORPUS / "recorded", "soda_scan.json", namespace="duckdb:///shop")
+    assert load_files(live, "soda", tmp_path, "later.json", namespace="duckdb:///shop").changed == 2
+    check = read_checks(live, SHOP)["Schema Check"]
     assert [str(past.state.outcome) for past in read_history(live, live.index, check)] == ["PASSED", "FAILED"]
 
 
 @needs_corpus
 def test_outcomes(tmp_path: Path) -> None:
-    result = scan()
+    result = read_scan()
     result["checks"] = result["checks"][:3]
     result["checks"][0]["outcome"] = "warn"
     result["checks"][1]["outcome"] = None
     result["checks"][2]["location"]["filePath"] = "/home/somebody/soda/checks.yml"
-    live = graph()
+    live = open_graph()
     for errors, expected_ in ((False, "SKIPPED"), (True, "ERROR")):
         result["hasErrors"] = errors
         result["scanStartTimestamp"] = f"2026-11-2{int(errors)}T00:00:00Z"
         (tmp_path / "scan.json").write_text(json.dumps(result))
-        assert not loaded(live, "soda", tmp_path, "scan.json", namespace="duckdb:///shop").refused
-        assert outcomes(checks(live, SHOP)) == {
+        assert not load_files(live, "soda", tmp_path, "scan.json", namespace="duckdb:///shop").refused
+        assert list_outcomes(read_checks(live, SHOP)) == {
             "row_count > 0": "WARNED",
             "Schema Check": expected_,
             "email_hash: missing_count(email_hash) = 0": "FAILED",
         }
-    assert {result.state.suite for result in checks(live, SHOP).values()} == {"checks.yml"}
+    assert {result.state.suite for result in read_checks(live, SHOP).values()} == {"checks.yml"}
 
 
 @needs_corpus
 def test_checks_of_one_name_are_distinguished_by_their_identity(tmp_path: Path) -> None:
-    result = scan()
+    result = read_scan()
     result["checks"] = [dict(result["checks"][0]), {**result["checks"][0], "identity": "other", "outcome": "fail"}]
     (tmp_path / "scan.json").write_text(json.dumps(result))
-    live = graph()
-    loaded(live, "soda", tmp_path, "scan.json", namespace="duckdb:///shop")
-    assert outcomes(checks(live, SHOP)) == {"row_count > 0 bacf0c87": "PASSED", "row_count > 0 other": "FAILED"}
+    live = open_graph()
+    load_files(live, "soda", tmp_path, "scan.json", namespace="duckdb:///shop")
+    assert list_outcomes(read_checks(live, SHOP)) == {"row_count > 0 bacf0c87": "PASSED", "row_count > 0 other": "FAILED"}
 
 
 @needs_corpus
 def test_an_unknown_table_is_refused_once_and_the_others_are_ingested() -> None:
     live = mesh.build_graph(mesh.build_asset_statement(LTV, description="x"))
-    found = loaded(live, "soda", CORPUS / "recorded", "soda_scan.json")
-    assert refusals(found) == [
+    found = load_files(live, "soda", CORPUS / "recorded", "soda_scan.json")
+    assert list_refusals(found) == [
         (
             "soda_scan.json: $.checks[0]: no known dataset is called 'customer_orders';"
             " accepted are the options dataset (namespace/name), datasets and namespace"
         )
     ]
-    assert checks(live, LTV)
-    live = graph()
+    assert read_checks(live, LTV)
+    live = open_graph()
     mapped: dict[str, Json] = {"shop.customer_orders": "duckdb:///shop/customer_orders", "customer_ltv": "duckdb:///shop/customer_ltv"}
-    assert not loaded(live, "soda", CORPUS / "recorded", "soda_scan.json", datasets=mapped).refused
-    assert checks(live, SHOP)
+    assert not load_files(live, "soda", CORPUS / "recorded", "soda_scan.json", datasets=mapped).refused
+    assert read_checks(live, SHOP)
 
 
 @pytest.mark.parametrize(
@@ -194,23 +194,23 @@ def test_an_unknown_table_is_refused_once_and_the_others_are_ingested() -> None:
 def test_bad_files_are_refused_by_line(tmp_path: Path, content: str, messages: list[str]) -> None:
     (tmp_path / "bad.yml").write_text(content)
     (tmp_path / "good.yml").write_text("checks for b:\n  - row_count > 0\n")
-    live = graph()
-    found = loaded(live, "soda", tmp_path, "*.yml", namespace="pg")
+    live = open_graph()
+    found = load_files(live, "soda", tmp_path, "*.yml", namespace="pg")
     assert len(found.refused) == len(messages)
-    assert all(said.startswith(message) for said, message in zip(refusals(found), messages, strict=True)), refusals(found)
-    assert outcomes(checks(live, build_dataset_key("pg", "b"))) == {"row_count > 0": "NOT_RUN"}
+    assert all(said.startswith(message) for said, message in zip(list_refusals(found), messages, strict=True)), list_refusals(found)
+    assert list_outcomes(read_checks(live, build_dataset_key("pg", "b"))) == {"row_count > 0": "NOT_RUN"}
 
 
 def test_a_file_of_which_everything_is_refused_keeps_what_was_known(tmp_path: Path) -> None:
     file = tmp_path / "checks.yml"
     file.write_text("checks for a:\n  - row_count > 0\n")
-    live = graph()
-    loaded(live, "soda", tmp_path, "checks.yml", namespace="pg")
+    live = open_graph()
+    load_files(live, "soda", tmp_path, "checks.yml", namespace="pg")
     file.write_text("chocks for a:\n  - row_count > 0\n")
-    assert loaded(live, "soda", tmp_path, "checks.yml", namespace="pg", complete=True).refused
-    assert checks(live, build_dataset_key("pg", "a"))
+    assert load_files(live, "soda", tmp_path, "checks.yml", namespace="pg", complete=True).refused
+    assert read_checks(live, build_dataset_key("pg", "a"))
     file.write_text("variables: {}\n")
-    loaded(live, "soda", tmp_path, "checks.yml", namespace="pg", complete=True)
+    load_files(live, "soda", tmp_path, "checks.yml", namespace="pg", complete=True)
     assert live.index.assets.find_by_key(build_dataset_key("pg", "a")) is None
 
 

@@ -26,7 +26,7 @@ TOTALS = model.build_dataset_key(NAMESPACE, "lake.gold.totals")
 Known = Mapping[str, Sequence[str]]  # columns by the name of a table
 
 
-class Said:
+class SqlReading:
     """What a reading found."""
 
     def __init__(self, folder: Path, known: Known, source: Sql) -> None:
@@ -39,16 +39,16 @@ class Said:
         self.times = {one.scope: one.time for one in found if isinstance(one, Entry)}
         self.warnings = list(reading.warnings)
 
-    def of(self, key: AssetKey) -> Facts:
+    def get_facts(self, key: AssetKey) -> Facts:
         return self.facts["sql", *key.parts]
 
 
-def read(folder: Path, files: Mapping[str, str], known: Known | None = None, **options: str) -> Said:
+def read_files(folder: Path, files: Mapping[str, str], known: Known | None = None, **options: str) -> SqlReading:
     for name, text in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     given = {"dialect": "trino", "namespace": NAMESPACE, "catalog": "lake", "schema": "raw", **options}
-    return Said(folder, known or {}, Sql.model_validate({"files": ["**/*.sql"], **given}))
+    return SqlReading(folder, known or {}, Sql.model_validate({"files": ["**/*.sql"], **given}))
 
 
 @pytest.mark.parametrize(
@@ -60,38 +60,42 @@ def read(folder: Path, files: Mapping[str, str], known: Known | None = None, **o
     ],
 )
 def test_a_catalog_is_that_of_names_with_a_schema(tmp_path: Path, catalog: str, schema: str, names: tuple[str, str]) -> None:
-    said = read(tmp_path, {"v.sql": "CREATE VIEW mart.v AS SELECT id FROM raw.orders"}, catalog=catalog, schema=schema)
-    facts = said.of(model.build_dataset_key(NAMESPACE, names[0]))
-    assert pairs(facts) == {(names[1], names[0]): True}
+    said = read_files(tmp_path, {"v.sql": "CREATE VIEW mart.v AS SELECT id FROM raw.orders"}, catalog=catalog, schema=schema)
+    facts = said.get_facts(model.build_dataset_key(NAMESPACE, names[0]))
+    assert list_dataset_flows(facts) == {(names[1], names[0]): True}
 
 
 def test_use_changes_what_names_leave_out(tmp_path: Path) -> None:
     text = "USE DATABASE shop; CREATE VIEW mart.v AS SELECT id FROM raw.orders; USE SCHEMA raw; CREATE VIEW mart.w AS SELECT id FROM orders"
-    said = read(tmp_path, {"v.sql": text}, dialect="snowflake", catalog="LAKE", schema="S")
-    assert pairs(said.of(model.build_dataset_key(NAMESPACE, "SHOP.MART.V"))) == {("SHOP.RAW.ORDERS", "SHOP.MART.V"): True}
-    assert pairs(said.of(model.build_dataset_key(NAMESPACE, "SHOP.MART.W"))) == {("SHOP.RAW.ORDERS", "SHOP.MART.W"): True}
+    said = read_files(tmp_path, {"v.sql": text}, dialect="snowflake", catalog="LAKE", schema="S")
+    assert list_dataset_flows(said.get_facts(model.build_dataset_key(NAMESPACE, "SHOP.MART.V"))) == {
+        ("SHOP.RAW.ORDERS", "SHOP.MART.V"): True
+    }
+    assert list_dataset_flows(said.get_facts(model.build_dataset_key(NAMESPACE, "SHOP.MART.W"))) == {
+        ("SHOP.RAW.ORDERS", "SHOP.MART.W"): True
+    }
 
 
-def flows(facts: Facts) -> set[tuple[str, str, str]]:
+def list_column_flows(facts: Facts) -> set[tuple[str, str, str]]:
     """Between columns, and from columns to tables."""
     return {(flow.start.name, flow.end.name, flow.subtype) for flow in facts.flows if flow.start.kind is model.AssetKind.COLUMN}
 
 
-def pairs(facts: Facts) -> dict[tuple[str, str], bool]:
+def list_dataset_flows(facts: Facts) -> dict[tuple[str, str], bool]:
     """From table to table: whether columns cover it."""
     return {(flow.start.name, flow.end.name): flow.covered for flow in facts.flows if flow.start.kind is model.AssetKind.DATASET}
 
 
 def test_a_view(tmp_path: Path) -> None:
     text = "CREATE VIEW gold.totals (key, total) AS\nSELECT id, sum(amount) FROM orders WHERE state = 'paid' GROUP BY id"
-    facts = read(tmp_path, {"totals.sql": f"-- a view\n{text};\n"}).of(TOTALS)
-    assert flows(facts) == {
+    facts = read_files(tmp_path, {"totals.sql": f"-- a view\n{text};\n"}).get_facts(TOTALS)
+    assert list_column_flows(facts) == {
         ("id", "key", "IDENTITY"),
         ("amount", "total", "AGGREGATION"),
         ("state", "lake.gold.totals", "FILTER"),
         ("id", "lake.gold.totals", "GROUP_BY"),
     }
-    assert pairs(facts) == {("lake.raw.orders", "lake.gold.totals"): True}
+    assert list_dataset_flows(facts) == {("lake.raw.orders", "lake.gold.totals"): True}
     assert all(flow.job is None for flow in facts.flows)
     assert {fact.key: dict(fact.attributes) for fact in facts.assets} == {TOTALS: {"dataset_type": "VIEW", "sql": text}}
     assert [(edge.type, edge.end.name, edge.attributes) for edge in facts.edges] == [
@@ -102,16 +106,16 @@ def test_a_view(tmp_path: Path) -> None:
 
 def test_a_script_is_a_job(tmp_path: Path) -> None:
     text = "INSERT INTO gold.totals (key) SELECT id FROM orders; SELECT max(id) FROM checks; DELETE FROM gold.totals WHERE key = 0"
-    said = read(tmp_path, {"nightly.sql": text})
+    said = read_files(tmp_path, {"nightly.sql": text})
     job = model.build_job_key(NAMESPACE, "nightly")
-    facts = said.of(TOTALS)
+    facts = said.get_facts(TOTALS)
     assert {(edge.type, edge.start, edge.end) for edge in facts.edges} == {
         (EdgeType.READS, job, ORDERS),
         (EdgeType.READS, job, TOTALS),
         (EdgeType.WRITES, job, TOTALS),
     }
     assert {flow.job for flow in facts.flows} == {job}
-    assert flows(facts) == {("id", "key", "IDENTITY"), ("key", "lake.gold.totals", "FILTER")}
+    assert list_column_flows(facts) == {("id", "key", "IDENTITY"), ("key", "lake.gold.totals", "FILTER")}
     script = said.facts["sql-script", *job.parts]
     assert [edge.end.name for edge in script.edges] == ["lake.raw.checks"]
     assert dict(script.assets[0].attributes) == {"job_type": "SCRIPT", "integration": "SQL", "dialect": "trino"}
@@ -119,22 +123,25 @@ def test_a_script_is_a_job(tmp_path: Path) -> None:
 
 def test_files_of_one_name_are_different_jobs(tmp_path: Path) -> None:
     text = "INSERT INTO {} (a) SELECT a FROM orders"
-    said = read(tmp_path, {"x/load.sql": text.format("x"), "y/load.sql": text.format("y"), "other.sql": text.format("z")})
+    said = read_files(tmp_path, {"x/load.sql": text.format("x"), "y/load.sql": text.format("y"), "other.sql": text.format("z")})
     assert {scope[2] for scope in said.facts if scope[0] == "sql-script"} == {"x/load", "y/load", "other"}
 
 
 def test_several_statements_of_one_table_are_one_scope(tmp_path: Path) -> None:
-    said = read(tmp_path, {"a.sql": "INSERT INTO t (x) SELECT x FROM a", "b.sql": "INSERT INTO t (x) SELECT y FROM b"})
-    assert flows(said.of(model.build_dataset_key(NAMESPACE, "lake.raw.t"))) == {("x", "x", "IDENTITY"), ("y", "x", "IDENTITY")}
+    said = read_files(tmp_path, {"a.sql": "INSERT INTO t (x) SELECT x FROM a", "b.sql": "INSERT INTO t (x) SELECT y FROM b"})
+    assert list_column_flows(said.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.t"))) == {
+        ("x", "x", "IDENTITY"),
+        ("y", "x", "IDENTITY"),
+    }
 
 
 def test_a_pair_is_covered_only_if_all_columns_are_resolved(tmp_path: Path) -> None:
     known = {"lake.raw.a": ["x", "y"], "lake.raw.t": ["x", "y"]}
     files = {"a.sql": "INSERT INTO t SELECT x, y FROM a; INSERT INTO t SELECT 1, count(*) FROM a; INSERT INTO t SELECT * FROM unknown"}
-    said = read(tmp_path, files, known)
-    facts = said.of(model.build_dataset_key(NAMESPACE, "lake.raw.t"))
-    assert pairs(facts) == {("lake.raw.a", "lake.raw.t"): False, ("lake.raw.unknown", "lake.raw.t"): False}
-    assert flows(facts) == {("x", "x", "IDENTITY"), ("y", "y", "IDENTITY")}
+    said = read_files(tmp_path, files, known)
+    facts = said.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.t"))
+    assert list_dataset_flows(facts) == {("lake.raw.a", "lake.raw.t"): False, ("lake.raw.unknown", "lake.raw.t"): False}
+    assert list_column_flows(facts) == {("x", "x", "IDENTITY"), ("y", "y", "IDENTITY")}
     assert said.warnings == ["a.sql:1: the columns of lake.raw.unknown are not known, and go into t by position"]
 
 
@@ -144,10 +151,13 @@ def test_files_need_each_other_in_any_order(tmp_path: Path) -> None:
         "2_middle.sql": "CREATE VIEW middle AS SELECT * FROM first",
         "3_first.sql": "CREATE TABLE first (id bigint, name varchar)",
     }
-    said = read(tmp_path, files, {"lake.raw.middle": ["old"]})
-    assert flows(said.of(model.build_dataset_key(NAMESPACE, "lake.raw.last"))) == {("id", "id", "IDENTITY"), ("name", "name", "IDENTITY")}
+    said = read_files(tmp_path, files, {"lake.raw.middle": ["old"]})
+    assert list_column_flows(said.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.last"))) == {
+        ("id", "id", "IDENTITY"),
+        ("name", "name", "IDENTITY"),
+    }
     assert said.warnings == []
-    first = said.of(model.build_dataset_key(NAMESPACE, "lake.raw.first"))
+    first = said.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.first"))
     assert [edge.end.name for edge in first.edges] == ["id", "name"]
     assert dict(first.assets[0].attributes) == {"dataset_type": "TABLE"}
 
@@ -155,7 +165,7 @@ def test_files_need_each_other_in_any_order(tmp_path: Path) -> None:
 def test_bad_statements_are_refused_with_their_place_and_the_others_ingested(tmp_path: Path) -> None:
     (tmp_path / "latin.sql").write_bytes(b"SELECT '\xe9'")
     files = {"a.sql": "CREATE VIEW v AS SELECT a FROM t;\n\nINSERT INTO x SELECT FROM WHERE;\nCREATE VIEW w AS SELECT b FROM t;"}
-    said = read(tmp_path, files)
+    said = read_files(tmp_path, files)
     assert [text.partition(" it is")[0] for text in said.refused] == [
         "latin.sql: byte 8 is not UTF-8; accepted is a file of SQL in UTF-8",
         "a.sql:3:27:",
@@ -165,8 +175,8 @@ def test_bad_statements_are_refused_with_their_place_and_the_others_ingested(tmp
 
 def test_columns_and_nested_ones_come_from_the_graph(tmp_path: Path) -> None:
     known = {"lake.raw.orders": ["id", "ship", "ship.city"]}
-    said = read(tmp_path, {"v.sql": "CREATE VIEW gold.totals AS SELECT *, ship.city AS city FROM orders"}, known)
-    assert flows(said.of(TOTALS)) == {
+    said = read_files(tmp_path, {"v.sql": "CREATE VIEW gold.totals AS SELECT *, ship.city AS city FROM orders"}, known)
+    assert list_column_flows(said.get_facts(TOTALS)) == {
         ("id", "id", "IDENTITY"),
         ("ship", "ship", "IDENTITY"),
         ("ship.city", "ship.city", "IDENTITY"),
@@ -175,21 +185,21 @@ def test_columns_and_nested_ones_come_from_the_graph(tmp_path: Path) -> None:
 
 
 def test_names_are_what_they_are_without_options(tmp_path: Path) -> None:
-    said = read(tmp_path, {"v.sql": 'CREATE VIEW "V" AS SELECT a FROM s.t'}, dialect="postgres", namespace="", catalog="", schema="")
+    said = read_files(tmp_path, {"v.sql": 'CREATE VIEW "V" AS SELECT a FROM s.t'}, dialect="postgres", namespace="", catalog="", schema="")
     assert list(said.facts) == [("sql", "postgres", "V")]
-    (pair,) = pairs(said.of(model.build_dataset_key("postgres", "V")))
+    (pair,) = list_dataset_flows(said.get_facts(model.build_dataset_key("postgres", "V")))
     assert pair == ("s.t", "V")
 
 
 def test_an_alias_of_a_namespace(tmp_path: Path) -> None:
     assert TOTALS.parts in {
-        scope[1:] for scope in read(tmp_path, {"v.sql": "CREATE VIEW gold.totals AS SELECT 1 AS a"}, namespace="wh").facts
+        scope[1:] for scope in read_files(tmp_path, {"v.sql": "CREATE VIEW gold.totals AS SELECT 1 AS a"}, namespace="wh").facts
     }
 
 
 def test_an_unknown_dialect(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="found 'trini'; did you mean 'trino'"):
-        read(tmp_path, {"v.sql": "SELECT 1"}, dialect="trini")
+        read_files(tmp_path, {"v.sql": "SELECT 1"}, dialect="trini")
 
 
 def test_the_keys_of_mesh_yaml() -> None:

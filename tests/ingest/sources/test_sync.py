@@ -105,12 +105,12 @@ def test_strict_is_an_error_and_writes_nothing(live: LiveGraph, target: LocalTar
 def test_stopped_in_the_middle_is_as_if_not_begun(live: LiveGraph, target: LocalTarget) -> None:
     stop = threading.Event()
 
-    def found() -> Iterator[Item]:
+    def read_until_stopped() -> Iterator[Item]:
         yield build_entry("a", "x")
         stop.set()
         yield build_entry("b", "x")
 
-    FOUND["lake"] = found()
+    FOUND["lake"] = read_until_stopped()
     done = sync_source(target, FakeSource(name="lake"), HERE, variables=NONE.get, stop=stop)
     assert isinstance(done.error, SyncStopped)
     assert read_statuses(live.store) == {}

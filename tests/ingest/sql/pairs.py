@@ -37,7 +37,7 @@ class Pair(NamedTuple):
     expected: str
 
 
-def pair(text: str) -> Pair:
+def parse_pair(text: str) -> Pair:
     head, sql, expected = (part.strip("\n") for part in text.split("\n---\n"))
     dialect, tables, target = "", {}, None
     for line in head.splitlines():
@@ -54,21 +54,21 @@ def pair(text: str) -> Pair:
     return Pair(dialect, tables, target, sql, expected)
 
 
-def actual(pair: Pair) -> str:
+def format_actual(pair: Pair) -> str:
     found = ScriptReader(pair.dialect, lambda relation: pair.tables.get(relation, ())).read_script(pair.sql, target=pair.target)
-    return "\n".join(line for one in found for line in _lines(one))
+    return "\n".join(line for one in found for line in format_lines(one))
 
 
-def _lines(found: Lineage | InvalidInput) -> Iterable[str]:
+def format_lines(found: Lineage | InvalidInput) -> Iterable[str]:
     if isinstance(found, InvalidInput):
         return [f"refused {found}"]
     columns = f" ({', '.join(found.columns)})" if found.columns else ""
     head = ".".join(found.target) + columns if found.target else "nothing"
     reads = [f"  reads {'.'.join(relation)}" for relation in sorted(set(found.reads) - {edge.source for edge in found.edges})]
-    return [head, *sorted({_edge(edge) for edge in found.edges}), *reads, *[f"  ! {what}" for what in sorted(found.unresolved)]]
+    return [head, *sorted({format_edge(edge) for edge in found.edges}), *reads, *[f"  ! {what}" for what in sorted(found.unresolved)]]
 
 
-def _edge(edge: ColumnEdge) -> str:
+def format_edge(edge: ColumnEdge) -> str:
     if edge.column is None:
         return f"  ? <- {'.'.join(edge.source)}"
     return f"  {edge.target or '*'} <- {'.'.join(edge.source)}.{edge.column} {edge.subtype}{' masking' if edge.masking else ''}"

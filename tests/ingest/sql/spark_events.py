@@ -43,7 +43,7 @@ class Query(NamedTuple):
     ours: frozenset[Edge]
 
 
-def queries(file: Path) -> Iterator[Query]:
+def read_queries(file: Path) -> Iterator[Query]:
     """The queries of a file of events that Spark described column by column, each once."""
     columns: dict[str, list[str]] = {}
     seen: set[str] = set()
@@ -52,28 +52,28 @@ def queries(file: Path) -> Iterator[Query]:
         for mentioned in (*event["inputs"], *event["outputs"]):
             schema = mentioned.get("facets", {}).get("schema")
             if schema is not None:
-                columns[_short(mentioned["name"])] = [field["name"] for field in schema["fields"]]
+                columns[shorten_path(mentioned["name"])] = [field["name"] for field in schema["fields"]]
         sql = event["job"].get("facets", {}).get("sql", {}).get("query")
         for output in event["outputs"]:
             facet = output.get("facets", {}).get("columnLineage")
             key = json.dumps([sql, output["name"], facet], sort_keys=True)
             if sql and facet and PYTHON not in event["job"]["name"] and key not in seen:
                 seen.add(key)
-                written = _short(output["name"])
-                yield Query(sql, written, _spark(facet), _ours(sql, columns, _landed(event)))
+                written = shorten_path(output["name"])
+                yield Query(sql, written, list_spark_edges(facet), list_our_edges(sql, columns, list_landed_views(event)))
 
 
-def _spark(facet: Mapping[str, Any]) -> frozenset[Edge]:
+def list_spark_edges(facet: Mapping[str, Any]) -> frozenset[Edge]:
     described = from_column_lineage(msgspec.convert(facet, ColumnLineage), frozenset())
     assert described is not None
     return frozenset(
-        Edge(_short(name[1]), column, target, kind.subtype, kind.masking)
+        Edge(shorten_path(name[1]), column, target, kind.subtype, kind.masking)
         for (name, kind), pairs in described.flows.items()
         for column, target in pairs
     )
 
 
-def _ours(sql: str, columns: Mapping[str, list[str]], landed: Mapping[str, str]) -> frozenset[Edge]:
+def list_our_edges(sql: str, columns: Mapping[str, list[str]], landed: Mapping[str, str]) -> frozenset[Edge]:
     def name(relation: Relation) -> str:
         short = ".".join(relation[-2:])
         return landed.get(short, short)
@@ -86,11 +86,11 @@ def _ours(sql: str, columns: Mapping[str, list[str]], landed: Mapping[str, str])
     return frozenset(edges)
 
 
-def _landed(event: Mapping[str, Any]) -> dict[str, str]:
+def list_landed_views(event: Mapping[str, Any]) -> dict[str, str]:
     """The temporary views `landed_orders` of files in `landing/shop/orders`."""
-    names = [_short(mentioned["name"]) for mentioned in event["inputs"] if "/landing/" in mentioned["name"]]
+    names = [shorten_path(mentioned["name"]) for mentioned in event["inputs"] if "/landing/" in mentioned["name"]]
     return {f"landed_{name.partition('.')[2]}": name for name in names}
 
 
-def _short(path: str) -> str:
+def shorten_path(path: str) -> str:
     return ".".join(path.strip("/").split("/")[-2:])

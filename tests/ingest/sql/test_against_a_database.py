@@ -41,7 +41,7 @@ class Maker:
 
     def query(self, depth: int) -> Made:
         if depth and self._random.random() < 0.25:
-            return self._union(depth)
+            return self._build_union(depth)
         if depth and self._random.random() < 0.3:
             inner, name = self.query(depth - 1), self.name()
             self._ctes.append(Made(name, inner.columns))
@@ -50,14 +50,14 @@ class Maker:
             return Made(f"WITH {name} AS ({inner.sql}) {outer.sql}", outer.columns)
         return self._select(depth)
 
-    def _union(self, depth: int) -> Made:
+    def _build_union(self, depth: int) -> Made:
         left, right = self.query(depth - 1), self.query(depth - 1)
         names = [self.name() for _ in range(min(len(left.columns), len(right.columns)))]
         first = ", ".join(f"{old} AS {new}" for old, new in zip(left.columns, names, strict=False))
         word = self._random.choice(["UNION ALL", "UNION ALL", "EXCEPT", "INTERSECT"])
         return Made(f"SELECT {first} FROM ({left.sql}) {word} SELECT {', '.join(right.columns[: len(names)])} FROM ({right.sql})", names)
 
-    def _source(self, depth: int) -> Made:
+    def _build_source(self, depth: int) -> Made:
         choice = self._random.random()
         if depth and choice < 0.4:
             inner = self.query(depth - 1)
@@ -68,7 +68,7 @@ class Maker:
         return Made(name, TABLES[name])
 
     def _select(self, depth: int) -> Made:
-        sources = [(self.name(), self._source(depth)) for _ in range(self._random.choice([1, 1, 2]))]
+        sources = [(self.name(), self._build_source(depth)) for _ in range(self._random.choice([1, 1, 2]))]
         known = [f"{alias}.{column}" for alias, source in sources for column in source.columns]
         alias, first = sources[0]
         from_ = f"{first.sql} AS {alias}"
@@ -76,7 +76,7 @@ class Maker:
             left = self._random.choice([f"{alias}.{column}" for column in first.columns])
             right = self._random.choice([f"{other}.{column}" for column in source.columns])
             from_ += f" {self._random.choice(['JOIN', 'LEFT JOIN'])} {source.sql} AS {other} ON {left} = {right}"
-        where = f" WHERE {self._condition(known, depth)}" if self._random.random() < 0.5 else ""
+        where = f" WHERE {self._build_condition(known, depth)}" if self._random.random() < 0.5 else ""
         names = [self.name() for _ in range(self._random.randint(1, 3))]
         if self._random.random() < 0.3:
             keys = self._random.sample(known, k=min(len(known), self._random.randint(1, 2)))
@@ -88,11 +88,11 @@ class Maker:
         elif self._random.random() < 0.15 and len(sources) == 1:
             return Made(f"SELECT * FROM {from_}{where}", first.columns)
         else:
-            items, tail = [self._value(known, depth) for _ in names], where
+            items, tail = [self._build_value(known, depth) for _ in names], where
         listed = ", ".join(f"{item} AS {name}" for item, name in zip(items, names, strict=True))
         return Made(f"SELECT {listed} FROM {from_}{tail}", names)
 
-    def _condition(self, known: list[str], depth: int) -> str:
+    def _build_condition(self, known: list[str], depth: int) -> str:
         one, other = self._random.choice(known), self._random.choice(known)
         if depth and self._random.random() < 0.4:
             inner, name = self.query(0), self.name()
@@ -107,7 +107,7 @@ class Maker:
         filtered = f"sum({one}) FILTER (WHERE {other} > 3)"
         return self._random.choice([f"sum({one})", f"count({one})", f"max({one} + {other})", "count(*)", filtered])
 
-    def _value(self, known: list[str], depth: int) -> str:
+    def _build_value(self, known: list[str], depth: int) -> str:
         one, other, third = (self._random.choice(known) for _ in range(3))
         made = [
             one,
@@ -128,13 +128,13 @@ class Maker:
         return self._random.choice(made)
 
 
-def values(random: Random) -> dict[tuple[str, str], list[int | None]]:
+def draw_values(random: Random) -> dict[tuple[str, str], list[int | None]]:
     return {
         (table, column): [random.choice([None, *range(8)]) for _ in range(ROWS)] for table, columns in TABLES.items() for column in columns
     }
 
 
-def result(sql: str, of: dict[tuple[str, str], list[int | None]]) -> list[list[int | None]]:
+def run_query(sql: str, of: dict[tuple[str, str], list[int | None]]) -> list[list[int | None]]:
     """The values of each output column, whatever the order of rows."""
     database = sqlite3.connect(":memory:")
     for table, columns in TABLES.items():
@@ -162,10 +162,10 @@ def test_what_changes_has_an_edge(random: Random) -> None:
     assert not lineage.unresolved, made.sql
     assert list(lineage.columns) == made.columns, made.sql
     told = {(edge.source[-1], edge.column, edge.target) for edge in lineage.edges}
-    before = values(random)
-    usual = result(made.sql, before)
+    before = draw_values(random)
+    usual = run_query(made.sql, before)
     for table, column in before:
-        other = result(made.sql, {**before, (table, column): [random.choice([None, *range(8)]) for _ in range(ROWS)]})
+        other = run_query(made.sql, {**before, (table, column): [random.choice([None, *range(8)]) for _ in range(ROWS)]})
         for i, name in enumerate(made.columns):
             if (usual[i] if usual else []) != (other[i] if other else []):
                 assert not told.isdisjoint({(table, column, name), (table, column, None)}), f"{table}.{column} -> {name}: {made.sql}"

@@ -20,12 +20,12 @@ DEEP = {
 }
 
 
-def read(sql: str, dialect: str = "duckdb") -> list[Found]:
+def read_script(sql: str, dialect: str = "duckdb") -> list[Found]:
     return list(ScriptReader(dialect, lambda _: ("a", "b")).read_script(sql, "x.sql", ("target",)))
 
 
-def refusal(sql: str) -> str:
-    [found] = read(sql)
+def catch_refusal(sql: str) -> str:
+    [found] = read_script(sql)
     assert isinstance(found, InvalidInput), found
     return str(found)
 
@@ -34,7 +34,7 @@ def refusal(sql: str) -> str:
 def test_nested_as_deep_as_is_accepted(kind: str) -> None:
     opening, middle, closing = DEEP[kind]
     depth = MAX_DEPTH
-    [found] = read(f"select {opening * depth}{middle}{closing * depth} as x from t")
+    [found] = read_script(f"select {opening * depth}{middle}{closing * depth} as x from t")
     assert isinstance(found, Lineage)
 
 
@@ -42,22 +42,24 @@ def test_nested_as_deep_as_is_accepted(kind: str) -> None:
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 5_000])
 def test_nested_too_deep(kind: str, depth: int) -> None:
     opening, middle, closing = DEEP[kind]
-    assert refusal(f"select {opening * depth}{middle}{closing * depth} as x from t").startswith("x.sql:1:1: it is nested ")
+    assert catch_refusal(f"select {opening * depth}{middle}{closing * depth} as x from t").startswith("x.sql:1:1: it is nested ")
 
 
 def test_types_within_types() -> None:
-    assert "it is nested" in refusal("select cast(a as " + "array<" * 5_000 + "int" + ">" * 5_000 + ") from t")
+    assert "it is nested" in catch_refusal("select cast(a as " + "array<" * 5_000 + "int" + ">" * 5_000 + ") from t")
 
 
 @pytest.mark.parametrize("word", ["not ", "interval "])
 def test_deep_without_parentheses(word: str) -> None:
-    assert refusal(f"select {word * 50_000}1").endswith("it is nested too deeply")
+    assert catch_refusal(f"select {word * 50_000}1").endswith("it is nested too deeply")
 
 
 def test_the_recursion_limit_is_as_before_in_whatever_thread() -> None:
     before = sys.getrecursionlimit()
     found: list[list[Found]] = []
-    threads = [threading.Thread(target=lambda: found.append(read("select " + "(" * 90 + "a" + ")" * 90 + " from t"))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: found.append(read_script("select " + "(" * 90 + "a" + ")" * 90 + " from t"))) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -78,7 +80,7 @@ def test_the_recursion_limit_is_as_before_in_whatever_thread() -> None:
     ids=["and", "concatenation", "union", "ctes", "in"],
 )
 def test_long_is_not_deep(sql: str) -> None:
-    [found] = read(sql)
+    [found] = read_script(sql)
     assert isinstance(found, Lineage)
     assert ("t",) in found.reads
     assert found.edges
@@ -86,26 +88,26 @@ def test_long_is_not_deep(sql: str) -> None:
 
 def test_columns_that_double_at_each_step_have_an_end() -> None:
     steps = "".join(f", c{i} as (select p.*, q.* from c{i - 1} p, c{i - 1} q)" for i in range(1, 40))
-    assert refusal(f"with c0 as (select a, b from t){steps} select * from c39").startswith("x.sql:1:1: more than ")
+    assert catch_refusal(f"with c0 as (select a, b from t){steps} select * from c39").startswith("x.sql:1:1: more than ")
 
 
 def test_too_long() -> None:
-    assert refusal(" " * (MAX_CHARACTERS + 1)) == f"x.sql: it has more than {MAX_CHARACTERS} characters"
+    assert catch_refusal(" " * (MAX_CHARACTERS + 1)) == f"x.sql: it has more than {MAX_CHARACTERS} characters"
 
 
 @pytest.mark.parametrize("sql", ["", ";;;", "-- nothing", "/* nothing */ ;"])
 def test_nothing(sql: str) -> None:
-    assert read(sql) == []
+    assert read_script(sql) == []
 
 
 @pytest.mark.parametrize("sql", ["select 'hunter2", "select /* hunter2", 'select "hunter2'])
 def test_what_has_no_end_is_refused_without_being_shown(sql: str) -> None:
-    assert "a quote or a comment that has no end" in refusal(sql)
-    assert "hunter2" not in refusal(sql)
+    assert "a quote or a comment that has no end" in catch_refusal(sql)
+    assert "hunter2" not in catch_refusal(sql)
 
 
 def test_functions_are_named_without_their_arguments() -> None:
-    [found] = read("select x from postgres_scan('host=db password=hunter2', 't')")
+    [found] = read_script("select x from postgres_scan('host=db password=hunter2', 't')")
     assert isinstance(found, Lineage)
     assert found.unresolved == ("postgres_scan: what it reads is not known",)
 
@@ -119,12 +121,12 @@ def test_functions_are_named_without_their_arguments() -> None:
     ],
 )
 def test_the_place_of_a_mistake(sql: str, place: str) -> None:
-    [error] = [one for one in read(sql, "trino") if isinstance(one, InvalidInput)]
+    [error] = [one for one in read_script(sql, "trino") if isinstance(one, InvalidInput)]
     assert str(error).startswith(f"{place}: "), error
 
 
 def test_the_line_and_the_text_of_a_statement() -> None:
-    first, second = read("-- one\nselect a from t;\n\n  select b\nfrom t  ;")
+    first, second = read_script("-- one\nselect a from t;\n\n  select b\nfrom t  ;")
     assert isinstance(first, Lineage)
     assert isinstance(second, Lineage)
     assert (first.line, first.sql) == (2, "select a from t")

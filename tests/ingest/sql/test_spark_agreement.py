@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingest.sql.spark_events import Edge, Query, queries
+from tests.ingest.sql.spark_events import Edge, Query, read_queries
 
 ROOT = Path(__file__).parents[3]
 CORPUS = os.environ.get("MESHLINE_CORPUS", "")
@@ -20,7 +20,7 @@ FILES = {
 }
 
 
-def reason(edge: Edge, query: Query) -> str:
+def find_reason(edge: Edge, query: Query) -> str:
     """Why an edge is only in what one of us says; KeyError for what has no reason."""
     ours = edge in query.ours
     others = query.spark if ours else query.ours
@@ -28,32 +28,32 @@ def reason(edge: Edge, query: Query) -> str:
     rewritten = query.sql.lstrip().split()[0] in ("MERGE", "UPDATE")
     if edge.subtype == "FILTER" and not ours and "JOIN" in subtypes:
         return "join keys"
-    if edge.target is None and _swapped("TRANSFORMATION", "SORT", edge, subtypes):
+    if edge.target is None and is_swapped("TRANSFORMATION", "SORT", edge, subtypes):
         return "order"
     if rewritten and (edge.subtype == "IDENTITY" or edge.dataset == query.written):
         return "rewritten rows"
-    if edge.target is not None and _swapped("TRANSFORMATION", "IDENTITY", edge, subtypes):
+    if edge.target is not None and is_swapped("TRANSFORMATION", "IDENTITY", edge, subtypes):
         return "casts"
     raise KeyError(edge)
 
 
-def _swapped(one: str, other: str, edge: Edge, subtypes: set[str]) -> bool:
+def is_swapped(one: str, other: str, edge: Edge, subtypes: set[str]) -> bool:
     """Whether Spark says one thing where we say the other."""
     return (edge.subtype == one and other in subtypes) or (edge.subtype == other and one in subtypes)
 
 
-def differences(file: Path) -> tuple[Counter[str], int]:
+def count_differences(file: Path) -> tuple[Counter[str], int]:
     """How many edges are only in what one of us says, by reason and by who; and how many are in both."""
     counts: Counter[str] = Counter()
     same = 0
-    for query in queries(file):
+    for query in read_queries(file):
         same += len(query.ours & query.spark)
-        counts.update(f"{reason(edge, query)}: Spark" for edge in query.spark - query.ours)
-        counts.update(f"{reason(edge, query)}: we" for edge in query.ours - query.spark)
+        counts.update(f"{find_reason(edge, query)}: Spark" for edge in query.spark - query.ours)
+        counts.update(f"{find_reason(edge, query)}: we" for edge in query.ours - query.spark)
     return counts, same
 
 
-def listed(column: int) -> dict[str, int]:
+def read_documented(column: int) -> dict[str, int]:
     """The table in the docs: `what: who` -> how many, in one of its columns of numbers."""
     text = (ROOT / "docs" / "sources" / "sql.md").read_text()
     rows = re.findall(r"^\| \*\*(.+?)\*\*.*\| (Spark|we) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
@@ -64,6 +64,6 @@ def listed(column: int) -> dict[str, int]:
 def test_only_the_listed_differences(name: str, column: int) -> None:
     if not FILES[name].exists():
         pytest.skip("MESHLINE_CORPUS is not set: the recorded events cannot be read")
-    counts, same = differences(FILES[name])
-    assert dict(counts) == listed(column)
+    counts, same = count_differences(FILES[name])
+    assert dict(counts) == read_documented(column)
     assert same == {"example": 194, "dataset": 53, "fields": 39}[name]
