@@ -80,7 +80,7 @@ def _compute_report(request: check_request.CheckRequest, options: CheckOptions) 
         with HttpClient.connect(options.server) as remote:
             return remote.post_check(msgspec.json.encode(request))
     from meshline.app.policy_service import PolicyService
-    from meshline.cli.client import open_graph
+    from meshline.cli.store import open_graph
 
     with open_graph("sqlite://:memory:" if options.no_graph else options.store, must_exist=not options.no_graph) as graph:
         governing = None if options.no_graph else PolicyService(graph.graph)

@@ -6,19 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from meshline.cli.answer_types import Asset, RefusedRequest
 from meshline.cli.serve import build_executor
-from meshline.cli.store import open_store_at
+from meshline.cli.store import OpenGraph, open_graph
 from meshline.graph.model import Json
-
-if TYPE_CHECKING:
-    from meshline.graph.live_graph import LiveGraph
-    from meshline.graph.naming import Naming
-    from meshline.ingest.mesh import Mesh
 
 T = TypeVar("T")
 
@@ -67,24 +62,6 @@ def resolve_assets(source: Client, names: Sequence[str], as_of: str | None = Non
 
 REQUEST_SECONDS = 600.0  # long: no other user waits for the graph
 OBJECTS = 10_000_000
-
-
-class OpenGraph(NamedTuple):
-    """A graph, and the naming rules of its store."""
-
-    graph: LiveGraph
-    naming: Naming
-
-
-@contextmanager
-def open_graph(url: str | None, *, must_exist: bool = False, mesh: Mesh | None = None) -> Iterator[OpenGraph]:
-    """The graph of a store, with the rules of the store, or with those of a mesh file."""
-    from meshline.graph.live_graph import LiveGraph
-    from meshline.ingest.mesh import build_configuration, configure_store
-
-    with open_store_at(url, must_exist=must_exist) as store:
-        naming, precedence = configure_store(store, *(build_configuration(mesh) if mesh is not None else ()))
-        yield OpenGraph(LiveGraph.open(store, precedence), naming)
 
 
 class LocalClient:

@@ -69,8 +69,9 @@ def _build_story(url: str) -> list[Line]:
     """The question that the example is made for, and the beginning of its answer: the verdict and the consumers to notify."""
     from itertools import takewhile
 
-    from meshline.cli.client import LocalClient, convert_answer, open_graph, resolve_assets
+    from meshline.cli.client import LocalClient, convert_answer, resolve_assets
     from meshline.cli.impact import Impact, ask_impact, format_impact
+    from meshline.cli.store import open_graph
     from meshline.cli.terminal import Line
     from meshline.errors import InvalidInput
     from meshline.graph.store.factory import mask_credentials
@@ -102,8 +103,7 @@ def _choose_store(given: str | None) -> Iterator[str]:
 
 def fill_store(url: str) -> None:
     """Load the example, unless the store contains something already."""
-    from meshline.cli.client import open_graph
-    from meshline.cli.store import open_store_at
+    from meshline.cli.store import open_graph, open_store_at
     from meshline.ingest.mesh import load_mesh, parse_mesh_file, read_file_time, read_mesh_file
     from meshline.ingest.openlineage.builder import BatchBuilder
     from meshline.ingest.openlineage.event_files import read_events

@@ -66,7 +66,7 @@ def _load_file(path: Path, data: bytes, store: str | None, server: str | None) -
 
 
 def _load_into_store(path: Path, mesh: Mesh, store: str | None) -> str:
-    from meshline.cli.client import open_graph
+    from meshline.cli.store import open_graph
     from meshline.ingest.catalog_aliases import apply_rules
     from meshline.ingest.mesh import load_mesh, read_file_time
     from meshline.ingest.sources.sync import sync_or_raise

@@ -42,7 +42,7 @@ def notify(
     if not pending:
         from meshline.app.notifications import build_follower
         from meshline.app.policy_service import PolicyService
-        from meshline.cli.client import open_graph
+        from meshline.cli.store import open_graph
         from meshline.governance.notify.violation_events import WatchedViolations
 
         with open_graph(settings.store, must_exist=True) as graph:

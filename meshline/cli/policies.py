@@ -82,7 +82,8 @@ def _open_client(store: str | None, server: str | None, folder: Path | None) -> 
 def _open_local_client(store: str | None, folder: Path) -> AbstractContextManager[Client]:
     from contextlib import contextmanager
 
-    from meshline.cli.client import LocalClient, open_graph
+    from meshline.cli.client import LocalClient
+    from meshline.cli.store import open_graph
 
     @contextmanager
     def open_local() -> Iterator[Client]:

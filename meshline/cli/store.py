@@ -1,11 +1,11 @@
-"""`meshline store check|compact|backup` and `meshline replay`, and the store that a command opens."""
+"""`meshline store check|compact|backup` and `meshline replay`, and the store or its graph that a command opens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshline.cli.terminal import Advance
+    from meshline.graph.live_graph import LiveGraph
+    from meshline.graph.naming import Naming
     from meshline.graph.store.base import Store as OpenStore
     from meshline.graph.store.integrity import Check
+    from meshline.ingest.mesh import Mesh
 
 
 def replay(
@@ -158,3 +161,21 @@ def open_store_at(url: str | None, *, must_exist: bool = False) -> Iterator[Open
         raise NotFound(f"there is no store at {path}: `meshline ingest` and `meshline serve` make one, --store names another")
     with closing(open_store(url)) as store:
         yield store
+
+
+class OpenGraph(NamedTuple):
+    """A graph, and the naming rules of its store."""
+
+    graph: LiveGraph
+    naming: Naming
+
+
+@contextmanager
+def open_graph(url: str | None, *, must_exist: bool = False, mesh: Mesh | None = None) -> Iterator[OpenGraph]:
+    """The graph of a store, with the rules of the store, or with those of a mesh file."""
+    from meshline.graph.live_graph import LiveGraph
+    from meshline.ingest.mesh import build_configuration, configure_store
+
+    with open_store_at(url, must_exist=must_exist) as store:
+        naming, precedence = configure_store(store, *(build_configuration(mesh) if mesh is not None else ()))
+        yield OpenGraph(LiveGraph.open(store, precedence), naming)

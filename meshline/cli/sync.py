@@ -15,8 +15,8 @@ from meshline.cli.options import ListFormat, Server, Store, TextFormat
 from meshline.cli.terminal import Line, exit_on_refusal
 
 if TYPE_CHECKING:
-    from meshline.cli.client import OpenGraph
     from meshline.cli.http_client import HttpClient
+    from meshline.cli.store import OpenGraph
     from meshline.ingest.mesh import Mesh
     from meshline.ingest.sources.scope_loader import Loading
     from meshline.ingest.sources.sync import SyncOutcome
@@ -54,7 +54,7 @@ def open_target(store: str | None, server: str | None) -> Iterator[Target]:
         with HttpClient.connect(server) as remote:
             yield HttpTarget(remote)
         return
-    from meshline.cli.client import open_graph
+    from meshline.cli.store import open_graph
     from meshline.ingest.catalog_aliases import apply_rules
     from meshline.ingest.sources.target import LocalTarget
 
@@ -148,7 +148,7 @@ def sync_mesh(file: Path, *, strict: bool, store: str | None, server: str | None
 
     Raises InvalidInput if the file as a whole is invalid. `strict`: ends after the first outcome with a refusal.
     """
-    from meshline.cli.client import open_graph
+    from meshline.cli.store import open_graph
     from meshline.ingest import mesh as mesh_file
     from meshline.ingest.sources.sync import record_sync
     from meshline.ingest.sources.target import LocalTarget

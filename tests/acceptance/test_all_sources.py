@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.cli.client import open_graph
+from meshline.cli.store import open_graph
 from meshline.graph.queries.schema_history import read_schemas
 from tests.cli.command import EXAMPLE, Ran, run_successfully
 

@@ -10,7 +10,7 @@ import pytest
 from meshline.app.check import run_check
 from meshline.app.check_request import CheckInput, CheckRequest, File
 from meshline.app.policy_service import PolicyService
-from meshline.cli.client import OpenGraph, open_graph
+from meshline.cli.store import OpenGraph, open_graph
 from meshline.governance.gate import Mode
 from meshline.governance.report import Finding, Report
 from meshline.graph.content import encode_facts

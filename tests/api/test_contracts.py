@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.cli.client import open_graph
+from meshline.cli.store import open_graph
 from meshline.graph.model import from_micros, get_current_micros
 from tests.api.conftest import AskGraph
 from tests.cli.command import run_command, run_successfully
