@@ -15,7 +15,7 @@ from benchmarks.timing import find_best, measure_time
 from benchmarks.traversal import CLOSURES
 from meshline.api.graphql import Bounds, Executor
 from meshline.app.check import run_check
-from meshline.app.check_request import CheckInput, CheckRequest, File
+from meshline.app.check_texts import CheckInput, CheckRequest, File
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.naming import Naming

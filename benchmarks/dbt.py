@@ -26,7 +26,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.dbt.source import Dbt
-from meshline.ingest.sources.scope_loader import Loading, load_reading
+from meshline.ingest.sources.reading_loader import Loading, load_reading
 
 ABOUT = """\
 `meshline ingest dbt` of a made-up project: models of about 40 lines (four CTEs, two joins, a window, a star, 12 columns), a test for

@@ -38,7 +38,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.iceberg.source import Iceberg
-from meshline.ingest.sources.scope_loader import Loading, load_reading
+from meshline.ingest.sources.reading_loader import Loading, load_reading
 
 ABOUT = """\
 Tables of 19 columns (nested ones among them), partitioned, with properties and an owner, in Iceberg's own REST catalog over SQLite, a

@@ -22,7 +22,7 @@ from meshline.api.rest.request_body import COMPRESSED, IDENTITY
 from meshline.api.rest.sources import LOOKUPS as SOURCE_LOOKUPS
 from meshline.api.rest.sources import MEDIA as SOURCE_MEDIA
 from meshline.api.rest.sources import NAME as SOURCE
-from meshline.app.check_request import CheckRequest
+from meshline.app.check_texts import CheckRequest
 from meshline.app.tokens import Role
 from meshline.governance.report import Report
 from meshline.ingest.sources.transfer import LoadingCounts, SentReading, SourceContext

@@ -10,8 +10,8 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from meshline.app.check_request import CheckRequest
-from meshline.app.parser_process import Texts, open_local_texts, open_remote_texts
+from meshline.app.check_texts import CheckRequest, Texts, open_local_texts
+from meshline.app.parser_process import open_remote_texts
 from meshline.app.policy_service import PolicyService, combine_policies, find_new_violations
 from meshline.errors import InvalidInput, MeshlineError, StoreUnavailable
 from meshline.governance.audit import build_check_records

@@ -15,9 +15,9 @@ from meshline.errors import MeshlineError
 from meshline.governance.diff import compare_versions
 from meshline.governance.notify.channels import Routes, Secret, Webhook, build_webhook, parse_address, parse_pattern
 from meshline.governance.notify.follower import ChangeDetector, Follower
+from meshline.governance.notify.messages import load_templates
 from meshline.governance.notify.outbox import Outbox
 from meshline.governance.notify.sender import Pace, Sender
-from meshline.governance.notify.templates import load_templates
 from meshline.governance.notify.violation_events import WatchedViolations
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import get_current_micros

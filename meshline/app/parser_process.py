@@ -12,33 +12,26 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, cached_property, partial
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
-from meshline.app.check_request import CheckRequest, File
+from meshline.app.check_texts import CheckRequest, Difference, ParsedTexts, Texts, build_check_context
 from meshline.errors import LimitExceeded, MeshlineError
-from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.diff import compare_versions
-from meshline.governance.gate import VersionChange, Versions
-from meshline.governance.types import list_unknown_names
-from meshline.governance.waivers import Waiver, parse_waivers
-from meshline.graph.contracts import AnyPair, Contract, Definition, Product
+from meshline.governance.waivers import Waiver
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import build_consumer_key, from_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import Limits
 from meshline.graph.what_if import SupposedStatement
-from meshline.ingest.changes import build_proposal
-from meshline.ingest.changes.base import ChangeInput, GraphState, Text
-from meshline.ingest.changes.graph_state import build_graph_state, build_stored_state, parse_views
-from meshline.ingest.documents import Document, parse_yaml
+from meshline.ingest.changes import GraphState
+from meshline.ingest.changes.graph_state import build_stored_state, parse_views
+from meshline.ingest.documents import Document
 from meshline.ingest.sources.base import Context
-from meshline.ingest.sources.context import LazyPeople, build_context
+from meshline.ingest.sources.context import LazyPeople
 
 if TYPE_CHECKING:  # not every system has both
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -48,131 +41,8 @@ if TYPE_CHECKING:  # not every system has both
 MAX_CHANGES = 10_000  # differences that one check judges
 MEMORY = 2**30  # bytes that reading the texts of one check may take
 LOOK_SECONDS = 0.05  # between two measurements of memory
-SOURCE = "person/check"  # a source without memory
 
 
-class Difference(NamedTuple):
-    """The changes between the versions of all inputs. `compared`: the number of pairs; `versions`: of contracts and products;
-    `warnings`: sentences about what could not be bound; `statements`: what sources would state after the change.
-    """
-
-    changes: tuple[Change, ...]
-    compared: int
-    versions: Versions
-    warnings: tuple[str, ...]
-    statements: tuple[SupposedStatement, ...]
-
-
-class Texts(Protocol):
-    """The parsed texts of one check. Every method raises InvalidInput, NotFound, Ambiguous, MissingExtra, LimitExceeded."""
-
-    def read_waivers(self, time: int) -> tuple[Waiver, ...]:
-        """The waivers in effect at a time (microseconds)."""
-
-    def read_policies(self) -> tuple[Document, ...]:
-        """The policy files in the request."""
-
-    def read_difference(self) -> Difference:
-        """The differences between the versions."""
-
-    def read_old_statements(self) -> tuple[SupposedStatement, ...]:
-        """The statements of the old versions, which the graph may not know: violations that they cause are not new."""
-
-
-class _ParsedTexts:
-    """`Texts` that are parsed on demand in this process."""
-
-    def __init__(self, graph: GraphState, request: CheckRequest) -> None:
-        self._graph = graph
-        self._request = request
-
-    def read_waivers(self, time: int) -> tuple[Waiver, ...]:
-        if self._request.waivers is None:
-            return ()
-        read = parse_yaml(self._request.waivers.text.encode(), self._request.waivers.name)
-        return parse_waivers(read.value, read.format_place, from_micros(time).date())
-
-    def read_policies(self) -> tuple[Document, ...]:
-        return tuple(parse_yaml(one.text.encode(), one.name) for one in self._request.policies)
-
-    def read_difference(self) -> Difference:
-        return self._difference
-
-    @cached_property
-    def _difference(self) -> Difference:
-        graph = self._graph
-        given = (ChangeInput(one.kind, _to_text(one.before), _to_text(one.after), one.options) for one in self._request.inputs)
-        proposals = [build_proposal(one, graph) for one in given]
-        pairs = [pair for proposal in proposals for pair in proposal.pairs]
-        found = tuple(_name_consumers(change, graph) for pair in pairs for change in compare_versions(pair))
-        spelled = (
-            pair for one, proposal in zip(self._request.inputs, proposals, strict=True) if one.kind == "change" for pair in proposal.pairs
-        )
-        texts = (text for proposal in proposals for text in proposal.warnings)
-        warnings = tuple(dict.fromkeys((*texts, *(text for pair in spelled for text in _find_unknown_types(pair)))))
-        entries = (one for proposal in proposals for one in proposal.entries)
-        statements = tuple(SupposedStatement(source, entry.scope, entry.content) for source, entry in entries)
-        compared = sum(max(1, len(proposal.pairs)) for proposal in proposals)  # equal inputs have no pair, but were compared
-        return Difference(found, compared, _collect_versions(pairs), warnings, statements)
-
-    def read_old_statements(self) -> tuple[SupposedStatement, ...]:
-        old = (ChangeInput(one.kind, None, _to_text(one.before), one.options) for one in self._request.inputs if one.before is not None)
-        entries = (entry for given in old for entry in build_proposal(given, self._graph).entries)
-        return tuple(SupposedStatement(source, entry.scope, entry.content) for source, entry in entries)
-
-
-def open_local_texts(live: LiveGraph, naming: Naming, request: CheckRequest, *, graph: bool = True) -> Texts:
-    """The texts of a check, parsed in this thread. `graph` False: `live` is empty because there is no graph."""
-    return _ParsedTexts(build_graph_state(live, naming, _build_context(live, naming, request), has_graph=graph), request)
-
-
-def _build_context(live: LiveGraph, naming: Naming, request: CheckRequest) -> Context:
-    return build_context(live, naming, Path(), SOURCE, request.namespaces)
-
-
-def _find_unknown_types(pair: AnyPair) -> Iterator[str]:
-    """Warnings about new types that no known format has: they may be typing errors."""
-    if pair.after is None or not isinstance(pair.after.value, Definition):
-        return
-    old = (
-        {field.type for field in pair.before.value.model.fields}
-        if pair.before is not None and isinstance(pair.before.value, Definition)
-        else set()
-    )
-    for field in pair.after.value.model.fields:
-        names = [] if not field.type or field.type in old else list_unknown_names(field.type, pair.after.value.format)
-        if names:
-            yield f"the type {field.type!r} of {field.name} is unknown ({', '.join(names)}): check its spelling"
-
-
-def _name_consumers(change: Change, graph: GraphState) -> Change:
-    """The change with consumers by name where a file gives their e-mail addresses."""
-    if not change.consumers:
-        return change
-    return change._replace(consumers=tuple(build_consumer_key(graph.context.resolve_person(key.name)) for key in change.consumers))
-
-
-def _to_text(given: File | None) -> Text | None:
-    return None if given is None else Text(given.name, given.text.encode())
-
-
-def _collect_versions(pairs: Iterable[AnyPair]) -> Versions:
-    """The versions of contracts and products that exist before and after."""
-    found: dict[tuple[SubjectKind, str], VersionChange] = {}
-    for before, after in pairs:
-        if before is None or after is None:
-            continue
-        old, new = before.value, after.value
-        line = after.find_line(("version",))
-        if isinstance(old, Contract) and isinstance(new, Contract):
-            found[SubjectKind.CONTRACT, old.id] = VersionChange(old.version, new.version, after.file, line)
-        elif isinstance(old, Product) and isinstance(new, Product):
-            found[SubjectKind.PRODUCT, old.name] = VersionChange(old.version, new.version, after.file, line)
-    return found
-
-
-# -- in a separate process
-#
 # Each message is (what, value). The server sends the names of methods of `Texts` with their arguments; until the process sends
 # DONE or FAILED it may ASK for what the graph knows, by the names of the fields of Known and Context.
 
@@ -217,7 +87,7 @@ def open_remote_texts(live: LiveGraph, naming: Naming, request: CheckRequest, li
 
     The methods of `Texts` raise LimitExceeded when the deadline of `limits` is over, or when parsing takes more than `memory` bytes.
     """
-    graph = build_stored_state(live, naming, _build_context(live, naming, request))
+    graph = build_stored_state(live, naming, build_check_context(live, naming, request))
     ours, theirs = get_fork_context().Pipe()
     process = get_fork_context().Process(target=_serve, args=(theirs, naming, request, memory), name="meshline-check", daemon=True)
     process.start()
@@ -295,7 +165,7 @@ class _RemoteTexts:
 def _serve(link: Connection, naming: Naming, request: CheckRequest, memory: int) -> None:
     """Run in the separate process: answer the server's calls until the server ends, or kills the process."""
     end_with_server(memory)
-    texts = _ParsedTexts(_build_graph_state(link, naming, request.namespaces), request)
+    texts = ParsedTexts(_build_graph_state(link, naming, request.namespaces), request)
     while True:
         method, arguments = link.recv()
         try:

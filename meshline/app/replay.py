@@ -17,7 +17,7 @@ from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_limits import NO_LIMITS
 from meshline.ingest.openlineage.run_statements import build_statement_owner, rename_scope
 from meshline.ingest.pipeline import Pipeline, replay_events
-from meshline.ingest.sources.scope_loader import advance_clock, read_retracted, record_retracted
+from meshline.ingest.sources.reading_loader import advance_clock, read_retracted, record_retracted
 
 GROUP_SIZE = 1000  # scopes that are read, and statements that are written, together
 

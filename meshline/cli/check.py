@@ -258,6 +258,6 @@ def change(
     ],
 ) -> CheckInputs:
     """Judge changes that are described in words. Several changes are judged together."""
-    from meshline.ingest.changes.base import ChangeInput, Text
+    from meshline.ingest.changes import ChangeInput, Text
 
     return CheckInputs([ChangeInput("change", None, Text("", "\n".join(change).encode("utf-8", "replace")))], against_graph=True)

@@ -14,7 +14,7 @@ from meshline.cli.options import HELP, parse_time
 from meshline.governance.reports import Format
 
 if TYPE_CHECKING:
-    from meshline.ingest.changes.base import ChangeInput
+    from meshline.ingest.changes import ChangeInput
 
 
 class ModeName(enum.StrEnum):

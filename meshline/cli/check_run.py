@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 
 from meshline.app import check as use_case
-from meshline.app import check_request
+from meshline.app import check_texts
 from meshline.cli.check_options import CheckInputs, CheckOptions
 from meshline.cli.terminal import Line, write_lines
 from meshline.errors import InvalidInput
 from meshline.governance.report import Report
 from meshline.governance.reports import Format, render_report
 from meshline.governance.reports.text import format_lines
-from meshline.ingest.changes.base import ChangeInput, Text
+from meshline.ingest.changes import ChangeInput, Text
 from meshline.ingest.documents import MAX_BYTES, decode_text
 from meshline.ingest.sources.files import read_bytes
 
@@ -35,7 +35,7 @@ def run_check(inputs: CheckInputs, options: CheckOptions) -> bool:
     return report.passed
 
 
-def _build_request(inputs: CheckInputs, options: CheckOptions) -> check_request.CheckRequest:
+def _build_request(inputs: CheckInputs, options: CheckOptions) -> check_texts.CheckRequest:
     if options.no_graph and (options.store is not None or options.server is not None):
         raise InvalidInput("uses no store and no server: leave out --store and --server", "--no-graph")
     if options.no_graph and options.policies:
@@ -45,24 +45,24 @@ def _build_request(inputs: CheckInputs, options: CheckOptions) -> check_request.
     if options.no_graph and inputs.against_graph:
         raise InvalidInput("there is no graph to compare one version with: give the old version as well", "--no-graph")
     given: dict[str, object] = {
-        "things": [check_request.to_check_input(one) for one in inputs.given],
+        "things": [check_texts.to_check_input(one) for one in inputs.given],
         "waivers": _read_waivers(options.waivers, inputs.folder),
-        "policies": [check_request.build_file(str(path), read_bytes(path, MAX_BYTES)) for path in _list_policy_files(options.policies)],
+        "policies": [check_texts.build_file(str(path), read_bytes(path, MAX_BYTES)) for path in _list_policy_files(options.policies)],
         "mode": options.mode,
         "profile": options.profile,
         "failOn": options.fail_on,
         "since": None if options.since is None else options.since.isoformat() + ("" if options.since.tzinfo else "+00:00"),
         "namespaces": dict(inputs.namespaces),
     }
-    return msgspec.convert(given, check_request.CheckRequest)
+    return msgspec.convert(given, check_texts.CheckRequest)
 
 
-def _read_waivers(named: Path | None, folder: Path) -> check_request.File | None:
+def _read_waivers(named: Path | None, folder: Path) -> check_texts.File | None:
     """The named waiver file, else the default one if it exists."""
     path = folder / WAIVERS if named is None else named
     if named is None and not path.exists():
         return None
-    return check_request.build_file(str(path), read_bytes(path, MAX_BYTES))
+    return check_texts.build_file(str(path), read_bytes(path, MAX_BYTES))
 
 
 def _list_policy_files(paths: Sequence[Path]) -> Iterator[Path]:
@@ -73,7 +73,7 @@ def _list_policy_files(paths: Sequence[Path]) -> Iterator[Path]:
         yield from found
 
 
-def _compute_report(request: check_request.CheckRequest, options: CheckOptions) -> Report:
+def _compute_report(request: check_texts.CheckRequest, options: CheckOptions) -> Report:
     if options.server is not None:
         from meshline.cli.http_client import HttpClient
 

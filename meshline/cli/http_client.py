@@ -129,7 +129,7 @@ class HttpClient:
         return self._send_request("PUT", path, gzip.compress(sent, compresslevel=1), headers).content
 
     def post_check(self, request: bytes) -> Report:
-        """Send what is to be checked as JSON (`meshline.app.check_request.CheckRequest`); the report."""
+        """Send what is to be checked as JSON (`meshline.app.check_texts.CheckRequest`); the report."""
         headers = {**JSON, "Content-Encoding": "gzip"}
         return self._decode_answer(self._send_request("POST", "/api/v1/check", gzip.compress(request, compresslevel=1), headers), Report)
 

@@ -17,7 +17,7 @@ from meshline.graph.model import AssetKey, AssetKind, Scope
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.event_files import Found as FoundEvent
 from meshline.ingest.sources.base import Context, Entry, KnownColumn, Reading, Refusal
-from meshline.ingest.sources.scope_loader import Loading
+from meshline.ingest.sources.reading_loader import Loading
 from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.target import EventOutcome
 from meshline.ingest.sources.transfer import EncodedEntry, LoadingCounts, SentReading, SourceContext, encode_entry

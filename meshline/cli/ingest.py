@@ -13,7 +13,7 @@ from meshline.cli.sync import ingest_source
 
 if TYPE_CHECKING:
     from meshline.ingest.mesh import Mesh
-    from meshline.ingest.sources.scope_loader import Loading
+    from meshline.ingest.sources.reading_loader import Loading
 
 
 def mesh(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from meshline.cli.http_client import HttpClient
     from meshline.cli.store import OpenGraph
     from meshline.ingest.mesh import Mesh
-    from meshline.ingest.sources.scope_loader import Loading
+    from meshline.ingest.sources.reading_loader import Loading
     from meshline.ingest.sources.sync import SyncOutcome
     from meshline.ingest.sources.target import Target
 
@@ -185,7 +185,7 @@ def _load_mesh(graph: OpenGraph, mesh: Mesh, file: Path) -> Loading:
 
 def _send_mesh(remote: HttpClient, mesh: Mesh, data: bytes, name: str) -> Loading:
     """Send a mesh file; a server loads a file as a whole or not at all."""
-    from meshline.ingest.sources.scope_loader import Loading
+    from meshline.ingest.sources.reading_loader import Loading
 
     if mesh.refused:
         return Loading(mesh.source, 0, 0, 0, 0, 0, 0, 0, mesh.refused, ("a server loads mesh files as a whole: nothing is loaded",))

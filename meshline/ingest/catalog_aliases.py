@@ -18,7 +18,7 @@ from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Scope, get
 from meshline.graph.naming import Naming, normalise_namespace
 from meshline.graph.store.base import Batch, RunReader, Store
 from meshline.ingest.sources.base import Entry, Item, Reading, Unchanged
-from meshline.ingest.sources.scope_loader import Loading, load_reading
+from meshline.ingest.sources.reading_loader import Loading, load_reading
 
 if TYPE_CHECKING:
     from meshline.graph.live_graph import LiveGraph

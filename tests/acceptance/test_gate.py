@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meshline.app.check import run_check
-from meshline.app.check_request import CheckInput, CheckRequest, File
+from meshline.app.check_texts import CheckInput, CheckRequest, File
 from meshline.app.policy_service import PolicyService
 from meshline.cli.store import OpenGraph, open_graph
 from meshline.governance.gate import Mode

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from meshline.api.graphql import Bounds
 from meshline.app.check import run_check
-from meshline.app.check_request import CheckInput, CheckRequest, File
+from meshline.app.check_texts import CheckInput, CheckRequest, File
 from meshline.app.parser_process import open_remote_texts
 from meshline.errors import LimitExceeded
 from meshline.governance.report import Report

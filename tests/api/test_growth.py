@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from meshline.app.check import run_check
-from meshline.app.check_request import CheckInput, CheckRequest, File
+from meshline.app.check_texts import CheckInput, CheckRequest, File
 from meshline.app.policy_service import PolicyService
 from meshline.governance.change_impact import ChangeImpact
 from meshline.governance.gate import Options, judge_changes

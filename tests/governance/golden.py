@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from meshline.app.check import run_check
-from meshline.app.check_request import CheckInput, CheckRequest, build_file
+from meshline.app.check_texts import CheckInput, CheckRequest, build_file
 from meshline.governance.rules import Profile
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming

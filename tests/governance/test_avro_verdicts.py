@@ -23,8 +23,7 @@ from meshline.governance.rules import RULES, Profile, Verdict
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.changes import graph_state
-from meshline.ingest.changes.base import ChangeInput, Text
+from meshline.ingest.changes import ChangeInput, Text, graph_state
 from meshline.ingest.changes.schema import build_proposal
 from meshline.ingest.sources.base import Context
 from tests.sizes import count_examples

@@ -24,7 +24,7 @@ from meshline.api.graphql.field_types import (
 )
 from meshline.api.graphql.lineage import Completeness
 from meshline.app.check import judge_texts, open_texts
-from meshline.app.check_request import CheckInput, CheckRequest, File
+from meshline.app.check_texts import CheckInput, CheckRequest, File
 from meshline.errors import InvalidInput
 from meshline.governance import report
 from meshline.governance.findings import BOUND

@@ -17,7 +17,7 @@ from meshline.api.graphql.field_types import Feasible, Reach, Verdict, describe_
 from meshline.api.graphql.lineage import Completeness, PathStep
 from meshline.api.graphql.products import DataProduct
 from meshline.app.check import open_texts
-from meshline.app.check_request import CheckRequest
+from meshline.app.check_texts import CheckRequest
 from meshline.errors import InvalidInput
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.freshness_feasibility import FRESHNESS, Feasibility, assess_product, find_broken_promises

@@ -14,7 +14,7 @@ from meshline.api.auth import get_actor
 from meshline.api.errors import JSON
 from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.check import compute_digest, record_check, run_check
-from meshline.app.check_request import CheckRequest
+from meshline.app.check_texts import CheckRequest
 from meshline.app.parser_process import start_forks
 from meshline.app.service import Resources, Service
 from meshline.app.threads import Lane

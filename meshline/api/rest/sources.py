@@ -20,8 +20,8 @@ from meshline.graph.model import get_current_micros, parse_source_kind
 from meshline.ingest.file_times import AHEAD
 from meshline.ingest.sources.base import Item, Reading
 from meshline.ingest.sources.context import build_context, collect_people
+from meshline.ingest.sources.reading_loader import load_reading, read_memory, save_memory
 from meshline.ingest.sources.registry import KINDS
-from meshline.ingest.sources.scope_loader import load_reading, read_memory, save_memory
 from meshline.ingest.sources.sync_status import read_status, save_status
 from meshline.ingest.sources.transfer import LoadingCounts, SentReading, SourceContext, decode_items
 

@@ -8,9 +8,15 @@ from msgspec.structs import replace
 
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.diff.change_builder import ChangeBuilder, TableScope, fold_text
-from meshline.governance.diff.contract_attributes import compare_owners, compare_roles, compare_servers, compare_terms, find_renamed_servers
+from meshline.governance.diff.contract_attributes import (
+    compare_owners,
+    compare_roles,
+    compare_rules,
+    compare_servers,
+    compare_terms,
+    find_renamed_servers,
+)
 from meshline.governance.diff.field_diff import compare_fields
-from meshline.governance.diff.quality_rules import compare_rules
 from meshline.governance.diff.schema_match import Words, choose_words, list_columns, map_names, match_models
 from meshline.governance.diff.service_levels import compare_levels
 from meshline.graph import model

@@ -19,8 +19,8 @@ import msgspec
 from pydantic import SecretStr
 
 from meshline.errors import InvalidInput, MissingExtra
+from meshline.governance.notify.messages import Message
 from meshline.governance.notify.outbox import Notice, Receiver
-from meshline.governance.notify.templates import Message
 from meshline.graph.model import from_micros
 
 # The form of a contact by kind: contacts come from many files, and become parts of addresses.

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from meshline.governance.notify.channels import Route, Routes, Undelivered, Webhook, check_available, deliver_message
+from meshline.governance.notify.messages import Templates
 from meshline.governance.notify.outbox import SECOND, WEBHOOK, Outbox, Pending
-from meshline.governance.notify.templates import Templates
 from meshline.words import format_count
 
 log = logging.getLogger("meshline.notify")

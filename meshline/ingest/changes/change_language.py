@@ -14,10 +14,9 @@ from typing import NamedTuple
 from meshline.errors import Ambiguous, InvalidInput, MissingExtra, NotFound
 from meshline.graph.contracts import Definition, Field
 from meshline.graph.model import AssetKey, AssetKind, build_dataset_key
-from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
+from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.changes.change_grammar import VERBS, Action, NotUnderstood, parse_sentence
-from meshline.ingest.changes.edited_tables import EditedTable
-from meshline.ingest.changes.proposed_facts import build_entries
+from meshline.ingest.changes.edited_tables import EditedTable, build_entries
 from meshline.ingest.dataset_refs import split_dataset
 from meshline.ingest.documents import decode_text
 

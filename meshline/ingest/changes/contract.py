@@ -7,7 +7,7 @@ from meshline.graph import model
 from meshline.graph.content import EMPTY, encode_facts
 from meshline.graph.contracts import Contract, Pair, Version
 from meshline.graph.model import AssetKey, Scope
-from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
+from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.sources.base import Entry
 from meshline.ingest.sources.contracts.facts import bind_models, build_contract_facts
 from meshline.ingest.sources.contracts.source import parse_contract_file

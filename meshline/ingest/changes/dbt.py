@@ -14,8 +14,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import EMPTY
 from meshline.graph.contracts import Definition, Field, Pair, Version
 from meshline.graph.model import AssetKey
+from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.changes.alignment import align_with_graph
-from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.changes.dbt_project import (
     ProjectSettings,
     ProjectVersion,

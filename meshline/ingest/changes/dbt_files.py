@@ -14,7 +14,7 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json, to_micros
-from meshline.ingest.changes.base import Text
+from meshline.ingest.changes import Text
 from meshline.ingest.changes.git_repository import LFS, match_paths
 from meshline.ingest.documents import build_json_error, parse_yaml, to_mapping
 from meshline.ingest.sources.files import read_bytes

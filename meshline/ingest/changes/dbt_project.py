@@ -14,7 +14,7 @@ from meshline.graph import model
 from meshline.graph.content import encode_facts
 from meshline.graph.contracts import Definition, Field, Model, Rule
 from meshline.graph.model import AssetKey, AssetKind, Facts, Json
-from meshline.ingest.changes.base import Text
+from meshline.ingest.changes import Text
 from meshline.ingest.check_facts import Check
 from meshline.ingest.sources.base import Context, Entry
 from meshline.ingest.sources.dbt.artifacts import Column, Config, Constraint, Manifest, Node

@@ -13,8 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from meshline.errors import InvalidInput
 from meshline.graph.contracts import parse_version
-from meshline.ingest.changes import git_dbt
-from meshline.ingest.changes.base import ChangeInput, Text, add_warning
+from meshline.ingest.changes import ChangeInput, Text, add_warning, git_dbt
 from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Blob, Repository, Side
 from meshline.ingest.changes.schema.table_formats import LOG, find_metadata
 from meshline.ingest.documents import MAX_BYTES as MAX_DOCUMENT

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
-from meshline.ingest.changes.base import ChangeInput, Text, add_warning
+from meshline.ingest.changes import ChangeInput, Text, add_warning
 from meshline.ingest.changes.dbt_files import PROJECT, ManifestFiles, ProjectFiles, format_some, is_newer, is_same_text, list_unchecked
 from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Side
 from meshline.ingest.documents import to_text

@@ -17,8 +17,8 @@ from meshline.graph.naming import Naming
 from meshline.graph.queries import contract_versions
 from meshline.graph.queries.assets import Attributes, read_attributes
 from meshline.graph.queries.resolve import resolve_name
+from meshline.ingest.changes import GraphState
 from meshline.ingest.changes.alignment import format_partition_field
-from meshline.ingest.changes.base import GraphState
 from meshline.ingest.sources.base import Context, Entry
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from meshline.graph.content import EMPTY
 from meshline.graph.contracts import AnyPair, Contract, Pair, Part, Party, PortSpec, Product, Version, build_level, build_port_names
 from meshline.graph.model import AssetKey, Content, Scope, parse_source_kind
 from meshline.graph.naming import Naming
-from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
+from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.mesh import Mesh, build_statements, parse_mesh_file
 from meshline.ingest.mesh import format as form
 from meshline.ingest.mesh.mesh_file import Placed

@@ -9,7 +9,7 @@ from meshline.graph import model
 from meshline.graph.content import EMPTY, encode_facts
 from meshline.graph.contracts import Pair, Part, Product, Version, build_port_names
 from meshline.graph.model import Content, Scope
-from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
+from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.documents import Document, parse_yaml
 from meshline.ingest.sources.base import Context, Entry
 from meshline.ingest.sources.products.facts import BoundPort, bind_port, build_product_facts

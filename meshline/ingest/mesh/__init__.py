@@ -21,8 +21,8 @@ from meshline.ingest.mesh.facts import build_statements
 from meshline.ingest.mesh.format import build_json_schema
 from meshline.ingest.mesh.mesh_file import Mesh, parse_mesh_file, read_mesh_file
 from meshline.ingest.sources.base import Entry, Reading, Refusal
-from meshline.ingest.sources.scope_loader import Loading
-from meshline.ingest.sources.scope_loader import load_reading as load_reading
+from meshline.ingest.sources.reading_loader import Loading
+from meshline.ingest.sources.reading_loader import load_reading as load_reading
 
 if TYPE_CHECKING:
     from meshline.graph.live_graph import LiveGraph

@@ -1,7 +1,7 @@
 """What every source has: where it is and how it is read (`Source`), and what one reading of it yields (`Reading`).
 
 A source reads (bounded I/O), parses (pure) and builds scopes with their content (pure). It never writes:
-`meshline.ingest.sources.scope_loader` compares the items with the graph and commits the differences.
+`meshline.ingest.sources.reading_loader` compares the items with the graph and commits the differences.
 """
 
 from __future__ import annotations

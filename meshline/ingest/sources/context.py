@@ -11,16 +11,16 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_contract_key
 from meshline.graph.naming import Naming, normalise_namespace
 from meshline.ingest.sources.base import Context, KnownColumn
-from meshline.ingest.sources.scope_loader import read_memory
+from meshline.ingest.sources.reading_loader import read_memory
 
 
-def build_context(graph: LiveGraph, naming: Naming, folder: Path, source: str, aliases: Mapping[str, str] | None = None) -> Context:
-    """The context of one reading of a source."""
+def build_context(graph: LiveGraph, naming: Naming, folder: Path, source: str | None, aliases: Mapping[str, str] | None = None) -> Context:
+    """The context of one reading of a source; None: what is read has no source, and so no memory."""
     return Context(
         naming,
         folder,
         aliases or {},
-        read_memory(graph.store, source),
+        {} if source is None else read_memory(graph.store, source),
         columns_of=_Columns(graph),
         people=LazyPeople(lambda: collect_people(graph)),
         datasets_ending_with=_DatasetsByEnding(graph),

@@ -14,7 +14,7 @@ from meshline.ingest.openlineage.builder import check_events
 from meshline.ingest.openlineage.event_files import STDIN, Found, list_files, read_events
 from meshline.ingest.sources.base import SourceConfig
 from meshline.ingest.sources.files import expand_paths
-from meshline.ingest.sources.scope_loader import Loading
+from meshline.ingest.sources.reading_loader import Loading
 from meshline.ingest.sources.target import EventOutcome, Target
 from meshline.words import format_count
 

@@ -13,7 +13,7 @@ from meshline.errors import InvalidInput, MeshlineError, StoreUnavailable
 from meshline.graph.model import get_current_micros
 from meshline.ingest.sources.base import Source, SourceConfig
 from meshline.ingest.sources.openlineage_files import OpenLineageFiles, ingest_files
-from meshline.ingest.sources.scope_loader import Loading, collect_items
+from meshline.ingest.sources.reading_loader import Loading, collect_items
 from meshline.ingest.sources.secrets import Variables
 from meshline.ingest.sources.sync_status import LONGEST, Status
 from meshline.ingest.sources.target import Target

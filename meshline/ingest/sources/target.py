@@ -11,10 +11,10 @@ from meshline.errors import MeshlineError
 from meshline.graph.model import get_current_micros
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.event_files import Found
-from meshline.ingest.sources import scope_loader
+from meshline.ingest.sources import reading_loader
 from meshline.ingest.sources.base import Context, Reading
 from meshline.ingest.sources.context import build_context
-from meshline.ingest.sources.scope_loader import Loading
+from meshline.ingest.sources.reading_loader import Loading
 from meshline.ingest.sources.sync_status import Status, read_status, save_status
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class LocalTarget:
         return build_context(self._graph, self._naming, folder, source, aliases)
 
     def load(self, reading: Reading) -> Loading:
-        return scope_loader.load_reading(self._graph, reading, get_current_micros())
+        return reading_loader.load_reading(self._graph, reading, get_current_micros())
 
     def ingest_events(self, source: str, events: Iterable[Found]) -> Iterator[EventOutcome]:
         from meshline.ingest.pipeline import ingest_all  # noqa: PLC0415 - a source without events does not wait for this import
@@ -84,7 +84,7 @@ class LocalTarget:
                 yield EventOutcome(outcome.error, outcome.warnings)
 
     def save_memory(self, source: str, memory: Mapping[str, str]) -> None:
-        scope_loader.save_memory(self._graph.store, source, memory)
+        reading_loader.save_memory(self._graph.store, source, memory)
 
     def read_status(self, source: str) -> Status | None:
         return read_status(self._graph.store, source)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from meshline.governance.notify.channels import Routes, Secret, Webhook, parse_pattern
+from meshline.governance.notify.messages import load_templates
 from meshline.governance.notify.outbox import SECOND, NoticeBody, Outbox, Receiver, build_record
 from meshline.governance.notify.sender import Pace, Sender
-from meshline.governance.notify.templates import load_templates
 from meshline.graph.store.base import Batch, Store
 
 START = 1_700_000_000 * SECOND

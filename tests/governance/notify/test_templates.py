@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.governance.notify.templates import FIELDS, load_templates
+from meshline.governance.notify.messages import FIELDS, load_templates
 from tests.governance.notify.sending import build_body
 
 

@@ -12,12 +12,11 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest import mesh
-from meshline.ingest.changes import build_proposal
-from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
+from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text, build_proposal
 from meshline.ingest.changes.graph_state import build_graph_state as known_of
 from meshline.ingest.sources.base import Source
 from meshline.ingest.sources.context import build_context
-from meshline.ingest.sources.scope_loader import load_reading
+from meshline.ingest.sources.reading_loader import load_reading
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mesh"
 SOURCES = ("iceberg", "delta", "contract", "product", "sql")

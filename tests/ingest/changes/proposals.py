@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshline.graph.contracts import Definition, Field, Pair, Version
 from meshline.graph.model import AssetKey, build_dataset_key
-from meshline.ingest.changes.base import Proposal
+from meshline.ingest.changes import Proposal
 
 LAKE = "http://iceberg-rest.internal:8181"
 CUSTOMER_ORDERS = build_dataset_key(LAKE, "orders.customer_orders")

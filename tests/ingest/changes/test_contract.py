@@ -10,7 +10,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import EMPTY, decode_facts
 from meshline.graph.contracts import Contract, Part, Version
 from meshline.graph.model import build_dataset_key
-from meshline.ingest.changes.base import GraphState, Proposal
+from meshline.ingest.changes import GraphState, Proposal
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 
 SPECIFIED = Path("contracts/customer_orders_v2.yaml")

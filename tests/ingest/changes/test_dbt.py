@@ -19,12 +19,12 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import FlowType, build_column_key, build_dataset_key
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
+from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.changes.dbt import build_proposal
 from meshline.ingest.changes.graph_state import build_graph_state as known_of
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.dbt.source import Dbt
-from meshline.ingest.sources.scope_loader import load_reading
+from meshline.ingest.sources.reading_loader import load_reading
 from tests.ingest.changes.conftest import EXAMPLE
 
 TARGET = EXAMPLE / "dbt" / "target"

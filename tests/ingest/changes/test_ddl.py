@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.contracts import Definition
 from meshline.graph.model import build_dataset_key
-from meshline.ingest.changes import build_proposal
-from meshline.ingest.changes.base import ChangeInput, GraphState, Text
+from meshline.ingest.changes import ChangeInput, GraphState, Text, build_proposal
 from tests.ingest.changes.conftest import Ask
 from tests.ingest.changes.proposals import (
     CUSTOMER_ORDERS,

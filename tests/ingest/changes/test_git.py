@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.ingest.changes.base import ChangeInput
+from meshline.ingest.changes import ChangeInput
 from meshline.ingest.changes.git import list_changes
 from meshline.ingest.changes.git_repository import match_paths
 

@@ -13,7 +13,7 @@ from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.changes.base import GraphState
+from meshline.ingest.changes import GraphState
 from meshline.ingest.changes.graph_state import build_graph_state as known_of
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.products.formats import parse_product

@@ -11,7 +11,7 @@ from meshline.governance.diff.product_diff import compare_products
 from meshline.graph.content import EMPTY, decode_facts
 from meshline.graph.contracts import Pair, Product, build_port_names
 from meshline.graph.model import EdgeType, build_data_product_key, build_dataset_key
-from meshline.ingest.changes.base import Proposal
+from meshline.ingest.changes import Proposal
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 
 FILE = Path("products/customer-orders.yaml")

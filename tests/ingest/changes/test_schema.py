@@ -23,8 +23,7 @@ from pyiceberg.types import ListType, LongType, MapType, NestedField, StringType
 from pyiceberg.utils.schema_conversion import AvroSchemaConversion
 
 from meshline.errors import InvalidInput, NotFound
-from meshline.ingest.changes import build_proposal
-from meshline.ingest.changes.base import ChangeInput, GraphState, Text
+from meshline.ingest.changes import ChangeInput, GraphState, Text, build_proposal
 from meshline.ingest.changes.schema.base import find_json_lines
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 from tests.ingest.changes.proposals import (

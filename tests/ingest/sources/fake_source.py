@@ -14,7 +14,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts
 from meshline.graph.store.factory import open_store
 from meshline.ingest.sources.base import Context, Entry, Item, Reading, Source
-from meshline.ingest.sources.scope_loader import Loading, load_reading
+from meshline.ingest.sources.reading_loader import Loading, load_reading
 
 T = 1_709_294_400_000_000
 NAME = "iceberg/lake"

@@ -19,7 +19,7 @@ from meshline.graph.model import AssetKey, get_current_micros
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.iceberg.source import Iceberg
-from meshline.ingest.sources.scope_loader import Loading, load_reading
+from meshline.ingest.sources.reading_loader import Loading, load_reading
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "servers" / "iceberg_rest.py"
 

@@ -15,8 +15,8 @@ from meshline.graph.queries.quality import Result, read_latest
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.sources.base import Source
 from meshline.ingest.sources.context import build_context
+from meshline.ingest.sources.reading_loader import Loading, load_reading
 from meshline.ingest.sources.registry import build_source
-from meshline.ingest.sources.scope_loader import Loading, load_reading
 
 CORPUS = Path(os.environ.get("MESHLINE_CORPUS", "."))
 needs_corpus = pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="MESHLINE_CORPUS is not set")

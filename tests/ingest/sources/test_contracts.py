@@ -19,7 +19,7 @@ from meshline.graph.queries.contract_versions import Version, build_versions
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.contracts.source import Contracts
-from meshline.ingest.sources.scope_loader import Loading, load_reading
+from meshline.ingest.sources.reading_loader import Loading, load_reading
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 from tests.queries.mesh import build_graph, commit_statements
 

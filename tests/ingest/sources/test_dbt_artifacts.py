@@ -18,7 +18,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.dbt.source import Dbt
-from meshline.ingest.sources.scope_loader import Loading, load_reading
+from meshline.ingest.sources.reading_loader import Loading, load_reading
 from tests.ingest.sources.dbt_target import (
     EXAMPLE,
     PG,

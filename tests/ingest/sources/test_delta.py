@@ -23,7 +23,7 @@ from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchange
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.delta.parse import parse_columns
 from meshline.ingest.sources.delta.source import Delta
-from meshline.ingest.sources.scope_loader import Loading, load_reading
+from meshline.ingest.sources.reading_loader import Loading, load_reading
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 LONG, STRING = PrimitiveType("long"), PrimitiveType("string")

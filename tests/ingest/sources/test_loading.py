@@ -12,7 +12,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Scope
 from meshline.ingest.sources.base import Entry, Item, Refusal, Unchanged
-from meshline.ingest.sources.scope_loader import COMMIT_SIZE, read_memory, save_memory
+from meshline.ingest.sources.reading_loader import COMMIT_SIZE, read_memory, save_memory
 from tests.ingest.sources.fake_source import (
     BAD,
     T,

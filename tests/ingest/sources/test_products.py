@@ -17,7 +17,7 @@ from meshline.graph.naming import Naming
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.products.formats import ParsedProduct, parse_product
 from meshline.ingest.sources.products.source import Products
-from meshline.ingest.sources.scope_loader import Loading, load_reading
+from meshline.ingest.sources.reading_loader import Loading, load_reading
 from tests.ingest.sources.contract_files import SPECIFICATION
 from tests.ingest.sources.test_contracts import count_outcomes, list_edges, read_attribute, write_files
 from tests.ingest.sources.test_contracts import load_contracts as contracts_loaded

@@ -13,8 +13,8 @@ from meshline.graph.content import decode_facts
 from meshline.graph.model import AssetKey, EdgeType, Facts
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import Context, Entry, KnownColumn, Refusal, Source
+from meshline.ingest.sources.reading_loader import load_reading
 from meshline.ingest.sources.registry import build_source
-from meshline.ingest.sources.scope_loader import load_reading
 from meshline.ingest.sources.sql.source import Sql
 from tests.ingest.sources.fake_source import build_table, count_outcomes, load_items, open_graph
 

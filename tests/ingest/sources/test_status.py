@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.sources.scope_loader import read_retracted, record_retracted
+from meshline.ingest.sources.reading_loader import read_retracted, record_retracted
 from meshline.ingest.sources.sync_status import Status, read_statuses, save_status
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from meshline.graph.contracts import Definition, Pair, Version
-from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal
+from meshline.ingest.changes import ChangeInput, GraphState, Proposal
 from meshline.ingest.changes.ddl.ddl_script import Script
-from meshline.ingest.changes.proposed_facts import build_entries
+from meshline.ingest.changes.edited_tables import build_entries
 from meshline.ingest.documents import decode_text
 from meshline.sql.dialects import get_rules
 from meshline.sql.statement_lineage import Relation

@@ -14,8 +14,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from meshline.errors import Ambiguous, InvalidInput, MeshlineError, NotFound
 from meshline.graph.contracts import Definition, Version
+from meshline.ingest.changes import GraphState
 from meshline.ingest.changes.alignment import align_with_graph
-from meshline.ingest.changes.base import GraphState
 from meshline.ingest.changes.ddl.alter import TableAlteration
 from meshline.ingest.changes.ddl.create import Constraint, DefinitionBuilder, build_field, read_constraints
 from meshline.ingest.changes.edited_tables import EditedTable, EditedTables, fold_case

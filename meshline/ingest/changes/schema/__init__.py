@@ -12,9 +12,9 @@ import msgspec
 from meshline.errors import Ambiguous, InvalidInput, NotFound, require_extra
 from meshline.graph.contracts import Definition, Pair, Part, Version
 from meshline.graph.model import AssetKey, AssetKind
+from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.changes.alignment import align_files, align_with_graph
-from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
-from meshline.ingest.changes.proposed_facts import build_entries
+from meshline.ingest.changes.edited_tables import build_entries
 from meshline.ingest.changes.schema.avro import is_avro, parse_avro
 from meshline.ingest.changes.schema.base import Schema, find_json_lines, parse_json
 from meshline.ingest.changes.schema.json_schema import is_json_schema, parse_json_schema
