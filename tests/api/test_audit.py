@@ -26,8 +26,8 @@ TAG = "mutation($id: ID!, $t: String!, $by: String) { addTag(asset: $id, tag: $t
 
 
 def test_a_mutation_is_recorded_with_its_statement(ask: AskGraph) -> None:
-    said = ask(TAG, id=mesh.REPORT.id, t="certified", by="eve")["addTag"]["statement"]
-    ask("mutation($s: ID!) { retract(statement: $s) { statement } }", s=said)
+    statement = ask(TAG, id=mesh.REPORT.id, t="certified", by="eve")["addTag"]["statement"]
+    ask("mutation($s: ID!) { retract(statement: $s) { statement } }", s=statement)
     first, second = ask(AUDIT)["audit"]["nodes"]
     assert (first["action"], first["actor"], first["subject"]) == ("MUTATION", "eve", mesh.REPORT.qualified_name)
     assert first["details"]["mutation"] == "tag"

@@ -137,12 +137,12 @@ def test_what_goes_wrong_inside_stays_inside(ask: AskGraph, monkeypatch: pytest.
 
 
 def test_the_past_is_read_before_the_graph_is_held(ask: AskGraph, monkeypatch: pytest.MonkeyPatch) -> None:
-    heads, held = ask.graph.store.iterate_heads, []
+    heads, locked = ask.graph.store.iterate_heads, []
 
     def read(as_of: int | None = None) -> Any:
         if threading.current_thread().name == "meshline-past":
             free = ask.graph.lock.acquire(timeout=1)
-            held.append(not free)
+            locked.append(not free)
             if free:
                 ask.graph.lock.release()
         return heads(as_of)
@@ -154,7 +154,7 @@ def test_the_past_is_read_before_the_graph_is_held(ask: AskGraph, monkeypatch: p
         f'{{ impact(of: ["{ID}"]) {{ total }} {past} lineageDiff(from: "{times[0]}", to: "2024-02-01T00:00:00Z") {{ totalAdded }} }}'
     )
     assert found["at1"] == found["impact"]
-    assert held == [False] * 3
+    assert locked == [False] * 3
 
 
 def test_the_lock_is_free_afterwards(ask: AskGraph) -> None:

@@ -83,8 +83,8 @@ def test_what_is_refused_is_logged_too(lines: Lines) -> None:
         client.get("/nothing/here", headers=build_authorization(SECRETS[Role.READER]))
         client.get("/healthz")
     found = select_requests(lines())
-    told = [(line["route"], line["status"], line["actor"], line.get("code")) for line in found]
-    assert told == [("/graphql", 401, "", "UNAUTHENTICATED"), ("/nothing/here", 404, "the-reader", None)]
+    summaries = [(line["route"], line["status"], line["actor"], line.get("code")) for line in found]
+    assert summaries == [("/graphql", 401, "", "UNAUTHENTICATED"), ("/nothing/here", 404, "the-reader", None)]
 
 
 def test_a_hostile_path_stays_one_line(lines: Lines) -> None:

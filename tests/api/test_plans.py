@@ -59,14 +59,14 @@ IMPACT = """
 query Impact($of: [ID!]!, $counted: Boolean!, $bare: Boolean!) {
   impact(of: $of) {
     all: total
-    byDomain @include(if: $counted) { label count asset { __typename id ...held } }
+    byDomain @include(if: $counted) { label count asset { __typename id ...named } }
     byProduct { ...counted label @skip(if: $bare) }
-    assets(first: 25) { nodes { reach masked node { kind ...held ... on Column { dataset { name } position } ... on Job { namespace } } } }
+    assets(first: 25) { nodes { reach masked node { kind ...named ... on Column { dataset { name } position } ... on Job { namespace } } } }
     completeness { truncated asOf revision }
   }
 }
 fragment counted on Count { key size: count }
-fragment held on Asset { name domain { name } owners { type owner { name } inheritedFrom { id } } }
+fragment named on Asset { name domain { name } owners { type owner { name } inheritedFrom { id } } }
 """
 
 

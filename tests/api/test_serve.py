@@ -192,17 +192,17 @@ def test_it_says_when_it_listens_and_when_it_is_ready(tmp_path: Path) -> None:
         running.send_signal(signal.SIGTERM)
         _, errors = running.communicate(timeout=30)
     lines = [json.loads(line) for line in errors.splitlines()]
-    said = [line for line in lines if line["logger"] == "meshline.api"]
+    logged = [line for line in lines if line["logger"] == "meshline.api"]
     url = f"http://127.0.0.1:{port}"
-    assert [line["message"] for line in said] == [
+    assert [line["message"] for line in logged] == [
         f"listening on {url}, loading the graph",
         "ready",
         f"GraphQL on {url}/graphql, OpenLineage events to {url}/api/v1/lineage",
         "stopping",
         "stopped",
     ]
-    assert said[0]["auth"] == "off"
-    assert (said[1]["revision"], said[1]["columns"]) == (0, 0)
+    assert logged[0]["auth"] == "off"
+    assert (logged[1]["revision"], logged[1]["columns"]) == (0, 0)
 
 
 def test_it_does_not_listen_where_strangers_are(tmp_path: Path) -> None:

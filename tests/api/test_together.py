@@ -30,8 +30,8 @@ def read_graph(client: TestClient, _reader: int) -> list[Any]:
     for n in range(EACH):
         answers.append(client.post("/graphql", json={"query": query, "variables": {"id": START}}).json())
         tag = f'mutation {{ addTag(asset: "{START}", tag: "t{n}", by: "reader") {{ asset {{ tags {{ key }} }} }} }}'
-        said = client.post("/graphql", json={"query": tag}).json()
-        assert "errors" not in said or said["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+        answer = client.post("/graphql", json={"query": tag}).json()
+        assert "errors" not in answer or answer["errors"][0]["extensions"]["code"] == "NOT_FOUND"
     return answers
 
 

@@ -95,7 +95,7 @@ def test_wrong_use_is_2(here: Path, arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["change", BREAKING], "there is no store at"),
         (["change", BREAKING, "--store", "sqlite:///away.db"], "there is no store at away.db"),
@@ -111,16 +111,16 @@ def test_wrong_use_is_2(here: Path, arguments: list[str]) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_decided_is_2(here: Path, arguments: list[str], said: str) -> None:
+def test_what_cannot_be_decided_is_2(here: Path, arguments: list[str], message: str) -> None:
     ran = run_command("check", *arguments)
     assert (ran.code, ran.out) == (2, "")
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
     assert not list(here.glob("*.db"))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["change", "drop customers.customers.nothing"], "nothing"),
         (["change", "frobnicate customers.customers.email"], "frobnicate"),
@@ -136,10 +136,10 @@ def test_what_cannot_be_decided_is_2(here: Path, arguments: list[str], said: str
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 @pytest.mark.usefixtures("here")
-def test_bad_input_and_output_is_2_with_a_store_too(example: str, arguments: list[str], said: str) -> None:
+def test_bad_input_and_output_is_2_with_a_store_too(example: str, arguments: list[str], message: str) -> None:
     ran = run_command("check", *arguments, "--store", example)
     assert ran.code == 2, ran
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 

@@ -149,9 +149,9 @@ def check_with_base(project: DbtProject) -> Ran:
     return check_against_main("--no-graph", "--base-tree", str(project.base))
 
 
-def assert_refused(ran: Ran, *said: str) -> None:
+def assert_refused(ran: Ran, *messages: str) -> None:
     assert (ran.code, ran.out) == (2, ""), ran
-    for one in said:
+    for one in messages:
         assert one in ran.err
 
 

@@ -289,13 +289,13 @@ def test_a_merge_is_parted_and_joined_again(new: str) -> None:
     assert (ran.code, "both ids are of the same name" in ran.err) == (2, True)
     ran = run_command("identity", "part", "orders", path, "--reason", "x", "--store", new)
     assert ran.code != 0
-    said = run_successfully("identity", "part", "orders.orders", path, "--reason", "two feeds", "--by", "ann", "--store", new).out
-    assert said.startswith(f"{name} is not {path} (st_")
+    output = run_successfully("identity", "part", "orders.orders", path, "--reason", "two feeds", "--by", "ann", "--store", new).out
+    assert output.startswith(f"{name} is not {path} (st_")
     explained = run_successfully("identity", "explain", path, "--store", new).out
     assert explained.startswith(f"{path}\n")
     assert f"so without effect:\n  {path} is {name}" in explained
     assert "two feeds (person/ann since " in explained
-    run_successfully("identity", "retract", said.split("(")[1].rstrip(")\n"), "--store", new)
+    run_successfully("identity", "retract", output.split("(")[1].rstrip(")\n"), "--store", new)
     assert f"one because:\n  {path} is {name}" in run_successfully("identity", "explain", path, "--store", new).out
 
 

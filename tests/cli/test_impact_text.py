@@ -163,9 +163,9 @@ def test_nothing_with_gaps_is_never_called_safe() -> None:
         {"silentOnFilters": 1, "silentProducers": ["DBT"]},
         LATER,
     ):
-        said = format_answer({**NOTHING, "completeness": {**COMPLETENESS, **gap}})
-        assert "do not treat this as safe" in said
-        assert "NOT CERTAIN" in said
+        output = format_answer({**NOTHING, "completeness": {**COMPLETENESS, **gap}})
+        assert "do not treat this as safe" in output
+        assert "NOT CERTAIN" in output
 
 
 def test_producers_that_state_no_filters_are_named() -> None:

@@ -69,7 +69,7 @@ def test_export_networkx_and_graphml_are_the_same_graph(tmp_path: Path, example:
     marked = nx.read_graphml(tmp_path / "g.graphml", force_multigraph=True)
     assert set(linked.nodes) == set(marked.nodes)
     assert linked.number_of_edges() == marked.number_of_edges() > 500
-    products = [node for node, said in linked.nodes(data=True) if said["kind"] == "DATA_PRODUCT"]
+    products = [node for node, attributes in linked.nodes(data=True) if attributes["kind"] == "DATA_PRODUCT"]
     assert products
     assert all(marked.nodes[node]["name"] == linked.nodes[node]["name"] for node in products)
 

@@ -17,12 +17,12 @@ OF = ("--dataset", "sqlite:///shop.db/orders")
 def test_results_are_loaded_once(new: str, tmp_path: Path) -> None:
     shutil.copy(RESULTS / "validation_1_24.json", tmp_path)
     warning = "warning: sqlite:///shop.db/orders: no other source knows this dataset; check its name in the catalog\n"
-    for said in (
+    for counts in (
         f"{warning}gx/default: 1 of 1 statements read, 0 unchanged, 1 new",
         "gx/default: 1 of 1 statements read, 1 unchanged, 0 new",
     ):
         ran = run_successfully("ingest", "gx", tmp_path / "*.json", *OF, "--store", new)
-        assert ran.err == f"{said}, 0 changed, 0 retracted, 0 refused\n"
+        assert ran.err == f"{counts}, 0 changed, 0 retracted, 0 refused\n"
 
 
 def test_the_dataset_is_found_by_map_or_namespace_and_who_uses_a_column_is_named(new: str, tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def test_the_seeds_files_say_whom_a_change_hits(tmp_path: Path) -> None:
     impact = run_command("impact", "customer_orders.total_amount", "--store", store).out
     assert "consumer of finance-analytics" in impact
     assert "customer-orders-contract-v2" in impact
-    (told,) = [line for line in impact.splitlines() if line.strip().startswith("orders-engineering ")]
-    assert told.split()[1:] == ["direct", "orders-engineering@company.com", "customer-orders,", "customer-orders-contract-v2"]
+    (row,) = [line for line in impact.splitlines() if line.strip().startswith("orders-engineering ")]
+    assert row.split()[1:] == ["direct", "orders-engineering@company.com", "customer-orders,", "customer-orders-contract-v2"]
 
     again = run_command("ingest", "contract", seeds / "customer_orders_contract_v2.yaml", "--store", store)
     assert again.err == "contract/default: 1 of 1 statements read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"

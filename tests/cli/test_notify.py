@@ -71,8 +71,8 @@ def test_the_audit_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHLINE_STORE", url)
     assert run_successfully("audit").out == "the audit log is empty\n"
     with run_server("serve", "--store", url) as address:
-        said = 'mutation($id: ID!) { addTag(asset: $id, tag: "gold", by: "eve") { statement } }'
-        asked = {"query": said, "variables": {"id": mesh.REPORT.id}}
+        mutation = 'mutation($id: ID!) { addTag(asset: $id, tag: "gold", by: "eve") { statement } }'
+        asked = {"query": mutation, "variables": {"id": mesh.REPORT.id}}
         assert "errors" not in httpx.post(f"{address}/graphql", json=asked).json()
         check = {"things": [{"kind": "change", "after": {"name": "c", "text": "drop wh/sales.orders.email_hash"}}]}
         assert httpx.post(f"{address}/api/v1/check", json=check, timeout=60).status_code == 200

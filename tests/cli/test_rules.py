@@ -16,9 +16,9 @@ def test_list() -> None:
 
 
 def test_one() -> None:
-    said = run_successfully("rules", "required-column-added").out
-    assert "conditional in mesh, compatible in consumer" in said
-    assert "compatible for readers" in said
+    output = run_successfully("rules", "required-column-added").out
+    assert "conditional in mesh, compatible in consumer" in output
+    assert "compatible for readers" in output
 
 
 def test_json() -> None:

@@ -78,7 +78,7 @@ def damage_store(path: Path, statement: str, *parameters: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "says"),
+    ("statement", "message"),
     [
         ("UPDATE content SET blob = zeroblob(20), deflated = 0 WHERE content_id = 5", "content 5 does not fit its digest"),
         ("UPDATE content SET blob = zeroblob(20), deflated = 1 WHERE content_id = 5", "content 5 a packed value cannot be read"),
@@ -100,12 +100,12 @@ def damage_store(path: Path, statement: str, *parameters: object) -> None:
         ("INSERT INTO name (name) VALUES ('delete-all')", "is not found by its name"),
     ],
 )
-def test_what_is_wrong_is_found(path: Path, statement: str, says: str) -> None:
+def test_what_is_wrong_is_found(path: Path, statement: str, message: str) -> None:
     damage_store(path, statement)
     ran = run_command("store", "check", "--store", build_url(path))
     assert ran.code == 1
     assert "WRONG" in ran.out
-    assert says in ran.err
+    assert message in ran.err
     assert ran.err.endswith("the store is damaged: restore it from a backup\n")
 
 

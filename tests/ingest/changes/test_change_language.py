@@ -207,11 +207,11 @@ def test_several_changes_of_one_table_are_one_pair(ask: Ask) -> None:
         file="plan.txt",
     )
     _, after = get_versions(found)
-    said = list_fields(after)
-    assert said["total_amount"].type == "decimal(20, 2)"
-    assert said["currency"].required is True
-    assert (said["note"].type, said["note"].required) == ("string", False)
-    assert said["paid"].required is True
+    fields = list_fields(after)
+    assert fields["total_amount"].type == "decimal(20, 2)"
+    assert fields["currency"].required is True
+    assert (fields["note"].type, fields["note"].required) == ("string", False)
+    assert fields["paid"].required is True
     assert list_removed_columns(found) == {"status"}
     assert [after.find_line(("field", name)) for name in ("total_amount", "note", "paid", "status")] == [1, 1, 3, 4]
     assert after.file == "plan.txt"
@@ -313,17 +313,17 @@ def test_a_column_that_is_there_is_not_added(ask: Ask) -> None:
 def test_the_sources_would_say_it(ask: Ask) -> None:
     """The listing of the catalog, and what was recorded under the old name goes on under the new one."""
     found = ask("change", "rename customers.customers.email to mail; drop customers.customers.country")
-    told = {
+    stated = {
         entry.scope[0] if len(entry.scope) != 4 else entry.scope[3]: (source, decode_facts(entry.content.blob))
         for source, entry in found.entries
     }
-    source, listing = told["columns"]
+    source, listing = stated["columns"]
     assert source == "iceberg/lake"
     listed = {edge.end.name: edge.attributes["position"] for edge in listing.edges if edge.type is EdgeType.HAS_COLUMN}
     assert "mail" in listed
     assert not {"email", "country"} & listed.keys()
-    assert [(edge.start.name, edge.end.name) for edge in told["column-renamed"][1].edges] == [("email", "mail")]
-    assert told["column-dropped"][1].assets[0].key.name == "country"
+    assert [(edge.start.name, edge.end.name) for edge in stated["column-renamed"][1].edges] == [("email", "mail")]
+    assert stated["column-dropped"][1].assets[0].key.name == "country"
     attributes = {fact.key.name: fact.attributes for fact in listing.assets}
     assert attributes["mail"]["field_id"] == 3
 

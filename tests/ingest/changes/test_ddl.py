@@ -66,8 +66,8 @@ ALTER TABLE {ORDERS} DROP COLUMN currency"""
 )
 def test_a_column_is_altered(ask: Ask, dialect: str, action: str, type_: str, *, required: bool) -> None:
     found = ask("ddl", f"ALTER TABLE {ORDERS} ADD COLUMN other int; ALTER TABLE {ORDERS} {action}", dialect=dialect)
-    said = list_fields(get_versions(found)[1])["total_amount"]
-    assert (said.type, said.required) == (type_, required)
+    field = list_fields(get_versions(found)[1])["total_amount"]
+    assert (field.type, field.required) == (type_, required)
 
 
 def test_actions_of_several_kinds_in_one_statement(ask: Ask) -> None:
@@ -211,13 +211,13 @@ def test_a_new_table_with_constraints(ask: Ask) -> None:
     before, after = get_pair(found)
     assert before is None
     assert after is not None
-    said = list_fields(after)
+    fields = list_fields(after)
     assert get_dataset(after) == build_dataset_key("postgres://shop", "shop.items")
-    assert (said["id"].primary_key, said["id"].required) == (True, True)
-    assert said["sku"].unique is True
-    assert said["size"].enum == ("S", "M", "L")
-    assert said["price"].exclusive_minimum == 0
-    assert (said["amount"].minimum, said["amount"].exclusive_maximum) == (None, None)
+    assert (fields["id"].primary_key, fields["id"].required) == (True, True)
+    assert fields["sku"].unique is True
+    assert fields["size"].enum == ("S", "M", "L")
+    assert fields["price"].exclusive_minimum == 0
+    assert (fields["amount"].minimum, fields["amount"].exclusive_maximum) == (None, None)
     assert any("UNIQUE over several columns" in one for one in found.warnings)
     assert any("LENGTH(sku) = 3" in one for one in found.warnings)
     assert found.entries[0][1].scope == ("sql", "postgres://shop", "shop.items")
@@ -312,8 +312,8 @@ def test_a_script_in_two_versions(ask: Ask) -> None:
     new = "CREATE VIEW s.v AS SELECT a, 1 AS b FROM s.t;\n-- moved\nCREATE TABLE s.t (a bigint, c int); CREATE TABLE s.new (a int)"
     found = {}
     for pair in ask("ddl", new, before=old).pairs:
-        said = [one.value.model for one in pair if one is not None and isinstance(one.value, Definition)]
-        found[said[0].name] = [one is not None for one in pair], [[field.name for field in one.fields] for one in said]
+        models = [one.value.model for one in pair if one is not None and isinstance(one.value, Definition)]
+        found[models[0].name] = [one is not None for one in pair], [[field.name for field in one.fields] for one in models]
     assert found == {
         "s.t": ([True, True], [["a", "b"], ["a", "c"]]),
         "s.v": ([True, True], [["a"], ["a", "b"]]),

@@ -70,8 +70,8 @@ def test_a_product_is_read_back_as_its_file_says_it(known: GraphState, file: str
 def remove_order(product: Product) -> object:
     """Without what edges do not keep: the order of ports, and tags, which are the dataset's."""
     ports = sorted((port.direction, port.name, port.type, port.endpoint, port.contract, port.version) for port in product.ports)
-    said = (product.name, product.id, product.version, product.status, product.standard, product.title, product.domain)
-    return (*said, sorted(one.name for one in product.slo), sorted(party.name for party in product.owners), ports, product.pii_columns)
+    values = (product.name, product.id, product.version, product.status, product.standard, product.title, product.domain)
+    return (*values, sorted(one.name for one in product.slo), sorted(party.name for party in product.owners), ports, product.pii_columns)
 
 
 def test_a_product_that_only_the_mesh_file_tells_of(known: GraphState) -> None:
@@ -114,8 +114,8 @@ def test_a_view_has_its_query_alone(tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_who_says_what(known: GraphState) -> None:
-    said = known.list_statements(CUSTOMER_ORDERS)
-    assert said[0][0] == "iceberg/lake"
-    assert {entry.scope[0] for _, entry in said} >= {"iceberg"}
+    statements = known.list_statements(CUSTOMER_ORDERS)
+    assert statements[0][0] == "iceberg/lake"
+    assert {entry.scope[0] for _, entry in statements} >= {"iceberg"}
     assert known.list_names(CUSTOMER_ORDERS) != (CUSTOMER_ORDERS,)
     assert known.list_statements(model.build_dataset_key(LAKE, "no.where")) == ()

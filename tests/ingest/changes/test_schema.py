@@ -60,8 +60,8 @@ def read_metadata() -> Any:
 
 
 def list_columns(answer: Any) -> Any:
-    said = answer["metadata"]
-    return next(one for one in said["schemas"] if one["schema-id"] == said["current-schema-id"])["fields"]
+    document = answer["metadata"]
+    return next(one for one in document["schemas"] if one["schema-id"] == document["current-schema-id"])["fields"]
 
 
 # -- Iceberg
@@ -90,11 +90,11 @@ def test_metadata_is_that_of_the_table_at_its_place(ask: Ask) -> None:
 
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_versions_of_the_format(ask: Ask, version: int) -> None:
-    said = read_metadata()["metadata"]
-    said["format-version"] = version
+    document = read_metadata()["metadata"]
+    document["format-version"] = version
     if version == 1:
-        said["schema"] = said.pop("schemas")[-1]
-    _, after = get_versions(ask("schema", json.dumps(said), before=METADATA))
+        document["schema"] = document.pop("schemas")[-1]
+    _, after = get_versions(ask("schema", json.dumps(document), before=METADATA))
     assert list_names(after) == list_names(get_versions(ask("schema", METADATA, before=METADATA))[0])
 
 
@@ -105,17 +105,17 @@ def test_metadata_beside_the_graph_is_no_change(ask: Ask) -> None:
 
 
 def test_a_schema_alone_says_nothing_of_partitions(ask: Ask) -> None:
-    said = read_metadata()["metadata"]["schemas"][-1]
-    before, after = get_versions(ask("schema", json.dumps(said), dataset=CUSTOMER_ORDERS.qualified_name))
+    document = read_metadata()["metadata"]["schemas"][-1]
+    before, after = get_versions(ask("schema", json.dumps(document), dataset=CUSTOMER_ORDERS.qualified_name))
     assert before.value == after.value
 
 
 def test_nested_columns_of_a_real_schema(ask: Ask) -> None:
     written = NESTED.model_dump_json(indent=1)
     _, after = get_versions(ask("schema", written, before=written))
-    said = list_fields(after)
-    assert list(said) == ["id", "address", "address.city", "address.area", "tags", "tags.element", "prices", "prices.key", "prices.value"]
-    assert (said["address.area"].id, said["tags.element"].required, said["prices.value"].required) == ("4", True, False)
+    fields = list_fields(after)
+    assert list(fields) == ["id", "address", "address.city", "address.area", "tags", "tags.element", "prices", "prices.key", "prices.value"]
+    assert (fields["address.area"].id, fields["tags.element"].required, fields["prices.value"].required) == ("4", True, False)
     line = after.find_line(("field", "address.area"))
     assert line > after.find_line(("field", "address.city")) > after.find_line(("field", "address")) > 1
 
@@ -226,8 +226,8 @@ AVRO = {
 def test_an_avro_record(ask: Ask) -> None:
     text = json.dumps(AVRO, indent=1)
     _, after = get_versions(ask("schema", text, before=text))
-    said = list_fields(after)
-    types = {name: (one.type, one.required) for name, one in said.items()}
+    fields = list_fields(after)
+    types = {name: (one.type, one.required) for name, one in fields.items()}
     assert types == {
         "id": ("long", True),
         "state": ("enum", True),
@@ -246,7 +246,7 @@ def test_an_avro_record(ask: Ask) -> None:
         "before": ("record", False),
         "hash": ("fixed(16)", True),
     }
-    assert said["state"].enum == ("NEW", "PAID")
+    assert fields["state"].enum == ("NEW", "PAID")
     lines = text.splitlines()
     for name in ("amount", "either"):
         assert name in "".join(lines[after.find_line(("field", name)) - 1 :][:2])
@@ -333,21 +333,21 @@ class Order(pydantic.BaseModel):
 def test_a_schema_of_a_real_producer(ask: Ask) -> None:
     text = json.dumps(Order.model_json_schema(), indent=1)
     _, after = get_versions(ask("schema", text, before=text))
-    said = list_fields(after)
-    assert (said["id"].type, said["id"].required, said["id"].minimum) == ("integer", True, 1)
-    assert (said["state"].type, said["state"].enum) == ("string", ("new", "paid"))
-    assert (said["note"].type, said["note"].required, said["note"].max_length) == ("string", False, 10)
-    assert said["at"].format == "date-time"
-    assert (said["address"].type, said["address.zip"].type, said["address.inside"].type) == ("object", "string", "object")
-    assert "address.inside.zip" not in said
-    assert said["lines"].required is False
-    assert said["lines.element.zip"].type == "string"
-    assert "amounts.value" in said
+    fields = list_fields(after)
+    assert (fields["id"].type, fields["id"].required, fields["id"].minimum) == ("integer", True, 1)
+    assert (fields["state"].type, fields["state"].enum) == ("string", ("new", "paid"))
+    assert (fields["note"].type, fields["note"].required, fields["note"].max_length) == ("string", False, 10)
+    assert fields["at"].format == "date-time"
+    assert (fields["address"].type, fields["address.zip"].type, fields["address.inside"].type) == ("object", "string", "object")
+    assert "address.inside.zip" not in fields
+    assert fields["lines"].required is False
+    assert fields["lines.element.zip"].type == "string"
+    assert "amounts.value" in fields
     assert '"id"' in text.splitlines()[after.find_line(("field", "id")) - 1]
 
 
 def test_what_is_not_compared_is_said(ask: Ask) -> None:
-    said = {
+    document = {
         "type": "object",
         "properties": {
             "a": {"$ref": "http://example.org/schema"},
@@ -356,7 +356,7 @@ def test_what_is_not_compared_is_said(ask: Ask) -> None:
         },
         "patternProperties": {"^x": {}},
     }
-    found = ask("schema", json.dumps(said), before=json.dumps(said))
+    found = ask("schema", json.dumps(document), before=json.dumps(document))
     assert "'http://example.org/schema' points outside the document or to nothing" in " ".join(found.warnings)
     assert "'#/$defs/none'" in " ".join(found.warnings)
     assert "patternProperties is not compared (at the whole schema)" in " ".join(found.warnings)
@@ -369,8 +369,8 @@ def test_each_keyword_that_is_not_compared_is_named_once_with_its_first_places(a
     forms = {"anyOf": [{"type": "string", "maxLength": 3}, {"type": "integer"}]}
     plain = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
     outside = {f"r{n}": {"$ref": f"http://example.org/{n}"} for n in range(8)}
-    said = {"type": "object", "properties": {**many, "forms": forms, "plain": plain, **outside}}
-    found = ask("schema", json.dumps(said), before=json.dumps(said))
+    document = {"type": "object", "properties": {**many, "forms": forms, "plain": plain, **outside}}
+    found = ask("schema", json.dumps(document), before=json.dumps(document))
     warnings = [one.partition(": ")[2] for one in found.warnings if "match this schema" not in one]
     assert warnings[:2] == [
         f"contentEncoding is not compared (at {', '.join(f'properties.p{n}' for n in range(5))} and 995 more)",
@@ -381,7 +381,7 @@ def test_each_keyword_that_is_not_compared_is_named_once_with_its_first_places(a
 
 
 def test_older_drafts(ask: Ask) -> None:
-    said = {
+    document = {
         "$schema": "http://json-schema.org/draft-04/schema#",
         "type": "object",
         "definitions": {"money": {"type": "number", "minimum": 0, "exclusiveMinimum": True}},
@@ -392,7 +392,7 @@ def test_older_drafts(ask: Ask) -> None:
         },
         "required": ["a", "b"],
     }
-    one = list_fields(get_versions(ask("schema", json.dumps(said), before=json.dumps(said)))[1])
+    one = list_fields(get_versions(ask("schema", json.dumps(document), before=json.dumps(document)))[1])
     assert (one["a"].type, one["a"].minimum, one["a"].exclusive_minimum, one["a"].maximum) == ("number", None, 0, 9)
     assert (one["b"].type, one["b"].required) == ("string", False)
     assert (one["c"].type, one["c"].enum) == ("string", ("x",))

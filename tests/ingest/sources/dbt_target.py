@@ -43,7 +43,7 @@ class TargetReading(NamedTuple):
         return [str(one.error) for one in self.refused]
 
     def find_attributes(self, key: AssetKey) -> dict[str, Json]:
-        return {name: value for facts in self.facts.values() for of, said in facts.assets if of == key for name, value in said.items()}
+        return {name: value for facts in self.facts.values() for of, stated in facts.assets if of == key for name, value in stated.items()}
 
     def list_edges(self, type_: EdgeType) -> list[EdgeFact]:
         return [edge for facts in self.facts.values() for edge in facts.edges if edge.type is type_]
@@ -62,21 +62,21 @@ def read_target(path: Path, context: Context | None = None, **options: Any) -> T
     """All that a target folder says."""
     options = {"namespace": PG, **options}
     reading = Dbt(path=path, **options).read(context or Context(Naming(), path))
-    said: dict[Scope, Facts] = {}
+    stated: dict[Scope, Facts] = {}
     times: dict[Scope, int | None] = {}
     unchanged: set[Scope] = set()
     refused: list[Refusal] = []
     for one in reading.items:
         if isinstance(one, Entry):
-            assert one.scope not in said, one.scope
-            said[one.scope], times[one.scope] = decode_facts(one.content.blob), one.time
+            assert one.scope not in stated, one.scope
+            stated[one.scope], times[one.scope] = decode_facts(one.content.blob), one.time
         elif isinstance(one, Refusal):
             refused.append(one)
         else:
             unchanged.add(one.scope)
     assert reading.complete
     assert reading.remember is not None
-    return TargetReading(said, times, unchanged, refused, list(reading.warnings), dict(reading.remember()))
+    return TargetReading(stated, times, unchanged, refused, list(reading.warnings), dict(reading.remember()))
 
 
 def read_again(path: Path, before: TargetReading, **options: Any) -> TargetReading:

@@ -24,11 +24,11 @@ BAD = InvalidInput("broken", "x.yaml:1")
 def build_table(name: str, *columns: str, namespace: str = "lake", location: str = "") -> Content:
     """A table with columns; with nothing: nothing."""
     key = model.build_dataset_key(namespace, name)
-    said = {"location": location} if location else {"dataset_type": "TABLE"}
+    attributes = {"location": location} if location else {"dataset_type": "TABLE"}
     edges = [
         EdgeFact(EdgeType.HAS_COLUMN, key, model.build_column_key(key, column), {"position": i}) for i, column in enumerate(columns, 1)
     ]
-    return encode_facts(Facts(assets=(AssetFact(key, said),), edges=tuple(edges)))
+    return encode_facts(Facts(assets=(AssetFact(key, attributes),), edges=tuple(edges)))
 
 
 def build_entry(name: str, *columns: str, time: int | None = None, past: Sequence[tuple[int, Content]] = ()) -> Entry:

@@ -11,15 +11,15 @@ from meshline.ingest.dataset_refs import split_endpoint
 from meshline.ingest.sources.contracts.servers import Place, is_production, locate_model, parse_server
 
 
-def place_model(said: Mapping[str, str | int], model: str = "orders") -> tuple[str, str]:
+def place_model(server: Mapping[str, str | int], model: str = "orders") -> tuple[str, str]:
     """Namespace and name as the graph's key has them."""
-    found = locate_model(parse_server("production", dict(said)), model)
+    found = locate_model(parse_server("production", dict(server)), model)
     assert not found.why_not
     return Naming().normalise_dataset(found.namespace, found.name).parts[:2]  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("server", "expected"),
     [
         (
             {"type": "trino", "host": "trino.internal", "catalog": "delta", "schema": "orders"},
@@ -86,18 +86,18 @@ def place_model(said: Mapping[str, str | int], model: str = "orders") -> tuple[s
         ({"type": "custom", "location": "s3://bucket/x"}, ("s3://bucket", "x")),
     ],
 )
-def test_a_model_on_a_server(said: Mapping[str, str | int], expected: tuple[str, str]) -> None:
-    assert place_model(said) == expected
+def test_a_model_on_a_server(server: Mapping[str, str | int], expected: tuple[str, str]) -> None:
+    assert place_model(server) == expected
 
 
 def test_a_model_named_with_its_schema_brings_it_along() -> None:
-    said = {"type": "postgres", "host": "db", "database": "shop", "schema": "public"}
-    assert place_model(said, "sales.orders") == ("postgres://db", "shop.sales.orders")
-    assert place_model(said, "other.sales.orders") == ("postgres://db", "other.sales.orders")
+    server = {"type": "postgres", "host": "db", "database": "shop", "schema": "public"}
+    assert place_model(server, "sales.orders") == ("postgres://db", "shop.sales.orders")
+    assert place_model(server, "other.sales.orders") == ("postgres://db", "other.sales.orders")
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("server", "why"),
     [
         ({"type": "trino"}, "a server of type trino is found by its host or location"),
         ({}, "a server of type unknown is found by its host or location"),
@@ -107,8 +107,8 @@ def test_a_model_named_with_its_schema_brings_it_along() -> None:
         ({"type": "kafka"}, "a server of type kafka is found by its host"),
     ],
 )
-def test_a_server_that_cannot_be_found(said: Mapping[str, str], why: str) -> None:
-    assert locate_model(parse_server("x", dict(said)), "orders") == Place(why_not=why)
+def test_a_server_that_cannot_be_found(server: Mapping[str, str], why: str) -> None:
+    assert locate_model(parse_server("x", dict(server)), "orders") == Place(why_not=why)
 
 
 def test_which_servers_are_production() -> None:

@@ -53,9 +53,9 @@ def list_event_datasets(file: Path) -> set[AssetKey]:
     return {naming.normalise_dataset(dataset["namespace"], dataset["name"]) for dataset in named}
 
 
-def list_described(said: TargetReading) -> set[AssetKey]:
+def list_described(reading: TargetReading) -> set[AssetKey]:
     """The datasets of which something is said."""
-    return {key for facts in said.facts.values() for key, _ in facts.assets if key.kind is model.AssetKind.DATASET}
+    return {key for facts in reading.facts.values() for key, _ in facts.assets if key.kind is model.AssetKind.DATASET}
 
 
 @needs_corpus
@@ -66,18 +66,18 @@ def test_datasets_are_those_of_dbts_own_events() -> None:
 
 
 def test_datasets_of_the_example_are_those_of_its_events() -> None:
-    said = read_target(EXAMPLE / "dbt" / "target", namespace="duckdb:///warehouse/marts.duckdb")
+    reading = read_target(EXAMPLE / "dbt" / "target", namespace="duckdb:///warehouse/marts.duckdb")
     events = list_event_datasets(EXAMPLE / "events" / "dbt.ndjson")
-    assert list_described(said) == events
+    assert list_described(reading) == events
     assert len(events) == 7
-    assert not said.refused
-    assert not said.warnings
+    assert not reading.refused
+    assert not reading.warnings
 
 
 @needs_corpus
 def test_a_model() -> None:
-    said = read_recorded()
-    assert said.find_attributes(build_shop_key("main.customer_ltv")) == {
+    reading = read_recorded()
+    assert reading.find_attributes(build_shop_key("main.customer_ltv")) == {
         "dataset_type": "TABLE",
         "materialized": "incremental",
         "access": "protected",
@@ -86,35 +86,35 @@ def test_a_model() -> None:
         "dbt_id": "model.shop.customer_ltv",
         "path": "models/marts/customer_ltv.sql",
     }
-    assert said.list_columns(build_shop_key("main.customer_ltv")) == ["customer_id", "ltv", "tier"]
-    assert said.find_attributes(model.build_column_key(build_shop_key("main.customer_ltv"), "ltv")) == {"type": "DECIMAL(38,2)"}
-    assert said.find_attributes(build_shop_key("main.stg_orders"))["dataset_type"] == "VIEW"
+    assert reading.list_columns(build_shop_key("main.customer_ltv")) == ["customer_id", "ltv", "tier"]
+    assert reading.find_attributes(model.build_column_key(build_shop_key("main.customer_ltv"), "ltv")) == {"type": "DECIMAL(38,2)"}
+    assert reading.find_attributes(build_shop_key("main.stg_orders"))["dataset_type"] == "VIEW"
 
 
 @needs_corpus
 def test_the_time_is_the_manifests() -> None:
-    said = read_recorded()
+    reading = read_recorded()
     at = model.to_micros(datetime.fromisoformat("2026-11-21T09:52:21.576200Z"))
-    assert {time for scope, time in said.times.items() if scope[0] == "dbt"} == {at}
+    assert {time for scope, time in reading.times.items() if scope[0] == "dbt"} == {at}
 
 
 @needs_corpus
 def test_owners_of_groups_meta_and_exposures() -> None:
-    said = read_recorded()
-    owns = {(edge.start.name, edge.end.qualified_name) for edge in said.list_edges(EdgeType.OWNS)}
+    reading = read_recorded()
+    owns = {(edge.start.name, edge.end.qualified_name) for edge in reading.list_edges(EdgeType.OWNS)}
     assert ("Retail Team", build_shop_key("main.customer_ltv").qualified_name) in owns
     assert ("@ingest", build_shop_key("main_raw.raw_customers").qualified_name) in owns
     assert ("Ana", "revenue_dashboard") in owns
-    retail = said.find_attributes(model.build_owner_key("Retail Team"))
+    retail = reading.find_attributes(model.build_owner_key("Retail Team"))
     assert retail == {"email": "retail@example.com", "slack": "retail", "contact": "retail@example.com, retail"}
 
 
 @needs_corpus
 def test_exposures_are_consumers() -> None:
-    said = read_recorded()
-    consumed = {(edge.start.name, edge.end) for edge in said.list_edges(EdgeType.CONSUMES)}
+    reading = read_recorded()
+    consumed = {(edge.start.name, edge.end) for edge in reading.list_edges(EdgeType.CONSUMES)}
     assert consumed == {("revenue_dashboard", build_shop_key("main.customer_ltv")), ("churn_model", build_shop_key("main.customer_orders"))}
-    assert said.find_attributes(model.build_consumer_key("revenue_dashboard")) == {
+    assert reading.find_attributes(model.build_consumer_key("revenue_dashboard")) == {
         "consumer_type": "dashboard",
         "url": "https://bi.example.com/d/1",
         "maturity": "high",
@@ -142,16 +142,16 @@ def test_declarations_of_columns_in_yaml(target: Write) -> None:
         "id": {"name": "id", "type": "bigint", "index": 2, "comment": "not shown"},
         "at": {"name": "at", "type": "date", "index": 1, "comment": "when"},
     }
-    said = read_target(
+    reading = read_target(
         target(
             manifest=build_manifest({"model.shop.orders": node}),
             catalog={"nodes": {"model.shop.orders": {"metadata": {"type": "BASE TABLE"}, "columns": listing}}},
         )
     )
     orders = build_key("db.marts.orders")
-    assert said.list_columns(orders) == ["at", "id"]
-    assert said.find_attributes(model.build_column_key(orders, "at")) == {"type": "date", "description": "when"}
-    assert said.find_attributes(model.build_column_key(orders, "id")) == {
+    assert reading.list_columns(orders) == ["at", "id"]
+    assert reading.find_attributes(model.build_column_key(orders, "at")) == {"type": "date", "description": "when"}
+    assert reading.find_attributes(model.build_column_key(orders, "id")) == {
         "type": "bigint",
         "nullable": False,
         "description": "which",
@@ -159,16 +159,16 @@ def test_declarations_of_columns_in_yaml(target: Write) -> None:
         "meta": {"a": 1, "pii": "no"},
         "constraints": [{"type": "not_null"}],
     }
-    assert said.find_attributes(orders)["contract_enforced"] is True
-    assert said.find_attributes(orders)["constraints"] == [{"type": "primary_key", "columns": ["id"]}]
+    assert reading.find_attributes(orders)["contract_enforced"] is True
+    assert reading.find_attributes(orders)["constraints"] == [{"type": "primary_key", "columns": ["id"]}]
 
 
 def test_without_a_catalog_yaml_lists_the_columns(target: Write) -> None:
     node = build_source_node("orders", columns={"id": {"name": "id", "data_type": "int"}})
-    said = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node})))
-    assert said.list_columns(build_key("db.raw.orders")) == ["id"]
-    assert said.find_attributes(model.build_column_key(build_key("db.raw.orders"), "id")) == {"type": "int"}
-    assert any("there is no catalog.json" in warning for warning in said.warnings)
+    reading = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node})))
+    assert reading.list_columns(build_key("db.raw.orders")) == ["id"]
+    assert reading.find_attributes(model.build_column_key(build_key("db.raw.orders"), "id")) == {"type": "int"}
+    assert any("there is no catalog.json" in warning for warning in reading.warnings)
 
 
 def test_versions_of_a_model_are_datasets_side_by_side(target: Write) -> None:
@@ -178,8 +178,8 @@ def test_versions_of_a_model_are_datasets_side_by_side(target: Write) -> None:
         ),
         "model.shop.orders.v2": build_model_node("orders", alias="orders_v2", version=2, latest_version=2, config={"access": "public"}),
     }
-    said = read_target(target(manifest=build_manifest(nodes)))
-    first, second = said.find_attributes(build_key("db.marts.orders_v1")), said.find_attributes(build_key("db.marts.orders_v2"))
+    reading = read_target(target(manifest=build_manifest(nodes)))
+    first, second = reading.find_attributes(build_key("db.marts.orders_v1")), reading.find_attributes(build_key("db.marts.orders_v2"))
     assert (first["model_version"], first["latest_version"], first["deprecation_date"]) == ("1", "2", "2026-12-31T00:00:00Z")
     assert (second["model_version"], second["latest_version"], second["access"]) == ("2", "2", "public")
 
@@ -192,18 +192,18 @@ def test_ephemeral_models_are_none_and_are_passed_through(target: Write) -> None
     }
     exposure = {"name": "report", "type": "dashboard", "owner": {"email": "x@example.com"}, "depends_on": {"nodes": ["metric.shop.m"]}}
     metric = {"name": "m", "depends_on": {"nodes": ["model.shop.b", "metric.shop.m"]}}
-    said = read_target(
+    reading = read_target(
         target(manifest=build_manifest(nodes, exposures={"exposure.shop.report": exposure}, metrics={"metric.shop.m": metric}))
     )
-    assert list_described(said) == {build_key("db.marts.a"), build_key("db.marts.c")}
-    assert [(flow.start, flow.covered) for flow in said.list_flows(build_key("db.marts.c"))] == [(build_key("db.marts.a"), False)]
-    assert [edge.end for edge in said.list_edges(EdgeType.CONSUMES)] == [build_key("db.marts.a")]
+    assert list_described(reading) == {build_key("db.marts.a"), build_key("db.marts.c")}
+    assert [(flow.start, flow.covered) for flow in reading.list_flows(build_key("db.marts.c"))] == [(build_key("db.marts.a"), False)]
+    assert [edge.end for edge in reading.list_edges(EdgeType.CONSUMES)] == [build_key("db.marts.a")]
 
 
 def test_a_source_whose_table_has_another_name(target: Write) -> None:
     node = build_source_node("orders", identifier="ORDERS_2019", relation_name='"db"."raw"."ORDERS_2019"')
-    said = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node})))
-    (same,) = said.list_edges(EdgeType.SAME_AS)
+    reading = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node})))
+    (same,) = reading.list_edges(EdgeType.SAME_AS)
     assert (same.start, same.end) == (build_key("db.raw.orders"), build_key("db.raw.ORDERS_2019"))
 
 
@@ -218,8 +218,8 @@ def test_freshness_of_sources(target: Write) -> None:
         "max_loaded_at_time_ago_in_s": 90000.0,
         "criteria": freshness,
     }
-    said = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node}), sources={"results": [result]}))
-    attributes = said.find_attributes(build_key("db.raw.orders"))
+    reading = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node}), sources={"results": [result]}))
+    attributes = reading.find_attributes(build_key("db.raw.orders"))
     assert attributes["freshness"] == {"warn_after": {"count": 12, "period": "hour"}}
     assert (attributes["loaded_at_field"], attributes["loader"]) == ("at", "fivetran")
     assert attributes["quality"] == {
@@ -235,8 +235,8 @@ def test_freshness_of_sources(target: Write) -> None:
 
 
 def test_unit_tests_are_skipped_with_a_warning(target: Write) -> None:
-    said = read_target(target(manifest=build_manifest({}, unit_tests={"unit_test.shop.a.b": {"name": "b"}})))
-    assert any("1 unit tests are skipped" in warning for warning in said.warnings)
+    reading = read_target(target(manifest=build_manifest({}, unit_tests={"unit_test.shop.a.b": {"name": "b"}})))
+    assert any("1 unit tests are skipped" in warning for warning in reading.warnings)
 
 
 def test_the_same_again_is_not_read_again(target: Write) -> None:

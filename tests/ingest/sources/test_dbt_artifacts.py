@@ -41,10 +41,10 @@ GOOD_SCOPES = {("dbt", "model.shop.good")}
 def test_one_bad_node_is_one_refusal(target: Write) -> None:
     nodes = {**GOOD, "model.shop.bad": build_model_node("bad", columns={"id": {"name": 7}})}
     folder = target(manifest=build_manifest(nodes))
-    said = read_target(folder)
-    assert set(said.facts) == GOOD_SCOPES
-    assert said.messages == [f"{folder}/manifest.json: nodes.model.shop.bad.columns[...].name: Expected `str`, got `int`"]
-    assert said.refused[0].about == ("dbt", "model.shop.bad")
+    reading = read_target(folder)
+    assert set(reading.facts) == GOOD_SCOPES
+    assert reading.messages == [f"{folder}/manifest.json: nodes.model.shop.bad.columns[...].name: Expected `str`, got `int`"]
+    assert reading.refused[0].about == ("dbt", "model.shop.bad")
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_one_bad_node_is_one_refusal(target: Write) -> None:
 def test_bad_entries(target: Write, section: str, entry: Any, message: str) -> None:
     document = build_manifest(GOOD)
     document.setdefault(section, {})["x"] = entry
-    said = read_target(target(manifest=document))
-    assert set(said.facts) == GOOD_SCOPES
-    (refusal,) = said.messages
+    reading = read_target(target(manifest=document))
+    assert set(reading.facts) == GOOD_SCOPES
+    (refusal,) = reading.messages
     assert f"manifest.json: {section}.x" in refusal
     assert message in refusal
 
@@ -76,9 +76,9 @@ def test_bad_entries(target: Write, section: str, entry: Any, message: str) -> N
 def test_meta_that_nests_too_deeply_is_refused(target: Write, depth: int) -> None:
     nodes = {**GOOD, "model.shop.deep": build_model_node("deep", meta="DEEP")}
     deep = json.dumps(build_manifest(nodes)).replace('"DEEP"', '{"a": ' * depth + "1" + "}" * depth)
-    said = read_target(target(manifest=deep))
-    assert set(said.facts) == GOOD_SCOPES
-    (refusal,) = said.messages
+    reading = read_target(target(manifest=deep))
+    assert set(reading.facts) == GOOD_SCOPES
+    (refusal,) = reading.messages
     assert refusal.endswith("manifest.json: nodes.model.shop.deep: nested more than 64 levels deep")
 
 
@@ -113,27 +113,27 @@ def test_what_is_no_manifest(target: Write, text: str, message: str) -> None:
 def test_a_newer_manifest_is_read_as_far_as_it_is_known(target: Write) -> None:
     document = build_manifest(GOOD)
     document["metadata"]["dbt_schema_version"] = "https://schemas.getdbt.com/dbt/manifest/v13.json"
-    said = read_target(target(manifest=document))
-    assert set(said.facts) == GOOD_SCOPES
-    assert any("the manifest has version v13, newer than v12" in warning for warning in said.warnings)
+    reading = read_target(target(manifest=document))
+    assert set(reading.facts) == GOOD_SCOPES
+    assert any("the manifest has version v13, newer than v12" in warning for warning in reading.warnings)
 
 
 @pytest.mark.parametrize("name", ["catalog", "run_results", "sources"])
 def test_other_artifacts_that_cannot_be_read_do_not_stop_the_manifest(target: Write, name: str) -> None:
     folder = target(manifest=build_manifest(GOOD), **{name: "{broken"})
-    said = read_target(folder)
-    assert set(said.facts) == GOOD_SCOPES
-    (refusal,) = said.messages
+    reading = read_target(folder)
+    assert set(reading.facts) == GOOD_SCOPES
+    (refusal,) = reading.messages
     assert refusal.startswith(f"{folder}/{name}.json:1:2: this is not JSON: ")
 
 
 def test_one_bad_result_is_one_refusal(target: Write) -> None:
     node = build_source_node("orders", freshness={"warn_after": {"count": 1, "period": "day"}})
     results = [{"unique_id": 1}, {"unique_id": "source.shop.raw.orders", "status": "pass", "snapshotted_at": "2026-03-08T03:00:00Z"}]
-    said = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node}), sources={"results": results}))
-    assert len(said.messages) == 1
-    assert "sources.json: results[0].unique_id: Expected `str`, got `int`" in said.messages[0]
-    assert ("quality", "dbt/shop", PG, "db.raw.orders") in said.facts
+    reading = read_target(target(manifest=build_manifest({}, sources={"source.shop.raw.orders": node}), sources={"results": results}))
+    assert len(reading.messages) == 1
+    assert "sources.json: results[0].unique_id: Expected `str`, got `int`" in reading.messages[0]
+    assert ("quality", "dbt/shop", PG, "db.raw.orders") in reading.facts
 
 
 def test_a_bad_node_is_not_one_that_is_gone(target: Write) -> None:
@@ -212,13 +212,13 @@ def test_any_value_in_any_place_is_read_or_refused(target: Write) -> None:
             with suppress(InvalidInput):
                 read_target(folder)
         else:
-            said = read_target(folder)
-            assert len(said.messages) <= 1, (path, value, said.messages)
-            assert len(said.facts) + 3 >= whole, (path, value)
+            reading = read_target(folder)
+            assert len(reading.messages) <= 1, (path, value, reading.messages)
+            assert len(reading.facts) + 3 >= whole, (path, value)
 
 
 def test_hostile_names_are_only_names(target: Write) -> None:
     id_ = "model.shop.'; drop table x; --\n\x00"
-    said = read_target(target(manifest=build_manifest({id_: build_model_node("../../etc/passwd", alias="a.b\"c'")})))
-    assert said.find_attributes(model.build_dataset_key(PG, "db.marts.a.b\"c'"))["dbt_id"] == id_
-    assert read_again(target(), said).unchanged
+    reading = read_target(target(manifest=build_manifest({id_: build_model_node("../../etc/passwd", alias="a.b\"c'")})))
+    assert reading.find_attributes(model.build_dataset_key(PG, "db.marts.a.b\"c'"))["dbt_id"] == id_
+    assert read_again(target(), reading).unchanged

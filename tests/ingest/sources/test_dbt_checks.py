@@ -31,14 +31,14 @@ ORDERS = model.build_dataset_key(PG, "db.marts.orders")
 T1, T2 = "test.shop.unique_orders_id.1", "test.shop.total_is_right"
 
 
-def find_checks(said: TargetReading, of: AssetKey, attribute: str = "quality") -> dict[str, Any]:
-    found: Json = said.find_attributes(of).get(attribute, {})
+def find_checks(reading: TargetReading, of: AssetKey, attribute: str = "quality") -> dict[str, Any]:
+    found: Json = reading.find_attributes(of).get(attribute, {})
     assert isinstance(found, dict)
     return found
 
 
-def list_outcomes(said: TargetReading, of: AssetKey) -> dict[str, Any]:
-    return {name: check["outcome"] for name, check in find_checks(said, of).items()}
+def list_outcomes(reading: TargetReading, of: AssetKey) -> dict[str, Any]:
+    return {name: check["outcome"] for name, check in find_checks(reading, of).items()}
 
 
 def build_generic_test(**more: Any) -> dict[str, Any]:
@@ -78,10 +78,10 @@ def build_run_results(*results: dict[str, Any], which: str = "build") -> dict[st
 
 @needs_corpus
 def test_recorded_results() -> None:
-    said = read_target(RECORDED / "dbt", namespace=SHOP)
+    reading = read_target(RECORDED / "dbt", namespace=SHOP)
 
     def find_column_checks(table: str, column: str) -> dict[str, Any]:
-        return find_checks(said, model.build_column_key(model.build_dataset_key(SHOP, f"shop.{table}"), column))
+        return find_checks(reading, model.build_column_key(model.build_dataset_key(SHOP, f"shop.{table}"), column))
 
     assert find_column_checks("main.customer_ltv", "tier")["accepted_values_customer_ltv_tier__std"] == {
         "kind": "accepted_values",
@@ -96,7 +96,7 @@ def test_recorded_results() -> None:
     assert relationship["outcome"] == "WARNED"
     assert relationship["expected"] == {"severity": "warn", "to": "ref('stg_customers')", "field": "customer_id"}
     assert {check["outcome"] for check in find_column_checks("main_raw.raw_customers", "id").values()} == {"PASSED"}
-    assert said.times["quality", "dbt/shop", SHOP, "shop.main.customer_ltv"] == 1795254730155667
+    assert reading.times["quality", "dbt/shop", SHOP, "shop.main.customer_ltv"] == 1795254730155667
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_statuses(target: Write, status: str, outcome: str | None) -> None:
 
 
 def test_a_singular_test_is_of_all_that_it_reads(target: Write) -> None:
-    said = read_target(
+    reading = read_target(
         target(manifest=build_project(**{T2: build_singular_test()}), run_results=build_run_results(build_result(T2, "warn")))
     )
     for table in ("orders", "totals"):
-        (check,) = find_checks(said, model.build_dataset_key(PG, f"db.marts.{table}")).values()
+        (check,) = find_checks(reading, model.build_dataset_key(PG, f"db.marts.{table}")).values()
         assert (check["kind"], check["outcome"]) == ("singular", "WARNED")
         assert check["expected"] == {"severity": "warn", "where": "day > '2026-01-01'"}
 
@@ -133,16 +133,18 @@ def test_a_test_of_a_source_is_found_by_its_argument(target: Write) -> None:
     document = build_manifest(
         {"model.shop.orders": build_model_node("orders"), T1: test}, sources={"source.shop.raw.events": build_source_node("events")}
     )
-    said = read_target(target(manifest=document, run_results=build_run_results(build_result(T1, "pass"))))
-    assert list_outcomes(said, model.build_column_key(model.build_dataset_key(PG, "db.raw.events"), "id")) == {"unique_orders_id": "PASSED"}
+    reading = read_target(target(manifest=document, run_results=build_run_results(build_result(T1, "pass"))))
+    assert list_outcomes(reading, model.build_column_key(model.build_dataset_key(PG, "db.raw.events"), "id")) == {
+        "unique_orders_id": "PASSED"
+    }
 
 
 def test_tests_are_expectations_though_none_was_run(target: Write) -> None:
     metadata = {"name": "between", "namespace": "dbt_utils", "kwargs": {"min": 1, "column_name": "id", "model": "x"}}
-    said = read_target(target(manifest=build_project(**{T1: build_generic_test(test_metadata=metadata)})))
-    expected = find_checks(said, model.build_column_key(ORDERS, "id"), "expectations")
+    reading = read_target(target(manifest=build_project(**{T1: build_generic_test(test_metadata=metadata)})))
+    expected = find_checks(reading, model.build_column_key(ORDERS, "id"), "expectations")
     assert expected == {"unique_orders_id": {"kind": "dbt_utils.between", "suite": "dbt/shop", "expected": {"min": 1, "severity": "error"}}}
-    assert find_checks(said, model.build_column_key(ORDERS, "id")) == {}
+    assert find_checks(reading, model.build_column_key(ORDERS, "id")) == {}
 
 
 def test_two_tests_of_one_name_are_two(target: Write) -> None:
@@ -180,5 +182,5 @@ def test_what_was_only_compiled_was_not_tested(target: Write, which: str) -> Non
 
 def test_a_result_without_a_time_has_that_of_the_file(target: Write) -> None:
     without = {"unique_id": T1, "status": "skipped", "timing": []}
-    said = read_target(target(manifest=build_project(**{T1: build_generic_test()}), run_results=build_run_results(without)))
-    assert said.times["quality", "dbt/shop", PG, "db.marts.orders"] == 1_772_935_860_000_000
+    reading = read_target(target(manifest=build_project(**{T1: build_generic_test()}), run_results=build_run_results(without)))
+    assert reading.times["quality", "dbt/shop", PG, "db.marts.orders"] == 1_772_935_860_000_000

@@ -54,15 +54,15 @@ def test_topics_flow_into_datasets(tmp_path: Path, config: dict[str, Any], flows
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({**S3, "topics": "", "topics.regex": "cdc.*"}, "topics.regex does not determine which topics exist"),
         ({**S3, "s3.bucket.name": ""}, "s3.bucket.name"),
         ({**ICEBERG, "iceberg.tables.dynamic-enabled": "true"}, "names its table, which is not supported"),
     ],
 )
-def test_a_sink_whose_datasets_cannot_be_located_is_refused(tmp_path: Path, config: dict[str, Any], said: str) -> None:
+def test_a_sink_whose_datasets_cannot_be_located_is_refused(tmp_path: Path, config: dict[str, Any], message: str) -> None:
     refused = read_sink(tmp_path, config)
     assert isinstance(refused, Refusal)
-    assert said in str(refused.error)
+    assert message in str(refused.error)
     assert "sink.json" in str(refused.error)

@@ -42,7 +42,7 @@ def build_struct(*fields: dict[str, Any]) -> dict[str, Any]:
 
 def build_table(*schemas: list[dict[str, Any]], **more: Any) -> Table:
     """A table that had these schemas, the last is the current one. Times in `more` are in milliseconds."""
-    said = {
+    metadata = {
         "format-version": 2,
         "table-uuid": "u",
         "location": "file:///w/t",
@@ -51,7 +51,7 @@ def build_table(*schemas: list[dict[str, Any]], **more: Any) -> Table:
         "schemas": [{"type": "struct", "schema-id": i, "fields": fields} for i, fields in enumerate(schemas)],
         **more,
     }
-    found = parse_metadata(json.dumps(said).encode())
+    found = parse_metadata(json.dumps(metadata).encode())
     assert isinstance(found, Table)
     return found
 
@@ -253,10 +253,10 @@ def test_what_is_no_metadata_is_refused_in_a_sentence(data: bytes) -> None:
 
 
 def test_unknown_keys_and_types_are_no_hindrance() -> None:
-    said = msgspec.json.encode(
+    metadata = msgspec.json.encode(
         {"location": "x", "last-updated-ms": 1, "row-lineage": {"a": [1]}, "schemas": [{"fields": [build_field(1, "v", "variant")]}]}
     )
-    found = parse_metadata(said)
+    found = parse_metadata(metadata)
     assert isinstance(found, Table)
     assert list_columns(found.schemas[0])[0].type == "variant"
 

@@ -91,9 +91,9 @@ def test_dropping_a_column_of_a_schema_check_affects_the_check() -> None:
     live = mesh.build_graph(mesh.build_schema_statement(TRINO, "order_id", "customer_id", "total_amount", "status", "created_at", "note"))
     load_files(live, "soda", CORPUS / "seeds", SEED)
     assert list_needed(live, SEED) == {"order_id", "customer_id", "total_amount", "status", "created_at"}
-    for name, told in (("total_amount", True), ("note", False)):
+    for name, listed in (("total_amount", True), ("note", False)):
         found = compute_impact(live.index, [mesh.get_node(live, build_column_key(TRINO, name))])
-        assert (SEED in mesh.list_names(live, [entry.node for entry in found.build_page(first=100).entries])) is told
+        assert (SEED in mesh.list_names(live, [entry.node for entry in found.build_page(first=100).entries])) is listed
 
 
 @needs_corpus

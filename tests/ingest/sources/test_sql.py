@@ -60,18 +60,18 @@ def read_files(folder: Path, files: Mapping[str, str], known: Known | None = Non
     ],
 )
 def test_a_catalog_is_that_of_names_with_a_schema(tmp_path: Path, catalog: str, schema: str, names: tuple[str, str]) -> None:
-    said = read_files(tmp_path, {"v.sql": "CREATE VIEW mart.v AS SELECT id FROM raw.orders"}, catalog=catalog, schema=schema)
-    facts = said.get_facts(model.build_dataset_key(NAMESPACE, names[0]))
+    reading = read_files(tmp_path, {"v.sql": "CREATE VIEW mart.v AS SELECT id FROM raw.orders"}, catalog=catalog, schema=schema)
+    facts = reading.get_facts(model.build_dataset_key(NAMESPACE, names[0]))
     assert list_dataset_flows(facts) == {(names[1], names[0]): True}
 
 
 def test_use_changes_what_names_leave_out(tmp_path: Path) -> None:
     text = "USE DATABASE shop; CREATE VIEW mart.v AS SELECT id FROM raw.orders; USE SCHEMA raw; CREATE VIEW mart.w AS SELECT id FROM orders"
-    said = read_files(tmp_path, {"v.sql": text}, dialect="snowflake", catalog="LAKE", schema="S")
-    assert list_dataset_flows(said.get_facts(model.build_dataset_key(NAMESPACE, "SHOP.MART.V"))) == {
+    reading = read_files(tmp_path, {"v.sql": text}, dialect="snowflake", catalog="LAKE", schema="S")
+    assert list_dataset_flows(reading.get_facts(model.build_dataset_key(NAMESPACE, "SHOP.MART.V"))) == {
         ("SHOP.RAW.ORDERS", "SHOP.MART.V"): True
     }
-    assert list_dataset_flows(said.get_facts(model.build_dataset_key(NAMESPACE, "SHOP.MART.W"))) == {
+    assert list_dataset_flows(reading.get_facts(model.build_dataset_key(NAMESPACE, "SHOP.MART.W"))) == {
         ("SHOP.RAW.ORDERS", "SHOP.MART.W"): True
     }
 
@@ -106,9 +106,9 @@ def test_a_view(tmp_path: Path) -> None:
 
 def test_a_script_is_a_job(tmp_path: Path) -> None:
     text = "INSERT INTO gold.totals (key) SELECT id FROM orders; SELECT max(id) FROM checks; DELETE FROM gold.totals WHERE key = 0"
-    said = read_files(tmp_path, {"nightly.sql": text})
+    reading = read_files(tmp_path, {"nightly.sql": text})
     job = model.build_job_key(NAMESPACE, "nightly")
-    facts = said.get_facts(TOTALS)
+    facts = reading.get_facts(TOTALS)
     assert {(edge.type, edge.start, edge.end) for edge in facts.edges} == {
         (EdgeType.READS, job, ORDERS),
         (EdgeType.READS, job, TOTALS),
@@ -116,20 +116,20 @@ def test_a_script_is_a_job(tmp_path: Path) -> None:
     }
     assert {flow.job for flow in facts.flows} == {job}
     assert list_column_flows(facts) == {("id", "key", "IDENTITY"), ("key", "lake.gold.totals", "FILTER")}
-    script = said.facts["sql-script", *job.parts]
+    script = reading.facts["sql-script", *job.parts]
     assert [edge.end.name for edge in script.edges] == ["lake.raw.checks"]
     assert dict(script.assets[0].attributes) == {"job_type": "SCRIPT", "integration": "SQL", "dialect": "trino"}
 
 
 def test_files_of_one_name_are_different_jobs(tmp_path: Path) -> None:
     text = "INSERT INTO {} (a) SELECT a FROM orders"
-    said = read_files(tmp_path, {"x/load.sql": text.format("x"), "y/load.sql": text.format("y"), "other.sql": text.format("z")})
-    assert {scope[2] for scope in said.facts if scope[0] == "sql-script"} == {"x/load", "y/load", "other"}
+    reading = read_files(tmp_path, {"x/load.sql": text.format("x"), "y/load.sql": text.format("y"), "other.sql": text.format("z")})
+    assert {scope[2] for scope in reading.facts if scope[0] == "sql-script"} == {"x/load", "y/load", "other"}
 
 
 def test_several_statements_of_one_table_are_one_scope(tmp_path: Path) -> None:
-    said = read_files(tmp_path, {"a.sql": "INSERT INTO t (x) SELECT x FROM a", "b.sql": "INSERT INTO t (x) SELECT y FROM b"})
-    assert list_column_flows(said.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.t"))) == {
+    reading = read_files(tmp_path, {"a.sql": "INSERT INTO t (x) SELECT x FROM a", "b.sql": "INSERT INTO t (x) SELECT y FROM b"})
+    assert list_column_flows(reading.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.t"))) == {
         ("x", "x", "IDENTITY"),
         ("y", "x", "IDENTITY"),
     }
@@ -138,11 +138,11 @@ def test_several_statements_of_one_table_are_one_scope(tmp_path: Path) -> None:
 def test_a_pair_is_covered_only_if_all_columns_are_resolved(tmp_path: Path) -> None:
     known = {"lake.raw.a": ["x", "y"], "lake.raw.t": ["x", "y"]}
     files = {"a.sql": "INSERT INTO t SELECT x, y FROM a; INSERT INTO t SELECT 1, count(*) FROM a; INSERT INTO t SELECT * FROM unknown"}
-    said = read_files(tmp_path, files, known)
-    facts = said.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.t"))
+    reading = read_files(tmp_path, files, known)
+    facts = reading.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.t"))
     assert list_dataset_flows(facts) == {("lake.raw.a", "lake.raw.t"): False, ("lake.raw.unknown", "lake.raw.t"): False}
     assert list_column_flows(facts) == {("x", "x", "IDENTITY"), ("y", "y", "IDENTITY")}
-    assert said.warnings == ["a.sql:1: the columns of lake.raw.unknown are not known, and go into t by position"]
+    assert reading.warnings == ["a.sql:1: the columns of lake.raw.unknown are not known, and go into t by position"]
 
 
 def test_files_need_each_other_in_any_order(tmp_path: Path) -> None:
@@ -151,13 +151,13 @@ def test_files_need_each_other_in_any_order(tmp_path: Path) -> None:
         "2_middle.sql": "CREATE VIEW middle AS SELECT * FROM first",
         "3_first.sql": "CREATE TABLE first (id bigint, name varchar)",
     }
-    said = read_files(tmp_path, files, {"lake.raw.middle": ["old"]})
-    assert list_column_flows(said.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.last"))) == {
+    reading = read_files(tmp_path, files, {"lake.raw.middle": ["old"]})
+    assert list_column_flows(reading.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.last"))) == {
         ("id", "id", "IDENTITY"),
         ("name", "name", "IDENTITY"),
     }
-    assert said.warnings == []
-    first = said.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.first"))
+    assert reading.warnings == []
+    first = reading.get_facts(model.build_dataset_key(NAMESPACE, "lake.raw.first"))
     assert [edge.end.name for edge in first.edges] == ["id", "name"]
     assert dict(first.assets[0].attributes) == {"dataset_type": "TABLE"}
 
@@ -165,18 +165,18 @@ def test_files_need_each_other_in_any_order(tmp_path: Path) -> None:
 def test_bad_statements_are_refused_with_their_place_and_the_others_ingested(tmp_path: Path) -> None:
     (tmp_path / "latin.sql").write_bytes(b"SELECT '\xe9'")
     files = {"a.sql": "CREATE VIEW v AS SELECT a FROM t;\n\nINSERT INTO x SELECT FROM WHERE;\nCREATE VIEW w AS SELECT b FROM t;"}
-    said = read_files(tmp_path, files)
-    assert [text.partition(" it is")[0] for text in said.refused] == [
+    reading = read_files(tmp_path, files)
+    assert [text.partition(" it is")[0] for text in reading.refused] == [
         "latin.sql: byte 8 is not UTF-8; accepted is a file of SQL in UTF-8",
         "a.sql:3:27:",
     ]
-    assert [scope[2] for scope in said.facts if scope[0] == "sql"] == ["lake.raw.v", "lake.raw.w"]
+    assert [scope[2] for scope in reading.facts if scope[0] == "sql"] == ["lake.raw.v", "lake.raw.w"]
 
 
 def test_columns_and_nested_ones_come_from_the_graph(tmp_path: Path) -> None:
     known = {"lake.raw.orders": ["id", "ship", "ship.city"]}
-    said = read_files(tmp_path, {"v.sql": "CREATE VIEW gold.totals AS SELECT *, ship.city AS city FROM orders"}, known)
-    assert list_column_flows(said.get_facts(TOTALS)) == {
+    reading = read_files(tmp_path, {"v.sql": "CREATE VIEW gold.totals AS SELECT *, ship.city AS city FROM orders"}, known)
+    assert list_column_flows(reading.get_facts(TOTALS)) == {
         ("id", "id", "IDENTITY"),
         ("ship", "ship", "IDENTITY"),
         ("ship.city", "ship.city", "IDENTITY"),
@@ -185,9 +185,11 @@ def test_columns_and_nested_ones_come_from_the_graph(tmp_path: Path) -> None:
 
 
 def test_names_are_what_they_are_without_options(tmp_path: Path) -> None:
-    said = read_files(tmp_path, {"v.sql": 'CREATE VIEW "V" AS SELECT a FROM s.t'}, dialect="postgres", namespace="", catalog="", schema="")
-    assert list(said.facts) == [("sql", "postgres", "V")]
-    (pair,) = list_dataset_flows(said.get_facts(model.build_dataset_key("postgres", "V")))
+    reading = read_files(
+        tmp_path, {"v.sql": 'CREATE VIEW "V" AS SELECT a FROM s.t'}, dialect="postgres", namespace="", catalog="", schema=""
+    )
+    assert list(reading.facts) == [("sql", "postgres", "V")]
+    (pair,) = list_dataset_flows(reading.get_facts(model.build_dataset_key("postgres", "V")))
     assert pair == ("s.t", "V")
 
 

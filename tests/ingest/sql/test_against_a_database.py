@@ -161,11 +161,11 @@ def test_what_changes_has_an_edge(random: Random) -> None:
     assert isinstance(lineage, Lineage)
     assert not lineage.unresolved, made.sql
     assert list(lineage.columns) == made.columns, made.sql
-    told = {(edge.source[-1], edge.column, edge.target) for edge in lineage.edges}
+    stated = {(edge.source[-1], edge.column, edge.target) for edge in lineage.edges}
     before = draw_values(random)
     usual = run_query(made.sql, before)
     for table, column in before:
         other = run_query(made.sql, {**before, (table, column): [random.choice([None, *range(8)]) for _ in range(ROWS)]})
         for i, name in enumerate(made.columns):
             if (usual[i] if usual else []) != (other[i] if other else []):
-                assert not told.isdisjoint({(table, column, name), (table, column, None)}), f"{table}.{column} -> {name}: {made.sql}"
+                assert not stated.isdisjoint({(table, column, name), (table, column, None)}), f"{table}.{column} -> {name}: {made.sql}"
