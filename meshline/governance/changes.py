@@ -1,15 +1,15 @@
-"""The differences between two versions of a contract, product or table, each with its rule."""
+"""The differences between two versions of a contract, product or table, each with its rule, and their builder."""
 
 from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
-from meshline.graph.contracts import Part
+from meshline.graph.contracts import Part, Version
 from meshline.graph.model import AssetKey, Json
 
 
@@ -58,3 +58,57 @@ class Change(NamedTuple):
         """Identifies the change, independent of its place in a file and of other changes: 16 hexadecimal digits."""
         content = msgspec.json.encode([self.rule, *self.subject, self.before, self.after], order="deterministic")
         return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+class ChangeBuilder(NamedTuple):
+    """Builds the changes of one subject in two versions, under its former name. `assets`, `consumers`: those of the whole subject."""
+
+    kind: SubjectKind
+    name: str
+    before: Version[Any] | None
+    after: Version[Any] | None
+    assets: tuple[AssetKey, ...] = ()
+    consumers: tuple[AssetKey, ...] = ()
+
+    def build_change(
+        self,
+        rule: str,
+        part: Part = (),
+        before: Json = None,
+        after: Json = None,
+        *,
+        at: Part | None = None,
+        assets: Iterable[AssetKey] | None = None,
+        consumers: Iterable[AssetKey] | None = None,
+        **details: Json,
+    ) -> Change:
+        """A change of a part, which is named as before. `at`: the part as it is named after, where that is another;
+        `assets`, `consumers`: where they are not those of the whole subject.
+        """
+        file, line = self._find_place(part if at is None else at)
+        return Change(
+            rule,
+            Subject(self.kind, self.name, part),
+            before,
+            after,
+            self.assets if assets is None else deduplicate_keys(assets),
+            self.consumers if consumers is None else deduplicate_keys(consumers),
+            {name: value for name, value in details.items() if value is not None},
+            file,
+            line,
+        )
+
+    def _find_place(self, part: Part) -> tuple[str, int]:
+        """File and line of the part, or of what contains it, in the new version; of a removed subject in the old one."""
+        version = self.after or self.before
+        return ("", 0) if version is None else (version.file, version.find_line(part))
+
+
+def deduplicate_keys(keys: Iterable[AssetKey]) -> tuple[AssetKey, ...]:
+    """The keys in order, each once."""
+    return tuple(dict.fromkeys(keys))
+
+
+def fold_text(text: str) -> str:
+    """A text without what does not matter in it: how it is wrapped and indented."""
+    return " ".join(text.split())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.diff.change_builder import ChangeBuilder
+from meshline.governance.changes import Change, ChangeBuilder, SubjectKind
 from meshline.governance.diff.sql import compare_queries
 from meshline.graph.contracts import Definition, Field, Model, Version
 from meshline.graph.model import build_dataset_key

@@ -11,8 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from meshline.governance.changes import Change
-from meshline.governance.diff.change_builder import ChangeBuilder, fold_text
+from meshline.governance.changes import Change, ChangeBuilder, fold_text
 from meshline.governance.diff.service_levels import normalize_level, parse_amount
 from meshline.graph.contracts import Contract, Level, Party, Role, Rule, Server, Terms, Version
 from meshline.graph.model import AssetKey, Json

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.diff.change_builder import ChangeBuilder, TableScope, fold_text
+from meshline.governance.changes import Change, ChangeBuilder, SubjectKind, fold_text
 from meshline.governance.diff.contract_attributes import (
     compare_owners,
     compare_roles,
@@ -17,7 +16,7 @@ from meshline.governance.diff.contract_attributes import (
     find_renamed_servers,
 )
 from meshline.governance.diff.field_diff import compare_fields
-from meshline.governance.diff.schema_match import Words, choose_words, list_columns, map_names, match_models
+from meshline.governance.diff.schema_match import TableScope, Words, choose_words, list_columns, map_names, match_models
 from meshline.governance.diff.service_levels import compare_levels
 from meshline.graph import model
 from meshline.graph.contracts import Contract, Level, Model, Pair, Role, Rule, Version

@@ -9,11 +9,11 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from meshline.governance.changes import Change
-from meshline.governance.diff.change_builder import TableScope, fold_text
+from meshline.governance.changes import Change, fold_text
 from meshline.governance.diff.schema_match import (
     Column,
     MatchedColumns,
+    TableScope,
     find_kind,
     has_quoted_case,
     index_nested,

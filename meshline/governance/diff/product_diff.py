@@ -10,8 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.diff.change_builder import ChangeBuilder, fold_text
+from meshline.governance.changes import Change, ChangeBuilder, SubjectKind, fold_text
 from meshline.governance.diff.contract_attributes import compare_owners, compare_terms
 from meshline.governance.diff.service_levels import compare_levels
 from meshline.graph import model

@@ -1,4 +1,4 @@
-"""Which models and columns of two versions are the same, and in which types they are compared.
+"""Which models and columns of two versions are the same, in which types they are compared, and the changes of the columns of a table.
 
 Nested columns go by their dotted paths. Names that differ in case are one name where the format or the SQL dialect folds them.
 """
@@ -9,10 +9,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from meshline.governance.changes import Change, ChangeBuilder
 from meshline.governance.types import NESTED, Type
 from meshline.governance.types.data_type import FAMILIES
 from meshline.governance.types.normalization import normalise_type
-from meshline.graph.contracts import Contract, Field, Model, Server
+from meshline.graph import model
+from meshline.graph.contracts import Contract, Field, Model, Part, Server
+from meshline.graph.model import AssetKey, Json
 
 Fold: TypeAlias = Callable[[str], str]
 
@@ -261,3 +264,48 @@ def map_names(before: Sequence[Model], after: Sequence[Model], words: Words) -> 
             if len(before) == len(after) == 1:
                 found[new.path] = old.path
     return found
+
+
+class TableScope(NamedTuple):
+    """Builds the changes of the columns of a table.
+
+    `part`: the part of the subject that contains the columns; `at`: the same part in the new version. `datasets`: the datasets whose
+    columns they are. `table`: the table's name in sentences, if it is needed. `read`: the words in which their types are read,
+    (before, after); `types`: the words in each of which they are compared; `physical`: the same for their physical types.
+    `fold`: maps names that are one name to the same text. `promised`: what is not stated is not promised; otherwise it is unknown.
+    """
+
+    draft: ChangeBuilder
+    part: Part = ()
+    at: Part = ()
+    datasets: tuple[AssetKey, ...] = ()
+    table: str = ""
+    read: tuple[str, str] = ("", "")
+    types: Forms = (("", ""),)
+    physical: Forms = (("", ""),)
+    fold: Fold = str
+    promised: bool = True
+
+    def build_change(
+        self,
+        rule: str,
+        column: Column,
+        values: tuple[Json, Json] = (None, None),
+        *,
+        now: Column | None = None,
+        of: Iterable[Column] = (),
+        detail: str = "",
+        **details: Json,
+    ) -> Change:
+        """A change of a column of before, or an added one. `now`: the same column after; `of`: what else of before is changed
+        with it; `detail`: what of it, where several may change alike.
+        """
+        assets = [model.build_column_key(dataset, one.name) for dataset in self.datasets for one in (column, *of)]
+        part = (*self.part, "field", column.path, *filter(None, (detail,)))
+        at = (*self.at, "field", (now or column).path)
+        change = self.draft.build_change(rule, part, *values, at=at, assets=assets)
+        return change._replace(details={"field": self.format_name(column.name), **details})
+
+    def format_name(self, name: str) -> str:
+        """The name of a column in sentences."""
+        return f"{self.table}.{name}" if self.table else name

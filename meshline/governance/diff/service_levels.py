@@ -12,8 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
-from meshline.governance.changes import Change
-from meshline.governance.diff.change_builder import ChangeBuilder, fold_text
+from meshline.governance.changes import Change, ChangeBuilder, fold_text
 from meshline.graph.contracts import Level
 from meshline.graph.model import AssetKey
 

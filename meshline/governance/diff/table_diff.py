@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from importlib import import_module
 
 from meshline.errors import require_extra
-from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.diff.change_builder import ChangeBuilder, TableScope
+from meshline.governance.changes import Change, ChangeBuilder, SubjectKind
 from meshline.governance.diff.contract_attributes import compare_owners, compare_rules, decide_access_rule
 from meshline.governance.diff.field_diff import compare_fields, compare_order
-from meshline.governance.diff.schema_match import choose_fold
+from meshline.governance.diff.schema_match import TableScope, choose_fold
 from meshline.graph import model
 from meshline.graph.contracts import Definition, Pair, Party, Version
 

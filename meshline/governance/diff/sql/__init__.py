@@ -10,8 +10,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from meshline.errors import InvalidInput
-from meshline.governance.changes import Change
-from meshline.governance.diff.change_builder import ChangeBuilder
+from meshline.governance.changes import Change, ChangeBuilder
 from meshline.governance.diff.sql.query_facts import QueryFacts, digest_branch, read_query
 from meshline.governance.diff.sql.query_reader import FILTER, GROUPING, JOIN, OTHER, Output, Settings, TooMuch, format_term
 from meshline.governance.diff.sql.syntax import digest_text
