@@ -88,6 +88,16 @@ def decode_text(data: bytes, file: str) -> str:
         raise InvalidInput(f"byte {data[error.start]:#04x} is not UTF-8; save the file as UTF-8", f"{file}:{line}") from error
 
 
+def join_surrogates(text: str, place: str) -> str:
+    r"""The text with the surrogate pairs of escapes (\ud83d\ude00) joined to characters. Raises InvalidInput at `place`."""
+    if not _SURROGATE.search(text):
+        return text
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("half of a character (a lone surrogate) is not a text", place) from error
+
+
 def _parse_events(text: str, file: str) -> Iterator[Event]:
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
@@ -166,7 +176,7 @@ class _ValueBuilder:
 
     def _add_scalar(self, event: ScalarEvent) -> None:
         self._check_tag(event.tag)
-        text = self._join_surrogates(str(event.value))
+        text = join_surrogates(str(event.value), f"{self.file}:{self._line}")
         if self._needs_key():
             self._add_key(text)
             return
@@ -176,15 +186,6 @@ class _ValueBuilder:
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, 1)
         self._place_value(value)
-
-    def _join_surrogates(self, text: str) -> str:
-        r"""The text with the surrogate pairs of JSON escapes (\ud83d\ude00) joined to characters."""
-        if not _SURROGATE.search(text):
-            return text
-        try:
-            return text.encode("utf-16", "surrogatepass").decode("utf-16")
-        except UnicodeDecodeError as error:
-            raise self._build_refusal("half of a character (a lone surrogate) is not a text") from error
 
     def _needs_key(self) -> bool:
         return bool(self._open) and isinstance(self._open[-1].value, dict) and self._keys[-1] is None

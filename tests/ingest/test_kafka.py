@@ -344,7 +344,13 @@ def test_properties_come_from_a_file_and_are_in_no_message(kafka: KafkaBroker, t
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "the file cannot be read"), (b"\xff", "the file is not UTF-8"), (b"#" * 2**21, "more than")]
+    ("content", "message"),
+    [
+        (None, "the file cannot be read"),
+        (b"\xff", "the file is not UTF-8"),
+        (b"#" * 2**21, "more than"),
+        (rb"a=\ud83d", r"client\.properties:1: half of a character"),
+    ],
 )
 def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
     file = tmp_path / "client.properties"

@@ -54,13 +54,13 @@ class ConnectionErrorLog:
 
 
 def read_properties(path: Path) -> dict[str, str]:
-    """The properties of a file. Raises InvalidInput if it cannot be read, is above MAX_BYTES or is not UTF-8."""
+    """The properties of a file. Raises InvalidInput if it cannot be read, is above MAX_BYTES or is no text."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise InvalidInput(f"the file has more than {MAX_BYTES} bytes", str(path))
-        return {key: value for _, key, value in parse_properties(data.decode("utf-8-sig"))}
+        return {key: value for _, key, value in parse_properties(data.decode("utf-8-sig"), str(path))}
     except OSError as error:
         raise InvalidInput(f"the file cannot be read: {error.strerror or error}", str(path)) from error
     except UnicodeDecodeError as error:

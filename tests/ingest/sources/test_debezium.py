@@ -14,6 +14,7 @@ from meshline.graph import model
 from meshline.graph.content import decode_facts
 from meshline.graph.model import AssetKey, EdgeType, FlowType
 from meshline.graph.naming import Naming
+from meshline.ingest.java_properties import parse_properties
 from meshline.ingest.sources.base import Context, Entry, Item, KnownColumn, Refusal
 from meshline.ingest.sources.debezium.java_regex import Matcher, compile_regex, split_list
 from meshline.ingest.sources.debezium.source import Debezium
@@ -371,6 +372,24 @@ def test_properties_are_read_as_java_does(tmp_path: Path) -> None:
         "orders.public.bar",
         "orders.public.orders",
     ]
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0b", "\x0c", "\x1c", "\xa0"])
+def test_only_line_feeds_and_carriage_returns_end_a_property(sign: str) -> None:
+    text = f"a=b{sign}c = d\r\n\t\x0ce:f\rg h"
+    assert list(parse_properties(text, "c.properties")) == [(1, "a", f"b{sign}c = d"), (2, "e", "f"), (3, "g", "h")]
+
+
+def test_a_space_that_may_not_be_broken_belongs_to_its_property() -> None:
+    assert list(parse_properties("\xa0a=\xa0b", "c.properties")) == [(1, "\xa0a", "\xa0b")]
+
+
+def test_escapes_of_half_a_character_are_joined_or_refused_at_their_line(tmp_path: Path) -> None:
+    head = "".join(f"{key}={value}\n" for key, value in POSTGRES.items())
+    whole, half = (f"{head}table.include.list=public.{escape}" for escape in (r"\ud83d\ude00", r"\ud83d"))
+    assert ConnectorReading(*read_connector_file(tmp_path, whole, file="c.properties")).tables == ["orders.public.\N{GRINNING FACE}"]
+    [refusal] = list_refusals(read_connector_file(tmp_path, half, file="c.properties")[0])
+    assert f"c.properties:{len(POSTGRES) + 1}: half of a character" in refusal
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def _parse_config(doc: Document, name: str, value: Json, path: Path) -> Connecto
 def _parse_properties(data: bytes, file: str, stem: str) -> ConnectorConfig | InvalidInput:
     values: dict[str, str] = {}
     places: dict[str, str] = {}
-    for line, key, value in parse_properties(decode_text(data, file)):
+    for line, key, value in parse_properties(decode_text(data, file), file):
         name = _map_server_key(key)
         values[name], places[name] = value, f"{file}:{line}"
     if "connector.class" not in values:
