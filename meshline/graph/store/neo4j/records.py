@@ -11,9 +11,9 @@ from threading import Lock
 from typing import NamedTuple
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.content import compress_bytes, decompress_bytes
 from meshline.graph.model import Content, build_job_key
 from meshline.graph.store.base import RawEvent, Record, Run, RunKey, RunPair, StoredEvent, StoredRecord
+from meshline.graph.store.compression import compress_bytes, decompress_bytes
 from meshline.graph.store.neo4j.connection import Transaction, read_rows, run_in_chunks, run_query
 from meshline.graph.store.neo4j.cypher import format_time, get_cypher
 from meshline.graph.store.neo4j.search_names import compute_digest, compute_id

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput, StoreCorrupt, StoreUnavailable
-from meshline.graph.content import decompress_bytes
 from meshline.graph.model import Content
+from meshline.graph.store.compression import decompress_bytes
 from meshline.graph.store.integrity import Check, Findings, find_content_problem
 from meshline.graph.store.sqlite import reader
 from meshline.graph.store.sqlite.connection import Connections

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.content import EMPTY, decompress_bytes, decompress_content
+from meshline.graph.content import EMPTY
 from meshline.graph.model import (
     AssetKey,
     AssetKind,
@@ -26,6 +26,7 @@ from meshline.graph.model import (
     list_known_observations,
 )
 from meshline.graph.store.base import Changes, Head, Run, RunKey, RunPair
+from meshline.graph.store.compression import decompress_bytes, decompress_content
 from meshline.graph.store.head_table import HeadTable, parse_scope
 from meshline.graph.store.sqlite.sql import SQL
 

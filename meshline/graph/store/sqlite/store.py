@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.content import decompress_bytes
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunKey, RunReader, StoredEvent, StoredRecord
+from meshline.graph.store.compression import decompress_bytes
 from meshline.graph.store.sqlite import reader, search_index
 from meshline.graph.store.sqlite.connection import MEMORY, Connections
 from meshline.graph.store.sqlite.sql import SQL

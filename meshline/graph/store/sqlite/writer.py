@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from meshline.graph.content import compress_bytes
 from meshline.graph.model import Content, Scope, Statement
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunPair, Withdrawal
+from meshline.graph.store.compression import compress_bytes
 from meshline.graph.store.sqlite import reader
 from meshline.graph.store.sqlite.reader import (
     HeadRow,
