@@ -11,11 +11,11 @@ from meshline.graph.bounded_cache import BoundedCache
 from meshline.graph.model import Scope, Statement, get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RawEvent, Run, RunKey, RunPair, RunReader, Withdrawal
-from meshline.ingest.openlineage.content_cache import ContentCache
 from meshline.ingest.openlineage.declared_events import build_dataset_event_statements, build_job_event_statements
 from meshline.ingest.openlineage.event_files import Found
 from meshline.ingest.openlineage.event_limits import EventLimits, check_datasets
 from meshline.ingest.openlineage.events import Event, EventParser, JobEvent, RunEvent
+from meshline.ingest.openlineage.facet_contents import ContentCache
 from meshline.ingest.openlineage.facets import FacetReader
 from meshline.ingest.openlineage.run_state import RunState, decode_state, encode_state, merge_events
 from meshline.ingest.openlineage.run_statements import StatedRun

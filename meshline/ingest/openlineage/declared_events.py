@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from meshline.graph.content import EMPTY, Draft
 from meshline.graph.model import WHOLE_SCHEMA, AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Statement
-from meshline.ingest.openlineage.content_cache import ContentCache
 from meshline.ingest.openlineage.events import DatasetEvent, EventType, JobEvent, RunEvent
-from meshline.ingest.openlineage.facet_facts import VERBATIM, to_verbatim_json
+from meshline.ingest.openlineage.facet_contents import VERBATIM, ContentCache, to_verbatim_json
 from meshline.ingest.openlineage.facets import RUN_OWNED_JOB, Place
 from meshline.ingest.openlineage.output_lineage import Exchange, Target, build_edges, build_exchange, draw_flows
 from meshline.ingest.openlineage.run_state import RunState, Slot, join_roles, join_slots, merge_events

@@ -22,7 +22,7 @@ from meshline.graph.model import to_micros
 from meshline.ingest.file_times import AHEAD
 from meshline.ingest.openlineage.column_lineage import has_column
 from meshline.ingest.openlineage.event_limits import SMALL, Counts, check_bytes, check_datasets, check_name, check_numbers
-from meshline.ingest.openlineage.facet_facts import list_columns
+from meshline.ingest.openlineage.facet_contents import list_columns
 from meshline.ingest.openlineage.facet_types import ColumnLineage, Schema
 from meshline.ingest.openlineage.facets import COUNTED, Facet, FacetReader, Place
 from meshline.ingest.openlineage.producers import find_change, find_producer

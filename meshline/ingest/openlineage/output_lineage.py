@@ -24,7 +24,7 @@ from meshline.ingest.openlineage.column_lineage import (
     merge_lineage,
     restrict_to_columns,
 )
-from meshline.ingest.openlineage.content_cache import ContentCache
+from meshline.ingest.openlineage.facet_contents import ContentCache
 from meshline.ingest.openlineage.facet_types import LineageEntry, Symlinks
 from meshline.ingest.openlineage.facets import Place, Weight
 from meshline.ingest.openlineage.producers import Producer, find_change, find_producer, list_output_ends, list_topic_ends

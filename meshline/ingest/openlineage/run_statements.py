@@ -48,8 +48,7 @@ from meshline.graph.quality import JOB_QUALITY, QUALITY
 from meshline.graph.store.base import RunKey
 from meshline.ingest.check_facts import Check, Outcome, build_result_facts, extract_first_line, name_checks
 from meshline.ingest.openlineage import facet_types
-from meshline.ingest.openlineage.content_cache import ContentCache
-from meshline.ingest.openlineage.facet_facts import is_session_name
+from meshline.ingest.openlineage.facet_contents import ContentCache, is_session_name
 from meshline.ingest.openlineage.facet_types import LifecycleStateChange, Symlinks
 from meshline.ingest.openlineage.facets import RUN_OWNED_DATASET, RUN_OWNED_JOB, Place, Text, Weight
 from meshline.ingest.openlineage.output_lineage import (
