@@ -71,6 +71,10 @@ class Naming:
         # paths call it.
         self.normalise_dataset: Callable[[str, str], AssetKey] = lru_cache(200_000)(self._normalise)
 
+    def __reduce__(self) -> tuple[type[Naming], tuple[list[tuple[str, str]]]]:
+        """Pickled without its cache: a separate process parses the texts of a check."""
+        return Naming, ([(trimmer.pattern.pattern, trimmer.replacement) for trimmer in self.trimmers],)
+
     def is_trimmed(self, namespace: str, name: str) -> bool:
         """True if a trimmer removes the end of this spelling: the name may be that of a part of the dataset."""
         if not self.trimmers:
