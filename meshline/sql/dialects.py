@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
+from sqlglot.dialects.dialect import ASCII_LOWER, ASCII_UPPER, Dialect, NormalizationStrategy
 
 from meshline.errors import InvalidInput
 from meshline.sql.statement_lineage import Relation
@@ -72,6 +72,14 @@ def _as_it_is(text: str) -> str:
     return text
 
 
+def _lower_ascii(text: str) -> str:
+    return text.translate(ASCII_LOWER)
+
+
+def _upper_ascii(text: str) -> str:
+    return text.translate(ASCII_UPPER)
+
+
 _CASES: dict[NormalizationStrategy, tuple[Callable[[str], str], Callable[[str], str]]] = {
     NormalizationStrategy.LOWERCASE: (str.lower, _as_it_is),
     NormalizationStrategy.UPPERCASE: (str.upper, _as_it_is),
@@ -79,6 +87,9 @@ _CASES: dict[NormalizationStrategy, tuple[Callable[[str], str], Callable[[str], 
     NormalizationStrategy.CASE_INSENSITIVE: (str.lower, str.lower),
     NormalizationStrategy.CASE_INSENSITIVE_UPPERCASE: (str.upper, str.upper),
 }
+
+
+_ASCII_CASES: dict[Callable[[str], str], Callable[[str], str]] = {str.lower: _lower_ascii, str.upper: _upper_ascii}
 
 
 def get_rules(name: str) -> DialectRules:
@@ -98,6 +109,8 @@ def get_any_rules(name: str) -> DialectRules:
 def _build_rules(name: str) -> DialectRules:
     dialect = Dialect.get_or_raise(name)
     cases = _CASES[dialect.normalization_strategy]
+    if dialect.ASCII_ONLY_NORMALIZATION:  # PostgreSQL and SQLite, e.g., distinguish É from é
+        cases = (_ASCII_CASES.get(cases[0], cases[0]), _ASCII_CASES.get(cases[1], cases[1]))
     return DialectRules(
         dialect=dialect,
         name=name or "SQL",
