@@ -5,6 +5,7 @@ Lineage follows each column as its sources, a comparison of two queries as the e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
@@ -136,6 +137,35 @@ class NameScope(Generic[Value, Columns]):
             yield table, [column for column in columns if self.fold(column[0]) not in self.united] if self.united else columns
 
 
+class StarPattern(NamedTuple):
+    """The pattern that names of columns have to match to be shown by a star. `text`: as it is written. `regex`: in any case; None if
+    the pattern is not understood. `exact`: the case counts.
+    """
+
+    text: str
+    regex: re.Pattern[str] | None
+    exact: bool
+    negated: bool
+
+    def is_match(self, name: str) -> bool | None:
+        """Whether a column is shown; None if that is not known, as of a name that differs from the pattern in case only."""
+        if self.regex is None:
+            return None
+        if self.regex.fullmatch(name) is None:
+            return self.negated
+        if self.exact and re.fullmatch(self.regex.pattern, name, re.DOTALL) is None:
+            return None
+        return not self.negated
+
+
+class Star(NamedTuple):
+    """A star in the SELECT list. `item`: `*`, `t.*` or `a.b.*`; `node`: the star in it; `pattern`: None if there is none."""
+
+    item: exp.Expr
+    node: exp.Expr
+    pattern: StarPattern | None
+
+
 class StarModifiers(NamedTuple):
     """What EXCEPT, REPLACE and RENAME change of a star, by the folded name of the column.
 
@@ -147,12 +177,32 @@ class StarModifiers(NamedTuple):
     renamed: Mapping[str, str]
 
 
-def find_star(item: exp.Expr) -> exp.Expr | None:
-    """The star of `*`, `t.*` and `a.b.*`; None for anything else."""
-    if isinstance(item, exp.Star):
-        return item
-    last = _find_last_part(item)
-    return last if isinstance(last, exp.Star) else None
+_PATTERNS = (exp.Like, exp.ILike, exp.Glob, exp.SimilarTo, exp.RegexpLike)  # DuckDB: `* LIKE 'a%'`; Snowflake only has ILIKE
+
+
+def find_star(item: exp.Expr) -> Star | None:
+    """The star of `*`, `t.*` and `a.b.*`, also with a pattern; None for anything else."""
+    inner = item
+    while isinstance(inner, (*_PATTERNS, exp.Escape, exp.Not)):
+        inner = inner.this
+    last = inner if isinstance(inner, exp.Star) else _find_last_part(inner)
+    if not isinstance(last, exp.Star):
+        return None
+    text = item.sql(comments=False)
+    if inner is not item:
+        pattern = item.expression if isinstance(item, exp.Like | exp.ILike) else None
+        exact = not isinstance(item, exp.ILike)
+        return Star(inner, last, _parse_pattern(text, pattern, exact=exact, negated=bool(item.args.get("negate"))))
+    ilike = last.args.get("ilike")
+    return Star(inner, last, None if ilike is None else _parse_pattern(text, ilike, exact=False, negated=False))
+
+
+def _parse_pattern(text: str, pattern: exp.Expr | None, *, exact: bool, negated: bool) -> StarPattern:
+    """`pattern`: that of LIKE or ILIKE. What a backslash means in it differs between dialects and is not guessed."""
+    if not isinstance(pattern, exp.Literal) or not pattern.is_string or "\\" in pattern.name:
+        return StarPattern(text, None, exact, negated)
+    parts = ({"%": ".*", "_": "."}.get(letter) or re.escape(letter) for letter in pattern.name)
+    return StarPattern(text, re.compile("".join(parts), re.DOTALL | re.IGNORECASE), exact, negated)
 
 
 def find_output_identifier(item: exp.Expr) -> exp.Identifier | None:

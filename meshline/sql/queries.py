@@ -10,7 +10,14 @@ from meshline.sql.dialects import DialectRules
 from meshline.sql.expressions import Expressions
 from meshline.sql.flow_kinds import FILTER, GROUP_BY, IDENTITY, SORT
 from meshline.sql.from_clause import FromReader
-from meshline.sql.name_resolution import find_output_identifier, find_star, parse_position, parse_star_modifiers
+from meshline.sql.name_resolution import (
+    Star,
+    StarPattern,
+    find_output_identifier,
+    find_star,
+    parse_position,
+    parse_star_modifiers,
+)
 from meshline.sql.query_scopes import Column, CTEs, Notes, Scope, Sources, Table, add_sources, blur_sources, format_tables, join_sources
 from meshline.sql.statement_lineage import Relation
 
@@ -64,11 +71,12 @@ def _unite_by_name(left: Table, right: Table, rows: Sources, reads: Mapping[Rela
     )
 
 
-def expand_star(item: exp.Expr, star: exp.Expr, scope: Scope, sources: Callable[[exp.Expr], Sources]) -> Iterator[Table]:
+def expand_star(star: Star, scope: Scope, sources: Callable[[exp.Expr], Sources]) -> Iterator[Table]:
     """The tables that a star shows. `sources`: those of an expression."""
-    hidden, replacements, renamed = parse_star_modifiers(star, scope.rules.spell_column, scope.fold)
+    hidden, replacements, renamed = parse_star_modifiers(star.node, scope.rules.spell_column, scope.fold)
     replaced = {folded: Column(name, sources(expression)) for folded, (name, expression) in replacements.items()}
-    for table in _list_shown(item, scope):
+    for whole in _list_shown(star.item, scope):
+        table = whole if star.pattern is None else _select_columns(whole, star.pattern, scope)
         if hidden or replaced or renamed:
             columns = [
                 Column(renamed.get(folded, column.name), replaced[folded].sources if folded in replaced else column.sources)
@@ -81,6 +89,23 @@ def expand_star(item: exp.Expr, star: exp.Expr, scope: Scope, sources: Callable[
             yield Table(columns, gap=gap, open_=table.open, blur=table.blur)
         else:
             yield table
+
+
+def _select_columns(table: Table, pattern: StarPattern, scope: Scope) -> Table:
+    """The columns whose names match; from the first one on for which that is not known, the positions of columns are not known."""
+    columns: list[Column] = []
+    gap: int | None = None
+    for position, column in enumerate(table.columns):
+        match = pattern.is_match(column.name)
+        if gap is None and (match is None or position == table.gap):
+            gap = len(columns)
+        if match is not False:
+            columns.append(column)
+    if gap is None and table.gap is not None:
+        gap = len(columns)
+    if gap is not None:
+        scope.notes.record_gap(f"{pattern.text}: which columns it shows is not known")
+    return Table(columns, gap=gap, open_=table.open, blur=table.blur)
 
 
 def _list_shown(item: exp.Expr, scope: Scope) -> Iterator[Table]:
@@ -240,7 +265,7 @@ class QueryReader:
                     if isinstance(item, exp.Alias | exp.Aliases):
                         aliases.setdefault(name.casefold(), sources)
                 continue
-            for table in expand_star(item, star, scope, lambda each: expressions.collect_sources(each, IDENTITY)):
+            for table in expand_star(star, scope, lambda each: expressions.collect_sources(each, IDENTITY)):
                 if table.gap is not None:
                     gap = len(columns) + table.gap if gap is None else gap
                     open_ += table.open

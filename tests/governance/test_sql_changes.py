@@ -257,6 +257,45 @@ def test_a_name_is_the_column_that_the_database_takes(before: str, after: str, e
     assert list_rules(before, after, reads=READS) == expected
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (
+            "select * ilike 'x%' from (select id, x + 1 as x from a) as s",
+            "select * ilike 'x%' from (select id, x + 2 as x from a) as s",
+            [("projection-changed", "a.x + 1", "a.x + 2")],
+        ),
+        (
+            "select * like 'x%' from (select id, x + 1 as x from a) as s",
+            "select * like 'x%' from (select id + 1 as id, x + 2 as x from a) as s",
+            [("projection-changed", "a.x + 1", "a.x + 2")],
+        ),
+        ("select * ilike 'x' from a", "select x from a", []),
+        ("select * ilike 'u%' from u", "select * ilike 'v%' from u", [("query-changed", "u.* (* ILIKE 'u%')", "u.* (* ILIKE 'v%')")]),
+        (
+            "select * similar to 'x.*' from (select x + 1 as x from a) as s",
+            "select * similar to 'x.*' from (select x + 2 as x from a) as s",
+            [("projection-changed", "a.x + 1", "a.x + 2")],
+        ),
+        (
+            "select * similar to 'x.*' from a",
+            "select * similar to 'y.*' from a",
+            [("query-changed", "?.* SIMILAR TO 'x.*'", "?.* SIMILAR TO 'y.*'")],
+        ),
+    ],
+    ids=[
+        "ILIKE",
+        "LIKE",
+        "the same as the column",
+        "a table of unknown columns",
+        "a pattern that is not understood",
+        "another such pattern",
+    ],
+)
+def test_a_star_with_a_pattern_is_the_columns_that_match(before: str, after: str, expected: list[tuple[str, object, object]]) -> None:
+    assert list_rules(before, after, reads=READS) == expected
+
+
 def test_a_dialect_that_is_unknown_is_a_finding() -> None:
     [change] = compare_texts("select a from t", "select b from t", "some-engine")
     assert (change.rule, str(change.details["detail"])[:50]) == ("query-changed", "it cannot be compared (dialect: found 'some-engine")

@@ -36,7 +36,7 @@ from meshline.governance.diff.sql.syntax import (
     is_projection,
 )
 from meshline.sql.dialects import DialectRules
-from meshline.sql.name_resolution import find_output_identifier, find_star, parse_position, parse_star_modifiers
+from meshline.sql.name_resolution import Star, find_output_identifier, find_star, parse_position, parse_star_modifiers
 
 
 def read_projection(reader: Reader, node: exp.Select, scope: Scope, ctes: CTEs) -> list[Output]:
@@ -46,7 +46,7 @@ def read_projection(reader: Reader, node: exp.Select, scope: Scope, ctes: CTEs) 
     for item in node.expressions:
         star = find_star(item)
         if star is not None:
-            outputs += _expand_star(reader, item, star, scope, normal, ctes)
+            outputs += _expand_star(reader, star, scope, normal, ctes)
         elif isinstance(item, exp.Aliases):
             term = normal.normalize(item.this)
             outputs += (Output(reader.rules.fold_name(alias), _build_part(term, i)) for i, alias in enumerate(item.args["expressions"]))
@@ -68,21 +68,24 @@ def _find_name(item: exp.Expr, position: int, rules: DialectRules) -> str:
     return rules.fold_name(identifier) if identifier is not None else f"#{position + 1}"
 
 
-def _expand_star(reader: Reader, item: exp.Expr, star: exp.Expr, scope: Scope, normal: Normalizer, ctes: CTEs) -> Iterator[Output]:
-    """The columns that `*` or `t.*` includes."""
-    hidden, replacements, renamed = parse_star_modifiers(star, reader.rules.fold_name, scope.fold)
+def _expand_star(reader: Reader, star: Star, scope: Scope, normal: Normalizer, ctes: CTEs) -> Iterator[Output]:
+    """The columns that `*` or `t.*` includes. Where a pattern is not understood, it is compared as it is written."""
+    hidden, replacements, renamed = parse_star_modifiers(star.node, reader.rules.fold_name, scope.fold)
     replaced = {column: normal.normalize(expression) for column, (_, expression) in replacements.items()}
-    shown = _list_shown(reader, item, scope)
-    if not shown or star.args.get("ilike"):
-        yield Output("*", Term(build_name(f"?.{reader.format_plain(item, ctes)}")), open=True)
+    shown, pattern = _list_shown(reader, star.item, scope), star.pattern
+    if not shown:
+        yield Output("*", Term(build_name(f"?.{reader.format_plain(star.item, ctes)}")), open=True)
         return
+    if pattern is not None and any(pattern.is_match(column) is None for _, columns in shown for column, _ in columns):
+        yield Output("*", Term(build_name(f"?.{pattern.text}")), open=True)
     for source, columns in shown:
         if source is not None and source.open:
             parts = [f"without {one}" for one in sorted(hidden)] + [f"{one} as {other}" for one, other in sorted(renamed.items())]
+            parts += [pattern.text] if pattern is not None else []
             parts += [f"{one} is {reader.format_term(term)}" for one, term in sorted(replaced.items())]
             yield Output("*", Term(build_name(f"{source.key}.*" + (f" ({', '.join(parts)})" if parts else ""))), open=True)
         for column, term in columns:
-            if column not in hidden:
+            if column not in hidden and (pattern is None or pattern.is_match(column) is not False):
                 yield Output(renamed.get(column, column), replaced.get(column, term))
 
 
