@@ -1,4 +1,4 @@
-"""Whatever is asked of whichever address, it is answered as the document says, and never with a fault (Schemathesis)."""
+"""Every request to every address is answered as the OpenAPI document describes, never with an internal error (Schemathesis)."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_a_check_is_recorded_with_who_asked_and_what_came_of_it() -> None:
         ingest_schema(client, build_authorization(SECRETS[Role.WRITER]))
         report = client.post("/api/v1/check", json=CHECK, headers=build_authorization(SECRETS[Role.READER])).json()
         fingerprint = report["findings"][0]["fingerprint"]
-        waivers["text"] = f"- {{fingerprint: {fingerprint}, reason: nobody reads it, approver: ann, expires: {format_today()}}}"
+        waivers["text"] = f"- {{fingerprint: {fingerprint}, reason: it has no readers, approver: ann, expires: {format_today()}}}"
         waived = client.post("/api/v1/check", json={**CHECK, "waivers": waivers}, headers=build_authorization(SECRETS[Role.READER])).json()
         assert waived.get("passed"), waived
         first, second, waiver = ask_as_role(client, Role.ADMIN, AUDIT)["data"]["audit"]["nodes"]
@@ -127,7 +127,7 @@ def format_today() -> str:
 
 
 def check_while_locked(client: TestClient, path: Path, headers: dict[str, str]) -> Any:
-    """The answer of a check while another process holds the store's write lock."""
+    """The answer of a check while another process has the store's write lock."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         answer = client.post("/api/v1/check", json=CHECK, headers=headers)
@@ -144,7 +144,7 @@ def test_a_check_that_cannot_be_recorded_is_not_answered_where_there_are_tokens(
         assert "cannot be recorded in the audit log" in answer.json()["error"]["message"]
 
 
-def test_where_nobody_is_known_it_is_answered_all_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_check_without_a_known_user_is_answered(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "mesh.db"
     with run_application(store=f"sqlite:///{path}") as client:
         ingest_schema(client, {})

@@ -1,4 +1,4 @@
-"""Request bodies are bounded whatever they say of themselves."""
+"""Request bodies are bounded, whatever length their headers declare."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_too_large(client: TestClient, size: int) -> None:
     assert read_error_code(client, split_chunks(bomb, 100), content_encoding="x-gzip") == (413, "BODY_TOO_LARGE")
 
 
-def test_a_body_that_is_not_what_it_says(client: TestClient) -> None:
+def test_a_body_that_differs_from_its_headers(client: TestClient) -> None:
     assert read_error_code(client, b"not gzip", content_encoding="gzip") == (400, "INVALID_INPUT")
     assert read_error_code(client, gzip.compress(b"x" * 1000)[:-9], content_encoding="gzip") == (400, "INVALID_INPUT")
     assert read_error_code(client, gzip.compress(b"x") + b"garbage", content_encoding="gzip") == (400, "INVALID_INPUT")

@@ -114,9 +114,9 @@ def test_who_uses_what_under_a_contract(tmp_path: Path) -> None:
     )
     assert [one["asset"]["name"] for one in data["resolve"]["consumers"]] == [
         "amt",
-        "holder",
-        "holder.born",
-        "holder.iban",
+        "client",
+        "client.born",
+        "client.iban",
         "notes",
         "notes.element",
         "state",
@@ -180,7 +180,7 @@ def test_who_is_still_on_version_1(tmp_path: Path) -> None:
 
 
 def test_who_uses_what_a_contract_governs_without_naming_it(tmp_path: Path) -> None:
-    """Otherwise nobody would be known to use it."""
+    """Otherwise it would have no known consumer."""
     new_store = f"sqlite:///{tmp_path / 'new.db'}"
     unnamed = TWO_VERSIONS.replace(", contract: orders", "").replace(', version: "1.0.0"}]', "}]").replace(', version: "2.0.0"}]', "}]")
     other = "{dataset: wh/orders_v1}]}\n  - {name: app-5, consumes: [{dataset: wh/orders_v1, contract: another}]}"
@@ -244,8 +244,8 @@ def test_what_a_product_promises() -> None:
     }
 
 
-def test_service_levels_that_nobody_measured_are_measured_when_asked(ask: AskGraph) -> None:
-    """The small mesh says its service levels as a mesh file does: as plain texts."""
+def test_service_levels_without_a_measurement_are_measured_on_request(ask: AskGraph) -> None:
+    """The small mesh states its service levels as a mesh file does: as plain texts."""
     slos = {one["name"]: one["slos"] for one in ask("{ products { nodes { name slo slos { name text seconds } } } }")["products"]["nodes"]}
     assert [level for levels in slos.values() for level in levels]
     assert all(level["seconds"] for levels in slos.values() for level in levels if level["name"] == "freshness")

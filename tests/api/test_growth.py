@@ -35,7 +35,7 @@ def test_an_impact_ends_with_its_answer(ask: AskGraph) -> None:
     assert count_objects(Impact) == 0
 
 
-def test_what_a_check_touches_ends_with_its_report(ask: AskGraph) -> None:
+def test_objects_of_a_check_are_freed_with_its_report(ask: AskGraph) -> None:
     report = judge_changes(ask.graph, ask.graph.index, [build_change("column-removed", mesh.EMAIL)], Options())
     assert report.findings[0].contracts
     assert count_objects(Impact, ChangeImpact) == 0

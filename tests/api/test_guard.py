@@ -55,7 +55,7 @@ def test_fragments_that_spread_fragments_take_no_exponential_time() -> None:
 
 
 def test_cycles_end() -> None:
-    """The server's own rules refuse them; this one ends, and counts what a fragment holds once."""
+    """The server's own rules refuse them; this one ends, and counts the fields of a fragment once."""
     query = "{ node(id: 1) { ...a } } fragment a on Asset { domain { ...b } } fragment b on Asset { domain { ...a } }"
     began = time.monotonic()
     assert list_refusals(query) == []

@@ -136,7 +136,7 @@ def test_what_goes_wrong_inside_stays_inside(ask: AskGraph, monkeypatch: pytest.
     assert "secret of the inside" in caplog.text
 
 
-def test_the_past_is_read_before_the_graph_is_held(ask: AskGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_past_is_read_before_the_graph_is_locked(ask: AskGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     heads, locked = ask.graph.store.iterate_heads, []
 
     def read(as_of: int | None = None) -> Any:

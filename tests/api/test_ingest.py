@@ -62,7 +62,7 @@ def test_gzip_with_and_without_a_length(client: TestClient, send: Callable[[byte
     assert list_datasets(client) == ["a", "b"]
 
 
-def test_what_is_repaired_is_said(client: TestClient) -> None:
+def test_repairs_of_an_event_are_reported(client: TestClient) -> None:
     answer = client.post(
         "/api/v1/lineage", json=build_event(outputs=[{"namespace": "wh", "name": "b", "facets": {"schema": {"fields": "none"}}}])
     )
@@ -117,7 +117,7 @@ def test_an_event_over_a_limit_of_the_settings() -> None:
 
 def test_media_types(client: TestClient) -> None:
     body = json.dumps(build_event()).encode()
-    assert client.post("/api/v1/lineage", content=body).status_code == 201  # some clients say nothing
+    assert client.post("/api/v1/lineage", content=body).status_code == 201  # some clients send no content type
     assert client.post("/api/v1/lineage", content=body, headers={"Content-Type": "text/plain"}).status_code == 415
     assert client.post("/api/v1/lineage", content=body, headers={"Content-Encoding": "zstd"}).status_code == 415
 
@@ -133,7 +133,7 @@ def test_a_batch(client: TestClient) -> None:
     assert list_datasets(client) == ["a", "b"]
 
 
-def test_a_batch_says_what_was_not_taken_as_it_came(client: TestClient) -> None:
+def test_a_batch_reports_events_that_were_repaired_or_refused(client: TestClient) -> None:
     """As for one event, with the event's position; of very many the first, and the number of the others."""
     bad = build_event(inputs=[{"namespace": "wh", "name": ""}] * 40)
     alone = client.post("/api/v1/lineage", json=bad).json()["warnings"]
@@ -177,7 +177,7 @@ def test_what_was_accepted_survives_the_end(tmp_path: Path) -> None:
         assert jobs["data"]["jobs"]["totalCount"] == 50
 
 
-def test_a_full_queue_says_when_to_come_back(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_names_the_time_of_the_next_attempt(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pipeline, "_is_full", lambda *_: True)
     answer = client.post("/api/v1/lineage", json=build_event())
     assert (answer.status_code, answer.headers["retry-after"], answer.json()["error"]["code"]) == (503, "1", "QUEUE_FULL")

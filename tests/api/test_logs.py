@@ -144,7 +144,7 @@ PASSWORD = "hunter2-is-the-password"
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_no_secret_is_logged_or_answered(form: str) -> None:
-    """A whole scenario at the level that says most: everything that is used rightly and wrongly."""
+    """A whole scenario at the most detailed level, with valid and invalid requests to every address."""
     stream, answers = io.StringIO(), []
     wrong = generate_token()
     with log_to(stream, form, "debug"), run_application(tokens=TOKENS, token="meshline_mine") as client:
@@ -179,7 +179,7 @@ def test_no_secret_is_logged_or_answered(form: str) -> None:
         f"sqlite://neo4j:{PASSWORD}@127.0.0.1",
     ],
 )
-def test_the_password_of_the_store_is_not_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_of_the_store_is_not_logged(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     failures: list[MeshlineError] = []
     tried: list[str] = []

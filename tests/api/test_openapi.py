@@ -33,7 +33,7 @@ def test_every_route_is_in_it(document: dict[str, Any]) -> None:
     assert {(path, method.upper()) for path, methods in document["paths"].items() for method in methods} == routes
 
 
-def test_it_says_who_may(document: dict[str, Any]) -> None:
+def test_each_operation_names_the_roles_that_may_use_it(document: dict[str, Any]) -> None:
     for address in ADDRESSES:
         for method in address.methods:
             operation = document["paths"][address.path][method.lower()]

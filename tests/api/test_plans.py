@@ -99,7 +99,7 @@ def test_what_fails_in_a_plan_fails_with_its_place(monkeypatch: pytest.MonkeyPat
     assert logged.exc_info[0] is ZeroDivisionError
 
 
-def test_the_request_s_limit_holds(caplog: pytest.LogCaptureFixture, both: Both) -> None:
+def test_the_limit_of_a_request_applies_to_planned_queries(caplog: pytest.LogCaptureFixture, both: Both) -> None:
     graph = both.planned.live
     small = Both(*(Executor(graph, Naming(), Bounds(objects=5)) for _ in range(2)))
     small.plain.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext

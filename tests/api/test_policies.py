@@ -78,11 +78,11 @@ def test_they_follow_the_graph(live: LiveGraph) -> None:
 
 
 def test_ones_own_policies_count(live: LiveGraph, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("id: pii-unmasked\noff: everybody may\n")
+    (tmp_path / "a.yaml").write_text("id: pii-unmasked\noff: all consumers may\n")
     (tmp_path / "b.yaml").write_text('id: titled\nkind: product\nrequire: title != ""\nseverity: info\nmessage: "{name} has no title"\n')
     graphql = Executor(live, Naming(), governing=PolicyService(live, tmp_path))
     policies = {one["id"]: one for one in ask_policies(graphql, "{ policies { id off own severity } }")["policies"]}
-    assert policies["pii-unmasked"] == {"id": "pii-unmasked", "off": "everybody may", "own": True, "severity": "ERROR"}
+    assert policies["pii-unmasked"] == {"id": "pii-unmasked", "off": "all consumers may", "own": True, "severity": "ERROR"}
     assert ask_policies(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == 0
     assert [one["text"] for one in ask_policies(graphql, policy="titled")["policyViolations"]["nodes"]] == [
         f"{mesh.ORDERS_PRODUCT.name} has no title"

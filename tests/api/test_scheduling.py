@@ -39,7 +39,7 @@ class Slow(FakeSource):
 
 
 class State:
-    """How readings of one source went. `until`: how long the last thing found takes to be found."""
+    """How readings of one source went. `seconds`: how long it takes until the last item is found."""
 
     def __init__(self, seconds: float = 0.0, fails: Callable[[], bool] = lambda: False) -> None:
         self.seconds = seconds

@@ -80,7 +80,7 @@ def count_datasets(port: int) -> int:
     return count
 
 
-def test_it_stops_when_told_and_keeps_everything(tmp_path: Path) -> None:
+def test_it_stops_at_a_signal_and_keeps_everything(tmp_path: Path) -> None:
     store, port = f"sqlite:///{tmp_path}/mesh.db", free_port()
     with run_process(store, port) as running:
         wait_for_answer(port, "/healthz")
@@ -185,7 +185,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
         assert count_datasets(port) == 2
 
 
-def test_it_says_when_it_listens_and_when_it_is_ready(tmp_path: Path) -> None:
+def test_it_logs_when_it_listens_and_when_it_is_ready(tmp_path: Path) -> None:
     port = free_port()
     with run_process(f"sqlite:///{tmp_path}/mesh.db", port, log_format="json") as running:
         wait_for_answer(port, "/readyz")

@@ -69,7 +69,7 @@ def test_a_store_that_comes_late(monkeypatch: pytest.MonkeyPatch) -> None:
     def open_at_third_try(url: str) -> Store:
         tries.append(url)
         if len(tries) < 3:
-            raise StoreUnavailable("nobody is there")
+            raise StoreUnavailable("there is no answer")
         return open_store(url)
 
     monkeypatch.setattr(services, "open_store", open_at_third_try)
@@ -119,7 +119,7 @@ def test_what_another_process_writes_is_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [StoreCorrupt("a page is gone"), ValueError("a bug")])
-def test_what_cannot_be_followed_is_told_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Exception) -> None:
+def test_a_follower_that_fails_is_reported_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Exception) -> None:
     with run_application(store=f"sqlite:///{tmp_path / 'mesh.db'}", refresh_seconds=0.02) as client:
         live = client.app.state.service.resources.live  # type: ignore[attr-defined]
 

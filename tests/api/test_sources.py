@@ -1,4 +1,4 @@
-"""`/api/v1/sources`: what a source says, read elsewhere, is believed only after all of it was looked at."""
+"""`/api/v1/sources`: a reading that was made elsewhere is loaded only after all of it was checked."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def get_live_graph(client: TestClient) -> LiveGraph:
     return found
 
 
-def test_a_reading_is_taken_as_a_loading(client: TestClient) -> None:
+def test_a_reading_is_loaded_like_one_of_a_local_source(client: TestClient) -> None:
     body = build_sent_reading(build_entry("a", "x", time=T, past=[(T - 9, build_table("a", "y"))]), build_entry("b", "x"), complete=True)
     answer = put_reading(client, body)
     assert answer.status_code == 200, answer.text
@@ -119,7 +119,7 @@ BAD_CONTENTS = {
 
 
 @pytest.mark.parametrize("content", BAD_CONTENTS.values(), ids=BAD_CONTENTS.keys())
-def test_content_that_no_source_of_ours_says_is_refused(client: TestClient, content: str) -> None:
+def test_content_that_no_source_of_ours_states_is_refused(client: TestClient, content: str) -> None:
     good = {"scope": ["table", "a"], "content": encode_content(build_table("a", "x"))}
     for key, value in (("content", content), ("past", [[5, content]])):
         bad = {"scope": ["table", "b"], "content": encode_content(build_table("b", "x")), key: value}

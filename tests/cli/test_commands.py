@@ -134,7 +134,7 @@ def test_lineage_begins_with_what_was_asked(example: str) -> None:
 
 
 def test_lineage_of_a_job_begins_with_what_it_writes_or_reads(example: str) -> None:
-    """A job whose output nobody reads did flow to "0 assets", and into nothing."""
+    """A job whose output has no readers did flow to "0 assets", and into nothing."""
     job = "job:payments/receipts.overwrite_by_expression.lake_payments_receipts"
     assert "\nbeginning with payments.receipts\n" in run_successfully("lineage", job, "--store", example).out + "\n"
     upstream = run_successfully("lineage", job, "--upstream", "--store", example).out.split("\n")
@@ -142,7 +142,7 @@ def test_lineage_of_a_job_begins_with_what_it_writes_or_reads(example: str) -> N
     assert "beginning with" not in run_successfully("lineage", "orders.customer_orders", "--store", example).out
 
 
-def test_a_neo4j_that_is_away_is_told_once() -> None:
+def test_an_unavailable_neo4j_is_reported_once() -> None:
     ran = run_command("search", "x", "--store", "neo4j://u:p@127.0.0.1:1")
     assert ran.code == 2
     assert ran.err.splitlines() == [
@@ -160,7 +160,7 @@ def test_policies_by_severity(example: str) -> None:
 
 
 def test_owners_as_of(example: str) -> None:
-    """No source had stated an owner then, and the answer says so: that there was none is not known."""
+    """No source had stated an owner then, and the answer states that: it is not known that there was none."""
     ask = ("owners", "customers.customers.email", "--store", example)
     now, before = run_successfully(*ask).out, run_successfully(*ask, "--as-of", "2026-03-07").out
     assert "data-protection  steward" in now
@@ -317,7 +317,7 @@ def test_the_forms_of_an_owner_are_one_owner(new: str, tmp_path: Path, first: st
     head = {"eventTime": "2026-01-01T00:00:00Z", "producer": "p", "schemaURL": "s"}
     datasets = (
         build_owned_dataset("clean", "team:orders-engineering", "user:ana@company.com"),
-        build_owned_dataset("raw", "orders@company.com", "nobody@company.com"),
+        build_owned_dataset("raw", "orders@company.com", "former@company.com"),
     )
     (tmp_path / "events.ndjson").write_text("\n".join(json.dumps({**head, "dataset": one}) for one in datasets))
     (tmp_path / "mesh.yaml").write_text(MESH)
@@ -331,5 +331,5 @@ def test_the_forms_of_an_owner_are_one_owner(new: str, tmp_path: Path, first: st
     assert re.findall(r"(?m)^owner +(\S+)", run_successfully("search", "ana", "--store", new).out) == ["ana"]
     listed = run_successfully("owners", "db/raw", "--store", new).out
     assert re.search(r"orders-engineering.*orders@company.com", listed)
-    assert "nobody@company.com" in listed
+    assert "former@company.com" in listed
     assert "no contact" not in listed

@@ -181,7 +181,7 @@ def test_producers_that_state_no_filters_are_named() -> None:
     assert "! The producer of 1 job on the way states no filters or joins" in drawn
 
 
-def test_jobs_of_several_namespaces_are_told_apart() -> None:
+def test_jobs_of_several_namespaces_are_distinguished() -> None:
     jobs = [{"id": f"job_{n}", "kind": "JOB", "name": "nightly", "qualifiedName": f"{n}/nightly"} for n in ("airflow", "dagster")]
     graph = convert_answer(GRAPH, lineage.Graph)
     graph = replace(graph, edges=[replace(edge, jobs=convert_answer(jobs, list[NamedAsset])) for edge in graph.edges])
@@ -283,4 +283,4 @@ def test_a_lineage_graph_as_mermaid() -> None:
     assert '    col_ds_1_email["email"]:::start\n' in drawn
     assert '["e#34;mail"]' in drawn
     assert '-->|"transformation"|' in drawn
-    assert " ==> ds_3\n" in drawn, "possible is told from indirect, as in docs/concepts.md"
+    assert " ==> ds_3\n" in drawn, "possible is distinguished from indirect, as in docs/concepts.md"

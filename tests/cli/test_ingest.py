@@ -32,7 +32,7 @@ EVENT = {
 LINE = json.dumps(EVENT)
 
 
-def test_good_events_are_taken_and_bad_ones_are_named(tmp_path: Path, new: str) -> None:
+def test_good_events_are_ingested_and_bad_ones_are_named(tmp_path: Path, new: str) -> None:
     (tmp_path / "a.ndjson").write_text(f"{LINE}\nno json\n{LINE}\n")
     ran = run_command("ingest", "openlineage", tmp_path / "a.ndjson", tmp_path / "missing", "--store", new)
     assert ran.code == 1
@@ -89,7 +89,7 @@ def test_replay_makes_the_same_graph(new: str, example: str) -> None:
     assert (again.code, again.err) == (2, "meshline: --to: the store to replay into is not empty: name a new one\n")
 
 
-def test_replay_keeps_what_events_said_that_are_kept_no_more(new: str, example: str, tmp_path: Path) -> None:
+def test_replay_keeps_the_statements_of_events_that_are_no_longer_kept(new: str, example: str, tmp_path: Path) -> None:
     old = str(tmp_path / "old.db")
     shutil.copy(example.removeprefix("sqlite:///"), old)
     with closing(sqlite3.connect(old)) as connection, connection:
@@ -164,7 +164,7 @@ def test_loading_the_example_again_changes_nothing(example: str) -> None:
     assert ", 0 retracted" in ran.err
 
 
-def test_an_interrupted_ingest_tells_how_much_and_ends(new: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_ingest_reports_its_progress_and_ends(new: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the middle of a large file: no traceback, a count, and the rest can be ingested afterwards."""
     events = [*event_files.read_events([str(EXAMPLE / "events")])]
 

@@ -22,7 +22,7 @@ catalogs:
 
 
 @pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: the seeds' files cannot be read")
-def test_the_seeds_files_say_whom_a_change_hits(tmp_path: Path) -> None:
+def test_the_seeds_files_state_which_consumers_a_change_affects(tmp_path: Path) -> None:
     assert CORPUS
     seeds, store = Path(CORPUS) / "seeds", f"sqlite:///{tmp_path}/mesh.db"
     (tmp_path / "mesh.yaml").write_text(MESH, encoding="utf-8")

@@ -33,7 +33,7 @@ def test_the_namespace_is_known_from_profiles(new: str, tmp_path: Path) -> None:
     assert f"{MARTS}/marts.finance.revenue_daily" in run_successfully("search", "revenue", "--store", new).out
 
 
-def test_without_a_namespace_it_says_what_to_give(new: str) -> None:
+def test_without_a_namespace_the_message_names_the_option(new: str) -> None:
     ran = run_command("ingest", "dbt", TARGET, "--store", new)
     assert ran.code == 1
     assert "set --namespace (duckdb:///path/file.duckdb, as in its OpenLineage events) or --profiles FILE" in ran.err

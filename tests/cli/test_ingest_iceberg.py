@@ -36,7 +36,7 @@ def test_files_are_loaded_and_bad_ones_refused(tmp_path: Path) -> None:
     assert again.err.endswith("iceberg/default: 2 of 2 statements read, 2 unchanged, 0 new, 0 changed, 0 retracted, 1 refused\n")
 
 
-def test_what_is_missing_is_said(tmp_path: Path) -> None:
+def test_missing_options_are_reported(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/mesh.db"
     nothing = run_command("ingest", "iceberg", "--store", store)
     assert nothing.code != 0

@@ -40,7 +40,7 @@ def test_files_that_are_gone_are_retracted_if_these_are_all(new: str, tmp_path: 
     assert "1 unchanged, 0 new, 0 changed, 1 retracted" in run_successfully(*load, "--complete").err
 
 
-def test_what_cannot_be_told_is_a_warning(new: str, tmp_path: Path) -> None:
+def test_an_unresolved_part_is_a_warning(new: str, tmp_path: Path) -> None:
     (tmp_path / "a.sql").write_text("CREATE VIEW a AS\nSELECT * FROM t;\nSELECT 1;\nCALL x()")
     err = run_successfully("ingest", "sql", "--dialect", "snowflake", "a.sql", "--store", new).err
     assert "warning: a.sql:1: the columns of T are not known, and all are asked for\n" in err

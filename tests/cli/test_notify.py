@@ -39,7 +39,7 @@ def test_from_what_landed_to_a_mail(store: SqliteStore, tmp_path: Path, mailbox:
     began = run_successfully("notify")
     assert (began.out, began.err) == ("no notice is pending\n", "notices are recorded from now on\n")
     commit_statements(store, mesh.build_schema_statement(mesh.ORDERS, "order_id", at=get_current_micros()))
-    assert run_successfully("notify", "--pending").out == "no notice is pending\n", "nobody looked"
+    assert run_successfully("notify", "--pending").out == "no notice is pending\n", "no change was looked for"
     shown = run_successfully("notify").out
     assert "team:shop: not delivered (no channel configured for email)\n" in shown
     assert "  breaking: `email_hash` is removed in wh/sales.orders, since " in shown
@@ -61,7 +61,7 @@ def test_from_what_landed_to_a_mail(store: SqliteStore, tmp_path: Path, mailbox:
     assert "shop@company.com" not in run_successfully("notify", "--pending").out
 
 
-def test_without_a_store_it_says_so(tmp_path: Path) -> None:
+def test_without_a_store_the_message_states_that(tmp_path: Path) -> None:
     assert run_command("notify", "--store", f"sqlite:///{tmp_path}/none.db").code == 2
 
 

@@ -84,7 +84,7 @@ def test_a_store_and_a_server_answer_the_same(example: str, server: str, questio
 
 
 def test_errors_are_the_same(example: str, server: str) -> None:
-    for question in (["impact", "nothing.of.this.name"], ["impact", "customer_id"], ["owners", "--owned-by", "nobody"]):
+    for question in (["impact", "nothing.of.this.name"], ["impact", "customer_id"], ["owners", "--owned-by", "unknown-team"]):
         local, remote = run_command(*question, "--store", example), run_command(*question, "--server", server)
         assert local == remote
         assert local.code == 2
@@ -113,7 +113,7 @@ def test_ingest_through_a_server(tmp_path: Path) -> None:
     assert asked == run_successfully("impact", "customers.customers.email", "--store", local).out
 
 
-def test_demo_of_a_store_that_holds_something_else(tmp_path: Path) -> None:
+def test_demo_of_a_store_with_other_contents(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'other.db'}"
     run_successfully("ingest", "openlineage", ROOT / "examples" / "event.json", "--store", store)
     ran = run_command("demo", "--store", store)
@@ -142,7 +142,7 @@ def test_a_server_that_is_not_there(server: str, message: str) -> None:
     assert ran.err.count("\n") == 1
 
 
-def test_a_port_that_is_taken(server: str, tmp_path: Path) -> None:
+def test_a_port_that_is_in_use(server: str, tmp_path: Path) -> None:
     port = server.rpartition(":")[2]
     ran = run_command("serve", "--port", port, "--store", f"sqlite:///{tmp_path / 'x.db'}")
     assert ran.code == 2

@@ -49,7 +49,7 @@ def ingest_events(store: Store, *events: dict[str, Any]) -> None:
 
 
 def read_everything(store: Store) -> tuple[Any, ...]:
-    """All that a store says: the graph now and as of the times at which something was said, histories, runs and events."""
+    """All contents of a store: the graph now and as of the times of its statements, histories, runs and events."""
     heads = sorted(head for batch in store.iterate_heads() for head in batch)
     times = sorted({head.observed_at for head in heads})
     scopes = [head.scope_id for head in store.read_changes(0).heads]
@@ -217,7 +217,7 @@ def test_a_check_while_it_is_written(path: Path, writing: list[int]) -> None:
 
 
 def test_compacting_drops_what_is_left_behind_and_changes_no_answer(path: Path) -> None:
-    with closing(open_store(build_url(path))) as store:  # a run says while it runs what it does not say at the end
+    with closing(open_store(build_url(path))) as store:  # a run states while it runs what it does not state at the end
         for n in range(20):
             first, second = ({"namespace": "wh", "name": f"{name}{n}"} for name in ("first", "second"))
             begun = build_event(n, eventType="START", inputs=[first])

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.server
 
 
 def read_intervals(store: Store) -> dict[object, list[tuple[Interval, bytes]]]:
-    """By source and scope all that a store says, without its own numbers."""
+    """All statements of a store by source and scope, without the store's own numbers."""
     heads = {head.scope_id: head for head in store.read_changes(0).heads}
     history = store.read_history(list(heads))
     return {(heads[scope].source, heads[scope].scope): [(i, c.digest) for i, c in each] for scope, each in history.items()}

@@ -53,7 +53,7 @@ def test_a_file_that_changed_is_read_again(folder: Path) -> None:
     assert "10 of 136 events read, 126 unchanged, 10 new" in run_successfully("sync").err
     (folder / "events/dbt.ndjson").unlink()
     assert "0 of 126 events read, 126 unchanged, 0 new" in run_successfully("sync").err
-    assert "dataset" in run_successfully("search", "revenue_daily").out, "an event that was taken stays taken"
+    assert "dataset" in run_successfully("search", "revenue_daily").out, "an event that was ingested stays"
 
 
 def test_a_bad_source_does_not_stop_the_others(folder: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_file_that_is_not_there(folder: Path) -> None:
     assert (ran.code, list_error_lines(ran)) == (2, ["meshline: mesh.yaml: the mesh file cannot be read: No such file or directory"])
 
 
-def test_sources_shows_who_says_what(folder: Path) -> None:
+def test_sources_lists_the_datasets_of_each_source(folder: Path) -> None:
     assert list_error_lines(run_command("sources"))[0].startswith("meshline: there is no store at ")
     (folder / "mesh.yaml").write_text(MESH + EVENTS + "  - kind: openlineage\n    files: [none.json]\n")
     assert run_command("sync").code == 1

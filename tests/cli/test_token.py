@@ -36,7 +36,7 @@ def test_wrong_use(arguments: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
-    """A server with a token for each role, made and configured as the documentation says; its address and the tokens."""
+    """A server with a token for each role, made and configured as in the documentation; its address and the tokens."""
     folder = tmp_path_factory.mktemp("guarded")
     made = {role: run_successfully("token", "new", f"the-{role}", "--role", role) for role in ("reader", "writer", "admin")}
     file = folder / "meshline.toml"
@@ -82,6 +82,6 @@ def test_a_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_command_takes_a_token_as_an_argument() -> None:
-    """Arguments are seen by everybody on the machine."""
+    """Arguments are visible to every user of the machine."""
     sources = (ROOT / "meshline" / "cli").glob("*.py")
     assert not [path for path in sources if '"--token"' in path.read_text()]

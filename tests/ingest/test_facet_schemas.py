@@ -144,5 +144,5 @@ def test_a_facet_that_its_schema_refuses_is_named_in_a_warning() -> None:
 
 def test_what_a_schema_accepts_and_what_has_none_is_no_warning() -> None:
     assert list_warnings("dataset", {"catalog": {"framework": "iceberg", "name": "lake", "type": "rest", "more": 1}}) == []
-    assert list_warnings("run", {"of_my_own": {"any": ["thing", 1]}}) == []
+    assert list_warnings("run", {"of_my_own": {"any": ["text", 1]}}) == []
     assert list_warnings("dataset", {"catalog": {"_deleted": True}}) == [], "a deleted facet needs nothing else"

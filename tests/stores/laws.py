@@ -33,7 +33,7 @@ def read_graphs(opened: StoreOpener, batches: Sequence[Sequence[Statement]]) -> 
 def check_order_and_batches_mean_nothing(
     opened: StoreOpener, one: Sequence[Sequence[Statement]], other: Sequence[Sequence[Statement]]
 ) -> None:
-    """Law 1. `other` holds the statements of `one` in another order and other batches, some of them twice."""
+    """Law 1. `other` contains the statements of `one` in another order and other batches, some of them twice."""
     assert {s for batch in one for s in batch} == {s for batch in other for s in batch}
     assert read_graphs(opened, one) == read_graphs(opened, other)
 

@@ -1,4 +1,4 @@
-"""The example mesh as its catalogs, contracts and products tell it, and what is known of it."""
+"""The example mesh as its catalogs, contracts and products describe it, and its state in the graph."""
 
 from __future__ import annotations
 

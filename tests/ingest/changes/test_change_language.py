@@ -310,7 +310,7 @@ def test_a_column_that_is_there_is_not_added(ask: Ask) -> None:
         ask("change", "rename customers.customers.email to phone_number")
 
 
-def test_the_sources_would_say_it(ask: Ask) -> None:
+def test_the_sources_would_state_the_change(ask: Ask) -> None:
     """The listing of the catalog, and what was recorded under the old name goes on under the new one."""
     found = ask("change", "rename customers.customers.email to mail; drop customers.customers.country")
     stated = {
@@ -328,7 +328,7 @@ def test_the_sources_would_say_it(ask: Ask) -> None:
     assert attributes["mail"]["field_id"] == 3
 
 
-def test_a_dropped_table_is_said_no_more(ask: Ask) -> None:
+def test_a_dropped_table_is_no_longer_stated(ask: Ask) -> None:
     found = ask("change", f"drop {SHARED.qualified_name}")
     assert found.entries
     for _, entry in found.entries:

@@ -66,7 +66,7 @@ def test_a_contract_beside_the_graph_is_no_change(ask: Ask, path: Path) -> None:
         assert before.datasets[model.name] == after.datasets[model.name]
 
 
-def test_what_the_source_would_say(ask: Ask) -> None:
+def test_the_proposal_has_the_statements_of_the_source(ask: Ask) -> None:
     text = (EXAMPLE / SPECIFIED).read_text()
     ((source, entry),) = ask("contract", text.replace("      currency: { type: string, enum: [USD, EUR, GBP] }\n", "")).entries
     assert (source, entry.scope) == ("contract/mesh", ("contract", "customer-orders-contract-v2", "2.1.0"))
@@ -136,7 +136,7 @@ def test_lines_of_the_standard(ask: Ask) -> None:
         assert text in lines[after.find_line(part) - 1], part
 
 
-def test_all_that_is_wrong_is_said_at_once(ask: Ask) -> None:
+def test_all_errors_are_reported_at_once(ask: Ask) -> None:
     bad = FULL.replace("type: record", "type: [1]").replace('version: "1.0"', "").replace("id: full", "id:")
     with pytest.raises(InvalidInput) as raised:
         ask("contract", bad, file="c.yaml")
@@ -150,7 +150,7 @@ def test_two_ids_are_two_versions_with_a_warning(ask: Ask) -> None:
     assert len(found.pairs) == 1
 
 
-def test_what_is_bound_to_nothing_is_said(ask: Ask) -> None:
+def test_a_model_that_is_bound_to_no_dataset_is_reported(ask: Ask) -> None:
     without = FULL[: FULL.index("servers:")] + FULL[FULL.index("models:") :]
     assert "new: the contract has no servers, so it is bound to no dataset" in ask("contract", without).warnings
 

@@ -205,7 +205,7 @@ def test_the_latest_version_moves_for_those_that_name_none(known: GraphState) ->
     assert list_rules(propose_edit(known, edit_second, first=edit_first)) == [("latest-version-moved", "buyer_ledger/latest_version")]
 
 
-def test_what_else_is_said_of_a_model(known: GraphState) -> None:
+def test_other_properties_of_a_model_are_compared(known: GraphState) -> None:
     config = MANIFEST["nodes"][REVENUE]["config"]
     edit = edit_node(
         REVENUE,
@@ -241,13 +241,13 @@ def test_models_come_and_go(known: GraphState) -> None:
     assert list_rules(found) == [("table-removed", "customer_value"), ("table-renamed", "buyer_ledger"), ("table-added", "new")]
 
 
-def test_exposures_that_are_gone_are_said(known: GraphState) -> None:
+def test_removed_exposures_are_reported(known: GraphState) -> None:
     found = propose_edit(known, lambda manifest: manifest["exposures"].pop("exposure.marts.churn_model"))
     assert found.warnings == ("1 exposures were removed (exposure.marts.churn_model): the consumers of their models are no longer known",)
 
 
 def test_what_is_not_compiled_is_compared_by_its_file(known: GraphState) -> None:
-    """A template that differs is never taken for equal."""
+    """A template that differs is never considered equal."""
     changed: Edit = lambda manifest: manifest["nodes"][LEDGER].update(  # noqa: E731
         checksum={"name": "sha256", "checksum": "other"}, raw_code=manifest["nodes"][LEDGER]["raw_code"].replace("left join", "join")
     )
@@ -260,7 +260,7 @@ def test_what_is_not_compiled_is_compared_by_its_file(known: GraphState) -> None
     assert list_rules(propose_edit(known, other, first=plain)) == [("filter-changed", "buyer_ledger/sql/filter")]
 
 
-def test_what_would_be_said_is_what_the_source_says(known: GraphState) -> None:
+def test_the_proposal_has_the_statements_of_the_source(known: GraphState) -> None:
     found = propose_edit(known, edit_sql(REVENUE, "sum(paid_amount) as", "sum(o.total_amount) as"))
     assert [(source, entry.scope) for source, entry in found.entries] == [
         ("dbt/marts", ("dbt", REVENUE)),

@@ -134,13 +134,13 @@ def test_what_changes_nothing(ask: Ask, action: str) -> None:
     assert (found.pairs, found.warnings) == ((), ())
 
 
-def test_statements_about_other_things_change_nothing(ask: Ask) -> None:
+def test_statements_about_other_objects_change_nothing(ask: Ask) -> None:
     statements = ["SET x = 1", "GRANT SELECT ON t TO u", "COMMENT ON TABLE t IS 'x'", "BEGIN", "CREATE INDEX i ON t (a)", "DROP INDEX i"]
     found = ask("ddl", "; ".join([*statements, "CREATE SCHEMA s", "ANALYZE t", "COMMIT"]), dialect="postgres")
     assert (found.pairs, found.warnings) == ((), ())
 
 
-def test_data_is_said_to_be_passed_over(ask: Ask) -> None:
+def test_statements_on_data_are_reported_as_skipped(ask: Ask) -> None:
     found = ask("ddl", "TRUNCATE TABLE t; DELETE FROM t; INSERT INTO t SELECT 1; UPDATE t SET a = 1; INSERT INTO t VALUES (1); SELECT 1")
     assert found.pairs == ()
     assert found.warnings == ("new: statements that change no schema are not checked: 1 DELETE, 2 INSERT, 1 SELECT, 1 TRUNCATE, 1 UPDATE",)
@@ -172,7 +172,7 @@ def test_a_table_is_renamed_and_altered(ask: Ask) -> None:
     assert get_dataset(get_versions(ask("ddl", f"ALTER TABLE {ORDERS} RENAME TO other"))[1]) == build_dataset_key(LAKE, "orders.other")
 
 
-def test_a_table_is_defined_anew(ask: Ask) -> None:
+def test_a_table_is_defined_again(ask: Ask) -> None:
     sql = """CREATE OR REPLACE TABLE lake.customers.customers (
       customer_id string, full_name string, email string NOT NULL, phone_number bigint,
       country string, created_at timestamp
@@ -224,7 +224,7 @@ def test_a_new_table_with_constraints(ask: Ask) -> None:
 
 
 def test_a_view_has_the_columns_of_its_query(ask: Ask) -> None:
-    """As they are where it stands."""
+    """As the columns are at the place of the statement."""
     sql = f"CREATE VIEW lake.orders.v AS SELECT *, total_amount * 2 AS doubled FROM {ORDERS}"
     for before, has in (("", True), (f"ALTER TABLE {ORDERS} DROP COLUMN status; ", False)):
         after = ask("ddl", before + sql).pairs[-1].after
@@ -289,7 +289,7 @@ def test_an_ambiguous_table(ask: Ask) -> None:
         ask("ddl", "DROP TABLE orders.customer_orders")
 
 
-def test_a_catalog_that_nobody_knows_is_left_out(ask: Ask) -> None:
+def test_an_unknown_catalog_is_left_out(ask: Ask) -> None:
     """With a warning; a whole name goes before the end of another one (trino's delta.orders.customer_orders)."""
     found = ask("ddl", "DROP TABLE warehouse.orders.customer_orders")
     before, _ = get_pair(found)

@@ -146,7 +146,7 @@ def test_a_contract_that_cannot_be_read_is_given_as_it_is(work: Work) -> None:
     assert given.after.data == b"a: ["
 
 
-def test_scripts_come_with_what_their_source_says(work: Work) -> None:
+def test_scripts_come_with_the_options_of_their_source(work: Work) -> None:
     work.put("sql/v.sql", "CREATE VIEW s.v AS SELECT 2 AS a")
     (given,) = work.list_work_changes()
     assert list_names([given]) == [("ddl", "sql/v.sql", "sql/v.sql")]
@@ -183,7 +183,7 @@ def test_a_delta_table_by_the_last_commit_that_has_metadata(work: Work) -> None:
     assert given.options["dataset"] == "file//w/delta/t"
 
 
-def test_a_delta_log_that_began_with_a_checkpoint_says_so(work: Work) -> None:
+def test_a_delta_log_that_began_with_a_checkpoint_is_reported(work: Work) -> None:
     work.put("mesh.yaml", MESH + DELTA)
     work.put("delta/t/_delta_log/00000000000000000010.checkpoint.parquet", bytes(range(256)))
     work.put("delta/t/_delta_log/00000000000000000010.json", '{"commitInfo":{}}\n')
@@ -247,7 +247,7 @@ def test_tags_and_commits_are_bases(work: Work) -> None:
 
 
 @pytest.mark.parametrize(
-    "base", ["--output=x", "-n", "", "a b", "ma\nin", "x..y..z", "main:contracts/orders.yaml", "$(touch x)", "main;true"]
+    "base", ["--output=x", "-n", "", "a b", "ma\nin", "x..y..z", "main:contracts/orders.yaml", "$(: > x)", "main;true"]
 )
 def test_no_base(work: Work, base: str) -> None:
     with pytest.raises(InvalidInput):
@@ -255,12 +255,12 @@ def test_no_base(work: Work, base: str) -> None:
     assert not (work.root / "x").exists()
 
 
-def test_an_unknown_base_says_how_to_fetch_it(work: Work) -> None:
+def test_the_message_of_an_unknown_base_names_the_command_that_fetches_it(work: Work) -> None:
     with pytest.raises(InvalidInput, match="git fetch origin develop"):
         work.list_work_changes("origin/develop")
 
 
-def test_a_shallow_clone_says_so(work: Work, tmp_path: Path) -> None:
+def test_a_shallow_clone_is_reported(work: Work, tmp_path: Path) -> None:
     work.commit("second")
     subprocess.run(["git", "clone", "--quiet", "--depth=1", work.root.as_uri(), str(tmp_path / "clone")], check=True, capture_output=True)
     for base in ("HEAD~1", "v1"):

@@ -1,4 +1,4 @@
-"""What the graph knows, read back as it was said."""
+"""The contents of the graph are read back as they were stated."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_names_are_resolved(known: GraphState) -> None:
 
 
 @pytest.mark.parametrize("file", ["customer-orders.yaml", "finance-marts.odps.yaml"])
-def test_a_product_is_read_back_as_its_file_says_it(known: GraphState, file: str) -> None:
+def test_a_product_is_read_back_as_its_file_states_it(known: GraphState, file: str) -> None:
     parsed = parse_product((EXAMPLE / "products" / file).read_bytes(), file).product
     assert parsed is not None
     found = known.find_product(parsed.name)
@@ -74,7 +74,7 @@ def remove_order(product: Product) -> object:
     return (*values, sorted(one.name for one in product.slo), sorted(party.name for party in product.owners), ports, product.pii_columns)
 
 
-def test_a_product_that_only_the_mesh_file_tells_of(known: GraphState) -> None:
+def test_a_product_that_only_the_mesh_file_states(known: GraphState) -> None:
     assert known.find_product("none") is None
     found = known.find_product("customer-profiles")
     assert found is not None
@@ -113,7 +113,7 @@ def test_a_view_has_its_query_alone(tmp_path_factory: pytest.TempPathFactory) ->
     assert found.value.model.fields[0].required is None
 
 
-def test_who_says_what(known: GraphState) -> None:
+def test_statements_are_listed_with_their_sources(known: GraphState) -> None:
     statements = known.list_statements(CUSTOMER_ORDERS)
     assert statements[0][0] == "iceberg/lake"
     assert {entry.scope[0] for _, entry in statements} >= {"iceberg"}

@@ -77,7 +77,7 @@ def test_a_person_that_is_gone_is_for_policies(ask: Ask) -> None:
     assert ("mesh", "team", "sellers") in [entry.scope for _, entry in found.entries]
 
 
-def test_all_that_is_wrong_is_said(ask: Ask) -> None:
+def test_all_errors_are_reported(ask: Ask) -> None:
     with pytest.raises(InvalidInput) as raised:
         ask("mesh", MESH.replace("name: shop", "nam: shop").replace("id: clients-v1", "idd: x"), file="mesh.yaml")
     assert "mesh.yaml:5" in str(raised.value)

@@ -50,8 +50,8 @@ def test_ports_are_datasets_and_have_lines(ask: Ask) -> None:
     assert lines[after.find_line(("owner",)) - 1].startswith("owner")
 
 
-def test_what_would_be_said_is_what_the_source_says(ask: Ask) -> None:
-    """By who says it now, so that it takes the place of that."""
+def test_the_proposal_has_the_statements_of_the_source(ask: Ask) -> None:
+    """The source that states it now, so that the proposal replaces its statement."""
     [(source, entry)] = ask("product", SPEC.replace("domain: orders", "domain: sales")).entries
     assert (source, entry.scope) == ("product/mesh", ("product", "customer-orders"))
     edges = decode_facts(entry.content.blob).edges
@@ -60,7 +60,7 @@ def test_what_would_be_said_is_what_the_source_says(ask: Ask) -> None:
     assert (source, entry.content) == ("product/mesh", EMPTY)
 
 
-def test_a_new_product_is_said_by_the_check(ask: Ask) -> None:
+def test_a_new_product_is_stated_by_the_check(ask: Ask) -> None:
     found = ask("product", "name: fresh\nslo: {freshness: 1h}\n")
     assert get_pair(found).before is None
     assert [(source, entry.scope) for source, entry in found.entries] == [("product/check", ("product", "fresh"))]
@@ -73,13 +73,13 @@ def test_another_name_is_another_product(ask: Ask) -> None:
     assert [entry.scope[1] for _, entry in found.entries] == ["orders-of-customers", "customer-orders"]
 
 
-def test_all_that_is_wrong_is_said_at_once(ask: Ask) -> None:
+def test_all_errors_are_reported_at_once(ask: Ask) -> None:
     with pytest.raises(InvalidInput) as caught:
         ask("product", "name: [1]\nslo: 3\noutput_ports: x\n", before="name: 7\nslo: {freshness: [1]}\n")
     assert [line.partition(": ")[0] for line in str(caught.value).splitlines()] == ["old:2", "new:1", "new:2", "new:3"]
 
 
-def test_a_port_that_is_bound_to_nothing_is_said(ask: Ask) -> None:
+def test_a_port_that_is_bound_to_no_dataset_is_reported(ask: Ask) -> None:
     found = ask("product", "name: fresh\noutput_ports:\n  - endpoint: nowhere.at.all\n")
     [warning] = found.warnings
     assert warning.startswith("new:3: the port is bound to no known dataset")

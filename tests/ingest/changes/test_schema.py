@@ -104,7 +104,7 @@ def test_metadata_beside_the_graph_is_no_change(ask: Ask) -> None:
     assert not ask("schema", METADATA).warnings
 
 
-def test_a_schema_alone_says_nothing_of_partitions(ask: Ask) -> None:
+def test_a_schema_alone_states_no_partitions(ask: Ask) -> None:
     document = read_metadata()["metadata"]["schemas"][-1]
     before, after = get_versions(ask("schema", json.dumps(document), dataset=CUSTOMER_ORDERS.qualified_name))
     assert before.value == after.value
@@ -296,7 +296,7 @@ def test_what_is_no_record_of_avro(ask: Ask, text: str, message: str) -> None:
 
 
 def test_an_avro_topic_beside_the_graph(ask: Ask) -> None:
-    """What Avro says and the graph never knows is no difference, what both know is."""
+    """Attributes that only Avro has are no difference; those that Avro and the graph have are compared."""
     record = {
         "type": "record",
         "name": "x",
@@ -346,7 +346,7 @@ def test_a_schema_of_a_real_producer(ask: Ask) -> None:
     assert '"id"' in text.splitlines()[after.find_line(("field", "id")) - 1]
 
 
-def test_what_is_not_compared_is_said(ask: Ask) -> None:
+def test_parts_that_are_not_compared_are_reported(ask: Ask) -> None:
     document = {
         "type": "object",
         "properties": {
@@ -446,7 +446,7 @@ def test_a_format_that_is_none(ask: Ask) -> None:
         ask("schema", "{}", format="avrro")
 
 
-def test_two_formats_of_one_table_differ_in_what_both_say(ask: Ask) -> None:
+def test_two_formats_of_one_table_differ_in_what_both_state(ask: Ask) -> None:
     iceberg = NESTED.model_dump_json()
     avro = json.dumps(AvroSchemaConversion().iceberg_to_avro(NESTED, "orders"))
     found = ask("schema", avro, before=iceberg)

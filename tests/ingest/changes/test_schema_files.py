@@ -63,7 +63,7 @@ def test_a_live_table_beside_its_proposed_schema(tmp_path: Path, ask: Ask) -> No
         read_live_table(uri, "s.u", find_no_variable)
 
 
-def test_a_catalog_that_does_not_answer_tells_no_secret(tmp_path: Path) -> None:
+def test_the_message_of_a_catalog_without_an_answer_has_no_secret(tmp_path: Path) -> None:
     with pytest.raises(MeshlineError) as raised:
         read_live_table(f"postgresql://u:hunter22@127.0.0.1:1/{tmp_path.name}", "s.t", find_no_variable)
     assert "hunter22" not in str(raised.value)

@@ -138,7 +138,7 @@ schema:
         logicalTypeOptions: {minimum: 0, exclusiveMaximum: 1000000}
         required: true
         primaryKey: false
-      - name: holder
+      - name: client
         logicalType: object
         properties:
           - {name: iban, logicalType: string, classification: pii, logicalTypeOptions: {minLength: 15, pattern: '^[A-Z]{2}'}}

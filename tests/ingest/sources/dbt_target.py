@@ -59,7 +59,7 @@ class TargetReading(NamedTuple):
 
 
 def read_target(path: Path, context: Context | None = None, **options: Any) -> TargetReading:
-    """All that a target folder says."""
+    """All statements of a target folder."""
     options = {"namespace": PG, **options}
     reading = Dbt(path=path, **options).read(context or Context(Naming(), path))
     stated: dict[Scope, Facts] = {}

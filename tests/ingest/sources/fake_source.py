@@ -1,4 +1,4 @@
-"""A source that says what a test gives it, and a graph to say it to."""
+"""A source that states the items of a test, and a graph that loads them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BAD = InvalidInput("broken", "x.yaml:1")
 
 
 def build_table(name: str, *columns: str, namespace: str = "lake", location: str = "") -> Content:
-    """A table with columns; with nothing: nothing."""
+    """A table with columns, and its location if there is one."""
     key = model.build_dataset_key(namespace, name)
     attributes = {"location": location} if location else {"dataset_type": "TABLE"}
     edges = [
@@ -32,13 +32,13 @@ def build_table(name: str, *columns: str, namespace: str = "lake", location: str
 
 
 def build_entry(name: str, *columns: str, time: int | None = None, past: Sequence[tuple[int, Content]] = ()) -> Entry:
-    """What a catalog says of one table."""
+    """The statement of a catalog about one table."""
     content = build_table(name, *columns) if columns else EMPTY
     return Entry(("table", name), content, time, tuple(past))
 
 
 class FakeSource(Source):
-    """Says what `found` holds; of a test of its own, so in no table of kinds."""
+    """Reads the items that a test put into `FOUND` under its name; it is not in the table of kinds."""
 
     kind: ClassVar[str] = "iceberg"
     complete: bool = True
@@ -81,7 +81,7 @@ def read_tables(live: LiveGraph, as_of: int | None = None) -> dict[str, list[str
 
 
 def remove_times(dump: Dump) -> Dump:
-    """A dump without the times at which things were said."""
+    """A dump without the times of statements."""
     return dump._replace(scopes=[(named, 0, 0, 0, provisional, stale) for named, _, _, _, provisional, stale in dump.scopes])
 
 

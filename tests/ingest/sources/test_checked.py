@@ -1,4 +1,4 @@
-"""Files of checks with anything in any place: something is taken or refused, nothing fails."""
+"""Files of checks with anything in any place: each is read or refused, and nothing fails."""
 
 from __future__ import annotations
 

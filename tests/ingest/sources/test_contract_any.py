@@ -42,7 +42,7 @@ CONTEXT = Context(Naming(), FilePath())
 
 
 def parse_contract(data: bytes) -> tuple[InvalidInput, ...]:
-    """What is refused; of what is not, that it can be said."""
+    """The refusals of a contract; one that is not refused can be turned into statements."""
     parsed = contracts.parse_contract_file(data, "f.yaml")
     assert (parsed.contract is None) == bool(parsed.refused)
     if parsed.contract is not None:

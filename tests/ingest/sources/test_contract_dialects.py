@@ -1,4 +1,4 @@
-"""Contracts as files -> what they say."""
+"""Contracts as files -> their models and terms."""
 
 from __future__ import annotations
 
@@ -149,9 +149,9 @@ def test_open_data_contract_standard() -> None:
             required=True,
             primary_key=False,
         ),
-        Field("holder", type="object"),
-        Field("holder.iban", type="string", classification="pii", pii=True, min_length=15, pattern="^[A-Z]{2}"),
-        Field("holder.birth", physical_name="holder.born", type="date", pii=True),
+        Field("client", type="object"),
+        Field("client.iban", type="string", classification="pii", pii=True, min_length=15, pattern="^[A-Z]{2}"),
+        Field("client.birth", physical_name="client.born", type="date", pii=True),
         Field("state", type="string", enum=("open", "done")),
         Field("notes", type="array", references=("notes.id",)),
         Field("notes.element", type="string"),
@@ -203,7 +203,7 @@ def test_passwords_are_not_kept() -> None:
     assert contract.servers[0].settings["location"] == "postgres://db/x"
 
 
-def test_every_bad_thing_is_one_message_with_its_line() -> None:
+def test_every_error_is_one_message_with_its_line() -> None:
     text = (
         "dataContractSpecification: 1.1.0\n"
         "id: x\n"
@@ -229,7 +229,7 @@ def test_every_bad_thing_is_one_message_with_its_line() -> None:
     ]
 
 
-def test_every_bad_thing_of_the_standard() -> None:
+def test_every_error_of_the_standard() -> None:
     text = (
         "kind: DataContract\napiVersion: v3.0.2\nteam: 5\nid: a\nversion: 1.0.0\nschema:\n"
         " - name: x\n   tags: 3\n   properties: [{logicalType: string}]\n"

@@ -1,4 +1,4 @@
-"""Contracts in the graph: what they say of it, and how their versions live side by side."""
+"""Contracts in the graph: their statements, and versions that exist at the same time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def count_outcomes(loading: Loading) -> tuple[int, int, int, int, int]:
 
 
 def list_edges(graph: LiveGraph, type_: EdgeType, key: model.AssetKey) -> dict[str, dict[str, Json]]:
-    """What an asset's edges lead to, and what they say."""
+    """The ends of an asset's edges, with the attributes of each edge."""
     node = graph.index.assets.find_by_key(key)
     assert node is not None
     return {
@@ -108,7 +108,7 @@ def test_the_consumer_uses_each_field_for_the_purpose(tmp_path: Path) -> None:
     graph = build_graph()
     load_contracts(graph, tmp_path)
     about = {"contract": "payments", "version": "2.0", "purpose": "Closing the books."}
-    columns = ["amt", "holder", "holder.born", "holder.iban", "notes", "notes.element", "state"]
+    columns = ["amt", "client", "client.born", "client.iban", "notes", "notes.element", "state"]
     assert list_edges(graph, EdgeType.CONSUMES, model.build_consumer_key("closing@example.com")) == {
         f"{PAYMENTS.qualified_name}.{column}": about for column in columns
     }
@@ -230,7 +230,7 @@ def test_a_contract_that_is_bound_to_no_dataset_warns_with_the_reason(tmp_path: 
 
 
 def test_a_mesh_file_s_word_on_a_version_is_weighed_with_it(tmp_path: Path) -> None:
-    """`contracts:` of a mesh file says the status of one version; the rest is the contract file's."""
+    """`contracts:` of a mesh file states the status of one version; the rest is the contract file's."""
 
     write_files(tmp_path, a=format_version("1.0.0"), b=format_version("2.0.0"))
     graph = build_graph()

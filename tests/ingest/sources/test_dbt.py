@@ -54,7 +54,7 @@ def list_event_datasets(file: Path) -> set[AssetKey]:
 
 
 def list_described(reading: TargetReading) -> set[AssetKey]:
-    """The datasets of which something is said."""
+    """The datasets that have a statement."""
     return {key for facts in reading.facts.values() for key, _ in facts.assets if key.kind is model.AssetKind.DATASET}
 
 
@@ -282,7 +282,7 @@ def test_there_is_no_manifest(tmp_path: Path) -> None:
 
 @needs_corpus
 @pytest.mark.parametrize("version", ["v9", "v11"])
-def test_older_manifests_say_the_same(version: str) -> None:
+def test_older_manifests_state_the_same(version: str) -> None:
     """Of the project that was recorded as v12, by dbt 1.5 and 1.7."""
     older, newest = read_target(Path(__file__).parent / "dbt_older" / version, namespace=SHOP), read_recorded()
     assert not older.messages

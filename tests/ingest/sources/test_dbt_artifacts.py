@@ -200,7 +200,7 @@ def build_small_manifest() -> dict[str, Any]:
 
 
 def test_any_value_in_any_place_is_read_or_refused(target: Write) -> None:
-    """Whatever stands where: no fault, and nothing but the entry that it stands in is lost."""
+    """Any value at any place: no exception, and only the entry with the value is lost."""
     document = build_small_manifest()
     whole = len(read_target(target(manifest=document)).facts)
     assert whole >= 5

@@ -115,11 +115,11 @@ def test_sql_that_cannot_be_parsed_leaves_what_is_referred_to(target: Write) -> 
 
 
 def test_a_column_that_cannot_be_resolved_leaves_the_pair_possible(target: Write) -> None:
-    sql = 'select id, nobody_knows as x from "db"."marts"."a" join "db"."raw"."orders" using (id)'
+    sql = 'select id, unknown_column as x from "db"."marts"."a" join "db"."raw"."orders" using (id)'
     reading = read_target(target(manifest=build_project(b={"compiled_code": sql, "depends_on": {"nodes": [A, RAW]}}), catalog=LISTED))
     assert ("db.marts.a", False) in list_dataset_flows(reading, "marts.b")
     assert ("db.raw.orders", False) in list_dataset_flows(reading, "marts.b")
-    assert any(warning.startswith("models/b.sql: ") and "nobody_knows" in warning for warning in reading.warnings)
+    assert any(warning.startswith("models/b.sql: ") and "unknown_column" in warning for warning in reading.warnings)
 
 
 def test_python_models_are_a_warning(target: Write) -> None:

@@ -74,7 +74,7 @@ def test_as_dbts_events_have_it(tmp_path: Path, adapter: str, output: str, names
         ("{", {}, "this is not YAML"),
     ],
 )
-def test_what_profiles_do_not_say(tmp_path: Path, text: str, options: dict[str, str], message: str) -> None:
+def test_what_profiles_do_not_state(tmp_path: Path, text: str, options: dict[str, str], message: str) -> None:
     file = tmp_path / "profiles.yml"
     file.write_text(text)
     with pytest.raises(InvalidInput) as caught:

@@ -36,7 +36,7 @@ Known = Mapping[str, Sequence[str]]  # qualified names of datasets and their col
 
 
 class ConnectorReading:
-    """What one connector says."""
+    """The statement of one connector."""
 
     def __init__(self, found: Sequence[Item], warnings: Sequence[str]) -> None:
         [entry] = found

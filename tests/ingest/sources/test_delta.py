@@ -130,7 +130,7 @@ def test_earlier_states_are_ingested_at_the_times_of_their_commits(orders: Path)
     assert sorted({*(at for at, _ in one.past), one.time}) == [*(at for at, _ in one.past), one.time]
 
 
-def test_versions_that_say_the_same_are_one(orders: Path) -> None:
+def test_versions_with_the_same_content_are_one(orders: Path) -> None:
     before = read_table_entry(build_source(orders))
     table = DeltaTable(orders)
     table.delete()
@@ -229,7 +229,7 @@ def test_properties_make_a_product_and_its_owner(orders: Path) -> None:
     }
 
 
-def test_the_newest_version_that_wrote_data_tells_how_fresh_it_is(tmp_path: Path) -> None:
+def test_the_newest_version_that_wrote_data_determines_the_freshness(tmp_path: Path) -> None:
     path = tmp_path / "orders"
     rows = arro3.Table({"id": arro3.Array([1, 2], type=arro3.DataType.int64())})
     write_deltalake(path, rows)

@@ -61,9 +61,9 @@ def test_a_validation_result() -> None:
 def test_rows_of_data_are_not_kept() -> None:
     live = open_graph()
     load_files(live, "gx", RECORDED, "gx_validation.json", **OF_LAKE)
-    said = json.dumps([result.state.observed for result in read_checks(live, LAKE).values()])
-    assert "??" not in said
-    assert "partial_unexpected" not in said
+    observed = json.dumps([result.state.observed for result in read_checks(live, LAKE).values()])
+    assert "??" not in observed
+    assert "partial_unexpected" not in observed
 
 
 @needs_corpus
@@ -144,7 +144,7 @@ def test_a_table_that_several_datasets_may_be_is_refused_with_the_candidates() -
     assert read_checks(live, other)
 
 
-def test_a_dataset_that_nobody_knows_is_refused_and_the_options_name_it() -> None:
+def test_an_unknown_dataset_is_refused_and_the_options_name_it() -> None:
     live = open_graph()
     refused = load_files(live, "gx", HERE, "validation_1_24.json")
     assert list_refusals(refused) == [

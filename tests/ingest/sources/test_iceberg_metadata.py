@@ -1,4 +1,4 @@
-"""What metadata say, without any catalog: columns, their history, products, names, and what is no metadata."""
+"""Metadata without any catalog: columns, their history, products, names, and files that are no metadata."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_a_field_id_is_the_column_whatever_its_path() -> None:
 
 @needs_corpus
 @pytest.mark.parametrize("name", ["iceberg_rest_load_table", "iceberg_rest_table_metadata", "iceberg_sql_table_metadata"])
-def test_a_recorded_table_tells_its_history(name: str) -> None:
+def test_a_recorded_table_has_its_history(name: str) -> None:
     found = read_recorded(name)
     assert isinstance(found, Table)
     history = compute_schema_starts(found, NOW)
@@ -217,7 +217,7 @@ def test_a_recorded_table_tells_its_history(name: str) -> None:
 
 
 @needs_corpus
-def test_a_recorded_view_tells_its_text_and_its_time() -> None:
+def test_a_recorded_view_has_its_text_and_its_time() -> None:
     found = read_recorded("iceberg_rest_load_view")
     assert isinstance(found, View)
     [(time, version)] = list_view_versions(found, NOW)

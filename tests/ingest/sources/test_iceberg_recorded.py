@@ -153,7 +153,7 @@ def test_a_bad_file_is_one_message_and_the_others_are_ingested(graph: LiveGraph,
     assert [str(one) for one in loading.refused] == [
         f"{tmp_path}/clean.orders.json: not metadata of Iceberg: Expected `str`, got `int` - at `$.location`"
     ]
-    assert loading.retracted == 0, "what it said stays"
+    assert loading.retracted == 0, "its statements stay"
     assert loading.kept == 3
 
 

@@ -120,7 +120,7 @@ def is_same_asset(graph: LiveGraph, a: AssetKey, b: AssetKey) -> bool:
 
 
 def state_owner(graph: LiveGraph, column: AssetKey, owner: str) -> None:
-    """Somebody else says now who owns a column, by the name that it has now."""
+    """Another source states now who owns a column, by the column's current name."""
     facts = Facts(edges=(model.EdgeFact(EdgeType.OWNS, model.build_owner_key(owner), column),))
     graph.commit(
         lambda _: Batch(statements=[Statement("mesh/people", ("owner", *column.parts), get_current_micros(), encode_facts(facts))])
@@ -165,7 +165,9 @@ def test_a_table_is_described(server: Server, client: Catalog, graph: LiveGraph)
     assert shown["sort_order"] == [{"columns": ["id"], "transform": "identity", "direction": "desc", "nulls": "last"}]
     assert shown["properties"]["write.x"] == "1"
     assert "hidden" not in json.dumps(shown)
-    assert list_owner_names(graph, build_table_key(server, "sales.orders")) == ["sales-team@example.com"], "nobody owns the table itself"
+    assert list_owner_names(graph, build_table_key(server, "sales.orders")) == ["sales-team@example.com"], (
+        "the table itself has no owner of its own"
+    )
     column = read_shown_attributes(graph, model.build_column_key(build_table_key(server, "sales.orders"), "id"))
     assert column == {"type": "long", "nullable": False, "field_id": 1, "identifies": True, "description": "the number"}
     path = model.build_dataset_key("file", made.location().removeprefix("file://"))
@@ -208,7 +210,7 @@ def test_only_the_tables_that_are_asked_for(server: Server, client: Catalog, gra
     client.create_table("b.t", SCHEMA)
     sync_catalog(graph, build_source(server))
     client.drop_table("b.t")
-    assert count_outcomes(sync_catalog(graph, build_source(server, tables=["a.*"])))[3] == 0, "nobody looked whether b.t is there"
+    assert count_outcomes(sync_catalog(graph, build_source(server, tables=["a.*"])))[3] == 0, "whether b.t exists was not checked"
     assert count_outcomes(sync_catalog(graph, build_source(server)))[3] == 2
 
 
@@ -258,7 +260,7 @@ def test_a_renamed_column_keeps_its_statements(server: Server, client: Catalog, 
     with made.update_schema() as update:
         update.add_column("another", StringType())
     sync_catalog(graph, build_source(server))
-    assert list_owner_names(graph, model.build_column_key(key, "email")) == ["ana"], "a rename is said for ever"
+    assert list_owner_names(graph, model.build_column_key(key, "email")) == ["ana"], "a rename is stated for ever"
 
 
 def test_a_column_that_was_dropped_and_added_is_another(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -361,7 +363,7 @@ def test_a_table_whose_metadata_are_lost_does_not_stop_the_others(server: Server
     assert count_outcomes(loading) == (0, 0, 4, 0, 1)
     assert str(loading.refused[0]).startswith("a.two: the catalog cannot load it: HTTP 404 NotFoundException")
     assert "\n" not in str(loading.refused[0])
-    assert list_column_names(graph, build_table_key(server, "a.two")) == PATHS, "it is not taken for gone"
+    assert list_column_names(graph, build_table_key(server, "a.two")) == PATHS, "it is not considered removed"
     lost.with_suffix(".lost").rename(lost)
     assert count_outcomes(sync_catalog(graph, build_source(server))) == (0, 0, 6, 0, 0)
 

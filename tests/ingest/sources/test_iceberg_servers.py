@@ -109,7 +109,7 @@ def graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveGraph]:
     store.close()
 
 
-def test_without_etags_the_place_of_the_metadata_tells_what_is_unchanged(graph: LiveGraph) -> None:
+def test_without_etags_the_place_of_the_metadata_shows_what_is_unchanged(graph: LiveGraph) -> None:
     with run_server({}) as (url, _):
         assert count_outcomes(sync_catalog(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
         again = sync_catalog(graph, Iceberg(uri=url))
@@ -185,7 +185,7 @@ def test_an_expired_token_is_renewed(graph: LiveGraph) -> None:
     with run_server({"/token": answer_token, "/v1/namespaces/n/tables/t1": answer_table}) as (url, _):
         source = Iceberg(uri=url, properties={"credential": "me:hunter22", "oauth2-server-uri": f"{url}/token"}, parallel=1)
         assert count_outcomes(sync_catalog(graph, source)) == (6, 0, 0, 0, 0)
-    assert given == ["first", "second", "third"], "for the configuration, the session, and when the server said that it ended"
+    assert given == ["first", "second", "third"], "for the configuration, the session, and when the server reported that it had expired"
 
 
 def test_a_table_that_one_may_not_see_is_refused_alone(graph: LiveGraph) -> None:
@@ -198,7 +198,7 @@ def test_a_table_that_one_may_not_see_is_refused_alone(graph: LiveGraph) -> None
     assert str(loading.refused[0]) == "n.t1: the catalog cannot load it: HTTP 403 ForbiddenException: not for you"
 
 
-def test_what_namespaces_say_may_be_kept_from_us(graph: LiveGraph) -> None:
+def test_properties_of_namespaces_may_be_forbidden(graph: LiveGraph) -> None:
     with run_server({"/v1/namespaces/n": lambda _: Reply(403)}) as (url, _):
         assert count_outcomes(sync_catalog(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
 

@@ -102,7 +102,7 @@ def test_a_star_and_other_names_of_the_columns(graph: LiveGraph, tmp_path: Path)
     assert "gold.revenue.c" not in list_upstream(graph, "revenue")
 
 
-def test_the_first_representation_that_can_be_read_tells(graph: LiveGraph, tmp_path: Path) -> None:
+def test_the_first_representation_that_can_be_read_is_used(graph: LiveGraph, tmp_path: Path) -> None:
     write_table(tmp_path, "gold.revenue", "country", "revenue")
     text = "SELECT country, revenue FROM revenue"
     write_view(tmp_path, (text, "starrocks-99"), ("SELECT FROM WHERE", "spark"), (text, "trino"))

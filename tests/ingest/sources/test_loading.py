@@ -1,4 +1,4 @@
-"""What a source says into the graph: only what differs, all of it, and the same in the end whatever came between."""
+"""A reading is loaded into the graph: only its differences, all of them, and with the same result after any interruption."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.ingest.sources.fake_source import (
 )
 from tests.sizes import count_examples
 
-# What a source says at one time: columns of tables, each in one of three versions.
+# What a source states at one time: columns of tables, each in one of three versions.
 states = st.dictionaries(st.sampled_from("abcde"), st.sampled_from([("x",), ("x", "y"), ("z",)]), max_size=5)
 
 
@@ -37,11 +37,11 @@ def live() -> Iterator[LiveGraph]:
 
 
 def test_twice_the_same_is_nothing(live: LiveGraph) -> None:
-    said = [build_entry("a", "x"), build_entry("b", "x", "y", time=T - 5)]
-    assert count_outcomes(load_items(live, said)) == {"read": 2, "new": 2}
+    items = [build_entry("a", "x"), build_entry("b", "x", "y", time=T - 5)]
+    assert count_outcomes(load_items(live, items)) == {"read": 2, "new": 2}
     revision = live.store.read_revision()
-    assert count_outcomes(load_items(live, said, T + 10)) == {"read": 2, "unchanged": 2}
-    assert count_outcomes(load_items(live, [Unchanged(one.scope) for one in said], T + 10)) == {"unchanged": 2}
+    assert count_outcomes(load_items(live, items, T + 10)) == {"read": 2, "unchanged": 2}
+    assert count_outcomes(load_items(live, [Unchanged(one.scope) for one in items], T + 10)) == {"unchanged": 2}
     assert live.store.read_revision() == revision
 
 
@@ -122,7 +122,7 @@ def test_nothing_at_all_is_nothing(live: LiveGraph) -> None:
     assert read_tables(live) == {}
 
 
-def test_sources_do_not_touch_each_other(live: LiveGraph) -> None:
+def test_sources_do_not_affect_each_other(live: LiveGraph) -> None:
     load_items(live, [build_entry("a", "x")], source="iceberg/one")
     load_items(live, [build_entry("a", "x")], source="iceberg/two")
     assert count_outcomes(load_items(live, [], T + 10, source="iceberg/one")) == {"retracted": 1}

@@ -1,4 +1,4 @@
-"""Data product specifications: what they say of the graph."""
+"""Data product specifications and their statements in the graph."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ outputPorts:
     description: Analysed orders
     type: tables
     version: 2.0.0
-    contractId: nobody-knows
+    contractId: unknown-contract
     sbom: [{type: external, url: "https://sbom.example.com/x"}]
     inputContracts: [{id: orders-latest, version: 1.10.0}]
   - {name: files, deprecated: true, customProperties: [{property: location, value: "s3://bucket/analysis"}]}
@@ -169,7 +169,7 @@ def test_open_data_product_standard() -> None:
         domain="seller",
         contact="https://slack.example.com/orders",
         ports=(
-            PortSpec("output", "analysis", "tables", description="Analysed orders", version="2.0.0", contract="nobody-knows"),
+            PortSpec("output", "analysis", "tables", description="Analysed orders", version="2.0.0", contract="unknown-contract"),
             PortSpec("output", "files", endpoint="s3://bucket/analysis", deprecated=True),
             PortSpec("output", "nowhere"),
             PortSpec("input", "orders", version="1.10.0", contract="orders-latest"),
@@ -193,19 +193,19 @@ def test_ports_of_the_standard_are_found_by_their_contracts(tmp_path: Path) -> N
             "version": "1.10.0",
             "contract": "orders-latest",
         },
-        "unresolved/nobody-knows": {
+        "unresolved/unknown-contract": {
             "direction": "output",
             "name": "analysis",
             "type": "tables",
             "description": "Analysed orders",
             "version": "2.0.0",
-            "contract": "nobody-knows",
+            "contract": "unknown-contract",
         },
         "s3://bucket/analysis": {"direction": "output", "name": "files", "endpoint": "s3://bucket/analysis", "deprecated": True},
         "unresolved/Order Analysis/nowhere": {"direction": "output", "name": "nowhere"},
     }
     assert done.warnings == (
-        "product.yaml:14: the port is bound to no known dataset: the contract 'nobody-knows' governs no dataset; load contracts first",
+        "product.yaml:14: the port is bound to no known dataset: the contract 'unknown-contract' governs no dataset; load contracts first",
         "product.yaml:22: the port is bound to no known dataset: it has neither an endpoint nor a contract that locates its data",
     )
 
@@ -244,7 +244,7 @@ def test_an_endpoint_that_several_may_be_is_none_of_them(tmp_path: Path) -> None
     assert warning.endswith("'x.orders' may be any of 2 (postgres://a/x.orders, postgres://b/x.orders); write the full name of one of them")
 
 
-def test_what_nobody_knows_is_found_once_somebody_does(tmp_path: Path) -> None:
+def test_an_unknown_dataset_is_found_once_a_source_states_it(tmp_path: Path) -> None:
     graph = build_graph()
     found, warnings = load_input_port(graph, tmp_path, "db.public.orders")
     assert found == ["unresolved/db.public.orders"]

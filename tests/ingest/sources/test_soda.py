@@ -1,4 +1,4 @@
-"""Soda: scans as 3.5.6 writes them, files of checks, and what SodaCL says."""
+"""Soda: scans as 3.5.6 writes them, files of checks, and the language SodaCL."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_outcomes(tmp_path: Path) -> None:
     result["checks"] = result["checks"][:3]
     result["checks"][0]["outcome"] = "warn"
     result["checks"][1]["outcome"] = None
-    result["checks"][2]["location"]["filePath"] = "/home/somebody/soda/checks.yml"
+    result["checks"][2]["location"]["filePath"] = "/home/user/soda/checks.yml"
     live = open_graph()
     for errors, expected_ in ((False, "SKIPPED"), (True, "ERROR")):
         result["hasErrors"] = errors
@@ -197,7 +197,7 @@ def test_bad_files_are_refused_by_line(tmp_path: Path, content: str, messages: l
     live = open_graph()
     found = load_files(live, "soda", tmp_path, "*.yml", namespace="pg")
     assert len(found.refused) == len(messages)
-    assert all(said.startswith(message) for said, message in zip(list_refusals(found), messages, strict=True)), list_refusals(found)
+    assert all(refusal.startswith(message) for refusal, message in zip(list_refusals(found), messages, strict=True)), list_refusals(found)
     assert list_outcomes(read_checks(live, build_dataset_key("pg", "b"))) == {"row_count > 0": "NOT_RUN"}
 
 

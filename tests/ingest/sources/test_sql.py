@@ -1,4 +1,4 @@
-"""Files of SQL: what they say of tables, scripts and columns."""
+"""Files of SQL: their statements about tables, scripts and columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One sync of one source: what is taken, what is remembered of it, and when it is due again."""
+"""One sync of one source: what is ingested, what is remembered of it, and when it is due again."""
 
 from __future__ import annotations
 

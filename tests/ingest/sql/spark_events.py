@@ -1,4 +1,4 @@
-"""What Spark's OpenLineage listener said of queries, and what we say of the same queries."""
+"""The lineage of queries by Spark's OpenLineage listener, and our lineage of the same queries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from meshline.ingest.openlineage.facet_types import ColumnLineage
 from meshline.sql.script import ScriptReader
 from meshline.sql.statement_lineage import Relation
 
-# Views of the recorded pipeline, of which the events do not tell.
+# Views of the recorded pipeline, which the events do not mention.
 VIEWS = """
 CREATE TEMPORARY VIEW lake.mart.v_gold AS SELECT customer_id, total_amount FROM lake.mart.customer_orders WHERE tier = 'gold';
 CREATE TEMPORARY VIEW lake.mart.customer_value AS SELECT customer_id, ltv FROM lake.mart.customer_ltv;

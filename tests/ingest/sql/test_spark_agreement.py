@@ -1,4 +1,4 @@
-"""We and Spark's listener say the same of the same queries, but for what docs/sources/sql.md lists."""
+"""We and Spark's listener state the same lineage of the same queries, but for what docs/sources/sql.md lists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = {
 
 
 def find_reason(edge: Edge, query: Query) -> str:
-    """Why an edge is only in what one of us says; KeyError for what has no reason."""
+    """Why an edge is only in Spark's lineage or only in ours; KeyError for an edge without a reason."""
     ours = edge in query.ours
     others = query.spark if ours else query.ours
     subtypes = {other.subtype for other in others if other[:3] == edge[:3]}
@@ -38,12 +38,12 @@ def find_reason(edge: Edge, query: Query) -> str:
 
 
 def is_swapped(one: str, other: str, edge: Edge, subtypes: set[str]) -> bool:
-    """Whether Spark says one thing where we say the other."""
+    """Whether Spark has one subtype where we have the other."""
     return (edge.subtype == one and other in subtypes) or (edge.subtype == other and one in subtypes)
 
 
 def count_differences(file: Path) -> tuple[Counter[str], int]:
-    """How many edges are only in what one of us says, by reason and by who; and how many are in both."""
+    """How many edges are only in Spark's lineage or only in ours, by reason and side; and how many are in both."""
     counts: Counter[str] = Counter()
     same = 0
     for query in read_queries(file):
