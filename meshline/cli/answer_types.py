@@ -9,7 +9,7 @@ import msgspec
 
 from meshline.cli.terminal import Line
 from meshline.errors import MeshlineError
-from meshline.governance.reports.completeness_text import describe_gaps, describe_late_sources
+from meshline.governance.report_formats.completeness_text import describe_gaps, describe_late_sources
 from meshline.words import format_time
 
 

@@ -30,7 +30,7 @@ from meshline.cli.check_options import (
 from meshline.cli.exit_codes import exit_by_decision
 from meshline.cli.options import Server, Store
 from meshline.errors import InvalidInput
-from meshline.governance.reports import Format
+from meshline.governance.report_formats import Format
 
 
 def _build_options(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 import typer
 
 from meshline.cli.options import HELP, parse_time
-from meshline.governance.reports import Format
+from meshline.governance.report_formats import Format
 
 if TYPE_CHECKING:
     from meshline.ingest.changes import ChangeInput

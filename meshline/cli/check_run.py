@@ -14,8 +14,8 @@ from meshline.cli.check_options import CheckInputs, CheckOptions
 from meshline.cli.terminal import Line, write_lines
 from meshline.errors import InvalidInput
 from meshline.governance.report import Report
-from meshline.governance.reports import Format, render_report
-from meshline.governance.reports.text import format_lines
+from meshline.governance.report_formats import Format, render_report
+from meshline.governance.report_formats.text import format_lines
 from meshline.ingest.changes import ChangeInput, Text
 from meshline.ingest.documents import MAX_BYTES, decode_text
 from meshline.ingest.sources.files import read_bytes

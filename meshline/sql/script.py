@@ -16,9 +16,9 @@ from sqlglot.tokenizer_core import Token
 from meshline.errors import InvalidInput
 from meshline.sql.dialects import DialectRules, get_rules
 from meshline.sql.known_tables import KnownTables
-from meshline.sql.parse import dispatch_statement, read_statement
 from meshline.sql.script_effects import ScriptEffects
 from meshline.sql.statement_lineage import ColumnEdge, ColumnsOf, Lineage, Relation
+from meshline.sql.statements import dispatch_statement, read_statement
 from meshline.sql.tokenizer import compute_depth, find_query, is_definition, split_statements
 from meshline.words import shorten_text
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.governance.reports import Format
+from meshline.governance.report_formats import Format
 from tests.cli.command import EXAMPLE, find_executable, run_command
 
 CONTRACT = (EXAMPLE / "contracts" / "campaign_audience.odcs.yaml").read_text("utf-8")
@@ -187,7 +187,7 @@ def test_a_server_that_is_none_is_2() -> None:
 
 def test_a_crash_is_2(example: str, here: Path) -> None:
     """Also one while modules are imported."""
-    for module in ("meshline.app.check", "meshline.governance.reports.presentation"):
+    for module in ("meshline.app.check", "meshline.governance.report_formats.presentation"):
         code = f"import sys; sys.modules[{module!r}] = None; from meshline.cli import main; main(sys.argv[1:])"
         command = [sys.executable, "-c", code, "check", "change", COMPATIBLE, "--store", example]
         ran = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)

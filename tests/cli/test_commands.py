@@ -15,7 +15,7 @@ import typer
 
 from meshline import __version__
 from meshline.cli.options import parse_time_at
-from meshline.governance.reports.markdown import format_prose
+from meshline.governance.report_formats.markdown import format_prose
 from tests.cli.command import EXAMPLE, find_executable, run_command, run_successfully
 
 GROUPS = {

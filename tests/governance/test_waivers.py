@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from meshline.errors import InvalidInput
 from meshline.governance.waivers import LONGEST, Waiver, apply_waivers, parse_waivers
 from meshline.ingest.documents import parse_yaml
-from tests.governance.reports.made import build_finding, build_report, build_violation
+from tests.governance.report_formats.made import build_finding, build_report, build_violation
 
 TODAY = date(2026, 3, 8)
 GOOD = """\

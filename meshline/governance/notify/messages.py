@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.governance.notify.outbox import NoticeBody
-from meshline.governance.reports.markdown import format_prose
+from meshline.governance.report_formats.markdown import format_prose
 from meshline.words import format_count, make_printable, shorten_text
 
 MOST_ITEMS = 100  # of one message; the rest are counted

@@ -26,8 +26,8 @@ from meshline.ingest.changes.dbt_project import (
 )
 from meshline.ingest.sources.base import Entry
 from meshline.ingest.sources.dbt.flows import find_dialect
+from meshline.ingest.sources.dbt.items import order_by_references
 from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, find_project_name
-from meshline.ingest.sources.dbt.project import order_by_references
 
 CHECK = "dbt/check"  # the source of a table that no source states yet
 SAMPLE = 50  # tables that are looked up to find the namespace of the project in the graph

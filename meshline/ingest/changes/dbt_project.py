@@ -32,8 +32,8 @@ from meshline.ingest.sources.dbt.facts import (
     merge_tags,
 )
 from meshline.ingest.sources.dbt.flows import ModelDefinition, Names, Upstream, analyse_sql, build_reference_flows
+from meshline.ingest.sources.dbt.items import References, order_by_references
 from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, find_project_name, parse_artifact_files
-from meshline.ingest.sources.dbt.project import References, order_by_references
 
 MAX_PROBLEMS = 50  # bad entries that a message names
 

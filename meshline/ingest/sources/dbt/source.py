@@ -35,7 +35,7 @@ class Dbt(Source):
     def read(self, context: Context) -> Reading:
         with require_extra("dbt", "reading a dbt project"):
             from meshline.ingest.sources.dbt.flows import find_dialect  # noqa: PLC0415 - an extra
-            from meshline.ingest.sources.dbt.project import Project, Settings, find_other_project  # noqa: PLC0415
+            from meshline.ingest.sources.dbt.items import Project, Settings, find_other_project  # noqa: PLC0415
 
         artifacts = read_artifacts(context.folder / self.path)
         metadata = artifacts.metadata

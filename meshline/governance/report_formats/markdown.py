@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from meshline.governance.report import Asset, Concern, Finding, Hit, Notice, Report, Violation
-from meshline.governance.reports.presentation import (
+from meshline.governance.report_formats.presentation import (
     LONGEST_TEXT,
     VERDICTS,
     Names,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from meshline.governance.report import Concern, Finding, Hit, Notice, Report, Violation
-from meshline.governance.reports.presentation import (
+from meshline.governance.report_formats.presentation import (
     LONGEST_NAME,
     LONGEST_TEXT,
     Names,

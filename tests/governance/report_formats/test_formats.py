@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from meshline.governance import report as as_json
 from meshline.governance.report import Report, Waived
-from meshline.governance.reports import Format, github, junit, render_report, sarif, text
+from meshline.governance.report_formats import Format, github, junit, render_report, sarif, text
 from meshline.governance.rules import RULES
-from tests.governance.reports.made import (
+from tests.governance.report_formats.made import (
     HOSTILE,
     build_finding,
     build_full_report,

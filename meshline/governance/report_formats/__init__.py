@@ -25,7 +25,7 @@ class Format(enum.StrEnum):
 def render_report(report: Report, form: Format) -> bytes:
     """UTF-8, the same from the same report."""
     from meshline.governance.report import encode_report  # noqa: PLC0415
-    from meshline.governance.reports import github, junit, markdown, sarif, text  # noqa: PLC0415 - options of commands need the names only
+    from meshline.governance.report_formats import github, junit, markdown, sarif, text  # noqa: PLC0415 - option names need none of it
 
     match form:
         case Format.TEXT:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from meshline.governance.reports.markdown import LIMIT, MARK, format_code, format_prose, format_row, render_markdown
-from tests.governance.reports.made import HOSTILE, build_finding, build_full_report, build_hit, build_large_report, build_report
+from meshline.governance.report_formats.markdown import LIMIT, MARK, format_code, format_prose, format_row, render_markdown
+from tests.governance.report_formats.made import HOSTILE, build_finding, build_full_report, build_hit, build_large_report, build_report
 from tests.sizes import count_examples
 
 GITHUB = 65_536

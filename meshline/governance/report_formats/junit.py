@@ -5,7 +5,7 @@ from __future__ import annotations
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from meshline.governance.report import Concern, Finding, Report, Violation
-from meshline.governance.reports.presentation import (
+from meshline.governance.report_formats.presentation import (
     UNCHECKED,
     Names,
     collect_names,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from meshline.governance.report import Concern, Finding, Report, Violation
-from meshline.governance.reports.presentation import (
+from meshline.governance.report_formats.presentation import (
     LONGEST_TEXT,
     Names,
     collect_names,

@@ -9,7 +9,7 @@ import msgspec
 
 from meshline import __version__
 from meshline.governance.report import Concern, Finding, Hit, Report, Violation
-from meshline.governance.reports.presentation import (
+from meshline.governance.report_formats.presentation import (
     Names,
     collect_names,
     describe_concern,

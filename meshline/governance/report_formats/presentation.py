@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from meshline.governance.changes import SubjectKind
 from meshline.governance.report import Asset, Concern, Finding, Hit, Notice, Report, Step, Subject, Violation, WaiverProblem
-from meshline.governance.reports.completeness_text import describe_gaps
+from meshline.governance.report_formats.completeness_text import describe_gaps
 from meshline.words import format_count, shorten_text
 
 VERDICTS = ("breaking", "conditional", "compatible")
