@@ -146,7 +146,7 @@ def test_a_waived_finding_passes(served: TestClient) -> None:
         (msgspec.json.encode({"things": [{"kind": "change"}] * 1001}), 400, "1001"),
     ],
 )
-def test_what_cannot_be_decided_is_no_report(served: TestClient, body: Any, status: int, message: str) -> None:
+def test_an_undecided_check_has_no_report(served: TestClient, body: Any, status: int, message: str) -> None:
     answer = post_check(served, body)
     assert answer.status_code == status, answer.text
     assert message in answer.json()["error"]["message"]

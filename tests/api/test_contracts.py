@@ -54,7 +54,7 @@ def test_the_versions_of_a_contract(tmp_path: Path) -> None:
     }
 
 
-def test_what_a_contract_promises(tmp_path: Path) -> None:
+def test_the_terms_of_a_contract(tmp_path: Path) -> None:
     ask = open_contracts(tmp_path, a=SPECIFICATION)
     data = ask(
         """{ resolve(name: "orders-latest") { ... on Contract { description governs { name } owners { owner { name } }
@@ -107,7 +107,7 @@ def test_what_a_contract_promises(tmp_path: Path) -> None:
     assert (fields["customer_email"]["pii"], fields["customer_email"]["classification"]) == (True, "sensitive")
 
 
-def test_who_uses_what_under_a_contract(tmp_path: Path) -> None:
+def test_consumers_under_a_contract(tmp_path: Path) -> None:
     ask = open_contracts(tmp_path, a=STANDARD, b=SPECIFICATION)
     data = ask(
         '{ resolve(name: "payments") { ... on Contract { consumers { purpose consumer { name } asset { name } contract { name } } } } }'
@@ -143,7 +143,7 @@ consumers:
 """
 
 
-def test_who_is_still_on_version_1(tmp_path: Path) -> None:
+def test_consumers_that_remain_on_version_1(tmp_path: Path) -> None:
     """A use has the version that it states, else the only one that governs what it uses; else none is made up."""
     new_store = f"sqlite:///{tmp_path / 'new.db'}"
     (tmp_path / "mesh.yaml").write_text(TWO_VERSIONS)
@@ -179,7 +179,7 @@ def test_who_is_still_on_version_1(tmp_path: Path) -> None:
     assert "has no version '3'; it has 2.0.0, 1.0.0" in refused.err
 
 
-def test_who_uses_what_a_contract_governs_without_naming_it(tmp_path: Path) -> None:
+def test_consumers_of_a_governed_dataset_that_do_not_name_the_contract(tmp_path: Path) -> None:
     """Otherwise it would have no known consumer."""
     new_store = f"sqlite:///{tmp_path / 'new.db'}"
     unnamed = TWO_VERSIONS.replace(", contract: orders", "").replace(', version: "1.0.0"}]', "}]").replace(', version: "2.0.0"}]', "}]")
@@ -211,7 +211,7 @@ def test_the_past_shows_the_contract_of_then(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: the seeds' specification cannot be read")
-def test_what_a_product_promises() -> None:
+def test_the_terms_of_a_product() -> None:
     assert CORPUS
     graph = build_graph()
     load_products(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")

@@ -124,7 +124,7 @@ def test_an_answer_has_a_size_and_a_time() -> None:
     graph.store.close()
 
 
-def test_what_goes_wrong_inside_stays_inside(ask: AskGraph, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_internal_errors_are_not_shown(ask: AskGraph, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def raise_error(*_: object) -> Any:
         raise RuntimeError("secret of the inside")
 

@@ -166,7 +166,7 @@ def test_an_empty_batch(client: TestClient) -> None:
     assert client.post("/api/v1/lineage/batch", json=[]).json()["summary"]["received"] == 0
 
 
-def test_what_was_accepted_survives_the_end(tmp_path: Path) -> None:
+def test_accepted_events_survive_the_end(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'mesh.db'}"
     with run_application(store=store) as client:
         client.post("/api/v1/lineage/batch", json=[build_event(n) for n in range(50)])

@@ -88,7 +88,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_what_takes_too_long_ends(tmp_path: Path) -> None:
+def test_requests_that_take_too_long_end(tmp_path: Path) -> None:
     with run_server(tmp_path, check_seconds=1.5, query_seconds=1.5) as (port, running), ThreadPoolExecutor() as pool:
         assert post_json(port, CHECK, build_ddl_check(FEW)).status == 200
         idle = list_descendants(running.pid)

@@ -77,7 +77,7 @@ def test_one_line_for_a_request(lines: Lines) -> None:
     }
 
 
-def test_what_is_refused_is_logged_too(lines: Lines) -> None:
+def test_refused_requests_are_logged_too(lines: Lines) -> None:
     with run_application(tokens=TOKENS) as client:
         client.post("/graphql?query=secret", json={})
         client.get("/nothing/here", headers=build_authorization(SECRETS[Role.READER]))

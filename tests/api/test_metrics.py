@@ -125,7 +125,7 @@ def test_commits(client: TestClient) -> None:
     assert found.get_value("queue_events") == found.get_value("queue_bytes") == 0
 
 
-def test_what_waits(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_events_are_counted(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     live = client.app.state.service.resources.live  # type: ignore[attr-defined]
     commit, wait = live.commit, True
 

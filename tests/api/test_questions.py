@@ -52,7 +52,7 @@ def test_the_way_to_the_impact_of_a_column(ask: AskGraph) -> None:
     assert found["completeness"] == {"truncated": "NONE", "possibleOnly": 1, "undescribed": 1, "staleEdges": 0}
 
 
-def test_what_all_assets_have(ask: AskGraph) -> None:
+def test_attributes_of_all_assets(ask: AskGraph) -> None:
     query = """query($id: ID!) { node(id: $id) { __typename id kind name qualifiedName description tags { key value source }
       domain { name } product { name } owners { type source owner { name } inheritedFrom { name kind } } lastObserved
       facts { source attribute value validFrom observedAt lastObserved chosen statement } } }"""
@@ -118,7 +118,7 @@ def test_nodes(ask: AskGraph) -> None:
          {"title": "Finance", "contact": "finance@example.org", "ownerType": "team", "owns": {"nodes": [{"name": "revenue"}], "totalCount": 1}}),
     ],
 )  # fmt: skip
-def test_what_each_kind_has(ask: AskGraph, key: AssetKey, fields: str, expected: dict[str, Any]) -> None:
+def test_attributes_of_each_kind(ask: AskGraph, key: AssetKey, fields: str, expected: dict[str, Any]) -> None:
     assert ask(f"query($id: ID!) {{ node(id: $id) {{ {fields} }} }}", id=key.id)["node"] == expected
 
 

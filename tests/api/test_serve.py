@@ -93,7 +93,7 @@ def test_it_stops_at_a_signal_and_keeps_everything(tmp_path: Path) -> None:
         assert count_datasets(port) == 2
 
 
-def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+def test_acknowledged_events_survive_a_kill(tmp_path: Path) -> None:
     store, port = f"sqlite:///{tmp_path}/mesh.db", free_port()
     with run_process(store, port) as running:
         wait_for_answer(port, "/readyz")
@@ -139,7 +139,7 @@ class Poster(threading.Thread):
                 return
 
 
-def test_what_was_acknowledged_under_load_is_there_after_sigterm(tmp_path: Path) -> None:
+def test_events_acknowledged_under_load_remain_after_sigterm(tmp_path: Path) -> None:
     store, port = f"sqlite:///{tmp_path}/mesh.db", free_port()
     posters = [Poster(port, 100_000 * (n + 1)) for n in range(8)]
     with run_process(store, port) as running:
@@ -205,7 +205,7 @@ def test_it_logs_when_it_listens_and_when_it_is_ready(tmp_path: Path) -> None:
     assert (logged[1]["revision"], logged[1]["columns"]) == (0, 0)
 
 
-def test_it_does_not_listen_where_strangers_are(tmp_path: Path) -> None:
+def test_it_does_not_listen_on_public_addresses_without_authentication(tmp_path: Path) -> None:
     with run_process(f"sqlite:///{tmp_path}/mesh.db", free_port(), host="0.0.0.0") as running:
         _, errors = running.communicate(timeout=60)
     assert running.returncode == 2

@@ -107,7 +107,7 @@ def test_the_store_is_lost_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
         assert client.get("/readyz").status_code == 200
 
 
-def test_what_another_process_writes_is_followed(tmp_path: Path) -> None:
+def test_commits_of_another_process_are_followed(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'mesh.db'}"
     with run_application(store=store, refresh_seconds=0.05) as one, run_application(store=store) as two:
         query = {"query": "{ about { revision } owners { totalCount } }"}

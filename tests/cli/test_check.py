@@ -111,7 +111,7 @@ def test_wrong_use_is_2(here: Path, arguments: list[str]) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_decided_is_2(here: Path, arguments: list[str], message: str) -> None:
+def test_an_undecided_check_is_exit_code_2(here: Path, arguments: list[str], message: str) -> None:
     ran = run_command("check", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
@@ -421,7 +421,7 @@ def test_a_store_and_a_server_give_the_same_bytes(example: str, served: str, con
 
 
 @pytest.mark.usefixtures("here")
-def test_what_a_server_refuses_is_2(served: str) -> None:
+def test_a_refusal_of_the_server_is_exit_code_2(served: str) -> None:
     ran = run_command("check", "change", "drop customers.customers.nothing", "--server", served)
     assert (ran.code, ran.out) == (2, "")
     assert "nothing" in ran.err

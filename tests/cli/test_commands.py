@@ -257,7 +257,7 @@ def test_impact_of_a_contract_or_an_owner_follows_what_it_governs_or_owns(exampl
 
 
 @pytest.mark.parametrize("command", ["impact", "lineage"])
-def test_what_depends_on_a_consumer_is_refused(example: str, command: str) -> None:
+def test_dependencies_on_a_consumer_are_refused(example: str, command: str) -> None:
     ran = run_command(command, "consumer:analytics-bi", "--store", example)
     assert ran.code == 2
     assert "'analytics-bi' is a consumer, which no recorded data leaves" in ran.err

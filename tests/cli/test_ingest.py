@@ -193,7 +193,7 @@ def test_nothing_to_ingest_is_no_success(new: str, tmp_path: Path) -> None:
         assert f"no events in {tmp_path / name}: accepted are files with events" in ran.err
 
 
-def test_what_of_an_event_was_not_read_as_it_came_is_a_warning(new: str, tmp_path: Path) -> None:
+def test_repaired_parts_of_an_event_are_warnings(new: str, tmp_path: Path) -> None:
     event = json.loads((EXAMPLE.parent / "event.json").read_text())
     event["outputs"][0].setdefault("facets", {})["catalog"] = {"framework": "iceberg", "name": "lake"}
     (tmp_path / "event.ndjson").write_text("\n".join([json.dumps(event)] * 30))

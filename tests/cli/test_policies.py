@@ -47,7 +47,7 @@ def test_json_is_what_the_schema_gives(store: str) -> None:
     ],
 )
 @pytest.mark.parametrize("violations", [True, False])
-def test_what_cannot_be_found_out_is_exit_code_2(arguments: tuple[str, ...], message: str, violations: bool, store: str) -> None:  # noqa: FBT001
+def test_an_unavailable_answer_is_exit_code_2(arguments: tuple[str, ...], message: str, violations: bool, store: str) -> None:  # noqa: FBT001
     load_example("retention-minimum/fails", store)
     where = () if "--server" in arguments else ("--store", store)
     ran = run_command("policies", *(("--violations",) if violations else ()), *arguments, *where)

@@ -100,7 +100,7 @@ def damage_store(path: Path, statement: str, *parameters: object) -> None:
         ("INSERT INTO name (name) VALUES ('delete-all')", "is not found by its name"),
     ],
 )
-def test_what_is_wrong_is_found(path: Path, statement: str, message: str) -> None:
+def test_damage_is_found(path: Path, statement: str, message: str) -> None:
     damage_store(path, statement)
     ran = run_command("store", "check", "--store", build_url(path))
     assert ran.code == 1

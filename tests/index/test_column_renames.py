@@ -224,7 +224,7 @@ def test_a_commit_that_drops_a_column_and_gives_its_name_to_another() -> None:
     assert index.assets.find_by_key(to_column("was.s")) is None
 
 
-def test_what_a_job_writes_has_no_columns_that_are_gone() -> None:
+def test_outputs_of_a_job_have_no_removed_columns() -> None:
     writes = build_statement(Facts(edges=(EdgeFact(EdgeType.WRITES, build_job_key(NS, "j"), to_dataset("t")),)), ("test", "run"), 1)
     index = step_by_step(writes, state_schema("t", "x", "y", at=1), state_column_drop("t", "x", 3), state_column_rename("t", "y", "z", 3))
     assert describe_affected(index, traverse_down(index, build_job_key(NS, "j"))) == {"t": "DIRECT 0", "t.z": "DIRECT 0"}

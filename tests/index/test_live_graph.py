@@ -47,7 +47,7 @@ def test_a_commit_is_seen_when_it_returns(store: SqliteStore) -> None:
     assert graph.index.revision == store.read_revision()
 
 
-def test_what_another_writer_commits_is_followed(store: SqliteStore, tmp_path: Path) -> None:
+def test_commits_of_another_writer_are_followed(store: SqliteStore, tmp_path: Path) -> None:
     other = SqliteStore(str(tmp_path / "graph.db"))
     graph, theirs = LiveGraph.open(store), LiveGraph.open(other)
     commit_statements(theirs, state_lineage(build_flow("a.x", "b.x")))

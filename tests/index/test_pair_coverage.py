@@ -99,7 +99,7 @@ def test_a_job_that_is_stated_to_build_several_nodes_is_covered_by_none() -> Non
         ([EXACTLY, state_model(build_flow("a", "b", by=""), source="dbt/e")], POSSIBLE | EXACT),  # none by another project
     ],
 )
-def test_what_a_project_knows_in_part_ends_nothing(known: list[Statement], expected: dict[str, str]) -> None:
+def test_a_project_with_partial_knowledge_ends_no_statement(known: list[Statement], expected: dict[str, str]) -> None:
     assert find_reached(state_run(), state_build("j"), *known) == expected
     index = build_index(state_run(), state_build("j"), *known, *COLUMNS)
     assert describe_affected(index, traverse_down(index, "a.y")) == {**POSSIBLE, "job j": "POSSIBLE 1"}, "the run states it still"
@@ -173,7 +173,7 @@ def test_a_dataset_that_is_renamed_stays_covered_and_one_that_is_dropped_does_no
     assert describe_reached(index, traverse_down(index, "a.x")) == POSSIBLE
 
 
-def test_who_follows_changes_hears_that_a_column_is_fed_otherwise() -> None:
+def test_changes_list_a_column_whose_inputs_change() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     index.changes.apply(fold.add(state_run(), state_build("j"), *COLUMNS))
@@ -188,7 +188,7 @@ def test_who_follows_changes_hears_that_a_column_is_fed_otherwise() -> None:
     assert get_node(index, "b") in went.fed.tolist()
 
 
-def test_who_follows_changes_hears_that_what_a_query_stated_has_ended() -> None:
+def test_changes_list_the_end_of_a_query_s_statements() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     index.changes.apply(fold.add(state_run(part="query"), *COLUMNS))

@@ -212,7 +212,7 @@ def test_a_contract_starts_with_what_it_governs_and_an_owner_with_what_it_owns()
     assert describe_reached(index, traverse_down(index, build_contract_key("k"), promises=False)) == {}
 
 
-def test_what_leads_to_no_dataset_is_counted() -> None:
+def test_edges_to_no_dataset_are_counted() -> None:
     index = build_index(
         LINEAGE,
         state_mesh(

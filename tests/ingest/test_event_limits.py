@@ -159,7 +159,7 @@ def test_more_is_refused_with_its_path(name: str) -> None:
         build_body(build_dataset("x" * 4_096, documentation={"description": "x" * 5_000})),
     ],
 )
-def test_what_is_just_within_the_limits_is_accepted(event: Event) -> None:
+def test_an_event_just_within_the_limits_is_accepted(event: Event) -> None:
     assert isinstance(EventParser(FacetReader(SMALL)).parse(json.dumps(event).encode(), CLOCK), RunEvent)
 
 
@@ -184,7 +184,7 @@ def build_source_field(number: int) -> Event:
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_what_real_producers_send_is_within_the_limits(name: str) -> None:
+def test_events_of_real_producers_are_within_the_limits(name: str) -> None:
     assert isinstance(EventParser(FacetReader()).parse(json.dumps(REAL[name]()).encode(), CLOCK), RunEvent)
 
 

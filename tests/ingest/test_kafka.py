@@ -141,7 +141,7 @@ def test_nothing_is_committed_before_it_is_durable(kafka: KafkaBroker, store: Sq
     assert topic.committed() == {0: 10}
 
 
-def test_what_cannot_be_ingested_becomes_a_dead_letter_with_the_reason(kafka: KafkaBroker, store: SqliteStore) -> None:
+def test_an_event_that_cannot_be_ingested_becomes_a_dead_letter_with_the_reason(kafka: KafkaBroker, store: SqliteStore) -> None:
     topic, good = kafka.topic(), list_events(3)
     topic.send([good[0], b"{not json", good[1], None, b'{"eventTime": "2026-03-01T00:00:00Z"}', b" " * 3000, good[2]])
     with run_consumer(topic, store, max_bytes=2000) as running:
@@ -168,7 +168,7 @@ def test_what_cannot_be_ingested_becomes_a_dead_letter_with_the_reason(kafka: Ka
     assert reasons[3] == b"the message has 3000 bytes; at most 2000 are accepted"
 
 
-def test_what_is_delivered_again_is_not_kept_twice(kafka: KafkaBroker, store: SqliteStore) -> None:
+def test_a_repeated_delivery_is_not_kept_twice(kafka: KafkaBroker, store: SqliteStore) -> None:
     topic, good = kafka.topic(), list_events(40)
     topic.send([*good[:20], b"poison", *good[20:]])
     with run_consumer(topic, store) as running:
@@ -192,7 +192,7 @@ def test_a_letter_at_the_end_is_not_written_again(kafka: KafkaBroker, store: Sql
     assert len(topic.dead_letters(1)) == 1
 
 
-def test_what_cannot_become_a_letter_is_not_passed_over(kafka: KafkaBroker, store: SqliteStore) -> None:
+def test_an_event_that_cannot_become_a_dead_letter_is_not_skipped(kafka: KafkaBroker, store: SqliteStore) -> None:
     topic, good = kafka.topic(), list_events(2)
     topic.letters.make(max_message_bytes="100")
     topic.send([good[0], b"poison", good[1]])

@@ -119,7 +119,7 @@ def format_json(value: object) -> str:
     return msgspec.json.encode(value, order="sorted").decode() if value else ""
 
 
-def test_what_each_entry_states() -> None:
+def test_statements_of_each_entry() -> None:
     read = mesh.parse_mesh_file(FILE.encode(), "mesh.yaml", strict=True)
     stated = mesh.build_statements(read, Naming([(r"/dt=[^/]*$", "")]), 5)
     text = "".join(f"{' '.join(s.scope)}\n" + "".join(f"  {line}\n" for line in format_facts(decode_facts(s.content.blob))) for s in stated)

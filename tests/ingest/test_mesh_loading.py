@@ -42,7 +42,7 @@ AB = "domains: [{name: a}, {name: b, owner: o}]"
 A = "domains: [{name: a}]"
 
 
-def test_what_is_gone_from_the_file_is_retracted(graph: LiveGraph) -> None:
+def test_statements_removed_from_the_file_are_retracted(graph: LiveGraph) -> None:
     assert count_outcomes(load_mesh_text(graph, AB, T)) == (2, 0, 0, 0)
     assert list_names(graph, AssetKind.DOMAIN) == ["a", "b"]
     assert count_outcomes(load_mesh_text(graph, A, T + 10)) == (0, 1, 1, 0)

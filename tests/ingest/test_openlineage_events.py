@@ -119,7 +119,7 @@ def test_what_is_missing_is_named() -> None:
     "body",
     [b"", b"nonsense", b"{", b"[]", b"3", b'"x"', b"null", b'{"eventTime":"\xff"}', b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000],
 )
-def test_what_is_no_event_is_refused(body: bytes) -> None:
+def test_a_value_that_is_no_event_is_refused(body: bytes) -> None:
     assert catch_refusal(body).startswith("$")
 
 

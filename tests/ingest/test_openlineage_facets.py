@@ -280,7 +280,7 @@ def test_a_dataset_event_renames_and_drops_at_its_time() -> None:
         assert head.observed_at == to_micros(2)
 
 
-def test_what_belongs_to_the_run_stays_with_the_run() -> None:
+def test_facets_of_the_run_stay_with_the_run() -> None:
     known = ingest_each(
         build_event(
             "COMPLETE",

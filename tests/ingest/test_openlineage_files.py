@@ -80,7 +80,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         assert [place for place, _ in list_found("-")] == ["<stdin>:1", "<stdin>:2"]
 
 
-def test_what_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_decompresses_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_files, "MAX_DOCUMENT", 1000)
     monkeypatch.setattr(event_files, "MAX_UNPACKED", 5000)
     bomb = tmp_path / "bomb.gz"

@@ -148,7 +148,7 @@ def test_siblings_know_of_each_other_in_any_order(history: list[Event], chance: 
 
 @settings(max_examples=count_examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(events, max_size=6))
-def test_what_is_known_changes_nothing(history: list[Event]) -> None:
+def test_known_statements_change_nothing(history: list[Event]) -> None:
     known = ingest_groups(history)
     before = read_observable_state(known.store, TIMES)
     known.ingest(history)

@@ -50,7 +50,7 @@ def test_of_one_field_all_is_everywhere(subtype: str) -> None:
 
 
 @pytest.mark.parametrize("subtype", ["CONDITIONAL", "WINDOW", ""])
-def test_what_is_about_its_one_column_is_never_hoisted(subtype: str) -> None:
+def test_indirect_lineage_of_a_single_column_is_never_hoisted(subtype: str) -> None:
     facet = build_lineage_facet(
         a=[build_source_field("orders", "k", f"INDIRECT/{subtype}")], b=[build_source_field("orders", "k", f"INDIRECT/{subtype}")]
     )
@@ -76,7 +76,7 @@ def test_a_hoisted_flow_is_masked_only_if_it_is_under_every_field() -> None:
     assert ingest_flows(build_lineage_facet(a=[masked], b=[plain])) == {"orders.k -> mart.* INDIRECT JOIN"}
 
 
-def test_what_affects_the_dataset_is_indirect_whatever_type_it_states() -> None:
+def test_lineage_that_affects_the_dataset_is_indirect_whatever_type_it_states() -> None:
     facet = build_lineage_facet([build_source_field("orders", "day", "DIRECT/IDENTITY"), build_source_field("orders", "x")], a=[])
     assert ingest_flows(facet) == {"orders.day -> mart.* INDIRECT IDENTITY", "orders.x -> mart.* INDIRECT"}
 

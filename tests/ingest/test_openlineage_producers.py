@@ -197,7 +197,7 @@ def test_an_insert_into_a_table_whose_columns_the_event_does_not_list() -> None:
         ("CREATE TABLE mart.revenue AS SELECT id, email FROM raw.customers WHERE status = 'ACTIVE'", "DBT"),
     ],
 )
-def test_what_a_producer_states_is_kept_where_its_sql_is_not_read(query: str, integration: str) -> None:
+def test_statements_of_a_producer_are_kept_where_its_sql_is_not_read(query: str, integration: str) -> None:
     facts = read_written(ingest_each(build_query_event(query, "id", "email", listed=("id", "email"), integration=integration)))
     assert format_column_flows(facts) == {
         "shop.raw.customers.id -> shop.mart.revenue.id",
@@ -206,7 +206,7 @@ def test_what_a_producer_states_is_kept_where_its_sql_is_not_read(query: str, in
 
 
 @pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: there is no recording of Airflow")
-def test_what_airflow_sent() -> None:
+def test_recorded_events_of_airflow() -> None:
     lines = (Path(CORPUS or "") / "reproductions" / "airflow-insert-by-position.ndjson").read_text(encoding="utf-8").splitlines()
     known = ingest_each(*map(json.loads, lines))
     (facts,) = [known.read_facts(*scope) for scope in known.find_heads("job-output")]
@@ -289,7 +289,7 @@ WHOLE = build_event(
 
 
 @pytest.mark.parametrize("integration", ["TRINO", "DBT", "FLINK", ""])
-def test_what_a_reader_lists_takes_no_column_away(integration: str) -> None:
+def test_a_listing_by_a_reader_removes_no_column(integration: str) -> None:
     read = build_event(
         "COMPLETE",
         2,
@@ -305,7 +305,7 @@ def test_what_a_reader_lists_takes_no_column_away(integration: str) -> None:
 @pytest.mark.parametrize(
     "statement", ["UPDATE t SET amount = 1", "/* dbt */ MERGE INTO t USING u ON true", "INSERT INTO t (amount) SELECT 1"]
 )
-def test_what_a_trino_query_sets_takes_no_column_away(statement: str) -> None:
+def test_an_update_by_a_trino_query_removes_no_column(statement: str) -> None:
     update = build_event(
         "COMPLETE",
         2,
@@ -657,7 +657,7 @@ def test_jobs_that_are_no_queries_are_replaced_by_their_own_runs_only() -> None:
 
 
 @pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: there is no recording of Trino")
-def test_what_trino_sent() -> None:
+def test_recorded_events_of_trino() -> None:
     folder = Path(CORPUS or "") / "reproductions"
     lines = [line for name in ("before", "after") for line in (folder / f"trino-{name}.ndjson").read_text(encoding="utf-8").splitlines()]
     live = LiveGraph.open(ingest_each(*map(json.loads, lines)).store)

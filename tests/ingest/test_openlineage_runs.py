@@ -205,7 +205,7 @@ def test_a_sibling_with_the_column_lineage_covers_the_pair_in_any_order() -> Non
         assert format_dataset_flows(known.read_output_facts("mart", job="ctas")) == {"orders -> mart": True}
 
 
-def test_who_is_no_sibling_covers_nothing() -> None:
+def test_a_run_that_is_no_sibling_covers_nothing() -> None:
     plain = build_event("COMPLETE", 1, [ORDERS], [build_dataset("mart")], job="ctas", run=1, parent=1)
     for other in (
         build_event("COMPLETE", 2, [], [MART], job="append", run=2, parent=2),

@@ -80,7 +80,7 @@ def test_an_event_is_durable_when_it_is_answered() -> None:
         assert [stored.event.body for stored in gate.store.read_raw_events()] == [build_body(1)]
 
 
-def test_what_waits_is_committed_as_one_group() -> None:
+def test_waiting_events_are_committed_as_one_group() -> None:
     gate = Gate()
     with run_pipeline(gate) as pipeline:
         futures = [hold_writer(gate, pipeline), *(pipeline.submit(build_body(n)) for n in range(1, 6))]
@@ -126,7 +126,7 @@ def test_bytes_fill_a_queue_too_but_one_event_always_fits() -> None:
         assert first.result(30)
 
 
-def test_who_waits_for_room_gets_it() -> None:
+def test_a_client_that_waits_for_room_gets_it() -> None:
     gate = Gate()
     with run_pipeline(gate, Limits(waiting=1)) as pipeline:
         hold_writer(gate, pipeline)
@@ -308,7 +308,7 @@ def test_after_one_that_the_store_refused_none_of_them_is_ingested(failing: list
         assert gate.store.read_setting("position") == "5"
 
 
-def test_what_is_queued_as_one_waits_as_one() -> None:
+def test_events_queued_together_wait_together() -> None:
     gate = Gate()
     with run_pipeline(gate, Limits(waiting=4)) as pipeline:
         futures = [hold_writer(gate, pipeline), pipeline.submit(build_body(1))]

@@ -37,7 +37,7 @@ class DurableStoreContract(StoreContract):
     def store(self, open_handle: Callable[[], Store]) -> Store:
         return open_handle()
 
-    def test_what_was_committed_is_there_after_reopening(self, store: Store, open_handle: Callable[[], Store]) -> None:
+    def test_committed_statements_remain_after_reopening(self, store: Store, open_handle: Callable[[], Store]) -> None:
         commit_statements(
             store,
             build_statement("A", 1, version="r"),

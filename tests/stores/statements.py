@@ -81,7 +81,7 @@ def find_head(store: Store, scope: str | Scope = "s", source: str = SOURCE, as_o
 def build_head(
     what: str, at: int, *, since: int | None = None, last: int | None = None, version: str = "", provisional: bool = False
 ) -> HeadSummary:
-    """What `head_of` gives; `since` and `last` default to `at`."""
+    """The summary that `find_head` gives; `since` and `last` default to `at`."""
     return HeadSummary(build_content(what).digest, at, at if since is None else since, at if last is None else last, version, provisional)
 
 

@@ -275,7 +275,7 @@ class StatementContract:
         assert find_head(store) == build_head("C", 7, provisional=True)
 
     @pytest.mark.parametrize("until", [5, 4, -1])
-    def test_what_ended_when_it_began_was_never_active(self, store: Store, until: int) -> None:
+    def test_a_statement_that_ended_when_it_began_was_never_active(self, store: Store, until: int) -> None:
         commit_statements(store, build_statement("A", 5, provisional=True, until=until))
         assert find_head(store) is None
         assert find_head(store, as_of=5) is None

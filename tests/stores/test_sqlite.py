@@ -260,7 +260,7 @@ class TestFiles:
             assert {head.observed_at for head in seen} == {1}
             assert len(seen) == 2500
 
-    def test_what_was_acknowledged_survives_kill_9(self, path: Path) -> None:
+    def test_acknowledged_events_survive_kill_9(self, path: Path) -> None:
         """Law 5."""
         program = (
             "import sys, itertools\n"

@@ -13,7 +13,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest import mesh
 from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text, build_proposal
-from meshline.ingest.changes.graph_state import build_graph_state as known_of
+from meshline.ingest.changes.graph_state import build_graph_state
 from meshline.ingest.sources.base import Source
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.reading_loader import load_reading
@@ -51,7 +51,7 @@ def naming() -> Naming:
 @pytest.fixture(scope="package")
 def known(live: LiveGraph, naming: Naming) -> GraphState:
     read = mesh.parse_mesh_file(mesh.read_mesh_file(EXAMPLE / "mesh.yaml"), "mesh.yaml", strict=True)
-    return known_of(live, naming, build_context(live, naming, EXAMPLE, "person/check", read.namespaces))
+    return build_graph_state(live, naming, build_context(live, naming, EXAMPLE, "person/check", read.namespaces))
 
 
 @pytest.fixture(scope="package")

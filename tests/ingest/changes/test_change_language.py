@@ -146,7 +146,7 @@ def test_other_words_for_the_same(ask: Ask, text: str, plain: str) -> None:
         (f"add orders.x string to {OF}", "is in no column of"),
     ],
 )
-def test_what_is_not_clear_is_refused(ask: Ask, text: str, why: str) -> None:
+def test_unclear_texts_are_refused(ask: Ask, text: str, why: str) -> None:
     with pytest.raises(InvalidInput, match="accepted are `drop COLUMN`") as raised:
         ask("change", text, file="")
     assert why in str(raised.value)

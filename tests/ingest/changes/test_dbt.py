@@ -21,7 +21,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.changes.dbt import build_proposal
-from meshline.ingest.changes.graph_state import build_graph_state as known_of
+from meshline.ingest.changes.graph_state import build_graph_state
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.dbt.source import Dbt
 from meshline.ingest.sources.reading_loader import load_reading
@@ -43,7 +43,7 @@ def known(naming: Naming, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     graph = LiveGraph.open(store)
     source = Dbt(name="marts", path=Path("dbt/target"), namespace=MARTS)
     load_reading(graph, source.read(build_context(graph, naming, EXAMPLE, source.source)), 1, strict=True)
-    yield known_of(graph, naming, build_context(graph, naming, EXAMPLE, "person/check"))
+    yield build_graph_state(graph, naming, build_context(graph, naming, EXAMPLE, "person/check"))
     store.close()
 
 
@@ -85,7 +85,7 @@ def remove_sql(manifest: dict[str, Any]) -> None:
         one["compiled_code"] = None
 
 
-def test_what_is_equal_is_not_compared(known: GraphState) -> None:
+def test_equal_nodes_are_not_compared(known: GraphState) -> None:
     found = propose_edit(known, lambda manifest: manifest["metadata"].update(generated_at="2027-01-01T00:00:00Z", invocation_id="x"))
     assert found == Proposal((), (), ())
     assert propose_edit(known, edit_node(REVENUE, description="Other words.")).pairs == ()
@@ -221,7 +221,7 @@ def test_other_properties_of_a_model_are_compared(known: GraphState) -> None:
     ]
 
 
-def test_who_owns_a_group_owns_its_models(known: GraphState) -> None:
+def test_the_owner_of_a_group_owns_its_models(known: GraphState) -> None:
     edit: Edit = lambda manifest: manifest["groups"]["group.marts.finance"]["owner"].update(name="Treasury", email="t@company.com")  # noqa: E731
     assert list_rules(propose_edit(known, edit)) == [("owner-changed", "buyer_ledger/owner"), ("owner-changed", "revenue_daily/owner")]
 

@@ -129,7 +129,7 @@ def test_a_partition_that_is_none(ask: Ask) -> None:
         "ENABLE ROW LEVEL SECURITY",
     ],
 )
-def test_what_changes_nothing(ask: Ask, action: str) -> None:
+def test_actions_that_change_no_schema(ask: Ask, action: str) -> None:
     found = ask("ddl", f"ALTER TABLE {ORDERS} {action}", dialect="spark")
     assert (found.pairs, found.warnings) == ((), ())
 

@@ -14,7 +14,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.changes import GraphState
-from meshline.ingest.changes.graph_state import build_graph_state as known_of
+from meshline.ingest.changes.graph_state import build_graph_state
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.products.formats import parse_product
 from tests.ingest.changes.conftest import EXAMPLE
@@ -101,7 +101,7 @@ def test_a_view_has_its_query_alone(tmp_path_factory: pytest.TempPathFactory) ->
     ]
     live.commit(lambda _: Batch(statements=statements))
     naming = Naming()
-    found = known_of(live, naming, Context(naming, EXAMPLE)).find_definition(view)
+    found = build_graph_state(live, naming, Context(naming, EXAMPLE)).find_definition(view)
     store.close()
     assert found is not None
     assert (found.value.sql, found.value.dialect, found.value.format, found.value.kind) == (

@@ -65,7 +65,7 @@ def test_a_contract_that_changes_and_one_that_goes(ask: Ask) -> None:
     assert found.entries[0][1].content == EMPTY
 
 
-def test_what_a_file_promises_is_not_gone_with_the_entry(ask: Ask) -> None:
+def test_checks_of_a_file_remain_when_their_entry_is_removed(ask: Ask) -> None:
     entry = "  - {id: customer-orders-contract-v2, dataset: lake/orders.customer_orders}\n"
     found = ask("mesh", MESH, before=MESH + entry)
     assert found.pairs == ()

@@ -172,7 +172,7 @@ def test_results_of_tests_that_the_last_command_left_out_are_kept(target: Write)
 
 
 @pytest.mark.parametrize("which", ["compile", "generate"])
-def test_what_was_only_compiled_was_not_tested(target: Write, which: str) -> None:
+def test_a_test_that_was_only_compiled_has_no_result(target: Write, which: str) -> None:
     """`dbt docs generate` writes run results too, in which a test that does not compile has an error."""
     folder = target(
         manifest=build_project(**{T1: build_generic_test()}), run_results=build_run_results(build_result(T1, "error"), which=which)

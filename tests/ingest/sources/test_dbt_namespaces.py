@@ -49,7 +49,7 @@ def write_profiles(folder: Path, output: str, adapter: str) -> Path:
         ("spark", "host: s, method: odbc, port: 5", "spark://s:5"),
     ],
 )
-def test_as_dbts_events_have_it(tmp_path: Path, adapter: str, output: str, namespace: str) -> None:
+def test_datasets_are_named_as_in_events_of_dbt(tmp_path: Path, adapter: str, output: str, namespace: str) -> None:
     assert read_namespace(adapter, write_profiles(tmp_path, output, adapter), None, None) == namespace
 
 

@@ -284,7 +284,7 @@ def test_nan_is_nothing_and_a_check_without_a_verdict_was_skipped(tmp_path: Path
     assert found["status: expect_column_distinct_values_to_be_in_set(status)"].state.observed == {"values": 2}
 
 
-def test_what_is_too_long_is_cut(tmp_path: Path) -> None:
+def test_long_texts_are_cut(tmp_path: Path) -> None:
     result = read_recorded("validation_1_24.json")
     result["results"][0]["expectation_config"]["kwargs"]["value_set"] = [f"value {n}" for n in range(10_000)]
     write_json(tmp_path, "r.json", result)

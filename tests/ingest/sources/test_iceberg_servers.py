@@ -150,7 +150,7 @@ def test_a_server_that_stays_busy_ends_the_reading_and_nothing_is_retracted(grap
         assert sync_catalog(graph, Iceberg(uri=url)).read == 0, "what was remembered is remembered"
 
 
-def test_who_is_not_let_in_gets_one_message_without_the_secret(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rejected_login_gives_one_message_without_the_secret(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_TOKEN", "s3cr3t-token")
 
     def refuse(asked: Asked) -> Reply:

@@ -72,7 +72,7 @@ def test_a_scope_that_comes_back_takes_effect_after_its_retraction(live: LiveGra
     assert read_tables(live) == read_tables(live, T) == {"lake/a": ["x"]}
 
 
-def test_who_does_not_read_all_retracts_nothing(live: LiveGraph) -> None:
+def test_an_incomplete_reading_retracts_nothing(live: LiveGraph) -> None:
     load_items(live, [build_entry("a", "x"), build_entry("b", "x")])
     assert count_outcomes(load_items(live, [build_entry("c", "x")], T + 10, complete=False)) == {"read": 1, "new": 1, "kept": 2}
     assert set(read_tables(live)) == {"lake/a", "lake/b", "lake/c"}

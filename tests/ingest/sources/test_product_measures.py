@@ -77,7 +77,7 @@ def test_units_agree_with_their_names(number: int, unit: str) -> None:
         (None, None),
     ],
 )
-def test_what_an_attribute_measures(value: Json, expected: Measure | None) -> None:
+def test_the_measure_of_an_attribute(value: Json, expected: Measure | None) -> None:
     assert convert_measure(value) == expected
 
 

@@ -19,8 +19,7 @@ from meshline.ingest.sources.products.formats import ParsedProduct, parse_produc
 from meshline.ingest.sources.products.source import Products
 from meshline.ingest.sources.reading_loader import Loading, load_reading
 from tests.ingest.sources.contract_files import SPECIFICATION
-from tests.ingest.sources.test_contracts import count_outcomes, list_edges, read_attribute, write_files
-from tests.ingest.sources.test_contracts import load_contracts as contracts_loaded
+from tests.ingest.sources.test_contracts import count_outcomes, list_edges, load_contracts, read_attribute, write_files
 from tests.queries.mesh import build_graph, commit_statements
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
@@ -184,7 +183,7 @@ def test_open_data_product_standard() -> None:
 def test_ports_of_the_standard_are_found_by_their_contracts(tmp_path: Path) -> None:
     graph = build_graph()
     write_files(tmp_path, contract=SPECIFICATION, product=STANDARD)
-    contracts_loaded(graph, tmp_path, "contract.yaml")
+    load_contracts(graph, tmp_path, "contract.yaml")
     done = load_products(graph, tmp_path, "product.yaml")
     assert list_edges(graph, EdgeType.PORT, model.build_data_product_key("Order Analysis")) == {
         "snowflake://acme-eu/SHOP.ORDERS.orders": {

@@ -17,7 +17,7 @@ def test_no_source_is_lost_that_is_noted_at_the_same_time(tmp_path: Path) -> Non
         assert set(read_statuses(store)) == {f"dbt/{number}" for number in range(50)}
 
 
-def test_what_two_servers_retract_of_one_source_is_remembered_of_both(tmp_path: Path) -> None:
+def test_retractions_of_one_source_by_two_servers_are_both_remembered(tmp_path: Path) -> None:
     with closing(SqliteStore(str(tmp_path / "mesh.db"))) as store, ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: record_retracted(store, "dbt/x", {("dataset", f"d{number}"): number}), range(50)))
         assert read_retracted(store, "dbt/x") == {("dataset", f"d{number}"): number for number in range(50)}

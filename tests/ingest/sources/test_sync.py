@@ -60,7 +60,7 @@ def target(live: LiveGraph) -> LocalTarget:
     return LocalTarget(live, Naming())
 
 
-def test_what_a_sync_did_is_remembered(live: LiveGraph, target: LocalTarget) -> None:
+def test_the_result_of_a_sync_is_remembered(live: LiveGraph, target: LocalTarget) -> None:
     before = get_current_micros()
     FOUND["lake"] = [build_entry("a", "x"), build_entry("b", "x"), Refusal(BAD, ("table", "c"))]
     done = sync_source(target, FakeSource(name="lake"), HERE, variables=NONE.get)
@@ -130,7 +130,7 @@ everies = st.integers(1, 10**7)
 
 
 @given(everies, chances, st.integers(0, 10**16))
-def test_what_was_never_synced_begins_soon(every: int, chance: float, time: int) -> None:
+def test_a_source_that_was_never_synced_begins_soon(every: int, chance: float, time: int) -> None:
     assert time <= compute_due_time(None, every, time, chance) <= time + SOON * SECOND
 
 
@@ -141,7 +141,7 @@ def test_a_source_is_due_as_often_as_configured(every: int, chance: float) -> No
 
 
 @given(everies, chances, st.integers(1, 10**6))
-def test_what_is_overdue_begins_soon(every: int, chance: float, late: int) -> None:
+def test_an_overdue_sync_begins_soon(every: int, chance: float, late: int) -> None:
     time = int(every * 1.1 * SECOND) + late * SECOND
     assert time <= compute_due_time(Status(0, 1.0), every, time, chance) <= time + SOON * SECOND
 

@@ -155,7 +155,7 @@ def run_query(sql: str, of: dict[tuple[str, str], list[int | None]]) -> list[lis
 
 @settings(max_examples=count_examples(100), deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.randoms(use_true_random=False))
-def test_what_changes_has_an_edge(random: Random) -> None:
+def test_each_input_that_changes_the_result_has_an_edge(random: Random) -> None:
     made = Maker(random).query(2)
     [lineage] = read_lineage(made.sql, "sqlite", lambda relation: TABLES.get(relation[-1], ()), ("out",))
     assert isinstance(lineage, Lineage)
