@@ -66,7 +66,7 @@ class AuthMiddleware:
         """`needed`: the minimum role of each path; None = no authentication. `refused` gets the reason of each refusal."""
         self.app = app
         self._needed = needed
-        self._tokens = Tokens(settings.tokens)
+        self._tokens = Tokens(settings.tokens) if settings.tokens else None
         self._hosts = AllowedHosts(settings)
         self._refused = refused
 
@@ -85,7 +85,7 @@ class AuthMiddleware:
 
     def _authenticate(self, path: str, headers: Headers) -> Actor | None:
         self._hosts.check_host(headers)
-        if not self._tokens:
+        if self._tokens is None:
             return NO_AUTHENTICATION
         given = _parse_token(headers)
         actor = None if given is None else self._tokens.find_actor(given)
