@@ -296,6 +296,58 @@ def test_a_star_with_a_pattern_is_the_columns_that_match(before: str, after: str
     assert list_rules(before, after, reads=READS) == expected
 
 
+KEYED = "(select id + 1 as id, x from a) as s"
+
+
+@pytest.mark.parametrize(
+    ("join", "expected"),
+    [
+        ("x, y from {} natural join b", [("join-changed", "NATURAL JOIN b ON (a.id + 1) = b.id", "NATURAL JOIN b ON (a.id + 2) = b.id")]),
+        (
+            "id from {} natural join b",
+            [
+                ("join-changed", "NATURAL JOIN b ON (a.id + 1) = b.id", "NATURAL JOIN b ON (a.id + 2) = b.id"),
+                ("projection-changed", "a.id + 1", "a.id + 2"),
+            ],
+        ),
+        (
+            "y from b natural left join {}",
+            [("join-changed", "NATURAL LEFT JOIN (a) ON a[a.id + 1] = b.id", "NATURAL LEFT JOIN (a) ON a[a.id + 2] = b.id")],
+        ),
+        (
+            "y from {} natural join u",
+            [("join-changed", "NATURAL JOIN u ON NATURAL(a.id + 1 AS id, x)", "NATURAL JOIN u ON NATURAL(a.id + 2 AS id, x)")],
+        ),
+        (
+            "y from {} right join b using (id)",
+            [("join-changed", "RIGHT JOIN b ON USING(id, a[a.id + 1] AS id)", "RIGHT JOIN b ON USING(id, a[a.id + 2] AS id)")],
+        ),
+        (
+            "id from {} full join b using (id)",
+            [
+                ("join-changed", "FULL JOIN b ON USING(id, a[a.id + 1] AS id)", "FULL JOIN b ON USING(id, a[a.id + 2] AS id)"),
+                ("projection-changed", "USING(id, a[a.id + 1] AS id)", "USING(id, a[a.id + 2] AS id)"),
+            ],
+        ),
+    ],
+    ids=["NATURAL", "its column", "NATURAL LEFT", "NATURAL with unknown columns", "RIGHT USING", "FULL USING"],
+)
+def test_a_key_that_both_sides_share_by_name_counts_by_what_computes_it(join: str, expected: list[tuple[str, object, object]]) -> None:
+    before, after = (f"select {join.format(keyed)}" for keyed in (KEYED, KEYED.replace("+ 1", "+ 2")))
+    assert list_rules(before, after, reads=READS) == expected
+    assert list_rules(before, before.replace(" as s", " as other"), reads=READS) == []
+
+
+def test_a_natural_join_unites_columns() -> None:
+    assert list_rules("select * from a natural join b", "select a.id, a.x, b.y from a natural join b", reads=READS) == []
+    moved = [("projection-changed", "UNION(c.y, 1)", "UNION(c.y, 2)"), ("projection-changed", "UNION(c.id, 2)", "UNION(c.id, 1)")]
+    before, after = (
+        "select y, id, x from c natural join a union all select 1, 2, 3",
+        "select * from c natural join a union all select 1, 2, 3",
+    )
+    assert list_rules(before, after, reads=READS) == moved
+
+
 def test_a_dialect_that_is_unknown_is_a_finding() -> None:
     [change] = compare_texts("select a from t", "select b from t", "some-engine")
     assert (change.rule, str(change.details["detail"])[:50]) == ("query-changed", "it cannot be compared (dialect: found 'some-engine")

@@ -134,7 +134,11 @@ class _FromReader:
         if join.kind in ("SEMI", "ANTI"):
             self._scope.hidden.update(range(len(before), len(self._scope.tables)))
         shared = [reader.rules.fold_name(column) for column in join.args.get("using") or ()]
-        conditions.extend(self._unite_column(column, before, added, kept=kind in ("JOIN", "LEFT JOIN")) for column in shared)
+        if (join.args.get("method") or "").upper() == "NATURAL":
+            shared = [column for column in self._list_left(before) if any(column in source.columns for source in added)]
+            conditions.extend(self._list_natural_inputs([*before, *added]))
+        kept = kind.removeprefix("NATURAL ") in ("JOIN", "LEFT JOIN")
+        conditions.extend(self._unite_column(column, before, added, kept=kept) for column in shared)
         if (on := join.args.get("on")) is not None:
             conditions.extend(reader.format_term(term) for term in reader.build_normalizer(self._scope, self._ctes).normalize_conjuncts(on))
         for argument in ("match_condition", "expressions", "pivots"):
@@ -147,13 +151,32 @@ class _FromReader:
         right = added[-1].find_or_guess(column) if added else None
         united = self._scope.united.get(column)
         term = united[1] if united is not None else left[0].find_or_guess(column) if len(left) == 1 else None
-        if term is None or right is None or not kept:
-            self._scope.united[column] = column, Term(build_name(f"USING({column})"))
-            return f"USING({column})"
-        self._scope.united[column] = column, term
-        dialect = self._reader.settings.dialect
-        sides = sorted((term.node, right.node), key=lambda node: format_node(node, dialect))
-        return format_node(exp.EQ(this=sides[0].copy(), expression=sides[1].copy()), dialect)
+        if term is not None and right is not None and kept:
+            self._scope.united[column] = column, term
+            dialect = self._reader.settings.dialect
+            sides = sorted((term.node, right.node), key=lambda node: format_node(node, dialect))
+            return format_node(exp.EQ(this=sides[0].copy(), expression=sides[1].copy()), dialect)
+        computed = [text for one in (term, right) if one is not None and (text := self._format_column(column, one)) != column]
+        text = f"USING({', '.join([column, *computed])})"
+        self._scope.united[column] = column, Term(build_name(text))
+        return text
+
+    def _list_left(self, before: Sequence[Source]) -> Sequence[str]:
+        """The names of the columns that a NATURAL JOIN finds on its left."""
+        shown = [source for position, source in enumerate(before) if position not in self._scope.hidden]
+        return list(dict.fromkeys([*self._scope.united, *(column for source in shown for column in source.columns)]))
+
+    def _list_natural_inputs(self, sources: Sequence[Source]) -> Iterator[str]:
+        """Where not all columns are known, any of those that are may be one by which a NATURAL JOIN joins."""
+        known = sorted({self._format_column(column, term) for source in sources for column, term in source.columns.items()})
+        if known and any(source.open for source in sources):
+            yield f"NATURAL({', '.join(known)})"
+
+    def _format_column(self, column: str, term: Term) -> str:
+        """The name of a column, with the expression that computes it unless it is a column of a table with the same name."""
+        text = self._reader.format_term(term)
+        table, _, name = text.rpartition(".")
+        return column if name == column and not set(table) & set("([ ") else f"{text} AS {column}"
 
     def _read_item(self, item: exp.Expr, kind: str, conditions: list[str], *, merged: bool) -> None:
         """Something that is read. `merged`: a query in its place may be made a part of this one."""
