@@ -30,8 +30,8 @@ class Traits(NamedTuple):
     partly: float = 0.03  # names only its first input in the column lineage
     split: float = 0.03  # is two jobs of one parent run: one names inputs and output, the other the column lineage
     also: float = 0.04  # writes a second dataset, which is another job's
-    influenced: float = 0.15  # says once what the whole output depends on
-    repeated: float = 0.1  # says it under every field
+    influenced: float = 0.15  # states once what the whole output depends on
+    repeated: float = 0.1  # states it under every field
     wordy: float = 0.3  # sends the column lineage with START, too
     unended: float = 0.02  # never completes
     daily: float = 0.25  # runs again, unchanged
@@ -40,7 +40,7 @@ class Traits(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """One dataset. `linked`: its producer tells that the catalog has another name for it."""
+    """One dataset. `linked`: its producer states that the catalog has another name for it."""
 
     number: int
     layer: int

@@ -1,7 +1,7 @@
 """An independent reading of the rules: OpenLineage events -> every column's impact, slowly and plainly.
 
 Shares no code with the product but the normalising of names. No store, no statements, no index: events
-are grouped by run, runs give edges, edges give a graph, and each question walks it anew.
+are grouped by run, runs give edges, edges give a graph, and each question walks it again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Flow(NamedTuple):
 
 @dataclass
 class OutputStatement:
-    """What one run (or job event) says of one output: edges to hold from a time on."""
+    """What one run (or job event) states about one output: edges that are current from a time on."""
 
     at: datetime
     settled: bool
@@ -72,7 +72,7 @@ class OutputStatement:
     job: tuple[str, ...] = ()
     columns: set[Flow] = field(default_factory=set)
     pairs: set[tuple[Dataset, Dataset]] = field(default_factory=set)
-    replaceable: Dataset | None = None  # what a query writes, until that is made anew
+    replaceable: Dataset | None = None  # what a query writes, until a query replaces it
     contradicted: set[Dataset] = field(default_factory=set)  # outputs whose schemas lack columns that their lineage names
 
 
@@ -86,7 +86,7 @@ class Oracle:
         self.parts: dict[Dataset, dict[str, tuple[datetime, list[str]]]] = defaultdict(dict)  # schemas that may lack columns
         self.symlinks: dict[Dataset, tuple[datetime, list[Dataset]]] = {}
         self.scopes: dict[tuple[str, ...], list[OutputStatement]] = defaultdict(list)
-        self.replaced: dict[Dataset, datetime] = {}  # when a query last made the content anew
+        self.replaced: dict[Dataset, datetime] = {}  # when a query last replaced the content
         self.covered_by: dict[tuple[str, str], set[tuple[Dataset, Dataset]]] = defaultdict(set)
         runs: dict[tuple[str, str, str], list[Event]] = defaultdict(list)
         for event in events:
@@ -98,7 +98,7 @@ class Oracle:
             self._run(name, of_run)
         self._fold()
 
-    # --- events -> what is said
+    # --- events -> statements
 
     def _read_schema(self, node: Event, at: datetime, *, whole: bool) -> None:
         facet = (node.get("facets") or {}).get("schema")
@@ -127,21 +127,21 @@ class Oracle:
                 for node in of_role:
                     self._read_facets(node, at)
                     self._read_schema(node, at, whole=_is_whole(node, [event], is_output=role == 1))
-            says = OutputStatement(
+            statement = OutputStatement(
                 at, settled=True, until=None, run=("declared", str(at)), job=(event["job"]["namespace"], event["job"]["name"])
             )
             for output in nodes[1]:
                 schema = output if _is_whole(output, [event], is_output=True) else None
-                self._read_lineage(says, output, nodes[0], {build_key(n): n for n in (*nodes[0], *nodes[1])}, {}, schema)
-            self.scopes["declared", event["job"]["namespace"], event["job"]["name"]].append(says)
+                self._read_lineage(statement, output, nodes[0], {build_key(n): n for n in (*nodes[0], *nodes[1])}, {}, schema)
+            self.scopes["declared", event["job"]["namespace"], event["job"]["name"]].append(statement)
         elif "dataset" in event:
             node = event["dataset"]
             self._read_facets(node, at)
             self._read_schema(node, at, whole=True)
             if "columnLineage" in (node.get("facets") or {}):
-                says = OutputStatement(at, settled=True, until=None, run=("dataset", str(at)))
-                self._read_lineage(says, node, [], {build_key(node): node}, {}, node)
-                self.scopes["dataset", *build_key(node)].append(says)
+                statement = OutputStatement(at, settled=True, until=None, run=("dataset", str(at)))
+                self._read_lineage(statement, node, [], {build_key(node): node}, {}, node)
+                self.scopes["dataset", *build_key(node)].append(statement)
 
     def _run(self, name: tuple[str, str, str], events: list[Event]) -> None:
         failed = [time_of(e) for e in events if e.get("eventType") in {"FAIL", "ABORT"}]
@@ -198,14 +198,16 @@ class Oracle:
                 if settled and (not (completed or streaming) or (failed and not streaming)):
                     continue
                 at = (seen[dataset] if streaming or not completed else min(completed)) if settled else seen[dataset]
-                says = OutputStatement(at, settled=settled, until=min(failed) if failed and not settled else None, run=group, job=name[:2])
-                says.replaceable = dataset if _find_integration(events) == "TRINO" else None
-                self._read_lineage(says, lineage.get(dataset, node), list(inputs.values()), inputs | outputs, links, schema)
-                self.scopes["run", name[0], name[1], *dataset, *mapped].append(says)
-                if settled and streaming:  # takes effect at every event: said again at the last that names the output
-                    self.scopes["run", name[0], name[1], *dataset, *mapped].append(replace(says, at=last[dataset]))
+                statement = OutputStatement(
+                    at, settled=settled, until=min(failed) if failed and not settled else None, run=group, job=name[:2]
+                )
+                statement.replaceable = dataset if _find_integration(events) == "TRINO" else None
+                self._read_lineage(statement, lineage.get(dataset, node), list(inputs.values()), inputs | outputs, links, schema)
+                self.scopes["run", name[0], name[1], *dataset, *mapped].append(statement)
+                if settled and streaming:  # takes effect at every event: stated again at the last one that names the output
+                    self.scopes["run", name[0], name[1], *dataset, *mapped].append(replace(statement, at=last[dataset]))
                 if not failed or streaming:
-                    self.covered_by[group] |= _list_covered(says)
+                    self.covered_by[group] |= _list_covered(statement)
 
     def _read_lineage(
         self,
@@ -257,17 +259,17 @@ class Oracle:
                 statement.pairs |= {((f.start[0], f.start[1]), target) for f in own}
                 statement.columns -= foreign
 
-    # --- what is said -> what holds
+    # --- statements -> current edges
 
     def _fold(self) -> None:
         self.column_edges: set[Flow] = set()
         self.dataset_edges: set[Flow] = set()
-        named: set[tuple[str, ...]] = set()  # by what holds no more
-        for said in self.scopes.values():
-            settled = [s for s in said if s.settled]
-            held = settled or [s for s in said if s.until is None]
-            if held:
-                now = max(held, key=lambda s: s.at)
+        named: set[tuple[str, ...]] = set()  # by statements that are no longer current
+        for statements in self.scopes.values():
+            settled = [s for s in statements if s.settled]
+            current = settled or [s for s in statements if s.until is None]
+            if current:
+                now = max(current, key=lambda s: s.at)
                 if now.replaceable in self.replaced and now.at < self.replaced[now.replaceable]:
                     named |= {node for flow in now.columns for node in (flow.start, flow.end)}
                     continue
@@ -332,7 +334,7 @@ class Oracle:
     # --- questions
 
     def list_columns(self) -> Iterator[Column]:
-        """But those of which a newer schema of the whole dataset says that they are no more."""
+        """All columns except those that a newer schema of the whole dataset no longer lists."""
         for dataset, names in self.columns.items():
             for name in names:
                 if (*dataset, name) not in self.unlisted:
@@ -389,7 +391,7 @@ def _read_sql_words(events: list[Event]) -> list[str]:
 
 
 def _replaces_content(node: Event, events: list[Event]) -> bool:
-    """Whether the content of an output is made anew."""
+    """Whether the content of an output is replaced."""
     change = ((node.get("facets") or {}).get("lifecycleStateChange") or {}).get("lifecycleStateChange")
     sql = _read_sql_words(events)
     return change in {"CREATE", "OVERWRITE", "TRUNCATE"} or (sql[:1] == ["CREATE"] and "EXISTS" not in sql)

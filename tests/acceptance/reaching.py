@@ -48,7 +48,7 @@ class Links(NamedTuple):
 
 
 class Reaching:
-    """Answers about an oracle's graph. Assets are told by their names in lower case."""
+    """Answers about an oracle's graph. Assets are identified by their names in lower case."""
 
     def __init__(self, oracle: Oracle) -> None:
         datasets = sorted({oracle.find(d) for d in [*oracle.columns, *_ends(oracle)]} | set(oracle.dataset_out))
@@ -97,15 +97,15 @@ class Reaching:
         """By node its distance over flows of class `k` and stronger, or FAR; and whether there is more beyond `depth`."""
         links = self._build_links(direction, k, masked=masked)
         distance = np.full(self.size, FAR)
-        touched = np.zeros(self.size, np.bool_)  # datasets of which anything was met: their own flows are followed
+        visited = np.zeros(self.size, np.bool_)  # datasets with a visited node: their own flows are followed
         level, new = 0, np.unique(starts)
         while new.size:
             new = np.unique(np.concatenate([new, self._children.list_neighbours(new[new >= self.columns])]))
             new = new[distance[new] == FAR]
             distance[new] = level
             own = np.unique(self.dataset_of[new])
-            own = own[~touched[own]]
-            touched[own] = True
+            own = own[~visited[own]]
+            visited[own] = True
             new = links.list_neighbours(np.concatenate([new[new < self.columns], own]))
             new = np.unique(new[distance[new] == FAR])
             if level == depth:
@@ -161,12 +161,12 @@ class Reaching:
 
     def build_drawing(self, starts: Array, direction: str, shown: dict[int, Found]) -> tuple[dict[int, Found], dict[Edge, set[str]]]:
         """What is drawn beside `shown` (the starts among it): datasets, columns of starts; and the flows, with their jobs."""
-        inside, touched = np.zeros(self.size, np.bool_), np.zeros(self.size, np.bool_)
+        inside, visited = np.zeros(self.size, np.bool_), np.zeros(self.size, np.bool_)
         own = self._children.list_neighbours(starts[starts >= self.columns]).tolist()
         inside[[*shown, *own]] = True
-        touched[self.dataset_of[inside]] = True
+        visited[self.dataset_of[inside]] = True
         near, far = self._ends(direction)
-        rows = np.flatnonzero(np.where(near >= self.columns, touched[near], inside[near]) & inside[far])
+        rows = np.flatnonzero(np.where(near >= self.columns, visited[near], inside[near]) & inside[far])
         ends = set(self.flows.start[rows].tolist()) | set(self.flows.end[rows].tolist())
         beside: dict[int, Found] = {}
         for node, found in shown.items():

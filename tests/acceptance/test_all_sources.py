@@ -38,11 +38,11 @@ def parse_lines(ran: Ran) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in (ran.out + ran.err).splitlines() if "/" in line.split(":")[0])
 
 
-def test_every_source_of_the_example_is_taken(synced: tuple[str, Ran]) -> None:
-    said = parse_lines(synced[1])
-    assert {name.split("/")[0] for name in said} == {"mesh", "naming", *SOURCES}
-    assert all(text.endswith("0 refused") for text in said.values()), said
-    assert all(", 0 new," not in text for text in said.values()), said
+def test_every_source_of_the_example_is_ingested(synced: tuple[str, Ran]) -> None:
+    results = parse_lines(synced[1])
+    assert {name.split("/")[0] for name in results} == {"mesh", "naming", *SOURCES}
+    assert all(text.endswith("0 refused") for text in results.values()), results
+    assert all(", 0 new," not in text for text in results.values()), results
 
 
 def test_a_second_time_changes_nothing(synced: tuple[str, Ran]) -> None:
@@ -61,15 +61,15 @@ def test_lineage_runs_from_the_operational_database_to_finance(synced: tuple[str
 
 
 def test_a_promised_column_names_its_consumer_contract_and_product(synced: tuple[str, Ran]) -> None:
-    said = run_successfully("impact", "delta.orders.customer_orders.total_amount", "--store", synced[0]).out
-    assert "finance-analytics  direct" in said
-    assert "CONTRACTS TO REVIEW\n  customer-orders-contract-v2" in said
-    assert "customer-orders" in said.partition("BY PRODUCT")[2]
-    assert "orders-engineering" in said.partition("NOTIFY OWNERS")[2]
+    output = run_successfully("impact", "delta.orders.customer_orders.total_amount", "--store", synced[0]).out
+    assert "finance-analytics  direct" in output
+    assert "CONTRACTS TO REVIEW\n  customer-orders-contract-v2" in output
+    assert "customer-orders" in output.partition("BY PRODUCT")[2]
+    assert "orders-engineering" in output.partition("NOTIFY OWNERS")[2]
 
 
-def test_what_was_said_of_a_renamed_column_is_said_of_it_still(synced: tuple[str, Ran]) -> None:
-    """The first night wrote `contact_email`; the catalog's field ids say that it is `customer_email` now."""
+def test_statements_about_a_renamed_column_apply_under_its_new_name(synced: tuple[str, Ran]) -> None:
+    """The first night wrote `contact_email`; the catalog's field ids show that it is `customer_email` now."""
     explained = run_successfully(
         "identity", "explain", "http://iceberg-rest.internal:8181/orders.customer_orders", "--store", synced[0]
     ).out
@@ -99,20 +99,20 @@ sources:
     )
     store = f"sqlite:///{tmp_path}/seeds.db"
     assert all(text.endswith("0 refused") for text in parse_lines(run_successfully("sync", mesh, "--store", store)).values())
-    said = run_successfully("impact", "customer_orders.total_amount", "--store", store).out
-    assert "finance-analytics" in said.partition("NOTIFY OWNERS")[0]
-    assert "customer-orders-contract-v2" in said.partition("CONTRACTS TO REVIEW")[2]
-    assert "customer-orders" in said.partition("BY PRODUCT")[2]
-    assert "orders-engineering" in said.partition("NOTIFY OWNERS")[2]
+    output = run_successfully("impact", "customer_orders.total_amount", "--store", store).out
+    assert "finance-analytics" in output.partition("NOTIFY OWNERS")[0]
+    assert "customer-orders-contract-v2" in output.partition("CONTRACTS TO REVIEW")[2]
+    assert "customer-orders" in output.partition("BY PRODUCT")[2]
+    assert "orders-engineering" in output.partition("NOTIFY OWNERS")[2]
 
 
-def test_the_catalog_tells_the_schemas_of_both_nights(synced: tuple[str, Ran]) -> None:
+def test_the_catalog_gives_the_schemas_of_both_nights(synced: tuple[str, Ran]) -> None:
     with open_graph(synced[0]) as graph:
         index = graph.graph.index
         node = index.assets.find_by_key(graph.naming.normalise_dataset("http://iceberg-rest.internal:8181", "orders.customer_orders"))
         assert node is not None
-        said = [schema for schema in read_schemas(graph.graph, index, node) if schema.source == "iceberg/lake"]
-    names = [{column.name for column in schema.columns} for schema in said]
+        schemas = [schema for schema in read_schemas(graph.graph, index, node) if schema.source == "iceberg/lake"]
+    names = [{column.name for column in schema.columns} for schema in schemas]
     assert names[0] - names[-1] == {"customer_email"}
     assert names[-1] - names[0] == {"contact_email"}
-    assert said[-1].until is not None
+    assert schemas[-1].until is not None

@@ -46,15 +46,15 @@ def test_columns(affected: list[dict[str, Any]]) -> None:
         for a in affected
         if a["node"]["kind"] == "COLUMN"
     }
-    for name, *said in read_table("| reached | reach | distance | masked |"):
+    for name, *expected in read_table("| reached | reach | distance | masked |"):
         dataset, comma, _ = name.partition(",")
         names = [column for column in left if column.startswith(f"{dataset}.") and comma] or [name]
         for column in names:
-            assert left.pop(column) == tuple(said), column
+            assert left.pop(column) == tuple(expected), column
     assert left == {}
 
 
 def test_consumers(affected: list[dict[str, Any]]) -> None:
     found = {a["node"]["name"]: a["reach"] + (", masked" if a["masked"] else "") for a in affected if a["node"]["kind"] == "CONSUMER"}
-    said = {name: reach for name, reach, _ in read_table("| consumer | reach | why |")}
-    assert found == said
+    expected = {name: reach for name, reach, _ in read_table("| consumer | reach | why |")}
+    assert found == expected

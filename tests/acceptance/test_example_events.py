@@ -56,7 +56,7 @@ def iterate_outputs(found: list[Event]) -> Iterator[tuple[Event, Event]]:
 
 
 def iterate_flows(found: list[Event]) -> Iterator[Flow]:
-    """Everything that column lineage facets say."""
+    """All flows that column lineage facets state."""
     for _, output in iterate_outputs(found):
         facet = output["facets"].get("columnLineage", {})
         for column, field in facet.get("fields", {}).items():
@@ -110,13 +110,13 @@ def test_no_place_of_a_machine_is_named(file: str) -> None:
 
 def test_the_table_of_the_readme() -> None:
     now = [e for e in list_completed() if parse_time(e).day == 8]
-    said = set(iterate_flows(now))
+    stated = set(iterate_flows(now))
     rows = read_table()
     assert len(rows) > 15
-    assert [row for row in rows if row not in said] == []
+    assert [row for row in rows if row not in stated] == []
     # And nothing else takes the address on.
     starts = {row.start for row in rows}
-    targets = {flow.end for flow in said if flow.start in starts and flow.start.endswith(("email", "email_hash", "buyer_key"))}
+    targets = {flow.end for flow in stated if flow.start in starts and flow.start.endswith(("email", "email_hash", "buyer_key"))}
     assert targets == {row.end for row in rows if row.start.endswith(("email", "email_hash", "buyer_key"))}
 
 
@@ -124,11 +124,11 @@ def test_runs_that_completed_and_failed() -> None:
     kinds = {event["eventType"] for event in read_all_events()}
     assert kinds == {"START", "RUNNING", "COMPLETE", "FAIL"}
     assert len(list_failed_runs()) == 1
-    said = [e for e in read_all_events() if (e["run"]["runId"], e["job"]["name"]) in list_failed_runs()]
-    assert {e["eventType"] for e in said} == {"START", "RUNNING", "COMPLETE", "FAIL"}
-    phone = {f.end for f in iterate_flows(said) if f.start == "customers.customers.phone_number"}
+    failed = [e for e in read_all_events() if (e["run"]["runId"], e["job"]["name"]) in list_failed_runs()]
+    assert {e["eventType"] for e in failed} == {"START", "RUNNING", "COMPLETE", "FAIL"}
+    phone = {f.end for f in iterate_flows(failed) if f.start == "customers.customers.phone_number"}
     assert phone == {"marketing.campaign_audience.email"}
-    kept = [e for e in read_all_events() if e not in said]
+    kept = [e for e in read_all_events() if e not in failed]
     assert {f.end for f in iterate_flows(kept) if f.start == "customers.customers.phone_number"} == {"customers.customers.phone_number"}
 
 

@@ -60,10 +60,10 @@ def test_renaming_the_email_of_customers_is_breaking(graph: OpenGraph) -> None:
     assert [step.asset.name for step in hits["receipt-mailer"].path] == ["email", "customer_email", "receipt_email", "receipt-mailer"]
     assert hits["campaign-mailer"].contract == "campaign-audience-contract-v1"
     assert {owner.name for owner in found.owners} == {"customers-engineering", "data-protection"}
-    told = {notice.recipient.name: notice for notice in report.notify}
-    assert told["data-protection"].contacts == {"email": "dpo@company.com", "slack": "#data-protection"}
-    assert told["data-protection"].assets[0].name == "email"
-    assert told["customers-engineering"].reason == "OWNS"
+    notices = {notice.recipient.name: notice for notice in report.notify}
+    assert notices["data-protection"].contacts == {"email": "dpo@company.com", "slack": "#data-protection"}
+    assert notices["data-protection"].assets[0].name == "email"
+    assert notices["customers-engineering"].reason == "OWNS"
     assert {one.name for one in found.contracts} == {"campaign-audience-contract-v1", "customer-orders-contract-v2"}
 
 
@@ -89,7 +89,7 @@ def test_formatting_changes_nothing(graph: OpenGraph) -> None:
     assert check_contract(graph, "# a comment\n" + CONTRACT.replace("\n", "\n\n")).findings == ()
 
 
-def test_a_column_that_nobody_reads_in_a_covered_corner(graph: OpenGraph) -> None:
+def test_a_column_without_readers_where_all_lineage_is_known_by_column(graph: OpenGraph) -> None:
     strict, usage = (check_sentence(graph, "drop marketing.campaigns.campaign_name", mode=mode) for mode in Mode)
     assert (get_finding(strict, "column-removed").verdict, get_finding(usage, "column-removed").verdict) == ("breaking", "compatible")
     assert (usage.passed, get_finding(usage, "column-removed").gaps) == (True, ())

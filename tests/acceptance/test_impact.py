@@ -1,4 +1,4 @@
-"""Every column's impact, asked over GraphQL, against an oracle that reads the events anew."""
+"""Every column's impact, read over GraphQL and compared with an oracle that reads the same events itself."""
 
 from __future__ import annotations
 

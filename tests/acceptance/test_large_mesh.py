@@ -36,8 +36,8 @@ PHASES = ((1, 0.15), (8, 0.35), (32, 0.5))  # connections, share of the events
 KILLS = choose_size(1, 3)  # in each phase, and one at its end
 DEPTHS = (2, 5, 20)
 STARTS = (8, 4)  # columns, datasets
-SMALL, LARGE = 25, 1000  # assets on a page: what is given if nobody says, and the most
-DRAWN = 500  # nodes of a drawing if nobody says
+SMALL, LARGE = 25, 1000  # assets on a page: the default, and the maximum
+DRAWN = 500  # nodes of a drawing by default
 
 DATASET = "query($ns:String!,$n:String!){dataset(namespace:$ns,name:$n){id qualifiedName columns(first:500){nodes{id qualifiedName}}}}"
 LINEAGE = """query($id:ID!,$direction:Direction!,$depth:Int!){lineage(of:[$id],direction:$direction,depth:$depth){
@@ -127,7 +127,7 @@ class Sending:
 
     def _send_phase(self, bodies: list[bytes], connections: int) -> None:
         seconds = processor = 0.0
-        sent, told = len(bodies), ""
+        sent, memory = len(bodies), ""
         parts = sorted(self._chance.sample(range(1, sent), KILLS)) if sent > KILLS else []
         for kill_at in (*(at - before for before, at in zip([0, *parts], parts, strict=False)), None):
             posted = Posted()
@@ -136,13 +136,13 @@ class Sending:
                 used = asyncio.run(self._post(server, posted, bodies, connections, kill_at))
                 seconds += time.perf_counter() - begun
                 processor += used.processor
-                told = used.memory
+                memory = used.memory
             assert [answer for _, answer in posted.refused] == []
             bodies = [body for body in bodies if body not in posted.acknowledged]
         assert bodies == []
         self._figures.lines.append(
             f"{connections} connections: {sent} events, {sent / seconds:.0f} acknowledged each second;"
-            f" server: {1000 * processor / sent:.2f} ms of processor time for each, {told}"
+            f" server: {1000 * processor / sent:.2f} ms of processor time for each, {memory}"
         )
 
     async def _post(self, server: Started, posted: Posted, bodies: list[bytes], connections: int, kill_at: int | None) -> Load:
@@ -159,12 +159,12 @@ class Sending:
 
 
 def load_of(server: Started) -> Load:
-    """Of its process, where the system tells it."""
+    """Of its process, where the system reports it."""
     process = Path(f"/proc/{server.pid}")
     if not process.exists():
         return Load(0.0, "memory not known")
-    told = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-    memory = ", ".join(f"{name} {int(told[name].split()[0]) / 1000:.0f} MB" for name in ("VmRSS", "VmHWM") if name in told)
+    lines = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    memory = ", ".join(f"{name} {int(lines[name].split()[0]) / 1000:.0f} MB" for name in ("VmRSS", "VmHWM") if name in lines)
     times = (process / "stat").read_text().rpartition(")")[2].split()[11:13]
     return Load(sum(map(int, times)) / os.sysconf("SC_CLK_TCK"), memory)
 
@@ -186,7 +186,7 @@ class Asking:
         self._server, self._reaching, self._figures = server, reaching, figures
 
     def find_differences(self, wanted: Iterator[tuple[str, str, str | None]]) -> list[str]:
-        return [f"{start}: {told}" for start in wanted for told in self._compare_start(*start)]
+        return [f"{start}: {difference}" for start in wanted for difference in self._compare_start(*start)]
 
     def _compare_start(self, namespace: str, name: str, column: str | None) -> Iterator[str]:
         found = self._ask("dataset", DATASET, ns=namespace, n=name)["dataset"]
@@ -200,10 +200,10 @@ class Asking:
             for depth in DEPTHS:
                 reached, cut = self._reaching.reach(number, direction, depth)
                 question = f"{direction} to {depth}"
-                for told in self._compare_lineage(assets[title.casefold()], number, direction, depth, reached, cut=cut):
-                    yield f"lineage {question}: {told}"
-                for told in self._compare_impact(assets[title.casefold()], number, direction, depth, reached, cut=cut):
-                    yield f"impact {question}: {told}"
+                for difference in self._compare_lineage(assets[title.casefold()], number, direction, depth, reached, cut=cut):
+                    yield f"lineage {question}: {difference}"
+                for difference in self._compare_impact(assets[title.casefold()], number, direction, depth, reached, cut=cut):
+                    yield f"impact {question}: {difference}"
 
     def _compare_lineage(
         self, start: str, number: Array, direction: str, depth: int, reached: dict[int, Found], *, cut: bool
@@ -263,9 +263,9 @@ class Asking:
         body = msgspec.json.encode({"query": query, "variables": variables})
         with self._figures.measure_time(name):
             answer = send_request(self._server.port, "POST", GRAPHQL, body)
-        told = msgspec.json.decode(answer.body)
-        assert "errors" not in told, told["errors"]
-        data = told["data"]
+        answered = msgspec.json.decode(answer.body)
+        assert "errors" not in answered, answered["errors"]
+        data = answered["data"]
         assert isinstance(data, dict)
         return data
 

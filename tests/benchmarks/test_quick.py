@@ -88,7 +88,7 @@ def test_goals(goal: Goal | None, *, reached: bool | None) -> None:
     assert Figure(case="", unit="s", ours=1, reference=4, against="", goal=goal).reached is reached
 
 
-def test_page_says_that_the_machine_was_busy() -> None:
+def test_page_states_that_the_machine_was_busy() -> None:
     busy = msgspec.structs.replace(describe_machine(), load=3.5)
     record = Record(benchmark="ingest", size=Size.FULL, date="2025-01-01", seconds=1, machine=busy, figures=[])
     assert "load average 3.5" in build_page([record])

@@ -143,7 +143,7 @@ def test_github(world: World, tmp_path: Path, comment: str, *, dropped: bool) ->
         run_git(world.clone, "revert", "--no-edit", "HEAD")
     tools.mkdir()
     gh = tools / "gh"
-    gh.write_text(f'#!/bin/sh\necho "$*" >> {calls}\n[ "$2" != --paginate ] || cat {known}\n', "utf-8")  # what stands for GitHub
+    gh.write_text(f'#!/bin/sh\necho "$*" >> {calls}\n[ "$2" != --paginate ] || cat {known}\n', "utf-8")  # in place of GitHub
     gh.chmod(0o755)
     known.write_text(f"{comment}\n" if comment else "", "utf-8")
     named = {"BASE": "origin/main", "NUMBER": "7", "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_REPOSITORY": "shop/orders"}
@@ -156,11 +156,11 @@ def test_github(world: World, tmp_path: Path, comment: str, *, dropped: bool) ->
         assert ran.returncode == (1 if name == "Check" and dropped else 0), ran
         if name == "Check" and dropped:
             assert re.search(r"^::error file=contracts/audience.yaml,line=\d+,title=breaking%3A column-removed::", ran.stdout, re.MULTILINE)
-    said = (world.clone / "meshline.md").read_text("utf-8")
-    assert said.startswith("<!-- meshline check -->\n")  # by which the comment is found again
-    assert said.splitlines()[1].startswith(HEADLINE if dropped else "### COMPATIBLE: nothing that matters has changed")
-    assert ("| `marketing-engineering` |" in said) is dropped
-    assert summary.read_text("utf-8") == said
+    comment_text = (world.clone / "meshline.md").read_text("utf-8")
+    assert comment_text.startswith("<!-- meshline check -->\n")  # by which the comment is found again
+    assert comment_text.splitlines()[1].startswith(HEADLINE if dropped else "### COMPATIBLE: nothing that matters has changed")
+    assert ("| `marketing-engineering` |" in comment_text) is dropped
+    assert summary.read_text("utf-8") == comment_text
     last = calls.read_text("utf-8").splitlines()[1:]
     if comment:
         assert last == ["api --silent --method PATCH repos/shop/orders/issues/comments/55 --field body=@meshline.md"]
@@ -198,7 +198,7 @@ def test_github_with_a_server_that_is_away_is_2(world: World) -> None:
     assert "no answer from http://127.0.0.1:1" in ran.stderr
 
 
-# What stands for dbt: it writes the manifest that dbt made of these files, now.
+# In place of dbt: it writes the manifest that dbt made of these files, now.
 DBT = """\
 #!{python}
 import datetime, json, pathlib, sys
@@ -232,8 +232,8 @@ def check_removed_column(clone: Path) -> None:
     assert not (clone / "dbt/target").exists() or "target" not in subprocess.check_output(
         ["git", "status", "--short"], cwd=clone, text=True
     )
-    said = (clone / "meshline.md").read_text("utf-8").splitlines()[1]
-    assert said.startswith("### BREAKING: table marts.staging.stg\\_payments: `currency` is removed; ")
+    comment_text = (clone / "meshline.md").read_text("utf-8").splitlines()[1]
+    assert comment_text.startswith("### BREAKING: table marts.staging.stg\\_payments: `currency` is removed; ")
 
 
 def test_github_with_dbt(dbt_world: World) -> None:
@@ -263,13 +263,13 @@ def test_gitlab_with_dbt(dbt_world: World) -> None:
 
 
 class _Notes(BaseHTTPRequestHandler):
-    """What stands for GitLab: it takes notes."""
+    """In place of GitLab: it records the notes that are posted."""
 
-    taken: list[tuple[str, str | None, str]]
+    notes: list[tuple[str, str | None, str]]
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.taken.append((self.path, self.headers["PRIVATE-TOKEN"], parse_qs(body)["body"][0]))
+        self.notes.append((self.path, self.headers["PRIVATE-TOKEN"], parse_qs(body)["body"][0]))
         self.send_response(201)
         self.end_headers()
 
@@ -279,18 +279,18 @@ class _Notes(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def gitlab() -> Iterator[tuple[str, list[tuple[str, str | None, str]]]]:
-    taken: list[tuple[str, str | None, str]] = []
-    handler = type("Notes", (_Notes,), {"taken": taken})
+    notes: list[tuple[str, str | None, str]] = []
+    handler = type("Notes", (_Notes,), {"notes": notes})
     with HTTPServer(("127.0.0.1", 0), handler) as listening:
         thread = threading.Thread(target=listening.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{listening.server_port}/api/v4", taken
+        yield f"http://127.0.0.1:{listening.server_port}/api/v4", notes
         listening.shutdown()
         thread.join()
 
 
 def test_gitlab(world: World, gitlab: tuple[str, list[tuple[str, str | None, str]]]) -> None:
-    address, taken = gitlab
+    address, notes = gitlab
     named = {
         "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
         "CI_API_V4_URL": address,
@@ -302,9 +302,9 @@ def test_gitlab(world: World, gitlab: tuple[str, list[tuple[str, str | None, str
     job = read_workflow("gitlab.yaml")["meshline"]
     ran = world.run("\n".join(job["script"]))
     assert ran.returncode == 1, ran
-    told = world.run("\n".join(job["after_script"]))
-    assert told.returncode == 0, told
+    noted = world.run("\n".join(job["after_script"]))
+    assert noted.returncode == 0, noted
     comment = (world.clone / "meshline.md").read_text("utf-8")
     assert comment.splitlines()[1].startswith(HEADLINE)
-    assert taken == [("/api/v4/projects/3/merge_requests/7/notes", "a-token", comment)]
+    assert notes == [("/api/v4/projects/3/merge_requests/7/notes", "a-token", comment)]
     assert ET.parse(world.clone / "meshline.xml").getroot().tag == "testsuites"

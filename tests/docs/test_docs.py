@@ -1,7 +1,7 @@
-"""Every command and every query in README.md and docs/ is run, and prints what the page says it prints.
+"""Every command and every query in README.md and docs/ is run, and prints what the page shows.
 
 A ```console block: each line that begins with `$ ` is run by bash, in order, in one empty folder for the page
-(with `examples/` of the checkout in it); the lines below it are its output (`...` stands for anything). A command
+(with `examples/` of the checkout in it); the lines below it are its output (`...` matches any text). A command
 that ends in `&` is a server: the page's commands go on when it is ready. Ports 8080 and 8081 stand for free ones.
 An output of nothing but `...` would match a failure, so it is refused. README.md is also pasted as a whole into one shell.
 A ```graphql block is asked of the example mesh; `$email` is the id of the column customers.email.
@@ -142,7 +142,7 @@ def test_commands(page: Path, tmp_path: Path) -> None:
                 assert done.returncode == 0, f"{line}: exit code {done.returncode}\n{done.stdout}"
                 if shown.strip():
                     same = doctest.OutputChecker().check_output(shown, done.stdout, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-                    assert same, f"{page.name}: {line} printed\n{done.stdout}\nthe page says\n{shown}"
+                    assert same, f"{page.name}: {line} printed\n{done.stdout}\nthe page shows\n{shown}"
     finally:
         for server in servers:
             server.terminate()

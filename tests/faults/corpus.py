@@ -25,7 +25,7 @@ class Sample(NamedTuple):
 
 
 def list_files() -> list[Path]:
-    """Every file of the corpus, whatever it holds."""
+    """Every file of the corpus, whatever it contains."""
     folders = [EXAMPLE, *([Path(CORPUS)] if CORPUS else [])]
     return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
 

@@ -1,4 +1,4 @@
-"""Events made wrong: seeded changes of good ones, each named, so that a failure says what was sent."""
+"""Events made wrong: seeded changes of good ones, each named, so that a failure names what was sent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ODD_IDS = ["", "x", "00000000-0000-0000-0000-00000000000g", "../../x", "\x00", "
 
 
 class Mutation(NamedTuple):
-    """`headers` beyond those of JSON. `name` tells how to make it again: kind, file and number."""
+    """`headers` beyond those of JSON. `name` identifies how to make it again: kind, file and number."""
 
     name: str
     body: bytes
@@ -146,7 +146,7 @@ def change_event(event: Json, name: str, seed: int, number: int) -> Iterator[Mut
 
 
 def spoil_body(body: bytes, name: str, seed: int) -> Iterator[Mutation]:
-    """The text of an event made wrong as text, or told wrongly."""
+    """The text of an event with an error in the text itself, or in the headers that describe it."""
     chance = random.Random(f"{seed} {name}")
     text = body.decode()
     packed = gzip.compress(body)

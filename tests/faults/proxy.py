@@ -1,4 +1,4 @@
-"""A TCP proxy of ours that cuts connections when it is told to, or at a moment that it chooses."""
+"""A TCP proxy of ours that cuts connections on demand, or at a moment that it chooses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-# Called with the client's socket, which tells one connection from another, and what one side sends; True cuts the connection.
+# Called with the client's socket, which distinguishes the connections, and what one side sends; True cuts the connection.
 Cut = Callable[[socket.socket, bytes], bool]
 
 

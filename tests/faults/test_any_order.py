@@ -59,7 +59,7 @@ def check_served_store(store: str, folder: Path, seed: int, found: list[bytes], 
     """`compared`: the events whose names no others use, for the oracle."""
     with closing(Truth()) as truth:
         for body in found:
-            truth.take([body])
+            truth.add_bodies([body])
         sending = draw_requests(random.Random(seed), found)
         with run_server(store, folder / "server.log") as server:
             asyncio.run(send_requests(server, sending))
@@ -69,7 +69,7 @@ def check_served_store(store: str, folder: Path, seed: int, found: list[bytes], 
         repeated = [body for events in sending for body in events]
         for body in found:
             repeated.remove(body)
-        truth.take(repeated)
+        truth.add_bodies(repeated)
         with closing(open_store(store)) as kept:
             check_store(kept, truth)
 

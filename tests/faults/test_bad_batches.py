@@ -59,7 +59,7 @@ def is_json(body: bytes) -> bool:
 
 
 def test_the_good_ones_land(tmp_path: Path, seed: int) -> None:
-    """A batch takes exactly those events that are taken by themselves."""
+    """A batch accepts exactly those events that are accepted alone."""
     chance = random.Random(seed)
     good = list(islice(generate_bodies(seed), GOOD))
     events = good + [one.body for one in draw_mutations(seed)]
@@ -88,7 +88,7 @@ def test_the_good_ones_land(tmp_path: Path, seed: int) -> None:
         check_oracle(server, good)
         assert "Traceback" not in server.log + other.log
     with closing(Truth()) as truth:
-        truth.take(accepted)
+        truth.add_bodies(accepted)
         check_file(str(path), truth)
 
 

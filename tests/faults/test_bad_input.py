@@ -69,7 +69,7 @@ async def post_mutations(server: Server, mutated: Iterable[Mutation]) -> list[tu
 
 
 def decompress_body(mutation: Mutation) -> bytes:
-    """The event that an accepted request held."""
+    """The event that an accepted request contained."""
     return gzip.decompress(mutation.body) if mutation.headers.get("Content-Encoding") == "gzip" else mutation.body
 
 
@@ -98,7 +98,7 @@ def test_every_mutation_by_itself(tmp_path: Path, seed: int) -> None:
         check_oracle(server, good)
         assert "Traceback" not in server.log, server.log[-5000:]
     with closing(Truth()) as truth:
-        truth.take(accepted)
+        truth.add_bodies(accepted)
         check_file(str(path), truth)
 
 
@@ -112,7 +112,7 @@ def test_every_file_as_it_is(tmp_path: Path) -> None:
 
 
 def test_every_mutation_inside(seed: int) -> None:
-    """The same without HTTP, and more of it: an event is refused as it comes, or it is taken."""
+    """The same without HTTP, and more of it: an event is refused before anything is stored, or it is ingested."""
     with closing(SqliteStore()) as store:
         pipeline = Pipeline(LiveGraph.open(store), BatchBuilder(Naming()))
         waiting = []

@@ -63,11 +63,11 @@ def swap(chance: random.Random, data: bytearray) -> None:
 HARMS: list[Callable[[random.Random, bytearray], None]] = [flip, blank, cut, swap]
 
 
-def test_what_is_damaged_is_told(sound: Path, tmp_path: Path, seed: int) -> None:
+def test_damage_is_reported(sound: Path, tmp_path: Path, seed: int) -> None:
     """Everything is read and one event is written: what goes wrong is one of our errors, which name the file or what to do."""
     path = tmp_path / "mesh.db"
     new = next(islice(generate_bodies(2), 5, 6))
-    told = 0
+    reported = 0
     for number in range(DAMAGES):
         chance = random.Random(f"{seed} {number}")
         data = bytearray(sound.read_bytes())
@@ -78,17 +78,17 @@ def test_what_is_damaged_is_told(sound: Path, tmp_path: Path, seed: int) -> None
             use_store(path, new)
         except MeshlineError as error:
             assert str(path) in str(error) or "backup" in str(error), error  # noqa: PT017
-            told += 1
+            reported += 1
         except Exception as error:
             error.add_note(f"{harm.__name__} {seed} {number}")
             raise
         finally:
             for left in tmp_path.glob("mesh.db*"):
                 left.unlink()
-    assert told > DAMAGES / 4
+    assert reported > DAMAGES / 4
 
 
-def test_a_name_of_a_scope_that_lost_a_sign_is_told() -> None:
+def test_a_scope_name_that_lost_a_character_is_reported() -> None:
     with pytest.raises(StoreCorrupt, match="backup"):
         parse_scope('["dataset","ns" "name"]')
 
@@ -133,13 +133,13 @@ def test_a_server_does_not_start_on_a_damaged_file(sound: Path, tmp_path: Path, 
     assert "Traceback" not in server.log
 
 
-def test_a_file_that_is_taken_away(sound: Path, tmp_path: Path) -> None:
-    """Nothing is acknowledged that nobody would find again; and when the file is back, all goes on."""
+def test_a_store_file_that_is_removed(sound: Path, tmp_path: Path) -> None:
+    """No event is acknowledged that could not be found again; when the file is back, everything works."""
     path, aside = tmp_path / "mesh.db", tmp_path / "aside.db"
     shutil.copy(sound, path)
     first, second, third, fourth = islice(generate_bodies(2), 4)
     with closing(Truth()) as truth:
-        truth.take(islice(generate_bodies(1), 300))
+        truth.add_bodies(islice(generate_bodies(1), 300))
         with run_server(f"sqlite:///{path}", tmp_path / "server.log", refresh_seconds=0.1) as server:
             assert post_event(server, first)[0] == 201
             path.rename(aside)
@@ -156,5 +156,5 @@ def test_a_file_that_is_taken_away(sound: Path, tmp_path: Path) -> None:
             assert post_event(server, fourth)[0] == 201
             server.wait_until_ready()
             assert "Traceback" not in server.log
-        truth.take([first, fourth])
+        truth.add_bodies([first, fourth])
         check_file(str(path), truth)

@@ -38,7 +38,7 @@ class Cramped(NamedTuple):
 
 @contextmanager
 def limit_file_size(folder: Path) -> Iterator[Cramped]:
-    """No file of the process may grow (RLIMIT_FSIZE); anybody may do this to a process of his own."""
+    """No file of the process may grow (RLIMIT_FSIZE); any user may set this for their own process."""
     path = folder / "mesh.db"
     with run_server(f"sqlite:///{path}", folder / "server.log") as server:
         soft, hard = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
@@ -116,17 +116,17 @@ def test_full_and_free_again(way: Callable[[Path], AbstractContextManager[Crampe
     with closing(Truth()) as truth, way(tmp_path) as cramped:
         server = cramped.server
         for _ in range(3):
-            truth.take(post_events(server, list(islice(traffic, EVENTS))).acknowledged)
+            truth.add_bodies(post_events(server, list(islice(traffic, EVENTS))).acknowledged)
             cramped.fill()
-            taken: list[bytes] = []
+            acknowledged: list[bytes] = []
             refused: list[tuple[bytes, Answer]] = []
             for _ in range(ENOUGH // EVENTS):  # what SQLite has already may take some more
                 posted = post_events(server, list(islice(traffic, EVENTS)))
-                taken += posted.acknowledged
+                acknowledged += posted.acknowledged
                 refused = posted.refused
                 if refused:
                     break
-            truth.take(taken)
+            truth.add_bodies(acknowledged)
             assert {answer.status for _, answer in refused} == {503}
             assert all("disk" in answer.json["error"]["message"] and answer.headers["retry-after"] for _, answer in refused)
             batch = send_request(server.port, "POST", BATCH, b"[" + b",".join(body for body, _ in refused) + b"]")
@@ -136,9 +136,9 @@ def test_full_and_free_again(way: Callable[[Path], AbstractContextManager[Crampe
             cramped.free()
             again = post_events(server, [body for body, _ in refused])
             assert again.refused == []
-            truth.take(again.acknowledged)
+            truth.add_bodies(again.acknowledged)
             check_answers(server, truth, truth.list_datasets()[:3])
-        for file in cramped.path.parent.glob("mesh.db*"):  # nobody writes; and SQLite does not open a file of another's mounts
+        for file in cramped.path.parent.glob("mesh.db*"):  # no process writes; and SQLite does not open a file of another's mounts
             shutil.copy(file, tmp_path / f"copied-{file.name}")
         check_file(str(tmp_path / "copied-mesh.db"), truth)
         assert "Traceback" not in server.log

@@ -60,7 +60,7 @@ class Answers:
             assert store.read_runs(self._runs)
 
     def build_questions(self) -> dict[str, Callable[[Store], Any]]:
-        """Each question by itself: one that is refused says nothing of the others."""
+        """Each question by itself: a refusal of one means nothing for the others."""
         questions: dict[str, Callable[[Store], Any]] = {
             "heads": lambda store: sorted(head for batch in store.iterate_heads() for head in batch),
             "changes": lambda store: [sorted(store.read_changes(since).heads) for since in range(0, 30, 3)],

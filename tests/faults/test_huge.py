@@ -49,7 +49,7 @@ def build_lineage(number: int, name: str) -> Event:
 
 
 def build_indirect(number: int, name: str) -> Event:
-    """Every field depends on every column by its own kind, so that nothing can be said once for all."""
+    """Every field depends on every column by its own kind, so that no dependency can be stated once for all fields."""
     kinds = [{"type": "INDIRECT", "subtype": "CONDITIONAL"}]
     sources = [{"namespace": "huge", "name": name, "field": f"c{n}", "transformations": kinds} for n in range(number)]
     return {"fields": {f"c{n}": {"inputFields": sources} for n in range(number)}}
@@ -81,7 +81,7 @@ HUGE: dict[str, Event] = {
     ),
     "long names": build_run("x" * MEBIBYTE, outputs=[build_dataset("y" * MEBIBYTE, schema={"fields": [{"name": "z" * MEBIBYTE}]})]),
     "many words": build_run(
-        "words", outputs=[build_dataset("told", documentation={"description": " ".join(f"word{n}" for n in range(300_000))})]
+        "words", outputs=[build_dataset("described", documentation={"description": " ".join(f"word{n}" for n in range(300_000))})]
     ),
     "fields in fields": build_run("nested", outputs=[build_dataset("nested", schema=build_nested(300))]),
     "many facets": build_run("facets", outputs=[build_dataset("facets", **{f"f{n}": {"a": n} for n in range(20_000)})]),
@@ -91,7 +91,7 @@ HUGE: dict[str, Event] = {
 
 @pytest.mark.parametrize("name", HUGE)
 def test_huge_events(server: Server, name: str) -> None:
-    """Taken, or refused with a reason; and the next event is served."""
+    """An event is ingested, or refused with a reason; and the next event is served."""
     answer = send_request(server.port, "POST", EVENT, json.dumps(HUGE[name]).encode())
     assert answer.status in {201, 400, 413}, answer
     assert send_request(server.port, "POST", EVENT, next(generate_bodies(1))).status == 201

@@ -71,7 +71,7 @@ class Trial:
         with closing(open_store(self.store)) as store:
             assert Counter(list_bodies(store)) == Counter(self.good)
             truth = Truth()
-            truth.take(self.good)
+            truth.add_bodies(self.good)
             check_store(store, truth)
             truth.close()
         letters = self.topic.dead_letters(POISON)

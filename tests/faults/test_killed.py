@@ -105,13 +105,13 @@ class Trial:
 
     def check(self, server: Server) -> None:
         """All that was acknowledged is there, nothing that was never sent, nothing twice, and the graph is theirs."""
-        with closing(open_store(self.url)) as store:  # not held open: the next server is alone with what the kill left
+        with closing(open_store(self.url)) as store:  # not kept open: the next server is alone with what the kill left
             new = list_raw_events(store, self.position)
             revision = store.read_revision()
         self.position = new[-1].position if new else self.position
         kept = [bytes(event.event.body) for event in new]
         if kept:
-            self.truth.take(kept)
+            self.truth.add_bodies(kept)
         there = set(self.truth.events)
         assert len(there) == len(self.truth.events), "kept twice"
         assert there <= self.sent

@@ -1,4 +1,4 @@
-"""Another process holds the database for longer than a writer waits."""
+"""Another process locks the database for longer than a writer waits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_locked_for_long(tmp_path: Path, seed: int) -> None:
             assert set(again.acknowledged) == set(during), again.refused
             check_oracle(server, found)
             assert "Traceback" not in server.log
-        truth.take(found)
+        truth.add_bodies(found)
         check_file(str(path), truth)
 
 

@@ -59,7 +59,7 @@ def post_events(server: Server, found: list[bytes]) -> Posted:
     return posted
 
 
-def post_until_taken(server: Server, found: list[bytes]) -> None:
+def post_until_accepted(server: Server, found: list[bytes]) -> None:
     """As a patient client does."""
     end = time.monotonic() + BACK_SECONDS
     while found := [body for body, _ in post_events(server, found).refused]:
@@ -70,7 +70,7 @@ def post_until_taken(server: Server, found: list[bytes]) -> None:
 def check_all(neo4j: Neo4jServer, server: Server, truth: Truth, sent: list[bytes]) -> None:
     """Everything that was sent is there, and the graph is theirs; events that were sent twice are kept twice."""
     with closing(Neo4jStore(neo4j.url)) as store:
-        truth.take((Counter(list_bodies(store)) - Counter(truth.events)).elements())
+        truth.add_bodies((Counter(list_bodies(store)) - Counter(truth.events)).elements())
         assert set(truth.events) == set(sent)
         check_store(store, truth)
         assert read_drawing(neo4j) == build_drawing(list_heads(store))
@@ -107,7 +107,7 @@ def test_gone_and_back(own_neo4j: Neo4jServer, tmp_path: Path, seed: int) -> Non
 
                 asyncio.run(post_while_frozen())
                 posted = posting
-            post_until_taken(server, [body for body, _ in posted.refused])
+            post_until_accepted(server, [body for body, _ in posted.refused])
             server.wait_until_ready()
         check_all(own_neo4j, server, truth, sent)
         assert "Traceback" not in server.log
@@ -150,7 +150,7 @@ def test_cut_at_random(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
             assert found[0] in refused
             proxy.refuse(refusing=False)
             proxy.cut_request = proxy.cut_answer = cut_never
-            post_until_taken(server, refused)
+            post_until_accepted(server, refused)
         server.wait_until_ready()
         assert proxy.cuts
         check_all(neo4j, server, truth, sent)
@@ -158,7 +158,7 @@ def test_cut_at_random(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
 
 
 def test_the_acknowledgement_of_a_commit_is_lost(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
-    """The commit is in the database, and nobody can know: 503, the graph shows it, and the same event sent again changes nothing."""
+    """The commit is in the database, but the server cannot know it: 503; the graph shows it, and the repeated event changes nothing."""
     found = list(islice(generate_bodies(seed), 12))
     with (
         closing(Truth()) as truth,
@@ -176,11 +176,11 @@ def test_the_acknowledgement_of_a_commit_is_lost(neo4j: Neo4jServer, tmp_path: P
             assert lost.lost == bool(posted.refused) == (number % 3 == 1)
             assert store.read_revision() == revision + 1, "committed once"
             assert sorted(list_bodies(store)) == sorted([*truth.events, body])
-            truth.take([body])
+            truth.add_bodies([body])
             check_shown(server, store, truth)
             if posted.refused:
                 assert post_events(server, [body]).refused == []
-                truth.take([body])
+                truth.add_bodies([body])
         check_all(neo4j, server, truth, found)
 
 

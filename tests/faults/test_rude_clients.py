@@ -1,4 +1,4 @@
-"""Clients that are slow, leave early, ask too much, or do not speak HTTP: the others are served."""
+"""Clients that are slow, leave early, ask too much, or do not send HTTP: the others are served."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.faults.traffic import generate_bodies
 from tests.faults.truth import Truth, check_file, check_oracle, list_bodies
 from tests.faults.wire import BATCH, EVENT, GRAPHQL, JSON, Lost, Posted, Wire, build_request, open_wire, send_request
 
-HALVES = 300  # connections that say half of something
+HALVES = 300  # connections that send half of a request
 QUEUE = 20  # events that may wait
 
 
@@ -41,7 +41,7 @@ async def send_halves(server: Server, body: bytes, number: int) -> AsyncIterator
 
 
 def test_half_a_request(tmp_path: Path, seed: int) -> None:
-    """Many stop in the middle; all others are answered, and nothing of the halves is taken."""
+    """Many stop in the middle; all others are answered, and no half is ingested."""
     path = tmp_path / "mesh.db"
     found = list(islice(generate_bodies(seed), 60))
     with closing(Truth()) as truth:
@@ -60,7 +60,7 @@ def test_half_a_request(tmp_path: Path, seed: int) -> None:
             assert "Traceback" not in server.log
             server.terminate()
             assert server.wait() in (0, -15), "who is slow does not keep it from stopping"
-        truth.take(found)
+        truth.add_bodies(found)
         check_file(str(path), truth)
 
 
@@ -93,12 +93,12 @@ def test_who_leaves_before_the_answer(tmp_path: Path, seed: int) -> None:
             kept = list_bodies(store)
         assert set(kept) <= {*found, last}
         assert len(kept) == len(set(kept))
-        truth.take(kept)
+        truth.add_bodies(kept)
         check_file(str(path), truth)
 
 
 def test_more_than_may_wait(tmp_path: Path, seed: int) -> None:
-    """While nothing can be written the queue fills; who finds it full is told to come again, and nothing that was acknowledged is lost."""
+    """While nothing can be written the queue fills; a client that finds it full is asked to retry, and no acknowledged event is lost."""
     path = tmp_path / "mesh.db"
     found = list(islice(generate_bodies(seed), 2000))
     with closing(Truth()) as truth:
@@ -119,17 +119,17 @@ def test_more_than_may_wait(tmp_path: Path, seed: int) -> None:
                 assert all(one["retriable"] for one in failed.values())
                 return posted, [body for index, body in enumerate(found[1000:]) if index not in failed]
 
-            posted, taken = asyncio.run(run_crowd())
+            posted, retried = asyncio.run(run_crowd())
             assert {answer.status for _, answer in posted.refused} == {503}
             assert all(int(answer.headers["retry-after"]) >= 1 for _, answer in posted.refused)
             assert {answer.json["error"]["code"] for _, answer in posted.refused} == {"QUEUE_FULL"}
             assert "Traceback" not in server.log
-        truth.take([found[0], *posted.acknowledged, *taken])
+        truth.add_bodies([found[0], *posted.acknowledged, *retried])
         check_file(str(path), truth)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sent_bytes",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),  # TLS
         b"\x00" * 1000,
@@ -143,13 +143,13 @@ def test_more_than_may_wait(tmp_path: Path, seed: int) -> None:
         b"POST /api/v1/lineage HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-Id: a\r\n b\x00\r\n\r\n",
     ],
 )
-def test_what_is_no_http(shared: Server, said: bytes) -> None:
+def test_bytes_that_are_not_http_are_refused(shared: Server, sent_bytes: bytes) -> None:
     """An answer that refuses, or the end of the connection; and the next one is served."""
 
     async def send_bytes() -> None:
         async with open_wire(shared.port) as to:
             with suppress(Lost):
-                await to.send(said)
+                await to.send(sent_bytes)
                 assert 400 <= (await to.answer()).status < 500
 
     asyncio.run(send_bytes())
@@ -158,11 +158,11 @@ def test_what_is_no_http(shared: Server, said: bytes) -> None:
 
 def test_a_chunk_that_is_announced_and_not_sent(shared: Server) -> None:
     """The rest may still come, so the server waits; when the client ends, it is no event."""
-    said = b"POST /api/v1/lineage HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n{}"
+    sent_bytes = b"POST /api/v1/lineage HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n{}"
 
     async def send_bytes() -> None:
         async with open_wire(shared.port) as to:
-            await to.send(said)
+            await to.send(sent_bytes)
             to.end()
             with suppress(Lost):
                 assert 400 <= (await to.answer()).status < 500

@@ -42,7 +42,7 @@ def test_serve_and_ingest(tmp_path: Path, seed: int, killed: str) -> None:
                     ingest.kill()
                 else:
                     server.kill()
-                _, said = ingest.communicate(timeout=120)
+                _, errors = ingest.communicate(timeout=120)
             if killed == "ingest":
                 assert ingest.returncode in (-signal.SIGKILL, 0)
                 rest = Posted()
@@ -51,14 +51,14 @@ def test_serve_and_ingest(tmp_path: Path, seed: int, killed: str) -> None:
                 assert rest.refused == []
                 assert len(posted.acknowledged) >= len(by_http) - CONNECTIONS, "all but those that were under way"
             else:
-                assert ingest.returncode == 0, said
+                assert ingest.returncode == 0, errors
         with closing(SqliteStore(str(path))) as kept:
             there = list_bodies(kept)
         assert set(there) <= set(found)
         assert len(there) == len(set(there))
         assert posted.acknowledged.keys() <= set(there)
         assert killed == "ingest" or set(by_file) <= set(there)
-        truth.take(there)
+        truth.add_bodies(there)
         check_file(str(path), truth)
         with run_server(store, tmp_path / "again.log") as server:
             check_answers(server, truth, truth.list_datasets()[:3])
@@ -88,7 +88,7 @@ def test_a_server_shows_what_the_command_line_took(tmp_path: Path, seed: int) ->
     found = list(islice(generate_bodies(seed), 200))
     file.write_bytes(b"\n".join(found))
     with closing(Truth()) as truth, run_server(f"sqlite:///{path}", tmp_path / "server.log", refresh_seconds=0.1) as server:
-        truth.take(found)
+        truth.add_bodies(found)
         command = [find_executable(), "ingest", "openlineage", str(file), "--store", f"sqlite:///{path}"]
         subprocess.run(command, check=True, timeout=120, capture_output=True)
         with closing(SqliteStore(str(path))) as store:

@@ -1,4 +1,4 @@
-"""What a store and a server must say: the graph made in this process, in one go, from the same events."""
+"""What a store and a server must answer: the graph made in this process, in one go, from the same events."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Truth:
         self._builder = BatchBuilder(Naming())
         self._graphql = Executor(self.live, Naming())
 
-    def take(self, bodies: Iterable[bytes]) -> None:
+    def add_bodies(self, bodies: Iterable[bytes]) -> None:
         """Take usable events, as one batch."""
         bodies = list(bodies)
         self.events += bodies
@@ -77,7 +77,7 @@ def list_bodies(store: Store) -> list[bytes]:
 
 
 def check_store(store: Store, truth: Truth) -> None:
-    """The store says what the truth says: heads, now and before, and the graph of them."""
+    """The store gives the same answers as the truth: current and past heads, and their graph."""
     kept, expected = (Counter(body.strip() for body in found) for found in (list_bodies(store), truth.events))
     assert (kept - expected, expected - kept) == ({}, {}), (len(kept), len(expected), len(kept - expected), len(expected - kept))
     assert summarize_heads(list_heads(store)) == summarize_heads(list_heads(truth.live.store))

@@ -79,10 +79,10 @@ class Wire:
 
 
 def build_request(method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = JSON) -> bytes:
-    """The bytes of a request; its length is told unless the headers say something about it."""
-    told = {name.lower() for name in headers}
+    """The bytes of a request; with its length, unless the headers already describe the body."""
+    given = {name.lower() for name in headers}
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in headers.items())]
-    if not told & {"content-length", "transfer-encoding"}:
+    if not given & {"content-length", "transfer-encoding"}:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 PAIRS = Path(__file__).parent / "pairs"
 CONTEXT, LINES, WIDTH = 2, 16, 100  # lines around a difference, of an example, and characters of a line
 _CODE = re.compile(r'"(compiled|raw)_code": ')
-_SAME = re.compile(r'"checksum": |"(invocation_id|generated_at)": ')  # says nothing to a reader
+_SAME = re.compile(r'"checksum": |"(invocation_id|generated_at)": ')  # means nothing to a reader
 
 
 class _Candidate(NamedTuple):

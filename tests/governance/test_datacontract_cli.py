@@ -1,6 +1,6 @@
-"""The profile `consumer` beside datacontract-cli, which graded the golden pairs of contracts: `datacontract_cli.json` has what it said.
+"""The profile `consumer` and datacontract-cli, which graded the golden pairs of contracts: `datacontract_cli.json` has its answers.
 
-The pairs in the dialect `datacontract.com` were given to it as Data Contract Specification 1.1.0, which says the same.
+The pairs in the dialect `datacontract.com` were given to it as Data Contract Specification 1.1.0, which means the same.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def compute_their_verdict(name: str) -> Verdict:
 def find_differences(name: str) -> list[tuple[tuple[str, ...], str]]:
     """The listed differences that explain why a pair is graded otherwise."""
     rules = {rule for rule, verdict in read_our_verdicts(name).items() if verdict is not compute_their_verdict(name)}
-    said = "error" if compute_their_verdict(name) is Verdict.BREAKING else "not graded" if not PAIRS[name] else ""
-    return [(one.rules, one.grade) for one in DIFFERENCES if one.grade == said and (rules & set(one.rules) or not rules | set(one.rules))]
+    graded = "error" if compute_their_verdict(name) is Verdict.BREAKING else "not graded" if not PAIRS[name] else ""
+    return [(one.rules, one.grade) for one in DIFFERENCES if one.grade == graded and (rules & set(one.rules) or not rules | set(one.rules))]
 
 
 def test_version() -> None:

@@ -1,4 +1,4 @@
-"""What a change says beside its rule: what it changes in the graph, who is bound, where it stands; and which things are the same."""
+"""A change besides its rule: the assets that it changes, the consumers that it binds, its place in the file; which parts are the same."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_field_is_its_column_in_each_dataset() -> None:
     assert (found.file, found.line) == ("new.yaml", 12)
 
 
-def test_what_is_gone_stands_where_it_was_in() -> None:
+def test_a_removed_field_is_placed_at_the_model_that_contained_it() -> None:
     found = get_only(compare_contracts(build_contract(*BASE.models[0].fields[1:])))
     assert (found.rule, found.file, found.line) == ("column-removed", "new.yaml", 10)
 
@@ -118,7 +118,7 @@ def test_data_that_moved_is_where_it_was() -> None:
     assert (found.rule, found.before, found.after, found.assets) == ("location-changed", "host=db", "host=db2", (ORDERS,))
 
 
-def test_a_consumer_that_leaves_is_told() -> None:
+def test_a_removed_consumer_is_notified() -> None:
     found = get_only(compare_contracts(replace(BASE, consumers=())))
     assert (found.rule, found.consumers) == ("consumer-removed", (build_consumer_key("finance"),))
 
@@ -150,8 +150,8 @@ def test_rules_of_quality_go_with_their_renamed_model() -> None:
 # -- tables
 
 
-def build_table(*fields: Field, name: str = "shop.orders", **said: object) -> Version[Definition]:
-    return Version(Definition(Model(name, fields=fields), **said), {"": (ORDERS,)}, "t.json", {("field", "a"): 3})  # type: ignore[arg-type]
+def build_table(*fields: Field, name: str = "shop.orders", **attributes: object) -> Version[Definition]:
+    return Version(Definition(Model(name, fields=fields), **attributes), {"": (ORDERS,)}, "t.json", {("field", "a"): 3})  # type: ignore[arg-type]
 
 
 A, B = Field("a", type="int", required=True), Field("b", type="string")
@@ -168,7 +168,7 @@ def test_a_table_comes_and_goes() -> None:
     assert compare_versions(Pair(None, None)) == []
 
 
-def test_of_a_table_what_is_not_said_is_not_known() -> None:
+def test_what_a_table_does_not_state_is_not_known() -> None:
     assert list_rules(build_table(replace(B, required=None)), build_table(replace(B, required=True))) == [("column-required", None, None)]
     assert list_rules(build_table(replace(B, required=None)), build_table(replace(B, required=False))) == [("column-nullable", None, None)]
     assert list_rules(build_table(A), build_table(replace(A, type=""))) == []

@@ -225,10 +225,10 @@ def test_levels_and_their_reverse(before: Contract, after: Contract) -> None:
         "retention-shortened": "retention-lengthened",
         "retention-lengthened": "retention-shortened",
     }
-    said = {one.name: one for one in after.sla if one.element}
+    by_name = {one.name: one for one in after.sla if one.element}
     one = Contract(
-        "x", sla=tuple({one.name: one for one in before.sla if one.name in said and one.element == said[one.name].element}.values())
+        "x", sla=tuple({one.name: one for one in before.sla if one.name in by_name and one.element == by_name[one.name].element}.values())
     )
-    other = Contract("x", sla=tuple(said[level.name] for level in one.sla))
+    other = Contract("x", sla=tuple(by_name[level.name] for level in one.sla))
     forth, back = ([(found.rule, found.before, found.after) for found in compare_contracts(*pair)] for pair in ((one, other), (other, one)))
     assert sorted(map(str, forth)) == sorted(str((reverse[rule], after, before)) for rule, before, after in back)

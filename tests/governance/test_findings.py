@@ -126,12 +126,12 @@ def test_a_nested_column_that_is_not_known_is_looked_for_by_the_column_around_it
 
 
 def test_who_is_bound_by_promise_is_hit_though_no_lineage_leads_there(graph: LiveGraph) -> None:
-    one = build_change("column-removed", build_column_key(CUSTOMERS, "id"), consumers=(CAMPAIGN, build_consumer_key("nobody-knows")))
+    one = build_change("column-removed", build_column_key(CUSTOMERS, "id"), consumers=(CAMPAIGN, build_consumer_key("unregistered")))
     found = judge_change(graph, one)
-    assert describe_hits(found) == {"campaign": "breaking BOUND 0", "nobody-knows": "breaking BOUND 0"}
+    assert describe_hits(found) == {"campaign": "breaking BOUND 0", "unregistered": "breaking BOUND 0"}
     assert [hit.consumer.id for hit in found.hits] == [CAMPAIGN.id, ""]
     bound = [notice for notice in build_report(graph, one).notify if notice.reach == "BOUND"]
-    assert [notice.recipient.name for notice in bound] == ["campaign", "nobody-knows"]
+    assert [notice.recipient.name for notice in bound] == ["campaign", "unregistered"]
 
 
 def test_the_report_names_recipients_and_their_contacts(graph: LiveGraph) -> None:

@@ -44,7 +44,7 @@ def assess_promise(graph: LiveGraph, changed: dict[AssetKey, float | None] | Non
         ("1h", "1h", "streaming CDC (Debezium)", Standing.FEASIBLE, HOUR),
         ("1h", "1d", "", Standing.INFEASIBLE, DAY),  # the known part alone breaks it
         ("1d", "1h", "", Standing.UNKNOWN, HOUR),  # how often it is fetched is not known
-        ("1d", None, "hourly", Standing.UNKNOWN, HOUR),  # nobody promises how old the input is
+        ("1d", None, "hourly", Standing.UNKNOWN, HOUR),  # no promise limits the age of the input
         ("1h", None, "nightly", Standing.INFEASIBLE, DAY),
         ("1h", None, "", Standing.UNKNOWN, None),
         ("soon", "1d", "nightly", Standing.UNKNOWN, 2 * DAY),

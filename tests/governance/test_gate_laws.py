@@ -110,17 +110,17 @@ def to_verdict(verdict: str) -> Verdict:
     st.sampled_from(Profile),
 )
 def test_a_change_set_in_two_checks_gives_the_findings_of_one(
-    said: list[Statement], given_: list[Change], at: int, mode: Mode, profile: Profile
+    stated: list[Statement], given_: list[Change], at: int, mode: Mode, profile: Profile
 ) -> None:
-    with open_graph(said) as graph:
+    with open_graph(stated) as graph:
         first, second = (find_findings(graph, *part, mode=mode, profile=profile) for part in (given_[:at], given_[at:]))
         assert find_findings(graph, *given_, mode=mode, profile=profile) == first | second
         assert find_findings(graph, *reversed(given_), mode=mode, profile=profile) == first | second
 
 
 @given(graphs, changes)
-def test_the_consumers_of_the_gate_are_those_of_impact(said: list[Statement], one: Change) -> None:
-    with open_graph(said) as graph:
+def test_the_consumers_of_the_gate_are_those_of_impact(stated: list[Statement], one: Change) -> None:
+    with open_graph(stated) as graph:
         index = graph.index
         known = [start for asset in one.assets if (start := index.assets.find_by_key(asset)) is not None]
         finding = find_findings(graph, one)[one.fingerprint]
@@ -141,8 +141,8 @@ def test_the_consumers_of_the_gate_are_those_of_impact(said: list[Statement], on
 
 
 @given(graphs, changes, st.sampled_from(Mode), st.sampled_from(Profile))
-def test_verdicts_are_monotone_in_reach(said: list[Statement], one: Change, mode: Mode, profile: Profile) -> None:
-    with open_graph(said) as graph:
+def test_verdicts_are_monotone_in_reach(stated: list[Statement], one: Change, mode: Mode, profile: Profile) -> None:
+    with open_graph(stated) as graph:
         for finding in find_findings(graph, one, mode=mode, profile=profile).values():
             sorted_ = [to_verdict(hit.verdict) for reach in Reach for hit in finding.hits if hit.reach == reach.name]
             least = {reach: [to_verdict(hit.verdict) for hit in finding.hits if hit.reach == reach.name] for reach in Reach}
@@ -153,9 +153,9 @@ def test_verdicts_are_monotone_in_reach(said: list[Statement], one: Change, mode
 
 @given(graphs, changes, st.sampled_from(Profile))
 def test_usage_is_never_stricter_than_strict_and_full_never_milder_than_the_others(
-    said: list[Statement], one: Change, profile: Profile
+    stated: list[Statement], one: Change, profile: Profile
 ) -> None:
-    with open_graph(said) as graph:
+    with open_graph(stated) as graph:
         strict = find_findings(graph, one, mode=Mode.STRICT, profile=profile)[one.fingerprint]
         usage = find_findings(graph, one, mode=Mode.USAGE, profile=profile)[one.fingerprint]
         assert to_verdict(usage.verdict) <= to_verdict(strict.verdict)
@@ -171,25 +171,25 @@ def test_usage_is_never_stricter_than_strict_and_full_never_milder_than_the_othe
 
 @given(graphs, changes, datasets, datasets, st.sampled_from(Profile))
 def test_a_job_without_column_lineage_never_lowers_a_verdict(
-    said: list[Statement], one: Change, start: str, end: str, profile: Profile
+    stated: list[Statement], one: Change, start: str, end: str, profile: Profile
 ) -> None:
-    # After a rename or a drop its old name refers to another table, so a job that names it would say more than that it is blind.
-    assume(not any(other.scope[0] in ("dataset-renamed", "dataset-dropped") and {start, end}.intersection(other.scope) for other in said))
+    # After a rename or a drop its old name refers to another table, so a job that names it would state more than missing lineage.
+    assume(not any(other.scope[0] in ("dataset-renamed", "dataset-dropped") and {start, end}.intersection(other.scope) for other in stated))
     blind = build_job_key(NS, "blind")
     edges = (EdgeFact(EdgeType.READS, blind, to_dataset(start)), EdgeFact(EdgeType.WRITES, blind, to_dataset(end)))
     more = build_statement(
         Facts(edges=edges, flows=(Flow(to_dataset(start), to_dataset(end), job=blind),)), build_output_scope("blind", end), 20
     )
     for mode in Mode:
-        with open_graph(said) as graph:
+        with open_graph(stated) as graph:
             before = find_findings(graph, one, mode=mode, profile=profile)[one.fingerprint]
-        with open_graph([*said, more]) as graph:
+        with open_graph([*stated, more]) as graph:
             after = find_findings(graph, one, mode=mode, profile=profile)[one.fingerprint]
         assert to_verdict(after.verdict) >= to_verdict(before.verdict)
 
 
 @given(changes, st.text(max_size=5), st.integers(0, 9), st.lists(assets, max_size=2))
-def test_a_fingerprint_says_what_is_changed_and_nothing_else(one: Change, file: str, line: int, others: list[object]) -> None:
+def test_a_fingerprint_identifies_what_is_changed_and_nothing_else(one: Change, file: str, line: int, others: list[object]) -> None:
     moved = one._replace(file=file, line=line, assets=tuple(others), consumers=(), details={})  # type: ignore[arg-type]
     assert moved.fingerprint == one.fingerprint
     assert len(one.fingerprint) == 16

@@ -86,7 +86,7 @@ def test_names_of_a_table(form: str, found: int) -> None:
 
 
 def test_one_format_that_folds_decides_beside_one_that_is_not_known() -> None:
-    """A table that OpenLineage told the graph of, beside DDL of Snowflake."""
+    """A table that the graph knows from OpenLineage, changed by DDL of Snowflake."""
     old, new = (
         Version(Definition(Model("t", fields=(Field(name, type="string"),)), form))
         for name, form in (("ID", "openlineage"), ("id", "snowflake"))

@@ -14,7 +14,7 @@ LAW = {  # the rules of the founding articles by name -> the rule, and its verdi
     "contract-seed-enum-value-added": ("enum-value-added", "compatible"),
     "product-seed-output-port-added": ("output-port-added", "compatible"),
     "contract-seed-column-removed": ("column-removed", "breaking"),
-    "contract-seed-column-renamed": ("column-removed", "breaking"),  # nobody says that it is the same column
+    "contract-seed-column-renamed": ("column-removed", "breaking"),  # no file states that it is the same column
     "contract-seed-type-changed": ("type-changed", "breaking"),
     "contract-seed-enum-value-removed": ("enum-value-removed", "breaking"),
     "product-seed-slo-tightened": ("slo-tightened", "breaking"),
@@ -55,6 +55,6 @@ def test_sentences_are_filled_in() -> None:
 
 
 def test_rules_are_seen() -> None:
-    """Of contracts and tables nearly every rule has a pair; the rest belongs to products, queries and the tools that say it."""
+    """Of contracts and tables nearly every rule has a pair; the rest belongs to products, queries and the tools that state it."""
     unseen = set(RULES) - golden.collect_rules(golden.list_folders())
     assert not unseen & {rule for rule in RULES if rule.startswith(("column", "type", "enum", "bound", "class", "slo", "quality", "key"))}

@@ -55,7 +55,7 @@ def test_an_edited_endpoint_is_one_change_with_one_fingerprint(random: Random) -
     assert alone.fingerprint == change.fingerprint
 
 
-def test_two_of_a_type_are_told_apart_by_what_they_look_like() -> None:
+def test_two_ports_of_a_type_are_distinguished_by_their_attributes() -> None:
     after = (move_port(KEPT[1], "trino://t/sales/hourly"), move_port(KEPT[0], "trino://t/sales/daily"))
     found = {(change.before, change.after) for change in compare_ports(KEPT[:2], after)}
     assert found == {("trino://t/orders/daily", "trino://t/sales/daily"), ("trino://t/orders/hourly", "trino://t/sales/hourly")}

@@ -354,7 +354,7 @@ def test_a_dialect_that_is_unknown_is_a_finding() -> None:
     assert compare_texts("select a from t", "select a from t", "some-engine") == []
 
 
-def test_columns_that_only_the_query_says_are_not_lost() -> None:
+def test_columns_that_only_the_query_states_are_not_lost() -> None:
     [change] = compare_texts("select a, b from t", "select a, c from t")
     assert (change.rule, change.before, change.after) == ("query-changed", "b", "c")
     assert compare_texts("select a, b from t", "select a, c from t", columns=("a", "b")) == []
@@ -411,10 +411,10 @@ def test_a_fingerprint_does_not_depend_on_other_edits() -> None:
 
 @pytest.mark.parametrize("sql", COMPILED)
 @pytest.mark.parametrize("dialect", ["duckdb", "trino", "postgres", "spark", "bigquery"])
-def test_compiled_models_written_anew_are_the_same(sql: str, dialect: str) -> None:
+def test_reformatted_compiled_models_are_the_same(sql: str, dialect: str) -> None:
     written = sqlglot.transpile(sql, read="duckdb", write=dialect)[0]
-    anew = sqlglot.transpile(written, read=dialect, write=dialect, pretty=True, identify=True, leading_comma=True)[0]
-    assert compare_texts(written, anew.replace("\n", "\n /* anew */ "), dialect) == []
+    reformatted = sqlglot.transpile(written, read=dialect, write=dialect, pretty=True, identify=True, leading_comma=True)[0]
+    assert compare_texts(written, reformatted.replace("\n", "\n /* again */ "), dialect) == []
 
 
 class Parts(NamedTuple):

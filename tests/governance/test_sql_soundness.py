@@ -1,6 +1,6 @@
 """Nothing that changes is missed: SQLite runs made-up queries before and after an edit.
 
-Where no change is found, the rows are the same; where only columns are said to change, the other columns have the same rows.
+Where no change is found, the rows are the same; where only columns are reported as changed, the other columns have the same rows.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def read_rows(sql: str, of: dict[tuple[str, str], list[int | None]]) -> tuple[li
 
 @settings(max_examples=count_examples(60), deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False), st.booleans())
-def test_what_is_not_said_to_change_does_not(random: Random, known: bool) -> None:  # noqa: FBT001 - drawn
+def test_what_is_not_reported_as_changed_does_not_change(random: Random, known: bool) -> None:  # noqa: FBT001 - drawn
     query = sqlglot.parse_one(Maker(random).query(2).sql, dialect="sqlite")
     before, after = query.sql("sqlite"), edit_query(query, random)
     found = compare_texts(before, after, "sqlite", TABLES if known else None)

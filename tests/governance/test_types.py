@@ -92,7 +92,7 @@ def test_one_type_in_many_spellings() -> None:
     assert not is_same(normalise_type("timestamp", "delta"), normalise_type("timestamp", "trino"))
 
 
-def test_parts_say_what_must_be_there() -> None:
+def test_parts_state_what_is_required() -> None:
     found = normalise_type("struct<1: a: required int, 2: b: optional int>", "iceberg")
     assert [(part.name, part.required, part.id) for part in found.parts] == [("a", True, "1"), ("b", False, "2")]
 
@@ -253,7 +253,7 @@ def test_no_widening(form: str, before: str, after: str) -> None:
         ("contract", "array", "array<int>"),
     ],
 )
-def test_a_type_that_leaves_open_what_another_says(form: str, open_: str, closed: str) -> None:
+def test_a_type_that_leaves_open_what_another_states(form: str, open_: str, closed: str) -> None:
     assert is_specified(normalise_type(open_, form), normalise_type(closed, form))
     assert not is_specified(normalise_type(closed, form), normalise_type(open_, form))
     assert not is_specified(normalise_type(open_, form), normalise_type(open_, form))

@@ -63,10 +63,10 @@ def build_making(subtype: str, end: str = "s", *, start: str = "y") -> Statement
     return build_run_statement(build_job_key("etl", "make"), [A], C, one)
 
 
-# -- nobody reads it
+# -- no job reads it
 
 
-def test_a_column_that_nobody_reads_in_a_covered_corner(graph: LiveGraph) -> None:
+def test_a_column_without_readers_where_all_lineage_is_known_by_column(graph: LiveGraph) -> None:
     one = build_change("column-removed", build_column_key(A, "z"))
     assert judge_modes(graph, one) == ("breaking", "compatible")
     assert judge_change(graph, one).gaps == ()
@@ -129,7 +129,7 @@ def test_a_run_that_only_reads_is_such_a_job(scope: tuple[str, ...]) -> None:
         build_edge_statement(EdgeType.CONSUMES, TEAM, A),
         build_edge_statement(EdgeType.PORT, build_data_product_key("p"), A, direction="output"),
         build_run_statement(
-            build_job_key("etl", "nobody"),
+            build_job_key("etl", "undescribed"),
             [A],
             build_dataset_key("wh", "undescribed"),
             build_flow(build_column_key(A, "z"), build_column_key(build_dataset_key("wh", "undescribed"), "z")),
@@ -225,7 +225,7 @@ def test_a_table_of_which_no_lineage_is_known_is_not_safe() -> None:
     graph.store.close()
 
 
-def test_who_is_bound_is_somebody_unless_the_columns_that_they_use_are_known(graph: LiveGraph) -> None:
+def test_a_bound_consumer_counts_as_a_reader_unless_the_columns_that_it_uses_are_known(graph: LiveGraph) -> None:
     one = build_change("column-removed", build_column_key(A, "z"), consumers=(TEAM,))
     assert judge_modes(graph, one) == ("breaking", "breaking")
     mesh.commit_statements(graph, build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(A, "y")))
@@ -347,7 +347,7 @@ def test_personal_data_that_a_port_shows() -> None:
     shown.store.close()
 
 
-def test_access_that_somebody_uses() -> None:
+def test_access_that_a_consumer_uses() -> None:
     graph = build_corner(
         build_edge_statement(EdgeType.GOVERNS, build_contract_key("a-v1"), A),
         build_edge_statement(EdgeType.CONSUMES, build_consumer_key("far"), build_column_key(B, "x")),

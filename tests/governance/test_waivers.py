@@ -15,7 +15,7 @@ from tests.governance.report_formats.made import build_finding, build_report, bu
 TODAY = date(2026, 3, 8)
 GOOD = """\
 - fingerprint: "0000000000000001"
-  reason: nobody reads it any more
+  reason: no job reads it any more
   approver: ann
   expires: 2026-04-01
 """
@@ -34,8 +34,8 @@ def test_a_file_is_read_with_its_lines() -> None:
     second = GOOD.replace("01", "02", 1).replace("ann", "  bob ")
     found = read_waivers(f"# of the team\n{GOOD}{second}")
     assert found == (
-        Waiver("0000000000000001", "nobody reads it any more", "ann", date(2026, 4, 1), "w.yaml", 2),
-        Waiver("0000000000000002", "nobody reads it any more", "bob", date(2026, 4, 1), "w.yaml", 6),
+        Waiver("0000000000000001", "no job reads it any more", "ann", date(2026, 4, 1), "w.yaml", 2),
+        Waiver("0000000000000002", "no job reads it any more", "bob", date(2026, 4, 1), "w.yaml", 6),
     )
 
 
@@ -66,7 +66,7 @@ def test_a_file_may_have_none(text: str) -> None:
         (GOOD.replace("2026-04-01", "2026-W14-3"), "w.yaml:4: expires: found '2026-W14-3'"),
         (GOOD.replace("2026-04-01", "''"), "w.yaml:4: expires: found ''"),
         (GOOD.replace("2026-04-01", "2027-03-10"), "w.yaml:4: expires: 2027-03-10 is more than a year ahead; 2027-03-09 is the last"),
-        (GOOD.replace("nobody", "x" * 3000), "w.yaml:2: reason has 3018 characters; it may have 2000"),
+        (GOOD.replace("no job", "x" * 3000), "w.yaml:2: reason has 3018 characters; it may have 2000"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_its_line(text: str, message: str) -> None:

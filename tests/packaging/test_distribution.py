@@ -1,4 +1,4 @@
-"""Where a message tells people to install more of meshline from."""
+"""The address from which messages advise to install more of meshline."""
 
 from __future__ import annotations
 

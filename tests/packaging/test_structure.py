@@ -89,13 +89,13 @@ def test_a_concept_is_a_file(imports: nx.DiGraph[str]) -> None:
     assert [module for module in ALONE if module not in small] == [], "no longer small, or no longer imported once: leave it out of ALONE"
 
 
-def test_a_name_means_one_thing(imports: nx.DiGraph[str]) -> None:
+def test_a_file_name_has_one_meaning(imports: nx.DiGraph[str]) -> None:
     places: dict[str, list[str]] = {}
     for module in imports:
         if find_path(module).name != "__init__.py":
             places.setdefault(module.rpartition(".")[2], []).append(module)
     twice = {name: modules for name, modules in places.items() if len(modules) > 1 and name not in SHARED}
-    assert twice == {}, "a name of a file means one thing in the repository"
+    assert twice == {}, "a name of a file has one meaning in the repository"
 
 
 def list_functions(module: ast.Module) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The scripts that start real servers: what they say when something is missing, and the cache of jars."""
+"""The scripts that start real servers: their messages when a program is missing, and the cache of jars."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def build_environment(bin_: Path) -> dict[str, str]:
 
 
 def fail_to_start(bin_: Path, home: Path, **more: str) -> str:
-    """What the script says when it cannot start."""
+    """The message of the script, which cannot start."""
     command = [sys.executable, str(SCRIPT), "start", "--home", str(home)]
     done = subprocess.run(command, env={**build_environment(bin_), **more}, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -51,7 +51,7 @@ def fail_to_start(bin_: Path, home: Path, **more: str) -> str:
     return done.stderr
 
 
-JARS = "import sys; sys.path.insert(0, sys.argv[1]); import maven, pathlib; print(maven.ensure_jars('thing', pathlib.Path(sys.argv[2])))"
+JARS = "import sys; sys.path.insert(0, sys.argv[1]); import maven, pathlib; print(maven.ensure_jars('example', pathlib.Path(sys.argv[2])))"
 GOOD_JAVA = "echo 'openjdk version \"21.0.2\" 2024-01-16' >&2"
 GOOD_MAVEN = """
 echo run >> "$MESHLINE_CACHE/../runs"
@@ -92,14 +92,14 @@ def test_a_missing_maven_is_named(bin_: Path, tmp_path: Path) -> None:
     )
 
 
-def test_what_maven_says_is_shown_and_nothing_is_kept(bin_: Path, tmp_path: Path) -> None:
+def test_messages_of_maven_are_shown_and_no_jar_is_kept(bin_: Path, tmp_path: Path) -> None:
     write_tool(bin_, "java", GOOD_JAVA)
     write_tool(bin_, "mvn", "echo '[ERROR] no such host'; exit 1")
     assert "[ERROR] no such host" in fail_to_start(bin_, tmp_path / "home")
     assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
 
 
-def test_jars_are_fetched_once_whoever_asks_and_anew_for_another_pom(bin_: Path, tmp_path: Path) -> None:
+def test_jars_are_fetched_once_for_all_callers_and_again_for_another_pom(bin_: Path, tmp_path: Path) -> None:
     write_tool(bin_, "java", GOOD_JAVA)
     write_tool(bin_, "mvn", GOOD_MAVEN)
     pom = tmp_path / "pom.xml"

@@ -34,7 +34,7 @@ def build_body(to: str = "team:finance", contacts: Mapping[str, str] | None = No
         "verdict": "breaking",
         "subject": "wh/sales.orders",
         "text": "`email` is removed",
-        "why": "Whoever reads it fails.",
+        "why": "Every query that reads it fails.",
         "source": "iceberg/lake",
         "reason": "OWNS",
         "at": START,

@@ -128,7 +128,7 @@ def test_it_is_given_up_after_so_many_attempts_or_days(store: Store, tmp_path: P
     clock = Clock()
     with run_mail_server(tmp_path / "mail") as box:
         pass
-    record_notices(store, clock, a=build_body(), b=build_body("nobody", {}))
+    record_notices(store, clock, a=build_body(), b=build_body("unreachable", {}))
     out = build_sender(store, clock, box.url, pace=Pace(wait=0, every=0, attempts=2))
     for _ in range(2):
         assert out.send().refused == 1

@@ -18,7 +18,7 @@ def test_the_plain_message() -> None:
     assert (
         "* breaking: `email` is removed\n"
         "  in wh/sales.orders, since 2023-11-14 22:13 UTC (column-removed, f1); source: iceberg/lake\n"
-        "  Whoever reads it fails. Deprecate it first.\n"
+        "  Every query that reads it fails. Deprecate it first.\n"
         "  Your affected assets: wh/fin.revenue" in message.body
     )
 
@@ -62,7 +62,7 @@ def test_templates_of_a_folder_go_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "refused"),
     [
-        ("title.txt", "a\n$nobody", r"title\.txt:2: found \$nobody; accepted: \$breaking, "),
+        ("title.txt", "a\n$unknown", r"title\.txt:2: found \$unknown; accepted: \$breaking, "),
         ("title.txt", "$items", r"title\.txt:1: found \$items"),
         ("item.md", "costs $5", r"item\.md:1: found a \$ that names nothing"),
         ("item.md", "${receiver.__class__}", r"item\.md:1: found a \$ that names nothing"),

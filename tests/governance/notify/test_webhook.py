@@ -43,7 +43,7 @@ def build_full_notice(text: str) -> NoticeBody:
         verdict="breaking",
         subject="wh/sales.orders",
         text=text,
-        why="Whoever reads it fails.",
+        why="Every query that reads it fails.",
         at=1_700_000_000_000_000,
         details={"fingerprint": "f1", "hits": []},
     )

@@ -95,8 +95,8 @@ exported = st.builds(
     times,
 )
 products = st.builds(
-    lambda p, said, at: build_statement(
-        Facts(assets=(AssetFact(build_data_product_key(p), said),)), ("product", p), at, source="product/x"
+    lambda p, attributes, at: build_statement(
+        Facts(assets=(AssetFact(build_data_product_key(p), attributes),)), ("product", p), at, source="product/x"
     ),
     st.sampled_from(PRODUCTS),
     st.sampled_from(
@@ -171,8 +171,8 @@ def open_graph() -> LiveGraph:
     return LiveGraph.open(SqliteStore())
 
 
-def commit_statements(live: LiveGraph, *said: Statement) -> None:
-    live.commit(lambda _: Batch(statements=said))
+def commit_statements(live: LiveGraph, *statements: Statement) -> None:
+    live.commit(lambda _: Batch(statements=statements))
 
 
 def collect_violations(watch: PolicyMonitor) -> dict[str, Violation]:
@@ -221,14 +221,14 @@ def test_a_dataset_as_a_whole_has_no_recorded_values_of_a_column_that_is_dropped
 
 @settings(max_examples=count_examples(150), deadline=None)
 @given(st.lists(statements, max_size=25), st.lists(statements, min_size=1, max_size=3))
-def test_what_is_supposed_differs_as_if_it_were_so_and_changes_nothing(first: list[Statement], then: list[Statement]) -> None:
+def test_supposed_statements_differ_as_committed_ones_would_and_change_nothing(first: list[Statement], then: list[Statement]) -> None:
     live = open_graph()
     commit_statements(live, *first)
-    sayings = [SupposedStatement(one.source, one.scope, one.content) for one in then]
+    supposed = [SupposedStatement(one.source, one.scope, one.content) for one in then]
     watch = PolicyMonitor(live, load_policies(), NOW)
     watch.settle()
     before = collect_violations(watch)
-    with suppose_statements(live, sayings, 1_000) as would:
+    with suppose_statements(live, supposed, 1_000) as would:
         after = collect_violations(PolicyMonitor(would, load_policies(), NOW))
         differs = watch.compare_supposed(would)
         assert {one.fingerprint: one.text for one in differs.opened}.items() <= {id_: one.text for id_, one in after.items()}.items()

@@ -52,7 +52,7 @@ def test_several_stand_in_one_file() -> None:
     [
         ([], "0.yaml:: "),
         ({**MINE, "id": "No"}, "0.yaml:id: id: "),
-        ({**MINE, "kind": "thing"}, "0.yaml:kind: kind: "),
+        ({**MINE, "kind": "unknown"}, "0.yaml:kind: kind: "),
         ({**MINE, "severity": "bad"}, "0.yaml:severity: severity: "),
         ({**MINE, "extra": 1}, "extra: unknown key; accepted: id, title, kind"),
         ({"id": "mine"}, "kind is missing; the policy 'mine' is none of the pack"),
@@ -60,7 +60,7 @@ def test_several_stand_in_one_file() -> None:
         ({**MINE, "require": "size(owners"}, "0.yaml:require: mine: require: this is not CEL: "),
         ({**MINE, "when": "x" * 2001}, "0.yaml:when: "),
         ({**MINE, "require": "parameters.least > 1"}, "0.yaml:require: mine: require: there is no parameter 'least'"),
-        ({**MINE, "message": "{nobody}"}, "0.yaml:message: mine: message: {nobody} is no field here"),
+        ({**MINE, "message": "{unknown}"}, "0.yaml:message: mine: message: {unknown} is no field here"),
         (
             {**MINE, "parameters": {"least": 1}},
             "0.yaml:parameters.least: mine: nothing in the policy reads the parameter 'least'; it has none",

@@ -29,7 +29,7 @@ from tests.governance.report_formats.made import (
 
 HERE = Path(__file__).parent
 SARIF = json.loads((HERE / "sarif-schema-2.1.0.json").read_bytes())
-WAIVED = Waived(reason="nobody reads it", approver="ann", expires="2030-01-01")
+WAIVED = Waived(reason="no job reads it", approver="ann", expires="2030-01-01")
 names = pytest.mark.parametrize("name", [name for name in HOSTILE if "\ud800" not in name], ids=lambda name: ascii(name)[:24])
 
 
@@ -67,7 +67,7 @@ def test_ten_thousand_findings_are_written_quickly(form: Format) -> None:
 
 
 @names
-def test_json_is_as_its_schema_says_and_comes_back(name: str) -> None:
+def test_json_matches_its_schema_and_can_be_read_back(name: str) -> None:
     made = build_full_report(name)
     output = as_json.encode_report(made)
     assert msgspec.json.decode(output, type=Report) == made
@@ -94,7 +94,7 @@ def test_sarif_is_valid(name: str) -> None:
     )
 
 
-def test_sarif_says_what_where_and_who_waived_it() -> None:
+def test_sarif_states_the_finding_its_place_and_its_approver() -> None:
     made = build_report(
         build_finding(1, hits=(build_hit("mailer"),)),
         build_finding(2, waived=WAIVED),
@@ -113,7 +113,7 @@ def test_sarif_says_what_where_and_who_waived_it() -> None:
     }
     assert "Hits mailer (directly): a.customers.email > b.t.mail" in first["message"]["text"]
     assert first["suppressions"] == []
-    assert second["suppressions"][0]["justification"] == "nobody reads it (waived by ann until 2030-01-01)"
+    assert second["suppressions"][0]["justification"] == "no job reads it (waived by ann until 2030-01-01)"
     assert "physicalLocation" not in third["locations"][0]
     assert policy["ruleId"] == "policy/pii-unmasked"
     rules = run["tool"]["driver"]["rules"]
@@ -216,7 +216,7 @@ def test_text_has_lines_of_one_line_that_begin_with_words_of_ours(name: str) -> 
         assert not line.text.lstrip().startswith(("::", "##["))
 
 
-def test_text_tells_masked_from_unmasked() -> None:
+def test_text_distinguishes_masked_from_unmasked() -> None:
     output = [
         line.text for line in text.format_lines(build_report(build_finding(hits=(build_hit("mailer"), build_hit("bi", masked=True)))))
     ]
@@ -229,7 +229,7 @@ def test_text_tells_masked_from_unmasked() -> None:
 def test_text_keeps_what_is_waived() -> None:
     output = "\n".join(line.text for line in text.format_lines(build_report(build_finding(waived=WAIVED))))
     assert "WAIVED (breaking)  table a.customers: `email` is removed" in output
-    assert "waived by ann until 2030-01-01: nobody reads it" in output
+    assert "waived by ann until 2030-01-01: no job reads it" in output
     assert output.startswith("COMPATIBLE: 1 waived.\nPassed")
 
 
@@ -247,7 +247,7 @@ def test_what_the_graph_does_not_know_is_no_promise() -> None:
     [build_report(), build_report(build_finding()), build_report(build_finding(waived=WAIVED)), build_full_report()],
     ids=["nothing", "one", "waived", "all"],
 )
-def test_the_first_line_of_a_report_without_a_graph_says_that_consumers_were_not_checked(made: Report) -> None:
+def test_the_first_line_of_a_report_without_a_graph_states_that_consumers_were_not_checked(made: Report) -> None:
     made = msgspec.structs.replace(made, consumers_checked=False, violations=(), waivers=())
     note = "consumers were not checked (--no-graph)"
     assert note in render_report(made, Format.TEXT).decode().splitlines()[0]

@@ -70,14 +70,12 @@ def test_the_verdict_is_the_first_line_with_its_reason() -> None:
 def test_who_is_hit_by_owner() -> None:
     output = render_markdown(
         build_report(
-            build_finding(
-                hits=(build_hit("mailer", owner="ann"), build_hit("bi", masked=True, owner="bob"), build_hit("nobody's", owner=""))
-            )
+            build_finding(hits=(build_hit("mailer", owner="ann"), build_hit("bi", masked=True, owner="bob"), build_hit("ann's", owner="")))
         )
     )
     rows = [line for line in output.splitlines() if line.startswith(("| `", "| no known"))]
     assert rows == [
-        "| no known owner |  | `nobody's` (directly) | **breaking** |",
+        "| no known owner |  | `ann's` (directly) | **breaking** |",
         "| `ann` |  | `mailer` (directly) | **breaking** |",
         "| `bob` |  | `bi` (directly, masked) | **breaking** |",
     ]
