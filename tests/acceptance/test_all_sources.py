@@ -45,7 +45,7 @@ def test_every_source_of_the_example_is_ingested(synced: tuple[str, Ran]) -> Non
     assert all(", 0 new," not in text for text in results.values()), results
 
 
-def test_a_second_time_changes_nothing(synced: tuple[str, Ran]) -> None:
+def test_a_second_sync_changes_nothing(synced: tuple[str, Ran]) -> None:
     again = parse_lines(run_successfully("sync", EXAMPLE / "mesh.yaml", "--store", synced[0]))
     assert again.keys() == parse_lines(synced[1]).keys()
     assert all(text.endswith("0 new, 0 changed, 0 retracted, 0 refused") for text in again.values()), again

@@ -90,7 +90,7 @@ def list_completed() -> list[Event]:
     return [e for e in read_all_events() if e["eventType"] == "COMPLETE" and (e["run"]["runId"], e["job"]["name"]) not in failed]
 
 
-def test_files_are_small_and_whole() -> None:
+def test_example_files_are_small_and_complete() -> None:
     assert sorted(path.name for path in EVENTS.iterdir()) == sorted(FILES)
     assert sum((EVENTS / file).stat().st_size for file in FILES) < 1_000_000
     for event in read_all_events():
@@ -195,7 +195,7 @@ def test_five_domains_and_two_consumers() -> None:
     assert {i["name"].split(".")[1] for e in list_completed() for i in e["inputs"] if i["namespace"].startswith("duckdb:")} >= {"lake"}
 
 
-def test_names_of_one_table() -> None:
+def test_symlinks_give_one_table_several_names() -> None:
     links = {
         (d["name"], link["namespace"], link["name"])
         for e in read_all_events()

@@ -95,7 +95,7 @@ def test_a_column_without_readers_where_all_lineage_is_known_by_column(graph: Op
     assert (usage.passed, get_finding(usage, "column-removed").gaps) == (True, ())
 
 
-def test_the_same_with_one_job_without_column_lineage(graph: OpenGraph) -> None:
+def test_a_column_is_not_safe_to_drop_with_one_job_without_column_lineage(graph: OpenGraph) -> None:
     campaigns = graph.naming.normalise_dataset("http://iceberg-rest.internal:8181", "marketing.campaigns")
     board, blind = graph.naming.normalise_dataset("file", "/exports/board"), build_job_key("airflow", "board_export")
     edges = (EdgeFact(EdgeType.READS, blind, campaigns), EdgeFact(EdgeType.WRITES, blind, board))

@@ -102,7 +102,7 @@ def test_every_mutation_by_itself(tmp_path: Path, seed: int) -> None:
         check_file(str(path), truth)
 
 
-def test_every_file_as_it_is(tmp_path: Path) -> None:
+def test_every_file_of_the_corpus_is_accepted_or_refused(tmp_path: Path) -> None:
     """Events or not: schemas, tables, manifests, texts."""
     with run_server("sqlite://:memory:", tmp_path / "server.log") as server:
         found = [Mutation(str(path), path.read_bytes(), {}) for path in list_files()] + [Mutation(*sample, {}) for sample in read_samples()]

@@ -64,7 +64,7 @@ def test_half_a_request(tmp_path: Path, seed: int) -> None:
         check_file(str(path), truth)
 
 
-def test_who_leaves_before_the_answer(tmp_path: Path, seed: int) -> None:
+def test_clients_that_leave_before_the_answer(tmp_path: Path, seed: int) -> None:
     """The event is there as a whole, or it is not."""
     path = tmp_path / "mesh.db"
     chance = random.Random(seed)

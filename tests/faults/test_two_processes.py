@@ -83,7 +83,7 @@ def read_kept_bodies(path: Path) -> list[bytes]:
         return list_bodies(store)
 
 
-def test_a_server_shows_what_the_command_line_took(tmp_path: Path, seed: int) -> None:
+def test_a_server_shows_what_the_command_line_ingested(tmp_path: Path, seed: int) -> None:
     file, path = tmp_path / "events.ndjson", tmp_path / "mesh.db"
     found = list(islice(generate_bodies(seed), 200))
     file.write_bytes(b"\n".join(found))

@@ -93,7 +93,7 @@ def test_names_that_differ_in_case_only() -> None:
     assert sorted(one.rule for one in compare_contracts(twice)) == ["column-added", "column-added", "column-removed"]
 
 
-def test_levels_are_of_what_they_name() -> None:
+def test_service_levels_affect_the_assets_that_they_name() -> None:
     after = replace(
         BASE, sla=(build_level("freshness", "2h", element="orders.id"), build_level("retention", "P6M", element="lines, orders"))
     )
@@ -106,12 +106,12 @@ def test_levels_are_of_what_they_name() -> None:
     }
 
 
-def test_what_is_about_the_contract() -> None:
+def test_a_change_of_the_contract_itself_affects_the_contract() -> None:
     found = get_only(compare_contracts(replace(BASE, owners=(Party("bob"),))))
     assert (found.rule, found.before, found.after, found.assets) == ("owner-changed", "ann", "bob", (build_contract_key("orders"),))
 
 
-def test_data_that_moved_is_where_it_was() -> None:
+def test_a_changed_location_affects_the_dataset_at_the_old_location() -> None:
     moved = replace(BASE, servers=(Server("prod", "postgres", settings={"host": "db2"}),))
     keys = {"orders": (LAKE,), "lines": (LINES,)}
     found = get_only(compare_versions(Pair(Version(BASE, KEYS), Version(moved, keys))))
@@ -186,7 +186,7 @@ def test_nested_types_are_compared_by_their_parts() -> None:
     ]
 
 
-def test_what_becomes_a_struct_is_one_change() -> None:
+def test_a_field_that_becomes_a_struct_is_one_change() -> None:
     assert list_rules(build_table(B), build_table(replace(B, type="struct<x:int>"))) == [("type-changed", "string", "struct")]
 
 
@@ -201,7 +201,7 @@ def test_how_a_table_is_stored() -> None:
     ]
 
 
-def test_who_may_use_a_table() -> None:
+def test_access_and_owner_of_a_table() -> None:
     assert list_rules(build_table(A, access="public"), build_table(A, access="private")) == [("access-narrowed", "public", "private")]
     assert list_rules(build_table(A, access="private"), build_table(A, access="protected")) == [("access-widened", "private", "protected")]
     assert list_rules(build_table(A, owner="ann"), build_table(A, owner="")) == [("owner-removed", "ann", None)]
@@ -283,7 +283,7 @@ def test_keys_are_of_the_graph() -> None:
     assert all(isinstance(key, AssetKey) for one in found for key in (*one.assets, *one.consumers))
 
 
-def test_a_length_that_is_left_out_again() -> None:
+def test_adding_a_length_and_leaving_it_out_are_different_changes() -> None:
     before, after = (Contract("x", models=(Model("t", fields=(Field("a", type=text),)),)) for text in ("decimal(18,2)", "decimal"))
     assert [one.rule for one in compare_contracts(after, before)] == ["type-widened"]
     assert [one.rule for one in compare_contracts(before, after)] == ["type-specified"]

@@ -44,7 +44,7 @@ def graph() -> Iterator[LiveGraph]:
     found.store.close()
 
 
-def test_a_removed_column_breaks_all_who_are_reached(graph: LiveGraph) -> None:
+def test_a_removed_column_breaks_all_reached_consumers(graph: LiveGraph) -> None:
     found = judge_change(graph, build_change("column-removed", EMAIL))
     assert (found.verdict, found.text) == ("breaking", "`email` is removed")
     assert describe_hits(found) == {"campaign": "breaking DIRECT 1 masked", "dashboard": "breaking POSSIBLE 2 masked"}
@@ -125,7 +125,7 @@ def test_a_nested_column_that_is_not_known_is_looked_for_by_the_column_around_it
     assert {notice.reach for notice in build_report(graph, one).notify if notice.reason == "CONSUMES"} == {"POSSIBLE"}
 
 
-def test_who_is_bound_by_promise_is_hit_though_no_lineage_leads_there(graph: LiveGraph) -> None:
+def test_a_consumer_bound_by_a_promise_is_affected_without_lineage(graph: LiveGraph) -> None:
     one = build_change("column-removed", build_column_key(CUSTOMERS, "id"), consumers=(CAMPAIGN, build_consumer_key("unregistered")))
     found = judge_change(graph, one)
     assert describe_hits(found) == {"campaign": "breaking BOUND 0", "unregistered": "breaking BOUND 0"}

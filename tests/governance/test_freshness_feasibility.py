@@ -76,7 +76,7 @@ def test_a_product_without_inputs_is_as_old_as_its_own_refresh() -> None:
     assert (assess_promise(graph).standing, assess_promise(graph).least) == (Standing.INFEASIBLE, DAY)
 
 
-def test_what_would_be_promised_instead() -> None:
+def test_supposed_promises_replace_current_ones() -> None:
     graph = build_graph("3h", "1h", "hourly")
     assert assess_promise(graph, {SOURCE: DAY}).standing is Standing.INFEASIBLE
     assert assess_promise(graph, {SOURCE: None}).standing is Standing.UNKNOWN

@@ -64,7 +64,7 @@ def test_names_are_case_sensitive_on_other_servers(server: str) -> None:
     assert list_rules(Field("Email", type="string"), Field("email", type="string"), server) == RENAMED
 
 
-def test_names_are_case_sensitive_without_a_server_or_if_one_of_several_is() -> None:
+def test_names_are_case_sensitive_without_a_server_or_if_one_server_is() -> None:
     assert list_rules(Field("Email"), Field("email")) == RENAMED
     assert list_rules(Field("Email"), Field("email"), "postgres", "kafka") == RENAMED
     assert list_rules(Field("Email"), Field("email"), "postgres", "trino") == []

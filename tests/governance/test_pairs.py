@@ -37,7 +37,7 @@ def test_rules_that_are_law(name: str) -> None:
     assert found == [verdict]
 
 
-def test_whatever_is_breaking_asks_for_a_major_version() -> None:
+def test_any_breaking_finding_requires_a_major_version() -> None:
     """In each profile: of a contract that was there and stays."""
     for folder in golden.list_folders("contract-"):
         rows = golden.read_expected(folder)

@@ -88,7 +88,7 @@ def test_personal_columns_are_those_of_the_output_ports() -> None:
     assert (change.rule, change.assets) == ("classification-raised", tuple(build_column_key(one, "email") for one in of))
 
 
-def test_a_product_that_is_gone_takes_its_ports_with_it() -> None:
+def test_a_removed_product_affects_the_datasets_of_its_ports() -> None:
     [change] = compare_products(Pair(build_version(*KEPT[:1]), None))
     assert (change.rule, change.assets) == (
         "product-removed",

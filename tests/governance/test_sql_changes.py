@@ -214,7 +214,7 @@ def test_lateral_views_are_compared() -> None:
     assert list_rules(before, before.replace("view explode", "view outer explode"), "spark") == outer
 
 
-def test_a_star_of_what_is_known_is_its_columns() -> None:
+def test_a_star_of_a_known_table_means_its_columns() -> None:
     reads = {"t": ("a", "b")}
     assert list_rules("select * from t", "select a, b from t", reads=reads) == []
     assert list_rules("select * from t", "select a, -b as b from t", reads=reads) == [("projection-changed", "t.b", "-t.b")]
@@ -386,7 +386,7 @@ DOUBLED = "with c0 as (select a from t group by a), {} select a from c14".format
     ],
     ids=["no SQL", "a template", "two statements", "Python", "nothing", "too deep", "too much"],
 )
-def test_what_cannot_be_read_is_never_equal(before: str, after: str, why: str) -> None:
+def test_unreadable_queries_are_never_equal(before: str, after: str, why: str) -> None:
     [change] = compare_texts(before, after)
     assert change.rule == "query-changed"
     assert why in str(change.details["detail"])

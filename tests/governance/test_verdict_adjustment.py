@@ -114,7 +114,7 @@ def test_one_job_without_column_lineage_and_it_is_not_safe() -> None:
 
 
 @pytest.mark.parametrize("scope", [("job-reads", "etl", "export"), ("job-output", "etl", "export", "wh", "else")])
-def test_a_run_that_only_reads_is_such_a_job(scope: tuple[str, ...]) -> None:
+def test_a_run_that_only_reads_is_a_job_without_column_lineage(scope: tuple[str, ...]) -> None:
     graph = build_corner(build_statement(mesh.LINEAGE, scope, Facts(edges=(EdgeFact(EdgeType.READS, build_job_key("etl", "export"), A),))))
     one = build_change("column-removed", build_column_key(A, "z"))
     assert judge_modes(graph, one) == ("breaking", "breaking")
@@ -136,7 +136,7 @@ def test_a_run_that_only_reads_is_such_a_job(scope: tuple[str, ...]) -> None:
         ),
     ],
 )
-def test_who_uses_it_or_might(more: Statement) -> None:
+def test_a_consumer_that_uses_or_might_use_a_column_is_a_reader(more: Statement) -> None:
     """A port alone is no reader: those who use it are."""
     graph = build_corner(more)
     ported = any(fact.type is EdgeType.PORT for fact in decode_edges(more))
@@ -162,7 +162,7 @@ def test_a_consumer_of_the_product_might_use_it() -> None:
     graph.store.close()
 
 
-def test_a_contract_that_promises_it_keeps_it() -> None:
+def test_a_contract_that_promises_a_column_requires_it() -> None:
     promise = build_contract_key("a-v1")
     models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
     graph = build_corner(
@@ -206,7 +206,7 @@ def test_a_legal_promotion_into_a_narrower_copy_is_breaking() -> None:
     graph.store.close()
 
 
-def test_a_contract_that_is_over_keeps_nothing() -> None:
+def test_a_retired_contract_requires_no_columns() -> None:
     promise = build_contract_key("a-v1")
     models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
     graph = build_corner(
@@ -258,7 +258,7 @@ def test_a_key_that_joins_or_groups(subtype: str) -> None:
     ("IDENTITY", "compatible", ("breaking", "compatible")),
     ("", "compatible", ("breaking", "breaking")),
 ])  # fmt: skip
-def test_enum_values_and_who_branches_on_them(subtype: str, added: str, removed: tuple[str, str]) -> None:
+def test_changed_enum_values_affect_jobs_that_branch_on_them(subtype: str, added: str, removed: tuple[str, str]) -> None:
     graph = build_corner(build_schema_statement(C, "s"), build_making(subtype))
     assert judge_modes(graph, build_change("enum-value-added", build_column_key(A, "y"))) == (added, added)
     assert judge_modes(graph, build_change("enum-value-removed", build_column_key(A, "y"))) == removed
@@ -382,7 +382,7 @@ def build_promises(**slo: str) -> LiveGraph:
     )
 
 
-def test_a_promise_that_rests_on_one_that_is_loosened() -> None:
+def test_a_promise_that_depends_on_a_loosened_promise() -> None:
     graph = build_promises(freshness="2h", completeness="99%")
     assert judge_change(graph, build_level_change("slo-loosened", "1h", "90m")).verdict == "conditional"
     broken = judge_change(graph, build_level_change("slo-loosened", "1h", "3h"))
@@ -400,7 +400,7 @@ def test_a_promise_that_did_not_hold_before_is_not_broken_by_it() -> None:
     graph.store.close()
 
 
-def test_an_input_that_is_made_of_what_the_product_puts_out() -> None:
+def test_an_input_port_that_is_derived_from_an_output_of_the_product() -> None:
     graph = build_promises(freshness="2h")
 
     def judge_added_port(name: str, to: str) -> str:

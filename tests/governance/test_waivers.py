@@ -69,7 +69,7 @@ def test_a_file_may_have_none(text: str) -> None:
         (GOOD.replace("no job", "x" * 3000), "w.yaml:2: reason has 3018 characters; it may have 2000"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_its_line(text: str, message: str) -> None:
+def test_an_unusable_waiver_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(InvalidInput) as error:
         read_waivers(text)
     assert str(error.value).startswith(message)
@@ -79,7 +79,7 @@ def test_a_year_ahead_is_accepted() -> None:
     assert read_waivers(GOOD.replace("2026-04-01", str(TODAY + LONGEST)))[0].expires == TODAY + LONGEST
 
 
-def test_what_is_waived_stays_and_counts_no_more() -> None:
+def test_a_waived_finding_stays_in_the_report_and_no_longer_counts() -> None:
     plain = build_report(build_finding(1), build_finding(2, "conditional"), build_finding(3, "compatible"))
     assert (plain.verdict, plain.passed) == ("breaking", False)
     after = apply_waivers(plain, [build_waiver(1)], TODAY)
@@ -124,7 +124,7 @@ def test_an_expired_waiver_that_matches_no_finding_is_reported_as_such() -> None
     assert "remove it" in problem.text
 
 
-def test_only_the_whole_fingerprint_fits() -> None:
+def test_a_waiver_needs_the_whole_fingerprint() -> None:
     near = Waiver("0000000000000011", "why", "ann", TODAY)
     assert not apply_waivers(build_report(build_finding(1)), [near], TODAY).passed
 

@@ -70,7 +70,7 @@ def test_the_address_is_where_it_came_from(site: Path, record: Any, address: str
     assert install_command() == f"pip install 'meshline @ {address}'"
 
 
-def test_a_folder_that_is_there(site: Path, tmp_path: Path) -> None:
+def test_an_existing_folder_is_the_address(site: Path, tmp_path: Path) -> None:
     site.write_text(json.dumps({"url": tmp_path.as_uri(), "dir_info": {"editable": True}}), "utf-8")
     assert build_requirement() == f"meshline @ {tmp_path.as_uri()}"
 

@@ -205,7 +205,7 @@ def test_a_product_that_loses_a_port(live: LiveGraph) -> None:
     assert list_notified(live.store) == before, "other sources still refer to it"
 
 
-def test_only_what_breaks(live: LiveGraph) -> None:
+def test_a_follower_of_breaking_changes_ignores_others(live: LiveGraph) -> None:
     commit_statements(live.store, build_contract(START))
     follow = build_follower(live, breaking_only=True)
     follow.step()

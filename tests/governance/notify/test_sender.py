@@ -124,7 +124,7 @@ def test_a_server_that_is_away_is_tried_again_until_it_is_back(store: Store, tmp
     assert count_kinds(store)[REFUSED] == 2
 
 
-def test_it_is_given_up_after_so_many_attempts_or_days(store: Store, tmp_path: Path) -> None:
+def test_a_message_is_given_up_after_the_configured_attempts_or_days(store: Store, tmp_path: Path) -> None:
     clock = Clock()
     with run_mail_server(tmp_path / "mail") as box:
         pass
@@ -163,7 +163,7 @@ def test_addresses_of_an_owner_go_before(store: Store, receiver: Receiver, mailb
 
 
 @pytest.mark.parametrize("contact", ["a@b", "a@b.example,eve@x.org", "a@b.org?cc=eve@x.org", "a b@x.org", "mesh@x.org\r\nBcc: e@x.org", ""])
-def test_what_is_no_address_is_not_sent_to(store: Store, mailbox: Mailbox, contact: str) -> None:
+def test_no_mail_is_sent_to_a_text_that_is_no_address(store: Store, mailbox: Mailbox, contact: str) -> None:
     clock = Clock()
     record_notices(store, clock, a=build_body(contacts={"email": contact}))
     assert build_sender(store, clock, mailbox.url).send() == SendResult(0, 0, 0)
@@ -236,7 +236,7 @@ def test_senders_of_several_processes_send_once(store: Store, mailbox: Mailbox, 
     assert sorted(mail["X-Recipients"] for mail in mailbox.read_mails()) == sorted(f"<team-{n}@company.com>" for n in range(10))
 
 
-def test_what_is_settled_is_not_read_again(store: Store, mailbox: Mailbox) -> None:
+def test_settled_notices_are_not_read_again(store: Store, mailbox: Mailbox) -> None:
     clock = Clock()
     record_notices(store, clock, a=build_body(), lost=build_body("lost", {}), b=build_body("team:shop"))
     build_sender(store, clock, mailbox.url).send()

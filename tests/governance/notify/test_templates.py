@@ -70,7 +70,7 @@ def test_templates_of_a_folder_go_before(tmp_path: Path) -> None:
         ("message.txt", "x" * 20_001, "at most 20000 characters"),
     ],
 )
-def test_what_is_wrong_in_a_template_is_named(tmp_path: Path, name: str, text: str, refused: str) -> None:
+def test_an_error_in_a_template_is_named(tmp_path: Path, name: str, text: str, refused: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(InvalidInput, match=refused):
         load_templates(tmp_path)

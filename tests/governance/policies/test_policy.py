@@ -30,20 +30,20 @@ def test_a_users_policy_is_added_to_those_of_the_product() -> None:
     assert (known["mine"].severity, known["mine"].own, known["slo-minimum"].own) == (Severity.ERROR, True, False)
 
 
-def test_one_of_the_product_is_changed_by_its_id_name_by_name() -> None:
+def test_a_bundled_policy_is_overridden_parameter_by_parameter() -> None:
     changed = parse_policies({"id": "slo-minimum", "parameters": {"freshness_seconds": 60}, "severity": "error"})["slo-minimum"]
     assert changed.parameters == {**parse_policies()["slo-minimum"].parameters, "freshness_seconds": 60}
     assert (changed.severity, changed.own) == (Severity.ERROR, True)
     assert changed.message.text == parse_policies()["slo-minimum"].message.text
 
 
-def test_one_is_switched_off_with_a_reason() -> None:
+def test_a_policy_is_switched_off_with_a_reason() -> None:
     assert parse_policies({"id": "finance-only", "off": "revenue is public"})["finance-only"].off == "revenue is public"
     with pytest.raises(InvalidInput, match="off"):
         parse_policies({"id": "finance-only", "off": ""})
 
 
-def test_several_stand_in_one_file() -> None:
+def test_a_file_may_contain_several_policies() -> None:
     assert {"mine", "other"} <= parse_policies({"policies": [MINE, {**MINE, "id": "other"}]}).keys()
 
 

@@ -140,12 +140,12 @@ def test_junit_is_xml_with_a_case_for_each(name: str) -> None:
     assert (suite.tests, suite.failures, suite.skipped) == (5, 2, 1)
 
 
-def test_junit_of_nothing_is_a_test_that_passes() -> None:
+def test_junit_of_an_empty_report_is_a_passing_test() -> None:
     (suite,) = JUnitXml.fromstring(junit.render_xml(build_report()))
     assert (suite.tests, suite.failures) == (1, 0)
 
 
-def test_junit_fails_what_fails() -> None:
+def test_junit_reports_failing_findings_as_failures() -> None:
     made = (build_finding(1), build_finding(2, "conditional"), build_finding(3, waived=WAIVED))
     for fail_on, failures in (("breaking", 1), ("conditional", 2), ("none", 0)):
         (suite,) = JUnitXml.fromstring(junit.render_xml(build_report(*made, fail_on=fail_on)))
@@ -226,14 +226,14 @@ def test_text_distinguishes_masked_from_unmasked() -> None:
     assert masked < next(n for n, line in enumerate(output) if "- bi" in line)
 
 
-def test_text_keeps_what_is_waived() -> None:
+def test_text_keeps_waived_findings() -> None:
     output = "\n".join(line.text for line in text.format_lines(build_report(build_finding(waived=WAIVED))))
     assert "WAIVED (breaking)  table a.customers: `email` is removed" in output
     assert "waived by ann until 2030-01-01: no job reads it" in output
     assert output.startswith("COMPATIBLE: 1 waived.\nPassed")
 
 
-def test_what_the_graph_does_not_know_is_no_promise() -> None:
+def test_an_asset_that_the_graph_does_not_contain_is_reported_as_unknown() -> None:
     output = [line.text for line in text.format_lines(build_report(build_finding(unknown=("a.b",))))]
     assert output[0].endswith("; consumers of table a.customers are unknown.")
     assert "  ! the graph does not contain a.b: its readers are unknown" in output

@@ -34,7 +34,7 @@ def test_names_stay_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name.isprintable() and name.strip() and len(name) < 50])
-def test_a_name_reads_as_it_is(name: str) -> None:
+def test_a_name_is_rendered_unchanged(name: str) -> None:
     shown = re.sub(r"</?(p|code)>|\u200b|\n", "", render_html(format_code(name)))
     for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
         shown = shown.replace(entity, sign)
@@ -67,7 +67,7 @@ def test_the_verdict_is_the_first_line_with_its_reason() -> None:
     assert first[1] == "### BREAKING: table a.customers: `email` is removed; 2 consumers hit, 1 of them by masked values only."
 
 
-def test_who_is_hit_by_owner() -> None:
+def test_affected_consumers_are_listed_by_owner() -> None:
     output = render_markdown(
         build_report(
             build_finding(hits=(build_hit("mailer", owner="ann"), build_hit("bi", masked=True, owner="bob"), build_hit("ann's", owner="")))
@@ -93,7 +93,7 @@ def test_zero_findings() -> None:
 
 
 @pytest.mark.parametrize(("findings", "hits"), [(10_000, 20), (10_000, 0), (3, 5_000), (500, 500)])
-def test_however_much_there_is_it_fits_and_counts_what_is_left_out(findings: int, hits: int) -> None:
+def test_a_report_of_any_size_fits_the_limit_and_counts_what_is_left_out(findings: int, hits: int) -> None:
     made = build_large_report(findings, hits)
     begun = time.perf_counter()
     output = render_markdown(made)
