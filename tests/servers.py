@@ -73,7 +73,7 @@ def neo4j_server(home: Path, *, own: bool = False) -> Iterator[Neo4jServer]:
 
 
 def script(*arguments: str) -> dict[str, object]:
-    """Call scripts/servers/neo4j.py; its answer. A failure says in a sentence what is missing."""
+    """Call scripts/servers/neo4j.py; its answer. A failure states in a sentence what is missing."""
     done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.fail(done.stderr.strip(), pytrace=False)

@@ -1,4 +1,4 @@
-"""Whatever comes over HTTP is answered, and never with a failure of ours."""
+"""Every HTTP body is answered, and never with an internal error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever the schema allows to ask is answered, or refused with a code; nothing breaks inside."""
+"""Every query that the schema allows is answered, or refused with a code; there is no internal error."""
 
 from __future__ import annotations
 

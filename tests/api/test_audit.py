@@ -1,4 +1,4 @@
-"""Who did what: recorded with what was done, shown to those who may write, never changed."""
+"""The audit log: an entry is written with each action, shown to users who may write, and never changed."""
 
 from __future__ import annotations
 

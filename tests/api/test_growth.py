@@ -1,4 +1,4 @@
-"""What questions cost once they are answered: nothing."""
+"""Queries take no memory after they are answered."""
 
 from __future__ import annotations
 

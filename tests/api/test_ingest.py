@@ -134,7 +134,7 @@ def test_a_batch(client: TestClient) -> None:
 
 
 def test_a_batch_reports_events_that_were_repaired_or_refused(client: TestClient) -> None:
-    """As for one event, with the event's position; of very many the first, and the number of the others."""
+    """Warnings are those of a single event, with the event's position; of very many, the first are listed and the others counted."""
     bad = build_event(inputs=[{"namespace": "wh", "name": ""}] * 40)
     alone = client.post("/api/v1/lineage", json=bad).json()["warnings"]
     answer = client.post("/api/v1/lineage/batch", json=[build_event(), bad, {"a": 1}, bad, bad]).json()

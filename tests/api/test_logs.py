@@ -27,7 +27,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 @contextmanager
 def log_to(stream: io.StringIO, form: Any = "json", level: str = "info") -> Iterator[None]:
-    """What `configure` does to a process, and undone."""
+    """The logging that `configure` sets up, restored at the end."""
     root = logging.getLogger()
     before, kept = root.level, root.handlers[:]
     named = {name: logging.getLogger(name).level for name in ("uvicorn", "uvicorn.error", "uvicorn.access")}

@@ -109,7 +109,7 @@ def test_the_limit_of_a_request_applies_to_planned_queries(caplog: pytest.LogCap
 
 
 def test_plain_fields_are_planned(monkeypatch: pytest.MonkeyPatch, both: Both) -> None:
-    """That there are plans at all: only the two fields with arguments are left to graphql-core."""
+    """Plans are used: only the two fields with arguments are left to graphql-core."""
     left: list[str] = []
     parent = StrawberryGraphQLCoreExecutionContext.execute_field
 

@@ -118,7 +118,7 @@ def test_one_that_fails_does_not_hold_the_others(live: LiveGraph) -> None:
 
 
 def test_another_process_was_sooner(live: LiveGraph) -> None:
-    """What another server synced a moment ago is not due."""
+    """A source that another server synced a moment ago is not due."""
     target = LocalTarget(live, Naming())
     stop = threading.Event()
 

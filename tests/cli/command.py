@@ -17,7 +17,7 @@ EXAMPLE = ROOT / "examples" / "mesh"
 
 
 class Ran(NamedTuple):
-    """What a command left behind."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str

@@ -51,7 +51,7 @@ class DbtProject:
         self.set_file_times_back(root)
 
     def compile(self, version: str, root: Path | None = None, *, after: float = 0.0, **changed: Any) -> Path:
-        """What `dbt compile` writes of `before` or `after`: the manifest of the files as they are, now or so many seconds later."""
+        """The manifest that `dbt compile` writes of `before` or `after`, for the current files, generated `after` seconds from now."""
         manifest = json.loads((PAIR / f"{version}.json").read_text())
         manifest["metadata"]["generated_at"] = _time(time.time() + after)
         manifest.update(changed)

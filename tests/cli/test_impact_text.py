@@ -1,4 +1,4 @@
-"""What a person reads of an impact and of a lineage graph, as golden text."""
+"""The text format of an impact and of a lineage graph, as golden text."""
 
 from __future__ import annotations
 

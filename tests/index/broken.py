@@ -35,7 +35,7 @@ def damage_content(random: Random) -> bytes:
 
 
 def load_contents(*blobs: bytes) -> None:
-    """As the contents of so many heads, read at once."""
+    """Load blobs as the contents of as many heads, read at once."""
     heads = [
         Head(number, "openlineage/x", ("s", str(number)), 0, 0, 0, "", provisional=False, content=Content(bytes(16), blob))
         for number, blob in enumerate(blobs, 1)

@@ -34,7 +34,7 @@ def traverse_up(index: LineageIndex, *starts: AssetKey | str, **limits: object) 
 
 
 def describe_reached(index: LineageIndex, traversal: Traversal) -> dict[str, str]:
-    """By short name: `DIRECT 1`, `POSSIBLE 2 masked`."""
+    """Descriptions by short name: `DIRECT 1`, `POSSIBLE 2 masked`."""
     rows = zip(traversal.nodes.tolist(), traversal.reach.tolist(), traversal.distance.tolist(), traversal.masked.tolist(), strict=True)
     return {format_name(index, asset): format_reach(reach, distance, masked) for asset, reach, distance, masked in rows}
 

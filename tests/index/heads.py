@@ -117,7 +117,7 @@ def build_output_scope(job_name: str, output: str) -> Scope:
 
 
 class Fold:
-    """What a store does with statements: heads by scope, changes by revision."""
+    """Folds statements as a store does: heads by scope, changes by revision."""
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []

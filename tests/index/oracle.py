@@ -66,7 +66,7 @@ class Oracle:
                     self.steps[edge.start].append((head.observed_at, False, edge.end))
 
     def resolve_name(self, key: AssetKey, time: int) -> AssetKey | None:
-        """What a fact of a time about this name of a dataset is about now; None: nothing. All but datasets stay."""
+        """The current key of the subject of a fact that had this name at a time; None: there is none. Keys of other kinds stay."""
         if key.kind is not AssetKind.DATASET:
             return key
         later = [step for step in self.steps.get(key, ()) if (step[0] >= time if step[1] else step[0] > time)]
@@ -149,7 +149,7 @@ class Oracle:
         return name if (self.get_class(dataset), fold) in self.exact else fold
 
     def find_column_name(self, dataset: AssetKey, name: str, time: int) -> str | None:
-        """What the column is called now that had a name at a time; None: it is gone."""
+        """The current name of the column that had a name at a time; None: it was removed."""
         later = [
             step for step in self.column_steps.get((self.get_class(dataset), self.normalise_name(dataset, name)), ()) if step[0] > time
         ]
@@ -159,7 +159,7 @@ class Oracle:
         return self.find_column_name(dataset, new, at) if renamed else None
 
     def resolve_key(self, head: Head, key: AssetKey) -> AssetKey | None:
-        """What a head means by a name, as that is called now; None: it is gone."""
+        """The current name of the asset that a head refers to by a name; None: it was removed."""
         if key.kind is AssetKind.DATASET:
             return self.resolve_dataset(head, key)
         if key.kind is not AssetKind.COLUMN:
@@ -322,7 +322,7 @@ class Oracle:
         ]
 
     def collect_starts(self, key: AssetKey) -> set[AssetKey]:
-        """What a traversal from a contract or an owner begins with: what it governs or owns; of products and domains what is inside."""
+        """The starts of a traversal from a contract or an owner: the assets that it governs or owns; of containers their contents."""
         found: set[AssetKey] = set()
         for edge, _ in self.edges:
             if not self.is_same(edge.start, key):

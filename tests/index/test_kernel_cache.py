@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept and found: by processes that may not write where the package is."""
+"""The cache of compiled kernels is found by processes that may not write to the package's folder."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Package(NamedTuple):
         return done
 
     def find_cache_folders(self, environments: list[dict[str, str]]) -> list[str]:
-        """Where kernels are kept in each of these environments."""
+        """The folders of the kernels in each of these environments."""
         return self.run(KEPT, json.dumps(environments)).stdout.splitlines()
 
     def look(self, **environment: str) -> list[Any]:

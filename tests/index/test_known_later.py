@@ -1,4 +1,4 @@
-"""What an index of the past does not know of owners, consumers, contracts and ports, because sources stated them later."""
+"""Owners, consumers, contracts and ports that an index of the past lacks because sources stated them later."""
 
 from __future__ import annotations
 

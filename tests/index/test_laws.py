@@ -37,7 +37,7 @@ def _fold_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def collect_answers(index: LineageIndex) -> dict[tuple[AssetKey, Direction], Answer]:
-    """What every column and dataset reaches."""
+    """The assets that every column and dataset reaches."""
     keys = [asset.shown for asset in index.dump().assets if asset.shown.kind in {AssetKind.COLUMN, AssetKind.DATASET}]
     return {(key, direction): collect_answer(index, key, direction) for key in keys for direction in Direction}
 
@@ -63,7 +63,7 @@ def list_paths(index: LineageIndex, key: AssetKey) -> list[list[tuple[AssetKey, 
 
 
 def collect_names(index: LineageIndex) -> object:
-    """What is listed, what each name finds, and what columns were called before."""
+    """The listed assets, the asset that each name finds, and the former names of columns."""
     listed = {
         kind: [index.assets.get_key(node) for node in index.assets.list_of_kind(kind)] for kind in (AssetKind.DATASET, AssetKind.COLUMN)
     }
@@ -76,7 +76,7 @@ def collect_names(index: LineageIndex) -> object:
 
 
 def check_traversable(index: LineageIndex) -> None:
-    """What kernels can see are the flows that are not dead."""
+    """Kernels see exactly the flows that are not dead."""
     tables = index._tables
     n = int(tables.counts[N_FLOWS])
     assert collect_traversable(tables) == {row for row in range(n) if not tables.flows.flags[row] & DEAD}

@@ -55,7 +55,7 @@ COLUMNS = (state_schema("a", "x", "y"), state_schema("b", "x", "y"))
 
 
 def find_reached(*statements: Statement) -> dict[str, str]:
-    """What column x of a reaches, whatever the order in which it is stated."""
+    """The columns that a.x reaches, whatever the order of the statements."""
     index = build_index(*statements, *COLUMNS)
     other = LineageIndex.load([], 0)
     fold = Fold()

@@ -1,4 +1,4 @@
-"""What hangs on the reached columns: containers, consumers, contracts, jobs, owners."""
+"""Assets related to the reached columns: containers, consumers, contracts, jobs, owners."""
 
 from __future__ import annotations
 

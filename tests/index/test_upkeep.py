@@ -1,4 +1,4 @@
-"""What the index remembers of products, domains and owners is what a rebuilt index computes."""
+"""The index keeps the same products, domains and owners as a rebuilt index computes."""
 
 from __future__ import annotations
 

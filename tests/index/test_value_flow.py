@@ -1,4 +1,4 @@
-"""Where values go unmasked is where a traversal of DIRECT flows goes unmasked; copies are counted column by column."""
+"""Unmasked values reach the columns that a traversal of DIRECT flows reaches unmasked; copies are counted column by column."""
 
 from __future__ import annotations
 

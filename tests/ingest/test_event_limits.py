@@ -1,4 +1,4 @@
-"""What one event may hold: more is refused with a path, before the work; what real producers send is accepted."""
+"""The limits of one event: a larger one is refused with a path, before any work; events of real producers are accepted."""
 
 from __future__ import annotations
 

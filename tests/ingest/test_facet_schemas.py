@@ -24,7 +24,7 @@ Found = tuple[dict[str, Any], Draft202012Validator]
 
 
 def read_specification() -> dict[tuple[str, str], Found]:
-    """By place and name: the schema of each facet's content, and its validator. Without what every facet has in common."""
+    """The schema of each facet's content and its validator, by place and name, without the properties common to all facets."""
     folder = Path(CORPUS or "") / "openlineage-spec" / "facets"
     found: dict[tuple[str, str], Found] = {}
     for rule in RULES:

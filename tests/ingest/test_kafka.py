@@ -31,7 +31,7 @@ SECONDS = 60
 
 
 class Counts:
-    """What an observer received."""
+    """The counts that an observer received."""
 
     def __init__(self) -> None:
         self.messages: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""What facets state of datasets, columns and jobs, over runs; and the page that is made from the table."""
+"""The statements of facets about datasets, columns and jobs, over runs; and the page that is made from the table."""
 
 from __future__ import annotations
 

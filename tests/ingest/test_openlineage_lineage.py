@@ -1,4 +1,4 @@
-"""What lineage facets state: hoisting, types, names that are only there, the newer facet, job and dataset events."""
+"""The statements of lineage facets: hoisting, types, names that only the facet has, the newer facet, job and dataset events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What real producers send, in the shape in which they do (docs/openlineage.md): each rule that was learnt by running them."""
+"""Events in the form that real producers send (docs/openlineage.md): each rule that was learnt by running them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def receive_event(of: Event) -> Received:
 
 
 def build_input_field(name: str, column: str) -> Event:
-    """As openlineage-sql names a source: without any transformation."""
+    """An input field as openlineage-sql names it: without any transformation."""
     return {"namespace": DB, "name": name, "field": column}
 
 
@@ -69,7 +69,7 @@ def build_insert_event(minute: float = 1, *, query: str = INSERT, integration: s
 
 
 def build_query_event(query: str, *names: str, listed: tuple[str, ...], integration: str = "AIRFLOW") -> Event:
-    """What openlineage-sql makes of `query`: each column from the one of its name, `_0` from `email`."""
+    """The event that openlineage-sql makes of a query: each column is derived from the one of its name, `_0` from `email`."""
     facet = build_lineage_facet(**{name: [build_input_field("shop.raw.customers", "email" if name == "_0" else name)] for name in names})
     known = {"schema": build_schema_facet(*listed)} if listed else {}
     customers = build_dataset("shop.raw.customers", DB, schema=build_schema_facet("id", "email", "country", "status"))
@@ -220,7 +220,7 @@ DBT_EVENTS = Path(__file__).parents[2] / "examples" / "mesh" / "events" / "dbt.n
 
 
 def read_silent_producers(known: Graph, of: AssetKey) -> tuple[int, tuple[str, ...]]:
-    """What an impact of an asset shows of producers that state no filters."""
+    """The producers without filters that an impact of an asset shows."""
     index = LiveGraph.open(known.store).index
     node = index.assets.find_by_key(of)
     assert node is not None
@@ -249,7 +249,7 @@ def test_where_all_is_possible_nothing_is_missing() -> None:
 
 
 def test_an_impact_counts_the_jobs_of_dbt() -> None:
-    """As dbt-ol sent it: two staging tables, and the marts that are made of them."""
+    """Events of dbt-ol: two staging tables, and the marts that are built from them."""
     known = ingest_each(*map(json.loads, DBT_EVENTS.read_text(encoding="utf-8").splitlines()))
     marts = "duckdb:///warehouse/marts.duckdb"
     counts = {
@@ -488,7 +488,7 @@ def test_mapped_runs_keep_what_each_reads_and_writes() -> None:
 
 
 def build_debezium_events(*names: tuple[str, str], topics: Sequence[str] = ()) -> list[Event]:
-    """What Debezium sends: each table and each topic in an event of its own."""
+    """Events as Debezium sends them: each table and each topic in an event of its own."""
     facets = {"jobType": {"integration": "DEBEZIUM", "processingType": "STREAMING", "jobType": "TASK"}}
     written = [topic for _, topic in names] + [*topics]
     tables = [build_event("RUNNING", minute, [build_dataset(table)], [], job_facets=facets) for minute, (table, _) in enumerate(names)]

@@ -1,4 +1,4 @@
-"""What a run states of lineage: provisional and completed, failed, streaming, and who covers what."""
+"""The lineage that a run states: provisional and completed, failed, streaming, and the runs that cover each other's datasets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store promises about commits: revisions, changes, what is read back, all or nothing."""
+"""The contract of every store about commits: revisions, changes, reading back, all or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store promises about the journal."""
+"""The contract of every store about the journal."""
 
 from __future__ import annotations
 

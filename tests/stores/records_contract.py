@@ -1,4 +1,4 @@
-"""What every store promises about runs, pairs, raw events and settings."""
+"""The contract of every store about runs, pairs, raw events and settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store promises about search: the words of names and prose, by prefix, in one order."""
+"""The contract of every store about search: the words of names and prose, by prefix, in one order."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class TestMemory(StoreContract):
 
 
 class TestFiles:
-    """What only a file can do: be locked, damaged, foreign, too new, or read by many threads."""
+    """States that only a file can have: locked, damaged, foreign, too new, or read by many threads."""
 
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:

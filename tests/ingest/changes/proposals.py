@@ -1,4 +1,4 @@
-"""What proposals are asked in tests."""
+"""Functions that read the parts of a proposal."""
 
 from __future__ import annotations
 

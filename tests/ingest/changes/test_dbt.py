@@ -104,7 +104,7 @@ def test_tables_are_those_that_the_graph_knows(known: GraphState) -> None:
 
 
 def test_columns_are_those_of_the_sql(known: GraphState) -> None:
-    """Whatever YAML declares."""
+    """The columns come from the SQL, whichever columns the YAML declares."""
     found = propose_edit(known, edit_sql(PAYMENTS, "currency", "currency, method"))
     assert list_rules(found) == [("column-added", "stg_payments/field/method")]
     found = propose_edit(known, edit_sql(LEDGER, "    o.buyer_key,\n", ""))

@@ -323,7 +323,7 @@ def test_a_script_in_two_versions(ask: Ask) -> None:
 
 
 def test_a_migration_that_grew(ask: Ask) -> None:
-    """What was there before has been applied."""
+    """Statements that the file had before have been applied."""
     old = f"ALTER TABLE {ORDERS} ADD COLUMN x int;\nALTER TABLE {ORDERS} DROP COLUMN old_one"
     new = f"{old};\nALTER TABLE {ORDERS} DROP COLUMN status"
     found = ask("ddl", new, before=old)

@@ -1,4 +1,4 @@
-"""Where schemas are read from: folders, and live tables."""
+"""Schemas are read from folders and from live tables."""
 
 from __future__ import annotations
 

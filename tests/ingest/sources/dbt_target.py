@@ -29,7 +29,7 @@ Facets = dict[str, Any]
 
 
 class TargetReading(NamedTuple):
-    """What one reading found, each content as facts."""
+    """The results of one reading, each content as facts."""
 
     facts: dict[Scope, Facts]
     times: dict[Scope, int | None]

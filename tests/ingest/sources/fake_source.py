@@ -92,7 +92,7 @@ def list_keys(live: LiveGraph, dataset: AssetKey) -> list[AssetKey]:
 
 
 def count_outcomes(loading: Loading) -> Mapping[str, int]:
-    """What is not zero."""
+    """The counts that are not zero."""
     names = ("read", "unchanged", "new", "changed", "retracted", "kept")
     found = {name: getattr(loading, name) for name in names} | {"refused": len(loading.refused)}
     return {name: count for name, count in found.items() if count}

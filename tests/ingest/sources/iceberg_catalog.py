@@ -38,7 +38,7 @@ class Server(NamedTuple):
 
 @contextmanager
 def run_catalog(home: Path) -> Iterator[Server]:
-    """What is missing for a server is a failure, not a skip."""
+    """Run a catalog; a missing requirement is a failure, not a skip."""
     with subprocess.Popen([sys.executable, str(SCRIPT), str(home)], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -28,7 +28,7 @@ def open_graph() -> LiveGraph:
 
 
 def load_files(live: LiveGraph, kind: str, folder: Path, *paths: str, at: int = NOW, strict: bool = False, **options: Json) -> Loading:
-    """What loading these files did."""
+    """Load files of one kind; the outcome."""
     source = build_source({"kind": kind, "files": list[Json](paths), "complete": False, **options})
     assert isinstance(source, Source)
     return load_reading(live, source.read(build_context(live, Naming(), folder, source.source)), at, strict=strict)

@@ -279,7 +279,7 @@ def test_keys_that_the_standard_does_not_know_are_warned_of() -> None:
 
 
 def list_reference_refusals(to: str, **definitions: str) -> list[str]:
-    """What is refused of a contract with one field that refers to a definition."""
+    """The refusals of a contract with one field that refers to a definition."""
     written = "".join(f"  {name}: {{{inside}}}\n" for name, inside in definitions.items())
     models = f"models: {{m: {{fields: {{a: {{{to}}}}}}}}}\n"
     return list_refusals(f"dataContractSpecification: 0.9.3\nid: x\ninfo: {{version: 1.0.0}}\n{models}definitions:\n{written}")

@@ -1,4 +1,4 @@
-"""Where a contract's servers have its models: the names of the OpenLineage specification."""
+"""Contract servers locate models under the names of the OpenLineage specification."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def files(tmp_path: Path) -> Iceberg:
 
 
 def ingest_events(graph: LiveGraph) -> None:
-    """What Spark sent."""
+    """Ingest the recorded events of Spark."""
     builder = BatchBuilder(Naming())
     lines = (Path(str(CORPUS)) / "recorded" / "spark_iceberg.ndjson").read_bytes().splitlines()
     received = [Received(DEFAULT_SOURCE, builder.parser.parse(line, CLOCK), CLOCK, line) for line in lines]

@@ -1,4 +1,4 @@
-"""What the views of an Iceberg catalog come from, by the SQL that it keeps of them."""
+"""The lineage of the views of an Iceberg catalog, read from their SQL."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def load_views(graph: LiveGraph, folder: Path) -> tuple[str, ...]:
 
 
 def list_upstream(graph: LiveGraph, *column: str) -> dict[str, Reach]:
-    """What a column of the view (or all of it) comes from."""
+    """The columns that a column of the view (or the whole view) is derived from."""
     start = graph.index.assets.find_by_key(model.build_column_key(VIEW, *column) if column else VIEW)
     assert start is not None
     found = graph.index.lineage.traverse([start], Direction.UPSTREAM)

@@ -132,7 +132,7 @@ def test_sources_do_not_affect_each_other(live: LiveGraph) -> None:
 @settings(max_examples=count_examples(60), deadline=None)
 @given(st.lists(st.tuples(states, st.integers(-50, 50), st.booleans()), min_size=1, max_size=6), st.randoms())
 def test_only_the_last_reading_counts(history: list[tuple[dict[str, tuple[str, ...]], int, bool]], random: object) -> None:
-    """Whatever was read before, in whatever order, at whatever times: the graph is that of the last reading alone."""
+    """After any readings, in any order and at any times, the graph is that of the last reading alone."""
     with open_graph() as live, open_graph() as alone:
         for number, (state, offset, whole) in enumerate(history):
             found = [build_entry(name, *columns, time=T + offset) for name, columns in state.items()]

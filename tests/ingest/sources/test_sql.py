@@ -27,7 +27,7 @@ Known = Mapping[str, Sequence[str]]  # columns by the name of a table
 
 
 class SqlReading:
-    """What a reading found."""
+    """The results of a reading."""
 
     def __init__(self, folder: Path, known: Known, source: Sql) -> None:
         columns = {key: [KnownColumn(name, "") for name in names] for key, names in known.items()}
