@@ -161,7 +161,7 @@ class Named(NamedTuple):
     numbers: tuple[int, ...] = ()
 
 
-def parse_text(text: str, named: Callable[[Named], Type], nested: Callable[[str], str]) -> Type:
+def parse_type_text(text: str, named: Callable[[Named], Type], nested: Callable[[str], str]) -> Type:
     """The type that a text means. `named` resolves a written type; `nested` gives the normal name (struct, list, map) of a word for a
     nested type, else "". Raises Unreadable.
     """

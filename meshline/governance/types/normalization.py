@@ -8,7 +8,7 @@ import functools
 import json
 from collections.abc import Iterator, Mapping
 
-from meshline.governance.types.data_type import FAMILIES, MICROSECONDS, NESTED, Named, Type, Unreadable, parse_json, parse_text
+from meshline.governance.types.data_type import FAMILIES, MICROSECONDS, NESTED, Named, Type, Unreadable, parse_json, parse_type_text
 
 # Word -> the normal one. Other words stay as they are.
 COMMON: Mapping[str, str] = {
@@ -255,7 +255,7 @@ def _normalize_text(text: str, family: str) -> Type:
         return known if known in NESTED else ""
 
     try:
-        return parse_text(text, lambda named: _resolve_named(named, family), find_nested)
+        return parse_type_text(text, lambda named: _resolve_named(named, family), find_nested)
     except Unreadable:
         return _build_unknown(text)
 
