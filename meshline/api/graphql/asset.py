@@ -12,7 +12,7 @@ from strawberry.scalars import JSON
 
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import AssetKind, describe_field, refer_to_type
-from meshline.graph.index import Ownership as Owned
+from meshline.graph.index import results
 from meshline.graph.live_graph import FactRow
 from meshline.graph.model import AssetKey, from_micros
 from meshline.graph.queries import assets, owned_assets, search
@@ -152,7 +152,7 @@ class Ownership:
     statement: strawberry.ID = strawberry.field(description="The statement that contains it.")
 
     @classmethod
-    def from_owned(cls, view: GraphView, node: int, owned: Owned) -> Self:
+    def from_owned(cls, view: GraphView, node: int, owned: results.Ownership) -> Self:
         level = None if owned.level == node else owned.level
         return cls(
             view=view,
