@@ -1,4 +1,4 @@
-"""One traversal: its starts, for each kind of asset, and its answer."""
+"""One traversal: its starts, for each kind of asset, and its answer, with the columns that it reaches only masked (`Traversal.masked`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Where values go: over DIRECT flows that do not mask, and (`possible`) from dataset to dataset where no columns are recorded.
+"""Where values go that stay readable: over DIRECT flows that do not mask, and (`possible`) from dataset to dataset where no columns are
+recorded. Policies ask this; whether a traversal reaches a column masked is decided in `traversal`.
 
 Each node has a label: 1 + the least number of flows from a source, 0 where no value of a source arrives. Of the members of a
 class only the representative has one. A dataset has one if values may arrive in any column of it, known or not. Changed nodes are
