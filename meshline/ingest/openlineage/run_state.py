@@ -229,6 +229,20 @@ def is_continuous(state: RunState, reader: FacetReader) -> bool:
     return isinstance(job_type, JobType) and (job_type.processing_type or "").upper() in CONTINUOUS
 
 
+class RunOutcome(NamedTuple):
+    """The end of a run, as far as its statements depend on it: times in microseconds; None if it did not complete or fail."""
+
+    completed: int | None
+    failed: int | None
+    continuous: bool
+
+
+def decide_run_outcome(state: RunState, reader: FacetReader) -> RunOutcome:
+    """The end of a run. FAIL and ABORT are final, but what a continuous job did before it failed stays in effect."""
+    continuous = is_continuous(state, reader)
+    return RunOutcome(state.completed, None if continuous else state.failed, continuous)
+
+
 _Facet = TypeVar("_Facet", bound=msgspec.Struct)
 
 

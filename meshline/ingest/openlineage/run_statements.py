@@ -65,9 +65,9 @@ from meshline.ingest.openlineage.run_state import (
     Mention,
     RunState,
     Slot,
+    decide_run_outcome,
     find_map_index,
     find_parent_run,
-    is_continuous,
     join_roles,
     join_slot,
 )
@@ -147,14 +147,6 @@ EMPTY = int(Weight.EMPTY)
 Covered = Callable[[bytes], bool]  # whether a sibling's column lineage covers a pair
 
 
-class RunOutcome(NamedTuple):
-    """The end of a run, as far as its statements depend on it: times in microseconds; None if it did not complete or fail."""
-
-    completed: int | None
-    failed: int | None
-    continuous: bool
-
-
 def build_statement_owner(run: RunKey) -> str:
     """The owner of a run's statements (`parse_run` their version): two jobs may share a run id, and both may refer to the same datasets."""
     return f"{run.run_id}@{_digest(run.job.parts)}"
@@ -169,12 +161,6 @@ def _digest(parts: Sequence[str]) -> str:
     return hashlib.blake2b(msgspec.json.encode(parts), digest_size=6).hexdigest()
 
 
-def decide_run_outcome(state: RunState, contents: ContentCache) -> RunOutcome:
-    """The end of a run. FAIL and ABORT are final, but what a continuous job did before it failed stays in effect."""
-    continuous = is_continuous(state, contents.reader)
-    return RunOutcome(state.completed, None if continuous else state.failed, continuous)
-
-
 class StatedRun:
     """A run with everything that it states, as one function of its state: newer statements of a run replace its older ones."""
 
@@ -184,7 +170,7 @@ class StatedRun:
         self.source = run.source
         self.state = state
         self.contents = contents
-        self.outcome = decide_run_outcome(state, contents)
+        self.outcome = decide_run_outcome(state, contents.reader)
         self.exchange = build_exchange((run.job.parts[0], run.job.parts[1]), state, contents)
         self.parent = parent
         self.group = parent.run_id if parent else ""  # the parent's run id, which sibling runs share; '' = no siblings
