@@ -72,11 +72,11 @@ def _as_it_is(text: str) -> str:
     return text
 
 
-def _lower_ascii(text: str) -> str:
+def _fold_lower(text: str) -> str:
     return text.translate(ASCII_LOWER)
 
 
-def _upper_ascii(text: str) -> str:
+def _fold_upper(text: str) -> str:
     return text.translate(ASCII_UPPER)
 
 
@@ -89,7 +89,7 @@ _CASES: dict[NormalizationStrategy, tuple[Callable[[str], str], Callable[[str], 
 }
 
 
-_ASCII_CASES: dict[Callable[[str], str], Callable[[str], str]] = {str.lower: _lower_ascii, str.upper: _upper_ascii}
+_ASCII_CASES: dict[Callable[[str], str], Callable[[str], str]] = {str.lower: _fold_lower, str.upper: _fold_upper}
 
 
 def get_rules(name: str) -> DialectRules:
