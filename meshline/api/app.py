@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
+from meshline.api.addresses import Address, AddressRoute, AddressTable
 from meshline.api.auth import AuthMiddleware
 from meshline.api.errors import handle_http_error, handle_known_error
 from meshline.api.front_page import build_front_page, get_front_page
@@ -32,16 +29,6 @@ from meshline.app.settings import Settings
 from meshline.app.threads import Lane
 from meshline.app.tokens import Role
 from meshline.errors import MeshlineError
-
-
-class Address(NamedTuple):
-    """One route. `role`: the minimum role; None = no authentication. Mutations need a higher role: see `graphql.http`."""
-
-    path: str
-    methods: tuple[str, ...]
-    role: Role | None
-    endpoint: Callable[[Request], Awaitable[Response]]
-
 
 ADDRESSES = (
     Address("/", ("GET",), Role.READER, get_front_page),
@@ -71,7 +58,7 @@ def create_app(
 
     `on_ready` is called when the graph is loaded; `on_failure` with an error that prevents this and that does not go away by waiting.
     """
-    roles = {address.path: address.role for address in ADDRESSES}
+    table = AddressTable(ADDRESSES)
     metrics = Metrics()
     waiting = settings.request_queue
     endpoint = GraphQLEndpoint(
@@ -88,10 +75,10 @@ def create_app(
             await service.close()
 
     app = Starlette(
-        routes=[Route(address.path, address.endpoint, methods=list(address.methods)) for address in ADDRESSES],
+        routes=[AddressRoute(table)],
         middleware=[
-            Middleware(RequestContextMiddleware, metrics=metrics, routes=roles, quiet=QUIET),
-            Middleware(AuthMiddleware, needed=roles, settings=settings, refused=metrics.count_refused_request),
+            Middleware(RequestContextMiddleware, metrics=metrics, table=table, quiet=QUIET),
+            Middleware(AuthMiddleware, settings=settings, refused=metrics.count_refused_request),
         ],
         exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error},
         lifespan=run_lifespan,
@@ -102,8 +89,8 @@ def create_app(
     app.state.bodies = Lane("large events and batches", BODIES, waiting, BODY_SECONDS)
     app.state.body_budget = BodyBudget(settings.bodies_bytes)
     app.state.checks = Lane("checks", CHECKS, waiting, settings.check_seconds)
-    app.state.openapi = build_document(roles)
-    app.state.front_page = build_front_page(roles)
+    app.state.openapi = build_document(ADDRESSES)
+    app.state.front_page = build_front_page(ADDRESSES)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Authentication of every request, and authorisation by its path. A path without a rule needs a token.
+"""Authentication of every request, and authorisation by its address. A path that is not ours needs a token.
 
 GraphQL has one path: mutations are authorised in `graphql.http`, the audit log in `graphql.compliance`.
 """
@@ -6,12 +6,13 @@ GraphQL has one path: mutations are authorised in `graphql.http`, the audit log 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from meshline.api.addresses import get_matched_path
 from meshline.api.errors import Forbidden, Unauthenticated, WrongHost, build_error_response
 from meshline.app.settings import Settings
 from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role, Tokens
@@ -62,10 +63,9 @@ class AllowedHosts:
 class AuthMiddleware:
     """Refuses requests without the needed role. Sets `scope["state"]["actor"]`: None for an unknown caller of a path that needs no role."""
 
-    def __init__(self, app: ASGIApp, needed: Mapping[str, Role | None], settings: Settings, refused: Callable[[str], None]) -> None:
-        """`needed`: the minimum role of each path; None = no authentication. `refused` gets the reason of each refusal."""
+    def __init__(self, app: ASGIApp, settings: Settings, refused: Callable[[str], None]) -> None:
+        """`refused` gets the reason of each refusal."""
         self.app = app
-        self._needed = needed
         self._tokens = Tokens(settings.tokens) if settings.tokens else None
         self._hosts = AllowedHosts(settings)
         self._refused = refused
@@ -75,7 +75,7 @@ class AuthMiddleware:
             await self.app(scope, receive, send)
             return
         try:
-            scope["state"]["actor"] = self._authenticate(scope["path"], Headers(scope=scope))
+            scope["state"]["actor"] = self._authenticate(_find_role(scope), Headers(scope=scope))
         except _REFUSALS as error:
             self._refused(_classify_refusal(error))
             scope["state"]["code"] = error.code
@@ -83,19 +83,26 @@ class AuthMiddleware:
             return
         await self.app(scope, receive, send)
 
-    def _authenticate(self, path: str, headers: Headers) -> Actor | None:
+    def _authenticate(self, needed: Role | None, headers: Headers) -> Actor | None:
         self._hosts.check_host(headers)
         if self._tokens is None:
             return NO_AUTHENTICATION
         given = _parse_token(headers)
         actor = None if given is None else self._tokens.find_actor(given)
-        needed = self._needed.get(path, Role.READER)  # also for paths that do not exist: an unknown caller does not learn which do
         if needed is None:
             return actor
         if actor is None:
             raise _build_unauthenticated(given)
         check_role(actor, needed)
         return actor
+
+
+def _find_role(scope: Scope) -> Role | None:
+    """The minimum role for a request; None = no authentication."""
+    matched = get_matched_path(scope)
+    if matched is None:
+        return Role.READER  # also for paths that do not exist: an unknown caller does not learn which do
+    return matched.get_role(scope["method"])
 
 
 _REFUSALS = (Unauthenticated, Forbidden, WrongHost)

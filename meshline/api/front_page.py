@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from html import escape
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline import __version__
-from meshline.api.openapi import HTML, OPERATIONS
-from meshline.app.tokens import Role
+from meshline.api.addresses import Address
+from meshline.api.openapi import OPERATIONS
+from meshline.api.operations import HTML
 
 _PAGE = """\
 <!doctype html>
@@ -36,11 +37,12 @@ curl ADDRESS/graphql -H 'Content-Type: application/json' -d '{{"query": "{{ reso
 """
 
 
-def build_front_page(roles: Mapping[str, Role | None]) -> str:
-    """The page as HTML. `roles`: the minimum role of each path."""
+def build_front_page(addresses: Iterable[Address]) -> str:
+    """The page as HTML."""
     rows = (
-        f"<tr><td>{method} {escape(path)}</td><td>{escape(operation.summary)}</td><td>{roles[path] or 'none'}</td></tr>"
-        for (path, method), operation in OPERATIONS.items()
+        f"<tr><td>{method} {escape(path)}</td><td>{escape(OPERATIONS[path, method].summary)}</td><td>{role or 'none'}</td></tr>"
+        for path, methods, role, _ in addresses
+        for method in methods
     )
     return _PAGE.format(version=escape(__version__), rows="\n".join(rows))
 

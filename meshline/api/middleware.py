@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from meshline.api.addresses import AddressTable, MatchedPath, get_raw_path
 from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE, JSON, build_error_response, encode_error
 from meshline.api.metrics import OTHER, Metrics
 from meshline.api.rest.request_body import release_body
@@ -22,7 +23,7 @@ log = logging.getLogger("meshline.http")
 
 HEADER = "X-Request-Id"
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")  # nothing that could break a log line or a header
-LONGEST_PATH = 200  # characters of an unknown path in the log
+LONGEST_PATH = 200  # characters of a path in the log that is unknown, or has parameters
 
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -43,17 +44,17 @@ class RequestContextMiddleware:
         self,
         app: ASGIApp,
         metrics: Metrics,
-        routes: Collection[str],
+        table: AddressTable,
         quiet: Collection[str],
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`routes`: our paths. `quiet`: paths that monitoring requests all the time; successes are logged at level debug.
+        """`table`: our paths. `quiet`: paths that monitoring requests all the time; successes are logged at level debug.
 
         `clock`: seconds.
         """
         self.app = app
         self._metrics = metrics
-        self._routes = frozenset(routes)
+        self._table = table
         self._quiet = frozenset(quiet)
         self._clock = clock
 
@@ -62,7 +63,8 @@ class RequestContextMiddleware:
             await self.app(scope, receive, send)
             return
         request_id = _read_request_id(scope) or secrets.token_hex(8)
-        scope.setdefault("state", {}).update(request_id=request_id, actor=None, code="")
+        matched = self._table.find_path(get_raw_path(scope))
+        scope.setdefault("state", {}).update(request_id=request_id, actor=None, code="", matched=matched)
         inside = REQUEST_ID.set(request_id)
         answer = _Answer(send, request_id)
         begun = self._clock()
@@ -72,9 +74,9 @@ class RequestContextMiddleware:
         finally:
             seconds = self._clock() - begun
             release_body(scope)
-            path = scope["path"]
-            self._metrics.count_request_end(scope["method"], path if path in self._routes else OTHER, answer.status, seconds)
-            self._log_request(scope, answer, seconds)
+            route = OTHER if matched is None else matched.template
+            self._metrics.count_request_end(scope["method"], route, answer.status, seconds)
+            self._log_request(scope, matched, answer, seconds)
             REQUEST_ID.reset(inside)
 
     async def _run_application(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
@@ -93,18 +95,20 @@ class RequestContextMiddleware:
             body = encode_error(INTERNAL, INTERNAL_MESSAGE, request_id=request_id)
             await Response(body, 500, media_type=JSON)(scope, receive, answer.send)
 
-    def _log_request(self, scope: Scope, answer: _Answer, seconds: float) -> None:
-        path, state = scope["path"], scope["state"]
-        level = logging.DEBUG if path in self._quiet and answer.status < 400 else logging.INFO
+    def _log_request(self, scope: Scope, matched: MatchedPath | None, answer: _Answer, seconds: float) -> None:
+        state, route = scope["state"], scope["path"][:LONGEST_PATH] if matched is None else matched.template
+        level = logging.DEBUG if route in self._quiet and answer.status < 400 else logging.INFO
         if log.isEnabledFor(level):
             details: dict[str, object] = {
                 "method": scope["method"],
-                "route": path if path in self._routes else path[:LONGEST_PATH],
+                "route": route,
                 "status": answer.status,
                 "ms": round(seconds * 1000, 2),
                 "bytes": answer.bytes,
                 "actor": state["actor"].name if state["actor"] is not None else "",
             }
+            if matched is not None and matched.parameters:
+                details["path"] = get_raw_path(scope)[:LONGEST_PATH].decode("latin-1")
             if state["code"]:
                 details["code"] = state["code"]
             record = logging.LogRecord(log.name, level, __file__, 0, "request", (), None)  # not log.log, which searches the stack

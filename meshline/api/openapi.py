@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline import __version__
+from meshline.api.addresses import REST, Address
 from meshline.api.errors import JSON, ErrorAnswer
 from meshline.api.graphql.http import GRAPHQL_JSON, GraphQLRequest
 from meshline.api.health import Alive, NotReadyYet, Ready
 from meshline.api.metrics import CONTENT_TYPE
+from meshline.api.operations import (
+    ALWAYS,
+    BUSY,
+    ENCODING,
+    HTML,
+    INVALID,
+    OBJECT,
+    TEXT,
+    TOO_LARGE,
+    TOO_LONG,
+    UNSUPPORTED,
+    WITH_BODY,
+    WITH_ROLE,
+    Answer,
+    Operation,
+    Parameter,
+    Schema,
+    Shape,
+    build_json_answer,
+    build_refusal,
+)
 from meshline.api.rest.mesh import MEDIA as MESH_MEDIA
 from meshline.api.rest.mesh import MeshAnswer
 from meshline.api.rest.openlineage import MEDIA as EVENT_MEDIA
 from meshline.api.rest.openlineage import SOURCE_NAME, BatchAnswer, EventAnswer
-from meshline.api.rest.request_body import COMPRESSED, IDENTITY
 from meshline.api.rest.sources import LOOKUPS as SOURCE_LOOKUPS
 from meshline.api.rest.sources import MEDIA as SOURCE_MEDIA
 from meshline.api.rest.sources import NAME as SOURCE
@@ -27,14 +49,10 @@ from meshline.app.tokens import Role
 from meshline.governance.report import Report
 from meshline.ingest.sources.transfer import LoadingCounts, SentReading, SourceContext
 
-Schema: TypeAlias = dict[str, Any]
-
-Shape: TypeAlias = type[msgspec.Struct] | Schema
-
-HTML = "text/html"
-OBJECT: Schema = {"type": "object"}
-TEXT: Schema = {"type": "string"}
-
+NAME: Schema = {"type": "string", "minLength": 1}
+OF_SOURCE = Parameter(
+    "source", "query", "The source, KIND/NAME.", required=True, schema={"type": "string", "pattern": f"^{SOURCE.pattern}$"}
+)
 # The part of an event that is checked first. The whole schema: https://openlineage.io/spec/2-0-2/OpenLineage.json
 _NAMED: Schema = {"namespace": {"type": "string", "minLength": 1}, "name": {"type": "string", "minLength": 1}}
 _JOB: Schema = {"type": "object", "required": ["namespace", "name"], "properties": {**_NAMED, "facets": {"type": "object"}}}
@@ -78,91 +96,31 @@ class GraphQLAnswer(msgspec.Struct, frozen=True):
     errors: list[GraphQLErrorAnswer] | None = None
 
 
-class Answer(NamedTuple):
-    """One status of an operation: its content by media type, and the headers that it always has."""
-
-    meaning: str
-    content: Mapping[str, Shape]
-    headers: Sequence[str] = ()
-
-
-class Parameter(NamedTuple):
-    """A parameter of an operation in the query or in a header."""
-
-    name: str
-    place: str  # query, header
-    meaning: str
-    required: bool = False
-    schema: Schema = TEXT
-
-
-class Operation(NamedTuple):
-    """A path with a method: its answers by HTTP status, and its request."""
-
-    summary: str
-    answers: Mapping[int, Answer]
-    body: Shape | None = None
-    body_media: Sequence[str] = ()
-    parameters: Sequence[Parameter] = ()
-
-
-def _build_json_answer(meaning: str, shape: Shape) -> Answer:
-    return Answer(meaning, {JSON: shape})
-
-
-def _build_refusal(meaning: str, *headers: str) -> Answer:
-    return Answer(meaning, {JSON: ErrorAnswer}, headers)
-
-
-ENCODING = Parameter(
-    "Content-Encoding",
-    "header",
-    "gzip, or none.",
-    schema={"type": "string", "enum": sorted(COMPRESSED | IDENTITY - {""})},
-)
-OF_SOURCE = Parameter(
-    "source", "query", "The source, KIND/NAME.", required=True, schema={"type": "string", "pattern": f"^{SOURCE.pattern}$"}
-)
-INVALID = _build_refusal("The input is invalid; `path` gives the place.")
-TOO_LARGE = _build_refusal("The body is too large, before or after decompression.")
-UNSUPPORTED = _build_refusal("This address does not accept the content type or encoding.")
-BUSY = _build_refusal("Not now: the graph is being loaded, the store does not answer, or the queue is full. Try again.", "Retry-After")
-TOO_LONG = _build_refusal("Reading the input takes too long or too much memory: send it in smaller parts.")
-WITH_BODY = {400: INVALID, 413: TOO_LARGE, 415: UNSUPPORTED, 503: BUSY}
-ALWAYS = {
-    421: _build_refusal("The Host header names another server."),
-    500: _build_refusal("Internal error; the log has the details."),
-}
-WITH_ROLE = {
-    401: _build_refusal("Authentication required or token unknown.", "WWW-Authenticate"),
-    403: _build_refusal("The role of the token is too low.", "WWW-Authenticate"),
-}
-
 _GRAPHQL = {
     200: Answer("The answer in GraphQL's format, errors included.", {JSON: GraphQLAnswer, GRAPHQL_JSON: GraphQLAnswer}),
     400: Answer(
         "Not a GraphQL request over HTTP; or, as application/graphql-response+json, a request that was refused before it ran.",
         {JSON: ErrorAnswer, GRAPHQL_JSON: GraphQLAnswer},
     ),
-    406: _build_refusal("None of the accepted media types is available."),
+    406: build_refusal("None of the accepted media types is available."),
     503: BUSY,
 }
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("/", "GET"): Operation("A page that lists these addresses, for browsers.", {200: Answer("The page.", {HTML: TEXT})}),
-    ("/healthz", "GET"): Operation("Is the process alive?", {200: _build_json_answer("Yes.", Alive)}),
+    ("/healthz", "GET"): Operation("Is the process alive?", {200: build_json_answer("Yes.", Alive)}),
     ("/readyz", "GET"): Operation(
         "Is the graph loaded, and does the store answer?",
-        {200: _build_json_answer("Yes.", Ready), 503: Answer("Not now.", {JSON: NotReadyYet}, ("Retry-After",))},
+        {200: build_json_answer("Yes.", Ready), 503: Answer("Not now.", {JSON: NotReadyYet}, ("Retry-After",))},
     ),
     ("/metrics", "GET"): Operation("Metrics for Prometheus.", {200: Answer("Metrics.", {CONTENT_TYPE: TEXT})}),
-    ("/openapi.json", "GET"): Operation("This document.", {200: _build_json_answer("OpenAPI 3.1.", OBJECT)}),
+    ("/openapi.json", "GET"): Operation("This document.", {200: build_json_answer("OpenAPI 3.1.", OBJECT)}),
     ("/graphql", "GET"): Operation(
         "Run a GraphQL query.",
         {
             **_GRAPHQL,
             303: Answer("A browser that opens the address without a query is sent to the page at /.", {}, ("Location",)),
-            405: _build_refusal("A mutation: use POST.", "Allow"),
+            405: build_refusal("A mutation: use POST.", "Allow"),
         },
         parameters=(
             Parameter("query", "query", "The request.", required=True),
@@ -180,11 +138,11 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("/api/v1/check", "POST"): Operation(
         "Check whether a change may ship, what it affects and who is notified.",
         {
-            200: _build_json_answer("The report, whatever the verdict.", Report),
+            200: build_json_answer("The report, whatever the verdict.", Report),
             **WITH_BODY,
-            404: _build_refusal("The graph does not know an asset that the change names."),
-            409: _build_refusal("A name in the change fits several assets; `candidates` are their names."),
-            422: _build_refusal("The check takes too long or too much memory, or the versions differ too much: check less at once."),
+            404: build_refusal("The graph does not know an asset that the change names."),
+            409: build_refusal("A name in the change fits several assets; `candidates` are their names."),
+            422: build_refusal("The check takes too long or too much memory, or the versions differ too much: check less at once."),
         },
         CheckRequest,
         (JSON,),
@@ -192,14 +150,14 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("/api/v1/lineage", "POST"): Operation(
         "Ingest an OpenLineage event.",
-        {201: _build_json_answer("The event is durable, and queries show it.", EventAnswer), **WITH_BODY},
+        {201: build_json_answer("The event is durable, and queries show it.", EventAnswer), **WITH_BODY},
         EVENT,
         sorted(EVENT_MEDIA),
         (ENCODING,),
     ),
     ("/api/v1/lineage/batch", "POST"): Operation(
         "Ingest OpenLineage events; invalid events do not affect the others.",
-        {200: _build_json_answer("The outcome of each event.", BatchAnswer), **WITH_BODY},
+        {200: build_json_answer("The outcome of each event.", BatchAnswer), **WITH_BODY},
         {"type": "array", "items": EVENT},
         sorted(EVENT_MEDIA),
         (
@@ -214,14 +172,14 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("/api/v1/mesh", "PUT"): Operation(
         "Load a mesh file, as a whole or not at all.",
-        {200: _build_json_answer("What changed.", MeshAnswer), **WITH_BODY, 422: TOO_LONG},
+        {200: build_json_answer("What changed.", MeshAnswer), **WITH_BODY, 422: TOO_LONG},
         MESH,
         sorted(MESH_MEDIA),
         (ENCODING, Parameter("name", "query", "The name of the source, if the file gives none.")),
     ),
     ("/api/v1/sources", "GET"): Operation(
         "What a reader of the source needs to know about the graph.",
-        {200: _build_json_answer("The memory of the source, and what the graph knows.", SourceContext), 400: INVALID, 503: BUSY},
+        {200: build_json_answer("The memory of the source, and what the graph knows.", SourceContext), 400: INVALID, 503: BUSY},
         parameters=(
             OF_SOURCE,
             *(Parameter(name, "query", meaning) for name, meaning in SOURCE_LOOKUPS.items()),
@@ -229,7 +187,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("/api/v1/sources", "PUT"): Operation(
         "Ingest a reading of a source, or a part of one, as a whole or not at all.",
-        {200: _build_json_answer("What changed.", LoadingCounts), **WITH_BODY, 422: TOO_LONG},
+        {200: build_json_answer("What changed.", LoadingCounts), **WITH_BODY, 422: TOO_LONG},
         SentReading,
         sorted(SOURCE_MEDIA),
         (ENCODING, OF_SOURCE),
@@ -237,12 +195,15 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
 }
 
 
-def build_document(roles: Mapping[str, Role | None]) -> bytes:
-    """The whole document as JSON. `roles`: the minimum role of each path."""
+def build_document(addresses: Iterable[Address]) -> bytes:
+    """The whole document as JSON."""
     shapes = _SchemaRegistry()
     paths: dict[str, dict[str, Any]] = {}
-    for (path, method), operation in OPERATIONS.items():
-        paths.setdefault(path, {})[method.lower()] = _describe_operation(path, method, operation, roles[path], shapes)
+    for address in addresses:
+        path = address.path.replace(REST, "")
+        for method in address.methods:
+            operation = OPERATIONS[address.path, method]
+            paths.setdefault(path, {})[method.lower()] = _describe_operation(path, method, operation, address.role, shapes)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -274,17 +235,24 @@ class _SchemaRegistry:
 def _describe_operation(path: str, method: str, operation: Operation, role: Role | None, shapes: _SchemaRegistry) -> dict[str, Any]:
     answers = {**operation.answers, **ALWAYS, **({} if role is None else WITH_ROLE)}
     made: dict[str, Any] = {
-        "operationId": f"{method.lower()}{path.replace('/', '_').replace('.', '_')}",
+        "operationId": method.lower() + re.sub(r"[/.{}]+", "_", path),
         "summary": operation.summary,
         "description": f"Needs the role {role}." if role else "Needs no token; the answer has more details with one.",
         "security": [{"token": []}] if role else [{}, {"token": []}],
-        "parameters": [_describe_parameter(each) for each in operation.parameters],
+        "parameters": [_describe_parameter(each) for each in [*_list_names(path, operation), *operation.parameters]],
         "responses": {str(status): _describe_answer(answers[status], shapes) for status in sorted(answers)},
     }
     if operation.body is not None:
         content = {media: {"schema": shapes.get_schema(operation.body)} for media in operation.body_media}
         made["requestBody"] = {"required": True, "content": content}
     return made
+
+
+def _list_names(path: str, operation: Operation) -> list[Parameter]:
+    """The parameters of a path that its operation does not describe itself."""
+    described = {parameter.name for parameter in operation.parameters if parameter.place == "path"}
+    found = re.findall(r"\{(\w+)\}", path)
+    return [Parameter(name, "path", "A name, percent-encoded.", required=True, schema=NAME) for name in found if name not in described]
 
 
 def _describe_parameter(parameter: Parameter) -> dict[str, Any]:

@@ -37,7 +37,7 @@ EXAMPLES = 40  # for each operation
 ADMIN = build_authorization(SECRETS[Role.ADMIN])
 
 
-DOCUMENT = schemathesis.openapi.from_dict(json.loads(build_document({address.path: address.role for address in ADDRESSES})))
+DOCUMENT = schemathesis.openapi.from_dict(json.loads(build_document(ADDRESSES)))
 
 
 @pytest.fixture(scope="module")

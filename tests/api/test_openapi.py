@@ -9,6 +9,7 @@ from openapi_spec_validator import validate
 from starlette.testclient import TestClient
 
 from meshline import __version__
+from meshline.api.addresses import REST
 from meshline.api.app import ADDRESSES
 from meshline.api.openapi import OPERATIONS
 
@@ -30,13 +31,15 @@ def test_it_is_openapi(document: dict[str, Any]) -> None:
 def test_every_route_is_in_it(document: dict[str, Any]) -> None:
     routes = {(address.path, method) for address in ADDRESSES for method in address.methods}
     assert set(OPERATIONS) == routes
-    assert {(path, method.upper()) for path, methods in document["paths"].items() for method in methods} == routes
+    assert {(path, method.upper()) for path, methods in document["paths"].items() for method in methods} == {
+        (path.replace(REST, ""), method) for path, method in routes
+    }
 
 
 def test_each_operation_names_the_roles_that_may_use_it(document: dict[str, Any]) -> None:
     for address in ADDRESSES:
         for method in address.methods:
-            operation = document["paths"][address.path][method.lower()]
+            operation = document["paths"][address.path.replace(REST, "")][method.lower()]
             if address.role is None:
                 assert {} in operation["security"]
             else:
