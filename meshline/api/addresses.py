@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
+from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -23,12 +24,15 @@ class Address(NamedTuple):
 
     `path` may have parameters, `/a/{name}/b`: each is one segment that is not empty, percent-decoded once (`request.path_params`). A
     path may have several addresses, for different methods. Where two paths fit, the one whose first differing segment is fixed counts.
+
+    `visit` answers a browser that opens the address, which can send no token: so it needs no role. It must have no data of the graph.
     """
 
     path: str
     methods: tuple[str, ...]
     role: Role | None
     endpoint: Callable[[Request], Awaitable[Response]]
+    visit: Callable[[Request], Awaitable[Response]] | None = None
 
 
 class Offer(NamedTuple):
@@ -36,6 +40,7 @@ class Offer(NamedTuple):
 
     role: Role | None
     app: ASGIApp
+    visit: Offer | None = None
 
 
 class MatchedPath(NamedTuple):
@@ -46,9 +51,14 @@ class MatchedPath(NamedTuple):
     role: Role | None
     parameters: Mapping[str, str]
 
-    def get_role(self, method: str) -> Role | None:
-        """The minimum role for a method; None = no authentication."""
-        offer = self.offers.get(method)
+    def find_offer(self, scope: Scope) -> Offer | None:
+        """What answers a request; None if the path has nothing for its method."""
+        offer = self.offers.get(scope["method"])
+        return offer.visit if offer is not None and offer.visit is not None and _is_visit(scope) else offer
+
+    def find_role(self, scope: Scope) -> Role | None:
+        """The minimum role for a request; None = no authentication."""
+        offer = self.find_offer(scope)
         return self.role if offer is None else offer.role
 
 
@@ -75,7 +85,8 @@ class AddressTable:
         offers: dict[str, dict[str, Offer]] = {}
         for address in addresses:
             known = offers.setdefault(address.path, {})
-            offer = Offer(address.role, request_response(address.endpoint))
+            visit = None if address.visit is None else Offer(None, request_response(address.visit))
+            offer = Offer(address.role, request_response(address.endpoint), visit)
             for method in address.methods:
                 if method in known:
                     raise ValueError(f"two addresses for {method} {address.path}")
@@ -120,6 +131,14 @@ class AddressTable:
         values: list[str] = []
         end = _find_end(self._root, segments, 0, values)
         return None if end is None else end.path._replace(parameters=dict(zip(end.names, values, strict=True)))
+
+
+def _is_visit(scope: Scope) -> bool:
+    """Whether a person opens an address in a browser, rather than a program that sends a query."""
+    if scope["method"] not in ("GET", "HEAD"):
+        return False
+    headers = Headers(scope=scope)
+    return "text/html" in headers.get("accept", "") and "query" not in QueryParams(scope["query_string"])
 
 
 def _refuse_second(end: _End | None, path: str) -> None:
@@ -180,7 +199,7 @@ class AddressRoute(BaseRoute):
         if matched is None:
             await self._find_without_slash(scope)(scope, receive, send)
             return
-        offer = matched.offers.get(scope["method"])
+        offer = matched.find_offer(scope)
         if offer is None:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(matched.offers))})
         scope["path_params"] = matched.parameters

@@ -9,10 +9,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from meshline.api import explorer
 from meshline.api.addresses import Address, AddressRoute, AddressTable
 from meshline.api.auth import AuthMiddleware
 from meshline.api.errors import handle_http_error, handle_known_error
-from meshline.api.front_page import build_front_page, get_front_page
+from meshline.api.explorer import ROUTES, get_asset, get_home, get_shell, load_page, visit_graphql
+from meshline.api.front_page import build_front_page
 from meshline.api.graphql import Bounds
 from meshline.api.graphql.http import GraphQLEndpoint, answer_graphql
 from meshline.api.health import get_healthz, get_readyz
@@ -31,12 +33,14 @@ from meshline.app.tokens import Role
 from meshline.errors import MeshlineError
 
 ADDRESSES = (
-    Address("/", ("GET",), Role.READER, get_front_page),
+    Address("/", ("GET",), None, get_home),
+    *(Address(path, ("GET",), None, get_shell) for path in ROUTES),
+    Address("/explorer/{file:path}", ("GET",), None, get_asset),
     Address("/healthz", ("GET",), None, get_healthz),
     Address("/readyz", ("GET",), None, get_readyz),
     Address("/metrics", ("GET",), Role.READER, get_metrics),
     Address("/openapi.json", ("GET",), Role.READER, get_openapi),
-    Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql),
+    Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql, visit_graphql),
     Address("/api/v1/check", ("POST",), Role.READER, post_check),
     Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event),
     Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch),
@@ -90,6 +94,7 @@ def create_app(
     app.state.body_budget = BodyBudget(settings.bodies_bytes)
     app.state.checks = Lane("checks", CHECKS, waiting, settings.check_seconds)
     app.state.openapi = build_document(ADDRESSES)
+    app.state.page = load_page(explorer.FOLDER)
     app.state.front_page = build_front_page(ADDRESSES)
     return app
 

@@ -102,7 +102,7 @@ def _find_role(scope: Scope) -> Role | None:
     matched = get_matched_path(scope)
     if matched is None:
         return Role.READER  # also for paths that do not exist: an unknown caller does not learn which do
-    return matched.get_role(scope["method"])
+    return matched.find_role(scope)
 
 
 _REFUSALS = (Unauthenticated, Forbidden, WrongHost)

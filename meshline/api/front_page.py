@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from meshline import __version__
 from meshline.api.addresses import Address
+from meshline.api.explorer import HOW_TO
 from meshline.api.openapi import OPERATIONS
-from meshline.api.operations import HTML
 
 _PAGE = """\
 <!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>meshline</title></head>
 <body>
-<h1>meshline {version}</h1>
+<h1>meshline</h1>
+<p>{how_to}</p>
 <p>This server answers programs: GraphQL clients, producers of OpenLineage events, and the command line.</p>
 <pre>
 meshline search orders --server ADDRESS
@@ -40,13 +37,9 @@ curl ADDRESS/graphql -H 'Content-Type: application/json' -d '{{"query": "{{ reso
 def build_front_page(addresses: Iterable[Address]) -> str:
     """The page as HTML."""
     rows = (
-        f"<tr><td>{method} {escape(path)}</td><td>{escape(OPERATIONS[path, method].summary)}</td><td>{role or 'none'}</td></tr>"
-        for path, methods, role, _ in addresses
-        for method in methods
+        f"<tr><td>{method} {escape(address.path)}</td><td>{escape(operation.summary)}</td><td>{address.role or 'none'}</td></tr>"
+        for address in addresses
+        for method in address.methods
+        if (operation := OPERATIONS.get((address.path, method))) is not None
     )
-    return _PAGE.format(version=escape(__version__), rows="\n".join(rows))
-
-
-async def get_front_page(request: Request) -> Response:
-    """Answer with the page, which is built once for the application."""
-    return Response(request.app.state.front_page, media_type=HTML)
+    return _PAGE.format(how_to=escape(HOW_TO), rows="\n".join(rows))

@@ -49,6 +49,7 @@ from meshline.app.tokens import Role
 from meshline.governance.report import Report
 from meshline.ingest.sources.transfer import LoadingCounts, SentReading, SourceContext
 
+UNCHANGED = Answer("The caller has the answer already: it sent its ETag.", {})
 NAME: Schema = {"type": "string", "minLength": 1}
 OF_SOURCE = Parameter(
     "source", "query", "The source, KIND/NAME.", required=True, schema={"type": "string", "pattern": f"^{SOURCE.pattern}$"}
@@ -107,7 +108,12 @@ _GRAPHQL = {
 }
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
-    ("/", "GET"): Operation("A page that lists these addresses, for browsers.", {200: Answer("The page.", {HTML: TEXT})}),
+    ("/", "GET"): Operation(
+        "The page for browsers.", {200: Answer("The page, which asks /graphql for data.", {HTML: TEXT}), 304: UNCHANGED}
+    ),
+    ("/explorer/{file:path}", "GET"): Operation(
+        "A file of the page.", {200: Answer("The file.", {"*/*": TEXT}), 304: UNCHANGED, 404: build_refusal("The page has no such file.")}
+    ),
     ("/healthz", "GET"): Operation("Is the process alive?", {200: build_json_answer("Yes.", Alive)}),
     ("/readyz", "GET"): Operation(
         "Is the graph loaded, and does the store answer?",
@@ -119,7 +125,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "Run a GraphQL query.",
         {
             **_GRAPHQL,
-            303: Answer("A browser that opens the address without a query is sent to the page at /.", {}, ("Location",)),
+            303: Answer("A browser that opens the address without a query, where the page is not built, is sent to /.", {}, ("Location",)),
             405: build_refusal("A mutation: use POST.", "Allow"),
         },
         parameters=(
@@ -202,8 +208,9 @@ def build_document(addresses: Iterable[Address]) -> bytes:
     for address in addresses:
         path = address.path.replace(REST, "")
         for method in address.methods:
-            operation = OPERATIONS[address.path, method]
-            paths.setdefault(path, {})[method.lower()] = _describe_operation(path, method, operation, address.role, shapes)
+            operation = OPERATIONS.get((address.path, method))  # the routes of the page are for people: they have none
+            if operation is not None:
+                paths.setdefault(path, {})[method.lower()] = _describe_operation(path, method, operation, address.role, shapes)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",

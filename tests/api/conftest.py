@@ -3,11 +3,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from meshline.api import explorer
 from meshline.api.app import create_app
 from meshline.api.graphql import Bounds, Executor
 from meshline.app.settings import load_settings
@@ -48,6 +50,32 @@ def ask() -> Iterator[AskGraph]:
     graph = mesh.build_graph(*mesh.build_mesh())
     yield AskGraph(graph)
     graph.store.close()
+
+
+SHELL = b"<!doctype html><title>meshline</title>" + b"<!-- -->" * 200
+SCRIPT = b"export const drawn = 1;\n" * 100
+PAGE = {  # as a build of `explorer/` leaves it
+    "index.html": SHELL,
+    "graphiql.html": b"<!doctype html><title>GraphiQL</title>",
+    "assets/index-1a2b3c4d.js": SCRIPT,
+    "assets/index-1a2b3c4d.js.br": b"brotli of the script",
+    "assets/icon-5e6f7a8b.svg": b"<svg/>",
+    ".vite/manifest.json": b"{}",
+}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A built page, whether or not this checkout has one; its folder."""
+    folder = tmp_path_factory.mktemp("explorer_page")
+    for name, content in PAGE.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    (folder / "assets" / "outside.js").symlink_to("/etc/passwd")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(explorer, "FOLDER", folder)
+        yield folder
 
 
 @contextmanager

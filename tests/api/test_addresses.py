@@ -91,9 +91,10 @@ def test_a_fixed_segment_counts_before_a_name() -> None:
 
 def test_the_role_is_that_of_the_method() -> None:
     found = find("/api/v1/namespaces/a/jobs/b")
-    assert [found.get_role(method) for method in ("GET", "HEAD", "PUT", "DELETE")] == [Role.READER, Role.READER, Role.WRITER, Role.WRITER]
-    assert found.get_role("PATCH") == Role.READER, "only who may use the address learns which methods it has"
-    assert find("/files/a").get_role("PATCH") is None
+    roles = [found.find_role({"method": method}) for method in ("GET", "HEAD", "PUT", "DELETE")]
+    assert roles == [Role.READER, Role.READER, Role.WRITER, Role.WRITER]
+    assert found.find_role({"method": "PATCH"}) == Role.READER, "only who may use the address learns which methods it has"
+    assert find("/files/a").find_role({"method": "PATCH"}) is None
 
 
 @pytest.mark.parametrize(

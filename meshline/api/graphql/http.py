@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from strawberry.schema.exceptions import InvalidOperationTypeError
 
 from meshline.api.auth import check_role
@@ -56,8 +56,6 @@ class GraphQLEndpoint:
     async def answer_request(self, request: Request) -> Response:
         """The response to a request. The graph must be open (`open_graph`)."""
         assert self._executor is not None
-        if _is_visit(request):
-            return RedirectResponse("/", 303)
         media = _choose_media_type(request)
         if media is None:
             return Response(encode_error("NOT_ACCEPTABLE", f"answers are {JSON} or {GRAPHQL_JSON}"), 406, media_type=JSON)
@@ -101,11 +99,6 @@ def _parse_url(request: Request) -> GraphQLRequest:
         raise InvalidInput("the parameter `query` is missing")
     variables = decode_json(_variables, given.get("variables") or "null", "JSON object", "variables")
     return GraphQLRequest(given["query"], variables, given.get("operationName") or None)
-
-
-def _is_visit(request: Request) -> bool:
-    """Whether a person opens the address in a browser, rather than a program that sends a query."""
-    return request.method == "GET" and "query" not in request.query_params and "text/html" in request.headers.get("accept", "")
 
 
 def _choose_media_type(request: Request) -> str | None:
