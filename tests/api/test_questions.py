@@ -396,3 +396,52 @@ def test_one_read_of_the_store_for_each_level(ask: AskGraph, monkeypatch: pytest
     described = [c["description"] for d in found["datasets"]["nodes"] for c in d["columns"]["nodes"]]
     assert {f"{n}.{m}" for n in range(20) for m in range(5)} <= set(described)
     assert len(reads) <= 2, reads
+
+
+def test_lists_have_an_order_and_a_time(ask: AskGraph) -> None:
+    later = mesh.START + 1000 * mesh.SECOND
+    mesh.commit_statements(ask.graph, mesh.build_schema_statement(build_dataset_key("wh", "fin.later"), "total", at=later))
+    query = """query($first: Int, $after: String, $asOf: DateTime, $order: ListOrder!) {
+        datasets(orderBy: $order, first: $first, after: $after, asOf: $asOf) { totalCount nodes { name } pageInfo { hasNextPage endCursor } }
+    }"""
+    newest = ask(query, order="LAST_OBSERVED", first=1)["datasets"]
+    assert (newest["totalCount"], list_names(newest["nodes"])) == (5, ["fin.later"])
+    rest = ask(query, order="LAST_OBSERVED", after=newest["pageInfo"]["endCursor"])["datasets"]
+    assert "fin.later" not in list_names(rest["nodes"])
+    assert len(rest["nodes"]) == 4
+    then = ask(query, order="NAME", asOf=from_micros(mesh.START).isoformat())["datasets"]
+    assert (then["totalCount"], "fin.later" in list_names(then["nodes"])) == (4, False)
+    by_dependants = list_names(ask(query, order="DEPENDANTS")["datasets"]["nodes"])
+    assert by_dependants == ["shop.customers", "fin.revenue", "sales.orders", "fin.later", "fin.report"]
+    assert ask.get_error_code(query, order="NAME", after=newest["pageInfo"]["endCursor"]) == "INVALID_INPUT"
+    assert ask.get_error_code("{ owners(orderBy: DEPENDANTS) { nodes { name } } }") == "INVALID_INPUT"
+
+
+def test_assets_and_searches_of_a_time(ask: AskGraph) -> None:
+    later = mesh.START + 1000 * mesh.SECOND
+    key = build_dataset_key("wh", "fin.later")
+    mesh.commit_statements(ask.graph, mesh.build_schema_statement(key, "total", at=later))
+    query = """query($id: ID!, $asOf: DateTime) {
+        nodes(ids: [$id], asOf: $asOf) { name } dataset(namespace: "wh", name: "fin.later", asOf: $asOf) { name }
+        search(text: "later", asOf: $asOf) { nodes { name } }
+    }"""
+    assert ask(query, id=key.id) == {
+        "nodes": [{"name": "fin.later"}],
+        "dataset": {"name": "fin.later"},
+        "search": {"nodes": [{"name": "fin.later"}, {"name": "total"}]},
+    }
+    assert ask(query, id=key.id, asOf=from_micros(mesh.START).isoformat()) == {"nodes": [None], "dataset": None, "search": {"nodes": []}}
+
+
+def test_tags_and_namespaces_are_pages(ask: AskGraph) -> None:
+    query = "query($after: String) { tags(first: 1, after: $after) { totalCount nodes { key value assets } pageInfo { endCursor hasNextPage } } }"
+    first = ask(query)["tags"]
+    assert (first["totalCount"], first["nodes"]) == (3, [{"key": "class", "value": "secret", "assets": 1}])
+    second = ask(query, after=first["pageInfo"]["endCursor"])["tags"]
+    assert second["nodes"] == [{"key": "gdpr", "value": None, "assets": 1}]
+    assert ask("{ namespaces(first: 1) { totalCount nodes { name datasets jobs } } }")["namespaces"] == {
+        "totalCount": 3,
+        "nodes": [{"name": "airflow", "datasets": 0, "jobs": 3}],
+    }
+    assert ask.get_error_code("{ tags(first: -1) { nodes { key } } }") == "INVALID_INPUT"
+    assert ask.get_error_code("{ namespaces(first: 100000) { nodes { name } } }") == "LIMIT_EXCEEDED"

@@ -79,10 +79,17 @@ def parse_cursor(after: str | None, numbers: int) -> SortKey | None:
 
 
 def list_assets(
-    view: GraphView, kind: AssetKind, type_: type[T], wanted: search.Filter, first: int | None, after: str | None
+    view: GraphView,
+    kind: AssetKind,
+    type_: type[T],
+    wanted: search.Filter,
+    first: int | None,
+    after: str | None,
+    order: search.ListOrder = search.ListOrder.NAME,
 ) -> Connection[T]:
-    """A page of the assets of a kind that pass a filter, by name."""
-    page = search.list_assets(view.index, kind, wanted, first=view.request.check_page_size(first), after=parse_cursor(after, 1))
+    """A page of the assets of a kind that pass a filter, in an order."""
+    size, start = view.request.check_page_size(first), parse_cursor(after, search.count_order_numbers(order))
+    page = search.list_assets(view.index, kind, wanted, order=order, first=size, after=start)
     return build_connection(view, page, type_, lambda: search.count_assets(view.index, kind, wanted), after=after)
 
 
@@ -140,6 +147,53 @@ class Tag:
     key: str
     value: str | None
     source: str
+
+
+@strawberry.type(description="A tag, and on how many assets it is.")
+class TagCount:
+    key: str
+    value: str | None
+    assets: int = strawberry.field(description="The number of assets, columns included, to which any source gives it.")
+
+
+@strawberry.type(description="A namespace of datasets and jobs.")
+class NamespaceCount:
+    name: str
+    datasets: int = strawberry.field(description="Without datasets that are only inferred.")
+    jobs: int
+
+
+def list_tags(view: GraphView, first: int | None, after: str | None) -> Connection[TagCount]:
+    """A page of the tags."""
+    entries = [
+        (SortKey((), (tag.key,) if tag.value is None else (tag.key, tag.value)), TagCount(key=tag.key, value=tag.value, assets=tag.assets))
+        for tag in search.list_tags(view.index)
+    ]
+    return _build_plain_page(view, entries, first, after)
+
+
+def list_namespaces(view: GraphView, first: int | None, after: str | None) -> Connection[NamespaceCount]:
+    """A page of the namespaces, by name."""
+    entries = [
+        (SortKey((), (one.name,)), NamespaceCount(name=one.name, datasets=one.datasets, jobs=one.jobs))
+        for one in search.list_namespaces(view.index)
+    ]
+    return _build_plain_page(view, entries, first, after)
+
+
+def _build_plain_page(view: GraphView, entries: Sequence[tuple[SortKey, T]], first: int | None, after: str | None) -> Connection[T]:
+    """A page of values that are no assets. `entries`: all, in the order of their keys, which are of names only."""
+    size = view.request.check_page_size(first)
+    start = None if after is None else decode_cursor(after, 0)
+    rest = [entry for entry in entries if start is None or entry[0] > start]
+    view.request.spend(len(rest[:size]))
+    return Connection(
+        nodes=[value for _, value in rest[:size]],
+        keys=[(key, "") for key, _ in rest[:size]],
+        has_next=len(rest) > size,
+        has_previous=after is not None,
+        count=lambda: len(entries),
+    )
 
 
 @strawberry.type(description="An owner of an asset, and where the ownership comes from.")

@@ -24,6 +24,7 @@ from meshline.graph.queries.impact import ImpactOrder
 from meshline.graph.queries.impact_recipients import NoticeReason
 from meshline.graph.queries.lineage import Granularity
 from meshline.graph.queries.product_health import Evidence, Standing
+from meshline.graph.queries.search import ListOrder
 
 __all__ = [
     "AssetKind",
@@ -39,6 +40,7 @@ __all__ = [
     "FlowType",
     "Granularity",
     "ImpactOrder",
+    "ListOrder",
     "NameRank",
     "NoticeReason",
     "Reach",
@@ -117,6 +119,14 @@ strawberry.enum(
 strawberry.enum(FlowType, description="DIRECT: values come from the start. INDIRECT: rows, groups or branches depend on it.")
 strawberry.enum(Granularity, description="What one node of a lineage graph represents.")
 strawberry.enum(ImpactOrder, description="The first sort key of affected assets; the other keys follow, then kind and name.")
+strawberry.enum(
+    ListOrder,
+    description=(
+        "The order of a list; assets that are equal in it are in the order of their names. LAST_OBSERVED: the most recently stated first. "
+        "DEPENDANTS: the most depended on first, by the number of datasets into which data flows directly: from a dataset; from the "
+        "datasets of a product or domain to others; from a job to those it writes. Other kinds have no such order."
+    ),
+)
 strawberry.enum(NoticeReason, description="Why a recipient is notified of a change.")
 strawberry.enum(
     Reach,

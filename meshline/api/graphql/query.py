@@ -15,11 +15,15 @@ from meshline.api.graphql.asset import (
     Asset,
     Connection,
     Edge,
+    NamespaceCount,
     PageInfo,
+    TagCount,
     build_connection,
     build_page_info,
     list_assets,
+    list_namespaces,
     list_owned,
+    list_tags,
     parse_cursor,
 )
 from meshline.api.graphql.asset_types import Consumer, Dataset, Domain, Job, Owner
@@ -35,6 +39,7 @@ from meshline.api.graphql.field_types import (
     CheckProfile,
     Direction,
     Granularity,
+    ListOrder,
     Reach,
     Severity,
     describe_field,
@@ -136,13 +141,14 @@ class Query:
         return KnownLater.list_from(_get_view(info, as_of).index.known_later)
 
     @describe_field("Assets by their ids, in the same order; null for an unknown id.")
-    def nodes(self, info: Context, ids: list[strawberry.ID]) -> list[Asset | None]:
+    def nodes(self, info: Context, ids: list[strawberry.ID], as_of: datetime | None = None) -> list[Asset | None]:
         info.context.check_page_size(len(ids))
-        return [_find_asset(info.context.now, asset_id) for asset_id in ids]
+        view = _get_view(info, as_of)
+        return [_find_asset(view, asset_id) for asset_id in ids]
 
     @describe_field("A dataset by any of its names; null if there is none.")
-    def dataset(self, info: Context, namespace: str, name: str) -> Dataset | None:
-        view = info.context.now
+    def dataset(self, info: Context, namespace: str, name: str, as_of: datetime | None = None) -> Dataset | None:
+        view = _get_view(info, as_of)
         return view.find_asset(resolve.find_dataset(view.index, info.context.naming, namespace, name), Dataset)
 
     @describe_field(
@@ -155,7 +161,10 @@ class Query:
         node = resolve.find_as_of(live, view.index, lambda index: resolve.resolve_name(index, live.store, naming, name))
         return view.get_asset(node, Asset)
 
-    @describe_field("Assets for which each word of the text is the beginning of a word in the name, title, description or tags.")
+    @describe_field(
+        "Assets for which each word of the text is the beginning of a word in the name, title, description or tags. With `asOf`, all of"
+        " these are of that time; but titles, descriptions and tags that were replaced since are not found by their words."
+    )
     def search(
         self,
         info: Context,
@@ -166,8 +175,9 @@ class Query:
         tag: str | None = None,
         first: int = 25,
         after: str | None = None,
+        as_of: datetime | None = None,
     ) -> SearchConnection:
-        view = info.context.now
+        view = _get_view(info, as_of)
         found = search.search_assets(
             info.context.live,
             view.index,
@@ -184,39 +194,107 @@ class Query:
         return SearchConnection.from_found(view, found, after=after)
 
     @strawberry.field
-    def domains(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Domain]:
-        view = info.context.now
-        return list_assets(view, AssetKind.DOMAIN, Domain, _build_filter(view, wanted), first, after)
+    def domains(
+        self,
+        info: Context,
+        wanted: Wanted = None,
+        first: int | None = None,
+        after: str | None = None,
+        order_by: ListOrder = ListOrder.NAME,
+        as_of: datetime | None = None,
+    ) -> Connection[Domain]:
+        view = _get_view(info, as_of)
+        return list_assets(view, AssetKind.DOMAIN, Domain, _build_filter(view, wanted), first, after, order_by)
 
     @strawberry.field
-    def products(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[DataProduct]:
-        view = info.context.now
-        return list_assets(view, AssetKind.DATA_PRODUCT, DataProduct, _build_filter(view, wanted), first, after)
+    def products(
+        self,
+        info: Context,
+        wanted: Wanted = None,
+        first: int | None = None,
+        after: str | None = None,
+        order_by: ListOrder = ListOrder.NAME,
+        as_of: datetime | None = None,
+    ) -> Connection[DataProduct]:
+        view = _get_view(info, as_of)
+        return list_assets(view, AssetKind.DATA_PRODUCT, DataProduct, _build_filter(view, wanted), first, after, order_by)
 
     @describe_field("Datasets that are only inferred are left out.")
-    def datasets(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Dataset]:
-        view = info.context.now
-        return list_assets(view, AssetKind.DATASET, Dataset, _build_filter(view, wanted), first, after)
+    def datasets(
+        self,
+        info: Context,
+        wanted: Wanted = None,
+        first: int | None = None,
+        after: str | None = None,
+        order_by: ListOrder = ListOrder.NAME,
+        as_of: datetime | None = None,
+    ) -> Connection[Dataset]:
+        view = _get_view(info, as_of)
+        return list_assets(view, AssetKind.DATASET, Dataset, _build_filter(view, wanted), first, after, order_by)
 
     @strawberry.field
-    def jobs(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Job]:
-        view = info.context.now
-        return list_assets(view, AssetKind.JOB, Job, _build_filter(view, wanted), first, after)
+    def jobs(
+        self,
+        info: Context,
+        wanted: Wanted = None,
+        first: int | None = None,
+        after: str | None = None,
+        order_by: ListOrder = ListOrder.NAME,
+        as_of: datetime | None = None,
+    ) -> Connection[Job]:
+        view = _get_view(info, as_of)
+        return list_assets(view, AssetKind.JOB, Job, _build_filter(view, wanted), first, after, order_by)
 
     @strawberry.field
-    def consumers(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Consumer]:
-        view = info.context.now
-        return list_assets(view, AssetKind.CONSUMER, Consumer, _build_filter(view, wanted), first, after)
+    def consumers(
+        self,
+        info: Context,
+        wanted: Wanted = None,
+        first: int | None = None,
+        after: str | None = None,
+        order_by: ListOrder = ListOrder.NAME,
+        as_of: datetime | None = None,
+    ) -> Connection[Consumer]:
+        view = _get_view(info, as_of)
+        return list_assets(view, AssetKind.CONSUMER, Consumer, _build_filter(view, wanted), first, after, order_by)
 
     @strawberry.field
-    def contracts(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Contract]:
-        view = info.context.now
-        return list_assets(view, AssetKind.CONTRACT, Contract, _build_filter(view, wanted), first, after)
+    def contracts(
+        self,
+        info: Context,
+        wanted: Wanted = None,
+        first: int | None = None,
+        after: str | None = None,
+        order_by: ListOrder = ListOrder.NAME,
+        as_of: datetime | None = None,
+    ) -> Connection[Contract]:
+        view = _get_view(info, as_of)
+        return list_assets(view, AssetKind.CONTRACT, Contract, _build_filter(view, wanted), first, after, order_by)
 
     @strawberry.field
-    def owners(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Owner]:
-        view = info.context.now
-        return list_assets(view, AssetKind.OWNER, Owner, _build_filter(view, wanted), first, after)
+    def owners(
+        self,
+        info: Context,
+        wanted: Wanted = None,
+        first: int | None = None,
+        after: str | None = None,
+        order_by: ListOrder = ListOrder.NAME,
+        as_of: datetime | None = None,
+    ) -> Connection[Owner]:
+        view = _get_view(info, as_of)
+        return list_assets(view, AssetKind.OWNER, Owner, _build_filter(view, wanted), first, after, order_by)
+
+    @describe_field("All tags of assets, by key and value.")
+    def tags(
+        self, info: Context, first: int | None = None, after: str | None = None, as_of: datetime | None = None
+    ) -> Connection[TagCount]:
+        return list_tags(_get_view(info, as_of), first, after)
+
+    @describe_field("All namespaces of datasets and jobs, by name.")
+    def namespaces(
+        self, info: Context, first: int | None = None, after: str | None = None, as_of: datetime | None = None
+    ) -> Connection[NamespaceCount]:
+        return list_namespaces(_get_view(info, as_of), first, after)
 
     @describe_field("Nodes and edges to draw.")
     def lineage(

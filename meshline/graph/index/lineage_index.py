@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from meshline.graph.index.arrays import DATASET, N_NODES, NONE
+from meshline.graph.index.arrays import DATASET, I64, N_NODES, NONE
 from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.dump import Dump, dump_graph
 from meshline.graph.index.flow_tables import collect_origins, list_leaving_flows
@@ -15,7 +15,14 @@ from meshline.graph.index.heads import RELATIONS
 from meshline.graph.index.index_tables import NodeSlots
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.lookup import AssetLookup
-from meshline.graph.index.mentions import Trail, find_first_mentions, list_fact_names, list_names_stated, list_scopes
+from meshline.graph.index.mentions import (
+    Trail,
+    compute_last_observed,
+    find_first_mentions,
+    list_fact_names,
+    list_names_stated,
+    list_scopes,
+)
 from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.passes import Limits, Walker
 from meshline.graph.index.paths import PathSearch
@@ -262,6 +269,10 @@ class ChangeFacet:
     def list_scopes(self, node: int) -> list[int]:
         """The ids of the scopes whose heads mention any member, ascending."""
         return list_scopes(self._tables, node)
+
+    def compute_last_observed(self) -> I64:
+        """int64 array by representative: when a current statement that mentions the asset was last made (microseconds); 0: none does."""
+        return compute_last_observed(self._tables)
 
     def list_fact_names(self, node: int) -> dict[int, set[AssetKey]]:
         """By id of each scope whose head states attributes of a member: the names under which it means this asset.

@@ -6,7 +6,22 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from meshline.graph.index.arrays import COLUMN, COVERED, DATASET, GONE, I64, N_NODES, NONE, PAST, REPLACED, U8
+from meshline.graph.index.arrays import (
+    COLUMN,
+    COVERED,
+    DATASET,
+    DEAD,
+    GONE,
+    I64,
+    N_FACTS,
+    N_FLOWS,
+    N_NODES,
+    N_RELATIONS,
+    NONE,
+    PAST,
+    REPLACED,
+    U8,
+)
 from meshline.graph.index.heads import FACTS, FLOWS, MENTIONS, RELATIONS
 from meshline.graph.index.identity import Identity
 from meshline.graph.index.index_tables import IndexTables, decode_mentions, list_positions
@@ -30,6 +45,28 @@ def list_scopes(tables: IndexTables, node: int) -> list[int]:
         )
         heads.update(tables.find_heads([*tables.list_flow_rows(member), *tables.list_flow_rows(member, incoming=True)], FLOWS))
     return np.sort(tables.heads.scope_id[list(heads)]).tolist() if heads else []
+
+
+def compute_last_observed(tables: IndexTables) -> I64:
+    """int64 array by representative: the newest `last_observed` (microseconds) of the heads in `list_scopes`; 0: no head mentions it."""
+    nodes, n = tables.nodes, int(tables.counts[N_NODES])
+    facts, relations, flows = (int(tables.counts[count]) for count in (N_FACTS, N_RELATIONS, N_FLOWS))
+    related, followed = tables.relations.type[:relations] != NONE, tables.flows.flags[:flows] & DEAD == 0
+    own = np.zeros(n, np.int64)
+    for column, table, alive in (
+        (tables.facts.node[:facts], FACTS, tables.facts.node[:facts] != NONE),
+        (tables.relations.start[:relations], RELATIONS, related),
+        (tables.relations.end[:relations], RELATIONS, related),
+        (tables.flows.start[:flows], FLOWS, followed),
+        (tables.flows.end[:flows], FLOWS, followed),
+    ):
+        times = np.repeat(tables.heads.last_observed[: tables.heads.n], np.diff(tables.heads.starts[: tables.heads.n + 1, table]))
+        np.maximum.at(own, column[alive], times[alive])
+    found = np.zeros(n, np.int64)
+    np.maximum.at(found, nodes.rep[:n], own)
+    columns = np.flatnonzero((nodes.kind[:n] == COLUMN) & (nodes.traits[:n] & GONE == 0))
+    np.maximum.at(found, nodes.rep[nodes.part1[columns]], own[columns])
+    return found
 
 
 def list_fact_names(tables: IndexTables, node: int) -> dict[int, set[AssetKey]]:

@@ -22,6 +22,7 @@ from meshline.graph.index.arrays import (
     N_NODES,
     N_RELATIONS,
     NONE,
+    PASSED_OVER,
     PAST,
     REPLACED,
 )
@@ -174,6 +175,37 @@ class Survey:
         return start[start != end], end[start != end]
 
     @cached_property
+    def followed_pairs(self) -> tuple[Ints, Ints]:
+        """(starts, ends) of the pairs of two datasets between which traversals follow flows: int32, each pair once; as in `flows`."""
+        tables, n = self._tables, int(self._tables.counts[N_FLOWS])
+        rows = np.flatnonzero(tables.flows.flags[:n] & PASSED_OVER == 0)
+        start, end = self._to_datasets(tables.flows.start[rows]), self._to_datasets(tables.flows.end[rows])
+        return list_distinct_pairs(start[start != end], end[start != end])
+
+    @cached_property
+    def writings(self) -> tuple[Ints, Ints]:
+        """(jobs, datasets that they write): int32, each pair once; representatives."""
+        relations = self._tables.relations
+        rows = np.flatnonzero(relations.type[: self._tables.counts[N_RELATIONS]] == _WRITES)
+        rep = self._tables.nodes.rep
+        return list_distinct_pairs(rep[relations.start[rows]], rep[relations.end[rows]])
+
+    def count_tagged(self) -> dict[str, int]:
+        """How many visible assets have each tag (`key` or `key=value`) from any source."""
+        tables = self._tables
+        facts, n, nodes = tables.facts, int(tables.counts[N_FACTS]), tables.nodes
+        rows = np.flatnonzero((facts.tags[:n] != NONE) & (facts.node[:n] != NONE))
+        rows = rows[(nodes.live[facts.node[rows]] > 0) & (nodes.traits[facts.node[rows]] & GONE == 0)]
+        sets, assets = list_distinct_pairs(facts.tags[rows], nodes.rep[facts.node[rows]])
+        ends = np.searchsorted(sets, np.arange(len(self._loader.tag_sets) + 1)).tolist()
+        found: dict[str, list[Ints]] = {}
+        for number, tags in enumerate(self._loader.tag_sets):
+            if ends[number] < ends[number + 1]:
+                for tag in tags:
+                    found.setdefault(tag, []).append(assets[ends[number] : ends[number + 1]])
+        return {tag: len(np.unique(np.concatenate(parts))) for tag, parts in found.items()}
+
+    @cached_property
     def different(self) -> set[frozenset[int]]:
         """The pairs of representatives that are stated to be different (DIFFERENT_FROM)."""
         tables = self._tables
@@ -222,6 +254,12 @@ class Survey:
         marks = np.zeros(int(self._tables.counts[N_NODES]), np.bool_)
         marks[nodes] = True
         return marks
+
+
+def list_distinct_pairs(first: Ints, second: Ints) -> tuple[Ints, Ints]:
+    """The distinct rows of two columns (int32, not negative), sorted."""
+    pairs = np.unique(first.astype(np.int64) << 32 | second)
+    return (pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32)
 
 
 def list_tags(loader: HeadLoader, node: int) -> frozenset[str]:

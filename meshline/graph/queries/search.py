@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import enum
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
+from meshline.graph.index.results import Ints
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.owned_assets import collect_owned_nodes
 from meshline.graph.queries.pages import KIND_ORDER, Entry, Page, SortKey, build_page, list_in_order
+from meshline.graph.store.search_words import limit_terms, list_attribute_words, list_key_words
 
 MAX_FOUND = 10_000  # assets that one search reads
 _LAST_PART = 1  # the rank of an asset if the searched text is the last part of its name
@@ -40,10 +47,17 @@ def search_assets(
     """The assets that a text matches: exact names first, then last parts and beginnings of names, then the rest, by kind and name.
 
     Jobs that are mere steps of others are found by their names only. `tag`: `key` or `key=value`.
+    In an index of the past, names, tags, titles and descriptions are those of its time; but an asset that only a title, description or
+    tag of that time matches is not found if that text was replaced since.
     """
     words = parse_search_terms(text)
     nodes, truncated = _find_matches(live, index, words, kinds) if words or tag is None else (None, False)
-    if tag is not None:
+    if nodes is not None and index.as_of is not None:
+        nodes = _filter_stated(live, index, nodes, words)
+    if tag is not None and index.as_of is not None:
+        tagged = _find_tagged(index, tag, kinds)
+        nodes = tagged if nodes is None else nodes & tagged
+    elif tag is not None:
         tagged, more = _find_matches(live, index, parse_search_terms(tag), kinds)
         nodes = _filter_tagged(live, index, tagged if nodes is None else nodes & tagged, tag)
         truncated = truncated or more
@@ -64,6 +78,34 @@ def _find_matches(live: LiveGraph, index: LineageIndex, words: Sequence[str], ki
     keys = live.store.search(words, kinds, MAX_FOUND)
     nodes = {node for key in keys if (node := index.assets.find_by_key(key)) is not None}
     return {node for node in nodes if is_listed(index, node)}, len(keys) >= MAX_FOUND
+
+
+def _filter_stated(live: LiveGraph, index: LineageIndex, nodes: Iterable[int], words: Sequence[str]) -> set[int]:
+    """The nodes that the words matched at the time of the index: in a name, or in what one source stated about them."""
+    found = {node for node in nodes if any(_match_words(words, list_key_words(key)) for key in index.assets.list_names(node, former=True))}
+    rest = sorted(set(nodes) - found)
+    for node, known in zip(rest, read_attributes(live, index, rest), strict=True):
+        texts: dict[int, list[str]] = {}
+        for row in known.rows:
+            texts.setdefault(row.scope_id, []).extend(list_attribute_words({row.attribute: row.value}))
+        if any(_match_words(words, text) for text in texts.values()):
+            found.add(node)
+    return found
+
+
+def _match_words(terms: Sequence[str], words: Sequence[str]) -> bool:
+    return all(any(word.startswith(term) for word in words) for term in limit_terms(terms))
+
+
+def _find_tagged(index: LineageIndex, tag: str, kinds: Sequence[AssetKind]) -> set[int]:
+    """The listed assets of these kinds (empty: of all) that have a tag, as `_filter_tagged` compares them."""
+    wanted, equals, _ = (part.casefold() for part in tag.partition("="))
+
+    def is_wanted(tags: frozenset[str]) -> bool:
+        return any(known.casefold() == tag.casefold() if equals else known.casefold().partition("=")[0] == wanted for known in tags)
+
+    nodes = index.assets.survey().find_tagged(is_wanted).tolist()
+    return {node for node in nodes if is_listed(index, node) and (not kinds or index.assets.get_kind(node) in kinds)}
 
 
 def is_listed(index: LineageIndex, node: int) -> bool:
@@ -148,9 +190,101 @@ class Filter(NamedTuple):
 EVERYTHING = Filter()
 
 
-def list_assets(index: LineageIndex, kind: AssetKind, wanted: Filter = EVERYTHING, *, first: int, after: SortKey | None = None) -> Page:
-    """The assets of a kind by name, those after a cursor's key. Reads only as far as the page."""
-    return build_page(_list_entries(index, kind, wanted, after), first)
+class ListOrder(enum.StrEnum):
+    """The first sort key of a list; names follow. LAST_OBSERVED: the newest first. DEPENDANTS: the most first."""
+
+    NAME = "NAME"
+    LAST_OBSERVED = "LAST_OBSERVED"
+    DEPENDANTS = "DEPENDANTS"
+
+
+def list_assets(
+    index: LineageIndex,
+    kind: AssetKind,
+    wanted: Filter = EVERYTHING,
+    *,
+    order: ListOrder = ListOrder.NAME,
+    first: int,
+    after: SortKey | None = None,
+) -> Page:
+    """The assets of a kind in an order, those after a cursor's key. By name, reads only as far as the page.
+
+    Raises InvalidInput if there is no such order of this kind.
+    """
+    if order is ListOrder.NAME:
+        return build_page(_list_entries(index, kind, wanted, after), first)
+    nodes = [entry.node for entry in _list_entries(index, kind, wanted, None)]
+    values = _compute_order_values(index, kind, np.array(nodes, np.int32), order)
+    entries = (
+        Entry(SortKey((-value, KIND_ORDER[kind]), index.assets.get_key(node).parts), node)
+        for node, value in zip(nodes, values, strict=True)
+    )
+    return build_page(sorted(entry for entry in entries if after is None or entry.key > after), first)
+
+
+def count_order_numbers(order: ListOrder) -> int:
+    """How many numbers the sort keys of a list have (`decode_cursor`)."""
+    return 1 if order is ListOrder.NAME else 2
+
+
+def _compute_order_values(index: LineageIndex, kind: AssetKind, nodes: Ints, order: ListOrder) -> list[int]:
+    """By which these assets are sorted, the greatest first."""
+    if order is ListOrder.LAST_OBSERVED:
+        times: list[int] = index.changes.compute_last_observed()[nodes].tolist()
+        return times
+    found: list[int] = _count_dependants(index, kind)[nodes].tolist()
+    return found
+
+
+def _count_dependants(index: LineageIndex, kind: AssetKind) -> Ints:
+    """Int array by node: the number of datasets outside the asset into which its data flows directly; of a job, that it writes."""
+    if kind is AssetKind.JOB:
+        starts, _ = index.assets.survey().writings
+    elif kind is AssetKind.DATASET:
+        starts, _ = index.assets.survey().followed_pairs
+    elif kind in (AssetKind.DATA_PRODUCT, AssetKind.DOMAIN):
+        find_groups = index.ownership.find_products if kind is AssetKind.DATA_PRODUCT else index.ownership.find_domains
+        start, end = index.assets.survey().followed_pairs
+        of_start, of_end = find_groups(start), find_groups(end)
+        leaving = (of_start >= 0) & (of_start != of_end)
+        starts = np.unique(of_start[leaving].astype(np.int64) << 32 | end[leaving]) >> 32
+    else:
+        raise InvalidInput("only datasets, jobs, products and domains can be sorted by DEPENDANTS", "orderBy")
+    return np.bincount(starts, minlength=index.changes.count_nodes()).astype(np.int32)
+
+
+class NamespaceCount(NamedTuple):
+    """A namespace, and how many listed datasets and jobs it has."""
+
+    name: str
+    datasets: int
+    jobs: int
+
+
+def list_namespaces(index: LineageIndex) -> list[NamespaceCount]:
+    """All namespaces of datasets and jobs, by name."""
+    datasets, jobs = (
+        Counter(index.assets.get_key(node).parts[0] for node in index.assets.list_of_kind(kind))
+        for kind in (AssetKind.DATASET, AssetKind.JOB)
+    )
+    return [NamespaceCount(name, datasets[name], jobs[name]) for name in sorted(datasets.keys() | jobs.keys())]
+
+
+class TagCount(NamedTuple):
+    """A tag, `key` or `key=value`, and how many assets (columns, too) have it from any source."""
+
+    key: str
+    value: str | None
+    assets: int
+
+
+def list_tags(index: LineageIndex) -> list[TagCount]:
+    """All tags by key and value, a key without a value first."""
+    found = []
+    for text, count in index.assets.survey().count_tagged().items():
+        key, equals, value = text.partition("=")
+        found.append(TagCount(key, value if equals else None, count))
+    return sorted(found, key=lambda tag: (tag.key, tag.value is not None, tag.value or ""))
 
 
 def count_assets(index: LineageIndex, kind: AssetKind, wanted: Filter = EVERYTHING) -> int:

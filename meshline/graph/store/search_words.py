@@ -5,7 +5,7 @@ Both stores index these words unchanged and match terms as prefixes, so that bot
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from meshline.graph.content import build_keys, decode_layout
@@ -37,7 +37,12 @@ def limit_terms(terms: Sequence[str]) -> list[str]:
 
 def list_text_words(fact: AssetFact) -> list[str]:
     """The words of the prose in a fact's attributes (TEXT_ATTRIBUTES); empty for most facts."""
-    texts = (fact.attributes.get(name) for name in TEXT_ATTRIBUTES)
+    return list_attribute_words(fact.attributes)
+
+
+def list_attribute_words(attributes: Mapping[str, Json]) -> list[str]:
+    """The words of the prose in attributes."""
+    texts = (attributes.get(name) for name in TEXT_ATTRIBUTES)
     return deduplicate_words(word for text in texts for part in _iterate_strings(text) for word in split_words(part))
 
 
