@@ -1,9 +1,16 @@
 # syntax=docker/dockerfile:1
+FROM node:22-slim AS page
+WORKDIR /src
+COPY explorer explorer
+COPY schema.graphql ./
+RUN cd explorer && npm ci && npm run build && node compress.mjs ../meshline/explorer_page
+
 FROM python:3.12-slim AS build
 RUN pip install --no-cache-dir "uv>=0.5,<1"
 WORKDIR /src
-COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY pyproject.toml uv.lock README.md LICENSE hatch_build.py ./
 COPY meshline meshline
+COPY --from=page /src/meshline/explorer_page meshline/explorer_page
 COPY examples examples
 # Not editable: the virtual environment alone is copied into the image that runs. With bytecode: its user may not write it.
 RUN UV_PROJECT_ENVIRONMENT=/opt/meshline uv sync --frozen --no-dev --no-editable --extra all --compile-bytecode
