@@ -445,3 +445,40 @@ def test_tags_and_namespaces_are_pages(ask: AskGraph) -> None:
     }
     assert ask.get_error_code("{ tags(first: -1) { nodes { key } } }") == "INVALID_INPUT"
     assert ask.get_error_code("{ namespaces(first: 100000) { nodes { name } } }") == "LIMIT_EXCEEDED"
+
+
+def test_what_is_behind_each_number_of_completeness(ask: AskGraph) -> None:
+    provisional = mesh.build_run_statement(mesh.SEND, [mesh.REVENUE], mesh.REPORT, at=mesh.START + 1000 * mesh.SECOND)
+    mesh.commit_statements(ask.graph, provisional._replace(provisional=True, scope=(*provisional.scope, "running")))
+    items = (
+        "{ totalCount assets { kind name } flows { from { name } to { name } type subtype job { name } source statement lastObserved } }"
+    )
+    found = ask(
+        f"""query($id: ID!) {{ impact(of: [$id]) {{ completeness {{ possibleOnly undescribed staleEdges provisional unbound silentOnFilters
+            POSSIBLE_ONLY: items(gap: POSSIBLE_ONLY) {items} UNDESCRIBED: items(gap: UNDESCRIBED) {items} STALE: items(gap: STALE) {items}
+            PROVISIONAL: items(gap: PROVISIONAL) {items} UNBOUND: items(gap: UNBOUND) {items}
+            SILENT_ON_FILTERS: items(gap: SILENT_ON_FILTERS) {items} none: items(gap: UNDESCRIBED, first: 0) {items} }} }} }}""",
+        id=mesh.EMAIL.id,
+    )["impact"]["completeness"]
+    numbers = {
+        "POSSIBLE_ONLY": "possibleOnly",
+        "UNDESCRIBED": "undescribed",
+        "STALE": "staleEdges",
+        "PROVISIONAL": "provisional",
+        "UNBOUND": "unbound",
+        "SILENT_ON_FILTERS": "silentOnFilters",
+    }
+    for gap, number in numbers.items():
+        assert found[gap]["totalCount"] == found[number] == len(found[gap]["assets"]) + len(found[gap]["flows"]), gap
+    assert found["UNDESCRIBED"]["assets"] == [{"kind": "DATASET", "name": "fin.report"}]
+    (pair,) = found["POSSIBLE_ONLY"]["flows"]
+    assert (pair["from"]["name"], pair["to"]["name"], pair["source"]) == ("fin.revenue", "fin.report", None)
+    assert [flow["job"]["name"] for flow in found["PROVISIONAL"]["flows"]] == ["send_report"] * found["provisional"]
+    assert found["none"] == {"totalCount": 1, "assets": [], "flows": []}
+
+
+def test_the_items_of_a_report_of_several_answers_are_refused(ask: AskGraph) -> None:
+    query = '{ blastRadius(change: { words: ["drop shop.customers.email"] }) { completeness { items(gap: STALE) { totalCount } } } }'
+    assert ask.get_error_code(query) == "INVALID_INPUT"
+    query = "query($id: ID!) { impact(of: [$id]) { completeness { items(gap: STALE, first: 100000) { totalCount } } } }"
+    assert ask.get_error_code(query, id=mesh.EMAIL.id) == "LIMIT_EXCEEDED"

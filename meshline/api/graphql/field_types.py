@@ -18,6 +18,7 @@ from meshline.governance.rules import Verdict
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.model import AssetKind, EdgeType, FlowType
 from meshline.graph.quality import Outcome as CheckOutcome
+from meshline.graph.queries.gap_items import Gap
 from meshline.graph.queries.identity import NameRank
 from meshline.graph.queries.identity_conflicts import ConflictKind
 from meshline.graph.queries.impact import ImpactOrder
@@ -38,6 +39,7 @@ __all__ = [
     "Evidence",
     "Feasible",
     "FlowType",
+    "Gap",
     "Granularity",
     "ImpactOrder",
     "ListOrder",
@@ -117,6 +119,13 @@ strawberry.enum(
     description="Whether a promise can be kept, given the promises of its inputs. If an input promises nothing, it is UNKNOWN at best.",
 )
 strawberry.enum(FlowType, description="DIRECT: values come from the start. INDIRECT: rows, groups or branches depend on it.")
+strawberry.enum(
+    Gap,
+    description=(
+        "The numbers of `completeness`. POSSIBLE_ONLY: pairs of datasets. UNDESCRIBED: datasets. STALE (`staleEdges`), PROVISIONAL: flows. "
+        "UNBOUND: requested assets. SILENT_ON_FILTERS: jobs."
+    ),
+)
 strawberry.enum(Granularity, description="What one node of a lineage graph represents.")
 strawberry.enum(ImpactOrder, description="The first sort key of affected assets; the other keys follow, then kind and name.")
 strawberry.enum(

@@ -191,7 +191,7 @@ class Impact:
 
     @strawberry.field
     def completeness(self) -> Completeness:
-        return Completeness.from_counts(self.found.completeness)
+        return Completeness.from_traversal(self.view, self.found.traversal)
 
     @cached_property
     def paths(self) -> ImpactPaths:

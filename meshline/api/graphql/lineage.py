@@ -8,14 +8,16 @@ from typing import Self
 
 import strawberry
 
-from meshline.api.graphql.asset import Asset
+from meshline.api.graphql.asset import Asset, build_statement_id
 from meshline.api.graphql.asset_types import Job
 from meshline.api.graphql.context import GraphView
-from meshline.api.graphql.field_types import EdgeType, FlowType, Reach, Truncated, describe_field
+from meshline.api.graphql.field_types import EdgeType, FlowType, Gap, Reach, Truncated, describe_field
+from meshline.errors import InvalidInput
 from meshline.graph.index import Completeness as Counts
+from meshline.graph.index import Traversal
 from meshline.graph.index.results import KnownLater as Later
 from meshline.graph.model import AssetKey, from_micros
-from meshline.graph.queries import impact_paths, lineage_diff
+from meshline.graph.queries import gap_items, impact_paths, lineage_diff
 from meshline.graph.queries import lineage as lineage_graph
 
 
@@ -50,6 +52,32 @@ class Completeness:
         description="Relations that were first stated after `asOf`, which this answer cannot contain. Empty without `asOf`."
     )
     revision: int
+    view: strawberry.Private[GraphView | None] = None
+    traversal: strawberry.Private[Traversal | None] = None
+
+    @classmethod
+    def from_traversal(cls, view: GraphView, found: Traversal, counts: Counts | None = None) -> Self:
+        """`counts`: those of the answer, if they differ from those of the traversal."""
+        made = cls.from_counts(counts or found.completeness)
+        made.view, made.traversal = view, found
+        return made
+
+    @describe_field(
+        "What is behind a number, as many as it counts: the nearest first, then by name. Not for `blastRadius`, whose numbers are the worst"
+        " of several answers: ask for the impact of its assets."
+    )
+    def items(self, gap: Gap, first: int = 25) -> GapItems:
+        if self.view is None or self.traversal is None:
+            raise InvalidInput("the gaps of this answer are those of several: ask for the impact of its assets", "items")
+        request = self.view.request
+        size = request.check_page_size(first)
+        found = gap_items.list_gap_items(self.view.index, self.traversal, gap, size, request.limits)
+        request.spend(len(found.flows))
+        return GapItems(
+            total_count=found.total,
+            assets=self.view.list_assets(found.assets, Asset),
+            flows=[GapFlow.from_gap(self.view, one) for one in found.flows],
+        )
 
     @classmethod
     def from_counts(cls, counts: Counts) -> Self:
@@ -66,6 +94,47 @@ class Completeness:
             known_later=KnownLater.list_from(counts.known_later),
             revision=counts.revision,
         )
+
+
+@strawberry.type(description="A flow, or a pair of datasets, that makes an answer less certain.")
+class GapFlow:
+    view: strawberry.Private[GraphView]
+    job_nodes: strawberry.Private[Sequence[int]]
+    start: Asset = strawberry.field(name="from")
+    end: Asset = strawberry.field(name="to")
+    type: FlowType | None = strawberry.field(description="Null between datasets.")
+    subtype: str
+    source: str | None = strawberry.field(description="Null for a pair, which several may state.")
+    statement: strawberry.ID | None = strawberry.field(description="The statement that contains the flow; null for a pair.")
+    last_observed: datetime | None = strawberry.field(description="When that statement was last made; null for a pair.")
+
+    @classmethod
+    def from_gap(cls, view: GraphView, found: gap_items.GapFlow) -> Self:
+        scope = None if found.scope_id is None else view.index.changes.get_scope(found.scope_id)
+        return cls(
+            view=view,
+            job_nodes=() if found.job is None else (found.job,),
+            start=view.get_asset(found.start, Asset),
+            end=view.get_asset(found.end, Asset),
+            type=found.type,
+            subtype=found.subtype,
+            source=None if scope is None else scope.source,
+            statement=None if scope is None else build_statement_id(scope.scope_id),
+            last_observed=None if scope is None else from_micros(scope.last_observed),
+        )
+
+    @describe_field("The job of the flow; null for a pair, and if the statement names none.")
+    def job(self) -> Job | None:
+        return next(iter(self.view.list_assets(self.job_nodes, Job)), None)
+
+
+@strawberry.type(description="What a number of `completeness` counts.")
+class GapItems:
+    total_count: int
+    assets: list[Asset] = strawberry.field(
+        description="For UNDESCRIBED datasets, for UNBOUND assets, for SILENT_ON_FILTERS jobs; else empty."
+    )
+    flows: list[GapFlow] = strawberry.field(description="For POSSIBLE_ONLY pairs of datasets, for STALE and PROVISIONAL flows; else empty.")
 
 
 @strawberry.type(description="A node to draw.")
@@ -108,7 +177,7 @@ class LineageGraph:
             nodes=[_build_node(view, node) for node in lineage.nodes],
             edges=[_build_edge(view, edge) for edge in lineage.edges],
             ungrouped=lineage.ungrouped,
-            completeness=Completeness.from_counts(lineage.completeness),
+            completeness=Completeness.from_traversal(view, lineage.found, lineage.completeness),
         )
 
 

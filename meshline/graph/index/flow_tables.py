@@ -49,7 +49,7 @@ def list_leaving_flows(tables: IndexTables, datasets: Ints) -> FlowTable:
     for dataset in datasets.tolist():
         marked[tables.list_ring(dataset)] = True
         marked[tables.list_columns(dataset)] = True
-    rows = _list_leaving_rows(tables, marked)
+    rows = list_rows_at(tables, marked)
     return build_flow_table(tables, rows[tables.flows.flags[rows] & (DEAD | REPLACED) == 0])
 
 
@@ -67,7 +67,7 @@ def find_rows_between(tables: IndexTables, starts: Ints, reached: Ints, directio
     `wanted`: by flow, whether it counts; None: all count.
     """
     inside, marked = _mark_inside(tables, starts, reached)
-    rows = _list_leaving_rows(tables, marked)
+    rows = list_rows_at(tables, marked)
     flags = tables.flows.flags[rows]
     kept = (flags & PASSED_OVER == 0) & (flags & CLASS <= weakest)
     if wanted is not None:
@@ -93,13 +93,14 @@ def _mark_inside(tables: IndexTables, starts: Ints, reached: Ints) -> tuple[Flag
     return inside, marked
 
 
-def _list_leaving_rows(tables: IndexTables, marked: Flags) -> I64:
-    """The rows of flows that begin at marked nodes; `marked` is indexed by node."""
-    csr, n = tables.outgoing, int(tables.counts[N_FLOWS])
+def list_rows_at(tables: IndexTables, marked: Flags, *, incoming: bool = False) -> I64:
+    """The rows of flows that begin (or end) at marked nodes, dead ones included; `marked` is indexed by node."""
+    csr, n = tables.incoming if incoming else tables.outgoing, int(tables.counts[N_FLOWS])
     nodes = np.flatnonzero(marked[: len(csr.ptr) - 1])
     folded = csr.flow[list_positions(csr.ptr[nodes].astype(np.int64), csr.ptr[nodes + 1].astype(np.int64))]
     newer = np.arange(tables.folded, n)
-    return np.concatenate([folded.astype(np.int64), newer[marked[tables.flows.start[tables.folded : n]]]])
+    own = tables.flows.end if incoming else tables.flows.start
+    return np.concatenate([folded.astype(np.int64), newer[marked[own[tables.folded : n]]]])
 
 
 def build_flow_step(tables: IndexTables, flow: int) -> FlowStep:

@@ -62,14 +62,25 @@ class Limits(NamedTuple):
     seen_since: int | None
 
 
+class Visit(NamedTuple):
+    """How far a traversal came: the class of the graph that it walked, and the last level whose edges it followed (-1: all levels)."""
+
+    k: int
+    until: int
+
+
 class WalkResult(NamedTuple):
-    """What a traversal reached, as arrays of equal length ordered by reach and distance; and counts of `Completeness`."""
+    """What a traversal reached, as arrays of equal length ordered by reach and distance; and counts of `Completeness`.
+
+    `visit`: how far it came; None if its deadline ended it.
+    """
 
     nodes: Ints
     reach: Bytes
     distance: Ints
     masked: Flags
     truncated: Truncated
+    visit: Visit | None
     possible_only: int
     undescribed: int
     stale_edges: int
@@ -92,6 +103,7 @@ class Walker:
         self._begin(starts, limits.depth)
         state = self._state
         truncated = Truncated.NONE
+        visit: Visit | None = Visit(int(limits.reach), _NONE)
         for k in range(int(limits.reach) + 1):
             if k > 0 and not state[BEYOND] & (1 << k):
                 continue
@@ -107,14 +119,14 @@ class Walker:
                 in_time = self._unmask(starts, k, direction, limits, wanted, range(found, reached))
             if not in_time:
                 self.correct(range(found, reached), self._scratch)
-                truncated = Truncated.TIME
+                truncated, visit = Truncated.TIME, None
                 break
             if reached > limits.max_nodes:
-                truncated = Truncated.NODES
+                truncated, visit = Truncated.NODES, Visit(k, int(state[LEVEL]))
                 break
         if truncated is Truncated.NONE and self.cut:
             truncated = Truncated.DEPTH
-        return self._build_result(limits.max_nodes, truncated, met)
+        return self._build_result(limits.max_nodes, truncated, met, visit)
 
     def compute_levels(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> dict[int, int]:
         """Every node that a walk over `G_k` visits, with its distance in flows."""
@@ -130,6 +142,10 @@ class Walker:
 
     def _walk_levels(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> tuple[Ints, Ints]:
         self.walk_again(starts, k, direction, limits._replace(max_nodes=NO_LIMIT, deadline=None), self.mark_wanted(limits.seen_since))
+        return self.list_visited()
+
+    def list_visited(self) -> tuple[Ints, Ints]:
+        """The nodes that the last separate pass (`walk_again`) visited, and their distances in flows: int32 arrays of equal length."""
         visited = self._scratch.queue[: self._state[TAIL]] >> 2
         return visited, (self._scratch.seen[visited] - self._state[STAMP]) >> 1
 
@@ -245,14 +261,14 @@ class Walker:
             _ANY if wanted is None else wanted,
         )
 
-    def _build_result(self, max_nodes: int, truncated: Truncated, met: list[int]) -> WalkResult:
+    def _build_result(self, max_nodes: int, truncated: Truncated, met: list[int], visit: Visit | None) -> WalkResult:
         n = int(self._state[FOUND])
         nodes, distance = self._scratch.nodes[:n].copy(), self._scratch.distance[:n].copy()
         reach, masked = self._scratch.reach[:n].copy(), self._scratch.masked[:n] != 0
         if n > max_nodes:
             kept = self._select_first(nodes, reach, distance, max_nodes)
             nodes, reach, distance, masked = nodes[kept], reach[kept], distance[kept], masked[kept]
-        return WalkResult(nodes, reach, distance, masked, truncated, *met)
+        return WalkResult(nodes, reach, distance, masked, truncated, visit, *met)
 
     def _select_first(self, nodes: Ints, reach: Bytes, distance: Ints, most: int) -> Ints:
         """The rows of the `most` nearest nodes; at the last distance the first by name, so that equal graphs give equal answers."""

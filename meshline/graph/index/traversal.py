@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from meshline.errors import LimitExceeded
 from meshline.graph.index.arrays import CLASS, COLUMN, DATASET, I64, N_NODES, PASSED_OVER, U8
 from meshline.graph.index.display_names import is_output
 from meshline.graph.index.flow_tables import build_flow_step, build_flow_table, build_order_key, find_rows_between, is_masking
@@ -18,6 +19,7 @@ from meshline.graph.index.passes import Limits, Walker, WalkResult
 from meshline.graph.index.results import Affected, Bytes, Completeness, Direction, Flags, FlowStep, FlowTable, Ints, View
 from meshline.graph.index.rollup import RollUp, Rows
 from meshline.graph.index.silent_jobs import find_silent_jobs
+from meshline.graph.index.traversal_gaps import TraversalGaps, find_gaps
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType
 
 _PORT, _READS, _WRITES, _CONSUMES, _GOVERNS, _PART_OF, _OWNS = (
@@ -41,12 +43,12 @@ class Starts(NamedTuple):
     """The starts of a traversal, as representatives.
 
     `nodes`: columns and datasets, int32, sorted. `named`: the assets that the caller named, with their parts.
-    `unbound`: how many of the assets that the caller named lead to no column or dataset.
+    `unbound`: those of the assets that the caller named that lead to no column or dataset.
     """
 
     nodes: Ints
     named: set[int]
-    unbound: int
+    unbound: tuple[int, ...]
 
 
 def resolve_starts(
@@ -67,13 +69,14 @@ def resolve_starts(
     following = _StartResolver(loader, ownership, direction, promises=promises)
     found: set[int] = set()
     named: set[int] = set()
-    unbound = 0
+    unbound: list[int] = []
     for asset in dict.fromkeys(int(rep[node]) for node in assets):
         nodes, inside = following.resolve_asset(asset)
         found |= nodes
         named |= inside
-        unbound += not nodes and following.can_resolve(asset)
-    return Starts(np.array(sorted(found), np.int32), named, unbound)
+        if not nodes and following.can_resolve(asset):
+            unbound.append(asset)
+    return Starts(np.array(sorted(found), np.int32), named, tuple(unbound))
 
 
 class _StartResolver:
@@ -169,8 +172,8 @@ class Traversal:
 
     `nodes` (int32), `reach` (int8, a `Reach`), `distance` (int32, in flows) and `masked` (bool) are arrays of equal length,
     sorted by reach, then distance. `starts` (int32): the columns and datasets at which it started, as representatives; the columns
-    of a dataset are implied. `silent_jobs` (int32): the jobs that `Completeness.silent_on_filters` counts. The answer is valid
-    until the index changes.
+    of a dataset are implied. `silent_jobs` (int32): the jobs that `Completeness.silent_on_filters` counts; `unbound`: the assets that
+    `Completeness.unbound` counts. The answer is valid until the index changes.
     """
 
     def __init__(
@@ -198,10 +201,12 @@ class Traversal:
         self._walker = walker
         self._assets = begin.named
         self._limits = limits
+        self._visit = walked.visit
+        self.unbound = begin.unbound
         answer = (begin.nodes, walked.nodes)
         self.silent_jobs: Ints = find_silent_jobs(loader.tables, loader.silent_jobs, slots, answer, direction, limits.reach, self._wanted)
         self.completeness = _build_completeness(
-            walked, begin.unbound, self.silent_jobs, loader.silent_jobs.list_producers(self.silent_jobs), view
+            walked, len(begin.unbound), self.silent_jobs, loader.silent_jobs.list_producers(self.silent_jobs), view
         )
         self._distances: dict[int, Distances] = {}
         self._steps: dict[tuple[int, int], tuple[FlowStep, int]] = {}  # by node and class: the last step to it
@@ -224,6 +229,21 @@ class Traversal:
             self._distances[k] = self._walker.compute_distances(self.starts, k, self.direction, self._limits)
         steps = self._trace_back(rep, k, self._distances[k])
         return steps[::-1] if self.direction is Direction.DOWNSTREAM else steps
+
+    def find_gaps(self, deadline: float | None = None) -> TraversalGaps:
+        """The flows, pairs and datasets that `completeness` counts. `deadline`: as `time.monotonic()`, in seconds.
+
+        Raises LimitExceeded if a deadline ended the traversal, or ends this.
+        """
+        limits = self._limits._replace(deadline=deadline)
+        found = None if self._visit is None else find_gaps(self._tables, self._walker, self.starts, self.direction, limits, self._visit)
+        if found is None:
+            raise LimitExceeded("the traversal was not done in time, so that its gaps are not known: ask for fewer steps (depth)")
+        return found
+
+    def build_flow_steps(self, rows: Iterable[int]) -> list[FlowStep]:
+        """Rows of `TraversalGaps` as steps."""
+        return [build_flow_step(self._tables, row) for row in rows]
 
     def list_flows(self) -> list[FlowStep]:
         """The flows between starts and reached nodes, each kind once; none from a dataset to itself."""

@@ -66,6 +66,7 @@ class Lineage(NamedTuple):
     edges: tuple[LineageEdge, ...]
     ungrouped: int
     completeness: Completeness
+    found: Traversal
 
 
 def sort_nodes(index: LineageIndex, nodes: Iterable[LineageNode]) -> list[LineageNode]:
@@ -101,7 +102,7 @@ def group_lineage(index: LineageIndex, found: Traversal, granularity: Granularit
     ungrouped = 0 if granularity is Granularity.DATASET else len(np.unique(_find_datasets(index, found.nodes[of == NOTHING])))
     drawn = np.array([node.node for node in nodes[:limit]], np.int32)
     edges = _build_edges(index, found.build_flow_table(), group, drawn)
-    return Lineage(tuple(nodes[:limit]), tuple(edges), ungrouped, build_completeness(found, cut=len(nodes) > limit))
+    return Lineage(tuple(nodes[:limit]), tuple(edges), ungrouped, build_completeness(found, cut=len(nodes) > limit), found)
 
 
 def _find_datasets(index: LineageIndex, nodes: Ints) -> Ints:
@@ -222,7 +223,7 @@ def _build_by_column(index: LineageIndex, found: Traversal, limit: int) -> Linea
     shown += _list_whole_datasets(index, shown, flows)
     shown += _list_own_columns(index, found.starts.tolist(), shown, flows)
     edges = _build_flow_edges(index, flows, frozenset(node.node for node in shown))
-    return Lineage(tuple(shown), tuple(edges), 0, build_completeness(found, cut=len(nodes) > limit))
+    return Lineage(tuple(shown), tuple(edges), 0, build_completeness(found, cut=len(nodes) > limit), found)
 
 
 def _list_whole_datasets(index: LineageIndex, shown: Sequence[LineageNode], flows: Iterable[FlowStep]) -> list[LineageNode]:
