@@ -30,6 +30,7 @@ from meshline.ingest import mesh
 from meshline.ingest.catalog_aliases import Rule, apply_rules, read_rules
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_limits import EventLimits
+from meshline.ingest.openlineage.run_index import index_stored_runs
 from meshline.ingest.pipeline import CommitSummary, Limits, Pipeline
 from meshline.ingest.sources.sync import SyncOutcome, sync_or_raise
 from meshline.ingest.sources.sync_status import Status
@@ -248,6 +249,7 @@ class Service:
             file = None if settings.mesh is None else mesh.parse_mesh_file(mesh.read_mesh_file(settings.mesh), str(settings.mesh))
             wanted = (None, None) if file is None else mesh.build_configuration(file)
             naming, precedence = mesh.configure_store(store, *wanted)
+            index_stored_runs(store, naming)
             live = LiveGraph.open(store, precedence)
             if file is not None and settings.mesh is not None:
                 loading = sync_or_raise(

@@ -81,11 +81,13 @@ def _ingest_into_store(events: Iterable[Found], store: str | None, source: str) 
     from meshline.cli.store import open_store_at
     from meshline.ingest.mesh import read_stored_rules
     from meshline.ingest.openlineage.builder import BatchBuilder
+    from meshline.ingest.openlineage.run_index import index_stored_runs
     from meshline.ingest.pipeline import Pipeline, ingest_all
     from meshline.ingest.sources.target import EventOutcome
 
     with open_store_at(store) as opened:
         naming, precedence = read_stored_rules(opened)
+        index_stored_runs(opened, naming)
         pipeline = Pipeline(opened, BatchBuilder(naming))
         try:
             for one in ingest_all(pipeline, events, source):

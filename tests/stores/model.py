@@ -10,7 +10,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from meshline.graph.content import EMPTY, build_keys, decode_layout
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, build_intervals
-from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunKey, RunPair, RunReader, StoredEvent, StoredRecord
+from meshline.graph.store.base import (
+    Batch,
+    Changes,
+    Head,
+    RawEvent,
+    Record,
+    Run,
+    RunKey,
+    RunPair,
+    RunPosition,
+    RunReader,
+    RunRole,
+    StoredEvent,
+    StoredRecord,
+    StoredRun,
+)
 from meshline.graph.store.search_words import iterate_documents, limit_terms, list_key_words
 
 
@@ -42,6 +57,7 @@ class ModelStore:
         self.positions = 0
         self.settings: dict[str, str] = {}
         self.records: list[Record] = []
+        self.event_counts: dict[tuple[int, str], int] = {}
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         with self._lock:
@@ -65,6 +81,11 @@ class ModelStore:
                 self.records.append(record)
         if self._state() != state:
             self._revision += 1
+        self.runs_.update({run.key: run for run in batch.indexed_runs if run.key in self.runs_})
+        indexed = dict(batch.indexed_events)
+        self.events = [StoredEvent(position, indexed.get(position, event)) for position, event in self.events]
+        for hour_and_type, events in batch.event_counts.items():
+            self.event_counts[hour_and_type] = self.event_counts.get(hour_and_type, 0) + events
         heads = []
         for number, (source, scope) in enumerate(self.scopes, 1):
             head = self._find_head(number, None)
@@ -156,6 +177,32 @@ class ModelStore:
     def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         return self.find_runs(keys)
 
+    def list_runs(self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100) -> Sequence[StoredRun]:
+        return [
+            stored
+            for stored in self._list_indexed_runs()
+            if {RunRole.JOB: {stored.run.key.job}, RunRole.READS: set(stored.run.reads), RunRole.WRITES: set(stored.run.writes)}[role]
+            & set(assets)
+            and (before is None or stored.position < before)
+        ][:limit]
+
+    def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
+        return len(self.list_runs(assets, role, limit=len(self.runs_)))
+
+    def list_runs_by_id(self, run_id: str, limit: int = 100) -> Sequence[StoredRun]:
+        return [stored for stored in self._list_indexed_runs() if stored.run.key.run_id == run_id][:limit]
+
+    def _list_indexed_runs(self) -> list[StoredRun]:
+        found = [StoredRun(RunPosition(run.begun, repr(run.key)), run) for run in self.runs_.values() if run.begun is not None]
+        return sorted(found, reverse=True)
+
+    def list_unindexed_runs(self, after: str, limit: int) -> Sequence[StoredRun]:
+        found = [StoredRun(RunPosition(0, repr(run.key)), run) for run in self.runs_.values() if run.begun is None]
+        return [stored for stored in sorted(found) if stored.position.tie > after][:limit]
+
+    def list_unindexed_events(self, after: int, limit: int) -> Sequence[StoredEvent]:
+        return [stored for stored in self.events if stored.event.at is None and stored.position > after][:limit]
+
     def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         return [stored for stored in self.events if stored.position > after][:limit]
 
@@ -163,6 +210,22 @@ class ModelStore:
         known = len(self.events)
         self.events = [stored for stored in self.events if stored.event.received_at >= received_before]
         return known - len(self.events)
+
+    def list_events(self, since: int, until: int, before: tuple[int, int] | None = None, limit: int = 100) -> Sequence[StoredEvent]:
+        found = [
+            stored
+            for stored in self.events
+            if stored.event.at is not None
+            and since <= stored.event.at < until
+            and (before is None or (stored.event.at, stored.position) < before)
+        ]
+        return sorted(found, key=lambda stored: (stored.event.at, stored.position), reverse=True)[:limit]
+
+    def count_events(self, since: int, until: int) -> int:
+        return len(self.list_events(since, until, limit=len(self.events)))
+
+    def read_event_counts(self, since: int, until: int) -> Mapping[tuple[int, str], int]:
+        return {key: events for key, events in self.event_counts.items() if since <= key[0] < until}
 
     def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:
         return [StoredRecord(n, record) for n, record in enumerate(self.records, 1) if n > after and kind in ("", record.kind)][:limit]

@@ -16,13 +16,15 @@ from collections.abc import Iterable, Sequence
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from meshline.graph.model import KINDS, AssetKind, Content, Interval, Scope
-from meshline.graph.store.base import Batch, Changes, Head, RunKey, RunPair, RunReader, Store
+from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Scope, build_job_key
+from meshline.graph.store.base import Batch, Changes, Head, Run, RunKey, RunPair, RunReader, RunRole, Store, StoredEvent, StoredRun
 from tests.stores.model import ModelStore
 from tests.stores.statements import read_graph, summarize_heads
-from tests.stores.strategies import DIGESTS, TIMES, WORDS, draw_batches, run_keys, terms
+from tests.stores.strategies import DIGESTS, ORDERS, PAYMENTS, TIMES, WORDS, draw_batches, run_keys, terms
 
 SIBLINGS = [(source, parent, pair) for source in ("openlineage/a", "dbt/b") for parent in ("", "p", "q") for pair in DIGESTS]
+
+JOBS = (build_job_key("ns", "load"), build_job_key("ns", "other"))
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -53,7 +55,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(batch=draw_batches(), repeated=st.integers(2, 3))
     def commit_repeatedly(self, batch: Batch, repeated: int) -> None:
         for _ in range(repeated):
-            self.commit(batch._replace(raw=(), journal=[record for record in batch.journal if record.key]))
+            self.commit(batch._replace(raw=(), event_counts={}, journal=[record for record in batch.journal if record.key]))
 
     @rule()
     def follow(self) -> None:
@@ -96,6 +98,27 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.commit(build)
         assert found == [{asked: sorted(pairs) for asked, pairs in self.model.find_siblings(SIBLINGS).items() if pairs}]
 
+    @rule(assets=st.sampled_from(((ORDERS,), (PAYMENTS, ORDERS), JOBS[:1], JOBS)), role=st.sampled_from(RunRole), page=st.integers(1, 3))
+    def list_runs(self, assets: Sequence[AssetKey], role: RunRole, page: int) -> None:
+        found = list_all_runs(self.store, assets, role, page)
+        expected = list_all_runs(self.model, assets, role, 99)
+        assert [run.begun for run in found] == [run.begun for run in expected]
+        assert sorted(found) == sorted(expected)
+        assert self.store.count_runs(assets, role) == len(expected)
+        for run_id in ("r1", "r2"):
+            runs = [[stored.run for stored in store.list_runs_by_id(run_id)] for store in (self.store, self.model)]
+            assert sorted(runs[0]) == sorted(runs[1])
+
+    @rule(since=st.sampled_from(TIMES), until=st.sampled_from(TIMES), page=st.integers(1, 3))
+    def list_events(self, since: int, until: int, page: int) -> None:
+        expected = [stored.event for stored in self.model.list_events(since, until, None, 999)]
+        found: list[StoredEvent] = []
+        while part := self.store.list_events(since, until, (found[-1].event.at or 0, found[-1].position) if found else None, page):
+            found += part
+        assert [stored.event for stored in found] == expected
+        assert self.store.count_events(since, until) == len(expected)
+        assert self.store.read_event_counts(since, until) == self.model.read_event_counts(since, until)
+
     @rule(before=st.sampled_from(TIMES))
     def prune_raw(self, before: int) -> None:
         assert self.store.prune_raw_events(before) == self.model.prune_raw_events(before)
@@ -113,6 +136,14 @@ class StoreMachine(RuleBasedStateMachine):
     def has_the_same_records(self) -> None:
         for kind in ("", "audit", "notice"):
             assert [kept.record for kept in self.store.read_journal(kind)] == [kept.record for kept in self.model.read_journal(kind)]
+
+
+def list_all_runs(store: Store, assets: Sequence[AssetKey], role: RunRole, page: int) -> list[Run]:
+    """All runs of some assets, read in pages."""
+    found: list[StoredRun] = []
+    while part := store.list_runs(assets, role, found[-1].position if found else None, page):
+        found += part
+    return [stored.run for stored in found]
 
 
 def list_statements(changes: Changes) -> dict[tuple[str, Scope], Head | None]:

@@ -77,19 +77,26 @@ run_keys = st.builds(
     RunKey, sources, st.sampled_from((build_job_key("ns", "load"), build_job_key("ns", "other"))), st.sampled_from(("r1", "r2"))
 )
 parents = st.sampled_from(("", "p", "q"))
+run_datasets = st.sampled_from(((), (ORDERS,), (ORDERS, PAYMENTS)))
 DIGESTS = (b"1" * 16, b"2" * 16)
 
 
 @st.composite
 def draw_runs_and_pairs(draw: st.DrawFn) -> tuple[list[Run], list[RunPair]]:
     """Some runs, each once, and their pairs."""
-    runs = [Run(key, draw(parents), draw(st.sampled_from((b"", b"x")))) for key in draw(st.lists(run_keys, max_size=2, unique=True))]
+    runs = [
+        Run(key, draw(parents), draw(st.sampled_from((b"", b"x"))), draw(times), draw(run_datasets), draw(run_datasets))
+        for key in draw(st.lists(run_keys, max_size=2, unique=True))
+    ]
     covered = st.dictionaries(st.sampled_from(DIGESTS), st.booleans(), max_size=2)
     return runs, [RunPair(run.parent, pair, run.key, value) for run in runs for pair, value in draw(covered).items()]
 
 
 records = st.builds(Record, st.sampled_from(("audit", "notice")), st.sampled_from(("", "a", "b")), times, st.sampled_from((b"1", b"2")))
-raw_events = st.builds(RawEvent, sources, times, st.sampled_from((b"{}", b'{"a": 1}')))
+raw_events = st.builds(
+    RawEvent, sources, times, st.sampled_from((b"{}", b'{"a": 1}')), st.one_of(st.none(), times), st.sampled_from(("START", "FAIL"))
+).map(lambda event: event if event.at is not None else event._replace(type=""))
+event_counts = st.dictionaries(st.tuples(times, st.sampled_from(("START", "FAIL"))), st.integers(1, 3), max_size=2)
 
 
 @st.composite
@@ -102,4 +109,5 @@ def draw_batches(draw: st.DrawFn) -> Batch:
         pairs,
         draw(st.lists(raw_events, max_size=2)),
         journal=draw(st.lists(records, max_size=3)),
+        event_counts=draw(event_counts),
     )

@@ -145,7 +145,7 @@ class TestFiles:
         SqliteStore(str(path)).close()
         with closing(sqlite3.connect(path)) as other:
             other.execute("PRAGMA user_version = 99")
-        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 4: use the newer meshline"):
+        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 5: use the newer meshline"):
             SqliteStore(str(path))
 
     def test_an_older_schema_is_refused(self, path: Path) -> None:
@@ -335,7 +335,7 @@ class TestFiles:
         before = make_older_store(path)
         program = """
 import itertools, os, signal, sys
-from meshline.graph.store.sqlite import SqliteStore, sql
+from meshline.graph.store.sqlite import SqliteStore, connection as sql
 made, calls = sql._compute_crc, itertools.count()
 def dying(*values):
     if next(calls) == 6:
@@ -407,7 +407,9 @@ def make_older_store(path: Path) -> list[Head]:
         store.write_setting("naming", "n")
         before = list_heads(store)
     with closing(sqlite3.connect(path)) as old:
-        for table in TABLES:
+        for table in ("run_summary", "run_asset", "event", "event_count"):
+            old.execute(f"DROP TABLE {table}")
+        for table in {*TABLES} - {"run_summary", "run_asset", "event", "event_count"}:
             old.execute(f"ALTER TABLE {table} DROP COLUMN crc")
         old.execute("ALTER TABLE run DROP COLUMN state_crc")
         old.execute("PRAGMA user_version = 3")

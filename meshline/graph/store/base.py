@@ -7,6 +7,7 @@ durable when it returns. Revisions have no gaps and are in the order of commits.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -22,11 +23,40 @@ class RunKey(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run's merged state: opaque to the store. `parent` groups sibling runs ('' = none)."""
+    """A run's merged state: opaque to the store. `parent` groups sibling runs ('' = none).
+
+    `begun`: the time of its first event in microseconds, by which lists of runs are ordered; None for a run that an earlier version
+    recorded, until it is indexed: no list has it before. `reads`, `writes`: the datasets that it names as inputs and outputs, each once.
+    """
 
     key: RunKey
     parent: str
     state: bytes
+    begun: int | None = None
+    reads: Sequence[AssetKey] = ()
+    writes: Sequence[AssetKey] = ()
+
+
+class RunRole(enum.IntEnum):
+    """The relation of an asset to a run: its job, a dataset that it reads, a dataset that it writes."""
+
+    JOB = 0
+    READS = 1
+    WRITES = 2
+
+
+class RunPosition(NamedTuple):
+    """The position of a run in lists of runs, which are ordered by `begun`. `tie`: the store's own order of runs that began together."""
+
+    begun: int
+    tie: str
+
+
+class StoredRun(NamedTuple):
+    """A run in a list of runs."""
+
+    position: RunPosition
+    run: Run
 
 
 class RunPair(NamedTuple):
@@ -45,11 +75,16 @@ class RunPair(NamedTuple):
 class RawEvent(NamedTuple):
     """An event as it was received, kept for replay. `received_at` in microseconds; `body` is the JSON text, uncompressed (the store may
     compress it).
+
+    `at`: the time of the event in microseconds, by which lists of events are ordered; None for an event that an earlier version
+    recorded, until it is indexed: no list has it before. `type`: the transition of a run, or the kind of the event.
     """
 
     source: str
     received_at: int
     body: bytes
+    at: int | None = None
+    type: str = ""
 
 
 class StoredEvent(NamedTuple):
@@ -91,6 +126,9 @@ class Batch(NamedTuple):
 
     `runs` and `pairs` replace: for each run in `runs`, all its pairs are replaced by those given here.
     `settings`: values by name, see `Store.write_setting`; `journal`: see `Store.read_journal`; these alone do not create a revision.
+    `event_counts`: how many events to add, by the hour of their time (microseconds) and their type.
+    `indexed_runs`, `indexed_events`: runs and events that are stored already, and get their place in lists of runs and events.
+    These three alone do not create a revision, either.
     """
 
     withdrawals: Sequence[Withdrawal] = ()
@@ -100,6 +138,9 @@ class Batch(NamedTuple):
     raw: Sequence[RawEvent] = ()
     settings: Mapping[str, str] = {}
     journal: Sequence[Record] = ()
+    event_counts: Mapping[tuple[int, str], int] = {}
+    indexed_runs: Sequence[Run] = ()
+    indexed_events: Sequence[StoredEvent] = ()
 
 
 class Head(NamedTuple):
@@ -141,6 +182,14 @@ class RunReader(Protocol):
 
     def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
         """For each (source, parent, pair): the pairs of runs of this parent. A key without pairs is missing."""
+        ...
+
+    def list_unindexed_runs(self, after: str, limit: int) -> Sequence[StoredRun]:
+        """Runs of which `begun` is None, in the store's own order, after the `tie` of a position ('': from the beginning)."""
+        ...
+
+    def list_unindexed_events(self, after: int, limit: int) -> Sequence[StoredEvent]:
+        """Events of which `at` is None, in the order of arrival, after a position."""
         ...
 
 
@@ -185,12 +234,39 @@ class Store(Protocol):
         """Read the recorded state of these runs, as far as they exist."""
         ...
 
+    def list_runs(self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100) -> Sequence[StoredRun]:
+        """List the runs that have one of these assets in this role, each once: the newest first, after a position in that order.
+
+        Runs that are added meanwhile do not shift the runs after a position.
+        """
+        ...
+
+    def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
+        """Count the runs that have one of these assets in this role."""
+        ...
+
+    def list_runs_by_id(self, run_id: str, limit: int = 100) -> Sequence[StoredRun]:
+        """List the runs with an id, of any job and source, the newest first."""
+        ...
+
     def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         """Read raw events in the order of arrival, after a position."""
         ...
 
     def prune_raw_events(self, received_before: int) -> int:
-        """Delete raw events received before a time (microseconds); the number of deleted events."""
+        """Delete raw events received before a time (microseconds); the number of deleted events. Counts of events remain."""
+        ...
+
+    def list_events(self, since: int, until: int, before: tuple[int, int] | None = None, limit: int = 100) -> Sequence[StoredEvent]:
+        """List the raw events of a time in [since, until): the newest first, after the (time, position) of an event in that order."""
+        ...
+
+    def count_events(self, since: int, until: int) -> int:
+        """Count the raw events of a time in [since, until)."""
+        ...
+
+    def read_event_counts(self, since: int, until: int) -> Mapping[tuple[int, str], int]:
+        """Read how many events there were, by hour and type, of the hours that begin in [since, until)."""
         ...
 
     def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:

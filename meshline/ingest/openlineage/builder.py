@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -161,6 +162,31 @@ class Received(NamedTuple):
     mark: tuple[str, str] | None = None
 
 
+HOUR = 3_600_000_000  # microseconds
+JOB_EVENT, DATASET_EVENT = "JOB", "DATASET"  # the types of events without a run
+
+
+def build_raw_event(item: Received) -> RawEvent:
+    """The event as the store keeps it, with its time and type."""
+    event = item.event
+    type_ = event.type.value if isinstance(event, RunEvent) else JOB_EVENT if isinstance(event, JobEvent) else DATASET_EVENT
+    return RawEvent(item.source, item.received_at, item.body, event.time, type_)
+
+
+def count_events(events: Iterable[RawEvent]) -> dict[tuple[int, str], int]:
+    """How many events there are by hour and type. An identical event that is received twice is counted twice: as received."""
+    return dict(Counter((event.at - event.at % HOUR, event.type) for event in events if event.at is not None))
+
+
+def place_run(run: Run, state: RunState, naming: Naming) -> Run:
+    """The run with its place in lists of runs: when it began, and the datasets that it names."""
+    reads, writes = (
+        tuple(sorted({naming.normalise_dataset(mention.namespace, mention.name) for mention in mentions}))
+        for mentions in (state.inputs, state.outputs)
+    )
+    return run._replace(begun=state.first, reads=reads, writes=writes)
+
+
 class _Change(NamedTuple):
     """A run before and after its new events. `before` is None if the store does not have the run yet."""
 
@@ -198,9 +224,11 @@ class BatchBuilder:
             else:
                 statements += build_dataset_event_statements(item.source, event, self.contents)
         restated = self._restate_runs(self._find_changes(by_run, runs), runs)
-        raw = [RawEvent(item.source, item.received_at, item.body) for item in received]
+        raw = [build_raw_event(item) for item in received]
         marks = dict(item.mark for item in received if item.mark is not None)
-        return restated._replace(statements=[*statements, *restated.statements], raw=raw, settings=marks)
+        return restated._replace(
+            statements=[*statements, *restated.statements], raw=raw, settings=marks, event_counts=count_events(raw)
+        )
 
     def _find_changes(self, by_run: Mapping[RunKey, Sequence[RunEvent]], runs: RunReader) -> list[_Change]:
         """The runs whose state these events change."""
@@ -250,7 +278,7 @@ class BatchBuilder:
                 statements,
             )
         kept = [(change.after, change.blob) for change in changes] + self._load_siblings(coverage.list_promoted(), coverage, runs)
-        stored = [Run(stated.run, stated.group, blob) for stated, blob in kept]
+        stored = [place_run(Run(stated.run, stated.group, blob), stated.state, self.contents.naming) for stated, blob in kept]
         return Batch(withdrawals, statements, stored, [row for stated, _ in kept for row in coverage.build_rows(stated)])
 
     def _load_siblings(self, keys: Sequence[RunKey], coverage: Coverage, runs: RunReader) -> list[tuple[StatedRun, bytes]]:

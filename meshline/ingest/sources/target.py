@@ -95,8 +95,10 @@ class LocalTarget:
     @contextmanager
     def _open_pipeline(self) -> Iterator[Pipeline]:
         from meshline.ingest.openlineage.builder import BatchBuilder  # noqa: PLC0415
+        from meshline.ingest.openlineage.run_index import index_stored_runs  # noqa: PLC0415
         from meshline.ingest.pipeline import Pipeline  # noqa: PLC0415
 
+        index_stored_runs(self._graph.store, self._naming)
         pipeline = Pipeline(self._graph, BatchBuilder(self._naming))
         try:
             yield pipeline

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from meshline.errors import NotFound
-from meshline.graph.model import Content, Statement, build_job_key
-from meshline.graph.store.base import Batch, Run, RunKey, RunPair, RunReader
+from meshline.graph.model import Content, Statement
+from meshline.graph.store.base import Batch, Run, RunPair, RunReader
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, read_rows, run_query
 from meshline.graph.store.neo4j.cypher import get_cypher, parse_statements
-from meshline.graph.store.neo4j.records import Contents, read_journal, read_raw_events
+from meshline.graph.store.neo4j.records import Contents, build_run, read_journal, read_raw_events
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.maintenance import create_file, leave_wal_mode
 
@@ -87,10 +87,9 @@ def _iterate_runs(tx: Transaction) -> Iterator[Batch]:
         after = page[-1][0]
         runs: list[Run] = []
         pairs: list[RunPair] = []
-        for _, source, namespace, name, run_id, parent, state, kept in page:
-            key = RunKey(source, build_job_key(namespace, name), run_id)
-            runs.append(Run(key, parent, bytes(state)))
-            pairs += [RunPair(of, bytes.fromhex(pair), key, covered) for of, pair, covered in kept]
+        for _, *row, kept in page:
+            runs.append(build_run(row))
+            pairs += [RunPair(of, bytes.fromhex(pair), runs[-1].key, covered) for of, pair, covered in kept]
         yield Batch(runs=runs, pairs=pairs)
 
 
@@ -99,6 +98,7 @@ def _iterate_raw_events(tx: Transaction) -> Iterator[Batch]:
     while page := read_raw_events(tx, after, PAGE):
         after = page[-1].position
         yield Batch(raw=[stored.event for stored in page])
+    yield Batch(event_counts={(hour, type_): events for hour, type_, events in read_rows(tx, _CYPHER["all_event_counts"])})
 
 
 def _iterate_records(tx: Transaction) -> Iterator[Batch]:

@@ -23,7 +23,18 @@ from meshline.graph.store.neo4j.reader import (
     extend_interval,
     read_observations,
 )
-from meshline.graph.store.neo4j.records import Contents, Counters, Neo4jRunReader, add_raw_events, append_records, put_runs, read_counters
+from meshline.graph.store.neo4j.records import (
+    Contents,
+    Counters,
+    Neo4jRunReader,
+    add_event_counts,
+    add_raw_events,
+    append_records,
+    index_events,
+    index_runs,
+    put_runs,
+    read_counters,
+)
 from meshline.graph.store.neo4j.search_names import compute_digest
 
 ScopeName: TypeAlias = tuple[str, Scope]
@@ -158,7 +169,10 @@ def commit_batch(tx: Transaction, contents: Contents, build: Callable[[RunReader
     turns, scopes = find_scope_updates(tx, batch, before.scopes)
     heads = _write_updates(tx, contents, batch, turns, before.revision + 1)
     runs_changed = put_runs(tx, batch.runs, batch.pairs)
+    index_runs(tx, batch.indexed_runs)
     add_raw_events(tx, batch.raw, before.events)
+    index_events(tx, batch.indexed_events)
+    add_event_counts(tx, batch.event_counts)
     for name, value in batch.settings.items():
         run_query(tx, get_cypher("set_setting"), key=compute_digest(name), name=name, value=value)
     records = append_records(tx, batch.journal, before.records)

@@ -9,9 +9,13 @@ RETURN collect([s.id, s.source, s.parts,
 //// all_runs
 MATCH (r:Run) WHERE r.key > $after
 WITH r ORDER BY r.key LIMIT $limit
-RETURN collect([r.key, r.source, r.jobNamespace, r.jobName, r.runId, r.parent, r.state,
+RETURN collect([r.key, r.source, r.jobNamespace, r.jobName, r.runId, r.parent, r.state, r.begunMicros, r.reads, r.writes,
   [(r)-[:HAS_PAIR]->(p:Pair) | [p.parent, p.pair, p.covered]]])
 
 //// settings
 MATCH (s:Setting)
 RETURN collect([s.name, s.value])
+
+//// all_event_counts
+MATCH (c:EventCount)
+RETURN collect([c.hourMicros, c.type, c.events])

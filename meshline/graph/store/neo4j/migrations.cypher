@@ -51,6 +51,22 @@ CREATE CONSTRAINT record_id IF NOT EXISTS FOR (r:Record) REQUIRE r.id IS UNIQUE
 //// v2_record_kind
 CREATE INDEX record_kind IF NOT EXISTS FOR (r:Record) ON (r.kindKey, r.position)
 
+// Runs are listed by the text `place`: asset, role, time and run, so that one index finds them in order.
+//// v3_run_place
+CREATE CONSTRAINT run_place IF NOT EXISTS FOR (u:RunPlace) REQUIRE u.place IS UNIQUE
+
+//// v3_run_id
+CREATE INDEX run_id IF NOT EXISTS FOR (r:Run) ON (r.runIdKey)
+
+//// v3_raw_event_place
+CREATE INDEX raw_event_place IF NOT EXISTS FOR (e:RawEvent) ON (e.place)
+
+//// v3_event_count
+CREATE CONSTRAINT event_count_key IF NOT EXISTS FOR (c:EventCount) REQUIRE c.key IS UNIQUE
+
+//// v3_event_count_hour
+CREATE INDEX event_count_hour IF NOT EXISTS FOR (c:EventCount) ON (c.hourMicros)
+
 // The store splits texts into words itself, and joins them by single spaces.
 //// v1_names
 CREATE FULLTEXT INDEX names IF NOT EXISTS FOR (n:Name) ON EACH [n.words]
@@ -65,4 +81,7 @@ OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
 CALL db.awaitIndexes(300)
 
 //// v2_wait
+CALL db.awaitIndexes(300)
+
+//// v3_wait
 CALL db.awaitIndexes(300)

@@ -119,12 +119,13 @@ RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFrom
 //// runs
 UNWIND $keys AS key
 MATCH (r:Run {key: key})
-RETURN collect([r.key, r.parent, r.state])
+RETURN collect([r.key, r.source, r.jobNamespace, r.jobName, r.runId, r.parent, r.state, r.begunMicros, r.reads, r.writes])
 
 //// runs_with_pairs
 UNWIND $keys AS key
 MATCH (r:Run {key: key})
-RETURN collect([r.key, r.parent, r.state, [(r)-[:HAS_PAIR]->(p:Pair) | [p.parent, p.pair, p.covered]]])
+RETURN collect([r.key, r.source, r.jobNamespace, r.jobName, r.runId, r.parent, r.state, r.begunMicros, r.reads, r.writes,
+  [(r)-[:HAS_PAIR]->(p:Pair) | [p.parent, p.pair, p.covered]]])
 
 //// siblings
 UNWIND $keys AS key
@@ -146,15 +147,74 @@ UNWIND $rows AS row
 MATCH (r:Run {key: row.run})
 CREATE (r)-[:HAS_PAIR]->(:Pair {key: row.key, parent: row.parent, pair: row.pair, covered: row.covered})
 
+//// delete_run_places
+UNWIND $places AS place
+MATCH (u:RunPlace {place: place})
+DETACH DELETE u
+
+//// add_run_places
+UNWIND $rows AS row
+MATCH (r:Run {key: row.run})
+CREATE (r)-[:HAS_PLACE]->(:RunPlace {place: row.place, run: row.run})
+
+//// run_places
+MATCH (u:RunPlace) WHERE u.place > $after AND u.place < $before
+WITH u ORDER BY u.place DESC LIMIT $limit
+RETURN collect([u.place, u.run])
+
+//// count_run_places
+UNWIND $ranges AS range
+MATCH (u:RunPlace) WHERE u.place > range[0] AND u.place < range[1]
+RETURN count(DISTINCT u.run)
+
+//// runs_by_id
+MATCH (r:Run) WHERE r.runIdKey = $id AND r.begunMicros IS NOT NULL
+WITH r ORDER BY r.begunMicros DESC, r.key DESC LIMIT $limit
+RETURN collect(r.key)
+
+//// unindexed_runs
+MATCH (r:Run) WHERE r.key > $after AND r.begunMicros IS NULL
+WITH r ORDER BY r.key LIMIT $limit
+RETURN collect(r.key)
+
 //// add_raw_events
 UNWIND $rows AS row
 CREATE (e:RawEvent)
-SET e = row, e.receivedAt = datetime(row.receivedAt)
+SET e = row, e.receivedAt = datetime(row.receivedAt), e.at = datetime(row.at)
 
 //// raw_events
 MATCH (e:RawEvent) WHERE e.position > $after
 WITH e ORDER BY e.position LIMIT $limit
-RETURN collect([e.position, e.source, e.receivedMicros, e.deflated, e.body])
+RETURN collect([e.position, e.source, e.receivedMicros, e.deflated, e.body, e.atMicros, e.type])
+
+//// unindexed_raw_events
+MATCH (e:RawEvent) WHERE e.position > $after AND e.atMicros IS NULL
+WITH e ORDER BY e.position LIMIT $limit
+RETURN collect([e.position, e.source, e.receivedMicros, e.deflated, e.body, null, null])
+
+//// index_raw_events
+UNWIND $rows AS row
+MATCH (e:RawEvent {position: row.position})
+SET e += row, e.at = datetime(row.at)
+
+//// events
+MATCH (e:RawEvent) WHERE e.place >= $since AND e.place < $until AND e.place < $before
+WITH e ORDER BY e.place DESC LIMIT $limit
+RETURN collect([e.position, e.source, e.receivedMicros, e.deflated, e.body, e.atMicros, e.type])
+
+//// count_events
+MATCH (e:RawEvent) WHERE e.place >= $since AND e.place < $until
+RETURN count(e)
+
+//// add_event_counts
+UNWIND $rows AS row
+MERGE (c:EventCount {key: row.key})
+ON CREATE SET c.hourMicros = row.hour, c.hour = datetime(row.at), c.type = row.type, c.events = row.events
+ON MATCH SET c.events = c.events + row.events
+
+//// event_counts
+MATCH (c:EventCount) WHERE c.hourMicros >= $since AND c.hourMicros < $until
+RETURN collect([c.hourMicros, c.type, c.events])
 
 //// prune_raw_events
 MATCH (e:RawEvent) WHERE e.receivedMicros < $before

@@ -8,12 +8,26 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.model import Content, build_job_key
-from meshline.graph.store.base import RawEvent, Record, Run, RunKey, RunPair, StoredEvent, StoredRecord
+from meshline.graph.model import AssetKey, AssetKind, Content, build_job_key
+from meshline.graph.store.base import (
+    RawEvent,
+    Record,
+    Run,
+    RunKey,
+    RunPair,
+    RunPosition,
+    RunRole,
+    StoredEvent,
+    StoredRecord,
+    StoredRun,
+)
 from meshline.graph.store.compression import compress_bytes, decompress_bytes
+from meshline.graph.store.head_table import parse_scope
 from meshline.graph.store.neo4j.connection import Transaction, read_rows, run_in_chunks, run_query
 from meshline.graph.store.neo4j.cypher import format_time, get_cypher
 from meshline.graph.store.neo4j.search_names import compute_digest, compute_id
@@ -53,12 +67,94 @@ class Neo4jRunReader:
                 found[asked[key]].append(RunPair(parent, pair, RunKey(source, build_job_key(job_namespace, job_name), run_id), covered))
         return found
 
+    def list_unindexed_runs(self, after: str, limit: int) -> Sequence[StoredRun]:
+        keys: list[str] = run_query(self._tx, get_cypher("unindexed_runs"), after=after, limit=limit)[0]
+        return _list_runs_by_key(self._tx, keys)
+
+    def list_unindexed_events(self, after: int, limit: int) -> Sequence[StoredEvent]:
+        return [_build_event(row) for row in read_rows(self._tx, get_cypher("unindexed_raw_events"), after=after, limit=limit)]
+
 
 def read_runs(tx: Transaction, keys: Iterable[RunKey]) -> dict[RunKey, Run]:
     asked = {build_run_key(key): key for key in keys}
     if not asked:
         return {}
-    return {asked[key]: Run(asked[key], parent, state) for key, parent, state in read_rows(tx, get_cypher("runs"), keys=list(asked))}
+    return {asked[key]: build_run(row)._replace(key=asked[key]) for key, *row in read_rows(tx, get_cypher("runs"), keys=list(asked))}
+
+
+def build_run(row: Sequence[Any]) -> Run:
+    """A run from its properties, as queries give them after its key."""
+    source, namespace, name, run_id, parent, state, begun, reads, writes = row
+    key = RunKey(source, build_job_key(namespace, name), run_id)
+    return Run(key, parent, bytes(state), begun, _parse_datasets(reads), _parse_datasets(writes))
+
+
+def _parse_datasets(texts: Sequence[str] | None) -> tuple[AssetKey, ...]:
+    return tuple(AssetKey(AssetKind.DATASET, parse_scope(text)) for text in texts or ())
+
+
+def _format_datasets(keys: Iterable[AssetKey]) -> list[str]:
+    return [msgspec.json.encode(key.parts).decode() for key in keys]
+
+
+SMALLEST = 2**62  # added to times, so that the texts of places have the order of times
+_FIRST, _LAST = "0", "9" * 20
+
+
+def _build_place(asset: AssetKey, role: RunRole, rest: str) -> str:
+    return f"{compute_id(asset)}/{role.value}/{rest}"
+
+
+def _list_places(run: Run) -> set[str]:
+    if run.begun is None:
+        return set()
+    rest = f"{run.begun + SMALLEST:020d}/{build_run_key(run.key)}"
+    assets = [(run.key.job, RunRole.JOB), *((key, RunRole.READS) for key in run.reads), *((key, RunRole.WRITES) for key in run.writes)]
+    return {_build_place(asset, role, rest) for asset, role in assets}
+
+
+def list_runs(tx: Transaction, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None, limit: int) -> list[StoredRun]:
+    end = _LAST if before is None else f"{before.begun + SMALLEST:020d}/{before.tie}"
+    found: set[tuple[str, str]] = set()
+    for asset in dict.fromkeys(assets):
+        asked = {"after": _build_place(asset, role, _FIRST), "before": _build_place(asset, role, end), "limit": limit}
+        found.update((place.split("/", 2)[2], key) for place, key in read_rows(tx, get_cypher("run_places"), **asked))
+    return _list_runs_by_key(tx, [key for _, key in sorted(found, reverse=True)[:limit]])
+
+
+def count_runs(tx: Transaction, assets: Sequence[AssetKey], role: RunRole) -> int:
+    ranges = [[_build_place(asset, role, _FIRST), _build_place(asset, role, _LAST)] for asset in dict.fromkeys(assets)]
+    count: int = run_query(tx, get_cypher("count_run_places"), ranges=ranges)[0]
+    return count
+
+
+def list_runs_by_id(tx: Transaction, run_id: str, limit: int) -> list[StoredRun]:
+    keys: list[str] = run_query(tx, get_cypher("runs_by_id"), id=compute_digest(run_id), limit=limit)[0]
+    return _list_runs_by_key(tx, keys)
+
+
+def _list_runs_by_key(tx: Transaction, keys: Sequence[str]) -> list[StoredRun]:
+    """The runs with these keys, in this order."""
+    found: dict[str, StoredRun] = {}
+    for key, *row in read_rows(tx, get_cypher("runs"), keys=list(keys)) if keys else ():
+        run = build_run(row)
+        found[key] = StoredRun(RunPosition(run.begun or 0, key), run)
+    return [found[key] for key in keys]
+
+
+def index_runs(tx: Transaction, runs: Sequence[Run]) -> None:
+    """Give stored runs their place in lists of runs; runs that are not stored are left out."""
+    known = read_runs(tx, [run.key for run in runs])
+    _write_runs(tx, known, [run for run in runs if run.key in known])
+
+
+def _write_runs(tx: Transaction, known: Mapping[RunKey, Run], runs: Sequence[Run]) -> None:
+    run_in_chunks(tx, get_cypher("put_runs"), [_build_run_row(run) for run in runs])
+    old = {(build_run_key(run.key), place) for run in runs if run.key in known for place in _list_places(known[run.key])}
+    new = {(build_run_key(run.key), place) for run in runs for place in _list_places(run)}
+    if old - new:
+        run_query(tx, get_cypher("delete_run_places"), places=[place for _, place in old - new])
+    run_in_chunks(tx, get_cypher("add_run_places"), [{"run": key, "place": place} for key, place in sorted(new - old)])
 
 
 def put_runs(tx: Transaction, runs: Sequence[Run], pairs: Sequence[RunPair]) -> bool:
@@ -71,14 +167,14 @@ def put_runs(tx: Transaction, runs: Sequence[Run], pairs: Sequence[RunPair]) -> 
     known: dict[RunKey, Run] = {}
     known_pairs: defaultdict[RunKey, set[tuple[str, bytes, bool]]] = defaultdict(set)
     if by_key:
-        for text, parent, state, kept in read_rows(tx, get_cypher("runs_with_pairs"), keys=list(by_key)):
+        for text, *row, kept in read_rows(tx, get_cypher("runs_with_pairs"), keys=list(by_key)):
             key = by_key[text]
-            known[key] = Run(key, parent, state)
+            known[key] = build_run(row)._replace(key=key)
             known_pairs[key] = {(of, bytes.fromhex(pair), covered) for of, pair, covered in kept}
     changed = [given for key, given in wanted.items() if known.get(key) != given]
     gone = [_build_pair_row(key, *pair) for key in wanted for pair in known_pairs[key] - wanted_pairs[key]]
     new = [_build_pair_row(key, *pair) for key, given in wanted_pairs.items() for pair in given - known_pairs[key]]
-    run_in_chunks(tx, get_cypher("put_runs"), [_build_run_row(given) for given in changed])
+    _write_runs(tx, known, changed)
     run_in_chunks(tx, get_cypher("delete_pairs"), gone)
     run_in_chunks(tx, get_cypher("add_pairs"), new)
     return bool(changed or gone or new)
@@ -104,6 +200,11 @@ def _build_run_row(run: Run) -> dict[str, object]:
         "runId": key.run_id,
         "parent": run.parent,
         "state": run.state,
+        "runIdKey": compute_digest(key.run_id),
+        "begunMicros": run.begun,
+        "begunAt": None if run.begun is None else format_time(run.begun),
+        "reads": _format_datasets(run.reads),
+        "writes": _format_datasets(run.writes),
     }
 
 
@@ -130,14 +231,54 @@ def _build_event_row(position: int, event: RawEvent) -> dict[str, object]:
         "receivedMicros": event.received_at,
         "deflated": deflated,
         "body": body,
+        **_build_event_time(position, event),
     }
 
 
-def read_raw_events(tx: Transaction, after: int, limit: int) -> list[StoredEvent]:
-    return [
-        StoredEvent(position, RawEvent(source, received, decompress_bytes(deflated, body)))
-        for position, source, received, deflated, body in read_rows(tx, get_cypher("raw_events"), after=after, limit=limit)
+def _build_event_time(position: int, event: RawEvent) -> dict[str, object]:
+    """The properties by which lists of events find one; an event that is not indexed yet has none."""
+    if event.at is None:
+        return {"at": None}
+    place = f"{event.at + SMALLEST:020d}/{position:020d}"
+    return {"position": position, "at": format_time(event.at), "atMicros": event.at, "type": event.type, "place": place}
+
+
+def index_events(tx: Transaction, events: Sequence[StoredEvent]) -> None:
+    rows = [_build_event_time(position, event) for position, event in events if event.at is not None]
+    run_in_chunks(tx, get_cypher("index_raw_events"), rows)
+
+
+def list_events(tx: Transaction, since: int, until: int, before: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
+    end = _LAST if before is None else f"{before[0] + SMALLEST:020d}/{before[1]:020d}"
+    asked = {"since": f"{since + SMALLEST:020d}", "until": f"{until + SMALLEST:020d}", "before": end, "limit": limit}
+    return [_build_event(row) for row in read_rows(tx, get_cypher("events"), **asked)]
+
+
+def count_events(tx: Transaction, since: int, until: int) -> int:
+    count: int = run_query(tx, get_cypher("count_events"), since=f"{since + SMALLEST:020d}", until=f"{until + SMALLEST:020d}")[0]
+    return count
+
+
+def add_event_counts(tx: Transaction, added: Mapping[tuple[int, str], int]) -> None:
+    rows = [
+        {"key": f"{hour}/{type_}", "hour": hour, "at": format_time(hour), "type": type_, "events": events}
+        for (hour, type_), events in added.items()
     ]
+    run_in_chunks(tx, get_cypher("add_event_counts"), rows)
+
+
+def read_event_counts(tx: Transaction, since: int, until: int) -> dict[tuple[int, str], int]:
+    rows = read_rows(tx, get_cypher("event_counts"), since=since, until=until)
+    return {(hour, type_): events for hour, type_, events in rows}
+
+
+def _build_event(row: Sequence[Any]) -> StoredEvent:
+    position, source, received, deflated, body, at, type_ = row
+    return StoredEvent(position, RawEvent(source, received, decompress_bytes(deflated, body), at, type_ or ""))
+
+
+def read_raw_events(tx: Transaction, after: int, limit: int) -> list[StoredEvent]:
+    return [_build_event(row) for row in read_rows(tx, get_cypher("raw_events"), after=after, limit=limit)]
 
 
 def append_records(tx: Transaction, records: Sequence[Record], last: int) -> int:

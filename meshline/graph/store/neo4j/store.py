@@ -12,8 +12,20 @@ from functools import partial
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
 from meshline.graph.store import search_words
-from meshline.graph.store.base import Batch, Changes, Head, Run, RunKey, RunReader, StoredEvent, StoredRecord
-from meshline.graph.store.neo4j import reader
+from meshline.graph.store.base import (
+    Batch,
+    Changes,
+    Head,
+    Run,
+    RunKey,
+    RunPosition,
+    RunReader,
+    RunRole,
+    StoredEvent,
+    StoredRecord,
+    StoredRun,
+)
+from meshline.graph.store.neo4j import reader, records
 from meshline.graph.store.neo4j.commit import commit_batch
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, read_rows, run_query
 from meshline.graph.store.neo4j.cypher import MIGRATIONS, get_cypher
@@ -93,6 +105,15 @@ class Neo4jStore:
         asked = list(keys)
         return self._connection.read(lambda tx: read_runs(tx, asked)) if asked else {}
 
+    def list_runs(self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100) -> Sequence[StoredRun]:
+        return self._connection.read(lambda tx: records.list_runs(tx, assets, role, before, limit)) if limit > 0 else []
+
+    def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
+        return self._connection.read(lambda tx: records.count_runs(tx, assets, role)) if assets else 0
+
+    def list_runs_by_id(self, run_id: str, limit: int = 100) -> Sequence[StoredRun]:
+        return self._connection.read(lambda tx: records.list_runs_by_id(tx, run_id, limit)) if limit > 0 else []
+
     def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         return self._connection.read(lambda tx: read_raw_events(tx, after, limit)) if limit > 0 else []
 
@@ -105,6 +126,15 @@ class Neo4jStore:
             forgotten += part
             if part < PRUNED_AT_ONCE:
                 return forgotten
+
+    def list_events(self, since: int, until: int, before: tuple[int, int] | None = None, limit: int = 100) -> Sequence[StoredEvent]:
+        return self._connection.read(lambda tx: records.list_events(tx, since, until, before, limit)) if limit > 0 else []
+
+    def count_events(self, since: int, until: int) -> int:
+        return self._connection.read(lambda tx: records.count_events(tx, since, until))
+
+    def read_event_counts(self, since: int, until: int) -> Mapping[tuple[int, str], int]:
+        return self._connection.read(lambda tx: records.read_event_counts(tx, since, until))
 
     def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:
         return self._connection.read(lambda tx: read_journal(tx, kind, after, limit)) if limit > 0 else []

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput, StoreCorrupt, StoreUnavailable
 from meshline.graph.model import Content
+from meshline.graph.store.base import RunRole
 from meshline.graph.store.compression import decompress_bytes
 from meshline.graph.store.integrity import Check, Findings, find_content_problem
 from meshline.graph.store.sqlite import reader
@@ -24,7 +25,7 @@ from meshline.graph.store.sqlite.sql import MAINTENANCE, TABLES, expand_sql
 
 BUSY_SECONDS = 10.0
 SCOPES = 2000  # heads folded at once
-REFERENCES = ("observation", "head", "run", "pair", "document")
+REFERENCES = ("observation", "head", "run", "pair", "run_summary", "run_asset", "event", "document")
 
 
 def list_file_checks(path: str, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
@@ -39,6 +40,7 @@ def list_file_checks(path: str, advance: Callable[[int], None] = lambda _: None)
             yield _check_heads(connection, advance)
             yield _check_revisions(connection)
             yield _check_run_states(connection)
+            yield _check_run_lists(connection, advance)
     finally:
         connections.close()
 
@@ -146,6 +148,31 @@ def _check_run_states(connection: sqlite3.Connection) -> Check:
     return found.build_check()
 
 
+def _check_run_lists(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Check:
+    """Check that each indexed run is in the lists of its job and its datasets, and that these have no other entries."""
+    found = Findings("runs: each is in the lists of its job and its datasets")
+    listed = after = 0
+    while rows := connection.execute(MAINTENANCE["summaries_from"], (after, SCOPES)).fetchall():
+        for number, job, begun, *datasets in rows:
+            try:
+                reads, writes = map(reader.decode_list, datasets)
+            except StoreCorrupt as error:
+                found.add_problem(f"run {number}: {error}")
+                continue
+            for asset, role in [(job, RunRole.JOB), *((one, RunRole.READS) for one in reads), *((one, RunRole.WRITES) for one in writes)]:
+                (there,) = connection.execute(MAINTENANCE["run_assets_exist"], (asset, role.value, begun, number)).fetchone()
+                listed += there
+                if not there:
+                    found.add_problem(f"run {number} is missing in a list")
+        after = rows[-1][0]
+        found.count += len(rows)
+        advance(len(rows))
+    (entries,) = connection.execute(MAINTENANCE["count_run_assets"]).fetchone()
+    if entries > listed:
+        found.add_problem(f"lists of runs have {entries - listed} entries that belong to no run")
+    return found.build_check()
+
+
 COMPACTION_BUSY_SECONDS = 2.0
 
 
@@ -174,6 +201,7 @@ def compact_file(path: str, raw_before: int) -> Compacted:
             contents = connection.execute(MAINTENANCE["remove_unused_contents"]).rowcount
             labels = connection.execute(MAINTENANCE["remove_unused_labels"]).rowcount
             raw = connection.execute(MAINTENANCE["remove_old_raw"], (raw_before,)).rowcount
+            connection.execute(MAINTENANCE["remove_old_events"])
             _ensure_references(connection, path)
             for (table,) in connection.execute(MAINTENANCE["search_tables"]).fetchall():
                 connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608 - our own names

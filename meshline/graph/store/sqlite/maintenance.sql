@@ -23,6 +23,16 @@ WHERE source NOT IN (SELECT label_id FROM label)
 SELECT count(*) FROM pair
 WHERE run_id NOT IN (SELECT run_id FROM run) OR parent NOT IN (SELECT label_id FROM label);
 
+-- name: dangling_run_summary
+SELECT count(*) FROM run_summary WHERE run_id NOT IN (SELECT run_id FROM run);
+
+-- name: dangling_run_asset
+SELECT count(*) FROM run_asset
+WHERE run_id NOT IN (SELECT run_id FROM run_summary) OR asset NOT IN (SELECT label_id FROM label);
+
+-- name: dangling_event
+SELECT count(*) FROM event WHERE position NOT IN (SELECT position FROM raw);
+
 -- name: dangling_document
 SELECT count(*) FROM document
 WHERE scope_id NOT IN (SELECT scope_id FROM scope)
@@ -34,6 +44,15 @@ SELECT content_id, digest, deflated, blob FROM content;
 
 -- name: all_states
 SELECT run_id, deflated, state FROM run;
+
+-- name: summaries_from
+SELECT run_id, job, begun, reads, writes FROM run_summary JOIN run USING (run_id) WHERE run_id > ? ORDER BY run_id LIMIT ?;
+
+-- name: run_assets_exist
+SELECT count(*) FROM run_asset WHERE asset = ? AND role = ? AND begun = ? AND run_id = ?;
+
+-- name: count_run_assets
+SELECT count(*) FROM run_asset;
 
 -- name: head_rows_from
 SELECT scope_id, content_id, observed_at, valid_from, last_observed, version_id, provisional FROM head WHERE scope_id > ?
@@ -61,6 +80,7 @@ DELETE FROM label WHERE label_id NOT IN (
     UNION SELECT version_id FROM head
     UNION SELECT source FROM run UNION SELECT job FROM run UNION SELECT parent FROM run
     UNION SELECT parent FROM pair
+    UNION SELECT asset FROM run_asset
 );
 
 -- name: search_tables
@@ -68,6 +88,9 @@ SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '% USING fts5 %
 
 -- name: remove_old_raw
 DELETE FROM raw WHERE received_at < ?;
+
+-- name: remove_old_events
+DELETE FROM event WHERE position NOT IN (SELECT position FROM raw);
 
 -- name: tables
 SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL TABLE%' AND name NOT LIKE 'sqlite_%';

@@ -157,10 +157,11 @@ WHERE iif(head.scope_id IS NULL AND scope.scope_id IS NULL, 0, iif(sound_head(he
 -- Runs
 
 -- name: find_run
-SELECT run_id, parent.label, deflated, state
-FROM run LEFT JOIN label AS parent ON parent.label_id = run.parent
+SELECT run.run_id, parent.label, deflated, state, run_summary.begun, reads, writes
+FROM run LEFT JOIN label AS parent ON parent.label_id = run.parent LEFT JOIN run_summary USING (run_id)
 WHERE name = ? AND source = (SELECT label_id FROM label WHERE label = ?) AND job = (SELECT label_id FROM label WHERE label = ?)
-    AND sound_run(run) AND sound_label(parent) AND CASE WHEN state_crc = crc_of(state) THEN 1 ELSE damaged('run') END;
+    AND sound_run(run) AND sound_label(parent) AND CASE WHEN state_crc = crc_of(state) THEN 1 ELSE damaged('run') END
+    AND iif(run_summary.run_id IS NULL, 1, sound_run_summary(run_summary));
 
 -- name: last_run
 SELECT ifnull(max(run_id), 0) FROM run;
@@ -190,18 +191,92 @@ LEFT JOIN label AS job ON job.label_id = run.job
 WHERE parent.label = ?2 AND sound_label(parent) AND sound_pair(pair) AND sound_run(run) AND sound_label(job)
     AND iif(sound_label(source), source.label = ?1, 0);
 
+-- name: put_summaries
+INSERT OR REPLACE INTO run_summary (run_id, begun, reads, writes, crc) VALUES (?1, ?2, ?3, ?4, crc_run_summary(?1, ?2, ?3, ?4));
+
+-- name: remove_summaries
+DELETE FROM run_summary WHERE run_id = ?;
+
+-- name: add_run_assets
+INSERT INTO run_asset (asset, role, begun, run_id, crc) VALUES (?1, ?2, ?3, ?4, crc_run_asset(?1, ?2, ?3, ?4));
+
+-- name: remove_run_assets
+DELETE FROM run_asset WHERE asset = ? AND role = ? AND begun = ? AND run_id = ?;
+
+-- name: runs_of_asset
+SELECT begun, run_id FROM run_asset
+WHERE asset = ?1 AND role = ?2 AND (begun, run_id) < (?3, ?4) AND sound_run_asset(run_asset)
+ORDER BY begun DESC, run_id DESC LIMIT ?5;
+
+-- name: count_runs
+SELECT count(DISTINCT run_id) FROM json_each(?1) CROSS JOIN run_asset ON asset = value AND role = ?2 AND sound_run_asset(run_asset);
+
+-- name: runs_by_number
+SELECT run.run_id, name, source.label, job.label, parent.label, deflated, state, run_summary.begun, reads, writes
+FROM json_each(?)
+LEFT JOIN run ON run.run_id = value
+LEFT JOIN run_summary ON run_summary.run_id = value
+LEFT JOIN label AS source ON source.label_id = run.source
+LEFT JOIN label AS job ON job.label_id = run.job
+LEFT JOIN label AS parent ON parent.label_id = run.parent
+WHERE sound_run(run) AND sound_label(source) AND sound_label(job) AND sound_label(parent)
+    AND CASE WHEN state_crc = crc_of(state) THEN 1 ELSE damaged('run') END
+    AND iif(run_summary.run_id IS NULL, 1, sound_run_summary(run_summary));
+
+-- name: runs_by_name
+SELECT run_id FROM run LEFT JOIN run_summary USING (run_id) WHERE name = ?1 AND run_summary.run_id IS NOT NULL
+ORDER BY begun DESC, run_id DESC LIMIT ?2;
+
+-- name: unindexed_runs
+SELECT run_id FROM run LEFT JOIN run_summary USING (run_id) WHERE run_id > ?1 AND run_summary.run_id IS NULL ORDER BY run_id LIMIT ?2;
+
+-- name: labels
+SELECT label_id, label FROM json_each(?) LEFT JOIN label ON label_id = value WHERE sound_label(label);
+
 
 -- Raw events, the journal and settings
 
+-- name: last_raw
+SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'raw'), 0);
+
 -- name: add_raw
-INSERT INTO raw (source, received_at, deflated, body, crc) VALUES (?1, ?2, ?3, ?4, crc_raw(?1, ?2, ?3, ?4));
+INSERT INTO raw (position, source, received_at, deflated, body, crc) VALUES (?1, ?2, ?3, ?4, ?5, crc_raw(?2, ?3, ?4, ?5));
 
 -- name: raw
-SELECT position, source, received_at, deflated, body FROM raw WHERE position > ? AND sound_raw(raw) ORDER BY position LIMIT ?;
+SELECT raw.position, source, received_at, deflated, body, at, type FROM raw LEFT JOIN event USING (position)
+WHERE raw.position > ? AND sound_raw(raw) AND iif(event.position IS NULL, 1, sound_event(event)) ORDER BY raw.position LIMIT ?;
+
+-- name: unindexed_raw
+SELECT raw.position, source, received_at, deflated, body, NULL, NULL FROM raw LEFT JOIN event USING (position)
+WHERE raw.position > ? AND event.position IS NULL AND sound_raw(raw) ORDER BY raw.position LIMIT ?;
+
+-- name: put_events
+INSERT OR REPLACE INTO event (position, at, type, crc) VALUES (?1, ?2, ?3, crc_event(?1, ?2, ?3));
+
+-- name: events
+SELECT event.position, source, received_at, deflated, body, at, type
+FROM event LEFT JOIN raw USING (position)
+WHERE at >= ?1 AND at < ?2 AND (at, event.position) < (?3, ?4) AND sound_event(event) AND sound_raw(raw)
+ORDER BY at DESC, event.position DESC LIMIT ?5;
+
+-- name: count_events
+SELECT count(*) FROM event WHERE at >= ?1 AND at < ?2;
+
+-- name: event_counts
+SELECT hour, type, events FROM event_count WHERE hour >= ? AND hour < ? AND sound_event_count(event_count);
+
+-- name: event_count
+SELECT events FROM event_count WHERE hour = ? AND type = ? AND sound_event_count(event_count);
+
+-- name: put_event_counts
+INSERT OR REPLACE INTO event_count (hour, type, events, crc) VALUES (?1, ?2, ?3, crc_event_count(?1, ?2, ?3));
 
 -- In parts, so that writers need not wait long.
+-- name: prune_events
+DELETE FROM event WHERE position IN (SELECT position FROM raw WHERE received_at < ? ORDER BY received_at, position LIMIT 10000);
+
 -- name: prune_raw
-DELETE FROM raw WHERE position IN (SELECT position FROM raw WHERE received_at < ? LIMIT 10000);
+DELETE FROM raw WHERE position IN (SELECT position FROM raw WHERE received_at < ? ORDER BY received_at, position LIMIT 10000);
 
 -- name: add_records
 INSERT INTO journal (kind, key, at, deflated, body, crc) VALUES (?1, ?2, ?3, ?4, ?5, crc_journal(?1, ?2, ?3, ?4, ?5))

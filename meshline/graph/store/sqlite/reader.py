@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from meshline.errors import StoreCorrupt
 from meshline.graph.content import EMPTY
 from meshline.graph.model import (
     AssetKey,
@@ -25,7 +24,8 @@ from meshline.graph.model import (
     find_open_interval,
     list_known_observations,
 )
-from meshline.graph.store.base import Changes, Head, Run, RunKey, RunPair
+from meshline.errors import InvalidInput, StoreCorrupt
+from meshline.graph.store.base import Changes, Head, RawEvent, Run, RunKey, RunPair, RunPosition, RunRole, StoredEvent, StoredRun
 from meshline.graph.store.compression import decompress_bytes, decompress_content
 from meshline.graph.store.head_table import HeadTable, parse_scope
 from meshline.graph.store.sqlite.sql import SQL
@@ -309,6 +309,13 @@ class SqliteRunReader:
         self._connection = connection
         self._read: dict[RunKey, tuple[int, Run] | None] = {}
 
+    def list_unindexed_runs(self, after: str, limit: int) -> Sequence[StoredRun]:
+        numbers = [number for (number,) in self._connection.execute(SQL["unindexed_runs"], (int(after or 0), limit))]
+        return list_runs_by_number(self._connection, numbers)
+
+    def list_unindexed_events(self, after: int, limit: int) -> Sequence[StoredEvent]:
+        return [build_event(row) for row in self._connection.execute(SQL["unindexed_raw"], (after, limit))]
+
     def find_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         return {key: run for key, (_, run) in self.find_numbered_runs(keys).items()}
 
@@ -346,13 +353,92 @@ def read_runs(connection: sqlite3.Connection, keys: Iterable[RunKey]) -> Mapping
 
 
 def _find_run(connection: sqlite3.Connection, key: RunKey) -> tuple[int, Run] | None:
-    row = connection.execute(SQL["find_run"], (key.run_id, key.source, encode_job(key.job))).fetchone()
+    row = connection.execute(SQL["find_run"], (key.run_id, key.source, encode_key(key.job))).fetchone()
     if row is None:
         return None
-    number, parent, deflated, state = row
-    return number, Run(key, parent, decompress_bytes(deflated, state))
+    number, parent, deflated, state, begun, reads, writes = row
+    run = Run(key, parent, decompress_bytes(deflated, state))
+    if begun is None:
+        return number, run
+    read, written = _read_datasets(connection, [reads, writes])
+    return number, run._replace(begun=begun, reads=read, writes=written)
 
 
-def encode_job(job: AssetKey) -> str:
-    """The key of a job as JSON."""
-    return encode_json(job.parts).decode()
+def _read_datasets(connection: sqlite3.Connection, encoded: Iterable[bytes]) -> list[tuple[AssetKey, ...]]:
+    """The datasets of lists of labels."""
+    lists = [decode_list(each) for each in encoded]
+    wanted = {number for each in lists for number in each}
+    if not wanted:
+        return [()] * len(lists)
+    keys = {
+        number: AssetKey(AssetKind.DATASET, parse_scope(label))
+        for number, label in connection.execute(SQL["labels"], (encode_numbers(wanted),))
+    }
+    return [tuple(keys[number] for number in each) for each in lists]
+
+
+def list_runs_by_number(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[StoredRun]:
+    """The runs with these numbers, in this order."""
+    rows = {row[0]: row for row in connection.execute(SQL["runs_by_number"], (encode_numbers(numbers),))}
+    datasets = _read_datasets(connection, [part for row in rows.values() for part in row[8:] if part is not None])
+    lists = iter(datasets)
+    found: dict[int, StoredRun] = {}
+    for number, name, source, job, parent, deflated, state, begun, *_ in rows.values():
+        run = Run(RunKey(source, AssetKey(AssetKind.JOB, parse_scope(job)), name), parent, decompress_bytes(deflated, state))
+        if begun is not None:
+            run = run._replace(begun=begun, reads=next(lists), writes=next(lists))
+        found[number] = StoredRun(RunPosition(begun or 0, str(number)), run)
+    return [found[number] for number in numbers]
+
+
+def list_runs(
+    connection: sqlite3.Connection, assets: Iterable[AssetKey], role: RunRole, before: RunPosition | None, limit: int
+) -> list[StoredRun]:
+    begun, number = (END_OF_TIME, END_OF_TIME) if before is None else (before.begun, _parse_number(before.tie))
+    found = {
+        place
+        for label in _find_labels(connection, assets)
+        for place in connection.execute(SQL["runs_of_asset"], (label, role.value, begun, number, limit))
+    }
+    return list_runs_by_number(connection, [number for _, number in sorted(found, reverse=True)[:limit]])
+
+
+def count_runs(connection: sqlite3.Connection, assets: Iterable[AssetKey], role: RunRole) -> int:
+    (count,) = connection.execute(SQL["count_runs"], (encode_numbers(_find_labels(connection, assets)), role.value)).fetchone()
+    assert isinstance(count, int)
+    return count
+
+
+def _find_labels(connection: sqlite3.Connection, assets: Iterable[AssetKey]) -> list[int]:
+    found = (connection.execute(SQL["find_label"], (encode_key(asset),)).fetchone() for asset in dict.fromkeys(assets))
+    return [row[0] for row in found if row is not None]
+
+
+def _parse_number(tie: str) -> int:
+    """The number of a run in a position. Raises InvalidInput for a position of another store."""
+    if tie == "":
+        return 0
+    if not (tie.isascii() and tie.isdecimal() and len(tie) < 19):
+        raise InvalidInput(f"{tie[:40]!r} is no position of this store", "after")
+    return int(tie)
+
+
+def list_runs_by_id(connection: sqlite3.Connection, run_id: str, limit: int) -> list[StoredRun]:
+    return list_runs_by_number(connection, [number for (number,) in connection.execute(SQL["runs_by_name"], (run_id, limit))])
+
+
+def build_event(row: tuple[int, str, int, int, bytes, int | None, str | None]) -> StoredEvent:
+    position, source, received_at, deflated, body, at, type_ = row
+    return StoredEvent(position, RawEvent(source, received_at, decompress_bytes(deflated, body), at, type_ or ""))
+
+
+def list_events(
+    connection: sqlite3.Connection, since: int, until: int, before: tuple[int, int] | None, limit: int
+) -> list[StoredEvent]:
+    asked = (since, until, *(before or (END_OF_TIME, END_OF_TIME)), limit)
+    return [build_event(row) for row in connection.execute(SQL["events"], asked)]
+
+
+def encode_key(asset: AssetKey) -> str:
+    """The key of a job or a dataset as JSON."""
+    return encode_json(asset.parts).decode()

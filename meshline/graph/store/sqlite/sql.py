@@ -18,6 +18,7 @@ _NUMBERS: dict[str, tuple[str, ...]] = {
     "observation": ("scope_id", "observed_at", "content_id", "version_id", "provisional", "lasts"),
     "head": ("scope_id", "content_id", "observed_at", "valid_from", "last_observed", "version_id", "provisional", "revision"),
     "document": ("document_id", "scope_id", "asset_id", "column_id"),
+    "run_asset": ("asset", "role", "begun", "run_id"),
 }
 # The blob of `content` has a digest, and the state of `run` its own checksum; ids that SQLite allocates are unknown before the insert.
 _VALUES: dict[str, tuple[str, ...]] = {
@@ -32,6 +33,9 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "setting": ("name", "value"),
     "asset": ("asset_id", "kind", "name"),
     "listing": ("listing_id", "dataset_id", "columns"),
+    "run_summary": ("run_id", "begun", "reads", "writes"),
+    "event": ("position", "at", "type"),
+    "event_count": ("hour", "type", "events"),
 }
 TABLES = (*_NUMBERS, *_VALUES)
 WITHOUT = frozenset({"raw"})  # tables with rows that are older than checksums

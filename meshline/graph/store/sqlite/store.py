@@ -9,7 +9,20 @@ from itertools import pairwise
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
-from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunKey, RunReader, StoredEvent, StoredRecord
+from meshline.graph.store.base import (
+    Batch,
+    Changes,
+    Head,
+    Record,
+    Run,
+    RunKey,
+    RunPosition,
+    RunReader,
+    RunRole,
+    StoredEvent,
+    StoredRecord,
+    StoredRun,
+)
 from meshline.graph.store.compression import decompress_bytes
 from meshline.graph.store.sqlite import reader, search_index
 from meshline.graph.store.sqlite.connection import MEMORY, Connections
@@ -68,12 +81,21 @@ class SqliteStore:
         with self._connections.begin_reading() as connection:
             return reader.read_runs(connection, keys)
 
+    def list_runs(self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100) -> Sequence[StoredRun]:
+        with self._connections.begin_reading() as connection:
+            return reader.list_runs(connection, assets, role, before, limit)
+
+    def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
+        with self._connections.begin_reading() as connection:
+            return reader.count_runs(connection, assets, role)
+
+    def list_runs_by_id(self, run_id: str, limit: int = 100) -> Sequence[StoredRun]:
+        with self._connections.begin_reading() as connection:
+            return reader.list_runs_by_id(connection, run_id, limit)
+
     def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         with self._connections.begin_reading() as connection:
-            found = [
-                StoredEvent(position, RawEvent(source, received_at, decompress_bytes(deflated, body)))
-                for position, source, received_at, deflated, body in connection.execute(SQL["raw"], (after, limit))
-            ]
+            found = [reader.build_event(row) for row in connection.execute(SQL["raw"], (after, limit))]
         _check_order(after, [stored.position for stored in found])
         return found
 
@@ -81,10 +103,25 @@ class SqliteStore:
         forgotten = 0
         while True:
             with self._connections.begin_writing() as connection:
+                connection.execute(SQL["prune_events"], (received_before,))
                 part = connection.execute(SQL["prune_raw"], (received_before,)).rowcount
             if part == 0:
                 return forgotten
             forgotten += part
+
+    def list_events(self, since: int, until: int, before: tuple[int, int] | None = None, limit: int = 100) -> Sequence[StoredEvent]:
+        with self._connections.begin_reading() as connection:
+            return reader.list_events(connection, since, until, before, limit)
+
+    def count_events(self, since: int, until: int) -> int:
+        with self._connections.begin_reading() as connection:
+            (count,) = connection.execute(SQL["count_events"], (since, until)).fetchone()
+            assert isinstance(count, int)
+            return count
+
+    def read_event_counts(self, since: int, until: int) -> Mapping[tuple[int, str], int]:
+        with self._connections.begin_reading() as connection:
+            return {(hour, type_): events for hour, type_, events in connection.execute(SQL["event_counts"], (since, until))}
 
     def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:
         with self._connections.begin_reading() as connection:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from meshline.graph.model import Content, Scope, Statement
-from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunPair, Withdrawal
+from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunPair, RunRole, StoredEvent, Withdrawal
 from meshline.graph.store.compression import compress_bytes
 from meshline.graph.store.sqlite import reader
 from meshline.graph.store.sqlite.reader import (
@@ -18,8 +18,8 @@ from meshline.graph.store.sqlite.reader import (
     build_empty_head,
     build_first_head,
     compute_duration,
-    encode_job,
     encode_json,
+    encode_key,
     fold_observation,
     fold_tied,
     is_tied,
@@ -107,6 +107,7 @@ class IdAllocators:
 
 
 PairRow: TypeAlias = tuple[int, bytes, int, int]
+RunAssetRow: TypeAlias = tuple[int, int, int, int]  # asset, role, begun, run
 
 CHANGES_KEPT = 500  # newest revisions that keep their list of changed scopes
 
@@ -148,8 +149,12 @@ class _Commit:
         written = self._write_observations(rows, removed)
         heads = self._change_heads(batch.statements, rows, removed)
         put = bool(batch.runs or batch.pairs) and put_runs(self._connection, self._numbering.labels, run_reader, batch.runs, batch.pairs)
+        if batch.indexed_runs:
+            index_runs(self._connection, self._numbering.labels, run_reader, batch.indexed_runs)
         self._add_labels()
         self._keep_raw(batch.raw)
+        self._index_events(batch.indexed_events)
+        self._count_events(batch.event_counts)
         self._connection.executemany(SQL["put_setting"], batch.settings.items())
         self._append(batch.journal)
         if not (written or put or batch.raw):
@@ -299,7 +304,25 @@ class _Commit:
         return result + others
 
     def _keep_raw(self, raw: Sequence[RawEvent]) -> None:
-        self._connection.executemany(SQL["add_raw"], [(event.source, event.received_at, *compress_bytes(event.body)) for event in raw])
+        if not raw:
+            return
+        (last,) = self._connection.execute(SQL["last_raw"]).fetchone()
+        numbered = [StoredEvent(position, event) for position, event in enumerate(raw, last + 1)]
+        self._connection.executemany(
+            SQL["add_raw"], [(position, event.source, event.received_at, *compress_bytes(event.body)) for position, event in numbered]
+        )
+        self._index_events(numbered)
+
+    def _index_events(self, events: Sequence[StoredEvent]) -> None:
+        rows = [(position, event.at, event.type) for position, event in events if event.at is not None]
+        self._connection.executemany(SQL["put_events"], rows)
+
+    def _count_events(self, added: Mapping[tuple[int, str], int]) -> None:
+        rows = []
+        for (hour, type_), events in added.items():
+            known = self._connection.execute(SQL["event_count"], (hour, type_)).fetchone()
+            rows.append((hour, type_, events + (known[0] if known else 0)))
+        self._connection.executemany(SQL["put_event_counts"], rows)
 
     def _append(self, records: Sequence[Record]) -> None:
         rows = [(kind, key or None, at, *compress_bytes(body)) for kind, key, at, body in records]
@@ -325,12 +348,53 @@ def put_runs(
             number_of[key] = last
     changed = [run for key, run in latest.items() if key not in known or known[key][1] != run]
     rows = [
-        (number_of[key], key.run_id, label(key.source), label(encode_job(key.job)), label(parent), *compress_bytes(state))
-        for key, parent, state in changed
+        (number_of[run.key], run.key.run_id, label(run.key.source), label(encode_key(run.key.job)), label(run.parent), *compress_bytes(run.state))
+        for run in changed
     ]
     connection.executemany(SQL["put_runs"], rows)
     new: set[PairRow] = {(number_of[pair.run], pair.pair, label(pair.parent), int(pair.covered)) for pair in pairs}
     old: set[PairRow] = {row for number, _ in known.values() for row in connection.execute(SQL["pairs_of_run"], (number,))}
     connection.executemany(SQL["remove_pairs"], sorted(old - new))
     connection.executemany(SQL["add_pairs"], sorted(new - old))
+    moved = [run for run in changed if run.key not in known or known[run.key][1][3:] != run[3:]]
+    _write_summaries(connection, label, [(number_of[run.key], known[run.key][1] if run.key in known else None, run) for run in moved])
     return bool(changed) or old != new
+
+
+def index_runs(connection: sqlite3.Connection, labels: IdAllocator[str], run_reader: SqliteRunReader, runs: Sequence[Run]) -> None:
+    """Give stored runs their place in lists of runs; runs that are not stored are left out."""
+    known = run_reader.find_numbered_runs(run.key for run in runs)
+    _write_summaries(
+        connection, lambda text: labels.give(connection, text), [(*known[run.key], run) for run in runs if run.key in known]
+    )
+
+
+def _write_summaries(
+    connection: sqlite3.Connection, label: Callable[[str], int], runs: Sequence[tuple[int, Run | None, Run]]
+) -> None:
+    """Write the place of runs in lists of runs. Each run: its number, and what it was before and is now."""
+    old: set[RunAssetRow] = set()
+    new: set[RunAssetRow] = set()
+    summaries: list[tuple[int, int, bytes, bytes]] = []
+    gone: list[tuple[int]] = []
+    for number, before, run in runs:
+        if before is not None and before.begun is not None:
+            old.update(_list_asset_rows(number, before, label))
+            if run.begun is None:
+                gone.append((number,))
+        if run.begun is not None:
+            new.update(_list_asset_rows(number, run, label))
+            reads, writes = ([label(encode_key(key)) for key in keys] for keys in (run.reads, run.writes))
+            summaries.append((number, run.begun, reader.encode_list(reads), reader.encode_list(writes)))
+    connection.executemany(SQL["remove_summaries"], gone)
+    connection.executemany(SQL["put_summaries"], summaries)
+    connection.executemany(SQL["remove_run_assets"], sorted(old - new))
+    connection.executemany(SQL["add_run_assets"], sorted(new - old))
+
+
+def _list_asset_rows(number: int, run: Run, label: Callable[[str], int]) -> Iterator[RunAssetRow]:
+    assert run.begun is not None
+    yield label(encode_key(run.key.job)), RunRole.JOB.value, run.begun, number
+    for role, keys in ((RunRole.READS, run.reads), (RunRole.WRITES, run.writes)):
+        for key in keys:
+            yield label(encode_key(key)), role.value, run.begun, number
