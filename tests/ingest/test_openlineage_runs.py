@@ -241,6 +241,8 @@ def test_a_thousand_siblings_are_not_read_for_each_event() -> None:
     class Counting:
         def __init__(self, runs: RunReader) -> None:
             self.find_runs = runs.find_runs
+            self.list_unindexed_runs = runs.list_unindexed_runs
+            self.list_unindexed_events = runs.list_unindexed_events
             self._runs = runs
 
         def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:

@@ -48,6 +48,7 @@ SHARED = {  # names that mean the same wherever they are
     *("app", "base", "context", "errors", "store", "connection", "reader", "integrity"),  # parts that several rooms have
     *("source", "parse", "facts", "names"),  # parts of a source
     *("audit", "check", "contracts", "coverage", "identity", "impact", "lineage", "mesh", "ownership", "quality", "replay", "rules"),
+    *("events", "runs"),
     *("search", "serve", "sources", "sync"),  # a subject: its index, its question, its GraphQL types, its command
 }
 

@@ -7,6 +7,7 @@ SHARED = (
     "statements_contract",
     "commits_contract",
     "records_contract",
+    "runs_contract",
     "journal_contract",
     "search_contract",
     "stateful",

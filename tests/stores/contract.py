@@ -17,12 +17,13 @@ from meshline.graph.store.base import Batch, RawEvent, RunReader, Store
 from tests.stores.commits_contract import CommitContract
 from tests.stores.journal_contract import JournalContract, append_records, build_record, list_records
 from tests.stores.records_contract import P1, RecordContract, build_pair, build_run, build_run_key, find_siblings, put_runs
+from tests.stores.runs_contract import RunsContract
 from tests.stores.search_contract import EMAIL, ORDERS, SearchContract, build_facts_statement, find_assets
 from tests.stores.statements import build_head, build_statement, build_withdrawal, commit_statements, find_head, list_heads, read_graph
 from tests.stores.statements_contract import StatementContract
 
 
-class StoreContract(StatementContract, CommitContract, SearchContract, RecordContract, JournalContract):
+class StoreContract(StatementContract, CommitContract, SearchContract, RecordContract, RunsContract, JournalContract):
     """The contract of a store while it is open."""
 
 

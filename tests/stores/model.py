@@ -177,7 +177,9 @@ class ModelStore:
     def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         return self.find_runs(keys)
 
-    def list_runs(self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100) -> Sequence[StoredRun]:
+    def list_runs(
+        self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100
+    ) -> Sequence[StoredRun]:
         return [
             stored
             for stored in self._list_indexed_runs()

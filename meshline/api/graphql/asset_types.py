@@ -15,9 +15,11 @@ from meshline.api.graphql.field_types import describe_field
 from meshline.api.graphql.identity import Identity
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, QualityCounts, build_checks
+from meshline.api.graphql.runs import DatasetRole, LastWritten, Run, find_last_run, find_last_written, list_runs
 from meshline.graph.model import AssetKind, EdgeType, from_micros
 from meshline.graph.queries import quality, schema_history, search
 from meshline.graph.queries.assets import find_contact
+from meshline.graph.store.base import RunRole
 
 
 @strawberry.type(description="A column as a source lists it.")
@@ -136,6 +138,14 @@ class Dataset(Asset):
         found = schema_history.read_schemas(self.view.request.live, self.view.index, self.node)
         return [ListedSchema.from_schema(self.view, schema) for schema in found[: self.view.request.check_page_size(first, 25)]]
 
+    @describe_field("The runs that write it (or read it), by any of its names; the newest first.")
+    def runs(self, role: DatasetRole = DatasetRole.WRITES, first: int | None = None, after: str | None = None) -> Connection[Run]:
+        return list_runs(self.view, self.node, role.value, first, after)
+
+    @describe_field("When its data was last written, and the evidence; null if nothing proves that it ever was.")
+    async def last_written(self) -> LastWritten | None:
+        return await find_last_written(self.view, self.node)
+
     @strawberry.field
     def contracts(self) -> list[Contract]:
         return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
@@ -225,6 +235,14 @@ class Job(Asset):
     @strawberry.field
     def children(self) -> list[Job]:
         return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
+
+    @describe_field("Its runs, the newest first.")
+    def runs(self, first: int | None = None, after: str | None = None) -> Connection[Run]:
+        return list_runs(self.view, self.node, RunRole.JOB, first, after)
+
+    @describe_field("Its newest run.")
+    def last_run(self) -> Run | None:
+        return find_last_run(self.view, self.node)
 
 
 @strawberry.type

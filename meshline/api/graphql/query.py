@@ -11,6 +11,7 @@ import strawberry
 from strawberry.types import Info
 
 from meshline import __version__
+from meshline.api.graphql import runs
 from meshline.api.graphql.asset import (
     Asset,
     Connection,
@@ -50,6 +51,7 @@ from meshline.api.graphql.lineage import KnownLater, LineageDiff, LineageGraph, 
 from meshline.api.graphql.product_impact import ProductConsumers, ProductImpact, compute_product_impact
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, list_failures
+from meshline.api.graphql.runs import Run
 from meshline.api.graphql.service_info import About, Coverage, KindCount, Source, list_sources
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
@@ -485,6 +487,35 @@ class Query:
         after: str | None = None,
     ) -> Connection[AuditEntry]:
         return list_audit_entries(info.context, kind, since, actor, first, after)
+
+    @describe_field("A run by its id; null if there is none.")
+    def run(self, info: Context, id: strawberry.ID) -> Run | None:
+        return runs.find_run_by_id(info.context.now, id)
+
+    @describe_field("The runs that have a run id, of any job and source, the newest first.")
+    def runs_by_id(self, info: Context, run_id: str) -> list[Run]:
+        return runs.list_runs_by_id(info.context.now, run_id)
+
+    @describe_field("The events that are kept, by their time, the newest first.")
+    def events(
+        self,
+        info: Context,
+        start: Annotated[datetime | None, strawberry.argument(name="from")] = None,
+        end: Annotated[datetime | None, strawberry.argument(name="to", description="Events before this time.")] = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Connection[runs.Event]:
+        return runs.list_events(info.context.now, start, end, first, after)
+
+    @describe_field("How many events were received, by their time; also of events that are not kept any more.")
+    def event_counts(
+        self,
+        info: Context,
+        start: Annotated[datetime, strawberry.argument(name="from", description="The first span begins at the full hour before it.")],
+        end: Annotated[datetime, strawberry.argument(name="to")],
+        bucket: runs.Bucket = runs.Bucket.HOUR,
+    ) -> list[runs.EventCount]:
+        return runs.count_events(info.context.now, start, end, bucket)
 
     @describe_field("The number of datasets that are described, have owners, and have lineage.")
     def coverage(self, info: Context) -> Coverage:

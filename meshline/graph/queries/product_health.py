@@ -122,14 +122,20 @@ def _combine_freshness(ports: Sequence[Freshness]) -> Standing:
 def _compute_freshness(
     index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result], limit: float | None, now: int
 ) -> Freshness:
-    seen = max(
-        ((at, evidence) for at, evidence in _list_evidence(index, of, known, checks) if at <= now), default=None, key=lambda one: one[0]
-    )
+    seen = find_last_written(index, of, known, checks, now)
     if seen is None:
         return Freshness(of, Standing.UNKNOWN, None, None, None)
     age = (now - seen[0]) / 1_000_000
     standing = Standing.UNKNOWN if limit is None else Standing.KEPT if age <= limit else Standing.BROKEN
     return Freshness(of, standing, *seen, age)
+
+
+def find_last_written(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result], now: int) -> tuple[int, Evidence] | None:
+    """When the data of a dataset was last written, up to a time (microseconds), and the evidence; None if nothing proves it.
+
+    `known`, `checks`: its attributes and the results of its checks.
+    """
+    return max((one for one in _list_evidence(index, of, known, checks) if one[0] <= now), default=None, key=lambda one: one[0])
 
 
 def _list_evidence(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result]) -> Iterator[tuple[int, Evidence]]:

@@ -234,7 +234,9 @@ class Store(Protocol):
         """Read the recorded state of these runs, as far as they exist."""
         ...
 
-    def list_runs(self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100) -> Sequence[StoredRun]:
+    def list_runs(
+        self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100
+    ) -> Sequence[StoredRun]:
         """List the runs that have one of these assets in this role, each once: the newest first, after a position in that order.
 
         Runs that are added meanwhile do not shift the runs after a position.

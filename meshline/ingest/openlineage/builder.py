@@ -226,9 +226,7 @@ class BatchBuilder:
         restated = self._restate_runs(self._find_changes(by_run, runs), runs)
         raw = [build_raw_event(item) for item in received]
         marks = dict(item.mark for item in received if item.mark is not None)
-        return restated._replace(
-            statements=[*statements, *restated.statements], raw=raw, settings=marks, event_counts=count_events(raw)
-        )
+        return restated._replace(statements=[*statements, *restated.statements], raw=raw, settings=marks, event_counts=count_events(raw))
 
     def _find_changes(self, by_run: Mapping[RunKey, Sequence[RunEvent]], runs: RunReader) -> list[_Change]:
         """The runs whose state these events change."""

@@ -8,12 +8,15 @@ recorded under old rules can be stated again under new ones, and the spellings a
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from meshline.errors import StoreCorrupt
+from meshline.graph.model import Json, to_micros
 from meshline.ingest.openlineage.events import TERMINAL, DatasetMention, EventType, RunEvent
 from meshline.ingest.openlineage.facet_types import JobType, Parent
 from meshline.ingest.openlineage.facets import Facet, FacetReader, Place, Weight
@@ -278,31 +281,78 @@ def _decode_facet(slot: Slot | None, kind: type[_Facet]) -> _Facet | None:
         return None
 
 
+class RunEnd(enum.StrEnum):
+    """The state of a run. FAIL and ABORT are final, as `semantics` has it, even if a COMPLETE came before or comes later."""
+
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    FAIL = "FAIL"
+    ABORT = "ABORT"
+
+
+def decide_run_end(state: RunState) -> RunEnd:
+    """How a run ended; of FAIL and ABORT the one that came first. Runs that an earlier version recorded may say FAIL for ABORT."""
+    if state.failed is not None:
+        return RunEnd.ABORT if state.failed == state.aborted else RunEnd.FAIL
+    return RunEnd.RUNNING if state.completed is None else RunEnd.COMPLETE
+
+
 class RunRecord(NamedTuple):
-    """The record of a run, for people: times in microseconds, facets as JSON text by run, job, input and output."""
+    """The record of a run, for people: times in microseconds, facets as JSON text by run, job, input and output.
+
+    `ended`: of the first COMPLETE, FAIL or ABORT. `nominal`: start and end of the time for which it was scheduled. `parent`: its run id,
+    and the namespace and name of its job. `error`: the message of the facet `errorMessage`. None for what it does not state.
+    """
 
     first: int
     last: int
-    state: str
+    state: RunEnd
+    ended: int | None
+    nominal: tuple[int | None, int | None]
+    parent: tuple[str, str, str] | None
+    error: str | None
     run_facets: Mapping[str, str]
     job_facets: Mapping[str, str]
     inputs: Mapping[tuple[str, str], Mapping[str, str]]
     outputs: Mapping[tuple[str, str], Mapping[str, str]]
 
 
+class _NominalTime(msgspec.Struct, rename="camel"):
+    nominal_start_time: Json = None
+    nominal_end_time: Json = None
+
+
+class _ErrorMessage(msgspec.Struct):
+    message: str
+
+
 def decode_run_record(blob: bytes) -> RunRecord:
     """The record of a run from the state that the store keeps. Raises StoreCorrupt."""
     state = decode_state(blob)
-    outcome = "FAIL" if state.failed is not None else "COMPLETE" if state.completed is not None else "RUNNING"
+    nominal = _decode_facet(state.run_facets.get("nominalTime"), _NominalTime) or _NominalTime()
+    parent = _decode_facet(state.run_facets.get("parent"), Parent)
+    error = _decode_facet(state.run_facets.get("errorMessage"), _ErrorMessage)
     return RunRecord(
         state.first,
         state.last,
-        outcome,
+        decide_run_end(state),
+        _find_earliest(state.completed, state.failed),
+        (_parse_time(nominal.nominal_start_time), _parse_time(nominal.nominal_end_time)),
+        None if parent is None else (parent.run.run_id, parent.job.namespace, parent.job.name),
+        None if error is None else error.message,
         _decode_texts(state.run_facets),
         _decode_texts(state.job_facets),
         _group_mentions(state.inputs),
         _group_mentions(state.outputs),
     )
+
+
+def _parse_time(text: Json) -> int | None:
+    """A time in a facet in microseconds, UTC if it names no zone; None if it is no time."""
+    try:
+        return to_micros(datetime.fromisoformat(text)) if isinstance(text, str) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _decode_texts(slots: Mapping[str, Slot]) -> dict[str, str]:

@@ -105,7 +105,9 @@ class Neo4jStore:
         asked = list(keys)
         return self._connection.read(lambda tx: read_runs(tx, asked)) if asked else {}
 
-    def list_runs(self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100) -> Sequence[StoredRun]:
+    def list_runs(
+        self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100
+    ) -> Sequence[StoredRun]:
         return self._connection.read(lambda tx: records.list_runs(tx, assets, role, before, limit)) if limit > 0 else []
 
     def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:

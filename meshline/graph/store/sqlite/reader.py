@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from meshline.errors import InvalidInput, StoreCorrupt
 from meshline.graph.content import EMPTY
 from meshline.graph.model import (
     AssetKey,
@@ -24,7 +25,6 @@ from meshline.graph.model import (
     find_open_interval,
     list_known_observations,
 )
-from meshline.errors import InvalidInput, StoreCorrupt
 from meshline.graph.store.base import Changes, Head, RawEvent, Run, RunKey, RunPair, RunPosition, RunRole, StoredEvent, StoredRun
 from meshline.graph.store.compression import decompress_bytes, decompress_content
 from meshline.graph.store.head_table import HeadTable, parse_scope
@@ -432,9 +432,7 @@ def build_event(row: tuple[int, str, int, int, bytes, int | None, str | None]) -
     return StoredEvent(position, RawEvent(source, received_at, decompress_bytes(deflated, body), at, type_ or ""))
 
 
-def list_events(
-    connection: sqlite3.Connection, since: int, until: int, before: tuple[int, int] | None, limit: int
-) -> list[StoredEvent]:
+def list_events(connection: sqlite3.Connection, since: int, until: int, before: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
     asked = (since, until, *(before or (END_OF_TIME, END_OF_TIME)), limit)
     return [build_event(row) for row in connection.execute(SQL["events"], asked)]
 

@@ -81,7 +81,9 @@ class SqliteStore:
         with self._connections.begin_reading() as connection:
             return reader.read_runs(connection, keys)
 
-    def list_runs(self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100) -> Sequence[StoredRun]:
+    def list_runs(
+        self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100
+    ) -> Sequence[StoredRun]:
         with self._connections.begin_reading() as connection:
             return reader.list_runs(connection, assets, role, before, limit)
 

@@ -348,7 +348,14 @@ def put_runs(
             number_of[key] = last
     changed = [run for key, run in latest.items() if key not in known or known[key][1] != run]
     rows = [
-        (number_of[run.key], run.key.run_id, label(run.key.source), label(encode_key(run.key.job)), label(run.parent), *compress_bytes(run.state))
+        (
+            number_of[run.key],
+            run.key.run_id,
+            label(run.key.source),
+            label(encode_key(run.key.job)),
+            label(run.parent),
+            *compress_bytes(run.state),
+        )
         for run in changed
     ]
     connection.executemany(SQL["put_runs"], rows)
@@ -364,14 +371,10 @@ def put_runs(
 def index_runs(connection: sqlite3.Connection, labels: IdAllocator[str], run_reader: SqliteRunReader, runs: Sequence[Run]) -> None:
     """Give stored runs their place in lists of runs; runs that are not stored are left out."""
     known = run_reader.find_numbered_runs(run.key for run in runs)
-    _write_summaries(
-        connection, lambda text: labels.give(connection, text), [(*known[run.key], run) for run in runs if run.key in known]
-    )
+    _write_summaries(connection, lambda text: labels.give(connection, text), [(*known[run.key], run) for run in runs if run.key in known])
 
 
-def _write_summaries(
-    connection: sqlite3.Connection, label: Callable[[str], int], runs: Sequence[tuple[int, Run | None, Run]]
-) -> None:
+def _write_summaries(connection: sqlite3.Connection, label: Callable[[str], int], runs: Sequence[tuple[int, Run | None, Run]]) -> None:
     """Write the place of runs in lists of runs. Each run: its number, and what it was before and is now."""
     old: set[RunAssetRow] = set()
     new: set[RunAssetRow] = set()

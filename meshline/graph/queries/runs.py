@@ -1,0 +1,99 @@
+"""Runs of jobs and datasets, newest first, in pages.
+
+A cursor contains the time and the store's own order of runs that began together, so that runs that are added between two pages neither
+shift nor repeat the others. A run of which an earlier event arrives late moves back to that time.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from meshline.errors import InvalidInput
+from meshline.graph.index import LineageIndex
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import AssetKey, build_job_key
+from meshline.graph.queries.pages import SortKey
+from meshline.graph.store.base import Run, RunKey, RunPosition, RunRole, StoredRun
+
+BOUND = 2**61  # microseconds: no time is beyond it
+RUN_PREFIX = "run_"
+
+
+class RunPage(NamedTuple):
+    """Some runs in order, and whether more follow."""
+
+    runs: Sequence[StoredRun]
+    has_next: bool
+
+
+def list_asset_runs(live: LiveGraph, index: LineageIndex, node: int, role: RunRole, first: int, after: SortKey | None = None) -> RunPage:
+    """A page of the runs of a job, or of those that read or write a dataset by any of its names.
+
+    In the index of a past time, only runs that had begun by then; their states are those of now.
+    """
+    before = _find_end(index) if after is None else _parse_position(after)
+    found = live.store.list_runs(list_run_assets(index, node), role, before, first + 1)
+    return RunPage(found[:first], len(found) > first)
+
+
+def _parse_position(after: SortKey) -> RunPosition:
+    if abs(after.numbers[0]) > BOUND or len(after.names) != 1:
+        raise InvalidInput("that is no cursor of this list: use endCursor of its previous page", "after")
+    return RunPosition(after.numbers[0], after.names[0])
+
+
+def _find_end(index: LineageIndex) -> RunPosition | None:
+    return None if index.as_of is None else RunPosition(index.as_of + 1, "")
+
+
+def count_asset_runs(live: LiveGraph, index: LineageIndex, node: int, role: RunRole) -> int:
+    """The number of these runs, on all pages and of all times."""
+    return live.store.count_runs(list_run_assets(index, node), role)
+
+
+def list_run_assets(index: LineageIndex, node: int) -> list[AssetKey]:
+    """The keys by which runs name an asset: all names of a dataset."""
+    return index.assets.list_names(node)
+
+
+def build_run_cursor_key(position: RunPosition) -> SortKey:
+    return SortKey((position.begun,), (position.tie,))
+
+
+class _RunId(msgspec.Struct, array_like=True, frozen=True):
+    source: str
+    namespace: str
+    name: str
+    run_id: str
+
+
+_decoder = msgspec.json.Decoder(_RunId)
+
+
+def build_run_id(key: RunKey) -> str:
+    """The opaque id of a run, which names its source and job as well: two jobs may share a run id."""
+    text = msgspec.json.encode(_RunId(key.source, key.job.parts[0], key.job.parts[1], key.run_id))
+    return RUN_PREFIX + base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+def parse_run_id(id_: str) -> RunKey | None:
+    """The inverse of `build_run_id`; None for any other text."""
+    if not id_.startswith(RUN_PREFIX):
+        return None
+    encoded = id_.removeprefix(RUN_PREFIX)
+    try:
+        text = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+        found = _decoder.decode(text)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        return None
+    return RunKey(found.source, build_job_key(found.namespace, found.name), found.run_id)
+
+
+def find_run(live: LiveGraph, key: RunKey) -> Run | None:
+    """The run with this key; None if the store has none."""
+    return live.store.read_runs([key]).get(key)
