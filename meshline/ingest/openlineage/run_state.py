@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -318,8 +318,8 @@ class RunRecord(NamedTuple):
 
 
 class _NominalTime(msgspec.Struct, rename="camel"):
-    nominal_start_time: Json = None
-    nominal_end_time: Json = None
+    nominal_start_time: Any = None
+    nominal_end_time: Any = None
 
 
 class _ErrorMessage(msgspec.Struct):
