@@ -62,7 +62,7 @@ def test_a_run_with_everything_that_it_states() -> None:
         "jobName": "dag",
         "run": {"runId": "parent-1", "state": "RUNNING", "job": {"name": "dag"}},
     }
-    assert run["inputs"] == [{"namespace": "db", "name": "orders", "dataset": {"name": "orders"}, "facets": {}}]
+    assert run["inputs"] == [{"namespace": "db", "name": "orders", "dataset": None, "facets": {}}], "only the failed run names it"
     assert run["outputs"][0]["facets"] == {"version": {"datasetVersion": "7"}, "outputStatistics": {"rowCount": 3}}
     assert run["facets"]["nominalTime"] == NOMINAL
     assert run["jobFacets"] == {"sql": {"query": "select 1"}}
