@@ -86,7 +86,7 @@ def test_a_run_with_everything_that_it_states() -> None:
         ([None], "RUNNING"),
     ],
 )
-def test_the_kinds_of_end_are_told_apart_in_any_order_of_arrival(kinds: list[str | None], state: str) -> None:
+def test_the_kinds_of_end_are_distinguished_in_any_order_of_arrival(kinds: list[str | None], state: str) -> None:
     events = [build_event(kind, minute, [ORDERS], [MART]) for minute, kind in enumerate(kinds)]
     for order in (events, events[::-1]):
         assert list_states(open_graph(*order)) == [("1", state)]
@@ -144,7 +144,7 @@ def test_runs_of_a_dataset_are_those_of_all_its_names() -> None:
         assert found["lastWritten"] == {"at": format_time(2), "evidence": "RUN", "run": {"runId": RUN.format(2), "state": "COMPLETE"}}
 
 
-def test_a_failed_run_does_not_say_when_data_was_last_written() -> None:
+def test_a_failed_run_does_not_prove_when_data_was_last_written() -> None:
     ask = open_graph(
         build_event("START", 1, [ORDERS], [MART]),
         build_event("COMPLETE", 2, [ORDERS], [MART]),

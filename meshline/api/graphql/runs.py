@@ -256,7 +256,7 @@ class _EventBody(msgspec.Struct):
     job: _EventJob | None = None
 
 
-@strawberry.type(description="An event as it was received. Events are kept as long as the settings say.")
+@strawberry.type(description="An event as it was received. Events are kept as long as the settings allow.")
 class Event:
     view: strawberry.Private[GraphView]
     text: strawberry.Private[bytes]

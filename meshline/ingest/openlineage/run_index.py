@@ -20,7 +20,7 @@ from meshline.ingest.openlineage.run_state import decode_state
 
 log = logging.getLogger("meshline.ingest")
 
-INDEXED = "openlineage.indexed"  # the setting that says that all runs and events have their place: "1"
+INDEXED = "openlineage.indexed"  # the setting which means that all runs and events have their place: "1"
 GROUP = 500  # runs or events of one commit
 
 

@@ -291,7 +291,7 @@ class RunEnd(enum.StrEnum):
 
 
 def decide_run_end(state: RunState) -> RunEnd:
-    """How a run ended; of FAIL and ABORT the one that came first. Runs that an earlier version recorded may say FAIL for ABORT."""
+    """How a run ended; of FAIL and ABORT the one that came first. Runs that an earlier version recorded may have FAIL for ABORT."""
     if state.failed is not None:
         return RunEnd.ABORT if state.failed == state.aborted else RunEnd.FAIL
     return RunEnd.RUNNING if state.completed is None else RunEnd.COMPLETE
