@@ -18,6 +18,7 @@ from meshline.api.front_page import build_front_page
 from meshline.api.graphql import Bounds
 from meshline.api.graphql.http import GraphQLEndpoint, answer_graphql
 from meshline.api.health import get_healthz, get_readyz
+from meshline.api.marquez.routes import ADDRESSES as MARQUEZ
 from meshline.api.metrics import Metrics, get_metrics
 from meshline.api.middleware import RequestContextMiddleware
 from meshline.api.openapi import build_document, get_openapi
@@ -45,7 +46,8 @@ ADDRESSES = (
     Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event),
     Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch),
     Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),
-    Address("/api/v1/sources", ("GET", "PUT"), Role.WRITER, handle_source),
+    Address("/api/v1/sources", ("PUT",), Role.WRITER, handle_source),
+    *MARQUEZ,
 )
 QUIET = ("/healthz", "/readyz", "/metrics")  # paths that monitoring requests all the time
 

@@ -15,13 +15,13 @@ from meshline.api.addresses import REST, Address
 from meshline.api.errors import JSON, ErrorAnswer
 from meshline.api.graphql.http import GRAPHQL_JSON, GraphQLRequest
 from meshline.api.health import Alive, NotReadyYet, Ready
+from meshline.api.marquez.routes import OPERATIONS as MARQUEZ
 from meshline.api.metrics import CONTENT_TYPE
 from meshline.api.operations import (
     ALWAYS,
     BUSY,
     ENCODING,
     HTML,
-    INVALID,
     OBJECT,
     TEXT,
     TOO_LARGE,
@@ -47,7 +47,7 @@ from meshline.api.rest.sources import NAME as SOURCE
 from meshline.app.check_texts import CheckRequest
 from meshline.app.tokens import Role
 from meshline.governance.report import Report
-from meshline.ingest.sources.transfer import LoadingCounts, SentReading, SourceContext
+from meshline.ingest.sources.transfer import LoadingCounts, SentReading
 
 UNCHANGED = Answer("The caller has the answer already: it sent its ETag.", {})
 NAME: Schema = {"type": "string", "minLength": 1}
@@ -184,10 +184,15 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         (ENCODING, Parameter("name", "query", "The name of the source, if the file gives none.")),
     ),
     ("/api/v1/sources", "GET"): Operation(
-        "What a reader of the source needs to know about the graph.",
-        {200: build_json_answer("The memory of the source, and what the graph knows.", SourceContext), 400: INVALID, 503: BUSY},
+        "Marquez: where datasets are stored. With `source`, which needs the role writer: what a reader of the source needs to know.",
+        {
+            200: build_json_answer("The data sources; or the memory of the source, and what the graph knows.", OBJECT),
+            400: build_json_answer("A parameter is invalid.", OBJECT),
+            422: build_json_answer("The answer takes too long: ask for less at once.", OBJECT),
+            503: Answer("Not now: try again.", {JSON: OBJECT}, ("Retry-After",)),
+        },
         parameters=(
-            OF_SOURCE,
+            OF_SOURCE._replace(required=False),
             *(Parameter(name, "query", meaning) for name, meaning in SOURCE_LOOKUPS.items()),
         ),
     ),
@@ -198,6 +203,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         sorted(SOURCE_MEDIA),
         (ENCODING, OF_SOURCE),
     ),
+    **MARQUEZ,
 }
 
 

@@ -17,6 +17,7 @@ from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.lookup import AssetLookup
 from meshline.graph.index.mentions import (
     Trail,
+    compute_first_stated,
     compute_last_observed,
     find_first_mentions,
     list_fact_names,
@@ -273,6 +274,10 @@ class ChangeFacet:
     def compute_last_observed(self) -> I64:
         """int64 array by representative: when a current statement that mentions the asset was last made (microseconds); 0: none does."""
         return compute_last_observed(self._tables)
+
+    def compute_first_stated(self) -> I64:
+        """int64 array by representative: since when (microseconds) a current statement mentions the asset; 2**63 - 1: none does."""
+        return compute_first_stated(self._tables)
 
     def list_fact_names(self, node: int) -> dict[int, set[AssetKey]]:
         """By id of each scope whose head states attributes of a member: the names under which it means this asset.

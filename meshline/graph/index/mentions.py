@@ -28,6 +28,8 @@ from meshline.graph.index.index_tables import IndexTables, decode_mentions, list
 from meshline.graph.index.results import ChangedNodes, Flags, Ints
 from meshline.graph.model import AssetKey
 
+NEVER = np.iinfo(np.int64).max  # the time of a statement that does not exist
+
 
 def list_scopes(tables: IndexTables, node: int) -> list[int]:
     """The scopes whose heads mention any member; a head that mentions a column mentions its dataset."""
@@ -49,10 +51,20 @@ def list_scopes(tables: IndexTables, node: int) -> list[int]:
 
 def compute_last_observed(tables: IndexTables) -> I64:
     """int64 array by representative: the newest `last_observed` (microseconds) of the heads in `list_scopes`; 0: no head mentions it."""
+    return _fold_times(tables, tables.heads.last_observed, np.maximum, 0)
+
+
+def compute_first_stated(tables: IndexTables) -> I64:
+    """int64 array by representative: the earliest `valid_from` (microseconds) of the heads in `list_scopes`; NEVER: no head mentions it."""
+    return _fold_times(tables, tables.heads.valid_from, np.minimum, NEVER)
+
+
+def _fold_times(tables: IndexTables, times: I64, fold: np.ufunc, missing: int) -> I64:
+    """By representative, the times of the heads that mention it, folded into one; a head that mentions a column mentions its dataset."""
     nodes, n = tables.nodes, int(tables.counts[N_NODES])
     facts, relations, flows = (int(tables.counts[count]) for count in (N_FACTS, N_RELATIONS, N_FLOWS))
     related, followed = tables.relations.type[:relations] != NONE, tables.flows.flags[:flows] & DEAD == 0
-    own = np.zeros(n, np.int64)
+    own = np.full(n, missing, np.int64)
     for column, table, alive in (
         (tables.facts.node[:facts], FACTS, tables.facts.node[:facts] != NONE),
         (tables.relations.start[:relations], RELATIONS, related),
@@ -60,12 +72,12 @@ def compute_last_observed(tables: IndexTables) -> I64:
         (tables.flows.start[:flows], FLOWS, followed),
         (tables.flows.end[:flows], FLOWS, followed),
     ):
-        times = np.repeat(tables.heads.last_observed[: tables.heads.n], np.diff(tables.heads.starts[: tables.heads.n + 1, table]))
-        np.maximum.at(own, column[alive], times[alive])
-    found = np.zeros(n, np.int64)
-    np.maximum.at(found, nodes.rep[:n], own)
+        of_rows = np.repeat(times[: tables.heads.n], np.diff(tables.heads.starts[: tables.heads.n + 1, table]))
+        fold.at(own, column[alive], of_rows[alive])
+    found = np.full(n, missing, np.int64)
+    fold.at(found, nodes.rep[:n], own)
     columns = np.flatnonzero((nodes.kind[:n] == COLUMN) & (nodes.traits[:n] & GONE == 0))
-    np.maximum.at(found, nodes.rep[nodes.part1[columns]], own[columns])
+    fold.at(found, nodes.rep[nodes.part1[columns]], own[columns])
     return found
 
 

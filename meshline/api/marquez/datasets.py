@@ -1,0 +1,196 @@
+"""Datasets: `/namespaces/{namespace}/datasets`, and what other answers show of a dataset."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from meshline.api.marquez.question import Question
+from meshline.api.marquez.shapes import ComputedField, Dataset, DatasetData, Datasets, Facets, Field, GraphInputField, InputField, Name
+from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach
+from meshline.graph.model import AssetKey, AssetKind, FlowType, from_micros
+from meshline.graph.queries.assets import Attributes, read_attributes
+
+IDS = uuid.UUID("6f2d1f0e-6c2b-5e57-9d8a-4d3f0c5b7a11")  # the namespace of the UUIDs that are made here (RFC 9562, 5.5)
+VERBATIM = "facet:"  # + the facet's name: the attribute that keeps a facet as it was sent
+
+
+def list_datasets(question: Question) -> Datasets:
+    """The datasets of a namespace, by name."""
+    question.check_namespace()
+    begin, end = question.find_namespace_of(AssetKind.DATASET)
+    nodes = question.index.assets.list_of_kind(AssetKind.DATASET)[begin:end]
+    shown = [(node, question.index.assets.get_key(node)) for node in question.cut_page(nodes)]
+    return Datasets(read_datasets(question, shown), len(nodes))
+
+
+def get_dataset(question: Question) -> Dataset:
+    """A dataset by any of its names; the answer has the name that was asked for."""
+    asked = AssetKey(AssetKind.DATASET, (question.path["namespace"], question.path["dataset"]))
+    return read_datasets(question, [(question.get_dataset(), asked)])[0]
+
+
+class KnownDataset(NamedTuple):
+    """A dataset, the name under which it is asked for, and what is known of it and of its columns."""
+
+    node: int
+    key: AssetKey
+    attributes: Attributes
+    columns: Sequence[tuple[int, Attributes]]
+
+
+def read_known(question: Question, asked: Iterable[tuple[int, AssetKey]]) -> list[KnownDataset]:
+    """What is known of datasets (nodes, each with the name to show), with one read of the store."""
+    index, datasets = question.index, list(asked)
+    columns = [index.assets.list_columns(node) for node, _ in datasets]
+    nodes = [*(node for node, _ in datasets), *(column for of_one in columns for column in of_one)]
+    question.limits.check_deadline()
+    known = dict(zip(nodes, read_attributes(question.live, index, nodes), strict=True))
+    return [
+        KnownDataset(node, key, known[node], [(column, known[column]) for column in of_one])
+        for (node, key), of_one in zip(datasets, columns, strict=True)
+    ]
+
+
+def read_datasets(question: Question, asked: Iterable[tuple[int, AssetKey]]) -> list[Dataset]:
+    """Datasets (nodes, each with the name to show) with all that an answer about datasets shows of them."""
+    known = read_known(question, asked)
+    inputs = read_inputs(question, [one.node for one in known])
+    return [_build_dataset(question.index, one, inputs) for one in known]
+
+
+def _build_dataset(index: LineageIndex, known: KnownDataset, inputs: dict[int, list[InputField]]) -> Dataset:
+    data = build_data(index, known)
+    computed = [
+        ComputedField(index.assets.get_column_name(column), fields, *merge_transformations(fields))
+        for column, _ in known.columns
+        if (fields := inputs.get(column))
+    ]
+    return Dataset(
+        **msgspec.structs.asdict(data),
+        current_version=build_version(*index.assets.get_key(known.node).parts, *(str((field.name, field.type)) for field in data.fields)),
+        column_lineage=computed or None,
+        facets=_collect_dataset_facets(known.attributes),
+        deleted=False,
+    )
+
+
+def build_data(index: LineageIndex, known: KnownDataset) -> DatasetData:
+    """What every answer shows of a dataset."""
+    namespace, name = known.key.parts
+    since, last = find_times(index, known.node)
+    return DatasetData(
+        id=Name(namespace, name),
+        type="DB_TABLE",
+        name=name,
+        physical_name=index.assets.get_key(known.node).name,
+        created_at=from_micros(since),
+        updated_at=from_micros(last),
+        namespace=namespace,
+        source_name=index.assets.get_key(known.node).parts[0],
+        fields=[
+            Field(index.assets.get_column_name(column), of_one.find_text("type"), list_tag_names(of_one), of_one.find_text("description"))
+            for column, of_one in known.columns
+        ],
+        tags=list_tag_names(known.attributes),
+        last_modified_at=None,
+        description=known.attributes.find_text("description"),
+        last_lifecycle_state=_find_lifecycle_state(known.attributes),
+    )
+
+
+def find_times(index: LineageIndex, node: int) -> tuple[int, int]:
+    """Since when current statements mention an asset, and when one last did, in microseconds."""
+    scopes = [index.changes.get_scope(scope_id) for scope_id in index.changes.list_scopes(node)]
+    return min((one.valid_from for one in scopes), default=0), max((one.last_observed for one in scopes), default=0)
+
+
+def build_version(*parts: str) -> str:
+    """A UUID that equal parts always give."""
+    return str(uuid.uuid5(IDS, msgspec.json.encode(parts).decode()))
+
+
+def list_tag_names(known: Attributes) -> list[str]:
+    """The tags of an asset as text: `key` or `key=value`."""
+    return [tag.key if tag.value is None else f"{tag.key}={tag.value}" for tag in known.tags]
+
+
+def collect_facets(known: Attributes) -> Facets:
+    """The facets of a dataset or a job by name, as they were sent: of each the strongest."""
+    return {row.attribute.removeprefix(VERBATIM): row.value for row in known.rows if row.chosen and row.attribute.startswith(VERBATIM)}
+
+
+def _collect_dataset_facets(known: Attributes) -> Facets:
+    facets = collect_facets(known)
+    type_ = known.find_text("dataset_type")
+    if type_ is not None and "datasetType" not in facets:
+        facets["datasetType"] = {"datasetType": type_}
+    return facets
+
+
+def _find_lifecycle_state(known: Attributes) -> str | None:
+    facet = collect_facets(known).get("lifecycleStateChange")
+    state = facet.get("lifecycleStateChange") if isinstance(facet, dict) else None
+    return state if isinstance(state, str) else None
+
+
+def read_inputs(question: Question, datasets: Sequence[int]) -> dict[int, list[InputField]]:
+    """By column of these datasets, the columns from which it is computed and those that decide which rows there are."""
+    index, limits = question.index, question.limits
+    found = index.lineage.traverse(
+        datasets, Direction.UPSTREAM, reach=Reach.INDIRECT, depth=1, max_nodes=limits.nodes, deadline=limits.deadline
+    )
+    return {
+        column: [
+            build_input(index, start, steps) for start, steps in sorted(starts.items(), key=lambda item: index.assets.get_key(item[0]))
+        ]
+        for column, starts in group_steps(index, found.list_flows(), datasets).items()
+    }
+
+
+def group_steps(
+    index: LineageIndex, flows: Iterable[FlowStep], datasets: Iterable[int], wanted: Iterable[int] | None = None
+) -> dict[int, dict[int, list[FlowStep]]]:
+    """Flows by the column at their end and the column at their start. What flows into a dataset as a whole flows into each of its columns.
+
+    `wanted`: the columns of these datasets at which flows may end; None: all of them.
+    """
+    ends = None if wanted is None else frozenset(wanted)
+    columns = {dataset: [one for one in index.assets.list_columns(dataset) if ends is None or one in ends] for dataset in datasets}
+    own = {column for of_one in columns.values() for column in of_one}
+    grouped: dict[int, dict[int, list[FlowStep]]] = {}
+    for step in flows:
+        if index.assets.get_kind(step.start) is AssetKind.COLUMN:
+            for end in (step.end,) if step.end in own else columns.get(step.end, ()):
+                if end != step.start:
+                    grouped.setdefault(end, {}).setdefault(step.start, []).append(step)
+    return grouped
+
+
+def build_input(index: LineageIndex, column: int, steps: Sequence[FlowStep]) -> InputField:
+    """A column from which another is computed, by these flows."""
+    namespace, dataset, field = index.assets.get_key(column).parts
+    return InputField(namespace, dataset, field, *describe_steps(steps))
+
+
+def describe_steps(steps: Sequence[FlowStep]) -> tuple[str | None, str]:
+    """(description, type) of the transformation between two columns: by its strongest flows.
+
+    The type of a direct flow is its subtype (IDENTITY, AGGREGATION, ...), as Marquez's clients know it, and of others INDIRECT.
+    """
+    strongest = min(step.reach for step in steps)
+    kept = [step for step in steps if step.reach is strongest]
+    subtypes = ", ".join(sorted({step.subtype for step in kept if step.subtype}))
+    masked = "masking" if all(step.masking for step in kept) else ""
+    if kept[0].type is FlowType.INDIRECT:
+        return ", ".join(filter(None, (subtypes, masked))) or None, FlowType.INDIRECT
+    return masked or None, subtypes or FlowType.DIRECT
+
+
+def merge_transformations(fields: Sequence[InputField | GraphInputField]) -> tuple[str | None, str | None]:
+    """(description, type) of a column: those of its inputs if all have the same."""
+    found = {(field.transformation_description, field.transformation_type) for field in fields}
+    return found.pop() if len(found) == 1 else (None, None)

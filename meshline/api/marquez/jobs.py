@@ -1,0 +1,88 @@
+"""Jobs: `/jobs` and `/namespaces/{namespace}/jobs`, and what other answers show of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from meshline.api.marquez.datasets import build_version, collect_facets, find_times, list_tag_names
+from meshline.api.marquez.question import Question
+from meshline.api.marquez.shapes import Job, JobBase, Jobs, Name
+from meshline.graph.index import LineageIndex
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, from_micros
+from meshline.graph.queries.assets import Attributes, read_attributes
+from meshline.graph.queries.search import list_linked
+
+
+def list_jobs(question: Question) -> Jobs:
+    """The jobs of all namespaces, the last observed first."""
+    return _build_page(question, question.index.assets.list_of_kind(AssetKind.JOB))
+
+
+def list_jobs_of_namespace(question: Question) -> Jobs:
+    """The jobs of a namespace, the last observed first."""
+    question.check_namespace()
+    begin, end = question.find_namespace_of(AssetKind.JOB)
+    return _build_page(question, question.index.assets.list_of_kind(AssetKind.JOB)[begin:end])
+
+
+def _build_page(question: Question, nodes: Sequence[int]) -> Jobs:
+    last = question.index.changes.compute_last_observed()
+    ordered = sorted(nodes, key=lambda node: -int(last[node]))
+    shown = [(node, question.index.assets.get_key(node)) for node in question.cut_page(ordered)]
+    return Jobs(read_jobs(question, shown), len(nodes))
+
+
+def get_job(question: Question) -> Job:
+    """A job."""
+    asked = AssetKey(AssetKind.JOB, (question.path["namespace"], question.path["job"]))
+    return read_jobs(question, [(question.get_job(), asked)])[0]
+
+
+def read_jobs(question: Question, asked: Iterable[tuple[int, AssetKey]]) -> list[Job]:
+    """Jobs (nodes, each with the name to show) with all that an answer about jobs shows of them."""
+    jobs = list(asked)
+    known = read_attributes(question.live, question.index, [node for node, _ in jobs])
+    return [_build_job(question.index, node, key, of_one) for (node, key), of_one in zip(jobs, known, strict=True)]
+
+
+def _build_job(index: LineageIndex, node: int, key: AssetKey, known: Attributes) -> Job:
+    base = build_job_base(index, node, key, known)
+    named = [f"{direction}:{name.namespace}:{name.name}" for direction in ("inputs", "outputs") for name in getattr(base, direction)]
+    return Job(
+        **msgspec.structs.asdict(base),
+        latest_runs=None,
+        facets=collect_facets(known),
+        current_version=build_version(*key.parts, base.location or "", *named),
+        labels=[],
+        tags=list_tag_names(known),
+    )
+
+
+def build_job_base(index: LineageIndex, node: int, key: AssetKey, known: Attributes) -> JobBase:
+    """What every answer shows of a job."""
+    namespace, name = key.parts
+    since, last = find_times(index, node)
+    parent = next((index.assets.get_key(parent) for parent in list_linked(index, node, EdgeType.PART_OF)), None)
+    return JobBase(
+        id=Name(namespace, name),
+        type="BATCH",
+        name=name,
+        simple_name=name if parent is None else name.removeprefix(f"{parent.name}."),
+        parent_job_name=None if parent is None else parent.name,
+        parent_job_uuid=None if parent is None else build_version(*parent.parts),
+        created_at=from_micros(since),
+        updated_at=from_micros(last),
+        namespace=namespace,
+        inputs=_list_names(index, node, EdgeType.READS),
+        outputs=_list_names(index, node, EdgeType.WRITES),
+        location=known.find_text("source_code_location"),
+        description=known.find_text("description"),
+        latest_run=None,
+    )
+
+
+def _list_names(index: LineageIndex, job: int, type_: EdgeType) -> list[Name]:
+    """The datasets that a job reads or writes, by name."""
+    return [Name(*index.assets.get_key(dataset).parts) for dataset in list_linked(index, job, type_)]

@@ -1,0 +1,210 @@
+"""One request to Marquez's API: the graph that it asks, its parameters, and its answer or error as JSON."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshline.api.errors import INTERNAL_MESSAGE, JSON, build_error_response, get_status
+from meshline.api.graphql.http import GraphQLEndpoint
+from meshline.api.marquez.shapes import ErrorMessage
+from meshline.app.service import Service
+from meshline.errors import InvalidInput, MeshlineError, NotFound
+from meshline.graph.index import LineageIndex
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import AssetKey, AssetKind, to_micros
+from meshline.graph.naming import Naming, normalise_namespace
+from meshline.graph.queries.pages import Limits
+from meshline.graph.queries.resolve import find_dataset
+
+MOST = 10_000  # entries of a page
+LONGEST = 4096  # characters of a name
+
+T = TypeVar("T")
+
+
+class Question:
+    """What one request asks of the graph. Used by one thread, under the graph's lock."""
+
+    def __init__(
+        self,
+        live: LiveGraph,
+        index: LineageIndex,
+        naming: Naming,
+        limits: Limits,
+        path: Mapping[str, str],
+        query: QueryParams,
+    ) -> None:
+        """`path`: the decoded parameters of the address."""
+        self.live = live
+        self.index = index
+        self.naming = naming
+        self.limits = limits
+        self.path = path
+        self.query = query
+
+    def read_page(self, default: int = 100) -> tuple[int, int]:
+        """(limit, offset). Raises InvalidInput."""
+        return self.read_number("limit", default, MOST), self.read_number("offset", 0)
+
+    def cut_page(self, found: Sequence[T], default: int = 100) -> Sequence[T]:
+        """The part of a whole list that the request asks for. Raises InvalidInput."""
+        limit, offset = self.read_page(default)
+        return found[offset : offset + limit]
+
+    def read_number(self, name: str, default: int, most: int = 2**31 - 1) -> int:
+        """A parameter of the query that is a number from 0 on. Raises InvalidInput."""
+        text = self.query.get(name)
+        if text is None or text == "":
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) < 12 and int(text) <= most):
+            raise InvalidInput(f"give a whole number from 0 to {most}, not {text[:40]!r}", name)
+        return int(text)
+
+    def read_flag(self, name: str) -> bool:
+        """A parameter of the query that is true or false, false by default. Raises InvalidInput."""
+        text = self.query.get(name, "false").lower()
+        if text not in ("true", "false"):
+            raise InvalidInput(f"give true or false, not {text[:40]!r}", name)
+        return text == "true"
+
+    def read_choice(self, name: str, choices: Sequence[str], default: str) -> str:
+        """A parameter of the query that is one of a few words, in any case. Raises InvalidInput."""
+        text = self.query.get(name, default).upper()
+        if text not in (*choices, default):
+            raise InvalidInput(f"give {' or '.join(choices)}, not {text[:40]!r}", name)
+        return text
+
+    def find_dataset(self, namespace: str, name: str) -> int | None:
+        """The dataset that has this name, as it is shown or another one."""
+        return find_dataset(self.index, self.naming, namespace, name) if len(namespace) + len(name) <= LONGEST else None
+
+    def find_job(self, namespace: str, name: str) -> int | None:
+        node = self.index.assets.find_by_key(AssetKey(AssetKind.JOB, (namespace, name))) if len(namespace) + len(name) <= LONGEST else None
+        return node if node is not None and self.index.assets.is_visible(node) else None
+
+    def get_dataset(self) -> int:
+        """The dataset of the address. Raises NotFound."""
+        node = self.find_dataset(self.path["namespace"], self.path["dataset"])
+        if node is None:
+            raise build_not_found("Dataset", self.path["dataset"])
+        return node
+
+    def get_job(self) -> int:
+        """The job of the address. Raises NotFound."""
+        node = self.find_job(self.path["namespace"], self.path["job"])
+        if node is None:
+            raise build_not_found("Job", self.path["job"])
+        return node
+
+    def check_namespace(self) -> None:
+        """Raises NotFound if the namespace of the address has neither datasets nor jobs."""
+        if all(begin == end for begin, end in map(self.find_namespace_of, (AssetKind.DATASET, AssetKind.JOB))):
+            raise build_not_found("Namespace", self.path["namespace"])
+
+    def find_namespace_of(self, kind: AssetKind) -> tuple[int, int]:
+        """The positions, among all assets of a kind in the order of their names, at which those of the namespace begin and end."""
+        namespace = self.path["namespace"]
+        for name in (namespace, normalise_namespace(namespace)[1]):
+            found = find_namespace(self.index, kind, name)
+            if found[0] < found[1]:
+                return found
+        return 0, 0
+
+
+def find_namespace(index: LineageIndex, kind: AssetKind, namespace: str) -> tuple[int, int]:
+    """The positions, in `list_of_kind`, at which the datasets or jobs of a namespace begin and end."""
+    nodes = index.assets.list_of_kind(kind)
+
+    def find_first(wanted: Callable[[str], bool]) -> int:
+        low, high = 0, len(nodes)
+        while low < high:
+            middle = (low + high) // 2
+            if wanted(index.assets.get_key(nodes[middle]).parts[0]):
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    return find_first(lambda name: name >= namespace), find_first(lambda name: name > namespace)
+
+
+def build_not_found(kind: str, name: str) -> NotFound:
+    """The error for a name that is not known, in Marquez's words."""
+    return NotFound(f"{kind} '{name[:LONGEST]}' not found.")
+
+
+Build: TypeAlias = Callable[[Question], msgspec.Struct | Sequence[msgspec.Struct]]
+
+
+def build_endpoint(build: Build) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint that answers each request with what `build` returns for its question."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await _answer_question(request, build)
+        except MeshlineError as error:
+            request.state.code = error.code
+            return build_error(error)
+
+    answer.__doc__ = build.__doc__
+    answer.__name__ = f"answer_{build.__name__}"
+    return answer
+
+
+async def _answer_question(request: Request, build: Build) -> Response:
+    service: Service = request.app.state.service
+    endpoint: GraphQLEndpoint = request.app.state.endpoint
+    opened = service.resources
+    as_of = parse_time(request.query_params["asOf"], "asOf") if request.query_params.get("asOf") else None
+    deadline = time.monotonic() + endpoint.bounds.seconds
+    limits = Limits(endpoint.bounds.nodes, deadline)
+    body = await endpoint.lane.run(
+        partial(ask_graph, opened.live, opened.naming, as_of, limits, request.path_params, request.query_params, build)
+    )
+    return Response(body, media_type=JSON)
+
+
+def ask_graph(
+    live: LiveGraph,
+    naming: Naming,
+    as_of: int | None,
+    limits: Limits,
+    path: Mapping[str, Any],
+    query: QueryParams,
+    build: Build,
+) -> bytes:
+    """The answer to a question as JSON. `as_of`: microseconds; None: now."""
+    revision = live.index.revision
+    if as_of is not None:  # it may have to be built, and is not waited for under the lock
+        live.get_index(as_of, revision=revision, deadline=limits.deadline)
+    with live.lock.set_deadline(limits.deadline), live.lock:
+        index = live.get_index(as_of, revision=revision, deadline=limits.deadline)
+        answer = build(Question(live, index, naming, limits, path, query))
+    return msgspec.json.encode(answer)
+
+
+def build_error(error: MeshlineError) -> Response:
+    """An error in Marquez's shape, with the status and headers that it has at all other addresses."""
+    usual = build_error_response(error)
+    status = get_status(error)
+    headers = {name: value for name, value in usual.headers.items() if name not in ("content-length", "content-type")}
+    message = str(error) if status != 500 else INTERNAL_MESSAGE
+    return Response(msgspec.json.encode(ErrorMessage(status, message)), status, headers, JSON)
+
+
+def parse_time(text: str, where: str) -> int:
+    """A time in ISO 8601, without a zone in UTC, as microseconds. Raises InvalidInput."""
+    try:
+        time = datetime.fromisoformat(text.replace(" ", "+"))  # a plus that was not escaped is a space
+        return to_micros(time if time.tzinfo else time.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"give a time such as 2026-03-08T09:30:00Z, not {text[:40]!r}", where) from None

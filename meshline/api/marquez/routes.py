@@ -1,0 +1,123 @@
+"""The addresses of Marquez's API that are answered here, with their descriptions for OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshline.api.addresses import Address
+from meshline.api.auth import check_role, get_actor
+from meshline.api.errors import JSON
+from meshline.api.marquez import datasets, jobs, lineage, namespaces, search, shapes
+from meshline.api.marquez.question import MOST, Build, build_endpoint
+from meshline.api.operations import Answer, Operation, Parameter, Schema, Shape, build_json_answer
+from meshline.api.rest.sources import handle_source
+from meshline.app.tokens import Role
+
+PREFIX = "/api/v1"
+_NAMESPACE = f"{PREFIX}/namespaces/{{namespace}}"
+
+
+def _build_error(meaning: str, *headers: str) -> Answer:
+    return Answer(meaning, {JSON: shapes.ErrorMessage}, headers)
+
+
+_ERRORS = {
+    400: _build_error("A parameter is invalid."),
+    422: _build_error("The answer takes too long: ask for less at once."),
+    503: _build_error("Not now: the graph is being loaded, the store does not answer, or the queue is full. Try again.", "Retry-After"),
+}
+_MISSING = {404: _build_error("The graph does not know a name in the address.")}
+
+
+def _describe_number(most: int, default: int) -> Schema:
+    return {"type": "integer", "minimum": 0, "maximum": most, "default": default}
+
+
+_AS_OF = Parameter(
+    "asOf", "query", "The time of which the graph is shown; now by default.", schema={"type": "string", "format": "date-time"}
+)
+_OFFSET = Parameter("offset", "query", "How many entries to leave out first.", schema=_describe_number(2**31 - 1, 0))
+_DEPTH = Parameter("depth", "query", "How far to follow.", schema=_describe_number(2**31 - 1, lineage.DEPTH))
+_NODE = Parameter("nodeId", "query", "The start: dataset:NAMESPACE:NAME, job:NAMESPACE:NAME, ...", required=True)
+
+
+def _describe_limit(default: int) -> Parameter:
+    return Parameter("limit", "query", "The most entries of the answer.", schema=_describe_number(MOST, default))
+
+
+_PAGE = (_describe_limit(100), _OFFSET)
+_DAY: Schema = {"type": "string", "format": "date"}
+
+
+class Route(NamedTuple):
+    """One address that is read."""
+
+    path: str
+    build: Build
+    shape: Shape
+    parameters: Sequence[Parameter] = ()
+
+
+ROUTES = (
+    Route(f"{PREFIX}/namespaces", namespaces.list_namespaces, shapes.Namespaces, _PAGE),
+    Route(f"{PREFIX}/tags", namespaces.list_tags, shapes.Tags, _PAGE),
+    Route(_NAMESPACE, namespaces.get_namespace, shapes.Namespace),
+    Route(f"{PREFIX}/sources/{{source}}", namespaces.get_data_source, shapes.DataSource),
+    Route(f"{_NAMESPACE}/datasets", datasets.list_datasets, shapes.Datasets, _PAGE),
+    Route(f"{_NAMESPACE}/datasets/{{dataset}}", datasets.get_dataset, shapes.Dataset),
+    Route(f"{PREFIX}/jobs", jobs.list_jobs, shapes.Jobs, _PAGE),
+    Route(f"{_NAMESPACE}/jobs", jobs.list_jobs_of_namespace, shapes.Jobs, _PAGE),
+    Route(f"{_NAMESPACE}/jobs/{{job}}", jobs.get_job, shapes.Job),
+    Route(f"{PREFIX}/lineage", lineage.get_lineage, shapes.Graph, (_NODE, _DEPTH)),
+    Route(
+        f"{PREFIX}/column-lineage",
+        lineage.get_column_lineage,
+        shapes.ColumnGraph,
+        (_NODE, _DEPTH, Parameter("withDownstream", "query", "Also what is computed from the start.", schema={"type": "boolean"})),
+    ),
+    Route(
+        f"{PREFIX}/search",
+        search.search_names,
+        shapes.Hits,
+        (
+            Parameter("q", "query", "A part of a name.", required=True),
+            Parameter("filter", "query", "Only one of the two kinds.", schema={"enum": [*search.FILTERS]}),
+            Parameter("sort", "query", "The order of the hits.", schema={"enum": [*search.SORTS]}),
+            Parameter("namespace", "query", "Only this namespace."),
+            Parameter("before", "query", "Only what was last observed before this day.", schema=_DAY),
+            Parameter("after", "query", "Only what was last observed on this day or later.", schema=_DAY),
+            _describe_limit(search.FIRST),
+        ),
+    ),
+)
+
+_list_data_sources = build_endpoint(namespaces.list_data_sources)
+
+
+async def answer_sources(request: Request) -> Response:
+    """Marquez's list of data sources; with `?source=KIND/NAME`, which needs the role writer, what a reader of that source needs to know."""
+    if "source" not in request.query_params:
+        return await _list_data_sources(request)
+    actor = get_actor(request)
+    assert actor is not None, "the address needs a role"
+    check_role(actor, Role.WRITER)
+    return await handle_source(request)
+
+
+SOURCES = f"{PREFIX}/sources"
+ADDRESSES = (
+    Address(SOURCES, ("GET",), Role.READER, answer_sources),
+    *(Address(route.path, ("GET",), Role.READER, build_endpoint(route.build)) for route in ROUTES),
+)
+
+
+def _describe_route(route: Route) -> Operation:
+    answers = {200: build_json_answer(route.build.__doc__ or "", route.shape), **_ERRORS, **_MISSING}
+    return Operation(f"Marquez: {(route.build.__doc__ or '').splitlines()[0]}", answers, parameters=(*route.parameters, _AS_OF))
+
+
+OPERATIONS = {(route.path, "GET"): _describe_route(route) for route in ROUTES}

@@ -1,0 +1,301 @@
+"""The JSON of Marquez's REST API. A value that is absent is null: its clients read every member."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+Facets: TypeAlias = dict[str, Any]  # any JSON, as it was sent
+
+
+class Shape(msgspec.Struct, frozen=True, rename="camel"):
+    """Base of all shapes: members in camel case, null where there is no value."""
+
+
+class Name(Shape, frozen=True):
+    """The id of a dataset or a job."""
+
+    namespace: str
+    name: str
+
+
+class VersionedName(Shape, frozen=True):
+    """The id of a version of a dataset or a job."""
+
+    namespace: str
+    name: str
+    version: str
+
+
+class Namespace(Shape, frozen=True):
+    """A namespace of datasets or jobs."""
+
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    owner_name: str
+    description: str | None
+    is_hidden: bool
+
+
+class Namespaces(Shape, frozen=True):
+    """A page of namespaces."""
+
+    namespaces: list[Namespace]
+
+
+class DataSource(Shape, frozen=True):
+    """Marquez's "source": where datasets are stored. It is not a source of statements."""
+
+    type: str
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    connection_url: str
+    description: str | None
+
+
+class DataSources(Shape, frozen=True):
+    """A page of data sources."""
+
+    sources: list[DataSource]
+
+
+class Tag(Shape, frozen=True):
+    """A tag of datasets, columns or jobs."""
+
+    name: str
+    description: str | None
+
+
+class Tags(Shape, frozen=True):
+    """A page of tags."""
+
+    tags: list[Tag]
+
+
+class Field(Shape, frozen=True):
+    """A column of a dataset."""
+
+    name: str
+    type: str | None
+    tags: list[str]
+    description: str | None
+
+
+class InputField(Shape, frozen=True):
+    """A column from which a column is computed, in an answer about a dataset."""
+
+    namespace: str
+    dataset: str
+    field: str
+    transformation_description: str | None
+    transformation_type: str | None
+
+
+class ComputedField(Shape, frozen=True):
+    """A column of a dataset with the columns from which it is computed."""
+
+    name: str
+    input_fields: list[InputField]
+    transformation_description: str | None
+    transformation_type: str | None
+
+
+class DatasetData(Shape, frozen=True):
+    """A dataset in a lineage graph. `type` is always DB_TABLE, the only one that Marquez's page shows; the facet `datasetType` has the
+    true one.
+    """
+
+    id: Name
+    type: Literal["DB_TABLE"]
+    name: str
+    physical_name: str
+    created_at: datetime
+    updated_at: datetime
+    namespace: str
+    source_name: str
+    fields: list[Field]
+    tags: list[str]
+    last_modified_at: datetime | None
+    description: str | None
+    last_lifecycle_state: str | None
+
+
+class Dataset(DatasetData, frozen=True):
+    """A dataset."""
+
+    current_version: str | None
+    column_lineage: list[ComputedField] | None
+    facets: Facets
+    deleted: bool
+
+
+class Datasets(Shape, frozen=True):
+    """A page of datasets."""
+
+    datasets: list[Dataset]
+    total_count: int
+
+
+class Run(Shape, frozen=True):
+    """A run of a job."""
+
+    id: str
+    created_at: datetime
+    updated_at: datetime
+    nominal_start_time: datetime | None
+    nominal_end_time: datetime | None
+    state: Literal["NEW", "RUNNING", "COMPLETED", "ABORTED", "FAILED"]
+    started_at: datetime | None
+    ended_at: datetime | None
+    duration_ms: int | None
+    args: dict[str, str]
+    job_version: VersionedName | None
+    input_dataset_versions: list[RunDataset]
+    output_dataset_versions: list[RunDataset]
+    facets: Facets
+
+
+class RunDataset(Shape, frozen=True):
+    """A version of a dataset that a run read or wrote, with the facets that the run stated of it."""
+
+    dataset_version_id: VersionedName
+    facets: Facets
+
+
+class JobBase(Shape, frozen=True):
+    """What every answer shows of a job. `type` is always BATCH, the only one that Marquez's page shows."""
+
+    id: Name
+    type: Literal["BATCH"]
+    name: str
+    simple_name: str
+    parent_job_name: str | None
+    parent_job_uuid: str | None
+    created_at: datetime
+    updated_at: datetime
+    namespace: str
+    inputs: list[Name]
+    outputs: list[Name]
+    location: str | None
+    description: str | None
+    latest_run: Run | None
+
+
+class Job(JobBase, frozen=True):
+    """A job. `latest_runs`: the newest ten; null if there are none."""
+
+    latest_runs: list[Run] | None
+    facets: Facets
+    current_version: str | None
+    labels: list[str]
+    tags: list[str]
+
+
+class JobData(JobBase, frozen=True):
+    """A job in a lineage graph."""
+
+    current_run_uuid: str | None
+
+
+class Jobs(Shape, frozen=True):
+    """A page of jobs."""
+
+    jobs: list[Job]
+    total_count: int
+
+
+class Hit(Shape, frozen=True):
+    """A dataset or job that a search found."""
+
+    type: Literal["DATASET", "JOB"]
+    name: str
+    updated_at: datetime
+    namespace: str
+    node_id: str
+
+
+class Hits(Shape, frozen=True):
+    """The first hits of a search, and how many there are."""
+
+    total_count: int
+    results: list[Hit]
+
+
+class GraphEdge(Shape, frozen=True):
+    """An edge between nodes of a graph, by their ids."""
+
+    origin: str
+    destination: str
+
+
+class GraphInputField(Shape, frozen=True):
+    """A column from which a column of a graph is computed."""
+
+    namespace: str
+    dataset: str
+    dataset_version: str | None
+    field: str
+    transformation_description: str | None
+    transformation_type: str | None
+
+
+class ColumnData(Shape, frozen=True):
+    """A column in a graph. `field_type`: empty if it is not known."""
+
+    namespace: str
+    dataset: str
+    dataset_version: str | None
+    field: str
+    field_type: str
+    transformation_description: str | None
+    transformation_type: str | None
+    input_fields: list[GraphInputField]
+
+
+class _Node(Shape, frozen=True, tag_field="type"):
+    """A node of a graph with its edges."""
+
+    id: str
+    in_edges: list[GraphEdge]
+    out_edges: list[GraphEdge]
+
+
+class JobNode(_Node, frozen=True, tag="JOB"):
+    """A job in a lineage graph."""
+
+    data: JobData
+
+
+class DatasetNode(_Node, frozen=True, tag="DATASET"):
+    """A dataset in a lineage graph."""
+
+    data: DatasetData
+
+
+class ColumnNode(_Node, frozen=True, tag="DATASET_FIELD"):
+    """A column in a graph of columns."""
+
+    data: ColumnData
+
+
+class Graph(Shape, frozen=True):
+    """A lineage graph, its nodes by id."""
+
+    graph: list[JobNode | DatasetNode]
+
+
+class ColumnGraph(Shape, frozen=True):
+    """A graph of columns, its nodes by id."""
+
+    graph: list[ColumnNode]
+
+
+class ErrorMessage(Shape, frozen=True):
+    """Every error."""
+
+    code: int
+    message: str
