@@ -17,6 +17,7 @@ import uvicorn
 
 from meshline.api.app import create_app
 from meshline.api.auth import check_exposure
+from meshline.api.http_protocol import HttpProtocol
 from meshline.app.logs import DETAILS, configure_logs
 from meshline.app.settings import Settings
 from meshline.errors import InvalidInput, MeshlineError
@@ -53,7 +54,7 @@ def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -
             create_app(settings, on_failure=fail, on_ready=report_ready),
             log_config=None,
             access_log=False,  # RequestContextMiddleware logs requests
-            http="h11",  # the other parser drops the body of a request that offers an upgrade (as Java's HttpClient does to HTTP/2)
+            http=HttpProtocol,
             ws="none",
             proxy_headers=False,  # nothing here uses the client's address, so no header may change it
             server_header=False,

@@ -42,6 +42,7 @@ NAMED_BY_OTHERS = {
     "on_execute",
     "settings_customise_sources",
     *("connection_made", "data_received", "connection_lost"),  # asyncio.Protocol
+    *("on_message_begin", "on_headers_complete", "on_message_complete"),  # httptools
     "_config_headers",
 }  # the entry point, and what libraries call
 SHARED = {  # names that mean the same wherever they are
