@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { buildAssetHref, buildHref, changeHref, readChoice, readList, readTime } from "./location";
+import { matchRoute } from "./routes";
+
+const Page = () => null;
+
+describe("addresses", () => {
+  it("leave out what is empty, and keep unknown parameters", () => {
+    expect(buildHref("/impact", { of: ["a", "b"], reach: null, kind: "" })).toBe("/impact?of=a%2Cb");
+    const place = { path: "/impact", search: new URLSearchParams("of=a&x=1&kind=JOB") };
+    expect(changeHref(place, { kind: null, reach: "DIRECT" })).toBe("/impact?of=a&x=1&reach=DIRECT");
+  });
+
+  it("are read with fallbacks for bad values", () => {
+    const search = new URLSearchParams("of=a,,b&reach=direct&asOf=never&from=2026-03-07T00:00Z");
+    expect(readList(search, "of")).toEqual(["a", "b"]);
+    expect(readChoice(search, "reach", ["DIRECT", "POSSIBLE"], "POSSIBLE")).toBe("DIRECT");
+    expect(readChoice(search, "dir", ["up", "down"], "down")).toBe("down");
+    expect(readTime(search, "asOf")).toBeNull();
+    expect(readTime(search, "from")).toBe("2026-03-07T00:00:00.000Z");
+  });
+
+  it("find their page, with the id decoded once", () => {
+    const routes = [
+      { path: "/", name: "", page: Page, menu: true },
+      { path: "/a/{id}", name: "", page: Page, menu: false },
+      { path: "/impact", name: "", page: Page, menu: true },
+    ];
+    expect(matchRoute("/", routes)?.route.path).toBe("/");
+    expect(matchRoute("/impact/", routes)?.route.path).toBe("/impact");
+    expect(matchRoute(buildAssetHref("a/b%2F?#é"), routes)?.id).toBe("a/b%2F?#é");
+    for (const bad of ["/a/", "/a/x/y", "/a/%E0%A4%A", "/impacts", "/nothing"]) expect(matchRoute(bad, routes)).toBeNull();
+  });
+});

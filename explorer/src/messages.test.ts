@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+import { count, formatAgo, formatRatio, formatSeconds, listGaps } from "./messages";
+
+const NONE = {
+  truncated: "NONE",
+  possibleOnly: 0,
+  undescribed: 0,
+  staleEdges: 0,
+  provisional: 0,
+  unbound: 0,
+  silentOnFilters: 0,
+  silentProducers: [],
+  asOf: null,
+  knownLater: [],
+};
+
+describe("messages", () => {
+  it("count in words", () => {
+    expect(count(1, "pair", "pairs")).toBe("1 pair");
+    expect(count(1200, "pair", "pairs")).toBe("1,200 pairs");
+    expect(formatRatio(0, 0)).toBe("–");
+    expect(formatSeconds(7200)).toBe("2 hours");
+    expect(formatAgo("2026-03-07T00:00:00Z", Date.parse("2026-03-10T01:00:00Z"))).toBe("3 days ago");
+  });
+
+  it("name every gap of an answer, and none of a complete one", () => {
+    expect(listGaps(NONE)).toEqual([]);
+    for (const gap of ["possibleOnly", "undescribed", "staleEdges", "provisional", "unbound", "silentOnFilters"] as const)
+      expect(listGaps({ ...NONE, [gap]: 2 })).toHaveLength(1);
+    for (const truncated of ["NODES", "DEPTH", "TIME"]) expect(listGaps({ ...NONE, truncated })).toHaveLength(1);
+    expect(listGaps({ ...NONE, knownLater: [{ relation: "OWNS", sourceKind: "mesh", since: "2026-03-07T00:00:00Z" }] })).toHaveLength(1);
+  });
+});

@@ -1,0 +1,208 @@
+/** All sentences of the page, in English; numbers, plurals and times as the browser's language writes them. */
+
+const locale = "en";
+const numbers = new Intl.NumberFormat(locale);
+const plurals = new Intl.PluralRules(locale);
+const times = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const exactTimes = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" });
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const ratios = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
+const lists = new Intl.ListFormat(locale, { type: "conjunction" });
+
+export const formatNumber = (value: number): string => numbers.format(value);
+export const formatList = (values: readonly string[]): string => lists.format(values);
+
+export function formatRatio(part: number, whole: number): string {
+  return whole === 0 ? "–" : ratios.format(part / whole);
+}
+
+/** `3 datasets`. */
+export function count(value: number, one: string, other: string): string {
+  return `${numbers.format(value)} ${plurals.select(value) === "one" ? one : other}`;
+}
+
+export const formatTime = (iso: string): string => times.format(new Date(iso));
+export const formatExactTime = (iso: string): string => `${exactTimes.format(new Date(iso))} (${iso})`;
+
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["year", 31_536_000],
+  ["month", 2_592_000],
+  ["day", 86_400],
+  ["hour", 3600],
+  ["minute", 60],
+];
+
+/** `3 days ago`. */
+export function formatAgo(iso: string, now: number = Date.now()): string {
+  const seconds = (new Date(iso).getTime() - now) / 1000;
+  const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
+  return relative.format(Math.trunc(seconds / size), unit);
+}
+
+export function formatSeconds(seconds: number): string {
+  const [unit, size] = UNITS.filter(([name]) => name !== "year" && name !== "month").find(([, length]) => seconds >= length) ?? [
+    "second",
+    1,
+  ];
+  return count(Math.round((seconds / size) * 10) / 10, unit, `${unit}s`);
+}
+
+export const KINDS: Record<string, [one: string, other: string]> = {
+  DOMAIN: ["domain", "domains"],
+  DATA_PRODUCT: ["product", "products"],
+  DATASET: ["dataset", "datasets"],
+  COLUMN: ["column", "columns"],
+  JOB: ["job", "jobs"],
+  CONSUMER: ["consumer", "consumers"],
+  OWNER: ["owner", "owners"],
+  CONTRACT: ["contract", "contracts"],
+};
+
+export const nameKind = (kind: string): string => KINDS[kind]?.[0] ?? kind.toLowerCase().replaceAll("_", " ");
+export const nameKinds = (kind: string): string => KINDS[kind]?.[1] ?? kind.toLowerCase().replaceAll("_", " ");
+export const countKind = (kind: string, value: number): string => count(value, nameKind(kind), nameKinds(kind));
+export const capitalize = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+/** An enum value as words. */
+export const nameValue = (value: string): string => value.toLowerCase().replaceAll("_", " ");
+
+export const REACHES: Record<string, { name: string; meaning: string }> = {
+  DIRECT: { name: "direct", meaning: "its values come from there" },
+  INDIRECT: { name: "indirect", meaning: "its rows depend on it: a filter, a join, a group" },
+  POSSIBLE: { name: "possible", meaning: "no source recorded the columns on the way" },
+};
+
+export const VERDICTS: Record<string, { name: string; tone: "bad" | "warn" | "good"; meaning: string }> = {
+  BREAKING: { name: "BREAKING", tone: "bad", meaning: "It must not ship like this." },
+  CONDITIONAL: { name: "CONDITIONAL", tone: "warn", meaning: "A person must review it." },
+  COMPATIBLE: { name: "COMPATIBLE", tone: "good", meaning: "Nothing that is known breaks." },
+};
+
+export const STANDINGS: Record<string, { name: string; tone: "bad" | "warn" | "good" }> = {
+  KEPT: { name: "kept", tone: "good" },
+  BROKEN: { name: "broken", tone: "bad" },
+  UNKNOWN: { name: "unknown", tone: "warn" },
+};
+
+export const OUTCOMES: Record<string, { name: string; tone: "bad" | "warn" | "good" | "" }> = {
+  PASSED: { name: "passed", tone: "good" },
+  FAILED: { name: "failed", tone: "bad" },
+  WARNED: { name: "warned", tone: "warn" },
+  ERROR: { name: "error", tone: "bad" },
+  SKIPPED: { name: "skipped", tone: "" },
+  NOT_RUN: { name: "not run", tone: "" },
+};
+
+export const CONFLICTS: Record<string, string> = {
+  TWO_TABLES: "Catalogs have two tables for this one dataset",
+  UNLIKE_COLUMNS: "One dataset whose names have different columns",
+  NEAR_MISS: "Two datasets with the same table name and mostly the same columns",
+  SESSION_NAME: "Several datasets that had one name in the sessions of a producer",
+};
+
+interface Gaps {
+  truncated: string;
+  possibleOnly: number;
+  undescribed: number;
+  staleEdges: number;
+  provisional: number;
+  unbound: number;
+  silentOnFilters: number;
+  silentProducers: readonly string[];
+  asOf: string | null;
+  knownLater: readonly { relation: string; sourceKind: string; since: string }[];
+}
+
+export interface Gap {
+  short: string;
+  long: string;
+}
+
+const TRUNCATED: Record<string, Gap> = {
+  NODES: { short: "cut off by its size", long: "The answer reached the limit of nodes: there is more than is shown." },
+  DEPTH: { short: "cut off by its depth", long: "The answer goes only as many steps as asked: there is more behind." },
+  TIME: { short: "cut off by time", long: "The answer reached the limit of time: there is more than is shown." },
+};
+
+/** What an answer does not know, one entry for each kind of gap; none: it is complete. */
+export function listGaps(gaps: Gaps): Gap[] {
+  const found: Gap[] = [];
+  const cut = TRUNCATED[gaps.truncated];
+  if (cut) found.push(cut);
+  if (gaps.possibleOnly > 0)
+    found.push({
+      short: `${count(gaps.possibleOnly, "pair", "pairs")} of datasets without column lineage`,
+      long: "What lies behind them is affected only possibly, and may be more than is really affected.",
+    });
+  if (gaps.undescribed > 0)
+    found.push({
+      short: `${count(gaps.undescribed, "dataset", "datasets")} without a description`,
+      long: "No source lists their columns: columns may exist that are not in the answer.",
+    });
+  if (gaps.staleEdges > 0)
+    found.push({
+      short: `${count(gaps.staleEdges, "flow", "flows")} not confirmed by the latest run`,
+      long: "The latest run of their job did not state them again: they may no longer exist.",
+    });
+  if (gaps.provisional > 0)
+    found.push({
+      short: `${count(gaps.provisional, "flow", "flows")} from runs that have not completed`,
+      long: "They may change when the run ends.",
+    });
+  if (gaps.unbound > 0)
+    found.push({
+      short: `${count(gaps.unbound, "requested asset", "requested assets")} without a dataset`,
+      long: "They lead to no dataset: a contract that governs none, an owner that owns none.",
+    });
+  if (gaps.silentOnFilters > 0)
+    found.push({
+      short: `${count(gaps.silentOnFilters, "job", "jobs")} without filters and joins`,
+      long: `Their producer${gaps.silentProducers.length > 0 ? ` (${formatList(gaps.silentProducers)})` : ""} states no filters or joins: what depends on the data through those is not in the answer.`,
+    });
+  if (gaps.knownLater.length > 0)
+    found.push({
+      short: `${count(gaps.knownLater.length, "kind", "kinds")} of relation known only later`,
+      long: `The answer is as of an earlier time. First stated after it: ${formatList(
+        gaps.knownLater.map((one) => `${nameValue(one.relation)} by ${one.sourceKind} (${formatTime(one.since)})`),
+      )}.`,
+    });
+  return found;
+}
+
+export const text = {
+  title: "meshline",
+  tagline: "What breaks, and whose is it.",
+  skip: "Skip to the content",
+  menu: "Menu",
+  menuLabel: "Pages",
+  searchLabel: "Search the mesh",
+  searchPlaceholder: "A table, column, job, product, team …",
+  loading: "Loading …",
+  retry: "Try again",
+  more: "Show more",
+  copy: "Copy",
+  copied: "Copied",
+  copyLink: "Copy link",
+  csv: "Save as CSV",
+  theme: "Theme",
+  themes: { system: "As the system", light: "Light", dark: "Dark" },
+  token: "Token",
+  tokenTitle: "This server asks for a token",
+  tokenHelp:
+    "An administrator makes one with `meshline token new NAME --role reader`. It is kept in the memory of this page only: a reload forgets it.",
+  tokenRefused: "The server did not accept the token.",
+  tokenUse: "Use token",
+  tokenForget: "Forget token",
+  cancel: "Cancel",
+  away: "The server cannot be reached. What is shown may be old.",
+  newer: (revision: number) => `The graph has changed (revision ${formatNumber(revision)}).`,
+  showNewer: "Show the current graph",
+  complete: "Complete: no gap in this answer is known.",
+  incomplete: (gaps: string) => `Not certain: ${gaps}.`,
+  asOf: (time: string) => `As of ${time}.`,
+  revision: (revision: number) => `Revision ${formatNumber(revision)}`,
+  unknownPage: "There is no such page",
+  unknownAsset: "There is no such asset",
+  unknownAssetHelp: "No source states anything about it (any more), or the link is not complete.",
+  forbidden: "Your token does not have the role that this needs.",
+  none: "None.",
+} as const;

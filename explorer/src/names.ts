@@ -1,0 +1,54 @@
+/** Names come from anywhere: what cannot be seen, or turns the text around it, is shown as a symbol. */
+
+// Controls, soft hyphen, zero-width and bidi characters, line separators, byte order mark, tags, variation selectors, fillers.
+const HIDDEN = /\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\u034f|\u115f|\u1160|\u17b4|\u17b5|\u3164|\uffa0|[\ufe00-\ufe0f]|[\u{e0100}-\u{e01ef}]/gu;
+
+export interface NamePart {
+  text: string;
+  /** Whether it stands for a character that cannot be seen. */
+  symbol: boolean;
+}
+
+function nameCharacter(character: string): string {
+  return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+/** The parts of a text: as they are, or symbols for characters that cannot be seen. */
+export function splitName(text: string): NamePart[] {
+  const parts: NamePart[] = [];
+  let from = 0;
+  for (const match of text.matchAll(HIDDEN)) {
+    if (match.index > from) parts.push({ text: text.slice(from, match.index), symbol: false });
+    parts.push({ text: nameCharacter(match[0]), symbol: true });
+    from = match.index + match[0].length;
+  }
+  if (from < text.length || parts.length === 0) parts.push({ text: text.slice(from), symbol: false });
+  return parts;
+}
+
+/** A text in which nothing is hidden, for titles, exports and pictures. */
+export function showName(text: string): string {
+  return splitName(text)
+    .map((part) => (part.symbol ? `⟨${part.text}⟩` : part.text))
+    .join("");
+}
+
+/** A text of at most `most` characters, cut in the middle: both ends of a name tell it apart. */
+export function cutName(text: string, most: number): string {
+  const characters = Array.from(text);
+  if (characters.length <= most) return text;
+  const tail = Math.floor((most - 1) / 2);
+  return `${characters.slice(0, most - 1 - tail).join("")}…${characters.slice(characters.length - tail).join("")}`;
+}
+
+const SCHEMES = new Set(["https:", "http:", "mailto:"]);
+
+/** The address if it is one that may be a link; else null. */
+export function checkLink(text: string): string | null {
+  try {
+    const url = new URL(text);
+    return SCHEMES.has(url.protocol) ? url.href : null;
+  } catch {
+    return null;
+  }
+}

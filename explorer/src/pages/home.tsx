@@ -1,0 +1,222 @@
+/** The first page: search, the health of the mesh, and its domains with what flows between them. */
+import { useQuery } from "../client";
+import { SearchField } from "../combobox";
+import { buildAssetHref, buildHref } from "../location";
+import { count, formatNumber, formatRatio, nameKinds, text } from "../messages";
+import { Answered, AssetLink, AssetLinks, Badge, CompletenessLine, Link, Name, ReachBadge } from "../parts";
+import { About, DomainMap, type HomeAnswer, Home as HomeQuery, ProductsHealth } from "../queries/home";
+import { useTitle } from "../title";
+
+const MOST_PRODUCTS = 200;
+
+export function Home() {
+  useTitle("");
+  const about = useQuery(About, {});
+  const home = useQuery(HomeQuery, {});
+  return (
+    <>
+      <div className="head">
+        <h1 tabIndex={-1}>{text.tagline}</h1>
+        <SearchField large autoFocus label="Find what you want to change" />
+        <p className="soft">
+          Open a column or a table to see what depends on it and who owns that. Or describe a change and{" "}
+          <Link href="/change">check whether it may ship</Link>.
+        </p>
+        {about.data && (
+          <p>
+            {about.data.about.assets
+              .filter((one) => KIND_PATHS[one.kind])
+              .map((one, index) => (
+                <span key={one.kind}>
+                  {index > 0 && " · "}
+                  <Link href={KIND_PATHS[one.kind] ?? "/"}>
+                    {formatNumber(one.count)} {nameKinds(one.kind)}
+                  </Link>
+                </span>
+              ))}
+          </p>
+        )}
+      </div>
+      <Answered query={home}>
+        {(data) => (
+          <>
+            <Health data={data} />
+            <Domains data={data} />
+          </>
+        )}
+      </Answered>
+    </>
+  );
+}
+
+const KIND_PATHS: Record<string, string> = {
+  DOMAIN: "/domains",
+  DATA_PRODUCT: "/products",
+  DATASET: "/datasets",
+  JOB: "/jobs",
+  CONSUMER: "/consumers",
+  OWNER: "/owners",
+  CONTRACT: "/contracts",
+};
+
+function Tile({ href, value, label, tone }: { href: string; value: string; label: string; tone: "good" | "bad" | "warn" | "" }) {
+  const word = { good: "in order", bad: "look at it", warn: "look at it", "": "" }[tone];
+  return (
+    <li>
+      <Link href={href} className="tile">
+        <b>{value}</b> {label} {word && <Badge tone={tone}>{word}</Badge>}
+      </Link>
+    </li>
+  );
+}
+
+function Health({ data }: { data: HomeAnswer }) {
+  const { total, orphans } = data.coverage;
+  const products = useQuery(ProductsHealth, { first: MOST_PRODUCTS });
+  const broken = products.data?.products.nodes.filter((one) => one.health.state === "BROKEN").length;
+  const unknown = products.data?.products.nodes.filter((one) => one.health.state === "UNKNOWN").length;
+  const counted = products.data?.products.nodes.length ?? 0;
+  const failed = data.sources.filter((one) => one.lastSync && one.lastSync.error !== null).length;
+  const failures = data.qualityFailures.totalCount;
+  const violations = data.policyViolations.totalCount;
+  const conflicts = data.identityConflicts.totalCount;
+  return (
+    <section aria-labelledby="health" className="stack">
+      <h2 id="health">Health</h2>
+      <ul className="plain tiles">
+        <Tile
+          href="/datasets?described=no"
+          value={formatRatio(total.described, total.datasets)}
+          label="of the datasets have their columns listed"
+          tone={total.described === total.datasets ? "good" : ""}
+        />
+        <Tile
+          href="/datasets?owned=no"
+          value={formatNumber(orphans)}
+          label={orphans === 1 ? "dataset without an owner" : "datasets without an owner"}
+          tone={orphans === 0 ? "good" : "warn"}
+        />
+        <Tile
+          href="/products?health=broken"
+          value={broken === undefined ? "…" : formatNumber(broken)}
+          label={`broken promises of products${unknown ? `, ${formatNumber(unknown)} unknown` : ""}${
+            products.data && counted < products.data.products.totalCount ? ` (of the first ${formatNumber(counted)})` : ""
+          }`}
+          tone={broken === undefined ? "" : broken > 0 ? "bad" : "good"}
+        />
+        <Tile
+          href="/quality"
+          value={formatNumber(failures)}
+          label={failures === 1 ? "failing check" : "failing checks"}
+          tone={failures > 0 ? "bad" : "good"}
+        />
+        <Tile
+          href="/policies"
+          value={formatNumber(violations)}
+          label={violations === 1 ? "violation of a policy" : "violations of policies"}
+          tone={violations > 0 ? "bad" : "good"}
+        />
+        <Tile
+          href="/sources"
+          value={formatNumber(failed)}
+          label={`of ${count(data.sources.length, "source", "sources")} could not be read`}
+          tone={failed > 0 ? "bad" : "good"}
+        />
+        <Tile
+          href="/identity"
+          value={formatNumber(conflicts)}
+          label={conflicts === 1 ? "doubtful identity" : "doubtful identities"}
+          tone={conflicts > 0 ? "warn" : "good"}
+        />
+      </ul>
+    </section>
+  );
+}
+
+function Domains({ data }: { data: HomeAnswer }) {
+  const domains = data.domains.nodes;
+  const map = useQuery(DomainMap, domains.length > 0 ? { of: domains.map((one) => one.id) } : null);
+  const covered = new Map(data.coverage.byDomain.map((one) => [one.domain?.id ?? "", one.covered]));
+  const flows = new Map<string, NonNullable<typeof map.data>["lineage"]["edges"]>();
+  for (const edge of map.data?.lineage.edges ?? []) {
+    if (edge.from.id !== edge.to.id) flows.set(edge.from.id, [...(flows.get(edge.from.id) ?? []), edge]);
+  }
+  const rest = covered.get("");
+  return (
+    <section aria-labelledby="domains" className="stack">
+      <div className="row">
+        <h2 id="domains">Domains</h2>
+        {domains.length > 0 && (
+          <Link href={buildHref("/lineage", { of: domains.map((one) => one.id), g: "domain", dir: "both" })}>
+            See how data flows between them
+          </Link>
+        )}
+      </div>
+      {domains.length === 0 ? (
+        <p className="soft">
+          No source states a domain. A <code>mesh.yaml</code> does: domains, teams, products and who uses them.
+        </p>
+      ) : (
+        <ul className="plain columns">
+          {domains.map((domain) => {
+            const numbers = covered.get(domain.id);
+            return (
+              <li key={domain.id} className="card">
+                <h3>
+                  <Link href={buildAssetHref(domain.id)}>
+                    <Name text={domain.title ?? domain.name} />
+                  </Link>
+                </h3>
+                {numbers && (
+                  <p className="soft">
+                    {count(numbers.datasets, "dataset", "datasets")}, {formatNumber(numbers.described)} described,{" "}
+                    {formatNumber(numbers.owned)} owned
+                  </p>
+                )}
+                {domain.products.length > 0 && (
+                  <p>
+                    Products: <AssetLinks assets={domain.products} />
+                  </p>
+                )}
+                {(flows.get(domain.id) ?? []).length > 0 && (
+                  <div>
+                    <p>Its data flows to:</p>
+                    <ul>
+                      {flows.get(domain.id)?.map((edge) => (
+                        <li key={edge.to.id}>
+                          <AssetLink asset={edge.to} full={false} /> <ReachBadge reach={edge.reach} />{" "}
+                          <span className="soft">{count(edge.count, "flow", "flows")}</span>
+                        </li>
+                      ))}
+                    </ul>
+                  </div>
+                )}
+              </li>
+            );
+          })}
+        </ul>
+      )}
+      {data.domains.totalCount > domains.length && (
+        <p>
+          {formatNumber(domains.length)} of {formatNumber(data.domains.totalCount)} domains shown. <Link href="/domains">All domains</Link>
+        </p>
+      )}
+      {rest && rest.datasets > 0 && <p className="soft">{count(rest.datasets, "dataset is", "datasets are")} in no domain.</p>}
+      {map.data && (
+        <CompletenessLine
+          completeness={map.data.lineage.completeness}
+          extra={
+            map.data.lineage.ungrouped > 0
+              ? [
+                  {
+                    short: `${count(map.data.lineage.ungrouped, "dataset", "datasets")} in no domain`,
+                    long: "Data flows into them, but they belong to no domain and are not in this map.",
+                  },
+                ]
+              : []
+          }
+        />
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,146 @@
+/** Results of a search, grouped by kind. */
+import { useState } from "react";
+import { useQuery } from "../client";
+import { SearchField } from "../combobox";
+import { changeHref, navigate, usePlace } from "../location";
+import { capitalize, count, formatNumber, KINDS, nameKinds } from "../messages";
+import { Answered, AssetLink, Badge, ListLine, Name, OwnerLinks } from "../parts";
+import { type AssetKind, Filters, Search, type SearchAnswer } from "../queries/search";
+import { useTitle } from "../title";
+
+const PAGE = 50;
+const MOST = 1000;
+
+export default function SearchPage() {
+  const place = usePlace();
+  const wanted = place.search.get("q")?.trim() ?? "";
+  const kind = Object.keys(KINDS).find((one) => one === place.search.get("kind")?.toUpperCase()) as AssetKind | undefined;
+  const domain = place.search.get("domain");
+  const owner = place.search.get("owner");
+  const tag = place.search.get("tag");
+  const key = [wanted, kind, domain, owner, tag].join("\n");
+  const [size, setSize] = useState({ key, first: PAGE });
+  const first = size.key === key ? size.first : PAGE;
+  useTitle(wanted ? `Search: ${wanted}` : "Search");
+  const query = useQuery(
+    Search,
+    wanted || tag ? { text: wanted || (tag ?? ""), kinds: kind ? [kind] : null, domain, owner, tag, first } : null,
+  );
+  const filters = useQuery(Filters, {});
+  const choose = (name: string) => (event: { target: { value: string } }) => navigate(changeHref(place, { [name]: event.target.value }));
+  return (
+    <>
+      <h1 tabIndex={-1}>{wanted ? <>Results for “{<Name text={wanted} />}”</> : "Search"}</h1>
+      {wanted === "" && <SearchField large label="Words to search for" />}
+      <form
+        className="row row-end"
+        onSubmit={(event) => {
+          event.preventDefault();
+          navigate(changeHref(place, { tag: String(new FormData(event.currentTarget).get("tag") ?? "").trim() }));
+        }}
+      >
+        <label className="field">
+          <span>Kind</span>
+          <select value={kind ?? ""} onChange={choose("kind")}>
+            <option value="">all kinds</option>
+            {Object.keys(KINDS).map((one) => (
+              <option key={one} value={one}>
+                {nameKinds(one)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label className="field">
+          <span>Domain</span>
+          <select value={domain ?? ""} onChange={choose("domain")}>
+            <option value="">all domains</option>
+            {filters.data?.domains.nodes.map((one) => (
+              <option key={one.id} value={one.id}>
+                {one.name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label className="field">
+          <span>Owner</span>
+          <select value={owner ?? ""} onChange={choose("owner")}>
+            <option value="">all owners</option>
+            {filters.data?.owners.nodes.map((one) => (
+              <option key={one.id} value={one.id}>
+                {one.name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label className="field">
+          <span>Tag</span>
+          <input name="tag" defaultValue={tag ?? ""} key={tag ?? ""} size={12} />
+        </label>
+        <button type="submit">Filter</button>
+      </form>
+      {(wanted !== "" || tag) && (
+        <Answered query={query}>
+          {({ search }) => (
+            <>
+              <p role="status">
+                {count(search.totalCount, "result", "results")}
+                {search.truncated && ": the text fits more than one search looks at. Add words to it."}
+              </p>
+              <Groups nodes={search.nodes} />
+              <ListLine shown={search.nodes.length} total={search.totalCount} />
+              {search.pageInfo.hasNextPage && first < MOST && (
+                <div>
+                  <button type="button" onClick={() => setSize({ key, first: Math.min(MOST, first * 2) })}>
+                    Show more
+                  </button>
+                </div>
+              )}
+            </>
+          )}
+        </Answered>
+      )}
+    </>
+  );
+}
+
+function Groups({ nodes }: { nodes: SearchAnswer["search"]["nodes"] }) {
+  const groups = new Map<string, SearchAnswer["search"]["nodes"]>();
+  for (const node of nodes) groups.set(node.kind, [...(groups.get(node.kind) ?? []), node]);
+  return (
+    <>
+      {[...groups].map(([kind, assets]) => (
+        <section key={kind} className="card" aria-labelledby={`group-${kind}`}>
+          <h2 id={`group-${kind}`}>
+            {capitalize(nameKinds(kind))} <span className="soft">{formatNumber(assets.length)}</span>
+          </h2>
+          <ul className="plain items">
+            {assets.map((asset) => (
+              <li key={asset.id}>
+                <AssetLink asset={asset} />{" "}
+                {asset.tags.slice(0, 5).map((one, index) => (
+                  <Badge key={index}>
+                    <Name text={one.value ? `${one.key}=${one.value}` : one.key} most={40} />
+                  </Badge>
+                ))}
+                <div className="soft">
+                  {asset.domain && (
+                    <>
+                      <AssetLink asset={asset.domain} full={false} /> ·{" "}
+                    </>
+                  )}
+                  <OwnerLinks owners={asset.owners} />
+                  {asset.description && (
+                    <>
+                      {" "}
+                      · <Name text={asset.description} most={160} />
+                    </>
+                  )}
+                </div>
+              </li>
+            ))}
+          </ul>
+        </section>
+      ))}
+    </>
+  );
+}

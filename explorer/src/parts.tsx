@@ -1,0 +1,459 @@
+/** Parts that several pages use: names, links, badges, the completeness line, tables, states of a query. */
+import { Fragment, type MouseEvent, type ReactNode, useState } from "react";
+import { announce } from "./announcer";
+import { type AnswerError, FORBIDDEN, openTokenDialog, type QueryState, UNAUTHENTICATED } from "./client";
+import { buildAssetHref, navigate } from "./location";
+import {
+  count,
+  formatAgo,
+  formatExactTime,
+  formatList,
+  formatNumber,
+  formatTime,
+  type Gap,
+  listGaps,
+  nameKind,
+  OUTCOMES,
+  REACHES,
+  STANDINGS,
+  text,
+  VERDICTS,
+} from "./messages";
+import { checkLink, cutName, showName, splitName } from "./names";
+
+export interface AssetLike {
+  id: string;
+  kind: string;
+  name: string;
+  qualifiedName: string;
+}
+
+const LONGEST = 120;
+
+/** A name from outside: hidden characters as symbols, cut in the middle if it is long. */
+export function Name({ text: given, most = LONGEST }: { text: string; most?: number }) {
+  const cut = cutName(given, most);
+  const parts = splitName(cut);
+  const plain = parts.length === 1 && !parts[0]?.symbol;
+  return (
+    <bdi className="name" title={cut === given && plain ? undefined : showName(given)}>
+      {plain
+        ? cut
+        : parts.map((part, index) =>
+            part.symbol ? (
+              <span className="symbol" key={index}>
+                {part.text}
+              </span>
+            ) : (
+              <Fragment key={index}>{part.text}</Fragment>
+            ),
+          )}
+    </bdi>
+  );
+}
+
+/** Text from outside with its line breaks; nothing in it is markup. */
+export function Prose({ text: given }: { text: string }) {
+  return (
+    <>
+      {given
+        .slice(0, 20_000)
+        .split(/\r\n|\r|\n/)
+        .map((line, index) => (
+          <Fragment key={index}>
+            {index > 0 && <br />}
+            <Name text={line} most={5000} />
+          </Fragment>
+        ))}
+    </>
+  );
+}
+
+/** A link of this page: without a reload, unless the user wants another tab. */
+export function Link({
+  href,
+  children,
+  className,
+  current,
+  label,
+}: {
+  href: string;
+  children: ReactNode;
+  className?: string;
+  current?: boolean;
+  label?: string;
+}) {
+  const follow = (event: MouseEvent) => {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    navigate(href);
+  };
+  return (
+    <a href={href} onClick={follow} className={className} aria-current={current ? "page" : undefined} aria-label={label}>
+      {children}
+    </a>
+  );
+}
+
+/** A link that a source states; text if it is not one of https, http, mailto. */
+export function OuterLink({ url, children }: { url: string; children: ReactNode }) {
+  const href = checkLink(url);
+  if (href === null) return <>{children}</>;
+  return (
+    <a href={href} rel="noopener noreferrer" target="_blank">
+      {children}
+    </a>
+  );
+}
+
+export function AssetLink({ asset, kind = false, full = true }: { asset: AssetLike; kind?: boolean; full?: boolean }) {
+  return (
+    <span>
+      {kind && <KindBadge kind={asset.kind} />}{" "}
+      <Link href={buildAssetHref(asset.id)}>{<Name text={full ? asset.qualifiedName : asset.name} />}</Link>
+    </span>
+  );
+}
+
+/** Several assets, the first `most` of them, and how many are left. */
+export function AssetLinks({ assets, most = 8, full = false }: { assets: readonly AssetLike[]; most?: number; full?: boolean }) {
+  const [all, setAll] = useState(false);
+  if (assets.length === 0) return <span className="soft">{text.none}</span>;
+  const shown = all ? assets : assets.slice(0, most);
+  return (
+    <span>
+      {shown.map((asset, index) => (
+        <Fragment key={asset.id}>
+          {index > 0 && ", "}
+          <AssetLink asset={asset} full={full} />
+        </Fragment>
+      ))}
+      {assets.length > shown.length && (
+        <>
+          {" "}
+          <button type="button" onClick={() => setAll(true)}>
+            and {formatNumber(assets.length - shown.length)} more
+          </button>
+        </>
+      )}
+    </span>
+  );
+}
+
+export function Badge({ tone = "", children, title }: { tone?: string; children: ReactNode; title?: string | undefined }) {
+  return (
+    <span className={`badge ${tone}`} title={title}>
+      {children}
+    </span>
+  );
+}
+
+export const KindBadge = ({ kind }: { kind: string }) => <Badge>{nameKind(kind)}</Badge>;
+
+export function ReachBadge({ reach, masked = false }: { reach: string | null; masked?: boolean }) {
+  const known = reach === null ? null : REACHES[reach];
+  return (
+    <>
+      {known && (
+        <Badge tone={reach === "DIRECT" ? "warn" : ""} title={known.meaning}>
+          {reach === "DIRECT" ? "━" : reach === "INDIRECT" ? "┅" : "⋯"} {known.name}
+        </Badge>
+      )}
+      {masked && (
+        <>
+          {" "}
+          <Badge title="Every path with this reach passes a masking step">masked</Badge>
+        </>
+      )}
+    </>
+  );
+}
+
+export function VerdictBadge({ verdict }: { verdict: string }) {
+  const known = VERDICTS[verdict];
+  return <Badge tone={known?.tone ?? ""}>{known?.name ?? verdict}</Badge>;
+}
+
+export function StandingBadge({ standing }: { standing: string }) {
+  const known = STANDINGS[standing];
+  return <Badge tone={known?.tone ?? ""}>{known?.name ?? standing.toLowerCase()}</Badge>;
+}
+
+export function OutcomeBadge({ outcome }: { outcome: string }) {
+  const known = OUTCOMES[outcome];
+  return <Badge tone={known?.tone ?? ""}>{known?.name ?? outcome.toLowerCase()}</Badge>;
+}
+
+export function When({ at, ago = true }: { at: string | null; ago?: boolean }) {
+  if (at === null) return <span className="soft">not known</span>;
+  return (
+    <time dateTime={at} title={formatExactTime(at)}>
+      {formatTime(at)}
+      {ago && <span className="soft"> ({formatAgo(at)})</span>}
+    </time>
+  );
+}
+
+export interface OwnershipLike {
+  type: string;
+  source: string;
+  owner: AssetLike & { contact?: string | null };
+  inheritedFrom: AssetLike | null;
+}
+
+export function OwnerLinks({ owners, detailed = false }: { owners: readonly OwnershipLike[]; detailed?: boolean }) {
+  if (owners.length === 0) return <span className="bad badge">no owner</span>;
+  const seen = new Set<string>();
+  const once = detailed ? owners : owners.filter((one) => !seen.has(one.owner.id) && seen.add(one.owner.id));
+  return (
+    <>
+      {once.map((one, index) => (
+        <Fragment key={`${one.owner.id}:${one.type}:${one.source}:${index}`}>
+          {index > 0 && (detailed ? <br /> : ", ")}
+          <AssetLink asset={one.owner} full={false} />
+          {detailed && (
+            <span className="soft">
+              {" "}
+              {one.owner.contact && (
+                <>
+                  <Name text={one.owner.contact} />,{" "}
+                </>
+              )}
+              <Name text={one.type} />,{" "}
+              {one.inheritedFrom ? (
+                <>
+                  inherited from {nameKind(one.inheritedFrom.kind)} <AssetLink asset={one.inheritedFrom} full={false} />
+                </>
+              ) : (
+                "its own"
+              )}
+              , stated by <Name text={one.source} />
+            </span>
+          )}
+        </Fragment>
+      ))}
+    </>
+  );
+}
+
+/** The one line that every answer has: complete, or what it does not know, each part explained when opened. */
+export function CompletenessLine({
+  completeness,
+  extra = [],
+}: {
+  completeness: Parameters<typeof listGaps>[0] & { revision: number };
+  extra?: readonly Gap[];
+}) {
+  const gaps = [...extra, ...listGaps(completeness)];
+  const time = completeness.asOf === null ? "" : `${text.asOf(formatTime(completeness.asOf))} `;
+  if (gaps.length === 0)
+    return (
+      <p className="notice" data-completeness="complete">
+        {time}
+        {text.complete}
+      </p>
+    );
+  return (
+    <details className="notice warn complete" data-completeness="gaps">
+      <summary>
+        {time}
+        {text.incomplete(formatList(gaps.map((gap) => gap.short)))}
+      </summary>
+      <ul>
+        {gaps.map((gap) => (
+          <li key={gap.short}>
+            <span className="strong">{gap.short}</span>: {gap.long}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+/** For lists, which are as complete as what sources have stated. */
+export function ListLine({ shown, total }: { shown: number; total: number }) {
+  return (
+    <p className="soft" data-completeness={shown < total ? "gaps" : "complete"}>
+      {shown < total ? `${formatNumber(shown)} of ${formatNumber(total)} shown.` : `All ${formatNumber(total)} shown.`}
+    </p>
+  );
+}
+
+const ADVICE: Record<string, string> = {
+  [FORBIDDEN]: text.forbidden,
+  LIMIT_EXCEEDED: "Narrow the question: fewer assets, fewer steps, or a filter.",
+  NOT_READY: "The server is still loading the graph.",
+};
+
+export function Problem({ error, retry }: { error: AnswerError; retry?: () => void }) {
+  return (
+    <div className="notice bad stack" role="alert">
+      <p>
+        <span className="strong">
+          <Prose text={error.message} />
+        </span>{" "}
+        <span className="soft">
+          ({error.code}
+          {error.requestId && `, request ${error.requestId}`})
+        </span>
+      </p>
+      {ADVICE[error.code] && <p>{ADVICE[error.code]}</p>}
+      {error.candidates.length > 0 && (
+        <ul>
+          {error.candidates.map((one) => (
+            <li key={one}>
+              <Name text={one} />
+            </li>
+          ))}
+        </ul>
+      )}
+      <div className="row">
+        {error.code === UNAUTHENTICATED || error.code === FORBIDDEN ? (
+          <button type="button" onClick={openTokenDialog}>
+            {text.token}
+          </button>
+        ) : (
+          retry && (
+            <button type="button" onClick={retry}>
+              {text.retry}
+            </button>
+          )
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** Shows the answer of a query; before it, that it is loading, or why there is none. */
+export function Answered<Answer>({ query, children }: { query: QueryState<Answer>; children: (data: Answer) => ReactNode }) {
+  if (query.error) return <Problem error={query.error} retry={query.retry} />;
+  if (query.data === null)
+    return (
+      <p className="busy" aria-busy="true">
+        {text.loading}
+      </p>
+    );
+  return (
+    <div aria-busy={query.loading} className="stack">
+      {children(query.data)}
+    </div>
+  );
+}
+
+export interface TableColumn<Row> {
+  head: string;
+  cell: (row: Row) => ReactNode;
+  number?: boolean;
+}
+
+/** A table; on a narrow screen each row is a block with its labels. The roles stay, which `display: block` would take away. */
+export function Table<Row>({
+  rows,
+  columns,
+  caption,
+  rowKey,
+}: {
+  rows: readonly Row[];
+  columns: readonly TableColumn<Row>[];
+  caption: string;
+  rowKey: (row: Row, index: number) => string;
+}) {
+  if (rows.length === 0) return <p className="soft">{text.none}</p>;
+  return (
+    <div className="table-box">
+      {/* biome-ignore-start lint/a11y/noRedundantRoles: `display: block` takes the roles away */}
+      <table className="stacked" role="table">
+        <caption className="hidden-text">{caption}</caption>
+        <thead role="rowgroup">
+          <tr role="row">
+            {columns.map((column) => (
+              <th key={column.head} scope="col" role="columnheader" className={column.number ? "number" : undefined}>
+                {column.head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody role="rowgroup">
+          {rows.map((row, index) => (
+            <tr key={rowKey(row, index)} role="row">
+              {columns.map((column) => (
+                <td key={column.head} role="cell" data-label={column.head} className={column.number ? "number" : undefined}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {/* biome-ignore-end lint/a11y/noRedundantRoles: `display: block` takes the roles away */}
+    </div>
+  );
+}
+
+export function CopyButton({ content, label = text.copy }: { content: string; label?: string }) {
+  const [done, setDone] = useState(false);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(content);
+      setDone(true);
+      announce(text.copied);
+      window.setTimeout(() => setDone(false), 2000);
+    } catch {
+      announce("The browser did not allow to copy.");
+    }
+  };
+  return (
+    <button type="button" onClick={() => void copy()}>
+      {done ? text.copied : label}
+    </button>
+  );
+}
+
+export interface StepLike {
+  name?: string;
+  asset: AssetLike | null;
+  edgeType: string | null;
+  type: string | null;
+  subtype: string | null;
+  masking: boolean;
+  job: AssetLike | null;
+}
+
+/** A path in one line: each asset, and what leads to the next. */
+export function PathLine({ steps }: { steps: readonly StepLike[] }) {
+  return (
+    <span className="path-line">
+      {steps.map((step, index) => (
+        <span key={index}>
+          {index > 0 && (
+            <span className="soft">
+              →{step.masking && " masked"}
+              {step.job && (
+                <span className="hidden-text">
+                  {" "}
+                  by job <Name text={step.job.name} />
+                </span>
+              )}{" "}
+            </span>
+          )}
+          {step.asset ? <AssetLink asset={step.asset} /> : <Name text={step.name ?? ""} />}
+        </span>
+      ))}
+    </span>
+  );
+}
+
+/** A JSON value as text. */
+export function Value({ value }: { value: unknown }) {
+  if (value === null || value === undefined) return <span className="soft">–</span>;
+  return <Name text={typeof value === "string" ? value : JSON.stringify(value)} most={600} />;
+}
+
+export function CoverageLine({ covered }: { covered: { datasets: number; described: number; owned: number; withLineage: number } }) {
+  return (
+    <>
+      {count(covered.datasets, "dataset", "datasets")}: {formatNumber(covered.described)} described, {formatNumber(covered.owned)} owned,{" "}
+      {formatNumber(covered.withLineage)} with lineage
+    </>
+  );
+}
