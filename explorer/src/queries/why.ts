@@ -1,53 +1,17 @@
 // Made by scripts/make-queries from why.graphql: do not edit.
 import type { Operation } from "../client";
 
-export type EdgeType =
-  | "HAS_COLUMN"
-  | "READS"
-  | "WRITES"
-  | "FLOWS_TO"
-  | "PART_OF"
-  | "PORT"
-  | "OWNS"
-  | "CONSUMES"
-  | "GOVERNS"
-  | "SAME_AS"
-  | "RENAMED_TO"
-  | "DIFFERENT_FROM";
+export type EdgeType = "HAS_COLUMN" | "READS" | "WRITES" | "FLOWS_TO" | "PART_OF" | "PORT" | "OWNS" | "CONSUMES" | "GOVERNS" | "SAME_AS" | "RENAMED_TO" | "DIFFERENT_FROM";
 export type FlowType = "DIRECT" | "INDIRECT";
 export type Reach = "DIRECT" | "INDIRECT" | "POSSIBLE";
 export type AssetKind = "DOMAIN" | "DATA_PRODUCT" | "DATASET" | "COLUMN" | "JOB" | "CONSUMER" | "OWNER" | "CONTRACT";
-export type Step = {
-  asset: AssetLink;
-  edgeType: EdgeType | null;
-  type: FlowType | null;
-  subtype: string | null;
-  masking: boolean;
-  reach: Reach | null;
-  job: ({ __typename: "Job" } & AssetLink) | null;
-  source: string | null;
-  lastObserved: string | null;
-};
+export type Step = { asset: AssetLink; edgeType: EdgeType | null; type: FlowType | null; subtype: string | null; masking: boolean; reach: Reach | null; job: { __typename: "Job" } & AssetLink | null; source: string | null; lastObserved: string | null };
 export type AssetLink = { __typename: string; id: string; kind: AssetKind; name: string; qualifiedName: string };
 
-export type WhyAnswer = { paths: { steps: Step[] }[] };
+export type WhyAnswer = { paths: ({ steps: (Step)[] })[] };
 export type WhyVariables = { from: string; to: string; first: number; asOf?: string | null | undefined };
-export const Why: Operation<WhyAnswer, WhyVariables> = {
-  name: "Why",
-  text: "query Why($from:ID!$to:ID!$first:Int!$asOf:DateTime){paths(from:$from to:$to first:$first asOf:$asOf){steps{...Step}}}fragment Step on PathStep{asset{...AssetLink}edgeType type subtype masking reach job{...AssetLink}source lastObserved}fragment AssetLink on Asset{__typename id kind name qualifiedName}",
-};
+export const Why: Operation<WhyAnswer, WhyVariables> = { name: "Why", text: "query Why($from:ID!$to:ID!$first:Int!$asOf:DateTime){paths(from:$from to:$to first:$first asOf:$asOf){steps{...Step}}}fragment Step on PathStep{asset{...AssetLink}edgeType type subtype masking reach job{...AssetLink}source lastObserved}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
 
-export type JobSqlAnswer = {
-  nodes: (
-    | (
-        | { __typename: "Job"; id: string; sql: string | null; integration: string | null }
-        | { __typename: "Column" | "Consumer" | "Contract" | "DataProduct" | "Dataset" | "Domain" | "Owner"; id: string }
-      )
-    | null
-  )[];
-};
-export type JobSqlVariables = { ids: readonly string[] };
-export const JobSql: Operation<JobSqlAnswer, JobSqlVariables> = {
-  name: "JobSql",
-  text: "query JobSql($ids:[ID!]!){nodes(ids:$ids){__typename id ...on Job{sql integration}}}",
-};
+export type JobSqlAnswer = { nodes: (({ __typename: "Job"; id: string; sql: string | null; integration: string | null } | { __typename: "Column" | "Consumer" | "Contract" | "DataProduct" | "Dataset" | "Domain" | "Owner"; id: string }) | null)[] };
+export type JobSqlVariables = { ids: readonly (string)[] };
+export const JobSql: Operation<JobSqlAnswer, JobSqlVariables> = { name: "JobSql", text: "query JobSql($ids:[ID!]!){nodes(ids:$ids){__typename id ...on Job{sql integration}}}" };
