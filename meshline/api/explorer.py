@@ -27,7 +27,7 @@ ROUTES = (  # what the page shows is in its address: each answers with the same 
     "/search",
     "/a/{id}",
     *("/lineage", "/impact", "/why", "/change", "/diff"),
-    *("/owners", "/products", "/datasets", "/jobs", "/consumers", "/contracts"),
+    *("/domains", "/owners", "/products", "/datasets", "/jobs", "/consumers", "/contracts"),
     *("/quality", "/policies", "/sources", "/identity", "/audit"),
 )
 

@@ -1,0 +1,155 @@
+/** The flows that were added and removed between two times. */
+import { type FormEvent, useState } from "react";
+import { useQuery } from "../client";
+import { SearchField } from "../combobox";
+import { buildCsv, saveFile } from "../files";
+import { changeHref, navigate, readList, readTime, usePlace } from "../location";
+import { formatNumber, formatTime, nameValue, text } from "../messages";
+import { Answered, AssetLink, Badge, CopyButton, Link, ListLine, Name, Table, When } from "../parts";
+import { Diff, type DiffAnswer } from "../queries/diff";
+import { Names } from "../queries/search";
+import { useTitle } from "../title";
+
+const MOST = 1000;
+const DAY_MS = 86_400_000;
+
+/** A time as the field for local dates and times writes it. */
+function writeLocal(iso: string): string {
+  const time = new Date(iso);
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+export default function DiffPage() {
+  const place = usePlace();
+  const of = readList(place.search, "of");
+  const [opened] = useState(() => Date.now());
+  const from = readTime(place.search, "from") ?? new Date(opened - 30 * DAY_MS).toISOString();
+  const to = readTime(place.search, "to") ?? new Date(opened).toISOString();
+  const bad = ["from", "to"].filter((name) => place.search.get(name) && !readTime(place.search, name));
+  const names = useQuery(Names, of.length > 0 ? { ids: of } : null);
+  const query = useQuery(Diff, { from, to, of: of.length > 0 ? of : null, limit: MOST });
+  useTitle("What changed in the lineage");
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const given = new FormData(event.currentTarget);
+    const read = (name: string) => {
+      const time = new Date(String(given.get(name) ?? ""));
+      return Number.isNaN(time.getTime()) ? null : time.toISOString();
+    };
+    navigate(changeHref(place, { from: read("from"), to: read("to") }));
+  };
+  return (
+    <>
+      <h1 tabIndex={-1}>What changed in the lineage</h1>
+      {bad.length > 0 && (
+        <p className="notice warn" role="alert">
+          The address has no time that can be read in: {bad.join(", ")}. The last 30 days are shown instead.
+        </p>
+      )}
+      <form className="row row-end" onSubmit={submit} key={`${from}:${to}`}>
+        <label className="field">
+          <span>From</span>
+          <input type="datetime-local" name="from" defaultValue={writeLocal(from)} />
+        </label>
+        <label className="field">
+          <span>To</span>
+          <input type="datetime-local" name="to" defaultValue={writeLocal(to)} />
+        </label>
+        <button type="submit" className="main-button">
+          Compare
+        </button>
+        <CopyButton content={window.location.href} label={text.copyLink} />
+      </form>
+      <div className="row">
+        <span>Near:</span>
+        {of.length === 0 && <span>the whole mesh</span>}
+        {names.data?.nodes.map(
+          (one) =>
+            one && (
+              <span key={one.id}>
+                <AssetLink asset={one} />{" "}
+                <Link href={changeHref(place, { of: of.filter((id) => id !== one.id) })} label={`Leave out ${one.name}`}>
+                  ✕
+                </Link>
+              </span>
+            ),
+        )}
+        <div className="grow">
+          <SearchField label="Only near this asset" onChoose={(asset) => navigate(changeHref(place, { of: [...of, asset.id] }))} />
+        </div>
+      </div>
+      <Answered query={query}>
+        {({ lineageDiff: diff }) => (
+          <>
+            <p role="status">
+              Between {formatTime(from)} and {formatTime(to)}: {formatNumber(diff.totalAdded)} flows added,{" "}
+              {formatNumber(diff.totalRemoved)} removed.
+            </p>
+            <p className="notice" data-completeness="complete">
+              By the names that sources use. A flow that no source stated at either time is in neither list.
+            </p>
+            <Flows title="Added" sign="+" tone="good" flows={diff.added} total={diff.totalAdded} />
+            <Flows title="Removed" sign="−" tone="bad" flows={diff.removed} total={diff.totalRemoved} />
+          </>
+        )}
+      </Answered>
+    </>
+  );
+}
+
+type Flow = DiffAnswer["lineageDiff"]["added"][number];
+
+function Flows({ title, sign, tone, flows, total }: { title: string; sign: string; tone: string; flows: readonly Flow[]; total: number }) {
+  const save = () =>
+    saveFile(
+      `${title.toLowerCase()}.csv`,
+      "text/csv;charset=utf-8",
+      `\uFEFF${buildCsv([
+        ["change", "from", "to", "type", "subtype", "masking", "job", "source", "observed"],
+        ...flows.map((one) => [
+          title.toLowerCase(),
+          one.fromName,
+          one.toName,
+          one.type,
+          one.subtype,
+          one.masking,
+          one.jobName,
+          one.source,
+          one.observedAt,
+        ]),
+      ])}`,
+    );
+  return (
+    <section className="card" aria-labelledby={title}>
+      <div className="row">
+        <h2 id={title}>
+          {title} <span className="soft">{formatNumber(total)}</span>
+        </h2>
+        {flows.length > 0 && (
+          <button type="button" onClick={save}>
+            {text.csv}
+          </button>
+        )}
+      </div>
+      <Table
+        caption={title}
+        rows={flows}
+        rowKey={(_, index) => String(index)}
+        columns={[
+          { head: "Change", cell: () => <Badge tone={tone}>{sign}</Badge> },
+          { head: "From", cell: (row) => (row.from ? <AssetLink asset={row.from} /> : <Name text={row.fromName} />) },
+          { head: "To", cell: (row) => (row.to ? <AssetLink asset={row.to} /> : <Name text={row.toName} />) },
+          {
+            head: "Kind",
+            cell: (row) =>
+              `${row.type ? nameValue(row.type) : ""}${row.subtype ? `, ${nameValue(row.subtype)}` : ""}${row.masking ? ", masked" : ""}`,
+          },
+          { head: "Job", cell: (row) => <Name text={row.jobName ?? ""} /> },
+          { head: "Stated by", cell: (row) => <Name text={row.source} /> },
+          { head: "At", cell: (row) => <When at={row.observedAt} ago={false} /> },
+        ]}
+      />
+      <ListLine shown={flows.length} total={total} />
+    </section>
+  );
+}

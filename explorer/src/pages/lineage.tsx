@@ -1,0 +1,170 @@
+/** The lineage of some assets: what is before and behind them, hop by hop. */
+import { useQuery } from "../client";
+import { SearchField } from "../combobox";
+import { buildHref, changeHref, navigate, readChoice, readList, readTime, usePlace } from "../location";
+import { count, formatNumber, nameKinds, text } from "../messages";
+import { Answered, AssetLink, CompletenessLine, CopyButton, Link, Name, OwnerLinks, ReachBadge } from "../parts";
+import { type Granularity, LineageList, type LineageListAnswer, type Reach } from "../queries/lineage";
+import { Names } from "../queries/search";
+import { useTitle } from "../title";
+
+const GRANULARITIES = ["DOMAIN", "PRODUCT", "DATASET", "COLUMN"] as const satisfies readonly Granularity[];
+const REACHES = ["DIRECT", "INDIRECT", "POSSIBLE"] as const satisfies readonly Reach[];
+const DIRECTIONS = ["both", "up", "down"] as const;
+const LIMIT = 500;
+const NATURAL: Record<string, Granularity> = { COLUMN: "COLUMN", DATA_PRODUCT: "PRODUCT", DOMAIN: "DOMAIN" };
+
+export default function LineagePage() {
+  const place = usePlace();
+  const of = readList(place.search, "of");
+  const names = useQuery(Names, of.length > 0 ? { ids: of } : null);
+  const starts = of.length > 0 ? (names.data?.nodes.filter((one) => one !== null) ?? []) : [];
+  const kinds = new Set(starts.map((one) => one.kind));
+  const natural = kinds.size === 1 ? NATURAL[[...kinds][0] ?? ""] : undefined;
+  const granularity = readChoice(place.search, "g", GRANULARITIES, natural ?? "DATASET");
+  const direction = readChoice(place.search, "dir", DIRECTIONS, "both");
+  const reach = readChoice(place.search, "reach", REACHES, "POSSIBLE");
+  const given = place.search.get("depth");
+  const depth = given === "all" ? null : Math.min(100, Math.max(1, Number.parseInt(given ?? "1", 10) || 1));
+  const asOf = readTime(place.search, "asOf");
+  const query = useQuery(
+    LineageList,
+    of.length > 0 && starts.length > 0
+      ? { of, up: direction !== "down", down: direction !== "up", depth, granularity, reach, asOf, limit: LIMIT }
+      : null,
+  );
+  const named = starts.map((one) => one.name).join(", ");
+  useTitle(`Lineage${named && ` of ${named}`}`);
+  const choose = (name: string) => (event: { target: { value: string } }) =>
+    navigate(changeHref(place, { [name]: event.target.value.toLowerCase() }));
+  return (
+    <>
+      <div className="head">
+        <p className="kicker">Lineage</p>
+        <h1 tabIndex={-1}>
+          {of.length === 0 ? (
+            "Lineage of what?"
+          ) : starts.length > 3 ? (
+            count(starts.length, "asset", "assets")
+          ) : (
+            <Name text={named || "…"} />
+          )}
+        </h1>
+      </div>
+      {of.length === 0 ? (
+        <SearchField
+          large
+          autoFocus
+          label="Find an asset"
+          onChoose={(asset) => navigate(buildHref("/lineage", { of: asset.id, dir: "both" }))}
+        />
+      ) : (
+        <>
+          <div className="row row-end">
+            <label className="field">
+              <span>Level</span>
+              <select value={granularity} onChange={choose("g")}>
+                {GRANULARITIES.map((one) => (
+                  <option key={one} value={one}>
+                    {nameKinds(one === "PRODUCT" ? "DATA_PRODUCT" : one)}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <label className="field">
+              <span>Direction</span>
+              <select value={direction} onChange={choose("dir")}>
+                <option value="both">both</option>
+                <option value="up">upstream</option>
+                <option value="down">downstream</option>
+              </select>
+            </label>
+            <label className="field">
+              <span>Steps</span>
+              <select value={depth ?? "all"} onChange={choose("depth")}>
+                {[1, 2, 3, 5, 10].map((one) => (
+                  <option key={one} value={one}>
+                    {formatNumber(one)}
+                  </option>
+                ))}
+                <option value="all">to the end</option>
+              </select>
+            </label>
+            <label className="field">
+              <span>Follow</span>
+              <select value={reach} onChange={choose("reach")}>
+                <option value="DIRECT">direct flows only</option>
+                <option value="INDIRECT">direct and indirect</option>
+                <option value="POSSIBLE">all, also possible</option>
+              </select>
+            </label>
+            <Link href={buildHref("/impact", { of })} className="button">
+              What breaks
+            </Link>
+            <CopyButton content={window.location.href} label={text.copyLink} />
+          </div>
+          {names.data && starts.length === 0 && <p className="notice warn">{text.unknownAssetHelp}</p>}
+          {starts.length > 0 && (
+            <Answered query={query}>
+              {({ upstream, downstream }) => (
+                <div className="columns">
+                  {upstream && <Side title="Upstream: it comes from" side={upstream} />}
+                  {downstream && <Side title="Downstream: it goes to" side={downstream} />}
+                </div>
+              )}
+            </Answered>
+          )}
+        </>
+      )}
+    </>
+  );
+}
+
+type SideAnswer = NonNullable<LineageListAnswer["upstream"]>;
+
+function Side({ title, side }: { title: string; side: SideAnswer }) {
+  const place = usePlace();
+  const hops = new Map<number, SideAnswer["nodes"]>();
+  for (const node of side.nodes) if (!node.start) hops.set(node.distance, [...(hops.get(node.distance) ?? []), node]);
+  const found = side.nodes.filter((node) => !node.start).length;
+  return (
+    <section className="card" aria-label={title}>
+      <h2>
+        {title} <span className="soft">{formatNumber(found)}</span>
+      </h2>
+      {found === 0 && <p className="soft">{text.none}</p>}
+      {[...hops]
+        .sort(([one], [other]) => one - other)
+        .map(([distance, nodes]) => (
+          <div key={distance}>
+            <h3>
+              {count(distance, "step", "steps")} <span className="soft">{formatNumber(nodes.length)}</span>
+            </h3>
+            <ul className="plain items">
+              {nodes.map((node) => (
+                <li key={node.asset.id}>
+                  <AssetLink asset={node.asset} /> <ReachBadge reach={node.reach} masked={node.masked} />{" "}
+                  <span className="soft">
+                    <OwnerLinks owners={node.asset.owners} /> · <Link href={changeHref(place, { of: node.asset.id })}>centre</Link>
+                  </span>
+                </li>
+              ))}
+            </ul>
+          </div>
+        ))}
+      <CompletenessLine
+        completeness={side.completeness}
+        extra={
+          side.ungrouped > 0
+            ? [
+                {
+                  short: `${count(side.ungrouped, "dataset", "datasets")} in no group`,
+                  long: "They are reached, but belong to no product or domain, and are not in this list.",
+                },
+              ]
+            : []
+        }
+      />
+    </section>
+  );
+}

@@ -1,0 +1,32 @@
+/** Violations of policies, each with its path. */
+import { AssetLink, Badge, Name, PathLine, VerdictBadge } from "../parts";
+import type { Violation } from "../queries/reports";
+
+export function ViolationList({ violations }: { violations: readonly Violation[] }) {
+  return (
+    <ul className="plain items">
+      {violations.map((one) => (
+        <li key={one.fingerprint}>
+          <p>
+            <VerdictBadge verdict={one.verdict} /> {one.new && <Badge tone="bad">new by this change</Badge>}{" "}
+            <Name text={one.text} most={600} />
+          </p>
+          <p className="soft">
+            Policy <Name text={one.policy} />
+            {one.asset && (
+              <>
+                , <AssetLink asset={one.asset} />
+              </>
+            )}
+          </p>
+          {one.path.length > 1 && (
+            <details>
+              <summary>Path</summary>
+              <PathLine steps={one.path} />
+            </details>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}
