@@ -24,6 +24,7 @@ from meshline.graph.queries.identity_conflicts import ConflictKind
 from meshline.graph.queries.impact import ImpactOrder
 from meshline.graph.queries.impact_recipients import NoticeReason
 from meshline.graph.queries.lineage import Granularity
+from meshline.graph.queries.lineage_users import LineageInclude
 from meshline.graph.queries.product_health import Evidence, Standing
 from meshline.graph.queries.search import ListOrder
 
@@ -42,6 +43,7 @@ __all__ = [
     "Gap",
     "Granularity",
     "ImpactOrder",
+    "LineageInclude",
     "ListOrder",
     "NameRank",
     "NoticeReason",
@@ -135,6 +137,9 @@ strawberry.enum(
         "DEPENDANTS: the most depended on first, by the number of datasets into which data flows directly: from a dataset; from the "
         "datasets of a product or domain to others; from a job to those it writes. Other kinds have no such order."
     ),
+)
+strawberry.enum(
+    LineageInclude, description="What a lineage graph can contain as nodes of their own, beside the nodes through which data flows."
 )
 strawberry.enum(NoticeReason, description="Why a recipient is notified of a change.")
 strawberry.enum(

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Self
 
 import strawberry
 
 from meshline.api.graphql.asset import Asset, build_statement_id
-from meshline.api.graphql.asset_types import Job
+from meshline.api.graphql.asset_types import Consumer, Job
 from meshline.api.graphql.context import GraphView
-from meshline.api.graphql.field_types import EdgeType, FlowType, Gap, Reach, Truncated, describe_field
+from meshline.api.graphql.field_types import EdgeType, FlowType, Gap, LineageInclude, Reach, Truncated, describe_field
 from meshline.errors import InvalidInput
 from meshline.graph.index import Completeness as Counts
 from meshline.graph.index import Traversal
 from meshline.graph.index.results import KnownLater as Later
 from meshline.graph.model import AssetKey, from_micros
-from meshline.graph.queries import gap_items, impact_paths, lineage_diff
+from meshline.graph.queries import edge_evidence, gap_items, impact_paths, lineage_diff, lineage_users
 from meshline.graph.queries import lineage as lineage_graph
+from meshline.graph.queries.edge_evidence import Evidence
 
 
 @strawberry.type(description="Relations of a type that no source of a kind stated at `asOf`, but a source states now.")
@@ -30,6 +31,10 @@ class KnownLater:
     @classmethod
     def list_from(cls, known_later: Iterable[Later]) -> list[Self]:
         return [cls(relation=later.type, source_kind=later.source_kind, since=from_micros(later.since)) for later in known_later]
+
+
+def _count_nothing() -> None:
+    """The total of an answer that is no drawing."""
 
 
 @strawberry.type(description="The gaps that an answer may have: an incomplete answer is marked here.")
@@ -54,11 +59,14 @@ class Completeness:
     revision: int
     view: strawberry.Private[GraphView | None] = None
     traversal: strawberry.Private[Traversal | None] = None
+    count_total: strawberry.Private[Callable[[], int | None]] = _count_nothing
 
     @classmethod
-    def from_traversal(cls, view: GraphView, found: Traversal, counts: Counts | None = None) -> Self:
+    def from_traversal(
+        cls, view: GraphView, found: Traversal, counts: Counts | None = None, count_total: Callable[[], int | None] = _count_nothing
+    ) -> Self:
         """`counts`: those of the answer, if they differ from those of the traversal."""
-        made = cls.from_counts(counts or found.completeness)
+        made = cls.from_counts(counts or found.completeness, count_total)
         made.view, made.traversal = view, found
         return made
 
@@ -79,9 +87,17 @@ class Completeness:
             flows=[GapFlow.from_gap(self.view, one) for one in found.flows],
         )
 
+    @describe_field(
+        "For a drawing (`lineage`, `compactLineage`): the number of nodes that it would have without its `limit`. Null if a limit of the"
+        " traversal (`truncated: NODES` or `TIME`) leaves it unknown, and in other answers."
+    )
+    def total(self) -> int | None:
+        return self.count_total()
+
     @classmethod
-    def from_counts(cls, counts: Counts) -> Self:
+    def from_counts(cls, counts: Counts, count_total: Callable[[], int | None] = _count_nothing) -> Self:
         return cls(
+            count_total=count_total,
             truncated=counts.truncated,
             possible_only=counts.possible_only,
             undescribed=counts.undescribed,
@@ -157,27 +173,119 @@ class LineageEdge:
     subtype: str
     masking: bool
     count: int = strawberry.field(description="The number of flows between columns (or whole datasets) that it represents.")
+    known: strawberry.Private[Evidence]
+    position: strawberry.Private[int]
 
     @describe_field("The jobs of these flows.")
     def jobs(self) -> list[Job]:
         return self.view.list_assets(self.job_nodes, Job)
 
+    @describe_field("Whether the latest run of their job confirmed none of these flows.")
+    def stale(self) -> bool:
+        return self.known.stale[self.position]
+
+    @describe_field("Whether all these flows are from runs that have not completed.")
+    def provisional(self) -> bool:
+        return self.known.provisional[self.position]
+
+    @describe_field("The statements that contain these flows: what is confirmed and complete first, then the newest.")
+    def evidence(self, first: int = 5) -> list[EdgeEvidence]:
+        size = self.view.request.check_page_size(first)
+        return [EdgeEvidence.from_evidence(self.view, found) for found in self.known.list_evidence(self.position)[:size]]
+
+    @describe_field("The number of statements in `evidence`, without its limit.")
+    def evidence_total(self) -> int:
+        self.view.request.spend(0)
+        return len(self.known.list_evidence(self.position))
+
+
+@strawberry.type(description="A statement that contains flows of an edge, and the job by which it explains them.")
+class EdgeEvidence:
+    view: strawberry.Private[GraphView]
+    job_node: strawberry.Private[int | None]
+    source: str
+    statement: strawberry.ID
+    first_seen: datetime = strawberry.field(description="Since when the statement has its current content.")
+    last_observed: datetime = strawberry.field(description="When that was last stated.")
+    provisional: bool = strawberry.field(description="Whether it is of a run that has not completed.")
+    stale: bool = strawberry.field(description="Whether the latest run of the job did not confirm it.")
+
+    @classmethod
+    def from_evidence(cls, view: GraphView, found: edge_evidence.EdgeEvidence) -> Self:
+        view.request.spend()
+        return cls(
+            view=view,
+            job_node=found.job,
+            source=found.source,
+            statement=build_statement_id(found.scope_id),
+            first_seen=from_micros(found.first_seen),
+            last_observed=from_micros(found.last_observed),
+            provisional=found.provisional,
+            stale=found.stale,
+        )
+
+    @describe_field("The job of the flows; null if the statement names none.")
+    def job(self) -> Job | None:
+        return self.view.find_asset(self.job_node, Job)
+
+
+@strawberry.type(description="A job as a node: it carries flows between drawn nodes, or reads one and states no output.")
+class LineageJob:
+    job: Job
+    reads: list[strawberry.ID] = strawberry.field(description="The ids of the drawn nodes from which its flows begin, or that it reads.")
+    writes: list[strawberry.ID] = strawberry.field(description="The ids of the drawn nodes at which its flows end.")
+
+
+@strawberry.type(description="A consumer as a node.")
+class LineageConsumer:
+    consumer: Consumer
+    uses: list[strawberry.ID] = strawberry.field(description="The ids of the drawn nodes that are, contain or belong to what it uses.")
+
 
 @strawberry.type(description="Nodes and edges to draw. `limit` bounds the number of nodes; see `completeness.truncated`.")
 class LineageGraph:
+    drawing: strawberry.Private[lineage_graph.Drawing]
+    view: strawberry.Private[GraphView]
+    include: strawberry.Private[Sequence[LineageInclude]]
     nodes: list[LineageNode]
     edges: list[LineageEdge]
     ungrouped: int = strawberry.field(description="The number of reached datasets that belong to no product (or domain) and are not drawn.")
     completeness: Completeness
 
+    @describe_field("The jobs of the drawing as nodes, by name, if `include` names them: else empty.")
+    def jobs(self) -> list[LineageJob]:
+        if LineageInclude.JOB not in self.include:
+            return []
+        found = lineage_users.list_job_nodes(self.drawing)
+        self.view.request.spend(sum(len(node.reads) + len(node.writes) for node in found))
+        return [
+            LineageJob(job=self.view.get_asset(node.job, Job), reads=self._list_ids(node.reads), writes=self._list_ids(node.writes))
+            for node in found
+        ]
+
+    @describe_field("The consumers of what is drawn as nodes, by name, if `include` names them: else empty.")
+    def consumers(self) -> list[LineageConsumer]:
+        if LineageInclude.CONSUMER not in self.include:
+            return []
+        found = lineage_users.list_consumer_nodes(self.drawing)
+        self.view.request.spend(sum(len(node.uses) for node in found))
+        return [LineageConsumer(consumer=self.view.get_asset(node.consumer, Consumer), uses=self._list_ids(node.uses)) for node in found]
+
+    def _list_ids(self, nodes: Iterable[int]) -> list[strawberry.ID]:
+        return [self.view.get_asset(node, Asset).id for node in nodes]
+
     @classmethod
-    def from_lineage(cls, view: GraphView, lineage: lineage_graph.Lineage) -> Self:
+    def from_lineage(cls, view: GraphView, lineage: lineage_graph.Lineage, include: Sequence[LineageInclude] = ()) -> Self:
         view.request.spend(len(lineage.nodes) + len(lineage.edges))
+        known = Evidence(lineage)
         return cls(
+            drawing=lineage.drawing,
+            view=view,
+            include=include,
             nodes=[_build_node(view, node) for node in lineage.nodes],
-            edges=[_build_edge(view, edge) for edge in lineage.edges],
+            edges=[_build_edge(view, edge, known, position) for position, edge in enumerate(lineage.edges)],
             ungrouped=lineage.ungrouped,
-            completeness=Completeness.from_traversal(view, lineage.found, lineage.completeness),
+            completeness=Completeness.from_traversal(view, lineage.drawing.found, lineage.completeness, lineage.drawing.count_total),
         )
 
 
@@ -187,9 +295,11 @@ def _build_node(view: GraphView, node: lineage_graph.LineageNode) -> LineageNode
     )
 
 
-def _build_edge(view: GraphView, edge: lineage_graph.LineageEdge) -> LineageEdge:
+def _build_edge(view: GraphView, edge: lineage_graph.LineageEdge, known: Evidence, position: int) -> LineageEdge:
     return LineageEdge(
         view=view,
+        known=known,
+        position=position,
         job_nodes=edge.jobs,
         start=view.get_asset(edge.start, Asset),
         end=view.get_asset(edge.end, Asset),

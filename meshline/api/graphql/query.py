@@ -40,6 +40,7 @@ from meshline.api.graphql.field_types import (
     CheckProfile,
     Direction,
     Granularity,
+    LineageInclude,
     ListOrder,
     Reach,
     Severity,
@@ -310,6 +311,9 @@ class Query:
         limit: int = 500,
         seen_since: Annotated[datetime | None, strawberry.argument(description="Only flows stated at or after this time.")] = None,
         as_of: datetime | None = None,
+        include: Annotated[
+            list[LineageInclude] | None, strawberry.argument(description="What to show as nodes too, in `jobs` and `consumers`.")
+        ] = None,
     ) -> LineageGraph:
         view = _get_view(info, as_of)
         found = lineage.build_lineage(
@@ -324,7 +328,7 @@ class Query:
             limits=info.context.limits,
         )
         info.context.record_truncation(found.completeness.truncated)
-        return LineageGraph.from_lineage(view, found)
+        return LineageGraph.from_lineage(view, found, include or ())
 
     @describe_field("All assets that these assets affect.")
     def impact(

@@ -17,7 +17,9 @@ from meshline.graph.index.arrays import (
     N_NODES,
     NONE,
     PASSED_OVER,
+    PROVISIONAL,
     REPLACED,
+    STALE,
     U8,
 )
 from meshline.graph.index.heads import FLOWS
@@ -30,8 +32,8 @@ _MASKING = 2  # FlowKinds.flags
 
 def build_flow_table(tables: IndexTables, rows: I64) -> FlowTable:
     """These rows of `Flows` (int64) as columns."""
-    kinds = tables.flows.kind[rows]
-    reach = (tables.flows.flags[rows] & CLASS).astype(np.int8)
+    kinds, flags = tables.flows.kind[rows], tables.flows.flags[rows]
+    reach = (flags & CLASS).astype(np.int8)
     return FlowTable(
         tables.nodes.rep[tables.flows.start[rows]],
         tables.nodes.rep[tables.flows.end[rows]],
@@ -39,7 +41,10 @@ def build_flow_table(tables: IndexTables, rows: I64) -> FlowTable:
         (tables.kinds.flags[kinds] & _MASKING != 0) & (reach != Reach.POSSIBLE),
         tables.kinds.job[kinds],
         tables.kinds.subtype[kinds],
-        tables.flows.flags[rows] & COVERED != 0,
+        flags & COVERED != 0,
+        flags & STALE != 0,
+        flags & PROVISIONAL != 0,
+        rows,
     )
 
 

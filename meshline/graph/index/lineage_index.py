@@ -11,7 +11,7 @@ from meshline.graph.index.arrays import DATASET, I64, N_NODES, NONE
 from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.dump import Dump, dump_graph
 from meshline.graph.index.flow_tables import collect_origins, list_leaving_flows
-from meshline.graph.index.heads import RELATIONS
+from meshline.graph.index.heads import FLOWS, RELATIONS
 from meshline.graph.index.index_tables import NodeSlots
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.lookup import AssetLookup
@@ -39,6 +39,7 @@ from meshline.graph.index.results import (
     Ints,
     KnownLater,
     Label,
+    Longs,
     Ownership,
     Reach,
     ScopeInfo,
@@ -228,6 +229,10 @@ class OwnershipFacet:
         """All edges of a type as columns: PORT, OWNS, CONSUMES or GOVERNS."""
         return self._ownership.build_edge_table(EDGE_TYPES.index(type))
 
+    def list_idle_reads(self) -> EdgeTable:
+        """The datasets that jobs without a stated output read, as columns: a job starts an edge, and a dataset ends it."""
+        return self._ownership.build_idle_read_table()
+
     def get_attributes(self, number: int) -> Mapping[str, Json]:
         """The attributes of an edge by their number in `list_all_edges`."""
         return self._loader.get_attributes(number)
@@ -380,6 +385,11 @@ class LineageFacet:
     def collect_origins(self, datasets: Iterable[int]) -> Ints:
         """The datasets (representatives, int32, sorted) from columns of which data flows into columns of these datasets."""
         return collect_origins(self._tables, datasets)
+
+    def find_flow_scopes(self, numbers: Longs) -> Longs:
+        """The ids of the scopes whose heads state these flows of a `FlowTable`, by their numbers: int64, of equal length."""
+        scopes: Longs = self._tables.heads.scope_id[self._tables.heads.find_of_rows(numbers, FLOWS)]
+        return scopes
 
     def get_text(self, number: int) -> str:
         """A text by its number in a `FlowTable`."""

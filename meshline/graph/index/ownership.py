@@ -184,7 +184,14 @@ class OwnershipCache:
 
     def build_edge_table(self, type_: int) -> EdgeTable:
         """The visible relations of a type that `RelationRows` keeps."""
-        rows, tables = self.relations.list_rows(type_), self._tables
+        return self._build_table(self.relations.list_rows(type_))
+
+    def build_idle_read_table(self) -> EdgeTable:
+        """The visible READS of jobs without a stated output."""
+        return self._build_table(self.relations.list_idle_reads())
+
+    def _build_table(self, rows: I64) -> EdgeTable:
+        tables = self._tables
         start, end = tables.nodes.rep[tables.relations.start[rows]], tables.nodes.rep[tables.relations.end[rows]]
         return EdgeTable(start, end, tables.relations.value[rows])
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from meshline.graph.model import EdgeType, FlowType, Json, Scope
 
 Ints: TypeAlias = npt.NDArray[np.int32]
+Longs: TypeAlias = npt.NDArray[np.int64]
 Bytes: TypeAlias = npt.NDArray[np.int8]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
@@ -148,12 +149,13 @@ class FlowTable(NamedTuple):
     job: Ints  # or -1
     subtype: Ints  # the number of its text: `LineageFacet.get_text`
     covered: Flags  # a pair of datasets whose columns are known, so that it is not followed
+    stale: Flags  # the latest run of its job did not confirm it
+    provisional: Flags  # from a run that has not completed
+    number: Longs  # the number of the flow: `LineageFacet.find_flow_scopes`
 
     def filter(self, chosen: Flags) -> FlowTable:
         """The chosen rows."""
-        columns = (self.start, self.end, self.reach, self.masking, self.job, self.subtype, self.covered)
-        start, end, reach, masking, job, subtype, covered = (column[chosen] for column in columns)
-        return FlowTable(start, end, reach, masking, job, subtype, covered)  # type: ignore[arg-type]  # each as it was
+        return FlowTable(*(column[chosen] for column in self))  # type: ignore[arg-type]  # each as it was
 
 
 class ScopeInfo(NamedTuple):

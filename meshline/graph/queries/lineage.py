@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshline.graph.index import Affected, Completeness, Direction, FlowStep, LineageIndex, Reach, Traversal, Truncated
-from meshline.graph.index.results import Flags, FlowTable, Ints
+from meshline.graph.index.results import Bytes, Flags, FlowTable, Ints
 from meshline.graph.model import AssetKind, FlowType
 from meshline.graph.queries.groups import COLUMN, NOTHING
 from meshline.graph.queries.pages import UNLIMITED, Limits, build_name_key
@@ -59,14 +59,61 @@ class LineageEdge(NamedTuple):
     jobs: tuple[int, ...]
 
 
-class Lineage(NamedTuple):
-    """A drawing. `ungrouped`: the number of reached datasets that are not drawn because they belong to no product (or domain)."""
+Grouping: TypeAlias = Callable[[Ints], Ints]  # from columns and datasets to the nodes that represent them, or NOTHING
+Numbers: TypeAlias = npt.NDArray[np.int64]
 
+
+class DrawingArguments(NamedTuple):
+    """What of the lineage is drawn. `depth`: the most flows on a path; `limit`: the most nodes; `seen_since` in microseconds."""
+
+    direction: Direction = Direction.DOWNSTREAM
+    granularity: Granularity = Granularity.COLUMN
+    reach: Reach = Reach.POSSIBLE
+    depth: int | None = None
+    limit: int = 500
+    seen_since: int | None = None
+
+
+class Drawing(NamedTuple):
+    """The nodes of a drawing, and the flows from which its edges are made.
+
+    `flows`: the flows between the starts and all reached nodes, also those from a dataset to itself. `group`: the node that represents
+    an end of them. `ungrouped`: the number of reached datasets that are not drawn because they belong to no product (or domain).
+    `count_total`: how many nodes the drawing would have without its limit; None if a limit of the traversal leaves that unknown.
+    """
+
+    graph: LineageIndex
+    found: Traversal
+    arguments: DrawingArguments
     nodes: tuple[LineageNode, ...]
-    edges: tuple[LineageEdge, ...]
+    flows: FlowTable
+    group: Grouping
     ungrouped: int
     completeness: Completeness
-    found: Traversal
+    count_total: Callable[[], int | None]
+
+    def list_drawn(self) -> Ints:
+        """The drawn nodes (int32), in drawing order."""
+        return np.array([node.node for node in self.nodes], np.int32)
+
+
+class Lineage(NamedTuple):
+    """A drawing with its edges."""
+
+    drawing: Drawing
+    edges: tuple[LineageEdge, ...]
+
+    @property
+    def nodes(self) -> tuple[LineageNode, ...]:
+        return self.drawing.nodes
+
+    @property
+    def ungrouped(self) -> int:
+        return self.drawing.ungrouped
+
+    @property
+    def completeness(self) -> Completeness:
+        return self.drawing.completeness
 
 
 def sort_nodes(index: LineageIndex, nodes: Iterable[LineageNode]) -> list[LineageNode]:
@@ -88,24 +135,29 @@ def build_completeness(found: Traversal, *, cut: bool) -> Completeness:
     return known._replace(truncated=Truncated.NODES) if cut and known.truncated is Truncated.NONE else known
 
 
-Grouping: TypeAlias = Callable[[Ints], Ints]  # from columns and datasets to the nodes that represent them, or NOTHING
-Numbers: TypeAlias = npt.NDArray[np.int64]
-
-
-def group_lineage(index: LineageIndex, found: Traversal, granularity: Granularity, limit: int) -> Lineage:
+def _draw_groups(index: LineageIndex, found: Traversal, arguments: DrawingArguments) -> Drawing:
     """The drawing of a traversal, contracted: at most `limit` nodes, starts first, then the nearest."""
+    granularity, limit = arguments.granularity, arguments.limit
     group = _build_grouping(index, granularity)
     starts = np.unique(group(found.starts))
     starts = starts[starts != NOTHING]
     of = group(found.nodes)
-    nodes = _build_nodes(index, starts, of, found, limit)
-    ungrouped = 0 if granularity is Granularity.DATASET else len(np.unique(_find_datasets(index, found.nodes[of == NOTHING])))
-    drawn = np.array([node.node for node in nodes[:limit]], np.int32)
-    edges = _build_edges(index, found.build_flow_table(), group, drawn)
-    return Lineage(tuple(nodes[:limit]), tuple(edges), ungrouped, build_completeness(found, cut=len(nodes) > limit), found)
+    nodes, total = _build_nodes(index, starts, of, found, limit)
+    ungrouped = 0 if granularity is Granularity.DATASET else len(np.unique(find_datasets(index, found.nodes[of == NOTHING])))
+
+    def count_total() -> int | None:
+        return None if is_stopped(found) else total
+
+    completeness = build_completeness(found, cut=total > limit)
+    return Drawing(index, found, arguments, tuple(nodes[:limit]), found.build_flow_table(), group, ungrouped, completeness, count_total)
 
 
-def _find_datasets(index: LineageIndex, nodes: Ints) -> Ints:
+def is_stopped(found: Traversal) -> bool:
+    """Whether a limit of nodes or time stopped the traversal, so that the number of nodes is unknown. A limit of depth is a question."""
+    return found.completeness.truncated in (Truncated.NODES, Truncated.TIME)
+
+
+def find_datasets(index: LineageIndex, nodes: Ints) -> Ints:
     """The dataset of each column; any other node is kept."""
     datasets = nodes.copy()
     of_column = index.lineage.get_kinds(nodes) == COLUMN
@@ -114,19 +166,21 @@ def _find_datasets(index: LineageIndex, nodes: Ints) -> Ints:
 
 
 def _build_grouping(index: LineageIndex, granularity: Granularity) -> Grouping:
+    if granularity is Granularity.COLUMN:
+        return lambda nodes: nodes
     if granularity is Granularity.DATASET:
-        return lambda nodes: _find_datasets(index, nodes)
+        return lambda nodes: find_datasets(index, nodes)
     find_groups = index.ownership.find_products if granularity is Granularity.PRODUCT else index.ownership.find_domains
 
     def group(nodes: Ints) -> Ints:
-        distinct, at = index.lineage.number_distinct(_find_datasets(index, nodes))
+        distinct, at = index.lineage.number_distinct(find_datasets(index, nodes))
         return find_groups(distinct)[at]
 
     return group
 
 
-def _build_nodes(index: LineageIndex, starts: Ints, of: Ints, found: Traversal, limit: int) -> list[LineageNode]:
-    """The nearest nodes in drawing order; more than `limit` of them if the limit cuts the drawing.
+def _build_nodes(index: LineageIndex, starts: Ints, of: Ints, found: Traversal, limit: int) -> tuple[list[LineageNode], int]:
+    """The nearest nodes in drawing order, more than `limit` of them if the limit cuts the drawing; and the number of all.
 
     `of`: the node that represents each reached node (int32), or NOTHING.
     """
@@ -135,7 +189,8 @@ def _build_nodes(index: LineageIndex, starts: Ints, of: Ints, found: Traversal, 
     near = _select_nearest(best, limit + 1)
     nodes = [LineageNode(node, Reach.DIRECT, 0, masked=False, start=True) for node in starts.tolist()]
     rows = zip(*(column[near].tolist() for column in best), strict=True)
-    return sort_nodes(index, [*nodes, *(LineageNode(node, Reach(k), distance, masked, start=False) for node, k, distance, masked in rows)])
+    nodes += (LineageNode(node, Reach(k), distance, masked, start=False) for node, k, distance, masked in rows)
+    return sort_nodes(index, nodes), starts.size + best.nodes.size
 
 
 def _select_nearest(found: Affected, most: int) -> Flags:
@@ -147,27 +202,59 @@ def _select_nearest(found: Affected, most: int) -> Flags:
     return nearest
 
 
-def _build_edges(index: LineageIndex, flows: FlowTable, group: Grouping, drawn: Ints) -> list[LineageEdge]:
-    """One edge for all flows between two drawn nodes, sorted by the names of the nodes."""
-    starts, ends = (_locate_nodes(drawn, group(nodes)) for nodes in (flows.start, flows.end))
+class EdgeTable(NamedTuple):
+    """One edge for all flows between two drawn nodes, as arrays of equal length, sorted by the places of the nodes in the drawing.
+
+    `flow_edges`: for each flow of the drawing, the row of its edge, or -1 (int64).
+    """
+
+    start: Numbers  # a place in the drawing
+    end: Numbers
+    reach: Bytes  # int8, the strongest `Reach` of the flows
+    masking: Flags  # all flows mask
+    stale: Flags  # all flows are stale
+    provisional: Flags  # all flows are provisional
+    flows: Numbers  # the number of distinct pairs of columns (or whole datasets)
+    flow_edges: Numbers
+
+
+def build_edge_table(drawing: Drawing) -> EdgeTable:
+    """The edges between drawn nodes, one for each pair."""
+    flows, drawn = drawing.flows, drawing.list_drawn()
+    starts, ends = (locate_nodes(drawn, drawing.group(nodes)) for nodes in (flows.start, flows.end))
     kept = np.flatnonzero((starts >= 0) & (ends >= 0) & (starts != ends))
     pairs, at = np.unique(starts[kept] * drawn.size + ends[kept], return_inverse=True)
     reach = np.full(pairs.size, int(Reach.POSSIBLE), np.int8)
     np.minimum.at(reach, at, flows.reach[kept])
-    unmasked = np.bincount(at, ~flows.masking[kept], pairs.size)
-    counts = np.bincount(_list_distinct_rows(at, flows.start[kept], flows.end[kept])[0], minlength=pairs.size)
-    jobs: list[list[int]] = [[] for _ in range(pairs.size)]
-    for pair, job in zip(*(column.tolist() for column in _list_distinct_rows(at, flows.job[kept])), strict=True):
+    masking, stale, provisional = (
+        np.bincount(at, ~marks[kept], pairs.size) == 0 for marks in (flows.masking, flows.stale, flows.provisional)
+    )
+    counts = np.bincount(list_distinct_rows(at, flows.start[kept], flows.end[kept])[0], minlength=pairs.size)
+    flow_edges = np.full(starts.size, -1, np.int64)
+    flow_edges[kept] = at
+    begun, ended = divmod(pairs, max(1, drawn.size))
+    return EdgeTable(begun, ended, reach, masking, stale, provisional, counts, flow_edges)
+
+
+def _build_edges(drawing: Drawing) -> list[LineageEdge]:
+    """One edge for all flows between two drawn nodes, sorted by the names of the nodes."""
+    index, drawn, table = drawing.graph, drawing.list_drawn(), build_edge_table(drawing)
+    jobs: list[list[int]] = [[] for _ in range(table.start.size)]
+    inside = table.flow_edges >= 0
+    distinct = list_distinct_rows(table.flow_edges[inside], drawing.flows.job[inside])
+    for pair, job in zip(*(column.tolist() for column in distinct), strict=True):
         if job != NOTHING:
             jobs[pair].append(job)
-    begun, ended = (drawn[place].tolist() for place in divmod(pairs, max(1, drawn.size)))
-    rows = zip(begun, ended, reach.tolist(), unmasked.tolist(), counts.tolist(), jobs, strict=True)
-    edges = [LineageEdge(a, b, Reach(k), None, "", not bare, count, sort_by_name(index, through)) for a, b, k, bare, count, through in rows]
+    begun, ended = drawn[table.start].tolist(), drawn[table.end].tolist()
+    rows = zip(begun, ended, table.reach.tolist(), table.masking.tolist(), table.flows.tolist(), jobs, strict=True)
+    edges = [
+        LineageEdge(a, b, Reach(k), None, "", masking, count, sort_by_name(index, through)) for a, b, k, masking, count, through in rows
+    ]
     names = {node: build_name_key(index, node) for node in drawn.tolist()}
     return sorted(edges, key=lambda edge: (names[edge.start], names[edge.end]))
 
 
-def _locate_nodes(drawn: Ints, nodes: Ints) -> Numbers:
+def locate_nodes(drawn: Ints, nodes: Ints) -> Numbers:
     """The position of each node in `drawn` (int64), or -1."""
     order = np.argsort(drawn)
     near = np.minimum(np.searchsorted(drawn, nodes, sorter=order), max(0, drawn.size - 1))
@@ -175,7 +262,7 @@ def _locate_nodes(drawn: Ints, nodes: Ints) -> Numbers:
     return np.where(drawn[places] == nodes, places, -1) if drawn.size else places - 1
 
 
-def _list_distinct_rows(*columns: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+def list_distinct_rows(*columns: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     """The distinct rows of these columns (1-D arrays of equal length), sorted."""
     order = np.lexsort(columns[::-1])
     columns = tuple(column[order] for column in columns)
@@ -196,38 +283,65 @@ def build_lineage(
     seen_since: int | None = None,
     limits: Limits = UNLIMITED,
 ) -> Lineage:
-    """The nodes that the starts reach, and the flows between them; at most `limit` nodes.
+    """The nodes that the starts reach, and the flows between them; at most `limit` nodes. See `draw_nodes`."""
+    drawing = draw_nodes(index, starts, DrawingArguments(direction, granularity, reach, depth, limit, seen_since), limits)
+    if granularity is Granularity.COLUMN:
+        edges = _build_flow_edges(index, drawing.found.list_flows(), frozenset(drawing.list_drawn().tolist()))
+    else:
+        edges = _build_edges(drawing)
+    return Lineage(drawing, tuple(edges))
+
+
+def draw_nodes(index: LineageIndex, starts: Sequence[int], arguments: DrawingArguments, limits: Limits = UNLIMITED) -> Drawing:
+    """The nodes that the starts reach, in drawing order, and the flows between them.
 
     By column, the limit keeps the starts, then the nodes of the strongest reach, then the nearest. Drawn beyond it: a dataset of
     drawn columns if a flow begins or ends at it as a whole, and a column of a dataset among the starts if a flow from or to a drawn
-    node begins or ends there. Other granularities: see `group_lineage`.
+    node begins or ends there. Other granularities: see `_draw_groups`.
     """
-    if granularity is Granularity.COLUMN:
-        most = min(max(limit - len(set(starts)), 0), limits.nodes)
-        found = index.lineage.traverse(
-            starts, direction, reach=reach, depth=depth, max_nodes=most, deadline=limits.deadline, seen_since=seen_since
+    by_column = arguments.granularity is Granularity.COLUMN
+
+    def traverse(most: int) -> Traversal:
+        return index.lineage.traverse(
+            starts,
+            arguments.direction,
+            reach=arguments.reach,
+            depth=arguments.depth,
+            max_nodes=most,
+            deadline=limits.deadline,
+            seen_since=arguments.seen_since,
         )
-        return _build_by_column(index, found, limit)
-    found = index.lineage.traverse(
-        starts, direction, reach=reach, depth=depth, max_nodes=limits.nodes, deadline=limits.deadline, seen_since=seen_since
-    )
-    return group_lineage(index, found, granularity, limit)
+
+    if not by_column:
+        return _draw_groups(index, traverse(limits.nodes), arguments)
+    found = traverse(min(max(arguments.limit - len(set(starts)), 0), limits.nodes))
+    return _draw_columns(index, found, arguments, lambda: traverse(limits.nodes))
 
 
-def _build_by_column(index: LineageIndex, found: Traversal, limit: int) -> Lineage:
+def _draw_columns(index: LineageIndex, found: Traversal, arguments: DrawingArguments, traverse_all: Callable[[], Traversal]) -> Drawing:
+    """`traverse_all`: the same traversal without the limit of the drawing."""
     nodes = [LineageNode(node, Reach.DIRECT, 0, masked=False, start=True) for node in found.starts.tolist()]
     rows = zip(found.nodes.tolist(), found.reach.tolist(), found.distance.tolist(), found.masked.tolist(), strict=True)
     nodes = sort_nodes(index, [*nodes, *(LineageNode(node, Reach(k), distance, masked, start=False) for node, k, distance, masked in rows)])
-    flows = found.list_flows()
-    shown = nodes[:limit]
-    shown += _list_whole_datasets(index, shown, flows)
-    shown += _list_own_columns(index, found.starts.tolist(), shown, flows)
-    edges = _build_flow_edges(index, flows, frozenset(node.node for node in shown))
-    return Lineage(tuple(shown), tuple(edges), 0, build_completeness(found, cut=len(nodes) > limit), found)
+    flows = found.build_flow_table()
+    ends = set(zip(*(column[flows.start != flows.end].tolist() for column in (flows.start, flows.end)), strict=True))
+    shown = nodes[: arguments.limit]
+    shown += _list_whole_datasets(index, shown, ends)
+    shown += _list_own_columns(index, found.starts.tolist(), shown, ends)
+
+    def count_total() -> int | None:
+        every = traverse_all() if found.completeness.truncated is Truncated.NODES else found
+        if is_stopped(every):
+            return None
+        return len({*every.starts.tolist(), *every.nodes.tolist(), *(node.node for node in shown)})
+
+    completeness = build_completeness(found, cut=len(nodes) > arguments.limit)
+    group = _build_grouping(index, Granularity.COLUMN)
+    return Drawing(index, found, arguments, tuple(shown), flows, group, 0, completeness, count_total)
 
 
-def _list_whole_datasets(index: LineageIndex, shown: Sequence[LineageNode], flows: Iterable[FlowStep]) -> list[LineageNode]:
-    """The datasets of shown columns at which flows begin or end as a whole, with the reach and distance of the strongest column."""
+def _list_whole_datasets(index: LineageIndex, shown: Sequence[LineageNode], flows: Iterable[tuple[int, int]]) -> list[LineageNode]:
+    """The datasets of shown columns at which flows (start, end) begin or end as a whole, as the strongest column of each."""
     nearest: dict[int, LineageNode] = {}
     for node in shown:
         if index.assets.get_kind(node.node) is AssetKind.COLUMN:
@@ -235,20 +349,20 @@ def _list_whole_datasets(index: LineageIndex, shown: Sequence[LineageNode], flow
             known = nearest.get(dataset)
             if known is None or (node.reach, node.distance, node.masked) < (known.reach, known.distance, known.masked):
                 nearest[dataset] = node._replace(node=dataset)
-    ends = {end for flow in flows for end in (flow.start, flow.end)} - {node.node for node in shown}
+    ends = {end for flow in flows for end in flow} - {node.node for node in shown}
     return sort_nodes(index, [nearest[end] for end in ends if end in nearest])
 
 
 def _list_own_columns(
-    index: LineageIndex, starts: Sequence[int], shown: Sequence[LineageNode], flows: Iterable[FlowStep]
+    index: LineageIndex, starts: Sequence[int], shown: Sequence[LineageNode], flows: Iterable[tuple[int, int]]
 ) -> list[LineageNode]:
-    """The columns of datasets among the starts at which flows from or to shown nodes begin or end."""
+    """The columns of datasets among the starts at which flows (start, end) from or to shown nodes begin or end."""
     datasets = {start for start in starts if index.assets.get_kind(start) is AssetKind.DATASET}
     drawn = {node.node for node in shown}
-    ends = {end for flow in flows for end in (flow.start, flow.end)} - drawn
+    ends = {end for flow in flows for end in flow} - drawn
     own = {end for end in ends if index.assets.get_kind(end) is AssetKind.COLUMN and index.assets.get_dataset(end) in datasets}
     inside = drawn | own
-    joined = {end for flow in flows if flow.start in inside and flow.end in inside for end in (flow.start, flow.end)}
+    joined = {end for flow in flows if inside.issuperset(flow) for end in flow}
     return sort_nodes(index, (LineageNode(column, Reach.DIRECT, 0, masked=False, start=True) for column in own & joined))
 
 

@@ -1,0 +1,122 @@
+"""Jobs and consumers as nodes of a drawing: the jobs that carry its flows, and the consumers that use what it shows."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.graph.index import Direction, Reach
+from meshline.graph.index.results import Ints
+from meshline.graph.model import EdgeType
+from meshline.graph.queries.groups import COLUMN, NOTHING
+from meshline.graph.queries.lineage import Drawing, Numbers, find_datasets, list_distinct_rows, locate_nodes
+from meshline.graph.queries.pages import build_name_key
+
+
+class LineageInclude(enum.StrEnum):
+    """What a drawing can contain as nodes of their own."""
+
+    JOB = "JOB"
+    CONSUMER = "CONSUMER"
+
+
+class JobNode(NamedTuple):
+    """A job that carries flows between drawn nodes, or reads a drawn node and states no output. Nodes in drawing order."""
+
+    job: int
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+
+
+class ConsumerNode(NamedTuple):
+    """A consumer of something that drawn nodes are or represent. Nodes in drawing order."""
+
+    consumer: int
+    uses: tuple[int, ...]
+
+
+class Uses(NamedTuple):
+    """Who uses which drawn nodes, as arrays of equal length; rows may repeat."""
+
+    users: Ints
+    places: Numbers  # in the drawing
+
+
+def list_job_nodes(drawing: Drawing) -> list[JobNode]:
+    """The jobs of the flows between drawn nodes, and from a drawn node to itself; by name.
+
+    Downstream, where POSSIBLE reach is asked for, also the jobs that read a drawn dataset and state no output, as in an impact.
+    """
+    flows, drawn = drawing.flows, drawing.list_drawn()
+    starts, ends = (locate_nodes(drawn, drawing.group(nodes)) for nodes in (flows.start, flows.end))
+    kept = (starts >= 0) & (ends >= 0) & (flows.job != NOTHING)
+    reads, writes = Uses(flows.job[kept], starts[kept]), Uses(flows.job[kept], ends[kept])
+    if drawing.arguments.direction is Direction.DOWNSTREAM and drawing.arguments.reach is Reach.POSSIBLE:
+        table = drawing.graph.ownership.list_idle_reads()
+        reads = _join_uses(reads, _match_uses(_list_datasets(drawing), table.start, table.end))
+    by_read, by_write = _list_places(reads), _list_places(writes)
+    jobs = sorted(by_read.keys() | by_write.keys(), key=lambda job: build_name_key(drawing.graph, job))
+    return [JobNode(job, _list_nodes(drawing, by_read.get(job, [])), _list_nodes(drawing, by_write.get(job, []))) for job in jobs]
+
+
+def list_consumer_nodes(drawing: Drawing) -> list[ConsumerNode]:
+    """The consumers of columns, datasets and products that the drawing shows, by name.
+
+    Who uses a column uses the node that represents it: the column, or else its dataset. Who uses a dataset or a product uses all
+    nodes that represent a reached part of it. A column that was not reached does not count, although its dataset is drawn.
+    """
+    table = drawing.graph.ownership.list_all_edges(EdgeType.CONSUMES)
+    datasets = _list_datasets(drawing)
+    products = Uses(drawing.graph.ownership.find_products(datasets.users), datasets.places)
+    found = _match_uses(_join_uses(_list_columns(drawing), datasets, products), table.start, table.end)
+    by_consumer = _list_places(found)
+    consumers = sorted(by_consumer, key=lambda consumer: build_name_key(drawing.graph, consumer))
+    return [ConsumerNode(consumer, _list_nodes(drawing, by_consumer[consumer])) for consumer in consumers]
+
+
+def _list_columns(drawing: Drawing) -> Uses:
+    """The columns that were reached or started from, with the drawn nodes that represent them."""
+    index, drawn = drawing.graph, drawing.list_drawn()
+    begun = index.lineage.collect_columns(drawing.found.starts[index.lineage.get_kinds(drawing.found.starts) != COLUMN].tolist())
+    nodes = np.unique(np.concatenate([begun, drawing.found.starts, drawing.found.nodes, drawn]))
+    columns = nodes[index.lineage.get_kinds(nodes) == COLUMN]
+    places = locate_nodes(drawn, drawing.group(columns))
+    of_datasets = locate_nodes(drawn, index.lineage.get_datasets(columns))
+    places = np.where(places >= 0, places, of_datasets)
+    return Uses(columns[places >= 0], places[places >= 0])
+
+
+def _list_datasets(drawing: Drawing) -> Uses:
+    """The datasets that were reached or started from, as a whole or by a column, with the drawn nodes that represent parts of them."""
+    nodes, drawn = np.concatenate([drawing.found.starts, drawing.found.nodes]), drawing.list_drawn()
+    places = locate_nodes(drawn, drawing.group(nodes))
+    datasets, places = list_distinct_rows(find_datasets(drawing.graph, nodes[places >= 0]), places[places >= 0])
+    return Uses(datasets, places)
+
+
+def _match_uses(known: Uses, users: Ints, used: Ints) -> Uses:
+    """The places of what is used: for each row of `users` and `used`, those of `known` with the same node."""
+    order = np.argsort(known.users, kind="stable")
+    nodes = known.users[order]
+    first, last = np.searchsorted(nodes, used, side="left"), np.searchsorted(nodes, used, side="right")
+    counts = last - first
+    offsets = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    return Uses(np.repeat(users, counts), known.places[order[np.repeat(first, counts) + offsets]])
+
+
+def _join_uses(*parts: Uses) -> Uses:
+    return Uses(np.concatenate([part.users for part in parts]), np.concatenate([part.places for part in parts]))
+
+
+def _list_places(found: Uses) -> dict[int, list[int]]:
+    """By user, the distinct places in order."""
+    by_user: dict[int, list[int]] = {}
+    for user, place in zip(*(column.tolist() for column in list_distinct_rows(*found)), strict=True):
+        by_user.setdefault(user, []).append(place)
+    return by_user
+
+
+def _list_nodes(drawing: Drawing, places: list[int]) -> tuple[int, ...]:
+    return tuple(drawing.nodes[place].node for place in places)

@@ -1,0 +1,131 @@
+"""What a lineage graph states beside nodes and edges: the evidence of edges, jobs and consumers as nodes, and how many nodes there are."""
+
+from __future__ import annotations
+
+from meshline.api.graphql import Bounds
+from meshline.graph.model import JOB_OUTPUT, EdgeFact, EdgeType, Facts, Statement, build_column_key, build_job_key, from_micros
+from tests.api.conftest import AskGraph
+from tests.queries import mesh
+
+DAY = 24 * 3600 * mesh.SECOND
+EVIDENCE = """query($of: [ID!]!, $g: Granularity! = DATASET, $first: Int! = 5, $at: DateTime) {
+  lineage(of: $of, granularity: $g, asOf: $at) { edges { from { name } to { name } stale provisional evidenceTotal
+  evidence(first: $first) { source statement firstSeen lastObserved stale provisional job { name } } } } }"""
+USERS = """query(
+  $of: [ID!]!, $g: Granularity!, $d: Direction! = DOWNSTREAM, $reach: Reach! = POSSIBLE, $include: [LineageInclude!], $at: DateTime
+) {
+  lineage(of: $of, granularity: $g, direction: $d, reach: $reach, include: $include, asOf: $at) {
+    nodes { asset { id name } } jobs { job { name } reads writes } consumers { consumer { name } uses } } }"""
+TOTAL = """query($of: [ID!]!, $g: Granularity!, $limit: Int!) { lineage(of: $of, granularity: $g, limit: $limit) {
+  nodes { start } completeness { truncated total } } }"""
+
+
+def build_copy(at: int, *, version: str = "", provisional: bool = False) -> Statement:
+    """Another job that copies the ids of customers into orders."""
+    flow = mesh.build_flow(build_column_key(mesh.CUSTOMERS, "id"), build_column_key(mesh.ORDERS, "id"))
+    stated = mesh.build_run_statement(build_job_key("airflow", "copy"), [mesh.CUSTOMERS], mesh.ORDERS, flow, at=at)
+    return stated._replace(version=version, provisional=provisional)
+
+
+def test_the_evidence_of_an_edge(ask: AskGraph) -> None:
+    mesh.commit_statements(ask.graph, build_copy(mesh.START + DAY, provisional=True))
+    edge = ask(EVIDENCE, of=[mesh.CUSTOMERS.id])["lineage"]["edges"][0]
+    changes = ask.graph.index.changes
+    stated = map(changes.get_scope, changes.list_scopes(mesh.get_node(ask.graph, mesh.ORDERS)))
+    ids = {one.scope[2]: f"st_{one.scope_id}" for one in stated if one.scope[0] == JOB_OUTPUT}
+    first, later = (from_micros(time).isoformat() for time in (mesh.START, mesh.START + DAY))
+    plain = {"source": mesh.LINEAGE, "stale": False}
+    assert edge == {
+        "from": {"name": "shop.customers"}, "to": {"name": "sales.orders"}, "stale": False, "provisional": False, "evidenceTotal": 2,
+        "evidence": [
+            {**plain, "statement": ids["load_orders"], "firstSeen": first, "lastObserved": first, "provisional": False,
+             "job": {"name": "load_orders"}},
+            {**plain, "statement": ids["copy"], "firstSeen": later, "lastObserved": later, "provisional": True, "job": {"name": "copy"}},
+        ],
+    }  # fmt: skip
+    short = ask(EVIDENCE, of=[mesh.CUSTOMERS.id], first=1)["lineage"]["edges"][0]
+    assert ([one["job"]["name"] for one in short["evidence"]], short["evidenceTotal"]) == (["load_orders"], 2)
+    before = ask(EVIDENCE, of=[mesh.CUSTOMERS.id], at=first)["lineage"]["edges"][0]
+    assert [one["job"]["name"] for one in before["evidence"]] == ["load_orders"], "the copy was not known yet"
+
+
+def test_an_edge_is_stale_when_the_latest_run_of_its_job_does_not_confirm_it(ask: AskGraph) -> None:
+    other = mesh.build_run_statement(mesh.SEND, [mesh.REVENUE], mesh.ORDERS, at=mesh.START + DAY, covered=False)
+    mesh.commit_statements(ask.graph, other._replace(version="later"))
+    edges = {edge["to"]["name"]: edge for edge in ask(EVIDENCE, of=[mesh.REVENUE.id])["lineage"]["edges"]}
+    assert (edges["fin.report"]["stale"], [one["stale"] for one in edges["fin.report"]["evidence"]]) == (True, [True])
+    assert (edges["sales.orders"]["stale"], [one["stale"] for one in edges["sales.orders"]["evidence"]]) == (False, [False])
+
+
+def test_an_edge_is_provisional_until_a_run_completes(ask: AskGraph) -> None:
+    extra = build_column_key(mesh.REVENUE, "total")
+    flow = mesh.build_flow(extra, build_column_key(mesh.ORDERS, "id"))
+    stated = mesh.build_run_statement(build_job_key("airflow", "back"), [mesh.REVENUE], mesh.ORDERS, flow, at=mesh.START + DAY)
+    mesh.commit_statements(ask.graph, stated._replace(provisional=True, version="run"))
+    edges = {edge["to"]["name"]: edge for edge in ask(EVIDENCE, of=[extra.id], g="COLUMN")["lineage"]["edges"]}
+    assert (edges["id"]["provisional"], edges["id"]["stale"]) == (True, False)
+
+
+def test_jobs_and_consumers_as_nodes(ask: AskGraph) -> None:
+    idle = Facts(edges=(EdgeFact(EdgeType.READS, build_job_key("airflow", "export"), mesh.REPORT),))
+    mesh.commit_statements(ask.graph, mesh.build_statement(mesh.LINEAGE, ("job-reads", "airflow", "export"), idle, mesh.START + DAY))
+    found = ask(USERS, of=[mesh.ORDERS.id], g="DATASET", include=["JOB", "CONSUMER"])["lineage"]
+    names = {node["asset"]["id"]: node["asset"]["name"] for node in found["nodes"]}
+    assert [(one["job"]["name"], [names[id_] for id_ in one["reads"]], [names[id_] for id_ in one["writes"]]) for one in found["jobs"]] == [
+        ("export", ["fin.report"], []),
+        ("send_report", ["fin.revenue"], ["fin.report"]),
+        ("sum_revenue", ["sales.orders"], ["fin.revenue"]),
+    ]
+    assert [(one["consumer"]["name"], [names[id_] for id_ in one["uses"]]) for one in found["consumers"]] == [
+        ("campaign", ["sales.orders"]),
+        ("dashboard", ["fin.revenue"]),
+    ]
+    assert [
+        one["job"]["name"] for one in ask(USERS, of=[mesh.ORDERS.id], g="DATASET", reach="DIRECT", include=["JOB"])["lineage"]["jobs"]
+    ] == ["sum_revenue"]
+    upstream = ask(USERS, of=[mesh.ORDERS.id], g="DATASET", d="UPSTREAM", include=["JOB"])["lineage"]
+    assert [one["job"]["name"] for one in upstream["jobs"]] == ["load_orders"], "who reads orders is not upstream of it"
+    earlier = ask(USERS, of=[mesh.ORDERS.id], g="DATASET", include=["JOB"], at=from_micros(mesh.START).isoformat())["lineage"]
+    assert [one["job"]["name"] for one in earlier["jobs"]] == ["send_report", "sum_revenue"]
+
+
+def test_a_consumer_of_a_column_that_was_not_reached_is_not_shown(ask: AskGraph) -> None:
+    found = ask(USERS, of=[build_column_key(mesh.CUSTOMERS, "id").id], g="DATASET", include=["CONSUMER"], reach="DIRECT")["lineage"]
+    assert "sales.orders" in {node["asset"]["name"] for node in found["nodes"]}
+    assert found["consumers"] == [], "campaign uses email_hash, into which no value of the id goes"
+
+
+def test_a_consumer_of_a_product_uses_its_drawn_datasets(ask: AskGraph) -> None:
+    edge = mesh.build_edge_statement(EdgeType.CONSUMES, mesh.DASHBOARD, mesh.REVENUE_PRODUCT, at=mesh.START + DAY)
+    mesh.commit_statements(
+        ask.graph, mesh.build_retraction(mesh.MESH, ("edge", EdgeType.CONSUMES, mesh.DASHBOARD.id, mesh.REVENUE.id), mesh.START + DAY), edge
+    )
+    for granularity, used in (("DATASET", mesh.REVENUE.id), ("PRODUCT", mesh.REVENUE_PRODUCT.id)):
+        found = ask(USERS, of=[mesh.ORDERS.id], g=granularity, include=["CONSUMER"])["lineage"]
+        assert {"consumer": {"name": "dashboard"}, "uses": [used]} in found["consumers"]
+
+
+def test_jobs_and_consumers_are_asked_for(ask: AskGraph) -> None:
+    found = ask(USERS, of=[mesh.ORDERS.id], g="DATASET")["lineage"]
+    assert (found["jobs"], found["consumers"]) == ([], [])
+    assert ask(USERS, of=[mesh.ORDERS.id], g="DATASET", include=["CONSUMER"])["lineage"]["jobs"] == []
+
+
+def test_the_total_of_a_drawing(ask: AskGraph) -> None:
+    assert ask(TOTAL, of=[mesh.CUSTOMERS.id], g="DATASET", limit=2)["lineage"] == {
+        "nodes": [{"start": True}, {"start": False}],
+        "completeness": {"truncated": "NODES", "total": 4},
+    }
+    whole = ask(TOTAL, of=[mesh.CUSTOMERS.id], g="COLUMN", limit=100)["lineage"]
+    assert whole["completeness"] == {"truncated": "NONE", "total": len(whole["nodes"])}
+    impact = ask("query($of: [ID!]!) { impact(of: $of) { completeness { total } } }", of=[mesh.CUSTOMERS.id])
+    assert impact["impact"]["completeness"]["total"] is None, "an impact has a total of its own"
+
+
+def test_evidence_counts_as_part_of_the_answer(ask: AskGraph) -> None:
+    nodes = len(ask(USERS, of=[mesh.CUSTOMERS.id], g="DATASET")["lineage"]["nodes"])
+    few = AskGraph(ask.graph, Bounds(objects=2 * nodes + 3 + 2))
+    few(EVIDENCE, of=[mesh.CUSTOMERS.id], first=0)
+    assert few.get_error_code(EVIDENCE, of=[mesh.CUSTOMERS.id], first=5) == "LIMIT_EXCEEDED"
+    assert ask.get_error_code(EVIDENCE, of=[mesh.CUSTOMERS.id], first=-1) == "INVALID_INPUT"
+    assert ask.get_error_code(EVIDENCE, of=[mesh.CUSTOMERS.id], first=1_001) == "LIMIT_EXCEEDED"
