@@ -129,3 +129,29 @@ def test_evidence_counts_as_part_of_the_answer(ask: AskGraph) -> None:
     assert few.get_error_code(EVIDENCE, of=[mesh.CUSTOMERS.id], first=5) == "LIMIT_EXCEEDED"
     assert ask.get_error_code(EVIDENCE, of=[mesh.CUSTOMERS.id], first=-1) == "INVALID_INPUT"
     assert ask.get_error_code(EVIDENCE, of=[mesh.CUSTOMERS.id], first=1_001) == "LIMIT_EXCEEDED"
+
+
+def test_the_neighbours_of_a_node(ask: AskGraph) -> None:
+    query = """query($of: [ID!]!, $g: Granularity! = DATASET, $depth: Int, $reach: Reach! = POSSIBLE, $since: DateTime) {
+      lineage(of: $of, granularity: $g, depth: $depth, reach: $reach, seenSince: $since) { nodes { asset { name }
+        upstream { direct shown stale hidden ungrouped } downstream { direct shown stale hidden ungrouped } } } }"""
+
+    def build_count(direct: int, shown: int, **more: int) -> dict[str, int]:
+        return {"direct": direct, "shown": shown, "stale": 0, "hidden": 0, "ungrouped": 0, **more}
+
+    def count_hops(**variables: object) -> dict[str, tuple[dict[str, int], dict[str, int]]]:
+        nodes = ask(query, **variables)["lineage"]["nodes"]
+        return {node["asset"]["name"]: (node["upstream"], node["downstream"]) for node in nodes}
+
+    found = count_hops(of=[mesh.ORDERS.id], depth=1)
+    assert found["sales.orders"] == (build_count(1, 0), build_count(1, 1))
+    assert found["fin.revenue"] == (build_count(1, 1), build_count(1, 0)), "the report is one hop further"
+    weak = count_hops(of=[mesh.REVENUE.id], reach="INDIRECT")
+    assert weak["fin.revenue"][1] == build_count(0, 0, hidden=1), "only a flow without known columns leads to the report"
+    later = from_micros(mesh.START + 1).isoformat()
+    assert count_hops(of=[mesh.REVENUE.id], since=later)["fin.revenue"][1] == build_count(0, 0, hidden=1)
+    groups = count_hops(of=[mesh.REVENUE_PRODUCT.id], g="PRODUCT")
+    assert groups["revenue"] == (build_count(1, 0), build_count(0, 0, ungrouped=1)), "the report belongs to no product"
+    other = mesh.build_run_statement(mesh.SEND, [mesh.REVENUE], mesh.ORDERS, at=mesh.START + DAY, covered=False)
+    mesh.commit_statements(ask.graph, other._replace(version="later"))
+    assert count_hops(of=[mesh.REVENUE.id])["fin.revenue"][1] == build_count(2, 2, stale=1)

@@ -15,6 +15,7 @@ from meshline.graph.queries.edge_evidence import Evidence
 from meshline.graph.queries.impact import compute_impact
 from meshline.graph.queries.lineage import Granularity, Lineage, build_lineage
 from meshline.graph.queries.lineage_users import list_consumer_nodes, list_job_nodes
+from meshline.graph.queries.neighbours import HopCount, Neighbours
 from meshline.graph.queries.pages import Limits
 from tests.index.heads import Fold
 from tests.index.oracle import Node, Oracle, StatedFlow, is_masking
@@ -184,3 +185,73 @@ def test_a_whole_drawing_shows_the_jobs_and_consumers_of_the_impact(asked: Asked
     consumers = list_consumer_nodes(drawing)
     assert {node.consumer for node in consumers} == of_kind[AssetKind.CONSUMER]
     assert all(node.uses for node in consumers)
+
+
+def count_naively(asked: Asked, start: Node, direction: Direction, granularity: Granularity, flows: list[StatedFlow]) -> set[Node]:
+    """What is one hop from a node over these flows, as a lineage of the node alone would draw it."""
+    own = {start} if start[0] == "column" else {start, *(("column", start[1], name) for name in asked.oracle.columns[start[1]])}
+    found: set[Node] = set()
+    for stated in flows:
+        ends = (asked.oracle.get_node(stated.start), asked.oracle.get_node(stated.end))
+        near, far = ends if direction is Direction.DOWNSTREAM else reversed(ends)
+        if near in own or (near[0] == "whole" and near[1] == start[1]):
+            found.add(far)
+            if far[0] == "whole":
+                found |= {("column", far[1], name) for name in asked.oracle.columns[far[1]]}
+    return {asked.represent(node, granularity) for node in found - own} - {start}
+
+
+@settings(max_examples=count_examples(300), deadline=None)
+@given(draw_questions(), granularities, st.sampled_from((1_000, 1, 3)), st.sampled_from(tuple(Direction)))
+def test_the_neighbours_of_a_node_are_what_it_reaches_in_one_hop(
+    asked: Asked | None, granularity: Granularity, limit: int, direction: Direction
+) -> None:
+    if asked is None:
+        return
+    found = asked.draw(granularity, limit)
+    drawn = {asked.get_node(node.node, granularity) for node in found.nodes}
+    hops = Neighbours(found.drawing)
+    for node in found.nodes:
+        own = asked.get_node(node.node, granularity)
+        flows = asked.oracle.list_followed(asked.reach, asked.seen_since)
+        direct = count_naively(asked, own, direction, granularity, flows)
+        fresh = count_naively(asked, own, direction, granularity, [one for one in flows if not asked.oracle.is_stale(one.head)])
+        every = count_naively(asked, own, direction, granularity, asked.oracle.list_followed(Reach.POSSIBLE, None))
+        expected = HopCount(len(direct), len(direct & drawn), len(direct - fresh), len(every - direct), 0)
+        assert hops.get_count(node.node, direction) == expected
+        alone = build_lineage(
+            asked.graph, [node.node], direction, granularity=granularity, reach=asked.reach, depth=1, seen_since=asked.seen_since
+        )
+        shown = [one for one in alone.nodes if not one.start]
+        assert expected.direct == (len(alone.drawing.found.nodes) if granularity is Granularity.COLUMN else len(shown))
+
+
+@settings(max_examples=count_examples(200), deadline=None)
+@given(draw_questions(), st.sampled_from((Granularity.PRODUCT, Granularity.DOMAIN)), st.sampled_from(tuple(Direction)))
+def test_the_neighbours_of_a_group_are_the_groups_of_the_neighbours_of_its_datasets(
+    asked: Asked | None, granularity: Granularity, direction: Direction
+) -> None:
+    if asked is None:
+        return
+    ownership = asked.graph.ownership
+    find_group = ownership.find_product if granularity is Granularity.PRODUCT else ownership.find_domain
+    found = asked.draw(granularity)
+    drawn = {node.node for node in found.nodes}
+    datasets = {asked.graph.assets.find_by_key(key) for key in asked.oracle.mentioned if key.kind is AssetKind.DATASET}
+    members = [(node, find_group(node)) for node in datasets if node is not None]
+    hops = Neighbours(found.drawing)
+    for group in drawn:
+        direct: set[int] = set()
+        ungrouped: set[int] = set()
+        for dataset in [node for node, of in members if of == group]:
+            alone = build_lineage(
+                asked.graph, [dataset], direction, granularity=Granularity.DATASET, reach=asked.reach, depth=1, seen_since=asked.seen_since
+            )
+            for node in alone.nodes:
+                of = find_group(node.node)
+                if of is None:
+                    ungrouped.add(node.node)
+                elif of != group:
+                    direct.add(of)
+        counted = hops.get_count(group, direction)
+        assert (counted.direct, counted.shown, counted.ungrouped) == (len(direct), len(direct & drawn), len(ungrouped))

@@ -11,15 +11,16 @@ import strawberry
 from meshline.api.graphql.asset import Asset, build_statement_id
 from meshline.api.graphql.asset_types import Consumer, Job
 from meshline.api.graphql.context import GraphView
-from meshline.api.graphql.field_types import EdgeType, FlowType, Gap, LineageInclude, Reach, Truncated, describe_field
+from meshline.api.graphql.field_types import Direction, EdgeType, FlowType, Gap, LineageInclude, Reach, Truncated, describe_field
 from meshline.errors import InvalidInput
 from meshline.graph.index import Completeness as Counts
 from meshline.graph.index import Traversal
 from meshline.graph.index.results import KnownLater as Later
 from meshline.graph.model import AssetKey, from_micros
-from meshline.graph.queries import edge_evidence, gap_items, impact_paths, lineage_diff, lineage_users
+from meshline.graph.queries import edge_evidence, gap_items, impact_paths, lineage_diff, lineage_users, neighbours
 from meshline.graph.queries import lineage as lineage_graph
 from meshline.graph.queries.edge_evidence import Evidence
+from meshline.graph.queries.neighbours import Neighbours
 
 
 @strawberry.type(description="Relations of a type that no source of a kind stated at `asOf`, but a source states now.")
@@ -153,13 +154,40 @@ class GapItems:
     flows: list[GapFlow] = strawberry.field(description="For POSSIBLE_ONLY pairs of datasets, for STALE and PROVISIONAL flows; else empty.")
 
 
+@strawberry.type(
+    description="The number of nodes one hop away in one direction: those that a lineage of the node alone reaches with depth 1."
+)
+class HopCount:
+    direct: int = strawberry.field(description="The nodes to which flows lead directly that pass `reach` and `seenSince`.")
+    shown: int = strawberry.field(description="How many of these this answer shows.")
+    stale: int = strawberry.field(description="To how many of these only flows lead that the latest run of their job did not confirm.")
+    hidden: int = strawberry.field(description="Further nodes, to which only flows lead that `reach` or `seenSince` leaves out.")
+    ungrouped: int = strawberry.field(description="Further datasets one hop away that belong to no product (or domain).")
+
+    @classmethod
+    def from_count(cls, view: GraphView, counted: neighbours.HopCount) -> Self:
+        view.request.spend()
+        return cls(**counted._asdict())
+
+
 @strawberry.type(description="A node to draw.")
 class LineageNode:
+    view: strawberry.Private[GraphView]
+    node: strawberry.Private[int]
+    hops: strawberry.Private[Neighbours]
     asset: Asset
     reach: Reach
     distance: int
     masked: bool
     start: bool = strawberry.field(description="Whether it is, or contains, a requested asset.")
+
+    @describe_field("The nodes one hop upstream, whatever the direction of the answer.")
+    def upstream(self) -> HopCount:
+        return HopCount.from_count(self.view, self.hops.get_count(self.node, Direction.UPSTREAM))
+
+    @describe_field("The nodes one hop downstream, whatever the direction of the answer.")
+    def downstream(self) -> HopCount:
+        return HopCount.from_count(self.view, self.hops.get_count(self.node, Direction.DOWNSTREAM))
 
 
 @strawberry.type(description="An edge to draw, in the direction in which data flows.")
@@ -277,21 +305,28 @@ class LineageGraph:
     @classmethod
     def from_lineage(cls, view: GraphView, lineage: lineage_graph.Lineage, include: Sequence[LineageInclude] = ()) -> Self:
         view.request.spend(len(lineage.nodes) + len(lineage.edges))
-        known = Evidence(lineage)
+        known, hops = Evidence(lineage), Neighbours(lineage.drawing)
         return cls(
             drawing=lineage.drawing,
             view=view,
             include=include,
-            nodes=[_build_node(view, node) for node in lineage.nodes],
+            nodes=[_build_node(view, node, hops) for node in lineage.nodes],
             edges=[_build_edge(view, edge, known, position) for position, edge in enumerate(lineage.edges)],
             ungrouped=lineage.ungrouped,
             completeness=Completeness.from_traversal(view, lineage.drawing.found, lineage.completeness, lineage.drawing.count_total),
         )
 
 
-def _build_node(view: GraphView, node: lineage_graph.LineageNode) -> LineageNode:
+def _build_node(view: GraphView, node: lineage_graph.LineageNode, hops: Neighbours) -> LineageNode:
     return LineageNode(
-        asset=view.get_asset(node.node, Asset), reach=node.reach, distance=node.distance, masked=node.masked, start=node.start
+        view=view,
+        node=node.node,
+        hops=hops,
+        asset=view.get_asset(node.node, Asset),
+        reach=node.reach,
+        distance=node.distance,
+        masked=node.masked,
+        start=node.start,
     )
 
 

@@ -98,6 +98,27 @@ def _mark_inside(tables: IndexTables, starts: Ints, reached: Ints) -> tuple[Flag
     return inside, marked
 
 
+def list_flows_near(tables: IndexTables, nodes: Ints, direction: Direction) -> FlowTable:
+    """The flows that a walk from one of these representatives alone follows first, whatever their reach: those that begin (upstream:
+    end) at it, of a column also those of its dataset as a whole, and of a dataset those of its columns.
+    """
+    _, marked = _mark_inside(tables, nodes, nodes[:0])
+    rows = list_rows_at(tables, marked, incoming=direction is Direction.UPSTREAM)
+    return build_flow_table(tables, rows[tables.flows.flags[rows] & PASSED_OVER == 0])
+
+
+def list_implied_columns(tables: IndexTables, datasets: Ints) -> tuple[Ints, Ints]:
+    """(datasets, columns): the columns that a walk reaches with each of these datasets (representatives), sorted by dataset."""
+    n, nodes = int(tables.counts[N_NODES]), tables.nodes
+    marked = np.zeros(n, np.bool_)
+    marked[tables.collect_members(datasets)] = True
+    own = np.flatnonzero((nodes.kind[:n] == COLUMN) & (nodes.live[:n] > 0))
+    own = own[marked[nodes.part1[own]]]
+    pairs = np.unique(nodes.rep[nodes.part1[own]].astype(np.int64) * n + nodes.rep[own])
+    found, columns = divmod(pairs, max(n, 1))
+    return found.astype(np.int32), columns.astype(np.int32)
+
+
 def list_rows_at(tables: IndexTables, marked: Flags, *, incoming: bool = False) -> I64:
     """The rows of flows that begin (or end) at marked nodes, dead ones included; `marked` is indexed by node."""
     csr, n = tables.incoming if incoming else tables.outgoing, int(tables.counts[N_FLOWS])

@@ -10,7 +10,7 @@ import numpy as np
 from meshline.graph.index.arrays import DATASET, I64, N_NODES, NONE
 from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.dump import Dump, dump_graph
-from meshline.graph.index.flow_tables import collect_origins, list_leaving_flows
+from meshline.graph.index.flow_tables import collect_origins, list_flows_near, list_implied_columns, list_leaving_flows
 from meshline.graph.index.heads import FLOWS, RELATIONS
 from meshline.graph.index.index_tables import NodeSlots
 from meshline.graph.index.loader import HeadLoader
@@ -381,6 +381,22 @@ class LineageFacet:
     def list_flows_from(self, datasets: Sequence[int]) -> FlowTable:
         """The flows that begin at these datasets or at their columns, with pairs of datasets whose columns are known."""
         return list_leaving_flows(self._tables, self._tables.nodes.rep[np.array(sorted(set(datasets)), np.int32)])
+
+    def list_flows_near(self, nodes: Ints, direction: Direction) -> FlowTable:
+        """The flows one hop from these columns and datasets (representatives), whatever their reach: of a column also those of its
+        dataset as a whole, and of a dataset those of its columns.
+        """
+        return list_flows_near(self._tables, nodes, direction)
+
+    def mark_seen(self, numbers: Longs, since: int) -> Flags:
+        """Whether these flows of a `FlowTable`, by their numbers, were observed at or after a time (microseconds)."""
+        heads = self._tables.heads
+        seen: Flags = heads.last_observed[heads.find_of_rows(numbers, FLOWS)] >= since
+        return seen
+
+    def list_implied_columns(self, datasets: Ints) -> tuple[Ints, Ints]:
+        """(datasets, columns): the columns that are reached with each of these datasets (representatives) as a whole, by dataset."""
+        return list_implied_columns(self._tables, datasets)
 
     def collect_origins(self, datasets: Iterable[int]) -> Ints:
         """The datasets (representatives, int32, sorted) from columns of which data flows into columns of these datasets."""
