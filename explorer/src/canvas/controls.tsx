@@ -1,0 +1,190 @@
+/** What the picture shows: level, directions, reach, groups, overlay, time, find, link and files. */
+import type { RefObject } from "react";
+import type { PictureState } from "./address";
+import { nameReach } from "./details";
+import { FORMATS, type Format } from "./export_menu";
+import { OVERLAYS, type Overlay, type Tone } from "./marks";
+import { GRANULARITIES, type Granularity, type Grouping, type Picture, REACHES, type Side, type View } from "./model";
+
+export interface ControlsProps {
+  state: PictureState;
+  picture: Picture;
+  tones: Record<Tone, number>;
+  sought: string;
+  found: number;
+  findBox: RefObject<HTMLInputElement | null>;
+  singleKeys: boolean;
+  mostDepth: number;
+  onChange(part: Partial<PictureState>): void;
+  onView(part: Partial<View>): void;
+  onSought(text: string): void;
+  onStep(direction: 1 | -1): void;
+  onSingleKeys(on: boolean): void;
+  onCopy(): void;
+  onExport(format: Format): void;
+}
+
+const LEVELS: Record<Granularity, string> = { DOMAIN: "Domain", PRODUCT: "Product", DATASET: "Dataset", COLUMN: "Column" };
+const TONES: Record<Overlay, Record<Tone, string>> = {
+  none: { good: "", warn: "", bad: "", none: "" },
+  quality: { good: "passing", warn: "passing in part", bad: "failing", none: "without result" },
+  freshness: { good: "within a day", warn: "within a week", bad: "older", none: "never observed" },
+  owner: { good: "owned", warn: "no owner", bad: "", none: "" },
+  policy: { good: "nothing broken", warn: "", bad: "broken", none: "" },
+};
+
+export function Controls(props: ControlsProps) {
+  const { state, picture, onView, onChange } = props;
+  const { view } = state;
+  const direction = view.sides.length === 2 ? "both" : view.sides[0]!;
+  const closed = { open: new Set<string>(), shut: new Set<string>() };
+  return (
+    <div className="canvas-tools">
+      <fieldset>
+        <legend>Level</legend>
+        {GRANULARITIES.map((one) => (
+          <label key={one}>
+            <input
+              type="radio"
+              name="granularity"
+              checked={view.granularity === one}
+              onChange={() => onView({ granularity: one, ...closed, columns: new Set() })}
+            />
+            {LEVELS[one]}
+          </label>
+        ))}
+      </fieldset>
+      <fieldset>
+        <legend>Reach</legend>
+        {REACHES.map((one) => (
+          <label key={one}>
+            <input
+              type="checkbox"
+              checked={view.reach.has(one)}
+              onChange={() => {
+                const reach = new Set(view.reach);
+                if (!reach.delete(one)) reach.add(one);
+                onView({ reach });
+              }}
+            />
+            <span className={`canvas-swatch ${one.toLowerCase()}`} aria-hidden="true" />
+            {nameReach(one)} ({picture.byReach[one]})
+          </label>
+        ))}
+      </fieldset>
+      <label>
+        Direction
+        <select
+          value={direction}
+          onChange={(event) => {
+            const sides: Side[] = event.target.value === "both" ? ["up", "down"] : [event.target.value as Side];
+            onView({ sides, ...closed });
+          }}
+        >
+          <option value="both">both</option>
+          <option value="up">upstream</option>
+          <option value="down">downstream</option>
+        </select>
+      </label>
+      <label>
+        Hops
+        <input
+          type="number"
+          min={1}
+          max={props.mostDepth}
+          value={view.depth}
+          style={{ width: "4.5rem" }}
+          onChange={(event) => {
+            const depth = Number(event.target.value);
+            if (Number.isInteger(depth) && depth >= 1 && depth <= props.mostDepth) onView({ depth });
+          }}
+        />
+      </label>
+      <label>
+        Group by
+        <select value={view.grouping} onChange={(event) => onView({ grouping: event.target.value as Grouping, closed: new Set() })}>
+          <option value="none">nothing</option>
+          <option value="domain">domain</option>
+          <option value="product">product</option>
+        </select>
+      </label>
+      <label>
+        Overlay
+        <select value={state.overlay} onChange={(event) => onChange({ overlay: event.target.value as Overlay })}>
+          {OVERLAYS.map((one) => (
+            <option key={one} value={one}>
+              {one}
+            </option>
+          ))}
+        </select>
+      </label>
+      {state.overlay !== "none" && (
+        <span className="soft" data-legend={state.overlay}>
+          {(["good", "warn", "bad", "none"] as const)
+            .filter((tone) => TONES[state.overlay][tone] !== "" && props.tones[tone] > 0)
+            .map((tone) => `${props.tones[tone]} ${TONES[state.overlay][tone]}`)
+            .join(" · ")}
+        </span>
+      )}
+      <label>
+        As of
+        <input
+          type="datetime-local"
+          value={state.asOf ? toLocal(state.asOf) : ""}
+          onChange={(event) => onChange({ asOf: event.target.value ? new Date(event.target.value).toISOString() : null })}
+        />
+      </label>
+      <label>
+        Find
+        <input
+          ref={props.findBox}
+          type="search"
+          value={props.sought}
+          placeholder="in the picture"
+          onChange={(event) => props.onSought(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key === "Enter") props.onStep(event.shiftKey ? -1 : 1);
+          }}
+        />
+      </label>
+      {props.sought !== "" && <span className="soft">{props.found} found</span>}
+      <button type="button" onClick={props.onCopy}>
+        Copy link
+      </button>
+      <label>
+        Save
+        <select
+          value=""
+          onChange={(event) => {
+            const format = FORMATS.find((one) => one === event.target.value);
+            if (format) props.onExport(format);
+          }}
+        >
+          <option value="">as …</option>
+          {FORMATS.map((one) => (
+            <option key={one} value={one}>
+              {one === "mermaid" ? "Mermaid" : one.toUpperCase()}
+            </option>
+          ))}
+        </select>
+      </label>
+      <details>
+        <summary>Keys</summary>
+        <p>
+          In the list: ← upstream, → downstream, ↑ ↓ rows, Enter opens, Space pins, E and Shift+E open a hop downstream and upstream, −
+          closes it, O columns, F fit, 0 = 100 %, + and &lt; zoom, Shift+arrows move the picture, / find, N next, R reach, G level, W why, C
+          copies the link, Esc goes back.
+        </p>
+        <label>
+          <input type="checkbox" checked={props.singleKeys} onChange={(event) => props.onSingleKeys(event.target.checked)} />
+          Single letters act
+        </label>
+      </details>
+    </div>
+  );
+}
+
+function toLocal(iso: string): string {
+  const time = new Date(iso);
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}

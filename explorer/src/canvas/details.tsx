@@ -1,0 +1,256 @@
+/** Beside the picture: what is in the focus, or why a line is there. */
+import { useQuery } from "../client";
+import { buildHref } from "../location";
+import { Answered, AssetLink, KindBadge, Link, Name, ReachBadge, When } from "../parts";
+import { JobSql, Why } from "../queries/why";
+import type { PictureState } from "./address";
+import type { Card, Line, LineageEdge, Picture, Reach, Row, Side } from "./model";
+
+export function nameReach(reach: Reach): string {
+  return reach[0] + reach.slice(1).toLowerCase();
+}
+
+export interface DetailsProps {
+  card: Card | undefined;
+  row: Row | undefined;
+  line: Line | undefined;
+  picture: Picture;
+  state: PictureState;
+  cone: { of: string; up: number; down: number; more: boolean } | null;
+  onHop(side: Side, want?: boolean): void;
+  onColumns(): void;
+  onPin(): void;
+  onLine(id: string | null): void;
+  onGroup(id: string): void;
+}
+
+export function Details(props: DetailsProps) {
+  const { line, card } = props;
+  return (
+    <div className="canvas-details" data-details={line ? "why" : "card"}>
+      {line ? (
+        <Reasons {...props} line={line} />
+      ) : card ? (
+        <Focus {...props} card={card} />
+      ) : (
+        <p className="soft">Nothing is in the picture yet.</p>
+      )}
+    </div>
+  );
+}
+
+function Focus({ card, row, picture, state, cone, onHop, onColumns, onPin, onLine, onGroup }: DetailsProps & { card: Card }) {
+  const { node } = card;
+  const id = row?.id ?? node.id;
+  const dataset = node.kind === "DATASET";
+  const lines = picture.lines.filter((line) => {
+    const ends = [
+      [line.from, line.fromRow],
+      [line.to, line.toRow],
+    ] as const;
+    return ends.some(([at, atRow]) => picture.cards[at] === card && (!row || card.rows[atRow]?.id === row.id));
+  });
+  if (card.members.length > 0)
+    return (
+      <>
+        <h2>
+          <KindBadge kind={node.kind} /> <Name text={node.name} />
+        </h2>
+        <p>{card.members.length} inside:</p>
+        <ul>
+          {card.members.slice(0, 50).map((member) => (
+            <li key={member.id}>
+              <AssetLink asset={member} full={false} />
+            </li>
+          ))}
+          {card.members.length > 50 && <li>and {card.members.length - 50} more</li>}
+        </ul>
+        <button type="button" onClick={() => card.group && onGroup(card.group.id)}>
+          Open the group
+        </button>
+      </>
+    );
+  return (
+    <>
+      <h2>
+        <KindBadge kind={row ? "COLUMN" : node.kind} />{" "}
+        <AssetLink asset={row ? { ...node, id: row.id, name: row.name, qualifiedName: `${node.name}.${row.name}` } : node} />
+      </h2>
+      <p>
+        <ReachBadge reach={node.reach} masked={node.masked} />{" "}
+        {node.owners.length > 0 ? (
+          <>
+            owned by{" "}
+            {node.owners.map((owner, i) => (
+              <span key={owner.id}>
+                {i > 0 && ", "}
+                <AssetLink asset={{ ...owner, kind: "OWNER", qualifiedName: owner.name }} full={false} />
+              </span>
+            ))}
+          </>
+        ) : (
+          "no owner"
+        )}
+      </p>
+      <div className="row">
+        <button type="button" onClick={() => onHop("up")}>
+          {describeHop(card, "up")}
+        </button>
+        <button type="button" onClick={() => onHop("down")}>
+          {describeHop(card, "down")}
+        </button>
+        {dataset && state.view.granularity === "DATASET" && (
+          <button type="button" aria-expanded={state.view.columns.has(node.id)} onClick={onColumns}>
+            Columns{node.columns !== null && ` (${node.columns})`}
+          </button>
+        )}
+        <button type="button" aria-pressed={state.pin === id} onClick={onPin}>
+          Pin
+        </button>
+        {card.group && (
+          <button type="button" onClick={() => onGroup(card.group!.id)}>
+            Close the group
+          </button>
+        )}
+      </div>
+      <p className="row">
+        <Link href={buildHref("/impact", { of: id })}>Who is affected</Link>
+        <Link href={buildHref("/lineage", { of: id })}>Lineage of this</Link>
+        {row && <Link href={buildHref("/change", { words: `drop ${node.name}.${row.name}` })}>Try to drop it</Link>}
+      </p>
+      {cone && cone.of === id && (
+        <p className="soft">
+          Beyond the picture: {cone.up} upstream, {cone.down} downstream{cone.more ? ", or more" : ""}.
+        </p>
+      )}
+      {lines.length > 0 && (
+        <>
+          <h3>Lines</h3>
+          <ul>
+            {lines.slice(0, 30).map((line) => {
+              const outgoing = picture.cards[line.from] === card;
+              const other = picture.cards[outgoing ? line.to : line.from]!;
+              return (
+                <li key={line.id}>
+                  <button type="button" className="canvas-link" onClick={() => onLine(line.id)}>
+                    {outgoing ? "to " : "from "}
+                    <Name text={other.node.name} most={40} /> ({line.reach.toLowerCase()}
+                    {line.masking && ", masking"}
+                    {line.stale && ", not restated"}
+                    {line.provisional && ", provisional"})
+                  </button>
+                </li>
+              );
+            })}
+            {lines.length > 30 && <li>and {lines.length - 30} more</li>}
+          </ul>
+        </>
+      )}
+    </>
+  );
+}
+
+function describeHop(card: Card, side: Side): string {
+  const name = side === "up" ? "upstream" : "downstream";
+  const more = side === "up" ? card.moreUp : card.moreDown;
+  const open = side === "up" ? card.openUp : card.openDown;
+  if (more === null) return `Open ${name}`;
+  if (more > 0) return `Open ${more} ${name}`;
+  return open ? `Close ${name}` : `Nothing more ${name}`;
+}
+
+function Reasons({ line, picture, state, onLine }: DetailsProps & { line: Line }) {
+  const from = picture.cards[line.from]!;
+  const to = picture.cards[line.to]!;
+  const source = line.fromRow >= 0 ? from.rows[line.fromRow]! : from.node;
+  const target = line.toRow >= 0 ? to.rows[line.toRow]! : to.node;
+  const traceable = from.members.length + to.members.length === 0 && (from.node.kind === "DATASET" || from.node.kind === "COLUMN");
+  const paths = useQuery(Why, traceable ? { from: source.id, to: target.id, first: 5, asOf: state.asOf } : null);
+  const jobs = new Map(line.edges.flatMap((edge) => edge.jobs.map((job) => [job.id, job] as const)));
+  return (
+    <>
+      <h2>Why this line is here</h2>
+      <p>
+        <Name text={source.name} /> → <Name text={target.name} />
+      </p>
+      <ul>
+        {line.edges.slice(0, 20).map((edge) => (
+          <li key={`${edge.from} ${edge.to}`}>{describeEdge(edge)}</li>
+        ))}
+        {line.edges.length > 20 && <li>and {line.edges.length - 20} more</li>}
+      </ul>
+      {jobs.size > 0 && <Jobs ids={[...jobs.keys()].slice(0, 20)} names={jobs} />}
+      {traceable && (
+        <Answered query={paths}>
+          {(data) => (
+            <>
+              <h3>What sources state</h3>
+              <ol>
+                {data.paths
+                  .flatMap((path) => path.steps)
+                  .filter((step) => step.source !== null)
+                  .slice(0, 12)
+                  .map((step, i) => (
+                    <li key={i}>
+                      <Name text={step.source ?? ""} />
+                      {step.job && (
+                        <>
+                          , job <AssetLink asset={step.job} full={false} />
+                        </>
+                      )}
+                      , last seen <When at={step.lastObserved} />
+                      {step.masking && ", masking"}
+                    </li>
+                  ))}
+              </ol>
+            </>
+          )}
+        </Answered>
+      )}
+      <div className="row">
+        {traceable && <Link href={buildHref("/why", { from: source.id, to: target.id })}>All steps</Link>}
+        <button type="button" onClick={() => onLine(null)}>
+          Close
+        </button>
+      </div>
+    </>
+  );
+}
+
+function Jobs({ ids, names }: { ids: string[]; names: ReadonlyMap<string, { id: string; name: string }> }) {
+  const sql = useQuery(JobSql, { ids });
+  return (
+    <>
+      <h3>Jobs</h3>
+      <ul>
+        {ids.map((id) => {
+          const found = sql.data?.nodes.find((node) => node?.id === id);
+          const text = found?.__typename === "Job" ? found.sql : null;
+          const job = names.get(id)!;
+          return (
+            <li key={id}>
+              <AssetLink asset={{ ...job, kind: "JOB", qualifiedName: job.name }} />
+              {text && (
+                <pre>
+                  <Name text={text} most={4000} />
+                </pre>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </>
+  );
+}
+
+function describeEdge(edge: LineageEdge): string {
+  const parts = [
+    edge.reach.toLowerCase(),
+    edge.subtype ? edge.subtype.toLowerCase().replaceAll("_", " ") : "",
+    edge.masking ? "masking" : "",
+    edge.stale ? "not restated by the latest run" : "",
+    edge.provisional ? "from a run that has not completed" : "",
+    edge.count > 1 ? `${edge.count} flows` : "",
+  ];
+  return parts.filter(Boolean).join(", ");
+}

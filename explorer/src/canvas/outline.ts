@@ -1,0 +1,155 @@
+/** The picture as a tree, for the keyboard and for screen readers: the focus, then by hops what lies upstream and downstream. Pure. */
+import { showName } from "../names";
+import type { Mark } from "./marks";
+import type { Card, Picture } from "./model";
+
+export interface OutlineRow {
+  id: string;
+  card: number;
+  /** Index of the column among the rows of the card, or -1. */
+  row: number;
+  level: number;
+  position: number;
+  siblings: number;
+  hasChildren: boolean;
+  label: string;
+  name: string;
+}
+
+/** The rows from top to bottom. Each card is once in it: below the nearest card that leads to it. */
+export function buildOutline(picture: Picture, marks: ReadonlyMap<string, Mark>): OutlineRow[] {
+  const children = new Map<number, number[]>();
+  const roots: number[] = [];
+  const seen = new Set<number>();
+  const next = new Map<number, number[]>();
+  for (const line of picture.lines) {
+    for (const [a, b] of [
+      [line.from, line.to],
+      [line.to, line.from],
+    ] as const) {
+      const list = next.get(a);
+      if (list) list.push(b);
+      else next.set(a, [b]);
+    }
+  }
+  const inOrder = picture.cards.map((_, i) => i).sort((a, b) => Math.abs(picture.cards[a]!.hop) - Math.abs(picture.cards[b]!.hop) || a - b);
+  const walk = (queue: number[]) => {
+    for (const card of queue) {
+      const hop = picture.cards[card]!.hop;
+      for (const other of next.get(card) ?? []) {
+        if (seen.has(other)) continue;
+        const there = picture.cards[other]!.hop;
+        if (Math.abs(there) < Math.abs(hop) && there !== hop) continue;
+        seen.add(other);
+        const list = children.get(card);
+        if (list) list.push(other);
+        else children.set(card, [other]);
+        queue.push(other);
+      }
+    }
+  };
+  const starts = inOrder.filter((card) => picture.cards[card]!.hop === 0);
+  for (const card of starts) {
+    seen.add(card);
+    roots.push(card);
+  }
+  walk(starts);
+  for (const card of inOrder) {
+    if (seen.has(card)) continue;
+    seen.add(card);
+    roots.push(card);
+    walk([card]);
+  }
+  const rows: OutlineRow[] = [];
+  const push = (cards: readonly number[], level: number) => {
+    const stack: [card: number, level: number, position: number, siblings: number][] = [];
+    const add = (list: readonly number[], at: number, before: number) => {
+      for (let i = list.length - 1; i >= 0; i--) stack.push([list[i]!, at, i + 1 + before, list.length + before]);
+    };
+    add(cards, level, 0);
+    while (stack.length > 0) {
+      const [index, at, position, siblings] = stack.pop()!;
+      const card = picture.cards[index]!;
+      const below = [...(children.get(index) ?? [])].sort((a, b) => picture.cards[a]!.hop - picture.cards[b]!.hop);
+      rows.push({
+        ...{ id: card.id, card: index, row: -1, level: at, position, siblings },
+        ...{
+          hasChildren: below.length + card.rows.length > 0,
+          label: describeCard(card, marks.get(card.id)),
+          name: showName(card.node.name),
+        },
+      });
+      card.rows.forEach((row, i) => {
+        const mark = marks.get(row.id);
+        const type = row.dataType ? `, ${showName(row.dataType)}` : "";
+        rows.push({
+          ...{ id: row.id, card: index, row: i, level: at + 1, position: i + 1, siblings: card.rows.length + below.length },
+          ...{
+            hasChildren: false,
+            label: `${showName(row.name)}, column${type}${mark ? `, ${mark.label}` : ""}`,
+            name: showName(row.name),
+          },
+        });
+      });
+      add(below, at + 1, card.rows.length);
+    }
+  };
+  push(roots, 1);
+  return rows;
+}
+
+const KINDS: Record<string, string> = {
+  DATASET: "dataset",
+  COLUMN: "column",
+  DATA_PRODUCT: "product",
+  DOMAIN: "domain",
+  JOB: "job",
+  CONSUMER: "consumer",
+};
+
+/** What a screen reader says of a card: its name, kind, distance, how it is reached, owner, mark, and what is not shown. */
+export function describeCard(card: Card, mark?: Mark): string {
+  const { node, hop } = card;
+  const hops = Math.abs(hop) === 1 ? "1 hop" : `${Math.abs(hop)} hops`;
+  const parts = [
+    showName(node.name),
+    KINDS[node.kind] ?? node.kind.toLowerCase(),
+    hop === 0 ? "in the focus" : `${hops} ${hop < 0 ? "upstream" : "downstream"}`,
+  ];
+  if (card.members.length > 0) parts.push(`${card.members.length} inside`);
+  if (node.reach !== "DIRECT") parts.push(node.reach.toLowerCase());
+  if (node.masked) parts.push("masked on every path");
+  if (card.members.length === 0) {
+    const owners = node.owners.map((owner) => showName(owner.name));
+    parts.push(owners.length > 0 ? `owner ${owners.join(" and ")}` : "no owner");
+  }
+  if (mark) parts.push(showName(mark.label));
+  if (card.moreUp === null) parts.push("upstream not opened");
+  else if (card.moreUp > 0) parts.push(`${card.moreUp} more upstream`);
+  if (card.moreDown === null) parts.push("downstream not opened");
+  else if (card.moreDown > 0) parts.push(`${card.moreDown} more downstream`);
+  return parts.join(", ");
+}
+
+/** The id to go to from a row: a neighbour along a line, or the row above or below. */
+export function findNeighbour(
+  picture: Picture,
+  rows: readonly OutlineRow[],
+  from: string,
+  key: "ArrowLeft" | "ArrowRight" | "ArrowUp" | "ArrowDown" | "Home" | "End",
+): string | null {
+  const at = rows.findIndex((row) => row.id === from);
+  if (at < 0) return rows[0]?.id ?? null;
+  if (key === "Home") return rows[0]!.id;
+  if (key === "End") return rows.at(-1)!.id;
+  if (key === "ArrowUp" || key === "ArrowDown") return rows[at + (key === "ArrowUp" ? -1 : 1)]?.id ?? null;
+  const { card, row } = rows[at]!;
+  for (const line of picture.lines) {
+    const [here, hereRow, there, thereRow] =
+      key === "ArrowLeft" ? [line.to, line.toRow, line.from, line.fromRow] : [line.from, line.fromRow, line.to, line.toRow];
+    if (here !== card || there === card || (row >= 0 && hereRow !== row)) continue;
+    const target = picture.cards[there]!;
+    return row >= 0 && thereRow >= 0 ? target.rows[thereRow]!.id : target.id;
+  }
+  return null;
+}

@@ -1,0 +1,77 @@
+/** The picture as a tree for keyboards and screen readers: one tab stop, roving focus, and only the rows near the window in the document. */
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { cutName } from "../names";
+import type { OutlineRow } from "./outline";
+
+export interface TreeProps {
+  rows: OutlineRow[];
+  focus: string | null;
+  /** Ids whose hops or columns are open. */
+  isOpen(row: OutlineRow): boolean;
+  found: ReadonlySet<string>;
+  onFocus(id: string): void;
+  onKey(event: KeyboardEvent, row: OutlineRow): void;
+  onOpen(id: string): void;
+}
+
+const ROW = 30;
+const SPARE = 12;
+
+export function Tree({ rows, focus, isOpen, found, onFocus, onKey, onOpen }: TreeProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const [part, setPart] = useState({ top: 0, height: 600 });
+  const at = Math.max(
+    0,
+    rows.findIndex((row) => row.id === focus),
+  );
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const top = at * ROW;
+    if (top < element.scrollTop || top + ROW > element.scrollTop + element.clientHeight)
+      element.scrollTop = Math.max(0, top - element.clientHeight / 2);
+  }, [at]);
+  // The focus moves with the row, but only if it is in the tree: a click on the picture must not scroll the page.
+  useEffect(() => {
+    const element = box.current;
+    if (!element?.contains(document.activeElement)) return;
+    element.querySelector<HTMLElement>('[tabindex="0"]')?.focus({ preventScroll: true });
+  });
+  const first = Math.max(0, Math.floor(part.top / ROW) - SPARE);
+  const last = Math.min(rows.length, Math.ceil((part.top + part.height) / ROW) + SPARE);
+  const shown = rows.slice(first, last).map((row, i) => ({ row, index: first + i }));
+  if (rows[at] && (at < first || at >= last)) shown.push({ row: rows[at], index: at });
+  return (
+    <div
+      ref={box}
+      className="canvas-tree"
+      onScroll={(event) => setPart({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}
+    >
+      <div role="tree" aria-label="Lineage by hops" style={{ height: rows.length * ROW, position: "relative" }}>
+        {shown.map(({ row, index }) => (
+          <div
+            key={row.id}
+            role="treeitem"
+            aria-level={row.level}
+            aria-posinset={row.position}
+            aria-setsize={row.siblings}
+            aria-selected={index === at && focus !== null}
+            aria-expanded={row.hasChildren ? isOpen(row) : undefined}
+            aria-label={row.label}
+            tabIndex={index === at ? 0 : -1}
+            data-id={row.id}
+            data-found={found.has(row.id) || undefined}
+            className="canvas-row"
+            style={{ top: index * ROW, paddingInlineStart: 8 + Math.min(row.level - 1, 12) * 14 }}
+            onClick={() => onFocus(row.id)}
+            onDoubleClick={() => onOpen(row.id)}
+            onFocus={() => row.id !== focus && onFocus(row.id)}
+            onKeyDown={(event) => onKey(event, row)}
+          >
+            <bdi>{cutName(row.name, 60)}</bdi>
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}
