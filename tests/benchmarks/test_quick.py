@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from collections.abc import Iterator
 
 import msgspec
@@ -36,6 +38,8 @@ def meshes(tmp_path_factory: pytest.TempPathFactory, running_neo4j: Neo4jServer)
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_runs(name: str, meshes: Meshes) -> None:
+    if name == "explorer" and not os.environ.get("CI") and not all(map(shutil.which, ("npm", "chromium"))):
+        pytest.skip("needs Node with npm, and Chromium")
     record = measure_apart(name, Size.TINY, meshes)
     assert record.benchmark == name
     assert record.figures

@@ -37,6 +37,7 @@ export function Controls(props: ControlsProps) {
   const { state, picture, onView, onChange } = props;
   const { view } = state;
   const direction = view.sides.length === 2 ? "both" : view.sides[0]!;
+  const wide = window.matchMedia("(min-width: 761px)").matches;
   const closed = { open: new Set<string>(), shut: new Set<string>() };
   return (
     <div className="canvas-tools">
@@ -73,68 +74,6 @@ export function Controls(props: ControlsProps) {
         ))}
       </fieldset>
       <label>
-        Direction
-        <select
-          value={direction}
-          onChange={(event) => {
-            const sides: Side[] = event.target.value === "both" ? ["up", "down"] : [event.target.value as Side];
-            onView({ sides, ...closed });
-          }}
-        >
-          <option value="both">both</option>
-          <option value="up">upstream</option>
-          <option value="down">downstream</option>
-        </select>
-      </label>
-      <label>
-        Hops
-        <input
-          type="number"
-          min={1}
-          max={props.mostDepth}
-          value={view.depth}
-          style={{ width: "4.5rem" }}
-          onChange={(event) => {
-            const depth = Number(event.target.value);
-            if (Number.isInteger(depth) && depth >= 1 && depth <= props.mostDepth) onView({ depth });
-          }}
-        />
-      </label>
-      <label>
-        Group by
-        <select value={view.grouping} onChange={(event) => onView({ grouping: event.target.value as Grouping, closed: new Set() })}>
-          <option value="none">nothing</option>
-          <option value="domain">domain</option>
-          <option value="product">product</option>
-        </select>
-      </label>
-      <label>
-        Overlay
-        <select value={state.overlay} onChange={(event) => onChange({ overlay: event.target.value as Overlay })}>
-          {OVERLAYS.map((one) => (
-            <option key={one} value={one}>
-              {one}
-            </option>
-          ))}
-        </select>
-      </label>
-      {state.overlay !== "none" && (
-        <span className="soft" data-legend={state.overlay}>
-          {(["good", "warn", "bad", "none"] as const)
-            .filter((tone) => TONES[state.overlay][tone] !== "" && props.tones[tone] > 0)
-            .map((tone) => `${props.tones[tone]} ${TONES[state.overlay][tone]}`)
-            .join(" · ")}
-        </span>
-      )}
-      <label>
-        As of
-        <input
-          type="datetime-local"
-          value={state.asOf ? toLocal(state.asOf) : ""}
-          onChange={(event) => onChange({ asOf: event.target.value ? new Date(event.target.value).toISOString() : null })}
-        />
-      </label>
-      <label>
         Find
         <input
           ref={props.findBox}
@@ -168,17 +107,84 @@ export function Controls(props: ControlsProps) {
           ))}
         </select>
       </label>
-      <details>
-        <summary>Keys</summary>
-        <p>
-          In the list: ← upstream, → downstream, ↑ ↓ rows, Enter opens, Space pins, E and Shift+E open a hop downstream and upstream, −
-          closes it, O columns, F fit, 0 = 100 %, + and &lt; zoom, Shift+arrows move the picture, / find, N next, R reach, G level, W why, C
-          copies the link, Esc goes back.
-        </p>
-        <label>
-          <input type="checkbox" checked={props.singleKeys} onChange={(event) => props.onSingleKeys(event.target.checked)} />
-          Single letters act
-        </label>
+      <details className="canvas-more" open={wide}>
+        <summary>More</summary>
+        <div>
+          <label>
+            Direction
+            <select
+              value={direction}
+              onChange={(event) => {
+                const sides: Side[] = event.target.value === "both" ? ["up", "down"] : [event.target.value as Side];
+                onView({ sides, ...closed });
+              }}
+            >
+              <option value="both">both</option>
+              <option value="up">upstream</option>
+              <option value="down">downstream</option>
+            </select>
+          </label>
+          <label>
+            Hops
+            <input
+              type="number"
+              min={1}
+              max={props.mostDepth}
+              value={view.depth}
+              style={{ width: "4.5rem" }}
+              onChange={(event) => {
+                const depth = Number(event.target.value);
+                if (Number.isInteger(depth) && depth >= 1 && depth <= props.mostDepth) onView({ depth });
+              }}
+            />
+          </label>
+          <label>
+            Group by
+            <select value={view.grouping} onChange={(event) => onView({ grouping: event.target.value as Grouping, closed: new Set() })}>
+              <option value="none">nothing</option>
+              <option value="domain">domain</option>
+              <option value="product">product</option>
+            </select>
+          </label>
+          <label>
+            Overlay
+            <select value={state.overlay} onChange={(event) => onChange({ overlay: event.target.value as Overlay })}>
+              {OVERLAYS.map((one) => (
+                <option key={one} value={one}>
+                  {one}
+                </option>
+              ))}
+            </select>
+          </label>
+          {state.overlay !== "none" && (
+            <span className="soft" data-legend={state.overlay}>
+              {(["good", "warn", "bad", "none"] as const)
+                .filter((tone) => TONES[state.overlay][tone] !== "" && props.tones[tone] > 0)
+                .map((tone) => `${props.tones[tone]} ${TONES[state.overlay][tone]}`)
+                .join(" · ")}
+            </span>
+          )}
+          <label>
+            As of
+            <input
+              type="datetime-local"
+              value={state.asOf ? toLocal(state.asOf) : ""}
+              onChange={(event) => onChange({ asOf: event.target.value ? new Date(event.target.value).toISOString() : null })}
+            />
+          </label>
+          <details>
+            <summary>Keys</summary>
+            <p>
+              In the list: ← upstream, → downstream, ↑ ↓ rows, Enter opens, Space pins, E and Shift+E open a hop downstream and upstream, −
+              closes it, O columns, F fit, 0 = 100 %, + and &lt; zoom, Shift+arrows move the picture, / find, N next, R reach, G level, W
+              why, C copies the link, Esc goes back.
+            </p>
+            <label>
+              <input type="checkbox" checked={props.singleKeys} onChange={(event) => props.onSingleKeys(event.target.checked)} />
+              Single letters act
+            </label>
+          </details>
+        </div>
       </details>
     </div>
   );

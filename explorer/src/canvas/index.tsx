@@ -314,6 +314,14 @@ export default function LineageCanvas({ of, search, setSearch, openAsset }: Line
     ...(picture.hidden > 0
       ? [{ short: `${shownRows} of ${total} nodes shown`, long: "the rest is behind hops that are closed: open them by their “+N”" }]
       : []),
+    ...(picture.within > 0
+      ? [
+          {
+            short: `${picture.within} ${picture.within === 1 ? "flow" : "flows"} within a dataset not drawn`,
+            long: "they lead from a dataset to its own columns or back, and would be loops at its card; the files of the picture are without them, too",
+          },
+        ]
+      : []),
     ...(lineage.ungrouped > 0
       ? [
           {

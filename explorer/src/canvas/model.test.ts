@@ -102,6 +102,17 @@ describe("buildPicture", () => {
     expect(picture.lines).toHaveLength(2);
   });
 
+  test("flows between a dataset and its own columns are counted, not drawn", () => {
+    const parent = { id: "b", name: "b" };
+    const known = mergeAnswer(NOTHING, {
+      nodes: [makeNode("b.1", { kind: "COLUMN", parent, start: true }), makeNode("b")],
+      edges: [makeEdge("b.1", "b", { reach: "INDIRECT" })],
+    });
+    const picture = buildPicture(known, { ...FIRST_VIEW, granularity: "COLUMN" });
+    expect(picture.cards.map((card) => [card.id, card.rows.map((row) => row.id)])).toEqual([["b", ["b.1"]]]);
+    expect([picture.lines.length, picture.within]).toEqual([0, 1]);
+  });
+
   test("a closed group is one card with its members counted", () => {
     const sales = { id: "s", name: "Sales" };
     const known = mergeAnswer(NOTHING, {

@@ -192,6 +192,8 @@ export interface Picture {
   cardOf: ReadonlyMap<string, number>;
   /** Edges between what is shown, by reach: what the filter would thin out. */
   byReach: Record<Reach, number>;
+  /** Edges between a dataset and its own columns, which are not drawn. */
+  within: number;
   /** Nodes that are known but not shown, because their hop is closed. */
   hidden: number;
 }
@@ -274,8 +276,8 @@ export function buildPicture(known: Knowledge, view: View): Picture {
     addTo(byCard, view.granularity === "COLUMN" && node.parent ? node.parent.id : id, node);
   }
   for (const [id, nodes] of byCard) {
-    const columnsOnly = nodes[0]!.parent !== null && view.granularity === "COLUMN";
-    const node = columnsOnly ? makeParent(nodes[0]!.parent!, nodes) : nodes[0]!;
+    const inner = view.granularity === "COLUMN" ? nodes.filter((one) => one.parent) : [];
+    const node = nodes.find((one) => one.id === id) ?? makeParent(inner[0]!.parent!, inner);
     const hops = nodes.map((one) => shown.hops.get(one.id)!);
     const hop = hops.reduce((a, b) => (Math.abs(b) < Math.abs(a) ? b : a));
     const group = view.grouping === "domain" ? node.domain : view.grouping === "product" ? node.product : null;
@@ -288,7 +290,7 @@ export function buildPicture(known: Knowledge, view: View): Picture {
       for (const one of [node, ...nodes]) cardOf.set(one.id, cardOf.get(name)!);
       continue;
     }
-    const columns = columnsOnly ? nodes : view.columns.has(id) ? listColumns(known, id) : [];
+    const columns = inner.length > 0 ? inner : view.columns.has(id) ? listColumns(known, id) : [];
     const rows = [...columns].sort((a, b) => (a.position ?? 1e9) - (b.position ?? 1e9) || (a.name < b.name ? -1 : 1));
     add({
       id,
@@ -308,9 +310,9 @@ export function buildPicture(known: Knowledge, view: View): Picture {
       rowOf.set(row.id, i);
     });
   }
-  const { lines, byReach } = collectLines(known, view, cards, cardOf, rowOf);
+  const { lines, byReach, within } = collectLines(known, view, cards, cardOf, rowOf);
   const countable = [...known.nodes.values()].filter((node) => view.granularity === "COLUMN" || !node.parent);
-  return { cards, lines, cardOf, byReach, hidden: countable.length - shown.hops.size };
+  return { cards, lines, cardOf, byReach, within, hidden: countable.length - shown.hops.size };
 }
 
 function makeGroupCard(id: string, group: Ref, grouping: Grouping, node: LineageNode, hop: number): Card {
@@ -351,9 +353,10 @@ function collectLines(
   cards: readonly Card[],
   cardOf: ReadonlyMap<string, number>,
   rowOf: ReadonlyMap<string, number>,
-): { lines: Line[]; byReach: Record<Reach, number> } {
+): { lines: Line[]; byReach: Record<Reach, number>; within: number } {
   const lines = new Map<string, Line>();
   const byReach: Record<Reach, number> = { DIRECT: 0, INDIRECT: 0, POSSIBLE: 0 };
+  let within = 0;
   const detailed = new Set<string>(); // pairs of cards between which columns are linked
   for (const edge of known.edges.values()) {
     const source = known.nodes.get(edge.from)!;
@@ -367,6 +370,10 @@ function collectLines(
     if (from === to && cards[from]!.members.length > 0) continue;
     const fromRow = rowOf.get(edge.from) ?? -1;
     const toRow = rowOf.get(edge.to) ?? -1;
+    if (from === to && edge.from !== edge.to && (fromRow < 0 || toRow < 0)) {
+      within++;
+      continue;
+    }
     if (ofColumns) detailed.add(`${from} ${to}`);
     byReach[edge.reach]++;
     const id = `${from}.${fromRow} ${to}.${toRow} ${ofColumns ? "c" : "d"}`;
@@ -389,7 +396,7 @@ function collectLines(
     (line) => line.id.endsWith("c") || view.granularity === "COLUMN" || !detailed.has(`${line.from} ${line.to}`),
   );
   for (const line of kept) line.id = `${endName(cards, line.from, line.fromRow)} ${endName(cards, line.to, line.toRow)}`;
-  return { lines: kept, byReach };
+  return { lines: kept, byReach, within };
 }
 
 function endName(cards: readonly Card[], card: number, row: number): string {
