@@ -1,9 +1,9 @@
 /** Builds the page of the bench, opens it in Chromium and prints one line of JSON for each case: node run.mjs ROUNDS LIBRARY:COUNT... */
+
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
-import { mkdtemp, rm } from "node:fs/promises";
 import { chromium } from "playwright-core";
 import { build } from "vite";
 
@@ -45,7 +45,11 @@ try {
         return metrics.find((metric) => metric.name === "TaskDuration").value * 1000;
       };
       const result = await page.evaluate(() => ({ first: window.bench.first, layout: window.bench.layout }));
-      for (const [name, zoom] of [["near", 1], ["mid", 0.3], ["fit", "fit"]]) {
+      for (const [name, zoom] of [
+        ["near", 1],
+        ["mid", 0.3],
+        ["fit", "fit"],
+      ]) {
         await page.evaluate(() => window.bench.drawScript());
         const before = await busy();
         const lengths = await page.evaluate(([wanted, frames]) => window.bench.move(wanted, frames), [zoom, FRAMES]);
@@ -54,14 +58,26 @@ try {
         result[`${name} p95`] = at(lengths, 0.95);
         result[`${name} fps`] = (1000 * lengths.length) / lengths.reduce((sum, length) => sum + length, 0);
         const scripts = await page.evaluate(() => window.bench.drawScript());
-        if (scripts) result[`${name} script`] = at(scripts.sort((a, b) => a - b), 0.5);
+        if (scripts)
+          result[`${name} script`] = at(
+            scripts.sort((a, b) => a - b),
+            0.5,
+          );
       }
       result.heap = (await page.evaluate(() => performance.memory.usedJSHeapSize)) / 1e6;
       found.push(result);
       await page.close();
     }
     // The middle of the rounds, figure by figure: one disturbed round changes nothing.
-    const middle = Object.fromEntries(Object.keys(found[0]).map((key) => [key, at(found.map((one) => one[key]).sort((a, b) => a - b), 0.5)]));
+    const middle = Object.fromEntries(
+      Object.keys(found[0]).map((key) => [
+        key,
+        at(
+          found.map((one) => one[key]).sort((a, b) => a - b),
+          0.5,
+        ),
+      ]),
+    );
     console.log(JSON.stringify({ library, count: Number(count), ...middle }));
   }
 } finally {
