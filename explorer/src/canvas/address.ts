@@ -17,7 +17,7 @@ export interface PictureState {
 export const MOST_DEPTH = 50;
 const GROUPINGS: readonly Grouping[] = ["none", "domain", "product"];
 
-export function readState(search: URLSearchParams): PictureState {
+export function readState(search: URLSearchParams, level: Granularity = "DATASET"): PictureState {
   const refused: string[] = [];
   const choose = <Value extends string>(name: string, allowed: readonly Value[], fallback: Value): Value => {
     const given = search.get(name);
@@ -39,7 +39,7 @@ export function readState(search: URLSearchParams): PictureState {
   }
   const reach = readReach(search, refused);
   const view: View = {
-    granularity: choose<Granularity>("g", GRANULARITIES, "DATASET"),
+    granularity: choose<Granularity>("g", GRANULARITIES, level),
     depth: readDepth(search, refused),
     ...{ sides, open, shut, columns, reach },
     grouping: choose("group", GROUPINGS, "none"),
@@ -81,6 +81,7 @@ function readReach(search: URLSearchParams, refused: string[]): Set<Reach> {
 function readDepth(search: URLSearchParams, refused: string[]): number {
   const given = search.get("depth");
   if (given === null || given === "") return FIRST_VIEW.depth;
+  if (given === "all") return MOST_DEPTH;
   const depth = Number(given);
   if (Number.isInteger(depth) && depth >= 1 && depth <= MOST_DEPTH) return depth;
   refused.push("depth");
@@ -107,7 +108,7 @@ function readViewport(search: URLSearchParams, refused: string[]): Viewport | nu
 }
 
 /** The parameters with this state; what is as at the start is left out. */
-export function writeState(search: URLSearchParams, state: Omit<PictureState, "refused">): URLSearchParams {
+export function writeState(search: URLSearchParams, state: Omit<PictureState, "refused">, level: Granularity = "DATASET"): URLSearchParams {
   const next = new URLSearchParams(search);
   const put = (name: string, value: string) => {
     if (value === "") next.delete(name);
@@ -115,7 +116,7 @@ export function writeState(search: URLSearchParams, state: Omit<PictureState, "r
   };
   const { view } = state;
   put("dir", view.sides.length === 2 ? "" : view.sides[0]!);
-  put("g", view.granularity === "DATASET" ? "" : view.granularity.toLowerCase());
+  put("g", view.granularity === level ? "" : view.granularity.toLowerCase());
   put("depth", view.depth === FIRST_VIEW.depth ? "" : String(view.depth));
   const all = REACHES.every((one) => view.reach.has(one));
   put(

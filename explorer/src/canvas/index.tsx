@@ -26,8 +26,8 @@ import { fit, pan, reveal, type Size, type Viewport, visiblePart, zoomAt } from 
 
 const VIEW_REST_MS = 400;
 
-export default function LineageCanvas({ of, search, setSearch, openAsset }: LineageCanvasProps) {
-  const state = useMemo(() => readState(search), [search]);
+export default function LineageCanvas({ of, level, search, setSearch, openAsset }: LineageCanvasProps) {
+  const state = useMemo(() => readState(search, level), [search, level]);
   const { view } = state;
   const lineage = useLineage(of, state);
   const picture = useMemo(() => buildPicture(lineage.known, view), [lineage.known, view]);
@@ -50,12 +50,15 @@ export default function LineageCanvas({ of, search, setSearch, openAsset }: Line
 
   const change = useCallback(
     (part: Partial<PictureState>, replace = false) => {
-      const now = readState(latestSearch.current);
-      setSearch(writeState(latestSearch.current, { ...now, ...part }), { replace });
+      const now = readState(latestSearch.current, level);
+      setSearch(writeState(latestSearch.current, { ...now, ...part }, level), { replace });
     },
-    [setSearch],
+    [setSearch, level],
   );
-  const changeView = useCallback((part: Partial<View>) => change({ view: { ...readState(latestSearch.current).view, ...part } }), [change]);
+  const changeView = useCallback(
+    (part: Partial<View>) => change({ view: { ...readState(latestSearch.current, level).view, ...part } }),
+    [change, level],
+  );
 
   // The layout: old places are kept as long as the picture is about the same assets at the same level.
   const pictureKey = `${of.join()} ${view.granularity} ${view.grouping} ${state.asOf ?? ""}`;

@@ -1,12 +1,15 @@
-/** The lineage of some assets: what is before and behind them, hop by hop. */
+/** The lineage of some assets: as a picture with its tree, or as two lists, what is before and what is behind them, hop by hop. */
+import { lazy, Suspense, useCallback, useMemo } from "react";
 import { useQuery } from "../client";
 import { SearchField } from "../combobox";
-import { buildHref, changeHref, navigate, readChoice, readList, readTime, usePlace } from "../location";
+import { buildAssetHref, buildHref, changeHref, navigate, readChoice, readList, readTime, usePlace } from "../location";
 import { count, formatNumber, nameKinds, text } from "../messages";
 import { Answered, AssetLink, CompletenessLine, CopyButton, Link, Name, OwnerLinks, ReachBadge } from "../parts";
 import { type Granularity, LineageList, type LineageListAnswer, type Reach } from "../queries/lineage";
 import { Names } from "../queries/search";
 import { useTitle } from "../title";
+
+const LineageCanvas = lazy(() => import("../canvas"));
 
 const GRANULARITIES = ["DOMAIN", "PRODUCT", "DATASET", "COLUMN"] as const satisfies readonly Granularity[];
 const REACHES = ["DIRECT", "INDIRECT", "POSSIBLE"] as const satisfies readonly Reach[];
@@ -16,7 +19,11 @@ const NATURAL: Record<string, Granularity> = { COLUMN: "COLUMN", DATA_PRODUCT: "
 
 export default function LineagePage() {
   const place = usePlace();
-  const of = readList(place.search, "of");
+  const { path, search } = place;
+  const of = useMemo(() => readList(search, "of"), [search]);
+  const asList = search.get("as") === "list";
+  const setSearch = useCallback((next: URLSearchParams, options?: { replace?: boolean }) => navigate(`${path}?${next}`, options), [path]);
+  const openAsset = useCallback((id: string) => navigate(buildAssetHref(id)), []);
   const names = useQuery(Names, of.length > 0 ? { ids: of } : null);
   const starts = of.length > 0 ? (names.data?.nodes.filter((one) => one !== null) ?? []) : [];
   const kinds = new Set(starts.map((one) => one.kind));
@@ -29,7 +36,7 @@ export default function LineagePage() {
   const asOf = readTime(place.search, "asOf");
   const query = useQuery(
     LineageList,
-    of.length > 0 && starts.length > 0
+    asList && starts.length > 0
       ? { of, up: direction !== "down", down: direction !== "up", depth, granularity, reach, asOf, limit: LIMIT }
       : null,
   );
@@ -60,51 +67,63 @@ export default function LineagePage() {
         />
       ) : (
         <>
-          <div className="row row-end">
-            <label className="field">
-              <span>Level</span>
-              <select value={granularity} onChange={choose("g")}>
-                {GRANULARITIES.map((one) => (
-                  <option key={one} value={one}>
-                    {nameKinds(one === "PRODUCT" ? "DATA_PRODUCT" : one)}
-                  </option>
-                ))}
-              </select>
-            </label>
-            <label className="field">
-              <span>Direction</span>
-              <select value={direction} onChange={choose("dir")}>
-                <option value="both">both</option>
-                <option value="up">upstream</option>
-                <option value="down">downstream</option>
-              </select>
-            </label>
-            <label className="field">
-              <span>Steps</span>
-              <select value={depth ?? "all"} onChange={choose("depth")}>
-                {[1, 2, 3, 5, 10].map((one) => (
-                  <option key={one} value={one}>
-                    {formatNumber(one)}
-                  </option>
-                ))}
-                <option value="all">to the end</option>
-              </select>
-            </label>
-            <label className="field">
-              <span>Follow</span>
-              <select value={reach} onChange={choose("reach")}>
-                <option value="DIRECT">direct flows only</option>
-                <option value="INDIRECT">direct and indirect</option>
-                <option value="POSSIBLE">all, also possible</option>
-              </select>
-            </label>
+          <div className="row">
+            <Link href={changeHref(place, { as: asList ? null : "list", reach: null, depth: null })} className="button">
+              {asList ? "Show as a picture" : "Show as lists"}
+            </Link>
             <Link href={buildHref("/impact", { of })} className="button">
               What breaks
             </Link>
-            <CopyButton content={window.location.href} label={text.copyLink} />
           </div>
+          {!asList && starts.length > 0 && (
+            <Suspense fallback={<p>{text.loading}</p>}>
+              <LineageCanvas of={of} level={natural ?? "DATASET"} search={search} setSearch={setSearch} openAsset={openAsset} />
+            </Suspense>
+          )}
+          {asList && (
+            <div className="row row-end">
+              <label className="field">
+                <span>Level</span>
+                <select value={granularity} onChange={choose("g")}>
+                  {GRANULARITIES.map((one) => (
+                    <option key={one} value={one}>
+                      {nameKinds(one === "PRODUCT" ? "DATA_PRODUCT" : one)}
+                    </option>
+                  ))}
+                </select>
+              </label>
+              <label className="field">
+                <span>Direction</span>
+                <select value={direction} onChange={choose("dir")}>
+                  <option value="both">both</option>
+                  <option value="up">upstream</option>
+                  <option value="down">downstream</option>
+                </select>
+              </label>
+              <label className="field">
+                <span>Steps</span>
+                <select value={depth ?? "all"} onChange={choose("depth")}>
+                  {[1, 2, 3, 5, 10].map((one) => (
+                    <option key={one} value={one}>
+                      {formatNumber(one)}
+                    </option>
+                  ))}
+                  <option value="all">to the end</option>
+                </select>
+              </label>
+              <label className="field">
+                <span>Follow</span>
+                <select value={reach} onChange={choose("reach")}>
+                  <option value="DIRECT">direct flows only</option>
+                  <option value="INDIRECT">direct and indirect</option>
+                  <option value="POSSIBLE">all, also possible</option>
+                </select>
+              </label>
+              <CopyButton content={window.location.href} label={text.copyLink} />
+            </div>
+          )}
           {names.data && starts.length === 0 && <p className="notice warn">{text.unknownAssetHelp}</p>}
-          {starts.length > 0 && (
+          {asList && starts.length > 0 && (
             <Answered query={query}>
               {({ upstream, downstream }) => (
                 <div className="columns">
