@@ -25,7 +25,7 @@ export function buildCaption(scene: Scene, state: PictureState, completeness: Co
     title: `Lineage of ${starts.join(", ") || "nothing"}`,
     lines: [
       `Made ${formatTime(new Date().toISOString())}${state.asOf ? `, as of ${formatTime(state.asOf)}` : ""}, ${filters.join(", ")}`,
-      `${scene.picture.cards.length} of ${scene.picture.cards.length + scene.picture.hidden} known nodes. ${gaps.length > 0 ? `Not complete: ${formatList(gaps)}` : "Complete"}`,
+      `${scene.picture.shown} of ${scene.picture.shown + scene.picture.hidden} known nodes. ${gaps.length > 0 ? `Not complete: ${formatList(gaps)}` : "Complete"}`,
     ],
   };
 }

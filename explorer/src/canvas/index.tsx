@@ -311,11 +311,10 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
     }
   };
 
-  const shownRows = picture.cards.length;
-  const total = shownRows + picture.hidden;
+  const total = picture.shown + picture.hidden;
   const extra = [
     ...(picture.hidden > 0
-      ? [{ short: `${shownRows} of ${total} nodes shown`, long: "the rest is behind hops that are closed: open them by their “+N”" }]
+      ? [{ short: `${picture.shown} of ${total} nodes shown`, long: "the rest is behind hops that are closed: open them by their “+N”" }]
       : []),
     ...(picture.within > 0
       ? [

@@ -102,6 +102,22 @@ describe("buildPicture", () => {
     expect(picture.lines).toHaveLength(2);
   });
 
+  test("what a filter reaches is shown with all its columns, which no edge leads to, and what follows from them", () => {
+    const column = (id: string, dataset: string, start = false) =>
+      makeNode(id, { kind: "COLUMN", parent: { id: dataset, name: dataset }, start });
+    const known = mergeAnswer(NOTHING, {
+      nodes: [column("a.1", "a", true), makeNode("b", { reach: "INDIRECT" }), column("b.1", "b"), column("b.2", "b"), column("c.1", "c")],
+      edges: [makeEdge("a.1", "b", { reach: "INDIRECT" }), makeEdge("b.2", "c.1")],
+    });
+    const picture = buildPicture(known, { ...FIRST_VIEW, granularity: "COLUMN", depth: 2 });
+    expect(picture.cards.map((card) => [card.id, card.rows.length])).toEqual([
+      ["a", 1],
+      ["b", 2],
+      ["c", 1],
+    ]);
+    expect(picture.hidden).toBe(0);
+  });
+
   test("flows between a dataset and its own columns are counted, not drawn", () => {
     const parent = { id: "b", name: "b" };
     const known = mergeAnswer(NOTHING, {

@@ -196,6 +196,8 @@ export interface Picture {
   within: number;
   /** Nodes that are known but not shown, because their hop is closed. */
   hidden: number;
+  /** Nodes that are shown: cards, rows and members. */
+  shown: number;
 }
 
 /** The node that stands for the dataset of columns. */
@@ -234,15 +236,22 @@ function collectShown(known: Knowledge, view: View): Shown {
   const openDown = new Set<string>();
   const atColumns = view.granularity === "COLUMN";
   const queue: string[] = [];
-  for (const node of known.nodes.values())
-    if (node.start && (atColumns || !node.parent)) {
-      hops.set(node.id, 0);
-      queue.push(node.id);
-    }
+  const cardOf = (node: LineageNode) => (atColumns && node.parent ? node.parent.id : node.id);
+  const members = new Map<string, string[]>();
+  if (atColumns) for (const node of known.nodes.values()) addTo(members, cardOf(node), node.id);
+  // A filter reaches a dataset, and with it every column of its own, without an edge between the two: what is known of a card is shown with it.
+  const show = (id: string, hop: number) => {
+    for (const one of members.get(cardOf(known.nodes.get(id)!)) ?? [id])
+      if (!hops.has(one)) {
+        hops.set(one, hop);
+        queue.push(one);
+      }
+  };
+  for (const node of known.nodes.values()) if (node.start && (atColumns || !node.parent)) show(node.id, 0);
   for (const id of queue) {
     const node = known.nodes.get(id)!;
     const hop = hops.get(id)!;
-    const card = atColumns && node.parent ? node.parent.id : id;
+    const card = cardOf(node);
     for (const side of ["up", "down"] as const) {
       const key = `${card}:${side}`;
       const sign = side === "up" ? -1 : 1;
@@ -251,9 +260,7 @@ function collectShown(known: Knowledge, view: View): Shown {
       (side === "up" ? openUp : openDown).add(card);
       for (const edge of (side === "up" ? known.up : known.down).get(id) ?? []) {
         const other = side === "up" ? edge.from : edge.to;
-        if (hops.has(other) || (!atColumns && known.nodes.get(other)?.parent)) continue;
-        hops.set(other, hop + sign);
-        queue.push(other);
+        if (!hops.has(other) && (atColumns || !known.nodes.get(other)?.parent)) show(other, hop + sign);
       }
     }
   }
@@ -312,7 +319,7 @@ export function buildPicture(known: Knowledge, view: View): Picture {
   }
   const { lines, byReach, within } = collectLines(known, view, cards, cardOf, rowOf);
   const countable = [...known.nodes.values()].filter((node) => view.granularity === "COLUMN" || !node.parent);
-  return { cards, lines, cardOf, byReach, within, hidden: countable.length - shown.hops.size };
+  return { cards, lines, cardOf, byReach, within, hidden: countable.length - shown.hops.size, shown: shown.hops.size };
 }
 
 function makeGroupCard(id: string, group: Ref, grouping: Grouping, node: LineageNode, hop: number): Card {
