@@ -10,7 +10,7 @@ export function readAnswer(answer: PictureAnswer): Answer {
   return { nodes: parts.flatMap((part) => part.nodes.map(readNode)), edges: parts.flatMap((part) => part.edges.map(readEdge)) };
 }
 
-function readNode({ asset, reach, masked, start }: Part["nodes"][number]): LineageNode {
+function readNode({ asset, reach, masked, start, upstream, downstream }: Part["nodes"][number]): LineageNode {
   const owners = new Map(asset.owners.map(({ owner }) => [owner.id, { id: owner.id, name: owner.name }]));
   const node: LineageNode = {
     ...{
@@ -23,7 +23,7 @@ function readNode({ asset, reach, masked, start }: Part["nodes"][number]): Linea
       dataType: null,
     },
     ...{ domain: asset.domain, product: asset.product, owners: [...owners.values()], reach, masked, start },
-    ...{ upstream: null, downstream: null, columns: null, checks: null, lastObserved: asset.lastObserved },
+    ...{ upstream, downstream, columns: null, checks: null, lastObserved: asset.lastObserved },
   };
   if (asset.__typename === "Dataset") {
     const { passed, failed, warned, errors, skipped, notRun } = asset.qualityCounts;
@@ -38,6 +38,6 @@ function readNode({ asset, reach, masked, start }: Part["nodes"][number]): Linea
 }
 
 function readEdge(edge: Part["edges"][number]): LineageEdge {
-  const { reach, type, subtype, masking, count, jobs } = edge;
-  return { from: edge.from.id, to: edge.to.id, reach, type, subtype, masking, count, jobs, stale: false, provisional: false };
+  const { reach, type, subtype, masking, count, jobs, stale, provisional } = edge;
+  return { from: edge.from.id, to: edge.to.id, reach, type, subtype, masking, count, jobs, stale, provisional };
 }

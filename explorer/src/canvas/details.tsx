@@ -2,7 +2,8 @@
 import { useQuery } from "../client";
 import { buildHref } from "../location";
 import { Answered, AssetLink, KindBadge, Link, Name, ReachBadge, When } from "../parts";
-import { JobSql, Why } from "../queries/why";
+import { EdgeReasons } from "../queries/picture";
+import { JobSql } from "../queries/why";
 import type { PictureState } from "./address";
 import type { Card, Line, LineageEdge, Picture, Reach, Row, Side } from "./model";
 
@@ -165,7 +166,10 @@ function Reasons({ line, picture, state, onLine }: DetailsProps & { line: Line }
   const source = line.fromRow >= 0 ? from.rows[line.fromRow]! : from.node;
   const target = line.toRow >= 0 ? to.rows[line.toRow]! : to.node;
   const traceable = from.members.length + to.members.length === 0 && (from.node.kind === "DATASET" || from.node.kind === "COLUMN");
-  const paths = useQuery(Why, traceable ? { from: source.id, to: target.id, first: 5, asOf: state.asOf } : null);
+  const ofColumns = line.fromRow >= 0 || from.node.kind === "COLUMN" || line.toRow >= 0;
+  const granularity = ofColumns ? "COLUMN" : state.view.granularity;
+  const reasons = useQuery(EdgeReasons, from.members.length > 0 ? null : { of: [source.id], granularity, asOf: state.asOf });
+  const wanted = new Set(line.edges.map((edge) => `${edge.from} ${edge.to}`));
   const jobs = new Map(line.edges.flatMap((edge) => edge.jobs.map((job) => [job.id, job] as const)));
   return (
     <>
@@ -180,31 +184,36 @@ function Reasons({ line, picture, state, onLine }: DetailsProps & { line: Line }
         {line.edges.length > 20 && <li>and {line.edges.length - 20} more</li>}
       </ul>
       {jobs.size > 0 && <Jobs ids={[...jobs.keys()].slice(0, 20)} names={jobs} />}
-      {traceable && (
-        <Answered query={paths}>
-          {(data) => (
-            <>
-              <h3>What sources state</h3>
-              <ol>
-                {data.paths
-                  .flatMap((path) => path.steps)
-                  .filter((step) => step.source !== null)
-                  .slice(0, 12)
-                  .map((step, i) => (
-                    <li key={i}>
-                      <Name text={step.source ?? ""} />
-                      {step.job && (
+      {from.members.length === 0 && (
+        <Answered query={reasons}>
+          {(data) => {
+            const edges = data.lineage.edges.filter((edge) => wanted.has(`${edge.from.id} ${edge.to.id}`));
+            const evidence = edges.flatMap((edge) => edge.evidence);
+            const total = edges.reduce((sum, edge) => sum + edge.evidenceTotal, 0);
+            return (
+              <>
+                <h3>
+                  {total} {total === 1 ? "statement" : "statements"} of {new Set(evidence.map((one) => one.source)).size} sources
+                </h3>
+                <ol>
+                  {evidence.slice(0, 20).map((one, i) => (
+                    <li key={`${one.statement} ${i}`}>
+                      <Name text={one.source} />
+                      {one.job && (
                         <>
-                          , job <AssetLink asset={step.job} full={false} />
+                          , job <AssetLink asset={one.job} full={false} />
                         </>
                       )}
-                      , last seen <When at={step.lastObserved} />
-                      {step.masking && ", masking"}
+                      , since <When at={one.firstSeen} />, last stated <When at={one.lastObserved} />
+                      {one.stale && ", not confirmed by the latest run"}
+                      {one.provisional && ", of a run that has not completed"}
                     </li>
                   ))}
-              </ol>
-            </>
-          )}
+                </ol>
+                {total > Math.min(evidence.length, 20) && <p>and {total - Math.min(evidence.length, 20)} more</p>}
+              </>
+            );
+          }}
         </Answered>
       )}
       <div className="row">

@@ -338,6 +338,9 @@ function listColumns(known: Knowledge, dataset: string): LineageNode[] {
   return [...known.nodes.values()].filter((node) => node.parent?.id === dataset);
 }
 
+/** From here on an answer of one hop may be cut off by the limit of nodes. */
+const MOST_NEIGHBOURS = 900;
+
 function countHidden(known: Knowledge, shown: Shown, nodes: readonly LineageNode[], side: Side): number | null {
   let hidden = 0;
   for (const node of nodes) {
@@ -348,8 +351,11 @@ function countHidden(known: Knowledge, shown: Shown, nodes: readonly LineageNode
       if (shown.hops.has(other)) seen++;
       else if (!known.nodes.get(other)?.parent || node.parent) closed++;
     const count = side === "up" ? node.upstream : node.downstream;
-    if (!count && !(side === "up" ? shown.openUp : shown.openDown).has(node.parent?.id ?? node.id) && closed === 0) return null;
-    hidden += count ? Math.max(closed, count.direct - seen) : closed;
+    const open = (side === "up" ? shown.openUp : shown.openDown).has(node.parent?.id ?? node.id);
+    if (!count && !open && closed === 0) return null;
+    // Of an open hop of a column everything is there: some of it is reached with its dataset, by no edge of its own.
+    if (!count || (open && node.parent && count.direct < MOST_NEIGHBOURS)) hidden += closed;
+    else hidden += Math.max(closed, count.direct - seen);
   }
   return hidden;
 }
