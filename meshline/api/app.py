@@ -17,6 +17,7 @@ from meshline.api.explorer import ROUTES, get_asset, get_home, get_shell, load_p
 from meshline.api.front_page import build_front_page
 from meshline.api.graphql import Bounds
 from meshline.api.graphql.http import GraphQLEndpoint, answer_graphql
+from meshline.api.gzip_middleware import GzipMiddleware
 from meshline.api.health import get_healthz, get_readyz
 from meshline.api.marquez.routes import ADDRESSES as MARQUEZ
 from meshline.api.metrics import Metrics, get_metrics
@@ -84,6 +85,7 @@ def create_app(
         routes=[AddressRoute(table)],
         middleware=[
             Middleware(RequestContextMiddleware, metrics=metrics, table=table, quiet=QUIET),
+            Middleware(GzipMiddleware),
             Middleware(AuthMiddleware, settings=settings, refused=metrics.count_refused_request),
         ],
         exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error},
