@@ -19,6 +19,7 @@ from meshline.ingest.openlineage.run_statements import build_statement_owner, re
 from meshline.ingest.pipeline import Pipeline, replay_events
 from meshline.ingest.sources.reading_loader import advance_clock, read_retracted, record_retracted
 
+ALWAYS = 2**61  # microseconds: no time is beyond it
 GROUP_SIZE = 1000  # scopes that are read, and statements that are written, together
 
 
@@ -53,6 +54,7 @@ def copy_store(
                 refuse(outcome.refused)
     finally:
         pipeline.close()
+    _copy_event_counts(old, new)
     statements = 0
     for group in _split_heads(old.read_changes(0).heads):
         written = _copy(old, new, naming, group, restated)
@@ -69,6 +71,13 @@ def _copy_catalogs(old: Store, new: Store, mesh: Mesh | None) -> None:
         new.write_setting(RULES, rules)
     if mesh is not None:
         write_rules(new, mesh.source, mesh.catalogs)
+
+
+def _copy_event_counts(old: Store, new: Store) -> None:
+    """Add the events that are not kept any more to the counts of the replayed ones."""
+    replayed = new.read_event_counts(-ALWAYS, ALWAYS)
+    counts = {of: events - replayed.get(of, 0) for of, events in old.read_event_counts(-ALWAYS, ALWAYS).items()}
+    new.commit(lambda _: Batch(event_counts={of: events for of, events in counts.items() if events > 0}))
 
 
 def _copy_journal(old: Store, new: Store) -> None:

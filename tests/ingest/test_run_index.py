@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from meshline.app.replay import copy_store
 from meshline.graph.model import build_dataset_key, build_job_key
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Run, RunKey, RunRole, Store
@@ -130,6 +131,20 @@ run_index.index_stored_runs(store, Naming())
         assert 0 < events <= 2 * NUMBER
         assert read_lists(store) == expected
     assert [check.problems for check in list_file_checks(str(path)) if not check.passed] == []
+
+
+def test_a_replay_lists_the_runs_of_kept_events_and_keeps_all_counts(tmp_path: Path) -> None:
+    with closing(SqliteStore(str(tmp_path / "old.db"))) as old, closing(SqliteStore(str(tmp_path / "new.db"))) as new:
+        ingest(old, *range(NUMBER))
+        copy_store(old, new, None, lambda error: pytest.fail(str(error)))
+        assert [stored.run for stored in new.list_runs([JOB], RunRole.JOB, limit=999)] == read_lists(old)[0]
+        assert new.read_event_counts(*ALWAYS) == old.read_event_counts(*ALWAYS)
+    with closing(SqliteStore(str(tmp_path / "old.db"))) as old, closing(SqliteStore(str(tmp_path / "third.db"))) as third:
+        assert old.prune_raw_events(2**60) == 2 * NUMBER
+        ingest(old, 0)
+        copy_store(old, third, None, lambda error: pytest.fail(str(error)))
+        assert third.count_runs([JOB], RunRole.JOB) == 1
+        assert third.read_event_counts(*ALWAYS) == old.read_event_counts(*ALWAYS)
 
 
 def test_a_new_store_is_marked_at_once(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -437,6 +438,7 @@ def list_events(connection: sqlite3.Connection, since: int, until: int, before: 
     return [build_event(row) for row in connection.execute(SQL["events"], asked)]
 
 
+@lru_cache(50_000)
 def encode_key(asset: AssetKey) -> str:
     """The key of a job or a dataset as JSON."""
     return encode_json(asset.parts).decode()

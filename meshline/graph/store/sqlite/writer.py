@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -107,6 +107,7 @@ class IdAllocators:
 
 
 PairRow: TypeAlias = tuple[int, bytes, int, int]
+_JOB, _READS, _WRITES = (role.value for role in (RunRole.JOB, RunRole.READS, RunRole.WRITES))
 RunAssetRow: TypeAlias = tuple[int, int, int, int]  # asset, role, begun, run
 
 CHANGES_KEPT = 500  # newest revisions that keep their list of changed scopes
@@ -382,12 +383,12 @@ def _write_summaries(connection: sqlite3.Connection, label: Callable[[str], int]
     gone: list[tuple[int]] = []
     for number, before, run in runs:
         if before is not None and before.begun is not None:
-            old.update(_list_asset_rows(number, before, label))
+            old.update(_list_asset_rows(number, before.begun, *_label_assets(before, label)))
             if run.begun is None:
                 gone.append((number,))
         if run.begun is not None:
-            new.update(_list_asset_rows(number, run, label))
-            reads, writes = ([label(encode_key(key)) for key in keys] for keys in (run.reads, run.writes))
+            job, reads, writes = _label_assets(run, label)
+            new.update(_list_asset_rows(number, run.begun, job, reads, writes))
             summaries.append((number, run.begun, reader.encode_list(reads), reader.encode_list(writes)))
     connection.executemany(SQL["remove_summaries"], gone)
     connection.executemany(SQL["put_summaries"], summaries)
@@ -395,9 +396,15 @@ def _write_summaries(connection: sqlite3.Connection, label: Callable[[str], int]
     connection.executemany(SQL["add_run_assets"], sorted(new - old))
 
 
-def _list_asset_rows(number: int, run: Run, label: Callable[[str], int]) -> Iterator[RunAssetRow]:
-    assert run.begun is not None
-    yield label(encode_key(run.key.job)), RunRole.JOB.value, run.begun, number
-    for role, keys in ((RunRole.READS, run.reads), (RunRole.WRITES, run.writes)):
-        for key in keys:
-            yield label(encode_key(key)), role.value, run.begun, number
+def _label_assets(run: Run, label: Callable[[str], int]) -> tuple[int, list[int], list[int]]:
+    """The labels of a run's job, of the datasets that it reads, and of those that it writes."""
+    return (
+        label(encode_key(run.key.job)),
+        [label(encode_key(key)) for key in run.reads],
+        [label(encode_key(key)) for key in run.writes],
+    )
+
+
+def _list_asset_rows(number: int, begun: int, job: int, reads: list[int], writes: list[int]) -> list[RunAssetRow]:
+    read = [(dataset, _READS, begun, number) for dataset in reads]
+    return [(job, _JOB, begun, number), *read, *[(dataset, _WRITES, begun, number) for dataset in writes]]
