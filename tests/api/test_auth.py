@@ -42,6 +42,7 @@ def use_address(client: TestClient, path: str, method: str, headers: dict[str, s
         "/api/v1/lineage/batch": {"json": [build_event()]},
         "/api/v1/mesh": {"content": MESH, "headers": {**YAML, **headers}},
         "/api/v1/sources": {} if method == "GET" else {"params": {"source": "delta/lake"}, "json": {}},
+        "/api/v1/jobs/runs/{run}/facets": {"params": {"type": "run"}},
         "/api/v1/search": {"params": {"q": "a"}},
         "/api/v1/column-lineage": {"params": {"nodeId": "job:nowhere:none"}},
     }

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from meshline.api.marquez.node_ids import build_version
 from meshline.api.marquez.question import Question
+from meshline.api.marquez.runs import build_dataset_version, find_last_writer
 from meshline.api.marquez.shapes import ComputedField, Dataset, DatasetData, Datasets, Facets, Field, GraphInputField, InputField, Name
 from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach
 from meshline.graph.model import AssetKey, AssetKind, FlowType, from_micros
 from meshline.graph.queries.assets import Attributes, read_attributes
 
-IDS = uuid.UUID("6f2d1f0e-6c2b-5e57-9d8a-4d3f0c5b7a11")  # the namespace of the UUIDs that are made here (RFC 9562, 5.5)
 VERBATIM = "facet:"  # + the facet's name: the attribute that keeps a facet as it was sent
 
 
@@ -59,11 +59,11 @@ def read_datasets(question: Question, asked: Iterable[tuple[int, AssetKey]]) -> 
     """Datasets (nodes, each with the name to show) with all that an answer about datasets shows of them."""
     known = read_known(question, asked)
     inputs = read_inputs(question, [one.node for one in known])
-    return [_build_dataset(question.index, one, inputs) for one in known]
+    return [_build_dataset(question, one, inputs) for one in known]
 
 
-def _build_dataset(index: LineageIndex, known: KnownDataset, inputs: dict[int, list[InputField]]) -> Dataset:
-    data = build_data(index, known)
+def _build_dataset(question: Question, known: KnownDataset, inputs: dict[int, list[InputField]]) -> Dataset:
+    index, data = question.index, build_data(question, known)
     computed = [
         ComputedField(index.assets.get_column_name(column), fields, *merge_transformations(fields))
         for column, _ in known.columns
@@ -71,15 +71,25 @@ def _build_dataset(index: LineageIndex, known: KnownDataset, inputs: dict[int, l
     ]
     return Dataset(
         **msgspec.structs.asdict(data),
-        current_version=build_version(*index.assets.get_key(known.node).parts, *(str((field.name, field.type)) for field in data.fields)),
+        current_version=_build_current_version(question, known, data),
         column_lineage=computed or None,
         facets=_collect_dataset_facets(known.attributes),
         deleted=False,
     )
 
 
-def build_data(index: LineageIndex, known: KnownDataset) -> DatasetData:
+def _build_current_version(question: Question, known: KnownDataset, data: DatasetData) -> str:
+    """The version that the last completed run wrote; of a dataset that no run wrote, a version of its columns."""
+    namespace, name = question.index.assets.get_key(known.node).parts
+    writer = find_last_writer(question, known.node)
+    if writer is None:
+        return build_version(namespace, name, "", *(f"{field.name} {field.type}" for field in data.fields))
+    return build_dataset_version(question, namespace, name, writer[0])
+
+
+def build_data(question: Question, known: KnownDataset) -> DatasetData:
     """What every answer shows of a dataset."""
+    index, writer = question.index, find_last_writer(question, known.node)
     namespace, name = known.key.parts
     since, last = find_times(index, known.node)
     return DatasetData(
@@ -96,7 +106,7 @@ def build_data(index: LineageIndex, known: KnownDataset) -> DatasetData:
             for column, of_one in known.columns
         ],
         tags=list_tag_names(known.attributes),
-        last_modified_at=None,
+        last_modified_at=None if writer is None else from_micros(writer[1]),
         description=known.attributes.find_text("description"),
         last_lifecycle_state=_find_lifecycle_state(known.attributes),
     )
@@ -106,11 +116,6 @@ def find_times(index: LineageIndex, node: int) -> tuple[int, int]:
     """Since when current statements mention an asset, and when one last did, in microseconds."""
     scopes = [index.changes.get_scope(scope_id) for scope_id in index.changes.list_scopes(node)]
     return min((one.valid_from for one in scopes), default=0), max((one.last_observed for one in scopes), default=0)
-
-
-def build_version(*parts: str) -> str:
-    """A UUID that equal parts always give."""
-    return str(uuid.uuid5(IDS, msgspec.json.encode(parts).decode()))
 
 
 def list_tag_names(known: Attributes) -> list[str]:

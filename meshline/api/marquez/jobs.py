@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import msgspec
+from msgspec.structs import astuple
 
-from meshline.api.marquez.datasets import build_version, collect_facets, find_times, list_tag_names
+from meshline.api.marquez.datasets import collect_facets, find_times, list_tag_names
+from meshline.api.marquez.node_ids import build_version
 from meshline.api.marquez.question import Question
-from meshline.api.marquez.shapes import Job, JobBase, Jobs, Name
+from meshline.api.marquez.runs import STATES, build_job_version, list_latest_runs
+from meshline.api.marquez.shapes import Job, JobBase, Jobs, Name, Run
+from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, from_micros
 from meshline.graph.queries.assets import Attributes, read_attributes
 from meshline.graph.queries.search import list_linked
+
+LATEST = 10  # runs that an answer about a job shows
 
 
 def list_jobs(question: Question) -> Jobs:
@@ -30,8 +37,20 @@ def list_jobs_of_namespace(question: Question) -> Jobs:
 def _build_page(question: Question, nodes: Sequence[int]) -> Jobs:
     last = question.index.changes.compute_last_observed()
     ordered = sorted(nodes, key=lambda node: -int(last[node]))
-    shown = [(node, question.index.assets.get_key(node)) for node in question.cut_page(ordered)]
+    shown = [(node, question.index.assets.get_key(node)) for node in _cut_page(question, ordered)]
     return Jobs(read_jobs(question, shown), len(nodes))
+
+
+def _cut_page(question: Question, jobs: Sequence[int]) -> Sequence[int]:
+    """The page of the request, of jobs whose last run has one of the states that it names. The total does not depend on these."""
+    wanted = {state.upper() for state in question.query.getlist("lastRunStates")}
+    if not wanted:
+        return question.cut_page(jobs)
+    if not wanted <= STATES:
+        raise InvalidInput(f"give {', '.join(sorted(STATES))}", "lastRunStates")
+    limit, offset = question.read_page()
+    matching = (job for job in jobs if any(run.state in wanted for run in list_latest_runs(question, job, 1)))
+    return list(islice(matching, offset, offset + limit))
 
 
 def get_job(question: Question) -> Job:
@@ -44,24 +63,26 @@ def read_jobs(question: Question, asked: Iterable[tuple[int, AssetKey]]) -> list
     """Jobs (nodes, each with the name to show) with all that an answer about jobs shows of them."""
     jobs = list(asked)
     known = read_attributes(question.live, question.index, [node for node, _ in jobs])
-    return [_build_job(question.index, node, key, of_one) for (node, key), of_one in zip(jobs, known, strict=True)]
+    return [_build_job(question, node, key, of_one) for (node, key), of_one in zip(jobs, known, strict=True)]
 
 
-def _build_job(index: LineageIndex, node: int, key: AssetKey, known: Attributes) -> Job:
-    base = build_job_base(index, node, key, known)
-    named = [f"{direction}:{name.namespace}:{name.name}" for direction in ("inputs", "outputs") for name in getattr(base, direction)]
+def _build_job(question: Question, node: int, key: AssetKey, known: Attributes) -> Job:
+    latest = list_latest_runs(question, node, LATEST)
+    base = build_job_base(question.index, node, key, known, latest)
     return Job(
         **msgspec.structs.asdict(base),
-        latest_runs=None,
+        latest_runs=latest or None,
         facets=collect_facets(known),
-        current_version=build_version(*key.parts, base.location or "", *named),
+        current_version=build_job_version(
+            key, base.location or "", *([[*astuple(name)] for name in named] for named in (base.inputs, base.outputs))
+        ),
         labels=[],
         tags=list_tag_names(known),
     )
 
 
-def build_job_base(index: LineageIndex, node: int, key: AssetKey, known: Attributes) -> JobBase:
-    """What every answer shows of a job."""
+def build_job_base(index: LineageIndex, node: int, key: AssetKey, known: Attributes, latest: Sequence[Run]) -> JobBase:
+    """What every answer shows of a job. `latest`: its newest runs."""
     namespace, name = key.parts
     since, last = find_times(index, node)
     parent = next((index.assets.get_key(parent) for parent in list_linked(index, node, EdgeType.PART_OF)), None)
@@ -79,7 +100,7 @@ def build_job_base(index: LineageIndex, node: int, key: AssetKey, known: Attribu
         outputs=_list_names(index, node, EdgeType.WRITES),
         location=known.find_text("source_code_location"),
         description=known.find_text("description"),
-        latest_run=None,
+        latest_run=latest[0] if latest else None,
     )
 
 

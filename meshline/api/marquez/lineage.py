@@ -14,6 +14,7 @@ from meshline.api.marquez.datasets import build_data, describe_steps, group_step
 from meshline.api.marquez.jobs import build_job_base
 from meshline.api.marquez.node_ids import NodeId, NodeType, format_node_id, resolve_node_id
 from meshline.api.marquez.question import Question
+from meshline.api.marquez.runs import list_latest_runs
 from meshline.api.marquez.shapes import (
     ColumnData,
     ColumnGraph,
@@ -144,12 +145,12 @@ def _build_graph(question: Question, shown: dict[int, AssetKey], edges: Iterable
         incoming[end].append(edge)
     found: list[JobNode | DatasetNode] = []
     for known in read_known(question, ((node, key) for node, key in shown.items() if key.kind is AssetKind.DATASET)):
-        data = build_data(index, known)
+        data = build_data(question, known)
         data = msgspec.structs.replace(data, description=_add_note(data.description, notes.get(known.node)))
         found.append(DatasetNode(ids[known.node], incoming[known.node], outgoing[known.node], data))
     jobs = [(node, key) for node, key in shown.items() if key.kind is AssetKind.JOB]
     for (node, key), attributes in zip(jobs, read_attributes(question.live, index, [node for node, _ in jobs]), strict=True):
-        base = build_job_base(index, node, key, attributes)
+        base = build_job_base(index, node, key, attributes, list_latest_runs(question, node, 1))
         base = msgspec.structs.replace(base, description=_add_note(base.description, notes.get(node)))
         data_ = JobData(**msgspec.structs.asdict(base), current_run_uuid=None if base.latest_run is None else base.latest_run.id)
         found.append(JobNode(ids[node], incoming[node], outgoing[node], data_))

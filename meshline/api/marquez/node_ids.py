@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import enum
 import re
+import uuid
 from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
+
+import msgspec
 
 from meshline.api.marquez.question import LONGEST, Question, build_not_found
 from meshline.errors import InvalidInput, NotFound
 from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_dataset_key, build_job_key
 
+IDS = uuid.UUID("6f2d1f0e-6c2b-5e57-9d8a-4d3f0c5b7a11")  # the namespace of the UUIDs that are made here (RFC 9562, 5.5)
 MOST_COLONS = 64  # of an id at which it is split: bounds the work for a long one
 _ID = re.compile(r"(dataset|datasetField|job|run):(.+)", re.DOTALL)
 _VERSION = re.compile(r"#[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 _BETWEEN = re.compile(r":(?!//|[0-9])")  # where Marquez splits
+
+
+def build_version(*parts: str) -> str:
+    """A UUID that equal parts always give."""
+    return str(uuid.uuid5(IDS, msgspec.json.encode(parts).decode()))
 
 
 class NodeType(enum.StrEnum):

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from meshline.api.addresses import Address
 from meshline.api.auth import check_role, get_actor
 from meshline.api.errors import JSON
-from meshline.api.marquez import datasets, jobs, lineage, namespaces, search, shapes
+from meshline.api.marquez import datasets, events, jobs, lineage, namespaces, runs, search, shapes
 from meshline.api.marquez.question import MOST, Build, build_endpoint
-from meshline.api.operations import Answer, Operation, Parameter, Schema, Shape, build_json_answer
+from meshline.api.operations import OBJECT, Answer, Operation, Parameter, Schema, Shape, build_json_answer
 from meshline.api.rest.sources import handle_source
 from meshline.app.tokens import Role
 
@@ -50,6 +50,20 @@ def _describe_limit(default: int) -> Parameter:
 
 
 _PAGE = (_describe_limit(100), _OFFSET)
+_LAST_STATES = Parameter(
+    "lastRunStates", "query", "Only jobs whose last run has this state; may be repeated.", schema={"enum": sorted(runs.STATES)}
+)
+_INSTANT: Schema = {"type": "string", "format": "date-time"}
+_EVENT_TIMES = (
+    Parameter("after", "query", "Only events of this time or later.", schema=_INSTANT),
+    Parameter("before", "query", "Only events before this time.", schema=_INSTANT),
+    Parameter("sortDirection", "query", "The order by time; descending by default.", schema={"enum": ["asc", "desc"]}),
+)
+_PERIOD = (
+    Parameter("period", "query", "The last 24 hours, or the last 7 days.", schema={"enum": ["DAY", "WEEK"], "default": "DAY"}),
+    Parameter("timezone", "query", "Where days begin; needed for WEEK."),
+)
+_STATISTICS: Schema = {"type": "array", "items": OBJECT}
 _DAY: Schema = {"type": "string", "format": "date"}
 
 
@@ -69,8 +83,21 @@ ROUTES = (
     Route(f"{PREFIX}/sources/{{source}}", namespaces.get_data_source, shapes.DataSource),
     Route(f"{_NAMESPACE}/datasets", datasets.list_datasets, shapes.Datasets, _PAGE),
     Route(f"{_NAMESPACE}/datasets/{{dataset}}", datasets.get_dataset, shapes.Dataset),
-    Route(f"{PREFIX}/jobs", jobs.list_jobs, shapes.Jobs, _PAGE),
-    Route(f"{_NAMESPACE}/jobs", jobs.list_jobs_of_namespace, shapes.Jobs, _PAGE),
+    Route(f"{PREFIX}/jobs", jobs.list_jobs, shapes.Jobs, (*_PAGE, _LAST_STATES)),
+    Route(f"{_NAMESPACE}/jobs", jobs.list_jobs_of_namespace, shapes.Jobs, (*_PAGE, _LAST_STATES)),
+    Route(f"{_NAMESPACE}/jobs/{{job}}/runs", runs.list_job_runs, shapes.Runs, _PAGE),
+    Route(f"{PREFIX}/jobs/runs/{{run}}", runs.get_run, shapes.Run),
+    Route(
+        f"{PREFIX}/jobs/runs/{{run}}/facets",
+        runs.get_run_facets,
+        shapes.RunFacets,
+        (Parameter("type", "query", "Those of the run, or of its job.", required=True, schema={"enum": ["run", "job"]}),),
+    ),
+    Route(f"{PREFIX}/events/lineage", events.list_run_events, shapes.Events, (*_PAGE, *_EVENT_TIMES)),
+    Route(f"{PREFIX}/stats/lineage-events", events.list_event_statistics, _STATISTICS, _PERIOD),
+    Route(f"{PREFIX}/stats/jobs", events.list_job_statistics, _STATISTICS, _PERIOD),
+    Route(f"{PREFIX}/stats/datasets", events.list_dataset_statistics, _STATISTICS, _PERIOD),
+    Route(f"{PREFIX}/stats/sources", events.list_source_statistics, _STATISTICS, _PERIOD),
     Route(f"{_NAMESPACE}/jobs/{{job}}", jobs.get_job, shapes.Job),
     Route(f"{PREFIX}/lineage", lineage.get_lineage, shapes.Graph, (_NODE, _DEPTH)),
     Route(

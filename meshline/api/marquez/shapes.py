@@ -166,6 +166,46 @@ class RunDataset(Shape, frozen=True):
     facets: Facets
 
 
+class Runs(Shape, frozen=True):
+    """A page of runs of a job."""
+
+    runs: list[Run]
+    total_count: int
+
+
+class RunFacets(Shape, frozen=True):
+    """The facets of a run, or of its job."""
+
+    run_id: str
+    facets: Facets
+
+
+class Events(Shape, frozen=True):
+    """A page of events, each as it was received."""
+
+    events: list[msgspec.Raw]
+    total_count: int
+
+
+class EventStatistics(Shape, frozen=True):
+    """How many events of each type there were in an interval."""
+
+    start_interval: datetime
+    end_interval: datetime
+    fail: int
+    start: int
+    complete: int
+    abort: int
+
+
+class AssetStatistics(Shape, frozen=True):
+    """How many assets there were at the end of an interval."""
+
+    start_interval: datetime
+    end_interval: datetime
+    count: int
+
+
 class JobBase(Shape, frozen=True):
     """What every answer shows of a job. `type` is always BATCH, the only one that Marquez's page shows."""
 

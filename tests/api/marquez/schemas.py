@@ -63,7 +63,7 @@ DATASET = describe_object(
 )
 RUN_DATASETS = describe_list(describe_object(datasetVersionId=VERSIONED, facets=FACETS))
 RUN = describe_object(
-    id=UUID,
+    id=TEXT,
     createdAt=TIME,
     updatedAt=TIME,
     nominalStartTime=allow_null(TIME),
@@ -126,11 +126,18 @@ NAMESPACES = describe_object(namespaces=describe_list(NAMESPACE))
 SOURCES = describe_object(sources=describe_list(SOURCE))
 DATASETS = describe_object(datasets=describe_list(DATASET), totalCount=WHOLE)
 JOBS = describe_object(jobs=describe_list(JOB), totalCount=WHOLE)
-NODES = [describe_node("JOB", **JOB_DATA, currentRunUuid=allow_null(UUID)), describe_node("DATASET", **DATASET_DATA)]
+NODES = [describe_node("JOB", **JOB_DATA, currentRunUuid=allow_null(TEXT)), describe_node("DATASET", **DATASET_DATA)]
 GRAPH = describe_object(graph=describe_list({"anyOf": NODES}))
 COLUMN_GRAPH = describe_object(graph=describe_list(COLUMN_NODE))
 TAGS = describe_object(tags=describe_list(describe_object(name=TEXT, description=allow_null(TEXT))))
 HITS = describe_object(totalCount=WHOLE, results=describe_list(HIT))
+
+RUNS = describe_object(runs=describe_list(RUN), totalCount=WHOLE)
+RUN_FACETS = describe_object(runId=TEXT, facets=FACETS)
+EVENTS = describe_object(events=describe_list({"type": "object", "required": ["run", "job", "eventTime"]}), totalCount=WHOLE)
+INTERVAL = {"startInterval": TIME, "endInterval": TIME}
+EVENT_STATISTICS = describe_list(describe_object(**INTERVAL, fail=WHOLE, start=WHOLE, complete=WHOLE, abort=WHOLE))
+ASSET_STATISTICS = describe_list(describe_object(**INTERVAL, count=WHOLE))
 
 
 def check_shape(answer: object, schema: Schema) -> None:

@@ -1,0 +1,105 @@
+"""Events as they were received, and statistics: `/events/lineage` and `/stats`."""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from meshline.api.marquez.question import MOST, Question, parse_time
+from meshline.api.marquez.shapes import AssetStatistics, Events, EventStatistics
+from meshline.errors import InvalidInput
+from meshline.graph.model import AssetKind, from_micros, get_current_micros, to_micros
+from meshline.graph.queries.events import count_events, count_events_by_bucket, list_events
+
+HOURS, DAYS = 24, 7
+_HOUR = 3_600_000_000
+
+
+def list_run_events(question: Question) -> Events:
+    """The events of runs by their time, the newest first, as they were received. `totalCount` has also those of jobs and datasets."""
+    since, until = (_parse_instant(question, name) for name in ("after", "before"))
+    limit, offset = question.read_page()
+    descending = question.read_choice("sortDirection", ("DESC", "ASC"), "DESC") == "DESC"
+    total = count_events(question.live, since, until)
+    first, skipped = (limit + offset, offset) if descending else (total - offset, max(0, total - offset - limit))
+    if first > MOST:
+        raise InvalidInput(f"that is beyond the first {MOST} events: give a narrower time with `before` and `after`", "offset")
+    found = list_events(question.live, since, until, max(0, first)).events[skipped:]
+    bodies = [one.event.body for one in (found if descending else reversed(found)) if one.event.type not in ("JOB", "DATASET")]
+    return Events([msgspec.Raw(body) for body in bodies], total)
+
+
+def _parse_instant(question: Question, name: str) -> int | None:
+    text = question.query.get(name)
+    return parse_time(text, name) if text else None
+
+
+def list_event_statistics(question: Question) -> Sequence[EventStatistics]:
+    """How many events of each type there were, by hour of the last day or by day of the last week."""
+    starts = build_intervals(question)
+    following = dict(itertools.pairwise(starts))
+    found = count_events_by_bucket(question.live, starts[0], starts[-1], lambda start: following[start])
+    return [
+        EventStatistics(
+            from_micros(start), from_micros(following[start]), *(counts.get(type_, 0) for type_ in ("FAIL", "START", "COMPLETE", "ABORT"))
+        )
+        for start, counts in found
+    ]
+
+
+def list_dataset_statistics(question: Question) -> Sequence[AssetStatistics]:
+    """How many datasets there were at the end of each hour of the last day, or of each day of the last week."""
+    return _list_asset_statistics(question, list(_find_first_times(question, AssetKind.DATASET)))
+
+
+def list_job_statistics(question: Question) -> Sequence[AssetStatistics]:
+    """How many jobs there were at the end of each hour of the last day, or of each day of the last week."""
+    return _list_asset_statistics(question, list(_find_first_times(question, AssetKind.JOB)))
+
+
+def list_source_statistics(question: Question) -> Sequence[AssetStatistics]:
+    """How many data sources there were at the end of each hour of the last day, or of each day of the last week."""
+    first: dict[str, int] = {}
+    nodes = question.index.assets.list_of_kind(AssetKind.DATASET)
+    for node, time in zip(nodes, _find_first_times(question, AssetKind.DATASET), strict=True):
+        namespace = question.index.assets.get_key(node).parts[0]
+        first[namespace] = min(time, first.get(namespace, time))
+    return _list_asset_statistics(question, list(first.values()))
+
+
+def _find_first_times(question: Question, kind: AssetKind) -> Iterator[int]:
+    """Since when current statements mention each asset of a kind, in the order of their names."""
+    first = question.index.changes.compute_first_stated()
+    return (int(first[node]) for node in question.index.assets.list_of_kind(kind))
+
+
+def _list_asset_statistics(question: Question, first: list[int]) -> list[AssetStatistics]:
+    """`first`: since when there is each of the assets, in microseconds."""
+    starts, first = build_intervals(question), sorted(first)
+    return [AssetStatistics(from_micros(start), from_micros(end), bisect_left(first, end)) for start, end in itertools.pairwise(starts)]
+
+
+def build_intervals(question: Question) -> list[int]:
+    """The beginnings of the hours or days of a period in microseconds, and the end of the last. Raises InvalidInput."""
+    now = get_current_micros() if question.index.as_of is None else question.index.as_of
+    if question.read_choice("period", ("DAY", "WEEK"), "DAY") == "DAY":
+        end = now - now % _HOUR + _HOUR
+        return [end - hours * _HOUR for hours in range(HOURS, -1, -1)]
+    zone = _parse_zone(question.query.get("timezone", ""))
+    today = from_micros(now).astimezone(zone).date()
+    days = [today + timedelta(days=number) for number in range(1 - DAYS, 2)]
+    return [to_micros(datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)) for day in days]
+
+
+def _parse_zone(text: str) -> ZoneInfo:
+    try:
+        if text:
+            return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        pass
+    raise InvalidInput(f"give a name such as Europe/Berlin, not {text[:40]!r}", "timezone")
