@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
+
 from meshline.api.graphql import Bounds
-from meshline.graph.model import JOB_OUTPUT, EdgeFact, EdgeType, Facts, Statement, build_column_key, build_job_key, from_micros
+from meshline.graph.model import (
+    JOB_OUTPUT,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Statement,
+    build_column_key,
+    build_dataset_key,
+    build_job_key,
+    from_micros,
+)
 from tests.api.conftest import AskGraph
 from tests.queries import mesh
 
@@ -155,3 +167,56 @@ def test_the_neighbours_of_a_node(ask: AskGraph) -> None:
     other = mesh.build_run_statement(mesh.SEND, [mesh.REVENUE], mesh.ORDERS, at=mesh.START + DAY, covered=False)
     mesh.commit_statements(ask.graph, other._replace(version="later"))
     assert count_hops(of=[mesh.REVENUE.id])["fin.revenue"][1] == build_count(2, 2, stale=1)
+
+
+COMPACT = """query($of: [ID!]!, $g: Granularity! = DATASET, $limit: Int! = 10000, $at: DateTime) {
+  compactLineage(of: $of, granularity: $g, limit: $limit, asOf: $at) {
+    ids kinds names qualifiedNames reach distance masked start domain product dataset domains { name } products { name } datasets { id }
+    edges { from to bits count } ungrouped completeness { truncated total asOf } } }"""
+
+
+@pytest.mark.parametrize("granularity", ["COLUMN", "DATASET", "PRODUCT", "DOMAIN"])
+def test_a_compact_lineage_has_the_nodes_of_the_lineage(ask: AskGraph, granularity: str) -> None:
+    lineage = """query($of: [ID!]!, $g: Granularity!) { lineage(of: $of, granularity: $g) { ungrouped nodes { reach distance masked start
+      asset { id kind name qualifiedName domain { name } product { name } ... on Column { dataset { id } } } } } }"""
+    nodes = ask(lineage, of=[mesh.CUSTOMERS.id], g=granularity)["lineage"]["nodes"]
+    found = ask(COMPACT, of=[mesh.CUSTOMERS.id], g=granularity)["compactLineage"]
+    for column, name in (("ids", "id"), ("kinds", "kind"), ("names", "name"), ("qualifiedNames", "qualifiedName")):
+        assert found[column] == [node["asset"][name] for node in nodes]
+    for name in ("reach", "distance", "masked", "start"):
+        assert found[name] == [node[name] for node in nodes]
+    if granularity in ("COLUMN", "DATASET"):
+        for name, many in (("domain", "domains"), ("product", "products"), ("dataset", "datasets")):
+            assert [None if at < 0 else found[many][at] for at in found[name]] == [node["asset"].get(name) for node in nodes]
+
+
+def test_a_compact_lineage_is_as_of_a_time_and_has_a_limit_of_its_own(ask: AskGraph) -> None:
+    extra = mesh.build_run_statement(build_job_key("airflow", "more"), [mesh.REPORT], build_dataset_key("wh", "more"), at=mesh.START + DAY)
+    mesh.commit_statements(ask.graph, extra)
+    assert len(ask(COMPACT, of=[mesh.CUSTOMERS.id])["compactLineage"]["ids"]) == 4
+    uncovered = mesh.build_run_statement(
+        build_job_key("airflow", "more"), [mesh.REPORT], build_dataset_key("wh", "more"), at=mesh.START + 2 * DAY, covered=False
+    )
+    mesh.commit_statements(ask.graph, uncovered)
+    assert len(ask(COMPACT, of=[mesh.CUSTOMERS.id])["compactLineage"]["ids"]) == 5
+    then = ask(COMPACT, of=[mesh.CUSTOMERS.id], at=from_micros(mesh.START).isoformat())["compactLineage"]
+    assert (len(then["ids"]), then["completeness"]["asOf"]) == (4, from_micros(mesh.START).isoformat())
+    cut = ask(COMPACT, of=[mesh.CUSTOMERS.id], limit=2)["compactLineage"]
+    assert (len(cut["ids"]), cut["completeness"]["truncated"], cut["completeness"]["total"]) == (2, "NODES", 5)
+    assert cut["edges"] == {"from": [0], "to": [1], "bits": [0], "count": [3]}
+    small_pages = AskGraph(ask.graph, Bounds(page=1))
+    assert len(small_pages(COMPACT, of=[mesh.CUSTOMERS.id])["compactLineage"]["ids"]) == 5, "the size of pages does not bound a drawing"
+    assert ask.get_error_code(COMPACT, of=[mesh.CUSTOMERS.id], limit=10_001) == "LIMIT_EXCEEDED"
+    assert ask.get_error_code(COMPACT, of=[mesh.CUSTOMERS.id], limit=-1) == "INVALID_INPUT"
+    assert AskGraph(ask.graph, Bounds(objects=8)).get_error_code(COMPACT, of=[mesh.CUSTOMERS.id]) == "LIMIT_EXCEEDED"
+
+
+def test_the_bits_of_a_compact_edge(ask: AskGraph) -> None:
+    other = mesh.build_run_statement(mesh.SEND, [mesh.REVENUE], mesh.ORDERS, at=mesh.START + DAY, covered=False)
+    mesh.commit_statements(ask.graph, other._replace(version="later", provisional=True))
+    found = ask(COMPACT, of=[mesh.EMAIL.id], g="COLUMN")["compactLineage"]
+    edges = zip(found["edges"]["from"], found["edges"]["to"], found["edges"]["bits"], strict=True)
+    bits = {(found["names"][start], found["names"][end]): value for start, end, value in edges}
+    assert bits["email", "email_hash"] == 4, "DIRECT, masking"
+    assert bits["fin.revenue", "fin.report"] == 2 + 8, "POSSIBLE, stale"
+    assert bits["fin.revenue", "sales.orders"] == 2 + 16, "POSSIBLE, provisional"

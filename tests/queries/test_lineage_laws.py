@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from meshline.graph.index import Direction, LineageIndex, Reach
 from meshline.graph.model import AssetKey, AssetKind, Statement
+from meshline.graph.queries.compact_lineage import CompactLineage, build_compact_lineage
 from meshline.graph.queries.edge_evidence import Evidence
 from meshline.graph.queries.impact import compute_impact
-from meshline.graph.queries.lineage import Granularity, Lineage, build_lineage
+from meshline.graph.queries.lineage import DrawingArguments, Granularity, Lineage, build_lineage
 from meshline.graph.queries.lineage_users import list_consumer_nodes, list_job_nodes
 from meshline.graph.queries.neighbours import HopCount, Neighbours
 from meshline.graph.queries.pages import Limits
@@ -255,3 +256,44 @@ def test_the_neighbours_of_a_group_are_the_groups_of_the_neighbours_of_its_datas
                     direct.add(of)
         counted = hops.get_count(group, direction)
         assert (counted.direct, counted.shown, counted.ungrouped) == (len(direct), len(direct & drawn), len(ungrouped))
+
+
+@settings(max_examples=count_examples(200), deadline=None)
+@given(draw_questions(), st.sampled_from(tuple(Granularity)), st.sampled_from((1_000, 0, 1, 3)))
+def test_a_compact_lineage_is_the_lineage_in_columns(asked: Asked | None, granularity: Granularity, limit: int) -> None:
+    if asked is None:
+        return
+    found = asked.draw(granularity, limit)
+    arguments = DrawingArguments(asked.direction, granularity, asked.reach, asked.depth, limit, asked.seen_since)
+    compact = build_compact_lineage(asked.graph, [asked.node], arguments, Limits())
+    assert compact.drawing.nodes == found.nodes
+    assert compact.drawing.completeness == found.completeness
+    assert compact.keys == [asked.graph.assets.get_key(node.node) for node in found.nodes]
+    check_places(asked.graph, compact)
+    evidence = Evidence(found)
+    expected: dict[tuple[int, int], list[int]] = {}
+    for position, edge in enumerate(found.edges):
+        flags = {4: edge.masking, 8: evidence.stale[position], 16: evidence.provisional[position]}
+        one = expected.setdefault((edge.start, edge.end), [2, 28, 0])
+        one[0] = min(one[0], int(edge.reach))
+        one[1] &= sum(bit for bit, is_set in flags.items() if is_set)
+        one[2] = 1 if granularity is Granularity.COLUMN else edge.flows
+    nodes = compact.nodes.tolist()
+    rows = zip(compact.edges.start.tolist(), compact.edges.end.tolist(), compact.edge_bits, compact.edges.flows.tolist(), strict=True)
+    assert [((nodes[start], nodes[end]), bits, flows) for start, end, bits, flows in rows] == [
+        (pair, reach + flags, flows)
+        for pair, (reach, flags, flows) in sorted(expected.items(), key=lambda one: [nodes.index(end) for end in one[0]])
+    ]
+
+
+def check_places(graph: LineageIndex, compact: CompactLineage) -> None:
+    """The product, domain and dataset of each node are those that are found for it alone."""
+    for node, product, domain, dataset in zip(
+        compact.nodes.tolist(), compact.products.at, compact.domains.at, compact.datasets.at, strict=True
+    ):
+        kind = graph.assets.get_kind(node)
+        own_product = node if kind is AssetKind.DATA_PRODUCT else graph.ownership.find_product(node)
+        own_domain = node if kind is AssetKind.DOMAIN else graph.ownership.find_domain(node)
+        own_dataset = graph.assets.get_dataset(node) if kind is AssetKind.COLUMN else None
+        found = [(compact.products, product), (compact.domains, domain), (compact.datasets, dataset)]
+        assert [None if at < 0 else places.assets[at] for places, at in found] == [own_product, own_domain, own_dataset]

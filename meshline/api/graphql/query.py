@@ -29,6 +29,7 @@ from meshline.api.graphql.asset import (
 )
 from meshline.api.graphql.asset_types import Consumer, Dataset, Domain, Job, Owner
 from meshline.api.graphql.blast_radius import BlastRadius, BrokenPolicy, ChangeInput, compute_blast_radius
+from meshline.api.graphql.compact_graph import CompactLineage
 from meshline.api.graphql.compliance import AuditEntry, Policy, list_audit_entries, list_policies, list_violations
 from meshline.api.graphql.context import MATCHES, GraphView, RequestContext
 from meshline.api.graphql.contracts import Contract
@@ -57,7 +58,7 @@ from meshline.api.graphql.service_info import About, Coverage, KindCount, Source
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
 from meshline.graph.quality import OPEN
-from meshline.graph.queries import coverage, impact, impact_paths, lineage, lineage_diff, owned_assets, resolve, search
+from meshline.graph.queries import compact_lineage, coverage, impact, impact_paths, lineage, lineage_diff, owned_assets, resolve, search
 from meshline.graph.queries.pages import SortKey, encode_cursor
 
 
@@ -329,6 +330,25 @@ class Query:
         )
         info.context.record_truncation(found.completeness.truncated)
         return LineageGraph.from_lineage(view, found, include or ())
+
+    @describe_field("The nodes and edges of `lineage` as columns, up to 10,000 nodes.")
+    def compact_lineage(
+        self,
+        info: Context,
+        of: list[strawberry.ID],
+        direction: Direction = Direction.DOWNSTREAM,
+        depth: int | None = None,
+        granularity: Granularity = Granularity.COLUMN,
+        reach: Reach = Reach.POSSIBLE,
+        limit: int = compact_lineage.MOST,
+        seen_since: Annotated[datetime | None, strawberry.argument(description="Only flows stated at or after this time.")] = None,
+        as_of: datetime | None = None,
+    ) -> CompactLineage:
+        view = _get_view(info, as_of)
+        arguments = lineage.DrawingArguments(direction, granularity, reach, _check_depth(depth), limit, _to_micros(seen_since))
+        found = compact_lineage.build_compact_lineage(view.index, view.list_starts(of, direction), arguments, info.context.limits)
+        info.context.record_truncation(found.drawing.completeness.truncated)
+        return CompactLineage.from_compact(view, found)
 
     @describe_field("All assets that these assets affect.")
     def impact(
