@@ -92,6 +92,13 @@ export const OUTCOMES: Record<string, { name: string; tone: "bad" | "warn" | "go
   NOT_RUN: { name: "not run", tone: "" },
 };
 
+export const RUN_STATES: Record<string, { name: string; tone: "bad" | "warn" | "good" | ""; sign: string }> = {
+  RUNNING: { name: "running", tone: "", sign: "…" },
+  COMPLETE: { name: "complete", tone: "good", sign: "✓" },
+  FAIL: { name: "failed", tone: "bad", sign: "✗" },
+  ABORT: { name: "aborted", tone: "warn", sign: "■" },
+};
+
 export const CONFLICTS: Record<string, string> = {
   TWO_TABLES: "Catalogs have two tables for this one dataset",
   UNLIKE_COLUMNS: "One dataset whose names have different columns",

@@ -32,6 +32,7 @@ const LONGEST = 120;
 
 /** A name from outside: hidden characters as symbols, cut in the middle if it is long. */
 export function Name({ text: given, most = LONGEST }: { text: string; most?: number }) {
+  if (given === "") return null; // so that an empty cell is empty
   const cut = cutName(given, most);
   const parts = splitName(cut);
   const plain = parts.length === 1 && !parts[0]?.symbol;

@@ -20,7 +20,7 @@ export function useHeadingFocus(path: string): void {
     let tries = 0;
     const timer = window.setInterval(() => {
       const field = document.querySelector<HTMLElement>("main [data-autofocus]");
-      const heading = field ?? document.querySelector<HTMLElement>("main h1");
+      const heading = field ?? document.querySelector<HTMLElement>("main h1[tabindex]");
       tries += 1;
       if (!heading && tries < 40) return;
       window.clearInterval(timer);

@@ -2,7 +2,7 @@
 import { Fragment, type ReactNode } from "react";
 import { useQuery } from "../client";
 import { buildHref, changeHref, usePlace } from "../location";
-import { count, formatNumber, formatSeconds, nameKind, nameValue, text } from "../messages";
+import { count, formatNumber, formatSeconds, nameKind, nameValue, RUN_STATES, text } from "../messages";
 import {
   Answered,
   AssetLink,
@@ -34,17 +34,20 @@ import {
   DatasetHistory,
   DatasetIdentity,
   DatasetJobs,
+  DatasetRuns,
   DomainDetails,
   Facts,
   type Granularity,
   Head,
   type HeadAnswer,
   JobDetails,
+  JobRuns,
   Neighbours,
   OwnerDetails,
   ProductConsumers,
   ProductDependants,
   ProductDetails,
+  type RunLine,
 } from "../queries/asset";
 import { ImpactSummary } from "../queries/impact";
 import { useTitle } from "../title";
@@ -74,6 +77,7 @@ const TABS: Record<string, Tab[]> = {
     { key: "columns", name: "Columns", show: (id) => <ColumnTab id={id} /> },
     around("DATASET"),
     { key: "jobs", name: "Jobs", show: (id) => <JobTab id={id} /> },
+    { key: "runs", name: "Runs", show: (id) => <DatasetRunTab id={id} /> },
     { key: "checks", name: "Checks", show: (id) => <CheckTab id={id} /> },
     { key: "contracts", name: "Contracts and consumers", show: (id) => <ContractTab id={id} /> },
     { key: "identity", name: "Identity", show: (id) => <IdentityTab id={id} /> },
@@ -94,7 +98,11 @@ const TABS: Record<string, Tab[]> = {
     FACTS,
   ],
   DOMAIN: [{ key: "contents", name: "Contents", show: (id) => <DomainTab id={id} /> }, around("DOMAIN"), FACTS],
-  JOB: [{ key: "job", name: "SQL, reads and writes", show: (id) => <JobDetailTab id={id} /> }, FACTS],
+  JOB: [
+    { key: "job", name: "SQL, reads and writes", show: (id) => <JobDetailTab id={id} /> },
+    { key: "runs", name: "Runs", show: (id) => <JobRunTab id={id} /> },
+    FACTS,
+  ],
   OWNER: [{ key: "owns", name: "Owns", show: (id) => <OwnerTab id={id} /> }, FACTS],
   CONSUMER: [{ key: "consumes", name: "Consumes", show: (id) => <ConsumerTab id={id} /> }, FACTS],
   CONTRACT: [{ key: "versions", name: "Versions and fields", show: (id) => <ContractDetailTab id={id} /> }, FACTS],
@@ -1138,5 +1146,101 @@ function ContractDetailTab({ id }: { id: string }) {
         )
       }
     </Answered>
+  );
+}
+
+const MOST_RUNS = 50;
+const HEALTH = 10;
+
+function JobRunTab({ id }: { id: string }) {
+  const query = useQuery(JobRuns, { id, first: MOST_RUNS });
+  return (
+    <Answered query={query}>
+      {({ node }) =>
+        node?.__typename === "Job" && (
+          <>
+            <RunHealth runs={node.runs.nodes} />
+            <Runs runs={node.runs.nodes} total={node.runs.totalCount} withJob={false} />
+          </>
+        )
+      }
+    </Answered>
+  );
+}
+
+function DatasetRunTab({ id }: { id: string }) {
+  const query = useQuery(DatasetRuns, { id, first: MOST_RUNS });
+  return (
+    <Answered query={query}>
+      {({ node }) =>
+        node?.__typename === "Dataset" && (
+          <>
+            <p>
+              Last written:{" "}
+              {node.lastWritten ? (
+                <>
+                  <When at={node.lastWritten.at} />, known from its {nameValue(node.lastWritten.evidence)}
+                </>
+              ) : (
+                "nothing proves that it ever was"
+              )}
+              .
+            </p>
+            <h3>Runs that wrote it</h3>
+            <Runs runs={node.runs.nodes} total={node.runs.totalCount} withJob />
+          </>
+        )
+      }
+    </Answered>
+  );
+}
+
+function RunState({ state, short = false }: { state: string; short?: boolean }) {
+  const known = RUN_STATES[state];
+  return (
+    <Badge tone={known?.tone ?? ""}>
+      {known?.sign} <span className={short ? "hidden-text" : undefined}>{known?.name ?? state.toLowerCase()}</span>
+    </Badge>
+  );
+}
+
+/** The last runs in one line, the oldest first. */
+function RunHealth({ runs }: { runs: readonly RunLine[] }) {
+  if (runs.length === 0) return null;
+  return (
+    <p>
+      Its last {formatNumber(Math.min(HEALTH, runs.length))} runs, the newest on the right:{" "}
+      {runs
+        .slice(0, HEALTH)
+        .reverse()
+        .map((run) => (
+          <Fragment key={run.id}>
+            <RunState state={run.state} short />{" "}
+          </Fragment>
+        ))}
+    </p>
+  );
+}
+
+function Runs({ runs, total, withJob }: { runs: readonly RunLine[]; total: number; withJob: boolean }) {
+  return (
+    <>
+      <Table
+        caption="Runs, the newest first"
+        rows={runs}
+        rowKey={(row) => row.id}
+        columns={[
+          { head: "State", cell: (row) => <RunState state={row.state} /> },
+          ...(withJob ? [{ head: "Job", cell: (row: RunLine) => row.job && <AssetLink asset={row.job} /> }] : []),
+          { head: "Started", cell: (row) => <When at={row.startedAt} /> },
+          { head: "Duration", cell: (row) => row.durationMs !== null && formatSeconds(row.durationMs / 1000) },
+          { head: "For the time from", cell: (row) => row.nominalStart && <When at={row.nominalStart} ago={false} /> },
+          { head: "Part of", cell: (row) => row.parent && <Name text={row.parent.jobName} /> },
+          { head: "Error", cell: (row) => <Name text={row.error ?? ""} most={300} /> },
+          { head: "Run", cell: (row) => <Name text={row.runId} /> },
+        ]}
+      />
+      <ListLine shown={runs.length} total={total} />
+    </>
   );
 }

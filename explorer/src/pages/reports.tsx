@@ -177,7 +177,7 @@ export function PoliciesPage() {
         {({ policyViolations: found }) => (
           <section className="card" aria-labelledby="violations">
             <h2 id="violations">{count(found.totalCount, "violation", "violations")}</h2>
-            <ViolationList violations={found.nodes} />
+            <ViolationList violations={found.nodes} now />
             <ListLine shown={found.nodes.length} total={found.totalCount} />
             <More more={found.pageInfo.hasNextPage} first={first} setFirst={setFirst} />
           </section>

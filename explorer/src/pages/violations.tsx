@@ -2,14 +2,17 @@
 import { AssetLink, Badge, Name, PathLine, VerdictBadge } from "../parts";
 import type { Violation } from "../queries/reports";
 
-export function ViolationList({ violations }: { violations: readonly Violation[] }) {
+const TONES: Record<string, string> = { ERROR: "bad", WARNING: "warn" };
+
+/** `now`: they exist already, so that their severity matters, and no verdict on a change. */
+export function ViolationList({ violations, now = false }: { violations: readonly Violation[]; now?: boolean }) {
   return (
     <ul className="plain items">
       {violations.map((one) => (
         <li key={one.fingerprint}>
           <p>
-            <VerdictBadge verdict={one.verdict} /> {one.new && <Badge tone="bad">new by this change</Badge>}{" "}
-            <Name text={one.text} most={600} />
+            {now ? <Badge tone={TONES[one.severity] ?? ""}>{one.severity.toLowerCase()}</Badge> : <VerdictBadge verdict={one.verdict} />}{" "}
+            {one.new && <Badge tone="bad">new by this change</Badge>} <Name text={one.text} most={600} />
           </p>
           <p className="soft">
             Policy <Name text={one.policy} />

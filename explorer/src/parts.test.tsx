@@ -1,0 +1,60 @@
+import { act } from "react";
+import { createRoot } from "react-dom/client";
+import { describe, expect, it, vi } from "vitest";
+import { CompletenessLine, Name, OuterLink } from "./parts";
+
+vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
+
+function render(element: React.ReactNode): HTMLElement {
+  const box = document.createElement("div");
+  act(() => createRoot(box).render(element));
+  return box;
+}
+
+const COMPLETE = {
+  truncated: "NONE",
+  possibleOnly: 0,
+  undescribed: 0,
+  staleEdges: 0,
+  provisional: 0,
+  unbound: 0,
+  silentOnFilters: 0,
+  silentProducers: [],
+  asOf: null,
+  knownLater: [],
+  revision: 1,
+};
+
+describe("a name from outside", () => {
+  it("is text, whatever it contains", () => {
+    const box = render(<Name text={'"><img src=x onerror=alert(1)><script>alert(1)</script>'} />);
+    expect(box.querySelector("img, script")).toBeNull();
+    expect(box.textContent).toBe('"><img src=x onerror=alert(1)><script>alert(1)</script>');
+  });
+
+  it("shows what cannot be seen", () => {
+    const box = render(<Name text={"a\u202Eb"} />);
+    expect([...box.querySelectorAll(".symbol")].map((one) => one.textContent)).toEqual(["U+202E"]);
+  });
+
+  it("is no link to a script", () => {
+    const box = render(<OuterLink url="javascript:alert(1)">x</OuterLink>);
+    expect(box.querySelector("a")).toBeNull();
+    const good = render(<OuterLink url="https://example.com">x</OuterLink>).querySelector("a");
+    expect(good?.rel).toBe("noopener noreferrer");
+  });
+});
+
+describe("the completeness line", () => {
+  it("is there for a complete answer, too", () => {
+    expect(render(<CompletenessLine completeness={COMPLETE} />).querySelector('[data-completeness="complete"]')).not.toBeNull();
+  });
+
+  it("names each gap, and explains it", () => {
+    const box = render(<CompletenessLine completeness={{ ...COMPLETE, truncated: "NODES", possibleOnly: 12 }} />);
+    expect(box.querySelector("summary")?.textContent).toBe(
+      "Not certain: cut off by its size and 12 pairs of datasets without column lineage.",
+    );
+    expect(box.querySelectorAll("li")).toHaveLength(2);
+  });
+});
