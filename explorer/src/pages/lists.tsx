@@ -4,6 +4,7 @@ import { type Operation, useQuery } from "../client";
 import { buildCsv, saveFile } from "../files";
 import { changeHref, navigate, type Place, usePlace } from "../location";
 import { capitalize, countKind, formatNumber, nameKinds, text } from "../messages";
+import { showName } from "../names";
 import {
   Answered,
   AssetLink,
@@ -177,7 +178,7 @@ function FilterForm({ place, kind }: { place: Place; kind: string }) {
             <option value="">all domains</option>
             {filters.data?.domains.nodes.map((one) => (
               <option key={one.id} value={one.id}>
-                {one.name}
+                {showName(one.name)}
               </option>
             ))}
           </select>
@@ -190,7 +191,7 @@ function FilterForm({ place, kind }: { place: Place; kind: string }) {
             <option value="">all owners</option>
             {filters.data?.owners.nodes.map((one) => (
               <option key={one.id} value={one.id}>
-                {one.name}
+                {showName(one.name)}
               </option>
             ))}
           </select>

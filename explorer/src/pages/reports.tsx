@@ -3,6 +3,7 @@ import { type ReactNode, useState } from "react";
 import { useQuery } from "../client";
 import { changeHref, navigate, readChoice, usePlace } from "../location";
 import { CONFLICTS, count, formatNumber, formatRatio, formatSeconds, nameValue, OUTCOMES, text } from "../messages";
+import { showName } from "../names";
 import { Answered, AssetLinks, Badge, Link, ListLine, Name, Prose, Table, Value, When } from "../parts";
 import { Audit, IdentityConflicts, Policies, Quality, type Severity, Sources, Violations } from "../queries/reports";
 import { Filters } from "../queries/search";
@@ -64,7 +65,7 @@ export function QualityPage() {
           <option value="">all domains</option>
           {filters.data?.domains.nodes.map((one) => (
             <option key={one.id} value={one.id}>
-              {one.name}
+              {showName(one.name)}
             </option>
           ))}
         </Choice>
@@ -72,7 +73,7 @@ export function QualityPage() {
           <option value="">all owners</option>
           {filters.data?.owners.nodes.map((one) => (
             <option key={one.id} value={one.id}>
-              {one.name}
+              {showName(one.name)}
             </option>
           ))}
         </Choice>

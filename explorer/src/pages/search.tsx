@@ -4,6 +4,7 @@ import { useQuery } from "../client";
 import { SearchField } from "../combobox";
 import { changeHref, navigate, usePlace } from "../location";
 import { capitalize, count, formatNumber, KINDS, nameKinds } from "../messages";
+import { showName } from "../names";
 import { Answered, AssetLink, Badge, ListLine, Name, OwnerLinks } from "../parts";
 import { type AssetKind, Filters, Search, type SearchAnswer } from "../queries/search";
 import { useTitle } from "../title";
@@ -56,7 +57,7 @@ export default function SearchPage() {
             <option value="">all domains</option>
             {filters.data?.domains.nodes.map((one) => (
               <option key={one.id} value={one.id}>
-                {one.name}
+                {showName(one.name)}
               </option>
             ))}
           </select>
@@ -67,7 +68,7 @@ export default function SearchPage() {
             <option value="">all owners</option>
             {filters.data?.owners.nodes.map((one) => (
               <option key={one.id} value={one.id}>
-                {one.name}
+                {showName(one.name)}
               </option>
             ))}
           </select>
