@@ -118,6 +118,22 @@ describe("buildPicture", () => {
     expect(picture.hidden).toBe(0);
   });
 
+  test("a card of columns counts its open hop by what is missing, a closed one by the column with the most neighbours", () => {
+    const column = (id: string, more: Parameters<typeof makeNode>[1]) =>
+      makeNode(id, { kind: "COLUMN", parent: { id: "b", name: "b" }, ...more });
+    const known = mergeAnswer(NOTHING, {
+      nodes: [
+        column("b.1", { start: true, upstream: { direct: 0 }, downstream: { direct: 12 } }),
+        column("b.2", { upstream: { direct: 3 }, downstream: { direct: 9 } }),
+        makeNode("b", { upstream: { direct: 4 }, downstream: { direct: 27 } }),
+      ],
+      edges: [],
+    });
+    const card = (view: Partial<View>) => buildPicture(known, { ...FIRST_VIEW, granularity: "COLUMN", ...view }).cards[0]!;
+    expect([card({}).moreUp, card({}).moreDown]).toEqual([0, 0]);
+    expect([card({ sides: ["down"] }).moreUp, card({ sides: ["up"] }).moreDown]).toEqual([4, 27]);
+  });
+
   test("flows between a dataset and its own columns are counted, not drawn", () => {
     const parent = { id: "b", name: "b" };
     const known = mergeAnswer(NOTHING, {

@@ -305,8 +305,8 @@ export function buildPicture(known: Knowledge, view: View): Picture {
       hop,
       rows: rows.map((row) => ({ id: row.id, name: row.name, dataType: row.dataType })),
       moreRows: Math.max(0, (node.columns ?? rows.length) - rows.length),
-      moreUp: countHidden(known, shown, nodes, "up"),
-      moreDown: countHidden(known, shown, nodes, "down"),
+      moreUp: countHidden(known, shown, id, nodes, "up", view.granularity === "COLUMN"),
+      moreDown: countHidden(known, shown, id, nodes, "down", view.granularity === "COLUMN"),
       openUp: shown.openUp.has(id),
       openDown: shown.openDown.has(id),
       group,
@@ -341,23 +341,32 @@ function listColumns(known: Knowledge, dataset: string): LineageNode[] {
 /** From here on an answer of one hop may be cut off by the limit of nodes. */
 const MOST_NEIGHBOURS = 900;
 
-function countHidden(known: Knowledge, shown: Shown, nodes: readonly LineageNode[], side: Side): number | null {
-  let hidden = 0;
+/**
+ * How many neighbours of a card are not shown; null: unknown. Of an open hop of columns all is there: some of it is reached with
+ * its dataset, by no edge of its own. Of a closed one it is the most that one of its columns has, as several may share neighbours.
+ */
+function countHidden(
+  known: Knowledge,
+  shown: Shown,
+  card: string,
+  nodes: readonly LineageNode[],
+  side: Side,
+  atColumns: boolean,
+): number | null {
+  const open = (side === "up" ? shown.openUp : shown.openDown).has(card);
+  const missing = new Set<string>();
+  let most = 0;
   for (const node of nodes) {
     const others = new Set((known[side].get(node.id) ?? []).map((edge) => (side === "up" ? edge.from : edge.to)));
     let seen = 0;
-    let closed = 0;
     for (const other of others)
       if (shown.hops.has(other)) seen++;
-      else if (!known.nodes.get(other)?.parent || node.parent) closed++;
+      else if (!known.nodes.get(other)?.parent || node.parent) missing.add(other);
     const count = side === "up" ? node.upstream : node.downstream;
-    const open = (side === "up" ? shown.openUp : shown.openDown).has(node.parent?.id ?? node.id);
-    if (!count && !open && closed === 0) return null;
-    // Of an open hop of a column everything is there: some of it is reached with its dataset, by no edge of its own.
-    if (!count || (open && node.parent && count.direct < MOST_NEIGHBOURS)) hidden += closed;
-    else hidden += Math.max(closed, count.direct - seen);
+    if (!count && !open && missing.size === 0) return null;
+    if (count && !(open && atColumns && count.direct < MOST_NEIGHBOURS)) most = Math.max(most, count.direct - seen);
   }
-  return hidden;
+  return Math.max(missing.size, most);
 }
 
 function collectLines(
