@@ -49,6 +49,7 @@ query Dataset($namespace: String!, $name: String!) {
   }
 }
 """
+SUGGEST = "query Suggest($text: String!) { suggest(text: $text) { id kind qualifiedName } }"
 SMALLEST = "{ __typename }"
 TRAVERSAL, REQUEST = "the traversal alone", SMALLEST
 
@@ -124,6 +125,15 @@ def build_lookup_requests(mesh: Mesh) -> Iterator[Question]:
     yield Question("column by the end of its name", read_query("resolve"), {"name": f"{name}.{mesh.build_column_name(0)}"})
     yield Question("search, one dataset", read_query("search"), {"text": name, "limit": 25})
     yield Question("search, a word of all datasets", read_query("search"), {"text": "dataset", "limit": 25})
+    for case, text in (
+        ("the beginning of all datasets", "layer"),
+        ("a word of all datasets", "dataset"),
+        ("the beginning of some", "dataset_1"),
+        ("a name of many columns", mesh.build_column_name(0)),
+        ("a dataset and the beginning of a column", f"{name} {mesh.build_column_name(0)[:2]}"),
+        ("nothing", "nosuchname"),
+    ):
+        yield Question(f"suggest, {case}", SUGGEST, {"text": text})
     yield Question("owners", read_query("owners"), {"id": key_of(mesh, mesh.columns - 1).id})
     yield Question("what a team owns", read_query("owned-by"), {"owner": build_owner_key("team:team_0").id, "limit": 25})
     yield Question("orphans", read_query("orphans"), {"limit": 25})

@@ -482,3 +482,17 @@ def test_the_items_of_a_report_of_several_answers_are_refused(ask: AskGraph) -> 
     assert ask.get_error_code(query) == "INVALID_INPUT"
     query = "query($id: ID!) { impact(of: [$id]) { completeness { items(gap: STALE, first: 100000) { totalCount } } } }"
     assert ask.get_error_code(query, id=mesh.EMAIL.id) == "LIMIT_EXCEEDED"
+
+
+def test_suggestions_while_a_name_is_typed(ask: AskGraph) -> None:
+    query = "query($text: String!, $first: Int! = 10) { suggest(text: $text, first: $first) { kind qualifiedName } }"
+
+    def suggest(text: str, first: int = 10) -> list[str]:
+        return [asset["qualifiedName"] for asset in ask(query, text=text, first=first)["suggest"]]
+
+    assert suggest("email") == ["pg/shop.customers.email", "wh/sales.orders.email_hash"]
+    assert suggest("customers.em") == ["pg/shop.customers.email"]
+    assert suggest("orders", 2) == ["orders", "wh/sales.orders"]
+    assert suggest("nosuchname") == suggest("") == suggest("orders", 0) == []
+    assert ask.get_error_code(query, text="a", first=100_000) == "LIMIT_EXCEEDED"
+    assert ask.get_error_code(query, text="a", first=-1) == "INVALID_INPUT"

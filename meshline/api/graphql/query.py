@@ -197,6 +197,16 @@ class Query:
             info.context.record_truncation(MATCHES)
         return SearchConnection.from_found(view, found, after=after)
 
+    @describe_field(
+        "Assets that a text that is being typed may mean, the best first, by any of their names: quick enough to be asked at each key."
+        " Exact names first, then last parts, then beginnings, then names with words that begin so. Titles, descriptions and tags are not"
+        " examined, and nothing is counted: see `search`."
+    )
+    def suggest(self, info: Context, text: str, first: int = 10) -> list[Asset]:
+        view = info.context.now
+        nodes = search.suggest_assets(view.index, text, info.context.check_page_size(first), info.context.limits)
+        return view.list_assets(nodes, Asset)
+
     @strawberry.field
     def domains(
         self,

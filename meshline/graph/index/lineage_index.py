@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -48,6 +48,7 @@ from meshline.graph.index.results import (
 )
 from meshline.graph.index.rollup import Rows, keep_strongest
 from meshline.graph.index.statistics import NameMatcher, Size, Survey, list_tags, measure_size
+from meshline.graph.index.suggestions import Suggestions
 from meshline.graph.index.traversal import Traversal, resolve_starts
 from meshline.graph.index.value_flow import Spread, collect_onward, find_copies, list_datasets, trace_values
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Json, Precedence, Scope
@@ -480,6 +481,7 @@ class LineageIndex:
         self._shown = DisplayNames(self._loader, precedence)
         self._ownership = OwnershipCache(self._loader, self._shown, precedence)
         self._lookup = AssetLookup(self._loader, self._shown)
+        self._suggestions = Suggestions(self._tables)
         self.assets = AssetFacet(self._loader, self._shown, self._lookup)
         self.ownership = OwnershipFacet(self._loader, self._ownership)
         self.lineage = LineageFacet(self._loader, self._ownership, self._view)
@@ -514,8 +516,19 @@ class LineageIndex:
         self._view.known_later = known
 
     def prepare_ids(self) -> None:
-        """Make the first `assets.find` as fast as later ones. Takes about a second for a million columns; a server does it at its start."""
+        """Make the first `assets.find` and the first suggestion as fast as later ones. Takes a second or two for a million columns;
+        a server does it at its start.
+        """
         self._lookup.prepare_ids()
+        self._suggestions.prepare()
+
+    def iterate_suggestions(self, text: str, first: int) -> Iterator[tuple[int, int]]:
+        """The assets (representatives, some repeatedly) that a text that is being typed may mean, the best first, each with its rank.
+
+        `first`: about how many are wanted. Ranks are those of `meshline.graph.index.suggestions`.
+        """
+        for (rank, _, _), own in self._suggestions.iterate(text, first):
+            yield int(self._tables.nodes.rep[own]), rank
 
     def dump(self) -> Dump:
         """For tests: the whole visible graph by names, independent of the order of the statements (law 7)."""

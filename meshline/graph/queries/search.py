@@ -17,10 +17,11 @@ from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.owned_assets import collect_owned_nodes
-from meshline.graph.queries.pages import KIND_ORDER, Entry, Page, SortKey, build_page, list_in_order
+from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Entry, Limits, Page, SortKey, build_page, list_in_order
 from meshline.graph.store.search_words import limit_terms, list_attribute_words, list_key_words
 
 MAX_FOUND = 10_000  # assets that one search reads
+_STEP = 256  # suggestions between two checks of the deadline
 _LAST_PART = 1  # the rank of an asset if the searched text is the last part of its name
 
 
@@ -171,6 +172,26 @@ def _build_rank(index: LineageIndex, node: int, text: str, words: Sequence[str])
     else:
         rank = 3 if all(word in name for word in words) else 4
     return SortKey((rank, KIND_ORDER[key.kind]), key.parts)
+
+
+def suggest_assets(index: LineageIndex, text: str, first: int, limits: Limits = UNLIMITED) -> list[int]:
+    """The first assets that a text that is being typed may mean, the best first, by any of their names; reads no store.
+
+    Exact names first, then last parts, then beginnings of names and of last parts, then names in which all words of the text begin words,
+    then the rest; by kind and name. Assets and mere steps are left out as by `search_assets`.
+    """
+    found: list[int] = []
+    seen: set[int] = set()
+    for node, rank in index.iterate_suggestions(text, first) if first else ():
+        if len(seen) % _STEP == 0:
+            limits.check_deadline()
+        if node not in seen:
+            seen.add(node)
+            if is_listed(index, node) and (rank <= _LAST_PART or not _is_mere_step(index, node)):
+                found.append(node)
+                if len(found) == first:
+                    break
+    return found
 
 
 class Filter(NamedTuple):

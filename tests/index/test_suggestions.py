@@ -1,0 +1,75 @@
+"""Suggestions against a comparison with every name, one by one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshline.graph.index import LineageIndex, suggestions
+from meshline.graph.model import KINDS, AssetKey, AssetKind, Statement
+from meshline.graph.naming import parse_search_terms, split_words
+from meshline.graph.queries.search import _is_mere_step, is_listed, suggest_assets
+from tests.index.heads import Fold, state_schema
+from tests.index.strategies import any_statement, draw_lists
+from tests.sizes import count_examples
+
+FILLER = [state_schema(f"shop.{name}Orders/part_{i}", "id", "Order_id", "total") for i, name in enumerate("abcde")]
+texts = st.one_of(
+    st.sampled_from(
+        ("a", "x", "db", "stra", "STRASSE", "j", "team", "a x", "x a", "part", "shop.a", "order", "orders/part", "_id", "nothing")
+    ),
+    st.text(max_size=4),
+)
+
+
+def rank_name(key: AssetKey, text: str) -> int | None:
+    """None if the text does not match this name."""
+    wanted, name = text.strip().casefold(), key.name.casefold()
+    terms = parse_search_terms(text)
+    if not terms:
+        return None
+    last = name.replace("/", ".").rpartition(".")[2]
+    for rank, matches in enumerate((name == wanted, last == wanted, name.startswith(wanted), last.startswith(wanted))):
+        if matches:
+            return rank
+    own = list(split_words(key.name))
+    if key.kind is AssetKind.COLUMN:
+        context = list(split_words(key.parts[1]))
+    else:
+        context = list(split_words(key.parts[0])) if len(key.parts) > 1 else []
+    if all(any(word.startswith(term) for word in own) for term in terms):
+        return 4
+    return 5 if all(any(word.startswith(term) for word in own + context) for term in terms) else None
+
+
+def suggest_by_comparison(index: LineageIndex, text: str) -> list[int]:
+    best: dict[int, tuple[int, int, AssetKey]] = {}
+    for node in range(index.changes.count_nodes()):
+        rep = index.assets.get_representative(node)
+        if not index.assets.is_visible(rep) or not is_listed(index, rep):
+            continue
+        for key in index.assets.list_names(rep):
+            rank = rank_name(key, text)
+            if rank is not None and (rank <= 1 or not _is_mere_step(index, rep)):
+                order = (rank, KINDS.index(key.kind), key)
+                best[rep] = min(best.get(rep, order), order)
+    return sorted(best, key=best.__getitem__)
+
+
+@given(draw_lists(any_statement), st.lists(texts, min_size=1, max_size=4), st.booleans())
+@settings(max_examples=count_examples(80), deadline=None)
+def test_suggestions_are_those_of_a_comparison_with_every_name(statements: list[Statement], wanted: list[str], filled: bool) -> None:  # noqa: FBT001 - hypothesis draws it
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suggestions, "_RECENT", 3)  # so that few names are sorted in
+        fold = Fold()
+        fold.add(*(FILLER if filled else []), *statements[: len(statements) // 2])
+        index = fold.build_index()
+        for text in wanted:
+            assert suggest_assets(index, text, 1000) == suggest_by_comparison(index, text)
+        index.changes.apply(fold.add(*statements[len(statements) // 2 :]))
+        for text in wanted:
+            expected = suggest_by_comparison(index, text)
+            assert suggest_assets(index, text, 1000) == expected
+            for first in (0, 1, 3):
+                assert suggest_assets(index, text, first) == expected[:first]
