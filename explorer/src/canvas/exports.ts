@@ -74,7 +74,12 @@ export function buildSvg(scene: Scene, caption: Caption, palette: Palette): stri
         `<rect x="${box.x + 1}" y="${box.y + 6}" width="4" height="${HEAD_HEIGHT - 12}" fill="${pickGroupColour(card.node.domain.id, palette)}"/>`,
       );
     parts.push(
-      write(box.x + 22, box.y + 22, `${cutName(nameCard(scene, i), card.node.masked ? 20 : 22)}`, `font-weight="600" fill="${palette.text}"`),
+      write(
+        box.x + 22,
+        box.y + 22,
+        `${cutName(nameCard(scene, i), card.node.masked ? 20 : 22)}`,
+        `font-weight="600" fill="${palette.text}"`,
+      ),
       write(box.x + 22, box.y + 40, cutName(captionCard(scene, i), 26), `font-size="12" fill="${palette.soft}"`),
     );
     if (card.node.masked)

@@ -14,7 +14,7 @@ import { saveExport } from "./export_menu";
 import type { Place } from "./layout";
 import { requestLayout } from "./layout_client";
 import { useCone, useLineage } from "./lineage_state";
-import { countTones, markCards } from "./marks";
+import { countTones, groupViolations, markCards } from "./marks";
 import { buildPicture, collectCone, findCards, GRANULARITIES, REACHES, type Side, type View } from "./model";
 import { buildOutline, findNeighbour, type OutlineRow } from "./outline";
 import { readPalette } from "./palette";
@@ -110,10 +110,12 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
 
   const violations = useQuery(Violations, state.overlay === "policy" ? { first: 500 } : null);
   const marks = useMemo(() => {
-    const broken = new Map<string, string[]>();
-    for (const { asset, text } of violations.data?.policyViolations.nodes ?? [])
-      if (asset) broken.set(asset.id, [...(broken.get(asset.id) ?? []), text]);
-    return markCards(picture.cards, state.overlay, { now: Date.now(), violations: broken });
+    const found = violations.data?.policyViolations;
+    return markCards(picture.cards, state.overlay, {
+      now: Date.now(),
+      violations: groupViolations(found?.nodes ?? []),
+      allViolations: found !== undefined && found.nodes.length >= found.totalCount,
+    });
   }, [picture, state.overlay, violations.data]);
   const rows = useMemo(() => buildOutline(picture, marks), [picture, marks]);
   const found = useMemo(() => findCards(picture, sought), [picture, sought]);

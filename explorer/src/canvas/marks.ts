@@ -16,8 +16,26 @@ const DAY = 86_400_000;
 /** What an overlay needs beside the cards. */
 export interface MarkSource {
   now: number;
-  /** Titles of broken policies by asset. */
-  violations: ReadonlyMap<string, readonly string[]>;
+  /** Violations by asset: those of a column also by its dataset. */
+  violations: ReadonlyMap<string, readonly BrokenPolicy[]>;
+  /** Whether `violations` has all that there are: else a card without any is not known to break no policy. */
+  allViolations: boolean;
+}
+
+export interface BrokenPolicy {
+  fingerprint: string;
+  text: string;
+}
+
+/** Violations by the ids of their assets; the violation of a column is also one of its dataset, whose columns may be hidden. */
+export function groupViolations(
+  found: readonly (BrokenPolicy & { asset: { id: string; dataset?: { id: string } } | null })[],
+): Map<string, BrokenPolicy[]> {
+  const groups = new Map<string, BrokenPolicy[]>();
+  for (const { asset, fingerprint, text } of found)
+    for (const id of asset ? [asset.id, ...(asset.dataset ? [asset.dataset.id] : [])] : [])
+      groups.set(id, [...(groups.get(id) ?? []), { fingerprint, text }]);
+  return groups;
 }
 
 export function markCards(cards: readonly Card[], overlay: Overlay, source: MarkSource): Map<string, Mark> {
@@ -26,7 +44,7 @@ export function markCards(cards: readonly Card[], overlay: Overlay, source: Mark
   return marks;
 }
 
-function markCard(card: Card, overlay: Exclude<Overlay, "none">, { now, violations }: MarkSource): Mark {
+function markCard(card: Card, overlay: Exclude<Overlay, "none">, { now, violations, allViolations }: MarkSource): Mark {
   const nodes = card.members.length > 0 ? card.members : [card.node];
   if (overlay === "owner") {
     const owners = [...new Set(nodes.flatMap((node) => node.owners.map((owner) => owner.name)))];
@@ -34,9 +52,11 @@ function markCard(card: Card, overlay: Exclude<Overlay, "none">, { now, violatio
   }
   if (overlay === "policy") {
     const ids = [...nodes.map((node) => node.id), ...card.rows.map((row) => row.id)];
-    const broken = ids.flatMap((id) => violations.get(id) ?? []);
-    if (broken.length === 0) return { label: "no policy broken", tone: "good" };
-    return { label: broken.length === 1 ? `broken: ${broken[0]}` : `${broken.length} policies broken`, tone: "bad" };
+    const broken = [...new Map(ids.flatMap((id) => violations.get(id) ?? []).map((one) => [one.fingerprint, one.text])).values()];
+    if (broken.length === 0)
+      return allViolations ? { label: "no policy broken", tone: "good" } : { label: "not all violations are read", tone: "none" };
+    const count = `${broken.length}${allViolations ? "" : " or more"} violations of policies`;
+    return { label: broken.length === 1 && allViolations ? `broken: ${broken[0]}` : count, tone: "bad" };
   }
   if (overlay === "quality") {
     const counts = nodes.flatMap((node) => (node.checks ? [node.checks] : []));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { markCards } from "./marks";
+import { groupViolations, markCards } from "./marks";
 import { buildPicture, FIRST_VIEW, mergeAnswer, NOTHING } from "./model";
 import { buildOutline, findNeighbour } from "./outline";
 import { makeEdge, makeNode } from "./samples";
@@ -28,7 +28,7 @@ describe("buildOutline", () => {
   });
 
   test("a row says distance, reach, masking, owner, mark and what is not shown", () => {
-    const marks = markCards(picture.cards, "quality", { now: 0, violations: new Map() });
+    const marks = markCards(picture.cards, "quality", { now: 0, violations: new Map(), allViolations: true });
     const row = buildOutline(picture, marks).find((one) => one.id === "orders")!;
     expect(row.label).toBe(
       "orders, dataset, 1 hop downstream, indirect, masked on every path, owner Team A, 3 of 4 checks failing, 11 more downstream",
@@ -53,11 +53,23 @@ describe("markCards", () => {
     const now = Date.parse("2026-11-22T00:00:00Z");
     const mark = (overlay: "owner" | "freshness" | "policy", more: Parameters<typeof makeNode>[1]) => {
       const one = buildPicture(mergeAnswer(NOTHING, { nodes: [makeNode("a", { start: true, ...more })], edges: [] }), FIRST_VIEW);
-      return markCards(one.cards, overlay, { now, violations: new Map([["a", ["pii-unmasked"]]]) }).get("a");
+      const violations = new Map([["a", [{ fingerprint: "1", text: "pii-unmasked" }]]]);
+      return markCards(one.cards, overlay, { now, violations, allViolations: true }).get("a");
     };
     expect(mark("owner", {})).toEqual({ label: "no owner", tone: "warn" });
     expect(mark("freshness", { lastObserved: "2026-11-20T00:00:00Z" })).toEqual({ label: "observed 2 days ago", tone: "warn" });
     expect(mark("freshness", {})).toEqual({ label: "never observed", tone: "none" });
     expect(mark("policy", {})).toEqual({ label: "broken: pii-unmasked", tone: "bad" });
+  });
+
+  test("a violation of a hidden column marks its dataset, and no card is called clean before all violations are read", () => {
+    const one = buildPicture(mergeAnswer(NOTHING, { nodes: [makeNode("a", { start: true })], edges: [] }), FIRST_VIEW);
+    const mark = (found: Parameters<typeof groupViolations>[0], allViolations: boolean) =>
+      markCards(one.cards, "policy", { now: 0, violations: groupViolations(found), allViolations }).get("a");
+    const violation = { fingerprint: "1", text: "pii-unmasked", asset: { id: "a.email", dataset: { id: "a" } } };
+    expect(mark([violation], true)).toEqual({ label: "broken: pii-unmasked", tone: "bad" });
+    expect(mark([violation], false)).toEqual({ label: "1 or more violations of policies", tone: "bad" });
+    expect(mark([], true)).toEqual({ label: "no policy broken", tone: "good" });
+    expect(mark([], false)).toEqual({ label: "not all violations are read", tone: "none" });
   });
 });

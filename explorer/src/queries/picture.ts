@@ -19,9 +19,9 @@ export type ConeAnswer = { upstream: { nodes: ({ asset: { id: string } })[]; com
 export type ConeVariables = { of: readonly (string)[]; granularity: Granularity; asOf?: string | null | undefined; seenSince?: string | null | undefined; limit: number };
 export const Cone: Operation<ConeAnswer, ConeVariables> = { name: "Cone", text: "query Cone($of:[ID!]!$granularity:Granularity!$asOf:DateTime$seenSince:DateTime$limit:Int!){upstream:lineage(of:$of direction:UPSTREAM granularity:$granularity asOf:$asOf seenSince:$seenSince limit:$limit){nodes{asset{id}}completeness{truncated}}downstream:lineage(of:$of direction:DOWNSTREAM granularity:$granularity asOf:$asOf seenSince:$seenSince limit:$limit){nodes{asset{id}}completeness{truncated}}}" };
 
-export type ViolationsAnswer = { policyViolations: { totalCount: number; nodes: ({ policy: string; text: string; asset: { id: string } | null })[] } };
+export type ViolationsAnswer = { policyViolations: { totalCount: number; nodes: ({ fingerprint: string; policy: string; text: string; asset: ({ __typename: "Column"; id: string; dataset: { id: string } } | { __typename: "Consumer" | "Contract" | "DataProduct" | "Dataset" | "Domain" | "Job" | "Owner"; id: string }) | null })[] } };
 export type ViolationsVariables = { first: number };
-export const Violations: Operation<ViolationsAnswer, ViolationsVariables> = { name: "Violations", text: "query Violations($first:Int!){policyViolations(first:$first){totalCount nodes{policy text asset{id}}}}" };
+export const Violations: Operation<ViolationsAnswer, ViolationsVariables> = { name: "Violations", text: "query Violations($first:Int!){policyViolations(first:$first){totalCount nodes{fingerprint policy text asset{__typename id ...on Column{dataset{id}}}}}}" };
 
 export type EdgeReasonsAnswer = { lineage: { edges: ({ from: { id: string }; to: { id: string }; evidenceTotal: number; evidence: ({ source: string; statement: string; firstSeen: string; lastObserved: string; provisional: boolean; stale: boolean; job: { __typename: "Job" } & AssetLink | null })[] })[] } };
 export type EdgeReasonsVariables = { of: readonly (string)[]; granularity: Granularity; asOf?: string | null | undefined };
