@@ -24,8 +24,9 @@ from meshline.graph.store.sqlite import SqliteStore
 ABOUT = """\
 The requests of the command line (`meshline/cli/queries`) and a few more, executed in process. Lineage and impact begin at the most
 read column and go 2, 5 and 20 jobs far; their reference is the traversal alone, as far. `impact` counts and groups and shows
-25 assets, `impact, report` also lists the paths to them and the recipients to notify. The reference of the others is the smallest request
-there is, `{ __typename }`. `first` is what the first request of its kind took, in ms."""
+25 assets, `impact, report` also lists the paths to them and the recipients to notify. `compact lineage` draws up to 5,000 nodes as columns,
+`neighbours` counts the neighbours of up to 500 nodes. The reference of the others is the smallest request there is,
+`{ __typename }`. `first` is what the first request of its kind took, in ms."""
 
 DEPTHS = (2, 5, 20)
 SHAPE = {Size.TINY: SHAPES[Size.TINY][-1], Size.QUICK: SHAPES[Size.QUICK][-1], Size.FULL: Shape(300_000)}
@@ -50,6 +51,21 @@ query Dataset($namespace: String!, $name: String!) {
 }
 """
 SUGGEST = "query Suggest($text: String!) { suggest(text: $text) { id kind qualifiedName } }"
+COMPACT = """
+query Compact($of: [ID!]!, $depth: Int, $granularity: Granularity!) {
+  compactLineage(of: $of, depth: $depth, granularity: $granularity, limit: 5000) {
+    ids names kinds reach distance masked start domain product domains { id } products { id } edges { from to bits count }
+    completeness { truncated total }
+  }
+}
+"""
+NEIGHBOURS = """
+query Neighbours($of: [ID!]!, $depth: Int, $granularity: Granularity!) {
+  lineage(of: $of, depth: $depth, granularity: $granularity) {
+    nodes { asset { id } upstream { direct shown } downstream { direct shown } }
+  }
+}
+"""
 SMALLEST = "{ __typename }"
 TRAVERSAL, REQUEST = "the traversal alone", SMALLEST
 
@@ -102,6 +118,10 @@ def build_traversal_requests(mesh: Mesh, starts: Mapping[Direction, int]) -> Ite
             drawn = {**of, "direction": direction.value, "granularity": granularity, "limit": 500}
             name = f"lineage {direction.lower()}, {granularity.lower()}s, depth {depth}"
             yield Question(name, read_query("lineage"), drawn, depth, direction)
+        for granularity in ("COLUMN", "DATASET"):
+            of = {"of": [key_of(mesh, starts[Direction.DOWNSTREAM]).id], "depth": depth, "granularity": granularity}
+            yield Question(f"compact lineage, {granularity.lower()}s, depth {depth}", COMPACT, of, depth, Direction.DOWNSTREAM)
+            yield Question(f"neighbours, {granularity.lower()}s, depth {depth}", NEIGHBOURS, of, depth, Direction.DOWNSTREAM)
         of = {"of": [key_of(mesh, starts[Direction.DOWNSTREAM]).id], "depth": depth}
         yield Question(f"impact, depth {depth}", IMPACT, of, depth, Direction.DOWNSTREAM)
         report = {**of, "reach": "POSSIBLE", "limit": 25}

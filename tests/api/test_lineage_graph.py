@@ -220,3 +220,20 @@ def test_the_bits_of_a_compact_edge(ask: AskGraph) -> None:
     assert bits["email", "email_hash"] == 4, "DIRECT, masking"
     assert bits["fin.revenue", "fin.report"] == 2 + 8, "POSSIBLE, stale"
     assert bits["fin.revenue", "sales.orders"] == 2 + 16, "POSSIBLE, provisional"
+
+
+def test_a_consumer_of_a_column_uses_the_column_where_columns_are_drawn(ask: AskGraph) -> None:
+    found = ask(USERS, of=[mesh.EMAIL.id], g="COLUMN", include=["CONSUMER"])["lineage"]
+    uses = {one["consumer"]["name"]: one["uses"] for one in found["consumers"]}
+    assert uses["campaign"] == [mesh.HASH.id]
+    assert set(uses["dashboard"]) == {mesh.REVENUE.id, build_column_key(mesh.REVENUE, "total").id}, "it uses the dataset as a whole"
+
+
+def test_what_is_not_confirmed_comes_after_what_is_not_complete(ask: AskGraph) -> None:
+    later = mesh.build_run_statement(mesh.LOAD, [mesh.CUSTOMERS], mesh.REPORT, at=mesh.START + DAY)
+    running = build_copy(mesh.START - DAY, provisional=True)
+    mesh.commit_statements(ask.graph, later._replace(version="later"), running)
+    edges = {edge["to"]["name"]: edge for edge in ask(EVIDENCE, of=[mesh.CUSTOMERS.id])["lineage"]["edges"]}
+    found = [(one["job"]["name"], one["stale"], one["provisional"]) for one in edges["sales.orders"]["evidence"]]
+    assert found == [("copy", False, True), ("load_orders", True, False)]
+    assert (edges["sales.orders"]["stale"], edges["sales.orders"]["provisional"]) == (False, False), "neither is true of all"

@@ -11,7 +11,7 @@ from meshline.graph.index import Direction, Reach
 from meshline.graph.index.results import Ints
 from meshline.graph.model import EdgeType
 from meshline.graph.queries.groups import COLUMN, NOTHING
-from meshline.graph.queries.lineage import Drawing, Numbers, find_datasets, list_distinct_rows, locate_nodes
+from meshline.graph.queries.lineage import Drawing, Granularity, Numbers, find_datasets, list_distinct_rows, locate_nodes
 from meshline.graph.queries.pages import build_name_key
 
 
@@ -90,7 +90,9 @@ def _list_columns(drawing: Drawing) -> Uses:
 
 def _list_datasets(drawing: Drawing) -> Uses:
     """The datasets that were reached or started from, as a whole or by a column, with the drawn nodes that represent parts of them."""
-    nodes, drawn = np.concatenate([drawing.found.starts, drawing.found.nodes]), drawing.list_drawn()
+    drawn = drawing.list_drawn()
+    beyond = drawn if drawing.arguments.granularity is Granularity.COLUMN else drawn[:0]  # datasets that are drawn beyond what was reached
+    nodes = np.unique(np.concatenate([drawing.found.starts, drawing.found.nodes, beyond]))
     places = locate_nodes(drawn, drawing.group(nodes))
     datasets, places = list_distinct_rows(find_datasets(drawing.graph, nodes[places >= 0]), places[places >= 0])
     return Uses(datasets, places)
