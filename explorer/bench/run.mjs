@@ -26,7 +26,7 @@ await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const address = `http://127.0.0.1:${server.address().port}/`;
 const root = process.getuid?.() === 0 ? ["--no-sandbox"] : []; // Chromium refuses its sandbox to root
 const browser = await chromium.launch({
-  executablePath: process.env.MESHLINE_BROWSER ?? "/usr/bin/chromium",
+  executablePath: process.env.MESHLINE_CHROMIUM ?? "/usr/bin/chromium",
   args: [...root, "--disable-gpu", "--enable-precise-memory-info"],
 });
 const at = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
