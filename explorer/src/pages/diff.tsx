@@ -141,8 +141,12 @@ function Flows({ title, sign, tone, flows, total }: { title: string; sign: strin
           { head: "To", cell: (row) => (row.to ? <AssetLink asset={row.to} /> : <Name text={row.toName} />) },
           {
             head: "Kind",
-            cell: (row) =>
-              `${row.type ? nameValue(row.type) : ""}${row.subtype ? `, ${nameValue(row.subtype)}` : ""}${row.masking ? ", masked" : ""}`,
+            cell: (row) => (
+              <Name
+                text={`${row.type ? nameValue(row.type) : ""}${row.subtype ? `, ${nameValue(row.subtype)}` : ""}${row.masking ? ", masked" : ""}`}
+                most={300}
+              />
+            ),
           },
           { head: "Job", cell: (row) => <Name text={row.jobName ?? ""} /> },
           { head: "Stated by", cell: (row) => <Name text={row.source} /> },
