@@ -79,7 +79,7 @@ class AuthMiddleware:
         except _REFUSALS as error:
             self._refused(_classify_refusal(error))
             scope["state"]["code"] = error.code
-            await build_error_response(error)(scope, receive, send)
+            await build_error_response(error, scope)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 

@@ -1,11 +1,15 @@
-"""Errors as HTTP responses: one table from the class of an error to a status, one format of the body."""
+"""Errors as HTTP responses: one table from the class of an error to a status, and the format of the body, which depends on the address."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from meshline.errors import (
     Ambiguous,
@@ -91,9 +95,48 @@ class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
-    """The body of every error response of the REST addresses."""
+    """The body of every error response of meshline's own addresses."""
 
     error: ErrorBody
+
+
+class ErrorMessage(msgspec.Struct, frozen=True):
+    """The body of every error response of Marquez's addresses. `code`: the status."""
+
+    code: int
+    message: str
+
+
+class OwnRequests(NamedTuple):
+    """Requests of meshline's own API under Marquez's prefix. `methods`: none = all. `parameter`: only those whose query has it."""
+
+    path: str
+    methods: tuple[str, ...] = ()
+    parameter: str = ""
+
+
+MARQUEZ = "/api/v1/"  # what begins with this is Marquez's, whether or not it is known here, but for:
+OWN = (
+    OwnRequests("/api/v1/check"),
+    OwnRequests("/api/v1/mesh"),
+    OwnRequests("/api/v1/lineage", ("POST",)),
+    OwnRequests("/api/v1/lineage/batch"),
+    OwnRequests("/api/v1/sources", ("PUT",)),
+    OwnRequests("/api/v1/sources", ("GET", "HEAD"), "source"),
+)
+
+
+def find_own_requests(path: str, method: str) -> OwnRequests | None:
+    """Those of meshline's own requests that have this path, decoded, and this method."""
+    return next((own for own in OWN if own.path == path and (not own.methods or method in own.methods)), None)
+
+
+def is_marquez(scope: Scope) -> bool:
+    """Whether a request is for Marquez's API, so that a client of Marquez reads the error."""
+    if not scope["path"].startswith(MARQUEZ):
+        return False
+    own = find_own_requests(scope["path"], scope["method"])
+    return own is None or (own.parameter != "" and own.parameter not in QueryParams(scope["query_string"]))
 
 
 def get_status(error: MeshlineError) -> int:
@@ -106,27 +149,49 @@ def encode_error(code: str, message: str, path: str = "", *, candidates: list[st
     return msgspec.json.encode(ErrorAnswer(ErrorBody(code, message, path, candidates, request_id)))
 
 
-def build_error_response(error: MeshlineError) -> Response:
-    """The response for an error: status, body, and the headers Retry-After and WWW-Authenticate where they apply."""
+def encode_message(status: int, message: str) -> bytes:
+    """An ErrorMessage, encoded."""
+    return msgspec.json.encode(ErrorMessage(status, message))
+
+
+def build_error_response(error: MeshlineError, scope: Scope) -> Response:
+    """The response to a request: status, body, and the headers Retry-After and WWW-Authenticate where they apply."""
     status = get_status(error)
     headers: dict[str, str] = {}
     if status == 503:
         headers["Retry-After"] = str(error.retry_after if isinstance(error, QueueFull) else RETRY_AFTER)
     if isinstance(error, Unauthenticated | Forbidden):
         headers["WWW-Authenticate"] = error.challenge
-    path = error.where if isinstance(error, InvalidInput) else ""
-    candidates = list(error.candidates) if isinstance(error, Ambiguous) else None
-    return Response(encode_error(error.code, str(error), path, candidates=candidates), status, headers, media_type=JSON)
+    if is_marquez(scope):
+        body = encode_message(status, str(error) if status != 500 else INTERNAL_MESSAGE)
+    else:
+        path = error.where if isinstance(error, InvalidInput) else ""
+        candidates = list(error.candidates) if isinstance(error, Ambiguous) else None
+        body = encode_error(error.code, str(error), path, candidates=candidates)
+    return Response(body, status, headers, media_type=JSON)
+
+
+def build_internal_error(scope: Scope) -> Response:
+    """The response to a request that failed for a reason that is no affair of the caller."""
+    if is_marquez(scope):
+        body = encode_message(500, INTERNAL_MESSAGE)
+    else:
+        body = encode_error(INTERNAL, INTERNAL_MESSAGE, request_id=scope["state"]["request_id"])
+    return Response(body, 500, media_type=JSON)
 
 
 async def handle_known_error(request: Request, error: Exception) -> Response:
     """Starlette's handler for MeshlineError."""
     assert isinstance(error, MeshlineError)
     request.state.code = error.code  # for the log
-    return build_error_response(error)
+    return build_error_response(error, request.scope)
 
 
-async def handle_http_error(_request: Request, error: Exception) -> Response:
-    """Starlette's own 404 and 405, as an ErrorAnswer."""
+async def handle_http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own 404 and 405."""
     assert isinstance(error, HTTPException)
-    return Response(encode_error(f"HTTP_{error.status_code}", error.detail), error.status_code, error.headers, media_type=JSON)
+    if is_marquez(request.scope):
+        body = encode_message(error.status_code, error.detail)
+    else:
+        body = encode_error(f"HTTP_{error.status_code}", error.detail)
+    return Response(body, error.status_code, error.headers, media_type=JSON)

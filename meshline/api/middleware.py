@@ -9,11 +9,10 @@ import secrets
 import time
 from collections.abc import Callable, Collection
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from meshline.api.addresses import AddressTable, MatchedPath, get_raw_path
-from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE, JSON, build_error_response, encode_error
+from meshline.api.errors import build_error_response, build_internal_error
 from meshline.api.metrics import OTHER, Metrics
 from meshline.api.rest.request_body import release_body
 from meshline.app.logs import DETAILS, REQUEST_ID
@@ -85,15 +84,13 @@ class RequestContextMiddleware:
         except asyncio.CancelledError:
             if answer.status:
                 raise
-            stopping = build_error_response(NotReady("the server is stopping: send the request again"))  # without waiting for requests
-            await stopping(scope, receive, answer.send)
+            stopping = NotReady("the server is stopping: send the request again")  # without waiting for requests
+            await build_error_response(stopping, scope)(scope, receive, answer.send)
         except Exception:
             if answer.status:  # too late for an answer: the server logs it and closes the connection
                 raise
-            request_id = scope["state"]["request_id"]
-            log.exception("request %s failed", request_id)
-            body = encode_error(INTERNAL, INTERNAL_MESSAGE, request_id=request_id)
-            await Response(body, 500, media_type=JSON)(scope, receive, answer.send)
+            log.exception("request %s failed", scope["state"]["request_id"])
+            await build_internal_error(scope)(scope, receive, answer.send)
 
     def _log_request(self, scope: Scope, matched: MatchedPath | None, answer: _Answer, seconds: float) -> None:
         state, route = scope["state"], scope["path"][:LONGEST_PATH] if matched is None else matched.template

@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from meshline import __version__
 from meshline.api.addresses import REST, Address
-from meshline.api.errors import JSON, ErrorAnswer
+from meshline.api.errors import JSON, ErrorAnswer, ErrorMessage, find_own_requests
+from meshline.api.errors import MARQUEZ as MARQUEZ_PREFIX
 from meshline.api.graphql.http import GRAPHQL_JSON, GraphQLRequest
 from meshline.api.health import Alive, NotReadyYet, Ready
 from meshline.api.marquez.routes import OPERATIONS as MARQUEZ
@@ -237,7 +238,7 @@ class _SchemaRegistry:
         operations = OPERATIONS.values()
         found = [shape for operation in operations for answer in operation.answers.values() for shape in answer.content.values()]
         found += [operation.body for operation in operations if operation.body is not None]
-        types = list(dict.fromkeys(shape for shape in [*found, ErrorAnswer] if isinstance(shape, type)))
+        types = list(dict.fromkeys(shape for shape in [*found, ErrorAnswer, ErrorMessage] if isinstance(shape, type)))
         schemas, self.components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
         self._schemas = dict(zip(types, schemas, strict=True))
 
@@ -246,7 +247,8 @@ class _SchemaRegistry:
 
 
 def _describe_operation(path: str, method: str, operation: Operation, role: Role | None, shapes: _SchemaRegistry) -> dict[str, Any]:
-    answers = {**operation.answers, **ALWAYS, **({} if role is None else WITH_ROLE)}
+    refusals = {status: _fit_refusal(path, method, answer) for status, answer in {**ALWAYS, **({} if role is None else WITH_ROLE)}.items()}
+    answers = {**operation.answers, **refusals}
     made: dict[str, Any] = {
         "operationId": method.lower() + re.sub(r"[/.{}]+", "_", path),
         "summary": operation.summary,
@@ -259,6 +261,14 @@ def _describe_operation(path: str, method: str, operation: Operation, role: Role
         content = {media: {"schema": shapes.get_schema(operation.body)} for media in operation.body_media}
         made["requestBody"] = {"required": True, "content": content}
     return made
+
+
+def _fit_refusal(path: str, method: str, refusal: Answer) -> Answer:
+    """A refusal with the body that it has at an address: both formats are possible where meshline's own requests have a parameter."""
+    own = find_own_requests(path, method)
+    if not path.startswith(MARQUEZ_PREFIX) or (own is not None and not own.parameter):
+        return refusal
+    return refusal._replace(content={JSON: ErrorMessage if own is None else OBJECT})
 
 
 def _list_names(path: str, operation: Operation) -> list[Parameter]:

@@ -82,7 +82,7 @@ def test_request_ids_and_safe_headers(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/nothing", 404), ("DELETE", "/graphql", 405), ("DELETE", "/api/v1/lineage", 405)]
+    ("method", "path", "status"), [("GET", "/nothing", 404), ("DELETE", "/graphql", 405), ("DELETE", "/api/v1/check", 405)]
 )
 def test_other_addresses_and_methods(client: TestClient, method: str, path: str, status: int) -> None:
     answer = client.request(method, path)

@@ -13,11 +13,10 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meshline.api.errors import INTERNAL_MESSAGE, JSON, build_error_response, get_status
+from meshline.api.errors import JSON
 from meshline.api.graphql.http import GraphQLEndpoint
-from meshline.api.marquez.shapes import ErrorMessage
 from meshline.app.service import Service
-from meshline.errors import InvalidInput, MeshlineError, NotFound
+from meshline.errors import InvalidInput, NotFound
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, to_micros
@@ -149,11 +148,7 @@ def build_endpoint(build: Build) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint that answers each request with what `build` returns for its question."""
 
     async def answer(request: Request) -> Response:
-        try:
-            return await _answer_question(request, build)
-        except MeshlineError as error:
-            request.state.code = error.code
-            return build_error(error)
+        return await _answer_question(request, build)
 
     answer.__doc__ = build.__doc__
     answer.__name__ = f"answer_{build.__name__}"
@@ -190,15 +185,6 @@ def ask_graph(
         index = live.get_index(as_of, revision=revision, deadline=limits.deadline)
         answer = build(Question(live, index, naming, limits, path, query))
     return msgspec.json.encode(answer)
-
-
-def build_error(error: MeshlineError) -> Response:
-    """An error in Marquez's shape, with the status and headers that it has at all other addresses."""
-    usual = build_error_response(error)
-    status = get_status(error)
-    headers = {name: value for name, value in usual.headers.items() if name not in ("content-length", "content-type")}
-    message = str(error) if status != 500 else INTERNAL_MESSAGE
-    return Response(msgspec.json.encode(ErrorMessage(status, message)), status, headers, JSON)
 
 
 def parse_time(text: str, where: str) -> int:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from meshline.api.addresses import Address
 from meshline.api.auth import check_role, get_actor
-from meshline.api.errors import JSON
+from meshline.api.errors import JSON, ErrorMessage
 from meshline.api.marquez import datasets, events, jobs, lineage, namespaces, runs, search, shapes
 from meshline.api.marquez.question import MOST, Build, build_endpoint
 from meshline.api.operations import OBJECT, Answer, Operation, Parameter, Schema, Shape, build_json_answer
@@ -22,7 +22,7 @@ _NAMESPACE = f"{PREFIX}/namespaces/{{namespace}}"
 
 
 def _build_error(meaning: str, *headers: str) -> Answer:
-    return Answer(meaning, {JSON: shapes.ErrorMessage}, headers)
+    return Answer(meaning, {JSON: ErrorMessage}, headers)
 
 
 _ERRORS = {

@@ -332,10 +332,3 @@ class ColumnGraph(Shape, frozen=True):
     """A graph of columns, its nodes by id."""
 
     graph: list[ColumnNode]
-
-
-class ErrorMessage(Shape, frozen=True):
-    """Every error."""
-
-    code: int
-    message: str
