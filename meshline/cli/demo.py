@@ -35,14 +35,18 @@ def demo(*, store: Store = None, host: Host = None, port: Port = None) -> None:
     with _choose_store(store) as url:
         fill_store(url)
         write_lines(_build_story(url))
-        run_server(load_settings(store=url, host=host, port=port, log_level="warning"), _print_invitation)
+        run_server(load_settings(store=url, host=host, port=port, log_level="warning"), print_invitation)
 
 
-def _print_invitation(address: str) -> None:
+def print_invitation(address: str) -> None:
+    """Write where the example is, and what to try."""
+    from urllib.parse import quote
+
+    from meshline.cli.serve import has_page
     from meshline.cli.terminal import write_message
 
-    for line in INVITATION.splitlines():
-        write_message(line.format(url=address, meshline=_find_command()))
+    for line in (INVITATION, PAGE if has_page() else WITHOUT_PAGE, *COMMANDS.splitlines()):
+        write_message(line.format(url=address, dropped=quote(DROPPED), meshline=_find_command()))
 
 
 def _find_command() -> str:
@@ -57,8 +61,11 @@ def _find_command() -> str:
 DROPPED = "customers.email"
 SOURCE = "mesh/example-mesh"
 
-INVITATION = """\
-The example mesh is on {url} (also for a browser). Try, in another terminal:
+INVITATION = "The example mesh is on {url}"
+PAGE = "Its page, in a browser: {url}/search?q={dropped}"
+WITHOUT_PAGE = "Its page for browsers is not built: {url} shows how to get it."
+COMMANDS = """\
+Or try, in another terminal:
   {meshline} impact customers.email --server {url}
   {meshline} lineage finance.revenue_daily --upstream --granularity product --server {url}
   {meshline} owners orders.customer_orders --server {url}

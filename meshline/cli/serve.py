@@ -54,6 +54,13 @@ def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -
     run_server(settings, ready)
 
 
+def has_page() -> bool:
+    """Whether the server has the page for browsers."""
+    from meshline.api.explorer import FOLDER, SHELL
+
+    return (FOLDER / SHELL).is_file()
+
+
 class RequestExecutor(Protocol):
     """Executes one GraphQL request. Returns `data` and `errors` in GraphQL's format."""
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from meshline.cli import serve
+from meshline.cli.demo import print_invitation
 from tests.cli.command import EXAMPLE, ROOT, find_executable, run_command, run_successfully
 
 READY_SECONDS = 60
@@ -126,6 +128,20 @@ def test_demo_of_a_store_with_other_contents(tmp_path: Path) -> None:
 def test_demo() -> None:
     with run_server("demo") as address:
         assert "affects" in run_successfully("impact", "customers.customers.email", "--server", address).out
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_the_demo_names_its_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, built: bool) -> None:
+    monkeypatch.setattr(serve, "has_page", lambda: built)
+    print_invitation("http://127.0.0.1:7")
+    printed = capsys.readouterr().err
+    assert printed.splitlines()[:2] == [
+        "The example mesh is on http://127.0.0.1:7",
+        "Its page, in a browser: http://127.0.0.1:7/search?q=customers.email"
+        if built
+        else "Its page for browsers is not built: http://127.0.0.1:7 shows how to get it.",
+    ]
+    assert " impact customers.email --server http://127.0.0.1:7\n" in printed
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ def test_demo_and_serve_without_extras(plain: Path, folder: Path, wheel: Path) -
     process = subprocess.Popen([meshline, "demo", "--port", "0"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     first = process.stderr.readline()
-    address = first.removeprefix("The example mesh is on ").split(" ")[0]
+    address = first.removeprefix("The example mesh is on ").strip()
     contract, change = run_commands(  # the server reads the texts, so that it is the server's extra
         Environment(plain, frozenset()),
         folder,

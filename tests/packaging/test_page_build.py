@@ -17,8 +17,9 @@ UV = str(Path(sys.executable).with_name("uv"))
 NPM = """\
 #!/bin/sh
 echo "npm $*" >> "$CALLS"
+echo "what npm prints"
 case "$*" in
-  ci*) mkdir -p node_modules ;;
+  ci*) [ -z "$AWAY" ] || { echo "npm error code $AWAY" >&2; exit 1; }; mkdir -p node_modules ;;
   *build*) [ -z "$BROKEN" ] || exit 3
     page=../meshline/explorer_page
     mkdir -p $page/assets && cp index.html $page/ && cp page.js $page/assets/page-1a2b.js ;;
@@ -65,11 +66,17 @@ def build_page(project: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-BUILT = ["npm ci --silent", "npm run --silent build", "node compress.mjs"]
+BUILT = [
+    "npm ci --loglevel=error --prefer-offline --fetch-retry-mintimeout=500 --fetch-retry-maxtimeout=3000",
+    "npm run --silent build",
+    "node compress.mjs",
+]
+NOT_BUILT = "build-page: the page is not built, and all else works without: "
 
 
 def test_the_page_is_built_when_its_sources_have_changed(project: Path) -> None:
-    assert build_page(project).returncode == 0
+    done = build_page(project)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "build-page: building the page of explorer/\n", ""), "npm is not heard"
     assert list_calls(project) == BUILT
     assert build_page(project).stdout == ""
     assert list_calls(project) == []
@@ -90,7 +97,8 @@ def test_an_old_node_is_as_none(project: Path, monkeypatch: pytest.MonkeyPatch, 
     done = build_page(project, "--strict")
     assert done.returncode == 0
     assert bool(list_calls(project)) is enough
-    assert ("has to be 20.19 or newer" in done.stderr) is not enough
+    refused = f"{NOT_BUILT}Node is {version or 'of an unknown version'}; install Node 20.19 or newer, and run scripts/setup again\n"
+    assert done.stderr == ("" if enough else refused)
 
 
 def test_a_build_that_fails_stops_a_wheel_and_not_the_setup(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,11 +106,33 @@ def test_a_build_that_fails_stops_a_wheel_and_not_the_setup(project: Path, monke
     assert build_page(project).returncode == 0
     done = build_page(project, "--strict")
     assert done.returncode == 1
-    assert done.stderr.startswith("build-page: npm run --silent build failed: the page is not built")
+    assert done.stderr.splitlines() == [
+        "what npm prints",
+        f"{NOT_BUILT}npm run --silent failed in explorer/, as is printed above; run scripts/setup again when that is mended",
+    ]
     monkeypatch.delenv("BROKEN")
     list_calls(project)
     assert build_page(project).returncode == 0
     assert list_calls(project) == BUILT[1:], "a failure is not remembered as a success"
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("ENOTFOUND", "npm cannot reach its registry (ENOTFOUND); connect to it, or name one with `npm config set registry`, and run"),
+        ("EUSAGE", "npm ci failed, as is printed above; mend that, and run"),
+    ],
+)
+def test_packages_that_cannot_be_installed(project: Path, monkeypatch: pytest.MonkeyPatch, code: str, advice: str) -> None:
+    monkeypatch.setenv("AWAY", code)
+    done = build_page(project)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == ["what npm prints", f"npm error code {code}", f"{NOT_BUILT}{advice} scripts/setup again"]
+    assert build_page(project, "--strict").returncode == 1
+    monkeypatch.delenv("AWAY")
+    list_calls(project)
+    assert build_page(project).returncode == 0
+    assert list_calls(project) == BUILT
 
 
 def build_distributions(project: Path, *kinds: str) -> list[Path]:
@@ -132,7 +162,8 @@ def test_without_npm_there_is_a_wheel_without_the_page(project: Path, monkeypatc
     with zipfile.ZipFile(wheel) as opened:
         assert [name for name in opened.namelist() if "explorer" in name] == []
         assert "meshline/__init__.py" in opened.namelist()
-    assert build_page(project).stderr == "build-page: there is no npm: the page is not built; the server shows how to get it at /\n"
+    advice = "there is no npm; install Node 20.19 or newer with npm, and run scripts/setup again"
+    assert build_page(project).stderr == f"{NOT_BUILT}{advice}\n"
 
 
 def test_an_editable_install_does_not_wait_for_the_page(project: Path) -> None:
