@@ -1,10 +1,10 @@
 /** Lists of all assets of a kind, with filters, totals and what has no owner. */
 import { type FormEvent, type ReactNode, useState } from "react";
+import { AssetChoice } from "../choices";
 import { type Operation, useQuery } from "../client";
 import { buildCsv, saveFile } from "../files";
 import { changeHref, navigate, type Place, usePlace } from "../location";
 import { capitalize, countKind, formatNumber, nameKinds, text } from "../messages";
-import { showName } from "../names";
 import {
   Answered,
   AssetLink,
@@ -30,7 +30,6 @@ import {
   OwnersList,
   ProductsList,
 } from "../queries/lists";
-import { Filters } from "../queries/search";
 import { useTitle } from "../title";
 
 const PAGE = 100;
@@ -158,7 +157,6 @@ function saveRows(kind: string, rows: readonly Row[]): void {
 }
 
 function FilterForm({ place, kind }: { place: Place; kind: string }) {
-  const filters = useQuery(Filters, {});
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const given = Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>;
@@ -166,37 +164,13 @@ function FilterForm({ place, kind }: { place: Place; kind: string }) {
   };
   const value = (name: string) => place.search.get(name) ?? "";
   return (
-    <form className="row row-end" onSubmit={submit} key={place.search.toString() + String(filters.data !== null)}>
+    <form className="row row-end" onSubmit={submit} key={place.search.toString()}>
       <label className="field">
         <span>Name contains</span>
         <input name="text" defaultValue={value("text")} />
       </label>
-      {kind !== "DOMAIN" && kind !== "OWNER" && (
-        <label className="field">
-          <span>Domain</span>
-          <select name="domain" defaultValue={value("domain")}>
-            <option value="">all domains</option>
-            {filters.data?.domains.nodes.map((one) => (
-              <option key={one.id} value={one.id}>
-                {showName(one.name)}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
-      {kind !== "OWNER" && (
-        <label className="field">
-          <span>Owner</span>
-          <select name="owner" defaultValue={value("owner")}>
-            <option value="">all owners</option>
-            {filters.data?.owners.nodes.map((one) => (
-              <option key={one.id} value={one.id}>
-                {showName(one.name)}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
+      {kind !== "DOMAIN" && kind !== "OWNER" && <AssetChoice kind="domain" label="Domain" value={value("domain")} />}
+      {kind !== "OWNER" && <AssetChoice kind="owner" label="Owner" value={value("owner")} />}
       {kind === "DATASET" && (
         <label className="field">
           <span>Columns</span>

@@ -1,12 +1,11 @@
 /** What fails, which policies are violated, who states what, which identities are doubtful, and who did what. */
 import { type ReactNode, useState } from "react";
+import { AssetChoice } from "../choices";
 import { useQuery } from "../client";
 import { changeHref, navigate, readChoice, usePlace } from "../location";
 import { CONFLICTS, count, formatNumber, formatRatio, formatSeconds, nameValue, OUTCOMES, text } from "../messages";
-import { showName } from "../names";
 import { Answered, AssetLinks, Badge, Link, ListLine, Name, Prose, Table, Value, When } from "../parts";
 import { Audit, IdentityConflicts, Policies, Quality, type Severity, Sources, Violations } from "../queries/reports";
-import { Filters } from "../queries/search";
 import { useTitle } from "../title";
 import { CheckTable } from "./check-table";
 import { ViolationList } from "./violations";
@@ -47,7 +46,6 @@ export function QualityPage() {
   const domain = place.search.get("domain");
   const owner = place.search.get("owner");
   const [first, setFirst] = useState(PAGE);
-  const filters = useQuery(Filters, {});
   const query = useQuery(Quality, { outcomes: outcome ? [outcome] : null, domain, owner, first });
   return (
     <>
@@ -61,22 +59,8 @@ export function QualityPage() {
             </option>
           ))}
         </Choice>
-        <Choice label="Domain" name="domain" value={domain ?? ""}>
-          <option value="">all domains</option>
-          {filters.data?.domains.nodes.map((one) => (
-            <option key={one.id} value={one.id}>
-              {showName(one.name)}
-            </option>
-          ))}
-        </Choice>
-        <Choice label="Owner" name="owner" value={owner ?? ""}>
-          <option value="">all owners</option>
-          {filters.data?.owners.nodes.map((one) => (
-            <option key={one.id} value={one.id}>
-              {showName(one.name)}
-            </option>
-          ))}
-        </Choice>
+        <AssetChoice kind="domain" label="Domain" value={domain ?? ""} onChoose={(id) => navigate(changeHref(place, { domain: id }))} />
+        <AssetChoice kind="owner" label="Owner" value={owner ?? ""} onChoose={(id) => navigate(changeHref(place, { owner: id }))} />
       </div>
       <Answered query={query}>
         {({ qualityFailures: found }) => (

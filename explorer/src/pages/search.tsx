@@ -1,12 +1,12 @@
 /** Results of a search, grouped by kind. */
 import { useState } from "react";
+import { AssetChoice } from "../choices";
 import { useQuery } from "../client";
 import { SearchField } from "../combobox";
 import { changeHref, navigate, usePlace } from "../location";
 import { capitalize, count, formatNumber, KINDS, nameKinds } from "../messages";
-import { showName } from "../names";
 import { Answered, AssetLink, Badge, ListLine, Name, OwnerLinks } from "../parts";
-import { type AssetKind, Filters, Search, type SearchAnswer } from "../queries/search";
+import { type AssetKind, Search, type SearchAnswer } from "../queries/search";
 import { useTitle } from "../title";
 
 const PAGE = 50;
@@ -27,8 +27,7 @@ export default function SearchPage() {
     Search,
     wanted || tag ? { text: wanted || (tag ?? ""), kinds: kind ? [kind] : null, domain, owner, tag, first } : null,
   );
-  const filters = useQuery(Filters, {});
-  const choose = (name: string) => (event: { target: { value: string } }) => navigate(changeHref(place, { [name]: event.target.value }));
+  const choose = (name: string) => (value: string) => navigate(changeHref(place, { [name]: value }));
   return (
     <>
       <h1 tabIndex={-1}>{wanted ? <>Results for “{<Name text={wanted} />}”</> : "Search"}</h1>
@@ -42,7 +41,7 @@ export default function SearchPage() {
       >
         <label className="field">
           <span>Kind</span>
-          <select value={kind ?? ""} onChange={choose("kind")}>
+          <select value={kind ?? ""} onChange={(event) => choose("kind")(event.target.value)}>
             <option value="">all kinds</option>
             {Object.keys(KINDS).map((one) => (
               <option key={one} value={one}>
@@ -51,28 +50,8 @@ export default function SearchPage() {
             ))}
           </select>
         </label>
-        <label className="field">
-          <span>Domain</span>
-          <select value={domain ?? ""} onChange={choose("domain")}>
-            <option value="">all domains</option>
-            {filters.data?.domains.nodes.map((one) => (
-              <option key={one.id} value={one.id}>
-                {showName(one.name)}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label className="field">
-          <span>Owner</span>
-          <select value={owner ?? ""} onChange={choose("owner")}>
-            <option value="">all owners</option>
-            {filters.data?.owners.nodes.map((one) => (
-              <option key={one.id} value={one.id}>
-                {showName(one.name)}
-              </option>
-            ))}
-          </select>
-        </label>
+        <AssetChoice kind="domain" label="Domain" value={domain ?? ""} onChoose={choose("domain")} />
+        <AssetChoice kind="owner" label="Owner" value={owner ?? ""} onChoose={choose("owner")} />
         <label className="field">
           <span>Tag</span>
           <input name="tag" defaultValue={tag ?? ""} key={tag ?? ""} size={12} />

@@ -4,14 +4,15 @@ import type { Operation } from "../client";
 export type AssetKind = "DOMAIN" | "DATA_PRODUCT" | "DATASET" | "COLUMN" | "JOB" | "CONSUMER" | "OWNER" | "CONTRACT";
 export type AssetLink = { __typename: string; id: string; kind: AssetKind; name: string; qualifiedName: string };
 export type OwnerLine = { type: string; source: string; owner: { __typename: "Owner"; contact: string | null } & AssetLink; inheritedFrom: AssetLink | null };
+export type MorePages = { hasNextPage: boolean; endCursor: string | null };
 
 export type SuggestAnswer = { search: { truncated: boolean; nodes: (AssetLink)[] } };
 export type SuggestVariables = { text: string; first: number; kinds?: readonly (AssetKind)[] | null | undefined };
 export const Suggest: Operation<SuggestAnswer, SuggestVariables> = { name: "Suggest", text: "query Suggest($text:String!$first:Int!$kinds:[AssetKind!]){search(text:$text first:$first kinds:$kinds){truncated nodes{...AssetLink}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
 
-export type SearchAnswer = { search: { totalCount: number; truncated: boolean; nodes: ({ description: string | null; domain: { __typename: "Domain" } & AssetLink | null; owners: (OwnerLine)[]; tags: ({ key: string; value: string | null })[] } & AssetLink)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } };
+export type SearchAnswer = { search: { totalCount: number; truncated: boolean; nodes: ({ description: string | null; domain: { __typename: "Domain" } & AssetLink | null; owners: (OwnerLine)[]; tags: ({ key: string; value: string | null })[] } & AssetLink)[]; pageInfo: MorePages } };
 export type SearchVariables = { text: string; kinds?: readonly (AssetKind)[] | null | undefined; domain?: string | null | undefined; owner?: string | null | undefined; tag?: string | null | undefined; first: number; after?: string | null | undefined };
-export const Search: Operation<SearchAnswer, SearchVariables> = { name: "Search", text: "query Search($text:String!$kinds:[AssetKind!]$domain:ID$owner:ID$tag:String$first:Int!$after:String){search(text:$text kinds:$kinds domain:$domain owner:$owner tag:$tag first:$first after:$after){totalCount truncated nodes{...AssetLink description domain{...AssetLink}owners{...OwnerLine}tags{key value}}pageInfo{hasNextPage endCursor}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment OwnerLine on Ownership{type source owner{...AssetLink contact}inheritedFrom{...AssetLink}}" };
+export const Search: Operation<SearchAnswer, SearchVariables> = { name: "Search", text: "query Search($text:String!$kinds:[AssetKind!]$domain:ID$owner:ID$tag:String$first:Int!$after:String){search(text:$text kinds:$kinds domain:$domain owner:$owner tag:$tag first:$first after:$after){totalCount truncated nodes{...AssetLink description domain{...AssetLink}owners{...OwnerLine}tags{key value}}pageInfo{...MorePages}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment OwnerLine on Ownership{type source owner{...AssetLink contact}inheritedFrom{...AssetLink}}fragment MorePages on PageInfo{hasNextPage endCursor}" };
 
 export type ResolveAnswer = { resolve: AssetLink };
 export type ResolveVariables = { name: string };
@@ -20,7 +21,3 @@ export const Resolve: Operation<ResolveAnswer, ResolveVariables> = { name: "Reso
 export type NamesAnswer = { nodes: (AssetLink | null)[] };
 export type NamesVariables = { ids: readonly (string)[] };
 export const Names: Operation<NamesAnswer, NamesVariables> = { name: "Names", text: "query Names($ids:[ID!]!){nodes(ids:$ids){...AssetLink}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
-
-export type FiltersAnswer = { domains: { nodes: ({ id: string; name: string })[] }; owners: { totalCount: number; nodes: ({ id: string; name: string })[] } };
-export type FiltersVariables = {  };
-export const Filters: Operation<FiltersAnswer, FiltersVariables> = { name: "Filters", text: "query Filters{domains(first:500){nodes{id name}}owners(first:500){totalCount nodes{id name}}}" };
