@@ -7,7 +7,7 @@ import time
 from meshline.graph.index import Reach, Truncated
 from meshline.graph.model import Facts
 from tests.index.graphs import describe_path, describe_reached, get_node, traverse_down, traverse_up
-from tests.index.heads import NS, build_flow, build_index, build_output_scope, build_schema, build_statement, state_lineage
+from tests.index.heads import NS, Fold, build_flow, build_index, build_output_scope, build_schema, build_statement, state_lineage
 
 
 def test_direct_then_indirect_then_possible() -> None:
@@ -242,6 +242,17 @@ def test_stale_provisional_and_undescribed_are_counted() -> None:
     got = traverse_down(index, "a.x").completeness
     assert (got.stale_edges, got.provisional, got.undescribed, got.possible_only) == (1, 1, 2, 0)
     assert (got.as_of, got.revision) == (None, 1)
+
+
+def test_what_is_left_of_a_job_is_of_its_latest_run() -> None:
+    fold = Fold()
+    older = build_statement(Facts(flows=(build_flow("a.x", "b.x"),)), build_output_scope("j", "b"), 1, version="r1")
+    newer = build_statement(Facts(flows=(build_flow("b.x", "c.x"),)), build_output_scope("j", "c"), 2, version="r2")
+    fold.add(older, newer)
+    index = fold.build_index()
+    assert traverse_down(index, "a.x").completeness.stale_edges == 1
+    index.changes.apply(fold.withdraw(newer))
+    assert traverse_down(index, "a.x").completeness.stale_edges == 0
 
 
 def test_what_one_run_or_runs_of_one_parent_state_is_not_stale() -> None:

@@ -221,6 +221,12 @@ class Heads:
             of_job = list(self._jobs.get(job, ()))
             if not of_job or (jobs is None and len(of_job) == 1):
                 continue
+            if len(of_job) == 1:  # the usual job, at each of its runs: its only head is of its latest run
+                (head,) = self.by_scope[of_job]
+                if self.stale[head]:
+                    self.stale[head] = False
+                    changed.append(int(head))
+                continue
             heads = self.by_scope[of_job]
             seen = self.last_observed[heads]
             latest = seen == seen.max()

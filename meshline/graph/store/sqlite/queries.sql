@@ -1,4 +1,5 @@
--- All statements that the store runs, by name. A list of integers is passed as JSON text.
+-- All statements that the store runs, by name. A list of integers is passed as JSON text. Of the tables that get rows with each event,
+-- `writer` computes the checksums.
 
 -- name: revision
 SELECT ifnull((SELECT revision FROM change WHERE sound_change(change) ORDER BY revision DESC LIMIT 1), 0);
@@ -168,7 +169,7 @@ SELECT ifnull(max(run_id), 0) FROM run;
 
 -- name: put_runs
 INSERT INTO run (run_id, name, source, job, parent, deflated, state, crc, state_crc)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, crc_run(?1, ?2, ?3, ?4, ?5, ?6), crc_of(?7))
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run_id) DO UPDATE
 SET parent = excluded.parent, deflated = excluded.deflated, state = excluded.state, crc = excluded.crc, state_crc = excluded.state_crc;
 
@@ -192,7 +193,7 @@ WHERE parent.label = ?2 AND sound_label(parent) AND sound_pair(pair) AND sound_r
     AND iif(sound_label(source), source.label = ?1, 0);
 
 -- name: put_summaries
-INSERT OR REPLACE INTO run_summary (run_id, begun, reads, writes, crc) VALUES (?1, ?2, ?3, ?4, crc_run_summary(?1, ?2, ?3, ?4));
+INSERT OR REPLACE INTO run_summary (run_id, begun, reads, writes, crc) VALUES (?, ?, ?, ?, ?);
 
 -- name: remove_summaries
 DELETE FROM run_summary WHERE run_id = ?;
@@ -240,7 +241,7 @@ SELECT label_id, label FROM json_each(?) LEFT JOIN label ON label_id = value WHE
 SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'raw'), 0);
 
 -- name: add_raw
-INSERT INTO raw (position, source, received_at, deflated, body, crc) VALUES (?1, ?2, ?3, ?4, ?5, crc_raw(?2, ?3, ?4, ?5));
+INSERT INTO raw (position, source, received_at, deflated, body, crc) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: raw
 SELECT raw.position, source, received_at, deflated, body, at, type FROM raw LEFT JOIN event USING (position)
@@ -251,7 +252,7 @@ SELECT raw.position, source, received_at, deflated, body, NULL, NULL FROM raw LE
 WHERE raw.position > ? AND event.position IS NULL AND sound_raw(raw) ORDER BY raw.position LIMIT ?;
 
 -- name: put_events
-INSERT OR REPLACE INTO event (position, at, type, crc) VALUES (?1, ?2, ?3, crc_event(?1, ?2, ?3));
+INSERT OR REPLACE INTO event (position, at, type, crc) VALUES (?, ?, ?, ?);
 
 -- name: events
 SELECT event.position, source, received_at, deflated, body, at, type

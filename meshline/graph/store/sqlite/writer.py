@@ -11,6 +11,7 @@ from meshline.graph.model import Content, Scope, Statement
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunPair, RunRole, StoredEvent, Withdrawal
 from meshline.graph.store.compression import compress_bytes
 from meshline.graph.store.sqlite import reader
+from meshline.graph.store.sqlite.connection import compute_row_crc
 from meshline.graph.store.sqlite.reader import (
     HeadRow,
     ObservationRow,
@@ -309,13 +310,20 @@ class _Commit:
             return
         (last,) = self._connection.execute(SQL["last_raw"]).fetchone()
         numbered = [StoredEvent(position, event) for position, event in enumerate(raw, last + 1)]
-        self._connection.executemany(
-            SQL["add_raw"], [(position, event.source, event.received_at, *compress_bytes(event.body)) for position, event in numbered]
-        )
+        rows: list[tuple[int, str, int, int, bytes, int]] = []
+        for position, event in numbered:
+            deflated, body = compress_bytes(event.body)
+            crc = compute_row_crc(f"{event.source}\0{event.received_at}\0{deflated:d}\0", body)
+            rows.append((position, event.source, event.received_at, deflated, body, crc))
+        self._connection.executemany(SQL["add_raw"], rows)
         self._index_events(numbered)
 
     def _index_events(self, events: Sequence[StoredEvent]) -> None:
-        rows = [(position, event.at, event.type) for position, event in events if event.at is not None]
+        rows = [
+            (position, event.at, event.type, compute_row_crc(f"{position}\0{event.at}\0{event.type}\0"))
+            for position, event in events
+            if event.at is not None
+        ]
         self._connection.executemany(SQL["put_events"], rows)
 
     def _count_events(self, added: Mapping[tuple[int, str], int]) -> None:
@@ -348,17 +356,13 @@ def put_runs(
             last += 1
             number_of[key] = last
     changed = [run for key, run in latest.items() if key not in known or known[key][1] != run]
-    rows = [
-        (
-            number_of[run.key],
-            run.key.run_id,
-            label(run.key.source),
-            label(encode_key(run.key.job)),
-            label(run.parent),
-            *compress_bytes(run.state),
-        )
-        for run in changed
-    ]
+    rows: list[tuple[int, str, int, int, int, int, bytes, int, int]] = []
+    for run in changed:
+        number, (source, job, name) = number_of[run.key], run.key
+        of_source, of_job, parent = label(source), label(encode_key(job)), label(run.parent)
+        deflated, state = compress_bytes(run.state)
+        crc = compute_row_crc(f"{number}\0{name}\0{of_source}\0{of_job}\0{parent}\0{deflated:d}\0")
+        rows.append((number, name, of_source, of_job, parent, deflated, state, crc, compute_row_crc("", state)))
     connection.executemany(SQL["put_runs"], rows)
     new: set[PairRow] = {(number_of[pair.run], pair.pair, label(pair.parent), int(pair.covered)) for pair in pairs}
     old: set[PairRow] = {row for number, _ in known.values() for row in connection.execute(SQL["pairs_of_run"], (number,))}
@@ -379,7 +383,7 @@ def _write_summaries(connection: sqlite3.Connection, label: Callable[[str], int]
     """Write the place of runs in lists of runs. Each run: its number, and what it was before and is now."""
     old: set[RunAssetRow] = set()
     new: set[RunAssetRow] = set()
-    summaries: list[tuple[int, int, bytes, bytes]] = []
+    summaries: list[tuple[int, int, bytes, bytes, int]] = []
     gone: list[tuple[int]] = []
     for number, before, run in runs:
         if before is not None and before.begun is not None:
@@ -389,7 +393,9 @@ def _write_summaries(connection: sqlite3.Connection, label: Callable[[str], int]
         if run.begun is not None:
             job, reads, writes = _label_assets(run, label)
             new.update(_list_asset_rows(number, run.begun, job, reads, writes))
-            summaries.append((number, run.begun, reader.encode_list(reads), reader.encode_list(writes)))
+            read, written = reader.encode_list(reads), reader.encode_list(writes)
+            crc = compute_row_crc(f"{number}\0{run.begun}\0", read + written)
+            summaries.append((number, run.begun, read, written, crc))
     connection.executemany(SQL["remove_summaries"], gone)
     connection.executemany(SQL["put_summaries"], summaries)
     connection.executemany(SQL["remove_run_assets"], sorted(old - new))
