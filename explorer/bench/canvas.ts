@@ -1,6 +1,7 @@
 /** Our canvas: the same layout, scene and drawing as the page. */
-import { drawScene, type Lights } from "../src/canvas/drawing";
+import { drawScene } from "../src/canvas/drawing";
 import { computeLayout } from "../src/canvas/layout";
+import type { Lights } from "../src/canvas/lights";
 import type { growMesh } from "../src/canvas/meshes";
 import { buildPicture, FIRST_VIEW, mergeAnswer, NOTHING } from "../src/canvas/model";
 import { LIGHT } from "../src/canvas/palette";
@@ -18,6 +19,8 @@ export async function draw(root: HTMLElement, mesh: ReturnType<typeof growMesh>)
     edges: mesh.links.map((link, i) => makeEdge(link.from, link.to, { reach: i % 5 === 0 ? "INDIRECT" : "DIRECT" })),
   });
   const picture = buildPicture(known, FIRST_VIEW);
+  // All are shown because all are starts; a picture has one.
+  for (const card of picture.cards.slice(1)) card.node = { ...card.node, start: false };
   const { boxes, links } = listBoxes(picture, false);
   const began = performance.now();
   const placed = computeLayout(boxes, links);

@@ -1,8 +1,10 @@
 /** The picture as SVG, mermaid, CSV and JSON, written from the model; names are hostile until they are escaped. Pure but for the PNG. */
 import { buildCsv } from "../files";
 import { cutName, showName } from "../names";
-import { captionCard, DASHES, describeLine, nameCard, type Palette, pickGroupColour, SHIELD } from "./drawing";
+import { captionCard, nameCard, pickGroupColour } from "./drawing";
+import type { Palette } from "./palette";
 import { boxOf, HEAD_HEIGHT, hasFoot, middleOf, ROW_HEIGHT, type Scene } from "./scene";
+import { DASHES, describeLine, SHIELD } from "./strokes";
 
 /** What every export says of itself. */
 export interface Caption {

@@ -9,10 +9,10 @@ import { MOST_DEPTH, type PictureState, readState, writeState } from "./address"
 import "./canvas.css";
 import { Controls } from "./controls";
 import { Details } from "./details";
-import type { Lights } from "./drawing";
 import { saveExport } from "./export_menu";
 import type { Place } from "./layout";
 import { requestLayout } from "./layout_client";
+import type { Lights } from "./lights";
 import { useCone, useLineage } from "./lineage_state";
 import { countTones, groupViolations, markCards } from "./marks";
 import { buildPicture, collectCone, findCards, GRANULARITIES, REACHES, type Side, type View } from "./model";

@@ -1,5 +1,22 @@
 /** The colours of the drawing: the page's own properties, read once per theme; system colours where the user forces them. */
-import type { Palette } from "./drawing";
+
+export interface Palette {
+  back: string;
+  card: string;
+  raised: string;
+  text: string;
+  soft: string;
+  line: string;
+  strongLine: string;
+  accent: string;
+  onAccent: string;
+  focus: string;
+  good: string;
+  warn: string;
+  bad: string;
+  font: string;
+  groups: readonly string[];
+}
 
 const GROUPS_LIGHT = ["#1f5f8b", "#8a4b08", "#2c6e49", "#7a3b8f", "#a3333d", "#4b5d16", "#0f6b74", "#6b4f3a", "#394a9e", "#8c2f6b"];
 const GROUPS_DARK = ["#6db3e8", "#e0a458", "#7cc79a", "#c99be0", "#ee8f96", "#b5c86a", "#6fcdd6", "#cbb09a", "#9aa8f0", "#e58fc4"];

@@ -1,4 +1,5 @@
 /** The picture with coordinates: boxes, lines and bands, what is under a point, and which part of it is visible. Pure. */
+import { pointOnCurve } from "./curves";
 import { compareText, type Layout, type Link, type Place } from "./layout";
 import type { Card, Line, Picture, Ref, Side } from "./model";
 
@@ -254,14 +255,4 @@ function measureDistance(path: Float32Array, x: number, y: number, straight: boo
     }
   }
   return least;
-}
-
-/** A point of the curve that leaves and arrives level, as the drawing has it. */
-function pointOnCurve(ax: number, ay: number, bx: number, by: number, t: number): [number, number] {
-  const s = 1 - t;
-  const middle = (ax + bx) / 2;
-  return [
-    s ** 3 * ax + 3 * s * s * t * middle + 3 * s * t * t * middle + t ** 3 * bx,
-    (s ** 3 + 3 * s * s * t) * ay + (3 * s * t * t + t ** 3) * by,
-  ];
 }

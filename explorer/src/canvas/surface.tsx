@@ -1,6 +1,8 @@
 /** The canvas element: draws the scene when something has changed, and turns pointers into what they mean. Hidden from screen readers, which have the tree. */
 import { type PointerEvent, type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
-import { drawScene, type Lights, type Palette } from "./drawing";
+import { drawScene } from "./drawing";
+import type { Lights } from "./lights";
+import type { Palette } from "./palette";
 import { findHit, type Hit, type Scene } from "./scene";
 import { fit, pan, type Size, toPicture, type Viewport, zoomAt } from "./viewport";
 
