@@ -31,16 +31,14 @@ ROUTES = (  # what the page shows is in its address: each answers with the same 
     *("/quality", "/policies", "/sources", "/identity", "/audit"),
 )
 
-CONFINED = (
+_CONFINED = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; "
     "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types meshline"
+    "require-trusted-types-for 'script'; trusted-types "
 )
-HEADERS = {
-    "Content-Security-Policy": CONFINED,  # also of scripts: a worker has the policy of its own file
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Vary": "Accept-Encoding",
-}
+POLICY = "meshline"  # of Trusted Types: it passes the address of the page's own worker
+POLICIES = {GRAPHIQL: "default"}  # by file: this one escapes HTML that a library shows (explorer/src/graphiql/policy.ts)
+HEADERS = {"Cross-Origin-Opener-Policy": "same-origin", "Vary": "Accept-Encoding"}
 IMMUTABLE = "public, max-age=31536000, immutable"
 CURRENT = "no-cache"  # kept by the browser, and asked for again with its ETag each time
 ENCODINGS = {"br": ".br", "gzip": ".gz"}  # by preference; the endings of the files that the build has compressed
@@ -49,16 +47,20 @@ _MEDIA = {".js": "text/javascript", ".mjs": "text/javascript", ".map": "applicat
 
 
 class PageFile(NamedTuple):
-    """One file. `bodies`: by content encoding, "" = as it is."""
+    """One file. `confined`: its Content-Security-Policy, also of a script: a worker has that of its own file.
+
+    `bodies`: by content encoding, "" = as it is.
+    """
 
     media: str
     etag: str
     cache: str
+    confined: str
     bodies: dict[str, bytes]
 
     def build_response(self, request: Request) -> Response:
         """The file, or 304 for a browser that has it."""
-        headers = {**HEADERS, "ETag": self.etag, "Cache-Control": self.cache}
+        headers = {**HEADERS, "Content-Security-Policy": self.confined, "ETag": self.etag, "Cache-Control": self.cache}
         if matches_etag(request.headers.get("if-none-match", ""), self.etag):
             return Response(status_code=304, headers=headers)
         encoding = _choose_encoding(request.headers.get("accept-encoding", ""), self.bodies)
@@ -91,7 +93,7 @@ def _load_file(name: str, path: Path) -> PageFile:
     if "gzip" not in bodies and len(plain) >= LEAST and media.startswith(("text/", "application/json", "image/svg")):
         bodies["gzip"] = gzip.compress(plain, 9, mtime=0)
     etag = f'W/"{hashlib.sha256(plain).hexdigest()[:32]}"'  # weak: the same for all encodings of the file
-    return PageFile(media, etag, IMMUTABLE if name.startswith(ASSETS) else CURRENT, bodies)
+    return PageFile(media, etag, IMMUTABLE if name.startswith(ASSETS) else CURRENT, _CONFINED + POLICIES.get(name, POLICY), bodies)
 
 
 def matches_etag(given: str, etag: str) -> bool:

@@ -78,6 +78,8 @@ def test_files_are_sent_as_the_build_has_compressed_them(client: TestClient) -> 
 def test_graphiql_is_for_browsers_that_bring_no_query(client: TestClient) -> None:
     visited = client.get("/graphql", headers=BROWSER)
     assert (visited.status_code, visited.content) == (200, PAGE["graphiql.html"])
+    confined = POLICY.replace("trusted-types meshline", "trusted-types default")
+    assert visited.headers["content-security-policy"] == confined, "it escapes the HTML of its libraries, and nothing else is relaxed"
     assert client.get("/graphql", headers=BROWSER, params={"query": "{ about { version } }"}).status_code == 401
     assert client.get("/graphql").status_code == 401
     assert client.post("/graphql", headers=BROWSER, json={"query": "{ about { version } }"}).status_code == 401
