@@ -99,7 +99,7 @@ def _wait(address: str) -> None:
 
 
 @pytest.fixture
-def world(tmp_path: Path, server: Running) -> World:
+def world(tmp_path: Path, server: Running, programs: Path) -> World:
     """A repository with a contract; a clone of it on a branch that drops a column."""
     origin, clone = tmp_path / "origin", tmp_path / "clone"
     (origin / "contracts").mkdir(parents=True)
@@ -113,7 +113,7 @@ def world(tmp_path: Path, server: Running) -> World:
     kept = [line for line in CONTRACT.splitlines(keepends=True) if "name: email" not in line and ".email" not in line]
     (clone / "contracts" / "audience.yaml").write_text("".join(kept), "utf-8")
     run_git(clone, "commit", "-am", "drop email")
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     return World(clone, {"PATH": path, "MESHLINE_SERVER": server.address, "MESHLINE_TOKEN": server.token})
 
 
@@ -213,7 +213,7 @@ manifest["metadata"]["generated_at"] = datetime.datetime.now(datetime.UTC).isofo
 
 
 @pytest.fixture
-def dbt_world(tmp_path: Path, server: Running) -> World:
+def dbt_world(tmp_path: Path, server: Running, programs: Path) -> World:
     """A clone of a repository with a dbt project, on a branch that removes a column; the target folder is ignored."""
     project = DbtProject(tmp_path)
     project.remove_column()
@@ -224,7 +224,7 @@ def dbt_world(tmp_path: Path, server: Running) -> World:
     dbt = tools / "dbt"
     dbt.write_text(DBT.format(python=sys.executable, pair=PAIR), "utf-8")
     dbt.chmod(0o755)
-    path = f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{tools}:{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     return World(tmp_path / "clone", {"PATH": path, "MESHLINE_SERVER": server.address, "MESHLINE_TOKEN": server.token})
 
 

@@ -3,6 +3,7 @@
 A ```console block: each line that begins with `$ ` is run by bash, in order, in one empty folder for the page
 (with `examples/` of the checkout in it); the lines below it are its output (`...` matches any text). A command
 that ends in `&` is a server: the page's commands go on when it is ready. Ports 8080 and 8081 stand for free ones.
+`meshline` is forked from a process that has imported it, but for servers and README.md as a whole, which start the program itself.
 An output of nothing but `...` would match a failure, so it is refused. README.md is also pasted as a whole into one shell.
 A ```graphql block is asked of the example mesh; `$email` is the id of the column customers.email.
 """
@@ -97,9 +98,9 @@ def test_readme_can_be_pasted(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
-def build_environment(home: Path) -> dict[str, str]:
+def build_environment(home: Path, programs: Path = Path(sys.executable).parent) -> dict[str, str]:
     return {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(home),
         "COLUMNS": "120",
         "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", ""),
@@ -111,7 +112,7 @@ def choose_ports() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("page", list_pages("console"), ids=lambda p: p.name)
-def test_commands(page: Path, tmp_path: Path) -> None:
+def test_commands(page: Path, tmp_path: Path, programs: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     chosen, folder = choose_ports(), tmp_path
     servers: list[subprocess.Popen[bytes]] = []
@@ -130,7 +131,7 @@ def test_commands(page: Path, tmp_path: Path) -> None:
                 done = subprocess.run(  # both streams in one, as a terminal shows them
                     ["bash", "-c", f"{line}\n__status=$?; pwd > {tmp_path}/.folder; exit $__status"],
                     cwd=folder,
-                    env=build_environment(tmp_path),
+                    env=build_environment(tmp_path, programs),
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
