@@ -114,8 +114,14 @@ def test_two_jobs_may_share_a_run_id() -> None:
     )
     assert list_states(ask) == [("2", "COMPLETE"), ("1", "COMPLETE")]
     assert list_states(ask, "other") == [("1", "FAIL")]
-    found = ask("query($id: String!) { runsById(runId: $id) { id jobName state } }", id=RUN.format(1))["runsById"]
+    query = """query($id: String!, $first: Int, $after: String) { runsById(runId: $id, first: $first, after: $after) {
+      totalCount pageInfo { hasNextPage endCursor } nodes { id jobName state } } }"""
+    found = ask(query, id=RUN.format(1))["runsById"]["nodes"]
     assert [(run["jobName"], run["state"]) for run in found] == [("other", "FAIL"), ("etl", "COMPLETE")]
+    one = ask(query, id=RUN.format(1), first=1)["runsById"]
+    assert (one["totalCount"], one["pageInfo"]["hasNextPage"], one["nodes"]) == (2, True, found[:1])
+    rest = ask(query, id=RUN.format(1), first=1, after=one["pageInfo"]["endCursor"])["runsById"]
+    assert (rest["totalCount"], rest["pageInfo"]["hasNextPage"], rest["nodes"]) == (2, False, found[1:])
     assert len({run["id"] for run in found}) == 2
     for run in found:
         assert ask("query($id: ID!) { run(id: $id) { jobName } }", id=run["id"])["run"] == {"jobName": run["jobName"]}
@@ -154,6 +160,42 @@ def test_a_failed_run_does_not_prove_when_data_was_last_written() -> None:
     query = 'query($n: String!) { dataset(namespace: "db", name: $n) { lastWritten { at run { runId } } } }'
     assert ask(query, n="mart")["dataset"] == {"lastWritten": {"at": format_time(2), "run": {"runId": RUN.format(1)}}}
     assert ask(query, n="orders")["dataset"] == {"lastWritten": None}
+
+
+def test_the_last_writer_is_found_beyond_any_number_of_newer_runs() -> None:
+    """The run that wrote is known by its statement; the lists of runs begin with those that failed since."""
+    later = (build_event("FAIL", 10 + n, [ORDERS], [MART], run=10 + n) for n in range(30))
+    ask = open_graph(build_event("COMPLETE", 1, [ORDERS], [MART]), build_event("COMPLETE", 2, [ORDERS], [MART], run=2, job="other"), *later)
+    query = 'query($at: DateTime) { dataset(namespace: "db", name: "mart", asOf: $at) { lastWritten { at run { runId jobName } } } }'
+    assert ask(query)["dataset"] == {"lastWritten": {"at": format_time(2), "run": {"runId": RUN.format(2), "jobName": "other"}}}
+    before = ask(query, at=format_time(1.5))["dataset"]
+    assert before == {"lastWritten": {"at": format_time(1), "run": {"runId": RUN.format(1), "jobName": "etl"}}}
+
+
+def test_an_edge_names_the_run_that_stated_it_last() -> None:
+    """Also of retries under one parent, whose versions name them all; a statement that is no run's has none."""
+    facet = build_lineage_facet(id=[{"namespace": "db", "name": "orders", "field": "id"}])
+    mart = build_dataset("mart", columnLineage=facet)
+    declared = {"eventTime": format_time(1), "job": {"namespace": "jobs", "name": "declared"}, "inputs": [ORDERS], "outputs": [mart]}
+    ask = open_graph(
+        build_event("COMPLETE", 1, [ORDERS], [mart]),
+        build_event("COMPLETE", 3, [ORDERS], [mart], run=2, parent=7),
+        build_event("FAIL", 5, [ORDERS], [mart], run=3),
+        build_event("RUNNING", 4, [ORDERS], [mart], run=4, job="other"),
+        declared,
+    )
+    (mart_id,) = (node["id"] for node in ask("{datasets{nodes{id name}}}")["datasets"]["nodes"] if node["name"] == "mart")
+    query = """query($of: [ID!]!, $at: DateTime) { lineage(of: $of, direction: UPSTREAM, asOf: $at) { edges { evidence {
+      job { name } lastObserved run { runId jobName state startedAt } } } } }"""
+    (edge,) = ask(query, of=[mart_id])["lineage"]["edges"]
+    found = {one["job"]["name"]: one["run"] for one in edge["evidence"]}
+    assert found == {
+        "etl": {"runId": RUN.format(2), "jobName": "etl", "state": "COMPLETE", "startedAt": format_time(3)},
+        "other": {"runId": RUN.format(4), "jobName": "other", "state": "RUNNING", "startedAt": format_time(4)},
+        "declared": None,
+    }
+    (edge,) = ask(query, of=[mart_id], at=format_time(2))["lineage"]["edges"]
+    assert {one["job"]["name"]: (one["run"] or {}).get("runId") for one in edge["evidence"]} == {"etl": RUN.format(1), "declared": None}
 
 
 def test_a_stream_runs_and_has_written_at_its_last_event() -> None:
@@ -269,7 +311,15 @@ def test_counts_are_by_the_hour_of_the_event_and_remain_when_events_are_pruned()
     assert [hour["fail"] for hour in hours[:4]] == [2, 0, 1, 0]
     assert hours[25]["abort"] == 1
     days = ask(query, of="DAY", **asked)["eventCounts"]
-    assert [(day["fail"], day["abort"]) for day in days] == [(3, 0), (0, 1)]
+    assert [(day["at"][:19], day["fail"], day["abort"]) for day in days] == [
+        ("2023-11-14T00:00:00", 2, 0),
+        ("2023-11-15T00:00:00", 1, 1),
+        ("2023-11-16T00:00:00", 0, 0),
+    ]
+    weeks = ask(query, of="WEEK", **asked)["eventCounts"]
+    assert [(week["at"][:19], week["fail"], week["abort"]) for week in weeks] == [("2023-11-13T00:00:00", 3, 1)], "a Monday"
+    before_1970 = ask(query, a="1969-12-31T23:30:00Z", b="1970-01-01T00:30:00Z", of="WEEK")["eventCounts"]
+    assert [week["at"][:10] for week in before_1970] == ["1969-12-29"]
     assert ask.get_error_code(query, a="0001-01-01T00:00:00Z", b="9999-01-01T00:00:00Z", of="HOUR") == "INVALID_INPUT"
     assert ask(query, a=format_time(9), b=format_time(1), of="HOUR")["eventCounts"] in ([], [{"at": hours[0]["at"], "fail": 2, "abort": 0}])
 

@@ -191,8 +191,12 @@ class ModelStore:
     def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
         return len(self.list_runs(assets, role, limit=len(self.runs_)))
 
-    def list_runs_by_id(self, run_id: str, limit: int = 100) -> Sequence[StoredRun]:
-        return [stored for stored in self._list_indexed_runs() if stored.run.key.run_id == run_id][:limit]
+    def list_runs_by_id(self, run_id: str, limit: int = 100, before: RunPosition | None = None) -> Sequence[StoredRun]:
+        found = [stored for stored in self._list_indexed_runs() if stored.run.key.run_id == run_id]
+        return [stored for stored in found if before is None or stored.position < before][:limit]
+
+    def count_runs_by_id(self, run_id: str) -> int:
+        return len(self.list_runs_by_id(run_id, len(self.runs_)))
 
     def _list_indexed_runs(self) -> list[StoredRun]:
         found = [StoredRun(RunPosition(run.begun, repr(run.key)), run) for run in self.runs_.values() if run.begun is not None]

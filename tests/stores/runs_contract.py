@@ -94,8 +94,17 @@ class RunsContract:
     def test_runs_that_share_an_id_are_all_found_by_it(self, store: Store) -> None:
         put_runs(store, build_listed_run("a", 1), build_listed_run("a", 3, job_name="other"), build_listed_run("A", 2))
         assert [stored.run.key.job for stored in store.list_runs_by_id("a")] == [OTHER, LOAD]
-        assert len(store.list_runs_by_id("a", 1)) == 1
+        (newest,) = store.list_runs_by_id("a", 1)
+        assert [stored.run.key.job for stored in store.list_runs_by_id("a", 5, newest.position)] == [LOAD]
         assert store.list_runs_by_id("unknown") == []
+        assert (store.count_runs_by_id("a"), store.count_runs_by_id("unknown")) == (2, 0)
+
+    def test_runs_that_share_an_id_and_began_together_are_each_on_one_page(self, store: Store) -> None:
+        put_runs(store, *(build_listed_run("a", 1, job_name=f"j{n}") for n in range(3)))
+        found: list[StoredRun] = []
+        while part := store.list_runs_by_id("a", 1, found[-1].position if found else None):
+            found += part
+        assert sorted(stored.run.key.job.parts[1] for stored in found) == ["j0", "j1", "j2"]
 
     def test_runs_that_are_not_indexed_are_in_no_list_until_they_are(self, store: Store) -> None:
         """As an earlier version of meshline left them; their pairs and the revision stay as they are."""

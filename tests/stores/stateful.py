@@ -108,6 +108,7 @@ class StoreMachine(RuleBasedStateMachine):
         for run_id in ("r1", "r2"):
             runs = [[stored.run for stored in store.list_runs_by_id(run_id)] for store in (self.store, self.model)]
             assert sorted(runs[0]) == sorted(runs[1])
+            assert self.store.count_runs_by_id(run_id) == len(runs[1])
 
     @rule(since=st.sampled_from(TIMES), until=st.sampled_from(TIMES), page=st.integers(1, 3))
     def list_events(self, since: int, until: int, page: int) -> None:

@@ -27,6 +27,8 @@ from meshline.graph.naming import Naming
 from meshline.graph.queries import assets, quality, resolve
 from meshline.graph.queries import product_health as health
 from meshline.graph.queries.pages import Limits
+from meshline.graph.store.base import Run
+from meshline.ingest.openlineage.run_statements import find_stating_run
 
 REFUSED = "refused"  # before it ran: it cannot be parsed, or breaks the schema or the limits
 INTROSPECTION = "introspection"
@@ -237,6 +239,7 @@ class GraphView:
         self._aliases: DataLoader[int, list[assets.Alias]] = DataLoader(load_fn=self._load_aliases)
         self._checks: DataLoader[int, list[quality.Result]] = DataLoader(load_fn=self._load_checks)
         self._health: DataLoader[int, health.Health] = DataLoader(load_fn=self._load_health)
+        self._stating_runs: DataLoader[int, Run | None] = DataLoader(load_fn=self._load_stating_runs)
 
     def find_asset(self, node: int | None, type_: type[T]) -> T | None:
         return None if node is None else self.get_asset(node, type_)
@@ -280,6 +283,10 @@ class GraphView:
         """The health of a product, now or at the time of the view; read like `read_attributes`."""
         return await self._health.load(product)
 
+    async def read_stating_run(self, scope_id: int) -> Run | None:
+        """The run that made the current statement of a scope, read like `read_attributes`; None if no run did."""
+        return await self._stating_runs.load(scope_id)
+
     async def _load_attributes(self, nodes: list[int]) -> Sequence[assets.Attributes]:
         self.request.spend(0)
         return assets.read_attributes(self.request.live, self.index, nodes)
@@ -297,3 +304,14 @@ class GraphView:
         return health.compute_health(
             self.request.live, self.index, products, get_current_micros() if self.index.as_of is None else self.index.as_of
         )
+
+    async def _load_stating_runs(self, scope_ids: list[int]) -> Sequence[Run | None]:
+        self.request.spend(0)
+        store, changes = self.request.live.store, self.index.changes
+        keys = {
+            head.scope_id: find_stating_run(head.source, head.scope, head.version)
+            for head in store.read_heads(scope_ids, self.index.as_of)
+            if head.last_observed == changes.get_scope(head.scope_id).last_observed  # else it is newer than the index
+        }
+        known = store.read_runs([key for key in keys.values() if key is not None])
+        return [None if (key := keys.get(scope_id)) is None else known.get(key) for scope_id in scope_ids]

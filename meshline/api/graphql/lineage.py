@@ -12,6 +12,7 @@ from meshline.api.graphql.asset import Asset, build_statement_id
 from meshline.api.graphql.asset_types import Consumer, Job
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import Direction, EdgeType, FlowType, Gap, LineageInclude, Reach, Truncated, describe_field
+from meshline.api.graphql.runs import Run
 from meshline.errors import InvalidInput
 from meshline.graph.index import Completeness as Counts
 from meshline.graph.index import Traversal
@@ -231,6 +232,7 @@ class LineageEdge:
 class EdgeEvidence:
     view: strawberry.Private[GraphView]
     job_node: strawberry.Private[int | None]
+    scope_id: strawberry.Private[int]
     source: str
     statement: strawberry.ID
     first_seen: datetime = strawberry.field(description="Since when the statement has its current content.")
@@ -244,6 +246,7 @@ class EdgeEvidence:
         return cls(
             view=view,
             job_node=found.job,
+            scope_id=found.scope_id,
             source=found.source,
             statement=build_statement_id(found.scope_id),
             first_seen=from_micros(found.first_seen),
@@ -255,6 +258,11 @@ class EdgeEvidence:
     @describe_field("The job of the flows; null if the statement names none.")
     def job(self) -> Job | None:
         return self.view.find_asset(self.job_node, Job)
+
+    @describe_field("The run that stated it last; null if no run did, or if its record is not kept.")
+    async def run(self) -> Run | None:
+        found = await self.view.read_stating_run(self.scope_id)
+        return None if found is None else Run.from_state(self.view, found)
 
 
 @strawberry.type(description="A job as a node: it carries flows between drawn nodes, or reads one and states no output.")

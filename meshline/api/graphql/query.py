@@ -527,8 +527,8 @@ class Query:
         return runs.find_run_by_id(info.context.now, id)
 
     @describe_field("The runs that have a run id, of any job and source, the newest first.")
-    def runs_by_id(self, info: Context, run_id: str) -> list[Run]:
-        return runs.list_runs_by_id(info.context.now, run_id)
+    def runs_by_id(self, info: Context, run_id: str, first: int | None = None, after: str | None = None) -> Connection[Run]:
+        return runs.list_runs_by_id(info.context.now, run_id, first, after)
 
     @describe_field("The events that are kept, by their time, the newest first.")
     def events(
@@ -545,7 +545,7 @@ class Query:
     def event_counts(
         self,
         info: Context,
-        start: Annotated[datetime, strawberry.argument(name="from", description="The first span begins at the full hour before it.")],
+        start: Annotated[datetime, strawberry.argument(name="from", description="The first span is the one in which this time is.")],
         end: Annotated[datetime, strawberry.argument(name="to")],
         bucket: runs.Bucket = runs.Bucket.HOUR,
     ) -> list[runs.EventCount]:

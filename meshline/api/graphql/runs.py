@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -23,7 +23,6 @@ from meshline.graph.store.base import RunKey, RunRole, StoredEvent, StoredRun
 from meshline.ingest.openlineage.run_state import RunEnd, RunRecord, decode_run_record
 
 SHARE = 1000  # bytes of facets that count as one object of the answer
-WRITERS = 20  # newest runs among which that is looked for which wrote last
 
 strawberry.enum(
     RunEnd,
@@ -177,12 +176,16 @@ def list_runs(view: GraphView, node: int, role: RunRole, first: int | None, afte
     """A page of the runs of a job, or of those that read or write a dataset, the newest first."""
     live, size = view.request.live, view.request.check_page_size(first)
     page = runs.list_asset_runs(live, view.index, node, role, size, parse_cursor(after, 1))
+    return _build_connection(view, page, after, lambda: runs.count_asset_runs(live, view.index, node, role))
+
+
+def _build_connection(view: GraphView, page: runs.RunPage, after: str | None, count: Callable[[], int]) -> Connection[Run]:
     return Connection(
         nodes=_build_runs(view, page.runs),
         keys=[(runs.build_run_cursor_key(stored.position), runs.build_run_id(stored.run.key)) for stored in page.runs],
         has_next=page.has_next,
         has_previous=after is not None,
-        count=lambda: runs.count_asset_runs(live, view.index, node, role),
+        count=count,
     )
 
 
@@ -209,9 +212,11 @@ def find_run_by_id(view: GraphView, id_: str) -> Run | None:
     return None if key is None else find_run(view, key)
 
 
-def list_runs_by_id(view: GraphView, run_id: str) -> list[Run]:
-    """The runs with a run id, of any job and source, the newest first; at most as many as a page may have."""
-    return _build_runs(view, view.request.live.store.list_runs_by_id(run_id, view.request.bounds.page))
+def list_runs_by_id(view: GraphView, run_id: str, first: int | None, after: str | None) -> Connection[Run]:
+    """A page of the runs with a run id, of any job and source, the newest first."""
+    store, size = view.request.live.store, view.request.check_page_size(first)
+    page = runs.list_runs_by_id(view.request.live, run_id, size, parse_cursor(after, 1))
+    return _build_connection(view, page, after, lambda: store.count_runs_by_id(run_id))
 
 
 @strawberry.type(description="When the data of a dataset was last written, as far as anything proves it.")
@@ -229,15 +234,15 @@ async def find_last_written(view: GraphView, dataset: int) -> LastWritten | None
     if found is None:
         return None
     at, evidence = found
-    run = _find_writer(view, dataset, at) if evidence is health.Evidence.RUN else None
+    run = await _find_writer(view, dataset, at) if evidence is health.Evidence.RUN else None
     return LastWritten(at=from_micros(at), evidence=evidence, run=run)
 
 
-def _find_writer(view: GraphView, dataset: int, at: int) -> Run | None:
-    """The run that completed at a time and wrote the dataset; a run of a stream takes effect at each of its events."""
-    newest = _build_runs(view, runs.list_asset_runs(view.request.live, view.index, dataset, RunRole.WRITES, WRITERS).runs)
-    completed = (run for run in newest if run.state is RunEnd.COMPLETE and run.record.ended == at)
-    return next(completed, next((run for run in newest if run.record.last == at), None))
+async def _find_writer(view: GraphView, dataset: int, at: int) -> Run | None:
+    """The run whose statement proves that it wrote the dataset at a time."""
+    scope_id = health.find_write(view.index, dataset, at)
+    found = None if scope_id is None else await view.read_stating_run(scope_id)
+    return None if found is None else Run.from_state(view, found)
 
 
 class _EventRun(msgspec.Struct, rename="camel"):
@@ -310,7 +315,7 @@ def list_events(view: GraphView, start: datetime | None, end: datetime | None, f
     )
 
 
-@strawberry.enum(name="Bucket", description="The length of the spans in which something is counted, in UTC.")
+@strawberry.enum(name="Bucket", description="The spans in which something is counted, in UTC: a day begins at midnight, a week on Monday.")
 class Bucket(enum.Enum):
     HOUR = timedelta(hours=1)
     DAY = timedelta(days=1)
@@ -332,9 +337,9 @@ _RUN_TYPES = ("START", "RUNNING", "COMPLETE", "FAIL", "ABORT")
 
 
 def count_events(view: GraphView, start: datetime, end: datetime, bucket: Bucket) -> list[EventCount]:
-    """The counts of each span from the full hour before `start`, also of spans without events."""
+    """The counts of each span from the one in which `start` is, also of spans without events."""
     since, until, length = to_micros(start), to_micros(end), bucket.value // timedelta(microseconds=1)
-    found = events.count_events_by_bucket(view.request.live, since - since % events.HOUR, until, lambda at: at + length)
+    found = events.count_events_by_bucket(view.request.live, since - (since - events.MONDAY) % length, until, lambda at: at + length)
     view.request.spend(len(found))
     return [
         EventCount(

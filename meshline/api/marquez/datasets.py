@@ -73,18 +73,23 @@ def _build_dataset(question: Question, known: KnownDataset, inputs: dict[int, li
         **msgspec.structs.asdict(data),
         current_version=_build_current_version(question, known, data),
         column_lineage=computed or None,
-        facets=_collect_dataset_facets(known.attributes),
+        facets=collect_dataset_facets(known.attributes),
         deleted=False,
     )
 
 
+def build_schema_version(namespace: str, name: str, fields: Iterable[Field]) -> str:
+    """The version of the columns of a dataset."""
+    return build_version(namespace, name, "", *(f"{field.name} {field.type}" for field in fields))
+
+
 def _build_current_version(question: Question, known: KnownDataset, data: DatasetData) -> str:
-    """The version that the last completed run wrote; of a dataset that no run wrote, a version of its columns."""
+    """The version that the last completed run wrote; of a dataset that no run wrote, that of its columns."""
     namespace, name = question.index.assets.get_key(known.node).parts
     writer = find_last_writer(question, known.node)
     if writer is None:
-        return build_version(namespace, name, "", *(f"{field.name} {field.type}" for field in data.fields))
-    return build_dataset_version(question, namespace, name, writer[0])
+        return build_schema_version(namespace, name, data.fields)
+    return build_dataset_version(question, namespace, name, writer.run_id)
 
 
 def build_data(question: Question, known: KnownDataset) -> DatasetData:
@@ -106,7 +111,7 @@ def build_data(question: Question, known: KnownDataset) -> DatasetData:
             for column, of_one in known.columns
         ],
         tags=list_tag_names(known.attributes),
-        last_modified_at=None if writer is None else from_micros(writer[1]),
+        last_modified_at=None if writer is None else from_micros(writer.ended),
         description=known.attributes.find_text("description"),
         last_lifecycle_state=_find_lifecycle_state(known.attributes),
     )
@@ -128,7 +133,7 @@ def collect_facets(known: Attributes) -> Facets:
     return {row.attribute.removeprefix(VERBATIM): row.value for row in known.rows if row.chosen and row.attribute.startswith(VERBATIM)}
 
 
-def _collect_dataset_facets(known: Attributes) -> Facets:
+def collect_dataset_facets(known: Attributes) -> Facets:
     facets = collect_facets(known)
     type_ = known.find_text("dataset_type")
     if type_ is not None and "datasetType" not in facets:

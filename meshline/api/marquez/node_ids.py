@@ -19,6 +19,7 @@ from meshline.errors import InvalidInput, NotFound
 from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_dataset_key, build_job_key
 
 IDS = uuid.UUID("6f2d1f0e-6c2b-5e57-9d8a-4d3f0c5b7a11")  # the namespace of the UUIDs that are made here (RFC 9562, 5.5)
+RUNS = 10  # runs of the same id, of which one with a job that is shown is looked for
 MOST_COLONS = 64  # of an id at which it is split: bounds the work for a long one
 _ID = re.compile(r"(dataset|datasetField|job|run):(.+)", re.DOTALL)
 _VERSION = re.compile(r"#[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
@@ -66,7 +67,7 @@ def resolve_node_id(question: Question, text: str) -> NodeId:
         raise InvalidInput("give dataset:NAMESPACE:NAME, datasetField:NAMESPACE:DATASET:FIELD, job:NAMESPACE:NAME or run:UUID", "nodeId")
     type_, rest = NodeType(match[1]), match[2]
     if type_ is NodeType.RUN:
-        raise build_not_found("Run", rest)
+        return _resolve_run(question, rest)
     for written in dict.fromkeys((rest, unquote(rest))):
         version = _VERSION.search(written)
         for name, number in ((written, None), *(((written[: version.start()], version[0][1:]),) if version else ())):
@@ -74,6 +75,16 @@ def resolve_node_id(question: Question, text: str) -> NodeId:
             if found is not None:
                 return NodeId(type_, *found, number)
     raise _build_not_found(type_, rest)
+
+
+def _resolve_run(question: Question, run_id: str) -> NodeId:
+    """The job of a run: what a run comes from is what its job comes from. Raises NotFound."""
+    for one in question.live.store.list_runs_by_id(run_id, RUNS):
+        key = one.run.key.job
+        job = question.find_job(*key.parts)
+        if job is not None:
+            return NodeId(NodeType.JOB, job, key, None)
+    raise build_not_found("Run", run_id)
 
 
 def _find_nodes(question: Question, type_: NodeType, name: str) -> Iterator[tuple[int, AssetKey]]:

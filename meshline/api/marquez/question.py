@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from starlette.datastructures import QueryParams
@@ -23,11 +23,23 @@ from meshline.graph.model import AssetKey, AssetKind, to_micros
 from meshline.graph.naming import Naming, normalise_namespace
 from meshline.graph.queries.pages import Limits
 from meshline.graph.queries.resolve import find_dataset
+from meshline.graph.store.base import Run
 
 MOST = 10_000  # entries of a page
 LONGEST = 4096  # characters of a name
 
 T = TypeVar("T")
+
+
+class Writer(NamedTuple):
+    """A completed run that wrote a dataset. `ended`: in microseconds."""
+
+    run: Run
+    ended: int
+
+    @property
+    def run_id(self) -> str:
+        return self.run.key.run_id
 
 
 class Question:
@@ -49,6 +61,7 @@ class Question:
         self.limits = limits
         self.path = path
         self.query = query
+        self.writers: dict[tuple[int, int | None], Writer | None] = {}  # see `runs.find_last_writer`
 
     def read_page(self, default: int = 100) -> tuple[int, int]:
         """(limit, offset). Raises InvalidInput."""

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meshline.api.addresses import Address
+from meshline.api.addresses import REST, Address
 from meshline.api.auth import check_role, get_actor
 from meshline.api.errors import JSON, ErrorMessage
-from meshline.api.marquez import datasets, events, jobs, lineage, namespaces, runs, search, shapes
+from meshline.api.marquez import datasets, events, jobs, lineage, namespaces, runs, search, shapes, versions
 from meshline.api.marquez.question import MOST, Build, build_endpoint
 from meshline.api.operations import OBJECT, Answer, Operation, Parameter, Schema, Shape, build_json_answer
 from meshline.api.rest.sources import handle_source
@@ -53,6 +53,7 @@ _PAGE = (_describe_limit(100), _OFFSET)
 _LAST_STATES = Parameter(
     "lastRunStates", "query", "Only jobs whose last run has this state; may be repeated.", schema={"enum": sorted(runs.STATES)}
 )
+_TEXT = Parameter("q", "query", "A part of a name.", required=True)
 _INSTANT: Schema = {"type": "string", "format": "date-time"}
 _EVENT_TIMES = (
     Parameter("after", "query", "Only events of this time or later.", schema=_INSTANT),
@@ -83,8 +84,12 @@ ROUTES = (
     Route(f"{PREFIX}/sources/{{source}}", namespaces.get_data_source, shapes.DataSource),
     Route(f"{_NAMESPACE}/datasets", datasets.list_datasets, shapes.Datasets, _PAGE),
     Route(f"{_NAMESPACE}/datasets/{{dataset}}", datasets.get_dataset, shapes.Dataset),
+    Route(f"{_NAMESPACE}/datasets/{{dataset}}/versions", versions.list_dataset_versions, shapes.DatasetVersions, _PAGE),
+    Route(f"{_NAMESPACE}/datasets/{{dataset}}/versions/{{version}}", versions.get_dataset_version, shapes.DatasetVersion),
     Route(f"{PREFIX}/jobs", jobs.list_jobs, shapes.Jobs, (*_PAGE, _LAST_STATES)),
     Route(f"{_NAMESPACE}/jobs", jobs.list_jobs_of_namespace, shapes.Jobs, (*_PAGE, _LAST_STATES)),
+    Route(f"{_NAMESPACE}/jobs/{{job}}/versions", versions.list_job_versions, shapes.JobVersions, _PAGE),
+    Route(f"{_NAMESPACE}/jobs/{{job}}/versions/{{version}}", versions.get_job_version, shapes.JobVersion),
     Route(f"{_NAMESPACE}/jobs/{{job}}/runs", runs.list_job_runs, shapes.Runs, _PAGE),
     Route(f"{PREFIX}/jobs/runs/{{run}}", runs.get_run, shapes.Run),
     Route(
@@ -94,6 +99,14 @@ ROUTES = (
         (Parameter("type", "query", "Those of the run, or of its job.", required=True, schema={"enum": ["run", "job"]}),),
     ),
     Route(f"{PREFIX}/events/lineage", events.list_run_events, shapes.Events, (*_PAGE, *_EVENT_TIMES)),
+    Route(f"{PREFIX}/events", events.list_run_events, shapes.Events, (*_PAGE, *_EVENT_TIMES)),
+    Route(f"{PREFIX}/events/{{namespace{REST}}}", events.list_events_of_namespace, shapes.Events, (*_PAGE, *_EVENT_TIMES)),
+    Route(
+        f"{PREFIX}/runlineage/upstream",
+        runs.list_upstream_runs,
+        shapes.UpstreamRuns,
+        (Parameter("runId", "query", "The run.", required=True), _DEPTH),
+    ),
     Route(f"{PREFIX}/stats/lineage-events", events.list_event_statistics, _STATISTICS, _PERIOD),
     Route(f"{PREFIX}/stats/jobs", events.list_job_statistics, _STATISTICS, _PERIOD),
     Route(f"{PREFIX}/stats/datasets", events.list_dataset_statistics, _STATISTICS, _PERIOD),
@@ -111,7 +124,7 @@ ROUTES = (
         search.search_names,
         shapes.Hits,
         (
-            Parameter("q", "query", "A part of a name.", required=True),
+            _TEXT,
             Parameter("filter", "query", "Only one of the two kinds.", schema={"enum": [*search.FILTERS]}),
             Parameter("sort", "query", "The order of the hits.", schema={"enum": [*search.SORTS]}),
             Parameter("namespace", "query", "Only this namespace."),
@@ -120,6 +133,8 @@ ROUTES = (
             _describe_limit(search.FIRST),
         ),
     ),
+    Route("/api/v2beta/search/datasets", search.search_datasets, shapes.DatasetMatches, (_TEXT,)),
+    Route("/api/v2beta/search/jobs", search.search_jobs, shapes.JobMatches, (_TEXT,)),
 )
 
 _list_data_sources = build_endpoint(namespaces.list_data_sources)

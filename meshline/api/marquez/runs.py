@@ -1,23 +1,40 @@
-"""Runs: `/namespaces/{namespace}/jobs/{job}/runs` and `/jobs/runs/{run}`, and the versions of datasets and jobs that they made."""
+"""Runs: `/namespaces/{namespace}/jobs/{job}/runs`, `/jobs/runs/{run}`, `/runlineage/upstream`, and the versions that they made of datasets
+and jobs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from meshline.api.marquez.node_ids import build_version
-from meshline.api.marquez.question import Question, build_not_found
-from meshline.api.marquez.shapes import Facets, Run, RunDataset, RunFacets, Runs, VersionedName
-from meshline.graph.model import AssetKey, from_micros
+from meshline.api.marquez.question import LONGEST, MOST, Question, Writer, build_not_found
+from meshline.api.marquez.shapes import (
+    Facets,
+    JobVersionName,
+    Run,
+    RunDataset,
+    RunFacets,
+    Runs,
+    RunSummary,
+    UpstreamDataset,
+    UpstreamRun,
+    UpstreamRuns,
+    VersionedName,
+)
+from meshline.errors import InvalidInput
+from meshline.graph.model import AssetKey, from_micros, to_micros
 from meshline.graph.queries.runs import count_asset_runs, list_asset_runs, list_run_assets
 from meshline.graph.store.base import Run as StoredState
-from meshline.graph.store.base import RunPosition, RunRole, StoredRun
-from meshline.ingest.openlineage.run_state import RunEnd, RunRecord, decode_run_record
+from meshline.graph.store.base import RunKey, RunPosition, RunRole
+from meshline.ingest.openlineage.run_state import RunEnd, RunRecord, decide_run_end, decode_run_record, decode_state
 
 WRITERS = 20  # newest runs among which the one is looked for that completed a dataset last
+UPSTREAM_DEPTH, MOST_UPSTREAM = 20, 500  # runs before a run
+AT_ONCE = 500  # runs that are read together
 
 State: TypeAlias = Literal["RUNNING", "COMPLETED", "ABORTED", "FAILED"]
 _STATES: dict[RunEnd, State] = {
@@ -39,7 +56,7 @@ def list_job_runs(question: Question) -> Runs:
 
 def get_run(question: Question) -> Run:
     """A run by its id; of several with the same id the newest."""
-    return build_run(question, _get_stored_run(question).run)
+    return build_run(question, get_stored_run(question, question.path["run"]))
 
 
 def get_run_facets(question: Question) -> RunFacets:
@@ -47,15 +64,16 @@ def get_run_facets(question: Question) -> RunFacets:
     wanted = question.read_choice("type", ("RUN", "JOB"), "")
     if not wanted:
         question.read_choice("type", ("RUN", "JOB"), "RUN or JOB")  # it is required
-    record = decode_run_record(_get_stored_run(question).run.state)
-    return RunFacets(question.path["run"], _decode_facets(record.run_facets if wanted == "RUN" else record.job_facets))
+    record = decode_run_record(get_stored_run(question, question.path["run"]).state)
+    return RunFacets(question.path["run"], decode_facets(record.run_facets if wanted == "RUN" else record.job_facets))
 
 
-def _get_stored_run(question: Question) -> StoredRun:
-    found = question.live.store.list_runs_by_id(question.path["run"], 1)
+def get_stored_run(question: Question, run_id: str) -> StoredState:
+    """The newest run with an id. Raises NotFound."""
+    found = question.live.store.list_runs_by_id(run_id, 1) if len(run_id) <= LONGEST else ()
     if not found:
-        raise build_not_found("Run", question.path["run"])
-    return found[0]
+        raise build_not_found("Run", run_id)
+    return found[0].run
 
 
 def list_latest_runs(question: Question, job: int, first: int) -> list[Run]:
@@ -79,7 +97,7 @@ def build_run(question: Question, run: StoredState) -> Run:
         ended_at=_to_time(record.ended),
         duration_ms=None if record.ended is None else max(0, record.ended - record.first) // 1000,
         args=_build_args(record),
-        job_version=_build_job_version(question, run.key.job, record) if record.state is RunEnd.COMPLETE else None,
+        job_version=build_run_job_version(question, run.key.job, record) if record.state is RunEnd.COMPLETE else None,
         input_dataset_versions=[
             _build_run_dataset(name, _find_version_read(question, *name, record.first), facets) for name, facets in record.inputs.items()
         ],
@@ -87,7 +105,7 @@ def build_run(question: Question, run: StoredState) -> Run:
             _build_run_dataset(name, build_dataset_version(question, *name, run.key.run_id), facets)
             for name, facets in record.outputs.items()
         ],
-        facets=_decode_facets(record.run_facets),
+        facets=decode_facets(record.run_facets),
     )
 
 
@@ -103,9 +121,9 @@ def _build_args(record: RunRecord) -> dict[str, str]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _build_job_version(question: Question, job: AssetKey, record: RunRecord) -> VersionedName:
+def build_run_job_version(question: Question, job: AssetKey, record: RunRecord) -> VersionedName:
     """The version of a job that a run had: equal inputs, outputs and location are an equal version."""
-    facet = _decode_facets(record.job_facets).get("sourceCodeLocation")
+    facet = decode_facets(record.job_facets).get("sourceCodeLocation")
     location = str(facet.get("url") or "") if isinstance(facet, dict) else ""
     named = (sorted({_find_key(question, *name).parts for name in names}) for names in (record.inputs, record.outputs))
     version = build_job_version(job, location, *named)
@@ -118,7 +136,7 @@ def build_job_version(job: AssetKey, location: str, inputs: Any, outputs: Any) -
 
 
 def _build_run_dataset(name: tuple[str, str], version: str, facets: Mapping[str, str]) -> RunDataset:
-    return RunDataset(VersionedName(*name, version), _decode_facets(facets))
+    return RunDataset(VersionedName(*name, version), decode_facets(facets))
 
 
 def _find_key(question: Question, namespace: str, name: str) -> AssetKey:
@@ -136,23 +154,48 @@ def _find_version_read(question: Question, namespace: str, name: str, at: int) -
     """The version of an input: that of the newest completed run that wrote it and began before `at` (microseconds)."""
     node = question.find_dataset(namespace, name)
     writer = None if node is None else find_last_writer(question, node, at)
-    return build_dataset_version(question, namespace, name, "" if writer is None else writer[0])
+    return build_dataset_version(question, namespace, name, "" if writer is None else writer.run_id)
 
 
-def find_last_writer(question: Question, dataset: int, before: int | None = None) -> tuple[str, int] | None:
-    """(run id, end in microseconds) of the newest completed run that wrote a dataset; `before`: of those that began before this time."""
-    question.limits.check_deadline()
+def find_last_writer(question: Question, dataset: int, before: int | None = None) -> Writer | None:
+    """The newest completed run that wrote a dataset, of the newest WRITERS; `before`: of those that began before this time.
+
+    A request asks the store once for each dataset and time.
+    """
+    key = (dataset, before)
+    if key not in question.writers:
+        question.writers[key] = next(_iterate_writers(question, dataset, before, WRITERS), None)
+    return question.writers[key]
+
+
+def iterate_writers(question: Question, dataset: int) -> Iterator[Writer]:
+    """The completed runs that wrote a dataset, the newest first: of the newest MOST runs."""
+    return _iterate_writers(question, dataset, None, MOST)
+
+
+def _iterate_writers(question: Question, dataset: int, before: int | None, most: int) -> Iterator[Writer]:
+    for run in iterate_runs(question, dataset, RunRole.WRITES, before, most):
+        state = decode_state(run.state)
+        if state.completed is not None and decide_run_end(state) is RunEnd.COMPLETE:
+            yield Writer(run, state.completed)
+
+
+def iterate_runs(question: Question, node: int, role: RunRole, before: int | None = None, most: int = MOST) -> Iterator[StoredState]:
+    """The newest `most` runs of a job or dataset; `before`: of those that began before this time (microseconds)."""
     if before is None and question.index.as_of is not None:
         before = question.index.as_of + 1
     position = None if before is None else RunPosition(before, "")
-    for one in question.live.store.list_runs(list_run_assets(question.index, dataset), RunRole.WRITES, position, WRITERS):
-        record = decode_run_record(one.run.state)
-        if record.state is RunEnd.COMPLETE and record.ended is not None:
-            return one.run.key.run_id, record.ended
-    return None
+    assets = list_run_assets(question.index, node)
+    while most > 0:
+        question.limits.check_deadline()
+        found = question.live.store.list_runs(assets, role, position, min(most, AT_ONCE))
+        yield from (one.run for one in found)
+        if len(found) < min(most, AT_ONCE):
+            return
+        most, position = most - len(found), found[-1].position
 
 
-def _decode_facets(texts: Mapping[str, str]) -> Facets:
+def decode_facets(texts: Mapping[str, str]) -> Facets:
     return {name: _decode_facet(text) for name, text in texts.items()}
 
 
@@ -161,3 +204,50 @@ def _decode_facet(text: str) -> object:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return text
+
+
+def list_upstream_runs(question: Question) -> UpstreamRuns:
+    """A run, the runs that wrote what it read, those that wrote what these read, and so on; the nearest 500."""
+    run_id = question.query.get("runId", "")
+    if not run_id:
+        raise InvalidInput("the parameter is missing", "runId")
+    depth = question.read_number("depth", UPSTREAM_DEPTH)
+    level: list[StoredState] = [get_stored_run(question, run_id)]
+    known: set[RunKey] = {level[0].key}
+    found: list[UpstreamRun] = []
+    for _ in range(depth + 1):
+        following: list[StoredState] = []
+        for stored in level:
+            described, writers = _describe_run(question, stored)
+            found.append(described)
+            for writer in writers:
+                if writer.run.key not in known and len(known) < MOST_UPSTREAM:
+                    known.add(writer.run.key)
+                    following.append(writer.run)
+        level = following
+        if not level:
+            break
+    return UpstreamRuns(found)
+
+
+def _describe_run(question: Question, stored: StoredState) -> tuple[UpstreamRun, list[Writer]]:
+    """A run, and the runs that wrote its inputs."""
+    run = build_run(question, stored)
+    inputs = [(one.dataset_version_id, _find_writer(question, run, one.dataset_version_id)) for one in run.input_dataset_versions]
+    namespace, name = stored.key.job.parts
+    version = None if run.job_version is None else run.job_version.version
+    described = UpstreamRun(
+        JobVersionName(namespace, name, version),
+        RunSummary(run.id, run.started_at, run.ended_at, run.state),
+        [_build_dataset(read, None if writer is None else writer.run_id) for read, writer in inputs],
+    )
+    return described, [writer for _, writer in inputs if writer is not None]
+
+
+def _find_writer(question: Question, run: Run, name: VersionedName) -> Writer | None:
+    node = question.find_dataset(name.namespace, name.name)
+    return None if node is None else find_last_writer(question, node, to_micros(run.created_at))
+
+
+def _build_dataset(name: VersionedName, run_id: str | None) -> UpstreamDataset:
+    return UpstreamDataset(name.namespace, name.name, name.version, run_id)

@@ -1,25 +1,29 @@
-"""Search in the names of datasets and jobs: `/search`."""
+"""Search in the names of datasets and jobs: `/search`, and `/api/v2beta/search`, which Marquez answers with a search engine."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import islice
 
+from meshline.api.marquez.datasets import collect_dataset_facets, collect_facets
 from meshline.api.marquez.node_ids import format_node_id
 from meshline.api.marquez.question import Question, parse_time
-from meshline.api.marquez.shapes import Hit, Hits
+from meshline.api.marquez.runs import find_last_writer, list_latest_runs
+from meshline.api.marquez.shapes import DatasetMatch, DatasetMatches, Hit, Hits, JobMatch, JobMatches
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, AssetKind, from_micros
+from meshline.graph.queries.assets import read_attributes
 
 FILTERS = (AssetKind.DATASET, AssetKind.JOB)
 SORTS = ("NAME", "UPDATE_AT")
+_TYPES = {"NEW": "OTHER", "RUNNING": "RUNNING", "COMPLETED": "COMPLETE", "FAILED": "FAIL", "ABORTED": "ABORT"}
 FIRST = 10  # hits of a request without a limit
 
 
 def search_names(question: Question) -> Hits:
     """The datasets and jobs with a text anywhere in their names, in any case: exact names first, then those that begin with it."""
-    text = question.query.get("q", "").strip().casefold()
-    if not text:
-        raise InvalidInput("the parameter is missing, or blank", "q")
+    text = read_text(question)
     wanted = question.read_choice("filter", FILTERS, "")
     sort = question.read_choice("sort", SORTS, SORTS[0])
     limit = question.read_number("limit", FIRST, 10_000)
@@ -29,7 +33,7 @@ def search_names(question: Question) -> Hits:
         (node, key)
         for kind in FILTERS
         if wanted in ("", kind)
-        for node, key in _find_names(question, kind, text)
+        for node, key in find_names(question, kind, text)
         if (since is None or last[node] >= since) and (until is None or last[node] < until)
     ]
     if sort == SORTS[1]:
@@ -43,13 +47,20 @@ def search_names(question: Question) -> Hits:
     return Hits(len(found), hits)
 
 
-def _find_names(question: Question, kind: AssetKind, text: str) -> Iterator[tuple[int, AssetKey]]:
-    """The assets of a kind with a text in their names, of the namespace of the request if it has one."""
-    namespace = question.query.get("namespace") or None
-    for number, node in enumerate(question.index.assets.list_of_kind(kind)):
-        if number % 4096 == 0:
-            question.limits.check_deadline()
-        key = question.index.assets.get_key(node)
+def read_text(question: Question) -> str:
+    """The text that is searched, casefolded. Raises InvalidInput."""
+    text = question.query.get("q", "").strip().casefold()
+    if not text:
+        raise InvalidInput("the parameter is missing, or blank", "q")
+    return text
+
+
+def find_names(question: Question, kind: AssetKind, text: str) -> Iterator[tuple[int, AssetKey]]:
+    """The assets of a kind with a text (casefolded) in their shown names, by name; of the namespace of the request if it has one."""
+    namespace, assets = question.query.get("namespace") or None, question.index.assets
+    question.limits.check_deadline()
+    shown = [(assets.get_key(node), node) for node in question.index.find_containing(kind, text) if not assets.is_inferred(node)]
+    for key, node in sorted(shown):
         if text in key.name.casefold() and namespace in (None, key.parts[0]):
             yield node, key
 
@@ -66,3 +77,34 @@ def _parse_day(question: Question, name: str) -> int | None:
     if len(text) != len("YYYY-MM-DD"):
         raise InvalidInput(f"give a day as YYYY-MM-DD, not {text[:40]!r}", name)
     return parse_time(text, name)
+
+
+def search_datasets(question: Question) -> DatasetMatches:
+    """The first ten datasets with a text in their names, with their facets."""
+    text = read_text(question)
+    found = list(islice(find_names(question, AssetKind.DATASET, text), FIRST))
+    hits = []
+    for (node, key), known in zip(found, read_attributes(question.live, question.index, [node for node, _ in found]), strict=True):
+        writer = find_last_writer(question, node)
+        run_id, type_ = ("", "") if writer is None else (writer.run_id, "COMPLETE")
+        hits.append(DatasetMatch(run_id, key.name, key.parts[0], type_, collect_dataset_facets(known)))
+    return DatasetMatches(hits, [_mark_text(key, text) for _, key in found])
+
+
+def search_jobs(question: Question) -> JobMatches:
+    """The first ten jobs with a text in their names, with their facets and those of their newest runs."""
+    text = read_text(question)
+    found = list(islice(find_names(question, AssetKind.JOB, text), FIRST))
+    hits = []
+    for (node, key), known in zip(found, read_attributes(question.live, question.index, [node for node, _ in found]), strict=True):
+        run = next(iter(list_latest_runs(question, node, 1)), None)
+        run_id, type_, facets = ("", "", {}) if run is None else (run.id, _TYPES[run.state], run.facets)
+        hits.append(JobMatch(run_id, key.name, key.parts[0], type_, "BATCH", collect_facets(known), facets))
+    return JobMatches(hits, [_mark_text(key, text) for _, key in found])
+
+
+def _mark_text(key: AssetKey, text: str) -> dict[str, list[str]]:
+    """The name with the text between <em> and </em>. It is no HTML: Marquez's page splits it there, and shows the rest as it is."""
+    parts = re.split(f"({re.escape(text)})", key.name, flags=re.IGNORECASE)
+    marked = "".join(f"<em>{part}</em>" if number % 2 else part for number, part in enumerate(parts))
+    return {"name": [marked]}

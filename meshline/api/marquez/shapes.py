@@ -206,6 +206,129 @@ class AssetStatistics(Shape, frozen=True):
     count: int
 
 
+class DatasetVersion(Shape, frozen=True):
+    """What a run wrote into a dataset; of a dataset that no run wrote, its columns as they are stated."""
+
+    id: VersionedName
+    type: Literal["DB_TABLE"]
+    name: str
+    physical_name: str
+    created_at: datetime
+    version: str
+    namespace: str
+    source_name: str
+    fields: list[Field]
+    tags: list[str]
+    lifecycle_state: str | None
+    description: str | None
+    current_schema_version: str | None
+    created_by_run: Run | None
+    facets: Facets
+
+
+class DatasetVersions(Shape, frozen=True):
+    """A page of versions of a dataset."""
+
+    versions: list[DatasetVersion]
+    total_count: int
+
+
+class JobVersion(Shape, frozen=True):
+    """What a job reads and writes, and where its code is, from when on, with its newest run."""
+
+    id: VersionedName
+    name: str
+    created_at: datetime
+    version: str
+    namespace: str
+    location: str | None
+    inputs: list[Name]
+    outputs: list[Name]
+    latest_run: Run | None
+
+
+class JobVersions(Shape, frozen=True):
+    """A page of versions of a job."""
+
+    versions: list[JobVersion]
+
+
+class RunSummary(Shape, frozen=True):
+    """A run among those before another."""
+
+    id: str
+    start: datetime | None
+    end: datetime | None
+    status: str
+
+
+class UpstreamDataset(Shape, frozen=True):
+    """A version of a dataset that a run read, and the run that wrote it."""
+
+    namespace: str
+    name: str
+    version: str
+    produced_by_run_id: str | None
+
+
+class UpstreamRun(Shape, frozen=True):
+    """A run with its job, and what it read."""
+
+    job: JobVersionName
+    run: RunSummary
+    inputs: list[UpstreamDataset]
+
+
+class JobVersionName(Shape, frozen=True):
+    """A job, and the version of it that a run had."""
+
+    namespace: str
+    name: str
+    version: str | None
+
+
+class UpstreamRuns(Shape, frozen=True):
+    """A run, and the runs that wrote what it read."""
+
+    runs: list[UpstreamRun]
+
+
+class DatasetMatch(msgspec.Struct, frozen=True):
+    """A dataset as Marquez's search engine describes it. Empty: it is not known."""
+
+    run_id: str
+    name: str
+    namespace: str
+    eventType: str  # noqa: N815 - as Marquez's page reads it
+    facets: Facets
+
+
+class DatasetMatches(Shape, frozen=True):
+    """Datasets that a search found, and of each where the text is."""
+
+    hits: list[DatasetMatch]
+    highlights: list[dict[str, list[str]]]
+
+
+class JobMatch(msgspec.Struct, frozen=True):
+    """A job as Marquez's search engine describes it, with its newest run. Empty: it is not known."""
+
+    run_id: str
+    name: str
+    namespace: str
+    eventType: str  # noqa: N815 - as Marquez's page reads it
+    type: Literal["BATCH"]
+    facets: Facets
+    runFacets: Facets  # noqa: N815
+
+
+class JobMatches(Shape, frozen=True):
+    """Jobs that a search found, and of each where the text is."""
+
+    hits: list[JobMatch]
+    highlights: list[dict[str, list[str]]]
+
+
 class JobBase(Shape, frozen=True):
     """What every answer shows of a job. `type` is always BATCH, the only one that Marquez's page shows."""
 

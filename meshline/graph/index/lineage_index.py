@@ -48,7 +48,7 @@ from meshline.graph.index.results import (
 )
 from meshline.graph.index.rollup import Rows, keep_strongest
 from meshline.graph.index.statistics import NameMatcher, Size, Survey, list_tags, measure_size
-from meshline.graph.index.suggestions import Suggestions
+from meshline.graph.index.suggestions import NameText, Suggestions
 from meshline.graph.index.traversal import Traversal, resolve_starts
 from meshline.graph.index.value_flow import Spread, collect_onward, find_copies, list_datasets, trace_values
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Json, Precedence, Scope
@@ -482,6 +482,7 @@ class LineageIndex:
         self._ownership = OwnershipCache(self._loader, self._shown, precedence)
         self._lookup = AssetLookup(self._loader, self._shown)
         self._suggestions = Suggestions(self._tables)
+        self._names = NameText(self._tables)
         self.assets = AssetFacet(self._loader, self._shown, self._lookup)
         self.ownership = OwnershipFacet(self._loader, self._ownership)
         self.lineage = LineageFacet(self._loader, self._ownership, self._view)
@@ -529,6 +530,10 @@ class LineageIndex:
         """
         for (rank, _, _), own in self._suggestions.iterate(text, first):
             yield int(self._tables.nodes.rep[own]), rank
+
+    def find_containing(self, kind: AssetKind, text: str) -> list[int]:
+        """The visible assets of a kind of which any name has a text in its last part, in any case. Inferred ones are among them."""
+        return [node for node in self._names.find_nodes(KINDS.index(kind), text).tolist() if self._shown.is_visible(node)]
 
     def dump(self) -> Dump:
         """For tests: the whole visible graph by names, independent of the order of the statements (law 7)."""

@@ -1,7 +1,8 @@
 """Suggestions while a name is typed: the assets whose names begin with a text, or in whose names each word of the text begins a word.
 
 The distinct words, last parts and whole names are sorted; names that came later are compared one by one until there are many of them.
-A look at all assets is a few passes over arrays, about a millisecond per million assets and word.
+A look at all assets is a few passes over arrays, about a millisecond per million assets and word. A part of a name that need not begin a
+word is found in one text of all names.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from meshline.graph.index.arrays import COLUMN, DATASET, GONE, I8, I64, MERGED, N_NAMES, N_NODES, NONE, PAST
 from meshline.graph.index.index_tables import IndexTables
@@ -190,3 +192,43 @@ def _append(known: Ints, used: int, more: Ints) -> Ints:
         known = np.concatenate([known[:used], np.empty(max(used, len(more)), np.int32)])
     known[used : used + len(more)] = more
     return known
+
+
+class NameText:
+    """Finds the assets of one index with a text in the last parts of their names. Follows it whenever it is asked."""
+
+    def __init__(self, tables: IndexTables) -> None:
+        self._tables = tables
+        self._text: npt.NDArray[np.uint8] = np.empty(0, np.uint8)  # all names, casefolded, one after the other
+        self._end: I64 = np.empty(0, np.int64)  # of each name in it
+
+    def find_nodes(self, kind: int, text: str) -> Ints:
+        """The representatives (ascending) of the assets of a kind of which a name has the text in its last part, in any case."""
+        self._follow()
+        tables, n = self._tables, int(self._tables.counts[N_NODES])
+        nodes = np.flatnonzero((tables.nodes.kind[:n] == kind) & (tables.nodes.live[:n] > 0))
+        last = tables.nodes.part2[nodes]
+        last = np.where(last == NONE, tables.nodes.part1[nodes], last)
+        found: Ints = np.unique(tables.nodes.rep[nodes[self._mark_names(text.casefold().encode())[last]]])
+        return found
+
+    def _mark_names(self, text: bytes) -> Flags:
+        """By number: whether a name has the text."""
+        marked = np.zeros(len(self._end), np.bool_)
+        if not text:
+            return ~marked
+        begin = np.flatnonzero(self._text[: max(0, len(self._text) - len(text) + 1)] == text[0])
+        for offset, byte in enumerate(text[1:], 1):
+            begin = begin[self._text[begin + offset] == byte]
+        name = np.searchsorted(self._end, begin, side="right")
+        marked[name[begin + len(text) <= self._end[name]]] = True  # and does not run over the end of it
+        return marked
+
+    def _follow(self) -> None:
+        known, n = len(self._end), int(self._tables.counts[N_NAMES])
+        if known == n:
+            return
+        folded = [self._tables.get_text(number).casefold().encode() for number in range(known, n)]
+        ends = np.cumsum([len(text) for text in folded], dtype=np.int64) + len(self._text)
+        self._text = np.concatenate([self._text, np.frombuffer(b"".join(folded), np.uint8)])
+        self._end = np.concatenate([self._end, ends])

@@ -11,7 +11,7 @@ from meshline.graph.queries.pages import SortKey
 from meshline.graph.store.base import StoredEvent
 
 BOUND = 2**61  # microseconds: no time is beyond it
-HOUR = 3_600_000_000  # microseconds
+MONDAY = 4 * 24 * 3_600_000_000  # microseconds: the first one after the epoch, which began on a Thursday
 MOST_BUCKETS = 24 * 366
 
 

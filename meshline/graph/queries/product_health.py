@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from meshline.graph import durations
-from meshline.graph.index import LineageIndex
+from meshline.graph.index import LineageIndex, ScopeInfo
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import JOB_OUTPUT, EdgeType, Json, parse_source_kind, to_micros
 from meshline.graph.quality import OPEN, Outcome
@@ -140,10 +140,8 @@ def find_last_written(index: LineageIndex, of: int, known: Attributes, checks: I
 
 def _list_evidence(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result]) -> Iterator[tuple[int, Evidence]]:
     """Times (microseconds) at which data had been written, each with its evidence. Each is true, so the newest counts."""
-    for edge in index.ownership.list_edges(of, EdgeType.WRITES, incoming=True):
-        scope = index.changes.get_scope(edge.scope_id)
-        if scope.scope[0] in _WRITTEN and parse_source_kind(scope.source) == "openlineage" and not scope.provisional:
-            yield scope.last_observed, Evidence.RUN
+    for scope in _list_writes(index, of):
+        yield scope.last_observed, Evidence.RUN
     for row in known.rows:
         if row.attribute == "snapshot_at" and isinstance(row.value, int):
             yield row.value * 1000, Evidence.SNAPSHOT
@@ -157,6 +155,20 @@ def _list_evidence(index: LineageIndex, of: int, known: Attributes, checks: Iter
             and (at := _parse_micros(observed.get("max_loaded_at"))) is not None
         ):
             yield at, Evidence.CHECK
+
+
+def find_write(index: LineageIndex, of: int, at: int) -> int | None:
+    """The scope of the statement by which a run wrote a dataset at a time; None if no run did. Of several the first by name."""
+    found = [scope for scope in _list_writes(index, of) if scope.last_observed == at]
+    return min(found, key=lambda scope: (scope.source, scope.scope)).scope_id if found else None
+
+
+def _list_writes(index: LineageIndex, of: int) -> Iterator[ScopeInfo]:
+    """The statements of runs that wrote a dataset and did not fail."""
+    for edge in index.ownership.list_edges(of, EdgeType.WRITES, incoming=True):
+        scope = index.changes.get_scope(edge.scope_id)
+        if scope.scope[0] in _WRITTEN and parse_source_kind(scope.source) == "openlineage" and not scope.provisional:
+            yield scope
 
 
 def _parse_micros(text: Json) -> int | None:

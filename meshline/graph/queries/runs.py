@@ -51,6 +51,12 @@ def _find_end(index: LineageIndex) -> RunPosition | None:
     return None if index.as_of is None else RunPosition(index.as_of + 1, "")
 
 
+def list_runs_by_id(live: LiveGraph, run_id: str, first: int, after: SortKey | None = None) -> RunPage:
+    """A page of the runs with a run id, of any job and source."""
+    found = live.store.list_runs_by_id(run_id, first + 1, None if after is None else _parse_position(after))
+    return RunPage(found[:first], len(found) > first)
+
+
 def count_asset_runs(live: LiveGraph, index: LineageIndex, node: int, role: RunRole) -> int:
     """The number of these runs, on all pages and of all times."""
     return live.store.count_runs(list_run_assets(index, node), role)

@@ -247,8 +247,12 @@ class Store(Protocol):
         """Count the runs that have one of these assets in this role."""
         ...
 
-    def list_runs_by_id(self, run_id: str, limit: int = 100) -> Sequence[StoredRun]:
-        """List the runs with an id, of any job and source, the newest first."""
+    def list_runs_by_id(self, run_id: str, limit: int = 100, before: RunPosition | None = None) -> Sequence[StoredRun]:
+        """List the runs with an id, of any job and source, the newest first, after a position in that order."""
+        ...
+
+    def count_runs_by_id(self, run_id: str) -> int:
+        """Count the runs with an id, of any job and source."""
         ...
 
     def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:

@@ -107,6 +107,17 @@ def list_columns(facet: facet_types.Schema) -> tuple[str, ...]:
     return tuple(path for path, _, _ in _walk_columns(facet))
 
 
+def list_fields(facet: facet_types.Schema) -> list[tuple[str, str | None, str | None]]:
+    """(column, type, description) of the columns that a schema lists; nested ones as dotted paths."""
+    found = ((path, _build_column_attributes(field)) for path, _, field in _walk_columns(facet))
+    return [(path, _get_text(attributes, "type"), _get_text(attributes, "description")) for path, attributes in found]
+
+
+def _get_text(attributes: Mapping[str, Json], name: str) -> str | None:
+    value = attributes.get(name)
+    return value if isinstance(value, str) else None
+
+
 def find_seldom_columns(facet: facet_types.Schema) -> frozenset[str]:
     """The names (casefolded) in a schema that count as columns only because a schema lists them."""
     return frozenset(folded for field in facet.fields or () if (folded := field.name.casefold()) in SELDOM_COLUMNS)

@@ -42,6 +42,7 @@ from meshline.graph.model import (
     Scope,
     Statement,
     build_run_version,
+    parse_run,
 )
 from meshline.graph.naming import Naming
 from meshline.graph.quality import JOB_QUALITY, QUALITY
@@ -150,6 +151,15 @@ Covered = Callable[[bytes], bool]  # whether a sibling's column lineage covers a
 def build_statement_owner(run: RunKey) -> str:
     """The owner of a run's statements (`parse_run` their version): two jobs may share a run id, and both may refer to the same datasets."""
     return f"{run.run_id}@{_digest(run.job.parts)}"
+
+
+def find_stating_run(source: str, scope: Scope, version: str) -> RunKey | None:
+    """The run that made a statement about its job's lineage; None for a statement of anything else."""
+    owner = parse_run(version)
+    if scope[0] not in {JOB_OUTPUT, JOB_READS, JOB_WRITES}:
+        return None
+    key = RunKey(source, model.build_job_key(scope[1], scope[2]), owner.rpartition("@")[0])
+    return key if build_statement_owner(key) == owner else None
 
 
 def _build_retry_group(run: RunKey, parent_run_id: str) -> str:

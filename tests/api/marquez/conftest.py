@@ -92,7 +92,7 @@ class Marquez:
 
 
 def build_path(*segments: str) -> str:
-    return "/api/v1/" + "/".join(quote(segment, safe="") for segment in segments)
+    return ("/api/" if segments[0] == "v2beta" else "/api/v1/") + "/".join(quote(segment, safe="") for segment in segments)
 
 
 CUSTOMERS = build_dataset(PG, "shop.customers")

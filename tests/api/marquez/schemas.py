@@ -139,6 +139,52 @@ INTERVAL = {"startInterval": TIME, "endInterval": TIME}
 EVENT_STATISTICS = describe_list(describe_object(**INTERVAL, fail=WHOLE, start=WHOLE, complete=WHOLE, abort=WHOLE))
 ASSET_STATISTICS = describe_list(describe_object(**INTERVAL, count=WHOLE))
 
+DATASET_VERSION = describe_object(
+    id=VERSIONED,
+    type={"const": "DB_TABLE"},
+    name=TEXT,
+    physicalName=TEXT,
+    createdAt=TIME,
+    version=UUID,
+    namespace=TEXT,
+    sourceName=TEXT,
+    fields=describe_list(FIELD),
+    tags=describe_list(TEXT),
+    lifecycleState=allow_null(TEXT),
+    description=allow_null(TEXT),
+    currentSchemaVersion=allow_null(UUID),
+    createdByRun=allow_null(RUN),
+    facets=FACETS,
+)
+DATASET_VERSIONS = describe_object(versions=describe_list(DATASET_VERSION), totalCount=WHOLE)
+JOB_VERSION = describe_object(
+    id=VERSIONED,
+    name=TEXT,
+    createdAt=TIME,
+    version=UUID,
+    namespace=TEXT,
+    location=allow_null(TEXT),
+    inputs=describe_list(NAME),
+    outputs=describe_list(NAME),
+    latestRun=allow_null(RUN),
+)
+JOB_VERSIONS = describe_object(versions=describe_list(JOB_VERSION))
+UPSTREAM_RUNS = describe_object(
+    runs=describe_list(
+        describe_object(
+            job=describe_object(namespace=TEXT, name=TEXT, version=allow_null(UUID)),
+            run=describe_object(id=TEXT, start=allow_null(TIME), end=allow_null(TIME), status=TEXT),
+            inputs=describe_list(describe_object(namespace=TEXT, name=TEXT, version=UUID, producedByRunId=allow_null(TEXT))),
+        )
+    )
+)
+HIGHLIGHTS = describe_list({"type": "object", "additionalProperties": describe_list(TEXT)})
+MATCH = {"run_id": TEXT, "name": TEXT, "namespace": TEXT, "eventType": TEXT, "facets": FACETS}
+DATASET_MATCHES = describe_object(hits=describe_list(describe_object(**MATCH)), highlights=HIGHLIGHTS)
+JOB_MATCHES = describe_object(
+    hits=describe_list(describe_object(**MATCH, type={"const": "BATCH"}, runFacets=FACETS)), highlights=HIGHLIGHTS
+)
+
 
 def check_shape(answer: object, schema: Schema) -> None:
     """Raises ValidationError if an answer has another shape."""

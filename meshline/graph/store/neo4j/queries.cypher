@@ -168,9 +168,13 @@ MATCH (u:RunPlace) WHERE u.place > range[0] AND u.place < range[1]
 RETURN count(DISTINCT u.run)
 
 //// runs_by_id
-MATCH (r:Run) WHERE r.runIdKey = $id AND r.begunMicros IS NOT NULL
+MATCH (r:Run) WHERE r.runIdKey = $id AND (r.begunMicros < $begun OR r.begunMicros = $begun AND r.key < $key)
 WITH r ORDER BY r.begunMicros DESC, r.key DESC LIMIT $limit
 RETURN collect(r.key)
+
+//// count_runs_by_id
+MATCH (r:Run) WHERE r.runIdKey = $id AND r.begunMicros IS NOT NULL
+RETURN count(r)
 
 //// unindexed_runs
 MATCH (r:Run) WHERE r.key > $after AND r.begunMicros IS NULL

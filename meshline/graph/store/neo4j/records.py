@@ -99,6 +99,7 @@ def _format_datasets(keys: Iterable[AssetKey]) -> list[str]:
 
 SMALLEST = 2**62  # added to times, so that the texts of places have the order of times
 _FIRST, _LAST = "0", "9" * 20
+END_OF_TIME = 2**63 - 1
 
 
 def _build_place(asset: AssetKey, role: RunRole, rest: str) -> str:
@@ -128,9 +129,15 @@ def count_runs(tx: Transaction, assets: Sequence[AssetKey], role: RunRole) -> in
     return count
 
 
-def list_runs_by_id(tx: Transaction, run_id: str, limit: int) -> list[StoredRun]:
-    keys: list[str] = run_query(tx, get_cypher("runs_by_id"), id=compute_digest(run_id), limit=limit)[0]
+def list_runs_by_id(tx: Transaction, run_id: str, before: RunPosition | None, limit: int) -> list[StoredRun]:
+    begun, key = (END_OF_TIME, "") if before is None else before
+    keys: list[str] = run_query(tx, get_cypher("runs_by_id"), id=compute_digest(run_id), begun=begun, key=key, limit=limit)[0]
     return _list_runs_by_key(tx, keys)
+
+
+def count_runs_by_id(tx: Transaction, run_id: str) -> int:
+    count: int = run_query(tx, get_cypher("count_runs_by_id"), id=compute_digest(run_id))[0]
+    return count
 
 
 def _list_runs_by_key(tx: Transaction, keys: Sequence[str]) -> list[StoredRun]:

@@ -113,8 +113,11 @@ class Neo4jStore:
     def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
         return self._connection.read(lambda tx: records.count_runs(tx, assets, role)) if assets else 0
 
-    def list_runs_by_id(self, run_id: str, limit: int = 100) -> Sequence[StoredRun]:
-        return self._connection.read(lambda tx: records.list_runs_by_id(tx, run_id, limit)) if limit > 0 else []
+    def list_runs_by_id(self, run_id: str, limit: int = 100, before: RunPosition | None = None) -> Sequence[StoredRun]:
+        return self._connection.read(lambda tx: records.list_runs_by_id(tx, run_id, before, limit)) if limit > 0 else []
+
+    def count_runs_by_id(self, run_id: str) -> int:
+        return self._connection.read(lambda tx: records.count_runs_by_id(tx, run_id))
 
     def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         return self._connection.read(lambda tx: read_raw_events(tx, after, limit)) if limit > 0 else []

@@ -225,8 +225,10 @@ WHERE sound_run(run) AND sound_label(source) AND sound_label(job) AND sound_labe
     AND iif(run_summary.run_id IS NULL, 1, sound_run_summary(run_summary));
 
 -- name: runs_by_name
-SELECT run_id FROM run LEFT JOIN run_summary USING (run_id) WHERE name = ?1 AND run_summary.run_id IS NOT NULL
-ORDER BY begun DESC, run_id DESC LIMIT ?2;
+SELECT run_id FROM run JOIN run_summary USING (run_id) WHERE name = ?1 AND (begun, run_id) < (?2, ?3) ORDER BY begun DESC, run_id DESC LIMIT ?4;
+
+-- name: count_runs_by_name
+SELECT count(*) FROM run JOIN run_summary USING (run_id) WHERE name = ?;
 
 -- name: unindexed_runs
 SELECT run_id FROM run LEFT JOIN run_summary USING (run_id) WHERE run_id > ?1 AND run_summary.run_id IS NULL ORDER BY run_id LIMIT ?2;

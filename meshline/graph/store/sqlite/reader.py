@@ -395,7 +395,7 @@ def list_runs_by_number(connection: sqlite3.Connection, numbers: Sequence[int]) 
 def list_runs(
     connection: sqlite3.Connection, assets: Iterable[AssetKey], role: RunRole, before: RunPosition | None, limit: int
 ) -> list[StoredRun]:
-    begun, number = (END_OF_TIME, END_OF_TIME) if before is None else (before.begun, _parse_number(before.tie))
+    begun, number = _parse_position(before)
     found = {
         place
         for label in _find_labels(connection, assets)
@@ -415,6 +415,11 @@ def _find_labels(connection: sqlite3.Connection, assets: Iterable[AssetKey]) -> 
     return [row[0] for row in found if row is not None]
 
 
+def _parse_position(before: RunPosition | None) -> tuple[int, int]:
+    """Before which time, and which run that began then, a list continues."""
+    return (END_OF_TIME, END_OF_TIME) if before is None else (before.begun, _parse_number(before.tie))
+
+
 def _parse_number(tie: str) -> int:
     """The number of a run in a position. Raises InvalidInput for a position of another store."""
     if tie == "":
@@ -424,8 +429,9 @@ def _parse_number(tie: str) -> int:
     return int(tie)
 
 
-def list_runs_by_id(connection: sqlite3.Connection, run_id: str, limit: int) -> list[StoredRun]:
-    return list_runs_by_number(connection, [number for (number,) in connection.execute(SQL["runs_by_name"], (run_id, limit))])
+def list_runs_by_id(connection: sqlite3.Connection, run_id: str, before: RunPosition | None, limit: int) -> list[StoredRun]:
+    found = connection.execute(SQL["runs_by_name"], (run_id, *_parse_position(before), limit))
+    return list_runs_by_number(connection, [number for (number,) in found])
 
 
 def build_event(row: tuple[int, str, int, int, bytes, int | None, str | None]) -> StoredEvent:

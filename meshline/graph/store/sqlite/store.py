@@ -91,9 +91,15 @@ class SqliteStore:
         with self._connections.begin_reading() as connection:
             return reader.count_runs(connection, assets, role)
 
-    def list_runs_by_id(self, run_id: str, limit: int = 100) -> Sequence[StoredRun]:
+    def list_runs_by_id(self, run_id: str, limit: int = 100, before: RunPosition | None = None) -> Sequence[StoredRun]:
         with self._connections.begin_reading() as connection:
-            return reader.list_runs_by_id(connection, run_id, limit)
+            return reader.list_runs_by_id(connection, run_id, before, limit)
+
+    def count_runs_by_id(self, run_id: str) -> int:
+        with self._connections.begin_reading() as connection:
+            (count,) = connection.execute(SQL["count_runs_by_name"], (run_id,)).fetchone()
+            assert isinstance(count, int)
+            return count
 
     def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         with self._connections.begin_reading() as connection:
