@@ -115,7 +115,7 @@ class OwnRequests(NamedTuple):
     parameter: str = ""
 
 
-MARQUEZ = "/api/v1/"  # what begins with this is Marquez's, whether or not it is known here, but for:
+MARQUEZ = ("/api/v1/", "/api/v2beta/")  # what begins with these is Marquez's, whether or not it is known here, but for:
 OWN = (
     OwnRequests("/api/v1/check"),
     OwnRequests("/api/v1/mesh"),

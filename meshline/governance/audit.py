@@ -103,6 +103,11 @@ def build_mutation_record(actor: str, name: str, about: AssetKey, statement: Sta
     return _build_record(Entry(action=Action.MUTATION, actor=actor, subject=about.qualified_name, details=details), statement.observed_at)
 
 
+def build_setting_record(actor: str, name: str, subject: str, source: str, at: int) -> Record:
+    """`name`: of what was done by hand to what is no asset, or no statement about one. `source`: by which interface."""
+    return _build_record(Entry(action=Action.MUTATION, actor=actor, subject=subject, details={"mutation": name, "source": source}), at)
+
+
 def build_policy_record(state: str, violation: Violation, at: int, key: str) -> Record:
     """`state`: opened or closed. `key` identifies this event of this violation, so that it is recorded once."""
     details: dict[str, Json] = {

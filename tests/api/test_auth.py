@@ -45,7 +45,18 @@ def use_address(client: TestClient, path: str, method: str, headers: dict[str, s
         "/api/v1/jobs/runs/{run}/facets": {"params": {"type": "run"}},
         "/api/v1/search": {"params": {"q": "a"}},
         "/api/v1/column-lineage": {"params": {"nodeId": "job:nowhere:none"}},
+        "/api/v1/runlineage/upstream": {"params": {"runId": "none"}},
+        "/api/v2beta/search/datasets": {"params": {"q": "a"}},
+        "/api/v2beta/search/jobs": {"params": {"q": "a"}},
     }
+    puts: dict[str, dict[str, Any]] = {
+        "/api/v1/namespaces/{namespace}": {"ownerName": "a"},
+        "/api/v1/sources/{source}": {"type": "KAFKA", "connectionUrl": "kafka://a"},
+        "/api/v1/namespaces/{namespace}/datasets/{dataset}": {"type": "DB_TABLE", "physicalName": "d", "sourceName": "{source}"},
+        "/api/v1/namespaces/{namespace}/jobs/{job}": {"type": "BATCH"},
+    }
+    if method == "PUT" and path in puts:
+        bodies[path] = {"json": puts[path]}
     path = path.replace("{id}", "ds_1").replace("{file:path}", "assets/index-1a2b3c4d.js")
     return client.request(method, path, **{"headers": headers, **bodies.get(path, {})}).status_code
 

@@ -133,7 +133,7 @@ def test_failures_have_the_body_of_the_address(client: TestClient, monkeypatch: 
     def fail(*_: object) -> None:
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr(namespaces, "_has_assets", fail)
+    monkeypatch.setattr(namespaces, "_build_namespace", fail)
     monkeypatch.setattr("meshline.api.rest.check.read_body", fail)
     marquez = client.get("/api/v1/namespaces/default", headers=WRITER)
     assert marquez.json() == {"code": 500, "message": INTERNAL_MESSAGE}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meshline.api.graphql import mutation
+from meshline.app import manual_statements
 from meshline.graph.model import AssetFact, EdgeType, Facts, build_column_key, build_dataset_key
 from tests.api.conftest import AskGraph
 from tests.queries import mesh
@@ -162,7 +162,7 @@ DAY = 86_400_000_000
 def test_what_is_stated_later_wins_also_after_a_clock_that_was_ahead(ask: AskGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the same person, over another, and over a retraction; whichever process states it."""
     clock = [mesh.START + 400 * DAY]
-    monkeypatch.setattr(mutation, "get_current_micros", lambda: clock[0])
+    monkeypatch.setattr(manual_statements, "get_current_micros", lambda: clock[0])
 
     def describe(text: str, by: str) -> dict[str, str]:
         answer: dict[str, Any] = ask(DESCRIBE, id=mesh.EMAIL.id, t=text, by=by)["setDescription"]
@@ -186,6 +186,6 @@ def test_a_clock_that_was_ahead_before_its_time_was_recorded(ask: AskGraph, monk
     mesh.commit_statements(
         ask.graph, mesh.build_statement("person/eve", scope, Facts(assets=(AssetFact(mesh.EMAIL, {"description": "ahead"}),)), ahead)
     )
-    monkeypatch.setattr(mutation, "get_current_micros", lambda: ahead - 300 * DAY)
+    monkeypatch.setattr(manual_statements, "get_current_micros", lambda: ahead - 300 * DAY)
     answer = ask(DESCRIBE, id=mesh.EMAIL.id, t="right again", by="ann")["setDescription"]
     assert answer["asset"]["description"] == "right again"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import Annotated
 
@@ -12,8 +11,8 @@ from strawberry.types import Info
 from meshline.api.graphql.asset import Asset, build_statement_id
 from meshline.api.graphql.context import RequestContext
 from meshline.api.graphql.field_types import describe_field
+from meshline.app.manual_statements import PERSON, ManualStatement, commit_statements
 from meshline.errors import InvalidInput, NotFound
-from meshline.governance.audit import build_mutation_record
 from meshline.graph import model
 from meshline.graph.content import EMPTY, encode_facts
 from meshline.graph.model import (
@@ -26,18 +25,11 @@ from meshline.graph.model import (
     Json,
     Scope,
     Statement,
-    from_micros,
-    get_current_micros,
     parse_source_kind,
 )
-from meshline.graph.store.base import Batch, RunReader
 
-PERSON = "person"
-NEWEST = "person:newest"  # the setting with the time of a person's last statement: later statements are newer, whatever the clock
-AHEAD_WARNED = 1_000_000  # microseconds
 LONGEST = 500  # characters of a name
 LONGEST_TEXT = 20_000
-log = logging.getLogger("meshline.api")
 
 _STATEMENT = re.compile(r"st_([1-9][0-9]{0,17})")
 
@@ -179,32 +171,10 @@ def _find_statement(request: RequestContext, node: int, source: str, scope: Scop
 
 
 def _commit(request: RequestContext, actor: str, what: str, about: AssetKey, statement: Statement) -> None:
-    """Commit a statement with its entry in the audit log.
-
-    The graph's lock is released, so that readers need not wait for the disk. `statement.observed_at`: the earliest time to use.
-    """
+    """Commit a statement with its entry in the audit log. `statement.observed_at`: the earliest time to use."""
     request.release_lock()
-    store, earlier = request.live.store, _find_newest_time(request)
-
-    def build(_reader: RunReader) -> Batch:
-        newest = max(earlier, int(store.read_setting(NEWEST) or 0))
-        at = max(get_current_micros(), statement.observed_at, newest + 1)
-        if at > get_current_micros() + AHEAD_WARNED:
-            log.warning("the clock was ahead at the last statement (%s): this statement gets the time just after it", from_micros(newest))
-        stated = statement._replace(observed_at=at)
-        return Batch(statements=[stated], journal=[build_mutation_record(actor, what, about, stated)], settings={NEWEST: str(at)})
-
     request.committed = True
-    request.revision = request.live.commit(build).revision
-
-
-def _find_newest_time(request: RequestContext) -> int:
-    """The time (microseconds) of the last statement of a person, for a store without the setting NEWEST; else 0."""
-    live = request.live
-    if live.store.read_setting(NEWEST) is not None:
-        return 0
-    with live.lock:
-        return live.index.changes.find_newest_time(PERSON)
+    request.revision = commit_statements(request.live, actor, [ManualStatement(what, about, statement)])
 
 
 def _parse_scope_id(statement: str) -> int | None:

@@ -9,20 +9,21 @@ import msgspec
 
 from meshline.api.marquez.node_ids import build_version
 from meshline.api.marquez.question import Question
+from meshline.api.marquez.registrations import Registered
 from meshline.api.marquez.runs import build_dataset_version, find_last_writer
 from meshline.api.marquez.shapes import ComputedField, Dataset, DatasetData, Datasets, Facets, Field, GraphInputField, InputField, Name
 from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach
 from meshline.graph.model import AssetKey, AssetKind, FlowType, from_micros
 from meshline.graph.queries.assets import Attributes, read_attributes
 
+DATASET_FACET = "marquez_dataset"  # what Marquez's clients declare of a dataset and OpenLineage has no facet for
 VERBATIM = "facet:"  # + the facet's name: the attribute that keeps a facet as it was sent
 
 
 def list_datasets(question: Question) -> Datasets:
     """The datasets of a namespace, by name."""
     question.check_namespace()
-    begin, end = question.find_namespace_of(AssetKind.DATASET)
-    nodes = question.index.assets.list_of_kind(AssetKind.DATASET)[begin:end]
+    nodes = question.leave_out_hidden(question.list_of_namespace(AssetKind.DATASET))
     shown = [(node, question.index.assets.get_key(node)) for node in question.cut_page(nodes)]
     return Datasets(read_datasets(question, shown), len(nodes))
 
@@ -74,7 +75,7 @@ def _build_dataset(question: Question, known: KnownDataset, inputs: dict[int, li
         current_version=_build_current_version(question, known, data),
         column_lineage=computed or None,
         facets=collect_dataset_facets(known.attributes),
-        deleted=False,
+        deleted=known.node in question.hidden,
     )
 
 
@@ -97,15 +98,17 @@ def build_data(question: Question, known: KnownDataset) -> DatasetData:
     index, writer = question.index, find_last_writer(question, known.node)
     namespace, name = known.key.parts
     since, last = find_times(index, known.node)
+    shown, facets = index.assets.get_key(known.node), collect_facets(known.attributes)
+    source = get_text(facets.get("dataSource"), "name")
     return DatasetData(
         id=Name(namespace, name),
         type="DB_TABLE",
         name=name,
-        physical_name=index.assets.get_key(known.node).name,
+        physical_name=get_text(facets.get(DATASET_FACET), "physicalName") or shown.name,
         created_at=from_micros(since),
         updated_at=from_micros(last),
         namespace=namespace,
-        source_name=index.assets.get_key(known.node).parts[0],
+        source_name=shown.parts[0] if source is None or question.find_entry(Registered.SOURCE, source) is None else source,
         fields=[
             Field(index.assets.get_column_name(column), of_one.find_text("type"), list_tag_names(of_one), of_one.find_text("description"))
             for column, of_one in known.columns
@@ -113,7 +116,7 @@ def build_data(question: Question, known: KnownDataset) -> DatasetData:
         tags=list_tag_names(known.attributes),
         last_modified_at=None if writer is None else from_micros(writer.ended),
         description=known.attributes.find_text("description"),
-        last_lifecycle_state=_find_lifecycle_state(known.attributes),
+        last_lifecycle_state=get_text(facets.get("lifecycleStateChange"), "lifecycleStateChange"),
     )
 
 
@@ -141,10 +144,10 @@ def collect_dataset_facets(known: Attributes) -> Facets:
     return facets
 
 
-def _find_lifecycle_state(known: Attributes) -> str | None:
-    facet = collect_facets(known).get("lifecycleStateChange")
-    state = facet.get("lifecycleStateChange") if isinstance(facet, dict) else None
-    return state if isinstance(state, str) else None
+def get_text(facet: object, member: str) -> str | None:
+    """A member of a facet, if it is text."""
+    value = facet.get(member) if isinstance(facet, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def read_inputs(question: Question, datasets: Sequence[int]) -> dict[int, list[InputField]]:

@@ -30,12 +30,11 @@ def list_jobs(question: Question) -> Jobs:
 def list_jobs_of_namespace(question: Question) -> Jobs:
     """The jobs of a namespace, the last observed first."""
     question.check_namespace()
-    begin, end = question.find_namespace_of(AssetKind.JOB)
-    return _build_page(question, question.index.assets.list_of_kind(AssetKind.JOB)[begin:end])
+    return _build_page(question, question.list_of_namespace(AssetKind.JOB))
 
 
 def _build_page(question: Question, nodes: Sequence[int]) -> Jobs:
-    last = question.index.changes.compute_last_observed()
+    nodes, last = question.leave_out_hidden(nodes), question.index.changes.compute_last_observed()
     ordered = sorted(nodes, key=lambda node: -int(last[node]))
     shown = [(node, question.index.assets.get_key(node)) for node in _cut_page(question, ordered)]
     return Jobs(read_jobs(question, shown), len(nodes))

@@ -1,4 +1,4 @@
-"""What all assets have together: `/namespaces`, `/sources` and `/tags`. All follow from the datasets and jobs that the graph has."""
+"""What all assets have together: `/namespaces`, `/sources` and `/tags`: what the graph has, and what is registered."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from meshline.api.marquez.question import Question, build_not_found, find_namespace
+from meshline.api.marquez.question import DEFAULT, Question, build_not_found, find_namespace
+from meshline.api.marquez.registrations import Registered, RegisteredEntry
 from meshline.api.marquez.shapes import DataSource, DataSources, Namespace, Namespaces, Tag, Tags
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetKind, from_micros
 from meshline.graph.naming import normalise_namespace
 from meshline.graph.queries import search
 
-DEFAULT = "default"  # the namespace of a graph without datasets and jobs: Marquez's page needs one
 ANONYMOUS = "anonymous"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -43,29 +43,20 @@ class _Members(NamedTuple):
 def list_namespaces(question: Question) -> Namespaces:
     """All namespaces, by name."""
     times = Times.read(question.index)
-    known = _list_members(question.index)
-    return Namespaces([_build_namespace(question.index, one, times) for one in question.cut_page(known)])
+    return Namespaces([_build_namespace(question, one, times) for one in question.cut_page(_list_members(question))])
 
 
 def get_namespace(question: Question) -> Namespace:
     """One namespace."""
-    asked = question.path["namespace"]
-    if asked == DEFAULT and not _has_assets(question.index):
-        return _build_namespace(question.index, _Members(DEFAULT, (), ()), Times.read(question.index))
     question.check_namespace()
-    datasets, jobs = (
-        question.index.assets.list_of_kind(kind)[slice(*question.find_namespace_of(kind))] for kind in (AssetKind.DATASET, AssetKind.JOB)
-    )
-    return _build_namespace(question.index, _Members(asked, datasets, jobs), Times.read(question.index))
+    datasets, jobs = map(question.list_of_namespace, (AssetKind.DATASET, AssetKind.JOB))
+    return _build_namespace(question, _Members(question.path["namespace"], datasets, jobs), Times.read(question.index))
 
 
-def _has_assets(index: LineageIndex) -> bool:
-    return any(index.assets.list_of_kind(kind) for kind in (AssetKind.DATASET, AssetKind.JOB))
-
-
-def _list_members(index: LineageIndex) -> list[_Members]:
-    datasets, jobs = (dict(_split_by_namespace(index, kind)) for kind in (AssetKind.DATASET, AssetKind.JOB))
-    names = sorted(datasets.keys() | jobs.keys())
+def _list_members(question: Question) -> list[_Members]:
+    datasets, jobs = (dict(_split_by_namespace(question.index, kind)) for kind in (AssetKind.DATASET, AssetKind.JOB))
+    registered = {name for kind, (name, *_) in question.registered if kind is Registered.NAMESPACE}
+    names = sorted(datasets.keys() | jobs.keys() | registered)
     return [_Members(name, datasets.get(name, ()), jobs.get(name, ())) for name in names] or [_Members(DEFAULT, (), ())]
 
 
@@ -79,14 +70,22 @@ def _split_by_namespace(index: LineageIndex, kind: AssetKind) -> Iterator[tuple[
         begin = end
 
 
-def _find_times(members: _Members, times: Times) -> tuple[int, int]:
+def _find_times(members: _Members, times: Times, registered: RegisteredEntry | None) -> tuple[int, int]:
+    """Since when there is something of this name, and when it changed last, in microseconds."""
     nodes = np.array([*members.datasets, *members.jobs], np.int32)
-    return (int(times.since[nodes].min()), int(times.last[nodes].max())) if nodes.size else (0, 0)
+    since, last = (times.since[nodes].tolist(), times.last[nodes].tolist()) if nodes.size else ([], [])
+    if registered is not None:
+        since, last = [*since, registered.since], [*last, registered.at]
+    return min(since, default=0), max(last, default=0)
 
 
-def _build_namespace(index: LineageIndex, members: _Members, times: Times) -> Namespace:
-    since, last = _find_times(members, times)
-    return Namespace(members.name, from_micros(since), from_micros(last), _find_owner(index, members), None, is_hidden=False)
+def _build_namespace(question: Question, members: _Members, times: Times) -> Namespace:
+    registered = question.find_entry(Registered.NAMESPACE, members.name)
+    since, last = _find_times(members, times, registered)
+    entry = None if registered is None else registered.entry
+    hidden = entry is not None and entry.hidden and question.hidden.issuperset([*members.datasets, *members.jobs])
+    owner = _find_owner(question.index, members) if entry is None or entry.owner is None else entry.owner
+    return Namespace(members.name, from_micros(since), from_micros(last), owner, None if entry is None else entry.description, hidden)
 
 
 def _find_owner(index: LineageIndex, members: _Members) -> str:
@@ -97,31 +96,47 @@ def _find_owner(index: LineageIndex, members: _Members) -> str:
 
 
 def list_tags(question: Question) -> Tags:
-    """All tags of datasets, columns and jobs, by name."""
-    found = [tag.key if tag.value is None else f"{tag.key}={tag.value}" for tag in search.list_tags(question.index)]
-    return Tags([Tag(name, None) for name in question.cut_page(found)])
+    """All tags of datasets, columns and jobs, and those that are registered, by name."""
+    found = {tag.key if tag.value is None else f"{tag.key}={tag.value}" for tag in search.list_tags(question.index)}
+    found |= {name for kind, (name, *_) in question.registered if kind is Registered.TAG}
+    return Tags([_build_tag(question, name) for name in question.cut_page(sorted(found))])
+
+
+def get_tag(question: Question) -> Tag:
+    """A tag that is registered."""
+    return _build_tag(question, question.path["tag"])
+
+
+def _build_tag(question: Question, name: str) -> Tag:
+    registered = question.find_entry(Registered.TAG, name)
+    return Tag(name, None if registered is None else registered.entry.description)
 
 
 def list_data_sources(question: Question) -> DataSources:
-    """Where datasets are stored: their namespaces, by name."""
+    """Where datasets are stored: their namespaces, and the data sources that are registered, by name."""
     times = Times.read(question.index)
-    known = [_Members(name, nodes, ()) for name, nodes in _split_by_namespace(question.index, AssetKind.DATASET)]
-    return DataSources([_build_data_source(one, times) for one in question.cut_page(known)])
+    known = dict(_split_by_namespace(question.index, AssetKind.DATASET))
+    names = sorted(known.keys() | {name for kind, (name, *_) in question.registered if kind is Registered.SOURCE})
+    return DataSources([_build_data_source(question, _Members(name, known.get(name, ()), ()), times) for name in question.cut_page(names)])
 
 
 def get_data_source(question: Question) -> DataSource:
     """One of `list_data_sources`."""
     asked = question.path["source"]
+    if not question.has_source(asked):
+        raise build_not_found("Source", asked)
     for name in (asked, normalise_namespace(asked)[1]):
-        begin, end = find_namespace(question.index, AssetKind.DATASET, name)
-        if begin < end:
-            nodes = question.index.assets.list_of_kind(AssetKind.DATASET)[begin:end]
-            return _build_data_source(_Members(asked, nodes, ()), Times.read(question.index))
-    raise build_not_found("Source", asked)
+        nodes = question.list_of_namespace(AssetKind.DATASET, name)
+        if nodes:
+            return _build_data_source(question, _Members(asked, nodes, ()), Times.read(question.index))
+    return _build_data_source(question, _Members(asked, (), ()), Times.read(question.index))
 
 
-def _build_data_source(members: _Members, times: Times) -> DataSource:
-    since, last = _find_times(members, times)
+def _build_data_source(question: Question, members: _Members, times: Times) -> DataSource:
+    registered = question.find_entry(Registered.SOURCE, members.name)
+    since, last = _find_times(members, times, registered)
     scheme = _SCHEME.match(members.name)
-    kind = scheme[1].upper() if scheme else "DEFAULT"
-    return DataSource(kind, members.name, from_micros(since), from_micros(last), members.name if scheme else "", None)
+    kind, url, description = scheme[1].upper() if scheme else "DEFAULT", members.name if scheme else "", None
+    if registered is not None:
+        kind, url, description = registered.entry.type or kind, registered.entry.url or url, registered.entry.description
+    return DataSource(kind, members.name, from_micros(since), from_micros(last), url, description)

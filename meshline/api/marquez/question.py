@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from meshline.api.errors import JSON
 from meshline.api.graphql.http import GraphQLEndpoint
+from meshline.api.marquez.registrations import Registered, RegisteredEntry, find_registry
 from meshline.app.service import Service
 from meshline.errors import InvalidInput, NotFound
 from meshline.graph.index import LineageIndex
@@ -27,6 +28,8 @@ from meshline.graph.store.base import Run
 
 MOST = 10_000  # entries of a page
 LONGEST = 4096  # characters of a name
+NAMED = (AssetKind.DATASET, AssetKind.JOB)  # what is in namespaces
+DEFAULT = "default"  # the namespace of a graph without datasets and jobs: Marquez's page needs one
 
 T = TypeVar("T")
 
@@ -118,9 +121,49 @@ class Question:
         return node
 
     def check_namespace(self) -> None:
-        """Raises NotFound if the namespace of the address has neither datasets nor jobs."""
-        if all(begin == end for begin, end in map(self.find_namespace_of, (AssetKind.DATASET, AssetKind.JOB))):
-            raise build_not_found("Namespace", self.path["namespace"])
+        """Raises NotFound if the namespace of the address has neither datasets nor jobs, and is not registered."""
+        name = self.path["namespace"]
+        empty = all(begin == end for begin, end in map(self.find_namespace_of, NAMED))
+        if empty and name != DEFAULT and self.find_entry(Registered.NAMESPACE, name) is None:
+            raise build_not_found("Namespace", name)
+
+    @cached_property
+    def registered(self) -> Mapping[tuple[Registered, tuple[str, ...]], RegisteredEntry]:
+        """What Marquez's clients have registered, by kind and name."""
+        return find_registry(self.live).read(self.index.as_of)
+
+    def find_entry(self, kind: Registered, *name: str) -> RegisteredEntry | None:
+        """What is registered under a name."""
+        return self.registered.get((kind, name))
+
+    @cached_property
+    def hidden(self) -> frozenset[int]:
+        """The datasets and jobs that lists and searches leave out: those that were hidden, and that no later event names."""
+        found: list[tuple[int, int]] = []
+        for (kind, name), one in self.registered.items():
+            if one.entry.hidden and kind is Registered.NAMESPACE:
+                found += [(node, one.at) for of_kind in NAMED for node in self.list_of_namespace(of_kind, name[0])]
+            elif one.entry.hidden:
+                node = self.find_dataset(*name) if kind is Registered.DATASET else self.find_job(*name)
+                found += [] if node is None else [(node, one.at)]
+        if not found:
+            return frozenset()
+        last = self.index.changes.compute_last_observed()
+        return frozenset(node for node, at in found if last[node] <= at)
+
+    def leave_out_hidden(self, nodes: Sequence[int]) -> Sequence[int]:
+        """Those of these datasets or jobs that lists show."""
+        return [node for node in nodes if node not in self.hidden] if self.hidden else nodes
+
+    def has_source(self, name: str) -> bool:
+        """Whether a data source is registered, or a namespace of datasets."""
+        names = (name, normalise_namespace(name)[1])
+        return self.find_entry(Registered.SOURCE, name) is not None or any(self.list_of_namespace(AssetKind.DATASET, one) for one in names)
+
+    def list_of_namespace(self, kind: AssetKind, namespace: str | None = None) -> Sequence[int]:
+        """The datasets or jobs of a namespace, by name; None: of that of the address."""
+        begin, end = self.find_namespace_of(kind) if namespace is None else find_namespace(self.index, kind, namespace)
+        return self.index.assets.list_of_kind(kind)[begin:end]
 
     def find_namespace_of(self, kind: AssetKind) -> tuple[int, int]:
         """The positions, among all assets of a kind in the order of their names, at which those of the namespace begin and end."""
@@ -173,12 +216,16 @@ async def _answer_question(request: Request, build: Build) -> Response:
     endpoint: GraphQLEndpoint = request.app.state.endpoint
     opened = service.resources
     as_of = parse_time(request.query_params["asOf"], "asOf") if request.query_params.get("asOf") else None
-    deadline = time.monotonic() + endpoint.bounds.seconds
-    limits = Limits(endpoint.bounds.nodes, deadline)
+    limits = build_limits(endpoint)
     body = await endpoint.lane.run(
         partial(ask_graph, opened.live, opened.naming, as_of, limits, request.path_params, request.query_params, build)
     )
     return Response(body, media_type=JSON)
+
+
+def build_limits(endpoint: GraphQLEndpoint) -> Limits:
+    """What one question may cost, from now on."""
+    return Limits(endpoint.bounds.nodes, time.monotonic() + endpoint.bounds.seconds)
 
 
 def ask_graph(

@@ -11,8 +11,9 @@ from starlette.responses import Response
 from meshline.api.addresses import REST, Address
 from meshline.api.auth import check_role, get_actor
 from meshline.api.errors import JSON, ErrorMessage
-from meshline.api.marquez import datasets, events, jobs, lineage, namespaces, runs, search, shapes, versions
+from meshline.api.marquez import datasets, events, jobs, lineage, namespaces, runs, search, shapes, versions, writes
 from meshline.api.marquez.question import MOST, Build, build_endpoint
+from meshline.api.marquez.writes import WriteRoute, build_write_endpoint
 from meshline.api.operations import OBJECT, Answer, Operation, Parameter, Schema, Shape, build_json_answer
 from meshline.api.rest.sources import handle_source
 from meshline.app.tokens import Role
@@ -150,8 +151,40 @@ async def answer_sources(request: Request) -> Response:
     return await handle_source(request)
 
 
+_DATASET, _JOB = f"{_NAMESPACE}/datasets/{{dataset}}", f"{_NAMESPACE}/jobs/{{job}}"
+_TAGS, _FIELD = f"{_DATASET}/tags/{{tag}}", f"{_DATASET}/fields/{{field}}/tags/{{tag}}"
+_RUN = f"{PREFIX}/jobs/runs/{{run}}"
+# What producers declare needs the role of those that send events; what is stated by hand, that of GraphQL's mutations.
+WRITES = (
+    WriteRoute("PUT", _NAMESPACE, Role.WRITER, writes.put_namespace, namespaces.get_namespace, shapes.Namespace, shapes.NamespaceMeta),
+    WriteRoute("DELETE", _NAMESPACE, Role.ADMIN, writes.hide_namespace, namespaces.get_namespace, shapes.Namespace),
+    WriteRoute(
+        "PUT",
+        f"{PREFIX}/sources/{{source}}",
+        Role.WRITER,
+        writes.put_data_source,
+        namespaces.get_data_source,
+        shapes.DataSource,
+        shapes.DataSourceMeta,
+    ),
+    WriteRoute("PUT", f"{PREFIX}/tags/{{tag}}", Role.ADMIN, writes.put_tag, namespaces.get_tag, shapes.Tag, shapes.TagMeta),
+    WriteRoute("PUT", _DATASET, Role.WRITER, writes.put_dataset, datasets.get_dataset, shapes.Dataset, shapes.DatasetMeta),
+    WriteRoute("DELETE", _DATASET, Role.ADMIN, writes.hide_dataset, datasets.get_dataset, shapes.Dataset),
+    WriteRoute("POST", _TAGS, Role.ADMIN, writes.add_dataset_tag, datasets.get_dataset, shapes.Dataset),
+    WriteRoute("DELETE", _TAGS, Role.ADMIN, writes.remove_dataset_tag, datasets.get_dataset, shapes.Dataset),
+    WriteRoute("POST", _FIELD, Role.ADMIN, writes.add_field_tag, datasets.get_dataset, shapes.Dataset),
+    WriteRoute("DELETE", _FIELD, Role.ADMIN, writes.remove_field_tag, datasets.get_dataset, shapes.Dataset),
+    WriteRoute("PUT", _JOB, Role.WRITER, writes.put_job, jobs.get_job, shapes.Job, shapes.JobMeta),
+    WriteRoute("DELETE", _JOB, Role.ADMIN, writes.hide_job, jobs.get_job, shapes.Job),
+    WriteRoute("POST", f"{_JOB}/tags/{{tag}}", Role.ADMIN, writes.add_job_tag, jobs.get_job, shapes.Job),
+    WriteRoute("DELETE", f"{_JOB}/tags/{{tag}}", Role.ADMIN, writes.remove_job_tag, jobs.get_job, shapes.Job),
+    WriteRoute("POST", f"{_JOB}/runs", Role.WRITER, writes.post_run, runs.get_run, shapes.Run, shapes.RunMeta, 201),
+    WriteRoute("POST", f"{_RUN}/{{transition}}", Role.WRITER, writes.post_transition, runs.get_run, shapes.Run),
+)
+
 SOURCES = f"{PREFIX}/sources"
 ADDRESSES = (
+    *(Address(route.path, (route.method,), route.role, build_write_endpoint(route)) for route in WRITES),
     Address(SOURCES, ("GET",), Role.READER, answer_sources),
     *(Address(route.path, ("GET",), Role.READER, build_endpoint(route.build)) for route in ROUTES),
 )
@@ -162,4 +195,19 @@ def _describe_route(route: Route) -> Operation:
     return Operation(f"Marquez: {(route.build.__doc__ or '').splitlines()[0]}", answers, parameters=(*route.parameters, _AS_OF))
 
 
-OPERATIONS = {(route.path, "GET"): _describe_route(route) for route in ROUTES}
+def _describe_write(route: WriteRoute) -> Operation:
+    meaning = route.write.__doc__ or ""
+    answer = Answer(meaning, {JSON: route.shape}, ("Location",) if route.status == 201 else ())
+    refused = {
+        413: _build_error("The body is too large."),
+        415: _build_error("This address does not accept the content type or encoding."),
+    }
+    answers = {route.status: answer, **_ERRORS, **_MISSING, **({} if route.body is None else refused)}
+    at = (Parameter("at", "query", "When; now by default.", schema=_INSTANT),) if "{transition}" in route.path else ()
+    return Operation(f"Marquez: {meaning.splitlines()[0]}", answers, route.body, () if route.body is None else (JSON,), parameters=at)
+
+
+OPERATIONS = {
+    **{(route.path, "GET"): _describe_route(route) for route in ROUTES},
+    **{(route.path, route.method): _describe_write(route) for route in WRITES},
+}

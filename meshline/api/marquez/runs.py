@@ -43,6 +43,7 @@ _STATES: dict[RunEnd, State] = {
     RunEnd.ABORT: "ABORTED",
     RunEnd.FAIL: "FAILED",
 }
+RUN_FACET = "marquez_run"  # the run facet with what Marquez's clients state of a run and OpenLineage has no facet for
 STATES = frozenset(("NEW", *_STATES.values()))
 
 
@@ -86,17 +87,20 @@ def build_run(question: Question, run: StoredState) -> Run:
     """A run as answers show it. Its id is the one that its producer gave."""
     question.limits.check_deadline()
     record = decode_run_record(run.state)
+    declared = read_run_facet(record)
+    is_new = declared is not None and declared.state == "NEW" and record.state is RunEnd.RUNNING
+    started = record.first if declared is None or declared.started_at is None else declared.started_at
     return Run(
         id=run.key.run_id,
         created_at=from_micros(record.first),
         updated_at=from_micros(record.last),
         nominal_start_time=_to_time(record.nominal[0]),
         nominal_end_time=_to_time(record.nominal[1]),
-        state=_STATES[record.state],
-        started_at=from_micros(record.first),
+        state="NEW" if is_new else _STATES[record.state],
+        started_at=None if is_new else from_micros(started),
         ended_at=_to_time(record.ended),
-        duration_ms=None if record.ended is None else max(0, record.ended - record.first) // 1000,
-        args=_build_args(record),
+        duration_ms=None if record.ended is None else max(0, record.ended - started) // 1000,
+        args=_build_args(record) if declared is None else declared.args,
         job_version=build_run_job_version(question, run.key.job, record) if record.state is RunEnd.COMPLETE else None,
         input_dataset_versions=[
             _build_run_dataset(name, _find_version_read(question, *name, record.first), facets) for name, facets in record.inputs.items()
@@ -107,6 +111,23 @@ def build_run(question: Question, run: StoredState) -> Run:
         ],
         facets=decode_facets(record.run_facets),
     )
+
+
+class RunFacet(msgspec.Struct, frozen=True, rename="camel"):
+    """The run facet RUN_FACET. `state`: NEW or RUNNING. `started_at`: in microseconds."""
+
+    state: str
+    started_at: int | None
+    args: dict[str, str]
+
+
+def read_run_facet(record: RunRecord) -> RunFacet | None:
+    """What a client of Marquez stated of a run; None for a run that it did not create."""
+    text = record.run_facets.get(RUN_FACET)
+    try:
+        return None if text is None else msgspec.json.decode(text, type=RunFacet)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
 
 
 def _to_time(micros: int | None) -> datetime | None:

@@ -61,7 +61,7 @@ def find_names(question: Question, kind: AssetKind, text: str) -> Iterator[tuple
     question.limits.check_deadline()
     shown = [(assets.get_key(node), node) for node in question.index.find_containing(kind, text) if not assets.is_inferred(node)]
     for key, node in sorted(shown):
-        if text in key.name.casefold() and namespace in (None, key.parts[0]):
+        if text in key.name.casefold() and namespace in (None, key.parts[0]) and node not in question.hidden:
             yield node, key
 
 

@@ -455,3 +455,70 @@ class ColumnGraph(Shape, frozen=True):
     """A graph of columns, its nodes by id."""
 
     graph: list[ColumnNode]
+
+
+# -- bodies of requests. What is not named here is ignored, as Marquez ignores it.
+
+
+class NamespaceMeta(Shape, frozen=True):
+    """What is registered of a namespace."""
+
+    owner_name: str
+    description: str | None = None
+
+
+class DataSourceMeta(Shape, frozen=True):
+    """What is registered of a data source."""
+
+    type: str
+    connection_url: str
+    description: str | None = None
+
+
+class TagMeta(Shape, frozen=True):
+    """What is registered of a tag."""
+
+    description: str | None = None
+
+
+class FieldMeta(Shape, frozen=True):
+    """A column of a dataset that is declared."""
+
+    name: str
+    type: str | None = None
+    tags: list[str] | None = None
+    description: str | None = None
+
+
+class DatasetMeta(Shape, frozen=True):
+    """A dataset that is declared; `run_id`: of the run that writes it."""
+
+    type: Literal["DB_TABLE", "STREAM"]
+    physical_name: str
+    source_name: str
+    fields: list[FieldMeta] | None = None
+    tags: list[str] | None = None
+    description: str | None = None
+    run_id: str | None = None
+    schema_location: str | None = None
+
+
+class JobMeta(Shape, frozen=True):
+    """A job that is declared; `run_id`: of the run that reads and writes the same."""
+
+    type: Literal["BATCH", "STREAM", "SERVICE"]
+    inputs: list[Name] | None = None
+    outputs: list[Name] | None = None
+    location: str | None = None
+    description: str | None = None
+    run_id: str | None = None
+    tags: list[str] | None = None
+
+
+class RunMeta(Shape, frozen=True):
+    """A run that is created. `id`: made if there is none."""
+
+    id: str | None = None
+    nominal_start_time: str | None = None
+    nominal_end_time: str | None = None
+    args: dict[str, str] | None = None

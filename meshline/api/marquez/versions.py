@@ -93,13 +93,10 @@ def _build_version(question: Question, known: datasets.KnownDataset, writer: Wri
     data = datasets.build_data(question, known)
     namespace, name = question.index.assets.get_key(known.node).parts
     facets = _find_written_facets(question, known.node, writer.run)
-    schema, lifecycle, described = facets.get("schema"), facets.get("lifecycleStateChange"), facets.get("documentation")
-    fields = _parse_fields(schema)
+    fields = _parse_fields(facets.get("schema"))
     if fields is None:
         fields = data.fields if newest else []
     version = build_dataset_version(question, namespace, name, writer.run_id)
-    state = lifecycle.get("lifecycleStateChange") if isinstance(lifecycle, dict) else None
-    description = described.get("description") if isinstance(described, dict) else None
     return DatasetVersion(
         id=VersionedName(data.namespace, data.name, version),
         type=data.type,
@@ -111,8 +108,8 @@ def _build_version(question: Question, known: datasets.KnownDataset, writer: Wri
         source_name=data.source_name,
         fields=fields,
         tags=data.tags,
-        lifecycle_state=state if isinstance(state, str) else None,
-        description=description if isinstance(description, str) else data.description,
+        lifecycle_state=datasets.get_text(facets.get("lifecycleStateChange"), "lifecycleStateChange"),
+        description=datasets.get_text(facets.get("documentation"), "description") or data.description,
         current_schema_version=datasets.build_schema_version(namespace, name, fields) if fields else None,
         created_by_run=build_run(question, writer.run),
         facets=facets,
@@ -178,9 +175,7 @@ def _build_job_version(question: Question, job: Job, version: _Version) -> JobVe
     if version.run is not None:
         record = decode_run_record(version.run.state)
         inputs, outputs = ([Name(*name) for name in sorted(names)] for names in (record.inputs, record.outputs))
-        facet = decode_facets(record.job_facets).get("sourceCodeLocation")
-        url = facet.get("url") if isinstance(facet, dict) else None
-        location = url if isinstance(url, str) else None
+        location = datasets.get_text(decode_facets(record.job_facets).get("sourceCodeLocation"), "url")
     return JobVersion(
         id=version.name,
         name=job.name,

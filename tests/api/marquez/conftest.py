@@ -81,6 +81,27 @@ class Marquez:
         check_shape(found, schema)
         return found
 
+    def send(self, schema: Schema, method: str, *segments: str, body: object = None, status: int = 200, **query: object) -> Any:
+        """The answer to a request that writes, which has this shape."""
+        answer = self.request(method, *segments, body=body, **query)
+        assert answer.status_code == status, answer.text
+        found = answer.json()
+        check_shape(found, schema)
+        return found
+
+    def send_error(self, status: int, method: str, *segments: str, body: object = None, **query: object) -> str:
+        """The message of an error of a request that writes."""
+        answer = self.request(method, *segments, body=body, **query)
+        assert answer.status_code == status, answer.text
+        check_shape(answer.json(), ERROR)
+        return str(answer.json()["message"])
+
+    def request(self, method: str, *segments: str, body: object = None, **query: object) -> Any:
+        """The response to a request that writes."""
+        content = {} if body is None else {"content": msgspec.json.encode(body), "headers": {"Content-Type": "application/json"}}
+        params = {name: str(value) for name, value in query.items()}
+        return self.client.request(method, build_path(*segments), params=params, **content)  # type: ignore[arg-type]
+
     def get_error(self, status: int, *segments: str, **query: object) -> str:
         """The message of an error."""
         answer = self.client.get(build_path(*segments), params={name: str(value) for name, value in query.items()})

@@ -129,7 +129,8 @@ JOBS = describe_object(jobs=describe_list(JOB), totalCount=WHOLE)
 NODES = [describe_node("JOB", **JOB_DATA, currentRunUuid=allow_null(TEXT)), describe_node("DATASET", **DATASET_DATA)]
 GRAPH = describe_object(graph=describe_list({"anyOf": NODES}))
 COLUMN_GRAPH = describe_object(graph=describe_list(COLUMN_NODE))
-TAGS = describe_object(tags=describe_list(describe_object(name=TEXT, description=allow_null(TEXT))))
+TAG = describe_object(name=TEXT, description=allow_null(TEXT))
+TAGS = describe_object(tags=describe_list(TAG))
 HITS = describe_object(totalCount=WHOLE, results=describe_list(HIT))
 
 RUNS = describe_object(runs=describe_list(RUN), totalCount=WHOLE)
