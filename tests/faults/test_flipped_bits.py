@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
@@ -15,9 +15,9 @@ import pytest
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import build_job_key
+from meshline.graph.model import AssetKey, build_job_key
 from meshline.graph.naming import Naming
-from meshline.graph.store.base import Batch, Record, RunKey, Store
+from meshline.graph.store.base import Batch, Record, Run, RunKey, RunRole, Store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
 from tests.faults.traffic import generate_bodies
@@ -26,6 +26,7 @@ from tests.queries import mesh
 
 FLIPS = 600
 WHILE_SERVED = 150
+BOUND = 2**61  # microseconds: no time is beyond it
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,15 @@ class Answers:
             self._scopes = scopes
             self._runs = [RunKey("openlineage/default", build_job_key(*parts), name) for name, parts in list_runs(path)]
             self._settings = [f"s{number}" for number in range(20)]
-            assert store.read_runs(self._runs)
+            known = store.read_runs(self._runs).values()
+            assert known
+            in_role = {role: sorted({asset for run in known for asset in list_assets(run, role)}) for role in RunRole}
+            self._lists = [(asset, role) for role, assets in in_role.items() for asset in assets[:: max(1, len(assets) // 2)]]
+            self._run_ids = sorted({run.key.run_id for run in known})[::8]
+            events = store.list_events(-BOUND, BOUND, None, 1000)
+            self._spans = [(-BOUND, BOUND), (events[-1].event.at or 0, events[len(events) // 2].event.at or 0)]
+            assert self._lists
+            assert all(store.list_events(*span) for span in self._spans)
 
     def build_questions(self) -> dict[str, Callable[[Store], Any]]:
         """Each question by itself: a refusal of one means nothing for the others."""
@@ -68,16 +77,30 @@ class Answers:
             "history": lambda store: dict(store.read_history(self._scopes)),
             "runs": lambda store: dict(store.read_runs(self._runs)),
             "raw": lambda store: store.read_raw_events(),
+            "runs by id": lambda store: [(store.list_runs_by_id(one), store.count_runs_by_id(one)) for one in self._run_ids],
             "journal": lambda store: store.read_journal(),
             "settings": lambda store: [store.read_setting(name) for name in self._settings],
             "revision": lambda store: store.read_revision(),
         }
+        for asset, role in self._lists:
+            questions[f"{role.name} {asset}"] = lambda store, asset=asset, role=role: (  # type: ignore[misc]
+                store.list_runs([asset], role),
+                store.count_runs([asset], role),
+            )
+        for span in self._spans:
+            questions[f"events {span}"] = lambda store, span=span: (store.list_events(*span), store.count_events(*span))  # type: ignore[misc]
+            questions[f"counts {span}"] = lambda store, span=span: store.read_event_counts(*span)  # type: ignore[misc]
         for time in self._times:
             questions[f"heads as of {time}"] = lambda store, time=time: sorted(
                 head for batch in store.iterate_heads(time) for head in batch
             )  # type: ignore[misc]
             questions[f"statements as of {time}"] = lambda store, time=time: sorted(store.read_heads(self._scopes, time))  # type: ignore[misc]
         return questions
+
+
+def list_assets(run: Run, role: RunRole) -> Sequence[AssetKey]:
+    """The assets in whose lists of this role a run is."""
+    return {RunRole.JOB: [run.key.job], RunRole.READS: run.reads, RunRole.WRITES: run.writes}[role]
 
 
 def list_runs(path: Path) -> list[tuple[str, tuple[str, str]]]:

@@ -16,9 +16,9 @@ import httpx
 from meshline.api.graphql import Executor
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKind
+from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.naming import Naming
-from meshline.graph.store.base import Store, StoredEvent
+from meshline.graph.store.base import RunRole, Store, StoredEvent
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from tests.acceptance.oracle import Oracle
@@ -29,7 +29,8 @@ from tests.stores.statements import list_heads, summarize_heads
 LINEAGE = (files("meshline.cli") / "queries" / "lineage.graphql").read_text("utf-8")
 IMPACT = (files("meshline.cli") / "queries" / "impact.graphql").read_text("utf-8")
 CLOCK = time.time_ns() // 1000
-ALL = 10_000_000  # events
+ALL = 10_000_000  # events, runs
+BOUND = 2**61  # microseconds: no time is beyond it
 
 
 class Truth:
@@ -77,7 +78,7 @@ def list_bodies(store: Store) -> list[bytes]:
 
 
 def check_store(store: Store, truth: Truth) -> None:
-    """The store gives the same answers as the truth: current and past heads, and their graph."""
+    """The store gives the same answers as the truth: current and past heads, their graph, and the lists of runs and events."""
     kept, expected = (Counter(body.strip() for body in found) for found in (list_bodies(store), truth.events))
     assert (kept - expected, expected - kept) == ({}, {}), (len(kept), len(expected), len(kept - expected), len(expected - kept))
     assert summarize_heads(list_heads(store)) == summarize_heads(list_heads(truth.live.store))
@@ -85,6 +86,20 @@ def check_store(store: Store, truth: Truth) -> None:
         assert summarize_heads(list_heads(store, at)) == summarize_heads(list_heads(truth.live.store, at)), at
     loaded = LineageIndex.load(store.iterate_heads(), store.read_revision())
     assert loaded.dump() == truth.live.index.dump()
+    assets = [asset.shown for asset in loaded.dump().assets if asset.shown.kind in {AssetKind.JOB, AssetKind.DATASET}]
+    some = assets[:: max(1, len(assets) // 30)]
+    assert read_lists(store, some) == read_lists(truth.live.store, some)
+
+
+def read_lists(store: Store, assets: Iterable[AssetKey]) -> tuple[object, ...]:
+    """What lists of runs and events contain, and the counts of events: without the order of what has the same time."""
+    runs = {
+        (asset, role): sorted(stored.run for stored in store.list_runs([asset], role, limit=ALL)) for asset in assets for role in RunRole
+    }
+    events = sorted(
+        (stored.event.at, stored.event.type, bytes(stored.event.body)) for stored in store.list_events(-BOUND, BOUND, limit=ALL)
+    )
+    return runs, events, store.read_event_counts(-BOUND, BOUND)
 
 
 def list_times(truth: Truth) -> list[int]:

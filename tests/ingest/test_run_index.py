@@ -19,7 +19,9 @@ from meshline.graph.model import build_dataset_key, build_job_key
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Run, RunKey, RunRole, Store
 from meshline.graph.store.sqlite import SqliteStore
+from meshline.graph.store.sqlite.connection import register_functions
 from meshline.graph.store.sqlite.maintenance import list_file_checks
+from meshline.graph.store.sqlite.sql import expand_sql
 from meshline.ingest.openlineage import run_index
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.openlineage.run_index import INDEXED, index_stored_runs
@@ -162,3 +164,60 @@ def test_a_state_that_cannot_be_read_is_left_out_and_logged(
         assert index_stored_runs(store, Naming())[0] == NUMBER + 1
         assert store.count_runs([JOB], RunRole.JOB) == NUMBER
     assert "the run broken of jobs/etl is not listed" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of some runs, closed."""
+    path = tmp_path_factory.mktemp("listed") / "mesh.db"
+    with closing(SqliteStore(str(path))) as store:
+        ingest(store, *range(5))
+    return path
+
+
+IN_LISTS = "runs: each is in the lists of its job and its datasets"
+REFERENCES = "references: each row that others refer to exists"
+ROWS = "rows: each fits its checksum"
+
+
+@pytest.mark.parametrize(
+    ("check", "statement", "problem"),
+    [
+        (IN_LISTS, "DELETE FROM run_asset WHERE run_id = 3 AND role = 0", "run 3 is missing in a list"),
+        (IN_LISTS, "DELETE FROM run_asset WHERE run_id = 2 AND role = 1", "run 2 is missing in a list"),
+        (IN_LISTS, "DELETE FROM run_asset WHERE run_id = 2 AND role = 2", "run 2 is missing in a list"),
+        (
+            IN_LISTS,
+            "UPDATE run_asset SET begun = begun - 1, crc = crc_run_asset(asset, role, begun - 1, run_id) WHERE run_id = 4 AND role = 0",
+            "run 4 is missing in a list; lists of runs have 1 entries that belong to no run",
+        ),
+        (
+            IN_LISTS,
+            "INSERT INTO run_asset SELECT asset, 1, begun, run_id, crc_run_asset(asset, 1, begun, run_id) FROM run_asset WHERE role = 0",
+            "lists of runs have 5 entries that belong to no run",
+        ),
+        (IN_LISTS, "UPDATE run_summary SET reads = x'c1', crc = crc_run_summary(run_id, begun, x'c1', writes) WHERE run_id = 1", "run 1: "),
+        (REFERENCES, "DELETE FROM run_summary WHERE run_id = 5", "3 rows of run_asset refer to rows that do not exist"),
+        (REFERENCES, "DELETE FROM run WHERE run_id = 5", "1 rows of run_summary refer to rows that do not exist"),
+        (REFERENCES, "DELETE FROM raw WHERE position = 2", "1 rows of event refer to rows that do not exist"),
+        (
+            REFERENCES,
+            "DELETE FROM label WHERE label_id = (SELECT max(asset) FROM run_asset)",
+            "5 rows of run_asset refer to rows that do not exist",
+        ),
+        (ROWS, "UPDATE run_summary SET begun = begun + 1 WHERE run_id = 1", "1 rows of run_summary do not fit their checksum"),
+        (ROWS, "UPDATE run_asset SET crc = crc + 1 WHERE run_id = 1", "3 rows of run_asset do not fit their checksum"),
+        (ROWS, "UPDATE event SET type = 'FAIL' WHERE position = 1", "1 rows of event do not fit their checksum"),
+        (ROWS, "UPDATE event_count SET events = events + 1", "rows of event_count do not fit their checksum"),
+    ],
+)
+def test_damaged_lists_are_found(listed: Path, tmp_path: Path, check: str, statement: str, problem: str) -> None:
+    """Also where each row fits its checksum."""
+    path = tmp_path / "mesh.db"
+    path.write_bytes(listed.read_bytes())
+    assert all(found.passed for found in list_file_checks(str(path)))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        register_functions(connection)
+        assert connection.execute(expand_sql(statement)).rowcount > 0
+    failed = {found.what: "; ".join(found.problems) for found in list_file_checks(str(path)) if not found.passed}
+    assert problem in failed[check]

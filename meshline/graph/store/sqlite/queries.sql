@@ -162,7 +162,7 @@ SELECT run.run_id, parent.label, deflated, state, run_summary.begun, reads, writ
 FROM run LEFT JOIN label AS parent ON parent.label_id = run.parent LEFT JOIN run_summary USING (run_id)
 WHERE name = ? AND source = (SELECT label_id FROM label WHERE label = ?) AND job = (SELECT label_id FROM label WHERE label = ?)
     AND sound_run(run) AND sound_label(parent) AND CASE WHEN state_crc = crc_of(state) THEN 1 ELSE damaged('run') END
-    AND iif(run_summary.run_id IS NULL, 1, sound_run_summary(run_summary));
+    AND sound_place(run);
 
 -- name: last_run
 SELECT ifnull(max(run_id), 0) FROM run;
@@ -209,6 +209,16 @@ SELECT begun, run_id FROM run_asset
 WHERE asset = ?1 AND role = ?2 AND (begun, run_id) < (?3, ?4) AND sound_run_asset(run_asset)
 ORDER BY begun DESC, run_id DESC LIMIT ?5;
 
+-- The rows beside a list: a key that was damaged may have left the list, and the order of rows be the same.
+-- name: check_beside_runs
+SELECT 1 FROM (
+    SELECT * FROM run_asset WHERE (asset, role, begun, run_id) >= (?1, ?2, ?3, ?4) ORDER BY asset, role, begun, run_id LIMIT 1
+) AS run_asset WHERE sound_run_asset(run_asset)
+UNION ALL
+SELECT 1 FROM (
+    SELECT * FROM run_asset WHERE (asset, role) < (?1, ?2) ORDER BY asset DESC, role DESC, begun DESC, run_id DESC LIMIT 1
+) AS run_asset WHERE sound_run_asset(run_asset);
+
 -- name: count_runs
 SELECT count(DISTINCT run_id) FROM json_each(?1) CROSS JOIN run_asset ON asset = value AND role = ?2 AND sound_run_asset(run_asset);
 
@@ -222,13 +232,14 @@ LEFT JOIN label AS job ON job.label_id = run.job
 LEFT JOIN label AS parent ON parent.label_id = run.parent
 WHERE sound_run(run) AND sound_label(source) AND sound_label(job) AND sound_label(parent)
     AND CASE WHEN state_crc = crc_of(state) THEN 1 ELSE damaged('run') END
-    AND iif(run_summary.run_id IS NULL, 1, sound_run_summary(run_summary));
+    AND sound_place(run);
 
 -- name: runs_by_name
-SELECT run_id FROM run JOIN run_summary USING (run_id) WHERE name = ?1 AND (begun, run_id) < (?2, ?3) ORDER BY begun DESC, run_id DESC LIMIT ?4;
+SELECT run.run_id FROM run LEFT JOIN run_summary USING (run_id)
+WHERE name = ?1 AND sound_place(run) AND (begun, run.run_id) < (?2, ?3) ORDER BY begun DESC, run.run_id DESC LIMIT ?4;
 
 -- name: count_runs_by_name
-SELECT count(*) FROM run JOIN run_summary USING (run_id) WHERE name = ?;
+SELECT count(begun) FROM run LEFT JOIN run_summary USING (run_id) WHERE name = ? AND sound_place(run);
 
 -- name: unindexed_runs
 SELECT run_id FROM run LEFT JOIN run_summary USING (run_id) WHERE run_id > ?1 AND run_summary.run_id IS NULL ORDER BY run_id LIMIT ?2;
@@ -267,6 +278,13 @@ SELECT count(*) FROM event WHERE at >= ?1 AND at < ?2;
 
 -- name: event_counts
 SELECT hour, type, events FROM event_count WHERE hour >= ? AND hour < ? AND sound_event_count(event_count);
+
+-- As `check_beside_runs`.
+-- name: check_beside_counts
+SELECT 1 FROM (SELECT * FROM event_count WHERE hour >= ?2 ORDER BY hour, type LIMIT 1) AS event_count WHERE sound_event_count(event_count)
+UNION ALL
+SELECT 1 FROM (SELECT * FROM event_count WHERE hour < ?1 ORDER BY hour DESC, type DESC LIMIT 1) AS event_count
+WHERE sound_event_count(event_count);
 
 -- name: event_count
 SELECT events FROM event_count WHERE hour = ? AND type = ? AND sound_event_count(event_count);

@@ -396,16 +396,19 @@ def list_runs(
     connection: sqlite3.Connection, assets: Iterable[AssetKey], role: RunRole, before: RunPosition | None, limit: int
 ) -> list[StoredRun]:
     begun, number = _parse_position(before)
-    found = {
-        place
-        for label in _find_labels(connection, assets)
-        for place in connection.execute(SQL["runs_of_asset"], (label, role.value, begun, number, limit))
-    }
+    found: set[tuple[int, int]] = set()
+    for label in _find_labels(connection, assets):
+        asked = (label, role.value, begun, number)
+        connection.execute(SQL["check_beside_runs"], asked).fetchall()
+        found.update(connection.execute(SQL["runs_of_asset"], (*asked, limit)))
     return list_runs_by_number(connection, [number for _, number in sorted(found, reverse=True)[:limit]])
 
 
 def count_runs(connection: sqlite3.Connection, assets: Iterable[AssetKey], role: RunRole) -> int:
-    (count,) = connection.execute(SQL["count_runs"], (encode_numbers(_find_labels(connection, assets)), role.value)).fetchone()
+    labels = _find_labels(connection, assets)
+    for label in labels:
+        connection.execute(SQL["check_beside_runs"], (label, role.value, END_OF_TIME, END_OF_TIME)).fetchall()
+    (count,) = connection.execute(SQL["count_runs"], (encode_numbers(labels), role.value)).fetchone()
     assert isinstance(count, int)
     return count
 
@@ -442,6 +445,11 @@ def build_event(row: tuple[int, str, int, int, bytes, int | None, str | None]) -
 def list_events(connection: sqlite3.Connection, since: int, until: int, before: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
     asked = (since, until, *(before or (END_OF_TIME, END_OF_TIME)), limit)
     return [build_event(row) for row in connection.execute(SQL["events"], asked)]
+
+
+def read_event_counts(connection: sqlite3.Connection, since: int, until: int) -> dict[tuple[int, str], int]:
+    connection.execute(SQL["check_beside_counts"], (since, until)).fetchall()
+    return {(hour, type_): events for hour, type_, events in connection.execute(SQL["event_counts"], (since, until))}
 
 
 @lru_cache(50_000)

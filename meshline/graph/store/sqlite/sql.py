@@ -2,7 +2,8 @@
 
 Each row of a store's file has a checksum over its other columns, so that damaged rows are refused when they are read. In SQL,
 `crc_TABLE(row)` is the checksum of a row (the name or alias of the table), `crc_TABLE(?1, ?2, ...)` that of a row to be written, and
-`sound_TABLE(row)` is true, or ends the statement with an error: also if the row of a LEFT JOIN is missing. These macros are replaced by
+`sound_TABLE(row)` is true, or ends the statement with an error: also if the row of a LEFT JOIN is missing; `sound_place(run)` is that for
+the row of `run_summary` which a run may have. These macros are replaced by
 plain SQL before SQLite sees them, which calls functions that `connection` registers. Checksums of rows of integers are sums in SQL, since
 there are millions of rows: one flipped bit changes one integer by a power of two, so a sum with odd primes as modulus and weights detects
 it.
@@ -44,12 +45,18 @@ _MODULUS = 2**31 - 1
 _WEIGHTS = (3, 5, 7, 11, 13, 17, 19, 23)
 _ABSENT = 2**30  # represents NULL
 
+# A run's place in lists is sound; if it has none, so are the rows beside, one of which may be its own with another number.
+_PLACE = """iif(run_summary.run_id IS NOT NULL, sound_run_summary(run_summary), ifnull((
+    SELECT min(sound_run_summary(beside)) FROM run_summary AS beside WHERE beside.run_id IN (
+        (SELECT max(run_id) FROM run_summary WHERE run_id < run.run_id), (SELECT min(run_id) FROM run_summary WHERE run_id > run.run_id)
+    )), 1))"""
+
 _MACRO = re.compile(r"\b(crc|fits|sound)_(" + "|".join(TABLES) + r")\(([^()]*)\)")
 
 
 def expand_sql(sql: str) -> str:
     """Replace the macros described above by plain SQL."""
-    return _MACRO.sub(_expand_macro, sql)
+    return _MACRO.sub(_expand_macro, sql.replace("sound_place(run)", _PLACE))
 
 
 def _expand_macro(found: re.Match[str]) -> str:

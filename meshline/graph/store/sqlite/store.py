@@ -129,7 +129,7 @@ class SqliteStore:
 
     def read_event_counts(self, since: int, until: int) -> Mapping[tuple[int, str], int]:
         with self._connections.begin_reading() as connection:
-            return {(hour, type_): events for hour, type_, events in connection.execute(SQL["event_counts"], (since, until))}
+            return reader.read_event_counts(connection, since, until)
 
     def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:
         with self._connections.begin_reading() as connection:
