@@ -4,10 +4,12 @@ import { Announcer } from "./announcer";
 import { openTokenDialog, sendOperation, showNewestRevision, useClientState, useQuery, watchRevision } from "./client";
 import { SearchField } from "./combobox";
 import { usePlace } from "./location";
+import { Menu } from "./menu";
 import { text } from "./messages";
 import { Link } from "./parts";
+import { PastBanner, TimeControl, useFixedTimes } from "./past";
 import { About } from "./queries/home";
-import { matchRoute, ROUTES } from "./routes";
+import { matchRoute } from "./routes";
 import { setTheme, THEMES, type Theme, useTheme } from "./theme";
 import { useHeadingFocus, useTitle } from "./title";
 import { TokenDialog } from "./token";
@@ -24,6 +26,7 @@ export function App() {
   useEffect(() => setMenu(false), [place.path]);
 
   const found = matchRoute(place.path);
+  const changing = useFixedTimes();
   return (
     <>
       <a href="#content" className="skip">
@@ -40,17 +43,12 @@ export function App() {
               {text.menu}
             </button>
             <ThemeChoice />
+            <TimeControl />
             <button type="button" onClick={openTokenDialog}>
               {text.token}
             </button>
           </div>
-          <nav id="menu" aria-label={text.menuLabel} className={menu ? "nav open" : "nav"}>
-            {ROUTES.filter((route) => route.menu).map((route) => (
-              <Link key={route.path} href={route.path} current={route.path === place.path}>
-                {route.name}
-              </Link>
-            ))}
-          </nav>
+          <Menu shown={menu} />
         </div>
       </header>
       <main id="content" tabIndex={-1}>
@@ -67,9 +65,10 @@ export function App() {
             </button>
           </div>
         )}
+        <PastBanner follows={found?.route.past === true} instead={typeof found?.route.past === "string" ? found.route.past : undefined} />
         <ErrorBoundary key={place.path}>
           <Suspense fallback={<p className="busy">{text.loading}</p>}>
-            {found ? <found.route.page key={`${found.route.path}:${found.id}`} id={found.id} /> : <UnknownPage />}
+            {changing ? null : found ? <found.route.page key={`${found.route.path}:${found.id}`} id={found.id} /> : <UnknownPage />}
           </Suspense>
         </ErrorBoundary>
       </main>

@@ -2,26 +2,31 @@
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { announce } from "./announcer";
 import { fetchAnswer } from "./client";
-import { buildAssetHref, buildHref, navigate } from "./location";
+import { buildAssetHref, buildHref, navigate, readTime, usePlace } from "./location";
 import { count, text } from "./messages";
 import { type AssetLike, KindBadge, Name } from "./parts";
-import { type AssetKind, Resolve, Suggest } from "./queries/search";
+import { type AssetKind, FirstFound, Resolve, Suggest } from "./queries/search";
 
 const REST_MS = 120;
 const MOST = 10;
 
-/** The asset that the text names exactly, then those whose words begin like it. */
-async function findAssets(given: string, kinds: AssetKind[] | null, signal: AbortSignal): Promise<AssetLike[]> {
-  const [named, search] = await Promise.all([
-    fetchAnswer(Resolve, { name: given }, signal).then(
+/** The asset that the text names exactly, then those whose names may be meant; if there is none, those with its words anywhere. */
+export async function findAssets(given: string, kinds: AssetKind[] | null, asOf: string | null, signal: AbortSignal): Promise<AssetLike[]> {
+  const search = async () => (await fetchAnswer(FirstFound, { text: given, first: MOST, kinds, asOf }, signal)).search.nodes;
+  const suggest = async () => {
+    const { suggest: all } = await fetchAnswer(Suggest, { text: given, first: kinds === null ? MOST : MOST * 5 }, signal);
+    const fitting = all.filter((one) => kinds === null || kinds.includes(one.kind));
+    return fitting.length > 0 ? fitting : search();
+  };
+  const [named, found] = await Promise.all([
+    fetchAnswer(Resolve, { name: given, asOf }, signal).then(
       (answer) => answer.resolve,
       () => null, // no asset has this name, or several
     ),
-    fetchAnswer(Suggest, { text: given, first: MOST, kinds }, signal),
+    asOf === null ? suggest() : search(), // suggestions are of the present only
   ]);
-  const found = search.search.nodes;
-  if (named === null || (kinds !== null && !kinds.includes(named.kind))) return found;
-  return [named, ...found.filter((one) => one.id !== named.id)].slice(0, MOST);
+  const first = named !== null && (kinds === null || kinds.includes(named.kind)) ? [named] : [];
+  return [...first, ...found.filter((one) => one.id !== first[0]?.id)].slice(0, MOST);
 }
 
 export function SearchField({
@@ -49,6 +54,7 @@ export function SearchField({
   const [active, setActive] = useState(-1);
   const input = useRef<HTMLInputElement>(null);
   const wanted = given.trim();
+  const asOf = readTime(usePlace().search, "asOf");
   const kindsKey = kinds?.join(",") ?? "";
 
   useEffect(() => {
@@ -60,7 +66,7 @@ export function SearchField({
     if (wanted === "" || !open) return;
     const controller = new AbortController();
     const timer = window.setTimeout(() => {
-      findAssets(wanted, kinds, controller.signal).then(
+      findAssets(wanted, kinds, asOf, controller.signal).then(
         (assets) => {
           if (controller.signal.aborted) return;
           setFound({ text: wanted, assets });
@@ -74,7 +80,7 @@ export function SearchField({
       window.clearTimeout(timer);
       controller.abort();
     };
-  }, [wanted, open, kindsKey]);
+  }, [wanted, open, kindsKey, asOf]);
 
   const shown = open && wanted !== "" && found.text !== "" ? found.assets : [];
   const expanded = open && wanted !== "" && found.text === wanted;

@@ -22,9 +22,9 @@ describe("addresses", () => {
 
   it("find their page, with the id decoded once", () => {
     const routes = [
-      { path: "/", name: "", page: Page, menu: true },
-      { path: "/a/{id}", name: "", page: Page, menu: false },
-      { path: "/impact", name: "", page: Page, menu: true },
+      { path: "/", name: "", page: Page },
+      { path: "/a/{id}", name: "", page: Page },
+      { path: "/impact", name: "", page: Page },
     ];
     expect(matchRoute("/", routes)?.route.path).toBe("/");
     expect(matchRoute("/impact/", routes)?.route.path).toBe("/impact");

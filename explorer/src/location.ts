@@ -16,12 +16,24 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** Goes to an address of this page; `replace` leaves no step for the back button. */
-export function navigate(href: string, { replace = false }: { replace?: boolean } = {}): void {
+/** Goes to an address of this page; `replace` leaves no step for the back button, `exact` does not take the time of the page along. */
+export function navigate(given: string, { replace = false, exact = false }: { replace?: boolean; exact?: boolean } = {}): void {
+  const href = exact ? given : keepTime(given);
   if (href === readHref()) return;
   if (replace) window.history.replaceState(null, "", href);
   else window.history.pushState(null, "", href);
   notify();
+}
+
+/** An address of this page with the time that is shown now, unless it has one: a look at the past stays there. */
+export function keepTime(href: string): string {
+  const asOf = new URLSearchParams(window.location.search).get("asOf");
+  if (!asOf) return href;
+  const [path, query = ""] = splitOnce(href, "?");
+  const search = new URLSearchParams(query);
+  if (search.has("asOf")) return href;
+  search.set("asOf", asOf);
+  return `${path}?${search}`;
 }
 
 function readHref(): string {
@@ -66,6 +78,10 @@ export function changeHref(place: Place, parameters: Parameters): string {
 
 export function buildAssetHref(id: string): string {
   return `/a/${encodeURIComponent(id)}`;
+}
+
+export function buildRunHref(id: string): string {
+  return `/runs/${encodeURIComponent(id)}`;
 }
 
 /** Several ids in one parameter. */

@@ -122,6 +122,8 @@ interface Gaps {
 export interface Gap {
   short: string;
   long: string;
+  /** The name by which the server lists what is behind it; none: there is no such list. */
+  code?: "POSSIBLE_ONLY" | "UNDESCRIBED" | "STALE" | "PROVISIONAL" | "UNBOUND" | "SILENT_ON_FILTERS" | null;
 }
 
 const TRUNCATED: Record<string, Gap> = {
@@ -137,31 +139,37 @@ export function listGaps(gaps: Gaps): Gap[] {
   if (cut) found.push(cut);
   if (gaps.possibleOnly > 0)
     found.push({
+      code: "POSSIBLE_ONLY",
       short: `${count(gaps.possibleOnly, "pair", "pairs")} of datasets without column lineage`,
       long: "What lies behind them is affected only possibly, and may be more than is really affected.",
     });
   if (gaps.undescribed > 0)
     found.push({
+      code: "UNDESCRIBED",
       short: `${count(gaps.undescribed, "dataset", "datasets")} without a description`,
       long: "No source lists their columns: columns may exist that are not in the answer.",
     });
   if (gaps.staleEdges > 0)
     found.push({
+      code: "STALE",
       short: `${count(gaps.staleEdges, "flow", "flows")} not confirmed by the latest run`,
       long: "The latest run of their job did not state them again: they may no longer exist.",
     });
   if (gaps.provisional > 0)
     found.push({
+      code: "PROVISIONAL",
       short: `${count(gaps.provisional, "flow", "flows")} from runs that have not completed`,
       long: "They may change when the run ends.",
     });
   if (gaps.unbound > 0)
     found.push({
+      code: "UNBOUND",
       short: `${count(gaps.unbound, "requested asset", "requested assets")} without a dataset`,
       long: "They lead to no dataset: a contract that governs none, an owner that owns none.",
     });
   if (gaps.silentOnFilters > 0)
     found.push({
+      code: "SILENT_ON_FILTERS",
       short: `${count(gaps.silentOnFilters, "job", "jobs")} without filters and joins`,
       long: `Their producer${gaps.silentProducers.length > 0 ? ` (${formatList(gaps.silentProducers)})` : ""} states no filters or joins: what depends on the data through those is not in the answer.`,
     });
@@ -181,6 +189,7 @@ export const text = {
   skip: "Skip to the content",
   menu: "Menu",
   menuLabel: "Pages",
+  groups: { Ask: "Ask", Mesh: "The mesh", State: "Its state" },
   searchLabel: "Search the mesh",
   searchPlaceholder: "A table, column, job, product, team …",
   loading: "Loading …",
@@ -210,6 +219,24 @@ export const text = {
   unknownPage: "There is no such page",
   unknownAsset: "There is no such asset",
   unknownAssetHelp: "No source states anything about it (any more), or the link is not complete.",
+  unknownThen: "No source had stated anything about it by that time, or the link is not complete.",
+  tabPresent: "These are of the present: they cannot be asked for an earlier time.",
+  unknownRun: "There is no such run",
+  unknownRunHelp: "No event of it was received, its record is not kept any more, or the link is not complete.",
   forbidden: "Your token does not have the role that this needs.",
   none: "None.",
+  behind: "Show the list",
+  time: "Time",
+  timePast: "Time: past",
+  timeHelp: "Show what was known at an earlier time. The link of the page keeps it.",
+  timeWords: "In words",
+  timeExact: "Or date and time",
+  timeRefused: "This is no time: write yesterday, 3 days ago, 2h, or a date such as 2026-11-03.",
+  timeUnread: "The time in the address cannot be read: the present is shown.",
+  showPast: "Show that time",
+  showPresent: "Show the present",
+  past: "You see the past, as of",
+  present: "The present is shown.",
+  future: "This time has not come: you see what is known now.",
+  pastUnknown: "This page shows the present: it cannot be answered as of an earlier time.",
 } as const;

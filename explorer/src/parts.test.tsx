@@ -1,7 +1,8 @@
 import { act } from "react";
 import { createRoot } from "react-dom/client";
 import { describe, expect, it, vi } from "vitest";
-import { CompletenessLine, Name, OuterLink } from "./parts";
+import { CompletenessLine } from "./completeness";
+import { Name, OuterLink } from "./parts";
 
 vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
 

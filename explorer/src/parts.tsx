@@ -2,16 +2,13 @@
 import { Fragment, type MouseEvent, type ReactNode, useState } from "react";
 import { announce } from "./announcer";
 import { type AnswerError, FORBIDDEN, openTokenDialog, type QueryState, UNAUTHENTICATED } from "./client";
-import { buildAssetHref, navigate } from "./location";
+import { buildAssetHref, keepTime, navigate } from "./location";
 import {
   count,
   formatAgo,
   formatExactTime,
-  formatList,
   formatNumber,
   formatTime,
-  type Gap,
-  listGaps,
   nameKind,
   OUTCOMES,
   REACHES,
@@ -90,7 +87,7 @@ export function Link({
     navigate(href);
   };
   return (
-    <a href={href} onClick={follow} className={className} aria-current={current ? "page" : undefined} aria-label={label}>
+    <a href={keepTime(href)} onClick={follow} className={className} aria-current={current ? "page" : undefined} aria-label={label}>
       {children}
     </a>
   );
@@ -234,40 +231,6 @@ export function OwnerLinks({ owners, detailed = false }: { owners: readonly Owne
         </Fragment>
       ))}
     </>
-  );
-}
-
-/** The one line that every answer has: complete, or what it does not know, each part explained when opened. */
-export function CompletenessLine({
-  completeness,
-  extra = [],
-}: {
-  completeness: Parameters<typeof listGaps>[0] & { revision: number };
-  extra?: readonly Gap[];
-}) {
-  const gaps = [...extra, ...listGaps(completeness)];
-  const time = completeness.asOf === null ? "" : `${text.asOf(formatTime(completeness.asOf))} `;
-  if (gaps.length === 0)
-    return (
-      <p className="notice" data-completeness="complete">
-        {time}
-        {text.complete}
-      </p>
-    );
-  return (
-    <details className="notice warn complete" data-completeness="gaps">
-      <summary>
-        {time}
-        {text.incomplete(formatList(gaps.map((gap) => gap.short)))}
-      </summary>
-      <ul>
-        {gaps.map((gap) => (
-          <li key={gap.short}>
-            <span className="strong">{gap.short}</span>: {gap.long}
-          </li>
-        ))}
-      </ul>
-    </details>
   );
 }
 

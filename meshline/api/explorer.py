@@ -27,8 +27,8 @@ ROUTES = (  # what the page shows is in its address: each answers with the same 
     "/search",
     "/a/{id}",
     *("/lineage", "/impact", "/why", "/change", "/diff"),
-    *("/domains", "/owners", "/products", "/datasets", "/jobs", "/consumers", "/contracts"),
-    *("/quality", "/policies", "/sources", "/identity", "/audit"),
+    *("/domains", "/owners", "/products", "/datasets", "/jobs", "/consumers", "/contracts", "/tags", "/namespaces"),
+    *("/quality", "/policies", "/sources", "/events", "/runs/{id}", "/identity", "/audit"),
 )
 
 _CONFINED = (

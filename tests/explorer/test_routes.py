@@ -16,6 +16,8 @@ ASSETS = """{
   owners(first: 1) { nodes { id } } consumers(first: 1) { nodes { id } } contracts(first: 1) { nodes { id } }
 }"""
 
+RUN = "{ jobs(first: 1, orderBy: LAST_OBSERVED) { nodes { lastRun { id } } } }"
+
 
 def list_paths(server: Server) -> dict[str, list[str]]:
     """Addresses of the example for each route of the page, which shows that none is left out."""
@@ -27,12 +29,15 @@ def list_paths(server: Server) -> dict[str, list[str]]:
         "/impact": [{}, {"of": email}, {"of": revenue}],
         "/why": [{}, {"from": server.resolve("orders.customer_orders.total_amount"), "to": revenue}],
         "/change": [{}],
+        "/datasets": [{}, {"asOf": "yesterday"}],
         "/diff": [{}, {"from": "2020-01-01T00:00:00Z", "to": "2030-01-01T00:00:00Z"}],
     }
     found = {"/": ["/"]}
     for route in ROUTES:
         if route == "/a/{id}":
             found[route] = [f"/a/{quote(one, safe='')}" for one in (email, *firsts)]
+        elif route == "/runs/{id}":
+            found[route] = [f"/runs/{quote(server.ask(RUN)['jobs']['nodes'][0]['lastRun']['id'], safe='')}", "/runs/none"]
         else:
             found[route] = [f"{route}?{urlencode(one)}" if one else route for one in parameters.get(route, [{}])]
     return found

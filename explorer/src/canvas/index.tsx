@@ -2,7 +2,8 @@
 import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { announce } from "../announcer";
 import { useQuery } from "../client";
-import { CompletenessLine, Problem } from "../parts";
+import { CompletenessLine } from "../completeness";
+import { Problem } from "../parts";
 import { Violations } from "../queries/picture";
 import { useTheme } from "../theme";
 import { MOST_DEPTH, type PictureState, readState, writeState } from "./address";

@@ -1,14 +1,14 @@
 /** The page of one asset, of any kind: what it is, whose it is, what breaks if it changes, and everything that is stated about it. */
 import { Fragment, type ReactNode } from "react";
 import { useQuery } from "../client";
+import { CompletenessLine, lookBehind } from "../completeness";
 import { buildHref, changeHref, usePlace } from "../location";
-import { count, formatNumber, formatSeconds, nameKind, nameValue, RUN_STATES, text } from "../messages";
+import { count, formatNumber, formatSeconds, nameKind, nameValue, text } from "../messages";
 import {
   Answered,
   AssetLink,
   AssetLinks,
   Badge,
-  CompletenessLine,
   CopyButton,
   Link,
   ListLine,
@@ -24,6 +24,7 @@ import {
   Value,
   When,
 } from "../parts";
+import { usePast, usePastQuery } from "../past";
 import {
   Checks,
   ColumnUses,
@@ -47,11 +48,12 @@ import {
   ProductConsumers,
   ProductDependants,
   ProductDetails,
-  type RunLine,
 } from "../queries/asset";
+import { ConsumersGap, ImpactGap, LineageGap, ProductGap } from "../queries/completeness";
 import { ImpactSummary } from "../queries/impact";
 import { useTitle } from "../title";
 import { CheckTable } from "./check-table";
+import { RunHealth, Runs } from "./run-table";
 import { Uses } from "./uses";
 
 type Asset = NonNullable<HeadAnswer["node"]>;
@@ -60,6 +62,8 @@ interface Tab {
   key: string;
   name: string;
   show: (id: string) => ReactNode;
+  /** It is of the present, whatever time the page shows. */
+  present?: true;
 }
 
 const FACTS: Tab = { key: "facts", name: "Facts", show: (id) => <FactTab id={id} /> };
@@ -77,7 +81,7 @@ const TABS: Record<string, Tab[]> = {
     { key: "columns", name: "Columns", show: (id) => <ColumnTab id={id} /> },
     around("DATASET"),
     { key: "jobs", name: "Jobs", show: (id) => <JobTab id={id} /> },
-    { key: "runs", name: "Runs", show: (id) => <DatasetRunTab id={id} /> },
+    { key: "runs", name: "Runs", show: (id) => <DatasetRunTab id={id} />, present: true },
     { key: "checks", name: "Checks", show: (id) => <CheckTab id={id} /> },
     { key: "contracts", name: "Contracts and consumers", show: (id) => <ContractTab id={id} /> },
     { key: "identity", name: "Identity", show: (id) => <IdentityTab id={id} /> },
@@ -92,15 +96,15 @@ const TABS: Record<string, Tab[]> = {
   ],
   DATA_PRODUCT: [
     { key: "ports", name: "Ports and promises", show: (id) => <ProductTab id={id} /> },
-    { key: "consumers", name: "Consumers", show: (id) => <ProductConsumerTab id={id} /> },
-    { key: "dependants", name: "Dependent products", show: (id) => <DependantTab id={id} /> },
+    { key: "consumers", name: "Consumers", show: (id) => <ProductConsumerTab id={id} />, present: true },
+    { key: "dependants", name: "Dependent products", show: (id) => <DependantTab id={id} />, present: true },
     around("PRODUCT"),
     FACTS,
   ],
   DOMAIN: [{ key: "contents", name: "Contents", show: (id) => <DomainTab id={id} /> }, around("DOMAIN"), FACTS],
   JOB: [
     { key: "job", name: "SQL, reads and writes", show: (id) => <JobDetailTab id={id} /> },
-    { key: "runs", name: "Runs", show: (id) => <JobRunTab id={id} /> },
+    { key: "runs", name: "Runs", show: (id) => <JobRunTab id={id} />, present: true },
     FACTS,
   ],
   OWNER: [{ key: "owns", name: "Owns", show: (id) => <OwnerTab id={id} /> }, FACTS],
@@ -112,7 +116,7 @@ const TABS: Record<string, Tab[]> = {
 const WITH_IMPACT = new Set(["COLUMN", "DATASET", "DATA_PRODUCT", "DOMAIN", "JOB"]);
 
 export default function AssetPage({ id }: { id: string }) {
-  const query = useQuery(Head, { id });
+  const query = usePastQuery(Head, { id });
   return (
     <>
       {query.data === null && <h1 className="hidden-text">{text.loading}</h1>}
@@ -126,7 +130,7 @@ function Unknown({ id }: { id: string }) {
   return (
     <div className="head">
       <h1 tabIndex={-1}>{text.unknownAsset}</h1>
-      <p>{text.unknownAssetHelp}</p>
+      <p>{usePast() === null ? text.unknownAssetHelp : text.unknownThen}</p>
       <p className="mono">
         <Name text={id} />
       </p>
@@ -136,6 +140,7 @@ function Unknown({ id }: { id: string }) {
 
 function Known({ asset }: { asset: Asset }) {
   const place = usePlace();
+  const asOf = usePast();
   useTitle(`${asset.name} (${nameKind(asset.kind)})`);
   const withImpact = WITH_IMPACT.has(asset.kind);
   const tabs = [...(TABS[asset.kind] ?? [FACTS])];
@@ -207,6 +212,7 @@ function Known({ asset }: { asset: Asset }) {
         </nav>
         <div className="card">
           <h2>{open.name}</h2>
+          {open.present && asOf !== null && <p className="notice warn">{text.tabPresent}</p>}
           {open.show(asset.id)}
         </div>
       </section>
@@ -227,6 +233,7 @@ function Row({ name, value }: { name: string; value: ReactNode }) {
 const asName = (value: string | null | undefined) => value && <Name text={value} most={300} />;
 
 function KindRows({ asset }: { asset: Asset }) {
+  const past = usePast() !== null;
   switch (asset.__typename) {
     case "Dataset":
       return (
@@ -289,6 +296,7 @@ function KindRows({ asset }: { asset: Asset }) {
           <Row name="Type" value={asName(asset.jobType)} />
           <Row name="Processing" value={asName(asset.processingType)} />
           <Row name="Integration" value={asName(asset.integration)} />
+          <Row name="Last runs" value={!past && asset.runs.nodes.length > 0 && <RunHealth runs={asset.runs.nodes} />} />
         </>
       );
     case "DataProduct":
@@ -344,7 +352,8 @@ function buildDrop(asset: Asset): string {
 }
 
 function ImpactCard({ asset }: { asset: Asset }) {
-  const query = useQuery(ImpactSummary, { of: [asset.id] });
+  const asOf = usePast();
+  const query = usePastQuery(ImpactSummary, { of: [asset.id] });
   const changes = asset.kind === "COLUMN" || asset.kind === "DATASET";
   return (
     <section className="card" aria-labelledby="breaks">
@@ -379,7 +388,7 @@ function ImpactCard({ asset }: { asset: Asset }) {
                   </>
                 )}
               </p>
-              <CompletenessLine completeness={impact.completeness} />
+              <CompletenessLine completeness={impact.completeness} behind={lookBehind(ImpactGap, { of: [asset.id], asOf })} />
             </>
           );
         }}
@@ -405,7 +414,8 @@ function ImpactCard({ asset }: { asset: Asset }) {
 }
 
 function ImpactTab({ id }: { id: string }) {
-  const query = useQuery(ImpactSummary, { of: [id] });
+  const asOf = usePast();
+  const query = usePastQuery(ImpactSummary, { of: [id] });
   return (
     <Answered query={query}>
       {({ impact }) => (
@@ -428,7 +438,7 @@ function ImpactTab({ id }: { id: string }) {
               },
             ]}
           />
-          <CompletenessLine completeness={impact.completeness} />
+          <CompletenessLine completeness={impact.completeness} behind={lookBehind(ImpactGap, { of: [id], asOf })} />
         </>
       )}
     </Answered>
@@ -438,7 +448,7 @@ function ImpactTab({ id }: { id: string }) {
 const MOST_COLUMNS = 1000;
 
 function ColumnTab({ id }: { id: string }) {
-  const query = useQuery(DatasetColumns, { id, first: MOST_COLUMNS });
+  const query = usePastQuery(DatasetColumns, { id, first: MOST_COLUMNS });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -481,7 +491,10 @@ function ColumnTab({ id }: { id: string }) {
 }
 
 function NeighbourTab({ id, granularity }: { id: string; granularity: Granularity }) {
-  const query = useQuery(Neighbours, { id: [id], granularity });
+  const asOf = usePast();
+  const query = usePastQuery(Neighbours, { id: [id], granularity });
+  const behind = (direction: "UPSTREAM" | "DOWNSTREAM") =>
+    lookBehind(LineageGap, { of: [id], direction, depth: 1, granularity, reach: "POSSIBLE", asOf, limit: 200 });
   return (
     <>
       <Answered query={query}>
@@ -490,11 +503,11 @@ function NeighbourTab({ id, granularity }: { id: string; granularity: Granularit
             <div className="columns">
               <div className="stack">
                 <Edges title="Comes from" edges={into.edges.filter((edge) => edge.to.id === id)} end={(edge) => edge.from} />
-                <CompletenessLine completeness={into.completeness} />
+                <CompletenessLine completeness={into.completeness} behind={behind("UPSTREAM")} />
               </div>
               <div className="stack">
                 <Edges title="Goes to" edges={out.edges.filter((edge) => edge.from.id === id)} end={(edge) => edge.to} />
-                <CompletenessLine completeness={out.completeness} />
+                <CompletenessLine completeness={out.completeness} behind={behind("DOWNSTREAM")} />
               </div>
             </div>
           </>
@@ -553,7 +566,7 @@ function Edges({ title, edges, end }: { title: string; edges: readonly EdgeLike[
 }
 
 function JobTab({ id }: { id: string }) {
-  const query = useQuery(DatasetJobs, { id });
+  const query = usePastQuery(DatasetJobs, { id });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -592,7 +605,7 @@ function JobList({
 }
 
 function CheckTab({ id }: { id: string }) {
-  const query = useQuery(Checks, { id });
+  const query = usePastQuery(Checks, { id });
   return (
     <Answered query={query}>
       {({ node }) => (node?.__typename === "Dataset" || node?.__typename === "Column") && <CheckTable checks={node.quality} />}
@@ -601,7 +614,7 @@ function CheckTab({ id }: { id: string }) {
 }
 
 function ContractTab({ id }: { id: string }) {
-  const query = useQuery(DatasetContracts, { id });
+  const query = usePastQuery(DatasetContracts, { id });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -642,7 +655,7 @@ function Contracts({
 }
 
 function IdentityTab({ id }: { id: string }) {
-  const query = useQuery(DatasetIdentity, { id });
+  const query = usePastQuery(DatasetIdentity, { id });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -731,7 +744,7 @@ function Reasons({ reasons }: { reasons: readonly ReasonLike[] }) {
 }
 
 function HistoryTab({ id }: { id: string }) {
-  const query = useQuery(DatasetHistory, { id, first: 50 });
+  const query = usePastQuery(DatasetHistory, { id, first: 50 });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -764,7 +777,7 @@ function HistoryTab({ id }: { id: string }) {
 }
 
 function FactTab({ id }: { id: string }) {
-  const query = useQuery(Facts, { id });
+  const query = usePastQuery(Facts, { id });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -789,7 +802,7 @@ function FactTab({ id }: { id: string }) {
 }
 
 function ColumnUseTab({ id }: { id: string }) {
-  const query = useQuery(ColumnUses, { id });
+  const query = usePastQuery(ColumnUses, { id });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -811,7 +824,7 @@ function ColumnUseTab({ id }: { id: string }) {
 }
 
 function ProductTab({ id }: { id: string }) {
-  const query = useQuery(ProductDetails, { id });
+  const query = usePastQuery(ProductDetails, { id });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -912,7 +925,7 @@ function ProductConsumerTab({ id }: { id: string }) {
               { head: "Path", cell: (row) => <PathLine steps={row.via} /> },
             ]}
           />
-          <CompletenessLine completeness={found.completeness} />
+          <CompletenessLine completeness={found.completeness} behind={lookBehind(ConsumersGap, { id })} />
         </>
       )}
     </Answered>
@@ -936,7 +949,7 @@ function DependantTab({ id }: { id: string }) {
               { head: "Freshness promise", cell: (row) => <Name text={row.freshness.text} most={300} /> },
             ]}
           />
-          <CompletenessLine completeness={productImpact.completeness} />
+          <CompletenessLine completeness={productImpact.completeness} behind={lookBehind(ProductGap, { of: [id] })} />
         </>
       )}
     </Answered>
@@ -944,7 +957,7 @@ function DependantTab({ id }: { id: string }) {
 }
 
 function DomainTab({ id }: { id: string }) {
-  const query = useQuery(DomainDetails, { id });
+  const query = usePastQuery(DomainDetails, { id });
   return (
     <Answered query={query}>
       {({ node, coverage }) => {
@@ -991,7 +1004,7 @@ function DomainTab({ id }: { id: string }) {
 }
 
 function JobDetailTab({ id }: { id: string }) {
-  const query = useQuery(JobDetails, { id });
+  const query = usePastQuery(JobDetails, { id });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -1036,7 +1049,7 @@ function JobDetailTab({ id }: { id: string }) {
 }
 
 function OwnerTab({ id }: { id: string }) {
-  const query = useQuery(OwnerDetails, { id, kinds: ["DOMAIN", "DATA_PRODUCT", "DATASET", "CONTRACT", "CONSUMER", "JOB"], first: 500 });
+  const query = usePastQuery(OwnerDetails, { id, kinds: ["DOMAIN", "DATA_PRODUCT", "DATASET", "CONTRACT", "CONSUMER", "JOB"], first: 500 });
   return (
     <Answered query={query}>
       {({ ownedBy }) => (
@@ -1058,7 +1071,7 @@ function OwnerTab({ id }: { id: string }) {
 }
 
 function ConsumerTab({ id }: { id: string }) {
-  const query = useQuery(ConsumerDetails, { id });
+  const query = usePastQuery(ConsumerDetails, { id });
   return (
     <>
       <Answered query={query}>{({ node }) => node?.__typename === "Consumer" && <Uses uses={node.consumes} by="asset" />}</Answered>
@@ -1072,7 +1085,7 @@ function ConsumerTab({ id }: { id: string }) {
 }
 
 function ContractDetailTab({ id }: { id: string }) {
-  const query = useQuery(ContractDetails, { id });
+  const query = usePastQuery(ContractDetails, { id });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -1150,26 +1163,18 @@ function ContractDetailTab({ id }: { id: string }) {
 }
 
 const MOST_RUNS = 50;
-const HEALTH = 10;
 
 function JobRunTab({ id }: { id: string }) {
-  const query = useQuery(JobRuns, { id, first: MOST_RUNS });
+  const query = usePastQuery(JobRuns, { id, first: MOST_RUNS });
   return (
     <Answered query={query}>
-      {({ node }) =>
-        node?.__typename === "Job" && (
-          <>
-            <RunHealth runs={node.runs.nodes} />
-            <Runs runs={node.runs.nodes} total={node.runs.totalCount} withJob={false} />
-          </>
-        )
-      }
+      {({ node }) => node?.__typename === "Job" && <Runs runs={node.runs.nodes} total={node.runs.totalCount} withJob={false} />}
     </Answered>
   );
 }
 
 function DatasetRunTab({ id }: { id: string }) {
-  const query = useQuery(DatasetRuns, { id, first: MOST_RUNS });
+  const query = usePastQuery(DatasetRuns, { id, first: MOST_RUNS });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -1192,55 +1197,5 @@ function DatasetRunTab({ id }: { id: string }) {
         )
       }
     </Answered>
-  );
-}
-
-function RunState({ state, short = false }: { state: string; short?: boolean }) {
-  const known = RUN_STATES[state];
-  return (
-    <Badge tone={known?.tone ?? ""}>
-      {known?.sign} <span className={short ? "hidden-text" : undefined}>{known?.name ?? state.toLowerCase()}</span>
-    </Badge>
-  );
-}
-
-/** The last runs in one line, the oldest first. */
-function RunHealth({ runs }: { runs: readonly RunLine[] }) {
-  if (runs.length === 0) return null;
-  return (
-    <p>
-      Its last {formatNumber(Math.min(HEALTH, runs.length))} runs, the newest on the right:{" "}
-      {runs
-        .slice(0, HEALTH)
-        .reverse()
-        .map((run) => (
-          <Fragment key={run.id}>
-            <RunState state={run.state} short />{" "}
-          </Fragment>
-        ))}
-    </p>
-  );
-}
-
-function Runs({ runs, total, withJob }: { runs: readonly RunLine[]; total: number; withJob: boolean }) {
-  return (
-    <>
-      <Table
-        caption="Runs, the newest first"
-        rows={runs}
-        rowKey={(row) => row.id}
-        columns={[
-          { head: "State", cell: (row) => <RunState state={row.state} /> },
-          ...(withJob ? [{ head: "Job", cell: (row: RunLine) => row.job && <AssetLink asset={row.job} /> }] : []),
-          { head: "Started", cell: (row) => <When at={row.startedAt} /> },
-          { head: "Duration", cell: (row) => row.durationMs !== null && formatSeconds(row.durationMs / 1000) },
-          { head: "For the time from", cell: (row) => row.nominalStart && <When at={row.nominalStart} ago={false} /> },
-          { head: "Part of", cell: (row) => row.parent && <Name text={row.parent.jobName} /> },
-          { head: "Error", cell: (row) => <Name text={row.error ?? ""} most={300} /> },
-          { head: "Run", cell: (row) => <Name text={row.runId} /> },
-        ]}
-      />
-      <ListLine shown={runs.length} total={total} />
-    </>
   );
 }

@@ -1,25 +1,13 @@
 /** A change that is described, not made: may it ship, what does it break, who is notified, and the same as a command. */
 import { type FormEvent, useState } from "react";
 import { type QueryState, useQuery } from "../client";
+import { CompletenessLine, lookBehind } from "../completeness";
 import { quoteShell } from "../files";
 import { buildHref, changeHref, navigate, readChoice, usePlace } from "../location";
 import { count, formatNumber, nameKinds, nameValue, text, VERDICTS } from "../messages";
-import {
-  Answered,
-  AssetLink,
-  AssetLinks,
-  Badge,
-  CompletenessLine,
-  CopyButton,
-  Link,
-  Name,
-  PathLine,
-  ReachBadge,
-  Table,
-  Value,
-  VerdictBadge,
-} from "../parts";
+import { Answered, AssetLink, AssetLinks, Badge, CopyButton, Link, Name, PathLine, ReachBadge, Table, Value, VerdictBadge } from "../parts";
 import { Change, type ChangeAnswer, type ChangeInput, ChangeProducts, type CheckMode, type CheckProfile } from "../queries/change";
+import { ProductGap } from "../queries/completeness";
 import { useTitle } from "../title";
 import { ViolationList } from "./violations";
 
@@ -411,7 +399,7 @@ function Products({ change }: { change: ChangeInput }) {
                 </ul>
               </>
             )}
-            <CompletenessLine completeness={productImpact.completeness} />
+            <CompletenessLine completeness={productImpact.completeness} behind={lookBehind(ProductGap, { change })} />
           </>
         )}
       </Answered>

@@ -8,16 +8,11 @@ import { formatNumber, formatTime, nameValue, text } from "../messages";
 import { Answered, AssetLink, Badge, CopyButton, Link, ListLine, Name, Table, When } from "../parts";
 import { Diff, type DiffAnswer } from "../queries/diff";
 import { Names } from "../queries/search";
+import { writeLocal } from "../times";
 import { useTitle } from "../title";
 
 const MOST = 1000;
 const DAY_MS = 86_400_000;
-
-/** A time as the field for local dates and times writes it. */
-function writeLocal(iso: string): string {
-  const time = new Date(iso);
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
 
 export default function DiffPage() {
   const place = usePlace();
@@ -58,7 +53,7 @@ export default function DiffPage() {
         <button type="submit" className="main-button">
           Compare
         </button>
-        <CopyButton content={window.location.href} label={text.copyLink} />
+        <CopyButton content={new URL(changeHref(place, { from, to }), window.location.href).href} label={text.copyLink} />
       </form>
       <div className="row">
         <span>Near:</span>

@@ -1,9 +1,11 @@
 /** The first page: search, the health of the mesh, and its domains with what flows between them. */
 import { useQuery } from "../client";
 import { SearchField } from "../combobox";
+import { CompletenessLine, lookBehind } from "../completeness";
 import { buildAssetHref, buildHref } from "../location";
 import { count, formatNumber, formatRatio, nameKinds, text } from "../messages";
-import { Answered, AssetLink, AssetLinks, Badge, CompletenessLine, Link, Name, ReachBadge } from "../parts";
+import { Answered, AssetLink, AssetLinks, Badge, Link, Name, ReachBadge } from "../parts";
+import { LineageGap } from "../queries/completeness";
 import { About, DomainMap, type HomeAnswer, Home as HomeQuery, ProductsHealth } from "../queries/home";
 import { useTitle } from "../title";
 
@@ -205,6 +207,15 @@ function Domains({ data }: { data: HomeAnswer }) {
       {map.data && (
         <CompletenessLine
           completeness={map.data.lineage.completeness}
+          behind={lookBehind(LineageGap, {
+            of: domains.map((one) => one.id),
+            direction: "DOWNSTREAM",
+            depth: 1,
+            granularity: "DOMAIN",
+            reach: "POSSIBLE",
+            asOf: null,
+            limit: 500,
+          })}
           extra={
             map.data.lineage.ungrouped > 0
               ? [

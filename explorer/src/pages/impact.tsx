@@ -3,25 +3,14 @@ import { useState } from "react";
 import { announce } from "../announcer";
 import { AnswerError, fetchAnswer, useQuery } from "../client";
 import { SearchField } from "../combobox";
+import { CompletenessLine, lookBehind } from "../completeness";
 import { buildCsv, saveFile } from "../files";
 import { buildHref, changeHref, navigate, type Place, readChoice, readList, readTime, usePlace } from "../location";
 import { capitalize, count, formatNumber, formatTime, nameKind, nameKinds, nameValue, REACHES, text } from "../messages";
-import {
-  Answered,
-  AssetLink,
-  AssetLinks,
-  CompletenessLine,
-  CopyButton,
-  Link,
-  ListLine,
-  Name,
-  OwnerLinks,
-  PathLine,
-  ReachBadge,
-  Table,
-} from "../parts";
+import { Answered, AssetLink, AssetLinks, CopyButton, Link, ListLine, Name, OwnerLinks, PathLine, ReachBadge, Table } from "../parts";
+import { useNames } from "../past";
+import { ImpactGap, ProvenanceGap } from "../queries/completeness";
 import { type AssetKind, Impact, type ImpactAnswer, type ImpactVariables, Provenance, type Reach } from "../queries/impact";
-import { Names } from "../queries/search";
 import { useTitle } from "../title";
 
 const PAGE = 50;
@@ -57,8 +46,7 @@ export default function ImpactPage() {
   const place = usePlace();
   const of = readList(place.search, "of");
   const up = place.search.get("dir") === "up";
-  const names = useQuery(Names, of.length > 0 ? { ids: of } : null);
-  const starts = of.length > 0 ? (names.data?.nodes.filter((one) => one !== null) ?? []) : [];
+  const { starts } = useNames(of);
   const named = starts.map((one) => one.name).join(", ");
   useTitle(up ? `Where ${named || "it"} comes from` : `What breaks if ${named || "it"} changes`);
   const choose = (id: string) => navigate(changeHref(place, { of: [...of, id] }));
@@ -149,7 +137,10 @@ function Found({ place, up, start }: { place: Place; up: boolean; start: string 
               </>
             )}
           </p>
-          <CompletenessLine completeness={impact.completeness} />
+          <CompletenessLine
+            completeness={impact.completeness}
+            behind={lookBehind(up ? ProvenanceGap : ImpactGap, { of: readList(place.search, "of"), asOf: readTime(place.search, "asOf") })}
+          />
           {impact.notify.length > 0 && !up && <Recipients notify={impact.notify} start={start} />}
           {up && <ListedOwners notify={impact.notify} />}
           <Groups impact={impact} place={place} />

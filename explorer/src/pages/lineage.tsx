@@ -2,11 +2,13 @@
 import { lazy, Suspense, useCallback, useMemo } from "react";
 import { useQuery } from "../client";
 import { SearchField } from "../combobox";
+import { type Behind, CompletenessLine, lookBehind } from "../completeness";
 import { buildAssetHref, buildHref, changeHref, navigate, readChoice, readList, readTime, usePlace } from "../location";
 import { count, formatNumber, nameKinds, text } from "../messages";
-import { Answered, AssetLink, CompletenessLine, CopyButton, Link, Name, OwnerLinks, ReachBadge } from "../parts";
+import { Answered, AssetLink, CopyButton, Link, Name, OwnerLinks, ReachBadge } from "../parts";
+import { useNames } from "../past";
+import { LineageGap } from "../queries/completeness";
 import { type Granularity, LineageList, type LineageListAnswer, type Reach } from "../queries/lineage";
-import { Names } from "../queries/search";
 import { useTitle } from "../title";
 
 const LineageCanvas = lazy(() => import("../canvas"));
@@ -22,10 +24,12 @@ export default function LineagePage() {
   const { path, search } = place;
   const of = useMemo(() => readList(search, "of"), [search]);
   const asList = search.get("as") === "list";
-  const setSearch = useCallback((next: URLSearchParams, options?: { replace?: boolean }) => navigate(`${path}?${next}`, options), [path]);
+  const setSearch = useCallback(
+    (next: URLSearchParams, options?: { replace?: boolean }) => navigate(`${path}?${next}`, { ...options, exact: true }),
+    [path],
+  );
   const openAsset = useCallback((id: string) => navigate(buildAssetHref(id)), []);
-  const names = useQuery(Names, of.length > 0 ? { ids: of } : null);
-  const starts = of.length > 0 ? (names.data?.nodes.filter((one) => one !== null) ?? []) : [];
+  const { starts, loading } = useNames(of);
   const kinds = new Set(starts.map((one) => one.kind));
   const natural = kinds.size === 1 ? NATURAL[[...kinds][0] ?? ""] : undefined;
   const granularity = readChoice(place.search, "g", GRANULARITIES, natural ?? "DATASET");
@@ -40,6 +44,8 @@ export default function LineagePage() {
       ? { of, up: direction !== "down", down: direction !== "up", depth, granularity, reach, asOf, limit: LIMIT }
       : null,
   );
+  const behind = (side: "UPSTREAM" | "DOWNSTREAM") =>
+    lookBehind(LineageGap, { of, direction: side, depth, granularity, reach, asOf, limit: LIMIT });
   const named = starts.map((one) => one.name).join(", ");
   useTitle(`Lineage${named && ` of ${named}`}`);
   const choose = (name: string) => (event: { target: { value: string } }) =>
@@ -122,13 +128,13 @@ export default function LineagePage() {
               <CopyButton content={window.location.href} label={text.copyLink} />
             </div>
           )}
-          {names.data && starts.length === 0 && <p className="notice warn">{text.unknownAssetHelp}</p>}
+          {!loading && starts.length === 0 && <p className="notice warn">{text.unknownAssetHelp}</p>}
           {asList && starts.length > 0 && (
             <Answered query={query}>
               {({ upstream, downstream }) => (
                 <div className="columns">
-                  {upstream && <Side title="Upstream: it comes from" side={upstream} />}
-                  {downstream && <Side title="Downstream: it goes to" side={downstream} />}
+                  {upstream && <Side title="Upstream: it comes from" side={upstream} behind={behind("UPSTREAM")} />}
+                  {downstream && <Side title="Downstream: it goes to" side={downstream} behind={behind("DOWNSTREAM")} />}
                 </div>
               )}
             </Answered>
@@ -141,7 +147,7 @@ export default function LineagePage() {
 
 type SideAnswer = NonNullable<LineageListAnswer["upstream"]>;
 
-function Side({ title, side }: { title: string; side: SideAnswer }) {
+function Side({ title, side, behind }: { title: string; side: SideAnswer; behind: Behind }) {
   const place = usePlace();
   const hops = new Map<number, SideAnswer["nodes"]>();
   for (const node of side.nodes) if (!node.start) hops.set(node.distance, [...(hops.get(node.distance) ?? []), node]);
@@ -173,6 +179,7 @@ function Side({ title, side }: { title: string; side: SideAnswer }) {
         ))}
       <CompletenessLine
         completeness={side.completeness}
+        behind={behind}
         extra={
           side.ungrouped > 0
             ? [

@@ -1,10 +1,10 @@
 /** Lists of all assets of a kind, with filters, totals and what has no owner. */
 import { type FormEvent, type ReactNode, useState } from "react";
 import { AssetChoice } from "../choices";
-import { type Operation, useQuery } from "../client";
+import type { Operation } from "../client";
 import { buildCsv, saveFile } from "../files";
-import { changeHref, navigate, type Place, usePlace } from "../location";
-import { capitalize, countKind, formatNumber, nameKinds, text } from "../messages";
+import { buildHref, buildRunHref, changeHref, navigate, type Place, readChoice, usePlace } from "../location";
+import { capitalize, count, countKind, formatNumber, nameKinds, nameValue, RUN_STATES, text } from "../messages";
 import {
   Answered,
   AssetLink,
@@ -18,7 +18,9 @@ import {
   StandingBadge,
   Table,
   type TableColumn,
+  When,
 } from "../parts";
+import { usePast, usePastQuery } from "../past";
 import {
   type AssetFilter,
   ConsumersList,
@@ -26,11 +28,15 @@ import {
   DatasetsList,
   DomainsList,
   JobsList,
+  type ListOrder,
+  NamespacesList,
   OrphansList,
   OwnersList,
   ProductsList,
+  TagsList,
 } from "../queries/lists";
 import { useTitle } from "../title";
+import { RunState } from "./run-table";
 
 const PAGE = 100;
 const MOST = 1000;
@@ -50,8 +56,17 @@ interface ListAnswer<One extends Row> {
 
 interface ListVariables {
   filter?: AssetFilter | null | undefined;
+  order: ListOrder;
   first: number;
+  asOf?: string | null | undefined;
 }
+
+const ORDERS = ["NAME", "LAST_OBSERVED", "DEPENDANTS"] as const satisfies readonly ListOrder[];
+const ORDER_NAMES: Record<ListOrder, string> = {
+  NAME: "name",
+  LAST_OBSERVED: "last stated, the newest first",
+  DEPENDANTS: "most dependants",
+};
 
 function readFilter(search: URLSearchParams, kind: string): AssetFilter {
   const described = search.get("described");
@@ -82,11 +97,12 @@ function ListPage<One extends Row>({
   const title = capitalize(nameKinds(kind));
   useTitle(title);
   const filter = readFilter(place.search, kind);
-  const key = JSON.stringify(filter);
+  const order = readChoice(place.search, "order", ORDERS, "NAME");
+  const key = JSON.stringify([filter, order]);
   const [size, setSize] = useState({ key, first: PAGE });
   const first = size.key === key ? size.first : PAGE;
   const orphans = place.search.get("owned") === "no";
-  const query = useQuery(operation, orphans ? null : { filter, first });
+  const query = usePastQuery(operation, orphans ? null : { filter, order, first });
   return (
     <>
       <h1 tabIndex={-1}>{orphans ? `${title} without an owner` : title}</h1>
@@ -157,10 +173,11 @@ function saveRows(kind: string, rows: readonly Row[]): void {
 }
 
 function FilterForm({ place, kind }: { place: Place; kind: string }) {
+  const asOf = usePast();
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const given = Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>;
-    navigate(changeHref(place, given));
+    navigate(changeHref(place, { ...given, order: given.order === "name" ? null : given.order }));
   };
   const value = (name: string) => place.search.get(name) ?? "";
   return (
@@ -169,8 +186,9 @@ function FilterForm({ place, kind }: { place: Place; kind: string }) {
         <span>Name contains</span>
         <input name="text" defaultValue={value("text")} />
       </label>
-      {kind !== "DOMAIN" && kind !== "OWNER" && <AssetChoice kind="domain" label="Domain" value={value("domain")} />}
-      {kind !== "OWNER" && <AssetChoice kind="owner" label="Owner" value={value("owner")} />}
+      {kind !== "DOMAIN" && kind !== "OWNER" && <AssetChoice kind="domain" label="Domain" value={value("domain")} asOf={asOf} />}
+      {kind !== "OWNER" && <AssetChoice kind="owner" label="Owner" value={value("owner")} asOf={asOf} />}
+      {(kind === "DATASET" || kind === "JOB") && <AssetChoice kind="namespace" label="Namespace" value={value("namespace")} asOf={asOf} />}
       {kind === "DATASET" && (
         <label className="field">
           <span>Columns</span>
@@ -190,10 +208,20 @@ function FilterForm({ place, kind }: { place: Place; kind: string }) {
           </select>
         </label>
       )}
+      <label className="field">
+        <span>Order by</span>
+        <select name="order" defaultValue={readChoice(place.search, "order", ORDERS, "NAME").toLowerCase()}>
+          {ORDERS.map((one) => (
+            <option key={one} value={one.toLowerCase()}>
+              {ORDER_NAMES[one]}
+            </option>
+          ))}
+        </select>
+      </label>
       <button type="submit" className="main-button">
         Filter
       </button>
-      {place.search.size > 0 && (
+      {[...place.search.keys()].some((name) => name !== "asOf") && (
         <Link href={place.path} className="button">
           Show all
         </Link>
@@ -204,7 +232,7 @@ function FilterForm({ place, kind }: { place: Place; kind: string }) {
 
 function Orphans({ kind }: { kind: string }) {
   const [first, setFirst] = useState(PAGE);
-  const query = useQuery(OrphansList, { kinds: [kind as "DATASET"], first });
+  const query = usePastQuery(OrphansList, { kinds: [kind as "DATASET"], first });
   return (
     <Answered query={query}>
       {({ list }) => (
@@ -279,6 +307,16 @@ export const Datasets = () => (
       { head: "Type", cell: (row) => <Name text={row.datasetType ?? ""} /> },
       { head: "Columns", cell: (row) => (row.described ? "listed" : <Badge tone="warn">not listed</Badge>) },
       {
+        head: "Last written",
+        cell: (row) =>
+          row.lastWritten && (
+            <>
+              <When at={row.lastWritten.at} />
+              {row.lastWritten.evidence !== "RUN" && <span className="soft"> by its {nameValue(row.lastWritten.evidence)}</span>}
+            </>
+          ),
+      },
+      {
         head: "Checks",
         cell: (row) =>
           row.qualityCounts.failed + row.qualityCounts.errors > 0 ? (
@@ -291,16 +329,36 @@ export const Datasets = () => (
   />
 );
 
-export const Jobs = () => (
-  <ListPage
-    kind="JOB"
-    operation={JobsList}
-    columns={[
-      { head: "Integration", cell: (row) => <Name text={row.integration ?? ""} /> },
-      { head: "Processing", cell: (row) => <Name text={row.processingType ?? ""} /> },
-    ]}
-  />
-);
+export function Jobs() {
+  const past = usePast() !== null;
+  return (
+    <ListPage
+      kind="JOB"
+      operation={JobsList}
+      note={past && <p className="soft">The last runs are not shown: they cannot be asked for an earlier time.</p>}
+      columns={[
+        { head: "Integration", cell: (row) => <Name text={row.integration ?? ""} /> },
+        { head: "Processing", cell: (row) => <Name text={row.processingType ?? ""} /> },
+        {
+          head: "Last run",
+          cell: (row) =>
+            !past &&
+            row.lastRun && (
+              <>
+                <Link
+                  href={buildRunHref(row.lastRun.id)}
+                  label={`Last run of ${row.name}: ${RUN_STATES[row.lastRun.state]?.name ?? row.lastRun.state}`}
+                >
+                  <RunState state={row.lastRun.state} />
+                </Link>{" "}
+                <When at={row.lastRun.startedAt} />
+              </>
+            ),
+        },
+      ]}
+    />
+  );
+}
 
 export const Consumers = () => (
   <ListPage
@@ -332,3 +390,110 @@ export const Domains = () => (
     columns={[{ head: "Products", cell: (row) => <AssetLinks assets={row.products} most={6} /> }]}
   />
 );
+
+/** A list that is no list of assets; each entry leads to the assets behind it. */
+function CountPage<One>({
+  title,
+  list,
+  first,
+  setFirst,
+  rowKey,
+  columns,
+}: {
+  title: string;
+  list: { totalCount: number; nodes: readonly One[]; pageInfo: { hasNextPage: boolean } };
+  first: number;
+  setFirst: (size: number) => void;
+  rowKey: (row: One) => string;
+  columns: readonly TableColumn<One>[];
+}) {
+  return (
+    <section className="card" aria-label={title}>
+      <Table caption={title} rows={list.nodes} rowKey={rowKey} columns={columns} />
+      <ListLine shown={list.nodes.length} total={list.totalCount} />
+      {list.pageInfo.hasNextPage && first < MOST && (
+        <div>
+          <button type="button" onClick={() => setFirst(MOST)}>
+            {text.more}
+          </button>
+        </div>
+      )}
+    </section>
+  );
+}
+
+export function Tags() {
+  useTitle("Tags");
+  const [first, setFirst] = useState(PAGE);
+  const query = usePastQuery(TagsList, { first });
+  return (
+    <>
+      <h1 tabIndex={-1}>Tags</h1>
+      <Answered query={query}>
+        {({ list }) => (
+          <>
+            <p role="status">{count(list.totalCount, "tag", "tags")}.</p>
+            <CountPage
+              {...{ title: "Tags", list, first, setFirst }}
+              rowKey={(row) => JSON.stringify([row.key, row.value])}
+              columns={[
+                {
+                  head: "Tag",
+                  cell: (row) => {
+                    const name = row.value ? `${row.key}=${row.value}` : row.key;
+                    return (
+                      <Link href={buildHref("/search", { tag: name })}>
+                        <Name text={name} />
+                      </Link>
+                    );
+                  },
+                },
+                { head: "Assets", number: true, cell: (row) => formatNumber(row.assets) },
+              ]}
+            />
+          </>
+        )}
+      </Answered>
+    </>
+  );
+}
+
+export function Namespaces() {
+  useTitle("Namespaces");
+  const [first, setFirst] = useState(PAGE);
+  const query = usePastQuery(NamespacesList, { first });
+  return (
+    <>
+      <h1 tabIndex={-1}>Namespaces</h1>
+      <Answered query={query}>
+        {({ list }) => (
+          <>
+            <p role="status">{count(list.totalCount, "namespace", "namespaces")}.</p>
+            <CountPage
+              {...{ title: "Namespaces", list, first, setFirst }}
+              rowKey={(row) => row.name}
+              columns={[
+                { head: "Namespace", cell: (row) => <Name text={row.name} /> },
+                {
+                  head: "Datasets",
+                  number: true,
+                  cell: (row) => <Counted path="/datasets" namespace={row.name} value={row.datasets} />,
+                },
+                { head: "Jobs", number: true, cell: (row) => <Counted path="/jobs" namespace={row.name} value={row.jobs} /> },
+              ]}
+            />
+          </>
+        )}
+      </Answered>
+    </>
+  );
+}
+
+function Counted({ path, namespace, value }: { path: string; namespace: string; value: number }) {
+  if (value === 0) return <>0</>;
+  return (
+    <Link href={buildHref(path, { namespace })} label={`${formatNumber(value)} in ${namespace}`}>
+      {formatNumber(value)}
+    </Link>
+  );
+}

@@ -1,11 +1,11 @@
 /** Results of a search, grouped by kind. */
 import { useState } from "react";
 import { AssetChoice } from "../choices";
-import { useQuery } from "../client";
 import { SearchField } from "../combobox";
 import { changeHref, navigate, usePlace } from "../location";
 import { capitalize, count, formatNumber, KINDS, nameKinds } from "../messages";
 import { Answered, AssetLink, Badge, ListLine, Name, OwnerLinks } from "../parts";
+import { usePast, usePastQuery } from "../past";
 import { type AssetKind, Search, type SearchAnswer } from "../queries/search";
 import { useTitle } from "../title";
 
@@ -22,23 +22,25 @@ export default function SearchPage() {
   const key = [wanted, kind, domain, owner, tag].join("\n");
   const [size, setSize] = useState({ key, first: PAGE });
   const first = size.key === key ? size.first : PAGE;
-  useTitle(wanted ? `Search: ${wanted}` : "Search");
-  const query = useQuery(
-    Search,
-    wanted || tag ? { text: wanted || (tag ?? ""), kinds: kind ? [kind] : null, domain, owner, tag, first } : null,
-  );
+  useTitle(wanted ? `Search: ${wanted}` : tag ? `Tagged ${tag}` : "Search");
+  const query = usePastQuery(Search, wanted || tag ? { text: wanted, kinds: kind ? [kind] : null, domain, owner, tag, first } : null);
+  const asOf = usePast();
   const choose = (name: string) => (value: string) => navigate(changeHref(place, { [name]: value }));
   return (
     <>
-      <h1 tabIndex={-1}>{wanted ? <>Results for “{<Name text={wanted} />}”</> : "Search"}</h1>
+      <h1 tabIndex={-1}>
+        {wanted ? (
+          <>Results for “{<Name text={wanted} />}”</>
+        ) : tag ? (
+          <>
+            Tagged <Name text={tag} />
+          </>
+        ) : (
+          "Search"
+        )}
+      </h1>
       {wanted === "" && <SearchField large label="Words to search for" />}
-      <form
-        className="row row-end"
-        onSubmit={(event) => {
-          event.preventDefault();
-          navigate(changeHref(place, { tag: String(new FormData(event.currentTarget).get("tag") ?? "").trim() }));
-        }}
-      >
+      <div className="row row-end">
         <label className="field">
           <span>Kind</span>
           <select value={kind ?? ""} onChange={(event) => choose("kind")(event.target.value)}>
@@ -50,14 +52,10 @@ export default function SearchPage() {
             ))}
           </select>
         </label>
-        <AssetChoice kind="domain" label="Domain" value={domain ?? ""} onChoose={choose("domain")} />
-        <AssetChoice kind="owner" label="Owner" value={owner ?? ""} onChoose={choose("owner")} />
-        <label className="field">
-          <span>Tag</span>
-          <input name="tag" defaultValue={tag ?? ""} key={tag ?? ""} size={12} />
-        </label>
-        <button type="submit">Filter</button>
-      </form>
+        <AssetChoice kind="domain" label="Domain" value={domain ?? ""} asOf={asOf} onChoose={choose("domain")} />
+        <AssetChoice kind="owner" label="Owner" value={owner ?? ""} asOf={asOf} onChoose={choose("owner")} />
+        <AssetChoice kind="tag" label="Tag" value={tag ?? ""} asOf={asOf} onChoose={choose("tag")} />
+      </div>
       {(wanted !== "" || tag) && (
         <Answered query={query}>
           {({ search }) => (

@@ -1,10 +1,12 @@
 /** How data flows from one asset to another: the surest paths, step by step, with the SQL of each job. */
 import { useQuery } from "../client";
 import { SearchField } from "../combobox";
+import { CompletenessLine, lookBehind } from "../completeness";
 import { buildHref, changeHref, navigate, readTime, usePlace } from "../location";
 import { count, nameValue, text } from "../messages";
-import { Answered, AssetLink, Badge, CompletenessLine, CopyButton, Link, Name, Prose, ReachBadge, When } from "../parts";
-import { Names } from "../queries/search";
+import { Answered, AssetLink, Badge, CopyButton, Link, Name, Prose, ReachBadge, When } from "../parts";
+import { useNames, usePastQuery } from "../past";
+import { ImpactGap } from "../queries/completeness";
 import { JobSql, Why, type WhyAnswer } from "../queries/why";
 import { useTitle } from "../title";
 
@@ -15,9 +17,8 @@ export default function WhyPage() {
   const from = place.search.get("from");
   const to = place.search.get("to");
   const asOf = readTime(place.search, "asOf");
-  const names = useQuery(Names, from || to ? { ids: [from, to].filter((one): one is string => Boolean(one)) } : null);
-  const start = names.data?.nodes.find((one) => one?.id === from) ?? null;
-  const end = names.data?.nodes.find((one) => one?.id === to) ?? null;
+  const start = useNames(from ? [from] : []).starts[0] ?? null;
+  const end = useNames(to ? [to] : []).starts[0] ?? null;
   const query = useQuery(Why, from && to ? { from, to, first: MOST, asOf } : null);
   useTitle(`Why: ${start?.name ?? "…"} to ${end?.name ?? "…"}`);
   return (
@@ -82,7 +83,7 @@ export default function WhyPage() {
                 </Link>
                 <CopyButton content={window.location.href} label={text.copyLink} />
               </div>
-              <CompletenessLine completeness={impact.completeness} />
+              <CompletenessLine completeness={impact.completeness} behind={lookBehind(ImpactGap, { of: [from], asOf })} />
               <Paths paths={paths} />
             </>
           )}
@@ -94,7 +95,7 @@ export default function WhyPage() {
 
 function Paths({ paths }: { paths: WhyAnswer["paths"] }) {
   const jobs = [...new Set(paths.flatMap((path) => path.steps.flatMap((step) => (step.job ? [step.job.id] : []))))];
-  const sql = useQuery(JobSql, jobs.length > 0 ? { ids: jobs } : null);
+  const sql = usePastQuery(JobSql, jobs.length > 0 ? { ids: jobs } : null);
   const texts = new Map(
     sql.data?.nodes.flatMap((node, index) => (node?.__typename === "Job" && node.sql !== null ? [[jobs[index], node.sql]] : [])),
   );

@@ -6,18 +6,22 @@ export type AssetLink = { __typename: string; id: string; kind: AssetKind; name:
 export type OwnerLine = { type: string; source: string; owner: { __typename: "Owner"; contact: string | null } & AssetLink; inheritedFrom: AssetLink | null };
 export type MorePages = { hasNextPage: boolean; endCursor: string | null };
 
-export type SuggestAnswer = { search: { truncated: boolean; nodes: (AssetLink)[] } };
-export type SuggestVariables = { text: string; first: number; kinds?: readonly (AssetKind)[] | null | undefined };
-export const Suggest: Operation<SuggestAnswer, SuggestVariables> = { name: "Suggest", text: "query Suggest($text:String!$first:Int!$kinds:[AssetKind!]){search(text:$text first:$first kinds:$kinds){truncated nodes{...AssetLink}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
+export type SuggestAnswer = { suggest: (AssetLink)[] };
+export type SuggestVariables = { text: string; first: number };
+export const Suggest: Operation<SuggestAnswer, SuggestVariables> = { name: "Suggest", text: "query Suggest($text:String!$first:Int!){suggest(text:$text first:$first){...AssetLink}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
+
+export type FirstFoundAnswer = { search: { nodes: (AssetLink)[] } };
+export type FirstFoundVariables = { text: string; first: number; kinds?: readonly (AssetKind)[] | null | undefined; asOf?: string | null | undefined };
+export const FirstFound: Operation<FirstFoundAnswer, FirstFoundVariables> = { name: "FirstFound", text: "query FirstFound($text:String!$first:Int!$kinds:[AssetKind!]$asOf:DateTime){search(text:$text first:$first kinds:$kinds asOf:$asOf){nodes{...AssetLink}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
 
 export type SearchAnswer = { search: { totalCount: number; truncated: boolean; nodes: ({ description: string | null; domain: { __typename: "Domain" } & AssetLink | null; owners: (OwnerLine)[]; tags: ({ key: string; value: string | null })[] } & AssetLink)[]; pageInfo: MorePages } };
-export type SearchVariables = { text: string; kinds?: readonly (AssetKind)[] | null | undefined; domain?: string | null | undefined; owner?: string | null | undefined; tag?: string | null | undefined; first: number; after?: string | null | undefined };
-export const Search: Operation<SearchAnswer, SearchVariables> = { name: "Search", text: "query Search($text:String!$kinds:[AssetKind!]$domain:ID$owner:ID$tag:String$first:Int!$after:String){search(text:$text kinds:$kinds domain:$domain owner:$owner tag:$tag first:$first after:$after){totalCount truncated nodes{...AssetLink description domain{...AssetLink}owners{...OwnerLine}tags{key value}}pageInfo{...MorePages}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment OwnerLine on Ownership{type source owner{...AssetLink contact}inheritedFrom{...AssetLink}}fragment MorePages on PageInfo{hasNextPage endCursor}" };
+export type SearchVariables = { text: string; kinds?: readonly (AssetKind)[] | null | undefined; domain?: string | null | undefined; owner?: string | null | undefined; tag?: string | null | undefined; first: number; after?: string | null | undefined; asOf?: string | null | undefined };
+export const Search: Operation<SearchAnswer, SearchVariables> = { name: "Search", text: "query Search($text:String!$kinds:[AssetKind!]$domain:ID$owner:ID$tag:String$first:Int!$after:String$asOf:DateTime){search(text:$text kinds:$kinds domain:$domain owner:$owner tag:$tag first:$first after:$after asOf:$asOf){totalCount truncated nodes{...AssetLink description domain{...AssetLink}owners{...OwnerLine}tags{key value}}pageInfo{...MorePages}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment OwnerLine on Ownership{type source owner{...AssetLink contact}inheritedFrom{...AssetLink}}fragment MorePages on PageInfo{hasNextPage endCursor}" };
 
 export type ResolveAnswer = { resolve: AssetLink };
-export type ResolveVariables = { name: string };
-export const Resolve: Operation<ResolveAnswer, ResolveVariables> = { name: "Resolve", text: "query Resolve($name:String!){resolve(name:$name){...AssetLink}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
+export type ResolveVariables = { name: string; asOf?: string | null | undefined };
+export const Resolve: Operation<ResolveAnswer, ResolveVariables> = { name: "Resolve", text: "query Resolve($name:String!$asOf:DateTime){resolve(name:$name asOf:$asOf){...AssetLink}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
 
-export type NamesAnswer = { nodes: (AssetLink | null)[] };
-export type NamesVariables = { ids: readonly (string)[] };
-export const Names: Operation<NamesAnswer, NamesVariables> = { name: "Names", text: "query Names($ids:[ID!]!){nodes(ids:$ids){...AssetLink}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
+export type NamesAnswer = { nodes: (AssetLink | null)[]; present: (AssetLink | null)[] };
+export type NamesVariables = { ids: readonly (string)[]; asOf?: string | null | undefined };
+export const Names: Operation<NamesAnswer, NamesVariables> = { name: "Names", text: "query Names($ids:[ID!]!$asOf:DateTime){nodes(ids:$ids asOf:$asOf){...AssetLink}present:nodes(ids:$ids){...AssetLink}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };

@@ -15,5 +15,5 @@ export type WhyVariables = { from: string; to: string; first: number; asOf?: str
 export const Why: Operation<WhyAnswer, WhyVariables> = { name: "Why", text: "query Why($from:ID!$to:ID!$first:Int!$asOf:DateTime){paths(from:$from to:$to first:$first asOf:$asOf){steps{...Step}}impact(of:[$from]asOf:$asOf){completeness{...CompletenessParts}}}fragment Step on PathStep{asset{...AssetLink}edgeType type subtype masking reach job{...AssetLink}source lastObserved}fragment CompletenessParts on Completeness{truncated possibleOnly undescribed staleEdges provisional unbound silentOnFilters silentProducers asOf knownLater{relation sourceKind since}revision}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
 
 export type JobSqlAnswer = { nodes: (({ __typename: "Job"; id: string; sql: string | null; integration: string | null } | { __typename: "Column" | "Consumer" | "Contract" | "DataProduct" | "Dataset" | "Domain" | "Owner"; id: string }) | null)[] };
-export type JobSqlVariables = { ids: readonly (string)[] };
-export const JobSql: Operation<JobSqlAnswer, JobSqlVariables> = { name: "JobSql", text: "query JobSql($ids:[ID!]!){nodes(ids:$ids){__typename id ...on Job{sql integration}}}" };
+export type JobSqlVariables = { ids: readonly (string)[]; asOf?: string | null | undefined };
+export const JobSql: Operation<JobSqlAnswer, JobSqlVariables> = { name: "JobSql", text: "query JobSql($ids:[ID!]!$asOf:DateTime){nodes(ids:$ids asOf:$asOf){__typename id ...on Job{sql integration}}}" };

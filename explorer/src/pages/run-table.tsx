@@ -1,0 +1,67 @@
+/** Runs as a table, and the last ones of a job on one line. */
+import { Fragment } from "react";
+import { buildRunHref } from "../location";
+import { formatSeconds, formatTime, RUN_STATES } from "../messages";
+import { AssetLink, Badge, Link, ListLine, Name, Table, When } from "../parts";
+import type { RunLine } from "../queries/runs";
+
+const HEALTH = 10;
+
+export function RunState({ state, short = false }: { state: string; short?: boolean }) {
+  const known = RUN_STATES[state];
+  return (
+    <Badge tone={known?.tone ?? ""}>
+      {known?.sign} <span className={short ? "hidden-text" : undefined}>{known?.name ?? state.toLowerCase()}</span>
+    </Badge>
+  );
+}
+
+/** The last runs in one line, the oldest first. */
+export function RunHealth({ runs }: { runs: readonly RunLine[] }) {
+  if (runs.length === 0) return null;
+  return (
+    <>
+      {runs
+        .slice(0, HEALTH)
+        .reverse()
+        .map((run) => (
+          <Fragment key={run.id}>
+            <Link href={buildRunHref(run.id)} label={`${RUN_STATES[run.state]?.name ?? run.state} at ${formatTime(run.startedAt)}`}>
+              <RunState state={run.state} short />
+            </Link>{" "}
+          </Fragment>
+        ))}
+      <span className="soft">the newest on the right</span>
+    </>
+  );
+}
+
+export function Runs({ runs, total, withJob }: { runs: readonly RunLine[]; total: number; withJob: boolean }) {
+  return (
+    <>
+      <Table
+        caption="Runs, the newest first"
+        rows={runs}
+        rowKey={(row) => row.id}
+        columns={[
+          { head: "State", cell: (row) => <RunState state={row.state} /> },
+          ...(withJob ? [{ head: "Job", cell: (row: RunLine) => row.job && <AssetLink asset={row.job} /> }] : []),
+          { head: "Started", cell: (row) => <When at={row.startedAt} /> },
+          { head: "Duration", cell: (row) => row.durationMs !== null && formatSeconds(row.durationMs / 1000) },
+          { head: "For the time from", cell: (row) => row.nominalStart && <When at={row.nominalStart} ago={false} /> },
+          { head: "Part of", cell: (row) => row.parent && <Name text={row.parent.jobName} /> },
+          { head: "Error", cell: (row) => <Name text={row.error ?? ""} most={300} /> },
+          {
+            head: "Run",
+            cell: (row) => (
+              <Link href={buildRunHref(row.id)}>
+                <Name text={row.runId} />
+              </Link>
+            ),
+          },
+        ]}
+      />
+      <ListLine shown={runs.length} total={total} />
+    </>
+  );
+}
