@@ -85,6 +85,12 @@ export function showNewestRevision(): void {
   update({ revision: state.newer ?? state.revision, newer: null, epoch: state.epoch + 1 });
 }
 
+/** Fetches everything again after a change that was made here: it is no news that the graph has changed. */
+export function showOwnChange(): void {
+  answers.clear();
+  update({ revision: null, newer: null, epoch: state.epoch + 1 });
+}
+
 interface Body {
   data?: unknown;
   errors?: { message: string; extensions?: { code?: string; candidates?: string[]; requestId?: string } }[];

@@ -198,6 +198,7 @@ export const text = {
   copy: "Copy",
   copied: "Copied",
   copyLink: "Copy link",
+  copyMarkdown: "Copy as Markdown",
   csv: "Save as CSV",
   theme: "Theme",
   themes: { system: "As the system", light: "Light", dark: "Dark" },

@@ -53,6 +53,7 @@ import { ConsumersGap, ImpactGap, LineageGap, ProductGap } from "../queries/comp
 import { ImpactSummary } from "../queries/impact";
 import { useTitle } from "../title";
 import { CheckTable } from "./check-table";
+import { EditCard } from "./edit";
 import { RunHealth, Runs } from "./run-table";
 import { Uses } from "./uses";
 
@@ -202,6 +203,7 @@ function Known({ asset }: { asset: Asset }) {
           </dd>
         </dl>
       </section>
+      {asOf === null && <EditCard asset={asset} />}
       <section className="stack" aria-label="Details">
         <nav className="tabs" aria-label="Details">
           {tabs.map((tab) => (

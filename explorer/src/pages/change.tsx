@@ -219,6 +219,9 @@ function Report({ query, change }: { query: QueryState<ChangeAnswer>; change: Ch
                 {count(report.violations.length, "violation", "violations")} of policies.
               </p>
               <CompletenessLine completeness={report.completeness} />
+              <div className="row">
+                <CopyButton content={report.markdown} label={text.copyMarkdown} />
+              </div>
               {report.warnings.length > 0 && (
                 <ul>
                   {report.warnings.map((warning, index) => (

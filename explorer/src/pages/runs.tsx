@@ -153,7 +153,7 @@ function Known({ run }: { run: Run }) {
       <Ends title="Read" ends={run.inputs} />
       <Ends title="Wrote" ends={run.outputs} />
       <section className="card" aria-labelledby="facets">
-        <h2 id="facets">What its events said</h2>
+        <h2 id="facets">Facets, as its events have them</h2>
         <Facets name="Facets of the run" value={run.facets} />
         <Facets name="Facets of the job" value={run.jobFacets} />
       </section>

@@ -28,6 +28,7 @@ from meshline.app.check_texts import CheckInput, CheckRequest, File
 from meshline.errors import InvalidInput
 from meshline.governance import report
 from meshline.governance.findings import BOUND
+from meshline.governance.report_formats.markdown import render_markdown
 
 
 @strawberry.input(description="Two versions of a file, as texts.")
@@ -325,6 +326,11 @@ class BlastRadius:
     completeness: Completeness
     lineage: LineageSince | None = strawberry.field(description="Null if `since` was not given.")
     warnings: list[str] = strawberry.field(description="Parts of the change that could not be related to the graph.")
+    found: strawberry.Private[report.Report]
+
+    @describe_field("The report as a comment on a pull request, as `meshline check --format markdown` writes it.")
+    def markdown(self) -> str:
+        return render_markdown(self.found)
 
     @classmethod
     def from_report(cls, view: GraphView, found: report.Report) -> Self:
@@ -353,6 +359,7 @@ class BlastRadius:
             ),
             lineage=None if found.lineage is None else LineageSince.from_changes(found.lineage),
             warnings=list(found.warnings),
+            found=found,
         )
 
 

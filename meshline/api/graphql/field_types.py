@@ -9,6 +9,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
+from meshline.app.tokens import Role
 from meshline.governance.audit import Action as AuditAction
 from meshline.governance.freshness_feasibility import Standing as Feasible
 from meshline.governance.gate import Mode as CheckMode
@@ -80,6 +81,7 @@ def describe_field(
 
 
 strawberry.enum(AssetKind, description="The kind of an asset.")
+strawberry.enum(Role, name="TokenRole", description="The permissions of a token. Each includes the ones before; mutations need ADMIN.")
 strawberry.enum(AuditAction, name="AuditAction", description="What an entry of the audit log records. WAIVER: a waiver let a finding pass.")
 strawberry.enum(
     CheckMode,

@@ -563,6 +563,8 @@ class Query:
             version=__version__,
             revision=index.revision,
             assets=[KindCount(kind=kind, count=search.count_assets(index, kind)) for kind in KINDS],
+            actor=info.context.actor or None,
+            role=info.context.role,
         )
 
 

@@ -10,6 +10,7 @@ import strawberry
 from meshline.api.graphql.asset_types import Domain
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import AssetKind, describe_field
+from meshline.app.tokens import Role
 from meshline.graph.model import from_micros, get_current_micros, parse_source_kind
 from meshline.graph.queries import coverage
 from meshline.ingest.sources.sync_status import Status, read_statuses
@@ -61,11 +62,13 @@ class Coverage:
         )
 
 
-@strawberry.type(description="The service: version, revision and number of assets.")
+@strawberry.type(description="The service: version, revision, number of assets, and what the caller may do.")
 class About:
     version: str
     revision: int = strawberry.field(description="The revision of the graph, which grows with every change.")
     assets: list[KindCount]
+    actor: str | None = strawberry.field(description="The name of the caller's token; null on a server without tokens.")
+    role: Role = strawberry.field(description="The role of the caller; ADMIN on a server without tokens.")
 
 
 @strawberry.type(description="The number of visible assets of a kind.")

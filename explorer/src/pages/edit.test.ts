@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { buildIntent, listStatements } from "./edit";
+
+const ASSET = { id: "ds_1", kind: "DATASET", name: "orders", qualifiedName: "shop/orders" };
+
+test("the confirmation names who changes what", () => {
+  const owner = buildIntent(ASSET, "owner", { owner: " team-x ", type: "", by: "ana" }, null).sentence;
+  for (const part of ["ana", "team-x", "dataset shop/orders", "technical"]) expect(owner).toContain(part);
+  const tag = buildIntent(ASSET, "tag", { tag: "pii\u202e", by: "mallory" }, "token-name").sentence;
+  expect(tag).toContain("token-name");
+  expect(tag).not.toContain("mallory");
+  expect(tag).toContain("U+202E");
+  expect(buildIntent(ASSET, "description", { description: "x".repeat(5000), by: "ana" }, null).sentence.length).toBeLessThan(600);
+});
+
+test("only what persons stated about exactly this asset can be retracted", () => {
+  const owner = { __typename: "Owner" as const, id: "own_1", kind: "OWNER" as const, name: "team-x", qualifiedName: "team-x" };
+  const found = listStatements({
+    id: "ds_1",
+    owners: [
+      { type: "technical", source: "person/ana", statement: "st_1", owner, inheritedFrom: null },
+      { type: "technical", source: "person/ana", statement: "st_2", owner, inheritedFrom: { id: "dom_1" } },
+      { type: "technical", source: "dbt/shop", statement: "st_3", owner, inheritedFrom: null },
+    ],
+    facts: [{ source: "person/bo", attribute: "tags", value: ["pii"], observedAt: "2026-01-01T00:00:00Z", statement: "st_4" }],
+  });
+  expect(found.map((one) => one.statement)).toEqual(["st_1", "st_4"]);
+});

@@ -1,0 +1,30 @@
+// Made by scripts/make-queries from edit.graphql: do not edit.
+import type { Operation } from "../client";
+
+export type TokenRole = "READER" | "WRITER" | "ADMIN";
+export type AssetKind = "DOMAIN" | "DATA_PRODUCT" | "DATASET" | "COLUMN" | "JOB" | "CONSUMER" | "OWNER" | "CONTRACT";
+export type AssetLink = { __typename: string; id: string; kind: AssetKind; name: string; qualifiedName: string };
+
+export type AddOwnerAnswer = { done: { statement: string | null } };
+export type AddOwnerVariables = { asset: string; owner: string; type: string; by?: string | null | undefined };
+export const AddOwner: Operation<AddOwnerAnswer, AddOwnerVariables> = { name: "AddOwner", text: "mutation AddOwner($asset:ID!$owner:String!$type:String!$by:String){done:addOwner(asset:$asset owner:$owner type:$type by:$by){statement}}" };
+
+export type AddTagAnswer = { done: { statement: string | null } };
+export type AddTagVariables = { asset: string; tag: string; by?: string | null | undefined };
+export const AddTag: Operation<AddTagAnswer, AddTagVariables> = { name: "AddTag", text: "mutation AddTag($asset:ID!$tag:String!$by:String){done:addTag(asset:$asset tag:$tag by:$by){statement}}" };
+
+export type SetDescriptionAnswer = { done: { statement: string | null } };
+export type SetDescriptionVariables = { asset: string; description: string; by?: string | null | undefined };
+export const SetDescription: Operation<SetDescriptionAnswer, SetDescriptionVariables> = { name: "SetDescription", text: "mutation SetDescription($asset:ID!$description:String!$by:String){done:setDescription(asset:$asset description:$description by:$by){statement}}" };
+
+export type RetractAnswer = { done: { statement: string | null } };
+export type RetractVariables = { statement: string };
+export const Retract: Operation<RetractAnswer, RetractVariables> = { name: "Retract", text: "mutation Retract($statement:ID!){done:retract(statement:$statement){statement}}" };
+
+export type CallerAnswer = { about: { actor: string | null; role: TokenRole } };
+export type CallerVariables = {  };
+export const Caller: Operation<CallerAnswer, CallerVariables> = { name: "Caller", text: "query Caller{about{actor role}}" };
+
+export type PersonStatementsAnswer = { node: { id: string; owners: ({ type: string; source: string; statement: string; owner: { __typename: "Owner" } & AssetLink; inheritedFrom: { id: string } | null })[]; facts: ({ source: string; attribute: string; value: unknown | null; observedAt: string; statement: string })[] } | null };
+export type PersonStatementsVariables = { id: string };
+export const PersonStatements: Operation<PersonStatementsAnswer, PersonStatementsVariables> = { name: "PersonStatements", text: "query PersonStatements($id:ID!){node(id:$id){id owners{type source statement owner{...AssetLink}inheritedFrom{id}}facts{source attribute value observedAt statement}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
