@@ -160,6 +160,14 @@ def test_bodies_of_strangers_are_not_read(guarded: TestClient) -> None:
 # -- mutations
 
 
+def test_a_caller_can_ask_for_its_own_name_and_role(guarded: TestClient, client: TestClient) -> None:
+    query = {"query": "{ about { actor role } }"}
+    for role, secret in SECRETS.items():
+        about = guarded.post("/graphql", json=query, headers=build_authorization(secret)).json()["data"]["about"]
+        assert about == {"actor": f"the-{role}", "role": role.name}
+    assert client.post("/graphql", json=query).json()["data"]["about"] == {"actor": None, "role": "ADMIN"}
+
+
 def add_tag(client: TestClient, role: Role, by: str = "") -> Any:
     body = {"query": ADD_TAG % (f', by: "{by}"' if by else "")}
     return client.post("/graphql", json=body, headers=build_authorization(SECRETS[role]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +25,7 @@ from meshline.graph.model import (
     build_data_product_key,
     build_dataset_key,
     build_job_key,
+    build_owner_key,
 )
 from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import UNLIMITED
@@ -175,6 +177,18 @@ def test_the_blast_radius_of_a_change_in_words(ask: AskGraph) -> None:
     assert (dashboard["reach"], dashboard["contractName"], dashboard["owners"]) == ("POSSIBLE", "revenue-v1", [{"name": "team:finance"}])
     assert {one["name"] for one in found["notify"]} == {"campaign", "dashboard", "ann", "team:finance", "team:shop"}
     assert found["completeness"] == {"possibleOnly": 1, "truncated": "NONE"}
+
+
+def test_the_report_of_a_change_as_markdown_has_names_as_text(ask: AskGraph) -> None:
+    mesh.commit_statements(ask.graph, build_edge_statement(EdgeType.OWNS, build_owner_key("@everyone <b>"), mesh.DASHBOARD))
+    query = 'query { blastRadius(change: {words: ["drop shop.customers.email"]}) { markdown verdict } }'
+    found = ask(query)["blastRadius"]
+    assert f"### {found['verdict']}" in found["markdown"]
+    assert "campaign" in found["markdown"]
+    assert "@everyone <b>" in found["markdown"]  # as code only
+    rest = re.sub(r"`[^`]*`", "", found["markdown"])
+    assert "@everyone" not in rest
+    assert "<b>" not in rest
 
 
 def test_the_other_inputs(ask: AskGraph) -> None:

@@ -19,10 +19,10 @@ export function RunPage({ id }: { id: string }) {
       {query.data === null && <h1 className="hidden-text">{text.loading}</h1>}
       <Answered query={query}>
         {({ run, runsById }) => {
-          const found = run === null ? runsById : [run];
+          const found = run === null ? runsById.nodes : [run];
           const [only] = found;
           if (only === undefined) return <UnknownRun id={id} />;
-          return found.length === 1 ? <Known run={only} /> : <Several id={id} runs={found} />;
+          return found.length === 1 ? <Known run={only} /> : <Several id={id} runs={found} total={runsById.totalCount} />;
         }}
       </Answered>
     </>
@@ -42,7 +42,7 @@ function UnknownRun({ id }: { id: string }) {
   );
 }
 
-function Several({ id, runs }: { id: string; runs: readonly Run[] }) {
+function Several({ id, runs, total }: { id: string; runs: readonly Run[]; total: number }) {
   useTitle("Runs with one id");
   return (
     <>
@@ -53,7 +53,7 @@ function Several({ id, runs }: { id: string; runs: readonly Run[] }) {
         </p>
       </div>
       <section className="card" aria-label="Runs">
-        <Runs runs={runs} total={runs.length} withJob />
+        <Runs runs={runs} total={total} withJob />
       </section>
     </>
   );

@@ -10,9 +10,9 @@ export type AssetLink = { __typename: string; id: string; kind: AssetKind; name:
 export type RunEnd = { namespace: string; name: string; facets: unknown; dataset: { __typename: "Dataset" } & AssetLink | null };
 export type MorePages = { hasNextPage: boolean; endCursor: string | null };
 
-export type RunDetailsAnswer = { run: RunFull | null; runsById: (RunFull)[] };
+export type RunDetailsAnswer = { run: RunFull | null; runsById: { totalCount: number; nodes: (RunFull)[] } };
 export type RunDetailsVariables = { id: string; runId: string };
-export const RunDetails: Operation<RunDetailsAnswer, RunDetailsVariables> = { name: "RunDetails", text: "query RunDetails($id:ID!$runId:String!){run(id:$id){...RunFull}runsById(runId:$runId){...RunFull}}fragment RunFull on Run{...RunLine jobNamespace jobName lastEventAt nominalEnd facets jobFacets parent{runId jobNamespace jobName run{id job{...AssetLink}}}inputs{...RunEnd}outputs{...RunEnd}}fragment RunLine on Run{id runId state startedAt endedAt durationMs nominalStart error source job{...AssetLink}parent{runId jobName}}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment RunEnd on RunDataset{namespace name facets dataset{...AssetLink}}" };
+export const RunDetails: Operation<RunDetailsAnswer, RunDetailsVariables> = { name: "RunDetails", text: "query RunDetails($id:ID!$runId:String!){run(id:$id){...RunFull}runsById(runId:$runId first:100){totalCount nodes{...RunFull}}}fragment RunFull on Run{...RunLine jobNamespace jobName lastEventAt nominalEnd facets jobFacets parent{runId jobNamespace jobName run{id job{...AssetLink}}}inputs{...RunEnd}outputs{...RunEnd}}fragment RunLine on Run{id runId state startedAt endedAt durationMs nominalStart error source job{...AssetLink}parent{runId jobName}}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment RunEnd on RunDataset{namespace name facets dataset{...AssetLink}}" };
 
 export type EventsAnswer = { events: { totalCount: number; nodes: ({ at: string; receivedAt: string; type: string; source: string; runId: string | null; jobNamespace: string | null; jobName: string | null; body: unknown })[]; pageInfo: MorePages } };
 export type EventsVariables = { from?: string | null | undefined; to?: string | null | undefined; first: number; after?: string | null | undefined };
