@@ -59,6 +59,9 @@ def list_paths(server: Server) -> dict[str, list[str]]:
     kinds = ["products", "owners", "consumers", "contracts", "domains", "jobs"]
     others = server.ask("{" + " ".join(f"{kind}(first: 2) {{ nodes {{ id }} }}" for kind in kinds) + "}")
     column = datasets[0]["columns"]["nodes"][0]["id"]
+    runs = [
+        job["lastRun"]["id"] for job in server.ask("{ jobs(first: 12) { nodes { lastRun { id } } } }")["jobs"]["nodes"] if job["lastRun"]
+    ]
     assets = [one["id"] for one in datasets] + [column] + [node["id"] for found in others.values() for node in found["nodes"]]
     of = {"of": datasets[0]["id"]}
     wrong = [dict.fromkeys(("q", "kind", "of", "from", "to", "asOf", "g", "dir", "reach", "view", "tag"), text) for text in LABELS[:2]]
@@ -68,12 +71,13 @@ def list_paths(server: Server) -> dict[str, list[str]]:
         "/impact": [of, {"of": column}, *wrong[:1]],
         "/why": [{"from": datasets[0]["id"], "to": datasets[1]["id"]}, *wrong[:1]],
         "/change": [{"words": f"drop {text}"} for text in LABELS[:1]],
-        "/diff": [{"from": "2026-01-01T00:00:00Z", "to": "2030-01-01T00:00:00Z"}, *wrong[:1]],
+        "/diff": [{"from": "2026-01-01T00:00:00Z", "to": "2026-03-03T00:00:00Z"}, *wrong[:1]],
     }
     return {
         "/": ["/"],
         **{route: [f"{route}?{urlencode(one)}" if one else route for one in parameters.get(route, [{}])] for route in ROUTES},
         "/a/{id}": [f"/a/{quote(one, safe='')}" for one in [*assets, LABELS[0], LABELS[7]]],
+        "/runs/{id}": [f"/runs/{quote(one, safe='')}" for one in [*runs[:3], LABELS[0]]],
     }
 
 

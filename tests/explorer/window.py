@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwright, Request, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-AXE = ROOT / "explorer" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = (ROOT / "explorer" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 WAIT_MS = 30_000  # much more than it takes, for machines that are busy
 expect.set_options(timeout=WAIT_MS)
 # Nothing but the page itself may cause a request, so whatever goes to another host is a fault of the page.
@@ -27,7 +27,7 @@ REPORT_VIOLATIONS = """addEventListener('securitypolicyviolation', (report) =>
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # A colour that is still on its way to that of another theme is not the one that a reader sees.
 SETTLE = "new Promise(requestAnimationFrame).then(() => Promise.allSettled(document.getAnimations().map((one) => one.finished)))"
-RUN_AXE = f"{SETTLE}.then(() => axe.run(document, {{runOnly: {WCAG}, resultTypes: ['violations']}}))"
+COLOURS = ["color-contrast", "link-in-text-block"]  # the rules whose result depends on the theme
 
 
 def launch_browser(playwright: Playwright) -> Browser:
@@ -83,15 +83,17 @@ class Window:
     def wait_for_page(self) -> Page:
         """Until a heading is there and nothing is loading."""
         expect(self.page.locator("h1").first).to_be_visible()
-        expect(self.page.locator(".busy")).to_have_count(0)
+        expect(self.page.locator(".busy, [aria-busy=true]")).to_have_count(0)
         return self.page
 
-    def find_barriers(self) -> list[str]:
-        """What axe finds on the page as it is: the rule, and the elements that break it."""
+    def find_barriers(self, rules: list[str] = WCAG) -> list[str]:
+        """What axe finds on the page as it is, by these tags or rules: the rule, and the elements that break it."""
         # Over the protocol of the developer tools, because the policy of the page rightly forbids scripts of others.
         session = self.page.context.new_cdp_session(self.page)
-        session.send("Runtime.evaluate", {"expression": AXE.read_text("utf-8")})
-        answer = session.send("Runtime.evaluate", {"expression": RUN_AXE, "awaitPromise": True, "returnByValue": True})
+        if not session.send("Runtime.evaluate", {"expression": "'axe' in window"})["result"]["value"]:
+            session.send("Runtime.evaluate", {"expression": AXE})
+        run = f"{SETTLE}.then(() => axe.run(document, {{runOnly: {rules}, resultTypes: ['violations']}}))"
+        answer = session.send("Runtime.evaluate", {"expression": run, "awaitPromise": True, "returnByValue": True})
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         session.detach()
         found: dict[str, Any] = answer["result"]["value"]

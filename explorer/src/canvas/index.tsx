@@ -375,7 +375,10 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       )}
       {lineage.error && <Problem error={lineage.error} retry={lineage.retry} />}
       {lineage.completeness && <CompletenessLine completeness={lineage.completeness} extra={extra} />}
-      <div className="canvas-split" aria-busy={lineage.loading}>
+      <div
+        className="canvas-split"
+        aria-busy={lineage.loading || (lineage.completeness === null ? lineage.error === null : scene === null && picture.cards.length > 0)}
+      >
         <div className="canvas-frame" ref={frame}>
           <Surface
             scene={scene}

@@ -46,6 +46,11 @@ export default function LineagePage() {
   );
   const behind = (side: "UPSTREAM" | "DOWNSTREAM") =>
     lookBehind(LineageGap, { of, direction: side, depth, granularity, reach, asOf, limit: LIMIT });
+  const busy = (
+    <p className="busy" aria-busy="true">
+      {text.loading}
+    </p>
+  );
   const named = starts.map((one) => one.name).join(", ");
   useTitle(`Lineage${named && ` of ${named}`}`);
   const choose = (name: string) => (event: { target: { value: string } }) =>
@@ -81,8 +86,9 @@ export default function LineagePage() {
               What breaks
             </Link>
           </div>
+          {loading && starts.length === 0 && busy}
           {!asList && starts.length > 0 && (
-            <Suspense fallback={<p>{text.loading}</p>}>
+            <Suspense fallback={busy}>
               <LineageCanvas of={of} level={natural ?? "DATASET"} search={search} setSearch={setSearch} openAsset={openAsset} />
             </Suspense>
           )}
