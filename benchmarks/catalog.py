@@ -19,6 +19,7 @@ from benchmarks import (
     neo4j_traversal,
     policies,
     queries,
+    runs,
     startup,
     traversal,
 )
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         impact.BENCHMARK,
         check.BENCHMARK,
         queries.BENCHMARK,
+        runs.BENCHMARK,
         loading.BENCHMARK,
         memory.BENCHMARK,
         increments.BENCHMARK,

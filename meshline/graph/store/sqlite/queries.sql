@@ -216,7 +216,8 @@ SELECT 1 FROM (
 ) AS run_asset WHERE sound_run_asset(run_asset)
 UNION ALL
 SELECT 1 FROM (
-    SELECT * FROM run_asset WHERE (asset, role) < (?1, ?2) ORDER BY asset DESC, role DESC, begun DESC, run_id DESC LIMIT 1
+    SELECT * FROM run_asset WHERE (asset, role, begun, run_id) < (?1, ?2, -1 << 63, 0) -- with two columns SQLite would scan the list
+    ORDER BY asset DESC, role DESC, begun DESC, run_id DESC LIMIT 1
 ) AS run_asset WHERE sound_run_asset(run_asset);
 
 -- name: count_runs
