@@ -69,6 +69,7 @@ ingest.command()(ingest_commands.dbt)
 ingest.command()(ingest_commands.gx)
 ingest.command()(ingest_commands.soda)
 ingest.command()(ingest_commands.sql)
+ingest.command()(ingest_commands.marquez)
 
 check = typer.Typer(invoke_without_command=True)
 check.callback()(check_commands.check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,7 +13,7 @@ from meshline.cli.answer_types import RefusedRequest as NotMeshline
 from meshline.cli.client import read_query
 from meshline.cli.http_client import HttpClient, send_events
 from meshline.errors import InvalidInput
-from meshline.graph.model import AssetKey, AssetKind, Scope
+from meshline.graph.model import AssetKey, AssetKind, Scope, from_micros
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.event_files import Found as FoundEvent
 from meshline.ingest.sources.base import Context, Entry, KnownColumn, Reading, Refusal
@@ -56,6 +56,16 @@ class HttpTarget:
 
     def ingest_events(self, source: str, events: Iterable[FoundEvent]) -> Iterator[EventOutcome]:
         return send_events(self._remote, events, source.partition("/")[2])
+
+    def read_events(self, source: str, since: int, until: int) -> Iterator[bytes]:
+        after: str | None = None
+        while True:
+            asked = {"from": from_micros(since).isoformat(), "to": from_micros(until).isoformat(), "after": after}
+            page = msgspec.convert(self._remote.ask(read_query("events"), asked)["events"], _EventPage)
+            yield from (msgspec.json.encode(event.body) for event in page.nodes if event.source == source)
+            if not page.page_info.has_next_page:
+                return
+            after = page.page_info.end_cursor
 
     def save_memory(self, source: str, memory: Mapping[str, str]) -> None:
         self._put_reading(source, SentReading(memory=dict(memory)))
@@ -176,6 +186,16 @@ class _PageInfo(msgspec.Struct, rename="camel", frozen=True):
 
 class _Page(msgspec.Struct, rename="camel", frozen=True):
     nodes: list[_Column]
+    page_info: _PageInfo
+
+
+class _Event(msgspec.Struct, frozen=True):
+    source: str
+    body: Any
+
+
+class _EventPage(msgspec.Struct, rename="camel", frozen=True):
+    nodes: list[_Event]
     page_info: _PageInfo
 
 

@@ -379,3 +379,30 @@ def sql(
         "complete": complete,
     }
     ingest_source("sql", keys, strict=strict, store=store, server=server)
+
+
+def marquez(
+    url: Annotated[str, typer.Argument(help="The address of Marquez's API, e.g. http://marquez:5000.", metavar="URL")],
+    *,
+    name: Annotated[str, typer.Option(help="Name of the source: marquez/NAME; its events are of openlineage/NAME.")] = "default",
+    token: Annotated[
+        str,
+        typer.Option(help="A bearer token, if a proxy before Marquez asks for one; ${NAME} is an environment variable.", metavar="TOKEN"),
+    ] = "",
+    events: Annotated[bool, typer.Option("--events/--no-events", help="Ingest the events that Marquez keeps.")] = True,
+    owners: Annotated[
+        bool, typer.Option("--owners/--no-owners", help="Owners of namespaces own its datasets and jobs that have no owner of their own.")
+    ] = True,
+    versions: Annotated[
+        int, typer.Option(help="The number of versions that are read of a dataset or job which no event names.", min=0, max=10_000)
+    ] = 100,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Import from a running Marquez: its events, and the datasets, jobs, runs, tags and owners that no event names.
+
+    The same command again reads only what is new, also after it was killed.
+    """
+    keys = {"name": name, "url": url, "token": token, "events": events, "owners": owners, "versions": versions}
+    ingest_source("marquez", keys, strict=strict, store=store, server=server)

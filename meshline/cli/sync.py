@@ -107,6 +107,8 @@ def describe_amount(source: str, counts: Counts) -> str:
     """How much of a source was read, in the unit of all counts. Parts that the source reports as unchanged are not read again."""
     if source.partition("/")[0] == "openlineage":
         return f"{counts.read} of {counts.read + counts.unchanged} events read"  # the events of a file that did not change are not read
+    if source.partition("/")[0] == "marquez":
+        return f"{counts.read} of {counts.read + counts.unchanged} events and statements read"
     known = max(counts.read, counts.unchanged + counts.new + counts.changed)  # an empty statement is read, and is none of these
     return f"{counts.read} of {known} statements read"
 

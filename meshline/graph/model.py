@@ -338,8 +338,8 @@ class Precedence(msgspec.Struct, frozen=True):
     the greater source name.
     """
 
-    structure: tuple[str, ...] = ("person", "iceberg", "delta", "hive", "dbt", "openlineage", "sql", "mesh")
-    people: tuple[str, ...] = ("person", "mesh", "contract", "product", "iceberg", "delta", "hive", "dbt", "openlineage")
+    structure: tuple[str, ...] = ("person", "iceberg", "delta", "hive", "dbt", "openlineage", "marquez", "sql", "mesh")
+    people: tuple[str, ...] = ("person", "mesh", "contract", "product", "iceberg", "delta", "hive", "dbt", "openlineage", "marquez")
 
     def rank(self, source: str, attribute: str) -> int:
         """The rank of a source for an attribute, from 0 for the strongest."""

@@ -96,7 +96,7 @@ def ingest_files(
     if strict:
         files = [_check_file(file, known) for file in files]
     memory: dict[str, str] = {}
-    warnings = _Warnings()
+    warnings = EventWarnings()
     refused: list[InvalidInput] = []
     read = new = unchanged = 0
     for file in files:
@@ -106,7 +106,7 @@ def ingest_files(
             unchanged += before.events
             memory[file.name] = _encode_known(before)
         else:
-            ingested, wrong = _ingest_file(target, source.source, guard(file.events), warnings)
+            ingested, wrong = ingest_found(target, source.source, guard(file.events), warnings)
             read += ingested + len(wrong)
             new += ingested
             refused += wrong
@@ -123,7 +123,7 @@ def _check_file(file: EventFile | InvalidInput, known: dict[str, _KnownFile]) ->
     return file if before is not None and before.digest == file.digest else file._replace(events=check_events(file.events))
 
 
-class _Warnings:
+class EventWarnings:
     """The first warnings about events, and the number of the others."""
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ class _Warnings:
         return (*self._first, *([f"{format_count(self._more, 'more warning')} about events"] if self._more else ()))
 
 
-def _ingest_file(target: Target, source: str, events: Iterable[Found], warnings: _Warnings) -> tuple[int, list[InvalidInput]]:
+def ingest_found(target: Target, source: str, events: Iterable[Found], warnings: EventWarnings) -> tuple[int, list[InvalidInput]]:
     """(number of events ingested, errors of those refused). Raises an error that concerns all events, such as StoreUnavailable."""
     ingested, wrong = 0, list[InvalidInput]()
     for outcome in target.ingest_events(source, events):

@@ -22,6 +22,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "iceberg": ("meshline.ingest.sources.iceberg.source", "Iceberg", "iceberg"),
     "gx": ("meshline.ingest.sources.great_expectations", "GreatExpectations", ""),
     "soda": ("meshline.ingest.sources.soda", "Soda", ""),
+    "marquez": ("meshline.ingest.sources.marquez.source", "Marquez", ""),
     "sql": ("meshline.ingest.sources.sql.source", "Sql", "sql"),
 }
 

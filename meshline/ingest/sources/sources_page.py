@@ -7,7 +7,14 @@ from importlib import import_module
 
 from meshline.ingest.sources.registry import KINDS, get_source_class
 
-PAGES = {"contract": "contracts", "product": "products", "gx": "quality", "soda": "quality", "openlineage": ""}
+PAGES = {
+    "contract": "contracts",
+    "product": "products",
+    "gx": "quality",
+    "soda": "quality",
+    "openlineage": "",
+    "marquez": "../coming-from-marquez",
+}
 
 HEAD = """\
 # Sources

@@ -67,6 +67,11 @@ def sync_source(
     def load() -> Loading:
         if isinstance(source, OpenLineageFiles):
             return ingest_files(target, source, folder, strict=strict, guard=lambda events: _iterate_until(stopped, events))
+        if source.kind == "marquez":
+            from meshline.ingest.sources.marquez.source import Marquez, ingest_marquez  # noqa: PLC0415 - other sources do not wait for HTTP
+
+            assert isinstance(source, Marquez)
+            return ingest_marquez(target, source, folder, variables=variables, strict=strict, check_stop=lambda: _check_stop(stopped))
         assert isinstance(source, Source), f"{source.kind} cannot be read"
         context = target.build_context(source.source, folder, aliases or {})
         reading = source.read(context._replace(variables=variables))
@@ -118,9 +123,13 @@ def _run_guarded(source: str, load: Callable[[], Loading]) -> SyncOutcome:
 
 def _iterate_until(stop: threading.Event, found: Iterable[T]) -> Iterator[T]:
     for one in found:
-        if stop.is_set():
-            raise SyncStopped("the process is stopping; the source will be read at the next sync")
+        _check_stop(stop)
         yield one
+
+
+def _check_stop(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise SyncStopped("the process is stopping; the source will be read at the next sync")
 
 
 def _build_status(done: SyncOutcome, at: int, seconds: float, before: Status | None) -> Status:

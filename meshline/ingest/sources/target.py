@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from meshline.ingest.pipeline import Pipeline
 
 
+EVENT_PAGE = 500  # raw events read at once
+
+
 class EventOutcome(NamedTuple):
     """The outcome of one event. `error`: None if it was ingested. `warnings`: what was not ingested as it was written.
 
@@ -46,6 +49,10 @@ class Target(Protocol):
 
     def ingest_events(self, source: str, events: Iterable[Found]) -> Iterator[EventOutcome]:
         """Ingest OpenLineage events, and yield the outcome of each."""
+        ...
+
+    def read_events(self, source: str, since: int, until: int) -> Iterator[bytes]:
+        """The raw events of a source that have a time in [since, until), in microseconds."""
         ...
 
     def save_memory(self, source: str, memory: Mapping[str, str]) -> None:
@@ -82,6 +89,14 @@ class LocalTarget:
         with self._pipeline() as pipeline:
             for outcome in ingest_all(pipeline, events, source):
                 yield EventOutcome(outcome.error, outcome.warnings)
+
+    def read_events(self, source: str, since: int, until: int) -> Iterator[bytes]:
+        before: tuple[int, int] | None = None
+        while page := self._graph.store.list_events(since, until, before, EVENT_PAGE):
+            yield from (stored.event.body for stored in page if stored.event.source == source)
+            last = page[-1]
+            assert last.event.at is not None, "events without a time are not listed by time"
+            before = (last.event.at, last.position)
 
     def save_memory(self, source: str, memory: Mapping[str, str]) -> None:
         reading_loader.save_memory(self._graph.store, source, memory)

@@ -1,0 +1,1 @@
+"""A running Marquez, read by its REST API."""

@@ -1,0 +1,77 @@
+"""A recorded Marquez behind an address: the answers of a real one, recorded by scripts/record-marquez."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.naming import Naming
+from meshline.ingest.sources.marquez import event_history, marquez_client
+from meshline.ingest.sources.marquez.source import Marquez
+from meshline.ingest.sources.sync import SyncOutcome, sync_source
+from meshline.ingest.sources.target import LocalTarget
+from tests.ingest.sources.fake_source import open_graph
+
+__all__ = ["open_graph"]
+
+ANSWERS = Path(__file__).parent / "marquez_answers.json.gz"
+EVENTS_ON_A_PAGE, ENTRIES_ON_A_PAGE = 40, 10  # so that the recording has several pages of each
+
+Answer = Callable[[str, Mapping[str, str]], tuple[int, bytes]]  # (address, headers in lower case) -> status, body
+
+
+def read_answers() -> dict[str, tuple[int, bytes]]:
+    """The recording: (status, body) by address."""
+    found = json.loads(gzip.decompress(ANSWERS.read_bytes()))
+    return {address: (status, body.encode()) for address, (status, body) in found.items()}
+
+
+@contextmanager
+def set_pages() -> Iterator[None]:
+    """Pages as small as in the recording, and no waiting."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(event_history, "PAGE", EVENTS_ON_A_PAGE)
+        patch.setattr(marquez_client, "PAGE", ENTRIES_ON_A_PAGE)
+        patch.setattr(marquez_client, "WAITS", (0.0, 0.0))
+        yield
+
+
+@contextmanager
+def serve_answers(answer: Answer) -> Iterator[str]:
+    """The address of a server that answers so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answer(self.path, {name.lower(): value for name, value in self.headers.items()})
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=lambda: server.serve_forever(0.02))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def import_marquez(live: LiveGraph, url: str, *, strict: bool = False, **keys: object) -> SyncOutcome:
+    variables = {"MARQUEZ_TOKEN": "secret-of-a-proxy"}
+    source = Marquez.model_validate({"url": url, **keys})
+    return sync_source(LocalTarget(live, Naming()), source, Path(), variables=variables.get, strict=strict)
