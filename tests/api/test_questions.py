@@ -341,6 +341,20 @@ def test_owned_by_and_orphans(ask: AskGraph) -> None:
     assert orphans == {"nodes": [{"name": "shop.customers"}], "totalCount": 2, "pageInfo": {"hasNextPage": True}}
 
 
+def test_changes_of_each_hour(ask: AskGraph) -> None:
+    query = """query($a: DateTime!, $b: DateTime!, $of: [ID!]) {
+      changes(from: $a, to: $b, of: $of, bucket: HOUR) { at until added removed moved times } }"""
+    first, last = (from_micros(mesh.START + hours * 3_600_000_000).isoformat() for hours in (-1, 1))
+    start = from_micros(mesh.START).isoformat()
+    found = ask(query, a=first, b=last)["changes"]
+    assert found == [
+        {"at": first, "until": start, "added": 7, "removed": 0, "moved": 0, "times": [start]},
+        {"at": start, "until": last, "added": 0, "removed": 0, "moved": 0, "times": []},
+    ]
+    assert [one["added"] for one in ask(query, a=first, b=last, of=[mesh.HASH.id])["changes"]] == [2, 0]
+    assert [one["added"] for one in ask(query, a=first, b=last, of=[mesh.REVENUE.id, "ds_unknown"])["changes"]] == [4, 0]
+
+
 def test_the_difference_between_two_times(ask: AskGraph) -> None:
     query = """query($a: DateTime!, $b: DateTime!) { lineageDiff(from: $a, to: $b) { totalAdded totalRemoved removed { fromName }
       added { from { name } to { name } fromName toName type subtype masking jobName source observedAt } } }"""

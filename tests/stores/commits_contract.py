@@ -148,6 +148,28 @@ class CommitContract:
         assert second[1] == EMPTY
         assert store.read_history([]) == {}
 
+    def test_scopes_that_changed_after_a_time(self, store: Store) -> None:
+        """All that changed are found; the others are as they are now."""
+        commit_statements(store, *(build_statement("ABC"[at % 3], at, scope=f"s{at % 7}", provisional=at % 5 == 0) for at in range(40)))
+        commit_statements(store, *(build_statement("A", at, scope=f"t{at % 4}", version=f"r{at}") for at in range(40)))
+        commit_statements(store, build_statement("B", 3, scope="u"))
+        commit_statements(store, build_statement("", 9, scope="u"))
+        commit_statements(store, build_statement("B", 5, scope="v", version="gone"))
+        commit_statements(store, withdrawals=[build_withdrawal("gone", scope="v")])
+        names = {head.scope_id: head.scope[-1] for head in store.read_changes(0).heads}
+        for at in (-1, 2, 8, 9, 25, 39, 99):
+            changed = store.list_changed_scopes(at)
+            assert list(changed) == sorted(changed)
+            later = {
+                number
+                for number, history in store.read_history(list(names)).items()
+                if any(bound is not None and bound > at for interval, _ in history for bound in interval[:2])
+            }
+            assert later <= set(changed)
+            assert {names[number] for number in set(changed) - later} <= {"v"}
+        assert {names[number] for number in store.list_changed_scopes(8)} >= {"u"}
+        assert not {names[number] for number in store.list_changed_scopes(8)} & {"t0", "t1", "t2", "t3"}
+
     def test_as_of_is_the_store_of_only_the_statements_up_to_then(self, store: Store) -> None:
         """Law 4, with batches of several scopes, sources and kinds of statement."""
         statements = [

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from meshline.graph.content import EMPTY, build_keys, decode_layout
-from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, build_intervals
+from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, build_intervals, find_open_interval
 from meshline.graph.store.base import (
     Batch,
     Changes,
@@ -160,6 +160,10 @@ class ModelStore:
             for number in scope_ids
             if self.observations.get(number)
         }
+
+    def list_changed_scopes(self, since: int) -> Sequence[int]:
+        now = {number: find_open_interval(self.observations.get(number, ())) for number in self.scope_ids.values()}
+        return sorted(number for number, interval in now.items() if interval is None or interval.valid_from > since)
 
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         texts = [(key, list_key_words(key)) for key in self.keys]

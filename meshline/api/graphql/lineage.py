@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 import strawberry
 
 from meshline.api.graphql.asset import Asset, build_statement_id
 from meshline.api.graphql.asset_types import Consumer, Job
-from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.context import GraphView, RequestContext
 from meshline.api.graphql.field_types import Direction, EdgeType, FlowType, Gap, LineageInclude, Reach, Truncated, describe_field
-from meshline.api.graphql.runs import Run
+from meshline.api.graphql.runs import Bucket, Run
 from meshline.errors import InvalidInput
 from meshline.graph.index import Completeness as Counts
 from meshline.graph.index import Traversal
 from meshline.graph.index.results import KnownLater as Later
-from meshline.graph.model import AssetKey, from_micros
-from meshline.graph.queries import edge_evidence, gap_items, impact_paths, lineage_diff, lineage_users, neighbours
+from meshline.graph.model import AssetKey, from_micros, to_micros
+from meshline.graph.queries import edge_evidence, gap_items, impact_paths, lineage_changes, lineage_diff, lineage_users, neighbours
 from meshline.graph.queries import lineage as lineage_graph
 from meshline.graph.queries.edge_evidence import Evidence
 from meshline.graph.queries.neighbours import Neighbours
@@ -459,3 +459,33 @@ class LineageDiff:
             total_added=found.total_added,
             total_removed=found.total_removed,
         )
+
+
+@strawberry.type(description="How many flows were added and removed in a span: `lineageDiff` from `at` to `until` lists them.")
+class ChangeCount:
+    at: datetime = strawberry.field(description="The beginning of the span; what changed at this moment is in the span before.")
+    until: datetime = strawberry.field(description="The end of the span.")
+    added: int = strawberry.field(description="Flows that exist at its end and not at its beginning.")
+    removed: int = strawberry.field(description="Flows that exist at its beginning and not at its end.")
+    moved: int = strawberry.field(
+        description="Datasets that were renamed or dropped, themselves or a column. The flows around them are not counted for that."
+    )
+    moments: strawberry.Private[Sequence[int]]
+
+    @describe_field("The first moments in the span at which any of this changed, also by flows that came and went within it.")
+    def times(self, first: int = 10) -> list[datetime]:
+        return [from_micros(at) for at in self.moments[: max(first, 0)]]
+
+
+def count_changes(context: RequestContext, start: datetime, end: datetime, of: Sequence[str], bucket: Bucket) -> list[ChangeCount]:
+    """The counts of each span from `start`, also of spans without changes."""
+    length = bucket.value // timedelta(microseconds=1)
+    since, until = to_micros(start), to_micros(end)
+    found = lineage_changes.count_changes(context.live, since, until, length, of=of, limits=context.limits)
+    context.spend(len(found))
+    return [
+        ChangeCount(
+            at=from_micros(one.at), until=from_micros(one.until), added=one.added, removed=one.removed, moved=one.moved, moments=one.times
+        )
+        for one in found
+    ]

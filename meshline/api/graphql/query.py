@@ -49,7 +49,7 @@ from meshline.api.graphql.field_types import (
 )
 from meshline.api.graphql.identity import IdentityConflict, list_conflicts
 from meshline.api.graphql.impact import Impact
-from meshline.api.graphql.lineage import KnownLater, LineageDiff, LineageGraph, Path
+from meshline.api.graphql.lineage import ChangeCount, KnownLater, LineageDiff, LineageGraph, Path, count_changes
 from meshline.api.graphql.product_impact import ProductConsumers, ProductImpact, compute_product_impact
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, list_failures
@@ -446,6 +446,20 @@ class Query:
             at=info.context.get_index,
         )
         return LineageDiff.from_diff(before, after, found)
+
+    @describe_field(
+        "How many flows were added and removed in each span between two times, for a time line. `of`: columns and datasets; only flows that"
+        " begin or end there. Spans follow each other from the first time on."
+    )
+    def changes(
+        self,
+        info: Context,
+        start: Annotated[datetime, strawberry.argument(name="from")],
+        end: Annotated[datetime, strawberry.argument(name="to")],
+        of: list[strawberry.ID] | None = None,
+        bucket: runs.Bucket = runs.Bucket.DAY,
+    ) -> list[ChangeCount]:
+        return count_changes(info.context, start, end, of or (), bucket)
 
     @describe_field("Merges that look wrong, and names that probably are one dataset but are not joined; the most suspicious first.")
     def identity_conflicts(self, info: Context, first: int | None = None, after: str | None = None) -> Connection[IdentityConflict]:

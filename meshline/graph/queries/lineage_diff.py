@@ -13,7 +13,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import decode_facts
 from meshline.graph.index import Direction, FlowStep, LineageIndex
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, EdgeType, Facts, Flow, FlowType
+from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Facts, Flow, FlowType
 from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.graph.store.base import Head
 
@@ -72,7 +72,7 @@ def compare_lineage(
     differing = frozenset(scope for scope in then.keys() | now.keys() if _find_digest(then, scope) != _find_digest(now, scope))
     index = at or live.get_index
     graphs = index(before), index(after)
-    named = {key for heads in (then, now) for scope in differing if scope in heads for key in _list_moved(heads[scope])}
+    named = {key for heads in (then, now) for scope in differing if scope in heads for key in list_moved(heads[scope].content)}
     moved = frozenset(named.union(*(_list_names(graph, named) for graph in graphs)))
     old, new = _Side(graphs[0], then, differing, moved), _Side(graphs[1], now, differing, moved)
     near = _build_near_test((old.graph, new.graph), of, limits) if of else None
@@ -95,10 +95,10 @@ def _find_digest(heads: dict[int, Head], scope_id: int) -> bytes | None:
     return None if head is None or head.content is None else head.content.digest
 
 
-def _list_flows(head: Head) -> Iterable[DiffEdge]:
-    """The flows that a head states. Pairs of datasets with column lineage are left out: their columns are more precise."""
-    if head.content is not None:
-        for flow in decode_facts(head.content.blob).flows:
+def list_flows(content: Content | None) -> Iterable[DiffEdge]:
+    """The flows that a content states. Pairs of datasets with column lineage are left out: their columns are more precise."""
+    if content is not None:
+        for flow in decode_facts(content.blob).flows:
             if not flow.covered:
                 yield _build_edge(flow)
 
@@ -109,15 +109,15 @@ def _build_edge(flow: Flow) -> DiffEdge:
     return DiffEdge(flow.start, flow.end, flow.type, flow.subtype, flow.masking, flow.job)
 
 
-def _list_moved(head: Head) -> Iterable[AssetKey]:
-    """The datasets that a head renames or drops, themselves or a column: older statements about them have another meaning after it."""
-    facts = decode_facts(head.content.blob) if head.content is not None else Facts()
+def list_moved(content: Content | None) -> Iterable[AssetKey]:
+    """The datasets that a content renames or drops, themselves or a column: older statements about them have another meaning after it."""
+    facts = decode_facts(content.blob) if content is not None else Facts()
     for edge in facts.edges:
         if edge.type is EdgeType.RENAMED_TO:
-            yield from (_get_dataset(edge.start), _get_dataset(edge.end))
+            yield from (get_dataset(edge.start), get_dataset(edge.end))
     for asset in facts.assets:
         if "dropped" in asset.attributes:
-            yield _get_dataset(asset.key)
+            yield get_dataset(asset.key)
 
 
 def _list_names(graph: LineageIndex, datasets: Iterable[AssetKey]) -> Iterable[AssetKey]:
@@ -145,7 +145,7 @@ class _Side(NamedTuple):
         for scope in sorted(self.differing):
             head = self.heads.get(scope)
             if head is not None:
-                for edge in _list_flows(head):
+                for edge in list_flows(head.content):
                     if not self._has_moved_end(edge):
                         result.setdefault(edge, Change(edge, head.source, head.scope_id, head.observed_at))
         for node in _find_nodes(self.graph, self.moved):
@@ -160,7 +160,7 @@ class _Side(NamedTuple):
         return (self.heads[scope] for scope in scopes - self.differing if scope in self.heads)
 
     def _has_moved_end(self, edge: DiffEdge) -> bool:
-        return bool(self.moved) and not self.moved.isdisjoint({_get_dataset(edge.start), _get_dataset(edge.end)})
+        return bool(self.moved) and not self.moved.isdisjoint({get_dataset(edge.start), get_dataset(edge.end)})
 
     def _list_changes_around(self, node: int, limits: Limits) -> Iterable[Change]:
         for direction in Direction:
@@ -178,7 +178,7 @@ class _Side(NamedTuple):
         )
 
 
-def _get_dataset(key: AssetKey) -> AssetKey:
+def get_dataset(key: AssetKey) -> AssetKey:
     return AssetKey(AssetKind.DATASET, key.parts[:2])
 
 
@@ -188,7 +188,7 @@ def _subtract_changes(
     """The flows that only this side has, without those that an unchanged scope states at both times. `near`: a filter of edges."""
     candidates = {edge for edge in here if edge not in there and (near is None or near(edge))}
     for head in list(side.list_unchanged_heads(candidates)):
-        candidates.difference_update(_list_flows(head))
+        candidates.difference_update(list_flows(head.content))
     return sorted((here[edge] for edge in candidates), key=lambda change: _build_sort_key(change.edge))
 
 

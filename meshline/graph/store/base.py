@@ -220,6 +220,12 @@ class Store(Protocol):
         """Read the intervals of these scopes, oldest first, with their contents (tombstones included)."""
         ...
 
+    def list_changed_scopes(self, since: int) -> Sequence[int]:
+        """List, in ascending order, all scopes whose content may have changed after a time (microseconds): those whose head is valid from
+        a later time, and those without an active statement. Of all other scopes, the head is as it was at that time.
+        """
+        ...
+
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         """Find assets for which every term is a prefix of a word of one document of the asset.
 

@@ -110,6 +110,10 @@ UNWIND $ids AS id
 MATCH (s:Scope {id: id})
 RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])
 
+//// scopes_valid_from
+MATCH (s:Scope) WHERE s.digest IS NULL OR s.validFromMicros > $since
+RETURN collect([s.id])
+
 //// heads_since
 MATCH (s:Scope) WHERE s.revision > $since
 RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])

@@ -94,6 +94,9 @@ class Neo4jStore:
     def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         return self._connection.read(lambda tx: reader.read_histories(tx, self._contents, scope_ids)) if scope_ids else {}
 
+    def list_changed_scopes(self, since: int) -> Sequence[int]:
+        return sorted(number for (number,) in self._connection.read(lambda tx: read_rows(tx, get_cypher("scopes_valid_from"), since=since)))
+
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         if not terms or limit <= 0:
             return []

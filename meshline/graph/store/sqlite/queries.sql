@@ -29,6 +29,9 @@ SELECT ifnull(max(scope_id), 0) FROM scope;
 -- name: add_scopes
 INSERT INTO scope (scope_id, scope, source, crc) VALUES (?1, ?2, ?3, crc_scope(?1, ?3, ?2));
 
+-- name: scopes_valid_from
+SELECT scope_id FROM head WHERE iif(sound_head(head), content_id IS NULL OR valid_from > ?, 0) ORDER BY scope_id;
+
 -- name: scopes
 SELECT scope_id FROM scope ORDER BY scope_id;
 

@@ -73,6 +73,10 @@ class SqliteStore:
         with self._connections.begin_reading() as connection:
             return reader.read_history(connection, scope_ids)
 
+    def list_changed_scopes(self, since: int) -> Sequence[int]:
+        with self._connections.begin_reading() as connection:
+            return [number for (number,) in connection.execute(SQL["scopes_valid_from"], (since,))]
+
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         with self._connections.begin_reading() as connection:
             return search_index.search_assets(connection, terms, kinds, limit)
