@@ -18,7 +18,7 @@ describe("the address of a picture", () => {
   test("bad values are named and fall back", () => {
     const state = readState(new URLSearchParams("g=planet&depth=-3&reach=sideways&asOf=soon&view=a,b&open=x&overlay=gold&group=1"));
     expect(state.refused.sort()).toEqual(["asOf", "depth", "g", "group", "open", "overlay", "reach", "view"]);
-    expect(state.view).toMatchObject({ granularity: "DATASET", depth: 1, grouping: "none" });
+    expect(state.view).toMatchObject({ granularity: "DATASET", depth: 1, grouping: "auto" });
     expect(state.view.reach.size).toBe(3);
   });
 

@@ -10,12 +10,14 @@ export interface PictureState {
   since: string | null;
   overlay: Overlay;
   viewport: Viewport | null;
+  /** Whether a picture is drawn that is so large that its list comes first. */
+  draw: boolean;
   /** Parameters that could not be read and are shown as their default. */
   refused: string[];
 }
 
 export const MOST_DEPTH = 50;
-const GROUPINGS: readonly Grouping[] = ["none", "domain", "product"];
+const GROUPINGS: readonly Grouping[] = ["auto", "none", "domain", "product", "namespace"];
 
 export function readState(search: URLSearchParams, level: Granularity = "DATASET"): PictureState {
   const refused: string[] = [];
@@ -42,7 +44,7 @@ export function readState(search: URLSearchParams, level: Granularity = "DATASET
     granularity: choose<Granularity>("g", GRANULARITIES, level),
     depth: readDepth(search, refused),
     ...{ sides, open, shut, columns, reach },
-    grouping: choose("group", GROUPINGS, "none"),
+    grouping: choose("group", GROUPINGS, "auto"),
     closed: new Set(readParts(search, "closed")),
   };
   return {
@@ -52,6 +54,7 @@ export function readState(search: URLSearchParams, level: Granularity = "DATASET
     since: readMoment(search, "since", refused),
     overlay: choose("overlay", OVERLAYS, "none"),
     viewport: readViewport(search, refused),
+    draw: choose("draw", ["0", "1"], "0") === "1",
     refused: [...new Set(refused)],
   };
 }
@@ -136,12 +139,13 @@ export function writeState(search: URLSearchParams, state: Omit<PictureState, "r
     ...[...view.columns].map((id) => `${id}:c`),
   ];
   put("open", writeParts(parts));
-  put("group", view.grouping === "none" ? "" : view.grouping);
+  put("group", view.grouping === "auto" ? "" : view.grouping);
   put("closed", writeParts([...view.closed]));
   put("pin", state.pin ?? "");
   put("asOf", state.asOf ?? "");
   put("since", state.since ?? "");
   put("overlay", state.overlay === "none" ? "" : state.overlay);
+  put("draw", state.draw ? "1" : "");
   const { viewport } = state;
   put("view", viewport ? [viewport.x.toFixed(1), viewport.y.toFixed(1), viewport.zoom.toFixed(3)].join(",") : "");
   return next;

@@ -141,9 +141,11 @@ export function Controls(props: ControlsProps) {
           <label>
             Group by
             <select value={view.grouping} onChange={(event) => onView({ grouping: event.target.value as Grouping, closed: new Set() })}>
+              <option value="auto">by itself</option>
               <option value="none">nothing</option>
               <option value="domain">domain</option>
               <option value="product">product</option>
+              <option value="namespace">namespace</option>
             </select>
           </label>
           <label>

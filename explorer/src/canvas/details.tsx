@@ -89,6 +89,8 @@ function Focus({ card, row, picture, state, cone, onHop, onColumns, onPin, onLin
               </span>
             ))}
           </>
+        ) : node.brief ? (
+          "owner and checks are not loaded yet"
         ) : (
           "no owner"
         )}
@@ -168,9 +170,15 @@ function Reasons({ line, picture, state, onLine }: DetailsProps & { line: Line }
   const traceable = from.members.length + to.members.length === 0 && (from.node.kind === "DATASET" || from.node.kind === "COLUMN");
   const ofColumns = line.fromRow >= 0 || from.node.kind === "COLUMN" || line.toRow >= 0;
   const granularity = ofColumns ? "COLUMN" : state.view.granularity;
-  const reasons = useQuery(EdgeReasons, from.members.length > 0 ? null : { of: [source.id], granularity, asOf: state.asOf });
+  // From the end that has fewer neighbours: of a hub only the first thousand would be in the answer.
+  const fromTarget = (to.node.upstream?.direct ?? 0) < (from.node.downstream?.direct ?? Number.POSITIVE_INFINITY);
+  const ends = fromTarget ? { of: [target.id], direction: "UPSTREAM" as const } : { of: [source.id], direction: "DOWNSTREAM" as const };
+  const grouped = from.members.length + to.members.length > 0;
+  const reasons = useQuery(EdgeReasons, grouped ? null : { ...ends, granularity, asOf: state.asOf });
   const wanted = new Set(line.edges.map((edge) => `${edge.from} ${edge.to}`));
-  const jobs = new Map(line.edges.flatMap((edge) => edge.jobs.map((job) => [job.id, job] as const)));
+  const edges = reasons.data?.lineage.edges.filter((edge) => wanted.has(`${edge.from.id} ${edge.to.id}`)) ?? [];
+  const stated = edges.flatMap((edge) => edge.evidence.flatMap((one) => (one.job ? [one.job] : [])));
+  const jobs = new Map([...line.edges.flatMap((edge) => edge.jobs), ...stated].map((job) => [job.id, job] as const));
   return (
     <>
       <h2>Why this line is here</h2>
@@ -184,7 +192,7 @@ function Reasons({ line, picture, state, onLine }: DetailsProps & { line: Line }
         {line.edges.length > 20 && <li>and {line.edges.length - 20} more</li>}
       </ul>
       {jobs.size > 0 && <Jobs ids={[...jobs.keys()].slice(0, 20)} names={jobs} />}
-      {from.members.length === 0 && (
+      {!grouped && (
         <Answered query={reasons}>
           {(data) => {
             const edges = data.lineage.edges.filter((edge) => wanted.has(`${edge.from.id} ${edge.to.id}`));
@@ -205,6 +213,13 @@ function Reasons({ line, picture, state, onLine }: DetailsProps & { line: Line }
                         </>
                       )}
                       , since <When at={one.firstSeen} />, last stated <When at={one.lastObserved} />
+                      {one.run && (
+                        <>
+                          {", "}
+                          <Link href={`/runs/${encodeURIComponent(one.run.id)}`}>run {one.run.state.toLowerCase()}</Link>{" "}
+                          <When at={one.run.startedAt} />
+                        </>
+                      )}
                       {one.stale && ", not confirmed by the latest run"}
                       {one.provisional && ", of a run that has not completed"}
                     </li>

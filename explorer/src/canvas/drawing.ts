@@ -266,7 +266,7 @@ export function nameCard(scene: Scene, index: number): string {
 
 export function captionCard(scene: Scene, index: number): string {
   const { node, members } = scene.picture.cards[index]!;
-  if (members.length > 0) return `${node.kind === "DOMAIN" ? "domain" : "product"} · ${members.length} inside`;
+  if (members.length > 0) return `${node.kind === "DATA_PRODUCT" ? "product" : node.kind.toLowerCase()} · ${members.length} inside`;
   const place = node.product?.name ?? node.domain?.name;
   const owner = node.owners[0]?.name;
   return showName([place, owner].filter(Boolean).join(" · ") || node.kind.toLowerCase().replace("_", " "));

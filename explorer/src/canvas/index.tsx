@@ -11,6 +11,7 @@ import "./canvas.css";
 import { Controls } from "./controls";
 import { Details } from "./details";
 import { saveExport } from "./export_menu";
+import { resolveGrouping } from "./grouping";
 import type { Place } from "./layout";
 import { requestLayout } from "./layout_client";
 import type { Lights } from "./lights";
@@ -26,12 +27,15 @@ import { Tree } from "./tree";
 import { fit, pan, reveal, type Size, type Viewport, visiblePart, zoomAt } from "./viewport";
 
 const VIEW_REST_MS = 400;
+/** Of more hits than this the list comes first; the picture is drawn when it is asked for. */
+const MOST_DRAWN = 1000;
 
 export default function LineageCanvas({ of, level, search, setSearch, openAsset }: LineageCanvasProps) {
   const state = useMemo(() => readState(search, level), [search, level]);
-  const { view } = state;
   const lineage = useLineage(of, state);
+  const view = useMemo(() => resolveGrouping(state.view, lineage.known), [state.view, lineage.known]);
   const picture = useMemo(() => buildPicture(lineage.known, view), [lineage.known, view]);
+  const listFirst = picture.cards.length > MOST_DRAWN && !state.draw;
   const { dark } = useTheme();
   const palette = useMemo(() => readPalette(dark), [dark]);
   const [scene, setScene] = useState<Scene | null>(null);
@@ -64,7 +68,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   // The layout: old places are kept as long as the picture is about the same assets at the same level.
   const pictureKey = `${of.join()} ${view.granularity} ${view.grouping} ${state.asOf ?? ""}`;
   useEffect(() => {
-    if (picture.cards.length === 0) return;
+    if (picture.cards.length === 0 || listFirst) return;
     const grouped = view.grouping !== "none";
     const fresh = shownKey.current !== pictureKey;
     const { boxes, links } = listBoxes(picture, grouped);
@@ -85,7 +89,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
     return () => {
       stale = true;
     };
-  }, [picture, pictureKey, view.grouping, state.viewport]);
+  }, [picture, pictureKey, listFirst, view.grouping, state.viewport]);
 
   // What was added is said once.
   const before = useRef(0);
@@ -143,6 +147,12 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const current = focus !== null && picture.cardOf.has(focus) ? focus : start;
   const card = current === null ? undefined : picture.cards[picture.cardOf.get(current)!];
 
+  const briefId = card?.node.brief ? card.id : null;
+  const { describe } = lineage;
+  useEffect(() => {
+    if (briefId !== null) describe(briefId);
+  }, [briefId, describe]);
+
   const select = (id: string, show = true) => {
     setFocus(id);
     setLine(null);
@@ -180,7 +190,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const toggleGroup = (id: string) => {
     const closed = new Set(view.closed);
     if (!closed.delete(id)) closed.add(id);
-    changeView({ closed });
+    changeView({ grouping: view.grouping, closed });
   };
 
   const openNode = (id: string) => {
@@ -316,6 +326,14 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
 
   const total = picture.shown + picture.hidden;
   const extra = [
+    ...(view.grouping !== state.view.grouping && view.grouping !== "none"
+      ? [
+          {
+            short: `grouped by ${view.grouping}, ${picture.cards.length} boxes`,
+            long: `a picture of ${picture.shown} nodes shows nothing: open a group by a double click, or choose “Group by: nothing”`,
+          },
+        ]
+      : []),
     ...(picture.hidden > 0
       ? [{ short: `${picture.shown} of ${total} nodes shown`, long: "the rest is behind hops that are closed: open them by their “+N”" }]
       : []),
@@ -375,11 +393,25 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       )}
       {lineage.error && <Problem error={lineage.error} retry={lineage.retry} />}
       {lineage.completeness && <CompletenessLine completeness={lineage.completeness} extra={extra} />}
+      {listFirst && (
+        <div className="notice row" data-notice="list-first">
+          <span>{picture.cards.length} nodes: the list comes first.</span>
+          <button type="button" onClick={() => change({ draw: true })}>
+            Draw the picture
+          </button>
+          <button type="button" onClick={() => changeView({ grouping: "domain", closed: new Set(["*"]) })}>
+            Group by domain
+          </button>
+        </div>
+      )}
       <div
-        className="canvas-split"
-        aria-busy={lineage.loading || (lineage.completeness === null ? lineage.error === null : scene === null && picture.cards.length > 0)}
+        className={listFirst ? "canvas-split list-first" : "canvas-split"}
+        aria-busy={
+          lineage.loading ||
+          (lineage.completeness === null ? lineage.error === null : scene === null && !listFirst && picture.cards.length > 0)
+        }
       >
-        <div className="canvas-frame" ref={frame}>
+        <div className="canvas-frame" ref={frame} hidden={listFirst}>
           <Surface
             scene={scene}
             viewport={viewport}

@@ -1,28 +1,39 @@
 /** Fetches what the picture needs: the first answer, each hop and each dataset whose columns are opened by hand, and the cones. */
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { AnswerError, fetchAnswer, useClientState } from "../client";
-import { type CompletenessParts, Cone, Picture } from "../queries/picture";
+import {
+  CompactPicture,
+  type CompactPictureAnswer,
+  Cone,
+  Picture,
+  type PictureAnswer,
+  type PictureParts,
+  type PictureVariables,
+} from "../queries/picture";
 import type { PictureState } from "./address";
-import { readAnswer } from "./answers";
-import { type Knowledge, mergeAnswer, NOTHING } from "./model";
+import { readAnswer, readCompact } from "./answers";
+import { type Answer, type Knowledge, mergeAnswer, NOTHING } from "./model";
 
-/** The most nodes of one answer. */
-export const MOST_NODES = 1000;
+type Gaps = PictureParts["completeness"];
+
+/** The most nodes of one answer with all that cards show; of more there is a compact answer. */
+export const MOST_NODES = 200;
 
 export interface LineageState {
   known: Knowledge;
-  completeness: CompletenessParts | null;
+  completeness: Gaps | null;
   /** Assets that belong to no group at this granularity and are not drawn. */
   ungrouped: number;
   error: AnswerError | null;
   loading: boolean;
   retry(): void;
+  describe(id: string): void;
 }
 
 interface Loaded {
   base: string;
   known: Knowledge;
-  answers: CompletenessParts[];
+  answers: Gaps[];
   ungrouped: number;
 }
 
@@ -36,7 +47,9 @@ export function useLineage(of: readonly string[], state: PictureState): LineageS
   const [pending, setPending] = useState(0);
   const asked = useRef(new Set<string>());
   const { view, asOf, since } = state;
-  const base = JSON.stringify([of, view.granularity, view.depth, view.sides, asOf, since, epoch, tries]);
+  // The times of all statements about an asset cost most of an answer, and only one overlay shows them.
+  const times = state.overlay === "freshness";
+  const base = JSON.stringify([of, times, view.granularity, view.depth, view.sides, asOf, since, epoch, tries]);
   const current = useRef(base);
   current.current = base;
 
@@ -46,22 +59,30 @@ export function useLineage(of: readonly string[], state: PictureState): LineageS
     asked.current = new Set();
     const variables = {
       ...{ of, up: view.sides.includes("up"), down: view.sides.includes("down"), depth: view.depth },
-      ...{ granularity: view.granularity, asOf, seenSince: since, limit: MOST_NODES },
+      ...{ granularity: view.granularity, asOf, seenSince: since, limit: MOST_NODES, times },
     };
     setPending((count) => count + 1);
-    fetchAnswer(Picture, variables, controller.signal)
-      .then(
-        (answer) => {
-          if (controller.signal.aborted) return;
-          const parts = [answer.upstream, answer.downstream].filter((part) => part !== undefined);
-          const ungrouped = Math.max(0, ...parts.map((part) => part.ungrouped));
-          setError(null);
-          setLoaded({ base, known: mergeAnswer(NOTHING, readAnswer(answer)), answers: parts.map((part) => part.completeness), ungrouped });
-        },
-        (reason: unknown) => {
-          if (!controller.signal.aborted) setError(readError(reason));
-        },
-      )
+    let full: PictureAnswer | null = null;
+    let brief: CompactPictureAnswer | null = null;
+    const show = () => {
+      if (controller.signal.aborted) return;
+      setError(null);
+      setLoaded({ base, ...readFirst(full, brief) });
+    };
+    // At once: what a card shows takes the server a hundred times as long as its name, and of a hub the names are what is looked for.
+    const all = fetchAnswer(CompactPicture, variables, controller.signal).then((answer) => {
+      if (listParts(answer).every((part) => part.ids.length <= MOST_NODES)) return;
+      brief = answer;
+      show();
+    });
+    const nearest = fetchAnswer(Picture, variables, controller.signal).then((answer) => {
+      full = answer;
+      show();
+    });
+    Promise.all([all, nearest])
+      .catch((reason: unknown) => {
+        if (!controller.signal.aborted) setError(readError(reason));
+      })
       .finally(() => setPending((count) => count - 1));
     return () => controller.abort();
   }, [base]);
@@ -77,18 +98,17 @@ export function useLineage(of: readonly string[], state: PictureState): LineageS
       asked.current.add(key);
       const variables = {
         ...{ of: what === "columns" ? [id] : sources, up: what !== "down", down: what !== "up", depth: 1 },
-        ...{ granularity: what === "columns" ? ("COLUMN" as const) : view.granularity, asOf, seenSince: since, limit: MOST_NODES },
+        ...{ granularity: what === "columns" ? ("COLUMN" as const) : view.granularity, asOf, seenSince: since, limit: MOST_NODES, times },
       };
       setPending((count) => count + 1);
-      fetchAnswer(Picture, variables)
+      fetchHop(variables)
         .then(
-          (answer) => {
+          ({ answers, completeness }) => {
             if (current.current !== base) return;
-            const parts = [answer.upstream, answer.downstream].filter((part) => part !== undefined);
             setLoaded((old) => ({
               ...old,
-              known: mergeAnswer(old.known, readAnswer(answer), sources[0]),
-              answers: [...old.answers, ...parts.map((part) => part.completeness)],
+              known: answers.reduce((known, answer) => mergeAnswer(known, answer, sources[0]), old.known),
+              answers: [...old.answers, ...completeness],
             }));
           },
           (reason: unknown) => {
@@ -99,14 +119,68 @@ export function useLineage(of: readonly string[], state: PictureState): LineageS
     }
   }, [loaded, base, view.open, view.columns]);
 
+  /** Asks for what a compact answer leaves out, of one node. */
+  const describe = useCallback(
+    (id: string) => {
+      const key = `${id}:described`;
+      if (asked.current.has(key)) return;
+      asked.current.add(key);
+      const variables = {
+        of: [id],
+        up: true,
+        down: false,
+        depth: 1,
+        granularity: view.granularity,
+        asOf,
+        seenSince: since,
+        limit: 1,
+        times,
+      };
+      fetchAnswer(Picture, variables).then(
+        (answer) => {
+          const nodes = readAnswer(answer).nodes.filter((node) => node.id === id);
+          setLoaded((old) => (old.base === current.current ? { ...old, known: mergeAnswer(old.known, { nodes, edges: [] }, id) } : old));
+        },
+        () => asked.current.delete(key), // the card says that it is not loaded; the next look asks again
+      );
+    },
+    [view.granularity, asOf, since, times],
+  );
+
   return {
     known: loaded.known,
+    describe,
     completeness: loaded.answers.length > 0 ? addCompleteness(loaded.answers) : null,
     ungrouped: loaded.ungrouped,
     error,
     loading: pending > 0,
     retry: () => setTries((count) => count + 1),
   };
+}
+
+function listParts<Part>(answer: { upstream?: Part; downstream?: Part }): Part[] {
+  return [answer.upstream, answer.downstream].filter((part) => part !== undefined);
+}
+
+/** What the two answers to the first question say together; either may not be there yet, or not be needed. */
+function readFirst(full: PictureAnswer | null, brief: CompactPictureAnswer | null): Omit<Loaded, "base"> {
+  const short = brief ? mergeAnswer(NOTHING, readCompact(brief)) : NOTHING;
+  const parts = brief ? listParts(brief) : listParts(full ?? {});
+  return {
+    known: full ? mergeAnswer(short, readAnswer(full)) : short,
+    answers: parts.map((part) => part.completeness),
+    ungrouped: Math.max(0, ...parts.map((part) => part.ungrouped)),
+  };
+}
+
+/** A hop with all that cards show, and where that is too much for one answer, the rest of it in short. */
+async function fetchHop(variables: PictureVariables): Promise<{ answers: Answer[]; completeness: Gaps[] }> {
+  const full = await fetchAnswer(Picture, variables);
+  const parts = listParts(full);
+  if (parts.every((part) => part.completeness.total === part.nodes.length))
+    return { answers: [readAnswer(full)], completeness: parts.map((part) => part.completeness) };
+  const compact = await fetchAnswer(CompactPicture, variables);
+  return { answers: [readCompact(compact), readAnswer(full)], completeness: listParts(compact).map((part) => part.completeness) };
 }
 
 /** A card of the column level stands for the columns that it shows. */
@@ -122,7 +196,7 @@ function readError(reason: unknown): AnswerError {
 const TRUNCATED = ["NONE", "DEPTH", "NODES", "TIME"] as const;
 
 /** What several answers together do not know: a gap that is in two of them is counted twice rather than not at all. */
-export function addCompleteness(answers: readonly CompletenessParts[]): CompletenessParts {
+export function addCompleteness(answers: readonly Gaps[]): Gaps {
   return answers.slice(1).reduce(
     (sum, one) => ({
       truncated: TRUNCATED.indexOf(one.truncated) > TRUNCATED.indexOf(sum.truncated) ? one.truncated : sum.truncated,
@@ -136,6 +210,7 @@ export function addCompleteness(answers: readonly CompletenessParts[]): Complete
       asOf: sum.asOf,
       knownLater: sum.knownLater.length > 0 ? sum.knownLater : one.knownLater,
       revision: Math.min(sum.revision, one.revision),
+      total: sum.total === null || one.total === null ? null : sum.total + one.total,
     }),
     answers[0]!,
   );
@@ -150,6 +225,8 @@ export interface ConeState {
 }
 
 const REST_MS = 80;
+/** The most ids of a cone on each side; its chip says when there are more. */
+const MOST_CONE = 1000;
 
 /** The cone of an asset, asked when the pointer has rested; null until it is there. */
 export function useCone(
@@ -163,7 +240,7 @@ export function useCone(
     if (of === null) return;
     const controller = new AbortController();
     const timer = window.setTimeout(() => {
-      fetchAnswer(Cone, { of: [of], granularity, asOf, seenSince: since, limit: MOST_NODES }, controller.signal).then(
+      fetchAnswer(Cone, { of: [of], granularity, asOf, seenSince: since, limit: MOST_CONE }, controller.signal).then(
         ({ upstream, downstream }) => {
           if (controller.signal.aborted) return;
           const list = (part: typeof upstream) => part.nodes.map((node) => node.asset.id).filter((id) => id !== of);

@@ -46,6 +46,8 @@ export function markCards(cards: readonly Card[], overlay: Overlay, source: Mark
 
 function markCard(card: Card, overlay: Exclude<Overlay, "none">, { now, violations, allViolations }: MarkSource): Mark {
   const nodes = card.members.length > 0 ? card.members : [card.node];
+  const brief = nodes.filter((node) => node.brief).length;
+  if (brief > 0 && overlay !== "policy") return { label: brief < nodes.length ? `${brief} not loaded` : "not loaded", tone: "none" };
   if (overlay === "owner") {
     const owners = [...new Set(nodes.flatMap((node) => node.owners.map((owner) => owner.name)))];
     return owners.length > 0 ? { label: owners.join(", "), tone: "good" } : { label: "no owner", tone: "warn" };

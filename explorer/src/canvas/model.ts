@@ -1,11 +1,13 @@
 /**
  * What is known of the lineage, and which part of it is in the picture. Pure: a new answer makes a new value; nothing is changed in place.
  */
+import { findGroup, isClosed } from "./grouping";
 
 export type Reach = "DIRECT" | "INDIRECT" | "POSSIBLE";
 export type Granularity = "DOMAIN" | "PRODUCT" | "DATASET" | "COLUMN";
 export type Side = "up" | "down";
-export type Grouping = "none" | "domain" | "product";
+/** `auto`: nothing, unless there is more than a picture can show. */
+export type Grouping = "auto" | "none" | "domain" | "product" | "namespace";
 
 export const REACHES: readonly Reach[] = ["DIRECT", "INDIRECT", "POSSIBLE"];
 export const GRANULARITIES: readonly Granularity[] = ["DOMAIN", "PRODUCT", "DATASET", "COLUMN"];
@@ -45,6 +47,8 @@ export interface LineageNode {
   columns: number | null;
   checks: CheckCounts | null;
   lastObserved: string | null;
+  /** From a compact answer: owners, columns, checks, counts of neighbours and times are not known yet. */
+  brief?: boolean;
 }
 
 export interface LineageEdge {
@@ -58,6 +62,8 @@ export interface LineageEdge {
   jobs: Ref[];
   stale: boolean;
   provisional: boolean;
+  /** From a compact answer: type and jobs are not known. */
+  brief?: boolean;
 }
 
 export interface Answer {
@@ -93,13 +99,21 @@ export function mergeAnswer(known: Knowledge, answer: Answer, via?: string): Kno
     const old = nodes.get(node.id);
     const reach = behind ? chooseWeaker(behind.reach, node.reach) : node.reach;
     const masked = node.masked || (behind?.masked ?? false);
-    if (!old) nodes.set(node.id, { ...node, reach, masked, start: node.start && !behind });
-    else if (!behind) {
+    if (!old) {
+      nodes.set(node.id, { ...node, reach, masked, start: node.start && !behind });
+      continue;
+    }
+    const fuller = (node.brief && !old.brief) || (behind && (node.brief || !old.brief)) ? old : node;
+    if (behind) nodes.set(node.id, { ...fuller, reach: old.reach, masked: old.masked, start: old.start });
+    else {
       const better = REACHES.indexOf(reach) < REACHES.indexOf(old.reach);
-      nodes.set(node.id, { ...node, reach: better ? reach : old.reach, masked: old.masked && masked, start: old.start || node.start });
+      nodes.set(node.id, { ...fuller, reach: better ? reach : old.reach, masked: old.masked && masked, start: old.start || node.start });
     }
   }
-  for (const edge of answer.edges) if (nodes.has(edge.from) && nodes.has(edge.to)) edges.set(nameEdge(edge), edge);
+  for (const edge of answer.edges) {
+    const name = nameEdge(edge);
+    if (nodes.has(edge.from) && nodes.has(edge.to) && !(edge.brief && edges.has(name))) edges.set(name, edge);
+  }
   const down = new Map<string, LineageEdge[]>();
   const up = new Map<string, LineageEdge[]>();
   for (const edge of edges.values()) {
@@ -128,7 +142,7 @@ export interface View {
   columns: ReadonlySet<string>;
   reach: ReadonlySet<Reach>;
   grouping: Grouping;
-  /** Groups that are one closed box. */
+  /** Groups that are one closed box; with `*` among them: all but these. */
   closed: ReadonlySet<string>;
 }
 
@@ -140,7 +154,7 @@ export const FIRST_VIEW: View = {
   shut: new Set(),
   columns: new Set(),
   reach: new Set(REACHES),
-  grouping: "none",
+  grouping: "auto",
   closed: new Set(),
 };
 
@@ -267,6 +281,8 @@ function collectShown(known: Knowledge, view: View): Shown {
   return { hops, openUp, openDown };
 }
 
+const GROUP_KINDS: Record<Grouping, string> = { auto: "", none: "", domain: "DOMAIN", product: "DATA_PRODUCT", namespace: "NAMESPACE" };
+
 /** What is in the picture, and how much is not. */
 export function buildPicture(known: Knowledge, view: View): Picture {
   const shown = collectShown(known, view);
@@ -287,8 +303,8 @@ export function buildPicture(known: Knowledge, view: View): Picture {
     const node = nodes.find((one) => one.id === id) ?? makeParent(inner[0]!.parent!, inner);
     const hops = nodes.map((one) => shown.hops.get(one.id)!);
     const hop = hops.reduce((a, b) => (Math.abs(b) < Math.abs(a) ? b : a));
-    const group = view.grouping === "domain" ? node.domain : view.grouping === "product" ? node.product : null;
-    if (group && view.closed.has(group.id)) {
+    const group = findGroup(node, view.grouping);
+    if (group && isClosed(view, group.id)) {
       const name = `group:${group.id}`;
       if (!cardOf.has(name)) add(makeGroupCard(name, group, view.grouping, node, hop));
       const card = cards[cardOf.get(name)!]!;
@@ -327,7 +343,7 @@ function makeGroupCard(id: string, group: Ref, grouping: Grouping, node: Lineage
     id,
     node: {
       ...node,
-      ...{ id, name: group.name, qualifiedName: group.name, kind: grouping === "domain" ? "DOMAIN" : "DATA_PRODUCT" },
+      ...{ id, name: group.name, qualifiedName: group.name, kind: GROUP_KINDS[grouping] },
       ...{ parent: null, columns: null, checks: null, upstream: null, downstream: null },
     },
     ...{ hop, rows: [], moreRows: 0, moreUp: 0, moreDown: 0, openUp: true, openDown: true, group, members: [] },

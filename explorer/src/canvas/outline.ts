@@ -103,6 +103,7 @@ const KINDS: Record<string, string> = {
   COLUMN: "column",
   DATA_PRODUCT: "product",
   DOMAIN: "domain",
+  NAMESPACE: "namespace",
   JOB: "job",
   CONSUMER: "consumer",
 };
@@ -119,7 +120,8 @@ export function describeCard(card: Card, mark?: Mark): string {
   if (card.members.length > 0) parts.push(`${card.members.length} inside`);
   if (node.reach !== "DIRECT") parts.push(node.reach.toLowerCase());
   if (node.masked) parts.push("masked on every path");
-  if (card.members.length === 0) {
+  if (node.brief) parts.push("owner not loaded");
+  else if (card.members.length === 0) {
     const owners = node.owners.map((owner) => showName(owner.name));
     parts.push(owners.length > 0 ? `owner ${owners.join(" and ")}` : "no owner");
   }
