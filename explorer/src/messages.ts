@@ -195,6 +195,8 @@ export const text = {
   loading: "Loading …",
   retry: "Try again",
   more: "Show more",
+  nextRows: "Next 1,000",
+  firstRows: "Back to the first",
   copy: "Copy",
   copied: "Copied",
   copyLink: "Copy link",

@@ -235,10 +235,14 @@ export function OwnerLinks({ owners, detailed = false }: { owners: readonly Owne
 }
 
 /** For lists, which are as complete as what sources have stated. */
-export function ListLine({ shown, total }: { shown: number; total: number }) {
+export function ListLine({ shown, total, skipped = 0 }: { shown: number; total: number; skipped?: number }) {
   return (
     <p className="soft" data-completeness={shown < total ? "gaps" : "complete"}>
-      {shown < total ? `${formatNumber(shown)} of ${formatNumber(total)} shown.` : `All ${formatNumber(total)} shown.`}
+      {skipped > 0
+        ? `${formatNumber(skipped + 1)} to ${formatNumber(skipped + shown)} of ${formatNumber(total)} shown.`
+        : shown < total
+          ? `${formatNumber(shown)} of ${formatNumber(total)} shown.`
+          : `All ${formatNumber(total)} shown.`}
     </p>
   );
 }

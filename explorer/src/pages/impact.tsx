@@ -240,7 +240,25 @@ function Recipients({ notify, start }: { notify: Answer["notify"]; start: string
   );
 }
 
+const MOST_RECIPIENTS = 50;
+
 function RecipientTable({ rows }: { rows: Answer["notify"] }) {
+  const [all, setAll] = useState(false);
+  return (
+    <>
+      <RecipientRows rows={all ? rows : rows.slice(0, MOST_RECIPIENTS)} />
+      {rows.length > MOST_RECIPIENTS && !all && (
+        <div>
+          <button type="button" onClick={() => setAll(true)}>
+            and {formatNumber(rows.length - MOST_RECIPIENTS)} more
+          </button>
+        </div>
+      )}
+    </>
+  );
+}
+
+function RecipientRows({ rows }: { rows: Answer["notify"] }) {
   return (
     <Table
       caption="Recipients"
@@ -285,8 +303,11 @@ const GROUPS = [
   ["reach", "byReach", "Certainty"],
 ] as const;
 
+const MOST_GROUPS = 12;
+
 /** The groups of the answer; each narrows the list below. */
 function Groups({ impact, place }: { impact: Answer; place: Place }) {
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const active = GROUPS.filter(([name]) => place.search.get(name));
   return (
     <section className="card" aria-labelledby="groups">
@@ -306,7 +327,7 @@ function Groups({ impact, place }: { impact: Answer; place: Place }) {
           <div key={name}>
             <h3>{title}</h3>
             <ul className="plain">
-              {impact[field].slice(0, 12).map((one) => {
+              {impact[field].slice(0, open.has(field) ? undefined : MOST_GROUPS).map((one) => {
                 const chosen = place.search.get(name)?.toLowerCase() === one.key.toLowerCase();
                 const label = name === "kind" ? nameKinds(one.key) : name === "reach" ? (REACHES[one.key]?.name ?? one.key) : one.label;
                 return (
@@ -328,7 +349,13 @@ function Groups({ impact, place }: { impact: Answer; place: Place }) {
                   </li>
                 );
               })}
-              {impact[field].length > 12 && <li className="soft">and {formatNumber(impact[field].length - 12)} more groups</li>}
+              {impact[field].length > MOST_GROUPS && !open.has(field) && (
+                <li>
+                  <button type="button" onClick={() => setOpen(new Set([...open, field]))}>
+                    and {formatNumber(impact[field].length - MOST_GROUPS)} more
+                  </button>
+                </li>
+              )}
               {impact[field].length === 0 && <li className="soft">{text.none}</li>}
             </ul>
           </div>

@@ -1,7 +1,8 @@
 /** Lists of all assets of a kind, with filters, totals and what has no owner. */
 import { type FormEvent, type ReactNode, useState } from "react";
+import { announce } from "../announcer";
 import { AssetChoice } from "../choices";
-import type { Operation } from "../client";
+import { type Operation, sendOperation } from "../client";
 import { buildCsv, saveFile } from "../files";
 import { buildHref, buildRunHref, changeHref, navigate, type Place, readChoice, usePlace } from "../location";
 import { capitalize, count, countKind, formatNumber, nameKinds, nameValue, RUN_STATES, text } from "../messages";
@@ -51,13 +52,14 @@ interface Row {
 }
 
 interface ListAnswer<One extends Row> {
-  list: { totalCount: number; nodes: One[]; pageInfo: { hasNextPage: boolean } };
+  list: { totalCount: number; nodes: One[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
 }
 
 interface ListVariables {
   filter?: AssetFilter | null | undefined;
   order: ListOrder;
   first: number;
+  after?: string | null | undefined;
   asOf?: string | null | undefined;
 }
 
@@ -98,11 +100,12 @@ function ListPage<One extends Row>({
   useTitle(title);
   const filter = readFilter(place.search, kind);
   const order = readChoice(place.search, "order", ORDERS, "NAME");
-  const key = JSON.stringify([filter, order]);
-  const [size, setSize] = useState({ key, first: PAGE });
-  const first = size.key === key ? size.first : PAGE;
+  const key = JSON.stringify([filter, order, place.search.get("asOf")]);
+  const start = { key, first: PAGE, after: null as string | null, skipped: 0 };
+  const [kept, setSize] = useState(start);
+  const { first, after, skipped } = kept.key === key ? kept : start;
   const orphans = place.search.get("owned") === "no";
-  const query = usePastQuery(operation, orphans ? null : { filter, order, first });
+  const query = usePastQuery(operation, orphans ? null : { filter, order, first, after });
   return (
     <>
       <h1 tabIndex={-1}>{orphans ? `${title} without an owner` : title}</h1>
@@ -117,9 +120,7 @@ function ListPage<One extends Row>({
               <section className="card" aria-label={title}>
                 <div className="row">
                   <p role="status">{countKind(kind, list.totalCount)}</p>
-                  <button type="button" onClick={() => saveRows(kind, rows)}>
-                    {text.csv}
-                  </button>
+                  <SaveRows kind={kind} operation={operation} variables={{ filter, order }} keep={keep} />
                 </div>
                 {note}
                 <Table
@@ -138,19 +139,85 @@ function ListPage<One extends Row>({
                 {rows.length < list.nodes.length && (
                   <p className="soft">{formatNumber(list.nodes.length - rows.length)} left out by the filter of this page.</p>
                 )}
-                <ListLine shown={list.nodes.length} total={list.totalCount} />
-                {list.pageInfo.hasNextPage && first < MOST && (
-                  <div>
-                    <button type="button" onClick={() => setSize({ key, first: MOST })}>
+                <ListLine shown={list.nodes.length} total={list.totalCount} skipped={skipped} />
+                <div className="row">
+                  {list.pageInfo.hasNextPage && first < MOST && (
+                    <button type="button" onClick={() => setSize({ ...start, first: MOST })}>
                       {text.more}
                     </button>
-                  </div>
-                )}
+                  )}
+                  {skipped > 0 && (
+                    <button type="button" onClick={() => setSize({ ...start, first: MOST })}>
+                      {text.firstRows}
+                    </button>
+                  )}
+                  {list.pageInfo.hasNextPage && first >= MOST && (
+                    <button
+                      type="button"
+                      onClick={() => {
+                        setSize({ key, first: MOST, after: list.pageInfo.endCursor, skipped: skipped + list.nodes.length });
+                        window.scrollTo(0, 0);
+                      }}
+                    >
+                      {text.nextRows}
+                    </button>
+                  )}
+                </div>
               </section>
             );
           }}
         </Answered>
       )}
+    </>
+  );
+}
+
+/** Saves all rows of the list, not only those that are shown. */
+function SaveRows<
+  One extends Row,
+  Variables extends { first: number; after?: string | null | undefined; asOf?: string | null | undefined },
+>({
+  kind,
+  operation,
+  variables,
+  keep = () => true,
+}: {
+  kind: string;
+  operation: Operation<ListAnswer<One>, Variables>;
+  variables: Omit<Variables, "first" | "after" | "asOf">;
+  keep?: (row: One) => boolean;
+}) {
+  const asOf = usePast();
+  const [state, setState] = useState("");
+  const save = async () => {
+    setState(text.loading);
+    const rows: One[] = [];
+    let after: string | null = null;
+    try {
+      do {
+        const { list }: ListAnswer<One> = await sendOperation(operation, {
+          ...variables,
+          first: MOST,
+          after,
+          asOf,
+        } as unknown as Variables);
+        rows.push(...list.nodes.filter(keep));
+        after = list.pageInfo.hasNextPage ? list.pageInfo.endCursor : null;
+        setState(`${formatNumber(rows.length)} of ${formatNumber(list.totalCount)} …`);
+      } while (after !== null);
+      saveRows(kind, rows);
+      setState("");
+      announce(`${capitalize(count(rows.length, "row", "rows"))} saved.`);
+    } catch (error) {
+      setState(error instanceof Error ? error.message : String(error));
+    }
+  };
+  return (
+    <>
+      <button type="button" onClick={() => void save()}>
+        {text.csv}
+      </button>
+      <span role="status">{state}</span>
     </>
   );
 }
@@ -239,9 +306,7 @@ function Orphans({ kind }: { kind: string }) {
         <section className="card" aria-label="Without an owner">
           <div className="row">
             <p role="status">{countKind(kind, list.totalCount)} without an owner at any level. Other filters do not apply here.</p>
-            <button type="button" onClick={() => saveRows(kind, list.nodes)}>
-              {text.csv}
-            </button>
+            <SaveRows kind={kind} operation={OrphansList} variables={{ kinds: [kind as "DATASET"] }} />
           </div>
           <Table
             caption="Without an owner"
