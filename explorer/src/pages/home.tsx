@@ -1,4 +1,5 @@
 /** The first page: search, the health of the mesh, and its domains with what flows between them. */
+import { useState } from "react";
 import { useQuery } from "../client";
 import { SearchField } from "../combobox";
 import { CompletenessLine, lookBehind } from "../completeness";
@@ -43,7 +44,7 @@ export function Home() {
         {(data) => (
           <>
             <Health data={data} />
-            <Domains data={data} />
+            <Domains data={data} columns={about.data?.about.assets.find((one) => one.kind === "COLUMN")?.count ?? null} />
           </>
         )}
       </Answered>
@@ -135,9 +136,14 @@ function Health({ data }: { data: HomeAnswer }) {
   );
 }
 
-function Domains({ data }: { data: HomeAnswer }) {
+/** Above this the flows between domains cost the server seconds, in which it suggests no names: then they are asked for by a button. */
+const LARGE = 100_000;
+
+function Domains({ data, columns }: { data: HomeAnswer; columns: number | null }) {
   const domains = data.domains.nodes;
-  const map = useQuery(DomainMap, domains.length > 0 ? { of: domains.map((one) => one.id) } : null);
+  const [wanted, setWanted] = useState(false);
+  const shown = wanted || (columns !== null && columns <= LARGE);
+  const map = useQuery(DomainMap, shown && domains.length > 0 ? { of: domains.map((one) => one.id) } : null);
   const covered = new Map(data.coverage.byDomain.map((one) => [one.domain?.id ?? "", one.covered]));
   const flows = new Map<string, NonNullable<typeof map.data>["lineage"]["edges"]>();
   for (const edge of map.data?.lineage.edges ?? []) {
@@ -153,6 +159,12 @@ function Domains({ data }: { data: HomeAnswer }) {
             See how data flows between them
           </Link>
         )}
+        {domains.length > 0 && columns !== null && !shown && (
+          <button type="button" onClick={() => setWanted(true)}>
+            List the flows between them
+          </button>
+        )}
+        {map.loading && <span className="busy">{text.loading}</span>}
       </div>
       {domains.length === 0 ? (
         <p className="soft">
