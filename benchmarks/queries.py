@@ -151,6 +151,9 @@ def build_lookup_requests(mesh: Mesh) -> Iterator[Question]:
         ("the beginning of some", "dataset_1"),
         ("a name of many columns", mesh.build_column_name(0)),
         ("a dataset and the beginning of a column", f"{name} {mesh.build_column_name(0)[:2]}"),
+        ("a part of names and the beginning of a column", f"{name}.{mesh.build_column_name(0)[:2]}"),
+        ("three words", f"{name.replace('.', ' ')} {mesh.build_column_name(0)[:2]}"),
+        ("eight words", f"dataset layer {mesh.build_column_name(0)[:2]} da la 1 2 3"),
         ("nothing", "nosuchname"),
     ):
         yield Question(f"suggest, {case}", SUGGEST, {"text": text})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,10 +19,46 @@ from tests.sizes import count_examples
 FILLER = [state_schema(f"shop.{name}Orders/part_{i}", "id", "Order_id", "total") for i, name in enumerate("abcde")]
 texts = st.one_of(
     st.sampled_from(
-        ("a", "x", "db", "stra", "STRASSE", "j", "team", "a x", "x a", "part", "shop.a", "order", "orders/part", "_id", "nothing")
+        (
+            "a",
+            "x",
+            "db",
+            "stra",
+            "STRASSE",
+            "j",
+            "team",
+            "a x",
+            "x a",
+            "part",
+            "shop.a",
+            "order",
+            "orders/part",
+            "_id",
+            "nothing",
+            "a.",
+            "a.x",
+            "b.str",
+            "shop.aOrders/part_0.o",
+            "aorders/part",
+            "part_0.id",
+            "Orders.",
+            "db.a",
+        )
     ),
     st.text(max_size=4),
 )
+
+
+def rank_parts(key: AssetKey, wanted: str) -> Iterator[int]:
+    """1 if the last parts of a name are those of the text, 3 if the last one only begins so; of a column, with its dataset's name."""
+    before, last = wanted.replace("/", ".").split(".")[:-1], wanted.replace("/", ".").split(".")[-1]
+    own = key.name.casefold().replace("/", ".").split(".")
+    names = [(own[:-1], own[-1])]
+    if key.kind is AssetKind.COLUMN:
+        names.append((key.parts[1].casefold().replace("/", ".").split("."), key.name.casefold()))
+    for parts, end in names:
+        if "".join(before) and parts[-len(before) :] == before and end.startswith(last):
+            yield 1 if end == last else 3
 
 
 def rank_name(key: AssetKey, text: str) -> int | None:
@@ -30,8 +68,9 @@ def rank_name(key: AssetKey, text: str) -> int | None:
     if not terms:
         return None
     last = name.replace("/", ".").rpartition(".")[2]
+    by_parts = list(rank_parts(key, wanted))
     for rank, matches in enumerate((name == wanted, last == wanted, name.startswith(wanted), last.startswith(wanted))):
-        if matches:
+        if matches or any(rank == better for better in by_parts):
             return rank
     own = list(split_words(key.name))
     if key.kind is AssetKind.COLUMN:
@@ -44,7 +83,7 @@ def rank_name(key: AssetKey, text: str) -> int | None:
 
 
 def suggest_by_comparison(index: LineageIndex, text: str) -> list[int]:
-    best: dict[int, tuple[int, int, AssetKey]] = {}
+    best: dict[int, tuple[int, int, int, AssetKey]] = {}
     for node in range(index.changes.count_nodes()):
         rep = index.assets.get_representative(node)
         if not index.assets.is_visible(rep) or not is_listed(index, rep):
@@ -52,7 +91,7 @@ def suggest_by_comparison(index: LineageIndex, text: str) -> list[int]:
         for key in index.assets.list_names(rep):
             rank = rank_name(key, text)
             if rank is not None and (rank <= 1 or not _is_mere_step(index, rep)):
-                order = (rank, KINDS.index(key.kind), key)
+                order = (rank, KINDS.index(key.kind), len(key.name), key)
                 best[rep] = min(best.get(rep, order), order)
     return sorted(best, key=best.__getitem__)
 
@@ -73,3 +112,25 @@ def test_suggestions_are_those_of_a_comparison_with_every_name(statements: list[
             assert suggest_assets(index, text, 1000) == expected
             for first in (0, 1, 3):
                 assert suggest_assets(index, text, first) == expected[:first]
+
+
+def test_whole_parts_come_before_beginnings_and_shorter_names_first() -> None:
+    fold = Fold()
+    fold.add(
+        state_schema("crm.customer_profiles", "email_hash", "customers_em"),
+        state_schema("customers_emea.rows", "id"),
+        state_schema("shop.customers", "emergency_contact", "email", "id", "member"),
+        state_schema("a.old_customers", "email"),
+    )
+    index = fold.build_index()
+
+    def suggest(text: str) -> list[str]:
+        return [index.assets.get_key(node).qualified_name.partition("/")[2] for node in suggest_assets(index, text, 9)]
+
+    assert suggest("customers.em")[:2] == ["shop.customers.email", "shop.customers.emergency_contact"]
+    assert {"crm.customer_profiles.customers_em", "customers_emea.rows", "a.old_customers.email"} <= {*suggest("customers.em")[2:]}
+    assert suggest("customers.email")[0] == suggest("shop/customers.email")[0] == "shop.customers.email"
+    assert suggest("customers.")[:2] == ["shop.customers.id", "shop.customers.email"]
+    found = suggest("em")
+    assert found[:2] == ["a.old_customers.email", "shop.customers.email"]
+    assert found[2:4] == ["crm.customer_profiles.email_hash", "shop.customers.emergency_contact"]

@@ -199,8 +199,8 @@ class Query:
 
     @describe_field(
         "Assets that a text that is being typed may mean, the best first, by any of their names: quick enough to be asked at each key."
-        " Exact names first, then last parts, then beginnings, then names with words that begin so. Titles, descriptions and tags are not"
-        " examined, and nothing is counted: see `search`."
+        " Exact names first, then last parts, then beginnings, then names with words that begin so; shorter names before longer ones."
+        " Titles, descriptions and tags are not examined, and nothing is counted: see `search`."
     )
     def suggest(self, info: Context, text: str, first: int = 10) -> list[Asset]:
         view = info.context.now

@@ -528,7 +528,7 @@ class LineageIndex:
 
         `first`: about how many are wanted. Ranks are those of `meshline.graph.index.suggestions`.
         """
-        for (rank, _, _), own in self._suggestions.iterate(text, first):
+        for (rank, _), own in self._suggestions.iterate(text, first):
             yield int(self._tables.nodes.rep[own]), rank
 
     def find_containing(self, kind: AssetKind, text: str) -> list[int]:

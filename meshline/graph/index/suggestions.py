@@ -16,12 +16,12 @@ import numpy.typing as npt
 from meshline.graph.index.arrays import COLUMN, DATASET, GONE, I8, I64, MERGED, N_NAMES, N_NODES, NONE, PAST
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import Flags, Ints
-from meshline.graph.model import AssetKey
 from meshline.graph.naming import parse_search_terms, split_words
 
 MAX_TERMS = 8  # words of a text that count
 _RECENT = 4096  # names, or assets, that are not sorted in yet
 _LAST = "\U0010ffff"
+_EXACT, _BEGINNING = 1, 3  # the ranks of an asset that ends with the text, and of one whose last part begins with the text's last part
 _IN_NAME = 4  # the rank of a name in which all words of the text begin words
 _KINDS = 64  # more than there are kinds
 
@@ -62,6 +62,7 @@ class Suggestions:
         self._words, self._lasts, self._wholes = _Prefixes(), _Prefixes(), _Prefixes()
         self._names = 0  # names that are known
         self._known: Flags = np.zeros(0, np.bool_)  # by name: whether it is among the prefixes
+        self._lengths: Ints = np.empty(0, np.int32)  # by name: its length
         self._nodes = 0  # assets that are known
         self._name: Ints = np.empty(0, np.int32)  # by node: the number of its name
         self._context: Ints = np.empty(0, np.int32)  # the number of its namespace; of a column, of its dataset's name
@@ -72,11 +73,13 @@ class Suggestions:
         """Follow the index, so that the next question need not."""
         self._follow()
 
-    def iterate(self, text: str, first: int) -> Iterator[tuple[tuple[int, int, AssetKey], int]]:
-        """The assets (own nodes) in order, each with its key of order: rank, kind and name. `first`: about how many are wanted.
+    def iterate(self, text: str, first: int) -> Iterator[tuple[tuple[int, int], int]]:
+        """The assets (own nodes) in order, each with its rank and kind. `first`: about how many are wanted.
 
-        Ranks: the text is 0 the name, 1 its last part, 2 its beginning, 3 the beginning of its last part; 4 all words begin words of the
-        name; 5 some do so only of the namespace, or, for a column, of its dataset's name.
+        The rule: whole parts of names come before beginnings of parts, and these before the rest. Parts are separated by points and
+        slashes; those of a column are its dataset's, then its own. Ranks: the text is 0 the name, 1 its last parts, 2 its beginning,
+        3 its last parts, of the last of them the beginning; 4 all words begin words of the name; 5 some do so only of the namespace, or,
+        for a column, of its dataset's name. Equal ranks are in the order of kinds, then the shorter names first, then by name.
         """
         terms, wanted = parse_search_terms(text)[:MAX_TERMS], text.strip().casefold()
         if not terms:
@@ -85,7 +88,9 @@ class Suggestions:
         marked = [self._mark_names(term) for term in terms]
         level = self._rank_names(marked, wanted)
         by_name = (level <= _IN_NAME)[self._name[: self._nodes]]
-        yield from self._iterate_rows(np.flatnonzero(by_name), level, first)
+        columns, exact = self._find_columns(wanted)
+        by_name[columns] = True
+        yield from self._iterate_rows(np.flatnonzero(by_name), level, first, columns, exact)
         elsewhere = ~by_name  # looked at only if that was not enough: a word of a dataset is one of the context of all its columns
         for names in marked:
             elsewhere &= names[self._name[: self._nodes]] | names[self._context[: self._nodes]]
@@ -100,26 +105,66 @@ class Suggestions:
     def _rank_names(self, marked: list[Flags], wanted: str) -> I8:
         """The rank of each name; `_IN_NAME` + 1 for those in which not all words are."""
         level = np.where(np.logical_and.reduce(marked), _IN_NAME, _IN_NAME + 1).astype(np.int8)
-        level[self._lasts.find(wanted)] = 3
-        level[self._wholes.find(wanted)] = 2
+        level[self._lasts.find(wanted)] = _BEGINNING
+        before, last = _split_parts(wanted)
+        if before:
+            words = level == _IN_NAME
+            for whole, rank in ((False, _BEGINNING), (True, _EXACT)):
+                found = self._lasts.find(last, whole=whole)
+                level[self._filter_names(found[words[found]], before, inner=True)] = rank
+        beginning = self._wholes.find(wanted)
+        level[beginning] = np.minimum(level[beginning], 2)
         level[self._lasts.find(wanted, whole=True)] = 1
         level[self._wholes.find(wanted, whole=True)] = 0
         return level
 
-    def _iterate_rows(self, rows: I64, level: I8, first: int) -> Iterator[tuple[tuple[int, int, AssetKey], int]]:
-        """These assets by rank, kind and name, without those that are only inferred or former."""
+    def _filter_names(self, names: Ints, parts: str, *, inner: bool) -> list[int]:
+        """Those of these names that end with some parts. `inner`: that have one more part after them."""
+        found = []
+        for number, text in zip(names.tolist(), self._tables.read_texts(names), strict=True):
+            folded = text.casefold().replace("/", ".")
+            if ("." + (folded.rpartition(".")[0] if inner else folded)).endswith("." + parts):
+                found.append(number)
+        return found
+
+    def _find_columns(self, wanted: str) -> tuple[I64, Flags]:
+        """The columns whose dataset's name ends with all parts of the text but the last, which begins theirs; and which ones it is."""
+        before, last = _split_parts(wanted)
+        names = self._filter_names(self._lasts.find(before.rpartition(".")[2], whole=True), before, inner=False) if before else []
+        if not names:
+            return np.empty(0, np.int64), np.empty(0, np.bool_)
+        datasets, beginning, exact = (np.zeros(self._names, np.bool_) for _ in range(3))
+        datasets[names] = True
+        beginning[self._wholes.find(last)] = True
+        exact[self._wholes.find(last, whole=True)] = True
+        rows = np.flatnonzero(datasets[self._context[: self._nodes]])
+        rows = rows[(self._tables.nodes.kind[rows] == COLUMN) & beginning[self._name[rows]]]
+        return rows, exact[self._name[rows]]
+
+    def _iterate_rows(
+        self, rows: I64, level: I8, first: int, columns: I64 | None = None, exact: Flags | None = None
+    ) -> Iterator[tuple[tuple[int, int], int]]:
+        """These assets in order, without those that are only inferred or former. `columns`, `exact`: as of `_find_columns`."""
         nodes = self._tables.nodes
         rows = rows[(nodes.live[rows] > 0) & (nodes.traits[rows] & (GONE | PAST) == 0)]
         data = np.where(nodes.kind[rows] == COLUMN, nodes.part1[rows], rows)
         solid = (nodes.kind[data] != DATASET) | (nodes.solid[data] > 0) | (nodes.traits[data] & MERGED != 0)
         rows = rows[solid]
-        groups = level[self._name[rows]].astype(np.int32) * _KINDS + nodes.kind[rows]
+        ranks = level[self._name[rows]].astype(np.int32)
+        if columns is not None and exact is not None and len(columns):
+            at = np.minimum(np.searchsorted(columns, rows), len(columns) - 1)
+            by_dataset = np.where(exact[at], _EXACT, _BEGINNING)
+            ranks = np.where(columns[at] == rows, np.minimum(ranks, by_dataset), ranks)
+        groups = ranks * _KINDS + nodes.kind[rows]
         for group in np.flatnonzero(np.bincount(groups, minlength=1)).tolist():
-            yield from self._iterate_group(group, rows[groups == group], first)
+            together = rows[groups == group]
+            lengths = self._lengths[self._name[together]]
+            for length in np.flatnonzero(np.bincount(lengths)).tolist():
+                for row in self._iterate_group(together[lengths == length], first):
+                    yield divmod(group, _KINDS), row
 
-    def _iterate_group(self, group: int, rows: I64, first: int) -> Iterator[tuple[tuple[int, int, AssetKey], int]]:
-        """The assets of one rank and kind by name. Names are made only of as many as are asked for."""
-        nodes = self._tables.nodes
+    def _iterate_group(self, rows: I64, first: int) -> Iterator[int]:
+        """The assets of one rank, kind and length by name. Names are made only of as many as are asked for."""
         places = np.where(rows < self._sorted, self._order[np.minimum(rows, self._sorted - 1)], -1) if self._sorted else rows * 0 - 1
         recent = [(self._tables.get_key(row), row) for row in rows[places == -1].tolist()]
         rows, places = rows[places != -1], places[places != -1]
@@ -134,10 +179,10 @@ class Suggestions:
             near = [(self._tables.get_key(row), row) for row in rows[places <= done].tolist()]
             bound = max(near)
             cut = next((i for i, one in enumerate(recent) if one > bound), len(recent))
-            yield from (((group // _KINDS, int(nodes.kind[row]), key), row) for key, row in sorted([*near, *recent[:cut]]))
+            yield from (row for _, row in sorted([*near, *recent[:cut]]))
             recent = recent[cut:]
             size *= 4
-        yield from (((group // _KINDS, int(nodes.kind[row]), key), row) for key, row in recent)
+        yield from (row for _, row in recent)
 
     # -- following the index
 
@@ -153,7 +198,9 @@ class Suggestions:
             self._name, self._context = (
                 _append(known, self._nodes, more.astype(np.int32)) for known, more in ((self._name, name), (self._context, context))
             )
-            self._add_names(np.unique(np.concatenate([name, context])))
+            mentioned = np.zeros(names, np.bool_)
+            mentioned[name] = mentioned[context] = True
+            self._add_names(np.flatnonzero(mentioned).astype(np.int32))
             self._nodes = n
         self._names = names
         for prefixes in (self._words, self._lasts, self._wholes):
@@ -164,11 +211,14 @@ class Suggestions:
     def _add_names(self, numbers: Ints) -> None:
         tables = self._tables
         if len(self._known) < int(tables.counts[N_NAMES]):
-            self._known = np.concatenate([self._known, np.zeros(int(tables.counts[N_NAMES]) - len(self._known), np.bool_)])
+            more = int(tables.counts[N_NAMES]) - len(self._known)
+            self._known = np.concatenate([self._known, np.zeros(more, np.bool_)])
+            self._lengths = np.concatenate([self._lengths, np.zeros(more, np.int32)])
         numbers = numbers[~self._known[numbers]]
         self._known[numbers] = True
         for number, text in zip(numbers.tolist(), tables.read_texts(numbers), strict=True):
             folded = text.casefold()
+            self._lengths[number] = len(text)
             self._wholes.add(folded, number)
             self._lasts.add(folded.replace("/", ".").rpartition(".")[2], number)
             for word in dict.fromkeys(split_words(text)):
@@ -184,6 +234,12 @@ class Suggestions:
         order[others[sorted(range(len(keys)), key=keys.__getitem__)]] = np.arange(len(others), dtype=np.int32)
         order[columns] = order[nodes.part1[:n][columns]]
         self._order, self._sorted = order, n
+
+
+def _split_parts(wanted: str) -> tuple[str, str]:
+    """(all parts of a text but the last, the last)."""
+    before, _, last = wanted.replace("/", ".").rpartition(".")
+    return before, last
 
 
 def _append(known: Ints, used: int, more: Ints) -> Ints:

@@ -177,8 +177,10 @@ def _build_rank(index: LineageIndex, node: int, text: str, words: Sequence[str])
 def suggest_assets(index: LineageIndex, text: str, first: int, limits: Limits = UNLIMITED) -> list[int]:
     """The first assets that a text that is being typed may mean, the best first, by any of their names; reads no store.
 
-    Exact names first, then last parts, then beginnings of names and of last parts, then names in which all words of the text begin words,
-    then the rest; by kind and name. Assets and mere steps are left out as by `search_assets`.
+    Exact names first, then names that end with its parts, then beginnings of names, then names that end with its parts but for the end of
+    the last, then names in which all words of the text begin words, then the rest; by kind, the shorter names first, then by name.
+    `customers.em` is the columns of `customers` that begin with `em` before any other. Assets and mere steps are left out as by
+    `search_assets`.
     """
     found: list[int] = []
     seen: set[int] = set()
