@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from meshline.ingest.openlineage.run_state import decode_state
 from meshline.ingest.sources.marquez import event_history, marquez_client
 from meshline.ingest.sources.marquez import source as marquez_source
 from meshline.ingest.sources.marquez.event_history import EventHistory, strip_nulls
+from meshline.ingest.sources.marquez.marquez_client import RefusedAnswer
 from meshline.ingest.sources.marquez.parse import EventList, Job, NamedByEvent, NameSet
 from meshline.ingest.sources.marquez.source import Marquez, ingest_marquez, list_event_names, normalise_body
 from meshline.ingest.sources.secrets import Redaction
@@ -322,21 +324,30 @@ def answer_events(events: list[dict[str, Any]], address: str) -> bytes:
 
 
 class FakeMarquez:
-    """Its list of events, as Marquez's SQL makes it: events of one time come in any order, which differs from request to request."""
+    """Its list of events, as Marquez's SQL makes it: events of one time come in any order, which differs from request to request.
 
-    def __init__(self, events: list[dict[str, Any]]) -> None:
+    `meshline`: as a meshline makes it. Events without a run are left out of pages after they were counted, and the oldest of more than
+    `most` are not listed.
+    """
+
+    def __init__(self, events: list[dict[str, Any]], *, meshline: bool = False, most: int = 6) -> None:
         self.events = events
+        self.meshline = meshline
+        self.most = most
         self.asked = 0
 
     def answer(self, after: str, before: str, limit: str | int, sortDirection: str) -> bytes:  # noqa: N803 - as in the request
         self.asked += 1
         found = [event for event in self.events if after <= event["eventTime"] < before]
-        found = sorted(
-            found[self.asked % (len(found) or 1) :] + found[: self.asked % (len(found) or 1)], key=lambda event: str(event["eventTime"])
-        )
+        turn = self.asked % (len(found) or 1)
+        found, total = sorted(found[turn:] + found[:turn], key=lambda event: str(event["eventTime"])), len(found)
         if sortDirection == "desc":
             found.reverse()
-        return json.dumps({"totalCount": len(found), "events": [event for event in found[: int(limit)] if "run" not in event]}).encode()
+        elif self.meshline and total > self.most:
+            raise RefusedAnswer("that is beyond the first events", "events/lineage", 400)
+        if not self.meshline:
+            found = [event for event in found if event["job"]]
+        return json.dumps({"totalCount": total, "events": [event for event in found[: int(limit)] if event["job"]]}).encode()
 
     def read(self, shape: type[EventList], _: object, **parameters: Any) -> EventList:
         return msgspec.json.decode(self.answer(**parameters), type=shape)
@@ -344,31 +355,42 @@ class FakeMarquez:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.lists(st.integers(0, 12), max_size=12), min_size=1, max_size=4),
+    st.lists(st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=12), min_size=1, max_size=4),
     st.integers(1, 4),
+    st.booleans(),
 )
-def test_each_event_is_read_once_whenever_it_arrives(arrivals: list[list[int]], page: int) -> None:
-    """Law. `arrivals`: the times of the events that arrive before each reading; what is late is in a window that is read again."""
-    marquez, memory, number = FakeMarquez([]), "", 0
-    seen: set[bytes] = set()
+def test_each_event_is_read_once_whenever_it_arrives(arrivals: list[list[tuple[int, bool]]], page: int, meshline: bool) -> None:  # noqa: FBT001
+    """Law. `arrivals`: the times of the events that arrive before each reading, and whether they are of a run; what is late is in a
+    window that is read again.
+    """
+    marquez, memory, number = FakeMarquez([], meshline=meshline, most=60), "", 0
+    expected: set[str] = set()
+    seen: set[str] = set()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(event_history, "PAGE", page)
+        patch.setattr(event_history, "MOST", 64)
         for times in arrivals:
-            for time in times:
-                marquez.events.append(build_event(number, time))
+            for time, of_run in times:
+                event = build_event(number, time)
+                marquez.events.append(event if of_run else {**event, "job": None})
+                expected |= {f"j{number}"} if of_run else set()
                 number += 1
+            marquez.most = max(12, number // 2)  # all may have one time
+            marquez.most = max(marquez.most, max(Counter(event["eventTime"] for event in marquez.events).values(), default=0))
             history = EventHistory(marquez, memory)  # type: ignore[arg-type]
             for found in history.read_pages():
-                bodies = {event.body for event in found.events}
-                assert len(bodies) == len(found.events)
-                assert found.again or not bodies & seen
-                seen |= bodies
+                names = {event.named.job.name for event in found.events if event.named.job is not None}
+                assert len(names) == len(found.events)
+                assert found.again or not names & seen
+                seen |= names
             memory = history.encode()
-            assert len(seen) == number
-        history, before = EventHistory(marquez, memory), marquez.asked  # type: ignore[arg-type]
-        assert [event for found in history.read_pages() for event in found.events] == []
-        assert marquez.asked - before <= 2
-        assert history.count_unchanged() == number
+            assert seen == expected
+        history = EventHistory(marquez, memory)  # type: ignore[arg-type]
+        if all(of_run for times in arrivals for _, of_run in times):
+            before = marquez.asked
+            assert [event for found in history.read_pages() for event in found.events] == []
+            assert marquez.asked - before <= 2
+            assert history.count_unchanged() == number
 
 
 def test_a_kill_between_pages_reads_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,7 +411,7 @@ def test_a_kill_between_pages_reads_the_rest(monkeypatch: pytest.MonkeyPatch) ->
 def test_too_many_events_of_one_time_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_history, "PAGE", 2)
     monkeypatch.setattr(event_history, "MOST", 8)
-    marquez = FakeMarquez([build_event(number, 5) for number in range(8)])
+    marquez = FakeMarquez([build_event(number, 5) for number in range(9)])
     with pytest.raises(InvalidInput, match=r"more than 8 events of the time 2026-03-08T12:00:00\.000005Z"):
         list(EventHistory(marquez).read_pages())  # type: ignore[arg-type]
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.graph.model import from_micros
-from meshline.ingest.sources.marquez.marquez_client import LargeAnswer, MarquezClient
+from meshline.graph.model import from_micros, get_current_micros
+from meshline.ingest.sources.marquez.marquez_client import LargeAnswer, MarquezClient, RefusedAnswer
 from meshline.ingest.sources.marquez.parse import EventList, NamedByEvent
 
 PAGE = 500  # events of a request
@@ -74,7 +74,7 @@ class EventHistory:
                 pages.append(page.window)
             at = self._windows.index(changed)
             self._windows[at : at + 1] = pages or [changed._replace(events=0)]
-        for page in self._read_span(self._windows[-1].end if self._windows else 0, None):
+        for page in self._read_span(self._windows[-1].end if self._windows else 0, END):
             yield page
             self._windows.append(page.window)
 
@@ -91,34 +91,45 @@ class EventHistory:
         count = self._count(windows[0].start, windows[-1].end)
         return count < 0 or any(one.events < 0 for one in windows) or count == sum(one.events for one in windows)
 
-    def _read_span(self, start: int, end: int | None) -> Iterator[HistoryPage]:
-        """The pages of a time. Events of one microsecond are always on one page, so that no page depends on how Marquez sorts them."""
+    def _read_span(self, start: int, end: int) -> Iterator[HistoryPage]:
+        """The pages of a time. Events of one microsecond are always on one page, so that no page depends on how Marquez sorts them.
+
+        A page with fewer events than were asked for is the last one only if no more are counted: a meshline leaves the events without
+        a run out of a page, and refuses to begin with the oldest of very many.
+        """
         limit = PAGE
-        while end is None or start < end:
+        while start < end:
             try:
-                found = self._list_events(start, end, limit)
+                total, found = self._list_events(start, end, limit)
             except LargeAnswer:
                 if limit == 1:
                     raise
                 limit = max(1, limit // 4)
                 continue
-            if len(found) < limit:
-                until = end if end is not None else found[-1].time + 1 if found else start
-            else:
-                until = found[-1].time
-                if until == start:  # all are of one microsecond, and there may be more
-                    limit = self._widen_page(limit, start)
-                    continue
+            except RefusedAnswer as error:
+                yield from self._read_halves(start, end, error)
+                return
+            is_last = len(found) < limit and total <= limit
+            until = _find_end(found, end) if is_last else found[-1].time if found else start
             if until > start:
                 yield self._build_page(start, until, [one for one in found if one.time < until])
-            if len(found) < limit:
+                start, limit = until, min(PAGE, limit)
+            elif not is_last and limit >= MOST:
+                message = f"there are more than {MOST} events of the time {_format_time(start)}"
+                yield from self._read_halves(start, end, InvalidInput(message, "/".join(_PATH)))
                 return
-            start, limit = until, min(PAGE, limit)
+            else:
+                limit = min(MOST, 2 * limit)
+            if is_last:
+                return
 
-    def _widen_page(self, limit: int, time: int) -> int:
-        if limit >= MOST:
-            raise InvalidInput(f"there are more than {MOST} events of the time {_format_time(time)}", "/".join(_PATH))
-        return min(MOST, 2 * limit)
+    def _read_halves(self, start: int, end: int, error: InvalidInput) -> Iterator[HistoryPage]:
+        """The pages of a time of which one answer cannot have all events. Raises the error if that time cannot be divided."""
+        if end - start == 1 or (isinstance(error, RefusedAnswer) and error.status != 400):
+            raise error
+        middle = (start + end) // 2
+        yield from self._read_span(start, middle)
+        yield from self._read_span(middle, end)
 
     def _build_page(self, start: int, until: int, found: list[HistoricEvent]) -> HistoryPage:
         """Marquez also counts events without a run, which it does not list. Events may arrive now: they are either read here, or
@@ -126,23 +137,30 @@ class EventHistory:
         """
         count = self._count(start, until)
         if count not in (-1, len(found)):
-            found = self._list_events(start, until, max(PAGE, count + 1))
+            _, found = self._list_events(start, until, max(PAGE, count + 1))
         return HistoryPage(Window(start, until, count), found, again=False)
 
     def _count(self, start: int, end: int) -> int:
         times = {"after": _format_time(start), "before": _format_time(end)}
         return self._client.read(EventList, _PATH, limit=0, sortDirection="desc", **times).total_count
 
-    def _list_events(self, start: int, end: int | None, limit: int) -> list[HistoricEvent]:
-        """The first events of a time, the oldest first."""
-        times = {"after": _format_time(start), "before": _format_time(END if end is None else end)}
-        found = self._client.read(EventList, _PATH, limit=limit, sortDirection="asc", **times).events
-        events = [_parse_event(bytes(body), start) for body in found]
+    def _list_events(self, start: int, end: int, limit: int) -> tuple[int, list[HistoricEvent]]:
+        """How many events Marquez counts in a time, and the first of them, the oldest first."""
+        times = {"after": _format_time(start), "before": _format_time(end)}
+        answer = self._client.read(EventList, _PATH, limit=limit, sortDirection="asc", **times)
+        events = [_parse_event(bytes(body), start) for body in answer.events]
         if any(one.time > other.time for one, other in pairwise(events)):
             raise InvalidInput(
                 "the events are not in the order of their time: this is not Marquez, or not one that can be read", "/".join(_PATH)
             )
-        return events
+        return answer.total_count, events
+
+
+def _find_end(found: Sequence[HistoricEvent], end: int) -> int:
+    """The end of a window that has the last events of a time: of what may still come, nothing is done."""
+    if end <= get_current_micros():
+        return end
+    return found[-1].time + 1 if found else 0
 
 
 def _parse_event(body: bytes, start: int) -> HistoricEvent:
