@@ -10,6 +10,10 @@ export interface PictureState {
   since: string | null;
   overlay: Overlay;
   viewport: Viewport | null;
+  /** The earlier time with which the picture is compared. */
+  compare: string | null;
+  /** The change whose verdicts are shown, in words: `drop orders.email`. */
+  words: string;
   /** Whether a picture is drawn that is so large that its list comes first. */
   draw: boolean;
   /** Parameters that could not be read and are shown as their default. */
@@ -54,6 +58,8 @@ export function readState(search: URLSearchParams, level: Granularity = "DATASET
     since: readMoment(search, "since", refused),
     overlay: choose("overlay", OVERLAYS, "none"),
     viewport: readViewport(search, refused),
+    compare: readMoment(search, "compare", refused),
+    words: search.get("change") ?? "",
     draw: choose("draw", ["0", "1"], "0") === "1",
     refused: [...new Set(refused)],
   };
@@ -145,6 +151,8 @@ export function writeState(search: URLSearchParams, state: Omit<PictureState, "r
   put("asOf", state.asOf ?? "");
   put("since", state.since ?? "");
   put("overlay", state.overlay === "none" ? "" : state.overlay);
+  put("compare", state.compare ?? "");
+  put("change", state.words);
   put("draw", state.draw ? "1" : "");
   const { viewport } = state;
   put("view", viewport ? [viewport.x.toFixed(1), viewport.y.toFixed(1), viewport.zoom.toFixed(3)].join(",") : "");

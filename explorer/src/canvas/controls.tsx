@@ -5,6 +5,7 @@ import { nameReach } from "./details";
 import { FORMATS, type Format } from "./export_menu";
 import { OVERLAYS, type Overlay, type Tone } from "./marks";
 import { GRANULARITIES, type Granularity, type Grouping, type Picture, REACHES, type Side, type View } from "./model";
+import { TimeLine } from "./time_line";
 
 export interface ControlsProps {
   state: PictureState;
@@ -31,6 +32,7 @@ const TONES: Record<Overlay, Record<Tone, string>> = {
   freshness: { good: "within a day", warn: "within a week", bad: "older", none: "never observed" },
   owner: { good: "owned", warn: "no owner", bad: "", none: "" },
   policy: { good: "nothing broken", warn: "", bad: "broken", none: "" },
+  change: { good: "safe", warn: "to be reviewed", bad: "break", none: "on no path to a hit" },
 };
 
 export function Controls(props: ControlsProps) {
@@ -102,7 +104,7 @@ export function Controls(props: ControlsProps) {
           <option value="">as …</option>
           {FORMATS.map((one) => (
             <option key={one} value={one}>
-              {one === "mermaid" ? "Mermaid" : one.toUpperCase()}
+              {one === "mermaid" ? "Mermaid" : one.replace(/^\w+/, (word) => word.toUpperCase())}
             </option>
           ))}
         </select>
@@ -158,6 +160,21 @@ export function Controls(props: ControlsProps) {
               ))}
             </select>
           </label>
+          {state.overlay === "change" && (
+            <form
+              className="row"
+              onSubmit={(event) => {
+                event.preventDefault();
+                onChange({ words: String(new FormData(event.currentTarget).get("words") ?? "").trim() });
+              }}
+            >
+              <label>
+                Change
+                <input name="words" key={state.words} defaultValue={state.words} placeholder="drop orders.email" size={28} />
+              </label>
+              <button type="submit">Show what breaks</button>
+            </form>
+          )}
           {state.overlay !== "none" && (
             <span className="soft" data-legend={state.overlay}>
               {(["good", "warn", "bad", "none"] as const)
@@ -169,17 +186,27 @@ export function Controls(props: ControlsProps) {
           <label>
             As of
             <input
+              id="canvas-as-of"
               type="datetime-local"
               value={state.asOf ? toLocal(state.asOf) : ""}
               onChange={(event) => onChange({ asOf: event.target.value ? new Date(event.target.value).toISOString() : null })}
             />
           </label>
-          <details>
+          <label>
+            Compare with
+            <input
+              type="datetime-local"
+              value={state.compare ? toLocal(state.compare) : ""}
+              onChange={(event) => onChange({ compare: event.target.value ? new Date(event.target.value).toISOString() : null })}
+            />
+          </label>
+          <TimeLine picture={picture} state={state} onChange={onChange} />
+          <details id="canvas-keys">
             <summary>Keys</summary>
             <p>
               In the list: ← upstream, → downstream, ↑ ↓ rows, Enter opens, Space pins, E and Shift+E open a hop downstream and upstream, −
               closes it, O columns, F fit, 0 = 100 %, + and &lt; zoom, Shift+arrows move the picture, / find, N next, R reach, G level, W
-              why, C copies the link, Esc goes back.
+              why, X folds a row, L the list alone, T the time, ? these keys, C copies the link, Esc goes back.
             </p>
             <label>
               <input type="checkbox" checked={props.singleKeys} onChange={(event) => props.onSingleKeys(event.target.checked)} />

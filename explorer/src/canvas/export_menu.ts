@@ -3,12 +3,12 @@ import { saveFile } from "../files";
 import { formatList, formatTime, listGaps } from "../messages";
 import type { CompletenessParts } from "../queries/picture";
 import type { PictureState } from "./address";
-import { buildJson, buildMermaid, buildPng, buildSvg, buildTable, type Caption } from "./exports";
+import { buildJson, buildLineTable, buildMermaid, buildPng, buildSvg, buildTable, type Caption } from "./exports";
 import { REACHES } from "./model";
 import { LIGHT } from "./palette";
 import type { Scene } from "./scene";
 
-export const FORMATS = ["svg", "png", "mermaid", "csv", "json"] as const;
+export const FORMATS = ["svg", "png", "mermaid", "csv", "csv of lines", "json"] as const;
 export type Format = (typeof FORMATS)[number];
 
 export function buildCaption(scene: Scene, state: PictureState, completeness: CompletenessParts | null): Caption {
@@ -19,6 +19,7 @@ export function buildCaption(scene: Scene, state: PictureState, completeness: Co
     `level ${view.granularity.toLowerCase()}`,
     view.reach.size < REACHES.length ? `drawn in full: ${[...view.reach].join(", ").toLowerCase() || "nothing"}` : "",
     view.grouping === "none" ? "" : `grouped by ${view.grouping}`,
+    state.compare ? `compared with ${formatTime(state.compare)}` : "",
     state.since ? `seen since ${formatTime(state.since)}` : "",
   ].filter(Boolean);
   return {
@@ -35,6 +36,7 @@ export async function saveExport(format: Format, scene: Scene, state: PictureSta
   const name = caption.title.slice(0, 80);
   if (format === "mermaid") saveFile(`${name}.mmd`, "text/plain", buildMermaid(scene, caption));
   else if (format === "csv") saveFile(`${name}.csv`, "text/csv", buildTable(scene, caption));
+  else if (format === "csv of lines") saveFile(`${name} lines.csv`, "text/csv", buildLineTable(scene, caption));
   else if (format === "json") saveFile(`${name}.json`, "application/json", buildJson(scene, caption, window.location.href));
   else {
     const svg = buildSvg(scene, caption, LIGHT);

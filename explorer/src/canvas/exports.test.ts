@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { showName } from "../names";
-import { buildJson, buildMermaid, buildSvg, buildTable, escapeMermaid, escapeXml } from "./exports";
+import { buildJson, buildLineTable, buildMermaid, buildSvg, buildTable, escapeMermaid, escapeXml } from "./exports";
 import { computeLayout } from "./layout";
 import { buildPicture, FIRST_VIEW, mergeAnswer, NOTHING } from "./model";
 import { buildOutline } from "./outline";
@@ -63,12 +63,14 @@ describe("exports of hostile names", () => {
 
   test("CSV runs no formula and keeps its columns", () => {
     const csv = buildTable(scene, caption);
-    const formulas = csv
+    const formulas = `${csv}${buildLineTable(scene, caption)}`
       .split(/\r\n/)
       .flatMap((line) => line.split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/))
       .filter((field) => /^"?[=+@\t]/.test(field));
     expect(formulas).toEqual([]);
     expect(csv).toContain("more downstream");
+    const lines = buildLineTable(scene, { title: "", lines: [] }).split(/\r\n/);
+    expect(lines.filter((line) => line.includes("n0,"))).toHaveLength(HOSTILE.length - 1);
   });
 
   test("JSON can be read again", () => {

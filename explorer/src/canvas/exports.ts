@@ -4,7 +4,7 @@ import { cutName, showName } from "../names";
 import { captionCard, nameCard, pickGroupColour } from "./drawing";
 import type { Palette } from "./palette";
 import { boxOf, HEAD_HEIGHT, hasFoot, middleOf, ROW_HEIGHT, type Scene } from "./scene";
-import { DASHES, describeLine, SHIELD } from "./strokes";
+import { DASHES, describeLine, GONE, SHIELD } from "./strokes";
 
 /** What every export says of itself. */
 export interface Caption {
@@ -51,8 +51,11 @@ export function buildSvg(scene: Scene, caption: Caption, palette: Palette): stri
     );
   }
   scene.picture.lines.forEach((line, i) => {
-    const colour = line.stale || line.provisional ? palette.warn : palette.strongLine;
-    const dash = DASHES[line.reach].length > 0 ? ` stroke-dasharray="${DASHES[line.reach].join(" ")}"` : "";
+    const kept = line.stale || line.provisional ? palette.warn : palette.strongLine;
+    const lost = line.change === "fewer" || line.change === "removed";
+    const colour = lost ? palette.bad : line.change ? palette.good : kept;
+    const dashes = line.change === "removed" ? GONE : DASHES[line.reach];
+    const dash = dashes.length > 0 ? ` stroke-dasharray="${dashes.join(" ")}"` : "";
     const faint = line.faint ? ' opacity="0.3"' : "";
     const path = scene.paths[i]!;
     const [x, y] = [path[path.length - 2]!, path[path.length - 1]!];
@@ -142,6 +145,7 @@ export function buildMermaid(scene: Scene, caption: Caption): string {
       line.reach === "DIRECT" ? "" : line.reach.toLowerCase(),
       line.masking ? "masking" : "",
       line.stale ? "stale" : "",
+      line.change === "removed" ? "gone" : line.change ? "flows changed" : "",
     ].filter(Boolean);
     const label = signs.length > 0 ? `|"${signs.join(", ")}"|` : "";
     const key = `n${line.from} n${line.to}`;
@@ -175,6 +179,25 @@ export function buildTable(scene: Scene, caption: Caption): string {
   return buildCsv([...notes, head, ...rows]);
 }
 
+/** The lines as rows, one for each pair of ends: in a table of their own, as spreadsheets read one table of a file. */
+export function buildLineTable(scene: Scene, caption: Caption): string {
+  const { cards, lines } = scene.picture;
+  const notes = [caption.title, ...caption.lines].map((line) => [`# ${line}`]);
+  const name = (card: number, row: number) => {
+    const { node, rows } = cards[card]!;
+    return row < 0 ? [node.id, node.qualifiedName] : [rows[row]!.id, `${node.qualifiedName}.${rows[row]!.name}`];
+  };
+  const rows = lines.map((line) => [
+    ...name(line.from, line.fromRow),
+    ...name(line.to, line.toRow),
+    ...[line.reach, line.masking, line.stale, line.provisional, line.edges.reduce((sum, edge) => sum + edge.count, 0)],
+    [...new Set(line.edges.flatMap((edge) => edge.jobs.map((job) => job.name)))].join("; "),
+    line.change ?? "",
+  ]);
+  const head = ["from id", "from", "to id", "to", "reach", "masking", "stale", "provisional", "flows", "jobs", "change"];
+  return buildCsv([...notes, head, ...rows]);
+}
+
 export function buildJson(scene: Scene, caption: Caption, address: string): string {
   const { cards, lines, hidden } = scene.picture;
   const content = {
@@ -187,7 +210,7 @@ export function buildJson(scene: Scene, caption: Caption, address: string): stri
       ...{ domain: node.domain, product: node.product, owners: node.owners, moreUp, moreDown },
       ...{ columns: rows.map((row) => row.id), members: members.map((member) => member.id) },
     })),
-    edges: lines.flatMap((line) => line.edges),
+    edges: lines.flatMap((line) => line.edges.map((edge) => (line.change ? { ...edge, change: line.change } : edge))),
   };
   return `${JSON.stringify(content, null, 2)}\n`;
 }

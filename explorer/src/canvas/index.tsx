@@ -4,10 +4,11 @@ import { announce } from "../announcer";
 import { useQuery } from "../client";
 import { CompletenessLine } from "../completeness";
 import { Problem } from "../parts";
-import { Violations } from "../queries/picture";
+import { ChangeHits, Violations } from "../queries/picture";
 import { useTheme } from "../theme";
 import { MOST_DEPTH, type PictureState, readState, writeState } from "./address";
 import "./canvas.css";
+import { collectVerdicts, markChanges, markVerdicts } from "./changes";
 import { Controls } from "./controls";
 import { Details } from "./details";
 import { saveExport } from "./export_menu";
@@ -15,10 +16,12 @@ import { resolveGrouping } from "./grouping";
 import type { Place } from "./layout";
 import { requestLayout } from "./layout_client";
 import type { Lights } from "./lights";
-import { useCone, useLineage } from "./lineage_state";
+import { useCone, useDifference, useLineage } from "./lineage_state";
 import { countTones, groupViolations, markCards } from "./marks";
 import { buildPicture, collectCone, findCards, GRANULARITIES, REACHES, type Side, type View } from "./model";
-import { buildOutline, findNeighbour, type OutlineRow } from "./outline";
+import { listNotes } from "./notes";
+import { Notices } from "./notices";
+import { buildOutline, findNeighbour, foldRows, type OutlineRow } from "./outline";
 import { readPalette } from "./palette";
 import type { LineageCanvasProps } from "./props";
 import { boxOf, buildScene, type Hit, listBoxes, type Scene } from "./scene";
@@ -34,7 +37,9 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const state = useMemo(() => readState(search, level), [search, level]);
   const lineage = useLineage(of, state);
   const view = useMemo(() => resolveGrouping(state.view, lineage.known), [state.view, lineage.known]);
-  const picture = useMemo(() => buildPicture(lineage.known, view), [lineage.known, view]);
+  const plain = useMemo(() => buildPicture(lineage.known, view), [lineage.known, view]);
+  const difference = useDifference(of, state);
+  const { picture, beyond } = useMemo(() => markChanges(plain, difference.changes), [plain, difference.changes]);
   const listFirst = picture.cards.length > MOST_DRAWN && !state.draw;
   const { dark } = useTheme();
   const palette = useMemo(() => readPalette(dark), [dark]);
@@ -45,6 +50,8 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const [line, setLine] = useState<string | null>(null);
   const [sought, setSought] = useState("");
   const [singleKeys, setSingleKeys] = useState(true);
+  const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
+  const [listAlone, setListAlone] = useState(false);
   const size = useRef<Size>({ width: 900, height: 600 });
   const places = useRef(new Map<string, Place>());
   const shownKey = useRef("");
@@ -114,15 +121,18 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   useEffect(() => () => window.clearTimeout(rest.current), []);
 
   const violations = useQuery(Violations, state.overlay === "policy" ? { first: 500 } : null);
+  const verdicts = useQuery(ChangeHits, state.overlay === "change" && state.words !== "" ? { words: [state.words] } : null);
   const marks = useMemo(() => {
+    if (state.overlay === "change") return verdicts.data ? markVerdicts(picture.cards, collectVerdicts(verdicts.data)) : new Map();
     const found = violations.data?.policyViolations;
     return markCards(picture.cards, state.overlay, {
       now: Date.now(),
       violations: groupViolations(found?.nodes ?? []),
       allViolations: found !== undefined && found.nodes.length >= found.totalCount,
     });
-  }, [picture, state.overlay, violations.data]);
-  const rows = useMemo(() => buildOutline(picture, marks), [picture, marks]);
+  }, [picture, state.overlay, violations.data, verdicts.data]);
+  const allRows = useMemo(() => buildOutline(picture, marks), [picture, marks]);
+  const rows = useMemo(() => foldRows(allRows, folded), [allRows, folded]);
   const found = useMemo(() => findCards(picture, sought), [picture, sought]);
   const foundSet = useMemo(() => new Set(found), [found]);
 
@@ -156,6 +166,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const select = (id: string, show = true) => {
     setFocus(id);
     setLine(null);
+    if (!rows.some((row) => row.id === id)) setFolded(new Set());
     const at = picture.cardOf.get(id);
     if (show && scene && at !== undefined && scene.picture === picture) setViewport(reveal(viewport, size.current, boxOf(scene, at)));
   };
@@ -177,6 +188,12 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       shut.add(key);
     }
     changeView({ open, shut });
+  };
+
+  const toggleFold = (id: string) => {
+    const next = new Set(folded);
+    if (!next.delete(id)) next.add(id);
+    setFolded(next);
   };
 
   const toggleColumns = (id: string) => {
@@ -297,6 +314,10 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       ["G", cycleGranularity],
       ["w", showReason],
       ["W", showReason],
+      ["x", () => toggleFold(id)],
+      ["l", () => setListAlone(!listAlone)],
+      ["t", () => document.getElementById("canvas-as-of")?.focus()],
+      ["?", () => document.getElementById("canvas-keys")?.toggleAttribute("open")],
       ["c", () => void copyLink()],
       ["C", () => void copyLink()],
     ]);
@@ -324,36 +345,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
     }
   };
 
-  const total = picture.shown + picture.hidden;
-  const extra = [
-    ...(view.grouping !== state.view.grouping && view.grouping !== "none"
-      ? [
-          {
-            short: `grouped by ${view.grouping}, ${picture.cards.length} boxes`,
-            long: `a picture of ${picture.shown} nodes shows nothing: open a group by a double click, or choose “Group by: nothing”`,
-          },
-        ]
-      : []),
-    ...(picture.hidden > 0
-      ? [{ short: `${picture.shown} of ${total} nodes shown`, long: "the rest is behind hops that are closed: open them by their “+N”" }]
-      : []),
-    ...(picture.within > 0
-      ? [
-          {
-            short: `${picture.within} ${picture.within === 1 ? "flow" : "flows"} within a dataset not drawn`,
-            long: "they lead from a dataset to its own columns or back, and would be loops at its card; the files of the picture are without them, too",
-          },
-        ]
-      : []),
-    ...(lineage.ungrouped > 0
-      ? [
-          {
-            short: `${lineage.ungrouped} datasets belong to no ${view.granularity.toLowerCase()}`,
-            long: "they are not drawn at this level; the level Dataset shows them",
-          },
-        ]
-      : []),
-  ];
+  const extra = listNotes(picture, view, state.view, lineage.ungrouped);
   const part = visiblePart(viewport, size.current);
   const offWindow = useMemo(() => {
     if (!cone || !scene) return { up: 0, down: 0 };
@@ -391,27 +383,27 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       {state.refused.length > 0 && (
         <p className="notice warn">These parts of the address could not be read and are shown as usual: {state.refused.join(", ")}.</p>
       )}
+      {[difference.error, verdicts.error].map(
+        (error) =>
+          error && <Problem key={error.message} error={error} retry={error === verdicts.error ? verdicts.retry : difference.retry} />,
+      )}
+      <Notices
+        {...{ state, picture, beyond, listFirst }}
+        compared={!difference.loading && difference.error === null}
+        verdict={state.overlay === "change" ? verdicts.data : null}
+        onDraw={() => change({ draw: true })}
+        onGroup={() => changeView({ grouping: "domain", closed: new Set(["*"]) })}
+      />
       {lineage.error && <Problem error={lineage.error} retry={lineage.retry} />}
       {lineage.completeness && <CompletenessLine completeness={lineage.completeness} extra={extra} />}
-      {listFirst && (
-        <div className="notice row" data-notice="list-first">
-          <span>{picture.cards.length} nodes: the list comes first.</span>
-          <button type="button" onClick={() => change({ draw: true })}>
-            Draw the picture
-          </button>
-          <button type="button" onClick={() => changeView({ grouping: "domain", closed: new Set(["*"]) })}>
-            Group by domain
-          </button>
-        </div>
-      )}
       <div
-        className={listFirst ? "canvas-split list-first" : "canvas-split"}
+        className={listFirst || listAlone ? "canvas-split list-first" : "canvas-split"}
         aria-busy={
           lineage.loading ||
           (lineage.completeness === null ? lineage.error === null : scene === null && !listFirst && picture.cards.length > 0)
         }
       >
-        <div className="canvas-frame" ref={frame} hidden={listFirst}>
+        <div className="canvas-frame" ref={frame} hidden={listFirst || listAlone}>
           <Surface
             scene={scene}
             viewport={viewport}
@@ -451,7 +443,8 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
             rows={rows}
             focus={current}
             found={foundSet}
-            isOpen={(row) => row.hasChildren}
+            isOpen={(row) => !folded.has(row.id)}
+            onFold={toggleFold}
             onFocus={(id) => select(id)}
             onKey={onKey}
             onOpen={openNode}

@@ -1,7 +1,8 @@
 /** Fetches what the picture needs: the first answer, each hop and each dataset whose columns are opened by hand, and the cones. */
-import { useCallback, useEffect, useRef, useState } from "react";
-import { AnswerError, fetchAnswer, useClientState } from "../client";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { AnswerError, fetchAnswer, useClientState, useQuery } from "../client";
 import {
+  ChangedFlows,
   CompactPicture,
   type CompactPictureAnswer,
   Cone,
@@ -12,7 +13,11 @@ import {
 } from "../queries/picture";
 import type { PictureState } from "./address";
 import { readAnswer, readCompact } from "./answers";
+import { NO_CHANGES, readChanges } from "./changes";
 import { type Answer, type Knowledge, mergeAnswer, NOTHING } from "./model";
+
+/** The most changed flows that are marked; more are counted. */
+const MOST_CHANGES = 1000;
 
 type Gaps = PictureParts["completeness"];
 
@@ -214,6 +219,18 @@ export function addCompleteness(answers: readonly Gaps[]): Gaps {
     }),
     answers[0]!,
   );
+}
+
+/** The flows that were added and removed since the time that the picture is compared with. */
+export function useDifference(of: readonly string[], { compare, asOf }: PictureState) {
+  const { epoch } = useClientState();
+  // One present for all questions of a picture: else each drawing would ask anew.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another comparison or another state of the server has another present
+  const now = useMemo(() => new Date().toISOString(), [compare, epoch]);
+  const query = useQuery(ChangedFlows, compare === null ? null : { from: compare, to: asOf ?? now, of, limit: MOST_CHANGES });
+  const answer = compare === null ? null : query.data;
+  const changes = useMemo(() => (answer ? readChanges(answer) : NO_CHANGES), [answer]);
+  return { changes, error: query.error, loading: query.loading, retry: query.retry };
 }
 
 /** All that an end depends on or reaches, from the server: also what is not in the picture. */

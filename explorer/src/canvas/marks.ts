@@ -8,8 +8,9 @@ export interface Mark {
   tone: Tone;
 }
 
-export type Overlay = "none" | "quality" | "freshness" | "owner" | "policy";
-export const OVERLAYS: readonly Overlay[] = ["none", "quality", "freshness", "owner", "policy"];
+/** `change`: the verdicts of a typed change. */
+export type Overlay = "none" | "quality" | "freshness" | "owner" | "policy" | "change";
+export const OVERLAYS: readonly Overlay[] = ["none", "quality", "freshness", "owner", "policy", "change"];
 
 const DAY = 86_400_000;
 
@@ -40,11 +41,11 @@ export function groupViolations(
 
 export function markCards(cards: readonly Card[], overlay: Overlay, source: MarkSource): Map<string, Mark> {
   const marks = new Map<string, Mark>();
-  if (overlay !== "none") for (const card of cards) marks.set(card.id, markCard(card, overlay, source));
+  if (overlay !== "none" && overlay !== "change") for (const card of cards) marks.set(card.id, markCard(card, overlay, source));
   return marks;
 }
 
-function markCard(card: Card, overlay: Exclude<Overlay, "none">, { now, violations, allViolations }: MarkSource): Mark {
+function markCard(card: Card, overlay: Exclude<Overlay, "none" | "change">, { now, violations, allViolations }: MarkSource): Mark {
   const nodes = card.members.length > 0 ? card.members : [card.node];
   const brief = nodes.filter((node) => node.brief).length;
   if (brief > 0 && overlay !== "policy") return { label: brief < nodes.length ? `${brief} not loaded` : "not loaded", tone: "none" };

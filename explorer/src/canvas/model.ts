@@ -197,6 +197,8 @@ export interface Line {
   /** Thinned out by the reach filter. */
   faint: boolean;
   edges: LineageEdge[];
+  /** What became of it since an earlier time: flows were added to it, or removed from it, or both; or it is gone. */
+  change?: "added" | "fewer" | "both" | "removed";
 }
 
 export interface Picture {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { groupViolations, markCards } from "./marks";
 import { buildPicture, FIRST_VIEW, mergeAnswer, NOTHING } from "./model";
-import { buildOutline, findNeighbour } from "./outline";
+import { buildOutline, findNeighbour, foldRows } from "./outline";
 import { makeEdge, makeNode } from "./samples";
 
 const known = mergeAnswer(NOTHING, {
@@ -33,6 +33,17 @@ describe("buildOutline", () => {
     expect(row.label).toBe(
       "orders, dataset, 1 hop downstream, indirect, masked on every path, owner Team A, 3 of 4 checks failing, 11 more downstream",
     );
+  });
+
+  test("a folded row hides all that is below it, and no more", () => {
+    const nodes = ["a", "b", "c", "d"].map((id) => makeNode(id, { start: id === "a" }));
+    const chain = mergeAnswer(NOTHING, { nodes, edges: [makeEdge("a", "b"), makeEdge("b", "c"), makeEdge("a", "d")] });
+    const rows = buildOutline(buildPicture(chain, view), new Map());
+    const list = (...folded: string[]) => foldRows(rows, new Set(folded)).map((row) => row.id);
+    expect(list()).toEqual(["a", "b", "c", "d"]);
+    expect(list("b")).toEqual(["a", "b", "d"]);
+    expect(list("a")).toEqual(["a"]);
+    expect(list("d")).toEqual(["a", "b", "c", "d"]);
   });
 
   test("arrows follow the lines, and up and down reach every row", () => {

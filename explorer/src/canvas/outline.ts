@@ -98,6 +98,16 @@ export function buildOutline(picture: Picture, marks: ReadonlyMap<string, Mark>)
   return rows;
 }
 
+/** The rows without those below a folded one. */
+export function foldRows(rows: readonly OutlineRow[], folded: ReadonlySet<string>): OutlineRow[] {
+  let below = Number.POSITIVE_INFINITY;
+  return rows.filter((row) => {
+    if (row.level > below) return false;
+    below = folded.has(row.id) && row.hasChildren ? row.level : Number.POSITIVE_INFINITY;
+    return true;
+  });
+}
+
 const KINDS: Record<string, string> = {
   DATASET: "dataset",
   COLUMN: "column",

@@ -12,6 +12,8 @@ import type { Viewport } from "./viewport";
 export type Window4 = readonly [left: number, top: number, right: number, bottom: number];
 
 export const DASHES: Record<Reach, number[]> = { DIRECT: [], INDIRECT: [7, 4], POSSIBLE: [2, 4] };
+/** Of a flow that is there no more. */
+export const GONE = [1, 6];
 /** A shield, for lines that mask and for what is reached masked on every path: drawn, as few fonts have one. */
 export const SHIELD = "M0 -6L5 -4V0C5 3 2 5.5 0 6.5C-2 5.5 -5 3 -5 0V-4Z";
 let shield: Path2D | undefined;
@@ -22,7 +24,9 @@ const FAR_TONES: Record<Reach, number> = { DIRECT: 0.75, INDIRECT: 0.4, POSSIBLE
 const ARROW = 8;
 
 /** The style of a line in bits: how it is reached (2), thinned by the filter (4), stale or provisional (8); a cone adds faded (16) or lit (32). */
-const [FAINT, UNSURE, OFF_CONE, ON_CONE, STYLES] = [4, 8, 16, 32, 64];
+const [FAINT, UNSURE, OFF_CONE, ON_CONE, ADDED, REMOVED, STYLES] = [4, 8, 16, 32, 64, 128, 256];
+/** Gone is both bits: red, and dotted. */
+const CHANGE_BITS = { none: 0, added: ADDED, both: ADDED, fewer: REMOVED, removed: ADDED | REMOVED };
 const styles = new WeakMap<Scene, Uint8Array>();
 
 function listStyles(scene: Scene): Uint8Array {
@@ -30,7 +34,11 @@ function listStyles(scene: Scene): Uint8Array {
   if (known) return known;
   const made = Uint8Array.from(
     scene.picture.lines,
-    (line) => REACHES.indexOf(line.reach) | (line.faint ? FAINT : 0) | (line.stale || line.provisional ? UNSURE : 0),
+    (line) =>
+      REACHES.indexOf(line.reach) |
+      (line.faint ? FAINT : 0) |
+      (line.stale || line.provisional ? UNSURE : 0) |
+      CHANGE_BITS[line.change ?? "none"],
   );
   styles.set(scene, made);
   return made;
@@ -59,9 +67,18 @@ export function drawLines(
     const reach = REACHES[style & 3]!;
     const lit = (style & ON_CONE) !== 0;
     context.globalAlpha = (style & OFF_CONE) !== 0 ? FADED : (style & FAINT) !== 0 ? THINNED : near || lit ? 1 : FAR_TONES[reach];
-    context.strokeStyle = lit ? palette.accent : (style & UNSURE) !== 0 ? palette.warn : palette.strongLine;
+    context.strokeStyle =
+      (style & ADDED) !== 0
+        ? palette.good
+        : (style & REMOVED) !== 0
+          ? palette.bad
+          : lit
+            ? palette.accent
+            : (style & UNSURE) !== 0
+              ? palette.warn
+              : palette.strongLine;
     context.lineWidth = (lit ? 2.4 : near ? (drawn > MANY ? 1 : 1.5) : reach === "DIRECT" ? 1 : 0.7) * thin;
-    if (near) strokeNear(context, scene, members, window, reach, thin, palette);
+    if (near) strokeNear(context, scene, members, window, reach, (style & ADDED) !== 0 && (style & REMOVED) !== 0, thin, palette);
     else strokeFar(context, scene, members, style, lights.cone);
   }
   context.setLineDash([]);
@@ -151,10 +168,11 @@ function strokeNear(
   members: readonly number[],
   window: Window4,
   reach: Reach,
+  gone: boolean,
   thin: number,
   palette: Palette,
 ): void {
-  const dashes = DASHES[reach];
+  const dashes = gone ? GONE : DASHES[reach];
   context.setLineDash(dashes.map((length) => length * thin));
   const together = areThin(context);
   context.beginPath();
@@ -243,9 +261,12 @@ export function drawShield(context: CanvasRenderingContext2D, x: number, y: numb
   context.translate(-x, -y);
 }
 
-/** The words at a line: whether it is stale or provisional, and of how many flows it is made if it stands for several. */
+const CHANGES = { added: "+", fewer: "−", both: "±", removed: "− gone" };
+
+/** The words at a line: what became of it, whether it is stale or provisional, and of how many flows it is made if it stands for several. */
 export function describeLine(line: Scene["picture"]["lines"][number]): string {
   const count = line.edges.reduce((sum, edge) => sum + edge.count, 0);
-  const signs = (["stale", "provisional"] as const).filter((name) => line[name]);
+  const signs: string[] = (["stale", "provisional"] as const).filter((name) => line[name]);
+  if (line.change) signs.unshift(CHANGES[line.change]);
   return [...signs, ...(count > 1 && line.fromRow < 0 && line.toRow < 0 ? [String(count)] : [])].join(" ");
 }

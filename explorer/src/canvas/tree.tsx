@@ -6,18 +6,19 @@ import type { OutlineRow } from "./outline";
 export interface TreeProps {
   rows: OutlineRow[];
   focus: string | null;
-  /** Ids whose hops or columns are open. */
+  /** Whether what is below a row is shown. */
   isOpen(row: OutlineRow): boolean;
   found: ReadonlySet<string>;
   onFocus(id: string): void;
   onKey(event: KeyboardEvent, row: OutlineRow): void;
   onOpen(id: string): void;
+  onFold(id: string): void;
 }
 
 const ROW = 30;
 const SPARE = 12;
 
-export function Tree({ rows, focus, isOpen, found, onFocus, onKey, onOpen }: TreeProps) {
+export function Tree({ rows, focus, isOpen, found, onFocus, onKey, onOpen, onFold }: TreeProps) {
   const box = useRef<HTMLDivElement>(null);
   const [part, setPart] = useState({ top: 0, height: 600 });
   const at = Math.max(
@@ -68,6 +69,21 @@ export function Tree({ rows, focus, isOpen, found, onFocus, onKey, onOpen }: Tre
             onFocus={() => row.id !== focus && onFocus(row.id)}
             onKeyDown={(event) => onKey(event, row)}
           >
+            {row.hasChildren ? (
+              // The row itself says whether it is open, and the key X folds it.
+              <span
+                className="canvas-fold"
+                aria-hidden="true"
+                onClick={(event) => {
+                  event.stopPropagation();
+                  onFold(row.id);
+                }}
+              >
+                {isOpen(row) ? "▾" : "▸"}
+              </span>
+            ) : (
+              <span className="canvas-fold" aria-hidden="true" />
+            )}
             <bdi>{cutName(row.name, 60)}</bdi>
           </div>
         ))}

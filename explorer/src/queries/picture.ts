@@ -3,6 +3,8 @@ import type { Operation } from "../client";
 
 export type Granularity = "COLUMN" | "DATASET" | "PRODUCT" | "DOMAIN";
 export type Truncated = "NONE" | "NODES" | "DEPTH" | "TIME";
+export type Verdict = "COMPATIBLE" | "CONDITIONAL" | "BREAKING";
+export type Bucket = "HOUR" | "DAY" | "WEEK";
 export type Direction = "DOWNSTREAM" | "UPSTREAM";
 export type RunState = "RUNNING" | "COMPLETE" | "FAIL" | "ABORT";
 export type Reach = "DIRECT" | "INDIRECT" | "POSSIBLE";
@@ -13,6 +15,7 @@ export type PictureParts = { nodes: ({ asset: ({ __typename: "Column"; lastObser
 export type AssetLink = { __typename: string; id: string; kind: AssetKind; name: string; qualifiedName: string };
 export type CompletenessParts = { truncated: Truncated; possibleOnly: number; undescribed: number; staleEdges: number; provisional: number; unbound: number; silentOnFilters: number; silentProducers: (string)[]; asOf: string | null; knownLater: ({ relation: EdgeType; sourceKind: string; since: string })[]; revision: number };
 export type CompactParts = { ids: (string)[]; kinds: (AssetKind)[]; names: (string)[]; qualifiedNames: (string)[]; reach: (Reach)[]; masked: (boolean)[]; start: (boolean)[]; domain: (number)[]; product: (number)[]; dataset: (number)[]; domains: ({ id: string; name: string })[]; products: ({ id: string; name: string })[]; datasets: ({ id: string; name: string })[]; edges: { from: (number)[]; to: (number)[]; bits: (number)[]; count: (number)[] }; ungrouped: number; completeness: { total: number | null } & CompletenessParts };
+export type DrawnEnd = ({ __typename: "Column"; id: string; dataset: { id: string } } | { __typename: "Consumer" | "Contract" | "DataProduct" | "Dataset" | "Domain" | "Job" | "Owner"; id: string });
 
 export type PictureAnswer = { upstream?: PictureParts; downstream?: PictureParts };
 export type PictureVariables = { of: readonly (string)[]; up: boolean; down: boolean; depth: number; granularity: Granularity; asOf?: string | null | undefined; seenSince?: string | null | undefined; limit: number; times: boolean };
@@ -29,6 +32,18 @@ export const Cone: Operation<ConeAnswer, ConeVariables> = { name: "Cone", text: 
 export type ViolationsAnswer = { policyViolations: { totalCount: number; nodes: ({ fingerprint: string; policy: string; text: string; asset: ({ __typename: "Column"; id: string; dataset: { id: string } } | { __typename: "Consumer" | "Contract" | "DataProduct" | "Dataset" | "Domain" | "Job" | "Owner"; id: string }) | null })[] } };
 export type ViolationsVariables = { first: number };
 export const Violations: Operation<ViolationsAnswer, ViolationsVariables> = { name: "Violations", text: "query Violations($first:Int!){policyViolations(first:$first){totalCount nodes{fingerprint policy text asset{__typename id ...on Column{dataset{id}}}}}}" };
+
+export type ChangeHitsAnswer = { blastRadius: { verdict: Verdict; findings: ({ verdict: Verdict; hits: ({ verdict: Verdict; path: ({ asset: DrawnEnd | null })[] })[] })[] } };
+export type ChangeHitsVariables = { words: readonly (string)[] };
+export const ChangeHits: Operation<ChangeHitsAnswer, ChangeHitsVariables> = { name: "ChangeHits", text: "query ChangeHits($words:[String!]!){blastRadius(change:{words:$words}){verdict findings{verdict hits{verdict path{asset{...DrawnEnd}}}}}}fragment DrawnEnd on Asset{__typename id ...on Column{dataset{id}}}" };
+
+export type TimeLineAnswer = { changes: ({ at: string; until: string; added: number; removed: number; moved: number })[] };
+export type TimeLineVariables = { from: string; to: string; of?: readonly (string)[] | null | undefined; bucket: Bucket };
+export const TimeLine: Operation<TimeLineAnswer, TimeLineVariables> = { name: "TimeLine", text: "query TimeLine($from:DateTime!$to:DateTime!$of:[ID!]$bucket:Bucket!){changes(from:$from to:$to of:$of bucket:$bucket){at until added removed moved}}" };
+
+export type ChangedFlowsAnswer = { lineageDiff: { totalAdded: number; totalRemoved: number; added: ({ from: DrawnEnd | null; to: DrawnEnd | null })[]; removed: ({ from: DrawnEnd | null; to: DrawnEnd | null })[] } };
+export type ChangedFlowsVariables = { from: string; to: string; of?: readonly (string)[] | null | undefined; limit: number };
+export const ChangedFlows: Operation<ChangedFlowsAnswer, ChangedFlowsVariables> = { name: "ChangedFlows", text: "query ChangedFlows($from:DateTime!$to:DateTime!$of:[ID!]$limit:Int!){lineageDiff(from:$from to:$to of:$of limit:$limit){totalAdded totalRemoved added{from{...DrawnEnd}to{...DrawnEnd}}removed{from{...DrawnEnd}to{...DrawnEnd}}}}fragment DrawnEnd on Asset{__typename id ...on Column{dataset{id}}}" };
 
 export type EdgeReasonsAnswer = { lineage: { edges: ({ from: { id: string }; to: { id: string }; evidenceTotal: number; evidence: ({ source: string; statement: string; firstSeen: string; lastObserved: string; provisional: boolean; stale: boolean; job: { __typename: "Job" } & AssetLink | null; run: { id: string; runId: string; state: RunState; startedAt: string; endedAt: string | null } | null })[] })[] } };
 export type EdgeReasonsVariables = { of: readonly (string)[]; direction: Direction; granularity: Granularity; asOf?: string | null | undefined };

@@ -1,0 +1,37 @@
+/** What a picture leaves out or decides by itself, for the line that says how complete it is. Pure. */
+import type { Gap } from "../messages";
+import type { Picture, View } from "./model";
+
+/** `view` is shown, `asked` is what the address says; `ungrouped`: assets that belong to no group at this level. */
+export function listNotes(picture: Picture, view: View, asked: View, ungrouped: number): Gap[] {
+  const total = picture.shown + picture.hidden;
+  return [
+    ...(view.grouping !== asked.grouping && view.grouping !== "none"
+      ? [
+          {
+            short: `grouped by ${view.grouping}, ${picture.cards.length} boxes`,
+            long: `a picture of ${picture.shown} nodes shows nothing: open a group by a double click, or choose “Group by: nothing”`,
+          },
+        ]
+      : []),
+    ...(picture.hidden > 0
+      ? [{ short: `${picture.shown} of ${total} nodes shown`, long: "the rest is behind hops that are closed: open them by their “+N”" }]
+      : []),
+    ...(picture.within > 0
+      ? [
+          {
+            short: `${picture.within} ${picture.within === 1 ? "flow" : "flows"} within a dataset not drawn`,
+            long: "they lead from a dataset to its own columns or back, and would be loops at its card; the files of the picture are without them, too",
+          },
+        ]
+      : []),
+    ...(ungrouped > 0
+      ? [
+          {
+            short: `${ungrouped} datasets belong to no ${view.granularity.toLowerCase()}`,
+            long: "they are not drawn at this level; the level Dataset shows them",
+          },
+        ]
+      : []),
+  ];
+}
