@@ -97,7 +97,7 @@ def build_data(question: Question, known: KnownDataset) -> DatasetData:
     """What every answer shows of a dataset."""
     index, writer = question.index, find_last_writer(question, known.node)
     namespace, name = known.key.parts
-    since, last = find_times(index, known.node)
+    since, last = find_times(question, known.node)
     shown, facets = index.assets.get_key(known.node), collect_facets(known.attributes)
     source = get_text(facets.get("dataSource"), "name")
     return DatasetData(
@@ -120,10 +120,10 @@ def build_data(question: Question, known: KnownDataset) -> DatasetData:
     )
 
 
-def find_times(index: LineageIndex, node: int) -> tuple[int, int]:
+def find_times(question: Question, node: int) -> tuple[int, int]:
     """Since when current statements mention an asset, and when one last did, in microseconds."""
-    scopes = [index.changes.get_scope(scope_id) for scope_id in index.changes.list_scopes(node)]
-    return min((one.valid_from for one in scopes), default=0), max((one.last_observed for one in scopes), default=0)
+    since, last = question.times
+    return int(since[node]), int(last[node])
 
 
 def list_tag_names(known: Attributes) -> list[str]:

@@ -102,7 +102,7 @@ def list_source_statistics(question: Question) -> Sequence[AssetStatistics]:
 
 def _find_first_times(question: Question, kind: AssetKind) -> Iterator[int]:
     """Since when current statements mention each asset of a kind, in the order of their names."""
-    first = question.index.changes.compute_first_stated()
+    first = question.times[0]
     return (int(first[node]) for node in question.index.assets.list_of_kind(kind))
 
 

@@ -34,7 +34,7 @@ def list_jobs_of_namespace(question: Question) -> Jobs:
 
 
 def _build_page(question: Question, nodes: Sequence[int]) -> Jobs:
-    nodes, last = question.leave_out_hidden(nodes), question.index.changes.compute_last_observed()
+    nodes, last = question.leave_out_hidden(nodes), question.times[1]
     ordered = sorted(nodes, key=lambda node: -int(last[node]))
     shown = [(node, question.index.assets.get_key(node)) for node in _cut_page(question, ordered)]
     return Jobs(read_jobs(question, shown), len(nodes))
@@ -67,7 +67,7 @@ def read_jobs(question: Question, asked: Iterable[tuple[int, AssetKey]]) -> list
 
 def _build_job(question: Question, node: int, key: AssetKey, known: Attributes) -> Job:
     latest = list_latest_runs(question, node, LATEST)
-    base = build_job_base(question.index, node, key, known, latest)
+    base = build_job_base(question, node, key, known, latest)
     return Job(
         **msgspec.structs.asdict(base),
         latest_runs=latest or None,
@@ -80,10 +80,11 @@ def _build_job(question: Question, node: int, key: AssetKey, known: Attributes) 
     )
 
 
-def build_job_base(index: LineageIndex, node: int, key: AssetKey, known: Attributes, latest: Sequence[Run]) -> JobBase:
+def build_job_base(question: Question, node: int, key: AssetKey, known: Attributes, latest: Sequence[Run]) -> JobBase:
     """What every answer shows of a job. `latest`: its newest runs."""
     namespace, name = key.parts
-    since, last = find_times(index, node)
+    index = question.index
+    since, last = find_times(question, node)
     parent = next((index.assets.get_key(parent) for parent in list_linked(index, node, EdgeType.PART_OF)), None)
     return JobBase(
         id=Name(namespace, name),

@@ -150,7 +150,7 @@ def _build_graph(question: Question, shown: dict[int, AssetKey], edges: Iterable
         found.append(DatasetNode(ids[known.node], incoming[known.node], outgoing[known.node], data))
     jobs = [(node, key) for node, key in shown.items() if key.kind is AssetKind.JOB]
     for (node, key), attributes in zip(jobs, read_attributes(question.live, index, [node for node, _ in jobs]), strict=True):
-        base = build_job_base(index, node, key, attributes, list_latest_runs(question, node, 1))
+        base = build_job_base(question, node, key, attributes, list_latest_runs(question, node, 1))
         base = msgspec.structs.replace(base, description=_add_note(base.description, notes.get(node)))
         data_ = JobData(**msgspec.structs.asdict(base), current_run_uuid=None if base.latest_run is None else base.latest_run.id)
         found.append(JobNode(ids[node], incoming[node], outgoing[node], data_))

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from meshline.api.marquez.question import DEFAULT, Question, build_not_found, find_namespace
+from meshline.api.marquez.question import DEFAULT, Question, Times, build_not_found, find_namespace
 from meshline.api.marquez.registrations import Registered, RegisteredEntry
 from meshline.api.marquez.shapes import DataSource, DataSources, Namespace, Namespaces, Tag, Tags
 from meshline.graph.index import LineageIndex
@@ -19,17 +18,6 @@ from meshline.graph.queries import search
 
 ANONYMOUS = "anonymous"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-
-
-class Times(NamedTuple):
-    """Times of statements by asset, in microseconds: since when a current one mentions it, and when one last did."""
-
-    since: npt.NDArray[np.int64]
-    last: npt.NDArray[np.int64]
-
-    @classmethod
-    def read(cls, index: LineageIndex) -> Times:
-        return cls(index.changes.compute_first_stated(), index.changes.compute_last_observed())
 
 
 class _Members(NamedTuple):
@@ -42,7 +30,7 @@ class _Members(NamedTuple):
 
 def list_namespaces(question: Question) -> Namespaces:
     """All namespaces, by name."""
-    times = Times.read(question.index)
+    times = question.times
     return Namespaces([_build_namespace(question, one, times) for one in question.cut_page(_list_members(question))])
 
 
@@ -50,7 +38,7 @@ def get_namespace(question: Question) -> Namespace:
     """One namespace."""
     question.check_namespace()
     datasets, jobs = map(question.list_of_namespace, (AssetKind.DATASET, AssetKind.JOB))
-    return _build_namespace(question, _Members(question.path["namespace"], datasets, jobs), Times.read(question.index))
+    return _build_namespace(question, _Members(question.path["namespace"], datasets, jobs), question.times)
 
 
 def _list_members(question: Question) -> list[_Members]:
@@ -73,7 +61,7 @@ def _split_by_namespace(index: LineageIndex, kind: AssetKind) -> Iterator[tuple[
 def _find_times(members: _Members, times: Times, registered: RegisteredEntry | None) -> tuple[int, int]:
     """Since when there is something of this name, and when it changed last, in microseconds."""
     nodes = np.array([*members.datasets, *members.jobs], np.int32)
-    since, last = (times.since[nodes].tolist(), times.last[nodes].tolist()) if nodes.size else ([], [])
+    since, last = (times[0][nodes].tolist(), times[1][nodes].tolist()) if nodes.size else ([], [])
     if registered is not None:
         since, last = [*since, registered.since], [*last, registered.at]
     return min(since, default=0), max(last, default=0)
@@ -114,7 +102,7 @@ def _build_tag(question: Question, name: str) -> Tag:
 
 def list_data_sources(question: Question) -> DataSources:
     """Where datasets are stored: their namespaces, and the data sources that are registered, by name."""
-    times = Times.read(question.index)
+    times = question.times
     known = dict(_split_by_namespace(question.index, AssetKind.DATASET))
     names = sorted(known.keys() | {name for kind, (name, *_) in question.registered if kind is Registered.SOURCE})
     return DataSources([_build_data_source(question, _Members(name, known.get(name, ()), ()), times) for name in question.cut_page(names)])
@@ -128,8 +116,8 @@ def get_data_source(question: Question) -> DataSource:
     for name in (asked, normalise_namespace(asked)[1]):
         nodes = question.list_of_namespace(AssetKind.DATASET, name)
         if nodes:
-            return _build_data_source(question, _Members(asked, nodes, ()), Times.read(question.index))
-    return _build_data_source(question, _Members(asked, (), ()), Times.read(question.index))
+            return _build_data_source(question, _Members(asked, nodes, ()), question.times)
+    return _build_data_source(question, _Members(asked, (), ()), question.times)
 
 
 def _build_data_source(question: Question, members: _Members, times: Times) -> DataSource:

@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -32,6 +35,10 @@ NAMED = (AssetKind.DATASET, AssetKind.JOB)  # what is in namespaces
 DEFAULT = "default"  # the namespace of a graph without datasets and jobs: Marquez's page needs one
 
 T = TypeVar("T")
+
+
+Times: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+_times: WeakKeyDictionary[LineageIndex, tuple[int, Times]] = WeakKeyDictionary()  # of each index at its newest revision
 
 
 class Writer(NamedTuple):
@@ -148,8 +155,17 @@ class Question:
                 found += [] if node is None else [(node, one.at)]
         if not found:
             return frozenset()
-        last = self.index.changes.compute_last_observed()
+        last = self.times[1]
         return frozenset(node for node, at in found if last[node] <= at)
+
+    @cached_property
+    def times(self) -> Times:
+        """By node: since when a current statement mentions it, and when one last did, in microseconds."""
+        known = _times.get(self.index)
+        if known is None or known[0] != self.index.revision:
+            found = (self.index.changes.compute_first_stated(), self.index.changes.compute_last_observed())
+            known = _times[self.index] = (self.index.revision, found)
+        return known[1]
 
     def leave_out_hidden(self, nodes: Sequence[int]) -> Sequence[int]:
         """Those of these datasets or jobs that lists show."""

@@ -28,7 +28,7 @@ def search_names(question: Question) -> Hits:
     sort = question.read_choice("sort", SORTS, SORTS[0])
     limit = question.read_number("limit", FIRST, 10_000)
     since, until = _parse_day(question, "after"), _parse_day(question, "before")
-    last = question.index.changes.compute_last_observed()
+    last = question.times[1]
     found = [
         (node, key)
         for kind in FILTERS

@@ -165,7 +165,7 @@ def _collect_versions(question: Question, node: int, job: Job) -> Iterator[_Vers
             newer = found.get(name.version)
             found[name.version] = _Version(name, run if newer is None else newer.run, record.first)
     if job.current_version is not None and job.current_version not in found:
-        since, _ = datasets.find_times(question.index, node)
+        since, _ = datasets.find_times(question, node)
         yield _Version(VersionedName(job.namespace, job.name, job.current_version), None, since)
     yield from found.values()
 

@@ -209,7 +209,7 @@ def _hide(question: Question, entry: Entry, nodes: Iterable[int]) -> Change:
     nodes = list(nodes)
     if entry.kind is not Registered.NAMESPACE and question.hidden.issuperset(nodes):
         return Change()
-    last = question.index.changes.compute_last_observed()
+    last = question.times[1]
     known = question.find_entry(entry.kind, *entry.name)
     return Change(entries=[(entry, max([_find_time(known), *(int(last[node]) for node in nodes)]))])
 
