@@ -73,7 +73,9 @@ def _build_job(question: Question, node: int, key: AssetKey, known: Attributes) 
         latest_runs=latest or None,
         facets=collect_facets(known),
         current_version=build_job_version(
-            key, base.location or "", *([[*astuple(name)] for name in named] for named in (base.inputs, base.outputs))
+            key,
+            known.find_text("source_code_location") or "",
+            *([[*astuple(name)] for name in named] for named in (base.inputs, base.outputs)),
         ),
         labels=[],
         tags=list_tag_names(known),
@@ -98,10 +100,15 @@ def build_job_base(question: Question, node: int, key: AssetKey, known: Attribut
         namespace=namespace,
         inputs=_list_names(index, node, EdgeType.READS),
         outputs=_list_names(index, node, EdgeType.WRITES),
-        location=known.find_text("source_code_location"),
+        location=choose_location(known.find_text("source_code_location")),
         description=known.find_text("description"),
         latest_run=latest[0] if latest else None,
     )
+
+
+def choose_location(text: str | None) -> str | None:
+    """Where the code of a job is, if it is an address that a page may link: the client for Java reads no other."""
+    return text if text is not None and text.lower().startswith(("https://", "http://")) else None
 
 
 def _list_names(index: LineageIndex, job: int, type_: EdgeType) -> list[Name]:

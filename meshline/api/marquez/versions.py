@@ -175,7 +175,7 @@ def _build_job_version(question: Question, job: Job, version: _Version) -> JobVe
     if version.run is not None:
         record = decode_run_record(version.run.state)
         inputs, outputs = ([Name(*name) for name in sorted(names)] for names in (record.inputs, record.outputs))
-        location = datasets.get_text(decode_facets(record.job_facets).get("sourceCodeLocation"), "url")
+        location = jobs.choose_location(datasets.get_text(decode_facets(record.job_facets).get("sourceCodeLocation"), "url"))
     return JobVersion(
         id=version.name,
         name=job.name,

@@ -147,3 +147,19 @@ def empty() -> Iterator[Marquez]:
 def marquez(empty: Marquez) -> Marquez:
     empty.send_events(*build_events())
     return empty
+
+
+@pytest.fixture(scope="session")
+def known() -> Iterator[Marquez]:
+    """The same graph for all tests that only read."""
+    with run_application() as client:
+        found = Marquez(client)
+        found.send_events(*build_events())
+        yield found
+
+
+@pytest.fixture(scope="session")
+def nothing() -> Iterator[Marquez]:
+    """The same empty graph for all tests that only read."""
+    with run_application() as client:
+        yield Marquez(client)

@@ -84,6 +84,16 @@ def test_tags_of_columns_keep_their_case(marquez: Marquez) -> None:
     assert {field["name"]: field["tags"] for field in found["fields"]}["email"] == ["pii"]
 
 
+def test_a_location_is_an_address_that_a_page_may_link(empty: Marquez) -> None:
+    """The client for Java reads no other; Marquez's page links whatever it is."""
+    urls = ("https://example.org/load.py", "javascript:alert(1)", "git@example.org:load.py")
+    empty.send_events(*(build_event(n, f"job{n}", sourceCodeLocation=build_facet(type="git", url=url)) for n, url in enumerate(urls)))
+    found = [empty.get(schemas.JOB, "namespaces", JOBS, "jobs", f"job{n}") for n in range(3)]
+    assert [job["location"] for job in found] == [urls[0], None, None]
+    assert [job["facets"]["sourceCodeLocation"]["url"] for job in found] == list(urls)
+    assert [job["latestRun"]["jobVersion"]["version"] for job in found] == [job["currentVersion"] for job in found]
+
+
 def list_rows(title: str) -> list[list[str]]:
     """The rows of the table under a heading of the docs, without its head."""
     section = DOCS.read_text("utf-8").split(f"## {title}\n")[1].split("\n## ")[0]

@@ -24,8 +24,8 @@ def list_edges(graph: dict[str, Any], side: str = "outEdges") -> set[tuple[str, 
     return {(edge["origin"], edge["destination"]) for node in graph["graph"] for edge in node[side]}
 
 
-def test_a_dataset_with_what_is_before_and_after_it(marquez: Marquez) -> None:
-    graph = marquez.get(schemas.GRAPH, "lineage", nodeId=ORDERS_ID)
+def test_a_dataset_with_what_is_before_and_after_it(known: Marquez) -> None:
+    graph = known.get(schemas.GRAPH, "lineage", nodeId=ORDERS_ID)
     assert list_ids(graph) == sorted([CUSTOMERS_ID, ORDERS_ID, REPORT_ID, LOAD_ID, REPORT_JOB_ID])
     flows = {(CUSTOMERS_ID, LOAD_ID), (LOAD_ID, ORDERS_ID), (ORDERS_ID, REPORT_JOB_ID), (REPORT_JOB_ID, REPORT_ID)}
     assert list_edges(graph) == list_edges(graph, "inEdges") == flows
@@ -34,14 +34,14 @@ def test_a_dataset_with_what_is_before_and_after_it(marquez: Marquez) -> None:
         assert all(edge["destination"] == node["id"] for edge in node["inEdges"])
 
 
-def test_a_job_is_a_start_too(marquez: Marquez) -> None:
-    graph = marquez.get(schemas.GRAPH, "lineage", nodeId=LOAD_ID, depth=0)
+def test_a_job_is_a_start_too(known: Marquez) -> None:
+    graph = known.get(schemas.GRAPH, "lineage", nodeId=LOAD_ID, depth=0)
     assert list_ids(graph) == sorted([CUSTOMERS_ID, LOAD_ID, ORDERS_ID])
-    assert len(list_ids(marquez.get(schemas.GRAPH, "lineage", nodeId=LOAD_ID, depth=1))) == 5
+    assert len(list_ids(known.get(schemas.GRAPH, "lineage", nodeId=LOAD_ID, depth=1))) == 5
 
 
-def test_depth_counts_jobs(marquez: Marquez) -> None:
-    found = [list_ids(marquez.get(schemas.GRAPH, "lineage", nodeId=CUSTOMERS_ID, depth=depth)) for depth in (0, 1, 2)]
+def test_depth_counts_jobs(known: Marquez) -> None:
+    found = [list_ids(known.get(schemas.GRAPH, "lineage", nodeId=CUSTOMERS_ID, depth=depth)) for depth in (0, 1, 2)]
     assert found[0] == found[1] == sorted([CUSTOMERS_ID, LOAD_ID, ORDERS_ID])
     assert len(found[2]) == 5
 
@@ -79,7 +79,7 @@ def test_a_graph_that_is_too_large_is_cut_and_its_start_describes_that(empty: Ma
     assert empty.get(schemas.DATASET, "namespaces", "ns", "datasets", "hub")["description"] is None
 
 
-def test_unknown_nodes(marquez: Marquez) -> None:
+def test_unknown_nodes(known: Marquez) -> None:
     expected = {
         f"dataset:{LAKE}:none": "Dataset 'none' not found.",
         f"job:{JOBS}:none": "Job 'none' not found.",
@@ -87,14 +87,14 @@ def test_unknown_nodes(marquez: Marquez) -> None:
         f"run:{ZERO}": f"Run '{ZERO}' not found.",
         "dataset:nothing": "Dataset 'nothing' not found.",
     }
-    assert {node_id: marquez.get_error(404, "lineage", nodeId=node_id) for node_id in expected} == expected
+    assert {node_id: known.get_error(404, "lineage", nodeId=node_id) for node_id in expected} == expected
 
 
-def test_what_is_no_id_is_refused(empty: Marquez) -> None:
+def test_what_is_no_id_is_refused(nothing: Marquez) -> None:
     """Marquez answers 500."""
     for node_id in ("", "orders", "table:a:b", "dataset:", "job", "dataset:" + "x" * 5000):
-        assert "nodeId" in empty.get_error(400, "lineage", nodeId=node_id)
-        assert "nodeId" in empty.get_error(400, "column-lineage", nodeId=node_id)
+        assert "nodeId" in nothing.get_error(400, "lineage", nodeId=node_id)
+        assert "nodeId" in nothing.get_error(400, "column-lineage", nodeId=node_id)
 
 
 @pytest.mark.parametrize("namespace", ["trino://h:1337", "s3://b", "a:b", "a::b", "100", "urn:x:y", "http://h:81/p#q"])
@@ -110,14 +110,14 @@ def test_ids_are_resolved_whatever_colons_names_have(empty: Marquez, namespace: 
         assert [(node["data"]["dataset"], node["data"]["field"]) for node in columns["graph"]] == [(name, "email")]
 
 
-def test_ids_that_are_encoded_once_more_are_resolved(marquez: Marquez) -> None:
+def test_ids_that_are_encoded_once_more_are_resolved(known: Marquez) -> None:
     """The links of Marquez's page to its column view encode the parts of ids twice."""
     encoded = ":".join(["dataset", quote(PG, safe=""), quote("shop.customers", safe="")])
-    assert marquez.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=encoded)["graph"]
+    assert known.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=encoded)["graph"]
 
 
-def test_column_lineage_upstream(marquez: Marquez) -> None:
-    graph = marquez.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=f"datasetField:{LAKE}:orders:email")
+def test_column_lineage_upstream(known: Marquez) -> None:
+    graph = known.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=f"datasetField:{LAKE}:orders:email")
     field = f"datasetField:{PG}:shop.customers"
     assert list_ids(graph) == sorted([f"{field}:email", f"{field}:total", f"datasetField:{LAKE}:orders:email"])
     (email,) = [node["data"] for node in graph["graph"] if node["data"]["dataset"] == "orders"]
@@ -125,9 +125,9 @@ def test_column_lineage_upstream(marquez: Marquez) -> None:
     assert email["fieldType"] == "VARCHAR"
 
 
-def test_the_origin_of_each_edge_of_a_column_is_the_column(marquez: Marquez) -> None:
+def test_the_origin_of_each_edge_of_a_column_is_the_column(known: Marquez) -> None:
     """In both lists, as Marquez has it and its page expects; every destination is in the graph: else the page draws nothing."""
-    graph = marquez.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=ORDERS_ID, withDownstream="true")
+    graph = known.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=ORDERS_ID, withDownstream="true")
     ids = set(list_ids(graph))
     assert {node["data"]["dataset"] for node in graph["graph"]} == {"shop.customers", "orders", "report"}
     for node in graph["graph"]:
@@ -145,20 +145,20 @@ def test_column_lineage_does_not_turn_around(marquez: Marquez) -> None:
     assert "audit" not in {node["data"]["dataset"] for node in graph["graph"]}
 
 
-def test_a_column_that_no_job_writes_has_its_downstream(marquez: Marquez) -> None:
+def test_a_column_that_no_job_writes_has_its_downstream(known: Marquez) -> None:
     """Marquez answers with an empty graph."""
     email = f"datasetField:{PG}:shop.customers:email"
-    graph = marquez.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=email, withDownstream="true")
+    graph = known.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=email, withDownstream="true")
     assert f"datasetField:{LAKE}:orders:email" in list_ids(graph)
-    assert list_ids(marquez.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=email)) == [email]
+    assert list_ids(known.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=email)) == [email]
 
 
-def test_the_columns_of_a_job_are_those_that_it_writes(marquez: Marquez) -> None:
-    graph = marquez.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=LOAD_ID)
+def test_the_columns_of_a_job_are_those_that_it_writes(known: Marquez) -> None:
+    graph = known.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=LOAD_ID)
     assert {node["data"]["dataset"] for node in graph["graph"]} == {"orders", "shop.customers"}
 
 
-def test_a_version_with_its_downstream_is_refused(marquez: Marquez) -> None:
-    assert "version" in marquez.get_error(400, "column-lineage", nodeId=f"{ORDERS_ID}#{ZERO}", withDownstream="true")
-    assert marquez.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=f"{ORDERS_ID}#{ZERO}")["graph"]
-    assert "withDownstream" in marquez.get_error(400, "column-lineage", nodeId=ORDERS_ID, withDownstream="maybe")
+def test_a_version_with_its_downstream_is_refused(known: Marquez) -> None:
+    assert "version" in known.get_error(400, "column-lineage", nodeId=f"{ORDERS_ID}#{ZERO}", withDownstream="true")
+    assert known.get(schemas.COLUMN_GRAPH, "column-lineage", nodeId=f"{ORDERS_ID}#{ZERO}")["graph"]
+    assert "withDownstream" in known.get_error(400, "column-lineage", nodeId=ORDERS_ID, withDownstream="maybe")

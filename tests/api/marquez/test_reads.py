@@ -22,46 +22,46 @@ HOSTILE = (
 )
 
 
-def test_namespaces_are_those_of_datasets_and_jobs(marquez: Marquez) -> None:
-    found = marquez.get(schemas.NAMESPACES, "namespaces")["namespaces"]
+def test_namespaces_are_those_of_datasets_and_jobs(known: Marquez) -> None:
+    found = known.get(schemas.NAMESPACES, "namespaces")["namespaces"]
     assert [one["name"] for one in found] == [JOBS, PG, LAKE]
     assert {one["ownerName"] for one in found} == {"anonymous"}
     assert (found[0]["createdAt"], found[0]["updatedAt"]) == ("2026-03-08T12:01:00Z", "2026-03-08T12:02:00Z")
 
 
-def test_an_empty_graph_has_the_namespace_default(empty: Marquez) -> None:
+def test_an_empty_graph_has_the_namespace_default(nothing: Marquez) -> None:
     """Marquez's page needs a namespace to begin with."""
-    assert [one["name"] for one in empty.get(schemas.NAMESPACES, "namespaces")["namespaces"]] == ["default"]
-    assert empty.get(schemas.NAMESPACE, "namespaces", "default")["name"] == "default"
+    assert [one["name"] for one in nothing.get(schemas.NAMESPACES, "namespaces")["namespaces"]] == ["default"]
+    assert nothing.get(schemas.NAMESPACE, "namespaces", "default")["name"] == "default"
 
 
-def test_namespaces_are_paged(marquez: Marquez) -> None:
-    assert [one["name"] for one in marquez.get(schemas.NAMESPACES, "namespaces", limit=1, offset=1)["namespaces"]] == [PG]
-    assert marquez.get(schemas.NAMESPACES, "namespaces", limit=0)["namespaces"] == []
-    assert marquez.get(schemas.NAMESPACES, "namespaces", offset=99)["namespaces"] == []
+def test_namespaces_are_paged(known: Marquez) -> None:
+    assert [one["name"] for one in known.get(schemas.NAMESPACES, "namespaces", limit=1, offset=1)["namespaces"]] == [PG]
+    assert known.get(schemas.NAMESPACES, "namespaces", limit=0)["namespaces"] == []
+    assert known.get(schemas.NAMESPACES, "namespaces", offset=99)["namespaces"] == []
 
 
-def test_a_page_that_is_no_number_is_refused(empty: Marquez) -> None:
+def test_a_page_that_is_no_number_is_refused(nothing: Marquez) -> None:
     for name, text in (("limit", "-1"), ("limit", "ten"), ("offset", "1.5"), ("limit", "9" * 20), ("limit", "²")):
-        assert name in empty.get_error(400, "namespaces", **{name: text})
+        assert name in nothing.get_error(400, "namespaces", **{name: text})
 
 
-def test_one_namespace(marquez: Marquez) -> None:
-    assert marquez.get(schemas.NAMESPACE, "namespaces", PG)["name"] == PG
-    assert marquez.get_error(404, "namespaces", "nowhere") == "Namespace 'nowhere' not found."
+def test_one_namespace(known: Marquez) -> None:
+    assert known.get(schemas.NAMESPACE, "namespaces", PG)["name"] == PG
+    assert known.get_error(404, "namespaces", "nowhere") == "Namespace 'nowhere' not found."
 
 
-def test_sources_are_where_datasets_are_stored(marquez: Marquez) -> None:
-    found = marquez.get(schemas.SOURCES, "sources")["sources"]
+def test_sources_are_where_datasets_are_stored(known: Marquez) -> None:
+    found = known.get(schemas.SOURCES, "sources")["sources"]
     assert [(one["name"], one["type"], one["connectionUrl"]) for one in found] == [(PG, "POSTGRES", PG), (LAKE, "S3", LAKE)]
-    assert marquez.get(schemas.SOURCE, "sources", PG) == found[0]
-    assert marquez.get_error(404, "sources", JOBS) == f"Source '{JOBS}' not found."
-    dataset = marquez.get(schemas.DATASET, "namespaces", PG, "datasets", "shop.customers")
-    assert marquez.get(schemas.SOURCE, "sources", dataset["sourceName"]) == found[0]
+    assert known.get(schemas.SOURCE, "sources", PG) == found[0]
+    assert known.get_error(404, "sources", JOBS) == f"Source '{JOBS}' not found."
+    dataset = known.get(schemas.DATASET, "namespaces", PG, "datasets", "shop.customers")
+    assert known.get(schemas.SOURCE, "sources", dataset["sourceName"]) == found[0]
 
 
-def test_a_dataset(marquez: Marquez) -> None:
-    found = marquez.get(schemas.DATASET, "namespaces", LAKE, "datasets", "orders")
+def test_a_dataset(known: Marquez) -> None:
+    found = known.get(schemas.DATASET, "namespaces", LAKE, "datasets", "orders")
     assert (found["id"], found["name"], found["namespace"]) == ({"namespace": LAKE, "name": "orders"}, "orders", LAKE)
     assert found["description"] == "One row for each order"
     assert [(field["name"], field["type"], field["description"]) for field in found["fields"]] == [
@@ -74,8 +74,8 @@ def test_a_dataset(marquez: Marquez) -> None:
     assert (found["createdAt"], found["updatedAt"]) == ("2026-03-08T12:01:00Z", "2026-03-08T12:02:00Z")
 
 
-def test_a_dataset_has_its_column_lineage_with_filters(marquez: Marquez) -> None:
-    lineage = marquez.get(schemas.DATASET, "namespaces", LAKE, "datasets", "orders")["columnLineage"]
+def test_a_dataset_has_its_column_lineage_with_filters(known: Marquez) -> None:
+    lineage = known.get(schemas.DATASET, "namespaces", LAKE, "datasets", "orders")["columnLineage"]
     inputs = {one["name"]: [(field["field"], field["transformationType"]) for field in one["inputFields"]] for one in lineage}
     assert inputs == {
         "id": [("id", "IDENTITY"), ("total", "INDIRECT")],
@@ -83,7 +83,7 @@ def test_a_dataset_has_its_column_lineage_with_filters(marquez: Marquez) -> None
         "total": [("total", "INDIRECT")],
     }
     assert lineage[2]["inputFields"][0]["transformationDescription"] == "FILTER"
-    assert marquez.get(schemas.DATASET, "namespaces", PG, "datasets", "shop.customers")["columnLineage"] is None
+    assert known.get(schemas.DATASET, "namespaces", PG, "datasets", "shop.customers")["columnLineage"] is None
 
 
 def test_datasets_are_those_of_the_namespace_by_name(marquez: Marquez) -> None:
@@ -128,24 +128,24 @@ def test_any_name_answers(empty: Marquez) -> None:
         assert {f"job:{name}:{name}", f"dataset:ns:{name}"} <= {hit["nodeId"] for hit in hits}
 
 
-def test_a_job(marquez: Marquez) -> None:
-    found = marquez.get(schemas.JOB, "namespaces", JOBS, "jobs", "load.orders")
+def test_a_job(known: Marquez) -> None:
+    found = known.get(schemas.JOB, "namespaces", JOBS, "jobs", "load.orders")
     assert (found["simpleName"], found["parentJobName"]) == ("orders", "load")
     assert found["inputs"] == [{"namespace": PG, "name": "shop.customers"}]
     assert found["outputs"] == [{"namespace": LAKE, "name": "orders"}]
     assert found["location"] == "https://example.org/load.py"
     assert found["facets"]["sql"]["query"] == "INSERT INTO orders SELECT * FROM shop.customers"
-    assert marquez.get_error(404, "namespaces", JOBS, "jobs", "none") == "Job 'none' not found."
+    assert known.get_error(404, "namespaces", JOBS, "jobs", "none") == "Job 'none' not found."
 
 
-def test_jobs_are_listed_the_last_observed_first(marquez: Marquez) -> None:
-    found = marquez.get(schemas.JOBS, "jobs")
+def test_jobs_are_listed_the_last_observed_first(known: Marquez) -> None:
+    found = known.get(schemas.JOBS, "jobs")
     assert [one["name"] for one in found["jobs"]] == ["report", "load", "load.orders"]
-    assert marquez.get(schemas.JOBS, "namespaces", JOBS, "jobs") == found
-    page = marquez.get(schemas.JOBS, "jobs", limit=1, offset=1)
+    assert known.get(schemas.JOBS, "namespaces", JOBS, "jobs") == found
+    page = known.get(schemas.JOBS, "jobs", limit=1, offset=1)
     assert ([one["name"] for one in page["jobs"]], page["totalCount"]) == (["load"], 3)
-    assert marquez.get(schemas.JOBS, "namespaces", PG, "jobs") == {"jobs": [], "totalCount": 0}
-    assert marquez.get_error(404, "namespaces", "nowhere", "jobs") == "Namespace 'nowhere' not found."
+    assert known.get(schemas.JOBS, "namespaces", PG, "jobs") == {"jobs": [], "totalCount": 0}
+    assert known.get_error(404, "namespaces", "nowhere", "jobs") == "Namespace 'nowhere' not found."
 
 
 def test_a_job_without_runs_has_null_for_its_runs(empty: Marquez) -> None:
@@ -174,41 +174,41 @@ def test_tags_are_listed_and_shown_where_they_are(marquez: Marquez) -> None:
     assert [field["tags"] for field in dataset["fields"]] == [[], ["class=pii"], []]
 
 
-def test_search_finds_any_part_of_a_name_in_any_case(marquez: Marquez) -> None:
-    found = marquez.get(schemas.HITS, "search", q="RDER")
+def test_search_finds_any_part_of_a_name_in_any_case(known: Marquez) -> None:
+    found = known.get(schemas.HITS, "search", q="RDER")
     assert [hit["nodeId"] for hit in found["results"]] == [f"dataset:{LAKE}:orders", f"job:{JOBS}:load.orders"]
     assert found["totalCount"] == 2
-    assert marquez.get(schemas.HITS, "search", q="RDER", limit=1)["totalCount"] == 2
-    assert [hit["type"] for hit in marquez.get(schemas.HITS, "search", q="o", filter="JOB")["results"]] == ["JOB"] * 3
-    assert [hit["namespace"] for hit in marquez.get(schemas.HITS, "search", q="o", namespace=PG)["results"]] == [PG]
+    assert known.get(schemas.HITS, "search", q="RDER", limit=1)["totalCount"] == 2
+    assert [hit["type"] for hit in known.get(schemas.HITS, "search", q="o", filter="JOB")["results"]] == ["JOB"] * 3
+    assert [hit["namespace"] for hit in known.get(schemas.HITS, "search", q="o", namespace=PG)["results"]] == [PG]
 
 
-def test_search_ranks_exact_names_first_and_can_sort_by_time(marquez: Marquez) -> None:
-    assert [hit["name"] for hit in marquez.get(schemas.HITS, "search", q="load")["results"]] == ["load", "load.orders"]
-    names = [hit["nodeId"] for hit in marquez.get(schemas.HITS, "search", q="o", sort="UPDATE_AT")["results"]]
+def test_search_ranks_exact_names_first_and_can_sort_by_time(known: Marquez) -> None:
+    assert [hit["name"] for hit in known.get(schemas.HITS, "search", q="load")["results"]] == ["load", "load.orders"]
+    names = [hit["nodeId"] for hit in known.get(schemas.HITS, "search", q="o", sort="UPDATE_AT")["results"]]
     assert names[-1] == f"job:{JOBS}:load.orders"
 
 
-def test_search_has_no_wildcards(marquez: Marquez) -> None:
-    assert [marquez.get(schemas.HITS, "search", q=text)["results"] for text in ("%", "_", "o%s")] == [[], [], []]
+def test_search_has_no_wildcards(known: Marquez) -> None:
+    assert [known.get(schemas.HITS, "search", q=text)["results"] for text in ("%", "_", "o%s")] == [[], [], []]
 
 
-def test_search_can_be_limited_to_days(marquez: Marquez) -> None:
+def test_search_can_be_limited_to_days(known: Marquez) -> None:
     counts = [
-        marquez.get(schemas.HITS, "search", q="o", **{side: day})["totalCount"]
+        known.get(schemas.HITS, "search", q="o", **{side: day})["totalCount"]
         for side in ("after", "before")
         for day in ("2026-03-08", "2026-03-09")
     ]
     assert counts == [6, 0, 0, 6]
 
 
-def test_a_search_that_makes_no_sense_is_refused(empty: Marquez) -> None:
+def test_a_search_that_makes_no_sense_is_refused(nothing: Marquez) -> None:
     for query in ({"q": " "}, {}, {"q": "o", "sort": "AGE"}, {"q": "o", "filter": "RUN"}, {"q": "o", "before": "tomorrow"}):
-        empty.get_error(400, "search", **query)
+        nothing.get_error(400, "search", **query)
 
 
-def test_answers_can_be_as_of_a_time(marquez: Marquez) -> None:
-    before = marquez.get(schemas.JOBS, "jobs", asOf="2026-03-08T12:01:30Z")
+def test_answers_can_be_as_of_a_time(known: Marquez) -> None:
+    before = known.get(schemas.JOBS, "jobs", asOf="2026-03-08T12:01:30Z")
     assert [one["name"] for one in before["jobs"]] == ["load", "load.orders"]
-    assert marquez.get_error(404, "namespaces", LAKE, "datasets", "report", asOf="2026-03-08T12:01:30Z") == "Dataset 'report' not found."
-    assert "asOf" in marquez.get_error(400, "jobs", asOf="yesterday")
+    assert known.get_error(404, "namespaces", LAKE, "datasets", "report", asOf="2026-03-08T12:01:30Z") == "Dataset 'report' not found."
+    assert "asOf" in known.get_error(400, "jobs", asOf="yesterday")

@@ -1,4 +1,4 @@
-"""What Marquez's own clients and page send, as scripts/record-marquez-requests has recorded it: each request has the status and the shape
+"""What Marquez's own clients and page send, as `recorded/recorder.py` has recorded it: each request has the status and the shape
 that they need.
 
 The clients for Python (0.50.0) and Java (a89b89c) were called method by method (`recorded/calls.py`, `recorded/Calls.java`). The page

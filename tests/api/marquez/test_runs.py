@@ -59,14 +59,14 @@ def test_each_end_of_a_run_has_its_state(empty: Marquez) -> None:
     assert found == list(types.values())
 
 
-def test_the_facets_of_a_run_are_those_that_it_sent(marquez: Marquez) -> None:
+def test_the_facets_of_a_run_are_those_that_it_sent(known: Marquez) -> None:
     run_id = RUN.format(1)
-    facets = marquez.get(schemas.RUN_FACETS, "jobs", "runs", run_id, "facets", type="job")
+    facets = known.get(schemas.RUN_FACETS, "jobs", "runs", run_id, "facets", type="job")
     assert (facets["runId"], sorted(facets["facets"])) == (run_id, ["sourceCodeLocation", "sql"])
-    assert sorted(marquez.get(schemas.RUN_FACETS, "jobs", "runs", run_id, "facets", type="RUN")["facets"]) == ["parent"]
-    assert "type" in marquez.get_error(400, "jobs", "runs", run_id, "facets")
-    assert "type" in marquez.get_error(400, "jobs", "runs", run_id, "facets", type="table")
-    marquez.get_error(404, "jobs", "runs", "none", "facets", type="run")
+    assert sorted(known.get(schemas.RUN_FACETS, "jobs", "runs", run_id, "facets", type="RUN")["facets"]) == ["parent"]
+    assert "type" in known.get_error(400, "jobs", "runs", run_id, "facets")
+    assert "type" in known.get_error(400, "jobs", "runs", run_id, "facets", type="table")
+    known.get_error(404, "jobs", "runs", "none", "facets", type="run")
 
 
 def test_jobs_can_be_limited_to_states_of_their_last_runs(marquez: Marquez) -> None:
@@ -77,18 +77,18 @@ def test_jobs_can_be_limited_to_states_of_their_last_runs(marquez: Marquez) -> N
     assert "lastRunStates" in marquez.get_error(400, "jobs", lastRunStates="BROKEN")
 
 
-def test_events_are_given_back_word_for_word(marquez: Marquez) -> None:
-    found = marquez.get(schemas.EVENTS, "events", "lineage")
+def test_events_are_given_back_word_for_word(known: Marquez) -> None:
+    found = known.get(schemas.EVENTS, "events", "lineage")
     assert [event["eventTime"] for event in found["events"]] == ["2026-03-08T12:02:00Z", "2026-03-08T12:01:00Z"]
     assert found["totalCount"] == 2
     assert found["events"][1]["outputs"] == [ORDERS]
-    oldest = marquez.get(schemas.EVENTS, "events", "lineage", sortDirection="asc", limit=1)
+    oldest = known.get(schemas.EVENTS, "events", "lineage", sortDirection="asc", limit=1)
     assert oldest == {"events": found["events"][1:], "totalCount": 2}
-    assert marquez.get(schemas.EVENTS, "events", "lineage", offset=1)["events"] == found["events"][1:]
-    assert marquez.get(schemas.EVENTS, "events", "lineage", before="2026-03-08T12:02:00Z")["totalCount"] == 1
-    assert marquez.get(schemas.EVENTS, "events", "lineage", after="2026-03-08T12:02:00Z")["totalCount"] == 1
-    assert "before" in marquez.get_error(400, "events", "lineage", before="noon")
-    assert "sortDirection" in marquez.get_error(400, "events", "lineage", sortDirection="up")
+    assert known.get(schemas.EVENTS, "events", "lineage", offset=1)["events"] == found["events"][1:]
+    assert known.get(schemas.EVENTS, "events", "lineage", before="2026-03-08T12:02:00Z")["totalCount"] == 1
+    assert known.get(schemas.EVENTS, "events", "lineage", after="2026-03-08T12:02:00Z")["totalCount"] == 1
+    assert "before" in known.get_error(400, "events", "lineage", before="noon")
+    assert "sortDirection" in known.get_error(400, "events", "lineage", sortDirection="up")
 
 
 def test_events_without_a_run_are_not_listed(marquez: Marquez) -> None:

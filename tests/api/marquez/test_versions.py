@@ -38,12 +38,12 @@ def test_each_completed_run_makes_a_version_of_what_it_wrote(marquez: Marquez) -
     assert page == {"versions": found["versions"][1:], "totalCount": 2}
 
 
-def test_a_dataset_that_no_run_wrote_has_a_version_of_its_columns(marquez: Marquez) -> None:
+def test_a_dataset_that_no_run_wrote_has_a_version_of_its_columns(known: Marquez) -> None:
     path = ("namespaces", PG, "datasets", "shop.customers")
-    (only,) = marquez.get(schemas.DATASET_VERSIONS, *path, "versions")["versions"]
+    (only,) = known.get(schemas.DATASET_VERSIONS, *path, "versions")["versions"]
     assert (only["createdByRun"], [field["name"] for field in only["fields"]]) == (None, ["email", "id", "total"])
-    assert only["version"] == marquez.get(schemas.DATASET, *path)["currentVersion"]
-    assert marquez.get(schemas.DATASET_VERSION, *path, "versions", only["version"]) == only
+    assert only["version"] == known.get(schemas.DATASET, *path)["currentVersion"]
+    assert known.get(schemas.DATASET_VERSION, *path, "versions", only["version"]) == only
 
 
 def test_an_earlier_version_without_a_schema_does_not_have_the_columns_of_now(marquez: Marquez) -> None:
@@ -54,12 +54,12 @@ def test_an_earlier_version_without_a_schema_does_not_have_the_columns_of_now(ma
     assert (newest["currentSchemaVersion"] is None, earlier["currentSchemaVersion"]) == (False, None)
 
 
-def test_a_version_that_is_not_known_is_not_found(marquez: Marquez) -> None:
+def test_a_version_that_is_not_known_is_not_found(known: Marquez) -> None:
     other = "0190a7b2-0000-5000-8000-000000000000"
-    assert marquez.get_error(404, *ORDERS_VERSIONS, other) == f"Dataset version '{other}' not found."
-    assert marquez.get_error(404, *LOAD_VERSIONS, other) == f"Job version '{other}' not found."
-    assert marquez.get_error(404, "namespaces", LAKE, "datasets", "none", "versions") == "Dataset 'none' not found."
-    assert marquez.get_error(404, "namespaces", JOBS, "jobs", "none", "versions") == "Job 'none' not found."
+    assert known.get_error(404, *ORDERS_VERSIONS, other) == f"Dataset version '{other}' not found."
+    assert known.get_error(404, *LOAD_VERSIONS, other) == f"Job version '{other}' not found."
+    assert known.get_error(404, "namespaces", LAKE, "datasets", "none", "versions") == "Dataset 'none' not found."
+    assert known.get_error(404, "namespaces", JOBS, "jobs", "none", "versions") == "Job 'none' not found."
 
 
 def test_a_job_has_a_version_for_each_set_of_inputs_and_outputs(marquez: Marquez) -> None:
@@ -77,10 +77,10 @@ def test_a_job_has_a_version_for_each_set_of_inputs_and_outputs(marquez: Marquez
     assert marquez.get(schemas.JOB_VERSIONS, *LOAD_VERSIONS, limit=1, offset=1)["versions"] == found[1:2]
 
 
-def test_the_version_of_a_run_is_that_of_its_job_as_long_as_it_has_not_changed(marquez: Marquez) -> None:
-    job = marquez.get(schemas.JOB, "namespaces", JOBS, "jobs", "load.orders")
+def test_the_version_of_a_run_is_that_of_its_job_as_long_as_it_has_not_changed(known: Marquez) -> None:
+    job = known.get(schemas.JOB, "namespaces", JOBS, "jobs", "load.orders")
     assert job["latestRun"]["jobVersion"] == {**job["id"], "version": job["currentVersion"]}
-    (version,) = marquez.get(schemas.JOB_VERSIONS, *LOAD_VERSIONS)["versions"]
+    (version,) = known.get(schemas.JOB_VERSIONS, *LOAD_VERSIONS)["versions"]
     assert (version["version"], version["latestRun"]) == (job["currentVersion"], job["latestRun"])
 
 
@@ -104,12 +104,12 @@ def test_runs_that_read_what_they_wrote_end(empty: Marquez) -> None:
     assert [one["run"]["id"] for one in found] == [RUN.format(n) for n in (3, 2, 1)]
 
 
-def test_the_lineage_of_a_run_is_that_of_its_job(marquez: Marquez) -> None:
+def test_the_lineage_of_a_run_is_that_of_its_job(known: Marquez) -> None:
     for address, schema in (("lineage", schemas.GRAPH), ("column-lineage", schemas.COLUMN_GRAPH)):
-        of_run = marquez.get(schema, address, nodeId=f"run:{RUN.format(1)}")
-        assert of_run == marquez.get(schema, address, nodeId=f"job:{JOBS}:load.orders")
+        of_run = known.get(schema, address, nodeId=f"run:{RUN.format(1)}")
+        assert of_run == known.get(schema, address, nodeId=f"job:{JOBS}:load.orders")
         assert of_run["graph"]
-        assert marquez.get_error(404, address, nodeId="run:none") == "Run 'none' not found."
+        assert known.get_error(404, address, nodeId="run:none") == "Run 'none' not found."
 
 
 def test_events_have_the_addresses_that_the_client_for_python_asks(marquez: Marquez) -> None:
@@ -122,15 +122,15 @@ def test_events_have_the_addresses_that_the_client_for_python_asks(marquez: Marq
     assert marquez.get(schemas.EVENTS, "events", "none") == {"events": [], "totalCount": 0}
 
 
-def test_the_search_of_the_newer_page_describes_what_it_finds(marquez: Marquez) -> None:
-    found = marquez.get(schemas.DATASET_MATCHES, "v2beta", "search", "datasets", q="ORD")
+def test_the_search_of_the_newer_page_describes_what_it_finds(known: Marquez) -> None:
+    found = known.get(schemas.DATASET_MATCHES, "v2beta", "search", "datasets", q="ORD")
     (hit,) = found["hits"]
     assert (hit["name"], hit["namespace"], hit["run_id"], hit["eventType"]) == ("orders", LAKE, RUN.format(1), "COMPLETE")
     assert hit["facets"]["documentation"] == ORDERS["facets"]["documentation"]
     assert found["highlights"] == [{"name": ["<em>ord</em>ers"]}]
-    (job,) = marquez.get(schemas.JOB_MATCHES, "v2beta", "search", "jobs", q="load.")["hits"]
+    (job,) = known.get(schemas.JOB_MATCHES, "v2beta", "search", "jobs", q="load.")["hits"]
     assert (job["name"], sorted(job["facets"]), sorted(job["runFacets"])) == ("load.orders", ["sourceCodeLocation", "sql"], ["parent"])
-    assert "q" in marquez.get_error(400, "v2beta", "search", "jobs", q=" ")
+    assert "q" in known.get_error(400, "v2beta", "search", "jobs", q=" ")
 
 
 @pytest.mark.parametrize("text", ["STRASSE", "straße", "ss", "\N{KELVIN SIGN}", "k", "İ".casefold()])

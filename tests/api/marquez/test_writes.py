@@ -98,12 +98,9 @@ def test_what_is_declared_names_what_is_known(empty: Marquez) -> None:
         (("tags", "a\nb"), {}),
     ],
 )
-def test_a_body_that_is_not_as_described_is_refused(empty: Marquez, path: tuple[str, ...], body: object) -> None:
-    empty.send_error(400, "PUT", *path, body=body)
-    empty.client.request(
-        "PUT", "/api/v1/namespaces/x", content=b"{", headers={"Content-Type": "application/json"}
-    ).raise_for_status if False else None
-    assert empty.get(schemas.TAGS, "tags")["tags"] == []
+def test_a_body_that_is_not_as_described_is_refused(nothing: Marquez, path: tuple[str, ...], body: object) -> None:
+    nothing.send_error(400, "PUT", *path, body=body)
+    assert nothing.get(schemas.TAGS, "tags")["tags"] == []
 
 
 def test_a_job_is_declared_with_its_lineage(empty: Marquez) -> None:

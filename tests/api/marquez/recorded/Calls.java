@@ -1,4 +1,4 @@
-// Calls each method of Marquez's client for Java, in an order in which a producer would: scripts/record-marquez-requests says how.
+// Calls each method of Marquez's client for Java, in an order in which a producer would: see recorder.py.
 import java.net.URI;
 import java.time.Instant;
 import java.util.List;

@@ -1,4 +1,4 @@
-"""Calls each method of Marquez's client for Python, in an order in which a producer would: scripts/record-marquez-requests says how."""
+"""Calls each method of Marquez's client for Python, in an order in which a producer would: see recorder.py."""
 
 import os
 

@@ -1,15 +1,13 @@
-#!/usr/bin/env python3
 """Records what a client of Marquez sends to a server, as a fixture of tests/api/marquez/test_recorded.py.
 
-    scripts/record-marquez-requests http://127.0.0.1:8080 OUT.jsonl -- COMMAND...
+    python recorder.py http://127.0.0.1:8080 OUT.jsonl -- COMMAND...
 
 runs the command with MARQUEZ_URL, the address of a proxy in front of the server. For the clients the server must be empty; for the page it
-has the events of examples/mesh. Nothing of Marquez is in this
-repository: its clients come from their registries (marquez-python with pytz; io.github.marquezproject:marquez-java and its dependencies in
-a folder `lib`), its page from a build of its source that is served with /api of the proxy.
+has the events of examples/mesh. Nothing of Marquez is in this repository: its client for Python comes from its registry (marquez-python,
+with pytz), that for Java and the page from a build of its source.
 
-    scripts/record-marquez-requests URL tests/api/marquez/recorded/python.jsonl -- python tests/api/marquez/recorded/calls.py
-    scripts/record-marquez-requests URL tests/api/marquez/recorded/java.jsonl -- java -cp 'lib/*' tests/api/marquez/recorded/Calls.java
+    python recorder.py URL python.jsonl -- python calls.py
+    python recorder.py URL java.jsonl -- java -cp 'out:lib/*' Calls.java
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ import threading
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 FORWARDED = ("content-type", "accept")
@@ -33,9 +32,9 @@ def build_handler(target: str, recorded: list[dict[str, Any]]) -> type[BaseHTTPR
         def send_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name: value for name, value in self.headers.items() if name.lower() in FORWARDED}
-            request = urllib.request.Request(target + self.path, body or None, headers, method=self.command)  # noqa: S310 - given by the caller
+            request = urllib.request.Request(target + self.path, body or None, headers, method=self.command)
             try:
-                answer = urllib.request.urlopen(request)  # noqa: S310
+                answer = urllib.request.urlopen(request)
             except urllib.error.HTTPError as error:
                 answer = error
             content = answer.read()
@@ -50,7 +49,7 @@ def build_handler(target: str, recorded: list[dict[str, Any]]) -> type[BaseHTTPR
         do_GET = do_POST = do_PUT = do_DELETE = send_on  # noqa: N815 - names of the base class
 
         def log_message(self, *_: object) -> None:
-            """Say nothing of each request."""
+            """Write no line for each request."""
 
     return Handler
 
@@ -63,10 +62,8 @@ def main() -> int:
     server = ThreadingHTTPServer(("127.0.0.1", 0), build_handler(target.rstrip("/"), recorded))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
-    done = subprocess.run(command, env={**os.environ, "MARQUEZ_URL": url}, check=False)  # noqa: S603 - given by the caller
-    with open(out, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in recorded)
-    print(f"{len(recorded)} requests in {out}")
+    done = subprocess.run(command, env={**os.environ, "MARQUEZ_URL": url}, check=False)
+    Path(out).write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in recorded), "utf-8")
     return done.returncode
 
 
