@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { buildAssetHref, buildHref, changeHref, readChoice, readList, readTime } from "./location";
+import { buildAssetHref, buildHref, changeHref, keepTime, navigate, readChoice, readList, readTime } from "./location";
 import { matchRoute } from "./routes";
 
 const Page = () => null;
@@ -18,6 +18,21 @@ describe("addresses", () => {
     expect(readChoice(search, "dir", ["up", "down"], "down")).toBe("down");
     expect(readTime(search, "asOf")).toBeNull();
     expect(readTime(search, "from")).toBe("2026-03-07T00:00:00.000Z");
+  });
+
+  it("have times with a zone, whose plus an address reads as a space", () => {
+    expect(readTime(new URLSearchParams("asOf=2026-03-07T02:00+02:00"), "asOf")).toBe("2026-03-07T00:00:00.000Z");
+  });
+
+  it("take the time of the page along, but not where the link has its own or goes to the present", () => {
+    window.history.replaceState(null, "", "/datasets?asOf=2026-03-07T00:00Z");
+    expect(keepTime("/a/ds_1?tab=jobs")).toBe("/a/ds_1?tab=jobs&asOf=2026-03-07T00%3A00Z");
+    expect(keepTime("/a/ds_1?asOf=2020-01-01")).toBe("/a/ds_1?asOf=2020-01-01");
+    navigate("/jobs");
+    expect(window.location.href).toContain("/jobs?asOf=2026-03-07");
+    navigate("/jobs", { exact: true });
+    expect(window.location.search).toBe("");
+    expect(keepTime("/a/ds_1")).toBe("/a/ds_1");
   });
 
   it("find their page, with the id decoded once", () => {

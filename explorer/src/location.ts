@@ -99,6 +99,6 @@ export function readChoice<Value extends string>(search: URLSearchParams, name: 
 export function readTime(search: URLSearchParams, name: string): string | null {
   const given = search.get(name);
   if (!given) return null;
-  const time = new Date(given);
+  const time = new Date(given.replace(/ (\d\d:?\d\d)$/, "+$1")); // a `+` of an address is read as a space
   return Number.isNaN(time.getTime()) ? null : time.toISOString();
 }

@@ -242,7 +242,9 @@ export function ListLine({ shown, total, skipped = 0 }: { shown: number; total: 
         ? `${formatNumber(skipped + 1)} to ${formatNumber(skipped + shown)} of ${formatNumber(total)} shown.`
         : shown < total
           ? `${formatNumber(shown)} of ${formatNumber(total)} shown.`
-          : `All ${formatNumber(total)} shown.`}
+          : total === 1
+            ? "The only one is shown."
+            : `All ${formatNumber(total)} shown.`}
     </p>
   );
 }
