@@ -58,6 +58,7 @@ class OperationExtension(SchemaExtension):
         context = self.execution_context
         if context.graphql_document is not None and context.context is not None:
             context.context.operation = find_root_field(context.graphql_document, context.operation_name)
+            context.context.document = context.graphql_document
         yield
 
 
@@ -135,6 +136,7 @@ class RequestContext:
         self.actor = actor.name  # empty if the server has no tokens
         self.role = actor.role
         self.operation = REFUSED  # until the request is known to fit the schema
+        self.document: DocumentNode | None = None  # set with `operation`
         self.truncated: list[str] = []  # the limits that cut answers short
         self.revision = live.index.revision  # commits from before the request are part of the answer
         self.committed = False  # by a mutation: the request cannot be run again

@@ -19,6 +19,7 @@ from strawberry.types.graphql import OperationType
 from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE
 from meshline.api.graphql.asset_types import TYPES
 from meshline.api.graphql.context import Bounds, Observer, RequestContext, RequestRecord
+from meshline.api.graphql.etag import is_lasting
 from meshline.api.graphql.schema import build_schema
 from meshline.app.policy_service import PolicyService
 from meshline.app.tokens import NO_AUTHENTICATION, Actor
@@ -35,10 +36,14 @@ INVALID_REQUEST = "GRAPHQL_INVALID"  # the request cannot be parsed, or does not
 
 
 class Answer(NamedTuple):
-    """`body`: `data` and `errors` in GraphQL's format. `executed`: false if the request was refused before it ran."""
+    """`body`: `data` and `errors` in GraphQL's format. `executed`: false if the request was refused before it ran.
+
+    `lasting`: whether the answer is the same as long as the revision is.
+    """
 
     body: dict[str, Any]
     executed: bool
+    lasting: bool = False
 
 
 class Executor:
@@ -93,7 +98,8 @@ class Executor:
         if self.observer is not None:
             outcome = body["errors"][0]["extensions"]["code"] if result.errors else "ok"
             self.observer(RequestRecord(request.operation, time.perf_counter() - begun, outcome, request.truncated))
-        return Answer(body, executed)
+        lasting = not result.errors and not request.truncated and request.document is not None and is_lasting(request.document)
+        return Answer(body, executed, lasting)
 
     def _execute_prepared(self, request: RequestContext, *asked: Any) -> tuple[ExecutionResult, RequestContext]:
         """The result, and the context that it was computed in: the request runs again if it needed indexes that had to be built first."""
