@@ -416,6 +416,28 @@ def test_too_many_events_of_one_time_are_refused(monkeypatch: pytest.MonkeyPatch
         list(EventHistory(marquez).read_pages())  # type: ignore[arg-type]
 
 
+def test_an_event_with_broken_names_does_not_stop_the_others() -> None:
+    """Marquez keeps what it is sent: a parent without a name, a dataset without one."""
+    parent = {"facets": {"parent": {"job": {"namespace": "n", "name": None}, "run": {"runId": None}}}, "runId": "r"}
+    events = [
+        build_event(0, 0) | {"run": {"runId": "a"}},
+        build_event(1, 1) | {"run": parent},
+        build_event(2, 2) | {"run": {"runId": "b"}, "inputs": [{"name": None}]},
+        build_event(3, 3) | {"run": {"runId": "c"}},
+    ]
+    answers: dict[str, tuple[int, bytes]] = {"namespaces": (200, b'{"namespaces":[]}')}
+
+    def answer(address: str, _: object) -> tuple[int, bytes]:
+        return answers["namespaces"] if "/namespaces" in address else (200, answer_events(events, address))
+
+    with set_pages(), serve_answers(answer) as url, open_graph() as live:
+        done = import_marquez(live, url)
+        assert done.loading is not None, done.error
+        assert len(done.loading.refused) == 1
+        assert "inputs[0]" in str(done.loading.refused[0])
+        assert live.store.count_events(-EVERYTHING, EVERYTHING) == 3
+
+
 def test_a_memory_that_is_no_longer_readable_is_empty() -> None:
     assert EventHistory(FakeMarquez([]), "?").encode() == "[]"  # type: ignore[arg-type]
     assert EventHistory(FakeMarquez([]), "[[5,1],[4,1]]").encode() == "[]"  # type: ignore[arg-type]

@@ -163,9 +163,18 @@ def _find_end(found: Sequence[HistoricEvent], end: int) -> int:
     return found[-1].time + 1 if found else 0
 
 
+class _Time(msgspec.Struct, rename="camel"):
+    event_time: str
+
+
 def _parse_event(body: bytes, start: int) -> HistoricEvent:
+    """An event whose names cannot be read is passed on, so that it is refused or repaired by itself, as any other event."""
     try:
-        named = msgspec.json.decode(body, type=NamedByEvent)
+        try:
+            named = msgspec.json.decode(body, type=NamedByEvent)
+        except msgspec.ValidationError:
+            named = NamedByEvent(msgspec.json.decode(body, type=_Time).event_time)
+            return HistoricEvent(max(start, named.parse_time()), named, body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"the events from {_format_time(start)} on have one that is not of Marquez: {error}", "/".join(_PATH)) from error
     return HistoricEvent(max(start, named.parse_time()), named, strip_nulls(body))
