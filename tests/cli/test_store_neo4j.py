@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from meshline.graph.model import Interval
-from meshline.graph.store.base import Head, Store
+from meshline.graph.model import JOB_OUTPUT, Interval, build_dataset_key, build_job_key, get_current_micros
+from meshline.graph.store.base import Head, RunRole, Store
 from meshline.graph.store.factory import open_store
 from meshline.graph.store.neo4j.connection import Address
 from tests.api.test_ingest import build_event
@@ -32,6 +32,19 @@ def read_heads(store: Store, time: int | None) -> list[Head]:
     return sorted(head._replace(scope_id=0) for batch in store.iterate_heads(time) for head in batch)
 
 
+ALWAYS = (-(2**61), 2**61)
+
+
+def read_lists(store: Store) -> tuple[object, ...]:
+    """The lists of runs and events of a store, without its own numbers, and its counts of events."""
+    outputs = [head.scope for head in read_heads(store, None) if head.scope[0] == JOB_OUTPUT]
+    jobs, datasets = {build_job_key(*scope[1:3]) for scope in outputs}, {build_dataset_key(*scope[3:5]) for scope in outputs}
+    asked = [*((job, RunRole.JOB) for job in jobs), *((one, role) for one in datasets for role in (RunRole.READS, RunRole.WRITES))]
+    runs = {(asset, role): sorted(stored.run for stored in store.list_runs([asset], role, limit=999)) for asset, role in asked}
+    assert all(runs[job, RunRole.JOB] for job in jobs)
+    return runs, [stored.event for stored in store.list_events(*ALWAYS, limit=9999)], store.read_event_counts(*ALWAYS)
+
+
 def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHLINE_STORE", neo4j.url)
     run_successfully("ingest", "mesh", EXAMPLE / "mesh.yaml")
@@ -43,6 +56,7 @@ def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatc
             build_event(1, eventType="START", inputs=[first]),
             build_event(1, eventTime="2026-01-01T01:00:00Z", inputs=[first, second]),
         )
+        store.prune_raw_events(get_current_micros())  # of these only the counts remain
         ingest_events(store, build_event(2, eventType="START"))
         append_records(store, *(build_record(f"k{n}" if n % 3 else "", str(n).encode(), kind=f"kind{n % 2}") for n in range(2500)))
 
@@ -68,6 +82,8 @@ def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatc
         assert [stored.event for stored in one.read_raw_events(0, 10_000)] == [stored.event for stored in other.read_raw_events(0, 10_000)]
         assert len(one.read_journal("", 0, 10_000)) == 2500
         assert one.read_journal("", 0, 10_000) == other.read_journal("", 0, 10_000), "with its positions: settings may hold one"
+        assert read_lists(one) == read_lists(other)
+        assert sum(one.read_event_counts(*ALWAYS).values()) > one.count_events(*ALWAYS) > 0, "also of events that are forgotten"
         ended = build_event(2, eventTime="2026-01-01T02:00:00Z")  # the run goes on alike
         ingest_events(one, ended)
         ingest_events(other, ended)

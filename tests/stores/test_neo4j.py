@@ -11,9 +11,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
 from meshline.errors import InvalidInput, StoreCorrupt, StoreUnavailable
-from meshline.graph.store.base import Batch, Store
+from meshline.graph.naming import Naming
+from meshline.graph.store.base import Batch, RunRole, Store
 from meshline.graph.store.neo4j import Neo4jStore
 from meshline.graph.store.neo4j.connection import Address
+from meshline.ingest.openlineage import run_index
+from meshline.ingest.openlineage.run_index import index_stored_runs
+from tests.ingest.lineage_events import RUN
+from tests.ingest.test_run_index import JOB, ingest, read_lists
 from tests.servers import Neo4jServer
 from tests.sizes import count_examples
 from tests.stores.contract import DurableStoreContract
@@ -204,6 +209,26 @@ def test_a_store_of_schema_1_gets_a_journal(neo4j: Neo4jServer) -> None:
         assert (store.read_revision(), find_head(store)) == (1, build_head("A", 1))
     with neo4j.session() as session:
         assert session.run("SHOW CONSTRAINTS YIELD name WHERE name STARTS WITH 'record_' RETURN count(*)").values() == [[2]]
+
+
+def test_runs_and_events_of_schema_2_get_their_places(neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_index, "GROUP", 5)
+    with closing(Neo4jStore(neo4j.url)) as store:
+        ingest(store, *range(12))
+        expected = read_lists(store)
+    with neo4j.session() as session:  # as it was before there were lists
+        session.run("MATCH (n) WHERE n:RunPlace OR n:EventCount DETACH DELETE n").consume()
+        session.run("MATCH (r:Run) REMOVE r.begunMicros, r.begunAt, r.reads, r.writes, r.runIdKey").consume()
+        session.run("MATCH (e:RawEvent) REMOVE e.at, e.atMicros, e.type, e.place").consume()
+        session.run("DROP CONSTRAINT run_place").consume()
+        session.run("DROP INDEX raw_event_place").consume()
+        session.run("MATCH (m:Meta) SET m.schema = 2").consume()
+    with closing(Neo4jStore(neo4j.url)) as store:
+        assert store.list_runs([JOB], RunRole.JOB) == []
+        assert index_stored_runs(store, Naming()) == (12, 24)
+        assert read_lists(store) == expected
+        assert store.count_runs_by_id(RUN.format(1)) == 1
+        assert index_stored_runs(store, Naming()) == (0, 0)
 
 
 def test_an_emptied_database_is_reported(neo4j: Neo4jServer) -> None:

@@ -27,7 +27,7 @@ from meshline.graph.model import (
     build_job_key,
     build_owner_key,
 )
-from meshline.graph.store.base import Batch
+from meshline.graph.store.base import Batch, Run, RunKey
 from meshline.graph.store.neo4j import Neo4jStore
 from tests.servers import Neo4jServer
 
@@ -102,7 +102,8 @@ def list_statements() -> Iterator[Statement]:
 def loaded(running_neo4j: Neo4jServer) -> Neo4jServer:
     running_neo4j.wipe()
     with closing(Neo4jStore(running_neo4j.url)) as store:
-        batch = Batch(statements=tuple(list_statements()))
+        runs = [Run(RunKey("openlineage/default", LOAD, f"run-{run}"), "", b"\x80", run, (SHOP,), (MART,)) for run in (2, 3)]
+        batch = Batch(statements=tuple(list_statements()), runs=runs)
         store.commit(lambda _: batch)
     return running_neo4j
 
