@@ -36,7 +36,7 @@ WRITERS = 20  # newest runs among which the one is looked for that completed a d
 UPSTREAM_DEPTH, MOST_UPSTREAM = 20, 500  # runs before a run
 AT_ONCE = 500  # runs that are read together
 
-State: TypeAlias = Literal["RUNNING", "COMPLETED", "ABORTED", "FAILED"]
+State: TypeAlias = Literal["NEW", "RUNNING", "COMPLETED", "ABORTED", "FAILED"]
 _STATES: dict[RunEnd, State] = {
     RunEnd.RUNNING: "RUNNING",
     RunEnd.COMPLETE: "COMPLETED",
@@ -83,12 +83,23 @@ def list_latest_runs(question: Question, job: int, first: int) -> list[Run]:
     return [build_run(question, one.run) for one in found]
 
 
+def find_last_state(question: Question, job: int) -> State | None:
+    """The state of the newest run of a job; None if it has none."""
+    run = next(iterate_runs(question, job, RunRole.JOB, most=1), None)
+    return None if run is None else _decide_state(decode_run_record(run.state))
+
+
+def _decide_state(record: RunRecord) -> State:
+    declared = read_run_facet(record)
+    is_new = declared is not None and declared.state == "NEW" and record.state is RunEnd.RUNNING
+    return "NEW" if is_new else _STATES[record.state]
+
+
 def build_run(question: Question, run: StoredState) -> Run:
     """A run as answers show it. Its id is the one that its producer gave."""
     question.limits.check_deadline()
     record = decode_run_record(run.state)
-    declared = read_run_facet(record)
-    is_new = declared is not None and declared.state == "NEW" and record.state is RunEnd.RUNNING
+    declared, state = read_run_facet(record), _decide_state(record)
     started = record.first if declared is None or declared.started_at is None else declared.started_at
     return Run(
         id=run.key.run_id,
@@ -96,8 +107,8 @@ def build_run(question: Question, run: StoredState) -> Run:
         updated_at=from_micros(record.last),
         nominal_start_time=_to_time(record.nominal[0]),
         nominal_end_time=_to_time(record.nominal[1]),
-        state="NEW" if is_new else _STATES[record.state],
-        started_at=None if is_new else from_micros(started),
+        state=state,
+        started_at=None if state == "NEW" else from_micros(started),
         ended_at=_to_time(record.ended),
         duration_ms=None if record.ended is None else max(0, record.ended - started) // 1000,
         args=_build_args(record) if declared is None else declared.args,
