@@ -145,12 +145,31 @@ def test_a_saved_drawing_runs_and_loads_nothing(save_picture: Callable[[str, int
 
 
 def test_saved_tables_run_no_formula(save_picture: Callable[[str, int], Path]) -> None:
-    rows = list(csv.reader(io.StringIO(save_picture("csv", 1).read_text("utf-8-sig"))))
-    cells = [cell for row in rows for cell in row]
+    cells = read_cells(save_picture("csv", 1))
     assert any("HYPERLINK" in cell for cell in cells)
     assert any("cmd|" in cell for cell in cells)
-    formulas = [cell for cell in cells if re.match(r"\s*[=+\-@%|]", cell) and not re.fullmatch(r"-?\d+|[+-]", cell)]
-    assert formulas == []
+    assert find_formulas(cells) == []
+
+
+def read_cells(file: Path) -> list[str]:
+    return [cell for row in csv.reader(io.StringIO(file.read_text("utf-8-sig"))) for cell in row]
+
+
+def find_formulas(cells: list[str]) -> list[str]:
+    return [cell for cell in cells if re.match(r"\s*[=+\-@%|]", cell) and not re.fullmatch(r"-?\d+|[+-]", cell)]
+
+
+@pytest.mark.parametrize("route", ["/impact", "/diff", "/datasets", "/owners"])
+def test_saved_lists_run_no_formula(hostile: Server, paths: dict[str, list[str]], open_window: OpenWindow, route: str) -> None:
+    page = open_window(hostile.address).open(paths[route][0])
+    buttons = page.get_by_role("button", name="Save as CSV")
+    expect(buttons.first).to_be_visible()
+    for button in buttons.all():
+        with page.expect_download() as download:
+            button.click()
+        cells = read_cells(download.value.path())
+        assert any("cmd|" in cell or "HYPERLINK" in cell or "stranger" in cell for cell in cells), "no hostile name is in it"
+        assert find_formulas(cells) == []
 
 
 def test_saved_text_can_be_read_again(save_picture: Callable[[str, int], Path]) -> None:
