@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from functools import partial
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from benchmarks.closures import find_node, key_of
 from benchmarks.figures import Benchmark, Figure
-from benchmarks.generate import Mesh, Shape
+from benchmarks.generate import START, Mesh, Shape
 from benchmarks.meshes import Meshes, build_mesh
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import find_best, measure_time
@@ -64,6 +65,19 @@ query Neighbours($of: [ID!]!, $depth: Int, $granularity: Granularity!) {
   lineage(of: $of, depth: $depth, granularity: $granularity) {
     nodes { asset { id } upstream { direct shown } downstream { direct shown } }
   }
+}
+"""
+ITEMS = """
+query Items($of: [ID!]!, $depth: Int) {
+  lineage(of: $of, depth: $depth, granularity: DATASET, limit: 500) {
+    completeness { items(gap: POSSIBLE_ONLY, first: 25) { totalCount flows { from { id } to { id } } } }
+  }
+}
+"""
+ORDERED = "query Ordered($order: ListOrder!) { datasets(orderBy: $order, first: 25) { nodes { id name } pageInfo { endCursor } } }"
+CHANGES = """
+query Changes($from: DateTime!, $to: DateTime!, $of: [ID!]) {
+  changes(from: $from, to: $to, of: $of, bucket: HOUR) { at added removed times }
 }
 """
 SMALLEST = "{ __typename }"
@@ -123,6 +137,7 @@ def build_traversal_requests(mesh: Mesh, starts: Mapping[Direction, int]) -> Ite
             yield Question(f"compact lineage, {granularity.lower()}s, depth {depth}", COMPACT, of, depth, Direction.DOWNSTREAM)
             yield Question(f"neighbours, {granularity.lower()}s, depth {depth}", NEIGHBOURS, of, depth, Direction.DOWNSTREAM)
         of = {"of": [key_of(mesh, starts[Direction.DOWNSTREAM]).id], "depth": depth}
+        yield Question(f"items of completeness, depth {depth}", ITEMS, of, depth, Direction.DOWNSTREAM)
         yield Question(f"impact, depth {depth}", IMPACT, of, depth, Direction.DOWNSTREAM)
         report = {**of, "reach": "POSSIBLE", "limit": 25}
         yield Question(f"impact, report, depth {depth}", read_query("impact"), report, depth, Direction.DOWNSTREAM)
@@ -157,6 +172,13 @@ def build_lookup_requests(mesh: Mesh) -> Iterator[Question]:
         ("nothing", "nosuchname"),
     ):
         yield Question(f"suggest, {case}", SUGGEST, {"text": text})
+    for order in ("LAST_OBSERVED", "DEPENDANTS"):
+        yield Question(f"a list of datasets by {order}", ORDERED, {"order": order})
+    span = {"from": (START - timedelta(hours=12)).isoformat(), "to": (START + timedelta(hours=12)).isoformat()}
+    yield Question("changes of a day, everything is new", CHANGES, span)
+    yield Question("changes of a day, of a column", CHANGES, {**span, "of": [key_of(mesh, 0).id]})
+    after = {"from": (START + timedelta(hours=12)).isoformat(), "to": (START + timedelta(days=2)).isoformat()}
+    yield Question("changes of a time without any", CHANGES, after)
     yield Question("owners", read_query("owners"), {"id": key_of(mesh, mesh.columns - 1).id})
     yield Question("what a team owns", read_query("owned-by"), {"owner": build_owner_key("team:team_0").id, "limit": 25})
     yield Question("orphans", read_query("orphans"), {"limit": 25})

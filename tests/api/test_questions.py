@@ -428,6 +428,13 @@ def test_lists_have_an_order_and_a_time(ask: AskGraph) -> None:
     by_dependants = list_names(ask(query, order="DEPENDANTS")["datasets"]["nodes"])
     assert by_dependants == ["shop.customers", "fin.revenue", "sales.orders", "fin.later", "fin.report"]
     assert ask.get_error_code(query, order="NAME", after=newest["pageInfo"]["endCursor"]) == "INVALID_INPUT"
+    assert ask.get_error_code("{ owners(orderBy: HEALTH) { nodes { name } } }") == "INVALID_INPUT"
+    standing = "{ products(orderBy: HEALTH, first: 1, health: [%s]) { totalCount nodes { health { state } } pageInfo { endCursor } } }"
+    known = [node["health"]["state"] for node in ask("{ products { nodes { health { state } } } }")["products"]["nodes"]]
+    for one in ("KEPT", "BROKEN", "UNKNOWN"):
+        found = ask(standing % one)["products"]
+        assert found["totalCount"] == known.count(one)
+        assert found["nodes"] == [{"health": {"state": one}}][: known.count(one)]
     assert ask.get_error_code("{ owners(orderBy: DEPENDANTS) { nodes { name } } }") == "INVALID_INPUT"
 
 

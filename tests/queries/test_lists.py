@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKind, EdgeType, Facts, Statement, build_dataset_key, build_job_key
+from meshline.graph.queries import search
 from meshline.graph.queries.assets import find_last_observed
 from meshline.graph.queries.pages import SortKey
 from meshline.graph.queries.search import (
@@ -27,6 +30,7 @@ from tests.index.strategies import any_statement, columns, datasets, draw_lists,
 from tests.queries import mesh
 from tests.sizes import count_examples
 
+compute = search._compute_order_values
 KINDS = (AssetKind.DATASET, AssetKind.JOB, AssetKind.DATA_PRODUCT, AssetKind.DOMAIN)
 tags = st.lists(st.sampled_from(("pii", "pii=email", "PII", "gold", "=", "a=b=c")), max_size=3)
 tagged = st.builds(
@@ -122,10 +126,39 @@ def test_tags_namespaces_and_orders_of_the_mesh(graph: LiveGraph) -> None:
     assert mesh.list_names(graph, (entry.node for entry in page.entries)) == ["wh/fin.revenue"]
 
 
+def test_only_products_are_sorted_by_health(graph: LiveGraph) -> None:
+    with pytest.raises(InvalidInput, match="HEALTH"):
+        list_assets(graph.index, AssetKind.DATASET, order=ListOrder.HEALTH, first=1)
+
+
 @pytest.mark.parametrize("kind", [AssetKind.OWNER, AssetKind.CONSUMER, AssetKind.CONTRACT])
 def test_kinds_without_data_have_no_dependants(graph: LiveGraph, kind: AssetKind) -> None:
     with pytest.raises(InvalidInput, match="DEPENDANTS"):
         list_assets(graph.index, kind, order=ListOrder.DEPENDANTS, first=1)
+
+
+def test_an_order_is_computed_again_after_a_commit(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And only then."""
+    computed: list[object] = []
+
+    def count_and_compute(index: LineageIndex, *asked: Any) -> object:
+        computed.append(asked)
+        return compute(index, *asked)
+
+    monkeypatch.setattr(search, "_compute_order_values", count_and_compute)
+
+    def list_names() -> list[str]:
+        page = list_assets(graph.index, AssetKind.DATASET, order=ListOrder.LAST_OBSERVED, first=2)
+        page = list_assets(graph.index, AssetKind.DATASET, order=ListOrder.LAST_OBSERVED, first=1, after=page.entries[0].key)
+        return mesh.list_names(graph, (entry.node for entry in page.entries))
+
+    before = list_names()
+    assert list_names() == before
+    assert len(computed) == 1
+    for at, of in enumerate((mesh.ORDERS, mesh.REVENUE), start=1000):
+        mesh.commit_statements(graph, mesh.build_schema_statement(of, "day", at=mesh.START + at * mesh.SECOND))
+    assert list_names() == ["wh/sales.orders"] != before
+    assert len(computed) == 2
 
 
 def test_a_search_in_the_past_finds_what_was_true_then(graph: LiveGraph) -> None:

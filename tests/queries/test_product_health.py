@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from meshline.graph.live_graph import LiveGraph
@@ -19,7 +21,8 @@ from meshline.graph.model import (
     build_dataset_key,
     build_job_key,
 )
-from meshline.graph.queries.product_health import Evidence, Freshness, Health, Standing, compute_health
+from meshline.graph.queries.product_health import Evidence, Freshness, Health, Standing, compute_health, list_products
+from meshline.graph.queries.search import Filter, ListOrder
 from tests.queries import mesh
 from tests.queries.test_quality import build_check, build_suite_run
 
@@ -188,3 +191,45 @@ def test_many_products_and_the_past() -> None:
         (nodes[0], Standing.BROKEN), (nodes[1], Standing.KEPT), (nodes[0], Standing.BROKEN),
     ]  # fmt: skip
     assert compute_health(graph, graph.index, [], NOW) == []
+
+
+def test_lists_by_health_skip_and_repeat_nothing_while_products_become_stale() -> None:
+    """Each page is computed as of the time of the first one."""
+    products = [build_data_product_key(name) for name in ("a", "b", "c", "d")]
+    datasets = [build_dataset_key("wh", key.name) for key in products]
+    graph = mesh.build_graph(
+        *(
+            statement
+            for key, of in zip(products, datasets, strict=True)
+            for statement in (
+                mesh.build_asset_statement(key, slo={"freshness": "1 h"}),
+                mesh.build_edge_statement(EdgeType.PORT, key, of),
+                mesh.build_asset_statement(of, x=1),
+            )
+        ),
+        build_write(NOW - 2 * HOUR, datasets[1]),
+        build_write(NOW - HOUR // 2, datasets[2]),
+        build_write(NOW, datasets[3]),
+    )
+
+    def list_pages(**asked: Any) -> list[str]:
+        found: list[str] = []
+        after, later = None, 0
+        while True:
+            shown = list_products(graph, graph.index, NOW + later, first=1, after=after, **asked)
+            found += [graph.index.assets.get_key(entry.node).name for entry in shown.page.entries]
+            if not shown.page.has_next:
+                assert shown.total == len(found)
+                return found
+            after, later = shown.page.entries[-1].key, later + HOUR
+
+    assert list_pages() == ["b", "a", "c", "d"]
+    assert list_pages(standings=[Standing.KEPT]) == ["c", "d"]
+    assert list_pages(order=ListOrder.NAME, standings=[Standing.KEPT, Standing.UNKNOWN]) == ["a", "c", "d"]
+    assert list_pages(order=ListOrder.DEPENDANTS, standings=[Standing.BROKEN]) == ["b"]
+    assert list_pages(wanted=Filter(text="c")) == ["c"]
+    assert list_pages(standings=[]) == []
+    assert [entry.node for entry in list_products(graph, graph.index, NOW + HOUR, first=9).page.entries] != [
+        entry.node for entry in list_products(graph, graph.index, NOW, first=9).page.entries
+    ]
+    graph.store.close()

@@ -137,7 +137,8 @@ strawberry.enum(
     description=(
         "The order of a list; assets that are equal in it are in the order of their names. LAST_OBSERVED: the most recently stated first. "
         "DEPENDANTS: the most depended on first, by the number of datasets into which data flows directly: from a dataset; from the "
-        "datasets of a product or domain to others; from a job to those it writes. Other kinds have no such order."
+        "datasets of a product or domain to others; from a job to those it writes. Other kinds have no such order. "
+        "HEALTH: of products, BROKEN first, then UNKNOWN, then KEPT."
     ),
 )
 strawberry.enum(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import strawberry
 from strawberry.scalars import JSON
 
-from meshline.api.graphql.asset import Asset, Connection, build_statement_id, list_assets
+from meshline.api.graphql.asset import Asset, Connection, build_connection, build_statement_id, list_assets, parse_cursor
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.contract_terms import QualitySuite, ServiceLevel, list_service_levels
 from meshline.api.graphql.contracts import Consumption, Contract, find_contract, find_text, list_consumptions
-from meshline.api.graphql.field_types import describe_field, refer_to_type
+from meshline.api.graphql.field_types import Standing, describe_field, refer_to_type
 from meshline.api.graphql.quality import ProductHealth
 from meshline.graph.contracts import build_suites
 from meshline.graph.index import Edge
-from meshline.graph.model import AssetKind, EdgeType
-from meshline.graph.queries import search
+from meshline.graph.model import AssetKind, EdgeType, get_current_micros
+from meshline.graph.queries import product_health, search
 
 
 @strawberry.type(description="An output or input of a data product.")
@@ -128,3 +129,25 @@ class DataProduct(Asset):
     @describe_field("The freshness of its output ports compared with its promise, and the results of their checks.")
     async def health(self) -> ProductHealth:
         return ProductHealth.from_health(self.view, await self.view.read_product_health(self.node))
+
+
+def list_products(
+    view: GraphView,
+    wanted: search.Filter,
+    standings: Sequence[Standing] | None,
+    first: int | None,
+    after: str | None,
+    order: search.ListOrder,
+) -> Connection[DataProduct]:
+    """A page of the products with some standings (None: any), in an order."""
+    found = product_health.list_products(
+        view.request.live,
+        view.index,
+        get_current_micros() if view.index.as_of is None else view.index.as_of,
+        wanted,
+        standings=tuple(Standing) if standings is None else standings,
+        order=order,
+        first=view.request.check_page_size(first),
+        after=parse_cursor(after, product_health.count_product_numbers(order)),
+    )
+    return build_connection(view, found.page, DataProduct, lambda: found.total, after=after)

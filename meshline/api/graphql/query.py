@@ -45,13 +45,14 @@ from meshline.api.graphql.field_types import (
     ListOrder,
     Reach,
     Severity,
+    Standing,
     describe_field,
 )
 from meshline.api.graphql.identity import IdentityConflict, list_conflicts
 from meshline.api.graphql.impact import Impact
 from meshline.api.graphql.lineage import ChangeCount, KnownLater, LineageDiff, LineageGraph, Path, count_changes
 from meshline.api.graphql.product_impact import ProductConsumers, ProductImpact, compute_product_impact
-from meshline.api.graphql.products import DataProduct
+from meshline.api.graphql.products import DataProduct, list_products
 from meshline.api.graphql.quality import QualityCheck, list_failures
 from meshline.api.graphql.runs import Run
 from meshline.api.graphql.service_info import About, Coverage, KindCount, Source, list_sources
@@ -229,8 +230,11 @@ class Query:
         after: str | None = None,
         order_by: ListOrder = ListOrder.NAME,
         as_of: datetime | None = None,
+        health: Annotated[list[Standing] | None, strawberry.argument(description="Only products that stand so.")] = None,
     ) -> Connection[DataProduct]:
         view = _get_view(info, as_of)
+        if health is not None or order_by is ListOrder.HEALTH:
+            return list_products(view, _build_filter(view, wanted), health, first, after, order_by)
         return list_assets(view, AssetKind.DATA_PRODUCT, DataProduct, _build_filter(view, wanted), first, after, order_by)
 
     @describe_field("Datasets that are only inferred are left out.")

@@ -482,6 +482,7 @@ class LineageIndex:
         self._ownership = OwnershipCache(self._loader, self._shown, precedence)
         self._lookup = AssetLookup(self._loader, self._shown)
         self._suggestions = Suggestions(self._tables)
+        self._orders: tuple[int, dict[object, list[tuple[int, int]]]] = (revision, {})
         self._names = NameText(self._tables)
         self.assets = AssetFacet(self._loader, self._shown, self._lookup)
         self.ownership = OwnershipFacet(self._loader, self._ownership)
@@ -534,6 +535,15 @@ class LineageIndex:
     def find_containing(self, kind: AssetKind, text: str) -> list[int]:
         """The visible assets of a kind of which any name has a text in its last part, in any case. Inferred ones are among them."""
         return [node for node in self._names.find_nodes(KINDS.index(kind), text).tolist() if self._shown.is_visible(node)]
+
+    def cache_order(self, name: object, compute: Callable[[], list[tuple[int, int]]]) -> list[tuple[int, int]]:
+        """An order of assets, (value, node) of each, which is computed once for each revision. `name`: of the order."""
+        if self._orders[0] != self.revision:
+            self._orders = (self.revision, {})
+        known = self._orders[1]
+        if name not in known:
+            known[name] = compute()
+        return known[name]
 
     def dump(self) -> Dump:
         """For tests: the whole visible graph by names, independent of the order of the statements (law 7)."""

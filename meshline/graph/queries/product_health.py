@@ -6,17 +6,19 @@ Without data a product is not healthy but UNKNOWN.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from meshline.graph import durations
 from meshline.graph.index import LineageIndex, ScopeInfo
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import JOB_OUTPUT, EdgeType, Json, parse_source_kind, to_micros
+from meshline.graph.model import JOB_OUTPUT, AssetKind, EdgeType, Json, parse_source_kind, to_micros
 from meshline.graph.quality import OPEN, Outcome
 from meshline.graph.queries.assets import Attributes, read_attributes
+from meshline.graph.queries.pages import Entry, Page, SortKey, build_page
 from meshline.graph.queries.quality import Counts, Result, count_outcomes, read_latest
+from meshline.graph.queries.search import EVERYTHING, Filter, ListOrder, count_order_numbers, list_assets
 
 FRESHNESS = "freshness"
 _WRITTEN = frozenset({JOB_OUTPUT, "job-writes"})  # kinds of scopes of runs that wrote; a declared write proves no writing
@@ -88,6 +90,52 @@ def compute_health(live: LiveGraph, index: LineageIndex, products: Sequence[int]
         freshness = _combine_freshness(fresh)
         found[product] = Health(product, _decide_standing(freshness, promised, results), promised, freshness, fresh, results)
     return [found[product] for product in products]
+
+
+class ProductPage(NamedTuple):
+    """A page of products, and how many products all pages have."""
+
+    page: Page
+    total: int
+
+
+_ORDER = (Standing.BROKEN, Standing.UNKNOWN, Standing.KEPT)
+
+
+def list_products(
+    live: LiveGraph,
+    index: LineageIndex,
+    now: int,
+    wanted: Filter = EVERYTHING,
+    *,
+    standings: Collection[Standing] = _ORDER,
+    order: ListOrder = ListOrder.HEALTH,
+    first: int,
+    after: SortKey | None = None,
+) -> ProductPage:
+    """The products with these standings, in an order; by HEALTH: BROKEN first, then UNKNOWN, then KEPT, and by name.
+
+    `now`: as in `compute_health`, of the first page. It is the last number of all sort keys: later pages are computed as of the same time,
+    so that a product that becomes stale between two pages is neither skipped nor repeated.
+    """
+    if after is not None:
+        now = after.numbers[-1]
+    by_health = order is ListOrder.HEALTH
+    entries = list_assets(
+        index, AssetKind.DATA_PRODUCT, wanted, order=ListOrder.NAME if by_health else order, first=index.changes.count_nodes()
+    ).entries
+    found = []
+    for entry, health in zip(entries, compute_health(live, index, [entry.node for entry in entries], now), strict=True):
+        if health.standing in standings:
+            numbers = (_ORDER.index(health.standing),) if by_health else entry.key.numbers
+            found.append(Entry(SortKey((*numbers, now), entry.key.names), entry.node))
+    found.sort()
+    return ProductPage(build_page((entry for entry in found if after is None or entry.key > after), first), len(found))
+
+
+def count_product_numbers(order: ListOrder) -> int:
+    """How many numbers the sort keys of `list_products` have (`decode_cursor`)."""
+    return 2 if order is ListOrder.HEALTH else count_order_numbers(order) + 1
 
 
 def _list_output_ports(index: LineageIndex, product: int) -> list[int]:

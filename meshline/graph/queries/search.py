@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import bisect
 import enum
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
+from meshline.graph.index.arrays import I64
 from meshline.graph.index.results import Ints
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
@@ -214,11 +217,14 @@ EVERYTHING = Filter()
 
 
 class ListOrder(enum.StrEnum):
-    """The first sort key of a list; names follow. LAST_OBSERVED: the newest first. DEPENDANTS: the most first."""
+    """The first sort key of a list; names follow. LAST_OBSERVED: the newest first. DEPENDANTS: the most first.
+    HEALTH: of products, see `meshline.graph.queries.product_health`.
+    """
 
     NAME = "NAME"
     LAST_OBSERVED = "LAST_OBSERVED"
     DEPENDANTS = "DEPENDANTS"
+    HEALTH = "HEALTH"
 
 
 def list_assets(
@@ -230,19 +236,30 @@ def list_assets(
     first: int,
     after: SortKey | None = None,
 ) -> Page:
-    """The assets of a kind in an order, those after a cursor's key. By name, reads only as far as the page.
+    """The assets of a kind in an order, those after a cursor's key. Reads only as far as the page, but for sorting them once a revision.
 
     Raises InvalidInput if there is no such order of this kind.
     """
     if order is ListOrder.NAME:
         return build_page(_list_entries(index, kind, wanted, after), first)
-    nodes = [entry.node for entry in _list_entries(index, kind, wanted, None)]
-    values = _compute_order_values(index, kind, np.array(nodes, np.int32), order)
-    entries = (
-        Entry(SortKey((-value, KIND_ORDER[kind]), index.assets.get_key(node).parts), node)
-        for node, value in zip(nodes, values, strict=True)
-    )
-    return build_page(sorted(entry for entry in entries if after is None or entry.key > after), first)
+    ordered = index.cache_order((kind, order), partial(_sort_assets, index, kind, order))
+
+    def build_entry(one: tuple[int, int]) -> Entry:
+        value, node = one
+        return Entry(SortKey((-value, KIND_ORDER[kind]), index.assets.get_key(node).parts), node)
+
+    start = 0 if after is None else bisect.bisect_right(ordered, after, key=lambda one: build_entry(one).key)
+    tests = _build_tests(index, wanted)
+    entries = (build_entry(ordered[position]) for position in range(start, len(ordered)))
+    return build_page((entry for entry in entries if all(test(entry) for test in tests)), first)
+
+
+def _sort_assets(index: LineageIndex, kind: AssetKind, order: ListOrder) -> list[tuple[int, int]]:
+    """(value, node) of all assets of a kind: the greatest value first, equal ones by name."""
+    nodes = np.array(index.assets.list_of_kind(kind), np.int64)
+    values = _compute_order_values(index, kind, nodes, order)
+    places = np.argsort(-values, kind="stable")
+    return list(zip(values[places].tolist(), nodes[places].tolist(), strict=True))
 
 
 def count_order_numbers(order: ListOrder) -> int:
@@ -250,13 +267,13 @@ def count_order_numbers(order: ListOrder) -> int:
     return 1 if order is ListOrder.NAME else 2
 
 
-def _compute_order_values(index: LineageIndex, kind: AssetKind, nodes: Ints, order: ListOrder) -> list[int]:
+def _compute_order_values(index: LineageIndex, kind: AssetKind, nodes: I64, order: ListOrder) -> I64:
     """By which these assets are sorted, the greatest first."""
+    if order is ListOrder.HEALTH:
+        raise InvalidInput("only products can be sorted by HEALTH", "orderBy")
     if order is ListOrder.LAST_OBSERVED:
-        times: list[int] = index.changes.compute_last_observed()[nodes].tolist()
-        return times
-    found: list[int] = _count_dependants(index, kind)[nodes].tolist()
-    return found
+        return index.changes.compute_last_observed()[nodes]
+    return _count_dependants(index, kind)[nodes].astype(np.int64)
 
 
 def _count_dependants(index: LineageIndex, kind: AssetKind) -> Ints:
