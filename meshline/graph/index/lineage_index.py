@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -481,7 +482,6 @@ class LineageIndex:
         self._shown = DisplayNames(self._loader, precedence)
         self._ownership = OwnershipCache(self._loader, self._shown, precedence)
         self._lookup = AssetLookup(self._loader, self._shown)
-        self._suggestions = Suggestions(self._tables)
         self._orders: tuple[int, dict[object, list[tuple[int, int]]]] = (revision, {})
         self._names = NameText(self._tables)
         self.assets = AssetFacet(self._loader, self._shown, self._lookup)
@@ -516,6 +516,10 @@ class LineageIndex:
     @known_later.setter
     def known_later(self, known: tuple[KnownLater, ...]) -> None:
         self._view.known_later = known
+
+    @cached_property
+    def _suggestions(self) -> Suggestions:
+        return Suggestions(self._tables)
 
     def prepare_ids(self) -> None:
         """Make the first `assets.find` and the first suggestion as fast as later ones. Takes a second or two for a million columns;
