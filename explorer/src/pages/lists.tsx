@@ -64,7 +64,7 @@ interface ListVariables {
 }
 
 const ORDERS = ["NAME", "LAST_OBSERVED", "DEPENDANTS"] as const satisfies readonly ListOrder[];
-const ORDER_NAMES: Record<ListOrder, string> = {
+const ORDER_NAMES: Record<(typeof ORDERS)[number], string> = {
   NAME: "name",
   LAST_OBSERVED: "last stated, the newest first",
   DEPENDANTS: "most dependants",

@@ -2,7 +2,7 @@
 import type { Operation } from "../client";
 
 export type AssetFilter = { text?: string | null | undefined; namespace?: string | null | undefined; domain?: string | null | undefined; product?: string | null | undefined; owner?: string | null | undefined; described?: boolean | null | undefined };
-export type ListOrder = "NAME" | "LAST_OBSERVED" | "DEPENDANTS";
+export type ListOrder = "NAME" | "LAST_OBSERVED" | "DEPENDANTS" | "HEALTH";
 export type Standing = "KEPT" | "BROKEN" | "UNKNOWN";
 export type Evidence = "RUN" | "SNAPSHOT" | "METRICS" | "CHECK";
 export type RunState = "RUNNING" | "COMPLETE" | "FAIL" | "ABORT";

@@ -135,14 +135,21 @@ def _list_steps(history: _History, since: int, until: int, is_wanted: _AssetTest
         before = now
 
 
-def _find_unchanged(live: LiveGraph, edges: Iterable[DiffEdge], changed: Collection[int], limits: Limits) -> set[DiffEdge]:
+def _find_unchanged(live: LiveGraph, edges: Collection[DiffEdge], changed: Collection[int], limits: Limits) -> set[DiffEdge]:
     """Those of these flows that scopes state which did not change since."""
-    nodes = {live.index.assets.find_by_key(key) for key in {edge.start for edge in edges}}
-    scopes = sorted({scope for node in nodes if node is not None for scope in live.index.changes.list_scopes(node)}.difference(changed))
+    index = live.index
+    keys = {key for edge in edges for key in (edge.start, edge.end)}
+    nodes = {key: node for key in keys if (node := index.assets.find_by_key(key)) is not None}
+    mentioning = {node: frozenset(index.changes.list_scopes(node)) for node in set(nodes.values())}
+    scopes: set[int] = set()
+    for edge in edges:
+        if edge.start in nodes and edge.end in nodes:  # of a hub only the scopes that mention the other end, too
+            scopes |= mentioning[nodes[edge.start]] & mentioning[nodes[edge.end]]
+    unchanged = sorted(scopes.difference(changed))
     found: set[DiffEdge] = set()
-    for start in range(0, len(scopes), SCOPES_AT_ONCE):
+    for start in range(0, len(unchanged), SCOPES_AT_ONCE):
         limits.check_deadline()
-        for head in live.store.read_heads(scopes[start : start + SCOPES_AT_ONCE]):
+        for head in live.store.read_heads(unchanged[start : start + SCOPES_AT_ONCE]):
             found.update(list_flows(head.content))
     return found
 
