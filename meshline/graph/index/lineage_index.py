@@ -540,7 +540,7 @@ class LineageIndex:
         """The visible assets of a kind of which any name has a text in its last part, in any case. Inferred ones are among them."""
         return [node for node in self._names.find_nodes(KINDS.index(kind), text).tolist() if self._shown.is_visible(node)]
 
-    def cache_order(self, name: object, compute: Callable[[], list[tuple[int, int]]]) -> list[tuple[int, int]]:
+    def sort_once(self, name: object, compute: Callable[[], list[tuple[int, int]]]) -> list[tuple[int, int]]:
         """An order of assets, (value, node) of each, which is computed once for each revision. `name`: of the order."""
         if self._orders[0] != self.revision:
             self._orders = (self.revision, {})

@@ -10,10 +10,10 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.arrays import I64
 from meshline.graph.index.results import Ints
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
@@ -242,7 +242,7 @@ def list_assets(
     """
     if order is ListOrder.NAME:
         return build_page(_list_entries(index, kind, wanted, after), first)
-    ordered = index.cache_order((kind, order), partial(_sort_assets, index, kind, order))
+    ordered = index.sort_once((kind, order), partial(_sort_assets, index, kind, order))
 
     def build_entry(one: tuple[int, int]) -> Entry:
         value, node = one
@@ -267,7 +267,7 @@ def count_order_numbers(order: ListOrder) -> int:
     return 1 if order is ListOrder.NAME else 2
 
 
-def _compute_order_values(index: LineageIndex, kind: AssetKind, nodes: I64, order: ListOrder) -> I64:
+def _compute_order_values(index: LineageIndex, kind: AssetKind, nodes: NDArray[np.int64], order: ListOrder) -> NDArray[np.int64]:
     """By which these assets are sorted, the greatest first."""
     if order is ListOrder.HEALTH:
         raise InvalidInput("only products can be sorted by HEALTH", "orderBy")
