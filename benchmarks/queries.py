@@ -174,10 +174,11 @@ def build_lookup_requests(mesh: Mesh) -> Iterator[Question]:
         yield Question(f"suggest, {case}", SUGGEST, {"text": text})
     for order in ("LAST_OBSERVED", "DEPENDANTS"):
         yield Question(f"a list of datasets by {order}", ORDERED, {"order": order})
-    span = {"from": (START - timedelta(hours=12)).isoformat(), "to": (START + timedelta(hours=12)).isoformat()}
-    yield Question("changes of a day, everything is new", CHANGES, span)
-    yield Question("changes of a day, of a column", CHANGES, {**span, "of": [key_of(mesh, 0).id]})
-    after = {"from": (START + timedelta(hours=12)).isoformat(), "to": (START + timedelta(days=2)).isoformat()}
+    end = START + timedelta(milliseconds=mesh.datasets)
+    span = {"from": (end - timedelta(milliseconds=101)).isoformat(), "to": end.isoformat()}
+    yield Question("changes, a hundred jobs are new", CHANGES, span)
+    yield Question("changes, a hundred jobs are new, of a column", CHANGES, {**span, "of": [key_of(mesh, mesh.columns - 1).id]})
+    after = {"from": (end + timedelta(hours=1)).isoformat(), "to": (end + timedelta(days=2)).isoformat()}
     yield Question("changes of a time without any", CHANGES, after)
     yield Question("owners", read_query("owners"), {"id": key_of(mesh, mesh.columns - 1).id})
     yield Question("what a team owns", read_query("owned-by"), {"owner": build_owner_key("team:team_0").id, "limit": 25})
