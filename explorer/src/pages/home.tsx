@@ -10,8 +10,6 @@ import { LineageGap } from "../queries/completeness";
 import { About, DomainMap, type HomeAnswer, Home as HomeQuery, ProductsHealth } from "../queries/home";
 import { useTitle } from "../title";
 
-const MOST_PRODUCTS = 200;
-
 export function Home() {
   useTitle("");
   const about = useQuery(About, {});
@@ -75,10 +73,9 @@ function Tile({ href, value, label, tone }: { href: string; value: string; label
 
 function Health({ data }: { data: HomeAnswer }) {
   const { total, orphans } = data.coverage;
-  const products = useQuery(ProductsHealth, { first: MOST_PRODUCTS });
-  const broken = products.data?.products.nodes.filter((one) => one.health.state === "BROKEN").length;
-  const unknown = products.data?.products.nodes.filter((one) => one.health.state === "UNKNOWN").length;
-  const counted = products.data?.products.nodes.length ?? 0;
+  const products = useQuery(ProductsHealth, {});
+  const broken = products.data?.broken.totalCount;
+  const unknown = products.data?.unknown.totalCount;
   const failed = data.sources.filter((one) => one.lastSync && one.lastSync.error !== null).length;
   const failures = data.qualityFailures.totalCount;
   const violations = data.policyViolations.totalCount;
@@ -102,9 +99,7 @@ function Health({ data }: { data: HomeAnswer }) {
         <Tile
           href="/products?health=broken"
           value={broken === undefined ? "…" : formatNumber(broken)}
-          label={`broken promises of products${unknown ? `, ${formatNumber(unknown)} unknown` : ""}${
-            products.data && counted < products.data.products.totalCount ? ` (of the first ${formatNumber(counted)})` : ""
-          }`}
+          label={`${broken === 1 ? "product" : "products"} with broken promises${unknown ? `, ${formatNumber(unknown)} unknown` : ""}`}
           tone={broken === undefined ? "" : broken > 0 ? "bad" : "good"}
         />
         <Tile

@@ -34,6 +34,7 @@ import {
   OrphansList,
   OwnersList,
   ProductsList,
+  type Standing,
   TagsList,
 } from "../queries/lists";
 import { useTitle } from "../title";
@@ -61,7 +62,10 @@ interface ListVariables {
   first: number;
   after?: string | null | undefined;
   asOf?: string | null | undefined;
+  health?: readonly Standing[] | null | undefined;
 }
+
+const STANDINGS = ["BROKEN", "UNKNOWN", "KEPT"] as const satisfies readonly Standing[];
 
 const ORDERS = ["NAME", "LAST_OBSERVED", "DEPENDANTS"] as const satisfies readonly ListOrder[];
 const ORDER_NAMES: Record<(typeof ORDERS)[number], string> = {
@@ -81,18 +85,23 @@ function readFilter(search: URLSearchParams, kind: string): AssetFilter {
   };
 }
 
+function readStanding(search: URLSearchParams): Standing | null {
+  const given = search.get("health")?.toUpperCase();
+  return STANDINGS.find((one) => one === given) ?? null;
+}
+
 function ListPage<One extends Row>({
   kind,
   operation,
   columns,
-  keep = () => true,
+  health = null,
   note,
 }: {
   kind: string;
   operation: Operation<ListAnswer<One>, ListVariables>;
   columns: readonly TableColumn<One>[];
-  /** A filter that the server does not have; what it leaves out is counted. */
-  keep?: (row: One) => boolean;
+  /** Of products: only those that stand so. */
+  health?: readonly Standing[] | null;
   note?: ReactNode;
 }) {
   const place = usePlace();
@@ -100,12 +109,13 @@ function ListPage<One extends Row>({
   useTitle(title);
   const filter = readFilter(place.search, kind);
   const order = readChoice(place.search, "order", ORDERS, "NAME");
-  const key = JSON.stringify([filter, order, place.search.get("asOf")]);
+  const key = JSON.stringify([filter, order, health, place.search.get("asOf")]);
   const start = { key, first: PAGE, after: null as string | null, skipped: 0 };
   const [kept, setSize] = useState(start);
   const { first, after, skipped } = kept.key === key ? kept : start;
   const orphans = place.search.get("owned") === "no";
-  const query = usePastQuery(operation, orphans ? null : { filter, order, first, after });
+  const asked = { filter, order, ...(health && { health }) };
+  const query = usePastQuery(operation, orphans ? null : { ...asked, first, after });
   return (
     <>
       <h1 tabIndex={-1}>{orphans ? `${title} without an owner` : title}</h1>
@@ -114,58 +124,52 @@ function ListPage<One extends Row>({
         <Orphans kind={kind} />
       ) : (
         <Answered query={query}>
-          {({ list }) => {
-            const rows = list.nodes.filter(keep);
-            return (
-              <section className="card" aria-label={title}>
-                <div className="row">
-                  <p role="status">{countKind(kind, list.totalCount)}</p>
-                  <SaveRows kind={kind} operation={operation} variables={{ filter, order }} keep={keep} />
-                </div>
-                {note}
-                <Table
-                  caption={title}
-                  rows={rows}
-                  rowKey={(row) => row.id}
-                  columns={[
-                    { head: "Name", cell: (row) => <AssetLink asset={row} /> },
-                    ...(kind === "DOMAIN" || kind === "OWNER"
-                      ? []
-                      : [{ head: "Domain", cell: (row: One) => row.domain && <AssetLink asset={row.domain} full={false} /> }]),
-                    ...columns,
-                    ...(kind === "OWNER" ? [] : [{ head: "Owner", cell: (row: One) => <OwnerLinks owners={row.owners} /> }]),
-                  ]}
-                />
-                {rows.length < list.nodes.length && (
-                  <p className="soft">{formatNumber(list.nodes.length - rows.length)} left out by the filter of this page.</p>
+          {({ list }) => (
+            <section className="card" aria-label={title}>
+              <div className="row">
+                <p role="status">{countKind(kind, list.totalCount)}</p>
+                <SaveRows kind={kind} operation={operation} variables={asked} />
+              </div>
+              {note}
+              <Table
+                caption={title}
+                rows={list.nodes}
+                rowKey={(row) => row.id}
+                columns={[
+                  { head: "Name", cell: (row) => <AssetLink asset={row} /> },
+                  ...(kind === "DOMAIN" || kind === "OWNER"
+                    ? []
+                    : [{ head: "Domain", cell: (row: One) => row.domain && <AssetLink asset={row.domain} full={false} /> }]),
+                  ...columns,
+                  ...(kind === "OWNER" ? [] : [{ head: "Owner", cell: (row: One) => <OwnerLinks owners={row.owners} /> }]),
+                ]}
+              />
+              <ListLine shown={list.nodes.length} total={list.totalCount} skipped={skipped} />
+              <div className="row">
+                {list.pageInfo.hasNextPage && first < MOST && (
+                  <button type="button" onClick={() => setSize({ ...start, first: MOST })}>
+                    {text.more}
+                  </button>
                 )}
-                <ListLine shown={list.nodes.length} total={list.totalCount} skipped={skipped} />
-                <div className="row">
-                  {list.pageInfo.hasNextPage && first < MOST && (
-                    <button type="button" onClick={() => setSize({ ...start, first: MOST })}>
-                      {text.more}
-                    </button>
-                  )}
-                  {skipped > 0 && (
-                    <button type="button" onClick={() => setSize({ ...start, first: MOST })}>
-                      {text.firstRows}
-                    </button>
-                  )}
-                  {list.pageInfo.hasNextPage && first >= MOST && (
-                    <button
-                      type="button"
-                      onClick={() => {
-                        setSize({ key, first: MOST, after: list.pageInfo.endCursor, skipped: skipped + list.nodes.length });
-                        window.scrollTo(0, 0);
-                      }}
-                    >
-                      {text.nextRows}
-                    </button>
-                  )}
-                </div>
-              </section>
-            );
-          }}
+                {skipped > 0 && (
+                  <button type="button" onClick={() => setSize({ ...start, first: MOST })}>
+                    {text.firstRows}
+                  </button>
+                )}
+                {list.pageInfo.hasNextPage && first >= MOST && (
+                  <button
+                    type="button"
+                    onClick={() => {
+                      setSize({ key, first: MOST, after: list.pageInfo.endCursor, skipped: skipped + list.nodes.length });
+                      window.scrollTo(0, 0);
+                    }}
+                  >
+                    {text.nextRows}
+                  </button>
+                )}
+              </div>
+            </section>
+          )}
         </Answered>
       )}
     </>
@@ -180,12 +184,10 @@ function SaveRows<
   kind,
   operation,
   variables,
-  keep = () => true,
 }: {
   kind: string;
   operation: Operation<ListAnswer<One>, Variables>;
   variables: Omit<Variables, "first" | "after" | "asOf">;
-  keep?: (row: One) => boolean;
 }) {
   const asOf = usePast();
   const [state, setState] = useState("");
@@ -201,7 +203,7 @@ function SaveRows<
           after,
           asOf,
         } as unknown as Variables);
-        rows.push(...list.nodes.filter(keep));
+        rows.push(...list.nodes);
         after = list.pageInfo.hasNextPage ? list.pageInfo.endCursor : null;
         setState(`${formatNumber(rows.length)} of ${formatNumber(list.totalCount)} …`);
       } while (after !== null);
@@ -263,6 +265,19 @@ function FilterForm({ place, kind }: { place: Place; kind: string }) {
             <option value="">listed or not</option>
             <option value="yes">listed by a source</option>
             <option value="no">listed by no source</option>
+          </select>
+        </label>
+      )}
+      {kind === "DATA_PRODUCT" && (
+        <label className="field">
+          <span>Promises</span>
+          <select name="health" defaultValue={readStanding(place.search)?.toLowerCase() ?? ""}>
+            <option value="">kept or not</option>
+            {STANDINGS.map((one) => (
+              <option key={one} value={one.toLowerCase()}>
+                {one.toLowerCase()}
+              </option>
+            ))}
           </select>
         </label>
       )}
@@ -349,13 +364,12 @@ export const Owners = () => (
 );
 
 export function Products() {
-  const health = usePlace().search.get("health")?.toUpperCase();
+  const health = readStanding(usePlace().search);
   return (
     <ListPage
       kind="DATA_PRODUCT"
       operation={ProductsList}
-      keep={(row) => !health || row.health.state === health}
-      note={health ? <p>Only products whose promises are: {health.toLowerCase()}.</p> : undefined}
+      health={health && [health]}
       columns={[
         { head: "Promises", cell: (row) => <StandingBadge standing={row.health.state} /> },
         { head: "Status", cell: (row) => <Name text={row.status ?? ""} /> },

@@ -2,7 +2,6 @@
 import type { Operation } from "../client";
 
 export type AssetKind = "DOMAIN" | "DATA_PRODUCT" | "DATASET" | "COLUMN" | "JOB" | "CONSUMER" | "OWNER" | "CONTRACT";
-export type Standing = "KEPT" | "BROKEN" | "UNKNOWN";
 export type Reach = "DIRECT" | "INDIRECT" | "POSSIBLE";
 export type CheckOutcome = "PASSED" | "FAILED" | "WARNED" | "ERROR" | "SKIPPED" | "NOT_RUN";
 export type Verdict = "COMPATIBLE" | "CONDITIONAL" | "BREAKING";
@@ -23,9 +22,9 @@ export type HomeAnswer = { domains: { totalCount: number; nodes: ({ __typename: 
 export type HomeVariables = {  };
 export const Home: Operation<HomeAnswer, HomeVariables> = { name: "Home", text: "query Home{domains(first:200){totalCount nodes{...AssetLink title products{...AssetLink}}}coverage{total{...Coverages}orphans byDomain{domain{...AssetLink}covered{...Coverages}}}qualityFailures(first:5){totalCount nodes{...CheckLine}}policyViolations(first:5){totalCount nodes{...Violation}}identityConflicts(first:1){totalCount}sources{name kind lastSync{at error failures}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment Coverages on Covered{datasets described owned withLineage withColumnLineage}fragment CheckLine on QualityCheck{name kind outcome expected observed message suite at source failingSince asset{...AssetLink}}fragment Violation on BrokenPolicy{fingerprint policy severity verdict text name new asset{...AssetLink}path{name edgeType type subtype masking asset{...AssetLink}job{...AssetLink}}}" };
 
-export type ProductsHealthAnswer = { products: { totalCount: number; nodes: ({ __typename: "DataProduct"; health: { state: Standing; freshness: { state: Standing }; checks: { failed: number; errors: number } } } & AssetLink)[] } };
-export type ProductsHealthVariables = { first?: number | null | undefined };
-export const ProductsHealth: Operation<ProductsHealthAnswer, ProductsHealthVariables> = { name: "ProductsHealth", text: "query ProductsHealth($first:Int){products(first:$first){totalCount nodes{...AssetLink health{state freshness{state}checks{failed errors}}}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
+export type ProductsHealthAnswer = { broken: { totalCount: number }; unknown: { totalCount: number } };
+export type ProductsHealthVariables = {  };
+export const ProductsHealth: Operation<ProductsHealthAnswer, ProductsHealthVariables> = { name: "ProductsHealth", text: "query ProductsHealth{broken:products(health:[BROKEN]first:1){totalCount}unknown:products(health:[UNKNOWN]first:1){totalCount}}" };
 
 export type DomainMapAnswer = { lineage: { edges: ({ from: AssetLink; to: AssetLink; reach: Reach; count: number })[]; ungrouped: number; completeness: CompletenessParts } };
 export type DomainMapVariables = { of: readonly (string)[] };
