@@ -39,7 +39,8 @@ export function Controls(props: ControlsProps) {
   const { state, picture, onView, onChange } = props;
   const { view } = state;
   const direction = view.sides.length === 2 ? "both" : view.sides[0]!;
-  const wide = window.matchMedia("(min-width: 761px)").matches;
+  // What is set there is seen; else the picture begins higher.
+  const inUse = state.overlay !== "none" || state.asOf !== null || state.compare !== null;
   const closed = { open: new Set<string>(), shut: new Set<string>() };
   return (
     <div className="canvas-tools">
@@ -109,7 +110,7 @@ export function Controls(props: ControlsProps) {
           ))}
         </select>
       </label>
-      <details className="canvas-more" open={wide}>
+      <details className="canvas-more" open={inUse}>
         <summary>More</summary>
         <div>
           <label>

@@ -316,8 +316,8 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       ["W", showReason],
       ["x", () => toggleFold(id)],
       ["l", () => setListAlone(!listAlone)],
-      ["t", () => document.getElementById("canvas-as-of")?.focus()],
-      ["?", () => document.getElementById("canvas-keys")?.toggleAttribute("open")],
+      ["t", () => unfold("canvas-as-of")?.focus()],
+      ["?", () => unfold("canvas-keys")?.toggleAttribute("open")],
       ["c", () => void copyLink()],
       ["C", () => void copyLink()],
     ]);
@@ -466,4 +466,11 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       </div>
     </section>
   );
+}
+
+/** A control with all folds around it opened: one that is folded cannot have the focus. */
+function unfold(id: string): HTMLElement | null {
+  const control = document.getElementById(id);
+  for (let fold = control?.parentElement?.closest("details"); fold; fold = fold.parentElement?.closest("details")) fold.open = true;
+  return control;
 }
