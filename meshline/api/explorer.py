@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from meshline.api.gzip_middleware import LEAST, parse_encodings
 from meshline.api.operations import HTML
 
 FOLDER = Path(__file__).resolve().parent.parent / "explorer_page"
@@ -42,7 +43,6 @@ HEADERS = {"Cross-Origin-Opener-Policy": "same-origin", "Vary": "Accept-Encoding
 IMMUTABLE = "public, max-age=31536000, immutable"
 CURRENT = "no-cache"  # kept by the browser, and asked for again with its ETag each time
 ENCODINGS = {"br": ".br", "gzip": ".gz"}  # by preference; the endings of the files that the build has compressed
-LEAST = 1024  # bytes of a file that is worth compressing
 _MEDIA = {".js": "text/javascript", ".mjs": "text/javascript", ".map": "application/json", ".woff2": "font/woff2", ".svg": "image/svg+xml"}
 
 
@@ -105,21 +105,6 @@ def matches_etag(given: str, etag: str) -> bool:
 def _choose_encoding(accepted: str, bodies: dict[str, bytes]) -> str:
     offered = parse_encodings(accepted)
     return next((encoding for encoding in ENCODINGS if encoding in bodies and encoding in offered), "")
-
-
-def parse_encodings(accepted: str) -> set[str]:
-    """The content encodings that an Accept-Encoding header names, without those that it excludes (`;q=0`)."""
-    found: set[str] = set()
-    for part in accepted.split(","):
-        name, _, quality = part.partition(";")
-        if not _is_zero(quality):
-            found.add(name.strip().lower())
-    return found
-
-
-def _is_zero(quality: str) -> bool:
-    key, _, value = quality.partition("=")
-    return key.strip().lower() == "q" and value.strip().strip("0") in ("", ".")
 
 
 async def get_shell(request: Request) -> Response:

@@ -8,7 +8,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from zlib_ng import zlib_ng
 
-from meshline.api.explorer import parse_encodings
 from meshline.app.threads import run_in_thread
 
 LEAST = 1024  # bytes of a body that is compressed: a smaller one fits into one packet anyway
@@ -74,3 +73,18 @@ def compress_body(body: bytes) -> bytes:
 
 def _is_text(media: str) -> bool:
     return media.startswith("text/") or "json" in media or "yaml" in media or "xml" in media
+
+
+def parse_encodings(accepted: str) -> set[str]:
+    """The content encodings that an Accept-Encoding header names, without those that it excludes (`;q=0`)."""
+    found: set[str] = set()
+    for part in accepted.split(","):
+        name, _, quality = part.partition(";")
+        if not _is_zero(quality):
+            found.add(name.strip().lower())
+    return found
+
+
+def _is_zero(quality: str) -> bool:
+    key, _, value = quality.partition("=")
+    return key.strip().lower() == "q" and value.strip().strip("0") in ("", ".")
