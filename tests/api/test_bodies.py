@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from starlette.applications import Starlette
@@ -18,6 +20,7 @@ from starlette.testclient import TestClient
 from meshline.api.errors import JSON, handle_known_error
 from meshline.api.rest.request_body import BodyBudget, check_media, read_body
 from meshline.errors import MeshlineError
+from meshline.graph.live_graph import USUAL, collect_seldom
 from tests.api.conftest import run_application
 from tests.api.test_ingest import build_event
 
@@ -115,10 +118,20 @@ def test_bodies_have_a_budget_together() -> None:
         assert budget.used == 0
 
 
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """As in a server: else the garbage of all tests is collected meanwhile, too."""
+    collect_seldom()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*USUAL)
+
+
 def test_health_is_answered_while_large_bodies_are_read() -> None:
     """One after the other on the event loop it is seconds."""
     batch = b"[" + b",".join(json.dumps(build_event(n % 7)).encode() for n in range(30_000)) + b"]"
-    with run_application() as opened, ThreadPoolExecutor(1) as pool:
+    with run_application() as opened, ThreadPoolExecutor(1) as pool, collecting_seldom():
         posted = pool.submit(opened.post, "/api/v1/lineage/batch", content=batch, headers={"Content-Type": JSON})
         longest = answered = 0.0
         while not posted.done():
