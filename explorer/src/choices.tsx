@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { fetchAnswer, type Operation, useClientState } from "./client";
 import { count, formatNumber } from "./messages";
 import { cutName, showName } from "./names";
-import { DomainChoices, NamespaceChoices, OwnerChoices, TagChoices } from "./queries/choices";
+import { DomainChoices, NamespacesList, OwnerChoices, TagsList } from "./queries/choices";
 
 const PAGE = 1000;
 /** A browser gets slow with more options than this; how many are left out is in the list. */
@@ -69,11 +69,11 @@ const KINDS = {
   owner: { all: "all owners", fetch: describe(OwnerChoices, (one: { id: string; name: string }) => ({ value: one.id, label: one.name })) },
   namespace: {
     all: "all namespaces",
-    fetch: describe(NamespaceChoices, (one: { name: string }) => ({ value: one.name, label: one.name })),
+    fetch: describe(NamespacesList, (one: { name: string }) => ({ value: one.name, label: one.name })),
   },
   tag: {
     all: "all tags",
-    fetch: describe(TagChoices, (one: { key: string; value: string | null; assets: number }) => {
+    fetch: describe(TagsList, (one: { key: string; value: string | null; assets: number }) => {
       const name = one.value ? `${one.key}=${one.value}` : one.key;
       return { value: name, label: `${name} (${formatNumber(one.assets)})` };
     }),

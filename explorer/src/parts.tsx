@@ -17,6 +17,7 @@ import {
   VERDICTS,
 } from "./messages";
 import { checkLink, cutName, showName, splitName } from "./names";
+import { writeLocal } from "./times";
 
 export interface AssetLike {
   id: string;
@@ -424,6 +425,22 @@ export function CoverageLine({ covered }: { covered: { datasets: number; describ
     <>
       {count(covered.datasets, "dataset", "datasets")}: {formatNumber(covered.described)} described, {formatNumber(covered.owned)} owned,{" "}
       {formatNumber(covered.withLineage)} with lineage
+    </>
+  );
+}
+
+/** The fields `from` and `to` of a form, as local times. */
+export function SpanFields({ from, to }: { from: string; to: string }) {
+  return (
+    <>
+      <label className="field">
+        <span>From</span>
+        <input type="datetime-local" name="from" defaultValue={writeLocal(from)} />
+      </label>
+      <label className="field">
+        <span>To</span>
+        <input type="datetime-local" name="to" defaultValue={writeLocal(to)} />
+      </label>
     </>
   );
 }

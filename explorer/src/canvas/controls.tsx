@@ -1,5 +1,6 @@
 /** What the picture shows: level, directions, reach, groups, overlay, time, find, link and files. */
 import type { RefObject } from "react";
+import { writeLocal } from "../times";
 import type { PictureState } from "./address";
 import { nameReach } from "./details";
 import { FORMATS, type Format } from "./export_menu";
@@ -189,7 +190,7 @@ export function Controls(props: ControlsProps) {
             <input
               id="canvas-as-of"
               type="datetime-local"
-              value={state.asOf ? toLocal(state.asOf) : ""}
+              value={state.asOf ? writeLocal(state.asOf) : ""}
               onChange={(event) => onChange({ asOf: event.target.value ? new Date(event.target.value).toISOString() : null })}
             />
           </label>
@@ -197,7 +198,7 @@ export function Controls(props: ControlsProps) {
             Compare with
             <input
               type="datetime-local"
-              value={state.compare ? toLocal(state.compare) : ""}
+              value={state.compare ? writeLocal(state.compare) : ""}
               onChange={(event) => onChange({ compare: event.target.value ? new Date(event.target.value).toISOString() : null })}
             />
           </label>
@@ -218,9 +219,4 @@ export function Controls(props: ControlsProps) {
       </details>
     </div>
   );
-}
-
-function toLocal(iso: string): string {
-  const time = new Date(iso);
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }

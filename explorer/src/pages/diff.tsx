@@ -5,10 +5,9 @@ import { SearchField } from "../combobox";
 import { buildCsv, saveFile } from "../files";
 import { changeHref, navigate, readList, readTime, usePlace } from "../location";
 import { formatNumber, formatTime, nameValue, text } from "../messages";
-import { Answered, AssetLink, Badge, CopyButton, Link, ListLine, Name, Table, When } from "../parts";
+import { Answered, AssetLink, Badge, CopyButton, Link, ListLine, Name, SpanFields, Table, When } from "../parts";
 import { Diff, type DiffAnswer } from "../queries/diff";
 import { Names } from "../queries/search";
-import { writeLocal } from "../times";
 import { useTitle } from "../title";
 
 const MOST = 1000;
@@ -42,14 +41,7 @@ export default function DiffPage() {
         </p>
       )}
       <form className="row row-end" onSubmit={submit} key={`${from}:${to}`}>
-        <label className="field">
-          <span>From</span>
-          <input type="datetime-local" name="from" defaultValue={writeLocal(from)} />
-        </label>
-        <label className="field">
-          <span>To</span>
-          <input type="datetime-local" name="to" defaultValue={writeLocal(to)} />
-        </label>
+        <SpanFields from={from} to={to} />
         <button type="submit" className="main-button">
           Compare
         </button>

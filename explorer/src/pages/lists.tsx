@@ -22,6 +22,7 @@ import {
   When,
 } from "../parts";
 import { usePast, usePastQuery } from "../past";
+import { NamespacesList, TagsList } from "../queries/choices";
 import {
   type AssetFilter,
   ConsumersList,
@@ -30,12 +31,10 @@ import {
   DomainsList,
   JobsList,
   type ListOrder,
-  NamespacesList,
   OrphansList,
   OwnersList,
   ProductsList,
   type Standing,
-  TagsList,
 } from "../queries/lists";
 import { useTitle } from "../title";
 import { RunState } from "./run-table";
@@ -54,6 +53,10 @@ interface Row {
 
 interface ListAnswer<One extends Row> {
   list: { totalCount: number; nodes: One[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
+}
+
+interface CountAnswer<One> {
+  list: { totalCount: number; nodes: readonly One[]; pageInfo: { hasNextPage: boolean } };
 }
 
 interface ListVariables {
@@ -473,63 +476,38 @@ export const Domains = () => (
 /** A list that is no list of assets; each entry leads to the assets behind it. */
 function CountPage<One>({
   title,
-  list,
-  first,
-  setFirst,
+  nouns,
+  operation,
   rowKey,
   columns,
 }: {
   title: string;
-  list: { totalCount: number; nodes: readonly One[]; pageInfo: { hasNextPage: boolean } };
-  first: number;
-  setFirst: (size: number) => void;
+  nouns: readonly [one: string, many: string];
+  operation: Operation<CountAnswer<One>, Omit<ListVariables, "order">>;
   rowKey: (row: One) => string;
   columns: readonly TableColumn<One>[];
 }) {
-  return (
-    <section className="card" aria-label={title}>
-      <Table caption={title} rows={list.nodes} rowKey={rowKey} columns={columns} />
-      <ListLine shown={list.nodes.length} total={list.totalCount} />
-      {list.pageInfo.hasNextPage && first < MOST && (
-        <div>
-          <button type="button" onClick={() => setFirst(MOST)}>
-            {text.more}
-          </button>
-        </div>
-      )}
-    </section>
-  );
-}
-
-export function Tags() {
-  useTitle("Tags");
+  useTitle(title);
   const [first, setFirst] = useState(PAGE);
-  const query = usePastQuery(TagsList, { first });
+  const query = usePastQuery(operation, { first });
   return (
     <>
-      <h1 tabIndex={-1}>Tags</h1>
+      <h1 tabIndex={-1}>{title}</h1>
       <Answered query={query}>
         {({ list }) => (
           <>
-            <p role="status">{count(list.totalCount, "tag", "tags")}.</p>
-            <CountPage
-              {...{ title: "Tags", list, first, setFirst }}
-              rowKey={(row) => JSON.stringify([row.key, row.value])}
-              columns={[
-                {
-                  head: "Tag",
-                  cell: (row) => {
-                    const name = row.value ? `${row.key}=${row.value}` : row.key;
-                    return (
-                      <Link href={buildHref("/search", { tag: name })}>
-                        <Name text={name} />
-                      </Link>
-                    );
-                  },
-                },
-                { head: "Assets", number: true, cell: (row) => formatNumber(row.assets) },
-              ]}
-            />
+            <p role="status">{count(list.totalCount, ...nouns)}.</p>
+            <section className="card" aria-label={title}>
+              <Table caption={title} rows={list.nodes} rowKey={rowKey} columns={columns} />
+              <ListLine shown={list.nodes.length} total={list.totalCount} />
+              {list.pageInfo.hasNextPage && first < MOST && (
+                <div>
+                  <button type="button" onClick={() => setFirst(MOST)}>
+                    {text.more}
+                  </button>
+                </div>
+              )}
+            </section>
           </>
         )}
       </Answered>
@@ -537,36 +515,46 @@ export function Tags() {
   );
 }
 
-export function Namespaces() {
-  useTitle("Namespaces");
-  const [first, setFirst] = useState(PAGE);
-  const query = usePastQuery(NamespacesList, { first });
-  return (
-    <>
-      <h1 tabIndex={-1}>Namespaces</h1>
-      <Answered query={query}>
-        {({ list }) => (
-          <>
-            <p role="status">{count(list.totalCount, "namespace", "namespaces")}.</p>
-            <CountPage
-              {...{ title: "Namespaces", list, first, setFirst }}
-              rowKey={(row) => row.name}
-              columns={[
-                { head: "Namespace", cell: (row) => <Name text={row.name} /> },
-                {
-                  head: "Datasets",
-                  number: true,
-                  cell: (row) => <Counted path="/datasets" namespace={row.name} value={row.datasets} />,
-                },
-                { head: "Jobs", number: true, cell: (row) => <Counted path="/jobs" namespace={row.name} value={row.jobs} /> },
-              ]}
-            />
-          </>
-        )}
-      </Answered>
-    </>
-  );
-}
+export const Tags = () => (
+  <CountPage
+    title="Tags"
+    nouns={["tag", "tags"]}
+    operation={TagsList}
+    rowKey={(row) => JSON.stringify([row.key, row.value])}
+    columns={[
+      {
+        head: "Tag",
+        cell: (row) => {
+          const name = row.value ? `${row.key}=${row.value}` : row.key;
+          return (
+            <Link href={buildHref("/search", { tag: name })}>
+              <Name text={name} />
+            </Link>
+          );
+        },
+      },
+      { head: "Assets", number: true, cell: (row) => formatNumber(row.assets) },
+    ]}
+  />
+);
+
+export const Namespaces = () => (
+  <CountPage
+    title="Namespaces"
+    nouns={["namespace", "namespaces"]}
+    operation={NamespacesList}
+    rowKey={(row) => row.name}
+    columns={[
+      { head: "Namespace", cell: (row) => <Name text={row.name} /> },
+      {
+        head: "Datasets",
+        number: true,
+        cell: (row) => <Counted path="/datasets" namespace={row.name} value={row.datasets} />,
+      },
+      { head: "Jobs", number: true, cell: (row) => <Counted path="/jobs" namespace={row.name} value={row.jobs} /> },
+    ]}
+  />
+);
 
 function Counted({ path, namespace, value }: { path: string; namespace: string; value: number }) {
   if (value === 0) return <>0</>;

@@ -3,9 +3,8 @@ import { type FormEvent, type ReactNode, useState } from "react";
 import { useQuery } from "../client";
 import { buildRunHref, changeHref, navigate, readTime, usePlace } from "../location";
 import { count, formatNumber, formatSeconds, formatTime, text } from "../messages";
-import { Answered, AssetLink, CopyButton, Link, ListLine, Name, Problem, Table, When } from "../parts";
+import { Answered, AssetLink, CopyButton, Link, ListLine, Name, Problem, SpanFields, Table, When } from "../parts";
 import { EventCounts, type EventCountsAnswer, Events, NewestEvent, RunDetails, type RunFull } from "../queries/runs";
-import { writeLocal } from "../times";
 import { useTitle } from "../title";
 import { RunState, Runs } from "./run-table";
 
@@ -283,14 +282,7 @@ export function EventsPage() {
         </p>
       )}
       <form className="row row-end" onSubmit={submit} key={key}>
-        <label className="field">
-          <span>From</span>
-          <input type="datetime-local" name="from" defaultValue={writeLocal(from)} />
-        </label>
-        <label className="field">
-          <span>To</span>
-          <input type="datetime-local" name="to" defaultValue={writeLocal(to)} />
-        </label>
+        <SpanFields from={from} to={to} />
         <button type="submit" className="main-button">
           Show
         </button>

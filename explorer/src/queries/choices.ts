@@ -11,10 +11,10 @@ export type OwnerChoicesAnswer = { list: { totalCount: number; nodes: ({ id: str
 export type OwnerChoicesVariables = { first: number; after?: string | null | undefined; asOf?: string | null | undefined };
 export const OwnerChoices: Operation<OwnerChoicesAnswer, OwnerChoicesVariables> = { name: "OwnerChoices", text: "query OwnerChoices($first:Int!$after:String$asOf:DateTime){list:owners(first:$first after:$after asOf:$asOf){totalCount nodes{id name}pageInfo{...MorePages}}}fragment MorePages on PageInfo{hasNextPage endCursor}" };
 
-export type NamespaceChoicesAnswer = { list: { totalCount: number; nodes: ({ name: string; datasets: number; jobs: number })[]; pageInfo: MorePages } };
-export type NamespaceChoicesVariables = { first: number; after?: string | null | undefined; asOf?: string | null | undefined };
-export const NamespaceChoices: Operation<NamespaceChoicesAnswer, NamespaceChoicesVariables> = { name: "NamespaceChoices", text: "query NamespaceChoices($first:Int!$after:String$asOf:DateTime){list:namespaces(first:$first after:$after asOf:$asOf){totalCount nodes{name datasets jobs}pageInfo{...MorePages}}}fragment MorePages on PageInfo{hasNextPage endCursor}" };
+export type NamespacesListAnswer = { list: { totalCount: number; nodes: ({ name: string; datasets: number; jobs: number })[]; pageInfo: MorePages } };
+export type NamespacesListVariables = { first: number; after?: string | null | undefined; asOf?: string | null | undefined };
+export const NamespacesList: Operation<NamespacesListAnswer, NamespacesListVariables> = { name: "NamespacesList", text: "query NamespacesList($first:Int!$after:String$asOf:DateTime){list:namespaces(first:$first after:$after asOf:$asOf){totalCount nodes{name datasets jobs}pageInfo{...MorePages}}}fragment MorePages on PageInfo{hasNextPage endCursor}" };
 
-export type TagChoicesAnswer = { list: { totalCount: number; nodes: ({ key: string; value: string | null; assets: number })[]; pageInfo: MorePages } };
-export type TagChoicesVariables = { first: number; after?: string | null | undefined; asOf?: string | null | undefined };
-export const TagChoices: Operation<TagChoicesAnswer, TagChoicesVariables> = { name: "TagChoices", text: "query TagChoices($first:Int!$after:String$asOf:DateTime){list:tags(first:$first after:$after asOf:$asOf){totalCount nodes{key value assets}pageInfo{...MorePages}}}fragment MorePages on PageInfo{hasNextPage endCursor}" };
+export type TagsListAnswer = { list: { totalCount: number; nodes: ({ key: string; value: string | null; assets: number })[]; pageInfo: MorePages } };
+export type TagsListVariables = { first: number; after?: string | null | undefined; asOf?: string | null | undefined };
+export const TagsList: Operation<TagsListAnswer, TagsListVariables> = { name: "TagsList", text: "query TagsList($first:Int!$after:String$asOf:DateTime){list:tags(first:$first after:$after asOf:$asOf){totalCount nodes{key value assets}pageInfo{...MorePages}}}fragment MorePages on PageInfo{hasNextPage endCursor}" };

@@ -43,11 +43,3 @@ export const OwnersList: Operation<OwnersListAnswer, OwnersListVariables> = { na
 export type OrphansListAnswer = { list: { totalCount: number; nodes: (ListRow)[]; pageInfo: MorePages } };
 export type OrphansListVariables = { kinds?: readonly (AssetKind)[] | null | undefined; first: number; after?: string | null | undefined; asOf?: string | null | undefined };
 export const OrphansList: Operation<OrphansListAnswer, OrphansListVariables> = { name: "OrphansList", text: "query OrphansList($kinds:[AssetKind!]$first:Int!$after:String$asOf:DateTime){list:orphans(kinds:$kinds first:$first after:$after asOf:$asOf){totalCount nodes{...ListRow}pageInfo{...MorePages}}}fragment ListRow on Asset{...AssetLink domain{...AssetLink}owners{...OwnerLine}}fragment MorePages on PageInfo{hasNextPage endCursor}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment OwnerLine on Ownership{type source owner{...AssetLink contact}inheritedFrom{...AssetLink}}" };
-
-export type TagsListAnswer = { list: { totalCount: number; nodes: ({ key: string; value: string | null; assets: number })[]; pageInfo: MorePages } };
-export type TagsListVariables = { first: number; after?: string | null | undefined; asOf?: string | null | undefined };
-export const TagsList: Operation<TagsListAnswer, TagsListVariables> = { name: "TagsList", text: "query TagsList($first:Int!$after:String$asOf:DateTime){list:tags(first:$first after:$after asOf:$asOf){totalCount nodes{key value assets}pageInfo{...MorePages}}}fragment MorePages on PageInfo{hasNextPage endCursor}" };
-
-export type NamespacesListAnswer = { list: { totalCount: number; nodes: ({ name: string; datasets: number; jobs: number })[]; pageInfo: MorePages } };
-export type NamespacesListVariables = { first: number; after?: string | null | undefined; asOf?: string | null | undefined };
-export const NamespacesList: Operation<NamespacesListAnswer, NamespacesListVariables> = { name: "NamespacesList", text: "query NamespacesList($first:Int!$after:String$asOf:DateTime){list:namespaces(first:$first after:$after asOf:$asOf){totalCount nodes{name datasets jobs}pageInfo{...MorePages}}}fragment MorePages on PageInfo{hasNextPage endCursor}" };
