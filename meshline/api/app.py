@@ -13,6 +13,7 @@ from meshline.api import explorer
 from meshline.api.addresses import Address, AddressRoute, AddressTable
 from meshline.api.auth import AuthMiddleware
 from meshline.api.errors import handle_http_error, handle_known_error
+from meshline.api.etags import ETags
 from meshline.api.explorer import ROUTES, get_asset, get_home, get_shell, load_page, visit_graphql
 from meshline.api.front_page import build_front_page
 from meshline.api.graphql import Bounds
@@ -94,6 +95,7 @@ def create_app(
     app.state.service = service
     app.state.metrics = metrics
     app.state.endpoint = endpoint
+    app.state.etags = ETags()
     app.state.bodies = Lane("large events and batches", BODIES, waiting, BODY_SECONDS)
     app.state.body_budget = BodyBudget(settings.bodies_bytes)
     app.state.checks = Lane("checks", CHECKS, waiting, settings.check_seconds)

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from meshline.api.etags import matches_etag
 from meshline.api.gzip_middleware import LEAST, parse_encodings
 from meshline.api.operations import HTML
 
@@ -94,12 +95,6 @@ def _load_file(name: str, path: Path) -> PageFile:
         bodies["gzip"] = gzip.compress(plain, 9, mtime=0)
     etag = f'W/"{hashlib.sha256(plain).hexdigest()[:32]}"'  # weak: the same for all encodings of the file
     return PageFile(media, etag, IMMUTABLE if name.startswith(ASSETS) else CURRENT, _CONFINED + POLICIES.get(name, POLICY), bodies)
-
-
-def matches_etag(given: str, etag: str) -> bool:
-    """Whether an If-None-Match header has this ETag, compared weakly (RFC 9110, 13.1.2)."""
-    bare = etag.removeprefix("W/")
-    return given.strip() == "*" or any(one.strip().removeprefix("W/") == bare for one in given.split(",") if one.strip())
 
 
 def _choose_encoding(accepted: str, bodies: dict[str, bytes]) -> str:

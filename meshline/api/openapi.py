@@ -14,6 +14,7 @@ from meshline import __version__
 from meshline.api.addresses import REST, Address
 from meshline.api.errors import JSON, ErrorAnswer, ErrorMessage, find_own_requests
 from meshline.api.errors import MARQUEZ as MARQUEZ_PREFIX
+from meshline.api.etags import ETags, build_headers, build_unchanged, has_answer
 from meshline.api.graphql.http import GRAPHQL_JSON, GraphQLRequest
 from meshline.api.health import Alive, NotReadyYet, Ready
 from meshline.api.marquez.routes import OPERATIONS as MARQUEZ
@@ -27,6 +28,7 @@ from meshline.api.operations import (
     TEXT,
     TOO_LARGE,
     TOO_LONG,
+    UNCHANGED,
     UNSUPPORTED,
     WITH_BODY,
     WITH_ROLE,
@@ -50,7 +52,6 @@ from meshline.app.tokens import Role
 from meshline.governance.report import Report
 from meshline.ingest.sources.transfer import LoadingCounts, SentReading
 
-UNCHANGED = Answer("The caller has the answer already: it sent its ETag.", {})
 NAME: Schema = {"type": "string", "minLength": 1}
 OF_SOURCE = Parameter(
     "source", "query", "The source, KIND/NAME.", required=True, schema={"type": "string", "pattern": f"^{SOURCE.pattern}$"}
@@ -121,11 +122,12 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         {200: build_json_answer("Yes.", Ready), 503: Answer("Not now.", {JSON: NotReadyYet}, ("Retry-After",))},
     ),
     ("/metrics", "GET"): Operation("Metrics for Prometheus.", {200: Answer("Metrics.", {CONTENT_TYPE: TEXT})}),
-    ("/openapi.json", "GET"): Operation("This document.", {200: build_json_answer("OpenAPI 3.1.", OBJECT)}),
+    ("/openapi.json", "GET"): Operation("This document.", {200: build_json_answer("OpenAPI 3.1.", OBJECT), 304: UNCHANGED}),
     ("/graphql", "GET"): Operation(
         "Run a GraphQL query.",
         {
             **_GRAPHQL,
+            304: UNCHANGED,
             303: Answer("A browser that opens the address without a query, where the page is not built, is sent to /.", {}, ("Location",)),
             405: build_refusal("A mutation: use POST.", "Allow"),
         },
@@ -188,6 +190,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "Marquez: where datasets are stored. With `source`, which needs the role writer: what a reader of the source needs to know.",
         {
             200: build_json_answer("The data sources; or the memory of the source, and what the graph knows.", OBJECT),
+            304: UNCHANGED,
             400: build_json_answer("A parameter is invalid.", OBJECT),
             422: build_json_answer("The answer takes too long: ask for less at once.", OBJECT),
             503: Answer("Not now: try again.", {JSON: OBJECT}, ("Retry-After",)),
@@ -300,4 +303,6 @@ def _describe_answer(answer: Answer, shapes: _SchemaRegistry) -> dict[str, Any]:
 
 async def get_openapi(request: Request) -> Response:
     """Answer with the document, which is built once for the application."""
-    return Response(request.app.state.openapi, media_type=JSON)
+    etags: ETags = request.app.state.etags
+    etag = etags.build(request, JSON)
+    return build_unchanged(etag) if has_answer(request, etag) else Response(request.app.state.openapi, 200, build_headers(etag), JSON)

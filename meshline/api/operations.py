@@ -55,6 +55,7 @@ def build_refusal(meaning: str, *headers: str) -> Answer:
     return Answer(meaning, {JSON: ErrorAnswer}, headers)
 
 
+UNCHANGED = Answer("The caller has the answer already: it sent its ETag.", {})
 ENCODING = Parameter(
     "Content-Encoding",
     "header",

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,16 @@ def ask() -> Iterator[AskGraph]:
     graph = mesh.build_graph(*mesh.build_mesh())
     yield AskGraph(graph)
     graph.store.close()
+
+
+MoveClock = Callable[[int], None]
+
+
+@pytest.fixture
+def move_clock(monkeypatch: pytest.MonkeyPatch) -> MoveClock:
+    """A function that moves the clock by seconds."""
+    real = time.time_ns
+    return lambda seconds: monkeypatch.setattr(time, "time_ns", lambda: real() + seconds * 1_000_000_000)
 
 
 SHELL = b"<!doctype html><title>meshline</title>" + b"<!-- -->" * 200

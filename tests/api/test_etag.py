@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -22,12 +21,13 @@ from graphql import (
 from starlette.testclient import TestClient
 
 from meshline.api.graphql import Bounds
-from meshline.api.graphql.etag import REVISION_FIELDS, is_lasting
 from meshline.api.graphql.execution import Executor
+from meshline.api.graphql.revision_fields import REVISION_FIELDS, is_lasting
 from meshline.app.tokens import Role
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Batch, Record
 from meshline.ingest.sources.sync_status import Status, save_status
-from tests.api.conftest import AskGraph, run_application
+from tests.api.conftest import AskGraph, MoveClock, run_application
 from tests.api.test_auth import SECRETS, TOKENS, build_authorization
 from tests.api.test_ingest import build_event
 from tests.queries import mesh
@@ -114,32 +114,22 @@ def ask() -> Iterator[AskGraph]:
     graph.store.close()
 
 
-MoveClock = Callable[[int], None]
-
-
-@pytest.fixture
-def move_clock(monkeypatch: pytest.MonkeyPatch) -> MoveClock:
-    """A function that moves the clock by seconds."""
-    real = time.time_ns
-    return lambda seconds: monkeypatch.setattr(time, "time_ns", lambda: real() + seconds * 1_000_000_000)
-
-
 def ask_all(ask: AskGraph, allowed: AbstractSet[str], *roots: str) -> dict[str, bytes]:
     answers = {name: ask.graphql.execute(build_query(name, allowed)[0], VARIABLES).body for name in roots or list_roots(allowed)}
     assert not [errors for body in answers.values() if (errors := body.get("errors"))]
     return {name: msgspec.json.encode(body) for name, body in answers.items()}
 
 
-def change_unrevised(ask: AskGraph, at: int) -> None:
+def change_unrevised(graph: LiveGraph, at: int) -> None:
     """Change whatever may be written without a revision: the syncs of a source, the audit log, counts of events."""
-    save_status(ask.graph.store, mesh.MESH, Status(at=at, seconds=1, succeeded=at))
-    counts = {(mesh.START // HOUR * HOUR, "START"): 5}
-    ask.graph.commit(lambda _: Batch(journal=[Record("audit", str(at), at, b"{}")], event_counts=counts))
+    save_status(graph.store, mesh.MESH, Status(at=at, seconds=1, succeeded=at))
+    counts = {(at // HOUR * HOUR, "START"): 5}
+    graph.commit(lambda _: Batch(journal=[Record("audit", str(at), at, b"{}")], event_counts=counts))
 
 
 def test_every_allowed_field_depends_on_the_revision_only(ask: AskGraph, move_clock: MoveClock) -> None:
     before, revision = ask_all(ask, REVISION_FIELDS), ask.graph.index.revision
-    change_unrevised(ask, mesh.START + HOUR)
+    change_unrevised(ask.graph, mesh.START + HOUR)
     move_clock(400 * DAY)
     assert ask_all(ask, REVISION_FIELDS) == before
     assert ask.graph.index.revision == revision
@@ -151,9 +141,9 @@ def test_every_allowed_field_depends_on_the_revision_only(ask: AskGraph, move_cl
 def test_a_field_that_depends_on_more_would_be_found(ask: AskGraph, move_clock: MoveClock, root: str, names: set[str]) -> None:
     """The comparison above can fail."""
     assert not names & REVISION_FIELDS
-    change_unrevised(ask, mesh.START)
+    change_unrevised(ask.graph, mesh.START)
     before = ask_all(ask, REVISION_FIELDS | names, root)
-    change_unrevised(ask, mesh.START + HOUR)
+    change_unrevised(ask.graph, mesh.START + HOUR)
     move_clock(400 * DAY)
     assert ask_all(ask, REVISION_FIELDS | names, root) != before
 

@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 
 from meshline.api import explorer
 from meshline.api.app import create_app
-from meshline.api.explorer import HOW_TO, ROUTES, load_page, matches_etag
+from meshline.api.etags import matches_etag
+from meshline.api.explorer import HOW_TO, ROUTES, load_page
 from meshline.api.gzip_middleware import parse_encodings
 from meshline.app.settings import load_settings
 from tests.api.conftest import PAGE, SCRIPT, SHELL, run_application

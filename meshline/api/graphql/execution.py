@@ -19,7 +19,7 @@ from strawberry.types.graphql import OperationType
 from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE
 from meshline.api.graphql.asset_types import TYPES
 from meshline.api.graphql.context import Bounds, Observer, RequestContext, RequestRecord
-from meshline.api.graphql.etag import is_lasting
+from meshline.api.graphql.revision_fields import is_lasting
 from meshline.api.graphql.schema import build_schema
 from meshline.app.policy_service import PolicyService
 from meshline.app.tokens import NO_AUTHENTICATION, Actor

@@ -12,9 +12,8 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 
 from meshline.api.auth import check_role
 from meshline.api.errors import JSON, encode_error
-from meshline.api.explorer import matches_etag
+from meshline.api.etags import ETags, build_headers, build_unchanged, has_answer
 from meshline.api.graphql.context import Bounds, Observer
-from meshline.api.graphql.etag import ETags
 from meshline.api.graphql.execution import ALL, QUERIES, Answer, Executor
 from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.policy_service import PolicyService
@@ -49,7 +48,6 @@ class GraphQLEndpoint:
         self.lane = lane
         self.bounds = bounds
         self.observer = observer
-        self._etags = ETags()
         self._executor: Executor | None = None
 
     def open_graph(self, live: LiveGraph, naming: Naming, governing: PolicyService) -> None:
@@ -64,14 +62,13 @@ class GraphQLEndpoint:
             return Response(encode_error("NOT_ACCEPTABLE", f"answers are {JSON} or {GRAPHQL_JSON}"), 406, media_type=JSON)
         actor: Actor = request.state.actor
         conditional = request.method in ("GET", "HEAD")
-        asked = _parse_url(request) if conditional else await self._read_request(request)
         etag = ""
         if conditional:
-            revision = self._executor.live.index.revision  # before the answer is made, which may be that of a newer one
-            etag = self._etags.build(revision, actor, media, asked.query, asked.variables, asked.operation_name)
-            given = request.headers.get("if-none-match", "")
-            if given.strip() != "*" and matches_etag(given, etag):
-                return Response(status_code=304, headers=build_headers(etag))
+            etags: ETags = request.app.state.etags
+            etag = etags.build(request, media, self._executor.live.index.revision)  # of now: the answer may be that of a newer one
+            if has_answer(request, etag):
+                return build_unchanged(etag)
+        asked = _parse_url(request) if conditional else await self._read_request(request)
         run = partial(
             self._executor.execute,
             asked.query,
@@ -103,11 +100,6 @@ async def answer_graphql(request: Request) -> Response:
     endpoint: GraphQLEndpoint = request.app.state.endpoint
     service.check_open()
     return await endpoint.answer_request(request)
-
-
-def build_headers(etag: str) -> dict[str, str]:
-    """The caller alone may keep the answer, which depends on its token, and asks each time whether it is still right."""
-    return {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Accept, Accept-Encoding"}
 
 
 def _parse_url(request: Request) -> GraphQLRequest:

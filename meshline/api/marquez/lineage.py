@@ -27,7 +27,7 @@ from meshline.api.marquez.shapes import (
     JobNode,
 )
 from meshline.errors import InvalidInput
-from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach
+from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach, Truncated
 from meshline.graph.model import AssetKey, AssetKind, EdgeType
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.pages import build_name_key
@@ -179,6 +179,8 @@ def get_column_lineage(question: Question) -> ColumnGraph:
             max_nodes=question.limits.nodes,
             deadline=question.limits.deadline,
         )
+        if found.completeness.truncated in (Truncated.NODES, Truncated.TIME):
+            question.lasting = False
         for node, far in zip(found.nodes.tolist(), found.distance.tolist(), strict=True):
             distance[node] = min(far, distance.get(node, far))
         flows.update(found.list_flows())

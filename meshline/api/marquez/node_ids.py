@@ -79,6 +79,7 @@ def resolve_node_id(question: Question, text: str) -> NodeId:
 
 def _resolve_run(question: Question, run_id: str) -> NodeId:
     """The job of a run: what a run comes from is what its job comes from. Raises NotFound."""
+    question.lasting = False  # runs are removed in time
     for one in question.live.store.list_runs_by_id(run_id, RUNS):
         key = one.run.key.job
         job = question.find_job(*key.parts)

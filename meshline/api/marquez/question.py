@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline.api.errors import JSON
+from meshline.api.etags import ETags, build_headers, build_unchanged, has_answer
 from meshline.api.graphql.http import GraphQLEndpoint
 from meshline.api.marquez.registrations import Registered, RegisteredEntry, find_registry
 from meshline.app.service import Service
@@ -52,6 +53,13 @@ class Writer(NamedTuple):
         return self.run.key.run_id
 
 
+class Found(NamedTuple):
+    """An answer as JSON. `lasting`: as in `Question`."""
+
+    body: bytes
+    lasting: bool
+
+
 class Question:
     """What one request asks of the graph. Used by one thread, under the graph's lock."""
 
@@ -64,13 +72,17 @@ class Question:
         path: Mapping[str, str],
         query: QueryParams,
     ) -> None:
-        """`path`: the decoded parameters of the address."""
+        """`path`: the decoded parameters of the address.
+
+        `lasting`: set to false by what reads more than the index and what is registered, or may end early.
+        """
         self.live = live
         self.index = index
         self.naming = naming
         self.limits = limits
         self.path = path
         self.query = query
+        self.lasting = True
         self.writers: dict[tuple[int, int | None], Writer | None] = {}  # see `runs.find_last_writer`
 
     def read_page(self, default: int = 100) -> tuple[int, int]:
@@ -216,27 +228,40 @@ def build_not_found(kind: str, name: str) -> NotFound:
 Build: TypeAlias = Callable[[Question], msgspec.Struct | Sequence[msgspec.Struct]]
 
 
-def build_endpoint(build: Build) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint that answers each request with what `build` returns for its question."""
+def build_endpoint(build: Build, *, lasting: bool = False) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint that answers each request with what `build` returns for its question.
+
+    `lasting`: its answers are the same while the revision of the graph and what is registered are; they have an ETag.
+    """
 
     async def answer(request: Request) -> Response:
-        return await _answer_question(request, build)
+        return await _answer_question(request, build, lasting=lasting)
 
     answer.__doc__ = build.__doc__
     answer.__name__ = f"answer_{build.__name__}"
     return answer
 
 
-async def _answer_question(request: Request, build: Build) -> Response:
+async def _answer_question(request: Request, build: Build, *, lasting: bool) -> Response:
     service: Service = request.app.state.service
     endpoint: GraphQLEndpoint = request.app.state.endpoint
     opened = service.resources
     as_of = parse_time(request.query_params["asOf"], "asOf") if request.query_params.get("asOf") else None
     limits = build_limits(endpoint)
-    body = await endpoint.lane.run(
-        partial(ask_graph, opened.live, opened.naming, as_of, limits, request.path_params, request.query_params, build)
-    )
-    return Response(body, media_type=JSON)
+    ask = partial(_ask_graph, opened.live, opened.naming, as_of, limits, request.path_params, request.query_params, build)
+    if not lasting:
+        return Response((await endpoint.lane.run(ask)).body, media_type=JSON)
+    etag, found = await endpoint.lane.run(partial(_ask_unless_known, request, opened.live, ask))
+    if found is None:
+        return build_unchanged(etag)
+    return Response(found.body, 200, build_headers(etag) if found.lasting else None, JSON)
+
+
+def _ask_unless_known(request: Request, live: LiveGraph, ask: Callable[[], Found]) -> tuple[str, Found | None]:
+    """The ETag of an answer, and the answer, unless the caller has it. Asks the store what is registered, so not in the event loop."""
+    etags: ETags = request.app.state.etags
+    etag = etags.build(request, JSON, live.index.revision, find_registry(live).read_position())  # of now: the answer may be a newer one
+    return etag, None if has_answer(request, etag) else ask()
 
 
 def build_limits(endpoint: GraphQLEndpoint) -> Limits:
@@ -244,7 +269,7 @@ def build_limits(endpoint: GraphQLEndpoint) -> Limits:
     return Limits(endpoint.bounds.nodes, time.monotonic() + endpoint.bounds.seconds)
 
 
-def ask_graph(
+def _ask_graph(
     live: LiveGraph,
     naming: Naming,
     as_of: int | None,
@@ -252,15 +277,16 @@ def ask_graph(
     path: Mapping[str, Any],
     query: QueryParams,
     build: Build,
-) -> bytes:
-    """The answer to a question as JSON. `as_of`: microseconds; None: now."""
+) -> Found:
+    """The answer to a question. `as_of`: microseconds; None: now."""
     revision = live.index.revision
     if as_of is not None:  # it may have to be built, and is not waited for under the lock
         live.get_index(as_of, revision=revision, deadline=limits.deadline)
     with live.lock.set_deadline(limits.deadline), live.lock:
         index = live.get_index(as_of, revision=revision, deadline=limits.deadline)
-        answer = build(Question(live, index, naming, limits, path, query))
-    return msgspec.json.encode(answer)
+        question = Question(live, index, naming, limits, path, query)
+        answer = build(question)
+    return Found(msgspec.json.encode(answer), question.lasting)
 
 
 def parse_time(text: str, where: str) -> int:

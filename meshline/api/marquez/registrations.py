@@ -78,6 +78,12 @@ class Registry:
                     found[key] = RegisteredEntry(known[-1][1], known[-1][0], known[0][0])
             return found
 
+    def read_position(self) -> int:
+        """The place of the newest entry in the journal: another one, once there is a newer entry."""
+        with self._turn:
+            self._follow()
+            return self._position
+
     def _follow(self) -> None:
         while kept := self._store.read_journal(KIND, self._position, AT_ONCE):
             self._position = kept[-1].position

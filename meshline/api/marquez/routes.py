@@ -14,7 +14,7 @@ from meshline.api.errors import JSON, ErrorMessage
 from meshline.api.marquez import datasets, events, jobs, lineage, namespaces, runs, search, shapes, versions, writes
 from meshline.api.marquez.question import MOST, Build, build_endpoint
 from meshline.api.marquez.writes import WriteRoute, build_write_endpoint
-from meshline.api.operations import OBJECT, Answer, Operation, Parameter, Schema, Shape, build_json_answer
+from meshline.api.operations import OBJECT, UNCHANGED, Answer, Operation, Parameter, Schema, Shape, build_json_answer
 from meshline.api.rest.sources import handle_source
 from meshline.app.tokens import Role
 
@@ -70,19 +70,20 @@ _DAY: Schema = {"type": "string", "format": "date"}
 
 
 class Route(NamedTuple):
-    """One address that is read."""
+    """One address that is read. `lasting`: as in `build_endpoint`; so not what has runs, events or statistics."""
 
     path: str
     build: Build
     shape: Shape
     parameters: Sequence[Parameter] = ()
+    lasting: bool = False
 
 
 ROUTES = (
-    Route(f"{PREFIX}/namespaces", namespaces.list_namespaces, shapes.Namespaces, _PAGE),
-    Route(f"{PREFIX}/tags", namespaces.list_tags, shapes.Tags, _PAGE),
-    Route(_NAMESPACE, namespaces.get_namespace, shapes.Namespace),
-    Route(f"{PREFIX}/sources/{{source}}", namespaces.get_data_source, shapes.DataSource),
+    Route(f"{PREFIX}/namespaces", namespaces.list_namespaces, shapes.Namespaces, _PAGE, lasting=True),
+    Route(f"{PREFIX}/tags", namespaces.list_tags, shapes.Tags, _PAGE, lasting=True),
+    Route(_NAMESPACE, namespaces.get_namespace, shapes.Namespace, lasting=True),
+    Route(f"{PREFIX}/sources/{{source}}", namespaces.get_data_source, shapes.DataSource, lasting=True),
     Route(f"{_NAMESPACE}/datasets", datasets.list_datasets, shapes.Datasets, _PAGE),
     Route(f"{_NAMESPACE}/datasets/{{dataset}}", datasets.get_dataset, shapes.Dataset),
     Route(f"{_NAMESPACE}/datasets/{{dataset}}/versions", versions.list_dataset_versions, shapes.DatasetVersions, _PAGE),
@@ -119,6 +120,7 @@ ROUTES = (
         lineage.get_column_lineage,
         shapes.ColumnGraph,
         (_NODE, _DEPTH, Parameter("withDownstream", "query", "Also what is computed from the start.", schema={"type": "boolean"})),
+        lasting=True,
     ),
     Route(
         f"{PREFIX}/search",
@@ -133,12 +135,13 @@ ROUTES = (
             Parameter("after", "query", "Only what was last observed on this day or later.", schema=_DAY),
             _describe_limit(search.FIRST),
         ),
+        lasting=True,
     ),
     Route("/api/v2beta/search/datasets", search.search_datasets, shapes.DatasetMatches, (_TEXT,)),
     Route("/api/v2beta/search/jobs", search.search_jobs, shapes.JobMatches, (_TEXT,)),
 )
 
-_list_data_sources = build_endpoint(namespaces.list_data_sources)
+_list_data_sources = build_endpoint(namespaces.list_data_sources, lasting=True)
 
 
 async def answer_sources(request: Request) -> Response:
@@ -186,12 +189,14 @@ SOURCES = f"{PREFIX}/sources"
 ADDRESSES = (
     *(Address(route.path, (route.method,), route.role, build_write_endpoint(route)) for route in WRITES),
     Address(SOURCES, ("GET",), Role.READER, answer_sources),
-    *(Address(route.path, ("GET",), Role.READER, build_endpoint(route.build)) for route in ROUTES),
+    *(Address(route.path, ("GET",), Role.READER, build_endpoint(route.build, lasting=route.lasting)) for route in ROUTES),
 )
 
 
 def _describe_route(route: Route) -> Operation:
     answers = {200: build_json_answer(route.build.__doc__ or "", route.shape), **_ERRORS, **_MISSING}
+    if route.lasting:
+        answers[304] = UNCHANGED
     return Operation(f"Marquez: {(route.build.__doc__ or '').splitlines()[0]}", answers, parameters=(*route.parameters, _AS_OF))
 
 

@@ -1,4 +1,4 @@
-"""ETags of GraphQL answers that depend on the revision of the graph alone: a client that has such an answer is not sent it again.
+"""The fields of GraphQL that depend on the revision of the graph alone: an answer of such fields has an ETag.
 
 Answers that also depend on the clock (health, freshness), on what is written without a revision (syncs, the audit log), on rules of
 the installation (policies, checks of changes) or on what is removed in time (events, runs) have none.
@@ -6,16 +6,8 @@ the installation (policies, checks of changes) or on what is removed in time (ev
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from collections.abc import Mapping
-from typing import Any
-
-import msgspec
 from graphql import DocumentNode, FieldNode, Visitor, visit
 from graphql.language.visitor import BREAK, VisitorAction
-
-from meshline.app.tokens import Actor
 
 # By name, wherever the schema has it: a new field has no ETag until its name is here, and tests/api/test_etag.py has compared its answers.
 REVISION_FIELDS = frozenset(
@@ -80,15 +72,3 @@ def is_lasting(document: DocumentNode) -> bool:
     visitor = _FieldVisitor()
     visit(document, visitor)
     return visitor.passed
-
-
-class ETags:
-    """Makes the ETags of one process: another one may have other settings, which change answers, too."""
-
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
-
-    def build(self, revision: int, actor: Actor, media: str, query: str, variables: Mapping[str, Any] | None, operation: str | None) -> str:
-        """The ETag of an answer. No caller can make one: who sends it has been sent the answer, to the same request with the same role."""
-        given = msgspec.json.encode([revision, actor.name, actor.role, media, query, variables or None, operation], order="deterministic")
-        return f'W/"{hashlib.blake2b(given, key=self._key, digest_size=16).hexdigest()}"'
