@@ -18,6 +18,26 @@ settings.register_profile(
 )
 settings.load_profile("meshline")
 
+# Files whose tests take a minute and more, longest first. They begin first, so that no process is idle while another runs the last one.
+LONGEST = (
+    "tests/packaging/test_extras.py",
+    "tests/stores/test_neo4j.py",
+    "tests/faults/test_neo4j_away.py",
+    "tests/benchmarks/test_quick.py",
+    "tests/faults/test_kafka_killed.py",
+    "tests/docs/test_docs.py",
+    "tests/ingest/test_kafka.py",
+    "tests/explorer/test_hostile_mesh.py",
+    "tests/api/test_any_request.py",
+    "tests/explorer/test_routes.py",
+    "tests/acceptance/test_large_mesh.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.location[0], len(places)))
+
 
 def pytest_collection_finish() -> None:
     """What all tests have imported is never scanned for garbage again."""

@@ -17,6 +17,7 @@ import typer
 
 from meshline.cli.app import app
 from meshline.graph.index import Direction, LineageIndex
+from tests.conftest import LONGEST
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "meshline"
@@ -240,3 +241,7 @@ def test_no_private_part_of_the_index_is_read_elsewhere() -> None:
 
 def is_self(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id in {"self", "cls"}
+
+
+def test_the_test_files_that_begin_first_exist() -> None:
+    assert [name for name in LONGEST if not (ROOT / name).is_file()] == []
