@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -25,6 +26,17 @@ from meshline.api.graphql.execution import Executor
 from meshline.api.graphql.revision_fields import REVISION_FIELDS, is_lasting
 from meshline.app.tokens import Role
 from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import (
+    AssetFact,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Statement,
+    build_column_key,
+    build_contract_key,
+    build_dataset_key,
+    build_job_key,
+)
 from meshline.graph.store.base import Batch, Record
 from meshline.ingest.sources.sync_status import Status, save_status
 from tests.api.conftest import AskGraph, MoveClock, run_application
@@ -47,7 +59,7 @@ ARGUMENTS = {  # of the fields of Query that need some, and where a page would b
     "provenance": "of: [$report]",
     "paths": "from: $email, to: $hash",
     "ownedBy": "owner: $team",
-    "lineageDiff": 'from: "2020-01-01T00:00:00Z", to: "2025-01-01T00:00:00Z"',
+    "lineageDiff": 'from: "2023-11-16T00:00:00Z", to: "2025-01-01T00:00:00Z"',
     "consumersOf": "product: $product",
 }
 VARIABLES = {
@@ -58,37 +70,136 @@ VARIABLES = {
     "team": mesh.SHOP_TEAM.id,
     "product": mesh.ORDERS_PRODUCT.id,
 }
+_ASSET = SCHEMA.get_type("Asset")
+assert isinstance(_ASSET, GraphQLInterfaceType)
+ASSETS = {kind.name for kind in SCHEMA.get_implementations(_ASSET).objects}
+ASSET_FIELDS = _ASSET.fields.keys() & REVISION_FIELDS  # of which some have values for some kinds only: a consumer is in no domain
 INNER = {"items": "gap: UNDESCRIBED"}
+FURTHER = {  # what the queries of all fields ask for at places only at which it has no value
+    "groups": "query($email: ID!) { impact(of: [$email]) { byDomain { Count_asset: asset { id } } } }",
+    "flows": """query($hash: ID!) { lineage(of: [$hash], direction: UPSTREAM) { completeness { items(gap: STALE) { GapItems_flows: flows {
+        GapFlow_from: from { id } GapFlow_to: to { id } GapFlow_job: job { id } GapFlow_type: type GapFlow_subtype: subtype
+        GapFlow_source: source GapFlow_statement: statement GapFlow_lastObserved: lastObserved } } } } }""",
+    "past": """query($email: ID!) { lineage(of: [$email], asOf: "2023-11-16T00:00:00Z") { completeness { Completeness_asOf: asOf
+        Completeness_knownLater: knownLater { KnownLater_relation: relation KnownLater_since: since KnownLater_sourceKind: sourceKind }
+        } } }""",
+}
+
+
+LATER = mesh.START + 5 * DAY * mesh.SECOND
+LAKE_ORDERS, ARCHIVE = build_dataset_key("lake", "orders"), build_dataset_key("lake", "archive")
+LOAD_PART, CUSTOMER_MAIL = build_job_key("airflow", "load_orders.part"), build_column_key(mesh.CUSTOMERS, "mail")
+
+
+def build_more() -> list[Statement]:
+    """What the small mesh lacks: values of every field, statements that have changed, and a relation that was not known at first."""
+    described = [
+        *(mesh.COMMERCE, mesh.ORDERS_PRODUCT, mesh.SHOP_TEAM, mesh.ANN, mesh.CAMPAIGN, mesh.LOAD, mesh.CUSTOMERS, mesh.DASHBOARD),
+        *(mesh.ORDERS, mesh.REVENUE, mesh.HASH, build_contract_key("revenue-v1"), mesh.FINANCE_TEAM, mesh.FINANCE, mesh.SUM, mesh.REPORT),
+    ]
+    customers = Facts(
+        edges=(EdgeFact(EdgeType.HAS_COLUMN, mesh.CUSTOMERS, mesh.EMAIL, {"position": 1}),),
+        assets=(AssetFact(mesh.EMAIL, {"type": "string", "nullable": True}),),
+    )
+    catalog = ("dataset", *mesh.CUSTOMERS.parts, "catalog")
+    copied, other = (mesh.build_flow(mesh.EMAIL, build_column_key(ARCHIVE, name), "") for name in ("email", "address"))
+    mail = mesh.build_flow(mesh.EMAIL, build_column_key(ARCHIVE, "mail"))
+    copy = build_job_key("dbt", "copy")
+    return [
+        *(
+            mesh.build_asset_statement(
+                key, source="mesh/more", title=f"The title of {key.name}", description=f"About {key.name}", tags=["gold"], version="2"
+            )
+            for key in described
+        ),
+        mesh.build_asset_statement(
+            mesh.LOAD, source="mesh/job", job_type="TASK", processing_type="BATCH", integration="SPARK", sql="INSERT INTO orders SELECT"
+        ),
+        mesh.build_asset_statement(mesh.ORDERS, source="mesh/table", dataset_type="TABLE", location="s3://lake/orders"),
+        mesh.build_edge_statement(EdgeType.SAME_AS, mesh.ORDERS, LAKE_ORDERS, why="the same files"),
+        mesh.build_edge_statement(EdgeType.RENAMED_TO, CUSTOMER_MAIL, mesh.EMAIL, at=LATER),
+        mesh.build_edge_statement(EdgeType.PART_OF, LOAD_PART, mesh.LOAD),
+        *(
+            mesh.build_edge_statement(EdgeType.CONSUMES, mesh.CAMPAIGN, used, purpose="sending", contract="revenue-v1")
+            for used in (mesh.ORDERS_PRODUCT, mesh.EMAIL, mesh.CUSTOMERS)
+        ),
+        mesh.build_edge_statement(EdgeType.OWNS, mesh.SHOP_TEAM, mesh.DASHBOARD, source="person/ann", at=LATER),
+        mesh.build_edge_statement(
+            EdgeType.PORT,
+            mesh.ORDERS_PRODUCT,
+            LAKE_ORDERS,
+            source="product/more",
+            direction="output",
+            name="files",
+            endpoint="s3://lake/orders",
+            description="As files",
+            version="1",
+            contract="revenue-v1",
+        ),
+        mesh.build_asset_statement(mesh.ORDERS_PRODUCT, source="mesh/members", members=["pg/*"]),
+        mesh.build_statement("iceberg/lake", catalog, Facts(edges=customers.edges)),
+        mesh.build_statement("iceberg/lake", catalog, customers, LATER),
+        mesh.build_asset_statement(copy, integration="DBT"),
+        mesh.build_run_statement(copy, [mesh.CUSTOMERS], ARCHIVE, copied),
+        mesh.build_run_statement(copy, [mesh.CUSTOMERS], ARCHIVE, other, at=LATER),
+        # A newer run of the job that loads the orders, which does not: so what is known of them is stale.
+        mesh.build_run_statement(mesh.LOAD, [mesh.CUSTOMERS], ARCHIVE, mail, at=LATER)._replace(version="later"),
+    ]
+
+
+class Part:
+    """The fields of one type at one place of a query, under aliases `Type_field`."""
+
+    def __init__(self) -> None:
+        self.leaves: list[str] = []
+        self.inner: list[tuple[str, Part]] = []
+
+    def __str__(self) -> str:
+        return " { " + " ".join(["__typename", *self.leaves, *(f"{before}{part}" for before, part in self.inner)]) + " }"
 
 
 class Selection:
-    """The selection of every allowed field below one, each type once, so that the text stays small."""
+    """The selection of every allowed field below one: each type once, at its place nearest to the root, so that the text is small."""
 
     def __init__(self, allowed: AbstractSet[str]) -> None:
         self._allowed = allowed
-        self._open: set[str] = set()
+        self._known: set[str] = set()
         self.fields: set[str] = set()  # Type.field
+        self._waiting: deque[tuple[GraphQLNamedType, Part]] = deque()
 
     def describe(self, kind: GraphQLNamedType) -> str:
-        if is_leaf_type(kind) or kind.name in self._open:
-            return "" if is_leaf_type(kind) else " { __typename }"
+        root = Part()
+        self._waiting.append((kind, root))
+        while self._waiting:
+            self._fill(*self._waiting.popleft())
+        return str(root)
+
+    def _fill(self, kind: GraphQLNamedType, part: Part) -> None:
+        if kind.name in self._known:
+            return
         assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
-        self._open.add(kind.name)
-        parts = ["__typename", *self._describe_fields(kind, set())]
+        self._known.add(kind.name)
+        self._add_fields(kind, part, set())
         if isinstance(kind, GraphQLInterfaceType):
             for implementation in SCHEMA.get_implementations(kind).objects:
-                inner = self._describe_fields(implementation, set(kind.fields))
-                parts.append(f"... on {implementation.name} {{ __typename {' '.join(inner)} }}")
-        return " { " + " ".join(parts) + " }"
+                inner = Part()
+                part.inner.append((f"... on {implementation.name}", inner))
+                self._add_fields(implementation, inner, set(kind.fields))
 
-    def _describe_fields(self, kind: GraphQLObjectType | GraphQLInterfaceType, without: AbstractSet[str]) -> Iterator[str]:
+    def _add_fields(self, kind: GraphQLObjectType | GraphQLInterfaceType, part: Part, without: AbstractSet[str]) -> None:
         for name, field in kind.fields.items():
             if name not in self._allowed or name in without:
                 continue
             self.fields.add(f"{kind.name}.{name}")
             needed = any(map(is_required_argument, field.args.values()))
-            arguments = f"({INNER[name]})" if needed else ""
-            yield f"{kind.name}_{name}: {name}{arguments}{self.describe(get_named_type(field.type))}"
+            text = f"{kind.name}_{name}: {name}" + (f"({INNER[name]})" if needed else "")
+            inner = get_named_type(field.type)
+            if is_leaf_type(inner):
+                part.leaves.append(text)
+            else:
+                below = Part()
+                part.inner.append((text, below))
+                self._waiting.append((inner, below))
 
 
 def build_query(name: str, allowed: AbstractSet[str]) -> tuple[str, set[str]]:
@@ -109,15 +220,29 @@ def list_roots(allowed: AbstractSet[str]) -> list[str]:
 @pytest.fixture
 def ask() -> Iterator[AskGraph]:
     """The small mesh, with room for queries of every field."""
-    graph = mesh.build_graph(*mesh.build_mesh())
+    graph = mesh.build_graph(*mesh.build_mesh(), *build_more())
     yield AskGraph(graph, Bounds(aliases=1_000, tokens=20_000, depth=100))
     graph.store.close()
 
 
 def ask_all(ask: AskGraph, allowed: AbstractSet[str], *roots: str) -> dict[str, bytes]:
-    answers = {name: ask.graphql.execute(build_query(name, allowed)[0], VARIABLES).body for name in roots or list_roots(allowed)}
+    """The answers to the queries of these fields of Query; if none is given, of all of them, and to `FURTHER`."""
+    queries = {name: build_query(name, allowed)[0] for name in roots or list_roots(allowed)} | ({} if roots else FURTHER)
+    answers = {name: ask.graphql.execute(query, VARIABLES).body for name, query in queries.items()}
     assert not [errors for body in answers.values() if (errors := body.get("errors"))]
     return {name: msgspec.json.encode(body) for name, body in answers.items()}
+
+
+def list_answered(value: object) -> Iterator[str]:
+    """The fields, as `Type_field`, that have a value somewhere in an answer: not null, and not empty."""
+    if isinstance(value, list):
+        for one in value:
+            yield from list_answered(one)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            if one is not None and one != []:
+                yield name
+                yield from list_answered(one)
 
 
 def change_unrevised(graph: LiveGraph, at: int) -> None:
@@ -129,6 +254,12 @@ def change_unrevised(graph: LiveGraph, at: int) -> None:
 
 def test_every_allowed_field_depends_on_the_revision_only(ask: AskGraph, move_clock: MoveClock) -> None:
     before, revision = ask_all(ask, REVISION_FIELDS), ask.graph.index.revision
+    answered = {name for body in before.values() for name in list_answered(msgspec.json.decode(body)["data"])}
+    asked = set[str]().union(*(build_query(name, REVISION_FIELDS)[1] for name in list_roots(REVISION_FIELDS)))
+    named = {name for name in asked if name.partition(".")[0] not in ("Query", *ASSETS)} | {f"Asset.{name}" for name in ASSET_FIELDS}
+    answered |= {f"Asset_{field}" for kind, _, field in (name.partition("_") for name in answered) if kind in ASSETS}
+    own = {name for name in asked if name.partition(".")[0] in ASSETS and name.partition(".")[2] not in ASSET_FIELDS}
+    assert sorted(name for name in named | own if name.replace(".", "_") not in answered) == []
     change_unrevised(ask.graph, mesh.START + HOUR)
     move_clock(400 * DAY)
     assert ask_all(ask, REVISION_FIELDS) == before
