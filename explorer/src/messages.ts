@@ -201,9 +201,10 @@ export const text = {
   copied: "Copied",
   copyLink: "Copy link",
   copyMarkdown: "Copy as Markdown",
+  copyCommand: "Copy the command",
   csv: "Save as CSV",
   theme: "Theme",
-  themes: { system: "As the system", light: "Light", dark: "Dark" },
+  themes: { system: "System", light: "Light", dark: "Dark" },
   token: "Token",
   tokenTitle: "This server asks for a token",
   tokenHelp:

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkLink, cutName, showName, splitName } from "./names";
+import { checkLink, cutName, nameWithin, showName, splitName, splitWords } from "./names";
 
 describe("names", () => {
   it("shows what cannot be seen, or turns the text around it, as a symbol", () => {
@@ -18,6 +18,26 @@ describe("names", () => {
         expect(back).toBe(given);
       }),
     );
+  });
+
+  it("names a column with its dataset, and any other asset by its name", () => {
+    const column = { kind: "COLUMN", name: "email", qualifiedName: "http://iceberg-rest.internal:8181/customers.customers.email" };
+    expect(nameWithin(column)).toBe("customers.customers.email");
+    expect(nameWithin({ ...column, name: "a/b.c", qualifiedName: "file//landing/crm/contacts.a/b.c" })).toBe("contacts.a/b.c");
+    expect(nameWithin({ ...column, kind: "DATASET", name: "customers.customers" })).toBe("customers.customers");
+  });
+
+  it("ends lines of a long name after its separators, and loses none of it", () => {
+    expect(splitWords("duckdb:///warehouse/marts.duckdb/marts.finance.daily")).toEqual([
+      "duckdb:///",
+      "warehouse/",
+      "marts.",
+      "duckdb/",
+      "marts.",
+      "finance.",
+      "daily",
+    ]);
+    fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 80 }), (given) => splitWords(given).join("") === given));
   });
 
   it("cuts a long name in the middle", () => {

@@ -3,6 +3,8 @@
 // Controls, soft hyphen, zero-width and bidi characters, line separators, byte order mark, tags, variation selectors, fillers.
 const HIDDEN = /\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\u034f|\u115f|\u1160|\u17b4|\u17b5|\u3164|\uffa0|[\ufe00-\ufe0f]|[\u{e0100}-\u{e01ef}]/gu;
 
+const LONGEST_LINE = 24; // characters of a name that is always in one line
+
 export interface NamePart {
   text: string;
   /** Whether it stands for a character that cannot be seen. */
@@ -31,6 +33,21 @@ export function showName(text: string): string {
   return splitName(text)
     .map((part) => (part.symbol ? `⟨${part.text}⟩` : part.text))
     .join("");
+}
+
+/** A long name after which separators a line may end, so that it does not end within a word. */
+export function splitWords(text: string): string[] {
+  return text.length <= LONGEST_LINE ? [text] : text.split(/(?<=[./])(?=[^./])/);
+}
+
+/**
+ * A column with its dataset and without where that is, `customers.customers.email`: many columns have the same name. Another asset by its name.
+ */
+export function nameWithin(asset: { kind: string; name: string; qualifiedName: string }): string {
+  const end = `.${asset.name}`;
+  if (asset.kind !== "COLUMN" || !asset.qualifiedName.endsWith(end)) return asset.name;
+  const dataset = asset.qualifiedName.slice(0, -end.length);
+  return dataset.slice(dataset.lastIndexOf("/") + 1) + end;
 }
 
 /** A text of at most `most` characters, cut in the middle: both ends of a name tell it apart. */

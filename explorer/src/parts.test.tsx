@@ -2,7 +2,7 @@ import { act } from "react";
 import { createRoot } from "react-dom/client";
 import { describe, expect, it, vi } from "vitest";
 import { CompletenessLine } from "./completeness";
-import { Name, OuterLink } from "./parts";
+import { ListLine, Name, OuterLink, RecipientContact } from "./parts";
 
 vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
 
@@ -43,6 +43,24 @@ describe("a name from outside", () => {
     expect(box.querySelector("a")).toBeNull();
     const good = render(<OuterLink url="https://example.com">x</OuterLink>).querySelector("a");
     expect(good?.rel).toBe("noopener noreferrer");
+  });
+});
+
+describe("how to reach a recipient", () => {
+  const owner = { id: "owner_1", kind: "OWNER", name: "finance", qualifiedName: "finance", contact: "#finance" };
+  const owners = [1, 2].map((source) => ({ type: "technical", source: `mesh/${source}`, owner, inheritedFrom: null }));
+
+  it("is its own contact, else those of its owners, each once", () => {
+    expect(render(<RecipientContact contact="#own" owners={owners} />).textContent).toBe("#own");
+    expect(render(<RecipientContact contact={null} owners={owners} />).textContent).toBe("finance: #finance");
+    expect(render(<RecipientContact contact={null} owners={[]} />).textContent).toBe("not known");
+  });
+});
+
+describe("the line below a list", () => {
+  it("does not count what is not there", () => {
+    expect(render(<ListLine shown={0} total={0} />).textContent).toBe("");
+    expect(render(<ListLine shown={2} total={9} />).textContent).toBe("2 of 9 shown.");
   });
 });
 

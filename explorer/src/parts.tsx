@@ -16,7 +16,7 @@ import {
   text,
   VERDICTS,
 } from "./messages";
-import { checkLink, cutName, showName, splitName } from "./names";
+import { checkLink, cutName, showName, splitName, splitWords } from "./names";
 import { writeLocal } from "./times";
 
 export interface AssetLike {
@@ -37,7 +37,12 @@ export function Name({ text: given, most = LONGEST }: { text: string; most?: num
   return (
     <bdi className="name" title={cut === given && plain ? undefined : showName(given)}>
       {plain
-        ? cut
+        ? splitWords(cut).map((word, index) => (
+            <Fragment key={index}>
+              {index > 0 && <wbr />}
+              {word}
+            </Fragment>
+          ))
         : parts.map((part, index) =>
             part.symbol ? (
               <span className="symbol" key={index}>
@@ -108,7 +113,11 @@ export function OuterLink({ url, children }: { url: string; children: ReactNode 
 export function AssetLink({ asset, kind = false, full = true }: { asset: AssetLike; kind?: boolean; full?: boolean }) {
   return (
     <span>
-      {kind && <KindBadge kind={asset.kind} />}{" "}
+      {kind && (
+        <>
+          <KindBadge kind={asset.kind} />{" "}
+        </>
+      )}
       <Link href={buildAssetHref(asset.id)}>{<Name text={full ? asset.qualifiedName : asset.name} />}</Link>
     </span>
   );
@@ -200,6 +209,27 @@ export interface OwnershipLike {
   inheritedFrom: AssetLike | null;
 }
 
+/** How to reach a recipient: by its own contact, else through its owners. */
+export function RecipientContact({ contact, owners }: { contact: ReactNode; owners: readonly OwnershipLike[] }) {
+  if (contact) return <>{contact}</>;
+  const known = owners.filter((one, index) => owners.findIndex((other) => other.owner.id === one.owner.id) === index);
+  if (known.length === 0) return <span className="soft">not known</span>;
+  return (
+    <>
+      {known.map((one) => (
+        <div key={one.owner.id}>
+          <AssetLink asset={one.owner} full={false} />
+          {one.owner.contact && (
+            <>
+              : <Name text={one.owner.contact} />
+            </>
+          )}
+        </div>
+      ))}
+    </>
+  );
+}
+
 export function OwnerLinks({ owners, detailed = false }: { owners: readonly OwnershipLike[]; detailed?: boolean }) {
   if (owners.length === 0) return <span className="bad badge">no owner</span>;
   const seen = new Set<string>();
@@ -237,6 +267,7 @@ export function OwnerLinks({ owners, detailed = false }: { owners: readonly Owne
 
 /** For lists, which are as complete as what sources have stated. */
 export function ListLine({ shown, total, skipped = 0 }: { shown: number; total: number; skipped?: number }) {
+  if (total === 0) return <span data-completeness="complete" />; // the list says that it is empty
   return (
     <p className="soft" data-completeness={shown < total ? "gaps" : "complete"}>
       {skipped > 0

@@ -1,11 +1,25 @@
 /** A change that is described, not made: may it ship, what does it break, who is notified, and the same as a command. */
-import { type FormEvent, useState } from "react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import { type QueryState, useQuery } from "../client";
 import { CompletenessLine, lookBehind } from "../completeness";
 import { quoteShell } from "../files";
 import { buildHref, changeHref, navigate, readChoice, usePlace } from "../location";
 import { count, formatNumber, nameKinds, nameValue, text, VERDICTS } from "../messages";
-import { Answered, AssetLink, AssetLinks, Badge, CopyButton, Link, Name, PathLine, ReachBadge, Table, Value, VerdictBadge } from "../parts";
+import {
+  Answered,
+  AssetLink,
+  AssetLinks,
+  Badge,
+  CopyButton,
+  Link,
+  Name,
+  PathLine,
+  ReachBadge,
+  RecipientContact,
+  Table,
+  Value,
+  VerdictBadge,
+} from "../parts";
 import { Change, type ChangeAnswer, type ChangeInput, ChangeProducts, type CheckMode, type CheckProfile } from "../queries/change";
 import { ProductGap } from "../queries/completeness";
 import { useTitle } from "../title";
@@ -186,7 +200,7 @@ export default function ChangePage() {
       </form>
       {wanted && change && (
         <>
-          <Report query={query} change={change} />
+          <Report query={query} change={change} command={buildCommand(wanted.form, wanted.texts, mode, profile, window.location.origin)} />
           <section className="card" aria-labelledby="command">
             <h2 id="command">The same as a command</h2>
             <pre>{buildCommand(wanted.form, wanted.texts, mode, profile, window.location.origin)}</pre>
@@ -201,7 +215,7 @@ export default function ChangePage() {
   );
 }
 
-function Report({ query, change }: { query: QueryState<ChangeAnswer>; change: ChangeInput }) {
+function Report({ query, change, command }: { query: QueryState<ChangeAnswer>; change: ChangeInput; command: string }) {
   return (
     <Answered query={query}>
       {({ blastRadius: report }) => {
@@ -221,6 +235,7 @@ function Report({ query, change }: { query: QueryState<ChangeAnswer>; change: Ch
               <CompletenessLine completeness={report.completeness} />
               <div className="row">
                 <CopyButton content={report.markdown} label={text.copyMarkdown} />
+                <CopyButton content={command} label={text.copyCommand} />
               </div>
               {report.warnings.length > 0 && (
                 <ul>
@@ -255,7 +270,10 @@ function Report({ query, change }: { query: QueryState<ChangeAnswer>; change: Ch
                   { head: "As", cell: (row) => (row.reason === "OWNS" ? "owner" : "consumer") },
                   { head: "Certainty", cell: (row) => (row.reach ? <ReachBadge reach={row.reach} /> : "by contract") },
                   { head: "Why", cell: (row) => <Name text={row.why} most={300} /> },
-                  { head: "Contact", cell: (row) => <Contacts contacts={row.contacts} /> },
+                  {
+                    head: "Contact",
+                    cell: (row) => <RecipientContact contact={listContacts(row.contacts)} owners={row.recipient?.owners ?? []} />,
+                  },
                 ]}
               />
             </section>
@@ -267,18 +285,15 @@ function Report({ query, change }: { query: QueryState<ChangeAnswer>; change: Ch
   );
 }
 
-function Contacts({ contacts }: { contacts: unknown }) {
+/** Null: none is stated. */
+function listContacts(contacts: unknown): ReactNode {
   const known = Object.entries((contacts ?? {}) as Record<string, unknown>).filter(([, value]) => value !== null && value !== "");
-  if (known.length === 0) return <span className="soft">not known</span>;
-  return (
-    <>
-      {known.map(([name, value]) => (
-        <div key={name}>
-          {name}: <Value value={value} />
-        </div>
-      ))}
-    </>
-  );
+  if (known.length === 0) return null;
+  return known.map(([name, value]) => (
+    <div key={name}>
+      {name}: <Value value={value} />
+    </div>
+  ));
 }
 
 type FindingLine = ChangeAnswer["blastRadius"]["findings"][number];
@@ -301,18 +316,21 @@ function Finding({ finding }: { finding: FindingLine }) {
         </p>
       )}
       {(finding.gaps.length > 0 || finding.unknown.length > 0) && (
-        <ul className="notice warn">
-          {finding.gaps.map((gap, index) => (
-            <li key={index}>
-              <Name text={gap} most={300} />
-            </li>
-          ))}
-          {finding.unknown.map((name, index) => (
-            <li key={`unknown-${index}`}>
-              The graph does not know <Name text={name} />.
-            </li>
-          ))}
-        </ul>
+        <div className="notice warn">
+          <p>What would make this more certain:</p>
+          <ul>
+            {finding.gaps.map((gap, index) => (
+              <li key={index}>
+                <Name text={gap} most={300} />
+              </li>
+            ))}
+            {finding.unknown.map((name, index) => (
+              <li key={`unknown-${index}`}>
+                The graph does not know <Name text={name} />.
+              </li>
+            ))}
+          </ul>
+        </div>
       )}
       <h3>Consumers that it hits</h3>
       <Table

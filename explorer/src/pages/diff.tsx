@@ -32,6 +32,8 @@ export default function DiffPage() {
     };
     navigate(changeHref(place, { from: read("from"), to: read("to") }));
   };
+  const span = (days: number) =>
+    changeHref(place, { from: new Date(opened - days * DAY_MS).toISOString(), to: new Date(opened).toISOString() });
   return (
     <>
       <h1 tabIndex={-1}>What changed in the lineage</h1>
@@ -45,6 +47,15 @@ export default function DiffPage() {
         <button type="submit" className="main-button">
           Compare
         </button>
+        <Link href={span(7)} className="button">
+          7 days
+        </Link>
+        <Link href={span(30)} className="button">
+          30 days
+        </Link>
+        <Link href={span(365)} className="button">
+          A year
+        </Link>
         <CopyButton content={new URL(changeHref(place, { from, to }), window.location.href).href} label={text.copyLink} />
       </form>
       <div className="row">

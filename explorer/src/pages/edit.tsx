@@ -65,7 +65,7 @@ function Editor({ asset, actor }: { asset: AssetLike; actor: string | null }) {
     setIntent(buildIntent(asset, form, given, actor));
   };
   return (
-    <details className="card" onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details className="card fold" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>State something about it by hand</summary>
       {open && (
         <div className="stack">

@@ -182,6 +182,7 @@ function Domains({ data, columns }: { data: HomeAnswer; columns: number | null }
                     {formatNumber(numbers.owned)} owned
                   </p>
                 )}
+                {!numbers && domain.products.length === 0 && <p className="soft">No dataset or product of its own.</p>}
                 {domain.products.length > 0 && (
                   <p>
                     Products: <AssetLinks assets={domain.products} />

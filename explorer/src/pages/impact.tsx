@@ -7,7 +7,22 @@ import { CompletenessLine, lookBehind } from "../completeness";
 import { buildCsv, saveFile } from "../files";
 import { buildHref, changeHref, navigate, type Place, readChoice, readList, readTime, usePlace } from "../location";
 import { capitalize, count, formatNumber, formatTime, nameKind, nameKinds, nameValue, REACHES, text } from "../messages";
-import { Answered, AssetLink, AssetLinks, CopyButton, Link, ListLine, Name, OwnerLinks, PathLine, ReachBadge, Table } from "../parts";
+import { nameWithin } from "../names";
+import {
+  Answered,
+  type AssetLike,
+  AssetLink,
+  AssetLinks,
+  CopyButton,
+  Link,
+  ListLine,
+  Name,
+  OwnerLinks,
+  PathLine,
+  ReachBadge,
+  RecipientContact,
+  Table,
+} from "../parts";
 import { useNames } from "../past";
 import { ImpactGap, ProvenanceGap } from "../queries/completeness";
 import { type AssetKind, Impact, type ImpactAnswer, type ImpactVariables, Provenance, type Reach } from "../queries/impact";
@@ -47,7 +62,7 @@ export default function ImpactPage() {
   const of = readList(place.search, "of");
   const up = place.search.get("dir") === "up";
   const { starts } = useNames(of);
-  const named = starts.map((one) => one.name).join(", ");
+  const named = starts.map(nameWithin).join(", ");
   useTitle(up ? `Where ${named || "it"} comes from` : `What breaks if ${named || "it"} changes`);
   const choose = (id: string) => navigate(changeHref(place, { of: [...of, id] }));
   return (
@@ -90,7 +105,7 @@ export default function ImpactPage() {
   );
 }
 
-function Starts({ starts }: { starts: readonly { id: string; name: string }[] }) {
+function Starts({ starts }: { starts: readonly AssetLike[] }) {
   if (starts.length === 0) return <>…</>;
   if (starts.length > 3) return <>{count(starts.length, "asset", "assets")}</>;
   return (
@@ -98,7 +113,7 @@ function Starts({ starts }: { starts: readonly { id: string; name: string }[] })
       {starts.map((one, index) => (
         <span key={one.id}>
           {index > 0 && ", "}
-          <Name text={one.name} />
+          <Name text={nameWithin(one)} />
         </span>
       ))}
     </>
@@ -179,7 +194,7 @@ function Found({ place, up, start }: { place: Place; up: boolean; start: string 
                   cell: (row) =>
                     row.via.length > 1 && (
                       <details>
-                        <summary>{count(row.via.length - 1, "step", "steps")}</summary>
+                        <summary>Path</summary>
                         <PathLine steps={row.via} />
                       </details>
                     ),
@@ -213,12 +228,13 @@ function Recipients({ notify, start }: { notify: Answer["notify"]; start: string
       one.reach.toLowerCase(),
       one.total,
       one.contact,
+      one.recipient.owners.map(({ owner }) => (owner.contact ? `${owner.name} (${owner.contact})` : owner.name)).join("; "),
       one.why,
     ]);
     saveFile(
       `notify-${start}.csv`,
       "text/csv;charset=utf-8",
-      `\uFEFF${buildCsv([["recipient", "kind", "reason", "reach", "assets", "contact", "why"], ...rows])}`,
+      `\uFEFF${buildCsv([["recipient", "kind", "reason", "reach", "assets", "contact", "owners", "why"], ...rows])}`,
     );
     announce("Saved.");
   };
@@ -269,7 +285,10 @@ function RecipientRows({ rows }: { rows: Answer["notify"] }) {
         { head: "Certainty", cell: (row) => <ReachBadge reach={row.reach} /> },
         { head: "Why", cell: (row) => <Name text={row.why} most={300} /> },
         { head: "About", cell: (row) => <About row={row} /> },
-        { head: "Contact", cell: (row) => (row.contact ? <Name text={row.contact} /> : <span className="soft">not known</span>) },
+        {
+          head: "Contact",
+          cell: (row) => <RecipientContact contact={row.contact && <Name text={row.contact} />} owners={row.recipient.owners} />,
+        },
       ]}
     />
   );

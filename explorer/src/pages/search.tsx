@@ -39,7 +39,7 @@ export default function SearchPage() {
           "Search"
         )}
       </h1>
-      {wanted === "" && <SearchField large label="Words to search for" />}
+      <SearchField key={wanted} large label="Words to search for" initial={wanted} />
       <div className="row row-end">
         <label className="field">
           <span>Kind</span>

@@ -11,7 +11,11 @@ export function ViolationList({ violations, now = false }: { violations: readonl
       {violations.map((one) => (
         <li key={one.fingerprint}>
           <p>
-            {now ? <Badge tone={TONES[one.severity] ?? ""}>{one.severity.toLowerCase()}</Badge> : <VerdictBadge verdict={one.verdict} />}{" "}
+            {now ? (
+              <Badge tone={TONES[one.severity.toUpperCase()] ?? ""}>{one.severity.toLowerCase()}</Badge>
+            ) : (
+              <VerdictBadge verdict={one.verdict} />
+            )}{" "}
             {one.new && <Badge tone="bad">new by this change</Badge>} <Name text={one.text} most={600} />
           </p>
           <p className="soft">

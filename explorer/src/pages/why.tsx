@@ -4,6 +4,7 @@ import { SearchField } from "../combobox";
 import { CompletenessLine, lookBehind } from "../completeness";
 import { buildHref, changeHref, navigate, readTime, usePlace } from "../location";
 import { count, nameValue, text } from "../messages";
+import { nameWithin } from "../names";
 import { Answered, AssetLink, Badge, CopyButton, Link, Name, Prose, ReachBadge, When } from "../parts";
 import { useNames, usePastQuery } from "../past";
 import { ImpactGap } from "../queries/completeness";
@@ -20,7 +21,7 @@ export default function WhyPage() {
   const start = useNames(from ? [from] : []).starts[0] ?? null;
   const end = useNames(to ? [to] : []).starts[0] ?? null;
   const query = useQuery(Why, from && to ? { from, to, first: MOST, asOf } : null);
-  useTitle(`Why: ${start?.name ?? "…"} to ${end?.name ?? "…"}`);
+  useTitle(`Why: ${start ? nameWithin(start) : "…"} to ${end ? nameWithin(end) : "…"}`);
   return (
     <>
       <div className="head">
@@ -28,7 +29,7 @@ export default function WhyPage() {
         <h1 tabIndex={-1}>
           {start && end ? (
             <>
-              Why <Name text={end.name} /> depends on <Name text={start.name} />
+              Why <Name text={nameWithin(end)} /> depends on <Name text={nameWithin(start)} />
             </>
           ) : (
             "Why does one depend on the other?"
