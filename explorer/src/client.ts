@@ -165,10 +165,19 @@ export interface QueryState<Answer> {
 
 /** Asks for an answer while the component is shown; `variables` null: asks nothing. */
 export function useQuery<Answer, Variables>(operation: Operation<Answer, Variables>, variables: Variables | null): QueryState<Answer> {
+  const { data, ...rest } = useAnswers(operation, variables && [variables]);
+  return { ...rest, data: data?.[0] ?? null };
+}
+
+/** Asks one operation for several variables while the component is shown; null: asks nothing. One that fails is an error of all. */
+export function useAnswers<Answer, Variables>(
+  operation: Operation<Answer, Variables>,
+  variables: readonly Variables[] | null,
+): QueryState<Answer[]> {
   const { epoch } = useClientState();
   const [tries, setTries] = useState(0);
   const wanted = variables === null ? null : `${epoch}:${tries}:${operation.name}:${JSON.stringify(variables)}`;
-  const [found, setFound] = useState<{ wanted: string | null; data: Answer | null; error: AnswerError | null }>({
+  const [found, setFound] = useState<{ wanted: string | null; data: Answer[] | null; error: AnswerError | null }>({
     wanted: null,
     data: null,
     error: null,
@@ -177,7 +186,7 @@ export function useQuery<Answer, Variables>(operation: Operation<Answer, Variabl
   useEffect(() => {
     if (wanted === null || variables === null) return;
     const controller = new AbortController();
-    fetchAnswer(operation, variables, controller.signal).then(
+    Promise.all(variables.map((one) => fetchAnswer(operation, one, controller.signal))).then(
       (data) => !controller.signal.aborted && setFound({ wanted, data, error: null }),
       (error: unknown) => {
         if (controller.signal.aborted) return;

@@ -1,6 +1,6 @@
 /** The completeness line of an answer, and the lists of what is behind each part of it. */
 import { useState } from "react";
-import { type Operation, useQuery } from "./client";
+import { type Operation, useAnswers } from "./client";
 import { formatList, formatTime, type Gap, listGaps, nameValue, text } from "./messages";
 import { Answered, AssetLink, AssetLinks, ListLine, Name, Table, When } from "./parts";
 import type { GapParts } from "./queries/completeness";
@@ -11,17 +11,27 @@ interface GapAnswer {
   answer: { completeness: { items: GapParts } };
 }
 
-/** The operation that asks an answer for what is behind its gaps, and the variables of that answer. */
+/** The operation that asks an answer for what is behind its gaps, and the variables of that answer, or of each where a page shows several. */
 export interface Behind {
   operation: Operation<GapAnswer, { gap: GapCode; first: number }>;
-  variables: object;
+  variables: readonly object[];
 }
 
 export function lookBehind<Variables extends { gap: GapCode; first: number }>(
   operation: Operation<GapAnswer, Variables>,
-  variables: Omit<NoInfer<Variables>, "gap" | "first">,
+  ...variables: readonly Omit<NoInfer<Variables>, "gap" | "first">[]
 ): Behind {
   return { operation: operation as unknown as Behind["operation"], variables };
+}
+
+/** What several answers list, each asset and flow once; of what they count beyond their lists, doubles are not known. */
+export function joinItems(lists: readonly GapParts[]): GapParts {
+  const assets = new Map(lists.flatMap((one) => one.assets).map((asset) => [asset.id, asset]));
+  const name = ({ from, to, type, subtype, source, job }: GapParts["flows"][number]) =>
+    JSON.stringify([from.id, to.id, type, subtype, source, job?.id]);
+  const flows = new Map(lists.flatMap((one) => one.flows).map((flow) => [name(flow), flow]));
+  const beyond = lists.reduce((sum, one) => sum + one.totalCount - one.assets.length - one.flows.length, 0);
+  return { assets: [...assets.values()], flows: [...flows.values()], totalCount: assets.size + flows.size + beyond };
 }
 
 /** The one line that every answer has: complete, or what it does not know, each part explained when opened. */
@@ -71,7 +81,7 @@ const MOST = 1000;
 function GapList({ behind, gap, name }: { behind: Behind; gap: GapCode; name: string }) {
   const [open, setOpen] = useState(false);
   const [first, setFirst] = useState(PAGE);
-  const query = useQuery(behind.operation, open ? { ...behind.variables, gap, first } : null);
+  const query = useAnswers(behind.operation, open ? behind.variables.map((one) => ({ ...one, gap, first })) : null);
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
@@ -80,8 +90,8 @@ function GapList({ behind, gap, name }: { behind: Behind; gap: GapCode; name: st
       </summary>
       {open && (
         <Answered query={query}>
-          {({ answer }) => {
-            const { assets, flows, totalCount } = answer.completeness.items;
+          {(answers) => {
+            const { assets, flows, totalCount } = joinItems(answers.map(({ answer }) => answer.completeness.items));
             const shown = assets.length + flows.length;
             return (
               <>

@@ -48,6 +48,7 @@ export function TimeControl() {
     <>
       <button
         type="button"
+        id="page-time"
         className={asOf === null ? undefined : "main-button"}
         aria-expanded={open}
         aria-controls={id}

@@ -189,3 +189,18 @@ def test_suggestions_are_text(hostile: Server, open_window: OpenWindow) -> None:
     page.locator("input[role=combobox]").fill("img")
     expect(page.get_by_role("listbox").get_by_role("option").first).to_be_visible()
     assert page.evaluate(FIND_HARM) == []
+
+
+def test_the_columns_of_a_wide_dataset_are_narrowed_by_name(hostile: Server, paths: dict[str, list[str]], open_window: OpenWindow) -> None:
+    page = open_window(hostile.address).open(paths["/lineage"][0])
+    page.locator("[role=treeitem][tabindex='0']").focus()
+    page.keyboard.press("o")
+    expect(page.locator("#canvas-columns-count")).to_have_text(re.compile(r"^\d\d of \d\d$"))
+    page.locator("[role=treeitem][tabindex='0']").focus()
+    page.keyboard.press("s")
+    page.keyboard.type("HYPERLINK(")
+    expect(page.locator("#canvas-columns-count")).to_have_text(re.compile(r"^1 of \d\d$"))
+    page.keyboard.press("Enter")
+    expect(page.locator("[role=treeitem]:focus")).to_have_attribute("aria-label", re.compile("HYPERLINK.*, column"))
+    assert "HYPERLINK" in page.url
+    assert page.evaluate(FIND_HARM) == []

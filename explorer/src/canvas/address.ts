@@ -1,4 +1,5 @@
 /** The state of the picture in the address: a link shows the same picture again. Pure. Parameters of others are kept. */
+import { readTime } from "../location";
 import { OVERLAYS, type Overlay } from "./marks";
 import { FIRST_VIEW, GRANULARITIES, type Granularity, type Grouping, REACHES, type Reach, type Side, type View } from "./model";
 import { clampZoom, type Viewport } from "./viewport";
@@ -43,11 +44,17 @@ export function readState(search: URLSearchParams, level: Granularity = "DATASET
     else if (match[2] === "c") columns.add(match[1]!);
     else (match[2]!.startsWith("-") ? shut : open).add(`${match[1]}:${match[2]!.includes("u") ? "up" : "down"}`);
   }
+  const filters = new Map<string, string>();
+  for (const part of readParts(search, "columns")) {
+    const match = /^([^:]+):(.+)$/s.exec(part);
+    if (match) filters.set(match[1]!.replaceAll("%3A", ":").replaceAll("%25", "%"), match[2]!);
+    else refused.push("columns");
+  }
   const reach = readReach(search, refused);
   const view: View = {
     granularity: choose<Granularity>("g", GRANULARITIES, level),
     depth: readDepth(search, refused),
-    ...{ sides, open, shut, columns, reach },
+    ...{ sides, open, shut, columns, filters, reach },
     grouping: choose("group", GROUPINGS, "auto"),
     closed: new Set(readParts(search, "closed")),
   };
@@ -100,10 +107,9 @@ function readDepth(search: URLSearchParams, refused: string[]): number {
 function readMoment(search: URLSearchParams, name: string, refused: string[]): string | null {
   const given = search.get(name);
   if (!given) return null;
-  const time = new Date(given);
-  if (!Number.isNaN(time.getTime())) return time.toISOString();
-  refused.push(name);
-  return null;
+  const time = readTime(search, name); // as the frame reads it, whose control of time is the only one
+  if (time === null) refused.push(name);
+  return time;
 }
 
 function readViewport(search: URLSearchParams, refused: string[]): Viewport | null {
@@ -145,6 +151,7 @@ export function writeState(search: URLSearchParams, state: Omit<PictureState, "r
     ...[...view.columns].map((id) => `${id}:c`),
   ];
   put("open", writeParts(parts));
+  put("columns", writeParts([...view.filters].map(([id, text]) => `${id.replaceAll("%", "%25").replaceAll(":", "%3A")}:${text}`)));
   put("group", view.grouping === "auto" ? "" : view.grouping);
   put("closed", writeParts([...view.closed]));
   put("pin", state.pin ?? "");

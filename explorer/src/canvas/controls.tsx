@@ -16,6 +16,8 @@ export interface ControlsProps {
   found: number;
   findBox: RefObject<HTMLInputElement | null>;
   singleKeys: boolean;
+  /** A change that is begun in the picture and completed here. */
+  draft: string;
   mostDepth: number;
   onChange(part: Partial<PictureState>): void;
   onView(part: Partial<View>): void;
@@ -41,7 +43,7 @@ export function Controls(props: ControlsProps) {
   const { view } = state;
   const direction = view.sides.length === 2 ? "both" : view.sides[0]!;
   // What is set there is seen; else the picture begins higher.
-  const inUse = state.overlay !== "none" || state.asOf !== null || state.compare !== null;
+  const inUse = state.overlay !== "none" || state.compare !== null;
   const closed = { open: new Set<string>(), shut: new Set<string>() };
   return (
     <div className="canvas-tools">
@@ -172,7 +174,14 @@ export function Controls(props: ControlsProps) {
             >
               <label>
                 Change
-                <input name="words" key={state.words} defaultValue={state.words} placeholder="drop orders.email" size={28} />
+                <input
+                  id="canvas-words"
+                  name="words"
+                  key={props.draft || state.words}
+                  defaultValue={props.draft || state.words}
+                  placeholder="drop orders.email"
+                  size={28}
+                />
               </label>
               <button type="submit">Show what breaks</button>
             </form>
@@ -186,15 +195,6 @@ export function Controls(props: ControlsProps) {
             </span>
           )}
           <label>
-            As of
-            <input
-              id="canvas-as-of"
-              type="datetime-local"
-              value={state.asOf ? writeLocal(state.asOf) : ""}
-              onChange={(event) => onChange({ asOf: event.target.value ? new Date(event.target.value).toISOString() : null })}
-            />
-          </label>
-          <label>
             Compare with
             <input
               type="datetime-local"
@@ -207,8 +207,9 @@ export function Controls(props: ControlsProps) {
             <summary>Keys</summary>
             <p>
               In the list: ← upstream, → downstream, ↑ ↓ rows, Enter opens, Space pins, E and Shift+E open a hop downstream and upstream, −
-              closes it, O columns, F fit, 0 = 100 %, + and &lt; zoom, Shift+arrows move the picture, / find, N next, R reach, G level, W
-              why, X folds a row, L the list alone, T the time, ? these keys, C copies the link, Esc goes back.
+              closes it, O columns, S finds a column of a wide dataset, Shift+F10 or the Menu key the actions, F fit, 0 = 100 %, + and &lt;
+              zoom, Shift+arrows move the picture, / find, N next, R reach, G level, W why, X folds a row, L the list alone, T the time, ?
+              these keys, C copies the link, Esc goes back.
             </p>
             <label>
               <input type="checkbox" checked={props.singleKeys} onChange={(event) => props.onSingleKeys(event.target.checked)} />

@@ -4,8 +4,9 @@ import { buildHref } from "../location";
 import { Answered, AssetLink, KindBadge, Link, Name, ReachBadge, When } from "../parts";
 import { EdgeReasons } from "../queries/picture";
 import { JobSql } from "../queries/why";
+import type { Action } from "./actions";
 import type { PictureState } from "./address";
-import type { Card, Line, LineageEdge, Picture, Reach, Row, Side } from "./model";
+import type { Card, Line, LineageEdge, Picture, Reach, Row } from "./model";
 
 export function nameReach(reach: Reach): string {
   return reach[0] + reach.slice(1).toLowerCase();
@@ -18,11 +19,12 @@ export interface DetailsProps {
   picture: Picture;
   state: PictureState;
   cone: { of: string; up: number; down: number; more: boolean } | null;
-  onHop(side: Side, want?: boolean): void;
-  onColumns(): void;
-  onPin(): void;
+  /** What can be done with the card or row. */
+  actions: readonly Action[];
   onLine(id: string | null): void;
-  onGroup(id: string): void;
+  onFilter(card: string, text: string): void;
+  /** From the filter to a row of the tree. */
+  onFilterLeft(id: string): void;
 }
 
 export function Details(props: DetailsProps) {
@@ -40,10 +42,9 @@ export function Details(props: DetailsProps) {
   );
 }
 
-function Focus({ card, row, picture, state, cone, onHop, onColumns, onPin, onLine, onGroup }: DetailsProps & { card: Card }) {
+function Focus({ card, row, picture, state, cone, actions, onLine, onFilter, onFilterLeft }: DetailsProps & { card: Card }) {
   const { node } = card;
   const id = row?.id ?? node.id;
-  const dataset = node.kind === "DATASET";
   const lines = picture.lines.filter((line) => {
     const ends = [
       [line.from, line.fromRow],
@@ -66,9 +67,11 @@ function Focus({ card, row, picture, state, cone, onHop, onColumns, onPin, onLin
           ))}
           {card.members.length > 50 && <li>and {card.members.length - 50} more</li>}
         </ul>
-        <button type="button" onClick={() => card.group && onGroup(card.group.id)}>
-          Open the group
-        </button>
+        {actions.map(({ label, run }) => (
+          <button key={label} type="button" onClick={run}>
+            {label}
+          </button>
+        ))}
       </>
     );
   return (
@@ -96,31 +99,19 @@ function Focus({ card, row, picture, state, cone, onHop, onColumns, onPin, onLin
         )}
       </p>
       <div className="row">
-        <button type="button" onClick={() => onHop("up")}>
-          {describeHop(card, "up")}
-        </button>
-        <button type="button" onClick={() => onHop("down")}>
-          {describeHop(card, "down")}
-        </button>
-        {dataset && state.view.granularity === "DATASET" && (
-          <button type="button" aria-expanded={state.view.columns.has(node.id)} onClick={onColumns}>
-            Columns{node.columns !== null && ` (${node.columns})`}
-          </button>
-        )}
-        <button type="button" aria-pressed={state.pin === id} onClick={onPin}>
-          Pin
-        </button>
-        {card.group && (
-          <button type="button" onClick={() => onGroup(card.group!.id)}>
-            Close the group
-          </button>
+        {actions.map(({ label, href, run, pressed, expanded }) =>
+          href === undefined ? (
+            <button key={label} type="button" aria-pressed={pressed} aria-expanded={expanded} onClick={run}>
+              {label}
+            </button>
+          ) : (
+            <Link key={label} href={href}>
+              {label}
+            </Link>
+          ),
         )}
       </div>
-      <p className="row">
-        <Link href={buildHref("/impact", { of: id })}>Who is affected</Link>
-        <Link href={buildHref("/lineage", { of: id })}>Lineage of this</Link>
-        {row && <Link href={buildHref("/change", { words: `drop ${node.name}.${row.name}` })}>Try to drop it</Link>}
-      </p>
+      {card.allRows > FEW_COLUMNS && <ColumnFilter key={card.id} {...{ card, state, onFilter }} onLeave={onFilterLeft} />}
       {cone && cone.of === id && (
         <p className="soft">
           Beyond the picture: {cone.up} upstream, {cone.down} downstream{cone.more ? ", or more" : ""}.
@@ -153,13 +144,42 @@ function Focus({ card, row, picture, state, cone, onHop, onColumns, onPin, onLin
   );
 }
 
-function describeHop(card: Card, side: Side): string {
-  const name = side === "up" ? "upstream" : "downstream";
-  const more = side === "up" ? card.moreUp : card.moreDown;
-  const open = side === "up" ? card.openUp : card.openDown;
-  if (more === null) return `Open ${name}`;
-  if (more > 0) return `Open ${more} ${name}`;
-  return open ? `Close ${name}` : `Nothing more ${name}`;
+/** Up to here a reader sees the columns of a card at one look. */
+export const FEW_COLUMNS = 12;
+
+/** Narrows the columns of a wide card by a part of their names. */
+function ColumnFilter({
+  card,
+  state,
+  onFilter,
+  onLeave,
+}: Pick<DetailsProps, "state" | "onFilter"> & { card: Card; onLeave: DetailsProps["onFilterLeft"] }) {
+  const given = state.view.filters.get(card.id) ?? "";
+  const count = `${card.rows.length} of ${card.allRows}`;
+  return (
+    <div className="row">
+      <label>
+        Columns with{" "}
+        <input
+          id="canvas-columns"
+          type="search"
+          value={given}
+          placeholder="a part of the name"
+          aria-describedby="canvas-columns-count"
+          onChange={(event) => onFilter(card.id, event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter" && event.key !== "ArrowDown" && event.key !== "Escape") return;
+            event.preventDefault();
+            if (event.key === "Escape") onFilter(card.id, "");
+            onLeave(event.key === "Escape" ? card.id : (card.rows[0]?.id ?? card.id));
+          }}
+        />
+      </label>
+      <span id="canvas-columns-count" role="status" className="soft">
+        {count}
+      </span>
+    </div>
+  );
 }
 
 function Reasons({ line, picture, state, onLine }: DetailsProps & { line: Line }) {

@@ -241,7 +241,7 @@ function drawCard(context: CanvasRenderingContext2D, scene: Scene, index: number
   if (hasFoot(card)) {
     context.fillStyle = palette.soft;
     context.font = `11px ${palette.font}`;
-    const text = card.rows.length === 0 ? `▸ ${card.moreRows} columns` : `and ${card.moreRows} more columns`;
+    const text = card.allRows === 0 ? `▸ ${card.moreRows} columns` : `and ${card.moreRows} more columns`;
     context.fillText(text, x + 14, y + height - FOOT_HEIGHT / 2 - 1);
   }
   for (const side of ["up", "down"] as const) drawStub(context, scene, index, side, palette);

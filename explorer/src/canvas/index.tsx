@@ -6,9 +6,11 @@ import { CompletenessLine } from "../completeness";
 import { Problem } from "../parts";
 import { ChangeHits, Violations } from "../queries/picture";
 import { useTheme } from "../theme";
+import { type Acts, listActions } from "./actions";
 import { MOST_DEPTH, type PictureState, readState, writeState } from "./address";
 import "./canvas.css";
 import { collectVerdicts, markChanges, markVerdicts } from "./changes";
+import { ContextMenu } from "./context_menu";
 import { Controls } from "./controls";
 import { Details } from "./details";
 import { saveExport } from "./export_menu";
@@ -37,7 +39,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const state = useMemo(() => readState(search, level), [search, level]);
   const lineage = useLineage(of, state);
   const view = useMemo(() => resolveGrouping(state.view, lineage.known), [state.view, lineage.known]);
-  const plain = useMemo(() => buildPicture(lineage.known, view), [lineage.known, view]);
+  const plain = useMemo(() => buildPicture(lineage.known, view, state.pin), [lineage.known, view, state.pin]);
   const difference = useDifference(of, state);
   const { picture, beyond } = useMemo(() => markChanges(plain, difference.changes), [plain, difference.changes]);
   const listFirst = picture.cards.length > MOST_DRAWN && !state.draw;
@@ -52,6 +54,8 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const [singleKeys, setSingleKeys] = useState(true);
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
   const [listAlone, setListAlone] = useState(false);
+  const [menu, setMenu] = useState<{ x: number; y: number } | null>(null);
+  const [draft, setDraft] = useState<{ words: string } | null>(null);
   const size = useRef<Size>({ width: 900, height: 600 });
   const places = useRef(new Map<string, Place>());
   const shownKey = useRef("");
@@ -68,7 +72,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
     [setSearch, level],
   );
   const changeView = useCallback(
-    (part: Partial<View>) => change({ view: { ...readState(latestSearch.current, level).view, ...part } }),
+    (part: Partial<View>, replace = false) => change({ view: { ...readState(latestSearch.current, level).view, ...part } }, replace),
     [change, level],
   );
 
@@ -280,6 +284,49 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
     setLine(lines[(at + 1) % lines.length]!.id);
   };
 
+  const acts: Acts = {
+    onHop: (side) => current && toggleHop(current, side),
+    onColumns: () => current && toggleColumns(current),
+    onPin: () => current && togglePin(current),
+    onGroup: toggleGroup,
+    onWords: (words, whole) => {
+      change({ overlay: "change", words: whole ? words : "" });
+      setDraft(whole ? null : { words });
+    },
+  };
+  const actions = card
+    ? listActions(
+        card,
+        card.rows.find((one) => one.id === current),
+        state,
+        acts,
+      )
+    : [];
+  // A change that the reader is to complete: its field has the focus, behind what is written.
+  useEffect(() => {
+    if (draft === null) return;
+    const field = unfold("canvas-words") as HTMLInputElement | null;
+    field?.focus();
+    field?.setSelectionRange(draft.words.length, draft.words.length);
+  }, [draft]);
+
+  const openMenu = (id: string, at: { x: number; y: number }) => {
+    if (id !== current) select(id, false);
+    setMenu(at);
+  };
+  const onMenuHit = (hit: Hit, at: { x: number; y: number }) => {
+    if (hit.kind === "line" || hit.kind === "band") return onHit(hit, "click");
+    const { id, rows: columns } = scene!.picture.cards[hit.card]!;
+    openMenu(hit.kind === "row" ? columns[hit.row]!.id : id, at);
+  };
+  const focusTree = () => frame.current?.parentElement?.querySelector<HTMLElement>('[role=treeitem][tabindex="0"]')?.focus();
+  const filterColumns = (id: string, wanted: string) => {
+    const filters = new Map(view.filters);
+    if (wanted === "") filters.delete(id);
+    else filters.set(id, wanted);
+    changeView({ filters }, true);
+  };
+
   const onKey = (event: KeyboardEvent, row: OutlineRow) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { key } = event;
@@ -314,9 +361,10 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       ["G", cycleGranularity],
       ["w", showReason],
       ["W", showReason],
+      ["s", () => document.getElementById("canvas-columns")?.focus()],
       ["x", () => toggleFold(id)],
       ["l", () => setListAlone(!listAlone)],
-      ["t", () => unfold("canvas-as-of")?.focus()],
+      ["t", () => document.getElementById("page-time")?.focus()],
       ["?", () => unfold("canvas-keys")?.toggleAttribute("open")],
       ["c", () => void copyLink()],
       ["C", () => void copyLink()],
@@ -345,7 +393,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
     }
   };
 
-  const extra = listNotes(picture, view, state.view, lineage.ungrouped);
+  const extra = listNotes(picture, view, state.view, lineage.ungrouped, lineage.cuts);
   const part = visiblePart(viewport, size.current);
   const offWindow = useMemo(() => {
     if (!cone || !scene) return { up: 0, down: 0 };
@@ -375,6 +423,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
         onSought={setSought}
         onStep={step}
         onSingleKeys={setSingleKeys}
+        draft={draft?.words ?? ""}
         onCopy={() => void copyLink()}
         onExport={(format) =>
           scene && void saveExport(format, scene, state, lineage.completeness).catch((reason: unknown) => announce(String(reason)))
@@ -395,7 +444,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
         onGroup={() => changeView({ grouping: "domain", closed: new Set(["*"]) })}
       />
       {lineage.error && <Problem error={lineage.error} retry={lineage.retry} />}
-      {lineage.completeness && <CompletenessLine completeness={lineage.completeness} extra={extra} />}
+      {lineage.completeness && <CompletenessLine completeness={lineage.completeness} extra={extra} behind={lineage.behind} />}
       <div
         className={listFirst || listAlone ? "canvas-split list-first" : "canvas-split"}
         aria-busy={
@@ -412,6 +461,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
             palette={palette}
             lights={lights}
             onHit={onHit}
+            onMenu={onMenuHit}
           />
           {(["up", "down"] as const).map((side) => {
             const [unseen, missing] = [offWindow[side], outside?.[side] ?? 0];
@@ -448,6 +498,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
             onFocus={(id) => select(id)}
             onKey={onKey}
             onOpen={openNode}
+            onMenu={openMenu}
           />
           <Details
             card={card}
@@ -456,14 +507,27 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
             picture={picture}
             state={state}
             cone={outside && coneOf ? { of: coneOf, ...outside } : null}
-            onHop={(side, want) => current && toggleHop(current, side, want)}
-            onColumns={() => current && toggleColumns(current)}
-            onPin={() => current && togglePin(current)}
+            actions={actions}
             onLine={setLine}
-            onGroup={toggleGroup}
+            onFilter={filterColumns}
+            onFilterLeft={(id) => {
+              select(id);
+              requestAnimationFrame(focusTree); // when the row is the tab stop
+            }}
           />
         </div>
       </div>
+      {menu && card && (
+        <ContextMenu
+          label={`Actions for ${card.rows.find((one) => one.id === current)?.name ?? card.node.name}`}
+          at={menu}
+          actions={actions}
+          onClose={(back) => {
+            setMenu(null);
+            if (back) focusTree();
+          }}
+        />
+      )}
     </section>
   );
 }

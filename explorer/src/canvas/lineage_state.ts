@@ -1,6 +1,8 @@
 /** Fetches what the picture needs: the first answer, each hop and each dataset whose columns are opened by hand, and the cones. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { AnswerError, fetchAnswer, useClientState, useQuery } from "../client";
+import { type Behind, lookBehind } from "../completeness";
+import { PictureGap, type PictureGapVariables } from "../queries/completeness";
 import {
   ChangedFlows,
   CompactPicture,
@@ -14,7 +16,7 @@ import {
 import type { PictureState } from "./address";
 import { readAnswer, readCompact } from "./answers";
 import { NO_CHANGES, readChanges } from "./changes";
-import { type Answer, type Knowledge, mergeAnswer, NOTHING } from "./model";
+import { type Answer, type Knowledge, mergeAnswer, NOTHING, type Side } from "./model";
 
 /** The most changed flows that are marked; more are counted. */
 const MOST_CHANGES = 1000;
@@ -27,6 +29,10 @@ export const MOST_NODES = 200;
 export interface LineageState {
   known: Knowledge;
   completeness: Gaps | null;
+  /** How to ask for what is behind its gaps: of each answer that the picture is made of. */
+  behind: Behind;
+  /** Answers that have fewer nodes than were reached. */
+  cuts: Cut[];
   /** Assets that belong to no group at this granularity and are not drawn. */
   ungrouped: number;
   error: AnswerError | null;
@@ -35,14 +41,29 @@ export interface LineageState {
   describe(id: string): void;
 }
 
+/** What one answer was asked, and how many of the nodes that it reached it has. */
+interface Part extends Cut {
+  question: Question;
+  completeness: Gaps;
+}
+
+type Question = Omit<PictureGapVariables, "gap" | "first">;
+
+export interface Cut {
+  side: Side;
+  shown: number;
+  /** Null: not known. */
+  total: number | null;
+}
+
 interface Loaded {
   base: string;
   known: Knowledge;
-  answers: Gaps[];
+  parts: Part[];
   ungrouped: number;
 }
 
-const EMPTY: Loaded = { base: "", known: NOTHING, answers: [], ungrouped: 0 };
+const EMPTY: Loaded = { base: "", known: NOTHING, parts: [], ungrouped: 0 };
 
 export function useLineage(of: readonly string[], state: PictureState): LineageState {
   const { epoch } = useClientState();
@@ -72,7 +93,7 @@ export function useLineage(of: readonly string[], state: PictureState): LineageS
     const show = () => {
       if (controller.signal.aborted) return;
       setError(null);
-      setLoaded({ base, ...readFirst(full, brief) });
+      setLoaded({ base, ...readFirst(variables, full, brief) });
     };
     // At once: what a card shows takes the server a hundred times as long as its name, and of a hub the names are what is looked for.
     const all = fetchAnswer(CompactPicture, variables, controller.signal).then((answer) => {
@@ -108,12 +129,12 @@ export function useLineage(of: readonly string[], state: PictureState): LineageS
       setPending((count) => count + 1);
       fetchHop(variables)
         .then(
-          ({ answers, completeness }) => {
+          ({ answers, parts }) => {
             if (current.current !== base) return;
             setLoaded((old) => ({
               ...old,
               known: answers.reduce((known, answer) => mergeAnswer(known, answer, sources[0]), old.known),
-              answers: [...old.answers, ...completeness],
+              parts: [...old.parts, ...parts],
             }));
           },
           (reason: unknown) => {
@@ -155,7 +176,9 @@ export function useLineage(of: readonly string[], state: PictureState): LineageS
   return {
     known: loaded.known,
     describe,
-    completeness: loaded.answers.length > 0 ? addCompleteness(loaded.answers) : null,
+    completeness: loaded.parts.length > 0 ? addCompleteness(loaded.parts.map((part) => part.completeness)) : null,
+    behind: lookBehind(PictureGap, ...loaded.parts.map((part) => part.question)),
+    cuts: loaded.parts.filter((part) => part.total !== part.shown),
     ungrouped: loaded.ungrouped,
     error,
     loading: pending > 0,
@@ -168,24 +191,46 @@ function listParts<Part>(answer: { upstream?: Part; downstream?: Part }): Part[]
 }
 
 /** What the two answers to the first question say together; either may not be there yet, or not be needed. */
-function readFirst(full: PictureAnswer | null, brief: CompactPictureAnswer | null): Omit<Loaded, "base"> {
+function readFirst(variables: PictureVariables, full: PictureAnswer | null, brief: CompactPictureAnswer | null): Omit<Loaded, "base"> {
   const short = brief ? mergeAnswer(NOTHING, readCompact(brief)) : NOTHING;
-  const parts = brief ? listParts(brief) : listParts(full ?? {});
+  const parts = listParts<{ ungrouped: number }>(brief ?? full ?? {});
   return {
     known: full ? mergeAnswer(short, readAnswer(full)) : short,
-    answers: parts.map((part) => part.completeness),
+    parts: describeParts(variables, brief ?? full ?? {}),
     ungrouped: Math.max(0, ...parts.map((part) => part.ungrouped)),
   };
 }
 
 /** A hop with all that cards show, and where that is too much for one answer, the rest of it in short. */
-async function fetchHop(variables: PictureVariables): Promise<{ answers: Answer[]; completeness: Gaps[] }> {
+async function fetchHop(variables: PictureVariables): Promise<{ answers: Answer[]; parts: Part[] }> {
   const full = await fetchAnswer(Picture, variables);
   const parts = listParts(full);
   if (parts.every((part) => part.completeness.total === part.nodes.length))
-    return { answers: [readAnswer(full)], completeness: parts.map((part) => part.completeness) };
+    return { answers: [readAnswer(full)], parts: describeParts(variables, full) };
   const compact = await fetchAnswer(CompactPicture, variables);
-  return { answers: [readCompact(compact), readAnswer(full)], completeness: listParts(compact).map((part) => part.completeness) };
+  return { answers: [readCompact(compact), readAnswer(full)], parts: describeParts(variables, compact) };
+}
+
+type Half = { completeness: Gaps; ids?: readonly string[]; nodes?: readonly unknown[] };
+
+/** Each direction of an answer is an answer of its own to the question that has its direction. */
+function describeParts(
+  { of, depth, granularity, asOf, seenSince }: PictureVariables,
+  { upstream, downstream }: { upstream?: Half; downstream?: Half },
+): Part[] {
+  const question = { of, depth, granularity, asOf, seenSince };
+  return [
+    { side: "up" as const, part: upstream },
+    { side: "down" as const, part: downstream },
+  ].flatMap(({ side, part }) =>
+    part === undefined
+      ? []
+      : {
+          ...{ side, completeness: part.completeness, total: part.completeness.total },
+          shown: (part.ids ?? part.nodes ?? []).length,
+          question: { ...question, direction: side === "up" ? ("UPSTREAM" as const) : ("DOWNSTREAM" as const) },
+        },
+  );
 }
 
 /** A card of the column level stands for the columns that it shows. */

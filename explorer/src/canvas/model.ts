@@ -51,6 +51,11 @@ export interface LineageNode {
   brief?: boolean;
 }
 
+/** A job or a consumer: data does not flow through its box, it says who moves or uses the data. */
+export function isUser(node: { kind: string }): boolean {
+  return node.kind === "JOB" || node.kind === "CONSUMER";
+}
+
 export interface LineageEdge {
   from: string;
   to: string;
@@ -140,6 +145,8 @@ export interface View {
   shut: ReadonlySet<string>;
   /** Datasets whose columns are shown. */
   columns: ReadonlySet<string>;
+  /** What the names of a card's columns must contain to be shown, by card. */
+  filters: ReadonlyMap<string, string>;
   reach: ReadonlySet<Reach>;
   grouping: Grouping;
   /** Groups that are one closed box; with `*` among them: all but these. */
@@ -153,6 +160,7 @@ export const FIRST_VIEW: View = {
   open: new Set(),
   shut: new Set(),
   columns: new Set(),
+  filters: new Map(),
   reach: new Set(REACHES),
   grouping: "auto",
   closed: new Set(),
@@ -171,6 +179,8 @@ export interface Card {
   /** Signed distance from the focus; negative: upstream. */
   hop: number;
   rows: Row[];
+  /** Columns that are rows, or would be without the card's filter. */
+  allRows: number;
   /** Columns of the dataset that are not shown as rows. */
   moreRows: number;
   /** Neighbours that are not in the picture; null: their number is not known. */
@@ -285,8 +295,8 @@ function collectShown(known: Knowledge, view: View): Shown {
 
 const GROUP_KINDS: Record<Grouping, string> = { auto: "", none: "", domain: "DOMAIN", product: "DATA_PRODUCT", namespace: "NAMESPACE" };
 
-/** What is in the picture, and how much is not. */
-export function buildPicture(known: Knowledge, view: View): Picture {
+/** What is in the picture, and how much is not. A pinned column stays, whatever the filter of its card. */
+export function buildPicture(known: Knowledge, view: View, pin: string | null = null): Picture {
   const shown = collectShown(known, view);
   const cards: Card[] = [];
   const cardOf = new Map<string, number>();
@@ -316,13 +326,17 @@ export function buildPicture(known: Knowledge, view: View): Picture {
       continue;
     }
     const columns = inner.length > 0 ? inner : view.columns.has(id) ? listColumns(known, id) : [];
-    const rows = [...columns].sort((a, b) => (a.position ?? 1e9) - (b.position ?? 1e9) || (a.name < b.name ? -1 : 1));
+    const wanted = view.filters.get(id)?.toLowerCase() ?? "";
+    const rows = columns
+      .filter((row) => row.id === pin || row.name.toLowerCase().includes(wanted))
+      .sort((a, b) => (a.position ?? 1e9) - (b.position ?? 1e9) || (a.name < b.name ? -1 : 1));
     add({
       id,
       node,
       hop,
       rows: rows.map((row) => ({ id: row.id, name: row.name, dataType: row.dataType })),
-      moreRows: Math.max(0, (node.columns ?? rows.length) - rows.length),
+      allRows: columns.length,
+      moreRows: Math.max(node.columns ?? 0, columns.length) - rows.length,
       moreUp: countHidden(known, shown, id, nodes, "up", view.granularity === "COLUMN"),
       moreDown: countHidden(known, shown, id, nodes, "down", view.granularity === "COLUMN"),
       openUp: shown.openUp.has(id),
@@ -348,7 +362,7 @@ function makeGroupCard(id: string, group: Ref, grouping: Grouping, node: Lineage
       ...{ id, name: group.name, qualifiedName: group.name, kind: GROUP_KINDS[grouping] },
       ...{ parent: null, columns: null, checks: null, upstream: null, downstream: null },
     },
-    ...{ hop, rows: [], moreRows: 0, moreUp: 0, moreDown: 0, openUp: true, openDown: true, group, members: [] },
+    ...{ hop, rows: [], allRows: 0, moreRows: 0, moreUp: 0, moreDown: 0, openUp: true, openDown: true, group, members: [] },
   };
 }
 

@@ -14,11 +14,12 @@ export interface SurfaceProps {
   palette: Palette;
   lights: Lights;
   onHit(hit: Hit | null, how: "click" | "double" | "hover"): void;
+  onMenu(hit: Hit, at: { x: number; y: number }): void;
 }
 
 const CLICK_MOVES = 4;
 
-export function Surface({ scene, viewport, setViewport, sizeRef, palette, lights, onHit }: SurfaceProps) {
+export function Surface({ scene, viewport, setViewport, sizeRef, palette, lights, onHit, onMenu }: SurfaceProps) {
   const canvasRef = useRef<HTMLCanvasElement>(null);
   const [size, setSize] = useState<Size>(sizeRef.current);
   const pointers = useRef(new Map<number, { x: number; y: number }>());
@@ -123,6 +124,12 @@ export function Surface({ scene, viewport, setViewport, sizeRef, palette, lights
       onPointerCancel={release}
       onPointerLeave={() => onHit(null, "hover")}
       onDoubleClick={(event) => onHit(hitAt(event), "double")}
+      onContextMenu={(event) => {
+        const hit = hitAt(event);
+        if (!hit) return;
+        event.preventDefault();
+        onMenu(hit, { x: event.clientX, y: event.clientY });
+      }}
     />
   );
 }

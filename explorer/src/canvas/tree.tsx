@@ -13,12 +13,13 @@ export interface TreeProps {
   onKey(event: KeyboardEvent, row: OutlineRow): void;
   onOpen(id: string): void;
   onFold(id: string): void;
+  onMenu(id: string, at: { x: number; y: number }): void;
 }
 
 const ROW = 30;
 const SPARE = 12;
 
-export function Tree({ rows, focus, isOpen, found, onFocus, onKey, onOpen, onFold }: TreeProps) {
+export function Tree({ rows, focus, isOpen, found, onFocus, onKey, onOpen, onFold, onMenu }: TreeProps) {
   const box = useRef<HTMLDivElement>(null);
   const [part, setPart] = useState({ top: 0, height: 600 });
   const at = Math.max(
@@ -67,7 +68,16 @@ export function Tree({ rows, focus, isOpen, found, onFocus, onKey, onOpen, onFol
             onClick={() => onFocus(row.id)}
             onDoubleClick={() => onOpen(row.id)}
             onFocus={() => row.id !== focus && onFocus(row.id)}
-            onKeyDown={(event) => onKey(event, row)}
+            onKeyDown={(event) => {
+              if (event.key !== "ContextMenu" && !(event.key === "F10" && event.shiftKey)) return onKey(event, row);
+              event.preventDefault();
+              const { left, bottom } = event.currentTarget.getBoundingClientRect();
+              onMenu(row.id, { x: left + 24, y: bottom });
+            }}
+            onContextMenu={(event) => {
+              event.preventDefault();
+              onMenu(row.id, { x: event.clientX, y: event.clientY });
+            }}
           >
             {row.hasChildren ? (
               // The row itself says whether it is open, and the key X folds it.

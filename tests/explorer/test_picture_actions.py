@@ -1,0 +1,66 @@
+"""What can be done with what is in the focus of the picture: the menu of a right click, a typed change, the time, and what is not known."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.explorer.server import Server
+from tests.explorer.window import OpenWindow, Window
+
+
+@pytest.fixture
+def window(example: Server, open_window: OpenWindow) -> Window:
+    found = open_window(example.address)
+    orders = example.resolve("orders.customer_orders")
+    page = found.open(f"/lineage?of={orders}&open={orders}:c")
+    expect(page.get_by_role("treeitem", name=re.compile("^total_amount, column"))).to_be_visible()
+    page.locator("[role=treeitem][tabindex='0']").focus()
+    return found
+
+
+def test_the_menu_of_a_node_has_its_actions_by_key_and_by_right_click(window: Window) -> None:
+    page = window.page
+    menu = page.get_by_role("menu", name="Actions for")
+    row = page.get_by_role("treeitem", name=re.compile("^total_amount, column"))
+    row.focus()
+    page.keyboard.press("Shift+F10")
+    items = menu.locator("[role^=menuitem]")
+    expect(items.first).to_be_focused()
+    assert window.find_barriers() == []
+    page.keyboard.press("End")
+    expect(items.last).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(items.first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
+    expect(row).to_be_focused()
+    page.keyboard.press("ContextMenu")
+    page.keyboard.press("p")
+    expect(menu.get_by_role("menuitemcheckbox", name="Pin")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"[?&]pin="))
+    row.click(button="right")
+    menu.get_by_role("menuitem", name="Drop it").click()
+    expect(page.locator("[data-notice=verdict]")).to_contain_text("drop orders.customer_orders.total_amount")
+    expect(page.locator("[data-legend=change]")).to_be_visible()
+    row.click(button="right")
+    menu.get_by_role("menuitem", name="Rename it").click()
+    expect(page.get_by_role("textbox", name="Change")).to_be_focused()
+    expect(page.get_by_role("textbox", name="Change")).to_have_value("rename orders.customer_orders.total_amount to ")
+
+
+def test_what_is_not_known_is_listed_and_the_frame_has_the_only_time(window: Window) -> None:
+    page = window.page
+    line = page.locator("[data-completeness]")
+    line.locator("summary").first.click()
+    gap = line.locator("li", has_text="without column lineage").first
+    gap.locator("summary").click()
+    expect(gap.locator("tbody tr")).to_have_count(1)
+    assert window.find_barriers() == []
+    page.get_by_role("treeitem").first.focus()
+    page.keyboard.press("t")
+    expect(page.locator("#page-time")).to_be_focused()
+    expect(page.get_by_label("As of", exact=True)).to_have_count(0)
