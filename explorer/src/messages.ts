@@ -128,7 +128,7 @@ export interface Gap {
 
 const TRUNCATED: Record<string, Gap> = {
   NODES: { short: "cut off by its size", long: "The answer reached the limit of nodes: there is more than is shown." },
-  DEPTH: { short: "cut off by its depth", long: "The answer goes only as many steps as asked: there is more behind." },
+  DEPTH: { short: "only as many steps as asked", long: "There is more behind: open further hops, or ask for more steps." },
   TIME: { short: "cut off by time", long: "The answer reached the limit of time: there is more than is shown." },
 };
 

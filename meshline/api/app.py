@@ -14,7 +14,7 @@ from meshline.api.addresses import Address, AddressRoute, AddressTable
 from meshline.api.auth import AuthMiddleware
 from meshline.api.errors import handle_http_error, handle_known_error
 from meshline.api.etags import ETags
-from meshline.api.explorer import ROUTES, get_asset, get_home, get_shell, load_page, visit_graphql
+from meshline.api.explorer import ROUTES, answer_unknown_address, get_asset, get_home, get_shell, load_page, visit_graphql
 from meshline.api.front_page import build_front_page
 from meshline.api.graphql import Bounds
 from meshline.api.graphql.http import GraphQLEndpoint, answer_graphql
@@ -89,7 +89,7 @@ def create_app(
             Middleware(GzipMiddleware),
             Middleware(AuthMiddleware, settings=settings, refused=metrics.count_refused_request),
         ],
-        exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error},
+        exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error, 404: answer_unknown_address},
         lifespan=run_lifespan,
     )
     app.state.service = service

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from meshline.api.errors import handle_http_error
 from meshline.api.etags import matches_etag
 from meshline.api.gzip_middleware import LEAST, parse_encodings
 from meshline.api.operations import HTML
@@ -59,15 +60,15 @@ class PageFile(NamedTuple):
     confined: str
     bodies: dict[str, bytes]
 
-    def build_response(self, request: Request) -> Response:
-        """The file, or 304 for a browser that has it."""
+    def build_response(self, request: Request, status: int = 200) -> Response:
+        """The file, or 304 for a browser that has it, unless the status is that of an error."""
         headers = {**HEADERS, "Content-Security-Policy": self.confined, "ETag": self.etag, "Cache-Control": self.cache}
-        if matches_etag(request.headers.get("if-none-match", ""), self.etag):
+        if status == 200 and matches_etag(request.headers.get("if-none-match", ""), self.etag):
             return Response(status_code=304, headers=headers)
         encoding = _choose_encoding(request.headers.get("accept-encoding", ""), self.bodies)
         if encoding:
             headers["Content-Encoding"] = encoding
-        return Response(self.bodies[encoding], headers=headers, media_type=self.media)
+        return Response(self.bodies[encoding], status, headers, media_type=self.media)
 
 
 def load_page(folder: Path) -> dict[str, PageFile]:
@@ -119,6 +120,14 @@ def get_file(request: Request, name: str) -> PageFile:
     if found is None:
         raise HTTPException(404, detail="the page has no such file" if page else HOW_TO)
     return found
+
+
+async def answer_unknown_address(request: Request, error: Exception) -> Response:
+    """Starlette's handler for 404: people who open an address that is none see the page, which states that and has the search."""
+    asked_by_person = request.method == "GET" and HTML in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+    if asked_by_person and SHELL in request.app.state.page:
+        return get_file(request, SHELL).build_response(request, 404)
+    return await handle_http_error(request, error)
 
 
 async def visit_graphql(request: Request) -> Response:

@@ -47,6 +47,16 @@ def test_every_route_of_the_page_answers_with_the_page(client: TestClient, path:
     assert answer.headers["x-frame-options"] == "DENY"
 
 
+def test_people_who_open_an_unknown_address_see_the_page() -> None:
+    with run_application() as client:
+        kept = {"If-None-Match": client.get("/").headers["etag"]}
+        answer = client.get("/datsets", headers=BROWSER | kept)
+        assert (answer.status_code, answer.content, answer.headers["content-security-policy"]) == (404, SHELL, POLICY)
+        for path, headers in (("/datsets", {"Accept": "*/*"}), ("/api/v1/x", BROWSER)):
+            other = client.get(path, headers=headers)
+            assert (other.status_code, other.headers["content-type"]) == (404, "application/json"), "programs read JSON"
+
+
 def test_the_page_is_not_sent_twice(client: TestClient) -> None:
     first = client.get("/")
     again = client.get("/lineage?of=ds_1", headers={"If-None-Match": first.headers["etag"]})

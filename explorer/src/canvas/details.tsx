@@ -1,6 +1,7 @@
 /** Beside the picture: what is in the focus, or why a line is there. */
 import { useQuery } from "../client";
 import { buildHref } from "../location";
+import { count } from "../messages";
 import { Answered, AssetLink, KindBadge, Link, Name, ReachBadge, When } from "../parts";
 import { EdgeReasons } from "../queries/picture";
 import { JobSql } from "../queries/why";
@@ -221,7 +222,8 @@ function Reasons({ line, picture, state, onLine }: DetailsProps & { line: Line }
             return (
               <>
                 <h3>
-                  {total} {total === 1 ? "statement" : "statements"} of {new Set(evidence.map((one) => one.source)).size} sources
+                  {total} {total === 1 ? "statement" : "statements"} of{" "}
+                  {count(new Set(evidence.map((one) => one.source)).size, "source", "sources")}
                 </h3>
                 <ol>
                   {evidence.slice(0, 20).map((one, i) => (

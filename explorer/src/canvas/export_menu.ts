@@ -18,7 +18,7 @@ export function buildCaption(scene: Scene, state: PictureState, completeness: Co
   const filters = [
     `level ${view.granularity.toLowerCase()}`,
     view.reach.size < REACHES.length ? `drawn in full: ${[...view.reach].join(", ").toLowerCase() || "nothing"}` : "",
-    view.grouping === "none" ? "" : `grouped by ${view.grouping}`,
+    view.grouping === "none" || view.grouping === "auto" ? "" : `grouped by ${view.grouping}`,
     state.compare ? `compared with ${formatTime(state.compare)}` : "",
     state.since ? `seen since ${formatTime(state.since)}` : "",
   ].filter(Boolean);

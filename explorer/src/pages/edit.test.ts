@@ -13,6 +13,12 @@ test("the confirmation names who changes what", () => {
   expect(buildIntent(ASSET, "description", { description: "x".repeat(5000), by: "ana" }, null).sentence.length).toBeLessThan(600);
 });
 
+test("an owner that no source knows is asked about", () => {
+  const ask = (known: boolean) => buildIntent(ASSET, "owner", { owner: "tem-x", type: "", by: "ana" }, null, known).sentence;
+  expect(ask(false)).toContain("No source knows an owner tem-x yet");
+  expect(ask(true)).not.toContain("No source knows");
+});
+
 test("only what persons stated about exactly this asset can be retracted", () => {
   const owner = { __typename: "Owner" as const, id: "own_1", kind: "OWNER" as const, name: "team-x", qualifiedName: "team-x" };
   const found = listStatements({

@@ -1,11 +1,12 @@
 /** What a person states about an asset by hand, for callers who may: owner, tag, description, and taking that back. Each is confirmed first. */
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { announce } from "../announcer";
-import { AnswerError, type Operation, sendOperation, showOwnChange, useQuery } from "../client";
+import { AnswerError, fetchAnswer, type Operation, sendOperation, showOwnChange, useQuery } from "../client";
 import { nameKind, text } from "../messages";
 import { showName } from "../names";
 import { Answered, type AssetLike, Name, Problem, Table, Value, When } from "../parts";
 import { AddOwner, AddTag, Caller, PersonStatements, type PersonStatementsAnswer, Retract, SetDescription } from "../queries/edit";
+import { Suggest } from "../queries/search";
 
 /** A change that waits for its confirmation. */
 interface Intent {
@@ -31,7 +32,18 @@ export function EditCard({ asset }: { asset: AssetLike }) {
   return <Editor asset={asset} actor={data.about.actor} />;
 }
 
-export function buildIntent(asset: AssetLike, form: Form, given: Record<string, string>, actor: string | null): Intent {
+/** Whether a source knows an owner of this name. If the server cannot say, it is taken for known. */
+async function isOwnerKnown(name: string): Promise<boolean> {
+  try {
+    const { suggest } = await fetchAnswer(Suggest, { text: name, first: 50 });
+    return suggest.some((one) => one.kind === "OWNER" && one.name === name);
+  } catch {
+    return true;
+  }
+}
+
+/** `known`: false for an owner that this would make. */
+export function buildIntent(asset: AssetLike, form: Form, given: Record<string, string>, actor: string | null, known = true): Intent {
   const by = actor === null ? (given.by ?? "") : null;
   const about = `${nameKind(asset.kind)} ${showName(asset.qualifiedName)}`;
   const author = `in the name of ${showName(actor ?? given.by ?? "")}`;
@@ -39,7 +51,7 @@ export function buildIntent(asset: AssetLike, form: Form, given: Record<string, 
   switch (form) {
     case "owner": {
       const [owner, type] = [one("owner"), one("type") || "technical"];
-      const sentence = `State ${author} that ${showName(owner)} owns the ${about}, as ${showName(type)} owner. Owners that it inherits no longer apply to it then; other owners of its own stay.`;
+      const sentence = `State ${author} that ${showName(owner)} owns the ${about}, as ${showName(type)} owner. Owners that it inherits no longer apply to it then; other owners of its own stay.${known ? "" : ` No source knows an owner ${showName(owner)} yet: is the name right?`}`;
       return plan(AddOwner, { asset: asset.id, owner, type, by }, sentence);
     }
     case "tag": {
@@ -59,17 +71,19 @@ function Editor({ asset, actor }: { asset: AssetLike; actor: string | null }) {
   const [intent, setIntent] = useState<Intent | null>(null);
   const [open, setOpen] = useState(false);
   const [by, setBy] = useState("");
-  const submit = (event: FormEvent<HTMLFormElement>) => {
+  const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const given = Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>;
-    setIntent(buildIntent(asset, form, given, actor));
+    const owner = given.owner?.trim() ?? "";
+    const known = form !== "owner" || (await isOwnerKnown(owner));
+    setIntent(buildIntent(asset, form, given, actor, known));
   };
   return (
     <details className="card fold" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>State something about it by hand</summary>
       {open && (
         <div className="stack">
-          <form className="stack" onSubmit={submit}>
+          <form className="stack" onSubmit={(event) => void submit(event)}>
             <div className="row row-end">
               <label className="field">
                 <span>What</span>

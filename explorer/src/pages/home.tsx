@@ -65,7 +65,8 @@ function Tile({ href, value, label, tone }: { href: string; value: string; label
   return (
     <li>
       <Link href={href} className="tile">
-        <b>{value}</b> {label} {word && <Badge tone={tone}>{word}</Badge>}
+        <b>{value}</b> {label}
+        <span className="hidden-text">:</span> {word && <Badge tone={tone}>{word}</Badge>}
       </Link>
     </li>
   );

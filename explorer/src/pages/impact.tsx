@@ -249,20 +249,20 @@ function Recipients({ notify, start }: { notify: Answer["notify"]; start: string
         </button>
       </div>
       <h3>Consumers</h3>
-      <RecipientTable rows={consumers} />
+      <RecipientTable rows={consumers} caption="Consumers to notify" />
       <h3>Owners</h3>
-      <RecipientTable rows={owners} />
+      <RecipientTable rows={owners} caption="Owners to notify" />
     </section>
   );
 }
 
 const MOST_RECIPIENTS = 50;
 
-function RecipientTable({ rows }: { rows: Answer["notify"] }) {
+function RecipientTable({ rows, caption }: { rows: Answer["notify"]; caption: string }) {
   const [all, setAll] = useState(false);
   return (
     <>
-      <RecipientRows rows={all ? rows : rows.slice(0, MOST_RECIPIENTS)} />
+      <RecipientRows rows={all ? rows : rows.slice(0, MOST_RECIPIENTS)} caption={caption} />
       {rows.length > MOST_RECIPIENTS && !all && (
         <div>
           <button type="button" onClick={() => setAll(true)}>
@@ -274,10 +274,10 @@ function RecipientTable({ rows }: { rows: Answer["notify"] }) {
   );
 }
 
-function RecipientRows({ rows }: { rows: Answer["notify"] }) {
+function RecipientRows({ rows, caption }: { rows: Answer["notify"]; caption: string }) {
   return (
     <Table
-      caption="Recipients"
+      caption={caption}
       rows={rows}
       rowKey={(row) => `${row.recipient.id}:${row.reason}`}
       columns={[
@@ -309,7 +309,7 @@ function ListedOwners({ notify }: { notify: Answer["notify"] }) {
   return (
     <section className="card" aria-labelledby="owners">
       <h2 id="owners">Whose it is</h2>
-      <RecipientTable rows={owners} />
+      <RecipientTable rows={owners} caption="Owners" />
     </section>
   );
 }
