@@ -34,6 +34,7 @@ from meshline.graph.model import (
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
 _EDGE_CODE = {type_: code for code, type_ in enumerate(EDGE_TYPES)}
 _COLUMN = _KIND_CODE[AssetKind.COLUMN]
+_ROW_OF_FOUR = 0x94  # how MessagePack begins an array of four
 _HAS_COLUMN = _EDGE_CODE[EdgeType.HAS_COLUMN]
 
 
@@ -59,8 +60,19 @@ class _KeyRows(msgspec.Struct, array_like=True, frozen=True, gc=False):
     keys: list[list[int | str]]
 
 
+class FlowRows(msgspec.Struct, array_like=True, frozen=True):
+    """The parts of `Layout` that flows need; the others as their bytes."""
+
+    keys: list[list[int | str]]
+    assets: msgspec.Raw
+    edges: msgspec.Raw
+    flow_kinds: list[tuple[int, str, int, int, int]]
+    flows: list[int]
+
+
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Layout)
+_flow_decoder = msgspec.msgpack.Decoder(FlowRows)
 _key_decoder = msgspec.msgpack.Decoder(_KeyRows)
 
 
@@ -233,6 +245,19 @@ def decode_layout(blob: bytes) -> Layout:
         return _decoder.decode(blob)
     except msgspec.MsgspecError as error:
         raise StoreCorrupt(f"a statement's content cannot be read ({error}): restore the store from a backup") from error
+
+
+def decode_flow_rows(blob: bytes) -> FlowRows:
+    """The flows of a content as numbers. Raises StoreCorrupt."""
+    try:
+        return _flow_decoder.decode(blob)
+    except msgspec.MsgspecError as error:
+        raise StoreCorrupt(f"a statement's content cannot be read ({error}): restore the store from a backup") from error
+
+
+def may_move(rows: FlowRows) -> bool:
+    """False if the content renames and drops nothing: by the bytes of its edges and attributes, which may also look as if it did."""
+    return b"dropped" in bytes(rows.assets) or bytes((_ROW_OF_FOUR, _EDGE_CODE[EdgeType.RENAMED_TO])) in bytes(rows.edges)
 
 
 def decode_key_rows(blob: bytes) -> list[list[int | str]]:

@@ -11,8 +11,20 @@ from hypothesis import strategies as st
 from meshline.graph.index import LineageIndex, lookup
 from meshline.graph.index.arrays import COLUMN
 from meshline.graph.index.index_tables import IndexTables
-from meshline.graph.model import AssetFact, AssetKey, Facts, build_column_key, build_consumer_key, build_dataset_key, build_job_key
+from meshline.graph.model import (
+    KINDS,
+    AssetFact,
+    AssetKey,
+    AssetKind,
+    Facts,
+    Statement,
+    build_column_key,
+    build_consumer_key,
+    build_dataset_key,
+    build_job_key,
+)
 from tests.index.heads import Fold, build_index, build_statement, state_column_rename, state_merge, state_schema, to_column
+from tests.index.strategies import column_renames, draw_lists, lineages, merges, renames, schemas
 from tests.sizes import count_examples
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
@@ -108,3 +120,28 @@ def test_a_merge_that_is_grouped_again_and_again_takes_no_more_room(monkeypatch:
         sizes.add(len(ids._parts) + sum(len(known) for known in ids._recent.values()))
         assert not index._loader.identity.grouped, "what was followed is forgotten"
     assert sizes == {8}  # x, y, w of a; x, z of b; and by the other's name y, w of b, z of a
+
+
+@settings(max_examples=count_examples(40), deadline=None)
+@given(draw_lists(st.one_of(lineages, schemas, renames, column_renames, merges), 6))
+def test_whatever_a_name_ends_with_finds_its_asset(statements: list[Statement]) -> None:
+    index = build_index(*statements)
+    for kind in KINDS:
+        for node in index.assets.list_of_kind(kind):
+            for key in index.assets.list_names(node, former=True):
+                for begin in range(len(key.qualified_name)):
+                    text = key.qualified_name[begin:].casefold()
+                    assert node in (index.find_named(kind, text, 1000) or ()), (key, text)
+                    assert node in index.assets.find_ending(kind, text), (key, text)
+
+
+def test_what_no_name_ends_with_is_not_searched() -> None:
+    index = build_index(state_schema("orders", "email"))
+    for kind, text in (
+        (AssetKind.DATASET, "rders2"),
+        (AssetKind.COLUMN, "customers.email"),
+        (AssetKind.JOB, "orders"),
+        (AssetKind.COLUMN, "x.email"),
+    ):
+        assert index.find_named(kind, text, 0) == []
+    assert index.find_named(AssetKind.COLUMN, "email", 0) is None

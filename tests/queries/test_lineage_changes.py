@@ -76,6 +76,31 @@ def test_flows_that_came_and_went_have_times_only(graph: LiveGraph) -> None:
     assert list_counts(count_changes(graph, mesh.START, mesh.START + 30, 15)) == [(1, 0, 0), (0, 1, 0)]
 
 
+def test_a_flow_that_an_unchanged_scope_states_does_not_change() -> None:
+    a, b = to_column("a.x"), to_column("b.x")
+    flow = mesh.build_flow(a, b)
+    live = mesh.build_graph(
+        mesh.build_statement("one/x", ("s",), Facts(flows=(flow,)), 0),
+        mesh.build_statement("two/x", ("s",), Facts(flows=(flow,)), 1),
+        mesh.build_statement("two/x", ("s",), Facts(), 7),
+    )
+    assert list_counts(count_changes(live, 3, 10, 10)) == [(0, 0, 0)]
+    assert count_changes(live, 3, 10, 10)[0].times == ()
+    assert list_counts(count_changes(live, -1, 10, 11)) == [(1, 0, 0)], "of the second scope, too"
+    live.store.close()
+
+
+def test_flows_of_an_asset_that_left_are_found_by_its_id() -> None:
+    key = to_column("gone.x")
+    live = mesh.build_graph(
+        mesh.build_statement("one/x", ("s",), Facts(flows=(mesh.build_flow(key, to_column("b.x")),)), 1),
+        mesh.build_statement("one/x", ("s",), Facts(), 5),
+    )
+    assert list_counts(count_changes(live, 2, 10, 10, of=[key.id])) == [(0, 1, 0)]
+    assert list_counts(count_changes(live, 2, 10, 10, of=[to_column("other.x").id])) == [(0, 0, 0)]
+    live.store.close()
+
+
 def test_renamed_and_dropped_datasets_are_counted_by_themselves() -> None:
     live = mesh.build_graph(
         state_lineage(mesh.build_flow(to_column("a.x"), to_column("b.x"))),

@@ -17,13 +17,16 @@ from meshline.graph.index.index_tables import NodeSlots
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.lookup import AssetLookup
 from meshline.graph.index.mentions import (
+    MOST_NODES,
     Trail,
     compute_first_stated,
     compute_last_observed,
     find_first_mentions,
+    has_other_flows,
     list_fact_names,
     list_names_stated,
     list_scopes,
+    list_scopes_between,
 )
 from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.passes import Limits, Walker
@@ -49,7 +52,7 @@ from meshline.graph.index.results import (
 )
 from meshline.graph.index.rollup import Rows, keep_strongest
 from meshline.graph.index.statistics import NameMatcher, Size, Survey, list_tags, measure_size
-from meshline.graph.index.suggestions import NameText, Suggestions
+from meshline.graph.index.suggestions import Suggestions
 from meshline.graph.index.traversal import Traversal, resolve_starts
 from meshline.graph.index.value_flow import Spread, collect_onward, find_copies, list_datasets, trace_values
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Json, Precedence, Scope
@@ -77,9 +80,9 @@ class AssetFacet:
         node = self._lookup.find_by_key(key)
         return None if node == NONE else node
 
-    def find_ending(self, kind: AssetKind, text: str, fold: Callable[[str], str]) -> list[int]:
-        """All visible assets of a kind with a qualified name that, folded, ends with a text; and a few others."""
-        return self._lookup.find_ending(KINDS.index(kind), text, fold)
+    def find_ending(self, kind: AssetKind, text: str) -> list[int]:
+        """All visible assets of a kind with a qualified name that ends with a text in any case; and a few others."""
+        return self._lookup.find_ending(KINDS.index(kind), text)
 
     def get_key(self, node: int) -> AssetKey:
         """The shown name: of a dataset the output port's, else the catalog's, else the TABLE symlink's, else the
@@ -247,7 +250,8 @@ class OwnershipFacet:
 class ChangeFacet:
     """What sources state now, in which scopes and since when, and what changed; by it the index follows the store."""
 
-    def __init__(self, loader: HeadLoader, shown: DisplayNames, view: View) -> None:
+    def __init__(self, loader: HeadLoader, shown: DisplayNames, view: View, lookup: AssetLookup) -> None:
+        self._lookup = lookup
         self._loader = loader
         self._tables = loader.tables
         self._shown = shown
@@ -273,6 +277,21 @@ class ChangeFacet:
         if head == NONE:
             raise KeyError(scope_id)
         return self._tables.heads.get_info(head)
+
+    def list_scopes_between(self, pairs: Iterable[tuple[AssetKey, AssetKey]], without: Collection[int]) -> list[int]:
+        """The scopes, but for these, that state flows from the first to the second dataset of a pair or its columns; and a few others."""
+        tables = self._tables
+        known: dict[AssetKey, set[int]] = {}
+        codes: set[int] = set()
+        if not has_other_flows(tables, without):
+            return []
+        for pair in pairs:
+            for key in pair:
+                if key not in known:
+                    found = (tables.find_by_key(key), self._lookup.find_by_key(key))
+                    known[key] = {int(tables.nodes.rep[node]) for node in found if node != NONE}
+            codes.update(start * MOST_NODES + end for start in known[pair[0]] for end in known[pair[1]])
+        return list_scopes_between(tables, codes, without)
 
     def list_scopes(self, node: int) -> list[int]:
         """The ids of the scopes whose heads mention any member, ascending."""
@@ -483,11 +502,11 @@ class LineageIndex:
         self._ownership = OwnershipCache(self._loader, self._shown, precedence)
         self._lookup = AssetLookup(self._loader, self._shown)
         self._orders: tuple[int, dict[object, list[tuple[int, int]]]] = (revision, {})
-        self._names = NameText(self._tables)
+        self._names = self._lookup.names
         self.assets = AssetFacet(self._loader, self._shown, self._lookup)
         self.ownership = OwnershipFacet(self._loader, self._ownership)
         self.lineage = LineageFacet(self._loader, self._ownership, self._view)
-        self.changes = ChangeFacet(self._loader, self._shown, self._view)
+        self.changes = ChangeFacet(self._loader, self._shown, self._view, self._lookup)
 
     @classmethod
     def load(
@@ -535,6 +554,21 @@ class LineageIndex:
         """
         for (rank, _), own in self._suggestions.iterate(text, first):
             yield int(self._tables.nodes.rep[own]), rank
+
+    def find_named(self, kind: AssetKind, text: str, most: int) -> list[int] | None:
+        """The assets (some not visible) of a kind that have, or had, a qualified name that ends with a text in any case; and a few
+        others. None if there may be more than `most`. Much faster than a search where there is none.
+        """
+        number = KINDS.index(kind)
+        return self._lookup.find_named(number, text, most) if self._lookup.may_end(number, text) else []
+
+    def find_alike(self, text: str, prefixes: Iterable[str], kind: AssetKind | None = None) -> list[int]:
+        """Visible assets with names like a text that no name is, the most alike first. A word of each name begins with a prefix.
+
+        `kind`: only assets of it. Of a name that many assets have, the first few are found.
+        """
+        found = self._suggestions.find_alike(text, prefixes, None if kind is None else KINDS.index(kind))
+        return [node for node in found if self._shown.is_visible(node)]
 
     def find_containing(self, kind: AssetKind, text: str) -> list[int]:
         """The visible assets of a kind of which any name has a text in its last part, in any case. Inferred ones are among them."""

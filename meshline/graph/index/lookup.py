@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from meshline.graph.index.arrays import COLUMN, DATASET, MERGED, N_NAMES, N_NODES, NONE, PAST
+from meshline.graph.index.arrays import COLUMN, DATASET, MERGED, N_NODES, NONE, PAST
 from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels import asset_ids
 from meshline.graph.index.kernels.jit import is_compiled
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.results import Ints
+from meshline.graph.index.suggestions import NameText
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, compute_asset_id
 
 _OF_PREFIX = {prefix: KINDS.index(kind) for kind, prefix in ID_PREFIX.items()}
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 
 _RECENT = 4096  # ids that are kept one by one before they are sorted in
+_MOST_ENDINGS = 64  # last parts that a text ends with which are examined
 _FOLDED = 250_000  # columns whose casefolded names are remembered, about 200 bytes each; those of any one dataset fit
 
 
@@ -33,6 +34,8 @@ class AssetLookup:
         self._shown = shown
         self._known: dict[int, _Ids] = {}
         self._folded = _FoldedNames(loader.tables, _FOLDED)
+        self.names = NameText(loader.tables)
+        self._lasts: dict[int, tuple[int, Ints, Ints]] = {}  # by kind: of how many nodes; and see `_list_lasts`
 
     def find_by_key(self, key: AssetKey) -> int:
         """The representative of the visible asset with a key, or NONE."""
@@ -89,22 +92,46 @@ class AssetLookup:
         alike = exact or self._folded.find_columns(members, name.casefold())
         return {rep for column in alike if (rep := self._find_visible(column)) != NONE}
 
-    def find_ending(self, kind: int, wanted: str, fold: Callable[[str], str]) -> list[int]:
-        """The visible assets of a kind of which the last part of a name, folded, ends with a text, or the text with it.
+    def find_ending(self, kind: int, wanted: str) -> list[int]:
+        """The visible assets of a kind of which the last part of a name ends with a text, or the text with it, in any case.
 
-        Examines each distinct last part once. Every asset with a name that ends with the text is among them, and a few others.
+        Every asset with a name that ends with the text is among them, and a few others.
         """
-        tables = self._tables
-        nodes = np.flatnonzero(tables.nodes.kind[: tables.counts[N_NODES]] == kind)
-        lasts = tables.nodes.part2[nodes]
-        lasts = np.where(lasts == NONE, tables.nodes.part1[nodes], lasts)
-        used = np.zeros(int(tables.counts[N_NAMES]), np.bool_)
-        used[lasts] = True
-        for name in np.flatnonzero(used).tolist():
-            last = fold(tables.get_text(name))
-            used[name] = last.endswith(wanted) or wanted.endswith(last)
-        found = np.unique(tables.nodes.rep[nodes[used[lasts]]]).tolist()
+        nodes, lasts = self._list_lasts(kind)
+        found = np.unique(self._tables.nodes.rep[nodes[self.names.mark_ending(wanted)[lasts]]]).tolist()
         return [node for node in found if self._shown.is_visible(node)]
+
+    def find_named(self, kind: int, wanted: str, most: int) -> list[int] | None:
+        """The assets that have, or had, a name of which the last part ends with a text, or the text with it; None if it is more names."""
+        nodes, lasts = self._list_lasts(kind)
+        named = nodes[self.names.mark_ending(wanted)[lasts]]
+        if len(named) > most:
+            return None
+        found = {self.find_by_key(self._tables.get_key(node)) for node in named.tolist()}
+        return sorted(found - {NONE})
+
+    def may_end(self, kind: int, wanted: str) -> bool:
+        """False if no asset of a kind, also none that is not visible any more, has a name that ends with a text in any case."""
+        _, lasts = self._list_lasts(kind)
+        names = np.unique(lasts[self.names.mark_ending(wanted)[lasts]])
+        if kind != COLUMN or len(names) > _MOST_ENDINGS:
+            return bool(len(names))
+        folded = wanted.casefold()
+        for last in (self._tables.get_text(name).casefold() for name in names.tolist()):
+            before = folded.removesuffix(last) if last else ""
+            if last.endswith(folded) or before in {"", "."} or (before[-1] == "." and self.may_end(DATASET, before[:-1])):
+                return True
+        return False
+
+    def _list_lasts(self, kind: int) -> tuple[Ints, Ints]:
+        """All nodes of a kind, and the number of the last part of the name of each."""
+        tables, n = self._tables, int(self._tables.counts[N_NODES])
+        known = self._lasts.get(kind)
+        if known is None or known[0] != n:
+            nodes = np.flatnonzero(tables.nodes.kind[:n] == kind).astype(np.int32)
+            lasts = tables.nodes.part2[nodes]
+            known = self._lasts[kind] = n, nodes, np.where(lasts == NONE, tables.nodes.part1[nodes], lasts)
+        return known[1:]
 
     def _find_visible(self, node: int) -> int:
         return int(self._tables.nodes.rep[node]) if node != NONE and self._shown.is_visible(node) else NONE

@@ -28,6 +28,7 @@ from meshline.graph.index.index_tables import IndexTables, decode_mentions, list
 from meshline.graph.index.results import ChangedNodes, Flags, Ints
 from meshline.graph.model import AssetKey
 
+MOST_NODES = 2**31
 NEVER = np.iinfo(np.int64).max  # the time of a statement that does not exist
 
 
@@ -47,6 +48,34 @@ def list_scopes(tables: IndexTables, node: int) -> list[int]:
         )
         heads.update(tables.find_heads([*tables.list_flow_rows(member), *tables.list_flow_rows(member, incoming=True)], FLOWS))
     return np.sort(tables.heads.scope_id[list(heads)]).tolist() if heads else []
+
+
+def has_other_flows(tables: IndexTables, without: Collection[int]) -> bool:
+    """True if a scope other than these states flows."""
+    return bool(len(_list_other_rows(tables, without)[0]))
+
+
+def list_scopes_between(tables: IndexTables, pairs: Collection[int], without: Collection[int]) -> list[int]:
+    """The scopes, but for these, that state flows between datasets or their columns.
+
+    `pairs`: representatives of two datasets, the first times MOST_NODES, added.
+    """
+    rows, heads = _list_other_rows(tables, without)
+    nodes, n = tables.nodes, int(tables.counts[N_NODES])
+    dataset = np.where(nodes.kind[:n] == COLUMN, nodes.part1[:n], np.arange(n))
+    dataset = nodes.rep[dataset].astype(np.int64)
+    stated = dataset[tables.flows.start[rows]] * MOST_NODES + dataset[tables.flows.end[rows]]
+    found = heads[np.isin(stated, np.fromiter(pairs, np.int64, len(pairs)))]
+    return np.unique(tables.heads.scope_id[found]).tolist() if len(found) else []
+
+
+def _list_other_rows(tables: IndexTables, without: Collection[int]) -> tuple[I64, I64]:
+    """The rows of flows that other scopes than these state, and the head of each."""
+    flows, heads = int(tables.counts[N_FLOWS]), tables.heads.n
+    others = ~np.isin(tables.heads.scope_id[:heads], np.fromiter(without, np.int64, len(without)))
+    of_rows = np.repeat(np.arange(heads), np.diff(tables.heads.starts[: heads + 1, FLOWS]))
+    rows = np.flatnonzero((tables.flows.flags[:flows] & DEAD == 0) & others[of_rows])
+    return rows, of_rows[rows]
 
 
 def compute_last_observed(tables: IndexTables) -> I64:

@@ -8,7 +8,7 @@ word is found in one text of all names.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from meshline.graph.index.arrays import COLUMN, DATASET, GONE, I8, I64, MERGED, 
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.naming import parse_search_terms, split_words
+from meshline.graph.similarity import bound_ratios
 
 MAX_TERMS = 8  # words of a text that count
 _RECENT = 4096  # names, or assets, that are not sorted in yet
@@ -24,6 +25,9 @@ _LAST = "\U0010ffff"
 _EXACT, _BEGINNING = 1, 3  # the ranks of an asset that ends with the text, and of one whose last part begins with the text's last part
 _IN_NAME = 4  # the rank of a name in which all words of the text begin words
 _KINDS = 64  # more than there are kinds
+_ALIKE = 40  # names that are found for one that nothing has
+_ALIKE_AT_ONCE = 20_000  # names that are compared for that
+_ALIKE_OF_NAME = 3  # assets of each of them
 
 
 class _Prefixes:
@@ -95,6 +99,32 @@ class Suggestions:
         for names in marked:
             elsewhere &= names[self._name[: self._nodes]] | names[self._context[: self._nodes]]
         yield from self._iterate_rows(np.flatnonzero(elsewhere), level, first)
+
+    def find_alike(self, text: str, prefixes: Iterable[str], kind: int | None = None) -> list[int]:
+        """Assets (representatives) with names like the text, the most alike first. A word of a name begins with one of the prefixes.
+
+        `kind`: only assets of it. Of a name that many assets have, the first few are found.
+        """
+        self._follow()
+        numbers = np.unique(np.concatenate([np.empty(0, np.int32), *(self._words.find(prefix) for prefix in prefixes)]))
+        if not len(numbers):
+            return []
+        folded, nodes, n = text.casefold(), self._tables.nodes, self._nodes
+        if len(numbers) > _ALIKE_AT_ONCE:  # one of a similar length is more likely to be meant
+            numbers = numbers[np.argsort(np.abs(self._lengths[numbers] - len(folded)), kind="stable")[:_ALIKE_AT_ONCE]]
+        names = [name.casefold() for name in self._tables.read_texts(numbers)]
+        ratios = np.maximum(bound_ratios(folded, names), bound_ratios(folded.rpartition("/")[2], names))
+        place = np.full(self._names, _ALIKE, np.int32)
+        nearest = numbers[np.argsort(-ratios, kind="stable")[:_ALIKE]]
+        place[nearest] = np.arange(len(nearest), dtype=np.int32)
+        rows = np.flatnonzero(place[self._name[:n]] < _ALIKE)
+        rows = rows[(nodes.live[rows] > 0) & (nodes.traits[rows] & (GONE | PAST) == 0)]
+        if kind is not None:
+            rows = rows[nodes.kind[rows] == kind]
+        rows = rows[np.argsort(place[self._name[rows]], kind="stable")]
+        places = place[self._name[rows]]
+        rows = rows[np.arange(len(rows)) - np.searchsorted(places, places) < _ALIKE_OF_NAME]
+        return [*dict.fromkeys(nodes.rep[rows].tolist())]
 
     def _mark_names(self, term: str) -> Flags:
         """By name: whether the term begins a word of it."""
@@ -268,6 +298,22 @@ class NameText:
         found: Ints = np.unique(tables.nodes.rep[nodes[self._mark_names(text.casefold().encode())[last]]])
         return found
 
+    def mark_ending(self, text: str) -> Flags:
+        """By number: whether a name ends with the text, or the text with it, in any case."""
+        self._follow()
+        lengths = np.diff(self._end, prepend=0)
+        marked: Flags = lengths == 0
+        left = np.flatnonzero(~marked)
+        for place, byte in enumerate(reversed(text.casefold().encode()), 1):
+            left = left[self._text[self._end[left] - place] == byte]
+            begun = lengths[left] == place
+            marked[left[begun]] = True
+            left = left[~begun]
+            if not len(left):
+                break
+        marked[left] = True
+        return marked
+
     def _mark_names(self, text: bytes) -> Flags:
         """By number: whether a name has the text."""
         marked = np.zeros(len(self._end), np.bool_)
@@ -284,7 +330,7 @@ class NameText:
         known, n = len(self._end), int(self._tables.counts[N_NAMES])
         if known == n:
             return
-        folded = [self._tables.get_text(number).casefold().encode() for number in range(known, n)]
+        folded = [text.casefold().encode() for text in self._tables.read_texts(np.arange(known, n, dtype=np.int32))]
         ends = np.cumsum([len(text) for text in folded], dtype=np.int64) + len(self._text)
         self._text = np.concatenate([self._text, np.frombuffer(b"".join(folded), np.uint8)])
         self._end = np.concatenate([self._end, ends])

@@ -1,20 +1,25 @@
 """How many flows were added and removed in each span of a time, and at which moments.
 
-Only the histories of scopes that changed after the beginning are read, and then the unchanged scopes around the flows that came or went.
+Only the histories of scopes that changed after the beginning are read, and then the unchanged scopes that state flows between the same
+datasets as those that came or went. All counting is done with arrays.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import SCOPES_AT_ONCE, LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
-from meshline.graph.queries.lineage_diff import DiffEdge, get_dataset, list_flows, list_moved
+from meshline.graph.queries.lineage_diff import get_dataset
 from meshline.graph.queries.pages import UNLIMITED, Limits
+from meshline.graph.queries.stated_flows import Numbers, StatedFlows, find_places, sort_distinct
 
 MOST_SPANS = 1000
 
@@ -36,12 +41,11 @@ class ChangeCount(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """A change of what a scope states. `at`: microseconds."""
+    """A change of the content of a scope. `at`: microseconds. `before`, `after`: numbers of contents."""
 
     at: int
-    gone: frozenset[DiffEdge]
-    new: frozenset[DiffEdge]
-    moved: frozenset[AssetKey]
+    before: int
+    after: int
 
 
 _History: TypeAlias = Sequence[tuple[Interval, Content]]
@@ -61,36 +65,35 @@ def count_changes(
         raise InvalidInput("the first time is after the second: swap them", "from")
     if until - since > MOST_SPANS * length:
         raise InvalidInput(f"that are more than {MOST_SPANS} spans: ask for less time, or for larger spans", "to")
-    is_wanted = _build_test(live.index, of)
+    is_wanted, names = _build_test(live.index, of)
     scopes = live.store.list_changed_scopes(since)
-    first: Counter[DiffEdge] = Counter()
+    flows = StatedFlows(is_wanted, names)
+    first: list[int] = []
     steps: list[_Step] = []
     for start in range(0, len(scopes), SCOPES_AT_ONCE):
         for history in live.store.read_history(scopes[start : start + SCOPES_AT_ONCE]).values():
             limits.check_deadline()
-            first.update(_list_wanted(_find_content(history, since), is_wanted))
-            steps += _list_steps(history, since, until, is_wanted)
-    steps.sort(key=lambda step: step.at)
-    changing = {edge for step in steps for edge in (*step.gone, *step.new)}
-    changing -= _find_unchanged(live, changing, frozenset(scopes), limits)
-    stated = Counter({edge: number for edge, number in first.items() if edge in changing})
-    found = []
-    position = 0
-    for at in range(since, until, length):
-        limits.check_deadline()
-        end = min(at + length, until)
-        last = position
-        while last < len(steps) and steps[last].at <= end:
-            last += 1
-        found.append(_count_span(at, end, steps[position:last], stated, changing))
-        position = last
-    return found
+            first.append(flows.add(_find_content(history, since)))
+            steps += _list_steps(history, since, until, flows)
+    total = flows.number_flows()
+    limits.check_deadline()
+    changing = _list_flow_changes(steps, flows)
+    unchanged = _find_unchanged(live, sort_distinct(changing.flow), frozenset(scopes), flows, limits)
+    changing = changing.select(~find_places(unchanged, changing.flow)[1])
+    stated = np.bincount(flows.list_flows(first)[1], minlength=total)
+    limits.check_deadline()
+    counts = _count_spans(changing, stated, since, length)
+    moved = _list_moved(steps, flows)
+    return [_build_count(at, min(at + length, until), counts.get(span), moved) for span, at in enumerate(range(since, until, length))]
 
 
-def _build_test(index: LineageIndex, of: Collection[str]) -> _AssetTest:
-    """A test of assets: one of these (by any name), or a column of one; everything if there are none."""
+def _build_test(index: LineageIndex, of: Collection[str]) -> tuple[_AssetTest, frozenset[str] | None]:
+    """A test of assets: one of these (by any name), or a column of one; everything if there are none.
+
+    And names of datasets, one of which is in each content that mentions such an asset; None if these are not known.
+    """
     if not of:
-        return lambda _: True
+        return lambda _: True, None
     keys: set[AssetKey] = set()
     unknown: set[str] = set()  # may be the ids of assets that do not exist any more
     for asset_id in of:
@@ -105,11 +108,9 @@ def _build_test(index: LineageIndex, of: Collection[str]) -> _AssetTest:
     def is_one(key: AssetKey) -> bool:
         return key in keys or (bool(unknown) and key.id in unknown)
 
-    return lambda key: is_one(key) or is_one(get_dataset(key))
-
-
-def _list_wanted(content: Content | None, is_wanted: _AssetTest) -> frozenset[DiffEdge]:
-    return frozenset(edge for edge in list_flows(content) if is_wanted(edge.start) or is_wanted(edge.end))
+    # An id of an asset that does not exist any more has no name: the empty text is in all contents.
+    names = {key.parts[1] for key in keys} | ({""} if unknown else set())
+    return lambda key: is_one(key) or is_one(get_dataset(key)), frozenset(names)
 
 
 def _find_content(history: _History, at: int) -> Content | None:
@@ -121,65 +122,95 @@ def _is_in(interval: Interval, at: int) -> bool:
     return interval.valid_from <= at and (interval.valid_to is None or at < interval.valid_to)
 
 
-def _list_steps(history: _History, since: int, until: int, is_wanted: _AssetTest) -> Iterator[_Step]:
-    """The changes of a scope's content in (since, until] that add or remove flows or move datasets."""
+def _list_steps(history: _History, since: int, until: int, flows: StatedFlows) -> Iterator[_Step]:
+    """The changes of a scope's content in (since, until]."""
     bounds = {bound for interval, _ in history for bound in (interval.valid_from, interval.valid_to) if bound is not None}
-    before = _find_content(history, since)
+    before = flows.add(_find_content(history, since))
     for at in sorted(bound for bound in bounds if since < bound <= until):
-        now = _find_content(history, at)
-        if (before and before.digest) != (now and now.digest):
-            old, new = _list_wanted(before, is_wanted), _list_wanted(now, is_wanted)
-            moved = frozenset(key for key in {*list_moved(before)} ^ {*list_moved(now)} if is_wanted(key))
-            if old != new or moved:
-                yield _Step(at, old - new, new - old, moved)
-        before = now
+        after = flows.add(_find_content(history, at))
+        if before != after:
+            yield _Step(at, before, after)
+        before = after
 
 
-def _find_unchanged(live: LiveGraph, edges: Collection[DiffEdge], changed: Collection[int], limits: Limits) -> set[DiffEdge]:
-    """Those of these flows that scopes state which did not change since."""
-    index = live.index
-    keys = {key for edge in edges for key in (edge.start, edge.end)}
-    nodes = {key: node for key in keys if (node := index.assets.find_by_key(key)) is not None}
-    mentioning = {node: frozenset(index.changes.list_scopes(node)) for node in set(nodes.values())}
-    scopes: set[int] = set()
-    for edge in edges:
-        if edge.start in nodes and edge.end in nodes:  # of a hub only the scopes that mention the other end, too
-            scopes |= mentioning[nodes[edge.start]] & mentioning[nodes[edge.end]]
-    unchanged = sorted(scopes.difference(changed))
-    found: set[DiffEdge] = set()
+class _FlowChanges(NamedTuple):
+    """By row, sorted by flow and time: by how many more scopes a flow is stated from a time on."""
+
+    flow: Numbers
+    at: Numbers
+    more: Numbers
+
+    def select(self, chosen: npt.NDArray[np.bool_]) -> _FlowChanges:
+        return _FlowChanges(self.flow[chosen], self.at[chosen], self.more[chosen])
+
+
+def _list_flow_changes(steps: Sequence[_Step], flows: StatedFlows) -> _FlowChanges:
+    """What the steps change. Flows that a step leaves as they are have no row; those that are moved at one time have one with 0."""
+    old_place, old = flows.list_flows([step.before for step in steps])
+    new_place, new = flows.list_flows([step.after for step in steps])
+    most = max(int(old.max(initial=0)), int(new.max(initial=0))) + 1
+    gone, come = old_place * most + old, new_place * most + new
+    gone, come = gone[~find_places(come, gone)[1]], come[~find_places(gone, come)[1]]
+    both = np.concatenate([gone, come])
+    times = np.array([step.at for step in steps], np.int64)
+    more = np.repeat(np.array([-1, 1], np.int64), [len(gone), len(come)])
+    flow, at = both % most, times[both // most]
+    order = np.lexsort((at, flow))
+    flow, at, more = flow[order], at[order], more[order]
+    begins = np.flatnonzero((np.diff(flow, prepend=-1) != 0) | (np.diff(at, prepend=at[:1]) != 0))
+    return _FlowChanges(flow[begins], at[begins], np.add.reduceat(more, begins) if len(begins) else more)
+
+
+def _find_unchanged(live: LiveGraph, changing: Numbers, changed: Collection[int], flows: StatedFlows, limits: Limits) -> Numbers:
+    """Those of these flows, and others, that scopes state which did not change since."""
+    if not len(changing):
+        return changing
+    found: list[Numbers] = [changing[:0]]
+    unchanged = live.index.changes.list_scopes_between(flows.iterate_datasets(changing), changed)
     for start in range(0, len(unchanged), SCOPES_AT_ONCE):
         limits.check_deadline()
-        for head in live.store.read_heads(unchanged[start : start + SCOPES_AT_ONCE]):
-            found.update(list_flows(head.content))
-    return found
+        heads = live.store.read_heads(unchanged[start : start + SCOPES_AT_ONCE])
+        found.append(flows.list_flows([flows.add(head.content) for head in heads])[1])
+    return sort_distinct(np.concatenate(found))
 
 
-def _count_span(at: int, end: int, steps: Iterable[_Step], stated: Counter[DiffEdge], changing: Collection[DiffEdge]) -> ChangeCount:
-    """The counts of one span. `stated`: by how many scopes each flow is stated; changed to that at the end of the span."""
-    before: dict[DiffEdge, bool] = {}
-    moved: set[AssetKey] = set()
-    times: dict[int, None] = {}
-    for moment, together in _group_by_time(steps).items():
-        numbers: Counter[DiffEdge] = Counter()
-        for step in together:
-            numbers.update(edge for edge in step.new if edge in changing)
-            numbers.subtract(edge for edge in step.gone if edge in changing)
-            if step.moved:
-                moved |= step.moved
-                times[moment] = None
-        for edge, number in numbers.items():
-            existed = stated[edge] > 0
-            before.setdefault(edge, existed)
-            stated[edge] += number
-            if existed != (stated[edge] > 0):
-                times[moment] = None
-    added = sum(not existed and stated[edge] > 0 for edge, existed in before.items())
-    removed = sum(existed and stated[edge] <= 0 for edge, existed in before.items())
-    return ChangeCount(at, end, added, removed, len(moved), tuple(times))
+class _SpanCounts(NamedTuple):
+    added: int
+    removed: int
+    times: tuple[int, ...]
 
 
-def _group_by_time(steps: Iterable[_Step]) -> Mapping[int, Sequence[_Step]]:
-    found: dict[int, list[_Step]] = {}
-    for step in steps:
-        found.setdefault(step.at, []).append(step)
-    return found
+def _count_spans(changes: _FlowChanges, stated: Numbers, since: int, length: int) -> dict[int, _SpanCounts]:
+    """The counts of the spans in which flows come or go. `stated`: by flow, by how many scopes it is stated at first."""
+    flow, at, more = changes
+    if not len(flow):
+        return {}
+    first = np.flatnonzero(np.diff(flow, prepend=-1))  # of each flow its first row
+    summed = np.cumsum(more)
+    before_flow = np.repeat(summed[first] - more[first], np.diff(first, append=len(flow)))
+    after = stated[flow] + summed - before_flow
+    exists, existed = after > 0, after - more > 0
+    span = (at - since - 1) // length
+    begins = np.flatnonzero((np.diff(flow, prepend=-1) != 0) | (np.diff(span, prepend=span[:1]) != 0))  # of a flow in a span
+    ends = np.append(begins[1:], len(flow)) - 1
+    added, removed = ~existed[begins] & exists[ends], existed[begins] & ~exists[ends]
+    most = int(span.max()) + 1
+    news, olds = (np.bincount(span[begins], chosen, most).astype(np.int64).tolist() for chosen in (added, removed))
+    times: dict[int, list[int]] = {}
+    for moment in sorted({*at[exists != existed].tolist()}):
+        times.setdefault((moment - since - 1) // length, []).append(moment)
+    return {number: _SpanCounts(news[number], olds[number], tuple(of_span)) for number, of_span in times.items()}
+
+
+def _list_moved(steps: Sequence[_Step], flows: StatedFlows) -> list[tuple[int, frozenset[AssetKey]]]:
+    """(time, datasets) of each statement of a rename or a drop, and of each withdrawal."""
+    found = ((step.at, flows.get_moved(step.before) ^ flows.get_moved(step.after)) for step in steps)
+    return sorted(((at, moved) for at, moved in found if moved), key=itemgetter(0))
+
+
+def _build_count(at: int, until: int, counts: _SpanCounts | None, moved: Sequence[tuple[int, frozenset[AssetKey]]]) -> ChangeCount:
+    counts = counts or _SpanCounts(0, 0, ())
+    within = [(moment, datasets) for moment, datasets in moved if at < moment <= until]
+    times = sorted({*counts.times, *(moment for moment, _ in within)})
+    datasets = frozenset[AssetKey]().union(*(datasets for _, datasets in within))
+    return ChangeCount(at, until, counts.added, counts.removed, len(datasets), tuple(times))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
@@ -15,6 +14,7 @@ from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, from_mic
 from meshline.graph.naming import Naming, parse_search_terms
 from meshline.graph.queries.pages import build_name_key, format_name
 from meshline.graph.queries.search import is_listed
+from meshline.graph.similarity import find_close_matches
 from meshline.graph.store.base import Store
 from meshline.words import format_time
 
@@ -218,12 +218,15 @@ class _Lookup:
             return _ends_with(fold(key.qualified_name), wanted)
 
         words = parse_search_terms(wanted)
+        few = self.index.find_named(kind, wanted, SEARCHED)
+        if few is not None and (words or not few):
+            return self._select_named(few, is_match)
         keys = self.store.search(words, (kind,), SEARCHED) if words else ()
         nodes = {node for key in keys if (node := self.index.assets.find_by_key(key)) is not None}
         found = self._select_named(nodes, is_match)
         if len(found) < 2 and (not words or len(keys) >= SEARCHED):
             found = self._select_named(
-                [node for node in self.index.assets.find_ending(kind, wanted, fold) if is_listed(self.index, node)], is_match
+                [node for node in self.index.assets.find_ending(kind, wanted) if is_listed(self.index, node)], is_match
             )
         return found
 
@@ -282,14 +285,26 @@ def _describe_not_found(lookup: _Lookup, text: str) -> str:
     """The message for a text that refers to no asset, with similar names."""
     index = lookup.index
     names: dict[str, str] = {}
-    for word in parse_search_terms(text)[-3:]:
-        for key in lookup.store.search([word[:3]], (), 500):
-            node = index.assets.find_by_key(key)
-            if node is not None and index.assets.is_visible(node):
-                qualified = index.assets.get_key(node).qualified_name
-                names[key.name.casefold()] = names[qualified.casefold()] = qualified
-    names |= {spelled: index.assets.get_key(column).qualified_name for spelled, column in lookup.list_similar_columns(text.casefold())}
-    close = difflib.get_close_matches(text.casefold(), names, NEAR, 0.6)
+    for node in index.find_alike(text, _list_beginnings(text)):
+        _add_spellings(names, index.assets.get_key(node))
+    dataset, _, column = text.rpartition(".")
+    if dataset and column:
+        for node in index.find_alike(dataset, _list_beginnings(dataset), AssetKind.DATASET)[:NEAR]:
+            shown = index.assets.get_key(node).name
+            for key in map(index.assets.get_key, index.assets.list_columns(node)):
+                names.setdefault(f"{shown}.{key.name}".casefold(), key.qualified_name)
+                names.setdefault(key.qualified_name.casefold(), key.qualified_name)
+    names |= {spelled: index.assets.get_key(node).qualified_name for spelled, node in lookup.list_similar_columns(text.casefold())}
+    close = find_close_matches(text.casefold(), names, NEAR, 0.6)
     near = list(dict.fromkeys(names[name] for name in close))
     hint = f": did you mean {' or '.join(near)}?" if near else ": meshline search finds names"
     return f"no asset is called {text[:200]!r}{hint}"
+
+
+def _list_beginnings(text: str) -> list[str]:
+    return [word[:3] for word in parse_search_terms(text)[-3:]]
+
+
+def _add_spellings(names: dict[str, str], key: AssetKey) -> None:
+    names.setdefault(key.qualified_name.casefold(), key.qualified_name)
+    names.setdefault(key.name.casefold(), key.qualified_name)

@@ -89,7 +89,7 @@ class _DatasetsByEnding:
             index = self._graph.index
             classes = (
                 index.assets.list_names(node, former=True)
-                for node in index.assets.find_ending(AssetKind.DATASET, wanted, str.casefold)
+                for node in index.assets.find_ending(AssetKind.DATASET, wanted)
                 if not index.assets.is_inferred(node)
             )
             named = ([key for key in names if _ends_with(key, wanted)] for names in classes)
