@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Page, expect
 
@@ -13,6 +15,9 @@ from tests.api.test_ingest import build_event
 from tests.explorer.server import run_server
 from tests.explorer.window import OpenWindow
 
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+# A tab is a list item with a button; CodeMirror scrolls by keys of its own; its hints are beside the page.
+OF_THE_LIBRARY = re.compile(r"nested-interactive|scrollable-region-focusable|region: .*CodeMirror-info")
 STORED = "JSON.stringify({...localStorage, ...sessionStorage}) + document.cookie"
 
 
@@ -52,3 +57,18 @@ def test_graphiql_asks_with_the_token_of_its_headers(tmp_path: Path, open_window
         expect(page.locator("body")).to_have_css("overflow", "hidden")  # by the sheet that takes the place of a <style>
         page.keyboard.press("Escape")
         assert SECRETS[Role.READER] not in page.evaluate(STORED), "a token is kept in memory only"
+
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            barriers = [barrier for barrier in window.find_barriers() if not OF_THE_LIBRARY.match(barrier)]
+            assert not barriers, "\n".join(barriers)
+        page.set_viewport_size({"width": 390, "height": 844})
+        pane = documentation.bounding_box()
+        assert pane is not None
+        assert pane["width"] > 300, "an open pane has the whole width"
+        page.get_by_role("button", name="Hide Documentation Explorer").click()
+        places = [page.locator(part).bounding_box() for part in (".graphiql-editors", ".graphiql-response")]
+        above, below = (place for place in places if place is not None)
+        assert below["y"] >= above["y"] + above["height"]
+        assert min(above["width"], below["width"]) > 300
+        expect(page.get_by_role("link", name="meshline")).to_have_attribute("href", "/")

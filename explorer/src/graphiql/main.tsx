@@ -2,6 +2,7 @@
 import { GraphiQL } from "graphiql";
 import "graphiql/style.css";
 import { createRoot } from "react-dom/client";
+import { keepFieldsLabelled } from "./labels";
 import { installPolicy } from "./policy";
 import { storage } from "./storage";
 import "./style.css";
@@ -53,5 +54,12 @@ createRoot(root).render(
     shouldPersistHeaders={false}
     showPersistHeadersSettings={false}
     defaultEditorToolsVisibility="headers"
-  />,
+  >
+    <GraphiQL.Logo>
+      <h1>
+        GraphiQL · <a href="/">meshline</a>
+      </h1>
+    </GraphiQL.Logo>
+  </GraphiQL>,
 );
+keepFieldsLabelled(root);
