@@ -17,6 +17,7 @@ from meshline.graph.store.base import (
     RawEvent,
     Record,
     Run,
+    RunGroup,
     RunKey,
     RunPair,
     RunPosition,
@@ -191,6 +192,9 @@ class ModelStore:
             & set(assets)
             and (before is None or stored.position < before)
         ][:limit]
+
+    def list_last_runs(self, groups: Sequence[RunGroup], role: RunRole, limit: int = 1) -> Sequence[Sequence[StoredRun]]:
+        return [self.list_runs(group.assets, role, group.before, limit) for group in groups]
 
     def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
         return len(self.list_runs(assets, role, limit=len(self.runs_)))

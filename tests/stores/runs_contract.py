@@ -8,7 +8,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, build_dataset_key, build_job_key
-from meshline.graph.store.base import Batch, RawEvent, Run, RunPosition, RunReader, RunRole, Store, StoredEvent, StoredRun
+from meshline.graph.store.base import Batch, RawEvent, Run, RunGroup, RunPosition, RunReader, RunRole, Store, StoredEvent, StoredRun
 from tests.stores.commits_contract import Boom
 from tests.stores.records_contract import P1, build_pair, build_run, build_run_key, find_siblings, put_runs
 
@@ -82,6 +82,25 @@ class RunsContract:
             put_runs(store, build_listed_run(f"new {added}", 100 + added, [], [SHOP]))
         assert sorted(stored.run.key.run_id for stored in found) == sorted(f"{n}" for n in range(12))
         assert [stored.run.begun for stored in found] == [3, 3, 3, 2, 2, 2, 1, 1, 1, 0, 0, 0]
+
+    def test_the_newest_runs_of_many_groups_are_those_of_each(self, store: Store) -> None:
+        put_runs(store, *(build_listed_run(f"{n}", n // 2, [], [ORDERS] if n % 3 else [ORDERS, SHOP]) for n in range(12)))
+        third = store.list_runs([ORDERS], RunRole.WRITES, limit=3)[-1].position
+        groups = [
+            RunGroup([SHOP]),
+            RunGroup([]),
+            RunGroup([build_dataset_key("ns", "unknown")]),
+            RunGroup([ORDERS, SHOP, ORDERS]),
+            RunGroup([ORDERS], third),
+            RunGroup([SHOP], RunPosition(4, "")),
+            RunGroup([SHOP]),
+        ]
+        for limit in (1, 2, 5, 100):
+            expected = [list(store.list_runs(group.assets, RunRole.WRITES, group.before, limit)) for group in groups]
+            assert [list(one) for one in store.list_last_runs(groups, RunRole.WRITES, limit)] == expected
+            assert [len(one) for one in expected] == [min(limit, n) for n in (4, 0, 0, 12, 9, 3, 4)]
+        assert [list(one) for one in store.list_last_runs(groups, RunRole.WRITES, 0)] == [[]] * 7
+        assert list(store.list_last_runs([], RunRole.JOB)) == []
 
     def test_a_run_moves_when_an_earlier_event_of_it_arrives(self, store: Store) -> None:
         put_runs(store, build_listed_run("a", 10, [], [ORDERS]), build_listed_run("b", 20, [], [ORDERS]))

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from meshline.api.marquez.node_ids import build_version
-from meshline.api.marquez.question import Question
+from meshline.api.marquez.question import Question, Writer
 from meshline.api.marquez.registrations import Registered
-from meshline.api.marquez.runs import build_dataset_version, find_last_writer
+from meshline.api.marquez.runs import build_dataset_version, read_last_writers
 from meshline.api.marquez.shapes import ComputedField, Dataset, DatasetData, Datasets, Facets, Field, GraphInputField, InputField, Name
 from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach
 from meshline.graph.model import AssetKey, AssetKind, FlowType, from_micros
@@ -41,17 +41,19 @@ class KnownDataset(NamedTuple):
     key: AssetKey
     attributes: Attributes
     columns: Sequence[tuple[int, Attributes]]
+    writer: Writer | None
 
 
 def read_known(question: Question, asked: Iterable[tuple[int, AssetKey]]) -> list[KnownDataset]:
-    """What is known of datasets (nodes, each with the name to show), with one read of the store."""
+    """What is known of datasets (nodes, each with the name to show), with one read of the store for statements and one for runs."""
     index, datasets = question.index, list(asked)
     columns = [index.assets.list_columns(node) for node, _ in datasets]
     nodes = [*(node for node, _ in datasets), *(column for of_one in columns for column in of_one)]
     question.limits.check_deadline()
     known = dict(zip(nodes, read_attributes(question.live, index, nodes), strict=True))
+    read_last_writers(question, ((node, None) for node, _ in datasets))
     return [
-        KnownDataset(node, key, known[node], [(column, known[column]) for column in of_one])
+        KnownDataset(node, key, known[node], [(column, known[column]) for column in of_one], question.writers[node, None])
         for (node, key), of_one in zip(datasets, columns, strict=True)
     ]
 
@@ -87,15 +89,14 @@ def build_schema_version(namespace: str, name: str, fields: Iterable[Field]) -> 
 def _build_current_version(question: Question, known: KnownDataset, data: DatasetData) -> str:
     """The version that the last completed run wrote; of a dataset that no run wrote, that of its columns."""
     namespace, name = question.index.assets.get_key(known.node).parts
-    writer = find_last_writer(question, known.node)
-    if writer is None:
+    if known.writer is None:
         return build_schema_version(namespace, name, data.fields)
-    return build_dataset_version(question, namespace, name, writer.run_id)
+    return build_dataset_version(question, namespace, name, known.writer.run_id)
 
 
 def build_data(question: Question, known: KnownDataset) -> DatasetData:
     """What every answer shows of a dataset."""
-    index, writer = question.index, find_last_writer(question, known.node)
+    index = question.index
     namespace, name = known.key.parts
     since, last = find_times(question, known.node)
     shown, facets = index.assets.get_key(known.node), collect_facets(known.attributes)
@@ -114,7 +115,7 @@ def build_data(question: Question, known: KnownDataset) -> DatasetData:
             for column, of_one in known.columns
         ],
         tags=list_tag_names(known.attributes),
-        last_modified_at=None if writer is None else from_micros(writer.ended),
+        last_modified_at=None if known.writer is None else from_micros(known.writer.ended),
         description=known.attributes.find_text("description"),
         last_lifecycle_state=get_text(facets.get("lifecycleStateChange"), "lifecycleStateChange"),
     )

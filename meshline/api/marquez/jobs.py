@@ -11,7 +11,7 @@ from msgspec.structs import astuple
 from meshline.api.marquez.datasets import collect_facets, find_times, list_tag_names
 from meshline.api.marquez.node_ids import build_version
 from meshline.api.marquez.question import Question
-from meshline.api.marquez.runs import STATES, build_job_version, find_last_state, list_latest_runs
+from meshline.api.marquez.runs import STATES, build_job_version, iterate_last_states, read_latest_runs
 from meshline.api.marquez.shapes import Job, JobBase, Jobs, Name, Run
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
@@ -48,7 +48,7 @@ def _cut_page(question: Question, jobs: Sequence[int]) -> Sequence[int]:
     if not wanted <= STATES:
         raise InvalidInput(f"give {', '.join(sorted(STATES))}", "lastRunStates")
     limit, offset = question.read_page()
-    matching = (job for job in jobs if find_last_state(question, job) in wanted)
+    matching = (job for job, state in iterate_last_states(question, jobs) if state in wanted)
     return list(islice(matching, offset, offset + limit))
 
 
@@ -62,15 +62,15 @@ def read_jobs(question: Question, asked: Iterable[tuple[int, AssetKey]]) -> list
     """Jobs (nodes, each with the name to show) with all that an answer about jobs shows of them."""
     jobs = list(asked)
     known = read_attributes(question.live, question.index, [node for node, _ in jobs])
-    return [_build_job(question, node, key, of_one) for (node, key), of_one in zip(jobs, known, strict=True)]
+    latest = read_latest_runs(question, [node for node, _ in jobs], LATEST)
+    return [_build_job(question, node, key, of_one, latest[node]) for (node, key), of_one in zip(jobs, known, strict=True)]
 
 
-def _build_job(question: Question, node: int, key: AssetKey, known: Attributes) -> Job:
-    latest = list_latest_runs(question, node, LATEST)
+def _build_job(question: Question, node: int, key: AssetKey, known: Attributes, latest: Sequence[Run]) -> Job:
     base = build_job_base(question, node, key, known, latest)
     return Job(
         **msgspec.structs.asdict(base),
-        latest_runs=latest or None,
+        latest_runs=list(latest) or None,
         facets=collect_facets(known),
         current_version=build_job_version(
             key,

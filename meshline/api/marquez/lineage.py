@@ -14,7 +14,7 @@ from meshline.api.marquez.datasets import build_data, describe_steps, group_step
 from meshline.api.marquez.jobs import build_job_base
 from meshline.api.marquez.node_ids import NodeId, NodeType, format_node_id, resolve_node_id
 from meshline.api.marquez.question import Question
-from meshline.api.marquez.runs import list_latest_runs
+from meshline.api.marquez.runs import read_latest_runs
 from meshline.api.marquez.shapes import (
     ColumnData,
     ColumnGraph,
@@ -149,8 +149,9 @@ def _build_graph(question: Question, shown: dict[int, AssetKey], edges: Iterable
         data = msgspec.structs.replace(data, description=_add_note(data.description, notes.get(known.node)))
         found.append(DatasetNode(ids[known.node], incoming[known.node], outgoing[known.node], data))
     jobs = [(node, key) for node, key in shown.items() if key.kind is AssetKind.JOB]
+    latest = read_latest_runs(question, [node for node, _ in jobs], 1)
     for (node, key), attributes in zip(jobs, read_attributes(question.live, index, [node for node, _ in jobs]), strict=True):
-        base = build_job_base(question, node, key, attributes, list_latest_runs(question, node, 1))
+        base = build_job_base(question, node, key, attributes, latest[node])
         base = msgspec.structs.replace(base, description=_add_note(base.description, notes.get(node)))
         data_ = JobData(**msgspec.structs.asdict(base), current_run_uuid=None if base.latest_run is None else base.latest_run.id)
         found.append(JobNode(ids[node], incoming[node], outgoing[node], data_))

@@ -83,7 +83,7 @@ class Question:
         self.path = path
         self.query = query
         self.lasting = True
-        self.writers: dict[tuple[int, int | None], Writer | None] = {}  # see `runs.find_last_writer`
+        self.writers: dict[tuple[int, int | None], Writer | None] = {}  # see `runs.read_last_writers`
 
     def read_page(self, default: int = 100) -> tuple[int, int]:
         """(limit, offset). Raises InvalidInput."""

@@ -4,8 +4,9 @@ and jobs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -29,10 +30,9 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, from_micros, to_micros
 from meshline.graph.queries.runs import count_asset_runs, list_asset_runs, list_run_assets
 from meshline.graph.store.base import Run as StoredState
-from meshline.graph.store.base import RunKey, RunPosition, RunRole
+from meshline.graph.store.base import RunGroup, RunKey, RunPosition, RunRole
 from meshline.ingest.openlineage.run_state import RunEnd, RunRecord, decide_run_end, decode_run_record, decode_state
 
-WRITERS = 20  # newest runs among which the one is looked for that completed a dataset last
 UPSTREAM_DEPTH, MOST_UPSTREAM = 20, 500  # runs before a run
 AT_ONCE = 500  # runs that are read together
 
@@ -52,7 +52,7 @@ def list_job_runs(question: Question) -> Runs:
     job = question.get_job()
     limit, offset = question.read_page()
     found = list_asset_runs(question.live, question.index, job, RunRole.JOB, limit + offset).runs[offset:]
-    return Runs([build_run(question, one.run) for one in found], count_asset_runs(question.live, question.index, job, RunRole.JOB))
+    return Runs(build_runs(question, [one.run for one in found]), count_asset_runs(question.live, question.index, job, RunRole.JOB))
 
 
 def get_run(question: Question) -> Run:
@@ -77,16 +77,28 @@ def get_stored_run(question: Question, run_id: str) -> StoredState:
     return found[0].run
 
 
-def list_latest_runs(question: Question, job: int, first: int) -> list[Run]:
-    """The newest runs of a job."""
-    found = list_asset_runs(question.live, question.index, job, RunRole.JOB, first).runs
-    return [build_run(question, one.run) for one in found]
+def read_latest_runs(question: Question, jobs: Sequence[int], first: int) -> dict[int, list[Run]]:
+    """The newest runs of each of these jobs, with one read of the store."""
+    found = question.live.store.list_last_runs([_build_group(question, job) for job in jobs], RunRole.JOB, first) if jobs else ()
+    built = iter(build_runs(question, [one.run for of_one in found for one in of_one]))
+    return {job: list(islice(built, len(of_one))) for job, of_one in zip(jobs, found, strict=True)}
 
 
-def find_last_state(question: Question, job: int) -> State | None:
-    """The state of the newest run of a job; None if it has none."""
-    run = next(iterate_runs(question, job, RunRole.JOB, most=1), None)
-    return None if run is None else _decide_state(decode_run_record(run.state))
+def iterate_last_states(question: Question, jobs: Sequence[int]) -> Iterator[tuple[int, State]]:
+    """Each of these jobs that has runs, with the state of its newest run, in this order."""
+    for part in (jobs[at : at + AT_ONCE] for at in range(0, len(jobs), AT_ONCE)):
+        question.limits.check_deadline()
+        found = question.live.store.list_last_runs([_build_group(question, job) for job in part], RunRole.JOB)
+        for job, newest in zip(part, found, strict=True):
+            if newest:
+                yield job, _decide_state(decode_run_record(newest[0].run.state))
+
+
+def _build_group(question: Question, node: int, before: int | None = None) -> RunGroup:
+    """The runs of an asset; `before`: those that began before this time (microseconds)."""
+    if before is None and question.index.as_of is not None:
+        before = question.index.as_of + 1
+    return RunGroup(list_run_assets(question.index, node), None if before is None else RunPosition(before, ""))
 
 
 def _decide_state(record: RunRecord) -> State:
@@ -96,9 +108,22 @@ def _decide_state(record: RunRecord) -> State:
 
 
 def build_run(question: Question, run: StoredState) -> Run:
-    """A run as answers show it. Its id is the one that its producer gave."""
+    """A run as answers show it."""
+    return build_runs(question, [run])[0]
+
+
+def build_runs(question: Question, runs: Sequence[StoredState]) -> list[Run]:
+    """Runs as answers show them. The id of each is the one that its producer gave."""
+    records = [decode_run_record(run.state) for run in runs]
+    read = (question.find_dataset(*name) for record in records for name in record.inputs)
+    starts = (record.first for record in records for _ in record.inputs)
+    read_last_writers(question, [(node, at) for node, at in zip(read, starts, strict=True) if node is not None])
+    return [_build_run(question, run, record) for run, record in zip(runs, records, strict=True)]
+
+
+def _build_run(question: Question, run: StoredState, record: RunRecord) -> Run:
+    """`question.writers` has the writers of its inputs."""
     question.limits.check_deadline()
-    record = decode_run_record(run.state)
     declared, state = read_run_facet(record), _decide_state(record)
     started = record.first if declared is None or declared.started_at is None else declared.started_at
     return Run(
@@ -185,46 +210,55 @@ def build_dataset_version(question: Question, namespace: str, name: str, run_id:
 def _find_version_read(question: Question, namespace: str, name: str, at: int) -> str:
     """The version of an input: that of the newest completed run that wrote it and began before `at` (microseconds)."""
     node = question.find_dataset(namespace, name)
-    writer = None if node is None else find_last_writer(question, node, at)
+    writer = None if node is None else question.writers[node, at]
     return build_dataset_version(question, namespace, name, "" if writer is None else writer.run_id)
 
 
-def find_last_writer(question: Question, dataset: int, before: int | None = None) -> Writer | None:
-    """The newest completed run that wrote a dataset, of the newest WRITERS; `before`: of those that began before this time.
+def read_last_writers(question: Question, wanted: Iterable[tuple[int, int | None]]) -> None:
+    """Read into `question.writers` the newest completed run that wrote each of these datasets; with a time (microseconds), of the runs that
+    began before it.
 
-    A request asks the store once for each dataset and time.
+    One question to the store for all of them. Those whose newest runs did not complete need another, for twice as many runs of each.
     """
-    key = (dataset, before)
-    if key not in question.writers:
-        question.writers[key] = next(_iterate_writers(question, dataset, before, WRITERS), None)
-    return question.writers[key]
+    left = {key: _build_group(question, *key) for key in dict.fromkeys(wanted) if key not in question.writers}
+    most, size = MOST, 1
+    while left:
+        question.limits.check_deadline()
+        following: dict[tuple[int, int | None], RunGroup] = {}
+        keys, step = list(left), max(1, AT_ONCE // size)
+        for part in (keys[at : at + step] for at in range(0, len(keys), step)):
+            found = question.live.store.list_last_runs([left[key] for key in part], RunRole.WRITES, size)
+            for key, runs in zip(part, found, strict=True):
+                writer = next(_iterate_completed(one.run for one in runs), None)
+                if writer is None and len(runs) == size < most:
+                    following[key] = left[key]._replace(before=runs[-1].position)
+                else:
+                    question.writers[key] = writer
+        left, most, size = following, most - size, min(2 * size, AT_ONCE)
 
 
 def iterate_writers(question: Question, dataset: int) -> Iterator[Writer]:
     """The completed runs that wrote a dataset, the newest first: of the newest MOST runs."""
-    return _iterate_writers(question, dataset, None, MOST)
+    return _iterate_completed(iterate_runs(question, dataset, RunRole.WRITES))
 
 
-def _iterate_writers(question: Question, dataset: int, before: int | None, most: int) -> Iterator[Writer]:
-    for run in iterate_runs(question, dataset, RunRole.WRITES, before, most):
+def _iterate_completed(runs: Iterable[StoredState]) -> Iterator[Writer]:
+    for run in runs:
         state = decode_state(run.state)
         if state.completed is not None and decide_run_end(state) is RunEnd.COMPLETE:
             yield Writer(run, state.completed)
 
 
-def iterate_runs(question: Question, node: int, role: RunRole, before: int | None = None, most: int = MOST) -> Iterator[StoredState]:
-    """The newest `most` runs of a job or dataset; `before`: of those that began before this time (microseconds)."""
-    if before is None and question.index.as_of is not None:
-        before = question.index.as_of + 1
-    position = None if before is None else RunPosition(before, "")
-    assets = list_run_assets(question.index, node)
-    while most > 0:
+def iterate_runs(question: Question, node: int, role: RunRole) -> Iterator[StoredState]:
+    """The newest MOST runs of a job or dataset."""
+    assets, position = _build_group(question, node)
+    for _ in range(MOST // AT_ONCE):
         question.limits.check_deadline()
-        found = question.live.store.list_runs(assets, role, position, min(most, AT_ONCE))
+        found = question.live.store.list_runs(assets, role, position, AT_ONCE)
         yield from (one.run for one in found)
-        if len(found) < min(most, AT_ONCE):
+        if len(found) < AT_ONCE:
             return
-        most, position = most - len(found), found[-1].position
+        position = found[-1].position
 
 
 def decode_facets(texts: Mapping[str, str]) -> Facets:
@@ -278,7 +312,7 @@ def _describe_run(question: Question, stored: StoredState) -> tuple[UpstreamRun,
 
 def _find_writer(question: Question, run: Run, name: VersionedName) -> Writer | None:
     node = question.find_dataset(name.namespace, name.name)
-    return None if node is None else find_last_writer(question, node, to_micros(run.created_at))
+    return None if node is None else question.writers[node, to_micros(run.created_at)]
 
 
 def _build_dataset(name: VersionedName, run_id: str | None) -> UpstreamDataset:

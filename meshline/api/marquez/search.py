@@ -9,7 +9,7 @@ from itertools import islice
 from meshline.api.marquez.datasets import collect_dataset_facets, collect_facets
 from meshline.api.marquez.node_ids import format_node_id
 from meshline.api.marquez.question import Question, parse_time
-from meshline.api.marquez.runs import find_last_writer, list_latest_runs
+from meshline.api.marquez.runs import read_last_writers, read_latest_runs
 from meshline.api.marquez.shapes import DatasetMatch, DatasetMatches, Hit, Hits, JobMatch, JobMatches
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, AssetKind, from_micros
@@ -84,8 +84,9 @@ def search_datasets(question: Question) -> DatasetMatches:
     text = read_text(question)
     found = list(islice(find_names(question, AssetKind.DATASET, text), FIRST))
     hits = []
+    read_last_writers(question, ((node, None) for node, _ in found))
     for (node, key), known in zip(found, read_attributes(question.live, question.index, [node for node, _ in found]), strict=True):
-        writer = find_last_writer(question, node)
+        writer = question.writers[node, None]
         run_id, type_ = ("", "") if writer is None else (writer.run_id, "COMPLETE")
         hits.append(DatasetMatch(run_id, key.name, key.parts[0], type_, collect_dataset_facets(known)))
     return DatasetMatches(hits, [_mark_text(key, text) for _, key in found])
@@ -96,8 +97,9 @@ def search_jobs(question: Question) -> JobMatches:
     text = read_text(question)
     found = list(islice(find_names(question, AssetKind.JOB, text), FIRST))
     hits = []
+    latest = read_latest_runs(question, [node for node, _ in found], 1)
     for (node, key), known in zip(found, read_attributes(question.live, question.index, [node for node, _ in found]), strict=True):
-        run = next(iter(list_latest_runs(question, node, 1)), None)
+        run = next(iter(latest[node]), None)
         run_id, type_, facets = ("", "", {}) if run is None else (run.id, _TYPES[run.state], run.facets)
         hits.append(JobMatch(run_id, key.name, key.parts[0], type_, "BATCH", collect_facets(known), facets))
     return JobMatches(hits, [_mark_text(key, text) for _, key in found])

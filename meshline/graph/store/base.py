@@ -59,6 +59,13 @@ class StoredRun(NamedTuple):
     run: Run
 
 
+class RunGroup(NamedTuple):
+    """What a list of runs is of, as in `Store.list_runs`: runs with one of these assets, after a position."""
+
+    assets: Sequence[AssetKey]
+    before: RunPosition | None = None
+
+
 class RunPair(NamedTuple):
     """A run's (input, output) pair of datasets; `covered` if the run's column lineage has edges for the pair.
 
@@ -247,6 +254,10 @@ class Store(Protocol):
 
         Runs that are added meanwhile do not shift the runs after a position.
         """
+        ...
+
+    def list_last_runs(self, groups: Sequence[RunGroup], role: RunRole, limit: int = 1) -> Sequence[Sequence[StoredRun]]:
+        """List the newest runs of each group, at most `limit` of each, as `list_runs` does, with one read of the store."""
         ...
 
     def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:

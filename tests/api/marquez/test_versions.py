@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
-from meshline.graph.store.base import Store, StoredRun
+from meshline.graph.store.base import RunGroup, RunRole, Store, StoredRun
 from tests.api.marquez import schemas
 from tests.api.marquez.conftest import CUSTOMERS, JOBS, LAKE, ORDERS, PG, REPORT, RUN, Marquez, build_dataset, build_event
 
@@ -148,18 +147,41 @@ def test_a_text_is_not_found_across_two_names(empty: Marquez) -> None:
     assert [hit["name"] for hit in empty.get(schemas.HITS, "search", q="aa")["results"]] == ["aab", "baa"]
 
 
-def test_a_request_asks_the_store_once_for_each_run_of_writes(marquez: Marquez, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_asks_the_store_once_for_all_runs_of_one_kind(marquez: Marquez, monkeypatch: pytest.MonkeyPatch) -> None:
     store: Store = marquez.client.app.state.service.resources.live.store  # type: ignore[attr-defined]
-    asked: list[object] = []
-    list_runs = store.list_runs
+    asked: list[int] = []
+    list_last_runs = store.list_last_runs
 
-    def count_question(*arguments: Any) -> Sequence[StoredRun]:
-        asked.append(arguments)
-        return list_runs(*arguments)
+    def count_question(groups: Sequence[RunGroup], role: RunRole, limit: int = 1) -> Sequence[Sequence[StoredRun]]:
+        asked.append(len(groups))
+        return list_last_runs(groups, role, limit)
 
-    monkeypatch.setattr(store, "list_runs", count_question)
+    def fail(*_: object) -> None:
+        raise AssertionError("a question for one asset")
+
+    monkeypatch.setattr(store, "list_last_runs", count_question)
+    monkeypatch.setattr(store, "list_runs", fail)
     marquez.get(schemas.DATASETS, "namespaces", LAKE, "datasets")
-    assert len(asked) == 2, "one for each of the two datasets"
+    assert asked == [2], "the last writers of both datasets"
+    asked.clear()
+    assert sorted(len(job["latestRuns"] or ()) for job in marquez.get(schemas.JOBS, "jobs")["jobs"]) == [0, 1, 1]
+    assert asked == [3, 2], "the latest runs of all three jobs; the last writers of what these runs read"
+    asked.clear()
+    assert len(marquez.get(schemas.JOBS, "jobs", lastRunStates="COMPLETED", limit=0)["jobs"]) == 0
+    marquez.get(schemas.JOBS, "jobs", lastRunStates="FAILED")
+    assert asked == [3], "the last runs of all three jobs"
+
+
+def test_the_last_completed_run_is_found_behind_any_number_that_failed(marquez: Marquez) -> None:
+    """Reads of the store double: 1, 2, 4, ... runs."""
+    path = ("namespaces", LAKE, "datasets", "orders")
+    before = marquez.get(schemas.DATASET, *path)
+    for number in range(10, 34):
+        event = build_event(number, "load.orders", [CUSTOMERS], [ORDERS], type_="FAIL")
+        marquez.send_events({**event, "run": {"runId": RUN.replace("{}", "") + f"f{number}"}})
+    after = marquez.get(schemas.DATASET, *path)
+    assert before["lastModifiedAt"] == "2026-03-08T12:01:00Z"
+    assert (after["lastModifiedAt"], after["currentVersion"]) == (before["lastModifiedAt"], before["currentVersion"])
 
 
 def test_names_that_came_later_are_found(marquez: Marquez) -> None:

@@ -161,10 +161,15 @@ UNWIND $rows AS row
 MATCH (r:Run {key: row.run})
 CREATE (r)-[:HAS_PLACE]->(:RunPlace {place: row.place, run: row.run})
 
-//// run_places
-MATCH (u:RunPlace) WHERE u.place > $after AND u.place < $before
-WITH u ORDER BY u.place DESC LIMIT $limit
-RETURN collect([u.place, u.run])
+//// last_run_places
+UNWIND range(0, size($ranges) - 1) AS number
+CALL (number) {
+  MATCH (u:RunPlace) WHERE u.place > $ranges[number][0] AND u.place < $ranges[number][1]
+  WITH u ORDER BY u.place DESC LIMIT $limit
+  RETURN collect([u.place, u.run]) AS places
+}
+WITH number, places ORDER BY number
+RETURN collect(places)
 
 //// count_run_places
 UNWIND $ranges AS range

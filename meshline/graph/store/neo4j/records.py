@@ -18,6 +18,7 @@ from meshline.graph.store.base import (
     RawEvent,
     Record,
     Run,
+    RunGroup,
     RunKey,
     RunPair,
     RunPosition,
@@ -115,12 +116,25 @@ def _list_places(run: Run) -> set[str]:
 
 
 def list_runs(tx: Transaction, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None, limit: int) -> list[StoredRun]:
-    end = _LAST if before is None else f"{before.begun + SMALLEST:020d}/{before.tie}"
-    found: set[tuple[str, str]] = set()
-    for asset in dict.fromkeys(assets):
-        asked = {"after": _build_place(asset, role, _FIRST), "before": _build_place(asset, role, end), "limit": limit}
-        found.update((place.split("/", 2)[2], key) for place, key in read_rows(tx, get_cypher("run_places"), **asked))
-    return _list_runs_by_key(tx, [key for _, key in sorted(found, reverse=True)[:limit]])
+    return list_last_runs(tx, [RunGroup(assets, before)], role, limit)[0]
+
+
+def list_last_runs(tx: Transaction, groups: Sequence[RunGroup], role: RunRole, limit: int) -> list[list[StoredRun]]:
+    ranges: list[list[str]] = []
+    owners: list[int] = []  # the position of the group of each range
+    for number, group in enumerate(groups):
+        end = _LAST if group.before is None else f"{group.before.begun + SMALLEST:020d}/{group.before.tie}"
+        for asset in dict.fromkeys(group.assets):
+            ranges.append([_build_place(asset, role, _FIRST), _build_place(asset, role, end)])
+            owners.append(number)
+    found: list[set[tuple[str, str]]] = [set() for _ in groups]
+    places = run_query(tx, get_cypher("last_run_places"), ranges=ranges, limit=limit)[0] if ranges else ()
+    for owner, of_range in zip(owners, places, strict=True):
+        found[owner].update((place.split("/", 2)[2], key) for place, key in of_range)
+    keys = [[key for _, key in sorted(of_one, reverse=True)[:limit]] for of_one in found]
+    wanted = list(dict.fromkeys(key for of_one in keys for key in of_one))
+    known = dict(zip(wanted, _list_runs_by_key(tx, wanted), strict=True))
+    return [[known[key] for key in of_one] for of_one in keys]
 
 
 def count_runs(tx: Transaction, assets: Sequence[AssetKey], role: RunRole) -> int:

@@ -17,6 +17,7 @@ from meshline.graph.store.base import (
     Changes,
     Head,
     Run,
+    RunGroup,
     RunKey,
     RunPosition,
     RunReader,
@@ -112,6 +113,9 @@ class Neo4jStore:
         self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100
     ) -> Sequence[StoredRun]:
         return self._connection.read(lambda tx: records.list_runs(tx, assets, role, before, limit)) if limit > 0 else []
+
+    def list_last_runs(self, groups: Sequence[RunGroup], role: RunRole, limit: int = 1) -> Sequence[Sequence[StoredRun]]:
+        return self._connection.read(lambda tx: records.list_last_runs(tx, groups, role, limit)) if limit > 0 else [[] for _ in groups]
 
     def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
         return self._connection.read(lambda tx: records.count_runs(tx, assets, role)) if assets else 0

@@ -26,7 +26,7 @@ from meshline.graph.model import (
     find_open_interval,
     list_known_observations,
 )
-from meshline.graph.store.base import Changes, Head, RawEvent, Run, RunKey, RunPair, RunPosition, RunRole, StoredEvent, StoredRun
+from meshline.graph.store.base import Changes, Head, RawEvent, Run, RunGroup, RunKey, RunPair, RunPosition, RunRole, StoredEvent, StoredRun
 from meshline.graph.store.compression import decompress_bytes, decompress_content
 from meshline.graph.store.head_table import HeadTable, parse_scope
 from meshline.graph.store.sqlite.sql import SQL
@@ -395,13 +395,27 @@ def list_runs_by_number(connection: sqlite3.Connection, numbers: Sequence[int]) 
 def list_runs(
     connection: sqlite3.Connection, assets: Iterable[AssetKey], role: RunRole, before: RunPosition | None, limit: int
 ) -> list[StoredRun]:
+    return list_runs_by_number(connection, _list_run_numbers(connection, assets, role, before, limit))
+
+
+def list_last_runs(connection: sqlite3.Connection, groups: Sequence[RunGroup], role: RunRole, limit: int) -> list[list[StoredRun]]:
+    numbers = [_list_run_numbers(connection, group.assets, role, group.before, limit) for group in groups]
+    wanted = sorted({number for of_one in numbers for number in of_one})
+    known = dict(zip(wanted, list_runs_by_number(connection, wanted), strict=True)) if wanted else {}
+    return [[known[number] for number in of_one] for of_one in numbers]
+
+
+def _list_run_numbers(
+    connection: sqlite3.Connection, assets: Iterable[AssetKey], role: RunRole, before: RunPosition | None, limit: int
+) -> list[int]:
+    """The numbers of the newest runs with one of these assets, after a position."""
     begun, number = _parse_position(before)
     found: set[tuple[int, int]] = set()
     for label in _find_labels(connection, assets):
         asked = (label, role.value, begun, number)
         connection.execute(SQL["check_beside_runs"], asked).fetchall()
         found.update(connection.execute(SQL["runs_of_asset"], (*asked, limit)))
-    return list_runs_by_number(connection, [number for _, number in sorted(found, reverse=True)[:limit]])
+    return [number for _, number in sorted(found, reverse=True)[:limit]]
 
 
 def count_runs(connection: sqlite3.Connection, assets: Iterable[AssetKey], role: RunRole) -> int:

@@ -15,6 +15,7 @@ from meshline.graph.store.base import (
     Head,
     Record,
     Run,
+    RunGroup,
     RunKey,
     RunPosition,
     RunReader,
@@ -90,6 +91,10 @@ class SqliteStore:
     ) -> Sequence[StoredRun]:
         with self._connections.begin_reading() as connection:
             return reader.list_runs(connection, assets, role, before, limit)
+
+    def list_last_runs(self, groups: Sequence[RunGroup], role: RunRole, limit: int = 1) -> Sequence[Sequence[StoredRun]]:
+        with self._connections.begin_reading() as connection:
+            return reader.list_last_runs(connection, groups, role, limit)
 
     def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
         with self._connections.begin_reading() as connection:
