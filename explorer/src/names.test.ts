@@ -37,6 +37,7 @@ describe("names", () => {
       "finance.",
       "daily",
     ]);
+    expect(splitWords("analytics-engineering@company.com")).toEqual(["analytics-engineering", "@company.com"]);
     fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 80 }), (given) => splitWords(given).join("") === given));
   });
 

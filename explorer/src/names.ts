@@ -37,7 +37,7 @@ export function showName(text: string): string {
 
 /** A long name after which separators a line may end, so that it does not end within a word. */
 export function splitWords(text: string): string[] {
-  return text.length <= LONGEST_LINE ? [text] : text.split(/(?<=[./])(?=[^./])/);
+  return text.length <= LONGEST_LINE ? [text] : text.split(text.includes("@") ? /(?=@)/ : /(?<=[./])(?=[^./])/);
 }
 
 /**

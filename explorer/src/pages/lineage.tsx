@@ -5,6 +5,7 @@ import { SearchField } from "../combobox";
 import { type Behind, CompletenessLine, lookBehind } from "../completeness";
 import { buildAssetHref, buildHref, changeHref, navigate, readChoice, readList, readTime, usePlace } from "../location";
 import { count, formatNumber, nameKinds, text } from "../messages";
+import { nameWithin } from "../names";
 import { Answered, AssetLink, CopyButton, Link, Name, OwnerLinks, ReachBadge } from "../parts";
 import { useNames } from "../past";
 import { LineageGap } from "../queries/completeness";
@@ -51,7 +52,7 @@ export default function LineagePage() {
       {text.loading}
     </p>
   );
-  const named = starts.map((one) => one.name).join(", ");
+  const named = starts.map(nameWithin).join(", ");
   useTitle(`Lineage${named && ` of ${named}`}`);
   const choose = (name: string) => (event: { target: { value: string } }) =>
     navigate(changeHref(place, { [name]: event.target.value.toLowerCase() }));
