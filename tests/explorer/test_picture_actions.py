@@ -64,3 +64,27 @@ def test_what_is_not_known_is_listed_and_the_frame_has_the_only_time(window: Win
     page.keyboard.press("t")
     expect(page.locator("#page-time")).to_be_focused()
     expect(page.get_by_label("As of", exact=True)).to_have_count(0)
+
+
+def test_jobs_and_consumers_are_nodes_of_their_own(example: Server, open_window: OpenWindow) -> None:
+    window = open_window(example.address)
+    page = window.open(f"/lineage?of={example.resolve('customers.customers')}")
+    items = page.get_by_role("treeitem")
+    expect(items.nth(3)).to_be_visible()
+    before = items.count()
+    page.locator(".canvas-more > summary").click()
+    page.get_by_role("checkbox", name="Jobs").check()
+    page.get_by_role("checkbox", name="Consumers").check()
+    expect(page).to_have_url(re.compile("with=job%2Cconsumer"))
+    support = page.get_by_role("treeitem", name=re.compile("^support-desk, consumer"))
+    expect(support).to_be_visible()
+    job = page.get_by_role("treeitem", name=re.compile("^campaigns.overwrite.*, job"))
+    assert items.count() > before + 5
+    job.focus()
+    page.keyboard.press("w")
+    details = page.locator(".canvas-details")
+    expect(details.get_by_text(re.compile("The job (reads|writes) it"))).to_be_visible()
+    window.wait_for_page()
+    assert window.find_barriers() == []
+    page.reload()
+    expect(support).to_be_visible()

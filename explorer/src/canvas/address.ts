@@ -2,6 +2,7 @@
 import { readTime } from "../location";
 import { OVERLAYS, type Overlay } from "./marks";
 import { FIRST_VIEW, GRANULARITIES, type Granularity, type Grouping, REACHES, type Reach, type Side, type View } from "./model";
+import { USERS, type UserKind } from "./users";
 import { clampZoom, type Viewport } from "./viewport";
 
 export interface PictureState {
@@ -17,6 +18,8 @@ export interface PictureState {
   words: string;
   /** Whether a picture is drawn that is so large that its list comes first. */
   draw: boolean;
+  /** Whether jobs and consumers are boxes, too. */
+  users: ReadonlySet<UserKind>;
   /** Parameters that could not be read and are shown as their default. */
   refused: string[];
 }
@@ -68,6 +71,7 @@ export function readState(search: URLSearchParams, level: Granularity = "DATASET
     compare: readMoment(search, "compare", refused),
     words: search.get("change") ?? "",
     draw: choose("draw", ["0", "1"], "0") === "1",
+    users: readUserKinds(search, refused),
     refused: [...new Set(refused)],
   };
 }
@@ -92,6 +96,13 @@ function readReach(search: URLSearchParams, refused: string[]): Set<Reach> {
   const found = REACHES.filter((one) => wanted.includes(one));
   if (found.length !== wanted.length) refused.push("reach");
   return new Set(found.length > 0 ? found : REACHES);
+}
+
+function readUserKinds(search: URLSearchParams, refused: string[]): Set<UserKind> {
+  const wanted = (search.get("with") ?? "").toUpperCase().split(",").filter(Boolean);
+  const found = USERS.filter((one) => wanted.includes(one));
+  if (found.length !== wanted.length) refused.push("with");
+  return new Set(found);
 }
 
 function readDepth(search: URLSearchParams, refused: string[]): number {
@@ -160,6 +171,12 @@ export function writeState(search: URLSearchParams, state: Omit<PictureState, "r
   put("overlay", state.overlay === "none" ? "" : state.overlay);
   put("compare", state.compare ?? "");
   put("change", state.words);
+  put(
+    "with",
+    USERS.filter((one) => state.users.has(one))
+      .join(",")
+      .toLowerCase(),
+  );
   put("draw", state.draw ? "1" : "");
   const { viewport } = state;
   put("view", viewport ? [viewport.x.toFixed(1), viewport.y.toFixed(1), viewport.zoom.toFixed(3)].join(",") : "");

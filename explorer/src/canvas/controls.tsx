@@ -7,6 +7,7 @@ import { FORMATS, type Format } from "./export_menu";
 import { OVERLAYS, type Overlay, type Tone } from "./marks";
 import { GRANULARITIES, type Granularity, type Grouping, type Picture, REACHES, type Side, type View } from "./model";
 import { TimeLine } from "./time_line";
+import { USERS } from "./users";
 
 export interface ControlsProps {
   state: PictureState;
@@ -43,7 +44,7 @@ export function Controls(props: ControlsProps) {
   const { view } = state;
   const direction = view.sides.length === 2 ? "both" : view.sides[0]!;
   // What is set there is seen; else the picture begins higher.
-  const inUse = state.overlay !== "none" || state.compare !== null;
+  const inUse = state.overlay !== "none" || state.compare !== null || state.users.size > 0;
   const closed = { open: new Set<string>(), shut: new Set<string>() };
   return (
     <div className="canvas-tools">
@@ -154,6 +155,20 @@ export function Controls(props: ControlsProps) {
               <option value="namespace">namespace</option>
             </select>
           </label>
+          {USERS.map((one) => (
+            <label key={one}>
+              <input
+                type="checkbox"
+                checked={state.users.has(one)}
+                onChange={() => {
+                  const users = new Set(state.users);
+                  if (!users.delete(one)) users.add(one);
+                  onChange({ users });
+                }}
+              />
+              {one === "JOB" ? "Jobs" : "Consumers"}
+            </label>
+          ))}
           <label>
             Overlay
             <select value={state.overlay} onChange={(event) => onChange({ overlay: event.target.value as Overlay })}>

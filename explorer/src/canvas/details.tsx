@@ -7,7 +7,7 @@ import { EdgeReasons } from "../queries/picture";
 import { JobSql } from "../queries/why";
 import type { Action } from "./actions";
 import type { PictureState } from "./address";
-import type { Card, Line, LineageEdge, Picture, Reach, Row } from "./model";
+import { type Card, isUser, type Line, type LineageEdge, type Picture, type Reach, type Row } from "./model";
 
 export function nameReach(reach: Reach): string {
   return reach[0] + reach.slice(1).toLowerCase();
@@ -82,7 +82,7 @@ function Focus({ card, row, picture, state, cone, actions, onLine, onFilter, onF
         <AssetLink asset={row ? { ...node, id: row.id, name: row.name, qualifiedName: `${node.name}.${row.name}` } : node} />
       </h2>
       <p>
-        <ReachBadge reach={node.reach} masked={node.masked} />{" "}
+        {!isUser(node) && <ReachBadge reach={node.reach} masked={node.masked} />}{" "}
         {node.owners.length > 0 ? (
           <>
             owned by{" "}
@@ -195,7 +195,8 @@ function Reasons({ line, picture, state, onLine }: DetailsProps & { line: Line }
   const fromTarget = (to.node.upstream?.direct ?? 0) < (from.node.downstream?.direct ?? Number.POSITIVE_INFINITY);
   const ends = fromTarget ? { of: [target.id], direction: "UPSTREAM" as const } : { of: [source.id], direction: "DOWNSTREAM" as const };
   const grouped = from.members.length + to.members.length > 0;
-  const reasons = useQuery(EdgeReasons, grouped ? null : { ...ends, granularity, asOf: state.asOf });
+  const user = [from, to].find((card) => isUser(card.node));
+  const reasons = useQuery(EdgeReasons, grouped || user ? null : { ...ends, granularity, asOf: state.asOf });
   const wanted = new Set(line.edges.map((edge) => `${edge.from} ${edge.to}`));
   const edges = reasons.data?.lineage.edges.filter((edge) => wanted.has(`${edge.from.id} ${edge.to.id}`)) ?? [];
   const stated = edges.flatMap((edge) => edge.evidence.flatMap((one) => (one.job ? [one.job] : [])));
@@ -213,7 +214,16 @@ function Reasons({ line, picture, state, onLine }: DetailsProps & { line: Line }
         {line.edges.length > 20 && <li>and {line.edges.length - 20} more</li>}
       </ul>
       {jobs.size > 0 && <Jobs ids={[...jobs.keys()].slice(0, 20)} names={jobs} />}
-      {!grouped && (
+      {user && (
+        <p>
+          {user.node.kind === "CONSUMER"
+            ? "The consumer uses it, or a part of it, or what it belongs to."
+            : user === to
+              ? "The job reads it."
+              : "The job writes it."}
+        </p>
+      )}
+      {!grouped && !user && (
         <Answered query={reasons}>
           {(data) => {
             const edges = data.lineage.edges.filter((edge) => wanted.has(`${edge.from.id} ${edge.to.id}`));

@@ -2,8 +2,22 @@
 import { cutName, showName } from "../names";
 import { isFaded, type Lights } from "./lights";
 import type { Tone } from "./marks";
+import { isUser } from "./model";
 import type { Palette } from "./palette";
-import { CARD_WIDTH, describeStub, FAR, FOOT_HEIGHT, HEAD_HEIGHT, hasFoot, ROW_HEIGHT, type Scene, stubOf } from "./scene";
+import {
+  CARD_WIDTH,
+  describeStub,
+  FAR,
+  FOOT_HEIGHT,
+  HEAD_HEIGHT,
+  hasFoot,
+  pointBox,
+  type Rect,
+  ROW_HEIGHT,
+  type Scene,
+  shapeOf,
+  stubOf,
+} from "./scene";
 import { DASHES, drawLines, drawShield, FADED, type Window4 } from "./strokes";
 import { type Size, type Viewport, visiblePart } from "./viewport";
 
@@ -95,11 +109,30 @@ function sortBlocks(scene: Scene, palette: Palette, lights: Lights): Blocks[] {
     }
     const at = i * 4;
     blocks.members.push(at);
-    blocks.path.rect(scene.boxes[at]!, scene.boxes[at + 1]!, scene.boxes[at + 2]!, scene.boxes[at + 3]!);
+    blocks.path.rect(...placeBlock(scene, at));
   });
   const blocks = [...found.values()];
   sorted.set(scene, { palette, marks: lights.marks, cone: lights.cone, blocks });
   return blocks;
+}
+
+/** Far away a job is flat, and a consumer narrow. */
+function placeBlock({ boxes, picture }: Scene, at: number): [x: number, y: number, width: number, height: number] {
+  const [x, y, width, height] = [boxes[at]!, boxes[at + 1]!, boxes[at + 2]!, boxes[at + 3]!];
+  const shape = shapeOf(picture.cards[at / 4]!.node);
+  if (shape === "round") return [x, y + height / 3, width, height / 3];
+  return shape === "pointed" ? [x, y, width / 3, height] : [x, y, width, height];
+}
+
+function traceShape(context: CanvasRenderingContext2D, kind: string, box: Rect): void {
+  const shape = shapeOf({ kind });
+  context.beginPath();
+  if (shape !== "pointed") context.roundRect(box.x, box.y, box.width, box.height, shape === "round" ? box.height / 2 : 6);
+  else {
+    const corners = pointBox(box);
+    for (let i = 0; i < corners.length; i += 2) context.lineTo(corners[i]!, corners[i + 1]!);
+    context.closePath();
+  }
 }
 
 function drawBlocks(
@@ -124,7 +157,7 @@ function drawBlocks(
     if (inside.length * 2 > members.length) context.fill(path);
     else {
       context.beginPath();
-      for (const at of inside) context.rect(boxes[at]!, boxes[at + 1]!, boxes[at + 2]!, boxes[at + 3]!);
+      for (const at of inside) context.rect(...placeBlock(scene, at));
       context.fill();
     }
     if (room <= 9) continue;
@@ -189,17 +222,16 @@ function drawCard(context: CanvasRenderingContext2D, scene: Scene, index: number
     scene.boxes[index * 4 + 3]!,
   ];
   const ringed = card.id === lights.focus || card.rows.some((row) => row.id === lights.focus);
-  context.fillStyle = palette.card;
+  context.fillStyle = isUser(node) ? palette.raised : palette.card;
   context.strokeStyle = ringed ? palette.focus : node.start || lights.found.has(card.id) ? palette.accent : palette.strongLine;
   context.lineWidth = ringed ? 3 : node.start || lights.pinned === card.id || lights.found.has(card.id) ? 2 : 1;
   context.setLineDash(DASHES[node.reach]);
-  context.beginPath();
-  context.roundRect(x, y, width, height, 6);
+  traceShape(context, node.kind, { x, y, width, height });
   context.fill();
   context.stroke();
   context.setLineDash([]);
   context.fillStyle = node.domain ? pickGroupColour(node.domain.id, palette) : palette.line;
-  context.fillRect(x + 1, y + 6, 4, Math.min(height, HEAD_HEIGHT) - 12);
+  if (!isUser(node)) context.fillRect(x + 1, y + 6, 4, Math.min(height, HEAD_HEIGHT) - 12);
   context.textAlign = "left";
   context.textBaseline = "middle";
   const mark = lights.marks.get(card.id);
@@ -269,6 +301,7 @@ export function captionCard(scene: Scene, index: number): string {
   if (members.length > 0) return `${node.kind === "DATA_PRODUCT" ? "product" : node.kind.toLowerCase()} · ${members.length} inside`;
   const place = node.product?.name ?? node.domain?.name;
   const owner = node.owners[0]?.name;
+  if (isUser(node)) return showName([node.kind.toLowerCase(), owner].filter(Boolean).join(" · "));
   return showName([place, owner].filter(Boolean).join(" · ") || node.kind.toLowerCase().replace("_", " "));
 }
 

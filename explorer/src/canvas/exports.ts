@@ -3,7 +3,7 @@ import { buildCsv } from "../files";
 import { cutName, showName } from "../names";
 import { captionCard, nameCard, pickGroupColour } from "./drawing";
 import type { Palette } from "./palette";
-import { boxOf, HEAD_HEIGHT, hasFoot, middleOf, ROW_HEIGHT, type Scene } from "./scene";
+import { boxOf, HEAD_HEIGHT, hasFoot, middleOf, pointBox, ROW_HEIGHT, type Scene, shapeOf } from "./scene";
 import { DASHES, describeLine, GONE, SHIELD } from "./strokes";
 
 /** What every export says of itself. */
@@ -71,10 +71,14 @@ export function buildSvg(scene: Scene, caption: Caption, palette: Palette): stri
     const box = boxOf(scene, i);
     const dash = DASHES[card.node.reach].length > 0 ? ` stroke-dasharray="${DASHES[card.node.reach].join(" ")}"` : "";
     const bold = card.node.start ? ` stroke-width="2"` : "";
+    const shape = shapeOf(card.node);
+    const colours = `fill="${shape === "card" ? palette.card : palette.raised}" stroke="${card.node.start ? palette.accent : palette.strongLine}"${bold}${dash}`;
     parts.push(
-      `<rect x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" rx="6" fill="${palette.card}" stroke="${card.node.start ? palette.accent : palette.strongLine}"${bold}${dash}/>`,
+      shape === "pointed"
+        ? `<path d="M${pointBox(box).join(" ")}z" ${colours}/>`
+        : `<rect x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" rx="${shape === "round" ? box.height / 2 : 6}" ${colours}/>`,
     );
-    if (card.node.domain)
+    if (card.node.domain && shape === "card")
       parts.push(
         `<rect x="${box.x + 1}" y="${box.y + 6}" width="4" height="${HEAD_HEIGHT - 12}" fill="${pickGroupColour(card.node.domain.id, palette)}"/>`,
       );
@@ -128,6 +132,7 @@ export function escapeMermaid(text: string): string {
   return Array.from(showName(text), (one) => (/[\p{L}\p{N} _.,:/()+=⟨⟩·-]/u.test(one) ? one : `#${one.codePointAt(0)};`)).join("");
 }
 
+const MERMAID_SHAPES = { card: ["[", "]"], round: ["([", "])"], pointed: [">", "]"] } as const;
 const ARROWS = { DIRECT: "-->", INDIRECT: "-.->", POSSIBLE: "-.->" } as const;
 
 export function buildMermaid(scene: Scene, caption: Caption): string {
@@ -137,7 +142,8 @@ export function buildMermaid(scene: Scene, caption: Caption): string {
     const more = [card.moreUp ? `+${card.moreUp} upstream` : "", card.moreDown ? `+${card.moreDown} downstream` : ""]
       .filter(Boolean)
       .join(", ");
-    text.push(`  n${i}["${escapeMermaid(cutName(showName(card.node.name), 80))}${more ? ` (${more})` : ""}"]`);
+    const [open, close] = MERMAID_SHAPES[shapeOf(card.node)];
+    text.push(`  n${i}${open}"${escapeMermaid(cutName(showName(card.node.name), 80))}${more ? ` (${more})` : ""}"${close}`);
   });
   const pairs = new Map<string, string>();
   for (const line of lines) {

@@ -18,9 +18,9 @@ import { resolveGrouping } from "./grouping";
 import type { Place } from "./layout";
 import { requestLayout } from "./layout_client";
 import type { Lights } from "./lights";
-import { useCone, useDifference, useLineage } from "./lineage_state";
+import { useCone, useDifference, useLineage, useUsers } from "./lineage_state";
 import { countTones, groupViolations, markCards } from "./marks";
-import { buildPicture, collectCone, findCards, GRANULARITIES, REACHES, type Side, type View } from "./model";
+import { buildPicture, collectCone, findCards, GRANULARITIES, isUser, REACHES, type Side, type View } from "./model";
 import { listNotes } from "./notes";
 import { Notices } from "./notices";
 import { buildOutline, findNeighbour, foldRows, type OutlineRow } from "./outline";
@@ -29,6 +29,7 @@ import type { LineageCanvasProps } from "./props";
 import { boxOf, buildScene, type Hit, listBoxes, type Scene } from "./scene";
 import { chooseViewport, Surface } from "./surface";
 import { Tree } from "./tree";
+import { addUsers, lightUsers } from "./users";
 import { fit, pan, reveal, type Size, type Viewport, visiblePart, zoomAt } from "./viewport";
 
 const VIEW_REST_MS = 400;
@@ -41,7 +42,9 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const view = useMemo(() => resolveGrouping(state.view, lineage.known), [state.view, lineage.known]);
   const plain = useMemo(() => buildPicture(lineage.known, view, state.pin), [lineage.known, view, state.pin]);
   const difference = useDifference(of, state);
-  const { picture, beyond } = useMemo(() => markChanges(plain, difference.changes), [plain, difference.changes]);
+  const { picture: marked, beyond } = useMemo(() => markChanges(plain, difference.changes), [plain, difference.changes]);
+  const users = useUsers(lineage, state);
+  const picture = useMemo(() => (users.found ? addUsers(marked, users.found, view) : marked), [marked, users.found, view]);
   const listFirst = picture.cards.length > MOST_DRAWN && !state.draw;
   const { dark } = useTheme();
   const palette = useMemo(() => readPalette(dark), [dark]);
@@ -146,8 +149,9 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const served = useCone(asked, isColumn ? "COLUMN" : view.granularity, state);
   const cone = useMemo(() => {
     if (coneOf === null || !picture.cardOf.has(coneOf)) return null;
-    return served ? new Set([coneOf, ...served.up, ...served.down]) : collectCone(lineage.known, coneOf);
-  }, [coneOf, served, picture, lineage.known]);
+    const lit = served ? new Set([coneOf, ...served.up, ...served.down]) : collectCone(lineage.known, coneOf);
+    return users.found ? lightUsers(picture, lit, coneOf) : lit;
+  }, [coneOf, served, picture, lineage.known, users.found]);
   const outside = useMemo(() => {
     const count = (ids: readonly string[]) => ids.filter((id) => !picture.cardOf.has(id)).length;
     return served ? { up: count(served.up), down: count(served.down), more: served.truncated } : null;
@@ -178,7 +182,8 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const toggleHop = (id: string, side: Side, want?: boolean) => {
     const at = picture.cardOf.get(id);
     if (at === undefined) return;
-    const { id: cardId, openUp, openDown, moreUp, moreDown } = picture.cards[at]!;
+    const { id: cardId, node, openUp, openDown, moreUp, moreDown } = picture.cards[at]!;
+    if (isUser(node)) return;
     const key = `${cardId}:${side}`;
     const isOpen = side === "up" ? openUp : openDown;
     const more = side === "up" ? moreUp : moreDown;
@@ -393,7 +398,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
     }
   };
 
-  const extra = listNotes(picture, view, state.view, lineage.ungrouped, lineage.cuts);
+  const extra = listNotes(picture, view, state.view, lineage.ungrouped, lineage.cuts, users.refused);
   const part = visiblePart(viewport, size.current);
   const offWindow = useMemo(() => {
     if (!cone || !scene) return { up: 0, down: 0 };
@@ -432,10 +437,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       {state.refused.length > 0 && (
         <p className="notice warn">These parts of the address could not be read and are shown as usual: {state.refused.join(", ")}.</p>
       )}
-      {[difference.error, verdicts.error].map(
-        (error) =>
-          error && <Problem key={error.message} error={error} retry={error === verdicts.error ? verdicts.retry : difference.retry} />,
-      )}
+      {[difference, verdicts, users].map(({ error, retry }) => error && <Problem key={error.message} error={error} retry={retry} />)}
       <Notices
         {...{ state, picture, beyond, listFirst }}
         compared={!difference.loading && difference.error === null}
@@ -449,6 +451,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
         className={listFirst || listAlone ? "canvas-split list-first" : "canvas-split"}
         aria-busy={
           lineage.loading ||
+          users.loading ||
           (lineage.completeness === null ? lineage.error === null : scene === null && !listFirst && picture.cards.length > 0)
         }
       >

@@ -1,6 +1,6 @@
 /** Fetches what the picture needs: the first answer, each hop and each dataset whose columns are opened by hand, and the cones. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { AnswerError, fetchAnswer, useClientState, useQuery } from "../client";
+import { AnswerError, fetchAnswer, useAnswers, useClientState, useQuery } from "../client";
 import { type Behind, lookBehind } from "../completeness";
 import { PictureGap, type PictureGapVariables } from "../queries/completeness";
 import {
@@ -11,12 +11,15 @@ import {
   Picture,
   type PictureAnswer,
   type PictureParts,
+  PictureUsers,
   type PictureVariables,
 } from "../queries/picture";
 import type { PictureState } from "./address";
 import { readAnswer, readCompact } from "./answers";
 import { NO_CHANGES, readChanges } from "./changes";
 import { type Answer, type Knowledge, mergeAnswer, NOTHING, type Side } from "./model";
+
+import { readUsers } from "./users";
 
 /** The most changed flows that are marked; more are counted. */
 const MOST_CHANGES = 1000;
@@ -264,6 +267,28 @@ export function addCompleteness(answers: readonly Gaps[]): Gaps {
     }),
     answers[0]!,
   );
+}
+
+/** The most nodes of an answer whose jobs and consumers are drawn: the server has them in no larger one. */
+export const MOST_WITH_USERS = 1000;
+
+/** The jobs and consumers of all answers of the picture; `refused`: an answer has more nodes than theirs are asked for. */
+export function useUsers({ behind }: LineageState, { users }: PictureState) {
+  const questions = behind.variables as readonly Question[];
+  const include = [...users].sort();
+  const asked = include.length > 0 && questions.length > 0;
+  const query = useAnswers(PictureUsers, asked ? questions.map((one) => ({ ...one, include, limit: MOST_WITH_USERS })) : null);
+  const answers = asked ? query.data : null;
+  return useMemo(() => {
+    const refused = answers?.some(({ lineage }) => lineage.completeness.truncated === "NODES") ?? false;
+    return {
+      found: answers && !refused ? readUsers(answers) : null,
+      refused,
+      error: query.error,
+      loading: query.loading,
+      retry: query.retry,
+    };
+  }, [answers, query.error, query.loading, query.retry]);
 }
 
 /** The flows that were added and removed since the time that the picture is compared with. */

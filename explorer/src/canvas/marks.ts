@@ -1,5 +1,6 @@
 /** Marks on cards: one overlay at a time (quality, freshness, owner, policy), each with words and a tone. Pure. */
-import type { Card } from "./model";
+import { nameValue } from "../messages";
+import { type Card, isUser } from "./model";
 
 export type Tone = "good" | "warn" | "bad" | "none";
 
@@ -46,6 +47,7 @@ export function markCards(cards: readonly Card[], overlay: Overlay, source: Mark
 }
 
 function markCard(card: Card, overlay: Exclude<Overlay, "none" | "change">, { now, violations, allViolations }: MarkSource): Mark {
+  if (isUser(card.node) && overlay !== "owner") return { label: nameValue(card.node.kind), tone: "none" };
   const nodes = card.members.length > 0 ? card.members : [card.node];
   const brief = nodes.filter((node) => node.brief).length;
   if (brief > 0 && overlay !== "policy") return { label: brief < nodes.length ? `${brief} not loaded` : "not loaded", tone: "none" };

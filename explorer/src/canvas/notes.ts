@@ -1,12 +1,27 @@
 /** What a picture leaves out or decides by itself, for the line that says how complete it is. Pure. */
 import { formatNumber, type Gap } from "../messages";
-import type { Cut } from "./lineage_state";
+import { type Cut, MOST_WITH_USERS } from "./lineage_state";
 import type { Picture, View } from "./model";
 
 /** `view` is shown, `asked` is what the address says; `ungrouped`: assets that belong to no group at this level. */
-export function listNotes(picture: Picture, view: View, asked: View, ungrouped: number, cuts: readonly Cut[] = []): Gap[] {
+export function listNotes(
+  picture: Picture,
+  view: View,
+  asked: View,
+  ungrouped: number,
+  cuts: readonly Cut[] = [],
+  usersRefused = false,
+): Gap[] {
   const total = picture.shown + picture.hidden;
   return [
+    ...(usersRefused
+      ? [
+          {
+            short: "jobs and consumers not drawn",
+            long: `an answer has more than ${formatNumber(MOST_WITH_USERS)} nodes, and no larger one can name them: fewer hops or a higher level show them`,
+          },
+        ]
+      : []),
     ...cuts.map(({ side, shown, total: reached }) => ({
       short: `${formatNumber(shown)} of ${reached === null ? "more" : formatNumber(reached)} ${side}stream loaded`,
       long: "an answer has a limit of nodes, and the nearest come first: fewer hops, one direction or a higher level show all",

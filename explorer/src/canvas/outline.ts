@@ -1,7 +1,7 @@
 /** The picture as a tree, for the keyboard and for screen readers: the focus, then by hops what lies upstream and downstream. Pure. */
 import { showName } from "../names";
 import type { Mark } from "./marks";
-import type { Card, Picture } from "./model";
+import { type Card, isUser, type Picture } from "./model";
 
 export interface OutlineRow {
   id: string;
@@ -121,6 +121,12 @@ const KINDS: Record<string, string> = {
 /** What a screen reader says of a card: its name, kind, distance, how it is reached, owner, mark, and what is not shown. */
 export function describeCard(card: Card, mark?: Mark): string {
   const { node, hop } = card;
+  if (isUser(node)) {
+    const owners = node.owners.map((owner) => showName(owner.name)).join(" and ");
+    return [showName(node.name), KINDS[node.kind], owners ? `owner ${owners}` : "no owner", mark ? showName(mark.label) : ""]
+      .filter(Boolean)
+      .join(", ");
+  }
   const hops = Math.abs(hop) === 1 ? "1 hop" : `${Math.abs(hop)} hops`;
   const parts = [
     showName(node.name),

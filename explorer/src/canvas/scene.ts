@@ -190,6 +190,17 @@ export function middleOf(path: Float32Array): [x: number, y: number] {
   return [(path[at]! + path[at + 2]!) / 2, (path[at + 1]! + path[at + 3]!) / 2];
 }
 
+/** The corners of a box: datasets are cards, jobs are rounded at their ends, consumers end in a point. */
+export function shapeOf({ kind }: { kind: string }): "card" | "round" | "pointed" {
+  return kind === "JOB" ? "round" : kind === "CONSUMER" ? "pointed" : "card";
+}
+
+/** The corners of a box that ends in a point, x and y by turns. */
+export function pointBox({ x, y, width, height }: Rect): number[] {
+  const tip = 16;
+  return [x, y, x + width - tip, y, x + width, y + height / 2, x + width - tip, y + height, x, y + height];
+}
+
 export type Hit =
   | { kind: "card"; card: number }
   | { kind: "row"; card: number; row: number }

@@ -5,7 +5,7 @@ import { formatTime } from "../messages";
 import { Answered } from "../parts";
 import { TimeLine as Changes } from "../queries/picture";
 import type { PictureState } from "./address";
-import type { Picture } from "./model";
+import { isUser, type Picture } from "./model";
 import { findStop, listStops, type Stop } from "./stops";
 
 const DAYS = 365;
@@ -25,8 +25,9 @@ export function TimeLine({ picture, state, onChange }: TimeLineProps) {
     from: new Date(Date.now() - DAYS * 86_400_000).toISOString(),
     to: new Date().toISOString(),
   }));
-  const assets = picture.cards.filter(({ node }) => node.kind === "DATASET" || node.kind === "COLUMN").map((card) => card.id);
-  const of = assets.length > 0 && assets.length === picture.cards.length && assets.length <= MOST_ASSETS ? [...assets].sort() : null;
+  const cards = picture.cards.filter(({ node }) => !isUser(node));
+  const assets = cards.filter(({ node }) => node.kind === "DATASET" || node.kind === "COLUMN").map((card) => card.id);
+  const of = assets.length > 0 && assets.length === cards.length && assets.length <= MOST_ASSETS ? [...assets].sort() : null;
   const query = useQuery(Changes, open ? { ...range, of, bucket: "DAY" } : null);
   return (
     <details className="canvas-times" onToggle={(event) => setOpen(event.currentTarget.open)}>

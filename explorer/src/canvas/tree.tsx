@@ -18,6 +18,13 @@ export interface TreeProps {
 
 const ROW = 30;
 const SPARE = 12;
+const LONGEST = 60;
+
+/** What is seen of a long name is a part of what is said of it (WCAG 2.5.3); the whole name comes last. */
+function labelRow({ name, label }: OutlineRow): string {
+  const seen = cutName(name, LONGEST);
+  return seen === name ? label : `${seen}${label.slice(name.length)}, ${name}`;
+}
 
 export function Tree({ rows, focus, isOpen, found, onFocus, onKey, onOpen, onFold, onMenu }: TreeProps) {
   const box = useRef<HTMLDivElement>(null);
@@ -59,7 +66,7 @@ export function Tree({ rows, focus, isOpen, found, onFocus, onKey, onOpen, onFol
             aria-setsize={row.siblings}
             aria-selected={index === at && focus !== null}
             aria-expanded={row.hasChildren ? isOpen(row) : undefined}
-            aria-label={row.label}
+            aria-label={labelRow(row)}
             tabIndex={index === at ? 0 : -1}
             data-id={row.id}
             data-found={found.has(row.id) || undefined}
@@ -94,7 +101,7 @@ export function Tree({ rows, focus, isOpen, found, onFocus, onKey, onOpen, onFol
             ) : (
               <span className="canvas-fold" aria-hidden="true" />
             )}
-            <bdi>{cutName(row.name, 60)}</bdi>
+            <bdi>{cutName(row.name, LONGEST)}</bdi>
           </div>
         ))}
       </div>

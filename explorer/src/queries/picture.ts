@@ -7,6 +7,7 @@ export type Verdict = "COMPATIBLE" | "CONDITIONAL" | "BREAKING";
 export type Bucket = "HOUR" | "DAY" | "WEEK";
 export type Direction = "DOWNSTREAM" | "UPSTREAM";
 export type RunState = "RUNNING" | "COMPLETE" | "FAIL" | "ABORT";
+export type LineageInclude = "JOB" | "CONSUMER";
 export type Reach = "DIRECT" | "INDIRECT" | "POSSIBLE";
 export type FlowType = "DIRECT" | "INDIRECT";
 export type AssetKind = "DOMAIN" | "DATA_PRODUCT" | "DATASET" | "COLUMN" | "JOB" | "CONSUMER" | "OWNER" | "CONTRACT";
@@ -16,6 +17,7 @@ export type AssetLink = { __typename: string; id: string; kind: AssetKind; name:
 export type CompletenessParts = { truncated: Truncated; possibleOnly: number; undescribed: number; staleEdges: number; provisional: number; unbound: number; silentOnFilters: number; silentProducers: (string)[]; asOf: string | null; knownLater: ({ relation: EdgeType; sourceKind: string; since: string })[]; revision: number };
 export type CompactParts = { ids: (string)[]; kinds: (AssetKind)[]; names: (string)[]; qualifiedNames: (string)[]; reach: (Reach)[]; masked: (boolean)[]; start: (boolean)[]; domain: (number)[]; product: (number)[]; dataset: (number)[]; domains: ({ id: string; name: string })[]; products: ({ id: string; name: string })[]; datasets: ({ id: string; name: string })[]; edges: { from: (number)[]; to: (number)[]; bits: (number)[]; count: (number)[] }; ungrouped: number; completeness: { total: number | null } & CompletenessParts };
 export type DrawnEnd = ({ __typename: "Column"; id: string; dataset: { id: string } } | { __typename: "Consumer" | "Contract" | "DataProduct" | "Dataset" | "Domain" | "Job" | "Owner"; id: string });
+export type UserParts = { domain: { id: string; name: string } | null; product: { id: string; name: string } | null; owners: ({ owner: { id: string; name: string } })[] } & AssetLink;
 
 export type PictureAnswer = { upstream?: PictureParts; downstream?: PictureParts };
 export type PictureVariables = { of: readonly (string)[]; up: boolean; down: boolean; depth: number; granularity: Granularity; asOf?: string | null | undefined; seenSince?: string | null | undefined; limit: number; times: boolean };
@@ -48,3 +50,7 @@ export const ChangedFlows: Operation<ChangedFlowsAnswer, ChangedFlowsVariables> 
 export type EdgeReasonsAnswer = { lineage: { edges: ({ from: { id: string }; to: { id: string }; evidenceTotal: number; evidence: ({ source: string; statement: string; firstSeen: string; lastObserved: string; provisional: boolean; stale: boolean; job: { __typename: "Job" } & AssetLink | null; run: { id: string; runId: string; state: RunState; startedAt: string; endedAt: string | null } | null })[] })[] } };
 export type EdgeReasonsVariables = { of: readonly (string)[]; direction: Direction; granularity: Granularity; asOf?: string | null | undefined };
 export const EdgeReasons: Operation<EdgeReasonsAnswer, EdgeReasonsVariables> = { name: "EdgeReasons", text: "query EdgeReasons($of:[ID!]!$direction:Direction!$granularity:Granularity!$asOf:DateTime){lineage(of:$of direction:$direction depth:1 granularity:$granularity asOf:$asOf limit:1000){edges{from{id}to{id}evidenceTotal evidence(first:10){source statement firstSeen lastObserved provisional stale job{...AssetLink}run{id runId state startedAt endedAt}}}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
+
+export type PictureUsersAnswer = { lineage: { jobs: ({ job: UserParts; reads: (string)[]; writes: (string)[] })[]; consumers: ({ consumer: UserParts; uses: (string)[] })[]; completeness: { truncated: Truncated } } };
+export type PictureUsersVariables = { of: readonly (string)[]; direction: Direction; depth: number; granularity: Granularity; asOf?: string | null | undefined; seenSince?: string | null | undefined; include: readonly (LineageInclude)[]; limit: number };
+export const PictureUsers: Operation<PictureUsersAnswer, PictureUsersVariables> = { name: "PictureUsers", text: "query PictureUsers($of:[ID!]!$direction:Direction!$depth:Int!$granularity:Granularity!$asOf:DateTime$seenSince:DateTime$include:[LineageInclude!]!$limit:Int!){lineage(of:$of direction:$direction depth:$depth granularity:$granularity asOf:$asOf seenSince:$seenSince include:$include limit:$limit){jobs{job{...UserParts}reads writes}consumers{consumer{...UserParts}uses}completeness{truncated}}}fragment UserParts on Asset{...AssetLink domain{id name}product{id name}owners{owner{id name}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
