@@ -92,6 +92,7 @@ class Question(NamedTuple):
     variables: Mapping[str, Any]
     depth: int | None = None
     direction: Direction | None = None
+    refused: bool = False  # the answer is an error
 
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
@@ -158,6 +159,8 @@ def build_lookup_requests(mesh: Mesh) -> Iterator[Question]:
     yield Question("dataset by name", DATASET, {"namespace": mesh.namespace, "name": name})
     yield Question("name by its end", read_query("resolve"), {"name": name.partition(".")[2]})
     yield Question("column by the end of its name", read_query("resolve"), {"name": f"{name}.{mesh.build_column_name(0)}"})
+    for case, unknown in (("a dataset", f"{name}7"), ("a column", f"{name}.{mesh.build_column_name(0)}x"), ("nothing", "nosuchname")):
+        yield Question(f"a name that nothing has, like {case}", read_query("resolve"), {"name": unknown}, refused=True)
     yield Question("search, one dataset", read_query("search"), {"text": name, "limit": 25})
     yield Question("search, a word of all datasets", read_query("search"), {"text": "dataset", "limit": 25})
     for case, text in (
@@ -178,6 +181,9 @@ def build_lookup_requests(mesh: Mesh) -> Iterator[Question]:
     span = {"from": (end - timedelta(milliseconds=101)).isoformat(), "to": end.isoformat()}
     yield Question("changes, a hundred jobs are new", CHANGES, span)
     yield Question("changes, a hundred jobs are new, of a column", CHANGES, {**span, "of": [key_of(mesh, mesh.columns - 1).id]})
+    whole = {"from": (START - timedelta(hours=1)).isoformat(), "to": (end + timedelta(hours=1)).isoformat()}
+    yield Question("changes, all jobs are new", CHANGES, whole)
+    yield Question("changes, all jobs are new, of a column", CHANGES, {**whole, "of": [key_of(mesh, mesh.columns - 1).id]})
     after = {"from": (end + timedelta(hours=1)).isoformat(), "to": (end + timedelta(days=2)).isoformat()}
     yield Question("changes of a time without any", CHANGES, after)
     yield Question("owners", read_query("owners"), {"id": key_of(mesh, mesh.columns - 1).id})
@@ -192,7 +198,7 @@ def read_query(name: str) -> str:
 
 def ask_query(graphql: Executor, asked: Question) -> None:
     answer = graphql.execute(asked.query, asked.variables)
-    assert "errors" not in answer.body, (asked.case, answer.body["errors"])
+    assert ("errors" in answer.body) == asked.refused, (asked.case, answer.body)
 
 
 def measure_smallest(graphql: Executor) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
+from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
+    KINDS,
     AssetFact,
     EdgeFact,
     EdgeType,
     Facts,
+    Statement,
     build_column_key,
     build_data_product_key,
     build_dataset_key,
@@ -23,7 +28,9 @@ from meshline.graph.model import (
 from meshline.graph.naming import Naming
 from meshline.graph.queries.resolve import find_as_of, get_node, resolve_name
 from meshline.words import format_time
+from tests.index.strategies import column_renames, draw_lists, lineages, merges, renames, schemas
 from tests.queries import mesh
+from tests.sizes import count_examples
 
 
 def test_long_names_cost_no_more_than_their_length(graph: LiveGraph) -> None:
@@ -199,3 +206,43 @@ def test_ids(graph: LiveGraph) -> None:
     for unknown in ("", "ds_", "ds_" + "0" * 32, "x" * 10_000, build_column_key(mesh.ORDERS, "nope").id):
         with pytest.raises(NotFound):
             get_node(graph.index, unknown)
+
+
+def describe_resolution(graph: LiveGraph, text: str) -> str:
+    try:
+        return resolve_text(graph, text)
+    except Ambiguous as error:
+        return str(error)
+    except NotFound:
+        return ""
+
+
+@given(draw_lists(st.one_of(lineages, schemas, renames, column_renames, merges), 5))
+@settings(max_examples=count_examples(25), deadline=None)
+def test_names_found_by_the_index_are_those_that_the_search_finds(statements: list[Statement]) -> None:
+    graph = mesh.build_graph(*statements)
+    names = {key.qualified_name for kind in KINDS for node in graph.index.assets.list_of_kind(kind)
+             for key in graph.index.assets.list_names(node, former=True)}  # fmt: skip
+    texts = {
+        spelled for name in names for spelled in (name, name.partition("/")[2], name.rpartition(".")[2], name[1:], f"x{name}", name.upper())
+    }
+    expected = {text: describe_resolution(graph, text) for text in sorted(texts)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LineageIndex, "find_named", lambda *_: None)
+        assert {text: describe_resolution(graph, text) for text in sorted(texts)} == expected
+    graph.store.close()
+
+
+def test_a_name_that_nothing_has_is_refused_without_a_search_of_the_store(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("the store was searched")
+
+    monkeypatch.setattr(type(graph.store), "search", fail)
+    for text, name in (
+        ("shop.custmers", "pg/shop.customers"),
+        ("pg/shop.custmers.email", "pg/shop.customers.email"),
+        ("customers.emial", "pg/shop.customers.email"),
+        ("CUSTMERS", "pg/shop.customers"),
+    ):
+        with pytest.raises(NotFound, match=f"did you mean {name}[ ?]"):
+            resolve_text(graph, text)

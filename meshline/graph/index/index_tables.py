@@ -50,6 +50,7 @@ from meshline.graph.store.head_table import HeadTable
 
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
 
+_LONG = 512  # bytes of a text that is first compared with the longest interned string
 OVERLAY = 65_536  # flows outside the CSR arrays before they are folded in; or an eighth of all
 GARBAGE = 131_072  # dead rows before tables are compacted; or a third of all
 SPARE = 1.1  # room, in terms of the rows that a load is expected to bring
@@ -80,6 +81,7 @@ class IndexTables:
         self.share = 0.0  # the share of a load's heads that were read; 0: unknown
         self._local: Ints = np.empty(64, np.int32)
         self._wanted: U8 = np.empty(0, np.uint8)  # zeros, by node
+        self._longest = (0, 0)  # interned strings, and the bytes of the longest
         self._found: Ints = np.empty(256, np.int32)
         self._itself: Ints = np.empty(0, np.int32)
         self._supported: Ints = np.empty(0, np.int32)
@@ -282,9 +284,18 @@ class IndexTables:
         text = self.names.text.data
         return [str(text[begin:end], "utf-8", "replace") for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
 
+    def _measure_longest(self) -> int:
+        """The bytes of the longest interned string."""
+        n = int(self.counts[N_NAMES])
+        if self._longest[0] != n:
+            self._longest = n, int(np.diff(self.names.end[:n], prepend=0).max(initial=0))
+        return self._longest[1]
+
     def find_name(self, text: str) -> int:
         """The number of an interned string, or NONE."""
         raw = np.frombuffer(text.encode() + b"\0", np.uint8)[:-1]
+        if len(raw) > _LONG and len(raw) > self._measure_longest():
+            return NONE
         mask = len(self.names.slots) - 1
         h = 2166136261 ^ int(self.counts[SALT])
         for byte in raw.tolist():
