@@ -2,6 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Box, computeLayout, GAP, type Layout, type Link } from "./layout";
 import { growMesh } from "./meshes";
+import { STEP } from "./scene";
+import { LEAST_ZOOM } from "./viewport";
 
 const graphs = fc
   .record({
@@ -127,6 +129,39 @@ describe("computeLayout", () => {
         expectRightward(more, layout);
       }),
     );
+  });
+
+  test.each(["down", "up"])("the spokes of a hub of 3,000 %sstream fit the least zoom, and stay when one of them is opened", (side) => {
+    const tie = (a: string, b: string): Link => (side === "down" ? { from: a, to: b } : { from: b, to: a });
+    const boxes = [...Array.from({ length: 3000 }, (_, i): Box => ({ id: `s${i}`, height: 72 })), { id: "hub", height: 72 }];
+    const beyond = ["a", "b", "c"].map((id): Box => ({ id, height: 72 }));
+    const links = [...boxes.slice(0, -1).map(({ id }) => tie("hub", id)), tie("hub", "a"), tie("a", "b"), tie("hub", "b"), tie("b", "c")];
+    const all = [...boxes, ...beyond];
+    const layout = computeLayout(all, links);
+    expectNoOverlap(all, layout);
+    expectRightward(links, layout);
+    const places = [...layout.places.values()];
+    const measure = (values: number[]) => Math.max(...values) - Math.min(...values);
+    expect(measure(places.map((place) => place.y)) * LEAST_ZOOM).toBeLessThan(500);
+    expect(measure(places.map((place) => place.layer)) * STEP * LEAST_ZOOM).toBeLessThan(700);
+    const more = [...all, { id: "new", height: 72 }];
+    const grown = computeLayout(more, [...links, tie("s5", "new")], layout.places);
+    for (const box of all) expect(grown.places.get(box.id)).toEqual(layout.places.get(box.id));
+    expectNoOverlap(more, grown);
+  });
+
+  test("a hub that is opened later is folded, too, and nothing else moves", () => {
+    const first: Box[] = ["a", "hub", "z"].map((id) => ({ id, height: 72 }));
+    const chain: Link[] = [
+      { from: "a", to: "hub" },
+      { from: "hub", to: "z" },
+    ];
+    const earlier = computeLayout(first, chain).places;
+    const spokes = Array.from({ length: 400 }, (_, i): Box => ({ id: `s${i}`, height: 72 }));
+    const layout = computeLayout([...first, ...spokes], [...chain, ...spokes.map(({ id }) => ({ from: "hub", to: id }))], earlier);
+    for (const { id } of first) expect(layout.places.get(id)).toEqual(earlier.get(id));
+    expectNoOverlap([...first, ...spokes], layout);
+    expect(new Set([...layout.places.values()].map((place) => place.layer)).size).toBeGreaterThan(8);
   });
 
   test("5,000 boxes are placed without an overlap, and within two seconds on a busy machine", () => {

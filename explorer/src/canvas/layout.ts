@@ -46,7 +46,8 @@ export function computeLayout(boxes: readonly Box[], links: readonly Link[], ear
   const back = findBackLinks(boxes.length, from, to, kept);
   const laned = boxes.some((box) => box.lane !== undefined);
   const layers = assignLayers(boxes.length, from, to, back, kept);
-  const items = addBends(boxes, from, to, back, layers);
+  const straight = foldSpokes(from, to, layers, kept);
+  const items = addBends(boxes, from, to, back, straight, layers);
   if (kept.some((place) => place !== undefined) && !laned) keepPlaces(items, kept, layers);
   else {
     orderLayers(items, kept);
@@ -179,6 +180,64 @@ function assignLayers(
   return layers;
 }
 
+/** More boxes than these, each tied to one and the same box and to no other, stand in several columns: one would be higher than any window shows. */
+const MOST_SPOKES = 100;
+
+/**
+ * Gives the spokes of a hub layers one behind the other, as many as make their block about as wide as high, and moves what is beyond
+ * them out of the way. Of an earlier picture nothing moves: only new spokes are folded. Returns 1 for each link to a folded spoke.
+ */
+function foldSpokes(from: Int32Array, to: Int32Array, layers: Int32Array, kept: readonly (Place | undefined)[]): Uint8Array {
+  const count = layers.length;
+  const hubs = new Int32Array(count).fill(-1); // -2: tied to several
+  const tie = (box: number, other: number) => {
+    hubs[box] = hubs[box] === -1 || hubs[box] === other ? other : -2;
+  };
+  for (let e = 0; e < from.length; e++) {
+    if (from[e] === to[e]) continue;
+    tie(from[e]!, to[e]!);
+    tie(to[e]!, from[e]!);
+  }
+  const spokes = new Int32Array(count);
+  const groups = new Map<string, number[]>();
+  for (let box = 0; box < count; box++) {
+    const hub = hubs[box]!;
+    if (hub < 0) continue;
+    spokes[hub]!++;
+    if (kept[box]) continue;
+    const key = `${hub} ${layers[box]}`;
+    const group = groups.get(key);
+    if (group) group.push(box);
+    else groups.set(key, [box]);
+  }
+  const folds = [...groups.values()].filter((group) => group.length > MOST_SPOKES);
+  const wider = { right: new Map<number, number>(), left: new Map<number, number>() };
+  const offsets = new Int32Array(count);
+  for (const group of folds) {
+    const [layer, hub] = [layers[group[0]!]!, hubs[group[0]!]!];
+    const columns = Math.ceil(Math.sqrt(group.length / 5)); // a column is five times as wide as a box is high
+    const rows = Math.ceil(group.length / columns);
+    const side = layer > layers[hub]! ? 1 : -1;
+    group.forEach((box, i) => {
+      offsets[box] = side * Math.floor(i / rows);
+    });
+    const room = side > 0 ? wider.right : wider.left;
+    room.set(layer, Math.max(room.get(layer) ?? 0, columns - 1));
+  }
+  if (folds.length > 0) {
+    const old = Int32Array.from(layers);
+    const any = kept.some((place) => place !== undefined);
+    for (let box = 0; box < count; box++) {
+      layers[box]! += offsets[box]!;
+      if (any) continue;
+      for (const [layer, more] of wider.right) if (layer < old[box]!) layers[box]! += more;
+      for (const [layer, more] of wider.left) if (layer > old[box]!) layers[box]! -= more;
+    }
+  }
+  const isSpoke = (box: number) => hubs[box]! >= 0 && spokes[hubs[box]!]! > MOST_SPOKES;
+  return Uint8Array.from(from, (source, e) => Number(isSpoke(source) || isSpoke(to[e]!)));
+}
+
 /** Boxes and, after them, the bends of links that pass layers. */
 interface Items {
   height: number[];
@@ -194,7 +253,14 @@ interface Items {
   boxes: number;
 }
 
-function addBends(boxes: readonly Box[], from: Int32Array, to: Int32Array, back: boolean[], layers: Int32Array): Items {
+function addBends(
+  boxes: readonly Box[],
+  from: Int32Array,
+  to: Int32Array,
+  back: boolean[],
+  straight: Uint8Array,
+  layers: Int32Array,
+): Items {
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
   for (const layer of layers) {
@@ -217,7 +283,7 @@ function addBends(boxes: readonly Box[], from: Int32Array, to: Int32Array, back:
     const target = to[e]!;
     if (back[e] || source === target) continue;
     let previous = source;
-    if (layers[target]! - layers[source]! <= LONGEST_BENT)
+    if (!straight[e] && layers[target]! - layers[source]! <= LONGEST_BENT)
       for (let layer = layers[source]! + 1; layer < layers[target]!; layer++) {
         const bend = height.length;
         height.push(BEND_HEIGHT);
