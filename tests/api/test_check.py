@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from starlette.testclient import TestClient
 from meshline.api.graphql import Bounds
 from meshline.app.check import run_check
 from meshline.app.check_texts import CheckInput, CheckRequest, File
-from meshline.app.parser_process import open_remote_texts
+from meshline.app.parser_process import get_fork_context, open_remote_texts
 from meshline.errors import LimitExceeded
 from meshline.governance.report import Report
 from meshline.graph.live_graph import LiveGraph
@@ -311,3 +312,12 @@ def test_texts_that_take_too_much_memory_to_parse() -> None:
     ):
         texts.read_difference()
     graph.store.close()
+
+
+def test_an_interrupt_of_the_server_is_not_one_of_the_process_that_parses() -> None:
+    """It reaches both from a terminal; in the second that the imports take, it ended them with tracebacks."""
+    process = get_fork_context().Process(target=signal.raise_signal, args=(signal.SIGINT,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, []), "it is one of the server"

@@ -1,4 +1,4 @@
-/** The fields of GraphiQL's editors have no names of their own, which a screen reader would say: each gets that of the part that it is in. */
+/** The fields of GraphiQL's editors have no names of their own, which a screen reader would read: each gets that of the part that it is in. */
 const NAMELESS = ".CodeMirror textarea:not([aria-label])";
 
 /** Name the fields that are in the page now. */
