@@ -396,7 +396,9 @@ def marquez(
     versions: Annotated[
         int, typer.Option(help="The number of versions that are read of a dataset or job which no event names.", min=0, max=10_000)
     ] = 100,
-    strict: Strict = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first refusal. Pages of events that were read before it are ingested.")
+    ] = False,
     store: Store = None,
     server: Server = None,
 ) -> None:

@@ -14,9 +14,17 @@ from meshline.api.marquez.runs import build_dataset_version, read_last_writers
 from meshline.api.marquez.shapes import ComputedField, Dataset, DatasetData, Datasets, Facets, Field, GraphInputField, InputField, Name
 from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach
 from meshline.graph.model import AssetKey, AssetKind, FlowType, from_micros
+from meshline.graph.quality import Outcome
 from meshline.graph.queries.assets import Attributes, read_attributes
+from meshline.graph.queries.quality import Result, read_latest
 
 DATASET_FACET = "marquez_dataset"  # what Marquez's clients declare of a dataset and OpenLineage has no facet for
+ASSERTIONS = "dataQualityAssertions"
+_ASSERTIONS_FACET = {
+    "_producer": "https://marquezproject.ai/openapi.html",
+    "_schemaURL": "https://openlineage.io/spec/facets/1-0-1/DataQualityAssertionsDatasetFacet.json",
+}
+_RESULTS = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.WARNED, Outcome.ERROR})
 VERBATIM = "facet:"  # + the facet's name: the attribute that keeps a facet as it was sent
 
 
@@ -61,11 +69,12 @@ def read_known(question: Question, asked: Iterable[tuple[int, AssetKey]]) -> lis
 def read_datasets(question: Question, asked: Iterable[tuple[int, AssetKey]]) -> list[Dataset]:
     """Datasets (nodes, each with the name to show) with all that an answer about datasets shows of them."""
     known = read_known(question, asked)
-    inputs = read_inputs(question, [one.node for one in known])
-    return [_build_dataset(question, one, inputs) for one in known]
+    nodes = [one.node for one in known]
+    inputs, checks = read_inputs(question, nodes), read_latest(question.live, question.index, nodes)
+    return [_build_dataset(question, one, inputs, results) for one, results in zip(known, checks, strict=True)]
 
 
-def _build_dataset(question: Question, known: KnownDataset, inputs: dict[int, list[InputField]]) -> Dataset:
+def _build_dataset(question: Question, known: KnownDataset, inputs: dict[int, list[InputField]], checks: Iterable[Result]) -> Dataset:
     index, data = question.index, build_data(question, known)
     computed = [
         ComputedField(index.assets.get_column_name(column), fields, *merge_transformations(fields))
@@ -76,9 +85,23 @@ def _build_dataset(question: Question, known: KnownDataset, inputs: dict[int, li
         **msgspec.structs.asdict(data),
         current_version=_build_current_version(question, known, data),
         column_lineage=computed or None,
-        facets=collect_dataset_facets(known.attributes),
+        facets={**collect_dataset_facets(known.attributes), **_build_assertions(checks)},
         deleted=known.node in question.hidden,
     )
+
+
+def _build_assertions(checks: Iterable[Result]) -> Facets:
+    """The last result of each check, of whatever source, as the facet from which Marquez's page builds its quality badge.
+
+    What has no result is not in it. A check that could not be evaluated has not succeeded.
+    """
+    found: list[dict[str, object]] = []
+    for check in checks:
+        if check.outcome in _RESULTS:
+            column = {"column": check.column} if check.column else {}
+            severity = {"severity": "warn"} if check.outcome is Outcome.WARNED else {}
+            found.append({"assertion": check.name, **column, "success": check.outcome is Outcome.PASSED, **severity})
+    return {ASSERTIONS: {**_ASSERTIONS_FACET, "assertions": found}} if found else {}
 
 
 def build_schema_version(namespace: str, name: str, fields: Iterable[Field]) -> str:

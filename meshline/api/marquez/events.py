@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,8 +16,11 @@ from meshline.api.marquez.shapes import AssetStatistics, Events, EventStatistics
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKind, from_micros, get_current_micros, to_micros
 from meshline.graph.queries.events import count_events, count_events_by_bucket, list_events
+from meshline.graph.queries.pages import SortKey
+from meshline.graph.store.base import StoredEvent
 
 HOURS, DAYS = 24, 7
+AT_ONCE = 1000  # events that are read together
 _HOUR = 3_600_000_000
 
 
@@ -43,16 +47,37 @@ class _Body(msgspec.Struct):
 
 
 def list_events_of_namespace(question: Question) -> Events:
-    """The events of runs of the jobs of a namespace, among the newest 10,000 of all events, as `list_run_events` has them."""
+    """The events of runs of the jobs of a namespace, as `list_run_events` has them.
+
+    All events of the time are looked through, page by page in the order of the store, until the time of the request is over.
+    """
     since, until = (_parse_instant(question, name) for name in ("after", "before"))
+    limit, offset = question.read_page()
     descending = question.read_choice("sortDirection", ("DESC", "ASC"), "DESC") == "DESC"
-    found: list[bytes] = []
-    for one in list_events(question.live, since, until, MOST).events:
-        question.limits.check_deadline()
+    if limit + offset > MOST:
+        raise InvalidInput(f"that is beyond {MOST} events: give a narrower time with `before` and `after`", "offset")
+    kept = deque[bytes](maxlen=limit + offset)
+    total = 0
+    for one in _iterate_events(question, since, until):
         if one.event.type not in ("JOB", "DATASET") and _is_of_namespace(one.event.body, question.path["namespace"]):
-            found.append(one.event.body)
-    shown = question.cut_page(found if descending else found[::-1])
-    return Events([msgspec.Raw(body) for body in shown], len(found))
+            total += 1
+            if not descending or total <= limit + offset:
+                kept.append(one.event.body)
+    found = list(kept) if descending else [*reversed(kept)]
+    return Events([msgspec.Raw(body) for body in found[offset : offset + limit]], total)
+
+
+def _iterate_events(question: Question, since: int | None, until: int | None) -> Iterator[StoredEvent]:
+    """All events of a time, the newest first. Raises LimitExceeded."""
+    after: SortKey | None = None
+    while True:
+        question.limits.check_deadline()
+        found = list_events(question.live, since, until, AT_ONCE, after)
+        yield from found.events
+        if not found.has_next:
+            return
+        last = found.events[-1]
+        after = SortKey((last.event.at or 0, last.position), ())
 
 
 def _is_of_namespace(body: bytes, namespace: str) -> bool:

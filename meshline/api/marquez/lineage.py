@@ -35,6 +35,7 @@ from meshline.graph.queries.search import list_linked
 
 MOST_NODES = 500  # of a graph: the work of Marquez's page grows with the square of it
 DEPTH = 20
+CUT_HEADER = "Meshline-Truncated"  # of a graph of columns, whose nodes have no place for a note
 CUT = f"This graph shows the nearest {MOST_NODES} datasets and jobs of more."
 
 
@@ -182,12 +183,17 @@ def get_column_lineage(question: Question) -> ColumnGraph:
         )
         if found.completeness.truncated in (Truncated.NODES, Truncated.TIME):
             question.lasting = False
+            question.headers[CUT_HEADER] = "not all columns were reached"
         for node, far in zip(found.nodes.tolist(), found.distance.tolist(), strict=True):
             distance[node] = min(far, distance.get(node, far))
         flows.update(found.list_flows())
     columns = [node for node in distance if question.index.assets.get_kind(node) is AssetKind.COLUMN]
     columns.sort(key=lambda node: (distance[node], build_name_key(question.index, node)))
-    return _build_column_graph(question, start, columns[: max(MOST_NODES, len(starts))], flows)
+    shown = columns[: max(MOST_NODES, len(starts))]
+    if len(shown) < len(columns):
+        least = "at least " if CUT_HEADER in question.headers else ""
+        question.headers[CUT_HEADER] = f"the nearest {len(shown)} columns of {least}{len(columns)}"
+    return _build_column_graph(question, start, shown, flows)
 
 
 def _list_start_columns(index: LineageIndex, start: NodeId) -> list[int]:

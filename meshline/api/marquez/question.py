@@ -54,10 +54,11 @@ class Writer(NamedTuple):
 
 
 class Found(NamedTuple):
-    """An answer as JSON. `lasting`: as in `Question`."""
+    """An answer as JSON. `lasting`, `headers`: as in `Question`."""
 
     body: bytes
     lasting: bool
+    headers: Mapping[str, str]
 
 
 class Question:
@@ -75,6 +76,7 @@ class Question:
         """`path`: the decoded parameters of the address.
 
         `lasting`: set to false by what reads more than the index and what is registered, or may end early.
+        `headers`: of the answer. Shapes are Marquez's, and its client for Java refuses members that it does not know.
         """
         self.live = live
         self.index = index
@@ -83,6 +85,7 @@ class Question:
         self.path = path
         self.query = query
         self.lasting = True
+        self.headers: dict[str, str] = {}
         self.writers: dict[tuple[int, int | None], Writer | None] = {}  # see `runs.read_last_writers`
 
     def read_page(self, default: int = 100) -> tuple[int, int]:
@@ -250,11 +253,12 @@ async def _answer_question(request: Request, build: Build, *, lasting: bool) -> 
     limits = build_limits(endpoint)
     ask = partial(_ask_graph, opened.live, opened.naming, as_of, limits, request.path_params, request.query_params, build)
     if not lasting:
-        return Response((await endpoint.lane.run(ask)).body, media_type=JSON)
+        answer = await endpoint.lane.run(ask)
+        return Response(answer.body, 200, answer.headers, JSON)
     etag, found = await endpoint.lane.run(partial(_ask_unless_known, request, opened.live, ask))
     if found is None:
         return build_unchanged(etag)
-    return Response(found.body, 200, build_headers(etag) if found.lasting else None, JSON)
+    return Response(found.body, 200, {**found.headers, **(build_headers(etag) if found.lasting else {})}, JSON)
 
 
 def _ask_unless_known(request: Request, live: LiveGraph, ask: Callable[[], Found]) -> tuple[str, Found | None]:
@@ -286,7 +290,7 @@ def _ask_graph(
         index = live.get_index(as_of, revision=revision, deadline=limits.deadline)
         question = Question(live, index, naming, limits, path, query)
         answer = build(question)
-    return Found(msgspec.json.encode(answer), question.lasting)
+    return Found(msgspec.json.encode(answer), question.lasting, question.headers)
 
 
 def parse_time(text: str, where: str) -> int:

@@ -6,8 +6,10 @@ statements of a person, as those of the GraphQL API. All else is registered by n
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
@@ -59,6 +61,7 @@ _FACET = {"_producer": PRODUCER, "_schemaURL": "https://openlineage.io/spec/2-0-
 _SPEC = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/"
 MEDIA = frozenset({JSON})
 LONGEST_TAG = 500  # characters
+_creation = threading.Lock()  # of runs: whether an id exists is asked, and the run stored, before the next request asks
 TYPES = {"start": "START", "complete": "COMPLETE", "fail": "FAIL", "abort": "ABORT"}
 
 
@@ -137,11 +140,13 @@ def _write(
     route: WriteRoute,
 ) -> tuple[bytes, Mapping[str, str]]:
     """The answer as JSON, and the parameters of its address."""
-    live, limits = opened.live, build_limits(endpoint)
-    with live.lock.set_deadline(limits.deadline), live.lock:
-        change = route.write(Question(live, live.index, opened.naming, limits, path, query), actor, body)
-    for future in [opened.pipeline.submit(msgspec.json.encode(event.body), event.source) for event in change.events]:
-        future.result()
+    live = opened.live
+    with _creation if route.write is post_run else nullcontext():
+        limits = build_limits(endpoint)
+        with live.lock.set_deadline(limits.deadline), live.lock:
+            change = route.write(Question(live, live.index, opened.naming, limits, path, query), actor, body)
+        for future in [opened.pipeline.submit(msgspec.json.encode(event.body), event.source) for event in change.events]:
+            future.result()
     if change.statements or change.entries:
         records = [record for entry, at in change.entries for record in build_records(_name_author(actor), entry, at)]
         commit_statements(live, _name_author(actor), change.statements, records)

@@ -79,6 +79,21 @@ def test_a_graph_that_is_too_large_is_cut_and_its_start_describes_that(empty: Ma
     assert empty.get(schemas.DATASET, "namespaces", "ns", "datasets", "hub")["description"] is None
 
 
+def test_a_graph_of_columns_that_is_too_large_is_cut_and_a_header_describes_that(empty: Marquez, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = build_dataset("ns", "hub", ("id",))
+    copies = [build_dataset("ns", f"out{n}", ("id",), columnLineage=build_column_lineage(hub, {"id": "id"})) for n in range(4)]
+    empty.send_events(*(build_event(n, f"job{n}", [hub], [copy]) for n, copy in enumerate(copies)))
+    query = {"nodeId": "datasetField:ns:hub:id", "withDownstream": "true"}
+    whole = empty.client.get("/api/v1/column-lineage", params=query)
+    assert (len(whole.json()["graph"]), lineage.CUT_HEADER in whole.headers) == (5, False)
+    monkeypatch.setattr(lineage, "MOST_NODES", 3)
+    cut = empty.client.get("/api/v1/column-lineage", params=query)
+    schemas.check_shape(cut.json(), schemas.COLUMN_GRAPH)
+    ids = list_ids(cut.json())
+    assert (len(ids), cut.headers[lineage.CUT_HEADER]) == (3, "the nearest 3 columns of 5")
+    assert {end for edge in list_edges(cut.json()) for end in edge} <= set(ids)
+
+
 def test_unknown_nodes(known: Marquez) -> None:
     expected = {
         f"dataset:{LAKE}:none": "Dataset 'none' not found.",

@@ -212,3 +212,30 @@ def test_answers_can_be_as_of_a_time(known: Marquez) -> None:
     assert [one["name"] for one in before["jobs"]] == ["load", "load.orders"]
     assert known.get_error(404, "namespaces", LAKE, "datasets", "report", asOf="2026-03-08T12:01:30Z") == "Dataset 'report' not found."
     assert "asOf" in known.get_error(400, "jobs", asOf="yesterday")
+
+
+def test_a_dataset_has_the_last_result_of_each_check_for_the_quality_badge(empty: Marquez) -> None:
+    """The badge of Marquez's page is red if one has not succeeded, and there is none without results."""
+
+    def build_checks(**outcomes: bool) -> dict[str, object]:
+        found = [{"assertion": name, "column": "id", "success": success} for name, success in outcomes.items()]
+        return build_facet(assertions=[*found, {"assertion": "row_count", "success": True}])
+
+    def read_assertions(*segments: str) -> dict[tuple[str | None, str], bool]:
+        answer = empty.get(schemas.DATASET, "namespaces", LAKE, "datasets", *segments)
+        listed = {one["name"]: one for one in empty.get(schemas.DATASETS, "namespaces", LAKE, "datasets")["datasets"]}
+        assert listed[answer["name"]]["facets"] == answer["facets"]
+        checks = answer["facets"].get("dataQualityAssertions", {}).get("assertions", [])
+        return {(one.get("column"), one["assertion"]): one["success"] for one in checks}
+
+    table = build_dataset(LAKE, "checked")
+    empty.send_events(
+        build_event(1, "load", [], [table, build_dataset(LAKE, "other")]),
+        build_event(2, "check", [{**table, "inputFacets": {"dataQualityAssertions": build_checks(unique=True, not_null=True)}}]),
+    )
+    assert read_assertions("checked") == {(None, "row_count"): True, ("id", "unique(id)"): True, ("id", "not_null(id)"): True}
+    assert read_assertions("other") == {}
+    empty.send_events(
+        build_event(3, "check", [{**table, "inputFacets": {"dataQualityAssertions": build_checks(unique=False, not_null=True)}}])
+    )
+    assert read_assertions("checked") == {(None, "row_count"): True, ("id", "unique(id)"): False, ("id", "not_null(id)"): True}

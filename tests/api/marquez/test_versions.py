@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from meshline.api.marquez import events
 from meshline.graph.store.base import RunGroup, RunRole, Store, StoredRun
 from tests.api.marquez import schemas
 from tests.api.marquez.conftest import CUSTOMERS, JOBS, LAKE, ORDERS, PG, REPORT, RUN, Marquez, build_dataset, build_event
@@ -119,6 +120,23 @@ def test_events_have_the_addresses_that_the_client_for_python_asks(marquez: Marq
     assert ([event["job"]["name"] for event in answer["events"]], answer["totalCount"]) == (["other"], 1)
     assert marquez.get(schemas.EVENTS, "events", JOBS, limit=1)["totalCount"] == 2
     assert marquez.get(schemas.EVENTS, "events", "none") == {"events": [], "totalCount": 0}
+
+
+def test_all_events_of_a_namespace_are_listed_page_by_page(empty: Marquez, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several began together, and a page of the store ends between them."""
+    monkeypatch.setattr(events, "AT_ONCE", 3)
+    sent = [{**build_event(n // 4, f"j{n}", namespace="a" if n % 2 else "b"), "run": {"runId": f"r{n}"}} for n in range(14)]
+    empty.send_events(*sent)
+    newest = empty.get(schemas.EVENTS, "events", "a")
+    assert (newest["totalCount"], {event["run"]["runId"] for event in newest["events"]}) == (7, {f"r{n}" for n in range(1, 14, 2)})
+    assert [event["eventTime"] for event in newest["events"]] == sorted((one["eventTime"] for one in newest["events"]), reverse=True)
+    oldest = empty.get(schemas.EVENTS, "events", "a", sortDirection="asc")
+    assert oldest["events"] == newest["events"][::-1]
+    for direction, whole in (("desc", newest), ("asc", oldest)):
+        for offset in range(0, 9, 2):
+            page = empty.get(schemas.EVENTS, "events", "a", sortDirection=direction, limit=2, offset=offset)
+            assert page == {"events": whole["events"][offset : offset + 2], "totalCount": 7}
+    assert "offset" in empty.get_error(400, "events", "a", offset=10_000)
 
 
 def test_the_search_of_the_newer_page_describes_what_it_finds(known: Marquez) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -140,6 +142,23 @@ def test_a_run_is_created_and_goes_through_its_states(empty: Marquez) -> None:
     versions = empty.get(schemas.DATASET_VERSIONS, "namespaces", NS, "datasets", "public.counts", "versions")["versions"]
     assert [one["createdByRun"]["id"] for one in versions] == [RUN]
     assert empty.get(schemas.JOB, "namespaces", NS, "jobs", "count")["latestRun"]["id"] == RUN
+
+
+def test_of_requests_at_once_one_creates_the_run(empty: Marquez, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when an event waits before it is stored."""
+    empty.send_events(build_event(1, "job"))
+    pipeline = empty.client.app.state.service.resources.pipeline  # type: ignore[attr-defined]
+    submit = pipeline.submit
+
+    def submit_late(*arguments: Any) -> Any:
+        time.sleep(0.1)
+        return submit(*arguments)
+
+    monkeypatch.setattr(pipeline, "submit", submit_late)
+    with ThreadPoolExecutor(3) as pool:
+        body = {"id": RUN}
+        sent = [pool.submit(empty.request, "POST", "namespaces", JOBS, "jobs", "job", "runs", body=body) for _ in range(3)]
+        assert sorted(one.result().status_code for one in sent) == [201, 400, 400]
 
 
 def test_runs_fail_and_are_aborted(empty: Marquez) -> None:
