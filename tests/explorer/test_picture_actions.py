@@ -88,3 +88,17 @@ def test_jobs_and_consumers_are_nodes_of_their_own(example: Server, open_window:
     assert window.find_barriers() == []
     page.reload()
     expect(support).to_be_visible()
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_boxes_slide_to_their_places_unless_motion_is_reduced(example: Server, open_window: OpenWindow, motion: str) -> None:
+    page = open_window(example.address, reduced_motion=motion).open(f"/lineage?of={example.resolve('customers.customers')}")
+    items = page.get_by_role("treeitem")
+    expect(page.locator("canvas[data-cards]")).to_have_count(1)
+    before = items.count()
+    page.get_by_role("treeitem", name=re.compile("^orders.customer_orders")).focus()
+    page.keyboard.press("e")
+    page.wait_for_function("(before) => document.querySelectorAll('[role=treeitem]').length > before", arg=before)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))")
+    slid = page.locator("canvas[data-slides]")
+    expect(slid).to_have_count(1 if motion == "no-preference" else 0)

@@ -4,6 +4,7 @@ import { drawScene } from "./drawing";
 import type { Lights } from "./lights";
 import type { Palette } from "./palette";
 import { findHit, type Hit, type Scene } from "./scene";
+import { blendScenes, canSlide, SLIDE_MS } from "./slide";
 import { fit, pan, type Size, toPicture, type Viewport, zoomAt } from "./viewport";
 
 export interface SurfaceProps {
@@ -24,6 +25,9 @@ export function Surface({ scene, viewport, setViewport, sizeRef, palette, lights
   const [size, setSize] = useState<Size>(sizeRef.current);
   const pointers = useRef(new Map<number, { x: number; y: number }>());
   const moved = useRef(0);
+  /** The last drawing, and what the scene slides from. */
+  const drawing = useRef<Scene | null>(null);
+  const slide = useRef<{ from: Scene | null; to: Scene; start: number } | null>(null);
   const latest = useRef({ viewport, setViewport });
   latest.current = { viewport, setViewport };
 
@@ -42,16 +46,29 @@ export function Surface({ scene, viewport, setViewport, sizeRef, palette, lights
     const canvas = canvasRef.current!;
     const context = canvas.getContext("2d", { alpha: false });
     if (!context || !scene) return;
-    const frame = requestAnimationFrame(() => {
+    if (slide.current?.to !== scene) {
+      const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+      const from = !still && canSlide(drawing.current, scene) ? drawing.current : null;
+      slide.current = { from, to: scene, start: performance.now() };
+    }
+    const { from, start: begin } = slide.current;
+    const draw = (now: number) => {
+      const part = from ? (now - begin) / SLIDE_MS : 1;
+      const shown = from ? blendScenes(from, scene, part) : scene;
       const ratio = Math.min(window.devicePixelRatio || 1, 2);
       const [width, height] = [Math.round(size.width * ratio), Math.round(size.height * ratio)];
       if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
       const start = performance.now();
-      const drawn = drawScene(context, scene, viewport, size, ratio, palette, lights);
+      const drawn = drawScene(context, shown, viewport, size, ratio, palette, lights);
       canvas.dataset.cards = String(drawn.cards);
       canvas.dataset.lines = String(drawn.lines);
       canvas.dataset.script = (performance.now() - start).toFixed(2);
-    });
+      drawing.current = shown;
+      if (part >= 1) return;
+      canvas.dataset.slides = String(Number(canvas.dataset.slides ?? 0) + 1);
+      frame = requestAnimationFrame(draw);
+    };
+    let frame = requestAnimationFrame(draw);
     return () => cancelAnimationFrame(frame);
   }, [scene, viewport, size, palette, lights]);
 
