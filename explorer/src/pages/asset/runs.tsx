@@ -1,0 +1,44 @@
+/** The tabs of runs. */
+import { nameValue } from "../../messages";
+import { Answered, When } from "../../parts";
+import { usePastQuery } from "../../past";
+import { DatasetRuns, JobRuns } from "../../queries/asset";
+import { Runs } from "../run-table";
+
+const MOST_RUNS = 50;
+
+export function JobRunTab({ id }: { id: string }) {
+  const query = usePastQuery(JobRuns, { id, first: MOST_RUNS });
+  return (
+    <Answered query={query}>
+      {({ node }) => node?.__typename === "Job" && <Runs runs={node.runs.nodes} total={node.runs.totalCount} withJob={false} />}
+    </Answered>
+  );
+}
+
+export function DatasetRunTab({ id }: { id: string }) {
+  const query = usePastQuery(DatasetRuns, { id, first: MOST_RUNS });
+  return (
+    <Answered query={query}>
+      {({ node }) =>
+        node?.__typename === "Dataset" && (
+          <>
+            <p>
+              Last written:{" "}
+              {node.lastWritten ? (
+                <>
+                  <When at={node.lastWritten.at} />, known from its {nameValue(node.lastWritten.evidence)}
+                </>
+              ) : (
+                "nothing proves that it ever was"
+              )}
+              .
+            </p>
+            <h3>Runs that wrote it</h3>
+            <Runs runs={node.runs.nodes} total={node.runs.totalCount} withJob />
+          </>
+        )
+      }
+    </Answered>
+  );
+}
