@@ -107,3 +107,85 @@ def test_a_token_is_asked_for_and_kept_in_memory_only(tmp_path_factory: pytest.T
         assert READER not in kept
         page.reload()
         expect(dialog).to_be_visible()
+
+
+def test_an_answer_that_a_change_overtook_is_followed_by_an_offer(server: Server, open_window: OpenWindow) -> None:
+    window = open_window(server.address)
+    page = window.open("/")
+    waiting: list[Route] = []
+    slow = True
+    page.route("**/graphql", lambda route: waiting.append(route) if slow and is_search(route) else route.continue_())
+    find_search(page).fill("zzz")
+    find_search(page).press("Enter")
+    expect(page.get_by_text("Loading").first).to_be_visible()
+    server.post("/api/v1/lineage", build_event(8))
+    look_again(page)
+    offer = page.get_by_role("button", name="Show the current graph")
+    expect(offer).to_be_visible()
+    slow = False
+    waiting[-1].continue_()
+    expect(page.get_by_text("0 results")).to_be_visible()
+    expect(offer).to_be_visible()  # the answer may be of either revision: the offer stays until it is used
+    offer.click()
+    expect(page.get_by_text("0 results")).to_be_visible()
+    expect(offer).to_have_count(0)
+
+
+def is_search(route: Route) -> bool:
+    return "Search" in str((route.request.post_data_json or {}).get("operationName"))
+
+
+def test_owner_tag_and_description_are_stated_and_retracted(server: Server, open_window: OpenWindow) -> None:
+    window = open_window(server.address)
+    dataset = server.resolve("wh/b")
+    page = window.open(f"/a/{dataset}")
+    page.get_by_text("State something about it by hand").click()
+    asked = "query($id: ID!) { node(id: $id) { description tags { key } owners { owner { name } } } }"
+    for form, label, value in (
+        ("tag", "Tag: key or key=value", "checked"),
+        ("description", "Description", "What the warehouse\nwrites"),
+        ("owner", "Owner: a person or a team", "team-a"),
+    ):
+        page.get_by_role("combobox", name="What", exact=True).select_option(form)
+        page.get_by_role("textbox", name=label).fill(value)
+        page.get_by_role("textbox", name="Your name").fill("kim")
+        page.get_by_role("button", name="Continue").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("in the name of kim")
+        if form == "tag":
+            assert window.find_barriers() == []
+            dialog.get_by_role("button", name="Cancel").click()
+            assert server.ask(asked, id=dataset)["node"]["tags"] == []
+            page.get_by_role("button", name="Continue").click()
+        dialog.get_by_role("button", name="State it").click()
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        expect(page.get_by_role("table", name="Stated by persons")).to_contain_text(value.split("\n")[0])
+    stated = server.ask(asked, id=dataset)["node"]
+    assert stated == {"description": "What the warehouse\nwrites", "tags": [{"key": "checked"}], "owners": [{"owner": {"name": "team-a"}}]}
+    page.get_by_role("row").filter(has_text="team-a").get_by_role("button", name="Retract").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Retract what kim stated")
+    page.get_by_role("dialog").get_by_role("button", name="State it").click()
+    expect(page.get_by_role("row").filter(has_text="team-a")).to_have_count(0)
+    assert server.ask(asked, id=dataset)["node"]["owners"] == []
+    window.open("/audit")
+    entries = page.get_by_role("table", name="Entries of the audit log").locator("tbody tr")
+    expect(entries).to_have_count(4)
+    expect(entries.first).to_contain_text("kim")
+    window.open("/audit?actor=stranger")
+    expect(page.get_by_role("status").filter(has_text="0 entries")).to_be_visible()
+
+
+def test_two_names_that_are_probably_one_are_shown_with_their_catalogs(server: Server, open_window: OpenWindow) -> None:
+    fields = [{"name": f"column_{number}", "type": "int"} for number in range(8)]
+    facets = {"schema": {"fields": fields}}
+    ends = [{"namespace": f"postgres://{host}", "name": "shop.public.invoices", "facets": facets} for host in ("one", "two")]
+    for number, end in enumerate(ends):
+        server.post("/api/v1/lineage", build_event(20 + number, inputs=[end], outputs=[]))
+    known = server.ask("{ identityConflicts(first: 5) { totalCount nodes { kind names { name } } } }")["identityConflicts"]
+    assert known["totalCount"] == 1
+    page = open_window(server.address).open("/identity")
+    found = page.get_by_role("region", name="Doubtful identities")
+    expect(found).to_contain_text("Two datasets with the same table name and mostly the same columns")
+    expect(found).to_contain_text("100% of their columns in common")
+    for end in ends:
+        expect(found).to_contain_text(f"{end['namespace']}/{end['name']}")

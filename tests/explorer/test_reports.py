@@ -1,0 +1,112 @@
+"""The pages that report on the mesh show what the server answers: counts, names, results and times of the example mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.explorer.server import Server
+from tests.explorer.window import Window, open_windows
+
+RUN = """{ jobs(first: 20, orderBy: LAST_OBSERVED) { nodes { lastRun {
+  id runId state jobName inputs { namespace name } outputs { namespace name } } } } }"""
+STATES = {"COMPLETE": "complete", "FAIL": "failed", "ABORT": "aborted", "RUNNING": "running"}
+
+
+@pytest.fixture(scope="module")
+def window(example: Server, browser: Browser) -> Iterator[Window]:
+    """One for all: these tests only read."""
+    with open_windows(browser) as open_window:
+        yield open_window(example.address)
+
+
+def read_rows(page: Page, caption: str) -> list[list[str]]:
+    rows = page.get_by_role("table", name=caption, exact=True).locator("tbody tr")
+    found: list[list[str]] = rows.evaluate_all("(rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim()))")
+    return found
+
+
+def test_tags_lead_to_what_has_them(example: Server, window: Window) -> None:
+    tags = example.ask("{ tags(first: 100) { nodes { key value assets } } }")["tags"]["nodes"]
+    page = window.open("/tags")
+    assert len(tags) > 1
+    assert read_rows(page, "Tags") == [[f"{one['key']}={one['value']}" if one["value"] else one["key"], str(one["assets"])] for one in tags]
+    page.get_by_role("link", name="gdpr", exact=True).click()
+    expect(page).to_have_url(f"{example.address}/search?tag=gdpr")
+    window.wait_for_page()
+    found = example.ask('{ search(text: "", tag: "gdpr", first: 10) { totalCount } }')["search"]["totalCount"]
+    assert found == next(one["assets"] for one in tags if one["key"] == "gdpr")
+    expect(page.get_by_text(f"{found} results")).to_be_visible()
+
+
+def test_namespaces_lead_to_their_datasets(example: Server, window: Window) -> None:
+    names = example.ask("{ namespaces(first: 100) { nodes { name datasets jobs } } }")["namespaces"]["nodes"]
+    page = window.open("/namespaces")
+    assert read_rows(page, "Namespaces") == [[one["name"], str(one["datasets"]), str(one["jobs"])] for one in names]
+    one = next(one for one in names if one["datasets"])
+    page.get_by_role("link", name=f"{one['datasets']} in {one['name']}", exact=True).first.click()
+    window.wait_for_page()
+    expect(page.get_by_role("status").filter(has_text=f"{one['datasets']} datasets")).to_be_visible()
+
+
+def test_quality_shows_the_checks_of_a_result(example: Server, window: Window) -> None:
+    asked = "query($of: [CheckOutcome!]) { qualityFailures(outcomes: $of, first: 1) { totalCount nodes { name } } }"
+    passed = example.ask(asked, of=["PASSED"])["qualityFailures"]
+    assert passed["totalCount"] > 0
+    page = window.open("/quality")
+    failing = example.ask(asked, of=None)["qualityFailures"]["totalCount"]
+    expect(page.get_by_role("status").filter(has_text=f"{failing} check")).to_be_visible()
+    page.get_by_role("combobox", name="Result").select_option("PASSED")
+    expect(page.get_by_role("status").filter(has_text=f"{passed['totalCount']} check")).to_be_visible()
+    expect(page.get_by_role("region", name="Checks").locator("tbody tr").first).to_contain_text(passed["nodes"][0]["name"])
+
+
+def test_policies_narrow_the_violations(example: Server, window: Window) -> None:
+    policies = example.ask("{ policies { id title violations } }")["policies"]
+    worst = max(policies, key=lambda one: one["violations"])
+    total = sum(one["violations"] for one in policies)
+    page = window.open("/policies")
+    expect(page.get_by_role("heading", name=f"{total} violations")).to_be_visible()
+    row = page.get_by_role("table", name="Policies", exact=True).get_by_role("row").filter(has_text=worst["id"])
+    expect(row).to_contain_text(worst["title"])
+    row.get_by_role("link", name=str(worst["violations"]), exact=True).click()
+    expect(page.get_by_role("heading", name=f"{worst['violations']} violations")).to_be_visible()
+    assert 0 < worst["violations"] < total
+
+
+def test_sources_show_how_much_each_states(example: Server, window: Window) -> None:
+    sources = example.ask("{ sources { name statements datasets } }")["sources"]
+    page = window.open("/sources")
+    shown = [row[:3] for row in read_rows(page, "Sources")]
+    assert shown == [[one["name"], str(one["statements"]), str(one["datasets"])] for one in sources]
+    assert len(shown) == 2
+
+
+def test_events_are_counted_and_lead_to_their_run(example: Server, window: Window) -> None:
+    events = example.ask("{ events(first: 1) { totalCount nodes { runId jobName jobNamespace } } }")["events"]
+    (newest,) = events["nodes"]
+    page = window.open("/events?from=2026-03-01T00:00:00Z&to=2026-03-10T00:00:00Z")
+    expect(page.get_by_role("heading", name=f"Events that are kept {events['totalCount']}")).to_be_visible()
+    page.get_by_text("As a table").click()
+    days = read_rows(page, "Events by day")
+    assert sum(int(number) for row in days for number in row[1:]) == events["totalCount"]
+    row = page.get_by_role("table", name="Events, the newest first").locator("tbody tr").first
+    expect(row).to_contain_text(f"{newest['jobNamespace']}/{newest['jobName']}")
+    row.locator("details summary").click()
+    expect(row.locator("pre")).to_contain_text(f'"runId": "{newest["runId"]}"')
+    row.get_by_role("link", name=newest["runId"]).click()
+    expect(page.get_by_role("heading", name=newest["jobName"])).to_be_visible()
+    window.wait_for_page()
+
+
+def test_a_run_shows_its_state_and_what_it_read_and_wrote(example: Server, window: Window) -> None:
+    runs = [job["lastRun"] for job in example.ask(RUN)["jobs"]["nodes"] if job["lastRun"]]
+    run = next(one for one in runs if one["inputs"] and one["outputs"])
+    page = window.open(f"/runs/{run['id']}")
+    expect(page.locator("h1")).to_have_text(run["jobName"])
+    expect(page.get_by_role("region", name="About it")).to_contain_text(STATES[run["state"]])
+    for title, ends in (("Read", run["inputs"]), ("Wrote", run["outputs"])):
+        assert [row[1] for row in read_rows(page, title)] == [f"{one['namespace']}/{one['name']}" for one in ends]
+    assert run["runId"] in page.locator(".head").inner_text()
