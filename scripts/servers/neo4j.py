@@ -73,7 +73,7 @@ def start(home: Path, options: Options) -> Server:
         return known
     home.mkdir(parents=True, exist_ok=True)
     lib = maven.ensure_jars("neo4j", FOLDER / "pom.xml")
-    password = known["password"] if known else options.password or secrets.token_urlsafe(12)
+    password = known["password"] if known else options.password or secrets.token_hex(12)
     port = options.port or (known["port"] if known else process.find_free_port())
     if known is None:
         _set_password(lib, home, password)
@@ -121,7 +121,7 @@ def _make_archive(lib: Path, archive: Path) -> None:
     report(f"starting Neo4j once to make {archive.name}, so that it starts in half the time")
     with tempfile.TemporaryDirectory(prefix=f".{archive.name}-", dir=archive.parent) as temporary:
         home, made, port = Path(temporary), Path(temporary) / "classes.jsa", process.find_free_port()
-        _set_password(lib, home, password := secrets.token_urlsafe(12))
+        _set_password(lib, home, password := secrets.token_hex(12))
         command = _build_command(lib, home, port, Options().heap, [QUICK_FLAG, f"-XX:ArchiveClassesAtExit={made}"])
         java = process.start(command, log := home / "console.log")
         process.wait_until_ready(java, lambda: is_answering(port, "neo4j", password), log, Options().seconds)
