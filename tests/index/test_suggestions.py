@@ -12,7 +12,7 @@ from meshline.graph.index import LineageIndex, suggestions
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Statement
 from meshline.graph.naming import parse_search_terms, split_words
 from meshline.graph.queries.search import _is_mere_step, is_listed, suggest_assets
-from tests.index.heads import Fold, state_schema
+from tests.index.heads import Fold, state_rename, state_schema
 from tests.index.strategies import any_statement, draw_lists
 from tests.sizes import count_examples
 
@@ -112,6 +112,13 @@ def test_suggestions_are_those_of_a_comparison_with_every_name(statements: list[
             assert suggest_assets(index, text, 1000) == expected
             for first in (0, 1, 3):
                 assert suggest_assets(index, text, first) == expected[:first]
+
+
+def test_a_column_is_not_suggested_by_the_former_name_of_its_dataset() -> None:
+    fold = Fold()
+    index = fold.build_index()
+    index.changes.apply(fold.add(state_schema("db.a", "id"), state_rename("db.a", "db.b", 1)))
+    assert suggest_assets(index, "a.id", 9) == suggest_by_comparison(index, "a.id") == []
 
 
 def test_whole_parts_come_before_beginnings_and_shorter_names_first() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
@@ -28,6 +28,7 @@ from meshline.graph.model import (
 from meshline.graph.naming import Naming
 from meshline.graph.queries.resolve import find_as_of, get_node, resolve_name
 from meshline.words import format_time
+from tests.index.heads import state_rename
 from tests.index.strategies import column_renames, draw_lists, lineages, merges, renames, schemas
 from tests.queries import mesh
 from tests.sizes import count_examples
@@ -218,6 +219,7 @@ def describe_resolution(graph: LiveGraph, text: str) -> str:
 
 
 @given(draw_lists(st.one_of(lineages, schemas, renames, column_renames, merges), 5))
+@example([state_rename("b", "d", 0), state_rename("a", "d", 1)])  # two assets that had the name: it means the last one
 @settings(max_examples=count_examples(25), deadline=None)
 def test_names_found_by_the_index_are_those_that_the_search_finds(statements: list[Statement]) -> None:
     graph = mesh.build_graph(*statements)

@@ -117,8 +117,7 @@ class Suggestions:
         place = np.full(self._names, _ALIKE, np.int32)
         nearest = numbers[np.argsort(-ratios, kind="stable")[:_ALIKE]]
         place[nearest] = np.arange(len(nearest), dtype=np.int32)
-        rows = np.flatnonzero(place[self._name[:n]] < _ALIKE)
-        rows = rows[(nodes.live[rows] > 0) & (nodes.traits[rows] & (GONE | PAST) == 0)]
+        rows = self._keep_current(np.flatnonzero(place[self._name[:n]] < _ALIKE))
         if kind is not None:
             rows = rows[nodes.kind[rows] == kind]
         rows = rows[np.argsort(place[self._name[rows]], kind="stable")]
@@ -176,7 +175,7 @@ class Suggestions:
     ) -> Iterator[tuple[tuple[int, int], int]]:
         """These assets in order, without those that are only inferred or former. `columns`, `exact`: as of `_find_columns`."""
         nodes = self._tables.nodes
-        rows = rows[(nodes.live[rows] > 0) & (nodes.traits[rows] & (GONE | PAST) == 0)]
+        rows = self._keep_current(rows)
         data = np.where(nodes.kind[rows] == COLUMN, nodes.part1[rows], rows)
         solid = (nodes.kind[data] != DATASET) | (nodes.solid[data] > 0) | (nodes.traits[data] & MERGED != 0)
         rows = rows[solid]
@@ -192,6 +191,15 @@ class Suggestions:
             for length in np.flatnonzero(np.bincount(lengths)).tolist():
                 for row in self._iterate_group(together[lengths == length], first):
                     yield divmod(group, _KINDS), row
+
+    def _keep_current(self, rows: I64) -> I64:
+        """Those of these assets that a source mentions, and whose names mean them still: not what a name meant until a rename or drop, of
+        the column or of its dataset.
+        """
+        nodes = self._tables.nodes
+        of = np.where(nodes.kind[rows] == COLUMN, nodes.part1[rows], rows)
+        kept: I64 = rows[(nodes.live[rows] > 0) & ((nodes.traits[rows] | nodes.traits[of] & PAST) & (GONE | PAST) == 0)]
+        return kept
 
     def _iterate_group(self, rows: I64, first: int) -> Iterator[int]:
         """The assets of one rank, kind and length by name. Names are made only of as many as are asked for."""

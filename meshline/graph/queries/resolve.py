@@ -231,12 +231,13 @@ class _Lookup:
         return found
 
     def _select_named(self, nodes: Collection[int], wanted: Callable[[AssetKey], bool]) -> list[int]:
-        """The nodes that have a wanted name; if there are none, those that had one before they were renamed."""
-        for former in (False, True):
-            found = [node for node in nodes if any(wanted(key) for key in self.index.assets.list_names(node, former=former))]
-            if found:
-                return found
-        return []
+        """The nodes that have a wanted name; if there are none, those that had one before they were renamed: of several, the last."""
+        assets = self.index.assets
+        found = [node for node in nodes if any(wanted(key) for key in assets.list_names(node))]
+        if found:
+            return found
+        former = [(node, key) for node in nodes for key in assets.list_names(node, former=True) if wanted(key)]
+        return _list_nodes((node, key) for node, key in former if assets.find_by_key(key) == node) or _list_nodes(former)
 
     def list_similar_columns(self, text: str) -> Iterator[tuple[str, int]]:
         """The columns of the datasets that a text begins with, each as the text would spell it. `text`: folded."""
@@ -252,6 +253,10 @@ class _Lookup:
         names = tuple(format_name(self.index.assets.get_key(node)) for node in nodes)
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         return Ambiguous(f"{text!r} may be {', '.join(names[:SHOWN])}{more}: name one of them", names[:SHOWN])
+
+
+def _list_nodes(named: Iterable[tuple[int, AssetKey]]) -> list[int]:
+    return list(dict.fromkeys(node for node, _ in named))
 
 
 def _split_at_first(text: str, mark: str) -> Iterator[tuple[str, str]]:
