@@ -3,6 +3,8 @@
 // Controls, soft hyphen, zero-width and bidi characters, line separators, byte order mark, tags, variation selectors, fillers.
 const HIDDEN = /\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\u034f|\u115f|\u1160|\u17b4|\u17b5|\u3164|\uffa0|[\ufe00-\ufe0f]|[\u{e0100}-\u{e01ef}]/gu;
 
+const PLAIN = /^[ -~]*$/; // ASCII that can be seen: nearly every name, and much faster to know
+
 const LONGEST_LINE = 24; // characters of a name that is always in one line
 
 export interface NamePart {
@@ -30,6 +32,7 @@ export function splitName(text: string): NamePart[] {
 
 /** A text in which nothing is hidden, for titles, exports and pictures. */
 export function showName(text: string): string {
+  if (PLAIN.test(text)) return text;
   return splitName(text)
     .map((part) => (part.symbol ? `⟨${part.text}⟩` : part.text))
     .join("");

@@ -3,17 +3,40 @@ import { showName } from "../names";
 import type { Mark } from "./marks";
 import { type Card, isUser, type Picture } from "./model";
 
-export interface OutlineRow {
-  id: string;
-  card: number;
-  /** Index of the column among the rows of the card, or -1. */
-  row: number;
-  level: number;
-  position: number;
-  siblings: number;
-  hasChildren: boolean;
-  label: string;
-  name: string;
+/** A row of the tree. Its texts are made when they are read: of thousands of rows some forty are in the document. */
+export class OutlineRow {
+  constructor(
+    private readonly picture: Picture,
+    private readonly marks: ReadonlyMap<string, Mark>,
+    readonly card: number,
+    /** Index of the column among the rows of the card, or -1. */
+    readonly row: number,
+    readonly level: number,
+    readonly position: number,
+    readonly siblings: number,
+    readonly hasChildren: boolean,
+  ) {}
+
+  private get column() {
+    return this.row < 0 ? null : this.picture.cards[this.card]!.rows[this.row]!;
+  }
+
+  get id(): string {
+    return (this.column ?? this.picture.cards[this.card]!).id;
+  }
+
+  /** What is seen of it. */
+  get name(): string {
+    return showName((this.column ?? this.picture.cards[this.card]!.node).name);
+  }
+
+  /** What a screen reader says of it. */
+  get label(): string {
+    const mark = this.marks.get(this.id);
+    if (!this.column) return describeCard(this.picture.cards[this.card]!, mark);
+    const type = this.column.dataType ? `, ${showName(this.column.dataType)}` : "";
+    return `${this.name}, column${type}${mark ? `, ${mark.label}` : ""}`;
+  }
 }
 
 /** The rows from top to bottom. Each card is once in it: below the nearest card that leads to it. */
@@ -70,26 +93,10 @@ export function buildOutline(picture: Picture, marks: ReadonlyMap<string, Mark>)
     while (stack.length > 0) {
       const [index, at, position, siblings] = stack.pop()!;
       const card = picture.cards[index]!;
-      const below = [...(children.get(index) ?? [])].sort((a, b) => picture.cards[a]!.hop - picture.cards[b]!.hop);
-      rows.push({
-        ...{ id: card.id, card: index, row: -1, level: at, position, siblings },
-        ...{
-          hasChildren: below.length + card.rows.length > 0,
-          label: describeCard(card, marks.get(card.id)),
-          name: showName(card.node.name),
-        },
-      });
-      card.rows.forEach((row, i) => {
-        const mark = marks.get(row.id);
-        const type = row.dataType ? `, ${showName(row.dataType)}` : "";
-        rows.push({
-          ...{ id: row.id, card: index, row: i, level: at + 1, position: i + 1, siblings: card.rows.length + below.length },
-          ...{
-            hasChildren: false,
-            label: `${showName(row.name)}, column${type}${mark ? `, ${mark.label}` : ""}`,
-            name: showName(row.name),
-          },
-        });
+      const below = (children.get(index) ?? []).sort((a, b) => picture.cards[a]!.hop - picture.cards[b]!.hop);
+      rows.push(new OutlineRow(picture, marks, index, -1, at, position, siblings, below.length + card.rows.length > 0));
+      card.rows.forEach((_, i) => {
+        rows.push(new OutlineRow(picture, marks, index, i, at + 1, i + 1, card.rows.length + below.length, false));
       });
       add(below, at + 1, card.rows.length);
     }
