@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.explorer.server import Server
+from tests.explorer.server import Server, run_server
 from tests.explorer.window import Window, open_windows
 
 RUN = """{ jobs(first: 20, orderBy: LAST_OBSERVED) { nodes { lastRun {
@@ -110,3 +113,34 @@ def test_a_run_shows_its_state_and_what_it_read_and_wrote(example: Server, windo
     for title, ends in (("Read", run["inputs"]), ("Wrote", run["outputs"])):
         assert [row[1] for row in read_rows(page, title)] == [f"{one['namespace']}/{one['name']}" for one in ends]
     assert run["runId"] in page.locator(".head").inner_text()
+
+
+def test_runs_are_shown_page_by_page(browser: Browser, tmp_path: Path) -> None:
+    total, many = 1_060, 1_000
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    with run_server(f"sqlite:///{tmp_path / 'runs.db'}") as server, open_windows(browser) as open_window:
+        events = [build_event(f"00000000-0000-4000-8000-{i:012}", start + timedelta(minutes=i)) for i in range(total)]
+        for first in range(0, total, many):
+            server.post("/api/v1/lineage/batch", events[first : first + many])
+        page = open_window(server.address).open(f"/a/{server.resolve('job:nightly')}?tab=runs")
+        runs = page.get_by_role("table", name="Runs, the newest first").locator("tbody tr")
+        expect(page.get_by_text("50 of 1,060 shown.")).to_be_visible()
+        page.get_by_role("button", name="Show more").click()
+        expect(page.get_by_text("1,000 of 1,060 shown.")).to_be_visible()
+        page.get_by_role("button", name="Next 1,000").click()
+        expect(page.get_by_text("1,001 to 1,060 of 1,060 shown.")).to_be_visible()
+        expect(runs.last).to_contain_text(events[0]["run"]["runId"])
+        page.get_by_role("button", name="Back to the first").click()
+        expect(runs.first).to_contain_text(events[-1]["run"]["runId"])
+
+
+def build_event(run: str, at: datetime) -> dict[str, Any]:
+    return {
+        "eventType": "COMPLETE",
+        "eventTime": at.isoformat(),
+        "producer": "https://example.com/scheduler",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "run": {"runId": run},
+        "job": {"namespace": "scheduler", "name": "nightly"},
+        "outputs": [{"namespace": "db", "name": "sales.orders"}],
+    }

@@ -6,13 +6,13 @@ import { type Operation, sendOperation } from "../client";
 import { buildCsv, saveFile } from "../files";
 import { buildHref, buildRunHref, changeHref, navigate, type Place, readChoice, usePlace } from "../location";
 import { capitalize, count, countKind, formatNumber, nameKinds, nameValue, RUN_STATES, text } from "../messages";
+import { PageLine, usePages } from "../paging";
 import {
   Answered,
   AssetLink,
   AssetLinks,
   Badge,
   Link,
-  ListLine,
   Name,
   OwnerLinks,
   type OwnershipLike,
@@ -39,8 +39,7 @@ import {
 import { useTitle } from "../title";
 import { RunState } from "./run-table";
 
-const PAGE = 100;
-const MOST = 1000;
+const MOST = 1000; // rows of one request for a file
 
 interface Row {
   id: string;
@@ -56,7 +55,7 @@ interface ListAnswer<One extends Row> {
 }
 
 interface CountAnswer<One> {
-  list: { totalCount: number; nodes: readonly One[]; pageInfo: { hasNextPage: boolean } };
+  list: { totalCount: number; nodes: readonly One[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
 }
 
 interface ListVariables {
@@ -113,12 +112,10 @@ function ListPage<One extends Row>({
   const filter = readFilter(place.search, kind);
   const order = readChoice(place.search, "order", ORDERS, "NAME");
   const key = JSON.stringify([filter, order, health, place.search.get("asOf")]);
-  const start = { key, first: PAGE, after: null as string | null, skipped: 0 };
-  const [kept, setSize] = useState(start);
-  const { first, after, skipped } = kept.key === key ? kept : start;
+  const pages = usePages(key);
   const orphans = place.search.get("owned") === "no";
   const asked = { filter, order, ...(health && { health }) };
-  const query = usePastQuery(operation, orphans ? null : { ...asked, first, after });
+  const query = usePastQuery(operation, orphans ? null : { ...asked, first: pages.first, after: pages.after });
   return (
     <>
       <h1 tabIndex={-1}>{orphans ? `${title} without an owner` : title}</h1>
@@ -147,30 +144,7 @@ function ListPage<One extends Row>({
                   ...(kind === "OWNER" ? [] : [{ head: "Owner", cell: (row: One) => <OwnerLinks owners={row.owners} /> }]),
                 ]}
               />
-              <ListLine shown={list.nodes.length} total={list.totalCount} skipped={skipped} />
-              <div className="row">
-                {list.pageInfo.hasNextPage && first < MOST && (
-                  <button type="button" onClick={() => setSize({ ...start, first: MOST })}>
-                    {text.more}
-                  </button>
-                )}
-                {skipped > 0 && (
-                  <button type="button" onClick={() => setSize({ ...start, first: MOST })}>
-                    {text.firstRows}
-                  </button>
-                )}
-                {list.pageInfo.hasNextPage && first >= MOST && (
-                  <button
-                    type="button"
-                    onClick={() => {
-                      setSize({ key, first: MOST, after: list.pageInfo.endCursor, skipped: skipped + list.nodes.length });
-                      window.scrollTo(0, 0);
-                    }}
-                  >
-                    {text.nextRows}
-                  </button>
-                )}
-              </div>
+              <PageLine pages={pages} list={list} />
             </section>
           )}
         </Answered>
@@ -316,8 +290,8 @@ function FilterForm({ place, kind }: { place: Place; kind: string }) {
 }
 
 function Orphans({ kind }: { kind: string }) {
-  const [first, setFirst] = useState(PAGE);
-  const query = usePastQuery(OrphansList, { kinds: [kind as "DATASET"], first });
+  const pages = usePages(kind);
+  const query = usePastQuery(OrphansList, { kinds: [kind as "DATASET"], first: pages.first, after: pages.after });
   return (
     <Answered query={query}>
       {({ list }) => (
@@ -335,14 +309,7 @@ function Orphans({ kind }: { kind: string }) {
               { head: "Domain", cell: (row) => row.domain && <AssetLink asset={row.domain} full={false} /> },
             ]}
           />
-          <ListLine shown={list.nodes.length} total={list.totalCount} />
-          {list.pageInfo.hasNextPage && first < MOST && (
-            <div>
-              <button type="button" onClick={() => setFirst(MOST)}>
-                {text.more}
-              </button>
-            </div>
-          )}
+          <PageLine pages={pages} list={list} />
         </section>
       )}
     </Answered>
@@ -488,8 +455,8 @@ function CountPage<One>({
   columns: readonly TableColumn<One>[];
 }) {
   useTitle(title);
-  const [first, setFirst] = useState(PAGE);
-  const query = usePastQuery(operation, { first });
+  const pages = usePages();
+  const query = usePastQuery(operation, { first: pages.first, after: pages.after });
   return (
     <>
       <h1 tabIndex={-1}>{title}</h1>
@@ -499,14 +466,7 @@ function CountPage<One>({
             <p role="status">{count(list.totalCount, ...nouns)}.</p>
             <section className="card" aria-label={title}>
               <Table caption={title} rows={list.nodes} rowKey={rowKey} columns={columns} />
-              <ListLine shown={list.nodes.length} total={list.totalCount} />
-              {list.pageInfo.hasNextPage && first < MOST && (
-                <div>
-                  <button type="button" onClick={() => setFirst(MOST)}>
-                    {text.more}
-                  </button>
-                </div>
-              )}
+              <PageLine pages={pages} list={list} />
             </section>
           </>
         )}

@@ -1,28 +1,15 @@
 /** What fails, which policies are violated, who states what, which identities are doubtful, and who did what. */
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import { AssetChoice } from "../choices";
 import { useQuery } from "../client";
 import { changeHref, navigate, readChoice, usePlace } from "../location";
-import { CONFLICTS, count, formatNumber, formatRatio, formatSeconds, nameValue, OUTCOMES, text } from "../messages";
-import { Answered, AssetLinks, Badge, Link, ListLine, Name, Prose, Table, Value, When } from "../parts";
+import { CONFLICTS, count, formatNumber, formatRatio, formatSeconds, nameValue, OUTCOMES } from "../messages";
+import { PageLine, usePages } from "../paging";
+import { Answered, AssetLinks, Badge, Link, Name, Prose, Table, Value, When } from "../parts";
 import { Audit, IdentityConflicts, Policies, Quality, type Severity, Sources, Violations } from "../queries/reports";
 import { useTitle } from "../title";
 import { CheckTable } from "./check-table";
 import { ViolationList } from "./violations";
-
-const PAGE = 100;
-const MOST = 1000;
-
-function More({ more, first, setFirst }: { more: boolean; first: number; setFirst: (size: number) => void }) {
-  if (!more || first >= MOST) return null;
-  return (
-    <div>
-      <button type="button" onClick={() => setFirst(MOST)}>
-        {text.more}
-      </button>
-    </div>
-  );
-}
 
 function Choice({ label, name, value, children }: { label: string; name: string; value: string; children: ReactNode }) {
   const place = usePlace();
@@ -45,8 +32,8 @@ export function QualityPage() {
   const outcome = OUTCOME_NAMES.find((one) => one === wanted?.toUpperCase());
   const domain = place.search.get("domain");
   const owner = place.search.get("owner");
-  const [first, setFirst] = useState(PAGE);
-  const query = useQuery(Quality, { outcomes: outcome ? [outcome] : null, domain, owner, first });
+  const pages = usePages(JSON.stringify([outcome, domain, owner]));
+  const query = useQuery(Quality, { outcomes: outcome ? [outcome] : null, domain, owner, first: pages.first, after: pages.after });
   return (
     <>
       <h1 tabIndex={-1}>Quality: what fails, and since when</h1>
@@ -67,8 +54,7 @@ export function QualityPage() {
           <section className="card" aria-label="Checks">
             <p role="status">{count(found.totalCount, "check", "checks")}.</p>
             <CheckTable checks={found.nodes} />
-            <ListLine shown={found.nodes.length} total={found.totalCount} />
-            <More more={found.pageInfo.hasNextPage} first={first} setFirst={setFirst} />
+            <PageLine pages={pages} list={found} />
           </section>
         )}
       </Answered>
@@ -84,9 +70,9 @@ export function PoliciesPage() {
   const place = usePlace();
   const policy = place.search.get("policy");
   const severity = SEVERITIES.find((one) => one === place.search.get("severity")?.toUpperCase()) ?? null;
-  const [first, setFirst] = useState(PAGE);
+  const pages = usePages(JSON.stringify([policy, severity]));
   const policies = useQuery(Policies, {});
-  const violations = useQuery(Violations, { policy, severity, first });
+  const violations = useQuery(Violations, { policy, severity, first: pages.first, after: pages.after });
   return (
     <>
       <h1 tabIndex={-1}>Policies</h1>
@@ -163,8 +149,7 @@ export function PoliciesPage() {
           <section className="card" aria-labelledby="violations">
             <h2 id="violations">{count(found.totalCount, "violation", "violations")}</h2>
             <ViolationList violations={found.nodes} now />
-            <ListLine shown={found.nodes.length} total={found.totalCount} />
-            <More more={found.pageInfo.hasNextPage} first={first} setFirst={setFirst} />
+            <PageLine pages={pages} list={found} />
           </section>
         )}
       </Answered>
@@ -236,8 +221,8 @@ export function SourcesPage() {
 
 export function IdentityPage() {
   useTitle("Identity");
-  const [first, setFirst] = useState(PAGE);
-  const query = useQuery(IdentityConflicts, { first });
+  const pages = usePages();
+  const query = useQuery(IdentityConflicts, { first: pages.first, after: pages.after });
   return (
     <>
       <h1 tabIndex={-1}>Identity: merges that look wrong, and names that are probably one</h1>
@@ -277,8 +262,7 @@ export function IdentityPage() {
                 </li>
               ))}
             </ul>
-            <ListLine shown={found.nodes.length} total={found.totalCount} />
-            <More more={found.pageInfo.hasNextPage} first={first} setFirst={setFirst} />
+            <PageLine pages={pages} list={found} />
           </section>
         )}
       </Answered>
@@ -293,8 +277,8 @@ export function AuditPage() {
   const place = usePlace();
   const wanted = readChoice(place.search, "kind", [...ACTIONS, ""] as const, "");
   const actor = place.search.get("actor");
-  const [first, setFirst] = useState(PAGE);
-  const query = useQuery(Audit, { kind: wanted === "" ? null : wanted, actor, first });
+  const pages = usePages(JSON.stringify([wanted, actor]));
+  const query = useQuery(Audit, { kind: wanted === "" ? null : wanted, actor, first: pages.first, after: pages.after });
   return (
     <>
       <h1 tabIndex={-1}>Audit: who did what</h1>
@@ -343,8 +327,7 @@ export function AuditPage() {
                 },
               ]}
             />
-            <ListLine shown={audit.nodes.length} total={audit.totalCount} />
-            <More more={audit.pageInfo.hasNextPage} first={first} setFirst={setFirst} />
+            <PageLine pages={pages} list={audit} />
           </section>
         )}
       </Answered>

@@ -2,7 +2,7 @@
 import { Fragment } from "react";
 import { buildRunHref } from "../location";
 import { formatSeconds, formatTime, RUN_STATES } from "../messages";
-import { AssetLink, Badge, Link, ListLine, Name, Table, When } from "../parts";
+import { AssetLink, Badge, Link, Name, Table, When } from "../parts";
 import type { RunLine } from "../queries/runs";
 
 const HEALTH = 10;
@@ -36,32 +36,29 @@ export function RunHealth({ runs }: { runs: readonly RunLine[] }) {
   );
 }
 
-export function Runs({ runs, total, withJob }: { runs: readonly RunLine[]; total: number; withJob: boolean }) {
+export function Runs({ runs, withJob }: { runs: readonly RunLine[]; withJob: boolean }) {
   return (
-    <>
-      <Table
-        caption="Runs, the newest first"
-        rows={runs}
-        rowKey={(row) => row.id}
-        columns={[
-          { head: "State", cell: (row) => <RunState state={row.state} /> },
-          ...(withJob ? [{ head: "Job", cell: (row: RunLine) => row.job && <AssetLink asset={row.job} /> }] : []),
-          { head: "Started", cell: (row) => <When at={row.startedAt} /> },
-          { head: "Duration", cell: (row) => row.durationMs !== null && formatSeconds(row.durationMs / 1000) },
-          { head: "For the time from", cell: (row) => row.nominalStart && <When at={row.nominalStart} ago={false} /> },
-          { head: "Part of", cell: (row) => row.parent && <Name text={row.parent.jobName} /> },
-          { head: "Error", cell: (row) => <Name text={row.error ?? ""} most={300} /> },
-          {
-            head: "Run",
-            cell: (row) => (
-              <Link href={buildRunHref(row.id)}>
-                <Name text={row.runId} />
-              </Link>
-            ),
-          },
-        ]}
-      />
-      <ListLine shown={runs.length} total={total} />
-    </>
+    <Table
+      caption="Runs, the newest first"
+      rows={runs}
+      rowKey={(row) => row.id}
+      columns={[
+        { head: "State", cell: (row) => <RunState state={row.state} /> },
+        ...(withJob ? [{ head: "Job", cell: (row: RunLine) => row.job && <AssetLink asset={row.job} /> }] : []),
+        { head: "Started", cell: (row) => <When at={row.startedAt} /> },
+        { head: "Duration", cell: (row) => row.durationMs !== null && formatSeconds(row.durationMs / 1000) },
+        { head: "For the time from", cell: (row) => row.nominalStart && <When at={row.nominalStart} ago={false} /> },
+        { head: "Part of", cell: (row) => row.parent && <Name text={row.parent.jobName} /> },
+        { head: "Error", cell: (row) => <Name text={row.error ?? ""} most={300} /> },
+        {
+          head: "Run",
+          cell: (row) => (
+            <Link href={buildRunHref(row.id)}>
+              <Name text={row.runId} />
+            </Link>
+          ),
+        },
+      ]}
+    />
   );
 }

@@ -3,6 +3,7 @@ import { type FormEvent, type ReactNode, useState } from "react";
 import { useQuery } from "../client";
 import { buildRunHref, changeHref, navigate, readTime, usePlace } from "../location";
 import { count, formatNumber, formatSeconds, formatTime, text } from "../messages";
+import { PageLine, usePages } from "../paging";
 import { Answered, AssetLink, CopyButton, Link, ListLine, Name, Problem, SpanFields, Table, When } from "../parts";
 import { EventCounts, type EventCountsAnswer, Events, NewestEvent, RunDetails, type RunFull } from "../queries/runs";
 import { useTitle } from "../title";
@@ -52,7 +53,8 @@ function Several({ id, runs, total }: { id: string; runs: readonly Run[]; total:
         </p>
       </div>
       <section className="card" aria-label="Runs">
-        <Runs runs={runs} total={total} withJob />
+        <Runs runs={runs} withJob />
+        <ListLine shown={runs.length} total={total} />
       </section>
     </>
   );
@@ -238,8 +240,6 @@ function JsonText({ value }: { value: unknown }) {
 }
 
 const HOUR_MS = 3_600_000;
-const PAGE = 100;
-const MOST = 1000;
 const TYPES = ["start", "running", "complete", "fail", "abort", "other"] as const;
 
 export function EventsPage() {
@@ -255,13 +255,12 @@ export function EventsPage() {
   const from = readTime(place.search, "from") ?? new Date(new Date(to).getTime() - 24 * HOUR_MS).toISOString();
   const bad = ["from", "to"].filter((name) => place.search.get(name) && !readTime(place.search, name));
   const key = `${from} ${to}`;
-  const [size, setSize] = useState({ key, first: PAGE });
-  const first = size.key === key ? size.first : PAGE;
+  const pages = usePages(key);
   const hours = (new Date(to).getTime() - new Date(from).getTime()) / HOUR_MS;
   const bucket = hours <= 72 ? "HOUR" : hours <= 24 * 120 ? "DAY" : "WEEK";
   const ordered = hours > 0;
   const counts = useQuery(EventCounts, ordered && !waiting ? { from, to, bucket } : null);
-  const query = useQuery(Events, ordered && !waiting ? { from, to, first } : null);
+  const query = useQuery(Events, ordered && !waiting ? { from, to, first: pages.first, after: pages.after } : null);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
@@ -331,14 +330,7 @@ export function EventsPage() {
                     { head: "Body", cell: (row) => <Json name="Show" value={row.body} /> },
                   ]}
                 />
-                <ListLine shown={events.nodes.length} total={events.totalCount} />
-                {events.pageInfo.hasNextPage && first < MOST && (
-                  <div>
-                    <button type="button" onClick={() => setSize({ key, first: MOST })}>
-                      {text.more}
-                    </button>
-                  </div>
-                )}
+                <PageLine pages={pages} list={events} />
               </section>
             )}
           </Answered>

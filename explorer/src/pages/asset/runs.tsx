@@ -1,23 +1,33 @@
 /** The tabs of runs. */
 import { nameValue } from "../../messages";
+import { PageLine, usePages } from "../../paging";
 import { Answered, When } from "../../parts";
 import { usePastQuery } from "../../past";
 import { DatasetRuns, JobRuns } from "../../queries/asset";
 import { Runs } from "../run-table";
 
-const MOST_RUNS = 50;
+const NEWEST = 50;
 
 export function JobRunTab({ id }: { id: string }) {
-  const query = usePastQuery(JobRuns, { id, first: MOST_RUNS });
+  const pages = usePages(id, NEWEST);
+  const query = usePastQuery(JobRuns, { id, first: pages.first, after: pages.after });
   return (
     <Answered query={query}>
-      {({ node }) => node?.__typename === "Job" && <Runs runs={node.runs.nodes} total={node.runs.totalCount} withJob={false} />}
+      {({ node }) =>
+        node?.__typename === "Job" && (
+          <>
+            <Runs runs={node.runs.nodes} withJob={false} />
+            <PageLine pages={pages} list={node.runs} />
+          </>
+        )
+      }
     </Answered>
   );
 }
 
 export function DatasetRunTab({ id }: { id: string }) {
-  const query = usePastQuery(DatasetRuns, { id, first: MOST_RUNS });
+  const pages = usePages(id, NEWEST);
+  const query = usePastQuery(DatasetRuns, { id, first: pages.first, after: pages.after });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -35,7 +45,8 @@ export function DatasetRunTab({ id }: { id: string }) {
               .
             </p>
             <h3>Runs that wrote it</h3>
-            <Runs runs={node.runs.nodes} total={node.runs.totalCount} withJob />
+            <Runs runs={node.runs.nodes} withJob />
+            <PageLine pages={pages} list={node.runs} />
           </>
         )
       }

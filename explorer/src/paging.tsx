@@ -1,0 +1,63 @@
+/** Long lists: a page of rows, then a thousand, then the next thousand by the cursor of the server. */
+import { useState } from "react";
+import { text } from "./messages";
+import { ListLine } from "./parts";
+
+const PAGE = 100;
+const MOST = 1000;
+
+export interface Pages {
+  /** What to ask for. */
+  first: number;
+  after: string | null;
+  /** The rows before those that are shown. */
+  skipped: number;
+  show(size: { first: number; after: string | null; skipped: number }): void;
+}
+
+/** The rows of a list that are shown. `key`: what the list depends on; another one begins at its start. */
+export function usePages(key = "", page = PAGE): Pages {
+  const start = { key, first: page, after: null as string | null, skipped: 0 };
+  const [kept, setKept] = useState(start);
+  const { first, after, skipped } = kept.key === key ? kept : start;
+  return { first, after, skipped, show: (size) => setKept({ key, ...size }) };
+}
+
+/** How many rows are shown of how many, and the way to the others. */
+export function PageLine({
+  pages: { first, skipped, show },
+  list: { nodes, totalCount, pageInfo },
+}: {
+  pages: Pages;
+  list: { totalCount: number; nodes: readonly unknown[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
+}) {
+  const begin = { first: MOST, after: null, skipped: 0 };
+  return (
+    <>
+      <ListLine shown={nodes.length} total={totalCount} skipped={skipped} />
+      <div className="row">
+        {pageInfo.hasNextPage && first < MOST && (
+          <button type="button" onClick={() => show(begin)}>
+            {text.more}
+          </button>
+        )}
+        {skipped > 0 && (
+          <button type="button" onClick={() => show(begin)}>
+            {text.firstRows}
+          </button>
+        )}
+        {pageInfo.hasNextPage && first >= MOST && (
+          <button
+            type="button"
+            onClick={() => {
+              show({ first: MOST, after: pageInfo.endCursor, skipped: skipped + nodes.length });
+              window.scrollTo(0, 0);
+            }}
+          >
+            {text.nextRows}
+          </button>
+        )}
+      </div>
+    </>
+  );
+}
