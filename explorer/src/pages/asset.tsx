@@ -139,10 +139,14 @@ function Known({ asset }: { asset: Asset }) {
       <section className="card" aria-labelledby="about">
         <h2 id="about">About it</h2>
         <dl>
-          <dt>Owners</dt>
-          <dd>
-            <OwnerLinks owners={asset.owners} detailed />
-          </dd>
+          {asset.kind !== "OWNER" && (
+            <>
+              <dt>Owners</dt>
+              <dd>
+                <OwnerLinks owners={asset.owners} detailed />
+              </dd>
+            </>
+          )}
           <Row name="Domain" value={asset.domain && <AssetLink asset={asset.domain} />} />
           <Row name="Product" value={asset.product && <AssetLink asset={asset.product} />} />
           <KindRows asset={asset} />

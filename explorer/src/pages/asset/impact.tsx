@@ -69,7 +69,7 @@ export function ImpactCard({ asset }: { asset: Asset }) {
         </Link>
         {changes && (
           <Link href={buildHref("/change", { words: buildDrop(asset) })} className="button">
-            Simulate a change
+            Check a change
           </Link>
         )}
       </div>
