@@ -69,11 +69,11 @@ interface ListVariables {
 
 const STANDINGS = ["BROKEN", "UNKNOWN", "KEPT"] as const satisfies readonly Standing[];
 
-const ORDERS = ["NAME", "LAST_OBSERVED", "DEPENDANTS"] as const satisfies readonly ListOrder[];
-const ORDER_NAMES: Record<(typeof ORDERS)[number], string> = {
+const ORDER_NAMES: Record<ListOrder, string> = {
   NAME: "name",
   LAST_OBSERVED: "last stated, the newest first",
   DEPENDANTS: "most dependants",
+  HEALTH: "health, broken ones first",
 };
 
 function readFilter(search: URLSearchParams, kind: string): AssetFilter {
@@ -85,6 +85,11 @@ function readFilter(search: URLSearchParams, kind: string): AssetFilter {
     owner: search.get("owner"),
     ...(kind === "DATASET" && described ? { described: described === "yes" } : {}),
   };
+}
+
+/** The orders of a list; only products have a health. */
+function listOrders(kind: string): readonly ListOrder[] {
+  return kind === "DATA_PRODUCT" ? ["NAME", "LAST_OBSERVED", "DEPENDANTS", "HEALTH"] : ["NAME", "LAST_OBSERVED", "DEPENDANTS"];
 }
 
 function readStanding(search: URLSearchParams): Standing | null {
@@ -110,7 +115,7 @@ function ListPage<One extends Row>({
   const title = capitalize(nameKinds(kind));
   useTitle(title);
   const filter = readFilter(place.search, kind);
-  const order = readChoice(place.search, "order", ORDERS, "NAME");
+  const order = readChoice(place.search, "order", listOrders(kind), "NAME");
   const key = JSON.stringify([filter, order, health, place.search.get("asOf")]);
   const pages = usePages(key);
   const orphans = place.search.get("owned") === "no";
@@ -269,8 +274,8 @@ function FilterForm({ place, kind }: { place: Place; kind: string }) {
       )}
       <label className="field">
         <span>Order by</span>
-        <select name="order" defaultValue={readChoice(place.search, "order", ORDERS, "NAME").toLowerCase()}>
-          {ORDERS.map((one) => (
+        <select name="order" defaultValue={readChoice(place.search, "order", listOrders(kind), "NAME").toLowerCase()}>
+          {listOrders(kind).map((one) => (
             <option key={one} value={one.toLowerCase()}>
               {ORDER_NAMES[one]}
             </option>
