@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { text } from "./messages";
 import { ListLine } from "./parts";
+import { usePast } from "./past";
 
 const PAGE = 100;
 const MOST = 1000;
@@ -15,8 +16,9 @@ export interface Pages {
   show(size: { first: number; after: string | null; skipped: number }): void;
 }
 
-/** The rows of a list that are shown. `key`: what the list depends on; another one begins at its start. */
-export function usePages(key = "", page = PAGE): Pages {
+/** The rows of a list that are shown. `given`: what the list depends on besides the time of the page; another one begins at its start. */
+export function usePages(given = "", page = PAGE): Pages {
+  const key = JSON.stringify([given, usePast()]);
   const start = { key, first: page, after: null as string | null, skipped: 0 };
   const [kept, setKept] = useState(start);
   const { first, after, skipped } = kept.key === key ? kept : start;
@@ -25,12 +27,13 @@ export function usePages(key = "", page = PAGE): Pages {
 
 /** How many rows are shown of how many, and the way to the others. */
 export function PageLine({
-  pages: { first, skipped, show },
+  pages: { first, after, skipped, show },
   list: { nodes, totalCount, pageInfo },
 }: {
   pages: Pages;
   list: { totalCount: number; nodes: readonly unknown[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
 }) {
+  const waiting = after !== null && after === pageInfo.endCursor; // for the rows after those that are still shown
   const begin = { first: MOST, after: null, skipped: 0 };
   return (
     <>
@@ -50,6 +53,7 @@ export function PageLine({
           <button
             type="button"
             onClick={() => {
+              if (waiting) return;
               show({ first: MOST, after: pageInfo.endCursor, skipped: skipped + nodes.length });
               window.scrollTo(0, 0);
             }}

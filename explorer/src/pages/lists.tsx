@@ -116,7 +116,7 @@ function ListPage<One extends Row>({
   useTitle(title);
   const filter = readFilter(place.search, kind);
   const order = readChoice(place.search, "order", listOrders(kind), "NAME");
-  const key = JSON.stringify([filter, order, health, place.search.get("asOf")]);
+  const key = JSON.stringify([filter, order, health]);
   const pages = usePages(key);
   const orphans = place.search.get("owned") === "no";
   const asked = { filter, order, ...(health && { health }) };
