@@ -46,6 +46,10 @@ describe("the client", () => {
       answer({ data: null, errors: [{ message: "two", extensions: { code: "AMBIGUOUS", candidates: ["a", "b"] } }] }),
     );
     await expect(fetchAnswer(ABOUT, { n: 4 })).rejects.toMatchObject({ code: "AMBIGUOUS", candidates: ["a", "b"] });
+    fetched.mockImplementationOnce(async () =>
+      answer({ data: null, errors: [{ message: "by: no", path: ["done"], extensions: { code: "INVALID_INPUT", path: "by" } }] }),
+    );
+    await expect(fetchAnswer(ABOUT, { n: 4 })).rejects.toMatchObject({ code: "INVALID_INPUT", path: "by" });
     fetched.mockImplementationOnce(async () => new Response("<html>", { status: 502 }));
     await expect(fetchAnswer(ABOUT, { n: 4 })).rejects.toMatchObject({ code: "HTTP_502" });
     fetched.mockImplementationOnce(async () => {

@@ -13,13 +13,16 @@ export class AnswerError extends Error {
   readonly code: string;
   readonly candidates: string[];
   readonly requestId: string | null;
+  /** The argument that the server refuses, if it names one. */
+  readonly path: string | null;
 
-  constructor(code: string, message: string, candidates: string[] = [], requestId: string | null = null) {
+  constructor(code: string, message: string, candidates: string[] = [], requestId: string | null = null, path: string | null = null) {
     super(message);
     this.name = "AnswerError";
     this.code = code;
     this.candidates = candidates;
     this.requestId = requestId;
+    this.path = path;
   }
 }
 
@@ -93,8 +96,8 @@ export function showOwnChange(): void {
 
 interface Body {
   data?: unknown;
-  errors?: { message: string; extensions?: { code?: string; candidates?: string[]; requestId?: string } }[];
-  error?: { code: string; message: string; candidates?: string[]; requestId?: string };
+  errors?: { message: string; extensions?: { code?: string; candidates?: string[]; requestId?: string; path?: string } }[];
+  error?: { code: string; message: string; candidates?: string[]; requestId?: string; path?: string };
 }
 
 /** Fetches an answer, past the cache. Raises AnswerError, or the AbortError of `signal`. */
@@ -130,7 +133,7 @@ export async function sendOperation<Answer, Variables>(
   const refused = body.error ?? (body.errors?.[0] && { message: body.errors[0].message, code: "INTERNAL", ...body.errors[0].extensions });
   if (refused) {
     if (refused.code === UNAUTHENTICATED) update({ needsToken: true });
-    throw new AnswerError(refused.code, refused.message, refused.candidates ?? [], refused.requestId ?? null);
+    throw new AnswerError(refused.code, refused.message, refused.candidates ?? [], refused.requestId ?? null, refused.path || null);
   }
   if (body.data === undefined || body.data === null) throw new AnswerError(`HTTP_${response.status}`, "The server sent no data.");
   return body.data as Answer;

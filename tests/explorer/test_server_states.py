@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -135,19 +136,22 @@ def is_search(route: Route) -> bool:
     return "Search" in str((route.request.post_data_json or {}).get("operationName"))
 
 
-def test_owner_tag_and_description_are_stated_and_retracted(server: Server, open_window: OpenWindow) -> None:
+def test_statements_by_hand_are_confirmed_refused_and_retracted(server: Server, open_window: OpenWindow) -> None:
     window = open_window(server.address)
     dataset = server.resolve("wh/b")
     page = window.open(f"/a/{dataset}")
     page.get_by_text("State something about it by hand").click()
-    asked = "query($id: ID!) { node(id: $id) { description tags { key } owners { owner { name } } } }"
+    uses = "... on Dataset { consumers { purpose consumer { name } } }"
+    asked = f"query($id: ID!) {{ node(id: $id) {{ description tags {{ key }} owners {{ owner {{ name }} }} {uses} }} }}"
     for form, label, value in (
         ("tag", "Tag: key or key=value", "checked"),
         ("description", "Description", "What the warehouse\nwrites"),
         ("owner", "Owner: a person or a team", "team-a"),
+        ("consumer", "Consumer: who uses it", "churn"),
     ):
         page.get_by_role("combobox", name="What", exact=True).select_option(form)
-        page.get_by_role("textbox", name=label).fill(value)
+        field = page.get_by_role("textbox", name=label)
+        field.fill(" " if form == "consumer" else value)
         page.get_by_role("textbox", name="Your name").fill("kim")
         page.get_by_role("button", name="Continue").click()
         dialog = page.get_by_role("dialog")
@@ -157,19 +161,35 @@ def test_owner_tag_and_description_are_stated_and_retracted(server: Server, open
             dialog.get_by_role("button", name="Cancel").click()
             assert server.ask(asked, id=dataset)["node"]["tags"] == []
             page.get_by_role("button", name="Continue").click()
+        if form == "consumer":  # what the server refuses is shown where it was typed
+            dialog.get_by_role("button", name="State it").click()
+            expect(field).to_be_focused()
+            expect(field).to_have_accessible_description(re.compile("give 1 to 500 printable characters"))
+            field.fill(value)
+            page.get_by_role("textbox", name="Purpose").fill("to plan")
+            page.get_by_role("button", name="Continue").click()
+            expect(dialog).to_contain_text("No source knows a consumer churn yet")
         dialog.get_by_role("button", name="State it").click()
         expect(page.get_by_role("dialog")).to_be_hidden()
         expect(page.get_by_role("table", name="Stated by persons")).to_contain_text(value.split("\n")[0])
     stated = server.ask(asked, id=dataset)["node"]
-    assert stated == {"description": "What the warehouse\nwrites", "tags": [{"key": "checked"}], "owners": [{"owner": {"name": "team-a"}}]}
-    page.get_by_role("row").filter(has_text="team-a").get_by_role("button", name="Retract").click()
-    expect(page.get_by_role("dialog")).to_contain_text("Retract what kim stated")
-    page.get_by_role("dialog").get_by_role("button", name="State it").click()
-    expect(page.get_by_role("row").filter(has_text="team-a")).to_have_count(0)
-    assert server.ask(asked, id=dataset)["node"]["owners"] == []
+    assert stated == {
+        "description": "What the warehouse\nwrites",
+        "tags": [{"key": "checked"}],
+        "owners": [{"owner": {"name": "team-a"}}],
+        "consumers": [{"purpose": "to plan", "consumer": {"name": "churn"}}],
+    }
+    for value in ("team-a", "churn: to plan"):
+        row = page.get_by_role("table", name="Stated by persons").get_by_role("row").filter(has_text=value)
+        row.get_by_role("button", name="Retract").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Retract what kim stated")
+        page.get_by_role("dialog").get_by_role("button", name="State it").click()
+        expect(row).to_have_count(0)
+    left = server.ask(asked, id=dataset)["node"]
+    assert (left["owners"], left["consumers"]) == ([], [])
     window.open("/audit")
     entries = page.get_by_role("table", name="Entries of the audit log").locator("tbody tr")
-    expect(entries).to_have_count(4)
+    expect(entries).to_have_count(6)
     expect(entries.first).to_contain_text("kim")
     window.open("/audit?actor=stranger")
     expect(page.get_by_role("status").filter(has_text="0 entries")).to_be_visible()

@@ -19,10 +19,26 @@ test("an owner that no source knows is asked about", () => {
   expect(ask(true)).not.toContain("No source knows");
 });
 
+test("a use names the consumer, its purpose, and who is asked about if no source knows it", () => {
+  const ask = (purpose: string, known: boolean) =>
+    buildIntent(ASSET, "consumer", { consumer: " churn\u202e ", purpose, by: "ana" }, null, known).sentence;
+  for (const part of ["ana", "uses the dataset shop/orders", "U+202E", "“to plan”"]) expect(ask(" to plan ", true)).toContain(part);
+  expect(ask(" ", true)).not.toContain("purpose");
+  expect(ask("", true)).not.toContain("No source knows");
+  expect(ask("", false)).toContain("No source knows a consumer churn");
+});
+
 test("only what persons stated about exactly this asset can be retracted", () => {
   const owner = { __typename: "Owner" as const, id: "own_1", kind: "OWNER" as const, name: "team-x", qualifiedName: "team-x" };
+  const use = { source: "person/cy", purpose: "to plan", consumer: { name: "churn" } };
   const found = listStatements({
+    __typename: "Dataset",
     id: "ds_1",
+    consumers: [
+      { ...use, statement: "st_5", asset: { id: "ds_1" } },
+      { ...use, statement: "st_6", asset: { id: "col_1" } },
+      { ...use, source: "mesh/shop", statement: "st_7", asset: { id: "ds_1" } },
+    ],
     owners: [
       { type: "technical", source: "person/ana", statement: "st_1", owner, inheritedFrom: null },
       { type: "technical", source: "person/ana", statement: "st_2", owner, inheritedFrom: { id: "dom_1" } },
@@ -30,5 +46,6 @@ test("only what persons stated about exactly this asset can be retracted", () =>
     ],
     facts: [{ source: "person/bo", attribute: "tags", value: ["pii"], observedAt: "2026-01-01T00:00:00Z", statement: "st_4" }],
   });
-  expect(found.map((one) => one.statement)).toEqual(["st_1", "st_4"]);
+  expect(found.map((one) => one.statement)).toEqual(["st_1", "st_4", "st_5"]);
+  expect(found.at(-1)?.value).toBe("churn: to plan");
 });

@@ -1,48 +1,62 @@
-/** What a person states about an asset by hand, for callers who may: owner, tag, description, and taking that back. Each is confirmed first. */
-import { type FormEvent, useEffect, useRef, useState } from "react";
-import { announce } from "../announcer";
-import { AnswerError, fetchAnswer, type Operation, sendOperation, showOwnChange, useQuery } from "../client";
-import { nameKind, text } from "../messages";
+/** What a person states about an asset by hand, for callers who may: owner, tag, description, consumer, and taking that back. */
+import { type FormEvent, useState } from "react";
+import { type AnswerError, fetchAnswer, useQuery } from "../client";
+import { nameKind } from "../messages";
 import { showName } from "../names";
-import { Answered, type AssetLike, Name, Problem, Table, Value, When } from "../parts";
-import { AddOwner, AddTag, Caller, PersonStatements, type PersonStatementsAnswer, Retract, SetDescription } from "../queries/edit";
+import { Answered, type AssetLike, Name, Table, Value, When } from "../parts";
+import {
+  AddConsumer,
+  AddOwner,
+  AddTag,
+  Caller,
+  PersonStatements,
+  type PersonStatementsAnswer,
+  Retract,
+  SetDescription,
+} from "../queries/edit";
 import { Suggest } from "../queries/search";
-
-/** A change that waits for its confirmation. */
-interface Intent {
-  sentence: string;
-  send: () => Promise<unknown>;
-}
-
-function plan<Variables>(operation: Operation<unknown, Variables>, variables: Variables, sentence: string): Intent {
-  return { sentence, send: () => sendOperation(operation, variables) };
-}
+import { AuthorField, Confirm, Field, type Intent, plan } from "./confirm";
 
 const FORMS = {
   owner: "Its owner",
   tag: "A tag",
   description: "Its description",
+  consumer: "Who uses it",
 } as const;
 type Form = keyof typeof FORMS;
+/** The fields of each form, by the names of the arguments that the server refuses. */
+const FIELDS: Record<Form, readonly string[]> = {
+  owner: ["owner", "type", "by"],
+  tag: ["tag", "by"],
+  description: ["description", "by"],
+  consumer: ["consumer", "purpose", "by"],
+};
+/** The kinds that a consumer can use. */
+const USED = ["COLUMN", "DATASET", "DATA_PRODUCT"];
+
+/** The role of the caller; null while it is not known, and for callers who may state nothing. */
+export function useAuthor(): { actor: string | null } | null {
+  const { data } = useQuery(Caller, {});
+  return data?.about.role === "ADMIN" ? { actor: data.about.actor } : null;
+}
 
 /** Shown to callers with the role that mutations need only. */
 export function EditCard({ asset }: { asset: AssetLike }) {
-  const { data } = useQuery(Caller, {});
-  if (data?.about.role !== "ADMIN") return null;
-  return <Editor asset={asset} actor={data.about.actor} />;
+  const author = useAuthor();
+  return author && <Editor asset={asset} actor={author.actor} />;
 }
 
-/** Whether a source knows an owner of this name. If the server cannot say, it is taken for known. */
-async function isOwnerKnown(name: string): Promise<boolean> {
+/** Whether a source knows an owner or consumer of this name. If the server cannot say, it is taken for known. */
+async function isKnown(kind: "OWNER" | "CONSUMER", name: string): Promise<boolean> {
   try {
     const { suggest } = await fetchAnswer(Suggest, { text: name, first: 50 });
-    return suggest.some((one) => one.kind === "OWNER" && one.name === name);
+    return suggest.some((one) => one.kind === kind && one.name === name);
   } catch {
     return true;
   }
 }
 
-/** `known`: false for an owner that this would make. */
+/** `known`: false for an owner or a consumer that this would make. */
 export function buildIntent(asset: AssetLike, form: Form, given: Record<string, string>, actor: string | null, known = true): Intent {
   const by = actor === null ? (given.by ?? "") : null;
   const about = `${nameKind(asset.kind)} ${showName(asset.qualifiedName)}`;
@@ -63,6 +77,12 @@ export function buildIntent(asset: AssetLike, form: Form, given: Record<string, 
       const sentence = `Describe the ${about} ${author}: “${showName(description.slice(0, 300))}${description.length > 300 ? " …" : ""}”. It replaces what the same person wrote before.`;
       return plan(SetDescription, { asset: asset.id, description, by }, sentence);
     }
+    case "consumer": {
+      const [consumer, purpose] = [one("consumer"), one("purpose") || null];
+      const why = purpose === null ? "" : `, for this purpose: “${showName(purpose)}”`;
+      const sentence = `State ${author} that the consumer ${showName(consumer)} uses the ${about}${why}. It is then among the recipients to notify of changes that affect what it uses.${known ? "" : ` No source knows a consumer ${showName(consumer)} yet: is the name right?`}`;
+      return plan(AddConsumer, { asset: asset.id, consumer, purpose, by }, sentence);
+    }
   }
 }
 
@@ -70,12 +90,14 @@ function Editor({ asset, actor }: { asset: AssetLike; actor: string | null }) {
   const [form, setForm] = useState<Form>("owner");
   const [intent, setIntent] = useState<Intent | null>(null);
   const [open, setOpen] = useState(false);
-  const [by, setBy] = useState("");
+  const [refusal, setRefusal] = useState<AnswerError | null>(null);
+  const forms = Object.entries(FORMS).filter(([key]) => key !== "consumer" || USED.includes(asset.kind));
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
+    setRefusal(null);
     const given = Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>;
-    const owner = given.owner?.trim() ?? "";
-    const known = form !== "owner" || (await isOwnerKnown(owner));
+    const named = given[form]?.trim() ?? "";
+    const known = (form !== "owner" && form !== "consumer") || (await isKnown(form === "owner" ? "OWNER" : "CONSUMER", named));
     setIntent(buildIntent(asset, form, given, actor, known));
   };
   return (
@@ -87,8 +109,14 @@ function Editor({ asset, actor }: { asset: AssetLike; actor: string | null }) {
             <div className="row row-end">
               <label className="field">
                 <span>What</span>
-                <select value={form} onChange={(event) => setForm(event.target.value as Form)}>
-                  {Object.entries(FORMS).map(([key, name]) => (
+                <select
+                  value={form}
+                  onChange={(event) => {
+                    setForm(event.target.value as Form);
+                    setRefusal(null);
+                  }}
+                >
+                  {forms.map(([key, name]) => (
                     <option key={key} value={key}>
                       {name}
                     </option>
@@ -97,34 +125,35 @@ function Editor({ asset, actor }: { asset: AssetLike; actor: string | null }) {
               </label>
               {form === "owner" && (
                 <>
-                  <label className="field">
-                    <span>Owner: a person or a team</span>
-                    <input name="owner" required maxLength={500} />
-                  </label>
-                  <label className="field">
-                    <span>Type of ownership</span>
-                    <input name="type" defaultValue="technical" maxLength={100} />
-                  </label>
+                  <Field<HTMLInputElement> name="owner" label="Owner: a person or a team" refusal={refusal}>
+                    {(props) => <input {...props} required maxLength={500} />}
+                  </Field>
+                  <Field<HTMLInputElement> name="type" label="Type of ownership" refusal={refusal}>
+                    {(props) => <input {...props} defaultValue="technical" maxLength={100} />}
+                  </Field>
                 </>
               )}
               {form === "tag" && (
-                <label className="field">
-                  <span>Tag: key or key=value</span>
-                  <input name="tag" required maxLength={500} />
-                </label>
+                <Field<HTMLInputElement> name="tag" label="Tag: key or key=value" refusal={refusal}>
+                  {(props) => <input {...props} required maxLength={500} />}
+                </Field>
               )}
-              {actor === null && (
-                <label className="field">
-                  <span>Your name</span>
-                  <input name="by" required maxLength={200} value={by} onChange={(event) => setBy(event.target.value)} />
-                </label>
+              {form === "consumer" && (
+                <>
+                  <Field<HTMLInputElement> name="consumer" label="Consumer: who uses it" refusal={refusal}>
+                    {(props) => <input {...props} required maxLength={500} />}
+                  </Field>
+                  <Field<HTMLInputElement> name="purpose" label="Purpose, if known" refusal={refusal}>
+                    {(props) => <input {...props} maxLength={500} />}
+                  </Field>
+                </>
               )}
+              {actor === null && <AuthorField refusal={refusal} />}
             </div>
             {form === "description" && (
-              <label className="field">
-                <span>Description</span>
-                <textarea name="description" required className="short" />
-              </label>
+              <Field<HTMLTextAreaElement> name="description" label="Description" refusal={refusal}>
+                {(props) => <textarea {...props} required className="short" />}
+              </Field>
             )}
             <div>
               <button type="submit" className="main-button">
@@ -135,7 +164,7 @@ function Editor({ asset, actor }: { asset: AssetLike; actor: string | null }) {
           <Statements asset={asset} setIntent={setIntent} />
         </div>
       )}
-      <Confirm intent={intent} close={() => setIntent(null)} />
+      <Confirm intent={intent} close={() => setIntent(null)} fields={FIELDS[form]} refuse={setRefusal} />
     </details>
   );
 }
@@ -148,7 +177,7 @@ interface Row {
   at: string | null;
 }
 
-const PERSON = "person/";
+export const PERSON = "person/";
 
 /** What persons have stated about exactly this asset. */
 export function listStatements(node: NonNullable<PersonStatementsAnswer["node"]>): Row[] {
@@ -162,7 +191,15 @@ export function listStatements(node: NonNullable<PersonStatementsAnswer["node"]>
     value: one.value,
     at: one.observedAt,
   }));
-  return [...owners, ...facts].filter((one) => one.source.startsWith(PERSON));
+  const uses = "consumers" in node ? node.consumers.filter((one) => one.asset.id === node.id) : [];
+  const consumers = uses.map((one) => ({
+    statement: one.statement,
+    source: one.source,
+    what: "used by",
+    value: one.purpose === null ? one.consumer.name : `${one.consumer.name}: ${one.purpose}`,
+    at: null,
+  }));
+  return [...owners, ...facts, ...consumers].filter((one) => one.source.startsWith(PERSON));
 }
 
 function Statements({ asset, setIntent }: { asset: AssetLike; setIntent: (intent: Intent) => void }) {
@@ -202,47 +239,5 @@ function Statements({ asset, setIntent }: { asset: AssetLike; setIntent: (intent
         );
       }}
     </Answered>
-  );
-}
-
-function Confirm({ intent, close }: { intent: Intent | null; close: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const [error, setError] = useState<AnswerError | null>(null);
-  const [busy, setBusy] = useState(false);
-  useEffect(() => {
-    setError(null);
-    setBusy(false);
-    if (intent && !dialog.current?.open) dialog.current?.showModal();
-    if (!intent && dialog.current?.open) dialog.current.close();
-  }, [intent]);
-  const confirm = async () => {
-    setBusy(true);
-    try {
-      await intent?.send();
-      announce("Done.");
-      close();
-      showOwnChange();
-    } catch (problem) {
-      setError(problem instanceof AnswerError ? problem : new AnswerError("INTERNAL", String(problem)));
-      setBusy(false);
-    }
-  };
-  return (
-    <dialog ref={dialog} aria-labelledby="confirm-title" onClose={close}>
-      <div className="stack">
-        <h2 id="confirm-title">This changes the graph for all</h2>
-        <p>{intent?.sentence}</p>
-        <p className="soft">The audit log records it.</p>
-        {error && <Problem error={error} />}
-        <div className="row">
-          <button type="button" className="main-button" disabled={busy} onClick={() => void confirm()}>
-            State it
-          </button>
-          <button type="button" onClick={close}>
-            {text.cancel}
-          </button>
-        </div>
-      </div>
-    </dialog>
   );
 }

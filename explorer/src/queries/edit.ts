@@ -3,6 +3,7 @@ import type { Operation } from "../client";
 
 export type TokenRole = "READER" | "WRITER" | "ADMIN";
 export type AssetKind = "DOMAIN" | "DATA_PRODUCT" | "DATASET" | "COLUMN" | "JOB" | "CONSUMER" | "OWNER" | "CONTRACT";
+export type PersonUse = { source: string; statement: string; purpose: string | null; consumer: { name: string }; asset: { id: string } };
 export type AssetLink = { __typename: string; id: string; kind: AssetKind; name: string; qualifiedName: string };
 
 export type AddOwnerAnswer = { done: { statement: string | null } };
@@ -17,6 +18,10 @@ export type SetDescriptionAnswer = { done: { statement: string | null } };
 export type SetDescriptionVariables = { asset: string; description: string; by?: string | null | undefined };
 export const SetDescription: Operation<SetDescriptionAnswer, SetDescriptionVariables> = { name: "SetDescription", text: "mutation SetDescription($asset:ID!$description:String!$by:String){done:setDescription(asset:$asset description:$description by:$by){statement}}" };
 
+export type AddConsumerAnswer = { done: { statement: string | null } };
+export type AddConsumerVariables = { asset: string; consumer: string; purpose?: string | null | undefined; by?: string | null | undefined };
+export const AddConsumer: Operation<AddConsumerAnswer, AddConsumerVariables> = { name: "AddConsumer", text: "mutation AddConsumer($asset:ID!$consumer:String!$purpose:String$by:String){done:addConsumer(asset:$asset consumer:$consumer purpose:$purpose by:$by){statement}}" };
+
 export type RetractAnswer = { done: { statement: string | null } };
 export type RetractVariables = { statement: string };
 export const Retract: Operation<RetractAnswer, RetractVariables> = { name: "Retract", text: "mutation Retract($statement:ID!){done:retract(statement:$statement){statement}}" };
@@ -25,6 +30,6 @@ export type CallerAnswer = { about: { actor: string | null; role: TokenRole } };
 export type CallerVariables = {  };
 export const Caller: Operation<CallerAnswer, CallerVariables> = { name: "Caller", text: "query Caller{about{actor role}}" };
 
-export type PersonStatementsAnswer = { node: { id: string; owners: ({ type: string; source: string; statement: string; owner: { __typename: "Owner" } & AssetLink; inheritedFrom: { id: string } | null })[]; facts: ({ source: string; attribute: string; value: unknown | null; observedAt: string; statement: string })[] } | null };
+export type PersonStatementsAnswer = { node: ({ __typename: "Column"; id: string; owners: ({ type: string; source: string; statement: string; owner: { __typename: "Owner" } & AssetLink; inheritedFrom: { id: string } | null })[]; facts: ({ source: string; attribute: string; value: unknown | null; observedAt: string; statement: string })[]; consumers: (PersonUse)[] } | { __typename: "DataProduct"; id: string; owners: ({ type: string; source: string; statement: string; owner: { __typename: "Owner" } & AssetLink; inheritedFrom: { id: string } | null })[]; facts: ({ source: string; attribute: string; value: unknown | null; observedAt: string; statement: string })[]; consumers: (PersonUse)[] } | { __typename: "Dataset"; id: string; owners: ({ type: string; source: string; statement: string; owner: { __typename: "Owner" } & AssetLink; inheritedFrom: { id: string } | null })[]; facts: ({ source: string; attribute: string; value: unknown | null; observedAt: string; statement: string })[]; consumers: (PersonUse)[] } | { __typename: "Consumer" | "Contract" | "Domain" | "Job" | "Owner"; id: string; owners: ({ type: string; source: string; statement: string; owner: { __typename: "Owner" } & AssetLink; inheritedFrom: { id: string } | null })[]; facts: ({ source: string; attribute: string; value: unknown | null; observedAt: string; statement: string })[] }) | null };
 export type PersonStatementsVariables = { id: string };
-export const PersonStatements: Operation<PersonStatementsAnswer, PersonStatementsVariables> = { name: "PersonStatements", text: "query PersonStatements($id:ID!){node(id:$id){id owners{type source statement owner{...AssetLink}inheritedFrom{id}}facts{source attribute value observedAt statement}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
+export const PersonStatements: Operation<PersonStatementsAnswer, PersonStatementsVariables> = { name: "PersonStatements", text: "query PersonStatements($id:ID!){node(id:$id){__typename id ...on Column{consumers{...PersonUse}}...on Dataset{consumers{...PersonUse}}...on DataProduct{consumers{...PersonUse}}owners{type source statement owner{...AssetLink}inheritedFrom{id}}facts{source attribute value observedAt statement}}}fragment PersonUse on Consumption{source statement purpose consumer{name}asset{id}}fragment AssetLink on Asset{__typename id kind name qualifiedName}" };
