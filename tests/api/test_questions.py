@@ -380,6 +380,27 @@ def test_coverage_and_about(ask: AskGraph) -> None:
     assert {"kind": "DATASET", "count": 4} in about["assets"]
 
 
+def test_coverage_of_a_past_time(ask: AskGraph) -> None:
+    """What is described, owned and fed later does not count then; nor does a source that stated nothing yet."""
+    later = mesh.START + 1000 * mesh.SECOND
+    counts = "datasets described owned withLineage withColumnLineage"
+    query = f"""query($asOf: DateTime) {{ coverage(asOf: $asOf) {{
+      total {{ {counts} }} bySource {{ source covered {{ {counts} }} }} byDomain {{ domain {{ name }} covered {{ {counts} }} }} orphans }} }}"""
+    before = ask(query)["coverage"]
+    feed = mesh.build_flow(build_column_key(mesh.REVENUE, "total"), build_column_key(mesh.REPORT, "total"))
+    mesh.commit_statements(
+        ask.graph,
+        mesh.build_schema_statement(mesh.REPORT, "total", source="iceberg/lake", at=later),
+        mesh.build_edge_statement(EdgeType.OWNS, mesh.ANN, mesh.REPORT, at=later),
+        mesh.build_edge_statement(EdgeType.PART_OF, mesh.REPORT, mesh.COMMERCE, at=later),
+        mesh.build_run_statement(mesh.SEND, [mesh.REVENUE], mesh.REPORT, feed, at=later),
+    )
+    assert ask(query, asOf=from_micros(mesh.START + mesh.SECOND).isoformat())["coverage"] == before
+    now = ask(query)["coverage"]
+    assert now["total"] == {"datasets": 4, "described": 4, "owned": 3, "withLineage": 3, "withColumnLineage": 3}
+    assert (before["total"]["described"], before["orphans"], now["orphans"]) == (3, 2, 1)
+
+
 def test_resolve(ask: AskGraph) -> None:
     query = "query($n: String!) { resolve(name: $n) { kind qualifiedName } }"
     assert ask(query, n="customers.email")["resolve"] == {"kind": "COLUMN", "qualifiedName": "pg/shop.customers.email"}

@@ -570,8 +570,8 @@ class Query:
         return runs.count_events(info.context.now, start, end, bucket)
 
     @describe_field("The number of datasets that are described, have owners, and have lineage.")
-    def coverage(self, info: Context) -> Coverage:
-        view = info.context.now
+    def coverage(self, info: Context, as_of: datetime | None = None) -> Coverage:
+        view = _get_view(info, as_of)
         return Coverage.from_coverage(view, coverage.compute_coverage(view.index))
 
     @describe_field("The service: its version, and the number of assets by kind.")
