@@ -306,6 +306,8 @@ def test_every_allowed_field_is_compared() -> None:
         ("{ datasets { nodes { ... on Dataset { lastWritten { at } } } } }", False),
         ("{ name: sources { name } }", False),
         ("{ products(orderBy: NAME) { totalCount } }", False),
+        ("{ products(health: [BROKEN]) { totalCount } }", False),
+        ("{ jobs(lastRun: [FAIL]) { totalCount } }", False),
         ("{ __schema { types { name } } }", False),
         ("{ sources { name } } query other { about { version } }", False),
     ],

@@ -6,11 +6,25 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from meshline.api.graphql import Bounds
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Batch
 from tests.api.conftest import AskGraph
-from tests.ingest.lineage_events import RUN, Event, build_dataset, build_event, build_lineage_facet, format_time, ingest_each, to_micros
+from tests.ingest.lineage_events import (
+    RUN,
+    Event,
+    build_dataset,
+    build_event,
+    build_lineage_facet,
+    format_time,
+    ingest_each,
+    ingest_groups,
+    to_micros,
+)
+from tests.sizes import count_examples
 
 ORDERS, MART = build_dataset("orders"), build_dataset("mart")
 NOMINAL = {"nominalStartTime": "2023-11-14T00:00:00Z", "nominalEndTime": "2023-11-15T02:00:00+02:00"}
@@ -260,6 +274,69 @@ def test_runs_as_of_a_time_had_begun_by_then() -> None:
     query = "query($id: ID!, $at: DateTime) { node(id: $id, asOf: $at) { ... on Job { lastRun { runId } runs { nodes { runId } } } } }"
     found = ask(query, id=job["id"], at=format_time(3))["node"]
     assert found == {"lastRun": {"runId": RUN.format(3)}, "runs": {"nodes": [{"runId": RUN.format(n)} for n in (3, 2, 1)]}}
+
+
+STATES = ("RUNNING", "COMPLETE", "FAIL", "ABORT")
+LAST = """query($states: [RunState!], $first: Int, $after: String, $order: ListOrder!, $filter: AssetFilter, $at: DateTime) {
+  jobs(lastRun: $states, first: $first, after: $after, orderBy: $order, filter: $filter, asOf: $at) {
+    totalCount pageInfo { hasNextPage endCursor } nodes { name } } }"""
+run_events = st.builds(
+    lambda kind, minute, job, run: build_event(kind, minute, [ORDERS], [MART], job=f"job {job}", run=run),
+    st.sampled_from(("START", "COMPLETE", "FAIL", "ABORT")),
+    st.integers(0, 9),
+    st.integers(0, 4),
+    st.integers(1, 4),
+)
+DECLARED = {name: value for name, value in build_event(None, 4, job="job 9").items() if name not in ("eventType", "run")}
+
+
+def list_last(ask: AskGraph, size: int, states: list[str], order: str = "NAME", **asked: object) -> list[str]:
+    """The jobs of all pages; each page has their count."""
+    found: list[str] = []
+    counts, after = set(), None
+    while True:
+        page = ask(LAST, states=states, first=size, after=after, order=order, **asked)["jobs"]
+        found += [node["name"] for node in page["nodes"]]
+        counts.add(page["totalCount"])
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            assert counts == {len(found)}
+            return found
+
+
+@settings(max_examples=count_examples(8))
+@given(
+    st.lists(run_events, max_size=20),
+    st.lists(st.sampled_from(STATES), max_size=3),
+    st.integers(1, 4),
+    st.sampled_from(("NAME", "LAST_OBSERVED")),
+)
+def test_jobs_are_found_by_the_state_of_their_newest_run(events: list[Event], states: list[str], size: int, order: str) -> None:
+    """As a reading of all runs of all jobs finds them; `job 9` has none."""
+    ask = AskGraph(LiveGraph.open(ingest_groups([DECLARED, *events]).store))
+    jobs = ask(
+        "query($order: ListOrder!) { jobs(orderBy: $order) { nodes { name runs(first: 100) { nodes { state startedAt } } } } }", order=order
+    )
+    expected = []
+    for job in jobs["jobs"]["nodes"]:
+        runs = job["runs"]["nodes"]
+        assert not runs or runs[0]["startedAt"] == max(run["startedAt"] for run in runs)
+        if runs and runs[0]["state"] in states:
+            expected.append(job["name"])
+    assert list_last(ask, size, states, order) == expected
+
+
+def test_last_runs_keep_the_filter_the_limits_and_the_present() -> None:
+    ask = open_graph(
+        *(build_event("FAIL", n, [ORDERS], [MART], job=f"job {n}") for n in range(4)), build_event("START", 9, job="job 2", run=2)
+    )
+    assert list_last(ask, 2, ["FAIL"]) == ["job 0", "job 1", "job 3"]
+    assert list_last(ask, 2, ["FAIL", "RUNNING"], filter={"text": "job 2"}) == ["job 2"]
+    assert ask(LAST, order="NAME")["jobs"]["totalCount"] == 4
+    assert ask.get_error_code(LAST, states=["FAIL"], order="NAME", at=format_time(9)) == "INVALID_INPUT"
+    assert ask.get_error_code(LAST, states=["FAIL"], order="NAME", first=1001) == "LIMIT_EXCEEDED"
+    assert ask.get_error_code(LAST, states=["FAIL"], order="NAME", after="x") == "INVALID_INPUT"
+    assert AskGraph(ask.graph, Bounds(seconds=0)).get_error_code(LAST, states=["FAIL"], order="NAME", first=0) == "LIMIT_EXCEEDED"
 
 
 EVENTS = """query($a: DateTime, $b: DateTime, $n: Int, $c: String) { events(from: $a, to: $b, first: $n, after: $c) {

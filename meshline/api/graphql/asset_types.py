@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -16,10 +16,12 @@ from meshline.api.graphql.identity import Identity
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, QualityCounts, build_checks
 from meshline.api.graphql.runs import DatasetRole, LastWritten, Run, find_last_run, find_last_written, list_runs
+from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKind, EdgeType, from_micros
-from meshline.graph.queries import quality, schema_history, search
+from meshline.graph.queries import quality, runs, schema_history, search
 from meshline.graph.queries.assets import find_contact
 from meshline.graph.store.base import RunRole
+from meshline.ingest.openlineage.run_state import RunEnd, decide_run_end, decode_state
 
 
 @strawberry.type(description="A column as a source lists it.")
@@ -284,6 +286,25 @@ class Owner(Asset):
         self, inherited: bool = True, kinds: list[AssetKind] | None = None, first: int | None = None, after: str | None = None
     ) -> Connection[Asset]:
         return list_owned(self.view, self.node, inherited=inherited, kinds=kinds, first=first, after=after)
+
+
+def list_jobs(
+    view: GraphView, wanted: search.Filter, states: Sequence[RunEnd], first: int | None, after: str | None, order: search.ListOrder
+) -> Connection[Job]:
+    """A page of the jobs of which the newest run is in one of these states. Raises InvalidInput for a view of a past time."""
+    if view.index.as_of is not None:
+        raise InvalidInput("the states of runs at an earlier time are not known: ask for them without asOf", "lastRun")
+    found = runs.list_jobs(
+        view.request.live,
+        view.index,
+        lambda run: decide_run_end(decode_state(run.state)) in states,
+        wanted,
+        order=order,
+        first=view.request.check_page_size(first),
+        after=parse_cursor(after, search.count_order_numbers(order)),
+        limits=view.request.limits,
+    )
+    return build_connection(view, found.page, Job, lambda: found.total, after=after)
 
 
 TYPES: Mapping[AssetKind, type[Asset]] = {

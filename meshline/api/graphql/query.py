@@ -27,7 +27,7 @@ from meshline.api.graphql.asset import (
     list_tags,
     parse_cursor,
 )
-from meshline.api.graphql.asset_types import Consumer, Dataset, Domain, Job, Owner
+from meshline.api.graphql.asset_types import Consumer, Dataset, Domain, Job, Owner, list_jobs
 from meshline.api.graphql.blast_radius import BlastRadius, BrokenPolicy, ChangeInput, compute_blast_radius
 from meshline.api.graphql.compact_graph import CompactLineage
 from meshline.api.graphql.compliance import AuditEntry, Policy, list_audit_entries, list_policies, list_violations
@@ -61,6 +61,7 @@ from meshline.graph.model import KINDS, to_micros
 from meshline.graph.quality import OPEN
 from meshline.graph.queries import compact_lineage, coverage, impact, impact_paths, lineage, lineage_diff, owned_assets, resolve, search
 from meshline.graph.queries.pages import SortKey, encode_cursor
+from meshline.ingest.openlineage.run_state import RunEnd
 
 
 @strawberry.type(description="A page of search results, the best first.")
@@ -259,8 +260,13 @@ class Query:
         after: str | None = None,
         order_by: ListOrder = ListOrder.NAME,
         as_of: datetime | None = None,
+        last_run: Annotated[
+            list[RunEnd] | None, strawberry.argument(description="Only jobs whose newest run is in one of these states; not with `asOf`.")
+        ] = None,
     ) -> Connection[Job]:
         view = _get_view(info, as_of)
+        if last_run is not None:
+            return list_jobs(view, _build_filter(view, wanted), last_run, first, after, order_by)
         return list_assets(view, AssetKind.JOB, Job, _build_filter(view, wanted), first, after, order_by)
 
     @strawberry.field

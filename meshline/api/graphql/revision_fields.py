@@ -50,7 +50,7 @@ REVISION_FIELDS = frozenset(
         "flows",
     }
 )
-ORDER = "orderBy"  # an argument: an order may be that of what has no ETag
+ARGUMENTS = frozenset({"orderBy", "health", "lastRun"})  # an order or a filter may be by what has no ETag
 
 
 class _FieldVisitor(Visitor):
@@ -61,7 +61,7 @@ class _FieldVisitor(Visitor):
         self.passed = True
 
     def enter_field(self, node: FieldNode, *_: object) -> VisitorAction:
-        if node.name.value in REVISION_FIELDS and not any(given.name.value == ORDER for given in node.arguments or ()):
+        if node.name.value in REVISION_FIELDS and not any(given.name.value in ARGUMENTS for given in node.arguments or ()):
             return None
         self.passed = False
         return BREAK

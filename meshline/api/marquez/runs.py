@@ -28,9 +28,9 @@ from meshline.api.marquez.shapes import (
 )
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, from_micros, to_micros
-from meshline.graph.queries.runs import count_asset_runs, list_asset_runs, list_run_assets
+from meshline.graph.queries.runs import build_run_group, count_asset_runs, iterate_last_runs, list_asset_runs
 from meshline.graph.store.base import Run as StoredState
-from meshline.graph.store.base import RunGroup, RunKey, RunPosition, RunRole
+from meshline.graph.store.base import RunGroup, RunKey, RunRole
 from meshline.ingest.openlineage.run_state import RunEnd, RunRecord, decide_run_end, decode_run_record, decode_state
 
 UPSTREAM_DEPTH, MOST_UPSTREAM = 20, 500  # runs before a run
@@ -79,26 +79,15 @@ def get_stored_run(question: Question, run_id: str) -> StoredState:
 
 def read_latest_runs(question: Question, jobs: Sequence[int], first: int) -> dict[int, list[Run]]:
     """The newest runs of each of these jobs, with one read of the store."""
-    found = question.live.store.list_last_runs([_build_group(question, job) for job in jobs], RunRole.JOB, first) if jobs else ()
+    found = question.live.store.list_last_runs([build_run_group(question.index, job) for job in jobs], RunRole.JOB, first) if jobs else ()
     built = iter(build_runs(question, [one.run for of_one in found for one in of_one]))
     return {job: list(islice(built, len(of_one))) for job, of_one in zip(jobs, found, strict=True)}
 
 
 def iterate_last_states(question: Question, jobs: Sequence[int]) -> Iterator[tuple[int, State]]:
     """Each of these jobs that has runs, with the state of its newest run, in this order."""
-    for part in (jobs[at : at + AT_ONCE] for at in range(0, len(jobs), AT_ONCE)):
-        question.limits.check_deadline()
-        found = question.live.store.list_last_runs([_build_group(question, job) for job in part], RunRole.JOB)
-        for job, newest in zip(part, found, strict=True):
-            if newest:
-                yield job, _decide_state(decode_run_record(newest[0].run.state))
-
-
-def _build_group(question: Question, node: int, before: int | None = None) -> RunGroup:
-    """The runs of an asset; `before`: those that began before this time (microseconds)."""
-    if before is None and question.index.as_of is not None:
-        before = question.index.as_of + 1
-    return RunGroup(list_run_assets(question.index, node), None if before is None else RunPosition(before, ""))
+    for job, run in iterate_last_runs(question.live, question.index, jobs, question.limits):
+        yield job, _decide_state(decode_run_record(run.state))
 
 
 def _decide_state(record: RunRecord) -> State:
@@ -220,7 +209,7 @@ def read_last_writers(question: Question, wanted: Iterable[tuple[int, int | None
 
     One question to the store for all of them. Those whose newest runs did not complete need another, for twice as many runs of each.
     """
-    left = {key: _build_group(question, *key) for key in dict.fromkeys(wanted) if key not in question.writers}
+    left = {key: build_run_group(question.index, *key) for key in dict.fromkeys(wanted) if key not in question.writers}
     most, size = MOST, 1
     while left:
         question.limits.check_deadline()
@@ -251,7 +240,7 @@ def _iterate_completed(runs: Iterable[StoredState]) -> Iterator[Writer]:
 
 def iterate_runs(question: Question, node: int, role: RunRole) -> Iterator[StoredState]:
     """The newest MOST runs of a job or dataset."""
-    assets, position = _build_group(question, node)
+    assets, position = build_run_group(question.index, node)
     for _ in range(MOST // AT_ONCE):
         question.limits.check_deadline()
         found = question.live.store.list_runs(assets, role, position, AT_ONCE)

@@ -55,6 +55,13 @@ class Page(NamedTuple):
     has_next: bool
 
 
+class CountedPage(NamedTuple):
+    """A page, and how many entries all pages have."""
+
+    page: Page
+    total: int
+
+
 _decoder = msgspec.json.Decoder(Cursor)
 
 
@@ -83,6 +90,11 @@ def build_page(entries: Iterable[Entry], first: int) -> Page:
     """A page of the first entries. `entries`: already in order; read only one further than the page."""
     found = tuple(islice(entries, first + 1))
     return Page(found[:first], len(found) > first)
+
+
+def build_counted_page(entries: Sequence[Entry], first: int, after: SortKey | None) -> CountedPage:
+    """A page of the first entries after a cursor. `entries`: all, already in order."""
+    return CountedPage(build_page((entry for entry in entries if after is None or entry.key > after), first), len(entries))
 
 
 def find_start(nodes: Sequence[int], key_of: Callable[[int], SortKey], after: SortKey | None) -> int:

@@ -16,7 +16,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import JOB_OUTPUT, AssetKind, EdgeType, Json, parse_source_kind, to_micros
 from meshline.graph.quality import OPEN, Outcome
 from meshline.graph.queries.assets import Attributes, read_attributes
-from meshline.graph.queries.pages import Entry, Page, SortKey, build_page
+from meshline.graph.queries.pages import CountedPage, Entry, SortKey, build_counted_page
 from meshline.graph.queries.quality import Counts, Result, count_outcomes, read_latest
 from meshline.graph.queries.search import EVERYTHING, Filter, ListOrder, count_order_numbers, list_assets
 
@@ -92,13 +92,6 @@ def compute_health(live: LiveGraph, index: LineageIndex, products: Sequence[int]
     return [found[product] for product in products]
 
 
-class ProductPage(NamedTuple):
-    """A page of products, and how many products all pages have."""
-
-    page: Page
-    total: int
-
-
 _ORDER = (Standing.BROKEN, Standing.UNKNOWN, Standing.KEPT)
 
 
@@ -112,7 +105,7 @@ def list_products(
     order: ListOrder = ListOrder.HEALTH,
     first: int,
     after: SortKey | None = None,
-) -> ProductPage:
+) -> CountedPage:
     """The products with these standings, in an order; by HEALTH: BROKEN first, then UNKNOWN, then KEPT, and by name.
 
     `now`: as in `compute_health`, of the first page. It is the last number of all sort keys: later pages are computed as of the same time,
@@ -130,7 +123,7 @@ def list_products(
             numbers = (_ORDER.index(health.standing),) if by_health else entry.key.numbers
             found.append(Entry(SortKey((*numbers, now), entry.key.names), entry.node))
     found.sort()
-    return ProductPage(build_page((entry for entry in found if after is None or entry.key > after), first), len(found))
+    return build_counted_page(found, first, after)
 
 
 def count_product_numbers(order: ListOrder) -> int:

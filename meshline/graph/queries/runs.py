@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -16,12 +16,14 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, build_job_key
-from meshline.graph.queries.pages import SortKey
-from meshline.graph.store.base import Run, RunKey, RunPosition, RunRole, StoredRun
+from meshline.graph.model import AssetKey, AssetKind, build_job_key
+from meshline.graph.queries.pages import UNLIMITED, CountedPage, Limits, SortKey, build_counted_page
+from meshline.graph.queries.search import EVERYTHING, Filter, ListOrder, list_assets
+from meshline.graph.store.base import Run, RunGroup, RunKey, RunPosition, RunRole, StoredRun
 
 BOUND = 2**61  # microseconds: no time is beyond it
 RUN_PREFIX = "run_"
+_AT_ONCE = 500  # jobs whose newest runs are read between two checks of the deadline
 
 
 class RunPage(NamedTuple):
@@ -65,6 +67,38 @@ def count_asset_runs(live: LiveGraph, index: LineageIndex, node: int, role: RunR
 def list_run_assets(index: LineageIndex, node: int) -> list[AssetKey]:
     """The keys by which runs name an asset: all names of a dataset."""
     return index.assets.list_names(node)
+
+
+def build_run_group(index: LineageIndex, node: int, before: int | None = None) -> RunGroup:
+    """The runs of an asset that began before a time (microseconds); None: of all times, or all up to the time of the index."""
+    return RunGroup(list_run_assets(index, node), _find_end(index) if before is None else RunPosition(before, ""))
+
+
+def iterate_last_runs(live: LiveGraph, index: LineageIndex, jobs: Sequence[int], limits: Limits = UNLIMITED) -> Iterator[tuple[int, Run]]:
+    """Each of these jobs that has runs, with its newest run as `list_asset_runs` lists it, in this order."""
+    for part in (jobs[at : at + _AT_ONCE] for at in range(0, len(jobs), _AT_ONCE)):
+        limits.check_deadline()
+        found = live.store.list_last_runs([build_run_group(index, job) for job in part], RunRole.JOB)
+        for job, newest in zip(part, found, strict=True):
+            if newest:
+                yield job, newest[0].run
+
+
+def list_jobs(
+    live: LiveGraph,
+    index: LineageIndex,
+    is_wanted: Callable[[Run], bool],
+    wanted: Filter = EVERYTHING,
+    *,
+    order: ListOrder = ListOrder.NAME,
+    first: int,
+    after: SortKey | None = None,
+    limits: Limits = UNLIMITED,
+) -> CountedPage:
+    """The jobs of which the newest run is wanted, in an order. Reads the newest run of every job that passes the filter."""
+    jobs = list_assets(index, AssetKind.JOB, wanted, order=order, first=index.changes.count_nodes()).entries
+    found = {job for job, run in iterate_last_runs(live, index, [entry.node for entry in jobs], limits) if is_wanted(run)}
+    return build_counted_page([entry for entry in jobs if entry.node in found], first, after)
 
 
 def build_run_cursor_key(position: RunPosition) -> SortKey:
