@@ -144,6 +144,31 @@ def test_refused(ask: AskGraph, mutation: str, code: str) -> None:
     assert ask.graph.index.revision == revision
 
 
+def test_the_refused_dataset_is_named(ask: AskGraph) -> None:
+    query = 'mutation($a: ID!, $b: ID!) { sameAs(dataset: $a, other: $b, by: "eve") { statement } }'
+    for one, other, path in ((mesh.EMAIL, mesh.ORDERS, "dataset"), (mesh.ORDERS, mesh.EMAIL, "other")):
+        (error,) = ask.list_errors(query, a=one.id, b=other.id)
+        assert error["extensions"] == {"code": "INVALID_INPUT", "path": path}
+
+
+def test_the_reasons_of_an_identity_have_the_statements_that_can_be_retracted(ask: AskGraph) -> None:
+    """Also a reason that another overrules, and the one that overrules it."""
+    query = 'mutation($a: ID!, $b: ID!) { done: %s(dataset: $a, other: $b, why: "feeds", by: "eve") { statement } }'
+    made = [ask(query % name, a=mesh.REPORT.id, b=mesh.CUSTOMERS.id)["done"]["statement"] for name in ("sameAs", "notSameAs")]
+    names = "query($id: ID!) { node(id: $id) { ... on Dataset { identity { %s { statement overruled } } } } }"
+    for key in (mesh.REPORT, mesh.CUSTOMERS):
+        found = ask(names % "reasons { statement overruled } partings", id=key.id)["node"]["identity"]
+        assert found == {
+            "reasons": [{"statement": made[0], "overruled": True}],
+            "partings": [{"statement": made[1], "overruled": False}],
+        }
+    ask(RETRACT, s=made[1])
+    found = ask(names % "reasons", id=mesh.REPORT.id)["node"]["identity"]
+    assert found == {"reasons": [{"statement": made[0], "overruled": False}]}
+    ask(RETRACT, s=made[0])
+    assert ask(names % "reasons", id=mesh.REPORT.id)["node"]["identity"] == {"reasons": []}
+
+
 def test_only_statements_of_a_person_can_be_retracted(ask: AskGraph) -> None:
     node = ask("query($id: ID!) { node(id: $id) { facts { statement source } } }", id=mesh.EMAIL.id)["node"]
     assert ask.get_error_code(RETRACT, s=node["facts"][0]["statement"]) == "INVALID_INPUT"

@@ -195,6 +195,64 @@ def test_statements_by_hand_are_confirmed_refused_and_retracted(server: Server, 
     expect(page.get_by_role("status").filter(has_text="0 entries")).to_be_visible()
 
 
+def test_two_names_are_joined_and_parted_by_hand(server: Server, open_window: OpenWindow) -> None:
+    server.post("/api/v1/lineage", build_event(30, inputs=[], outputs=[{"namespace": "wh", "name": "feed"}]))
+    ids = [server.resolve(name) for name in ("wh/b", "wh/feed")]
+    names = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Dataset { identity { members { name { name } } } } } }"
+
+    def list_members() -> list[list[str]]:
+        return [[one["name"]["name"] for one in node["identity"]["members"]] for node in server.ask(names, ids=ids)["nodes"]]
+
+    window = open_window(server.address)
+    page = window.open(f"/a/{ids[0]}?tab=identity")
+    dialog = page.get_by_role("dialog")
+    members = page.get_by_role("table", name="Names", exact=True)
+
+    def confirm(*outcomes: str) -> None:
+        for outcome in outcomes:
+            expect(dialog).to_contain_text(outcome)
+        dialog.get_by_role("button", name="State it").click()
+        expect(dialog).to_be_hidden()
+
+    search = page.get_by_role("combobox", name="Find the other dataset")
+    reason = page.get_by_role("textbox", name="Reason")
+    reason.fill(" ")
+    page.get_by_role("textbox", name="Your name").fill("kim")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose the other dataset")
+    search.fill("wh/feed")
+    page.get_by_role("option", name="wh/feed").click()
+    page.get_by_role("button", name="Continue").click()
+    expect(dialog).to_contain_text("in the name of kim that wh/b is the same dataset as wh/feed")
+    assert window.find_barriers() == []
+    confirm("They become one dataset with these names: wh/b and wh/feed.")
+    expect(reason).to_be_focused()  # the server wants a reason
+    assert list_members() == [["b"], ["feed"]]
+    reason.fill("one feed")
+    page.get_by_role("button", name="Continue").click()
+    confirm("because: “one feed”")
+    expect(members).to_contain_text("wh/feed")
+    assert list_members() == [["b", "feed"]] * 2
+
+    page.get_by_role("combobox", name="What about its names").select_option("part")
+    page.get_by_role("button", name="Continue").click()
+    confirm("wh/b is not the same dataset as wh/feed", "One dataset: wh/b.", "Another dataset: wh/feed.")
+    expect(members).not_to_contain_text("wh/feed")
+    assert list_members() == [["b"], ["feed"]]
+
+    def retract(why: str) -> None:
+        page.get_by_role("row").filter(has_text=why).filter(has_not_text="overruled").get_by_role("button", name="Retract").click()
+
+    retract("different from")
+    confirm("person/kim states that wh/b is not wh/feed (one feed)", "What joins the two names otherwise applies again.")
+    expect(members).to_contain_text("wh/feed")
+    assert list_members() == [["b", "feed"]] * 2
+    retract("same as")
+    confirm("One dataset: wh/b.", "Another dataset: wh/feed.")
+    expect(members).not_to_contain_text("wh/feed")
+    assert list_members() == [["b"], ["feed"]]
+
+
 def test_two_names_that_are_probably_one_are_shown_with_their_catalogs(server: Server, open_window: OpenWindow) -> None:
     fields = [{"name": f"column_{number}", "type": "int"} for number in range(8)]
     facets = {"schema": {"fields": fields}}

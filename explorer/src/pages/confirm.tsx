@@ -78,13 +78,13 @@ export function AuthorField({ refusal }: { refusal: AnswerError | null }) {
 export function Confirm({
   intent,
   close,
-  fields,
-  refuse,
+  fields = [],
+  refuse = () => {},
 }: {
   intent: Intent | null;
   close: () => void;
-  fields: readonly string[];
-  refuse: (error: AnswerError) => void;
+  fields?: readonly string[];
+  refuse?: (error: AnswerError) => void;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [error, setError] = useState<AnswerError | null>(null);

@@ -22,6 +22,14 @@ export type AddConsumerAnswer = { done: { statement: string | null } };
 export type AddConsumerVariables = { asset: string; consumer: string; purpose?: string | null | undefined; by?: string | null | undefined };
 export const AddConsumer: Operation<AddConsumerAnswer, AddConsumerVariables> = { name: "AddConsumer", text: "mutation AddConsumer($asset:ID!$consumer:String!$purpose:String$by:String){done:addConsumer(asset:$asset consumer:$consumer purpose:$purpose by:$by){statement}}" };
 
+export type SameAsAnswer = { done: { statement: string | null } };
+export type SameAsVariables = { dataset: string; other: string; why: string; by?: string | null | undefined };
+export const SameAs: Operation<SameAsAnswer, SameAsVariables> = { name: "SameAs", text: "mutation SameAs($dataset:ID!$other:ID!$why:String!$by:String){done:sameAs(dataset:$dataset other:$other why:$why by:$by){statement}}" };
+
+export type NotSameAsAnswer = { done: { statement: string | null } };
+export type NotSameAsVariables = { dataset: string; other: string; why: string; by?: string | null | undefined };
+export const NotSameAs: Operation<NotSameAsAnswer, NotSameAsVariables> = { name: "NotSameAs", text: "mutation NotSameAs($dataset:ID!$other:ID!$why:String!$by:String){done:notSameAs(dataset:$dataset other:$other why:$why by:$by){statement}}" };
+
 export type RetractAnswer = { done: { statement: string | null } };
 export type RetractVariables = { statement: string };
 export const Retract: Operation<RetractAnswer, RetractVariables> = { name: "Retract", text: "mutation Retract($statement:ID!){done:retract(statement:$statement){statement}}" };

@@ -90,10 +90,11 @@ class Mutation:
 
     @describe_field("State that two datasets are the same. `retract` separates them again.")
     def same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, by: By = None, why: str = "a person says so") -> Stated:
-        first, second = sorted((_get_key(info.context, dataset), _get_key(info.context, other)))
-        for key in (first, second):
+        keys = {"dataset": _get_key(info.context, dataset), "other": _get_key(info.context, other)}
+        for where, key in keys.items():
             if key.kind is not AssetKind.DATASET:
-                raise InvalidInput(f"only datasets can be the same, and {key.qualified_name!r} is a {key.kind}", "other")
+                raise InvalidInput(f"only datasets can be the same, and {key.qualified_name!r} is a {key.kind}", where)
+        first, second = sorted(keys.values())
         if first == second:
             raise InvalidInput("both are the same dataset already", "other")
         facts = Facts(edges=(EdgeFact(EdgeType.SAME_AS, first, second, {"why": _check_name(why, "why")}),))

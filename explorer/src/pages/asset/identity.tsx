@@ -1,11 +1,22 @@
 /** The tab of the names of a dataset, and why they are one. */
+import { useState } from "react";
 import { nameValue } from "../../messages";
 import { Answered, AssetLink, Badge, Name, Table, When } from "../../parts";
-import { usePastQuery } from "../../past";
-import { DatasetIdentity } from "../../queries/asset";
+import { usePast, usePastQuery } from "../../past";
+import { DatasetIdentity, type NameReason } from "../../queries/asset";
+import { Retract } from "../../queries/edit";
+import { Confirm, type Intent, plan } from "../confirm";
+import { PERSON, useAuthor } from "../edit";
+import { IdentityEditor } from "./identity_editor";
+import { describeRetraction, describeStatement, type IdentityLike } from "./identity_outcome";
 
 export function IdentityTab({ id }: { id: string }) {
   const query = usePastQuery(DatasetIdentity, { id });
+  const present = usePast() === null;
+  const author = useAuthor();
+  const [intent, setIntent] = useState<Intent | null>(null);
+  const retract = (identity: IdentityLike, reason: NameReason) =>
+    setIntent(plan(Retract, { statement: reason.statement }, describeStatement(reason), describeRetraction(identity, reason)));
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -29,11 +40,11 @@ export function IdentityTab({ id }: { id: string }) {
               ]}
             />
             <h3>What joins them</h3>
-            <Reasons reasons={node.identity.reasons} />
+            <Reasons reasons={node.identity.reasons} retract={present && author ? (one) => retract(node.identity, one) : null} />
             {node.identity.partings.length > 0 && (
               <>
                 <h3>What keeps others apart</h3>
-                <Reasons reasons={node.identity.partings} />
+                <Reasons reasons={node.identity.partings} retract={present && author ? (one) => retract(node.identity, one) : null} />
               </>
             )}
             {node.identity.mergedColumns.length > 0 && (
@@ -49,6 +60,8 @@ export function IdentityTab({ id }: { id: string }) {
                 </ul>
               </>
             )}
+            {present && author && <IdentityEditor id={node.id} identity={node.identity} actor={author.actor} />}
+            <Confirm intent={intent} close={() => setIntent(null)} />
           </>
         )
       }
@@ -56,18 +69,9 @@ export function IdentityTab({ id }: { id: string }) {
   );
 }
 
-interface ReasonLike {
-  start: { namespace: string; name: string };
-  end: { namespace: string; name: string };
-  type: string;
-  why: string;
-  rule: string | null;
-  source: string;
-  since: string;
-  overruled: boolean;
-}
-
-function Reasons({ reasons }: { reasons: readonly ReasonLike[] }) {
+/** `retract`: null for callers who may not, and in the past. Only what persons stated can be retracted here. */
+function Reasons({ reasons, retract }: { reasons: readonly NameReason[]; retract: ((reason: NameReason) => void) | null }) {
+  const isOwn = (reason: NameReason) => reason.source.startsWith(PERSON);
   return (
     <Table
       caption="Statements about names"
@@ -88,6 +92,19 @@ function Reasons({ reasons }: { reasons: readonly ReasonLike[] }) {
         },
         { head: "Stated by", cell: (row) => <Name text={row.source} /> },
         { head: "Since", cell: (row) => <When at={row.since} ago={false} /> },
+        ...(retract !== null && reasons.some(isOwn)
+          ? [
+              {
+                head: "Take back",
+                cell: (row: NameReason) =>
+                  isOwn(row) && (
+                    <button type="button" onClick={() => retract(row)}>
+                      Retract
+                    </button>
+                  ),
+              },
+            ]
+          : []),
       ]}
     />
   );
