@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,7 +56,7 @@ def test_namespaces_lead_to_their_datasets(example: Server, window: Window) -> N
 
 
 def test_quality_shows_the_checks_of_a_result(example: Server, window: Window) -> None:
-    asked = "query($of: [CheckOutcome!]) { qualityFailures(outcomes: $of, first: 1) { totalCount nodes { name } } }"
+    asked = "query($of: [CheckOutcome!]) { qualityFailures(outcomes: $of, first: 1) { totalCount nodes { qualifiedName } } }"
     passed = example.ask(asked, of=["PASSED"])["qualityFailures"]
     assert passed["totalCount"] > 0
     page = window.open("/quality")
@@ -64,6 +65,31 @@ def test_quality_shows_the_checks_of_a_result(example: Server, window: Window) -
     page.get_by_role("combobox", name="Result").select_option("PASSED")
     expect(page.get_by_role("status").filter(has_text=f"{passed['totalCount']} check")).to_be_visible()
     expect(page.get_by_role("region", name="Checks").locator("tbody tr").first).to_contain_text(passed["nodes"][0]["name"])
+
+
+def test_products_are_listed_by_health(example: Server, window: Window) -> None:
+    query = "query($order: ListOrder!) { products(orderBy: $order, first: 100) { nodes { name health { state } } } }"
+    by_health, by_name = (example.ask(query, order=order)["products"]["nodes"] for order in ("HEALTH", "NAME"))
+    assert by_health != by_name
+    page = window.open("/products")
+    page.get_by_role("combobox", name="Order by").select_option("health")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/products\?order=health$"))
+    window.wait_for_page()
+    assert [row[0] for row in read_rows(page, "Products")] == [one["name"] for one in by_health]
+
+
+def test_jobs_are_listed_by_their_last_run(example: Server, window: Window) -> None:
+    query = "query($state: RunState!) { jobs(lastRun: [$state]) { totalCount nodes { qualifiedName } } }"
+    failed, complete = (example.ask(query, state=state)["jobs"] for state in ("FAIL", "COMPLETE"))
+    page = window.open("/")
+    page.get_by_role("link", name=re.compile(r"^1 job whose last run failed")).click()
+    expect(page.get_by_role("status").filter(has_text=re.compile("^1 job$"))).to_be_visible()
+    assert [row[0] for row in read_rows(page, "Jobs")] == [one["qualifiedName"] for one in failed["nodes"]]
+    page.get_by_role("combobox", name="Last run").select_option(label=STATES["COMPLETE"])
+    page.get_by_role("button", name="Filter", exact=True).click()
+    expect(page).to_have_url(f"{example.address}/jobs?lastRun=complete")
+    expect(page.get_by_role("status").filter(has_text=f"{complete['totalCount']} jobs")).to_be_visible()
 
 
 def test_policies_narrow_the_violations(example: Server, window: Window) -> None:

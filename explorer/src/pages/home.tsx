@@ -7,7 +7,7 @@ import { buildAssetHref, buildHref } from "../location";
 import { count, formatNumber, formatRatio, nameKinds, text } from "../messages";
 import { Answered, AssetLink, AssetLinks, Badge, Link, Name, ReachBadge } from "../parts";
 import { LineageGap } from "../queries/completeness";
-import { About, DomainMap, type HomeAnswer, Home as HomeQuery, ProductsHealth } from "../queries/home";
+import { About, DomainMap, FailedJobs, type HomeAnswer, Home as HomeQuery, ProductsHealth } from "../queries/home";
 import { useTitle } from "../title";
 
 export function Home() {
@@ -41,7 +41,7 @@ export function Home() {
       <Answered query={home}>
         {(data) => (
           <>
-            <Health data={data} />
+            <Health data={data} jobs={about.data?.about.assets.find((one) => one.kind === "JOB")?.count ?? null} />
             <Domains data={data} columns={about.data?.about.assets.find((one) => one.kind === "COLUMN")?.count ?? null} />
           </>
         )}
@@ -72,9 +72,14 @@ function Tile({ href, value, label, tone }: { href: string; value: string; label
   );
 }
 
-function Health({ data }: { data: HomeAnswer }) {
+/** Above this the server reads their last runs for most of a second, in which it answers nothing else. */
+const MANY_JOBS = 10_000;
+
+function Health({ data, jobs }: { data: HomeAnswer; jobs: number | null }) {
   const { total, orphans } = data.coverage;
   const products = useQuery(ProductsHealth, {});
+  const counted = jobs !== null && jobs > 0 && jobs <= MANY_JOBS;
+  const failing = useQuery(FailedJobs, counted ? {} : null).data?.jobs.totalCount;
   const broken = products.data?.broken.totalCount;
   const unknown = products.data?.unknown.totalCount;
   const failed = data.sources.filter((one) => one.lastSync && one.lastSync.error !== null).length;
@@ -109,6 +114,14 @@ function Health({ data }: { data: HomeAnswer }) {
           label={failures === 1 ? "failing check" : "failing checks"}
           tone={failures > 0 ? "bad" : "good"}
         />
+        {counted && (
+          <Tile
+            href="/jobs?lastRun=fail"
+            value={failing === undefined ? "…" : formatNumber(failing)}
+            label={failing === 1 ? "job whose last run failed" : "jobs whose last run failed"}
+            tone={failing === undefined ? "" : failing > 0 ? "bad" : "good"}
+          />
+        )}
         <Tile
           href="/policies"
           value={formatNumber(violations)}

@@ -34,6 +34,7 @@ import {
   OrphansList,
   OwnersList,
   ProductsList,
+  type RunState as RunStateName,
   type Standing,
 } from "../queries/lists";
 import { useTitle } from "../title";
@@ -65,9 +66,11 @@ interface ListVariables {
   after?: string | null | undefined;
   asOf?: string | null | undefined;
   health?: readonly Standing[] | null | undefined;
+  lastRun?: readonly RunStateName[] | null | undefined;
 }
 
 const STANDINGS = ["BROKEN", "UNKNOWN", "KEPT"] as const satisfies readonly Standing[];
+const STATES = ["FAIL", "ABORT", "RUNNING", "COMPLETE"] as const satisfies readonly RunStateName[];
 
 const ORDER_NAMES: Record<ListOrder, string> = {
   NAME: "name",
@@ -97,18 +100,23 @@ function readStanding(search: URLSearchParams): Standing | null {
   return STANDINGS.find((one) => one === given) ?? null;
 }
 
+function readState(search: URLSearchParams): RunStateName | null {
+  const given = search.get("lastRun")?.toUpperCase();
+  return STATES.find((one) => one === given) ?? null;
+}
+
 function ListPage<One extends Row>({
   kind,
   operation,
   columns,
-  health = null,
+  further = {},
   note,
 }: {
   kind: string;
   operation: Operation<ListAnswer<One>, ListVariables>;
   columns: readonly TableColumn<One>[];
-  /** Of products: only those that stand so. */
-  health?: readonly Standing[] | null;
+  /** Filters that only this kind has. */
+  further?: Pick<ListVariables, "health" | "lastRun">;
   note?: ReactNode;
 }) {
   const place = usePlace();
@@ -116,10 +124,10 @@ function ListPage<One extends Row>({
   useTitle(title);
   const filter = readFilter(place.search, kind);
   const order = readChoice(place.search, "order", listOrders(kind), "NAME");
-  const key = JSON.stringify([filter, order, health]);
+  const key = JSON.stringify([filter, order, further]);
   const pages = usePages(key);
   const orphans = place.search.get("owned") === "no";
-  const asked = { filter, order, ...(health && { health }) };
+  const asked = { filter, order, ...further };
   const query = usePastQuery(operation, orphans ? null : { ...asked, first: pages.first, after: pages.after });
   return (
     <>
@@ -250,6 +258,19 @@ function FilterForm({ place, kind }: { place: Place; kind: string }) {
           </select>
         </label>
       )}
+      {kind === "JOB" && asOf === null && (
+        <label className="field">
+          <span>Last run</span>
+          <select name="lastRun" defaultValue={readState(place.search)?.toLowerCase() ?? ""}>
+            <option value="">any or none</option>
+            {STATES.map((one) => (
+              <option key={one} value={one.toLowerCase()}>
+                {RUN_STATES[one]?.name}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
       {kind === "DATA_PRODUCT" && (
         <label className="field">
           <span>Promises</span>
@@ -344,7 +365,7 @@ export function Products() {
     <ListPage
       kind="DATA_PRODUCT"
       operation={ProductsList}
-      health={health && [health]}
+      further={health ? { health: [health] } : {}}
       columns={[
         { head: "Promises", cell: (row) => <StandingBadge standing={row.health.state} /> },
         { head: "Status", cell: (row) => <Name text={row.status ?? ""} /> },
@@ -385,11 +406,19 @@ export const Datasets = () => (
 
 export function Jobs() {
   const past = usePast() !== null;
+  const state = readState(usePlace().search);
   return (
     <ListPage
       kind="JOB"
       operation={JobsList}
-      note={past && <p className="soft">The last runs are not shown: they cannot be asked for an earlier time.</p>}
+      further={state && !past ? { lastRun: [state] } : {}}
+      note={
+        past && (
+          <p className={state ? "notice warn" : "soft"}>
+            The last runs are not shown{state && ", and these are the jobs with any last run"}: they cannot be asked for an earlier time.
+          </p>
+        )
+      }
       columns={[
         { head: "Integration", cell: (row) => <Name text={row.integration ?? ""} /> },
         { head: "Processing", cell: (row) => <Name text={row.processingType ?? ""} /> },

@@ -26,6 +26,10 @@ export type ProductsHealthAnswer = { broken: { totalCount: number }; unknown: { 
 export type ProductsHealthVariables = {  };
 export const ProductsHealth: Operation<ProductsHealthAnswer, ProductsHealthVariables> = { name: "ProductsHealth", text: "query ProductsHealth{broken:products(health:[BROKEN]first:1){totalCount}unknown:products(health:[UNKNOWN]first:1){totalCount}}" };
 
+export type FailedJobsAnswer = { jobs: { totalCount: number } };
+export type FailedJobsVariables = {  };
+export const FailedJobs: Operation<FailedJobsAnswer, FailedJobsVariables> = { name: "FailedJobs", text: "query FailedJobs{jobs(lastRun:[FAIL]first:0){totalCount}}" };
+
 export type DomainMapAnswer = { lineage: { edges: ({ from: AssetLink; to: AssetLink; reach: Reach; count: number })[]; ungrouped: number; completeness: CompletenessParts } };
 export type DomainMapVariables = { of: readonly (string)[] };
 export const DomainMap: Operation<DomainMapAnswer, DomainMapVariables> = { name: "DomainMap", text: "query DomainMap($of:[ID!]!){lineage(of:$of granularity:DOMAIN depth:1 limit:500){edges{from{...AssetLink}to{...AssetLink}reach count}ungrouped completeness{...CompletenessParts}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment CompletenessParts on Completeness{truncated possibleOnly undescribed staleEdges provisional unbound silentOnFilters silentProducers asOf knownLater{relation sourceKind since}revision}" };
