@@ -15,6 +15,9 @@ from meshline.governance.gate import Mode
 from meshline.governance.report import Finding, Report
 from meshline.graph.content import encode_facts
 from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, build_job_key, get_current_micros
+from meshline.graph.queries.impact import compute_impact
+from meshline.graph.queries.impact_recipients import NoticeReason, list_notices
+from meshline.graph.queries.resolve import resolve_name
 from meshline.graph.what_if import SupposedStatement, suppose_statements
 from tests.cli.command import EXAMPLE, run_successfully
 
@@ -65,6 +68,16 @@ def test_renaming_the_email_of_customers_is_breaking(graph: OpenGraph) -> None:
     assert notices["data-protection"].assets[0].name == "email"
     assert notices["customers-engineering"].reason == "OWNS"
     assert {one.name for one in found.contracts} == {"campaign-audience-contract-v1", "customer-orders-contract-v2"}
+
+
+def test_the_gate_notifies_owners_of_the_changed_column_besides_the_recipients_of_its_impact(graph: OpenGraph) -> None:
+    index = graph.graph.index
+    email = resolve_name(index, graph.graph.store, graph.naming, "customers.customers.email")
+    impact = {(index.assets.get_key(one.recipient).name, one.reason) for one in list_notices(compute_impact(index, [email]))}
+    report = {(one.recipient.name, one.reason) for one in check_sentence(graph, "drop customers.customers.email").notify}
+    owners = {(index.assets.get_key(one.owner).name, NoticeReason.OWNS) for one in index.ownership.list_owners(email)}
+    assert report - impact == owners == {("data-protection", NoticeReason.OWNS)}
+    assert impact - report == set()
 
 
 def test_what_finance_reads_is_covered_by_its_contract(graph: OpenGraph) -> None:

@@ -18,6 +18,7 @@ from meshline.graph.model import (
     build_column_key,
     build_contract_key,
     build_dataset_key,
+    build_owner_key,
     from_micros,
 )
 from meshline.graph.store.base import Head
@@ -328,6 +329,18 @@ def test_paths(ask: AskGraph) -> None:
     }
     assert [step["subtype"] for step in path["steps"]] == [None, "TRANSFORMATION", "AGGREGATION"]
     assert ask.get_error_code(query, a=mesh.EMAIL.id, b=mesh.COMMERCE.id) == "INVALID_INPUT"
+
+
+def test_an_owner_by_contract_is_notified_with_the_contract(ask: AskGraph) -> None:
+    keeper = build_owner_key("keeper")
+    mesh.commit_statements(ask.graph, mesh.build_edge_statement(EdgeType.OWNS, keeper, build_contract_key("revenue-v1"), type="technical"))
+    query = "query($id: ID!) { impact(of: [$id]) { notify { recipient { name } byContract { asset { name } contract { name id } } } } }"
+    found = {one["recipient"]["name"]: one["byContract"] for one in ask(query, id=mesh.HASH.id)["impact"]["notify"]}
+    contract = {"name": "revenue-v1", "id": build_contract_key("revenue-v1").id}
+    assert found["keeper"] == [{"asset": {"name": "fin.revenue"}, "contract": contract}]
+    assert not any(found[name] for name in found if name != "keeper")
+    cut = query.replace("byContract", "byContract(first: 0)")
+    assert not any(one["byContract"] for one in ask(cut, id=mesh.HASH.id)["impact"]["notify"])
 
 
 def test_owned_by_and_orphans(ask: AskGraph) -> None:

@@ -47,6 +47,7 @@ def test_who_breaks_is_answered_in_three_clicks(example: Server, open_window: Op
     expect(page.get_by_role("heading", name=f"Notify {RECIPIENTS[1]} consumers and {RECIPIENTS[2]} owners")).to_be_visible()
     mailer = page.get_by_role("row").filter(has=page.get_by_role("link", name="campaign-mailer", exact=True)).first
     expect(mailer).to_contain_text("marketing-engineering@company.com")  # of its owner: it has none of its own
+    expect(page.get_by_text("Owners of what is changed itself: data-protection.")).to_be_visible()
     expect(page.get_by_text("1 pair of datasets without column lineage").first).to_be_visible()
     width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert width <= 0, f"{size}: the page is {width} pixels wider than the window"
@@ -83,6 +84,7 @@ def test_the_drop_is_judged_and_the_command_asks_the_same(example: Server, open_
     expect(page.get_by_role("heading", name=re.compile("BREAKING")).first).to_be_visible()
     window.wait_for_page()
     expect(page.get_by_text("campaign-mailer").first).to_be_visible()
+    expect(page.get_by_text(re.compile("The number contains the owners of what is changed.*data-protection"))).to_be_visible()
     command = "meshline check change 'drop customers.customers.email' --server " + example.address
     expect(page.locator("pre")).to_have_text(command)
     page.go_back()

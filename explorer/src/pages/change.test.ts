@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { buildCommand } from "./change";
+import { buildCommand, listChangedOwners } from "./change";
 
 const SERVER = "https://mesh.example.com";
 const EMPTY = { before: "", after: "", dataset: "", dialect: "" };
@@ -28,5 +28,19 @@ describe("the command that asks the same as the page", () => {
     expect(buildCommand("ddl", { ...EMPTY, after: "DROP TABLE x", dialect: "trino" }, "STRICT", "MESH", SERVER)).toBe(
       `meshline check ddl changes.sql --dialect trino --server ${SERVER}`,
     );
+  });
+});
+
+describe("the recipients that own what is changed", () => {
+  it("are the owners of the findings that are notified as owners", () => {
+    const [one, two, other] = ["one", "two", "other"].map((id) => ({ id, kind: "OWNER", name: id, qualifiedName: id }));
+    if (!one || !two || !other) throw new Error();
+    const notify = [
+      { reason: "OWNS", recipient: one },
+      { reason: "CONSUMES", recipient: two },
+      { reason: "OWNS", recipient: other },
+      { reason: "CONSUMES", recipient: null },
+    ];
+    expect(listChangedOwners({ findings: [{ owners: [one] }, { owners: [one, two] }], notify })).toEqual([one]);
   });
 });

@@ -7,6 +7,7 @@ import { buildHref, changeHref, navigate, readChoice, usePlace } from "../locati
 import { count, formatNumber, nameKinds, nameValue, text, VERDICTS } from "../messages";
 import {
   Answered,
+  type AssetLike,
   AssetLink,
   AssetLinks,
   Badge,
@@ -220,6 +221,7 @@ function Report({ query, change, command }: { query: QueryState<ChangeAnswer>; c
     <Answered query={query}>
       {({ blastRadius: report }) => {
         const hits = report.findings.flatMap((finding) => finding.hits);
+        const owners = listChangedOwners(report);
         return (
           <>
             <section className="card" aria-labelledby="verdict">
@@ -258,6 +260,11 @@ function Report({ query, change, command }: { query: QueryState<ChangeAnswer>; c
             )}
             <section className="card" aria-labelledby="recipients">
               <h2 id="recipients">Notify {count(report.notify.length, "recipient", "recipients")}</h2>
+              {owners.length > 0 && (
+                <p className="soft">
+                  {text.recipientsOfCheck} <AssetLinks assets={owners} />.
+                </p>
+              )}
               <Table
                 caption="Recipients"
                 rows={report.notify}
@@ -283,6 +290,15 @@ function Report({ query, change, command }: { query: QueryState<ChangeAnswer>; c
       }}
     </Answered>
   );
+}
+
+/** The recipients that own what is changed, or the dataset that it is in. */
+export function listChangedOwners(report: {
+  findings: readonly { owners: readonly AssetLike[] }[];
+  notify: readonly { reason: string; recipient: AssetLike | null }[];
+}): AssetLike[] {
+  const owners = new Set(report.findings.flatMap((finding) => finding.owners.map((one) => one.id)));
+  return report.notify.flatMap((one) => (one.reason === "OWNS" && one.recipient && owners.has(one.recipient.id) ? one.recipient : []));
 }
 
 /** Null: none is stated. */

@@ -1,5 +1,5 @@
 /** Who is hit by a change of some assets, or where they come from: totals, groups, the list with its paths, recipients, CSV. */
-import { useState } from "react";
+import { Fragment, useState } from "react";
 import { announce } from "../announcer";
 import { AnswerError, fetchAnswer, useQuery } from "../client";
 import { SearchField } from "../combobox";
@@ -18,6 +18,7 @@ import {
   ListLine,
   Name,
   OwnerLinks,
+  type OwnershipLike,
   PathLine,
   ReachBadge,
   RecipientContact,
@@ -34,6 +35,7 @@ const ORDERS = ["REACH", "DISTANCE", "KIND", "NAME"] as const;
 const REACH_NAMES = ["DIRECT", "INDIRECT", "POSSIBLE"] as const;
 
 type Answer = ImpactAnswer["impact"];
+type Answers = Pick<ImpactAnswer, "impact"> & Partial<ImpactAnswer>; // that of Provenance has no starts
 
 function readVariables(place: Place, first: number): ImpactVariables {
   const kind = place.search.get("kind")?.toUpperCase();
@@ -126,7 +128,7 @@ function Found({ place, up, start }: { place: Place; up: boolean; start: string 
   const query = useQuery(operation, readVariables(place, first));
   return (
     <Answered query={query}>
-      {({ impact }) => (
+      {({ impact, starts = [] }: Answers) => (
         <>
           <p role="status">
             {impact.total === 0 ? (
@@ -156,7 +158,7 @@ function Found({ place, up, start }: { place: Place; up: boolean; start: string 
             completeness={impact.completeness}
             behind={lookBehind(up ? ProvenanceGap : ImpactGap, { of: readList(place.search, "of"), asOf: readTime(place.search, "asOf") })}
           />
-          {impact.notify.length > 0 && !up && <Recipients notify={impact.notify} start={start} />}
+          {!up && <Recipients notify={impact.notify} changed={starts.flatMap((one) => one?.owners ?? [])} start={start} />}
           {up && <ListedOwners notify={impact.notify} />}
           <Groups impact={impact} place={place} />
           <section className="card" aria-labelledby="affected">
@@ -217,7 +219,8 @@ function Found({ place, up, start }: { place: Place; up: boolean; start: string 
   );
 }
 
-function Recipients({ notify, start }: { notify: Answer["notify"]; start: string }) {
+function Recipients({ notify, changed, start }: { notify: Answer["notify"]; changed: readonly OwnershipLike[]; start: string }) {
+  if (notify.length === 0 && changed.length === 0) return null;
   const consumers = notify.filter((one) => one.reason === "CONSUMES");
   const owners = notify.filter((one) => one.reason === "OWNS");
   const save = () => {
@@ -248,6 +251,11 @@ function Recipients({ notify, start }: { notify: Answer["notify"]; start: string
           {text.csv}
         </button>
       </div>
+      {changed.length > 0 && (
+        <p>
+          {text.ownersOfChanged} <OwnerLinks owners={changed} />. <span className="soft">{text.ownersOfChangedToo}</span>
+        </p>
+      )}
       <h3>Consumers</h3>
       <RecipientTable rows={consumers} caption="Consumers to notify" />
       <h3>Owners</h3>
@@ -283,8 +291,7 @@ function RecipientRows({ rows, caption }: { rows: Answer["notify"]; caption: str
       columns={[
         { head: "Recipient", cell: (row) => <AssetLink asset={row.recipient} full={false} /> },
         { head: "Certainty", cell: (row) => <ReachBadge reach={row.reach} /> },
-        { head: "Why", cell: (row) => <Name text={row.why} most={300} /> },
-        { head: "About", cell: (row) => <About row={row} /> },
+        { head: "Why", cell: (row) => <NoticeReason row={row} /> },
         {
           head: "Contact",
           cell: (row) => <RecipientContact contact={row.contact && <Name text={row.contact} />} owners={row.recipient.owners} />,
@@ -294,10 +301,28 @@ function RecipientRows({ rows, caption }: { rows: Answer["notify"]; caption: str
   );
 }
 
-function About({ row }: { row: Answer["notify"][number] }) {
+/** How a recipient is concerned: the relation, and links to the assets; of an owner by contract the contract. */
+export function NoticeReason({ row }: { row: Pick<Answer["notify"][number], "why" | "reason" | "assets" | "byContract" | "total"> }) {
+  // The server names no asset of a consumer that it does not know to use anything that is affected; then its words are all there is.
+  if (row.assets.length === 0) return <Name text={row.why} most={300} />;
   return (
     <>
-      <AssetLinks assets={row.assets} full />
+      {row.reason === "OWNS" ? "owns" : "consumes"}{" "}
+      {row.assets.map((asset, index) => {
+        const contracts = row.byContract.filter((one) => one.asset.id === asset.id).map((one) => one.contract);
+        return (
+          <Fragment key={asset.id}>
+            {index > 0 && ", "}
+            <AssetLink asset={asset} />
+            {contracts.length > 0 && (
+              <>
+                {" "}
+                (by contract <AssetLinks assets={contracts} />)
+              </>
+            )}
+          </Fragment>
+        );
+      })}
       {row.total > row.assets.length && <span className="soft"> and {formatNumber(row.total - row.assets.length)} more</span>}
     </>
   );

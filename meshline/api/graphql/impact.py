@@ -9,6 +9,7 @@ import strawberry
 
 from meshline.api.graphql.asset import Asset, PageInfo, build_page_info, parse_cursor
 from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.contracts import Contract
 from meshline.api.graphql.field_types import AssetKind, ImpactOrder, NoticeReason, Reach, describe_field
 from meshline.api.graphql.lineage import Completeness, PathStep
 from meshline.graph.queries import impact, impact_recipients
@@ -97,6 +98,12 @@ class ImpactConnection:
         )
 
 
+@strawberry.type(description="An asset that an owner owns through a contract that governs the asset.")
+class OwnedByContract:
+    asset: Asset
+    contract: Contract
+
+
 @strawberry.type(description="A recipient to notify; each recipient occurs once.")
 class Notice:
     view: strawberry.Private[GraphView]
@@ -124,6 +131,17 @@ class Notice:
     def assets(self, first: int | None = None) -> list[Asset]:
         size = self.view.request.check_page_size(first, 100)
         return self.view.list_assets(self.notice.assets[:size], Asset)
+
+    @describe_field("Of an owner: which of the first `assets` it owns through a contract.")
+    def by_contract(self, first: int | None = None) -> list[OwnedByContract]:
+        if self.reason is not NoticeReason.OWNS:
+            return []
+        size = self.view.request.check_page_size(first, 100)
+        return [
+            OwnedByContract(asset=self.view.get_asset(node, Asset), contract=self.view.get_asset(contract, Contract))
+            for node in self.notice.assets[:size]
+            for contract in impact_recipients.list_contracts(self.view.index, self.notice.recipient, node)
+        ]
 
     @describe_field("How to contact the recipient, if a source states it.")
     async def contact(self) -> str | None:

@@ -91,11 +91,15 @@ def describe_owned(index: LineageIndex, owner: int, nodes: Sequence[int]) -> str
     return f"owns {', '.join(names)}{_format_rest(nodes)}"
 
 
-def _describe_contracts(index: LineageIndex, owner: int, node: int) -> str:
+def list_contracts(index: LineageIndex, owner: int, node: int) -> list[int]:
+    """The contracts that govern an asset and through which it belongs to the owner, by name."""
     levels = {found.level for found in index.ownership.list_owners(node) if found.owner == owner}
-    contracts = sorted(
-        index.assets.get_label(level).name for level in levels if level != node and index.assets.get_kind(level) is AssetKind.CONTRACT
-    )
+    contracts = [level for level in levels if level != node and index.assets.get_kind(level) is AssetKind.CONTRACT]
+    return sorted(contracts, key=lambda contract: index.assets.get_label(contract).name)
+
+
+def _describe_contracts(index: LineageIndex, owner: int, node: int) -> str:
+    contracts = [index.assets.get_label(contract).name for contract in list_contracts(index, owner, node)]
     return f" (by contract {', '.join(contracts)})" if contracts else ""
 
 
