@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -32,11 +33,20 @@ def read_rows(page: Page, caption: str) -> list[list[str]]:
     return found
 
 
+def save_rows(page: Page) -> tuple[str, list[list[str]]]:
+    """The name of the list's file, and its rows below the head."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as CSV").click()
+    with download.value.path().open(encoding="utf-8-sig", newline="") as file:
+        return download.value.suggested_filename, list(csv.reader(file))[1:]
+
+
 def test_tags_lead_to_what_has_them(example: Server, window: Window) -> None:
     tags = example.ask("{ tags(first: 100) { nodes { key value assets } } }")["tags"]["nodes"]
     page = window.open("/tags")
     assert len(tags) > 1
     assert read_rows(page, "Tags") == [[f"{one['key']}={one['value']}" if one["value"] else one["key"], str(one["assets"])] for one in tags]
+    assert save_rows(page) == ("tags.csv", [[one["key"], one["value"] or "", str(one["assets"])] for one in tags])
     page.get_by_role("link", name="gdpr", exact=True).click()
     expect(page).to_have_url(f"{example.address}/search?tag=gdpr")
     window.wait_for_page()
@@ -49,6 +59,7 @@ def test_namespaces_lead_to_their_datasets(example: Server, window: Window) -> N
     names = example.ask("{ namespaces(first: 100) { nodes { name datasets jobs } } }")["namespaces"]["nodes"]
     page = window.open("/namespaces")
     assert read_rows(page, "Namespaces") == [[one["name"], str(one["datasets"]), str(one["jobs"])] for one in names]
+    assert save_rows(page) == ("namespaces.csv", [[one["name"], str(one["datasets"]), str(one["jobs"])] for one in names])
     one = next(one for one in names if one["datasets"])
     page.get_by_role("link", name=f"{one['datasets']} in {one['name']}", exact=True).first.click()
     window.wait_for_page()
@@ -56,7 +67,7 @@ def test_namespaces_lead_to_their_datasets(example: Server, window: Window) -> N
 
 
 def test_quality_shows_the_checks_of_a_result(example: Server, window: Window) -> None:
-    asked = "query($of: [CheckOutcome!]) { qualityFailures(outcomes: $of, first: 1) { totalCount nodes { qualifiedName } } }"
+    asked = "query($of: [CheckOutcome!]) { qualityFailures(outcomes: $of, first: 1) { totalCount nodes { name } } }"
     passed = example.ask(asked, of=["PASSED"])["qualityFailures"]
     assert passed["totalCount"] > 0
     page = window.open("/quality")
@@ -77,6 +88,7 @@ def test_products_are_listed_by_health(example: Server, window: Window) -> None:
     expect(page).to_have_url(re.compile(r"/products\?order=health$"))
     window.wait_for_page()
     assert [row[0] for row in read_rows(page, "Products")] == [one["name"] for one in by_health]
+    assert [[row[1], row[-1].upper()] for row in save_rows(page)[1]] == [[one["name"], one["health"]["state"]] for one in by_health]
 
 
 def test_jobs_are_listed_by_their_last_run(example: Server, window: Window) -> None:
@@ -118,6 +130,10 @@ def test_events_are_counted_and_lead_to_their_run(example: Server, window: Windo
     (newest,) = events["nodes"]
     page = window.open("/events?from=2026-03-01T00:00:00Z&to=2026-03-10T00:00:00Z")
     expect(page.get_by_role("heading", name=f"Events that are kept {events['totalCount']}")).to_be_visible()
+    name, rows = save_rows(page)
+    assert name == "events-2026-03-01T00-00-00.000Z-to-2026-03-10T00-00-00.000Z.csv"
+    assert len(rows) == events["totalCount"]
+    assert rows[0][2:5] == [newest["jobNamespace"], newest["jobName"], newest["runId"]]
     page.get_by_text("As a table").click()
     days = read_rows(page, "Events by day")
     assert sum(int(number) for row in days for number in row[1:]) == events["totalCount"]
@@ -156,6 +172,7 @@ def test_runs_are_shown_page_by_page(browser: Browser, tmp_path: Path) -> None:
         page.get_by_role("button", name="Next 1,000").dblclick()  # the second time while the rows are on their way
         expect(page.get_by_text("1,001 to 1,060 of 1,060 shown.")).to_be_visible()
         expect(runs.last).to_contain_text(events[0]["run"]["runId"])
+        assert [row[8] for row in save_rows(page)[1]] == [event["run"]["runId"] for event in reversed(events)]
         page.get_by_role("button", name="Back to the first").click()
         expect(runs.first).to_contain_text(events[-1]["run"]["runId"])
 

@@ -1,11 +1,10 @@
 /** Lists of all assets of a kind, with filters, totals and what has no owner. */
-import { type FormEvent, type ReactNode, useState } from "react";
-import { announce } from "../announcer";
+import type { FormEvent, ReactNode } from "react";
 import { AssetChoice } from "../choices";
 import { type Operation, sendOperation } from "../client";
-import { buildCsv, saveFile } from "../files";
+import { type FileColumn, SaveRows } from "../list-file";
 import { buildHref, buildRunHref, changeHref, navigate, type Place, readChoice, usePlace } from "../location";
-import { capitalize, count, countKind, formatNumber, nameKinds, nameValue, RUN_STATES, text } from "../messages";
+import { capitalize, count, countKind, formatNumber, nameKinds, nameValue, RUN_STATES } from "../messages";
 import { PageLine, usePages } from "../paging";
 import {
   Answered,
@@ -39,8 +38,6 @@ import {
 } from "../queries/lists";
 import { useTitle } from "../title";
 import { RunState } from "./run-table";
-
-const MOST = 1000; // rows of one request for a file
 
 interface Row {
   id: string;
@@ -109,17 +106,21 @@ function ListPage<One extends Row>({
   kind,
   operation,
   columns,
+  fileColumns,
   further = {},
   note,
 }: {
   kind: string;
   operation: Operation<ListAnswer<One>, ListVariables>;
   columns: readonly TableColumn<One>[];
+  /** What a file has of each besides what it has of every asset. */
+  fileColumns?: readonly FileColumn<One>[];
   /** Filters that only this kind has. */
   further?: Pick<ListVariables, "health" | "lastRun">;
   note?: ReactNode;
 }) {
   const place = usePlace();
+  const asOf = usePast();
   const title = capitalize(nameKinds(kind));
   useTitle(title);
   const filter = readFilter(place.search, kind);
@@ -141,7 +142,11 @@ function ListPage<One extends Row>({
             <section className="card" aria-label={title}>
               <div className="row">
                 <p role="status">{countKind(kind, list.totalCount)}</p>
-                <SaveRows kind={kind} operation={operation} variables={asked} />
+                <SaveRows
+                  name={nameKinds(kind)}
+                  columns={buildColumns(fileColumns)}
+                  read={async (part) => (await sendOperation(operation, { ...asked, ...part, asOf })).list}
+                />
               </div>
               {note}
               <Table
@@ -166,69 +171,15 @@ function ListPage<One extends Row>({
   );
 }
 
-/** Saves all rows of the list, not only those that are shown. */
-function SaveRows<
-  One extends Row,
-  Variables extends { first: number; after?: string | null | undefined; asOf?: string | null | undefined },
->({
-  kind,
-  operation,
-  variables,
-}: {
-  kind: string;
-  operation: Operation<ListAnswer<One>, Variables>;
-  variables: Omit<Variables, "first" | "after" | "asOf">;
-}) {
-  const asOf = usePast();
-  const [state, setState] = useState("");
-  const save = async () => {
-    setState(text.loading);
-    const rows: One[] = [];
-    let after: string | null = null;
-    try {
-      do {
-        const { list }: ListAnswer<One> = await sendOperation(operation, {
-          ...variables,
-          first: MOST,
-          after,
-          asOf,
-        } as unknown as Variables);
-        rows.push(...list.nodes);
-        after = list.pageInfo.hasNextPage ? list.pageInfo.endCursor : null;
-        setState(`${formatNumber(rows.length)} of ${formatNumber(list.totalCount)} …`);
-      } while (after !== null);
-      saveRows(kind, rows);
-      setState("");
-      announce(`${capitalize(count(rows.length, "row", "rows"))} saved.`);
-    } catch (error) {
-      setState(error instanceof Error ? error.message : String(error));
-    }
-  };
-  return (
-    <>
-      <button type="button" onClick={() => void save()}>
-        {text.csv}
-      </button>
-      <span role="status">{state}</span>
-    </>
-  );
-}
-
-function saveRows(kind: string, rows: readonly Row[]): void {
-  saveFile(
-    `${nameKinds(kind)}.csv`,
-    "text/csv;charset=utf-8",
-    `\uFEFF${buildCsv([
-      ["kind", "name", "domain", "owners", "id"],
-      ...rows.map((row) => [
-        row.kind.toLowerCase(),
-        row.qualifiedName,
-        row.domain?.name ?? "",
-        row.owners.map((one) => one.owner.name).join("; "),
-        row.id,
-      ]),
-    ])}`,
-  );
+function buildColumns<One extends Row>(more: readonly FileColumn<One>[] = []): readonly FileColumn<One>[] {
+  return [
+    ["kind", (row) => row.kind.toLowerCase()],
+    ["name", (row) => row.qualifiedName],
+    ["domain", (row) => row.domain?.name],
+    ["owners", (row) => row.owners.map((one) => one.owner.name).join("; ")],
+    ["id", (row) => row.id],
+    ...more,
+  ];
 }
 
 function FilterForm({ place, kind }: { place: Place; kind: string }) {
@@ -316,6 +267,7 @@ function FilterForm({ place, kind }: { place: Place; kind: string }) {
 }
 
 function Orphans({ kind }: { kind: string }) {
+  const asOf = usePast();
   const pages = usePages(kind);
   const query = usePastQuery(OrphansList, { kinds: [kind as "DATASET"], first: pages.first, after: pages.after });
   return (
@@ -324,7 +276,11 @@ function Orphans({ kind }: { kind: string }) {
         <section className="card" aria-label="Without an owner">
           <div className="row">
             <p role="status">{countKind(kind, list.totalCount)} without an owner at any level. Other filters do not apply here.</p>
-            <SaveRows kind={kind} operation={OrphansList} variables={{ kinds: [kind as "DATASET"] }} />
+            <SaveRows
+              name={`${nameKinds(kind)} without an owner`}
+              columns={buildColumns()}
+              read={async (part) => (await sendOperation(OrphansList, { kinds: [kind as "DATASET"], ...part, asOf })).list}
+            />
           </div>
           <Table
             caption="Without an owner"
@@ -370,6 +326,7 @@ export function Products() {
         { head: "Promises", cell: (row) => <StandingBadge standing={row.health.state} /> },
         { head: "Status", cell: (row) => <Name text={row.status ?? ""} /> },
       ]}
+      fileColumns={[["health", (row) => row.health.state.toLowerCase()]]}
     />
   );
 }
@@ -439,6 +396,14 @@ export function Jobs() {
             ),
         },
       ]}
+      fileColumns={
+        past
+          ? []
+          : [
+              ["last run", (row) => row.lastRun && (RUN_STATES[row.lastRun.state]?.name ?? row.lastRun.state)],
+              ["last run started", (row) => row.lastRun?.startedAt],
+            ]
+      }
     />
   );
 }
@@ -481,14 +446,17 @@ function CountPage<One>({
   operation,
   rowKey,
   columns,
+  fileColumns,
 }: {
   title: string;
   nouns: readonly [one: string, many: string];
   operation: Operation<CountAnswer<One>, Omit<ListVariables, "order">>;
   rowKey: (row: One) => string;
   columns: readonly TableColumn<One>[];
+  fileColumns: readonly FileColumn<One>[];
 }) {
   useTitle(title);
+  const asOf = usePast();
   const pages = usePages();
   const query = usePastQuery(operation, { first: pages.first, after: pages.after });
   return (
@@ -497,7 +465,14 @@ function CountPage<One>({
       <Answered query={query}>
         {({ list }) => (
           <>
-            <p role="status">{count(list.totalCount, ...nouns)}.</p>
+            <div className="row">
+              <p role="status">{count(list.totalCount, ...nouns)}.</p>
+              <SaveRows
+                name={nouns[1]}
+                columns={fileColumns}
+                read={async (part) => (await sendOperation(operation, { ...part, asOf })).list}
+              />
+            </div>
             <section className="card" aria-label={title}>
               <Table caption={title} rows={list.nodes} rowKey={rowKey} columns={columns} />
               <PageLine pages={pages} list={list} />
@@ -512,6 +487,11 @@ function CountPage<One>({
 export const Tags = () => (
   <CountPage
     title="Tags"
+    fileColumns={[
+      ["key", (row) => row.key],
+      ["value", (row) => row.value],
+      ["assets", (row) => row.assets],
+    ]}
     nouns={["tag", "tags"]}
     operation={TagsList}
     rowKey={(row) => JSON.stringify([row.key, row.value])}
@@ -535,6 +515,11 @@ export const Tags = () => (
 export const Namespaces = () => (
   <CountPage
     title="Namespaces"
+    fileColumns={[
+      ["namespace", (row) => row.name],
+      ["datasets", (row) => row.datasets],
+      ["jobs", (row) => row.jobs],
+    ]}
     nouns={["namespace", "namespaces"]}
     operation={NamespacesList}
     rowKey={(row) => row.name}

@@ -1,11 +1,31 @@
 /** Runs as a table, and the last ones of a job on one line. */
 import { Fragment } from "react";
+import { type FileColumn, type ReadPart, SaveRows } from "../list-file";
 import { buildRunHref } from "../location";
 import { formatSeconds, formatTime, RUN_STATES } from "../messages";
 import { AssetLink, Badge, Link, Name, Table, When } from "../parts";
 import type { RunLine } from "../queries/runs";
 
 const HEALTH = 10;
+const MOST = 10_000; // runs of one file
+
+export const RUN_COLUMNS: readonly FileColumn<RunLine>[] = [
+  ["state", (run) => RUN_STATES[run.state]?.name ?? run.state],
+  ["job", (run) => run.job?.qualifiedName],
+  ["started", (run) => run.startedAt],
+  ["ended", (run) => run.endedAt],
+  ["milliseconds", (run) => run.durationMs],
+  ["for the time from", (run) => run.nominalStart],
+  ["part of", (run) => run.parent?.jobName],
+  ["error", (run) => run.error],
+  ["run", (run) => run.runId],
+  ["source", (run) => run.source],
+  ["id", (run) => run.id],
+];
+
+export function SaveRuns({ name, read }: { name: string; read: ReadPart<RunLine> }) {
+  return <SaveRows name={name} columns={RUN_COLUMNS} most={MOST} read={read} />;
+}
 
 export function RunState({ state, short = false }: { state: string; short?: boolean }) {
   const known = RUN_STATES[state];

@@ -1,11 +1,21 @@
 /** The page of one run, and the events that producers have sent. */
 import { type FormEvent, type ReactNode, useState } from "react";
-import { useQuery } from "../client";
+import { sendOperation, useQuery } from "../client";
+import { type FileColumn, SaveRows } from "../list-file";
 import { buildRunHref, changeHref, navigate, readTime, usePlace } from "../location";
 import { count, formatNumber, formatSeconds, formatTime, text } from "../messages";
 import { PageLine, usePages } from "../paging";
 import { Answered, AssetLink, CopyButton, Link, ListLine, Name, Problem, SpanFields, Table, When } from "../parts";
-import { EventCounts, type EventCountsAnswer, Events, NewestEvent, RunDetails, type RunFull } from "../queries/runs";
+import {
+  EventCounts,
+  type EventCountsAnswer,
+  EventLines,
+  type EventLinesAnswer,
+  Events,
+  NewestEvent,
+  RunDetails,
+  type RunFull,
+} from "../queries/runs";
 import { useTitle } from "../title";
 import { RunState, Runs } from "./run-table";
 
@@ -240,7 +250,18 @@ function JsonText({ value }: { value: unknown }) {
 }
 
 const HOUR_MS = 3_600_000;
+const MOST = 10_000; // events of one file
 const TYPES = ["start", "running", "complete", "fail", "abort", "other"] as const;
+
+const FILE_COLUMNS: readonly FileColumn<EventLinesAnswer["events"]["nodes"][number]>[] = [
+  ["at", (event) => event.at],
+  ["type", (event) => event.type.toLowerCase()],
+  ["job namespace", (event) => event.jobNamespace],
+  ["job", (event) => event.jobName],
+  ["run", (event) => event.runId],
+  ["source", (event) => event.source],
+  ["received", (event) => event.receivedAt],
+];
 
 export function EventsPage() {
   useTitle("Events");
@@ -308,6 +329,16 @@ export function EventsPage() {
                 <h2 id="kept">
                   Events that are kept <span className="soft">{formatNumber(events.totalCount)}</span>
                 </h2>
+                <div className="row">
+                  <SaveRows
+                    key={key}
+                    name={`events ${from} to ${to}`}
+                    columns={FILE_COLUMNS}
+                    most={MOST}
+                    read={async (part) => (await sendOperation(EventLines, { from, to, ...part })).events}
+                  />
+                  <span className="soft">Without their bodies; the newest {formatNumber(MOST)} at most.</span>
+                </div>
                 <Table
                   caption="Events, the newest first"
                   rows={events.nodes}

@@ -18,6 +18,10 @@ export type EventsAnswer = { events: { totalCount: number; nodes: ({ at: string;
 export type EventsVariables = { from?: string | null | undefined; to?: string | null | undefined; first: number; after?: string | null | undefined };
 export const Events: Operation<EventsAnswer, EventsVariables> = { name: "Events", text: "query Events($from:DateTime$to:DateTime$first:Int!$after:String){events(from:$from to:$to first:$first after:$after){totalCount nodes{at receivedAt type source runId jobNamespace jobName body}pageInfo{...MorePages}}}fragment MorePages on PageInfo{hasNextPage endCursor}" };
 
+export type EventLinesAnswer = { events: { totalCount: number; nodes: ({ at: string; receivedAt: string; type: string; source: string; runId: string | null; jobNamespace: string | null; jobName: string | null })[]; pageInfo: MorePages } };
+export type EventLinesVariables = { from?: string | null | undefined; to?: string | null | undefined; first: number; after?: string | null | undefined };
+export const EventLines: Operation<EventLinesAnswer, EventLinesVariables> = { name: "EventLines", text: "query EventLines($from:DateTime$to:DateTime$first:Int!$after:String){events(from:$from to:$to first:$first after:$after){totalCount nodes{at receivedAt type source runId jobNamespace jobName}pageInfo{...MorePages}}}fragment MorePages on PageInfo{hasNextPage endCursor}" };
+
 export type NewestEventAnswer = { events: { nodes: ({ at: string })[] } };
 export type NewestEventVariables = {  };
 export const NewestEvent: Operation<NewestEventAnswer, NewestEventVariables> = { name: "NewestEvent", text: "query NewestEvent{events(first:1){nodes{at}}}" };
