@@ -44,6 +44,7 @@ export function SearchField({
   large = false,
   autoFocus = false,
   label = text.searchLabel,
+  field = false,
   kinds = null,
   initial = "",
   onChoose = (asset: AssetLike) => navigate(buildAssetHref(asset.id)),
@@ -52,6 +53,8 @@ export function SearchField({
   large?: boolean;
   autoFocus?: boolean;
   label?: string;
+  /** Whether it is a field of a form: its label is visible then, and tells what it wants instead of a placeholder. */
+  field?: boolean;
   kinds?: AssetKind[] | null;
   initial?: string;
   onChoose?: (asset: AssetLike) => void;
@@ -124,7 +127,7 @@ export function SearchField({
   };
   return (
     <div className={`combo ${large ? "large" : ""}`}>
-      <label htmlFor={id} className={large ? "strong" : "hidden-text"}>
+      <label htmlFor={id} className={large ? "strong" : field ? undefined : "hidden-text"}>
         {label}
       </label>
       <input
@@ -139,7 +142,7 @@ export function SearchField({
         aria-controls={`${id}-list`}
         aria-autocomplete="list"
         aria-activedescendant={shown[active] ? `${id}-${active}` : undefined}
-        placeholder={text.searchPlaceholder}
+        placeholder={field ? undefined : text.searchPlaceholder}
         value={given}
         maxLength={500}
         onChange={(event) => {

@@ -57,10 +57,12 @@ export function Field<Element extends HTMLElement>({
   );
 }
 
+/** The sentence of a refusal, without the name of the argument: it is shown at its field, which has a label. */
 export function Refusal({ error, id }: { error: AnswerError; id?: string }) {
+  const begin = `${error.path}: `;
   return (
     <p role="alert" id={id} className="bad">
-      <Prose text={error.message} />
+      <Prose text={error.message.startsWith(begin) ? error.message.slice(begin.length) : error.message} />
     </p>
   );
 }

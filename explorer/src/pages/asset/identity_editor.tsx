@@ -124,6 +124,7 @@ export function IdentityEditor({ id, identity, actor }: { id: string; identity: 
               </p>
             )}
             <SearchField
+              field
               label={asset ? "Choose another dataset" : "Find the other dataset"}
               kinds={["DATASET"]}
               onChoose={setAsset}
