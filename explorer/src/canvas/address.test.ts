@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readState, writeState } from "./address";
+import { keepView, readState, writeState } from "./address";
 
 describe("the address of a picture", () => {
   test("reads the example of the design, and keeps what it does not know", () => {
@@ -46,5 +46,18 @@ describe("the address of a picture", () => {
         },
       ),
     );
+  });
+
+  test("a moved window or a pin keeps the view; what changes the picture does not", () => {
+    const start = "depth=2&open=a:d,b:u&columns=a:mail&reach=direct";
+    const earlier = readState(new URLSearchParams(start)).view;
+    const keeps = (more: string) => keepView(readState(new URLSearchParams(`${start}&${more}`)), earlier).view === earlier;
+    expect(["view=1,2,0.5", "pin=a", "draw=true", "overlay=quality", "group=auto"].filter((more) => !keeps(more))).toEqual([]);
+    const others = ["depth=3&open=a:d,b:u", "open=a:d,b:d", "open=a:d", "columns=a:name", "columns=b:mail", "reach=indirect", "g=column"];
+    const differing = others.map(
+      (text) =>
+        new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(start)), ...Object.fromEntries(new URLSearchParams(text)) }),
+    );
+    expect(differing.filter((search) => keepView(readState(search), earlier).view === earlier).map(String)).toEqual([]);
   });
 });

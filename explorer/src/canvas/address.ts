@@ -182,3 +182,18 @@ export function writeState(search: URLSearchParams, state: Omit<PictureState, "r
   put("view", viewport ? [viewport.x.toFixed(1), viewport.y.toFixed(1), viewport.zoom.toFixed(3)].join(",") : "");
   return next;
 }
+
+/** The state with the earlier view if both are the same: the picture is built from the view, and a moved window or a pin changes none of it. */
+export function keepView(state: PictureState, earlier: View | null): PictureState {
+  return earlier && isSame(state.view, earlier) ? { ...state, view: earlier } : state;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (a instanceof Map || a instanceof Set) {
+    if (!(b instanceof Map || b instanceof Set) || a.size !== b.size) return false;
+    return isSame([...a], [...b]);
+  }
+  if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return a === b;
+  const [keys, others] = [Object.keys(a), Object.keys(b)];
+  return keys.length === others.length && keys.every((key) => isSame(a[key as keyof typeof a], b[key as keyof typeof b]));
+}

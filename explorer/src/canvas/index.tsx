@@ -7,7 +7,7 @@ import { Problem } from "../parts";
 import { ChangeHits, Violations } from "../queries/picture";
 import { useTheme } from "../theme";
 import { type Acts, listActions } from "./actions";
-import { MOST_DEPTH, type PictureState, readState, writeState } from "./address";
+import { keepView, MOST_DEPTH, type PictureState, readState, writeState } from "./address";
 import "./canvas.css";
 import { collectVerdicts, markChanges, markVerdicts } from "./changes";
 import { ContextMenu } from "./context_menu";
@@ -20,27 +20,48 @@ import { requestLayout } from "./layout_client";
 import type { Lights } from "./lights";
 import { useCone, useDifference, useLineage, useUsers } from "./lineage_state";
 import { countTones, groupViolations, markCards } from "./marks";
-import { buildPicture, collectCone, findCards, GRANULARITIES, isUser, REACHES, type Side, type View } from "./model";
+import {
+  buildPicture,
+  collectCone,
+  FIRST_VIEW,
+  findCards,
+  GRANULARITIES,
+  isUser,
+  NOTHING,
+  REACHES,
+  type Side,
+  stepPicture,
+  type View,
+} from "./model";
 import { listNotes } from "./notes";
 import { Notices } from "./notices";
-import { buildOutline, findNeighbour, foldRows, type OutlineRow } from "./outline";
+import { findNeighbour, foldRows, type OutlineRow, stepOutline } from "./outline";
 import { readPalette } from "./palette";
 import type { LineageCanvasProps } from "./props";
-import { boxOf, buildScene, type Hit, listBoxes, type Scene } from "./scene";
+import { boxOf, type Hit, listBoxes, type Scene, stepScene } from "./scene";
+import { runInSlices, useSlices } from "./slices";
 import { chooseViewport, Surface } from "./surface";
 import { Tree } from "./tree";
 import { addUsers, lightUsers } from "./users";
 import { fit, pan, reveal, type Size, type Viewport, visiblePart, zoomAt } from "./viewport";
 
 const VIEW_REST_MS = 400;
+const NO_ROWS: readonly OutlineRow[] = [];
+const EMPTY = buildPicture(NOTHING, FIRST_VIEW);
+/** A picture of more nodes is made in slices. */
+const MOST_AT_ONCE = 300;
 /** Of more hits than this the list comes first; the picture is drawn when it is asked for. */
 const MOST_DRAWN = 1000;
 
 export default function LineageCanvas({ of, level, search, setSearch, openAsset }: LineageCanvasProps) {
-  const state = useMemo(() => readState(search, level), [search, level]);
+  const latestView = useRef<View | null>(null);
+  const state = useMemo(() => keepView(readState(search, level), latestView.current), [search, level]);
+  latestView.current = state.view;
   const lineage = useLineage(of, state);
   const view = useMemo(() => resolveGrouping(state.view, lineage.known), [state.view, lineage.known]);
-  const plain = useMemo(() => buildPicture(lineage.known, view, state.pin), [lineage.known, view, state.pin]);
+  const pinned = view.filters.size > 0 ? state.pin : null; // without a filter a pin changes no box
+  const draw = useCallback(() => stepPicture(lineage.known, view, pinned), [lineage.known, view, pinned]);
+  const [plain, drawn] = useSlices(draw, lineage.known.nodes.size > MOST_AT_ONCE, EMPTY);
   const difference = useDifference(of, state);
   const { picture: marked, beyond } = useMemo(() => markChanges(plain, difference.changes), [plain, difference.changes]);
   const users = useUsers(lineage, state);
@@ -64,6 +85,8 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const shownKey = useRef("");
   const findBox = useRef<HTMLInputElement>(null);
   const frame = useRef<HTMLDivElement>(null);
+  const latestViewport = useRef(state.viewport);
+  latestViewport.current = state.viewport;
   const latestSearch = useRef(search);
   latestSearch.current = search;
 
@@ -86,34 +109,39 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
     const grouped = view.grouping !== "none";
     const fresh = shownKey.current !== pictureKey;
     const { boxes, links } = listBoxes(picture, grouped);
+    let stop = () => {};
     let stale = false;
+    const fail = () => announce("The picture could not be laid out. The list has everything.");
     const show = (layout: Awaited<ReturnType<typeof requestLayout>>) => {
       if (stale) return;
-      places.current = layout.places;
-      const next = buildScene(picture, layout, grouped);
-      setScene(next);
-      if (!fresh) return;
-      const first = shownKey.current === "" && state.viewport;
-      shownKey.current = pictureKey;
-      setViewportState(first || chooseViewport(next, size.current));
+      const place = (next: Scene) => {
+        places.current = layout.places;
+        setScene(next);
+        if (!fresh) return;
+        const first = shownKey.current === "" && latestViewport.current;
+        shownKey.current = pictureKey;
+        setViewportState(first || chooseViewport(next, size.current));
+      };
+      stop = runInSlices(stepScene(picture, layout, grouped), place, fail);
     };
     const layout = requestLayout(boxes, links, fresh ? new Map() : places.current);
-    if (layout instanceof Promise) layout.then(show, () => announce("The picture could not be laid out. The list has everything."));
+    if (layout instanceof Promise) layout.then(show, fail);
     else show(layout);
     return () => {
       stale = true;
+      stop();
     };
-  }, [picture, pictureKey, listFirst, view.grouping, state.viewport]);
+  }, [picture, pictureKey, listFirst, view.grouping]);
 
   // What was added is said once.
   const before = useRef(0);
   useEffect(() => {
     const now = picture.cards.length;
-    if (now === 0 || lineage.loading) return;
+    if (now === 0 || lineage.loading || !drawn) return;
     if (before.current !== 0 && now !== before.current)
       announce(`${Math.abs(now - before.current)} nodes ${now > before.current ? "added" : "removed"}, ${now} shown.`);
     before.current = now;
-  }, [picture, lineage.loading]);
+  }, [picture, lineage.loading, drawn]);
 
   // Pan and zoom only replace the address, and only when they have come to rest.
   const rest = useRef(0);
@@ -138,7 +166,8 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       allViolations: found !== undefined && found.nodes.length >= found.totalCount,
     });
   }, [picture, state.overlay, violations.data, verdicts.data]);
-  const allRows = useMemo(() => buildOutline(picture, marks), [picture, marks]);
+  const list = useCallback(() => stepOutline(picture, marks), [picture, marks]);
+  const [allRows, listed] = useSlices(list, picture.cards.length > MOST_AT_ONCE, NO_ROWS);
   const rows = useMemo(() => foldRows(allRows, folded), [allRows, folded]);
   const found = useMemo(() => findCards(picture, sought), [picture, sought]);
   const foundSet = useMemo(() => new Set(found), [found]);
@@ -168,8 +197,8 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const briefId = card?.node.brief ? card.id : null;
   const { describe } = lineage;
   useEffect(() => {
-    if (briefId !== null) describe(briefId);
-  }, [briefId, describe]);
+    if (briefId !== null && !lineage.loading) describe(briefId); // else the answer that is on its way may have it
+  }, [briefId, lineage.loading, describe]);
 
   const select = (id: string, show = true) => {
     setFocus(id);
@@ -338,7 +367,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
     const arrows = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"] as const;
     const arrow = arrows.find((one) => one === key);
     const id = row.id;
-    const cardId = picture.cards[row.card]!.id;
+    const cardId = row.picture.cards[row.card]!.id;
     const move = 80;
     const actions = new Map<string, () => void>([
       ["Enter", () => openNode(id)],
@@ -349,7 +378,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
     const letters = new Map<string, () => void>([
       ["e", () => toggleHop(cardId, "down", true)],
       ["E", () => toggleHop(cardId, "up", true)],
-      ["-", () => toggleHop(cardId, row.level > 1 && picture.cards[row.card]!.hop < 0 ? "up" : "down", false)],
+      ["-", () => toggleHop(cardId, row.level > 1 && row.picture.cards[row.card]!.hop < 0 ? "up" : "down", false)],
       ["_", () => toggleHop(cardId, "up", false)],
       ["o", () => toggleColumns(cardId)],
       ["f", fitAll],
@@ -381,7 +410,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       ] as [number, number];
       setViewport(pan(viewport, dx, dy));
     } else if (arrow) {
-      const next = findNeighbour(picture, rows, id, arrow);
+      const next = findNeighbour(row.picture, rows, id, arrow);
       if (next) select(next);
       else announce(arrow === "ArrowLeft" ? "Nothing upstream is shown." : arrow === "ArrowRight" ? "Nothing downstream is shown." : "");
     } else if (act) act();
@@ -440,7 +469,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
       {[difference, verdicts, users].map(({ error, retry }) => error && <Problem key={error.message} error={error} retry={retry} />)}
       <Notices
         {...{ state, picture, beyond, listFirst }}
-        compared={!difference.loading && difference.error === null}
+        compared={!difference.loading && difference.error === null && drawn}
         verdict={state.overlay === "change" ? verdicts.data : null}
         onDraw={() => change({ draw: true })}
         onGroup={() => changeView({ grouping: "domain", closed: new Set(["*"]) })}
@@ -452,6 +481,8 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
         aria-busy={
           lineage.loading ||
           users.loading ||
+          !drawn ||
+          !listed ||
           (lineage.completeness === null ? lineage.error === null : scene === null && !listFirst && picture.cards.length > 0)
         }
       >

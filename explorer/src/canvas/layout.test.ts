@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Box, computeLayout, GAP, type Layout, type Link } from "./layout";
+import { readReply, writeRequest } from "./layout_client";
+import { layOut } from "./layout_worker";
 import { growMesh } from "./meshes";
 import { STEP } from "./scene";
 import { LEAST_ZOOM } from "./viewport";
@@ -172,4 +174,24 @@ describe("computeLayout", () => {
     expectNoOverlap(boxes, layout);
     expectRightward(links, layout);
   });
+});
+
+test("through the worker's arrays of numbers a layout is the same, with lanes and with earlier places", () => {
+  const compare = (boxes: readonly Box[], links: readonly Link[], earlier: Layout["places"]) => {
+    const reply = layOut(writeRequest(1, boxes, links, earlier));
+    expect(readReply(reply, boxes)).toEqual(computeLayout(boxes, links, earlier));
+  };
+  fc.assert(
+    fc.property(graphs, ({ boxes, laned, links }) => {
+      compare(laned, links, new Map());
+      const half = boxes.slice(0, Math.ceil(boxes.length / 2));
+      const ids = new Set(half.map((box) => box.id));
+      const first = computeLayout(
+        half,
+        links.filter((link) => ids.has(link.from) && ids.has(link.to)),
+      );
+      compare(boxes, links, first.places);
+    }),
+    { numRuns: 40 },
+  );
 });

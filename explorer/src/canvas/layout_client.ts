@@ -15,7 +15,7 @@ interface TrustedTypes {
 
 let worker: Worker | null = null;
 let asked = 0;
-const waiting = new Map<number, { resolve(layout: Layout): void; reject(error: Error): void }>();
+const waiting = new Map<number, { resolve(reply: LayoutReply): void; reject(error: Error): void }>();
 
 /** Under Trusted Types a worker needs an address that a policy has passed; ours passes this one alone. */
 function passAddress(): string {
@@ -33,7 +33,7 @@ function passAddress(): string {
 function startWorker(): Worker {
   const started = new Worker(passAddress(), { type: "module" });
   started.addEventListener("message", ({ data }: MessageEvent<LayoutReply>) => {
-    waiting.get(data.number)?.resolve(data.layout);
+    waiting.get(data.number)?.resolve(data);
     waiting.delete(data.number);
   });
   started.addEventListener("error", () => {
@@ -47,9 +47,44 @@ export function requestLayout(boxes: Box[], links: Link[], earlier: Map<string, 
   if (boxes.length <= AT_ONCE || typeof Worker === "undefined") return computeLayout(boxes, links, earlier);
   worker ??= startWorker();
   const number = ++asked;
-  const request: LayoutRequest = { number, boxes, links, earlier };
+  const request = writeRequest(number, boxes, links, earlier);
   return new Promise((resolve, reject) => {
-    waiting.set(number, { resolve, reject });
-    worker!.postMessage(request);
+    waiting.set(number, { resolve: (reply) => resolve(readReply(reply, boxes)), reject });
+    const { heights, lanes, from, to } = request;
+    worker!.postMessage(request, [heights.buffer, from.buffer, to.buffer, ...(lanes ? [lanes.of.buffer] : [])] as Transferable[]);
   });
+}
+
+/** Names stay here: thousands of them are longer to copy than the layout of their boxes takes. */
+export function writeRequest(
+  number: number,
+  boxes: readonly Box[],
+  links: readonly Link[],
+  earlier: ReadonlyMap<string, Place>,
+): LayoutRequest {
+  const index = new Map(boxes.map((box, i) => [box.id, i]));
+  const kept = boxes.flatMap((box, i) => (earlier.has(box.id) ? [i] : []));
+  const places = kept.map((i) => earlier.get(boxes[i]!.id)!);
+  const names = [...new Set(boxes.map((box) => box.lane))].filter((lane) => lane !== undefined);
+  const rank = new Map(names.map((lane, i) => [lane, i]));
+  return {
+    number,
+    heights: Float64Array.from(boxes, (box) => box.height),
+    lanes: names.length > 0 ? { names, of: Int32Array.from(boxes, (box) => rank.get(box.lane!)!) } : null,
+    from: Int32Array.from(links, (link) => index.get(link.from)!),
+    to: Int32Array.from(links, (link) => index.get(link.to)!),
+    earlier: {
+      boxes: Int32Array.from(kept),
+      layers: Int32Array.from(places, (place) => place.layer),
+      y: Float64Array.from(places, (place) => place.y),
+    },
+  };
+}
+
+export function readReply({ layers, y, bends, ends, back }: LayoutReply, boxes: readonly Box[]): Layout {
+  return {
+    places: new Map(boxes.map((box, i) => [box.id, { layer: layers[i]!, y: y[i]! }])),
+    bends: Array.from(ends, (end, e) => Array.from(bends.subarray(e === 0 ? 0 : ends[e - 1]!, end))),
+    back: Array.from(back, Boolean),
+  };
 }

@@ -17,8 +17,8 @@ import {
 import type { PictureState } from "./address";
 import { readAnswer, readCompact } from "./answers";
 import { NO_CHANGES, readChanges } from "./changes";
-import { type Answer, type Knowledge, mergeAnswer, NOTHING, type Side } from "./model";
-
+import { type Answer, type Knowledge, mergeAnswer, NOTHING, type Side, stepMerge } from "./model";
+import { runInSlices, type Steps } from "./slices";
 import { readUsers } from "./users";
 
 /** The most changed flows that are marked; more are counted. */
@@ -93,10 +93,29 @@ export function useLineage(of: readonly string[], state: PictureState): LineageS
     setPending((count) => count + 1);
     let full: PictureAnswer | null = null;
     let brief: CompactPictureAnswer | null = null;
+    let stop = () => {};
+    let shown = Promise.resolve();
+    // Both answers are read together if the second is there before the first is read.
     const show = () => {
       if (controller.signal.aborted) return;
-      setError(null);
-      setLoaded({ base, ...readFirst(variables, full, brief) });
+      stop();
+      shown = new Promise((resolve, reject) => {
+        const cancel = runInSlices(
+          readFirst(variables, full, brief),
+          (first) => {
+            if (!controller.signal.aborted) {
+              setError(null);
+              setLoaded({ base, ...first });
+            }
+            resolve();
+          },
+          reject,
+        );
+        stop = () => {
+          cancel();
+          resolve();
+        };
+      });
     };
     // At once: what a card shows takes the server a hundred times as long as its name, and of a hub the names are what is looked for.
     const all = fetchAnswer(CompactPicture, variables, controller.signal).then((answer) => {
@@ -109,11 +128,15 @@ export function useLineage(of: readonly string[], state: PictureState): LineageS
       show();
     });
     Promise.all([all, nearest])
+      .then(() => shown)
       .catch((reason: unknown) => {
         if (!controller.signal.aborted) setError(readError(reason));
       })
       .finally(() => setPending((count) => count - 1));
-    return () => controller.abort();
+    return () => {
+      controller.abort();
+      stop();
+    };
   }, [base]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `base` stands for what is not listed
@@ -194,14 +217,24 @@ function listParts<Part>(answer: { upstream?: Part; downstream?: Part }): Part[]
 }
 
 /** What the two answers to the first question say together; either may not be there yet, or not be needed. */
-function readFirst(variables: PictureVariables, full: PictureAnswer | null, brief: CompactPictureAnswer | null): Omit<Loaded, "base"> {
-  const short = brief ? mergeAnswer(NOTHING, readCompact(brief)) : NOTHING;
+function* readFirst(
+  variables: PictureVariables,
+  full: PictureAnswer | null,
+  brief: CompactPictureAnswer | null,
+): Steps<Omit<Loaded, "base">> {
+  let known = NOTHING;
+  if (brief) {
+    const short = readCompact(brief);
+    yield;
+    known = yield* stepMerge(known, short);
+  }
+  if (full) {
+    const nearest = readAnswer(full);
+    yield;
+    known = yield* stepMerge(known, nearest);
+  }
   const parts = listParts<{ ungrouped: number }>(brief ?? full ?? {});
-  return {
-    known: full ? mergeAnswer(short, readAnswer(full)) : short,
-    parts: describeParts(variables, brief ?? full ?? {}),
-    ungrouped: Math.max(0, ...parts.map((part) => part.ungrouped)),
-  };
+  return { known, parts: describeParts(variables, brief ?? full ?? {}), ungrouped: Math.max(0, ...parts.map((part) => part.ungrouped)) };
 }
 
 /** A hop with all that cards show, and where that is too much for one answer, the rest of it in short. */

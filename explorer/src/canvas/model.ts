@@ -2,6 +2,7 @@
  * What is known of the lineage, and which part of it is in the picture. Pure: a new answer makes a new value; nothing is changed in place.
  */
 import { findGroup, isClosed } from "./grouping";
+import { finish, STEP_ITEMS, type Steps } from "./slices";
 
 export type Reach = "DIRECT" | "INDIRECT" | "POSSIBLE";
 export type Granularity = "DOMAIN" | "PRODUCT" | "DATASET" | "COLUMN";
@@ -97,10 +98,15 @@ function chooseWeaker(a: Reach, b: Reach): Reach {
 
 /** Adds an answer. `via`: the node that was expanded: what lies behind it is reached no better than it is. */
 export function mergeAnswer(known: Knowledge, answer: Answer, via?: string): Knowledge {
+  return finish(stepMerge(known, answer, via));
+}
+
+export function* stepMerge(known: Knowledge, answer: Answer, via?: string): Steps<Knowledge> {
   const nodes = new Map(known.nodes);
-  const edges = new Map(known.edges);
   const behind = via === undefined ? undefined : known.nodes.get(via);
+  let step = 0;
   for (const node of answer.nodes) {
+    if (++step % STEP_ITEMS === 0) yield;
     const old = nodes.get(node.id);
     const reach = behind ? chooseWeaker(behind.reach, node.reach) : node.reach;
     const masked = node.masked || (behind?.masked ?? false);
@@ -115,13 +121,17 @@ export function mergeAnswer(known: Knowledge, answer: Answer, via?: string): Kno
       nodes.set(node.id, { ...fuller, reach: better ? reach : old.reach, masked: old.masked && masked, start: old.start || node.start });
     }
   }
+  if (answer.edges.length === 0) return { ...known, nodes };
+  const edges = new Map(known.edges);
   for (const edge of answer.edges) {
+    if (++step % STEP_ITEMS === 0) yield;
     const name = nameEdge(edge);
     if (nodes.has(edge.from) && nodes.has(edge.to) && !(edge.brief && edges.has(name))) edges.set(name, edge);
   }
   const down = new Map<string, LineageEdge[]>();
   const up = new Map<string, LineageEdge[]>();
   for (const edge of edges.values()) {
+    if (++step % STEP_ITEMS === 0) yield;
     addTo(down, edge.from, edge);
     addTo(up, edge.to, edge);
   }
@@ -256,7 +266,8 @@ interface Shown {
 }
 
 /** The nodes that are reached from the focus through open hops, with their signed distance. */
-function collectShown(known: Knowledge, view: View): Shown {
+function* collectShown(known: Knowledge, view: View): Steps<Shown> {
+  let step = 0;
   const hops = new Map<string, number>();
   const openUp = new Set<string>();
   const openDown = new Set<string>();
@@ -275,6 +286,7 @@ function collectShown(known: Knowledge, view: View): Shown {
   };
   for (const node of known.nodes.values()) if (node.start && (atColumns || !node.parent)) show(node.id, 0);
   for (const id of queue) {
+    if (++step % STEP_ITEMS === 0) yield;
     const node = known.nodes.get(id)!;
     const hop = hops.get(id)!;
     const card = cardOf(node);
@@ -297,7 +309,11 @@ const GROUP_KINDS: Record<Grouping, string> = { auto: "", none: "", domain: "DOM
 
 /** What is in the picture, and how much is not. A pinned column stays, whatever the filter of its card. */
 export function buildPicture(known: Knowledge, view: View, pin: string | null = null): Picture {
-  const shown = collectShown(known, view);
+  return finish(stepPicture(known, view, pin));
+}
+
+export function* stepPicture(known: Knowledge, view: View, pin: string | null): Steps<Picture> {
+  const shown = yield* collectShown(known, view);
   const cards: Card[] = [];
   const cardOf = new Map<string, number>();
   const rowOf = new Map<string, number>();
@@ -310,7 +326,9 @@ export function buildPicture(known: Knowledge, view: View, pin: string | null = 
     const node = known.nodes.get(id)!;
     addTo(byCard, view.granularity === "COLUMN" && node.parent ? node.parent.id : id, node);
   }
+  let step = 0;
   for (const [id, nodes] of byCard) {
+    if (++step % STEP_ITEMS === 0) yield;
     const inner = view.granularity === "COLUMN" ? nodes.filter((one) => one.parent) : [];
     const node = nodes.find((one) => one.id === id) ?? makeParent(inner[0]!.parent!, inner);
     const hops = nodes.map((one) => shown.hops.get(one.id)!);
@@ -349,7 +367,7 @@ export function buildPicture(known: Knowledge, view: View, pin: string | null = 
       rowOf.set(row.id, i);
     });
   }
-  const { lines, byReach, within } = collectLines(known, view, cards, cardOf, rowOf);
+  const { lines, byReach, within } = yield* collectLines(known, view, cards, cardOf, rowOf);
   const countable = [...known.nodes.values()].filter((node) => view.granularity === "COLUMN" || !node.parent);
   return { cards, lines, cardOf, byReach, within, hidden: countable.length - shown.hops.size, shown: shown.hops.size };
 }
@@ -389,11 +407,13 @@ function countHidden(
   const missing = new Set<string>();
   let most = 0;
   for (const node of nodes) {
-    const others = new Set((known[side].get(node.id) ?? []).map((edge) => (side === "up" ? edge.from : edge.to)));
     let seen = 0;
-    for (const other of others)
+    // Between two nodes there is one edge, so each other end comes once.
+    for (const edge of known[side].get(node.id) ?? []) {
+      const other = side === "up" ? edge.from : edge.to;
       if (shown.hops.has(other)) seen++;
       else if (!known.nodes.get(other)?.parent || node.parent) missing.add(other);
+    }
     const count = side === "up" ? node.upstream : node.downstream;
     if (!count && !open && missing.size === 0) return null;
     if (count && !(open && atColumns && count.direct < MOST_NEIGHBOURS)) most = Math.max(most, count.direct - seen);
@@ -401,18 +421,20 @@ function countHidden(
   return Math.max(missing.size, most);
 }
 
-function collectLines(
+function* collectLines(
   known: Knowledge,
   view: View,
   cards: readonly Card[],
   cardOf: ReadonlyMap<string, number>,
   rowOf: ReadonlyMap<string, number>,
-): { lines: Line[]; byReach: Record<Reach, number>; within: number } {
+): Steps<{ lines: Line[]; byReach: Record<Reach, number>; within: number }> {
   const lines = new Map<string, Line>();
   const byReach: Record<Reach, number> = { DIRECT: 0, INDIRECT: 0, POSSIBLE: 0 };
   let within = 0;
   const detailed = new Set<string>(); // pairs of cards between which columns are linked
+  let step = 0;
   for (const edge of known.edges.values()) {
+    if (++step % STEP_ITEMS === 0) yield;
     const source = known.nodes.get(edge.from)!;
     const target = known.nodes.get(edge.to)!;
     const ofColumns = source.parent !== null && target.parent !== null;

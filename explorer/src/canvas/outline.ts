@@ -2,11 +2,12 @@
 import { showName } from "../names";
 import type { Mark } from "./marks";
 import { type Card, isUser, type Picture } from "./model";
+import { finish, STEP_ITEMS, type Steps } from "./slices";
 
 /** A row of the tree. Its texts are made when they are read: of thousands of rows some forty are in the document. */
 export class OutlineRow {
   constructor(
-    private readonly picture: Picture,
+    readonly picture: Picture,
     private readonly marks: ReadonlyMap<string, Mark>,
     readonly card: number,
     /** Index of the column among the rows of the card, or -1. */
@@ -41,23 +42,29 @@ export class OutlineRow {
 
 /** The rows from top to bottom. Each card is once in it: below the nearest card that leads to it. */
 export function buildOutline(picture: Picture, marks: ReadonlyMap<string, Mark>): OutlineRow[] {
+  return finish(stepOutline(picture, marks));
+}
+
+export function* stepOutline(picture: Picture, marks: ReadonlyMap<string, Mark>): Steps<OutlineRow[]> {
+  let step = 0;
   const children = new Map<number, number[]>();
   const roots: number[] = [];
   const seen = new Set<number>();
   const next = new Map<number, number[]>();
+  const tie = (a: number, b: number) => {
+    const list = next.get(a);
+    if (list) list.push(b);
+    else next.set(a, [b]);
+  };
   for (const line of picture.lines) {
-    for (const [a, b] of [
-      [line.from, line.to],
-      [line.to, line.from],
-    ] as const) {
-      const list = next.get(a);
-      if (list) list.push(b);
-      else next.set(a, [b]);
-    }
+    if (++step % STEP_ITEMS === 0) yield;
+    tie(line.from, line.to);
+    tie(line.to, line.from);
   }
   const inOrder = picture.cards.map((_, i) => i).sort((a, b) => Math.abs(picture.cards[a]!.hop) - Math.abs(picture.cards[b]!.hop) || a - b);
-  const walk = (queue: number[]) => {
+  const walk = function* (queue: number[]) {
     for (const card of queue) {
+      if (++step % STEP_ITEMS === 0) yield;
       const hop = picture.cards[card]!.hop;
       for (const other of next.get(card) ?? []) {
         if (seen.has(other)) continue;
@@ -76,21 +83,22 @@ export function buildOutline(picture: Picture, marks: ReadonlyMap<string, Mark>)
     seen.add(card);
     roots.push(card);
   }
-  walk(starts);
+  yield* walk(starts);
   for (const card of inOrder) {
     if (seen.has(card)) continue;
     seen.add(card);
     roots.push(card);
-    walk([card]);
+    yield* walk([card]);
   }
   const rows: OutlineRow[] = [];
-  const push = (cards: readonly number[], level: number) => {
+  const push = function* (cards: readonly number[], level: number) {
     const stack: [card: number, level: number, position: number, siblings: number][] = [];
     const add = (list: readonly number[], at: number, before: number) => {
       for (let i = list.length - 1; i >= 0; i--) stack.push([list[i]!, at, i + 1 + before, list.length + before]);
     };
     add(cards, level, 0);
     while (stack.length > 0) {
+      if (++step % STEP_ITEMS === 0) yield;
       const [index, at, position, siblings] = stack.pop()!;
       const card = picture.cards[index]!;
       const below = (children.get(index) ?? []).sort((a, b) => picture.cards[a]!.hop - picture.cards[b]!.hop);
@@ -101,12 +109,13 @@ export function buildOutline(picture: Picture, marks: ReadonlyMap<string, Mark>)
       add(below, at + 1, card.rows.length);
     }
   };
-  push(roots, 1);
+  yield* push(roots, 1);
   return rows;
 }
 
 /** The rows without those below a folded one. */
-export function foldRows(rows: readonly OutlineRow[], folded: ReadonlySet<string>): OutlineRow[] {
+export function foldRows(rows: readonly OutlineRow[], folded: ReadonlySet<string>): readonly OutlineRow[] {
+  if (folded.size === 0) return rows;
   let below = Number.POSITIVE_INFINITY;
   return rows.filter((row) => {
     if (row.level > below) return false;

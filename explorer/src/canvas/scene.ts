@@ -2,6 +2,7 @@
 import { pointOnCurve } from "./curves";
 import { compareText, type Layout, type Link, type Place } from "./layout";
 import type { Card, Line, Picture, Ref, Side } from "./model";
+import { finish, STEP_ITEMS, type Steps } from "./slices";
 
 export const CARD_WIDTH = 220;
 export const HEAD_HEIGHT = 52;
@@ -65,16 +66,24 @@ export function listBoxes(picture: Picture, grouped: boolean): { boxes: { id: st
 }
 
 export function buildScene(picture: Picture, layout: Layout, grouped: boolean): Scene {
+  return finish(stepScene(picture, layout, grouped));
+}
+
+export function* stepScene(picture: Picture, layout: Layout, grouped: boolean): Steps<Scene> {
   const boxes = new Float32Array(picture.cards.length * 4);
-  picture.cards.forEach((card, i) => {
+  for (const [i, card] of picture.cards.entries()) {
+    if (i % STEP_ITEMS === 0) yield;
     const place: Place = layout.places.get(card.id) ?? { layer: 0, y: 0 };
     boxes.set([place.layer * STEP, place.y, CARD_WIDTH, measureCard(card)], i * 4);
-  });
-  const paths = picture.lines.map((line, i) => tracePath(line, boxes, layout, i, picture));
-  const reaches = new Float32Array(paths.length * 4);
-  paths.forEach((path, i) => {
+  }
+  const paths: Float32Array[] = [];
+  const reaches = new Float32Array(picture.lines.length * 4);
+  for (const [i, line] of picture.lines.entries()) {
+    if (i % STEP_ITEMS === 0) yield;
+    const path = tracePath(line, boxes, layout, i, picture);
+    paths.push(path);
     reaches.set(measurePath(path), i * 4);
-  });
+  }
   const bands = grouped ? buildBands(picture, boxes) : [];
   return { picture, boxes, paths, reaches, back: layout.back, bands, bounds: measureBounds(boxes, bands) };
 }

@@ -4,7 +4,7 @@ import { cutName } from "../names";
 import type { OutlineRow } from "./outline";
 
 export interface TreeProps {
-  rows: OutlineRow[];
+  rows: readonly OutlineRow[];
   focus: string | null;
   /** Whether what is below a row is shown. */
   isOpen(row: OutlineRow): boolean;
