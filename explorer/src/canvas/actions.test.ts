@@ -3,7 +3,7 @@ import { joinItems } from "../completeness";
 import { listActions } from "./actions";
 import { readState, writeState } from "./address";
 import { buildPicture, FIRST_VIEW, mergeAnswer, NOTHING } from "./model";
-import { listNotes } from "./notes";
+import { listLosses, listNotes } from "./notes";
 import { makeEdge, makeNode } from "./samples";
 
 const columns = Array.from({ length: 20 }, (_, i) =>
@@ -98,10 +98,14 @@ describe("what is not known", () => {
   });
 
   test("an answer that is cut off names how many there are", () => {
-    const notes = listNotes(buildPicture(known, view), view, view, 0, [
-      { side: "down", shown: 1000, total: 3214 },
-      { side: "up", shown: 5, total: null },
-    ]);
+    const losses = listLosses(
+      [
+        { side: "down", shown: 1000, total: 3214 },
+        { side: "up", shown: 5, total: null },
+      ],
+      null,
+    );
+    const notes = listNotes(buildPicture(known, view), view, view, 0, losses);
     expect(notes.slice(0, 2).map((note) => note.short)).toEqual(["1,000 of 3,214 downstream loaded", "5 of more upstream loaded"]);
   });
 });

@@ -1,6 +1,6 @@
 /** Saves the picture in one of the formats, with what it says of itself. */
 import { saveFile } from "../files";
-import { formatList, formatTime, listGaps } from "../messages";
+import { formatList, formatTime, type Gap, listGaps } from "../messages";
 import type { CompletenessParts } from "../queries/picture";
 import type { PictureState } from "./address";
 import { buildJson, buildLineTable, buildMermaid, buildPng, buildSvg, buildTable, type Caption } from "./exports";
@@ -11,10 +11,11 @@ import type { Scene } from "./scene";
 export const FORMATS = ["svg", "png", "mermaid", "csv", "csv of lines", "json"] as const;
 export type Format = (typeof FORMATS)[number];
 
-export function buildCaption(scene: Scene, state: PictureState, completeness: CompletenessParts | null): Caption {
+/** `losses`: what was not loaded. */
+export function buildCaption(scene: Scene, state: PictureState, completeness: CompletenessParts | null, losses: readonly Gap[]): Caption {
   const starts = scene.picture.cards.filter((card) => card.node.start).map((card) => card.node.qualifiedName);
   const { view } = state;
-  const gaps = completeness ? listGaps(completeness).map((gap) => gap.short) : [];
+  const gaps = [...losses, ...(completeness ? listGaps(completeness) : [])].map((gap) => gap.short);
   const filters = [
     `level ${view.granularity.toLowerCase()}`,
     view.reach.size < REACHES.length ? `drawn in full: ${[...view.reach].join(", ").toLowerCase() || "nothing"}` : "",
@@ -31,8 +32,14 @@ export function buildCaption(scene: Scene, state: PictureState, completeness: Co
   };
 }
 
-export async function saveExport(format: Format, scene: Scene, state: PictureState, completeness: CompletenessParts | null): Promise<void> {
-  const caption = buildCaption(scene, state, completeness);
+export async function saveExport(
+  format: Format,
+  scene: Scene,
+  state: PictureState,
+  completeness: CompletenessParts | null,
+  losses: readonly Gap[],
+): Promise<void> {
+  const caption = buildCaption(scene, state, completeness, losses);
   const name = caption.title.slice(0, 80);
   if (format === "mermaid") saveFile(`${name}.mmd`, "text/plain", buildMermaid(scene, caption));
   else if (format === "csv") saveFile(`${name}.csv`, "text/csv", buildTable(scene, caption));

@@ -33,7 +33,7 @@ import {
   stepPicture,
   type View,
 } from "./model";
-import { listNotes } from "./notes";
+import { listLosses, listNotes } from "./notes";
 import { Notices } from "./notices";
 import { findNeighbour, foldRows, type OutlineRow, stepOutline } from "./outline";
 import { readPalette } from "./palette";
@@ -427,7 +427,8 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
     }
   };
 
-  const extra = listNotes(picture, view, state.view, lineage.ungrouped, lineage.cuts, users.refused);
+  const losses = listLosses(lineage.cuts, users.gap);
+  const extra = listNotes(picture, view, state.view, lineage.ungrouped, losses);
   const part = visiblePart(viewport, size.current);
   const offWindow = useMemo(() => {
     if (!cone || !scene) return { up: 0, down: 0 };
@@ -460,7 +461,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
         draft={draft?.words ?? ""}
         onCopy={() => void copyLink()}
         onExport={(format) =>
-          scene && void saveExport(format, scene, state, lineage.completeness).catch((reason: unknown) => announce(String(reason)))
+          scene && void saveExport(format, scene, state, lineage.completeness, losses).catch((reason: unknown) => announce(String(reason)))
         }
       />
       {state.refused.length > 0 && (

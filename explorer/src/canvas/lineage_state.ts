@@ -19,7 +19,7 @@ import { readAnswer, readCompact } from "./answers";
 import { NO_CHANGES, readChanges } from "./changes";
 import { type Answer, type Knowledge, mergeAnswer, NOTHING, type Side, stepMerge } from "./model";
 import { runInSlices, type Steps } from "./slices";
-import { readUsers } from "./users";
+import { findUsersGap, readUsers } from "./users";
 
 /** The most changed flows that are marked; more are counted. */
 const MOST_CHANGES = 1000;
@@ -305,7 +305,7 @@ export function addCompleteness(answers: readonly Gaps[]): Gaps {
 /** The most nodes of an answer whose jobs and consumers are drawn: the server has them in no larger one. */
 export const MOST_WITH_USERS = 1000;
 
-/** The jobs and consumers of all answers of the picture; `refused`: an answer has more nodes than theirs are asked for. */
+/** The jobs and consumers of all answers of the picture, and why some or all of them are missing. */
 export function useUsers({ behind }: LineageState, { users }: PictureState) {
   const questions = behind.variables as readonly Question[];
   const include = [...users].sort();
@@ -313,10 +313,10 @@ export function useUsers({ behind }: LineageState, { users }: PictureState) {
   const query = useAnswers(PictureUsers, asked ? questions.map((one) => ({ ...one, include, limit: MOST_WITH_USERS })) : null);
   const answers = asked ? query.data : null;
   return useMemo(() => {
-    const refused = answers?.some(({ lineage }) => lineage.completeness.truncated === "NODES") ?? false;
+    const gap = findUsersGap(answers ?? []);
     return {
-      found: answers && !refused ? readUsers(answers) : null,
-      refused,
+      found: answers && gap !== "NODES" ? readUsers(answers) : null,
+      gap,
       error: query.error,
       loading: query.loading,
       retry: query.retry,

@@ -2,30 +2,35 @@
 import { formatNumber, type Gap } from "../messages";
 import { type Cut, MOST_WITH_USERS } from "./lineage_state";
 import type { Picture, View } from "./model";
+import type { UsersGap } from "./users";
 
-/** `view` is shown, `asked` is what the address says; `ungrouped`: assets that belong to no group at this level. */
-export function listNotes(
-  picture: Picture,
-  view: View,
-  asked: View,
-  ungrouped: number,
-  cuts: readonly Cut[] = [],
-  usersRefused = false,
-): Gap[] {
-  const total = picture.shown + picture.hidden;
+/** What was not loaded: the files of a picture name it, too. */
+export function listLosses(cuts: readonly Cut[], usersGap: UsersGap): Gap[] {
+  const losses: Gap[] = [];
+  if (usersGap === "NODES")
+    losses.push({
+      short: "jobs and consumers not drawn",
+      long: `an answer has more than ${formatNumber(MOST_WITH_USERS)} nodes, and no larger one can name them: fewer hops or a higher level show them`,
+    });
+  if (usersGap === "TIME")
+    losses.push({
+      short: "not all jobs and consumers drawn",
+      long: "the time of an answer ended before all of them were found: fewer hops, one direction or a higher level show all",
+    });
   return [
-    ...(usersRefused
-      ? [
-          {
-            short: "jobs and consumers not drawn",
-            long: `an answer has more than ${formatNumber(MOST_WITH_USERS)} nodes, and no larger one can name them: fewer hops or a higher level show them`,
-          },
-        ]
-      : []),
+    ...losses,
     ...cuts.map(({ side, shown, total: reached }) => ({
       short: `${formatNumber(shown)} of ${reached === null ? "more" : formatNumber(reached)} ${side}stream loaded`,
       long: "an answer has a limit of nodes, and the nearest come first: fewer hops, one direction or a higher level show all",
     })),
+  ];
+}
+
+/** `view` is shown, `asked` is what the address says; `ungrouped`: assets that belong to no group at this level. */
+export function listNotes(picture: Picture, view: View, asked: View, ungrouped: number, losses: readonly Gap[] = []): Gap[] {
+  const total = picture.shown + picture.hidden;
+  return [
+    ...losses,
     ...(view.grouping !== asked.grouping && view.grouping !== "none"
       ? [
           {

@@ -1,15 +1,16 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readState, writeState } from "./address";
+import { buildCaption } from "./export_menu";
 import { buildMermaid, buildSvg } from "./exports";
 import { computeLayout } from "./layout";
 import { buildPicture, FIRST_VIEW, findCards, mergeAnswer, NOTHING, type Picture } from "./model";
-import { listNotes } from "./notes";
+import { listLosses, listNotes } from "./notes";
 import { buildOutline } from "./outline";
 import { LIGHT } from "./palette";
 import { makeEdge, makeNode } from "./samples";
 import { buildScene, listBoxes } from "./scene";
-import { addUsers, lightUsers, readUsers, type User } from "./users";
+import { addUsers, findUsersGap, lightUsers, readUsers, type User } from "./users";
 
 const job = { id: "job", name: "nightly" };
 const known = mergeAnswer(NOTHING, {
@@ -114,7 +115,7 @@ describe("jobs and consumers in the picture", () => {
     expect(svg).toMatch(/<path d="M[-\d. ]+z" fill/);
   });
 
-  test("answers are joined, and a picture that is too large says so", () => {
+  test("answers are joined", () => {
     const asset = {
       __typename: "Job",
       id: "j",
@@ -130,6 +131,21 @@ describe("jobs and consumers in the picture", () => {
     });
     const [only, ...rest] = readUsers([part(["a"], ["b"]), part(["a", "c"], [])] as unknown as Parameters<typeof readUsers>[0]);
     expect([[...only!.reads], [...only!.writes], rest]).toEqual([["a", "c"], ["b"], []]);
-    expect(listNotes(plain, view, view, 0, [], true)[0]!.short).toBe("jobs and consumers not drawn");
+  });
+
+  test("an answer that is too large or ended by time is named in the line and in the files", () => {
+    const cut = (...truncated: ("NONE" | "DEPTH" | "TIME" | "NODES")[]) =>
+      findUsersGap(truncated.map((one) => ({ lineage: { jobs: [], consumers: [], completeness: { truncated: one } } })));
+    expect([cut("NONE", "DEPTH"), cut("NONE", "TIME"), cut("TIME", "NODES"), cut()]).toEqual([null, "TIME", "NODES", null]);
+    expect(listNotes(plain, view, view, 0, listLosses([], "NODES"))[0]!.short).toBe("jobs and consumers not drawn");
+    const losses = listLosses([{ side: "down", shown: 10_000, total: 12_345 }], "TIME");
+    expect(listNotes(plain, view, view, 0, losses)[0]!.short).toBe("not all jobs and consumers drawn");
+    const { boxes, links } = listBoxes(plain, false);
+    const scene = buildScene(plain, computeLayout(boxes, links), false);
+    const lastLine = (gaps: typeof losses) => buildCaption(scene, readState(new URLSearchParams()), null, gaps).lines.at(-1);
+    expect(lastLine([])).toBe("4 of 4 known nodes. Complete");
+    expect(lastLine(losses)).toBe(
+      "4 of 4 known nodes. Not complete: not all jobs and consumers drawn and 10,000 of 12,345 downstream loaded",
+    );
   });
 });

@@ -28,6 +28,14 @@ export function readUsers(answers: readonly PictureUsersAnswer[]): User[] {
   return [...users.values()];
 }
 
+/** Why jobs and consumers of a picture are missing: an answer has too many nodes, and none is drawn; or it was cut off by time. */
+export type UsersGap = "NODES" | "TIME" | null;
+
+export function findUsersGap(answers: readonly PictureUsersAnswer[]): UsersGap {
+  const cuts = answers.map(({ lineage }) => lineage.completeness.truncated);
+  return (["NODES", "TIME"] as const).find((cut) => cuts.includes(cut)) ?? null;
+}
+
 type Parts = PictureUsersAnswer["lineage"]["jobs"][number]["job"] | PictureUsersAnswer["lineage"]["consumers"][number]["consumer"];
 
 function makeUser({ id, kind, name, qualifiedName, domain, product, owners }: Parts): LineageNode {
