@@ -17,7 +17,7 @@ from meshline.errors import StoreCorrupt
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, build_job_key
 from meshline.graph.naming import Naming
-from meshline.graph.store.base import Batch, Record, Run, RunKey, RunRole, Store
+from meshline.graph.store.base import Batch, Record, Run, RunGroup, RunKey, RunRole, Store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
 from tests.faults.traffic import generate_bodies
@@ -87,6 +87,9 @@ class Answers:
                 store.list_runs([asset], role),
                 store.count_runs([asset], role),
             )
+        for role in RunRole:
+            groups = [RunGroup([asset]) for asset, of_list in self._lists if of_list is role]
+            questions[f"last states {role.name}"] = lambda store, groups=groups, role=role: store.read_last_states(groups, role)  # type: ignore[misc]
         for span in self._spans:
             questions[f"events {span}"] = lambda store, span=span: (store.list_events(*span), store.count_events(*span))  # type: ignore[misc]
             questions[f"counts {span}"] = lambda store, span=span: store.read_event_counts(*span)  # type: ignore[misc]

@@ -196,6 +196,9 @@ class ModelStore:
     def list_last_runs(self, groups: Sequence[RunGroup], role: RunRole, limit: int = 1) -> Sequence[Sequence[StoredRun]]:
         return [self.list_runs(group.assets, role, group.before, limit) for group in groups]
 
+    def read_last_states(self, groups: Sequence[RunGroup], role: RunRole) -> Sequence[bytes | None]:
+        return [of_one[0].run.state if of_one else None for of_one in self.list_last_runs(groups, role)]
+
     def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
         return len(self.list_runs(assets, role, limit=len(self.runs_)))
 

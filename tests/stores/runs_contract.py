@@ -84,7 +84,9 @@ class RunsContract:
         assert [stored.run.begun for stored in found] == [3, 3, 3, 2, 2, 2, 1, 1, 1, 0, 0, 0]
 
     def test_the_newest_runs_of_many_groups_are_those_of_each(self, store: Store) -> None:
-        put_runs(store, *(build_listed_run(f"{n}", n // 2, [], [ORDERS] if n % 3 else [ORDERS, SHOP]) for n in range(12)))
+        put_runs(
+            store, *(build_listed_run(f"{n}", n // 2, [], [ORDERS] if n % 3 else [ORDERS, SHOP], state=b"%d" % n * 99) for n in range(12))
+        )
         third = store.list_runs([ORDERS], RunRole.WRITES, limit=3)[-1].position
         groups = [
             RunGroup([SHOP]),
@@ -99,6 +101,10 @@ class RunsContract:
             expected = [list(store.list_runs(group.assets, RunRole.WRITES, group.before, limit)) for group in groups]
             assert [list(one) for one in store.list_last_runs(groups, RunRole.WRITES, limit)] == expected
             assert [len(one) for one in expected] == [min(limit, n) for n in (4, 0, 0, 12, 9, 3, 4)]
+        states = [of_one[0].run.state if of_one else None for of_one in store.list_last_runs(groups, RunRole.WRITES)]
+        assert list(store.read_last_states(groups, RunRole.WRITES)) == states
+        assert states[:2] == [b"9" * 99, None]
+        assert list(store.read_last_states([], RunRole.JOB)) == []
         assert [list(one) for one in store.list_last_runs(groups, RunRole.WRITES, 0)] == [[]] * 7
         assert list(store.list_last_runs([], RunRole.JOB)) == []
 

@@ -297,7 +297,7 @@ def list_jobs(
     found = runs.list_jobs(
         view.request.live,
         view.index,
-        lambda run: decide_run_end(decode_state(run.state)) in states,
+        lambda state: decide_run_end(decode_state(state)) in states,
         wanted,
         order=order,
         first=view.request.check_page_size(first),

@@ -11,7 +11,7 @@ from msgspec.structs import astuple
 from meshline.api.marquez.datasets import collect_facets, find_times, list_tag_names
 from meshline.api.marquez.node_ids import build_version
 from meshline.api.marquez.question import Question
-from meshline.api.marquez.runs import STATES, build_job_version, iterate_last_states, read_latest_runs
+from meshline.api.marquez.runs import STATES, build_job_version, iterate_state_names, read_latest_runs
 from meshline.api.marquez.shapes import Job, JobBase, Jobs, Name, Run
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
@@ -48,7 +48,7 @@ def _cut_page(question: Question, jobs: Sequence[int]) -> Sequence[int]:
     if not wanted <= STATES:
         raise InvalidInput(f"give {', '.join(sorted(STATES))}", "lastRunStates")
     limit, offset = question.read_page()
-    matching = (job for job, state in iterate_last_states(question, jobs) if state in wanted)
+    matching = (job for job, state in iterate_state_names(question, jobs) if state in wanted)
     return list(islice(matching, offset, offset + limit))
 
 

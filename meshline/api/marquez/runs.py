@@ -28,7 +28,7 @@ from meshline.api.marquez.shapes import (
 )
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, from_micros, to_micros
-from meshline.graph.queries.runs import build_run_group, count_asset_runs, iterate_last_runs, list_asset_runs
+from meshline.graph.queries.runs import build_run_group, count_asset_runs, iterate_last_states, list_asset_runs
 from meshline.graph.store.base import Run as StoredState
 from meshline.graph.store.base import RunGroup, RunKey, RunRole
 from meshline.ingest.openlineage.run_state import RunEnd, RunRecord, decide_run_end, decode_run_record, decode_state
@@ -84,10 +84,10 @@ def read_latest_runs(question: Question, jobs: Sequence[int], first: int) -> dic
     return {job: list(islice(built, len(of_one))) for job, of_one in zip(jobs, found, strict=True)}
 
 
-def iterate_last_states(question: Question, jobs: Sequence[int]) -> Iterator[tuple[int, State]]:
+def iterate_state_names(question: Question, jobs: Sequence[int]) -> Iterator[tuple[int, State]]:
     """Each of these jobs that has runs, with the state of its newest run, in this order."""
-    for job, run in iterate_last_runs(question.live, question.index, jobs, question.limits):
-        yield job, _decide_state(decode_run_record(run.state))
+    for job, state in iterate_last_states(question.live, question.index, jobs, question.limits):
+        yield job, _decide_state(decode_run_record(state))
 
 
 def _decide_state(record: RunRecord) -> State:

@@ -92,11 +92,6 @@ def build_page(entries: Iterable[Entry], first: int) -> Page:
     return Page(found[:first], len(found) > first)
 
 
-def build_counted_page(entries: Sequence[Entry], first: int, after: SortKey | None) -> CountedPage:
-    """A page of the first entries after a cursor. `entries`: all, already in order."""
-    return CountedPage(build_page((entry for entry in entries if after is None or entry.key > after), first), len(entries))
-
-
 def find_start(nodes: Sequence[int], key_of: Callable[[int], SortKey], after: SortKey | None) -> int:
     """The position of the first of these sorted nodes that comes after a cursor."""
     return 0 if after is None else bisect.bisect_right(nodes, after, key=key_of)

@@ -16,7 +16,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import JOB_OUTPUT, AssetKind, EdgeType, Json, parse_source_kind, to_micros
 from meshline.graph.quality import OPEN, Outcome
 from meshline.graph.queries.assets import Attributes, read_attributes
-from meshline.graph.queries.pages import CountedPage, Entry, SortKey, build_counted_page
+from meshline.graph.queries.pages import CountedPage, Entry, SortKey, build_page
 from meshline.graph.queries.quality import Counts, Result, count_outcomes, read_latest
 from meshline.graph.queries.search import EVERYTHING, Filter, ListOrder, count_order_numbers, list_assets
 
@@ -123,7 +123,7 @@ def list_products(
             numbers = (_ORDER.index(health.standing),) if by_health else entry.key.numbers
             found.append(Entry(SortKey((*numbers, now), entry.key.names), entry.node))
     found.sort()
-    return build_counted_page(found, first, after)
+    return CountedPage(build_page((entry for entry in found if after is None or entry.key > after), first), len(found))
 
 
 def count_product_numbers(order: ListOrder) -> int:

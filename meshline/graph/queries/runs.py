@@ -17,7 +17,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, build_job_key
-from meshline.graph.queries.pages import UNLIMITED, CountedPage, Limits, SortKey, build_counted_page
+from meshline.graph.queries.pages import UNLIMITED, CountedPage, Limits, SortKey
 from meshline.graph.queries.search import EVERYTHING, Filter, ListOrder, list_assets
 from meshline.graph.store.base import Run, RunGroup, RunKey, RunPosition, RunRole, StoredRun
 
@@ -74,20 +74,22 @@ def build_run_group(index: LineageIndex, node: int, before: int | None = None) -
     return RunGroup(list_run_assets(index, node), _find_end(index) if before is None else RunPosition(before, ""))
 
 
-def iterate_last_runs(live: LiveGraph, index: LineageIndex, jobs: Sequence[int], limits: Limits = UNLIMITED) -> Iterator[tuple[int, Run]]:
-    """Each of these jobs that has runs, with its newest run as `list_asset_runs` lists it, in this order."""
+def iterate_last_states(
+    live: LiveGraph, index: LineageIndex, jobs: Sequence[int], limits: Limits = UNLIMITED
+) -> Iterator[tuple[int, bytes]]:
+    """Each of these jobs that has runs, with the state of the newest run that `list_asset_runs` lists, in this order."""
     for part in (jobs[at : at + _AT_ONCE] for at in range(0, len(jobs), _AT_ONCE)):
         limits.check_deadline()
-        found = live.store.list_last_runs([build_run_group(index, job) for job in part], RunRole.JOB)
-        for job, newest in zip(part, found, strict=True):
-            if newest:
-                yield job, newest[0].run
+        found = live.store.read_last_states([build_run_group(index, job) for job in part], RunRole.JOB)
+        for job, state in zip(part, found, strict=True):
+            if state is not None:
+                yield job, state
 
 
 def list_jobs(
     live: LiveGraph,
     index: LineageIndex,
-    is_wanted: Callable[[Run], bool],
+    is_wanted: Callable[[bytes], bool],
     wanted: Filter = EVERYTHING,
     *,
     order: ListOrder = ListOrder.NAME,
@@ -95,10 +97,16 @@ def list_jobs(
     after: SortKey | None = None,
     limits: Limits = UNLIMITED,
 ) -> CountedPage:
-    """The jobs of which the newest run is wanted, in an order. Reads the newest run of every job that passes the filter."""
-    jobs = list_assets(index, AssetKind.JOB, wanted, order=order, first=index.changes.count_nodes()).entries
-    found = {job for job, run in iterate_last_runs(live, index, [entry.node for entry in jobs], limits) if is_wanted(run)}
-    return build_counted_page([entry for entry in jobs if entry.node in found], first, after)
+    """The jobs of which the state of the newest run is wanted, in an order. Reads this state of every job that passes the filter."""
+    every = index.changes.count_nodes()
+    jobs = (
+        index.assets.list_of_kind(AssetKind.JOB)
+        if wanted == EVERYTHING
+        else [entry.node for entry in list_assets(index, AssetKind.JOB, wanted, first=every).entries]
+    )
+    found = frozenset(job for job, state in iterate_last_states(live, index, jobs, limits) if is_wanted(state))
+    page = list_assets(index, AssetKind.JOB, Filter(nodes=found), order=order, first=first, after=after)
+    return CountedPage(page, len(found))
 
 
 def build_run_cursor_key(position: RunPosition) -> SortKey:

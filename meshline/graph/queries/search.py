@@ -203,6 +203,7 @@ class Filter(NamedTuple):
     """A filter of lists: all given criteria must match. `text`: a part of the qualified name, in any case.
 
     `domain`, `product`, `owner`: nodes; a domain matches the domains below it, too. `described`: a source lists the columns.
+    `nodes`: only these.
     """
 
     text: str | None = None
@@ -211,6 +212,7 @@ class Filter(NamedTuple):
     product: int | None = None
     owner: int | None = None
     described: bool | None = None
+    nodes: frozenset[int] | None = None
 
 
 EVERYTHING = Filter()
@@ -250,7 +252,8 @@ def list_assets(
 
     start = 0 if after is None else bisect.bisect_right(ordered, after, key=lambda one: build_entry(one).key)
     tests = _build_tests(index, wanted)
-    entries = (build_entry(ordered[position]) for position in range(start, len(ordered)))
+    kept = wanted.nodes
+    entries = (build_entry(ordered[position]) for position in range(start, len(ordered)) if kept is None or ordered[position][1] in kept)
     return build_page((entry for entry in entries if all(test(entry) for test in tests)), first)
 
 
@@ -335,7 +338,10 @@ def count_assets(index: LineageIndex, kind: AssetKind, wanted: Filter = EVERYTHI
 
 def _list_entries(index: LineageIndex, kind: AssetKind, wanted: Filter, after: SortKey | None) -> Iterator[Entry]:
     tests = _build_tests(index, wanted)
-    for entry in list_in_order(index, index.assets.list_of_kind(kind), after):
+    nodes = index.assets.list_of_kind(kind)
+    if wanted.nodes is not None:
+        nodes = [node for node in nodes if node in wanted.nodes]
+    for entry in list_in_order(index, nodes, after):
         if all(test(entry) for test in tests):
             yield entry
 

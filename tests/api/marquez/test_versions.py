@@ -177,7 +177,14 @@ def test_a_page_asks_the_store_once_for_all_runs_of_one_kind(marquez: Marquez, m
     def fail(*_: object) -> None:
         raise AssertionError("a question for one asset")
 
+    read_last_states = store.read_last_states
+
+    def count_states(groups: Sequence[RunGroup], role: RunRole) -> Sequence[bytes | None]:
+        asked.append(len(groups))
+        return read_last_states(groups, role)
+
     monkeypatch.setattr(store, "list_last_runs", count_question)
+    monkeypatch.setattr(store, "read_last_states", count_states)
     monkeypatch.setattr(store, "list_runs", fail)
     marquez.get(schemas.DATASETS, "namespaces", LAKE, "datasets")
     assert asked == [2], "the last writers of both datasets"
@@ -187,7 +194,7 @@ def test_a_page_asks_the_store_once_for_all_runs_of_one_kind(marquez: Marquez, m
     asked.clear()
     assert len(marquez.get(schemas.JOBS, "jobs", lastRunStates="COMPLETED", limit=0)["jobs"]) == 0
     marquez.get(schemas.JOBS, "jobs", lastRunStates="FAILED")
-    assert asked == [3], "the last runs of all three jobs"
+    assert asked == [3], "the states of the last runs of all three jobs"
 
 
 def test_the_last_completed_run_is_found_behind_any_number_that_failed(marquez: Marquez) -> None:

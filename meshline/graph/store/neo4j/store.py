@@ -117,6 +117,9 @@ class Neo4jStore:
     def list_last_runs(self, groups: Sequence[RunGroup], role: RunRole, limit: int = 1) -> Sequence[Sequence[StoredRun]]:
         return self._connection.read(lambda tx: records.list_last_runs(tx, groups, role, limit)) if limit > 0 else [[] for _ in groups]
 
+    def read_last_states(self, groups: Sequence[RunGroup], role: RunRole) -> Sequence[bytes | None]:
+        return [of_one[0].run.state if of_one else None for of_one in self.list_last_runs(groups, role)]
+
     def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
         return self._connection.read(lambda tx: records.count_runs(tx, assets, role)) if assets else 0
 

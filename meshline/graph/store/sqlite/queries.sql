@@ -238,6 +238,10 @@ WHERE sound_run(run) AND sound_label(source) AND sound_label(job) AND sound_labe
     AND CASE WHEN state_crc = crc_of(state) THEN 1 ELSE damaged('run') END
     AND sound_place(run);
 
+-- name: run_states
+SELECT value, deflated, state FROM json_each(?) LEFT JOIN run ON run.run_id = value
+WHERE sound_run(run) AND CASE WHEN state_crc = crc_of(state) THEN 1 ELSE damaged('run') END;
+
 -- name: runs_by_name
 SELECT run.run_id FROM run LEFT JOIN run_summary USING (run_id)
 WHERE name = ?1 AND sound_place(run) AND (begun, run.run_id) < (?2, ?3) ORDER BY begun DESC, run.run_id DESC LIMIT ?4;

@@ -405,6 +405,13 @@ def list_last_runs(connection: sqlite3.Connection, groups: Sequence[RunGroup], r
     return [[known[number] for number in of_one] for of_one in numbers]
 
 
+def read_last_states(connection: sqlite3.Connection, groups: Sequence[RunGroup], role: RunRole) -> list[bytes | None]:
+    numbers = [_list_run_numbers(connection, group.assets, role, group.before, 1) for group in groups]
+    wanted = encode_numbers({number for of_one in numbers for number in of_one})
+    known = {number: decompress_bytes(deflated, state) for number, deflated, state in connection.execute(SQL["run_states"], (wanted,))}
+    return [known[of_one[0]] if of_one else None for of_one in numbers]
+
+
 def _list_run_numbers(
     connection: sqlite3.Connection, assets: Iterable[AssetKey], role: RunRole, before: RunPosition | None, limit: int
 ) -> list[int]:

@@ -96,6 +96,10 @@ class SqliteStore:
         with self._connections.begin_reading() as connection:
             return reader.list_last_runs(connection, groups, role, limit)
 
+    def read_last_states(self, groups: Sequence[RunGroup], role: RunRole) -> Sequence[bytes | None]:
+        with self._connections.begin_reading() as connection:
+            return reader.read_last_states(connection, groups, role)
+
     def count_runs(self, assets: Sequence[AssetKey], role: RunRole) -> int:
         with self._connections.begin_reading() as connection:
             return reader.count_runs(connection, assets, role)
