@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,9 @@ import pytest
 from meshline.cli.store import open_graph
 from meshline.graph.queries.schema_history import read_schemas
 from tests.cli.command import EXAMPLE, Ran, run_successfully
+from tests.ingest.sources.marquez_server import read_answers, serve_answers, set_pages
 
-SOURCES = ("openlineage", "iceberg", "delta", "debezium", "dbt", "sql", "contract", "product", "gx", "soda")
+SOURCES = ("openlineage", "iceberg", "delta", "debezium", "dbt", "sql", "contract", "product", "gx", "soda", "marquez")
 
 PROMISED = "trino://trino.internal/delta.orders.customer_orders"
 
@@ -29,9 +32,20 @@ WAY = (
 
 
 @pytest.fixture(scope="module")
-def synced(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Ran]:
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The example's mesh file, with a recorded Marquez as one more source: it has the example's events, and what they do not name."""
+    folder = shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("mesh") / "mesh")
+    answers = read_answers()
+    with set_pages(), serve_answers(lambda address, _: answers.get(address, (404, b"{}"))) as url:
+        with (folder / "mesh.yaml").open("a", encoding="utf-8") as file:
+            file.write(f"  - {{ kind: marquez, name: old, url: '{url}' }}\n")
+        yield folder / "mesh.yaml"
+
+
+@pytest.fixture(scope="module")
+def synced(mesh: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Ran]:
     store = f"sqlite:///{tmp_path_factory.mktemp('sources')}/mesh.db"
-    return store, run_successfully("sync", EXAMPLE / "mesh.yaml", "--store", store)
+    return store, run_successfully("sync", mesh, "--store", store)
 
 
 def parse_lines(ran: Ran) -> dict[str, str]:
@@ -45,8 +59,8 @@ def test_every_source_of_the_example_is_ingested(synced: tuple[str, Ran]) -> Non
     assert all(", 0 new," not in text for text in results.values()), results
 
 
-def test_a_second_sync_changes_nothing(synced: tuple[str, Ran]) -> None:
-    again = parse_lines(run_successfully("sync", EXAMPLE / "mesh.yaml", "--store", synced[0]))
+def test_a_second_sync_changes_nothing(mesh: Path, synced: tuple[str, Ran]) -> None:
+    again = parse_lines(run_successfully("sync", mesh, "--store", synced[0]))
     assert again.keys() == parse_lines(synced[1]).keys()
     assert all(text.endswith("0 new, 0 changed, 0 retracted, 0 refused") for text in again.values()), again
 
@@ -76,6 +90,11 @@ def test_statements_about_a_renamed_column_apply_under_its_new_name(synced: tupl
     assert "customer_email: contact_email" in explained
     before = run_successfully("impact", "customers.customers.email", "--as-of", "2026-03-02", "--store", synced[0]).out
     assert "contact_email" in before
+
+
+def test_what_only_marquez_has_is_beside_what_its_events_name(synced: tuple[str, Ran]) -> None:
+    assert "team-crm" in run_successfully("owners", "public.accounts", "--store", synced[0]).out
+    assert "public.contacts" in run_successfully("impact", "public.accounts", "--store", synced[0]).out
 
 
 def test_no_identity_of_the_example_looks_wrong(synced: tuple[str, Ran]) -> None:
