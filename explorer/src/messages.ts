@@ -65,6 +65,9 @@ export const capitalize = (text: string): string => text.charAt(0).toUpperCase()
 /** An enum value as words. */
 export const nameValue = (value: string): string => value.toLowerCase().replaceAll("_", " ");
 
+/** What an edge does with the values. */
+export const nameSubtype = (subtype: string): string => (subtype === "IDENTITY" ? "identity (unchanged)" : nameValue(subtype));
+
 export const REACHES: Record<string, { name: string; meaning: string }> = {
   DIRECT: { name: "direct", meaning: "its values come from there" },
   INDIRECT: { name: "indirect", meaning: "its rows depend on it: a filter, a join, a group" },
@@ -203,6 +206,13 @@ export const text = {
   copyMarkdown: "Copy as Markdown",
   copyCommand: "Copy the command",
   csv: "Save as CSV",
+  sourcesHelp:
+    "A dataset is described by a source that lists its columns. Sources of a sync are read from time to time. Events and statements by hand are sent to the server; there is no time of theirs here.",
+  factsHelp: "What each source states about it. Where they differ, the page shows the one that is marked.",
+  modeHelp: "Mode: in usage, lineage makes a verdict milder where it is complete and nothing reads the data.",
+  profileHelp:
+    "Profile: mesh protects readers and writers, and what contracts promise; consumer protects readers that keep the old version.",
+  emptyColumns: "Not stated for any row that is shown:",
   recipientsOfCheck: "The number contains the owners of what is changed, and of the dataset that it is in:",
   ownersOfChanged: "Owners of what is changed itself:",
   ownersOfChangedToo: "A check of the change notifies them too; below are only the owners of what it affects.",

@@ -2,7 +2,7 @@ import { act } from "react";
 import { createRoot } from "react-dom/client";
 import { describe, expect, it, vi } from "vitest";
 import { CompletenessLine } from "./completeness";
-import { ListLine, Name, OuterLink, RecipientContact } from "./parts";
+import { ListLine, Name, OuterLink, RecipientContact, Table } from "./parts";
 
 vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
 
@@ -54,6 +54,29 @@ describe("how to reach a recipient", () => {
     expect(render(<RecipientContact contact="#own" owners={owners} />).textContent).toBe("#own");
     expect(render(<RecipientContact contact={null} owners={owners} />).textContent).toBe("finance: #finance");
     expect(render(<RecipientContact contact={null} owners={[]} />).textContent).toBe("not known");
+  });
+});
+
+describe("a table", () => {
+  const columns = [
+    { head: "Name", cell: (row: { name: string; type: string | null }) => row.name },
+    { head: "Type", cell: (row: { type: string | null }) => row.type, has: (row: { type: string | null }) => row.type !== null },
+  ];
+  const show = (...types: (string | null)[]) =>
+    render(
+      <Table caption="Rows" columns={columns} rowKey={(_, index) => String(index)} rows={types.map((type) => ({ name: "n", type }))} />,
+    );
+
+  it("names the columns that no row has a value for below it, and has no empty ones", () => {
+    const empty = show(null, null);
+    expect([...empty.querySelectorAll("th")].map((one) => one.textContent)).toEqual(["Name"]);
+    expect(empty.textContent).toContain("Not stated for any row that is shown: Type.");
+  });
+
+  it("has a column that one row has a value for", () => {
+    const partly = show(null, "view");
+    expect([...partly.querySelectorAll("th")].map((one) => one.textContent)).toEqual(["Name", "Type"]);
+    expect(partly.textContent).not.toContain("Not stated");
   });
 });
 

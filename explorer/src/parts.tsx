@@ -346,12 +346,14 @@ export interface TableColumn<Row> {
   head: string;
   cell: (row: Row) => ReactNode;
   number?: boolean;
+  /** Whether a row has a value. A column in which no row has one is not shown, but named below the table. */
+  has?: (row: Row) => boolean;
 }
 
 /** A table; on a narrow screen each row is a block with its labels. The roles stay, which `display: block` would take away. */
 export function Table<Row>({
   rows,
-  columns,
+  columns: all,
   caption,
   rowKey,
 }: {
@@ -361,6 +363,8 @@ export function Table<Row>({
   rowKey: (row: Row, index: number) => string;
 }) {
   if (rows.length === 0) return <p className="soft">{text.none}</p>;
+  const columns = all.filter(({ has }) => !has || rows.some(has));
+  const empty = all.filter((column) => !columns.includes(column));
   return (
     <div className="table-box">
       {/* biome-ignore-start lint/a11y/noRedundantRoles: `display: block` takes the roles away */}
@@ -388,6 +392,11 @@ export function Table<Row>({
         </tbody>
       </table>
       {/* biome-ignore-end lint/a11y/noRedundantRoles: `display: block` takes the roles away */}
+      {empty.length > 0 && (
+        <p className="soft">
+          {text.emptyColumns} {empty.map((column) => column.head).join(", ")}.
+        </p>
+      )}
     </div>
   );
 }

@@ -138,6 +138,10 @@ class HttpClient:
         while True:
             try:
                 response = self._client.request(method, path, content=body, headers=dict(headers))
+            except httpx.ConnectError as error:
+                raise StoreUnavailable(
+                    f"no answer from {self._url}: {error}; is the address right, and does `meshline serve` run there?"
+                ) from error
             except httpx.HTTPError as error:
                 raise StoreUnavailable(f"no answer from {self._url}: {error or type(error).__name__}") from error
             if response.status_code != 503:

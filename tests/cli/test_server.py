@@ -147,7 +147,10 @@ def test_the_demo_names_its_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 @pytest.mark.parametrize(
     ("server", "message"),
     [
-        ("http://127.0.0.1:9", "meshline: no answer from http://127.0.0.1:9: "),
+        (
+            "http://127.0.0.1:9",
+            "meshline: no answer from http://127.0.0.1:9: [Errno 111] Connection refused; is the address right, and does `meshline serve` ",
+        ),
         ("localhost:8080", "meshline: --server: found 'localhost:8080'; accepted is an address like http://127.0.0.1:8080"),
     ],
 )

@@ -39,6 +39,8 @@ def test_who_breaks_is_answered_in_three_clicks(example: Server, open_window: Op
     window.wait_for_page()
     expect(page.locator("h1")).to_contain_text("email")
     expect(page.locator("main")).to_contain_text("data-protection")  # whose it is
+    names = page.locator("a[href^='/change']").all_text_contents()
+    assert [name.strip() for name in names] == ["Check a change"] * 2, "of the menu, and of the page"
     page.get_by_role("main").get_by_role(
         "link", name=re.compile("^(See )?(what breaks|who breaks|all)", re.IGNORECASE)
     ).first.click()  # two
@@ -159,12 +161,15 @@ def test_the_first_key_leads_past_the_menu(example: Server, open_window: OpenWin
 
 
 def test_the_tree_beside_the_picture_is_one_tab_stop(example: Server, open_window: OpenWindow) -> None:
-    page = open_window(example.address).open(f"/lineage?of={example.resolve('customers.customers')}")
+    page = open_window(example.address, viewport=SIZES["wide"]).open(f"/lineage?of={example.resolve('customers.customers')}")
     items = page.get_by_role("treeitem")
     expect(items.nth(3)).to_be_visible()
     assert items.evaluate_all("(items) => items.filter((one) => one.tabIndex === 0).length") <= 1
     expect(page.locator("canvas").first).to_have_attribute("aria-hidden", "true")
     assert all(label and "dataset" in label for label in items.evaluate_all("(items) => items.slice(0, 4).map((one) => one.ariaLabel)"))
+    controls = (page.get_by_role("searchbox", name="Find"), page.get_by_role("combobox", name="Save"))
+    find, save = (control.first.evaluate("(one) => one.getBoundingClientRect().y") for control in controls)
+    assert abs(find - save) < 16, "all controls are in one line"
 
 
 @pytest.mark.parametrize("path", ["/", "/change"])
@@ -174,3 +179,12 @@ def test_forced_colours_leave_everything_visible(example: Server, open_window: O
     assert window.find_barriers() == []
     moving = page.evaluate("document.getAnimations().filter((one) => one.effect.getTiming().duration > 1).length")
     assert moving == 0, "reduced motion"
+
+
+def test_an_owner_is_not_shown_as_if_it_lacked_one(example: Server, open_window: OpenWindow) -> None:
+    window = open_window(example.address, viewport=SIZES["wide"])
+    owner = example.resolve("owner:customers-engineering")
+    for path in (f"/a/{owner}", "/search?q=customers-engineering&kind=owner"):
+        page = window.open(path)
+        expect(page.get_by_text("customers-engineering").first).to_be_visible()
+        expect(page.get_by_text("no owner")).to_have_count(0)

@@ -74,6 +74,12 @@ describe("viewport", () => {
     const part = visiblePart(fit(bounds, size), size);
     expect(part.x).toBeLessThanOrEqual(bounds.x);
     expect(part.x + part.width).toBeGreaterThanOrEqual(bounds.x + bounds.width);
+    for (const height of [540, 900, 3000]) {
+      const high = { ...bounds, width: 400, height };
+      const shown = fit(high, size);
+      expect(toWindow(shown, size, 0, high.y + height)[1], "above the zoom buttons").toBeLessThanOrEqual(size.height - 48);
+      expect(toWindow(shown, size, 0, high.y)[1]).toBeGreaterThanOrEqual(0);
+    }
     const view = { x: 0, y: 0, zoom: 1 };
     expect(reveal(view, size, { x: 0, y: 0, width: 100, height: 50 })).toEqual(view);
     const moved = visiblePart(reveal(view, size, { x: 900, y: 0, width: 100, height: 50 }), size);

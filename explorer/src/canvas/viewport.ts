@@ -45,10 +45,17 @@ export function zoomAt(view: Viewport, size: Size, x: number, y: number, factor:
   return { x: px - (x - size.width / 2) / zoom, y: py - (y - size.height / 2) / zoom, zoom };
 }
 
-/** Everything visible, with a margin, and never larger than life. */
+/** The height at the bottom that the zoom buttons cover. */
+const BUTTONS = 48;
+
+/** Everything visible, with a margin and above the zoom buttons, and never larger than life. */
 export function fit(bounds: Rect, size: Size, margin = 48): Viewport {
-  const zoom = Math.min((size.width - margin) / Math.max(bounds.width, 1), (size.height - margin) / Math.max(bounds.height, 1), 1);
-  return { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2, zoom: clampZoom(zoom) };
+  const height = Math.max(size.height - margin / 2 - BUTTONS, 1);
+  const zoom = clampZoom(Math.min((size.width - margin) / Math.max(bounds.width, 1), height / Math.max(bounds.height, 1), 1));
+  // In the middle where that is above the buttons, else as far up as they need.
+  const spare = Math.max(size.height - bounds.height * zoom, 0) / 2;
+  const up = Math.min(Math.max(BUTTONS - spare, 0), (BUTTONS - margin / 2) / 2);
+  return { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2 + up / zoom, zoom };
 }
 
 /** The least move that brings a box into the window, with a margin. */

@@ -177,6 +177,7 @@ export default function ChangePage() {
             <span>Mode</span>
             <select
               value={mode}
+              aria-describedby="mode-help"
               onChange={(event) => navigate(changeHref(place, { mode: event.target.value.toLowerCase() }), { replace: true })}
             >
               <option value="STRICT">strict: the rules decide</option>
@@ -187,6 +188,7 @@ export default function ChangePage() {
             <span>Profile</span>
             <select
               value={profile}
+              aria-describedby="profile-help"
               onChange={(event) => navigate(changeHref(place, { profile: event.target.value.toLowerCase() }), { replace: true })}
             >
               <option value="MESH">mesh</option>
@@ -198,6 +200,9 @@ export default function ChangePage() {
             Check it
           </button>
         </div>
+        <p className="soft">
+          <span id="mode-help">{text.modeHelp}</span> <span id="profile-help">{text.profileHelp}</span>
+        </p>
       </form>
       {wanted && change && (
         <>

@@ -192,7 +192,7 @@ function Domains({ data, columns }: { data: HomeAnswer; columns: number | null }
                 </h3>
                 {numbers && (
                   <p className="soft">
-                    {count(numbers.datasets, "dataset", "datasets")}, {formatNumber(numbers.described)} described,{" "}
+                    {count(numbers.datasets, "dataset", "datasets")}, {formatNumber(numbers.described)} with listed columns,{" "}
                     {formatNumber(numbers.owned)} owned
                   </p>
                 )}

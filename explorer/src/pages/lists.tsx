@@ -157,7 +157,13 @@ function ListPage<One extends Row>({
                   { head: "Name", cell: (row) => <AssetLink asset={row} /> },
                   ...(kind === "DOMAIN" || kind === "OWNER"
                     ? []
-                    : [{ head: "Domain", cell: (row: One) => row.domain && <AssetLink asset={row.domain} full={false} /> }]),
+                    : [
+                        {
+                          head: "Domain",
+                          cell: (row: One) => row.domain && <AssetLink asset={row.domain} full={false} />,
+                          has: (row: One) => row.domain !== null,
+                        },
+                      ]),
                   ...columns,
                   ...(kind === "OWNER" ? [] : [{ head: "Owner", cell: (row: One) => <OwnerLinks owners={row.owners} /> }]),
                 ]}
@@ -309,7 +315,7 @@ export const Owners = () => (
       </p>
     }
     columns={[
-      { head: "Type", cell: (row) => <Name text={row.ownerType ?? ""} /> },
+      { head: "Type", cell: (row) => <Name text={row.ownerType ?? ""} />, has: (row) => Boolean(row.ownerType) },
       { head: "Contact", cell: (row) => (row.contact ? <Name text={row.contact} /> : <span className="soft">not known</span>) },
     ]}
   />
@@ -324,7 +330,7 @@ export function Products() {
       further={health ? { health: [health] } : {}}
       columns={[
         { head: "Promises", cell: (row) => <StandingBadge standing={row.health.state} /> },
-        { head: "Status", cell: (row) => <Name text={row.status ?? ""} /> },
+        { head: "Status", cell: (row) => <Name text={row.status ?? ""} />, has: (row) => Boolean(row.status) },
       ]}
       fileColumns={[["health", (row) => row.health.state.toLowerCase()]]}
     />
@@ -336,7 +342,7 @@ export const Datasets = () => (
     kind="DATASET"
     operation={DatasetsList}
     columns={[
-      { head: "Type", cell: (row) => <Name text={row.datasetType ?? ""} /> },
+      { head: "Type", cell: (row) => <Name text={row.datasetType ?? ""} />, has: (row) => Boolean(row.datasetType) },
       { head: "Columns", cell: (row) => (row.described ? "listed" : <Badge tone="warn">not listed</Badge>) },
       {
         head: "Last written",
@@ -378,7 +384,7 @@ export function Jobs() {
       }
       columns={[
         { head: "Integration", cell: (row) => <Name text={row.integration ?? ""} /> },
-        { head: "Processing", cell: (row) => <Name text={row.processingType ?? ""} /> },
+        { head: "Processing", cell: (row) => <Name text={row.processingType ?? ""} />, has: (row) => Boolean(row.processingType) },
         {
           head: "Last run",
           cell: (row) =>
@@ -413,7 +419,7 @@ export const Consumers = () => (
     kind="CONSUMER"
     operation={ConsumersList}
     columns={[
-      { head: "Type", cell: (row) => <Name text={row.consumerType ?? ""} /> },
+      { head: "Type", cell: (row) => <Name text={row.consumerType ?? ""} />, has: (row) => Boolean(row.consumerType) },
       { head: "Uses", cell: (row) => <AssetLinks assets={row.consumes.map((one) => one.asset)} most={4} /> },
     ]}
   />
@@ -425,7 +431,7 @@ export const Contracts = () => (
     operation={ContractsList}
     columns={[
       { head: "Version", cell: (row) => <Name text={row.version ?? ""} /> },
-      { head: "Status", cell: (row) => <Name text={row.status ?? ""} /> },
+      { head: "Status", cell: (row) => <Name text={row.status ?? ""} />, has: (row) => Boolean(row.status) },
       { head: "Governs", cell: (row) => <AssetLinks assets={row.governs} most={4} /> },
     ]}
   />

@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { AssetChoice } from "../choices";
 import { useQuery } from "../client";
 import { changeHref, navigate, readChoice, usePlace } from "../location";
-import { CONFLICTS, count, formatNumber, formatRatio, formatSeconds, nameValue, OUTCOMES } from "../messages";
+import { CONFLICTS, count, formatNumber, formatRatio, formatSeconds, nameValue, OUTCOMES, text } from "../messages";
 import { PageLine, usePages } from "../paging";
 import { Answered, AssetLinks, Badge, Link, Name, Prose, Table, Value, When } from "../parts";
 import { Audit, IdentityConflicts, Policies, Quality, type Severity, Sources, Violations } from "../queries/reports";
@@ -162,13 +162,14 @@ export function SourcesPage() {
   const query = useQuery(Sources, {});
   return (
     <>
-      <h1 tabIndex={-1}>Sources: who states what, and when last</h1>
+      <h1 tabIndex={-1}>Sources: who states what</h1>
       <Answered query={query}>
         {({ sources, coverage }) => {
           const covered = new Map(coverage.bySource.map((one) => [one.source, one.covered]));
           return (
             <section className="card" aria-label="Sources">
               <p role="status">{count(sources.length, "source", "sources")}.</p>
+              <p className="soft">{text.sourcesHelp}</p>
               <Table
                 caption="Sources"
                 rows={sources}
@@ -188,7 +189,7 @@ export function SourcesPage() {
                     head: "Last sync",
                     cell: (row) =>
                       row.lastSync === null ? (
-                        <span className="soft">it sends</span>
+                        <span className="soft">none: it is not read, it sends</span>
                       ) : (
                         <>
                           <When at={row.lastSync.at} />{" "}
@@ -201,14 +202,15 @@ export function SourcesPage() {
                         </>
                       ),
                   },
-                  { head: "Behind", cell: (row) => (row.lag === null ? "" : formatSeconds(row.lag)) },
+                  { head: "Behind", cell: (row) => (row.lag === null ? "" : formatSeconds(row.lag)), has: (row) => row.lag !== null },
                   {
                     head: "Changes of the last sync",
                     cell: (row) =>
                       row.lastSync &&
                       `${formatNumber(row.lastSync.new)} new, ${formatNumber(row.lastSync.changed)} changed, ${formatNumber(row.lastSync.retracted)} retracted, ${formatNumber(row.lastSync.refused)} refused`,
+                    has: (row) => row.lastSync !== null,
                   },
-                  { head: "Next", cell: (row) => row.next && <When at={row.next} /> },
+                  { head: "Next", cell: (row) => row.next && <When at={row.next} />, has: (row) => row.next !== null },
                 ]}
               />
             </section>

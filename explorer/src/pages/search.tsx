@@ -106,7 +106,7 @@ function Groups({ nodes }: { nodes: SearchAnswer["search"]["nodes"] }) {
                       <AssetLink asset={asset.domain} full={false} /> ·{" "}
                     </>
                   )}
-                  <OwnerLinks owners={asset.owners} />
+                  {asset.kind !== "OWNER" && <OwnerLinks owners={asset.owners} />}
                   {asset.description && (
                     <>
                       {" "}

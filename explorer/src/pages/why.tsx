@@ -3,7 +3,7 @@ import { useQuery } from "../client";
 import { SearchField } from "../combobox";
 import { CompletenessLine, lookBehind } from "../completeness";
 import { buildHref, changeHref, navigate, readTime, usePlace } from "../location";
-import { count, nameValue, text } from "../messages";
+import { count, nameSubtype, text } from "../messages";
 import { nameWithin } from "../names";
 import { Answered, AssetLink, Badge, CopyButton, Link, Name, Prose, ReachBadge, When } from "../parts";
 import { useNames, usePastQuery } from "../past";
@@ -116,7 +116,7 @@ function Paths({ paths }: { paths: WhyAnswer["paths"] }) {
                     {step.edgeType === "HAS_COLUMN" ? (
                       "between a dataset and its column"
                     ) : (
-                      <Name text={nameValue(step.subtype ?? step.edgeType)} />
+                      <Name text={nameSubtype(step.subtype ?? step.edgeType)} />
                     )}{" "}
                     {step.masking && <Badge>masks the values</Badge>}
                     {step.job && (

@@ -15,7 +15,7 @@ export function DomainTab({ id }: { id: string }) {
             <>
               {covered && (
                 <p>
-                  {count(covered.datasets, "dataset", "datasets")}: {formatNumber(covered.described)} described,{" "}
+                  {count(covered.datasets, "dataset", "datasets")}: {formatNumber(covered.described)} with listed columns,{" "}
                   {formatNumber(covered.owned)} owned, {formatNumber(covered.withLineage)} with lineage,{" "}
                   {formatNumber(covered.withColumnLineage)} with column lineage.
                 </p>

@@ -1,7 +1,7 @@
 /** The tab of what an asset comes from directly, and where it goes. */
 import { CompletenessLine, lookBehind } from "../../completeness";
 import { buildHref } from "../../location";
-import { count, formatNumber, nameValue, text } from "../../messages";
+import { count, formatNumber, nameSubtype, text } from "../../messages";
 import { Answered, AssetLink, AssetLinks, Link, Name, ReachBadge } from "../../parts";
 import { usePast, usePastQuery } from "../../past";
 import { type Granularity, Neighbours } from "../../queries/asset";
@@ -64,7 +64,7 @@ function Edges({ title, edges, end }: { title: string; edges: readonly EdgeLike[
             <li key={index}>
               <AssetLink asset={end(edge)} /> <ReachBadge reach={edge.reach} />{" "}
               <span className="soft">
-                <Name text={nameValue(edge.subtype)} />
+                <Name text={nameSubtype(edge.subtype)} />
                 {edge.masking && ", masked"}
                 {edge.count > 1 && `, ${count(edge.count, "flow", "flows")}`}
                 {edge.jobs.length > 0 && (

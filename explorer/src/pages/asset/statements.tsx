@@ -1,5 +1,5 @@
 /** The tabs of what sources state, and have stated before. */
-import { count } from "../../messages";
+import { count, text } from "../../messages";
 import { Answered, Name, Table, Value, When } from "../../parts";
 import { usePastQuery } from "../../past";
 import { DatasetHistory, Facts } from "../../queries/asset";
@@ -43,19 +43,22 @@ export function FactTab({ id }: { id: string }) {
     <Answered query={query}>
       {({ node }) =>
         node && (
-          <Table
-            caption="What sources state"
-            rows={node.facts}
-            rowKey={(_, index) => String(index)}
-            columns={[
-              { head: "Attribute", cell: (row) => <Name text={row.attribute} /> },
-              { head: "Value", cell: (row) => <Value value={row.value} /> },
-              { head: "Shown", cell: (row) => (row.chosen ? "yes" : "no") },
-              { head: "Source", cell: (row) => <Name text={row.source} /> },
-              { head: "First stated", cell: (row) => <When at={row.observedAt} ago={false} /> },
-              { head: "Last stated", cell: (row) => <When at={row.lastObserved} ago={false} /> },
-            ]}
-          />
+          <>
+            <p className="soft">{text.factsHelp}</p>
+            <Table
+              caption="What sources state"
+              rows={node.facts}
+              rowKey={(_, index) => String(index)}
+              columns={[
+                { head: "Attribute", cell: (row) => <Name text={row.attribute} /> },
+                { head: "Value", cell: (row) => <Value value={row.value} /> },
+                { head: "Shown", cell: (row) => (row.chosen ? "yes" : "no") },
+                { head: "Source", cell: (row) => <Name text={row.source} /> },
+                { head: "First stated", cell: (row) => <When at={row.observedAt} ago={false} /> },
+                { head: "Last stated", cell: (row) => <When at={row.lastObserved} ago={false} /> },
+              ]}
+            />
+          </>
         )
       }
     </Answered>
