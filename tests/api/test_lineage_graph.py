@@ -211,6 +211,32 @@ def test_a_compact_lineage_is_as_of_a_time_and_has_a_limit_of_its_own(ask: AskGr
     assert AskGraph(ask.graph, Bounds(objects=8)).get_error_code(COMPACT, of=[mesh.CUSTOMERS.id]) == "LIMIT_EXCEEDED"
 
 
+COMPACT_USERS = """query($of: [ID!]!, $include: [LineageInclude!]) { compactLineage(of: $of, granularity: DATASET, include: $include) {
+  ids edges { from to } users { ids kinds names qualifiedNames
+    reads { user node } writes { user node } uses { user node } carries { user node } } } }"""
+
+
+def test_the_users_of_a_compact_lineage_are_positions(ask: AskGraph) -> None:
+    found = ask(COMPACT_USERS, of=[mesh.ORDERS.id], include=["JOB", "CONSUMER"])["compactLineage"]
+    expected = ask(USERS, of=[mesh.ORDERS.id], g="DATASET", include=["JOB", "CONSUMER"])["lineage"]
+    users = found["users"]
+    jobs, consumers = ([one[name]["name"] for one in expected[f"{name}s"]] for name in ("job", "consumer"))
+    assert users["names"] == [*jobs, *consumers]
+    assert users["kinds"] == ["JOB"] * len(jobs) + ["CONSUMER"] * len(consumers)
+    for name, field, many in (("reads", "jobs", jobs), ("writes", "jobs", jobs), ("uses", "consumers", consumers)):
+        rows = zip(users[name]["user"], users[name]["node"], strict=True)
+        pairs = [(users["names"][user], found["ids"][node]) for user, node in rows]
+        assert pairs == [(one, node) for one, node_list in zip(many, expected[field], strict=True) for node in node_list[name]]
+        assert pairs, f"the mesh has no {name}"
+    edges = list(zip(found["edges"]["from"], found["edges"]["to"], strict=True))
+    carried = [(users["names"][user], edges[edge]) for user, edge in zip(users["carries"]["user"], users["carries"]["node"], strict=True)]
+    assert {edge for _, edge in carried} == set(edges), "each edge of the mesh has a job"
+    assert ask(COMPACT_USERS, of=[mesh.ORDERS.id])["compactLineage"]["users"]["ids"] == []
+    few = AskGraph(ask.graph, Bounds(objects=8))
+    assert few(COMPACT_USERS, of=[mesh.ORDERS.id])["compactLineage"]["users"]["ids"] == []
+    assert few.get_error_code(COMPACT_USERS, of=[mesh.ORDERS.id], include=["JOB"]) == "LIMIT_EXCEEDED"
+
+
 def test_the_bits_of_a_compact_edge(ask: AskGraph) -> None:
     other = mesh.build_run_statement(mesh.SEND, [mesh.REVENUE], mesh.ORDERS, at=mesh.START + DAY, covered=False)
     mesh.commit_statements(ask.graph, other._replace(version="later", provisional=True))

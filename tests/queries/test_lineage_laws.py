@@ -15,7 +15,7 @@ from meshline.graph.queries.compact_lineage import CompactLineage, build_compact
 from meshline.graph.queries.edge_evidence import Evidence
 from meshline.graph.queries.impact import compute_impact
 from meshline.graph.queries.lineage import DrawingArguments, Granularity, Lineage, build_lineage
-from meshline.graph.queries.lineage_users import list_consumer_nodes, list_job_nodes
+from meshline.graph.queries.lineage_users import LineageInclude, build_user_table, list_consumer_nodes, list_job_nodes
 from meshline.graph.queries.neighbours import HopCount, Neighbours
 from meshline.graph.queries.pages import Limits
 from tests.index.heads import Fold
@@ -284,6 +284,34 @@ def test_a_compact_lineage_is_the_lineage_in_columns(asked: Asked | None, granul
         (pair, reach + flags, flows)
         for pair, (reach, flags, flows) in sorted(expected.items(), key=lambda one: [nodes.index(end) for end in one[0]])
     ]
+
+
+@settings(max_examples=count_examples(200), deadline=None)
+@given(draw_questions(), st.sampled_from(tuple(Granularity)), st.sampled_from((1_000, 2)), st.sets(st.sampled_from(tuple(LineageInclude))))
+def test_the_users_of_a_compact_lineage_are_those_of_the_lineage(
+    asked: Asked | None, granularity: Granularity, limit: int, include: set[LineageInclude]
+) -> None:
+    if asked is None:
+        return
+    found = asked.draw(granularity, limit)
+    arguments = DrawingArguments(asked.direction, granularity, asked.reach, asked.depth, limit, asked.seen_since)
+    compact = build_compact_lineage(asked.graph, [asked.node], arguments, Limits())
+    table = build_user_table(compact.drawing, compact.edges, include)
+    nodes = compact.nodes.tolist()
+    edges = [(nodes[start], nodes[end]) for start, end in zip(compact.edges.start.tolist(), compact.edges.end.tolist(), strict=True)]
+    jobs = list_job_nodes(found.drawing) if LineageInclude.JOB in include else []
+    consumers = list_consumer_nodes(found.drawing) if LineageInclude.CONSUMER in include else []
+    assert list(table.users) == [*(one.job for one in jobs), *(one.consumer for one in consumers)]
+    expected = (
+        (table.reads, nodes, [(one.job, node) for one in jobs for node in one.reads]),
+        (table.writes, nodes, [(one.job, node) for one in jobs for node in one.writes]),
+        (table.uses, nodes, [(one.consumer, node) for one in consumers for node in one.uses]),
+    )
+    for rows, places, pairs in expected:
+        assert [(table.users[user], places[place]) for user, place in zip(*rows, strict=True)] == pairs
+    carried = {(job, (edge.start, edge.end)) for edge in found.edges for job in edge.jobs if jobs and edge.start != edge.end}
+    found_pairs = [(table.users[user], edges[place]) for user, place in zip(*table.carries, strict=True)]
+    assert (len(found_pairs), set(found_pairs)) == (len(carried), carried)
 
 
 def check_places(graph: LineageIndex, compact: CompactLineage) -> None:

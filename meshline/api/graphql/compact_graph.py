@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import strawberry
 
 from meshline.api.graphql.asset_types import Dataset, Domain
 from meshline.api.graphql.context import GraphView
-from meshline.api.graphql.field_types import AssetKind, Reach, describe_field
+from meshline.api.graphql.field_types import AssetKind, LineageInclude, Reach, describe_field
 from meshline.api.graphql.lineage import Completeness
 from meshline.api.graphql.products import DataProduct
-from meshline.graph.queries import compact_lineage
+from meshline.graph.queries import compact_lineage, lineage_users
 
 
 @strawberry.type(description="The edges as columns of equal length, one edge for each pair of nodes. A node is its position in `ids`.")
@@ -25,6 +26,54 @@ class CompactEdges:
     count: list[int] = strawberry.field(description="The number of flows between columns (or whole datasets) that the edge represents.")
 
 
+@strawberry.type(description="What jobs or consumers do with nodes, as columns of equal length, one row for each pair.")
+class CompactUses:
+    user: list[int] = strawberry.field(description="A position in `ids` of `CompactUsers`.")
+    node: list[int] = strawberry.field(description="A position in `ids` of `CompactLineage`; for `carries`, one in the columns of `edges`.")
+
+    @classmethod
+    def from_table(cls, table: lineage_users.PlaceTable) -> Self:
+        return cls(user=list(table.users), node=list(table.places))
+
+
+@strawberry.type(description="Jobs and consumers as columns of equal length: the jobs by name, then the consumers by name.")
+class CompactUsers:
+    view: strawberry.Private[GraphView]
+    found: strawberry.Private[lineage_users.UserTable]
+
+    @strawberry.field
+    def ids(self) -> list[strawberry.ID]:
+        return [strawberry.ID(self.view.index.assets.get_key(user).id) for user in self.found.users]
+
+    @strawberry.field
+    def kinds(self) -> list[AssetKind]:
+        return [self.view.index.assets.get_key(user).kind for user in self.found.users]
+
+    @describe_field("As `Asset.name`.")
+    def names(self) -> list[str]:
+        return [self.view.index.assets.get_key(user).name for user in self.found.users]
+
+    @describe_field("As `Asset.qualifiedName`.")
+    def qualified_names(self) -> list[str]:
+        return [self.view.index.assets.get_key(user).qualified_name for user in self.found.users]
+
+    @describe_field("As `LineageJob.reads`.")
+    def reads(self) -> CompactUses:
+        return CompactUses.from_table(self.found.reads)
+
+    @describe_field("As `LineageJob.writes`.")
+    def writes(self) -> CompactUses:
+        return CompactUses.from_table(self.found.writes)
+
+    @describe_field("As `LineageConsumer.uses`.")
+    def uses(self) -> CompactUses:
+        return CompactUses.from_table(self.found.uses)
+
+    @describe_field("The jobs of each edge, as `LineageEdge.jobs`.")
+    def carries(self) -> CompactUses:
+        return CompactUses.from_table(self.found.carries)
+
+
 @strawberry.type(
     description="Nodes and edges to draw, as columns: what `lineage` draws with the same arguments, in the same order. The columns of nodes"
     " have equal length. `domain`, `product` and `dataset` are positions in `domains`, `products` and `datasets`; -1 means none."
@@ -32,11 +81,12 @@ class CompactEdges:
 class CompactLineage:
     view: strawberry.Private[GraphView]
     found: strawberry.Private[compact_lineage.CompactLineage]
+    include: strawberry.Private[Sequence[LineageInclude]]
 
     @classmethod
-    def from_compact(cls, view: GraphView, found: compact_lineage.CompactLineage) -> Self:
+    def from_compact(cls, view: GraphView, found: compact_lineage.CompactLineage, include: Sequence[LineageInclude] = ()) -> Self:
         view.request.spend(found.nodes.size + found.edges.start.size)
-        return cls(view=view, found=found)
+        return cls(view=view, found=found, include=include)
 
     @strawberry.field
     def ids(self) -> list[strawberry.ID]:
@@ -98,6 +148,12 @@ class CompactLineage:
     def edges(self) -> CompactEdges:
         edges = self.found.edges
         return CompactEdges(start=edges.start.tolist(), end=edges.end.tolist(), bits=self.found.edge_bits, count=edges.flows.tolist())
+
+    @describe_field("The jobs and consumers of the drawing, if `include` names them: else empty.")
+    def users(self) -> CompactUsers:
+        found = lineage_users.build_user_table(self.found.drawing, self.found.edges, self.include)
+        self.view.request.spend(sum(len(table.users) for table in (found.reads, found.writes, found.uses, found.carries)))
+        return CompactUsers(view=self.view, found=found)
 
     @describe_field("The number of reached datasets that belong to no product (or domain) and are not drawn.")
     def ungrouped(self) -> int:

@@ -363,12 +363,13 @@ class Query:
         limit: int = compact_lineage.MOST,
         seen_since: Annotated[datetime | None, strawberry.argument(description="Only flows stated at or after this time.")] = None,
         as_of: datetime | None = None,
+        include: Annotated[list[LineageInclude] | None, strawberry.argument(description="What to show as nodes too, in `users`.")] = None,
     ) -> CompactLineage:
         view = _get_view(info, as_of)
         arguments = lineage.DrawingArguments(direction, granularity, reach, _check_depth(depth), limit, _to_micros(seen_since))
         found = compact_lineage.build_compact_lineage(view.index, view.list_starts(of, direction), arguments, info.context.limits)
         info.context.record_truncation(found.drawing.completeness.truncated)
-        return CompactLineage.from_compact(view, found)
+        return CompactLineage.from_compact(view, found, include or ())
 
     @describe_field("All assets that these assets affect.")
     def impact(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,16 @@ from meshline.graph.index import Direction, Reach
 from meshline.graph.index.results import Ints
 from meshline.graph.model import EdgeType
 from meshline.graph.queries.groups import COLUMN, NOTHING
-from meshline.graph.queries.lineage import Drawing, Granularity, Numbers, find_datasets, list_distinct_rows, locate_nodes
+from meshline.graph.queries.lineage import (
+    Drawing,
+    EdgeTable,
+    Granularity,
+    Numbers,
+    find_datasets,
+    list_distinct_rows,
+    locate_nodes,
+    sort_by_name,
+)
 from meshline.graph.queries.pages import build_name_key
 
 
@@ -44,11 +54,59 @@ class Uses(NamedTuple):
     places: Numbers  # in the drawing
 
 
+class PlaceTable(NamedTuple):
+    """Rows of a user and a place."""
+
+    users: Sequence[int]
+    places: Sequence[int]
+
+
+class UserTable(NamedTuple):
+    """The jobs and consumers of a drawing, as in `list_job_nodes` and `list_consumer_nodes`: its jobs by name, then its consumers.
+
+    The rest are rows of a position in `users` and a place in the drawing, or, of `carries`, a row of the drawing's edges: those with a
+    flow of the job. Rows are distinct and sorted.
+    """
+
+    users: Sequence[int]
+    reads: PlaceTable
+    writes: PlaceTable
+    uses: PlaceTable
+    carries: PlaceTable
+
+
+def build_user_table(drawing: Drawing, edges: EdgeTable, include: Collection[LineageInclude]) -> UserTable:
+    """`edges`: those of `build_edge_table`."""
+    nothing = Uses(np.zeros(0, np.int32), np.zeros(0, np.int64))
+    reads, writes, carries, uses = nothing, nothing, nothing, nothing
+    if LineageInclude.JOB in include:
+        reads, writes = _list_job_uses(drawing)
+        kept = (edges.flow_edges >= 0) & (drawing.flows.job != NOTHING)
+        carries = Uses(drawing.flows.job[kept], edges.flow_edges[kept])
+    if LineageInclude.CONSUMER in include:
+        uses = _list_consumer_uses(drawing)
+    jobs = np.unique(_join_uses(reads, writes).users).tolist()
+    users = [*sort_by_name(drawing.graph, jobs), *sort_by_name(drawing.graph, np.unique(uses.users).tolist())]
+
+    def number(found: Uses) -> PlaceTable:
+        rows = list_distinct_rows(locate_nodes(np.array(users, np.int32), found.users), found.places)
+        return PlaceTable(*(column.tolist() for column in rows))
+
+    return UserTable(users, number(reads), number(writes), number(uses), number(carries))
+
+
 def list_job_nodes(drawing: Drawing) -> list[JobNode]:
     """The jobs of the flows between drawn nodes, and from a drawn node to itself; by name.
 
     Downstream, where POSSIBLE reach is asked for, also the jobs that read a drawn dataset and state no output, as in an impact.
     """
+    by_read, by_write = (_list_places(found) for found in _list_job_uses(drawing))
+    jobs = sorted(by_read.keys() | by_write.keys(), key=lambda job: build_name_key(drawing.graph, job))
+    return [JobNode(job, _list_nodes(drawing, by_read.get(job, [])), _list_nodes(drawing, by_write.get(job, []))) for job in jobs]
+
+
+def _list_job_uses(drawing: Drawing) -> tuple[Uses, Uses]:
+    """What the jobs of a drawing read and write."""
     flows, drawn = drawing.flows, drawing.list_drawn()
     starts, ends = (locate_nodes(drawn, drawing.group(nodes)) for nodes in (flows.start, flows.end))
     kept = (starts >= 0) & (ends >= 0) & (flows.job != NOTHING)
@@ -56,9 +114,7 @@ def list_job_nodes(drawing: Drawing) -> list[JobNode]:
     if drawing.arguments.direction is Direction.DOWNSTREAM and drawing.arguments.reach is Reach.POSSIBLE:
         table = drawing.graph.ownership.list_idle_reads()
         reads = _join_uses(reads, _match_uses(_list_datasets(drawing), table.start, table.end))
-    by_read, by_write = _list_places(reads), _list_places(writes)
-    jobs = sorted(by_read.keys() | by_write.keys(), key=lambda job: build_name_key(drawing.graph, job))
-    return [JobNode(job, _list_nodes(drawing, by_read.get(job, [])), _list_nodes(drawing, by_write.get(job, []))) for job in jobs]
+    return reads, writes
 
 
 def list_consumer_nodes(drawing: Drawing) -> list[ConsumerNode]:
@@ -67,13 +123,16 @@ def list_consumer_nodes(drawing: Drawing) -> list[ConsumerNode]:
     Who uses a column uses the node that represents it: the column, or else its dataset. Who uses a dataset or a product uses all
     nodes that represent a reached part of it. A column that was not reached does not count, although its dataset is drawn.
     """
+    by_consumer = _list_places(_list_consumer_uses(drawing))
+    consumers = sorted(by_consumer, key=lambda consumer: build_name_key(drawing.graph, consumer))
+    return [ConsumerNode(consumer, _list_nodes(drawing, by_consumer[consumer])) for consumer in consumers]
+
+
+def _list_consumer_uses(drawing: Drawing) -> Uses:
     table = drawing.graph.ownership.list_all_edges(EdgeType.CONSUMES)
     datasets = _list_datasets(drawing)
     products = Uses(drawing.graph.ownership.find_products(datasets.users), datasets.places)
-    found = _match_uses(_join_uses(_list_columns(drawing), datasets, products), table.start, table.end)
-    by_consumer = _list_places(found)
-    consumers = sorted(by_consumer, key=lambda consumer: build_name_key(drawing.graph, consumer))
-    return [ConsumerNode(consumer, _list_nodes(drawing, by_consumer[consumer])) for consumer in consumers]
+    return _match_uses(_join_uses(_list_columns(drawing), datasets, products), table.start, table.end)
 
 
 def _list_columns(drawing: Drawing) -> Uses:
