@@ -132,6 +132,15 @@ class TestFiles:
             with pytest.raises(StoreCorrupt, match="its schema is altered: content"):
                 list_heads(store)
 
+    @pytest.mark.parametrize(("place", "bit"), [(47, 3), (60, 7), (63, 0)], ids=["format", "no version", "the version before"])
+    def test_a_bit_that_flips_in_the_head_of_the_file_is_damage(self, path: Path, place: int, bit: int) -> None:
+        SqliteStore(str(path)).close()
+        damaged = bytearray(path.read_bytes())
+        damaged[place] ^= 1 << bit
+        path.write_bytes(damaged)
+        with pytest.raises(StoreCorrupt, match="is damaged or not a store"):
+            SqliteStore(str(path))
+
     def test_the_database_of_another_program_is_left_alone(self, path: Path) -> None:
         with closing(sqlite3.connect(path)) as other:
             other.execute("CREATE TABLE change (revision INTEGER)")

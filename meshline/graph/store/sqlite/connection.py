@@ -40,8 +40,12 @@ NOT_CHECKED = frozenset({"raw", "run", "run_summary", "run_asset", "event", "jou
 
 # Ids are new when they are allocated, so a duplicate key is damage.
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT})
-# Messages for damaged text, a damaged schema, and a damaged full-text index.
-_DAMAGED = re.compile("Could not decode to UTF-8|no such (table|column)|has no column|malformed|invalid fts5 file format")
+# Messages for damaged text, a damaged schema, a damaged full-text index, and a damaged head of the file: its format, or the version of the
+# schema, by which tables would be created that exist.
+_DAMAGED = re.compile(
+    "Could not decode to UTF-8|no such (table|column)|has no column|malformed|invalid fts5 file format"
+    "|unsupported file format|(table|index) .* already exists"
+)
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: "another process is writing to it; try again",
     sqlite3.SQLITE_LOCKED: "another process is writing to it; try again",
