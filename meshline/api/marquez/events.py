@@ -25,7 +25,11 @@ _HOUR = 3_600_000_000
 
 
 def list_run_events(question: Question) -> Events:
-    """The events of runs by their time, the newest first, as they were received. `totalCount` has also those of jobs and datasets."""
+    """The events of runs by their time, the newest first, as they were received. `totalCount` has also those of jobs and datasets.
+
+    With `declared=true`, which Marquez does not have, the events of jobs and datasets are listed as well, so that an import has them.
+    """
+    declared = question.read_flag("declared")
     since, until = (_parse_instant(question, name) for name in ("after", "before"))
     limit, offset = question.read_page()
     descending = question.read_choice("sortDirection", ("DESC", "ASC"), "DESC") == "DESC"
@@ -34,7 +38,7 @@ def list_run_events(question: Question) -> Events:
     if first > MOST:
         raise InvalidInput(f"that is beyond the first {MOST} events: give a narrower time with `before` and `after`", "offset")
     found = list_events(question.live, since, until, max(0, first)).events[skipped:]
-    bodies = [one.event.body for one in (found if descending else reversed(found)) if one.event.type not in ("JOB", "DATASET")]
+    bodies = [one.event.body for one in (found if descending else reversed(found)) if declared or one.event.type not in ("JOB", "DATASET")]
     return Events([msgspec.Raw(body) for body in bodies], total)
 
 

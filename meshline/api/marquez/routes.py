@@ -61,6 +61,7 @@ _EVENT_TIMES = (
     Parameter("before", "query", "Only events before this time.", schema=_INSTANT),
     Parameter("sortDirection", "query", "The order by time; descending by default.", schema={"enum": ["asc", "desc"]}),
 )
+_DECLARED = Parameter("declared", "query", "Also the events of jobs and datasets, without a run.", schema={"type": "boolean"})
 _PERIOD = (
     Parameter("period", "query", "The last 24 hours, or the last 7 days.", schema={"enum": ["DAY", "WEEK"], "default": "DAY"}),
     Parameter("timezone", "query", "Where days begin; needed for WEEK."),
@@ -100,8 +101,8 @@ ROUTES = (
         shapes.RunFacets,
         (Parameter("type", "query", "Those of the run, or of its job.", required=True, schema={"enum": ["run", "job"]}),),
     ),
-    Route(f"{PREFIX}/events/lineage", events.list_run_events, shapes.Events, (*_PAGE, *_EVENT_TIMES)),
-    Route(f"{PREFIX}/events", events.list_run_events, shapes.Events, (*_PAGE, *_EVENT_TIMES)),
+    Route(f"{PREFIX}/events/lineage", events.list_run_events, shapes.Events, (*_PAGE, *_EVENT_TIMES, _DECLARED)),
+    Route(f"{PREFIX}/events", events.list_run_events, shapes.Events, (*_PAGE, *_EVENT_TIMES, _DECLARED)),
     Route(f"{PREFIX}/events/{{namespace{REST}}}", events.list_events_of_namespace, shapes.Events, (*_PAGE, *_EVENT_TIMES)),
     Route(
         f"{PREFIX}/runlineage/upstream",

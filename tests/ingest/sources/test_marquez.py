@@ -325,6 +325,7 @@ def answer_events(events: list[dict[str, Any]], address: str) -> bytes:
 
 class FakeMarquez:
     """Its list of events, as Marquez's SQL makes it: events of one time come in any order, which differs from request to request.
+    It ignores `declared`.
 
     `meshline`: as a meshline makes it. Events without a run are left out of pages after they were counted, and the oldest of more than
     `most` are not listed.
@@ -336,7 +337,7 @@ class FakeMarquez:
         self.most = most
         self.asked = 0
 
-    def answer(self, after: str, before: str, limit: str | int, sortDirection: str) -> bytes:  # noqa: N803 - as in the request
+    def answer(self, after: str, before: str, limit: str | int, sortDirection: str, declared: str = "") -> bytes:  # noqa: N803, ARG002
         self.asked += 1
         found = [event for event in self.events if after <= event["eventTime"] < before]
         turn = self.asked % (len(found) or 1)

@@ -94,8 +94,8 @@ class EventHistory:
     def _read_span(self, start: int, end: int) -> Iterator[HistoryPage]:
         """The pages of a time. Events of one microsecond are always on one page, so that no page depends on how Marquez sorts them.
 
-        A page with fewer events than were asked for is the last one only if no more are counted: a meshline leaves the events without
-        a run out of a page, and refuses to begin with the oldest of very many.
+        A page with fewer events than were asked for is the last one only if no more are counted: an older meshline leaves the events
+        without a run out of a page, and each refuses to begin with the oldest of very many.
         """
         limit = PAGE
         while start < end:
@@ -145,9 +145,12 @@ class EventHistory:
         return self._client.read(EventList, _PATH, limit=0, sortDirection="desc", **times).total_count
 
     def _list_events(self, start: int, end: int, limit: int) -> tuple[int, list[HistoricEvent]]:
-        """How many events Marquez counts in a time, and the first of them, the oldest first."""
+        """How many events Marquez counts in a time, and the first of them, the oldest first.
+
+        A meshline also lists events of jobs and datasets if it is asked to; Marquez ignores that.
+        """
         times = {"after": _format_time(start), "before": _format_time(end)}
-        answer = self._client.read(EventList, _PATH, limit=limit, sortDirection="asc", **times)
+        answer = self._client.read(EventList, _PATH, limit=limit, sortDirection="asc", **times, declared="true")
         events = [_parse_event(bytes(body), start) for body in answer.events]
         if any(one.time > other.time for one, other in pairwise(events)):
             raise InvalidInput(
@@ -192,7 +195,14 @@ TYPED = frozenset(
 def strip_nulls(body: bytes) -> bytes:
     """The event without the members that Marquez has added: null, for what an event does not state. Other facets stay as they are."""
     event = msgspec.json.decode(body)
-    for part in (event, event.get("run"), event.get("job"), *(event.get("inputs") or ()), *(event.get("outputs") or ())):
+    for part in (
+        event,
+        event.get("run"),
+        event.get("job"),
+        event.get("dataset"),
+        *(event.get("inputs") or ()),
+        *(event.get("outputs") or ()),
+    ):
         if isinstance(part, dict):
             _strip_part(part)
     return msgspec.json.encode(event)

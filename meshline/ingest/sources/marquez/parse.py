@@ -173,6 +173,7 @@ class NamedByEvent(_Answer, frozen=True):
     run: _EventRun | None = None
     inputs: list[_EventDataset] | None = None
     outputs: list[_EventDataset] | None = None
+    dataset: _EventDataset | None = None  # of an event of a dataset
 
     def parse_time(self) -> int:
         """Microseconds since the epoch, truncated. Raises InvalidInput."""
@@ -193,7 +194,8 @@ class NamedByEvent(_Answer, frozen=True):
 
     def list_datasets(self) -> Iterator[tuple[str, str]]:
         """The names of the event's datasets, and those of their symlinks."""
-        for dataset in (*(self.inputs or ()), *(self.outputs or ())):
+        own = () if self.dataset is None else (self.dataset,)
+        for dataset in (*own, *(self.inputs or ()), *(self.outputs or ())):
             yield dataset.namespace, dataset.name
             symlinks = dataset.facets.symlinks if dataset.facets is not None else None
             for one in (symlinks.identifiers or ()) if symlinks is not None else ():
