@@ -22,6 +22,7 @@ from benchmarks import (
     runs,
     startup,
     traversal,
+    views,
 )
 from benchmarks.figures import Benchmark
 
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         policies.BENCHMARK,
         startup.BENCHMARK,
         explorer.BENCHMARK,
+        views.BENCHMARK,
         neo4j_traversal.BENCHMARK,
         neo4j_loading.BENCHMARK,
         neo4j_ingest.BENCHMARK,

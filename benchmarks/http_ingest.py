@@ -80,7 +80,7 @@ class Ingested(NamedTuple):
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     shape = SHAPES[size][0]
     store = meshes.copy(shape, "http-ingest.db")
-    with _run_server(store) as ours, _run_parser() as reference:
+    with run_server(store) as ours, _run_parser() as reference:
         measure_both(ours, reference, list(build_mesh(WARM, seed=9).build_events()), CONNECTIONS)
         events = build_mesh(EVENTS[size])
         for case, day in (("new", 0), ("unchanged", 1)):
@@ -110,7 +110,7 @@ def _post_bodies(server: Server, bodies: Sequence[bytes], connections: int) -> S
 
 
 @contextmanager
-def _run_server(store: Path) -> Iterator[Server]:
+def run_server(store: Path) -> Iterator[Server]:
     with _process("-c", SERVE, "serve", "--store", f"sqlite:///{store}", "--port") as server:
         yield server
 
