@@ -59,12 +59,12 @@ def measure_views(address: str, mesh: Mesh) -> Iterator[Figure]:
             begun = perf_counter()
             step()
             wait_until_idle(page)
-            taken = (perf_counter() - begun) * 1000
+            passed = (perf_counter() - begun) * 1000
             longest = page.evaluate("Math.max(...window.tasks)")
             yield Figure(
                 case=f"{case}, {mesh.columns:,} columns",
                 unit="ms",
-                ours=taken,
+                ours=passed,
                 reference=STEP,
                 against="the goal",
                 goal=build_maximum(1),
@@ -85,7 +85,7 @@ def list_steps(page: Page, address: str, name: str, asset: str) -> Iterator[tupl
     """What a user does, one after the other."""
     draw = page.get_by_role("button", name="Draw the picture")
     yield "start", lambda: page.goto(address + "/", wait_until="load")
-    yield "suggest while typing", lambda: type_name(page, name)
+    yield "suggest while typing", lambda: write_name(page, name)
     yield "search", lambda: page.goto(f"{address}/search?q=customer+order", wait_until="load")
     yield "open a hub", lambda: page.goto(f"{address}/lineage?of={asset}", wait_until="load")
     if draw.count():  # many nodes are listed first
@@ -96,7 +96,7 @@ def list_steps(page: Page, address: str, name: str, asset: str) -> Iterator[tupl
     yield "differences", lambda: page.goto(f"{address}/diff", wait_until="load")
 
 
-def type_name(page: Page, name: str) -> None:
+def write_name(page: Page, name: str) -> None:
     page.locator("input[role=combobox]").first.fill(name)
     page.locator("[role=listbox] [role=option]").first.wait_for()
 

@@ -18,19 +18,20 @@ settings.register_profile(
 )
 settings.load_profile("meshline")
 
-# Files whose tests take a minute and more, longest first. They begin first, so that no process is idle while another runs the last one.
+# Files whose tests take a minute and more. They begin first, so that no process is idle while another runs the last one. A process takes
+# the next file when it is done with one: in this order one of two processes computes while the other one waits for Kafka or Neo4j.
 LONGEST = (
     "tests/packaging/test_extras.py",
-    "tests/stores/test_neo4j.py",
-    "tests/faults/test_neo4j_away.py",
-    "tests/benchmarks/test_quick.py",
     "tests/faults/test_kafka_killed.py",
-    "tests/docs/test_docs.py",
-    "tests/ingest/test_kafka.py",
-    "tests/explorer/test_hostile_mesh.py",
+    "tests/faults/test_neo4j_away.py",
     "tests/api/test_any_request.py",
-    "tests/explorer/test_routes.py",
+    "tests/stores/test_neo4j.py",
     "tests/acceptance/test_large_mesh.py",
+    "tests/explorer/test_hostile_mesh.py",
+    "tests/ingest/test_kafka.py",
+    "tests/explorer/test_routes.py",
+    "tests/benchmarks/test_quick.py",
+    "tests/docs/test_docs.py",
 )
 
 
