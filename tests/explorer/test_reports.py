@@ -175,6 +175,16 @@ def test_runs_are_shown_page_by_page(browser: Browser, tmp_path: Path) -> None:
         assert [row[8] for row in save_rows(page)[1]] == [event["run"]["runId"] for event in reversed(events)]
         page.get_by_role("button", name="Back to the first").click()
         expect(runs.first).to_contain_text(events[-1]["run"]["runId"])
+        wide = build_event("00000000-0000-4000-9000-000000000000", start + timedelta(days=2))
+        names = [f"column_{number:04}" for number in range(total)]
+        wide["outputs"][0]["facets"] = {"schema": build_schema(names)}
+        server.post("/api/v1/lineage", wide)
+        page = open_window(server.address).open(f"/a/{server.resolve('sales.orders')}?tab=columns")
+        columns = page.get_by_role("table", name="Columns").locator("tbody tr")
+        expect(columns).to_have_count(many)
+        page.get_by_role("button", name="Next 1,000").click()
+        expect(page.get_by_text("1,001 to 1,060 of 1,060 shown.")).to_be_visible()
+        assert [row.split()[0] for row in columns.all_inner_texts()] == names[many:]
 
 
 def build_event(run: str, at: datetime) -> dict[str, Any]:
@@ -186,4 +196,12 @@ def build_event(run: str, at: datetime) -> dict[str, Any]:
         "run": {"runId": run},
         "job": {"namespace": "scheduler", "name": "nightly"},
         "outputs": [{"namespace": "db", "name": "sales.orders"}],
+    }
+
+
+def build_schema(names: list[str]) -> dict[str, Any]:
+    return {
+        "_producer": "https://example.com/scheduler",
+        "_schemaURL": "https://openlineage.io/spec/facets/1-1-1/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet",
+        "fields": [{"name": name, "type": "string"} for name in names],
     }

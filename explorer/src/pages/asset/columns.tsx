@@ -1,4 +1,5 @@
-import { Answered, AssetLink, Badge, ListLine, Name, OutcomeBadge, Table } from "../../parts";
+import { PageLine, usePages } from "../../paging";
+import { Answered, AssetLink, Badge, Name, OutcomeBadge, Table } from "../../parts";
 import { usePastQuery } from "../../past";
 import { Checks, DatasetColumns } from "../../queries/asset";
 import { CheckTable } from "../check-table";
@@ -6,7 +7,8 @@ import { CheckTable } from "../check-table";
 const MOST_COLUMNS = 1000;
 
 export function ColumnTab({ id }: { id: string }) {
-  const query = usePastQuery(DatasetColumns, { id, first: MOST_COLUMNS });
+  const pages = usePages(id, MOST_COLUMNS);
+  const query = usePastQuery(DatasetColumns, { id, first: pages.first, after: pages.after });
   return (
     <Answered query={query}>
       {({ node }) =>
@@ -37,7 +39,7 @@ export function ColumnTab({ id }: { id: string }) {
                 { head: "Description", cell: (row) => <Name text={row.description ?? ""} most={200} /> },
               ]}
             />
-            <ListLine shown={node.columns.nodes.length} total={node.columns.totalCount} />
+            <PageLine pages={pages} list={node.columns} />
             {!node.described && (
               <p className="notice warn">No source lists its columns: these are known from lineage, and there may be more.</p>
             )}

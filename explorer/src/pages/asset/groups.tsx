@@ -1,8 +1,13 @@
 /** The tabs of a domain and of an owner: what is theirs. */
 import { count, formatNumber, nameKind } from "../../messages";
-import { Answered, AssetLink, AssetLinks, ListLine, StandingBadge, Table } from "../../parts";
+import { PageLine, usePages } from "../../paging";
+import { Answered, AssetLink, AssetLinks, Link, ListLine, StandingBadge, Table } from "../../parts";
 import { usePastQuery } from "../../past";
 import { DomainDetails, OwnerDetails } from "../../queries/asset";
+import type { AssetKind } from "../../queries/search";
+
+const PAGE = 500;
+const OWNED: AssetKind[] = ["DOMAIN", "DATA_PRODUCT", "DATASET", "CONTRACT", "CONSUMER", "JOB"];
 
 export function DomainTab({ id }: { id: string }) {
   const query = usePastQuery(DomainDetails, { id });
@@ -43,6 +48,11 @@ export function DomainTab({ id }: { id: string }) {
                 ))}
               </ul>
               <ListLine shown={node.datasets.nodes.length} total={node.datasets.totalCount} />
+              {node.datasets.nodes.length < node.datasets.totalCount && (
+                <p>
+                  <Link href={`/datasets?domain=${id}`}>All datasets of this domain</Link>
+                </p>
+              )}
             </>
           )
         );
@@ -52,7 +62,8 @@ export function DomainTab({ id }: { id: string }) {
 }
 
 export function OwnerTab({ id }: { id: string }) {
-  const query = usePastQuery(OwnerDetails, { id, kinds: ["DOMAIN", "DATA_PRODUCT", "DATASET", "CONTRACT", "CONSUMER", "JOB"], first: 500 });
+  const pages = usePages(id, PAGE);
+  const query = usePastQuery(OwnerDetails, { id, kinds: OWNED, first: pages.first, after: pages.after });
   return (
     <Answered query={query}>
       {({ ownedBy }) => (
@@ -66,7 +77,7 @@ export function OwnerTab({ id }: { id: string }) {
               { head: "Asset", cell: (row) => <AssetLink asset={row} /> },
             ]}
           />
-          <ListLine shown={ownedBy.nodes.length} total={ownedBy.totalCount} />
+          <PageLine pages={pages} list={ownedBy} />
         </>
       )}
     </Answered>
