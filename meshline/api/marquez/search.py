@@ -8,7 +8,7 @@ from itertools import islice
 
 from meshline.api.marquez.datasets import collect_dataset_facets, collect_facets
 from meshline.api.marquez.node_ids import format_node_id
-from meshline.api.marquez.question import Question, parse_time
+from meshline.api.marquez.question import Question, find_namespace, parse_time
 from meshline.api.marquez.runs import read_last_writers, read_latest_runs
 from meshline.api.marquez.shapes import DatasetMatch, DatasetMatches, Hit, Hits, JobMatch, JobMatches
 from meshline.errors import InvalidInput
@@ -30,21 +30,22 @@ def search_names(question: Question) -> Hits:
     since, until = _parse_day(question, "after"), _parse_day(question, "before")
     last = question.times[1]
     found = [
-        (node, key)
+        (node, name)
         for kind in FILTERS
         if wanted in ("", kind)
-        for node, key in find_names(question, kind, text)
+        for node, name in find_names(question, kind, text)
         if (since is None or last[node] >= since) and (until is None or last[node] < until)
     ]
     if sort == SORTS[1]:
         found.sort(key=lambda hit: -int(last[hit[0]]))
     else:
-        found.sort(key=lambda hit: _rank_name(hit[1].name.casefold(), text))
-    hits = [
-        Hit("JOB" if key.kind is AssetKind.JOB else "DATASET", key.name, from_micros(int(last[node])), key.parts[0], format_node_id(key))
-        for node, key in found[:limit]
-    ]
-    return Hits(len(found), hits)
+        found.sort(key=lambda hit: _rank_name(hit[1], text))
+    return Hits(len(found), [_build_hit(question, node, int(last[node])) for node, _ in found[:limit]])
+
+
+def _build_hit(question: Question, node: int, at: int) -> Hit:
+    key = question.index.assets.get_key(node)
+    return Hit("JOB" if key.kind is AssetKind.JOB else "DATASET", key.name, from_micros(at), key.parts[0], format_node_id(key))
 
 
 def read_text(question: Question) -> str:
@@ -55,14 +56,23 @@ def read_text(question: Question) -> str:
     return text
 
 
-def find_names(question: Question, kind: AssetKind, text: str) -> Iterator[tuple[int, AssetKey]]:
-    """The assets of a kind with a text (casefolded) in their shown names, by name; of the namespace of the request if it has one."""
+def find_names(question: Question, kind: AssetKind, text: str) -> Iterator[tuple[int, str]]:
+    """The assets of a kind with a text (casefolded) in their shown names, by name; of the namespace of the request if it has one.
+
+    Each with its name, casefolded. Keys are for the page that is shown: a letter is in most names.
+    """
     namespace, assets = question.query.get("namespace") or None, question.index.assets
     question.limits.check_deadline()
-    shown = [(assets.get_key(node), node) for node in question.index.find_containing(kind, text) if not assets.is_inferred(node)]
-    for key, node in sorted(shown):
-        if text in key.name.casefold() and namespace in (None, key.parts[0]) and node not in question.hidden:
-            yield node, key
+    nodes, names = assets.list_of_kind(kind), question.index.list_folded_names(kind)
+    begin, end = (0, len(nodes)) if namespace is None else find_namespace(question.index, kind, namespace)
+    for node, name in zip(nodes[begin:end], names[begin:end], strict=True):
+        if text in name and node not in question.hidden:
+            yield node, name
+
+
+def _find_first(question: Question, kind: AssetKind, text: str) -> list[tuple[int, AssetKey]]:
+    """The first ten of `find_names`, with their keys."""
+    return [(node, question.index.assets.get_key(node)) for node, _ in islice(find_names(question, kind, text), FIRST)]
 
 
 def _rank_name(name: str, text: str) -> int:
@@ -82,7 +92,7 @@ def _parse_day(question: Question, name: str) -> int | None:
 def search_datasets(question: Question) -> DatasetMatches:
     """The first ten datasets with a text in their names, with their facets."""
     text = read_text(question)
-    found = list(islice(find_names(question, AssetKind.DATASET, text), FIRST))
+    found = _find_first(question, AssetKind.DATASET, text)
     hits = []
     read_last_writers(question, ((node, None) for node, _ in found))
     for (node, key), known in zip(found, read_attributes(question.live, question.index, [node for node, _ in found]), strict=True):
@@ -95,7 +105,7 @@ def search_datasets(question: Question) -> DatasetMatches:
 def search_jobs(question: Question) -> JobMatches:
     """The first ten jobs with a text in their names, with their facets and those of their newest runs."""
     text = read_text(question)
-    found = list(islice(find_names(question, AssetKind.JOB, text), FIRST))
+    found = _find_first(question, AssetKind.JOB, text)
     hits = []
     latest = read_latest_runs(question, [node for node, _ in found], 1)
     for (node, key), known in zip(found, read_attributes(question.live, question.index, [node for node, _ in found]), strict=True):

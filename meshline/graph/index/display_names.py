@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +59,7 @@ class DisplayNames:
         self._precedence = precedence
         self._datasets: dict[int, AssetKey] = {}
         self._sorted: dict[AssetKind, Ints] = {}
+        self._folded: dict[AssetKind, Sequence[str]] = {}
         self._names_version = -1
         self._listings: dict[int, list[Listing]] = {}
         self._version = -1
@@ -101,6 +103,14 @@ class DisplayNames:
             found = self._sorted[kind] = np.array(
                 self._list_all_columns() if kind is AssetKind.COLUMN else self._list_of_other_kind(kind), np.int32
             )
+        return found
+
+    def list_folded_names(self, kind: AssetKind) -> Sequence[str]:
+        """The last part of the shown name of each asset of `list_of_kind`, casefolded; made once for all questions."""
+        nodes = self.list_of_kind(kind)
+        found = self._folded.get(kind)
+        if found is None:
+            found = self._folded[kind] = [self.get_key(node).name.casefold() for node in nodes.tolist()]
         return found
 
     def list_columns(self, dataset: int) -> list[int]:
@@ -203,6 +213,7 @@ class DisplayNames:
             self._names_version = self._loader.names_version
             self._datasets.clear()
             self._sorted.clear()
+            self._folded.clear()
 
     def _get_dataset_key(self, dataset: int) -> AssetKey:
         tables = self._tables

@@ -502,7 +502,6 @@ class LineageIndex:
         self._ownership = OwnershipCache(self._loader, self._shown, precedence)
         self._lookup = AssetLookup(self._loader, self._shown)
         self._orders: tuple[int, dict[object, list[tuple[int, int]]]] = (revision, {})
-        self._names = self._lookup.names
         self.assets = AssetFacet(self._loader, self._shown, self._lookup)
         self.ownership = OwnershipFacet(self._loader, self._ownership)
         self.lineage = LineageFacet(self._loader, self._ownership, self._view)
@@ -570,9 +569,9 @@ class LineageIndex:
         found = self._suggestions.find_alike(text, prefixes, None if kind is None else KINDS.index(kind))
         return [node for node in found if self._shown.is_visible(node)]
 
-    def find_containing(self, kind: AssetKind, text: str) -> list[int]:
-        """The visible assets of a kind of which any name has a text in its last part, in any case. Inferred ones are among them."""
-        return [node for node in self._names.find_nodes(KINDS.index(kind), text).tolist() if self._shown.is_visible(node)]
+    def list_folded_names(self, kind: AssetKind) -> Sequence[str]:
+        """The last part of the shown name of each asset of `assets.list_of_kind`, casefolded."""
+        return self._shown.list_folded_names(kind)
 
     def sort_once(self, name: object, compute: Callable[[], list[tuple[int, int]]]) -> list[tuple[int, int]]:
         """An order of assets, (value, node) of each, which is computed once for each revision. `name`: of the order."""

@@ -1,8 +1,7 @@
 """Suggestions while a name is typed: the assets whose names begin with a text, or in whose names each word of the text begins a word.
 
 The distinct words, last parts and whole names are sorted; names that came later are compared one by one until there are many of them.
-A look at all assets is a few passes over arrays, about a millisecond per million assets and word. A part of a name that need not begin a
-word is found in one text of all names.
+A look at all assets is a few passes over arrays, about a millisecond per million assets and word.
 """
 
 from __future__ import annotations
@@ -289,22 +288,12 @@ def _append(known: Ints, used: int, more: Ints) -> Ints:
 
 
 class NameText:
-    """Finds the assets of one index with a text in the last parts of their names. Follows it whenever it is asked."""
+    """Finds the names of one index that end with a text. Follows it whenever it is asked."""
 
     def __init__(self, tables: IndexTables) -> None:
         self._tables = tables
         self._text: npt.NDArray[np.uint8] = np.empty(0, np.uint8)  # all names, casefolded, one after the other
         self._end: I64 = np.empty(0, np.int64)  # of each name in it
-
-    def find_nodes(self, kind: int, text: str) -> Ints:
-        """The representatives (ascending) of the assets of a kind of which a name has the text in its last part, in any case."""
-        self._follow()
-        tables, n = self._tables, int(self._tables.counts[N_NODES])
-        nodes = np.flatnonzero((tables.nodes.kind[:n] == kind) & (tables.nodes.live[:n] > 0))
-        last = tables.nodes.part2[nodes]
-        last = np.where(last == NONE, tables.nodes.part1[nodes], last)
-        found: Ints = np.unique(tables.nodes.rep[nodes[self._mark_names(text.casefold().encode())[last]]])
-        return found
 
     def mark_ending(self, text: str) -> Flags:
         """By number: whether a name ends with the text, or the text with it, in any case."""
@@ -320,18 +309,6 @@ class NameText:
             if not len(left):
                 break
         marked[left] = True
-        return marked
-
-    def _mark_names(self, text: bytes) -> Flags:
-        """By number: whether a name has the text."""
-        marked = np.zeros(len(self._end), np.bool_)
-        if not text:
-            return ~marked
-        begin = np.flatnonzero(self._text[: max(0, len(self._text) - len(text) + 1)] == text[0])
-        for offset, byte in enumerate(text[1:], 1):
-            begin = begin[self._text[begin + offset] == byte]
-        name = np.searchsorted(self._end, begin, side="right")
-        marked[name[begin + len(text) <= self._end[name]]] = True  # and does not run over the end of it
         return marked
 
     def _follow(self) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from meshline.graph.index.lineage_index import AssetFacet
+from meshline.graph.model import AssetKey
 from tests.api.marquez import schemas
 from tests.api.marquez.conftest import CUSTOMERS, JOBS, LAKE, PG, Marquez, build_dataset, build_event, build_facet
 
@@ -181,6 +185,21 @@ def test_search_finds_any_part_of_a_name_in_any_case(known: Marquez) -> None:
     assert known.get(schemas.HITS, "search", q="RDER", limit=1)["totalCount"] == 2
     assert [hit["type"] for hit in known.get(schemas.HITS, "search", q="o", filter="JOB")["results"]] == ["JOB"] * 3
     assert [hit["namespace"] for hit in known.get(schemas.HITS, "search", q="o", namespace=PG)["results"]] == [PG]
+
+
+def test_a_search_builds_only_the_names_of_its_page(known: Marquez, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A letter is in most names of a large mesh."""
+    first = known.get(schemas.HITS, "search", q="o", limit=1)
+    built: list[int] = []
+    get_key = AssetFacet.get_key
+
+    def count(facet: AssetFacet, node: int) -> AssetKey:
+        built.append(node)
+        return get_key(facet, node)
+
+    monkeypatch.setattr(AssetFacet, "get_key", count)
+    assert known.get(schemas.HITS, "search", q="o", limit=1) == first
+    assert (first["totalCount"], len(built)) == (6, 1)
 
 
 def test_search_ranks_exact_names_first_and_can_sort_by_time(known: Marquez) -> None:
