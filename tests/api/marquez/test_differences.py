@@ -115,3 +115,20 @@ def test_each_address_is_in_the_docs() -> None:
     lasts = {re.sub(r"\{[^}]*\}", "{}", address.path).rstrip("/{}").rpartition("/")[2] for address in ADDRESSES}
     assert len(ROUTES) > 25
     assert sorted(last for last in lasts if last and last not in text) == []
+
+
+def shorten_path(path: str) -> str:
+    """An address as the table of tests names it: `datasets/.../versions`."""
+    fixed = re.sub(r"^/api/(v1/)?(namespaces/\{namespace\}/)?", "", path).split("/")
+    lists = [part for part in fixed[1:] if part in ("versions", "runs")]
+    first = "/".join(fixed[:2]) if fixed[0] in ("runlineage", "v2beta") else fixed[0]
+    return f"{first}/.../{lists[0]}" if lists and fixed[1].startswith("{") else "/".join([first, *lists])
+
+
+def test_each_address_names_its_tests() -> None:
+    rows = list_rows("Tests")
+    known = {name for text in FILES.values() for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)}
+    assert [row for row in rows if not set(re.findall(r"`(test_\w+)`", row[1]))] == []
+    assert {name for row in rows for name in re.findall(r"`(test_\w+)`", row[1])} <= known
+    listed = {name for row in rows for name in re.findall(r"`([^`]+)`", row[0])}
+    assert {shorten_path(address.path) for address in ADDRESSES} <= listed
