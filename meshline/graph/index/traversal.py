@@ -149,19 +149,23 @@ def _list_ends(loader: HeadLoader, node: int, type_: int) -> list[int]:
 def _list_product_datasets(loader: HeadLoader, ownership: OwnershipCache, node: int) -> list[int]:
     rows = loader.tables.list_relation_rows(node, _PORT)
     ports = [int(loader.tables.relations.end[row]) for row in rows if is_output(loader.get_relation_attributes(row).get("direction"))]
-    return ports or [dataset for dataset in _list_datasets(loader) if ownership.find_product(dataset) == node]
+    if ports:
+        return ports
+    datasets = _list_datasets(loader)
+    return [int(dataset) for dataset in datasets[ownership.find_products(datasets) == node]]
 
 
 def _list_domain_parts(loader: HeadLoader, ownership: OwnershipCache, node: int) -> list[int]:
     """Its products, its subdomains, and its datasets without a product."""
     parts = [int(loader.tables.relations.start[row]) for row in loader.tables.list_relation_rows(node, _PART_OF, incoming=True)]
-    return parts + [dataset for dataset in _list_datasets(loader) if ownership.find_domain(dataset) == node]
+    datasets = _list_datasets(loader)  # compared as arrays: a question may start at every domain of the mesh
+    return parts + [int(dataset) for dataset in datasets[ownership.find_domains(datasets) == node]]
 
 
-def _list_datasets(loader: HeadLoader) -> list[int]:
+def _list_datasets(loader: HeadLoader) -> Ints:
     tables = loader.tables
     n = int(tables.counts[N_NODES])
-    return list(np.unique(tables.nodes.rep[:n][tables.nodes.kind[:n] == DATASET]).tolist())
+    return np.unique(tables.nodes.rep[:n][tables.nodes.kind[:n] == DATASET])
 
 
 Distances: TypeAlias = Ints  # by node; -1: not visited
