@@ -94,7 +94,11 @@ function Focus({ card, row, picture, state, cone, actions, onLine, onFilter, onF
             ))}
           </>
         ) : node.brief ? (
-          "owner and checks are not loaded yet"
+          isUser(node) ? (
+            "owner not loaded: its page has it"
+          ) : (
+            "owner and checks are not loaded yet"
+          )
         ) : (
           "no owner"
         )}

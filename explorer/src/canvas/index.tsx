@@ -42,11 +42,12 @@ import { boxOf, type Hit, listBoxes, type Scene, stepScene } from "./scene";
 import { runInSlices, useSlices } from "./slices";
 import { chooseViewport, Surface } from "./surface";
 import { Tree } from "./tree";
-import { addUsers, lightUsers } from "./users";
+import { lightUsers, stepUsers, type Users } from "./users";
 import { fit, pan, reveal, type Size, type Viewport, visiblePart, zoomAt } from "./viewport";
 
 const VIEW_REST_MS = 400;
 const NO_ROWS: readonly OutlineRow[] = [];
+const NO_USERS: Users = { list: [], jobs: new Map() };
 const EMPTY = buildPicture(NOTHING, FIRST_VIEW);
 /** A picture of more nodes is made in slices. */
 const MOST_AT_ONCE = 300;
@@ -65,7 +66,8 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const difference = useDifference(of, state);
   const { picture: marked, beyond } = useMemo(() => markChanges(plain, difference.changes), [plain, difference.changes]);
   const users = useUsers(lineage, state);
-  const picture = useMemo(() => (users.found ? addUsers(marked, users.found, view) : marked), [marked, users.found, view]);
+  const join = useCallback(() => stepUsers(marked, users.found ?? NO_USERS, view), [marked, users.found, view]);
+  const [picture, joined] = useSlices(join, users.found !== null && marked.cards.length > MOST_AT_ONCE, EMPTY);
   const listFirst = picture.cards.length > MOST_DRAWN && !state.draw;
   const { dark } = useTheme();
   const palette = useMemo(() => readPalette(dark), [dark]);
@@ -137,11 +139,11 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const before = useRef(0);
   useEffect(() => {
     const now = picture.cards.length;
-    if (now === 0 || lineage.loading || !drawn) return;
+    if (now === 0 || lineage.loading || !drawn || !joined) return;
     if (before.current !== 0 && now !== before.current)
       announce(`${Math.abs(now - before.current)} nodes ${now > before.current ? "added" : "removed"}, ${now} shown.`);
     before.current = now;
-  }, [picture, lineage.loading, drawn]);
+  }, [picture, lineage.loading, drawn, joined]);
 
   // Pan and zoom only replace the address, and only when they have come to rest.
   const rest = useRef(0);
@@ -194,7 +196,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
   const current = focus !== null && picture.cardOf.has(focus) ? focus : start;
   const card = current === null ? undefined : picture.cards[picture.cardOf.get(current)!];
 
-  const briefId = card?.node.brief ? card.id : null;
+  const briefId = card?.node.brief && !isUser(card.node) ? card.id : null;
   const { describe } = lineage;
   useEffect(() => {
     if (briefId !== null && !lineage.loading) describe(briefId); // else the answer that is on its way may have it
@@ -483,6 +485,7 @@ export default function LineageCanvas({ of, level, search, setSearch, openAsset 
           lineage.loading ||
           users.loading ||
           !drawn ||
+          !joined ||
           !listed ||
           (lineage.completeness === null ? lineage.error === null : scene === null && !listFirst && picture.cards.length > 0)
         }

@@ -7,6 +7,7 @@ import {
   ChangedFlows,
   CompactPicture,
   type CompactPictureAnswer,
+  CompactPictureUsers,
   Cone,
   Picture,
   type PictureAnswer,
@@ -34,6 +35,8 @@ export interface LineageState {
   completeness: Gaps | null;
   /** How to ask for what is behind its gaps: of each answer that the picture is made of. */
   behind: Behind;
+  /** What each answer was asked. */
+  parts: readonly Part[];
   /** Answers that have fewer nodes than were reached. */
   cuts: Cut[];
   /** Assets that belong to no group at this granularity and are not drawn. */
@@ -204,6 +207,7 @@ export function useLineage(of: readonly string[], state: PictureState): LineageS
     describe,
     completeness: loaded.parts.length > 0 ? addCompleteness(loaded.parts.map((part) => part.completeness)) : null,
     behind: lookBehind(PictureGap, ...loaded.parts.map((part) => part.question)),
+    parts: loaded.parts,
     cuts: loaded.parts.filter((part) => part.total !== part.shown),
     ungrouped: loaded.ungrouped,
     error,
@@ -302,27 +306,39 @@ export function addCompleteness(answers: readonly Gaps[]): Gaps {
   );
 }
 
-/** The most nodes of an answer whose jobs and consumers are drawn: the server has them in no larger one. */
+/** The most nodes of an answer whose jobs and consumers are asked for with their owners; of more there is a compact answer. */
 export const MOST_WITH_USERS = 1000;
 
 /** The jobs and consumers of all answers of the picture, and why some or all of them are missing. */
-export function useUsers({ behind }: LineageState, { users }: PictureState) {
-  const questions = behind.variables as readonly Question[];
+export function useUsers({ parts }: LineageState, { users }: PictureState) {
   const include = [...users].sort();
-  const asked = include.length > 0 && questions.length > 0;
-  const query = useAnswers(PictureUsers, asked ? questions.map((one) => ({ ...one, include, limit: MOST_WITH_USERS })) : null);
-  const answers = asked ? query.data : null;
+  const asked = include.length > 0 && parts.length > 0;
+  const isLarge = ({ total }: Part) => total === null || total > MOST_WITH_USERS;
+  const large = parts.filter(isLarge).map(({ question }) => ({ ...question, include }));
+  const small = parts.filter((part) => !isLarge(part)).map(({ question }) => ({ ...question, include, limit: MOST_WITH_USERS }));
+  const few = useAnswers(PictureUsers, asked && small.length > 0 ? small : null);
+  const many = useAnswers(CompactPictureUsers, asked && large.length > 0 ? large : null);
+  const fewAnswers = asked ? (small.length > 0 ? few.data : NO_ANSWERS) : null;
+  const manyAnswers = asked ? (large.length > 0 ? many.data : NO_ANSWERS) : null;
+  const [error, loading] = [few.error ?? many.error, few.loading || many.loading];
   return useMemo(() => {
-    const gap = findUsersGap(answers ?? []);
+    // A compact answer of ten thousand nodes has the jobs of these: the picture says that it has no more nodes.
+    const cuts = [...(fewAnswers ?? []), ...(manyAnswers ?? []).filter((one) => one.lineage.completeness.truncated !== "NODES")];
+    const gap = findUsersGap(cuts);
     return {
-      found: answers && gap !== "NODES" ? readUsers(answers) : null,
+      found: fewAnswers && manyAnswers && gap !== "NODES" ? readUsers(fewAnswers, manyAnswers) : null,
       gap,
-      error: query.error,
-      loading: query.loading,
-      retry: query.retry,
+      error,
+      loading,
+      retry() {
+        few.retry();
+        many.retry();
+      },
     };
-  }, [answers, query.error, query.loading, query.retry]);
+  }, [fewAnswers, manyAnswers, error, loading, few.retry, many.retry]);
 }
+
+const NO_ANSWERS: never[] = [];
 
 /** The flows that were added and removed since the time that the picture is compared with. */
 export function useDifference(of: readonly string[], { compare, asOf }: PictureState) {

@@ -10,7 +10,7 @@ export function listLosses(cuts: readonly Cut[], usersGap: UsersGap): Gap[] {
   if (usersGap === "NODES")
     losses.push({
       short: "jobs and consumers not drawn",
-      long: `an answer has more than ${formatNumber(MOST_WITH_USERS)} nodes, and no larger one can name them: fewer hops or a higher level show them`,
+      long: `an answer has grown beyond ${formatNumber(MOST_WITH_USERS)} nodes since the picture was made: it has them when the page is loaded again`,
     });
   if (usersGap === "TIME")
     losses.push({

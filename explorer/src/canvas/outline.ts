@@ -139,7 +139,12 @@ export function describeCard(card: Card, mark?: Mark): string {
   const { node, hop } = card;
   if (isUser(node)) {
     const owners = node.owners.map((owner) => showName(owner.name)).join(" and ");
-    return [showName(node.name), KINDS[node.kind], owners ? `owner ${owners}` : "no owner", mark ? showName(mark.label) : ""]
+    return [
+      showName(node.name),
+      KINDS[node.kind],
+      node.brief ? "owner not loaded" : owners ? `owner ${owners}` : "no owner",
+      mark ? showName(mark.label) : "",
+    ]
       .filter(Boolean)
       .join(", ");
   }

@@ -1,16 +1,17 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { CompactPictureUsersAnswer } from "../queries/picture";
 import { readState, writeState } from "./address";
 import { buildCaption } from "./export_menu";
 import { buildMermaid, buildSvg } from "./exports";
 import { computeLayout } from "./layout";
-import { buildPicture, FIRST_VIEW, findCards, mergeAnswer, NOTHING, type Picture } from "./model";
+import { buildPicture, FIRST_VIEW, findCards, mergeAnswer, NOTHING, type Picture, REACHES } from "./model";
 import { listLosses, listNotes } from "./notes";
 import { buildOutline } from "./outline";
 import { LIGHT } from "./palette";
 import { makeEdge, makeNode } from "./samples";
 import { buildScene, listBoxes } from "./scene";
-import { addUsers, findUsersGap, lightUsers, readUsers, type User } from "./users";
+import { addUsers, findUsersGap, lightUsers, readUsers, type User, type Users } from "./users";
 
 const job = { id: "job", name: "nightly" };
 const known = mergeAnswer(NOTHING, {
@@ -25,7 +26,8 @@ const user = (id: string, kind: string, reads: string[], writes: string[]): User
 });
 const nightly = user("job", "JOB", ["a"], ["b", "c"]);
 const board = user("board", "CONSUMER", ["c"], []);
-const picture = addUsers(plain, [nightly, board], view);
+const among = (...list: User[]): Users => ({ list, jobs: new Map() });
+const picture = addUsers(plain, among(nightly, board), view);
 const list = ({ lines, cards }: Picture) => lines.map((line) => `${cards[line.from]!.id} ${cards[line.to]!.id}`).sort();
 
 describe("jobs and consumers in the picture", () => {
@@ -42,7 +44,7 @@ describe("jobs and consumers in the picture", () => {
       nodes: ["a", "b", "c", "d"].map((id) => makeNode(id, { start: id === "a" || id === "b" })),
       edges: [makeEdge("a", "c", { jobs: [job] }), makeEdge("b", "d", { jobs: [job] })],
     });
-    const drawn = addUsers(buildPicture(two, view), [user("job", "JOB", ["a", "b"], ["c", "d"])], view);
+    const drawn = addUsers(buildPicture(two, view), among(user("job", "JOB", ["a", "b"], ["c", "d"])), view);
     expect(list(drawn)).toEqual(["a c", "a job", "b d", "b job", "job c", "job d"]);
   });
 
@@ -65,7 +67,7 @@ describe("jobs and consumers in the picture", () => {
             own.map(([, to]) => to),
           );
         });
-        const lines = new Set(list(addUsers(buildPicture(mesh, view), users, view)));
+        const lines = new Set(list(addUsers(buildPicture(mesh, view), among(...users), view)));
         for (const [name, [from, to, id]] of flows)
           expect(lines.has(name) || (lines.has(`${from} ${id}`) && lines.has(`${id} ${to}`))).toBe(true);
         for (const id of ["j1", "j2"]) {
@@ -78,13 +80,64 @@ describe("jobs and consumers in the picture", () => {
     );
   });
 
+  test("compact answers draw the same boxes and lines as full ones", () => {
+    const names = ["a", "b", "c", "d"];
+    const one = fc.constantFrom(...names);
+    const jobs = fc.subarray(["j1", "j2"]);
+    const bits = fc.constantFrom(...REACHES);
+    fc.assert(
+      fc.property(fc.array(fc.tuple(one, one, jobs, bits), { maxLength: 8 }), fc.subarray(names), (tuples, used) => {
+        const flows = [...new Map(tuples.filter(([from, to]) => from !== to).map((tuple) => [`${tuple[0]} ${tuple[1]}`, tuple])).values()];
+        const nodes = names.map((id) => makeNode(id, { start: true }));
+        const full = mergeAnswer(NOTHING, {
+          nodes,
+          edges: flows.map(([from, to, ids, reach]) => makeEdge(from, to, { reach, jobs: ids.map((id) => ({ id, name: id })) })),
+        });
+        const brief = mergeAnswer(NOTHING, {
+          nodes,
+          edges: flows.map(([from, to, , reach]) => makeEdge(from, to, { reach, brief: true })),
+        });
+        const ids = ["j1", "j2"].filter((id) => flows.some((flow) => flow[2].includes(id)));
+        const own = (id: string, end: 0 | 1) => [...new Set(flows.filter((flow) => flow[2].includes(id)).map((flow) => flow[end]))];
+        const list = ids.map((id) => user(id, "JOB", own(id, 0), own(id, 1)));
+        if (used.length > 0) list.push(user("board", "CONSUMER", used, []));
+        const pair = (rows: [number, number][]) => ({ user: rows.map(([at]) => at), node: rows.map(([, place]) => place) });
+        const place = (end: 0 | 1) => pair(ids.flatMap((id, i) => own(id, end).map((name): [number, number] => [i, names.indexOf(name)])));
+        const answer: CompactPictureUsersAnswer = {
+          lineage: {
+            ids: names,
+            edges: { from: flows.map(([from]) => names.indexOf(from)), to: flows.map(([, to]) => names.indexOf(to)) },
+            users: {
+              ...{ ids: list.map(({ node }) => node.id), names: list.map(({ node }) => node.name) },
+              ...{ kinds: list.map(({ node }) => node.kind as "JOB"), qualifiedNames: list.map(({ node }) => node.id) },
+              ...{ reads: place(0), writes: place(1), uses: pair(used.map((name) => [list.length - 1, names.indexOf(name)])) },
+              carries: pair(
+                ids.flatMap((id, i) => flows.flatMap((flow, at): [number, number][] => (flow[2].includes(id) ? [[i, at]] : []))),
+              ),
+            },
+            completeness: { truncated: "NONE" },
+          },
+        };
+        const draw = ({ cards, lines }: Picture) => [
+          cards.map(({ id, hop }) => [id, hop]),
+          lines.map(({ id, from, to, reach, masking, faint }) => ({ id, from, to, reach, masking, faint })),
+        ];
+        const expected = draw(addUsers(buildPicture(full, view), among(...list), view));
+        expect(draw(addUsers(buildPicture(brief, view), readUsers([], [answer]), view))).toEqual(expected);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   test("what has no end in the picture is not drawn, nor is what happens within a closed group", () => {
-    expect(addUsers(plain, [user("far", "JOB", ["a"], ["elsewhere"]), user("none", "CONSUMER", ["q"], [])], view).cards).toHaveLength(4);
+    expect(addUsers(plain, among(user("far", "JOB", ["a"], ["elsewhere"]), user("none", "CONSUMER", ["q"], [])), view).cards).toHaveLength(
+      4,
+    );
     const nodes = ["a", "b"].map((id) => makeNode(id, { start: true, domain: { id: "d", name: "Sales" } }));
     const closed = buildPicture(mergeAnswer(NOTHING, { nodes, edges: [makeEdge("a", "b", { jobs: [job] })] }), {
       ...{ ...view, grouping: "domain" as const, closed: new Set(["d"]) },
     });
-    expect(addUsers(closed, [user("job", "JOB", ["a"], ["b"])], view).cards).toHaveLength(1);
+    expect(addUsers(closed, among(user("job", "JOB", ["a"], ["b"])), view).cards).toHaveLength(1);
   });
 
   test("the tree, the search and the address have them", () => {
@@ -129,7 +182,9 @@ describe("jobs and consumers in the picture", () => {
     const part = (reads: string[], writes: string[]) => ({
       lineage: { jobs: [{ job: asset, reads, writes }], consumers: [], completeness: { truncated: "NONE" as const } },
     });
-    const [only, ...rest] = readUsers([part(["a"], ["b"]), part(["a", "c"], [])] as unknown as Parameters<typeof readUsers>[0]);
+    const {
+      list: [only, ...rest],
+    } = readUsers([part(["a"], ["b"]), part(["a", "c"], [])] as unknown as Parameters<typeof readUsers>[0]);
     expect([[...only!.reads], [...only!.writes], rest]).toEqual([["a", "c"], ["b"], []]);
   });
 

@@ -1,6 +1,18 @@
 /** Jobs and consumers as boxes of the picture: who moves its data, and who uses it. Pure. */
-import type { PictureUsersAnswer } from "../queries/picture";
-import { type Card, isUser, type Line, type LineageEdge, type LineageNode, type Picture, REACHES, type View } from "./model";
+import type { CompactPictureUsersAnswer, PictureUsersAnswer } from "../queries/picture";
+import {
+  type Card,
+  isUser,
+  type Line,
+  type LineageEdge,
+  type LineageNode,
+  nameEdge,
+  type Picture,
+  REACHES,
+  type Ref,
+  type View,
+} from "./model";
+import { finish, STEP_ITEMS, type Steps } from "./slices";
 
 export const USERS = ["JOB", "CONSUMER"] as const;
 export type UserKind = (typeof USERS)[number];
@@ -12,31 +24,63 @@ export interface User {
   writes: ReadonlySet<string>;
 }
 
+export interface Users {
+  list: User[];
+  /** By the name of each edge of a compact answer: its jobs, also none. The edges of such a picture name theirs nowhere else. */
+  jobs: ReadonlyMap<string, readonly Ref[]>;
+}
+
 /** Each job and consumer once, with all that the answers say of it. */
-export function readUsers(answers: readonly PictureUsersAnswer[]): User[] {
+export function readUsers(answers: readonly PictureUsersAnswer[], compact: readonly CompactPictureUsersAnswer[] = []): Users {
   const users = new Map<string, { node: LineageNode; reads: Set<string>; writes: Set<string> }>();
+  const find = (node: LineageNode) => {
+    const user = users.get(node.id) ?? { node, reads: new Set(), writes: new Set() };
+    if (user.node.brief) user.node = node;
+    users.set(node.id, user);
+    return user;
+  };
   const add = (asset: Parts, reads: readonly string[], writes: readonly string[]) => {
-    const user = users.get(asset.id) ?? { node: makeUser(asset), reads: new Set(), writes: new Set() };
+    const user = find(makeUser(asset));
     for (const id of reads) user.reads.add(id);
     for (const id of writes) user.writes.add(id);
-    users.set(asset.id, user);
   };
+  const jobs = new Map<string, Ref[]>();
+  for (const { lineage } of compact) {
+    const { ids, kinds, names, qualifiedNames, reads, writes, uses, carries } = lineage.users;
+    const found = ids.map((id, i) => {
+      const known = { id, kind: kinds[i]!, name: names[i]!, qualifiedName: qualifiedNames[i]! };
+      return find({ ...makeUser({ ...known, domain: null, product: null, owners: [] }), brief: true });
+    });
+    const idOf = (pairs: typeof reads, i: number) => lineage.ids[pairs.node[i]!]!;
+    for (const pairs of [reads, uses]) for (const [i, one] of pairs.user.entries()) found[one]!.reads.add(idOf(pairs, i));
+    for (const [i, one] of writes.user.entries()) found[one]!.writes.add(idOf(writes, i));
+    const ofEdges = lineage.edges.from.map((from, i) => {
+      const name = nameEdge({ from: lineage.ids[from]!, to: lineage.ids[lineage.edges.to[i]!]! });
+      const known = jobs.get(name) ?? [];
+      jobs.set(name, known);
+      return known;
+    });
+    for (const [i, one] of carries.user.entries()) {
+      const known = ofEdges[carries.node[i]!]!;
+      if (!known.some(({ id }) => id === ids[one])) known.push({ id: ids[one]!, name: names[one]! });
+    }
+  }
   for (const { lineage } of answers) {
     for (const { job, reads, writes } of lineage.jobs) add(job, reads, writes);
     for (const { consumer, uses } of lineage.consumers) add(consumer, uses, []);
   }
-  return [...users.values()];
+  return { list: [...users.values()], jobs };
 }
 
-/** Why jobs and consumers of a picture are missing: an answer has too many nodes, and none is drawn; or it was cut off by time. */
+/** Why jobs and consumers of a picture are missing: an answer has more nodes than were counted before, and none is drawn; or it was cut off by time. */
 export type UsersGap = "NODES" | "TIME" | null;
 
-export function findUsersGap(answers: readonly PictureUsersAnswer[]): UsersGap {
+export function findUsersGap(answers: readonly { lineage: { completeness: { truncated: string } } }[]): UsersGap {
   const cuts = answers.map(({ lineage }) => lineage.completeness.truncated);
   return (["NODES", "TIME"] as const).find((cut) => cuts.includes(cut)) ?? null;
 }
 
-type Parts = PictureUsersAnswer["lineage"]["jobs"][number]["job"] | PictureUsersAnswer["lineage"]["consumers"][number]["consumer"];
+type Parts = Omit<PictureUsersAnswer["lineage"]["jobs"][number]["job"], "__typename">;
 
 function makeUser({ id, kind, name, qualifiedName, domain, product, owners }: Parts): LineageNode {
   return {
@@ -50,7 +94,14 @@ function makeUser({ id, kind, name, qualifiedName, domain, product, owners }: Pa
  * The picture with boxes for jobs and consumers. A line that a job explains is drawn through its box, if the box then claims no flow
  * that no source stated: a job that reads two datasets and writes two, but not each from each, stands beside the lines of its flows.
  */
-export function addUsers(picture: Picture, users: readonly User[], view: View): Picture {
+export function addUsers(picture: Picture, users: Users, view: View): Picture {
+  return finish(stepUsers(picture, users, view));
+}
+
+export function* stepUsers(picture: Picture, { list, jobs }: Users, view: View): Steps<Picture> {
+  const listJobs = (edge: LineageEdge) => (edge.brief ? (jobs.get(nameEdge(edge)) ?? []) : edge.jobs);
+  if (list.length === 0) return picture;
+  let step = 0;
   const cards = [...picture.cards];
   const cardOf = new Map(picture.cardOf);
   const lines: Line[] = [];
@@ -58,14 +109,17 @@ export function addUsers(picture: Picture, users: readonly User[], view: View): 
   const between = new Map<string, LineageEdge[]>(); // all flows, for those of which a compact answer names no jobs
   for (const line of picture.lines)
     between.set(`${line.from} ${line.to}`, [...(between.get(`${line.from} ${line.to}`) ?? []), ...line.edges]);
-  for (const line of picture.lines)
+  for (const line of picture.lines) {
+    if (++step % STEP_ITEMS === 0) yield;
     for (const edge of line.edges)
-      for (const { id } of edge.jobs) {
+      for (const { id } of listJobs(edge)) {
         const key = `${id} ${line.from} ${line.to}`;
         pairs.set(key, [...(pairs.get(key) ?? []), edge]);
       }
+  }
   const through = new Set<string>();
-  for (const { node, reads, writes } of users) {
+  for (const { node, reads, writes } of list) {
+    if (++step % STEP_ITEMS === 0) yield;
     const [sources, targets] = [reads, writes].map((ids) => listCards(ids, picture));
     if (sources!.length === 0 || (writes.size > 0 && targets!.length === 0)) continue;
     // Within one closed group nothing of it is to be seen.
@@ -80,7 +134,9 @@ export function addUsers(picture: Picture, users: readonly User[], view: View): 
     const carried = (from: readonly number[], to: readonly number[]) =>
       from.flatMap((one) =>
         to.flatMap(
-          (other) => pairs.get(`${node.id} ${one} ${other}`) ?? (between.get(`${one} ${other}`) ?? []).filter((edge) => edge.brief),
+          (other) =>
+            pairs.get(`${node.id} ${one} ${other}`) ??
+            (between.get(`${one} ${other}`) ?? []).filter((edge) => edge.brief && !jobs.has(nameEdge(edge))),
         ),
       );
     for (const from of sources!) lines.push(makeLine(cards, from, at, carried([from], targets!), node, view));
@@ -88,7 +144,10 @@ export function addUsers(picture: Picture, users: readonly User[], view: View): 
   }
   const kept = picture.lines.filter(({ fromRow, toRow, change, edges }) => {
     if (fromRow >= 0 || toRow >= 0 || change) return true;
-    return edges.some((edge) => edge.jobs.length === 0 || edge.jobs.some((job) => !through.has(job.id)));
+    return edges.some((edge) => {
+      const named = listJobs(edge);
+      return named.length === 0 || named.some((job) => !through.has(job.id));
+    });
   });
   return { ...picture, cards, cardOf, lines: [...kept, ...lines] };
 }
