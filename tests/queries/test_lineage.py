@@ -5,9 +5,10 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph.index import Direction, Truncated
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, build_column_key
+from meshline.graph.model import AssetKey, AssetKind, Facts, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.queries.impact_paths import list_paths
 from meshline.graph.queries.lineage import Granularity, Lineage, build_lineage
+from meshline.graph.queries.lineage_users import list_job_nodes
 from tests.queries import mesh
 
 
@@ -95,6 +96,29 @@ def test_a_self_edge_is_not_drawn(graph: LiveGraph) -> None:
 def list_steps(graph: LiveGraph, start: AssetKey, end: AssetKey) -> list[list[tuple[str | None, str]]]:
     found = list_paths(graph.index, mesh.get_node(graph, start), mesh.get_node(graph, end))
     return [[(step.edge, graph.index.assets.get_key(step.node).qualified_name) for step in path] for path in found]
+
+
+def test_a_job_that_derives_a_column_from_itself_is_at_its_dataset(graph: LiveGraph) -> None:
+    """As in an impact, where the job reads a column of the start; no flow joins that column to another drawn node."""
+    key = build_dataset_key("wh", "sales.sessions")
+    mesh.commit_statements(
+        graph,
+        mesh.build_statement(
+            mesh.LINEAGE,
+            ("job-output", "dbt", "dedup", *key.parts, "query"),
+            Facts(
+                flows=(
+                    mesh.build_flow(build_column_key(key, "id"), build_column_key(key, "id"))._replace(job=build_job_key("dbt", "dedup")),
+                )
+            ),
+            mesh.START,
+        ),
+    )
+    start = mesh.get_node(graph, key)
+    for granularity in (Granularity.COLUMN, Granularity.DATASET):
+        drawing = build_lineage(graph.index, [start], Direction.DOWNSTREAM, granularity=granularity).drawing
+        (job,) = list_job_nodes(drawing)
+        assert (job.reads, job.writes) == ((start,), (start,))
 
 
 def test_paths(graph: LiveGraph) -> None:

@@ -108,13 +108,28 @@ def list_job_nodes(drawing: Drawing) -> list[JobNode]:
 def _list_job_uses(drawing: Drawing) -> tuple[Uses, Uses]:
     """What the jobs of a drawing read and write."""
     flows, drawn = drawing.flows, drawing.list_drawn()
-    starts, ends = (locate_nodes(drawn, drawing.group(nodes)) for nodes in (flows.start, flows.end))
+    starts, ends = (_locate_ends(drawing, drawn, nodes) for nodes in (flows.start, flows.end))
     kept = (starts >= 0) & (ends >= 0) & (flows.job != NOTHING)
     reads, writes = Uses(flows.job[kept], starts[kept]), Uses(flows.job[kept], ends[kept])
     if drawing.arguments.direction is Direction.DOWNSTREAM and drawing.arguments.reach is Reach.POSSIBLE:
         table = drawing.graph.ownership.list_idle_reads()
         reads = _join_uses(reads, _match_uses(_list_datasets(drawing), table.start, table.end))
     return reads, writes
+
+
+def _locate_ends(drawing: Drawing, drawn: Ints, ends: Ints) -> Numbers:
+    """The places of the nodes that represent these ends of flows; -1 for those that are not drawn.
+
+    By column, a column of a dataset among the starts that no flow joins to another drawn node is not drawn, but a job may derive it from
+    itself: then the dataset represents it.
+    """
+    places: Numbers = locate_nodes(drawn, drawing.group(ends))
+    if drawing.arguments.granularity is Granularity.COLUMN:
+        lineage = drawing.graph.lineage
+        left = np.flatnonzero((places < 0) & (lineage.get_kinds(ends) == COLUMN))
+        datasets = lineage.get_datasets(ends[left])
+        places[left] = np.where(np.isin(datasets, drawing.found.starts), locate_nodes(drawn, datasets), -1)
+    return places
 
 
 def list_consumer_nodes(drawing: Drawing) -> list[ConsumerNode]:
