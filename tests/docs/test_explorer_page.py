@@ -18,10 +18,16 @@ def test_every_route_has_a_row() -> None:
 
 
 def test_every_test_it_names_exists() -> None:
-    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests" / "explorer").glob("test_*.py"))
+    files = [*(ROOT / "tests" / "explorer").glob("test_*.py"), ROOT / "tests" / "api" / "test_explorer.py"]
+    tests = "".join(path.read_text("utf-8") for path in files)
     named = set(re.findall(r"`(test_\w+)`", PAGE))
     assert len(named) > 20
     assert named <= set(re.findall(r"^def (test_\w+)", tests, re.MULTILINE))
+
+
+def test_every_interaction_names_its_test() -> None:
+    rows = [line for line in PAGE.splitlines() if line.startswith("| ") and line.endswith("| |")]
+    assert rows == []
 
 
 def test_its_pictures_are_those_of_the_script_and_small() -> None:
