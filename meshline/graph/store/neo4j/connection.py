@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import neo4j
-from neo4j.exceptions import AuthError, DriverError, Neo4jError, ServiceUnavailable, SessionExpired, TransientError
+from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, ServiceUnavailable, SessionExpired, TransientError
 
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.store.neo4j.cypher import get_cypher
@@ -96,9 +96,14 @@ class Connection:
         return self._run_rolled_back(run_under_lock, neo4j.WRITE_ACCESS)
 
     def define(self, statements: Sequence[str]) -> None:
-        """Change the schema, with one transaction for each statement."""
+        """Change the schema, with one transaction for each statement. Several processes may do this at once."""
         for statement in statements:
-            self.write(partial(run_query, text=statement))
+            try:
+                self.write(partial(run_query, text=statement))
+            except ClientError as error:
+                # Two at once: IF NOT EXISTS of the slower one can find nothing, and its CREATE then what the quicker one has created.
+                if not (error.code or "").startswith("Neo.ClientError.Schema.") or not (error.code or "").endswith("AlreadyExists"):
+                    raise
 
     def close(self) -> None:
         self._closed = True
