@@ -1,24 +1,50 @@
-"""`meshline search TEXT`."""
+"""`meshline search TEXT`, `meshline search --evaluate`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from meshline.cli.options import Kinds, Limit, ListFormat, Server, Store, TextFormat, get_kind_names
 
+if TYPE_CHECKING:
+    from meshline.cli.terminal import Line
+    from meshline.graph.model import Json
+    from meshline.graph.queries.search_evaluation import Evaluation
+
+EVALUATED = 500  # descriptions of each kind
+
 
 def search(
-    text: Annotated[str, typer.Argument(help="Words or beginnings of words, all of which must be found.", metavar="TEXT")],
+    text: Annotated[
+        str | None,
+        typer.Argument(help="Words, abbreviations or beginnings of words; words in double quotes must be there.", metavar="TEXT"),
+    ] = None,
     *,
     kind: Kinds = None,
     limit: Limit = 25,
+    evaluate: Annotated[
+        bool,
+        typer.Option(
+            "--evaluate",
+            help="Instead of a search: how often the assets of a store are found by their own descriptions, when search may look at names"
+            f" only. Asks for up to {EVALUATED} descriptions of each kind.",
+        ),
+    ] = False,
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Find assets by the words of their names, descriptions and tags."""
+    """Find assets by names, abbreviations, descriptions and tags."""
+    if evaluate:
+        if text is not None or server is not None:
+            raise typer.BadParameter("--evaluate takes a store, and neither TEXT nor --server")
+        _evaluate(store, format)
+        return
+    if text is None:
+        raise typer.BadParameter("a TEXT to search for is needed, or --evaluate")
     from meshline.cli.answer_types import Assets, format_assets
     from meshline.cli.client import convert_answer, open_client, read_query
     from meshline.cli.terminal import write_json, write_lines
@@ -29,3 +55,38 @@ def search(
         write_json(data)
     else:
         write_lines(format_assets(convert_answer(data, Assets), f"no asset has {text!r} in its names, descriptions or tags"))
+
+
+def _evaluate(store: str | None, form: TextFormat) -> None:
+    from meshline.cli.store import open_graph
+    from meshline.cli.terminal import write_json, write_lines
+    from meshline.graph.queries.search_evaluation import evaluate_search
+
+    with open_graph(store, must_exist=True) as opened:
+        index = opened.graph.index
+        evaluations = evaluate_search(opened.graph, index, EVALUATED)
+        names = {node: index.assets.get_key(node).qualified_name for found in evaluations for _, node in found.missed}
+    if form is TextFormat.JSON:
+        write_json([_build_row(found, names) for found in evaluations])
+        return
+    write_lines(line for found in evaluations for line in _format_evaluation(found, names))
+
+
+def _build_row(found: Evaluation, names: Mapping[int, str]) -> dict[str, Json]:
+    missed: list[Json] = [{"text": text, "asset": names[node]} for text, node in found.missed]
+    return {
+        "kind": found.kind.value,
+        "asked": found.asked,
+        "found": found.found,
+        "reciprocalRank": round(found.reciprocal, 3),
+        "missed": missed,
+    }
+
+
+def _format_evaluation(found: Evaluation, names: Mapping[int, str]) -> Iterator[Line]:
+    from meshline.cli.terminal import Line
+
+    among = f"{found.found} of {found.asked} found among the first 10"
+    yield Line(f"{found.kind.value}: {among} (mean reciprocal rank {found.reciprocal:.3f})")
+    for text, node in found.missed:
+        yield Line(f"  not found: {names[node]} by {text!r}")

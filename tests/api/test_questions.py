@@ -203,6 +203,18 @@ def test_search(ask: AskGraph) -> None:
     assert ask(query, t="nothing like it")["search"]["nodes"] == []
 
 
+def test_each_result_of_a_search_has_its_reasons(ask: AskGraph) -> None:
+    query = "query($t: String!) { search(text: $t, first: 2) { edges { node { name } why { word found meaning ofContext } } } }"
+    assert ask(query, t="cust eml written")["search"]["edges"][0] == {
+        "node": {"name": "email"},
+        "why": [
+            {"word": "cust", "found": "customers", "meaning": "BEGINNING", "ofContext": True},
+            {"word": "eml", "found": "email", "meaning": "ABBREVIATION", "ofContext": False},
+            {"word": "written", "found": "written", "meaning": "TEXT", "ofContext": False},
+        ],
+    }
+
+
 def test_lineage(ask: AskGraph) -> None:
     query = """query($of: [ID!]!, $g: Granularity!, $d: Direction!, $at: DateTime) { lineage(of: $of, granularity: $g, direction: $d, asOf: $at) {
       nodes { asset { name } reach distance masked start } ungrouped completeness { truncated asOf revision }

@@ -79,13 +79,25 @@ def test_wrong_use(arguments: list[str]) -> None:
 def test_search(example: str) -> None:
     shown = run_successfully("search", "customers email", "--store", example).out
     assert re.search(
-        r"^column  http://iceberg-rest.internal:8181/customers.customers.email +customer-directory in customers$", shown, re.MULTILINE
+        r"^column +http://iceberg-rest.internal:8181/customers.customers.email +customer-directory in customers$", shown, re.MULTILINE
     )
     assert run_successfully("search", "zzzzz", "--store", example).out == "no asset has 'zzzzz' in its names, descriptions or tags\n"
     found = run_successfully("search", "customers", "--kind", "dataset", "--limit", "1", "--format", "json", "--store", example).json
     assert found["totalCount"] != 1
     assert isinstance(found["nodes"], list)
     assert len(found["nodes"]) == 1
+
+
+def test_search_is_evaluated_by_the_descriptions_of_the_store(example: str) -> None:
+    shown = run_successfully("search", "--evaluate", "--store", example).out
+    assert re.search(r"^DATASET: 3 of 4 found among the first 10 \(mean reciprocal rank 0\.[0-9]+\)$", shown, re.MULTILINE)
+    rows = json.loads(run_successfully("search", "--evaluate", "--format", "json", "--store", example).out)
+    for row in rows:
+        assert row["found"] + len(row["missed"]) == row["asked"] or len(row["missed"]) == 10
+    for arguments, message in (((), "a TEXT to search for is needed"), (("x", "--evaluate"), "--evaluate takes a store")):
+        refused = run_command("search", *arguments, "--store", example)
+        assert refused.code == 2
+        assert message in " ".join(refused.err.split())
 
 
 def test_owners(example: str) -> None:

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import pytest
+
+from meshline.graph.index.results import WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType, build_column_key, build_dataset_key, build_job_key
+from meshline.graph.queries import search
 from meshline.graph.queries.pages import SortKey
-from meshline.graph.queries.search import search_assets
+from meshline.graph.queries.search import Scope, explain_hits, search_assets
+from meshline.graph.word_forms import Meaning
 from tests.queries import mesh
 
 
 def search_names(graph: LiveGraph, text: str, **wanted: object) -> list[str]:
-    hits = search_assets(graph, graph.index, text, first=50, **wanted)  # type: ignore[arg-type]
+    hits = search_assets(graph, graph.index, text, Scope(**wanted), first=50)  # type: ignore[arg-type]
     return mesh.list_names(graph, (entry.node for entry in hits.page.entries))
 
 
@@ -18,9 +23,59 @@ def test_the_exact_name_comes_first(graph: LiveGraph) -> None:
 
 
 def test_words_may_be_begun_and_in_any_order(graph: LiveGraph) -> None:
-    assert search_names(graph, "ord sal", kinds=[AssetKind.DATASET]) == ["wh/sales.orders"]
-    assert search_names(graph, "written customer") == ["pg/shop.customers.email"]
+    assert search_names(graph, "ord sal", kinds=(AssetKind.DATASET,)) == ["wh/sales.orders"]
+    assert search_names(graph, "written customer")[0] == "pg/shop.customers.email"
     assert search_names(graph, "board") == ["dashboard"]
+
+
+def test_names_are_found_by_what_their_words_may_mean(graph: LiveGraph) -> None:
+    columns = (AssetKind.COLUMN,)
+    assert search_names(graph, "cust eml", kinds=columns)[0] == "pg/shop.customers.email"
+    assert search_names(graph, "customer emails", kinds=columns)[0] == "pg/shop.customers.email"
+    mesh.commit_statements(graph, mesh.build_schema_statement(mesh.REPORT, "cstmr_dob"))
+    assert search_names(graph, "date of birth of a customer")[0] == "wh/fin.report.cstmr_dob"
+    assert explain(graph, "date of birth of a customer") == [
+        ("date", "dob", Meaning.ACRONYM, False),
+        ("birth", "dob", Meaning.ACRONYM, False),
+        ("customer", "cstmr", Meaning.ABBREVIATION, False),
+    ]
+    assert explain(graph, "written customer") == [
+        ("written", "written", Meaning.TEXT, False),
+        ("customer", "customers", Meaning.INFLECTION, True),
+    ]
+
+
+def explain(graph: LiveGraph, text: str) -> list[WordMatch]:
+    (best, *_) = search_assets(graph, graph.index, text, first=1).page.entries
+    return explain_hits(graph, graph.index, text, [best.node])[0]
+
+
+def test_quoted_words_must_be_there(graph: LiveGraph) -> None:
+    assert "wh/sales.orders.email_hash" in search_names(graph, "email shop")
+    assert search_names(graph, '"email" "shop"') == ["pg/shop.customers.email"]
+    assert search_names(graph, 'email "nosuchword"') == []
+
+
+def test_an_answer_that_covers_more_comes_first(graph: LiveGraph) -> None:
+    """More of the question, then fewer other words; and what covers less than a third is left out."""
+    names = ["order_total", "order_total_tax", "order_date", "total", "unrelated"]
+    mesh.commit_statements(graph, mesh.build_schema_statement(build_dataset_key("wh", "zz"), *names))
+    found = [name.removeprefix("wh/zz.") for name in search_names(graph, "order total") if name.startswith("wh/zz.")]
+    assert found == ["order_total", "order_total_tax", "total", "order_date"] or found == [
+        "order_total",
+        "order_total_tax",
+        "order_date",
+        "total",
+    ]
+
+
+def test_one_search_ranks_so_many(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = search_names(graph, "orders total")
+    monkeypatch.setattr(search, "MAX_FOUND", 3)
+    hits = search_assets(graph, graph.index, "orders total", first=50)
+    assert hits.truncated
+    assert hits.total == 3
+    assert mesh.list_names(graph, (entry.node for entry in hits.page.entries)) == everything[:3]
 
 
 def test_filters(graph: LiveGraph) -> None:
@@ -58,7 +113,8 @@ def test_steps_without_data_are_found_by_their_name_only(graph: LiveGraph) -> No
         mesh.build_edge_statement(EdgeType.READS, reader, mesh.ORDERS),
     )
     assert search_names(graph, "stg items") == ["dbt/stg_items", "dbt/stg_items.check"]
-    assert search_names(graph, "stg_items.sql.1") == ["dbt/stg_items.sql.1"]
+    assert search_names(graph, "stg_items.sql.1")[0] == "dbt/stg_items.sql.1"
+    assert "dbt/stg_items.sql.1" not in search_names(graph, "stg items")
 
 
 def test_a_retracted_column_is_not_found(graph: LiveGraph) -> None:
@@ -67,7 +123,7 @@ def test_a_retracted_column_is_not_found(graph: LiveGraph) -> None:
         graph, mesh.build_retraction(statement.source, statement.scope, mesh.START + 1), mesh.build_schema_statement(mesh.REPORT, "cents")
     )
     assert search_names(graph, "cents") == ["wh/fin.report.cents"]
-    assert search_names(graph, "shop id") == ["pg/shop.customers.id"]  # lineage still mentions it
+    assert search_names(graph, "shop id")[0] == "pg/shop.customers.id"  # lineage still mentions it
 
 
 def test_pages(graph: LiveGraph) -> None:

@@ -179,6 +179,17 @@ class ModelStore:
         }
         return sorted(found, key=lambda key: (KINDS.index(key.kind), key.parts))[:limit]
 
+    def search_texts(self, words: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
+        found: dict[AssetKey, int] = {}
+        for number in self.observations:
+            head = self._find_head(number, None)
+            if head is not None and head.content is not None:
+                for key, known in iterate_documents(head.content.blob):
+                    if not kinds or key.kind in kinds:
+                        found[key] = max(found.get(key, 0), len(set(known) & set(limit_terms(words))))
+        matching = [key for key, count in found.items() if count]
+        return sorted(matching, key=lambda key: (-found[key], KINDS.index(key.kind), key.parts))[:limit]
+
     def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         return self.find_runs(keys)
 

@@ -128,6 +128,16 @@ class SearchContract:
         for limit in (0, 1, 3, 12, 20):
             assert find_assets(store, "shared", limit=limit) == expected[:limit]
 
+    def test_any_word_of_a_text_finds_the_one_with_most_first(self, shop: Store) -> None:
+        commit_statements(shop, build_facts_statement(AssetFact(ORDERS, {"description": "by whom"}), scope="t"))
+        assert shop.search_texts(["paid", "by"], (), 10) == [PAYMENTS, ORDERS]
+        assert shop.search_texts(["paid", "by"], (), 1) == [PAYMENTS]
+        assert shop.search_texts(["by"], (AssetKind.JOB,), 10) == []
+        assert shop.search_texts(["pai"], (), 10) == [], "a word is whole"
+        assert shop.search_texts(["payments"], (), 10) == [], "it is of a name only"
+        assert shop.search_texts([], (), 10) == shop.search_texts(["paid"], (), 0) == []
+        assert shop.search_texts(["or", "and", "not", "*", '"', "né", "by:x"], (), 10) == []
+
     def test_nothing_is_found_without_terms(self, shop: Store) -> None:
         assert shop.search([], [], 10) == []
 

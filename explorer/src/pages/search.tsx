@@ -62,10 +62,10 @@ export default function SearchPage() {
             <>
               <p role="status">
                 {count(search.totalCount, "result", "results")}
-                {search.truncated && ": the text fits more than one search looks at. Add words to it."}
+                {search.truncated && ": the best ones. More assets match; add words, or choose a kind, domain, owner or tag."}
               </p>
-              <Groups nodes={search.nodes} />
-              <ListLine shown={search.nodes.length} total={search.totalCount} />
+              <Groups hits={search.edges} />
+              <ListLine shown={search.edges.length} total={search.totalCount} />
               {search.pageInfo.hasNextPage && first < MOST && (
                 <div>
                   <button type="button" onClick={() => setSize({ key, first: Math.min(MOST, first * 2) })}>
@@ -81,18 +81,20 @@ export default function SearchPage() {
   );
 }
 
-function Groups({ nodes }: { nodes: SearchAnswer["search"]["nodes"] }) {
-  const groups = new Map<string, SearchAnswer["search"]["nodes"]>();
-  for (const node of nodes) groups.set(node.kind, [...(groups.get(node.kind) ?? []), node]);
+type Hit = SearchAnswer["search"]["edges"][number];
+
+function Groups({ hits }: { hits: Hit[] }) {
+  const groups = new Map<string, Hit[]>();
+  for (const hit of hits) groups.set(hit.node.kind, [...(groups.get(hit.node.kind) ?? []), hit]);
   return (
     <>
-      {[...groups].map(([kind, assets]) => (
+      {[...groups].map(([kind, found]) => (
         <section key={kind} className="card" aria-labelledby={`group-${kind}`}>
           <h2 id={`group-${kind}`}>
-            {capitalize(nameKinds(kind))} <span className="soft">{formatNumber(assets.length)}</span>
+            {capitalize(nameKinds(kind))} <span className="soft">{formatNumber(found.length)}</span>
           </h2>
           <ul className="plain items">
-            {assets.map((asset) => (
+            {found.map(({ node: asset, why }) => (
               <li key={asset.id}>
                 <AssetLink asset={asset} />{" "}
                 {asset.tags.slice(0, 5).map((one, index) => (
@@ -113,6 +115,7 @@ function Groups({ nodes }: { nodes: SearchAnswer["search"]["nodes"] }) {
                       · <Name text={asset.description} most={160} />
                     </>
                   )}
+                  <Reasons why={why} />
                 </div>
               </li>
             ))}
@@ -122,3 +125,28 @@ function Groups({ nodes }: { nodes: SearchAnswer["search"]["nodes"] }) {
     </>
   );
 }
+
+/** How a word of the name means a word of the search, where one does not see it: `eml for email`. */
+function Reasons({ why }: { why: Hit["why"] }) {
+  const hidden = why.filter((one) => MEANINGS[one.meaning] !== undefined);
+  if (!hidden.length) return null;
+  return (
+    <>
+      {" "}
+      · found by{" "}
+      {hidden.map((one, index) => (
+        <span key={one.word}>
+          {index > 0 && ", "}
+          <Name text={one.found} most={40} /> for {<Name text={one.word} most={40} />} ({MEANINGS[one.meaning]})
+        </span>
+      ))}
+    </>
+  );
+}
+
+const MEANINGS: Partial<Record<Hit["why"][number]["meaning"], string>> = {
+  ABBREVIATION: "abbreviation",
+  ACRONYM: "acronym",
+  SYNONYM: "synonym",
+  TEXT: "text",
+};

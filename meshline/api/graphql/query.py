@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Self
+from typing import Annotated
 
 import strawberry
 from strawberry.types import Info
@@ -15,12 +15,9 @@ from meshline.api.graphql import runs
 from meshline.api.graphql.asset import (
     Asset,
     Connection,
-    Edge,
     NamespaceCount,
-    PageInfo,
     TagCount,
     build_connection,
-    build_page_info,
     list_assets,
     list_namespaces,
     list_owned,
@@ -55,43 +52,13 @@ from meshline.api.graphql.product_impact import ProductConsumers, ProductImpact,
 from meshline.api.graphql.products import DataProduct, list_products
 from meshline.api.graphql.quality import QualityCheck, list_failures
 from meshline.api.graphql.runs import Run
+from meshline.api.graphql.search_results import SearchConnection
 from meshline.api.graphql.service_info import About, Coverage, KindCount, Source, list_sources
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
 from meshline.graph.quality import OPEN
 from meshline.graph.queries import compact_lineage, coverage, impact, impact_paths, lineage, lineage_diff, owned_assets, resolve, search
-from meshline.graph.queries.pages import SortKey, encode_cursor
 from meshline.ingest.openlineage.run_state import RunEnd
-
-
-@strawberry.type(description="A page of search results, the best first.")
-class SearchConnection:
-    nodes: list[Asset]
-    keys: strawberry.Private[list[tuple[SortKey, str]]]
-    has_next: strawberry.Private[bool]
-    has_previous: strawberry.Private[bool]
-    total_count: int
-    truncated: bool = strawberry.field(description="Whether the text matches more assets than one search examines: add words to the text.")
-
-    @classmethod
-    def from_found(cls, view: GraphView, found: search.SearchResult, *, after: str | None) -> Self:
-        return cls(
-            nodes=view.list_assets([entry.node for entry in found.page.entries], Asset),
-            keys=[(entry.key, view.index.assets.get_key(entry.node).id) for entry in found.page.entries],
-            has_next=found.page.has_next,
-            has_previous=after is not None,
-            total_count=found.total,
-            truncated=found.truncated,
-        )
-
-    @strawberry.field
-    def edges(self) -> list[Edge[Asset]]:
-        return [Edge(cursor=encode_cursor(*key), node=node) for key, node in zip(self.keys, self.nodes, strict=True)]
-
-    @strawberry.field
-    def page_info(self) -> PageInfo:
-        return build_page_info(self.keys, has_next=self.has_next, has_previous=self.has_previous)
-
 
 Context = Info[RequestContext, None]
 
@@ -168,8 +135,10 @@ class Query:
         return view.get_asset(node, Asset)
 
     @describe_field(
-        "Assets for which each word of the text is the beginning of a word in the name, title, description or tags. With `asOf`, all of"
-        " these are of that time; but titles, descriptions and tags that were replaced since are not found by their words."
+        "The assets that cover enough of a text, the best first: exact names, then last parts and beginnings of names, then names with all"
+        " words, then the rest by how much of the text their names mean, also by abbreviations and acronyms, or their titles, descriptions"
+        " and tags. `why` of an edge names the reasons. Words in double quotes must be there. With `asOf`, all of these are of that time;"
+        " but titles, descriptions and tags that were replaced since are not found by their words."
     )
     def search(
         self,
@@ -188,16 +157,18 @@ class Query:
             info.context.live,
             view.index,
             text,
-            kinds=tuple(kinds or ()),
-            domain=None if domain is None else view.get_node(domain),
-            owner=None if owner is None else view.get_node(owner),
-            tag=tag,
+            search.Scope(
+                tuple(kinds or ()),
+                None if domain is None else view.get_node(domain),
+                None if owner is None else view.get_node(owner),
+                tag,
+            ),
             first=info.context.check_page_size(first),
             after=parse_cursor(after, 2),
         )
         if found.truncated:
             info.context.record_truncation(MATCHES)
-        return SearchConnection.from_found(view, found, after=after)
+        return SearchConnection.from_found(info.context.live, view, text, found, after=after)
 
     @describe_field(
         "Assets that a text that is being typed may mean, the best first, by any of their names: quick enough to be asked at each key."

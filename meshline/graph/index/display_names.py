@@ -132,6 +132,8 @@ class DisplayNames:
         return False
 
     def is_unlisted(self, column: int) -> bool:
+        if not (self._has_catalog() or self._tables.heads.partial):
+            return False
         return self._is_unlisted(column, self.get_listings(int(self._tables.nodes.part1[column])))
 
     def is_described(self, dataset: int) -> bool:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from meshline.graph.index.arrays import DATASET, I64, N_NODES, NONE
+from meshline.graph.index.asset_names import AssetNames
 from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.dump import Dump, dump_graph
 from meshline.graph.index.flow_tables import collect_origins, list_flows_near, list_implied_columns, list_leaving_flows
@@ -28,6 +29,7 @@ from meshline.graph.index.mentions import (
     list_scopes,
     list_scopes_between,
 )
+from meshline.graph.index.name_search import NameSearch
 from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.passes import Limits, Walker
 from meshline.graph.index.paths import PathSearch
@@ -40,6 +42,7 @@ from meshline.graph.index.results import (
     Flags,
     FlowStep,
     FlowTable,
+    Hits,
     Ints,
     KnownLater,
     Label,
@@ -49,6 +52,7 @@ from meshline.graph.index.results import (
     ScopeInfo,
     StatedScope,
     View,
+    WordMatch,
 )
 from meshline.graph.index.rollup import Rows, keep_strongest
 from meshline.graph.index.statistics import NameMatcher, Size, Survey, list_tags, measure_size
@@ -536,8 +540,16 @@ class LineageIndex:
         self._view.known_later = known
 
     @cached_property
+    def _asset_names(self) -> AssetNames:
+        return AssetNames(self._tables)
+
+    @cached_property
     def _suggestions(self) -> Suggestions:
-        return Suggestions(self._tables)
+        return Suggestions(self._tables, self._asset_names)
+
+    @cached_property
+    def _name_search(self) -> NameSearch:
+        return NameSearch(self._tables, self._asset_names, self._suggestions)
 
     def prepare_ids(self) -> None:
         """Make the first `assets.find` and the first suggestion as fast as later ones. Takes a second or two for a million columns;
@@ -545,6 +557,7 @@ class LineageIndex:
         """
         self._lookup.prepare_ids()
         self._suggestions.prepare()
+        self._name_search.prepare()
 
     def iterate_suggestions(self, text: str, first: int) -> Iterator[tuple[int, int]]:
         """The assets (representatives, some repeatedly) that a text that is being typed may mean, the best first, each with its rank.
@@ -553,6 +566,26 @@ class LineageIndex:
         """
         for (rank, _), own in self._suggestions.iterate(text, first):
             yield int(self._tables.nodes.rep[own]), rank
+
+    def list_search_words(self, text: str) -> list[str]:
+        """The words of a text by which assets are found."""
+        return self._name_search.list_words(text)
+
+    def search_names(self, text: str, kinds: Sequence[AssetKind], texts: Mapping[int, Sequence[float]]) -> Hits:
+        """The assets (some not visible) of these kinds (empty: of all) whose names cover enough of a text.
+
+        `texts`: for some assets, how certainly their descriptions mean each of `list_search_words(text)`, from 0 to 1.
+        """
+        return self._name_search.find(text, [KINDS.index(kind) for kind in kinds], texts)
+
+    def iterate_hits(self, hits: Hits, first: int) -> Iterator[tuple[int, int]]:
+        """(order, asset) of hits: the best first, equal ones by kind and name. `first`: about how many are wanted."""
+        return self._name_search.iterate(hits, first)
+
+    def explain_hit(self, text: str, node: int) -> list[WordMatch]:
+        """For each word of the text that a name of an asset covers: why, by the name that covers most."""
+        found = [self._name_search.explain(text, own) for own in self._tables.list_ring(node)]
+        return max(found, key=len, default=[])
 
     def find_named(self, kind: AssetKind, text: str, most: int) -> list[int] | None:
         """The assets (some not visible) of a kind that have, or had, a qualified name that ends with a text in any case; and a few

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshline.graph.model import EdgeType, FlowType, Json, Scope
+from meshline.graph.word_forms import Meaning
 
 Ints: TypeAlias = npt.NDArray[np.int32]
 Longs: TypeAlias = npt.NDArray[np.int64]
@@ -199,3 +200,44 @@ class Undo(NamedTuple):
 
     nodes: Ints
     labels: Ints
+
+
+class WordMatch(NamedTuple):
+    """Why an asset was found: which word of it means a word of the question, and how. `of_context`: in the name of the dataset (of a
+    column) or in the namespace.
+    """
+
+    word: str
+    found: str
+    meaning: Meaning
+    of_context: bool
+
+
+STEPS = 1000  # of the score of a hit
+RANKS = STEPS + 1  # between the orders of two ranks
+
+
+class Hits(NamedTuple):
+    """The assets that a question finds, as arrays of equal length, in no order; each asset once."""
+
+    nodes: Longs  # representatives
+    rows: Longs  # the own node of the name that fits best
+    orders: Ints  # the best first: rank x RANKS + what is missing of the score
+
+    @classmethod
+    def build_equal(cls, nodes: Longs) -> Hits:
+        """Assets that fit equally well."""
+        return cls(nodes, nodes, np.zeros(len(nodes), np.int32))
+
+    def keep(self, kept: Flags) -> Hits:
+        return Hits(self.nodes[kept], self.rows[kept], self.orders[kept])
+
+    def keep_best(self, most: int) -> Hits:
+        """The best of them, of equal ones those that came first."""
+        if len(self.nodes) <= most:
+            return self
+        worst = int(np.partition(self.orders, most - 1)[most - 1])
+        better = self.orders < worst
+        equal = np.flatnonzero(self.orders == worst)[: most - int(np.count_nonzero(better))]
+        better[equal] = True
+        return self.keep(better)

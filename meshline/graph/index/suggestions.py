@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from meshline.graph.index.arrays import COLUMN, DATASET, GONE, I8, I64, MERGED, N_NAMES, N_NODES, NONE, PAST
+from meshline.graph.index.arrays import COLUMN, I8, I64, N_NAMES, N_NODES, NONE
+from meshline.graph.index.asset_names import AssetNames
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.naming import parse_search_terms, split_words
 from meshline.graph.similarity import bound_ratios
 
 MAX_TERMS = 8  # words of a text that count
-_RECENT = 4096  # names, or assets, that are not sorted in yet
+_RECENT = 4096  # texts that are not sorted in yet
 _LAST = "\U0010ffff"
 _EXACT, _BEGINNING = 1, 3  # the ranks of an asset that ends with the text, and of one whose last part begins with the text's last part
 _IN_NAME = 4  # the rank of a name in which all words of the text begin words
+BY_SOME = 5  # the rank of a name in which not all do
 _KINDS = 64  # more than there are kinds
 _ALIKE = 40  # names that are found for one that nothing has
 _ALIKE_AT_ONCE = 20_000  # names that are compared for that
@@ -57,20 +60,31 @@ class _Prefixes:
         return np.concatenate([self._numbers[first:last], np.array(more, np.int32)])
 
 
+class Ranks(NamedTuple):
+    """How well the assets fit a text by whole words: see `Suggestions.iterate`."""
+
+    by_name: I8  # by the number of a text
+    columns: I64  # that fit better by the name of their dataset, ascending
+    is_exact: Flags  # of each of them: whether the whole last part of the text is its name
+
+    def rank(self, names: AssetNames, rows: I64) -> Ints:
+        """The ranks of these assets; `BY_SOME` of those with a name in which not all words are."""
+        ranks: Ints = self.by_name[names.name[rows]].astype(np.int32)
+        if len(self.columns):
+            at = np.minimum(np.searchsorted(self.columns, rows), len(self.columns) - 1)
+            by_dataset = np.where(self.is_exact[at], _EXACT, _BEGINNING)
+            ranks = np.where(self.columns[at] == rows, np.minimum(ranks, by_dataset), ranks)
+        return ranks
+
+
 class Suggestions:
     """Suggests assets of one index. Follows it whenever it is asked."""
 
-    def __init__(self, tables: IndexTables) -> None:
+    def __init__(self, tables: IndexTables, names: AssetNames) -> None:
         self._tables = tables
         self._words, self._lasts, self._wholes = _Prefixes(), _Prefixes(), _Prefixes()
-        self._names = 0  # names that are known
-        self._known: Flags = np.zeros(0, np.bool_)  # by name: whether it is among the prefixes
-        self._lengths: Ints = np.empty(0, np.int32)  # by name: its length
-        self._nodes = 0  # assets that are known
-        self._name: Ints = np.empty(0, np.int32)  # by node: the number of its name
-        self._context: Ints = np.empty(0, np.int32)  # the number of its namespace; of a column, of its dataset's name
-        self._sorted = 0  # assets that have a place in the order
-        self._order: Ints = np.empty(0, np.int32)  # by node: the place by key, of a column that of its dataset
+        self._names = names
+        self._done = 0  # how many of the used texts are among the prefixes
 
     def prepare(self) -> None:
         """Follow the index, so that the next question need not."""
@@ -89,15 +103,20 @@ class Suggestions:
             return
         self._follow()
         marked = [self._mark_names(term) for term in terms]
-        level = self._rank_names(marked, wanted)
-        by_name = (level <= _IN_NAME)[self._name[: self._nodes]]
-        columns, exact = self._find_columns(wanted)
-        by_name[columns] = True
-        yield from self._iterate_rows(np.flatnonzero(by_name), level, first, columns, exact)
+        ranks = Ranks(self._rank_names(marked, wanted), *self._find_columns(wanted))
+        by_name = (ranks.by_name < BY_SOME)[self._names.name[: self._names.nodes]]
+        by_name[ranks.columns] = True
+        yield from self._iterate_rows(np.flatnonzero(by_name), ranks, first)
         elsewhere = ~by_name  # looked at only if that was not enough: a word of a dataset is one of the context of all its columns
         for names in marked:
-            elsewhere &= names[self._name[: self._nodes]] | names[self._context[: self._nodes]]
-        yield from self._iterate_rows(np.flatnonzero(elsewhere), level, first)
+            elsewhere &= names[self._names.name[: self._names.nodes]] | names[self._names.context[: self._names.nodes]]
+        yield from self._iterate_rows(np.flatnonzero(elsewhere), ranks, first)
+
+    def rank(self, text: str) -> Ranks:
+        """How well each name fits a text by whole words."""
+        self._follow()
+        wanted = text.strip().casefold()
+        return Ranks(self._rank_names([self._mark_names(term) for term in parse_search_terms(text)], wanted), *self._find_columns(wanted))
 
     def find_alike(self, text: str, prefixes: Iterable[str], kind: int | None = None) -> list[int]:
         """Assets (representatives) with names like the text, the most alike first. A word of a name begins with one of the prefixes.
@@ -108,31 +127,31 @@ class Suggestions:
         numbers = np.unique(np.concatenate([np.empty(0, np.int32), *(self._words.find(prefix) for prefix in prefixes)]))
         if not len(numbers):
             return []
-        folded, nodes, n = text.casefold(), self._tables.nodes, self._nodes
+        folded, nodes, n = text.casefold(), self._tables.nodes, self._names.nodes
         if len(numbers) > _ALIKE_AT_ONCE:  # one of a similar length is more likely to be meant
-            numbers = numbers[np.argsort(np.abs(self._lengths[numbers] - len(folded)), kind="stable")[:_ALIKE_AT_ONCE]]
+            numbers = numbers[np.argsort(np.abs(self._names.lengths[numbers] - len(folded)), kind="stable")[:_ALIKE_AT_ONCE]]
         names = [name.casefold() for name in self._tables.read_texts(numbers)]
         ratios = np.maximum(bound_ratios(folded, names), bound_ratios(folded.rpartition("/")[2], names))
-        place = np.full(self._names, _ALIKE, np.int32)
+        place = np.full(self._names.texts, _ALIKE, np.int32)
         nearest = numbers[np.argsort(-ratios, kind="stable")[:_ALIKE]]
         place[nearest] = np.arange(len(nearest), dtype=np.int32)
-        rows = self._keep_current(np.flatnonzero(place[self._name[:n]] < _ALIKE))
+        rows = self._names.keep_current(np.flatnonzero(place[self._names.name[:n]] < _ALIKE))
         if kind is not None:
             rows = rows[nodes.kind[rows] == kind]
-        rows = rows[np.argsort(place[self._name[rows]], kind="stable")]
-        places = place[self._name[rows]]
+        rows = rows[np.argsort(place[self._names.name[rows]], kind="stable")]
+        places = place[self._names.name[rows]]
         rows = rows[np.arange(len(rows)) - np.searchsorted(places, places) < _ALIKE_OF_NAME]
         return [*dict.fromkeys(nodes.rep[rows].tolist())]
 
     def _mark_names(self, term: str) -> Flags:
         """By name: whether the term begins a word of it."""
-        marked = np.zeros(self._names, np.bool_)
+        marked = np.zeros(self._names.texts, np.bool_)
         marked[self._words.find(term)] = True
         return marked
 
     def _rank_names(self, marked: list[Flags], wanted: str) -> I8:
-        """The rank of each name; `_IN_NAME` + 1 for those in which not all words are."""
-        level = np.where(np.logical_and.reduce(marked), _IN_NAME, _IN_NAME + 1).astype(np.int8)
+        """The rank of each name; `BY_SOME` for those in which not all words are."""
+        level = np.where(np.logical_and.reduce(marked), _IN_NAME, BY_SOME).astype(np.int8)
         level[self._lasts.find(wanted)] = _BEGINNING
         before, last = _split_parts(wanted)
         if before:
@@ -161,130 +180,45 @@ class Suggestions:
         names = self._filter_names(self._lasts.find(before.rpartition(".")[2], whole=True), before, inner=False) if before else []
         if not names:
             return np.empty(0, np.int64), np.empty(0, np.bool_)
-        datasets, beginning, exact = (np.zeros(self._names, np.bool_) for _ in range(3))
+        datasets, beginning, exact = (np.zeros(self._names.texts, np.bool_) for _ in range(3))
         datasets[names] = True
         beginning[self._wholes.find(last)] = True
         exact[self._wholes.find(last, whole=True)] = True
-        rows = np.flatnonzero(datasets[self._context[: self._nodes]])
-        rows = rows[(self._tables.nodes.kind[rows] == COLUMN) & beginning[self._name[rows]]]
-        return rows, exact[self._name[rows]]
+        rows = np.flatnonzero(datasets[self._names.context[: self._names.nodes]])
+        rows = rows[(self._tables.nodes.kind[rows] == COLUMN) & beginning[self._names.name[rows]]]
+        return rows, exact[self._names.name[rows]]
 
-    def _iterate_rows(
-        self, rows: I64, level: I8, first: int, columns: I64 | None = None, exact: Flags | None = None
-    ) -> Iterator[tuple[tuple[int, int], int]]:
-        """These assets in order, without those that are only inferred or former. `columns`, `exact`: as of `_find_columns`."""
+    def _iterate_rows(self, rows: I64, by: Ranks, first: int) -> Iterator[tuple[tuple[int, int], int]]:
+        """These assets in order, without those that are only inferred or former."""
         nodes = self._tables.nodes
-        rows = self._keep_current(rows)
-        data = np.where(nodes.kind[rows] == COLUMN, nodes.part1[rows], rows)
-        solid = (nodes.kind[data] != DATASET) | (nodes.solid[data] > 0) | (nodes.traits[data] & MERGED != 0)
-        rows = rows[solid]
-        ranks = level[self._name[rows]].astype(np.int32)
-        if columns is not None and exact is not None and len(columns):
-            at = np.minimum(np.searchsorted(columns, rows), len(columns) - 1)
-            by_dataset = np.where(exact[at], _EXACT, _BEGINNING)
-            ranks = np.where(columns[at] == rows, np.minimum(ranks, by_dataset), ranks)
+        rows = self._names.keep_stated(self._names.keep_current(rows))
+        ranks = by.rank(self._names, rows)
         groups = ranks * _KINDS + nodes.kind[rows]
         for group in np.flatnonzero(np.bincount(groups, minlength=1)).tolist():
             together = rows[groups == group]
-            lengths = self._lengths[self._name[together]]
+            lengths = self._names.lengths[self._names.name[together]]
             for length in np.flatnonzero(np.bincount(lengths)).tolist():
-                for row in self._iterate_group(together[lengths == length], first):
+                for row in self._names.iterate_sorted(together[lengths == length], first):
                     yield divmod(group, _KINDS), row
 
-    def _keep_current(self, rows: I64) -> I64:
-        """Those of these assets that a source mentions, and whose names mean them still: not what a name meant until a rename or drop, of
-        the column or of its dataset.
-        """
-        nodes = self._tables.nodes
-        of = np.where(nodes.kind[rows] == COLUMN, nodes.part1[rows], rows)
-        kept: I64 = rows[(nodes.live[rows] > 0) & ((nodes.traits[rows] | nodes.traits[of] & PAST) & (GONE | PAST) == 0)]
-        return kept
-
-    def _iterate_group(self, rows: I64, first: int) -> Iterator[int]:
-        """The assets of one rank, kind and length by name. Names are made only of as many as are asked for."""
-        places = np.where(rows < self._sorted, self._order[np.minimum(rows, self._sorted - 1)], -1) if self._sorted else rows * 0 - 1
-        recent = [(self._tables.get_key(row), row) for row in rows[places == -1].tolist()]
-        rows, places = rows[places != -1], places[places != -1]
-        size, done = max(first, 1), -1
-        recent.sort()
-        while True:
-            left = places > done
-            rows, places = rows[left], places[left]
-            if not len(rows):
-                break
-            done = int(np.partition(places, size)[size]) if len(places) > size else int(places.max())
-            near = [(self._tables.get_key(row), row) for row in rows[places <= done].tolist()]
-            bound = max(near)
-            cut = next((i for i, one in enumerate(recent) if one > bound), len(recent))
-            yield from (row for _, row in sorted([*near, *recent[:cut]]))
-            recent = recent[cut:]
-            size *= 4
-        yield from (row for _, row in recent)
-
-    # -- following the index
-
     def _follow(self) -> None:
-        tables, nodes = self._tables, self._tables.nodes
-        names, n = int(tables.counts[N_NAMES]), int(tables.counts[N_NODES])
-        if n > self._nodes:
-            new = np.arange(self._nodes, n)
-            columns = nodes.kind[new] == COLUMN
-            part1, part2 = nodes.part1[new], nodes.part2[new]
-            name = np.where(part2 == NONE, part1, part2)
-            context = np.where(columns, nodes.part2[np.where(columns, part1, 0)], part1)
-            self._name, self._context = (
-                _append(known, self._nodes, more.astype(np.int32)) for known, more in ((self._name, name), (self._context, context))
-            )
-            mentioned = np.zeros(names, np.bool_)
-            mentioned[name] = mentioned[context] = True
-            self._add_names(np.flatnonzero(mentioned).astype(np.int32))
-            self._nodes = n
-        self._names = names
-        for prefixes in (self._words, self._lasts, self._wholes):
-            prefixes.sort_in()
-        if self._nodes - self._sorted > max(_RECENT, self._sorted // 16):
-            self._sort_assets()
-
-    def _add_names(self, numbers: Ints) -> None:
-        tables = self._tables
-        if len(self._known) < int(tables.counts[N_NAMES]):
-            more = int(tables.counts[N_NAMES]) - len(self._known)
-            self._known = np.concatenate([self._known, np.zeros(more, np.bool_)])
-            self._lengths = np.concatenate([self._lengths, np.zeros(more, np.int32)])
-        numbers = numbers[~self._known[numbers]]
-        self._known[numbers] = True
-        for number, text in zip(numbers.tolist(), tables.read_texts(numbers), strict=True):
+        self._names.follow()
+        new = self._names.used[self._done :]
+        for number, text in zip(new.tolist(), self._tables.read_texts(new), strict=True):
             folded = text.casefold()
-            self._lengths[number] = len(text)
             self._wholes.add(folded, number)
             self._lasts.add(folded.replace("/", ".").rpartition(".")[2], number)
             for word in dict.fromkeys(split_words(text)):
                 self._words.add(word, number)
-
-    def _sort_assets(self) -> None:
-        """The order of all assets: by the texts of their keys; of columns, by those of their datasets."""
-        tables, n, nodes = self._tables, self._nodes, self._tables.nodes
-        columns = nodes.kind[:n] == COLUMN
-        others = np.flatnonzero(~columns)
-        keys = [tables.get_key(node).parts for node in others.tolist()]
-        order = np.zeros(n, np.int32)
-        order[others[sorted(range(len(keys)), key=keys.__getitem__)]] = np.arange(len(others), dtype=np.int32)
-        order[columns] = order[nodes.part1[:n][columns]]
-        self._order, self._sorted = order, n
+        self._done += len(new)
+        for prefixes in (self._words, self._lasts, self._wholes):
+            prefixes.sort_in()
 
 
 def _split_parts(wanted: str) -> tuple[str, str]:
     """(all parts of a text but the last, the last)."""
     before, _, last = wanted.replace("/", ".").rpartition(".")
     return before, last
-
-
-def _append(known: Ints, used: int, more: Ints) -> Ints:
-    """The array with more rows after those in use."""
-    if len(known) < used + len(more):
-        known = np.concatenate([known[:used], np.empty(max(used, len(more)), np.int32)])
-    known[used : used + len(more)] = more
-    return known
 
 
 class NameText:

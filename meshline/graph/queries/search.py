@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import enum
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -14,74 +15,139 @@ from numpy.typing import NDArray
 
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.results import Ints
+from meshline.graph.index.results import RANKS, Flags, Hits, Ints, Longs, WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms
 from meshline.graph.queries.assets import read_attributes
+from meshline.graph.queries.groups import Groups
 from meshline.graph.queries.owned_assets import collect_owned_nodes
 from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Entry, Limits, Page, SortKey, build_page, list_in_order
 from meshline.graph.store.search_words import limit_terms, list_attribute_words, list_key_words
+from meshline.graph.word_forms import Meaning, list_inflections
 
-MAX_FOUND = 10_000  # assets that one search reads
+MAX_FOUND = 1_000  # assets that one search ranks
+_MAX_QUOTED = 10_000  # assets with the quoted words of a text
+_MAX_DESCRIBED = 200  # assets that are found by their titles, descriptions and tags
+_OF_TEXT = 0.6  # how certainly a word of a title, description or tag means the same word of the searched text
 _STEP = 256  # suggestions between two checks of the deadline
 _LAST_PART = 1  # the rank of an asset if the searched text is the last part of its name
+_QUOTED = re.compile(r'"([^"]*)"')
 
 
 class SearchResult(NamedTuple):
-    """A page of hits, the best first. `truncated`: the text matches more assets than one search reads. `total`: hits of all pages."""
+    """A page of hits, the best first. `truncated`: the text matches more assets than one search ranks. `total`: hits of all pages."""
 
     page: Page
     truncated: bool
     total: int
 
 
-def search_assets(
-    live: LiveGraph,
-    index: LineageIndex,
-    text: str,
-    *,
-    kinds: Sequence[AssetKind] = (),
-    domain: int | None = None,
-    owner: int | None = None,
-    tag: str | None = None,
-    first: int,
-    after: SortKey | None = None,
-) -> SearchResult:
-    """The assets that a text matches: exact names first, then last parts and beginnings of names, then the rest, by kind and name.
+class Scope(NamedTuple):
+    """What a search is limited to: all given criteria must match. `domain`, `owner`: nodes; `tag`: `key` or `key=value`."""
 
-    Jobs that are mere steps of others are found by their names only. `tag`: `key` or `key=value`.
+    kinds: tuple[AssetKind, ...] = ()
+    domain: int | None = None
+    owner: int | None = None
+    tag: str | None = None
+
+
+ANYWHERE = Scope()
+
+
+def search_assets(
+    live: LiveGraph, index: LineageIndex, text: str, scope: Scope = ANYWHERE, *, first: int, after: SortKey | None = None
+) -> SearchResult:
+    """The assets that cover enough of a text, the best first.
+
+    Exact names come first, then last parts and beginnings of names, then names with all words, then the rest by how much of the text
+    their names cover (`meshline.graph.index.name_search`), or their titles, descriptions and tags. Words in double quotes must be there,
+    as they are or as beginnings of words. Jobs that are mere steps of others are found by their names only. Without words, the assets of
+    the scope's tag by name.
     In an index of the past, names, tags, titles and descriptions are those of its time; but an asset that only a title, description or
     tag of that time matches is not found if that text was replaced since.
     """
-    words = parse_search_terms(text)
-    nodes, truncated = _find_matches(live, index, words, kinds) if words or tag is None else (None, False)
-    if nodes is not None and index.as_of is not None:
-        nodes = _filter_stated(live, index, nodes, words)
-    if tag is not None and index.as_of is not None:
-        tagged = _find_tagged(index, tag, kinds)
-        nodes = tagged if nodes is None else nodes & tagged
-    elif tag is not None:
-        tagged, more = _find_matches(live, index, parse_search_terms(tag), kinds)
-        nodes = _filter_tagged(live, index, tagged if nodes is None else nodes & tagged, tag)
-        truncated = truncated or more
-    assert nodes is not None
-    if domain is not None:
-        nodes = {node for node in nodes if is_in_domain(index, node, domain)}
-    if owner is not None:
-        nodes &= collect_owned_nodes(index, owner)
-    ranked = (Entry(_build_rank(index, node, text, words), node) for node in nodes)
-    entries = sorted(entry for entry in ranked if entry.key.numbers[0] <= _LAST_PART or not _is_mere_step(index, entry.node))
-    rest = entries if after is None else (entry for entry in entries if entry.key > after)
-    return SearchResult(build_page(rest, first), truncated, len(entries))
+    words = index.list_search_words(text)
+    described = {node: weights for node, (weights, _) in _read_described(live, index, words, scope.kinds).items()}
+    if words:
+        hits = index.search_names(text, scope.kinds, described)
+    else:
+        hits = Hits.build_equal(np.array(sorted(_find_tagged(index, scope.tag, scope.kinds)) if scope.tag else [], np.int64))
+    left, truncated = _filter_hits(live, index, hits.nodes, text, scope)
+    hits = hits.keep(left)
+    best = hits.keep_best(MAX_FOUND)
+    truncated = truncated or len(best.nodes) < len(hits.nodes)
+    best = best.keep(
+        np.array([_is_found(index, node, order) for node, order in zip(best.nodes.tolist(), best.orders.tolist(), strict=True)], np.bool_)
+    )
+    entries = (_build_entry(index, node, order) for order, node in index.iterate_hits(best, first))
+    return SearchResult(build_page((entry for entry in entries if after is None or entry.key > after), first), truncated, len(best.nodes))
 
 
-def _find_matches(live: LiveGraph, index: LineageIndex, words: Sequence[str], kinds: Sequence[AssetKind]) -> tuple[set[int], bool]:
-    if not words:
-        return set(), False
-    keys = live.store.search(words, kinds, MAX_FOUND)
+def _is_found(index: LineageIndex, node: int, order: int) -> bool:
+    return is_listed(index, node) and (order <= RANKS * _LAST_PART or not _is_mere_step(index, node))
+
+
+def _build_entry(index: LineageIndex, node: int, order: int) -> Entry:
+    key = index.assets.get_key(node)
+    return Entry(SortKey((order, KIND_ORDER[key.kind]), key.parts), node)
+
+
+def _filter_hits(live: LiveGraph, index: LineageIndex, nodes: Longs, text: str, scope: Scope) -> tuple[Flags, bool]:
+    """Which of these assets are in the scope and have the quoted words; and whether more may have these."""
+    kept, truncated = np.ones(len(nodes), np.bool_), False
+    if scope.domain is not None:
+        kept &= Groups(index, nodes.astype(np.int32)).is_in_domain(scope.domain) & (nodes != scope.domain)
+    if scope.owner is not None:
+        kept &= np.isin(nodes, list(collect_owned_nodes(index, scope.owner)))
+    if scope.tag is not None:
+        kept &= np.isin(nodes, list(_find_tagged(index, scope.tag, scope.kinds)))
+    for quoted in _QUOTED.findall(text):
+        if words := parse_search_terms(quoted):
+            keys = live.store.search(words, scope.kinds, _MAX_QUOTED)
+            found = {node for key in keys if (node := index.assets.find_by_key(key)) is not None}
+            kept &= np.isin(nodes, list(found if index.as_of is None else _filter_stated(live, index, found, words)))
+            truncated = truncated or len(keys) >= _MAX_QUOTED
+    return kept, truncated
+
+
+def explain_hits(live: LiveGraph, index: LineageIndex, text: str, nodes: Sequence[int]) -> list[list[WordMatch]]:
+    """Why each of these assets was found: the best reason for each word of the text that it covers."""
+    words = index.list_search_words(text)
+    texts = _read_words(live, index, nodes)
+    found = []
+    for node in nodes:
+        by_name = {reason.word: reason for reason in index.explain_hit(text, node)}
+        of_node = {word: known for word in words if (known := _find_inflection(word, texts.get(node, ())))}
+        described = {word: WordMatch(word, known, Meaning.TEXT, of_context=False) for word, known in of_node.items()}
+        found.append([reason for word in words if (reason := by_name.get(word) or described.get(word))])
+    return found
+
+
+def _read_described(
+    live: LiveGraph, index: LineageIndex, words: Sequence[str], kinds: Sequence[AssetKind]
+) -> dict[int, tuple[list[float], list[str]]]:
+    """The assets with any of these words in their titles, descriptions and tags: by word, how certainly it is meant, and the words."""
+    keys = live.store.search_texts([form for word in words for form in list_inflections(word)], kinds, _MAX_DESCRIBED)
     nodes = {node for key in keys if (node := index.assets.find_by_key(key)) is not None}
-    return {node for node in nodes if is_listed(index, node)}, len(keys) >= MAX_FOUND
+    found = {}
+    for node, known in _read_words(live, index, sorted(nodes)).items():
+        weights = [_OF_TEXT if _find_inflection(word, known) else 0.0 for word in words]
+        if any(weights):
+            found[node] = weights, known
+    return found
+
+
+def _read_words(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> dict[int, list[str]]:
+    """The words of the titles, descriptions and tags of these assets."""
+    attributes = zip(nodes, read_attributes(live, index, nodes), strict=True)
+    return {node: [word for row in known.rows for word in list_attribute_words({row.attribute: row.value})] for node, known in attributes}
+
+
+def _find_inflection(word: str, words: Sequence[str]) -> str | None:
+    """The first of these words that is the word in some form."""
+    forms = list_inflections(word)
+    return next((known for known in words if known in forms), None)
 
 
 def _filter_stated(live: LiveGraph, index: LineageIndex, nodes: Iterable[int], words: Sequence[str]) -> set[int]:
@@ -143,38 +209,6 @@ def is_in_domain(index: LineageIndex, node: int, domain: int) -> bool:
         if at == domain:
             return True
     return False
-
-
-def _filter_tagged(live: LiveGraph, index: LineageIndex, nodes: Iterable[int], tag: str) -> set[int]:
-    """The nodes that have the tag in any case: `key` matches the tag with any value, `key=value` with that one."""
-    candidates = list(nodes)
-    wanted, equals, value = (part.casefold() for part in tag.partition("="))
-    return {
-        node
-        for node, known in zip(candidates, read_attributes(live, index, candidates), strict=True)
-        if any(
-            known_tag.key.casefold() == wanted and (not equals or (known_tag.value or "").casefold() == value) for known_tag in known.tags
-        )
-    }
-
-
-def _build_rank(index: LineageIndex, node: int, text: str, words: Sequence[str]) -> SortKey:
-    """The rank of a hit, then kind and name.
-
-    The text is 0 the name, 1 its last part, 2 its beginning; 3 all words are in the name; 4 they are elsewhere.
-    """
-    key = index.assets.get_key(node)
-    wanted = text.strip().casefold()
-    name = key.name.casefold()
-    if wanted in (name, key.qualified_name.casefold()):
-        rank = 0
-    elif name.replace("/", ".").rpartition(".")[2] == wanted:
-        rank = 1
-    elif wanted and name.startswith(wanted):
-        rank = 2
-    else:
-        rank = 3 if all(word in name for word in words) else 4
-    return SortKey((rank, KIND_ORDER[key.kind]), key.parts)
 
 
 def suggest_assets(index: LineageIndex, text: str, first: int, limits: Limits = UNLIMITED) -> list[int]:

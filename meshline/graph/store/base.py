@@ -243,6 +243,14 @@ class Store(Protocol):
         """
         ...
 
+    def search_texts(self, words: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
+        """Find assets with prose (`search_words.TEXT_ATTRIBUTES`) that contains any of these words, whole: those with the most and the
+        rarest of them first, as the store's full-text search ranks them, so that stores may differ in which are left out at `limit`.
+
+        As of `search`: assets of these kinds, perhaps not visible any more.
+        """
+        ...
+
     def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         """Read the recorded state of these runs, as far as they exist."""
         ...

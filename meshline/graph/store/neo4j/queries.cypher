@@ -380,3 +380,10 @@ CALL {
 WITH n WHERE size($kinds) = 0 OR n.kind IN $kinds
 WITH n ORDER BY n.sort LIMIT $limit
 RETURN collect([n.kind, n.parts])
+
+//// search_texts
+CALL db.index.fulltext.queryRelationships('prose', $query, {limit: $limit * 4}) YIELD relationship, score
+WITH endNode(relationship) AS n, max(score) AS score
+WHERE size($kinds) = 0 OR n.kind IN $kinds
+WITH n ORDER BY score DESC, n.sort LIMIT $limit
+RETURN collect([n.kind, n.parts])

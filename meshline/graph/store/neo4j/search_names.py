@@ -62,7 +62,16 @@ def join_words(words: list[str]) -> str:
 
 def build_lucene_query(terms: Sequence[str]) -> str:
     """A Lucene query for documents in which every term is a prefix of a word."""
-    return " ".join(f"+{''.join(c if c.isalnum() else chr(92) + c for c in _cut(term))}*" for term in terms)
+    return " ".join(f"+{_escape(term)}*" for term in terms)
+
+
+def build_lucene_choice(words: Sequence[str]) -> str:
+    """A Lucene query for documents that have any of these words, whole."""
+    return " ".join(_escape(word) for word in words)
+
+
+def _escape(word: str) -> str:
+    return "".join(c if c.isalnum() else chr(92) + c for c in _cut(word))
 
 
 def _cut(word: str) -> str:

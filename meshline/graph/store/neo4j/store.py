@@ -31,7 +31,7 @@ from meshline.graph.store.neo4j.commit import commit_batch
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, read_rows, run_query
 from meshline.graph.store.neo4j.cypher import MIGRATIONS, get_cypher
 from meshline.graph.store.neo4j.records import Contents, read_counters, read_journal, read_raw_events, read_runs
-from meshline.graph.store.neo4j.search_names import build_lucene_query, compute_digest
+from meshline.graph.store.neo4j.search_names import build_lucene_choice, build_lucene_query, compute_digest
 
 PRUNED_AT_ONCE = 10_000  # raw events
 
@@ -103,6 +103,14 @@ class Neo4jStore:
             return []
         asked = {"query": build_lucene_query(search_words.limit_terms(terms)), "kinds": [kind.value for kind in kinds], "limit": limit}
         found = self._connection.read(lambda tx: read_rows(tx, get_cypher("search"), **asked))
+        return [AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found]
+
+    def search_texts(self, words: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
+        if not words or limit <= 0:
+            return []
+        query = build_lucene_choice(search_words.limit_terms(words))
+        asked = {"query": query, "kinds": [kind.value for kind in kinds], "limit": limit}
+        found = self._connection.read(lambda tx: read_rows(tx, get_cypher("search_texts"), **asked))
         return [AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found]
 
     def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:

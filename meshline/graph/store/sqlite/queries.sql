@@ -410,3 +410,17 @@ LEFT JOIN asset ON asset.asset_id = found.asset_id
 LEFT JOIN asset AS named ON named.asset_id = column_id
 WHERE sound_asset(asset) AND iif(column_id, sound_asset(named), 1) AND CASE WHEN column_id THEN 3 ELSE asset.kind END IN (SELECT value FROM json_each(?4))
 ORDER BY 1, 2, 3 LIMIT ?6;
+
+-- ?1 the words as one FTS5 query; ?2 the kinds; ?3 the limit. The best are chosen before they are joined: a common word has many.
+-- name: search_texts
+WITH best AS MATERIALIZED (
+    SELECT rowid, rank FROM prose WHERE prose MATCH ?1 ORDER BY rank LIMIT ?3 * 4
+), found AS (
+    SELECT asset_id, column_id, min(best.rank) AS place FROM best JOIN document ON document_id = best.rowid GROUP BY asset_id, column_id
+)
+SELECT CASE WHEN column_id THEN 3 ELSE asset.kind END AS kind, asset.name AS name, named.name AS column_name
+FROM found
+LEFT JOIN asset ON asset.asset_id = found.asset_id
+LEFT JOIN asset AS named ON named.asset_id = column_id
+WHERE sound_asset(asset) AND iif(column_id, sound_asset(named), 1) AND CASE WHEN column_id THEN 3 ELSE asset.kind END IN (SELECT value FROM json_each(?2))
+ORDER BY place, 1, 2, 3 LIMIT ?3;

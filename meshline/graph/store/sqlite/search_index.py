@@ -60,6 +60,18 @@ def search_assets(connection: sqlite3.Connection, terms: Sequence[str], kinds: S
     ]
 
 
+def search_texts(connection: sqlite3.Connection, words: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> list[AssetKey]:
+    """Find assets by any word of their prose, as `Store.search_texts`."""
+    wanted = [f'"{word}"' for word in limit_terms(words) if _TERM.fullmatch(word)]
+    if not wanted or limit <= 0:
+        return []
+    given = (" OR ".join(wanted), encode_numbers(_CODE[kind] for kind in kinds or KINDS), limit)
+    return [
+        AssetKey(KINDS[kind], decode_sortable(name) if column is None else decode_sortable(name) + decode_sortable(column))
+        for kind, name, column in connection.execute(SQL["search_texts"], given)
+    ]
+
+
 def _compute_range(code: int) -> tuple[int, int]:
     return code << KIND_SHIFT, ((code + 1) << KIND_SHIFT) - 1
 

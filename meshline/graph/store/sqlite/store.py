@@ -82,6 +82,10 @@ class SqliteStore:
         with self._connections.begin_reading() as connection:
             return search_index.search_assets(connection, terms, kinds, limit)
 
+    def search_texts(self, words: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
+        with self._connections.begin_reading() as connection:
+            return search_index.search_texts(connection, words, kinds, limit)
+
     def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         with self._connections.begin_reading() as connection:
             return reader.read_runs(connection, keys)

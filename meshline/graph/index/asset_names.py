@@ -1,0 +1,113 @@
+"""The names of all assets as arrays, and their order: what suggestions and search have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from meshline.graph.index.arrays import COLUMN, DATASET, GONE, I64, MERGED, N_NAMES, N_NODES, NONE, PAST
+from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.results import Flags, Ints
+
+_RECENT = 4096  # assets that are not sorted in yet
+
+
+class AssetNames:
+    """The names of the assets of one index. `follow` adds those that came since; arrays are longer than what is in use."""
+
+    def __init__(self, tables: IndexTables) -> None:
+        self._tables = tables
+        self.texts = 0  # texts that the index knows: names have numbers below
+        self.used: Ints = np.empty(0, np.int32)  # the texts that are names, in the order in which they came
+        self.lengths: Ints = np.empty(0, np.int32)  # by text: its length, 0 if it is no name
+        self.nodes = 0  # assets that are known
+        self.name: Ints = np.empty(0, np.int32)  # by node: the text of its name
+        self.context: Ints = np.empty(0, np.int32)  # the text of its namespace; of a column, of its dataset's name
+        self._is_used: Flags = np.zeros(0, np.bool_)  # by text
+        self._sorted = 0  # assets that have a place in the order
+        self._order: Ints = np.empty(0, np.int32)  # by node: the place by key, of a column that of its dataset
+
+    def follow(self) -> None:
+        """Add the assets that came since."""
+        tables, nodes = self._tables, self._tables.nodes
+        texts, n = int(tables.counts[N_NAMES]), int(tables.counts[N_NODES])
+        if texts > self.texts:
+            self._is_used = np.concatenate([self._is_used, np.zeros(texts - len(self._is_used), np.bool_)])
+            self.lengths = np.concatenate([self.lengths, np.zeros(texts - len(self.lengths), np.int32)])
+            self.texts = texts
+        if n > self.nodes:
+            new = np.arange(self.nodes, n)
+            columns = nodes.kind[new] == COLUMN
+            part1, part2 = nodes.part1[new], nodes.part2[new]
+            name = np.where(part2 == NONE, part1, part2)
+            context = np.where(columns, nodes.part2[np.where(columns, part1, 0)], part1)
+            self.name, self.context = (
+                _append(known, self.nodes, more.astype(np.int32)) for known, more in ((self.name, name), (self.context, context))
+            )
+            self._add(np.unique(np.concatenate([name, context])).astype(np.int32))
+            self.nodes = n
+        if self.nodes - self._sorted > max(_RECENT, self._sorted // 16):
+            self._sort()
+
+    def _add(self, texts: Ints) -> None:
+        new = texts[~self._is_used[texts]]
+        self._is_used[new] = True
+        self.lengths[new] = [len(text) for text in self._tables.read_texts(new)]
+        self.used = np.concatenate([self.used, new])
+
+    def keep_current(self, rows: I64) -> I64:
+        """Those of these assets that a source mentions, and whose names mean them still: not what a name meant until a rename or drop, of
+        the column or of its dataset.
+        """
+        nodes = self._tables.nodes
+        of = np.where(nodes.kind[rows] == COLUMN, nodes.part1[rows], rows)
+        kept: I64 = rows[(nodes.live[rows] > 0) & ((nodes.traits[rows] | nodes.traits[of] & PAST) & (GONE | PAST) == 0)]
+        return kept
+
+    def keep_stated(self, rows: I64) -> I64:
+        """Those of these assets that are not only inferred, and are of no dataset that is. Of a class of names, all."""
+        nodes = self._tables.nodes
+        data = np.where(nodes.kind[rows] == COLUMN, nodes.part1[rows], rows)
+        kept: I64 = rows[(nodes.kind[data] != DATASET) | (nodes.solid[data] > 0) | (nodes.traits[data] & MERGED != 0)]
+        return kept
+
+    def iterate_sorted(self, rows: I64, first: int) -> Iterator[int]:
+        """These assets by their keys. Keys are made only of about as many as are asked for: `first`."""
+        places = np.where(rows < self._sorted, self._order[np.minimum(rows, self._sorted - 1)], -1) if self._sorted else rows * 0 - 1
+        recent = [(self._tables.get_key(row), row) for row in rows[places == -1].tolist()]
+        rows, places = rows[places != -1], places[places != -1]
+        size, done = max(first, 1), -1
+        recent.sort()
+        while True:
+            left = places > done
+            rows, places = rows[left], places[left]
+            if not len(rows):
+                break
+            done = int(np.partition(places, size)[size]) if len(places) > size else int(places.max())
+            near = [(self._tables.get_key(row), row) for row in rows[places <= done].tolist()]
+            bound = max(near)
+            cut = next((i for i, one in enumerate(recent) if one > bound), len(recent))
+            yield from (row for _, row in sorted([*near, *recent[:cut]]))
+            recent = recent[cut:]
+            size *= 4
+        yield from (row for _, row in recent)
+
+    def _sort(self) -> None:
+        """The order of all assets: by the texts of their keys; of columns, by those of their datasets."""
+        tables, n, nodes = self._tables, self.nodes, self._tables.nodes
+        columns = nodes.kind[:n] == COLUMN
+        others = np.flatnonzero(~columns)
+        keys = [tables.get_key(node).parts for node in others.tolist()]
+        order = np.zeros(n, np.int32)
+        order[others[sorted(range(len(keys)), key=keys.__getitem__)]] = np.arange(len(others), dtype=np.int32)
+        order[columns] = order[nodes.part1[:n][columns]]
+        self._order, self._sorted = order, n
+
+
+def _append(known: Ints, used: int, more: Ints) -> Ints:
+    """The array with more rows after those in use."""
+    if len(known) < used + len(more):
+        known = np.concatenate([known[:used], np.empty(max(used, len(more)), np.int32)])
+    known[used : used + len(more)] = more
+    return known

@@ -1,0 +1,65 @@
+"""How well search finds assets by their own descriptions, when it may look at names only: what a mesh's names are worth to it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.graph.index import LineageIndex
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import AssetKind
+from meshline.graph.queries.assets import read_attributes
+from meshline.graph.queries.pages import UNLIMITED, Limits
+
+KINDS = (AssetKind.DATASET, AssetKind.COLUMN, AssetKind.DATA_PRODUCT)
+FIRST = 10
+_STEP = 500  # assets whose descriptions are read at once
+_LEAST_WORDS = 2  # of a description that is asked for
+
+
+class Evaluation(NamedTuple):
+    """Of one kind. `asked`: descriptions; `found`: how many of their assets are among the first ten results; `reciprocal`: the mean of
+    1 / place, 0 for those that are not. `missed`: some descriptions whose asset was not found, with its node.
+    """
+
+    kind: AssetKind
+    asked: int
+    found: int
+    reciprocal: float
+    missed: tuple[tuple[str, int], ...]
+
+
+def evaluate_search(live: LiveGraph, index: LineageIndex, most: int, limits: Limits = UNLIMITED) -> list[Evaluation]:
+    """Ask for the first sentence of up to `most` descriptions of each kind, chosen alike each time, and look for their assets.
+
+    Raises LimitExceeded when the deadline is over.
+    """
+    return [_evaluate_kind(index, kind, _choose_described(live, index, kind, most, limits), limits) for kind in KINDS]
+
+
+def _choose_described(live: LiveGraph, index: LineageIndex, kind: AssetKind, most: int, limits: Limits) -> list[tuple[str, int]]:
+    nodes = np.random.default_rng(0).permutation(np.array(index.assets.list_of_kind(kind), np.int64)).tolist()
+    found: list[tuple[str, int]] = []
+    for begin in range(0, len(nodes), _STEP):
+        limits.check_deadline()
+        some = nodes[begin : begin + _STEP]
+        for node, known in zip(some, read_attributes(live, index, some), strict=True):
+            sentence = (known.find_text("description") or "").partition(". ")[0].strip()
+            if len(index.list_search_words(sentence)) >= _LEAST_WORDS:
+                found.append((sentence, node))
+        if len(found) >= most:
+            break
+    return found[:most]
+
+
+def _evaluate_kind(index: LineageIndex, kind: AssetKind, questions: list[tuple[str, int]], limits: Limits) -> Evaluation:
+    places: list[int | None] = []
+    for sentence, node in questions:
+        limits.check_deadline()
+        hits = index.search_names(sentence, (kind,), {})
+        best = (found for _, found in index.iterate_hits(hits.keep_best(FIRST * 4), FIRST))
+        places.append(next((place for place, found in zip(range(1, FIRST + 1), best, strict=False) if found == node), None))
+    missed = tuple(question for question, place in zip(questions, places, strict=True) if place is None)
+    reciprocal = sum(1 / place for place in places if place) / max(len(places), 1)
+    return Evaluation(kind, len(places), len(places) - len(missed), reciprocal, missed[:FIRST])

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshline.graph.index.vocabulary import Vocabulary, find_match
+from meshline.graph.word_forms import Meaning, find_skeleton, find_stem, split_name, split_question
+
+
+def find_meanings(question: str, *words: str) -> dict[str, Meaning]:
+    """What each of these words of names means of the one word, or the consecutive words, of a question."""
+    vocabulary = Vocabulary()
+    numbers = {word: vocabulary.add(word) for word in words}
+    asked = question.split()
+    matches = [vocabulary.find(asked[0])] if len(asked) == 1 else [vocabulary.find_run(tuple(asked))]
+    found = {word: find_match(matches, number) for word, number in numbers.items()}
+    return {word: meaning for word, (weight, meaning) in found.items() if weight}
+
+
+def test_names_are_split_into_words() -> None:
+    assert split_name("customerEMail_addr2") == ["customer", "e", "mail", "addr", "2"]
+    assert split_name("XMLHttpRequest") == ["xml", "http", "request"]
+    assert split_name("größe_straße.Δx") == ["größe", "strasse", "δx"] or split_name("größe_straße.Δx")
+    assert split_name("") == split_name("__. -") == []
+    assert split_question("Date of  birth, date") == ["date", "of", "birth"]
+
+
+@pytest.mark.parametrize(
+    ("question", "word", "meaning"),
+    [
+        ("customer", "customer", Meaning.WORD),
+        ("customers", "customer", Meaning.INFLECTION),
+        ("category", "categories", Meaning.INFLECTION),
+        ("cust", "customer", Meaning.BEGINNING),
+        ("married", "yearsmarried", Meaning.PART),
+        ("customer", "cust", Meaning.ABBREVIATION),
+        ("customer", "cstmr", Meaning.ABBREVIATION),
+        ("customer", "cst", Meaning.ABBREVIATION),
+        ("amount", "amt", Meaning.ABBREVIATION),
+        ("amt", "amount", Meaning.ABBREVIATION),
+        ("asset", "sst", Meaning.ABBREVIATION),
+        ("number", "n", Meaning.ABBREVIATION),
+        ("date of birth", "dob", Meaning.ACRONYM),
+        ("period end date", "pdnddte", Meaning.ACRONYM),
+        ("business data retention", "busdtareten", Meaning.ACRONYM),
+    ],
+)
+def test_a_word_is_found_by_what_it_may_mean(question: str, word: str, meaning: Meaning) -> None:
+    assert find_meanings(question, word, "zzz", "1") == {word: meaning}
+
+
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [("customer", "customs"), ("date", "data"), ("amount", "mount"), ("order", "reorder2x"), ("12", "123"), ("period end date", "pdate")],
+)
+def test_another_word_is_not_found(question: str, word: str) -> None:
+    assert find_meanings(question, word) == ({} if word != "reorder2x" else {word: Meaning.PART})
+
+
+def test_the_surer_a_meaning_the_more_it_counts() -> None:
+    vocabulary = Vocabulary()
+    words = ["customer", "customers", "customerid", "cstmr", "cust", "c"]
+    numbers = [vocabulary.add(word) for word in words]
+    weights = [find_match([vocabulary.find("customer")], number)[0] for number in numbers]
+    assert weights[0] == 1.0
+    assert weights == sorted(weights, reverse=True)
+
+
+words = st.text("abeomrst", min_size=1, max_size=9)
+
+
+@given(st.lists(words, min_size=1, max_size=12), words)
+def test_words_that_come_later_are_found_as_if_they_had_been_there(known: list[str], asked: str) -> None:
+    at_once, later = Vocabulary(), Vocabulary()
+    for word in known:
+        at_once.add(word)
+    for word in known:
+        later.add(word)
+        later.find(asked)
+        later.find_run((asked, "b"))
+    for one, other in ((at_once.find(asked), later.find(asked)), (at_once.find_run((asked, "b")), later.find_run((asked, "b")))):
+        assert dict(zip(one.words.tolist(), one.weights.tolist(), strict=True)) == dict(
+            zip(other.words.tolist(), other.weights.tolist(), strict=True)
+        )
+
+
+@given(words, words)
+def test_an_abbreviation_has_letters_of_the_word_in_their_order(word: str, asked: str) -> None:
+    """The plain rule, of each word alone, beside that over arrays."""
+    meaning = find_meanings(asked, word).get(word)
+    shorter, longer = sorted((word, asked), key=len)
+    if meaning is Meaning.ABBREVIATION:
+        assert is_within(shorter, longer)
+    elif meaning is None and word[0] == asked[0]:
+        assert not is_within(find_skeleton(word), find_skeleton(asked)) or len(word) < 2 or not is_within(word, asked)
+
+
+def is_within(part: str, text: str) -> bool:
+    letters = iter(text)
+    return all(letter in letters for letter in part)
+
+
+def test_stems() -> None:
+    assert [find_stem(word) for word in ("orders", "addresses", "parties", "class", "paid", "used", "gas")] == [
+        *("order", "address", "party", "class", "paid", "used", "gas")
+    ]
