@@ -6,7 +6,6 @@ import math
 import os
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import numpy as np
@@ -41,9 +40,7 @@ def meshes(tmp_path_factory: pytest.TempPathFactory, running_neo4j: Neo4jServer)
 def test_runs(name: str, meshes: Meshes) -> None:
     if name == "explorer" and not os.environ.get("CI") and not all(map(shutil.which, ("npm", "chromium"))):
         pytest.skip("needs Node with npm, and Chromium")
-    # Not in this thread: Playwright of the browser tests, which may have run in this process, keeps its event loop running.
-    with ThreadPoolExecutor(1) as thread:
-        record = thread.submit(measure_apart, name, Size.TINY, meshes).result()
+    record = measure_apart(name, Size.TINY, meshes)
     assert record.benchmark == name
     assert record.figures
     assert len({(figure.case, figure.against) for figure in record.figures}) == len(record.figures), "two figures of one case"
