@@ -123,3 +123,13 @@ def test_a_change_of_each_form_has_the_verdict_of_the_server(example: Server, wi
     assert found > 0
     expected = f"{found} changes? found, {hit} consumers? hit, {notify} recipients? to notify, {broken} violations? of policies"
     expect(page.get_by_role("status").filter(has_text=re.compile(expected))).to_be_visible()
+
+
+def test_the_search_names_the_words_that_were_found_for_others(example: Server, window: Window) -> None:
+    found = example.ask('{ search(text: "identifier", first: 50) { edges { why { word found meaning } node { id } } } }')["search"]["edges"]
+    first = found[0]
+    (why,) = first["why"]
+    assert why == {"word": "identifier", "found": "id", "meaning": "ABBREVIATION"}
+    page = window.open("/search?q=identifier")
+    row = page.get_by_role("listitem").filter(has=page.locator(f'a[href*="{first["node"]["id"]}"]')).first
+    expect(row).to_contain_text("found by id for identifier (abbreviation)")
