@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from meshline.graph.index.arrays import COLUMN, I8, I64, N_NAMES, N_NODES, NONE
+from meshline.graph.index.arrays import COLUMN, I8, I64, N_NAMES
 from meshline.graph.index.asset_names import AssetNames
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import Flags, Ints
