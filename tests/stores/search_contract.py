@@ -129,7 +129,7 @@ class SearchContract:
             assert find_assets(store, "shared", limit=limit) == expected[:limit]
 
     def test_any_word_of_a_text_finds_the_one_with_most_first(self, shop: Store) -> None:
-        commit_statements(shop, build_facts_statement(AssetFact(ORDERS, {"description": "by whom"}), scope="t"))
+        commit_statements(shop, build_facts_statement(AssetFact(ORDERS, {"description": "by the customer"}), scope="t"))
         assert shop.search_texts(["paid", "by"], (), 10) == [PAYMENTS, ORDERS]
         assert shop.search_texts(["paid", "by"], (), 1) == [PAYMENTS]
         assert shop.search_texts(["by"], (AssetKind.JOB,), 10) == []

@@ -1,6 +1,6 @@
 """The words in the names of a graph, and which of them a word that a user typed may mean.
 
-A name is an abbreviation far more often than a text says it: `cust_eml`, `dob`, `pdnddte`. No dictionary knows those of a company, but
+A name is an abbreviation far more often than a text states it: `cust_eml`, `dob`, `pdnddte`. No dictionary knows those of a company, but
 the vocabulary of an index is small (some ten thousand words for a million columns), so each word of a question is compared with all of
 it: nothing is expanded to a guess, only words that exist are matched. Sources of the rules and their weights: `meshline search
 --evaluate` and `benchmarks/search.py`, tuned on a third of the names of NameGuess (arXiv 2310.13196) and reported on the rest.
