@@ -206,8 +206,19 @@ def build_sentence(extra: str, wheel: Path) -> str:
     return f" needs the extra '{extra}': pip install 'meshline[{extra}] @ {wheel.as_uri()}'"
 
 
+def choose_cases(environment: Environment) -> list[Case]:
+    """All where nothing or the usual two extras are installed; elsewhere those that an extra decides, and what they rest on.
+
+    The rest imports nothing of an extra, so that one more library changes nothing for it; with all libraries every other test runs it.
+    """
+    every = list_cases()
+    if environment.has in (frozenset(), frozenset(("contracts", "dbt", "sql"))):
+        return every
+    return [case for case in every if case.needs or case.line.startswith(("ingest mesh", "ingest openlineage", "notify"))]
+
+
 def test_every_command(environment: Environment, folder: Path, wheel: Path) -> None:
-    table = list_cases()
+    table = choose_cases(environment)
     synced = f"sync examples/mesh/mesh.yaml --store {SYNCED}"
     *found, sync = run_commands(environment, folder, [*(case.line for case in table), synced])
     wrong = []
