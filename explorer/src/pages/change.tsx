@@ -141,6 +141,7 @@ export default function ChangePage() {
           <label className="field">
             <span>{LABELS[form].before}</span>
             <textarea value={texts.before} onChange={set("before")} spellCheck={false} />
+            <FileInput name={LABELS[form].before} onRead={(before) => setTexts((now) => ({ ...now, before }))} />
           </label>
         )}
         <label className="field">
@@ -153,6 +154,7 @@ export default function ChangePage() {
             aria-describedby={form === "words" ? "forms" : undefined}
             placeholder={form === "words" ? "drop customers.customers.email" : undefined}
           />
+          {form !== "words" && <FileInput name={LABELS[form].after} onRead={(after) => setTexts((now) => ({ ...now, after }))} />}
         </label>
         {form === "words" && (
           <p id="forms" className="soft">
@@ -218,6 +220,20 @@ export default function ChangePage() {
         </>
       )}
     </>
+  );
+}
+
+/** Fills a field with the text of a file: manifests and contracts are files, and too long to be pasted. */
+function FileInput({ name, onRead }: { name: string | null; onRead: (text: string) => void }) {
+  return (
+    <input
+      type="file"
+      aria-label={`${name}: from a file`}
+      onChange={async (event) => {
+        const file = event.target.files?.[0];
+        if (file) onRead(await file.text());
+      }}
+    />
   );
 }
 
