@@ -68,7 +68,7 @@ from meshline.graph.index.kernels.jit import register_inner, register_kernel
 from meshline.graph.index.kernels.messagepack import Malformed, read_array_length, read_integer, read_map_length, read_text, skip_value
 
 # The wire codes of edge types and kinds that the kernel distinguishes.
-HAS_COLUMN, READS, WRITES, RENAMED_TO = 0, 1, 2, 10
+HAS_COLUMN, READS, WRITES, SAME_AS, RENAMED_TO = 0, 1, 2, 9, 10
 DOMAIN, DATA_PRODUCT, JOB, OWNER = 0, 1, 4, 6
 KINDS = 8
 EDGE_TYPES = 12
@@ -315,6 +315,10 @@ def read_relations(
             if nodes.traits[start] & COLLIDES:
                 request_regrouping(specials, head, start, counts)
         else:
+            # Identity joins datasets, and renames stay in one kind: the ring of a dataset and a column would never end.
+            kind = nodes.kind[start]
+            if type_ >= SAME_AS and (nodes.kind[local[last]] != kind or (kind != DATASET and (type_ != RENAMED_TO or kind != COLUMN))):
+                raise Malformed
             row = add_relation(type_, start, local[last], NONE, nodes, relations, counts)
             if type_ > WRITES or buffer[begin] != 0x80:
                 add_special(specials, SPECIAL_RELATION, head, row, begin, at, counts)
