@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from meshline.app.tokens import Role
+from meshline.app.tokens import USUAL_SCOPE, AccessScope, Role
 
 REST = ":path"  # of a last parameter `{name:path}`: it takes the rest of the path, slashes included
 SAFE = "/!$&'()*+,;=:@-._~"  # characters of a path that need no escape (RFC 3986, 3.3), and the slash
@@ -33,6 +33,12 @@ class Address(NamedTuple):
     role: Role | None
     endpoint: Callable[[Request], Awaitable[Response]]
     visit: Callable[[Request], Awaitable[Response]] | None = None
+    scopes: tuple[AccessScope, ...] = ()
+
+    @property
+    def accepted_scopes(self) -> frozenset[AccessScope]:
+        """The scopes of which a token with scopes needs one: `scopes`, else the usual one of the role."""
+        return frozenset(self.scopes or (() if self.role is None else (USUAL_SCOPE[self.role],)))
 
 
 class Offer(NamedTuple):
@@ -41,6 +47,7 @@ class Offer(NamedTuple):
     role: Role | None
     app: ASGIApp
     visit: Offer | None = None
+    scopes: frozenset[AccessScope] = frozenset()
 
 
 class MatchedPath(NamedTuple):
@@ -60,6 +67,11 @@ class MatchedPath(NamedTuple):
         """The minimum role for a request; None = no authentication."""
         offer = self.find_offer(scope)
         return self.role if offer is None else offer.role
+
+    def find_scopes(self, scope: Scope) -> frozenset[AccessScope]:
+        """The scopes of which a token with scopes needs one for a request."""
+        offer = self.find_offer(scope)
+        return frozenset() if offer is None else offer.scopes
 
 
 class _Node:
@@ -86,7 +98,7 @@ class AddressTable:
         for address in addresses:
             known = offers.setdefault(address.path, {})
             visit = None if address.visit is None else Offer(None, request_response(address.visit))
-            offer = Offer(address.role, request_response(address.endpoint), visit)
+            offer = Offer(address.role, request_response(address.endpoint), visit, address.accepted_scopes)
             for method in address.methods:
                 if method in known:
                     raise ValueError(f"two addresses for {method} {address.path}")

@@ -30,9 +30,9 @@ from meshline.api.rest.openlineage import post_batch, post_event
 from meshline.api.rest.request_body import BodyBudget
 from meshline.api.rest.sources import handle_source
 from meshline.app.service import Service
-from meshline.app.settings import Settings
+from meshline.app.settings import Settings, find_token_file
 from meshline.app.threads import Lane
-from meshline.app.tokens import Role
+from meshline.app.tokens import AccessScope, Role, TokenRegister
 from meshline.errors import MeshlineError
 
 ADDRESSES = (
@@ -41,10 +41,10 @@ ADDRESSES = (
     Address("/explorer/{file:path}", ("GET",), None, get_asset),
     Address("/healthz", ("GET",), None, get_healthz),
     Address("/readyz", ("GET",), None, get_readyz),
-    Address("/metrics", ("GET",), Role.READER, get_metrics),
+    Address("/metrics", ("GET",), Role.READER, get_metrics, scopes=(AccessScope.METRICS,)),
     Address("/openapi.json", ("GET",), Role.READER, get_openapi),
     Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql, visit_graphql),
-    Address("/api/v1/check", ("POST",), Role.READER, post_check),
+    Address("/api/v1/check", ("POST",), Role.READER, post_check, scopes=(AccessScope.CHECK,)),
     Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event),
     Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch),
     Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),
@@ -72,7 +72,8 @@ def create_app(
     endpoint = GraphQLEndpoint(
         settings.max_body_bytes, Lane("questions", QUESTIONS, waiting, settings.query_seconds), _build_bounds(settings), metrics.count_query
     )
-    service = Service(settings, metrics, endpoint.open_graph, on_failure, on_ready)
+    tokens = TokenRegister(settings.tokens, find_token_file(settings))
+    service = Service(settings, metrics, endpoint.open_graph, on_failure, on_ready, tokens=tokens)
 
     @asynccontextmanager
     async def run_lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -87,7 +88,7 @@ def create_app(
         middleware=[
             Middleware(RequestContextMiddleware, metrics=metrics, table=table, quiet=QUIET),
             Middleware(GzipMiddleware),
-            Middleware(AuthMiddleware, settings=settings, refused=metrics.count_refused_request),
+            Middleware(AuthMiddleware, settings=settings, tokens=tokens, refused=metrics.count_refused_request),
         ],
         exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error, 404: answer_unknown_address},
         lifespan=run_lifespan,

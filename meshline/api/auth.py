@@ -6,16 +6,16 @@ GraphQL has one path: mutations are authorised in `graphql.http`, the audit log 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meshline.api.addresses import get_matched_path
-from meshline.api.errors import Forbidden, Unauthenticated, WrongHost, build_error_response
+from meshline.api.errors import NO_TOKEN, Forbidden, Unauthenticated, WrongHost, build_error_response
 from meshline.app.settings import Settings
-from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role, Tokens
+from meshline.app.tokens import NO_AUTHENTICATION, AccessScope, Actor, Role, TokenRefused, TokenRegister
 from meshline.errors import InvalidInput, MeshlineError
 
 EXPOSURE_MESSAGE = """\
@@ -63,10 +63,10 @@ class AllowedHosts:
 class AuthMiddleware:
     """Refuses requests without the needed role. Sets `scope["state"]["actor"]`: None for an unknown caller of a path that needs no role."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, refused: Callable[[str], None]) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, tokens: TokenRegister, refused: Callable[[str], None]) -> None:
         """`refused` gets the reason of each refusal."""
         self.app = app
-        self._tokens = Tokens(settings.tokens) if settings.tokens else None
+        self._tokens = tokens
         self._hosts = AllowedHosts(settings)
         self._refused = refused
 
@@ -75,7 +75,7 @@ class AuthMiddleware:
             await self.app(scope, receive, send)
             return
         try:
-            scope["state"]["actor"] = self._authenticate(_find_role(scope), Headers(scope=scope))
+            scope["state"]["actor"] = self._authenticate(scope, Headers(scope=scope))
         except _REFUSALS as error:
             self._refused(_classify_refusal(error))
             scope["state"]["code"] = error.code
@@ -83,18 +83,31 @@ class AuthMiddleware:
             return
         await self.app(scope, receive, send)
 
-    def _authenticate(self, needed: Role | None, headers: Headers) -> Actor | None:
+    def _authenticate(self, scope: Scope, headers: Headers) -> Actor | None:
         self._hosts.check_host(headers)
-        if self._tokens is None:
+        self._tokens.look()
+        if not self._tokens.needed:
             return NO_AUTHENTICATION
-        given = _parse_token(headers)
-        actor = None if given is None else self._tokens.find_actor(given)
-        if needed is None:
-            return actor
-        if actor is None:
-            raise _build_unauthenticated(given)
-        check_role(actor, needed)
+        needed = _find_role(scope)
+        try:
+            actor = self._find_actor(headers)
+        except Unauthenticated:
+            if needed is None:
+                return None
+            raise
+        if needed is not None:
+            check_role(actor, needed)
+            check_access(actor, _find_scopes(scope))
         return actor
+
+    def _find_actor(self, headers: Headers) -> Actor:
+        given = _parse_token(headers)
+        if given is None:
+            raise Unauthenticated("send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN for the command line", NO_TOKEN)
+        try:
+            return self._tokens.find_actor(given)
+        except TokenRefused as error:
+            raise Unauthenticated(str(error), error.reason) from error
 
 
 def _find_role(scope: Scope) -> Role | None:
@@ -105,6 +118,12 @@ def _find_role(scope: Scope) -> Role | None:
     return matched.find_role(scope)
 
 
+def _find_scopes(scope: Scope) -> Collection[AccessScope]:
+    """The scopes of which a token with scopes needs one for a request; none for what does not exist."""
+    matched = get_matched_path(scope)
+    return () if matched is None else matched.find_scopes(scope)
+
+
 _REFUSALS = (Unauthenticated, Forbidden, WrongHost)
 
 
@@ -112,6 +131,13 @@ def check_role(actor: Actor, needed: Role) -> None:
     """Raises Forbidden unless the actor has at least this role."""
     if not actor.role.includes(needed):
         raise Forbidden(f"this needs a token with the role {needed}, and {actor.name!r} has the role {actor.role}", needed)
+
+
+def check_access(actor: Actor, accepted: Collection[AccessScope]) -> None:
+    """Raises Forbidden unless the actor has one of these scopes, or no scopes of its own."""
+    if actor.scopes is not None and accepted and not actor.scopes.intersection(accepted):
+        needed = " or ".join(sorted(accepted))
+        raise Forbidden(f"this needs a token with the scope {needed}, and {actor.name!r} has {', '.join(sorted(actor.scopes))}", needed)
 
 
 def get_actor(request: Request) -> Actor | None:
@@ -126,14 +152,8 @@ def _parse_token(headers: Headers) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
-def _build_unauthenticated(given: str | None) -> Unauthenticated:
-    if given is None:
-        return Unauthenticated("send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN for the command line", unknown=False)
-    return Unauthenticated("this server does not know the token: it may have been withdrawn", unknown=True)
-
-
 def _classify_refusal(error: MeshlineError) -> str:
     """The reason for a refusal: one of `metrics.REFUSALS`."""
     if isinstance(error, Unauthenticated):
-        return "unknown_token" if "invalid_token" in error.challenge else "no_token"
+        return error.reason
     return "role" if isinstance(error, Forbidden) else "host"

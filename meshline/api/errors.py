@@ -37,20 +37,24 @@ class UnsupportedMedia(MeshlineError):
     code = "UNSUPPORTED_MEDIA_TYPE"
 
 
+NO_TOKEN = "no_token"  # noqa: S105 - a word for metrics
+
+
 class Unauthenticated(MeshlineError):
-    """Authentication required or token unknown. `challenge`: the WWW-Authenticate header (RFC 6750, 3)."""
+    """Authentication required, or token refused. `reason`: one word for metrics. `challenge`: the WWW-Authenticate header (RFC 6750, 3)."""
 
     code = "UNAUTHENTICATED"
     challenge = 'Bearer realm="meshline"'
 
-    def __init__(self, message: str, *, unknown: bool) -> None:
+    def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
-        if unknown:
+        self.reason = reason
+        if reason != NO_TOKEN:
             self.challenge += ', error="invalid_token"'
 
 
 class Forbidden(MeshlineError):
-    """The role of the caller is too low. `needed`: the role that is required."""
+    """The role of the caller is too low, or its token has not the scope. `needed`: the role or scope that is required."""
 
     code = "FORBIDDEN"
 

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline import __version__
-from meshline.api.errors import BodyTooLarge, UnsupportedMedia
+from meshline.api.errors import NO_TOKEN, BodyTooLarge, UnsupportedMedia
 from meshline.api.graphql.context import RequestRecord
 from meshline.app.service import STORE_SECONDS, Resources, Service
 from meshline.app.threads import run_in_thread
@@ -45,7 +45,7 @@ FAILED = "failed"
 UNKNOWN = float("nan")
 OUTCOMES = ("accepted", "unchanged", *(outcome for _, outcome in _OUTCOMES), FAILED)
 KAFKA_OUTCOMES = ("taken", "known", "dead_letter")
-REFUSALS = ("no_token", "unknown_token", "role", "host")
+REFUSALS = (NO_TOKEN, "unknown_token", "expired_token", "role", "host")
 SYNCS = ("ok", "refused", "failed")
 SCOPES = ("read", "unchanged", "new", "changed", "retracted", "refused")
 LIMITS = ("NODES", "DEPTH", "TIME", "MATCHES")

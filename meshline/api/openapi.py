@@ -48,7 +48,6 @@ from meshline.api.rest.sources import LOOKUPS as SOURCE_LOOKUPS
 from meshline.api.rest.sources import MEDIA as SOURCE_MEDIA
 from meshline.api.rest.sources import NAME as SOURCE
 from meshline.app.check_texts import CheckRequest
-from meshline.app.tokens import Role
 from meshline.governance.report import Report
 from meshline.ingest.sources.transfer import LoadingCounts, SentReading
 
@@ -220,7 +219,7 @@ def build_document(addresses: Iterable[Address]) -> bytes:
         for method in address.methods:
             operation = OPERATIONS.get((address.path, method))  # the routes of the page are for people: they have none
             if operation is not None:
-                paths.setdefault(path, {})[method.lower()] = _describe_operation(path, method, operation, address.role, shapes)
+                paths.setdefault(path, {})[method.lower()] = _describe_operation(path, method, operation, address, shapes)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -249,13 +248,20 @@ class _SchemaRegistry:
         return self._schemas[shape] if isinstance(shape, type) else shape
 
 
-def _describe_operation(path: str, method: str, operation: Operation, role: Role | None, shapes: _SchemaRegistry) -> dict[str, Any]:
+def _describe_access(address: Address) -> str:
+    if address.role is None:
+        return "Needs no token; the answer has more details with one."
+    return f"Needs the role {address.role}. A token with scopes needs `{'` or `'.join(sorted(address.accepted_scopes))}`."
+
+
+def _describe_operation(path: str, method: str, operation: Operation, address: Address, shapes: _SchemaRegistry) -> dict[str, Any]:
+    role = address.role
     refusals = {status: _fit_refusal(path, method, answer) for status, answer in {**ALWAYS, **({} if role is None else WITH_ROLE)}.items()}
     answers = {**operation.answers, **refusals}
     made: dict[str, Any] = {
         "operationId": method.lower() + re.sub(r"[/.{}]+", "_", path),
         "summary": operation.summary,
-        "description": f"Needs the role {role}." if role else "Needs no token; the answer has more details with one.",
+        "description": _describe_access(address),
         "security": [{"token": []}] if role else [{}, {"token": []}],
         "parameters": [_describe_parameter(each) for each in [*_list_names(path, operation), *operation.parameters]],
         "responses": {str(status): _describe_answer(answers[status], shapes) for status in sorted(answers)},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -20,6 +20,8 @@ from meshline.app.policy_service import PolicyService
 from meshline.app.settings import Settings
 from meshline.app.sync_scheduler import Plan, Scheduler
 from meshline.app.threads import run_in_thread
+from meshline.app.token_uses import WRITE_SECONDS, write_uses
+from meshline.app.tokens import TokenRegister
 from meshline.errors import MeshlineError, NotReady, StoreUnavailable, require_extra
 from meshline.governance.notify.violation_events import WatchedViolations
 from meshline.graph.live_graph import LiveGraph, collect_as_usual, collect_seldom
@@ -146,15 +148,19 @@ class Service:
         prepare: Callable[[LiveGraph, Naming, PolicyService], None],
         on_failure: Callable[[MeshlineError], None] | None = None,
         on_ready: Callable[[], None] | None = None,
+        *,
+        tokens: TokenRegister | None = None,
     ) -> None:
         """`prepare` is called in the thread that opens the graph, before any request is answered. `on_ready` is called once when the
-        service is open; `on_failure` for an error that a retry cannot remove.
+        service is open; `on_failure` for an error that a retry cannot remove. `tokens`: those whose last use is kept in the store.
         """
         self.settings = settings
         self.observer = observer
         self.prepare = prepare
         self.on_failure = on_failure
         self.on_ready = on_ready
+        self.tokens = tokens
+        self._uses: Mapping[str, int] = {}  # of tokens, as they are in the store
         self.waiting_for = LOADING  # empty when ready
         self._resources: Resources | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -195,6 +201,8 @@ class Service:
             if opened.consumer is not None:
                 await run_in_threadpool(opened.consumer.stop)
             await run_in_threadpool(opened.pipeline.close)
+            with suppress(MeshlineError):  # of the last minute; nothing that was accepted depends on it
+                await run_in_threadpool(self._write_uses, opened.live.store)
             await run_in_threadpool(opened.live.store.close)
             collect_as_usual()
             log.info("stopped")
@@ -234,6 +242,7 @@ class Service:
         self._tasks.append(asyncio.create_task(self._follow(self._resources.live)))
         self._tasks.append(asyncio.create_task(self._prune(self._resources.live.store)))
         self._tasks.append(asyncio.create_task(self._join(self._resources.live)))
+        self._tasks.append(asyncio.create_task(self._keep_uses(self._resources.live.store)))
         self._tasks.append(asyncio.create_task(run_in_thread(start_forks)))
         if self._resources.scheduler is not None:
             self._tasks.append(asyncio.create_task(self._resources.scheduler.run()))
@@ -327,6 +336,24 @@ class Service:
                 if not self.waiting_for:
                     log.exception("changes that other processes write cannot be shown")
                 self.waiting_for = "changes that other processes write to the store cannot be shown: see the log"
+
+    async def _keep_uses(self, store: Store) -> None:
+        """Write the last use of each token to the store."""
+        while True:
+            await asyncio.sleep(WRITE_SECONDS)
+            try:
+                await run_in_task(partial(self._write_uses, store))
+            except MeshlineError as error:
+                log.warning("the last uses of tokens were not written: %s", error)
+            except Exception:
+                log.exception("the last uses of tokens were not written")
+
+    def _write_uses(self, store: Store) -> None:
+        uses = {} if self.tokens is None else self.tokens.list_uses()
+        changed = {one: at for one, at in uses.items() if self._uses.get(one) != at}
+        if changed:
+            write_uses(store, changed)
+            self._uses = uses
 
     async def _prune(self, store: Store) -> None:
         """Delete raw events that are older than the settings allow."""

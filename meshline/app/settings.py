@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
-from meshline.app.tokens import Token
+from meshline.app.tokens import Token, check_tokens, read_tokens
 from meshline.errors import InvalidInput
 
 MEBIBYTE = 1024 * 1024
@@ -41,8 +41,8 @@ class Settings(BaseSettings):
     tokens: tuple[Token, ...] = Field(
         default=(),
         repr=False,
-        description="Bearer tokens: entries with `name`, `role` (`reader`, `writer`, `admin`) and `hash`, made by `meshline token new`."
-        " If there are any, every request except health checks needs a token.",
+        description="Bearer tokens: entries with `name`, `role` (`reader`, `writer`, `admin`) and `hash`, and if wanted `scopes` and"
+        " `expires`, made by `meshline token new`. If there are any, every request except health checks needs a token.",
     )
     insecure: bool = Field(
         default=False, description="Listen on any address without tokens: every client that reaches the port may do everything."
@@ -170,13 +170,7 @@ class Settings(BaseSettings):
     @field_validator("tokens")
     @classmethod
     def _check_tokens(cls, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-        names = [token.name for token in tokens]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"each token needs its own name, but several are called {', '.join(twice)}")
-        if len({token.hash for token in tokens}) < len(tokens):
-            raise ValueError("two entries have the same hash: make a token for each with `meshline token new`")
-        return tokens
+        return check_tokens(tokens)
 
     @classmethod
     def settings_customise_sources(
@@ -215,6 +209,16 @@ def load_settings(**given: object) -> Settings:
         name = str(first["loc"][0]) if first["loc"] else "settings"
         inner = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"][1:])
         raise InvalidInput(str(first["msg"]), f"{_find_origin(name, arguments, environment, path)}{inner}") from error
+
+
+def find_token_file(settings: Settings) -> Path | None:
+    """The file that the tokens are from, to be read again when it changes; None if they are from elsewhere."""
+    given = {} if settings.config is None else {"config": settings.config}
+    path = _find_file(given, EnvSettingsSource(Settings, env_prefix=PREFIX)())
+    try:
+        return path.absolute() if path is not None and read_tokens(path) == settings.tokens else None
+    except InvalidInput:  # it has changed since
+        return None
 
 
 def read_variable(name: str) -> str | None:

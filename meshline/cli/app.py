@@ -53,10 +53,6 @@ def _meshline(
 ) -> None: ...
 
 
-def _make_group() -> None:
-    """A callback, without which typer does not make a group of a single command."""
-
-
 ingest = typer.Typer(help="Ingest metadata into the graph.", no_args_is_help=True)
 ingest.command()(ingest_openlineage.openlineage)
 ingest.command()(ingest_commands.mesh)
@@ -91,9 +87,9 @@ identity.command()(identities.conflicts)
 identity.command()(identities.part)
 identity.command()(identities.retract)
 
-token = typer.Typer(help="Make tokens for a server.", no_args_is_help=True)
+token = typer.Typer(help="Make and list tokens for a server.", no_args_is_help=True)
 token.command()(tokens.new)
-token.callback()(_make_group)
+token.command("list")(tokens.list_tokens)
 
 app.command()(serve)
 app.command()(demo)

@@ -162,6 +162,14 @@ def _compare_clocks(answer: httpx.Response, sent: float, arrived: float) -> Find
 
 
 def _examine_access(answer: httpx.Response, token: str | None) -> Finding:
+    if answer.status_code == 403 and token is not None:
+        message = dict(_decode_body(answer).get("error") or {}).get("message", "")
+        return Finding(
+            "access",
+            "warning",
+            f"the server accepts this token, but not for queries: {message}",
+            "it is enough for its purpose, or make one with the scope read",
+        )
     if answer.status_code in (401, 403):
         if token is None:
             return Finding(

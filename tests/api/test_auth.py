@@ -16,7 +16,7 @@ from meshline.api.auth import check_exposure, is_loopback
 from meshline.api.explorer import ROUTES
 from meshline.api.marquez.routes import ADDRESSES as MARQUEZ
 from meshline.app.settings import load_settings
-from meshline.app.tokens import PREFIX, Role, Token, Tokens, generate_token, hash_token
+from meshline.app.tokens import PREFIX, Role, Token, TokenRefused, TokenRegister, generate_token, hash_token
 from meshline.errors import InvalidInput
 from tests.api.conftest import URL, run_application
 from tests.api.test_ingest import build_event
@@ -218,8 +218,8 @@ def test_a_token_is_random_and_known_by_its_hash() -> None:
     assert token == token.lower()
     assert len({generate_token() for _ in range(100)}) == 100
     assert hash_token(token) == f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
-    tokens = Tokens([Token(name="eve", role=Role.WRITER, hash=hash_token(token))])
-    assert tokens.find_actor(token) == ("eve", Role.WRITER)
+    tokens = TokenRegister([Token(name="eve", role=Role.WRITER, hash=hash_token(token))])
+    assert tokens.find_actor(token) == ("eve", Role.WRITER, None)
     for other in (
         "",
         token[:-1],
@@ -228,8 +228,10 @@ def test_a_token_is_random_and_known_by_its_hash() -> None:
         token.upper(),
         "\udcff".encode("utf-8", "surrogatepass").decode("latin-1"),
     ):
-        assert tokens.find_actor(other) is None
-    assert Tokens([]).find_actor("") is None
+        with pytest.raises(TokenRefused):
+            tokens.find_actor(other)
+    with pytest.raises(TokenRefused):
+        TokenRegister([]).find_actor("")
 
 
 def test_each_role_includes_the_ones_before() -> None:

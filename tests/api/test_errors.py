@@ -73,7 +73,7 @@ def build_error(kind: type[MeshlineError]) -> MeshlineError:
         case _ if issubclass(kind, Ambiguous):
             return kind("a reason", ("a", "b"))
         case _ if issubclass(kind, Unauthenticated):
-            return kind("a reason", unknown=True)
+            return kind("a reason", "unknown_token")
         case _ if issubclass(kind, Forbidden):
             return kind("a reason", "writer")
     return kind("a reason")

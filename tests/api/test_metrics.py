@@ -278,6 +278,7 @@ def test_requests_by_route_and_status() -> None:
         assert {reason: found.get_value("auth_refusals_total", reason=reason) for reason in REFUSALS} == {
             "no_token": 1,
             "unknown_token": 1,
+            "expired_token": 0,
             "role": 0,
             "host": 0,
         }

@@ -46,6 +46,7 @@ def test_each_operation_names_the_roles_that_may_use_it(document: dict[str, Any]
             else:
                 assert operation["security"] == [{"token": []}]
                 assert f"the role {address.role}." in operation["description"]
+                assert all(f"`{scope}`" in operation["description"] for scope in address.accepted_scopes)
                 assert {"401", "403"} <= operation["responses"].keys()
 
 

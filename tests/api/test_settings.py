@@ -143,7 +143,20 @@ def test_a_file_that_is_named_must_be_there() -> None:
         ("log_level = 'loud'", r"^meshline\.toml: log_level: "),
         ("[[tokens]]\nname = 'a'\nrole = 'king'\nhash = 'x'", r"^meshline\.toml: tokens\[0\]\.role: "),
         (f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hash_token('x')}'\nexpires = 1", r"^meshline\.toml: tokens\[0\]\.expires: "),
-        ("".join(f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hash_token(t)}'\n" for t in "xy"), "several are called a"),
+        (
+            f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hash_token('x')}'\nexpires = 2027-01-31T12:00:00",
+            r"tokens\[0\]\.expires: .*timezone",
+        ),
+        (
+            f"[[tokens]]\nname = 'a'\nrole = 'reader'\nhash = '{hash_token('x')}'\nscopes = ['ingest']",
+            "ingest needs the role writer, and the role is",
+        ),
+        (f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hash_token('x')}'\nscopes = ['state']", "state needs the scope read, too"),
+        (f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hash_token('x')}'\nscopes = []", r"tokens\[0\]\.scopes: "),
+        (
+            "".join(f"[[tokens]]\nname = 'a'\nrole = '{role}'\nhash = '{hash_token(role)}'\n" for role in Role),
+            "the entries of a differ in role",
+        ),
         ("".join(f"[[tokens]]\nname = '{n}'\nrole = 'admin'\nhash = '{hash_token('x')}'\n" for n in "ab"), "the same hash"),
     ],
 )

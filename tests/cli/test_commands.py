@@ -22,7 +22,7 @@ GROUPS = {
     "ingest": ["openlineage", "mesh"],
     "check": ["contract", "product", "dbt", "schema", "ddl", "change"],
     "store": ["check", "compact", "backup"],
-    "token": ["new"],
+    "token": ["new", "list"],
 }
 COMMANDS = ["serve", "demo", "ingest", "search", "lineage", "impact", "owners", "export", "replay", "check", "store", "token"]
 

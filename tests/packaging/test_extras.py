@@ -133,6 +133,7 @@ def list_cases() -> list[Case]:
         Case("doctor"),
         Case("rules"),
         Case("token new ann"),
+        Case("token list"),
         Case(f"ingest mesh {mesh}/mesh.yaml {at}"),
         Case(f"ingest openlineage {mesh}/events {at}"),
         Case(f"ingest contract {mesh}/contracts/*.yaml {at}", 0, "contracts"),

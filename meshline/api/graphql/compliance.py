@@ -9,12 +9,12 @@ from functools import partial
 import strawberry
 from strawberry.scalars import JSON
 
-from meshline.api.auth import check_role
+from meshline.api.auth import check_access, check_role
 from meshline.api.graphql.asset import Connection, parse_cursor
 from meshline.api.graphql.blast_radius import BrokenPolicy, ReportAssets
 from meshline.api.graphql.context import RequestContext
 from meshline.api.graphql.field_types import AuditAction, Severity, describe_field
-from meshline.app.tokens import Actor, Role
+from meshline.app.tokens import AccessScope, Role
 from meshline.errors import InvalidInput
 from meshline.governance import audit
 from meshline.governance.policies import policy as policies_
@@ -104,8 +104,9 @@ class AuditEntry:
 def list_audit_entries(
     request: RequestContext, action: AuditAction | None, since: datetime | None, actor: str | None, first: int | None, after: str | None
 ) -> Connection[AuditEntry]:
-    """A page of the audit log, the oldest first. Raises Forbidden below the role writer."""
-    check_role(Actor(request.actor, request.role), Role.WRITER)
+    """A page of the audit log, the oldest first. Raises Forbidden below the role writer, and without the scope."""
+    check_role(request.caller, Role.WRITER)
+    check_access(request.caller, (AccessScope.AUDIT,))
     start = parse_cursor(after, 1)
     wanted = partial(audit.read_entries, request.live.store, action=action, since=None if since is None else to_micros(since), actor=actor)
     page = audit.take_page(wanted(after=0 if start is None else start.numbers[0]), request.check_page_size(first, default=100))

@@ -133,6 +133,7 @@ class RequestContext:
         self.types = types
         self.deadline = time.monotonic() + bounds.seconds
         self.spent = 0
+        self.caller = actor
         self.actor = actor.name  # empty if the server has no tokens
         self.role = actor.role
         self.operation = REFUSED  # until the request is known to fit the schema
@@ -223,9 +224,7 @@ class RequestContext:
 
     def copy_unread(self) -> RequestContext:
         """A context for running the same request again, with the same deadline."""
-        request = RequestContext(
-            self.live, self.naming, self.bounds, self.types, self.governing, Actor(self.actor, self.role), apart=self.apart
-        )
+        request = RequestContext(self.live, self.naming, self.bounds, self.types, self.governing, self.caller, apart=self.apart)
         request.deadline, request.revision = self.deadline, self.revision
         return request
 

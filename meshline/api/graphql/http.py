@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from strawberry.schema.exceptions import InvalidOperationTypeError
 
-from meshline.api.auth import check_role
+from meshline.api.auth import check_access, check_role
 from meshline.api.errors import JSON, encode_error
 from meshline.api.etags import ETags, build_headers, build_unchanged, has_answer
 from meshline.api.graphql.context import Bounds, Observer
@@ -19,7 +19,7 @@ from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.policy_service import PolicyService
 from meshline.app.service import Service
 from meshline.app.threads import Lane
-from meshline.app.tokens import Actor, Role
+from meshline.app.tokens import AccessScope, Actor, Role
 from meshline.errors import InvalidInput
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
@@ -74,7 +74,7 @@ class GraphQLEndpoint:
             asked.query,
             asked.variables,
             asked.operation_name,
-            allowed=ALL if request.method == "POST" and actor.role.includes(Role.ADMIN) else QUERIES,
+            allowed=ALL if request.method == "POST" and actor.may(AccessScope.STATE) else QUERIES,
             request_id=request.state.request_id,
             actor=actor,
         )
@@ -82,6 +82,7 @@ class GraphQLEndpoint:
             answer = await self.lane.run(run)
         except InvalidOperationTypeError:
             check_role(actor, Role.ADMIN)
+            check_access(actor, (AccessScope.STATE,))
             return Response(encode_error("METHOD_NOT_ALLOWED", "only queries can be sent with GET: use POST"), 405, {"Allow": "POST"}, JSON)
         headers = build_headers(etag) if etag and answer.lasting else None
         return Response(msgspec.json.encode(answer.body), _decide_status(answer, media), headers, media)

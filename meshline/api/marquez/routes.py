@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline.api.addresses import REST, Address
-from meshline.api.auth import check_role, get_actor
+from meshline.api.auth import check_access, check_role, get_actor
 from meshline.api.errors import JSON, ErrorMessage
 from meshline.api.marquez import datasets, events, jobs, lineage, namespaces, runs, search, shapes, versions, writes
 from meshline.api.marquez.question import MOST, Build, build_endpoint
 from meshline.api.marquez.writes import WriteRoute, build_write_endpoint
 from meshline.api.operations import OBJECT, UNCHANGED, Answer, Operation, Parameter, Schema, Shape, build_json_answer
 from meshline.api.rest.sources import handle_source
-from meshline.app.tokens import Role
+from meshline.app.tokens import AccessScope, Role
 
 PREFIX = "/api/v1"
 _NAMESPACE = f"{PREFIX}/namespaces/{{namespace}}"
@@ -147,11 +147,13 @@ _list_data_sources = build_endpoint(namespaces.list_data_sources, lasting=True)
 
 async def answer_sources(request: Request) -> Response:
     """Marquez's list of data sources; with `?source=KIND/NAME`, which needs the role writer, what a reader of that source needs to know."""
-    if "source" not in request.query_params:
-        return await _list_data_sources(request)
     actor = get_actor(request)
     assert actor is not None, "the address needs a role"
+    if "source" not in request.query_params:
+        check_access(actor, (AccessScope.READ,))
+        return await _list_data_sources(request)
     check_role(actor, Role.WRITER)
+    check_access(actor, (AccessScope.INGEST,))
     return await handle_source(request)
 
 
@@ -189,7 +191,7 @@ WRITES = (
 SOURCES = f"{PREFIX}/sources"
 ADDRESSES = (
     *(Address(route.path, (route.method,), route.role, build_write_endpoint(route)) for route in WRITES),
-    Address(SOURCES, ("GET",), Role.READER, answer_sources),
+    Address(SOURCES, ("GET",), Role.READER, answer_sources, scopes=(AccessScope.READ, AccessScope.INGEST)),
     *(Address(route.path, ("GET",), Role.READER, build_endpoint(route.build, lasting=route.lasting)) for route in ROUTES),
 )
 

@@ -37,8 +37,8 @@ async def post_check(request: Request) -> Response:
     lane: Lane = request.app.state.checks
     report = await lane.run(partial(_run_check, opened, asked, *limits))
     actor = get_actor(request)
-    name, needed = ("" if actor is None else actor.name), bool(service.settings.tokens)
-    await run_in_threadpool(partial(record_check, opened.live.store, name, report, compute_digest(body), needed=needed))
+    name = "" if actor is None else actor.name
+    await run_in_threadpool(partial(record_check, opened.live.store, name, report, compute_digest(body), needed=name != ""))
     return Response(msgspec.json.encode(report), media_type=JSON)
 
 
