@@ -11,7 +11,7 @@ import typer
 
 import meshline
 from meshline.cli.serve import Host, Port
-from meshline.errors import NotFound
+from meshline.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from meshline.cli.terminal import Line
@@ -80,7 +80,6 @@ def _build_story(url: str) -> list[Line]:
     from meshline.cli.impact import Impact, ask_impact, format_impact
     from meshline.cli.store import open_graph
     from meshline.cli.terminal import Line
-    from meshline.errors import InvalidInput
     from meshline.graph.store.factory import mask_credentials
 
     with open_graph(url, must_exist=True) as graph:
@@ -113,8 +112,7 @@ def fill_store(url: str) -> None:
     from meshline.cli.store import open_graph, open_store_at
     from meshline.ingest.mesh import load_mesh, parse_mesh_file, read_file_time, read_mesh_file
     from meshline.ingest.openlineage.builder import BatchBuilder
-    from meshline.ingest.openlineage.event_files import read_events
-    from meshline.ingest.pipeline import Pipeline, ingest_all
+    from meshline.ingest.pipeline import Pipeline
 
     with open_store_at(url) as store:
         if store.read_revision() > 0:
@@ -126,11 +124,21 @@ def fill_store(url: str) -> None:
         load_mesh(graph.graph, mesh, graph.naming, read_file_time(path))
         pipeline = Pipeline(graph.graph, BatchBuilder(graph.naming))
         try:
-            for outcome in ingest_all(pipeline, read_events([str(folder / "events")])):
-                if outcome.refused is not None:
-                    raise outcome.refused
+            # Together: one by one, their number of commits, and with it the revision that the page shows, would depend on time.
+            for accepted in pipeline.submit_all((body, None) for body in _read_bodies(folder / "events")):
+                accepted.result()
         finally:
             pipeline.close()
+
+
+def _read_bodies(folder: Path) -> Iterator[bytes]:
+    """The events of these files. Raises InvalidInput."""
+    from meshline.ingest.openlineage.event_files import read_events
+
+    for event in read_events([str(folder)]):
+        if isinstance(event, InvalidInput):
+            raise event
+        yield event[1]
 
 
 def find_example() -> Path:

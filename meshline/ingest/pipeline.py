@@ -98,7 +98,7 @@ class Accepted(NamedTuple):
 
 
 Answer: TypeAlias = Future[Accepted] | asyncio.Future[Accepted]
-MarkedEvent: TypeAlias = tuple[bytes, tuple[str, str]]  # an event, and the (name, value) of the setting that is written with it
+MarkedEvent: TypeAlias = tuple[bytes, tuple[str, str] | None]  # an event, and the (name, value) of the setting that is written with it
 
 # Maximum wait for a group, in seconds. See `Pipeline._wait_for_group`.
 PATIENCE = 0.02
@@ -169,11 +169,11 @@ class Pipeline:
         return future
 
     def submit_all(self, events: Iterable[MarkedEvent], source: str = DEFAULT_SOURCE) -> list[Future[Accepted]]:
-        """Queue events together, in order, each with a setting that the store writes in the same transaction.
+        """Queue events together, in order, each with a setting (or None) that the store writes in the same transaction.
 
-        If one fails because the store cannot be reached, all after it fail as well: a mark covers all events
-        before it. The future of an unusable event fails at once. Raises QueueFull, unless the queue is empty,
-        and StoreUnavailable after `close`.
+        They are committed together, up to the limits of a group. If one fails because the store cannot be reached,
+        all after it fail as well: a mark covers all events before it. The future of an unusable event fails at once.
+        Raises QueueFull, unless the queue is empty, and StoreUnavailable after `close`.
         """
         received_at = self._clock()
         waiting: list[_Waiting] = []

@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from meshline.cli import serve
-from meshline.cli.demo import print_invitation
+from meshline.cli.demo import fill_store, print_invitation
+from meshline.cli.store import open_store_at
 from tests.cli.command import EXAMPLE, ROOT, find_executable, run_command, run_successfully
 
 READY_SECONDS = 60
@@ -123,6 +124,13 @@ def test_demo_of_a_store_with_other_contents(tmp_path: Path) -> None:
     assert (
         ran.err == f"meshline: --store: {store} contains other data than the example: name a new store, or serve it by `meshline serve`\n"
     )
+
+
+def test_the_example_is_filled_in_as_many_commits_each_time(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'example.db'}"
+    fill_store(store)
+    with open_store_at(store) as opened:
+        assert opened.read_revision() == 2  # of the mesh file, and of all events together
 
 
 def test_demo() -> None:

@@ -28,6 +28,8 @@ class Recorder {
   strokeStyle = "";
   fillStyle = "";
   strokes: Stroke[] = [];
+  /** What is written, and how many strokes came before it. */
+  texts: { text: string; after: number }[] = [];
   scale = 1;
   private dashes: number[] = [];
   private heights: number[] = [];
@@ -55,6 +57,10 @@ class Recorder {
     if (heights.length > 0) this.strokes.push({ dashes, alpha, width, colour, heights });
   }
   fill() {}
+  roundRect() {}
+  fillText(text: string) {
+    this.texts.push({ text, after: this.strokes.length });
+  }
   measureText() {
     return { width: 10 };
   }
@@ -64,10 +70,10 @@ beforeAll(() => {
   vi.stubGlobal("Path2D", Recorder);
 });
 
-function makeScene(nodes: string[], links: [string, string][], reaches: ("DIRECT" | "INDIRECT")[]): Scene {
+function makeScene(nodes: string[], links: [string, string][], reaches: ("DIRECT" | "INDIRECT")[], count = 1): Scene {
   const known = mergeAnswer(NOTHING, {
     nodes: nodes.map((id) => makeNode(id, { start: true })),
-    edges: links.map(([from, to], i) => makeEdge(from, to, { reach: reaches[i % reaches.length]! })),
+    edges: links.map(([from, to], i) => makeEdge(from, to, { reach: reaches[i % reaches.length]!, count })),
   });
   const picture = buildPicture(known, FIRST_VIEW);
   const { boxes, links: wanted } = listBoxes(picture, false);
@@ -130,5 +136,13 @@ describe("drawLines", () => {
         [false, true],
       ]),
     );
+  });
+
+  test("the broad line of the chosen one does not cover its own number", () => {
+    const scene = makeScene(["a", "b"], [["a", "b"]], ["DIRECT"], 8);
+    const { strokes, texts } = record(scene, 1, { ...DARK, line: scene.picture.lines[0]!.id });
+    expect(strokes.at(-1)!.colour).toBe(LIGHT.focus);
+    expect(texts.at(-1)).toEqual({ text: "8", after: strokes.length });
+    expect(record(scene, 0.2, { ...DARK, line: scene.picture.lines[0]!.id }).texts).toEqual([]);
   });
 });

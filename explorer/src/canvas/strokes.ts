@@ -90,6 +90,7 @@ export function drawLines(
     context.beginPath();
     tracePath(context, scene.paths[chosen]!, scene.back[chosen] ?? false, window, false);
     context.stroke();
+    if (near) drawSigns(context, scene, chosen, ...middleOf(scene.paths[chosen]!), palette); // over the broad line, which has covered them
   }
   return drawn;
 }
