@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import (
+    access,
     check,
     churn,
     dbt,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         dbt.BENCHMARK,
         traversal.BENCHMARK,
         impact.BENCHMARK,
+        access.BENCHMARK,
         check.BENCHMARK,
         queries.BENCHMARK,
         runs.BENCHMARK,

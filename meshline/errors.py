@@ -49,6 +49,12 @@ class Ambiguous(MeshlineError):
         self.candidates = candidates
 
 
+class NotPermitted(MeshlineError):
+    """A question that only callers who may see every asset may ask."""
+
+    code = "FORBIDDEN"
+
+
 class LimitExceeded(MeshlineError):
     """A request that exceeds a configured limit."""
 

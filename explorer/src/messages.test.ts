@@ -12,6 +12,7 @@ const NONE = {
   silentProducers: [],
   asOf: null,
   knownLater: [],
+  hidden: [],
 };
 
 describe("messages", () => {
@@ -28,6 +29,7 @@ describe("messages", () => {
     for (const gap of ["possibleOnly", "undescribed", "staleEdges", "provisional", "unbound", "silentOnFilters"] as const)
       expect(listGaps({ ...NONE, [gap]: 2 })).toHaveLength(1);
     for (const truncated of ["NODES", "DEPTH", "TIME"]) expect(listGaps({ ...NONE, truncated })).toHaveLength(1);
+    expect(listGaps({ ...NONE, hidden: [{ count: 3, domain: null }] }).map((gap) => gap.short)).toEqual(["3 assets that you may not see"]);
     expect(listGaps({ ...NONE, knownLater: [{ relation: "OWNS", sourceKind: "mesh", since: "2026-03-07T00:00:00Z" }] })).toHaveLength(1);
   });
 });

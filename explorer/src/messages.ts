@@ -120,6 +120,7 @@ interface Gaps {
   silentProducers: readonly string[];
   asOf: string | null;
   knownLater: readonly { relation: string; sourceKind: string; since: string }[];
+  hidden: readonly { count: number; domain: { name: string } | null }[];
 }
 
 export interface Gap {
@@ -140,6 +141,14 @@ export function listGaps(gaps: Gaps): Gap[] {
   const found: Gap[] = [];
   const cut = TRUNCATED[gaps.truncated];
   if (cut) found.push(cut);
+  const hidden = gaps.hidden.reduce((sum, one) => sum + one.count, 0);
+  if (hidden > 0) {
+    const domains = gaps.hidden.flatMap((one) => (one.domain ? [`${formatNumber(one.count)} of ${one.domain.name}`] : []));
+    found.push({
+      short: `${count(hidden, "asset", "assets")} that you may not see`,
+      long: `They are part of the answer, and are neither shown nor counted elsewhere${domains.length > 0 ? `: ${formatList(domains)}` : ""}.`,
+    });
+  }
   if (gaps.possibleOnly > 0)
     found.push({
       code: "POSSIBLE_ONLY",

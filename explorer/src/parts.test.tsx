@@ -23,6 +23,7 @@ const COMPLETE = {
   silentProducers: [],
   asOf: null,
   knownLater: [],
+  hidden: [],
   revision: 1,
 };
 

@@ -25,6 +25,9 @@ class Address(NamedTuple):
     `path` may have parameters, `/a/{name}/b`: each is one segment that is not empty, percent-decoded once (`request.path_params`). A
     path may have several addresses, for different methods. Where two paths fit, the one whose first differing segment is fixed counts.
 
+    `restricted`: whether callers who may see only some assets are answered, too: what they are answered with is restricted then, or
+    has no data of the graph. Others are refused where access rules are in effect.
+
     `visit` answers a browser that opens the address, which can send no token: so it needs no role. It must have no data of the graph.
     """
 
@@ -34,6 +37,7 @@ class Address(NamedTuple):
     endpoint: Callable[[Request], Awaitable[Response]]
     visit: Callable[[Request], Awaitable[Response]] | None = None
     scopes: tuple[AccessScope, ...] = ()
+    restricted: bool = False
 
     @property
     def accepted_scopes(self) -> frozenset[AccessScope]:
@@ -48,6 +52,7 @@ class Offer(NamedTuple):
     app: ASGIApp
     visit: Offer | None = None
     scopes: frozenset[AccessScope] = frozenset()
+    restricted: bool = False
 
 
 class MatchedPath(NamedTuple):
@@ -98,7 +103,7 @@ class AddressTable:
         for address in addresses:
             known = offers.setdefault(address.path, {})
             visit = None if address.visit is None else Offer(None, request_response(address.visit))
-            offer = Offer(address.role, request_response(address.endpoint), visit, address.accepted_scopes)
+            offer = Offer(address.role, request_response(address.endpoint), visit, address.accepted_scopes, address.restricted)
             for method in address.methods:
                 if method in known:
                     raise ValueError(f"two addresses for {method} {address.path}")

@@ -29,6 +29,7 @@ from meshline.api.rest.mesh import put_mesh
 from meshline.api.rest.openlineage import post_batch, post_event
 from meshline.api.rest.request_body import BodyBudget
 from meshline.api.rest.sources import handle_source
+from meshline.app.access_rules import read_access_rules
 from meshline.app.service import Service
 from meshline.app.settings import Settings, find_token_file
 from meshline.app.threads import Lane
@@ -42,11 +43,11 @@ ADDRESSES = (
     Address("/healthz", ("GET",), None, get_healthz),
     Address("/readyz", ("GET",), None, get_readyz),
     Address("/metrics", ("GET",), Role.READER, get_metrics, scopes=(AccessScope.METRICS,)),
-    Address("/openapi.json", ("GET",), Role.READER, get_openapi),
-    Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql, visit_graphql),
+    Address("/openapi.json", ("GET",), Role.READER, get_openapi, restricted=True),
+    Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql, visit_graphql, restricted=True),
     Address("/api/v1/check", ("POST",), Role.READER, post_check, scopes=(AccessScope.CHECK,)),
-    Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event),
-    Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch),
+    Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event, restricted=True),
+    Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch, restricted=True),
     Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),
     Address("/api/v1/sources", ("PUT",), Role.WRITER, handle_source),
     *MARQUEZ,
@@ -69,9 +70,9 @@ def create_app(
     table = AddressTable(ADDRESSES)
     metrics = Metrics()
     waiting = settings.request_queue
-    endpoint = GraphQLEndpoint(
-        settings.max_body_bytes, Lane("questions", QUESTIONS, waiting, settings.query_seconds), _build_bounds(settings), metrics.count_query
-    )
+    rules = None if settings.access is None else read_access_rules(settings.access)
+    questions = Lane("questions", QUESTIONS, waiting, settings.query_seconds)
+    endpoint = GraphQLEndpoint(settings.max_body_bytes, questions, _build_bounds(settings), metrics.count_query, rules)
     tokens = TokenRegister(settings.tokens, find_token_file(settings))
     service = Service(settings, metrics, endpoint.open_graph, on_failure, on_ready, tokens=tokens)
 
@@ -88,7 +89,7 @@ def create_app(
         middleware=[
             Middleware(RequestContextMiddleware, metrics=metrics, table=table, quiet=QUIET),
             Middleware(GzipMiddleware),
-            Middleware(AuthMiddleware, settings=settings, tokens=tokens, refused=metrics.count_refused_request),
+            Middleware(AuthMiddleware, settings=settings, tokens=tokens, rules=rules, refused=metrics.count_refused_request),
         ],
         exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error, 404: answer_unknown_address},
         lifespan=run_lifespan,

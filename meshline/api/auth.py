@@ -14,9 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meshline.api.addresses import get_matched_path
 from meshline.api.errors import NO_TOKEN, Forbidden, Unauthenticated, WrongHost, build_error_response
+from meshline.app.access_rules import AccessRules
 from meshline.app.settings import Settings
 from meshline.app.tokens import NO_AUTHENTICATION, AccessScope, Actor, Role, TokenRefused, TokenRegister
-from meshline.errors import InvalidInput, MeshlineError
+from meshline.errors import InvalidInput, MeshlineError, NotPermitted
 
 EXPOSURE_MESSAGE = """\
 the server would listen on {host}, which other machines can reach, without tokens: every caller could read and write, in any name.
@@ -63,19 +64,30 @@ class AllowedHosts:
 class AuthMiddleware:
     """Refuses requests without the needed role. Sets `scope["state"]["actor"]`: None for an unknown caller of a path that needs no role."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, tokens: TokenRegister, refused: Callable[[str], None]) -> None:
-        """`refused` gets the reason of each refusal."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        tokens: TokenRegister,
+        refused: Callable[[str], None],
+        rules: AccessRules | None = None,
+    ) -> None:
+        """`refused` gets the reason of each refusal. `rules`: who may see which assets; None: each caller sees all."""
         self.app = app
         self._tokens = tokens
         self._hosts = AllowedHosts(settings)
         self._refused = refused
+        self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         try:
-            scope["state"]["actor"] = self._authenticate(scope, Headers(scope=scope))
+            actor = self._authenticate(scope, Headers(scope=scope))
+            scope["state"]["actor"] = actor
+            if actor is not None:
+                self._check_view(scope, actor)
         except _REFUSALS as error:
             self._refused(_classify_refusal(error))
             scope["state"]["code"] = error.code
@@ -109,6 +121,15 @@ class AuthMiddleware:
         except TokenRefused as error:
             raise Unauthenticated(str(error), error.reason) from error
 
+    def _check_view(self, scope: Scope, actor: Actor) -> None:
+        """Raises NotPermitted for an address that answers with more than a caller may see."""
+        if self._rules is None or self._rules.find_rights(actor) is None:
+            return
+        matched = get_matched_path(scope)
+        offer = None if matched is None else matched.find_offer(scope)
+        if offer is not None and offer.role is not None and not offer.restricted:
+            raise NotPermitted("this address answers only callers who may see every asset (access rules): ask /graphql")
+
 
 def _find_role(scope: Scope) -> Role | None:
     """The minimum role for a request; None = no authentication."""
@@ -124,7 +145,7 @@ def _find_scopes(scope: Scope) -> Collection[AccessScope]:
     return () if matched is None else matched.find_scopes(scope)
 
 
-_REFUSALS = (Unauthenticated, Forbidden, WrongHost)
+_REFUSALS = (Unauthenticated, Forbidden, NotPermitted, WrongHost)
 
 
 def check_role(actor: Actor, needed: Role) -> None:
@@ -156,4 +177,6 @@ def _classify_refusal(error: MeshlineError) -> str:
     """The reason for a refusal: one of `metrics.REFUSALS`."""
     if isinstance(error, Unauthenticated):
         return error.reason
+    if isinstance(error, NotPermitted):
+        return "view"
     return "role" if isinstance(error, Forbidden) else "host"

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
         description="Bearer tokens: entries with `name`, `role` (`reader`, `writer`, `admin`) and `hash`, and if wanted `scopes` and"
         " `expires`, made by `meshline token new`. If there are any, every request except health checks needs a token.",
     )
+    access: Path | None = Field(
+        default=None,
+        description="The file of access rules: who may see which assets; see docs/access. Without it, whoever may ask sees all.",
+    )
     insecure: bool = Field(
         default=False, description="Listen on any address without tokens: every client that reaches the port may do everything."
     )

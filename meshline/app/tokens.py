@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as day_time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from meshline.errors import InvalidInput, MeshlineError
 
 PREFIX = "meshline_"  # lets people, and scanners for secrets, recognise a token
+NAME = r"^[\w.@:/+-]{1,100}$"  # of tokens and of groups
 BYTES = 32  # of randomness
 LOOK_SECONDS = 1.0  # between two looks whether the file of the tokens has changed
 
@@ -79,11 +80,12 @@ class Token(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1, max_length=100, pattern=r"^[\w.@:/+-]+$")
+    name: str = Field(pattern=NAME)
     role: Role
     hash: str = Field(pattern="^sha256:[0-9a-f]{64}$", repr=False)
     scopes: tuple[AccessScope, ...] | None = Field(default=None, min_length=1)
     expires: AwareDatetime | None = None
+    groups: tuple[Annotated[str, Field(pattern=NAME)], ...] = ()
 
     @field_validator("expires", mode="before")
     @classmethod
@@ -108,7 +110,7 @@ class Token(BaseModel):
         return self.hash.removeprefix("sha256:")[:12]
 
     def build_actor(self) -> Actor:
-        return Actor(self.name, self.role, None if self.scopes is None else frozenset(self.scopes))
+        return Actor(self.name, self.role, None if self.scopes is None else frozenset(self.scopes), self.groups)
 
 
 def check_tokens(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
@@ -116,18 +118,21 @@ def check_tokens(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
     rights: dict[str, Actor] = {}
     for token in tokens:
         if rights.setdefault(token.name, token.build_actor()) != token.build_actor():
-            raise ValueError(f"the entries of {token.name} differ in role or scopes: who has one name has one set of rights")
+            raise ValueError(f"the entries of {token.name} differ in role, scopes or groups: who has one name has one set of rights")
     if len({token.hash for token in tokens}) < len(tokens):
         raise ValueError("two entries have the same hash: make a token for each with `meshline token new`")
     return tokens
 
 
 class Actor(NamedTuple):
-    """The caller. `name`: the name of the token; empty without authentication. `scopes`: None = all that the role permits."""
+    """The caller. `name`: the name of the token; empty without authentication. `scopes`: None = all that the role permits.
+    `groups`: those for which it acts (access rules).
+    """
 
     name: str
     role: Role
     scopes: frozenset[AccessScope] | None = None
+    groups: tuple[str, ...] = ()
 
     def may(self, scope: AccessScope) -> bool:
         return self.role.includes(ROLE_OF_SCOPE[scope]) and (self.scopes is None or scope in self.scopes)

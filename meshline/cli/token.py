@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -49,6 +50,10 @@ def new(
         list[ScopeName] | None,
         typer.Option(help="Only this, of what the role permits; may be repeated.", case_sensitive=False, show_default=False),
     ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="A group for which it acts, as access rules name it; may be repeated.", metavar="NAME", show_default=False),
+    ] = None,
     days: Annotated[int | None, typer.Option(help="Days until it expires. [default: never]", min=1, max=36500, show_default=False)] = None,
 ) -> None:
     """Make a token: it goes to standard output, its entry for the settings file to standard error.
@@ -62,18 +67,20 @@ def new(
     from meshline.cli.terminal import write_message
 
     token = generate_token()
-    lines = build_entry(name, role, token, tuple(scope or ()), days)
+    lines = build_entry(name, role, token, tuple(scope or ()), days, tuple(group or ()))
     sys.stdout.write(f"{token}\n")
     sys.stdout.flush()
     for line in lines:
         write_message(line)
 
 
-def build_entry(name: str, role: str, token: str, scopes: Sequence[str] = (), days: int | None = None) -> list[str]:
+def build_entry(
+    name: str, role: str, token: str, scopes: Sequence[str] = (), days: int | None = None, groups: Sequence[str] = ()
+) -> list[str]:
     """The TOML lines of a token for the settings of a server. Raises InvalidInput."""
     from pydantic import ValidationError
 
-    from meshline.app.tokens import AccessScope, Role, Token, check_scopes, hash_token
+    from meshline.app.tokens import NAME, AccessScope, Role, Token, check_scopes, hash_token
 
     wanted = tuple(AccessScope(one) for one in dict.fromkeys(scopes))
     try:
@@ -82,12 +89,15 @@ def build_entry(name: str, role: str, token: str, scopes: Sequence[str] = (), da
         raise InvalidInput(str(error), "--scope") from error
     expires = None if days is None else datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
     try:
-        known = Token(name=name, role=Role(role), hash=hash_token(token), scopes=wanted or None, expires=expires)
+        known = Token(name=name, role=Role(role), hash=hash_token(token), scopes=wanted or None, expires=expires, groups=tuple(groups))
     except ValidationError as error:
-        raise InvalidInput(f"{name!r} is no name of a token: use letters, digits and any of _.@:/+-", "NAME") from error
+        wrong = next(one for one in (name, *groups) if not re.fullmatch(NAME, one))
+        raise InvalidInput(f"{wrong!r} is no name of a token or group: use letters, digits and any of _.@:/+-", "NAME") from error
     lines = ["[[tokens]]", f"name = {json.dumps(known.name)}", f'role = "{known.role}"', f'hash = "{known.hash}"']
     if known.scopes is not None:
         lines.append(f"scopes = {json.dumps(known.scopes)}")
+    if groups:
+        lines.append(f"groups = {json.dumps(known.groups)}")
     if known.expires is not None:
         lines.append(f"expires = {known.expires:%Y-%m-%dT%H:%M:%SZ}")
     return lines

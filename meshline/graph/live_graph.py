@@ -207,7 +207,7 @@ class LiveGraph:
 
     def __init__(self, store: Store, index: LineageIndex, precedence: Precedence) -> None:
         self.store = store
-        self.index = index
+        self._index = index
         self.lock = GraphLock()
         self.precedence = precedence
         self._past = PastIndexes(store)
@@ -224,6 +224,16 @@ class LiveGraph:
             compile_kernels_soon()
         precedence = precedence or Precedence()
         return cls(store, _load_index(store, None, precedence), precedence)
+
+    @property
+    def index(self) -> LineageIndex:
+        """The graph now."""
+        return self._index
+
+    @property
+    def revision(self) -> int:
+        """The revision of the index."""
+        return self._index.revision
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         """Commit to the store, and apply the changes to the index before returning them."""
@@ -244,7 +254,7 @@ class LiveGraph:
     def reload(self) -> None:
         """Load the index again."""
         with self.lock:
-            self.index = _load_index(self.store, None, self.precedence)
+            self._index = _load_index(self.store, None, self.precedence)
 
     def renew(self) -> bool:
         """Load the index again if many of its nodes are unused; True if it was loaded. Queries continue while it is loaded.
@@ -264,7 +274,7 @@ class LiveGraph:
         with self.lock:
             if self.index.revision > fresh.revision:
                 fresh.changes.apply(self.store.read_changes(fresh.revision))
-            self.index, self._size, self._unused = fresh, fresh.changes.count_nodes(), fresh.changes.count_unused()
+            self._index, self._size, self._unused = fresh, fresh.changes.count_nodes(), fresh.changes.count_unused()
         return True
 
     def get_index(self, as_of: int | None, *, revision: int | None = None, deadline: float | None = None) -> LineageIndex:

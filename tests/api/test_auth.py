@@ -219,7 +219,7 @@ def test_a_token_is_random_and_known_by_its_hash() -> None:
     assert len({generate_token() for _ in range(100)}) == 100
     assert hash_token(token) == f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
     tokens = TokenRegister([Token(name="eve", role=Role.WRITER, hash=hash_token(token))])
-    assert tokens.find_actor(token) == ("eve", Role.WRITER, None)
+    assert tokens.find_actor(token) == ("eve", Role.WRITER, None, ())
     for other in (
         "",
         token[:-1],

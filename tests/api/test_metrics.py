@@ -280,6 +280,7 @@ def test_requests_by_route_and_status() -> None:
             "unknown_token": 1,
             "expired_token": 0,
             "role": 0,
+            "view": 0,
             "host": 0,
         }
         assert found.get_value("http_requests_under_way") == 1  # this one

@@ -20,6 +20,7 @@ OTHERS: dict[str, Any] = {
     "host": "::1",
     "port": 9000,
     "tokens": [TOKEN],
+    "access": "/etc/meshline/access.yaml",
     "insecure": True,
     "allowed_hosts": ["mesh.example"],
     "source": "openlineage/other",

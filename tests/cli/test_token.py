@@ -26,9 +26,13 @@ def test_a_token_and_its_entry() -> None:
     assert ran.out.strip() not in ran.err
     assert run_successfully("token", "new", "airflow@prod").out != ran.out
     assert 'role = "reader"' in run_successfully("token", "new", "eve").err
+    (entry,) = tomllib.loads(run_successfully("token", "new", "ann", "--group", "sales", "--group", "stewards").err)["tokens"]
+    assert entry["groups"] == ["sales", "stewards"]
 
 
-@pytest.mark.parametrize("arguments", [["", "--role", "admin"], ["a b"], ["a\nb"], ["x" * 101], ["eve", "--role", "king"], []])
+@pytest.mark.parametrize(
+    "arguments", [["", "--role", "admin"], ["a b"], ["a\nb"], ["x" * 101], ["eve", "--role", "king"], ["eve", "--group", "a b"], []]
+)
 def test_wrong_use(arguments: list[str]) -> None:
     ran = run_command("token", "new", *arguments)
     assert (ran.code, ran.out) == (2, "")

@@ -16,7 +16,8 @@ import pytest
 import typer
 
 from meshline.cli.app import app
-from meshline.graph.index import Direction, LineageIndex
+from meshline.graph.index import Direction, LineageIndex, Survey, Traversal, restricted_index
+from meshline.graph.index.lineage_index import AssetFacet, ChangeFacet, LineageFacet, OwnershipFacet
 from tests.conftest import LONGEST
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ FACETS = ("assets", "ownership", "lineage", "changes")  # of LineageIndex
 MOST_METHODS = 20
 INDEX = "meshline.graph.index"
 OPEN = {  # the modules of the index that other rooms may import: no tables, and nothing that answers with one
-    *(INDEX, f"{INDEX}.lineage_index", f"{INDEX}.results", f"{INDEX}.integrity"),
+    *(INDEX, f"{INDEX}.lineage_index", f"{INDEX}.restricted_index", f"{INDEX}.results", f"{INDEX}.integrity"),
     *(f"{INDEX}.kernels.jit", f"{INDEX}.kernels.kernel_cache"),
 }
 TABLES = {f"{INDEX}.{name}" for name in ("arrays", "index_tables", "heads", "loader", "identity", "renames", "ownership", "lookup")}
@@ -188,6 +189,55 @@ def test_a_facet_of_the_index_is_small(facet: str) -> None:
     assert 0 < len(members) <= MOST_METHODS, sorted(members)
     attributes = vars(getattr(LineageIndex(0), facet))
     assert [name for name in attributes if not name.startswith("_")] == []
+
+
+SAME_FOR_ALL = {  # what a restricted index answers as any other: about assets that the caller has found, or by what is restricted already
+    "LineageIndex": {
+        "load",
+        "revision",
+        "as_of",
+        "known_later",
+        "explain_hit",
+        "find_named",
+        "list_folded_names",
+        "count_of_kind",
+        "sort_once",
+    },
+    "AssetFacet": {
+        *("find", "find_by_key", "find_ending", "get_key", "get_column_name", "get_label", "get_kind", "get_representative", "list_names"),
+        *("is_visible", "list_of_kind", "list_columns", "get_dataset", "is_inferred", "is_unlisted", "is_described", "find_position"),
+        "list_tags",
+    },
+    "OwnershipFacet": {"get_attributes"},
+    "LineageFacet": {
+        *("mark_seen", "find_flow_scopes", "get_text", "roll_up", "number_distinct", "get_kinds", "get_datasets", "get_representatives"),
+    },
+    "ChangeFacet": {
+        *("get_scope", "list_scopes", "compute_last_observed", "compute_first_stated", "list_fact_names", "list_former_names"),
+        *("find_unused_scope_id", "list_scopes_of", "count_bytes", "count_nodes", "count_unused"),
+    },
+    "Traversal": {"build_flow_steps"},
+    "Survey": {"described", "written", "fed", "count_tagged", "read_texts"},
+}
+
+
+@pytest.mark.parametrize(
+    ("restricted", "base"),
+    [
+        (restricted_index.RestrictedIndex, LineageIndex),
+        (restricted_index.RestrictedAssets, AssetFacet),
+        (restricted_index.RestrictedOwnership, OwnershipFacet),
+        (restricted_index.RestrictedLineage, LineageFacet),
+        (restricted_index.RestrictedChanges, ChangeFacet),
+        (restricted_index.RestrictedTraversal, Traversal),
+        (restricted_index.RestrictedSurvey, Survey),
+    ],
+)
+def test_every_question_to_the_index_has_been_considered_for_a_restricted_one(restricted: type, base: type) -> None:
+    """A new method of a facet is overridden for viewers who may not see everything, or in the table above."""
+    asked = {name for name in list_public_members(base) if name in vars(base)}
+    assert sorted(asked - vars(restricted).keys() - SAME_FOR_ALL[base.__name__]) == []
+    assert sorted(SAME_FOR_ALL[base.__name__] & vars(restricted).keys()) == [], "these are overridden"
 
 
 def test_the_index_has_facets_and_no_tables() -> None:

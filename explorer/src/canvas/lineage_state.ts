@@ -299,6 +299,7 @@ export function addCompleteness(answers: readonly Gaps[]): Gaps {
       silentProducers: [...new Set([...sum.silentProducers, ...one.silentProducers])],
       asOf: sum.asOf,
       knownLater: sum.knownLater.length > 0 ? sum.knownLater : one.knownLater,
+      hidden: [...sum.hidden, ...one.hidden],
       revision: Math.min(sum.revision, one.revision),
       total: sum.total === null || one.total === null ? null : sum.total + one.total,
     }),

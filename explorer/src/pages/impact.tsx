@@ -457,7 +457,7 @@ function SaveCsv({ place, up }: { place: Place; up: boolean }) {
         ["# at", formatTime(new Date().toISOString()), "revision", completeness.revision],
         [
           "# completeness",
-          `truncated ${completeness.truncated}, possibleOnly ${completeness.possibleOnly}, undescribed ${completeness.undescribed}, stale ${completeness.staleEdges}, provisional ${completeness.provisional}, unbound ${completeness.unbound}, silentOnFilters ${completeness.silentOnFilters}`,
+          `truncated ${completeness.truncated}, possibleOnly ${completeness.possibleOnly}, undescribed ${completeness.undescribed}, stale ${completeness.staleEdges}, provisional ${completeness.provisional}, unbound ${completeness.unbound}, silentOnFilters ${completeness.silentOnFilters}, hidden ${completeness.hidden.reduce((sum, one) => sum + one.count, 0)}`,
         ],
         ["kind", "asset", "reach", "steps", "masked", "owners", "domain", "path", "id"],
       ];

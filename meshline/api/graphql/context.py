@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from graphql import (
@@ -17,9 +17,10 @@ from graphql import (
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 
+from meshline.app.access import RestrictedGraph
 from meshline.app.policy_service import PolicyService
 from meshline.app.tokens import NO_AUTHENTICATION, Actor
-from meshline.errors import InvalidInput, LimitExceeded, StoreUnavailable
+from meshline.errors import InvalidInput, LimitExceeded, NotPermitted, StoreUnavailable
 from meshline.graph.index import Direction, LineageIndex, Truncated
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, get_current_micros
@@ -33,6 +34,14 @@ from meshline.ingest.openlineage.run_statements import find_stating_run
 REFUSED = "refused"  # before it ran: it cannot be parsed, or breaks the schema or the limits
 INTROSPECTION = "introspection"
 SEVERAL = "several"
+# The root fields whose answers are made of the index that a caller may see. Others read more than it: events, statements, policies.
+RESTRICTED_FIELDS = frozenset(
+    {
+        *("node", "nodes", "dataset", "resolve", "search", "suggest", "about", "coverage", "tags", "namespaces"),
+        *("domains", "products", "datasets", "jobs", "consumers", "contracts", "owners", "ownedBy", "orphans", "consumersOf"),
+        *("lineage", "compactLineage", "impact", "provenance", "paths", "qualityFailures", "knownLater"),
+    }
+)
 MATCHES = "MATCHES"  # the limit of a search: the number of assets that it examines
 
 
@@ -59,16 +68,24 @@ class OperationExtension(SchemaExtension):
         if context.graphql_document is not None and context.context is not None:
             context.context.operation = find_root_field(context.graphql_document, context.operation_name)
             context.context.document = context.graphql_document
+            context.context.check_fields(list_root_fields(context.graphql_document, context.operation_name))
         yield
+
+
+def list_root_fields(document: DocumentNode, name: str | None) -> set[str]:
+    """The root fields of a valid request; none if it has no such operation."""
+    operation = get_operation_ast(document, name)
+    if operation is None:
+        return set()
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    return set(_collect_root_fields(operation.selection_set, fragments, set()))
 
 
 def find_root_field(document: DocumentNode, name: str | None) -> str:
     """The root field of a valid request, or INTROSPECTION, SEVERAL or REFUSED."""
-    operation = get_operation_ast(document, name)
-    if operation is None:
+    fields = list_root_fields(document, name)
+    if not fields:
         return REFUSED
-    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-    fields = set(_collect_root_fields(operation.selection_set, fragments, set()))
     names = {INTROSPECTION if field.startswith("__") else field for field in fields}
     return names.pop() if len(names) == 1 else SEVERAL
 
@@ -139,7 +156,7 @@ class RequestContext:
         self.operation = REFUSED  # until the request is known to fit the schema
         self.document: DocumentNode | None = None  # set with `operation`
         self.truncated: list[str] = []  # the limits that cut answers short
-        self.revision = live.index.revision  # commits from before the request are part of the answer
+        self.revision = live.revision  # commits from before the request are part of the answer
         self.committed = False  # by a mutation: the request cannot be run again
         self.missing: set[int] = set()  # times without an index, needed when the graph was already locked
         self._views: dict[int | None, GraphView] = {}
@@ -160,6 +177,13 @@ class RequestContext:
         if self._locked:
             self._locked = False
             self.live.lock.release()
+
+    def check_fields(self, names: Iterable[str]) -> None:
+        """Raises NotPermitted for root fields that only callers who see everything may ask for."""
+        if isinstance(self.live, RestrictedGraph):
+            refused = sorted(name for name in names if name not in RESTRICTED_FIELDS and not name.startswith("__"))
+            if refused:
+                raise NotPermitted(f"`{refused[0]}` is answered only to callers who may see every asset (access rules)")
 
     # -- limits
 

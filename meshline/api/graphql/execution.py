@@ -21,6 +21,7 @@ from meshline.api.graphql.asset_types import TYPES
 from meshline.api.graphql.context import Bounds, Observer, RequestContext, RequestRecord
 from meshline.api.graphql.revision_fields import is_lasting
 from meshline.api.graphql.schema import build_schema
+from meshline.app.access import Access
 from meshline.app.policy_service import PolicyService
 from meshline.app.tokens import NO_AUTHENTICATION, Actor
 from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError, StoreUnavailable
@@ -58,12 +59,15 @@ class Executor:
         governing: PolicyService | None = None,
         *,
         apart: bool = False,
+        access: Access | None = None,
     ) -> None:
-        """`governing`: the policies of the installation; if not given, only those of the product. `apart`: texts of changes are parsed
+        """`access`: what each caller may see; if not given, everything.
+        `governing`: the policies of the installation; if not given, only those of the product. `apart`: texts of changes are parsed
         in separate processes, as in a server, whose clients are not trusted.
         """
         self.apart = apart
         self.live = live
+        self.access = access or Access(live, None)
         self.naming = naming
         self.bounds = bounds or Bounds()
         self.observer = observer
@@ -85,7 +89,7 @@ class Executor:
         Raises `strawberry.schema.exceptions.InvalidOperationTypeError` for a mutation that is not allowed.
         """
         begun = time.perf_counter()
-        request = RequestContext(self.live, self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart)
+        request = RequestContext(self.access.find_graph(actor), self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart)
         with self.live.lock.set_deadline(request.deadline):
             result, request = self._execute_prepared(request, query, variables, operation, allowed)
         request_id = request_id or secrets.token_hex(8)

@@ -16,6 +16,8 @@ from meshline.api.etags import ETags, build_headers, build_unchanged, has_answer
 from meshline.api.graphql.context import Bounds, Observer
 from meshline.api.graphql.execution import ALL, QUERIES, Answer, Executor
 from meshline.api.rest.request_body import check_media, decode_json, read_body
+from meshline.app.access import Access
+from meshline.app.access_rules import AccessRules
 from meshline.app.policy_service import PolicyService
 from meshline.app.service import Service
 from meshline.app.threads import Lane
@@ -43,16 +45,19 @@ _variables = msgspec.json.Decoder(dict[str, Any] | None)
 class GraphQLEndpoint:
     """The address /graphql. `max_body`: bytes."""
 
-    def __init__(self, max_body: int, lane: Lane, bounds: Bounds, observer: Observer) -> None:
+    def __init__(self, max_body: int, lane: Lane, bounds: Bounds, observer: Observer, rules: AccessRules | None = None) -> None:
         self.max_body = max_body
         self.lane = lane
+        self.rules = rules
         self.bounds = bounds
         self.observer = observer
         self._executor: Executor | None = None
 
     def open_graph(self, live: LiveGraph, naming: Naming, governing: PolicyService) -> None:
         """Answer requests from this graph from now on."""
-        self._executor = Executor(live, naming, self.bounds, self.observer, governing, apart=True)
+        access = Access(live, self.rules)
+        self._executor = Executor(live, naming, self.bounds, self.observer, governing, apart=True, access=access)
+        access.warn_of_idle_selectors()
 
     async def answer_request(self, request: Request) -> Response:
         """The response to a request. The graph must be open (`open_graph`)."""

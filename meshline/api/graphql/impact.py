@@ -209,7 +209,7 @@ class Impact:
 
     @strawberry.field
     def completeness(self) -> Completeness:
-        return Completeness.from_traversal(self.view, self.found.traversal)
+        return Completeness.from_traversal(self.view, self.found.traversal, self.found.completeness)
 
     @cached_property
     def paths(self) -> ImpactPaths:

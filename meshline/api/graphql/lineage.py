@@ -9,13 +9,14 @@ from typing import Self
 import strawberry
 
 from meshline.api.graphql.asset import Asset, build_statement_id
-from meshline.api.graphql.asset_types import Consumer, Job
+from meshline.api.graphql.asset_types import Consumer, Domain, Job
 from meshline.api.graphql.context import GraphView, RequestContext
 from meshline.api.graphql.field_types import Direction, EdgeType, FlowType, Gap, LineageInclude, Reach, Truncated, describe_field
 from meshline.api.graphql.runs import Bucket, Run
 from meshline.errors import InvalidInput
 from meshline.graph.index import Completeness as Counts
 from meshline.graph.index import Traversal
+from meshline.graph.index.results import HiddenCount
 from meshline.graph.index.results import KnownLater as Later
 from meshline.graph.model import AssetKey, from_micros, to_micros
 from meshline.graph.queries import edge_evidence, gap_items, impact_paths, lineage_changes, lineage_diff, lineage_users, neighbours
@@ -39,6 +40,14 @@ def _count_nothing() -> None:
     """The total of an answer that is no drawing."""
 
 
+@strawberry.type(description="Assets of an answer that the caller may not see.")
+class HiddenAssets:
+    domain: Domain | None = strawberry.field(
+        description="Their domain, if the caller may see that; null: of all other domains, and of none."
+    )
+    count: int
+
+
 @strawberry.type(description="The gaps that an answer may have: an incomplete answer is marked here.")
 class Completeness:
     truncated: Truncated = strawberry.field(description="The limit at which the traversal stopped.")
@@ -59,6 +68,7 @@ class Completeness:
         description="Relations that were first stated after `asOf`, which this answer cannot contain. Empty without `asOf`."
     )
     revision: int
+    hidden_counts: strawberry.Private[Sequence[HiddenCount]] = ()
     view: strawberry.Private[GraphView | None] = None
     traversal: strawberry.Private[Traversal | None] = None
     count_total: strawberry.Private[Callable[[], int | None]] = _count_nothing
@@ -90,6 +100,16 @@ class Completeness:
         )
 
     @describe_field(
+        "How many assets of the answer the caller may not see (access rules), by domain. They are not named, and are counted nowhere else."
+    )
+    def hidden(self) -> list[HiddenAssets]:
+        view = self.view
+        return [
+            HiddenAssets(domain=None if view is None else view.find_asset(one.domain, Domain), count=one.assets)
+            for one in self.hidden_counts
+        ]
+
+    @describe_field(
         "For a drawing (`lineage`, `compactLineage`): the number of nodes that it would have without its `limit`. Null if a limit of the"
         " traversal (`truncated: NODES` or `TIME`) leaves it unknown, and in other answers."
     )
@@ -111,6 +131,7 @@ class Completeness:
             as_of=None if counts.as_of is None else from_micros(counts.as_of),
             known_later=KnownLater.list_from(counts.known_later),
             revision=counts.revision,
+            hidden_counts=counts.hidden,
         )
 
 
@@ -262,7 +283,7 @@ class EdgeEvidence:
     @describe_field("The run that stated it last; null if no run did, or if its record is not kept.")
     async def run(self) -> Run | None:
         found = await self.view.read_stating_run(self.scope_id)
-        return None if found is None else Run.from_state(self.view, found)
+        return None if found is None or not self.view.index.may_name(found.key.job) else Run.from_state(self.view, found)
 
 
 @strawberry.type(description="A job as a node: it carries flows between drawn nodes, or reads one and states no output.")
@@ -365,6 +386,9 @@ class PathStep:
     job: Job | None
     source: str | None = strawberry.field(description="The source of the edge.")
     last_observed: datetime | None
+    hidden: int = strawberry.field(
+        description="The number of assets through which this step leads, and which the caller may not see (access rules)."
+    )
 
     @classmethod
     def from_step(cls, view: GraphView, step: impact_paths.PathStep) -> Self:
@@ -380,6 +404,7 @@ class PathStep:
             job=view.find_asset(flow.job, Job) if flow else None,
             source=scope.source if scope else None,
             last_observed=from_micros(scope.last_observed) if scope else None,
+            hidden=flow.hidden if flow else 0,
         )
 
 

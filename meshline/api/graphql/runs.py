@@ -121,12 +121,26 @@ class Run:
         if self.record.parent is None:
             return None
         run_id, namespace, name = self.record.parent
+        if not self.view.index.may_name(build_job_key(namespace, name)):
+            return None
         return ParentRun(view=self.view, source=self.key.source, run_id=run_id, job_namespace=namespace, job_name=name)
 
     @describe_field("The message of the facet `errorMessage`.")
     def error(self) -> str | None:
         self.view.request.spend(len(self.record.error or "") // SHARE)
-        return self.record.error
+        return None if self._is_withheld() else self.record.error
+
+    @describe_field(
+        "Whether its error and its facets, and some inputs and outputs, are withheld: it names assets that the caller may not see"
+        " (access rules)."
+    )
+    def withheld(self) -> bool:
+        return self._is_withheld()
+
+    def _is_withheld(self) -> bool:
+        return self.view.index.is_restricted and not all(
+            _may_name(self.view, *named) for named in (*self.record.inputs, *self.record.outputs)
+        )
 
     @strawberry.field
     def inputs(self) -> list[RunDataset]:
@@ -138,11 +152,11 @@ class Run:
 
     @describe_field("The facets of the run, word for word.")
     def facets(self) -> JSON:
-        return _decode_facets(self.view, self.record.run_facets)
+        return _decode_facets(self.view, {} if self._is_withheld() else self.record.run_facets)
 
     @describe_field("The facets of the job that the run sent, word for word.")
     def job_facets(self) -> JSON:
-        return _decode_facets(self.view, self.record.job_facets)
+        return _decode_facets(self.view, {} if self._is_withheld() else self.record.job_facets)
 
 
 def _to_time(micros: int | None) -> datetime | None:
@@ -156,7 +170,17 @@ def _find_asset(view: GraphView, key: AssetKey) -> Asset | None:
 
 def _build_datasets(view: GraphView, named: Mapping[tuple[str, str], Mapping[str, str]]) -> list[RunDataset]:
     view.request.spend(len(named))
-    return [RunDataset(view=view, texts=texts, namespace=namespace, name=name) for (namespace, name), texts in named.items()]
+    return [
+        RunDataset(view=view, texts=texts, namespace=namespace, name=name)
+        for (namespace, name), texts in named.items()
+        if _may_name(view, namespace, name)
+    ]
+
+
+def _may_name(view: GraphView, namespace: str, name: str) -> bool:
+    """Whether the caller may see a dataset that a run names."""
+    keys = (view.request.naming.normalise_dataset(namespace, name), AssetKey(AssetKind.DATASET, (namespace, name)))
+    return any(view.index.may_name(key) for key in keys)
 
 
 def _decode_facets(view: GraphView, texts: Mapping[str, str]) -> JSON:
@@ -203,7 +227,7 @@ def find_run(view: GraphView, key: RunKey) -> Run | None:
     """The run with this key, if any of its events was received."""
     view.request.spend(0)
     found = runs.find_run(view.request.live, key)
-    return None if found is None else Run.from_state(view, found)
+    return None if found is None or not view.index.may_name(key.job) else Run.from_state(view, found)
 
 
 def find_run_by_id(view: GraphView, id_: str) -> Run | None:
@@ -242,7 +266,7 @@ async def _find_writer(view: GraphView, dataset: int, at: int) -> Run | None:
     """The run whose statement proves that it wrote the dataset at a time."""
     scope_id = health.find_write(view.index, dataset, at)
     found = None if scope_id is None else await view.read_stating_run(scope_id)
-    return None if found is None else Run.from_state(view, found)
+    return None if found is None or not view.index.may_name(found.key.job) else Run.from_state(view, found)
 
 
 class _EventRun(msgspec.Struct, rename="camel"):

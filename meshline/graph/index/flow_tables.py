@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -150,14 +150,15 @@ def is_masking(tables: IndexTables, flow: int) -> bool:
     return bool(int(tables.kinds.flags[tables.flows.kind[flow]]) & _MASKING) and int(tables.flows.flags[flow]) & CLASS != Reach.POSSIBLE
 
 
-def build_order_key(tables: IndexTables, step: FlowStep) -> tuple[object, ...]:
-    """A key that orders steps by what is stated only, not by when it was loaded."""
+def build_order_key(tables: IndexTables, step: FlowStep, get_label: Callable[[int], tuple[str, ...]] | None = None) -> tuple[object, ...]:
+    """A key that orders steps by what is stated only, not by when it was loaded. `get_label`: of nodes; if not given, their names."""
+    get_label = get_label or tables.get_label
     return (
-        tables.get_label(step.start),
-        tables.get_label(step.end),
+        get_label(step.start),
+        get_label(step.end),
         step.reach,
         step.subtype,
         step.masking,
-        () if step.job is None else tables.get_label(step.job),
+        () if step.job is None else get_label(step.job),
         tables.heads.get_scope(tables.heads.find_current(step.scope_id)),
     )

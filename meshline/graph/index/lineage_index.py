@@ -531,6 +531,11 @@ class LineageIndex:
         return self._view.as_of
 
     @property
+    def is_restricted(self) -> bool:
+        """Whether a viewer who may not see every asset looks at it (`meshline.graph.index.restricted_index`)."""
+        return False
+
+    @property
     def known_later(self) -> tuple[KnownLater, ...]:
         """Of an index of the past: the relations that no source stated then and one states now (`meshline.graph.live_graph`)."""
         return self._view.known_later
@@ -606,6 +611,10 @@ class LineageIndex:
         """The last part of the shown name of each asset of `assets.list_of_kind`, casefolded."""
         return self._shown.list_folded_names(kind)
 
+    def count_of_kind(self, kind: AssetKind) -> int:
+        """The length of `assets.list_of_kind`, which it does not make where that takes long."""
+        return self._shown.count_of_kind(kind)
+
     def sort_once(self, name: object, compute: Callable[[], list[tuple[int, int]]]) -> list[tuple[int, int]]:
         """An order of assets, (value, node) of each, which is computed once for each revision. `name`: of the order."""
         if self._orders[0] != self.revision:
@@ -614,6 +623,16 @@ class LineageIndex:
         if name not in known:
             known[name] = compute()
         return known[name]
+
+    def may_name(self, key: AssetKey) -> bool:
+        """Whether the viewer may see a name in the records of runs and checks: always, but in a restricted index."""
+        del key
+        return True
+
+    def is_partly_hidden(self, job: int) -> bool:
+        """Whether a job reads or writes what the viewer may not see: never, but in a restricted index."""
+        del job
+        return False
 
     def dump(self) -> Dump:
         """For tests: the whole visible graph by names, independent of the order of the statements (law 7)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TypeAlias
 
 import numpy as np
@@ -36,6 +37,12 @@ class AssetLookup:
         self._folded = _FoldedNames(loader.tables, _FOLDED)
         self.names = NameText(loader.tables)
         self._lasts: dict[int, tuple[int, Ints, Ints]] = {}  # by kind: of how many nodes; and see `_list_lasts`
+
+    def copy_with(self, shown: DisplayNames) -> AssetLookup:
+        """The same look-up, which finds only what is visible in `shown`. Both share what they cache of names and ids."""
+        found = copy(self)
+        found._shown = shown  # noqa: SLF001 - its own
+        return found
 
     def find_by_key(self, key: AssetKey) -> int:
         """The representative of the visible asset with a key, or NONE."""

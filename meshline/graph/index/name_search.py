@@ -54,10 +54,26 @@ class NameSearch:
         """Follow the index, so that the next question need not."""
         self._follow()
 
-    def find(self, text: str, kinds: Sequence[int] = (), texts: Mapping[int, Sequence[float]] | None = None) -> Hits:
+    def mark_texts(self, visible: Flags) -> Flags:
+        """Which texts of names (by number) are of visible assets, or of the datasets and namespaces of these. `visible`: by node."""
+        self._follow()
+        shown = np.zeros(self._names.texts, np.bool_)
+        n = min(len(visible), self._names.nodes)
+        for texts in (self._names.name[:n], self._names.context[:n]):
+            shown[texts[visible[:n]]] = True
+        return shown
+
+    def find(
+        self,
+        text: str,
+        kinds: Sequence[int] = (),
+        texts: Mapping[int, Sequence[float]] | None = None,
+        shown: Flags | None = None,
+    ) -> Hits:
         """The assets that a text finds. `kinds`: numbers of kinds, empty for all.
 
         `texts`: for representatives, how certainly something else than a name (a description) means each of `list_words(text)`, 0 to 1.
+        `shown`: the texts of names that count for how rare a word is (`mark_texts`), if not all do; of assets with others, none is right.
         """
         self._follow()
         question = self._read(text)
@@ -65,11 +81,13 @@ class NameSearch:
             return Hits.build_equal(np.empty(0, np.int64))
         ranks = self._suggestions.rank(text)
         by_word = [self._weigh_names(matches) for matches in question.matches]
-        worth = self._weigh_words(by_word)
+        if shown is not None:
+            by_word = [np.where(shown, weights, np.float32(0)) for weights in by_word]
+        worth = self._weigh_words(by_word, self._done if shown is None else int(np.count_nonzero(shown)))
         rows = self._select(ranks, by_word, worth, kinds, texts or {})
         coverage = self._compute_coverage(rows, by_word, worth, texts or {})
         tiers = ranks.rank(self._names, rows)
-        factor = self._compute_factor(self._names.name[rows])
+        factor = self._compute_factor(self._names.name[rows], shown)
         missing = np.where(tiers <= _BEGINNING, 0, STEPS - np.minimum(coverage * factor * STEPS, STEPS).astype(np.int32))
         kept = (coverage >= _compute_least(len(worth))) | (tiers < BY_SOME)
         rows, orders = rows[kept], (tiers * RANKS + missing)[kept].astype(np.int32)
@@ -178,18 +196,25 @@ class NameSearch:
             np.maximum(weights, found, out=weights)
         return weights
 
-    def _weigh_words(self, by_word: Sequence[F32]) -> list[float]:
-        """How much each word of the question counts: the rarer what it means, the more. One that nothing means counts as the others do."""
-        names = max(self._done, 1)
+    def _weigh_words(self, by_word: Sequence[F32], names: int) -> list[float]:
+        """How much each word of the question counts: the rarer what it means, the more. One that nothing means counts as the others do.
+
+        `names`: how many there are.
+        """
+        names = max(names, 1)
         counts = [int(np.count_nonzero(weights)) for weights in by_word]
         worth = [math.log1p((names - count + 0.5) / (count + 0.5)) for count in counts]
         known = [one for one, count in zip(worth, counts, strict=True) if count]
         mean = sum(known) / len(known) if known else 1.0
         return [one if count else mean for one, count in zip(worth, counts, strict=True)]
 
-    def _compute_factor(self, names: Ints) -> F32:
+    def _compute_factor(self, names: Ints, shown: Flags | None) -> F32:
         """How much the coverage of these names counts, at most 1: of two names that cover the same, that with fewer other words wins."""
-        mean = np.float32(max(len(self._words) + len(self._recent), 1) / max(self._done, 1))
+        if shown is None:
+            words, number = len(self._words) + len(self._recent), self._done
+        else:
+            words, number = int(self._sizes[shown].sum()), int(np.count_nonzero(shown))
+        mean = np.float32(max(words, 1) / max(number, 1))
         shortness = np.minimum(_SHORT, mean / np.maximum(self._sizes[names], 1).astype(np.float32))
         factor: F32 = np.sqrt((1 - LENGTH + LENGTH * shortness) / np.float32(1 - LENGTH + LENGTH * _SHORT))
         return factor

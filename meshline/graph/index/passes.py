@@ -266,11 +266,11 @@ class Walker:
         nodes, distance = self._scratch.nodes[:n].copy(), self._scratch.distance[:n].copy()
         reach, masked = self._scratch.reach[:n].copy(), self._scratch.masked[:n] != 0
         if n > max_nodes:
-            kept = self._select_first(nodes, reach, distance, max_nodes)
+            kept = self.select_first(nodes, reach, distance, max_nodes)
             nodes, reach, distance, masked = nodes[kept], reach[kept], distance[kept], masked[kept]
         return WalkResult(nodes, reach, distance, masked, truncated, visit, *met)
 
-    def _select_first(self, nodes: Ints, reach: Bytes, distance: Ints, most: int) -> Ints:
+    def select_first(self, nodes: Ints, reach: Bytes, distance: Ints, most: int) -> Ints:
         """The rows of the `most` nearest nodes; at the last distance the first by name, so that equal graphs give equal answers."""
         last = most - 1 if most else 0
         edge = np.flatnonzero((reach == reach[last]) & (distance == distance[last]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -29,8 +29,18 @@ class Partial(NamedTuple):
 class PathSearch:
     """Searches best first, guided by the exact distances to the end: few partial paths are examined in vain."""
 
-    def __init__(self, tables: IndexTables, walker: Walker, start: int, end: int, depth: int | None) -> None:
+    def __init__(
+        self,
+        tables: IndexTables,
+        walker: Walker,
+        start: int,
+        end: int,
+        depth: int | None,
+        get_label: Callable[[int], tuple[str, ...]] | None = None,
+    ) -> None:
+        """`get_label`: what decides between equally good paths; if not given, the names of nodes."""
         self._tables = tables
+        self._get_label = get_label or tables.get_label
         self._walker = walker
         self._start = int(tables.nodes.rep[start])
         self._end = int(tables.nodes.rep[end])
@@ -68,7 +78,7 @@ class PathSearch:
                 length = len(partial.steps) + 1
                 if rest is None or following in partial.nodes or (self._depth is not None and length + rest > self._depth):
                     continue
-                names = (*partial.names, self._tables.get_label(following))
+                names = (*partial.names, self._get_label(following))
                 heappush(heap, Partial(length + rest, names, (*partial.nodes, following), (*partial.steps, step)))
 
     def _measure_remaining(self, node: int, left: dict[int, int]) -> int | None:
@@ -95,7 +105,7 @@ class PathSearch:
                 if flags & PASSED_OVER or flags & CLASS > k:
                     continue
                 step = build_flow_step(tables, flow)
-                strength = (step.reach, step.masking, build_order_key(tables, step))
+                strength = (step.reach, step.masking, build_order_key(tables, step, self._get_label))
                 if step.end not in best or strength < best[step.end][0]:
                     best[step.end] = (strength, step)
         return [(step, end) for end, (_, step) in best.items()]

@@ -58,6 +58,13 @@ class View:
     known_later: tuple[KnownLater, ...] = ()
 
 
+class HiddenCount(NamedTuple):
+    """How many assets of an answer the viewer may not see. `domain`: theirs, if he may see that one; None: of all others together."""
+
+    domain: int | None
+    assets: int
+
+
 class Completeness(NamedTuple):
     """What an answer may lack (design: Completeness)."""
 
@@ -72,6 +79,7 @@ class Completeness(NamedTuple):
     as_of: int | None
     revision: int
     known_later: tuple[KnownLater, ...] = ()
+    hidden: tuple[HiddenCount, ...] = ()  # of a restricted index (`meshline.graph.index.restricted_index`)
 
 
 class StatedScope(NamedTuple):
@@ -128,6 +136,9 @@ class FlowStep(NamedTuple):
     `reach` is the class of this edge alone; `type` is None for Dataset -> Dataset. In a path the end
     of a step and the start of the next differ where the path goes on by containment (a dataset
     reached as a whole, then one of its columns; or a column, then its dataset).
+
+    In a restricted index a step may represent several that lead through `hidden` assets, which the viewer may not see: its reach is
+    the weakest of theirs, and nothing else is known of it (`scope_id` is -1).
     """
 
     start: int
@@ -138,6 +149,7 @@ class FlowStep(NamedTuple):
     masking: bool
     job: int | None
     scope_id: int
+    hidden: int = 0
 
 
 class FlowTable(NamedTuple):

@@ -34,6 +34,8 @@ from meshline.graph.index.results import Flags, Ints, Reach
 from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, parse_source_kind
 
 _WRITES = EDGE_TYPES.index(EdgeType.WRITES)
+_PART_OF = EDGE_TYPES.index(EdgeType.PART_OF)
+_JOB = KINDS.index(AssetKind.JOB)
 _HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
 _DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
 
@@ -196,6 +198,7 @@ class Survey:
         facts, n, nodes = tables.facts, int(tables.counts[N_FACTS]), tables.nodes
         rows = np.flatnonzero((facts.tags[:n] != NONE) & (facts.node[:n] != NONE))
         rows = rows[(nodes.live[facts.node[rows]] > 0) & (nodes.traits[facts.node[rows]] & GONE == 0)]
+        rows = rows[self._mark_shown(facts.node[rows])]
         sets, assets = list_distinct_pairs(facts.tags[rows], nodes.rep[facts.node[rows]])
         ends = np.searchsorted(sets, np.arange(len(self._loader.tag_sets) + 1)).tolist()
         found: dict[str, list[Ints]] = {}
@@ -204,6 +207,14 @@ class Survey:
                 for tag in tags:
                     found.setdefault(tag, []).append(assets[ends[number] : ends[number + 1]])
         return {tag: len(np.unique(np.concatenate(parts))) for tag, parts in found.items()}
+
+    @cached_property
+    def job_parts(self) -> tuple[Ints, Ints]:
+        """(jobs, the jobs that they are a part of): int32, each pair once; representatives."""
+        relations, nodes = self._tables.relations, self._tables.nodes
+        rows = np.flatnonzero(relations.type[: self._tables.counts[N_RELATIONS]] == _PART_OF)
+        rows = rows[nodes.kind[relations.start[rows]] == _JOB]
+        return list_distinct_pairs(nodes.rep[relations.start[rows]], nodes.rep[relations.end[rows]])
 
     @cached_property
     def different(self) -> set[frozenset[int]]:
@@ -239,6 +250,10 @@ class Survey:
     def read_texts(self, numbers: Ints) -> list[str]:
         """The texts of names by their numbers."""
         return self._tables.read_texts(numbers)
+
+    def _mark_shown(self, nodes: Ints) -> Flags:
+        """Which of these nodes the viewer may see: all, but in a restricted index."""
+        return np.ones(len(nodes), np.bool_)
 
     @property
     def _catalogs(self) -> list[str]:

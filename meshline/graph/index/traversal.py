@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
@@ -16,7 +16,7 @@ from meshline.graph.index.index_tables import NodeSlots
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.passes import Limits, Walker, WalkResult
-from meshline.graph.index.results import Affected, Bytes, Completeness, Direction, Flags, FlowStep, FlowTable, Ints, View
+from meshline.graph.index.results import Affected, Bytes, Completeness, Direction, Flags, FlowStep, FlowTable, HiddenCount, Ints, View
 from meshline.graph.index.rollup import RollUp, Rows
 from meshline.graph.index.silent_jobs import find_silent_jobs
 from meshline.graph.index.traversal_gaps import TraversalGaps, find_gaps
@@ -212,6 +212,7 @@ class Traversal:
         self.completeness = _build_completeness(
             walked, len(begin.unbound), self.silent_jobs, loader.silent_jobs.list_producers(self.silent_jobs), view
         )
+        self._get_label: Callable[[int], tuple[str, ...]] = loader.tables.get_label  # decides between equally good steps
         self._distances: dict[int, Distances] = {}
         self._steps: dict[tuple[int, int], tuple[FlowStep, int]] = {}  # by node and class: the last step to it
 
@@ -256,10 +257,11 @@ class Traversal:
         for flow in self._flow_rows.tolist():
             step = build_flow_step(tables, flow)
             if step.start != step.end:
-                known = found.get(step[:-1])
+                shape = step._replace(scope_id=0)
+                known = found.get(shape)
                 if known is None or step.scope_id < known.scope_id:
-                    found[step[:-1]] = step
-        return sorted(found.values(), key=lambda step: build_order_key(tables, step))
+                    found[shape] = step
+        return sorted(found.values(), key=lambda step: build_order_key(tables, step, self._get_label))
 
     def build_flow_table(self) -> FlowTable:
         """The same flows and those from a dataset to itself, as columns: one row for each time that a head states one."""
@@ -267,7 +269,13 @@ class Traversal:
 
     def compute_affected(self) -> Affected:
         """All affected assets, with containers and consumers (see `meshline.graph.index.rollup`)."""
-        reached = Rows(self.nodes, self.reach, self.distance, self.masked)
+        return self._roll_up(Rows(self.nodes, self.reach, self.distance, self.masked))
+
+    def count_hidden(self) -> tuple[HiddenCount, ...]:
+        """How many affected assets the viewer may not see: none, but in a restricted index."""
+        return ()
+
+    def _roll_up(self, reached: Rows) -> Affected:
         found = RollUp(self._loader, self._ownership, self._slots, self.direction, self._limits.reach, reached, self.starts, self._assets)
         return found.compute_affected()
 
@@ -342,7 +350,9 @@ class Traversal:
         assert found, "a node at a distance has an edge from one that is nearer"
         if len(found) == 1:
             return found[0]
-        return min(found, key=lambda one: (tables.get_label(one[1]), build_order_key(tables, build_flow_step(tables, one[0]))))
+        return min(
+            found, key=lambda one: (self._get_label(one[1]), build_order_key(tables, build_flow_step(tables, one[0]), self._get_label))
+        )
 
     def _find_origin(self, end: int, distance: int, distances: Distances) -> int | None:
         """The node from which an edge at `end` was followed, if at that distance: a dataset's own edges from any column, too."""

@@ -8,9 +8,11 @@ from typing import NamedTuple
 from meshline.graph.content import decode_facts
 from meshline.graph.index import Edge, LineageIndex
 from meshline.graph.live_graph import FactRow, LiveGraph
-from meshline.graph.model import EdgeType, Json
+from meshline.graph.model import AssetKind, EdgeType, Json
 from meshline.graph.naming import find_email
 from meshline.graph.store.base import Head
+
+_OF_PARTLY_HIDDEN = frozenset({"job_type", "processing_type", "integration"})  # attributes of jobs that name nothing else
 
 
 class Tag(NamedTuple):
@@ -67,7 +69,14 @@ def _parse_tag(stated: Json, source: str) -> Tag | None:
 def read_attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> list[Attributes]:
     """The attributes of each asset, in the order of `nodes`, with one read of the store."""
     found = live.read_facts(index, nodes)
-    return [Attributes(tuple(found.get(node, ()))) for node in nodes]
+    return [Attributes(tuple(_filter_rows(index, node, found.get(node, ())))) for node in nodes]
+
+
+def _filter_rows(index: LineageIndex, node: int, rows: Iterable[FactRow]) -> Iterable[FactRow]:
+    """Without the texts of a job that touches what the viewer may not see: they may name that."""
+    if index.assets.get_kind(node) is AssetKind.JOB and index.is_partly_hidden(node):
+        return [row for row in rows if row.attribute in _OF_PARTLY_HIDDEN]
+    return rows
 
 
 def find_last_observed(index: LineageIndex, node: int) -> int | None:

@@ -191,7 +191,7 @@ class Impact:
 
     @property
     def completeness(self) -> Completeness:
-        return self.traversal.completeness
+        return self.traversal.completeness._replace(hidden=self.traversal.count_hidden())
 
     @cached_property
     def affected(self) -> Affected:

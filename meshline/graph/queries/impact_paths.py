@@ -59,7 +59,7 @@ def _list_steps(flows: Iterable[FlowStep], start: int, end: int) -> Iterable[Pat
     for flow in flows:
         if at != flow.start:
             yield PathStep(flow.start, EdgeType.HAS_COLUMN)
-        yield PathStep(flow.end, EdgeType.FLOWS_TO, flow, flow.scope_id)
+        yield PathStep(flow.end, EdgeType.FLOWS_TO, flow, None if flow.hidden else flow.scope_id)
         at = flow.end
     if at != end:
         yield PathStep(end, EdgeType.HAS_COLUMN)

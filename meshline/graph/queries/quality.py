@@ -135,7 +135,7 @@ def list_results(
     declared: list[_Found] = []
     for head, names in statements:
         for key, attribute, name, stated, at in _list_checks(head):
-            if key.parts[:2] not in names:
+            if key.parts[:2] not in names or not index.may_name(key):
                 continue
             column = key.parts[2] if key.kind is AssetKind.COLUMN else ""
             found = _Found(column, name, stated, at, head, key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -39,8 +40,20 @@ def list_asset_runs(live: LiveGraph, index: LineageIndex, node: int, role: RunRo
     In the index of a past time, only runs that had begun by then; their states are those of now.
     """
     before = _find_end(index) if after is None else _parse_position(after)
-    found = live.store.list_runs(list_run_assets(index, node), role, before, first + 1)
+    found = list(islice(_iterate_runs(live, index, node, role, before, first + 1), first + 1))
     return RunPage(found[:first], len(found) > first)
+
+
+def _iterate_runs(
+    live: LiveGraph, index: LineageIndex, node: int, role: RunRole, before: RunPosition | None, size: int
+) -> Iterator[StoredRun]:
+    """The runs after a position whose jobs the viewer may see. `size`: how many are read together."""
+    assets = list_run_assets(index, node)
+    while found := live.store.list_runs(assets, role, before, size):
+        yield from (stored for stored in found if role is RunRole.JOB or index.may_name(stored.run.key.job))
+        if len(found) < size:
+            return
+        before = found[-1].position
 
 
 def _parse_position(after: SortKey) -> RunPosition:
@@ -61,6 +74,8 @@ def list_runs_by_id(live: LiveGraph, run_id: str, first: int, after: SortKey | N
 
 def count_asset_runs(live: LiveGraph, index: LineageIndex, node: int, role: RunRole) -> int:
     """The number of these runs, on all pages and of all times."""
+    if role is not RunRole.JOB and index.is_restricted:
+        return sum(1 for _ in _iterate_runs(live, index, node, role, None, _AT_ONCE))
     return live.store.count_runs(list_run_assets(index, node), role)
 
 

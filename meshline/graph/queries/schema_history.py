@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from meshline.graph.content import decode_facts
@@ -43,7 +43,7 @@ def read_schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Sch
         for interval, content in intervals:
             if index.as_of is not None and interval.valid_from > index.as_of:
                 break
-            schema = Schema(source, scope_id, interval.valid_from, interval.valid_to, tuple(_parse_columns(content, names)))
+            schema = Schema(source, scope_id, interval.valid_from, interval.valid_to, tuple(_parse_columns(content, names, index.may_name)))
             if of_source and of_source[-1].columns == schema.columns and of_source[-1].until == schema.since:
                 schema = schema._replace(since=of_source.pop().since)
             if schema.columns or of_source:
@@ -52,14 +52,16 @@ def read_schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Sch
     return sorted(found, key=lambda schema: (-schema.since, schema.source, schema.scope_id))
 
 
-def _parse_columns(content: Content, names: set[tuple[str, ...]]) -> Iterator[ListedColumn]:
-    """The listed columns by position, then name; those without a position last. `names`: (namespace, name) of the dataset."""
+def _parse_columns(content: Content, names: set[tuple[str, ...]], may_name: Callable[[AssetKey], bool]) -> Iterator[ListedColumn]:
+    """The listed columns by position, then name; those without a position last. `names`: (namespace, name) of the dataset.
+    `may_name`: whether the viewer may see a column.
+    """
     facts = decode_facts(content.blob)
     stated = {fact.key: fact.attributes for fact in facts.assets if fact.key.kind is AssetKind.COLUMN}
     listed = [
         (edge.attributes.get("position"), edge.end)
         for edge in facts.edges
-        if edge.type is EdgeType.HAS_COLUMN and edge.start.parts in names
+        if edge.type is EdgeType.HAS_COLUMN and edge.start.parts in names and may_name(edge.end)
     ]
     yield from sorted(
         (_build_column(key, position, stated.get(key, {})) for position, key in listed),

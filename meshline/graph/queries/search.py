@@ -366,7 +366,7 @@ def list_tags(index: LineageIndex) -> list[TagCount]:
 
 def count_assets(index: LineageIndex, kind: AssetKind, wanted: Filter = EVERYTHING) -> int:
     if wanted == EVERYTHING:
-        return len(index.assets.list_of_kind(kind))
+        return index.count_of_kind(kind)
     return sum(1 for _ in _list_entries(index, kind, wanted, None))
 
 

@@ -1,0 +1,88 @@
+"""Access rules: what a restricted view costs, against the same question of a caller who sees everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from benchmarks.closures import PlainGraph, find_node, key_of
+from benchmarks.figures import Benchmark, Figure, build_maximum
+from benchmarks.impact import QUERY
+from benchmarks.meshes import Meshes, build_mesh
+from benchmarks.sizes import SHAPES, Size
+from benchmarks.timing import find_best, measure_time
+from benchmarks.traversal import CLOSURES
+from meshline.api.graphql import Bounds, Executor
+from meshline.app.access import Access
+from meshline.app.access_rules import AccessRules, Default, Rule
+from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph, collect_seldom
+from meshline.graph.model import AssetKind
+from meshline.graph.naming import Naming
+from meshline.graph.queries.visibility import Selector, SelectorKind, compute_visible
+from meshline.graph.store.sqlite import SqliteStore
+
+ABOUT = """\
+The request of the benchmark `impact`, of a caller from whom every tenth domain is hidden, against the same of a caller who sees everything.
+`the view` is what is computed once for all callers with the same rights after each commit: which assets they may see. Its goal is 5 ms
+for a million columns, shown as a ratio."""
+
+READER = Actor("reader", Role.READER)
+ALLOWED = 1.15
+ALLOWED_MS = 5  # for a million columns
+
+
+def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
+    compile_kernels()
+    shape = SHAPES[size][-1]
+    sizes, rounds = CLOSURES[size]
+    mesh = build_mesh(shape)
+    store = SqliteStore(str(meshes.store(shape)))
+    live = LiveGraph.open(store)
+    index = live.index
+    found = PlainGraph(mesh).find_closures(sizes)
+    begun = {index.ownership.find_domain(find_node(index, mesh, closure.start)) for closures in found.values() for closure in closures}
+    domains = [node for node in index.assets.list_of_kind(AssetKind.DOMAIN) if node not in begun]
+    hidden = tuple(Selector(SelectorKind.DOMAIN, index.assets.get_key(node).name) for node in domains[::10])
+    rules = AccessRules(Default.EVERYTHING, (), (Rule(frozenset(), hidden, ""),))
+    graphql = Executor(live, Naming(), Bounds(seconds=600, nodes=10_000_000), access=Access(live, rules))
+    collect_seldom()
+    for wanted, closures in found.items():
+        pairs = [
+            find_best(
+                [partial(ask_impact, graphql, key_of(mesh, closure.start).id, actor) for actor in (READER, NO_AUTHENTICATION)], rounds
+            )
+            for closure in closures
+        ]
+        ours, reference = (sum(times.wall for times in column) / len(pairs) * 1000 for column in zip(*pairs, strict=True))
+        yield Figure(
+            case=f"impact, {wanted:,} columns of {mesh.columns:,}",
+            unit="ms",
+            ours=ours,
+            reference=reference,
+            against="a caller who sees everything",
+            goal=build_maximum(ALLOWED),
+        )
+    rights = rules.find_rights(READER)
+    assert rights is not None
+    first = measure_time(partial(compute_visible, index, rights)).wall * 1000
+    (best,) = find_best([partial(compute_visible, index, rights)], rounds)
+    yield Figure(
+        case=f"the view, {mesh.columns:,} columns",
+        unit="ms",
+        ours=best.wall * 1000,
+        reference=ALLOWED_MS * mesh.columns / 1_000_000,
+        against="the goal",
+        goal=build_maximum(1),
+        more={"domains": len(domains), "hidden": len(hidden), "first, ms": round(first)},
+    )
+    store.close()
+
+
+def ask_impact(graphql: Executor, asset_id: str, actor: Actor) -> None:
+    answer = graphql.execute(QUERY, {"of": [asset_id]}, actor=actor)
+    assert "errors" not in answer.body, answer.body["errors"]
+
+
+BENCHMARK = Benchmark("access", ABOUT, run)

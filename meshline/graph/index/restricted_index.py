@@ -1,0 +1,542 @@
+"""An index as a viewer sees it who may not see every asset.
+
+What is hidden does not exist for names, lists, searches and counts. Only traversals go through it, since an impact that ended there would
+be too short: they name what the viewer may see, and count the rest (`Completeness.hidden`). All else that the index knows is derived
+from these, so a query asks a restricted index as it asks any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import NoReturn
+
+import numpy as np
+
+from meshline.graph.index.arrays import COLUMN, NONE
+from meshline.graph.index.display_names import DisplayNames, Listing
+from meshline.graph.index.dump import Dump
+from meshline.graph.index.index_tables import NodeSlots
+from meshline.graph.index.lineage_index import AssetFacet, ChangeFacet, LineageFacet, LineageIndex, OwnershipFacet
+from meshline.graph.index.loader import HeadLoader
+from meshline.graph.index.lookup import AssetLookup
+from meshline.graph.index.mentions import Trail
+from meshline.graph.index.ownership import OwnershipCache
+from meshline.graph.index.passes import NO_LIMIT, Limits, Walker
+from meshline.graph.index.paths import PathSearch
+from meshline.graph.index.results import (
+    Affected,
+    Direction,
+    Edge,
+    EdgeTable,
+    Flags,
+    FlowStep,
+    FlowTable,
+    HiddenCount,
+    Hits,
+    Ints,
+    Ownership,
+    Reach,
+    StatedScope,
+    Truncated,
+    View,
+)
+from meshline.graph.index.rollup import Rows
+from meshline.graph.index.statistics import DatasetNames, NameMatcher, Size, Survey
+from meshline.graph.index.traversal import Starts, Traversal, resolve_starts
+from meshline.graph.index.traversal_gaps import GapFlows, GapNodes, GapPairs, TraversalGaps
+from meshline.graph.index.value_flow import Spread
+from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType, Scope
+from meshline.graph.store.base import Changes, Head
+
+_LAST = "\U0010ffff"  # sorts after the names of all assets
+_IN_DOMAINS = tuple(KINDS.index(kind) for kind in (AssetKind.DATASET, AssetKind.DATA_PRODUCT, AssetKind.DOMAIN))
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise RuntimeError("only what acts for the whole mesh asks this: ask the index that is not restricted")
+
+
+class RestrictedIndex(LineageIndex):
+    """An index without the assets that a viewer may not see. Valid until the index that it is made of changes."""
+
+    def __init__(self, index: LineageIndex, visible: Flags) -> None:
+        """`visible`: boolean array by node, equal for all members of an identity class; see `meshline.graph.queries.visibility`."""
+        self._whole = index
+        self._visible = visible
+        for name in ("_view", "_loader", "_tables", "_ownership"):  # which both have in common
+            setattr(self, name, getattr(index, name))
+        whole: DisplayNames = index._shown  # noqa: SLF001 - it is of the same class
+        self._shown = RestrictedNames(whole, self._loader, visible)
+        self._lookup = index._lookup.copy_with(self._shown)  # noqa: SLF001 - as above
+        self._orders = (index.revision, {})
+        self.assets = RestrictedAssets(self._loader, self._shown, self._lookup, visible)
+        self.ownership = RestrictedOwnership(self._loader, self._ownership, visible)
+        self.lineage = RestrictedLineage(self._loader, self._ownership, self._view, visible)
+        self.changes = RestrictedChanges(self._loader, self._shown, self._view, self._lookup)
+
+    @property
+    def is_restricted(self) -> bool:
+        return True
+
+    def may_name(self, key: AssetKey) -> bool:
+        """Whether it is the name of a visible asset: names that mean nothing any more may be those of hidden ones."""
+        return self.assets.find_by_key(key) is not None
+
+    def is_partly_hidden(self, job: int) -> bool:
+        """Whether a job reads or writes what the viewer may not see: then its texts (SQL, facets, runs) may name that."""
+        edges = (edge for type_ in (EdgeType.READS, EdgeType.WRITES) for edge in self._whole.ownership.list_edges(job, type_))
+        datasets = [edge.end for edge in edges]
+        columns = self._whole.lineage.collect_columns(datasets)
+        return not (self._visible[datasets].all() and self._visible[columns].all())
+
+    def prepare_ids(self) -> None:
+        self._whole.prepare_ids()
+
+    def iterate_suggestions(self, text: str, first: int) -> Iterator[tuple[int, int]]:
+        return ((node, rank) for node, rank in self._whole.iterate_suggestions(text, first) if self._visible[node])
+
+    def list_search_words(self, text: str) -> list[str]:
+        return self._whole.list_search_words(text)
+
+    def search_names(self, text: str, kinds: Sequence[AssetKind], texts: Mapping[int, Sequence[float]]) -> Hits:
+        hits = self._whole._name_search.find(text, [KINDS.index(kind) for kind in kinds], texts, self._shown_texts)  # noqa: SLF001
+        return hits.keep(self._visible[hits.nodes])
+
+    @cached_property
+    def _shown_texts(self) -> Flags:
+        """The texts of names that count for how rare a word is: what is hidden must not change an order."""
+        return self._whole._name_search.mark_texts(self._visible)  # noqa: SLF001 - of the same class
+
+    def iterate_hits(self, hits: Hits, first: int) -> Iterator[tuple[int, int]]:
+        return self._whole.iterate_hits(hits, first)
+
+    def find_alike(self, text: str, prefixes: Iterable[str], kind: AssetKind | None = None) -> list[int]:
+        return [node for node in self._whole.find_alike(text, prefixes, kind) if self._visible[node]]
+
+    def dump(self) -> Dump:
+        _refuse()
+
+
+class RestrictedNames(DisplayNames):
+    """The shown names of an index, of which some assets are not visible."""
+
+    def __init__(self, whole: DisplayNames, loader: HeadLoader, visible: Flags) -> None:
+        self._whole = whole
+        self._loader = loader
+        self._tables = loader.tables
+        self._visible = visible
+
+    def is_visible(self, node: int) -> bool:
+        return self._whole.is_visible(node) and bool(self._visible[node])
+
+    def get_key(self, node: int) -> AssetKey:
+        return self._whole.get_key(node)
+
+    def get_column_name(self, node: int) -> str:
+        return self._whole.get_column_name(node)
+
+    def list_of_kind(self, kind: AssetKind) -> Ints:
+        nodes = self._whole.list_of_kind(kind)
+        return nodes[self._visible[nodes]]
+
+    def count_of_kind(self, kind: AssetKind) -> int:
+        return len(self.list_of_kind(kind))
+
+    @cached_property
+    def _folded_names(self) -> dict[AssetKind, Sequence[str]]:
+        return {}
+
+    def list_folded_names(self, kind: AssetKind) -> Sequence[str]:
+        known = self._folded_names
+        if kind not in known:
+            places = np.flatnonzero(self._visible[self._whole.list_of_kind(kind)]).tolist()
+            names = self._whole.list_folded_names(kind)
+            known[kind] = [names[place] for place in places]
+        return known[kind]
+
+    def list_columns(self, dataset: int) -> list[int]:
+        return [column for column in self._whole.list_columns(dataset) if self._visible[column]]
+
+    def list_columns_by_name(self, dataset: int) -> list[int]:
+        return [column for column in self._whole.list_columns_by_name(dataset) if self._visible[column]]
+
+    def is_unlisted(self, column: int) -> bool:
+        return self._whole.is_unlisted(column)
+
+    def find_position(self, column: int) -> int | None:
+        return self._whole.find_position(column)
+
+    def get_listings(self, dataset: int) -> list[Listing]:
+        return self._whole.get_listings(dataset)
+
+    def list_former_names(self, column: int) -> list[tuple[str, int]]:
+        return self._whole.list_former_names(column)
+
+
+class RestrictedAssets(AssetFacet):
+    """The visible assets: names, lists and look-ups are those of `RestrictedNames`."""
+
+    def __init__(self, loader: HeadLoader, shown: DisplayNames, lookup: AssetLookup, visible: Flags) -> None:
+        super().__init__(loader, shown, lookup)
+        self._visible = visible
+
+    def build_name_matcher(self, pattern: re.Pattern[bytes], accepts: Callable[[str], bool]) -> NameMatcher:
+        _refuse(pattern, accepts)
+
+    def survey(self) -> Survey:
+        return RestrictedSurvey(self._loader, self._shown, self._visible)
+
+
+class RestrictedSurvey(Survey):
+    """What is known of all visible assets. Arrays that are indexed by node mean visible ones only."""
+
+    def __init__(self, loader: HeadLoader, shown: DisplayNames, visible: Flags) -> None:
+        super().__init__(loader, shown)
+        self._visible = visible
+
+    @cached_property
+    def mentioned(self) -> list[tuple[str, Ints]]:
+        found = ((source, datasets[self._visible[datasets]]) for source, datasets in super().mentioned)
+        return [(source, datasets) for source, datasets in found if len(datasets)]
+
+    @cached_property
+    def names(self) -> DatasetNames:
+        every = super().names
+        return DatasetNames(*(column[self._visible[every.node]] for column in every))  # type: ignore[arg-type]  # each as it was
+
+    @cached_property
+    def writings(self) -> tuple[Ints, Ints]:
+        return self._keep_pairs(super().writings)
+
+    @cached_property
+    def followed_pairs(self) -> tuple[Ints, Ints]:
+        return self._keep_pairs(super().followed_pairs)
+
+    @cached_property
+    def job_parts(self) -> tuple[Ints, Ints]:
+        return self._keep_pairs(super().job_parts)
+
+    def find_tagged(self, is_wanted: Callable[[frozenset[str]], bool]) -> Ints:
+        found = super().find_tagged(is_wanted)
+        return found[self._visible[found]]
+
+    def get_own_key(self, node: int) -> AssetKey:
+        return super().get_own_key(node) if self._visible[node] else _refuse()
+
+    # What only sources, policies and the search for identity conflicts ask:
+    catalogued = catalog_tables = columns = flows = dataset_flows = different = session_names = property(_refuse)
+
+    def _mark_shown(self, nodes: Ints) -> Flags:
+        return self._visible[nodes]
+
+    def _keep_pairs(self, pairs: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
+        kept = self._visible[pairs[0]] & self._visible[pairs[1]]
+        return pairs[0][kept], pairs[1][kept]
+
+
+class RestrictedOwnership(OwnershipFacet):
+    """Owners, products, domains and stated edges, if both what has them and they are visible."""
+
+    def __init__(self, loader: HeadLoader, ownership: OwnershipCache, visible: Flags) -> None:
+        super().__init__(loader, ownership)
+        self._visible = visible
+
+    def list_owners(self, node: int) -> list[Ownership]:
+        return [owned for owned in super().list_owners(node) if self._is_shown(owned)]
+
+    def list_direct_owners(self, node: int) -> list[Ownership]:
+        return [owned for owned in super().list_direct_owners(node) if self._is_shown(owned)]
+
+    def collect_owner_nodes(self, node: int) -> frozenset[int]:
+        return frozenset(ownership.owner for ownership in self.list_direct_owners(node))
+
+    def has_owners(self, nodes: Ints) -> Flags:
+        owned = super().has_owners(nodes)
+        for row in np.flatnonzero(owned).tolist():
+            owned[row] = bool(self.collect_owner_nodes(int(nodes[row])))
+        return owned
+
+    def find_product(self, node: int) -> int | None:
+        return self._keep_visible(super().find_product(node))
+
+    def find_domain(self, node: int) -> int | None:
+        return self._keep_visible(super().find_domain(node))
+
+    def find_products(self, datasets: Ints) -> Ints:
+        return self._hide(super().find_products(datasets))
+
+    def find_domains(self, nodes: Ints) -> Ints:
+        return self._hide(super().find_domains(nodes))
+
+    def collect_member_patterns(self) -> Mapping[int, Mapping[int, Sequence[str]]]:
+        return {node: patterns for node, patterns in super().collect_member_patterns().items() if self._visible[node]}
+
+    def list_edges(self, node: int, type: EdgeType, *, incoming: bool = False) -> list[Edge]:  # noqa: A002 - as in the base
+        found = super().list_edges(node, type, incoming=incoming)
+        return [edge for edge in found if self._visible[edge.start] and self._visible[edge.end]]
+
+    def list_all_edges(self, type: EdgeType) -> EdgeTable:  # noqa: A002 - as in the base
+        return self._keep_rows(super().list_all_edges(type))
+
+    def list_idle_reads(self) -> EdgeTable:
+        return self._keep_rows(super().list_idle_reads())
+
+    def list_scopes_stating(self, type: EdgeType) -> dict[str, list[int]]:  # noqa: A002 - as in the base
+        _refuse(type)
+
+    def _is_shown(self, owned: Ownership) -> bool:
+        return bool(self._visible[owned.owner] and self._visible[owned.level])
+
+    def _keep_visible(self, node: int | None) -> int | None:
+        return None if node is None or not self._visible[node] else node
+
+    def _hide(self, nodes: Ints) -> Ints:
+        found: Ints = np.where((nodes != NONE) & self._visible[nodes], nodes, np.int32(NONE))
+        return found
+
+    def _keep_rows(self, edges: EdgeTable) -> EdgeTable:
+        kept = self._visible[edges.start] & self._visible[edges.end]
+        return EdgeTable(*(column[kept] for column in edges))
+
+
+class RestrictedLineage(LineageFacet):
+    """Traversals over all flows, which name visible assets; other answers have only the flows between visible assets."""
+
+    def __init__(self, loader: HeadLoader, ownership: OwnershipCache, view: View, visible: Flags) -> None:
+        super().__init__(loader, ownership, view)
+        self._visible = visible
+
+    def traverse(
+        self,
+        starts: Sequence[int],
+        direction: Direction,
+        *,
+        reach: Reach = Reach.POSSIBLE,
+        depth: int | None = None,
+        max_nodes: int = 1_000_000,
+        deadline: float | None = None,
+        seen_since: int | None = None,
+        promises: bool = True,
+    ) -> Traversal:
+        """As of the whole index, from those of the starts that are visible. `max_nodes` counts visible assets: those that are hidden
+        must not take up the places of others.
+        """
+        limits = Limits(reach, depth, max_nodes, deadline, seen_since)
+        begin = resolve_starts(self._loader, self._ownership, starts, direction, promises=promises)
+        begin = begin._replace(nodes=begin.nodes[self._visible[begin.nodes]])
+        return RestrictedTraversal(
+            self._loader, self._ownership, self._slots, self._walker, begin, direction, limits, self._view, self._visible
+        )
+
+    def find_paths(
+        self, start: int, end: int, *, reach: Reach = Reach.POSSIBLE, first: int = 5, depth: int | None = None
+    ) -> list[list[FlowStep]]:
+        """Paths that differ only in what is hidden are one."""
+        search = PathSearch(self._tables, self._walker, start, end, depth, _Labels(self._loader, self._visible).get_label)
+        paths = (join_hidden_steps(self._loader, path, self._visible) for path in search.find_best(reach, first))
+        return [list(path) for path in dict.fromkeys(tuple(path) for path in paths)]
+
+    def list_flows_from(self, datasets: Sequence[int]) -> FlowTable:
+        return keep_visible_flows(super().list_flows_from(datasets), self._visible)
+
+    def list_flows_near(self, nodes: Ints, direction: Direction) -> FlowTable:
+        return keep_visible_flows(super().list_flows_near(nodes, direction), self._visible)
+
+    def list_implied_columns(self, datasets: Ints) -> tuple[Ints, Ints]:
+        of, columns = super().list_implied_columns(datasets)
+        kept = self._visible[columns]
+        return of[kept], columns[kept]
+
+    def collect_columns(self, datasets: Iterable[int]) -> Ints:
+        found = super().collect_columns(datasets)
+        return found[self._visible[found]]
+
+    def collect_members(self, nodes: Ints) -> Ints:
+        found = super().collect_members(nodes)
+        return found[self._visible[found]]
+
+    def collect_origins(self, datasets: Iterable[int]) -> Ints:
+        _refuse(datasets)
+
+    def build_spread(self, sources: Ints, *, possible: bool) -> Spread:
+        _refuse(sources, possible)
+
+    def collect_onward(self, columns: Ints) -> Ints:
+        _refuse(columns)
+
+    def find_trace(self, labels: Ints, column: int) -> list[FlowStep]:
+        _refuse(labels, column)
+
+    def find_copies(self, datasets: Ints | None, least: int, most: int) -> tuple[Ints, Ints]:
+        _refuse(datasets, least, most)
+
+
+class RestrictedTraversal(Traversal):
+    """A traversal over all assets, of which the answer has the visible ones."""
+
+    def __init__(
+        self,
+        loader: HeadLoader,
+        ownership: OwnershipCache,
+        slots: NodeSlots,
+        walker: Walker,
+        begin: Starts,
+        direction: Direction,
+        limits: Limits,
+        view: View,
+        visible: Flags,
+    ) -> None:
+        super().__init__(loader, ownership, slots, walker, begin, direction, limits._replace(max_nodes=NO_LIMIT), view)
+        self._visible = visible
+        self._get_label = _Labels(loader, visible).get_label
+        self._every = Rows(self.nodes, self.reach, self.distance, self.masked)
+        shown = self._every.filter(visible[self.nodes])
+        counts = self.completeness._replace(hidden=self._count_hidden(self.nodes))
+        if len(shown.nodes) > limits.max_nodes:
+            shown = shown.filter(walker.select_first(shown.nodes, shown.reach, shown.distance, limits.max_nodes))
+            counts = counts._replace(truncated=Truncated.NODES)
+        self.nodes, self.reach, self.distance, self.masked = shown
+        self.silent_jobs = self.silent_jobs[visible[self.silent_jobs]]
+        self.unbound = tuple(node for node in self.unbound if visible[node])
+        self.completeness = counts
+
+    def find_path(self, node: int) -> list[FlowStep]:
+        return join_hidden_steps(self._loader, super().find_path(node), self._visible)
+
+    def list_flows(self) -> list[FlowStep]:
+        return [step if step.job is None or self._visible[step.job] else step._replace(job=None) for step in super().list_flows()]
+
+    def build_flow_table(self) -> FlowTable:
+        return keep_visible_flows(super().build_flow_table(), self._visible)
+
+    def find_gaps(self, deadline: float | None = None) -> TraversalGaps:
+        """Those between visible assets: fewer than `completeness` counts if others are hidden."""
+        found, visible, flows = super().find_gaps(deadline), self._visible, self._tables.flows
+        pairs = visible[found.pairs.start] & visible[found.pairs.end]
+        undescribed = visible[found.undescribed.nodes]
+        return TraversalGaps(
+            GapPairs(*(column[pairs] for column in found.pairs)),
+            GapNodes(*(column[undescribed] for column in found.undescribed)),
+            *(
+                GapFlows(*(column[visible[flows.start[gap.rows]] & visible[flows.end[gap.rows]]] for column in gap))  # type: ignore[arg-type]
+                for gap in (found.stale, found.provisional)
+            ),
+        )
+
+    def compute_affected(self) -> Affected:
+        found = self._affected
+        kept = self._visible[found.nodes]
+        return Affected(*(column[kept] for column in found))  # type: ignore[arg-type]  # each as it was
+
+    def count_hidden(self) -> tuple[HiddenCount, ...]:
+        return self._count_hidden(self._affected.nodes)
+
+    @cached_property
+    def _affected(self) -> Affected:
+        return self._roll_up(self._every)
+
+    def _count_hidden(self, nodes: Ints) -> tuple[HiddenCount, ...]:
+        """The hidden ones of these assets, by domain: the most first, those of no visible domain last."""
+        hidden = nodes[~self._visible[nodes]]
+        kinds, rep = self._tables.nodes.kind, self._tables.nodes.rep
+        of = hidden.copy()
+        columns = kinds[hidden] == COLUMN
+        of[columns] = rep[self._tables.nodes.part1[hidden[columns]]]
+        domains = np.full(len(of), NONE, np.int32)
+        inside = np.isin(kinds[of], _IN_DOMAINS)
+        domains[inside] = self._ownership.find_domains(of[inside])
+        domains[(domains != NONE) & ~self._visible[domains]] = NONE
+        found, counts = np.unique(domains, return_counts=True)
+        rows = [(int(domain), int(count)) for domain, count in zip(found, counts, strict=True)]
+        rows.sort(key=lambda row: (row[0] == NONE, -row[1], self._tables.get_label(row[0]) if row[0] != NONE else ()))
+        return tuple(HiddenCount(None if domain == NONE else domain, count) for domain, count in rows)
+
+
+class RestrictedChanges(ChangeFacet):
+    """What sources state of assets that the caller has found. What follows the store, or is for sources, asks the whole index."""
+
+    def apply(self, changes: Changes) -> None:
+        _refuse(changes)
+
+    def suppose(self, heads: Iterable[Head]) -> None:
+        _refuse(heads)
+
+    def open_trail(self) -> Trail:
+        _refuse()
+
+    def list_scopes_between(self, pairs: Iterable[tuple[AssetKey, AssetKey]], without: Collection[int]) -> list[int]:
+        _refuse(pairs, without)
+
+    def list_statements(self, source: str) -> dict[Scope, StatedScope]:
+        _refuse(source)
+
+    def find_newest_time(self, kind: str) -> int:
+        _refuse(kind)
+
+    def list_names_stated(self, namespaces: Collection[str], but: str) -> dict[str, dict[str, int]]:
+        _refuse(namespaces, but)
+
+    def find_first_mentions(self, keys: Collection[AssetKey], but: str) -> dict[AssetKey, int]:
+        _refuse(keys, but)
+
+    def measure_size(self) -> Size:
+        _refuse()
+
+
+class _Labels:
+    """What decides between equally good paths: names, but of hidden assets only their order in the index."""
+
+    def __init__(self, loader: HeadLoader, visible: Flags) -> None:
+        self._tables = loader.tables
+        self._visible = visible
+
+    def get_label(self, node: int) -> tuple[str, ...]:
+        return self._tables.get_label(node) if self._visible[node] else (_LAST, f"{node:010}")
+
+
+def keep_visible_flows(flows: FlowTable, visible: Flags) -> FlowTable:
+    """The flows between visible assets. A job that is hidden is not named."""
+    kept = flows.filter(visible[flows.start] & visible[flows.end])
+    jobs: Ints = np.where((kept.job != NONE) & visible[kept.job], kept.job, np.int32(NONE))
+    return kept._replace(job=jobs)
+
+
+def join_hidden_steps(loader: HeadLoader, steps: Sequence[FlowStep], visible: Flags) -> list[FlowStep]:
+    """A path between visible assets on which each part that leads through hidden ones is one step."""
+    found: list[FlowStep] = []
+    part: list[FlowStep] = []
+    for step in steps:
+        if part or not (visible[step.start] and visible[step.end]):
+            part.append(step)
+            if visible[step.end]:
+                found.append(_join_steps(loader, part, found[-1].end if found else None, visible))
+                part = []
+        else:
+            found.append(step if step.job is None or visible[step.job] else step._replace(job=None))
+    if part:  # it ends in a hidden column of a visible dataset
+        found.append(_join_steps(loader, part, found[-1].end if found else None, visible))
+    return found
+
+
+def _join_steps(loader: HeadLoader, part: Sequence[FlowStep], before: int | None, visible: Flags) -> FlowStep:
+    """One step for several. `before`: the visible asset where the path was."""
+    nodes = loader.tables.nodes
+    hidden = {node for step in part for node in (step.start, step.end) if not visible[node]}
+
+    def find_shown(node: int) -> int:
+        return node if visible[node] or nodes.kind[node] != COLUMN else int(nodes.rep[nodes.part1[node]])
+
+    start = part[0].start if visible[part[0].start] else before if before is not None else find_shown(part[0].start)
+    return FlowStep(
+        start,
+        find_shown(part[-1].end),
+        max(step.reach for step in part),
+        None,
+        "",
+        any(step.masking for step in part),
+        None,
+        NONE,
+        len(hidden),
+    )
