@@ -1,7 +1,7 @@
 """The file of access rules: who may see which assets. Reviewed like the mesh file; without one, every role sees all that it may ask for.
 
 version: 1
-default: own                    # what everybody may see besides: everything, own (what he and his groups own) or nothing
+default: own                    # what every caller may see besides: everything, own (what it and its groups own) or nothing
 grants:
   - {who: group:sales-team, on: domain:sales}
   - {who: token:dashboard, on: [product:revenue, "tag:public"]}
@@ -97,25 +97,25 @@ class _Parser:
         restrictions = self._parse_rules(top.get("restrict"), "restrict", "except")
         return AccessRules(Default(default), grants, restrictions)
 
-    def _parse_rules(self, value: Json, name: str, whom: str) -> tuple[Rule, ...]:
+    def _parse_rules(self, value: Json, name: str, subject: str) -> tuple[Rule, ...]:
         if value is None:
             return ()
         if not isinstance(value, list) or len(value) > MOST:
             raise self._build_error((name,), f"`{name}` is a list of at most {MOST} entries")
-        return tuple(self._parse_rule(entry, (name, number), whom) for number, entry in enumerate(value))
+        return tuple(self._parse_rule(entry, (name, number), subject) for number, entry in enumerate(value))
 
-    def _parse_rule(self, value: Json, path: tuple[str | int, ...], whom: str) -> Rule:
-        entry = self._parse_mapping(value, path, {whom, "on"})
-        if "on" not in entry or (whom == "who" and whom not in entry):
-            raise self._build_error(path, f"an entry has {'`who` and `on`' if whom == 'who' else '`on`'}")
+    def _parse_rule(self, value: Json, path: tuple[str | int, ...], subject: str) -> Rule:
+        entry = self._parse_mapping(value, path, {subject, "on"})
+        if "on" not in entry or (subject == "who" and subject not in entry):
+            raise self._build_error(path, f"an entry has {'`who` and `on`' if subject == 'who' else '`on`'}")
         selectors = [self._parse_selector(text, path) for text in self._parse_texts(entry["on"], (*path, "on"))]
-        principals = self._parse_texts(entry.get(whom, []), (*path, whom))
+        principals = self._parse_texts(entry.get(subject, []), (*path, subject))
         for principal in principals:
             kind, _, name = principal.partition(":")
             if principal != EVERYONE and (kind not in {"group", "token"} or not name):
-                raise self._build_error((*path, whom), f"`{whom}` names {_PRINCIPALS}, not {principal!r}")
-        if not selectors or (whom == "who" and not principals):
-            raise self._build_error(path, f"`{'on' if not selectors else whom}` is empty")
+                raise self._build_error((*path, subject), f"`{subject}` names {_PRINCIPALS}, not {principal!r}")
+        if not selectors or (subject == "who" and not principals):
+            raise self._build_error(path, f"`{'on' if not selectors else subject}` is empty")
         return Rule(frozenset(principals), tuple(selectors), self._document.format_place(path))
 
     def _parse_selector(self, text: str, path: tuple[str | int, ...]) -> Selector:

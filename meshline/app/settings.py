@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     )
     access: Path | None = Field(
         default=None,
-        description="The file of access rules: who may see which assets; see docs/access. Without it, whoever may ask sees all.",
+        description="The file of access rules: who may see which assets; see docs/access. Without it, every caller sees all assets.",
     )
     insecure: bool = Field(
         default=False, description="Listen on any address without tokens: every client that reaches the port may do everything."

@@ -128,7 +128,7 @@ def test_impact_goes_through_what_is_hidden(client: TestClient) -> None:
     assert found["completeness"]["hidden"] == [{"count": 3, "domain": None}]  # the table, its domain and the job that fills it
 
 
-def test_the_texts_and_runs_of_a_job_that_touches_a_hidden_table(client: TestClient) -> None:
+def test_the_texts_and_runs_of_a_job_that_uses_a_hidden_table(client: TestClient) -> None:
     query = """{ jobs { nodes { name sql facts { attribute } reads { name } lastRun { withheld inputs { name } outputs { name } jobFacets
         error facets } } } datasets(filter: {text: "sales.orders"}) { nodes { runs(role: READS) { totalCount nodes { jobName } } } } }"""
     found = ask(client, query)["data"]

@@ -64,7 +64,7 @@ def draw_shapes() -> st.SearchStrategy[Shape]:
 class World:
     """A mesh with the domains `open` and a secret one. `secret`: what all names in that begin with.
 
-    `more`: a secret dataset is made of each open one, owned and used by whom nobody else has.
+    `more`: a secret dataset is made of each open one, with an owner and a consumer of its own.
     """
 
     def __init__(self, shape: Shape, secret: str, *, more: bool = False) -> None:

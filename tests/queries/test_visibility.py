@@ -64,7 +64,7 @@ REVENUE = {"fin.revenue", "day", "total", "sum_revenue", "dag", "dashboard", "re
         (build_rights("tag:public"), set()),
         (build_rights(owners="team:shop"), {"commerce", "orders", *ORDERS, "team:shop"}),
         (build_rights(owners="team:shop", restricted="domain:commerce"), {"team:shop"}),
-        (build_rights(owners="nobody"), set()),
+        (build_rights(owners="stranger"), set()),
         (build_rights("domain:commerce", restricted="product:orders"), {"commerce", "team:shop"}),
     ],
 )

@@ -73,7 +73,7 @@ def read_attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) 
 
 
 def _filter_rows(index: LineageIndex, node: int, rows: Iterable[FactRow]) -> Iterable[FactRow]:
-    """Without the texts of a job that touches what the viewer may not see: they may name that."""
+    """Without the texts of a job that reads or writes what the viewer may not see: they may name that."""
     if index.assets.get_kind(node) is AssetKind.JOB and index.is_partly_hidden(node):
         return [row for row in rows if row.attribute in _OF_PARTLY_HIDDEN]
     return rows
