@@ -24,7 +24,7 @@ from meshline.graph.queries.visibility import Selector, SelectorKind, compute_vi
 from meshline.graph.store.sqlite import SqliteStore
 
 ABOUT = """\
-The request of the benchmark `impact`, of a caller from whom every tenth domain is hidden, against the same of a caller who sees everything.
+The request of the benchmark `impact`, of a caller who may not see every tenth domain, against the same of a caller who sees everything.
 `the view` is what is computed once for all callers with the same rights after each commit: which assets they may see. Its goal is 5 ms
 for a million columns, shown as a ratio."""
 

@@ -41,7 +41,7 @@ class Selector(NamedTuple):
 class Rights(NamedTuple):
     """What a viewer may see: what the selectors of `granted` choose and what the `owners` own, without what those of `restricted` choose.
 
-    `owners`: the names of the owners in the mesh for whom the viewer acts: himself, and his groups.
+    `owners`: the names in the mesh of the viewer and of his groups.
     """
 
     granted: frozenset[Selector]
@@ -153,7 +153,7 @@ class _Mask:
         return found
 
     def _list_owners(self) -> list[int]:
-        """The owners for whom the viewer acts, as far as the mesh has them."""
+        """The owners that the viewer and his groups are, as far as the mesh has them."""
         found = (self._index.assets.find_by_key(AssetKey(AssetKind.OWNER, (name,))) for name in self._rights.owners)
         return [owner for owner in found if owner is not None]
 
