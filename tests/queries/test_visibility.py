@@ -8,7 +8,7 @@ import pytest
 
 from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import EdgeType, build_column_key, build_dataset_key, build_job_key
+from meshline.graph.model import EdgeType, build_column_key, build_contract_key, build_dataset_key, build_job_key
 from meshline.graph.queries.visibility import Rights, Selector, SelectorKind, compute_visible, find_selected
 from tests.queries import mesh
 
@@ -74,7 +74,7 @@ def test_what_rights_choose(graph: LiveGraph, rights: Rights, expected: set[str]
 
 def test_a_restricted_tag_hides_a_column_and_what_would_describe_it(graph: LiveGraph) -> None:
     mesh.commit_statements(
-        graph, mesh.build_edge_statement(EdgeType.GOVERNS, mesh.build_contract_key("people"), mesh.CUSTOMERS, status="active")
+        graph, mesh.build_edge_statement(EdgeType.GOVERNS, build_contract_key("people"), mesh.CUSTOMERS, status="active")
     )
     everything = list_visible(graph, build_rights("everything"))
     some = list_visible(graph, build_rights("everything", "tag:pii"))
