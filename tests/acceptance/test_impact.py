@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.acceptance.events import Event, draw_history
 from tests.acceptance.oracle import Oracle
 from tests.acceptance.service import find_differences, run_service
-from tests.sizes import count_examples
+from tests.sizes import choose_size
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 RECORDED = ["spark_iceberg", "spark_fieldlevel_indirect", "dbt_duckdb", "dbt_duckdb_failed", "openlineage_python_http"]
@@ -45,7 +45,7 @@ def test_compatibility_scenarios(scenario: str) -> None:
         assert find_differences(service, Oracle(events)) == []
 
 
-@settings(max_examples=count_examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=choose_size(30, 300), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(draw_history(), st.randoms(use_true_random=False))
 def test_random_histories(history: list[Event], chance: random.Random) -> None:
     order = [*history, *chance.sample(history, len(history) // 2)]  # in any order, some of them twice

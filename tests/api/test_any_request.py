@@ -22,7 +22,7 @@ from meshline.api.openapi import OPERATIONS, build_document
 from meshline.app.settings import load_settings
 from meshline.app.tokens import Role
 from tests.api.test_auth import SECRETS, TOKENS, build_authorization
-from tests.sizes import count_examples
+from tests.sizes import choose_size
 
 WANTED = [
     checks.not_a_server_error,
@@ -34,7 +34,7 @@ WANTED = [
     checks.unsupported_method,
     checks.ignored_auth,
 ]
-EXAMPLES = 40  # for each operation
+EXAMPLES = choose_size(15, 200)  # for each operation
 ADMIN = build_authorization(SECRETS[Role.ADMIN])
 
 
@@ -69,9 +69,7 @@ def list_modes(path: str) -> list[GenerationMode]:
 @pytest.mark.parametrize(("path", "method", "mode"), [(*operation, mode) for operation in OPERATIONS for mode in list_modes(operation[0])])
 def test_any_request(url: str, path: str, method: str, mode: GenerationMode) -> None:
     @given(case=DOCUMENT[path.replace(REST, "")][method].as_strategy(generation_mode=mode))
-    @settings(
-        max_examples=count_examples(EXAMPLES), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     def send_request(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(base_url=url, headers=ADMIN, checks=WANTED)
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from meshline.app.tokens import Role
+from meshline.app.tokens import Role, generate_token, hash_token
+from meshline.cli.demo import fill_store
 from tests.api.test_auth import SECRETS, TOKENS
 from tests.api.test_ingest import build_event
 from tests.explorer.server import Server, run_server
@@ -270,3 +271,31 @@ def test_two_names_that_are_probably_one_are_shown_with_their_catalogs(server: S
     expect(found).to_contain_text("100% of their columns in common")
     for end in ends:
         expect(found).to_contain_text(f"{end['namespace']}/{end['name']}")
+
+
+def test_who_may_not_see_everything(tmp_path_factory: pytest.TempPathFactory, open_window: OpenWindow) -> None:
+    """The first page, a picture and a search show what access rules permit, and name what is missing."""
+    folder = tmp_path_factory.mktemp("access")
+    (folder / "access.yaml").write_text("version: 1\ndefault: own\n", "utf-8")
+    token = generate_token()
+    tokens = [*TOKENS, {"name": "omar", "role": "reader", "hash": hash_token(token), "groups": ["orders-engineering"]}]
+    store = f"sqlite:///{folder}/mesh.db"
+    fill_store(store)
+    with run_server(store, tokens=tokens, access=str(folder / "access.yaml")) as server:
+        window = open_window(server.address)
+        window.accept_problem("401")
+        page = window.page
+        page.goto(server.address + "/")
+        page.get_by_role("dialog").get_by_label("Token").fill(token)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="orders", exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", name="payments", exact=True)).to_have_count(0)
+        expect(page.get_by_role("main")).to_contain_text("is answered only to callers who may see every asset (access rules)")
+        assert window.find_barriers() == []
+        server.token = token
+        id_ = server.ask('{ resolve(name: "orders.customer_orders") { id } }')["resolve"]["id"]
+        page.evaluate(
+            "(address) => { history.pushState(null, '', address); dispatchEvent(new PopStateEvent('popstate')); }", f"/impact?of={id_}"
+        )
+        expect(page.get_by_role("main")).to_contain_text("assets that you may not see")
+        assert "payments" not in page.get_by_role("main").inner_text()

@@ -25,7 +25,7 @@ from tests.sizes import choose_size
 from tests.stores.drawing import build_drawing, read_drawing
 from tests.stores.statements import list_heads
 
-KILLS = choose_size(15, 130)
+KILLS = choose_size(8, 130)
 CONNECTIONS = (1, 8, 32)
 
 

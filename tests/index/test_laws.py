@@ -64,6 +64,8 @@ def list_paths(index: LineageIndex, key: AssetKey) -> list[list[tuple[AssetKey, 
 
 def collect_names(index: LineageIndex) -> object:
     """The listed assets, the asset that each name finds, and the former names of columns."""
+    counted = index.count_of_kind(AssetKind.COLUMN)
+    assert counted == len(index.assets.list_of_kind(AssetKind.COLUMN))
     listed = {
         kind: [index.assets.get_key(node) for node in index.assets.list_of_kind(kind)] for kind in (AssetKind.DATASET, AssetKind.COLUMN)
     }

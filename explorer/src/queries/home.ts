@@ -4,23 +4,24 @@ import type { Operation } from "../client";
 export type AssetKind = "DOMAIN" | "DATA_PRODUCT" | "DATASET" | "COLUMN" | "JOB" | "CONSUMER" | "OWNER" | "CONTRACT";
 export type Reach = "DIRECT" | "INDIRECT" | "POSSIBLE";
 export type CheckOutcome = "PASSED" | "FAILED" | "WARNED" | "ERROR" | "SKIPPED" | "NOT_RUN";
-export type Verdict = "COMPATIBLE" | "CONDITIONAL" | "BREAKING";
-export type EdgeType = "HAS_COLUMN" | "READS" | "WRITES" | "FLOWS_TO" | "PART_OF" | "PORT" | "OWNS" | "CONSUMES" | "GOVERNS" | "SAME_AS" | "RENAMED_TO" | "DIFFERENT_FROM";
-export type FlowType = "DIRECT" | "INDIRECT";
 export type Truncated = "NONE" | "NODES" | "DEPTH" | "TIME";
+export type EdgeType = "HAS_COLUMN" | "READS" | "WRITES" | "FLOWS_TO" | "PART_OF" | "PORT" | "OWNS" | "CONSUMES" | "GOVERNS" | "SAME_AS" | "RENAMED_TO" | "DIFFERENT_FROM";
 export type AssetLink = { __typename: string; id: string; kind: AssetKind; name: string; qualifiedName: string };
 export type Coverages = { datasets: number; described: number; owned: number; withLineage: number; withColumnLineage: number };
 export type CheckLine = { name: string; kind: string; outcome: CheckOutcome; expected: unknown | null; observed: unknown | null; message: string | null; suite: string; at: string | null; source: string; failingSince: string | null; asset: AssetLink };
-export type Violation = { fingerprint: string; policy: string; severity: string; verdict: Verdict; text: string; name: string; new: boolean; asset: AssetLink | null; path: ({ name: string; edgeType: EdgeType | null; type: FlowType | null; subtype: string | null; masking: boolean; asset: AssetLink | null; job: AssetLink | null })[] };
 export type CompletenessParts = { truncated: Truncated; possibleOnly: number; undescribed: number; staleEdges: number; provisional: number; unbound: number; silentOnFilters: number; silentProducers: (string)[]; asOf: string | null; knownLater: ({ relation: EdgeType; sourceKind: string; since: string })[]; hidden: ({ count: number; domain: { name: string } | null })[]; revision: number };
 
 export type AboutAnswer = { about: { version: string; revision: number; assets: ({ kind: AssetKind; count: number })[] } };
 export type AboutVariables = {  };
 export const About: Operation<AboutAnswer, AboutVariables> = { name: "About", text: "query About{about{version revision assets{kind count}}}" };
 
-export type HomeAnswer = { domains: { totalCount: number; nodes: ({ __typename: "Domain"; title: string | null; products: ({ __typename: "DataProduct" } & AssetLink)[] } & AssetLink)[] }; coverage: { total: Coverages; orphans: number; byDomain: ({ domain: { __typename: "Domain" } & AssetLink | null; covered: Coverages })[] }; qualityFailures: { totalCount: number; nodes: (CheckLine)[] }; policyViolations: { totalCount: number; nodes: (Violation)[] }; identityConflicts: { totalCount: number }; sources: ({ name: string; kind: string; lastSync: { at: string; error: string | null; failures: number } | null })[] };
+export type HomeAnswer = { domains: { totalCount: number; nodes: ({ __typename: "Domain"; title: string | null; products: ({ __typename: "DataProduct" } & AssetLink)[] } & AssetLink)[] }; coverage: { total: Coverages; orphans: number; byDomain: ({ domain: { __typename: "Domain" } & AssetLink | null; covered: Coverages })[] }; qualityFailures: { totalCount: number; nodes: (CheckLine)[] } };
 export type HomeVariables = {  };
-export const Home: Operation<HomeAnswer, HomeVariables> = { name: "Home", text: "query Home{domains(first:200){totalCount nodes{...AssetLink title products{...AssetLink}}}coverage{total{...Coverages}orphans byDomain{domain{...AssetLink}covered{...Coverages}}}qualityFailures(first:5){totalCount nodes{...CheckLine}}policyViolations(first:5){totalCount nodes{...Violation}}identityConflicts(first:1){totalCount}sources{name kind lastSync{at error failures}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment Coverages on Covered{datasets described owned withLineage withColumnLineage}fragment CheckLine on QualityCheck{name kind outcome expected observed message suite at source failingSince asset{...AssetLink}}fragment Violation on BrokenPolicy{fingerprint policy severity verdict text name new asset{...AssetLink}path{name edgeType type subtype masking asset{...AssetLink}job{...AssetLink}}}" };
+export const Home: Operation<HomeAnswer, HomeVariables> = { name: "Home", text: "query Home{domains(first:200){totalCount nodes{...AssetLink title products{...AssetLink}}}coverage{total{...Coverages}orphans byDomain{domain{...AssetLink}covered{...Coverages}}}qualityFailures(first:5){totalCount nodes{...CheckLine}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment Coverages on Covered{datasets described owned withLineage withColumnLineage}fragment CheckLine on QualityCheck{name kind outcome expected observed message suite at source failingSince asset{...AssetLink}}" };
+
+export type MeshStateAnswer = { policyViolations: { totalCount: number }; identityConflicts: { totalCount: number }; sources: ({ name: string; kind: string; lastSync: { at: string; error: string | null; failures: number } | null })[] };
+export type MeshStateVariables = {  };
+export const MeshState: Operation<MeshStateAnswer, MeshStateVariables> = { name: "MeshState", text: "query MeshState{policyViolations(first:0){totalCount}identityConflicts(first:1){totalCount}sources{name kind lastSync{at error failures}}}" };
 
 export type ProductsHealthAnswer = { broken: { totalCount: number }; unknown: { totalCount: number } };
 export type ProductsHealthVariables = {  };
