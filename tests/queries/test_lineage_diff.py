@@ -77,6 +77,15 @@ def test_of_some_assets(changed: LiveGraph) -> None:
     assert compare_lineage(changed, mesh.START, LATER, of=[mesh.DASHBOARD.id]).total_removed == 2
 
 
+def test_of_two_datasets_has_the_flows_between_their_columns(graph: LiveGraph) -> None:
+    """Neither dataset is reached from outside both: the columns of each belong to the question."""
+    both = compare_lineage(graph, mesh.START - 1, mesh.START, of=[mesh.ORDERS.id, mesh.REVENUE.id])
+    assert ("wh/sales.orders.total", "wh/fin.revenue.total") in list_edge_names(both.added)
+    assert set(list_edge_names(compare_lineage(graph, mesh.START - 1, mesh.START, of=[mesh.REVENUE.id]).added)) <= set(
+        list_edge_names(both.added)
+    )
+
+
 def test_times_in_order(graph: LiveGraph) -> None:
     with pytest.raises(InvalidInput):
         compare_lineage(graph, LATER, mesh.START)

@@ -214,6 +214,8 @@ def _build_near_test(graphs: Iterable[LineageIndex], of: Sequence[str], limits: 
 
 def _list_reached(index: LineageIndex, starts: Sequence[int], direction: Direction, limits: Limits) -> Iterable[str]:
     found = index.lineage.traverse(starts, direction, max_nodes=limits.nodes, deadline=limits.deadline)
-    for node in {*found.starts.tolist(), *found.nodes.tolist()}:
+    begun: list[int] = found.starts.tolist()
+    columns = [column for node in begun if index.assets.get_kind(node) is AssetKind.DATASET for column in index.assets.list_columns(node)]
+    for node in {*begun, *columns, *found.nodes.tolist()}:  # a dataset from which it starts implies its columns
         for key in index.assets.list_names(node, former=True):
             yield key.id
