@@ -126,6 +126,32 @@ def test_a_retracted_column_is_not_found(graph: LiveGraph) -> None:
     assert search_names(graph, "shop id")[0] == "pg/shop.customers.id"  # lineage still mentions it
 
 
+def test_pages_of_assets_with_two_names(graph: LiveGraph) -> None:
+    """Equal hits come in the order of the names that were hit, which is not that of the names that are shown."""
+    pairs = [(build_dataset_key("a", f"t{n}.invoices"), build_dataset_key("z", f"s{9 - n}.invoices")) for n in range(5)]
+    mesh.commit_statements(
+        graph,
+        *(mesh.build_edge_statement(EdgeType.SAME_AS, path, table, why="location") for path, table in pairs),
+        *(mesh.build_schema_statement(table, "invoice_no", "invoice_day") for _, table in pairs),
+        *(mesh.build_schema_statement(build_dataset_key("m", f"{n}.invoices"), "invoice_no") for n in range(3)),
+    )
+    everything = [entry.node for entry in search_assets(graph, graph.index, "invoice", first=100).page.entries]
+    assert len(everything) == len(set(everything)) == 21
+    for size in (1, 4):
+        seen: list[int] = []
+        after: SortKey | None = None
+        while True:
+            page = search_assets(graph, graph.index, "invoice", first=size, after=after).page
+            seen += [entry.node for entry in page.entries]
+            if not page.has_next:
+                break
+            after = page.entries[-1].key
+        assert seen == everything
+    assert after is not None
+    left_graph = after._replace(names=("z", "zzz"))
+    assert search_assets(graph, graph.index, "invoice", first=100, after=left_graph).page.entries == ()
+
+
 def test_pages(graph: LiveGraph) -> None:
     everything = search_names(graph, "total") + search_names(graph, "orders")
     assert len(everything) > 3

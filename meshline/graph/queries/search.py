@@ -81,7 +81,16 @@ def search_assets(
         np.array([_is_found(index, node, order) for node, order in zip(best.nodes.tolist(), best.orders.tolist(), strict=True)], np.bool_)
     )
     entries = (_build_entry(index, node, order) for order, node in index.iterate_hits(best, first))
-    return SearchResult(build_page((entry for entry in entries if after is None or entry.key > after), first), truncated, len(best.nodes))
+    return SearchResult(build_page(entries if after is None else _skip_entries(list(entries), after), first), truncated, len(best.nodes))
+
+
+def _skip_entries(entries: Sequence[Entry], after: SortKey) -> Iterable[Entry]:
+    """The entries behind that of a cursor: equal hits are in the order of the words of their names, which is not that of their keys.
+
+    If the asset of the cursor is not found any more, its key decides.
+    """
+    place = next((place for place, entry in enumerate(entries) if entry.key == after), None)
+    return (entry for entry in entries if entry.key > after) if place is None else entries[place + 1 :]
 
 
 def _is_found(index: LineageIndex, node: int, order: int) -> bool:
