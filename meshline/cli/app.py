@@ -19,6 +19,7 @@ from meshline.cli.doctor import doctor
 from meshline.cli.export import export
 from meshline.cli.impact import impact
 from meshline.cli.lineage import lineage
+from meshline.cli.mcp import mcp
 from meshline.cli.notify import notify
 from meshline.cli.owners import owners
 from meshline.cli.policies import policies
@@ -92,6 +93,7 @@ token.command()(tokens.new)
 token.command("list")(tokens.list_tokens)
 
 app.command()(serve)
+app.command()(mcp)
 app.command()(demo)
 app.command()(doctor)
 app.add_typer(ingest, name="ingest")

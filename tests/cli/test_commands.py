@@ -24,7 +24,7 @@ GROUPS = {
     "store": ["check", "compact", "backup"],
     "token": ["new", "list"],
 }
-COMMANDS = ["serve", "demo", "ingest", "search", "lineage", "impact", "owners", "export", "replay", "check", "store", "token"]
+COMMANDS = ["serve", "mcp", "demo", "ingest", "search", "lineage", "impact", "owners", "export", "replay", "check", "store", "token"]
 
 
 def test_help_names_every_command_and_is_quick() -> None:

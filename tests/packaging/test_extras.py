@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 UV = str(Path(sys.executable).with_name("uv"))
 STORE = "sqlite:///mesh.db"
 # Not `all`: that is what every other test runs with.
-SETS = ("", "contracts,dbt", "neo4j", "networkx", "iceberg", "glue", "delta", "sql", "dbt", "contracts", "kafka", "avro", "notify")
+SETS = ("", "contracts,dbt", "neo4j", "networkx", "iceberg", "glue", "delta", "sql", "dbt", "contracts", "kafka", "avro", "notify", "mcp")
 SYNCED = "sqlite:///synced.db"
 SAME = {"dbt": {"sql"}, "sql": {"dbt"}, "glue": {"catalogs"}, "iceberg": {"catalogs"}}  # what else the libraries of an extra are good for
 
@@ -174,6 +174,7 @@ def list_cases() -> list[Case]:
         Case(f"audit {at}"),
         Case(f"notify {at}"),
         Case(f"notify --send {at}", 0, "notify"),
+        Case(f"mcp {at}", 0, "mcp"),
         Case(f"export networkx -o graph.json {at}"),
         Case(f"export openlineage -o events.json {at}"),
         Case(f"export graphml -o graph.graphml {at}", 0, "networkx"),

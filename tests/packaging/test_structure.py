@@ -28,6 +28,7 @@ SMALL = 60  # lines; what is smaller and has one importer belongs to that import
 ALONE = {  # although they are small
     "meshline.api.front_page": "a page, with its text",
     "meshline.api.rest.check": "one address, one file",
+    "meshline.cli.mcp": "one command, one file",
 }
 FACETS = ("assets", "ownership", "lineage", "changes")  # of LineageIndex
 MOST_METHODS = 20
