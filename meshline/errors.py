@@ -73,6 +73,12 @@ class StoreUnavailable(MeshlineError):
     code = "STORE_UNAVAILABLE"
 
 
+class ProviderUnavailable(MeshlineError):
+    """The identity provider cannot be reached, or its answer cannot be used; trying again later may work."""
+
+    code = "PROVIDER_UNAVAILABLE"
+
+
 class StoreCorrupt(MeshlineError):
     """This version cannot read the content of the store."""
 

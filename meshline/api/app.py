@@ -30,6 +30,7 @@ from meshline.api.rest.openlineage import post_batch, post_event
 from meshline.api.rest.request_body import BodyBudget
 from meshline.api.rest.sources import handle_source
 from meshline.app.access_rules import read_access_rules
+from meshline.app.oidc import build_issuer
 from meshline.app.service import Service
 from meshline.app.settings import Settings, find_token_file
 from meshline.app.threads import Lane
@@ -89,7 +90,14 @@ def create_app(
         middleware=[
             Middleware(RequestContextMiddleware, metrics=metrics, table=table, quiet=QUIET),
             Middleware(GzipMiddleware),
-            Middleware(AuthMiddleware, settings=settings, tokens=tokens, rules=rules, refused=metrics.count_refused_request),
+            Middleware(
+                AuthMiddleware,
+                settings=settings,
+                tokens=tokens,
+                rules=rules,
+                refused=metrics.count_refused_request,
+                issuer=build_issuer(settings),
+            ),
         ],
         exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error, 404: answer_unknown_address},
         lifespan=run_lifespan,

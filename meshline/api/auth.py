@@ -15,9 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from meshline.api.addresses import get_matched_path
 from meshline.api.errors import NO_TOKEN, Forbidden, Unauthenticated, WrongHost, build_error_response
 from meshline.app.access_rules import AccessRules
+from meshline.app.oidc import TokenIssuer, has_form_of_jwt
 from meshline.app.settings import Settings
 from meshline.app.tokens import NO_AUTHENTICATION, AccessScope, Actor, Role, TokenRefused, TokenRegister
-from meshline.errors import InvalidInput, MeshlineError, NotPermitted
+from meshline.errors import InvalidInput, MeshlineError, NotPermitted, ProviderUnavailable
 
 EXPOSURE_MESSAGE = """\
 the server would listen on {host}, which other machines can reach, without tokens: every caller could read and write, in any name.
@@ -35,7 +36,7 @@ def is_loopback(host: str) -> bool:
 
 def check_exposure(settings: Settings) -> None:
     """Raises InvalidInput if other machines could reach a server that does not authenticate them."""
-    if not (is_loopback(settings.host) or settings.tokens or settings.insecure):
+    if not (is_loopback(settings.host) or settings.authenticates or settings.insecure):
         raise InvalidInput(EXPOSURE_MESSAGE.format(host=settings.host).replace("\n", " "), "--host")
 
 
@@ -47,7 +48,7 @@ class AllowedHosts:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._any = not settings.allowed_hosts and (bool(settings.tokens) or not is_loopback(settings.host))
+        self._any = not settings.allowed_hosts and (settings.authenticates or not is_loopback(settings.host))
         self._names = frozenset(name.lower() for name in settings.allowed_hosts)
 
     def check_host(self, headers: Headers) -> None:
@@ -71,10 +72,14 @@ class AuthMiddleware:
         tokens: TokenRegister,
         refused: Callable[[str], None],
         rules: AccessRules | None = None,
+        issuer: TokenIssuer | None = None,
     ) -> None:
-        """`refused` gets the reason of each refusal. `rules`: who may see which assets; None: each caller sees all."""
+        """`refused` gets the reason of each refusal. `rules`: who may see which assets; None: each caller sees all. `issuer`: the
+        identity provider whose tokens are accepted, too.
+        """
         self.app = app
         self._tokens = tokens
+        self._issuer = issuer
         self._hosts = AllowedHosts(settings)
         self._refused = refused
         self._rules = rules
@@ -84,7 +89,7 @@ class AuthMiddleware:
             await self.app(scope, receive, send)
             return
         try:
-            actor = self._authenticate(scope, Headers(scope=scope))
+            actor = await self._authenticate(scope, Headers(scope=scope))
             scope["state"]["actor"] = actor
             if actor is not None:
                 self._check_view(scope, actor)
@@ -95,28 +100,32 @@ class AuthMiddleware:
             return
         await self.app(scope, receive, send)
 
-    def _authenticate(self, scope: Scope, headers: Headers) -> Actor | None:
+    async def _authenticate(self, scope: Scope, headers: Headers) -> Actor | None:
         self._hosts.check_host(headers)
         self._tokens.look()
-        if not self._tokens.needed:
+        if not self._tokens.needed and self._issuer is None:
             return NO_AUTHENTICATION
         needed = _find_role(scope)
         try:
-            actor = self._find_actor(headers)
-        except Unauthenticated:
+            actor = await self._find_actor(headers)
+        except (Unauthenticated, ProviderUnavailable):
             if needed is None:
                 return None
             raise
-        if needed is not None:
-            check_role(actor, needed)
-            check_access(actor, _find_scopes(scope))
+        if needed is None:
+            return None if actor.scopes == frozenset() else actor
+        _check_grants(actor)
+        check_role(actor, needed)
+        check_access(actor, _find_scopes(scope))
         return actor
 
-    def _find_actor(self, headers: Headers) -> Actor:
+    async def _find_actor(self, headers: Headers) -> Actor:
         given = _parse_token(headers)
         if given is None:
             raise Unauthenticated("send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN for the command line", NO_TOKEN)
         try:
+            if self._issuer is not None and has_form_of_jwt(given):
+                return await self._issuer.find_actor(given)
             return self._tokens.find_actor(given)
         except TokenRefused as error:
             raise Unauthenticated(str(error), error.reason) from error
@@ -145,13 +154,19 @@ def _find_scopes(scope: Scope) -> Collection[AccessScope]:
     return () if matched is None else matched.find_scopes(scope)
 
 
-_REFUSALS = (Unauthenticated, Forbidden, NotPermitted, WrongHost)
+_REFUSALS = (Unauthenticated, Forbidden, NotPermitted, WrongHost, ProviderUnavailable)
 
 
 def check_role(actor: Actor, needed: Role) -> None:
     """Raises Forbidden unless the actor has at least this role."""
     if not actor.role.includes(needed):
         raise Forbidden(f"this needs a token with the role {needed}, and {actor.name!r} has the role {actor.role}", needed)
+
+
+def _check_grants(actor: Actor) -> None:
+    """Raises Forbidden for a caller that is known and has no rights at all."""
+    if actor.scopes == frozenset():
+        raise Forbidden(f"no entry of `grants` in the settings of this server is for {actor.name!r} or a group of it", Role.READER)
 
 
 def check_access(actor: Actor, accepted: Collection[AccessScope]) -> None:
@@ -179,4 +194,6 @@ def _classify_refusal(error: MeshlineError) -> str:
         return error.reason
     if isinstance(error, NotPermitted):
         return "view"
+    if isinstance(error, ProviderUnavailable):
+        return "provider"
     return "role" if isinstance(error, Forbidden) else "host"

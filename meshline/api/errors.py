@@ -19,6 +19,7 @@ from meshline.errors import (
     NotFound,
     NotPermitted,
     NotReady,
+    ProviderUnavailable,
     QueueFull,
     StoreUnavailable,
 )
@@ -83,6 +84,7 @@ STATUS: dict[type[MeshlineError], int] = {
     LimitExceeded: 422,
     NotReady: 503,
     StoreUnavailable: 503,
+    ProviderUnavailable: 503,
     QueueFull: 503,
 }
 RETRY_AFTER = 2  # seconds, for errors that give no time of their own

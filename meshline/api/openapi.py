@@ -257,7 +257,8 @@ def _describe_access(address: Address) -> str:
 def _describe_operation(path: str, method: str, operation: Operation, address: Address, shapes: _SchemaRegistry) -> dict[str, Any]:
     role = address.role
     refusals = {status: _fit_refusal(path, method, answer) for status, answer in {**ALWAYS, **({} if role is None else WITH_ROLE)}.items()}
-    answers = {**operation.answers, **refusals}
+    provider = {} if role is None else {503: _fit_refusal(path, method, BUSY)}  # with tokens of an identity provider, of any address
+    answers = {**provider, **operation.answers, **refusals}
     made: dict[str, Any] = {
         "operationId": method.lower() + re.sub(r"[/.{}]+", "_", path),
         "summary": operation.summary,

@@ -65,7 +65,10 @@ ENCODING = Parameter(
 INVALID = build_refusal("The input is invalid; `path` gives the place.")
 TOO_LARGE = build_refusal("The body is too large, before or after decompression.")
 UNSUPPORTED = build_refusal("This address does not accept the content type or encoding.")
-BUSY = build_refusal("Not now: the graph is being loaded, the store does not answer, or the queue is full. Try again.", "Retry-After")
+BUSY = build_refusal(
+    "Not now: the graph is being loaded, the store or the identity provider does not answer, or the queue is full. Try again.",
+    "Retry-After",
+)
 TOO_LONG = build_refusal("Reading the input takes too long or too much memory: send it in smaller parts.")
 WITH_BODY = {400: INVALID, 413: TOO_LARGE, 415: UNSUPPORTED, 503: BUSY}
 ALWAYS = {

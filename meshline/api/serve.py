@@ -88,7 +88,9 @@ def _end_late() -> None:
 
 
 def _describe_auth(settings: Settings) -> str:
-    return f"tokens of {len(settings.tokens)}" if settings.tokens else "off"
+    provider = [] if settings.oidc_issuer is None else [f"identity provider {settings.oidc_issuer}"]
+    tokens = [f"tokens of {len(settings.tokens)}"] if settings.tokens else []
+    return ", ".join([*tokens, *provider]) or "off"
 
 
 def _bind_socket(host: str, port: int) -> socket.socket:

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
+from meshline.app.grants import Grant
 from meshline.app.tokens import Token, check_tokens, read_tokens
 from meshline.errors import InvalidInput
 
@@ -47,6 +48,25 @@ class Settings(BaseSettings):
     access: Path | None = Field(
         default=None,
         description="The file of access rules: who may see which assets; see docs/access. Without it, every caller sees all assets.",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="The identity provider (OpenID Connect) whose access tokens are accepted: its issuer, exactly as its tokens have it."
+        " See docs/identity-provider.md.",
+    )
+    oidc_audience: str | None = Field(
+        default=None, description="What those tokens must have in `aud`: as a rule the address of this server. Needed with `oidc_issuer`."
+    )
+    oidc_groups: str = Field(
+        default="groups", min_length=1, description="The claim with the groups of a caller; `realm_access.roles` is a claim in a claim."
+    )
+    oidc_name: str = Field(
+        default="sub", min_length=1, description="The claim with the name of a person. It must be one that people cannot change themselves."
+    )
+    grants: tuple[Grant, ...] = Field(
+        default=(),
+        description="What callers of the identity provider may: entries with one of `user`, `group` and `service`, a `role`, and if wanted"
+        " `scopes`. Who is in none of them may nothing.",
     )
     insecure: bool = Field(
         default=False, description="Listen on any address without tokens: every client that reaches the port may do everything."
@@ -166,6 +186,11 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(default="text", description="How to log: lines for people, or one JSON object per line.")
     token: SecretStr | None = Field(default=None, description="The token that commands with `--server` send.")
     token_file: Path | None = Field(default=None, description="A file that contains that token.")
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether callers need to prove who they are."""
+        return bool(self.tokens) or self.oidc_issuer is not None
 
     def compute_raw_cutoff(self) -> int:
         """Raw events received before this time may be deleted: microseconds since the epoch, UTC."""
@@ -290,7 +315,7 @@ INTRODUCTION = """\
 `scripts/make-docs` makes this page from the code. Options of the command line win over the environment, the environment over the
 settings file, and that over the defaults. The file is TOML: the one that `--config` or `MESHLINE_CONFIG` names, else `meshline.toml`
 of the current folder if it exists. Keys that are not in the table are refused. In the environment, lists and tables
-(`MESHLINE_TOKENS`, `MESHLINE_ALLOWED_HOSTS`,
+(`MESHLINE_TOKENS`, `MESHLINE_GRANTS`, `MESHLINE_ALLOWED_HOSTS`,
 `MESHLINE_NOTIFY_CHANNELS`, ...) are JSON.
 
 ```toml

@@ -279,6 +279,8 @@ def test_requests_by_route_and_status() -> None:
             "no_token": 1,
             "unknown_token": 1,
             "expired_token": 0,
+            "invalid_jwt": 0,
+            "provider": 0,
             "role": 0,
             "view": 0,
             "host": 0,

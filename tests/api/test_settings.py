@@ -21,6 +21,11 @@ OTHERS: dict[str, Any] = {
     "port": 9000,
     "tokens": [TOKEN],
     "access": "/etc/meshline/access.yaml",
+    "oidc_issuer": "https://login.mesh.example",
+    "oidc_audience": "https://mesh.example",
+    "oidc_groups": "realm_access.roles",
+    "oidc_name": "email",
+    "grants": [{"group": "sales", "role": "writer", "scopes": ["ingest"]}],
     "insecure": True,
     "allowed_hosts": ["mesh.example"],
     "source": "openlineage/other",
@@ -81,13 +86,14 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write_settings(values: dict[str, Any], path: Path = DEFAULT_FILE) -> Path:
     """A settings file. TOML has JSON's strings, numbers and booleans; a table of it is not JSON's object."""
-    tables = values.pop("tokens", [])
+    tables = {name: values.pop(name) for name in ("tokens", "grants") if name in values}
     lines = [f"{name} = {json.dumps(value)}" for name, value in values.items() if not isinstance(value, dict)]
     for name, value in values.items():
         if isinstance(value, dict):
             lines += [f"[{name}]", *(f"{json.dumps(key)} = {json.dumps(entry)}" for key, entry in value.items())]
-    for entry in tables:
-        lines += ["[[tokens]]", *(f"{name} = {json.dumps(value)}" for name, value in entry.items())]
+    for table, entries in tables.items():
+        for entry in entries:
+            lines += [f"[[{table}]]", *(f"{name} = {json.dumps(value)}" for name, value in entry.items())]
     path.write_text("\n".join(lines))
     return path
 

@@ -21,7 +21,23 @@ ROOT = Path(__file__).parents[2]
 UV = str(Path(sys.executable).with_name("uv"))
 STORE = "sqlite:///mesh.db"
 # Not `all`: that is what every other test runs with.
-SETS = ("", "contracts,dbt", "neo4j", "networkx", "iceberg", "glue", "delta", "sql", "dbt", "contracts", "kafka", "avro", "notify", "mcp")
+SETS = (
+    "",
+    "contracts,dbt",
+    "neo4j",
+    "networkx",
+    "iceberg",
+    "glue",
+    "delta",
+    "sql",
+    "dbt",
+    "contracts",
+    "kafka",
+    "avro",
+    "notify",
+    "mcp",
+    "oidc",
+)
 SYNCED = "sqlite:///synced.db"
 SAME = {"dbt": {"sql"}, "sql": {"dbt"}, "glue": {"catalogs"}, "iceberg": {"catalogs"}}  # what else the libraries of an extra are good for
 
