@@ -106,6 +106,7 @@ def create_app(
     app.state.metrics = metrics
     app.state.endpoint = endpoint
     app.state.etags = ETags()
+    app.state.access_rules = rules
     app.state.bodies = Lane("large events and batches", BODIES, waiting, BODY_SECONDS)
     app.state.body_budget = BodyBudget(settings.bodies_bytes)
     app.state.checks = Lane("checks", CHECKS, waiting, settings.check_seconds)

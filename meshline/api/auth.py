@@ -131,13 +131,15 @@ class AuthMiddleware:
             raise Unauthenticated(str(error), error.reason) from error
 
     def _check_view(self, scope: Scope, actor: Actor) -> None:
-        """Raises NotPermitted for an address that answers with more than a caller may see."""
-        if self._rules is None or self._rules.find_rights(actor) is None:
-            return
+        """Raises NotPermitted for an address that answers with more than a caller may see, or accepts more than it may send."""
         matched = get_matched_path(scope)
         offer = None if matched is None else matched.find_offer(scope)
-        if offer is not None and offer.role is not None and not offer.restricted:
+        if self._rules is None or offer is None or offer.role is None or offer.restricted:
+            return
+        if self._rules.find_rights(actor) is not None:
             raise NotPermitted("this address answers only callers who may see every asset (access rules): ask /graphql")
+        if offer.role is Role.WRITER and self._rules.find_ingest(actor) is not None:
+            raise NotPermitted("this address accepts only callers who may send events about everything (access rules): use /api/v1/lineage")
 
 
 def _find_role(scope: Scope) -> Role | None:

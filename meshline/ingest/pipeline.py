@@ -22,7 +22,7 @@ from meshline.graph.model import Scope, get_current_micros, parse_run
 from meshline.graph.store.base import Batch, Changes, RunKey, RunReader, Store
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.openlineage.event_limits import EventLimits
-from meshline.ingest.openlineage.events import RunEvent
+from meshline.ingest.openlineage.events import Event, RunEvent
 from meshline.ingest.openlineage.repair import Note
 from meshline.ingest.openlineage.run_statements import build_statement_owner
 
@@ -98,6 +98,7 @@ class Accepted(NamedTuple):
 
 
 Answer: TypeAlias = Future[Accepted] | asyncio.Future[Accepted]
+EventCheck: TypeAlias = Callable[[Event], None]  # raises for an event that is not to be ingested
 MarkedEvent: TypeAlias = tuple[bytes, tuple[str, str] | None]  # an event, and the (name, value) of the setting that is written with it
 
 # Maximum wait for a group, in seconds. See `Pipeline._wait_for_group`.
@@ -156,8 +157,8 @@ class Pipeline:
         """The limits of one event."""
         return self._builder.reader.limits
 
-    def submit(self, body: bytes, source: str = DEFAULT_SOURCE, *, wait: bool = False) -> Future[Accepted]:
-        """Queue one event; the future resolves when it is durable.
+    def submit(self, body: bytes, source: str = DEFAULT_SOURCE, *, wait: bool = False, check: EventCheck | None = None) -> Future[Accepted]:
+        """Queue one event; the future resolves when it is durable. `check` raises for an event that its sender may not send.
 
         Raises InvalidInput for an unusable event, QueueFull if the queue is full (with `wait`, waits for
         space instead), StoreUnavailable after `close`. The future fails with StoreUnavailable if the
@@ -165,7 +166,7 @@ class Pipeline:
         """
         future: Future[Accepted] = Future()
         future.set_running_or_notify_cancel()  # a caller that stops waiting does not cancel the event
-        self._submit_event(body, source, future, wait=wait)
+        self._submit_event(body, source, future, check, wait=wait)
         return future
 
     def submit_all(self, events: Iterable[MarkedEvent], source: str = DEFAULT_SOURCE) -> list[Future[Accepted]]:
@@ -189,10 +190,10 @@ class Pipeline:
         self._enqueue(waiting, wait=False)
         return futures
 
-    async def ingest(self, body: bytes, source: str = DEFAULT_SOURCE) -> Accepted:
-        """Queue one event and wait until it is durable. Raises as `submit` and its future do."""
+    async def ingest(self, body: bytes, source: str = DEFAULT_SOURCE, check: EventCheck | None = None) -> Accepted:
+        """Queue one event and wait until it is durable. `check`: as of `submit`. Raises as `submit` and its future do."""
         answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-        self._submit_event(body, source, answer, wait=False)
+        self._submit_event(body, source, answer, check, wait=False)
         return await answer
 
     def close(self) -> None:
@@ -209,10 +210,12 @@ class Pipeline:
             one.answer.set_exception(StoreUnavailable("interrupted before it was written"))
         self.close()
 
-    def _submit_event(self, body: bytes, source: str, answer: Answer, *, wait: bool) -> None:
+    def _submit_event(self, body: bytes, source: str, answer: Answer, check: EventCheck | None, *, wait: bool) -> None:
         received_at = self._clock()
-        received = Received(source, self._builder.parser.parse(body, received_at), received_at, body)
-        self._enqueue([_Waiting(received, answer)], wait=wait)
+        event = self._builder.parser.parse(body, received_at)
+        if check is not None:
+            check(event)
+        self._enqueue([_Waiting(Received(source, event, received_at, body), answer)], wait=wait)
 
     def _enqueue(self, waiting: Sequence[_Waiting], *, wait: bool) -> None:
         """Put all of these into the queue, or none. Raises QueueFull, StoreUnavailable."""

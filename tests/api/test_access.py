@@ -177,9 +177,103 @@ def test_a_selector_that_chooses_nothing_is_logged(tmp_path: Path, caplog: pytes
     assert found == [f"{rules}:5: domain:sales chooses nothing in the graph", f"{rules}:8: tag:nowhere chooses nothing in the graph"]
 
 
+INGEST = """
+version: 1
+default: {read: everything, ingest: nothing}
+grants:
+  - {who: token:airflow, may: [ingest], on: ["namespace:air*", "namespace:wh"]}
+  - {who: token:backfill, may: ingest, on: everything}
+"""
+
+
+@pytest.fixture(scope="module")
+def senders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, dict[str, dict[str, str]]]]:
+    """A server that limits who may send what, and the headers of its callers."""
+    rules = tmp_path_factory.mktemp("ingest") / "access.yaml"
+    rules.write_text(INGEST, "utf-8")
+    secrets = {name: generate_token() for name in ("airflow", "backfill", "other")}
+    tokens = [{"name": name, "role": Role.WRITER, "hash": hash_token(secret)} for name, secret in secrets.items()]
+    with run_application(tokens=[*TOKENS, *tokens], access=rules) as found:
+        yield found, {name: build_authorization(secret) for name, secret in secrets.items()}
+
+
+def change_event(**changes: Any) -> dict[str, Any]:
+    return build_event("orders", ["sales.raw"], "sales.orders") | changes
+
+
+SYMLINKS = {
+    "_producer": "https://example.org",
+    "_schemaURL": "https://example.org",
+    "identifiers": [{"namespace": "hr", "name": "a", "type": "TABLE"}],
+}
+FOREIGN = [
+    (change_event(job={"namespace": "spark", "name": "a"}), "the job is in the namespace 'spark'"),
+    (
+        change_event(outputs=[{"namespace": "wh", "name": "a"}, {"namespace": "hr", "name": "b"}]),
+        "the dataset 'b' is in the namespace 'hr'",
+    ),
+    (
+        change_event(outputs=[{"namespace": "wh", "name": "a", "facets": {"symlinks": SYMLINKS}}]),
+        "a symlink of 'a' is in the namespace 'hr'",
+    ),
+    (
+        change_event(outputs=[{"namespace": "wh", "name": "a", "facets": {"symlinks": {**SYMLINKS, "identifiers": 7}}}]),
+        "a symlink of 'a' is in the namespace 'symlinks that cannot be read'",
+    ),
+    (
+        {
+            "eventTime": "2026-11-01T00:00:00Z",
+            "producer": "https://a",
+            "schemaURL": "https://a",
+            "dataset": {"namespace": "hr", "name": "c"},
+        },
+        "the dataset 'c' is in the namespace 'hr'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "message"), FOREIGN)
+def test_events_about_other_namespaces_are_refused(
+    senders: tuple[TestClient, dict[str, dict[str, str]]], event: dict[str, Any], message: str
+) -> None:
+    client, headers = senders
+    large = event | {"padding": "x" * 100_000}  # is parsed elsewhere
+    for body in (event, large):
+        answer = client.post("/api/v1/lineage", json=body, headers=headers["airflow"])
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
+        assert answer.json()["error"]["message"] == f"{message}, and 'airflow' may send events about: air*, wh (access rules)"
+    assert client.post("/api/v1/lineage", json=event, headers=headers["backfill"]).status_code == 201
+    batch = client.post("/api/v1/lineage/batch", json=[event, change_event()], headers=headers["airflow"]).json()
+    assert [(one["index"], one["retriable"]) for one in batch["failed_events"]] == [(0, False)]
+    assert batch["summary"]["successful"] == 1
+
+
+def test_who_may_send_events(senders: tuple[TestClient, dict[str, dict[str, str]]]) -> None:
+    client, headers = senders
+    foreign_input = change_event(inputs=[{"namespace": "hr", "name": "people"}])
+    statuses = {name: client.post("/api/v1/lineage", json=foreign_input, headers=of).status_code for name, of in headers.items()}
+    assert statuses == {"airflow": 201, "backfill": 201, "other": 403}
+    assert client.post("/api/v1/lineage", json=foreign_input, headers=build_authorization(SECRETS[Role.ADMIN])).status_code == 201
+    for name, status in {"airflow": 403, "backfill": 200, "other": 403}.items():
+        answer = client.put("/api/v1/mesh", content=MESH, headers={**headers[name], **YAML})
+        assert answer.status_code == status
+    assert client.put("/api/v1/namespaces/hr", json={"ownerName": "a"}, headers=headers["airflow"]).status_code == 403
+    assert client.get("/metrics", headers=headers["other"]).status_code == 200  # they see everything
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("version: 1\ndefault: {ingest: own}", ":2: `ingest` is everything or nothing, not 'own'"),
+        ("version: 1\ndefault: {write: own}", ":2: there is no key 'write' here; there are ingest, read"),
+        ("version: 1\ndefault: {read: all}", ":2: `default` is everything, own, nothing, not 'all'"),
+        ("version: 1\ngrants:\n- {who: everyone, on: everything, may: write}", ":3: `may` is read or ingest, or both, not 'write'"),
+        ("version: 1\ngrants:\n- {who: everyone, on: everything, may: []}", ":3: `may` is empty"),
+        (
+            "version: 1\ngrants:\n- {who: everyone, on: 'tag:a', may: [ingest]}",
+            ":3: `ingest` is granted on everything or namespace:PATTERN",
+        ),
+        ("version: 1\nrestrict:\n- {on: everything, may: read}", ":3: there is no key 'may' here; there are except, on"),
         ("grants: []", ":1: `version` is 1"),
         ("version: 2", ":1: `version` is 1"),
         ("version: 1\ndefault: all", ":2: `default` is everything, own, nothing, not 'all'"),

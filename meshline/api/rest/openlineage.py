@@ -12,14 +12,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from meshline.api.auth import get_actor
 from meshline.api.errors import INTERNAL_MESSAGE, JSON
 from meshline.api.metrics import Metrics
 from meshline.api.rest.request_body import check_media, read_body
+from meshline.app.access_rules import AccessRules
 from meshline.app.service import Service
 from meshline.app.threads import Lane
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
 from meshline.ingest.openlineage.event_files import split_events
-from meshline.ingest.pipeline import Accepted, Pipeline
+from meshline.ingest.pipeline import Accepted, EventCheck, Pipeline
 
 log = logging.getLogger("meshline.api")
 
@@ -49,12 +51,12 @@ async def post_event(request: Request) -> Response:
     metrics: Metrics = request.app.state.metrics
     try:
         pipeline = service.resources.pipeline  # before the body: without a graph it need not be read
-        body = await _read_event_body(request, service)
+        body, check = await _read_event_body(request, service), _find_check(request)
         if len(body) <= AT_ONCE:
-            accepted = await pipeline.ingest(body, service.settings.source)
+            accepted = await pipeline.ingest(body, service.settings.source, check)
         else:
             lane: Lane = request.app.state.bodies
-            accepted = await lane.run(lambda: pipeline.submit(body, service.settings.source).result())
+            accepted = await lane.run(lambda: pipeline.submit(body, service.settings.source, check=check).result())
     except Exception as error:
         metrics.count_refused_event(error)
         raise
@@ -118,7 +120,7 @@ async def post_batch(request: Request) -> Response:
     pipeline, source = service.resources.pipeline, _parse_source(request, service)
     body = await _read_event_body(request, service)
     lane: Lane = request.app.state.bodies
-    done = await lane.run(partial(_ingest_batch, pipeline, body, source))
+    done = await lane.run(partial(_ingest_batch, pipeline, body, source, _find_check(request)))
     for error in done.errors.values():
         metrics.count_refused_event(error)
     failed = [_describe_failure(index, error) for index, error in done.errors.items()]
@@ -133,13 +135,13 @@ async def post_batch(request: Request) -> Response:
     return Response(msgspec.json.encode(answer), 200, media_type=JSON)
 
 
-def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> _BatchOutcome:
+def _ingest_batch(pipeline: Pipeline, body: bytes, source: str, check: EventCheck | None) -> _BatchOutcome:
     waiting: list[tuple[int, Future[Accepted]]] = []
     errors: dict[int, Exception] = {}
     events = split_events(body)
     for index, event in enumerate(events):
         try:
-            waiting.append((index, pipeline.submit(event, source)))
+            waiting.append((index, pipeline.submit(event, source, check=check)))
         except Exception as error:  # noqa: BLE001 - an error in one event must not affect the others
             errors[index] = error
     warnings: list[BatchEventWarning] = []
@@ -154,6 +156,14 @@ def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> _BatchOutcome
             warnings += [BatchEventWarning(note.where, note.what, index) for note in listed]
             more += len(notes) - len(listed)
     return _BatchOutcome(len(events), dict(sorted(errors.items())), warnings, more)
+
+
+def _find_check(request: Request) -> EventCheck | None:
+    """What checks the events of the caller, if access rules limit these."""
+    rules: AccessRules | None = request.app.state.access_rules
+    actor = get_actor(request)
+    rights = None if rules is None or actor is None else rules.find_ingest(actor)
+    return None if rights is None else rights.check_event
 
 
 def _parse_source(request: Request, service: Service) -> str:

@@ -242,6 +242,8 @@ class RestrictedOwnership(OwnershipFacet):
     def __init__(self, loader: HeadLoader, ownership: OwnershipCache, visible: Flags) -> None:
         super().__init__(loader, ownership)
         self._visible = visible
+        self._owners: dict[int, frozenset[int]] = {}
+        self._owned = np.zeros(len(visible), np.int8)  # by node: 1 if it has owners, -1 if all of them are hidden, 0 if that is not known
 
     def list_owners(self, node: int) -> list[Ownership]:
         return [owned for owned in super().list_owners(node) if self._is_shown(owned)]
@@ -250,13 +252,16 @@ class RestrictedOwnership(OwnershipFacet):
         return [owned for owned in super().list_direct_owners(node) if self._is_shown(owned)]
 
     def collect_owner_nodes(self, node: int) -> frozenset[int]:
-        return frozenset(ownership.owner for ownership in self.list_direct_owners(node))
+        found = self._owners.get(node)
+        if found is None:
+            found = self._owners[node] = frozenset(ownership.owner for ownership in self.list_direct_owners(node))
+        return found
 
     def has_owners(self, nodes: Ints) -> Flags:
         owned = super().has_owners(nodes)
-        for row in np.flatnonzero(owned).tolist():
-            owned[row] = bool(self.collect_owner_nodes(int(nodes[row])))
-        return owned
+        for node in np.unique(nodes[owned & (self._owned[nodes] == 0)]).tolist():
+            self._owned[node] = 1 if self.collect_owner_nodes(node) else -1
+        return owned & (self._owned[nodes] > 0)
 
     def find_product(self, node: int) -> int | None:
         return self._keep_visible(super().find_product(node))
