@@ -1,11 +1,18 @@
 /** The completeness line of an answer, and the lists of what is behind each part of it. */
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { type Operation, useAnswers } from "./client";
 import { formatList, formatTime, type Gap, listGaps, nameValue, text } from "./messages";
-import { Answered, AssetLink, AssetLinks, ListLine, Name, Table, When } from "./parts";
+import { PageLine, usePages } from "./paging";
+import { Answered, AssetLink, AssetLinks, Name, Table, When } from "./parts";
 import type { GapParts } from "./queries/completeness";
 
 type GapCode = NonNullable<Gap["code"]>;
+
+interface GapPart {
+  gap: GapCode;
+  first: number;
+  after: string | null;
+}
 
 interface GapAnswer {
   answer: { completeness: { items: GapParts } };
@@ -13,25 +20,54 @@ interface GapAnswer {
 
 /** The operation that asks an answer for what is behind its gaps, and the variables of that answer, or of each where a page shows several. */
 export interface Behind {
-  operation: Operation<GapAnswer, { gap: GapCode; first: number }>;
+  operation: Operation<GapAnswer, GapPart>;
   variables: readonly object[];
 }
 
-export function lookBehind<Variables extends { gap: GapCode; first: number }>(
+export function lookBehind<Variables extends Omit<GapPart, "after">>(
   operation: Operation<GapAnswer, Variables>,
-  ...variables: readonly Omit<NoInfer<Variables>, "gap" | "first">[]
+  ...variables: readonly Omit<NoInfer<Variables>, keyof GapPart>[]
 ): Behind {
   return { operation: operation as unknown as Behind["operation"], variables };
 }
 
-/** What several answers list, each asset and flow once; of what they count beyond their lists, doubles are not known. */
-export function joinItems(lists: readonly GapParts[]): GapParts {
+/** Where a page of several answers begins: each answer that goes on, by its number, and what is known of the pages before. */
+export interface GapPlace {
+  at: readonly (readonly [number: number, after: string | null])[];
+  /** The items of answers that have ended. */
+  ended: number;
+  /** Items that were found in several answers. */
+  doubles: number;
+}
+
+export function readPlace(after: string | null, answers: number): GapPlace {
+  if (after !== null) return JSON.parse(after) as GapPlace;
+  return { at: Array.from({ length: answers }, (_, number) => [number, null] as const), ended: 0, doubles: 0 };
+}
+
+/** What several answers list, each asset and flow once, as one page; of what they count beyond it, doubles are not known. */
+export function joinItems(lists: readonly GapParts[], { at, ended, doubles }: GapPlace) {
   const assets = new Map(lists.flatMap((one) => one.assets).map((asset) => [asset.id, asset]));
   const name = ({ from, to, type, subtype, source, job }: GapParts["flows"][number]) =>
     JSON.stringify([from.id, to.id, type, subtype, source, job?.id]);
-  const flows = new Map(lists.flatMap((one) => one.flows).map((flow) => [name(flow), flow]));
-  const beyond = lists.reduce((sum, one) => sum + one.totalCount - one.assets.length - one.flows.length, 0);
-  return { assets: [...assets.values()], flows: [...flows.values()], totalCount: assets.size + flows.size + beyond };
+  // One answer may have a flow twice, and counts it twice.
+  const flows =
+    lists.length === 1 ? lists[0]!.flows : [...new Map(lists.flatMap((one) => one.flows).map((flow) => [name(flow), flow])).values()];
+  const listed = lists.reduce((sum, one) => sum + one.assets.length + one.flows.length, 0);
+  const place = { at: [] as [number, string | null][], ended, doubles: doubles + listed - assets.size - flows.length };
+  let total = ended - place.doubles;
+  lists.forEach(({ totalCount, pageInfo }, i) => {
+    total += totalCount;
+    if (pageInfo.hasNextPage) place.at.push([at[i]![0], pageInfo.endCursor]);
+    else place.ended += totalCount;
+  });
+  return {
+    assets: [...assets.values()],
+    flows,
+    nodes: [...assets.values(), ...flows],
+    totalCount: total,
+    pageInfo: { hasNextPage: place.at.length > 0, endCursor: JSON.stringify(place) },
+  };
 }
 
 /** The one line that every answer has: complete, or what it does not know, each part explained when opened. */
@@ -75,13 +111,18 @@ export function CompletenessLine({
 }
 
 const PAGE = 50;
-const MOST = 1000;
+const NO_ITEMS = joinItems([], readPlace(null, 0));
 
 /** What is behind one gap, fetched when it is opened. */
 function GapList({ behind, gap, name }: { behind: Behind; gap: GapCode; name: string }) {
   const [open, setOpen] = useState(false);
-  const [first, setFirst] = useState(PAGE);
-  const query = useAnswers(behind.operation, open ? behind.variables.map((one) => ({ ...one, gap, first })) : null);
+  const pages = usePages(JSON.stringify([behind.operation.name, behind.variables]), PAGE);
+  const place = readPlace(pages.after, behind.variables.length);
+  const settled = useRef<ReturnType<typeof joinItems>>(null);
+  const query = useAnswers(
+    behind.operation,
+    open ? place.at.map(([number, after]) => ({ ...behind.variables[number], gap, first: pages.first, after })) : null,
+  );
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
@@ -91,11 +132,16 @@ function GapList({ behind, gap, name }: { behind: Behind; gap: GapCode; name: st
       {open && (
         <Answered query={query}>
           {(answers) => {
-            const { assets, flows, totalCount } = joinItems(answers.map(({ answer }) => answer.completeness.items));
-            const shown = assets.length + flows.length;
+            if (!query.loading)
+              settled.current = joinItems(
+                answers.map(({ answer }) => answer.completeness.items),
+                place,
+              );
+            const list = settled.current ?? NO_ITEMS; // while a page is on its way, that of the answers that are there
+            const { assets, flows } = list;
             return (
               <>
-                {assets.length > 0 && <AssetLinks assets={assets} most={PAGE} full />}
+                {assets.length > 0 && <AssetLinks assets={assets} most={pages.first} full />}
                 {flows.length > 0 && (
                   <Table
                     caption={name}
@@ -123,14 +169,7 @@ function GapList({ behind, gap, name }: { behind: Behind; gap: GapCode; name: st
                     ]}
                   />
                 )}
-                <ListLine shown={shown} total={totalCount} />
-                {shown < totalCount && first < MOST && (
-                  <div>
-                    <button type="button" onClick={() => setFirst(MOST)}>
-                      {text.more}
-                    </button>
-                  </div>
-                )}
+                <PageLine pages={pages} list={list} />
               </>
             );
           }}

@@ -52,10 +52,12 @@ export function PageLine({
         {pageInfo.hasNextPage && first >= MOST && (
           <button
             type="button"
-            onClick={() => {
+            onClick={({ currentTarget }) => {
               if (waiting) return;
               show({ first: MOST, after: pageInfo.endCursor, skipped: skipped + nodes.length });
-              window.scrollTo(0, 0);
+              const part = currentTarget.closest("details, section.card"); // of a page with more than this list
+              if (part) part.scrollIntoView();
+              else window.scrollTo(0, 0);
             }}
           >
             {text.nextRows}

@@ -18,6 +18,7 @@ from meshline.graph.model import (
     build_column_key,
     build_contract_key,
     build_dataset_key,
+    build_job_key,
     build_owner_key,
     from_micros,
 )
@@ -390,6 +391,53 @@ def test_the_difference_between_two_times(ask: AskGraph) -> None:
         "type": "DIRECT", "subtype": "TRANSFORMATION", "masking": True, "jobName": "airflow/load_orders", "source": mesh.LINEAGE,
         "observedAt": from_micros(mesh.START).isoformat(),
     } in found["added"]  # fmt: skip
+
+
+def test_long_lists_of_an_answer_are_read_page_by_page(ask: AskGraph) -> None:
+    """The differences between two times, what is behind a number of completeness, and the schemas of a dataset."""
+    flow = "fromName toName type subtype"
+    diff = f"""query($a: DateTime!, $b: DateTime!, $first: Int!, $after: String) {{ list: lineageDiff(from: $a, to: $b) {{
+      added {{ {flow} }} page: addedFlows(first: $first, after: $after) {{ totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ {flow} }} }}
+      removedFlows {{ totalCount nodes {{ {flow} }} }} }} }}"""
+    gaps = """query($id: ID!, $first: Int!, $after: String) { list: impact(of: [$id]) { completeness { staleEdges possibleOnly
+      page: items(gap: POSSIBLE_ONLY, first: $first, after: $after) { totalCount pageInfo { hasNextPage endCursor }
+        nodes: flows { from { name } to { name } } } } } }"""
+    schemas = """query($id: ID!, $first: Int!, $after: String) { list: node(id: $id) { ... on Dataset { schemaHistory { since }
+      page: schemas(first: $first, after: $after) { totalCount pageInfo { hasNextPage endCursor } nodes { since source } } } } }"""
+    for second in (10, 20, 30):
+        new = build_column_key(mesh.CUSTOMERS, f"added_{second}")
+        facts = Facts(edges=tuple(EdgeFact(EdgeType.HAS_COLUMN, mesh.CUSTOMERS, one, {}) for one in (mesh.EMAIL, new)))
+        mesh.commit_statements(
+            ask.graph, mesh.build_statement("catalog/x", ("dataset", *mesh.CUSTOMERS.parts), facts, mesh.START + second * mesh.SECOND)
+        )
+    other = build_dataset_key("fin", "copy")
+    copied = mesh.build_run_statement(build_job_key("j", "copy"), [mesh.REVENUE], other, at=mesh.START + 40 * mesh.SECOND, covered=False)
+    mesh.commit_statements(ask.graph, copied)
+
+    def read(query: str, **variables: str) -> tuple[list[Any], dict[str, Any]]:
+        nodes: list[Any] = []
+        after: str | None = None
+        while True:
+            whole = ask(query, first=2, after=after, **variables)["list"]
+            page = whole.get("page") or whole["completeness"]["page"]
+            assert len(page["nodes"]) <= 2
+            nodes += page["nodes"]
+            if not page["pageInfo"]["hasNextPage"]:
+                assert page["totalCount"] == len(nodes)
+                return nodes, whole
+            after = page["pageInfo"]["endCursor"]
+
+    start, end = from_micros(mesh.START - 1).isoformat(), from_micros(mesh.START).isoformat()
+    added, whole = read(diff, a=start, b=end)
+    assert added == whole["added"]
+    assert whole["removedFlows"] == {"totalCount": 0, "nodes": []}
+    assert len(added) == 7
+    possible, whole = read(gaps, id=mesh.EMAIL.id)
+    assert len(possible) == whole["completeness"]["possibleOnly"] == 2
+    listed, whole = read(schemas, id=mesh.CUSTOMERS.id)
+    assert [one["since"] for one in listed] == [one["since"] for one in whole["schemaHistory"]]
+    assert len([one for one in listed if one["source"] == "catalog/x"]) == 3
+    assert ask.get_error_code(schemas, id=mesh.CUSTOMERS.id, first=2, after="no cursor") == "INVALID_INPUT"
 
 
 def test_coverage_and_about(ask: AskGraph) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.explorer.server import Server, run_server
 from tests.explorer.window import Window, open_windows
@@ -185,6 +186,62 @@ def test_runs_are_shown_page_by_page(browser: Browser, tmp_path: Path) -> None:
         page.get_by_role("button", name="Next 1,000").click()
         expect(page.get_by_text("1,001 to 1,060 of 1,060 shown.")).to_be_visible()
         assert [row.split()[0] for row in columns.all_inner_texts()] == names[many:]
+
+
+def cut_lists(route: Route, most: int) -> None:
+    """Ask the server for shorter pages than the page of the browser asks for."""
+    asked = route.request.post_data_json or {}
+    variables = asked.get("variables") or {}
+    shorter = {name: min(value, most) for name, value in variables.items() if name.startswith("first") and isinstance(value, int)}
+    route.continue_(post_data=json.dumps({**asked, "variables": {**variables, **shorter}}))
+
+
+def test_differences_gaps_and_schemas_are_shown_to_their_end(example: Server, browser: Browser) -> None:
+    span = {"a": "2026-03-07T00:00:00Z", "b": "2026-03-09T00:00:00Z"}
+    flows = "totalCount nodes { fromName toName }"
+    query = f"""query($a: DateTime!, $b: DateTime!) {{ lineageDiff(from: $a, to: $b) {{
+      added: addedFlows(first: 1000) {{ {flows} }} removed: removedFlows(first: 1000) {{ {flows} }} }} }}"""
+    known = example.ask(query, **span)["lineageDiff"]
+    added, removed = known["added"]["totalCount"], known["removed"]["totalCount"]
+    assert (added > 20, 0 < removed < 20) == (True, True)
+    with open_windows(browser) as open_window:
+        window = open_window(example.address)
+        window.page.route("**/graphql", lambda route: cut_lists(route, 20))
+        page = window.open(f"/diff?from={span['a']}&to={span['b']}")
+        part = page.get_by_role("region", name="Added")
+        expect(part.get_by_text(f"20 of {added} shown.")).to_be_visible()
+        expect(page.get_by_role("region", name="Removed").get_by_text(f"All {removed} shown.")).to_be_visible()
+        part.get_by_role("button", name="Show more").click()
+        part.get_by_role("button", name="Next 1,000").click()
+        expect(part.get_by_text(f"21 to {added} of {added} shown.")).to_be_visible()
+        assert len(read_rows(page, "Added")) == added - 20
+        assert window.find_barriers() == []
+        with page.expect_download() as download:
+            part.get_by_role("button", name="Save as CSV").click()
+        with download.value.path().open(encoding="utf-8-sig", newline="") as file:
+            saved = [row[1:3] for row in list(csv.reader(file))[1:]]
+        assert saved == [[one["fromName"], one["toName"]] for one in known["added"]["nodes"]]
+
+        window.page.unroute("**/graphql")
+        window.page.route("**/graphql", lambda route: cut_lists(route, 3))
+        page = window.open(f"/impact?of={example.resolve('customers.email')}")
+        page.locator("[data-completeness=gaps] > summary").click()
+        gap = page.locator("li", has_text="without filters and joins").locator("details").first
+        gap.locator("summary").click()
+        expect(gap.get_by_text("3 of 4 shown.")).to_be_visible()
+        first = gap.get_by_role("link").all_inner_texts()
+        gap.get_by_role("button", name="Show more").click()
+        gap.get_by_role("button", name="Next 1,000").click()
+        expect(gap.get_by_text("4 to 4 of 4 shown.")).to_be_visible()
+        assert len({*first, *gap.get_by_role("link").all_inner_texts()}) == 4
+
+        window.page.unroute("**/graphql")
+        window.page.route("**/graphql", lambda route: cut_lists(route, 1))
+        page = window.open(f"/a/{example.resolve('orders.customer_orders')}?tab=history")
+        expect(page.get_by_text("1 of 2 shown.")).to_be_visible()
+        page.get_by_role("button", name="Show more").click()
+        page.get_by_role("button", name="Next 1,000").click()
+        expect(page.get_by_text("2 to 2 of 2 shown.")).to_be_visible()
 
 
 def build_event(run: str, at: datetime) -> dict[str, Any]:

@@ -36,8 +36,23 @@ def list_all_items(index: LineageIndex, found: Traversal) -> dict[Gap, GapItems]
     for gap, all_items in items.items():
         assert all_items.total == getattr(found.completeness, COUNTS[gap]) == len(all_items.assets) + len(all_items.flows), gap
         for first in (0, 1, 2):
-            assert list_gap_items(index, found, gap, first) == (all_items.total, all_items.assets[:first], all_items.flows[:first])
+            part = list_gap_items(index, found, gap, first)
+            assert part[:3] == (all_items.total, all_items.assets[:first], all_items.flows[:first])
+            assert part.has_next == (all_items.total > first)
+        assert list_page_by_page(index, found, gap) == [*all_items.assets, *all_items.flows]
     return items
+
+
+def list_page_by_page(index: LineageIndex, found: Traversal, gap: Gap) -> list[int | GapFlow]:
+    """All items by pages of two, each after the last of the page before."""
+    read: list[int | GapFlow] = []
+    page = list_gap_items(index, found, gap, 2)
+    while True:
+        assert len(page.assets) + len(page.flows) == len(page.keys)
+        read += (*page.assets, *page.flows)
+        if not page.has_next:
+            return read
+        page = list_gap_items(index, found, gap, 2, after=page.keys[-1])
 
 
 def list_passed(
@@ -116,6 +131,19 @@ def test_items_are_as_many_as_counted_when_the_limit_cut_the_answer(statements: 
         seen_since=data.draw(st.sampled_from((None, 5))),
     )
     list_all_items(index, found)
+
+
+@pytest.mark.parametrize("direction", [Direction.DOWNSTREAM, Direction.UPSTREAM])
+def test_a_page_that_begins_among_the_flows_of_one_dataset_goes_on_to_the_next(direction: Direction) -> None:
+    pairs = [("m", "y"), ("m", "z"), ("m", "w"), ("m", "x"), ("n", "v")]  # from the nearer end to the farther one
+    stated = [build_flow(near, far) if direction is Direction.DOWNSTREAM else build_flow(far, near) for near, far in pairs]
+    index = build_index(state_lineage(*stated))
+    starts = [node for name in "mn" if (node := index.assets.find_by_key(to_dataset(name))) is not None]
+    found = index.lineage.traverse(starts, direction)
+    assert len(starts) == 2
+    items = list_all_items(index, found)[Gap.POSSIBLE_ONLY].flows
+    names = ["".join(sorted(index.assets.get_key(end).name for end in (flow.start, flow.end))) for flow in items]
+    assert names == ["mw", "mx", "my", "mz", "nv"]
 
 
 def test_a_traversal_that_was_not_done_in_time_has_no_items(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { joinItems } from "../completeness";
+import { joinItems, readPlace } from "../completeness";
 import { listActions } from "./actions";
 import { readState, writeState } from "./address";
 import { buildPicture, FIRST_VIEW, mergeAnswer, NOTHING } from "./model";
@@ -16,6 +16,8 @@ const known = mergeAnswer(NOTHING, {
 const view = { ...FIRST_VIEW, columns: new Set(["orders"]) };
 const cardOf = (filter: string, pin: string | null = null) =>
   buildPicture(known, { ...view, filters: new Map([["orders", filter]]) }, pin).cards[0]!;
+
+type Item = Parameters<typeof joinItems>[0][number]["assets"][number];
 
 describe("the filter of a wide card", () => {
   test("narrows the columns by a part of their names, in any case, and counts what it leaves out", () => {
@@ -87,14 +89,36 @@ describe("what is not known", () => {
     ...{ from: asset(from), to: asset(to), type: null, subtype: "", source: null, lastObserved: null, job: null },
   });
 
+  const pageInfo = (endCursor: string | null) => ({ hasNextPage: endCursor !== null, endCursor });
+
   test("several answers list each asset and flow once, and count what they do not list", () => {
-    const joined = joinItems([
-      { totalCount: 2, assets: [asset("a")], flows: [flow("a", "b")] },
-      { totalCount: 7, assets: [asset("a"), asset("c")], flows: [flow("a", "b"), flow("b", "a")] },
-    ]);
+    const joined = joinItems(
+      [
+        { totalCount: 2, assets: [asset("a")], flows: [flow("a", "b")], pageInfo: pageInfo(null) },
+        { totalCount: 7, assets: [asset("a"), asset("c")], flows: [flow("a", "b"), flow("b", "a")], pageInfo: pageInfo("x") },
+      ],
+      readPlace(null, 2),
+    );
     expect(joined.assets.map((one) => one.id)).toEqual(["a", "c"]);
     expect(joined.flows).toHaveLength(2);
     expect(joined.totalCount).toBe(4 + 3);
+  });
+
+  test("the next page asks the answers that go on, and counts as many as the page before", () => {
+    const [first, second, third] = ["a", "b", "c"].map((id) => asset(id)) as [Item, Item, Item];
+    const begin = joinItems(
+      [
+        { totalCount: 2, assets: [first, second], flows: [], pageInfo: pageInfo(null) },
+        { totalCount: 3, assets: [first, third], flows: [], pageInfo: pageInfo("after c") },
+      ],
+      readPlace(null, 2),
+    );
+    const place = readPlace(begin.pageInfo.endCursor, 2);
+    expect(place.at).toEqual([[1, "after c"]]);
+    const end = joinItems([{ totalCount: 3, assets: [asset("d")], flows: [], pageInfo: pageInfo(null) }], place);
+    expect([begin.nodes.length, end.nodes.length]).toEqual([3, 1]);
+    expect([begin.totalCount, end.totalCount]).toEqual([4, 4]);
+    expect([begin.pageInfo.hasNextPage, end.pageInfo.hasNextPage]).toEqual([true, false]);
   });
 
   test("an answer that is cut off names how many there are", () => {

@@ -1,16 +1,16 @@
 /** The flows that were added and removed between two times. */
 import { type FormEvent, useState } from "react";
-import { useQuery } from "../client";
+import { fetchAnswer, useQuery } from "../client";
 import { SearchField } from "../combobox";
-import { buildCsv, saveFile } from "../files";
+import { type FileColumn, type ReadPart, SaveRows } from "../list-file";
 import { changeHref, navigate, readList, readTime, usePlace } from "../location";
 import { formatNumber, formatTime, nameValue, text } from "../messages";
-import { Answered, AssetLink, Badge, CopyButton, Link, ListLine, Name, SpanFields, Table, When } from "../parts";
+import { PageLine, type Pages, usePages } from "../paging";
+import { Answered, AssetLink, Badge, CopyButton, Link, Name, SpanFields, Table, When } from "../parts";
 import { Diff, type DiffAnswer } from "../queries/diff";
 import { Names } from "../queries/search";
 import { useTitle } from "../title";
 
-const MOST = 1000;
 const DAY_MS = 86_400_000;
 
 export default function DiffPage() {
@@ -21,7 +21,19 @@ export default function DiffPage() {
   const to = readTime(place.search, "to") ?? new Date(opened).toISOString();
   const bad = ["from", "to"].filter((name) => place.search.get(name) && !readTime(place.search, name));
   const names = useQuery(Names, of.length > 0 ? { ids: of } : null);
-  const query = useQuery(Diff, { from, to, of: of.length > 0 ? of : null, limit: MOST });
+  const question = { from, to, of: of.length > 0 ? of : null };
+  const [added, removed] = [usePages(JSON.stringify(question)), usePages(JSON.stringify(question))];
+  const query = useQuery(Diff, {
+    ...{ ...question, firstAdded: added.first, afterAdded: added.after },
+    ...{ firstRemoved: removed.first, afterRemoved: removed.after },
+  });
+  const readPart =
+    (change: "added" | "removed"): ReadPart<Flow> =>
+    async ({ first, after }) => {
+      const none = { firstAdded: 0, afterAdded: null, firstRemoved: 0, afterRemoved: null };
+      const part = change === "added" ? { firstAdded: first, afterAdded: after } : { firstRemoved: first, afterRemoved: after };
+      return (await fetchAnswer(Diff, { ...question, ...none, ...part })).lineageDiff[change];
+    };
   useTitle("What changed in the lineage");
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -80,14 +92,14 @@ export default function DiffPage() {
         {({ lineageDiff: diff }) => (
           <>
             <p role="status">
-              Between {formatTime(from)} and {formatTime(to)}: {formatNumber(diff.totalAdded)} flows added,{" "}
-              {formatNumber(diff.totalRemoved)} removed.
+              Between {formatTime(from)} and {formatTime(to)}: {formatNumber(diff.added.totalCount)} flows added,{" "}
+              {formatNumber(diff.removed.totalCount)} removed.
             </p>
             <p className="notice" data-completeness="complete">
               By the names that sources use. A flow that no source stated at either time is in neither list.
             </p>
-            <Flows title="Added" sign="+" tone="good" flows={diff.added} total={diff.totalAdded} />
-            <Flows title="Removed" sign="−" tone="bad" flows={diff.removed} total={diff.totalRemoved} />
+            <Flows title="Added" sign="+" tone="good" list={diff.added} pages={added} read={readPart("added")} />
+            <Flows title="Removed" sign="−" tone="bad" list={diff.removed} pages={removed} read={readPart("removed")} />
           </>
         )}
       </Answered>
@@ -95,43 +107,33 @@ export default function DiffPage() {
   );
 }
 
-type Flow = DiffAnswer["lineageDiff"]["added"][number];
+type List = DiffAnswer["lineageDiff"]["added"];
+type Flow = List["nodes"][number];
 
-function Flows({ title, sign, tone, flows, total }: { title: string; sign: string; tone: string; flows: readonly Flow[]; total: number }) {
-  const save = () =>
-    saveFile(
-      `${title.toLowerCase()}.csv`,
-      "text/csv;charset=utf-8",
-      `\uFEFF${buildCsv([
-        ["change", "from", "to", "type", "subtype", "masking", "job", "source", "observed"],
-        ...flows.map((one) => [
-          title.toLowerCase(),
-          one.fromName,
-          one.toName,
-          one.type,
-          one.subtype,
-          one.masking,
-          one.jobName,
-          one.source,
-          one.observedAt,
-        ]),
-      ])}`,
-    );
+function Flows(given: { title: string; sign: string; tone: string; list: List; pages: Pages; read: ReadPart<Flow> }) {
+  const { title, sign, tone, list, pages, read } = given;
+  const columns: FileColumn<Flow>[] = [
+    ["change", () => title.toLowerCase()],
+    ["from", (one) => one.fromName],
+    ["to", (one) => one.toName],
+    ["type", (one) => one.type],
+    ["subtype", (one) => one.subtype],
+    ["masking", (one) => one.masking],
+    ["job", (one) => one.jobName],
+    ["source", (one) => one.source],
+    ["observed", (one) => one.observedAt],
+  ];
   return (
     <section className="card" aria-labelledby={title}>
       <div className="row">
         <h2 id={title}>
-          {title} <span className="soft">{formatNumber(total)}</span>
+          {title} <span className="soft">{formatNumber(list.totalCount)}</span>
         </h2>
-        {flows.length > 0 && (
-          <button type="button" onClick={save}>
-            {text.csv}
-          </button>
-        )}
+        {list.totalCount > 0 && <SaveRows name={title.toLowerCase()} columns={columns} read={read} />}
       </div>
       <Table
         caption={title}
-        rows={flows}
+        rows={list.nodes}
         rowKey={(_, index) => String(index)}
         columns={[
           { head: "Change", cell: () => <Badge tone={tone}>{sign}</Badge> },
@@ -151,7 +153,7 @@ function Flows({ title, sign, tone, flows, total }: { title: string; sign: strin
           { head: "At", cell: (row) => <When at={row.observedAt} ago={false} /> },
         ]}
       />
-      <ListLine shown={flows.length} total={total} />
+      <PageLine pages={pages} list={list} />
     </section>
   );
 }

@@ -19,6 +19,7 @@ from meshline.graph.queries import assets, owned_assets, search
 from meshline.graph.queries.pages import Page, SortKey, decode_cursor, encode_cursor
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 @strawberry.type(description="The position of a page in its list.")
@@ -165,30 +166,32 @@ class NamespaceCount:
 
 def list_tags(view: GraphView, first: int | None, after: str | None) -> Connection[TagCount]:
     """A page of the tags."""
-    entries = [
-        (SortKey((), (tag.key,) if tag.value is None else (tag.key, tag.value)), TagCount(key=tag.key, value=tag.value, assets=tag.assets))
-        for tag in search.list_tags(view.index)
-    ]
-    return _build_plain_page(view, entries, first, after)
+    entries = [(SortKey((), (tag.key,) if tag.value is None else (tag.key, tag.value)), tag) for tag in search.list_tags(view.index)]
+    return build_plain_page(view, entries, lambda tag: TagCount(key=tag.key, value=tag.value, assets=tag.assets), first, after)
 
 
 def list_namespaces(view: GraphView, first: int | None, after: str | None) -> Connection[NamespaceCount]:
     """A page of the namespaces, by name."""
-    entries = [
-        (SortKey((), (one.name,)), NamespaceCount(name=one.name, datasets=one.datasets, jobs=one.jobs))
-        for one in search.list_namespaces(view.index)
-    ]
-    return _build_plain_page(view, entries, first, after)
+    entries = [(SortKey((), (one.name,)), one) for one in search.list_namespaces(view.index)]
+    return build_plain_page(view, entries, lambda one: NamespaceCount(name=one.name, datasets=one.datasets, jobs=one.jobs), first, after)
 
 
-def _build_plain_page(view: GraphView, entries: Sequence[tuple[SortKey, T]], first: int | None, after: str | None) -> Connection[T]:
-    """A page of values that are no assets. `entries`: all, in the order of their keys, which are of names only."""
-    size = view.request.check_page_size(first)
-    start = None if after is None else decode_cursor(after, 0)
+def build_plain_page(
+    view: GraphView,
+    entries: Sequence[tuple[SortKey, V]],
+    build: Callable[[V], T],
+    first: int | None,
+    after: str | None,
+    *,
+    numbers: int = 0,
+    default: int = 25,
+) -> Connection[T]:
+    """A page of values that are no assets. `entries`: all, in the order of their keys, which have so many `numbers`."""
+    size, start = view.request.check_page_size(first, default), parse_cursor(after, numbers)
     rest = [entry for entry in entries if start is None or entry[0] > start]
     view.request.spend(len(rest[:size]))
     return Connection(
-        nodes=[value for _, value in rest[:size]],
+        nodes=[build(value) for _, value in rest[:size]],
         keys=[(key, "") for key, _ in rest[:size]],
         has_next=len(rest) > size,
         has_previous=after is not None,

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Self
 
 import strawberry
 
-from meshline.api.graphql.asset import Alias, Asset, Connection, build_connection, build_statement_id, list_assets, list_owned, parse_cursor
+from meshline.api.graphql.asset import (
+    Alias,
+    Asset,
+    Connection,
+    build_connection,
+    build_plain_page,
+    build_statement_id,
+    list_assets,
+    list_owned,
+    parse_cursor,
+)
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.contracts import Consumption, Contract, list_consumptions
 from meshline.api.graphql.field_types import describe_field
@@ -136,9 +147,17 @@ class Dataset(Asset):
         return QualityCounts.from_counts(quality.count_outcomes(await self.view.read_checks(self.node)))
 
     @describe_field("Its earlier and current columns, as each source listed them; the newest first.")
+    def schemas(self, first: int | None = None, after: str | None = None) -> Connection[ListedSchema]:
+        return self._list_schemas(first, after)
+
+    @describe_field("The first of `schemas`.")
     def schema_history(self, first: int | None = None) -> list[ListedSchema]:
+        return self._list_schemas(first, None).nodes
+
+    def _list_schemas(self, first: int | None, after: str | None) -> Connection[ListedSchema]:
         found = schema_history.read_schemas(self.view.request.live, self.view.index, self.node)
-        return [ListedSchema.from_schema(self.view, schema) for schema in found[: self.view.request.check_page_size(first, 25)]]
+        entries = [(schema_history.build_schema_key(schema), schema) for schema in found]
+        return build_plain_page(self.view, entries, partial(ListedSchema.from_schema, self.view), first, after, numbers=1)
 
     @describe_field("The runs that write it (or read it), by any of its names; the newest first.")
     def runs(self, role: DatasetRole = DatasetRole.WRITES, first: int | None = None, after: str | None = None) -> Connection[Run]:

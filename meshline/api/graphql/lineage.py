@@ -8,7 +8,7 @@ from typing import Self
 
 import strawberry
 
-from meshline.api.graphql.asset import Asset, build_statement_id
+from meshline.api.graphql.asset import Asset, Connection, PageInfo, build_page_info, build_plain_page, build_statement_id, parse_cursor
 from meshline.api.graphql.asset_types import Consumer, Domain, Job
 from meshline.api.graphql.context import GraphView, RequestContext
 from meshline.api.graphql.field_types import Direction, EdgeType, FlowType, Gap, LineageInclude, Reach, Truncated, describe_field
@@ -86,15 +86,17 @@ class Completeness:
         "What is behind a number, as many as it counts: the nearest first, then by name. Not for `blastRadius`, whose numbers are the worst"
         " of several answers: ask for the impact of its assets."
     )
-    def items(self, gap: Gap, first: int = 25) -> GapItems:
+    def items(self, gap: Gap, first: int = 25, after: str | None = None) -> GapItems:
         if self.view is None or self.traversal is None:
             raise InvalidInput("the gaps of this answer are those of several: ask for the impact of its assets", "items")
         request = self.view.request
         size = request.check_page_size(first)
-        found = gap_items.list_gap_items(self.view.index, self.traversal, gap, size, request.limits)
+        start = parse_cursor(after, gap_items.KEY_NUMBERS)
+        found = gap_items.list_gap_items(self.view.index, self.traversal, gap, size, request.limits, start)
         request.spend(len(found.flows))
         return GapItems(
             total_count=found.total,
+            page_info=build_page_info([(key, "") for key in found.keys], has_next=found.has_next, has_previous=after is not None),
             assets=self.view.list_assets(found.assets, Asset),
             flows=[GapFlow.from_gap(self.view, one) for one in found.flows],
         )
@@ -169,7 +171,8 @@ class GapFlow:
 
 @strawberry.type(description="What a number of `completeness` counts.")
 class GapItems:
-    total_count: int
+    total_count: int = strawberry.field(description="On all pages.")
+    page_info: PageInfo
     assets: list[Asset] = strawberry.field(
         description="For UNDESCRIBED datasets, for UNBOUND assets, for SILENT_ON_FILTERS jobs; else empty."
     )
@@ -470,20 +473,43 @@ class DiffEdge:
 
 @strawberry.type(description="The differences in lineage between two times, by names. The totals include flows beyond `limit`.")
 class LineageDiff:
-    added: list[DiffEdge]
-    removed: list[DiffEdge]
+    before: strawberry.Private[GraphView]
+    after: strawberry.Private[GraphView]
+    found: strawberry.Private[lineage_diff.LineageDiff]
+    limit: strawberry.Private[int]
     total_added: int
     total_removed: int
 
+    @describe_field("The first flows that only the second time has, up to `limit`.")
+    def added(self) -> list[DiffEdge]:
+        return self._list_first(self.found.added, self.after)
+
+    @describe_field("The first flows that only the first time has, up to `limit`.")
+    def removed(self) -> list[DiffEdge]:
+        return self._list_first(self.found.removed, self.before)
+
+    @describe_field("All flows that only the second time has, by name, whatever `limit` is.")
+    def added_flows(self, first: int | None = None, after: str | None = None) -> Connection[DiffEdge]:
+        return self._build_page(self.found.added, self.after, first, after)
+
+    @describe_field("All flows that only the first time has, by name, whatever `limit` is.")
+    def removed_flows(self, first: int | None = None, after: str | None = None) -> Connection[DiffEdge]:
+        return self._build_page(self.found.removed, self.before, first, after)
+
     @classmethod
-    def from_diff(cls, before: GraphView, after: GraphView, found: lineage_diff.LineageDiff) -> Self:
-        after.request.spend(len(found.added) + len(found.removed))
-        return cls(
-            added=[DiffEdge(view=after, change=change) for change in found.added],
-            removed=[DiffEdge(view=before, change=change) for change in found.removed],
-            total_added=found.total_added,
-            total_removed=found.total_removed,
-        )
+    def from_diff(cls, before: GraphView, after: GraphView, found: lineage_diff.LineageDiff, limit: int) -> Self:
+        """`found`: without a limit."""
+        return cls(before=before, after=after, found=found, limit=limit, total_added=found.total_added, total_removed=found.total_removed)
+
+    def _list_first(self, changes: Sequence[lineage_diff.Change], view: GraphView) -> list[DiffEdge]:
+        view.request.spend(len(changes[: self.limit]))
+        return [DiffEdge(view=view, change=change) for change in changes[: self.limit]]
+
+    def _build_page(
+        self, changes: Sequence[lineage_diff.Change], view: GraphView, first: int | None, after: str | None
+    ) -> Connection[DiffEdge]:
+        entries = [(lineage_diff.build_change_key(change), change) for change in changes]
+        return build_plain_page(view, entries, lambda change: DiffEdge(view=view, change=change), first, after)
 
 
 @strawberry.type(description="How many flows were added and removed in a span: `lineageDiff` from `at` to `until` lists them.")

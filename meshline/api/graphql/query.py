@@ -416,6 +416,7 @@ class Query:
         of: list[strawberry.ID] | None = None,
         limit: int = 1000,
     ) -> LineageDiff:
+        limit = info.context.check_page_size(limit)
         info.context.prepare_indexes(to_micros(start), to_micros(end))
         before, after = _get_view(info, start), _get_view(info, end)
         found = lineage_diff.compare_lineage(
@@ -423,11 +424,11 @@ class Query:
             to_micros(start),
             to_micros(end),
             of=tuple(of or ()),
-            limit=info.context.check_page_size(limit),
+            limit=None,
             limits=info.context.limits,
             at=info.context.get_index,
         )
-        return LineageDiff.from_diff(before, after, found)
+        return LineageDiff.from_diff(before, after, found, limit)
 
     @describe_field(
         "How many flows were added and removed in each span between two times, for a time line. `of`: columns and datasets; only flows that"

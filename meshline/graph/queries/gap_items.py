@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from meshline.graph.index import LineageIndex, Traversal
-from meshline.graph.index.results import Flags, FlowStep, Ints
+from meshline.graph.index.results import FlowStep, Ints
 from meshline.graph.model import FlowType
-from meshline.graph.queries.pages import UNLIMITED, Limits, SortKey, build_name_key
+from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Limits, SortKey, build_name_key
 
 _STEP = 1024  # names between two checks of the deadline
 
@@ -39,61 +39,88 @@ class GapFlow(NamedTuple):
 
 
 class GapItems(NamedTuple):
-    """The first items of a gap, and how many there are. Only one of `assets` and `flows` has any."""
+    """Some items of a gap in order, and how many there are in all. Only one of `assets` and `flows` has any.
+
+    `keys`: the sort key of each. `has_next`: whether more follow.
+    """
 
     total: int
     assets: tuple[int, ...] = ()
     flows: tuple[GapFlow, ...] = ()
+    keys: tuple[SortKey, ...] = ()
+    has_next: bool = False
 
 
-def list_gap_items(index: LineageIndex, found: Traversal, gap: Gap, first: int, limits: Limits = UNLIMITED) -> GapItems:
-    """The first items that a number of `found.completeness` counts: the nearest to the starts, then by name.
+KEY_NUMBERS = 2  # of each key: the distance from the starts, and the kind of the nearer end
+
+
+def list_gap_items(
+    index: LineageIndex, found: Traversal, gap: Gap, first: int, limits: Limits = UNLIMITED, after: SortKey | None = None
+) -> GapItems:
+    """The first items that a number of `found.completeness` counts: the nearest to the starts, then by name. `after`: only later ones.
 
     Raises LimitExceeded if the traversal or this runs out of time.
     """
     if gap is Gap.UNBOUND:
-        return _list_assets(index, found.unbound, first)
+        return _list_assets(index, [(0, node) for node in found.unbound], first, after, len(found.unbound))
     if gap is Gap.SILENT_ON_FILTERS:
-        return _list_assets(index, found.silent_jobs.tolist(), first)
+        return _list_assets(index, [(0, node) for node in found.silent_jobs.tolist()], first, after, len(found.silent_jobs))
     gaps = found.find_gaps(limits.deadline)
     if gap is Gap.UNDESCRIBED:
-        chosen = _choose_nearest(index, gaps.undescribed.nodes, gaps.undescribed.distance, first, limits)
-        distances = dict(zip(*(column.tolist() for column in gaps.undescribed), strict=True))
-        kept = sorted(gaps.undescribed.nodes[chosen].tolist(), key=lambda node: (distances[node], build_name_key(index, node)))
-        return GapItems(len(gaps.undescribed.nodes), tuple(kept[:first]))
+        nodes, distance = gaps.undescribed
+        rows = _choose_rows(index, nodes, distance, first, after, limits)
+        return _list_assets(index, zip(distance[rows].tolist(), nodes[rows].tolist(), strict=True), first, after, len(nodes))
     if gap is Gap.POSSIBLE_ONLY:
         pairs = gaps.pairs
-        chosen = _choose_nearest(index, pairs.near, pairs.distance, first, limits)
-        rows = zip(pairs.distance[chosen].tolist(), pairs.start[chosen].tolist(), pairs.end[chosen].tolist(), strict=True)
-        flows = [(distance, GapFlow(start, end)) for distance, start, end in rows]
-        return GapItems(len(pairs.near), flows=_sort_flows(index, flows, first))
-    flows_ = gaps.stale if gap is Gap.STALE else gaps.provisional
-    chosen = _choose_nearest(index, flows_.near, flows_.distance, first, limits)
-    steps = found.build_flow_steps(flows_.rows[chosen].tolist())
-    near = [(distance, _build_flow(step)) for distance, step in zip(flows_.distance[chosen].tolist(), steps, strict=True)]
-    return GapItems(len(flows_.rows), flows=_sort_flows(index, near, first))
+        rows = _choose_rows(index, pairs.near, pairs.distance, first, after, limits)
+        flows = [GapFlow(start, end) for start, end in zip(pairs.start[rows].tolist(), pairs.end[rows].tolist(), strict=True)]
+        return _list_flows(index, flows, pairs.near[rows], pairs.distance[rows], first, after, len(pairs.near))
+    stated = gaps.stale if gap is Gap.STALE else gaps.provisional
+    rows = _choose_rows(index, stated.near, stated.distance, first, after, limits)
+    flows = [_build_flow(step) for step in found.build_flow_steps(stated.rows[rows].tolist())]
+    return _list_flows(index, flows, stated.near[rows], stated.distance[rows], first, after, len(stated.rows))
 
 
-def _list_assets(index: LineageIndex, nodes: Iterable[int], first: int) -> GapItems:
-    found = sorted(nodes, key=lambda node: build_name_key(index, node))
-    return GapItems(len(found), tuple(found[:first]))
+def _list_assets(index: LineageIndex, found: Iterable[tuple[int, int]], first: int, after: SortKey | None, total: int) -> GapItems:
+    """`found`: distances and nodes."""
+    names = ((distance, build_name_key(index, node), node) for distance, node in found)
+    entries = sorted((SortKey((distance, *name.numbers), name.names), node) for distance, name, node in names)
+    later = [entry for entry in entries if after is None or entry[0] > after]
+    return GapItems(
+        total, tuple(node for _, node in later[:first]), keys=tuple(key for key, _ in later[:first]), has_next=len(later) > first
+    )
 
 
-def _choose_nearest(index: LineageIndex, near: Ints, distance: Ints, first: int, limits: Limits) -> Flags:
-    """Boolean array: the rows among which the first ones are, by the distance and the name of the nodes where they begin."""
-    if len(near) <= first:
-        return np.ones(len(near), np.bool_)
-    last = np.partition(distance, first)[first]
+def _choose_rows(index: LineageIndex, near: Ints, distance: Ints, first: int, after: SortKey | None, limits: Limits) -> Ints:
+    """Rows among which the next `first` and one more are, by their distance and the name of their nearer end."""
+    rows: Ints = np.arange(len(near), dtype=np.int32)
+    again = 0
+    if after is not None:
+        begun = rows[distance == after.numbers[0]]
+        ends, counts = np.unique(near[begun], return_counts=True)
+        ahead = []
+        for end, count, name in zip(ends.tolist(), counts.tolist(), _build_keys(index, ends.tolist(), limits), strict=True):
+            reached = (after.numbers[1:], after.names[: len(name.names)])
+            if tuple(name) >= reached:
+                ahead.append(end)
+            if tuple(name) == reached:
+                again = count  # some of these rows were on the page before
+        rows = np.concatenate([begun[np.isin(near[begun], ahead)], rows[distance > after.numbers[0]]])
+    wanted = first + again + 1
+    if len(rows) <= wanted:
+        return rows
+    near, distance = near[rows], distance[rows]
+    last = np.partition(distance, wanted)[wanted]
     tied = distance == last
-    nodes, counts = np.unique(near[tied], return_counts=True)
+    nodes, numbers = np.unique(near[tied], return_counts=True)
     names = _build_keys(index, nodes.tolist(), limits)
-    kept, room = [], first - int(np.count_nonzero(distance < last))
+    kept, room = [], wanted - int(np.count_nonzero(distance < last))
     for position in sorted(range(len(nodes)), key=names.__getitem__):
         kept.append(nodes[position])
-        room -= int(counts[position])
+        room -= int(numbers[position])
         if room <= 0:
             break
-    chosen: Flags = (distance < last) | (tied & np.isin(near, np.array(kept, np.int32)))
+    chosen: Ints = rows[(distance < last) | (tied & np.isin(near, np.array(kept, np.int32)))]
     return chosen
 
 
@@ -110,18 +137,30 @@ def _build_flow(step: FlowStep) -> GapFlow:
     return GapFlow(step.start, step.end, step.type, step.subtype, step.job, step.scope_id)
 
 
-def _sort_flows(index: LineageIndex, flows: list[tuple[int, GapFlow]], first: int) -> tuple[GapFlow, ...]:
-    def order_of(one: tuple[int, GapFlow]) -> tuple[object, ...]:
-        distance, flow = one
-        scope = None if flow.scope_id is None else index.changes.get_scope(flow.scope_id)
-        return (
-            distance,
-            build_name_key(index, flow.start),
-            build_name_key(index, flow.end),
-            flow.type or "",
-            flow.subtype,
-            () if flow.job is None else index.assets.get_key(flow.job).parts,
-            () if scope is None else (scope.source, scope.scope),
-        )
+def _list_flows(
+    index: LineageIndex, flows: Sequence[GapFlow], near: Ints, distance: Ints, first: int, after: SortKey | None, total: int
+) -> GapItems:
+    """`near`, `distance`: of each flow."""
+    entries: list[tuple[SortKey, GapFlow]] = []
+    alike: dict[SortKey, int] = {}
+    for flow, end, steps in zip(flows, near.tolist(), distance.tolist(), strict=True):
+        key = _build_flow_key(index, flow, end, steps)
+        alike[key] = alike.get(key, 0) + 1
+        # A source may state a flow more than once: each is counted, so that each has a key of its own.
+        entries.append((SortKey(key.numbers, (*key.names, f"{alike[key]:09}")), flow))
+    later = sorted((entry for entry in entries if after is None or entry[0] > after), key=lambda entry: entry[0])
+    return GapItems(
+        total, flows=tuple(flow for _, flow in later[:first]), keys=tuple(key for key, _ in later[:first]), has_next=len(later) > first
+    )
 
-    return tuple(flow for _, flow in sorted(flows, key=order_of)[:first])
+
+def _build_flow_key(index: LineageIndex, flow: GapFlow, near: int, distance: int) -> SortKey:
+    """By the nearer end before the farther one: `_choose_rows` goes by the nearer one.
+
+    Without the names of the job and the scope: a key is in a cursor, and a caller may not be allowed to see these.
+    """
+    name, far = build_name_key(index, near), index.assets.get_key(flow.end if flow.start == near else flow.start)
+    stated = "" if flow.scope_id is None else f"{flow.scope_id:020}"
+    return SortKey(
+        (distance, *name.numbers), (*name.names, f"{KIND_ORDER[far.kind]:02}", *far.parts, flow.type or "", flow.subtype, stated)
+    )

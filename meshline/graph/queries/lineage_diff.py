@@ -14,7 +14,7 @@ from meshline.graph.content import decode_facts
 from meshline.graph.index import Direction, FlowStep, LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Facts, Flow, FlowType
-from meshline.graph.queries.pages import UNLIMITED, Limits
+from meshline.graph.queries.pages import UNLIMITED, Limits, SortKey
 from meshline.graph.store.base import Head
 
 
@@ -56,14 +56,14 @@ def compare_lineage(
     after: int,
     *,
     of: Sequence[str] = (),
-    limit: int = 1000,
+    limit: int | None = 1000,
     limits: Limits = UNLIMITED,
     at: Callable[[int], LineageIndex] | None = None,
 ) -> LineageDiff:
     """The differences in flows (of columns, and of datasets where no columns are known) between two times in microseconds.
 
     `of`: ids of assets; only flows with an end that one of these reaches upstream or downstream, at either time.
-    `limit`: of each list. `at`: gives the index as of a time, instead of `live.get_index`.
+    `limit`: of each list; None: all. `at`: gives the index as of a time, instead of `live.get_index`.
     Raises InvalidInput if the first time is after the second, LimitExceeded when the deadline of `limits` is over.
     """
     if before > after:
@@ -189,18 +189,14 @@ def _subtract_changes(
     candidates = {edge for edge in here if edge not in there and (near is None or near(edge))}
     for head in list(side.list_unchanged_heads(candidates)):
         candidates.difference_update(list_flows(head.content))
-    return sorted((here[edge] for edge in candidates), key=lambda change: _build_sort_key(change.edge))
+    return sorted((here[edge] for edge in candidates), key=build_change_key)
 
 
-def _build_sort_key(edge: DiffEdge) -> tuple[str, str, str, str, bool, str]:
-    return (
-        edge.start.qualified_name,
-        edge.end.qualified_name,
-        edge.type or "",
-        edge.subtype,
-        edge.masking,
-        edge.job.qualified_name if edge.job else "",
-    )
+def build_change_key(change: Change) -> SortKey:
+    """The position in a list of differences: by the names, and by the whole keys where different assets have one name."""
+    start, end, type_, subtype, masking, job = change.edge
+    names = (start.qualified_name, end.qualified_name, type_ or "", subtype, str(int(masking)), job.qualified_name if job else "")
+    return SortKey((), (*names, repr((start.parts, end.parts, job.parts if job else ()))))
 
 
 def _build_near_test(graphs: Iterable[LineageIndex], of: Sequence[str], limits: Limits) -> Callable[[DiffEdge], bool]:

@@ -9,6 +9,7 @@ from meshline.graph.content import decode_facts
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Json, is_partial_schema
+from meshline.graph.queries.pages import SortKey
 
 
 class ListedColumn(NamedTuple):
@@ -49,7 +50,12 @@ def read_schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Sch
             if schema.columns or of_source:
                 of_source.append(schema)
         found += of_source
-    return sorted(found, key=lambda schema: (-schema.since, schema.source, schema.scope_id))
+    return sorted(found, key=build_schema_key)
+
+
+def build_schema_key(schema: Schema) -> SortKey:
+    """The position in a history: the newest first, then by source."""
+    return SortKey((-schema.since,), (schema.source, f"{schema.scope_id:020}"))
 
 
 def _parse_columns(content: Content, names: set[tuple[str, ...]], may_name: Callable[[AssetKey], bool]) -> Iterator[ListedColumn]:

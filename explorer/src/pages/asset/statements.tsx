@@ -1,19 +1,23 @@
 /** The tabs of what sources state, and have stated before. */
 import { count, text } from "../../messages";
+import { PageLine, usePages } from "../../paging";
 import { Answered, Name, Table, Value, When } from "../../parts";
 import { usePastQuery } from "../../past";
 import { DatasetHistory, Facts } from "../../queries/asset";
 
+const MOST_SCHEMAS = 50; // each is a table
+
 export function HistoryTab({ id }: { id: string }) {
-  const query = usePastQuery(DatasetHistory, { id, first: 50 });
+  const pages = usePages(id, MOST_SCHEMAS);
+  const query = usePastQuery(DatasetHistory, { id, first: pages.first, after: pages.after });
   return (
     <Answered query={query}>
       {({ node }) =>
         node?.__typename === "Dataset" && (
           <>
-            {node.schemaHistory.length === 0 && <p className="soft">No source has listed its columns.</p>}
-            {node.schemaHistory.map((schema, index) => (
-              <details key={index} open={index === 0}>
+            {node.schemas.totalCount === 0 && <p className="soft">No source has listed its columns.</p>}
+            {node.schemas.nodes.map((schema, index) => (
+              <details key={pages.skipped + index} open={pages.skipped + index === 0}>
                 <summary>
                   <When at={schema.since} ago={false} /> – {schema.until ? <When at={schema.until} ago={false} /> : "now"}:{" "}
                   {count(schema.columns.length, "column", "columns")}, as <Name text={schema.source} /> listed them
@@ -30,6 +34,7 @@ export function HistoryTab({ id }: { id: string }) {
                 />
               </details>
             ))}
+            <PageLine pages={pages} list={node.schemas} />
           </>
         )
       }
