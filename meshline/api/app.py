@@ -24,6 +24,8 @@ from meshline.api.marquez.routes import ADDRESSES as MARQUEZ
 from meshline.api.metrics import Metrics, get_metrics
 from meshline.api.middleware import RequestContextMiddleware
 from meshline.api.openapi import build_document, get_openapi
+from meshline.api.resource_metadata import PATH as RESOURCE_METADATA
+from meshline.api.resource_metadata import get_resource_metadata
 from meshline.api.rest.check import post_check
 from meshline.api.rest.mesh import put_mesh
 from meshline.api.rest.openlineage import post_batch, post_event
@@ -43,6 +45,7 @@ ADDRESSES = (
     Address("/explorer/{file:path}", ("GET",), None, get_asset),
     Address("/healthz", ("GET",), None, get_healthz),
     Address("/readyz", ("GET",), None, get_readyz),
+    Address(RESOURCE_METADATA, ("GET",), None, get_resource_metadata),
     Address("/metrics", ("GET",), Role.READER, get_metrics, scopes=(AccessScope.METRICS,)),
     Address("/openapi.json", ("GET",), Role.READER, get_openapi, restricted=True),
     Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql, visit_graphql, restricted=True),

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meshline.api.addresses import get_matched_path
 from meshline.api.errors import NO_TOKEN, Forbidden, Unauthenticated, WrongHost, build_error_response
+from meshline.api.resource_metadata import build_metadata_hint
 from meshline.app.access_rules import AccessRules
 from meshline.app.oidc import TokenIssuer, has_form_of_jwt
 from meshline.app.settings import Settings
@@ -80,6 +81,7 @@ class AuthMiddleware:
         self.app = app
         self._tokens = tokens
         self._issuer = issuer
+        self._hint = build_metadata_hint(settings)
         self._hosts = AllowedHosts(settings)
         self._refused = refused
         self._rules = rules
@@ -96,6 +98,8 @@ class AuthMiddleware:
         except _REFUSALS as error:
             self._refused(_classify_refusal(error))
             scope["state"]["code"] = error.code
+            if isinstance(error, Unauthenticated):
+                error.challenge += self._hint
             await build_error_response(error, scope)(scope, receive, send)
             return
         await self.app(scope, receive, send)

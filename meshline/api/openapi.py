@@ -40,6 +40,8 @@ from meshline.api.operations import (
     build_json_answer,
     build_refusal,
 )
+from meshline.api.resource_metadata import PATH as RESOURCE_METADATA
+from meshline.api.resource_metadata import ResourceMetadata
 from meshline.api.rest.mesh import MEDIA as MESH_MEDIA
 from meshline.api.rest.mesh import MeshAnswer
 from meshline.api.rest.openlineage import MEDIA as EVENT_MEDIA
@@ -119,6 +121,10 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("/readyz", "GET"): Operation(
         "Is the graph loaded, and does the store answer?",
         {200: build_json_answer("Yes.", Ready), 503: Answer("Not now.", {JSON: NotReadyYet}, ("Retry-After",))},
+    ),
+    (RESOURCE_METADATA, "GET"): Operation(
+        "Where a client gets a token for this server (RFC 9728).",
+        {200: build_json_answer("The identity provider, if any.", ResourceMetadata)},
     ),
     ("/metrics", "GET"): Operation("Metrics for Prometheus.", {200: Answer("Metrics.", {CONTENT_TYPE: TEXT})}),
     ("/openapi.json", "GET"): Operation("This document.", {200: build_json_answer("OpenAPI 3.1.", OBJECT), 304: UNCHANGED}),

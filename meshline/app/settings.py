@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     oidc_name: str = Field(
         default="sub", min_length=1, description="The claim with the name of a person. It must be one that people cannot change themselves."
     )
+    oidc_client: str | None = Field(
+        default=None, description="The client of `meshline login` at the identity provider: a public one, with the device flow."
+    )
+    oidc_scopes: str = Field(default="openid offline_access", description="The scopes that `meshline login` asks for, separated by spaces.")
     grants: tuple[Grant, ...] = Field(
         default=(),
         description="What callers of the identity provider may: entries with one of `user`, `group` and `service`, a `role`, and if wanted"

@@ -19,6 +19,7 @@ from meshline.cli.doctor import doctor
 from meshline.cli.export import export
 from meshline.cli.impact import impact
 from meshline.cli.lineage import lineage
+from meshline.cli.login import login, logout
 from meshline.cli.mcp import mcp
 from meshline.cli.notify import notify
 from meshline.cli.owners import owners
@@ -111,6 +112,8 @@ app.command()(export)
 app.command()(replay)
 app.command()(notify)
 app.command()(audit)
+app.command()(login)
+app.command()(logout)
 app.add_typer(identity, name="identity")
 app.add_typer(store, name="store")
 app.add_typer(token, name="token")

@@ -47,7 +47,7 @@ def examine_installation(store: str | None, server: str | None, config: Path | N
     yield from _examine_extras()
     yield _examine_kernels()
     yield _examine_store(store, config)
-    token = _examine_token()
+    token = _examine_token(server)
     yield token
     if server is not None and token.state != "failed":
         yield from _examine_server(server)
@@ -103,11 +103,11 @@ def _examine_store(given: str | None, config: Path | None) -> Finding:
     return Finding("store", "ok", f"{mask_credentials(url)}, revision {revision}, opened in {time.monotonic() - begun:.1f} seconds")
 
 
-def _examine_token() -> Finding:
+def _examine_token(server: str | None) -> Finding:
     try:
-        token = read_token()
+        token = read_token(server)
     except MeshlineError as error:
-        return Finding("token", "failed", str(error), "correct MESHLINE_TOKEN or MESHLINE_TOKEN_FILE")
+        return Finding("token", "failed", str(error), "correct MESHLINE_TOKEN or MESHLINE_TOKEN_FILE, or sign in again: `meshline login`")
     if token is None:
         return Finding("token", "note", "none is set", "for a server that asks for tokens: set MESHLINE_TOKEN or MESHLINE_TOKEN_FILE")
     return Finding("token", "ok", f"one is set, of {len(token)} characters")
@@ -116,7 +116,7 @@ def _examine_token() -> Finding:
 def _examine_server(url: str) -> Iterator[Finding]:
     import httpx
 
-    token = read_token()
+    token = read_token(url)
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
         with httpx.Client(base_url=url.rstrip("/"), timeout=SERVER_SECONDS, headers=headers) as client:

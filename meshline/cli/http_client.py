@@ -88,7 +88,7 @@ class HttpClient:
         """A client for the server at an address. Nothing is sent yet. Raises InvalidInput."""
         if not url.startswith(("http://", "https://")):
             raise InvalidInput(f"found {url!r}; accepted is an address like http://127.0.0.1:8080", "--server")
-        token = read_token()
+        token = read_token(url)
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=url.rstrip("/"), timeout=ANSWER_SECONDS, headers=headers) as client:
             yield cls(client, url)

@@ -159,15 +159,16 @@ def _format_tokens(rows: Sequence[Mapping[str, Json]]) -> Iterator[Line]:
     yield from format_table(table)
 
 
-def read_token() -> str | None:
-    """The token of the settings, or None. Raises InvalidInput if the token file is unreadable or has no token."""
+def read_token(server: str | None) -> str | None:
+    """The token of the settings, else that of the sign-in at a server, or None. Raises InvalidInput if there is one that cannot be used."""
     from meshline.app.settings import load_settings
+    from meshline.cli.login import find_login_token
 
     settings = load_settings()
     if settings.token is not None:
         return _check_token(settings.token.get_secret_value(), "MESHLINE_TOKEN")
     if settings.token_file is None:
-        return None
+        return None if server is None else find_login_token(server)
     try:
         return _check_token(settings.token_file.read_text("utf-8"), str(settings.token_file))
     except (OSError, UnicodeDecodeError) as error:

@@ -77,7 +77,7 @@ def test_every_route_has_a_role_or_is_open_on_purpose(guarded: TestClient) -> No
     routes = guarded.app.routes  # type: ignore[attr-defined]
     assert [type(route) for route in routes] == [AddressRoute], "every request goes through the table of addresses"
     assert {address.path for address in ADDRESSES if address.role is None} == {
-        *("/healthz", "/readyz"),
+        *("/healthz", "/readyz", "/.well-known/oauth-protected-resource"),
         *("/", "/explorer/{file:path}", *ROUTES),  # the files of the page, which have no data of the graph
     }
 

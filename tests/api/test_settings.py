@@ -25,6 +25,8 @@ OTHERS: dict[str, Any] = {
     "oidc_audience": "https://mesh.example",
     "oidc_groups": "realm_access.roles",
     "oidc_name": "email",
+    "oidc_client": "meshline-cli",
+    "oidc_scopes": "openid",
     "grants": [{"group": "sales", "role": "writer", "scopes": ["ingest"]}],
     "insecure": True,
     "allowed_hosts": ["mesh.example"],

@@ -78,6 +78,10 @@ def run_issuer() -> Iterator[ScriptedIssuer]:
             except OSError:  # the client has not waited
                 pass
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
+
         def log_message(self, *_given: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -506,6 +506,7 @@ def test_safe_addresses() -> None:
 
 # -- the whole application
 
+CHALLENGE = f'Bearer realm="meshline", error="invalid_token", resource_metadata="{AUDIENCE}/.well-known/oauth-protected-resource"'
 SETTINGS: dict[str, Any] = {"oidc_audience": AUDIENCE, "grants": [grant.model_dump(mode="json", exclude_none=True) for grant in GRANTS]}
 
 
@@ -531,7 +532,7 @@ def test_an_application_with_an_identity_provider(
         assert client.get("/healthz", headers=build_authorization(stranger)).json() == {"status": "ok"}
         assert "version" in client.get("/healthz", headers=build_authorization(issuer.sign())).json()
         wrong = ask(issuer.sign(aud="https://other.example"))
-        assert (wrong.status_code, wrong.headers["www-authenticate"]) == (401, 'Bearer realm="meshline", error="invalid_token"')
+        assert (wrong.status_code, wrong.headers["www-authenticate"]) == (401, CHALLENGE)
         assert AUDIENCE in wrong.json()["error"]["message"]
         assert client.get("/healthz", headers=build_authorization(issuer.sign(aud="x"))).json() == {"status": "ok"}
         old = issuer.sign()

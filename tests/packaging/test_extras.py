@@ -150,6 +150,8 @@ def list_cases() -> list[Case]:
         Case("rules"),
         Case("token new ann"),
         Case("token list"),
+        Case("login --server http://127.0.0.1:1", 2),
+        Case("logout --server http://127.0.0.1:1"),
         Case(f"ingest mesh {mesh}/mesh.yaml {at}"),
         Case(f"ingest openlineage {mesh}/events {at}"),
         Case(f"ingest contract {mesh}/contracts/*.yaml {at}", 0, "contracts"),
