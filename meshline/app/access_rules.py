@@ -30,7 +30,8 @@ from meshline.ingest.openlineage.events import DatasetEvent, DatasetMention, Eve
 VERSION = 1
 EVERYONE = "everyone"
 _SELECTORS = "everything, domain:NAME, product:NAME, tag:KEY, tag:KEY=VALUE or namespace:PATTERN"
-_PRINCIPALS = "everyone, group:NAME or token:NAME"
+_PRINCIPALS = "everyone, group:NAME, user:NAME, service:NAME or token:NAME"
+_NAMED = frozenset({"group", "user", "service", "token"})
 MOST = 10_000  # grants and restrictions of a file
 
 
@@ -128,7 +129,7 @@ class AccessRules(NamedTuple):
         restricted = {selector for rule in self.restrictions if not principals & rule.principals for selector in rule.selectors}
         if Selector(SelectorKind.EVERYTHING) in granted and not restricted:
             return None
-        owners = frozenset() if self.default is Default.NOTHING else frozenset((actor.name, *actor.groups))
+        owners = frozenset() if self.default is Default.NOTHING else frozenset((_split_name(actor)[1], *actor.groups))
         return Rights(frozenset(granted), frozenset(restricted), owners)
 
     def find_ingest(self, actor: Actor) -> IngestRights | None:
@@ -151,7 +152,13 @@ class AccessRules(NamedTuple):
 
 
 def _list_principals(actor: Actor) -> set[str]:
-    return {EVERYONE, f"token:{actor.name}", *(f"group:{group}" for group in actor.groups)}
+    return {EVERYONE, ":".join(_split_name(actor)), *(f"group:{group}" for group in actor.groups)}
+
+
+def _split_name(actor: Actor) -> tuple[str, str]:
+    """The kind of a caller (user and service: of an identity provider; else token), and its name alone."""
+    kind, space, name = actor.name.partition(" ")
+    return (kind, name) if space else ("token", kind)
 
 
 def read_access_rules(path: Path) -> AccessRules:
@@ -205,7 +212,7 @@ class _Parser:
         principals = self._parse_texts(entry.get(subject, []), (*path, subject))
         for principal in principals:
             kind, _, name = principal.partition(":")
-            if principal != EVERYONE and (kind not in {"group", "token"} or not name):
+            if principal != EVERYONE and (kind not in _NAMED or not name):
                 raise self._build_error((*path, subject), f"`{subject}` names {_PRINCIPALS}, not {principal!r}")
         if not selectors or (subject == "who" and not principals):
             raise self._build_error(path, f"`{'on' if not selectors else subject}` is empty")

@@ -283,7 +283,10 @@ def test_who_may_send_events(senders: tuple[TestClient, dict[str, dict[str, str]
         ("version: 1\nrestrict:\n- {except: everyone}", ":3: an entry has `on`"),
         ("version: 1\ngrants:\n- {who: [], on: everything}", ":3: `who` is empty"),
         ("version: 1\nrestrict:\n- {on: []}", ":3: `on` is empty"),
-        ("version: 1\ngrants:\n- {who: sales, on: everything}", ":3: `who` names everyone, group:NAME or token:NAME, not 'sales'"),
+        (
+            "version: 1\ngrants:\n- {who: sales, on: everything}",
+            ":3: `who` names everyone, group:NAME, user:NAME, service:NAME or token:NAME, not 'sales'",
+        ),
         ("version: 1\nrestrict:\n- {on: everything, who: everyone}", ":3: there is no key 'who' here; there are except, on"),
         ("version: 1\ngrants:\n- {who: everyone, on: 7}", ":3: `on` is a text or a list of texts"),
         *(
@@ -319,6 +322,22 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         ("version: 1\ndefault: nothing", Actor("a", Role.ADMIN), None),
         ("version: 1\ndefault: own", Actor("a", Role.WRITER, groups=("g",)), ([], [], {"a", "g"})),
         ("version: 1\ndefault: nothing", Actor("a", Role.WRITER, groups=("g",)), ([], [], set())),
+        ("version: 1\ndefault: own", Actor("user ann lee", Role.READER), ([], [], {"ann lee"})),
+        *(
+            (
+                f"version: 1\ndefault: nothing\ngrants: [{{who: '{who}', on: 'tag:a'}}]",
+                Actor(name, Role.READER),
+                (["tag:a"] if fits else [], [], set()),
+            )
+            for who, name, fits in (
+                ("user:ann", "user ann", True),
+                ("service:ann", "user ann", False),
+                ("token:ann", "user ann", False),
+                ("token:user ann", "user ann", False),
+                ("user:ann", "ann", False),
+                ("token:ann", "ann", True),
+            )
+        ),
         ('version: 1\nrestrict: [{on: "tag:pii"}]', Actor("a", Role.READER), (["everything"], ["tag:pii"], {"a"})),
         ('version: 1\nrestrict: [{on: "tag:pii", except: "token:a"}]', Actor("a", Role.READER), None),
         ('version: 1\nrestrict: [{on: "tag:pii", except: "group:a"}]', Actor("a", Role.READER), (["everything"], ["tag:pii"], {"a"})),

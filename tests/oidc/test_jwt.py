@@ -289,7 +289,7 @@ def test_access_rules_apply_by_group_and_by_name(steady: ScriptedIssuer, tmp_pat
     file = tmp_path / "access.yaml"
     file.write_text(
         "version: 1\ndefault: nothing\ngrants:\n"
-        "  - {who: group:readers, on: domain:sales}\n  - {who: 'token:user bob', on: domain:orders}\n  - {who: token:bob, on: everything}\n"
+        "  - {who: group:readers, on: domain:sales}\n  - {who: user:bob, on: domain:orders}\n  - {who: token:bob, on: everything}\n"
     )
     rules = read_access_rules(file)
 
