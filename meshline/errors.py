@@ -55,6 +55,14 @@ class NotPermitted(MeshlineError):
     code = "FORBIDDEN"
 
 
+class RefusedRequest(MeshlineError):
+    """A server refused a request, or the schema did; `code` is the code of its error."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class LimitExceeded(MeshlineError):
     """A request that exceeds a configured limit."""
 

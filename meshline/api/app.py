@@ -21,6 +21,7 @@ from meshline.api.graphql.http import GraphQLEndpoint, answer_graphql
 from meshline.api.gzip_middleware import GzipMiddleware
 from meshline.api.health import get_healthz, get_readyz
 from meshline.api.marquez.routes import ADDRESSES as MARQUEZ
+from meshline.api.mcp_endpoint import McpEndpoint, answer_mcp
 from meshline.api.metrics import Metrics, get_metrics
 from meshline.api.middleware import RequestContextMiddleware
 from meshline.api.openapi import build_document, get_openapi
@@ -49,6 +50,7 @@ ADDRESSES = (
     Address("/metrics", ("GET",), Role.READER, get_metrics, scopes=(AccessScope.METRICS,)),
     Address("/openapi.json", ("GET",), Role.READER, get_openapi, restricted=True),
     Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql, visit_graphql, restricted=True),
+    Address("/mcp", ("POST",), Role.READER, answer_mcp, restricted=True),
     Address("/api/v1/check", ("POST",), Role.READER, post_check, scopes=(AccessScope.CHECK,)),
     Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event, restricted=True),
     Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch, restricted=True),
@@ -108,6 +110,7 @@ def create_app(
     app.state.service = service
     app.state.metrics = metrics
     app.state.endpoint = endpoint
+    app.state.mcp = McpEndpoint(endpoint)
     app.state.etags = ETags()
     app.state.access_rules = rules
     app.state.bodies = Lane("large events and batches", BODIES, waiting, BODY_SECONDS)

@@ -71,11 +71,18 @@ class WrongHost(MeshlineError):
     code = "WRONG_HOST"
 
 
+class WrongOrigin(MeshlineError):
+    """The Origin header names another site."""
+
+    code = "WRONG_ORIGIN"
+
+
 STATUS: dict[type[MeshlineError], int] = {
     InvalidInput: 400,
     Unauthenticated: 401,
     Forbidden: 403,
     NotPermitted: 403,
+    WrongOrigin: 403,
     NotFound: 404,
     Ambiguous: 409,
     BodyTooLarge: 413,

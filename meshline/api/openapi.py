@@ -149,6 +149,22 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         (JSON,),
         (ENCODING,),
     ),
+    ("/mcp", "POST"): Operation(
+        "Answer an agent: the Model Context Protocol, Streamable HTTP without sessions.",
+        {
+            200: build_json_answer("The answer as JSON-RPC; the tools, and their errors, are in docs/agents.md.", OBJECT),
+            202: Answer("A notification, which needs no answer.", {}),
+            400: build_json_answer("The body is no request of the protocol.", OBJECT),
+            404: build_json_answer("The protocol has no such method.", OBJECT),
+            406: Answer("The client does not accept JSON.", {JSON: OBJECT}),
+            413: TOO_LARGE,
+            415: UNSUPPORTED,
+            503: BUSY,
+        },
+        OBJECT,
+        (JSON,),
+        (ENCODING,),
+    ),
     ("/api/v1/check", "POST"): Operation(
         "Check whether a change may ship, what it affects and who is notified.",
         {

@@ -8,17 +8,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from meshline.cli.terminal import Line
-from meshline.errors import MeshlineError
-from meshline.governance.report_formats.completeness_text import describe_gaps, describe_late_sources
-from meshline.words import format_count, format_time, is_or_are, join_names
-
-
-class RefusedRequest(MeshlineError):
-    """A server refused a request, or the schema did; `code` is the code of its error."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code
+from meshline.governance.report_formats.completeness_text import HiddenAssets, describe_gaps, describe_hidden, describe_late_sources
+from meshline.words import format_time
 
 
 class NamedAsset(msgspec.Struct, rename="camel", frozen=True):
@@ -50,19 +41,6 @@ class KnownLater(msgspec.Struct, rename="camel", frozen=True):
     since: str
 
 
-class HiddenDomain(msgspec.Struct, frozen=True):
-    """A domain of hidden assets."""
-
-    name: str
-
-
-class HiddenAssets(msgspec.Struct, frozen=True):
-    """How many assets of an answer the caller may not see; `domain`: None for those of no domain that the caller may see."""
-
-    count: int
-    domain: HiddenDomain | None = None
-
-
 class Completeness(msgspec.Struct, rename="camel", frozen=True):
     """The gaps that an answer may have; see the type Completeness of the schema."""
 
@@ -87,22 +65,16 @@ class Completeness(msgspec.Struct, rename="camel", frozen=True):
     @property
     def notes(self) -> list[str]:
         """One sentence for each reason why the answer may be incomplete."""
-        return [*describe_past_limits(self.as_of, self.known_later), *describe_hidden(self.hidden), *describe_gaps(self)]
+        return [
+            *describe_past_limits(self.as_of, self.known_later),
+            *describe_hidden(self.hidden),
+            *describe_gaps(self),
+        ]
 
     @property
     def at(self) -> str:
         """The requested time as text; empty: now."""
         return format_as_of(self.as_of)
-
-
-def describe_hidden(hidden: Sequence[HiddenAssets]) -> Iterator[str]:
-    """A sentence on the assets that the caller may not see, if there are any."""
-    if hidden:
-        total = sum(one.count for one in hidden)
-        named = [f"{one.count} of {one.domain.name}" for one in hidden if one.domain is not None]
-        of = f" ({join_names(named)})" if named else ""
-        them = "it" if total == 1 else "them"
-        yield f"{format_count(total, 'further asset')}{of} {is_or_are(total)} part of the answer, and you may not see {them}."
 
 
 def format_as_of(as_of: str | None) -> str:

@@ -10,9 +10,10 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from meshline.cli.answer_types import Asset, RefusedRequest
+from meshline.cli.answer_types import Asset
 from meshline.cli.serve import build_executor
 from meshline.cli.store import OpenGraph, open_graph
+from meshline.errors import RefusedRequest
 from meshline.graph.model import Json
 
 T = TypeVar("T")

@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from meshline.cli.answer_types import RefusedRequest
 from meshline.cli.token import read_token
-from meshline.errors import InvalidInput, StoreUnavailable
+from meshline.errors import InvalidInput, RefusedRequest, StoreUnavailable
 from meshline.governance.report import Report
 from meshline.graph.model import Json
 from meshline.ingest.openlineage.event_files import Found

@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from meshline.cli.answer_types import RefusedRequest as NotMeshline
 from meshline.cli.client import read_query
 from meshline.cli.http_client import HttpClient, send_events
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, RefusedRequest
 from meshline.graph.model import AssetKey, AssetKind, Scope, from_micros
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.event_files import Found as FoundEvent
@@ -209,4 +208,4 @@ def decode_answer(answer: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(answer, type=shape)
     except msgspec.MsgspecError as error:
-        raise NotMeshline(f"the server does not answer like meshline: {error}", "NOT_MESHLINE") from error
+        raise RefusedRequest(f"the server does not answer like meshline: {error}", "NOT_MESHLINE") from error

@@ -37,6 +37,7 @@ def use_address(client: TestClient, path: str, method: str, headers: dict[str, s
     """The status of a request that a server without authentication would answer well."""
     bodies: dict[str, dict[str, Any]] = {
         "/graphql": {"params": {"query": "{ about { version } }"}} if method == "GET" else {"json": ABOUT},
+        "/mcp": {"json": {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, "headers": {"Accept": "application/json", **headers}},
         "/api/v1/check": {"json": {"things": []}},
         "/api/v1/lineage": {"params": {"nodeId": "job:nowhere:none"}} if method == "GET" else {"json": build_event()},
         "/api/v1/lineage/batch": {"json": [build_event()]},

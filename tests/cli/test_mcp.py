@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 
+from meshline.app.agents import tools
 from meshline.app.agents.answers import MAX_BYTES, Answer, Row, encode_answer
 from meshline.app.agents.mcp_server import AgentServer, run_tool
 from meshline.app.agents.tools import BY_NAME, TOOLS, Ask
@@ -226,7 +227,7 @@ def test_history_has_columns_flows_and_nothing_that_leads_elsewhere(ask: Ask) ->
     assert call(ask, "history", asset="marts.finance.revenue_daily", since="2026-03-09")["page"]["total"] < found["page"]["total"]
 
 
-def test_history_names_the_columns_that_changed(tmp_path: Path) -> None:
+def test_history_names_the_columns_that_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = f"sqlite:///{tmp_path / 'own.db'}"
     event = {
         "eventType": "COMPLETE",
@@ -250,6 +251,10 @@ def test_history_names_the_columns_that_changed(tmp_path: Path) -> None:
         run_successfully("ingest", "openlineage", tmp_path / "event.json", "--store", store)
     with open_ask(store, None) as ask:
         changes = call(ask, "history", asset="a.b", since="2026-03-01T12:00")["changes"]
+        monkeypatch.setattr(tools, "SCHEMAS", 1)
+        few = call(ask, "history", asset="a.b", since="2026-02-01")
+        assert few["changes"] == []
+        assert few["completeness"]["because"] == ["Only the newest 1 lists of columns of 'n/a.b' were read."]
     assert [(one["what"], one["added"], one["removed"], one["retyped"]) for one in changes] == [
         ("columns changed", ["new"], ["old"], ["id: int to string"])
     ]

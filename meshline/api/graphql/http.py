@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from meshline.app.policy_service import PolicyService
 from meshline.app.service import Service
 from meshline.app.threads import Lane
 from meshline.app.tokens import AccessScope, Actor, Role
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, RefusedRequest
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 
@@ -91,6 +92,15 @@ class GraphQLEndpoint:
             return Response(encode_error("METHOD_NOT_ALLOWED", "only queries can be sent with GET: use POST"), 405, {"Allow": "POST"}, JSON)
         headers = build_headers(etag) if etag and answer.lasting else None
         return Response(msgspec.json.encode(answer.body), _decide_status(answer, media), headers, media)
+
+    def ask(self, query: str, variables: Mapping[str, object], actor: Actor, request_id: str) -> dict[str, Any]:
+        """The `data` of the answer to a query of ours, in this thread. The graph must be open. Raises RefusedRequest."""
+        assert self._executor is not None
+        body = self._executor.execute(query, variables, allowed=QUERIES, request_id=request_id, actor=actor).body
+        if errors := body.get("errors"):
+            raise RefusedRequest(str(errors[0]["message"]), str(errors[0]["extensions"]["code"]))
+        data: dict[str, Any] = body["data"]
+        return data
 
     async def _read_request(self, request: Request) -> GraphQLRequest:
         check_media(request, BODIES)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.governance.report_formats.completeness_text import describe_gaps
+from meshline.governance.report_formats.completeness_text import HiddenAssets, describe_gaps, describe_hidden
 from meshline.graph.model import Json
 from meshline.words import shorten_text
 
@@ -28,6 +28,7 @@ class Gaps(msgspec.Struct, rename="camel", frozen=True):
     unbound: int
     silent_on_filters: int
     silent_producers: list[str]
+    hidden: list[HiddenAssets]
 
 
 class Row(NamedTuple):
@@ -56,7 +57,8 @@ class Answer(NamedTuple):
 
 def list_reasons(completeness: object) -> list[str]:
     """Why an answer may be incomplete, from its field `completeness`."""
-    return describe_gaps(msgspec.convert(completeness, Gaps))
+    gaps = msgspec.convert(completeness, Gaps)
+    return [*describe_hidden(gaps.hidden), *describe_gaps(gaps)]
 
 
 def slice_rows(contents: Sequence[dict[str, Json]], start: str | None, limit: int, revision: int) -> tuple[list[Row], bool]:

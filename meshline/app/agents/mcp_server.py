@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import anyio
 import mcp_types as types
@@ -40,10 +40,15 @@ MAX_MESSAGE = 4_000  # characters of an error, which may list candidates
 
 JSON = "application/json"
 
-T = TypeVar("T")
 Context: TypeAlias = ServerRequestContext[Any, Any]
 Page: TypeAlias = types.PaginatedRequestParams | None
 Opener: TypeAlias = Callable[[Any], Ask]  # from the HTTP request of a call (None over stdio) to what answers its queries
+
+
+class Runner(Protocol):
+    """Runs a function in a thread. Raises MeshlineError if it cannot."""
+
+    async def __call__(self, work: Callable[[], Any], /) -> Any: ...
 
 
 class PromptText(NamedTuple):
@@ -71,9 +76,10 @@ PROMPTS = {
 class AgentServer:
     """Answers the requests of the protocol."""
 
-    def __init__(self, open_ask: Opener) -> None:
-        """`open_ask`: gives what answers the queries of a call, in the name of its caller."""
+    def __init__(self, open_ask: Opener, run: Runner | None = None) -> None:
+        """`open_ask`: gives what answers the queries of a call, in the name of its caller. `run`: runs a call in a thread; None = some."""
         self._open_ask = open_ask
+        self._run = run or self._run_in_thread
         self._limiter: CapacityLimiter | None = None
 
     def build(self) -> Server[dict[str, Any]]:
@@ -92,7 +98,7 @@ class AgentServer:
             on_get_prompt=self._get_prompt,
         )
 
-    async def _run(self, function: Callable[[], T]) -> T:
+    async def _run_in_thread(self, function: Callable[[], Any]) -> Any:
         """In a thread: queries wait for the store, and run an event loop of their own."""
         if self._limiter is None:
             self._limiter = CapacityLimiter(CALLS)  # made here, because it belongs to the event loop
@@ -106,7 +112,11 @@ class AgentServer:
         if tool is None:
             raise _build_refusal(f"there is no tool {shorten_text(params.name, 100)!r}; accepted are {', '.join(BY_NAME)}")
         ask = self._open_ask(context.request)
-        return await self._run(partial(run_tool, ask, tool, params.arguments))
+        try:
+            result: types.CallToolResult = await self._run(partial(run_tool, ask, tool, params.arguments))
+        except MeshlineError as error:  # too many wait
+            return _build_error(error)
+        return result
 
     async def _list_resources(self, _context: Context, _params: Page) -> types.ListResourcesResult:
         return types.ListResourcesResult(resources=[])  # a mesh has millions: `find` finds them
@@ -171,13 +181,16 @@ def run_tool(ask: Ask, tool: Tool, arguments: Mapping[str, Any] | None) -> types
     try:
         return _build_result(encode_answer(tool.run(ask, parse_arguments(tool, arguments))))
     except MeshlineError as error:
-        return _build_result(
-            msgspec.json.encode({"error": {"code": error.code, "message": shorten_text(str(error), MAX_MESSAGE)}}), is_error=True
-        )
+        return _build_error(error)
     except Exception:
         log.exception("the tool %s failed", tool.name)
         internal = {"error": {"code": "INTERNAL", "message": "internal error; the log of the server has the details"}}
         return _build_result(msgspec.json.encode(internal), is_error=True)
+
+
+def _build_error(error: MeshlineError) -> types.CallToolResult:
+    found = {"error": {"code": error.code, "message": shorten_text(str(error), MAX_MESSAGE)}}
+    return _build_result(msgspec.json.encode(found), is_error=True)
 
 
 def _build_result(body: bytes, *, is_error: bool = False) -> types.CallToolResult:

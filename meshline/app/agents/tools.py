@@ -27,6 +27,7 @@ Next = Annotated[str, msgspec.Meta(max_length=20_000, description="`page.next` o
 DRAWN = 1_000  # assets of a trace
 EXAMINED = 50  # upstream datasets of a history
 DIFFERENCES = 1_000
+SCHEMAS = 100  # lists of columns of each dataset of a history, the newest
 HISTORY_DAYS = 30
 VIOLATIONS, VIOLATION_PAGES = 500, 20  # of a page, and pages: all that a list filters
 MAX_PATHS = 20
@@ -367,13 +368,16 @@ def list_paths(ask: Ask, asked: PathsArguments) -> Answer:
     found, completeness = data["paths"], data["impact"]["completeness"]
     rows = [Row("", {"steps": [_build_path_step(step) for step in path["steps"]]}) for path in found[: asked.limit]]
     more = len(found) > asked.limit
+    because = list_reasons(completeness)
+    if hidden := sum(step["hidden"] for path in found for step in path["steps"]):
+        because.insert(0, f"The paths lead through {format_count(hidden, 'asset')} that you may not see.")
     sentence = f"No path of data is known from {source.quoted} to {target.quoted}."
     if found:
         count = f"more than {asked.limit} paths" if more else format_count(len(found), "path")
         sentence = f"Data flows from {source.quoted} to {target.quoted} by {count}, the most certain and shortest first."
     total = None if more else len(found)
     facts: Content = {"raiseLimit": f"up to {MAX_PATHS}"} if more and asked.limit < MAX_PATHS else {}
-    return Answer(sentence, facts, "paths", rows, total, more=False, because=list_reasons(completeness), revision=completeness["revision"])
+    return Answer(sentence, facts, "paths", rows, total, more=False, because=because, revision=completeness["revision"])
 
 
 def _build_path_step(step: Mapping[str, Any]) -> Json:
@@ -385,6 +389,7 @@ def _build_path_step(step: Mapping[str, Any]) -> Json:
             "reach": None if step["reach"] is None else step["reach"].lower(),
             "transformation": step["subtype"],
             "masking": step["masking"] or None,
+            "hidden": step["hidden"] or None,
         }
     )
 
@@ -522,7 +527,9 @@ def list_changes(ask: Ask, asked: HistoryArguments) -> Answer:
     upstream = ask(read_query("upstream"), {"id": asset.id, "first": EXAMINED})["provenance"]
     nearest = [one["node"]["id"] for one in upstream["assets"]["nodes"]]
     ids = list(dict.fromkeys([asset.dataset or asset.id, *nearest]))
-    data = ask(read_query("history"), {"ids": ids, "from": since.isoformat(), "to": now.isoformat(), "limit": DIFFERENCES})
+    data = ask(
+        read_query("history"), {"ids": ids, "from": since.isoformat(), "to": now.isoformat(), "limit": DIFFERENCES, "schemas": SCHEMAS}
+    )
     difference, revision = data["lineageDiff"], data["about"]["revision"]
     examined = {node["id"]: node["qualifiedName"] for node in data["nodes"] if node is not None}
     contents = [
@@ -530,13 +537,13 @@ def list_changes(ask: Ask, asked: HistoryArguments) -> Answer:
         *(_build_flow("flow removed", one) for one in difference["removed"] if _has_examined_end(examined, one)),
     ]
     for node in data["nodes"]:
-        if node is not None and "schemaHistory" in node:
+        if node is not None and "schemas" in node:
             contents += _list_schema_changes(node, since)
             contents += _list_failures(node, since)
     contents.sort(key=lambda one: str(one["at"]), reverse=True)
     rows, more = slice_rows(contents, asked.next, asked.limit, revision)
     total = len(contents)
-    because = list_reasons(upstream["completeness"])
+    because = [*list_reasons(upstream["completeness"]), *_list_unread_schemas(data["nodes"], since)]
     for what in ("added", "removed"):
         counted = difference[f"total{what.capitalize()}"]
         if counted > len(difference[what]):
@@ -580,16 +587,27 @@ def _build_flow(what: str, flow: Mapping[str, Any]) -> Content:
     )
 
 
+def _list_unread_schemas(nodes: Iterable[Mapping[str, Any] | None], since: datetime) -> Iterator[str]:
+    """A sentence for each dataset with lists of columns in that time that were not read."""
+    for node in nodes:
+        if node is not None and "schemas" in node:
+            listed = node["schemas"]["nodes"]
+            if node["schemas"]["totalCount"] > len(listed) and datetime.fromisoformat(listed[-1]["since"]) >= since:
+                yield f"Only the newest {len(listed)} lists of columns of {shorten_text(node['qualifiedName'], SHOWN_NAME)!r} were read."
+
+
 def _list_schema_changes(dataset: Mapping[str, Any], since: datetime) -> Iterator[Content]:
     """How the columns that each source lists have changed since then."""
     by_source: dict[str, list[Mapping[str, Any]]] = {}
-    for listed in sorted(dataset["schemaHistory"], key=lambda one: datetime.fromisoformat(one["since"])):
+    newest = dataset["schemas"]["nodes"]
+    whole = dataset["schemas"]["totalCount"] == len(newest)
+    for listed in sorted(newest, key=lambda one: datetime.fromisoformat(one["since"])):
         by_source.setdefault(listed["source"], []).append(listed)
     for source, listings in by_source.items():
         before: dict[str, str | None] | None = None
         for listed in listings:
             columns = {column["name"]: column["dataType"] for column in listed["columns"]}
-            if datetime.fromisoformat(listed["since"]) >= since:
+            if datetime.fromisoformat(listed["since"]) >= since and (whole or before is not None):  # else what it followed was not read
                 yield _build_schema_change(dataset["qualifiedName"], source, listed["since"], before, columns)
             before = columns
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from meshline.words import format_count, format_time, has_or_have, is_or_are, join_names
 
 _TRUNCATED = {
@@ -16,6 +18,19 @@ _TRUNCATED = {
 
 
 _RELATIONS = {"OWNS": "owners", "CONSUMES": "consumers", "GOVERNS": "contracts", "PORT": "ports of products"}
+
+
+class HiddenDomain(msgspec.Struct, frozen=True):
+    """A domain of hidden assets."""
+
+    name: str
+
+
+class HiddenAssets(msgspec.Struct, frozen=True):
+    """How many assets of an answer the caller may not see; `domain`: None for those of no domain that the caller may see."""
+
+    count: int
+    domain: HiddenDomain | None = None
 
 
 class Completeness(Protocol):
@@ -72,6 +87,17 @@ def describe_gaps(completeness: Completeness) -> list[str]:
     if c.provisional:
         sentences.append(f"{format_count(c.provisional, 'lineage edge')} {is_or_are(c.provisional)} from runs that have not completed.")
     return sentences
+
+
+def describe_hidden(hidden: Sequence[HiddenAssets]) -> list[str]:
+    """A sentence on the assets that the caller may not see, if there are any."""
+    if not hidden:
+        return []
+    total = sum(one.count for one in hidden)
+    named = [f"{one.count} of {one.domain.name}" for one in hidden if one.domain is not None]
+    of = f" ({join_names(named)})" if named else ""
+    them = "it" if total == 1 else "them"
+    return [f"{format_count(total, 'further asset')}{of} {is_or_are(total)} part of the answer, and you may not see {them}."]
 
 
 def describe_late_sources(relations: Iterable[tuple[str, str, datetime]]) -> list[str]:

@@ -1,0 +1,118 @@
+"""`/mcp`: agents over HTTP, with the tokens, the limits and the access rules of every address."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from starlette.testclient import TestClient
+
+from meshline.api import mcp_endpoint
+from meshline.app.tokens import Role
+from tests.api.conftest import URL, run_application
+from tests.api.test_access import AS_SALES, client  # noqa: F401 - an application with access rules
+from tests.api.test_auth import SECRETS, build_authorization
+
+READER = build_authorization(SECRETS[Role.READER])
+VERSION = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+
+def build_call(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
+
+
+def call(client: TestClient, headers: dict[str, str], name: str, **arguments: Any) -> dict[str, Any]:  # noqa: F811
+    """The answer of a tool, or its error."""
+    answer = client.post("/mcp", json=build_call(name, **arguments), headers={**VERSION, **headers})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = json.loads(answer.json()["result"]["content"][0]["text"])
+    return found
+
+
+def test_the_client_of_the_sdk(client: TestClient) -> None:  # noqa: F811
+    """Both eras of the protocol, through all layers of the application."""
+
+    async def converse(mode: Any) -> tuple[str, dict[str, Any]]:
+        transport = httpx2.ASGITransport(app=client.app)
+        http = httpx2.AsyncClient(transport=transport, headers=READER)
+        async with http, Client(streamable_http_client(f"{URL}/mcp", http_client=http), mode=mode) as agent:
+            assert len((await agent.list_tools()).tools) == 9
+            result = await agent.call_tool("describe", {"asset": "wh/sales.orders"})
+            assert not result.is_error
+            return agent.protocol_version, json.loads(result.content[0].text)  # type: ignore[union-attr]
+
+    (new, described), (old, same) = anyio.run(converse, "auto"), anyio.run(converse, "legacy")
+    assert (new, old) == ("2026-07-28", "2025-11-25")
+    assert described == same
+    assert described["name"] == "wh/sales.orders"
+
+
+def test_without_a_token_nothing_is_answered(client: TestClient) -> None:  # noqa: F811
+    refused = client.post("/mcp", json=LIST, headers=VERSION)
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert client.post("/mcp", json=LIST, headers={**VERSION, **READER}).status_code == 200
+
+
+def test_what_the_caller_may_not_see_is_counted_and_never_named(client: TestClient) -> None:  # noqa: F811
+    whole = call(client, READER, "impact", asset="wh/sales.orders", limit=100)
+    seen = call(client, AS_SALES, "impact", asset="wh/sales.orders", limit=100)
+    assert any("salaries" in one["name"] for one in whole["assets"])
+    assert "salaries" not in json.dumps(seen)
+    (hidden,) = [reason for reason in seen["completeness"]["because"] if "you may not see" in reason]
+    assert hidden.startswith(f"{whole['page']['total'] - seen['page']['total']} further asset")
+    assert not seen["completeness"]["sure"]
+    missing, secret = (call(client, AS_SALES, "describe", asset=name)["error"] for name in ("wh/salaries.gone", "wh/salaries.paid"))
+    assert missing["code"] == secret["code"] == "NOT_FOUND"
+    assert missing["message"].count("salaries") == secret["message"].count("salaries") == 1, "the name that was asked for"
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [(URL, 200), ("https://evil.example.com", 403), ("null", 403), ("http://127.0.0.1:9", 403), ("http://evil.example.com:8080", 403)],
+)
+def test_pages_of_other_sites_may_not_ask(client: TestClient, origin: str, status: int) -> None:  # noqa: F811
+    answer = client.post("/mcp", json=LIST, headers={**VERSION, **READER, "Origin": origin})
+    assert answer.status_code == status
+    assert status == 200 or answer.json()["error"]["code"] == "WRONG_ORIGIN"
+
+
+def test_a_page_of_an_allowed_host_may_ask() -> None:
+    with run_application(allowed_hosts=["agents.company.com"]) as open_client:
+        headers = {**VERSION, "Origin": "https://agents.company.com"}
+        assert open_client.post("/mcp", json=LIST, headers=headers).status_code == 200
+        assert open_client.post("/mcp", json=LIST, headers={**VERSION, "Host": "evil.example.com"}).status_code == 421
+
+
+def test_requests_that_are_not_of_the_protocol(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    headers = {**VERSION, **READER}
+    post = client.post
+    assert post("/mcp", content=b"{", headers={**headers, "Content-Type": "application/json"}).status_code == 400
+    assert post("/mcp", json=[LIST], headers=headers).status_code == 400
+    assert post("/mcp", content=json.dumps(LIST), headers={**headers, "Content-Type": "text/plain"}).status_code == 415
+    assert post("/mcp", json=LIST, headers={**headers, "Accept": "text/html"}).status_code == 406
+    assert client.get("/mcp", headers=headers).status_code == 405
+    packed = gzip.compress(json.dumps(LIST).encode())
+    zipped = {**headers, "Content-Encoding": "gzip", "Content-Type": "application/json"}
+    assert len(post("/mcp", content=packed, headers=zipped).json()["result"]["tools"]) == 9
+    assert post("/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers).status_code == 202
+    modern = {**headers, "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "subscriptions/listen"}
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    listen = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": {"_meta": meta, "notifications": {}}}
+    assert "Method not found" in post("/mcp", json=listen, headers=modern).text  # and it ends
+    monkeypatch.setattr(mcp_endpoint, "MAX_BODY", 100)
+    assert post("/mcp", json=build_call("find", query="x" * 200), headers=headers).status_code == 413
+
+
+def test_errors_of_tools_are_answers(client: TestClient) -> None:  # noqa: F811
+    found = call(client, READER, "impact", asset="wh/sales.orders", depth=3)
+    assert "`depth`" in found["error"]["message"]
+    unknown = client.post("/mcp", json=build_call("nothing"), headers={**VERSION, **READER}).json()
+    assert "accepted are find, describe" in unknown["error"]["message"]
