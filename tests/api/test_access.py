@@ -148,6 +148,10 @@ def test_the_texts_and_runs_of_a_job_that_uses_a_hidden_table(client: TestClient
     assert found["datasets"]["nodes"][0]["runs"] == {"totalCount": 1, "nodes": [{"jobName": "bonus"}]}
     every = ask(client, query, SECRETS[Role.ADMIN])["data"]
     assert every["datasets"]["nodes"][0]["runs"]["totalCount"] == 2
+    runs = ask(client, "{ jobs { nodes { name lastRun { id } } } }", SECRETS[Role.ADMIN])["data"]["jobs"]["nodes"]
+    ids = {job["name"]: job["lastRun"]["id"] for job in runs if job["lastRun"]}
+    known = {name: ask(client, f'{{ run(id: "{id_}") {{ jobName }} }}')["data"]["run"] for name, id_ in ids.items()}
+    assert (known["orders"], known["pay"]) == ({"jobName": "orders"}, None)
 
 
 def test_a_hidden_name_is_answered_as_one_that_nothing_has(client: TestClient) -> None:

@@ -39,7 +39,7 @@ RESTRICTED_FIELDS = frozenset(
     {
         *("node", "nodes", "dataset", "resolve", "search", "suggest", "about", "coverage", "tags", "namespaces"),
         *("domains", "products", "datasets", "jobs", "consumers", "contracts", "owners", "ownedBy", "orphans", "consumersOf"),
-        *("lineage", "compactLineage", "impact", "provenance", "paths", "qualityFailures", "knownLater"),
+        *("lineage", "compactLineage", "impact", "provenance", "paths", "qualityFailures", "knownLater", "lineageDiff", "run"),
     }
 )
 MATCHES = "MATCHES"  # the limit of a search: the number of assets that it examines

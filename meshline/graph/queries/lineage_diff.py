@@ -159,6 +159,15 @@ class _Side(NamedTuple):
         scopes = {scope for node in nodes if node is not None for scope in self.graph.changes.list_scopes(node)}
         return (self.heads[scope] for scope in scopes - self.differing if scope in self.heads)
 
+    def may_show(self, edge: DiffEdge) -> bool:
+        """Whether the viewer may see both ends."""
+        return self.graph.may_name(edge.start) and self.graph.may_name(edge.end)
+
+    def hide_job(self, change: Change) -> Change:
+        """The change without its job, if the viewer may not see that."""
+        job = change.edge.job
+        return change if job is None or self.graph.may_name(job) else change._replace(edge=change.edge._replace(job=None))
+
     def _has_moved_end(self, edge: DiffEdge) -> bool:
         return bool(self.moved) and not self.moved.isdisjoint({get_dataset(edge.start), get_dataset(edge.end)})
 
@@ -186,10 +195,10 @@ def _subtract_changes(
     here: dict[DiffEdge, Change], there: dict[DiffEdge, Change], side: _Side, near: Callable[[DiffEdge], bool] | None
 ) -> list[Change]:
     """The flows that only this side has, without those that an unchanged scope states at both times. `near`: a filter of edges."""
-    candidates = {edge for edge in here if edge not in there and (near is None or near(edge))}
+    candidates = {edge for edge in here if edge not in there and (near is None or near(edge)) and side.may_show(edge)}
     for head in list(side.list_unchanged_heads(candidates)):
         candidates.difference_update(list_flows(head.content))
-    return sorted((here[edge] for edge in candidates), key=build_change_key)
+    return sorted((side.hide_job(here[edge]) for edge in candidates), key=build_change_key)
 
 
 def build_change_key(change: Change) -> SortKey:
