@@ -14,6 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 from starlette.testclient import TestClient
 
 from meshline.api import mcp_endpoint
+from meshline.api.graphql.context import RESTRICTED_FIELDS
 from meshline.app.tokens import Role
 from tests.api.conftest import URL, run_application
 from tests.api.test_access import AS_SALES, client  # noqa: F401 - an application with access rules
@@ -72,6 +73,28 @@ def test_what_the_caller_may_not_see_is_counted_and_never_named(client: TestClie
     missing, secret = (call(client, AS_SALES, "describe", asset=name)["error"] for name in ("wh/salaries.gone", "wh/salaries.paid"))
     assert missing["code"] == secret["code"] == "NOT_FOUND"
     assert missing["message"].count("salaries") == secret["message"].count("salaries") == 1, "the name that was asked for"
+
+
+def test_what_is_about_the_whole_mesh_is_refused_to_callers_who_see_a_part(client: TestClient) -> None:  # noqa: F811
+    asked: dict[str, dict[str, Any]] = {
+        "find": {"query": "orders"},
+        "describe": {"asset": "wh/sales.orders"},
+        "impact": {"asset": "wh/sales.orders"},
+        "trace": {"asset": "wh/sales.orders"},
+        "paths": {"source": "wh/sales.raw", "target": "wh/sales.orders"},
+        "owners": {"assets": ["wh/sales.orders"]},
+        "check": {"change": "drop wh/sales.orders.x"},
+        "history": {"asset": "wh/sales.orders"},
+        "violations": {},
+    }
+    found = {name: call(client, AS_SALES, name, **arguments) for name, arguments in asked.items()}
+    fields = {"check": "blastRadius", "history": "lineageDiff", "violations": "policyViolations"}
+    assert {name for name, answer in found.items() if "error" in answer} == {
+        name for name, field in fields.items() if field not in RESTRICTED_FIELDS
+    }
+    assert {answer["error"]["code"] for answer in found.values() if "error" in answer} == {"FORBIDDEN"}
+    assert all("may see every asset" in answer["error"]["message"] for answer in found.values() if "error" in answer)
+    assert "salaries" not in json.dumps(found)
 
 
 @pytest.mark.parametrize(
