@@ -80,11 +80,12 @@ function makeScene(nodes: string[], links: [string, string][], reaches: ("DIRECT
   return buildScene(picture, computeLayout(boxes, wanted), false);
 }
 
-function record(scene: Scene, zoom: number | "fit", lights = DARK): Recorder {
-  const view = zoom === "fit" ? fit(scene.bounds, SIZE) : { x: scene.bounds.x + scene.bounds.width / 2, y: 0, zoom };
+function record(scene: Scene, zoom: number | "fit" | "all near", lights = DARK): Recorder {
+  const middle = { x: scene.bounds.x + scene.bounds.width / 2, y: 0 };
+  const view = zoom === "fit" ? fit(scene.bounds, SIZE) : { ...middle, zoom: zoom === "all near" ? 0.4 : zoom };
   const recorder = new Recorder();
   recorder.scale = view.zoom;
-  const part = visiblePart(view, SIZE);
+  const part = zoom === "all near" ? scene.bounds : visiblePart(view, SIZE);
   const window = [part.x, part.y, part.x + part.width, part.y + part.height] as const;
   drawLines(recorder as unknown as CanvasRenderingContext2D, scene, window, view, LIGHT, lights);
   return recorder;
@@ -144,5 +145,25 @@ describe("drawLines", () => {
     expect(strokes.at(-1)!.colour).toBe(LIGHT.focus);
     expect(texts.at(-1)).toEqual({ text: "8", after: strokes.length });
     expect(record(scene, 0.2, { ...DARK, line: scene.picture.lines[0]!.id }).texts).toEqual([]);
+  });
+
+  test("a crowd of lines has no dashes, which would be a grey of their own, and is as light as far away", () => {
+    const readers = Array.from({ length: 1200 }, (_, i) => `reader_${i}`);
+    const fan = (many: number) => {
+      const ends = readers.slice(0, many);
+      return record(
+        makeScene(
+          ["hub", ...ends],
+          ends.map((end) => ["hub", end]),
+          ["INDIRECT"],
+        ),
+        "all near",
+      );
+    };
+    const [few, crowd] = [fan(400).strokes, fan(1200).strokes];
+    expect([few.length, crowd.length]).toEqual([1, 1]);
+    expect([few[0]!.dashes.length, few[0]!.alpha]).toEqual([2, 1]);
+    expect(crowd[0]!.dashes).toEqual([]);
+    expect(crowd[0]!.alpha).toBeLessThan(0.5);
   });
 });

@@ -48,6 +48,8 @@ const buckets: number[][] = Array.from({ length: STYLES }, () => []);
 
 /** From here on lines in the window are a pixel wide: so many wider ones could not be told apart, and would cost three times as much. */
 const MANY = 300;
+/** From here on lines of one style in the window are drawn as they are far away: their dashes would run into each other, and take most of a frame. */
+const CROWD = 1000;
 
 /** The lines, style by style. */
 export function drawLines(
@@ -66,7 +68,9 @@ export function drawLines(
     if (members.length === 0) continue;
     const reach = REACHES[style & 3]!;
     const lit = (style & ON_CONE) !== 0;
-    context.globalAlpha = (style & OFF_CONE) !== 0 ? FADED : (style & FAINT) !== 0 ? THINNED : near || lit ? 1 : FAR_TONES[reach];
+    const crowded = members.length > CROWD;
+    const toned = !lit && (!near || crowded);
+    context.globalAlpha = (style & OFF_CONE) !== 0 ? FADED : (style & FAINT) !== 0 ? THINNED : toned ? FAR_TONES[reach] : 1;
     context.strokeStyle =
       (style & ADDED) !== 0
         ? palette.good
@@ -78,7 +82,8 @@ export function drawLines(
               ? palette.warn
               : palette.strongLine;
     context.lineWidth = (lit ? 2.4 : near ? (drawn > MANY ? 1 : 1.5) : reach === "DIRECT" ? 1 : 0.7) * thin;
-    if (near) strokeNear(context, scene, members, window, reach, (style & ADDED) !== 0 && (style & REMOVED) !== 0, thin, palette);
+    const gone = (style & ADDED) !== 0 && (style & REMOVED) !== 0;
+    if (near) strokeNear(context, scene, members, window, crowded ? [] : gone ? GONE : DASHES[reach], thin, palette);
     else strokeFar(context, scene, members, style, lights.cone);
   }
   context.setLineDash([]);
@@ -168,12 +173,10 @@ function strokeNear(
   scene: Scene,
   members: readonly number[],
   window: Window4,
-  reach: Reach,
-  gone: boolean,
+  dashes: readonly number[],
   thin: number,
   palette: Palette,
 ): void {
-  const dashes = gone ? GONE : DASHES[reach];
   context.setLineDash(dashes.map((length) => length * thin));
   const together = areThin(context);
   context.beginPath();
