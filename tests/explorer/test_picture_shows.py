@@ -106,6 +106,31 @@ def test_a_column_under_the_pointer_lights_all_that_the_server_reaches(example: 
     expect(page.locator(".canvas-chip")).to_have_count(0)
 
 
+def test_a_right_click_on_a_box_or_a_column_opens_its_menu(example: Server, window: Window, of: str) -> None:
+    email = example.resolve("customers.email")
+    page = window.open(f"/lineage?of={of}&dir=down&open={of}:c")
+    expect(page.locator(f"[data-id='{email}']")).to_be_visible()
+    columns = [one for one, label in read_rows(page).items() if ", column" in label]
+    zoom = float(page.locator("canvas[data-cards]").get_attribute("data-zoom") or 0)
+    x, top = find_box(page)
+    menu = page.get_by_role("menu")
+    page.mouse.click(x + 30, top + 20 * zoom, button="right")
+    expect(page.get_by_role("menu", name="Actions for customers.customers", exact=True)).to_be_visible()
+    expect(menu.locator("[role^=menuitem]").first).to_be_focused()
+    expect(menu.get_by_role("menuitem", name="Drop it")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
+    page.mouse.click(x + 30, top + (52 + 22 * (columns.index(email) + 0.5)) * zoom, button="right")
+    expect(page.get_by_role("menu", name="Actions for email", exact=True)).to_be_visible()
+    expect(menu.get_by_role("menuitem", name="Drop it")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(f"[data-id='{email}']")).to_be_focused()
+    frame = page.locator(".canvas-frame").bounding_box()
+    assert frame
+    page.mouse.click(frame["x"] + 5, frame["y"] + frame["height"] - 5, button="right")  # there is nothing
+    expect(menu).to_have_count(0)
+
+
 def test_what_is_masked_is_marked_and_the_masking_line_too(example: Server, window: Window, of: str, nodes: list[dict[str, Any]]) -> None:
     page = window.open(f"/lineage?of={of}&dir=down&depth={DEEP}")
     masked = {node["asset"]["id"] for node in nodes if node["masked"]}

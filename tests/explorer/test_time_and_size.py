@@ -124,7 +124,21 @@ def test_the_time_line_sets_the_time_that_is_shown(example: Server, open_window:
     page.clock.resume()
     slider.press("Home")
     expect(find_banner(page)).to_be_visible()
-    assert read_parameter(page, "asOf").startswith("202")
+    first = read_parameter(page, "asOf")
+    assert first.startswith("202")
+    slider.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("added"))
+    page.wait_for_function("(first) => new URL(location).searchParams.get('asOf') > first", arg=first)
+    slider.press("End")
+    expect(find_banner(page)).to_have_count(0)
+    other = page.get_by_role("slider", name="Compared with")
+    expect(other).to_have_value("0")  # that time is before all changes
+    other.press("End")
+    expect(page).not_to_have_url(re.compile("compare="))
+    expect(other).to_have_attribute("aria-valuetext", re.compile("^nothing"))
+    other.press("ArrowLeft")
+    expect(page).to_have_url(re.compile("compare=202"))
+    expect(page.locator("[data-notice=difference]")).to_be_visible()
 
 
 def test_rows_fold_the_list_is_alone_and_help_opens_by_keys(example: Server, open_window: OpenWindow) -> None:

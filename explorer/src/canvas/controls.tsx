@@ -1,5 +1,5 @@
 /** What the picture shows: level, directions, reach, groups, overlay, time, find, link and files. */
-import type { RefObject } from "react";
+import { type RefObject, useEffect, useState } from "react";
 import { writeLocal } from "../times";
 import type { PictureState } from "./address";
 import { nameReach } from "./details";
@@ -43,9 +43,13 @@ export function Controls(props: ControlsProps) {
   const { state, picture, onView, onChange } = props;
   const { view } = state;
   const direction = view.sides.length === 2 ? "both" : view.sides[0]!;
-  // What is set there is seen; else the picture begins higher.
   const inUse = state.overlay !== "none" || state.compare !== null || state.users.size > 0;
   const closed = { open: new Set<string>(), shut: new Set<string>() };
+  // What is set there is seen; else the picture begins higher. What is set no more does not fold away under the hand that ended it.
+  const [unfolded, setUnfolded] = useState(inUse);
+  useEffect(() => {
+    if (inUse) setUnfolded(true);
+  }, [inUse]);
   return (
     <div className="canvas-tools">
       <fieldset>
@@ -114,7 +118,11 @@ export function Controls(props: ControlsProps) {
           ))}
         </select>
       </label>
-      <details className="canvas-more" open={inUse}>
+      <details
+        className="canvas-more"
+        open={unfolded}
+        onToggle={({ target, currentTarget }) => target === currentTarget && setUnfolded(currentTarget.open)}
+      >
         <summary>More</summary>
         <div>
           <label>
