@@ -32,6 +32,7 @@ from meshline.api.rest.mesh import put_mesh
 from meshline.api.rest.openlineage import post_batch, post_event
 from meshline.api.rest.request_body import BodyBudget
 from meshline.api.rest.sources import handle_source
+from meshline.api.trusted_proxy import build_trusted_proxy
 from meshline.app.access_rules import read_access_rules
 from meshline.app.oidc import build_issuer
 from meshline.app.service import Service
@@ -102,6 +103,7 @@ def create_app(
                 rules=rules,
                 refused=metrics.count_refused_request,
                 issuer=build_issuer(settings),
+                proxy=build_trusted_proxy(settings),
             ),
         ],
         exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error, 404: answer_unknown_address},

@@ -13,9 +13,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meshline.api.addresses import get_matched_path
-from meshline.api.errors import NO_TOKEN, Forbidden, Unauthenticated, WrongHost, build_error_response
+from meshline.api.errors import NO_TOKEN, CrossSite, Forbidden, Unauthenticated, WrongHost, build_error_response
 from meshline.api.resource_metadata import build_metadata_hint
+from meshline.api.trusted_proxy import TrustedProxy
 from meshline.app.access_rules import AccessRules
+from meshline.app.grants import Principal, build_actor
 from meshline.app.oidc import TokenIssuer, has_form_of_jwt
 from meshline.app.settings import Settings
 from meshline.app.tokens import NO_AUTHENTICATION, AccessScope, Actor, Role, TokenRefused, TokenRegister
@@ -74,13 +76,16 @@ class AuthMiddleware:
         refused: Callable[[str], None],
         rules: AccessRules | None = None,
         issuer: TokenIssuer | None = None,
+        proxy: TrustedProxy | None = None,
     ) -> None:
         """`refused` gets the reason of each refusal. `rules`: who may see which assets; None: each caller sees all. `issuer`: the
-        identity provider whose tokens are accepted, too.
+        identity provider whose tokens are accepted, too. `proxy`: names callers in headers.
         """
         self.app = app
         self._tokens = tokens
         self._issuer = issuer
+        self._proxy = proxy
+        self._grants = settings.grants
         self._hint = build_metadata_hint(settings)
         self._hosts = AllowedHosts(settings)
         self._refused = refused
@@ -107,11 +112,12 @@ class AuthMiddleware:
     async def _authenticate(self, scope: Scope, headers: Headers) -> Actor | None:
         self._hosts.check_host(headers)
         self._tokens.look()
-        if not self._tokens.needed and self._issuer is None:
+        named = None if self._proxy is None else self._proxy.find_principal(scope, headers)
+        if not self._tokens.needed and self._issuer is None and self._proxy is None:
             return NO_AUTHENTICATION
         needed = _find_role(scope)
         try:
-            actor = await self._find_actor(headers)
+            actor = await self._find_actor(headers, named)
         except (Unauthenticated, ProviderUnavailable):
             if needed is None:
                 return None
@@ -123,8 +129,11 @@ class AuthMiddleware:
         check_access(actor, _find_scopes(scope))
         return actor
 
-    async def _find_actor(self, headers: Headers) -> Actor:
+    async def _find_actor(self, headers: Headers, named: Principal | None) -> Actor:
+        """The caller of the token, else the one that a proxy names."""
         given = _parse_token(headers)
+        if given is None and named is not None:
+            return build_actor(named, self._grants)
         if given is None:
             raise Unauthenticated("send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN for the command line", NO_TOKEN)
         try:
@@ -160,7 +169,7 @@ def _find_scopes(scope: Scope) -> Collection[AccessScope]:
     return () if matched is None else matched.find_scopes(scope)
 
 
-_REFUSALS = (Unauthenticated, Forbidden, NotPermitted, WrongHost, ProviderUnavailable)
+_REFUSALS = (Unauthenticated, Forbidden, NotPermitted, WrongHost, ProviderUnavailable, InvalidInput, CrossSite)
 
 
 def check_role(actor: Actor, needed: Role) -> None:
@@ -200,6 +209,8 @@ def _classify_refusal(error: MeshlineError) -> str:
         return error.reason
     if isinstance(error, NotPermitted):
         return "view"
-    if isinstance(error, ProviderUnavailable):
-        return "provider"
+    reasons = ((ProviderUnavailable, "provider"), (InvalidInput, "proxy"), (CrossSite, "origin"))
+    for kind, reason in reasons:
+        if isinstance(error, kind):
+            return reason
     return "role" if isinstance(error, Forbidden) else "host"

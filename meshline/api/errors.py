@@ -65,6 +65,12 @@ class Forbidden(MeshlineError):
         self.challenge = f'Bearer realm="meshline", error="insufficient_scope", scope="{needed}"'
 
 
+class CrossSite(MeshlineError):
+    """A request that a page of another site has sent, in the name of its visitor."""
+
+    code = "CROSS_SITE"
+
+
 class WrongHost(MeshlineError):
     """The Host header does not name this server."""
 
@@ -87,6 +93,7 @@ STATUS: dict[type[MeshlineError], int] = {
     Ambiguous: 409,
     BodyTooLarge: 413,
     UnsupportedMedia: 415,
+    CrossSite: 403,
     WrongHost: 421,
     LimitExceeded: 422,
     NotReady: 503,

@@ -56,7 +56,7 @@ def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -
             access_log=False,  # RequestContextMiddleware logs requests
             http=HttpProtocol,
             ws="none",
-            proxy_headers=False,  # nothing here uses the client's address, so no header may change it
+            proxy_headers=False,  # the peer of a connection decides whether it may name callers (TrustedProxy): no header may change it
             server_header=False,
             lifespan="on",
             timeout_graceful_shutdown=GRACE_SECONDS,
@@ -90,7 +90,8 @@ def _end_late() -> None:
 def _describe_auth(settings: Settings) -> str:
     provider = [] if settings.oidc_issuer is None else [f"identity provider {settings.oidc_issuer}"]
     tokens = [f"tokens of {len(settings.tokens)}"] if settings.tokens else []
-    return ", ".join([*tokens, *provider]) or "off"
+    proxies = [f"proxies in {', '.join(settings.proxy_networks)}"] if settings.proxy_networks else []
+    return ", ".join([*tokens, *provider, *proxies]) or "off"
 
 
 def _bind_socket(host: str, port: int) -> socket.socket:

@@ -69,8 +69,19 @@ class Settings(BaseSettings):
     oidc_scopes: str = Field(default="openid offline_access", description="The scopes that `meshline login` asks for, separated by spaces.")
     grants: tuple[Grant, ...] = Field(
         default=(),
-        description="What callers of the identity provider may: entries with one of `user`, `group` and `service`, a `role`, and if wanted"
-        " `scopes`. Who is in none of them may nothing.",
+        description="What callers of the identity provider, or of a trusted proxy, may: entries with one of `user`, `group` and"
+        " `service`, a `role`, and if wanted `scopes`. Who is in none of them may nothing.",
+    )
+    proxy_networks: tuple[str, ...] = Field(
+        default=(),
+        description="Networks of proxies that authenticate callers and name them in headers: `10.1.2.3`, `10.1.0.0/16`. From other"
+        " addresses these headers are refused. See docs/identity-provider.md.",
+    )
+    proxy_user_header: str = Field(default="X-Forwarded-User", min_length=1, description="The header in which they name the caller.")
+    proxy_groups_header: str = Field(
+        default="X-Forwarded-Groups",
+        min_length=1,
+        description="The header in which they name the groups of the caller, separated by commas.",
     )
     insecure: bool = Field(
         default=False, description="Listen on any address without tokens: every client that reaches the port may do everything."
@@ -194,7 +205,7 @@ class Settings(BaseSettings):
     @property
     def authenticates(self) -> bool:
         """Whether callers need to prove who they are."""
-        return bool(self.tokens) or self.oidc_issuer is not None
+        return bool(self.tokens or self.proxy_networks) or self.oidc_issuer is not None
 
     def compute_raw_cutoff(self) -> int:
         """Raw events received before this time may be deleted: microseconds since the epoch, UTC."""

@@ -281,6 +281,8 @@ def test_requests_by_route_and_status() -> None:
             "expired_token": 0,
             "invalid_jwt": 0,
             "provider": 0,
+            "proxy": 0,
+            "origin": 0,
             "role": 0,
             "view": 0,
             "host": 0,
