@@ -291,8 +291,8 @@ def compute_impact(ask: Ask, asked: ImpactArguments) -> Answer:
         {
             "byReach": {key.lower(): count for key, count in reach.items()},
             "byKind": {_get_kind_name(one["key"]): one["count"] for one in impact["byKind"]},
-            "byOwner": limit_list(f"{one['label']}: {one['count']}" for one in impact["byOwner"]),
-            "byDomain": limit_list(f"{one['label']}: {one['count']}" for one in impact["byDomain"]),
+            "byOwner": limit_list((f"{one['label']}: {one['count']}" for one in impact["byOwner"]), 30),
+            "byDomain": limit_list((f"{one['label']}: {one['count']}" for one in impact["byDomain"]), 30),
             "notify": limit_list(
                 _drop_empty({"name": one["recipient"]["name"], "why": one["why"], "assets": one["total"], "contact": one["contact"]})
                 for one in impact["notify"]
