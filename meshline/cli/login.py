@@ -6,7 +6,6 @@ new one when it has expired.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -315,6 +314,8 @@ def _change_login(url: str, found: Login | None) -> None:
 
 @contextmanager
 def _lock_logins() -> Iterator[None]:
+    import fcntl  # not on Windows, where all other commands work
+
     folder = get_login_file().parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "logins.lock").open("w") as lock:
