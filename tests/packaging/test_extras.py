@@ -33,9 +33,8 @@ SETS = (
     "dbt",
     "contracts",
     "kafka",
-    "avro",
+    "avro,mcp",
     "notify",
-    "mcp",
     "oidc",
 )
 SYNCED = "sqlite:///synced.db"
