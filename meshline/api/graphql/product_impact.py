@@ -129,7 +129,7 @@ def _build_answer(
             )
             for now, then in (find_broken_promises(request.live, index, promised) if promised else ())
         ],
-        completeness=Completeness.from_traversal(view, found.traversal),
+        completeness=Completeness.from_traversal(view, found.traversal, found.completeness),
     )
 
 
@@ -205,7 +205,7 @@ class ProductConsumers:
             through_ports=through,
             inside=inside,
             reached=_list_reached(view, found, known),
-            completeness=Completeness.from_traversal(view, found.traversal),
+            completeness=Completeness.from_traversal(view, found.traversal, found.completeness),
         )
 
 

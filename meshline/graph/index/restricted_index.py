@@ -398,7 +398,7 @@ class RestrictedTraversal(Traversal):
         self._get_label = _Labels(loader, visible).get_label
         self._every = Rows(self.nodes, self.reach, self.distance, self.masked)
         shown = self._every.filter(visible[self.nodes])
-        counts = self.completeness._replace(hidden=self._count_hidden(self.nodes))
+        counts = self.completeness
         if len(shown.nodes) > limits.max_nodes:
             shown = shown.filter(walker.select_first(shown.nodes, shown.reach, shown.distance, limits.max_nodes))
             counts = counts._replace(truncated=Truncated.NODES)
@@ -435,8 +435,8 @@ class RestrictedTraversal(Traversal):
         kept = self._visible[found.nodes]
         return Affected(*(column[kept] for column in found))  # type: ignore[arg-type]  # each as it was
 
-    def count_hidden(self) -> tuple[HiddenCount, ...]:
-        return self._count_hidden(self._affected.nodes)
+    def count_hidden(self, *, affected: bool) -> tuple[HiddenCount, ...]:
+        return self._count_hidden(self._affected.nodes if affected else self._every.nodes)
 
     @cached_property
     def _affected(self) -> Affected:
@@ -453,8 +453,8 @@ class RestrictedTraversal(Traversal):
         inside = np.isin(kinds[of], _IN_DOMAINS)
         domains[inside] = self._ownership.find_domains(of[inside])
         domains[(domains != NONE) & ~self._visible[domains]] = NONE
-        found, counts = np.unique(domains, return_counts=True)
-        rows = [(int(domain), int(count)) for domain, count in zip(found, counts, strict=True)]
+        counts = np.bincount(domains - NONE)
+        rows = [(place + NONE, int(counts[place])) for place in np.flatnonzero(counts).tolist()]
         rows.sort(key=lambda row: (row[0] == NONE, -row[1], self._tables.get_label(row[0]) if row[0] != NONE else ()))
         return tuple(HiddenCount(None if domain == NONE else domain, count) for domain, count in rows)
 

@@ -271,8 +271,9 @@ class Traversal:
         """All affected assets, with containers and consumers (see `meshline.graph.index.rollup`)."""
         return self._roll_up(Rows(self.nodes, self.reach, self.distance, self.masked))
 
-    def count_hidden(self) -> tuple[HiddenCount, ...]:
-        """How many affected assets the viewer may not see: none, but in a restricted index."""
+    def count_hidden(self, *, affected: bool) -> tuple[HiddenCount, ...]:
+        """How many of the reached nodes, or of all affected assets, the viewer may not see: none, but in a restricted index."""
+        del affected
         return ()
 
     def _roll_up(self, reached: Rows) -> Affected:

@@ -189,9 +189,9 @@ class Impact:
         self.starts = starts
         self.traversal = traversal
 
-    @property
+    @cached_property
     def completeness(self) -> Completeness:
-        return self.traversal.completeness._replace(hidden=self.traversal.count_hidden())
+        return self.traversal.completeness._replace(hidden=self.traversal.count_hidden(affected=True))
 
     @cached_property
     def affected(self) -> Affected:

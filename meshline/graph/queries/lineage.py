@@ -131,7 +131,7 @@ def sort_by_name(index: LineageIndex, nodes: Iterable[int]) -> tuple[int, ...]:
 
 def build_completeness(found: Traversal, *, cut: bool) -> Completeness:
     """What the drawing may lack. `cut`: the limit of the drawing left nodes out."""
-    known = found.completeness
+    known = found.completeness._replace(hidden=found.count_hidden(affected=False))
     return known._replace(truncated=Truncated.NODES) if cut and known.truncated is Truncated.NONE else known
 
 
