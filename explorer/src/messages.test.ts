@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { count, formatAgo, formatRatio, formatSeconds, listGaps } from "./messages";
 
 const NONE = {
@@ -16,6 +16,23 @@ const NONE = {
 };
 
 describe("messages", () => {
+  it("make the formats of times when one is used, once: the page would start later", async () => {
+    vi.resetModules();
+    let made = 0;
+    class Counting extends Intl.DateTimeFormat {
+      constructor(...given: ConstructorParameters<typeof Intl.DateTimeFormat>) {
+        super(...given);
+        made++;
+      }
+    }
+    vi.stubGlobal("Intl", Object.assign(Object.create(Intl), { DateTimeFormat: Counting }));
+    const fresh = await import("./messages");
+    expect(made).toBe(0);
+    expect(fresh.formatTime("2026-03-08T02:02:00Z")).toBe(fresh.formatTime("2026-03-08T02:02:59Z"));
+    expect(made).toBe(1);
+    vi.unstubAllGlobals();
+  });
+
   it("count in words", () => {
     expect(count(1, "pair", "pairs")).toBe("1 pair");
     expect(count(1200, "pair", "pairs")).toBe("1,200 pairs");

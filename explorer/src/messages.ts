@@ -1,28 +1,39 @@
 /** All sentences of the page, in English; numbers, plurals and times as the browser's language writes them. */
 
 const locale = "en";
-const numbers = new Intl.NumberFormat(locale);
-const plurals = new Intl.PluralRules(locale);
-const times = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-const exactTimes = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" });
-const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-const ratios = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
-const lists = new Intl.ListFormat(locale, { type: "conjunction" });
+/** Made when it is first used, or before that when the page has nothing to do: those for times take longer than the rest of its start. */
+function defer<Value>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  const use = () => {
+    made ??= make();
+    return made;
+  };
+  globalThis.requestIdleCallback?.(use);
+  return use;
+}
 
-export const formatNumber = (value: number): string => numbers.format(value);
-export const formatList = (values: readonly string[]): string => lists.format(values);
+const numbers = defer(() => new Intl.NumberFormat(locale));
+const plurals = defer(() => new Intl.PluralRules(locale));
+const times = defer(() => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }));
+const exactTimes = defer(() => new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" }));
+const relative = defer(() => new Intl.RelativeTimeFormat(locale, { numeric: "auto" }));
+const ratios = defer(() => new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 }));
+const lists = defer(() => new Intl.ListFormat(locale, { type: "conjunction" }));
+
+export const formatNumber = (value: number): string => numbers().format(value);
+export const formatList = (values: readonly string[]): string => lists().format(values);
 
 export function formatRatio(part: number, whole: number): string {
-  return whole === 0 ? "–" : ratios.format(part / whole);
+  return whole === 0 ? "–" : ratios().format(part / whole);
 }
 
 /** `3 datasets`. */
 export function count(value: number, one: string, other: string): string {
-  return `${numbers.format(value)} ${plurals.select(value) === "one" ? one : other}`;
+  return `${numbers().format(value)} ${plurals().select(value) === "one" ? one : other}`;
 }
 
-export const formatTime = (iso: string): string => times.format(new Date(iso));
-export const formatExactTime = (iso: string): string => `${exactTimes.format(new Date(iso))} (${iso})`;
+export const formatTime = (iso: string): string => times().format(new Date(iso));
+export const formatExactTime = (iso: string): string => `${exactTimes().format(new Date(iso))} (${iso})`;
 
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["year", 31_536_000],
@@ -36,7 +47,7 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
 export function formatAgo(iso: string, now: number = Date.now()): string {
   const seconds = (new Date(iso).getTime() - now) / 1000;
   const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
-  return relative.format(Math.trunc(seconds / size), unit);
+  return relative().format(Math.trunc(seconds / size), unit);
 }
 
 export function formatSeconds(seconds: number): string {
