@@ -29,7 +29,7 @@ class ETags:
         """
         actor: Actor = request.state.actor
         path, query = get_raw_path(request.scope), request.scope["query_string"]
-        given = msgspec.json.encode([state, actor.name, actor.role, sorted(actor.scopes or ()), media, path, query])
+        given = msgspec.json.encode([state, actor.name, actor.role, sorted(actor.scopes or ()), sorted(actor.groups), media, path, query])
         return f'W/"{hashlib.blake2b(given, key=self._key, digest_size=16).hexdigest()}"'
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from meshline.api.app import ADDRESSES
+from meshline.api.etags import ETags
 from meshline.app.access_rules import read_access_rules
 from meshline.app.settings import load_settings
 from meshline.app.tokens import Actor, Role, generate_token, hash_token
@@ -171,6 +173,18 @@ def test_an_answer_of_the_cache_is_the_callers(client: TestClient) -> None:
     answer = client.get("/graphql", params=query, headers=build_authorization(SECRETS[Role.READER]))
     other = client.get("/graphql", params=query, headers={**AS_SALES, "If-None-Match": answer.headers["etag"]})
     assert (other.status_code, other.json()["data"]) == (200, {"datasets": {"totalCount": 3}})
+
+
+def test_an_etag_is_of_the_groups_of_a_caller() -> None:
+    """The groups of one name may differ from one access token to the next."""
+    etags = ETags()
+
+    def build_etag(*groups: str) -> str:
+        scope = {"type": "http", "path": "/graphql", "query_string": b"", "headers": []}
+        request = Request({**scope, "state": {"actor": Actor("user ann", Role.READER, groups=groups)}})
+        return etags.build(request, "application/json", 7)
+
+    assert build_etag("sales") == build_etag("sales") != build_etag() != build_etag("sales", "stewards")
 
 
 def test_a_selector_that_chooses_nothing_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
