@@ -93,6 +93,9 @@ class World:
                 *(AssetFact(c, {"type": part}) for c in columns),
             )
             yield mesh.build_statement(mesh.LINEAGE, ("dataset", *dataset.parts), Facts(edges=edges, assets=facts))
+            sources = sorted({self.datasets[flow[0]].name for flow in self.shape.flows if flow[2] == number})
+            if sources:
+                yield mesh.build_asset_statement(dataset, sql=f"SELECT * FROM {', '.join(sources)}")
             if number % SEVERAL == 0:
                 product = AssetKey(AssetKind.DATA_PRODUCT, (f"{part}-product",))
                 yield mesh.build_edge_statement(EdgeType.PORT, product, dataset, direction="output", name="out")

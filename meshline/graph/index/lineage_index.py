@@ -629,9 +629,9 @@ class LineageIndex:
         del key
         return True
 
-    def is_partly_hidden(self, job: int) -> bool:
-        """Whether a job reads or writes what the viewer may not see: never, but in a restricted index."""
-        del job
+    def is_partly_hidden(self, node: int) -> bool:
+        """Whether a job reads or writes what the viewer may not see, or a dataset is made of it: never, but in a restricted index."""
+        del node
         return False
 
     def dump(self) -> Dump:

@@ -84,11 +84,16 @@ class RestrictedIndex(LineageIndex):
         """Whether it is the name of a visible asset: names that mean nothing any more may be those of hidden ones."""
         return self.assets.find_by_key(key) is not None
 
-    def is_partly_hidden(self, job: int) -> bool:
-        """Whether a job reads or writes what the viewer may not see: then its texts (SQL, facets, runs) may name that."""
-        edges = (edge for type_ in (EdgeType.READS, EdgeType.WRITES) for edge in self._whole.ownership.list_edges(job, type_))
+    def is_partly_hidden(self, node: int) -> bool:
+        """Whether a job reads or writes what the viewer may not see, or a dataset is made of it: then its texts may name that."""
+        whole = self._whole
+        if whole.assets.get_kind(node) is AssetKind.DATASET:
+            near = whole.lineage.traverse([node, *whole.assets.list_columns(node)], Direction.UPSTREAM, depth=1).nodes
+            jobs = [edge.start for edge in whole.ownership.list_edges(node, EdgeType.WRITES, incoming=True)]
+            return not self._visible[near].all() or any(map(self.is_partly_hidden, jobs))
+        edges = (edge for type_ in (EdgeType.READS, EdgeType.WRITES) for edge in whole.ownership.list_edges(node, type_))
         datasets = [edge.end for edge in edges]
-        columns = self._whole.lineage.collect_columns(datasets)
+        columns = whole.lineage.collect_columns(datasets)
         return not (self._visible[datasets].all() and self._visible[columns].all())
 
     def prepare_ids(self) -> None:

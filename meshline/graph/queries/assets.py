@@ -73,9 +73,12 @@ def read_attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) 
 
 
 def _filter_rows(index: LineageIndex, node: int, rows: Iterable[FactRow]) -> Iterable[FactRow]:
-    """Without the texts of a job that reads or writes what the viewer may not see: they may name that."""
-    if index.assets.get_kind(node) is AssetKind.JOB and index.is_partly_hidden(node):
+    """Without the texts of a job that reads or writes what the viewer may not see, and the SQL of a dataset that is made of it."""
+    kind = index.assets.get_kind(node)
+    if kind is AssetKind.JOB and index.is_partly_hidden(node):
         return [row for row in rows if row.attribute in _OF_PARTLY_HIDDEN]
+    if kind is AssetKind.DATASET and any(row.attribute == "sql" for row in rows) and index.is_partly_hidden(node):
+        return [row for row in rows if row.attribute != "sql"]
     return rows
 
 
