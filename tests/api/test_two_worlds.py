@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,157 +17,29 @@ from meshline.api.graphql.execution import Executor
 from meshline.app.access import Access
 from meshline.app.access_rules import AccessRules, Default, Rule
 from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role
-from meshline.graph.model import (
-    AssetFact,
-    AssetKey,
-    AssetKind,
-    EdgeFact,
-    EdgeType,
-    Facts,
-    Statement,
-    build_column_key,
-    build_contract_key,
-    build_dataset_key,
-    build_job_key,
-)
+from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.naming import Naming
 from meshline.graph.queries.visibility import Selector, SelectorKind
 from tests.api import test_etag
 from tests.api.test_etag import SCHEMA, build_query
+from tests.api.worlds import MARKS, PLAIN, SEVERAL, Secret, Shape, World, draw_secret, draw_shapes, list_variables, share_schema
 from tests.queries import mesh
 from tests.sizes import choose_size, count_examples
 
 READER = Actor("reader", Role.READER, groups=("open-team",))
 RULES = AccessRules(Default.NOTHING, (Rule(frozenset({"group:open-team"}), (Selector(SelectorKind.DOMAIN, "open"),), "rules:1"),), ())
 BOUNDS = Bounds(aliases=1_000, tokens=20_000, depth=100)
-SEVERAL = 3  # datasets of each part
-COLUMNS = ("a", "b", "c")
-
-
-class Shape(NamedTuple):
-    """What two worlds have in common: the flows between columns (numbers of datasets, first the open ones), and what is used and owned."""
-
-    flows: list[tuple[int, int, int, int, str]]
-    used: list[tuple[int, int]]  # (consumer, dataset)
-    owned: list[tuple[int, int]]  # (owner, dataset)
-    governed: list[tuple[int, int]]  # (contract, dataset)
-
-
-def draw_shapes() -> st.SearchStrategy[Shape]:
-    dataset = st.integers(0, 2 * SEVERAL - 1)
-    column = st.integers(0, len(COLUMNS) - 1)
-    pairs = st.lists(st.tuples(st.integers(0, 1), dataset), max_size=6, unique=True)
-    flow = st.tuples(dataset, column, dataset, column, st.sampled_from(["IDENTITY", "FILTER"]))
-    return st.builds(Shape, st.lists(flow, min_size=3, max_size=14, unique=True), pairs, pairs, pairs)
-
-
-class World:
-    """A mesh with the domains `open` and a secret one. `secret`: what all names in that begin with.
-
-    `more`: a secret dataset is made of each open one, with an owner and a consumer of its own.
-    """
-
-    def __init__(self, shape: Shape, secret: str, *, more: bool = False) -> None:
-        self.shape = shape
-        self.secret = secret
-        self.more = more
-        self.datasets = [build_dataset_key("wh", f"{part}.{n}") for part in ("open", secret) for n in range(SEVERAL)]
-        self.hidden = frozenset(self.datasets[SEVERAL:])
-
-    def name(self, word: str, datasets: Sequence[int]) -> str:
-        """The name of what belongs to these datasets: of what the caller may not see if all of these are secret."""
-        return word if not datasets or any(number < SEVERAL for number in datasets) else f"{self.secret}_{word}"
-
-    def list_statements(self) -> Iterator[Statement]:
-        for part in ("open", self.secret):
-            domain, product = AssetKey(AssetKind.DOMAIN, (part,)), AssetKey(AssetKind.DATA_PRODUCT, (f"{part}-product",))
-            yield mesh.build_asset_statement(domain, title=f"All of {part}", members=[f"wh/{part}.*"])
-            yield mesh.build_asset_statement(product, title=f"The product of {part}", tags=[part])
-            yield mesh.build_edge_statement(EdgeType.PART_OF, product, domain)
-        for number, dataset in enumerate(self.datasets):
-            part = dataset.name.partition(".")[0]
-            columns = [build_column_key(dataset, name) for name in COLUMNS]
-            edges = tuple(EdgeFact(EdgeType.HAS_COLUMN, dataset, column, {"position": at}) for at, column in enumerate(columns, 1))
-            facts = (
-                AssetFact(dataset, {"description": f"Made for {part}", "tags": [part]}),
-                *(AssetFact(c, {"type": part}) for c in columns),
-            )
-            yield mesh.build_statement(mesh.LINEAGE, ("dataset", *dataset.parts), Facts(edges=edges, assets=facts))
-            sources = sorted({self.datasets[flow[0]].name for flow in self.shape.flows if flow[2] == number})
-            if sources:
-                yield mesh.build_asset_statement(dataset, sql=f"SELECT * FROM {', '.join(sources)}")
-            if number % SEVERAL == 0:
-                product = AssetKey(AssetKind.DATA_PRODUCT, (f"{part}-product",))
-                yield mesh.build_edge_statement(EdgeType.PORT, product, dataset, direction="output", name="out")
-        yield from self._list_jobs()
-        yield from self._list_users()
-        yield from self._list_more()
-
-    def _list_jobs(self) -> Iterator[Statement]:
-        for end in range(len(self.datasets)):
-            flows = [flow for flow in self.shape.flows if flow[2] == end and flow[0] != end]
-            if flows:
-                job = build_job_key("air", self.name(f"load_{end}", [end]))
-                inputs = sorted({self.datasets[flow[0]] for flow in flows})
-                steps = [
-                    mesh.build_flow(
-                        build_column_key(self.datasets[start], COLUMNS[one]), build_column_key(self.datasets[end], COLUMNS[other]), subtype
-                    )
-                    for start, one, _, other, subtype in flows
-                ]
-                yield mesh.build_run_statement(job, inputs, self.datasets[end], *steps)
-                yield mesh.build_asset_statement(job, sql=f"SELECT * FROM {', '.join(one.name for one in inputs)}", integration="DBT")
-
-    def _list_more(self) -> Iterator[Statement]:
-        for number in range(SEVERAL) if self.more else ():
-            dataset, source = build_dataset_key("wh", f"{self.secret}.more{number}"), self.datasets[number]
-            yield mesh.build_schema_statement(dataset, *COLUMNS)
-            steps = [mesh.build_flow(build_column_key(source, name), build_column_key(dataset, name)) for name in COLUMNS]
-            yield mesh.build_run_statement(build_job_key("air", f"{self.secret}_more{number}"), [source], dataset, *steps)
-            yield mesh.build_edge_statement(EdgeType.OWNS, AssetKey(AssetKind.OWNER, (f"{self.secret}-owner",)), dataset)
-            yield mesh.build_edge_statement(EdgeType.CONSUMES, AssetKey(AssetKind.CONSUMER, (f"{self.secret}-more",)), dataset)
-
-    def _list_users(self) -> Iterator[Statement]:
-        for kind, type_, word, pairs in (
-            (AssetKind.CONSUMER, EdgeType.CONSUMES, "app", self.shape.used),
-            (AssetKind.OWNER, EdgeType.OWNS, "team", self.shape.owned),
-        ):
-            for number in (0, 1):
-                of = [dataset for one, dataset in pairs if one == number]
-                key = AssetKey(kind, (self.name(f"{word}-{number}", of),))
-                for dataset in of:
-                    yield mesh.build_edge_statement(type_, key, self.datasets[dataset])
-        for number in (0, 1):
-            of = [dataset for one, dataset in self.shape.governed if one == number]
-            secret = any(dataset >= SEVERAL for dataset in of)  # one of two that it governs is enough
-            contract = build_contract_key(f"{self.secret if secret else 'open'}-{number}")
-            for dataset in of:
-                yield mesh.build_edge_statement(EdgeType.GOVERNS, contract, self.datasets[dataset], status="active")
-
-
-def list_variables(world: World) -> dict[str, str]:
-    first, last = world.datasets[0], world.datasets[SEVERAL - 1]
-    return {
-        "email": build_column_key(first, "a").id,
-        "hash": build_column_key(last, "b").id,
-        "orders": first.id,
-        "report": last.id,
-        "team": AssetKey(AssetKind.OWNER, ("team-0",)).id,
-        "product": AssetKey(AssetKind.DATA_PRODUCT, ("open-product",)).id,
-    }
-
-
 WITHOUT = {"edges", "ageSeconds"}  # what nodes have, too; and what depends on the clock
 FIELDS = {name for kind in SCHEMA.type_map.values() if hasattr(kind, "fields") for name in kind.fields if name not in WITHOUT}
 ROOTS = sorted(RESTRICTED_FIELDS)
 
 
-def list_questions(world: World) -> Iterator[tuple[str, dict[str, str]]]:
+def list_questions(worlds: Sequence[World]) -> Iterator[tuple[str, dict[str, str]]]:
     """Each root field with all fields below it; and questions by the names and ids of what is secret in one of the worlds."""
-    variables = list_variables(world)
+    variables = list_variables(worlds[0])
     for root in ROOTS:
         yield build_query(root, FIELDS - {"version"} | RESTRICTED_FIELDS)[0], variables
-    for word in ("sesame", "arcane"):
+    for word in [world.secret.word for world in worlds]:
         hidden = build_dataset_key("wh", f"{word}.0")
         for id_ in (
             hidden.id,
@@ -197,6 +69,12 @@ def _arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(test_etag.ARGUMENTS, "suggest", 'text: "o"')
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _schema() -> Iterator[None]:
+    with share_schema():
+        yield
+
+
 @contextmanager
 def open_world(world: World) -> Iterator[Executor]:
     graph = mesh.build_graph(*world.list_statements())
@@ -221,23 +99,23 @@ COUNTS = {"hidden", "possibleOnly", "undescribed", "staleEdges", "provisional", 
 
 
 @settings(max_examples=choose_size(2, 1000), deadline=None)
-@given(shape=draw_shapes())
-def test_two_worlds(shape: Shape) -> None:
+@given(shape=draw_shapes(), secret=draw_secret(MARKS[0]), other=draw_secret(MARKS[1]))
+def test_two_worlds(shape: Shape, secret: Secret, other: Secret) -> None:
     with ExitStack() as opened:
-        worlds = (World(shape, "sesame"), World(shape, "arcane"), World(shape, "sesame", more=True))
+        worlds = (World(shape, secret), World(shape, other), World(shape, secret, more=True))
         one, renamed, larger = (opened.enter_context(open_world(world)) for world in worlds)
-        for query, variables in list_questions(worlds[0]):
+        for query, variables in list_questions(worlds[:2]):
             answer = ask(one, query, variables)
             assert msgspec.json.encode(ask(renamed, query, variables)) == msgspec.json.encode(answer), query
             assert leave_out_counts(ask(larger, query, variables)) == leave_out_counts(answer), query
             assert '"INTERNAL"' not in str(answer)
-            assert "sesame" not in str(answer) or "sesame" in str(variables)
+            assert MARKS[0] not in str(answer) or MARKS[0] in str(variables)
 
 
 @settings(max_examples=count_examples(20), deadline=None)
 @given(shape=draw_shapes(), start=st.integers(0, SEVERAL - 1), upstream=st.booleans())
 def test_visible_rows_and_hidden_counts_are_all_rows(shape: Shape, start: int, *, upstream: bool) -> None:
-    world = World(shape, "sesame")
+    world = World(shape, PLAIN)
     root = "provenance" if upstream else "impact"
     fields = "{ total assets(first: 1000) { nodes { node { qualifiedName } } } completeness { hidden { count } } }"
     query = f"query($id: ID!) {{ {root}(of: [$id]) {fields} }}"
@@ -248,14 +126,14 @@ def test_visible_rows_and_hidden_counts_are_all_rows(shape: Shape, start: int, *
     assert some["total"] + sum(one["count"] for one in some["completeness"]["hidden"]) == every["total"]
     shown = [node["node"]["qualifiedName"] for node in some["assets"]["nodes"]]
     names = [node["node"]["qualifiedName"] for node in every["assets"]["nodes"]]
-    assert shown == [name for name in names if "sesame" not in name]
+    assert shown == [name for name in names if MARKS[0] not in name]
 
 
 def test_other_fields_are_refused() -> None:
     assert SCHEMA.query_type is not None
     others = sorted(set(SCHEMA.query_type.fields) - RESTRICTED_FIELDS)
     assert len(others) > 10
-    with open_world(World(Shape([], [], [], []), "sesame")) as executor:
+    with open_world(World(Shape([], [], [], []), PLAIN)) as executor:
         for root in others:
             query = "{ " + REFUSED.get(root, f"{root} {{ __typename }}") + " }"
             (error,) = ask(executor, query, {})["errors"]
