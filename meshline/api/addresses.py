@@ -20,7 +20,7 @@ SAFE = "/!$&'()*+,;=:@-._~"  # characters of a path that need no escape (RFC 398
 
 
 class Address(NamedTuple):
-    """One route. `role`: the minimum role; None = no authentication. Mutations need a higher role: see `graphql.http`.
+    """One route. `role`: the minimum role; None = no authentication. Mutations need a higher role: see `graphql.context`.
 
     `path` may have parameters, `/a/{name}/b`: each is one segment that is not empty, percent-decoded once (`request.path_params`). A
     path may have several addresses, for different methods. Where two paths fit, the one whose first differing segment is fixed counts.

@@ -81,7 +81,15 @@ def create_app(
     questions = Lane("questions", QUESTIONS, waiting, settings.query_seconds)
     endpoint = GraphQLEndpoint(settings.max_body_bytes, questions, _build_bounds(settings), metrics.count_query, rules)
     tokens = TokenRegister(settings.tokens, find_token_file(settings))
-    service = Service(settings, metrics, endpoint.open_graph, on_failure, on_ready, tokens=tokens)
+    service = Service(
+        settings,
+        metrics,
+        endpoint.open_graph,
+        on_failure,
+        on_ready,
+        tokens=tokens,
+        read_rules_digest=lambda: "" if rules is None else rules.digest,
+    )
 
     @asynccontextmanager
     async def run_lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -1,6 +1,6 @@
 """Authentication of every request, and authorisation by its address. A path that is not ours needs a token.
 
-GraphQL has one path: mutations are authorised in `graphql.http`, the audit log in `graphql.compliance`.
+GraphQL has one path: mutations are authorised in `graphql.context`, the audit log in `graphql.compliance`.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ restrict:                       # wins over every grant, and over ownership
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -117,6 +118,7 @@ class AccessRules(NamedTuple):
     grants: tuple[Rule, ...]
     restrictions: tuple[Rule, ...]
     default_ingest: Default = Default.EVERYTHING
+    digest: str = ""  # of the file
 
     def find_rights(self, actor: Actor) -> Rights | None:
         """What a caller may see; None: everything. The role admin, which administers the mesh, sees everything."""
@@ -167,7 +169,7 @@ def read_access_rules(path: Path) -> AccessRules:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"cannot be read ({error.strerror or error}): it is the file of access rules", str(path)) from error
-    return _Parser(parse_yaml(data, str(path))).parse()
+    return _Parser(parse_yaml(data, str(path))).parse()._replace(digest=hashlib.sha256(data).hexdigest())
 
 
 class _Parser:

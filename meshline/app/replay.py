@@ -7,6 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput, MeshlineError
+from meshline.governance.audit import AUDIT, format_count_setting
 from meshline.graph.content import decode_facts, encode_facts
 from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement, parse_run
 from meshline.graph.naming import Naming
@@ -84,7 +85,9 @@ def _copy_journal(old: Store, new: Store) -> None:
     after = 0
     while records := old.read_journal("", after, GROUP_SIZE):
         after = records[-1].position
-        batch = Batch(journal=[kept.record for kept in records])
+        names = [format_count_setting(kept.record.key) for kept in records if kept.record.kind == AUDIT and kept.record.key]
+        counts = {name: value for name in names if (value := old.read_setting(name)) is not None}
+        batch = Batch(journal=[kept.record for kept in records], settings=counts)
         new.commit(lambda _, batch=batch: batch)  # type: ignore[misc]
 
 

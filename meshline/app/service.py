@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from starlette.concurrency import run_in_threadpool
 
-from meshline.app import notifications
+from meshline.app import access_log, notifications
+from meshline.app.access_log import AccessLog
 from meshline.app.logs import DETAILS
 from meshline.app.notifications import Notifier
 from meshline.app.parser_process import start_forks
@@ -136,6 +137,7 @@ class Resources(NamedTuple):
     consumer: EventConsumer | None
     notifier: Notifier | None
     probe: StoreProbe
+    access_log: AccessLog
 
 
 class Service:
@@ -150,9 +152,11 @@ class Service:
         on_ready: Callable[[], None] | None = None,
         *,
         tokens: TokenRegister | None = None,
+        read_rules_digest: Callable[[], str] = str,
     ) -> None:
         """`prepare` is called in the thread that opens the graph, before any request is answered. `on_ready` is called once when the
         service is open; `on_failure` for an error that a retry cannot remove. `tokens`: those whose last use is kept in the store.
+        `read_rules_digest`: that of the access rules which are followed now; empty without any.
         """
         self.settings = settings
         self.observer = observer
@@ -160,6 +164,7 @@ class Service:
         self.on_failure = on_failure
         self.on_ready = on_ready
         self.tokens = tokens
+        self.read_rules_digest = read_rules_digest
         self._uses: Mapping[str, int] = {}  # of tokens, as they are in the store
         self.waiting_for = LOADING  # empty when ready
         self._resources: Resources | None = None
@@ -203,6 +208,10 @@ class Service:
             await run_in_threadpool(opened.pipeline.close)
             with suppress(MeshlineError):  # of the last minute; nothing that was accepted depends on it
                 await run_in_threadpool(self._write_uses, opened.live.store)
+            try:
+                await run_in_threadpool(opened.access_log.flush)
+            except MeshlineError as error:
+                log.error("reads and refused writes of the last seconds are not in the audit log: %s", error)  # noqa: TRY400
             await run_in_threadpool(opened.live.store.close)
             collect_as_usual()
             log.info("stopped")
@@ -243,6 +252,7 @@ class Service:
         self._tasks.append(asyncio.create_task(self._prune(self._resources.live.store)))
         self._tasks.append(asyncio.create_task(self._join(self._resources.live)))
         self._tasks.append(asyncio.create_task(self._keep_uses(self._resources.live.store)))
+        self._tasks.append(asyncio.create_task(self._keep_log(self._resources.access_log)))
         self._tasks.append(asyncio.create_task(run_in_thread(start_forks)))
         if self._resources.scheduler is not None:
             self._tasks.append(asyncio.create_task(self._resources.scheduler.run()))
@@ -278,7 +288,15 @@ class Service:
         pipeline = Pipeline(live, BatchBuilder(naming, _build_event_limits(settings)), limits, observe=self.observer.count_commit)
         consuming = build_consumer(wanted_events, settings, pipeline, store, self.observer)
         return Resources(
-            live, naming, governing, pipeline, self._build_scheduler(live, naming, pipeline, file), consuming, notifier, StoreProbe(store)
+            live,
+            naming,
+            governing,
+            pipeline,
+            self._build_scheduler(live, naming, pipeline, file),
+            consuming,
+            notifier,
+            StoreProbe(store),
+            AccessLog(store),
         )
 
     def _build_notifier(self, live: LiveGraph, policies: PolicyService) -> Notifier | None:
@@ -347,6 +365,23 @@ class Service:
                 log.warning("the last uses of tokens were not written: %s", error)
             except Exception:
                 log.exception("the last uses of tokens were not written")
+
+    async def _keep_log(self, entries: AccessLog) -> None:
+        """Write what the audit log counts, and the tokens and access rules that this server follows now."""
+        while True:
+            try:
+                await run_in_task(partial(self._write_log, entries))
+            except MeshlineError as error:
+                log.warning("the audit log of access was not written, and will be: %s", error)
+            except Exception:
+                log.exception("the audit log of access was not written")
+            await asyncio.sleep(access_log.WRITE_SECONDS)
+
+    def _write_log(self, entries: AccessLog) -> None:
+        entries.flush()
+        if self.tokens is not None:
+            entries.record_tokens(self.tokens.list_names())
+        entries.record_rules(self.read_rules_digest())
 
     def _write_uses(self, store: Store) -> None:
         uses = {} if self.tokens is None else self.tokens.list_uses()

@@ -50,10 +50,11 @@ class AccessScope(enum.StrEnum):
     AUDIT = "audit"  # the audit log
     INGEST = "ingest"  # send events, mesh files and sources
     STATE = "state"  # statements by hand: mutations
+    REQUEST = "request"  # ask for access, and decide about requests of others
 
 
 ROLE_OF_SCOPE = {
-    **dict.fromkeys((AccessScope.READ, AccessScope.CHECK, AccessScope.METRICS), Role.READER),
+    **dict.fromkeys((AccessScope.READ, AccessScope.CHECK, AccessScope.METRICS, AccessScope.REQUEST), Role.READER),
     **dict.fromkeys((AccessScope.AUDIT, AccessScope.INGEST), Role.WRITER),
     AccessScope.STATE: Role.ADMIN,
 }
@@ -62,7 +63,7 @@ USUAL_SCOPE = {
     Role.WRITER: AccessScope.INGEST,
     Role.ADMIN: AccessScope.STATE,
 }  # of addresses that need a role
-WITH_READ = (AccessScope.AUDIT, AccessScope.STATE)  # are parts of GraphQL, whose answers have fields of the graph
+WITH_READ = (AccessScope.AUDIT, AccessScope.STATE, AccessScope.REQUEST)  # are parts of GraphQL, whose answers have fields of the graph
 
 
 def check_scopes(role: Role, scopes: Iterable[AccessScope]) -> None:
@@ -233,6 +234,10 @@ class TokenRegister:
             raise TokenRefused(f"this token expired at {found.expires.isoformat()}: ask for a new one", "expired_token")
         self._uses[found.fingerprint] = now // 1000
         return found.build_actor()
+
+    def list_names(self) -> Mapping[str, str]:
+        """The names of the tokens, by fingerprint."""
+        return {token.fingerprint: token.name for _, token in self._entries}
 
     def list_uses(self) -> Mapping[str, int]:
         """The last use of each token that this process has been sent: microseconds by fingerprint."""

@@ -19,6 +19,7 @@ class ActionName(enum.StrEnum):
     WAIVER = "waiver"
     MUTATION = "mutation"
     POLICY = "policy"
+    ACCESS = "access"
 
 
 def audit(
@@ -40,8 +41,8 @@ def audit(
 ) -> None:
     """Show the audit log, oldest first.
 
-    It records checks that a server answered, the waivers that they used, mutations, and policy violations opened and resolved. json
-    writes one object on each line.
+    It records checks that a server answered, the waivers that they used, mutations, policy violations opened and resolved, and access:
+    requests, grants, sign-ins, refused writes, reads of restricted data. json writes one object on each line.
     """
     import sys
 

@@ -37,6 +37,7 @@ class ScopeName(enum.StrEnum):
     AUDIT = "audit"
     INGEST = "ingest"
     STATE = "state"
+    REQUEST = "request"
 
 
 def new(

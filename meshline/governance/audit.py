@@ -1,6 +1,8 @@
-"""The audit log: who requested which check, which waivers were used, who changed what by hand, and when policies were violated.
+"""The audit log: who requested which check, which waivers were used, who changed what by hand, when policies were violated, and access:
+requests and grants, sign-ins, refused writes, reads of restricted data.
 
-Its entries are records of the store's journal (kind `audit`): they are only added, and never deleted.
+Its entries are records of the store's journal (kind `audit`): they are only added, and never deleted. An entry about what happens often
+(`COUNTED`) is there once for each caller, subject and day; how often it happened is a setting beside it, which grows during the day.
 """
 
 from __future__ import annotations
@@ -28,6 +30,26 @@ class Action(enum.StrEnum):
     WAIVER = "waiver"  # it accepted a finding of a check
     MUTATION = "mutation"
     POLICY = "policy"  # a violation was opened or closed
+    ACCESS = "access"  # see AccessEvent
+
+
+class AccessEvent(enum.StrEnum):
+    """What an entry about access records: `event` in its details."""
+
+    REQUEST = "request"  # of access; also one that was withdrawn
+    DECISION = "decision"
+    GRANT = "grant"
+    REVOCATION = "revocation"
+    RULES = "rules"  # the file of access rules has changed
+    SIGN_IN = "sign-in"
+    SIGN_OUT = "sign-out"
+    DENIAL = "denial"  # a caller was put on the deny list, or removed from it
+    TOKEN = "token"  # noqa: S105 - one was made or withdrawn, as a server sees at its start
+    REFUSED_WRITE = "refused write"
+    READ = "read"  # of restricted data, or of that of another domain
+
+
+COUNTED = frozenset({AccessEvent.REFUSED_WRITE, AccessEvent.READ})
 
 
 class Entry(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -42,11 +64,12 @@ class Entry(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class LogEntry(NamedTuple):
-    """An entry with its time (`at`, in microseconds) and its position in the log."""
+    """An entry with its time (`at`, in microseconds), its position in the log, and the key of its record."""
 
     position: int
     at: int
     entry: Entry
+    key: str = ""
 
 
 class Page(NamedTuple):
@@ -121,6 +144,22 @@ def build_policy_record(state: str, violation: Violation, at: int, key: str) -> 
     return _build_record(Entry(action=Action.POLICY, actor="", subject=violation.asset.qualified_name, details=details), at, key)
 
 
+def build_access_record(
+    event: AccessEvent, actor: str, subject: str, at: int, details: Mapping[str, Json] | None = None, key: str = ""
+) -> Record:
+    """`key`: identifies what happened, if it must be recorded once."""
+    return _build_record(Entry(action=Action.ACCESS, actor=actor, subject=subject, details={"event": event, **(details or {})}), at, key)
+
+
+def format_count_setting(key: str) -> str:
+    """The name of the setting with the counts of a counted entry, by the key of its record: JSON, an object for its details."""
+    return f"audit count: {key}"
+
+
+def is_counted(entry: Entry) -> bool:
+    return entry.action is Action.ACCESS and entry.details.get("event") in COUNTED
+
+
 def read_entries(
     store: Store, *, action: Action | None = None, since: int | None = None, actor: str | None = None, after: int = 0
 ) -> Iterator[LogEntry]:
@@ -132,10 +171,16 @@ def read_entries(
                 yield one
 
 
-def take_page(found: Iterator[LogEntry], size: int) -> Page:
-    """The first of these entries."""
+def take_page(store: Store, found: Iterator[LogEntry], size: int) -> Page:
+    """The first of these entries of the log of a store, with their counts."""
     first = list(islice(found, size + 1))
-    return Page(tuple(first[:size]), len(first) > size)
+    return Page(tuple(_add_counts(store, one) if is_counted(one.entry) else one for one in first[:size]), len(first) > size)
+
+
+def _add_counts(store: Store, counted: LogEntry) -> LogEntry:
+    counts = store.read_setting(format_count_setting(counted.key))
+    details = {**counted.entry.details, **(msgspec.json.decode(counts, type=dict[str, Any]) if counts else {})}
+    return counted._replace(entry=msgspec.structs.replace(counted.entry, details=details))
 
 
 def describe_entry(action: str, subject: str, details: Mapping[str, Json]) -> str:
@@ -149,8 +194,20 @@ def describe_entry(action: str, subject: str, details: Mapping[str, Json]) -> st
             return f"{texts['fingerprint']} approved by {texts['approver']} until {texts['expires']}: {subject}"
         case Action.MUTATION:
             return f"{texts['mutation']} {subject}, as {texts['source']}"
+        case Action.ACCESS:
+            return _describe_access(subject, texts)
         case _:
             return f"{texts['state']} {texts['policy']} {texts['fingerprint']}: {texts['text']}"
+
+
+def _describe_access(subject: str, texts: Mapping[str, str]) -> str:
+    parts = [texts["event"], subject]
+    parts += [
+        f"{name} {texts[name]}" for name in ("request", "for", "until", "decision", "reason", "reference", "digest") if texts.get(name)
+    ]
+    if "count" in texts:
+        parts.append(f"{texts['count']} times")
+    return ", ".join(part for part in parts if part)
 
 
 def _build_record(entry: Entry, at: int, key: str = "") -> Record:
@@ -159,6 +216,6 @@ def _build_record(entry: Entry, at: int, key: str = "") -> Record:
 
 def _parse_entry(kept: StoredRecord) -> LogEntry:
     try:
-        return LogEntry(kept.position, kept.record.at, _decoder.decode(kept.record.body))
+        return LogEntry(kept.position, kept.record.at, _decoder.decode(kept.record.body), kept.record.key)
     except msgspec.MsgspecError as error:
         raise StoreCorrupt(f"entry {kept.position} of the audit log cannot be read ({error}): restore the store from a backup") from error

@@ -67,6 +67,7 @@ def test_the_scopes_of_the_addresses() -> None:
         AccessScope.AUDIT: set(),  # a field of GraphQL
         AccessScope.INGEST: {"/api/v1/lineage", "/api/v1/lineage/batch", "/api/v1/mesh", "/api/v1/sources"},
         AccessScope.STATE: set(),  # mutations of GraphQL
+        AccessScope.REQUEST: set(),  # mutations of GraphQL, too
     }
 
 

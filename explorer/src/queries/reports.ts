@@ -4,7 +4,7 @@ import type { Operation } from "../client";
 export type CheckOutcome = "PASSED" | "FAILED" | "WARNED" | "ERROR" | "SKIPPED" | "NOT_RUN";
 export type Severity = "INFO" | "WARNING" | "ERROR";
 export type ConflictKind = "TWO_TABLES" | "UNLIKE_COLUMNS" | "NEAR_MISS" | "SESSION_NAME";
-export type AuditAction = "CHECK" | "WAIVER" | "MUTATION" | "POLICY";
+export type AuditAction = "CHECK" | "WAIVER" | "MUTATION" | "POLICY" | "ACCESS";
 export type AssetKind = "DOMAIN" | "DATA_PRODUCT" | "DATASET" | "COLUMN" | "JOB" | "CONSUMER" | "OWNER" | "CONTRACT";
 export type Verdict = "COMPATIBLE" | "CONDITIONAL" | "BREAKING";
 export type EdgeType = "HAS_COLUMN" | "READS" | "WRITES" | "FLOWS_TO" | "PART_OF" | "PORT" | "OWNS" | "CONSUMES" | "GOVERNS" | "SAME_AS" | "RENAMED_TO" | "DIFFERENT_FROM";

@@ -109,7 +109,9 @@ def list_audit_entries(
     check_access(request.caller, (AccessScope.AUDIT,))
     start = parse_cursor(after, 1)
     wanted = partial(audit.read_entries, request.live.store, action=action, since=None if since is None else to_micros(since), actor=actor)
-    page = audit.take_page(wanted(after=0 if start is None else start.numbers[0]), request.check_page_size(first, default=100))
+    page = audit.take_page(
+        request.live.store, wanted(after=0 if start is None else start.numbers[0]), request.check_page_size(first, default=100)
+    )
     request.spend(len(page.entries))
     keys: list[tuple[SortKey, str]] = [(SortKey((one.position,), ()), "") for one in page.entries]
     nodes = [
@@ -121,7 +123,7 @@ def list_audit_entries(
             subject=entry.subject,
             details=JSON(entry.details),
         )
-        for position, at, entry in page.entries
+        for position, at, entry, _ in page.entries
     ]
     return Connection(
         nodes=nodes, keys=keys, has_next=page.has_next, has_previous=after is not None, count=lambda: sum(1 for _ in wanted())

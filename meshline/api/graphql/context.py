@@ -11,15 +11,17 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    OperationType,
     SelectionSetNode,
     get_operation_ast,
 )
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 
+from meshline.api.auth import check_access, check_role
 from meshline.app.access import RestrictedGraph
 from meshline.app.policy_service import PolicyService
-from meshline.app.tokens import NO_AUTHENTICATION, Actor
+from meshline.app.tokens import NO_AUTHENTICATION, AccessScope, Actor, Role
 from meshline.errors import InvalidInput, LimitExceeded, NotPermitted, StoreUnavailable
 from meshline.graph.index import Direction, LineageIndex, Truncated
 from meshline.graph.live_graph import LiveGraph
@@ -42,6 +44,7 @@ RESTRICTED_FIELDS = frozenset(
         *("lineage", "compactLineage", "impact", "provenance", "paths", "qualityFailures", "knownLater", "lineageDiff", "run"),
     }
 )
+REQUEST_FIELDS = frozenset({"requestAccess", "decideAccess", "withdrawAccess", "confirmAccess"})  # mutations that need another scope
 MATCHES = "MATCHES"  # the limit of a search: the number of assets that it examines
 
 
@@ -68,7 +71,12 @@ class OperationExtension(SchemaExtension):
         if context.graphql_document is not None and context.context is not None:
             context.context.operation = find_root_field(context.graphql_document, context.operation_name)
             context.context.document = context.graphql_document
-            context.context.check_fields(list_root_fields(context.graphql_document, context.operation_name))
+            fields = list_root_fields(context.graphql_document, context.operation_name)
+            operation = get_operation_ast(context.graphql_document, context.operation_name)
+            if operation is not None and operation.operation is OperationType.MUTATION:
+                context.context.check_mutations(fields)
+            else:
+                context.context.check_fields(fields)
         yield
 
 
@@ -184,6 +192,16 @@ class RequestContext:
             refused = sorted(name for name in names if name not in RESTRICTED_FIELDS and not name.startswith("__"))
             if refused:
                 raise NotPermitted(f"`{refused[0]}` is answered only to callers who may see every asset (access rules)")
+
+    def check_mutations(self, names: Iterable[str]) -> None:
+        """Raises Forbidden for mutations that the caller may not send, NotPermitted for those of callers who may see everything."""
+        fields = set(names)
+        if others := fields - REQUEST_FIELDS:
+            check_role(self.caller, Role.ADMIN)
+            check_access(self.caller, (AccessScope.STATE,))
+            self.check_fields(others)
+        if fields & REQUEST_FIELDS:
+            check_access(self.caller, (AccessScope.REQUEST,))
 
     # -- limits
 

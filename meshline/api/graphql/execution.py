@@ -16,7 +16,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE
+from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE, Forbidden
 from meshline.api.graphql.asset_types import TYPES
 from meshline.api.graphql.context import Bounds, Observer, RequestContext, RequestRecord
 from meshline.api.graphql.revision_fields import is_lasting
@@ -86,7 +86,8 @@ class Executor:
     ) -> Answer:
         """Parse, validate and run a request of `actor` in this thread, under the graph's lock.
 
-        Raises `strawberry.schema.exceptions.InvalidOperationTypeError` for a mutation that is not allowed.
+        Raises `strawberry.schema.exceptions.InvalidOperationTypeError` for a mutation that is not allowed, Forbidden for one that the actor
+        may not send.
         """
         begun = time.perf_counter()
         request = RequestContext(self.access.find_graph(actor), self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart)
@@ -131,7 +132,7 @@ class Executor:
         allowed: Iterable[OperationType],
     ) -> ExecutionResult:
         try:
-            return await self.schema.execute(
+            result = await self.schema.execute(
                 query,
                 variable_values=dict(variables) if variables else None,
                 context_value=request,
@@ -149,6 +150,10 @@ class Executor:
         finally:
             await _wait_for_tasks()
             request.release_lock()
+        forbidden = None if not result.errors or result.errors[0].path else _find_cause(result.errors[0])
+        if isinstance(forbidden, Forbidden):
+            raise forbidden
+        return result
 
 
 async def _wait_for_tasks() -> None:

@@ -507,7 +507,7 @@ class Query:
             view, search.Filter(domain=domain_, product=product_, owner=owner_), OPEN if outcomes is None else outcomes, first, after
         )
 
-    @describe_field("The audit log: checks, used waivers, mutations and violations of policies. Needs the role writer.")
+    @describe_field("The audit log: checks, used waivers, mutations, violations of policies, and access. Needs the role writer.")
     def audit(
         self,
         info: Context,

@@ -97,7 +97,7 @@ def follow_with_failure(path: Path, fails: int, *, after: bool) -> Outcome:
         notices = {(one.event, one.receiver.name, one.rule, one.text, one.at) for one in pending}
         assert len(notices) == len(pending), "each once"
         entries = audit.read_entries(inside, action=audit.Action.POLICY)
-        turns = [(str(entry.details["state"]), str(entry.details["policy"]), entry.subject) for _, _, entry in entries]
+        turns = [(str(entry.details["state"]), str(entry.details["policy"]), entry.subject) for _, _, entry, _ in entries]
         return Outcome(notices, turns, store.calls, failed)
 
 

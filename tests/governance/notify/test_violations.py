@@ -45,7 +45,7 @@ def list_turns(live: LiveGraph) -> list[tuple[str, str, str]]:
     """(state, policy, of what)."""
     return [
         (str(e.details["state"]), str(e.details["policy"]), e.subject)
-        for _, _, e in audit.read_entries(live.store, action=audit.Action.POLICY)
+        for _, _, e, _ in audit.read_entries(live.store, action=audit.Action.POLICY)
     ]
 
 

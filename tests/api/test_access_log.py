@@ -1,0 +1,120 @@
+"""The part of the audit log that is about access: what happens once, and what is counted once for each caller, subject and day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from meshline.app.access_log import MOST_PURPOSES, OTHERS, AccessLog
+from meshline.app.replay import copy_store
+from meshline.app.tokens import Role
+from meshline.errors import StoreUnavailable
+from meshline.governance import audit
+from meshline.governance.audit import AccessEvent, describe_entry
+from meshline.graph.store.base import Store
+from meshline.graph.store.factory import open_store
+from tests.api.conftest import MoveClock, run_application
+from tests.api.test_auth import SECRETS, TOKENS, build_authorization
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    found = open_store("sqlite://:memory:")
+    yield found
+    found.close()
+
+
+def list_entries(store: Store) -> list[tuple[str, str, dict[str, Any]]]:
+    found = audit.take_page(store, audit.read_entries(store, action=audit.Action.ACCESS), 100).entries
+    return [(one.entry.actor, one.entry.subject, one.entry.details) for one in found]
+
+
+def test_sign_ins_are_recorded_at_once(store: Store) -> None:
+    log = AccessLog(store)
+    log.record_sign_in("user ann", "page")
+    log.record_sign_out("user ann", "back-channel")
+    assert list_entries(store) == [("user ann", "page", {"event": "sign-in"}), ("user ann", "back-channel", {"event": "sign-out"})]
+
+
+def test_rules_and_tokens_are_recorded_when_they_change(store: Store) -> None:
+    for _ in range(2):  # as two servers do that start with the same files
+        AccessLog(store).record_rules("abc")
+        AccessLog(store).record_tokens({"f1": "ann", "f2": "ci"})
+    AccessLog(store).record_tokens({"f2": "ci", "f3": "ann"})
+    AccessLog(store).record_rules("")
+    assert list_entries(store) == [
+        ("", "", {"event": "rules", "digest": "abc", "before": ""}),
+        ("", "ann", {"event": "token", "state": "made", "fingerprint": "f1"}),
+        ("", "ci", {"event": "token", "state": "made", "fingerprint": "f2"}),
+        ("", "ann", {"event": "token", "state": "made", "fingerprint": "f3"}),
+        ("", "ann", {"event": "token", "state": "withdrawn", "fingerprint": "f1"}),
+        ("", "", {"event": "rules", "digest": "", "before": "abc"}),
+    ]
+
+
+def count_reads(log: AccessLog, purposes: Mapping[str, int], actor: str = "ann") -> None:
+    for purpose, number in purposes.items():
+        log.count(AccessEvent.READ, actor, "tag:pii", purpose, number)
+
+
+def test_reads_are_one_entry_for_a_caller_a_subject_and_a_day(store: Store, move_clock: MoveClock) -> None:
+    one, other = AccessLog(store), AccessLog(store)  # of two servers
+    count_reads(one, {"fraud": 2, "": 1})
+    count_reads(other, {"fraud": 3})
+    one.flush()
+    other.flush()
+    one.flush()
+    move_clock(86_400)
+    count_reads(one, {"": 1})
+    one.flush()
+    first, second = list_entries(store)
+    assert first[:2] == second[:2] == ("ann", "tag:pii")
+    assert (first[2]["count"], first[2]["purposes"]) == (6, {"fraud": 5, "": 1})
+    assert (second[2]["count"], second[2]["purposes"]) == (1, {"": 1})
+    assert first[2]["day"] < second[2]["day"]
+    assert describe_entry("access", "tag:pii", first[2]) == "read, tag:pii, 6 times"
+    new = open_store("sqlite://:memory:")
+    copy_store(store, new, None, print, lambda _: None)
+    assert list_entries(new) == list_entries(store)
+    new.close()
+
+
+def test_purposes_are_limited(store: Store) -> None:
+    log = AccessLog(store)
+    count_reads(log, {f"purpose {n}": 1 for n in range(MOST_PURPOSES + 5)})
+    log.flush()
+    ((_, _, details),) = list_entries(store)
+    assert (details["count"], details["purposes"][OTHERS]) == (MOST_PURPOSES + 5, 5)
+
+
+def test_counts_that_cannot_be_written_are_written_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = AccessLog(store)
+    count_reads(log, {"": 2})
+
+    def refuse(*_: object) -> None:
+        raise StoreUnavailable("locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "commit", refuse)
+        with pytest.raises(StoreUnavailable):
+            log.flush()
+    count_reads(log, {"": 1})
+    log.flush()
+    assert [details["count"] for _, _, details in list_entries(store)] == [3]
+
+
+def test_a_server_records_its_tokens() -> None:
+    query = "{ audit(kind: ACCESS) { nodes { subject details } } }"
+    with run_application(tokens=TOKENS) as client:
+        service = client.app.state.service  # type: ignore[attr-defined]
+        service._write_log(service.resources.access_log)
+        answer = client.post("/graphql", json={"query": query}, headers=build_authorization(SECRETS[Role.ADMIN])).json()
+    assert [(one["subject"], one["details"]["state"]) for one in answer["data"]["audit"]["nodes"]] == [
+        (f"the-{role}", "made") for role in sorted(Role, key=lambda role: hash_of(f"the-{role}"))
+    ]
+
+
+def hash_of(name: str) -> str:
+    return next(str(token["hash"]) for token in TOKENS if token["name"] == name)
