@@ -14,7 +14,7 @@ from benchmarks.timing import find_best, measure_time
 from benchmarks.traversal import CLOSURES
 from meshline.api.graphql import Bounds, Executor
 from meshline.app.access import Access
-from meshline.app.access_rules import AccessRules, Default, Rule
+from meshline.app.access_rules import AccessRules, Rule
 from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph, collect_seldom
@@ -46,8 +46,8 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     domains = [node for node in index.assets.list_of_kind(AssetKind.DOMAIN) if node not in begun]
     hidden = tuple(Selector(SelectorKind.DOMAIN, index.assets.get_key(node).name) for node in domains[::10])
     hidden = hidden or (Selector(SelectorKind.NAMESPACE, "none"),)  # a mesh with few domains: a view that hides nothing costs as much
-    rules = AccessRules(Default.EVERYTHING, (), (Rule(frozenset(), hidden, ""),))
-    graphql = Executor(live, Naming(), Bounds(seconds=600, nodes=10_000_000), access=Access(live, rules))
+    rules = AccessRules({}, (), (Rule(frozenset(), hidden, ""),))
+    graphql = Executor(live, Naming(), Bounds(seconds=600, nodes=10_000_000), access=Access(live, lambda: rules))
     collect_seldom()
     for wanted, closures in found.items():
         pairs = [

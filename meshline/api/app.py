@@ -33,7 +33,7 @@ from meshline.api.rest.openlineage import post_batch, post_event
 from meshline.api.rest.request_body import BodyBudget
 from meshline.api.rest.sources import handle_source
 from meshline.api.trusted_proxy import build_trusted_proxy
-from meshline.app.access_rules import read_access_rules
+from meshline.app.access_file import AccessFile
 from meshline.app.oidc import build_issuer
 from meshline.app.service import Service
 from meshline.app.settings import Settings, find_token_file
@@ -77,7 +77,7 @@ def create_app(
     table = AddressTable(ADDRESSES)
     metrics = Metrics()
     waiting = settings.request_queue
-    rules = None if settings.access is None else read_access_rules(settings.access)
+    rules = None if settings.access is None else AccessFile(settings.access)
     questions = Lane("questions", QUESTIONS, waiting, settings.query_seconds)
     endpoint = GraphQLEndpoint(settings.max_body_bytes, questions, _build_bounds(settings), metrics.count_query, rules)
     tokens = TokenRegister(settings.tokens, find_token_file(settings))
@@ -88,7 +88,7 @@ def create_app(
         on_failure,
         on_ready,
         tokens=tokens,
-        read_rules_digest=lambda: "" if rules is None else rules.digest,
+        read_rules_digest=lambda: "" if rules is None else rules.rules.digest,
     )
 
     @asynccontextmanager
@@ -122,7 +122,7 @@ def create_app(
     app.state.endpoint = endpoint
     app.state.mcp = McpEndpoint(endpoint)
     app.state.etags = ETags()
-    app.state.access_rules = rules
+    app.state.access = rules
     app.state.bodies = Lane("large events and batches", BODIES, waiting, BODY_SECONDS)
     app.state.body_budget = BodyBudget(settings.bodies_bytes)
     app.state.checks = Lane("checks", CHECKS, waiting, settings.check_seconds)

@@ -16,7 +16,8 @@ from meshline.api.addresses import get_matched_path
 from meshline.api.errors import NO_TOKEN, CrossSite, Forbidden, Unauthenticated, WrongHost, build_error_response
 from meshline.api.resource_metadata import build_metadata_hint
 from meshline.api.trusted_proxy import TrustedProxy
-from meshline.app.access_rules import AccessRules
+from meshline.app.access_file import AccessFile
+from meshline.app.access_rules import Action, check_audit
 from meshline.app.grants import Principal, build_actor
 from meshline.app.oidc import TokenIssuer, has_form_of_jwt
 from meshline.app.settings import Settings
@@ -74,7 +75,7 @@ class AuthMiddleware:
         settings: Settings,
         tokens: TokenRegister,
         refused: Callable[[str], None],
-        rules: AccessRules | None = None,
+        rules: AccessFile | None = None,
         issuer: TokenIssuer | None = None,
         proxy: TrustedProxy | None = None,
     ) -> None:
@@ -112,6 +113,8 @@ class AuthMiddleware:
     async def _authenticate(self, scope: Scope, headers: Headers) -> Actor | None:
         self._hosts.check_host(headers)
         self._tokens.look()
+        if self._rules is not None:
+            await self._rules.look()
         named = None if self._proxy is None else self._proxy.find_principal(scope, headers)
         if not self._tokens.needed and self._issuer is None and self._proxy is None:
             return NO_AUTHENTICATION
@@ -149,10 +152,18 @@ class AuthMiddleware:
         offer = None if matched is None else matched.find_offer(scope)
         if self._rules is None or offer is None or offer.role is None or offer.restricted:
             return
-        if self._rules.find_rights(actor) is not None:
+        rules = self._rules.rules
+        if AccessScope.METRICS in offer.scopes:
+            check_audit(rules, actor, "this address answers")
+            return
+        if not rules.may_everywhere(actor, Action.READ_SQL):
             raise NotPermitted("this address answers only callers who may see every asset (access rules): ask /graphql")
-        if offer.role is Role.WRITER and self._rules.find_ingest(actor) is not None:
+        if offer.role is not Role.WRITER:
+            return
+        if rules.find_ingest(actor) is not None:
             raise NotPermitted("this address accepts only callers who may send events about everything (access rules): use /api/v1/lineage")
+        if rules.is_limited(Action.STATE) and not rules.may_everywhere(actor, Action.STATE):
+            raise NotPermitted("this address accepts only callers who may make statements about everything (access rules): use /graphql")
 
 
 def _find_role(scope: Scope) -> Role | None:

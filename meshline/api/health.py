@@ -12,13 +12,18 @@ from meshline import __version__
 from meshline.api.auth import get_actor
 from meshline.api.errors import JSON, RETRY_AFTER
 from meshline.app.service import LOADING, Service
+from meshline.app.tokens import Role
 
 
 class Alive(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The process runs. `version` is given to callers with the role reader."""
+    """The process runs. `version` is given to callers with the role reader, `problems` to those with the role admin.
+
+    `problems`: why the file of access rules is not in effect as it is now: the rules from before are.
+    """
 
     status: Literal["ok"]
     version: str = ""
+    problems: list[str] = []
 
 
 class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,8 +42,9 @@ class NotReadyYet(msgspec.Struct, frozen=True, omit_defaults=True):
 
 async def get_healthz(request: Request) -> Response:
     """200 as long as the process runs."""
-    known = get_actor(request) is not None
-    return _build_response(Alive("ok", version=__version__ if known else ""))
+    actor, access = get_actor(request), request.app.state.access
+    problem = "" if access is None or actor is None or not actor.role.includes(Role.ADMIN) else access.problem
+    return _build_response(Alive("ok", version=__version__ if actor is not None else "", problems=[problem] if problem else []))
 
 
 async def get_readyz(request: Request) -> Response:

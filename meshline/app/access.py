@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from meshline.app.access_rules import AccessRules
+from meshline.app.access_rules import AccessRules, Action
 from meshline.app.tokens import Actor
+from meshline.errors import NotPermitted
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.index.results import Flags
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.queries.visibility import Rights, SelectorKind, compute_visible, find_selected
+from meshline.graph.model import AssetKey, get_current_micros
+from meshline.graph.queries.visibility import Rights, SelectorKind, compute_permitted, compute_visible, find_selected
+from meshline.graph.what_if import SupposedStatement, suppose_statements
 
 log = logging.getLogger("meshline.access")
 
@@ -32,20 +35,69 @@ class _Known(NamedTuple):
 class Access:
     """Gives each caller the graph that he may see. Use the graphs under their lock; callers with equal rights share one."""
 
-    def __init__(self, live: LiveGraph, rules: AccessRules | None) -> None:
-        """`rules`: None: all callers see everything."""
+    def __init__(self, live: LiveGraph, find_rules: Callable[[], AccessRules | None]) -> None:
+        """`find_rules`: those in effect; None: all callers see everything."""
         self._live = live
-        self._rules = rules
+        self._find_rules = find_rules
+        self._permitted: OrderedDict[Rights, tuple[LineageIndex, tuple[int, ...], Flags]] = OrderedDict()
         self._views: OrderedDict[tuple[Rights, int | None], _Known] = OrderedDict()
+
+    @property
+    def rules(self) -> AccessRules | None:
+        """The rules in effect: ask once for a decision, they may be others the next time."""
+        return self._find_rules()
+
+    @property
+    def live(self) -> LiveGraph:
+        """The whole graph."""
+        return self._live
 
     def find_graph(self, actor: Actor) -> LiveGraph:
         """The graph for a caller: the whole one, or a `RestrictedGraph`."""
-        rights = None if self._rules is None else self._rules.find_rights(actor)
+        rules = self.rules
+        rights = None if rules is None else rules.find_rights(actor)
         return self._live if rights is None else RestrictedGraph(self._live, self, rights)
 
     def restrict_index(self, index: LineageIndex, rights: Rights) -> RestrictedIndex:
         """An index for a viewer with these rights."""
         return self._find_view(index, rights).restricted
+
+    def may(self, actor: Actor, action: Action, node: int) -> bool:
+        """Whether a caller may do something with an asset of the graph of now. To be called under the graph's lock."""
+        rules = self.rules
+        rights = None if rules is None else rules.find_rights(actor, action)
+        return rights is None or bool(self.find_permitted(self._live.index, rights)[node])
+
+    def check_statement(self, actor: Actor, statement: SupposedStatement, about: Sequence[AssetKey]) -> None:
+        """Raises NotPermitted unless a caller may make a statement about these assets: as they are, and as they would be afterwards."""
+        rules = self.rules
+        rights = None if rules is None else rules.find_rights(actor, Action.STATE)
+        if rights is None:
+            return
+        with suppose_statements(self._live, [statement], get_current_micros()) as would:
+            after = self._list_forbidden(would.index, compute_permitted(would.index, rights), about)
+        with self._live.lock:
+            before = self._list_forbidden(self._live.index, self.find_permitted(self._live.index, rights), about)
+        for forbidden, when in ((before, ""), (after, " as it would be after this")):
+            if forbidden:
+                raise NotPermitted(f"{actor.name!r} may make no statements about {forbidden[0].qualified_name!r}{when} (access rules)")
+
+    @staticmethod
+    def _list_forbidden(index: LineageIndex, permitted: Flags, about: Iterable[AssetKey]) -> list[AssetKey]:
+        """Those of the assets that are known and not permitted."""
+        nodes = ((key, index.assets.find_by_key(key)) for key in about)
+        return [key for key, node in nodes if node is not None and not permitted[node]]
+
+    def find_permitted(self, index: LineageIndex, rights: Rights) -> Flags:
+        """With which nodes something may be done (bool, by node)."""
+        state = (index.revision, index.changes.count_nodes())
+        known = self._permitted.get(rights)
+        if known is None or known[0] is not index or known[1] != state:
+            known = self._permitted[rights] = (index, state, compute_permitted(index, rights))
+        self._permitted.move_to_end(rights)
+        while len(self._permitted) > MOST_VIEWS:
+            self._permitted.popitem(last=False)
+        return known[2]
 
     def warn_of_idle_selectors(self) -> None:
         """Log a warning for each selector of the rules that chooses nothing: a misspelt restriction hides nothing."""
@@ -55,8 +107,9 @@ class Access:
 
     def list_idle_selectors(self) -> Iterator[str]:
         """A sentence for each selector of the rules that chooses nothing in the graph."""
-        if self._rules is not None:
-            for selector, place in self._rules.iterate_selectors():
+        rules = self.rules
+        if rules is not None:
+            for selector, place in rules.iterate_selectors():
                 if selector.kind is not SelectorKind.EVERYTHING and not find_selected(self._live.index, selector):
                     yield f"{place}: {':'.join(part for part in selector if part)} chooses nothing in the graph"
 

@@ -1,43 +1,28 @@
-"""The file of access rules: who may see which assets. Reviewed like the mesh file; without one, every role sees all that it may ask for.
+"""Access rules: who may do what with which assets. Without them, every role may do all that it permits.
 
-version: 1
-default: own                    # what every caller may see besides: everything, own (what it and its groups own) or nothing
-grants:
-  - {who: group:sales-team, on: domain:sales}
-  - {who: token:airflow, may: ingest, on: "namespace:airflow-prod*"}
-  - {who: token:dashboard, on: [product:revenue, "tag:public"]}
-restrict:                       # wins over every grant, and over ownership
-  - {on: "tag:pii", except: [group:stewards]}
+`meshline.app.access_file` reads them from a file.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
 
-from meshline.app.tokens import Actor, Role
-from meshline.errors import InvalidInput, NotPermitted
-from meshline.graph.model import Json
+from meshline.app.tokens import AccessScope, Actor, Role
+from meshline.errors import NotPermitted
 from meshline.graph.queries.visibility import Rights, Selector, SelectorKind
-from meshline.ingest.documents import Document, parse_yaml
 from meshline.ingest.openlineage.events import DatasetEvent, DatasetMention, Event
 
-VERSION = 1
 EVERYONE = "everyone"
-_SELECTORS = "everything, domain:NAME, product:NAME, tag:KEY, tag:KEY=VALUE or namespace:PATTERN"
-_PRINCIPALS = "everyone, group:NAME, user:NAME, service:NAME or token:NAME"
-_NAMED = frozenset({"group", "user", "service", "token"})
-MOST = 10_000  # grants and restrictions of a file
 
 
 class Default(StrEnum):
-    """What a principal may see without a grant."""
+    """With which assets a principal may do something without a grant."""
 
     EVERYTHING = "everything"
     OWN = "own"
@@ -45,14 +30,37 @@ class Default(StrEnum):
 
 
 class Action(StrEnum):
-    """What a grant permits. None implies another."""
+    """What a grant permits: a closed list. Only of the first three each includes those before it."""
 
-    READ = "read"
+    BROWSE = "browse"  # see that an asset exists, its names, its texts, tags and owners, and what it belongs to
+    READ = "read"  # see all the rest: schema, lineage, facts, quality, runs, contracts
+    READ_SQL = "read_sql"  # see its SQL, too
     INGEST = "ingest"  # send events about the jobs and outputs of namespaces; also needs the role writer
+    STATE = "state"  # make statements by hand about it: owners, tags, descriptions, identity; also needs the role writer
+    WAIVE = "waive"  # send waivers with a check
+    DECIDE = "decide"  # decide who else is granted access to it
+    AUDIT = "audit"  # read the audit log and the metrics
+
+
+SEEING = (Action.BROWSE, Action.READ, Action.READ_SQL)
+GRANTED_WITHOUT_MAY = frozenset(SEEING)
+PLAIN = frozenset({Action.INGEST, Action.WAIVE, Action.AUDIT})  # of no asset
+
+PRESETS: Mapping[str, Mapping[Action, Default]] = MappingProxyType(
+    {
+        "open": {},
+        "domains": {
+            Action.BROWSE: Default.EVERYTHING,
+            **dict.fromkeys((Action.READ, Action.READ_SQL, Action.STATE, Action.DECIDE), Default.OWN),
+            **dict.fromkeys((Action.WAIVE, Action.AUDIT), Default.NOTHING),
+        },
+        "closed": dict.fromkeys(Action, Default.NOTHING),
+    }
+)
 
 
 class Rule(NamedTuple):
-    """A grant: these principals may do this with what the selectors choose. A restriction: only these may see it.
+    """A grant: these principals may do this with what the selectors choose. A restriction: only these may.
 
     `place`: file and line.
     """
@@ -60,7 +68,7 @@ class Rule(NamedTuple):
     principals: frozenset[str]
     selectors: tuple[Selector, ...]
     place: str
-    actions: frozenset[Action] = frozenset({Action.READ})
+    actions: frozenset[Action] = GRANTED_WITHOUT_MAY
 
 
 class IngestRights(NamedTuple):
@@ -112,45 +120,91 @@ def _list_symlinked(raw: bytes) -> list[str]:
 
 
 class AccessRules(NamedTuple):
-    """The content of a file of access rules."""
+    """What everyone may do, what is granted besides, and what is restricted in spite of both.
 
-    default: Default
+    `defaults`: what is left out is explained at `_find_default`; about making statements, waiving and auditing the role alone decides then.
+    `digest`: of the files that they are from.
+    """
+
+    defaults: Mapping[Action, Default]
     grants: tuple[Rule, ...]
     restrictions: tuple[Rule, ...]
-    default_ingest: Default = Default.EVERYTHING
-    digest: str = ""  # of the file
+    digest: str = ""
 
-    def find_rights(self, actor: Actor) -> Rights | None:
-        """What a caller may see; None: everything. The role admin, which administers the mesh, sees everything."""
+    def find_rights(self, actor: Actor, action: Action = Action.READ) -> Rights | None:
+        """With which assets a caller may do something; None: with all. The role admin, which administers the mesh, may do everything."""
         if actor.role.includes(Role.ADMIN):
             return None
         principals = _list_principals(actor)
-        granted = self._list_granted(principals, Action.READ)
-        if self.default is Default.EVERYTHING:
+        granting = SEEING[SEEING.index(action) :] if action in SEEING else (action,)  # what includes the action
+        needed = {*SEEING[: SEEING.index(action) + 1]} if action in SEEING else {action, Action.BROWSE}
+        granted = {selector for one in granting for selector in self._list_granted(principals, one)}
+        defaults = {self._find_default(one) for one in granting}
+        if Default.EVERYTHING in defaults:
             granted.add(Selector(SelectorKind.EVERYTHING))
-        restricted = {selector for rule in self.restrictions if not principals & rule.principals for selector in rule.selectors}
+        rules = (rule for rule in self.restrictions if needed & rule.actions and not principals & rule.principals)
+        restricted = {selector for rule in rules for selector in rule.selectors}
         if Selector(SelectorKind.EVERYTHING) in granted and not restricted:
             return None
-        owners = frozenset() if self.default is Default.NOTHING else frozenset((_split_name(actor)[1], *actor.groups))
+        owners = frozenset() if defaults <= {Default.NOTHING} else frozenset((_split_name(actor)[1], *actor.groups))
         return Rights(frozenset(granted), frozenset(restricted), owners)
+
+    def is_limited(self, action: Action) -> bool:
+        """Whether the rules state who may do something without a grant: else the role alone decides about that."""
+        return action in self.defaults
+
+    def may_everywhere(self, actor: Actor, action: Action) -> bool:
+        """Whether a caller may do something with all assets, whatever his role permits."""
+        return self.find_rights(actor, action) is None
+
+    def may_somewhere(self, actor: Actor, action: Action) -> bool:
+        """Whether a caller may do something with any assets, as far as the rules know without a graph."""
+        rights = self.find_rights(actor, action)
+        return rights is None or bool(rights.granted or rights.owners)
 
     def find_ingest(self, actor: Actor) -> IngestRights | None:
         """What a caller with the role writer may send events about; None: everything."""
-        if actor.role.includes(Role.ADMIN) or self.default_ingest is Default.EVERYTHING:
+        if actor.role.includes(Role.ADMIN) or self._find_default(Action.INGEST) is Default.EVERYTHING:
             return None
         granted = self._list_granted(_list_principals(actor), Action.INGEST)
         if any(selector.kind is SelectorKind.EVERYTHING for selector in granted):
             return None
         return IngestRights(actor.name, frozenset(selector.name for selector in granted))
 
+    def iterate_selectors(self) -> Iterable[tuple[Selector, str]]:
+        """All selectors that choose assets, each with the file and line of its rule."""
+        rules = (rule for rule in (*self.grants, *self.restrictions) if rule.actions - PLAIN)
+        return ((selector, rule.place) for rule in rules for selector in rule.selectors)
+
+    def _find_default(self, action: Action) -> Default:
+        """Of what is left out: all may be seen, SQL with the rest; events may be about everything; owners decide about what they own."""
+        if action in SEEING:
+            return self.defaults.get(action, self.defaults.get(Action.READ, Default.EVERYTHING))
+        usual = {Action.INGEST: Default.EVERYTHING, Action.DECIDE: Default.OWN}
+        return self.defaults.get(action, usual.get(action, Default.NOTHING))
+
     def _list_granted(self, principals: set[str], action: Action) -> set[Selector]:
         rules = (rule for rule in self.grants if action in rule.actions and principals & rule.principals)
         return {selector for rule in rules for selector in rule.selectors}
 
-    def iterate_selectors(self) -> Iterable[tuple[Selector, str]]:
-        """All selectors that choose assets, each with the file and line of its rule."""
-        rules = (rule for rule in (*self.grants, *self.restrictions) if Action.READ in rule.actions)
-        return ((selector, rule.place) for rule in rules for selector in rule.selectors)
+
+def check_audit(rules: AccessRules | None, actor: Actor, named: str) -> None:
+    """Raises NotPermitted unless a caller may read the audit log and the metrics: where the rules do not limit that, who sees everything.
+
+    `named`: what he asks for, with its verb.
+    """
+    if rules is None or rules.may_everywhere(actor, Action.AUDIT):
+        return
+    if rules.is_limited(Action.AUDIT) or not rules.may_everywhere(actor, Action.READ_SQL):
+        raise NotPermitted(f"{named} only callers who may `audit`, or who may see every asset where that is not limited (access rules)")
+
+
+def may_state(rules: AccessRules | None, actor: Actor) -> bool:
+    """Whether a caller may make statements by hand about any asset: the role admin may, and a writer by a grant of the rules."""
+    if actor.may(AccessScope.STATE):
+        return True
+    scoped = actor.scopes is None or bool(actor.scopes & {AccessScope.STATE, AccessScope.INGEST})
+    return rules is not None and actor.role is Role.WRITER and scoped and rules.may_somewhere(actor, Action.STATE)
 
 
 def _list_principals(actor: Actor) -> set[str]:
@@ -161,96 +215,3 @@ def _split_name(actor: Actor) -> tuple[str, str]:
     """The kind of a caller (user and service: of an identity provider; else token), and its name alone."""
     kind, space, name = actor.name.partition(" ")
     return (kind, name) if space else ("token", kind)
-
-
-def read_access_rules(path: Path) -> AccessRules:
-    """The rules of a file. Raises InvalidInput with `file:line` and what is accepted there."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"cannot be read ({error.strerror or error}): it is the file of access rules", str(path)) from error
-    return _Parser(parse_yaml(data, str(path))).parse()._replace(digest=hashlib.sha256(data).hexdigest())
-
-
-class _Parser:
-    """Parses one document."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-
-    def parse(self) -> AccessRules:
-        top = self._parse_mapping(self._document.value, (), {"version", "default", "grants", "restrict"})
-        if top.get("version") != VERSION:
-            raise self._build_error(("version",), f"`version` is {VERSION}")
-        default, ingest = self._parse_default(top.get("default", Default.EVERYTHING))
-        grants = self._parse_rules(top.get("grants"), "grants", "who")
-        restrictions = self._parse_rules(top.get("restrict"), "restrict", "except")
-        return AccessRules(default, grants, restrictions, ingest)
-
-    def _parse_default(self, value: Json) -> tuple[Default, Default]:
-        """What callers may see, and about what they may send events, without a grant: a text is the first alone."""
-        if isinstance(value, dict):
-            given = self._parse_mapping(value, ("default",), set(Action))
-            ingest = given.get(Action.INGEST, Default.EVERYTHING)
-            if ingest not in (Default.EVERYTHING, Default.NOTHING):
-                raise self._build_error(("default", Action.INGEST), f"`ingest` is everything or nothing, not {ingest!r}")
-            return self._parse_default(given.get(Action.READ, Default.EVERYTHING))[0], Default(ingest)
-        if not isinstance(value, str) or value not in list(Default):
-            raise self._build_error(("default",), f"`default` is {', '.join(Default)}, not {value!r}")
-        return Default(value), Default.EVERYTHING
-
-    def _parse_rules(self, value: Json, name: str, subject: str) -> tuple[Rule, ...]:
-        if value is None:
-            return ()
-        if not isinstance(value, list) or len(value) > MOST:
-            raise self._build_error((name,), f"`{name}` is a list of at most {MOST} entries")
-        return tuple(self._parse_rule(entry, (name, number), subject) for number, entry in enumerate(value))
-
-    def _parse_rule(self, value: Json, path: tuple[str | int, ...], subject: str) -> Rule:
-        entry = self._parse_mapping(value, path, {"who", "on", "may"} if subject == "who" else {"except", "on"})
-        if "on" not in entry or (subject == "who" and subject not in entry):
-            raise self._build_error(path, f"an entry has {'`who` and `on`' if subject == 'who' else '`on`'}")
-        selectors = [self._parse_selector(text, path) for text in self._parse_texts(entry["on"], (*path, "on"))]
-        principals = self._parse_texts(entry.get(subject, []), (*path, subject))
-        for principal in principals:
-            kind, _, name = principal.partition(":")
-            if principal != EVERYONE and (kind not in _NAMED or not name):
-                raise self._build_error((*path, subject), f"`{subject}` names {_PRINCIPALS}, not {principal!r}")
-        if not selectors or (subject == "who" and not principals):
-            raise self._build_error(path, f"`{'on' if not selectors else subject}` is empty")
-        actions = self._parse_actions(entry.get("may", Action.READ), path)
-        kinds = {selector.kind for selector in selectors}
-        if Action.INGEST in actions and not kinds <= {SelectorKind.EVERYTHING, SelectorKind.NAMESPACE}:
-            raise self._build_error((*path, "on"), "`ingest` is granted on everything or namespace:PATTERN")
-        return Rule(frozenset(principals), tuple(selectors), self._document.format_place(path), actions)
-
-    def _parse_actions(self, value: Json, path: tuple[str | int, ...]) -> frozenset[Action]:
-        texts = self._parse_texts(value, (*path, "may"))
-        for text in texts:
-            if text not in list(Action):
-                raise self._build_error((*path, "may"), f"`may` is {' or '.join(Action)}, or both, not {text!r}")
-        if not texts:
-            raise self._build_error(path, "`may` is empty")
-        return frozenset(map(Action, texts))
-
-    def _parse_selector(self, text: str, path: tuple[str | int, ...]) -> Selector:
-        kind, colon, name = text.partition(":")
-        if kind in list(SelectorKind) and bool(name) == (kind != SelectorKind.EVERYTHING) and bool(colon) == bool(name):
-            return Selector(SelectorKind(kind), name)
-        raise self._build_error((*path, "on"), f"`on` is {_SELECTORS}, not {text!r}")
-
-    def _parse_texts(self, value: Json, path: tuple[str | int, ...]) -> Sequence[str]:
-        texts = value if isinstance(value, list) else [value]
-        if not all(isinstance(text, str) for text in texts):
-            raise self._build_error(path, f"`{path[-1]}` is a text or a list of texts")
-        return [text for text in texts if isinstance(text, str)]
-
-    def _parse_mapping(self, value: Json, path: tuple[str | int, ...], known: set[str]) -> Mapping[str, Json]:
-        if not isinstance(value, dict):
-            raise self._build_error(path, f"a mapping with {', '.join(sorted(known))} is expected here")
-        if unknown := sorted(value.keys() - known):
-            raise self._build_error((*path, unknown[0]), f"there is no key {unknown[0]!r} here; there are {', '.join(sorted(known))}")
-        return value
-
-    def _build_error(self, path: tuple[str | int, ...], message: str) -> InvalidInput:
-        return InvalidInput(message, self._document.format_place(path))

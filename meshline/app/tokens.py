@@ -196,7 +196,7 @@ class TokenRegister:
         self._file = file
         self._clock = clock
         self._looked = clock()
-        self._seen = self._identify_file()
+        self._seen = self._identify()
         self._entries: list[tuple[bytes, Token]] = []
         self._uses: dict[str, int] = {}
         self.needed = False  # whether callers need a token
@@ -207,7 +207,7 @@ class TokenRegister:
         if self._file is None or self._clock() - self._looked < LOOK_SECONDS:
             return
         self._looked = self._clock()
-        found = self._identify_file()
+        found = self._identify()
         if found == self._seen:
             return
         self._seen = found
@@ -247,10 +247,14 @@ class TokenRegister:
         self._entries = [(token.hash.encode(), token) for token in tokens]
         self.needed = self.needed or bool(self._entries)
 
-    def _identify_file(self) -> tuple[int, ...]:
-        """What differs after a change of the file; empty if it is not there."""
-        try:
-            found = self._file.stat() if self._file is not None else None
-        except OSError:
-            return ()
-        return () if found is None else (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+    def _identify(self) -> tuple[int, ...]:
+        return () if self._file is None else identify_file(self._file)
+
+
+def identify_file(file: Path) -> tuple[int, ...]:
+    """What differs after a change of a file; empty if it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

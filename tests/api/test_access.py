@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from meshline.api.app import ADDRESSES
 from meshline.api.etags import ETags
-from meshline.app.access_rules import read_access_rules
+from meshline.app.access_file import read_access_rules
 from meshline.app.settings import load_settings
 from meshline.app.tokens import Actor, Role, generate_token, hash_token
 from meshline.errors import InvalidInput
@@ -100,7 +100,7 @@ def test_every_other_address_is_refused(client: TestClient) -> None:
             elif address.role is not Role.ADMIN:
                 assert status not in (401, 403), (method, address.path)
     assert refused > 30
-    answer = client.get("/metrics", headers=AS_SALES)
+    answer = client.post("/api/v1/check", headers=AS_SALES)
     assert answer.json()["error"] == {
         "code": "FORBIDDEN",
         "message": "this address answers only callers who may see every asset (access rules): ask /graphql",
@@ -200,7 +200,7 @@ version: 1
 default: {read: everything, ingest: nothing}
 grants:
   - {who: token:airflow, may: [ingest], on: ["namespace:air*", "namespace:wh"]}
-  - {who: token:backfill, may: ingest, on: everything}
+  - {who: token:backfill, may: [ingest, state], on: everything}
 """
 
 
@@ -282,19 +282,33 @@ def test_who_may_send_events(senders: tuple[TestClient, dict[str, dict[str, str]
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("version: 1\ndefault: {ingest: own}", ":2: `ingest` is everything or nothing, not 'own'"),
-        ("version: 1\ndefault: {write: own}", ":2: there is no key 'write' here; there are ingest, read"),
-        ("version: 1\ndefault: {read: all}", ":2: `default` is everything, own, nothing, not 'all'"),
-        ("version: 1\ngrants:\n- {who: everyone, on: everything, may: write}", ":3: `may` is read or ingest, or both, not 'write'"),
+        ("version: 1\ndefault: {browse: everything}", ":2: give `read` with `browse` and `read_sql`: one includes the other"),
+        ("version: 1\ngrants:\n- {who: everyone, on: 'tag:a', may: audit}", ":3: `audit` is granted on everything"),
+        ("version: 1\ndefault: {ingest: own}", ":2: `ingest` is everything, nothing, not 'own'"),
+        (
+            "version: 1\ndefault: {write: own}",
+            ":2: there is no key 'write' here; there are audit, browse, decide, ingest, read, read_sql, state, waive",
+        ),
+        ("version: 1\ndefault: {read: all}", ":2: `read` is everything, own, nothing, not 'all'"),
+        (
+            "version: 1\ngrants:\n- {who: everyone, on: everything, may: write}",
+            ":3: `may` is browse, read, read_sql, ingest, state, waive, decide, audit, or a list of these, not 'write'",
+        ),
         ("version: 1\ngrants:\n- {who: everyone, on: everything, may: []}", ":3: `may` is empty"),
         (
             "version: 1\ngrants:\n- {who: everyone, on: 'tag:a', may: [ingest]}",
             ":3: `ingest` is granted on everything or namespace:PATTERN",
         ),
-        ("version: 1\nrestrict:\n- {on: everything, may: read}", ":3: there is no key 'may' here; there are except, on"),
+        (
+            "version: 1\nrestrict:\n- {on: everything, may: ingest}",
+            ":3: `may` is browse, read, read_sql, state, decide, or a list of these, not 'ingest'",
+        ),
         ("grants: []", ":1: `version` is 1"),
         ("version: 2", ":1: `version` is 1"),
-        ("version: 1\ndefault: all", ":2: `default` is everything, own, nothing, not 'all'"),
+        (
+            "version: 1\ndefault: all",
+            ":2: `default` is open, domains, closed, everything, own, nothing, or a mapping of actions to one of the last three, not 'all'",
+        ),
         ("version: 1\ngrant: []", ":2: there is no key 'grant' here; there are default, grants, restrict, version"),
         ("version: 1\ngrants: {}", ":2: `grants` is a list of at most 10000 entries"),
         ("version: 1\ngrants:\n- {on: everything}", ":3: an entry has `who` and `on`"),
@@ -305,7 +319,7 @@ def test_who_may_send_events(senders: tuple[TestClient, dict[str, dict[str, str]
             "version: 1\ngrants:\n- {who: sales, on: everything}",
             ":3: `who` names everyone, group:NAME, user:NAME, service:NAME or token:NAME, not 'sales'",
         ),
-        ("version: 1\nrestrict:\n- {on: everything, who: everyone}", ":3: there is no key 'who' here; there are except, on"),
+        ("version: 1\nrestrict:\n- {on: everything, who: everyone}", ":3: there is no key 'who' here; there are except, may, on"),
         ("version: 1\ngrants:\n- {who: everyone, on: 7}", ":3: `on` is a text or a list of texts"),
         *(
             (

@@ -15,7 +15,7 @@ from meshline.api.graphql import Bounds
 from meshline.api.graphql.context import RESTRICTED_FIELDS
 from meshline.api.graphql.execution import Executor
 from meshline.app.access import Access
-from meshline.app.access_rules import AccessRules, Default, Rule
+from meshline.app.access_rules import AccessRules, Action, Default, Rule
 from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role
 from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.naming import Naming
@@ -27,7 +27,9 @@ from tests.queries import mesh
 from tests.sizes import choose_size, count_examples
 
 READER = Actor("reader", Role.READER, groups=("open-team",))
-RULES = AccessRules(Default.NOTHING, (Rule(frozenset({"group:open-team"}), (Selector(SelectorKind.DOMAIN, "open"),), "rules:1"),), ())
+RULES = AccessRules(
+    {Action.READ: Default.NOTHING}, (Rule(frozenset({"group:open-team"}), (Selector(SelectorKind.DOMAIN, "open"),), "rules:1"),), ()
+)
 BOUNDS = Bounds(aliases=1_000, tokens=20_000, depth=100)
 WITHOUT = {"edges", "ageSeconds"}  # what nodes have, too; and what depends on the clock
 FIELDS = {name for kind in SCHEMA.type_map.values() if hasattr(kind, "fields") for name in kind.fields if name not in WITHOUT}
@@ -79,7 +81,7 @@ def _schema() -> Iterator[None]:
 def open_world(world: World) -> Iterator[Executor]:
     graph = mesh.build_graph(*world.list_statements())
     try:
-        yield Executor(graph, Naming(), BOUNDS, access=Access(graph, RULES))
+        yield Executor(graph, Naming(), BOUNDS, access=Access(graph, lambda: RULES))
     finally:
         graph.store.close()
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from meshline.app import oidc
-from meshline.app.access_rules import read_access_rules
+from meshline.app.access_file import read_access_rules
 from meshline.app.grants import Grant
 from meshline.app.oidc import TokenIssuer, build_issuer, is_safe_address
 from meshline.app.settings import load_settings

@@ -9,7 +9,7 @@ import pytest
 from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, build_column_key, build_contract_key, build_dataset_key, build_job_key
-from meshline.graph.queries.visibility import Rights, Selector, SelectorKind, compute_visible, find_selected
+from meshline.graph.queries.visibility import Rights, Selector, SelectorKind, compute_permitted, compute_visible, find_selected
 from tests.queries import mesh
 
 DAY = 86_400 * mesh.SECOND
@@ -70,6 +70,22 @@ REVENUE = {"fin.revenue", "day", "total", "sum_revenue", "dag", "dashboard", "re
 )
 def test_what_rights_choose(graph: LiveGraph, rights: Rights, expected: set[str]) -> None:
     assert list_visible(graph, rights) - {"lake"} == expected - {"lake"}
+
+
+@pytest.mark.parametrize(
+    ("rights", "expected"),
+    [
+        (build_rights(), set()),
+        (build_rights("domain:commerce"), {"commerce", "orders", *ORDERS, "team:shop"}),
+        (build_rights("product:orders"), {"orders", *ORDERS}),
+        (build_rights("product:orders", restricted="tag:pii"), {"orders", *ORDERS}),
+        (build_rights(owners="team:shop", restricted="product:orders"), {"commerce", "team:shop"}),
+        (build_rights("namespace:lake"), {"free", "a", "b", "archive", "copy"}),
+    ],
+)
+def test_what_something_may_be_done_with(graph: LiveGraph, rights: Rights, expected: set[str]) -> None:
+    index, found = graph.index, compute_permitted(graph.index, rights)
+    assert {index.assets.get_key(node).name for node in range(len(found)) if found[node] and index.assets.is_visible(node)} == expected
 
 
 def test_a_restricted_tag_hides_a_column_and_what_would_describe_it(graph: LiveGraph) -> None:

@@ -19,7 +19,8 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 
 from meshline.api.auth import check_access, check_role
-from meshline.app.access import RestrictedGraph
+from meshline.app.access import Access, RestrictedGraph
+from meshline.app.access_rules import check_audit, may_state
 from meshline.app.policy_service import PolicyService
 from meshline.app.tokens import NO_AUTHENTICATION, AccessScope, Actor, Role
 from meshline.errors import InvalidInput, LimitExceeded, NotPermitted, StoreUnavailable
@@ -45,6 +46,7 @@ RESTRICTED_FIELDS = frozenset(
     }
 )
 REQUEST_FIELDS = frozenset({"requestAccess", "decideAccess", "withdrawAccess", "confirmAccess"})  # mutations that need another scope
+AUDIT = "audit"  # has a right of its own
 MATCHES = "MATCHES"  # the limit of a search: the number of assets that it examines
 
 
@@ -148,9 +150,11 @@ class RequestContext:
         actor: Actor = NO_AUTHENTICATION,
         *,
         apart: bool = False,
+        access: Access | None = None,
     ) -> None:
-        """`apart`: texts of changes are parsed in separate processes."""
+        """`apart`: texts of changes are parsed in separate processes. `access`: what the caller may do; None: everything."""
         self.live = live
+        self.access = access or Access(live, lambda: None)
         self.apart = apart
         self.governing = governing
         self.naming = naming
@@ -187,19 +191,21 @@ class RequestContext:
             self.live.lock.release()
 
     def check_fields(self, names: Iterable[str]) -> None:
-        """Raises NotPermitted for root fields that only callers who see everything may ask for."""
+        """Raises NotPermitted for root fields that only callers who see everything may ask for, or who may audit."""
+        names = set(names)
+        if AUDIT in names:
+            check_audit(self.access.rules, self.caller, f"`{AUDIT}` is answered to")
         if isinstance(self.live, RestrictedGraph):
-            refused = sorted(name for name in names if name not in RESTRICTED_FIELDS and not name.startswith("__"))
+            refused = sorted(name for name in names if name not in RESTRICTED_FIELDS | {AUDIT} and not name.startswith("__"))
             if refused:
                 raise NotPermitted(f"`{refused[0]}` is answered only to callers who may see every asset (access rules)")
 
     def check_mutations(self, names: Iterable[str]) -> None:
-        """Raises Forbidden for mutations that the caller may not send, NotPermitted for those of callers who may see everything."""
+        """Raises Forbidden for mutations that the caller may not send; about which assets is judged by each (`Access.check_statement`)."""
         fields = set(names)
-        if others := fields - REQUEST_FIELDS:
+        if fields - REQUEST_FIELDS and not may_state(self.access.rules, self.caller):
             check_role(self.caller, Role.ADMIN)
             check_access(self.caller, (AccessScope.STATE,))
-            self.check_fields(others)
         if fields & REQUEST_FIELDS:
             check_access(self.caller, (AccessScope.REQUEST,))
 
@@ -266,7 +272,9 @@ class RequestContext:
 
     def copy_unread(self) -> RequestContext:
         """A context for running the same request again, with the same deadline."""
-        request = RequestContext(self.live, self.naming, self.bounds, self.types, self.governing, self.caller, apart=self.apart)
+        request = RequestContext(
+            self.live, self.naming, self.bounds, self.types, self.governing, self.caller, apart=self.apart, access=self.access
+        )
         request.deadline, request.revision = self.deadline, self.revision
         return request
 

@@ -67,7 +67,7 @@ class Executor:
         """
         self.apart = apart
         self.live = live
-        self.access = access or Access(live, None)
+        self.access = access or Access(live, lambda: None)
         self.naming = naming
         self.bounds = bounds or Bounds()
         self.observer = observer
@@ -90,7 +90,8 @@ class Executor:
         may not send.
         """
         begun = time.perf_counter()
-        request = RequestContext(self.access.find_graph(actor), self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart)
+        graph = self.access.find_graph(actor)
+        request = RequestContext(graph, self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart, access=self.access)
         with self.live.lock.set_deadline(request.deadline):
             result, request = self._execute_prepared(request, query, variables, operation, allowed)
         request_id = request_id or secrets.token_hex(8)

@@ -18,7 +18,8 @@ from meshline.api.graphql.context import Bounds, Observer
 from meshline.api.graphql.execution import ALL, QUERIES, Answer, Executor
 from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.access import Access
-from meshline.app.access_rules import AccessRules
+from meshline.app.access_file import AccessFile
+from meshline.app.access_rules import may_state
 from meshline.app.policy_service import PolicyService
 from meshline.app.service import Service
 from meshline.app.threads import Lane
@@ -46,19 +47,21 @@ _variables = msgspec.json.Decoder(dict[str, Any] | None)
 class GraphQLEndpoint:
     """The address /graphql. `max_body`: bytes."""
 
-    def __init__(self, max_body: int, lane: Lane, bounds: Bounds, observer: Observer, rules: AccessRules | None = None) -> None:
+    def __init__(self, max_body: int, lane: Lane, bounds: Bounds, observer: Observer, access: AccessFile | None = None) -> None:
         self.max_body = max_body
         self.lane = lane
-        self.rules = rules
+        self.access = access
         self.bounds = bounds
         self.observer = observer
         self._executor: Executor | None = None
 
     def open_graph(self, live: LiveGraph, naming: Naming, governing: PolicyService) -> None:
         """Answer requests from this graph from now on."""
-        access = Access(live, self.rules)
+        access = Access(live, lambda: None if self.access is None else self.access.rules)
         self._executor = Executor(live, naming, self.bounds, self.observer, governing, apart=True, access=access)
         access.warn_of_idle_selectors()
+        if self.access is not None:
+            self.access.follow(lambda _rules: access.warn_of_idle_selectors())
 
     async def answer_request(self, request: Request) -> Response:
         """The response to a request. The graph must be open (`open_graph`)."""
@@ -71,7 +74,7 @@ class GraphQLEndpoint:
         etag = ""
         if conditional:
             etags: ETags = request.app.state.etags
-            etag = etags.build(request, media, self._executor.live.index.revision)  # of now: the answer may be that of a newer one
+            etag = etags.build(request, media, *self._list_revisions())  # of now: the answer may be that of newer ones
             if has_answer(request, etag):
                 return build_unchanged(etag)
         asked = _parse_url(request) if conditional else await self._read_request(request)
@@ -87,8 +90,9 @@ class GraphQLEndpoint:
         try:
             answer = await self.lane.run(run)
         except InvalidOperationTypeError:
-            check_role(actor, Role.ADMIN)
-            check_access(actor, (AccessScope.STATE,))
+            if not may_state(self._executor.access.rules, actor):
+                check_role(actor, Role.ADMIN)
+                check_access(actor, (AccessScope.STATE,))
             return Response(encode_error("METHOD_NOT_ALLOWED", "only queries can be sent with GET: use POST"), 405, {"Allow": "POST"}, JSON)
         headers = build_headers(etag) if etag and answer.lasting else None
         return Response(msgspec.json.encode(answer.body), _decide_status(answer, media), headers, media)
@@ -101,6 +105,11 @@ class GraphQLEndpoint:
             raise RefusedRequest(str(errors[0]["message"]), str(errors[0]["extensions"]["code"]))
         data: dict[str, Any] = body["data"]
         return data
+
+    def _list_revisions(self) -> tuple[int, ...]:
+        """Of the graph, and of the access rules."""
+        assert self._executor is not None
+        return self._executor.live.index.revision, 0 if self.access is None else self.access.revision
 
     async def _read_request(self, request: Request) -> GraphQLRequest:
         check_media(request, BODIES)

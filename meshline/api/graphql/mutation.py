@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import strawberry
@@ -27,6 +28,8 @@ from meshline.graph.model import (
     Statement,
     parse_source_kind,
 )
+from meshline.graph.store.base import Head
+from meshline.graph.what_if import SupposedStatement
 
 LONGEST = 500  # characters of a name
 LONGEST_TEXT = 20_000
@@ -86,7 +89,7 @@ class Mutation:
         if first == second:
             raise InvalidInput("both ids are of the same name: give the ids of two names, as `Dataset.identity` lists them", "other")
         facts = Facts(edges=(EdgeFact(EdgeType.DIFFERENT_FROM, first, second, {"why": _check_name(why, "why")}),))
-        return _state_facts(info.context, by, ("not-same-as", first.id, second.id), facts, first)
+        return _state_facts(info.context, by, ("not-same-as", first.id, second.id), facts, first, second)
 
     @describe_field("State that two datasets are the same. `retract` separates them again.")
     def same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, by: By = None, why: str = "a person says so") -> Stated:
@@ -98,22 +101,35 @@ class Mutation:
         if first == second:
             raise InvalidInput("both are the same dataset already", "other")
         facts = Facts(edges=(EdgeFact(EdgeType.SAME_AS, first, second, {"why": _check_name(why, "why")}),))
-        return _state_facts(info.context, by, ("same-as", first.id, second.id), facts, first)
+        return _state_facts(info.context, by, ("same-as", first.id, second.id), facts, first, second)
 
     @describe_field("Retract a statement of a person. It stays in the history.")
     def retract(self, info: Context, statement: strawberry.ID) -> Stated:
         request = info.context
         scope_id = _parse_scope_id(statement)
         heads = request.live.store.read_heads([scope_id]) if scope_id is not None else ()
-        if not heads or heads[0].content is None:
+        if not heads or heads[0].content is None or not _may_see(request, heads[0]):
             raise NotFound(f"there is no active statement {statement[:40]!r}")
         head = heads[0]
         if parse_source_kind(head.source) != PERSON:
             raise InvalidInput(f"{head.source} made this statement, not a person: correct it there", "statement")
-        asset_id = head.scope[2]
-        about = request.now.index.assets.get_key(request.now.get_node(asset_id))
-        _commit(request, request.actor, "retract", about, Statement(head.source, head.scope, head.observed_at + 1, EMPTY))
-        return Stated(asset=request.now.get_asset(request.now.get_node(asset_id), Asset), statement=None)
+        about = [_get_key(request, asset_id) for asset_id in _list_subjects(head)]
+        _commit(request, request.actor, "retract", Statement(head.source, head.scope, head.observed_at + 1, EMPTY), *about)
+        return Stated(asset=request.now.get_asset(request.now.get_node(about[0].id), Asset), statement=None)
+
+
+def _list_subjects(head: Head) -> Sequence[str]:
+    """The ids of the assets that a statement of a person is about."""
+    return head.scope[2:4] if head.scope[1] in ("same-as", "not-same-as") else head.scope[2:3]
+
+
+def _may_see(request: RequestContext, head: Head) -> bool:
+    """Whether the caller may see that a statement exists: of those of sources he learns nothing if he may not see every asset."""
+    if not request.now.index.is_restricted:
+        return True
+    assets = request.now.index.assets
+    nodes = [assets.find(id_) for id_ in _list_subjects(head)] if parse_source_kind(head.source) == PERSON else [None]
+    return all(node is not None and assets.is_visible(node) for node in nodes)
 
 
 def _get_key(request: RequestContext, asset_id: str) -> AssetKey:
@@ -154,11 +170,13 @@ def _build_attribute(key: AssetKey, attribute: str, value: Json) -> Facts:
     return Facts(assets=(AssetFact(key, {attribute: value}),))
 
 
-def _state_facts(request: RequestContext, by: str | None, scope: tuple[str, ...], facts: Facts, about: AssetKey) -> Stated:
-    """Commit one statement of a person. Returns the asset `about` as it is afterwards."""
+def _state_facts(
+    request: RequestContext, by: str | None, scope: tuple[str, ...], facts: Facts, about: AssetKey, *others: AssetKey
+) -> Stated:
+    """Commit one statement of a person. Returns the asset `about` as it is afterwards. `others`: what it is about, too."""
     author = _decide_author(request, by)
     statement = Statement(f"{PERSON}/{author}", (PERSON, *scope), 0, encode_facts(facts))
-    _commit(request, author, scope[0], about, statement)
+    _commit(request, author, scope[0], statement, about, *others)
     view = request.now
     node = view.index.assets.find_by_key(about)
     assert node is not None, "an asset with a statement about it is visible"
@@ -171,11 +189,16 @@ def _find_statement(request: RequestContext, node: int, source: str, scope: Scop
     return next((build_statement_id(found.scope_id) for found in infos if (found.source, found.scope) == (source, scope)), None)
 
 
-def _commit(request: RequestContext, actor: str, what: str, about: AssetKey, statement: Statement) -> None:
-    """Commit a statement with its entry in the audit log. `statement.observed_at`: the earliest time to use."""
+def _commit(request: RequestContext, actor: str, what: str, statement: Statement, *about: AssetKey) -> None:
+    """Commit a statement with its entry in the audit log, which names the first of the assets that it is about.
+
+    `statement.observed_at`: the earliest time to use. Raises NotPermitted.
+    """
     request.release_lock()
+    access = request.access
+    access.check_statement(request.caller, SupposedStatement(statement.source, statement.scope, statement.content), about)
     request.committed = True
-    request.revision = commit_statements(request.live, actor, [ManualStatement(what, about, statement)])
+    request.revision = commit_statements(access.live, actor, [ManualStatement(what, about[0], statement)])
 
 
 def _parse_scope_id(statement: str) -> int | None:

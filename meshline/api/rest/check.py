@@ -13,11 +13,15 @@ from starlette.responses import Response
 from meshline.api.auth import get_actor
 from meshline.api.errors import JSON
 from meshline.api.rest.request_body import check_media, decode_json, read_body
+from meshline.app.access_file import AccessFile
+from meshline.app.access_rules import Action
 from meshline.app.check import compute_digest, record_check, run_check
 from meshline.app.check_texts import CheckRequest
 from meshline.app.parser_process import start_forks
 from meshline.app.service import Resources, Service
 from meshline.app.threads import Lane
+from meshline.app.tokens import Actor
+from meshline.errors import NotPermitted
 from meshline.governance.report import Report
 from meshline.graph.queries.pages import Limits
 
@@ -33,13 +37,21 @@ async def post_check(request: Request) -> Response:
     check_media(request, MEDIA)
     body = await read_body(request, service.settings.max_body_bytes)
     asked = decode_json(_decoder, body, "check")
+    actor = get_actor(request)
+    if asked.waivers is not None and actor is not None:
+        _check_waivers(request.app.state.access, actor)
     limits = (service.settings.query_nodes, service.settings.check_seconds)
     lane: Lane = request.app.state.checks
     report = await lane.run(partial(_run_check, opened, asked, *limits))
-    actor = get_actor(request)
     name = "" if actor is None else actor.name
     await run_in_threadpool(partial(record_check, opened.live.store, name, report, compute_digest(body), needed=name != ""))
     return Response(msgspec.json.encode(report), media_type=JSON)
+
+
+def _check_waivers(access: AccessFile | None, actor: Actor) -> None:
+    """Raises NotPermitted if access rules limit who may send waivers, and not to this caller."""
+    if access is not None and access.rules.is_limited(Action.WAIVE) and not access.rules.may_everywhere(actor, Action.WAIVE):
+        raise NotPermitted("waivers are accepted only of callers who may `waive` (access rules)")
 
 
 def _run_check(opened: Resources, asked: CheckRequest, nodes: int, seconds: float) -> Report:

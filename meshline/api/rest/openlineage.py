@@ -16,7 +16,7 @@ from meshline.api.auth import get_actor
 from meshline.api.errors import INTERNAL_MESSAGE, JSON
 from meshline.api.metrics import Metrics
 from meshline.api.rest.request_body import check_media, read_body
-from meshline.app.access_rules import AccessRules
+from meshline.app.access_file import AccessFile
 from meshline.app.service import Service
 from meshline.app.threads import Lane
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
@@ -160,9 +160,9 @@ def _ingest_batch(pipeline: Pipeline, body: bytes, source: str, check: EventChec
 
 def _find_check(request: Request) -> EventCheck | None:
     """What checks the events of the caller, if access rules limit these."""
-    rules: AccessRules | None = request.app.state.access_rules
+    access: AccessFile | None = request.app.state.access
     actor = get_actor(request)
-    rights = None if rules is None or actor is None else rules.find_ingest(actor)
+    rights = None if access is None or actor is None else access.rules.find_ingest(actor)
     return None if rights is None else rights.check_event
 
 

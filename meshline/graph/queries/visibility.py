@@ -77,6 +77,13 @@ def compute_visible(index: LineageIndex, rights: Rights, now: tuple[LineageIndex
     return visible
 
 
+def compute_permitted(index: LineageIndex, rights: Rights) -> Flags:
+    """With which nodes something may be done (bool, by node): as `compute_visible`, but without the containers of what is chosen, and of
+    jobs, contracts, consumers and owners only those of which all that they belong to is chosen.
+    """
+    return _Mask(index, rights).compute_permitted()
+
+
 def find_selected(index: LineageIndex, selector: Selector) -> bool:
     """Whether a selector chooses anything at all: one that does not may be misspelt."""
     return bool(_Mask(index, Rights(frozenset(), frozenset(), frozenset())).select(selector).any())
@@ -112,6 +119,27 @@ class _Mask:
         shown[self._columns] = shown[self._of_column] & ~restricted[self._columns]
         self._add_dependent(shown, restricted, everything=everything)
         return shown[self._rep]
+
+    def compute_permitted(self) -> Flags:
+        everything = _EVERYTHING in self._rights.granted
+        granted = np.ones(len(self._rep), np.bool_) if everything else self._select_any(self._rights.granted) | self._select_owned()
+        restricted = self._select_any(self._rights.restricted)
+        found = granted & ~restricted & np.isin(self._kinds, (_DATASET, _COLUMN, _PRODUCT, _DOMAIN))
+        ownership = self._index.ownership
+        bound = (
+            (_CONTRACT, ownership.list_all_edges(EdgeType.GOVERNS)),
+            (_JOB, self._list_job_edges()),
+            (_CONSUMER, ownership.list_all_edges(EdgeType.CONSUMES)),
+            (_OWNER, ownership.list_all_edges(EdgeType.OWNS)),
+        )
+        for kind, edges in bound:
+            nodes = np.flatnonzero(self._own & (self._kinds == kind)).astype(np.int32)
+            starts, ends = edges.start[self._kinds[edges.start] == kind], edges.end[self._kinds[edges.start] == kind]
+            other, tied = np.zeros(len(found), np.bool_), np.zeros(len(found), np.bool_)
+            tied[starts] = True
+            other[starts[~found[ends]]] = True
+            found[nodes] = (tied[nodes] | everything) & ~other[nodes] & ~restricted[nodes]
+        return found[self._rep]
 
     def select(self, selector: Selector) -> Flags:
         """The assets that a selector chooses, with what is in them; those that only follow (jobs, contracts, ...) left out."""
@@ -190,17 +218,21 @@ class _Mask:
         partly[self._of_column[~shown[self._columns]]] = True
         hidden = governed.start[~shown[governed.end] | partly[governed.end]]
         shown[hidden] = False  # its terms describe all that it governs, column by column
-        jobs, written = survey.writings
-        idle = ownership.list_idle_reads()
-        writes = np.zeros(len(shown), np.bool_)
-        writes[jobs] = True
-        read = ~writes[idle.start]
-        starts, ends = np.concatenate([jobs, idle.start[read]]), np.concatenate([written, idle.end[read]])
         parts, wholes = survey.job_parts
-        self._add_bound(shown, restricted, _JOB, EdgeTable(starts, ends, ends), everything=everything, above=(parts, wholes))
+        self._add_bound(shown, restricted, _JOB, self._list_job_edges(), everything=everything, above=(parts, wholes))
         self._add_bound(shown, restricted, _CONSUMER, ownership.list_all_edges(EdgeType.CONSUMES), everything=everything)
         self._add_bound(shown, restricted, _OWNER, ownership.list_all_edges(EdgeType.OWNS), everything=everything)
         shown[self._list_owners()] = True
+
+    def _list_job_edges(self) -> EdgeTable:
+        """What each job writes; of a job that writes nothing, what it reads."""
+        jobs, written = self._index.assets.survey().writings
+        idle = self._index.ownership.list_idle_reads()
+        writes = np.zeros(len(self._rep), np.bool_)
+        writes[jobs] = True
+        read = ~writes[idle.start]
+        starts, ends = np.concatenate([jobs, idle.start[read]]), np.concatenate([written, idle.end[read]])
+        return EdgeTable(starts, ends, ends)
 
     def _add_bound(
         self,
