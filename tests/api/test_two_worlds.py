@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meshline.api.graphql import Bounds
@@ -22,7 +22,20 @@ from meshline.graph.naming import Naming
 from meshline.graph.queries.visibility import Selector, SelectorKind
 from tests.api import test_etag
 from tests.api.test_etag import SCHEMA, build_query
-from tests.api.worlds import MARKS, PLAIN, SEVERAL, Secret, Shape, World, draw_secret, draw_shapes, list_variables, share_schema
+from tests.api.worlds import (
+    MARKS,
+    PLAIN,
+    SEVERAL,
+    STRANGE,
+    USUAL,
+    Secret,
+    Shape,
+    World,
+    draw_secret,
+    draw_shapes,
+    list_variables,
+    share_schema,
+)
 from tests.queries import mesh
 from tests.sizes import choose_size, count_examples
 
@@ -101,6 +114,7 @@ COUNTS = {"hidden", "possibleOnly", "undescribed", "staleEdges", "provisional", 
 
 
 @settings(max_examples=choose_size(2, 1000), deadline=None)
+@example(USUAL, PLAIN, STRANGE)
 @given(shape=draw_shapes(), secret=draw_secret(MARKS[0]), other=draw_secret(MARKS[1]))
 def test_two_worlds(shape: Shape, secret: Secret, other: Secret) -> None:
     with ExitStack() as opened:

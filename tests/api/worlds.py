@@ -8,6 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 import pytest
+from hypothesis import Phase
 from hypothesis import strategies as st
 
 from meshline.api.graphql.schema import build_schema
@@ -27,6 +28,7 @@ from meshline.graph.model import (
     build_job_key,
 )
 from tests.queries import mesh
+from tests.sizes import ALL
 
 SEVERAL = 3  # datasets of each part
 COLUMNS = ("a", "b", "c")
@@ -58,6 +60,17 @@ class Secret(NamedTuple):
 
 MARKS = ("sesame", "arcane")  # what the secrets of one world, and of the other, begin with
 PLAIN = Secret(MARKS[0], MARKS[0])
+STRANGE = Secret(f"{MARKS[1]}-Ü'\"/%ﷺ", f"{MARKS[1]}\n\u202e 'x'")
+DRAWN = [Phase.explicit, *([Phase.generate, Phase.shrink] if ALL else [])]  # in an ordinary run only the examples that are written down
+USUAL = Shape(  # one in which each kind of asset has visible and secret ones, and flows go through secret datasets
+    [
+        *((0, 0, 3, 0, "IDENTITY"), (3, 0, 1, 0, "IDENTITY"), (1, 0, 2, 1, "FILTER"), (4, 0, 2, 2, "IDENTITY")),
+        *((0, 1, 4, 1, "IDENTITY"), (5, 0, 0, 2, "IDENTITY"), (1, 1, 5, 1, "FILTER"), (0, 0, 1, 2, "IDENTITY")),
+    ],
+    [(0, 1), (0, 3), (1, 4)],
+    [(0, 1), (0, 3), (1, 4)],
+    [(0, 1), (1, 2), (1, 4)],
+)
 PATTERNS = ".*?[]{}"  # what separates parts of names, or has a meaning in patterns
 
 
@@ -103,7 +116,7 @@ class World:
             yield mesh.build_asset_statement(domain, title=f"All of {text}", members=[f"wh/{part}.*"])
             yield mesh.build_asset_statement(product, title=f"The product of {text}", tags=[text])
             yield mesh.build_edge_statement(EdgeType.PART_OF, product, domain)
-        for number, (dataset, (part, text)) in enumerate(zip(self.datasets, self._repeat_parts(), strict=True)):
+        for number, (dataset, (part, text)) in enumerate(zip(self.datasets, self.repeat_parts(), strict=True)):
             columns = [build_column_key(dataset, name) for name in COLUMNS]
             edges = tuple(EdgeFact(EdgeType.HAS_COLUMN, dataset, column, {"position": at}) for at, column in enumerate(columns, 1))
             facts = (
@@ -122,7 +135,7 @@ class World:
         yield from self._list_contracts()
         yield from self._list_more()
 
-    def _repeat_parts(self) -> Iterator[tuple[str, str]]:
+    def repeat_parts(self) -> Iterator[tuple[str, str]]:
         """The part and its text, for each dataset."""
         for part in self.parts.items():
             yield from [part] * SEVERAL
