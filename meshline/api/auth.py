@@ -104,7 +104,7 @@ class AuthMiddleware:
         except _REFUSALS as error:
             self._refused(_classify_refusal(error))
             scope["state"]["code"] = error.code
-            if isinstance(error, Unauthenticated):
+            if isinstance(error, Unauthenticated | Forbidden):
                 error.challenge += self._hint
             await build_error_response(error, scope)(scope, receive, send)
             return

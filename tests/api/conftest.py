@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from meshline.api import explorer
@@ -97,6 +101,27 @@ def run_application(**settings: object) -> Iterator[TestClient]:
             assert time.monotonic() < end, "not ready"
             time.sleep(0.01)
         yield client
+
+
+@contextmanager
+def serve_application(build_settings: Callable[[str], dict[str, object]]) -> Iterator[str]:
+    """The whole application at an address of its own, ready: the address. `build_settings`: from the address."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        app = create_app(load_settings(**{"store": "sqlite://:memory:", **build_settings(url)}))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        serving.start()
+        try:
+            end = time.monotonic() + 60
+            while not server.started or httpx.get(f"{url}/readyz").status_code != 200:
+                assert time.monotonic() < end, "not ready"
+                time.sleep(0.02)
+            yield url
+        finally:
+            server.should_exit = True
+            serving.join(30)
 
 
 @pytest.fixture

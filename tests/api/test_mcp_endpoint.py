@@ -22,6 +22,17 @@ from tests.api.test_auth import SECRETS, build_authorization
 
 READER = build_authorization(SECRETS[Role.READER])
 VERSION = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
+ASKED: dict[str, dict[str, Any]] = {
+    "find": {"query": "orders"},
+    "describe": {"asset": "wh/sales.orders"},
+    "impact": {"asset": "wh/sales.orders"},
+    "trace": {"asset": "wh/sales.orders"},
+    "paths": {"source": "wh/sales.raw", "target": "wh/sales.orders"},
+    "owners": {"assets": ["wh/sales.orders"]},
+    "check": {"change": "drop wh/sales.orders.x"},
+    "history": {"asset": "wh/sales.orders"},
+    "violations": {},
+}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
@@ -76,18 +87,7 @@ def test_what_the_caller_may_not_see_is_counted_and_never_named(client: TestClie
 
 
 def test_what_is_about_the_whole_mesh_is_refused_to_callers_who_see_a_part(client: TestClient) -> None:  # noqa: F811
-    asked: dict[str, dict[str, Any]] = {
-        "find": {"query": "orders"},
-        "describe": {"asset": "wh/sales.orders"},
-        "impact": {"asset": "wh/sales.orders"},
-        "trace": {"asset": "wh/sales.orders"},
-        "paths": {"source": "wh/sales.raw", "target": "wh/sales.orders"},
-        "owners": {"assets": ["wh/sales.orders"]},
-        "check": {"change": "drop wh/sales.orders.x"},
-        "history": {"asset": "wh/sales.orders"},
-        "violations": {},
-    }
-    found = {name: call(client, AS_SALES, name, **arguments) for name, arguments in asked.items()}
+    found = {name: call(client, AS_SALES, name, **arguments) for name, arguments in ASKED.items()}
     fields = {"check": "blastRadius", "history": "lineageDiff", "violations": "policyViolations"}
     assert {name for name, answer in found.items() if "error" in answer} == {
         name for name, field in fields.items() if field not in RESTRICTED_FIELDS

@@ -4,7 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import Provider from "oidc-provider";
 
 const AUDIENCE = process.argv[2];
-const GROUPS = { ann: ["stewards", "sales"], bob: [] };
+const GROUPS = { ann: ["stewards", "sales"], bob: [], eve: ["sales"] };
 const server = createServer();
 await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
 const issuer = `http://127.0.0.1:${server.address().port}`;
@@ -13,12 +13,21 @@ const key = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export
 const provider = new Provider(issuer, {
   jwks: { keys: [{ ...key, kid: "first", use: "sig", alg: "ES256" }] },
   clients: [
-    {
-      client_id: "airflow",
+    ...["airflow", "agent"].map((service) => ({
+      client_id: service,
       client_secret: "a-secret-of-this-test",
       grant_types: ["client_credentials"],
       redirect_uris: [],
       response_types: [],
+      id_token_signed_response_alg: "ES256",
+    })),
+    {
+      client_id: "desktop",
+      token_endpoint_auth_method: "none",
+      application_type: "native",
+      grant_types: ["authorization_code", "refresh_token"],
+      redirect_uris: ["http://127.0.0.1:9/callback"], // nothing listens there: a test reads where a person is sent
+      response_types: ["code"],
       id_token_signed_response_alg: "ES256",
     },
     {

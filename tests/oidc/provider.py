@@ -21,6 +21,8 @@ FOLDER = Path(__file__).parent
 INSTALL = ["npm", "ci", "--ignore-scripts", "--loglevel=error", "--prefer-offline"]
 SERVICE, SECRET = "airflow", "a-secret-of-this-test"
 CLIENT = "meshline-cli"
+AGENT = "agent"  # a service, with the same secret
+DESKTOP, REDIRECT = "desktop", "http://127.0.0.1:9/callback"  # a program of a person, and where it waits for the code
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 STEPS = 8  # at most, of pages until a person is signed in
 _FORM = re.compile(r'<form[^>]*action="([^"]+)"[^>]*>(.*?)</form>', re.DOTALL)
@@ -35,13 +37,13 @@ class Provider:
         self.issuer = issuer
         self.endpoints: dict[str, Any] = httpx.get(f"{issuer}/.well-known/openid-configuration").json()
 
-    def get_service_token(self, **asked: str) -> httpx.Response:
+    def get_service_token(self, client: str = SERVICE, **asked: str) -> httpx.Response:
         """The answer to a service that asks for a token with its secret."""
-        return httpx.post(self.endpoints["token_endpoint"], data={"grant_type": "client_credentials", **asked}, auth=(SERVICE, SECRET))
+        return httpx.post(self.endpoints["token_endpoint"], data={"grant_type": "client_credentials", **asked}, auth=(client, SECRET))
 
-    def sign_in_device(self, person: str) -> dict[str, Any]:
-        """The tokens of a person who signs in by the device flow."""
-        given = {"client_id": CLIENT, "scope": "openid", "resource": URL}
+    def sign_in_device(self, person: str, resource: str = URL) -> dict[str, Any]:
+        """The tokens of a person who signs in by the device flow, for a server."""
+        given = {"client_id": CLIENT, "scope": "openid", "resource": resource}
         began = httpx.post(self.endpoints["device_authorization_endpoint"], data=given).json()
         approve_device(began["verification_uri_complete"], person)
         asked = {"grant_type": DEVICE_CODE, "device_code": began["device_code"], "client_id": CLIENT}
@@ -50,19 +52,36 @@ class Provider:
 
 
 def approve_device(address: str, person: str) -> None:
-    """Fill in the forms of the provider as a person would: confirm the code, sign in, consent."""
-    with httpx.Client(follow_redirects=True) as browser:
-        page = browser.get(address)
-        for _ in range(STEPS):
-            form = _FORM.search(page.text)
-            if form is None:
-                assert "Sign-in Success" in page.text, page.text
-                return
-            inputs = (dict(_ATTRIBUTE.findall(one)) for one in _INPUT.findall(form[2]))
-            fields = {one["name"]: one.get("value", "") for one in inputs if "name" in one}
-            if "login" in fields:
-                fields.update(login=person, password="any")
-            page = browser.post(page.url.join(form[1]), data=fields)
+    """Confirm the code of a device as a person would."""
+    with httpx.Client() as browser:
+        page = fill_forms(browser, follow_redirects(browser, browser.get(address)), person)
+    assert "Sign-in Success" in page.text, page.text
+
+
+def sign_in(address: str, person: str) -> str:
+    """Sign in as a person would. Returns the address to which the provider sends the browser in the end, at the program of the person."""
+    with httpx.Client() as browser:
+        return str(fill_forms(browser, follow_redirects(browser, browser.get(address)), person).headers["location"])
+
+
+def follow_redirects(browser: httpx.Client, page: httpx.Response) -> httpx.Response:
+    """The page to which the provider leads; the last redirection if that leads to the program of the person."""
+    while page.is_redirect and not page.headers["location"].startswith(REDIRECT):
+        page = browser.get(page.url.join(page.headers["location"]))
+    return page
+
+
+def fill_forms(browser: httpx.Client, page: httpx.Response, person: str) -> httpx.Response:
+    """Fill in the forms of the provider: sign in, consent. Returns the page behind the last one."""
+    for _ in range(STEPS):
+        form = _FORM.search(page.text)
+        if form is None:
+            return page
+        inputs = (dict(_ATTRIBUTE.findall(one)) for one in _INPUT.findall(form[2]))
+        fields = {one["name"]: one.get("value", "") for one in inputs if "name" in one}
+        if "login" in fields:
+            fields.update(login=person, password="any")
+        page = follow_redirects(browser, browser.post(page.url.join(form[1]), data=fields))
     pytest.fail(f"the provider asked for more than {STEPS} forms")
 
 

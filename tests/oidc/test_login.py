@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import socket
 import stat
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,12 +13,9 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-import uvicorn
 
-from meshline.api.app import create_app
-from meshline.app.settings import load_settings
 from meshline.cli import login, terminal
-from tests.api.conftest import run_application
+from tests.api.conftest import run_application, serve_application
 from tests.cli.command import run_command, run_successfully
 from tests.oidc.issuer import DISCOVERY, Answer, ScriptedIssuer
 from tests.oidc.provider import CLIENT, Provider, approve_device
@@ -37,23 +32,13 @@ class Place(NamedTuple):
 @pytest.fixture(scope="module")
 def place(provider: Provider) -> Iterator[Place]:
     """A server that listens, with the real provider."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        given = {"oidc_issuer": provider.issuer, "oidc_audience": url, "oidc_client": CLIENT}
-        app = create_app(load_settings(store="sqlite://:memory:", grants=[{"group": "stewards", "role": "admin"}], **given))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
-        serving = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        serving.start()
-        try:
-            end = time.monotonic() + 60
-            while not server.started or httpx.get(f"{url}/readyz").status_code != 200:
-                assert time.monotonic() < end, "not ready"
-                time.sleep(0.02)
-            yield Place(url, provider)
-        finally:
-            server.should_exit = True
-            serving.join(30)
+
+    def build(url: str) -> dict[str, object]:
+        grants = [{"group": "stewards", "role": "admin"}]
+        return {"grants": grants, "oidc_issuer": provider.issuer, "oidc_audience": url, "oidc_client": CLIENT}
+
+    with serve_application(build) as url:
+        yield Place(url, provider)
 
 
 @pytest.fixture(autouse=True)
