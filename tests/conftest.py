@@ -81,3 +81,14 @@ def own_neo4j(running_neo4j: Neo4jServer, tmp_path_factory: pytest.TempPathFacto
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     """One real Kafka broker for the whole session."""
     yield from kafka_broker(tmp_path_factory.mktemp("kafka"))
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with the example mesh, for those who only read it."""
+    from tests.cli.command import EXAMPLE, run_successfully  # noqa: PLC0415
+
+    store = f"sqlite:///{tmp_path_factory.mktemp('example') / 'example.db'}"
+    assert "entries changed" in run_successfully("ingest", "mesh", EXAMPLE / "mesh.yaml", "--store", store).err
+    assert "events ingested" in run_successfully("ingest", "openlineage", EXAMPLE / "events", "--store", store).err
+    return store

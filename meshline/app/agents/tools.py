@@ -239,7 +239,8 @@ def _build_facts(node: dict[str, Any]) -> Content:
 
 def _convert_fact(name: str, value: Any) -> Json:
     if isinstance(value, list):
-        return limit_list(_convert_part(name, one) for one in value)
+        parts = [_convert_part(name, one) for one in value]
+        return limit_list(part for place, part in enumerate(parts) if part not in parts[:place])  # a consumer may use several columns
     if isinstance(value, dict):
         return _get_name(value) if set(value) <= {"name", "qualifiedName"} else _drop_empty(value)
     return value  # type: ignore[no-any-return]
