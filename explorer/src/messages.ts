@@ -234,6 +234,8 @@ export const text = {
     "Profile: mesh protects readers and writers, and what contracts promise; consumer protects readers that keep the old version.",
   emptyColumns: "Not stated for any row that is shown:",
   recipientsOfCheck: "The number contains the owners of what is changed, and of the dataset that it is in:",
+  hiddenConsumers: "consumers that you may not see",
+  policiesUnchecked: "policies not evaluated",
   ownersOfChanged: "Owners of what is changed itself:",
   ownersOfChangedToo: "A check of the change notifies them too; below are only the owners of what it affects.",
   theme: "Theme",

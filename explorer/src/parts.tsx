@@ -427,6 +427,8 @@ export interface StepLike {
   type: string | null;
   subtype: string | null;
   masking: boolean;
+  /** Through how many assets it leads that the reader may not see. */
+  hidden?: number;
   job: AssetLike | null;
 }
 
@@ -439,6 +441,7 @@ export function PathLine({ steps }: { steps: readonly StepLike[] }) {
           {index > 0 && (
             <span className="soft">
               →{step.masking && " masked"}
+              {step.hidden ? ` (${count(step.hidden, "asset", "assets")} that you may not see) →` : null}
               {step.job && (
                 <span className="hidden-text">
                   {" "}

@@ -52,7 +52,7 @@ ADDRESSES = (
     Address("/openapi.json", ("GET",), Role.READER, get_openapi, restricted=True),
     Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql, visit_graphql, restricted=True),
     Address("/mcp", ("POST",), Role.READER, answer_mcp, restricted=True),
-    Address("/api/v1/check", ("POST",), Role.READER, post_check, scopes=(AccessScope.CHECK,)),
+    Address("/api/v1/check", ("POST",), Role.READER, post_check, scopes=(AccessScope.CHECK,), restricted=True),
     Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event, restricted=True),
     Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch, restricted=True),
     Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),
@@ -120,6 +120,7 @@ def create_app(
     app.state.service = service
     app.state.metrics = metrics
     app.state.endpoint = endpoint
+    app.state.find_graph = endpoint.find_graph
     app.state.mcp = McpEndpoint(endpoint)
     app.state.etags = ETags()
     app.state.access = rules

@@ -29,6 +29,7 @@ from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.graph.store.base import Batch, Store
 
 MAX_INPUTS = 1_000  # of one check
+POLICIES_UNCHECKED = "policies were not evaluated: only callers who may see every asset are answered with violations"
 
 
 def run_check(
@@ -70,7 +71,10 @@ def open_texts(
 def judge_texts(
     live: LiveGraph, request: CheckRequest, texts: Texts, limits: Limits, policies: PolicyService | None, *, graph: bool = True
 ) -> Report:
-    """The report for texts that are open; see `run_check`. The graph is locked while changes are judged, not while texts are parsed."""
+    """The report for texts that are open; see `run_check`. The graph is locked while changes are judged, not while texts are parsed.
+
+    Policies are about the whole graph: for a caller who may not see every asset they are not evaluated, which the report states.
+    """
     time = get_current_micros()
     waived = texts.read_waivers(time)
     own = combine_policies([PolicyFile(one.value, one.format_place) for one in texts.read_policies()]) if request.policies else ()
@@ -91,7 +95,8 @@ def judge_texts(
     )
     with live.lock.set_deadline(limits.deadline), live.lock:
         report = judge_changes(live, live.index, found.changes, options)
-        watch = PolicyMonitor(live, own) if own else None if policies is None else policies.watch
+        restricted = live.index.is_restricted
+        watch = None if restricted else PolicyMonitor(live, own) if own else None if policies is None else policies.watch
         violations = () if watch is None else find_new_violations(watch, found.statements, _pair_verdicts(found.changes, report), time)
     if watch is not None and violations:
         before = texts.read_old_statements()
@@ -100,7 +105,15 @@ def judge_texts(
         violations = tuple(one for one in violations if one.fingerprint not in known)
     if not graph:  # an empty graph knows none of the assets, which means nothing about them
         report = replace(report, findings=tuple(replace(one, unknown=(), gaps=()) for one in report.findings))
-    report = replace(report, checked=found.compared, warnings=found.warnings, violations=violations, consumers_checked=graph)
+    warnings = (*found.warnings, POLICIES_UNCHECKED) if restricted else found.warnings
+    report = replace(
+        report,
+        checked=found.compared,
+        warnings=warnings,
+        violations=violations,
+        consumers_checked=graph,
+        policies_checked=graph and not restricted,
+    )
     return decide(apply_waivers(report, waived, from_micros(time).date()))
 
 

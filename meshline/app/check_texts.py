@@ -26,6 +26,7 @@ from meshline.ingest.changes.graph_state import build_graph_state
 from meshline.ingest.documents import Document, decode_text, parse_yaml
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.context import build_context
+from meshline.words import format_count, is_or_are
 
 
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,7 +135,9 @@ class ParsedTexts:
             pair for one, proposal in zip(self._request.inputs, proposals, strict=True) if one.kind == "change" for pair in proposal.pairs
         )
         texts = (text for proposal in proposals for text in proposal.warnings)
-        warnings = tuple(dict.fromkeys((*texts, *(text for pair in spelled for text in _find_unknown_types(pair)))))
+        unknown = (text for pair in spelled for text in _find_unknown_types(pair))
+        hidden = (text for pair in pairs for text in _find_hidden_columns(pair))
+        warnings = tuple(dict.fromkeys((*texts, *unknown, *hidden)))
         entries = (one for proposal in proposals for one in proposal.entries)
         statements = tuple(SupposedStatement(source, entry.scope, entry.content) for source, entry in entries)
         compared = sum(max(1, len(proposal.pairs)) for proposal in proposals)  # equal inputs have no pair, but were compared
@@ -169,6 +172,13 @@ def _find_unknown_types(pair: AnyPair) -> Iterator[str]:
         names = [] if not field.type or field.type in old else list_unknown_names(field.type, pair.after.value.format)
         if names:
             yield f"the type {field.type!r} of {field.name} is unknown ({', '.join(names)}): check its spelling"
+
+
+def _find_hidden_columns(pair: AnyPair) -> Iterator[str]:
+    """A warning about columns that the graph knows and the caller may not see: they are not compared."""
+    old = None if pair.before is None else pair.before.value
+    if isinstance(old, Definition) and old.hidden:
+        yield f"{format_count(old.hidden, 'column')} of {old.model.name} that you may not see {is_or_are(old.hidden)} not compared"
 
 
 def _name_consumers(change: Change, graph: GraphState) -> Change:

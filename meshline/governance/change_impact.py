@@ -41,12 +41,23 @@ class ChangeImpact:
     of a column if no source lists its columns), so that all it reaches is only possibly affected.
     """
 
-    def __init__(self, live: LiveGraph, index: LineageIndex, assets: Sequence[AssetKey], limits: Limits = UNLIMITED) -> None:
+    def __init__(
+        self,
+        live: LiveGraph,
+        index: LineageIndex,
+        assets: Sequence[AssetKey],
+        limits: Limits = UNLIMITED,
+        names: LineageIndex | None = None,
+    ) -> None:
+        """`names`: the index in which names are looked up, if that is not `index`: what a viewer may not see is as unknown to him as what
+        does not exist, also where the effect of a change on all assets is computed.
+        """
         self.live = live
         self.index = index
+        self._names = names or index
         self.values = AssetValues(index)
         self._governing: dict[int, tuple[str, ...]] = {}
-        found = {key: index.assets.find_by_key(key) for key in assets}
+        found = {key: self.find_asset(key) for key in assets}
         enclosing = {key: self._find_enclosing_column(key) for key, node in found.items() if node is None}
         self.unknown = tuple(key.qualified_name for key, node in enclosing.items() if node is None)
         replacements = [self._find_undescribed_dataset(key) if node is None else node for key, node in enclosing.items()]
@@ -56,12 +67,16 @@ class ChangeImpact:
         self.starts = tuple(dict.fromkeys((*known, *(node for node in replacements if node is not None))))
         self.downstream: Impact = compute_impact(index, self.starts, promises=False, limits=limits)
 
+    def find_asset(self, key: AssetKey) -> int | None:
+        """The node of an asset that the change names, if there is one."""
+        return self._names.assets.find_by_key(key)
+
     def _find_enclosing_column(self, key: AssetKey) -> int | None:
         """The nearest known column that contains a nested one."""
         name = key.name
         while key.kind is AssetKind.COLUMN and "." in name:
             name = name.rpartition(".")[0]
-            node = self.index.assets.find_by_key(AssetKey(key.kind, (*key.parts[:2], name)))
+            node = self.find_asset(AssetKey(key.kind, (*key.parts[:2], name)))
             if node is not None:
                 return node
         return None
@@ -71,7 +86,7 @@ class ChangeImpact:
         return None if dataset is None or self.index.assets.is_described(dataset) else dataset
 
     def _find_dataset(self, key: AssetKey) -> int | None:
-        return self.index.assets.find_by_key(AssetKey(AssetKind.DATASET, key.parts[:2])) if key.kind is AssetKind.COLUMN else None
+        return self.find_asset(AssetKey(AssetKind.DATASET, key.parts[:2])) if key.kind is AssetKind.COLUMN else None
 
     # -- affected assets
 
@@ -208,7 +223,7 @@ def _describe_unknown_reads(impact: ChangeImpact) -> Iterator[str]:
         if bool(np.any(vague & (flows.job == NONE))):
             into = impact.values.format_names(flows.end[vague & (flows.job == NONE)].tolist())
             yield f"it is not known which columns of {name} get into {into}"
-        if not readers and not len(flows.start) and not _has_writer(impact, dataset):
+        if not readers and not len(flows.start) and not _has_lineage(index.whole, dataset):
             yield f"no lineage of {name} is recorded: its readers are unknown"
 
 
@@ -218,11 +233,11 @@ def _select_vague(flows: FlowTable) -> Flags:
     return vague
 
 
-def _has_writer(impact: ChangeImpact, dataset: int) -> bool:
-    """Whether a writer is known: then the sources that record lineage know the dataset."""
-    index = impact.index
+def _has_lineage(index: LineageIndex, dataset: int) -> bool:
+    """Whether a reader or a writer is known: then the sources that record lineage know the dataset."""
     return (
-        bool(index.ownership.list_edges(dataset, EdgeType.WRITES, incoming=True))
+        any(index.ownership.list_edges(dataset, type_, incoming=True) for type_ in (EdgeType.WRITES, EdgeType.READS))
+        or bool(len(index.lineage.list_flows_from([dataset]).start))
         or index.lineage.traverse([dataset], Direction.UPSTREAM, depth=1).nodes.size > 0
     )
 

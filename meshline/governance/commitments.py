@@ -24,7 +24,7 @@ _SUBJECTS = {SubjectKind.CONTRACT: model.build_contract_key, SubjectKind.PRODUCT
 def find_subject(change: Change, impact: ChangeImpact) -> int | None:
     """The node of the changed contract or product, if the graph contains it."""
     key = _SUBJECTS.get(change.subject.kind)
-    return None if key is None else impact.index.assets.find_by_key(key(change.subject.name))
+    return None if key is None else impact.find_asset(key(change.subject.name))
 
 
 # -- bound consumers
@@ -41,7 +41,7 @@ def adjust_for_bound_consumers(change: Change, impact: ChangeImpact) -> Adjusted
 def find_bound_consumers(change: Change, impact: ChangeImpact) -> set[int]:
     """Nodes of the consumers that the change names, that use data under the contract, or that use the product or its datasets."""
     index = impact.index
-    named = {node for key in change.consumers if (node := index.assets.find_by_key(key)) is not None}
+    named = {node for key in change.consumers if (node := impact.find_asset(key)) is not None}
     own = find_subject(change, impact)
     if change.rule == "consumer-removed":
         return {node for node in named if impact.list_uses(node)}
@@ -189,4 +189,4 @@ def _find_dataset(impact: ChangeImpact, name: str) -> int | None:
     """A dataset by its qualified name: namespace and name may both contain slashes."""
     parts = name.split("/")
     keys = (AssetKey(AssetKind.DATASET, ("/".join(parts[:at]), "/".join(parts[at:]))) for at in range(1, len(parts)))
-    return next((node for key in keys if (node := impact.index.assets.find_by_key(key)) is not None), None)
+    return next((node for key in keys if (node := impact.find_asset(key)) is not None), None)

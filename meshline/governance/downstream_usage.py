@@ -166,7 +166,7 @@ def relax_without_readers(change: Change, impact: ChangeImpact) -> AdjustedVerdi
 def uses_other_columns(impact: ChangeImpact, consumer: AssetKey) -> bool:
     """Whether a bound consumer states which columns it uses of the datasets, and none of them is changed or affected."""
     index = impact.index
-    node = index.assets.find_by_key(consumer)
+    node = impact.find_asset(consumer)
     used = {edge.end for edge in index.ownership.list_edges(node, EdgeType.CONSUMES)} if node is not None else set()
     whole = {*impact.origins, *(index.ownership.find_product(dataset) for dataset in impact.datasets)}
     columns = {one for one in used if index.assets.get_kind(one) is AssetKind.COLUMN and index.assets.get_dataset(one) in impact.datasets}

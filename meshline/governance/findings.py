@@ -2,12 +2,16 @@
 
 The verdict of a rule is adjusted by recorded lineage. Lineage that raises the verdict counts in every mode. Lineage that relaxes it
 counts in `usage` only, and only if it is complete: missing knowledge never makes a change safer.
+
+For a caller who may not see every asset the verdict is that of the whole graph, and all that is shown is of his part of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import replace
 
 from meshline.governance import commitments, downstream_usage
 from meshline.governance.change_impact import ChangeImpact, Reached, list_gaps, list_silent_jobs
@@ -21,6 +25,7 @@ from meshline.graph.index import LineageIndex, Reach
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.queries.pages import UNLIMITED, Limits
+from meshline.words import format_count, is_or_are
 
 _Refiner: TypeAlias = Callable[[Change, ChangeImpact], AdjustedVerdict | None]
 
@@ -152,7 +157,7 @@ def _find_contract(impact: ChangeImpact, consumer: int) -> str:
 
 def _find_bound_hits(change: Change, impact: ChangeImpact, verdict: FinalVerdict) -> Iterator[Hit]:
     index, values = impact.index, impact.values
-    named = {key: index.assets.find_by_key(key) for key in change.consumers}
+    named = {key: impact.find_asset(key) for key in change.consumers}
     promise = any(key.kind is AssetKind.CONTRACT for key in change.assets)
     if (promise or RULES[change.rule].refinement is Refinement.BOUND) and not change.rule.startswith("consumer-"):
         named.update((index.assets.get_key(node), node) for node in find_bound_consumers(change, impact))
@@ -186,7 +191,7 @@ _COUNTED = {
 
 
 class AssessedChange(NamedTuple):
-    """A change, what it affects, and its finding."""
+    """A change, what it affects (of that what the caller may see), and its finding."""
 
     change: Change
     impact: ChangeImpact
@@ -197,19 +202,51 @@ def assess_changes(
     live: LiveGraph, index: LineageIndex, changes: Iterable[Change], profile: Profile, *, usage: bool, limits: Limits = UNLIMITED
 ) -> list[AssessedChange]:
     """Each change once. Changes of the same assets share one traversal."""
-    known: dict[tuple[AssetKey, ...], ChangeImpact] = {}
+    known: dict[tuple[AssetKey, ...], _Impacts] = {}
     found: dict[str, AssessedChange] = {}
     for change in changes:
         if change.fingerprint not in found:
             limits.check_deadline()
             assets = tuple(sorted(set(change.assets)))
-            impact = known.get(assets)
-            if impact is None:
-                impact = known[assets] = ChangeImpact(live, index, assets, limits)
-            found[change.fingerprint] = AssessedChange(
-                change, impact, _build_finding(change, impact, adjust_verdict(change, impact, profile, usage=usage))
-            )
+            impacts = known.get(assets)
+            if impacts is None:
+                impacts = known[assets] = _compute_impacts(live, index, assets, limits)
+            found[change.fingerprint] = AssessedChange(change, impacts.shown, _assess_change(change, impacts, profile, usage=usage))
     return list(found.values())
+
+
+class _Impacts(NamedTuple):
+    """What some assets affect: of that what the caller may see, and all of it, if that is more."""
+
+    shown: ChangeImpact
+    whole: ChangeImpact | None
+
+
+def _compute_impacts(live: LiveGraph, index: LineageIndex, assets: tuple[AssetKey, ...], limits: Limits) -> _Impacts:
+    whole = ChangeImpact(live, index.whole, assets, limits, names=index) if index.is_restricted else None
+    return _Impacts(ChangeImpact(live, index, assets, limits), whole)
+
+
+def _assess_change(change: Change, impacts: _Impacts, profile: Profile, *, usage: bool) -> Finding:
+    shown = adjust_verdict(change, impacts.shown, profile, usage=usage)
+    if impacts.whole is None:
+        return _build_finding(change, impacts.shown, shown)
+    whole = adjust_verdict(change, impacts.whole, profile, usage=usage)
+    same = shown.verdict is whole.verdict
+    finding = _build_finding(change, impacts.shown, whole._replace(why=shown.why if same else _BY_HIDDEN))
+    hidden = len(find_hits(change, impacts.whole, whole)) - len(finding.hits)
+    more = len(list_gaps(impacts.whole)) > len(list_gaps(impacts.shown))
+    gaps = (*finding.gaps, *_describe_hidden_hits(hidden), *((_HIDDEN_GAPS,) if more else ()))
+    return replace(finding, hidden_hits=hidden, gaps=gaps)
+
+
+_BY_HIDDEN = "Assets that you may not see decide this."
+_HIDDEN_GAPS = "the lineage of assets that you may not see is not complete"
+
+
+def _describe_hidden_hits(count: int) -> Iterator[str]:
+    if count:
+        yield f"{format_count(count, 'further consumer')} that you may not see {is_or_are(count)} affected"
 
 
 def _build_finding(change: Change, impact: ChangeImpact, verdict: FinalVerdict) -> Finding:

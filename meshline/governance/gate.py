@@ -18,8 +18,10 @@ from meshline.governance.rules import Profile, Verdict
 from meshline.governance.waivers import update_verdict
 from meshline.graph.contracts import parse_major_version
 from meshline.graph.index import LineageIndex
+from meshline.graph.index.results import HiddenCount
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import from_micros
+from meshline.graph.queries.impact import compute_impact
 from meshline.graph.queries.lineage_diff import Change as FlowChange
 from meshline.graph.queries.lineage_diff import compare_lineage
 from meshline.graph.queries.pages import UNLIMITED, Limits
@@ -89,7 +91,7 @@ def judge_changes(live: LiveGraph, index: LineageIndex, changes: Sequence[Change
         checked=len({change.subject[:2] for change in changes}),
         findings=tuple(one.finding for one in found),
         notify=tuple(list_notices(live, index, [one for one in found if _must_notify(one)], options.limits)),
-        completeness=merge_completeness((one.impact.downstream.completeness for one in found), index),
+        completeness=merge_completeness((one.impact.downstream.completeness for one in found), index, _count_hidden(index, found, options)),
         lineage=_compare_lineage(live, found, options),
     )
     return update_verdict(report)
@@ -104,6 +106,14 @@ def _build_sort_key(one: AssessedChange) -> tuple[int, bool, str, int, Subject, 
     change = one.change
     place = (change.file, change.line, change.subject, change.rule, one.finding.fingerprint)
     return (-Verdict[one.finding.verdict.upper()], change.rule == _MISSING, *place)
+
+
+def _count_hidden(index: LineageIndex, found: Iterable[AssessedChange], options: Options) -> Sequence[HiddenCount]:
+    """How many of all affected assets the caller may not see."""
+    if not index.is_restricted:
+        return ()
+    starts = dict.fromkeys(start for one in found for start in one.impact.starts)
+    return compute_impact(index, tuple(starts), promises=False, limits=options.limits).completeness.hidden
 
 
 # -- versions

@@ -24,7 +24,9 @@ class Asset(Value, frozen=True, kw_only=True):
 
 
 class Step(Value, frozen=True, kw_only=True):
-    """A step of a path: the asset that it reaches, by which job and which kind of edge."""
+    """A step of a path: the asset that it reaches, by which job and which kind of edge. `hidden`: the number of assets through which it
+    leads, and which the caller may not see.
+    """
 
     asset: Asset
     edge: str = ""
@@ -32,6 +34,7 @@ class Step(Value, frozen=True, kw_only=True):
     subtype: str = ""
     masking: bool = False
     job: Asset | None = None
+    hidden: int = 0
 
 
 class Hit(Value, frozen=True, kw_only=True):
@@ -70,7 +73,7 @@ class Finding(Value, frozen=True, kw_only=True):
 
     `unknown`: changed assets that the graph does not contain, so that their readers are unknown. `gaps`: why the lineage behind the
     change is not complete, in words. `affected`: how many datasets, columns, products and jobs are affected; `contracts`: those that
-    promise affected data.
+    promise affected data. `hiddenHits`: how many further consumers are affected that the caller may not see (access rules).
     """
 
     fingerprint: str
@@ -86,6 +89,7 @@ class Finding(Value, frozen=True, kw_only=True):
     file: str = ""
     line: int = 0
     hits: tuple[Hit, ...] = ()
+    hidden_hits: int = 0
     products: tuple[Asset, ...] = ()
     contracts: tuple[Asset, ...] = ()
     owners: tuple[Asset, ...] = ()
@@ -150,6 +154,13 @@ class LineageSince(Value, frozen=True, kw_only=True):
     flows: tuple[LineageChange, ...] = ()
 
 
+class HiddenAssets(Value, frozen=True, kw_only=True):
+    """How many affected assets the caller may not see; `domain`: theirs, if he may see that one, else null."""
+
+    count: int
+    domain: Asset | None = None
+
+
 class Completeness(Value, frozen=True, kw_only=True):
     """What the answer may be missing, as in every answer (docs/concepts.md)."""
 
@@ -163,12 +174,14 @@ class Completeness(Value, frozen=True, kw_only=True):
     silent_producers: tuple[str, ...] = ()
     as_of: str | None
     revision: int
+    hidden: tuple[HiddenAssets, ...] = ()
 
 
 class Report(Value, frozen=True, kw_only=True):
     """`verdict`: the worst one that is not waived. `passed`: no verdict is at or above `fail_on`. `checked`: how many inputs were compared.
 
-    `consumersChecked`: false without a graph (--no-graph): an empty list of hits then means nothing.
+    `consumersChecked`: false without a graph (--no-graph): an empty list of hits then means nothing. `policiesChecked`: false for a
+    caller who may not see every asset: an empty list of violations then means nothing.
     """
 
     verdict: str
@@ -178,6 +191,7 @@ class Report(Value, frozen=True, kw_only=True):
     fail_on: str
     checked: int
     consumers_checked: bool = True
+    policies_checked: bool = True
     findings: tuple[Finding, ...] = ()
     violations: tuple[Violation, ...] = ()
     waivers: tuple[WaiverProblem, ...] = ()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from meshline.governance.report import Asset, Completeness, Step
+from meshline.governance.report import Asset, Completeness, HiddenAssets, Step
 from meshline.graph.index import Completeness as Counts
 from meshline.graph.index import LineageIndex, Truncated
+from meshline.graph.index.results import HiddenCount
 from meshline.graph.model import AssetKey, Json, from_micros
 from meshline.graph.queries.impact_paths import PathStep
 
@@ -46,6 +47,7 @@ class AssetValues:
             subtype=flow.subtype if flow else "",
             masking=flow.masking if flow else False,
             job=None if flow is None or flow.job is None else self.get_asset(flow.job),
+            hidden=flow.hidden if flow else 0,
         )
 
     def format_names(self, nodes: Iterable[int]) -> str:
@@ -59,8 +61,9 @@ def format_names(texts: Iterable[str]) -> str:
     return ", ".join(found[:NAMED]) + (f" and {len(found) - NAMED} more" if len(found) > NAMED else "")
 
 
-def merge_completeness(found: Iterable[Counts], index: LineageIndex) -> Completeness:
-    """The worst of several completeness levels: each count is the largest of any answer."""
+def merge_completeness(found: Iterable[Counts], index: LineageIndex, hidden: Iterable[HiddenCount] = ()) -> Completeness:
+    """The worst of several completeness levels: each count is the largest of any answer. `hidden`: of all answers together."""
+    values = AssetValues(index)
     counts = list(found)
     return Completeness(
         truncated=next((one.truncated for one in counts if one.truncated is not Truncated.NONE), Truncated.NONE),
@@ -73,6 +76,7 @@ def merge_completeness(found: Iterable[Counts], index: LineageIndex) -> Complete
         silent_producers=tuple(sorted({producer for one in counts for producer in one.silent_producers})),
         as_of=None if index.as_of is None else from_micros(index.as_of).isoformat(),
         revision=index.revision,
+        hidden=tuple(HiddenAssets(count=one.assets, domain=None if one.domain is None else values.get_asset(one.domain)) for one in hidden),
     )
 
 

@@ -326,7 +326,8 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     a field's `id` stays the same when the column is renamed. `kind`: table, view, ...; `partitioning`: one text for each part,
     e.g. `days(created_at)`. `sql`: the compiled query that computes it, in a `dialect` of sqlglot. `reads`: all columns of the
     tables that the query reads, by the tables' names in it, in lower case; the columns of absent tables are unknown.
-    `rules`: tests of its rows. `closed`: the paths of objects that allow no further columns; "": the whole.
+    `rules`: tests of its rows. `closed`: the paths of objects that allow no further columns; "": the whole. `hidden`: the number of
+    columns that the caller may not see, which are not in the model.
     """
 
     model: Model
@@ -345,6 +346,7 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str = ""  # dbt: of a model that has several
     latest_version: str = ""  # the version that a reference without one means
     closed: tuple[str, ...] = ()
+    hidden: int = 0
 
 
 Described = TypeVar("Described", bound=Contract | Product | Definition)

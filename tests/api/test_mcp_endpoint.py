@@ -29,7 +29,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "trace": {"asset": "wh/sales.orders"},
     "paths": {"source": "wh/sales.raw", "target": "wh/sales.orders"},
     "owners": {"assets": ["wh/sales.orders"]},
-    "check": {"change": "drop wh/sales.orders.x"},
+    "check": {"change": "drop wh/sales.orders"},
     "history": {"asset": "wh/sales.orders"},
     "violations": {},
 }

@@ -59,6 +59,10 @@ SHOWN = ("content-type", "content-length", "cache-control", "www-authenticate", 
 READ = [address for address in ADDRESSES if "GET" in address.methods]
 CLOCK = "since"  # an argument without which the answer depends on the clock
 CHANGING = {"completeness", "revision"}  # members of an answer that count hidden assets, or commits
+DECIDED = {  # by member of a part of a report: the members that hidden consumers decide, or are counted in
+    "findings": {"verdict", "passed", "notify"},
+    "rule": {"verdict", "reason", "safe", "gaps", "hiddenHits", "consumersYouMayNotSee"},
+}
 
 
 class Asked(NamedTuple):
@@ -245,7 +249,8 @@ def list_shown(answer: httpx2.Response) -> tuple[object, ...]:
 def leave_out_counts(value: Any) -> Any:
     """An answer without what counts hidden assets; texts of JSON in it, which tools answer with, likewise."""
     if isinstance(value, dict):
-        return {name: leave_out_counts(one) for name, one in value.items() if name not in CHANGING}
+        left_out = CHANGING.union(*(DECIDED[name] for name in DECIDED if name in value))
+        return {name: leave_out_counts(one) for name, one in value.items() if name not in left_out}
     if isinstance(value, str) and value.startswith("{"):
         return leave_out_counts(json.loads(value))
     return [leave_out_counts(one) for one in value] if isinstance(value, list) else value

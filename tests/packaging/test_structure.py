@@ -27,7 +27,6 @@ NOUNS = {"naming", "grouping", "routing"}  # end like a participle, and are word
 SMALL = 60  # lines; what is smaller and has one importer belongs to that importer
 ALONE = {  # although they are small
     "meshline.api.front_page": "a page, with its text",
-    "meshline.api.rest.check": "one address, one file",
     "meshline.cli.mcp": "one command, one file",
 }
 FACETS = ("assets", "ownership", "lineage", "changes")  # of LineageIndex

@@ -242,6 +242,7 @@ function Report({ query, change, command }: { query: QueryState<ChangeAnswer>; c
     <Answered query={query}>
       {({ blastRadius: report }) => {
         const hits = report.findings.flatMap((finding) => finding.hits);
+        const hidden = report.findings.some((finding) => finding.hiddenHits > 0);
         const owners = listChangedOwners(report);
         return (
           <>
@@ -251,9 +252,12 @@ function Report({ query, change, command }: { query: QueryState<ChangeAnswer>; c
               </h2>
               <p role="status">
                 {count(report.findings.length, "change", "changes")} found,{" "}
-                {count(new Set(hits.map((hit) => hit.name)).size, "consumer", "consumers")} hit,{" "}
-                {count(report.notify.length, "recipient", "recipients")} to notify,{" "}
-                {count(report.violations.length, "violation", "violations")} of policies.
+                {count(new Set(hits.map((hit) => hit.name)).size, "consumer", "consumers")} hit
+                {hidden && `, and ${text.hiddenConsumers}`}, {count(report.notify.length, "recipient", "recipients")} to notify,{" "}
+                {report.policiesChecked
+                  ? `${count(report.violations.length, "violation", "violations")} of policies`
+                  : text.policiesUnchecked}
+                .
               </p>
               <CompletenessLine completeness={report.completeness} />
               <div className="row">

@@ -29,6 +29,7 @@ from meshline.errors import InvalidInput
 from meshline.governance import report
 from meshline.governance.findings import BOUND
 from meshline.governance.report_formats.markdown import render_markdown
+from meshline.graph.index.results import HiddenCount
 
 
 @strawberry.input(description="Two versions of a file, as texts.")
@@ -104,8 +105,11 @@ class ReportAssets:
         self.view = view
 
     def find_asset(self, asset: report.Asset | None) -> Asset | None:
-        node = self.view.index.assets.find(asset.id) if asset is not None and asset.id else None
+        node = self.find_node(asset)
         return None if node is None else self.view.get_asset(node, Asset)
+
+    def find_node(self, asset: report.Asset | None) -> int | None:
+        return self.view.index.assets.find(asset.id) if asset is not None and asset.id else None
 
     def list_assets(self, assets: Iterable[report.Asset]) -> list[Asset]:
         return [found for one in assets if (found := self.find_asset(one)) is not None]
@@ -120,6 +124,9 @@ class HitStep:
     subtype: str | None
     masking: bool
     job: Asset | None
+    hidden: int = strawberry.field(
+        description="The number of assets through which this step leads, and which the caller may not see (access rules)."
+    )
 
     @classmethod
     def from_step(cls, assets: ReportAssets, step: report.Step) -> Self:
@@ -131,6 +138,7 @@ class HitStep:
             subtype=step.subtype or None,
             masking=step.masking,
             job=assets.find_asset(step.job),
+            hidden=step.hidden,
         )
 
 
@@ -189,6 +197,7 @@ class Finding:
     file: str | None
     line: int | None
     hits: list[Hit]
+    hidden_hits: int = strawberry.field(description="How many further consumers are affected that the caller may not see (access rules).")
     products: list[Asset]
     contracts: list[Asset]
     owners: list[Asset] = strawberry.field(description="The owners of the changed assets.")
@@ -215,6 +224,7 @@ class Finding:
             file=found.file or None,
             line=found.line or None,
             hits=[Hit.from_hit(assets, hit) for hit in found.hits],
+            hidden_hits=found.hidden_hits,
             products=assets.list_assets(found.products),
             contracts=assets.list_assets(found.contracts),
             owners=assets.list_assets(found.owners),
@@ -322,6 +332,9 @@ class BlastRadius:
     checked: int = strawberry.field(description="The number of inputs that were compared.")
     findings: list[Finding]
     violations: list[BrokenPolicy]
+    policies_checked: bool = strawberry.field(
+        description="Whether policies were evaluated; false for a caller who may not see every asset (access rules)."
+    )
     notify: list[CheckNotice] = strawberry.field(description="The recipients to notify: consumers and owners, each once.")
     completeness: Completeness
     lineage: LineageSince | None = strawberry.field(description="Null if `since` was not given.")
@@ -343,6 +356,7 @@ class BlastRadius:
             checked=found.checked,
             findings=[Finding.from_finding(shown, one) for one in found.findings],
             violations=[BrokenPolicy.from_violation(shown, one) for one in found.violations],
+            policies_checked=found.policies_checked,
             notify=[CheckNotice.from_notice(shown, one) for one in found.notify],
             completeness=Completeness(
                 truncated=Truncated(known.truncated),
@@ -356,6 +370,8 @@ class BlastRadius:
                 as_of=None,
                 known_later=[],
                 revision=known.revision,
+                hidden_counts=[HiddenCount(shown.find_node(one.domain), one.count) for one in known.hidden],
+                view=view,
             ),
             lineage=None if found.lineage is None else LineageSince.from_changes(found.lineage),
             warnings=list(found.warnings),

@@ -111,6 +111,11 @@ class GraphQLEndpoint:
         assert self._executor is not None
         return self._executor.live.index.revision, 0 if self.access is None else self.access.revision
 
+    def find_graph(self, actor: Actor) -> LiveGraph:
+        """The graph that a caller may see. The graph must be open."""
+        assert self._executor is not None
+        return self._executor.access.find_graph(actor)
+
     async def _read_request(self, request: Request) -> GraphQLRequest:
         check_media(request, BODIES)
         body = await read_body(request, self.max_body)

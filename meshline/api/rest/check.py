@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -10,7 +11,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meshline.api.auth import get_actor
 from meshline.api.errors import JSON
 from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.access_file import AccessFile
@@ -23,6 +23,7 @@ from meshline.app.threads import Lane
 from meshline.app.tokens import Actor
 from meshline.errors import NotPermitted
 from meshline.governance.report import Report
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.queries.pages import Limits
 
 MEDIA = frozenset({JSON})
@@ -37,14 +38,15 @@ async def post_check(request: Request) -> Response:
     check_media(request, MEDIA)
     body = await read_body(request, service.settings.max_body_bytes)
     asked = decode_json(_decoder, body, "check")
-    actor = get_actor(request)
-    if asked.waivers is not None and actor is not None:
+    actor: Actor = request.state.actor
+    if asked.waivers is not None:
         _check_waivers(request.app.state.access, actor)
     limits = (service.settings.query_nodes, service.settings.check_seconds)
     lane: Lane = request.app.state.checks
-    report = await lane.run(partial(_run_check, opened, asked, *limits))
-    name = "" if actor is None else actor.name
-    await run_in_threadpool(partial(record_check, opened.live.store, name, report, compute_digest(body), needed=name != ""))
+    find_graph: Callable[[Actor], LiveGraph] = request.app.state.find_graph
+    report = await lane.run(partial(_run_check, find_graph(actor), opened, asked, *limits))
+    digest, name = compute_digest(body), actor.name
+    await run_in_threadpool(partial(record_check, opened.live.store, name, report, digest, needed=name != ""))
     return Response(msgspec.json.encode(report), media_type=JSON)
 
 
@@ -54,6 +56,6 @@ def _check_waivers(access: AccessFile | None, actor: Actor) -> None:
         raise NotPermitted("waivers are accepted only of callers who may `waive` (access rules)")
 
 
-def _run_check(opened: Resources, asked: CheckRequest, nodes: int, seconds: float) -> Report:
+def _run_check(live: LiveGraph, opened: Resources, asked: CheckRequest, nodes: int, seconds: float) -> Report:
     start_forks()
-    return run_check(opened.live, opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.policies, apart=True)
+    return run_check(live, opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.policies, apart=True)

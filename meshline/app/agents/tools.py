@@ -452,9 +452,10 @@ def check_change(ask: Ask, asked: CheckArguments) -> Answer:
     completeness = report["completeness"]
     rows, more = slice_rows(contents, asked.next, asked.limit, completeness["revision"])
     breaking = sum(one["verdict"] == "BREAKING" for one in findings)
+    policies = f"{format_count(len(violations), 'violation')} of policies" if report["policiesChecked"] else "policies not evaluated"
     sentence = (
         f"{_VERDICTS[report['verdict']]}. {format_count(len(findings), 'finding')} ({breaking} breaking),"
-        f" {format_count(len(violations), 'violation')} of policies, {format_count(len(report['notify']), 'recipient')} to notify."
+        f" {policies}, {format_count(len(report['notify']), 'recipient')} to notify."
     )
     facts: Content = _drop_empty(
         {
@@ -501,6 +502,7 @@ def _build_finding(finding: Mapping[str, Any]) -> Content:
             "owners": limit_list(owner["name"] for owner in finding["owners"]),
             "affected": {_get_kind_name(one["kind"]): one["count"] for one in finding["affected"]},
             "consumers": len(hits),
+            "consumersYouMayNotSee": finding["hiddenHits"] or None,
             "worstConsumers": [
                 _drop_empty(
                     {

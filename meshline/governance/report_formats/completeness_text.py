@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from meshline.governance import report
 from meshline.words import format_count, format_time, has_or_have, is_or_are, join_names
 
 _TRUNCATED = {
@@ -89,7 +90,7 @@ def describe_gaps(completeness: Completeness) -> list[str]:
     return sentences
 
 
-def describe_hidden(hidden: Sequence[HiddenAssets]) -> list[str]:
+def describe_hidden(hidden: Sequence[HiddenAssets | report.HiddenAssets]) -> list[str]:
     """A sentence on the assets that the caller may not see, if there are any."""
     if not hidden:
         return []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from meshline.governance.changes import SubjectKind
 from meshline.governance.report import Asset, Concern, Finding, Hit, Notice, Report, Step, Subject, Violation, WaiverProblem
-from meshline.governance.report_formats.completeness_text import describe_gaps
+from meshline.governance.report_formats.completeness_text import describe_gaps, describe_hidden
 from meshline.words import format_count, shorten_text
 
 VERDICTS = ("breaking", "conditional", "compatible")
@@ -116,6 +116,9 @@ def _format_consumers(report: Report) -> str:
     unknown = (
         f"consumers of {unmatched[0]}{f' and {len(unmatched) - 1:,} more' if len(unmatched) > 1 else ''} are unknown" if unmatched else ""
     )
+    hidden = sum(one.hidden_hits for one in report.findings if one.waived is None and one.verdict != VERDICTS[-1])
+    if hidden:
+        unknown = "; ".join(filter(None, ("further consumers that you may not see are hit", unknown)))
     if not hit:
         return unknown or ("no consumer is hit" if not is_incomplete(report) else "no consumer is known to be hit")
     masked = sum(hit.values())
@@ -202,11 +205,16 @@ def rank_hit(hit: Hit) -> tuple[int, bool, int]:
 
 def format_path(path: Sequence[Step], name: Names) -> str:
     """The assets of a path, as one line; without the consumer at its end."""
-    parts = [name(step.asset) + (" (masked)" if step.masking else "") for step in path if step.asset.kind.upper() != "CONSUMER"]
+    parts = [_format_step(step, name) for step in path if step.asset.kind.upper() != "CONSUMER"]
     if len(parts) > MOST_STEPS:
         half = MOST_STEPS // 2
         parts[half:-half] = [f"... {len(parts) - 2 * half} more ..."]
     return shorten_text(" > ".join(parts), LONGEST_ROUTE)
+
+
+def _format_step(step: Step, name: Names) -> str:
+    through = f"({format_count(step.hidden, 'asset')} that you may not see) > " if step.hidden else ""
+    return f"{through}{name(step.asset)}{' (masked)' if step.masking else ''}"
 
 
 def list_jobs(path: Sequence[Step], name: Names) -> list[str]:
@@ -249,4 +257,5 @@ def list_affected(finding: Finding) -> list[str]:
 def list_uncertainties(report: Report) -> list[str]:
     """What is uncertain about the whole report."""
     unknown = [] if report.consumers_checked else [f"{UNCHECKED.capitalize()}: who is hit, and by which path, is unknown."]
-    return [*unknown, *describe_gaps(report.completeness), *(shorten_text(text, LONGEST_TEXT) for text in report.warnings)]
+    hidden = describe_hidden(report.completeness.hidden)
+    return [*unknown, *hidden, *describe_gaps(report.completeness), *(shorten_text(text, LONGEST_TEXT) for text in report.warnings)]

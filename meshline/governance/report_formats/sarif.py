@@ -53,6 +53,7 @@ def encode_sarif(report: Report) -> bytes:
             "mode": report.mode,
             "profile": report.profile,
             "consumersChecked": report.consumers_checked,
+            "policiesChecked": report.policies_checked,
         },
     }
     log: Json = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}

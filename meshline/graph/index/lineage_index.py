@@ -536,6 +536,11 @@ class LineageIndex:
         return False
 
     @property
+    def whole(self) -> LineageIndex:
+        """The index with every asset, in which nodes have the same numbers. For verdicts and counts only: never show what it names."""
+        return self
+
+    @property
     def known_later(self) -> tuple[KnownLater, ...]:
         """Of an index of the past: the relations that no source stated then and one states now (`meshline.graph.live_graph`)."""
         return self._view.known_later

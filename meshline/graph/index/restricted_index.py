@@ -80,6 +80,10 @@ class RestrictedIndex(LineageIndex):
     def is_restricted(self) -> bool:
         return True
 
+    @property
+    def whole(self) -> LineageIndex:
+        return self._whole
+
     def may_name(self, key: AssetKey) -> bool:
         """Whether it is the name of a visible asset: names that mean nothing any more may be those of hidden ones."""
         return self.assets.find_by_key(key) is not None

@@ -90,6 +90,7 @@ class _Reader:
         )
         value = Definition(
             model=Model(name=shown.qualified_name, physical_name=shown.name, fields=fields),
+            hidden=len(index.whole.assets.list_columns(node)) - len(columns),
             format=dialect if parse_source_kind(source) == "sql" else whole.find_text("format") or parse_source_kind(source),
             kind=(whole.find_text("dataset_type") or "").lower(),
             partitioning=_format_partitioning(whole),
@@ -122,7 +123,7 @@ class _Reader:
         node = index.assets.find_by_key(key)
         if node is None:
             return None
-        stated = [(source, decode_facts(entry.content.blob)) for source, entry in self._read_entries(index.changes.list_scopes(node))]
+        stated = [(source, self._decode_shown(entry)) for source, entry in self._read_entries(index.changes.list_scopes(node))]
         specified = [
             facts for source, facts in stated if parse_source_kind(source) == "product" and any(fact.key == key for fact in facts.assets)
         ]
@@ -152,7 +153,15 @@ class _Reader:
     def _read_edges(self, node: int, type_: EdgeType) -> Iterator[EdgeFact]:
         """The edges that begin at an asset as sources stated them, with the names that they use."""
         for _, entry in self._read_entries(sorted({edge.scope_id for edge in self._live.index.ownership.list_edges(node, type_)})):
-            yield from (edge for edge in decode_facts(entry.content.blob).edges if edge.type is type_)
+            yield from (edge for edge in self._decode_shown(entry).edges if edge.type is type_)
+
+    def _decode_shown(self, entry: Entry) -> Facts:
+        """The facts of a statement, of them those about assets that the viewer may see."""
+        facts, may_name = decode_facts(entry.content.blob), self._live.index.may_name
+        if not self._live.index.is_restricted:
+            return facts
+        edges = tuple(edge for edge in facts.edges if may_name(edge.start) and may_name(edge.end))
+        return facts._replace(edges=edges, assets=tuple(fact for fact in facts.assets if may_name(fact.key)))
 
     def _find_listing_source(self, dataset: int) -> str:
         """The strongest source that lists the columns."""
