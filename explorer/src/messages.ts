@@ -259,6 +259,8 @@ export const text = {
   unknownAsset: "There is no such asset",
   unknownAssetHelp: "No source states anything about it (any more), or the link is not complete.",
   unknownThen: "No source had stated anything about it by that time, or the link is not complete.",
+  browsed:
+    "You may see that it exists, and not what is in it: columns, runs, checks, contracts and the rest are not shown to you. Ask its owners.",
   tabPresent: "These are of the present: they cannot be asked for an earlier time.",
   unknownRun: "There is no such run",
   unknownRunHelp: "No event of it was received, its record is not kept any more, or the link is not complete.",

@@ -15,7 +15,7 @@ from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.index.results import Flags
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, get_current_micros
-from meshline.graph.queries.visibility import Rights, SelectorKind, compute_permitted, compute_visible, find_selected
+from meshline.graph.queries.visibility import Levels, Masks, Rights, SelectorKind, compute_masks, compute_permitted, find_selected
 from meshline.graph.what_if import SupposedStatement, suppose_statements
 
 log = logging.getLogger("meshline.access")
@@ -29,7 +29,7 @@ class _Known(NamedTuple):
     of: LineageIndex
     state: tuple[int, ...]
     restricted: RestrictedIndex
-    visible: Flags
+    masks: Masks
 
 
 class Access:
@@ -40,7 +40,7 @@ class Access:
         self._live = live
         self._find_rules = find_rules
         self._permitted: OrderedDict[Rights, tuple[LineageIndex, tuple[int, ...], Flags]] = OrderedDict()
-        self._views: OrderedDict[tuple[Rights, int | None], _Known] = OrderedDict()
+        self._views: OrderedDict[tuple[Levels, int | None], _Known] = OrderedDict()
 
     @property
     def rules(self) -> AccessRules | None:
@@ -55,12 +55,12 @@ class Access:
     def find_graph(self, actor: Actor) -> LiveGraph:
         """The graph for a caller: the whole one, or a `RestrictedGraph`."""
         rules = self.rules
-        rights = None if rules is None else rules.find_rights(actor)
-        return self._live if rights is None else RestrictedGraph(self._live, self, rights)
+        levels = None if rules is None else rules.find_levels(actor)
+        return self._live if levels is None else RestrictedGraph(self._live, self, levels)
 
-    def restrict_index(self, index: LineageIndex, rights: Rights) -> RestrictedIndex:
+    def restrict_index(self, index: LineageIndex, levels: Levels) -> RestrictedIndex:
         """An index for a viewer with these rights."""
-        return self._find_view(index, rights).restricted
+        return self._find_view(index, levels).restricted
 
     def may(self, actor: Actor, action: Action, node: int) -> bool:
         """Whether a caller may do something with an asset of the graph of now. To be called under the graph's lock."""
@@ -113,16 +113,16 @@ class Access:
                 if selector.kind is not SelectorKind.EVERYTHING and not find_selected(self._live.index, selector):
                     yield f"{place}: {':'.join(part for part in selector if part)} chooses nothing in the graph"
 
-    def _find_view(self, index: LineageIndex, rights: Rights) -> _Known:
-        key, state = (rights, index.as_of), (index.revision, self._live.index.revision, index.changes.count_nodes())
+    def _find_view(self, index: LineageIndex, levels: Levels) -> _Known:
+        key, state = (levels, index.as_of), (index.revision, self._live.index.revision, index.changes.count_nodes())
         known = self._views.get(key)
         if known is None or known.of is not index or known.state != state:
             now = None
             if index.as_of is not None:
-                today = self._find_view(self._live.index, rights)
-                now = (today.of, today.visible)
-            visible = compute_visible(index, rights, now)
-            known = self._views[key] = _Known(index, state, RestrictedIndex(index, visible), visible)
+                today = self._find_view(self._live.index, levels)
+                now = (today.of, today.masks)
+            masks = compute_masks(index, levels, now)
+            known = self._views[key] = _Known(index, state, RestrictedIndex(index, *masks), masks)
         self._views.move_to_end(key)
         while len(self._views) > MOST_VIEWS:
             self._views.popitem(last=False)
@@ -132,17 +132,17 @@ class Access:
 class RestrictedGraph(LiveGraph):
     """A live graph of which a viewer sees a part. It reads the same store, shares the lock, and changes nothing."""
 
-    def __init__(self, live: LiveGraph, access: Access, rights: Rights) -> None:
+    def __init__(self, live: LiveGraph, access: Access, levels: Levels) -> None:
         self.store = live.store
         self.lock = live.lock
         self.precedence = live.precedence
         self._whole = live
         self._access = access
-        self._rights = rights
+        self._levels = levels
 
     @property
     def index(self) -> LineageIndex:
-        return self._access.restrict_index(self._whole.index, self._rights)
+        return self._access.restrict_index(self._whole.index, self._levels)
 
     @property
     def revision(self) -> int:
@@ -151,7 +151,7 @@ class RestrictedGraph(LiveGraph):
     def get_index(self, as_of: int | None, *, revision: int | None = None, deadline: float | None = None) -> LineageIndex:
         found = self._whole.get_index(as_of, revision=revision, deadline=deadline)
         with self.lock:
-            return self._access.restrict_index(found, self._rights)
+            return self._access.restrict_index(found, self._levels)
 
     def has_index(self, as_of: int, revision: int) -> bool:
         return self._whole.has_index(as_of, revision)

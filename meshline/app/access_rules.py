@@ -15,7 +15,7 @@ import msgspec
 
 from meshline.app.tokens import AccessScope, Actor, Role
 from meshline.errors import NotPermitted
-from meshline.graph.queries.visibility import Rights, Selector, SelectorKind
+from meshline.graph.queries.visibility import EVERYTHING, Levels, Rights, Selector, SelectorKind
 from meshline.ingest.openlineage.events import DatasetEvent, DatasetMention, Event
 
 EVERYONE = "everyone"
@@ -148,6 +148,11 @@ class AccessRules(NamedTuple):
             return None
         owners = frozenset() if defaults <= {Default.NOTHING} else frozenset((_split_name(actor)[1], *actor.groups))
         return Rights(frozenset(granted), frozenset(restricted), owners)
+
+    def find_levels(self, actor: Actor) -> Levels | None:
+        """What a caller may see; None: everything."""
+        found = [self.find_rights(actor, action) for action in SEEING]
+        return None if found == [None] * len(SEEING) else Levels(*(EVERYTHING if rights is None else rights for rights in found))
 
     def is_limited(self, action: Action) -> bool:
         """Whether the rules state who may do something without a grant: else the role alone decides about that."""

@@ -93,10 +93,10 @@ def _schema() -> Iterator[None]:
 
 
 @contextmanager
-def open_world(world: World) -> Iterator[Executor]:
+def open_world(world: World, rules: AccessRules = RULES) -> Iterator[Executor]:
     graph = mesh.build_graph(*world.list_statements())
     try:
-        yield Executor(graph, Naming(), BOUNDS, access=Access(graph, lambda: RULES))
+        yield Executor(graph, Naming(), BOUNDS, access=Access(graph, lambda: rules))
     finally:
         graph.store.close()
 
@@ -133,6 +133,60 @@ def test_two_worlds(shape: Shape, secret: Secret, other: Secret) -> None:
             assert leave_out_counts(ask(larger, query, variables)) == leave_out_counts(answer), query
             assert "'INTERNAL'" not in str(answer)
             assert MARKS[0] not in str(answer) or MARKS[0] in str(variables)
+
+
+BROWSING = RULES._replace(defaults={Action.BROWSE: Default.EVERYTHING, Action.READ: Default.NOTHING})
+BROWSED = Secret("browsed", "browsed")
+
+
+@settings(max_examples=choose_size(2, 1000), deadline=None)
+@given(shape=draw_shapes(), unread=draw_secret(MARKS[0]), other=draw_secret(MARKS[1]))
+def test_two_worlds_of_which_a_part_may_be_browsed(shape: Shape, unread: Secret, other: Secret) -> None:
+    """They differ in what may not be read of it: byte for byte the same answers."""
+    with ExitStack() as opened:
+        worlds = (World(shape, BROWSED, unread=unread), World(shape, BROWSED, unread=other))
+        one, differing = (opened.enter_context(open_world(world, BROWSING)) for world in worlds)
+        known = ask(one, '{ dataset(namespace: "wh", name: "browsed.0") { access name description columns { totalCount } } }', {})
+        assert known["data"]["dataset"] == {
+            "access": "BROWSE",
+            "name": "browsed.0",
+            "description": "Made for browsed",
+            "columns": {"totalCount": 0},
+        }
+        for query, variables in (*list_questions(worlds), *list_browsed_questions(worlds[0])):
+            answer = ask(one, query, variables)
+            assert msgspec.json.encode(ask(differing, query, variables)) == msgspec.json.encode(answer), query
+            assert '"INTERNAL"' not in str(answer)
+            assert MARKS[0] not in str(answer) or MARKS[0] in str(variables)
+
+
+def list_browsed_questions(world: World) -> Iterator[tuple[str, dict[str, str]]]:
+    """About what may be browsed, with all fields; and by the names of what is in it and may not be read."""
+    first = world.datasets[SEVERAL]
+    fields = FIELDS - {"version"} | RESTRICTED_FIELDS
+    for id_ in (
+        first.id,
+        AssetKey(AssetKind.DATA_PRODUCT, (f"{BROWSED.word}-product",)).id,
+        AssetKey(AssetKind.DOMAIN, (BROWSED.word,)).id,
+    ):
+        for root in ("node", "lineage", "compactLineage", "impact", "provenance"):
+            yield build_query(root, fields)[0], dict.fromkeys(list_variables(world), id_)
+    for name in world.columns[SEVERAL]:
+        id_ = build_column_key(first, name).id
+        yield "query($id: ID!) { node(id: $id) { id } }", {"id": id_}
+        yield "query($text: String!) { search(text: $text) { totalCount nodes { id } } }", {"text": name}
+
+
+def test_no_sql_for_those_who_may_not_read_it() -> None:
+    rules = AccessRules({Action.READ: Default.EVERYTHING, Action.READ_SQL: Default.NOTHING}, (), ())
+    shape = Shape([(0, 0, 1, 0, "IDENTITY"), (1, 0, 4, 1, "IDENTITY")], [(0, 0)], [(0, 0)], [(0, 0)])
+    world = World(shape, PLAIN)
+    with open_world(world, rules) as executor:
+        for query, variables in list_questions([world]):
+            assert "SELECT" not in str(ask(executor, query, variables)), query
+        jobs = "{ jobs { nodes { sql access integration } } }"
+        assert ask(executor, jobs, {})["data"]["jobs"]["nodes"][0] == {"sql": None, "access": "READ", "integration": "DBT"}
+        assert ask(executor, jobs, {}, NO_AUTHENTICATION)["data"]["jobs"]["nodes"][0]["access"] == "READ_SQL"
 
 
 @settings(max_examples=count_examples(20), deadline=None)

@@ -84,19 +84,24 @@ def draw_secret(mark: str) -> st.SearchStrategy[Secret]:
 class World:
     """A mesh with the domains `open` and a secret one.
 
-    `more`: a secret dataset is made of each open one, with an owner and a consumer of its own.
+    `more`: a secret dataset is made of each open one, with an owner and a consumer of its own. `unread`: what a caller may not know of
+    the secret part who may browse it: the names of its columns, jobs and consumers, and all texts but titles, descriptions and tags.
     """
 
-    def __init__(self, shape: Shape, secret: Secret, *, more: bool = False) -> None:
+    def __init__(self, shape: Shape, secret: Secret, *, more: bool = False, unread: Secret | None = None) -> None:
         self.shape = shape
         self.secret = secret
+        self.unread = unread or secret
+        of_secret = COLUMNS if unread is None else tuple(f"{unread.word}_{name}" for name in COLUMNS)
+        self.columns = {number: COLUMNS if number < SEVERAL else of_secret for number in range(2 * SEVERAL)}
         self.more = more
         self.parts = {"open": "open", secret.word: secret.text}
         self.datasets = [build_dataset_key("wh", f"{part}.{n}") for part in self.parts for n in range(SEVERAL)]
 
     def name(self, word: str, datasets: Sequence[int]) -> str:
         """The name of what belongs to these datasets: of what the caller may not see if all of these are secret."""
-        return word if not datasets or any(number < SEVERAL for number in datasets) else f"{self.secret.word}_{word}"
+        secret = self.secret if word.startswith("team") else self.unread
+        return word if not datasets or any(number < SEVERAL for number in datasets) else f"{secret.word}_{word}"
 
     def list_jobs(self) -> Iterator[tuple[AssetKey, list[AssetKey], AssetKey, list[Flow]]]:
         """The jobs, with their inputs, output and flows between columns."""
@@ -105,7 +110,11 @@ class World:
             if flows:
                 inputs = sorted({self.datasets[flow[0]] for flow in flows})
                 steps = [
-                    mesh.build_flow(build_column_key(self.datasets[start], COLUMNS[one]), build_column_key(output, COLUMNS[other]), subtype)
+                    mesh.build_flow(
+                        build_column_key(self.datasets[start], self.columns[start][one]),
+                        build_column_key(output, self.columns[end][other]),
+                        subtype,
+                    )
                     for start, one, _, other, subtype in flows
                 ]
                 yield build_job_key("air", self.name(f"load_{end}", [end])), inputs, output, steps
@@ -117,19 +126,20 @@ class World:
             yield mesh.build_asset_statement(product, title=f"The product of {text}", tags=[text])
             yield mesh.build_edge_statement(EdgeType.PART_OF, product, domain)
         for number, (dataset, (part, text)) in enumerate(zip(self.datasets, self.repeat_parts(), strict=True)):
-            columns = [build_column_key(dataset, name) for name in COLUMNS]
+            columns = [build_column_key(dataset, name) for name in self.columns[number]]
+            unread = self.unread.text if number >= SEVERAL else text
             edges = tuple(EdgeFact(EdgeType.HAS_COLUMN, dataset, column, {"position": at}) for at, column in enumerate(columns, 1))
             facts = (
-                AssetFact(dataset, {"description": f"Made for {text}", "tags": [text], "location": f"s3://{text}", "owner_note": text}),
-                *(AssetFact(column, {"type": text, "description": text}) for column in columns),
+                AssetFact(dataset, {"description": f"Made for {text}", "tags": [text], "location": f"s3://{unread}", "owner_note": unread}),
+                *(AssetFact(column, {"type": unread, "description": unread}) for column in columns),
             )
             yield mesh.build_statement(mesh.LINEAGE, ("dataset", *dataset.parts), Facts(edges=edges, assets=facts))
             sources = sorted({self.datasets[flow[0]].name for flow in self.shape.flows if flow[2] == number})
             if sources:
-                yield mesh.build_asset_statement(dataset, sql=f"SELECT * FROM {', '.join(sources)}")
+                yield mesh.build_asset_statement(dataset, sql=f"SELECT '{unread}' FROM {', '.join(sources)}")
             if number % SEVERAL == 0:
                 product = AssetKey(AssetKind.DATA_PRODUCT, (f"{part}-product",))
-                yield mesh.build_edge_statement(EdgeType.PORT, product, dataset, direction="output", name="out", description=text)
+                yield mesh.build_edge_statement(EdgeType.PORT, product, dataset, direction="output", name="out", description=unread)
         yield from self._list_job_statements()
         yield from self._list_users()
         yield from self._list_contracts()
@@ -144,7 +154,7 @@ class World:
         for job, inputs, output, steps in self.list_jobs():
             yield mesh.build_run_statement(job, inputs, output, *steps)
             secret = any(dataset in self.datasets[SEVERAL:] for dataset in (*inputs, output))
-            text = self.secret.text if secret else "open"
+            text = self.unread.text if secret else "open"
             sql = f"SELECT '{text}' FROM {', '.join(one.name for one in inputs)}"
             yield mesh.build_asset_statement(job, sql=sql, integration="DBT")
 
@@ -166,18 +176,19 @@ class World:
             for number in (0, 1):
                 of = [dataset for one, dataset in pairs if one == number]
                 key = AssetKey(kind, (self.name(f"{word}-{number}", of),))
-                text = self.secret.text if key.name.startswith(self.secret.word) else "open"
+                secret = self.secret if kind is AssetKind.OWNER else self.unread
+                text = secret.text if key.name.startswith(secret.word) else "open"
                 if of:
                     yield mesh.build_asset_statement(key, title=text, description=text, contact=text)
                 for dataset in of:
-                    of_edge = self.secret.text if dataset >= SEVERAL else "open"
+                    of_edge = self.unread.text if dataset >= SEVERAL else "open"
                     yield mesh.build_edge_statement(type_, key, self.datasets[dataset], purpose=of_edge)
 
     def _list_contracts(self) -> Iterator[Statement]:
         for number in (0, 1):
             of = [dataset for one, dataset in self.shape.governed if one == number]
             secret = any(dataset >= SEVERAL for dataset in of)  # one of two that it governs is enough
-            word, text = self.secret if secret else ("open", "open")
+            word, text = self.unread if secret else ("open", "open")
             contract = Contract(
                 f"{word}-{number}",
                 title=text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -292,6 +293,9 @@ def test_who_may_not_see_everything(tmp_path_factory: pytest.TempPathFactory, op
         expect(page.get_by_role("heading", name="payments", exact=True)).to_have_count(0)
         expect(page.get_by_role("main")).to_contain_text("is answered only to callers who may see every asset (access rules)")
         assert window.find_barriers() == []
+        server.token = SECRETS[Role.ADMIN]
+        domains = server.ask("{ domains { nodes { name datasets(first: 1) { nodes { id } } } } }")["domains"]["nodes"]
+        foreign = next(one["datasets"]["nodes"][0]["id"] for one in domains if one["name"] == "payments")
         server.token = token
         id_ = server.ask('{ resolve(name: "orders.customer_orders") { id } }')["resolve"]["id"]
         page.evaluate(
@@ -299,3 +303,14 @@ def test_who_may_not_see_everything(tmp_path_factory: pytest.TempPathFactory, op
         )
         expect(page.get_by_role("main")).to_contain_text("assets that you may not see")
         assert "payments" not in page.get_by_role("main").inner_text()
+        (folder / "access.yaml").write_text("version: 1\ndefault: domains\n", "utf-8")
+        end = time.monotonic() + 20
+        while server.ask("{ domains { totalCount } }")["domains"]["totalCount"] == 1:  # until the rules are read again
+            assert time.monotonic() < end
+            page.wait_for_timeout(100)
+        page.evaluate(
+            "(address) => { history.pushState(null, '', address); dispatchEvent(new PopStateEvent('popstate')); }", f"/a/{foreign}"
+        )
+        expect(page.get_by_role("main")).to_contain_text("You may see that it exists, and not what is in it")
+        expect(page.get_by_role("navigation", name="Details").get_by_role("link")).to_have_text(["What breaks", "Lineage"])
+        assert window.find_barriers() == []

@@ -213,7 +213,7 @@ SAME_FOR_ALL = {  # what a restricted index answers as any other: about assets t
         *("mark_seen", "find_flow_scopes", "get_text", "roll_up", "number_distinct", "get_kinds", "get_datasets", "get_representatives"),
     },
     "ChangeFacet": {
-        *("get_scope", "list_scopes", "compute_last_observed", "compute_first_stated", "list_fact_names", "list_former_names"),
+        *("get_scope", "list_fact_names", "list_former_names"),
         *("find_unused_scope_id", "list_scopes_of", "count_bytes", "count_nodes", "count_unused"),
     },
     "Traversal": {"build_flow_steps"},

@@ -75,6 +75,9 @@ const TABS: Record<string, Tab[]> = {
   CONTRACT: [{ key: "versions", name: "Versions and fields", show: (id) => <ContractDetailTab id={id} /> }, FACTS],
 };
 
+/** The tabs of what the caller may browse and not read: of its lineage, and of what is in it. */
+const BROWSED = new Set(["impact", "lineage", "contents"]);
+
 /** The kinds that `impact` starts from. */
 const WITH_IMPACT = new Set(["COLUMN", "DATASET", "DATA_PRODUCT", "DOMAIN", "JOB"]);
 
@@ -106,8 +109,10 @@ function Known({ asset }: { asset: Asset }) {
   const asOf = usePast();
   useTitle(`${asset.name} (${nameKind(asset.kind)})`);
   const withImpact = WITH_IMPACT.has(asset.kind);
-  const tabs = [...(TABS[asset.kind] ?? [FACTS])];
-  if (withImpact) tabs.splice(1, 0, IMPACT);
+  const browsed = asset.access === "BROWSE";
+  const all = [...(TABS[asset.kind] ?? [FACTS])];
+  if (withImpact) all.splice(1, 0, IMPACT);
+  const tabs = browsed ? all.filter((tab) => BROWSED.has(tab.key)) : all;
   const open = tabs.find((tab) => tab.key === place.search.get("tab")) ?? tabs[0] ?? FACTS;
   return (
     <>
@@ -135,6 +140,11 @@ function Known({ asset }: { asset: Asset }) {
           </p>
         )}
       </div>
+      {browsed && (
+        <p className="notice warn">
+          {text.browsed} {asset.owners.length > 0 && <OwnerLinks owners={asset.owners} />}
+        </p>
+      )}
       {withImpact && <ImpactCard asset={asset} />}
       <section className="card" aria-labelledby="about">
         <h2 id="about">About it</h2>
@@ -149,7 +159,7 @@ function Known({ asset }: { asset: Asset }) {
           )}
           <Row name="Domain" value={asset.domain && <AssetLink asset={asset.domain} />} />
           <Row name="Product" value={asset.product && <AssetLink asset={asset.product} />} />
-          <KindRows asset={asset} />
+          {!browsed && <KindRows asset={asset} />}
           <Row
             name="Tags"
             value={
@@ -163,13 +173,17 @@ function Known({ asset }: { asset: Asset }) {
               ))
             }
           />
-          <dt>Last stated</dt>
-          <dd>
-            <When at={asset.lastObserved} />
-          </dd>
+          {!browsed && (
+            <>
+              <dt>Last stated</dt>
+              <dd>
+                <When at={asset.lastObserved} />
+              </dd>
+            </>
+          )}
         </dl>
       </section>
-      {asOf === null && <EditCard asset={asset} />}
+      {asOf === null && !browsed && <EditCard asset={asset} />}
       <section className="stack" aria-label="Details">
         <nav className="tabs" aria-label="Details">
           {tabs.map((tab) => (

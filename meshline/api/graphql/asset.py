@@ -11,7 +11,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from meshline.api.graphql.context import GraphView
-from meshline.api.graphql.field_types import AssetKind, describe_field, refer_to_type
+from meshline.api.graphql.field_types import AccessLevel, AssetKind, describe_field, refer_to_type
 from meshline.graph.index import results
 from meshline.graph.live_graph import FactRow
 from meshline.graph.model import AssetKey, from_micros
@@ -111,6 +111,10 @@ class Asset:
     @classmethod
     def from_node(cls, view: GraphView, node: int, key: AssetKey) -> Self:
         return cls(view=view, node=node, id=strawberry.ID(key.id), kind=key.kind, name=key.name, qualified_name=key.qualified_name)
+
+    @describe_field("How much of it the caller sees.")
+    def access(self) -> AccessLevel:
+        return assets.find_level(self.view.index, self.node)
 
     @strawberry.field
     async def description(self) -> str | None:

@@ -19,6 +19,7 @@ from meshline.governance.rules import Verdict
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.model import AssetKind, EdgeType, FlowType
 from meshline.graph.quality import Outcome as CheckOutcome
+from meshline.graph.queries.assets import AccessLevel
 from meshline.graph.queries.gap_items import Gap
 from meshline.graph.queries.identity import NameRank
 from meshline.graph.queries.identity_conflicts import ConflictKind
@@ -30,6 +31,7 @@ from meshline.graph.queries.product_health import Evidence, Standing
 from meshline.graph.queries.search import ListOrder
 
 __all__ = [
+    "AccessLevel",
     "AssetKind",
     "AuditAction",
     "CheckMode",
@@ -80,6 +82,14 @@ def describe_field(
     return decorate
 
 
+strawberry.enum(
+    AccessLevel,
+    description=(
+        "How much of an asset the caller sees (access rules). BROWSE: its names, title, description, tags and owners, what it belongs"
+        " to, and its place in the lineage of datasets; the rest is left out: there, null or an empty list does not mean none. READ: all"
+        " but SQL."
+    ),
+)
 strawberry.enum(AssetKind, description="The kind of an asset.")
 strawberry.enum(Role, name="TokenRole", description="The permissions of a token. Each includes the ones before; mutations need ADMIN.")
 strawberry.enum(AuditAction, name="AuditAction", description="What an entry of the audit log records. WAIVER: a waiver let a finding pass.")

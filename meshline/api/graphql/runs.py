@@ -17,6 +17,7 @@ from meshline.api.graphql.field_types import Evidence, describe_field, refer_to_
 from meshline.graph.model import AssetKey, AssetKind, build_job_key, from_micros, get_current_micros, to_micros
 from meshline.graph.queries import events, runs
 from meshline.graph.queries import product_health as health
+from meshline.graph.queries.assets import SQL
 from meshline.graph.queries.pages import SortKey
 from meshline.graph.store.base import Run as StoredState
 from meshline.graph.store.base import RunKey, RunRole, StoredEvent, StoredRun
@@ -139,7 +140,7 @@ class Run:
 
     def _is_withheld(self) -> bool:
         return self.view.index.is_restricted and not all(
-            _may_name(self.view, *named) for named in (*self.record.inputs, *self.record.outputs)
+            _may_read(self.view, *named) for named in (*self.record.inputs, *self.record.outputs)
         )
 
     @strawberry.field
@@ -156,7 +157,12 @@ class Run:
 
     @describe_field("The facets of the job that the run sent, word for word.")
     def job_facets(self) -> JSON:
-        return _decode_facets(self.view, {} if self._is_withheld() else self.record.job_facets)
+        texts = {} if self._is_withheld() else self.record.job_facets
+        return _decode_facets(self.view, {name: text for name, text in texts.items() if name != SQL or self._may_read_sql()})
+
+    def _may_read_sql(self) -> bool:
+        job = self.view.index.assets.find_by_key(self.key.job)
+        return job is not None and not self.view.index.is_partly_hidden(job, sql=True)
 
 
 def _to_time(micros: int | None) -> datetime | None:
@@ -171,7 +177,7 @@ def _find_asset(view: GraphView, key: AssetKey) -> Asset | None:
 def _build_datasets(view: GraphView, named: Mapping[tuple[str, str], Mapping[str, str]]) -> list[RunDataset]:
     view.request.spend(len(named))
     return [
-        RunDataset(view=view, texts=texts, namespace=namespace, name=name)
+        RunDataset(view=view, texts=texts if _may_read(view, namespace, name) else {}, namespace=namespace, name=name)
         for (namespace, name), texts in named.items()
         if _may_name(view, namespace, name)
     ]
@@ -181,6 +187,13 @@ def _may_name(view: GraphView, namespace: str, name: str) -> bool:
     """Whether the caller may see a dataset that a run names."""
     keys = (view.request.naming.normalise_dataset(namespace, name), AssetKey(AssetKind.DATASET, (namespace, name)))
     return any(view.index.may_name(key) for key in keys)
+
+
+def _may_read(view: GraphView, namespace: str, name: str) -> bool:
+    """Whether the caller may see what a run states about a dataset."""
+    keys = (view.request.naming.normalise_dataset(namespace, name), AssetKey(AssetKind.DATASET, (namespace, name)))
+    named = [view.index.assets.find_by_key(key) for key in keys if view.index.may_name(key)]
+    return any(node is None or view.index.may_read(node) for node in named)
 
 
 def _decode_facets(view: GraphView, texts: Mapping[str, str]) -> JSON:
@@ -254,6 +267,8 @@ async def find_last_written(view: GraphView, dataset: int) -> LastWritten | None
     """The newest proof that a dataset was written, now or up to the time of the view."""
     known, checks = await view.read_attributes(dataset), await view.read_checks(dataset)
     now = get_current_micros() if view.index.as_of is None else view.index.as_of
+    if not view.index.may_read(dataset):
+        return None
     found = health.find_last_written(view.index, dataset, known, checks, now)
     if found is None:
         return None

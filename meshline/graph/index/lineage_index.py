@@ -634,9 +634,17 @@ class LineageIndex:
         del key
         return True
 
-    def is_partly_hidden(self, node: int) -> bool:
-        """Whether a job reads or writes what the viewer may not see, or a dataset is made of it: never, but in a restricted index."""
+    def may_read(self, node: int) -> bool:
+        """Whether the viewer may read what is known of a visible asset, beside its names and texts: always, but in a restricted index."""
         del node
+        return True
+
+    def is_partly_hidden(self, node: int, *, sql: bool = False) -> bool:
+        """Whether a job reads or writes what the viewer may not read, or a dataset is made of it: never, but in a restricted index.
+
+        `sql`: of which he may not read the SQL.
+        """
+        del node, sql
         return False
 
     def dump(self) -> Dump:

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from meshline.graph.index.arrays import COLUMN, NONE
+from meshline.graph.index.arrays import COLUMN, I64, NONE
 from meshline.graph.index.display_names import DisplayNames, Listing
 from meshline.graph.index.dump import Dump
 from meshline.graph.index.index_tables import NodeSlots
@@ -51,6 +51,8 @@ from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType, Scope
 from meshline.graph.store.base import Changes, Head
 
 _LAST = "\U0010ffff"  # sorts after the names of all assets
+_OF_BROWSED = frozenset({EdgeType.OWNS, EdgeType.PART_OF})  # edges that may begin at an asset of which no more than its names is visible
+_TO_BROWSED = _OF_BROWSED | {EdgeType.PORT, EdgeType.READS, EdgeType.WRITES}  # and those that may end at one
 _IN_DOMAINS = tuple(KINDS.index(kind) for kind in (AssetKind.DATASET, AssetKind.DATA_PRODUCT, AssetKind.DOMAIN))
 
 
@@ -61,20 +63,24 @@ def _refuse(*_: object, **__: object) -> NoReturn:
 class RestrictedIndex(LineageIndex):
     """An index without the assets that a viewer may not see. Valid until the index that it is made of changes."""
 
-    def __init__(self, index: LineageIndex, visible: Flags) -> None:
-        """`visible`: boolean array by node, equal for all members of an identity class; see `meshline.graph.queries.visibility`."""
+    def __init__(self, index: LineageIndex, visible: Flags, readable: Flags | None = None, with_sql: Flags | None = None) -> None:
+        """Boolean arrays by node, equal for all members of an identity class; see `meshline.graph.queries.visibility.Masks`. `readable`,
+        `with_sql`: if not given, all that is visible.
+        """
         self._whole = index
         self._visible = visible
+        self._readable = readable = visible if readable is None else readable
+        self._with_sql = readable if with_sql is None else with_sql
         for name in ("_view", "_loader", "_tables", "_ownership"):  # which both have in common
             setattr(self, name, getattr(index, name))
         whole: DisplayNames = index._shown  # noqa: SLF001 - it is of the same class
-        self._shown = RestrictedNames(whole, self._loader, visible)
+        self._shown = RestrictedNames(whole, self._loader, visible, readable)
         self._lookup = index._lookup.copy_with(self._shown)  # noqa: SLF001 - as above
         self._orders = (index.revision, {})
-        self.assets = RestrictedAssets(self._loader, self._shown, self._lookup, visible)
-        self.ownership = RestrictedOwnership(self._loader, self._ownership, visible)
-        self.lineage = RestrictedLineage(self._loader, self._ownership, self._view, visible)
-        self.changes = RestrictedChanges(self._loader, self._shown, self._view, self._lookup)
+        self.assets = RestrictedAssets(self._loader, self._shown, self._lookup, visible, readable)
+        self.ownership = RestrictedOwnership(self._loader, self._ownership, visible, readable)
+        self.lineage = RestrictedLineage(self._loader, self._ownership, self._view, visible, readable)
+        self.changes = RestrictedChanges(self._loader, self._shown, self._view, self._lookup, readable)
 
     @property
     def is_restricted(self) -> bool:
@@ -88,17 +94,24 @@ class RestrictedIndex(LineageIndex):
         """Whether it is the name of a visible asset: names that mean nothing any more may be those of hidden ones."""
         return self.assets.find_by_key(key) is not None
 
-    def is_partly_hidden(self, node: int) -> bool:
-        """Whether a job reads or writes what the viewer may not see, or a dataset is made of it: then its texts may name that."""
-        whole = self._whole
+    def may_read(self, node: int) -> bool:
+        return bool(self._readable[node])
+
+    def is_partly_hidden(self, node: int, *, sql: bool = False) -> bool:
+        """Whether a job reads or writes what the viewer may not read, or a dataset is made of it: then its texts may name that."""
+        whole, readable = self._whole, self._with_sql if sql else self._readable
+        if not readable[node]:
+            return True
+        if whole.assets.get_kind(node) not in (AssetKind.DATASET, AssetKind.JOB):
+            return False
         if whole.assets.get_kind(node) is AssetKind.DATASET:
             near = whole.lineage.traverse([node, *whole.assets.list_columns(node)], Direction.UPSTREAM, depth=1).nodes
             jobs = [edge.start for edge in whole.ownership.list_edges(node, EdgeType.WRITES, incoming=True)]
-            return not self._visible[near].all() or any(map(self.is_partly_hidden, jobs))
+            return not readable[near].all() or any(self.is_partly_hidden(job, sql=sql) for job in jobs)
         edges = (edge for type_ in (EdgeType.READS, EdgeType.WRITES) for edge in whole.ownership.list_edges(node, type_))
         datasets = [edge.end for edge in edges]
         columns = whole.lineage.collect_columns(datasets)
-        return not (self._visible[datasets].all() and self._visible[columns].all())
+        return not (readable[datasets].all() and readable[columns].all())
 
     def prepare_ids(self) -> None:
         self._whole.prepare_ids()
@@ -131,11 +144,12 @@ class RestrictedIndex(LineageIndex):
 class RestrictedNames(DisplayNames):
     """The shown names of an index, of which some assets are not visible."""
 
-    def __init__(self, whole: DisplayNames, loader: HeadLoader, visible: Flags) -> None:
+    def __init__(self, whole: DisplayNames, loader: HeadLoader, visible: Flags, readable: Flags) -> None:
         self._whole = whole
         self._loader = loader
         self._tables = loader.tables
         self._visible = visible
+        self._readable = readable
 
     def is_visible(self, node: int) -> bool:
         return self._whole.is_visible(node) and bool(self._visible[node])
@@ -171,6 +185,12 @@ class RestrictedNames(DisplayNames):
     def list_columns_by_name(self, dataset: int) -> list[int]:
         return [column for column in self._whole.list_columns_by_name(dataset) if self._visible[column]]
 
+    def is_described(self, dataset: int) -> bool:
+        return bool(self._readable[dataset]) and self._whole.is_described(dataset)
+
+    def is_inferred(self, node: int) -> bool:
+        return bool(self._readable[node]) and self._whole.is_inferred(node)
+
     def is_unlisted(self, column: int) -> bool:
         return self._whole.is_unlisted(column)
 
@@ -187,27 +207,29 @@ class RestrictedNames(DisplayNames):
 class RestrictedAssets(AssetFacet):
     """The visible assets: names, lists and look-ups are those of `RestrictedNames`."""
 
-    def __init__(self, loader: HeadLoader, shown: DisplayNames, lookup: AssetLookup, visible: Flags) -> None:
+    def __init__(self, loader: HeadLoader, shown: DisplayNames, lookup: AssetLookup, visible: Flags, readable: Flags) -> None:
         super().__init__(loader, shown, lookup)
         self._visible = visible
+        self._readable = readable
 
     def build_name_matcher(self, pattern: re.Pattern[bytes], accepts: Callable[[str], bool]) -> NameMatcher:
         _refuse(pattern, accepts)
 
     def survey(self) -> Survey:
-        return RestrictedSurvey(self._loader, self._shown, self._visible)
+        return RestrictedSurvey(self._loader, self._shown, self._visible, self._readable)
 
 
 class RestrictedSurvey(Survey):
     """What is known of all visible assets. Arrays that are indexed by node mean visible ones only."""
 
-    def __init__(self, loader: HeadLoader, shown: DisplayNames, visible: Flags) -> None:
+    def __init__(self, loader: HeadLoader, shown: DisplayNames, visible: Flags, readable: Flags) -> None:
         super().__init__(loader, shown)
         self._visible = visible
+        self._readable = readable
 
     @cached_property
     def mentioned(self) -> list[tuple[str, Ints]]:
-        found = ((source, datasets[self._visible[datasets]]) for source, datasets in super().mentioned)
+        found = ((source, datasets[self._readable[datasets]]) for source, datasets in super().mentioned)
         return [(source, datasets) for source, datasets in found if len(datasets)]
 
     @cached_property
@@ -248,9 +270,10 @@ class RestrictedSurvey(Survey):
 class RestrictedOwnership(OwnershipFacet):
     """Owners, products, domains and stated edges, if both what has them and they are visible."""
 
-    def __init__(self, loader: HeadLoader, ownership: OwnershipCache, visible: Flags) -> None:
+    def __init__(self, loader: HeadLoader, ownership: OwnershipCache, visible: Flags, readable: Flags) -> None:
         super().__init__(loader, ownership)
         self._visible = visible
+        self._readable = readable
         self._owners: dict[int, frozenset[int]] = {}
         self._owned = np.zeros(len(visible), np.int8)  # by node: 1 if it has owners, -1 if all of them are hidden, 0 if that is not known
 
@@ -288,14 +311,14 @@ class RestrictedOwnership(OwnershipFacet):
         return {node: patterns for node, patterns in super().collect_member_patterns().items() if self._visible[node]}
 
     def list_edges(self, node: int, type: EdgeType, *, incoming: bool = False) -> list[Edge]:  # noqa: A002 - as in the base
-        found = super().list_edges(node, type, incoming=incoming)
-        return [edge for edge in found if self._visible[edge.start] and self._visible[edge.end]]
+        found, (starts, ends) = super().list_edges(node, type, incoming=incoming), self._find_masks(type)
+        return [edge for edge in found if starts[edge.start] and ends[edge.end]]
 
     def list_all_edges(self, type: EdgeType) -> EdgeTable:  # noqa: A002 - as in the base
-        return self._keep_rows(super().list_all_edges(type))
+        return self._keep_rows(super().list_all_edges(type), *self._find_masks(type))
 
     def list_idle_reads(self) -> EdgeTable:
-        return self._keep_rows(super().list_idle_reads())
+        return self._keep_rows(super().list_idle_reads(), self._visible, self._visible)
 
     def list_scopes_stating(self, type: EdgeType) -> dict[str, list[int]]:  # noqa: A002 - as in the base
         _refuse(type)
@@ -310,17 +333,23 @@ class RestrictedOwnership(OwnershipFacet):
         found: Ints = np.where((nodes != NONE) & self._visible[nodes], nodes, np.int32(NONE))
         return found
 
-    def _keep_rows(self, edges: EdgeTable) -> EdgeTable:
-        kept = self._visible[edges.start] & self._visible[edges.end]
+    def _find_masks(self, type: EdgeType) -> tuple[Flags, Flags]:  # noqa: A002 - as in the base
+        """What must be true of the start and of the end of an edge that the viewer sees."""
+        ends = self._visible if type in _TO_BROWSED else self._readable
+        return self._visible if type in _OF_BROWSED else self._readable, ends
+
+    def _keep_rows(self, edges: EdgeTable, starts: Flags, ends: Flags) -> EdgeTable:
+        kept = starts[edges.start] & ends[edges.end]
         return EdgeTable(*(column[kept] for column in edges))
 
 
 class RestrictedLineage(LineageFacet):
     """Traversals over all flows, which name visible assets; other answers have only the flows between visible assets."""
 
-    def __init__(self, loader: HeadLoader, ownership: OwnershipCache, view: View, visible: Flags) -> None:
+    def __init__(self, loader: HeadLoader, ownership: OwnershipCache, view: View, visible: Flags, readable: Flags) -> None:
         super().__init__(loader, ownership, view)
         self._visible = visible
+        self._readable = readable
 
     def traverse(
         self,
@@ -341,7 +370,7 @@ class RestrictedLineage(LineageFacet):
         begin = resolve_starts(self._loader, self._ownership, starts, direction, promises=promises)
         begin = begin._replace(nodes=begin.nodes[self._visible[begin.nodes]])
         return RestrictedTraversal(
-            self._loader, self._ownership, self._slots, self._walker, begin, direction, limits, self._view, self._visible
+            self._loader, self._ownership, self._slots, self._walker, begin, direction, limits, self._view, self._visible, self._readable
         )
 
     def find_paths(
@@ -401,9 +430,11 @@ class RestrictedTraversal(Traversal):
         limits: Limits,
         view: View,
         visible: Flags,
+        readable: Flags,
     ) -> None:
         super().__init__(loader, ownership, slots, walker, begin, direction, limits._replace(max_nodes=NO_LIMIT), view)
         self._visible = visible
+        self._readable = readable
         self._get_label = _Labels(loader, visible).get_label
         self._every = Rows(self.nodes, self.reach, self.distance, self.masked)
         shown = self._every.filter(visible[self.nodes])
@@ -429,7 +460,7 @@ class RestrictedTraversal(Traversal):
         """Those between visible assets: fewer than `completeness` counts if others are hidden."""
         found, visible, flows = super().find_gaps(deadline), self._visible, self._tables.flows
         pairs = visible[found.pairs.start] & visible[found.pairs.end]
-        undescribed = visible[found.undescribed.nodes]
+        undescribed = self._readable[found.undescribed.nodes]
         return TraversalGaps(
             GapPairs(*(column[pairs] for column in found.pairs)),
             GapNodes(*(column[undescribed] for column in found.undescribed)),
@@ -469,7 +500,22 @@ class RestrictedTraversal(Traversal):
 
 
 class RestrictedChanges(ChangeFacet):
-    """What sources state of assets that the caller has found. What follows the store, or is for sources, asks the whole index."""
+    """What sources state of assets that the caller may read. What follows the store, or is for sources, asks the whole index."""
+
+    def __init__(self, loader: HeadLoader, shown: DisplayNames, view: View, lookup: AssetLookup, readable: Flags) -> None:
+        super().__init__(loader, shown, view, lookup)
+        self._readable = readable
+
+    def list_scopes(self, node: int) -> list[int]:
+        return super().list_scopes(node) if self._readable[node] else []
+
+    def compute_last_observed(self) -> I64:
+        found: I64 = np.where(self._readable, super().compute_last_observed(), 0)
+        return found
+
+    def compute_first_stated(self) -> I64:
+        found: I64 = np.where(self._readable, super().compute_first_stated(), 0)
+        return found
 
     def apply(self, changes: Changes) -> None:
         _refuse(changes)

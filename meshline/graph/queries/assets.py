@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,26 @@ from meshline.graph.model import AssetKind, EdgeType, Json
 from meshline.graph.naming import find_email
 from meshline.graph.store.base import Head
 
+_OF_BROWSED = frozenset({"title", "description", "tags"})  # attributes of assets of which the viewer may read nothing else
 _OF_PARTLY_HIDDEN = frozenset({"job_type", "processing_type", "integration"})  # attributes of jobs that name nothing else
+
+
+SQL = "sql"
+
+
+class AccessLevel(enum.StrEnum):
+    """How much of a visible asset a viewer sees. Each level includes those before."""
+
+    BROWSE = "BROWSE"  # its names, texts, tags and owners, what it belongs to, and its place in the lineage of datasets
+    READ = "READ"  # all but SQL
+    READ_SQL = "READ_SQL"
+
+
+def find_level(index: LineageIndex, node: int) -> AccessLevel:
+    """How much of an asset the viewer of an index sees."""
+    if not index.may_read(node):
+        return AccessLevel.BROWSE
+    return AccessLevel.READ if index.is_partly_hidden(node, sql=True) else AccessLevel.READ_SQL
 
 
 class Tag(NamedTuple):
@@ -73,12 +93,13 @@ def read_attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) 
 
 
 def _filter_rows(index: LineageIndex, node: int, rows: Iterable[FactRow]) -> Iterable[FactRow]:
-    """Without the texts of a job that reads or writes what the viewer may not see, and the SQL of a dataset that is made of it."""
-    kind = index.assets.get_kind(node)
-    if kind is AssetKind.JOB and index.is_partly_hidden(node):
+    """Without the texts of a job that reads or writes what the viewer may not read, and the SQL of what is made of it."""
+    if not index.may_read(node):
+        return [row for row in rows if row.attribute in _OF_BROWSED]
+    if index.assets.get_kind(node) is AssetKind.JOB and index.is_partly_hidden(node):
         return [row for row in rows if row.attribute in _OF_PARTLY_HIDDEN]
-    if kind is AssetKind.DATASET and any(row.attribute == "sql" for row in rows) and index.is_partly_hidden(node):
-        return [row for row in rows if row.attribute != "sql"]
+    if any(row.attribute == SQL for row in rows) and index.is_partly_hidden(node, sql=True):
+        return [row for row in rows if row.attribute != SQL]
     return rows
 
 

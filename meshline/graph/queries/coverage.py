@@ -53,8 +53,8 @@ class Coverage(NamedTuple):
 
 
 def compute_coverage(index: LineageIndex) -> Coverage:
-    """The coverage of the visible graph: array operations over all datasets, one pass per source and domain."""
-    datasets = np.array(index.assets.list_of_kind(AssetKind.DATASET), np.int32)
+    """The coverage of the graph as far as the viewer may read it: array operations over all datasets, one pass per source and domain."""
+    datasets = np.array([node for node in index.assets.list_of_kind(AssetKind.DATASET) if index.may_read(node)], np.int32)
     groups, known = Groups(index, datasets), index.assets.survey()
     rows = np.stack(
         [

@@ -133,7 +133,7 @@ def count_product_numbers(order: ListOrder) -> int:
 
 def _list_output_ports(index: LineageIndex, product: int) -> list[int]:
     edges = index.ownership.list_edges(product, EdgeType.PORT)
-    ports = {edge.end for edge in edges if edge.attributes.get("direction", "output") == "output"}
+    ports = {edge.end for edge in edges if edge.attributes.get("direction", "output") == "output" and index.may_read(edge.end)}
     return sorted(ports, key=lambda of: index.assets.get_key(of).parts)
 
 

@@ -93,6 +93,8 @@ def read_statements(live: LiveGraph, index: LineageIndex, datasets: Iterable[int
     """The statements about the checks of each dataset, by scope id, with one read of the store."""
     names = {
         of: {id_: keys for id_, keys in index.changes.list_fact_names(of).items() if index.changes.get_scope(id_).scope[0] in SCOPES}
+        if index.may_read(of)
+        else {}
         for of in set(datasets)
     }
     ids = sorted({id_ for of_dataset in names.values() for id_ in of_dataset})

@@ -48,6 +48,8 @@ def _iterate_runs(
     live: LiveGraph, index: LineageIndex, node: int, role: RunRole, before: RunPosition | None, size: int
 ) -> Iterator[StoredRun]:
     """The runs after a position whose jobs the viewer may see. `size`: how many are read together."""
+    if not index.may_read(node):
+        return
     assets = list_run_assets(index, node)
     while found := live.store.list_runs(assets, role, before, size):
         yield from (stored for stored in found if role is RunRole.JOB or index.may_name(stored.run.key.job))

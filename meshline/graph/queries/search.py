@@ -405,7 +405,7 @@ def _build_tests(index: LineageIndex, wanted: Filter) -> list[Callable[[Entry], 
         owned = collect_owned_nodes(index, wanted.owner)
         tests.append(lambda entry: entry.node in owned)
     if wanted.described is not None:
-        tests.append(lambda entry: index.assets.is_described(entry.node) == wanted.described)
+        tests.append(lambda entry: index.may_read(entry.node) and index.assets.is_described(entry.node) == wanted.described)
     return tests
 
 

@@ -49,7 +49,24 @@ class Rights(NamedTuple):
     owners: frozenset[str]
 
 
+class Levels(NamedTuple):
+    """What a viewer may see: at all, with all that is known of it, and with its SQL. Each includes the one before."""
+
+    browse: Rights
+    read: Rights
+    read_sql: Rights
+
+
+class Masks(NamedTuple):
+    """Of each node (bool arrays by node): whether a viewer may see it at all, read what is known of it, and read its SQL, too."""
+
+    shown: Flags
+    readable: Flags
+    with_sql: Flags
+
+
 _EVERYTHING = Selector(SelectorKind.EVERYTHING)
+EVERYTHING = Rights(frozenset({_EVERYTHING}), frozenset(), frozenset())
 _DATASET, _COLUMN, _PRODUCT, _DOMAIN, _CONTRACT, _JOB, _CONSUMER, _OWNER = (
     KINDS.index(kind)
     for kind in (
@@ -75,6 +92,24 @@ def compute_visible(index: LineageIndex, rights: Rights, now: tuple[LineageIndex
     if now is not None:
         visible = visible & ~_mark_hidden_now(index, visible, *now)
     return visible
+
+
+def compute_masks(index: LineageIndex, levels: Levels, now: tuple[LineageIndex, Masks] | None = None) -> Masks:
+    """What a viewer may see. `now`: as in `compute_visible`.
+
+    Of what may only be browsed the datasets, products, domains and owners are shown, and no columns, jobs, contracts and consumers.
+    """
+    of = None if now is None else now[0]
+    readable = compute_visible(index, levels.read, None if of is None or now is None else (of, now[1].readable))
+    shown = with_sql = readable
+    if levels.browse != levels.read:
+        shown = _Mask(index, levels.browse).compute_browsable()
+        if of is not None and now is not None:
+            shown = shown & ~_mark_hidden_now(index, shown, of, now[1].shown)
+        shown = shown | readable
+    if levels.read_sql != levels.read:
+        with_sql = readable & compute_visible(index, levels.read_sql, None if of is None or now is None else (of, now[1].with_sql))
+    return Masks(shown, readable, with_sql)
 
 
 def compute_permitted(index: LineageIndex, rights: Rights) -> Flags:
@@ -111,19 +146,37 @@ class _Mask:
         self._product[self._datasets] = ownership.find_products(self._datasets)
 
     def compute(self) -> Flags:
+        shown, restricted = self._select_containing()
         everything = _EVERYTHING in self._rights.granted
-        granted = np.ones(len(self._rep), np.bool_) if everything else self._select_any(self._rights.granted) | self._select_owned()
-        restricted = self._select_any(self._rights.restricted)
-        shown = granted & ~restricted & np.isin(self._kinds, (_DATASET, _PRODUCT, _DOMAIN))
-        self._add_containers(shown, restricted)
         shown[self._columns] = shown[self._of_column] & ~restricted[self._columns]
         self._add_dependent(shown, restricted, everything=everything)
         return shown[self._rep]
 
+    def compute_browsable(self) -> Flags:
+        shown, restricted = self._select_containing()
+        everything = _EVERYTHING in self._rights.granted
+        self._add_bound(shown, restricted, _OWNER, self._index.ownership.list_all_edges(EdgeType.OWNS), everything=everything)
+        shown[self._list_owners()] = True
+        return shown[self._rep]
+
+    def _select_containing(self) -> tuple[Flags, Flags]:
+        """(the datasets, products and domains that the viewer may see, with the containers of each; all that is restricted)."""
+        granted, restricted = self._select_granted()
+        shown = granted & ~restricted & np.isin(self._kinds, (_DATASET, _PRODUCT, _DOMAIN))
+        self._add_containers(shown, restricted)
+        return shown, restricted
+
+    def _select_granted(self) -> tuple[Flags, Flags]:
+        """(what is granted, what is restricted)."""
+        if _EVERYTHING in self._rights.granted:
+            granted = np.ones(len(self._rep), np.bool_)
+        else:
+            granted = self._select_any(self._rights.granted) | self._select_owned()
+        return granted, self._select_any(self._rights.restricted)
+
     def compute_permitted(self) -> Flags:
         everything = _EVERYTHING in self._rights.granted
-        granted = np.ones(len(self._rep), np.bool_) if everything else self._select_any(self._rights.granted) | self._select_owned()
-        restricted = self._select_any(self._rights.restricted)
+        granted, restricted = self._select_granted()
         found = granted & ~restricted & np.isin(self._kinds, (_DATASET, _COLUMN, _PRODUCT, _DOMAIN))
         ownership = self._index.ownership
         bound = (
