@@ -105,14 +105,19 @@ def list_column_questions(tables: list[Table], *, with_title: bool) -> Iterator[
     for table in tables:
         for column, described in table.columns.items():
             if with_title:
-                yield Question(f"{described} {table.title}", frozenset({(table.name, column)}))
+                yield Question(_unquote(f"{described} {table.title}"), frozenset({(table.name, column)}))
             else:
-                yield Question(described, frozenset((other.name, column) for other in tables if column in other.columns))
+                yield Question(_unquote(described), frozenset((other.name, column) for other in tables if column in other.columns))
 
 
 def list_table_questions(tables: list[Table]) -> Iterator[Question]:
     for table in tables:
-        yield Question(table.title, frozenset({(table.name,)}))
+        yield Question(_unquote(table.title), frozenset({(table.name,)}))
+
+
+def _unquote(text: str) -> str:
+    """The text without double quotes, between which words must be there."""
+    return " ".join(text.replace('"', " ").split())
 
 
 def load_abbreviations() -> dict[str, str] | str:

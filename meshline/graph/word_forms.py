@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 _RUN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+|[^\W_A-Za-z]+")
+_GENITIVE = re.compile(r"(?<=\w)['\u2019]s\b", re.IGNORECASE)
 STOP_WORDS = frozenset(
     {"a", "an", "and", "are", "as", "at", "by", "for", "from", "in", "is", "it", "its", "of", "on", "or", "per", "that", "the", "this"}
     | {"to", "was", "were", "which", "who", "with"}
@@ -27,14 +28,23 @@ class Meaning(enum.IntEnum):
     TEXT = 7  # not of a name: of a title, description or tag
 
 
+class WordPlace(enum.IntEnum):
+    """Which part of an asset has a word that means one of a question: the first that does, if several mean it alike."""
+
+    NAME = 0
+    CONTEXT = 1  # the name of the dataset (of a column), or the namespace
+    COLUMN = 2  # the name of a column of the dataset
+    TEXT = 3  # its title, description or a tag
+
+
 def split_name(name: str) -> list[str]:
     """The words of a name in lower case, in order: runs of letters, parts of camelCase, and numbers."""
     return [run.casefold() for run in _RUN.findall(name)]
 
 
 def split_question(text: str) -> list[str]:
-    """The words of a text that a user typed, in order, without repetitions. `eMail` is one word and two."""
-    return list(dict.fromkeys(split_name(text)))
+    """The words of a text that a user typed, in order, without repetitions and without the `s` of a genitive."""
+    return list(dict.fromkeys(split_name(_GENITIVE.sub("", text))))
 
 
 def select_content(words: Sequence[str]) -> list[str]:

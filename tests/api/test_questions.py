@@ -205,13 +205,13 @@ def test_search(ask: AskGraph) -> None:
 
 
 def test_each_result_of_a_search_has_its_reasons(ask: AskGraph) -> None:
-    query = "query($t: String!) { search(text: $t, first: 2) { edges { node { name } why { word found meaning ofContext } } } }"
+    query = "query($t: String!) { search(text: $t, first: 2) { edges { node { name } why { word found meaning place } } } }"
     assert ask(query, t="cust eml written")["search"]["edges"][0] == {
         "node": {"name": "email"},
         "why": [
-            {"word": "cust", "found": "customers", "meaning": "BEGINNING", "ofContext": True},
-            {"word": "eml", "found": "email", "meaning": "ABBREVIATION", "ofContext": False},
-            {"word": "written", "found": "written", "meaning": "TEXT", "ofContext": False},
+            {"word": "cust", "found": "customers", "meaning": "BEGINNING", "place": "CONTEXT"},
+            {"word": "eml", "found": "email", "meaning": "ABBREVIATION", "place": "NAME"},
+            {"word": "written", "found": "written", "meaning": "TEXT", "place": "TEXT"},
         ],
     }
 

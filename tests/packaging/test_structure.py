@@ -197,7 +197,6 @@ SAME_FOR_ALL = {  # what a restricted index answers as any other: about assets t
         "revision",
         "as_of",
         "known_later",
-        "explain_hit",
         "find_named",
         "list_folded_names",
         "count_of_kind",

@@ -8,7 +8,7 @@ from meshline.graph.model import AssetKind, EdgeType, build_column_key, build_da
 from meshline.graph.queries import search
 from meshline.graph.queries.pages import SortKey
 from meshline.graph.queries.search import Scope, explain_hits, search_assets
-from meshline.graph.word_forms import Meaning
+from meshline.graph.word_forms import Meaning, WordPlace
 from tests.queries import mesh
 
 
@@ -19,7 +19,22 @@ def search_names(graph: LiveGraph, text: str, **wanted: object) -> list[str]:
 
 def test_the_exact_name_comes_first(graph: LiveGraph) -> None:
     assert search_names(graph, "orders")[:3] == ["orders", "wh/sales.orders", "airflow/load_orders"]
-    assert search_names(graph, "email") == ["pg/shop.customers.email", "wh/sales.orders.email_hash"]
+    assert search_names(graph, "email", kinds=(AssetKind.COLUMN,)) == ["pg/shop.customers.email", "wh/sales.orders.email_hash"]
+
+
+def test_datasets_are_found_by_their_columns(graph: LiveGraph) -> None:
+    assert search_names(graph, "email") == [
+        "pg/shop.customers.email",
+        "wh/sales.orders.email_hash",
+        "pg/shop.customers",
+        "wh/sales.orders",
+    ]
+    assert search_names(graph, "customers with an email", kinds=(AssetKind.DATASET,)) == ["pg/shop.customers"]
+    customers = mesh.get_node(graph, mesh.CUSTOMERS)
+    assert explain_hits(graph, graph.index, "customers with an email", [customers])[0] == [
+        ("customers", "customers", Meaning.WORD, WordPlace.NAME),
+        ("email", "email", Meaning.WORD, WordPlace.COLUMN),
+    ]
 
 
 def test_words_may_be_begun_and_in_any_order(graph: LiveGraph) -> None:
@@ -35,13 +50,13 @@ def test_names_are_found_by_what_their_words_may_mean(graph: LiveGraph) -> None:
     mesh.commit_statements(graph, mesh.build_schema_statement(mesh.REPORT, "cstmr_dob"))
     assert search_names(graph, "date of birth of a customer")[0] == "wh/fin.report.cstmr_dob"
     assert explain(graph, "date of birth of a customer") == [
-        ("date", "dob", Meaning.ACRONYM, False),
-        ("birth", "dob", Meaning.ACRONYM, False),
-        ("customer", "cstmr", Meaning.ABBREVIATION, False),
+        ("date", "dob", Meaning.ACRONYM, WordPlace.NAME),
+        ("birth", "dob", Meaning.ACRONYM, WordPlace.NAME),
+        ("customer", "cstmr", Meaning.ABBREVIATION, WordPlace.NAME),
     ]
     assert explain(graph, "written customer") == [
-        ("written", "written", Meaning.TEXT, False),
-        ("customer", "customers", Meaning.INFLECTION, True),
+        ("written", "written", Meaning.TEXT, WordPlace.TEXT),
+        ("customer", "customers", Meaning.INFLECTION, WordPlace.CONTEXT),
     ]
 
 
@@ -79,8 +94,8 @@ def test_one_search_ranks_so_many(graph: LiveGraph, monkeypatch: pytest.MonkeyPa
 
 
 def test_filters(graph: LiveGraph) -> None:
-    assert search_names(graph, "total", domain=mesh.get_node(graph, mesh.FINANCE)) == ["wh/fin.revenue.total"]
-    assert search_names(graph, "total", owner=mesh.get_node(graph, mesh.SHOP_TEAM)) == ["wh/sales.orders.total"]
+    assert search_names(graph, "total", domain=mesh.get_node(graph, mesh.FINANCE)) == ["wh/fin.revenue.total", "wh/fin.revenue"]
+    assert search_names(graph, "total", owner=mesh.get_node(graph, mesh.SHOP_TEAM)) == ["wh/sales.orders.total", "wh/sales.orders"]
     assert search_names(graph, "email", tag="pii") == ["pg/shop.customers.email"]
     assert search_names(graph, "", tag="class=secret") == ["pg/shop.customers.email"]
     assert search_names(graph, "", tag="class") == ["pg/shop.customers.email"]
@@ -122,7 +137,7 @@ def test_a_retracted_column_is_not_found(graph: LiveGraph) -> None:
     mesh.commit_statements(
         graph, mesh.build_retraction(statement.source, statement.scope, mesh.START + 1), mesh.build_schema_statement(mesh.REPORT, "cents")
     )
-    assert search_names(graph, "cents") == ["wh/fin.report.cents"]
+    assert search_names(graph, "cents", kinds=(AssetKind.COLUMN,)) == ["wh/fin.report.cents"]
     assert search_names(graph, "shop id")[0] == "pg/shop.customers.id"  # lineage still mentions it
 
 

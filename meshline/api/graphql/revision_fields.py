@@ -18,7 +18,7 @@ REVISION_FIELDS = frozenset(
         *("dataset", "resolve", "search", "suggest", "domains", "products", "datasets", "jobs", "consumers", "contracts", "owners"),
         *("tags", "namespaces", "lineage", "compactLineage", "impact", "provenance", "paths", "ownedBy", "orphans", "lineageDiff"),
         *("knownLater", "consumersOf", "about", "version", "revision"),
-        *("found", "meaning", "ofContext", "word"),
+        *("found", "meaning", "place", "word"),
         # assets
         *("id", "kind", "name", "qualifiedName", "description", "domain", "product", "facts", "lastObserved", "title", "namespace"),
         *("key", "value", "source", "count", "attribute", "observedAt", "validFrom", "chosen", "statement", "assets", "label", "asset"),

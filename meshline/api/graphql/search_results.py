@@ -14,7 +14,7 @@ from meshline.graph.index.results import WordMatch as FoundWord
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.queries.pages import SortKey, encode_cursor
 from meshline.graph.queries.search import SearchResult, explain_hits
-from meshline.graph.word_forms import Meaning
+from meshline.graph.word_forms import Meaning, WordPlace
 
 strawberry.enum(
     Meaning,
@@ -26,13 +26,21 @@ strawberry.enum(
     ),
 )
 
+strawberry.enum(
+    WordPlace,
+    description=(
+        "Which part of an asset has a word. NAME: its name. CONTEXT: the name of the dataset (of a column), or the namespace. COLUMN: the"
+        " name of a column of the dataset. TEXT: its title, description or a tag."
+    ),
+)
+
 
 @strawberry.type(description="Why an asset was found by one word of a search.")
 class WordMatch:
     word: str = strawberry.field(description="Of the search.")
     found: str = strawberry.field(description="What the asset has in its place.")
     meaning: Meaning
-    of_context: bool = strawberry.field(description="Whether the name of the dataset (of a column) or the namespace has it, not the name.")
+    place: WordPlace
 
 
 class FoundAssets:
@@ -64,7 +72,7 @@ class SearchEdge:
     @describe_field("The best reason for each word of the search that the asset covers, in the order of the words.")
     def why(self) -> list[WordMatch]:
         return [
-            WordMatch(word=reason.word, found=reason.found, meaning=reason.meaning, of_context=reason.of_context)
+            WordMatch(word=reason.word, found=reason.found, meaning=reason.meaning, place=reason.place)
             for reason in self.page.reasons[self.place]
         ]
 

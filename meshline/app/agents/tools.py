@@ -167,7 +167,7 @@ def _build_hit(edge: Mapping[str, Any]) -> Content:
 
 
 def _describe_match(match: Mapping[str, Any]) -> str:
-    context = " of its dataset or namespace" if match["ofContext"] else ""
+    context = _PLACES.get(match["place"], "")
     return f"{match['word']} = {match['found']} ({match['meaning'].lower()}{context})"
 
 
@@ -202,6 +202,7 @@ _KIND_WORDS = {
     "CONSUMER": "a consumer",
     "CONTRACT": "a contract",
 }
+_PLACES = {"CONTEXT": " of its dataset or namespace", "COLUMN": " of a column"}  # of words that are not in a name itself
 _PARTS = {  # by kind: the rows of its description, and whether they come in pages
     "DATASET": ("columns", True),
     "DATA_PRODUCT": ("datasets", True),

@@ -1,4 +1,4 @@
-"""The names of all assets as arrays, and their order: what suggestions and search have in common."""
+"""The names of all assets as arrays, their order, and an index of rows by numbers: what suggestions and search have in common."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from meshline.graph.index.arrays import COLUMN, DATASET, GONE, I64, MERGED, N_NAMES, N_NODES, NONE, PAST
-from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.index_tables import IndexTables, list_positions
 from meshline.graph.index.results import Flags, Ints
 
-_RECENT = 4096  # assets that are not sorted in yet
+_RECENT = 4096  # assets, or rows, that are not sorted in yet
 
 
 class AssetNames:
@@ -103,6 +103,38 @@ class AssetNames:
         order[others[sorted(range(len(keys)), key=keys.__getitem__)]] = np.arange(len(others), dtype=np.int32)
         order[columns] = order[nodes.part1[:n][columns]]
         self._order, self._sorted = order, n
+
+
+class Postings:
+    """Rows by a number that each of them has. The rows are numbered from 0 in the order in which they are added."""
+
+    def __init__(self) -> None:
+        self._numbers: Ints = np.empty(0, np.int32)  # by row
+        self._order: Ints = np.empty(0, np.int32)  # the sorted rows, by number
+        self._starts: I64 = np.zeros(1, np.int64)  # of each number in the order
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def add(self, numbers: Ints) -> None:
+        """Add rows with these numbers."""
+        self._numbers = np.concatenate([self._numbers, numbers])
+        if len(self._numbers) - len(self._order) > max(_RECENT, len(self._order) // 16):
+            self._order = np.argsort(self._numbers, kind="stable").astype(np.int32)
+            self._starts = np.concatenate([[0], np.cumsum(np.bincount(self._numbers))])
+
+    def find(self, numbers: Ints) -> tuple[Ints, Ints]:
+        """The rows with one of these numbers (each once), and the place of its number among them."""
+        places = np.minimum(numbers, len(self._starts) - 1)
+        begin, end = self._starts[places], self._starts[np.minimum(places + 1, len(self._starts) - 1)]
+        rows, found = self._order[list_positions(begin, end)], np.repeat(np.arange(len(numbers), dtype=np.int32), end - begin)
+        recent = self._numbers[len(self._order) :]
+        if not len(recent) or not len(numbers):
+            return rows, found
+        by_number = np.argsort(numbers)
+        at = by_number[np.minimum(np.searchsorted(numbers, recent, sorter=by_number), len(numbers) - 1)]
+        more = np.flatnonzero(numbers[at] == recent)
+        return np.concatenate([rows, (more + len(self._order)).astype(np.int32)]), np.concatenate([found, at[more].astype(np.int32)])
 
 
 def _append(known: Ints, used: int, more: Ints) -> Ints:

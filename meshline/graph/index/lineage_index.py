@@ -588,6 +588,10 @@ class LineageIndex:
         """
         return self._name_search.find(text, [KINDS.index(kind) for kind in kinds], texts)
 
+    def mark_found(self, hits: Hits) -> Flags:
+        """Which of these hits are in use by the names that were found, and are shown by lists and searches."""
+        return self._name_search.mark_current(hits.rows) & self._shown.mark_listed(hits.nodes)
+
     def iterate_hits(self, hits: Hits, first: int) -> Iterator[tuple[int, int]]:
         """(order, asset) of hits: the best first, equal ones by kind and name. `first`: about how many are wanted."""
         return self._name_search.iterate(hits, first)

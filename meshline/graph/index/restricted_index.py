@@ -22,6 +22,7 @@ from meshline.graph.index.lineage_index import AssetFacet, ChangeFacet, LineageF
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.lookup import AssetLookup
 from meshline.graph.index.mentions import Trail
+from meshline.graph.index.name_search import Shown
 from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.passes import NO_LIMIT, Limits, Walker
 from meshline.graph.index.paths import PathSearch
@@ -41,6 +42,7 @@ from meshline.graph.index.results import (
     StatedScope,
     Truncated,
     View,
+    WordMatch,
 )
 from meshline.graph.index.rollup import Rows
 from meshline.graph.index.statistics import DatasetNames, NameMatcher, Size, Survey
@@ -123,13 +125,20 @@ class RestrictedIndex(LineageIndex):
         return self._whole.list_search_words(text)
 
     def search_names(self, text: str, kinds: Sequence[AssetKind], texts: Mapping[int, Sequence[float]]) -> Hits:
-        hits = self._whole._name_search.find(text, [KINDS.index(kind) for kind in kinds], texts, self._shown_texts)  # noqa: SLF001
+        hits = self._whole._name_search.find(text, [KINDS.index(kind) for kind in kinds], texts, self._shown_names)  # noqa: SLF001
         return hits.keep(self._visible[hits.nodes])
 
     @cached_property
-    def _shown_texts(self) -> Flags:
-        """The texts of names that count for how rare a word is: what is hidden must not change an order."""
-        return self._whole._name_search.mark_texts(self._visible)  # noqa: SLF001 - of the same class
+    def _shown_names(self) -> Shown:
+        """What counts for how rare a word is: what is hidden must not change an order."""
+        return self._whole._name_search.mark_shown(self._visible)  # noqa: SLF001 - of the same class
+
+    def explain_hit(self, text: str, node: int) -> list[WordMatch]:
+        search = self._whole._name_search  # noqa: SLF001 - of the same class
+        return max((search.explain(text, own, self._visible) for own in self._tables.list_ring(node)), key=len, default=[])
+
+    def mark_found(self, hits: Hits) -> Flags:
+        return self._whole.mark_found(hits) & self._visible[hits.nodes]
 
     def iterate_hits(self, hits: Hits, first: int) -> Iterator[tuple[int, int]]:
         return self._whole.iterate_hits(hits, first)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshline.graph.model import EdgeType, FlowType, Json, Scope
-from meshline.graph.word_forms import Meaning
+from meshline.graph.word_forms import Meaning, WordPlace
 
 Ints: TypeAlias = npt.NDArray[np.int32]
 Longs: TypeAlias = npt.NDArray[np.int64]
@@ -215,14 +215,12 @@ class Undo(NamedTuple):
 
 
 class WordMatch(NamedTuple):
-    """Why an asset was found: which word of it means a word of the question, and how. `of_context`: in the name of the dataset (of a
-    column) or in the namespace.
-    """
+    """Why an asset was found: which word of it means a word of the question, how, and where it is."""
 
     word: str
     found: str
     meaning: Meaning
-    of_context: bool
+    place: WordPlace
 
 
 STEPS = 1000  # of the score of a hit

@@ -8,6 +8,7 @@ it: nothing is expanded to a guess, only words that exist are matched. Sources o
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -25,6 +26,8 @@ _NO_LETTER = 1  # a code point that no word has
 _WIDTH = 24  # letters of a word that are compared; longer words are found only as a whole and by their beginnings
 _RUN_WORDS = 4  # consecutive words of a question that one word of a name may abbreviate
 _LEAST_BEGUN, _LEAST_PART, _LEAST_LOST = 3, 4, 3  # letters from which on a beginning, a part, or a word without its first vowel counts
+_LEAST_SHARED, _SHARED = 5, 0.6  # letters, and the share of both words, with which related words begin alike
+_LETTERS_FOR_WORD = 2  # of a word that abbreviates several: with fewer for each, chance explains it as well
 _MANY = 2_000  # candidates for such a word that are compared exactly
 _REMEMBERED = 4_096  # words of questions whose meanings are kept
 
@@ -42,6 +45,7 @@ class Weights(NamedTuple):
     consonants: float = 0.7  # `cstmr` for `customer`
     some_consonants: float = 0.5  # `cst` for `customer`
     letters: float = 0.5  # `cuto` for `customer`
+    relative: float = 0.6  # `immigrants` for `immigration`
     three_letters: float = 0.2
     lost_vowel: float = 0.4  # `sst` for `asset`
     acronym: float = 0.45  # `dob` for `date of birth`
@@ -115,6 +119,15 @@ class _Initial:
         for letter in text:
             places += self._letters[rows, places] == ord(letter)
         found: npt.NDArray[np.int64] = np.flatnonzero((places == self._lengths) & (self._lengths <= _WIDTH))
+        return found
+
+    def find_related(self, text: str) -> npt.NDArray[np.int64]:
+        """The places of the words that begin as the text does, with most of its letters and of their own."""
+        shared = max(_LEAST_SHARED, math.ceil(len(text) * _SHARED))
+        if shared > min(len(text), _WIDTH):
+            return np.empty(0, np.int64)
+        alike = (self._letters[:, :shared] == np.array([*map(ord, text[:shared])], np.uint32)).all(axis=1)
+        found: npt.NDArray[np.int64] = np.flatnonzero(alike & (np.ceil(self._lengths * _SHARED) <= shared))
         return found
 
     def find_around(self, text: str) -> npt.NDArray[np.int64]:
@@ -191,6 +204,7 @@ class Vocabulary:
             self._add_abbreviations(found, word)
             if not found.has_word and len(word) >= _LEAST_BEGUN:
                 self._add_abbreviated(found, word)
+            self._add_related(found, word)
         return found.build()
 
     def _add_beginnings(self, found: _Found, word: str) -> None:
@@ -232,6 +246,12 @@ class Vocabulary:
             weight = self._weights.consonants if find_skeleton(group.words[place]) == skeleton else self._weights.some_consonants
             found.add([group.numbers[place]], weight, Meaning.ABBREVIATION)
 
+    def _add_related(self, found: _Found, word: str) -> None:
+        """The words that are most likely made of the same stem, by endings that `find_stem` does not know."""
+        if (group := self._initials.get(word[0])) is not None:
+            group.follow()
+            found.add((group.numbers[place] for place in group.find_related(word).tolist()), self._weights.relative, Meaning.INFLECTION)
+
     def _find_begun(self, beginning: str) -> Iterator[int]:
         """The words that begin with a text and are longer."""
         return (self._find_place(at + 1) for at in self._iterate_places(" " + beginning))
@@ -270,7 +290,8 @@ class Vocabulary:
                 if len(word) > len(run) and word not in run and compared < _MANY:
                     compared += 1
                     if _is_short_for(word, run):
-                        found.add([group.numbers[place]], self._weights.joined, Meaning.ACRONYM)
+                        share = min(1.0, len(word) / (_LETTERS_FOR_WORD * len(run)))
+                        found.add([group.numbers[place]], self._weights.joined * share, Meaning.ACRONYM)
         return found.build()
 
 

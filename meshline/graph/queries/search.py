@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.results import RANKS, Flags, Hits, Ints, Longs, WordMatch
+from meshline.graph.index.results import RANKS, Flags, Hits, Ints, WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms
@@ -24,7 +24,7 @@ from meshline.graph.queries.groups import Groups
 from meshline.graph.queries.owned_assets import collect_owned_nodes
 from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Entry, Limits, Page, SortKey, build_page, list_in_order
 from meshline.graph.store.search_words import limit_terms, list_attribute_words, list_key_words
-from meshline.graph.word_forms import Meaning, list_inflections
+from meshline.graph.word_forms import Meaning, WordPlace, list_inflections
 
 MAX_FOUND = 1_000  # assets that one search ranks
 _MAX_QUOTED = 10_000  # assets with the quoted words of a text
@@ -73,13 +73,9 @@ def search_assets(
         hits = index.search_names(text, scope.kinds, described)
     else:
         hits = Hits.build_equal(np.array(sorted(_find_tagged(index, scope.tag, scope.kinds)) if scope.tag else [], np.int64))
-    left, truncated = _filter_hits(live, index, hits.nodes, text, scope)
-    hits = hits.keep(left)
-    best = hits.keep_best(MAX_FOUND)
-    truncated = truncated or len(best.nodes) < len(hits.nodes)
-    best = best.keep(
-        np.array([_is_found(index, node, order) for node, order in zip(best.nodes.tolist(), best.orders.tolist(), strict=True)], np.bool_)
-    )
+    filter_hits, truncated = _build_filter(live, index, text, scope)
+    best, left = choose_best(index, hits, MAX_FOUND, filter_hits)
+    truncated = truncated or left
     entries = (_build_entry(index, node, order) for order, node in index.iterate_hits(best, first))
     return SearchResult(build_page(entries if after is None else _skip_entries(list(entries), after), first), truncated, len(best.nodes))
 
@@ -93,8 +89,26 @@ def _skip_entries(entries: Sequence[Entry], after: SortKey) -> Iterable[Entry]:
     return (entry for entry in entries if entry.key > after) if place is None else entries[place + 1 :]
 
 
-def _is_found(index: LineageIndex, node: int, order: int) -> bool:
-    return is_listed(index, node) and (order <= RANKS * _LAST_PART or not _is_mere_step(index, node))
+def choose_best(index: LineageIndex, hits: Hits, most: int, filter_hits: Callable[[Hits], Flags] | None = None) -> tuple[Hits, bool]:
+    """The best of the hits that are listed and that a filter keeps, and whether more are. Looks at others only as far as it needs to."""
+    size = most + 1
+    while True:
+        best = hits.keep_best(size)
+        kept = _mark_found(index, best)
+        if filter_hits is not None:
+            kept &= filter_hits(best)
+        found = best.keep(kept)
+        if len(found.nodes) > most or len(best.nodes) == len(hits.nodes):
+            return found.keep_best(most), len(found.nodes) > most
+        size *= 4
+
+
+def _mark_found(index: LineageIndex, hits: Hits) -> Flags:
+    """Which of these are listed, and no mere steps but for those with the name that is searched."""
+    found = index.mark_found(hits)
+    for place in np.flatnonzero(found & (hits.orders > RANKS * _LAST_PART)).tolist():
+        found[place] = not _is_mere_step(index, int(hits.nodes[place]))
+    return found
 
 
 def _build_entry(index: LineageIndex, node: int, order: int) -> Entry:
@@ -102,22 +116,30 @@ def _build_entry(index: LineageIndex, node: int, order: int) -> Entry:
     return Entry(SortKey((order, KIND_ORDER[key.kind]), key.parts), node)
 
 
-def _filter_hits(live: LiveGraph, index: LineageIndex, nodes: Longs, text: str, scope: Scope) -> tuple[Flags, bool]:
-    """Which of these assets are in the scope and have the quoted words; and whether more may have these."""
-    kept, truncated = np.ones(len(nodes), np.bool_), False
-    if scope.domain is not None:
-        kept &= Groups(index, nodes.astype(np.int32)).is_in_domain(scope.domain) & (nodes != scope.domain)
+def _build_filter(live: LiveGraph, index: LineageIndex, text: str, scope: Scope) -> tuple[Callable[[Hits], Flags], bool]:
+    """What keeps hits of the scope that have the quoted words; and whether more may have these."""
+    chosen: list[list[int]] = []
+    truncated = False
     if scope.owner is not None:
-        kept &= np.isin(nodes, list(collect_owned_nodes(index, scope.owner)))
+        chosen.append([*collect_owned_nodes(index, scope.owner)])
     if scope.tag is not None:
-        kept &= np.isin(nodes, list(_find_tagged(index, scope.tag, scope.kinds)))
+        chosen.append([*_find_tagged(index, scope.tag, scope.kinds)])
     for quoted in _QUOTED.findall(text):
         if words := parse_search_terms(quoted):
             keys = live.store.search(words, scope.kinds, _MAX_QUOTED)
             found = {node for key in keys if (node := index.assets.find_by_key(key)) is not None}
-            kept &= np.isin(nodes, list(found if index.as_of is None else _filter_stated(live, index, found, words)))
+            chosen.append([*(found if index.as_of is None else _filter_stated(live, index, found, words))])
             truncated = truncated or len(keys) >= _MAX_QUOTED
-    return kept, truncated
+
+    def filter_hits(hits: Hits) -> Flags:
+        kept = np.ones(len(hits.nodes), np.bool_)
+        if scope.domain is not None:
+            kept &= Groups(index, hits.nodes.astype(np.int32)).is_in_domain(scope.domain) & (hits.nodes != scope.domain)
+        for nodes in chosen:
+            kept &= np.isin(hits.nodes, nodes)
+        return kept
+
+    return filter_hits, truncated
 
 
 def explain_hits(live: LiveGraph, index: LineageIndex, text: str, nodes: Sequence[int]) -> list[list[WordMatch]]:
@@ -128,7 +150,7 @@ def explain_hits(live: LiveGraph, index: LineageIndex, text: str, nodes: Sequenc
     for node in nodes:
         by_name = {reason.word: reason for reason in index.explain_hit(text, node)}
         of_node = {word: known for word in words if (known := _find_inflection(word, texts.get(node, ())))}
-        described = {word: WordMatch(word, known, Meaning.TEXT, of_context=False) for word, known in of_node.items()}
+        described = {word: WordMatch(word, known, Meaning.TEXT, WordPlace.TEXT) for word, known in of_node.items()}
         found.append([reason for word in words if (reason := by_name.get(word) or described.get(word))])
     return found
 

@@ -11,6 +11,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.pages import UNLIMITED, Limits
+from meshline.graph.queries.search import choose_best
 
 KINDS = (AssetKind.DATASET, AssetKind.COLUMN, AssetKind.DATA_PRODUCT)
 FIRST = 10
@@ -58,7 +59,7 @@ def _evaluate_kind(index: LineageIndex, kind: AssetKind, questions: list[tuple[s
     for sentence, node in questions:
         limits.check_deadline()
         hits = index.search_names(sentence, (kind,), {})
-        best = (found for _, found in index.iterate_hits(hits.keep_best(FIRST * 4), FIRST))
+        best = (found for _, found in index.iterate_hits(choose_best(index, hits, FIRST)[0], FIRST))
         places.append(next((place for place, found in zip(range(1, FIRST + 1), best, strict=False) if found == node), None))
     missed = tuple(question for question, place in zip(questions, places, strict=True) if place is None)
     reciprocal = sum(1 / place for place in places if place) / max(len(places), 1)
