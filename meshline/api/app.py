@@ -33,6 +33,7 @@ from meshline.api.rest.openlineage import post_batch, post_event
 from meshline.api.rest.request_body import BodyBudget
 from meshline.api.rest.sources import handle_source
 from meshline.api.trusted_proxy import build_trusted_proxy
+from meshline.app.access_decisions import DeskSettings
 from meshline.app.access_file import AccessFile
 from meshline.app.oidc import build_issuer
 from meshline.app.service import Service
@@ -79,7 +80,9 @@ def create_app(
     waiting = settings.request_queue
     rules = None if settings.access is None else AccessFile(settings.access)
     questions = Lane("questions", QUESTIONS, waiting, settings.query_seconds)
-    endpoint = GraphQLEndpoint(settings.max_body_bytes, questions, _build_bounds(settings), metrics.count_query, rules)
+    endpoint = GraphQLEndpoint(
+        settings.max_body_bytes, questions, _build_bounds(settings), metrics.count_query, rules, _build_desk_settings(settings)
+    )
     tokens = TokenRegister(settings.tokens, find_token_file(settings))
     service = Service(
         settings,
@@ -131,6 +134,15 @@ def create_app(
     app.state.page = load_page(explorer.FOLDER)
     app.state.front_page = build_front_page(ADDRESSES)
     return app
+
+
+def _build_desk_settings(settings: Settings) -> DeskSettings:
+    return DeskSettings(
+        days=settings.access_days,
+        lapse_days=settings.access_lapse_days,
+        has_executor=settings.access_executor is not None,
+        executor=settings.access_executor_caller,
+    )
 
 
 def _build_bounds(settings: Settings) -> Bounds:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from meshline.app.access_requests import Superseded
 from meshline.errors import (
     Ambiguous,
     InvalidInput,
@@ -91,6 +92,7 @@ STATUS: dict[type[MeshlineError], int] = {
     WrongOrigin: 403,
     NotFound: 404,
     Ambiguous: 409,
+    Superseded: 409,
     BodyTooLarge: 413,
     UnsupportedMedia: 415,
     CrossSite: 403,

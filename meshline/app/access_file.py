@@ -29,7 +29,7 @@ from meshline.ingest.documents import Document, parse_yaml
 
 VERSION = 1
 MOST = 10_000  # grants and restrictions of a file
-_SELECTORS = "everything, domain:NAME, product:NAME, tag:KEY, tag:KEY=VALUE or namespace:PATTERN"
+_SELECTORS = "everything, domain:NAME, product:NAME, tag:KEY, tag:KEY=VALUE, namespace:PATTERN or dataset:ID"
 _PRINCIPALS = "everyone, group:NAME, user:NAME, service:NAME or token:NAME"
 _NAMED = frozenset({"group", "user", "service", "token"})
 

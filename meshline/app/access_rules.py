@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -59,16 +59,22 @@ PRESETS: Mapping[str, Mapping[Action, Default]] = MappingProxyType(
 )
 
 
+def list_included(action: Action) -> Sequence[Action]:
+    """An action with those that it includes."""
+    return SEEING[: SEEING.index(action) + 1] if action in SEEING else (action,)
+
+
 class Rule(NamedTuple):
     """A grant: these principals may do this with what the selectors choose. A restriction: only these may.
 
-    `place`: file and line.
+    `place`: file and line. `lifts`: restrictions that do not count for what this grant is about.
     """
 
     principals: frozenset[str]
     selectors: tuple[Selector, ...]
     place: str
     actions: frozenset[Action] = GRANTED_WITHOUT_MAY
+    lifts: frozenset[Selector] = frozenset()
 
 
 class IngestRights(NamedTuple):
@@ -135,9 +141,9 @@ class AccessRules(NamedTuple):
         """With which assets a caller may do something; None: with all. The role admin, which administers the mesh, may do everything."""
         if actor.role.includes(Role.ADMIN):
             return None
-        principals = _list_principals(actor)
+        principals = list_principals(actor)
         granting = SEEING[SEEING.index(action) :] if action in SEEING else (action,)  # what includes the action
-        needed = {*SEEING[: SEEING.index(action) + 1]} if action in SEEING else {action, Action.BROWSE}
+        needed = {*list_included(action), Action.BROWSE}
         granted = {selector for one in granting for selector in self._list_granted(principals, one)}
         defaults = {self._find_default(one) for one in granting}
         if Default.EVERYTHING in defaults:
@@ -146,8 +152,10 @@ class AccessRules(NamedTuple):
         restricted = {selector for rule in rules for selector in rule.selectors}
         if Selector(SelectorKind.EVERYTHING) in granted and not restricted:
             return None
-        owners = frozenset() if defaults <= {Default.NOTHING} else frozenset((_split_name(actor)[1], *actor.groups))
-        return Rights(frozenset(granted), frozenset(restricted), owners)
+        owners = frozenset() if defaults <= {Default.NOTHING} else frozenset((name_principal(actor)[1], *actor.groups))
+        lifting = (rule for rule in self.grants if rule.lifts and rule.actions.intersection(granting) and principals & rule.principals)
+        lifted = {(restriction, selector) for rule in lifting for restriction in rule.lifts for selector in rule.selectors}
+        return Rights(frozenset(granted), frozenset(restricted), owners, frozenset(lifted))
 
     def find_levels(self, actor: Actor) -> Levels | None:
         """What a caller may see; None: everything."""
@@ -171,7 +179,7 @@ class AccessRules(NamedTuple):
         """What a caller with the role writer may send events about; None: everything."""
         if actor.role.includes(Role.ADMIN) or self._find_default(Action.INGEST) is Default.EVERYTHING:
             return None
-        granted = self._list_granted(_list_principals(actor), Action.INGEST)
+        granted = self._list_granted(list_principals(actor), Action.INGEST)
         if any(selector.kind is SelectorKind.EVERYTHING for selector in granted):
             return None
         return IngestRights(actor.name, frozenset(selector.name for selector in granted))
@@ -212,11 +220,12 @@ def may_state(rules: AccessRules | None, actor: Actor) -> bool:
     return rules is not None and actor.role is Role.WRITER and scoped and rules.may_somewhere(actor, Action.STATE)
 
 
-def _list_principals(actor: Actor) -> set[str]:
-    return {EVERYONE, ":".join(_split_name(actor)), *(f"group:{group}" for group in actor.groups)}
+def list_principals(actor: Actor) -> set[str]:
+    """What rules may name to mean a caller."""
+    return {EVERYONE, ":".join(name_principal(actor)), *(f"group:{group}" for group in actor.groups)}
 
 
-def _split_name(actor: Actor) -> tuple[str, str]:
+def name_principal(actor: Actor) -> tuple[str, str]:
     """The kind of a caller (user and service: of an identity provider; else token), and its name alone."""
     kind, space, name = actor.name.partition(" ")
     return (kind, name) if space else ("token", kind)

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from meshline.app import access_log, notifications
 from meshline.app.access_log import AccessLog
+from meshline.app.access_requests import RequestRegister
 from meshline.app.logs import DETAILS
 from meshline.app.notifications import Notifier
 from meshline.app.parser_process import start_forks
@@ -138,6 +139,7 @@ class Resources(NamedTuple):
     notifier: Notifier | None
     probe: StoreProbe
     access_log: AccessLog
+    access_requests: RequestRegister
 
 
 class Service:
@@ -147,7 +149,7 @@ class Service:
         self,
         settings: Settings,
         observer: Observer,
-        prepare: Callable[[LiveGraph, Naming, PolicyService], None],
+        prepare: Callable[[LiveGraph, Naming, PolicyService, RequestRegister], None],
         on_failure: Callable[[MeshlineError], None] | None = None,
         on_ready: Callable[[], None] | None = None,
         *,
@@ -248,7 +250,7 @@ class Service:
         )
         if self.on_ready is not None:
             self.on_ready()
-        self._tasks.append(asyncio.create_task(self._follow(self._resources.live)))
+        self._tasks.append(asyncio.create_task(self._follow(self._resources.live, self._resources.access_requests)))
         self._tasks.append(asyncio.create_task(self._prune(self._resources.live.store)))
         self._tasks.append(asyncio.create_task(self._join(self._resources.live)))
         self._tasks.append(asyncio.create_task(self._keep_uses(self._resources.live.store)))
@@ -283,7 +285,9 @@ class Service:
         except BaseException:
             store.close()
             raise
-        self.prepare(live, naming, governing)
+        requests = RequestRegister(store)
+        requests.refresh()
+        self.prepare(live, naming, governing, requests)
         limits = Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes)
         pipeline = Pipeline(live, BatchBuilder(naming, _build_event_limits(settings)), limits, observe=self.observer.count_commit)
         consuming = build_consumer(wanted_events, settings, pipeline, store, self.observer)
@@ -297,6 +301,7 @@ class Service:
             notifier,
             StoreProbe(store),
             AccessLog(store),
+            requests,
         )
 
     def _build_notifier(self, live: LiveGraph, policies: PolicyService) -> Notifier | None:
@@ -338,13 +343,14 @@ class Service:
                 log.exception("the rules that join names of catalogs were not applied")
             wait = max(self.settings.refresh_seconds, PAUSE * (time.monotonic() - begun))
 
-    async def _follow(self, live: LiveGraph) -> None:
+    async def _follow(self, live: LiveGraph, requests: RequestRegister) -> None:
         """Read what other processes write to the same store."""
         while True:
             await asyncio.sleep(self.settings.refresh_seconds)
             try:
                 await run_in_task(live.refresh)
                 await run_in_task(live.renew)
+                await run_in_task(requests.refresh)
                 self.waiting_for = ""
             except MeshlineError as error:
                 if not self.waiting_for:

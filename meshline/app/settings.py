@@ -49,6 +49,23 @@ class Settings(BaseSettings):
         default=None,
         description="The file of access rules: who may see which assets; see docs/access. Without it, every caller sees all assets.",
     )
+    access_days: int = Field(default=365, ge=1, le=3650, description="Longest time for which access may be asked for, in days.")
+    access_lapse_days: int = Field(
+        default=14, ge=1, le=365, description="Days after which a request for access lapses that is not decided."
+    )
+    access_executor: SecretStr | None = Field(
+        default=None,
+        description="An address that grants access to data: it receives a POST with a signed CloudEvent for each approved request for data."
+        " Without it, data cannot be asked for. See docs/access.md. `${NAME}` is the environment's NAME.",
+    )
+    access_executor_secret: SecretStr | None = Field(
+        default=None, description="The key that signs these events: `whsec_` and base64 of at least 24 random bytes."
+    )
+    access_executor_caller: str = Field(
+        default="",
+        pattern=r"^$|^(token|service|user):\S.*$",
+        description="Who confirms the grants of the executor: `token:NAME` or `service:NAME`. If empty, only the role admin.",
+    )
     oidc_issuer: str | None = Field(
         default=None,
         description="The identity provider (OpenID Connect) whose access tokens are accepted: its issuer, exactly as its tokens have it."

@@ -20,6 +20,8 @@ from strawberry.extensions import SchemaExtension
 
 from meshline.api.auth import check_access, check_role
 from meshline.app.access import Access, RestrictedGraph
+from meshline.app.access_decisions import AccessDesk
+from meshline.app.access_requests import RequestRegister
 from meshline.app.access_rules import check_audit, may_state
 from meshline.app.policy_service import PolicyService
 from meshline.app.tokens import NO_AUTHENTICATION, AccessScope, Actor, Role
@@ -43,7 +45,7 @@ RESTRICTED_FIELDS = frozenset(
         *("node", "nodes", "dataset", "resolve", "search", "suggest", "about", "coverage", "tags", "namespaces"),
         *("domains", "products", "datasets", "jobs", "consumers", "contracts", "owners", "ownedBy", "orphans", "consumersOf"),
         *("lineage", "compactLineage", "impact", "provenance", "paths", "qualityFailures", "knownLater", "lineageDiff", "run"),
-        *("blastRadius", "productImpact"),
+        *("blastRadius", "productImpact", "accessRequests"),
     }
 )
 REQUEST_FIELDS = frozenset({"requestAccess", "decideAccess", "withdrawAccess", "confirmAccess"})  # mutations that need another scope
@@ -152,10 +154,14 @@ class RequestContext:
         *,
         apart: bool = False,
         access: Access | None = None,
+        desk: AccessDesk | None = None,
     ) -> None:
-        """`apart`: texts of changes are parsed in separate processes. `access`: what the caller may do; None: everything."""
+        """`apart`: texts of changes are parsed in separate processes. `access`: what the caller may do; None: everything.
+        `desk`: receives requests for access; if not given, one of this request.
+        """
         self.live = live
         self.access = access or Access(live, lambda: None)
+        self.desk = desk or AccessDesk(RequestRegister(live.store), self.access)
         self.apart = apart
         self.governing = governing
         self.naming = naming
@@ -274,7 +280,15 @@ class RequestContext:
     def copy_unread(self) -> RequestContext:
         """A context for running the same request again, with the same deadline."""
         request = RequestContext(
-            self.live, self.naming, self.bounds, self.types, self.governing, self.caller, apart=self.apart, access=self.access
+            self.live,
+            self.naming,
+            self.bounds,
+            self.types,
+            self.governing,
+            self.caller,
+            apart=self.apart,
+            access=self.access,
+            desk=self.desk,
         )
         request.deadline, request.revision = self.deadline, self.revision
         return request

@@ -22,6 +22,8 @@ from meshline.api.graphql.context import Bounds, Observer, RequestContext, Reque
 from meshline.api.graphql.revision_fields import is_lasting
 from meshline.api.graphql.schema import build_schema
 from meshline.app.access import Access
+from meshline.app.access_decisions import AccessDesk
+from meshline.app.access_requests import RequestRegister
 from meshline.app.policy_service import PolicyService
 from meshline.app.tokens import NO_AUTHENTICATION, Actor
 from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError, StoreUnavailable
@@ -60,14 +62,16 @@ class Executor:
         *,
         apart: bool = False,
         access: Access | None = None,
+        desk: AccessDesk | None = None,
     ) -> None:
-        """`access`: what each caller may see; if not given, everything.
+        """`access`: what each caller may see; if not given, everything. `desk`: receives requests for access; if not given, one of its own.
         `governing`: the policies of the installation; if not given, only those of the product. `apart`: texts of changes are parsed
         in separate processes, as in a server, whose clients are not trusted.
         """
         self.apart = apart
         self.live = live
         self.access = access or Access(live, lambda: None)
+        self.desk = desk or AccessDesk(RequestRegister(live.store), self.access)
         self.naming = naming
         self.bounds = bounds or Bounds()
         self.observer = observer
@@ -91,7 +95,9 @@ class Executor:
         """
         begun = time.perf_counter()
         graph = self.access.find_graph(actor)
-        request = RequestContext(graph, self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart, access=self.access)
+        request = RequestContext(
+            graph, self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart, access=self.access, desk=self.desk
+        )
         with self.live.lock.set_deadline(request.deadline):
             result, request = self._execute_prepared(request, query, variables, operation, allowed)
         request_id = request_id or secrets.token_hex(8)

@@ -9,6 +9,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
+from meshline.app.access_requests import AccessKind, Decision, RequestState, StepKind
 from meshline.app.tokens import Role
 from meshline.governance.audit import Action as AuditAction
 from meshline.governance.freshness_feasibility import Standing as Feasible
@@ -31,6 +32,7 @@ from meshline.graph.queries.product_health import Evidence, Standing
 from meshline.graph.queries.search import ListOrder
 
 __all__ = [
+    "AccessKind",
     "AccessLevel",
     "AssetKind",
     "AuditAction",
@@ -38,6 +40,7 @@ __all__ = [
     "CheckOutcome",
     "CheckProfile",
     "ConflictKind",
+    "Decision",
     "Direction",
     "EdgeType",
     "Evidence",
@@ -51,8 +54,10 @@ __all__ = [
     "NameRank",
     "NoticeReason",
     "Reach",
+    "RequestState",
     "Severity",
     "Standing",
+    "StepKind",
     "Truncated",
     "Verdict",
 ]
@@ -89,6 +94,18 @@ strawberry.enum(
         " to, and its place in the lineage of datasets; the rest is left out: there, null or an empty list does not mean none. READ: all"
         " but SQL."
     ),
+)
+strawberry.enum(AccessKind, description="METADATA: to see assets here. DATA: the data, which the executor grants.")
+strawberry.enum(
+    RequestState,
+    name="AccessState",
+    description=(
+        "The state of a request for access. APPROVED: the executor has not confirmed the grant yet. LAPSED: it was not decided in time."
+    ),
+)
+strawberry.enum(Decision, name="AccessDecision", description="REVOKE: end what was granted.")
+strawberry.enum(
+    StepKind, name="AccessStepKind", description="A step of a request for access. CONFIRM: the executor has granted it, or ended it."
 )
 strawberry.enum(AssetKind, description="The kind of an asset.")
 strawberry.enum(Role, name="TokenRole", description="The permissions of a token. Each includes the ones before; mutations need ADMIN.")

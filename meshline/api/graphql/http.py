@@ -18,7 +18,9 @@ from meshline.api.graphql.context import Bounds, Observer
 from meshline.api.graphql.execution import ALL, QUERIES, Answer, Executor
 from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.access import Access
+from meshline.app.access_decisions import AccessDesk, DeskSettings, add_grants
 from meshline.app.access_file import AccessFile
+from meshline.app.access_requests import RequestRegister
 from meshline.app.access_rules import may_state
 from meshline.app.policy_service import PolicyService
 from meshline.app.service import Service
@@ -47,18 +49,30 @@ _variables = msgspec.json.Decoder(dict[str, Any] | None)
 class GraphQLEndpoint:
     """The address /graphql. `max_body`: bytes."""
 
-    def __init__(self, max_body: int, lane: Lane, bounds: Bounds, observer: Observer, access: AccessFile | None = None) -> None:
+    def __init__(
+        self,
+        max_body: int,
+        lane: Lane,
+        bounds: Bounds,
+        observer: Observer,
+        access: AccessFile | None = None,
+        desk_settings: DeskSettings | None = None,
+    ) -> None:
         self.max_body = max_body
         self.lane = lane
         self.access = access
+        self._desk_settings = desk_settings
+        self._register: RequestRegister | None = None
         self.bounds = bounds
         self.observer = observer
         self._executor: Executor | None = None
 
-    def open_graph(self, live: LiveGraph, naming: Naming, governing: PolicyService) -> None:
-        """Answer requests from this graph from now on."""
-        access = Access(live, lambda: None if self.access is None else self.access.rules)
-        self._executor = Executor(live, naming, self.bounds, self.observer, governing, apart=True, access=access)
+    def open_graph(self, live: LiveGraph, naming: Naming, governing: PolicyService, register: RequestRegister) -> None:
+        """Answer requests from this graph from now on. `register`: of requests for access, which grant what rules do not."""
+        access = Access(live, lambda: add_grants(None if self.access is None else self.access.rules, register.list_grants()))
+        desk = AccessDesk(register, access, self._desk_settings)
+        self._executor = Executor(live, naming, self.bounds, self.observer, governing, apart=True, access=access, desk=desk)
+        self._register = register
         access.warn_of_idle_selectors()
         if self.access is not None:
             self.access.follow(lambda _rules: access.warn_of_idle_selectors())
@@ -107,9 +121,11 @@ class GraphQLEndpoint:
         return data
 
     def _list_revisions(self) -> tuple[int, ...]:
-        """Of the graph, and of the access rules."""
+        """Of the graph, of the access rules, and of what is granted besides, which ends by time."""
         assert self._executor is not None
-        return self._executor.live.index.revision, 0 if self.access is None else self.access.revision
+        assert self._register is not None
+        rules = 0 if self.access is None else self.access.revision
+        return self._executor.live.index.revision, rules, self._register.position, len(self._register.list_grants())
 
     def find_graph(self, actor: Actor) -> LiveGraph:
         """The graph that a caller may see. The graph must be open."""

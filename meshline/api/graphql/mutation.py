@@ -9,6 +9,7 @@ from typing import Annotated
 import strawberry
 from strawberry.types import Info
 
+from meshline.api.graphql.access_mutation import AccessMutation
 from meshline.api.graphql.asset import Asset, build_statement_id
 from meshline.api.graphql.context import RequestContext
 from meshline.api.graphql.field_types import describe_field
@@ -50,7 +51,7 @@ class Stated:
 
 
 @strawberry.type
-class Mutation:
+class Mutation(AccessMutation):
     @describe_field("State that an owner owns an asset.")
     def add_owner(self, info: Context, asset: strawberry.ID, owner: str, by: By = None, type: str = "technical") -> Stated:
         key = _get_key(info.context, asset)

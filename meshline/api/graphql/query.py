@@ -11,7 +11,8 @@ import strawberry
 from strawberry.types import Info
 
 from meshline import __version__
-from meshline.api.graphql import runs
+from meshline.api.graphql import access_queue, runs
+from meshline.api.graphql.access_queue import AccessRequest
 from meshline.api.graphql.asset import (
     Asset,
     Connection,
@@ -41,6 +42,7 @@ from meshline.api.graphql.field_types import (
     LineageInclude,
     ListOrder,
     Reach,
+    RequestState,
     Severity,
     Standing,
     describe_field,
@@ -518,6 +520,19 @@ class Query:
         after: str | None = None,
     ) -> Connection[AuditEntry]:
         return list_audit_entries(info.context, kind, since, actor, first, after)
+
+    @describe_field("The requests for access of the caller, and those of others that he may decide, the newest first.")
+    def access_requests(
+        self,
+        info: Context,
+        state: RequestState | None = None,
+        mine: Annotated[
+            bool | None, strawberry.argument(description="True: only those of the caller; false: only those of others.")
+        ] = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Connection[AccessRequest]:
+        return access_queue.list_requests(info.context, state, mine, first, after)
 
     @describe_field("A run by its id; null if there is none.")
     def run(self, info: Context, id: strawberry.ID) -> Run | None:

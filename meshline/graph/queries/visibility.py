@@ -29,6 +29,7 @@ class SelectorKind(StrEnum):
     PRODUCT = "product"  # the product and its datasets
     TAG = "tag"  # assets that have a tag, `key` or `key=value`; with `value` as a pattern
     NAMESPACE = "namespace"  # datasets of the namespaces that a pattern fits
+    DATASET = "dataset"  # one dataset, by its id
 
 
 class Selector(NamedTuple):
@@ -41,12 +42,14 @@ class Selector(NamedTuple):
 class Rights(NamedTuple):
     """What a viewer may see: what the selectors of `granted` choose and what the `owners` own, without what those of `restricted` choose.
 
-    `owners`: the names in the mesh of the viewer and of his groups.
+    `owners`: the names in the mesh of the viewer and of his groups. `lifted`: selectors of `restricted`, each with one for whose assets
+    it does not count.
     """
 
     granted: frozenset[Selector]
     restricted: frozenset[Selector]
     owners: frozenset[str]
+    lifted: frozenset[tuple[Selector, Selector]] = frozenset()
 
 
 class Levels(NamedTuple):
@@ -124,6 +127,13 @@ def find_selected(index: LineageIndex, selector: Selector) -> bool:
     return bool(_Mask(index, Rights(frozenset(), frozenset(), frozenset())).select(selector).any())
 
 
+def find_overlapping(index: LineageIndex, selector: Selector, others: Iterable[Selector]) -> list[Selector]:
+    """Those of the other selectors that choose something of what a selector chooses."""
+    mask = _Mask(index, Rights(frozenset(), frozenset(), frozenset()))
+    chosen = mask.select(selector)
+    return [other for other in others if (mask.select(other) & chosen).any()]
+
+
 class _Mask:
     """Computes one mask. Arrays are boolean, by node, set at representatives."""
 
@@ -172,7 +182,7 @@ class _Mask:
             granted = np.ones(len(self._rep), np.bool_)
         else:
             granted = self._select_any(self._rights.granted) | self._select_owned()
-        return granted, self._select_any(self._rights.restricted)
+        return granted, self._select_restricted()
 
     def compute_permitted(self) -> Flags:
         everything = _EVERYTHING in self._rights.granted
@@ -207,6 +217,10 @@ class _Mask:
             pattern = re.compile(fnmatch.translate(selector.name))
             fits = np.array([pattern.match(text) is not None for text in self._index.assets.survey().read_texts(numbers)], np.bool_)
             found[names.representative[fits[at]]] = True
+        elif selector.kind is SelectorKind.DATASET:
+            node = self._index.assets.find(selector.name)
+            if node is not None and self._kinds[node] == _DATASET:
+                found[self._rep[node]] = True
         else:
             kind = AssetKind.DOMAIN if selector.kind is SelectorKind.DOMAIN else AssetKind.DATA_PRODUCT
             node = self._index.assets.find_by_key(AssetKey(kind, (selector.name,)))
@@ -219,6 +233,13 @@ class _Mask:
         found = np.zeros(len(self._rep), np.bool_)
         for selector in selectors:
             found |= self.select(selector)
+        return found
+
+    def _select_restricted(self) -> Flags:
+        found = np.zeros(len(self._rep), np.bool_)
+        for selector in self._rights.restricted:
+            lifted = self._select_any(scope for restricted, scope in self._rights.lifted if restricted == selector)
+            found |= self.select(selector) & ~lifted
         return found
 
     def _select_owned(self) -> Flags:

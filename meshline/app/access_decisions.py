@@ -1,0 +1,378 @@
+"""Asking for access and deciding about it: who may, and what follows."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from meshline.app.access import Access
+from meshline.app.access_requests import AccessKind, Request, RequestRegister, RequestState, Step, StepKind, Wish
+from meshline.app.access_rules import SEEING, AccessRules, Action, Rule, list_included, list_principals, name_principal
+from meshline.app.tokens import Actor, Role
+from meshline.errors import InvalidInput, LimitExceeded, NotFound, NotPermitted
+from meshline.governance.audit import AccessEvent, build_access_record
+from meshline.governance.notify.outbox import NoticeBody, Receiver, build_key, build_record
+from meshline.graph.index import LineageIndex
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import AssetKind, EdgeType, Json, from_micros, get_current_micros
+from meshline.graph.queries.assets import read_attributes
+from meshline.graph.queries.contract_versions import build_versions
+from meshline.graph.queries.visibility import Selector, SelectorKind, find_overlapping
+from meshline.graph.store.base import Record
+
+DAY = 86_400_000_000  # microseconds
+USUAL_DAYS = 30  # of access, if the asker names no end
+LONGEST_TEXT = 500  # characters of a purpose or a reason
+MOST_OPEN = 100  # requests of one caller that are not decided
+NO_APPROVER = frozenset({"", "-", "na", "n/a", "none", "tbd"})  # what contracts have in place of one
+EXECUTOR = "executor"  # the kind of the receiver of events about access to data
+ADMINISTRATORS = "administrators"
+_SELECTORS = {AssetKind.DOMAIN: SelectorKind.DOMAIN, AssetKind.DATA_PRODUCT: SelectorKind.PRODUCT, AssetKind.DATASET: SelectorKind.DATASET}
+_PRINCIPAL = re.compile(r"(service|token|group):\S.*")
+
+
+class AskedFor(NamedTuple):
+    """What a caller gives to ask for access. `until`: in microseconds. `principal`: for whom, as access rules name it; None: himself."""
+
+    kind: AccessKind
+    action: str
+    purpose: str
+    until: int | None = None
+    principal: str | None = None
+
+
+class DeskSettings(NamedTuple):
+    """`days`: the longest that access may be asked for. `lapse_days`: after which a request lapses that is not decided.
+
+    `has_executor`: whether there is what grants access to data; else data cannot be asked for. `executor`: who confirms grants, as access
+    rules name it; empty: only administrators.
+    """
+
+    days: int = 365
+    lapse_days: int = 14
+    has_executor: bool = False
+    executor: str = ""
+
+
+class AccessDesk:
+    """Receives requests and decisions. Not to be called under the graph's lock: each reads what it needs of the graph under it."""
+
+    def __init__(self, register: RequestRegister, access: Access, settings: DeskSettings | None = None) -> None:
+        self._register = register
+        self._access = access
+        self._settings = settings or DeskSettings()
+
+    # -- what callers do
+
+    def ask(self, actor: Actor, live: LiveGraph, asset_id: str, asked: AskedFor) -> Request:
+        """A new request. `live`: the graph as the caller sees it. Raises InvalidInput, NotFound, LimitExceeded."""
+        _check_named(actor)
+        now = get_current_micros()
+        self._check_kind(asked)
+        with live.lock:
+            index = live.index
+            node = index.assets.find(asset_id)
+            if node is None or not index.assets.is_visible(node):
+                raise NotFound(f"there is no asset {asset_id[:100]!r}")
+            key = index.assets.get_key(node)
+        if key.kind not in _SELECTORS:
+            raise InvalidInput(
+                f"access is granted to domains, products and datasets, and this is a {key.kind}: ask for what it is in", "asset"
+            )
+        wish = Wish(
+            asker=actor.name,
+            principal=_parse_principal(actor, asked.principal),
+            kind=asked.kind,
+            selector=format_selector(Selector(_SELECTORS[key.kind], key.id if key.kind is AssetKind.DATASET else key.name)),
+            asset=key.id,
+            name=key.qualified_name,
+            action=_check_text(asked.action, "action"),
+            purpose=_check_text(asked.purpose, "purpose"),
+            until=self._check_end(now + USUAL_DAYS * DAY if asked.until is None else asked.until, now),
+            lapses=now + self._settings.lapse_days * DAY,
+        )
+        self._check_open(wish, now)
+        step = Step(f"req_{secrets.token_hex(8)}", 0, StepKind.ASK, actor.name, RequestState.OPEN, wish)
+        return self._append(None, step, AccessEvent.REQUEST, now, purpose=wish.purpose, until=_format_time(wish.until), kind=wish.kind)
+
+    def decide(self, actor: Actor, request_id: str, *, approve: bool, reason: str = "", until: int | None = None) -> Request:
+        """Approve or refuse a request. Raises InvalidInput, NotFound, NotPermitted, Superseded."""
+        request, now = self._find_decidable(actor, request_id), get_current_micros()
+        _check_state(request, now, RequestState.OPEN)
+        reason = _check_text(reason, "reason") if reason or not approve else ""
+        if not approve:
+            step = self._build_step(request, StepKind.REFUSE, actor, RequestState.REFUSED, reason=reason)
+            return self._append(request, step, AccessEvent.DECISION, now, decision="refused", reason=reason)
+        if actor.name in request.approvers:
+            raise InvalidInput("you have approved it already: what is restricted needs a second decider", "request")
+        if until is not None and not now < until <= request.until:
+            raise InvalidInput(f"an end is later than now, and not later than asked for ({_format_time(request.until)})", "until")
+        restrictions = self.list_restrictions(request.wish)
+        lifts = tuple(sorted(selector for selector, excepted in restrictions.items() if self._is_excepted(actor, excepted)))
+        done = not restrictions or bool(request.approvers)
+        granted = RequestState.GRANTED if request.wish.kind is AccessKind.METADATA else RequestState.APPROVED
+        state = granted if done else RequestState.OPEN
+        step = self._build_step(request, StepKind.APPROVE, actor, state, reason=reason, until=until, lifts=lifts)
+        end = _format_time(request.until if until is None else until)
+        return self._append(request, step, AccessEvent.DECISION, now, decision="approved", reason=reason, until=end, state=state)
+
+    def revoke(self, actor: Actor, request_id: str, reason: str) -> Request:
+        """End what was granted. As `decide`."""
+        request, now = self._find_decidable(actor, request_id), get_current_micros()
+        _check_state(request, now, RequestState.APPROVED, RequestState.GRANTED)
+        step = self._build_step(request, StepKind.REVOKE, actor, RequestState.REVOKED, reason=_check_text(reason, "reason"))
+        return self._append(request, step, AccessEvent.REVOCATION, now, reason=step.reason)
+
+    def withdraw(self, actor: Actor, request_id: str) -> Request:
+        """The asker does not want it any more: a request, or what it granted. Raises NotFound, InvalidInput, Superseded."""
+        request, now = self._register.find(request_id), get_current_micros()
+        if request is None or not actor.name or request.wish.asker != actor.name:
+            raise _build_unknown(request_id)
+        _check_state(request, now, RequestState.OPEN, RequestState.APPROVED, RequestState.GRANTED)
+        open_ = request.compute_state(now) is RequestState.OPEN
+        step = self._build_step(request, StepKind.WITHDRAW, actor, RequestState.WITHDRAWN if open_ else RequestState.REVOKED)
+        return self._append(request, step, AccessEvent.REQUEST if open_ else AccessEvent.REVOCATION, now, reason="withdrawn")
+
+    def confirm(self, actor: Actor, request_id: str, reference: str, *, ended: bool = False) -> Request:
+        """The executor has granted access to data, or has ended it. Raises NotFound, InvalidInput, Superseded."""
+        request, now = self._register.find(request_id), get_current_micros()
+        if request is None or not self._is_executor(actor) or request.wish.kind is not AccessKind.DATA:
+            raise _build_unknown(request_id)
+        given = _check_text(reference, "reference")
+        if not ended and request.compute_state(now) is RequestState.GRANTED and request.reference == given:
+            return request  # an executor may repeat what it is not sure to have sent
+        _check_state(request, now, *((RequestState.APPROVED, RequestState.GRANTED) if ended else (RequestState.APPROVED,)))
+        state = RequestState.REVOKED if ended else RequestState.GRANTED
+        step = self._build_step(request, StepKind.CONFIRM, actor, state, reference=given)
+        return self._append(request, step, AccessEvent.REVOCATION if ended else AccessEvent.GRANT, now, reference=given)
+
+    # -- what callers see
+
+    def refresh(self) -> None:
+        """Read what other processes have written. Raises StoreUnavailable."""
+        self._register.refresh()
+
+    def list_visible(self, actor: Actor) -> list[Request]:
+        """The requests of a caller, and those that he may decide, the newest first."""
+        return [one for one in self._register.list_requests() if self.is_asker(actor, one) or self.may_decide(actor, one)]
+
+    def may_decide(self, actor: Actor, request: Request) -> bool:
+        """Whether a caller is one of those who decide about a request of others. Not by its state."""
+        if not actor.name or self.is_asker(actor, request):
+            return False
+        if actor.role.includes(Role.ADMIN):
+            return True
+        with self._access.live.lock:
+            index = self._access.live.index
+            node = index.assets.find(request.wish.asset)
+            if node is None:
+                return False
+            if named := list_contract_approvers(self._access.live, index, node, request.wish):
+                return not named.isdisjoint({name_principal(actor)[1], *actor.groups})
+            return self._access.may(actor, Action.DECIDE, node)
+
+    def list_restrictions(self, wish: Wish) -> Mapping[str, frozenset[str]]:
+        """The restrictions of the rules that apply to some of what is asked for: who is excepted from each, by selector."""
+        rules = self._access.rules
+        if rules is None:
+            return {}
+        concerned: Iterable[Action] = Action
+        if wish.kind is AccessKind.METADATA:
+            concerned = list_included(Action(wish.action))
+        excepted: dict[Selector, frozenset[str]] = {}
+        for rule in rules.restrictions:
+            for selector in rule.selectors if rule.actions.intersection(concerned) else ():
+                excepted[selector] = excepted.get(selector, rule.principals) & rule.principals
+        with self._access.live.lock:
+            found = find_overlapping(self._access.live.index, parse_selector(wish.selector), list(excepted))
+        return {format_selector(selector): excepted[selector] for selector in found}
+
+    # -- parts
+
+    def _check_kind(self, asked: AskedFor) -> None:
+        if asked.kind is AccessKind.DATA:
+            if not self._settings.has_executor:
+                raise InvalidInput("data cannot be asked for here: no executor is configured (the setting `access_executor`)", "kind")
+        elif self._access.rules is None:
+            raise InvalidInput("there are no access rules here: every caller sees every asset already", "kind")
+        elif asked.action not in SEEING:
+            raise InvalidInput(f"what is asked for is browse, read or read_sql, not {asked.action[:50]!r}", "action")
+
+    def _check_end(self, until: int, now: int) -> int:
+        if not now < until <= now + self._settings.days * DAY:
+            raise InvalidInput(f"an end is later than now, and at most {self._settings.days} days from now", "until")
+        return until
+
+    def _check_open(self, wish: Wish, now: int) -> None:
+        mine = [
+            one for one in self._register.list_requests() if one.wish.asker == wish.asker and one.compute_state(now) is RequestState.OPEN
+        ]
+        if len(mine) >= MOST_OPEN:
+            raise LimitExceeded(f"{MOST_OPEN} requests of yours are open: withdraw some, or wait")
+        same = ("principal", "kind", "selector", "action")
+        for one in mine:
+            if all(getattr(one.wish, name) == getattr(wish, name) for name in same):
+                raise InvalidInput(f"{one.id} asks for the same, and is open", "asset")
+
+    def _find_decidable(self, actor: Actor, request_id: str) -> Request:
+        _check_named(actor)
+        request = self._register.find(request_id)
+        if request is None:
+            raise _build_unknown(request_id)
+        if self.is_asker(actor, request):
+            raise NotPermitted("others decide about a request than those who ask, or for whom it is")
+        if not self.may_decide(actor, request):
+            raise _build_unknown(request_id)
+        return request
+
+    def is_asker(self, actor: Actor, request: Request) -> bool:
+        """Whether a caller asked, or the request is for him."""
+        return bool(actor.name) and (request.wish.asker == actor.name or request.wish.principal in list_principals(actor))
+
+    def _is_excepted(self, actor: Actor, excepted: frozenset[str]) -> bool:
+        return actor.role.includes(Role.ADMIN) or not excepted.isdisjoint(list_principals(actor))
+
+    def _is_executor(self, actor: Actor) -> bool:
+        return bool(actor.name) and (actor.role.includes(Role.ADMIN) or ":".join(name_principal(actor)) == self._settings.executor)
+
+    def _build_step(self, request: Request, kind: StepKind, actor: Actor, state: RequestState, **given: object) -> Step:
+        return Step(request.id, len(request.steps), kind, actor.name, state, **given)  # type: ignore[arg-type]
+
+    def _append(self, before: Request | None, step: Step, event: AccessEvent, at: int, **details: Json) -> Request:
+        wish = step.wish if before is None else before.wish
+        assert wish is not None, "a new request has one"
+        about: dict[str, Json] = {"request": step.request, "for": wish.principal, "asset": wish.asset, "action": wish.action, **details}
+        audited = [build_access_record(event, step.by, wish.name, at, about, f"{step.request} {step.number}")]
+        if event is AccessEvent.DECISION and step.state is RequestState.GRANTED:
+            audited.append(build_access_record(AccessEvent.GRANT, step.by, wish.name, at, about, f"{step.request} {step.number} grant"))
+        after = Request(wish, (step,), (at,)) if before is None else before.add(step, at)
+        return self._register.append(before, step, [*audited, *self._list_notices(before, after, at)], at)
+
+    def _list_notices(self, before: Request | None, after: Request, at: int) -> Iterator[Record]:
+        """The event for the executor: that it is to grant access, or to end it."""
+        step = after.steps[-1]
+        if before is None or after.wish.kind is not AccessKind.DATA or step.kind is StepKind.CONFIRM:
+            return
+        if step.state is RequestState.APPROVED or (step.state is RequestState.REVOKED):
+            yield build_record(build_key(EXECUTOR, step.request, step.number), build_notice(after, at), at)
+
+
+def add_grants(rules: AccessRules | None, grants: Iterable[Request]) -> AccessRules | None:
+    """The rules with what requests have granted. `rules`: None: all callers see everything, and nothing needs to be granted."""
+    found = tuple(map(_build_rule, grants)) if rules is not None else ()
+    return rules._replace(grants=(*rules.grants, *found)) if rules is not None and found else rules
+
+
+def _build_rule(granted: Request) -> Rule:
+    wish = granted.wish
+    lifts = frozenset(map(parse_selector, granted.lifts))
+    actions = frozenset(list_included(Action(wish.action)))
+    return Rule(frozenset({wish.principal}), (parse_selector(wish.selector),), granted.id, actions, lifts)
+
+
+def build_notice(request: Request, at: int) -> NoticeBody:
+    """The event for the executor about the last step of a request: `access.approved` or `access.revoked`."""
+    wish, step = request.wish, request.steps[-1]
+    return NoticeBody(
+        event=f"access.{step.state}",
+        receiver=Receiver(EXECUTOR, EXECUTOR),
+        fingerprint=step.request,
+        rule="",
+        verdict="",
+        subject=wish.name,
+        text="",
+        why="",
+        at=at,
+        details={
+            "request": step.request,
+            "principal": wish.principal,
+            "asker": wish.asker,
+            "asset": {"id": wish.asset, "name": wish.name, "selector": wish.selector},
+            "action": wish.action,
+            "purpose": wish.purpose,
+            "until": _format_time(request.until),
+            "approvers": list(request.approvers),
+            "reason": step.reason,
+            "reference": request.reference,
+        },
+    )
+
+
+def list_approvers(live: LiveGraph, index: LineageIndex, node: int, wish: Wish) -> list[str]:
+    """Who is asked to decide, by name, as far as `index` shows them: those that the contracts of the asset name, else its owners, else
+    those of what it is in, else administrators. Under the graph's lock.
+    """
+    named = list_contract_approvers(live, index, node, wish)
+    owners = (index.assets.get_key(owned.owner).name for owned in index.ownership.list_owners(node))
+    return sorted(named) or sorted(set(owners)) or [ADMINISTRATORS]
+
+
+def list_contract_approvers(live: LiveGraph, index: LineageIndex, node: int, wish: Wish) -> frozenset[str]:
+    """The approvers that contracts in force name: of the role that is asked for, else of all roles. Under the graph's lock."""
+    contracts = sorted({edge.start for edge in index.ownership.list_edges(node, EdgeType.GOVERNS, incoming=True)})
+    roles = [
+        role
+        for contract, known in zip(contracts, read_attributes(live, index, contracts), strict=True)
+        for version in build_versions(index.assets.get_key(contract).name, known.rows)
+        if version.contract.is_in_force
+        for role in version.contract.roles
+    ]
+    fitting = [role for role in roles if role.name == wish.action] or roles
+    return frozenset(_split_names(text for role in fitting for text in role.approvers))
+
+
+def format_selector(selector: Selector) -> str:
+    """A selector as access rules name it."""
+    return f"{selector.kind}:{selector.name}" if selector.name else str(selector.kind)
+
+
+def parse_selector(text: str) -> Selector:
+    """A selector that `format_selector` made."""
+    kind, _, name = text.partition(":")
+    return Selector(SelectorKind(kind), name)
+
+
+def _split_names(texts: Iterable[str]) -> Iterator[str]:
+    names = (name.strip() for text in texts for name in re.split(r"[,;]", text))
+    return (name for name in names if name.casefold() not in NO_APPROVER)
+
+
+def _parse_principal(actor: Actor, given: str | None) -> str:
+    """For whom access is asked: the caller, a service or token, or a group of the caller."""
+    if given is None:
+        return ":".join(name_principal(actor))
+    text = given.strip()
+    if not _PRINCIPAL.fullmatch(text) or len(text) > LONGEST_TEXT or not text.isprintable():
+        raise InvalidInput(f"access is asked for oneself, or for service:NAME, token:NAME or group:NAME, not {text[:100]!r}", "for")
+    if text.startswith("group:") and text.removeprefix("group:") not in actor.groups:
+        raise InvalidInput(f"you are not in the group {text.removeprefix('group:')[:100]!r}", "for")
+    return text
+
+
+def _check_named(actor: Actor) -> None:
+    """Raises InvalidInput for a caller without a name: whose request or decision it was could not be known."""
+    if not actor.name:
+        raise InvalidInput("a request and a decision have the name of the caller: ask a server that knows its callers (docs/access.md)")
+
+
+def _check_text(text: str, where: str) -> str:
+    found = text.strip()
+    if not found or len(found) > LONGEST_TEXT or not found.isprintable():
+        raise InvalidInput(f"give 1 to {LONGEST_TEXT} printable characters", where)
+    return found
+
+
+def _check_state(request: Request, now: int, *accepted: RequestState) -> None:
+    state = request.compute_state(now)
+    if state not in accepted:
+        raise InvalidInput(f"{request.id} is {state}; this is for requests that are {' or '.join(accepted)}", "request")
+
+
+def _build_unknown(request_id: str) -> NotFound:
+    return NotFound(f"there is no request {request_id[:50]!r}")
+
+
+def _format_time(at: int) -> str:
+    return from_micros(at).isoformat().replace("+00:00", "Z")
