@@ -13,7 +13,7 @@ from meshline.app.access_rules import SEEING, AccessRules, Action, Rule, list_in
 from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput, LimitExceeded, NotFound, NotPermitted
 from meshline.governance.audit import AccessEvent, build_access_record
-from meshline.governance.notify.outbox import NoticeBody, Receiver, build_key, build_record
+from meshline.governance.notify.outbox import EXECUTOR, NoticeBody, Receiver, build_key, build_record
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType, Json, from_micros, get_current_micros
@@ -27,14 +27,14 @@ USUAL_DAYS = 30  # of access, if the asker names no end
 LONGEST_TEXT = 500  # characters of a purpose or a reason
 MOST_OPEN = 100  # requests of one caller that are not decided
 NO_APPROVER = frozenset({"", "-", "na", "n/a", "none", "tbd"})  # what contracts have in place of one
-EXECUTOR = "executor"  # the kind of the receiver of events about access to data
 ADMINISTRATORS = "administrators"
 _SELECTORS = {AssetKind.DOMAIN: SelectorKind.DOMAIN, AssetKind.DATA_PRODUCT: SelectorKind.PRODUCT, AssetKind.DATASET: SelectorKind.DATASET}
+_NO_RULES = AccessRules({}, (), ())  # owners decide, then
 _PRINCIPAL = re.compile(r"(service|token|group):\S.*")
 
 
 class AskedFor(NamedTuple):
-    """What a caller gives to ask for access. `until`: in microseconds. `principal`: for whom, as access rules name it; None: himself."""
+    """What a caller gives to ask for access. `until`: in microseconds. `principal`: who gets it, as access rules name it; None: himself."""
 
     kind: AccessKind
     action: str
@@ -155,8 +155,8 @@ class AccessDesk:
         self._register.refresh()
 
     def list_visible(self, actor: Actor) -> list[Request]:
-        """The requests of a caller, and those that he may decide, the newest first."""
-        return [one for one in self._register.list_requests() if self.is_asker(actor, one) or self.may_decide(actor, one)]
+        """The requests of a caller, and those that he may decide, the newest first. An administrator sees all."""
+        return [one for one in self._register.list_requests() if self._may_see(actor, one)]
 
     def may_decide(self, actor: Actor, request: Request) -> bool:
         """Whether a caller is one of those who decide about a request of others. Not by its state."""
@@ -171,7 +171,8 @@ class AccessDesk:
                 return False
             if named := list_contract_approvers(self._access.live, index, node, request.wish):
                 return not named.isdisjoint({name_principal(actor)[1], *actor.groups})
-            return self._access.may(actor, Action.DECIDE, node)
+            rights = (self._access.rules or _NO_RULES).find_rights(actor, Action.DECIDE)
+            return rights is None or bool(self._access.find_permitted(index, rights)[node])
 
     def list_restrictions(self, wish: Wish) -> Mapping[str, frozenset[str]]:
         """The restrictions of the rules that apply to some of what is asked for: who is excepted from each, by selector."""
@@ -222,7 +223,7 @@ class AccessDesk:
         if request is None:
             raise _build_unknown(request_id)
         if self.is_asker(actor, request):
-            raise NotPermitted("others decide about a request than those who ask, or for whom it is")
+            raise NotPermitted("others decide about a request than who asks, or is to get it")
         if not self.may_decide(actor, request):
             raise _build_unknown(request_id)
         return request
@@ -230,6 +231,9 @@ class AccessDesk:
     def is_asker(self, actor: Actor, request: Request) -> bool:
         """Whether a caller asked, or the request is for him."""
         return bool(actor.name) and (request.wish.asker == actor.name or request.wish.principal in list_principals(actor))
+
+    def _may_see(self, actor: Actor, request: Request) -> bool:
+        return actor.role.includes(Role.ADMIN) or self.is_asker(actor, request) or self.may_decide(actor, request)
 
     def _is_excepted(self, actor: Actor, excepted: frozenset[str]) -> bool:
         return actor.role.includes(Role.ADMIN) or not excepted.isdisjoint(list_principals(actor))
@@ -340,7 +344,7 @@ def _split_names(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _parse_principal(actor: Actor, given: str | None) -> str:
-    """For whom access is asked: the caller, a service or token, or a group of the caller."""
+    """Who is to get access: the caller, a service or token, or a group of the caller."""
     if given is None:
         return ":".join(name_principal(actor))
     text = given.strip()

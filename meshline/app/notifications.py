@@ -16,7 +16,7 @@ from meshline.governance.diff import compare_versions
 from meshline.governance.notify.channels import Routes, Secret, Webhook, build_webhook, parse_address, parse_pattern
 from meshline.governance.notify.follower import ChangeDetector, Follower
 from meshline.governance.notify.messages import load_templates
-from meshline.governance.notify.outbox import Outbox
+from meshline.governance.notify.outbox import EXECUTOR, Outbox
 from meshline.governance.notify.sender import Pace, Sender
 from meshline.governance.notify.violation_events import WatchedViolations
 from meshline.graph.live_graph import LiveGraph
@@ -25,8 +25,11 @@ from meshline.graph.store.base import Store
 from meshline.ingest.sources.secrets import expand_variables
 
 
-def build_sender(settings: Settings, store: Store) -> Sender:
-    """The sender that the settings describe. Raises InvalidInput for settings that cannot be used."""
+def build_sender(settings: Settings, store: Store, *, executor_only: bool = False) -> Sender:
+    """The sender that the settings describe. `executor_only`: if they do not have notices sent, those of the executor are sent still.
+
+    Raises InvalidInput for settings that cannot be used.
+    """
     pace = Pace(
         wait=settings.notify_wait_seconds,
         every=settings.notify_every_seconds,
@@ -35,8 +38,17 @@ def build_sender(settings: Settings, store: Store) -> Sender:
         days=settings.notify_days,
     )
     found = load_templates(settings.notify_templates)
+    notify = settings.notify and settings.notify_send
     return Sender(
-        Outbox(store), build_routes(settings), found, _build_webhook(settings), pace, get_current_micros, markdown=settings.notify_markdown
+        Outbox(store),
+        build_routes(settings),
+        found,
+        _build_webhook(settings.notify_webhook, settings.notify_webhook_secret, "notify_webhook"),
+        pace,
+        get_current_micros,
+        markdown=settings.notify_markdown,
+        executor=_build_webhook(settings.access_executor, settings.access_executor_secret, "access_executor"),
+        kinds=None if notify or not executor_only else (EXECUTOR,),
     )
 
 
@@ -56,13 +68,13 @@ def _read_addresses(urls: tuple[SecretStr, ...], where: str) -> tuple[Secret, ..
     return tuple(parse_address(_expand_value(url, where), where) for url in urls)
 
 
-def _build_webhook(settings: Settings) -> Webhook | None:
-    if settings.notify_webhook is None:
+def _build_webhook(address: SecretStr | None, secret: SecretStr | None, setting: str) -> Webhook | None:
+    """`setting`: the name of that with the address; that of its secret follows from it."""
+    if address is None:
         return None
-    url = parse_address(_expand_value(settings.notify_webhook, "notify_webhook"), "notify_webhook")
-    secret = settings.notify_webhook_secret
-    known = None if secret is None else SecretStr(_expand_value(secret, "notify_webhook_secret"))
-    return build_webhook(url, known, "notify_webhook_secret")
+    url = parse_address(_expand_value(address, setting), setting)
+    known = None if secret is None else SecretStr(_expand_value(secret, f"{setting}_secret"))
+    return build_webhook(url, known, f"{setting}_secret")
 
 
 def _expand_value(secret: SecretStr, where: str) -> str:
@@ -86,8 +98,10 @@ def build_follower(settings: Settings, live: LiveGraph, watched: WatchedViolatio
 class Notifier:
     """Detects committed changes in a thread; ingest never waits for it."""
 
-    def __init__(self, live: LiveGraph, follower: Follower, sender: Sender | None, seconds: float) -> None:
-        """`seconds`: the minimum pause between two cycles. `sender`: None if notices are only recorded."""
+    def __init__(self, live: LiveGraph, follower: Follower | None, sender: Sender | None, seconds: float) -> None:
+        """`seconds`: the minimum pause between two cycles. `sender`: None if notices are only recorded. `follower`: None if only the
+        executor is sent events.
+        """
         self._live = live
         self._follower = follower
         self._sender = sender
@@ -113,7 +127,7 @@ class Notifier:
         """Record notices for committed changes. Returns the seconds that it took."""
         begun = time.monotonic()
         revision = self._live.index.revision
-        if revision != self._revision:
+        if self._follower is not None and revision != self._revision:
             noted = self._follower.step()
             self._revision = revision
             if noted.notices or noted.opened or noted.closed or noted.began:

@@ -305,17 +305,17 @@ class Service:
         )
 
     def _build_notifier(self, live: LiveGraph, policies: PolicyService) -> Notifier | None:
-        """The task that notifies recipients of committed changes; None if notifications are off. Raises InvalidInput."""
+        """The task that notifies recipients of committed changes, and the executor of approved requests; None if both are off.
+
+        Raises InvalidInput.
+        """
         settings = self.settings
-        if not settings.notify:
+        if not settings.notify and settings.access_executor is None:
             return None
-        sending = notifications.build_sender(settings, live.store)
-        return Notifier(
-            live,
-            notifications.build_follower(settings, live, WatchedViolations(policies.watch)),
-            sending if settings.notify_send else None,
-            settings.refresh_seconds,
-        )
+        sending = notifications.build_sender(settings, live.store, executor_only=True)
+        follower = notifications.build_follower(settings, live, WatchedViolations(policies.watch)) if settings.notify else None
+        sends = settings.notify_send or settings.access_executor is not None
+        return Notifier(live, follower, sending if sends else None, settings.refresh_seconds)
 
     def _build_scheduler(self, live: LiveGraph, naming: Naming, pipeline: Pipeline, file: mesh.Mesh | None) -> Scheduler | None:
         """The task that syncs the sources of the mesh file; None if no source has a schedule."""

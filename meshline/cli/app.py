@@ -10,6 +10,7 @@ from meshline.cli import check as check_commands
 from meshline.cli import identity as identities
 from meshline.cli import ingest as ingest_commands
 from meshline.cli import ingest_openlineage
+from meshline.cli import request_access as requests
 from meshline.cli import store as stores
 from meshline.cli import token as tokens
 from meshline.cli.audit import audit
@@ -89,6 +90,12 @@ identity.command()(identities.conflicts)
 identity.command()(identities.part)
 identity.command()(identities.retract)
 
+access = typer.Typer(help="Ask for access, and decide about requests of others.", no_args_is_help=True)
+access.command()(requests.ask)
+access.command("list")(requests.list_requests)
+access.command()(requests.decide)
+access.command()(requests.withdraw)
+
 token = typer.Typer(help="Make and list tokens for a server.", no_args_is_help=True)
 token.command()(tokens.new)
 token.command("list")(tokens.list_tokens)
@@ -114,6 +121,7 @@ app.command()(notify)
 app.command()(audit)
 app.command()(login)
 app.command()(logout)
+app.add_typer(access, name="access")
 app.add_typer(identity, name="identity")
 app.add_typer(store, name="store")
 app.add_typer(token, name="token")

@@ -324,7 +324,8 @@ def test_who_may_send_events(senders: tuple[TestClient, dict[str, dict[str, str]
         *(
             (
                 f'version: 1\ngrants:\n- {{who: everyone, on: "{on}"}}',
-                ":3: `on` is everything, domain:NAME, product:NAME, tag:KEY, tag:KEY=VALUE, namespace:PATTERN or dataset:ID, not " + repr(on),
+                ":3: `on` is everything, domain:NAME, product:NAME, tag:KEY, tag:KEY=VALUE, namespace:PATTERN or dataset:ID, not "
+                + repr(on),
             )
             for on in ("sales", "domain:", "domain", "everything:", "everything:x", "owner:x", "")
         ),

@@ -53,8 +53,8 @@ class AccessRequest:
         return None if node is None or not view.index.assets.is_visible(node) else view.get_asset(node, Asset)
 
     @describe_field(
-        "Who decides, by name, as far as the caller may see them: whom the contracts of the asset name, else its owners, else those of what"
-        " it is in, else `administrators`."
+        "Who decides, by name, as far as the caller may see them: those that the contracts of the asset name, else its owners, else those"
+        " of what it is in, else `administrators`."
     )
     def approvers(self) -> list[str]:
         view = self.context.now

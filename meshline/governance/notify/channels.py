@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from meshline.errors import InvalidInput, MissingExtra
 from meshline.governance.notify.messages import Message
-from meshline.governance.notify.outbox import Notice, Receiver
+from meshline.governance.notify.outbox import EXECUTOR, Notice, NoticeBody, Receiver
 from meshline.graph.model import from_micros
 
 # The form of a contact by kind: contacts come from many files, and become parts of addresses.
@@ -201,17 +201,21 @@ def build_event(notice: Notice) -> bytes:
             "subject": content.subject,
             "time": from_micros(content.at).isoformat().replace("+00:00", "Z"),
             "datacontenttype": "application/json",
-            "data": {
-                "verdict": content.verdict,
-                "rule": content.rule,
-                "fingerprint": content.fingerprint,
-                "text": content.text,
-                "why": content.why,
-                "source": content.source,
-                "details": content.details,
-            },
+            "data": content.details if content.receiver.kind == EXECUTOR else _build_data(content),
         }
     )
+
+
+def _build_data(content: NoticeBody) -> dict[str, Any]:
+    return {
+        "verdict": content.verdict,
+        "rule": content.rule,
+        "fingerprint": content.fingerprint,
+        "text": content.text,
+        "why": content.why,
+        "source": content.source,
+        "details": content.details,
+    }
 
 
 def build_webhook(url: Secret, secret: SecretStr | None, where: str) -> Webhook:

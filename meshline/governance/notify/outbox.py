@@ -22,6 +22,7 @@ from meshline.graph.store.base import Batch, Record, Store, StoredRecord
 NOTICE = "notice"
 MOST_ASSETS = 50  # that one notice names
 WEBHOOK = "webhook"  # the kind of the receiver of every notice
+EXECUTOR = "executor"  # the kind of the receiver of events about access to data
 
 
 class Receiver(msgspec.Struct, frozen=True, rename="camel"):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from meshline.governance.notify.channels import Route, Routes, Undelivered, Webhook, check_available, deliver_message
 from meshline.governance.notify.messages import Templates
-from meshline.governance.notify.outbox import SECOND, WEBHOOK, Outbox, Pending
+from meshline.governance.notify.outbox import EXECUTOR, SECOND, WEBHOOK, Outbox, Pending
 from meshline.words import format_count
 
 log = logging.getLogger("meshline.notify")
@@ -38,7 +38,12 @@ class Parcel(NamedTuple):
 
     @property
     def is_webhook(self) -> bool:
-        return self.pending[0].notice.body.receiver.kind == WEBHOOK
+        return self.kind in (WEBHOOK, EXECUTOR)
+
+    @property
+    def kind(self) -> str:
+        """That of the receiver."""
+        return self.pending[0].notice.body.receiver.kind
 
 
 class SendResult(NamedTuple):
@@ -62,23 +67,27 @@ class Sender:
         clock: Callable[[], int],
         *,
         markdown: bool = False,
+        executor: Webhook | None = None,
+        kinds: Collection[str] | None = None,
     ) -> None:
+        """`executor`: where events about access to data go. `kinds`: only notices to receivers of these kinds; None: all."""
         self._outbox = outbox
         self._routes = routes
         self._templates = templates
-        self._webhook = webhook
         self._pace = pace
         self._clock = clock
         self._markdown = markdown
+        self._webhooks = {WEBHOOK: webhook, EXECUTOR: executor}
+        self._kinds = kinds
         self._sent_at: deque[int] = deque()  # times of all messages of the last minute
 
     def list_parcels(self) -> list[Parcel]:
         """All pending notices by destination; receivers that share an address get one message."""
         grouped: dict[object, tuple[Route, list[Pending]]] = {}
-        for one in self._outbox.list_pending():
+        for one in self._list_pending():
             receiver = one.notice.body.receiver
-            if receiver.kind == WEBHOOK:
-                grouped[one.notice.key] = (self._to_webhook(), [one])
+            if receiver.kind in self._webhooks:
+                grouped[one.notice.key] = (self._find_webhook(receiver.kind), [one])
             else:
                 route = self._routes.find_route(receiver)
                 grouped.setdefault(route.urls or receiver.name, (route, []))[1].append(one)
@@ -106,10 +115,14 @@ class Sender:
         self._outbox.settle(at - int(self._pace.every * SECOND))
         return SendResult(sent, refused, given_up)
 
-    def _to_webhook(self) -> Route:
-        if self._webhook is None:
-            return Route((), "not delivered (no webhook is configured)")
-        return Route((self._webhook.url,), self._webhook.url.label)
+    def _list_pending(self) -> list[Pending]:
+        return [one for one in self._outbox.list_pending() if self._kinds is None or one.notice.body.receiver.kind in self._kinds]
+
+    def _find_webhook(self, kind: str) -> Route:
+        webhook = self._webhooks[kind]
+        if webhook is None:
+            return Route((), f"not delivered (no {kind} is configured)")
+        return Route((webhook.url,), webhook.url.label)
 
     def _is_due(self, parcel: Parcel, ready: Sequence[Pending], at: int) -> bool:
         if parcel.is_webhook:
@@ -127,8 +140,9 @@ class Sender:
         self._sent_at.append(self._clock())
         try:
             if parcel.is_webhook:
-                assert self._webhook is not None, "it has an address"
-                self._webhook.post(claimed[0].notice)
+                webhook = self._webhooks[parcel.kind]
+                assert webhook is not None, "it has an address"
+                webhook.post(claimed[0].notice)
             else:
                 deliver_message(
                     self._templates.build_message([one.notice.body for one in claimed], markdown=self._markdown), parcel.route.urls
@@ -144,8 +158,8 @@ class Sender:
     def _give_up(self, at: int) -> int:
         """Give up notices that were tried too often or are too old. Returns their number."""
         pace = self._pace
-        often = [one for one in self._outbox.list_pending() if one.tried.attempts >= pace.attempts and one.due <= at]
-        old = [one for one in self._outbox.list_pending() if one not in often and one.notice.since + int(pace.days * DAY) < at]
+        often = [one for one in self._list_pending() if one.tried.attempts >= pace.attempts and one.due <= at]
+        old = [one for one in self._list_pending() if one not in often and one.notice.since + int(pace.days * DAY) < at]
         self._outbox.mark_failed(often, f"tried {pace.attempts} times", at)
         self._outbox.mark_failed(old, f"could not be delivered in {pace.days:g} days", at)
         if often or old:
