@@ -149,6 +149,7 @@ def build_argument_values(worlds: Sequence[World]) -> dict[str, list[Any]]:
         "owner": ["team-0", f"{words[0]}_team-0"],
         "since": ["2020-01-01"],
         "kinds": [["column", "job"]],
+        "purpose": ["analysis"],
     }
 
 

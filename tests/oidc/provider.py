@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +14,9 @@ import httpx
 import pytest
 
 from tests.api.conftest import URL
+from tests.npm import install_packages
 
 FOLDER = Path(__file__).parent
-INSTALL = ["npm", "ci", "--ignore-scripts", "--loglevel=error", "--prefer-offline"]
 SERVICE, SECRET = "airflow", "a-secret-of-this-test"
 CLIENT = "meshline-cli"
 AGENT = "agent"  # a service, with the same secret
@@ -85,21 +83,9 @@ def fill_forms(browser: httpx.Client, page: httpx.Response, person: str) -> http
     pytest.fail(f"the provider asked for more than {STEPS} forms")
 
 
-def install_provider() -> None:
-    """Install the packages of package-lock.json, unless they are there; one process at a time."""
-    lock = (FOLDER / "package-lock.json").read_bytes()
-    with (FOLDER / "package-lock.json").open() as alone:
-        fcntl.flock(alone, fcntl.LOCK_EX)
-        stamp = FOLDER / "node_modules" / ".installed"
-        if not (stamp.is_file() and stamp.read_bytes() == lock):
-            assert shutil.which("npm"), "the tests with an identity provider need npm, as the page does"
-            subprocess.run(INSTALL, cwd=FOLDER, check=True)
-            stamp.write_bytes(lock)
-
-
 @contextmanager
 def run_provider() -> Iterator[Provider]:
-    install_provider()
+    install_packages(FOLDER)
     process = subprocess.Popen(
         ["node", "provider.mjs", URL], cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
