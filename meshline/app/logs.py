@@ -14,7 +14,7 @@ DETAILS = "details"  # the attribute of a record with its structured details: {n
 
 # Messages about clients that offer another protocol (Java's HttpClient offers HTTP/2): an answer in HTTP/1.1 is what they expect.
 _OFFERS = ("Unsupported upgrade request", "No supported WebSocket library")
-_UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
+_LIBRARIES = ("uvicorn", "uvicorn.error", "uvicorn.access", "mcp")
 
 
 def configure_logs(level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
@@ -25,7 +25,7 @@ def configure_logs(level: str, form: Literal["text", "json"], stream: TextIO | N
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # not shown, and each costs time for every record
-    for name in _UVICORN:  # only warnings of uvicorn: the rest is logged by meshline itself
+    for name in _LIBRARIES:  # only their warnings: requests are logged by meshline itself
         logging.getLogger(name).setLevel("WARNING" if level == "info" else level.upper())
     logging.getLogger("uvicorn.error").addFilter(_is_news)
 

@@ -21,6 +21,7 @@ from meshline.graph.store.factory import open_store
 from tests.api.conftest import URL, run_application
 from tests.api.test_auth import SECRETS, TOKENS, build_authorization
 from tests.api.test_ingest import build_event
+from tests.api.test_mcp_endpoint import VERSION
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -75,6 +76,14 @@ def test_one_line_for_a_request(lines: Lines) -> None:
         "actor": "the-writer",
         "request_id": "mine",
     }
+
+
+def test_one_line_for_a_question_of_an_agent(lines: Lines) -> None:
+    with run_application() as client:
+        assert client.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, headers=VERSION).status_code == 200
+        before = len(lines())
+        client.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, headers=VERSION)
+        assert [line["route"] for line in lines()[before:]] == ["/mcp"]
 
 
 def test_refused_requests_are_logged_too(lines: Lines) -> None:

@@ -198,7 +198,7 @@ def test_paths_state_each_step(ask: Ask) -> None:
     assert first[1]["by"].startswith("marketing/campaigns")
     few = call(ask, "paths", source=EMAIL, target="marketing.campaign_audience", limit=1)
     assert few["page"]["total"] is None
-    assert "more than 1 paths" in few["answer"]
+    assert "more than 1 path," in few["answer"]
 
 
 def test_a_check_decides_like_the_command(ask: Ask) -> None:

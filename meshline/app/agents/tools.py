@@ -375,7 +375,7 @@ def list_paths(ask: Ask, asked: PathsArguments) -> Answer:
         because.insert(0, f"The paths lead through {format_count(hidden, 'asset')} that you may not see.")
     sentence = f"No path of data is known from {source.quoted} to {target.quoted}."
     if found:
-        count = f"more than {asked.limit} paths" if more else format_count(len(found), "path")
+        count = f"more than {format_count(asked.limit, 'path')}" if more else format_count(len(found), "path")
         sentence = f"Data flows from {source.quoted} to {target.quoted} by {count}, the most certain and shortest first."
     total = None if more else len(found)
     facts: Content = {"raiseLimit": f"up to {MAX_PATHS}"} if more and asked.limit < MAX_PATHS else {}
