@@ -15,7 +15,7 @@ from meshline.api.graphql.execution import Executor
 from meshline.app.access import Access
 from meshline.app.access_rules import AccessRules, Rule
 from meshline.app.tokens import NO_AUTHENTICATION, Actor
-from meshline.graph.model import build_column_key, build_dataset_key
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.naming import Naming
 from meshline.graph.queries.visibility import Selector, SelectorKind
 from tests.api.test_two_worlds import BOUNDS, READER, ask, open_world
@@ -175,4 +175,48 @@ def test_hidden_columns_of_a_table_are_not_compared_and_counted() -> None:
     assert "ssn" not in str(found)
     whole = check(executor, change, actor=NO_AUTHENTICATION)["data"]["blastRadius"]
     assert "ssn" in str(whole)
+    graph.store.close()
+
+
+VIOLATIONS = """{ policyViolations { totalCount nodes { policy text name asset { name } path { name hidden job { name } } } }
+    policies { id violations } }"""
+
+
+def test_violations_of_which_both_ends_are_seen_are_listed_without_what_is_hidden() -> None:
+    """Personal data goes through a secret table: the path has one step instead, and the text names nothing else."""
+    source, secret, copy = (build_dataset_key("wh", name) for name in ("open.people", "secret.people", "open.copy"))
+    app = AssetKey(AssetKind.CONSUMER, ("app",))
+    hidden_app = AssetKey(AssetKind.CONSUMER, ("secret-app",))
+    statements = [
+        *(mesh.build_schema_statement(one, "ssn") for one in (source, secret, copy)),
+        mesh.build_asset_statement(build_column_key(source, "ssn"), tags=["pii"]),
+        *(
+            mesh.build_run_statement(
+                build_job_key("air", f"load {end.name}"),
+                [start],
+                end,
+                mesh.build_flow(build_column_key(start, "ssn"), build_column_key(end, "ssn")),
+            )
+            for start, end in ((source, secret), (secret, copy))
+        ),
+        mesh.build_edge_statement(EdgeType.CONSUMES, app, build_column_key(copy, "ssn")),
+        mesh.build_edge_statement(EdgeType.CONSUMES, hidden_app, build_column_key(secret, "ssn")),
+    ]
+    graph = mesh.build_graph(*statements)
+    rules = AccessRules({}, (), (Rule(frozenset(), (Selector(SelectorKind.TAG, "secret"),), "rules:1"),))
+    mesh.commit_statements(graph, mesh.build_asset_statement(secret, tags=["secret"]))
+    executor = Executor(graph, Naming(), BOUNDS, access=Access(graph, lambda: rules))
+    some, every = (ask(executor, VIOLATIONS, {}, actor)["data"] for actor in (READER, NO_AUTHENTICATION))
+    assert "secret" not in str(some)
+    assert "secret-app" in str(every)
+    assert some["policyViolations"]["totalCount"] < every["policyViolations"]["totalCount"]
+    counts = {one["id"]: one["violations"] for one in some["policies"]}
+    assert sum(counts.values()) == some["policyViolations"]["totalCount"]
+    (exposed,) = (one for one in some["policyViolations"]["nodes"] if one["policy"] == "pii-unmasked")
+    assert exposed["text"].endswith(": app and wh/open.copy.ssn")
+    assert [(step["name"], step["hidden"]) for step in exposed["path"]] == [
+        ("wh/open.people.ssn", 0),
+        ("wh/open.copy.ssn", 1),
+        ("app", 0),
+    ]
     graph.store.close()

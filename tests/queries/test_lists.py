@@ -86,7 +86,8 @@ def test_lists_are_sorted_by_what_each_asset_has_and_pages_neither_skip_nor_repe
     index = fold.build_index(as_of)
     for kind in KINDS:
         by_name = list_all(index, kind, ListOrder.NAME, size)
-        observed = {node: find_last_observed(index, node) or 0 for node in by_name}
+        times = {node: find_last_observed(index, node) for node in by_name}
+        observed = {node: -1 if time is None else time for node, time in times.items()}  # 0 is a time, too
         assert list_all(index, kind, ListOrder.LAST_OBSERVED, size) == sorted(by_name, key=lambda node: -observed[node])
         counted = {node: count_by_steps(index, kind, node) for node in by_name}
         assert list_all(index, kind, ListOrder.DEPENDANTS, size) == sorted(by_name, key=lambda node: -counted[node])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 
 import strawberry
+from msgspec.structs import replace
 from strawberry.scalars import JSON
 
 from meshline.api.auth import check_access, check_role
@@ -19,6 +21,9 @@ from meshline.errors import InvalidInput
 from meshline.governance import audit
 from meshline.governance.policies import policy as policies_
 from meshline.governance.policies.monitor import Breach, Place, compute_fingerprint, rank_violation
+from meshline.governance.policies.subject import NO_NODE
+from meshline.governance.report import Step, Violation
+from meshline.graph.index import LineageIndex
 from meshline.graph.model import from_micros, to_micros
 from meshline.graph.queries.pages import SortKey
 from meshline.words import suggest_closest
@@ -37,10 +42,9 @@ class Policy:
     off: str | None = strawberry.field(description="Why it is disabled; null: it is enabled.")
     own: bool = strawberry.field(description="Whether a file of this installation defines or changes it.")
 
-    @describe_field("The number of its current violations.")
+    @describe_field("The number of its current violations, of those that the caller may see.")
     def violations(self) -> int:
-        self.request.now  # noqa: B018 - takes the lock
-        return sum(place.policy == self.policy.id for place, _ in self.request.governing.watch.list_violations())
+        return sum(place.policy == self.policy.id for place, _ in _list_shown(self.request))
 
     @classmethod
     def from_policy(cls, request: RequestContext, policy: policies_.Policy) -> Policy:
@@ -67,24 +71,59 @@ def list_policies(request: RequestContext) -> list[Policy]:
 def list_violations(
     request: RequestContext, policy: str | None, severity: Severity | None, first: int | None, after: str | None
 ) -> Connection[BrokenPolicy]:
-    """A page of violations: the worst first, then by policy and names. Raises InvalidInput for an unknown policy."""
-    known = [one.id for one in request.governing.policies]
+    """A page of the violations of which the caller may read both ends: the worst first, then by policy and names. Raises InvalidInput for
+    an unknown policy.
+    """
+    known = {one.id: one for one in request.governing.policies}
     if policy is not None and policy not in known:
         raise InvalidInput(f"there is no policy {policy!r}{suggest_closest(policy, known)}; accepted: {', '.join(known)}", "policy")
     view, size = request.now, request.check_page_size(first)
     watch = request.governing.watch
-    found = [one for one in watch.list_violations() if policy in (None, one[0].policy) and severity in (None, one[1].severity)]
+    found = [one for one in _list_shown(request) if policy in (None, one[0].policy) and severity in (None, one[1].severity)]
     start = parse_cursor(after, 1)
     begin = 0 if start is None else bisect_right(found, start, key=lambda one: _build_sort_key(request, one))
     page = found[begin : begin + size]
     shown = ReportAssets(view)
+    violations = watch.build_violations(page)
+    if view.index.is_restricted:
+        violations = [
+            hide_parts(view.index, one, known[place.policy].title, place) for one, (place, _) in zip(violations, page, strict=True)
+        ]
     return Connection(
-        nodes=[BrokenPolicy.from_violation(shown, one) for one in watch.build_violations(page)],
+        nodes=[BrokenPolicy.from_violation(shown, one) for one in violations],
         keys=[(_build_sort_key(request, one), compute_fingerprint(view.index, one[0])) for one in page],
         has_next=len(found) > begin + size,
         has_previous=after is not None,
         count=lambda: len(found),
     )
+
+
+def _list_shown(request: RequestContext) -> list[tuple[Place, Breach]]:
+    """The current violations of which the caller may read both ends."""
+    index, found = request.now.index, request.governing.watch.list_violations()
+    if not index.is_restricted:
+        return found
+    return [one for one in found if index.may_read(one[0].asset) and (one[0].end == NO_NODE or index.may_read(one[0].end))]
+
+
+def hide_parts(index: LineageIndex, violation: Violation, title: str, place: Place) -> Violation:
+    """A violation for a caller who may not see every asset: its text is made of what policies name, which may be hidden."""
+    names = [index.assets.get_key(node).qualified_name for node in (place.asset, place.end) if node != NO_NODE]
+    return replace(violation, text=f"{title}: {' and '.join(dict.fromkeys(names))}", path=tuple(_join_hidden(index, violation.path)))
+
+
+def _join_hidden(index: LineageIndex, path: Iterable[Step]) -> Iterator[Step]:
+    """The steps between visible assets; each counts the hidden ones before it."""
+    hidden, masking = 0, False
+    for step in path:
+        job = step.job if step.job is not None and index.assets.find(step.job.id) is not None else None
+        if index.assets.find(step.asset.id) is None:
+            hidden, masking = hidden + 1, masking or step.masking
+        elif hidden:
+            yield Step(asset=step.asset, edge=step.edge, masking=masking or step.masking, hidden=hidden)
+            hidden, masking = 0, False
+        else:
+            yield replace(step, job=job)
 
 
 def _build_sort_key(request: RequestContext, one: tuple[Place, Breach]) -> SortKey:

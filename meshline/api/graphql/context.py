@@ -45,7 +45,7 @@ RESTRICTED_FIELDS = frozenset(
         *("node", "nodes", "dataset", "resolve", "search", "suggest", "about", "coverage", "tags", "namespaces"),
         *("domains", "products", "datasets", "jobs", "consumers", "contracts", "owners", "ownedBy", "orphans", "consumersOf"),
         *("lineage", "compactLineage", "impact", "provenance", "paths", "qualityFailures", "knownLater", "lineageDiff", "run"),
-        *("blastRadius", "productImpact", "accessRequests"),
+        *("blastRadius", "productImpact", "policies", "policyViolations", "runsById", "accessRequests"),
     }
 )
 REQUEST_FIELDS = frozenset({"requestAccess", "decideAccess", "withdrawAccess", "confirmAccess"})  # mutations that need another scope

@@ -251,9 +251,9 @@ def find_run_by_id(view: GraphView, id_: str) -> Run | None:
 
 def list_runs_by_id(view: GraphView, run_id: str, first: int | None, after: str | None) -> Connection[Run]:
     """A page of the runs with a run id, of any job and source, the newest first."""
-    store, size = view.request.live.store, view.request.check_page_size(first)
-    page = runs.list_runs_by_id(view.request.live, run_id, size, parse_cursor(after, 1))
-    return _build_connection(view, page, after, lambda: store.count_runs_by_id(run_id))
+    live, size = view.request.live, view.request.check_page_size(first)
+    page = runs.list_runs_by_id(live, view.index, run_id, size, parse_cursor(after, 1))
+    return _build_connection(view, page, after, lambda: runs.count_runs_by_id(live, view.index, run_id))
 
 
 @strawberry.type(description="When the data of a dataset was last written, as far as anything proves it.")

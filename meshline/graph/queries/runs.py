@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -40,8 +40,15 @@ def list_asset_runs(live: LiveGraph, index: LineageIndex, node: int, role: RunRo
     In the index of a past time, only runs that had begun by then; their states are those of now.
     """
     before = _find_end(index) if after is None else _parse_position(after)
-    found = list(islice(_iterate_runs(live, index, node, role, before, first + 1), first + 1))
-    return RunPage(found[:first], len(found) > first)
+    return _take_page(_iterate_runs(live, index, node, role, before, first + 1), first)
+
+
+def _take_page(found: Iterator[StoredRun], first: int) -> RunPage:
+    runs = list(islice(found, first + 1))
+    return RunPage(runs[:first], len(runs) > first)
+
+
+_Read: TypeAlias = Callable[[RunPosition | None, int], Sequence[StoredRun]]
 
 
 def _iterate_runs(
@@ -49,10 +56,20 @@ def _iterate_runs(
 ) -> Iterator[StoredRun]:
     """The runs after a position whose jobs the viewer may see. `size`: how many are read together."""
     if not index.may_read(node):
-        return
+        return iter(())
     assets = list_run_assets(index, node)
-    while found := live.store.list_runs(assets, role, before, size):
-        yield from (stored for stored in found if role is RunRole.JOB or index.may_name(stored.run.key.job))
+    found = _read_all(lambda position, limit: live.store.list_runs(assets, role, position, limit), before, size)
+    return found if role is RunRole.JOB else _keep_visible(index, found)
+
+
+def _keep_visible(index: LineageIndex, found: Iterator[StoredRun]) -> Iterator[StoredRun]:
+    return (stored for stored in found if index.may_name(stored.run.key.job))
+
+
+def _read_all(read: _Read, before: RunPosition | None, size: int) -> Iterator[StoredRun]:
+    """All runs after a position, so many at a time."""
+    while found := read(before, size):
+        yield from found
         if len(found) < size:
             return
         before = found[-1].position
@@ -68,10 +85,20 @@ def _find_end(index: LineageIndex) -> RunPosition | None:
     return None if index.as_of is None else RunPosition(index.as_of + 1, "")
 
 
-def list_runs_by_id(live: LiveGraph, run_id: str, first: int, after: SortKey | None = None) -> RunPage:
-    """A page of the runs with a run id, of any job and source."""
-    found = live.store.list_runs_by_id(run_id, first + 1, None if after is None else _parse_position(after))
-    return RunPage(found[:first], len(found) > first)
+def list_runs_by_id(live: LiveGraph, index: LineageIndex, run_id: str, first: int, after: SortKey | None = None) -> RunPage:
+    """A page of the runs with a run id, of any source, and of any job that the viewer may see."""
+    return _take_page(_iterate_runs_by_id(live, index, run_id, None if after is None else _parse_position(after), first + 1), first)
+
+
+def _iterate_runs_by_id(live: LiveGraph, index: LineageIndex, run_id: str, before: RunPosition | None, size: int) -> Iterator[StoredRun]:
+    return _keep_visible(index, _read_all(lambda position, limit: live.store.list_runs_by_id(run_id, limit, position), before, size))
+
+
+def count_runs_by_id(live: LiveGraph, index: LineageIndex, run_id: str) -> int:
+    """The number of these runs, on all pages."""
+    if index.is_restricted:
+        return sum(1 for _ in _iterate_runs_by_id(live, index, run_id, None, _AT_ONCE))
+    return live.store.count_runs_by_id(run_id)
 
 
 def count_asset_runs(live: LiveGraph, index: LineageIndex, node: int, role: RunRole) -> int:
