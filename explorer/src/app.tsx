@@ -1,7 +1,7 @@
 /** The frame around every page: skip link, search, menu, status of the server, theme and token. */
 import { Component, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Announcer } from "./announcer";
-import { openTokenDialog, sendOperation, showNewestRevision, useClientState, useQuery, watchRevision } from "./client";
+import { loadSession, sendOperation, showNewestRevision, useClientState, useQuery, watchRevision } from "./client";
 import { SearchField } from "./combobox";
 import { usePlace } from "./location";
 import { Menu } from "./menu";
@@ -10,6 +10,7 @@ import { Link } from "./parts";
 import { PastBanner, TimeControl, useFixedTimes } from "./past";
 import { About } from "./queries/home";
 import { matchRoute } from "./routes";
+import { Account } from "./session";
 import { setTheme, THEMES, type Theme, useTheme } from "./theme";
 import { useHeadingFocus, useTitle } from "./title";
 import { TokenDialog } from "./token";
@@ -22,6 +23,7 @@ export function App() {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another token asks again
   useEffect(() => watchRevision(async (signal) => (await sendOperation(About, {}, signal)).about.revision), [epoch]);
+  useEffect(() => void loadSession(), []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the menu closes when another page opens
   useEffect(() => setMenu(false), [place.path]);
 
@@ -44,9 +46,7 @@ export function App() {
             </button>
             <ThemeChoice />
             <TimeControl />
-            <button type="button" onClick={openTokenDialog}>
-              {text.token}
-            </button>
+            <Account />
           </div>
           <Menu shown={menu} />
         </div>

@@ -42,9 +42,30 @@ interface ClientState {
   epoch: number;
   needsToken: boolean;
   away: boolean;
+  /** Null until the server has answered. */
+  session: Session | null;
+  /** Whether there was a session, which has ended. */
+  sessionEnded: boolean;
 }
 
-let state: ClientState = { revision: null, newer: null, epoch: 0, needsToken: false, away: false };
+/** Who is signed in: `name` for people, `actor` as the audit log has it; empty if there is no session. `signIn`: whether people can sign in. */
+export interface Session {
+  signIn: boolean;
+  name: string;
+  actor: string;
+}
+
+const NO_SESSION: Session = { signIn: false, name: "", actor: "" };
+
+let state: ClientState = {
+  revision: null,
+  newer: null,
+  epoch: 0,
+  needsToken: false,
+  away: false,
+  session: null,
+  sessionEnded: false,
+};
 let token: string | null = null; // in memory only: a reload forgets it
 const listeners = new Set<() => void>();
 const answers = new Map<string, unknown>();
@@ -72,6 +93,28 @@ export function setToken(next: string | null): void {
   token = next;
   answers.clear();
   update({ needsToken: false, epoch: state.epoch + 1 });
+}
+
+/** Asks who is signed in. */
+export async function loadSession(): Promise<void> {
+  try {
+    const response = await fetch("/session", { credentials: "same-origin", headers: { Accept: "application/json" } });
+    update({ session: response.ok ? { ...NO_SESSION, ...((await response.json()) as Partial<Session>) } : NO_SESSION });
+  } catch {
+    update({ session: NO_SESSION }); // that the server is away is shown by the next question
+  }
+}
+
+/** Ends the session; the address to go to. Raises AnswerError. */
+export async function endSession(): Promise<string> {
+  let response: Response;
+  try {
+    response = await fetch("/sign-out", { method: "POST", credentials: "same-origin", headers: { Accept: "application/json" } });
+  } catch {
+    throw new AnswerError(AWAY, "The server cannot be reached.");
+  }
+  if (!response.ok) throw new AnswerError(`HTTP_${response.status}`, `The server answered with status ${response.status}.`);
+  return ((await response.json()) as { next: string }).next;
 }
 
 export function openTokenDialog(): void {
@@ -132,11 +175,16 @@ export async function sendOperation<Answer, Variables>(
   if (state.away) update({ away: false });
   const refused = body.error ?? (body.errors?.[0] && { message: body.errors[0].message, code: "INTERNAL", ...body.errors[0].extensions });
   if (refused) {
-    if (refused.code === UNAUTHENTICATED) update({ needsToken: true });
+    if (refused.code === UNAUTHENTICATED) update({ needsToken: true, ...(token === null ? forgetSession() : {}) });
     throw new AnswerError(refused.code, refused.message, refused.candidates ?? [], refused.requestId ?? null, refused.path || null);
   }
   if (body.data === undefined || body.data === null) throw new AnswerError(`HTTP_${response.status}`, "The server sent no data.");
   return body.data as Answer;
+}
+
+/** What changes when the server does not know the session any more. */
+function forgetSession(): Partial<ClientState> {
+  return state.session?.actor ? { session: { ...state.session, name: "", actor: "" }, sessionEnded: true } : {};
 }
 
 function buildKey<Variables>(operation: Operation<unknown, Variables>, variables: Variables): string {

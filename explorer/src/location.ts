@@ -45,8 +45,13 @@ export interface Place {
   search: URLSearchParams;
 }
 
+/** The address of the page that is shown, without that of the server. */
+export function useHref(): string {
+  return useSyncExternalStore(subscribe, readHref);
+}
+
 export function usePlace(): Place {
-  const href = useSyncExternalStore(subscribe, readHref);
+  const href = useHref();
   return useMemo(() => {
     const [path = "/", query = ""] = splitOnce(href, "?");
     return { path, search: new URLSearchParams(query) };

@@ -240,6 +240,11 @@ export const text = {
   ownersOfChangedToo: "A check of the change notifies them too; below are only the owners of what it affects.",
   theme: "Theme",
   themes: { system: "System", light: "Light", dark: "Dark" },
+  signIn: "Sign in",
+  signOut: "Sign out",
+  signInTitle: "Sign in",
+  signInHelp: "The identity provider of your organisation asks who you are, and leads you back to this page.",
+  sessionEnded: "Your session has ended. Sign in again: you come back to this page.",
   token: "Token",
   tokenTitle: "This server asks for a token",
   tokenHelp:

@@ -1,10 +1,11 @@
-/** The dialog that asks for a token. The token stays in the memory of the page. */
+/** The dialog that asks to sign in, where the server has that, or for a token. The token stays in the memory of the page. */
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { closeTokenDialog, hasToken, setToken, useClientState } from "./client";
 import { text } from "./messages";
+import { SignInLink } from "./session";
 
 export function TokenDialog() {
-  const { needsToken } = useClientState();
+  const { needsToken, session, sessionEnded } = useClientState();
   const dialog = useRef<HTMLDialogElement>(null);
   const [given, setGiven] = useState("");
   const refused = needsToken && hasToken();
@@ -26,7 +27,15 @@ export function TokenDialog() {
   return (
     <dialog ref={dialog} aria-labelledby="token-title" onClose={closeTokenDialog}>
       <form className="stack" onSubmit={submit}>
-        <h2 id="token-title">{text.tokenTitle}</h2>
+        <h2 id="token-title">{session?.signIn ? text.signInTitle : text.tokenTitle}</h2>
+        {session?.signIn && (
+          <>
+            <p role={sessionEnded ? "alert" : undefined}>{sessionEnded ? text.sessionEnded : text.signInHelp}</p>
+            <p>
+              <SignInLink />
+            </p>
+          </>
+        )}
         <p id="token-help">{text.tokenHelp}</p>
         {refused && <p role="alert">{text.tokenRefused}</p>}
         <label className="field">

@@ -32,12 +32,27 @@ from meshline.api.rest.mesh import put_mesh
 from meshline.api.rest.openlineage import post_batch, post_event
 from meshline.api.rest.request_body import BodyBudget
 from meshline.api.rest.sources import handle_source
+from meshline.api.session_cookie import SessionCookie
+from meshline.api.sign_in_pages import (
+    REPORT,
+    SESSION,
+    SIGN_IN,
+    SIGN_OUT,
+    SignInParts,
+    begin_sign_in,
+    end_session,
+    finish_sign_in,
+    get_session,
+    receive_sign_out,
+)
 from meshline.api.trusted_proxy import build_trusted_proxy
 from meshline.app.access_decisions import DeskSettings
 from meshline.app.access_file import AccessFile
+from meshline.app.access_journal import AccessJournal
 from meshline.app.oidc import build_issuer
 from meshline.app.service import Service
 from meshline.app.settings import Settings, find_token_file
+from meshline.app.sign_in import CALLBACK, build_sign_in
 from meshline.app.threads import Lane
 from meshline.app.tokens import AccessScope, Role, TokenRegister
 from meshline.errors import MeshlineError
@@ -49,6 +64,11 @@ ADDRESSES = (
     Address("/healthz", ("GET",), None, get_healthz),
     Address("/readyz", ("GET",), None, get_readyz),
     Address(RESOURCE_METADATA, ("GET",), None, get_resource_metadata),
+    Address(SIGN_IN, ("GET",), None, begin_sign_in),
+    Address(CALLBACK, ("GET",), None, finish_sign_in),
+    Address(SIGN_OUT, ("POST",), None, end_session),
+    Address(REPORT, ("POST",), None, receive_sign_out),
+    Address(SESSION, ("GET",), None, get_session),
     Address("/metrics", ("GET",), Role.READER, get_metrics, scopes=(AccessScope.METRICS,)),
     Address("/openapi.json", ("GET",), Role.READER, get_openapi, restricted=True),
     Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql, visit_graphql, restricted=True),
@@ -84,6 +104,12 @@ def create_app(
         settings.max_body_bytes, questions, _build_bounds(settings), metrics.count_query, rules, _build_desk_settings(settings)
     )
     tokens = TokenRegister(settings.tokens, find_token_file(settings))
+    journal = None if settings.oidc_issuer is None else AccessJournal()
+    issuer = build_issuer(settings, None if journal is None else journal.denials)
+    sign_in = build_sign_in(settings, issuer)
+    parts = None
+    if sign_in is not None and journal is not None:
+        parts = SignInParts(sign_in, SessionCookie(sign_in.web_address, journal), journal)
     service = Service(
         settings,
         metrics,
@@ -91,6 +117,7 @@ def create_app(
         on_failure,
         on_ready,
         tokens=tokens,
+        access=journal,
         read_rules_digest=lambda: "" if rules is None else rules.rules.digest,
     )
 
@@ -113,8 +140,10 @@ def create_app(
                 tokens=tokens,
                 rules=rules,
                 refused=metrics.count_refused_request,
-                issuer=build_issuer(settings),
+                issuer=issuer,
                 proxy=build_trusted_proxy(settings),
+                cookie=None if parts is None else parts.cookie,
+                journal=journal,
             ),
         ],
         exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error, 404: answer_unknown_address},
@@ -127,6 +156,7 @@ def create_app(
     app.state.mcp = McpEndpoint(endpoint)
     app.state.etags = ETags()
     app.state.access = rules
+    app.state.sign_in = parts
     app.state.bodies = Lane("large events and batches", BODIES, waiting, BODY_SECONDS)
     app.state.body_budget = BodyBudget(settings.bodies_bytes)
     app.state.checks = Lane("checks", CHECKS, waiting, settings.check_seconds)

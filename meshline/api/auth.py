@@ -15,14 +15,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from meshline.api.addresses import get_matched_path
 from meshline.api.errors import NO_TOKEN, CrossSite, Forbidden, Unauthenticated, WrongHost, build_error_response
 from meshline.api.resource_metadata import build_metadata_hint
+from meshline.api.session_cookie import SessionCookie
 from meshline.api.trusted_proxy import TrustedProxy
 from meshline.app.access_file import AccessFile
+from meshline.app.access_journal import AccessJournal
 from meshline.app.access_rules import Action, check_audit
 from meshline.app.grants import Principal, build_actor
 from meshline.app.oidc import TokenIssuer, has_form_of_jwt
 from meshline.app.settings import Settings
 from meshline.app.tokens import NO_AUTHENTICATION, AccessScope, Actor, Role, TokenRefused, TokenRegister
-from meshline.errors import InvalidInput, MeshlineError, NotPermitted, ProviderUnavailable
+from meshline.errors import InvalidInput, MeshlineError, NotPermitted, NotReady, ProviderUnavailable, StoreUnavailable
 
 EXPOSURE_MESSAGE = """\
 the server would listen on {host}, which other machines can reach, without tokens: every caller could read and write, in any name.
@@ -78,14 +80,19 @@ class AuthMiddleware:
         rules: AccessFile | None = None,
         issuer: TokenIssuer | None = None,
         proxy: TrustedProxy | None = None,
+        cookie: SessionCookie | None = None,
+        journal: AccessJournal | None = None,
     ) -> None:
         """`refused` gets the reason of each refusal. `rules`: who may see which assets; None: each caller sees all. `issuer`: the
-        identity provider whose tokens are accepted, too. `proxy`: names callers in headers.
+        identity provider whose tokens are accepted, too. `proxy`: names callers in headers. `cookie`: of people who have signed in at
+        the page. `journal`: of denials; needed with `issuer`.
         """
         self.app = app
         self._tokens = tokens
         self._issuer = issuer
         self._proxy = proxy
+        self._cookie = cookie
+        self._journal = journal
         self._grants = settings.grants
         self._hint = build_metadata_hint(settings)
         self._hosts = AllowedHosts(settings)
@@ -120,8 +127,8 @@ class AuthMiddleware:
             return NO_AUTHENTICATION
         needed = _find_role(scope)
         try:
-            actor = await self._find_actor(headers, named)
-        except (Unauthenticated, ProviderUnavailable):
+            actor = await self._find_actor(scope, headers, named)
+        except (Unauthenticated, ProviderUnavailable, NotReady, StoreUnavailable, CrossSite):
             if needed is None:
                 return None
             raise
@@ -132,15 +139,18 @@ class AuthMiddleware:
         check_access(actor, _find_scopes(scope))
         return actor
 
-    async def _find_actor(self, headers: Headers, named: Principal | None) -> Actor:
-        """The caller of the token, else the one that a proxy names."""
+    async def _find_actor(self, scope: Scope, headers: Headers, named: Principal | None) -> Actor:
+        """The caller of the token, else the one that a proxy names, else the one who has signed in."""
         given = _parse_token(headers)
+        if given is None and named is None and self._cookie is not None:
+            named = self._cookie.find_principal(scope, headers)
         if given is None and named is not None:
             return build_actor(named, self._grants)
         if given is None:
             raise Unauthenticated("send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN for the command line", NO_TOKEN)
         try:
-            if self._issuer is not None and has_form_of_jwt(given):
+            if self._issuer is not None and self._journal is not None and has_form_of_jwt(given):
+                self._journal.check_current()
                 return await self._issuer.find_actor(given)
             return self._tokens.find_actor(given)
         except TokenRefused as error:
@@ -180,7 +190,10 @@ def _find_scopes(scope: Scope) -> Collection[AccessScope]:
     return () if matched is None else matched.find_scopes(scope)
 
 
-_REFUSALS = (Unauthenticated, Forbidden, NotPermitted, WrongHost, ProviderUnavailable, InvalidInput, CrossSite)
+_REFUSALS = (
+    *(Unauthenticated, Forbidden, NotPermitted, WrongHost, ProviderUnavailable, InvalidInput, CrossSite),
+    *(NotReady, StoreUnavailable),  # that sessions and denials are not known
+)
 
 
 def check_role(actor: Actor, needed: Role) -> None:
@@ -220,7 +233,13 @@ def _classify_refusal(error: MeshlineError) -> str:
         return error.reason
     if isinstance(error, NotPermitted):
         return "view"
-    reasons = ((ProviderUnavailable, "provider"), (InvalidInput, "proxy"), (CrossSite, "origin"))
+    reasons = (
+        (ProviderUnavailable, "provider"),
+        (InvalidInput, "proxy"),
+        (CrossSite, "origin"),
+        (NotReady, "store"),
+        (StoreUnavailable, "store"),
+    )
     for kind, reason in reasons:
         if isinstance(error, kind):
             return reason

@@ -45,7 +45,21 @@ FAILED = "failed"
 UNKNOWN = float("nan")
 OUTCOMES = ("accepted", "unchanged", *(outcome for _, outcome in _OUTCOMES), FAILED)
 KAFKA_OUTCOMES = ("taken", "known", "dead_letter")
-REFUSALS = (NO_TOKEN, "unknown_token", "expired_token", "invalid_jwt", "provider", "proxy", "origin", "role", "view", "host")
+REFUSALS = (
+    NO_TOKEN,
+    "unknown_token",
+    "expired_token",
+    "invalid_jwt",
+    "denied",
+    "session",
+    "provider",
+    "store",
+    "proxy",
+    "origin",
+    "role",
+    "view",
+    "host",
+)
 SYNCS = ("ok", "refused", "failed")
 SCOPES = ("read", "unchanged", "new", "changed", "retracted", "refused")
 LIMITS = ("NODES", "DEPTH", "TIME", "MATCHES")

@@ -49,6 +49,7 @@ from meshline.api.rest.openlineage import SOURCE_NAME, BatchAnswer, EventAnswer
 from meshline.api.rest.sources import LOOKUPS as SOURCE_LOOKUPS
 from meshline.api.rest.sources import MEDIA as SOURCE_MEDIA
 from meshline.api.rest.sources import NAME as SOURCE
+from meshline.api.sign_in_pages import OPERATIONS as SIGN_IN
 from meshline.app.check_texts import CheckRequest
 from meshline.governance.report import Report
 from meshline.ingest.sources.transfer import LoadingCounts, SentReading
@@ -111,6 +112,7 @@ _GRAPHQL = {
 }
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    **SIGN_IN,
     ("/", "GET"): Operation(
         "The page for browsers.", {200: Answer("The page, which asks /graphql for data.", {HTML: TEXT}), 304: UNCHANGED}
     ),

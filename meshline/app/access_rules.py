@@ -15,7 +15,7 @@ import msgspec
 
 from meshline.app.tokens import AccessScope, Actor, Role
 from meshline.errors import NotPermitted
-from meshline.graph.queries.visibility import EVERYTHING, Levels, Rights, Selector, SelectorKind
+from meshline.graph.queries.visibility import EVERYTHING, Levels, Rights, Selector, SelectorKind, intersect_rights
 from meshline.ingest.openlineage.events import DatasetEvent, DatasetMention, Event
 
 EVERYONE = "everyone"
@@ -78,16 +78,19 @@ class Rule(NamedTuple):
 
 
 class IngestRights(NamedTuple):
-    """About which namespaces a caller may send events: patterns."""
+    """About which namespaces a caller may send events: patterns. `also`: those of others, which all have to permit it, too."""
 
     caller: str
     patterns: frozenset[str]
+    also: tuple[IngestRights, ...] = ()
 
     def check_event(self, event: Event) -> None:
         """Raises NotPermitted unless the job of an event, its outputs and their other names are in these namespaces.
 
         Inputs may be of any: where data comes from is what lineage is about.
         """
+        for rights in self.also:
+            rights.check_event(event)
         if isinstance(event, DatasetEvent):
             self._check_dataset(event.dataset)
             return
@@ -139,6 +142,8 @@ class AccessRules(NamedTuple):
 
     def find_rights(self, actor: Actor, action: Action = Action.READ) -> Rights | None:
         """With which assets a caller may do something; None: with all. The role admin, which administers the mesh, may do everything."""
+        if actor.parties:
+            return intersect_rights([self.find_rights(party, action) for party in actor.parties])
         if actor.role.includes(Role.ADMIN):
             return None
         principals = list_principals(actor)
@@ -173,10 +178,13 @@ class AccessRules(NamedTuple):
     def may_somewhere(self, actor: Actor, action: Action) -> bool:
         """Whether a caller may do something with any assets, as far as the rules know without a graph."""
         rights = self.find_rights(actor, action)
-        return rights is None or bool(rights.granted or rights.owners)
+        return rights is None or all(one.granted or one.owners for one in (rights, *rights.also))
 
     def find_ingest(self, actor: Actor) -> IngestRights | None:
         """What a caller with the role writer may send events about; None: everything."""
+        if actor.parties:
+            found = [rights for party in actor.parties if (rights := self.find_ingest(party)) is not None]
+            return found[0]._replace(also=tuple(found[1:])) if found else None
         if actor.role.includes(Role.ADMIN) or self._find_default(Action.INGEST) is Default.EVERYTHING:
             return None
         granted = self._list_granted(list_principals(actor), Action.INGEST)

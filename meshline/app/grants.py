@@ -11,11 +11,12 @@ from meshline.app.tokens import ROLE_OF_SCOPE, AccessScope, Actor, Role, check_s
 
 
 class Principal(NamedTuple):
-    """The caller, as it is named elsewhere. `name`: without `service`, the name of a person."""
+    """The caller, as it is named elsewhere. `name`: without `service`, of a person; `agent`: the service that acts for that person."""
 
     name: str
     groups: frozenset[str] = frozenset()
     service: bool = False
+    agent: str | None = None
 
     @property
     def actor_name(self) -> str:
@@ -51,8 +52,18 @@ class Grant(BaseModel):
 
 
 def build_actor(principal: Principal, grants: Sequence[Grant]) -> Actor:
-    """The caller with the sum of its grants: no scopes at all if there are none."""
+    """The caller with the sum of its grants: no scopes at all if there are none. An agent has what both it and its person have."""
+    if principal.agent is not None:
+        return _intersect_actors(
+            build_actor(principal._replace(agent=None), grants), build_actor(Principal(principal.agent, service=True), grants)
+        )
     found = [grant for grant in grants if grant.fits(principal)]
     scopes = frozenset(scope for grant in found for scope in grant.list_scopes())
     role = max((grant.role for grant in found), key=list(Role).index, default=Role.READER)
     return Actor(principal.actor_name, role, scopes, tuple(sorted(principal.groups)))
+
+
+def _intersect_actors(person: Actor, agent: Actor) -> Actor:
+    role = min(person.role, agent.role, key=list(Role).index)
+    scopes = frozenset(scope for scope in AccessScope if person.may(scope) and agent.may(scope))
+    return Actor(f"{person.name} by {agent.name}", role, scopes, person.groups, (person, agent))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from starlette.concurrency import run_in_threadpool
 
 from meshline.app import access_log, notifications
+from meshline.app.access_journal import AccessJournal
 from meshline.app.access_log import AccessLog
 from meshline.app.access_requests import RequestRegister
 from meshline.app.logs import DETAILS
@@ -155,10 +156,12 @@ class Service:
         *,
         tokens: TokenRegister | None = None,
         read_rules_digest: Callable[[], str] = str,
+        access: AccessJournal | None = None,
     ) -> None:
         """`prepare` is called in the thread that opens the graph, before any request is answered. `on_ready` is called once when the
         service is open; `on_failure` for an error that a retry cannot remove. `tokens`: those whose last use is kept in the store.
-        `read_rules_digest`: that of the access rules which are followed now; empty without any.
+        `read_rules_digest`: that of the access rules which are followed now; empty without any. `access`: the sessions and denials of
+        the store.
         """
         self.settings = settings
         self.observer = observer
@@ -167,6 +170,7 @@ class Service:
         self.on_ready = on_ready
         self.tokens = tokens
         self.read_rules_digest = read_rules_digest
+        self.access = access
         self._uses: Mapping[str, int] = {}  # of tokens, as they are in the store
         self.waiting_for = LOADING  # empty when ready
         self._resources: Resources | None = None
@@ -250,18 +254,26 @@ class Service:
         )
         if self.on_ready is not None:
             self.on_ready()
-        self._tasks.append(asyncio.create_task(self._follow(self._resources.live, self._resources.access_requests)))
-        self._tasks.append(asyncio.create_task(self._prune(self._resources.live.store)))
-        self._tasks.append(asyncio.create_task(self._join(self._resources.live)))
-        self._tasks.append(asyncio.create_task(self._keep_uses(self._resources.live.store)))
-        self._tasks.append(asyncio.create_task(self._keep_log(self._resources.access_log)))
-        self._tasks.append(asyncio.create_task(run_in_thread(start_forks)))
-        if self._resources.scheduler is not None:
-            self._tasks.append(asyncio.create_task(self._resources.scheduler.run()))
-        if self._resources.notifier is not None:
-            self._tasks.append(asyncio.create_task(self._resources.notifier.run()))
-        if self._resources.consumer is not None:
-            self._resources.consumer.start()
+        self._start_tasks(self._resources)
+
+    def _start_tasks(self, opened: Resources) -> None:
+        """Start what runs until the service is closed."""
+        tasks = [self._follow(opened.live, opened.access_requests), self._join(opened.live)]
+        tasks += [
+            self._prune(opened.live.store),
+            self._keep_uses(opened.live.store),
+            run_in_thread(start_forks),
+            self._keep_log(opened.access_log),
+        ]
+        if self.access is not None:
+            tasks.append(self._follow_access(self.access))
+        if opened.scheduler is not None:
+            tasks.append(opened.scheduler.run())
+        if opened.notifier is not None:
+            tasks.append(opened.notifier.run())
+        self._tasks += map(asyncio.create_task, tasks)
+        if opened.consumer is not None:
+            opened.consumer.start()
 
     def _open_resources(self) -> Resources:
         settings = self.settings
@@ -279,6 +291,8 @@ class Service:
                 for message in (*map(str, loading.refused), *loading.warnings):
                     log.warning("%s", message)
             live.index.prepare_ids()
+            if self.access is not None:
+                self.access.open(store)
             governing = PolicyService(live, settings.policies)
             wanted_events = build_subscription(settings)
             notifier = self._build_notifier(live, governing)
@@ -360,6 +374,23 @@ class Service:
                 if not self.waiting_for:
                     log.exception("changes that other processes write cannot be shown")
                 self.waiting_for = "changes that other processes write to the store cannot be shown: see the log"
+
+    async def _follow_access(self, access: AccessJournal) -> None:
+        """Read the sessions and denials that other processes write to the same store."""
+        failing = False
+        while True:
+            await asyncio.sleep(self.settings.refresh_seconds)
+            try:
+                await run_in_task(access.follow)
+                failing = False
+            except MeshlineError as error:
+                if not failing:
+                    log.warning("sessions and denials that other processes write are not known: %s", error)
+                failing = True
+            except Exception:
+                if not failing:
+                    log.exception("sessions and denials that other processes write are not known")
+                failing = True
 
     async def _keep_uses(self, store: Store) -> None:
         """Write the last use of each token to the store."""

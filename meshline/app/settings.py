@@ -84,6 +84,22 @@ class Settings(BaseSettings):
         default=None, description="The client of `meshline login` at the identity provider: a public one, with the device flow."
     )
     oidc_scopes: str = Field(default="openid offline_access", description="The scopes that `meshline login` asks for, separated by spaces.")
+    oidc_agents: tuple[str, ...] = Field(
+        default=(),
+        description="Clients of the identity provider that act for the people whose tokens they have: such a caller may only what both"
+        " the person and the service of this name may.",
+    )
+    web_address: str | None = Field(
+        default=None,
+        description="The address of this server as browsers have it: `https://meshline.company.com`. Needed with `oidc_web_client`.",
+    )
+    oidc_web_client: str | None = Field(
+        default=None,
+        description="The client of the page at the identity provider, with which people sign in there: with the code flow, and"
+        " `/sign-in/callback` of `web_address` as its redirect address.",
+    )
+    oidc_web_secret: SecretStr | None = Field(default=None, description="The secret of that client, unless it is a public one.")
+    oidc_web_scopes: str = Field(default="openid", description="The scopes that the page asks for, separated by spaces.")
     grants: tuple[Grant, ...] = Field(
         default=(),
         description="What callers of the identity provider, or of a trusted proxy, may: entries with one of `user`, `group` and"

@@ -127,13 +127,15 @@ def check_tokens(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
 
 class Actor(NamedTuple):
     """The caller. `name`: the name of the token; empty without authentication. `scopes`: None = all that the role permits.
-    `groups`: those for which it acts (access rules).
+    `groups`: those for which it acts (access rules). `parties`: a person and the service that acts for it, if that is so: what either of
+    them may not see, the caller may not see.
     """
 
     name: str
     role: Role
     scopes: frozenset[AccessScope] | None = None
     groups: tuple[str, ...] = ()
+    parties: tuple[Actor, ...] = ()
 
     def may(self, scope: AccessScope) -> bool:
         return self.role.includes(ROLE_OF_SCOPE[scope]) and (self.scopes is None or scope in self.scopes)

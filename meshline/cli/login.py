@@ -247,7 +247,7 @@ def _get_endpoint(document: Mapping[str, Any], name: str, issuer: str) -> str:
 
 
 def _check_address(address: str) -> None:
-    from meshline.app.oidc import is_safe_address
+    from meshline.app.provider import is_safe_address
 
     if not is_safe_address(address):
         raise InvalidInput("a token is sent to https:// addresses only, and to http:// of this machine", address[:LONGEST])

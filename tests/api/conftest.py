@@ -104,10 +104,11 @@ def run_application(**settings: object) -> Iterator[TestClient]:
 
 
 @contextmanager
-def serve_application(build_settings: Callable[[str], dict[str, object]]) -> Iterator[str]:
+def serve_application(build_settings: Callable[[str], dict[str, object]], port: int = 0) -> Iterator[str]:
     """The whole application at an address of its own, ready: the address. `build_settings`: from the address."""
     with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", port))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         app = create_app(load_settings(**{"store": "sqlite://:memory:", **build_settings(url)}))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))

@@ -3,9 +3,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from starlette.testclient import TestClient
 
+from tests.api.conftest import move_clock, run_application
 from tests.oidc.issuer import ScriptedIssuer, run_issuer
 from tests.oidc.provider import Provider, run_provider
+from tests.oidc.scripted_sign_in import SignInIssuer, build_settings
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +22,22 @@ def provider() -> Iterator[Provider]:
 def issuer() -> Iterator[ScriptedIssuer]:
     with run_issuer() as found:
         yield found
+
+
+@pytest.fixture
+def sign_in_issuer() -> Iterator[SignInIssuer]:
+    with run_issuer() as found:
+        found.__class__ = SignInIssuer
+        assert isinstance(found, SignInIssuer)
+        found.describe()
+        yield found
+
+
+@pytest.fixture
+def browser(sign_in_issuer: SignInIssuer) -> Iterator[TestClient]:
+    with run_application(**build_settings(sign_in_issuer)) as found:
+        found.follow_redirects = False
+        yield found
+
+
+__all__ = ["move_clock"]

@@ -27,13 +27,14 @@ class Answer(NamedTuple):
 
 
 class ScriptedIssuer:
-    """`answers`: what is answered instead of the right document, by path. `counts`: requests by path."""
+    """`answers`: what is answered instead of the right document, by path. `counts`: requests by path; `bodies`: what was sent."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.keys: list[dict[str, Any]] = [FIRST.as_dict(private=False)]
         self.answers: dict[str, Callable[[], Answer]] = {}
         self.counts: Counter[str] = Counter()
+        self.bodies: dict[str, bytes] = {}  # the last one by path
 
     def answer(self, path: str) -> Answer:
         self.counts[path] += 1
@@ -79,7 +80,7 @@ def run_issuer() -> Iterator[ScriptedIssuer]:
                 pass
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            found.bodies[self.path] = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.do_GET()
 
         def log_message(self, *_given: object) -> None: ...

@@ -4,6 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import Provider from "oidc-provider";
 
 const AUDIENCE = process.argv[2];
+const WEB = process.argv[3]; // the address of the server at whose page people sign in
 const GROUPS = { ann: ["stewards", "sales"], bob: [], eve: ["sales"] };
 const server = createServer();
 await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
@@ -31,6 +32,18 @@ const provider = new Provider(issuer, {
       id_token_signed_response_alg: "ES256",
     },
     {
+      client_id: "meshline-web",
+      client_secret: "a-secret-of-this-test, too: +/%",
+      grant_types: ["authorization_code"],
+      response_types: ["code"],
+      redirect_uris: [`${WEB}/sign-in/callback`],
+      application_type: "native", // which may be at http:// of this machine
+      post_logout_redirect_uris: [`${WEB}/`],
+      backchannel_logout_uri: `${WEB}/sign-out/report`,
+      backchannel_logout_session_required: true,
+      id_token_signed_response_alg: "ES256",
+    },
+    {
       client_id: "meshline-cli",
       token_endpoint_auth_method: "none",
       application_type: "native",
@@ -41,13 +54,19 @@ const provider = new Provider(issuer, {
     },
   ],
   scopes: ["openid", "offline_access"],
-  findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+  claims: { openid: ["sub", "groups", "name"] }, // which this provider lists at its userinfo endpoint, and not in ID tokens
+  // Its own guard refuses addresses of this machine, to which it reports sign-outs here.
+  fetch: (url, { dispatcher: _guard, ...options }) => fetch(url, options),
+  findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, groups: GROUPS[id] ?? [], name: `${id} of the tests` }) }),
   extraTokenClaims: (_context, token) => (token.accountId ? { groups: GROUPS[token.accountId] ?? [] } : undefined),
   features: {
     devInteractions: { enabled: true },
     deviceFlow: { enabled: true },
     clientCredentials: { enabled: true },
     revocation: { enabled: true },
+    introspection: { enabled: true },
+    rpInitiatedLogout: { enabled: true },
+    backchannelLogout: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => AUDIENCE,

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import URL
+from tests.api.test_serve import free_port
 from tests.npm import install_packages
 
 FOLDER = Path(__file__).parent
@@ -21,6 +22,7 @@ SERVICE, SECRET = "airflow", "a-secret-of-this-test"
 CLIENT = "meshline-cli"
 AGENT = "agent"  # a service, with the same secret
 DESKTOP, REDIRECT = "desktop", "http://127.0.0.1:9/callback"  # a program of a person, and where it waits for the code
+WEB_CLIENT, WEB_SECRET = "meshline-web", "a-secret-of-this-test, too: +/%"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 STEPS = 8  # at most, of pages until a person is signed in
 _FORM = re.compile(r'<form[^>]*action="([^"]+)"[^>]*>(.*?)</form>', re.DOTALL)
@@ -29,10 +31,11 @@ _ATTRIBUTE = re.compile(r'(name|value)="([^"]*)"')
 
 
 class Provider:
-    """A running provider. Its tokens are for `URL`."""
+    """A running provider. Its tokens are for `URL`. `web`: where a server may listen at whose page people sign in."""
 
-    def __init__(self, issuer: str) -> None:
+    def __init__(self, issuer: str, web: str) -> None:
         self.issuer = issuer
+        self.web = web
         self.endpoints: dict[str, Any] = httpx.get(f"{issuer}/.well-known/openid-configuration").json()
 
     def get_service_token(self, client: str = SERVICE, **asked: str) -> httpx.Response:
@@ -79,6 +82,8 @@ def fill_forms(browser: httpx.Client, page: httpx.Response, person: str) -> http
         fields = {one["name"]: one.get("value", "") for one in inputs if "name" in one}
         if "login" in fields:
             fields.update(login=person, password="any")
+        if "op.logoutForm" in page.text:
+            fields["logout"] = "yes"  # one of its two buttons
         page = follow_redirects(browser, browser.post(page.url.join(form[1]), data=fields))
     pytest.fail(f"the provider asked for more than {STEPS} forms")
 
@@ -86,15 +91,16 @@ def fill_forms(browser: httpx.Client, page: httpx.Response, person: str) -> http
 @contextmanager
 def run_provider() -> Iterator[Provider]:
     install_packages(FOLDER)
+    web = f"http://127.0.0.1:{free_port()}"
     process = subprocess.Popen(
-        ["node", "provider.mjs", URL], cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ["node", "provider.mjs", URL, web], cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdin is not None
     assert process.stdout is not None
     try:
         line = next((line for line in process.stdout if line.startswith("{")), None)
         assert line is not None, "the provider has not begun"
-        yield Provider(json.loads(line)["issuer"])
+        yield Provider(json.loads(line)["issuer"], web)
     finally:
         process.stdin.close()  # at which it ends
         process.wait(timeout=10)

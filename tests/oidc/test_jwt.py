@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from meshline.app import oidc
+from meshline.app import provider as oidc
 from meshline.app.access_file import read_access_rules
 from meshline.app.grants import Grant
-from meshline.app.oidc import TokenIssuer, build_issuer, is_safe_address
+from meshline.app.oidc import ClaimNames, TokenIssuer, build_issuer
+from meshline.app.provider import Provider, is_safe_address
 from meshline.app.settings import load_settings
 from meshline.app.tokens import AccessScope, Actor, Role, TokenRefused
 from meshline.errors import InvalidInput, ProviderUnavailable
@@ -53,7 +54,7 @@ class Clock:
 
 
 def build(issuer: ScriptedIssuer, clock: Clock | None = None, groups: str = "groups", name: str = "sub") -> TokenIssuer:
-    return TokenIssuer(issuer.url, AUDIENCE, groups, name, GRANTS, clock or Clock())
+    return TokenIssuer(Provider(issuer.url, clock or Clock()), AUDIENCE, ClaimNames(groups, name), GRANTS)
 
 
 def find(issuer: ScriptedIssuer, token: str, **built: str) -> Actor:
@@ -91,7 +92,7 @@ def fill(claims: Mapping[str, Any], issuer: ScriptedIssuer) -> dict[str, Any]:
 )
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 def test_a_good_token_of_each_algorithm(steady: ScriptedIssuer, algorithm: str, key: Any) -> None:
-    assert find(steady, steady.sign(key, {"alg": algorithm})) == ("user ann", Role.ADMIN, frozenset(AccessScope), ())
+    assert find(steady, steady.sign(key, {"alg": algorithm})) == Actor("user ann", Role.ADMIN, frozenset(AccessScope))
 
 
 @pytest.mark.parametrize(
@@ -363,7 +364,7 @@ def test_a_withdrawn_key_is_forgotten(issuer: ScriptedIssuer) -> None:
         issuer.keys[:] = [SECOND.as_dict(private=False)]
         clock.now += oidc.FRESH_SECONDS + 1
         await is_accepted(checked, issuer.sign())  # fetched beside it
-        fetching = checked._keys._fetching
+        fetching = checked.provider._fetching
         assert fetching is not None
         await fetching
         assert not await is_accepted(checked, issuer.sign())

@@ -43,13 +43,20 @@ class Rights(NamedTuple):
     """What a viewer may see: what the selectors of `granted` choose and what the `owners` own, without what those of `restricted` choose.
 
     `owners`: the names in the mesh of the viewer and of his groups. `lifted`: selectors of `restricted`, each with one for whose assets
-    it does not count.
+    it does not count. `also`: the rights of others: the viewer sees only what they may see, too.
     """
 
     granted: frozenset[Selector]
     restricted: frozenset[Selector]
     owners: frozenset[str]
     lifted: frozenset[tuple[Selector, Selector]] = frozenset()
+    also: tuple[Rights, ...] = ()
+
+
+def intersect_rights(rights: Iterable[Rights | None]) -> Rights | None:
+    """What all of these permit; None: everything."""
+    found = [one for one in rights if one is not None]
+    return found[0]._replace(also=tuple(found[1:])) if found else None
 
 
 class Levels(NamedTuple):
@@ -90,8 +97,7 @@ def compute_visible(index: LineageIndex, rights: Rights, now: tuple[LineageIndex
 
     `now`: of an index of a past time, today's index and mask: what the viewer may not see today is not shown to him as of yesterday.
     """
-    mask = _Mask(index, rights)
-    visible = mask.compute()
+    visible = _intersect_masks(index, rights, _Mask.compute)
     if now is not None:
         visible = visible & ~_mark_hidden_now(index, visible, *now)
     return visible
@@ -106,7 +112,7 @@ def compute_masks(index: LineageIndex, levels: Levels, now: tuple[LineageIndex, 
     readable = compute_visible(index, levels.read, None if of is None or now is None else (of, now[1].readable))
     shown = with_sql = readable
     if levels.browse != levels.read:
-        shown = _Mask(index, levels.browse).compute_browsable()
+        shown = _intersect_masks(index, levels.browse, _Mask.compute_browsable)
         if of is not None and now is not None:
             shown = shown & ~_mark_hidden_now(index, shown, of, now[1].shown)
         shown = shown | readable
@@ -119,7 +125,15 @@ def compute_permitted(index: LineageIndex, rights: Rights) -> Flags:
     """With which nodes something may be done (bool, by node): as `compute_visible`, but without the containers of what is chosen, and of
     jobs, contracts, consumers and owners only those of which all that they belong to is chosen.
     """
-    return _Mask(index, rights).compute_permitted()
+    return _intersect_masks(index, rights, _Mask.compute_permitted)
+
+
+def _intersect_masks(index: LineageIndex, rights: Rights, compute: Callable[[_Mask], Flags]) -> Flags:
+    """What `compute` makes of these rights, and of those of the others whose rights count, too."""
+    found = compute(_Mask(index, rights))
+    for others in rights.also:
+        found = found & compute(_Mask(index, others))
+    return found
 
 
 def find_selected(index: LineageIndex, selector: Selector) -> bool:
