@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import product
 from typing import Any
 
 import msgspec
+import networkx as nx
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -205,6 +207,69 @@ def test_visible_rows_and_hidden_counts_are_all_rows(shape: Shape, start: int, *
     shown = [node["node"]["qualifiedName"] for node in some["assets"]["nodes"]]
     names = [node["node"]["qualifiedName"] for node in every["assets"]["nodes"]]
     assert shown == [name for name in names if MARKS[0] not in name]
+
+
+@settings(max_examples=count_examples(20), deadline=None)
+@given(shape=draw_shapes(), start=st.integers(0, SEVERAL - 1), direction=st.sampled_from(["DOWNSTREAM", "UPSTREAM"]))
+def test_a_drawing_connects_what_is_connected_through_hidden_assets(shape: Shape, start: int, direction: str) -> None:
+    """It has the visible nodes of an administrator's, and an edge wherever that has one, or a way through hidden nodes alone."""
+    world = World(shape, PLAIN)
+    dataset = world.datasets[start]
+    for granularity, key in (("COLUMN", build_column_key(dataset, "a")), ("DATASET", dataset)):
+        nodes, edges = draw(world, RULES, NO_AUTHENTICATION, key.id, direction, granularity)
+        some, shown = draw(world, RULES, READER, key.id, direction, granularity)
+        assert some == {node for node in nodes if MARKS[0] not in node}
+        assert not any(hidden for _, _, hidden in edges)
+        ways = nx.DiGraph([(one, other) for one, other, _ in edges])
+        for one, other in product(some, repeat=2):
+            found = {hidden for start_, end, hidden in shown if (start_, end) == (one, other)}
+            if (one, other) in ways.edges:
+                assert found == {0}
+            elif one != other:
+                through = ways.subgraph({node for node in ways if MARKS[0] in node} | {one, other})
+                connected = one in through and other in through and nx.has_path(through, one, other)
+                assert (found != set()) == connected
+                assert not connected or min(found) >= nx.shortest_path_length(through, one, other) - 1
+
+
+def test_a_drawing_of_columns_begins_at_those_from_which_hidden_ways_lead() -> None:
+    """Of a dataset among the starts."""
+    flows = [(0, 0, SEVERAL, 1, "IDENTITY"), (SEVERAL, 1, 1, 2, "IDENTITY"), (0, 1, SEVERAL, 2, "IDENTITY")]
+    world = World(Shape(flows, [], [], []), PLAIN)
+    nodes, edges = draw(world, RULES, READER, world.datasets[0].id, "DOWNSTREAM", "COLUMN")
+    assert (nodes, edges) == ({"wh/open.0", "wh/open.0.a", "wh/open.1.c"}, {("wh/open.0.a", "wh/open.1.c", 1)})
+
+
+@settings(max_examples=count_examples(10), deadline=None)
+@given(shape=draw_shapes(), start=st.integers(0, 2 * SEVERAL - 1))
+def test_a_drawing_has_what_may_be_browsed(shape: Shape, start: int) -> None:
+    """At the grain of datasets it is that of an administrator."""
+    world = World(shape, PLAIN)
+    of = world.datasets[start].id
+    every, some = (draw(world, BROWSING, actor, of, "DOWNSTREAM", "DATASET") for actor in (NO_AUTHENTICATION, READER))
+    assert some == every
+    hops = "upstream { direct shown } downstream { direct shown }"
+    query = f'{{ lineage(of: ["{of}"], granularity: DATASET) {{ nodes {{ asset {{ name }} {hops} }} }} }}'
+    with open_world(world, BROWSING) as executor:
+        assert ask(executor, query, {}) == ask(executor, query, {}, NO_AUTHENTICATION)
+
+
+def draw(
+    world: World, rules: AccessRules, actor: Actor, of: str, direction: str, granularity: str
+) -> tuple[set[str], set[tuple[str, str, int]]]:
+    """(the names of the nodes, the edges with what they hide), which `lineage` and `compactLineage` have alike."""
+    arguments = f'(of: ["{of}"], direction: {direction}, granularity: {granularity}, limit: 500)'
+    query = f"""{{ lineage{arguments} {{ nodes {{ asset {{ qualifiedName }} }}
+        edges {{ from {{ qualifiedName }} to {{ qualifiedName }} hidden stale }} }}
+        compactLineage{arguments} {{ qualifiedNames edges {{ from to hidden }} }} }}"""
+    with open_world(world, rules) as executor:
+        data = ask(executor, query, {}, actor)["data"]
+    found, names, columns = data["lineage"], data["compactLineage"]["qualifiedNames"], data["compactLineage"]["edges"]
+    edges = {(edge["from"]["qualifiedName"], edge["to"]["qualifiedName"], edge["hidden"]) for edge in found["edges"]}
+    assert not any(edge["stale"] for edge in found["edges"])
+    assert names == [node["asset"]["qualifiedName"] for node in found["nodes"]]
+    assert edges == {(names[one], names[other], hidden) for one, other, hidden in zip(*columns.values(), strict=True)}
+    return set(names), edges
 
 
 def test_other_fields_are_refused() -> None:

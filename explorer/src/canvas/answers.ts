@@ -39,7 +39,7 @@ function readCompactEdges({ ids, edges }: Compact): LineageEdge[] {
     return {
       ...{ from: ids[from]!, to: ids[edges.to[i]!]!, reach: REACHES[bits & REACH_BITS]!, type: null, subtype: "" },
       ...{ masking: (bits & MASKING) !== 0, stale: (bits & STALE) !== 0, provisional: (bits & PROVISIONAL) !== 0 },
-      ...{ count: edges.count[i]!, jobs: [], brief: true },
+      ...{ count: edges.count[i]!, hidden: edges.hidden[i]!, jobs: [], brief: true },
     };
   });
 }
@@ -72,6 +72,6 @@ function readNode({ asset, reach, masked, start, upstream, downstream }: Part["n
 }
 
 function readEdge(edge: Part["edges"][number]): LineageEdge {
-  const { reach, type, subtype, masking, count, jobs, stale, provisional } = edge;
-  return { from: edge.from.id, to: edge.to.id, reach, type, subtype, masking, count, jobs, stale, provisional };
+  const { reach, type, subtype, masking, count, hidden, jobs, stale, provisional } = edge;
+  return { from: edge.from.id, to: edge.to.id, reach, type, subtype, masking, count, hidden, jobs, stale, provisional };
 }

@@ -7,7 +7,7 @@ import { EdgeReasons } from "../queries/picture";
 import { JobSql } from "../queries/why";
 import type { Action } from "./actions";
 import type { PictureState } from "./address";
-import { type Card, isUser, type Line, type LineageEdge, type Picture, type Reach, type Row } from "./model";
+import { type Card, isUser, isVeiled, type Line, type LineageEdge, type Picture, type Reach, type Row } from "./model";
 
 export function nameReach(reach: Reach): string {
   return reach[0] + reach.slice(1).toLowerCase();
@@ -136,7 +136,8 @@ function Focus({ card, row, picture, state, cone, actions, onLine, onFilter, onF
                     <Name text={other.node.name} most={40} /> ({line.reach.toLowerCase()}
                     {line.masking && ", masking"}
                     {line.stale && ", not restated"}
-                    {line.provisional && ", provisional"})
+                    {line.provisional && ", provisional"}
+                    {isVeiled(line) && ", through what you may not see"})
                   </button>
                 </li>
               );
@@ -311,6 +312,7 @@ function describeEdge(edge: LineageEdge): string {
     edge.stale ? "not restated by the latest run" : "",
     edge.provisional ? "from a run that has not completed" : "",
     edge.count > 1 ? `${edge.count} flows` : "",
+    edge.hidden ? `through ${count(edge.hidden, "asset", "assets")} that you may not see, or more` : "",
   ];
   return parts.filter(Boolean).join(", ");
 }

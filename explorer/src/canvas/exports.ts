@@ -2,9 +2,10 @@
 import { buildCsv } from "../files";
 import { cutName, showName } from "../names";
 import { captionCard, nameCard, pickGroupColour } from "./drawing";
+import { isVeiled } from "./model";
 import type { Palette } from "./palette";
 import { boxOf, HEAD_HEIGHT, hasFoot, middleOf, pointBox, ROW_HEIGHT, type Scene, shapeOf } from "./scene";
-import { DASHES, describeLine, GONE, SHIELD } from "./strokes";
+import { DASHES, describeLine, GONE, SHIELD, VEILED } from "./strokes";
 
 /** What every export says of itself. */
 export interface Caption {
@@ -54,7 +55,7 @@ export function buildSvg(scene: Scene, caption: Caption, palette: Palette): stri
     const kept = line.stale || line.provisional ? palette.warn : palette.strongLine;
     const lost = line.change === "fewer" || line.change === "removed";
     const colour = lost ? palette.bad : line.change ? palette.good : kept;
-    const dashes = line.change === "removed" ? GONE : DASHES[line.reach];
+    const dashes = line.change === "removed" ? GONE : isVeiled(line) ? VEILED : DASHES[line.reach];
     const dash = dashes.length > 0 ? ` stroke-dasharray="${dashes.join(" ")}"` : "";
     const faint = line.faint ? ' opacity="0.3"' : "";
     const path = scene.paths[i]!;

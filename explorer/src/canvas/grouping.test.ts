@@ -62,7 +62,7 @@ describe("readCompact", () => {
       ...{ ids: ["a", "b"], kinds: ["DATASET", "DATASET"], names: ["a", "b"], qualifiedNames: ["db/a", "db/b"] },
       ...{ reach: ["DIRECT", "INDIRECT"], masked: [false, true], start: [true, false], domain: [-1, 0], product: [-1, -1] },
       ...{ dataset: [-1, -1], domains: [{ id: "d", name: "Sales" }], products: [], datasets: [] },
-      edges: { from: [0], to: [1], bits: [1 + 4 + 16], count: [3] },
+      edges: { from: [0], to: [1], bits: [1 + 4 + 16], count: [3], hidden: [0] },
       ungrouped: 0,
       completeness: {} as never,
     },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { buildPicture, collectCone, FIRST_VIEW, findCards, mergeAnswer, NOTHING, type View } from "./model";
+import { buildPicture, collectCone, FIRST_VIEW, findCards, isVeiled, mergeAnswer, NOTHING, type View } from "./model";
 import { makeEdge, makeNode } from "./samples";
+import { describeLine } from "./strokes";
 
 const names = (view: Partial<View>, known = KNOWN) =>
   buildPicture(known, { ...FIRST_VIEW, ...view })
@@ -48,6 +49,14 @@ describe("buildPicture", () => {
       ["a", 0, 0],
       ["b", null, null],
     ]);
+  });
+
+  test("a line is veiled if nothing but a way through hidden assets connects its ends", () => {
+    const nodes = [makeNode("a", { start: true }), makeNode("b"), makeNode("c")];
+    const edges = [makeEdge("a", "b", { hidden: 2, count: 0 }), makeEdge("a", "c", { hidden: 0 })];
+    const { lines } = buildPicture(mergeAnswer(NOTHING, { nodes, edges }), FIRST_VIEW);
+    expect(lines.map(isVeiled)).toEqual([true, false]);
+    expect(lines.map(describeLine)).toEqual(["through what you may not see", ""]);
   });
 
   test("the reach filter thins lines out and counts them", () => {

@@ -68,6 +68,8 @@ export interface LineageEdge {
   jobs: Ref[];
   stale: boolean;
   provisional: boolean;
+  /** Not 0: it leads through at least so many assets that the caller may not see, and represents no flow. */
+  hidden?: number;
   /** From a compact answer: type and jobs are not known. */
   brief?: boolean;
 }
@@ -473,6 +475,11 @@ function* collectLines(
   );
   for (const line of kept) line.id = `${endName(cards, line.from, line.fromRow)} ${endName(cards, line.to, line.toRow)}`;
   return { lines: kept, byReach, within };
+}
+
+/** Whether a line is there only because data flows through what the caller may not see. */
+export function isVeiled(line: Line): boolean {
+  return line.edges.length > 0 && line.edges.every((edge) => (edge.hidden ?? 0) > 0);
 }
 
 function endName(cards: readonly Card[], card: number, row: number): string {

@@ -4,7 +4,7 @@
  */
 import { isLong, splitCurve } from "./curves";
 import { type Lights, listLitLines } from "./lights";
-import { REACHES, type Reach } from "./model";
+import { isVeiled, REACHES, type Reach } from "./model";
 import type { Palette } from "./palette";
 import { FAR, middleOf, type Scene } from "./scene";
 import type { Viewport } from "./viewport";
@@ -14,6 +14,8 @@ export type Window4 = readonly [left: number, top: number, right: number, bottom
 export const DASHES: Record<Reach, number[]> = { DIRECT: [], INDIRECT: [7, 4], POSSIBLE: [2, 4] };
 /** Of a flow that is there no more. */
 export const GONE = [1, 6];
+/** Through what the caller may not see. */
+export const VEILED = [12, 4, 2, 4];
 /** A shield, for lines that mask and for what is reached masked on every path: drawn, as few fonts have one. */
 export const SHIELD = "M0 -6L5 -4V0C5 3 2 5.5 0 6.5C-2 5.5 -5 3 -5 0V-4Z";
 let shield: Path2D | undefined;
@@ -24,20 +26,21 @@ const FAR_TONES: Record<Reach, number> = { DIRECT: 0.75, INDIRECT: 0.4, POSSIBLE
 const ARROW = 8;
 
 /** The style of a line in bits: how it is reached (2), thinned by the filter (4), stale or provisional (8); a cone adds faded (16) or lit (32). */
-const [FAINT, UNSURE, OFF_CONE, ON_CONE, ADDED, REMOVED, STYLES] = [4, 8, 16, 32, 64, 128, 256];
+const [FAINT, UNSURE, OFF_CONE, ON_CONE, ADDED, REMOVED, THROUGH_HIDDEN, STYLES] = [4, 8, 16, 32, 64, 128, 256, 512];
 /** Gone is both bits: red, and dotted. */
 const CHANGE_BITS = { none: 0, added: ADDED, both: ADDED, fewer: REMOVED, removed: ADDED | REMOVED };
-const styles = new WeakMap<Scene, Uint8Array>();
+const styles = new WeakMap<Scene, Uint16Array>();
 
-function listStyles(scene: Scene): Uint8Array {
+function listStyles(scene: Scene): Uint16Array {
   const known = styles.get(scene);
   if (known) return known;
-  const made = Uint8Array.from(
+  const made = Uint16Array.from(
     scene.picture.lines,
     (line) =>
       REACHES.indexOf(line.reach) |
       (line.faint ? FAINT : 0) |
       (line.stale || line.provisional ? UNSURE : 0) |
+      (isVeiled(line) ? THROUGH_HIDDEN : 0) |
       CHANGE_BITS[line.change ?? "none"],
   );
   styles.set(scene, made);
@@ -83,7 +86,8 @@ export function drawLines(
               : palette.strongLine;
     context.lineWidth = (lit ? 2.4 : near ? (drawn > MANY ? 1 : 1.5) : reach === "DIRECT" ? 1 : 0.7) * thin;
     const gone = (style & ADDED) !== 0 && (style & REMOVED) !== 0;
-    if (near) strokeNear(context, scene, members, window, crowded ? [] : gone ? GONE : DASHES[reach], thin, palette);
+    const dashes = gone ? GONE : (style & THROUGH_HIDDEN) !== 0 ? VEILED : DASHES[reach];
+    if (near) strokeNear(context, scene, members, window, crowded ? [] : dashes, thin, palette);
     else strokeFar(context, scene, members, style, lights.cone);
   }
   context.setLineDash([]);
@@ -271,6 +275,7 @@ const CHANGES = { added: "+", fewer: "−", both: "±", removed: "− gone" };
 export function describeLine(line: Scene["picture"]["lines"][number]): string {
   const count = line.edges.reduce((sum, edge) => sum + edge.count, 0);
   const signs: string[] = (["stale", "provisional"] as const).filter((name) => line[name]);
+  if (isVeiled(line)) signs.push("through what you may not see");
   if (line.change) signs.unshift(CHANGES[line.change]);
   return [...signs, ...(count > 1 && line.fromRow < 0 && line.toRow < 0 ? [String(count)] : [])].join(" ");
 }

@@ -24,6 +24,7 @@ class CompactEdges:
         " them mask, 8 if all are stale, 16 if all are provisional; as in `LineageEdge`."
     )
     count: list[int] = strawberry.field(description="The number of flows between columns (or whole datasets) that the edge represents.")
+    hidden: list[int] = strawberry.field(description="As `LineageEdge.hidden`. The edges through hidden assets are the last.")
 
 
 @strawberry.type(description="What jobs or consumers do with nodes, as columns of equal length, one row for each pair.")
@@ -85,7 +86,7 @@ class CompactLineage:
 
     @classmethod
     def from_compact(cls, view: GraphView, found: compact_lineage.CompactLineage, include: Sequence[LineageInclude] = ()) -> Self:
-        view.request.spend(found.nodes.size + found.edges.start.size)
+        view.request.spend(found.nodes.size + found.edges.start.size + len(found.passages))
         return cls(view=view, found=found, include=include)
 
     @strawberry.field
@@ -146,8 +147,14 @@ class CompactLineage:
 
     @strawberry.field
     def edges(self) -> CompactEdges:
-        edges = self.found.edges
-        return CompactEdges(start=edges.start.tolist(), end=edges.end.tolist(), bits=self.found.edge_bits, count=edges.flows.tolist())
+        edges, passages = self.found.edges, self.found.passages
+        return CompactEdges(
+            start=edges.start.tolist() + [one.start for one in passages],
+            end=edges.end.tolist() + [one.end for one in passages],
+            bits=self.found.edge_bits,
+            count=edges.flows.tolist() + [0] * len(passages),
+            hidden=[0] * len(edges.start) + [one.hidden for one in passages],
+        )
 
     @describe_field("The jobs and consumers of the drawing, if `include` names them: else empty.")
     def users(self) -> CompactUsers:

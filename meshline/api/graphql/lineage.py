@@ -226,6 +226,10 @@ class LineageEdge:
     subtype: str
     masking: bool
     count: int = strawberry.field(description="The number of flows between columns (or whole datasets) that it represents.")
+    hidden: int = strawberry.field(
+        description="Not 0: no flow of which the caller may see both ends connects the two, but data flows through assets that he may not"
+        " see (access rules): at least so many, and on a way of this reach."
+    )
     known: strawberry.Private[Evidence]
     position: strawberry.Private[int]
 
@@ -375,6 +379,7 @@ def _build_edge(view: GraphView, edge: lineage_graph.LineageEdge, known: Evidenc
         subtype=edge.subtype,
         masking=edge.masking,
         count=edge.flows,
+        hidden=edge.hidden,
     )
 
 

@@ -407,10 +407,11 @@ class LineageFacet:
         """The flows that begin at these datasets or at their columns, with pairs of datasets whose columns are known."""
         return list_leaving_flows(self._tables, self._tables.nodes.rep[np.array(sorted(set(datasets)), np.int32)])
 
-    def list_flows_near(self, nodes: Ints, direction: Direction) -> FlowTable:
+    def list_flows_near(self, nodes: Ints, direction: Direction, *, whole: bool = False) -> FlowTable:
         """The flows one hop from these columns and datasets (representatives), whatever their reach: of a column also those of its
-        dataset as a whole, and of a dataset those of its columns.
+        dataset as a whole, and of a dataset those of its columns. `whole`: as in `Traversal.build_whole_flow_table`.
         """
+        del whole  # nothing is hidden here
         return list_flows_near(self._tables, nodes, direction)
 
     def mark_seen(self, numbers: Longs, since: int) -> Flags:

@@ -17,6 +17,8 @@ import numpy as np
 from meshline.graph.index.arrays import COLUMN, I64, NONE
 from meshline.graph.index.display_names import DisplayNames, Listing
 from meshline.graph.index.dump import Dump
+from meshline.graph.index.flow_tables import build_flow_table, find_rows_between
+from meshline.graph.index.hidden_passages import find_passages
 from meshline.graph.index.index_tables import NodeSlots
 from meshline.graph.index.lineage_index import AssetFacet, ChangeFacet, LineageFacet, LineageIndex, OwnershipFacet
 from meshline.graph.index.loader import HeadLoader
@@ -37,14 +39,16 @@ from meshline.graph.index.results import (
     HiddenCount,
     Hits,
     Ints,
+    Longs,
     Ownership,
+    Passage,
     Reach,
     StatedScope,
     Truncated,
     View,
     WordMatch,
 )
-from meshline.graph.index.rollup import Rows
+from meshline.graph.index.rollup import Rows, join_rows, keep_strongest
 from meshline.graph.index.statistics import DatasetNames, NameMatcher, Size, Survey
 from meshline.graph.index.traversal import Starts, Traversal, resolve_starts
 from meshline.graph.index.traversal_gaps import GapFlows, GapNodes, GapPairs, TraversalGaps
@@ -393,8 +397,9 @@ class RestrictedLineage(LineageFacet):
     def list_flows_from(self, datasets: Sequence[int]) -> FlowTable:
         return keep_visible_flows(super().list_flows_from(datasets), self._visible)
 
-    def list_flows_near(self, nodes: Ints, direction: Direction) -> FlowTable:
-        return keep_visible_flows(super().list_flows_near(nodes, direction), self._visible)
+    def list_flows_near(self, nodes: Ints, direction: Direction, *, whole: bool = False) -> FlowTable:
+        flows = super().list_flows_near(nodes, direction)
+        return keep_visible_flows(move_flows(self._loader, flows, self._visible) if whole else flows, self._visible)
 
     def list_implied_columns(self, datasets: Ints) -> tuple[Ints, Ints]:
         of, columns = super().list_implied_columns(datasets)
@@ -464,6 +469,39 @@ class RestrictedTraversal(Traversal):
 
     def build_flow_table(self) -> FlowTable:
         return keep_visible_flows(super().build_flow_table(), self._visible)
+
+    def list_whole(self) -> Affected:
+        lifted = self._every.replace_nodes(move_columns(self._loader, self._every.nodes, self._visible))
+        lifted = lifted.filter((lifted.nodes != self._every.nodes) & ~np.isin(lifted.nodes, self.starts))
+        shown = Rows(self.nodes, self.reach, self.distance, self.masked)
+        return Affected(*keep_strongest(join_rows(shown, lifted), self._slots))
+
+    def build_whole_flow_table(self) -> FlowTable:
+        return keep_visible_flows(move_flows(self._loader, self._every_flow, self._visible), self._visible)
+
+    def list_passages(self, locate: Callable[[Ints], Longs], *, whole: bool) -> list[Passage]:
+        """Of those through a dataset as a whole and through its columns, the dataset counts once if `whole`."""
+        flows, nodes = self._every_flow, self._tables.nodes
+        flows = move_flows(self._loader, flows, self._visible) if whole else flows
+        ends = (flows.start, flows.end)
+        hidden = [~self._visible[column] for column in ends]
+        if not (hidden[0] | hidden[1]).any():
+            return []
+        places = []
+        for column, is_hidden in zip(ends, hidden, strict=True):
+            known = np.full(len(column), -1, np.int64)
+            known[~is_hidden] = locate(column[~is_hidden])
+            of = column[is_hidden]
+            known[is_hidden] = -2 - np.where(whole & (nodes.kind[of] == COLUMN), nodes.rep[nodes.part1[of]], of).astype(np.int64)
+            places.append(known)
+        return find_passages(places[0], places[1], flows.reach)
+
+    @cached_property
+    def _every_flow(self) -> FlowTable:
+        """The flows between the starts and all that was reached, hidden or not."""
+        reached = self._every.nodes
+        rows = find_rows_between(self._tables, self.starts, reached, self.direction, int(self._limits.reach), self._wanted)
+        return build_flow_table(self._tables, rows)
 
     def find_gaps(self, deadline: float | None = None) -> TraversalGaps:
         """Those between visible assets: fewer than `completeness` counts if others are hidden."""
@@ -563,6 +601,20 @@ class _Labels:
 
     def get_label(self, node: int) -> tuple[str, ...]:
         return self._tables.get_label(node) if self._visible[node] else (_LAST, f"{node:010}")
+
+
+def move_columns(loader: HeadLoader, nodes: Ints, visible: Flags) -> Ints:
+    """These, with visible datasets in the place of their hidden columns."""
+    tables = loader.tables.nodes
+    lifted, found = np.flatnonzero((tables.kind[nodes] == COLUMN) & ~visible[nodes]), nodes.copy()
+    of = tables.rep[tables.part1[nodes[lifted]]]
+    found[lifted[visible[of]]] = of[visible[of]]
+    return found
+
+
+def move_flows(loader: HeadLoader, flows: FlowTable, visible: Flags) -> FlowTable:
+    """These flows, with visible datasets in the place of their hidden columns."""
+    return flows._replace(start=move_columns(loader, flows.start, visible), end=move_columns(loader, flows.end, visible))
 
 
 def keep_visible_flows(flows: FlowTable, visible: Flags) -> FlowTable:

@@ -130,6 +130,17 @@ class Ownership(NamedTuple):
     scope_id: int
 
 
+class Passage(NamedTuple):
+    """A way between two drawn nodes, by their places in the drawing. `reach`: the strongest there is. `hidden`: the fewest hidden assets
+    on a way of that reach.
+    """
+
+    start: int
+    end: int
+    reach: Reach
+    hidden: int
+
+
 class FlowStep(NamedTuple):
     """One FLOWS_TO edge, from `start` to `end` in the direction in which data flows.
 

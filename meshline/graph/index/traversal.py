@@ -16,7 +16,20 @@ from meshline.graph.index.index_tables import NodeSlots
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.passes import Limits, Walker, WalkResult
-from meshline.graph.index.results import Affected, Bytes, Completeness, Direction, Flags, FlowStep, FlowTable, HiddenCount, Ints, View
+from meshline.graph.index.results import (
+    Affected,
+    Bytes,
+    Completeness,
+    Direction,
+    Flags,
+    FlowStep,
+    FlowTable,
+    HiddenCount,
+    Ints,
+    Longs,
+    Passage,
+    View,
+)
 from meshline.graph.index.rollup import RollUp, Rows
 from meshline.graph.index.silent_jobs import find_silent_jobs
 from meshline.graph.index.traversal_gaps import TraversalGaps, find_gaps
@@ -270,6 +283,21 @@ class Traversal:
     def compute_affected(self) -> Affected:
         """All affected assets, with containers and consumers (see `meshline.graph.index.rollup`)."""
         return self._roll_up(Rows(self.nodes, self.reach, self.distance, self.masked))
+
+    def list_whole(self) -> Affected:
+        """The reached columns and datasets; of a dataset of which columns are hidden, itself in their place."""
+        return Affected(self.nodes, self.reach, self.distance, self.masked)
+
+    def build_whole_flow_table(self) -> FlowTable:
+        """As `build_flow_table`; flows of hidden columns begin and end at their datasets."""
+        return self.build_flow_table()
+
+    def list_passages(self, locate: Callable[[Ints], Longs], *, whole: bool) -> list[Passage]:
+        """The ways between drawn nodes through hidden assets alone: none, but in a restricted index. `locate`: the place in the drawing
+        of the node that represents a column or dataset, or -1. `whole`: as in `build_whole_flow_table`. Raises LimitExceeded.
+        """
+        del locate, whole
+        return []
 
     def count_hidden(self, *, affected: bool) -> tuple[HiddenCount, ...]:
         """How many of the reached nodes, or of all affected assets, the viewer may not see: none, but in a restricted index."""

@@ -16,7 +16,7 @@ from meshline.graph.index import LineageIndex
 from meshline.graph.index.results import Ints
 from meshline.graph.model import AssetKey
 from meshline.graph.queries.groups import COLUMN, NOTHING, Groups
-from meshline.graph.queries.lineage import Drawing, DrawingArguments, EdgeTable, build_edge_table, draw_nodes
+from meshline.graph.queries.lineage import Drawing, DrawingArguments, EdgeTable, build_edge_table, draw_nodes, list_passages
 from meshline.graph.queries.pages import Limits
 
 MOST = 10_000  # nodes in one answer
@@ -41,6 +41,8 @@ class CompactLineage:
         self.drawing = drawing
         self.nodes: Ints = drawing.list_drawn()
         self.edges: EdgeTable = build_edge_table(drawing)
+        places = zip(self.edges.start.tolist(), self.edges.end.tolist(), strict=True)
+        self.passages = list_passages(drawing, places)  # behind the edges
 
     @cached_property
     def keys(self) -> list[AssetKey]:
@@ -70,7 +72,7 @@ class CompactLineage:
         """Of each edge its reach, and MASKING, STALE and PROVISIONAL if all flows that it represents are so."""
         edges = self.edges
         bits: list[int] = (edges.reach + MASKING * edges.masking + STALE * edges.stale + PROVISIONAL * edges.provisional).tolist()
-        return bits
+        return bits + [int(one.reach) for one in self.passages]
 
     @cached_property
     def _groups(self) -> Groups:

@@ -75,7 +75,8 @@ class Evidence:
 
     def _find_edges_without(self, marks: Flags) -> list[bool]:
         inside = self._numbers >= 0
-        without: list[bool] = (np.bincount(self._numbers[inside], marks[inside], len(self._lineage.edges)) == 0).tolist()
+        hidden = np.array([edge.hidden > 0 for edge in self._lineage.edges], np.bool_)  # these represent no flows
+        without: list[bool] = ((np.bincount(self._numbers[inside], marks[inside], len(self._lineage.edges)) == 0) & ~hidden).tolist()
         return without
 
     @cached_property

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshline.graph.index import Affected, Completeness, Direction, FlowStep, LineageIndex, Reach, Traversal, Truncated
-from meshline.graph.index.results import Bytes, Flags, FlowTable, Ints
+from meshline.graph.index.results import Bytes, Flags, FlowTable, Ints, Passage
 from meshline.graph.model import AssetKind, FlowType
 from meshline.graph.queries.groups import COLUMN, NOTHING
 from meshline.graph.queries.pages import UNLIMITED, Limits, build_name_key
@@ -46,7 +46,8 @@ class LineageEdge(NamedTuple):
 
     By column: one edge for each reach, type, subtype and masking. Contracted: one edge for all flows between two nodes, with the
     strongest reach and no type; `masking` if all flows mask; `flows` is the number of distinct pairs of columns (or whole datasets).
-    `jobs`: sorted by name.
+    `jobs`: sorted by name. An edge through `hidden` assets, which the viewer may not see, represents no flow of its own: it is there
+    where no other edge connects the two nodes.
     """
 
     start: int
@@ -57,6 +58,7 @@ class LineageEdge(NamedTuple):
     masking: bool
     flows: int
     jobs: tuple[int, ...]
+    hidden: int = 0
 
 
 Grouping: TypeAlias = Callable[[Ints], Ints]  # from columns and datasets to the nodes that represent them, or NOTHING
@@ -141,15 +143,18 @@ def _draw_groups(index: LineageIndex, found: Traversal, arguments: DrawingArgume
     group = _build_grouping(index, granularity)
     starts = np.unique(group(found.starts))
     starts = starts[starts != NOTHING]
-    of = group(found.nodes)
-    nodes, total = _build_nodes(index, starts, of, found, limit)
-    ungrouped = 0 if granularity is Granularity.DATASET else len(np.unique(find_datasets(index, found.nodes[of == NOTHING])))
+    reached = found.list_whole()
+    of = group(reached.nodes)
+    nodes, total = _build_nodes(index, starts, of, reached, limit)
+    ungrouped = 0 if granularity is Granularity.DATASET else len(np.unique(find_datasets(index, reached.nodes[of == NOTHING])))
 
     def count_total() -> int | None:
         return None if is_stopped(found) else total
 
     completeness = build_completeness(found, cut=total > limit)
-    return Drawing(index, found, arguments, tuple(nodes[:limit]), found.build_flow_table(), group, ungrouped, completeness, count_total)
+    return Drawing(
+        index, found, arguments, tuple(nodes[:limit]), found.build_whole_flow_table(), group, ungrouped, completeness, count_total
+    )
 
 
 def is_stopped(found: Traversal) -> bool:
@@ -179,7 +184,7 @@ def _build_grouping(index: LineageIndex, granularity: Granularity) -> Grouping:
     return group
 
 
-def _build_nodes(index: LineageIndex, starts: Ints, of: Ints, found: Traversal, limit: int) -> tuple[list[LineageNode], int]:
+def _build_nodes(index: LineageIndex, starts: Ints, of: Ints, found: Affected, limit: int) -> tuple[list[LineageNode], int]:
     """The nearest nodes in drawing order, more than `limit` of them if the limit cuts the drawing; and the number of all.
 
     `of`: the node that represents each reached node (int32), or NOTHING.
@@ -236,6 +241,26 @@ def build_edge_table(drawing: Drawing) -> EdgeTable:
     return EdgeTable(begun, ended, reach, masking, stale, provisional, counts, flow_edges)
 
 
+def list_passages(drawing: Drawing, edges: Iterable[tuple[int, int]]) -> list[Passage]:
+    """The ways between drawn nodes through hidden assets, where none of these edges (places of nodes) connects them."""
+    drawn, connected = drawing.list_drawn(), set(edges)
+    found = drawing.found.list_passages(
+        lambda nodes: locate_nodes(drawn, drawing.group(nodes)), whole=drawing.arguments.granularity is not Granularity.COLUMN
+    )
+    return [passage for passage in found if (passage.start, passage.end) not in connected]
+
+
+def _add_passages(drawing: Drawing, edges: list[LineageEdge]) -> list[LineageEdge]:
+    drawn = drawing.list_drawn().tolist()
+    places = {node: place for place, node in enumerate(drawn)}
+    passages = list_passages(drawing, ((places[edge.start], places[edge.end]) for edge in edges))
+    through = [
+        LineageEdge(drawn[one.start], drawn[one.end], one.reach, None, "", masking=False, flows=0, jobs=(), hidden=one.hidden)
+        for one in passages
+    ]
+    return [*edges, *through]
+
+
 def _build_edges(drawing: Drawing) -> list[LineageEdge]:
     """One edge for all flows between two drawn nodes, sorted by the names of the nodes."""
     index, drawn, table = drawing.graph, drawing.list_drawn(), build_edge_table(drawing)
@@ -289,7 +314,7 @@ def build_lineage(
         edges = _build_flow_edges(index, drawing.found.list_flows(), frozenset(drawing.list_drawn().tolist()))
     else:
         edges = _build_edges(drawing)
-    return Lineage(drawing, tuple(edges))
+    return Lineage(drawing, tuple(_add_passages(drawing, edges)))
 
 
 def draw_nodes(index: LineageIndex, starts: Sequence[int], arguments: DrawingArguments, limits: Limits = UNLIMITED) -> Drawing:
@@ -326,6 +351,8 @@ def _draw_columns(index: LineageIndex, found: Traversal, arguments: DrawingArgum
     flows = found.build_flow_table()
     ends = set(zip(*(column[flows.start != flows.end].tolist() for column in (flows.start, flows.end)), strict=True))
     shown = nodes[: arguments.limit]
+    if index.is_restricted:
+        ends |= _list_hidden_ways(index, found, shown)
     shown += _list_whole_datasets(index, shown, ends)
     shown += _list_own_columns(index, found.starts.tolist(), shown, ends)
 
@@ -351,6 +378,14 @@ def _list_whole_datasets(index: LineageIndex, shown: Sequence[LineageNode], flow
                 nearest[dataset] = node._replace(node=dataset)
     ends = {end for flow in flows for end in flow} - {node.node for node in shown}
     return sort_nodes(index, [nearest[end] for end in ends if end in nearest])
+
+
+def _list_hidden_ways(index: LineageIndex, found: Traversal, shown: Sequence[LineageNode]) -> set[tuple[int, int]]:
+    """The pairs of shown nodes, and columns of datasets among the starts, that are connected through hidden assets."""
+    datasets = [start for start in found.starts.tolist() if index.assets.get_kind(start) is AssetKind.DATASET]
+    nodes = np.unique(np.concatenate([np.array([node.node for node in shown], np.int32), index.lineage.collect_columns(datasets)]))
+    ways = found.list_passages(lambda ends: locate_nodes(nodes, ends), whole=False)
+    return {(int(nodes[way.start]), int(nodes[way.end])) for way in ways}
 
 
 def _list_own_columns(

@@ -47,13 +47,13 @@ class Neighbours:
 
 def _count_hops(drawing: Drawing, direction: Direction) -> dict[int, HopCount]:
     graph, arguments, drawn = drawing.graph, drawing.arguments, drawing.list_drawn()
-    flows = graph.lineage.list_flows_near(_list_members(drawing), direction)
+    by_column = arguments.granularity is Granularity.COLUMN
+    flows = graph.lineage.list_flows_near(_list_members(drawing), direction, whole=not by_column)
     asked = flows.reach <= arguments.reach
     if arguments.seen_since is not None:
         asked &= graph.lineage.mark_seen(flows.number, arguments.seen_since)
     is_drawn = np.zeros(graph.changes.count_nodes(), np.bool_)
     is_drawn[drawn] = True
-    by_column = arguments.granularity is Granularity.COLUMN
     hops = _ColumnHops(drawing, flows, direction) if by_column else _GroupHops(drawing, flows, direction)
     direct, every = hops.count(asked), hops.count(np.ones(asked.size, np.bool_))
     columns = (
