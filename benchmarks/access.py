@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
+
 from benchmarks.closures import PlainGraph, find_node, key_of
 from benchmarks.figures import Benchmark, Figure, build_maximum
 from benchmarks.impact import QUERY
@@ -16,9 +18,11 @@ from meshline.api.graphql import Bounds, Executor
 from meshline.app.access import Access
 from meshline.app.access_rules import AccessRules, Rule
 from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role
+from meshline.graph.index import LineageIndex
 from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.index.results import Flags
 from meshline.graph.live_graph import LiveGraph, collect_seldom
-from meshline.graph.model import AssetKind
+from meshline.graph.model import AssetKind, build_dataset_key
 from meshline.graph.naming import Naming
 from meshline.graph.queries.visibility import Selector, SelectorKind, compute_visible
 from meshline.graph.store.sqlite import SqliteStore
@@ -26,10 +30,12 @@ from meshline.graph.store.sqlite import SqliteStore
 ABOUT = """\
 The request of the benchmark `impact`, of a caller who may not see every tenth domain, against the same of a caller who sees everything.
 `the view` is what is computed once for all callers with the same rights after each commit: which assets they may see. Its goal is 5 ms
-for a million columns, shown as a ratio."""
+for a million columns, shown as a ratio. A look-up of the id of a dataset that the caller may not see should take as long as one of an id
+that nothing has, so that it does not show which names there are."""
 
 READER = Actor("reader", Role.READER)
 ALLOWED = 1.15
+LOOKUPS = 100  # at a time
 ALLOWED_MS = 5  # for a million columns
 
 
@@ -78,7 +84,29 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         goal=build_maximum(1),
         more={"domains": len(domains), "hidden": len(hidden), "first, ms": round(first)},
     )
+    yield _compare_look_ups(graphql, index, compute_visible(index, rights), rounds)
     store.close()
+
+
+def _compare_look_ups(graphql: Executor, index: LineageIndex, visible: Flags, rounds: int) -> Figure:
+    datasets = np.asarray(index.assets.list_of_kind(AssetKind.DATASET))
+    hidden = datasets[~visible[datasets]]
+    node = int((hidden if len(hidden) else datasets)[0])  # a mesh with few domains hides none
+    ids = [index.assets.get_key(node).id, build_dataset_key("nowhere", "none").id]
+    ours, reference = find_best([partial(ask_nodes, graphql, id_) for id_ in ids], rounds)
+    return Figure(
+        case=f"{LOOKUPS} look-ups of a hidden id",
+        unit="ms",
+        ours=ours.wall * 1000,
+        reference=reference.wall * 1000,
+        against="of an id that nothing has",
+        more={"hidden datasets": len(hidden)},
+    )
+
+
+def ask_nodes(graphql: Executor, id_: str) -> None:
+    for _ in range(LOOKUPS):
+        assert "errors" not in graphql.execute("query($id: ID!) { node(id: $id) { id } }", {"id": id_}, actor=READER).body
 
 
 def ask_impact(graphql: Executor, asset_id: str, actor: Actor) -> None:

@@ -165,7 +165,7 @@ class RestrictedNames(DisplayNames):
         self._readable = readable
 
     def is_visible(self, node: int) -> bool:
-        return self._whole.is_visible(node) and bool(self._visible[node])
+        return bool(self._visible[node]) and self._whole.is_visible(node)  # first what hides it: less is done for a hidden asset
 
     def get_key(self, node: int) -> AssetKey:
         return self._whole.get_key(node)
