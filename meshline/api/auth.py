@@ -25,7 +25,9 @@ from meshline.app.oidc import TokenIssuer, has_form_of_jwt
 from meshline.app.settings import Settings
 from meshline.app.tokens import NO_AUTHENTICATION, AccessScope, Actor, Role, TokenRefused, TokenRegister
 from meshline.errors import InvalidInput, MeshlineError, NotPermitted, NotReady, ProviderUnavailable, StoreUnavailable
+from meshline.governance.audit import AccessEvent
 
+GRAPHQL = "/graphql"  # of what it answers, only mutations are refused by themselves
 EXPOSURE_MESSAGE = """\
 the server would listen on {host}, which other machines can reach, without tokens: every caller could read and write, in any name.
 Make tokens with `meshline token new NAME --role reader` and put them into the settings file (see docs/operations.md),
@@ -111,11 +113,15 @@ class AuthMiddleware:
         except _REFUSALS as error:
             self._refused(_classify_refusal(error))
             scope["state"]["code"] = error.code
+            if isinstance(error, Forbidden | NotPermitted):
+                _count_refused_write(scope)
             if isinstance(error, Unauthenticated | Forbidden):
                 error.challenge += self._hint
             await build_error_response(error, scope)(scope, receive, send)
             return
         await self.app(scope, receive, send)
+        if scope["state"]["code"] == NotPermitted.code:
+            _count_refused_write(scope, GRAPHQL)
 
     async def _authenticate(self, scope: Scope, headers: Headers) -> Actor | None:
         self._hosts.check_host(headers)
@@ -134,6 +140,7 @@ class AuthMiddleware:
             raise
         if needed is None:
             return None if actor.scopes == frozenset() else actor
+        scope["state"]["actor"] = actor
         _check_grants(actor)
         check_role(actor, needed)
         check_access(actor, _find_scopes(scope))
@@ -174,6 +181,20 @@ class AuthMiddleware:
             raise NotPermitted("this address accepts only callers who may send events about everything (access rules): use /api/v1/lineage")
         if rules.is_limited(Action.STATE) and not rules.may_everywhere(actor, Action.STATE):
             raise NotPermitted("this address accepts only callers who may make statements about everything (access rules): use /graphql")
+
+
+def _count_refused_write(scope: Scope, *others: str) -> None:
+    """Count a refused request in the audit log, if it would write and its caller is known: others would fill it.
+
+    `others`: paths that write although their role is that of readers.
+    """
+    actor: Actor | None = scope["state"]["actor"]
+    matched, resources = get_matched_path(scope), scope["app"].state.service.resources_or_none
+    offer = None if matched is None else matched.find_offer(scope)
+    if actor is None or not actor.name or matched is None or offer is None or resources is None:
+        return
+    if offer.role in (Role.WRITER, Role.ADMIN) or matched.template in others:
+        resources.access_log.count(AccessEvent.REFUSED_WRITE, actor.name, f"{scope['method']} {matched.template}")
 
 
 def _find_role(scope: Scope) -> Role | None:

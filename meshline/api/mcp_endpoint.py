@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from meshline.api.errors import JSON, WrongOrigin
-from meshline.api.graphql.http import GraphQLEndpoint
+from meshline.api.graphql.http import PURPOSE, GraphQLEndpoint
 from meshline.api.rest.request_body import check_media, read_body
 from meshline.app.service import Service
 from meshline.errors import require_extra
@@ -51,7 +51,7 @@ class McpEndpoint:
         """What answers the queries of a request, with the rights of its caller."""
 
         def ask(query: str, variables: Mapping[str, object]) -> dict[str, Any]:
-            return self._graphql.ask(query, variables, request.state.actor, request.state.request_id)
+            return self._graphql.ask(query, variables, request.state.actor, request.state.request_id, request.headers.get(PURPOSE, ""))
 
         return ask
 

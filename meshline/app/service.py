@@ -150,7 +150,7 @@ class Service:
         self,
         settings: Settings,
         observer: Observer,
-        prepare: Callable[[LiveGraph, Naming, PolicyService, RequestRegister], None],
+        prepare: Callable[[LiveGraph, Naming, PolicyService, RequestRegister, AccessLog], Callable[[], None]],
         on_failure: Callable[[MeshlineError], None] | None = None,
         on_ready: Callable[[], None] | None = None,
         *,
@@ -158,7 +158,8 @@ class Service:
         read_rules_digest: Callable[[], str] = str,
         access: AccessJournal | None = None,
     ) -> None:
-        """`prepare` is called in the thread that opens the graph, before any request is answered. `on_ready` is called once when the
+        """`prepare` is called in the thread that opens the graph, before any request is answered; what it returns, before what is counted
+        for the audit log is written. `on_ready` is called once when the
         service is open; `on_failure` for an error that a retry cannot remove. `tokens`: those whose last use is kept in the store.
         `read_rules_digest`: that of the access rules which are followed now; empty without any. `access`: the sessions and denials of
         the store.
@@ -172,6 +173,7 @@ class Service:
         self.read_rules_digest = read_rules_digest
         self.access = access
         self._uses: Mapping[str, int] = {}  # of tokens, as they are in the store
+        self._classify_reads: Callable[[], None] = lambda: None
         self.waiting_for = LOADING  # empty when ready
         self._resources: Resources | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -215,7 +217,7 @@ class Service:
             with suppress(MeshlineError):  # of the last minute; nothing that was accepted depends on it
                 await run_in_threadpool(self._write_uses, opened.live.store)
             try:
-                await run_in_threadpool(opened.access_log.flush)
+                await run_in_threadpool(partial(self._write_counts, opened.access_log))
             except MeshlineError as error:
                 log.error("reads and refused writes of the last seconds are not in the audit log: %s", error)  # noqa: TRY400
             await run_in_threadpool(opened.live.store.close)
@@ -301,7 +303,8 @@ class Service:
             raise
         requests = RequestRegister(store)
         requests.refresh()
-        self.prepare(live, naming, governing, requests)
+        entries = AccessLog(store)
+        self._classify_reads = self.prepare(live, naming, governing, requests, entries)
         limits = Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes)
         pipeline = Pipeline(live, BatchBuilder(naming, _build_event_limits(settings)), limits, observe=self.observer.count_commit)
         consuming = build_consumer(wanted_events, settings, pipeline, store, self.observer)
@@ -314,7 +317,7 @@ class Service:
             consuming,
             notifier,
             StoreProbe(store),
-            AccessLog(store),
+            entries,
             requests,
         )
 
@@ -415,10 +418,14 @@ class Service:
             await asyncio.sleep(access_log.WRITE_SECONDS)
 
     def _write_log(self, entries: AccessLog) -> None:
-        entries.flush()
+        self._write_counts(entries)
         if self.tokens is not None:
             entries.record_tokens(self.tokens.list_names())
         entries.record_rules(self.read_rules_digest())
+
+    def _write_counts(self, entries: AccessLog) -> None:
+        self._classify_reads()
+        entries.flush()
 
     def _write_uses(self, store: Store) -> None:
         uses = {} if self.tokens is None else self.tokens.list_uses()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,8 @@ from meshline.governance.audit import AccessEvent, describe_entry
 from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store
 from tests.api.conftest import MoveClock, run_application
-from tests.api.test_auth import SECRETS, TOKENS, build_authorization
+from tests.api.test_auth import ADD_TAG, SECRETS, TOKENS, YAML, build_authorization
+from tests.api.test_ingest import build_event
 
 
 @pytest.fixture
@@ -118,3 +121,61 @@ def test_a_server_records_its_tokens() -> None:
 
 def hash_of(name: str) -> str:
     return next(str(token["hash"]) for token in TOKENS if token["name"] == name)
+
+
+RULES = """
+version: 1
+default: {read: everything}
+restrict:
+  - {on: "tag:pii", except: [token:the-reader]}
+"""
+MESH = """
+version: 1
+source: test
+teams: [{name: the-writer}]
+domains:
+  - {name: sales, owner: the-writer, datasets: ["wh/sales.*"]}
+  - {name: pay, datasets: ["wh/pay.*"]}
+namespaces: {wh: wh}
+"""
+
+
+def test_reads_of_restricted_data_and_of_foreign_domains_are_counted(tmp_path: Path) -> None:
+    rules = tmp_path / "access.yaml"
+    rules.write_text(RULES, "utf-8")
+    with run_application(tokens=TOKENS, access=rules, store=f"sqlite:///{tmp_path}/mesh.db") as client:
+        admin = build_authorization(SECRETS[Role.ADMIN])
+        assert client.put("/api/v1/mesh", content=MESH, headers={**admin, **YAML}).status_code == 200
+        for name in ("sales.orders", "pay.cards"):
+            event = build_event(1, outputs=[{"namespace": "wh", "name": name}])
+            assert client.post("/api/v1/lineage", json=event, headers=admin).status_code < 300
+
+        def ask(role: Role, query: str, purpose: str = "") -> dict[str, Any]:
+            headers = {**build_authorization(SECRETS[role]), **({"Meshline-Purpose": purpose} if purpose else {})}
+            answer: dict[str, Any] = client.post("/graphql", json={"query": query}, headers=headers).json()
+            return answer
+
+        cards = ask(Role.ADMIN, '{ dataset(namespace: "wh", name: "pay.cards") { id } }')["data"]["dataset"]["id"]
+        assert "errors" not in ask(Role.ADMIN, f'mutation {{ addTag(asset: "{cards}", tag: "pii") {{ statement }} }}')
+        for purpose in ("fraud", "fraud", ""):
+            ask(Role.READER, f'{{ node(id: "{cards}") {{ name }} }}', purpose)
+        ask(Role.READER, f'{{ compactLineage(of: ["{cards}"]) {{ names }} }}')
+        ask(Role.WRITER, "{ datasets { nodes { name } } }")  # who owns the domain that it sees
+        ask(Role.WRITER, f'{{ node(id: "{cards}") {{ name }} }}')  # which it may not see
+        for _ in range(2):
+            assert (
+                client.post("/graphql", json={"query": ADD_TAG % ""}, headers=build_authorization(SECRETS[Role.READER])).status_code == 403
+            )
+        assert client.put("/api/v1/mesh", content=MESH, headers=build_authorization(SECRETS[Role.READER])).status_code == 403
+        assert client.put("/api/v1/mesh", content=MESH, headers={"Authorization": "Bearer unknown"}).status_code == 401
+    with closing(open_store(f"sqlite:///{tmp_path}/mesh.db")) as store:  # a clean stop loses nothing
+        found = [one for one in list_entries(store) if one[2]["event"] in ("read", "refused write")]
+    counts = {(actor, subject): (details["count"], details["purposes"]) for actor, subject, details in found}
+    admins = {subject for actor, subject in counts if actor == "the-admin"}
+    assert {key: value for key, value in counts.items() if key[0] != "the-admin"} == {
+        ("the-reader", "tag:pii"): (4, {"fraud": 2, "": 2}),
+        ("the-reader", "domain:pay"): (4, {"fraud": 2, "": 2}),
+        ("the-reader", "POST /graphql"): (2, {"": 2}),
+        ("the-reader", "PUT /api/v1/mesh"): (1, {"": 1}),
+    }
+    assert admins == {"tag:pii", "domain:pay"}

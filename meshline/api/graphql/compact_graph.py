@@ -87,6 +87,7 @@ class CompactLineage:
     @classmethod
     def from_compact(cls, view: GraphView, found: compact_lineage.CompactLineage, include: Sequence[LineageInclude] = ()) -> Self:
         view.request.spend(found.nodes.size + found.edges.start.size + len(found.passages))
+        view.listed += found.keys
         return cls(view=view, found=found, include=include)
 
     @strawberry.field

@@ -136,6 +136,9 @@ class AssetObject(Protocol):
 
     kind: AssetKind
 
+    @property
+    def id(self) -> str: ...
+
     @classmethod
     def from_node(cls, view: GraphView, node: int, key: AssetKey) -> Self: ...
 
@@ -176,10 +179,12 @@ class RequestContext:
         self.document: DocumentNode | None = None  # set with `operation`
         self.truncated: list[str] = []  # the limits that cut answers short
         self.revision = live.revision  # commits from before the request are part of the answer
+        self.is_mutation = False  # set with `operation`
         self.committed = False  # by a mutation: the request cannot be run again
         self.missing: set[int] = set()  # times without an index, needed when the graph was already locked
         self._views: dict[int | None, GraphView] = {}
         self._locked = False
+        self.read_assets: set[str] = set()  # the ids of those in the answer, when it is finished
 
     # -- the lock: acquired at the first look at the graph, released at the end
 
@@ -189,6 +194,12 @@ class RequestContext:
         if not self.live.lock.acquire(timeout=max(0.0, self.deadline - time.monotonic())):
             raise StoreUnavailable("the graph is busy: try again")
         self._locked = True
+
+    def finish(self, *, record: bool) -> None:
+        """Let writers continue. `record`: keep which assets were read."""
+        for view in self._views.values() if record else ():
+            self.read_assets |= view.list_ids()
+        self.release_lock()
 
     def release_lock(self) -> None:
         """Let writers continue. Views from before are not valid any more."""
@@ -209,7 +220,7 @@ class RequestContext:
 
     def check_mutations(self, names: Iterable[str]) -> None:
         """Raises Forbidden for mutations that the caller may not send; about which assets is judged by each (`Access.check_statement`)."""
-        fields = set(names)
+        self.is_mutation, fields = True, set(names)
         if fields - REQUEST_FIELDS and not may_state(self.access.rules, self.caller):
             check_role(self.caller, Role.ADMIN)
             check_access(self.caller, (AccessScope.STATE,))
@@ -301,11 +312,16 @@ class GraphView:
         self.request = request
         self.index = index
         self._assets: dict[int, AssetObject] = {}
+        self.listed: list[AssetKey] = []  # assets that the answer has in columns, not as objects
         self._attributes: DataLoader[int, assets.Attributes] = DataLoader(load_fn=self._load_attributes)
         self._aliases: DataLoader[int, list[assets.Alias]] = DataLoader(load_fn=self._load_aliases)
         self._checks: DataLoader[int, list[quality.Result]] = DataLoader(load_fn=self._load_checks)
         self._health: DataLoader[int, health.Health] = DataLoader(load_fn=self._load_health)
         self._stating_runs: DataLoader[int, Run | None] = DataLoader(load_fn=self._load_stating_runs)
+
+    def list_ids(self) -> set[str]:
+        """The ids of the assets in the answer."""
+        return {*(asset.id for asset in self._assets.values()), *(key.id for key in self.listed)}
 
     def find_asset(self, node: int | None, type_: type[T]) -> T | None:
         return None if node is None else self.get_asset(node, type_)

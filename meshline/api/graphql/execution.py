@@ -25,8 +25,9 @@ from meshline.app.access import Access
 from meshline.app.access_decisions import AccessDesk
 from meshline.app.access_requests import RequestRegister
 from meshline.app.policy_service import PolicyService
+from meshline.app.read_counter import ReadCounter
 from meshline.app.tokens import NO_AUTHENTICATION, Actor
-from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError, StoreUnavailable
+from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError, NotPermitted, StoreUnavailable
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 
@@ -41,12 +42,14 @@ INVALID_REQUEST = "GRAPHQL_INVALID"  # the request cannot be parsed, or does not
 class Answer(NamedTuple):
     """`body`: `data` and `errors` in GraphQL's format. `executed`: false if the request was refused before it ran.
 
-    `lasting`: whether the answer is the same as long as the revision is.
+    `lasting`: whether the answer is the same as long as the revision is. `refused`: whether it is that to a mutation which the caller may
+    not make.
     """
 
     body: dict[str, Any]
     executed: bool
     lasting: bool = False
+    refused: bool = False
 
 
 class Executor:
@@ -63,14 +66,17 @@ class Executor:
         apart: bool = False,
         access: Access | None = None,
         desk: AccessDesk | None = None,
+        reads: ReadCounter | None = None,
     ) -> None:
         """`access`: what each caller may see; if not given, everything. `desk`: receives requests for access; if not given, one of its own.
+        `reads`: counts what is read, for the audit log; None: it is not counted.
         `governing`: the policies of the installation; if not given, only those of the product. `apart`: texts of changes are parsed
         in separate processes, as in a server, whose clients are not trusted.
         """
         self.apart = apart
         self.live = live
         self.access = access or Access(live, lambda: None)
+        self.reads = reads
         self.desk = desk or AccessDesk(RequestRegister(live.store), self.access)
         self.naming = naming
         self.bounds = bounds or Bounds()
@@ -87,8 +93,9 @@ class Executor:
         allowed: Iterable[OperationType] = ALL,
         request_id: str = "",
         actor: Actor = NO_AUTHENTICATION,
+        purpose: str = "",
     ) -> Answer:
-        """Parse, validate and run a request of `actor` in this thread, under the graph's lock.
+        """Parse, validate and run a request of `actor` in this thread, under the graph's lock. `purpose`: as the actor states it.
 
         Raises `strawberry.schema.exceptions.InvalidOperationTypeError` for a mutation that is not allowed, Forbidden for one that the actor
         may not send.
@@ -100,6 +107,8 @@ class Executor:
         )
         with self.live.lock.set_deadline(request.deadline):
             result, request = self._execute_prepared(request, query, variables, operation, allowed)
+        if self.reads is not None:
+            self.reads.add(actor, purpose, request.read_assets)
         request_id = request_id or secrets.token_hex(8)
         body: dict[str, Any] = {}
         if result.errors:
@@ -111,7 +120,8 @@ class Executor:
             outcome = body["errors"][0]["extensions"]["code"] if result.errors else "ok"
             self.observer(RequestRecord(request.operation, time.perf_counter() - begun, outcome, request.truncated))
         lasting = not result.errors and not request.truncated and request.document is not None and is_lasting(request.document)
-        return Answer(body, executed, lasting)
+        refused = request.is_mutation and any(error["extensions"]["code"] == NotPermitted.code for error in body.get("errors", ()))
+        return Answer(body, executed, lasting, refused)
 
     def _execute_prepared(self, request: RequestContext, *asked: Any) -> tuple[ExecutionResult, RequestContext]:
         """The result, and the context that it was computed in: the request runs again if it needed indexes that had to be built first."""
@@ -156,7 +166,7 @@ class Executor:
             return ExecutionResult(data=None, errors=[GraphQLError(str(refused), original_error=refused)])
         finally:
             await _wait_for_tasks()
-            request.release_lock()
+            request.finish(record=self.reads is not None and self.reads.is_needed(request.caller))
         forbidden = None if not result.errors or result.errors[0].path else _find_cause(result.errors[0])
         if isinstance(forbidden, Forbidden):
             raise forbidden

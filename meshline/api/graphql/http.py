@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,18 +20,21 @@ from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.access import Access
 from meshline.app.access_decisions import AccessDesk, DeskSettings, add_grants
 from meshline.app.access_file import AccessFile
+from meshline.app.access_log import AccessLog
 from meshline.app.access_requests import RequestRegister
 from meshline.app.access_rules import may_state
 from meshline.app.policy_service import PolicyService
+from meshline.app.read_counter import ReadCounter
 from meshline.app.service import Service
 from meshline.app.threads import Lane
 from meshline.app.tokens import AccessScope, Actor, Role
-from meshline.errors import InvalidInput, RefusedRequest
+from meshline.errors import InvalidInput, NotPermitted, RefusedRequest
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 
 GRAPHQL_JSON = "application/graphql-response+json"
 BODIES = frozenset({JSON})
+PURPOSE = "Meshline-Purpose"  # the header in which a caller states what it reads for
 
 
 class GraphQLRequest(msgspec.Struct, frozen=True):
@@ -67,15 +70,21 @@ class GraphQLEndpoint:
         self.observer = observer
         self._executor: Executor | None = None
 
-    def open_graph(self, live: LiveGraph, naming: Naming, governing: PolicyService, register: RequestRegister) -> None:
-        """Answer requests from this graph from now on. `register`: of requests for access, which grant what rules do not."""
+    def open_graph(
+        self, live: LiveGraph, naming: Naming, governing: PolicyService, register: RequestRegister, entries: AccessLog
+    ) -> Callable[[], None]:
+        """Answer requests from this graph from now on. `register`: of requests for access, which grant what rules do not. `entries`: counts
+        what is read, which the function that is returned finds out.
+        """
         access = Access(live, lambda: add_grants(None if self.access is None else self.access.rules, register.list_grants()))
         desk = AccessDesk(register, access, self._desk_settings)
-        self._executor = Executor(live, naming, self.bounds, self.observer, governing, apart=True, access=access, desk=desk)
+        reads = ReadCounter(access, entries)
+        self._executor = Executor(live, naming, self.bounds, self.observer, governing, apart=True, access=access, desk=desk, reads=reads)
         self._register = register
         access.warn_of_idle_selectors()
         if self.access is not None:
             self.access.follow(lambda _rules: access.warn_of_idle_selectors())
+        return reads.classify
 
     async def answer_request(self, request: Request) -> Response:
         """The response to a request. The graph must be open (`open_graph`)."""
@@ -100,6 +109,7 @@ class GraphQLEndpoint:
             allowed=ALL if request.method == "POST" else QUERIES,
             request_id=request.state.request_id,
             actor=actor,
+            purpose=request.headers.get(PURPOSE, ""),
         )
         try:
             answer = await self.lane.run(run)
@@ -108,13 +118,15 @@ class GraphQLEndpoint:
                 check_role(actor, Role.ADMIN)
                 check_access(actor, (AccessScope.STATE,))
             return Response(encode_error("METHOD_NOT_ALLOWED", "only queries can be sent with GET: use POST"), 405, {"Allow": "POST"}, JSON)
+        if answer.refused:
+            request.state.code = NotPermitted.code  # for the log, and the audit log
         headers = build_headers(etag) if etag and answer.lasting else None
         return Response(msgspec.json.encode(answer.body), _decide_status(answer, media), headers, media)
 
-    def ask(self, query: str, variables: Mapping[str, object], actor: Actor, request_id: str) -> dict[str, Any]:
+    def ask(self, query: str, variables: Mapping[str, object], actor: Actor, request_id: str, purpose: str = "") -> dict[str, Any]:
         """The `data` of the answer to a query of ours, in this thread. The graph must be open. Raises RefusedRequest."""
         assert self._executor is not None
-        body = self._executor.execute(query, variables, allowed=QUERIES, request_id=request_id, actor=actor).body
+        body = self._executor.execute(query, variables, allowed=QUERIES, request_id=request_id, actor=actor, purpose=purpose).body
         if errors := body.get("errors"):
             raise RefusedRequest(str(errors[0]["message"]), str(errors[0]["extensions"]["code"]))
         data: dict[str, Any] = body["data"]

@@ -136,16 +136,20 @@ def _intersect_masks(index: LineageIndex, rights: Rights, compute: Callable[[_Ma
     return found
 
 
+def compute_chosen(index: LineageIndex, selector: Selector) -> Flags:
+    """What a selector chooses, with what is in it (bool, by node, set at representatives)."""
+    return _Mask(index, Rights(frozenset(), frozenset(), frozenset())).select(selector)
+
+
 def find_selected(index: LineageIndex, selector: Selector) -> bool:
     """Whether a selector chooses anything at all: one that does not may be misspelt."""
-    return bool(_Mask(index, Rights(frozenset(), frozenset(), frozenset())).select(selector).any())
+    return bool(compute_chosen(index, selector).any())
 
 
 def find_overlapping(index: LineageIndex, selector: Selector, others: Iterable[Selector]) -> list[Selector]:
     """Those of the other selectors that choose something of what a selector chooses."""
-    mask = _Mask(index, Rights(frozenset(), frozenset(), frozenset()))
-    chosen = mask.select(selector)
-    return [other for other in others if (mask.select(other) & chosen).any()]
+    chosen = compute_chosen(index, selector)
+    return [other for other in others if (compute_chosen(index, other) & chosen).any()]
 
 
 class _Mask:
