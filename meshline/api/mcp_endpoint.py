@@ -15,6 +15,7 @@ from meshline.api.errors import JSON, WrongOrigin
 from meshline.api.graphql.http import PURPOSE, GraphQLEndpoint
 from meshline.api.rest.request_body import check_media, read_body
 from meshline.app.service import Service
+from meshline.app.tokens import AccessScope, Actor
 from meshline.errors import require_extra
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class McpEndpoint:
     def _build_server(self) -> Server[Any]:
         with require_extra("mcp", "the MCP server"):
             from meshline.app.agents.mcp_server import AgentServer  # noqa: PLC0415
-        return AgentServer(self._open_ask, self._graphql.lane.run).build()
+        return AgentServer(self._open_ask, self._graphql.lane.run, _may_request).build()
 
     def _open_ask(self, request: Request) -> Ask:
         """What answers the queries of a request, with the rights of its caller."""
@@ -54,6 +55,12 @@ class McpEndpoint:
             return self._graphql.ask(query, variables, request.state.actor, request.state.request_id, request.headers.get(PURPOSE, ""))
 
         return ask
+
+
+def _may_request(request: Request) -> bool:
+    """Whether the caller may ask for access: it has a name, and the scope."""
+    actor: Actor = request.state.actor
+    return bool(actor.name) and actor.may(AccessScope.REQUEST)
 
 
 async def _pass_request(server: Server[Any], request: Request, body: bytes) -> Response:

@@ -33,7 +33,7 @@ class _Read(NamedTuple):
 class ReadCounter:
     """Counts answers with restricted assets by restriction, and with assets of domains in which the caller owns nothing by domain.
 
-    Thread-safe. Without access rules nothing is restricted, and callers without a name cannot be told apart: neither is counted.
+    Thread-safe. Without access rules nothing is restricted, and callers without a name are all alike: neither is counted.
     """
 
     def __init__(self, access: Access, log: AccessLog) -> None:

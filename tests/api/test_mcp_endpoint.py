@@ -14,7 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 from starlette.testclient import TestClient
 
 from meshline.api import mcp_endpoint
-from meshline.app.tokens import Role
+from meshline.app.tokens import AccessScope, Role, generate_token, hash_token
 from tests.api.conftest import URL, run_application
 from tests.api.test_access import AS_SALES, client  # noqa: F401 - an application with access rules
 from tests.api.test_auth import SECRETS, build_authorization
@@ -32,6 +32,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "history": {"asset": "wh/sales.orders"},
     "violations": {},
 }
+PLAIN = generate_token()
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
@@ -54,7 +55,7 @@ def test_the_client_of_the_sdk(client: TestClient) -> None:  # noqa: F811
         transport = httpx2.ASGITransport(app=client.app)
         http = httpx2.AsyncClient(transport=transport, headers=READER)
         async with http, Client(streamable_http_client(f"{URL}/mcp", http_client=http), mode=mode) as agent:
-            assert len((await agent.list_tools()).tools) == 9
+            assert len((await agent.list_tools()).tools) == 10
             result = await agent.call_tool("describe", {"asset": "wh/sales.orders"})
             assert not result.is_error
             return agent.protocol_version, json.loads(result.content[0].text)  # type: ignore[union-attr]
@@ -63,6 +64,26 @@ def test_the_client_of_the_sdk(client: TestClient) -> None:  # noqa: F811
     assert (new, old) == ("2026-07-28", "2025-11-25")
     assert described == same
     assert described["name"] == "wh/sales.orders"
+
+
+def test_who_may_asks_for_access(client: TestClient) -> None:  # noqa: F811
+    """The tool is shown to callers with the scope and a name only, and others cannot call it."""
+    listed = client.post("/mcp", json=LIST, headers={**VERSION, **READER})
+    assert len(listed.content) <= 8_000
+    assert [tool["name"] for tool in listed.json()["result"]["tools"] if not tool["annotations"]["readOnlyHint"]] == ["request_access"]
+    asked = call(client, AS_SALES, "request_access", asset="domain:sales", purpose="a report", days=7)
+    assert (asked["state"], asked["assetName"], asked["approvers"]) == ("open", "sales", ["administrators"])
+    assert call(client, AS_SALES, "request_access", asset="domain:sales", purpose="again")["error"]["code"] == "INVALID_INPUT"
+    secret, missing = (
+        call(client, AS_SALES, "request_access", asset=name, purpose="x")["error"] for name in ("wh/salaries.paid", "wh/salaries.gone")
+    )
+    assert secret["code"] == missing["code"] == "NOT_FOUND"
+    plain = run_application(tokens=[{"name": "plain", "role": Role.READER, "scopes": [AccessScope.READ], "hash": hash_token(PLAIN)}])
+    with plain as other:
+        headers = {**VERSION, **build_authorization(PLAIN)}
+        assert "request_access" not in other.post("/mcp", json=LIST, headers=headers).text
+        refused = other.post("/mcp", json=build_call("request_access", asset="x", purpose="y"), headers=headers).json()
+        assert "there is no tool" in refused["error"]["message"]
 
 
 def test_without_a_token_nothing_is_answered(client: TestClient) -> None:  # noqa: F811
@@ -120,7 +141,7 @@ def test_requests_that_are_not_of_the_protocol(client: TestClient, monkeypatch: 
     assert client.get("/mcp", headers=headers).status_code == 405
     packed = gzip.compress(json.dumps(LIST).encode())
     zipped = {**headers, "Content-Encoding": "gzip", "Content-Type": "application/json"}
-    assert len(post("/mcp", content=packed, headers=zipped).json()["result"]["tools"]) == 9
+    assert len(post("/mcp", content=packed, headers=zipped).json()["result"]["tools"]) == 10
     assert post("/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers).status_code == 202
     modern = {**headers, "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "subscriptions/listen"}
     meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}

@@ -124,9 +124,9 @@ class GraphQLEndpoint:
         return Response(msgspec.json.encode(answer.body), _decide_status(answer, media), headers, media)
 
     def ask(self, query: str, variables: Mapping[str, object], actor: Actor, request_id: str, purpose: str = "") -> dict[str, Any]:
-        """The `data` of the answer to a query of ours, in this thread. The graph must be open. Raises RefusedRequest."""
+        """The `data` of the answer to a query or mutation of ours, in this thread. The graph must be open. Raises MeshlineError."""
         assert self._executor is not None
-        body = self._executor.execute(query, variables, allowed=QUERIES, request_id=request_id, actor=actor, purpose=purpose).body
+        body = self._executor.execute(query, variables, allowed=ALL, request_id=request_id, actor=actor, purpose=purpose).body
         if errors := body.get("errors"):
             raise RefusedRequest(str(errors[0]["message"]), str(errors[0]["extensions"]["code"]))
         data: dict[str, Any] = body["data"]

@@ -21,7 +21,7 @@ from mcp.shared.exceptions import MCPError
 
 from meshline import __version__
 from meshline.app.agents.answers import encode_answer
-from meshline.app.agents.tools import BY_NAME, TOOLS, Ask, DescribeArguments, Tool, build_schema, describe_asset, parse_arguments
+from meshline.app.agents.tools import REQUEST_ACCESS, TOOLS, Ask, DescribeArguments, Tool, build_schema, describe_asset, parse_arguments
 from meshline.errors import MeshlineError
 from meshline.words import shorten_text
 
@@ -76,9 +76,13 @@ PROMPTS = {
 class AgentServer:
     """Answers the requests of the protocol."""
 
-    def __init__(self, open_ask: Opener, run: Runner | None = None) -> None:
-        """`open_ask`: gives what answers the queries of a call, in the name of its caller. `run`: runs a call in a thread; None = some."""
+    def __init__(self, open_ask: Opener, run: Runner | None = None, may_request: Callable[[Any], bool] = lambda _request: False) -> None:
+        """`open_ask`: gives what answers the queries of a call, in the name of its caller. `run`: runs a call in a thread; None = some.
+
+        `may_request`: whether the caller of an HTTP request may ask for access: who may not is not shown the tool for it.
+        """
         self._open_ask = open_ask
+        self._may_request = may_request
         self._run = run or self._run_in_thread
         self._limiter: CapacityLimiter | None = None
 
@@ -104,13 +108,18 @@ class AgentServer:
             self._limiter = CapacityLimiter(CALLS)  # made here, because it belongs to the event loop
         return await to_thread.run_sync(function, limiter=self._limiter)
 
-    async def _list_tools(self, _context: Context, _params: Page) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=[_build_tool(tool) for tool in TOOLS])
+    def _find_tools(self, context: Context) -> dict[str, Tool]:
+        """The tools of a caller, by name."""
+        return {tool.name: tool for tool in (*TOOLS, *((REQUEST_ACCESS,) if self._may_request(context.request) else ()))}
+
+    async def _list_tools(self, context: Context, _params: Page) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[_build_tool(tool) for tool in self._find_tools(context).values()])
 
     async def _call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        tool = BY_NAME.get(params.name)
+        tools = self._find_tools(context)
+        tool = tools.get(params.name)
         if tool is None:
-            raise _build_refusal(f"there is no tool {shorten_text(params.name, 100)!r}; accepted are {', '.join(BY_NAME)}")
+            raise _build_refusal(f"there is no tool {shorten_text(params.name, 100)!r}; accepted are {', '.join(tools)}")
         ask = self._open_ask(context.request)
         try:
             result: types.CallToolResult = await self._run(partial(run_tool, ask, tool, params.arguments))
@@ -165,12 +174,12 @@ def _build_refusal(message: str) -> MCPError:
 
 
 def _build_tool(tool: Tool) -> types.Tool:
-    hints = types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    hints = types.ToolAnnotations(read_only_hint=tool is not REQUEST_ACCESS, open_world_hint=False)
     return types.Tool(name=tool.name, title=tool.title, description=tool.description, input_schema=build_schema(tool), annotations=hints)
 
 
 def _find_schema(name: str) -> Mapping[str, Any] | None:
-    return build_schema(BY_NAME[name]) if name in BY_NAME else None
+    return next((build_schema(tool) for tool in (*TOOLS, REQUEST_ACCESS) if tool.name == name), None)
 
 
 def run_tool(ask: Ask, tool: Tool, arguments: Mapping[str, Any] | None) -> types.CallToolResult:

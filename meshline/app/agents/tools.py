@@ -109,6 +109,13 @@ class ViolationsArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     next: Next | None = None
 
 
+class RequestArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    asset: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    purpose: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    kind: Literal["metadata", "data"] = "metadata"
+    days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 30
+
+
 class Asset(NamedTuple):
     """An asset that a name was resolved to. `dataset`: the id of a column's dataset."""
 
@@ -671,6 +678,23 @@ def list_violations(ask: Ask, asked: ViolationsArguments) -> Answer:
     return Answer(sentence, {}, "violations", rows, len(contents), more, because, revision)
 
 
+def request_access(ask: Ask, asked: RequestArguments) -> Answer:
+    asset = resolve_asset(ask, asked.asset)
+    until = datetime.now(UTC) + timedelta(days=asked.days)
+    variables = {
+        "asset": asset.id,
+        "purpose": asked.purpose,
+        "kind": asked.kind.upper(),
+        "action": "read",
+        "until": until.isoformat(),
+    }
+    found = ask(read_query("request_access"), variables)["requestAccess"]
+    sentence = f"Access to {asset.quoted} is asked for. It is not granted yet: one of the approvers decides."
+    facts = {**found, "state": found["state"].lower()}
+    revision = ask(read_query("resolve"), {"name": asset.id})["about"]["revision"]
+    return Answer(sentence, facts, "rows", [], 0, more=False, because=[], revision=revision)
+
+
 def _is_about(violation: Mapping[str, Any], ids: set[str]) -> bool:
     """Whether a violation is about one of these assets, or about something within it."""
     asset = violation["asset"]
@@ -796,6 +820,13 @@ TOOLS = (
         ViolationsArguments,
         list_violations,
     ),
+)
+REQUEST_ACCESS = Tool(  # the only one that changes something: not for all callers
+    "request_access",
+    "Ask for access",
+    "Ask for access to a domain, product or dataset, if the user wants it: a person decides.",
+    RequestArguments,
+    request_access,
 )
 BY_NAME = {tool.name: tool for tool in TOOLS}
 
