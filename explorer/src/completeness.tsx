@@ -1,9 +1,10 @@
 /** The completeness line of an answer, and the lists of what is behind each part of it. */
 import { useRef, useState } from "react";
 import { type Operation, useAnswers } from "./client";
+import { buildHref } from "./location";
 import { formatList, formatTime, type Gap, listGaps, nameValue, text } from "./messages";
 import { PageLine, usePages } from "./paging";
-import { Answered, AssetLink, AssetLinks, Name, Table, When } from "./parts";
+import { Answered, AssetLink, AssetLinks, Link, Name, Table, When } from "./parts";
 import type { GapParts } from "./queries/completeness";
 
 type GapCode = NonNullable<Gap["code"]>;
@@ -102,6 +103,13 @@ export function CompletenessLine({
             <p>
               <span className="strong">{gap.short}</span>: {gap.long}
             </p>
+            {gap.ask?.map((domain) => (
+              <p key={domain}>
+                <Link href={buildHref("/requests", { asset: `domain:${domain}` })}>
+                  Ask for access to <Name text={domain} />
+                </Link>
+              </p>
+            ))}
             {behind && gap.code && <GapList behind={behind} gap={gap.code} name={gap.short} />}
           </li>
         ))}

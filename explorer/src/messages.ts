@@ -137,6 +137,8 @@ interface Gaps {
 export interface Gap {
   short: string;
   long: string;
+  /** The domains for which access can be asked. */
+  ask?: readonly string[];
   /** The name by which the server lists what is behind it; none: there is no such list. */
   code?: "POSSIBLE_ONLY" | "UNDESCRIBED" | "STALE" | "PROVISIONAL" | "UNBOUND" | "SILENT_ON_FILTERS" | null;
 }
@@ -156,6 +158,7 @@ export function listGaps(gaps: Gaps): Gap[] {
   if (hidden > 0) {
     const domains = gaps.hidden.flatMap((one) => (one.domain ? [`${formatNumber(one.count)} of ${one.domain.name}`] : []));
     found.push({
+      ask: gaps.hidden.flatMap((one) => (one.domain ? [one.domain.name] : [])),
       short: `${count(hidden, "asset", "assets")} that you may not see`,
       long: `They are part of the answer, and are neither shown nor counted elsewhere${domains.length > 0 ? `: ${formatList(domains)}` : ""}.`,
     });

@@ -55,6 +55,7 @@ export const ROUTES: Route[] = [
     past: "A run is shown as its events describe it, whatever the time of the other pages.",
   },
   { path: "/identity", name: "Identity", page: pick(reports, "IdentityPage"), menu: "State" },
+  { path: "/requests", name: "Access requests", page: lazy(() => import("./pages/requests")), menu: "State" },
   { path: "/audit", name: "Audit", page: pick(reports, "AuditPage"), menu: "State" },
 ];
 

@@ -31,7 +31,7 @@ ROUTES = (  # what the page shows is in its address: each answers with the same 
     "/a/{id}",
     *("/lineage", "/impact", "/why", "/change", "/diff"),
     *("/domains", "/owners", "/products", "/datasets", "/jobs", "/consumers", "/contracts", "/tags", "/namespaces"),
-    *("/quality", "/policies", "/sources", "/events", "/runs/{id}", "/identity", "/audit"),
+    *("/quality", "/policies", "/sources", "/events", "/runs/{id}", "/identity", "/requests", "/audit"),
 )
 
 _CONFINED = (

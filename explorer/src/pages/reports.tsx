@@ -272,7 +272,7 @@ export function IdentityPage() {
   );
 }
 
-const ACTIONS = ["CHECK", "WAIVER", "MUTATION", "POLICY"] as const;
+const ACTIONS = ["CHECK", "WAIVER", "MUTATION", "POLICY", "ACCESS"] as const;
 
 export function AuditPage() {
   useTitle("Audit");
