@@ -1,4 +1,4 @@
-"""The part of the audit log that is about access: sign-ins, rules, tokens; and, counted, refused writes and reads of restricted data."""
+"""Entries of the audit log about rules and tokens that change, and, counted, about refused writes and reads of restricted data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Counted(NamedTuple):
 class AccessLog:
     """Writes entries about access to a store. Thread-safe.
 
-    What happens once is written at once. What is counted is kept in memory until `flush`, so that no answer waits for it: a process that
+    A change is written at once. What is counted is kept in memory until `flush`, so that no answer waits for it: a process that
     is killed loses what it counted since the last one.
     """
 
@@ -48,19 +48,6 @@ class AccessLog:
         self._store = store
         self._lock = threading.Lock()
         self._counts: dict[_Counted, dict[str, int]] = {}  # by purpose
-
-    def record(self, event: AccessEvent, actor: str, subject: str, details: Mapping[str, Json] | None = None) -> None:
-        """Write an entry; it is durable when this returns. Waits for the store: not for an event loop. Raises StoreUnavailable."""
-        entry = build_access_record(event, actor, subject, get_current_micros(), details)
-        self._store.commit(lambda _: Batch(journal=[entry]))
-
-    def record_sign_in(self, actor: str, way: str) -> None:
-        """A person signed in. `way`: how, for instance `page`. As `record`."""
-        self.record(AccessEvent.SIGN_IN, actor, way)
-
-    def record_sign_out(self, actor: str, way: str) -> None:
-        """A session ended. `way`: by what, for instance `page` or `back-channel`. As `record`."""
-        self.record(AccessEvent.SIGN_OUT, actor, way)
 
     def record_rules(self, digest: str) -> None:
         """The access rules that a server follows now, by the digest of their file (empty without one), if they have changed."""
