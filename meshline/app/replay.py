@@ -12,6 +12,7 @@ from meshline.graph.content import decode_facts, encode_facts
 from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement, parse_run
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
+from meshline.graph.store.synonyms import SYNONYMS, write_synonyms
 from meshline.ingest.catalog_aliases import RULES, write_rules
 from meshline.ingest.mesh import Mesh, build_configuration, configure_store, read_stored_rules
 from meshline.ingest.openlineage.builder import BatchBuilder
@@ -41,7 +42,7 @@ def copy_store(
     rules = read_stored_rules(old)
     given = build_configuration(mesh) if mesh is not None else (None, None)
     naming, _ = configure_store(new, given[0] or rules[0], given[1] or rules[1])
-    _copy_catalogs(old, new, mesh)
+    _copy_vocabulary(old, new, mesh)
     restated = _RecordingStore(new)
     pipeline = Pipeline(restated, BatchBuilder(naming, NO_LIMITS))
     events = refused = 0
@@ -65,13 +66,14 @@ def copy_store(
     return CopyResult(events, refused, statements)
 
 
-def _copy_catalogs(old: Store, new: Store, mesh: Mesh | None) -> None:
-    """Copy the rules that join names; the given mesh file replaces its old rules."""
-    rules = old.read_setting(RULES)
-    if rules is not None:
-        new.write_setting(RULES, rules)
+def _copy_vocabulary(old: Store, new: Store, mesh: Mesh | None) -> None:
+    """Copy the rules that join names, and the synonyms; the given mesh file replaces its old ones."""
+    for name in (RULES, SYNONYMS):
+        if (value := old.read_setting(name)) is not None:
+            new.write_setting(name, value)
     if mesh is not None:
         write_rules(new, mesh.source, mesh.catalogs)
+        write_synonyms(new, mesh.source, mesh.synonyms)
 
 
 def _copy_event_counts(old: Store, new: Store) -> None:

@@ -35,6 +35,7 @@ class WordPlace(enum.IntEnum):
     CONTEXT = 1  # the name of the dataset (of a column), or the namespace
     COLUMN = 2  # the name of a column of the dataset
     TEXT = 3  # its title, description or a tag
+    INHERITED = 4  # that of a column from which its values come
 
 
 def split_name(name: str) -> list[str]:

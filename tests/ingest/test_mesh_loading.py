@@ -13,6 +13,7 @@ from meshline.graph.model import AssetKind, EdgeType, Precedence
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, RunReader, Store
 from meshline.graph.store.factory import open_store
+from meshline.graph.store.synonyms import read_synonyms
 from meshline.ingest import mesh
 from meshline.ingest.catalog_aliases import Rule, build_prefix, read_rules, write_rules
 
@@ -185,3 +186,30 @@ def test_what_the_file_states_is_in_the_index(graph: LiveGraph) -> None:
     assert index.ownership.find_domain(product) == domain
     assert [index.assets.get_key(owned.owner).name for owned in index.ownership.list_owners(product)] == ["t"]
     assert [index.assets.get_key(edge.start).name for edge in index.ownership.list_edges(domain, EdgeType.OWNS, incoming=True)] == ["t"]
+
+
+def test_synonyms_of_a_file_replace_those_that_it_had(graph: LiveGraph) -> None:
+    load_mesh_text(graph, "synonyms: [[customer, Client, kunde], [zip, postal code]]", T)
+    assert read_synonyms(graph.store) == {
+        ("customer",): ("client", "kunde"),
+        ("client",): ("customer", "kunde"),
+        ("kunde",): ("customer", "client"),
+        ("postal", "code"): ("zip",),
+    }
+    load_mesh_text(graph, A, T)
+    assert read_synonyms(graph.store) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("synonyms: [[customer]]", "mesh.yaml:3: synonyms"),
+        ("synonyms: [[customer, '--']]", "mesh.yaml:3: synonyms"),
+        ("synonyms: [[customer, 7]]", "mesh.yaml:3: synonyms"),
+        ("synonyms: [customer, client]", "mesh.yaml:3: synonyms"),
+    ],
+)
+def test_synonyms_that_cannot_be_used_are_refused(graph: LiveGraph, text: str, error: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        load_mesh_text(graph, text, T)
+    assert str(raised.value).startswith(error)

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import itertools
+
+import numpy as np
 import pytest
 
+from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.index.results import WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.queries import search
 from meshline.graph.queries.pages import SortKey
 from meshline.graph.queries.search import Scope, explain_hits, search_assets
+from meshline.graph.store.synonyms import write_synonyms
 from meshline.graph.word_forms import Meaning, WordPlace
 from tests.queries import mesh
 
@@ -180,3 +185,55 @@ def test_pages(graph: LiveGraph) -> None:
             break
         after = hits.page.entries[-1].key
     assert seen == search_names(graph, "orders")
+
+
+def test_synonyms_find_names(graph: LiveGraph) -> None:
+    columns = (AssetKind.COLUMN,)
+    assert search_names(graph, "letterbox", kinds=columns) == search_names(graph, "electronic letter", kinds=columns) == []
+    write_synonyms(graph.store, "mesh/a", [["e-mail", "letterbox", "email"], ["electronic letter", "email"]])
+    write_synonyms(graph.store, "mesh/b", [["sum", "total"]])
+    assert search_names(graph, "letterboxes", kinds=columns) == ["pg/shop.customers.email", "wh/sales.orders.email_hash"]
+    assert search_names(graph, "electronic letter", kinds=columns)[0] == "pg/shop.customers.email"
+    assert explain(graph, "letterbox of a customer") == [
+        ("letterbox", "email", Meaning.SYNONYM, WordPlace.NAME),
+        ("customer", "customers", Meaning.INFLECTION, WordPlace.CONTEXT),
+    ]
+    assert "wh/fin.revenue.total" in search_names(graph, "sum", kinds=columns)
+    write_synonyms(graph.store, "mesh/a", [])
+    assert search_names(graph, "letterbox", kinds=columns) == []
+    assert "wh/fin.revenue.total" in search_names(graph, "sum", kinds=columns)
+
+
+def test_a_column_inherits_the_texts_of_those_from_which_its_values_come(graph: LiveGraph) -> None:
+    source, copies = (
+        build_column_key(mesh.REPORT, "raw"),
+        [build_column_key(build_dataset_key("wh", f"copy{n}"), f"v{n}") for n in range(4)],
+    )
+    masked = build_column_key(build_dataset_key("wh", "copy9"), "v9")
+    flows = [mesh.build_flow(start, end) for start, end in itertools.pairwise([source, *copies])]
+    datasets = [build_dataset_key("wh", f"copy{n}") for n in (0, 1, 2, 3, 9)]
+    mesh.commit_statements(
+        graph,
+        mesh.build_schema_statement(mesh.REPORT, "raw"),
+        *(mesh.build_schema_statement(dataset, key.name) for dataset, key in zip(datasets, [*copies, masked], strict=True)),
+        *(
+            mesh.build_run_statement(build_job_key("dbt", dataset.name), [], dataset, flow)
+            for dataset, flow in zip(datasets[:-1], flows, strict=True)
+        ),
+        mesh.build_run_statement(build_job_key("dbt", "m"), [mesh.REPORT], datasets[-1], mesh.build_flow(source, masked, masking=True)),
+        mesh.build_asset_statement(source, description="The zenith angle."),
+    )
+    names = [f"wh/copy{n}.v{n}" for n in range(3)]
+    assert search_names(graph, "zenith angles") == ["wh/fin.report.raw", *names]
+    assert search_names(graph, "v2 zenith")[0] == "wh/copy2.v2"
+    reasons = explain_hits(graph, graph.index, "zenith", [mesh.get_node(graph, key) for key in (source, copies[1], masked)])
+    assert reasons == [
+        [("zenith", "zenith", Meaning.TEXT, WordPlace.TEXT)],
+        [("zenith", "zenith", Meaning.TEXT, WordPlace.INHERITED)],
+        [],
+    ]
+    visible = np.ones(graph.index.changes.count_nodes(), np.bool_)
+    visible[[mesh.get_node(graph, key) for key in (copies[0], datasets[0])]] = False
+    restricted = RestrictedIndex(graph.index, visible)
+    found = search_assets(graph, restricted, "zenith", first=10).page.entries
+    assert mesh.list_names(graph, (entry.node for entry in found)) == ["wh/fin.report.raw"]

@@ -30,7 +30,7 @@ strawberry.enum(
     WordPlace,
     description=(
         "Which part of an asset has a word. NAME: its name. CONTEXT: the name of the dataset (of a column), or the namespace. COLUMN: the"
-        " name of a column of the dataset. TEXT: its title, description or a tag."
+        " name of a column of the dataset. TEXT: its title, description or a tag. INHERITED: that of a column from which its values come."
     ),
 )
 

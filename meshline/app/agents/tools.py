@@ -209,7 +209,11 @@ _KIND_WORDS = {
     "CONSUMER": "a consumer",
     "CONTRACT": "a contract",
 }
-_PLACES = {"CONTEXT": " of its dataset or namespace", "COLUMN": " of a column"}  # of words that are not in a name itself
+_PLACES = {
+    "CONTEXT": " of its dataset or namespace",
+    "COLUMN": " of a column",
+    "INHERITED": " of a column upstream",
+}  # of words that are not in a name itself
 _PARTS = {  # by kind: the rows of its description, and whether they come in pages
     "DATASET": ("columns", True),
     "DATA_PRODUCT": ("datasets", True),

@@ -61,6 +61,7 @@ from meshline.graph.index.traversal import Traversal, resolve_starts
 from meshline.graph.index.value_flow import Spread, collect_onward, find_copies, list_datasets, trace_values
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Json, Precedence, Scope
 from meshline.graph.store.base import Changes, Head
+from meshline.graph.store.synonyms import NO_SYNONYMS, Synonyms
 
 
 class AssetFacet:
@@ -582,12 +583,14 @@ class LineageIndex:
         """The words of a text by which assets are found."""
         return self._name_search.list_words(text)
 
-    def search_names(self, text: str, kinds: Sequence[AssetKind], texts: Mapping[int, Sequence[float]]) -> Hits:
+    def search_names(
+        self, text: str, kinds: Sequence[AssetKind], texts: Mapping[int, Sequence[float]], synonyms: Synonyms = NO_SYNONYMS
+    ) -> Hits:
         """The assets (some not visible) of these kinds (empty: of all) whose names cover enough of a text.
 
         `texts`: for some assets, how certainly their descriptions mean each of `list_search_words(text)`, from 0 to 1.
         """
-        return self._name_search.find(text, [KINDS.index(kind) for kind in kinds], texts)
+        return self._name_search.find(text, [KINDS.index(kind) for kind in kinds], texts, synonyms=synonyms)
 
     def mark_found(self, hits: Hits) -> Flags:
         """Which of these hits are in use by the names that were found, and are shown by lists and searches."""
@@ -597,9 +600,9 @@ class LineageIndex:
         """(order, asset) of hits: the best first, equal ones by kind and name. `first`: about how many are wanted."""
         return self._name_search.iterate(hits, first)
 
-    def explain_hit(self, text: str, node: int) -> list[WordMatch]:
+    def explain_hit(self, text: str, node: int, synonyms: Synonyms = NO_SYNONYMS) -> list[WordMatch]:
         """For each word of the text that a name of an asset covers: why, by the name that covers most."""
-        found = [self._name_search.explain(text, own) for own in self._tables.list_ring(node)]
+        found = [self._name_search.explain(text, own, synonyms=synonyms) for own in self._tables.list_ring(node)]
         return max(found, key=len, default=[])
 
     def find_named(self, kind: AssetKind, text: str, most: int) -> list[int] | None:

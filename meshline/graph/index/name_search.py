@@ -22,7 +22,8 @@ from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import RANKS, STEPS, Flags, Hits, Ints, Longs, WordMatch
 from meshline.graph.index.suggestions import BY_SOME, Ranks, Suggestions
 from meshline.graph.index.vocabulary import F32, Matches, Vocabulary, find_match
-from meshline.graph.word_forms import WordPlace, select_content, split_name, split_question
+from meshline.graph.store.synonyms import NO_SYNONYMS, Synonyms
+from meshline.graph.word_forms import WordPlace, find_stem, select_content, split_name, split_question
 
 MOST_WORDS = 40  # words of a question that count
 LEAST_COVERAGE = 0.15
@@ -102,7 +103,12 @@ class NameSearch:
         return Shown(nodes, texts)
 
     def find(
-        self, text: str, kinds: Sequence[int] = (), texts: Mapping[int, Sequence[float]] | None = None, shown: Shown | None = None
+        self,
+        text: str,
+        kinds: Sequence[int] = (),
+        texts: Mapping[int, Sequence[float]] | None = None,
+        shown: Shown | None = None,
+        synonyms: Synonyms = NO_SYNONYMS,
     ) -> Hits:
         """The assets that a text finds, and some that are not in use any more (`mark_current`). `kinds`: numbers, empty for all.
 
@@ -110,7 +116,7 @@ class NameSearch:
         `shown`: what of the index counts, if not all does; of assets that are not shown, none is right.
         """
         self._follow()
-        question = self._read(text)
+        question = self._read(text, synonyms)
         if not question.words:
             return Hits.build_equal(np.empty(0, np.int64))
         ranks = self._suggestions.rank(text)
@@ -190,12 +196,12 @@ class NameSearch:
         """The words of a text by which assets are found."""
         return select_content(split_question(text))[:MOST_WORDS]
 
-    def explain(self, text: str, own: int, visible: Flags | None = None) -> list[WordMatch]:
+    def explain(self, text: str, own: int, visible: Flags | None = None, synonyms: Synonyms = NO_SYNONYMS) -> list[WordMatch]:
         """For each word of the text that the name of an asset covers, that of its dataset or namespace, or one of its columns: the best
         reason. `visible`: by node, which columns may be named.
         """
         self._follow()
-        question = self._read(text)
+        question = self._read(text, synonyms)
         context_share = OF_COLUMN if self._tables.nodes.kind[own] == COLUMN else OF_OTHERS
         known = [
             *self._list_words(int(self._names.name[own]), WordPlace.NAME, 1.0),
@@ -222,20 +228,20 @@ class NameSearch:
         """The words of a name, each with what it counts."""
         return [(word, place, share * of_path) for word, of_path in _weigh_by_place(self._tables.get_text(number)).items()]
 
-    def _read(self, text: str) -> _Question:
+    def _read(self, text: str, synonyms: Synonyms = NO_SYNONYMS) -> _Question:
         """What the words of a text may mean, alone and with their neighbours."""
         words = split_question(text)
         content = self.list_words(text)
         matches = {word: [self._vocabulary.find(word)] for word in content}
         words = words[: 2 * MOST_WORDS]
-        for length in range(2, _RUN_WORDS + 1):
+        for length in range(1, _RUN_WORDS + 1):
             for begin in range(len(words) - length + 1):
                 run = tuple(words[begin : begin + length])
-                found = self._vocabulary.find_run(run)
-                if len(found.words):
-                    for word in run:
-                        if word in matches:
-                            matches[word].append(found)
+                of_run = [self._vocabulary.find_run(run)] if length > 1 else []
+                of_run += [self._vocabulary.find_synonym(other) for other in synonyms.get(tuple(map(find_stem, run)), ())]
+                for word in run:
+                    if word in matches:
+                        matches[word] += [found for found in of_run if len(found.words)]
         return _Question(content, [matches[word] for word in content])
 
     def _weigh_words(self, question: _Question, shown: Shown | None) -> list[_Word]:

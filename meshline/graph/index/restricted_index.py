@@ -55,6 +55,7 @@ from meshline.graph.index.traversal_gaps import GapFlows, GapNodes, GapPairs, Tr
 from meshline.graph.index.value_flow import Spread
 from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType, Scope
 from meshline.graph.store.base import Changes, Head
+from meshline.graph.store.synonyms import NO_SYNONYMS, Synonyms
 
 _LAST = "\U0010ffff"  # sorts after the names of all assets
 _OF_BROWSED = frozenset({EdgeType.OWNS, EdgeType.PART_OF})  # edges that may begin at an asset of which no more than its names is visible
@@ -128,8 +129,11 @@ class RestrictedIndex(LineageIndex):
     def list_search_words(self, text: str) -> list[str]:
         return self._whole.list_search_words(text)
 
-    def search_names(self, text: str, kinds: Sequence[AssetKind], texts: Mapping[int, Sequence[float]]) -> Hits:
-        hits = self._whole._name_search.find(text, [KINDS.index(kind) for kind in kinds], texts, self._shown_names)  # noqa: SLF001
+    def search_names(
+        self, text: str, kinds: Sequence[AssetKind], texts: Mapping[int, Sequence[float]], synonyms: Synonyms = NO_SYNONYMS
+    ) -> Hits:
+        search = self._whole._name_search  # noqa: SLF001 - of the same class
+        hits = search.find(text, [KINDS.index(kind) for kind in kinds], texts, self._shown_names, synonyms)
         return hits.keep(self._visible[hits.nodes])
 
     @cached_property
@@ -137,9 +141,9 @@ class RestrictedIndex(LineageIndex):
         """What counts for how rare a word is: what is hidden must not change an order."""
         return self._whole._name_search.mark_shown(self._visible)  # noqa: SLF001 - of the same class
 
-    def explain_hit(self, text: str, node: int) -> list[WordMatch]:
+    def explain_hit(self, text: str, node: int, synonyms: Synonyms = NO_SYNONYMS) -> list[WordMatch]:
         search = self._whole._name_search  # noqa: SLF001 - of the same class
-        return max((search.explain(text, own, self._visible) for own in self._tables.list_ring(node)), key=len, default=[])
+        return max((search.explain(text, own, self._visible, synonyms) for own in self._tables.list_ring(node)), key=len, default=[])
 
     def mark_found(self, hits: Hits) -> Flags:
         return self._whole.mark_found(hits) & self._visible[hits.nodes]

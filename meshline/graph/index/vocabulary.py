@@ -181,6 +181,17 @@ class Vocabulary:
         """
         return self._remember(run, lambda: self._find_run(run))
 
+    def find_synonym(self, word: str) -> Matches:
+        """The words of names that are a synonym of a word of a question, perhaps in another form."""
+
+        def compute() -> Matches:
+            found = _Found()
+            same = self._numbers.get(word)
+            found.add([*self._stems.get(find_stem(word), ()), *([] if same is None else [same])], self._weights.synonym, Meaning.SYNONYM)
+            return found.build()
+
+        return self._remember(("", word), compute)
+
     def _remember(self, key: str | tuple[str, ...], compute: Callable[[], Matches]) -> Matches:
         if self._known_size != len(self._words) or len(self._known) > _REMEMBERED:
             self._known.clear()

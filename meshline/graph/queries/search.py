@@ -6,7 +6,7 @@ import bisect
 import enum
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.results import RANKS, Flags, Hits, Ints, WordMatch
+from meshline.graph.index.results import RANKS, Direction, Flags, Hits, Ints, Reach, WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms
@@ -24,12 +24,17 @@ from meshline.graph.queries.groups import Groups
 from meshline.graph.queries.owned_assets import collect_owned_nodes
 from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Entry, Limits, Page, SortKey, build_page, list_in_order
 from meshline.graph.store.search_words import limit_terms, list_attribute_words, list_key_words
+from meshline.graph.store.synonyms import read_synonyms
 from meshline.graph.word_forms import Meaning, WordPlace, list_inflections
 
 MAX_FOUND = 1_000  # assets that one search ranks
 _MAX_QUOTED = 10_000  # assets with the quoted words of a text
 _MAX_DESCRIBED = 200  # assets that are found by their titles, descriptions and tags
 _OF_TEXT = 0.6  # how certainly a word of a title, description or tag means the same word of the searched text
+_OF_INHERITED = 0.3  # the same, of the text of a column from which the values of a column come
+_INHERITED_STEPS = 3  # flows over which a column inherits texts
+_MAX_INHERITED = 2_000  # columns that inherit those of one search
+_MAX_HIDDEN = 100_000  # assets with the words of a text, of which a viewer may see some
 _STEP = 256  # suggestions between two checks of the deadline
 _LAST_PART = 1  # the rank of an asset if the searched text is the last part of its name
 _QUOTED = re.compile(r'"([^"]*)"')
@@ -68,9 +73,9 @@ def search_assets(
     tag of that time matches is not found if that text was replaced since.
     """
     words = index.list_search_words(text)
-    described = {node: weights for node, (weights, _) in _read_described(live, index, words, scope.kinds).items()}
+    described = _inherit_texts(index, _read_described(live, index, words, scope.kinds)) if words else {}
     if words:
-        hits = index.search_names(text, scope.kinds, described)
+        hits = index.search_names(text, scope.kinds, described, read_synonyms(live.store))
     else:
         hits = Hits.build_equal(np.array(sorted(_find_tagged(index, scope.tag, scope.kinds)) if scope.tag else [], np.int64))
     filter_hits, truncated = _build_filter(live, index, text, scope)
@@ -144,29 +149,85 @@ def _build_filter(live: LiveGraph, index: LineageIndex, text: str, scope: Scope)
 
 def explain_hits(live: LiveGraph, index: LineageIndex, text: str, nodes: Sequence[int]) -> list[list[WordMatch]]:
     """Why each of these assets was found: the best reason for each word of the text that it covers."""
-    words = index.list_search_words(text)
+    words, synonyms = index.list_search_words(text), read_synonyms(live.store)
     texts = _read_words(live, index, nodes)
     found = []
     for node in nodes:
-        by_name = {reason.word: reason for reason in index.explain_hit(text, node)}
-        of_node = {word: known for word in words if (known := _find_inflection(word, texts.get(node, ())))}
-        described = {word: WordMatch(word, known, Meaning.TEXT, WordPlace.TEXT) for word, known in of_node.items()}
-        found.append([reason for word in words if (reason := by_name.get(word) or described.get(word))])
+        reasons = {reason.word: reason for reason in index.explain_hit(text, node, synonyms)}
+        for place, known in ((WordPlace.TEXT, texts.get(node, [])), (WordPlace.INHERITED, None)):
+            if len(reasons) == len(words):
+                break
+            of_place = _read_inherited(live, index, node) if known is None else known
+            for word in words:
+                if word not in reasons and (one := _find_inflection(word, of_place)):
+                    reasons[word] = WordMatch(word, one, Meaning.TEXT, place)
+        found.append([reasons[word] for word in words if word in reasons])
     return found
 
 
-def _read_described(
-    live: LiveGraph, index: LineageIndex, words: Sequence[str], kinds: Sequence[AssetKind]
-) -> dict[int, tuple[list[float], list[str]]]:
-    """The assets with any of these words in their titles, descriptions and tags: by word, how certainly it is meant, and the words."""
-    keys = live.store.search_texts([form for word in words for form in list_inflections(word)], kinds, _MAX_DESCRIBED)
-    nodes = {node for key in keys if (node := index.assets.find_by_key(key)) is not None}
+def _read_described(live: LiveGraph, index: LineageIndex, words: Sequence[str], kinds: Sequence[AssetKind]) -> dict[int, list[float]]:
+    """The assets with any of these words in their titles, descriptions and tags: by word, how certainly it is meant.
+
+    Of more than can be read the store chooses the best; for a viewer who may not see all, what is hidden must not choose.
+    """
+    forms = [form for word in words for form in list_inflections(word)]
+    keys = live.store.search_texts(forms, kinds, _MAX_HIDDEN if index.is_restricted else _MAX_DESCRIBED)
+    known = dict.fromkeys(node for key in sorted(keys) if (node := index.assets.find_by_key(key)) is not None)
     found = {}
-    for node, known in _read_words(live, index, sorted(nodes)).items():
-        weights = [_OF_TEXT if _find_inflection(word, known) else 0.0 for word in words]
+    for node, texts in _read_words(live, index, [*known][:_MAX_DESCRIBED]).items():
+        weights = [_OF_TEXT if _find_inflection(word, texts) else 0.0 for word in words]
         if any(weights):
-            found[node] = weights, known
+            found[node] = weights
     return found
+
+
+def _inherit_texts(index: LineageIndex, described: Mapping[int, list[float]]) -> dict[int, list[float]]:
+    """The same with the columns into which the values of described columns flow unmasked, over a few steps between visible columns."""
+    found = dict(described)
+    near = {
+        node: [weight / _OF_TEXT * _OF_INHERITED for weight in weights] for node, weights in described.items() if _is_column(index, node)
+    }
+    for _ in range(_INHERITED_STEPS):
+        reached: dict[int, list[float]] = {}
+        for start, end in _list_value_flows(index, near, Direction.DOWNSTREAM):
+            weights = [max(pair) for pair in zip(near[start], reached.get(end, near[start]), strict=True)]
+            known = found.get(end)
+            if known is None or any(one > other for one, other in zip(weights, known, strict=True)):
+                reached[end] = weights
+            if len(reached) >= _MAX_INHERITED:
+                break
+        for end, weights in reached.items():
+            found[end] = [max(pair) for pair in zip(weights, found.get(end, weights), strict=True)]
+        near = reached
+    return found
+
+
+def _read_inherited(live: LiveGraph, index: LineageIndex, node: int) -> list[str]:
+    """The words of the texts that a column inherits, the nearest first."""
+    seen = {node}
+    near = {node} if _is_column(index, node) else set()
+    words: list[str] = []
+    for _ in range(_INHERITED_STEPS):
+        near = {start for start, _ in _list_value_flows(index, near, Direction.UPSTREAM)} - seen
+        seen |= near
+        words += [word for known in _read_words(live, index, sorted(near)[:_MAX_DESCRIBED]).values() for word in known]
+    return words
+
+
+def _list_value_flows(index: LineageIndex, columns: Collection[int], direction: Direction) -> list[tuple[int, int]]:
+    """(start, end) of the flows of values, unmasked, that begin (downstream) or end (upstream) at these columns."""
+    if not columns:
+        return []
+    flows = index.lineage.list_flows_near(np.array(sorted(columns), np.int32), direction)
+    flows = flows.filter((flows.reach == Reach.DIRECT) & ~flows.masking)
+    pairs = zip(flows.start.tolist(), flows.end.tolist(), strict=True)
+    return sorted(
+        {pair for pair in pairs if pair[direction is Direction.UPSTREAM] in columns and all(_is_column(index, one) for one in pair)}
+    )
+
+
+def _is_column(index: LineageIndex, node: int) -> bool:
+    return index.assets.get_kind(node) is AssetKind.COLUMN
 
 
 def _read_words(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> dict[int, list[str]]:

@@ -12,6 +12,7 @@ from meshline.graph.model import AssetKind
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.graph.queries.search import choose_best
+from meshline.graph.store.synonyms import read_synonyms
 
 KINDS = (AssetKind.DATASET, AssetKind.COLUMN, AssetKind.DATA_PRODUCT)
 FIRST = 10
@@ -36,7 +37,7 @@ def evaluate_search(live: LiveGraph, index: LineageIndex, most: int, limits: Lim
 
     Raises LimitExceeded when the deadline is over.
     """
-    return [_evaluate_kind(index, kind, _choose_described(live, index, kind, most, limits), limits) for kind in KINDS]
+    return [_evaluate_kind(live, index, kind, _choose_described(live, index, kind, most, limits), limits) for kind in KINDS]
 
 
 def _choose_described(live: LiveGraph, index: LineageIndex, kind: AssetKind, most: int, limits: Limits) -> list[tuple[str, int]]:
@@ -54,11 +55,11 @@ def _choose_described(live: LiveGraph, index: LineageIndex, kind: AssetKind, mos
     return found[:most]
 
 
-def _evaluate_kind(index: LineageIndex, kind: AssetKind, questions: list[tuple[str, int]], limits: Limits) -> Evaluation:
+def _evaluate_kind(live: LiveGraph, index: LineageIndex, kind: AssetKind, questions: list[tuple[str, int]], limits: Limits) -> Evaluation:
     places: list[int | None] = []
     for sentence, node in questions:
         limits.check_deadline()
-        hits = index.search_names(sentence, (kind,), {})
+        hits = index.search_names(sentence, (kind,), {}, read_synonyms(live.store))
         best = (found for _, found in index.iterate_hits(choose_best(index, hits, FIRST)[0], FIRST))
         places.append(next((place for place, found in zip(range(1, FIRST + 1), best, strict=False) if found == node), None))
     missed = tuple(question for question, place in zip(questions, places, strict=True) if place is None)

@@ -15,6 +15,7 @@ from meshline.errors import InvalidInput, StoreCorrupt
 from meshline.graph.model import Precedence
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RunReader, Store
+from meshline.graph.store.synonyms import write_synonyms
 from meshline.ingest.catalog_aliases import write_rules
 from meshline.ingest.file_times import read_file_time
 from meshline.ingest.mesh.facts import build_statements
@@ -57,6 +58,7 @@ def load_mesh(graph: LiveGraph, mesh: Mesh, naming: Naming, time: int) -> Loadin
     refused = [Refusal(error) for error in mesh.refused]
     with _load_lock:
         write_rules(graph.store, mesh.source, mesh.catalogs)
+        write_synonyms(graph.store, mesh.source, mesh.synonyms)
         return load_reading(graph, Reading(mesh.source, [*entries, *refused], complete=True, warnings=mesh.warnings), time)
 
 

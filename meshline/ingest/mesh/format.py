@@ -327,6 +327,10 @@ class PrecedenceRules(Part):
         return Precedence(structure=self.structure, people=self.people)
 
 
+Term: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"[^\W_]")]
+Group: TypeAlias = Annotated[tuple[Term, ...], Field(min_length=2, max_length=50, description="Terms that mean the same.")]
+
+
 class MeshFile(Part):
     """A mesh file: what people know and no event states, and the rules for names and sources."""
 
@@ -339,6 +343,9 @@ class MeshFile(Part):
     )
     naming: NamingRules | None = None
     precedence: PrecedenceRules | None = None
+    synonyms: tuple[Group, ...] = Field(
+        default=(), max_length=10_000, description="Words by which searches find names: [customer, client, kunde]."
+    )
     domains: tuple[Domain, ...] = ()
     teams: tuple[Team, ...] = ()
     people: tuple[Person, ...] = ()

@@ -241,15 +241,16 @@ class Placed(NamedTuple):
 class Mesh(NamedTuple):
     """A parsed mesh file. `source` is the full name, `mesh/<name>`; `emails` maps e-mail addresses to names.
 
-    `naming` and `precedence` are None if the file does not state them. `catalogs`: the rules that join names;
-    `sources`: the sources to sync. `refused`: errors of entries that are not accepted; `warnings`: accepted
-    entries that look like mistakes.
+    `naming` and `precedence` are None if the file does not state them. `synonyms`: groups of terms that mean the same;
+    `catalogs`: the rules that join names; `sources`: the sources to sync. `refused`: errors of entries that are not
+    accepted; `warnings`: accepted entries that look like mistakes.
     """
 
     source: str
     namespaces: Mapping[str, str]
     naming: NamingRules | None
     precedence: PrecedenceRules | None
+    synonyms: tuple[tuple[str, ...], ...]
     catalogs: tuple[Rule, ...]
     sources: tuple[Configured, ...]
     entries: tuple[Placed, ...]
@@ -292,6 +293,7 @@ def parse_mesh_file(data: bytes, file: str, *, strict: bool = False) -> Mesh:
         namespaces=head.namespaces,
         naming=head.naming,
         precedence=head.precedence,
+        synonyms=head.synonyms,
         catalogs=rules,
         sources=sources,
         entries=entries,
