@@ -8,7 +8,7 @@ import pytest
 from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.index.results import WordMatch
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKind, EdgeType, build_column_key, build_dataset_key, build_job_key
+from meshline.graph.model import AssetKind, EdgeType, build_column_key, build_consumer_key, build_dataset_key, build_job_key
 from meshline.graph.queries import search
 from meshline.graph.queries.pages import SortKey
 from meshline.graph.queries.search import Scope, explain_hits, search_assets
@@ -31,8 +31,8 @@ def test_datasets_are_found_by_their_columns(graph: LiveGraph) -> None:
     assert search_names(graph, "email") == [
         "pg/shop.customers.email",
         "wh/sales.orders.email_hash",
-        "pg/shop.customers",
         "wh/sales.orders",
+        "pg/shop.customers",
     ]
     assert search_names(graph, "customers with an email", kinds=(AssetKind.DATASET,)) == ["pg/shop.customers"]
     customers = mesh.get_node(graph, mesh.CUSTOMERS)
@@ -237,3 +237,22 @@ def test_a_column_inherits_the_texts_of_those_from_which_its_values_come(graph: 
     restricted = RestrictedIndex(graph.index, visible)
     found = search_assets(graph, restricted, "zenith", first=10).page.entries
     assert mesh.list_names(graph, (entry.node for entry in found)) == ["wh/fin.report.raw"]
+
+
+def test_of_equal_results_those_that_are_used_more_come_first(graph: LiveGraph) -> None:
+    tables = [build_dataset_key("wh", f"t{n}.ledger") for n in range(4)]
+    mesh.commit_statements(graph, *(mesh.build_schema_statement(table, "posted_at") for table in tables))
+    names = [f"wh/t{n}.ledger.posted_at" for n in range(4)]
+    assert search_names(graph, "posted ledger", kinds=(AssetKind.COLUMN,)) == names
+    uses = [(3, "x"), (3, "y"), (3, "z"), (2, "x")]
+    mesh.commit_statements(
+        graph,
+        *(mesh.build_edge_statement(EdgeType.CONSUMES, build_consumer_key(name), tables[n]) for n, name in uses),
+        mesh.build_edge_statement(EdgeType.CONSUMES, build_consumer_key("x"), build_column_key(tables[2], "posted_at")),
+    )
+    assert search_names(graph, "posted ledger", kinds=(AssetKind.COLUMN,)) == [names[3], names[2], names[0], names[1]]
+    assert search_names(graph, "t0 posted ledger", kinds=(AssetKind.COLUMN,))[0] == names[0]
+    visible = np.ones(graph.index.changes.count_nodes(), np.bool_)
+    visible[[mesh.get_node(graph, build_consumer_key(name)) for name in "xyz"]] = False
+    found = search_assets(graph, RestrictedIndex(graph.index, visible), "posted ledger", Scope((AssetKind.COLUMN,)), first=10)
+    assert mesh.list_names(graph, (entry.node for entry in found.page.entries)) == names

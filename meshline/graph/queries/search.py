@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.results import RANKS, Direction, Flags, Hits, Ints, Reach, WordMatch
+from meshline.graph.index.results import RANKS, Direction, Flags, Hits, Ints, Longs, Reach, WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms
@@ -35,6 +35,7 @@ _OF_INHERITED = 0.3  # the same, of the text of a column from which the values o
 _INHERITED_STEPS = 3  # flows over which a column inherits texts
 _MAX_INHERITED = 2_000  # columns that inherit those of one search
 _MAX_HIDDEN = 100_000  # assets with the words of a text, of which a viewer may see some
+_MOST_USED = 7  # above this logarithm of its users an asset is not placed before others
 _STEP = 256  # suggestions between two checks of the deadline
 _LAST_PART = 1  # the rank of an asset if the searched text is the last part of its name
 _QUOTED = re.compile(r'"([^"]*)"')
@@ -81,6 +82,7 @@ def search_assets(
     filter_hits, truncated = _build_filter(live, index, text, scope)
     best, left = choose_best(index, hits, MAX_FOUND, filter_hits)
     truncated = truncated or left
+    best = _order_ties(index, best)
     entries = (_build_entry(index, node, order) for order, node in index.iterate_hits(best, first))
     return SearchResult(build_page(entries if after is None else _skip_entries(list(entries), after), first), truncated, len(best.nodes))
 
@@ -113,6 +115,30 @@ def _mark_found(index: LineageIndex, hits: Hits) -> Flags:
     found = index.mark_found(hits)
     for place in np.flatnonzero(found & (hits.orders > RANKS * _LAST_PART)).tolist():
         found[place] = not _is_mere_step(index, int(hits.nodes[place]))
+    return found
+
+
+def _order_ties(index: LineageIndex, hits: Hits) -> Hits:
+    """The same hits, of equal ones those first that are used more: by the logarithm of their users, up to a bound."""
+    used = np.minimum(np.log2(1 + _count_users(index, hits.nodes)).astype(np.int32), _MOST_USED)
+    return hits._replace(orders=hits.orders * (_MOST_USED + 1) + _MOST_USED - used)
+
+
+def _count_users(index: LineageIndex, nodes: Longs) -> Longs:
+    """How many consumers, and jobs that write nothing, use each of these assets; of a column, its dataset."""
+    edges = (index.ownership.list_all_edges(EdgeType.CONSUMES), index.ownership.list_idle_reads())
+    used = _get_data(index, np.concatenate([table.end for table in edges]).astype(np.int64))
+    pairs = np.unique(used << 32 | np.concatenate([table.start for table in edges]))
+    wanted = _get_data(index, nodes)
+    counts: Longs = np.searchsorted(pairs >> 32, wanted, side="right") - np.searchsorted(pairs >> 32, wanted)
+    return counts
+
+
+def _get_data(index: LineageIndex, nodes: Longs) -> Longs:
+    """The datasets of those of these assets that are columns, the others themselves."""
+    columns = index.lineage.get_kinds(nodes.astype(np.int32)) == KIND_ORDER[AssetKind.COLUMN]
+    found = nodes.copy()
+    found[columns] = index.lineage.get_datasets(nodes[columns].astype(np.int32))
     return found
 
 
