@@ -237,6 +237,7 @@ export const text = {
     "Profile: mesh protects readers and writers, and what contracts promise; consumer protects readers that keep the old version.",
   emptyColumns: "Not stated for any row that is shown:",
   recipientsOfCheck: "The number contains the owners of what is changed, and of the dataset that it is in:",
+  restricted: "You may see only some assets of this mesh: lists, searches and counts are of those.",
   hiddenConsumers: "consumers that you may not see",
   policiesUnchecked: "policies not evaluated",
   ownersOfChanged: "Owners of what is changed itself:",

@@ -83,6 +83,12 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield found
 
 
+def test_callers_learn_that_they_see_a_part(client: TestClient) -> None:
+    query = "{ about { restricted } }"
+    found = [ask(client, query, secret)["data"]["about"]["restricted"] for secret in (SALES, *(SECRETS[role] for role in Role))]
+    assert found == [True, False, True, False]
+
+
 def ask(client: TestClient, query: str, secret: str = SALES) -> dict[str, Any]:
     body: dict[str, Any] = client.post("/graphql", json={"query": query}, headers=build_authorization(secret)).json()
     return body

@@ -37,6 +37,7 @@ export function Home() {
               ))}
           </p>
         )}
+        {about.data?.about.restricted && <p className="soft">{text.restricted}</p>}
       </div>
       <Answered query={home}>
         {(data) => (

@@ -11,9 +11,9 @@ export type Coverages = { datasets: number; described: number; owned: number; wi
 export type CheckLine = { name: string; kind: string; outcome: CheckOutcome; expected: unknown | null; observed: unknown | null; message: string | null; suite: string; at: string | null; source: string; failingSince: string | null; asset: AssetLink };
 export type CompletenessParts = { truncated: Truncated; possibleOnly: number; undescribed: number; staleEdges: number; provisional: number; unbound: number; silentOnFilters: number; silentProducers: (string)[]; asOf: string | null; knownLater: ({ relation: EdgeType; sourceKind: string; since: string })[]; hidden: ({ count: number; domain: { name: string } | null })[]; revision: number };
 
-export type AboutAnswer = { about: { version: string; revision: number; assets: ({ kind: AssetKind; count: number })[] } };
+export type AboutAnswer = { about: { version: string; revision: number; restricted: boolean; assets: ({ kind: AssetKind; count: number })[] } };
 export type AboutVariables = {  };
-export const About: Operation<AboutAnswer, AboutVariables> = { name: "About", text: "query About{about{version revision assets{kind count}}}" };
+export const About: Operation<AboutAnswer, AboutVariables> = { name: "About", text: "query About{about{version revision restricted assets{kind count}}}" };
 
 export type HomeAnswer = { domains: { totalCount: number; nodes: ({ __typename: "Domain"; title: string | null; products: ({ __typename: "DataProduct" } & AssetLink)[] } & AssetLink)[] }; coverage: { total: Coverages; orphans: number; byDomain: ({ domain: { __typename: "Domain" } & AssetLink | null; covered: Coverages })[] }; qualityFailures: { totalCount: number; nodes: (CheckLine)[] } };
 export type HomeVariables = {  };

@@ -577,6 +577,7 @@ class Query:
             assets=[KindCount(kind=kind, count=search.count_assets(index, kind)) for kind in KINDS],
             actor=info.context.actor or None,
             role=info.context.role,
+            restricted=index.is_restricted,
         )
 
 

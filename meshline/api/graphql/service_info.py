@@ -69,6 +69,9 @@ class About:
     assets: list[KindCount]
     actor: str | None = strawberry.field(description="The name of the caller's token; null on a server without tokens.")
     role: Role = strawberry.field(description="The role of the caller; ADMIN on a server without tokens.")
+    restricted: bool = strawberry.field(
+        description="Whether the caller may see only some assets (access rules): lists, searches and counts are of those."
+    )
 
 
 @strawberry.type(description="The number of visible assets of a kind.")

@@ -155,7 +155,11 @@ def find_assets(ask: Ask, asked: FindArguments) -> Answer:
     total = page["totalCount"]
     sentence = f"{format_count(total, 'asset')} {'matches' if total == 1 else 'match'}, the best first." if total else "No asset matches."
     because = ["The words match more assets than one search ranks, so the total is too low: add words."] if page["truncated"] else []
+    because += _RESTRICTED if data["about"]["restricted"] else []
     return Answer(sentence, {}, "assets", rows, total, page["pageInfo"]["hasNextPage"], because, data["about"]["revision"])
+
+
+_RESTRICTED = ["You may see only some assets of the mesh: others are not looked at."]
 
 
 def _build_hit(edge: Mapping[str, Any]) -> Content:
@@ -662,10 +666,10 @@ def list_violations(ask: Ask, asked: ViolationsArguments) -> Answer:
     domain = None if asked.domain is None else resolve_asset(ask, asked.domain, "DOMAIN")
     domains = set() if domain is None else _collect_domains(ask, domain.id)
     every: list[Mapping[str, Any]] = []
-    after, revision, whole = None, 0, False
+    after, revision, whole, restricted = None, 0, False, False
     for _ in range(VIOLATION_PAGES):
         data = ask(read_query("violations"), {"first": VIOLATIONS, "after": after})
-        page, revision = data["policyViolations"], data["about"]["revision"]
+        page, revision, restricted = data["policyViolations"], data["about"]["revision"], data["about"]["restricted"]
         every += page["nodes"]
         after = page["pageInfo"]["endCursor"]
         if not page["pageInfo"]["hasNextPage"]:
@@ -679,6 +683,7 @@ def list_violations(ask: Ask, asked: ViolationsArguments) -> Answer:
     if wanted:
         sentence = f"{format_count(len(wanted), 'violation')} of policies{of} now, the worst first."
     because = [] if whole else [f"Only the worst {len(every)} violations of the mesh were examined: there are more."]
+    because += _RESTRICTED if restricted else []
     return Answer(sentence, {}, "violations", rows, len(contents), more, because, revision)
 
 
