@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from meshline.app.agents.tools import DescribeArguments, describe_asset
 from meshline.app.tokens import Role
 from tests.api.conftest import run_application
 from tests.api.test_access import MESH, YAML, build_event
@@ -31,25 +33,30 @@ QUERY = """{ datasets { nodes { name access description lastObserved described i
     qualityFailures { totalCount } coverage { total { datasets } } }"""
 
 
-@pytest.fixture
-def answers(tmp_path: Path) -> dict[Role, dict[str, Any]]:
-    """The answers to `QUERY`, by the role of the caller."""
-    rules = tmp_path / "access.yaml"
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    rules = tmp_path_factory.mktemp("levels") / "access.yaml"
     rules.write_text(RULES, "utf-8")
     paid = build_event("pay", ["sales.raw"], "salaries.paid")
     paid["outputs"][0]["facets"] = SCHEMA
     bonus = build_event("bonus", ["sales.raw", "salaries.paid"], "sales.bonus")
     bonus["inputs"][1] |= {"inputFacets": CHECK, "facets": SCHEMA}
-    with run_application(tokens=TOKENS, access=rules) as client:
+    with run_application(tokens=TOKENS, access=rules) as found:
         admin = build_authorization(SECRETS[Role.ADMIN])
-        assert client.put("/api/v1/mesh", content=MESH, headers={**admin, **YAML}).status_code == 200
+        assert found.put("/api/v1/mesh", content=MESH, headers={**admin, **YAML}).status_code == 200
         for event in (paid, bonus):
-            assert client.post("/api/v1/lineage", json=event, headers=admin).status_code < 300
-        return {role: ask(client, role) for role in (Role.ADMIN, Role.READER)}
+            assert found.post("/api/v1/lineage", json=event, headers=admin).status_code < 300
+        yield found
 
 
-def ask(client: TestClient, role: Role) -> dict[str, Any]:
-    body = client.post("/graphql", json={"query": QUERY}, headers=build_authorization(SECRETS[role])).json()
+@pytest.fixture
+def answers(client: TestClient) -> dict[Role, dict[str, Any]]:
+    """The answers to `QUERY`, by the role of the caller."""
+    return {role: ask(client, role, QUERY, {}) for role in (Role.ADMIN, Role.READER)}
+
+
+def ask(client: TestClient, role: Role, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
+    body = client.post("/graphql", json={"query": query, "variables": variables}, headers=build_authorization(SECRETS[role])).json()
     assert "errors" not in body, body["errors"]
     data: dict[str, Any] = body["data"]
     return data
@@ -88,3 +95,21 @@ def test_a_run_that_reads_what_may_be_browsed(answers: dict[Role, dict[str, Any]
     assert job["reads"] == [{"name": "salaries.paid", "access": "BROWSE"}, {"name": "sales.raw", "access": "READ_SQL"}]
     assert job["lastRun"]["withheld"]
     assert [(one["name"], one["facets"]) for one in job["lastRun"]["inputs"]] == [("salaries.paid", {}), ("sales.raw", {})]
+
+
+def test_an_agent_learns_what_it_may_not_read(client: TestClient) -> None:
+    """Nothing that is left out is stated as absent."""
+    of = DescribeArguments(asset="wh/salaries.paid")
+    some, every = (describe_asset(partial(ask, client, role), of) for role in (Role.READER, Role.ADMIN))
+    assert some.sentence == '"wh/salaries.paid" is a dataset.'
+    assert list(some.because) == [
+        "You may see that it exists, and not what is in it (access rules): what is not here may be there. Ask its owners."
+    ]
+    assert some.facts == {
+        "name": "wh/salaries.paid",
+        "id": some.facts["id"],
+        "kind": "dataset",
+        "domain": "salaries",
+        "readBy": ["air/bonus"],
+    }
+    assert every.sentence == '"wh/salaries.paid" is a dataset, columns: 1.'

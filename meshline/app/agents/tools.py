@@ -199,7 +199,8 @@ def describe_asset(ask: Ask, asked: DescribeArguments) -> Answer:
         parts = [_drop_empty(_build_part(one)) for one in node.pop(name)]
         rows, more = slice_rows(parts, asked.next, asked.limit, revision)
         total = len(parts)
-    sentence = f"{asset.quoted} is {_KIND_WORDS[asset.kind]}{f', {name}: {total}' if paged is not None else ''}."
+    counted = f", {name}: {total}" if paged is not None and not _has_unread_parts(node, name) else ""
+    sentence = f"{asset.quoted} is {_KIND_WORDS[asset.kind]}{counted}."
     return Answer(sentence, _build_facts(node), name, rows, total, more, list(_list_description_gaps(node)), revision)
 
 
@@ -247,7 +248,7 @@ def _build_facts(node: dict[str, Any]) -> Content:
     """What is known about an asset besides its rows; texts of the mesh are fields of their own."""
     facts: Content = {**_name_asset(node)}
     for name, value in node.items():
-        if name in ("id", "kind", "name", "qualifiedName"):
+        if name in ("id", "kind", "name", "qualifiedName", "access") or (node.get("access") == "BROWSE" and name in _UNREAD):
             continue
         facts[name] = _convert_fact(name, value)
     return _drop_empty(facts)
@@ -275,7 +276,20 @@ def _convert_part(name: str, part: Mapping[str, Any]) -> Json:
     return _get_name(part) if set(part) <= {"id", "name", "qualifiedName"} else _drop_empty(part)
 
 
+_UNREAD = frozenset({"described", "inferred", "qualityCounts"})  # are false or 0 of what the caller may not read
+
+
+def _has_unread_parts(node: Mapping[str, Any], name: str) -> bool:
+    """Whether its parts may be more than those of the answer, since the caller may see no more of it than that it exists."""
+    return bool(node["access"] == "BROWSE") and name == "columns"
+
+
 def _list_description_gaps(node: Mapping[str, Any]) -> Iterator[str]:
+    if node["access"] == "BROWSE":
+        yield "You may see that it exists, and not what is in it (access rules): what is not here may be there. Ask its owners."
+        return
+    if node["access"] == "READ" and node["kind"] == "JOB":
+        yield "Its SQL is not shown to you (access rules)."
     of = node if node["kind"] == "DATASET" else node.get("dataset")
     if of is not None and not of["described"]:
         yield "No source lists the columns of this dataset: there may be more than lineage refers to."
