@@ -498,7 +498,7 @@ class RestrictedTraversal(Traversal):
             of = column[is_hidden]
             known[is_hidden] = -2 - np.where(whole & (nodes.kind[of] == COLUMN), nodes.rep[nodes.part1[of]], of).astype(np.int64)
             places.append(known)
-        return find_passages(places[0], places[1], flows.reach)
+        return find_passages(places[0], places[1], flows.reach, self._limits.deadline)
 
     @cached_property
     def _every_flow(self) -> FlowTable:
