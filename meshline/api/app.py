@@ -49,6 +49,7 @@ from meshline.api.trusted_proxy import build_trusted_proxy
 from meshline.app.access_decisions import DeskSettings
 from meshline.app.access_file import AccessFile
 from meshline.app.access_journal import AccessJournal
+from meshline.app.introspection import build_introspector
 from meshline.app.oidc import build_issuer
 from meshline.app.service import Service
 from meshline.app.settings import Settings, find_token_file
@@ -144,6 +145,7 @@ def create_app(
                 proxy=build_trusted_proxy(settings),
                 cookie=None if parts is None else parts.cookie,
                 journal=journal,
+                introspector=build_introspector(settings, issuer),
             ),
         ],
         exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error, 404: answer_unknown_address},

@@ -21,9 +21,10 @@ from meshline.app.access_file import AccessFile
 from meshline.app.access_journal import AccessJournal
 from meshline.app.access_rules import Action, check_audit
 from meshline.app.grants import Principal, build_actor
+from meshline.app.introspection import Introspector
 from meshline.app.oidc import TokenIssuer, has_form_of_jwt
 from meshline.app.settings import Settings
-from meshline.app.tokens import NO_AUTHENTICATION, AccessScope, Actor, Role, TokenRefused, TokenRegister
+from meshline.app.tokens import NO_AUTHENTICATION, PREFIX, AccessScope, Actor, Role, TokenRefused, TokenRegister
 from meshline.errors import InvalidInput, MeshlineError, NotPermitted, NotReady, ProviderUnavailable, StoreUnavailable
 from meshline.governance.audit import AccessEvent
 
@@ -84,10 +85,11 @@ class AuthMiddleware:
         proxy: TrustedProxy | None = None,
         cookie: SessionCookie | None = None,
         journal: AccessJournal | None = None,
+        introspector: Introspector | None = None,
     ) -> None:
         """`refused` gets the reason of each refusal. `rules`: who may see which assets; None: each caller sees all. `issuer`: the
         identity provider whose tokens are accepted, too. `proxy`: names callers in headers. `cookie`: of people who have signed in at
-        the page. `journal`: of denials; needed with `issuer`.
+        the page. `journal`: of denials; needed with `issuer`. `introspector`: asks about tokens that are no JWT.
         """
         self.app = app
         self._tokens = tokens
@@ -95,6 +97,7 @@ class AuthMiddleware:
         self._proxy = proxy
         self._cookie = cookie
         self._journal = journal
+        self._introspector = introspector
         self._grants = settings.grants
         self._hint = build_metadata_hint(settings)
         self._hosts = AllowedHosts(settings)
@@ -159,6 +162,9 @@ class AuthMiddleware:
             if self._issuer is not None and self._journal is not None and has_form_of_jwt(given):
                 self._journal.check_current()
                 return await self._issuer.find_actor(given)
+            if self._introspector is not None and self._journal is not None and not given.startswith(PREFIX):
+                self._journal.check_current()
+                return await self._introspector.find_actor(given)
             return self._tokens.find_actor(given)
         except TokenRefused as error:
             raise Unauthenticated(str(error), error.reason) from error

@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     )
     oidc_web_secret: SecretStr | None = Field(default=None, description="The secret of that client, unless it is a public one.")
     oidc_web_scopes: str = Field(default="openid", description="The scopes that the page asks for, separated by spaces.")
+    oidc_introspection_client: str | None = Field(
+        default=None,
+        description="The client with which this server asks the identity provider about tokens that are no JWT (RFC 7662). Without it,"
+        " such tokens are refused.",
+    )
+    oidc_introspection_secret: SecretStr | None = Field(default=None, description="The secret of that client. Needed with it.")
     grants: tuple[Grant, ...] = Field(
         default=(),
         description="What callers of the identity provider, or of a trusted proxy, may: entries with one of `user`, `group` and"

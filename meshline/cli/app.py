@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from meshline.cli import check as check_commands
+from meshline.cli import denial as denials
 from meshline.cli import identity as identities
 from meshline.cli import ingest as ingest_commands
 from meshline.cli import ingest_openlineage
@@ -96,6 +97,11 @@ access.command("list")(requests.list_requests)
 access.command()(requests.decide)
 access.command()(requests.withdraw)
 
+denial = typer.Typer(help="Refuse callers, sessions and tokens of an identity provider.", no_args_is_help=True)
+denial.command()(denials.add)
+denial.command()(denials.remove)
+denial.command("list")(denials.list_denials)
+
 token = typer.Typer(help="Make and list tokens for a server.", no_args_is_help=True)
 token.command()(tokens.new)
 token.command("list")(tokens.list_tokens)
@@ -122,6 +128,7 @@ app.command()(audit)
 app.command()(login)
 app.command()(logout)
 app.add_typer(access, name="access")
+app.add_typer(denial, name="denial")
 app.add_typer(identity, name="identity")
 app.add_typer(store, name="store")
 app.add_typer(token, name="token")

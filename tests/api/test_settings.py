@@ -32,6 +32,8 @@ OTHERS: dict[str, Any] = {
     "oidc_web_client": "meshline-web",
     "oidc_web_secret": "secret",
     "oidc_web_scopes": "openid groups",
+    "oidc_introspection_client": "meshline-server",
+    "oidc_introspection_secret": "secret",
     "grants": [{"group": "sales", "role": "writer", "scopes": ["ingest"]}],
     "proxy_networks": ["10.1.0.0/16"],
     "proxy_user_header": "X-Auth-Request-User",

@@ -75,7 +75,7 @@ const provider = new Provider(issuer, {
         scope: "",
         audience: resource,
         accessTokenTTL: 300,
-        accessTokenFormat: "jwt",
+        accessTokenFormat: resource.endsWith("/opaque") ? "opaque" : "jwt",
         jwt: { sign: { alg: "ES256" } },
       }),
     },
