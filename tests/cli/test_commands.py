@@ -90,7 +90,7 @@ def test_search(example: str) -> None:
 
 def test_search_is_evaluated_by_the_descriptions_of_the_store(example: str) -> None:
     shown = run_successfully("search", "--evaluate", "--store", example).out
-    assert re.search(r"^DATASET: 3 of 4 found among the first 10 \(mean reciprocal rank 0\.[0-9]+\)$", shown, re.MULTILINE)
+    assert re.search(r"^DATASET: 4 of 4 found among the first 10 \(mean reciprocal rank 0\.[0-9]+\)$", shown, re.MULTILINE)
     rows = json.loads(run_successfully("search", "--evaluate", "--format", "json", "--store", example).out)
     for row in rows:
         assert row["found"] + len(row["missed"]) == row["asked"] or len(row["missed"]) == 10

@@ -268,7 +268,7 @@ def decode(token: str) -> list[bytes]:
         ({"sub": "bob", "groups": ["checkers"]}, ("user bob", Role.READER, {AccessScope.CHECK})),
         (
             {"sub": "bob", "groups": ["checkers", "readers", "others"]},
-            ("user bob", Role.READER, {AccessScope.CHECK, AccessScope.READ, AccessScope.METRICS}),
+            ("user bob", Role.READER, {AccessScope.CHECK, AccessScope.READ, AccessScope.METRICS, AccessScope.REQUEST}),
         ),
         ({"sub": "bob", "groups": "checkers"}, ("user bob", Role.READER, {AccessScope.CHECK})),
         ({"sub": "bob", "roles": ["readers"]}, ("user bob", Role.READER, set())),
