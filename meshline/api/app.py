@@ -174,6 +174,8 @@ def _build_desk_settings(settings: Settings) -> DeskSettings:
         lapse_days=settings.access_lapse_days,
         has_executor=settings.access_executor is not None,
         executor=settings.access_executor_caller,
+        notify=settings.notify,
+        webhook=settings.notify_webhook is not None,
     )
 
 

@@ -13,10 +13,20 @@ from meshline.app.access_rules import SEEING, AccessRules, Action, Rule, list_in
 from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput, LimitExceeded, NotFound, NotPermitted
 from meshline.governance.audit import AccessEvent, build_access_record
-from meshline.governance.notify.outbox import EXECUTOR, NoticeBody, Receiver, build_key, build_record
+from meshline.governance.notify.outbox import (
+    ACCESS_REQUESTED,
+    EXECUTOR,
+    WEBHOOK,
+    NoticeBody,
+    Receiver,
+    build_key,
+    build_receiver,
+    build_record,
+)
+from meshline.governance.notify.violation_events import CONTACTS
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKind, EdgeType, Json, from_micros, get_current_micros
+from meshline.graph.model import AssetKind, EdgeType, Json, build_owner_key, from_micros, get_current_micros
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.contract_versions import build_versions
 from meshline.graph.queries.visibility import Selector, SelectorKind, find_overlapping
@@ -44,7 +54,8 @@ class AskedFor(NamedTuple):
 
 
 class DeskSettings(NamedTuple):
-    """`days`: the longest that access may be asked for. `lapse_days`: after which a request lapses that is not decided.
+    """`days`: the longest that access may be asked for. `lapse_days`: after which a request lapses that is not decided. `notify`: whether
+    those who may decide are notified of a request; `webhook`: the webhook of notices, too.
 
     `has_executor`: whether there is what grants access to data; else data cannot be asked for. `executor`: who confirms grants, as access
     rules name it; empty: only administrators.
@@ -54,6 +65,8 @@ class DeskSettings(NamedTuple):
     lapse_days: int = 14
     has_executor: bool = False
     executor: str = ""
+    notify: bool = False
+    webhook: bool = False
 
 
 class AccessDesk:
@@ -255,12 +268,31 @@ class AccessDesk:
         return self._register.append(before, step, [*audited, *self._list_notices(before, after, at)], at)
 
     def _list_notices(self, before: Request | None, after: Request, at: int) -> Iterator[Record]:
-        """The event for the executor: that it is to grant access, or to end it."""
+        """The notices of a new request; of another step the event for the executor: that it is to grant access, or to end it."""
         step = after.steps[-1]
+        if before is None and self._settings.notify:
+            for receiver in self._list_receivers(after.wish):
+                yield build_record(build_key(ACCESS_REQUESTED, step.request, receiver.name), build_notice(after, at, receiver), at)
         if before is None or after.wish.kind is not AccessKind.DATA or step.kind is StepKind.CONFIRM:
             return
         if step.state is RequestState.APPROVED or (step.state is RequestState.REVOKED):
             yield build_record(build_key(EXECUTOR, step.request, step.number), build_notice(after, at), at)
+
+    def _list_receivers(self, wish: Wish) -> list[Receiver]:
+        """Who may decide about a request, with their contacts; without any contact the fallback of the notices is used."""
+        live = self._access.live
+        with live.lock:
+            index = live.index
+            node = index.assets.find(wish.asset)
+            names = [ADMINISTRATORS] if node is None else list_approvers(live, index, node, wish)
+            owners = {name: index.assets.find_by_key(build_owner_key(name)) for name in names}
+            known = [owner for owner in owners.values() if owner is not None]
+            rows = dict(zip(known, read_attributes(live, index, known), strict=True))
+        found = []
+        for name, owner in owners.items():
+            stated = {} if owner is None else {way: rows[owner].find_text(way) or "" for way in CONTACTS}
+            found.append(build_receiver(AssetKind.OWNER, name, "" if owner is None else build_owner_key(name).id, stated))
+        return [*found, *([Receiver(WEBHOOK, WEBHOOK)] if self._settings.webhook else ())]
 
 
 def add_grants(rules: AccessRules | None, grants: Iterable[Request]) -> AccessRules | None:
@@ -276,17 +308,20 @@ def _build_rule(granted: Request) -> Rule:
     return Rule(frozenset({wish.principal}), (parse_selector(wish.selector),), granted.id, actions, lifts)
 
 
-def build_notice(request: Request, at: int) -> NoticeBody:
-    """The event for the executor about the last step of a request: `access.approved` or `access.revoked`."""
+def build_notice(request: Request, at: int, receiver: Receiver | None = None) -> NoticeBody:
+    """That a request was made, for one who may decide about it; without a receiver the event for the executor about its last step:
+    `access.approved` or `access.revoked`.
+    """
     wish, step = request.wish, request.steps[-1]
+    asked = f"{wish.principal} asks for {wish.action} until {_format_time(request.until)}: {wish.purpose}"
     return NoticeBody(
-        event=f"access.{step.state}",
-        receiver=Receiver(EXECUTOR, EXECUTOR),
+        event=f"access.{step.state}" if receiver is None else ACCESS_REQUESTED,
+        receiver=receiver or Receiver(EXECUTOR, EXECUTOR),
         fingerprint=step.request,
-        rule="",
+        rule="" if receiver is None else "access-request",
         verdict="",
         subject=wish.name,
-        text="",
+        text="" if receiver is None else asked,
         why="",
         at=at,
         details={
@@ -300,6 +335,7 @@ def build_notice(request: Request, at: int) -> NoticeBody:
             "approvers": list(request.approvers),
             "reason": step.reason,
             "reference": request.reference,
+            **({} if receiver is None else {"kind": wish.kind}),
         },
     )
 

@@ -80,7 +80,8 @@ def format_parcels(parcels: Sequence[Parcel]) -> Iterator[Line]:
         yield Line(f"{', '.join(names)}{way}", "bold")
         for one in parcel.pending[:SHOWN]:
             body = one.notice.body
-            yield Line(f"  {body.verdict}: {body.text} in {body.subject}, since {_format_minute(body.at)} ({body.rule})")
+            verdict = f"{body.verdict}: " if body.verdict else ""
+            yield Line(f"  {verdict}{body.text} in {body.subject}, since {_format_minute(body.at)} ({body.rule})")
             if one.tried.attempts:
                 yield Line(
                     f"    tried {format_count(one.tried.attempts, 'time')}, again at {_format_minute(one.due)}: {one.tried.error}", "dim"

@@ -61,13 +61,14 @@ def url() -> Iterator[str]:
             serving.join(30)
 
 
+WITHOUT_PARAMETERS = {
+    *("/", "/healthz", "/readyz", "/.well-known/oauth-protected-resource", "/explorer/{file:path}", "/session", "/sign-out"),
+}
+
+
 def list_modes(path: str) -> list[GenerationMode]:
     """Requests as the document has them, and, where it asks for anything, requests that it forbids."""
-    return (
-        [GenerationMode.POSITIVE]
-        if path in {"/", "/healthz", "/readyz", "/.well-known/oauth-protected-resource", "/explorer/{file:path}"}
-        else list(GenerationMode)
-    )
+    return [GenerationMode.POSITIVE] if path in WITHOUT_PARAMETERS else list(GenerationMode)
 
 
 @pytest.mark.parametrize(("path", "method", "mode"), [(*operation, mode) for operation in OPERATIONS for mode in list_modes(operation[0])])

@@ -23,6 +23,7 @@ NOTICE = "notice"
 MOST_ASSETS = 50  # that one notice names
 WEBHOOK = "webhook"  # the kind of the receiver of every notice
 EXECUTOR = "executor"  # the kind of the receiver of events about access to data
+ACCESS_REQUESTED = "access.requested"  # the event of notices to those who decide about a request for access
 
 
 class Receiver(msgspec.Struct, frozen=True, rename="camel"):
@@ -42,7 +43,8 @@ def build_receiver(kind: str, name: str, id_: str, stated: Mapping[str, str]) ->
 
 
 class NoticeBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """A change or violation for one receiver. `event`: `change.landed` or `policy.violated`. `rule`: of the change, or the policy.
+    """A change, violation or request for access for one receiver. `event`: `change.landed`, `policy.violated`, `access.requested`; of the
+    executor `access.approved`, `access.revoked`. `rule`: of the change, or the policy.
 
     `at`: since when, in microseconds. `assets`: names of the receiver's affected assets, with `more` beyond these.
     """

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meshline.governance.notify.channels import Route, Routes, Undelivered, Webhook, check_available, deliver_message
 from meshline.governance.notify.messages import Templates
-from meshline.governance.notify.outbox import EXECUTOR, SECOND, WEBHOOK, Outbox, Pending
+from meshline.governance.notify.outbox import ACCESS_REQUESTED, EXECUTOR, SECOND, WEBHOOK, Outbox, Pending
 from meshline.words import format_count
 
 log = logging.getLogger("meshline.notify")
@@ -82,15 +82,15 @@ class Sender:
         self._sent_at: deque[int] = deque()  # times of all messages of the last minute
 
     def list_parcels(self) -> list[Parcel]:
-        """All pending notices by destination; receivers that share an address get one message."""
+        """All pending notices by destination; receivers that share an address get one message, and another about requests for access."""
         grouped: dict[object, tuple[Route, list[Pending]]] = {}
         for one in self._list_pending():
             receiver = one.notice.body.receiver
             if receiver.kind in self._webhooks:
                 grouped[one.notice.key] = (self._find_webhook(receiver.kind), [one])
             else:
-                route = self._routes.find_route(receiver)
-                grouped.setdefault(route.urls or receiver.name, (route, []))[1].append(one)
+                route, of_requests = self._routes.find_route(receiver), one.notice.body.event == ACCESS_REQUESTED
+                grouped.setdefault((route.urls or receiver.name, of_requests), (route, []))[1].append(one)
         return [Parcel(route, tuple(pending)) for route, pending in grouped.values()]
 
     def send(self, *, now: bool = False) -> SendResult:
