@@ -136,6 +136,7 @@ class RestrictedGraph(LiveGraph):
         self.store = live.store
         self.lock = live.lock
         self.precedence = live.precedence
+        self.vectors = live.vectors
         self._whole = live
         self._access = access
         self._levels = levels

@@ -27,6 +27,7 @@ from meshline.app.token_uses import WRITE_SECONDS, write_uses
 from meshline.app.tokens import TokenRegister
 from meshline.errors import MeshlineError, NotReady, StoreUnavailable, require_extra
 from meshline.governance.notify.violation_events import WatchedViolations
+from meshline.graph.index.name_vectors import open_vectors
 from meshline.graph.live_graph import LiveGraph, collect_as_usual, collect_seldom
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
@@ -267,6 +268,10 @@ class Service:
             run_in_thread(start_forks),
             self._keep_log(opened.access_log),
         ]
+        if opened.live.vectors is not None:
+            model = opened.live.vectors.model
+            log.info("searches use vectors", extra={DETAILS: {"model": model.name, "digest": model.digest}})
+            tasks.append(self._prepare_vectors(opened.live))
         if self.access is not None:
             tasks.append(self._follow_access(self.access))
         if opened.scheduler is not None:
@@ -286,6 +291,7 @@ class Service:
             naming, precedence = mesh.configure_store(store, *wanted)
             index_stored_runs(store, naming)
             live = LiveGraph.open(store, precedence)
+            live.vectors = open_vectors(settings.search_vectors)
             if file is not None and settings.mesh is not None:
                 loading = sync_or_raise(
                     LocalTarget(live, naming), file.source, partial(mesh.load_mesh, live, file, naming, mesh.read_file_time(settings.mesh))
@@ -377,6 +383,17 @@ class Service:
                 if not self.waiting_for:
                     log.exception("changes that other processes write cannot be shown")
                 self.waiting_for = "changes that other processes write to the store cannot be shown: see the log"
+
+    async def _prepare_vectors(self, live: LiveGraph) -> None:
+        """Make the vectors of names, after the start and as names come."""
+        while True:
+            try:
+                await run_in_task(live.prepare_vectors)
+            except MeshlineError as error:
+                log.warning("the vectors of names were not made, and will be: %s", error)
+            except Exception:
+                log.exception("the vectors of names were not made")
+            await asyncio.sleep(self.settings.refresh_seconds)
 
     async def _follow_access(self, access: AccessJournal) -> None:
         """Read the sessions and denials that other processes write to the same store."""

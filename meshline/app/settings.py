@@ -200,6 +200,12 @@ class Settings(BaseSettings):
     query_aliases: int = Field(default=100, ge=0, description="Most aliases in a GraphQL request.")
     query_tokens: int = Field(default=4_000, ge=1, description="Longest GraphQL request, in tokens.")
     page_size: int = Field(default=1_000, ge=1, description="Largest page (`first`) of a connection.")
+    search_vectors: str = Field(
+        default="off",
+        pattern=r"^(off|wordllama|folder:.+)$",
+        description="Whether searches also compare the vectors of names: `off`, `wordllama` (the model of the extra `semantic`), or"
+        " `folder:PATH` (a model of your own); see docs/search.md.",
+    )
     notify: bool = Field(
         default=False,
         description="Record notifications for landed changes and policy violations; see docs/notifications.md.",

@@ -14,6 +14,8 @@ from meshline.cli.answer_types import Asset
 from meshline.cli.serve import build_executor
 from meshline.cli.store import OpenGraph, open_graph
 from meshline.errors import RefusedRequest
+from meshline.graph.index.name_vectors import open_vectors
+from meshline.graph.index.text_model import OFF
 from meshline.graph.model import Json
 
 T = TypeVar("T")
@@ -42,16 +44,18 @@ def convert_answer(data: object, shape: type[T]) -> T:
 
 
 @contextmanager
-def open_client(store: str | None, server: str | None) -> Iterator[Client]:
-    """A client of a server if one is named, else of a store, which must exist."""
+def open_client(store: str | None, server: str | None, vectors: str = OFF) -> Iterator[Client]:
+    """A client of a server if one is named, else of a store, which must exist. `vectors`: the model with which this store is searched."""
     if server is not None:
         from meshline.cli.http_client import HttpClient
 
         with HttpClient.connect(server) as remote:
             yield remote
         return
-    with open_graph(store, must_exist=True) as graph:
-        yield LocalClient(graph)
+    with open_graph(store, must_exist=True) as opened:
+        opened.graph.vectors = open_vectors(vectors)
+        opened.graph.prepare_vectors()
+        yield LocalClient(opened)
 
 
 def resolve_assets(source: Client, names: Sequence[str], as_of: str | None = None) -> list[Asset]:

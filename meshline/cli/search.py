@@ -33,6 +33,14 @@ def search(
             f" only. Asks for up to {EVALUATED} descriptions of each kind.",
         ),
     ] = False,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            help="Compare the vectors of names, too: `off`, `wordllama` (extra `semantic`), or `folder:PATH`. By default the setting"
+            " search_vectors.",
+            metavar="MODEL",
+        ),
+    ] = None,
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
     store: Store = None,
     server: Server = None,
@@ -41,15 +49,18 @@ def search(
     if evaluate:
         if text is not None or server is not None:
             raise typer.BadParameter("--evaluate takes a store, and neither TEXT nor --server")
-        _evaluate(store, format)
+        _evaluate(store, vectors, format)
         return
     if text is None:
         raise typer.BadParameter("a TEXT to search for is needed, or --evaluate")
     from meshline.cli.answer_types import Assets, format_assets
     from meshline.cli.client import convert_answer, open_client, read_query
     from meshline.cli.terminal import write_json, write_lines
+    from meshline.graph.index.text_model import OFF
 
-    with open_client(store, server) as source:
+    if server is not None and vectors is not None:
+        raise typer.BadParameter("--vectors is of a store: a server has the setting search_vectors")
+    with open_client(store, server, OFF if server is not None else _read_model(vectors)) as source:
         data = source.ask(read_query("search"), {"text": text, "kinds": get_kind_names(kind), "limit": limit})["search"]
     if format is TextFormat.JSON:
         write_json(data)
@@ -57,12 +68,21 @@ def search(
         write_lines(format_assets(convert_answer(data, Assets), f"no asset has {text!r} in its names, descriptions or tags"))
 
 
-def _evaluate(store: str | None, form: TextFormat) -> None:
+def _read_model(given: str | None) -> str:
+    """The model of vectors that is given, else that of the settings."""
+    from meshline.app.settings import load_settings
+
+    return load_settings().search_vectors if given is None else given
+
+
+def _evaluate(store: str | None, vectors: str | None, form: TextFormat) -> None:
     from meshline.cli.store import open_graph
     from meshline.cli.terminal import write_json, write_lines
+    from meshline.graph.index.name_vectors import open_vectors
     from meshline.graph.queries.search_evaluation import evaluate_search
 
     with open_graph(store, must_exist=True) as opened:
+        opened.graph.vectors = open_vectors(_read_model(vectors))
         index = opened.graph.index
         evaluations = evaluate_search(opened.graph, index, EVALUATED)
         names = {node: index.assets.get_key(node).qualified_name for found in evaluations for _, node in found.missed}
@@ -76,6 +96,7 @@ def _build_row(found: Evaluation, names: Mapping[int, str]) -> dict[str, Json]:
     missed: list[Json] = [{"text": text, "asset": names[node]} for text, node in found.missed]
     return {
         "kind": found.kind.value,
+        "vectors": found.with_vectors,
         "asked": found.asked,
         "found": found.found,
         "reciprocalRank": round(found.reciprocal, 3),
@@ -87,6 +108,6 @@ def _format_evaluation(found: Evaluation, names: Mapping[int, str]) -> Iterator[
     from meshline.cli.terminal import Line
 
     among = f"{found.found} of {found.asked} found among the first 10"
-    yield Line(f"{found.kind.value}: {among} (mean reciprocal rank {found.reciprocal:.3f})")
+    yield Line(f"{found.kind.value}{' with vectors' if found.with_vectors else ''}: {among} (mean reciprocal rank {found.reciprocal:.3f})")
     for text, node in found.missed:
         yield Line(f"  not found: {names[node]} by {text!r}")

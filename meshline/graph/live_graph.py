@@ -19,6 +19,7 @@ from meshline.errors import LimitExceeded, MeshlineError, StoreCorrupt, StoreUna
 from meshline.graph.content import decode_facts
 from meshline.graph.index.kernels.jit import compile_kernels_soon
 from meshline.graph.index.lineage_index import LineageIndex
+from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.results import KnownLater
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, Json, Precedence
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
@@ -210,6 +211,7 @@ class LiveGraph:
         self._index = index
         self.lock = GraphLock()
         self.precedence = precedence
+        self.vectors: NameVectors | None = None  # of names, if searches use them
         self._past = PastIndexes(store)
         self._size = index.changes.count_nodes()  # when unused nodes were last counted
         self._unused = index.changes.count_unused()  # after the index was last loaded
@@ -250,6 +252,13 @@ class LiveGraph:
         if self.store.read_revision() > self.index.revision:
             self._follow()
         return self.index.revision
+
+    def prepare_vectors(self) -> None:
+        """Make the vectors of names that have none, if searches use vectors. Searches continue in the meantime, without them."""
+        if self.vectors is not None:
+            with self.lock:
+                self.index.prepare_vectors(self.vectors)
+            self.vectors.add_requested()
 
     def reload(self) -> None:
         """Load the index again."""

@@ -26,6 +26,7 @@ class Meaning(enum.IntEnum):
     ABBREVIATION = 5
     ACRONYM = 6
     TEXT = 7  # not of a name: of a title, description or tag
+    SIMILAR = 8  # not a word: the whole name is like the whole question, by their vectors
 
 
 class WordPlace(enum.IntEnum):

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -14,9 +15,12 @@ from meshline.api.app import create_app
 from meshline.app import service as services
 from meshline.app.settings import load_settings
 from meshline.errors import MeshlineError, StoreCorrupt, StoreUnavailable
+from meshline.graph.index import near_names
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store
 from tests.api.conftest import URL, run_application
+from tests.queries import mesh
 
 EXAMPLE = Path(__file__).parents[2] / "examples"
 
@@ -160,3 +164,28 @@ def test_a_store_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> No
             go.set()
     assert {answer.json()["reasons"][0] for answer in answers} == {"the store has not answered for 3 seconds"}
     assert len(asked) <= 2, "one for all health checks, and the one that follows what others write"
+
+
+def test_vectors_of_names_are_made_in_the_background(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(near_names, "_FEW", 0)
+    columns = ("salary", "birthday", "phone", "office", "grade", "invoice", "weight", "color")
+    graph = LiveGraph.open(open_store(f"sqlite:///{tmp_path / 'mesh.db'}"))
+    mesh.commit_statements(graph, mesh.build_schema_statement(mesh.REPORT, *columns))
+    graph.store.close()
+
+    def ask(client: TestClient) -> dict[str, Any]:
+        query = '{ search(text: "wage", kinds: [COLUMN]) { vectors nodes { name } } }'
+        found: dict[str, Any] = client.post("/graphql", json={"query": query}).json()["data"]["search"]
+        return found
+
+    store = f"sqlite:///{tmp_path / 'mesh.db'}"
+    with run_application(store=store, search_vectors="wordllama", refresh_seconds=0.05) as client:
+        end = time.monotonic() + 60
+        while (found := ask(client))["vectors"] == "PREPARING":
+            assert found["nodes"] == []
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert found["vectors"] == "USED"
+        assert {"name": "salary"} in found["nodes"]
+    with run_application(store=store) as client:
+        assert ask(client) == {"vectors": "OFF", "nodes": []}

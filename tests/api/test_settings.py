@@ -73,6 +73,7 @@ OTHERS: dict[str, Any] = {
     "query_aliases": 14,
     "query_tokens": 15,
     "page_size": 16,
+    "search_vectors": "wordllama",
     "notify": True,
     "notify_send": True,
     "notify_on": "breaking",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -19,6 +20,8 @@ from meshline.api.graphql.execution import Executor
 from meshline.app.access import Access
 from meshline.app.access_rules import AccessRules, Action, Default, Rule
 from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role
+from meshline.graph.index.name_vectors import NameVectors
+from meshline.graph.index.text_model import WORDLLAMA, TextModel, read_model
 from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.naming import Naming
 from meshline.graph.queries.visibility import Selector, SelectorKind
@@ -95,9 +98,17 @@ def _schema() -> Iterator[None]:
         yield
 
 
+@cache
+def read_shared_model() -> TextModel:
+    found = read_model(WORDLLAMA)
+    assert found is not None
+    return found
+
+
 @contextmanager
 def open_world(world: World, rules: AccessRules = RULES) -> Iterator[Executor]:
     graph = mesh.build_graph(*world.list_statements())
+    graph.vectors = NameVectors(read_shared_model())
     try:
         yield Executor(graph, Naming(), BOUNDS, access=Access(graph, lambda: rules))
     finally:

@@ -345,3 +345,20 @@ def test_the_forms_of_an_owner_are_one_owner(new: str, tmp_path: Path, first: st
     assert re.search(r"orders-engineering.*orders@company.com", listed)
     assert "former@company.com" in listed
     assert "no contact" not in listed
+
+
+def test_search_with_vectors(new: str) -> None:
+    run_successfully("ingest", "mesh", EXAMPLE / "mesh.yaml", "--store", new)
+    run_successfully("ingest", "openlineage", EXAMPLE / "events", "--store", new)
+    search = ("search", "purchase", "--kind", "column", "--store", new)
+    assert "order" not in run_successfully(*search).out
+    assert "order" in run_successfully(*search, "--vectors", "wordllama").out
+    rows = json.loads(run_successfully("search", "--evaluate", "--vectors", "wordllama", "--format", "json", "--store", new).out)
+    assert [(row["kind"], row["vectors"]) for row in rows] == [
+        (kind, vectors) for kind in ("DATASET", "COLUMN", "DATA_PRODUCT") for vectors in (False, True)
+    ]
+    assert all(first["asked"] == second["asked"] for first, second in zip(rows[::2], rows[1::2], strict=True))
+    refused = run_command(*search, "--vectors", "llama")
+    assert refused.code == 2
+    assert "search_vectors" in refused.err
+    assert run_command("search", "x", "--vectors", "wordllama", "--server", "http://127.0.0.1:1").code == 2

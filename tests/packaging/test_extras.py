@@ -35,7 +35,7 @@ SETS = (
     "kafka",
     "avro,mcp",
     "notify",
-    "oidc",
+    "oidc,semantic",
 )
 SYNCED = "sqlite:///synced.db"
 SAME = {"dbt": {"sql"}, "sql": {"dbt"}, "glue": {"catalogs"}, "iceberg": {"catalogs"}}  # what else the libraries of an extra are good for
@@ -180,6 +180,7 @@ def list_cases() -> list[Case]:
         Case(f"check --git main --mesh gate/mesh.yaml {at}", 1, "contracts"),
         Case("check --git main --mesh gate/mesh.yaml --no-graph", 1, "contracts"),
         Case(f"search customers {at}"),
+        Case(f"search --evaluate --vectors wordllama {at}", 0, "semantic"),
         Case(f"impact customers.email {at}"),
         Case(f"lineage customers.email {at}"),
         Case(f"owners customers.email {at}"),

@@ -148,5 +148,6 @@ const MEANINGS: Partial<Record<Hit["why"][number]["meaning"], string>> = {
   ABBREVIATION: "abbreviation",
   ACRONYM: "acronym",
   SYNONYM: "synonym",
+  SIMILAR: "similar",
   TEXT: "text",
 };

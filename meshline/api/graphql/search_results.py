@@ -13,7 +13,7 @@ from meshline.api.graphql.field_types import describe_field
 from meshline.graph.index.results import WordMatch as FoundWord
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.queries.pages import SortKey, encode_cursor
-from meshline.graph.queries.search import SearchResult, explain_hits
+from meshline.graph.queries.search import SearchResult, VectorUse, explain_hits
 from meshline.graph.word_forms import Meaning, WordPlace
 
 strawberry.enum(
@@ -23,6 +23,7 @@ strawberry.enum(
         "How a word of an asset means a word of a search. WORD: it is the same. INFLECTION: in another form, as a plural. BEGINNING: it"
         " begins so. PART: it has it within. SYNONYM: both mean the same in this company. ABBREVIATION: one is short for the other."
         " ACRONYM: it is short for this and the words beside it. TEXT: it is in the title, description or a tag, not in a name."
+        " SIMILAR: not a word, but the whole name is like the whole search, by their vectors."
     ),
 )
 
@@ -31,6 +32,15 @@ strawberry.enum(
     description=(
         "Which part of an asset has a word. NAME: its name. CONTEXT: the name of the dataset (of a column), or the namespace. COLUMN: the"
         " name of a column of the dataset. TEXT: its title, description or a tag. INHERITED: that of a column from which its values come."
+    ),
+)
+
+
+strawberry.enum(
+    VectorUse,
+    description=(
+        "Whether a search compared the vectors of names, too. OFF: the server has no model for them, or the search has no words. PREPARING:"
+        " many names have no vector yet, so that words alone decided: ask again. USED: it did."
     ),
 )
 
@@ -85,6 +95,7 @@ class SearchConnection:
     has_previous: strawberry.Private[bool]
     total_count: int = strawberry.field(description="Of those that the search ranks.")
     truncated: bool = strawberry.field(description="Whether the text matches more assets than one search ranks: add words to the text.")
+    vectors: VectorUse
 
     @classmethod
     def from_found(cls, live: LiveGraph, view: GraphView, text: str, found: SearchResult, *, after: str | None) -> Self:
@@ -95,6 +106,7 @@ class SearchConnection:
             has_previous=after is not None,
             total_count=found.total,
             truncated=found.truncated,
+            vectors=found.vectors,
         )
 
     @strawberry.field

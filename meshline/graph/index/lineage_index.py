@@ -30,6 +30,7 @@ from meshline.graph.index.mentions import (
     list_scopes_between,
 )
 from meshline.graph.index.name_search import NameSearch
+from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.passes import Limits, Walker
 from meshline.graph.index.paths import PathSearch
@@ -584,13 +585,27 @@ class LineageIndex:
         return self._name_search.list_words(text)
 
     def search_names(
-        self, text: str, kinds: Sequence[AssetKind], texts: Mapping[int, Sequence[float]], synonyms: Synonyms = NO_SYNONYMS
+        self,
+        text: str,
+        kinds: Sequence[AssetKind],
+        texts: Mapping[int, Sequence[float]],
+        synonyms: Synonyms = NO_SYNONYMS,
+        vectors: NameVectors | None = None,
     ) -> Hits:
         """The assets (some not visible) of these kinds (empty: of all) whose names cover enough of a text.
 
         `texts`: for some assets, how certainly their descriptions mean each of `list_search_words(text)`, from 0 to 1.
+        `vectors`: those of names, if they count: only after `prepare_vectors` was true.
         """
-        return self._name_search.find(text, [KINDS.index(kind) for kind in kinds], texts, synonyms=synonyms)
+        return self._name_search.find(text, [KINDS.index(kind) for kind in kinds], texts, synonyms=synonyms, vectors=vectors)
+
+    def prepare_vectors(self, vectors: NameVectors) -> bool:
+        """Whether all visible names have vectors, so that a search can use them. Else those that are missing are asked for."""
+        return self._name_search.prepare_vectors(vectors)
+
+    def is_near(self, text: str, node: int, vectors: NameVectors) -> bool:
+        """Whether a name of an asset may be found by its vector."""
+        return any(self._name_search.is_near(text, own, vectors) for own in self._tables.list_ring(node))
 
     def mark_found(self, hits: Hits) -> Flags:
         """Which of these hits are in use by the names that were found, and are shown by lists and searches."""

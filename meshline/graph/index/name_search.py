@@ -19,6 +19,8 @@ import numpy.typing as npt
 from meshline.graph.index.arrays import COLUMN, DATASET, I64, MERGED, U8
 from meshline.graph.index.asset_names import AssetNames, Postings
 from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.name_vectors import NameVectors
+from meshline.graph.index.near_names import Near, NearNames, combine_scores
 from meshline.graph.index.results import RANKS, STEPS, Flags, Hits, Ints, Longs, WordMatch
 from meshline.graph.index.suggestions import BY_SOME, Ranks, Suggestions
 from meshline.graph.index.vocabulary import F32, Matches, Vocabulary, find_match
@@ -80,6 +82,7 @@ class NameSearch:
     def __init__(self, tables: IndexTables, names: AssetNames, suggestions: Suggestions) -> None:
         self._tables, self._names, self._suggestions = tables, names, suggestions
         self._vocabulary = Vocabulary()
+        self._near = NearNames(tables, names)
         self._done = 0  # how many of the used texts have their words in the vocabulary
         self._occurrences = Postings()  # of words in names
         self._texts: Ints = np.empty(0, np.int32)  # by occurrence: the name
@@ -90,6 +93,15 @@ class NameSearch:
     def prepare(self) -> None:
         """Follow the index, so that the next question need not."""
         self._follow()
+
+    def prepare_vectors(self, vectors: NameVectors, shown: Shown | None = None) -> bool:
+        """Whether all names (that are shown) have vectors. If many have none, `vectors` knows that they are wanted."""
+        self._follow()
+        return self._near.prepare(vectors, None if shown is None else shown.nodes)
+
+    def is_near(self, text: str, own: int, vectors: NameVectors) -> bool:
+        """Whether the name of an own node may be found by its vector."""
+        return self._near.is_near(text, own, vectors)
 
     def mark_shown(self, visible: Flags) -> Shown:
         """What a viewer sees of the names of the index. `visible`: by node."""
@@ -109,11 +121,13 @@ class NameSearch:
         texts: Mapping[int, Sequence[float]] | None = None,
         shown: Shown | None = None,
         synonyms: Synonyms = NO_SYNONYMS,
+        vectors: NameVectors | None = None,
     ) -> Hits:
         """The assets that a text finds, and some that are not in use any more (`mark_current`). `kinds`: numbers, empty for all.
 
         `texts`: for representatives, how certainly something else than a name (a description) means each of `list_words(text)`, 0 to 1.
         `shown`: what of the index counts, if not all does; of assets that are not shown, none is right.
+        `vectors`: those of names, if they count: all are prepared.
         """
         self._follow()
         question = self._read(text, synonyms)
@@ -123,14 +137,23 @@ class NameSearch:
         described = _build_described(texts or {}, len(question.words))
         words = self._weigh_words(question, shown)
         members = self._find_members(words if not kinds or DATASET in kinds else (), shown)
-        rows = self._select(ranks, words, members, described)
+        near = None if vectors is None else self._near.find(text, vectors, None if shown is None else shown.nodes)
+        rows = self._select(ranks, words, members, described, near)
         if kinds:
             rows = rows[np.isin(self._tables.nodes.kind[rows], kinds)]
         coverage = self._compute_coverage(rows, words, members, described)
         tiers = ranks.rank(self._names, rows)
         factor = self._compute_factors(shown)[self._names.name[rows]]
-        missing = np.where(tiers <= _BEGINNING, 0, STEPS - np.minimum(coverage * factor * STEPS, STEPS).astype(np.int32))
+        covered = coverage * factor
         kept = (coverage >= _compute_least(len(words))) | (tiers < BY_SOME)
+        if near is not None:
+            has_vector = self._near.mark_kinds(rows)
+            kept |= near.found[self._names.name[rows]] & has_vector
+            counted = np.ones(len(rows), np.bool_) if shown is None else shown.nodes[rows]
+            best = float(covered[counted].max(initial=0))
+            deviations = np.where(has_vector & (tiers >= BY_SOME), near.deviations[self._names.name[rows]], np.float32(0))
+            covered = combine_scores(covered, deviations, best)
+        missing = np.where(tiers <= _BEGINNING, 0, STEPS - np.minimum(covered * STEPS, STEPS).astype(np.int32))
         return self._choose_names(rows[kept], (tiers * RANKS + missing)[kept].astype(np.int32))
 
     def mark_current(self, rows: Longs) -> Flags:
@@ -150,7 +173,7 @@ class NameSearch:
         chosen = np.concatenate([np.flatnonzero(~merged), best])
         return Hits(nodes.rep[rows[chosen]].astype(np.int64), rows[chosen], orders[chosen])
 
-    def _select(self, ranks: Ranks, words: Sequence[_Word], members: _Members, described: _Described) -> I64:
+    def _select(self, ranks: Ranks, words: Sequence[_Word], members: _Members, described: _Described, near: Near | None) -> I64:
         """The assets that may cover enough, ascending: not fewer than those that do. A word counts for each place in which it is."""
         total = np.zeros(self._names.texts, np.float32)
         for word in words:
@@ -162,8 +185,9 @@ class NameSearch:
         by_context, _ = self._by_context.find(np.flatnonzero(enough).astype(np.int32))
         by_name, _ = self._by_name.find(np.flatnonzero((total >= missing) | (ranks.by_name < BY_SOME)).astype(np.int32))
         by_others = [node for rep in described.nodes.tolist() for node in self._tables.list_ring(rep)]
+        by_vector, _ = self._by_name.find(np.flatnonzero(near.found).astype(np.int32)) if near is not None else (by_name[:0], None)
         chosen = np.zeros(self._names.nodes, np.bool_)
-        for rows in (by_name, by_context, ranks.columns, members.datasets, np.array(by_others, np.int64)):
+        for rows in (by_name, by_context, by_vector, ranks.columns, members.datasets, np.array(by_others, np.int64)):
             chosen[rows] = True
         return np.flatnonzero(chosen)
 

@@ -25,6 +25,7 @@ from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.lookup import AssetLookup
 from meshline.graph.index.mentions import Trail
 from meshline.graph.index.name_search import Shown
+from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.passes import NO_LIMIT, Limits, Walker
 from meshline.graph.index.paths import PathSearch
@@ -130,11 +131,22 @@ class RestrictedIndex(LineageIndex):
         return self._whole.list_search_words(text)
 
     def search_names(
-        self, text: str, kinds: Sequence[AssetKind], texts: Mapping[int, Sequence[float]], synonyms: Synonyms = NO_SYNONYMS
+        self,
+        text: str,
+        kinds: Sequence[AssetKind],
+        texts: Mapping[int, Sequence[float]],
+        synonyms: Synonyms = NO_SYNONYMS,
+        vectors: NameVectors | None = None,
     ) -> Hits:
         search = self._whole._name_search  # noqa: SLF001 - of the same class
-        hits = search.find(text, [KINDS.index(kind) for kind in kinds], texts, self._shown_names, synonyms)
+        hits = search.find(text, [KINDS.index(kind) for kind in kinds], texts, self._shown_names, synonyms, vectors)
         return hits.keep(self._visible[hits.nodes])
+
+    def prepare_vectors(self, vectors: NameVectors) -> bool:
+        return self._whole._name_search.prepare_vectors(vectors, self._shown_names)  # noqa: SLF001 - of the same class
+
+    def is_near(self, text: str, node: int, vectors: NameVectors) -> bool:
+        return self._whole.is_near(text, node, vectors)
 
     @cached_property
     def _shown_names(self) -> Shown:

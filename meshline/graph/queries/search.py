@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
+from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.results import RANKS, Direction, Flags, Hits, Ints, Longs, Reach, WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
@@ -41,12 +42,21 @@ _LAST_PART = 1  # the rank of an asset if the searched text is the last part of 
 _QUOTED = re.compile(r'"([^"]*)"')
 
 
+class VectorUse(enum.Enum):
+    """Whether a search used the vectors of names."""
+
+    OFF = "OFF"  # no model is chosen, or nothing is compared
+    PREPARING = "PREPARING"  # many names have none yet, so words alone decided
+    USED = "USED"
+
+
 class SearchResult(NamedTuple):
     """A page of hits, the best first. `truncated`: the text matches more assets than one search ranks. `total`: hits of all pages."""
 
     page: Page
     truncated: bool
     total: int
+    vectors: VectorUse
 
 
 class Scope(NamedTuple):
@@ -74,9 +84,10 @@ def search_assets(
     tag of that time matches is not found if that text was replaced since.
     """
     words = index.list_search_words(text)
+    vectors = find_vectors(live, index) if words else None
     described = _inherit_texts(index, _read_described(live, index, words, scope.kinds)) if words else {}
     if words:
-        hits = index.search_names(text, scope.kinds, described, read_synonyms(live.store))
+        hits = index.search_names(text, scope.kinds, described, read_synonyms(live.store), vectors)
     else:
         hits = Hits.build_equal(np.array(sorted(_find_tagged(index, scope.tag, scope.kinds)) if scope.tag else [], np.int64))
     filter_hits, truncated = _build_filter(live, index, text, scope)
@@ -84,7 +95,15 @@ def search_assets(
     truncated = truncated or left
     best = _order_ties(index, best)
     entries = (_build_entry(index, node, order) for order, node in index.iterate_hits(best, first))
-    return SearchResult(build_page(entries if after is None else _skip_entries(list(entries), after), first), truncated, len(best.nodes))
+    page = build_page(entries if after is None else _skip_entries(list(entries), after), first)
+    without = VectorUse.OFF if live.vectors is None or not words else VectorUse.PREPARING
+    used = without if vectors is None else VectorUse.USED
+    return SearchResult(page, truncated, len(best.nodes), used)
+
+
+def find_vectors(live: LiveGraph, index: LineageIndex) -> NameVectors | None:
+    """The vectors of names, if searches of an index can use them: there is a model, and all visible names have theirs."""
+    return live.vectors if live.vectors is not None and index.prepare_vectors(live.vectors) else None
 
 
 def _skip_entries(entries: Sequence[Entry], after: SortKey) -> Iterable[Entry]:
@@ -174,9 +193,11 @@ def _build_filter(live: LiveGraph, index: LineageIndex, text: str, scope: Scope)
 
 
 def explain_hits(live: LiveGraph, index: LineageIndex, text: str, nodes: Sequence[int]) -> list[list[WordMatch]]:
-    """Why each of these assets was found: the best reason for each word of the text that it covers."""
+    """Why each of these assets was found: the best reason for each word of the text that it covers; last, if its name does not cover all
+    words, that its vector is like that of the text.
+    """
     words, synonyms = index.list_search_words(text), read_synonyms(live.store)
-    texts = _read_words(live, index, nodes)
+    texts, vectors = _read_words(live, index, nodes), find_vectors(live, index)
     found = []
     for node in nodes:
         reasons = {reason.word: reason for reason in index.explain_hit(text, node, synonyms)}
@@ -187,7 +208,10 @@ def explain_hits(live: LiveGraph, index: LineageIndex, text: str, nodes: Sequenc
             for word in words:
                 if word not in reasons and (one := _find_inflection(word, of_place)):
                     reasons[word] = WordMatch(word, one, Meaning.TEXT, place)
-        found.append([reasons[word] for word in words if word in reasons])
+        because = [reasons[word] for word in words if word in reasons]
+        if len(because) < len(words) and vectors is not None and index.is_near(text, node, vectors):
+            because.append(WordMatch(" ".join(words), index.assets.get_key(node).parts[-1], Meaning.SIMILAR, WordPlace.NAME))
+        found.append(because)
     return found
 
 

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index import LineageIndex
+from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.pages import UNLIMITED, Limits
-from meshline.graph.queries.search import choose_best
+from meshline.graph.queries.search import choose_best, find_vectors
 from meshline.graph.store.synonyms import read_synonyms
 
 KINDS = (AssetKind.DATASET, AssetKind.COLUMN, AssetKind.DATA_PRODUCT)
@@ -26,6 +27,7 @@ class Evaluation(NamedTuple):
     """
 
     kind: AssetKind
+    with_vectors: bool
     asked: int
     found: int
     reciprocal: float
@@ -35,9 +37,16 @@ class Evaluation(NamedTuple):
 def evaluate_search(live: LiveGraph, index: LineageIndex, most: int, limits: Limits = UNLIMITED) -> list[Evaluation]:
     """Ask for the first sentence of up to `most` descriptions of each kind, chosen alike each time, and look for their assets.
 
-    Raises LimitExceeded when the deadline is over.
+    If the graph has vectors, each kind is asked for without them, then with them, which are made first. Raises LimitExceeded when the
+    deadline is over.
     """
-    return [_evaluate_kind(live, index, kind, _choose_described(live, index, kind, most, limits), limits) for kind in KINDS]
+    live.prepare_vectors()
+    found = []
+    for kind in KINDS:
+        questions = _choose_described(live, index, kind, most, limits)
+        compared = dict.fromkeys((None, find_vectors(live, index)))
+        found += [_evaluate_kind(live, index, kind, questions, limits, vectors) for vectors in compared]
+    return found
 
 
 def _choose_described(live: LiveGraph, index: LineageIndex, kind: AssetKind, most: int, limits: Limits) -> list[tuple[str, int]]:
@@ -55,13 +64,15 @@ def _choose_described(live: LiveGraph, index: LineageIndex, kind: AssetKind, mos
     return found[:most]
 
 
-def _evaluate_kind(live: LiveGraph, index: LineageIndex, kind: AssetKind, questions: list[tuple[str, int]], limits: Limits) -> Evaluation:
+def _evaluate_kind(
+    live: LiveGraph, index: LineageIndex, kind: AssetKind, questions: list[tuple[str, int]], limits: Limits, vectors: NameVectors | None
+) -> Evaluation:
     places: list[int | None] = []
     for sentence, node in questions:
         limits.check_deadline()
-        hits = index.search_names(sentence, (kind,), {}, read_synonyms(live.store))
+        hits = index.search_names(sentence, (kind,), {}, read_synonyms(live.store), vectors)
         best = (found for _, found in index.iterate_hits(choose_best(index, hits, FIRST)[0], FIRST))
         places.append(next((place for place, found in zip(range(1, FIRST + 1), best, strict=False) if found == node), None))
     missed = tuple(question for question, place in zip(questions, places, strict=True) if place is None)
     reciprocal = sum(1 / place for place in places if place) / max(len(places), 1)
-    return Evaluation(kind, len(places), len(places) - len(missed), reciprocal, missed[:FIRST])
+    return Evaluation(kind, vectors is not None, len(places), len(places) - len(missed), reciprocal, missed[:FIRST])

@@ -1,0 +1,110 @@
+"""The names of one index whose vectors are near to that of a question, and how that counts beside the words that they share with it."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from meshline.graph.index.arrays import I64
+from meshline.graph.index.asset_names import AssetNames
+from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.name_vectors import NameVectors, convert_product
+from meshline.graph.index.results import Flags, Ints
+from meshline.graph.index.vocabulary import F32
+from meshline.graph.model import KINDS, AssetKind
+
+LEAST_COSINE = 0.35  # from which on a name without a word of the question is found
+_OF_DEVIATION = 1 / 12  # what a standard deviation above the mean counts in coverage, if no name covers anything
+_OF_COVERED = 0.8  # the share of this that is lost if some name covers the whole question
+_FEW = 200  # names whose vectors a question makes itself
+_HAVE_VECTORS = np.array(
+    [kind in (AssetKind.DATASET, AssetKind.COLUMN, AssetKind.DATA_PRODUCT, AssetKind.DOMAIN) for kind in KINDS], np.bool_
+)  # by kind; names of jobs and owners are found by their words
+
+
+class Near(NamedTuple):
+    """What the vectors of names are to that of one question. By text, as other arrays of names."""
+
+    deviations: F32  # standard deviations of the cosine above the mean of all names that count; 0 for others
+    found: Flags  # the texts that are found by it alone
+
+
+class NearNames:
+    """Compares names of one index with questions. Follows the names whenever it is asked."""
+
+    def __init__(self, tables: IndexTables, names: AssetNames) -> None:
+        self._tables, self._names = tables, names
+        self._rows: Ints = np.empty(0, np.int32)  # by text: the place of its vector, -1 if it is not known
+        self._counted: tuple[object, int, Flags] | None = None  # what was asked last, with the number of assets at that time
+
+    def prepare(self, vectors: NameVectors, visible: Flags | None) -> bool:
+        """Whether all names that count have vectors. Those of a few names are made now, others are asked for.
+
+        `visible`: by node, what counts, if not all does: what is hidden must not change whether vectors are used, nor an order.
+        """
+        missing = self._list_missing(visible)
+        if not len(missing):
+            return True
+        names = self._tables.read_texts(missing)
+        self._rows[missing] = vectors.find_rows(names)
+        names = [name for name, row in zip(names, self._rows[missing].tolist(), strict=True) if row < 0]
+        if len(names) > _FEW:
+            vectors.request(names)
+            return False
+        vectors.add(names)
+        missing = missing[self._rows[missing] < 0]
+        self._rows[missing] = vectors.find_rows(self._tables.read_texts(missing))
+        return True
+
+    def find(self, text: str, vectors: NameVectors, visible: Flags | None) -> Near:
+        """Compare a question with all names that count, which are prepared."""
+        counted = np.flatnonzero(self._mark_counted(visible))
+        near = Near(np.zeros(self._names.texts, np.float32), np.zeros(self._names.texts, np.bool_))
+        if not len(counted):
+            return near
+        products = vectors.compare(text, self._rows[counted])
+        number, total, squares = len(products), int(products.sum()), int((products**2).sum())
+        spread = math.sqrt(number * squares - total * total)  # of whole numbers: the order in which names came changes nothing
+        if spread:
+            near.deviations[counted] = (products * number - total) / spread
+        near.found[counted] = convert_product(products) >= LEAST_COSINE
+        return near
+
+    def is_near(self, text: str, own: int, vectors: NameVectors) -> bool:
+        """Whether the vector of a name is so near to that of a question that it may be found by it."""
+        row = self._rows[self._names.name[own]] if self._names.name[own] < len(self._rows) else -1
+        if row < 0 or not self.mark_kinds(np.array([own]))[0]:
+            return False
+        return bool(convert_product(vectors.compare(text, np.array([row], np.int32)))[0] >= LEAST_COSINE)
+
+    def mark_kinds(self, rows: I64) -> Flags:
+        """Which of these assets are of a kind that is found by vectors."""
+        found: Flags = _HAVE_VECTORS[self._tables.nodes.kind[rows]]
+        return found
+
+    def _list_missing(self, visible: Flags | None) -> Ints:
+        if len(self._rows) < self._names.texts:
+            self._rows = np.concatenate([self._rows, np.full(self._names.texts - len(self._rows), -1, np.int32)])
+        return np.flatnonzero(self._mark_counted(visible) & (self._rows[: self._names.texts] < 0)).astype(np.int32)
+
+    def _mark_counted(self, visible: Flags | None) -> Flags:
+        """The texts that are names of assets which count, of a kind that is found by vectors."""
+        nodes, size = self._names.nodes, self._names.texts
+        if self._counted is None or self._counted[0] is not visible or (self._counted[1], len(self._counted[2])) != (nodes, size):
+            of_kind = _HAVE_VECTORS[self._tables.nodes.kind[:nodes]]
+            if visible is not None:
+                of_kind = of_kind & visible[:nodes]
+            texts = np.zeros(size, np.bool_)
+            texts[self._names.name[:nodes][of_kind]] = True
+            self._counted = visible, nodes, texts
+        return self._counted[2]
+
+
+def combine_scores(coverage: F32, deviations: F32, best: float) -> F32:
+    """How much each of these names covers of a question by its words, with what its vector adds: the less, the more some name covers."""
+    share = np.float32(_OF_DEVIATION * (1 - _OF_COVERED * min(best, 1.0)))
+    blended: npt.NDArray[np.float32] = np.clip(coverage + deviations * share, 0, 1).astype(np.float32)
+    return blended
