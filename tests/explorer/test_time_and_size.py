@@ -188,7 +188,7 @@ def answer_many(route: Route, many: int) -> None:
     part["names"] = [part["names"][start], *(f"table_{number}" for number in range(many))]
     part["qualifiedNames"] = [part["qualifiedNames"][start], *(f"made/table_{number}" for number in range(many))]
     part["domain"] = [0, *(number % 3 for number in range(many))]
-    part["edges"] = {"from": [0] * many, "to": list(range(1, many + 1)), "bits": [0] * many, "count": [1] * many}
+    part["edges"] = {"from": [0] * many, "to": list(range(1, many + 1)), "bits": [0] * many, "count": [1] * many, "hidden": [0] * many}
     part["completeness"]["total"] = many + 1
     route.fulfill(response=response, body=json.dumps(body))
 
