@@ -14,8 +14,6 @@ from meshline.cli.answer_types import Asset
 from meshline.cli.serve import build_executor
 from meshline.cli.store import OpenGraph, open_graph
 from meshline.errors import RefusedRequest
-from meshline.graph.index.name_vectors import open_vectors
-from meshline.graph.index.text_model import OFF
 from meshline.graph.model import Json
 
 T = TypeVar("T")
@@ -44,8 +42,10 @@ def convert_answer(data: object, shape: type[T]) -> T:
 
 
 @contextmanager
-def open_client(store: str | None, server: str | None, vectors: str = OFF) -> Iterator[Client]:
-    """A client of a server if one is named, else of a store, which must exist. `vectors`: the model with which this store is searched."""
+def open_client(store: str | None, server: str | None, vectors: str | None = None) -> Iterator[Client]:
+    """A client of a server if one is named, else of a store, which must exist. `vectors`: the model with which this store is searched;
+    None: without one.
+    """
     if server is not None:
         from meshline.cli.http_client import HttpClient
 
@@ -53,7 +53,10 @@ def open_client(store: str | None, server: str | None, vectors: str = OFF) -> It
             yield remote
         return
     with open_graph(store, must_exist=True) as opened:
-        opened.graph.vectors = open_vectors(vectors)
+        from meshline.graph.index.name_vectors import open_vectors
+        from meshline.graph.index.text_model import OFF
+
+        opened.graph.vectors = open_vectors(OFF if vectors is None else vectors)
         opened.graph.prepare_vectors()
         yield LocalClient(opened)
 
