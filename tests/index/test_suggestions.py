@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from meshline.graph.index import LineageIndex, suggestions
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Statement
 from meshline.graph.naming import parse_search_terms, split_words
-from meshline.graph.queries.search import _is_mere_step, is_listed, suggest_assets
+from meshline.graph.queries.asset_lists import is_listed
+from meshline.graph.queries.search import _is_mere_step, suggest_assets
 from tests.index.heads import Fold, state_rename, state_schema
 from tests.index.strategies import any_statement, draw_lists
 from tests.sizes import count_examples

@@ -12,26 +12,17 @@ from meshline.errors import InvalidInput
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKind, EdgeType, Facts, Statement, build_dataset_key, build_job_key
-from meshline.graph.queries import search
+from meshline.graph.queries import asset_lists
+from meshline.graph.queries.asset_lists import ListOrder, NamespaceCount, TagCount, is_listed, list_assets, list_namespaces, list_tags
 from meshline.graph.queries.assets import find_last_observed
 from meshline.graph.queries.pages import SortKey
-from meshline.graph.queries.search import (
-    ListOrder,
-    NamespaceCount,
-    Scope,
-    TagCount,
-    is_listed,
-    list_assets,
-    list_namespaces,
-    list_tags,
-    search_assets,
-)
+from meshline.graph.queries.search import Scope, search_assets
 from tests.index.heads import Fold, build_statement, to_key
 from tests.index.strategies import any_statement, columns, datasets, draw_lists, times
 from tests.queries import mesh
 from tests.sizes import count_examples
 
-compute = search._compute_order_values
+compute = asset_lists._compute_order_values
 KINDS = (AssetKind.DATASET, AssetKind.JOB, AssetKind.DATA_PRODUCT, AssetKind.DOMAIN)
 tags = st.lists(st.sampled_from(("pii", "pii=email", "PII", "gold", "=", "a=b=c")), max_size=3)
 tagged = st.builds(
@@ -147,7 +138,7 @@ def test_an_order_is_computed_again_after_a_commit(graph: LiveGraph, monkeypatch
         computed.append(asked)
         return compute(index, *asked)
 
-    monkeypatch.setattr(search, "_compute_order_values", count_and_compute)
+    monkeypatch.setattr(asset_lists, "_compute_order_values", count_and_compute)
 
     def list_names() -> list[str]:
         page = list_assets(graph.index, AssetKind.DATASET, order=ListOrder.LAST_OBSERVED, first=2)

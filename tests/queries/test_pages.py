@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from meshline.errors import InvalidInput
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, build_dataset_key
+from meshline.graph.queries.asset_lists import Filter, count_assets, list_assets, list_columns
 from meshline.graph.queries.pages import SortKey, decode_cursor, encode_cursor
-from meshline.graph.queries.search import Filter, count_assets, list_assets, list_columns
 from tests.queries import mesh
 
 

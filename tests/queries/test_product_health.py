@@ -21,8 +21,8 @@ from meshline.graph.model import (
     build_dataset_key,
     build_job_key,
 )
+from meshline.graph.queries.asset_lists import Filter, ListOrder
 from meshline.graph.queries.product_health import Evidence, Freshness, Health, Standing, compute_health, list_products
-from meshline.graph.queries.search import Filter, ListOrder
 from tests.queries import mesh
 from tests.queries.test_quality import build_check, build_suite_run
 

@@ -8,6 +8,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Statement, build_column_key, build_dataset_key
 from meshline.graph.naming import Naming
 from meshline.graph.quality import Outcome
+from meshline.graph.queries.asset_lists import Filter
 from meshline.graph.queries.quality import (
     Counts,
     Result,
@@ -20,7 +21,6 @@ from meshline.graph.queries.quality import (
     read_history,
     read_latest,
 )
-from meshline.graph.queries.search import Filter
 from meshline.ingest.check_facts import Check, build_expectation_facts, build_result_facts
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
 from tests.ingest.sources.loaded_checks import CORPUS, needs_corpus

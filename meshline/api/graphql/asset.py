@@ -15,7 +15,7 @@ from meshline.api.graphql.field_types import AccessLevel, AssetKind, describe_fi
 from meshline.graph.index import results
 from meshline.graph.live_graph import FactRow
 from meshline.graph.model import AssetKey, from_micros
-from meshline.graph.queries import assets, owned_assets, search
+from meshline.graph.queries import asset_lists, assets, owned_assets
 from meshline.graph.queries.pages import Page, SortKey, decode_cursor, encode_cursor
 
 T = TypeVar("T")
@@ -83,15 +83,15 @@ def list_assets(
     view: GraphView,
     kind: AssetKind,
     type_: type[T],
-    wanted: search.Filter,
+    wanted: asset_lists.Filter,
     first: int | None,
     after: str | None,
-    order: search.ListOrder = search.ListOrder.NAME,
+    order: asset_lists.ListOrder = asset_lists.ListOrder.NAME,
 ) -> Connection[T]:
     """A page of the assets of a kind that pass a filter, in an order."""
-    size, start = view.request.check_page_size(first), parse_cursor(after, search.count_order_numbers(order))
-    page = search.list_assets(view.index, kind, wanted, order=order, first=size, after=start)
-    return build_connection(view, page, type_, lambda: search.count_assets(view.index, kind, wanted), after=after)
+    size, start = view.request.check_page_size(first), parse_cursor(after, asset_lists.count_order_numbers(order))
+    page = asset_lists.list_assets(view.index, kind, wanted, order=order, first=size, after=start)
+    return build_connection(view, page, type_, lambda: asset_lists.count_assets(view.index, kind, wanted), after=after)
 
 
 def build_statement_id(scope_id: int) -> strawberry.ID:
@@ -170,13 +170,13 @@ class NamespaceCount:
 
 def list_tags(view: GraphView, first: int | None, after: str | None) -> Connection[TagCount]:
     """A page of the tags."""
-    entries = [(SortKey((), (tag.key,) if tag.value is None else (tag.key, tag.value)), tag) for tag in search.list_tags(view.index)]
+    entries = [(SortKey((), (tag.key,) if tag.value is None else (tag.key, tag.value)), tag) for tag in asset_lists.list_tags(view.index)]
     return build_plain_page(view, entries, lambda tag: TagCount(key=tag.key, value=tag.value, assets=tag.assets), first, after)
 
 
 def list_namespaces(view: GraphView, first: int | None, after: str | None) -> Connection[NamespaceCount]:
     """A page of the namespaces, by name."""
-    entries = [(SortKey((), (one.name,)), one) for one in search.list_namespaces(view.index)]
+    entries = [(SortKey((), (one.name,)), one) for one in asset_lists.list_namespaces(view.index)]
     return build_plain_page(view, entries, lambda one: NamespaceCount(name=one.name, datasets=one.datasets, jobs=one.jobs), first, after)
 
 

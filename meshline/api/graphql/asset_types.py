@@ -29,7 +29,7 @@ from meshline.api.graphql.quality import QualityCheck, QualityCounts, build_chec
 from meshline.api.graphql.runs import DatasetRole, LastWritten, Run, find_last_run, find_last_written, list_runs
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKind, EdgeType, from_micros
-from meshline.graph.queries import quality, runs, schema_history, search
+from meshline.graph.queries import asset_lists, quality, runs, schema_history
 from meshline.graph.queries.assets import find_contact
 from meshline.graph.store.base import RunRole
 from meshline.ingest.openlineage.run_state import RunEnd, decide_run_end, decode_state
@@ -79,11 +79,11 @@ class Domain(Asset):
 
     @describe_field("The datasets that belong to it or to a domain below it.")
     def datasets(self, first: int | None = None, after: str | None = None) -> Connection[Dataset]:
-        wanted = search.Filter(domain=self.node)
+        wanted = asset_lists.Filter(domain=self.node)
         return list_assets(self.view, AssetKind.DATASET, Dataset, wanted, first, after)
 
     def _list_parts(self) -> list[Asset]:
-        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Asset)
+        return self.view.list_assets(asset_lists.list_linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Asset)
 
 
 @strawberry.type
@@ -103,7 +103,7 @@ class Dataset(Asset):
     @describe_field("Its columns, by position.")
     def columns(self, first: int | None = None, after: str | None = None) -> Connection[Column]:
         index, size = self.view.index, self.view.request.check_page_size(first, 100)
-        page = search.list_columns(index, self.node, first=size, after=parse_cursor(after, 2))
+        page = asset_lists.list_columns(index, self.node, first=size, after=parse_cursor(after, 2))
         return build_connection(self.view, page, Column, lambda: len(index.assets.list_columns(self.node)), after=after)
 
     @describe_field("Whether a source lists its columns.")
@@ -124,15 +124,15 @@ class Dataset(Asset):
 
     @describe_field("The jobs that write it.")
     def written_by(self) -> list[Job]:
-        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.WRITES, incoming=True), Job)
+        return self.view.list_assets(asset_lists.list_linked(self.view.index, self.node, EdgeType.WRITES, incoming=True), Job)
 
     @describe_field("The jobs that read it.")
     def read_by(self) -> list[Job]:
-        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.READS, incoming=True), Job)
+        return self.view.list_assets(asset_lists.list_linked(self.view.index, self.node, EdgeType.READS, incoming=True), Job)
 
     @describe_field("The data products that have it as an output or input port.")
     def products(self) -> list[DataProduct]:
-        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.PORT, incoming=True), DataProduct)
+        return self.view.list_assets(asset_lists.list_linked(self.view.index, self.node, EdgeType.PORT, incoming=True), DataProduct)
 
     @describe_field("Who consumes it as a whole, or a column of it.")
     def consumers(self) -> list[Consumption]:
@@ -169,7 +169,7 @@ class Dataset(Asset):
 
     @strawberry.field
     def contracts(self) -> list[Contract]:
-        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
+        return self.view.list_assets(asset_lists.list_linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
 
 
 @strawberry.type(description="An earlier name of a column, as its catalog states it.")
@@ -243,19 +243,19 @@ class Job(Asset):
 
     @strawberry.field
     def reads(self) -> list[Dataset]:
-        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.READS), Dataset)
+        return self.view.list_assets(asset_lists.list_linked(self.view.index, self.node, EdgeType.READS), Dataset)
 
     @strawberry.field
     def writes(self) -> list[Dataset]:
-        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.WRITES), Dataset)
+        return self.view.list_assets(asset_lists.list_linked(self.view.index, self.node, EdgeType.WRITES), Dataset)
 
     @describe_field("The jobs that this one is a part of.")
     def parents(self) -> list[Job]:
-        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.PART_OF), Job)
+        return self.view.list_assets(asset_lists.list_linked(self.view.index, self.node, EdgeType.PART_OF), Job)
 
     @strawberry.field
     def children(self) -> list[Job]:
-        return self.view.list_assets(search.list_linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
+        return self.view.list_assets(asset_lists.list_linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
 
     @describe_field("Its runs, the newest first.")
     def runs(self, first: int | None = None, after: str | None = None) -> Connection[Run]:
@@ -308,7 +308,12 @@ class Owner(Asset):
 
 
 def list_jobs(
-    view: GraphView, wanted: search.Filter, states: Sequence[RunEnd], first: int | None, after: str | None, order: search.ListOrder
+    view: GraphView,
+    wanted: asset_lists.Filter,
+    states: Sequence[RunEnd],
+    first: int | None,
+    after: str | None,
+    order: asset_lists.ListOrder,
 ) -> Connection[Job]:
     """A page of the jobs of which the newest run is in one of these states. Raises InvalidInput for a view of a past time."""
     if view.index.as_of is not None:
@@ -320,7 +325,7 @@ def list_jobs(
         wanted,
         order=order,
         first=view.request.check_page_size(first),
-        after=parse_cursor(after, search.count_order_numbers(order)),
+        after=parse_cursor(after, asset_lists.count_order_numbers(order)),
         limits=view.request.limits,
     )
     return build_connection(view, found.page, Job, lambda: found.total, after=after)

@@ -14,7 +14,7 @@ from meshline.api.graphql.contract_terms import ContractField, ContractRole, Con
 from meshline.api.graphql.field_types import describe_field, refer_to_type
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType, build_contract_key, from_micros
-from meshline.graph.queries import contract_versions, search
+from meshline.graph.queries import asset_lists, contract_versions
 from meshline.graph.queries.contract_versions import find_consumed_version
 
 
@@ -25,7 +25,7 @@ def _list_consumers(view: GraphView, contract: int) -> list[Consumption]:
     numbers = [
         number for number in np.unique(edges.attribute_number).tolist() if index.ownership.get_attributes(number).get("contract") == name
     ]
-    governed = set(search.list_linked(index, contract, EdgeType.GOVERNS))
+    governed = set(asset_lists.list_linked(index, contract, EdgeType.GOVERNS))
     governed.update(
         column
         for dataset in tuple(governed)
@@ -158,7 +158,7 @@ class Contract(Asset):
         return [one for one in _list_consumers(self.view, self.node) if version in (None, one.version)]
 
     def _list_governed(self) -> list[int]:
-        return list(search.list_linked(self.view.index, self.node, EdgeType.GOVERNS))
+        return list(asset_lists.list_linked(self.view.index, self.node, EdgeType.GOVERNS))
 
     async def _list_versions(self) -> list[contract_versions.Version]:
         return contract_versions.build_versions(self.name, (await self.view.read_attributes(self.node)).rows)

@@ -20,6 +20,7 @@ from meshline.governance.rules import Verdict
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.model import AssetKind, EdgeType, FlowType
 from meshline.graph.quality import Outcome as CheckOutcome
+from meshline.graph.queries.asset_lists import ListOrder
 from meshline.graph.queries.assets import AccessLevel
 from meshline.graph.queries.gap_items import Gap
 from meshline.graph.queries.identity import NameRank
@@ -29,7 +30,6 @@ from meshline.graph.queries.impact_recipients import NoticeReason
 from meshline.graph.queries.lineage import Granularity
 from meshline.graph.queries.lineage_users import LineageInclude
 from meshline.graph.queries.product_health import Evidence, Standing
-from meshline.graph.queries.search import ListOrder
 
 __all__ = [
     "AccessKind",

@@ -17,7 +17,7 @@ from meshline.api.graphql.quality import ProductHealth
 from meshline.graph.contracts import build_suites
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType, get_current_micros
-from meshline.graph.queries import product_health, search
+from meshline.graph.queries import asset_lists, product_health
 
 
 @strawberry.type(description="An output or input of a data product.")
@@ -113,7 +113,7 @@ class DataProduct(Asset):
         type_=refer_to_type("Dataset", Connection),
     )
     def datasets(self, first: int | None = None, after: str | None = None) -> Connection[Asset]:
-        return list_assets(self.view, AssetKind.DATASET, Asset, search.Filter(product=self.node), first, after)
+        return list_assets(self.view, AssetKind.DATASET, Asset, asset_lists.Filter(product=self.node), first, after)
 
     @describe_field("Who consumes the product, or a dataset or column of its output ports.")
     def consumers(self) -> list[Consumption]:
@@ -133,11 +133,11 @@ class DataProduct(Asset):
 
 def list_products(
     view: GraphView,
-    wanted: search.Filter,
+    wanted: asset_lists.Filter,
     standings: Sequence[Standing] | None,
     first: int | None,
     after: str | None,
-    order: search.ListOrder,
+    order: asset_lists.ListOrder,
 ) -> Connection[DataProduct]:
     """A page of the products with some standings (None: any), in an order."""
     found = product_health.list_products(

@@ -14,8 +14,8 @@ from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import CheckOutcome, Evidence, Standing, describe_field, refer_to_type
 from meshline.graph.model import Json, from_micros
 from meshline.graph.queries import product_health, quality
+from meshline.graph.queries.asset_lists import Filter
 from meshline.graph.queries.pages import SortKey
-from meshline.graph.queries.search import Filter
 
 
 def _to_json(value: Json) -> JSON | None:

@@ -59,7 +59,18 @@ from meshline.api.graphql.service_info import About, Coverage, KindCount, Source
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
 from meshline.graph.quality import OPEN
-from meshline.graph.queries import compact_lineage, coverage, impact, impact_paths, lineage, lineage_diff, owned_assets, resolve, search
+from meshline.graph.queries import (
+    asset_lists,
+    compact_lineage,
+    coverage,
+    impact,
+    impact_paths,
+    lineage,
+    lineage_diff,
+    owned_assets,
+    resolve,
+    search,
+)
 from meshline.ingest.openlineage.run_state import RunEnd
 
 Context = Info[RequestContext, None]
@@ -74,18 +85,18 @@ class AssetFilter:
     owner: strawberry.ID | None = strawberry.field(default=None, description="It owns the asset at some level.")
     described: bool | None = strawberry.field(default=None, description="For datasets: whether a source lists their columns.")
 
-    def to_filter(self, view: GraphView) -> search.Filter:
+    def to_filter(self, view: GraphView) -> asset_lists.Filter:
         def find(asset_id: str | None) -> int | None:
             return None if asset_id is None else view.get_node(asset_id)
 
-        return search.Filter(self.text, self.namespace, find(self.domain), find(self.product), find(self.owner), self.described)
+        return asset_lists.Filter(self.text, self.namespace, find(self.domain), find(self.product), find(self.owner), self.described)
 
 
 Wanted = Annotated[AssetFilter | None, strawberry.argument(name="filter")]
 
 
-def _build_filter(view: GraphView, wanted: AssetFilter | None) -> search.Filter:
-    return search.EVERYTHING if wanted is None else wanted.to_filter(view)
+def _build_filter(view: GraphView, wanted: AssetFilter | None) -> asset_lists.Filter:
+    return asset_lists.EVERYTHING if wanted is None else wanted.to_filter(view)
 
 
 def _get_view(info: Context, as_of: datetime | None) -> GraphView:
@@ -506,7 +517,7 @@ class Query:
         view = info.context.now
         domain_, product_, owner_ = (None if one is None else view.get_node(one) for one in (domain, product, owner))
         return list_failures(
-            view, search.Filter(domain=domain_, product=product_, owner=owner_), OPEN if outcomes is None else outcomes, first, after
+            view, asset_lists.Filter(domain=domain_, product=product_, owner=owner_), OPEN if outcomes is None else outcomes, first, after
         )
 
     @describe_field("The audit log: checks, used waivers, mutations, violations of policies, and access. Needs the role writer.")
@@ -574,7 +585,7 @@ class Query:
         return About(
             version=__version__,
             revision=index.revision,
-            assets=[KindCount(kind=kind, count=search.count_assets(index, kind)) for kind in KINDS],
+            assets=[KindCount(kind=kind, count=asset_lists.count_assets(index, kind)) for kind in KINDS],
             actor=info.context.actor or None,
             role=info.context.role,
             restricted=index.is_restricted,

@@ -16,8 +16,8 @@ from meshline.api.marquez.shapes import Job, JobBase, Jobs, Name, Run
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, from_micros
+from meshline.graph.queries.asset_lists import list_linked
 from meshline.graph.queries.assets import Attributes, read_attributes
-from meshline.graph.queries.search import list_linked
 
 LATEST = 10  # runs that an answer about a job shows
 

@@ -29,9 +29,9 @@ from meshline.api.marquez.shapes import (
 from meshline.errors import InvalidInput
 from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach, Truncated
 from meshline.graph.model import AssetKey, AssetKind, EdgeType
+from meshline.graph.queries.asset_lists import list_linked
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.pages import build_name_key
-from meshline.graph.queries.search import list_linked
 
 MOST_NODES = 500  # of a graph: the work of Marquez's page grows with the square of it
 DEPTH = 20

@@ -15,10 +15,10 @@ from meshline.graph.index import LineageIndex, ScopeInfo
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import JOB_OUTPUT, AssetKind, EdgeType, Json, parse_source_kind, to_micros
 from meshline.graph.quality import OPEN, Outcome
+from meshline.graph.queries.asset_lists import EVERYTHING, Filter, ListOrder, count_order_numbers, list_assets
 from meshline.graph.queries.assets import Attributes, read_attributes
 from meshline.graph.queries.pages import CountedPage, Entry, SortKey, build_page
 from meshline.graph.queries.quality import Counts, Result, count_outcomes, read_latest
-from meshline.graph.queries.search import EVERYTHING, Filter, ListOrder, count_order_numbers, list_assets
 
 FRESHNESS = "freshness"
 _WRITTEN = frozenset({JOB_OUTPUT, "job-writes"})  # kinds of scopes of runs that wrote; a declared write proves no writing

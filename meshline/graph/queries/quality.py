@@ -11,8 +11,8 @@ from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval, Json, build_dataset_key, parse_source_kind
 from meshline.graph.quality import EXPECTATIONS, JOB_QUALITY, OPEN, QUALITY, RESULTS, SCOPES, Outcome
+from meshline.graph.queries.asset_lists import EVERYTHING, Filter, list_assets
 from meshline.graph.queries.pages import SortKey, sort_by_name
-from meshline.graph.queries.search import EVERYTHING, Filter, list_assets
 from meshline.graph.store.base import Head
 
 

@@ -12,8 +12,8 @@ from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, from_micros
 from meshline.graph.naming import Naming, parse_search_terms
+from meshline.graph.queries.asset_lists import is_listed
 from meshline.graph.queries.pages import build_name_key, format_name
-from meshline.graph.queries.search import is_listed
 from meshline.graph.similarity import find_close_matches
 from meshline.graph.store.base import Store
 from meshline.words import format_time

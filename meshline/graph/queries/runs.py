@@ -18,8 +18,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, build_job_key
+from meshline.graph.queries.asset_lists import EVERYTHING, Filter, ListOrder, list_assets
 from meshline.graph.queries.pages import UNLIMITED, CountedPage, Limits, SortKey
-from meshline.graph.queries.search import EVERYTHING, Filter, ListOrder, list_assets
 from meshline.graph.store.base import Run, RunGroup, RunKey, RunPosition, RunRole, StoredRun
 
 BOUND = 2**61  # microseconds: no time is beyond it
