@@ -201,7 +201,7 @@ SAME_FOR_ALL = {  # what a restricted index answers as any other: about assets t
         "find_named",
         "list_folded_names",
         "count_of_kind",
-        "sort_once",
+        "compute_once",
     },
     "AssetFacet": {
         *("find", "find_by_key", "find_ending", "get_key", "get_column_name", "get_label", "get_kind", "get_representative", "list_names"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -63,6 +64,8 @@ from meshline.graph.index.value_flow import Spread, collect_onward, find_copies,
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Json, Precedence, Scope
 from meshline.graph.store.base import Changes, Head
 from meshline.graph.store.synonyms import NO_SYNONYMS, Synonyms
+
+T = TypeVar("T")
 
 
 class AssetFacet:
@@ -508,7 +511,7 @@ class LineageIndex:
         self._shown = DisplayNames(self._loader, precedence)
         self._ownership = OwnershipCache(self._loader, self._shown, precedence)
         self._lookup = AssetLookup(self._loader, self._shown)
-        self._orders: tuple[int, dict[object, list[tuple[int, int]]]] = (revision, {})
+        self._computed: tuple[int, dict[object, Any]] = (revision, {})
         self.assets = AssetFacet(self._loader, self._shown, self._lookup)
         self.ownership = OwnershipFacet(self._loader, self._ownership)
         self.lineage = LineageFacet(self._loader, self._ownership, self._view)
@@ -643,14 +646,15 @@ class LineageIndex:
         """The length of `assets.list_of_kind`, which it does not make where that takes long."""
         return self._shown.count_of_kind(kind)
 
-    def sort_once(self, name: object, compute: Callable[[], list[tuple[int, int]]]) -> list[tuple[int, int]]:
-        """An order of assets, (value, node) of each, which is computed once for each revision. `name`: of the order."""
-        if self._orders[0] != self.revision:
-            self._orders = (self.revision, {})
-        known = self._orders[1]
+    def compute_once(self, name: object, compute: Callable[[], T]) -> T:
+        """What follows from the graph as the caller sees it, computed once for each revision. `name`: of it, with one type of value."""
+        if self._computed[0] != self.revision:
+            self._computed = (self.revision, {})
+        known = self._computed[1]
         if name not in known:
             known[name] = compute()
-        return known[name]
+        found: T = known[name]
+        return found
 
     def may_name(self, key: AssetKey) -> bool:
         """Whether the viewer may see a name in the records of runs and checks: always, but in a restricted index."""

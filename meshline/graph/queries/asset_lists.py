@@ -65,7 +65,7 @@ def list_assets(
     """
     if order is ListOrder.NAME:
         return build_page(_list_entries(index, kind, wanted, after), first)
-    ordered = index.sort_once((kind, order), partial(_sort_assets, index, kind, order))
+    ordered = index.compute_once((kind, order), partial(_sort_assets, index, kind, order))
 
     def build_entry(one: tuple[int, int]) -> Entry:
         value, node = one

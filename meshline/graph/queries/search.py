@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.name_vectors import NameVectors
-from meshline.graph.index.results import RANKS, Flags, Hits, Longs, WordMatch
+from meshline.graph.index.results import RANKS, Flags, Hits, Ints, Longs, WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms
@@ -128,18 +129,17 @@ def _mark_found(index: LineageIndex, hits: Hits) -> Flags:
 
 def _order_ties(index: LineageIndex, hits: Hits) -> Hits:
     """The same hits, of equal ones those first that are used more: by the logarithm of their users, up to a bound."""
-    used = np.minimum(np.log2(1 + _count_users(index, hits.nodes)).astype(np.int32), _MOST_USED)
+    users = index.compute_once(_count_users, partial(_count_users, index))[_get_data(index, hits.nodes)]
+    used = np.minimum(np.log2(1 + users).astype(np.int32), _MOST_USED)
     return hits._replace(orders=hits.orders * (_MOST_USED + 1) + _MOST_USED - used)
 
 
-def _count_users(index: LineageIndex, nodes: Longs) -> Longs:
-    """How many consumers, and jobs that write nothing, use each of these assets; of a column, its dataset."""
+def _count_users(index: LineageIndex) -> Ints:
+    """Int array by node: how many consumers, and jobs that write nothing, use the asset or a column of it."""
     edges = (index.ownership.list_all_edges(EdgeType.CONSUMES), index.ownership.list_idle_reads())
     used = _get_data(index, np.concatenate([table.end for table in edges]).astype(np.int64))
     pairs = np.unique(used << 32 | np.concatenate([table.start for table in edges]))
-    wanted = _get_data(index, nodes)
-    counts: Longs = np.searchsorted(pairs >> 32, wanted, side="right") - np.searchsorted(pairs >> 32, wanted)
-    return counts
+    return np.bincount(pairs >> 32, minlength=index.changes.count_nodes()).astype(np.int32)
 
 
 def _get_data(index: LineageIndex, nodes: Longs) -> Longs:
