@@ -19,7 +19,7 @@ from meshline.api.session_cookie import SessionCookie
 from meshline.api.trusted_proxy import TrustedProxy
 from meshline.app.access_file import AccessFile
 from meshline.app.access_journal import AccessJournal
-from meshline.app.access_rules import Action, check_audit
+from meshline.app.access_rules import AccessRules, Action, check_audit
 from meshline.app.grants import Principal, build_actor
 from meshline.app.introspection import Introspector
 from meshline.app.oidc import TokenIssuer, has_form_of_jwt
@@ -179,14 +179,7 @@ class AuthMiddleware:
         if AccessScope.METRICS in offer.scopes:
             check_audit(rules, actor, "this address answers")
             return
-        if not rules.may_everywhere(actor, Action.READ_SQL):
-            raise NotPermitted("this address answers only callers who may see every asset (access rules): ask /graphql")
-        if offer.role is not Role.WRITER:
-            return
-        if rules.find_ingest(actor) is not None:
-            raise NotPermitted("this address accepts only callers who may send events about everything (access rules): use /api/v1/lineage")
-        if rules.is_limited(Action.STATE) and not rules.may_everywhere(actor, Action.STATE):
-            raise NotPermitted("this address accepts only callers who may make statements about everything (access rules): use /graphql")
+        check_whole(rules, actor, offer.role)
 
 
 def _count_refused_write(scope: Scope, *others: str) -> None:
@@ -227,6 +220,20 @@ def check_role(actor: Actor, needed: Role) -> None:
     """Raises Forbidden unless the actor has at least this role."""
     if not actor.role.includes(needed):
         raise Forbidden(f"this needs a token with the role {needed}, and {actor.name!r} has the role {actor.role}", needed)
+
+
+def check_whole(rules: AccessRules | None, actor: Actor, role: Role) -> None:
+    """Raises NotPermitted unless a caller may see every asset, and, of what needs the role writer, write about everything."""
+    if rules is None:
+        return
+    if not rules.may_everywhere(actor, Action.READ_SQL):
+        raise NotPermitted("this address answers only callers who may see every asset (access rules): ask /graphql")
+    if role is not Role.WRITER:
+        return
+    if rules.find_ingest(actor) is not None:
+        raise NotPermitted("this address accepts only callers who may send events about everything (access rules): use /api/v1/lineage")
+    if rules.is_limited(Action.STATE) and not rules.may_everywhere(actor, Action.STATE):
+        raise NotPermitted("this address accepts only callers who may make statements about everything (access rules): use /graphql")
 
 
 def _check_grants(actor: Actor) -> None:

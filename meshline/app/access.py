@@ -146,6 +146,10 @@ class RestrictedGraph(LiveGraph):
         return self._access.restrict_index(self._whole.index, self._levels)
 
     @property
+    def whole(self) -> LiveGraph:
+        return self._whole
+
+    @property
     def revision(self) -> int:
         return self._whole.revision
 

@@ -233,6 +233,11 @@ class LiveGraph:
         return self._index
 
     @property
+    def whole(self) -> LiveGraph:
+        """The graph with every asset, of which a restricted one shows a part (`meshline.app.access`)."""
+        return self
+
+    @property
     def revision(self) -> int:
         """The revision of the index."""
         return self._index.revision

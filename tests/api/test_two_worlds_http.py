@@ -5,6 +5,7 @@ byte for byte. The requests are generated from the tables of addresses and tools
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import product
@@ -21,6 +22,7 @@ from starlette.testclient import TestClient
 from meshline.api.addresses import REST, Address
 from meshline.api.app import ADDRESSES
 from meshline.api.explorer import ROUTES
+from meshline.api.marquez.lineage import HIDDEN
 from meshline.api.openapi import OPERATIONS
 from meshline.app.agents.mcp_server import PREFIX, PROMPTS
 from meshline.app.agents.tools import TOOLS, Tool, build_schema
@@ -55,9 +57,13 @@ RULES = "version: 1\ndefault: nothing\ngrants:\n- {who: group:open-team, on: dom
 PRODUCER = "https://example.org"
 RUN = "0198a000-0000-7000-8000-{:012}"
 HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
-SHOWN = ("content-type", "content-length", "cache-control", "www-authenticate", "vary", "location", "retry-after", "allow")
+SHOWN = (
+    *("content-type", "content-length", "cache-control", "www-authenticate", "vary", "location", "retry-after", "allow"),
+    *("meshline-hidden", "meshline-truncated"),
+)
 READ = [address for address in ADDRESSES if "GET" in address.methods]
 CLOCK = "since"  # an argument without which the answer depends on the clock
+LEFT_OUT = re.compile(re.escape(HIDDEN).replace(r"\{\}", r"\d+") + r"\n?")  # in the description of the start of a graph
 CHANGING = {"completeness", "revision"}  # members of an answer that count hidden assets, or commits
 DECIDED = {  # by member of a part of a report: the members that hidden consumers decide, or are counted in
     "findings": {"verdict", "passed", "notify"},
@@ -254,6 +260,8 @@ def leave_out_counts(value: Any) -> Any:
         return {name: leave_out_counts(one) for name, one in value.items() if name not in left_out}
     if isinstance(value, str) and value.startswith("{"):
         return leave_out_counts(json.loads(value))
+    if isinstance(value, str):
+        return LEFT_OUT.sub("", value) or None
     return [leave_out_counts(one) for one in value] if isinstance(value, list) else value
 
 

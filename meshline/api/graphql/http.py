@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -97,7 +97,7 @@ class GraphQLEndpoint:
         etag = ""
         if conditional:
             etags: ETags = request.app.state.etags
-            etag = etags.build(request, media, *self._list_revisions())  # of now: the answer may be that of newer ones
+            etag = etags.build(request, media, *self.list_revisions())  # of now: the answer may be that of newer ones
             if has_answer(request, etag):
                 return build_unchanged(etag)
         asked = _parse_url(request) if conditional else await self._read_request(request)
@@ -132,7 +132,7 @@ class GraphQLEndpoint:
         data: dict[str, Any] = body["data"]
         return data
 
-    def _list_revisions(self) -> tuple[int, ...]:
+    def list_revisions(self) -> tuple[int, ...]:
         """Of the graph, of the access rules, and of what is granted besides, which ends by time."""
         assert self._executor is not None
         assert self._register is not None
@@ -143,6 +143,17 @@ class GraphQLEndpoint:
         """The graph that a caller may see. The graph must be open."""
         assert self._executor is not None
         return self._executor.access.find_graph(actor)
+
+    def is_counted(self, actor: Actor) -> bool:
+        """Whether what a caller reads is counted for the audit log."""
+        assert self._executor is not None
+        return self._executor.reads is not None and self._executor.reads.is_needed(actor)
+
+    def count_reads(self, actor: Actor, purpose: str, assets: Collection[str]) -> None:
+        """Count an answer with these assets, by their ids, which another address has given."""
+        assert self._executor is not None
+        if self._executor.reads is not None:
+            self._executor.reads.add(actor, purpose, assets)
 
     async def _read_request(self, request: Request) -> GraphQLRequest:
         check_media(request, BODIES)

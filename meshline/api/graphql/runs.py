@@ -17,10 +17,10 @@ from meshline.api.graphql.field_types import Evidence, describe_field, refer_to_
 from meshline.graph.model import AssetKey, AssetKind, build_job_key, from_micros, get_current_micros, to_micros
 from meshline.graph.queries import events, runs
 from meshline.graph.queries import product_health as health
-from meshline.graph.queries.assets import SQL
 from meshline.graph.queries.pages import SortKey
 from meshline.graph.store.base import Run as StoredState
 from meshline.graph.store.base import RunKey, RunRole, StoredEvent, StoredRun
+from meshline.ingest.openlineage.restricted_record import restrict_record
 from meshline.ingest.openlineage.run_state import RunEnd, RunRecord, decode_run_record
 
 SHARE = 1000  # bytes of facets that count as one object of the answer
@@ -87,11 +87,16 @@ class Run:
     last_event_at: datetime
     nominal_start: datetime | None = strawberry.field(description="The start of the time for which it was scheduled.")
     nominal_end: datetime | None
+    withheld: bool = strawberry.field(
+        description="Whether its error and its facets, and some inputs and outputs, are withheld: it names assets that the caller may not"
+        " see (access rules)."
+    )
 
     @classmethod
     def from_state(cls, view: GraphView, run: StoredState) -> Self:
         view.request.spend()
-        record, key = decode_run_record(run.state), run.key
+        whole, key = decode_run_record(run.state), run.key
+        record, withheld = restrict_record(view.index, view.request.naming, key.job, whole)
         return cls(
             view=view,
             key=key,
@@ -107,6 +112,7 @@ class Run:
             last_event_at=from_micros(record.last),
             nominal_start=_to_time(record.nominal[0]),
             nominal_end=_to_time(record.nominal[1]),
+            withheld=withheld,
         )
 
     @describe_field("Null if the graph does not show the job.", type_=refer_to_type("Job") | None)
@@ -122,26 +128,12 @@ class Run:
         if self.record.parent is None:
             return None
         run_id, namespace, name = self.record.parent
-        if not self.view.index.may_name(build_job_key(namespace, name)):
-            return None
         return ParentRun(view=self.view, source=self.key.source, run_id=run_id, job_namespace=namespace, job_name=name)
 
     @describe_field("The message of the facet `errorMessage`.")
     def error(self) -> str | None:
         self.view.request.spend(len(self.record.error or "") // SHARE)
-        return None if self._is_withheld() else self.record.error
-
-    @describe_field(
-        "Whether its error and its facets, and some inputs and outputs, are withheld: it names assets that the caller may not see"
-        " (access rules)."
-    )
-    def withheld(self) -> bool:
-        return self._is_withheld()
-
-    def _is_withheld(self) -> bool:
-        return self.view.index.is_restricted and not all(
-            _may_read(self.view, *named) for named in (*self.record.inputs, *self.record.outputs)
-        )
+        return self.record.error
 
     @strawberry.field
     def inputs(self) -> list[RunDataset]:
@@ -153,16 +145,11 @@ class Run:
 
     @describe_field("The facets of the run, word for word.")
     def facets(self) -> JSON:
-        return _decode_facets(self.view, {} if self._is_withheld() else self.record.run_facets)
+        return _decode_facets(self.view, self.record.run_facets)
 
     @describe_field("The facets of the job that the run sent, word for word.")
     def job_facets(self) -> JSON:
-        texts = {} if self._is_withheld() else self.record.job_facets
-        return _decode_facets(self.view, {name: text for name, text in texts.items() if name != SQL or self._may_read_sql()})
-
-    def _may_read_sql(self) -> bool:
-        job = self.view.index.assets.find_by_key(self.key.job)
-        return job is not None and not self.view.index.is_partly_hidden(job, sql=True)
+        return _decode_facets(self.view, self.record.job_facets)
 
 
 def _to_time(micros: int | None) -> datetime | None:
@@ -176,24 +163,7 @@ def _find_asset(view: GraphView, key: AssetKey) -> Asset | None:
 
 def _build_datasets(view: GraphView, named: Mapping[tuple[str, str], Mapping[str, str]]) -> list[RunDataset]:
     view.request.spend(len(named))
-    return [
-        RunDataset(view=view, texts=texts if _may_read(view, namespace, name) else {}, namespace=namespace, name=name)
-        for (namespace, name), texts in named.items()
-        if _may_name(view, namespace, name)
-    ]
-
-
-def _may_name(view: GraphView, namespace: str, name: str) -> bool:
-    """Whether the caller may see a dataset that a run names."""
-    keys = (view.request.naming.normalise_dataset(namespace, name), AssetKey(AssetKind.DATASET, (namespace, name)))
-    return any(view.index.may_name(key) for key in keys)
-
-
-def _may_read(view: GraphView, namespace: str, name: str) -> bool:
-    """Whether the caller may see what a run states about a dataset."""
-    keys = (view.request.naming.normalise_dataset(namespace, name), AssetKey(AssetKind.DATASET, (namespace, name)))
-    named = [view.index.assets.find_by_key(key) for key in keys if view.index.may_name(key)]
-    return any(node is None or view.index.may_read(node) for node in named)
+    return [RunDataset(view=view, texts=texts, namespace=namespace, name=name) for (namespace, name), texts in named.items()]
 
 
 def _decode_facets(view: GraphView, texts: Mapping[str, str]) -> JSON:

@@ -25,6 +25,7 @@ _ASSERTIONS_FACET = {
     "_schemaURL": "https://openlineage.io/spec/facets/1-0-1/DataQualityAssertionsDatasetFacet.json",
 }
 _RESULTS = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.WARNED, Outcome.ERROR})
+THROUGH_HIDDEN = "through what you may not see"  # the description of a transformation
 VERBATIM = "facet:"  # + the facet's name: the attribute that keeps a facet as it was sent
 
 
@@ -56,6 +57,8 @@ def read_known(question: Question, asked: Iterable[tuple[int, AssetKey]]) -> lis
     """What is known of datasets (nodes, each with the name to show), with one read of the store for statements and one for runs."""
     index, datasets = question.index, list(asked)
     columns = [index.assets.list_columns(node) for node, _ in datasets]
+    question.shown.update(node for node, _ in datasets)
+    question.shown.update(column for of_one in columns for column in of_one)
     nodes = [*(node for node, _ in datasets), *(column for of_one in columns for column in of_one)]
     question.limits.check_deadline()
     known = dict(zip(nodes, read_attributes(question.live, index, nodes), strict=True))
@@ -182,7 +185,7 @@ def read_inputs(question: Question, datasets: Sequence[int]) -> dict[int, list[I
     )
     return {
         column: [
-            build_input(index, start, steps) for start, steps in sorted(starts.items(), key=lambda item: index.assets.get_key(item[0]))
+            build_input(question, start, steps) for start, steps in sorted(starts.items(), key=lambda item: index.assets.get_key(item[0]))
         ]
         for column, starts in group_steps(index, found.list_flows(), datasets).items()
     }
@@ -207,9 +210,10 @@ def group_steps(
     return grouped
 
 
-def build_input(index: LineageIndex, column: int, steps: Sequence[FlowStep]) -> InputField:
+def build_input(question: Question, column: int, steps: Sequence[FlowStep]) -> InputField:
     """A column from which another is computed, by these flows."""
-    namespace, dataset, field = index.assets.get_key(column).parts
+    question.shown.add(column)
+    namespace, dataset, field = question.index.assets.get_key(column).parts
     return InputField(namespace, dataset, field, *describe_steps(steps))
 
 
@@ -220,6 +224,8 @@ def describe_steps(steps: Sequence[FlowStep]) -> tuple[str | None, str]:
     """
     strongest = min(step.reach for step in steps)
     kept = [step for step in steps if step.reach is strongest]
+    if kept[0].hidden:  # no other flow connects them
+        return THROUGH_HIDDEN, FlowType.DIRECT if strongest is Reach.DIRECT else FlowType.INDIRECT
     subtypes = ", ".join(sorted({step.subtype for step in kept if step.subtype}))
     masked = "masking" if all(step.masking for step in kept) else ""
     if kept[0].type is FlowType.INDIRECT:

@@ -14,7 +14,6 @@ from meshline.api.marquez.question import Question
 from meshline.api.marquez.runs import STATES, build_job_version, iterate_state_names, read_latest_runs
 from meshline.api.marquez.shapes import Job, JobBase, Jobs, Name, Run
 from meshline.errors import InvalidInput
-from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, from_micros
 from meshline.graph.queries.asset_lists import list_linked
 from meshline.graph.queries.assets import Attributes, read_attributes
@@ -98,8 +97,8 @@ def build_job_base(question: Question, node: int, key: AssetKey, known: Attribut
         created_at=from_micros(since),
         updated_at=from_micros(last),
         namespace=namespace,
-        inputs=_list_names(index, node, EdgeType.READS),
-        outputs=_list_names(index, node, EdgeType.WRITES),
+        inputs=_list_names(question, node, EdgeType.READS),
+        outputs=_list_names(question, node, EdgeType.WRITES),
         location=choose_location(known.find_text("source_code_location")),
         description=known.find_text("description"),
         latest_run=latest[0] if latest else None,
@@ -111,6 +110,8 @@ def choose_location(text: str | None) -> str | None:
     return text if text is not None and text.lower().startswith(("https://", "http://")) else None
 
 
-def _list_names(index: LineageIndex, job: int, type_: EdgeType) -> list[Name]:
+def _list_names(question: Question, job: int, type_: EdgeType) -> list[Name]:
     """The datasets that a job reads or writes, by name."""
-    return [Name(*index.assets.get_key(dataset).parts) for dataset in list_linked(index, job, type_)]
+    datasets = list_linked(question.index, job, type_)
+    question.shown.update(datasets)
+    return [Name(*question.index.assets.get_key(dataset).parts) for dataset in datasets]

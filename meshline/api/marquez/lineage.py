@@ -1,14 +1,16 @@
 """Lineage graphs: `/lineage` of datasets and jobs, `/column-lineage` of columns.
 
-Both contain what the start comes from and what comes from it, each in one direction: not what else its inputs feed.
+Both contain what the start comes from and what comes from it, each in one direction: not what else its inputs feed. Both go through what a
+caller may not see, and have an edge between what is connected through that alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from meshline.api.marquez.datasets import build_data, describe_steps, group_steps, merge_transformations, read_known
 from meshline.api.marquez.jobs import build_job_base
@@ -27,16 +29,20 @@ from meshline.api.marquez.shapes import (
     JobNode,
 )
 from meshline.errors import InvalidInput
-from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach, Truncated
+from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach, Traversal, Truncated
+from meshline.graph.index.hidden_passages import find_passages
 from meshline.graph.model import AssetKey, AssetKind, EdgeType
 from meshline.graph.queries.asset_lists import list_linked
 from meshline.graph.queries.assets import read_attributes
+from meshline.graph.queries.lineage import locate_nodes
 from meshline.graph.queries.pages import build_name_key
 
 MOST_NODES = 500  # of a graph: the work of Marquez's page grows with the square of it
 DEPTH = 20
 CUT_HEADER = "Meshline-Truncated"  # of a graph of columns, whose nodes have no place for a note
+HIDDEN_HEADER = "Meshline-Hidden"  # of both graphs: how many nodes are left out that the caller may not see
 CUT = f"This graph shows the nearest {MOST_NODES} datasets and jobs of more."
+HIDDEN = "This graph leaves out datasets and jobs that you may not see: {}."
 
 
 class _Walk(NamedTuple):
@@ -58,11 +64,29 @@ def get_lineage(question: Question) -> Graph:
     for walk in walks:
         for reached, far in walk.distance.items():
             distance[reached] = min(far, distance.get(reached, far))
-    nearest = sorted(distance, key=lambda one: (distance[one], build_name_key(index, one)))
+    visible = [one for one in distance if not index.is_restricted or index.assets.is_visible(one)]
+    nearest = sorted(visible, key=lambda one: (distance[one], build_name_key(index, one)))
     shown = {one: key if one == node else index.assets.get_key(one) for one in nearest[:MOST_NODES]}
-    edges = sorted({edge for walk in walks for edge in walk.edges if edge[0] in shown and edge[1] in shown})
-    note = CUT if len(nearest) > MOST_NODES else ""
-    return _build_graph(question, shown, edges, {node: note} if note else {})
+    flows = {edge for walk in walks for edge in walk.edges}
+    edges = {edge for edge in flows if edge[0] in shown and edge[1] in shown}
+    left_out = distance.keys() - set(visible)
+    notes = [CUT] if len(nearest) > MOST_NODES else []
+    if left_out:
+        question.headers[HIDDEN_HEADER] = str(len(left_out))
+        notes.append(HIDDEN.format(len(left_out)))
+        edges |= _connect_shown(question, shown, left_out, flows)
+    return _build_graph(question, shown, sorted(edges), {node: "\n".join(notes)} if notes else {})
+
+
+def _connect_shown(
+    question: Question, shown: Iterable[int], left_out: Collection[int], flows: Collection[tuple[int, int]]
+) -> set[tuple[int, int]]:
+    """The pairs of nodes between which data flows through those that are left out."""
+    places = {node: place for place, node in enumerate(shown)} | {node: -2 - node for node in left_out}
+    ends = np.array([(places.get(begin, -1), places.get(end, -1)) for begin, end in flows], np.int64).reshape(-1, 2)
+    nodes = list(shown)
+    found = find_passages(ends[:, 0], ends[:, 1], np.zeros(len(ends), np.uint8), question.limits.deadline)
+    return {(nodes[one.start], nodes[one.end]) for one in found}
 
 
 def _resolve_start(question: Question) -> NodeId:
@@ -76,33 +100,39 @@ def _resolve_start(question: Question) -> NodeId:
 def _walk(question: Question, start: int, direction: Direction, depth: int) -> _Walk:
     """Follow what jobs read and write from a dataset or job in one direction, past at most `depth` jobs (from a dataset: at least one).
 
-    The nearest nodes are complete: it ends at the distance at which more than MOST_NODES are reached.
+    The nearest nodes are complete: it ends at the distance at which more than MOST_NODES are reached that the caller may see; it goes
+    through all others.
     """
-    index = question.index
+    index = question.index.whole
     is_job = index.assets.get_kind(start) is AssetKind.JOB
     found = _Walk({start: 0}, set())
     jobs, datasets = ([start], []) if is_job else ([], [start])
     for distance in range(0 if is_job else 1, max(depth, 0 if is_job else 1) + 1):
         question.limits.check_deadline()
         if datasets:
-            jobs = _follow(index, found, datasets, direction, distance, into=False)
+            jobs = _follow(question, found, datasets, direction, distance, into=False)
         reached = [
-            *_follow(index, found, jobs, direction, distance, into=True),
+            *_follow(question, found, jobs, direction, distance, into=True),
             *_follow_without_jobs(question, found, datasets, direction),
         ]
         datasets = list(dict.fromkeys(reached))
-        if not datasets or len(found.distance) > MOST_NODES:
+        if not datasets or _count_visible(question.index, found.distance) > MOST_NODES:
             break
     return found
 
 
-def _follow(index: LineageIndex, found: _Walk, nodes: Sequence[int], direction: Direction, distance: int, *, into: bool) -> list[int]:
+def _count_visible(index: LineageIndex, nodes: Collection[int]) -> int:
+    return sum(map(index.assets.is_visible, nodes)) if index.is_restricted else len(nodes)
+
+
+def _follow(question: Question, found: _Walk, nodes: Sequence[int], direction: Direction, distance: int, *, into: bool) -> list[int]:
     """Step from datasets to jobs, or (`into`) from jobs into datasets; the nodes that were not reached before."""
     down = direction is Direction.DOWNSTREAM
     type_ = EdgeType.WRITES if down is into else EdgeType.READS
     new: list[int] = []
     for node in nodes:
-        for other in list_linked(index, node, type_, incoming=not into):
+        question.limits.check_deadline()
+        for other in list_linked(question.index.whole, node, type_, incoming=not into):
             _add_edge(found, (node, other) if down else (other, node), other, distance, new)
     return new
 
@@ -111,7 +141,7 @@ def _follow_without_jobs(question: Question, found: _Walk, datasets: Sequence[in
     """Step from datasets to those with which sources connect them without a job: views, projects of dbt."""
     if not datasets:
         return []
-    index, limits, new = question.index, question.limits, list[int]()
+    index, limits, new = question.index.whole, question.limits, list[int]()
     flows = index.lineage.traverse(datasets, direction, depth=1, max_nodes=limits.nodes, deadline=limits.deadline).build_flow_table()
     flows = flows.filter(flows.job < 0)
     pairs = {(_find_dataset(index, a), _find_dataset(index, b)) for a, b in zip(flows.start.tolist(), flows.end.tolist(), strict=True)}
@@ -172,15 +202,8 @@ def get_column_lineage(question: Question) -> ColumnGraph:
     starts = _list_start_columns(question.index, start)
     flows = set[FlowStep]()
     distance = dict.fromkeys(starts, 0)
-    for direction in (Direction.UPSTREAM, Direction.DOWNSTREAM) if both else (Direction.UPSTREAM,):
-        found = question.index.lineage.traverse(
-            starts,
-            direction,
-            reach=Reach.INDIRECT,
-            depth=max(1, depth),
-            max_nodes=question.limits.nodes,
-            deadline=question.limits.deadline,
-        )
+    walks = [_traverse(question, question.index, starts, direction, depth) for direction in _list_directions(both=both)]
+    for found in walks:
         if found.completeness.truncated in (Truncated.NODES, Truncated.TIME):
             question.lasting = False
             question.headers[CUT_HEADER] = "not all columns were reached"
@@ -193,7 +216,45 @@ def get_column_lineage(question: Question) -> ColumnGraph:
     if len(shown) < len(columns):
         least = "at least " if CUT_HEADER in question.headers else ""
         question.headers[CUT_HEADER] = f"the nearest {len(shown)} columns of {least}{len(columns)}"
+    if question.index.is_restricted:
+        flows.update(_list_hidden_ways(question.index, walks, shown, flows))
+        hidden = _count_hidden(question, starts, depth, both=both)
+        question.headers |= {HIDDEN_HEADER: str(hidden)} if hidden else {}
     return _build_column_graph(question, start, shown, flows)
+
+
+def _list_directions(*, both: bool) -> Sequence[Direction]:
+    return (Direction.UPSTREAM, Direction.DOWNSTREAM) if both else (Direction.UPSTREAM,)
+
+
+def _traverse(question: Question, index: LineageIndex, starts: Sequence[int], direction: Direction, depth: int) -> Traversal:
+    limits = question.limits
+    return index.lineage.traverse(
+        starts, direction, reach=Reach.INDIRECT, depth=max(1, depth), max_nodes=limits.nodes, deadline=limits.deadline
+    )
+
+
+def _list_hidden_ways(
+    index: LineageIndex, walks: Iterable[Traversal], columns: Sequence[int], flows: Iterable[FlowStep]
+) -> Iterator[FlowStep]:
+    """The flows between shown columns, and datasets as wholes, that go through hidden assets, where no other connects them."""
+    datasets = dict.fromkeys(index.assets.get_dataset(column) for column in columns)
+    nodes = np.unique(np.array([*columns, *datasets], np.int32))
+    known = {(flow.start, flow.end) for flow in flows}
+    for walk in walks:
+        for way in walk.list_passages(lambda ends: locate_nodes(nodes, ends), whole=False):
+            start, end = int(nodes[way.start]), int(nodes[way.end])
+            if (start, end) not in known:
+                known.add((start, end))
+                yield FlowStep(start, end, way.reach, None, "", masking=False, job=None, scope_id=-1, hidden=way.hidden)
+
+
+def _count_hidden(question: Question, starts: Sequence[int], depth: int, *, both: bool) -> int:
+    """How many of the columns, and datasets as wholes, that an administrator would be shown the caller may not see."""
+    whole, seen = question.index.whole, question.index.assets
+    walks = (_traverse(question, whole, starts, direction, depth) for direction in _list_directions(both=both))
+    reached = {node for walk in walks for node in walk.nodes.tolist()}
+    return sum(1 for node in reached if whole.assets.get_kind(node) is AssetKind.COLUMN and not seen.is_visible(node))
 
 
 def _list_start_columns(index: LineageIndex, start: NodeId) -> list[int]:
@@ -219,6 +280,7 @@ def _build_column_graph(question: Question, start: NodeId, columns: Sequence[int
     for column, starts in inputs.items():
         for begin in starts:
             outputs.setdefault(begin, []).append(column)
+    question.shown.update(columns)
     types = dict(zip(columns, read_attributes(question.live, index, columns), strict=True))
     nodes: list[ColumnNode] = []
     for column in columns:

@@ -14,7 +14,6 @@ from meshline.api.marquez.shapes import DataSource, DataSources, Namespace, Name
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetKind, from_micros
 from meshline.graph.naming import normalise_namespace
-from meshline.graph.queries import asset_lists
 
 ANONYMOUS = "anonymous"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -85,8 +84,7 @@ def _find_owner(index: LineageIndex, members: _Members) -> str:
 
 def list_tags(question: Question) -> Tags:
     """All tags of datasets, columns and jobs, and those that are registered, by name."""
-    found = {tag.key if tag.value is None else f"{tag.key}={tag.value}" for tag in asset_lists.list_tags(question.index)}
-    found |= {name for kind, (name, *_) in question.registered if kind is Registered.TAG}
+    found = question.tags | {name for kind, (name, *_) in question.registered if kind is Registered.TAG}
     return Tags([_build_tag(question, name) for name in question.cut_page(sorted(found))])
 
 

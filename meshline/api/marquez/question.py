@@ -16,9 +16,10 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from meshline.api.auth import get_actor
 from meshline.api.errors import JSON
 from meshline.api.etags import ETags, build_headers, build_unchanged, has_answer
-from meshline.api.graphql.http import GraphQLEndpoint
+from meshline.api.graphql.http import PURPOSE, GraphQLEndpoint
 from meshline.api.marquez.registrations import Registered, RegisteredEntry, find_registry
 from meshline.app.service import Service
 from meshline.errors import InvalidInput, NotFound
@@ -26,6 +27,7 @@ from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, to_micros
 from meshline.graph.naming import Naming, normalise_namespace
+from meshline.graph.queries.asset_lists import list_tags
 from meshline.graph.queries.pages import Limits
 from meshline.graph.queries.resolve import find_dataset
 from meshline.graph.store.base import Run
@@ -54,11 +56,12 @@ class Writer(NamedTuple):
 
 
 class Found(NamedTuple):
-    """An answer as JSON. `lasting`, `headers`: as in `Question`."""
+    """An answer as JSON. `lasting`, `headers`: as in `Question`. `assets`: the ids of those that it shows."""
 
     body: bytes
     lasting: bool
     headers: Mapping[str, str]
+    assets: frozenset[str]
 
 
 class Question:
@@ -77,6 +80,7 @@ class Question:
 
         `lasting`: set to false by what reads more than the index and what is registered, or may end early.
         `headers`: of the answer. Shapes are Marquez's, and its client for Java refuses members that it does not know.
+        `shown`: the datasets and columns that the answer shows, for the audit log.
         """
         self.live = live
         self.index = index
@@ -86,6 +90,7 @@ class Question:
         self.query = query
         self.lasting = True
         self.headers: dict[str, str] = {}
+        self.shown: set[int] = set()
         self.writers: dict[tuple[int, int | None], Writer | None] = {}  # see `runs.read_last_writers`
 
     def read_page(self, default: int = 100) -> tuple[int, int]:
@@ -151,8 +156,25 @@ class Question:
 
     @cached_property
     def registered(self) -> Mapping[tuple[Registered, tuple[str, ...]], RegisteredEntry]:
-        """What Marquez's clients have registered, by kind and name."""
-        return find_registry(self.live).read(self.index.as_of)
+        """What Marquez's clients have registered, by kind and name: of names that the caller may see."""
+        found = find_registry(self.live).read(self.index.as_of)
+        if not self.index.is_restricted:
+            return found
+        return {key: one for key, one in found.items() if self._may_show(*key)}
+
+    def _may_show(self, kind: Registered, name: tuple[str, ...]) -> bool:
+        """Whether something that the caller may see has a name: others may be those of hidden assets."""
+        if kind in (Registered.DATASET, Registered.JOB):
+            return (self.find_dataset(*name) if kind is Registered.DATASET else self.find_job(*name)) is not None
+        if kind is Registered.TAG:
+            return name[0] in self.tags
+        kinds = NAMED if kind is Registered.NAMESPACE else (AssetKind.DATASET,)
+        return any(self.list_of_namespace(of_kind, name[0]) for of_kind in kinds)
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """The tags of datasets, columns and jobs: `key` or `key=value`."""
+        return frozenset(tag.key if tag.value is None else f"{tag.key}={tag.value}" for tag in list_tags(self.index))
 
     def find_entry(self, kind: Registered, *name: str) -> RegisteredEntry | None:
         """What is registered under a name."""
@@ -248,23 +270,29 @@ def build_endpoint(build: Build, *, lasting: bool = False) -> Callable[[Request]
 async def _answer_question(request: Request, build: Build, *, lasting: bool) -> Response:
     service: Service = request.app.state.service
     endpoint: GraphQLEndpoint = request.app.state.endpoint
-    opened = service.resources
+    naming, actor = service.resources.naming, get_actor(request)
+    assert actor is not None, "the address needs a role"
     as_of = parse_time(request.query_params["asOf"], "asOf") if request.query_params.get("asOf") else None
     limits = build_limits(endpoint)
-    ask = partial(_ask_graph, opened.live, opened.naming, as_of, limits, request.path_params, request.query_params, build)
-    if not lasting:
-        answer = await endpoint.lane.run(ask)
-        return Response(answer.body, 200, answer.headers, JSON)
-    etag, found = await endpoint.lane.run(partial(_ask_unless_known, request, opened.live, ask))
+    find_graph, counted = partial(endpoint.find_graph, actor), endpoint.is_counted(actor)
+    ask = partial(_ask_graph, find_graph, naming, as_of, limits, request.path_params, request.query_params, build, counted=counted)
+    etag = ""
+    if lasting:
+        etag, found = await endpoint.lane.run(partial(_ask_unless_known, request, service.resources.live, ask))
+    else:
+        found = await endpoint.lane.run(ask)
     if found is None:
         return build_unchanged(etag)
-    return Response(found.body, 200, {**found.headers, **(build_headers(etag) if found.lasting else {})}, JSON)
+    endpoint.count_reads(actor, request.headers.get(PURPOSE, ""), found.assets)
+    return Response(found.body, 200, {**found.headers, **(build_headers(etag) if etag and found.lasting else {})}, JSON)
 
 
 def _ask_unless_known(request: Request, live: LiveGraph, ask: Callable[[], Found]) -> tuple[str, Found | None]:
     """The ETag of an answer, and the answer, unless the caller has it. Asks the store what is registered, so not in the event loop."""
     etags: ETags = request.app.state.etags
-    etag = etags.build(request, JSON, live.index.revision, find_registry(live).read_position())  # of now: the answer may be a newer one
+    endpoint: GraphQLEndpoint = request.app.state.endpoint
+    state = (*endpoint.list_revisions(), find_registry(live).read_position())  # of now: the answer may be a newer one
+    etag = etags.build(request, JSON, *state)
     return etag, None if has_answer(request, etag) else ask()
 
 
@@ -274,15 +302,20 @@ def build_limits(endpoint: GraphQLEndpoint) -> Limits:
 
 
 def _ask_graph(
-    live: LiveGraph,
+    find_graph: Callable[[], LiveGraph],
     naming: Naming,
     as_of: int | None,
     limits: Limits,
     path: Mapping[str, Any],
     query: QueryParams,
     build: Build,
+    *,
+    counted: bool,
 ) -> Found:
-    """The answer to a question. `as_of`: microseconds; None: now."""
+    """The answer to a question. `find_graph`: finds the graph as the caller sees it. `as_of`: microseconds; None: now. `counted`: whether
+    what it shows is counted.
+    """
+    live = find_graph()
     revision = live.index.revision
     if as_of is not None:  # it may have to be built, and is not waited for under the lock
         live.get_index(as_of, revision=revision, deadline=limits.deadline)
@@ -290,7 +323,8 @@ def _ask_graph(
         index = live.get_index(as_of, revision=revision, deadline=limits.deadline)
         question = Question(live, index, naming, limits, path, query)
         answer = build(question)
-    return Found(msgspec.json.encode(answer), question.lasting, question.headers)
+        shown = frozenset(index.assets.get_key(node).id for node in question.shown) if counted else frozenset()
+    return Found(msgspec.json.encode(answer), question.lasting, question.headers, shown)
 
 
 def parse_time(text: str, where: str) -> int:

@@ -96,8 +96,8 @@ _known: WeakKeyDictionary[LiveGraph, Registry] = WeakKeyDictionary()
 
 
 def find_registry(live: LiveGraph) -> Registry:
-    """The registry of a graph."""
-    return _known.setdefault(live, Registry(live))
+    """The registry of a graph: of the whole one for all who see a part of it."""
+    return _known.setdefault(live.whole, Registry(live.whole))
 
 
 def build_records(actor: str, entry: Entry, at: int) -> Sequence[Record]:

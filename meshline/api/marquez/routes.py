@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline.api.addresses import REST, Address
-from meshline.api.auth import check_access, check_role, get_actor
+from meshline.api.auth import check_access, check_role, check_whole, get_actor
 from meshline.api.errors import JSON, ErrorMessage
 from meshline.api.marquez import datasets, events, jobs, lineage, namespaces, runs, search, shapes, versions, writes
 from meshline.api.marquez.question import MOST, Build, build_endpoint
 from meshline.api.marquez.writes import WriteRoute, build_write_endpoint
 from meshline.api.operations import OBJECT, UNCHANGED, Answer, Operation, Parameter, Schema, Shape, build_json_answer
 from meshline.api.rest.sources import handle_source
+from meshline.app.access_file import AccessFile
 from meshline.app.tokens import AccessScope, Role
 
 PREFIX = "/api/v1"
@@ -71,13 +72,17 @@ _DAY: Schema = {"type": "string", "format": "date"}
 
 
 class Route(NamedTuple):
-    """One address that is read. `lasting`: as in `build_endpoint`; so not what has runs, events or statistics."""
+    """One address that is read. `lasting`: as in `build_endpoint`; so not what has runs, events or statistics.
+
+    `restricted`: as of `Address`. Events are answered as they were received, and name everything; their statistics count all.
+    """
 
     path: str
     build: Build
     shape: Shape
     parameters: Sequence[Parameter] = ()
     lasting: bool = False
+    restricted: bool = True
 
 
 ROUTES = (
@@ -101,16 +106,18 @@ ROUTES = (
         shapes.RunFacets,
         (Parameter("type", "query", "Those of the run, or of its job.", required=True, schema={"enum": ["run", "job"]}),),
     ),
-    Route(f"{PREFIX}/events/lineage", events.list_run_events, shapes.Events, (*_PAGE, *_EVENT_TIMES, _DECLARED)),
-    Route(f"{PREFIX}/events", events.list_run_events, shapes.Events, (*_PAGE, *_EVENT_TIMES, _DECLARED)),
-    Route(f"{PREFIX}/events/{{namespace{REST}}}", events.list_events_of_namespace, shapes.Events, (*_PAGE, *_EVENT_TIMES)),
+    Route(f"{PREFIX}/events/lineage", events.list_run_events, shapes.Events, (*_PAGE, *_EVENT_TIMES, _DECLARED), restricted=False),
+    Route(f"{PREFIX}/events", events.list_run_events, shapes.Events, (*_PAGE, *_EVENT_TIMES, _DECLARED), restricted=False),
+    Route(
+        f"{PREFIX}/events/{{namespace{REST}}}", events.list_events_of_namespace, shapes.Events, (*_PAGE, *_EVENT_TIMES), restricted=False
+    ),
     Route(
         f"{PREFIX}/runlineage/upstream",
         runs.list_upstream_runs,
         shapes.UpstreamRuns,
         (Parameter("runId", "query", "The run.", required=True), _DEPTH),
     ),
-    Route(f"{PREFIX}/stats/lineage-events", events.list_event_statistics, _STATISTICS, _PERIOD),
+    Route(f"{PREFIX}/stats/lineage-events", events.list_event_statistics, _STATISTICS, _PERIOD, restricted=False),
     Route(f"{PREFIX}/stats/jobs", events.list_job_statistics, _STATISTICS, _PERIOD),
     Route(f"{PREFIX}/stats/datasets", events.list_dataset_statistics, _STATISTICS, _PERIOD),
     Route(f"{PREFIX}/stats/sources", events.list_source_statistics, _STATISTICS, _PERIOD),
@@ -154,6 +161,8 @@ async def answer_sources(request: Request) -> Response:
         return await _list_data_sources(request)
     check_role(actor, Role.WRITER)
     check_access(actor, (AccessScope.INGEST,))
+    rules: AccessFile | None = request.app.state.access
+    check_whole(None if rules is None else rules.rules, actor, Role.READER)
     return await handle_source(request)
 
 
@@ -191,8 +200,11 @@ WRITES = (
 SOURCES = f"{PREFIX}/sources"
 ADDRESSES = (
     *(Address(route.path, (route.method,), route.role, build_write_endpoint(route)) for route in WRITES),
-    Address(SOURCES, ("GET",), Role.READER, answer_sources, scopes=(AccessScope.READ, AccessScope.INGEST)),
-    *(Address(route.path, ("GET",), Role.READER, build_endpoint(route.build, lasting=route.lasting)) for route in ROUTES),
+    Address(SOURCES, ("GET",), Role.READER, answer_sources, scopes=(AccessScope.READ, AccessScope.INGEST), restricted=True),
+    *(
+        Address(route.path, ("GET",), Role.READER, build_endpoint(route.build, lasting=route.lasting), restricted=route.restricted)
+        for route in ROUTES
+    ),
 )
 
 

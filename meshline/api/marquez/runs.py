@@ -28,9 +28,10 @@ from meshline.api.marquez.shapes import (
 )
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, from_micros, to_micros
-from meshline.graph.queries.runs import build_run_group, count_asset_runs, iterate_last_states, list_asset_runs
+from meshline.graph.queries.runs import build_run_group, count_asset_runs, iterate_last_states, list_asset_runs, list_runs_by_id
 from meshline.graph.store.base import Run as StoredState
 from meshline.graph.store.base import RunGroup, RunKey, RunRole
+from meshline.ingest.openlineage.restricted_record import restrict_record
 from meshline.ingest.openlineage.run_state import RunEnd, RunRecord, decide_run_end, decode_run_record, decode_state
 
 UPSTREAM_DEPTH, MOST_UPSTREAM = 20, 500  # runs before a run
@@ -65,16 +66,21 @@ def get_run_facets(question: Question) -> RunFacets:
     wanted = question.read_choice("type", ("RUN", "JOB"), "")
     if not wanted:
         question.read_choice("type", ("RUN", "JOB"), "RUN or JOB")  # it is required
-    record = decode_run_record(get_stored_run(question, question.path["run"]).state)
+    record = read_record(question, get_stored_run(question, question.path["run"]))
     return RunFacets(question.path["run"], decode_facets(record.run_facets if wanted == "RUN" else record.job_facets))
 
 
 def get_stored_run(question: Question, run_id: str) -> StoredState:
     """The newest run with an id. Raises NotFound."""
-    found = question.live.store.list_runs_by_id(run_id, 1) if len(run_id) <= LONGEST else ()
+    found = list_runs_by_id(question.live, question.index, run_id, 1).runs if len(run_id) <= LONGEST else ()
     if not found:
         raise build_not_found("Run", run_id)
     return found[0].run
+
+
+def read_record(question: Question, run: StoredState) -> RunRecord:
+    """The record of a run, as far as the caller may see it."""
+    return restrict_record(question.index, question.naming, run.key.job, decode_run_record(run.state)).record
 
 
 def read_latest_runs(question: Question, jobs: Sequence[int], first: int) -> dict[int, list[Run]]:
@@ -103,17 +109,18 @@ def build_run(question: Question, run: StoredState) -> Run:
 
 def build_runs(question: Question, runs: Sequence[StoredState]) -> list[Run]:
     """Runs as answers show them. The id of each is the one that its producer gave."""
-    records = [decode_run_record(run.state) for run in runs]
+    records = [read_record(question, run) for run in runs]
+    states = (_decide_state(decode_run_record(run.state)) for run in runs)
     read = (question.find_dataset(*name) for record in records for name in record.inputs)
     starts = (record.first for record in records for _ in record.inputs)
     read_last_writers(question, [(node, at) for node, at in zip(read, starts, strict=True) if node is not None])
-    return [_build_run(question, run, record) for run, record in zip(runs, records, strict=True)]
+    return [_build_run(question, *one) for one in zip(runs, records, states, strict=True)]
 
 
-def _build_run(question: Question, run: StoredState, record: RunRecord) -> Run:
+def _build_run(question: Question, run: StoredState, record: RunRecord, state: State) -> Run:
     """`question.writers` has the writers of its inputs."""
     question.limits.check_deadline()
-    declared, state = read_run_facet(record), _decide_state(record)
+    declared = read_run_facet(record)
     started = record.first if declared is None or declared.started_at is None else declared.started_at
     return Run(
         id=run.key.run_id,
@@ -188,7 +195,10 @@ def _build_run_dataset(name: tuple[str, str], version: str, facets: Mapping[str,
 def _find_key(question: Question, namespace: str, name: str) -> AssetKey:
     """The shown name of a dataset that a run names; the normal form of a name that the graph does not show."""
     node = question.find_dataset(namespace, name)
-    return question.naming.normalise_dataset(namespace, name) if node is None else question.index.assets.get_key(node)
+    if node is None:
+        return question.naming.normalise_dataset(namespace, name)
+    question.shown.add(node)
+    return question.index.assets.get_key(node)
 
 
 def build_dataset_version(question: Question, namespace: str, name: str, run_id: str) -> str:
@@ -218,7 +228,7 @@ def read_last_writers(question: Question, wanted: Iterable[tuple[int, int | None
         for part in (keys[at : at + step] for at in range(0, len(keys), step)):
             found = question.live.store.list_last_runs([left[key] for key in part], RunRole.WRITES, size)
             for key, runs in zip(part, found, strict=True):
-                writer = next(_iterate_completed(one.run for one in runs), None)
+                writer = next(_iterate_completed(question, (one.run for one in runs)), None)
                 if writer is None and len(runs) == size < most:
                     following[key] = left[key]._replace(before=runs[-1].position)
                 else:
@@ -228,11 +238,14 @@ def read_last_writers(question: Question, wanted: Iterable[tuple[int, int | None
 
 def iterate_writers(question: Question, dataset: int) -> Iterator[Writer]:
     """The completed runs that wrote a dataset, the newest first: of the newest MOST runs."""
-    return _iterate_completed(iterate_runs(question, dataset, RunRole.WRITES))
+    return _iterate_completed(question, iterate_runs(question, dataset, RunRole.WRITES))
 
 
-def _iterate_completed(runs: Iterable[StoredState]) -> Iterator[Writer]:
+def _iterate_completed(question: Question, runs: Iterable[StoredState]) -> Iterator[Writer]:
+    """Those of these runs that completed, and whose jobs the caller may see."""
     for run in runs:
+        if not question.index.may_name(run.key.job):
+            continue
         state = decode_state(run.state)
         if state.completed is not None and decide_run_end(state) is RunEnd.COMPLETE:
             yield Writer(run, state.completed)

@@ -45,6 +45,7 @@ def search_names(question: Question) -> Hits:
 
 def _build_hit(question: Question, node: int, at: int) -> Hit:
     key = question.index.assets.get_key(node)
+    question.shown.add(node)
     return Hit("JOB" if key.kind is AssetKind.JOB else "DATASET", key.name, from_micros(at), key.parts[0], format_node_id(key))
 
 
@@ -72,7 +73,9 @@ def find_names(question: Question, kind: AssetKind, text: str) -> Iterator[tuple
 
 def _find_first(question: Question, kind: AssetKind, text: str) -> list[tuple[int, AssetKey]]:
     """The first ten of `find_names`, with their keys."""
-    return [(node, question.index.assets.get_key(node)) for node, _ in islice(find_names(question, kind, text), FIRST)]
+    found = [node for node, _ in islice(find_names(question, kind, text), FIRST)]
+    question.shown.update(found)
+    return [(node, question.index.assets.get_key(node)) for node in found]
 
 
 def _rank_name(name: str, text: str) -> int:

@@ -14,7 +14,15 @@ import msgspec
 
 from meshline.api.marquez import datasets, jobs
 from meshline.api.marquez.question import Question, Writer, build_not_found
-from meshline.api.marquez.runs import build_dataset_version, build_run, build_run_job_version, decode_facets, iterate_runs, iterate_writers
+from meshline.api.marquez.runs import (
+    build_dataset_version,
+    build_run,
+    build_run_job_version,
+    decode_facets,
+    iterate_runs,
+    iterate_writers,
+    read_record,
+)
 from meshline.api.marquez.shapes import (
     DatasetVersion,
     DatasetVersions,
@@ -31,7 +39,7 @@ from meshline.graph.store.base import Run as StoredState
 from meshline.graph.store.base import RunRole
 from meshline.ingest.openlineage.facet_contents import list_fields
 from meshline.ingest.openlineage.facet_types import Schema
-from meshline.ingest.openlineage.run_state import RunEnd, decode_run_record
+from meshline.ingest.openlineage.run_state import RunEnd
 
 
 def list_dataset_versions(question: Question) -> DatasetVersions:
@@ -118,7 +126,7 @@ def _build_version(question: Question, known: datasets.KnownDataset, writer: Wri
 
 def _find_written_facets(question: Question, dataset: int, run: StoredState) -> Facets:
     """What a run stated of a dataset that it wrote, by any of its names."""
-    outputs = decode_run_record(run.state).outputs
+    outputs = read_record(question, run).outputs
     return next((decode_facets(facets) for name, facets in outputs.items() if question.find_dataset(*name) == dataset), {})
 
 
@@ -159,7 +167,7 @@ def get_job_version(question: Question) -> JobVersion:
 def _collect_versions(question: Question, node: int, job: Job) -> Iterator[_Version]:
     found: dict[str, _Version] = {}
     for run in iterate_runs(question, node, RunRole.JOB):
-        record = decode_run_record(run.state)
+        record = read_record(question, run)
         if record.state is RunEnd.COMPLETE:
             name = build_run_job_version(question, run.key.job, record)
             newer = found.get(name.version)
@@ -173,7 +181,7 @@ def _collect_versions(question: Question, node: int, job: Job) -> Iterator[_Vers
 def _build_job_version(question: Question, job: Job, version: _Version) -> JobVersion:
     inputs, outputs, location = job.inputs, job.outputs, job.location
     if version.run is not None:
-        record = decode_run_record(version.run.state)
+        record = read_record(question, version.run)
         inputs, outputs = ([Name(*name) for name in sorted(names)] for names in (record.inputs, record.outputs))
         location = jobs.choose_location(datasets.get_text(decode_facets(record.job_facets).get("sourceCodeLocation"), "url"))
     return JobVersion(
