@@ -79,7 +79,7 @@ class _Classes:
 
     def __init__(self, index: LineageIndex, rules: AccessRules) -> None:
         self._index = index
-        self._rules = rules
+        self._restrictions = rules.restrictions
         self._state = (index.revision, index.changes.count_nodes())
         restricted = {selector for rule in rules.restrictions for selector in rule.selectors}
         self._masks = {selector: compute_chosen(index, selector) for selector in restricted}
@@ -87,7 +87,11 @@ class _Classes:
 
     def is_of(self, index: LineageIndex, rules: AccessRules) -> bool:
         """Whether it still counts."""
-        return index is self._index and rules is self._rules and self._state == (index.revision, index.changes.count_nodes())
+        return (
+            index is self._index
+            and rules.restrictions == self._restrictions
+            and self._state == (index.revision, index.changes.count_nodes())
+        )
 
     def list_subjects(self, read: _Read) -> Iterator[str]:
         """The restrictions and the foreign domains of an answer, as access rules name them."""
