@@ -125,6 +125,11 @@ class ChangeImpact:
         """The nodes at which the traversal began, and their datasets."""
         return frozenset((*self.starts, *self.downstream.traversal.starts.tolist(), *self.datasets))
 
+    @cached_property
+    def gaps(self) -> tuple[str, ...]:
+        """Why the lineage is not complete, one phrase for each gap; empty if it is complete."""
+        return _list_gaps(self)
+
     def is_affected(self, node: int) -> bool:
         """Whether a node is changed itself or affected."""
         return node in self.origins or self.downstream.find_row(node) is not None
@@ -181,8 +186,7 @@ class ChangeImpact:
         return self.index.assets.list_columns(node) if self.index.assets.get_kind(node) is AssetKind.DATASET else ()
 
 
-def list_gaps(impact: ChangeImpact) -> tuple[str, ...]:
-    """Why the lineage is not complete, one phrase for each gap; empty if it is complete."""
+def _list_gaps(impact: ChangeImpact) -> tuple[str, ...]:
     return (
         *_describe_truncation(impact),
         *_describe_unknown_reads(impact),

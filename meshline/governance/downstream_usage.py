@@ -157,7 +157,7 @@ _READERS = (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.JOB, AssetKind.CONSUM
 
 
 def relax_without_readers(change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
-    """Compatible if it has no readers. The caller checks first that the lineage is complete (`change_impact.list_gaps`)."""
+    """Compatible if it has no readers. The caller checks first that the lineage is complete (`ChangeImpact.gaps`)."""
     if any(kind in impact.counts for kind in _READERS) or find_promising_contracts(change, impact):
         return None
     return AdjustedVerdict(Verdict.COMPATIBLE, "It has no readers, and its downstream lineage is complete.")

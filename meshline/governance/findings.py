@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from meshline.governance import commitments, downstream_usage
-from meshline.governance.change_impact import ChangeImpact, Reached, list_gaps, list_silent_jobs
+from meshline.governance.change_impact import ChangeImpact, Reached, list_silent_jobs
 from meshline.governance.changes import Change
 from meshline.governance.commitments import find_bound_consumers
 from meshline.governance.downstream_usage import find_promising_contracts, relax_without_readers, uses_other_columns
@@ -73,7 +73,7 @@ def _raise_verdict(refining: _Refiner | None, change: Change, impact: ChangeImpa
 
 def _relax_verdict(refinement: Refinement, change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
     relaxing = _RELAXING.get(refinement, ())
-    if not relaxing or list_gaps(impact) or not all(uses_other_columns(impact, consumer) for consumer in change.consumers):
+    if not relaxing or impact.gaps or not all(uses_other_columns(impact, consumer) for consumer in change.consumers):
         return None
     found = (relax(change, impact) for relax in relaxing)
     return min((one for one in found if one is not None), key=lambda one: one.verdict, default=None)
@@ -157,11 +157,7 @@ def _find_contract(impact: ChangeImpact, consumer: int) -> str:
 
 def _find_bound_hits(change: Change, impact: ChangeImpact, verdict: FinalVerdict) -> Iterator[Hit]:
     index, values = impact.index, impact.values
-    named = {key: impact.find_asset(key) for key in change.consumers}
-    promise = any(key.kind is AssetKind.CONTRACT for key in change.assets)
-    if (promise or RULES[change.rule].refinement is Refinement.BOUND) and not change.rule.startswith("consumer-"):
-        named.update((index.assets.get_key(node), node) for node in find_bound_consumers(change, impact))
-    for key, node in sorted(named.items()):
+    for key, node in sorted(_find_bound(change, impact).items()):
         own = verdict.readers if node is None else _get_verdict(verdict, node)
         asset: Asset = build_asset(key, known=False) if node is None else values.get_asset(node)
         yield Hit(
@@ -175,6 +171,21 @@ def _find_bound_hits(change: Change, impact: ChangeImpact, verdict: FinalVerdict
             owners=() if node is None else values.get_assets(owned.owner for owned in index.ownership.list_owners(node)),
             why=verdict.why if own is verdict.verdict else "",
         )
+
+
+def _find_bound(change: Change, impact: ChangeImpact) -> dict[AssetKey, int | None]:
+    """The consumers that a promise binds, and those that the change names; with their nodes, if the graph contains them."""
+    named = {key: impact.find_asset(key) for key in change.consumers}
+    promise = any(key.kind is AssetKind.CONTRACT for key in change.assets)
+    if (promise or RULES[change.rule].refinement is Refinement.BOUND) and not change.rule.startswith("consumer-"):
+        named.update((impact.index.assets.get_key(node), node) for node in find_bound_consumers(change, impact))
+    return named
+
+
+def _count_hits(change: Change, impact: ChangeImpact) -> int:
+    """How many hits `find_hits` finds, without their paths and owners."""
+    reached = {impact.index.assets.get_key(one.node) for one in impact.list_reached(AssetKind.CONSUMER)}
+    return len(reached | _find_bound(change, impact).keys())
 
 
 # Rules of assets that do not exist yet, which the graph need not contain; of a new column it need only contain the table.
@@ -234,8 +245,8 @@ def _assess_change(change: Change, impacts: _Impacts, profile: Profile, *, usage
     whole = adjust_verdict(change, impacts.whole, profile, usage=usage)
     same = shown.verdict is whole.verdict
     finding = _build_finding(change, impacts.shown, whole._replace(why=shown.why if same else _BY_HIDDEN))
-    hidden = len(find_hits(change, impacts.whole, whole)) - len(finding.hits)
-    more = len(list_gaps(impacts.whole)) > len(list_gaps(impacts.shown))
+    hidden = _count_hits(change, impacts.whole) - len(finding.hits)
+    more = len(impacts.whole.gaps) > len(impacts.shown.gaps)
     gaps = (*finding.gaps, *_describe_hidden_hits(hidden), *((_HIDDEN_GAPS,) if more else ()))
     return replace(finding, hidden_hits=hidden, gaps=gaps)
 
@@ -272,7 +283,7 @@ def _build_finding(change: Change, impact: ChangeImpact, verdict: FinalVerdict) 
         owners=values.get_assets(owner for node in (*impact.starts, *impact.datasets) for owner in _list_owners(impact.index, node)),
         affected={name: impact.counts[kind] for kind, name in _COUNTED.items() if kind in impact.counts},
         unknown=unknown,
-        gaps=(*list_gaps(impact), *((f"the graph does not contain {format_names(unknown)}",) if unknown else ())),
+        gaps=(*impact.gaps, *((f"the graph does not contain {format_names(unknown)}",) if unknown else ())),
     )
 
 
