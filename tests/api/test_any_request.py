@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 
 from meshline.api.addresses import REST
-from meshline.api.app import ADDRESSES, create_app
+from meshline.api.app import ADDRESSES
 from meshline.api.openapi import OPERATIONS, build_document
-from meshline.app.settings import load_settings
 from meshline.app.tokens import Role
+from tests.api.conftest import serve_application
 from tests.api.test_auth import SECRETS, TOKENS, build_authorization
 from tests.sizes import choose_size
 
@@ -44,21 +39,8 @@ DOCUMENT = schemathesis.openapi.from_dict(json.loads(build_document(ADDRESSES)))
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """An application with tokens, served as it is in earnest."""
-    server = uvicorn.Server(uvicorn.Config(create_app(load_settings(store=":memory:", tokens=TOKENS)), log_config=None, lifespan="on"))
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        serving = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        serving.start()
-        try:
-            end = time.monotonic() + 60
-            while not server.started or httpx.get(f"{url}/readyz").status_code != 200:
-                assert time.monotonic() < end, "not ready"
-                time.sleep(0.02)
-            yield url
-        finally:
-            server.should_exit = True
-            serving.join(30)
+    with serve_application(lambda _url: {"tokens": TOKENS}) as url:
+        yield url
 
 
 WITHOUT_PARAMETERS = {
