@@ -217,7 +217,7 @@ SAME_FOR_ALL = {  # what a restricted index answers as any other: about assets t
         *("find_unused_scope_id", "list_scopes_of", "count_bytes", "count_nodes", "count_unused"),
     },
     "Traversal": {"build_flow_steps"},
-    "Survey": {"described", "written", "fed", "count_tagged", "read_texts"},
+    "Survey": {"described", "written", "fed", "flows", "count_tagged", "read_texts"},
 }
 
 

@@ -39,13 +39,14 @@ from meshline.ingest.openlineage.run_statements import find_stating_run
 REFUSED = "refused"  # before it ran: it cannot be parsed, or breaks the schema or the limits
 INTROSPECTION = "introspection"
 SEVERAL = "several"
-# The root fields whose answers are made of the index that a caller may see. Others read more than it: events, statements, policies.
+# The root fields whose answers are made of the index that a caller may see. Others read more than it: events, statements.
 RESTRICTED_FIELDS = frozenset(
     {
         *("node", "nodes", "dataset", "resolve", "search", "suggest", "about", "coverage", "tags", "namespaces"),
         *("domains", "products", "datasets", "jobs", "consumers", "contracts", "owners", "ownedBy", "orphans", "consumersOf"),
         *("lineage", "compactLineage", "impact", "provenance", "paths", "qualityFailures", "knownLater", "lineageDiff", "run"),
         *("blastRadius", "productImpact", "policies", "policyViolations", "runsById", "accessRequests"),
+        *("changes", "identityConflicts"),
     }
 )
 REQUEST_FIELDS = frozenset({"requestAccess", "decideAccess", "withdrawAccess", "confirmAccess"})  # mutations that need another scope

@@ -50,7 +50,7 @@ from meshline.graph.index.results import (
     WordMatch,
 )
 from meshline.graph.index.rollup import Rows, join_rows, keep_strongest
-from meshline.graph.index.statistics import DatasetNames, NameMatcher, Size, Survey
+from meshline.graph.index.statistics import DatasetNames, ListedColumns, NameMatcher, Size, Survey
 from meshline.graph.index.traversal import Starts, Traversal, resolve_starts
 from meshline.graph.index.traversal_gaps import GapFlows, GapNodes, GapPairs, TraversalGaps
 from meshline.graph.index.value_flow import Spread
@@ -285,10 +285,32 @@ class RestrictedSurvey(Survey):
     def get_own_key(self, node: int) -> AssetKey:
         return super().get_own_key(node) if self._visible[node] else _refuse()
 
-    # What only sources, policies and the search for identity conflicts ask:
-    catalogued = catalog_tables = columns = flows = dataset_flows = different = session_names = property(_refuse)
+    @cached_property
+    def columns(self) -> ListedColumns:
+        """Names are numbered by their texts: their numbers, and so what is compared, would depend on what is hidden."""
+        found = super().columns
+        numbers, at = np.unique(found.name, return_inverse=True)
+        texts = self.read_texts(numbers)
+        ranks = np.empty(len(texts), np.int32)
+        ranks[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts), dtype=np.int32)
+        return found._replace(name=ranks[at])
 
-    def _mark_shown(self, nodes: Ints) -> Flags:
+    @cached_property
+    def catalog_tables(self) -> dict[int, set[str]]:
+        return {node: sources for node, sources in super().catalog_tables.items() if self._readable[node]}
+
+    @cached_property
+    def session_names(self) -> dict[tuple[str, ...], set[int]]:
+        found = ((name, {node for node in nodes if self._readable[node]}) for name, nodes in super().session_names.items())
+        return {name: nodes for name, nodes in found if nodes}
+
+    @cached_property
+    def different(self) -> set[frozenset[int]]:
+        return {pair for pair in super().different if all(self._visible[node] for node in pair)}
+
+    catalogued = dataset_flows = property(_refuse)  # what only sources and policies ask
+
+    def _mark_shown(self, nodes: Ints | I64) -> Flags:
         return self._visible[nodes]
 
     def _keep_pairs(self, pairs: tuple[Ints, Ints]) -> tuple[Ints, Ints]:

@@ -59,6 +59,7 @@ def count_changes(
 
     A span's counts are those of `compare_lineage` from its beginning to its end, where no dataset moved in it.
     `of`: ids of columns or datasets; only flows that begin or end at one of these or at a column of one count. Empty: all.
+    In a restricted graph only flows and datasets count that the viewer may see now, which those that are gone are not.
     Raises InvalidInput if `since` is after `until`, for too many spans and for assets of other kinds; LimitExceeded at the deadline.
     """
     if since > until:
@@ -67,7 +68,7 @@ def count_changes(
         raise InvalidInput(f"that are more than {MOST_SPANS} spans: ask for less time, or for larger spans", "to")
     is_wanted, names = _build_test(live.index, of)
     scopes = live.store.list_changed_scopes(since)
-    flows = StatedFlows(is_wanted, names)
+    flows = StatedFlows(is_wanted, names, live.index.may_name if live.index.is_restricted else None)
     first: list[int] = []
     steps: list[_Step] = []
     for start in range(0, len(scopes), SCOPES_AT_ONCE):
@@ -166,7 +167,7 @@ def _find_unchanged(live: LiveGraph, changing: Numbers, changed: Collection[int]
     if not len(changing):
         return changing
     found: list[Numbers] = [changing[:0]]
-    unchanged = live.index.changes.list_scopes_between(flows.iterate_datasets(changing), changed)
+    unchanged = live.index.whole.changes.list_scopes_between(flows.iterate_datasets(changing), changed)
     for start in range(0, len(unchanged), SCOPES_AT_ONCE):
         limits.check_deadline()
         heads = live.store.read_heads(unchanged[start : start + SCOPES_AT_ONCE])

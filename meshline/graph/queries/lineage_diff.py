@@ -145,7 +145,7 @@ class _Side(NamedTuple):
         for scope in sorted(self.differing):
             head = self.heads.get(scope)
             if head is not None:
-                for edge in list_flows(head.content):
+                for edge in self.list_flows(head):
                     if not self._has_moved_end(edge):
                         result.setdefault(edge, Change(edge, head.source, head.scope_id, head.observed_at))
         for node in _find_nodes(self.graph, self.moved):
@@ -163,10 +163,10 @@ class _Side(NamedTuple):
         """Whether the viewer may see both ends."""
         return self.graph.may_name(edge.start) and self.graph.may_name(edge.end)
 
-    def hide_job(self, change: Change) -> Change:
-        """The change without its job, if the viewer may not see that."""
-        job = change.edge.job
-        return change if job is None or self.graph.may_name(job) else change._replace(edge=change.edge._replace(job=None))
+    def list_flows(self, head: Head) -> Iterable[DiffEdge]:
+        """The flows that a scope states, without jobs that the viewer may not see: those do not distinguish flows."""
+        for edge in list_flows(head.content):
+            yield edge if edge.job is None or self.graph.may_name(edge.job) else edge._replace(job=None)
 
     def _has_moved_end(self, edge: DiffEdge) -> bool:
         return bool(self.moved) and not self.moved.isdisjoint({get_dataset(edge.start), get_dataset(edge.end)})
@@ -197,8 +197,8 @@ def _subtract_changes(
     """The flows that only this side has, without those that an unchanged scope states at both times. `near`: a filter of edges."""
     candidates = {edge for edge in here if edge not in there and (near is None or near(edge)) and side.may_show(edge)}
     for head in list(side.list_unchanged_heads(candidates)):
-        candidates.difference_update(list_flows(head.content))
-    return sorted((side.hide_job(here[edge]) for edge in candidates), key=build_change_key)
+        candidates.difference_update(side.list_flows(head))
+    return sorted((here[edge] for edge in candidates), key=build_change_key)
 
 
 def build_change_key(change: Change) -> SortKey:

@@ -25,17 +25,22 @@ class StatedFlows:
     """Contents, and the flows of each that begin or end at a wanted asset.
 
     Flows are numbered by `number_flows` after all contents were added; contents that come later have only flows with a number.
-    `names`: one of these is in the text of each content that mentions a wanted asset; None: all are wanted.
+    `names`: one of these is in the text of each content that mentions a wanted asset; None: all are wanted. `may_name`: whether the viewer
+    may see an asset; flows of others are left out, and their jobs do not distinguish flows; None: all.
     """
 
-    def __init__(self, is_wanted: Callable[[AssetKey], bool], names: Collection[str] | None) -> None:
+    def __init__(
+        self, is_wanted: Callable[[AssetKey], bool], names: Collection[str] | None, may_name: Callable[[AssetKey], bool] | None = None
+    ) -> None:
         self._is_wanted = is_wanted
+        self._may_name = may_name
         self._needles = None if names is None else sorted({name.encode() for name in names})
         self._contents: dict[bytes, int] = {}  # by digest
         self._rows: list[Numbers] = []  # of each content: start, end, kind
         self._moved: dict[int, frozenset[AssetKey]] = {}  # by content: the wanted datasets that it renames or drops
         self._keys: dict[tuple[int | str, ...], int] = {}  # (kind, part...), of a column (name, number of its dataset)
         self._wanted: list[bool] = []  # by key
+        self._shown: list[bool] = []  # by key
         self._kinds: dict[tuple[int, str, int, int], int] = {}  # by type (-1: between datasets), subtype, masking, job
         self._pairs: Numbers = np.empty(0, np.int64)  # of start and end, sorted
         self._numbered = 0  # kinds that flows with numbers may have
@@ -55,7 +60,8 @@ class StatedFlows:
         number = self._contents[content.digest] = len(self._rows)
         self._rows.append(self._read_rows(decoded))
         if may_move(decoded):
-            self._moved[number] = frozenset(filter(self._is_wanted, list_moved(content)))
+            moved = filter(self._is_wanted, list_moved(content))
+            self._moved[number] = frozenset(key for key in moved if self._may_name is None or self._may_name(key))
         return number
 
     def get_moved(self, number: int) -> frozenset[AssetKey]:
@@ -105,7 +111,7 @@ class StatedFlows:
         between = np.array([row[0] == _DATASET for row in decoded.keys])
         numbers, plain = [], []
         for indirect, subtype, masking, _, job in decoded.flow_kinds:
-            by = -1 if job < 0 else int(keys[job])
+            by = -1 if job < 0 or not (self._may_name is None or self._shown[keys[job]]) else int(keys[job])
             numbers.append(self._kinds.setdefault((indirect, subtype, masking, by), len(self._kinds)))
             plain.append(self._kinds.setdefault((-1, "", 0, by), len(self._kinds)))
         covered = np.array([bool(kind[3]) for kind in decoded.flow_kinds])
@@ -116,6 +122,9 @@ class StatedFlows:
         if self._needles is not None:
             wanted = np.array(self._wanted)
             found = found[wanted[found[:, 0]] | wanted[found[:, 1]]]
+        if self._may_name is not None:
+            shown = np.array(self._shown)
+            found = found[shown[found[:, 0]] & shown[found[:, 1]]]
         return found
 
     def _number_keys(self, rows: Sequence[Sequence[int | str]]) -> list[int]:
@@ -127,13 +136,17 @@ class StatedFlows:
             number = keys.setdefault(key, len(keys))
             found.append(number)
             if self._needles is not None and number == len(self._wanted):
-                self._wanted.append(self._is_wanted_row(row, rows))
+                self._wanted.append(row[0] in (_COLUMN, _DATASET) and self._is_wanted(_build_asset_key(row, rows)))
+            if self._may_name is not None and number == len(self._shown):
+                self._shown.append(self._may_name(_build_asset_key(row, rows)))
         return found
 
-    def _is_wanted_row(self, row: Sequence[int | str], rows: Sequence[Sequence[int | str]]) -> bool:
-        if row[0] == _COLUMN:
-            return self._is_wanted(AssetKey(AssetKind.COLUMN, (*_build_key(rows[int(row[1])]).parts, str(row[2]))))
-        return row[0] == _DATASET and self._is_wanted(_build_key(row))
+
+def _build_asset_key(row: Sequence[int | str], rows: Sequence[Sequence[int | str]]) -> AssetKey:
+    """The key of an asset. `rows`: those of its content, of which a column has the place of its dataset."""
+    if row[0] == _COLUMN:
+        return AssetKey(AssetKind.COLUMN, (*_build_key(rows[int(row[1])]).parts, str(row[2])))
+    return _build_key(row)
 
 
 def _build_key(row: Sequence[int | str]) -> AssetKey:
