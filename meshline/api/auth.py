@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Collection
+from functools import partial
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from meshline.api.addresses import get_matched_path
+from meshline.api.addresses import Offer, get_matched_path
 from meshline.api.errors import NO_TOKEN, CrossSite, Forbidden, Unauthenticated, WrongHost, build_error_response
 from meshline.api.resource_metadata import build_metadata_hint
 from meshline.api.session_cookie import SessionCookie
@@ -24,6 +25,7 @@ from meshline.app.grants import Principal, build_actor
 from meshline.app.introspection import Introspector
 from meshline.app.oidc import TokenIssuer, has_form_of_jwt
 from meshline.app.settings import Settings
+from meshline.app.threads import run_in_thread
 from meshline.app.tokens import NO_AUTHENTICATION, PREFIX, AccessScope, Actor, Role, TokenRefused, TokenRegister
 from meshline.errors import InvalidInput, MeshlineError, NotPermitted, NotReady, ProviderUnavailable, StoreUnavailable
 from meshline.governance.audit import AccessEvent
@@ -112,7 +114,7 @@ class AuthMiddleware:
             actor = await self._authenticate(scope, Headers(scope=scope))
             scope["state"]["actor"] = actor
             if actor is not None:
-                self._check_view(scope, actor)
+                await self._check_view(scope, actor)
         except _REFUSALS as error:
             self._refused(_classify_refusal(error))
             scope["state"]["code"] = error.code
@@ -169,17 +171,25 @@ class AuthMiddleware:
         except TokenRefused as error:
             raise Unauthenticated(str(error), error.reason) from error
 
-    def _check_view(self, scope: Scope, actor: Actor) -> None:
+    async def _check_view(self, scope: Scope, actor: Actor) -> None:
         """Raises NotPermitted for an address that answers with more than a caller may see, or accepts more than it may send."""
         matched = get_matched_path(scope)
         offer = None if matched is None else matched.find_offer(scope)
         if self._rules is None or offer is None or offer.role is None or offer.restricted:
             return
-        rules = self._rules.rules
-        if AccessScope.METRICS in offer.scopes:
-            check_audit(rules, actor, "this address answers")
-            return
-        check_whole(rules, actor, offer.role)
+        check = partial(_check_offer, self._rules.rules, offer, actor)
+        if self._rules.rules.policies is None:
+            check()
+        else:
+            await run_in_thread(check)  # what policies decide about a new caller may take some tenths of a second
+
+
+def _check_offer(rules: AccessRules, offer: Offer, actor: Actor) -> None:
+    """As `_check_view`, for an address that is not restricted."""
+    if AccessScope.METRICS in offer.scopes:
+        check_audit(rules, actor, "this address answers")
+        return
+    check_whole(rules, actor, offer.role)
 
 
 def _count_refused_write(scope: Scope, *others: str) -> None:
@@ -232,7 +242,8 @@ def check_whole(rules: AccessRules | None, actor: Actor, role: Role) -> None:
         return
     if rules.find_ingest(actor) is not None:
         raise NotPermitted("this address accepts only callers who may send events about everything (access rules): use /api/v1/lineage")
-    if rules.is_limited(Action.STATE) and not rules.may_everywhere(actor, Action.STATE):
+    limited = rules.is_limited(Action.STATE) or rules.is_restricted(actor, Action.STATE)
+    if limited and not rules.may_everywhere(actor, Action.STATE):
         raise NotPermitted("this address accepts only callers who may make statements about everything (access rules): use /graphql")
 
 

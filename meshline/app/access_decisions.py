@@ -177,6 +177,7 @@ class AccessDesk:
             return False
         if actor.role.includes(Role.ADMIN):
             return True
+        rights = (self._access.rules or _NO_RULES).find_rights(actor, Action.DECIDE)  # may take long: not under the lock
         with self._access.live.lock:
             index = self._access.live.index
             node = index.assets.find(request.wish.asset)
@@ -184,7 +185,6 @@ class AccessDesk:
                 return False
             if named := list_contract_approvers(self._access.live, index, node, request.wish):
                 return not named.isdisjoint({name_principal(actor)[1], *actor.groups})
-            rights = (self._access.rules or _NO_RULES).find_rights(actor, Action.DECIDE)
             return rights is None or bool(self._access.find_permitted(index, rights)[node])
 
     def list_restrictions(self, wish: Wish) -> Mapping[str, frozenset[str]]:

@@ -9,17 +9,22 @@ grants:
   - {who: token:dashboard, on: [product:revenue, "tag:public"]}
 restrict:                       # wins over every grant, and over ownership
   - {on: "tag:pii", may: read_sql, except: [group:stewards]}
+rules: access/*.cedar           # policies in Cedar, for what the list cannot express; paths from the folder of this file
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import logging
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from meshline.app.access_rules import EVERYONE, GRANTED_WITHOUT_MAY, PLAIN, PRESETS, AccessRules, Action, Default, Rule
+from meshline.app.cedar_policies import read_policies
 from meshline.app.threads import run_in_thread
 from meshline.app.tokens import LOOK_SECONDS, identify_file
 from meshline.errors import InvalidInput, MeshlineError
@@ -29,20 +34,60 @@ from meshline.ingest.documents import Document, parse_yaml
 
 VERSION = 1
 MOST = 10_000  # grants and restrictions of a file
+MOST_FILES = 100  # of policies
 _SELECTORS = "everything, domain:NAME, product:NAME, tag:KEY, tag:KEY=VALUE, namespace:PATTERN or dataset:ID"
+_LISTED = frozenset(SelectorKind) - {SelectorKind.OWNER, SelectorKind.KIND}
 _PRINCIPALS = "everyone, group:NAME, user:NAME, service:NAME or token:NAME"
 _NAMED = frozenset({"group", "user", "service", "token"})
 
 log = logging.getLogger("meshline.access")
 
 
+class _Patterns(NamedTuple):
+    """Where the files of policies are: paths from `folder`, with wildcards. `place`: the file and line that name them."""
+
+    folder: Path
+    names: Sequence[str]
+    place: str
+
+    def list_files(self) -> list[Path]:
+        """Those that are there."""
+        return sorted({file for name in self.names for file in self._iterate_files(name)})
+
+    def check(self) -> None:
+        """Raises InvalidInput for what names no file: a misspelt one would forbid nothing."""
+        for name in self.names:
+            if not any(self._iterate_files(name)):
+                raise InvalidInput(f"`rules` names {name!r}, and there is no such file", self.place)
+
+    def _iterate_files(self, name: str) -> Iterator[Path]:
+        return map(Path, glob.iglob(os.path.join(glob.escape(str(self.folder)), name)))  # noqa: PTH118, PTH207 - absolute ones, too
+
+
 def read_access_rules(path: Path) -> AccessRules:
-    """The rules of a file. Raises InvalidInput with `file:line` and what is accepted there."""
+    """The rules of a file, with those of the files that it names. Raises InvalidInput with `file:line` and what is accepted there."""
+    return _add_policies(*_read_list(path))
+
+
+def _read_list(path: Path) -> tuple[AccessRules, _Patterns]:
+    """(the rules of the list, where the policies are)."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"cannot be read ({error.strerror or error}): it is the file of access rules", str(path)) from error
-    return _Parser(parse_yaml(data, str(path))).parse()._replace(digest=hashlib.sha256(data).hexdigest())
+    parser = _Parser(parse_yaml(data, str(path)))
+    return parser.parse()._replace(digest=hashlib.sha256(data).hexdigest()), parser.parse_patterns(path.parent)
+
+
+def _add_policies(rules: AccessRules, patterns: _Patterns) -> AccessRules:
+    if not patterns.names:
+        return rules
+    patterns.check()
+    files = patterns.list_files()
+    if len(files) > MOST_FILES:
+        raise InvalidInput(f"`rules` are at most {MOST_FILES} files, not {len(files)}", patterns.place)
+    policies = read_policies(files)
+    return rules._replace(digest=hashlib.sha256(f"{rules.digest} {policies.digest}".encode()).hexdigest(), policies=policies)
 
 
 class AccessFile:
@@ -56,9 +101,10 @@ class AccessFile:
         self._path = path
         self._clock = clock
         self._looked = clock()
-        self._seen = identify_file(path)
+        self._patterns = _Patterns(path.parent, (), str(path))
+        self._seen: tuple[object, ...] = ()
         self._followers: list[Callable[[AccessRules], None]] = []
-        self.rules = read_access_rules(path)
+        self.rules = self._read()
         self.revision = 0
         self.problem = ""
 
@@ -71,14 +117,23 @@ class AccessFile:
         if self._clock() - self._looked < LOOK_SECONDS:
             return
         self._looked = self._clock()
-        found = identify_file(self._path)
+        found = (identify_file(self._path), self._identify_policies())
         if found != self._seen:
             self._seen = found
             await run_in_thread(self._read_again)
 
+    def _read(self) -> AccessRules:
+        before = identify_file(self._path)
+        rules, self._patterns = _read_list(self._path)
+        self._seen = before, self._identify_policies()  # also if they cannot be used: they are read again when that is repaired
+        return _add_policies(rules, self._patterns)
+
+    def _identify_policies(self) -> list[tuple[Path, tuple[int, ...]]]:
+        return [(file, identify_file(file)) for file in self._patterns.list_files()]
+
     def _read_again(self) -> None:
         try:
-            rules = read_access_rules(self._path)
+            rules = self._read()
         except InvalidInput as error:
             self.problem = str(error)
             log.error("the access rules were not read again, and those from before count: %s", error)  # noqa: TRY400 - it has it all
@@ -102,12 +157,21 @@ class _Parser:
         self._document = document
 
     def parse(self) -> AccessRules:
-        top = self._parse_mapping(self._document.value, (), {"version", "default", "grants", "restrict"})
+        top = self._parse_mapping(self._document.value, (), {"version", "default", "grants", "restrict", "rules"})
         if top.get("version") != VERSION:
             raise self._build_error(("version",), f"`version` is {VERSION}")
         defaults = self._parse_defaults(top.get("default", {}))
         grants = self._parse_rules(top.get("grants"), "grants", "who")
         return AccessRules(defaults, grants, self._parse_rules(top.get("restrict"), "restrict", "except"))
+
+    def parse_patterns(self, folder: Path) -> _Patterns:
+        """Where the policies are."""
+        assert isinstance(self._document.value, dict), "it is parsed"
+        patterns = self._parse_texts(self._document.value.get("rules") or [], ("rules",))
+        for pattern in patterns:
+            if not pattern.endswith(".cedar"):
+                raise self._build_error(("rules",), f"`rules` are paths of files that end in .cedar, or patterns of these, not {pattern!r}")
+        return _Patterns(folder, patterns, self._document.format_place(("rules",)))
 
     def _parse_defaults(self, value: Json) -> Mapping[Action, Default]:
         """What callers may do without a grant: by action, or all of it in one word."""
@@ -172,7 +236,7 @@ class _Parser:
 
     def _parse_selector(self, text: str, path: tuple[str | int, ...]) -> Selector:
         kind, colon, name = text.partition(":")
-        if kind in list(SelectorKind) and bool(name) == (kind != SelectorKind.EVERYTHING) and bool(colon) == bool(name):
+        if kind in _LISTED and bool(name) == (kind != SelectorKind.EVERYTHING) and bool(colon) == bool(name):
             return Selector(SelectorKind(kind), name)
         raise self._build_error((*path, "on"), f"`on` is {_SELECTORS}, not {text!r}")
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from meshline.app.cedar_policies import Caller, CedarPolicies, Rulings
 from meshline.app.tokens import AccessScope, Actor, Role
 from meshline.errors import NotPermitted
 from meshline.graph.queries.visibility import EVERYTHING, Levels, Rights, Selector, SelectorKind, intersect_rights
@@ -132,13 +133,14 @@ class AccessRules(NamedTuple):
     """What everyone may do, what is granted besides, and what is restricted in spite of both.
 
     `defaults`: what is left out is explained at `_find_default`; about making statements, waiving and auditing the role alone decides then.
-    `digest`: of the files that they are from.
+    `policies`: what is granted and restricted besides. `digest`: of the files that they are from.
     """
 
     defaults: Mapping[Action, Default]
     grants: tuple[Rule, ...]
     restrictions: tuple[Rule, ...]
     digest: str = ""
+    policies: CedarPolicies | None = None
 
     def find_rights(self, actor: Actor, action: Action = Action.READ) -> Rights | None:
         """With which assets a caller may do something; None: with all. The role admin, which administers the mesh, may do everything."""
@@ -155,12 +157,22 @@ class AccessRules(NamedTuple):
             granted.add(Selector(SelectorKind.EVERYTHING))
         rules = (rule for rule in self.restrictions if needed & rule.actions and not principals & rule.principals)
         restricted = {selector for rule in rules for selector in rule.selectors}
-        if Selector(SelectorKind.EVERYTHING) in granted and not restricted:
+        ruled = self._find_rulings(actor, granting, needed)
+        if any(all(ruling.chosen) for ruling in ruled.permits):
+            granted.add(Selector(SelectorKind.EVERYTHING))
+        if Selector(SelectorKind.EVERYTHING) in granted and not restricted and not ruled.forbids:
             return None
         owners = frozenset() if defaults <= {Default.NOTHING} else frozenset((name_principal(actor)[1], *actor.groups))
         lifting = (rule for rule in self.grants if rule.lifts and rule.actions.intersection(granting) and principals & rule.principals)
         lifted = {(restriction, selector) for rule in lifting for restriction in rule.lifts for selector in rule.selectors}
-        return Rights(frozenset(granted), frozenset(restricted), owners, frozenset(lifted))
+        return Rights(frozenset(granted), frozenset(restricted), owners, frozenset(lifted), permits=ruled.permits, forbids=ruled.forbids)
+
+    def _find_rulings(self, actor: Actor, granting: Sequence[Action], needed: Iterable[Action]) -> Rulings:
+        """What policies permit and forbid a caller: of an action that is not about assets, only whether they forbid to see."""
+        if self.policies is None:
+            return Rulings()
+        kind, name = name_principal(actor)
+        return self.policies.find_rulings(Caller(kind, name, frozenset(actor.groups)), tuple(granting), frozenset(needed))
 
     def find_levels(self, actor: Actor) -> Levels | None:
         """What a caller may see; None: everything."""
@@ -171,6 +183,11 @@ class AccessRules(NamedTuple):
         """Whether the rules state who may do something without a grant: else the role alone decides about that."""
         return action in self.defaults
 
+    def is_restricted(self, actor: Actor, action: Action) -> bool:
+        """Whether a restriction or a policy takes an action with some assets from a caller, whatever he is granted."""
+        rights = self.find_rights(actor, action)
+        return rights is not None and any(one.restricted or one.forbids for one in (rights, *rights.also))
+
     def may_everywhere(self, actor: Actor, action: Action) -> bool:
         """Whether a caller may do something with all assets, whatever his role permits."""
         return self.find_rights(actor, action) is None
@@ -178,7 +195,7 @@ class AccessRules(NamedTuple):
     def may_somewhere(self, actor: Actor, action: Action) -> bool:
         """Whether a caller may do something with any assets, as far as the rules know without a graph."""
         rights = self.find_rights(actor, action)
-        return rights is None or all(one.granted or one.owners for one in (rights, *rights.also))
+        return rights is None or all(one.granted or one.owners or one.permits for one in (rights, *rights.also))
 
     def find_ingest(self, actor: Actor) -> IngestRights | None:
         """What a caller with the role writer may send events about; None: everything."""
@@ -192,10 +209,12 @@ class AccessRules(NamedTuple):
             return None
         return IngestRights(actor.name, frozenset(selector.name for selector in granted))
 
-    def iterate_selectors(self) -> Iterable[tuple[Selector, str]]:
+    def iterate_selectors(self) -> Iterator[tuple[Selector, str]]:
         """All selectors that choose assets, each with the file and line of its rule."""
         rules = (rule for rule in (*self.grants, *self.restrictions) if rule.actions - PLAIN)
-        return ((selector, rule.place) for rule in rules for selector in rule.selectors)
+        yield from ((selector, rule.place) for rule in rules for selector in rule.selectors)
+        if self.policies is not None:
+            yield from self.policies.iterate_selectors()
 
     def _find_default(self, action: Action) -> Default:
         """Of what is left out: all may be seen, SQL with the rest; events may be about everything; owners decide about what they own."""

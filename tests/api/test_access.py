@@ -315,7 +315,7 @@ def test_who_may_send_events(senders: tuple[TestClient, dict[str, dict[str, str]
             "version: 1\ndefault: all",
             ":2: `default` is open, domains, closed, everything, own, nothing, or a mapping of actions to one of the last three, not 'all'",
         ),
-        ("version: 1\ngrant: []", ":2: there is no key 'grant' here; there are default, grants, restrict, version"),
+        ("version: 1\ngrant: []", ":2: there is no key 'grant' here; there are default, grants, restrict, rules, version"),
         ("version: 1\ngrants: {}", ":2: `grants` is a list of at most 10000 entries"),
         ("version: 1\ngrants:\n- {on: everything}", ":3: an entry has `who` and `on`"),
         ("version: 1\nrestrict:\n- {except: everyone}", ":3: an entry has `on`"),
@@ -335,7 +335,7 @@ def test_who_may_send_events(senders: tuple[TestClient, dict[str, dict[str, str]
             )
             for on in ("sales", "domain:", "domain", "everything:", "everything:x", "owner:x", "")
         ),
-        ("[1]", ":1: a mapping with default, grants, restrict, version is expected here"),
+        ("[1]", ":1: a mapping with default, grants, restrict, rules, version is expected here"),
     ],
 )
 def test_mistakes_in_the_file(tmp_path: Path, text: str, message: str) -> None:

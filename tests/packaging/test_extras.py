@@ -35,7 +35,7 @@ SETS = (
     "kafka",
     "avro,mcp",
     "notify",
-    "oidc,semantic",
+    "oidc,semantic,access",
 )
 SYNCED = "sqlite:///synced.db"
 SAME = {"dbt": {"sql"}, "sql": {"dbt"}, "glue": {"catalogs"}, "iceberg": {"catalogs"}}  # what else the libraries of an extra are good for
@@ -136,6 +136,9 @@ def folder(tmp_path: Path) -> Path:
     (folder / "policy.yaml").write_text(
         "{id: named, title: t, kind: dataset, require: 'name != \"\"', severity: info, message: '{name} has no name'}\n", "utf-8"
     )
+    (folder / "server.toml").write_text('access = "access.yaml"\n', "utf-8")
+    (folder / "access.yaml").write_text("version: 1\nrules: wrong.cedar\n", "utf-8")
+    (folder / "wrong.cedar").write_text("permit(everyone);\n", "utf-8")  # so that the server does not start
     return folder
 
 
@@ -149,6 +152,7 @@ def list_cases() -> list[Case]:
         Case("rules"),
         Case("token new ann"),
         Case("token list"),
+        Case("serve --config server.toml --port 0", 2, "access"),
         Case("login --server http://127.0.0.1:1", 2),
         Case("logout --server http://127.0.0.1:1"),
         Case(f"ingest mesh {mesh}/mesh.yaml {at}"),

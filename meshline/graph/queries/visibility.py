@@ -30,6 +30,8 @@ class SelectorKind(StrEnum):
     TAG = "tag"  # assets that have a tag, `key` or `key=value`; with `value` as a pattern
     NAMESPACE = "namespace"  # datasets of the namespaces that a pattern fits
     DATASET = "dataset"  # one dataset, by its id
+    OWNER = "owner"  # what an owner owns, with what is in it; only policies in Cedar name it
+    KIND = "kind"  # the datasets with their columns, the products, or the domains; as the one before
 
 
 class Selector(NamedTuple):
@@ -39,11 +41,23 @@ class Selector(NamedTuple):
     name: str = ""
 
 
+class Ruling(NamedTuple):
+    """Which assets a rule chooses, decided by in which of some choices they are: an asset is in one that has a selector which chooses it.
+
+    `chosen`: 1 or 0 for each set of choices, whether an asset that is in exactly these is chosen; at the number whose bits they are, the
+    first of `choices` the lowest.
+    """
+
+    choices: tuple[frozenset[Selector], ...]
+    chosen: bytes
+
+
 class Rights(NamedTuple):
     """What a viewer may see: what the selectors of `granted` choose and what the `owners` own, without what those of `restricted` choose.
 
     `owners`: the names in the mesh of the viewer and of his groups. `lifted`: selectors of `restricted`, each with one for whose assets
-    it does not count. `also`: the rights of others: the viewer sees only what they may see, too.
+    it does not count. `also`: the rights of others: the viewer sees only what they may see, too. `permits`, `forbids`: rulings that
+    choose what is granted, too, and what is restricted, too, whatever is lifted.
     """
 
     granted: frozenset[Selector]
@@ -51,6 +65,13 @@ class Rights(NamedTuple):
     owners: frozenset[str]
     lifted: frozenset[tuple[Selector, Selector]] = frozenset()
     also: tuple[Rights, ...] = ()
+    permits: frozenset[Ruling] = frozenset()
+    forbids: frozenset[Ruling] = frozenset()
+
+    @property
+    def is_everything_granted(self) -> bool:
+        """Whether what belongs to no asset is granted, too: it is judged as what is in no choice."""
+        return _EVERYTHING in self.granted and not any(ruling.chosen[0] for ruling in self.forbids)
 
 
 def intersect_rights(rights: Iterable[Rights | None]) -> Rights | None:
@@ -175,16 +196,16 @@ class _Mask:
 
     def compute(self) -> Flags:
         shown, restricted = self._select_containing()
-        everything = _EVERYTHING in self._rights.granted
+        everything = self._rights.is_everything_granted
         shown[self._columns] = shown[self._of_column] & ~restricted[self._columns]
         self._add_dependent(shown, restricted, everything=everything)
         return shown[self._rep]
 
     def compute_browsable(self) -> Flags:
         shown, restricted = self._select_containing()
-        everything = _EVERYTHING in self._rights.granted
+        everything = self._rights.is_everything_granted
         self._add_bound(shown, restricted, _OWNER, self._index.ownership.list_all_edges(EdgeType.OWNS), everything=everything)
-        shown[self._list_owners()] = True
+        shown[self._list_owners(self._rights.owners)] = True
         return shown[self._rep]
 
     def _select_containing(self) -> tuple[Flags, Flags]:
@@ -199,11 +220,11 @@ class _Mask:
         if _EVERYTHING in self._rights.granted:
             granted = np.ones(len(self._rep), np.bool_)
         else:
-            granted = self._select_any(self._rights.granted) | self._select_owned()
+            granted = self._select_any(self._rights.granted) | self._select_owned() | self._select_ruled(self._rights.permits)
         return granted, self._select_restricted()
 
     def compute_permitted(self) -> Flags:
-        everything = _EVERYTHING in self._rights.granted
+        everything = self._rights.is_everything_granted
         granted, restricted = self._select_granted()
         found = granted & ~restricted & np.isin(self._kinds, (_DATASET, _COLUMN, _PRODUCT, _DOMAIN))
         ownership = self._index.ownership
@@ -235,6 +256,12 @@ class _Mask:
             pattern = re.compile(fnmatch.translate(selector.name))
             fits = np.array([pattern.match(text) is not None for text in self._index.assets.survey().read_texts(numbers)], np.bool_)
             found[names.representative[fits[at]]] = True
+        elif selector.kind is SelectorKind.OWNER:
+            found = self._mark_owned([selector.name])
+        elif selector.kind is SelectorKind.KIND:
+            found[self._own & (self._kinds == KINDS.index(AssetKind(selector.name)))] = True
+            found[self._columns] |= found[self._of_column]
+            return found
         elif selector.kind is SelectorKind.DATASET:
             node = self._index.assets.find(selector.name)
             if node is not None and self._kinds[node] == _DATASET:
@@ -258,23 +285,42 @@ class _Mask:
         for selector in self._rights.restricted:
             lifted = self._select_any(scope for restricted, scope in self._rights.lifted if restricted == selector)
             found |= self.select(selector) & ~lifted
+        return found | self._select_ruled(self._rights.forbids)
+
+    def _select_ruled(self, rulings: Iterable[Ruling]) -> Flags:
+        """What rulings choose of datasets, columns, products and domains; of the rest, which follows from these, what they choose for a
+        choice that it is in itself, as for a tag.
+        """
+        found = np.zeros(len(self._rep), np.bool_)
+        resources = np.isin(self._kinds, (_DATASET, _COLUMN, _PRODUCT, _DOMAIN))
+        for ruling in rulings:
+            numbers = np.zeros(len(found), np.uint8)
+            for bit, selectors in enumerate(ruling.choices):
+                numbers |= self._select_any(selectors).view(np.uint8) << bit
+            chosen = np.frombuffer(ruling.chosen, np.bool_)[numbers]
+            found |= chosen & resources if ruling.chosen[0] else chosen
         return found
 
     def _select_owned(self) -> Flags:
         """What the viewer owns, with what is in it and what its contracts govern."""
+        found = self._mark_owned(self._rights.owners)
+        self._add_contained(found)
+        return found
+
+    def _mark_owned(self, names: Iterable[str]) -> Flags:
+        """What owners with these names own, and what the contracts among that govern."""
         found = np.zeros(len(self._rep), np.bool_)
-        owners = self._list_owners()
+        owners = self._list_owners(names)
         if owners:
             owned = self._index.ownership.list_all_edges(EdgeType.OWNS)
             found[owned.end[np.isin(owned.start, owners)]] = True
             governed = self._index.ownership.list_all_edges(EdgeType.GOVERNS)
             found[governed.end[found[governed.start]]] = True
-            self._add_contained(found)
         return found
 
-    def _list_owners(self) -> list[int]:
-        """The owners that the viewer and his groups are, as far as the mesh has them."""
-        found = (self._index.assets.find_by_key(AssetKey(AssetKind.OWNER, (name,))) for name in self._rights.owners)
+    def _list_owners(self, names: Iterable[str]) -> list[int]:
+        """The owners of these names that the mesh has."""
+        found = (self._index.assets.find_by_key(AssetKey(AssetKind.OWNER, (name,))) for name in names)
         return [owner for owner in found if owner is not None]
 
     def _add_contained(self, found: Flags) -> None:
@@ -314,7 +360,7 @@ class _Mask:
         self._add_bound(shown, restricted, _JOB, self._list_job_edges(), everything=everything, above=(parts, wholes))
         self._add_bound(shown, restricted, _CONSUMER, ownership.list_all_edges(EdgeType.CONSUMES), everything=everything)
         self._add_bound(shown, restricted, _OWNER, ownership.list_all_edges(EdgeType.OWNS), everything=everything)
-        shown[self._list_owners()] = True
+        shown[self._list_owners(self._rights.owners)] = True
 
     def _list_job_edges(self) -> EdgeTable:
         """What each job writes; of a job that writes nothing, what it reads."""
