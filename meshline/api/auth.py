@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from meshline.api.addresses import Offer, get_matched_path
+from meshline.api.addresses import get_matched_path
 from meshline.api.errors import NO_TOKEN, CrossSite, Forbidden, Unauthenticated, WrongHost, build_error_response
 from meshline.api.resource_metadata import build_metadata_hint
 from meshline.api.session_cookie import SessionCookie
@@ -177,19 +177,19 @@ class AuthMiddleware:
         offer = None if matched is None else matched.find_offer(scope)
         if self._rules is None or offer is None or offer.role is None or offer.restricted:
             return
-        check = partial(_check_offer, self._rules.rules, offer, actor)
+        check = partial(_check_offer, self._rules.rules, offer.scopes, offer.role, actor)
         if self._rules.rules.policies is None:
             check()
         else:
             await run_in_thread(check)  # what policies decide about a new caller may take some tenths of a second
 
 
-def _check_offer(rules: AccessRules, offer: Offer, actor: Actor) -> None:
+def _check_offer(rules: AccessRules, scopes: Collection[AccessScope], role: Role, actor: Actor) -> None:
     """As `_check_view`, for an address that is not restricted."""
-    if AccessScope.METRICS in offer.scopes:
+    if AccessScope.METRICS in scopes:
         check_audit(rules, actor, "this address answers")
         return
-    check_whole(rules, actor, offer.role)
+    check_whole(rules, actor, role)
 
 
 def _count_refused_write(scope: Scope, *others: str) -> None:

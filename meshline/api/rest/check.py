@@ -40,11 +40,11 @@ async def post_check(request: Request) -> Response:
     asked = decode_json(_decoder, body, "check")
     actor: Actor = request.state.actor
     if asked.waivers is not None:
-        _check_waivers(request.app.state.access, actor)
+        await run_in_threadpool(_check_waivers, request.app.state.access, actor)
     limits = (service.settings.query_nodes, service.settings.check_seconds)
     lane: Lane = request.app.state.checks
     find_graph: Callable[[Actor], LiveGraph] = request.app.state.find_graph
-    report = await lane.run(partial(_run_check, find_graph(actor), opened, asked, *limits))
+    report = await lane.run(partial(_run_check, partial(find_graph, actor), opened, asked, *limits))
     digest, name = compute_digest(body), actor.name
     await run_in_threadpool(partial(record_check, opened.live.store, name, report, digest, needed=name != ""))
     return Response(msgspec.json.encode(report), media_type=JSON)
@@ -56,6 +56,6 @@ def _check_waivers(access: AccessFile | None, actor: Actor) -> None:
         raise NotPermitted("waivers are accepted only of callers who may `waive` (access rules)")
 
 
-def _run_check(live: LiveGraph, opened: Resources, asked: CheckRequest, nodes: int, seconds: float) -> Report:
+def _run_check(find_graph: Callable[[], LiveGraph], opened: Resources, asked: CheckRequest, nodes: int, seconds: float) -> Report:
     start_forks()
-    return run_check(live, opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.policies, apart=True)
+    return run_check(find_graph(), opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.policies, apart=True)
