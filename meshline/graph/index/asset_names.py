@@ -56,21 +56,21 @@ class AssetNames:
         self.lengths[new] = [len(text) for text in self._tables.read_texts(new)]
         self.used = np.concatenate([self.used, new])
 
-    def keep_current(self, rows: I64) -> I64:
-        """Those of these assets that a source mentions, and whose names mean them still: not what a name meant until a rename or drop, of
-        the column or of its dataset.
+    def mark_current(self, rows: I64) -> Flags:
+        """Which of these assets a source mentions by names that mean them still: not by what a name meant until a rename or drop, of the
+        column or of its dataset.
         """
         nodes = self._tables.nodes
         of = np.where(nodes.kind[rows] == COLUMN, nodes.part1[rows], rows)
-        kept: I64 = rows[(nodes.live[rows] > 0) & ((nodes.traits[rows] | nodes.traits[of] & PAST) & (GONE | PAST) == 0)]
-        return kept
+        marked: Flags = (nodes.live[rows] > 0) & ((nodes.traits[rows] | nodes.traits[of] & PAST) & (GONE | PAST) == 0)
+        return marked
 
-    def keep_stated(self, rows: I64) -> I64:
-        """Those of these assets that are not only inferred, and are of no dataset that is. Of a class of names, all."""
+    def mark_stated(self, rows: I64) -> Flags:
+        """Which of these assets are not only inferred, and are of no dataset that is. Of a class of names, all."""
         nodes = self._tables.nodes
         data = np.where(nodes.kind[rows] == COLUMN, nodes.part1[rows], rows)
-        kept: I64 = rows[(nodes.kind[data] != DATASET) | (nodes.solid[data] > 0) | (nodes.traits[data] & MERGED != 0)]
-        return kept
+        marked: Flags = (nodes.kind[data] != DATASET) | (nodes.solid[data] > 0) | (nodes.traits[data] & MERGED != 0)
+        return marked
 
     def iterate_sorted(self, rows: I64, first: int) -> Iterator[int]:
         """These assets by their keys. Keys are made only of about as many as are asked for: `first`."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from meshline.graph.index.arrays import COLUMN, DATASET, GONE, MERGED, N_NODES, NONE, PAST
 from meshline.graph.index.heads import FACTS, RELATIONS
+from meshline.graph.index.listed_assets import has_catalog, mark_listed
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.results import Flags, Ints, Longs
 from meshline.graph.model import (
@@ -61,6 +62,7 @@ class DisplayNames:
         self._sorted: dict[AssetKind, Ints] = {}
         self._folded: dict[AssetKind, Sequence[str]] = {}
         self._columns: int | None = None
+        self._listed: Flags | None = None
         self._names_version = -1
         self._listings: dict[int, list[Listing]] = {}
         self._version = -1
@@ -139,26 +141,16 @@ class DisplayNames:
         return False
 
     def is_unlisted(self, column: int) -> bool:
-        if not (self._has_catalog() or self._tables.heads.partial):
+        if not (has_catalog(self._tables) or self._tables.heads.partial):
             return False
         return self._is_unlisted(column, self.get_listings(int(self._tables.nodes.part1[column])))
 
     def mark_listed(self, nodes: Longs) -> Flags:
         """Which of these assets lists and searches show: visible ones, without inferred datasets and unlisted columns."""
-        known = self._tables.nodes
-        columns = known.kind[nodes] == COLUMN
-        data = np.where(columns, known.part1[nodes], nodes)
-        listed: Flags = (known.live[nodes] > 0) & (known.traits[nodes] & GONE == 0)
-        listed &= (known.kind[data] != DATASET) | (known.solid[data] > 0)
-        merged = (known.traits[nodes] | known.traits[data]) & MERGED != 0
-        for place in np.flatnonzero(merged).tolist():
-            listed[place] = self.is_visible(nodes[place]) and not (known.kind[data[place]] == DATASET and self.is_inferred(data[place]))
-        if self._has_catalog() or self._tables.heads.partial:
-            of_columns = np.flatnonzero(columns & listed)
-            datasets, which = np.unique(data[of_columns], return_inverse=True)
-            complete = np.array([not self._may_omit_columns(dataset) for dataset in datasets.tolist()], np.bool_)
-            for place in of_columns[~complete[which]].tolist() if len(datasets) else ():
-                listed[place] = not self.is_unlisted(int(nodes[place]))
+        self._follow_names()
+        if self._listed is None or len(self._listed) < self._tables.counts[N_NODES]:  # a check that supposes leaves nodes
+            self._listed = mark_listed(self._tables, self._precedence)
+        listed: Flags = self._listed[nodes]
         return listed
 
     def is_described(self, dataset: int) -> bool:
@@ -242,6 +234,7 @@ class DisplayNames:
             self._sorted.clear()
             self._folded.clear()
             self._columns = None
+            self._listed = None
 
     def _get_dataset_key(self, dataset: int) -> AssetKey:
         tables = self._tables
@@ -329,20 +322,10 @@ class DisplayNames:
 
     def _may_be_unlisted(self, dataset: int) -> bool:
         """Whether columns of a dataset are perhaps under other names of it, or unlisted. If not, its columns are its live children."""
-        return bool(self._tables.nodes.traits[dataset] & MERGED or self._has_catalog() or self._is_listed_in_parts(dataset))
-
-    def _may_omit_columns(self, dataset: int) -> bool:
-        """Whether a listing of the columns of a dataset can make others unlisted (`_is_unlisted`)."""
-        listings = self.get_listings(dataset)
-        return any(listing.of_catalog for listing in listings) or (
-            any(listing.is_whole for listing in listings) and any(listing.is_partial for listing in listings)
-        )
+        return bool(self._tables.nodes.traits[dataset] & MERGED or has_catalog(self._tables) or self._is_listed_in_parts(dataset))
 
     def _is_listed_in_parts(self, dataset: int) -> bool:
         return (DATASET_SCOPE, *self._tables.get_key(dataset).parts) in self._tables.heads.partial
-
-    def _has_catalog(self) -> bool:
-        return any(parse_source_kind(source) in CATALOG_KINDS for source in self._tables.heads.sources)
 
 
 def is_output(direction: object) -> bool:

@@ -10,9 +10,11 @@ from meshline.graph.index.arrays import I32, I64, NONE, U8, extend_array
 from meshline.graph.index.results import Ints, ScopeInfo, StatedScope
 from meshline.graph.model import (
     CONTENT_REPLACED,
+    DATASET_SCOPE,
     JOB_OUTPUT,
     PARTIAL_SCHEMA,
     QUERY,
+    WHOLE_SCHEMA,
     Scope,
     is_partial_schema,
     parse_family,
@@ -27,7 +29,23 @@ _BETWEEN = '","'
 _PARTIAL = f"{_BETWEEN}{PARTIAL_SCHEMA}{_BETWEEN}"
 _QUERY = f'{_BETWEEN}{QUERY}"]'
 _REPLACED = format_scope((CONTENT_REPLACED, ""))[:-2]
-_NUMBERS = ("scope_id", "observed_at", "valid_from", "last_observed", "run", "source", "provisional", "stale", "replaced", "refollowed")
+_DATASET = format_scope((DATASET_SCOPE, ""))[:-2]
+_WHOLE = f'{_BETWEEN}{WHOLE_SCHEMA}"]'
+_WHOLE_PARTS = 4  # of the scope of a whole schema
+IN_PARTS, IN_WHOLE = 1, 2  # how a scope of OpenLineage lists the columns of its dataset
+_NUMBERS = (
+    "scope_id",
+    "observed_at",
+    "valid_from",
+    "last_observed",
+    "run",
+    "source",
+    "provisional",
+    "stale",
+    "replaced",
+    "refollowed",
+    "listing",
+)
 _OUTPUT_PARTS = 5  # of a job-output scope
 _NEVER = np.iinfo(np.int64).min
 
@@ -52,6 +70,7 @@ class Heads:
         self.stale: U8 = np.empty(0, np.uint8)
         self.replaced: U8 = np.empty(0, np.uint8)  # of queries: whether their output was replaced since
         self.refollowed: I64 = np.empty(0, np.int64)  # how often other heads changed which of its flows are followed
+        self.listing: U8 = np.empty(0, np.uint8)  # IN_PARTS, IN_WHOLE, or 0
         self.alive: U8 = np.empty(0, np.uint8)
         self.starts: I64 = np.zeros((1, 4), np.int64)  # rows of head h: starts[h]..starts[h + 1] in flows, relations, facts, mentions
         self.digests: list[bytes] = []
@@ -83,6 +102,7 @@ class Heads:
         self.stale[new] = 0
         self.replaced[new] = 0
         self.refollowed[new] = 0
+        self.listing[new] = [_classify_listing(scope) for scope in heads.scopes]
         self.alive[new] = 1
         self.digests += heads.digests
         self.scopes += heads.scopes
@@ -296,6 +316,12 @@ class Heads:
             starts = np.empty((max(n + 1, 2 * len(self.starts)), 4), np.int64)
             starts[: self.n + 1] = self.starts[: self.n + 1]
             self.starts = starts
+
+
+def _classify_listing(scope: str) -> int:
+    if scope.endswith(_WHOLE) and scope.startswith(_DATASET) and scope.count(_BETWEEN) == _WHOLE_PARTS - 1:
+        return IN_WHOLE
+    return IN_PARTS if _PARTIAL in scope and is_partial_schema(parse_scope(scope)) else 0
 
 
 def _is_query(scope: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from meshline.graph.index.arrays import DATASET, I64, N_NODES, NONE
+from meshline.graph.index.arrays import DATASET, I64, N_NODES, N_RELATIONS, NONE
 from meshline.graph.index.asset_names import AssetNames
 from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.dump import Dump, dump_graph
@@ -246,6 +246,21 @@ class OwnershipFacet:
     def list_idle_reads(self) -> EdgeTable:
         """The datasets that jobs without a stated output read, as columns: a job starts an edge, and a dataset ends it."""
         return self._ownership.build_idle_read_table()
+
+    def mark_linked(self, type: EdgeType, *, incoming: bool = False) -> Flags:  # noqa: A002 - as in `list_edges`
+        """Boolean array by node: the representatives at which edges of a type other than FLOWS_TO begin (or end). Looks at all edges."""
+        tables = self._tables
+        relations, n = tables.relations, int(tables.counts[N_RELATIONS])
+        rows = np.flatnonzero(relations.type[:n] == EDGE_TYPES.index(type))
+        start, end = self._keep_shown(tables.nodes.rep[relations.start[rows]], tables.nodes.rep[relations.end[rows]], type)
+        marked = np.zeros(int(tables.counts[N_NODES]), np.bool_)
+        marked[end if incoming else start] = True
+        return marked
+
+    def _keep_shown(self, start: Ints, end: Ints, type: EdgeType) -> tuple[Ints, Ints]:  # noqa: A002 - as in `list_edges`
+        """Those of these edges of a type that the viewer sees."""
+        del type  # nothing is hidden here
+        return start, end
 
     def get_attributes(self, number: int) -> Mapping[str, Json]:
         """The attributes of an edge by their number in `list_all_edges`."""

@@ -271,6 +271,8 @@ class HeadLoader:
         if moved:
             self.dataset_renames.retime(now.scope_id, now.observed_at)
             self.column_renames.retime(now.scope_id, now.observed_at)
+            if sum(parse_source_kind(source) in CATALOG_KINDS for source in tables.heads.sources) > 1:
+                self.names_version += 1  # of several catalogs the newest decides which columns a dataset has
 
     def _follow_listing(self, scope: Scope) -> None:
         """Note that shown columns may change: they depend on the times of schemas where some schemas are partial."""

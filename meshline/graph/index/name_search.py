@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from meshline.graph.index.arrays import COLUMN, DATASET, I64, MERGED, U8
+from meshline.graph.index.arrays import COLUMN, DATASET, I64, U8
 from meshline.graph.index.asset_names import AssetNames, Postings
 from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.kernels import score
+from meshline.graph.index.kernels.score import COVERED, FACTOR, WORTH
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.near_names import Near, NearNames, combine_scores
 from meshline.graph.index.results import RANKS, STEPS, Flags, Hits, Ints, Longs, WordMatch
@@ -40,7 +41,6 @@ _BEGINNING = 2  # up to this rank only the kind and the name count
 _CERTAIN = 100  # the level of a word that is certainly meant
 _LEAST_OF_MEMBER = 70  # the level from which on a word of a column counts for its dataset
 _SQUARES = (np.arange(_CERTAIN + 1) / _CERTAIN) ** 2
-_SMALLEST = 1e-6  # above 0, so that names without any of the words are not chosen
 
 
 class _Question(NamedTuple):
@@ -55,25 +55,18 @@ class Shown(NamedTuple):
     texts: Flags  # by text: whether it is the name of a visible asset, or of the dataset or namespace of one
 
 
-class _Word(NamedTuple):
-    """What one word of a question finds. Levels are how certainly something means the word: uint8, 0 to 100."""
+class _Words(NamedTuple):
+    """What the words of a question find. Levels are how certainly something means a word: uint8, 0 to 100."""
 
-    levels: U8  # by text of a name
-    scores: F32  # by level
-
-
-class _Members(NamedTuple):
-    """Datasets with columns whose names mean something, ascending. `levels`: by word, then by place among them; empty if not wanted."""
-
-    datasets: I64
-    levels: Sequence[U8]
+    levels: U8  # shape (words, texts)
+    worth: Ints  # what each word counts, in parts of `WORTH`
 
 
 class _Described(NamedTuple):
-    """Assets that are found by something else than a name. `nodes`: representatives, ascending; `levels`: by word, then by place."""
+    """Assets that are found by something else than a name. `nodes`: representatives, ascending; `levels`: shape (words, nodes)."""
 
     nodes: I64
-    levels: npt.NDArray[np.uint8]
+    levels: U8
 
 
 class NameSearch:
@@ -89,6 +82,8 @@ class NameSearch:
         self._shares: npt.NDArray[np.float32] = np.empty(0, np.float32)  # by occurrence: what it counts by its place in the name
         self._sizes: F32 = np.empty(0, np.float32)  # by text: what its words count as a name, together
         self._by_name, self._by_context = Postings(), Postings()  # nodes
+        self._datasets: I64 = np.empty(0, np.int64)  # own nodes
+        self._places: Ints = np.empty(0, np.int32)  # by node: that of a dataset among these
 
     def prepare(self) -> None:
         """Follow the index, so that the next question need not."""
@@ -136,78 +131,62 @@ class NameSearch:
         ranks = self._suggestions.rank(text)
         described = _build_described(texts or {}, len(question.words))
         words = self._weigh_words(question, shown)
-        members = self._find_members(words if not kinds or DATASET in kinds else (), shown)
+        members = self._find_members(words, shown, wanted=not kinds or DATASET in kinds)
         near = None if vectors is None else self._near.find(text, vectors, None if shown is None else shown.nodes)
         rows = self._select(ranks, words, members, described, near)
         if kinds:
             rows = rows[np.isin(self._tables.nodes.kind[rows], kinds)]
-        coverage = self._compute_coverage(rows, words, members, described)
+        factors = self._compute_factors(shown)
+        covered, enough = self._compute_coverage(rows, words, members, described, factors)
         tiers = ranks.rank(self._names, rows)
-        factor = self._compute_factors(shown)[self._names.name[rows]]
-        covered = coverage * factor
-        kept = (coverage >= _compute_least(len(words))) | (tiers < BY_SOME)
+        kept = enough | (tiers < BY_SOME)
         if near is not None:
             has_vector = self._near.mark_kinds(rows)
             kept |= near.found[self._names.name[rows]] & has_vector
             counted = np.ones(len(rows), np.bool_) if shown is None else shown.nodes[rows]
-            best = float(covered[counted].max(initial=0))
             deviations = np.where(has_vector & (tiers >= BY_SOME), near.deviations[self._names.name[rows]], np.float32(0))
-            covered = combine_scores(covered, deviations, best)
-        missing = np.where(tiers <= _BEGINNING, 0, STEPS - np.minimum(covered * STEPS, STEPS).astype(np.int32))
-        return self._choose_names(rows[kept], (tiers * RANKS + missing)[kept].astype(np.int32))
+            covered = combine_scores(covered, deviations, int(covered[counted].max(initial=0)))
+        rows, tiers, covered = rows[kept], tiers[kept], covered[kept]
+        missing = np.where(tiers <= _BEGINNING, 0, STEPS - covered // (COVERED // STEPS))
+        return Hits(self._tables.nodes.rep[rows].astype(np.int64), rows, tiers * RANKS + missing)
 
     def mark_current(self, rows: Longs) -> Flags:
         """Which of these own nodes are in use by their names, and not only inferred."""
-        current = self._names.keep_stated(self._names.keep_current(rows))
-        return np.isin(rows, current)
+        return self._names.mark_current(rows) & self._names.mark_stated(rows)
 
-    def _choose_names(self, rows: I64, orders: Ints) -> Hits:
-        """Each asset once, by the own node in use that fits best."""
-        nodes = self._tables.nodes
-        merged = nodes.traits[rows] & MERGED != 0
-        several = np.flatnonzero(merged)
-        several = several[self.mark_current(rows[several])]
-        reps = nodes.rep[rows[several]]
-        best = several[np.lexsort((rows[several], orders[several], reps))]
-        best = best[np.diff(nodes.rep[rows[best]], prepend=-1) != 0]
-        chosen = np.concatenate([np.flatnonzero(~merged), best])
-        return Hits(nodes.rep[rows[chosen]].astype(np.int64), rows[chosen], orders[chosen])
-
-    def _select(self, ranks: Ranks, words: Sequence[_Word], members: _Members, described: _Described, near: Near | None) -> I64:
+    def _select(self, ranks: Ranks, words: _Words, members: U8, described: _Described, near: Near | None) -> I64:
         """The assets that may cover enough, ascending: not fewer than those that do. A word counts for each place in which it is."""
-        total = np.zeros(self._names.texts, np.float32)
-        for word in words:
-            total += word.scores[word.levels]
-        least = np.float32(_compute_least(len(words)) * sum(word.scores[_CERTAIN] for word in words))
-        of_context = total * np.float32(max(OF_COLUMN, OF_OTHERS))
+        total = np.zeros(self._names.texts, np.int64)
+        for levels, worth in zip(words.levels, words.worth.tolist(), strict=True):
+            total += worth * levels.astype(np.int64)
+        least = _compute_least(len(words.worth)) * WORTH * _CERTAIN
+        of_context = total * max(OF_COLUMN, OF_OTHERS)
         enough = of_context >= least  # for whatever is in such a context; in others a name must have the rest
-        missing = np.maximum(least - of_context[~enough].max(initial=0), _SMALLEST)
+        missing = max(least - of_context[~enough].max(initial=0), 1)
         by_context, _ = self._by_context.find(np.flatnonzero(enough).astype(np.int32))
         by_name, _ = self._by_name.find(np.flatnonzero((total >= missing) | (ranks.by_name < BY_SOME)).astype(np.int32))
         by_others = [node for rep in described.nodes.tolist() for node in self._tables.list_ring(rep)]
+        by_member = self._datasets[members.any(axis=0)] if len(members) else by_name[:0]
         by_vector, _ = self._by_name.find(np.flatnonzero(near.found).astype(np.int32)) if near is not None else (by_name[:0], None)
         chosen = np.zeros(self._names.nodes, np.bool_)
-        for rows in (by_name, by_context, by_vector, ranks.columns, members.datasets, np.array(by_others, np.int64)):
+        for rows in (by_name, by_context, by_member, by_vector, ranks.columns, np.array(by_others, np.int64)):
             chosen[rows] = True
         return np.flatnonzero(chosen)
 
-    def _compute_coverage(self, rows: I64, words: Sequence[_Word], members: _Members, described: _Described) -> F32:
-        """How much of the question each of these assets covers, from 0 to 1."""
-        name, context = self._names.name[rows], self._names.context[rows]
-        share = np.where(self._tables.nodes.kind[rows] == COLUMN, np.float32(OF_COLUMN), np.float32(OF_OTHERS))
-        coverage = np.zeros(len(rows), np.float32)
-        of_member, members_at = _find_places(members.datasets, rows)
-        of_text, texts_at = _find_places(described.nodes, self._tables.nodes.rep[rows])
-        for word, of_columns, of_texts in zip_longest(words, members.levels, described.levels):
-            by_text = word.scores[word.levels]
-            score = np.maximum(by_text[name], share * by_text[context])
-            if len(of_member):
-                score[of_member] = np.maximum(score[of_member], word.scores[of_columns[members_at]] * np.float32(OF_MEMBER))
-            if len(of_text):
-                score[of_text] = np.maximum(score[of_text], word.scores[of_texts[texts_at]])
-            coverage += score
-        coverage /= np.float32(max(sum(word.scores[_CERTAIN] for word in words), 1e-9))
-        return coverage
+    def _compute_coverage(self, rows: I64, words: _Words, members: U8, described: _Described, factors: Ints) -> tuple[Ints, Flags]:
+        """How much of the question each of these assets covers, as `kernels.score.measure_coverage`, and whether that is enough."""
+        texts, covered, enough = np.empty(0, np.int32), np.empty(len(rows), np.int32), np.empty(len(rows), np.uint8)
+        if len(described.nodes):
+            reps = self._tables.nodes.rep[rows]
+            at = np.minimum(np.searchsorted(described.nodes, reps), len(described.nodes) - 1)
+            texts = np.where(described.nodes[at] == reps, at, -1).astype(np.int32)
+        of_column, of_others, of_member = (round(share * 100) for share in (OF_COLUMN, OF_OTHERS, OF_MEMBER))
+        least = round(_compute_least(len(words.worth)) * COVERED)
+        score.measure_coverage(
+            rows, self._names.name, self._names.context, self._places, texts, words.levels, words.worth, members, described.levels, factors,
+            of_column, of_others, of_member, least, self._tables.nodes, covered, enough,
+        )  # fmt: skip
+        return covered, enough.view(np.bool_)
 
     def iterate(self, hits: Hits, first: int) -> Iterator[tuple[int, int]]:
         """(order, representative) of hits: the best first, equal ones by kind and name. `first`: about how many are wanted."""
@@ -232,7 +211,8 @@ class NameSearch:
             *self._list_words(int(self._names.context[own]), WordPlace.CONTEXT, context_share),
         ]
         if self._tables.nodes.kind[own] == DATASET:
-            columns = self._names.keep_current(np.array(self._tables.list_children(own), np.int64))
+            columns = np.array(self._tables.list_children(own), np.int64)
+            columns = columns[self._names.mark_current(columns)]
             shown = columns if visible is None else columns[visible[columns]]
             for number in dict.fromkeys(self._names.name[shown].tolist()):
                 known += self._list_words(number, WordPlace.COLUMN, OF_MEMBER)
@@ -268,22 +248,19 @@ class NameSearch:
                         matches[word] += [found for found in of_run if len(found.words)]
         return _Question(content, [matches[word] for word in content])
 
-    def _weigh_words(self, question: _Question, shown: Shown | None) -> list[_Word]:
+    def _weigh_words(self, question: _Question, shown: Shown | None) -> _Words:
         """What each word of a question finds. The rarer what it means, the more it counts; one that nothing means counts as the others do.
 
         A name is counted by the square of how certainly it means the word: otherwise many vague meanings would make a rare name common.
         """
         names = max(self._done if shown is None else int(np.count_nonzero(shown.texts)), 1)
-        levels = [self._weigh_names(matches, shown) for matches in question.matches]
+        levels = np.stack([self._weigh_names(matches, shown) for matches in question.matches])
         counts = [float(np.bincount(of_word, minlength=_CERTAIN + 1) @ _SQUARES) for of_word in levels]
         worth = [math.log1p((names - count + 0.5) / (count + 0.5)) for count in counts]
         known = [one for one, count in zip(worth, counts, strict=True) if count]
         mean = sum(known) / len(known) if known else 1.0
-        scores = [
-            (np.arange(_CERTAIN + 1) / _CERTAIN * (one if count else mean)).astype(np.float32)
-            for one, count in zip(worth, counts, strict=True)
-        ]
-        return [_Word(of_word, of_level) for of_word, of_level in zip(levels, scores, strict=True)]
+        counted = np.array([one if count else mean for one, count in zip(worth, counts, strict=True)])
+        return _Words(levels, np.rint(counted * (WORTH / max(counted.sum(), 1e-9))).astype(np.int32))
 
     def _weigh_names(self, matches: Sequence[Matches], shown: Shown | None) -> U8:
         """By text: how certainly some word of it as a name means a word of the question."""
@@ -296,32 +273,26 @@ class NameSearch:
             found[texts] = np.maximum(found[texts], levels[order])
         return found if shown is None else np.where(shown.texts, found, np.uint8(0))
 
-    def _find_members(self, words: Sequence[_Word], shown: Shown | None) -> _Members:
-        """The datasets with columns whose names certainly mean some word."""
-        nodes, of_words = self._tables.nodes, []
-        for word in words:
-            having, _ = self._by_name.find(np.flatnonzero(word.levels >= _LEAST_OF_MEMBER).astype(np.int32))
-            rows = self._names.keep_current(having[nodes.kind[having] == COLUMN].astype(np.int64))
-            of_words.append(rows if shown is None else rows[shown.nodes[rows]])
-        chosen = np.zeros(self._names.nodes, np.bool_)
-        for rows in of_words:
-            chosen[nodes.part1[rows]] = True
-        datasets = np.flatnonzero(chosen)
-        levels = []
-        for word, rows in zip(words, of_words, strict=True):
-            of_word = np.zeros(self._names.nodes, np.uint8)
-            np.maximum.at(of_word, nodes.part1[rows], word.levels[self._names.name[rows]])
-            levels.append(of_word[datasets])
-        return _Members(datasets, levels)
+    def _find_members(self, words: _Words, shown: Shown | None, *, wanted: bool) -> U8:
+        """How certainly a column of each dataset means each word: shape (words, datasets); empty if that is not wanted."""
+        members = np.zeros((len(words.worth) if wanted else 0, len(self._datasets)), np.uint8)
+        for of_word, levels in zip(members, words.levels, strict=False):
+            rows, _ = self._by_name.find(np.flatnonzero(levels >= _LEAST_OF_MEMBER).astype(np.int32))
+            rows = rows if shown is None else rows[shown.nodes[rows]]
+            score.mark_members(rows, self._names.name, self._places, levels, _LEAST_OF_MEMBER, self._tables.nodes, of_word)
+        return members
 
-    def _compute_factors(self, shown: Shown | None) -> F32:
-        """By text, how much the coverage of a name counts, at most 1: of two that cover the same, that with fewer other words wins."""
+    def _compute_factors(self, shown: Shown | None) -> Ints:
+        """By text, how much the coverage of a name counts, at most `FACTOR`: of two that cover the same, that with fewer other words
+        wins.
+        """
         counted = self._sizes if shown is None else self._sizes[shown.texts]
         number = self._done if shown is None else len(counted)
         mean = np.float32(max(float(counted.sum(dtype=np.float64)), 1) / max(number, 1))
         shortness = np.minimum(np.float32(_SHORT), mean / np.maximum(self._sizes, np.float32(OF_PATH)))
-        factors: F32 = np.sqrt((1 - LENGTH + LENGTH * shortness) / np.float32(1 - LENGTH + LENGTH * _SHORT))
-        return factors
+        factors = np.sqrt((1 - LENGTH + LENGTH * shortness) / np.float32(1 - LENGTH + LENGTH * _SHORT))
+        rounded: Ints = np.rint(factors * FACTOR).astype(np.int32)
+        return rounded
 
     def _follow(self) -> None:
         self._names.follow()
@@ -329,6 +300,10 @@ class NameSearch:
         if known < n:
             self._by_name.add(self._names.name[known:n])
             self._by_context.add(self._names.context[known:n])
+            datasets = np.flatnonzero(self._tables.nodes.kind[known:n] == DATASET) + known
+            places = np.full(n - known, -1, np.int32)
+            places[datasets - known] = np.arange(len(self._datasets), len(self._datasets) + len(datasets))
+            self._datasets, self._places = np.concatenate([self._datasets, datasets]), np.concatenate([self._places, places])
         new = self._names.used[self._done :]
         if len(new):
             self._done += len(new)
@@ -345,16 +320,6 @@ class NameSearch:
             np.add.at(self._sizes, texts, np.array(shares, np.float32))
 
 
-def _find_places(known: I64, nodes: Ints | I64) -> tuple[I64, I64]:
-    """Which of these nodes (their positions) are among the known ones (ascending), and the place of each."""
-    if not len(known) or not len(nodes):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    is_known = np.zeros(int(max(known[-1], nodes.max())) + 1, np.bool_)
-    is_known[known] = True
-    found = np.flatnonzero(is_known[nodes])
-    return found, np.searchsorted(known, nodes[found])
-
-
 def _weigh_by_place(name: str) -> dict[str, float]:
     """The words of a name, each with what it counts by its place."""
     path, _, last = name.replace("/", ".").rpartition(".")
@@ -364,7 +329,7 @@ def _weigh_by_place(name: str) -> dict[str, float]:
 def _build_described(texts: Mapping[int, Sequence[float]], words: int) -> _Described:
     nodes = np.array(sorted(texts), np.int64)
     levels = np.array([texts[node] for node in nodes.tolist()], np.float64).reshape(len(nodes), words)
-    return _Described(nodes, np.rint(levels.T * _CERTAIN).astype(np.uint8))
+    return _Described(nodes, np.ascontiguousarray(np.rint(levels.T * _CERTAIN).astype(np.uint8)))
 
 
 def _compute_least(words: int) -> float:

@@ -6,11 +6,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from meshline.graph.index.arrays import I64
 from meshline.graph.index.asset_names import AssetNames
 from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.kernels.score import COVERED
 from meshline.graph.index.name_vectors import NameVectors, convert_product
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.index.vocabulary import F32
@@ -103,8 +103,10 @@ class NearNames:
         return self._counted[2]
 
 
-def combine_scores(coverage: F32, deviations: F32, best: float) -> F32:
-    """How much each of these names covers of a question by its words, with what its vector adds: the less, the more some name covers."""
-    share = np.float32(_OF_DEVIATION * (1 - _OF_COVERED * min(best, 1.0)))
-    blended: npt.NDArray[np.float32] = np.clip(coverage + deviations * share, 0, 1).astype(np.float32)
-    return blended
+def combine_scores(covered: Ints, deviations: F32, best: int) -> Ints:
+    """How much each of these names covers of a question by its words (in parts of `COVERED`), with what its vector adds: the less, the
+    more some name covers.
+    """
+    share = np.float32(_OF_DEVIATION * (1 - _OF_COVERED * min(best / COVERED, 1.0)))
+    combined: Ints = np.clip(covered + np.rint(deviations * share * COVERED), 0, COVERED).astype(np.int32)
+    return combined

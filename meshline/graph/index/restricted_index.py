@@ -368,6 +368,11 @@ class RestrictedOwnership(OwnershipFacet):
     def list_all_edges(self, type: EdgeType) -> EdgeTable:  # noqa: A002 - as in the base
         return self._keep_rows(super().list_all_edges(type), *self._find_masks(type))
 
+    def _keep_shown(self, start: Ints, end: Ints, type: EdgeType) -> tuple[Ints, Ints]:  # noqa: A002 - as in the base
+        starts, ends = self._find_masks(type)
+        kept = starts[start] & ends[end]
+        return start[kept], end[kept]
+
     def list_idle_reads(self) -> EdgeTable:
         return self._keep_rows(super().list_idle_reads(), self._visible, self._visible)
 

@@ -239,11 +239,11 @@ RANKS = STEPS + 1  # between the orders of two ranks
 
 
 class Hits(NamedTuple):
-    """The assets that a question finds, as arrays of equal length, in no order; each asset once."""
+    """The assets that a question finds, as arrays of equal length, in no order; an asset once for each of its names that fits."""
 
     nodes: Longs  # representatives
-    rows: Longs  # the own node of the name that fits best
-    orders: Ints  # the best first: rank x RANKS + what is missing of the score
+    rows: Longs  # the own node of the name that fits
+    orders: Ints  # not negative, the best first: rank x RANKS + what is missing of the score
 
     @classmethod
     def build_equal(cls, nodes: Longs) -> Hits:
@@ -257,8 +257,16 @@ class Hits(NamedTuple):
         """The best of them, of equal ones those that came first."""
         if len(self.nodes) <= most:
             return self
-        worst = int(np.partition(self.orders, most - 1)[most - 1])
+        worst = int(np.searchsorted(np.cumsum(np.bincount(self.orders)), most))
         better = self.orders < worst
         equal = np.flatnonzero(self.orders == worst)[: most - int(np.count_nonzero(better))]
         better[equal] = True
         return self.keep(better)
+
+    def keep_distinct(self) -> Hits:
+        """Each asset once, by the own node that fits best."""
+        places = np.lexsort((self.rows, self.orders, self.nodes))
+        first = np.diff(self.nodes[places], prepend=-1) != 0
+        kept = np.zeros(len(self.nodes), np.bool_)
+        kept[places[first]] = True
+        return self.keep(kept)

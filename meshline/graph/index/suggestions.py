@@ -135,7 +135,8 @@ class Suggestions:
         place = np.full(self._names.texts, _ALIKE, np.int32)
         nearest = numbers[np.argsort(-ratios, kind="stable")[:_ALIKE]]
         place[nearest] = np.arange(len(nearest), dtype=np.int32)
-        rows = self._names.keep_current(np.flatnonzero(place[self._names.name[:n]] < _ALIKE))
+        rows = np.flatnonzero(place[self._names.name[:n]] < _ALIKE)
+        rows = rows[self._names.mark_current(rows)]
         if kind is not None:
             rows = rows[nodes.kind[rows] == kind]
         rows = rows[np.argsort(place[self._names.name[rows]], kind="stable")]
@@ -191,7 +192,7 @@ class Suggestions:
     def _iterate_rows(self, rows: I64, by: Ranks, first: int) -> Iterator[tuple[tuple[int, int], int]]:
         """These assets in order, without those that are only inferred or former."""
         nodes = self._tables.nodes
-        rows = self._names.keep_stated(self._names.keep_current(rows))
+        rows = rows[self._names.mark_current(rows) & self._names.mark_stated(rows)]
         ranks = by.rank(self._names, rows)
         groups = ranks * _KINDS + nodes.kind[rows]
         for group in np.flatnonzero(np.bincount(groups, minlength=1)).tolist():

@@ -113,7 +113,7 @@ def choose_best(index: LineageIndex, hits: Hits, most: int, filter_hits: Callabl
         kept = _mark_found(index, best)
         if filter_hits is not None:
             kept &= filter_hits(best)
-        found = best.keep(kept)
+        found = best.keep(kept).keep_distinct()
         if len(found.nodes) > most or len(best.nodes) == len(hits.nodes):
             return found.keep_best(most), len(found.nodes) > most
         size *= 4
@@ -122,8 +122,8 @@ def choose_best(index: LineageIndex, hits: Hits, most: int, filter_hits: Callabl
 def _mark_found(index: LineageIndex, hits: Hits) -> Flags:
     """Which of these are listed, and no mere steps but for those with the name that is searched."""
     found = index.mark_found(hits)
-    for place in np.flatnonzero(found & (hits.orders > RANKS * _LAST_PART)).tolist():
-        found[place] = not _is_mere_step(index, int(hits.nodes[place]))
+    places = np.flatnonzero(found & (hits.orders > RANKS * _LAST_PART))
+    found[places] = ~index.compute_once(_mark_mere_steps, partial(_mark_mere_steps, index))[hits.nodes[places]]
     return found
 
 
@@ -215,15 +215,19 @@ def _find_tagged(index: LineageIndex, tag: str, kinds: Sequence[AssetKind]) -> s
     return {node for node in nodes if is_listed(index, node) and (not kinds or index.assets.get_kind(node) in kinds)}
 
 
+def _mark_mere_steps(index: LineageIndex) -> Flags:
+    """Boolean array by node: the jobs within others that contain no job and neither read nor write. dbt reports each SQL
+    statement as one.
+    """
+    link = index.ownership.mark_linked
+    steps = link(EdgeType.PART_OF) & ~link(EdgeType.PART_OF, incoming=True) & ~link(EdgeType.READS) & ~link(EdgeType.WRITES)
+    jobs = np.flatnonzero(steps).astype(np.int32)
+    steps[jobs[index.lineage.get_kinds(jobs) != KIND_ORDER[AssetKind.JOB]]] = False
+    return steps
+
+
 def _is_mere_step(index: LineageIndex, node: int) -> bool:
-    """Whether it is a job within another that contains no job and neither reads nor writes: dbt reports each SQL statement as one."""
-    if index.assets.get_kind(node) is not AssetKind.JOB or not index.ownership.list_edges(node, EdgeType.PART_OF):
-        return False
-    return not (
-        index.ownership.list_edges(node, EdgeType.READS)
-        or index.ownership.list_edges(node, EdgeType.WRITES)
-        or index.ownership.list_edges(node, EdgeType.PART_OF, incoming=True)
-    )
+    return bool(index.compute_once(_mark_mere_steps, partial(_mark_mere_steps, index))[node])
 
 
 def suggest_assets(index: LineageIndex, text: str, first: int, limits: Limits = UNLIMITED) -> list[int]:
