@@ -240,6 +240,7 @@ export const text = {
   restricted: "You may see only some assets of this mesh: lists, searches and counts are of those.",
   hiddenConsumers: "consumers that you may not see",
   policiesUnchecked: "policies not evaluated",
+  hiddenViolations: "of assets that you may not see",
   ownersOfChanged: "Owners of what is changed itself:",
   ownersOfChangedToo: "A check of the change notifies them too; below are only the owners of what it affects.",
   theme: "Theme",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -19,17 +19,21 @@ from meshline.governance.changes import Change
 from meshline.governance.gate import Options, decide, judge_changes
 from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.governance.policies.policy import PolicyFile
-from meshline.governance.report import Report
+from meshline.governance.policies.restricted_violations import split_violations
+from meshline.governance.report import HiddenViolations, Report
 from meshline.governance.rules import Verdict
 from meshline.governance.waivers import apply_waivers
+from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import from_micros, get_current_micros, to_micros
+from meshline.graph.model import AssetKey, from_micros, get_current_micros, to_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.graph.store.base import Batch, Store
+from meshline.graph.what_if import SupposedStatement, restrict_statements
 
 MAX_INPUTS = 1_000  # of one check
-POLICIES_UNCHECKED = "policies were not evaluated: only callers who may see every asset are answered with violations"
+OWN_UNCHECKED = "the policies of the request were not evaluated: they could ask about assets that you may not see"
+NEW_UNCHECKED = "policies were not evaluated for what is new, or what you may not see"
 
 
 def run_check(
@@ -73,7 +77,9 @@ def judge_texts(
 ) -> Report:
     """The report for texts that are open; see `run_check`. The graph is locked while changes are judged, not while texts are parsed.
 
-    Policies are about the whole graph: for a caller who may not see every asset they are not evaluated, which the report states.
+    Policies are evaluated on the whole graph. Of a caller who may not see every asset those of the installation are, for what he changes of
+    the assets that he may read: he sees the violations between such assets, and the report counts the others. Not those of the request,
+    with which he could ask anything of any asset.
     """
     time = get_current_micros()
     waived = texts.read_waivers(time)
@@ -95,26 +101,42 @@ def judge_texts(
     )
     with live.lock.set_deadline(limits.deadline), live.lock:
         report = judge_changes(live, live.index, found.changes, options)
-        restricted = live.index.is_restricted
-        watch = None if restricted else PolicyMonitor(live, own) if own else None if policies is None else policies.watch
-        violations = () if watch is None else find_new_violations(watch, found.statements, _pair_verdicts(found.changes, report), time)
-    if watch is not None and violations:
-        before = texts.read_old_statements()
+        restricted, judged = live.index.is_restricted, _pair_verdicts(found.changes, report)
+        known_changes = [one for one in judged if _may_read(live.index, one[0].assets)] if restricted else judged
+        watch = PolicyMonitor(live, own) if own and not restricted else None if policies is None else policies.watch
+        statements = restrict_statements(live, found.statements) if restricted else found.statements
+        violated = [] if watch is None else find_new_violations(watch, statements, known_changes, time)
+    violations = tuple(one for one, _ in violated)
+    hidden: tuple[HiddenViolations, ...] = ()
+    if watch is not None and violated:
+        before: Sequence[SupposedStatement] = texts.read_old_statements()
         with live.lock.set_deadline(limits.deadline), live.lock:
-            known = {one.fingerprint for one in find_new_violations(watch, before, (), time)}
-        violations = tuple(one for one in violations if one.fingerprint not in known)
+            before = restrict_statements(live, before) if restricted else before
+            known = {one.fingerprint for one, _ in find_new_violations(watch, before, (), time)}
+            violated = [one for one in violated if one[0].fingerprint not in known]
+            violations = tuple(one for one, _ in violated)
+            if restricted:
+                violations, hidden = split_violations(live.index, watch.policies, violated)
     if not graph:  # an empty graph knows none of the assets, which means nothing about them
         report = replace(report, findings=tuple(replace(one, unknown=(), gaps=()) for one in report.findings))
-    warnings = (*found.warnings, POLICIES_UNCHECKED) if restricted else found.warnings
+    unchecked = [OWN_UNCHECKED] if restricted and own else []
+    unchecked += [NEW_UNCHECKED] if len(known_changes) < len(judged) else []
     report = replace(
         report,
         checked=found.compared,
-        warnings=warnings,
+        warnings=(*found.warnings, *unchecked),
         violations=violations,
+        hidden_violations=hidden,
         consumers_checked=graph,
-        policies_checked=graph and not restricted,
+        policies_checked=graph and not (restricted and own),
     )
     return decide(apply_waivers(report, waived, from_micros(time).date()))
+
+
+def _may_read(index: LineageIndex, assets: Iterable[AssetKey]) -> bool:
+    """Whether the caller may read all that is changed; what is new he may not."""
+    nodes = [index.assets.find_by_key(key) for key in assets]
+    return all(node is not None and index.may_read(node) for node in nodes)
 
 
 def _pair_verdicts(changed: Iterable[Change], report: Report) -> list[tuple[Change, Verdict]]:

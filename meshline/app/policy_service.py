@@ -14,6 +14,7 @@ from meshline.governance.policies.policy import Policy, PolicyFile, parse_polici
 from meshline.governance.report import Violation
 from meshline.governance.rules import Verdict
 from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import AssetKey
 from meshline.graph.what_if import SupposedStatement, suppose_statements
 from meshline.ingest.documents import MAX_BYTES, parse_yaml
 
@@ -84,11 +85,13 @@ class PolicyService:
 
 def find_new_violations(
     watch: PolicyMonitor, statements: Sequence[SupposedStatement], judged: Sequence[tuple[Change, Verdict]], now: int
-) -> tuple[Violation, ...]:
-    """The violations that would be new if sources made these statements at `now` (microseconds). `judged`: the changes of the check
-    with their verdicts. Only candidates that these can affect are evaluated.
+) -> list[tuple[Violation, Sequence[AssetKey]]]:
+    """The violations that would be new if sources made these statements at `now` (microseconds), each with the assets that it is about.
+
+    `judged`: the changes of the check with their verdicts. Only candidates that these can affect are evaluated.
     """
     with watch.live.lock:
         watch.settle(judged)
         with suppose_statements(watch.live, statements, now) as would:
-            return watch.compare_supposed(would).opened
+            found = watch.compare_supposed(would)
+            return [(one, found.ends[one.fingerprint]) for one in found.opened]

@@ -92,7 +92,7 @@ def build_check_records(actor: str, report: Report, digest: str, at: int) -> lis
         "passed": report.passed,
         "verdict": report.verdict,
         "findings": len(report.findings),
-        "violations": len(report.violations),
+        "violations": len(report.violations) + sum(one.count for one in report.hidden_violations),
         "revision": report.completeness.revision,
     }
     subjects = sorted({finding.subject.name for finding in report.findings})

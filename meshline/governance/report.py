@@ -113,6 +113,14 @@ class Violation(Value, frozen=True, kw_only=True):
     waived: Waived | None = None
 
 
+class HiddenViolations(Value, frozen=True, kw_only=True):
+    """How many new violations of a policy have one verdict and are not listed: of assets that the caller may not see."""
+
+    policy: str
+    verdict: str
+    count: int
+
+
 class WaiverProblem(Value, frozen=True, kw_only=True):
     """A waiver that has expired, matches no finding, or cannot be used. It is a finding of its own."""
 
@@ -180,8 +188,9 @@ class Completeness(Value, frozen=True, kw_only=True):
 class Report(Value, frozen=True, kw_only=True):
     """`verdict`: the worst one that is not waived. `passed`: no verdict is at or above `fail_on`. `checked`: how many inputs were compared.
 
-    `consumersChecked`: false without a graph (--no-graph): an empty list of hits then means nothing. `policiesChecked`: false for a
-    caller who may not see every asset: an empty list of violations then means nothing.
+    `consumersChecked`: false without a graph (--no-graph): an empty list of hits then means nothing. `policiesChecked`: false if the
+    request has policies and its caller may not see every asset: these are not evaluated then. `hiddenViolations`: for such a caller, the
+    violations that are not listed; they count.
     """
 
     verdict: str
@@ -194,6 +203,7 @@ class Report(Value, frozen=True, kw_only=True):
     policies_checked: bool = True
     findings: tuple[Finding, ...] = ()
     violations: tuple[Violation, ...] = ()
+    hidden_violations: tuple[HiddenViolations, ...] = ()
     waivers: tuple[WaiverProblem, ...] = ()
     notify: tuple[Notice, ...] = ()
     completeness: Completeness

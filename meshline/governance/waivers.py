@@ -115,9 +115,10 @@ def update_verdict(report: Report) -> Report:
 
 
 def list_verdicts(report: Report) -> Iterator[str]:
-    """The verdicts of all findings and violations that are not waived, and of waiver problems."""
+    """The verdicts of all findings and violations that are not waived, of those that are not listed, and of waiver problems."""
     concerns: tuple[Finding | Violation, ...] = (*report.findings, *report.violations)
     yield from (one.verdict for one in concerns if one.waived is None)
+    yield from (one.verdict for one in report.hidden_violations)
     yield from (one.verdict for one in report.waivers)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import filterfalse
 from typing import NamedTuple, NoReturn, cast
 
-from meshline.graph.content import EMPTY
+from meshline.graph.content import EMPTY, decode_facts, encode_facts
+from meshline.graph.index import LineageIndex
+from meshline.graph.index.results import StatedScope
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import Content, Scope
+from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, Facts, Flow, Scope
 from meshline.graph.store.base import Batch, Head, RunReader, Store
 
 
@@ -37,6 +40,49 @@ def suppose_statements(live: LiveGraph, statements: Sequence[SupposedStatement],
             yield would
         finally:
             _put_back(live, [before.get(head.scope_id, head._replace(content=None)) for head in heads])
+
+
+def restrict_statements(live: LiveGraph, statements: Sequence[SupposedStatement]) -> list[SupposedStatement]:
+    """The statements of a change with all that they state of assets that the caller may not read, or that are new, as it is stated now.
+
+    `live`: the graph as the caller sees it. What would follow from a change of such an asset depends on whether there is a hidden one of
+    that name; so it follows neither from that, nor from a new one. Under the graph's lock.
+    """
+    index, stated = live.index, dict[str, Mapping[Scope, StatedScope]]()
+    for source in {one.source for one in statements}:
+        stated[source] = index.whole.changes.list_statements(source)
+    known = [stated[one.source].get(one.scope) for one in statements]
+    heads = live.store.read_heads([one.scope_id for one in known if one is not None])
+    contents = {head.scope_id: head.content for head in heads}
+    found = []
+    for one, scope in zip(statements, known, strict=True):
+        now = None if scope is None else contents.get(scope.scope_id)
+        found.append(one._replace(content=_join_contents(index, one.content, now)))
+    return found
+
+
+def _join_contents(index: LineageIndex, proposed: Content, now: Content | None) -> Content:
+    """What is proposed of assets that may be read, and what is stated now of all others."""
+    after, before = (Facts() if content is None else decode_facts(content.blob) for content in (proposed, now))
+    may_read: dict[AssetKey, bool] = {}
+
+    def is_readable(key: AssetKey) -> bool:
+        if key not in may_read:
+            node = index.assets.find_by_key(key)
+            may_read[key] = node is not None and index.may_read(node)
+        return may_read[key]
+
+    def keep(one: AssetFact | EdgeFact | Flow) -> bool:
+        ends = (one.key,) if isinstance(one, AssetFact) else (one.start, one.end)
+        return all(map(is_readable, ends))
+
+    return encode_facts(
+        Facts(
+            (*filter(keep, after.assets), *filterfalse(keep, before.assets)),
+            (*filter(keep, after.edges), *filterfalse(keep, before.edges)),
+            (*filter(keep, after.flows), *filterfalse(keep, before.flows)),
+        )
+    )
 
 
 def _build_heads(live: LiveGraph, statements: Sequence[SupposedStatement], now: int) -> list[Head]:

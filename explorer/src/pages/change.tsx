@@ -243,6 +243,7 @@ function Report({ query, change, command }: { query: QueryState<ChangeAnswer>; c
       {({ blastRadius: report }) => {
         const hits = report.findings.flatMap((finding) => finding.hits);
         const hidden = report.findings.some((finding) => finding.hiddenHits > 0);
+        const unlisted = report.hiddenViolations.reduce((sum, one) => sum + one.count, 0);
         const owners = listChangedOwners(report);
         return (
           <>
@@ -257,7 +258,7 @@ function Report({ query, change, command }: { query: QueryState<ChangeAnswer>; c
                 {report.policiesChecked
                   ? `${count(report.violations.length, "violation", "violations")} of policies`
                   : text.policiesUnchecked}
-                .
+                {unlisted > 0 && `, ${count(unlisted, "further violation", "further violations")} ${text.hiddenViolations}`}.
               </p>
               <CompletenessLine completeness={report.completeness} />
               <div className="row">

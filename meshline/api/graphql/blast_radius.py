@@ -303,6 +303,13 @@ class FlowChange:
     job_name: str | None
 
 
+@strawberry.type(description="The number of violations of a policy that are not listed and have one verdict.")
+class HiddenViolations:
+    policy: str
+    verdict: Verdict
+    count: int
+
+
 @strawberry.type(description="Changes in the lineage of the changed assets since a time. `flows` lists some of them.")
 class LineageSince:
     since: datetime
@@ -332,8 +339,11 @@ class BlastRadius:
     checked: int = strawberry.field(description="The number of inputs that were compared.")
     findings: list[Finding]
     violations: list[BrokenPolicy]
+    hidden_violations: list[HiddenViolations] = strawberry.field(
+        description="The violations that are not listed: of assets that the caller may not see (access rules)."
+    )
     policies_checked: bool = strawberry.field(
-        description="Whether policies were evaluated; false for a caller who may not see every asset (access rules)."
+        description="Whether all policies were evaluated; false if the request has some, and its caller may not see every asset."
     )
     notify: list[CheckNotice] = strawberry.field(description="The recipients to notify: consumers and owners, each once.")
     completeness: Completeness
@@ -356,6 +366,9 @@ class BlastRadius:
             checked=found.checked,
             findings=[Finding.from_finding(shown, one) for one in found.findings],
             violations=[BrokenPolicy.from_violation(shown, one) for one in found.violations],
+            hidden_violations=[
+                HiddenViolations(policy=one.policy, verdict=parse_verdict(one.verdict), count=one.count) for one in found.hidden_violations
+            ],
             policies_checked=found.policies_checked,
             notify=[CheckNotice.from_notice(shown, one) for one in found.notify],
             completeness=Completeness(

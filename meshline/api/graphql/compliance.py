@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 
 import strawberry
-from msgspec.structs import replace
 from strawberry.scalars import JSON
 
 from meshline.api.auth import check_access, check_role
@@ -20,10 +18,9 @@ from meshline.app.tokens import AccessScope, Role
 from meshline.errors import InvalidInput
 from meshline.governance import audit
 from meshline.governance.policies import policy as policies_
-from meshline.governance.policies.monitor import Breach, Place, compute_fingerprint, rank_violation
+from meshline.governance.policies.monitor import Breach, Place, compute_fingerprint, list_ends, rank_violation
+from meshline.governance.policies.restricted_violations import hide_parts
 from meshline.governance.policies.subject import NO_NODE
-from meshline.governance.report import Step, Violation
-from meshline.graph.index import LineageIndex
 from meshline.graph.model import from_micros, to_micros
 from meshline.graph.queries.pages import SortKey
 from meshline.words import suggest_closest
@@ -87,7 +84,8 @@ def list_violations(
     violations = watch.build_violations(page)
     if view.index.is_restricted:
         violations = [
-            hide_parts(view.index, one, known[place.policy].title, place) for one, (place, _) in zip(violations, page, strict=True)
+            hide_parts(view.index, one, known[place.policy].title, list_ends(view.index, place))
+            for one, (place, _) in zip(violations, page, strict=True)
         ]
     return Connection(
         nodes=[BrokenPolicy.from_violation(shown, one) for one in violations],
@@ -104,26 +102,6 @@ def _list_shown(request: RequestContext) -> list[tuple[Place, Breach]]:
     if not index.is_restricted:
         return found
     return [one for one in found if index.may_read(one[0].asset) and (one[0].end == NO_NODE or index.may_read(one[0].end))]
-
-
-def hide_parts(index: LineageIndex, violation: Violation, title: str, place: Place) -> Violation:
-    """A violation for a caller who may not see every asset: its text is made of what policies name, which may be hidden."""
-    names = [index.assets.get_key(node).qualified_name for node in (place.asset, place.end) if node != NO_NODE]
-    return replace(violation, text=f"{title}: {' and '.join(dict.fromkeys(names))}", path=tuple(_join_hidden(index, violation.path)))
-
-
-def _join_hidden(index: LineageIndex, path: Iterable[Step]) -> Iterator[Step]:
-    """The steps between visible assets; each counts the hidden ones before it."""
-    hidden, masking = 0, False
-    for step in path:
-        job = step.job if step.job is not None and index.assets.find(step.job.id) is not None else None
-        if index.assets.find(step.asset.id) is None:
-            hidden, masking = hidden + 1, masking or step.masking
-        elif hidden:
-            yield Step(asset=step.asset, edge=step.edge, masking=masking or step.masking, hidden=hidden)
-            hidden, masking = 0, False
-        else:
-            yield replace(step, job=job)
 
 
 def _build_sort_key(request: RequestContext, one: tuple[Place, Breach]) -> SortKey:

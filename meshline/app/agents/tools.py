@@ -483,6 +483,7 @@ def check_change(ask: Ask, asked: CheckArguments) -> Answer:
     rows, more = slice_rows(contents, asked.next, asked.limit, completeness["revision"])
     breaking = sum(one["verdict"] == "BREAKING" for one in findings)
     policies = f"{format_count(len(violations), 'violation')} of policies" if report["policiesChecked"] else "policies not evaluated"
+    unlisted = [{"policy": one["policy"], "verdict": one["verdict"].lower(), "count": one["count"]} for one in report["hiddenViolations"]]
     sentence = (
         f"{_VERDICTS[report['verdict']]}. {format_count(len(findings), 'finding')} ({breaking} breaking),"
         f" {policies}, {format_count(len(report['notify']), 'recipient')} to notify."
@@ -490,6 +491,7 @@ def check_change(ask: Ask, asked: CheckArguments) -> Answer:
     facts: Content = _drop_empty(
         {
             "verdict": report["verdict"].lower(),
+            "violationsYouMayNotSee": limit_list(unlisted),
             "notify": limit_list(
                 _drop_empty({"name": one["name"], "why": one["why"], "assets": one["total"], "contacts": one["contacts"]})
                 for one in report["notify"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -26,6 +27,7 @@ from meshline.governance.report_values import AssetValues
 from meshline.governance.rules import Verdict
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import AssetKey
 
 
 class Place(NamedTuple):
@@ -209,6 +211,11 @@ def compute_fingerprint(index: LineageIndex, place: Place) -> str:
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
+def list_ends(index: LineageIndex, place: Place) -> list[AssetKey]:
+    """The one or two assets that a violation is about."""
+    return list(dict.fromkeys(index.assets.get_key(node) for node in (place.asset, place.end) if node != NO_NODE))
+
+
 def _get_key(index: LineageIndex, node: int) -> tuple[str, ...]:
     return () if node < 0 else (index.assets.get_kind(node), *index.assets.get_key(node).parts)
 
@@ -242,10 +249,11 @@ def _format_text(context: EvaluationContext, policy: Policy, place: Place, breac
 
 
 class ViolationDifference(NamedTuple):
-    """The violations that a change opens and closes."""
+    """The violations that a change opens and closes. `ends`: of each that it opens, by fingerprint, the assets that it is about."""
 
     opened: tuple[Violation, ...]
     closed: tuple[Violation, ...]
+    ends: Mapping[str, Sequence[AssetKey]] = MappingProxyType({})
 
 
 class PolicyMonitor:
@@ -397,8 +405,12 @@ class PolicyMonitor:
         opened = self._find_missing(context, after, before, new=True)
         closed = self._find_missing(context, before, after, new=False)
         both = opened.keys() & closed.keys()
-        return ViolationDifference(*(tuple(one for id_, one in some.items() if id_ not in both) for some in (opened, closed)))
+        added, gone = (tuple(one for id_, (one, _) in some.items() if id_ not in both) for some in (opened, closed))
+        return ViolationDifference(added, gone, {id_: list_ends(context.index, place) for id_, (_, place) in opened.items()})
 
-    def _find_missing(self, context: EvaluationContext, some: Breaches, others: Breaches, *, new: bool) -> dict[str, Violation]:
-        only = {place: breach for place, breach in some.items() if place not in others}
-        return {one.fingerprint: one for one in build_violations(context, self.policies, sort_violations(context.index, only), new=new)}
+    def _find_missing(
+        self, context: EvaluationContext, some: Breaches, others: Breaches, *, new: bool
+    ) -> dict[str, tuple[Violation, Place]]:
+        found = sort_violations(context.index, {place: breach for place, breach in some.items() if place not in others})
+        built = build_violations(context, self.policies, found, new=new)
+        return {one.fingerprint: (one, place) for one, (place, _) in zip(built, found, strict=True)}

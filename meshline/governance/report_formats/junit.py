@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from meshline.governance.report import Concern, Finding, Report, Violation
+from meshline.governance.report import Concern, Finding, HiddenViolations, Report, Violation
 from meshline.governance.report_formats.presentation import (
     UNCHECKED,
     Names,
     collect_names,
     describe_concern,
+    describe_hidden_violations,
     describe_reach,
     describe_subject,
     describe_unchecked,
@@ -17,6 +18,7 @@ from meshline.governance.report_formats.presentation import (
     format_location,
     get_rule,
     is_failing,
+    is_failure,
     list_concerns,
     list_hits,
     list_uncertainties,
@@ -35,6 +37,7 @@ def render_xml(report: Report) -> bytes:
     for note in list_uncertainties(report):
         suite.add_property("not certain", make_printable(note))
     cases = [_build_case(report, concern, name) for concern in list_concerns(report)]
+    cases += [_build_hidden_case(report, hidden) for hidden in report.hidden_violations]
     suite.add_testcases(cases or [TestCase(format_headline(report), "meshline")])
     file = JUnitXml("meshline")
     file.add_testsuite(suite)
@@ -54,6 +57,13 @@ def _build_case(report: Report, concern: Concern, name: Names) -> TestCase:
         case.result = [failure]
     else:
         case.system_out = lines
+    return case
+
+
+def _build_hidden_case(report: Report, hidden: HiddenViolations) -> TestCase:
+    case = TestCase(f"policy/{hidden.policy}: {describe_hidden_violations(hidden)}", "policies")
+    if is_failure(report, hidden.verdict):
+        case.result = [Failure(f"{hidden.verdict}: {describe_hidden_violations(hidden)}", hidden.verdict)]
     return case
 
 

@@ -6,9 +6,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from meshline.governance.changes import SubjectKind
-from meshline.governance.report import Asset, Concern, Finding, Hit, Notice, Report, Step, Subject, Violation, WaiverProblem
+from meshline.governance.report import (
+    Asset,
+    Concern,
+    Finding,
+    HiddenViolations,
+    Hit,
+    Notice,
+    Report,
+    Step,
+    Subject,
+    Violation,
+    WaiverProblem,
+)
 from meshline.governance.report_formats.completeness_text import describe_gaps, describe_hidden
-from meshline.words import format_count, shorten_text
+from meshline.words import format_count, is_or_are, shorten_text
 
 VERDICTS = ("breaking", "conditional", "compatible")
 _REACHES = {"BOUND": "by promise", "DIRECT": "directly", "INDIRECT": "indirectly", "POSSIBLE": "possibly"}
@@ -70,31 +82,37 @@ def _list_path_assets(path: Iterable[Step]) -> Iterator[Asset]:
 
 def format_headline(report: Report) -> str:
     """The verdict with its reasons, as one sentence."""
-    if not (report.findings or report.violations or report.waivers):
+    if not (report.findings or report.violations or report.hidden_violations or report.waivers):
         # A warning may name an input that was not compared, and some people read only the first line.
         what = "was compared" if report.warnings else "matters"
         warned = f", {format_count(len(report.warnings), 'warning')}" if report.warnings else ""
         unasked = "" if report.consumers_checked else f"; {UNCHECKED}"
         return f"COMPATIBLE: nothing that {what} has changed ({format_count(report.checked, 'input')} compared{warned}){unasked}."
-    kinds: tuple[tuple[str, Sequence[Concern]], ...] = (
-        ("change", report.findings),
-        ("policy violation", report.violations),
-        ("waiver problem", report.waivers),
+    kinds: tuple[tuple[str, Iterable[str]], ...] = (
+        ("change", _list_verdicts(report.findings)),
+        ("policy violation", _list_verdicts(report.violations)),
+        ("further policy violation", [one.verdict for one in report.hidden_violations for _ in range(one.count)]),
+        ("waiver problem", _list_verdicts(report.waivers)),
     )
-    parts = [part for noun, concerns in kinds if (part := _format_counts(noun, concerns))]
+    parts = [part for noun, verdicts in kinds if (part := _format_counts(noun, verdicts))]
     found = list_concerns(report)
     if waived := sum(map(is_waived, found)):
         parts.append(f"{waived} waived")
-    worst = [describe_concern(found[0])] if report.verdict != VERDICTS[-1] else []
-    counts = [", ".join(parts)] if len(found) > 1 or not worst else []
+    worst = [describe_concern(one) for one in found[:1] if report.verdict != VERDICTS[-1] and one.verdict == report.verdict]
+    counts = [", ".join(parts)] if len(found) > 1 or report.hidden_violations or not worst else []
     asked = any(finding.waived is None for finding in report.findings) or not report.consumers_checked
     hit = [_format_consumers(report)] if asked else []
     return f"{report.verdict.upper()}: {'; '.join([*worst, *counts, *hit])}."
 
 
-def _format_counts(noun: str, concerns: Sequence[Concern]) -> str:
-    """`2 breaking changes`, `3 changes (1 breaking, 2 conditional)`: of those that are not waived."""
-    found = Counter(one.verdict for one in concerns if not is_waived(one))
+def _list_verdicts(concerns: Iterable[Concern]) -> list[str]:
+    """Of those that are not waived."""
+    return [one.verdict for one in concerns if not is_waived(one)]
+
+
+def _format_counts(noun: str, verdicts: Iterable[str]) -> str:
+    """`2 breaking changes`, `3 changes (1 breaking, 2 conditional)`."""
+    found = Counter(verdicts)
     parts = [f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict]]
     if len(parts) > 1:
         return f"{format_count(found.total(), noun)} ({', '.join(parts)})"
@@ -160,9 +178,12 @@ def is_waived(concern: Concern) -> bool:
 
 def is_failing(report: Report, concern: Concern) -> bool:
     """Whether this finding, violation or problem makes the check fail."""
-    if report.fail_on not in VERDICTS or is_waived(concern):
-        return False
-    return VERDICTS.index(concern.verdict) <= VERDICTS.index(report.fail_on)
+    return not is_waived(concern) and is_failure(report, concern.verdict)
+
+
+def is_failure(report: Report, verdict: str) -> bool:
+    """Whether a verdict makes the check fail."""
+    return report.fail_on in VERDICTS and VERDICTS.index(verdict) <= VERDICTS.index(report.fail_on)
 
 
 def get_rule(concern: Concern) -> str:
@@ -254,8 +275,15 @@ def list_affected(finding: Finding) -> list[str]:
     return [f"{number:,} {noun.removesuffix('s') if number == 1 else noun}" for noun, number in finding.affected.items() if number]
 
 
+def describe_hidden_violations(hidden: HiddenViolations) -> str:
+    """That violations of a policy are not listed, and why."""
+    found = format_count(hidden.count, f"{hidden.verdict} violation")
+    return f"{found} of {hidden.policy} {is_or_are(hidden.count)} of assets that you may not see and not listed."
+
+
 def list_uncertainties(report: Report) -> list[str]:
     """What is uncertain about the whole report."""
     unknown = [] if report.consumers_checked else [f"{UNCHECKED.capitalize()}: who is hit, and by which path, is unknown."]
     hidden = describe_hidden(report.completeness.hidden)
+    hidden += [describe_hidden_violations(one) for one in report.hidden_violations]
     return [*unknown, *hidden, *describe_gaps(report.completeness), *(shorten_text(text, LONGEST_TEXT) for text in report.warnings)]

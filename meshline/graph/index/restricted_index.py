@@ -181,6 +181,8 @@ class RestrictedNames(DisplayNames):
         self._readable = readable
 
     def is_visible(self, node: int) -> bool:
+        if node >= len(self._visible):  # of a supposed change: it is newer than this index
+            return False
         return bool(self._visible[node]) and self._whole.is_visible(node)  # first what hides it: less is done for a hidden asset
 
     def get_key(self, node: int) -> AssetKey:
