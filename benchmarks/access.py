@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -17,6 +18,7 @@ from benchmarks.traversal import CLOSURES
 from meshline.api.graphql import Bounds, Executor
 from meshline.app.access import Access
 from meshline.app.access_rules import AccessRules, Rule
+from meshline.app.cedar_policies import CedarPolicies
 from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.kernels.jit import compile_kernels
@@ -24,18 +26,23 @@ from meshline.graph.index.results import Flags
 from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.model import AssetKind, build_dataset_key
 from meshline.graph.naming import Naming
-from meshline.graph.queries.visibility import Selector, SelectorKind, compute_visible
+from meshline.graph.queries.selection import Selector, SelectorKind
+from meshline.graph.queries.visibility import compute_visible
 from meshline.graph.store.sqlite import SqliteStore
 
 ABOUT = """\
 The request of the benchmark `impact`, of a caller who may not see every tenth domain, against the same of a caller who sees everything.
 `the view` is what is computed once for all callers with the same rights after each commit: which assets they may see. Its goal is 5 ms
-for a million columns, shown as a ratio. A look-up of the id of a dataset that the caller may not see should take as long as one of an id
-that nothing has, so that it does not show which names there are."""
+for a million columns, shown as a ratio. `the view by policies` is of as many restrictions as policies in Cedar with a condition on
+tags: what Cedar decides about a caller, which happens once, and the view that follows from it, against the same of the list. A look-up
+of the id of a dataset that the caller may not see should take as long as one of an id that nothing has, so that it does not show
+which names there are."""
 
 READER = Actor("reader", Role.READER)
 ALLOWED = 1.15
 LOOKUPS = 100  # at a time
+ALLOWED_POLICIES = 1.5
+_CONTAINERS = {SelectorKind.DOMAIN: "Domain", SelectorKind.NAMESPACE: "Namespace"}
 ALLOWED_MS = 5  # for a million columns
 
 
@@ -84,8 +91,31 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         goal=build_maximum(1),
         more={"domains": len(domains), "hidden": len(hidden), "first, ms": round(first)},
     )
+    yield _compare_policies(index, hidden, rounds)
     yield _compare_look_ups(graphql, index, compute_visible(index, rights), rounds)
     store.close()
+
+
+def _compare_policies(index: LineageIndex, hidden: Sequence[Selector], rounds: int) -> Figure:
+    """The view of a caller by policies that forbid what the list restricts, if it has a tag or not: each asks two questions."""
+    named = [f"{_CONTAINERS[selector.kind]}::{json.dumps(selector.name)}" for selector in hidden]
+    text = "\n".join(
+        f'forbid(principal, action, resource in {one}) when {{ resource.tags.contains("pii") || principal is Token }};' for one in named
+    )
+    policies = CedarPolicies({"benchmark.cedar": text})
+    by_policies, listed = AccessRules({}, (), (), policies=policies), AccessRules({}, (), (Rule(frozenset(), tuple(hidden), ""),))
+    judged = measure_time(partial(by_policies.find_rights, READER)).wall * 1000
+    rights = [rules.find_rights(READER) for rules in (by_policies, listed)]
+    ours, reference = find_best([partial(compute_visible, index, one) for one in rights if one is not None], rounds)
+    return Figure(
+        case=f"the view by {len(named):,} policies",
+        unit="ms",
+        ours=ours.wall * 1000,
+        reference=reference.wall * 1000,
+        against="by the list",
+        goal=build_maximum(ALLOWED_POLICIES),
+        more={"decided once in, ms": round(judged, 1)},
+    )
 
 
 def _compare_look_ups(graphql: Executor, index: LineageIndex, visible: Flags, rounds: int) -> Figure:

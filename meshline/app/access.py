@@ -15,7 +15,8 @@ from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.index.results import Flags
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, get_current_micros
-from meshline.graph.queries.visibility import Levels, Masks, Rights, SelectorKind, compute_masks, compute_permitted, find_selected
+from meshline.graph.queries.selection import SelectorKind, find_selected
+from meshline.graph.queries.visibility import Levels, Masks, Rights, compute_masks, compute_permitted
 from meshline.graph.what_if import SupposedStatement, suppose_statements
 
 log = logging.getLogger("meshline.access")

@@ -29,7 +29,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType, Json, build_owner_key, from_micros, get_current_micros
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.contract_versions import build_versions
-from meshline.graph.queries.visibility import Selector, SelectorKind, find_overlapping
+from meshline.graph.queries.selection import Selector, SelectorKind, find_overlapping
 from meshline.graph.store.base import Record
 
 DAY = 86_400_000_000  # microseconds

@@ -29,7 +29,7 @@ from meshline.app.threads import run_in_thread
 from meshline.app.tokens import LOOK_SECONDS, identify_file
 from meshline.errors import InvalidInput, MeshlineError
 from meshline.graph.model import Json
-from meshline.graph.queries.visibility import Selector, SelectorKind
+from meshline.graph.queries.selection import Selector, SelectorKind
 from meshline.ingest.documents import Document, parse_yaml
 
 VERSION = 1

@@ -16,7 +16,8 @@ import msgspec
 from meshline.app.cedar_policies import Caller, CedarPolicies, Rulings
 from meshline.app.tokens import AccessScope, Actor, Role
 from meshline.errors import NotPermitted
-from meshline.graph.queries.visibility import EVERYTHING, Levels, Rights, Selector, SelectorKind, intersect_rights
+from meshline.graph.queries.selection import Selector, SelectorKind
+from meshline.graph.queries.visibility import EVERYTHING, Levels, Rights, intersect_rights
 from meshline.ingest.openlineage.events import DatasetEvent, DatasetMention, Event
 
 EVERYONE = "everyone"

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meshline.app.policy_choices import CALLER, Choice, Example, list_choices, list_examples
 from meshline.errors import InvalidInput, require_extra
-from meshline.graph.queries.visibility import Ruling, Selector, SelectorKind
+from meshline.graph.queries.selection import Selector, SelectorKind
+from meshline.graph.queries.visibility import Ruling
 
 if TYPE_CHECKING:
     from cedarpy import Entities, PolicySet, Schema

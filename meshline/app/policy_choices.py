@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKind
-from meshline.graph.queries.visibility import Selector, SelectorKind
+from meshline.graph.queries.selection import Selector, SelectorKind
 
 MOST_CHOICES = 8  # of a policy: it is judged for each set of them
 CALLER = Selector(SelectorKind.OWNER)  # of `principal in resource.owners`: the caller and his groups

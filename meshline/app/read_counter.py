@@ -16,7 +16,7 @@ from meshline.app.tokens import Actor
 from meshline.governance.audit import AccessEvent
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetKind, EdgeType, build_owner_key
-from meshline.graph.queries.visibility import compute_chosen
+from meshline.graph.queries.selection import compute_chosen
 
 MOST_WAITING = 10_000  # answers whose assets are not classified yet; the one beyond is kept waiting for that
 _KINDS = (AssetKind.DATASET, AssetKind.COLUMN, AssetKind.DATA_PRODUCT)

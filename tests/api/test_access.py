@@ -16,7 +16,8 @@ from meshline.app.access_file import read_access_rules
 from meshline.app.settings import load_settings
 from meshline.app.tokens import Actor, Role, generate_token, hash_token
 from meshline.errors import InvalidInput
-from meshline.graph.queries.visibility import Rights, Selector, SelectorKind
+from meshline.graph.queries.selection import Selector, SelectorKind
+from meshline.graph.queries.visibility import Rights
 from tests.api.conftest import run_application
 from tests.api.test_auth import SECRETS, TOKENS, build_authorization, use_address
 

@@ -14,7 +14,8 @@ from meshline.app import access_file
 from meshline.app.access_file import read_access_rules
 from meshline.app.access_rules import Action
 from meshline.app.tokens import Actor, Role, generate_token, hash_token
-from meshline.graph.queries.visibility import Rights, Selector, SelectorKind
+from meshline.graph.queries.selection import Selector, SelectorKind
+from meshline.graph.queries.visibility import Rights
 from tests.api.conftest import run_application
 from tests.api.test_access import MESH, YAML, build_event
 from tests.api.test_audit import CHECK

@@ -18,7 +18,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.results import Flags
 from meshline.graph.model import AssetKey
-from meshline.graph.queries.visibility import EVERYTHING, Ruling, Selector, SelectorKind, compute_masks, compute_permitted
+from meshline.graph.queries.selection import Selector, SelectorKind
+from meshline.graph.queries.visibility import EVERYTHING, Ruling, compute_masks, compute_permitted
 from tests.api.cedar_meshes import (
     ASSETS,
     COLUMNS,

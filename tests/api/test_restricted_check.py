@@ -19,7 +19,7 @@ from meshline.app.check_texts import CheckInput, CheckRequest, File
 from meshline.app.tokens import NO_AUTHENTICATION, Actor
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.naming import Naming
-from meshline.graph.queries.visibility import Selector, SelectorKind
+from meshline.graph.queries.selection import Selector, SelectorKind
 from tests.api.test_two_worlds import BOUNDS, READER, ask, open_world
 from tests.api.worlds import MARKS, PLAIN, Secret, Shape, World, draw_secret, draw_shapes, share_schema
 from tests.queries import mesh

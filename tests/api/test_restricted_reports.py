@@ -14,7 +14,7 @@ from meshline.app.access_rules import AccessRules, Action, Default, Rule
 from meshline.app.tokens import NO_AUTHENTICATION
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, Statement, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.naming import Naming
-from meshline.graph.queries.visibility import Selector, SelectorKind
+from meshline.graph.queries.selection import Selector, SelectorKind
 from tests.api.test_two_worlds import BOUNDS, READER, ask
 from tests.queries import mesh
 

@@ -24,7 +24,7 @@ from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.text_model import WORDLLAMA, TextModel, read_model
 from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.naming import Naming
-from meshline.graph.queries.visibility import Selector, SelectorKind
+from meshline.graph.queries.selection import Selector, SelectorKind
 from tests.api import test_etag
 from tests.api.test_etag import SCHEMA, build_query
 from tests.api.worlds import (

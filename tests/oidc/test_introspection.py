@@ -15,7 +15,7 @@ from meshline.app.access_rules import AccessRules, Action, Default, Rule
 from meshline.app.grants import Grant, Principal, build_actor
 from meshline.app.tokens import AccessScope, Actor, Role
 from meshline.errors import InvalidInput
-from meshline.graph.queries.visibility import Selector, SelectorKind
+from meshline.graph.queries.selection import Selector, SelectorKind
 from tests.api.conftest import URL, run_application
 from tests.api.test_auth import SECRETS, TOKENS, build_authorization
 from tests.oidc.issuer import AUDIENCE, Answer

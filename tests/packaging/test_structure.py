@@ -196,6 +196,7 @@ SAME_FOR_ALL = {  # what a restricted index answers as any other: about assets t
     "LineageIndex": {
         "load",
         "revision",
+        "version",
         "as_of",
         "known_later",
         "find_named",

@@ -9,7 +9,8 @@ import pytest
 from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, build_column_key, build_contract_key, build_dataset_key, build_job_key
-from meshline.graph.queries.visibility import Rights, Selector, SelectorKind, compute_permitted, compute_visible, find_selected
+from meshline.graph.queries.selection import Selector, SelectorKind, find_selected
+from meshline.graph.queries.visibility import Rights, compute_permitted, compute_visible
 from tests.queries import mesh
 
 DAY = 86_400 * mesh.SECOND

@@ -547,6 +547,11 @@ class LineageIndex:
         return self._view.revision
 
     @property
+    def version(self) -> int:
+        """A number that grows with every change of the index, also with supposed ones, which have no revision of their own."""
+        return self._loader.version
+
+    @property
     def as_of(self) -> int | None:
         """The time that the index shows, in microseconds; None: now."""
         return self._view.as_of

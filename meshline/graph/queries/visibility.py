@@ -7,38 +7,16 @@ restricted itself. Everything is computed with arrays, some milliseconds for a m
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Callable, Iterable
-from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.results import EdgeTable, Flags, Ints
-from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType
+from meshline.graph.model import KINDS, AssetKind, EdgeType
 from meshline.graph.queries.groups import NOTHING
-
-
-class SelectorKind(StrEnum):
-    """What a selector compares."""
-
-    EVERYTHING = "everything"
-    DOMAIN = "domain"  # the domain, those below it, and what is in them
-    PRODUCT = "product"  # the product and its datasets
-    TAG = "tag"  # assets that have a tag, `key` or `key=value`; with `value` as a pattern
-    NAMESPACE = "namespace"  # datasets of the namespaces that a pattern fits
-    DATASET = "dataset"  # one dataset, by its id
-    OWNER = "owner"  # what an owner owns, with what is in it; only policies in Cedar name it
-    KIND = "kind"  # the datasets with their columns, the products, or the domains; as the one before
-
-
-class Selector(NamedTuple):
-    """Some assets: those of a domain, a product, ..., by its name or pattern."""
-
-    kind: SelectorKind
-    name: str = ""
+from meshline.graph.queries.selection import Selector, SelectorKind, find_selections, list_owners
 
 
 class Ruling(NamedTuple):
@@ -157,28 +135,13 @@ def _intersect_masks(index: LineageIndex, rights: Rights, compute: Callable[[_Ma
     return found
 
 
-def compute_chosen(index: LineageIndex, selector: Selector) -> Flags:
-    """What a selector chooses, with what is in it (bool, by node, set at representatives)."""
-    return _Mask(index, Rights(frozenset(), frozenset(), frozenset())).select(selector)
-
-
-def find_selected(index: LineageIndex, selector: Selector) -> bool:
-    """Whether a selector chooses anything at all: one that does not may be misspelt."""
-    return bool(compute_chosen(index, selector).any())
-
-
-def find_overlapping(index: LineageIndex, selector: Selector, others: Iterable[Selector]) -> list[Selector]:
-    """Those of the other selectors that choose something of what a selector chooses."""
-    chosen = compute_chosen(index, selector)
-    return [other for other in others if (compute_chosen(index, other) & chosen).any()]
-
-
 class _Mask:
     """Computes one mask. Arrays are boolean, by node, set at representatives."""
 
     def __init__(self, index: LineageIndex, rights: Rights) -> None:
         self._index = index
         self._rights = rights
+        self._selections = find_selections(index)
         every = np.arange(index.changes.count_nodes(), dtype=np.int32)
         self._rep = index.lineage.get_representatives(every)
         self._kinds = index.lineage.get_kinds(every)
@@ -205,7 +168,7 @@ class _Mask:
         shown, restricted = self._select_containing()
         everything = self._rights.is_everything_granted
         self._add_bound(shown, restricted, _OWNER, self._index.ownership.list_all_edges(EdgeType.OWNS), everything=everything)
-        shown[self._list_owners(self._rights.owners)] = True
+        shown[list_owners(self._index, self._rights.owners)] = True
         return shown[self._rep]
 
     def _select_containing(self) -> tuple[Flags, Flags]:
@@ -217,11 +180,13 @@ class _Mask:
 
     def _select_granted(self) -> tuple[Flags, Flags]:
         """(what is granted, what is restricted)."""
-        if _EVERYTHING in self._rights.granted:
+        rights, selections = self._rights, self._selections
+        if _EVERYTHING in rights.granted:
             granted = np.ones(len(self._rep), np.bool_)
         else:
-            granted = self._select_any(self._rights.granted) | self._select_owned() | self._select_ruled(self._rights.permits)
-        return granted, self._select_restricted()
+            chosen = selections.select_any(rights.granted) | selections.select_owned(rights.owners) | self._select_ruled(rights.permits)
+            granted = selections.spread(chosen)
+        return granted, selections.spread(self._select_restricted())
 
     def compute_permitted(self) -> Flags:
         everything = self._rights.is_everything_granted
@@ -243,97 +208,28 @@ class _Mask:
             found[nodes] = (tied[nodes] | everything) & ~other[nodes] & ~restricted[nodes]
         return found[self._rep]
 
-    def select(self, selector: Selector) -> Flags:
-        """The assets that a selector chooses, with what is in them; those that only follow (jobs, contracts, ...) left out."""
-        found = np.zeros(len(self._rep), np.bool_)
-        if selector.kind is SelectorKind.EVERYTHING:
-            found[:] = True
-        elif selector.kind is SelectorKind.TAG:
-            found[self._index.assets.survey().find_tagged(_build_tag_test(selector.name))] = True
-        elif selector.kind is SelectorKind.NAMESPACE:
-            names = self._index.assets.survey().names
-            numbers, at = np.unique(names.namespace, return_inverse=True)
-            pattern = re.compile(fnmatch.translate(selector.name))
-            fits = np.array([pattern.match(text) is not None for text in self._index.assets.survey().read_texts(numbers)], np.bool_)
-            found[names.representative[fits[at]]] = True
-        elif selector.kind is SelectorKind.OWNER:
-            found = self._mark_owned([selector.name])
-        elif selector.kind is SelectorKind.KIND:
-            found[self._own & (self._kinds == KINDS.index(AssetKind(selector.name)))] = True
-            found[self._columns] |= found[self._of_column]
-            return found
-        elif selector.kind is SelectorKind.DATASET:
-            node = self._index.assets.find(selector.name)
-            if node is not None and self._kinds[node] == _DATASET:
-                found[self._rep[node]] = True
-        else:
-            kind = AssetKind.DOMAIN if selector.kind is SelectorKind.DOMAIN else AssetKind.DATA_PRODUCT
-            node = self._index.assets.find_by_key(AssetKey(kind, (selector.name,)))
-            if node is not None:
-                found[node] = True
-        self._add_contained(found)
-        return found
-
-    def _select_any(self, selectors: Iterable[Selector]) -> Flags:
-        found = np.zeros(len(self._rep), np.bool_)
-        for selector in selectors:
-            found |= self.select(selector)
-        return found
-
     def _select_restricted(self) -> Flags:
-        found = np.zeros(len(self._rep), np.bool_)
+        """What is restricted, by place."""
+        selections = self._selections
+        found = np.zeros(len(selections.nodes), np.bool_)
         for selector in self._rights.restricted:
-            lifted = self._select_any(scope for restricted, scope in self._rights.lifted if restricted == selector)
-            found |= self.select(selector) & ~lifted
+            lifted = selections.select_any(scope for restricted, scope in self._rights.lifted if restricted == selector)
+            found |= selections.select(selector) & ~lifted
         return found | self._select_ruled(self._rights.forbids)
 
     def _select_ruled(self, rulings: Iterable[Ruling]) -> Flags:
-        """What rulings choose of datasets, columns, products and domains; of the rest, which follows from these, what they choose for a
-        choice that it is in itself, as for a tag.
+        """By place, what rulings choose of datasets, columns, products and domains; of the rest, which follows from these, what they
+        choose for a choice that it is in itself, as for a tag.
         """
-        found = np.zeros(len(self._rep), np.bool_)
-        resources = np.isin(self._kinds, (_DATASET, _COLUMN, _PRODUCT, _DOMAIN))
+        selections = self._selections
+        found = np.zeros(len(selections.nodes), np.bool_)
         for ruling in rulings:
             numbers = np.zeros(len(found), np.uint8)
             for bit, selectors in enumerate(ruling.choices):
-                numbers |= self._select_any(selectors).view(np.uint8) << bit
+                numbers |= selections.select_any(selectors).view(np.uint8) << bit
             chosen = np.frombuffer(ruling.chosen, np.bool_)[numbers]
-            found |= chosen & resources if ruling.chosen[0] else chosen
+            found |= chosen & selections.resources if ruling.chosen[0] else chosen
         return found
-
-    def _select_owned(self) -> Flags:
-        """What the viewer owns, with what is in it and what its contracts govern."""
-        found = self._mark_owned(self._rights.owners)
-        self._add_contained(found)
-        return found
-
-    def _mark_owned(self, names: Iterable[str]) -> Flags:
-        """What owners with these names own, and what the contracts among that govern."""
-        found = np.zeros(len(self._rep), np.bool_)
-        owners = self._list_owners(names)
-        if owners:
-            owned = self._index.ownership.list_all_edges(EdgeType.OWNS)
-            found[owned.end[np.isin(owned.start, owners)]] = True
-            governed = self._index.ownership.list_all_edges(EdgeType.GOVERNS)
-            found[governed.end[found[governed.start]]] = True
-        return found
-
-    def _list_owners(self, names: Iterable[str]) -> list[int]:
-        """The owners of these names that the mesh has."""
-        found = (self._index.assets.find_by_key(AssetKey(AssetKind.OWNER, (name,))) for name in names)
-        return [owner for owner in found if owner is not None]
-
-    def _add_contained(self, found: Flags) -> None:
-        """Add what is in the chosen domains and products."""
-        while True:  # once for each level of domains
-            below = self._domains[self._is_marked(found, self._domain[self._domains]) & ~found[self._domains]]
-            if not len(below):
-                break
-            found[below] = True
-        found[self._products] |= self._is_marked(found, self._domain[self._products])
-        found[self._datasets] |= self._is_marked(found, self._domain[self._datasets])
-        found[self._datasets] |= self._is_marked(found, self._product[self._datasets])
-        found[self._columns] |= found[self._of_column]
 
     def _add_containers(self, shown: Flags, restricted: Flags) -> None:
         """Add the products and domains of shown assets, and the domains above those."""
@@ -360,7 +256,7 @@ class _Mask:
         self._add_bound(shown, restricted, _JOB, self._list_job_edges(), everything=everything, above=(parts, wholes))
         self._add_bound(shown, restricted, _CONSUMER, ownership.list_all_edges(EdgeType.CONSUMES), everything=everything)
         self._add_bound(shown, restricted, _OWNER, ownership.list_all_edges(EdgeType.OWNS), everything=everything)
-        shown[self._list_owners(self._rights.owners)] = True
+        shown[list_owners(self._index, self._rights.owners)] = True
 
     def _list_job_edges(self) -> EdgeTable:
         """What each job writes; of a job that writes nothing, what it reads."""
@@ -406,18 +302,6 @@ class _Mask:
     def _is_marked(self, marks: Flags, nodes: Ints) -> Flags:
         found: Flags = (nodes != NOTHING) & marks[nodes]
         return found
-
-
-def _build_tag_test(name: str) -> Callable[[frozenset[str]], bool]:
-    """Whether tags have one: `pii`, `pii=high`, `pii=*`. Without a value any fits; the case does not matter."""
-    key, equals, value = (part.casefold() for part in name.partition("="))
-    pattern = re.compile(fnmatch.translate(value))
-
-    def has_tag(tags: frozenset[str]) -> bool:
-        parts = (tag.casefold().partition("=") for tag in tags)
-        return any(one == key and (not equals or pattern.match(of) is not None) for one, _, of in parts)
-
-    return has_tag
 
 
 def _mark_hidden_now(then: LineageIndex, visible: Flags, now: LineageIndex, visible_now: Flags) -> Flags:
