@@ -48,12 +48,19 @@ from tests.api.worlds import (
 )
 from tests.queries import mesh
 
-READER, ADMIN = generate_token(), generate_token()
+READER, WRITER, ADMIN = generate_token(), generate_token(), generate_token()
 TOKENS = [
     {"name": "reader", "role": Role.READER, "hash": hash_token(READER), "groups": ["open-team"]},
+    {"name": "writer", "role": Role.WRITER, "hash": hash_token(WRITER), "groups": ["open-team"]},
     {"name": "admin", "role": Role.ADMIN, "hash": hash_token(ADMIN)},
 ]
-RULES = "version: 1\ndefault: nothing\ngrants:\n- {who: group:open-team, on: domain:open}\n"
+RULES = """
+version: 1
+default: nothing
+grants:
+- {who: group:open-team, on: domain:open}
+- {who: token:writer, may: state, on: domain:open}
+"""
 PRODUCER = "https://example.org"
 RUN = "0198a000-0000-7000-8000-{:012}"
 HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
