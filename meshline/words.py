@@ -49,3 +49,8 @@ def suggest_closest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the most similar known name, else an empty text."""
     found = difflib.get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def format_caller(name: str, shown: str | None) -> str:
+    """A caller for people: its name, which is its alone, behind the one that people know, if there is one."""
+    return f"{shown} ({name})" if shown and shown != name else name

@@ -159,7 +159,9 @@ class AuthMiddleware:
         if given is None and named is not None:
             return build_actor(named, self._grants)
         if given is None:
-            raise Unauthenticated("send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN for the command line", NO_TOKEN)
+            raise Unauthenticated(
+                "send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN or `meshline login` for the command line", NO_TOKEN
+            )
         try:
             if self._issuer is not None and self._journal is not None and has_form_of_jwt(given):
                 self._journal.check_current()

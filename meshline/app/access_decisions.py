@@ -107,7 +107,7 @@ class AccessDesk:
             lapses=now + self._settings.lapse_days * DAY,
         )
         self._check_open(wish, now)
-        step = Step(f"req_{secrets.token_hex(8)}", 0, StepKind.ASK, actor.name, RequestState.OPEN, wish)
+        step = Step(f"req_{secrets.token_hex(8)}", 0, StepKind.ASK, actor.name, RequestState.OPEN, wish, shown=actor.shown)
         return self._append(None, step, AccessEvent.REQUEST, now, purpose=wish.purpose, until=_format_time(wish.until), kind=wish.kind)
 
     def decide(self, actor: Actor, request_id: str, *, approve: bool, reason: str = "", until: int | None = None) -> Request:
@@ -255,7 +255,7 @@ class AccessDesk:
         return bool(actor.name) and (actor.role.includes(Role.ADMIN) or ":".join(name_principal(actor)) == self._settings.executor)
 
     def _build_step(self, request: Request, kind: StepKind, actor: Actor, state: RequestState, **given: object) -> Step:
-        return Step(request.id, len(request.steps), kind, actor.name, state, **given)  # type: ignore[arg-type]
+        return Step(request.id, len(request.steps), kind, actor.name, state, shown=actor.shown, **given)  # type: ignore[arg-type]
 
     def _append(self, before: Request | None, step: Step, event: AccessEvent, at: int, **details: Json) -> Request:
         wish = step.wish if before is None else before.wish
@@ -328,6 +328,7 @@ def build_notice(request: Request, at: int, receiver: Receiver | None = None) ->
             "request": step.request,
             "principal": wish.principal,
             "asker": wish.asker,
+            "askerName": request.steps[0].shown,
             "asset": {"id": wish.asset, "name": wish.name, "selector": wish.selector},
             "action": wish.action,
             "purpose": wish.purpose,

@@ -86,7 +86,8 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A step of a request. `number`: from 0; `state`: that of the request after it. `by`: the caller. `wish`: only of the first.
+    """A step of a request. `number`: from 0; `state`: that of the request after it. `by`: the caller; `shown`: its name for people, if the
+    identity provider had one. `wish`: only of the first.
 
     `until`: the end that a decider sets, if it is earlier than the one asked for. `reference`: that of the executor's grant.
     `lifts`: the restrictions (their selectors, as access rules name them) from which the decider is excepted: they do not apply to what is
@@ -103,6 +104,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     reference: str = ""
     lifts: tuple[str, ...] = ()
+    shown: str = ""
 
 
 class Request(NamedTuple):

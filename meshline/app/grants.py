@@ -11,12 +11,15 @@ from meshline.app.tokens import ROLE_OF_SCOPE, AccessScope, Actor, Role, check_s
 
 
 class Principal(NamedTuple):
-    """The caller, as it is named elsewhere. `name`: without `service`, of a person; `agent`: the service that acts for that person."""
+    """The caller, as it is named elsewhere. `name`: without `service`, of a person; `agent`: the service that acts for that person.
+    `shown`: a name for people, which gives no rights; empty if there is none.
+    """
 
     name: str
     groups: frozenset[str] = frozenset()
     service: bool = False
     agent: str | None = None
+    shown: str = ""
 
     @property
     def actor_name(self) -> str:
@@ -60,10 +63,10 @@ def build_actor(principal: Principal, grants: Sequence[Grant]) -> Actor:
     found = [grant for grant in grants if grant.fits(principal)]
     scopes = frozenset(scope for grant in found for scope in grant.list_scopes())
     role = max((grant.role for grant in found), key=list(Role).index, default=Role.READER)
-    return Actor(principal.actor_name, role, scopes, tuple(sorted(principal.groups)))
+    return Actor(principal.actor_name, role, scopes, tuple(sorted(principal.groups)), shown=principal.shown)
 
 
 def _intersect_actors(person: Actor, agent: Actor) -> Actor:
     role = min(person.role, agent.role, key=list(Role).index)
     scopes = frozenset(scope for scope in AccessScope if person.may(scope) and agent.may(scope))
-    return Actor(f"{person.name} by {agent.name}", role, scopes, person.groups, (person, agent))
+    return Actor(f"{person.name} by {agent.name}", role, scopes, person.groups, (person, agent), person.shown)

@@ -17,6 +17,7 @@ from meshline.errors import InvalidInput, require_extra
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")  # never one of a shared secret, and never none
 TYPES = ("at+jwt", "application/at+jwt", "jwt")  # RFC 9068, and what providers write that do not follow it
 CLIENTS = ("client_id", "azp", "appid", "cid")  # claims that name the client of an access token
+SHOWN = ("name", "preferred_username", "email")  # claims with a name for people, which gives no rights
 LEEWAY = 30  # seconds between two clocks
 LONGEST = 16_384  # characters of a token
 LONGEST_NAME = 200
@@ -37,11 +38,12 @@ class ClaimNames(NamedTuple):
             if "act" in claims:
                 raise build_refusal("it is of a service that acts for another service (`act`), whose rights are not known")
             return Principal(_check_name(client, "client_id"), groups, service=True)
-        return Principal(_check_name(claims.get(self.name), self.name), groups, agent=self._find_agent(claims, client))
+        agent = self._find_agent(claims, client)
+        return Principal(_check_name(claims.get(self.name), self.name), groups, agent=agent, shown=find_shown_name(claims))
 
     def read_person(self, claims: Mapping[str, Any]) -> Principal:
         """The person of an ID token. Raises TokenRefused."""
-        return Principal(_check_name(claims.get(self.name), self.name), self.read_groups(claims))
+        return Principal(_check_name(claims.get(self.name), self.name), self.read_groups(claims), shown=find_shown_name(claims))
 
     def read_groups(self, claims: Mapping[str, Any]) -> frozenset[str]:
         """The groups of a caller. That a token does not list them because they are too many is refused, and not read as none."""
@@ -189,6 +191,12 @@ def build_refusal(reason: str) -> TokenRefused:
 def find_client(claims: Mapping[str, Any]) -> str | None:
     """The client that a token was issued to."""
     return next((claims[name] for name in CLIENTS if isinstance(claims.get(name), str) and claims[name]), None)
+
+
+def find_shown_name(claims: Mapping[str, Any]) -> str:
+    """A name for people; empty if there is none that can be shown."""
+    found = (claims.get(name) for name in SHOWN)
+    return next((one for one in found if isinstance(one, str) and 0 < len(one) <= LONGEST_NAME and one.isprintable()), "")
 
 
 def _check_name(name: object, claim: str) -> str:

@@ -38,7 +38,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def principal(self) -> Principal:
-        return Principal(self.name, frozenset(self.groups))
+        return Principal(self.name, frozenset(self.groups), shown=self.shown)
 
 
 class SessionTable:

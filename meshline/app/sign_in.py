@@ -33,7 +33,6 @@ LONGEST_CODE = 4_096
 AT_ONCE = 8  # sign-ins that ask the provider at the same time; the others wait
 PATIENCE = 10.0  # seconds that one waits for its turn
 DAY = 86_400 * SECOND
-SHOWN = ("name", "preferred_username", "email")  # claims with a name for people, which gives no rights
 _PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")  # of this server: no address of another one, and no backslash, which browsers read as a slash
 _ERROR = re.compile(r"[a-z_]{1,60}")
 
@@ -210,13 +209,12 @@ OTHER_BROWSER = "this sign-in did not begin in this browser, has been finished b
 def generate_session(person: Principal, claims: Mapping[str, Any]) -> tuple[Session, str]:
     """A session and its secret. `claims`: of the ID token."""
     secret, now = generate_secret(), get_current_micros()
-    shown = next((claims[one] for one in SHOWN if isinstance(claims.get(one), str) and _is_shown(claims[one])), person.name)
     sid = claims.get("sid")
     session = Session(
         digest=digest_secret(secret),
         name=person.name,
         groups=tuple(sorted(person.groups)),
-        shown=shown,
+        shown=person.shown or person.name,
         subject=claims["sub"],
         sid=sid if isinstance(sid, str) else "",
         issued=int(claims["iat"]),
@@ -224,10 +222,6 @@ def generate_session(person: Principal, claims: Mapping[str, Any]) -> tuple[Sess
         ends=now + SESSION_MICROS,
     )
     return session, secret
-
-
-def _is_shown(name: str) -> bool:
-    return 0 < len(name) <= LONGEST_NAME and name.isprintable()
 
 
 def check_path(path: str) -> None:

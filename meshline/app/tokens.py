@@ -128,7 +128,7 @@ def check_tokens(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
 class Actor(NamedTuple):
     """The caller. `name`: the name of the token; empty without authentication. `scopes`: None = all that the role permits.
     `groups`: those for which it acts (access rules). `parties`: a person and the service that acts for it, if that is so: what either of
-    them may not see, the caller may not see.
+    them may not see, the caller may not see. `shown`: a name for people, as the identity provider has it, which gives no rights.
     """
 
     name: str
@@ -136,6 +136,7 @@ class Actor(NamedTuple):
     scopes: frozenset[AccessScope] | None = None
     groups: tuple[str, ...] = ()
     parties: tuple[Actor, ...] = ()
+    shown: str = ""
 
     def may(self, scope: AccessScope) -> bool:
         return self.role.includes(ROLE_OF_SCOPE[scope]) and (self.scopes is None or scope in self.scopes)

@@ -19,6 +19,7 @@ import msgspec
 import typer
 
 from meshline.errors import InvalidInput
+from meshline.words import format_caller
 
 if TYPE_CHECKING:
     import httpx
@@ -181,7 +182,7 @@ def _keep_tokens(found: Login, answer: Mapping[str, Any]) -> None:
 
 def _describe_caller(client: httpx.Client, url: str, token: str) -> str:
     """What the server knows of the caller. Raises InvalidInput with its sentence if it refuses the token, which stays kept."""
-    body = {"query": "{ about { actor role } }"}
+    body = {"query": "{ about { actor actorName role } }"}
     try:
         answer = client.post(f"{url}/graphql", json=body, headers={"Authorization": f"Bearer {token}"}).json()
     except ValueError:
@@ -189,7 +190,8 @@ def _describe_caller(client: httpx.Client, url: str, token: str) -> str:
     if isinstance(answer, dict) and isinstance(answer.get("error"), dict):
         raise InvalidInput(f"signed in, but the server refuses the caller: {answer['error'].get('message')}", url)
     about = ((answer.get("data") if isinstance(answer, dict) else None) or {}).get("about") or {}
-    return f" as {about.get('actor')}, with the role {str(about.get('role')).lower()}" if about else ""
+    caller = format_caller(str(about.get("actor")), about.get("actorName"))
+    return f" as {caller}, with the role {str(about.get('role')).lower()}" if about else ""
 
 
 # -- what servers and providers answer

@@ -13,6 +13,7 @@ import typer
 from meshline.cli.client import Client, convert_answer, read_query, resolve_assets
 from meshline.cli.options import ListFormat, Server, Store, TextFormat
 from meshline.cli.terminal import Line
+from meshline.words import format_caller
 
 PAGE = 100
 
@@ -125,10 +126,11 @@ def withdraw(
     write_lines(format_request(convert_answer(answer, AccessRequest)))
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, rename="camel", frozen=True):
     at: str
     kind: str
     by: str
+    by_name: str | None
     state: str
     reason: str | None
 
@@ -143,6 +145,7 @@ class AccessRequest(msgspec.Struct, rename="camel", frozen=True):
     action: str
     purpose: str
     asker: str
+    asker_name: str | None
     principal: str
     until: str
     lapses: str
@@ -177,16 +180,17 @@ def _iterate_requests(source: Client, state: str | None, *, mine: bool | None) -
 def format_request(request: AccessRequest) -> Iterator[Line]:
     yield Line(f"{request.id}  {request.state.lower()}", "bold")
     what = "the data of " if request.kind == "DATA" else ""
-    yield Line(
-        f"  {request.asker} asks to {request.action} {what}{request.asset_name}, for {request.principal}, until {request.until[:10]}"
-    )
+    asker = format_caller(request.asker, request.asker_name)
+    yield Line(f"  {asker} asks to {request.action} {what}{request.asset_name}, for {request.principal}, until {request.until[:10]}")
     yield Line(f"  purpose: {request.purpose}")
     if request.state == "OPEN":
         yield Line(f"  decided by: {', '.join(request.approvers)}, until {request.lapses[:10]}")
         if request.restrictions:
             yield Line(f"  needs two deciders, since it is restricted: {', '.join(request.restrictions)}")
     for step in request.steps[1:]:
-        yield Line(f"  {step.at[:19]}  {step.by}: {step.kind.lower()}{f' ({step.reason})' if step.reason else ''}")
+        yield Line(
+            f"  {step.at[:19]}  {format_caller(step.by, step.by_name)}: {step.kind.lower()}{f' ({step.reason})' if step.reason else ''}"
+        )
     if request.reference:
         yield Line(f"  granted as {request.reference}")
 

@@ -54,9 +54,8 @@ def test_commands_send_the_token(guarded: tuple[str, dict[str, str]], monkeypatc
     asked = ("search", "email", "--server", address)
     refused = run_command(*asked)
     assert (refused.code, refused.out) == (2, "")
-    assert (
-        refused.err == f"meshline: {address} refused: send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN for the command line\n"
-    )
+    way = "send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN or `meshline login` for the command line"
+    assert refused.err == f"meshline: {address} refused: {way}\n"
     monkeypatch.setenv("MESHLINE_TOKEN", tokens["reader"])
     assert "no asset has" in run_successfully(*asked).out
     forbidden = run_command("ingest", "mesh", EXAMPLE / "mesh.yaml", "--server", address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -22,16 +23,20 @@ from tests.api.conftest import serve_application
 from tests.api.test_ingest import build_event
 from tests.api.test_notifying import wait_until
 from tests.api.test_serve import free_port
+from tests.cli.command import run_successfully
 from tests.sizes import ALL
 
 pytestmark = pytest.mark.skipif(not ALL, reason="Keycloak takes a minute to start: scripts/test --all")
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "servers" / "keycloak.py"
+MESH = ROOT / "examples" / "mesh" / "mesh.yaml"
 REALM = ROOT / "docs" / "deploy" / "keycloak-realm.json"
+PAGE = ROOT / "docs" / "identity-provider.md"
 SHOWN = "https://meshline.company.com"  # in the realm file, where a test has its own address
 SECRET = "change-this-secret"
 PASSWORD = "a-password-of-this-test"
+PEOPLE = {"ann": "stewards", "omar": "orders-engineering", "cleo": "customers-engineering"}
 WHO = {"query": "{ about { actor role } }"}
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 ROTATE_SECONDS = 3.0  # for which callers go on while the keys change
@@ -59,9 +64,8 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
     """With the realm of the docs, for a server at an address of this machine, and a person."""
     home, web = tmp_path_factory.mktemp("keycloak"), f"http://127.0.0.1:{free_port()}"
     realm = json.loads(REALM.read_text("utf-8").replace(SHOWN, web))
-    credentials = [{"type": "password", "value": PASSWORD, "temporary": False}]
-    person = {"firstName": "Ann", "lastName": "Ames", "email": "ann@company.com", "emailVerified": True}
-    realm["users"] = [{"username": "ann", "enabled": True, "groups": ["stewards"], "credentials": credentials, **person}]
+    realm["groups"] = [{"name": group} for group in PEOPLE.values()]
+    realm["users"] = [build_user(name, group) for name, group in PEOPLE.items()]
     (home / "realms").mkdir()
     (home / "realms" / "meshline.json").write_text(json.dumps(realm), "utf-8")
     with subprocess.Popen([sys.executable, str(SCRIPT), str(home)], stdout=subprocess.PIPE, text=True) as process:
@@ -75,17 +79,43 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
             process.wait(120)
 
 
+def build_user(name: str, group: str) -> dict[str, object]:
+    credentials = [{"type": "password", "value": PASSWORD, "temporary": False}]
+    person = {"firstName": name.title(), "lastName": "Ames", "email": f"{name}@company.com", "emailVerified": True}
+    return {
+        "username": name,
+        "enabled": True,
+        "groups": [group],
+        "realmRoles": ["default-roles-meshline"],
+        "credentials": credentials,
+        **person,
+    }
+
+
 @pytest.fixture(scope="module")
-def server(keycloak: Keycloak) -> Iterator[str]:
+def server(keycloak: Keycloak, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """With the access rules and the example mesh that the docs walk through."""
+    home = tmp_path_factory.mktemp("server")
+    rules, store = home / "access.yaml", f"sqlite:///{home}/meshline.db"
+    rules.write_text(read_block("yaml"), "utf-8")
+    run_successfully("ingest", "mesh", MESH, "--store", store)
+
     def build(url: str) -> dict[str, object]:
         return {
             "oidc_issuer": keycloak.issuer,
             "oidc_audience": url,
+            "oidc_client": "meshline-cli",
             "oidc_web_client": "meshline-web",
             "oidc_web_secret": SECRET,
             "web_address": url,
             "refresh_seconds": 0.1,
-            "grants": [{"group": "stewards", "role": "admin"}, {"service": "airflow", "role": "writer", "scopes": ["ingest", "read"]}],
+            "access": rules,
+            "store": store,
+            "grants": [
+                {"group": "stewards", "role": "admin"},
+                {"service": "airflow", "role": "writer", "scopes": ["ingest", "read"]},
+                *({"group": group, "role": "reader"} for group in list(PEOPLE.values())[1:]),
+            ],
         }
 
     with serve_application(build, int(keycloak.web.rpartition(":")[2])) as url:
@@ -113,8 +143,8 @@ class Browser:
             method, url, given = "GET", str(answer.url.join(answer.headers["location"])), {}
         pytest.fail("more than 20 redirections")
 
-    def fill_forms(self, page: httpx.Response) -> httpx.Response:
-        """As ann would."""
+    def fill_forms(self, page: httpx.Response, name: str = "ann") -> httpx.Response:
+        """As a person would."""
         for _ in range(6):
             form = re.search(r'<form[^>]*action="([^"]+)"[^>]*>(.*?)</form>', page.text, re.DOTALL)
             if form is None or "kc-" not in form[0]:
@@ -122,13 +152,21 @@ class Browser:
             inputs = (dict(re.findall(r'(name|value)="([^"]*)"', one)) for one in re.findall(r"<input[^>]*>", form[2]))
             fields = {one["name"]: unescape(one.get("value", "")) for one in inputs if "name" in one}
             if "password" in fields:
-                fields.update(username="ann", password=PASSWORD)
+                fields.update(username=name, password=PASSWORD)
             fields.pop("cancel", None)
             page = self.send("POST", str(page.url.join(unescape(form[1]))), data=fields)
         pytest.fail(f"more forms than expected: {page.text[:500]}")
 
     def get_actor(self, server: str) -> str:
         return str(self.send("GET", f"{server}/session").json()["actor"])
+
+
+def read_block(language: str) -> str:
+    """What the docs show of the way from a team to an agent."""
+    section = PAGE.read_text("utf-8").partition("## A team, a request and an agent\n")[2].partition("\n## ")[0]
+    found = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    assert found is not None, language
+    return found[1]
 
 
 def read_subject(keycloak: Keycloak) -> str:
@@ -202,6 +240,57 @@ def test_keys_that_change_under_load(server: str, keycloak: Keycloak) -> None:
             caller.join()
     assert set(outcomes) == {200}, outcomes
     assert outcomes[200] > 50
+
+
+def test_a_team_a_request_and_an_agent(server: str, tmp_path: Path) -> None:
+    """The commands of the docs, run by the people of the docs: each with sign-ins of its own."""
+    (tmp_path / "ask.py").write_text(read_block("python").replace(SHOWN, server), "utf-8")
+    shown: list[str] = []
+    for line in read_block("sh").splitlines():
+        if line.startswith("# "):
+            person = Person(line.split()[1].strip(",").lower(), server, tmp_path)
+        elif line:
+            request = re.search(r"req_[0-9a-f]{16}", "".join(shown))
+            shown.append(person.run(line.replace("req_4f1c27a90d36b85e", request[0] if request else "")))
+    refused, asked, waiting, decided, owners, answer = (text for text in shown if not text.startswith("Open "))
+    assert "no asset is called 'customers.customers'" in refused
+    assert "Omar Ames (user " in asked, "an id is no name for people"
+    assert asked.splitlines()[0] == waiting.splitlines()[0]
+    assert "  granted" in decided
+    assert "Cleo Ames (user " in decided
+    assert "customers-engineering  technical" in owners
+    seen, hidden = json.loads(answer)["assets"]
+    assert "error" not in seen
+    assert "customers-engineering" in json.dumps(seen)
+    assert "no asset is called 'payments.receipts'" in hidden["error"]
+
+
+class Person(NamedTuple):
+    """One who types commands, and has a browser."""
+
+    name: str
+    server: str
+    home: Path
+
+    def run(self, command: str) -> str:
+        """What a command of the docs prints."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("XDG_")},
+            "HOME": str(self.home / self.name),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        given = command.replace(SHOWN, self.server)
+        (self.home / self.name).mkdir(exist_ok=True)
+        with subprocess.Popen(
+            ["bash", "-c", given], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=self.home
+        ) as process:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            if first.startswith("Open "):
+                browser = Browser()
+                page = browser.fill_forms(browser.send("GET", first.split()[1]), self.name)
+                assert "Device Login Successful" in page.text, page.text[:3000]
+            return first + process.stdout.read()
 
 
 def add_key(keycloak: Keycloak) -> None:

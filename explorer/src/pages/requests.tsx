@@ -56,6 +56,7 @@ export default function RequestsPage() {
                     </>
                   ),
                 },
+                { head: "Asked by", cell: (row) => <Name text={formatCaller(row.asker, row.askerName)} /> },
                 { head: "For", cell: (row) => <Name text={row.principal} /> },
                 { head: "Purpose", cell: (row) => <Prose text={row.purpose} /> },
                 { head: "Until", cell: (row) => <When at={row.until} /> },
@@ -68,6 +69,11 @@ export default function RequestsPage() {
       </Answered>
     </>
   );
+}
+
+/** A caller for people: its name, which is its alone, behind the one that people know, if there is one. */
+function formatCaller(name: string, shown: string | null): string {
+  return shown === null || shown === name ? name : `${shown} (${name})`;
 }
 
 /** Sends a change, and shows what the server refuses. */
@@ -155,7 +161,7 @@ function Decision({ request }: { request: AccessRequest }) {
         <ul className="plain">
           {steps.map((step, index) => (
             <li key={index}>
-              <Name text={step.by} />: {nameValue(step.kind)}
+              <Name text={formatCaller(step.by, step.byName)} />: {nameValue(step.kind)}
               {step.reason && (
                 <>
                   , <Prose text={step.reason} />

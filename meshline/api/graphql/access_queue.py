@@ -16,12 +16,15 @@ from meshline.app.access_requests import Request
 from meshline.graph.model import from_micros, get_current_micros, to_micros
 from meshline.graph.queries.pages import SortKey
 
+_SHOWN = "The name of that caller for people, as the identity provider had it; null if it had none. It gives no rights."
+
 
 @strawberry.type(description="A step of a request for access.")
 class AccessStep:
     at: datetime
     kind: StepKind
     by: str = strawberry.field(description="The name of the caller who made it.")
+    by_name: str | None = strawberry.field(description=_SHOWN)
     state: RequestState = strawberry.field(description="The state of the request after it.")
     reason: str | None
 
@@ -38,6 +41,7 @@ class AccessRequest:
     action: str
     purpose: str
     asker: str
+    asker_name: str | None = strawberry.field(description=_SHOWN)
     principal: str = strawberry.field(description="Who is to get access, as access rules name it.")
     asked_at: datetime
     lapses: datetime = strawberry.field(description="When it lapses if it is not decided.")
@@ -84,13 +88,21 @@ class AccessRequest:
             action=wish.action,
             purpose=wish.purpose,
             asker=wish.asker,
+            asker_name=request.steps[0].shown or None,
             principal=wish.principal,
             asked_at=from_micros(request.times[0]),
             lapses=from_micros(wish.lapses),
             until=from_micros(request.until),
             reference=request.reference or None,
             steps=[
-                AccessStep(at=from_micros(at), kind=step.kind, by=step.by, state=step.state, reason=step.reason or None)
+                AccessStep(
+                    at=from_micros(at),
+                    kind=step.kind,
+                    by=step.by,
+                    by_name=step.shown or None,
+                    state=step.state,
+                    reason=step.reason or None,
+                )
                 for step, at in zip(request.steps, request.times, strict=True)
             ],
             mine=context.desk.is_asker(context.caller, request),

@@ -587,6 +587,7 @@ class Query:
             revision=index.revision,
             assets=[KindCount(kind=kind, count=asset_lists.count_assets(index, kind)) for kind in KINDS],
             actor=info.context.actor or None,
+            actor_name=info.context.caller.shown or None,
             role=info.context.role,
             restricted=index.is_restricted,
         )

@@ -68,6 +68,9 @@ class About:
     revision: int = strawberry.field(description="The revision of the graph, which grows with every change.")
     assets: list[KindCount]
     actor: str | None = strawberry.field(description="The name of the caller's token; null on a server without tokens.")
+    actor_name: str | None = strawberry.field(
+        description="The name of the caller for people, as the identity provider has it; null if it has none. It gives no rights."
+    )
     role: Role = strawberry.field(description="The role of the caller; ADMIN on a server without tokens.")
     restricted: bool = strawberry.field(
         description="Whether the caller may see only some assets (access rules): lists, searches and counts are of those."

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from meshline.errors import InvalidInput
 from meshline.governance.notify.outbox import ACCESS_REQUESTED, NoticeBody
 from meshline.governance.report_formats.markdown import format_prose
-from meshline.words import format_count, make_printable, shorten_text
+from meshline.words import format_caller, format_count, make_printable, shorten_text
 
 MOST_ITEMS = 100  # of one message; the rest are counted
 MOST_NAMES = 10
@@ -141,7 +141,8 @@ def _build_item(one: NoticeBody, all_: Sequence[NoticeBody], escape: Callable[[s
 def _build_request(one: NoticeBody, _all: Sequence[NoticeBody], escape: Callable[[str], str]) -> dict[str, str]:
     """The fields of one request for access."""
     asked = {name: str(one.details.get(name, "")) for name in _OF_REQUEST}
-    fields = {**asked, "subject": one.subject, "since": _format_minute(one.at)}
+    asker = format_caller(asked["asker"], str(one.details.get("askerName", "")))
+    fields = {**asked, "asker": asker, "subject": one.subject, "since": _format_minute(one.at)}
     return {name: escape(shorten_text(text, LONGEST_TEXT)) for name, text in fields.items()}
 
 
