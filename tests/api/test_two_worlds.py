@@ -205,12 +205,13 @@ def test_no_sql_for_those_who_may_not_read_it() -> None:
 
 
 @settings(max_examples=count_examples(20), deadline=None)
-@given(shape=draw_shapes(), start=st.integers(0, SEVERAL - 1), upstream=st.booleans())
-def test_visible_rows_and_hidden_counts_are_all_rows(shape: Shape, start: int, *, upstream: bool) -> None:
+@given(shape=draw_shapes(), start=st.integers(0, SEVERAL - 1), depth=st.sampled_from([1, 2, None]), upstream=st.booleans())
+def test_visible_rows_and_hidden_counts_are_all_rows(shape: Shape, start: int, depth: int | None, *, upstream: bool) -> None:
+    """Also of an answer with a depth, which counts hidden assets as others: it is as deep for all."""
     world = World(shape, PLAIN)
     root = "provenance" if upstream else "impact"
     fields = "{ total assets(first: 1000) { nodes { node { qualifiedName } } } completeness { hidden { count } } }"
-    query = f"query($id: ID!) {{ {root}(of: [$id]) {fields} }}"
+    query = f"query($id: ID!) {{ {root}(of: [$id]{'' if depth is None else f', depth: {depth}'}) {fields} }}"
     variables = {"id": world.datasets[start].id}
     with open_world(world) as executor:
         every, some = (ask(executor, query, variables, actor)["data"][root] for actor in (NO_AUTHENTICATION, READER))
