@@ -10,7 +10,7 @@ from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, build_column_key, build_contract_key, build_dataset_key, build_job_key
 from meshline.graph.queries.selection import Selector, SelectorKind, find_selected
-from meshline.graph.queries.visibility import Rights, compute_permitted, compute_visible
+from meshline.graph.queries.visibility import Rights, Ruling, compute_permitted, compute_visible
 from tests.queries import mesh
 
 DAY = 86_400 * mesh.SECOND
@@ -87,6 +87,26 @@ def test_what_rights_choose(graph: LiveGraph, rights: Rights, expected: set[str]
 def test_what_something_may_be_done_with(graph: LiveGraph, rights: Rights, expected: set[str]) -> None:
     index, found = graph.index, compute_permitted(graph.index, rights)
     assert {index.assets.get_key(node).name for node in range(len(found)) if found[node] and index.assets.is_visible(node)} == expected
+
+
+FROZEN = frozenset([Selector(SelectorKind.TAG, "frozen")])
+COMMERCE = frozenset([Selector(SelectorKind.DOMAIN, "commerce")])
+
+
+def test_what_rulings_forbid(graph: LiveGraph) -> None:
+    """Of jobs and owners: those of what is forbidden, those with a tag of their own, and those of nothing if that is forbidden."""
+    idle = build_job_key("airflow", "idle")
+    mesh.commit_statements(
+        graph, mesh.build_asset_statement(idle, description="x"), mesh.build_asset_statement(mesh.LOAD, source="mesh/tags", tags=["frozen"])
+    )
+    everything = build_rights("everything")
+    tagged = everything._replace(forbids=frozenset([Ruling((FROZEN,), b"\0\1")]))
+    assert list_visible(graph, everything) - list_visible(graph, tagged) == {"load_orders"}
+    others = everything._replace(forbids=frozenset([Ruling((COMMERCE,), b"\1\0")]))
+    assert list_visible(graph, others) == {"commerce", "orders", *ORDERS, "team:shop"}
+    both = everything._replace(forbids=frozenset([Ruling((COMMERCE, FROZEN), b"\1\0\1\1")]))
+    assert list_visible(graph, both) == {"commerce", "orders", *ORDERS, "team:shop"}
+    assert list_visible(graph, everything._replace(forbids=frozenset([Ruling((), b"\1")]))) == set()
 
 
 def test_a_restricted_tag_hides_a_column_and_what_would_describe_it(graph: LiveGraph) -> None:
