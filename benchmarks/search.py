@@ -21,12 +21,15 @@ from benchmarks.search_questions import (
 )
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import measure_time
+from meshline.errors import MissingExtra
 from meshline.graph.content import encode_facts
 from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.index.name_vectors import NameVectors, open_vectors
+from meshline.graph.index.text_model import WORDLLAMA
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Statement, build_column_key, build_dataset_key
 from meshline.graph.naming import parse_search_terms
-from meshline.graph.queries.search import Scope, search_assets
+from meshline.graph.queries.search import Scope, VectorUse, search_assets
 from meshline.graph.store.base import Batch
 from meshline.graph.store.factory import open_store
 from meshline.graph.store.sqlite import SqliteStore
@@ -37,7 +40,8 @@ Names that people abbreviated (NameGuess: 7,259 names of open data of three citi
 clause of the description is asked for; the description itself is not in the graph), by search over names alone. Recall at 10: how often
 the right name is among the first ten; the reciprocal rank is 1 for the first place, 1/2 for the second. A third of the names was used to
 choose the weights, the figures are of the rest. `prefixes`: every word must begin a word of the name, which was meshline's rule before;
-`BM25`: any word, with stems, in SQLite's FTS5. The names are fetched from a package when the benchmark runs, or skipped with a sentence.
+`BM25`: any word, with stems, in SQLite's FTS5; `with vectors`: ours with the model `wordllama` of the extra semantic, if it is
+installed. The names are fetched from a package when the benchmark runs, or skipped with a sentence.
 The time is that of the processor for a question of three words over the largest mesh, the 99th of 100."""
 
 ASKED = {Size.TINY: 20, Size.QUICK: 300, Size.FULL: 800}  # questions of each kind
@@ -66,8 +70,10 @@ Searcher = Callable[[str], list[tuple[str, ...]]]
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
+    vectors = load_vectors()
     for task in build_tasks(ASKED[size]):
         ours = compute_score(task, build_our_search(task))
+        searchers = build_references(task) | ({} if vectors is None else {"with vectors": build_our_search(task, vectors)})
         yield Figure(
             case=task.case,
             unit="recall at 10",
@@ -78,7 +84,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
             more={
                 "questions": len(task.questions),
                 "reciprocal rank": round(ours.reciprocal, 3),
-                **{name: round(compute_score(task, searcher).recall, 3) for name, searcher in build_references(task).items()},
+                **{name: round(compute_score(task, searcher).recall, 3) for name, searcher in searchers.items()},
             },
         )
     shape = SHAPES[size][-1]
@@ -158,11 +164,23 @@ def open_graph(task: Task) -> LiveGraph:
     return live
 
 
-def build_our_search(task: Task) -> Searcher:
+def load_vectors() -> NameVectors | None:
+    """Vectors of the model `wordllama`; without the extra that is printed."""
+    try:
+        return open_vectors(WORDLLAMA)
+    except MissingExtra as error:
+        print(f"bench: search: no vectors: {error}", file=sys.stderr)
+        return None
+
+
+def build_our_search(task: Task, vectors: NameVectors | None = None) -> Searcher:
     live = open_graph(task)
+    live.vectors = vectors
+    live.prepare_vectors()
 
     def search(text: str) -> list[tuple[str, ...]]:
         found = search_assets(live, live.index, text, Scope((task.kind,)), first=FIRST)
+        assert found.vectors is (VectorUse.OFF if vectors is None else VectorUse.USED)
         return [live.index.assets.get_key(entry.node).parts[1:] for entry in found.page.entries]
 
     return search

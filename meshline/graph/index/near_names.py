@@ -17,7 +17,7 @@ from meshline.graph.index.vocabulary import F32
 from meshline.graph.model import KINDS, AssetKind
 
 LEAST_COSINE = 0.35  # from which on a name without a word of the question is found
-_OF_DEVIATION = 1 / 12  # what a standard deviation above the mean counts in coverage, if no name covers anything
+_OF_DEVIATION = 1 / 80  # what a standard deviation above the mean counts in coverage, if no name covers anything (benchmarks/search.py)
 _OF_COVERED = 0.8  # the share of this that is lost if some name covers the whole question
 _FEW = 200  # names whose vectors a question makes itself
 _HAVE_VECTORS = np.array(
