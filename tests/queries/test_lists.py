@@ -17,7 +17,7 @@ from meshline.graph.queries.asset_lists import ListOrder, NamespaceCount, TagCou
 from meshline.graph.queries.assets import find_last_observed
 from meshline.graph.queries.pages import SortKey
 from meshline.graph.queries.search import Scope, search_assets
-from tests.index.heads import Fold, build_statement, to_key
+from tests.index.heads import Fold, build_statement, state_drop, state_merge, state_schema, to_key
 from tests.index.strategies import any_statement, columns, datasets, draw_lists, times
 from tests.queries import mesh
 from tests.sizes import count_examples
@@ -82,6 +82,16 @@ def test_lists_are_sorted_by_what_each_asset_has_and_pages_neither_skip_nor_repe
         assert list_all(index, kind, ListOrder.LAST_OBSERVED, size) == sorted(by_name, key=lambda node: -observed[node])
         counted = {node: count_by_steps(index, kind, node) for node in by_name}
         assert list_all(index, kind, ListOrder.DEPENDANTS, size) == sorted(by_name, key=lambda node: -counted[node])
+
+
+def test_an_edge_that_is_not_visible_is_no_observation_of_its_ends() -> None:
+    """That a dataset is the same as one which was dropped later: `lastObserved` and the order by it had differed."""
+    fold = Fold()
+    fold.add(state_schema("b", "x", at=1), state_merge("a", "b", at=2), state_drop("a", 2))
+    index = fold.build_index()
+    node = index.assets.find_by_key(to_key("b"))
+    assert node is not None
+    assert find_last_observed(index, node) == index.changes.compute_last_observed()[node]
 
 
 @given(draw_lists(st.one_of(tagged, tagged, any_statement)))

@@ -92,7 +92,7 @@ def _fold_times(tables: IndexTables, times: I64, fold: np.ufunc, missing: int) -
     """By representative, the times of the heads that mention it, folded into one; a head that mentions a column mentions its dataset."""
     nodes, n = tables.nodes, int(tables.counts[N_NODES])
     facts, relations, flows = (int(tables.counts[count]) for count in (N_FACTS, N_RELATIONS, N_FLOWS))
-    related, followed = tables.relations.type[:relations] != NONE, tables.flows.flags[:flows] & DEAD == 0
+    related, followed = tables.relations.type[:relations] >= 0, tables.flows.flags[:flows] & DEAD == 0
     own = np.full(n, missing, np.int64)
     for column, table, alive in (
         (tables.facts.node[:facts], FACTS, tables.facts.node[:facts] != NONE),
