@@ -16,7 +16,16 @@ import pytest
 import typer
 
 from meshline.cli.app import app
-from meshline.graph.index import Direction, LineageIndex, Survey, Traversal, restricted_index
+from meshline.graph.index import (
+    Direction,
+    LineageIndex,
+    Survey,
+    Traversal,
+    restricted_index,
+    restricted_lineage,
+    restricted_names,
+    restricted_ownership,
+)
 from meshline.graph.index.lineage_index import AssetFacet, ChangeFacet, LineageFacet, OwnershipFacet
 from tests.conftest import LONGEST
 
@@ -226,12 +235,12 @@ SAME_FOR_ALL = {  # what a restricted index answers as any other: about assets t
     ("restricted", "base"),
     [
         (restricted_index.RestrictedIndex, LineageIndex),
-        (restricted_index.RestrictedAssets, AssetFacet),
-        (restricted_index.RestrictedOwnership, OwnershipFacet),
-        (restricted_index.RestrictedLineage, LineageFacet),
+        (restricted_names.RestrictedAssets, AssetFacet),
+        (restricted_ownership.RestrictedOwnership, OwnershipFacet),
+        (restricted_lineage.RestrictedLineage, LineageFacet),
         (restricted_index.RestrictedChanges, ChangeFacet),
-        (restricted_index.RestrictedTraversal, Traversal),
-        (restricted_index.RestrictedSurvey, Survey),
+        (restricted_lineage.RestrictedTraversal, Traversal),
+        (restricted_names.RestrictedSurvey, Survey),
     ],
 )
 def test_every_question_to_the_index_has_been_considered_for_a_restricted_one(restricted: type, base: type) -> None:
