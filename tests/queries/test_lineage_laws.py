@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.graph.index import Direction, LineageIndex, Reach
+from meshline.graph.index import Direction, LineageIndex, Reach, Truncated
 from meshline.graph.model import AssetKey, AssetKind, Statement
 from meshline.graph.queries.compact_lineage import CompactLineage, build_compact_lineage
 from meshline.graph.queries.edge_evidence import Evidence
@@ -171,12 +171,15 @@ def test_a_job_reads_and_writes_what_its_flows_connect(asked: Asked | None, gran
         if stated.flow.job is not None and {start, end} <= drawn:
             reads[stated.flow.job].add(start)
             writes[stated.flow.job].add(end)
-    nodes = list_job_nodes(found.drawing)
-    assert [asked.graph.assets.get_key(node.job) for node in nodes] == sorted(reads)
-    for node in nodes:
-        job = asked.graph.assets.get_key(node.job)
-        assert {asked.get_node(one, granularity) for one in node.reads} == reads[job]
-        assert {asked.get_node(one, granularity) for one in node.writes} == writes[job]
+    nodes = {asked.graph.assets.get_key(node.job): node for node in list_job_nodes(found.drawing)}
+    assert list(nodes) == sorted(nodes)
+    read = {job: {asked.get_node(one, granularity) for one in node.reads} for job, node in nodes.items()}
+    written = {job: {asked.get_node(one, granularity) for one in node.writes} for job, node in nodes.items()}
+    if found.completeness.truncated is Truncated.NODES:
+        # a dataset that is drawn beyond the limit, as the end of a flow, may have flows to drawn nodes that were not followed
+        assert all(read[job] <= reads[job] and written[job] <= writes[job] for job in nodes)
+    else:
+        assert (read, written) == (reads, writes)
 
 
 @settings(max_examples=count_examples(200), deadline=None)
