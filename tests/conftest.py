@@ -19,7 +19,7 @@ settings.register_profile(
 settings.load_profile("meshline")
 
 # Files whose tests take a minute and more. They begin first, so that no process is idle while another runs the last one. A process takes
-# the next file when it is done with one: in this order one of two processes computes while the other one waits for Kafka or Neo4j.
+# the next file when it is done with one: in this order of the processes one computes while another one waits for Kafka or Neo4j.
 LONGEST = (
     "tests/packaging/test_extras.py",
     "tests/faults/test_kafka_killed.py",
