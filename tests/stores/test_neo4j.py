@@ -243,7 +243,9 @@ def test_an_emptied_database_is_reported(neo4j: Neo4jServer) -> None:
         assert again.read_revision() == 0
 
 
-def test_all_handles_may_be_opened_at_once_on_an_empty_database(neo4j: Neo4jServer) -> None:
+@pytest.fixture
+def without_schema(neo4j: Neo4jServer) -> Neo4jServer:
+    """An empty database in which nothing is defined."""
     schema = {
         "CONSTRAINT": "SHOW CONSTRAINTS YIELD name RETURN name",
         "INDEX": "SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' RETURN name",
@@ -253,13 +255,36 @@ def test_all_handles_may_be_opened_at_once_on_an_empty_database(neo4j: Neo4jServ
         for what, names in schema.items():
             for (name,) in session.run(names).values():
                 session.run(f"DROP {what} {name}").consume()
+    return neo4j
+
+
+def open_at_once(server: Neo4jServer) -> list[Neo4jStore]:
     opened: list[Neo4jStore] = []
-    threads = [threading.Thread(target=lambda: opened.append(Neo4jStore(neo4j.url))) for _ in range(5)]
+    threads = [threading.Thread(target=lambda: opened.append(Neo4jStore(server.url))) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    return opened
+
+
+def test_all_handles_may_be_opened_at_once_on_an_empty_database(without_schema: Neo4jServer) -> None:
+    opened = open_at_once(without_schema)
     assert len(opened) == 5
     for number, store in enumerate(opened, 1):
         assert commit_statements(store, build_statement("A", number)).revision == number
         store.close()
+
+
+def test_handles_that_are_opened_at_once_do_not_wait_for_each_other(without_schema: Neo4jServer) -> None:
+    """One that waits for indexes keeps no lock that another needs to finish a constraint: that ended in an error after five minutes."""
+    with without_schema.session() as session:  # what the server needs a second to index
+        session.run(
+            "UNWIND range(1, 200000) AS n CALL (n) { CREATE (:EventCount {key: toString(n)}) } IN TRANSACTIONS OF 20000 ROWS"
+        ).consume()
+    opened = open_at_once(without_schema)
+    for store in opened:
+        store.close()
+    with without_schema.session() as session:
+        session.run("MATCH (c:EventCount) CALL (c) { DELETE c } IN TRANSACTIONS OF 20000 ROWS").consume()
+    assert len(opened) == 5

@@ -25,6 +25,7 @@ logging.getLogger("neo4j.pool").setLevel(logging.CRITICAL)
 SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 RETRY_SECONDS = 10.0  # limit for retries of a transaction: an election in a cluster takes a few seconds
 CONNECT_SECONDS = 5.0
+INDEX_SECONDS = 300.0  # limit for the server to build indexes: they are over what earlier versions have written, perhaps millions of nodes
 ROWS = 10_000  # rows of one UNWIND: more are no faster, and take memory of the server
 
 
@@ -96,7 +97,10 @@ class Connection:
         return self._run_rolled_back(run_under_lock, neo4j.WRITE_ACCESS)
 
     def define(self, statements: Sequence[str]) -> None:
-        """Change the schema, with one transaction for each statement. Several processes may do this at once."""
+        """Change the schema, with one transaction for each statement, and wait until the server has built all indexes.
+
+        Several processes may do this at once.
+        """
         for statement in statements:
             try:
                 self.write(partial(run_query, text=statement))
@@ -104,10 +108,31 @@ class Connection:
                 # Two at once: IF NOT EXISTS of the slower one can find nothing, and its CREATE then what the quicker one has created.
                 if not (error.code or "").startswith("Neo.ClientError.Schema.") or not (error.code or "").endswith("AlreadyExists"):
                     raise
+        self._wait_for_indexes()
 
     def close(self) -> None:
         self._closed = True
         self._driver.close()
+
+    def _wait_for_indexes(self) -> None:
+        """Wait until all indexes can be used: a search before that is an error.
+
+        Each look is a transaction of its own. `db.awaitIndexes` would keep locks of labels while it waits, and another process that
+        creates a constraint needs those before its index is online: both would wait until the limit.
+        """
+        end = time.monotonic() + INDEX_SECONDS
+        pause = 0.02
+        while unfinished := self.read(lambda tx: read_rows(tx, get_cypher("unfinished_indexes"))):
+            names = ", ".join(name for name, _, _ in unfinished)
+            for name, state, reason in unfinished:
+                if state == "FAILED":
+                    raise StoreUnavailable(f"Neo4j at {self.address.uri} could not build the index {name}: {reason}")
+            if time.monotonic() > end:
+                raise StoreUnavailable(
+                    f"Neo4j at {self.address.uri} has not built its indexes in {INDEX_SECONDS:.0f} s ({names}): try again"
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
 
     def _run_rolled_back(self, work: Callable[[Transaction], T], access: str) -> T:
         """Call `work` in a transaction and roll it back. The driver's managed transaction would wait too long while a server is down."""

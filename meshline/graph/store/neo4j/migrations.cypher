@@ -75,13 +75,3 @@ OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
 //// v1_prose
 CREATE FULLTEXT INDEX prose IF NOT EXISTS FOR ()-[r:SAYS]-() ON EACH [r.words]
 OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
-
-// The index is built in the background; a search before that is an error.
-//// v1_wait
-CALL db.awaitIndexes(300)
-
-//// v2_wait
-CALL db.awaitIndexes(300)
-
-//// v3_wait
-CALL db.awaitIndexes(300)

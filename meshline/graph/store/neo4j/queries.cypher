@@ -11,6 +11,10 @@ MERGE (m:Meta {key: 'meshline'})
 ON CREATE SET m.revision = 0, m.scopes = 0, m.events = 0
 SET m.schema = $schema
 
+//// unfinished_indexes
+SHOW INDEXES YIELD name, state, failureMessage WHERE state <> 'ONLINE'
+RETURN collect([name, state, failureMessage])
+
 //// lock
 MATCH (m:Meta {key: 'meshline'})
 SET m.locked = true
