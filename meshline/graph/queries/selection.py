@@ -1,8 +1,4 @@
-"""What selectors choose: the assets of a domain, a product, a tag, ..., with what is in them.
-
-Columns are most of the assets, and nearly all are chosen with their dataset: arrays have an entry for each other asset, and for the few
-columns that have tags or owners of their own.
-"""
+"""What selectors choose: the assets of a domain, a product, a tag, ..., with what is in them."""
 
 from __future__ import annotations
 
@@ -17,12 +13,11 @@ import numpy as np
 
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.results import Flags, Ints
-from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType
+from meshline.graph.model import KINDS, AssetKey, AssetKind
 from meshline.graph.queries.groups import NOTHING
+from meshline.graph.queries.places import CONTRACT, Places
 
 MOST_KEPT = 256  # selectors, of which is kept what they choose
-_COLUMN, _DATASET, _PRODUCT, _DOMAIN = map(KINDS.index, (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.DATA_PRODUCT, AssetKind.DOMAIN))
-_RESOURCES = (_COLUMN, _DATASET, _PRODUCT, _DOMAIN)
 
 
 class SelectorKind(StrEnum):
@@ -46,47 +41,12 @@ class Selector(NamedTuple):
 
 
 class Selections:
-    """What selectors choose in one state of an index. Arrays are by place: boolean, one entry for each of `nodes`.
-
-    `nodes`: the representatives that have a place, ascending. `resources`: which are datasets, columns, products and domains.
-    """
+    """What selectors choose in one state of an index. Arrays are boolean, by place (`Places`)."""
 
     def __init__(self, index: LineageIndex) -> None:
+        self.places = Places(index)
         self._index = index
-        every = np.arange(index.changes.count_nodes(), dtype=np.int32)
-        self._rep = index.lineage.get_representatives(every)
-        kinds = index.lineage.get_kinds(every)
-        own = self._rep == every
-        self._owned = index.ownership.list_all_edges(EdgeType.OWNS)
-        self._governed = index.ownership.list_all_edges(EdgeType.GOVERNS)
-        has_place = kinds != _COLUMN
-        for nodes in (index.assets.survey().find_tagged(lambda _: True), self._rep[self._owned.end], self._rep[self._governed.end]):
-            has_place[nodes] = True
-        has_place &= own
-        self.nodes: Ints = np.flatnonzero(has_place).astype(np.int32)
-        self._places: Ints = np.full(len(every), NOTHING, np.int32)  # by node
-        self._places[self.nodes] = np.arange(len(self.nodes), dtype=np.int32)
-        self._kinds = kinds[self.nodes]
-        self.resources: Flags = np.isin(self._kinds, _RESOURCES)
-        self._plain: Ints = np.flatnonzero(own & ~has_place).astype(np.int32)  # the other columns, by node
-        self._of_plain = index.lineage.get_datasets(self._plain)
-        self._datasets, self._columns, self._products, self._domains = (
-            np.flatnonzero(self._kinds == kind) for kind in (_DATASET, _COLUMN, _PRODUCT, _DOMAIN)
-        )
-        ownership = index.ownership
-        self._of_columns = self._places[index.lineage.get_datasets(self.nodes[self._columns])]
-        self._of_products = self._find_places(ownership.find_domains(self.nodes[self._products]))
-        self._of_domains = self._find_places(ownership.find_domains(self.nodes[self._domains]))
-        self._domain_of_datasets = self._find_places(ownership.find_domains(self.nodes[self._datasets]))
-        self._product_of_datasets = self._find_places(ownership.find_products(self.nodes[self._datasets]))
         self._known: dict[Selector, Flags] = {}
-
-    def spread(self, found: Flags) -> Flags:
-        """The same by node, set at representatives: a column without a place is chosen with its dataset."""
-        marks = np.zeros(len(self._rep), np.bool_)
-        marks[self.nodes] = found
-        marks[self._plain] = marks[self._of_plain]
-        return marks
 
     def select(self, selector: Selector) -> Flags:
         """The assets that a selector chooses, with what is in them; those that only follow (jobs, contracts, ...) left out."""
@@ -99,43 +59,43 @@ class Selections:
 
     def select_any(self, selectors: Iterable[Selector]) -> Flags:
         """What one of them chooses."""
-        found = np.zeros(len(self.nodes), np.bool_)
+        found = np.zeros(self.places.count, np.bool_)
         for selector in selectors:
             found |= self.select(selector)
         return found
 
     def select_owned(self, names: Iterable[str]) -> Flags:
         """What owners with these names own, with what is in it and what contracts among it govern."""
-        found = np.zeros(len(self.nodes), np.bool_)
+        found = np.zeros(self.places.count, np.bool_)
         owners = list_owners(self._index, names)
         if owners:
-            owned, governed = self._owned, self._governed
-            found[self._places[self._rep[owned.end[np.isin(owned.start, owners)]]]] = True
-            found[self._places[self._rep[governed.end[found[self._places[self._rep[governed.start]]]]]]] = True
+            governed = self.places.bonds[CONTRACT]
+            found[self.places.find_owned(owners)] = True
+            found[governed.ends[found[governed.starts]]] = True
             self._add_contained(found)
         return found
 
     def _select(self, selector: Selector) -> Flags:
         if selector.kind is SelectorKind.OWNER:
             return self.select_owned([selector.name])
-        found = np.zeros(len(self.nodes), np.bool_)
-        survey = self._index.assets.survey()
+        found = np.zeros(self.places.count, np.bool_)
+        places, survey = self.places, self._index.assets.survey()
         if selector.kind is SelectorKind.EVERYTHING:
             found[:] = True
         elif selector.kind is SelectorKind.TAG:
-            found[self._places[survey.find_tagged(_build_tag_test(selector.name))]] = True
+            found[places.of_nodes[survey.find_tagged(_build_tag_test(selector.name))]] = True
         elif selector.kind is SelectorKind.NAMESPACE:
             names = survey.names
             numbers, at = np.unique(names.namespace, return_inverse=True)
             pattern = re.compile(fnmatch.translate(selector.name))
             fits = np.array([pattern.match(text) is not None for text in survey.read_texts(numbers)], np.bool_)
-            found[self._places[names.representative[fits[at]]]] = True
+            found[places.of_nodes[names.representative[fits[at]]]] = True
         elif selector.kind is SelectorKind.KIND:
-            found |= self._kinds == KINDS.index(AssetKind(selector.name))
-            found[self._columns] |= found[self._of_columns]
+            found |= places.kinds == KINDS.index(AssetKind(selector.name))
+            found[places.columns] |= found[places.of_columns]
             return found
         elif (node := self._find_node(selector)) is not None:
-            found[self._places[self._rep[node]]] = True
+            found[places.of_nodes[node]] = True
         self._add_contained(found)
         return found
 
@@ -149,20 +109,16 @@ class Selections:
 
     def _add_contained(self, found: Flags) -> None:
         """Add what is in the chosen domains, products and datasets."""
+        places = self.places
         while True:  # once for each level of domains
-            below = self._domains[_is_marked(found, self._of_domains) & ~found[self._domains]]
+            below = places.domains[_is_marked(found, places.domain_of_domains) & ~found[places.domains]]
             if not len(below):
                 break
             found[below] = True
-        found[self._products] |= _is_marked(found, self._of_products)
-        found[self._datasets] |= _is_marked(found, self._domain_of_datasets)
-        found[self._datasets] |= _is_marked(found, self._product_of_datasets)
-        found[self._columns] |= found[self._of_columns]
-
-    def _find_places(self, nodes: Ints) -> Ints:
-        """The places of containers, or NOTHING."""
-        found: Ints = np.where(nodes == NOTHING, np.int32(NOTHING), self._places[nodes])
-        return found
+        found[places.products] |= _is_marked(found, places.domain_of_products)
+        found[places.datasets] |= _is_marked(found, places.domain_of_datasets)
+        found[places.datasets] |= _is_marked(found, places.product_of_datasets)
+        found[places.columns] |= found[places.of_columns]
 
 
 _of_indexes: WeakKeyDictionary[LineageIndex, tuple[tuple[int, int], Selections]] = WeakKeyDictionary()
@@ -184,9 +140,10 @@ def list_owners(index: LineageIndex, names: Iterable[str]) -> list[int]:
 
 
 def compute_chosen(index: LineageIndex, selector: Selector) -> Flags:
-    """What a selector chooses, with what is in it (bool, by node, set at representatives)."""
+    """What a selector chooses, with what is in it (bool, by node, of equal value for the members of an identity class)."""
     selections = find_selections(index)
-    return selections.spread(selections.select(selector))
+    chosen: Flags = selections.select(selector)[selections.places.of_nodes]
+    return chosen
 
 
 def find_selected(index: LineageIndex, selector: Selector) -> bool:

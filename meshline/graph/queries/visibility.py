@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.results import EdgeTable, Flags, Ints
-from meshline.graph.model import KINDS, AssetKind, EdgeType
+from meshline.graph.index.results import Flags, Ints
 from meshline.graph.queries.groups import NOTHING
+from meshline.graph.queries.places import COLUMN, CONSUMER, CONTRACT, JOB, OWNER
 from meshline.graph.queries.selection import Selector, SelectorKind, find_selections, list_owners
 
 
@@ -76,19 +76,6 @@ class Masks(NamedTuple):
 
 _EVERYTHING = Selector(SelectorKind.EVERYTHING)
 EVERYTHING = Rights(frozenset({_EVERYTHING}), frozenset(), frozenset())
-_DATASET, _COLUMN, _PRODUCT, _DOMAIN, _CONTRACT, _JOB, _CONSUMER, _OWNER = (
-    KINDS.index(kind)
-    for kind in (
-        AssetKind.DATASET,
-        AssetKind.COLUMN,
-        AssetKind.DATA_PRODUCT,
-        AssetKind.DOMAIN,
-        AssetKind.CONTRACT,
-        AssetKind.JOB,
-        AssetKind.CONSUMER,
-        AssetKind.OWNER,
-    )
-)
 
 
 def compute_visible(index: LineageIndex, rights: Rights, now: tuple[LineageIndex, Flags] | None = None) -> Flags:
@@ -136,45 +123,47 @@ def _intersect_masks(index: LineageIndex, rights: Rights, compute: Callable[[_Ma
 
 
 class _Mask:
-    """Computes one mask. Arrays are boolean, by node, set at representatives."""
+    """Computes one mask. Arrays are boolean, by place (`Places`)."""
 
     def __init__(self, index: LineageIndex, rights: Rights) -> None:
         self._index = index
         self._rights = rights
         self._selections = find_selections(index)
-        every = np.arange(index.changes.count_nodes(), dtype=np.int32)
-        self._rep = index.lineage.get_representatives(every)
-        self._kinds = index.lineage.get_kinds(every)
-        self._own = self._rep == every
-        self._datasets, self._columns, self._products, self._domains = (
-            np.flatnonzero(self._own & (self._kinds == kind)).astype(np.int32) for kind in (_DATASET, _COLUMN, _PRODUCT, _DOMAIN)
-        )
-        self._of_column = index.lineage.get_datasets(self._columns)
-        ownership = index.ownership
-        self._domain = np.full(len(every), NOTHING, np.int32)  # by dataset, product and domain: what contains it
-        for nodes in (self._datasets, self._products, self._domains):
-            self._domain[nodes] = ownership.find_domains(nodes)
-        self._product = np.full(len(every), NOTHING, np.int32)
-        self._product[self._datasets] = ownership.find_products(self._datasets)
+        self._places = self._selections.places
 
     def compute(self) -> Flags:
         shown, restricted = self._select_containing()
-        everything = self._rights.is_everything_granted
-        shown[self._columns] = shown[self._of_column] & ~restricted[self._columns]
-        self._add_dependent(shown, restricted, everything=everything)
-        return shown[self._rep]
+        places = self._places
+        shown[places.columns] = shown[places.of_columns] & ~restricted[places.columns]
+        self._add_dependent(shown, restricted)
+        found: Flags = shown[places.of_nodes]
+        return found
 
     def compute_browsable(self) -> Flags:
         shown, restricted = self._select_containing()
-        everything = self._rights.is_everything_granted
-        self._add_bound(shown, restricted, _OWNER, self._index.ownership.list_all_edges(EdgeType.OWNS), everything=everything)
-        shown[list_owners(self._index, self._rights.owners)] = True
-        return shown[self._rep]
+        self._add_bound(shown, restricted, OWNER)
+        self._add_own_owners(shown)
+        found: Flags = shown[self._places.of_nodes] & ~self._places.plain
+        return found
+
+    def compute_permitted(self) -> Flags:
+        places = self._places
+        granted, restricted = self._select_granted()
+        found: Flags = granted & ~restricted & places.resources
+        for kind in (CONTRACT, JOB, CONSUMER, OWNER):
+            bonds = places.bonds[kind]
+            other = np.zeros(places.count, np.bool_)
+            other[bonds.starts[~found[bonds.ends]]] = True
+            permitted = (places.kinds == kind) & ~other & ~restricted
+            found |= permitted if self._rights.is_everything_granted else permitted & ~bonds.free
+        by_node: Flags = found[places.of_nodes]
+        return by_node
 
     def _select_containing(self) -> tuple[Flags, Flags]:
         """(the datasets, products and domains that the viewer may see, with the containers of each; all that is restricted)."""
         granted, restricted = self._select_granted()
-        shown = granted & ~restricted & np.isin(self._kinds, (_DATASET, _PRODUCT, _DOMAIN))
+        shown = granted & ~restricted & self._places.resources
+        shown[self._places.columns] = False
         self._add_containers(shown, restricted)
         return shown, restricted
 
@@ -182,126 +171,82 @@ class _Mask:
         """(what is granted, what is restricted)."""
         rights, selections = self._rights, self._selections
         if _EVERYTHING in rights.granted:
-            granted = np.ones(len(self._rep), np.bool_)
+            granted = np.ones(self._places.count, np.bool_)
         else:
-            chosen = selections.select_any(rights.granted) | selections.select_owned(rights.owners) | self._select_ruled(rights.permits)
-            granted = selections.spread(chosen)
-        return granted, selections.spread(self._select_restricted())
-
-    def compute_permitted(self) -> Flags:
-        everything = self._rights.is_everything_granted
-        granted, restricted = self._select_granted()
-        found = granted & ~restricted & np.isin(self._kinds, (_DATASET, _COLUMN, _PRODUCT, _DOMAIN))
-        ownership = self._index.ownership
-        bound = (
-            (_CONTRACT, ownership.list_all_edges(EdgeType.GOVERNS)),
-            (_JOB, self._list_job_edges()),
-            (_CONSUMER, ownership.list_all_edges(EdgeType.CONSUMES)),
-            (_OWNER, ownership.list_all_edges(EdgeType.OWNS)),
-        )
-        for kind, edges in bound:
-            nodes = np.flatnonzero(self._own & (self._kinds == kind)).astype(np.int32)
-            starts, ends = edges.start[self._kinds[edges.start] == kind], edges.end[self._kinds[edges.start] == kind]
-            other, tied = np.zeros(len(found), np.bool_), np.zeros(len(found), np.bool_)
-            tied[starts] = True
-            other[starts[~found[ends]]] = True
-            found[nodes] = (tied[nodes] | everything) & ~other[nodes] & ~restricted[nodes]
-        return found[self._rep]
+            granted = selections.select_any(rights.granted) | selections.select_owned(rights.owners) | self._select_ruled(rights.permits)
+        return granted, self._select_restricted()
 
     def _select_restricted(self) -> Flags:
-        """What is restricted, by place."""
+        """What is restricted."""
         selections = self._selections
-        found = np.zeros(len(selections.nodes), np.bool_)
+        found = np.zeros(self._places.count, np.bool_)
         for selector in self._rights.restricted:
             lifted = selections.select_any(scope for restricted, scope in self._rights.lifted if restricted == selector)
             found |= selections.select(selector) & ~lifted
         return found | self._select_ruled(self._rights.forbids)
 
     def _select_ruled(self, rulings: Iterable[Ruling]) -> Flags:
-        """By place, what rulings choose of datasets, columns, products and domains; of the rest, which follows from these, what they
+        """What rulings choose of datasets, columns, products and domains; of the rest, which follows from these, what they
         choose for a choice that it is in itself, as for a tag.
         """
         selections = self._selections
-        found = np.zeros(len(selections.nodes), np.bool_)
+        found = np.zeros(self._places.count, np.bool_)
         for ruling in rulings:
             numbers = np.zeros(len(found), np.uint8)
             for bit, selectors in enumerate(ruling.choices):
                 numbers |= selections.select_any(selectors).view(np.uint8) << bit
             chosen = np.frombuffer(ruling.chosen, np.bool_)[numbers]
-            found |= chosen & selections.resources if ruling.chosen[0] else chosen
+            found |= chosen & self._places.resources if ruling.chosen[0] else chosen
         return found
 
     def _add_containers(self, shown: Flags, restricted: Flags) -> None:
         """Add the products and domains of shown assets, and the domains above those."""
-        for nodes, container in ((self._datasets, self._product), (self._datasets, self._domain), (self._products, self._domain)):
-            self._mark(shown, container[nodes[shown[nodes]]], restricted)
-        while True:
-            above = self._domain[self._domains[shown[self._domains]]]
-            new = above[(above != NOTHING)]
-            new = new[~shown[new] & ~restricted[new]]
-            if not len(new):
-                break
-            shown[new] = True
+        places = self._places
+        for contained, containers in (
+            (places.datasets, places.product_of_datasets),
+            (places.datasets, places.domain_of_datasets),
+            (places.products, places.domain_of_products),
+        ):
+            _mark(shown, containers[shown[contained]], restricted)
+        while _mark(shown, places.domain_of_domains[shown[places.domains]], restricted):
+            pass
 
-    def _add_dependent(self, shown: Flags, restricted: Flags, *, everything: bool) -> None:
-        """Add contracts, jobs, consumers and owners. `everything`: also those that nothing binds to what is hidden."""
-        ownership, survey = self._index.ownership, self._index.assets.survey()
-        governed = ownership.list_all_edges(EdgeType.GOVERNS)
-        self._add_bound(shown, restricted, _CONTRACT, governed, everything=everything)
-        partly = np.zeros(len(shown), np.bool_)
-        partly[self._of_column[~shown[self._columns]]] = True
-        hidden = governed.start[~shown[governed.end] | partly[governed.end]]
+    def _add_dependent(self, shown: Flags, restricted: Flags) -> None:
+        """Add contracts, jobs, consumers and owners."""
+        places = self._places
+        self._add_bound(shown, restricted, CONTRACT)
+        governed = places.bonds[CONTRACT]
+        partly = np.zeros(places.count, np.bool_)
+        partly[places.of_columns[~shown[places.columns]]] = True
+        hidden = governed.starts[~shown[governed.ends] | partly[governed.ends]]
         shown[hidden] = False  # its terms describe all that it governs, column by column
-        parts, wholes = survey.job_parts
-        self._add_bound(shown, restricted, _JOB, self._list_job_edges(), everything=everything, above=(parts, wholes))
-        self._add_bound(shown, restricted, _CONSUMER, ownership.list_all_edges(EdgeType.CONSUMES), everything=everything)
-        self._add_bound(shown, restricted, _OWNER, ownership.list_all_edges(EdgeType.OWNS), everything=everything)
-        shown[list_owners(self._index, self._rights.owners)] = True
+        for kind in (JOB, CONSUMER, OWNER):
+            self._add_bound(shown, restricted, kind)
+        self._add_own_owners(shown)
 
-    def _list_job_edges(self) -> EdgeTable:
-        """What each job writes; of a job that writes nothing, what it reads."""
-        jobs, written = self._index.assets.survey().writings
-        idle = self._index.ownership.list_idle_reads()
-        writes = np.zeros(len(self._rep), np.bool_)
-        writes[jobs] = True
-        read = ~writes[idle.start]
-        starts, ends = np.concatenate([jobs, idle.start[read]]), np.concatenate([written, idle.end[read]])
-        return EdgeTable(starts, ends, ends)
+    def _add_bound(self, shown: Flags, restricted: Flags, kind: int) -> None:
+        """Add the assets of a kind that are bound to a shown asset; if everything is granted, also those that nothing binds."""
+        places = self._places
+        bonds = places.bonds[kind]
+        seen = np.zeros(places.count, np.bool_)
+        seen[bonds.starts[shown[bonds.ends]]] = True
+        if kind == JOB:
+            places.add_wholes(seen)
+        if self._rights.is_everything_granted:
+            seen |= places.free_jobs if kind == JOB else bonds.free
+        shown |= seen & ~restricted
 
-    def _add_bound(
-        self,
-        shown: Flags,
-        restricted: Flags,
-        kind: int,
-        edges: EdgeTable,
-        *,
-        everything: bool,
-        above: tuple[Ints, Ints] | None = None,
-    ) -> None:
-        """Add the assets of a kind that edges lead from to a shown asset. `above`: (assets of the kind, those that contain them)."""
-        nodes = np.flatnonzero(self._own & (self._kinds == kind)).astype(np.int32)
-        of_kind = self._kinds[edges.start] == kind
-        bound, ends = edges.start[of_kind], edges.end[of_kind]
-        seen = np.zeros(len(shown), np.bool_)
-        seen[bound[shown[ends]]] = True
-        tied = np.zeros(len(shown), np.bool_)
-        tied[bound] = True
-        if above is not None:
-            for marks in (seen, tied):
-                while True:
-                    new = above[1][marks[above[0]] & ~marks[above[1]]]
-                    if not len(new):
-                        break
-                    marks[new] = True
-        shown[nodes] = (seen[nodes] | (everything & ~tied[nodes])) & ~restricted[nodes]
+    def _add_own_owners(self, shown: Flags) -> None:
+        """Add the owners that the viewer is himself, and those that are his groups."""
+        shown[self._places.of_nodes[list_owners(self._index, self._rights.owners)]] = True
 
-    def _mark(self, shown: Flags, containers: Ints, restricted: Flags) -> None:
-        containers = containers[containers != NOTHING]
-        shown[containers[~restricted[containers]]] = True
 
-    def _is_marked(self, marks: Flags, nodes: Ints) -> Flags:
-        found: Flags = (nodes != NOTHING) & marks[nodes]
-        return found
+def _mark(shown: Flags, containers: Ints, restricted: Flags) -> bool:
+    """Mark containers that are not restricted. Whether one was not marked before."""
+    containers = containers[containers != NOTHING]
+    new = containers[~shown[containers] & ~restricted[containers]]
+    shown[new] = True
+    return bool(len(new))
 
 
 def _mark_hidden_now(then: LineageIndex, visible: Flags, now: LineageIndex, visible_now: Flags) -> Flags:
@@ -309,17 +254,17 @@ def _mark_hidden_now(then: LineageIndex, visible: Flags, now: LineageIndex, visi
     hidden = np.zeros(len(visible), np.bool_)
     every = np.arange(len(visible), dtype=np.int32)
     kinds, rep = then.lineage.get_kinds(every), then.lineage.get_representatives(every)
-    for node in np.flatnonzero(visible & (rep == every) & (kinds != _COLUMN)).tolist():
+    for node in np.flatnonzero(visible & (rep == every) & (kinds != COLUMN)).tolist():
         today = {found for key in then.assets.list_names(node) if (found := now.assets.find_by_key(key)) is not None}
         hidden[node] = any(not visible_now[found] for found in today)
-    columns_now = np.flatnonzero(~visible_now & (now.lineage.get_kinds(np.arange(len(visible_now), dtype=np.int32)) == _COLUMN))
+    columns_now = np.flatnonzero(~visible_now & (now.lineage.get_kinds(np.arange(len(visible_now), dtype=np.int32)) == COLUMN))
     datasets_now = now.lineage.get_datasets(columns_now.astype(np.int32))
     for column in columns_now[visible_now[datasets_now]].tolist():  # hidden by tags of their own
         for key in now.assets.list_names(column):
             found = then.assets.find_by_key(key)
             if found is not None:
                 hidden[found] = True
-    columns = np.flatnonzero(kinds == _COLUMN).astype(np.int32)
+    columns = np.flatnonzero(kinds == COLUMN).astype(np.int32)
     hidden[columns] |= hidden[then.lineage.get_datasets(columns)]
     marked: Flags = hidden[rep]
     return marked
