@@ -26,6 +26,7 @@ from meshline.graph.index.results import Flags
 from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.model import AssetKind, build_dataset_key
 from meshline.graph.naming import Naming
+from meshline.graph.queries.places import Places
 from meshline.graph.queries.selection import Selector, SelectorKind
 from meshline.graph.queries.visibility import compute_visible
 from meshline.graph.store.sqlite import SqliteStore
@@ -33,10 +34,10 @@ from meshline.graph.store.sqlite import SqliteStore
 ABOUT = """\
 The request of the benchmark `impact`, of a caller who may not see every tenth domain, against the same of a caller who sees everything.
 `the view` is what is computed once for all callers with the same rights after each commit: which assets they may see. Its goal is 5 ms
-for a million columns, shown as a ratio. `the view by policies` is of as many restrictions as policies in Cedar with a condition on
-tags: what Cedar decides about a caller, which happens once, and the view that follows from it, against the same of the list. A look-up
-of the id of a dataset that the caller may not see should take as long as one of an id that nothing has, so that it does not show
-which names there are."""
+for a million columns, shown as a ratio. What the views of all callers have in common is computed before the first of them. `the view by
+policies` is of as many restrictions as policies in Cedar with a condition on tags: what Cedar decides about a caller, which happens
+once, and the view that follows from it, against the same of the list. A look-up of the id of a dataset that the caller may not see
+should take as long as one of an id that nothing has, so that it does not show which names there are."""
 
 READER = Actor("reader", Role.READER)
 ALLOWED = 1.15
@@ -80,8 +81,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         )
     rights = rules.find_rights(READER)
     assert rights is not None
-    first = measure_time(partial(compute_visible, index, rights)).wall * 1000
-    (best,) = find_best([partial(compute_visible, index, rights)], rounds)
+    best, numbering = find_best([partial(compute_visible, index, rights), partial(number_places, index)], rounds)
     yield Figure(
         case=f"the view, {mesh.columns:,} columns",
         unit="ms",
@@ -89,11 +89,16 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         reference=ALLOWED_MS * mesh.columns / 1_000_000,
         against="the goal",
         goal=build_maximum(1),
-        more={"domains": len(domains), "hidden": len(hidden), "first, ms": round(first)},
+        more={"domains": len(domains), "hidden": len(hidden), "once for all callers, ms": round(numbering.wall * 1000)},
     )
     yield _compare_policies(index, hidden, rounds)
     yield _compare_look_ups(graphql, index, compute_visible(index, rights), rounds)
     store.close()
+
+
+def number_places(index: LineageIndex) -> None:
+    """Compute what all views of a state of the index have in common."""
+    assert Places(index).bonds
 
 
 def _compare_policies(index: LineageIndex, hidden: Sequence[Selector], rounds: int) -> Figure:
