@@ -63,12 +63,6 @@ class Access:
         """An index for a viewer with these rights."""
         return self._find_view(index, levels).restricted
 
-    def may(self, actor: Actor, action: Action, node: int) -> bool:
-        """Whether a caller may do something with an asset of the graph of now. To be called under the graph's lock."""
-        rules = self.rules
-        rights = None if rules is None else rules.find_rights(actor, action)
-        return rights is None or bool(self.find_permitted(self._live.index, rights)[node])
-
     def check_statement(self, actor: Actor, statement: SupposedStatement, about: Sequence[AssetKey]) -> None:
         """Raises NotPermitted unless a caller may make a statement about these assets: as they are, and as they would be afterwards."""
         rules = self.rules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -179,16 +180,26 @@ def get_text(facet: object, member: str) -> str | None:
 
 def read_inputs(question: Question, datasets: Sequence[int]) -> dict[int, list[InputField]]:
     """By column of these datasets, the columns from which it is computed and those that decide which rows there are."""
-    index, limits = question.index, question.limits
-    found = index.lineage.traverse(
-        datasets, Direction.UPSTREAM, reach=Reach.INDIRECT, depth=1, max_nodes=limits.nodes, deadline=limits.deadline
-    )
+    index = question.index
+    found = _find_inputs(question, index, datasets)
+    if index.is_restricted:
+        whole = _find_inputs(question, index.whole, datasets)
+        question.count_left_out({*chain.from_iterable(whole.values())}.difference(*found.values()))
     return {
         column: [
             build_input(question, start, steps) for start, steps in sorted(starts.items(), key=lambda item: index.assets.get_key(item[0]))
         ]
-        for column, starts in group_steps(index, found.list_flows(), datasets).items()
+        for column, starts in found.items()
     }
+
+
+def _find_inputs(question: Question, index: LineageIndex, datasets: Sequence[int]) -> dict[int, dict[int, list[FlowStep]]]:
+    """As `group_steps`: what flows directly into these datasets."""
+    limits = question.limits
+    found = index.lineage.traverse(
+        datasets, Direction.UPSTREAM, reach=Reach.INDIRECT, depth=1, max_nodes=limits.nodes, deadline=limits.deadline
+    )
+    return group_steps(index, found.list_flows(), datasets)
 
 
 def group_steps(

@@ -15,7 +15,7 @@ import numpy as np
 from meshline.api.marquez.datasets import build_data, describe_steps, group_steps, merge_transformations, read_known
 from meshline.api.marquez.jobs import build_job_base
 from meshline.api.marquez.node_ids import NodeId, NodeType, format_node_id, resolve_node_id
-from meshline.api.marquez.question import Question
+from meshline.api.marquez.question import HIDDEN_HEADER, Question
 from meshline.api.marquez.runs import read_latest_runs
 from meshline.api.marquez.shapes import (
     ColumnData,
@@ -40,7 +40,6 @@ from meshline.graph.queries.pages import build_name_key
 MOST_NODES = 500  # of a graph: the work of Marquez's page grows with the square of it
 DEPTH = 20
 CUT_HEADER = "Meshline-Truncated"  # of a graph of columns, whose nodes have no place for a note
-HIDDEN_HEADER = "Meshline-Hidden"  # of both graphs: how many nodes are left out that the caller may not see
 CUT = f"This graph shows the nearest {MOST_NODES} datasets and jobs of more."
 HIDDEN = "This graph leaves out datasets and jobs that you may not see: {}."
 

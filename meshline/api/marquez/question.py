@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -64,6 +64,9 @@ class Found(NamedTuple):
     assets: frozenset[str]
 
 
+HIDDEN_HEADER = "Meshline-Hidden"  # of graphs and of what else follows lineage: how many nodes an administrator would be shown besides
+
+
 class Question:
     """What one request asks of the graph. Used by one thread, under the graph's lock."""
 
@@ -92,6 +95,15 @@ class Question:
         self.headers: dict[str, str] = {}
         self.shown: set[int] = set()
         self.writers: dict[tuple[int, int | None], Writer | None] = {}  # see `runs.read_last_writers`
+
+    def count_left_out(self, left_out: Collection[object]) -> None:
+        """State in a header how many nodes the answer leaves out since the caller may not see them."""
+        if left_out:
+            self.headers[HIDDEN_HEADER] = str(len(left_out))
+
+    def copy_whole(self) -> Question:
+        """The same question, as an administrator asks it."""
+        return Question(self.live.whole, self.index.whole, self.naming, self.limits, self.path, self.query)
 
     def read_page(self, default: int = 100) -> tuple[int, int]:
         """(limit, offset). Raises InvalidInput."""

@@ -276,6 +276,18 @@ def _decode_facet(text: str) -> object:
 
 def list_upstream_runs(question: Question) -> UpstreamRuns:
     """A run, the runs that wrote what it read, those that wrote what these read, and so on; the nearest 500."""
+    found = _walk_upstream(question)
+    if question.index.is_restricted:
+        question.count_left_out(_list_named(_walk_upstream(question.copy_whole())) - _list_named(found))
+    return UpstreamRuns(found)
+
+
+def _list_named(runs: Iterable[UpstreamRun]) -> set[tuple[str, ...]]:
+    """The runs and the datasets that an answer names."""
+    return {named for one in runs for named in ((one.run.id,), *((read.namespace, read.name) for read in one.inputs))}
+
+
+def _walk_upstream(question: Question) -> list[UpstreamRun]:
     run_id = question.query.get("runId", "")
     if not run_id:
         raise InvalidInput("the parameter is missing", "runId")
@@ -295,7 +307,7 @@ def list_upstream_runs(question: Question) -> UpstreamRuns:
         level = following
         if not level:
             break
-    return UpstreamRuns(found)
+    return found
 
 
 def _describe_run(question: Question, stored: StoredState) -> tuple[UpstreamRun, list[Writer]]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from meshline.api.marquez.datasets import THROUGH_HIDDEN
-from meshline.api.marquez.lineage import HIDDEN, HIDDEN_HEADER
+from meshline.api.marquez.lineage import HIDDEN
+from meshline.api.marquez.question import HIDDEN_HEADER
 from tests.api.test_auth import build_authorization
 from tests.api.test_two_worlds_http import ADMIN, READER, RULES, RUN, serve_world
 from tests.api.worlds import COLUMNS, MARKS, PLAIN, SEVERAL, USUAL, Shape, World, draw_shapes
@@ -113,6 +114,35 @@ def test_a_run_that_reads_hidden_datasets_names_the_others_alone(client: TestCli
     assert [one["name"] for one in upstream["runs"][0]["inputs"]] == ["open.0"]
     answer = client.get(f"/api/v1/jobs/runs/{RUN.format(3)}", headers=build_authorization(READER))
     assert (answer.status_code, answer.json()["message"]) == (404, f"Run '{RUN.format(3)}' not found.")
+
+
+@pytest.mark.parametrize("run", range(SEVERAL))
+def test_the_runs_before_a_run_are_shown_or_counted(client: TestClient, run: int) -> None:
+    (some, left_out), (every, none) = (get(client, "runlineage/upstream", token, runId=RUN.format(run)) for token in (READER, ADMIN))
+    named = [
+        {name for one in found["runs"] for name in (one["run"]["id"], *(read["name"] for read in one["inputs"]))} for found in (some, every)
+    ]
+    assert none == 0
+    assert named[0] <= named[1]
+    assert len(named[0]) + left_out == len(named[1])
+
+
+@pytest.mark.parametrize("path", ["namespaces/wh/datasets", *(f"namespaces/wh/datasets/open.{number}" for number in range(SEVERAL))])
+def test_the_columns_before_columns_are_shown_or_counted(client: TestClient, path: str) -> None:
+    (some, left_out), (every, none) = (get(client, path, token) for token in (READER, ADMIN))
+    of_open = {f"open.{number}" for number in range(SEVERAL)}
+    starts = [
+        {
+            (one["dataset"], one["field"])
+            for dataset in found.get("datasets", [found])
+            for computed in (dataset["columnLineage"] if dataset["name"] in of_open else None) or ()
+            for one in computed["inputFields"]
+        }
+        for found in (some, every)
+    ]
+    assert none == 0
+    assert len(starts[0]) + left_out == len(starts[1])
+    assert {dataset for dataset, _ in starts[0]} <= of_open
 
 
 def test_what_is_registered_of_names_that_are_not_visible_is_left_out(client: TestClient) -> None:
