@@ -101,11 +101,11 @@ def create_app(
     waiting = settings.request_queue
     rules = None if settings.access is None else AccessFile(settings.access)
     questions = Lane("questions", QUESTIONS, waiting, settings.query_seconds)
-    endpoint = GraphQLEndpoint(
-        settings.max_body_bytes, questions, _build_bounds(settings), metrics.count_query, rules, _build_desk_settings(settings)
-    )
     tokens = TokenRegister(settings.tokens, find_token_file(settings))
     journal = None if settings.oidc_issuer is None else AccessJournal()
+    endpoint = GraphQLEndpoint(
+        settings.max_body_bytes, questions, _build_bounds(settings), metrics.count_query, rules, _build_desk_settings(settings), journal
+    )
     issuer = build_issuer(settings, None if journal is None else journal.denials)
     sign_in = build_sign_in(settings, issuer)
     parts = None

@@ -262,6 +262,12 @@ def check_access(actor: Actor, accepted: Collection[AccessScope]) -> None:
         raise Forbidden(f"this needs a token with the scope {needed}, and {actor.name!r} has {', '.join(sorted(actor.scopes))}", needed)
 
 
+def check_all_scopes(actor: Actor) -> None:
+    """Raises Forbidden for a token that is limited to some scopes: none of them permits what administers the server."""
+    if actor.scopes is not None and actor.scopes != frozenset(AccessScope):
+        raise Forbidden(f"this needs a token with all scopes, and {actor.name!r} has {', '.join(sorted(actor.scopes))}", Role.ADMIN)
+
+
 def get_actor(request: Request) -> Actor | None:
     """The caller; None = unknown, which only health checks accept."""
     actor: Actor | None = request.state.actor

@@ -16,7 +16,7 @@ import msgspec
 
 from meshline.app.denials import Denial, DenialKind, DenyList
 from meshline.app.sessions import Session, SessionTable
-from meshline.errors import NotReady, StoreCorrupt, StoreUnavailable
+from meshline.errors import NotFound, NotReady, StoreCorrupt, StoreUnavailable
 from meshline.governance.audit import AccessEvent, build_access_record
 from meshline.graph.model import Json, from_micros, get_current_micros
 from meshline.graph.store.base import Batch, Record, Store, StoredRecord
@@ -130,13 +130,18 @@ class AccessJournal:
         self._write([DenialMade(denial)], record)
         self.follow()
 
-    def allow(self, kind: DenialKind, value: str, by: str) -> None:
-        """Remove a denial."""
+    def allow(self, kind: DenialKind, value: str, by: str) -> Denial:
+        """Remove a denial. Raises NotFound if there is none."""
+        self.follow()
+        found = next((one for one in self.denials.list_entries() if (one.kind, one.value) == (kind, value)), None)
+        if found is None:
+            raise NotFound(f"{kind} {value[:100]!r} is not on the deny list")
         self._write(
             [DenialRemoved(kind, value)],
             build_access_record(AccessEvent.DENIAL, by, f"{kind} {value}", get_current_micros(), {"decision": "allow"}),
         )
         self.follow()
+        return found
 
     def receive_logout(self, token: str, until: int, denial: Denial) -> bool:
         """A sign-out that the provider reports, with the `jti` of its token. False if that token was received before."""

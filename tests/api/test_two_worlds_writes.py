@@ -13,7 +13,7 @@ import pytest
 from graphql import GraphQLField, GraphQLNonNull, get_named_type
 from starlette.testclient import TestClient
 
-from meshline.api.graphql.context import REQUEST_FIELDS
+from meshline.api.graphql.context import DENIAL_FIELDS, REQUEST_FIELDS
 from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_dataset_key
 from tests.api.test_etag import SCHEMA
 from tests.api.test_matrix import write_value
@@ -23,6 +23,7 @@ from tests.api.worlds import MARKS, PLAIN, STRANGE, USUAL, Secret, World, share_
 VARYING = re.compile(r"req_[0-9a-f]{16}|st_[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|\+00:00)")  # what no two processes have alike
 STATED = "{ statement asset { id name tags { key } owners { owner { name } } } }"
 ASKED = "{ id state assetName selector purpose asker principal mine asset { id name } approvers steps { kind by state } }"
+DENIED = "{ kind value until by reason }"
 SEEN = (
     "{ accessRequests { totalCount nodes " + ASKED + " } }",
     "{ datasets { nodes { id name description tags { key } owners { owner { name } } consumers { nodes { name } } } } }",
@@ -54,7 +55,7 @@ def list_mutations(ids: Sequence[str]) -> Iterator[str]:
             values = {one: write_value(kind) for one, kind in needed.items()} | {
                 one: f'"{id_}"' for one, id_ in zip(named, chosen, strict=True)
             }
-            shape = ASKED if name in REQUEST_FIELDS else STATED
+            shape = ASKED if name in REQUEST_FIELDS else DENIED if name in DENIAL_FIELDS else STATED
             yield f"mutation {{ {name}({', '.join(f'{one}: {value}' for one, value in values.items())}) {shape} }}"
 
 

@@ -18,9 +18,10 @@ from graphql import (
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 
-from meshline.api.auth import check_access, check_role
+from meshline.api.auth import check_access, check_all_scopes, check_role
 from meshline.app.access import Access, RestrictedGraph
 from meshline.app.access_decisions import AccessDesk
+from meshline.app.access_journal import AccessJournal
 from meshline.app.access_requests import RequestRegister
 from meshline.app.access_rules import check_audit, may_state
 from meshline.app.policy_service import PolicyService
@@ -50,7 +51,8 @@ RESTRICTED_FIELDS = frozenset(
     }
 )
 REQUEST_FIELDS = frozenset({"requestAccess", "decideAccess", "withdrawAccess", "confirmAccess"})  # mutations that need another scope
-AUDIT = "audit"  # has a right of its own
+AUDIT_FIELDS = frozenset({"audit", "denials"})  # have a right of their own
+DENIAL_FIELDS = frozenset({"addDenial", "removeDenial"})  # mutations that state nothing about the mesh, for administrators alone
 MATCHES = "MATCHES"  # the limit of a search: the number of assets that it examines
 
 
@@ -159,13 +161,15 @@ class RequestContext:
         apart: bool = False,
         access: Access | None = None,
         desk: AccessDesk | None = None,
+        journal: AccessJournal | None = None,
     ) -> None:
         """`apart`: texts of changes are parsed in separate processes. `access`: what the caller may do; None: everything.
-        `desk`: receives requests for access; if not given, one of this request.
+        `desk`: receives requests for access; if not given, one of this request. `journal`: of denials; None: there is no identity provider.
         """
         self.live = live
         self.access = access or Access(live, lambda: None)
         self.desk = desk or AccessDesk(RequestRegister(live.store), self.access)
+        self.journal = journal
         self.apart = apart
         self.governing = governing
         self.naming = naming
@@ -212,21 +216,24 @@ class RequestContext:
     def check_fields(self, names: Iterable[str]) -> None:
         """Raises NotPermitted for root fields that only callers who see everything may ask for, or who may audit."""
         names = set(names)
-        if AUDIT in names:
-            check_audit(self.access.rules, self.caller, f"`{AUDIT}` is answered to")
+        for name in sorted(names & AUDIT_FIELDS):
+            check_audit(self.access.rules, self.caller, f"`{name}` is answered to")
         if isinstance(self.live, RestrictedGraph):
-            refused = sorted(name for name in names if name not in RESTRICTED_FIELDS | {AUDIT} and not name.startswith("__"))
+            refused = sorted(name for name in names if name not in RESTRICTED_FIELDS | AUDIT_FIELDS and not name.startswith("__"))
             if refused:
                 raise NotPermitted(f"`{refused[0]}` is answered only to callers who may see every asset (access rules)")
 
     def check_mutations(self, names: Iterable[str]) -> None:
         """Raises Forbidden for mutations that the caller may not send; about which assets is judged by each (`Access.check_statement`)."""
         self.is_mutation, fields = True, set(names)
-        if fields - REQUEST_FIELDS and not may_state(self.access.rules, self.caller):
+        if fields - REQUEST_FIELDS - DENIAL_FIELDS and not may_state(self.access.rules, self.caller):
             check_role(self.caller, Role.ADMIN)
             check_access(self.caller, (AccessScope.STATE,))
         if fields & REQUEST_FIELDS:
             check_access(self.caller, (AccessScope.REQUEST,))
+        if fields & DENIAL_FIELDS:
+            check_role(self.caller, Role.ADMIN)
+            check_all_scopes(self.caller)
 
     # -- limits
 
@@ -301,6 +308,7 @@ class RequestContext:
             apart=self.apart,
             access=self.access,
             desk=self.desk,
+            journal=self.journal,
         )
         request.deadline, request.revision = self.deadline, self.revision
         return request

@@ -23,6 +23,7 @@ from meshline.api.graphql.revision_fields import is_lasting
 from meshline.api.graphql.schema import build_schema
 from meshline.app.access import Access
 from meshline.app.access_decisions import AccessDesk
+from meshline.app.access_journal import AccessJournal
 from meshline.app.access_requests import RequestRegister
 from meshline.app.policy_service import PolicyService
 from meshline.app.read_counter import ReadCounter
@@ -67,9 +68,10 @@ class Executor:
         access: Access | None = None,
         desk: AccessDesk | None = None,
         reads: ReadCounter | None = None,
+        journal: AccessJournal | None = None,
     ) -> None:
         """`access`: what each caller may see; if not given, everything. `desk`: receives requests for access; if not given, one of its own.
-        `reads`: counts what is read, for the audit log; None: it is not counted.
+        `reads`: counts what is read, for the audit log; None: it is not counted. `journal`: of denials; None: nothing can be denied.
         `governing`: the policies of the installation; if not given, only those of the product. `apart`: texts of changes are parsed
         in separate processes, as in a server, whose clients are not trusted.
         """
@@ -77,6 +79,7 @@ class Executor:
         self.live = live
         self.access = access or Access(live, lambda: None)
         self.reads = reads
+        self.journal = journal
         self.desk = desk or AccessDesk(RequestRegister(live.store), self.access)
         self.naming = naming
         self.bounds = bounds or Bounds()
@@ -103,7 +106,16 @@ class Executor:
         begun = time.perf_counter()
         graph = self.access.find_graph(actor)
         request = RequestContext(
-            graph, self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart, access=self.access, desk=self.desk
+            graph,
+            self.naming,
+            self.bounds,
+            TYPES,
+            self.governing,
+            actor,
+            apart=self.apart,
+            access=self.access,
+            desk=self.desk,
+            journal=self.journal,
         )
         with self.live.lock.set_deadline(request.deadline):
             result, request = self._execute_prepared(request, query, variables, operation, allowed)

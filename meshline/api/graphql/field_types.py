@@ -10,6 +10,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
 from meshline.app.access_requests import AccessKind, Decision, RequestState, StepKind
+from meshline.app.denials import DenialKind
 from meshline.app.tokens import Role
 from meshline.governance.audit import Action as AuditAction
 from meshline.governance.freshness_feasibility import Standing as Feasible
@@ -41,6 +42,7 @@ __all__ = [
     "CheckProfile",
     "ConflictKind",
     "Decision",
+    "DenialKind",
     "Direction",
     "EdgeType",
     "Evidence",
@@ -106,6 +108,12 @@ strawberry.enum(
 strawberry.enum(Decision, name="AccessDecision", description="REVOKE: end what was granted.")
 strawberry.enum(
     StepKind, name="AccessStepKind", description="A step of a request for access. CONFIRM: the executor has granted it, or ended it."
+)
+strawberry.enum(
+    DenialKind,
+    description=(
+        "The claim that an entry of the deny list compares. SUB: a person or service. SID: a session at the provider. JTI: a token."
+    ),
 )
 strawberry.enum(AssetKind, description="The kind of an asset.")
 strawberry.enum(Role, name="TokenRole", description="The permissions of a token. Each includes the ones before; mutations need ADMIN.")

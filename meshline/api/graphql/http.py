@@ -20,6 +20,7 @@ from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.access import Access
 from meshline.app.access_decisions import AccessDesk, DeskSettings, add_grants
 from meshline.app.access_file import AccessFile
+from meshline.app.access_journal import AccessJournal
 from meshline.app.access_log import AccessLog
 from meshline.app.access_requests import RequestRegister
 from meshline.app.access_rules import may_state
@@ -60,11 +61,14 @@ class GraphQLEndpoint:
         observer: Observer,
         access: AccessFile | None = None,
         desk_settings: DeskSettings | None = None,
+        journal: AccessJournal | None = None,
     ) -> None:
+        """`journal`: of denials; None: there is no identity provider whose tokens could be denied."""
         self.max_body = max_body
         self.lane = lane
         self.access = access
         self._desk_settings = desk_settings
+        self._journal = journal
         self._register: RequestRegister | None = None
         self.bounds = bounds
         self.observer = observer
@@ -79,7 +83,18 @@ class GraphQLEndpoint:
         access = Access(live, lambda: add_grants(None if self.access is None else self.access.rules, register.list_grants()))
         desk = AccessDesk(register, access, self._desk_settings)
         reads = ReadCounter(access, entries)
-        self._executor = Executor(live, naming, self.bounds, self.observer, governing, apart=True, access=access, desk=desk, reads=reads)
+        self._executor = Executor(
+            live,
+            naming,
+            self.bounds,
+            self.observer,
+            governing,
+            apart=True,
+            access=access,
+            desk=desk,
+            reads=reads,
+            journal=self._journal,
+        )
         self._register = register
         access.warn_of_idle_selectors()
         if self.access is not None:

@@ -12,6 +12,7 @@ from strawberry.types import Info
 from meshline.api.graphql.access_mutation import AccessMutation
 from meshline.api.graphql.asset import Asset, build_statement_id
 from meshline.api.graphql.context import RequestContext
+from meshline.api.graphql.deny_list import DenialMutation
 from meshline.api.graphql.field_types import describe_field
 from meshline.app.manual_statements import PERSON, ManualStatement, commit_statements
 from meshline.errors import InvalidInput, NotFound
@@ -51,7 +52,7 @@ class Stated:
 
 
 @strawberry.type
-class Mutation(AccessMutation):
+class Mutation(AccessMutation, DenialMutation):
     @describe_field("State that an owner owns an asset.")
     def add_owner(self, info: Context, asset: strawberry.ID, owner: str, by: By = None, type: str = "technical") -> Stated:
         key = _get_key(info.context, asset)

@@ -31,6 +31,7 @@ from meshline.api.graphql.compact_graph import CompactLineage
 from meshline.api.graphql.compliance import AuditEntry, Policy, list_audit_entries, list_policies, list_violations
 from meshline.api.graphql.context import MATCHES, GraphView, RequestContext
 from meshline.api.graphql.contracts import Contract
+from meshline.api.graphql.deny_list import Denial, list_denials
 from meshline.api.graphql.field_types import (
     AssetKind,
     AuditAction,
@@ -531,6 +532,13 @@ class Query:
         after: str | None = None,
     ) -> Connection[AuditEntry]:
         return list_audit_entries(info.context, kind, since, actor, first, after)
+
+    @describe_field(
+        "The deny list of the identity provider's callers, sessions and tokens: what counts now, the oldest first. For those who may read"
+        " the audit log."
+    )
+    def denials(self, info: Context, first: int | None = None, after: str | None = None) -> Connection[Denial]:
+        return list_denials(info.context, first, after)
 
     @describe_field("The requests for access of the caller, and those of others that he may decide, the newest first.")
     def access_requests(
