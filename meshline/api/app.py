@@ -172,6 +172,7 @@ def _build_desk_settings(settings: Settings) -> DeskSettings:
     return DeskSettings(
         days=settings.access_days,
         lapse_days=settings.access_lapse_days,
+        remind_days=settings.access_remind_days,
         has_executor=settings.access_executor is not None,
         executor=settings.access_executor_caller,
         notify=settings.notify,

@@ -4,40 +4,35 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from meshline.app.access import Access
-from meshline.app.access_requests import AccessKind, Request, RequestRegister, RequestState, Step, StepKind, Wish
+from meshline.app.access_notices import AccessNotices, format_time, list_contract_approvers
+from meshline.app.access_requests import (
+    CLOCK,
+    AccessKind,
+    Request,
+    RequestRegister,
+    RequestState,
+    Step,
+    StepKind,
+    Superseded,
+    Wish,
+)
 from meshline.app.access_rules import SEEING, AccessRules, Action, Rule, list_included, list_principals, name_principal
 from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput, LimitExceeded, NotFound, NotPermitted
 from meshline.governance.audit import AccessEvent, build_access_record
-from meshline.governance.notify.outbox import (
-    ACCESS_REQUESTED,
-    EXECUTOR,
-    WEBHOOK,
-    NoticeBody,
-    Receiver,
-    build_key,
-    build_receiver,
-    build_record,
-)
-from meshline.governance.notify.violation_events import CONTACTS
-from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKind, EdgeType, Json, build_owner_key, from_micros, get_current_micros
-from meshline.graph.queries.assets import read_attributes
-from meshline.graph.queries.contract_versions import build_versions
+from meshline.graph.model import AssetKind, Json, get_current_micros
 from meshline.graph.queries.selection import Selector, SelectorKind, find_overlapping
-from meshline.graph.store.base import Record
 
 DAY = 86_400_000_000  # microseconds
 USUAL_DAYS = 30  # of access, if the asker names no end
 LONGEST_TEXT = 500  # characters of a purpose or a reason
 MOST_OPEN = 100  # requests of one caller that are not decided
-NO_APPROVER = frozenset({"", "-", "na", "n/a", "none", "tbd"})  # what contracts have in place of one
-ADMINISTRATORS = "administrators"
 _SELECTORS = {AssetKind.DOMAIN: SelectorKind.DOMAIN, AssetKind.DATA_PRODUCT: SelectorKind.PRODUCT, AssetKind.DATASET: SelectorKind.DATASET}
 _NO_RULES = AccessRules({}, (), ())  # owners decide, then
 _PRINCIPAL = re.compile(r"(service|token|group):\S.*")
@@ -54,8 +49,9 @@ class AskedFor(NamedTuple):
 
 
 class DeskSettings(NamedTuple):
-    """`days`: the longest that access may be asked for. `lapse_days`: after which a request lapses that is not decided. `notify`: whether
-    those who may decide are notified of a request; `webhook`: the webhook of notices, too.
+    """`days`: the longest that access may be asked for. `lapse_days`: after which a request lapses that is not decided; `remind_days`: how
+    long before that those who may decide are reminded, 0: not at all. `notify`: whether they are notified of a request; `webhook`: the
+    webhook of notices, too.
 
     `has_executor`: whether there is what grants access to data; else data cannot be asked for. `executor`: who confirms grants, as access
     rules name it; empty: only administrators.
@@ -63,6 +59,7 @@ class DeskSettings(NamedTuple):
 
     days: int = 365
     lapse_days: int = 14
+    remind_days: int = 3
     has_executor: bool = False
     executor: str = ""
     notify: bool = False
@@ -76,6 +73,8 @@ class AccessDesk:
         self._register = register
         self._access = access
         self._settings = settings or DeskSettings()
+        self._notices = AccessNotices(access, to_deciders=self._settings.notify, to_webhook=self._settings.webhook)
+        self._judged = (-1, 0)  # the position of the register, and until when no request is due that has no new step
 
     # -- what callers do
 
@@ -108,7 +107,7 @@ class AccessDesk:
         )
         self._check_open(wish, now)
         step = Step(f"req_{secrets.token_hex(8)}", 0, StepKind.ASK, actor.name, RequestState.OPEN, wish, shown=actor.shown)
-        return self._append(None, step, AccessEvent.REQUEST, now, purpose=wish.purpose, until=_format_time(wish.until), kind=wish.kind)
+        return self._append(None, step, AccessEvent.REQUEST, now, purpose=wish.purpose, until=format_time(wish.until), kind=wish.kind)
 
     def decide(self, actor: Actor, request_id: str, *, approve: bool, reason: str = "", until: int | None = None) -> Request:
         """Approve or refuse a request. Raises InvalidInput, NotFound, NotPermitted, Superseded."""
@@ -121,14 +120,14 @@ class AccessDesk:
         if actor.name in request.approvers:
             raise InvalidInput("you have approved it already: what is restricted needs a second decider", "request")
         if until is not None and not now < until <= request.until:
-            raise InvalidInput(f"an end is later than now, and not later than asked for ({_format_time(request.until)})", "until")
+            raise InvalidInput(f"an end is later than now, and not later than asked for ({format_time(request.until)})", "until")
         restrictions = self.list_restrictions(request.wish)
         lifts = tuple(sorted(selector for selector, excepted in restrictions.items() if self._is_excepted(actor, excepted)))
         done = not restrictions or bool(request.approvers)
         granted = RequestState.GRANTED if request.wish.kind is AccessKind.METADATA else RequestState.APPROVED
         state = granted if done else RequestState.OPEN
         step = self._build_step(request, StepKind.APPROVE, actor, state, reason=reason, until=until, lifts=lifts)
-        end = _format_time(request.until if until is None else until)
+        end = format_time(request.until if until is None else until)
         return self._append(request, step, AccessEvent.DECISION, now, decision="approved", reason=reason, until=end, state=state)
 
     def revoke(self, actor: Actor, request_id: str, reason: str) -> Request:
@@ -156,10 +155,44 @@ class AccessDesk:
         given = _check_text(reference, "reference")
         if not ended and request.compute_state(now) is RequestState.GRANTED and request.reference == given:
             return request  # an executor may repeat what it is not sure to have sent
-        _check_state(request, now, *((RequestState.APPROVED, RequestState.GRANTED) if ended else (RequestState.APPROVED,)))
-        state = RequestState.REVOKED if ended else RequestState.GRANTED
+        ending = (RequestState.APPROVED, RequestState.GRANTED, RequestState.EXPIRED)
+        _check_state(request, now, *(ending if ended else (RequestState.APPROVED,)))
+        expired = request.compute_state(now) is RequestState.EXPIRED
+        state = RequestState.EXPIRED if expired else RequestState.REVOKED if ended else RequestState.GRANTED
         step = self._build_step(request, StepKind.CONFIRM, actor, state, reference=given)
         return self._append(request, step, AccessEvent.REVOCATION if ended else AccessEvent.GRANT, now, reference=given)
+
+    # -- what happens by time
+
+    def write_due(self) -> None:
+        """Write the steps of requests whose time has come, each once of all processes: a reminder for those who may decide about one that
+        lapses soon, and for the executor the end of a grant of data. Raises StoreUnavailable.
+        """
+        position, now = self._register.position, get_current_micros()
+        if position == self._judged[0] and now < self._judged[1]:
+            return
+        following = now + DAY
+        for request in self._register.list_requests():
+            kind, at = self._find_due(request, now)
+            if kind is None or at > now:
+                following = min(following, at)
+                continue
+            state = RequestState.EXPIRED if kind is StepKind.END else RequestState.OPEN
+            step = Step(request.id, len(request.steps), kind, CLOCK, state)
+            with suppress(Superseded):  # by another process, or a decision
+                self._register.append(request, step, self._notices.list_records(request, request.add(step, now), now), now)
+        self._judged = (position, following)
+
+    def _find_due(self, request: Request, now: int) -> tuple[StepKind | None, int]:
+        """The next step of a request that time makes, and when."""
+        wish, last = request.wish, request.steps[-1].state
+        if last is RequestState.OPEN and self._settings.notify and self._settings.remind_days and not request.is_reminded:
+            before = min(self._settings.remind_days * DAY, (wish.lapses - request.times[0]) // 2)
+            if now < wish.lapses:
+                return StepKind.REMIND, wish.lapses - before
+        if last in (RequestState.APPROVED, RequestState.GRANTED) and wish.kind is AccessKind.DATA and self._settings.has_executor:
+            return StepKind.END, request.until
+        return None, now + DAY
 
     # -- what callers see
 
@@ -265,34 +298,7 @@ class AccessDesk:
         if event is AccessEvent.DECISION and step.state is RequestState.GRANTED:
             audited.append(build_access_record(AccessEvent.GRANT, step.by, wish.name, at, about, f"{step.request} {step.number} grant"))
         after = Request(wish, (step,), (at,)) if before is None else before.add(step, at)
-        return self._register.append(before, step, [*audited, *self._list_notices(before, after, at)], at)
-
-    def _list_notices(self, before: Request | None, after: Request, at: int) -> Iterator[Record]:
-        """The notices of a new request; of another step the event for the executor: that it is to grant access, or to end it."""
-        step = after.steps[-1]
-        if before is None and self._settings.notify:
-            for receiver in self._list_receivers(after.wish):
-                yield build_record(build_key(ACCESS_REQUESTED, step.request, receiver.name), build_notice(after, at, receiver), at)
-        if before is None or after.wish.kind is not AccessKind.DATA or step.kind is StepKind.CONFIRM:
-            return
-        if step.state is RequestState.APPROVED or (step.state is RequestState.REVOKED):
-            yield build_record(build_key(EXECUTOR, step.request, step.number), build_notice(after, at), at)
-
-    def _list_receivers(self, wish: Wish) -> list[Receiver]:
-        """Who may decide about a request, with their contacts; without any contact the fallback of the notices is used."""
-        live = self._access.live
-        with live.lock:
-            index = live.index
-            node = index.assets.find(wish.asset)
-            names = [ADMINISTRATORS] if node is None else list_approvers(live, index, node, wish)
-            owners = {name: index.assets.find_by_key(build_owner_key(name)) for name in names}
-            known = [owner for owner in owners.values() if owner is not None]
-            rows = dict(zip(known, read_attributes(live, index, known), strict=True))
-        found = []
-        for name, owner in owners.items():
-            stated = {} if owner is None else {way: rows[owner].find_text(way) or "" for way in CONTACTS}
-            found.append(build_receiver(AssetKind.OWNER, name, "" if owner is None else build_owner_key(name).id, stated))
-        return [*found, *([Receiver(WEBHOOK, WEBHOOK)] if self._settings.webhook else ())]
+        return self._register.append(before, step, [*audited, *self._notices.list_records(before, after, at)], at)
 
 
 def add_grants(rules: AccessRules | None, grants: Iterable[Request]) -> AccessRules | None:
@@ -308,62 +314,6 @@ def _build_rule(granted: Request) -> Rule:
     return Rule(frozenset({wish.principal}), (parse_selector(wish.selector),), granted.id, actions, lifts)
 
 
-def build_notice(request: Request, at: int, receiver: Receiver | None = None) -> NoticeBody:
-    """That a request was made, for one who may decide about it; without a receiver the event for the executor about its last step:
-    `access.approved` or `access.revoked`.
-    """
-    wish, step = request.wish, request.steps[-1]
-    asked = f"{wish.principal} asks for {wish.action} until {_format_time(request.until)}: {wish.purpose}"
-    return NoticeBody(
-        event=f"access.{step.state}" if receiver is None else ACCESS_REQUESTED,
-        receiver=receiver or Receiver(EXECUTOR, EXECUTOR),
-        fingerprint=step.request,
-        rule="" if receiver is None else "access-request",
-        verdict="",
-        subject=wish.name,
-        text="" if receiver is None else asked,
-        why="",
-        at=at,
-        details={
-            "request": step.request,
-            "principal": wish.principal,
-            "asker": wish.asker,
-            "askerName": request.steps[0].shown,
-            "asset": {"id": wish.asset, "name": wish.name, "selector": wish.selector},
-            "action": wish.action,
-            "purpose": wish.purpose,
-            "until": _format_time(request.until),
-            "approvers": list(request.approvers),
-            "reason": step.reason,
-            "reference": request.reference,
-            **({} if receiver is None else {"kind": wish.kind}),
-        },
-    )
-
-
-def list_approvers(live: LiveGraph, index: LineageIndex, node: int, wish: Wish) -> list[str]:
-    """Who is asked to decide, by name, as far as `index` shows them: those that the contracts of the asset name, else its owners, else
-    those of what it is in, else administrators. Under the graph's lock.
-    """
-    named = list_contract_approvers(live, index, node, wish)
-    owners = (index.assets.get_key(owned.owner).name for owned in index.ownership.list_owners(node))
-    return sorted(named) or sorted(set(owners)) or [ADMINISTRATORS]
-
-
-def list_contract_approvers(live: LiveGraph, index: LineageIndex, node: int, wish: Wish) -> frozenset[str]:
-    """The approvers that contracts in force name: of the role that is asked for, else of all roles. Under the graph's lock."""
-    contracts = sorted({edge.start for edge in index.ownership.list_edges(node, EdgeType.GOVERNS, incoming=True)})
-    roles = [
-        role
-        for contract, known in zip(contracts, read_attributes(live, index, contracts), strict=True)
-        for version in build_versions(index.assets.get_key(contract).name, known.rows)
-        if version.contract.is_in_force
-        for role in version.contract.roles
-    ]
-    fitting = [role for role in roles if role.name == wish.action] or roles
-    return frozenset(_split_names(text for role in fitting for text in role.approvers))
-
-
 def format_selector(selector: Selector) -> str:
     """A selector as access rules name it."""
     return f"{selector.kind}:{selector.name}" if selector.name else str(selector.kind)
@@ -373,11 +323,6 @@ def parse_selector(text: str) -> Selector:
     """A selector that `format_selector` made."""
     kind, _, name = text.partition(":")
     return Selector(SelectorKind(kind), name)
-
-
-def _split_names(texts: Iterable[str]) -> Iterator[str]:
-    names = (name.strip() for text in texts for name in re.split(r"[,;]", text))
-    return (name for name in names if name.casefold() not in NO_APPROVER)
 
 
 def _parse_principal(actor: Actor, given: str | None) -> str:
@@ -413,7 +358,3 @@ def _check_state(request: Request, now: int, *accepted: RequestState) -> None:
 
 def _build_unknown(request_id: str) -> NotFound:
     return NotFound(f"there is no request {request_id[:50]!r}")
-
-
-def _format_time(at: int) -> str:
-    return from_micros(at).isoformat().replace("+00:00", "Z")

@@ -1,7 +1,7 @@
 """Requests for access, and what follows from them. A request is a sequence of steps, each of which is one record of the journal.
 
 Of several who decide at the same time, in any processes, exactly one succeeds: a step is only written as the next one of its request. The
-entry of the audit log, and the event for the executor, are written with the step or not at all. Requests end by time without a record.
+entry of the audit log, and the events and notices, are written with the step or not at all. Requests end by time without a record.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from meshline.graph.store.base import Batch, Record, RunReader, Store, StoredRec
 
 STEP = "access"  # the kind of the records
 READ_AT_ONCE = 1000
+CLOCK = "meshline"  # who makes steps by time
 
 
 class Superseded(MeshlineError):
@@ -56,6 +57,8 @@ class StepKind(enum.StrEnum):
     REVOKE = "revoke"
     WITHDRAW = "withdraw"
     CONFIRM = "confirm"  # by the executor
+    REMIND = "remind"  # by time: those who decide are reminded before it lapses
+    END = "end"  # by time: the executor is to end what it has granted
 
 
 class Decision(enum.StrEnum):
@@ -86,8 +89,8 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A step of a request. `number`: from 0; `state`: that of the request after it. `by`: the caller; `shown`: its name for people, if the
-    identity provider had one. `wish`: only of the first.
+    """A step of a request. `number`: from 0; `state`: that of the request after it. `by`: the caller, or `CLOCK`; `shown`: its name for
+    people, if the identity provider had one. `wish`: only of the first.
 
     `until`: the end that a decider sets, if it is earlier than the one asked for. `reference`: that of the executor's grant.
     `lifts`: the restrictions (their selectors, as access rules name them) from which the decider is excepted: they do not apply to what is
@@ -134,6 +137,10 @@ class Request(NamedTuple):
     @property
     def lifts(self) -> frozenset[str]:
         return frozenset(lifted for step in self.steps for lifted in step.lifts)
+
+    @property
+    def is_reminded(self) -> bool:
+        return any(step.kind is StepKind.REMIND for step in self.steps)
 
     def compute_state(self, now: int) -> RequestState:
         state = self.steps[-1].state

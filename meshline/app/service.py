@@ -144,6 +144,15 @@ class Resources(NamedTuple):
     access_requests: RequestRegister
 
 
+class Upkeep(NamedTuple):
+    """What answers requests, and is called again and again while the service is open: `classify_reads` before what is counted for the
+    audit log is written, `write_due` after requests for access were read from the store.
+    """
+
+    classify_reads: Callable[[], None] = lambda: None
+    write_due: Callable[[], None] = lambda: None
+
+
 class Service:
     """Opens in the background, so that the process answers at once; closes after writing every accepted event."""
 
@@ -151,7 +160,7 @@ class Service:
         self,
         settings: Settings,
         observer: Observer,
-        prepare: Callable[[LiveGraph, Naming, PolicyService, RequestRegister, AccessLog], Callable[[], None]],
+        prepare: Callable[[LiveGraph, Naming, PolicyService, RequestRegister, AccessLog], Upkeep],
         on_failure: Callable[[MeshlineError], None] | None = None,
         on_ready: Callable[[], None] | None = None,
         *,
@@ -159,8 +168,7 @@ class Service:
         read_rules_digest: Callable[[], str] = str,
         access: AccessJournal | None = None,
     ) -> None:
-        """`prepare` is called in the thread that opens the graph, before any request is answered; what it returns, before what is counted
-        for the audit log is written. `on_ready` is called once when the
+        """`prepare` is called in the thread that opens the graph, before any request is answered. `on_ready` is called once when the
         service is open; `on_failure` for an error that a retry cannot remove. `tokens`: those whose last use is kept in the store.
         `read_rules_digest`: that of the access rules which are followed now; empty without any. `access`: the sessions and denials of
         the store.
@@ -174,7 +182,7 @@ class Service:
         self.read_rules_digest = read_rules_digest
         self.access = access
         self._uses: Mapping[str, int] = {}  # of tokens, as they are in the store
-        self._classify_reads: Callable[[], None] = lambda: None
+        self._upkeep = Upkeep()
         self.waiting_for = LOADING  # empty when ready
         self._resources: Resources | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -310,7 +318,7 @@ class Service:
         requests = RequestRegister(store)
         requests.refresh()
         entries = AccessLog(store)
-        self._classify_reads = self.prepare(live, naming, governing, requests, entries)
+        self._upkeep = self.prepare(live, naming, governing, requests, entries)
         limits = Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes)
         pipeline = Pipeline(live, BatchBuilder(naming, _build_event_limits(settings)), limits, observe=self.observer.count_commit)
         consuming = build_consumer(wanted_events, settings, pipeline, store, self.observer)
@@ -374,6 +382,7 @@ class Service:
                 await run_in_task(live.refresh)
                 await run_in_task(live.renew)
                 await run_in_task(requests.refresh)
+                await run_in_task(self._upkeep.write_due)
                 self.waiting_for = ""
             except MeshlineError as error:
                 if not self.waiting_for:
@@ -441,7 +450,7 @@ class Service:
         entries.record_rules(self.read_rules_digest())
 
     def _write_counts(self, entries: AccessLog) -> None:
-        self._classify_reads()
+        self._upkeep.classify_reads()
         entries.flush()
 
     def _write_uses(self, store: Store) -> None:

@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     access_lapse_days: int = Field(
         default=14, ge=1, le=365, description="Days after which a request for access lapses that is not decided."
     )
+    access_remind_days: int = Field(
+        default=3,
+        ge=0,
+        le=365,
+        description="Days before a request for access lapses, at most half its time, when those who may decide are reminded; 0: never.",
+    )
     access_executor: SecretStr | None = Field(
         default=None,
         description="An address that grants access to data: it receives a POST with a signed CloudEvent for each approved request for data."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,9 @@ def test_data_is_granted_by_the_executor() -> None:
             assert ask("granter", confirm) == {"state": "GRANTED", "reference": "grant-1"}
             assert ask("ann", "{ accessRequests { nodes { state } } }") == {"nodes": [{"state": "GRANTED"}]}
             assert ask("sal", decide % (id_, "REVOKE", "enough"))["state"] == "REVOKED"
-            events = wait_posted(receiver, 2)
+            short = ASK.replace("kind: DATA", f'kind: DATA, until: "{(datetime.now(UTC) + timedelta(seconds=5)).isoformat()}"')
+            ask("sal", decide % (ask("ann", short % domain)["id"], "APPROVE", "asked"))
+            events = wait_posted(receiver, 4)
     schema = json.loads(SCHEMA.read_text("utf-8"))
     for event, posted in zip(events, receiver.posted, strict=True):
         jsonschema.validate(event, schema, format_checker=jsonschema.FormatChecker())
@@ -85,6 +88,7 @@ def test_data_is_granted_by_the_executor() -> None:
     assert approved["data"]["approvers"] == ["sal"]
     assert (events[1]["type"], events[1]["data"]["reference"]) == ("com.meshline.access.revoked.v1", "grant-1")
     assert events[1]["data"]["reason"] == "it was enough"
+    assert [event["type"] for event in events[2:]] == ["com.meshline.access.approved.v1", "com.meshline.access.expired.v1"]
 
 
 @pytest.mark.parametrize("secret", [None, SecretStr("whsec_short")])

@@ -11,7 +11,8 @@ import strawberry
 from meshline.api.graphql.asset import Asset, Connection, parse_cursor
 from meshline.api.graphql.context import RequestContext
 from meshline.api.graphql.field_types import AccessKind, Decision, RequestState, StepKind, describe_field
-from meshline.app.access_decisions import AccessDesk, AskedFor, list_approvers
+from meshline.app.access_decisions import AccessDesk, AskedFor
+from meshline.app.access_notices import list_approvers
 from meshline.app.access_requests import Request
 from meshline.graph.model import from_micros, get_current_micros, to_micros
 from meshline.graph.queries.pages import SortKey
@@ -23,7 +24,7 @@ _SHOWN = "The name of that caller for people, as the identity provider had it; n
 class AccessStep:
     at: datetime
     kind: StepKind
-    by: str = strawberry.field(description="The name of the caller who made it.")
+    by: str = strawberry.field(description="The name of the caller who made it; `meshline` of what happens by time.")
     by_name: str | None = strawberry.field(description=_SHOWN)
     state: RequestState = strawberry.field(description="The state of the request after it.")
     reason: str | None

@@ -107,7 +107,12 @@ strawberry.enum(
 )
 strawberry.enum(Decision, name="AccessDecision", description="REVOKE: end what was granted.")
 strawberry.enum(
-    StepKind, name="AccessStepKind", description="A step of a request for access. CONFIRM: the executor has granted it, or ended it."
+    StepKind,
+    name="AccessStepKind",
+    description=(
+        "A step of a request for access. CONFIRM: the executor has granted it, or ended it. By time, so that no caller made it: REMIND, of"
+        " those who may decide, before it lapses; END, of a grant of data, so that the executor ends it."
+    ),
 )
 strawberry.enum(
     DenialKind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from meshline.app.access_requests import RequestRegister
 from meshline.app.access_rules import may_state
 from meshline.app.policy_service import PolicyService
 from meshline.app.read_counter import ReadCounter
-from meshline.app.service import Service
+from meshline.app.service import Service, Upkeep
 from meshline.app.threads import Lane
 from meshline.app.tokens import AccessScope, Actor, Role
 from meshline.errors import InvalidInput, NotPermitted, RefusedRequest
@@ -76,9 +76,9 @@ class GraphQLEndpoint:
 
     def open_graph(
         self, live: LiveGraph, naming: Naming, governing: PolicyService, register: RequestRegister, entries: AccessLog
-    ) -> Callable[[], None]:
+    ) -> Upkeep:
         """Answer requests from this graph from now on. `register`: of requests for access, which grant what rules do not. `entries`: counts
-        what is read, which the function that is returned finds out.
+        what is read.
         """
         access = Access(live, lambda: add_grants(None if self.access is None else self.access.rules, register.list_grants()))
         desk = AccessDesk(register, access, self._desk_settings)
@@ -99,7 +99,7 @@ class GraphQLEndpoint:
         access.warn_of_idle_selectors()
         if self.access is not None:
             self.access.follow(lambda _rules: access.warn_of_idle_selectors())
-        return reads.classify
+        return Upkeep(reads.classify, desk.write_due)
 
     async def answer_request(self, request: Request) -> Response:
         """The response to a request. The graph must be open (`open_graph`)."""

@@ -44,7 +44,7 @@ def build_receiver(kind: str, name: str, id_: str, stated: Mapping[str, str]) ->
 
 class NoticeBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """A change, violation or request for access for one receiver. `event`: `change.landed`, `policy.violated`, `access.requested`; of the
-    executor `access.approved`, `access.revoked`. `rule`: of the change, or the policy.
+    executor `access.approved`, `access.revoked`, `access.expired`. `rule`: of the change, or the policy.
 
     `at`: since when, in microseconds. `assets`: names of the receiver's affected assets, with `more` beyond these.
     """
