@@ -146,7 +146,7 @@ class Resources(NamedTuple):
 
 class Upkeep(NamedTuple):
     """What answers requests, and is called again and again while the service is open: `classify_reads` before what is counted for the
-    audit log is written, `write_due` after requests for access were read from the store.
+    audit log is written, `write_due` as often as the store is read.
     """
 
     classify_reads: Callable[[], None] = lambda: None
@@ -275,6 +275,7 @@ class Service:
             self._keep_uses(opened.live.store),
             run_in_thread(start_forks),
             self._keep_log(opened.access_log),
+            self._write_due(),
         ]
         if opened.live.vectors is not None:
             model = opened.live.vectors.model
@@ -382,7 +383,6 @@ class Service:
                 await run_in_task(live.refresh)
                 await run_in_task(live.renew)
                 await run_in_task(requests.refresh)
-                await run_in_task(self._upkeep.write_due)
                 self.waiting_for = ""
             except MeshlineError as error:
                 if not self.waiting_for:
@@ -431,6 +431,17 @@ class Service:
                 log.warning("the last uses of tokens were not written: %s", error)
             except Exception:
                 log.exception("the last uses of tokens were not written")
+
+    async def _write_due(self) -> None:
+        """Write what happens to requests for access by time. A failure does not keep the server from answering."""
+        while True:
+            await asyncio.sleep(self.settings.refresh_seconds)
+            try:
+                await run_in_task(self._upkeep.write_due)
+            except MeshlineError as error:
+                log.warning("reminders and ends of access were not written, and will be: %s", error)
+            except Exception:
+                log.exception("reminders and ends of access were not written")
 
     async def _keep_log(self, entries: AccessLog) -> None:
         """Write what the audit log counts, and the tokens and access rules that this server follows now."""

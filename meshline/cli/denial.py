@@ -45,7 +45,7 @@ def add(
 ) -> None:
     """Refuse the tokens and sessions of a person, service, session or token of the identity provider.
 
-    The server follows at once, others of the store after `refresh_seconds`. An entry for the same value is replaced.
+    A server that --server names follows at once, others of the store after `refresh_seconds`. An entry for the same value is replaced.
     """
     from meshline.cli.terminal import write_message
 
