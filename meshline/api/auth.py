@@ -20,7 +20,7 @@ from meshline.api.session_cookie import SessionCookie
 from meshline.api.trusted_proxy import TrustedProxy
 from meshline.app.access_file import AccessFile
 from meshline.app.access_journal import AccessJournal
-from meshline.app.access_rules import AccessRules, Action, check_audit
+from meshline.app.access_rules import AccessRules, Action, check_audit, may_state_everywhere
 from meshline.app.grants import Principal, build_actor
 from meshline.app.introspection import Introspector
 from meshline.app.oidc import TokenIssuer, has_form_of_jwt
@@ -244,8 +244,7 @@ def check_whole(rules: AccessRules | None, actor: Actor, role: Role) -> None:
         return
     if rules.find_ingest(actor) is not None:
         raise NotPermitted("this address accepts only callers who may send events about everything (access rules): use /api/v1/lineage")
-    limited = rules.is_limited(Action.STATE) or rules.is_restricted(actor, Action.STATE)
-    if limited and not rules.may_everywhere(actor, Action.STATE):
+    if not may_state_everywhere(rules, actor):
         raise NotPermitted("this address accepts only callers who may make statements about everything (access rules): use /graphql")
 
 

@@ -240,6 +240,21 @@ def check_audit(rules: AccessRules | None, actor: Actor, named: str) -> None:
         raise NotPermitted(f"{named} only callers who may `audit`, or who may see every asset where that is not limited (access rules)")
 
 
+def check_state_everywhere(rules: AccessRules | None, actor: Actor, named: str) -> None:
+    """Raises NotPermitted unless a caller may see every asset and make statements about everything.
+
+    `named`: what the caller asks for, with its verb.
+    """
+    if rules is not None and not (rules.may_everywhere(actor, Action.READ_SQL) and may_state_everywhere(rules, actor)):
+        raise NotPermitted(f"{named} callers who may see every asset and make statements about everything (access rules)")
+
+
+def may_state_everywhere(rules: AccessRules, actor: Actor) -> bool:
+    """Whether a caller whose role permits statements may make them about everything: all may where the rules do not limit that."""
+    limited = rules.is_limited(Action.STATE) or rules.is_restricted(actor, Action.STATE)
+    return not limited or rules.may_everywhere(actor, Action.STATE)
+
+
 def may_state(rules: AccessRules | None, actor: Actor) -> bool:
     """Whether a caller may make statements by hand about any asset: the role admin may, and a writer by a grant of the rules."""
     if actor.may(AccessScope.STATE):

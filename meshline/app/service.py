@@ -30,10 +30,11 @@ from meshline.governance.notify.violation_events import WatchedViolations
 from meshline.graph.index.name_vectors import open_vectors
 from meshline.graph.live_graph import LiveGraph, collect_as_usual, collect_seldom
 from meshline.graph.naming import Naming
+from meshline.graph.naming_rules import Rule
 from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store
 from meshline.ingest import mesh
-from meshline.ingest.catalog_aliases import Rule, apply_rules, read_rules
+from meshline.ingest.catalog_aliases import apply_rules, read_rules
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.openlineage.run_index import index_stored_runs

@@ -10,7 +10,7 @@ from meshline.cli import check as check_commands
 from meshline.cli import denial as denials
 from meshline.cli import identity as identities
 from meshline.cli import ingest as ingest_commands
-from meshline.cli import ingest_openlineage
+from meshline.cli import ingest_openlineage, naming_rules
 from meshline.cli import request_access as requests
 from meshline.cli import store as stores
 from meshline.cli import token as tokens
@@ -88,6 +88,10 @@ store.command()(stores.backup)
 identity = typer.Typer(help="Explain and correct which names are the same dataset.", no_args_is_help=True)
 identity.command()(identities.explain)
 identity.command()(identities.conflicts)
+identity.command()(naming_rules.proposals)
+identity.command()(naming_rules.accept)
+identity.command("rules")(naming_rules.list_rules)
+identity.command()(naming_rules.drop_rule)
 identity.command()(identities.part)
 identity.command()(identities.retract)
 

@@ -81,7 +81,7 @@ def part(
 
     with open_client(store, server) as source:
         names = [source.ask(read_query("identity"), {"name": text})["resolve"] for text in (name, other)]
-        variables = {**find_names(names, (name, other)), "why": reason, "by": _find_author(by, server)}
+        variables = {**find_names(names, (name, other)), "why": reason, "by": find_author(by, server)}
         done = source.mutate(read_query("part"), variables)["notSameAs"]
     assert isinstance(done, dict)
     write_lines([Line(f"{variables['first']} is not {variables['second']} ({done['statement']})")])
@@ -102,7 +102,7 @@ def retract(
     write_lines([Line(f"{statement} is retracted")])
 
 
-def _find_author(by: str | None, server: str | None) -> str | None:
+def find_author(by: str | None, server: str | None) -> str | None:
     import getpass
 
     return by if by is not None or server is not None else getpass.getuser()

@@ -1,22 +1,21 @@
-"""Rules by which names of one catalog mean the same datasets: `catalogs:` of the mesh file.
+"""Rules by which names of one catalog mean the same datasets: `catalogs:` of the mesh file, and proposals that a person accepted.
 
-The store keeps the rules of each mesh file. `apply_rules` states SAME_AS between two names of the graph if both exist.
+The store keeps the rules of each mesh file and person. `apply_rules` states SAME_AS between two names of the graph if both exist.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
-from meshline.errors import StoreCorrupt
+from meshline.errors import InvalidInput, NotFound, StoreCorrupt
 from meshline.graph import model
 from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Scope, get_current_micros
-from meshline.graph.naming import Naming, normalise_namespace
-from meshline.graph.store.base import Batch, RunReader, Store
+from meshline.graph.naming_rules import KnownNames, Prefix, Rule
+from meshline.graph.store.base import Batch, Record, RunReader, Store
 from meshline.ingest.sources.base import Entry, Item, Reading, Unchanged
 from meshline.ingest.sources.reading_loader import Loading, load_reading
 
@@ -24,113 +23,84 @@ if TYPE_CHECKING:
     from meshline.graph.live_graph import LiveGraph
 
 RULES = "catalogs"  # JSON: the source that gives them -> its rules
-SEPARATORS = "./"  # between the parts of a name
-
-_AUTHORITY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/]+)(?:/(.*))?", re.DOTALL)
-_NO_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:///", re.DOTALL)
-
-
-class Prefix(NamedTuple):
-    """The beginning of names: their namespace, and the whole parts with which they begin ('': any)."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}" if self.name else self.namespace
-
-    def find_rest(self, name: str) -> str | None:
-        """What follows the prefix in a name of its namespace, with the separator if the prefix has a name; None if it does not match."""
-        if not self.name:
-            return name
-        if not name.startswith(self.name):
-            return None
-        rest = name[len(self.name) :]
-        return rest if len(rest) > 1 and rest[0] in SEPARATORS else None
-
-
-class Rule(NamedTuple):
-    """A dataset whose name begins with `also` is the dataset whose name begins with `names` and continues the same."""
-
-    also: Prefix
-    names: Prefix
-
-    def __str__(self) -> str:
-        return f"{self.also} is {self.names}"
-
-    def find_counterpart(self, name: str) -> str | None:
-        """The other name of the dataset `name` in the namespace of `also` by this rule; None if the rule does not apply.
-
-        If `names` is a path, the rest is appended with a slash.
-        """
-        rest = self.also.find_rest(name)
-        if rest is None:
-            return None
-        own, rest = (rest[0], rest[1:]) if self.also.name else (".", rest)
-        if not self.names.name:
-            return rest
-        return self.names.name + ("/" if "/" in self.names.name else own) + rest
-
-
-def parse_prefix(text: str, aliases: Mapping[str, str]) -> Prefix:
-    """A prefix written as one text: an alias or a namespace, optionally followed by `/` and the beginning of names.
-
-    The namespace of `scheme://host/...` ends after the host; `scheme:///path` is a namespace as a whole; in anything
-    else it ends at the first slash.
-    """
-    first, _, rest = text.partition("/")
-    if first in aliases:
-        return build_prefix(aliases[first], rest)
-    found = _AUTHORITY.fullmatch(text)
-    if found is not None:
-        return build_prefix(found[1], found[2] or "")
-    if _NO_AUTHORITY.match(text):
-        return build_prefix(text, "")
-    return build_prefix(first, rest)
-
-
-def build_prefix(namespace: str, name: str) -> Prefix:
-    """A prefix with its namespace and name normalised as in the keys of datasets."""
-    name = name.rstrip(SEPARATORS)
-    if not name:
-        return Prefix(normalise_namespace(namespace)[1], "")
-    parts = Naming().normalise_dataset(namespace, name).parts
-    return Prefix(parts[0], parts[1])
 
 
 def write_rules(store: Store, source: str, rules: Iterable[Rule]) -> None:
     """Write the rules of a mesh file to the store, in place of those that the file had before. Raises StoreUnavailable, StoreCorrupt."""
-    given = [(*rule.also, *rule.names) for rule in rules]
+    given = list(rules)
+    if _read_rules_of(_read_stored_rules(store), source) != given:
+        store.commit(lambda _: Batch(settings=_replace_rules(store, source, given)))
 
-    def build(_reader: RunReader) -> Batch:  # within the commit: another process may write the rules of another file
-        known = {**_read_stored_rules(store), source: given}
-        return Batch(settings={RULES: msgspec.json.encode({name: known[name] for name in sorted(known) if known[name]}).decode()})
 
-    if _read_stored_rules(store).get(source, []) != given:
-        store.commit(build)
+def add_rule(store: Store, source: str, rule: Rule, record: Record) -> None:
+    """Add a rule that a person accepts to those of the person, with its entry in the audit log, in one commit.
+
+    Raises InvalidInput if a source states the rule already, StoreUnavailable, StoreCorrupt.
+    """
+
+    def build(_reader: RunReader) -> Batch:
+        stated = next((name for name, known in read_rules_by_source(store).items() if rule in known), None)
+        if stated is not None:
+            raise InvalidInput(f"{stated} states this rule already: {rule}", "names")
+        own = _read_rules_of(_read_stored_rules(store), source)
+        return Batch(settings=_replace_rules(store, source, [*own, rule]), journal=(record,))
+
+    store.commit(build)
+
+
+def remove_rule(store: Store, source: str, rule: Rule, record: Record) -> None:
+    """Remove a rule of a person, with the entry in the audit log, in one commit. Raises NotFound, StoreUnavailable, StoreCorrupt."""
+
+    def build(_reader: RunReader) -> Batch:
+        own = _read_rules_of(_read_stored_rules(store), source)
+        if rule not in own:
+            raise NotFound(f"{source} states no such rule: {rule}")
+        return Batch(settings=_replace_rules(store, source, [one for one in own if one != rule]), journal=(record,))
+
+    store.commit(build)
 
 
 def read_rules(store: Store) -> list[Rule]:
-    """The rules of all mesh files, a longer `also` before a shorter one; of equal ones only that of the first source by name.
+    """The rules of all sources, a longer `also` before a shorter one; of equal ones only that of the first source by name.
 
     Raises StoreCorrupt.
     """
     found: dict[Prefix, Rule] = {}
-    for _, rules in sorted(_read_stored_rules(store).items()):
-        for also_namespace, also_name, namespace, name in rules:
-            rule = Rule(Prefix(also_namespace, also_name), Prefix(namespace, name))
+    for rules in read_rules_by_source(store).values():
+        for rule in rules:
             found.setdefault(rule.also, rule)
     return sorted(found.values(), key=lambda rule: (-len(rule.also.name), rule.also))
 
 
-def _read_stored_rules(store: Store) -> dict[str, list[tuple[str, str, str, str]]]:
+def read_rules_by_source(store: Store) -> dict[str, list[Rule]]:
+    """The rules of each mesh file, and those that each person accepted, by name of the source. Raises StoreCorrupt."""
+    stored = _read_stored_rules(store)
+    return {source: _read_rules_of(stored, source) for source in sorted(stored)}
+
+
+StoredRules: TypeAlias = dict[str, list[tuple[str, ...]]]  # also's namespace and name, names' namespace and name, perhaps IGNORE_CASE
+IGNORE_CASE = "ignore case"
+
+
+def _read_stored_rules(store: Store) -> StoredRules:
     text = store.read_setting(RULES)
     if text is None:
         return {}
     try:
-        return msgspec.json.decode(text, type=dict[str, list[tuple[str, str, str, str]]])
+        return msgspec.json.decode(text, type=StoredRules)
     except msgspec.MsgspecError as error:
         raise StoreCorrupt(f"the store's settings cannot be read ({error}): restore the store from a backup") from error
+
+
+def _read_rules_of(stored: StoredRules, source: str) -> list[Rule]:
+    return [Rule(Prefix(*parts[:2]), Prefix(*parts[2:4]), IGNORE_CASE in parts[4:]) for parts in stored.get(source, [])]
+
+
+def _replace_rules(store: Store, source: str, rules: Sequence[Rule]) -> dict[str, str]:
+    """The setting with other rules of one source. To be called within the commit: another process may write those of another source."""
+    written = [(*rule.also, *rule.names, *([IGNORE_CASE] if rule.ignore_case else [])) for rule in rules]
+    known = {**_read_stored_rules(store), source: written}
+    return {RULES: msgspec.json.encode({name: known[name] for name in sorted(known) if known[name]}).decode()}
 
 
 SOURCE = "naming/catalogs"
@@ -170,7 +140,7 @@ def apply_rules(graph: LiveGraph) -> Loading | None:
 
 def _collect_names(graph: LiveGraph, rules: Sequence[Rule]) -> ReferencedNames:
     """The names in the namespaces of the rules, by namespace."""
-    return graph.index.changes.list_names_stated({prefix.namespace for rule in rules for prefix in rule}, SOURCE)
+    return graph.index.changes.list_names_stated({prefix.namespace for rule in rules for prefix in (rule.also, rule.names)}, SOURCE)
 
 
 def _find_links(referenced: ReferencedNames, rules: Sequence[Rule]) -> Iterator[_Link]:
@@ -178,12 +148,14 @@ def _find_links(referenced: ReferencedNames, rules: Sequence[Rule]) -> Iterator[
     by_namespace: dict[str, list[Rule]] = {}
     for rule in rules:
         by_namespace.setdefault(rule.also.namespace, []).append(rule)
+    known = {rule.names.namespace: KnownNames(referenced[rule.names.namespace]) for rule in rules}
     for namespace, of_namespace in by_namespace.items():
         for name in referenced[namespace]:
             for rule in of_namespace:
-                other = rule.find_counterpart(name)
-                if other is not None:
-                    if other in referenced[rule.names.namespace] and (namespace, name) != (rule.names.namespace, other):
+                counterpart = rule.find_counterpart(name)
+                if counterpart is not None:
+                    other = known[rule.names.namespace].find(counterpart, ignore_case=rule.ignore_case)
+                    if other is not None and (namespace, name) != (rule.names.namespace, other):
                         yield _Link(model.build_dataset_key(namespace, name), model.build_dataset_key(rule.names.namespace, other), rule)
                     break
 

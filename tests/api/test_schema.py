@@ -23,7 +23,7 @@ def test_the_names_that_are_binding() -> None:
         "node nodes dataset search domains products consumers contracts jobs datasets owners lineage impact provenance paths ownedBy"
         " orphans lineageDiff coverage resolve about sources identityConflicts qualityFailures blastRadius productImpact consumersOf"
         " audit policies policyViolations knownLater tags namespaces run runsById events eventCounts compactLineage suggest changes"
-        " accessRequests denials"
+        " accessRequests denials namingRules namingProposals"
     )
     assert set(wanted.split()) == set(query.fields)
     fields = {

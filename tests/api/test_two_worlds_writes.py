@@ -24,6 +24,8 @@ VARYING = re.compile(r"req_[0-9a-f]{16}|st_[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-
 STATED = "{ statement asset { id name tags { key } owners { owner { name } } } }"
 ASKED = "{ id state assetName selector purpose asker principal mine asset { id name } approvers steps { kind by state } }"
 DENIED = "{ kind value until by reason }"
+JOINED = "{ joined rule { source } }"
+NAMING = frozenset({"acceptNamingRule", "removeNamingRule"})
 SEEN = (
     "{ accessRequests { totalCount nodes " + ASKED + " } }",
     "{ datasets { nodes { id name description tags { key } owners { owner { name } } consumers { nodes { name } } } } }",
@@ -55,7 +57,7 @@ def list_mutations(ids: Sequence[str]) -> Iterator[str]:
             values = {one: write_value(kind) for one, kind in needed.items()} | {
                 one: f'"{id_}"' for one, id_ in zip(named, chosen, strict=True)
             }
-            shape = ASKED if name in REQUEST_FIELDS else DENIED if name in DENIAL_FIELDS else STATED
+            shape = ASKED if name in REQUEST_FIELDS else DENIED if name in DENIAL_FIELDS else JOINED if name in NAMING else STATED
             yield f"mutation {{ {name}({', '.join(f'{one}: {value}' for one, value in values.items())}) {shape} }}"
 
 

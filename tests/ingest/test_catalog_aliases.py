@@ -13,8 +13,9 @@ from meshline.graph.content import encode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeType, Facts
 from meshline.graph.naming import Naming
+from meshline.graph.naming_rules import Prefix, Rule, parse_prefix
 from meshline.ingest import mesh
-from meshline.ingest.catalog_aliases import SOURCE, Prefix, Rule, apply_rules, parse_prefix, read_rules
+from meshline.ingest.catalog_aliases import SOURCE, apply_rules, read_rules
 from meshline.ingest.sources.base import Entry
 from tests.ingest.sources.fake_source import T, build_table, count_outcomes, list_keys, load_items, open_graph
 
@@ -236,3 +237,19 @@ def test_a_replayed_store_joins_the_same(live: LiveGraph) -> None:
         assert loading is not None
         assert count_outcomes(loading) == {"unchanged": 1}
         assert len(list_joined_names(new, LAKE, "orders.items")) == 2
+
+
+def test_a_rule_that_ignores_case_joins_names_that_differ_in_nothing_else(live: LiveGraph) -> None:
+    load_datasets(live, (LAKE, "SALES.ITEMS"), (LAKE, "SALES.ORDERS"), (LAKE, "sales.Orders"), (LAKE, "sales.log"))
+    load_datasets(live, (TRINO, "DELTA.sales.items"), (TRINO, "delta.sales.orders"), (TRINO, "delta.sales.log"), source="openlineage/y")
+    load_rules(live, "catalogs: [{names: lake, also: ['trino://trino.internal/delta'], ignore_case: true}]")
+    apply_rules(live)
+    assert list_joined_names(live, LAKE, "SALES.ITEMS") == {f"{LAKE}/SALES.ITEMS", f"{TRINO}/DELTA.sales.items"}
+    assert len(list_joined_names(live, LAKE, "sales.log")) == 2
+    for name in ("SALES.ORDERS", "sales.Orders"):
+        assert len(list_joined_names(live, LAKE, name)) == 1, "which of the two is meant is unknown"
+    (rule,) = read_rules(live.store)
+    assert rule.ignore_case
+    load_rules(live, "catalogs: [{names: lake, also: ['trino://trino.internal/delta']}]")
+    apply_rules(live)
+    assert len(list_joined_names(live, LAKE, "SALES.ITEMS")) == 1

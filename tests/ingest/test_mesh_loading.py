@@ -11,11 +11,12 @@ from meshline.graph import model
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType, Precedence
 from meshline.graph.naming import Naming
+from meshline.graph.naming_rules import Rule, build_prefix
 from meshline.graph.store.base import Batch, Changes, RunReader, Store
 from meshline.graph.store.factory import open_store
 from meshline.graph.store.synonyms import read_synonyms
 from meshline.ingest import mesh
-from meshline.ingest.catalog_aliases import Rule, build_prefix, read_rules, write_rules
+from meshline.ingest.catalog_aliases import read_rules, write_rules
 
 T = 1_709_294_400_000_000
 

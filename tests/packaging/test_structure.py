@@ -61,7 +61,7 @@ SHARED = {  # names that mean the same wherever they are
     *("source", "parse", "facts", "names"),  # parts of a source
     *("audit", "check", "contracts", "coverage", "identity", "impact", "lineage", "mesh", "ownership", "quality", "replay", "rules"),
     *("events", "runs"),
-    *("search", "serve", "sources", "sync"),  # a subject: its index, its question, its GraphQL types, its command
+    *("naming_rules", "search", "serve", "sources", "sync"),  # a subject: its index, its question, its GraphQL types, its command
 }
 
 

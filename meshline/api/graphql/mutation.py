@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
 
 import strawberry
 from strawberry.types import Info
 
 from meshline.api.graphql.access_mutation import AccessMutation
 from meshline.api.graphql.asset import Asset, build_statement_id
+from meshline.api.graphql.authors import By, check_name, decide_author
 from meshline.api.graphql.context import RequestContext
 from meshline.api.graphql.deny_list import DenialMutation
 from meshline.api.graphql.field_types import describe_field
+from meshline.api.graphql.naming_rules import NamingMutation
 from meshline.app.manual_statements import PERSON, ManualStatement, commit_statements
 from meshline.errors import InvalidInput, NotFound
 from meshline.graph import model
@@ -33,16 +34,11 @@ from meshline.graph.model import (
 from meshline.graph.store.base import Head
 from meshline.graph.what_if import SupposedStatement
 
-LONGEST = 500  # characters of a name
 LONGEST_TEXT = 20_000
 
 _STATEMENT = re.compile(r"st_([1-9][0-9]{0,17})")
 
 Context = Info[RequestContext, None]
-By = Annotated[
-    str | None,
-    strawberry.argument(description="The name of the person who states it. On a server with tokens: not given, or the name of the token."),
-]
 
 
 @strawberry.type(description="The result of a mutation.")
@@ -52,17 +48,17 @@ class Stated:
 
 
 @strawberry.type
-class Mutation(AccessMutation, DenialMutation):
+class Mutation(AccessMutation, DenialMutation, NamingMutation):
     @describe_field("State that an owner owns an asset.")
     def add_owner(self, info: Context, asset: strawberry.ID, owner: str, by: By = None, type: str = "technical") -> Stated:
         key = _get_key(info.context, asset)
-        name, role = _check_name(owner, "owner"), _check_name(type, "type")
+        name, role = check_name(owner, "owner"), check_name(type, "type")
         facts = Facts(edges=(EdgeFact(EdgeType.OWNS, model.build_owner_key(name), key, {"type": role}),))
         return _state_facts(info.context, by, ("owner", key.id, name, role), facts, key)
 
     @describe_field("State that an asset has a tag, `key` or `key=value`.")
     def add_tag(self, info: Context, asset: strawberry.ID, tag: str, by: By = None) -> Stated:
-        key, text = _get_key(info.context, asset), _check_name(tag, "tag")
+        key, text = _get_key(info.context, asset), check_name(tag, "tag")
         return _state_facts(info.context, by, ("tag", key.id, text), _build_attribute(key, "tags", [text]), key)
 
     @describe_field("Describe an asset. Replaces the description that the same person gave before.")
@@ -75,10 +71,10 @@ class Mutation(AccessMutation, DenialMutation):
 
     @describe_field("State that a consumer, which is created if it is new, uses a column, a dataset or a data product.")
     def add_consumer(self, info: Context, asset: strawberry.ID, consumer: str, by: By = None, purpose: str | None = None) -> Stated:
-        key, name = _get_key(info.context, asset), _check_name(consumer, "consumer")
+        key, name = _get_key(info.context, asset), check_name(consumer, "consumer")
         if key.kind not in (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.DATA_PRODUCT):
             raise InvalidInput(f"a consumer uses a column, a dataset or a data product, not a {key.kind}", "asset")
-        attributes: dict[str, Json] = {} if purpose is None else {"purpose": _check_name(purpose, "purpose")}
+        attributes: dict[str, Json] = {} if purpose is None else {"purpose": check_name(purpose, "purpose")}
         facts = Facts(edges=(EdgeFact(EdgeType.CONSUMES, model.build_consumer_key(name), key, attributes),))
         return _state_facts(info.context, by, ("consumer", key.id, name), facts, key)
 
@@ -90,7 +86,7 @@ class Mutation(AccessMutation, DenialMutation):
         first, second = sorted((_get_exact_key(info.context, dataset, "dataset"), _get_exact_key(info.context, other, "other")))
         if first == second:
             raise InvalidInput("both ids are of the same name: give the ids of two names, as `Dataset.identity` lists them", "other")
-        facts = Facts(edges=(EdgeFact(EdgeType.DIFFERENT_FROM, first, second, {"why": _check_name(why, "why")}),))
+        facts = Facts(edges=(EdgeFact(EdgeType.DIFFERENT_FROM, first, second, {"why": check_name(why, "why")}),))
         return _state_facts(info.context, by, ("not-same-as", first.id, second.id), facts, first, second)
 
     @describe_field("State that two datasets are the same. `retract` separates them again.")
@@ -102,7 +98,7 @@ class Mutation(AccessMutation, DenialMutation):
         first, second = sorted(keys.values())
         if first == second:
             raise InvalidInput("both are the same dataset already", "other")
-        facts = Facts(edges=(EdgeFact(EdgeType.SAME_AS, first, second, {"why": _check_name(why, "why")}),))
+        facts = Facts(edges=(EdgeFact(EdgeType.SAME_AS, first, second, {"why": check_name(why, "why")}),))
         return _state_facts(info.context, by, ("same-as", first.id, second.id), facts, first, second)
 
     @describe_field("Retract a statement of a person. It stays in the history.")
@@ -149,25 +145,6 @@ def _get_exact_key(request: RequestContext, asset_id: str, where: str) -> AssetK
     return key
 
 
-def _check_name(text: str, where: str) -> str:
-    name = text.strip()
-    if not name or len(name) > LONGEST or not name.isprintable():
-        raise InvalidInput(f"give 1 to {LONGEST} printable characters", where)
-    return name
-
-
-def _decide_author(request: RequestContext, by: str | None) -> str:
-    """The author of a statement: the name of the token if there is one, else the given name. Raises InvalidInput."""
-    given = None if by is None else _check_name(by, "by")
-    if request.actor:
-        if given is not None and given != request.actor:
-            raise InvalidInput(f"the token belongs to {request.actor!r}, who can make statements only in that name: leave `by` out", "by")
-        return request.actor
-    if given is None:
-        raise InvalidInput("give the name of the person who states it", "by")
-    return given
-
-
 def _build_attribute(key: AssetKey, attribute: str, value: Json) -> Facts:
     return Facts(assets=(AssetFact(key, {attribute: value}),))
 
@@ -176,7 +153,7 @@ def _state_facts(
     request: RequestContext, by: str | None, scope: tuple[str, ...], facts: Facts, about: AssetKey, *others: AssetKey
 ) -> Stated:
     """Commit one statement of a person. Returns the asset `about` as it is afterwards. `others`: what it is about, too."""
-    author = _decide_author(request, by)
+    author = decide_author(request, by)
     statement = Statement(f"{PERSON}/{author}", (PERSON, *scope), 0, encode_facts(facts))
     _commit(request, author, scope[0], statement, about, *others)
     view = request.now

@@ -51,6 +51,7 @@ from meshline.api.graphql.field_types import (
 from meshline.api.graphql.identity import IdentityConflict, list_conflicts
 from meshline.api.graphql.impact import Impact
 from meshline.api.graphql.lineage import ChangeCount, KnownLater, LineageDiff, LineageGraph, Path, count_changes
+from meshline.api.graphql.naming_rules import NamingProposal, NamingRule, list_proposals, list_rules
 from meshline.api.graphql.product_impact import ProductConsumers, ProductImpact, compute_product_impact
 from meshline.api.graphql.products import DataProduct, list_products
 from meshline.api.graphql.quality import QualityCheck, list_failures
@@ -461,6 +462,17 @@ class Query:
     @describe_field("Merges that look wrong, and names that probably are one dataset but are not joined; the most suspicious first.")
     def identity_conflicts(self, info: Context, first: int | None = None, after: str | None = None) -> Connection[IdentityConflict]:
         return list_conflicts(info.context.now, first, after)
+
+    @describe_field("The rules that join names of one catalog, by their source: `catalogs:` of mesh files, and what persons accepted.")
+    def naming_rules(self, info: Context) -> list[NamingRule]:
+        return list_rules(info.context.now)
+
+    @describe_field(
+        "Rules that the graph suggests: two systems have the same tables behind these beginnings of names. Those that join most datasets"
+        " with alike columns come first."
+    )
+    def naming_proposals(self, info: Context, first: int | None = None) -> list[NamingProposal]:
+        return list_proposals(info.context.now, first)
 
     @describe_field("All sources that ever made a statement or were synced, with their last sync; by name.")
     def sources(self, info: Context) -> list[Source]:

@@ -278,6 +278,7 @@ class Catalog(Part):
 
     names: CatalogName = Field(description="The beginning of names in the catalog itself.")
     also: tuple[CatalogName, ...] = Field(min_length=1, description="The beginning of the same names in other systems.")
+    ignore_case: bool = Field(default=False, description="Whether the names behind both may differ in upper and lower case.")
 
 
 class TrimmerRule(Part):

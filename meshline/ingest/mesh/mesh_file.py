@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json, Scope
-from meshline.ingest.catalog_aliases import Prefix, Rule, build_prefix, parse_prefix
+from meshline.graph.naming_rules import Prefix, Rule, build_prefix, parse_prefix
 from meshline.ingest.dataset_refs import split_dataset
 from meshline.ingest.documents import MAX_BYTES, Document, Path, parse_yaml
 from meshline.ingest.mesh.format import (
@@ -203,7 +203,7 @@ def parse_rules(doc: Document, aliases: Mapping[str, str]) -> Iterator[Rule | In
             else:
                 others.add(also)
                 places[also] = where
-                yield Rule(also, names)
+                yield Rule(also, names, entry.ignore_case)
 
 
 def _build_duplicate_error(found: Prefix, places: Mapping[Prefix, str], where: str) -> InvalidInput:
