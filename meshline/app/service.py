@@ -29,6 +29,7 @@ from meshline.errors import MeshlineError, NotReady, StoreUnavailable, require_e
 from meshline.governance.notify.violation_events import WatchedViolations
 from meshline.graph.index.name_vectors import open_vectors
 from meshline.graph.live_graph import LiveGraph, collect_as_usual, collect_seldom
+from meshline.graph.model import get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.naming_rules import Rule
 from meshline.graph.store.base import Store
@@ -38,6 +39,7 @@ from meshline.ingest.catalog_aliases import apply_rules, read_rules
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.openlineage.run_index import index_stored_runs
+from meshline.ingest.partings import end_partings
 from meshline.ingest.pipeline import CommitSummary, Limits, Pipeline
 from meshline.ingest.sources.sync import SyncOutcome, sync_or_raise
 from meshline.ingest.sources.sync_status import Status
@@ -359,15 +361,17 @@ class Service:
         return Scheduler(LocalTarget(live, naming, lambda: nullcontext(pipeline)), plan, self.observer.count_sync)
 
     async def _join(self, live: LiveGraph) -> None:
-        """Apply the rules that join names of catalogs, whenever the graph or the rules changed."""
+        """Apply the rules that join names when the graph or the rules changed; end what keeps names apart when it is due."""
         seen: tuple[int, list[Rule]] = (-1, [])
+        end: int | None = None
         wait = self.settings.refresh_seconds
         while True:
             await asyncio.sleep(wait)
             begun = time.monotonic()
             try:
                 state = (live.index.revision, await run_in_task(partial(read_rules, live.store)))
-                if state != seen:
+                if state != seen or (end is not None and end <= get_current_micros()):
+                    end = await run_in_task(partial(end_partings, live))
                     await run_in_task(partial(apply_rules, live))
                     seen = state
             except MeshlineError as error:

@@ -71,20 +71,24 @@ def part(
     other: Annotated[str, typer.Argument(help="Another name, which is not the same dataset.", metavar="OTHER")],
     *,
     reason: Annotated[str, typer.Option(help="Why they are not the same.", metavar="TEXT")],
+    days: Annotated[int | None, typer.Option(help="Days until it ends. [default: it is without end]", min=1, show_default=False)] = None,
     by: By = None,
     store: Store = None,
     server: Server = None,
 ) -> None:
     """State that two names are different datasets, whatever joins them. The statement can be retracted."""
     from meshline.cli.client import open_client, read_query
+    from meshline.cli.request_access import format_end
     from meshline.cli.terminal import Line, write_lines
 
     with open_client(store, server) as source:
         names = [source.ask(read_query("identity"), {"name": text})["resolve"] for text in (name, other)]
-        variables = {**find_names(names, (name, other)), "why": reason, "by": find_author(by, server)}
+        end = None if days is None else format_end(days)
+        variables = {**find_names(names, (name, other)), "why": reason, "by": find_author(by, server), "until": end}
         done = source.mutate(read_query("part"), variables)["notSameAs"]
     assert isinstance(done, dict)
-    write_lines([Line(f"{variables['first']} is not {variables['second']} ({done['statement']})")])
+    until = f" until {end[:10]}" if end else ""
+    write_lines([Line(f"{variables['first']} is not {variables['second']}{until} ({done['statement']})")])
 
 
 def retract(
@@ -137,6 +141,7 @@ class Reason(msgspec.Struct, frozen=True):
     since: str
     statement: str
     overruled: bool
+    until: str | None = None
 
 
 class Spelling(msgspec.Struct, frozen=True):
@@ -224,7 +229,8 @@ def format_identity(data: object) -> Iterator[Line]:
             yield Line(title)
         for reason in reasons:
             yield Line(f"  {reason.start} {ARROWS.get(reason.type, 'is')} {reason.end}")
-            yield Line(f"    {reason.rule or reason.why} ({reason.source} since {reason.since[:19]}, {reason.statement})")
+            end = f" until {reason.until[:19]}" if reason.until else ""
+            yield Line(f"    {reason.rule or reason.why} ({reason.source} since {reason.since[:19]}{end}, {reason.statement})")
     if identity.merged_columns:
         yield Line("columns with several spellings:")
         for merged in identity.merged_columns:

@@ -13,6 +13,7 @@ import typer
 from meshline.cli.client import Client, convert_answer, read_query, resolve_assets
 from meshline.cli.options import ListFormat, Server, Store, TextFormat
 from meshline.cli.terminal import Line
+from meshline.errors import InvalidInput
 from meshline.words import format_caller
 
 PAGE = 100
@@ -55,7 +56,7 @@ def ask(
     with open_client(store, server) as source:
         (found,) = resolve_assets(source, [asset])
         kind = "DATA" if data else "METADATA"
-        asked = {"asset": found.id, "purpose": purpose, "kind": kind, "action": action, "until": _format_end(days), "principal": principal}
+        asked = {"asset": found.id, "purpose": purpose, "kind": kind, "action": action, "until": format_end(days), "principal": principal}
         answer = source.mutate(read_query("request-access"), asked)["requestAccess"]
     write_lines(format_request(convert_answer(answer, AccessRequest)))
 
@@ -105,7 +106,7 @@ def decide(
     from meshline.cli.client import open_client
     from meshline.cli.terminal import write_lines
 
-    asked = {"request": request, "decision": decision.name, "reason": reason, "until": None if days is None else _format_end(days)}
+    asked = {"request": request, "decision": decision.name, "reason": reason, "until": None if days is None else format_end(days)}
     with open_client(store, server) as source:
         answer = source.mutate(read_query("decide-access"), asked)["decideAccess"]
     write_lines(format_request(convert_answer(answer, AccessRequest)))
@@ -195,5 +196,9 @@ def format_request(request: AccessRequest) -> Iterator[Line]:
         yield Line(f"  granted as {request.reference}")
 
 
-def _format_end(days: int) -> str:
-    return (datetime.now(UTC) + timedelta(days=days)).isoformat()
+def format_end(days: int) -> str:
+    """The time that many days from now, for GraphQL. Raises InvalidInput for one that no calendar has."""
+    try:
+        return (datetime.now(UTC) + timedelta(days=days)).isoformat()
+    except OverflowError:
+        raise InvalidInput(f"{days} days are too many", "--days") from None

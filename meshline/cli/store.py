@@ -175,7 +175,10 @@ def open_graph(url: str | None, *, must_exist: bool = False, mesh: Mesh | None =
     """The graph of a store, with the rules of the store, or with those of a mesh file."""
     from meshline.graph.live_graph import LiveGraph
     from meshline.ingest.mesh import build_configuration, configure_store
+    from meshline.ingest.partings import end_partings
 
     with open_store_at(url, must_exist=must_exist) as store:
         naming, precedence = configure_store(store, *(build_configuration(mesh) if mesh is not None else ()))
-        yield OpenGraph(LiveGraph.open(store, precedence), naming)
+        graph = LiveGraph.open(store, precedence)
+        end_partings(graph)
+        yield OpenGraph(graph, naming)

@@ -44,6 +44,7 @@ class IdentityReason:
     since: datetime
     statement: strawberry.ID = strawberry.field(description="The id that `retract` accepts, if a person stated it.")
     overruled: bool = strawberry.field(description="Whether a DIFFERENT_FROM prevents it from joining the two.")
+    until: str | None = strawberry.field(description="When a DIFFERENT_FROM ends, as a time of RFC 3339. Null: it is without end.")
 
     @classmethod
     def from_reason(cls, reason: identity.Reason) -> IdentityReason:
@@ -57,6 +58,7 @@ class IdentityReason:
             since=from_micros(reason.since),
             statement=build_statement_id(reason.scope_id),
             overruled=reason.overruled,
+            until=reason.until,
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
 
 import strawberry
 from strawberry.types import Info
@@ -29,10 +31,14 @@ from meshline.graph.model import (
     Json,
     Scope,
     Statement,
+    from_micros,
+    get_current_micros,
     parse_source_kind,
+    to_micros,
 )
 from meshline.graph.store.base import Head
 from meshline.graph.what_if import SupposedStatement
+from meshline.ingest.partings import UNTIL, format_end
 
 LONGEST_TEXT = 20_000
 
@@ -80,13 +86,26 @@ class Mutation(AccessMutation, DenialMutation, NamingMutation):
 
     @describe_field(
         "State that two names are different datasets. This takes precedence over every statement or rule that joins them, until it"
-        " is retracted. Needs the ids of exactly these names (`Dataset.identity`)."
+        " is retracted, or until its end. Needs the ids of exactly these names (`Dataset.identity`)."
     )
-    def not_same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, why: str, by: By = None) -> Stated:
+    def not_same_as(
+        self,
+        info: Context,
+        dataset: strawberry.ID,
+        other: strawberry.ID,
+        why: str,
+        by: By = None,
+        until: Annotated[datetime | None, strawberry.argument(description="When it ends; if not given, it is without end.")] = None,
+    ) -> Stated:
         first, second = sorted((_get_exact_key(info.context, dataset, "dataset"), _get_exact_key(info.context, other, "other")))
         if first == second:
             raise InvalidInput("both ids are of the same name: give the ids of two names, as `Dataset.identity` lists them", "other")
-        facts = Facts(edges=(EdgeFact(EdgeType.DIFFERENT_FROM, first, second, {"why": check_name(why, "why")}),))
+        attributes: dict[str, Json] = {"why": check_name(why, "why")}
+        if until is not None:
+            if to_micros(until) <= get_current_micros():
+                raise InvalidInput("the end is in the past", "until")
+            attributes[UNTIL] = format_end(from_micros(to_micros(until)))
+        facts = Facts(edges=(EdgeFact(EdgeType.DIFFERENT_FROM, first, second, attributes),))
         return _state_facts(info.context, by, ("not-same-as", first.id, second.id), facts, first, second)
 
     @describe_field("State that two datasets are the same. `retract` separates them again.")

@@ -35,7 +35,8 @@ class Reason(NamedTuple):
     """A statement that two names mean one dataset, or two. `type`: SAME_AS, RENAMED_TO or DIFFERENT_FROM.
 
     `rule`: the text of the naming rule. `since`: from when on the statement is in effect (microseconds).
-    `overruled`: a SAME_AS without effect, because it would join datasets that are stated to be different.
+    `overruled`: a SAME_AS without effect, because it would join datasets that are stated to be different. `until`: when a DIFFERENT_FROM
+    ends, as it is written.
     """
 
     start: AssetKey
@@ -47,6 +48,7 @@ class Reason(NamedTuple):
     since: int
     scope_id: int
     overruled: bool = False
+    until: str | None = None
 
 
 class Spelling(NamedTuple):
@@ -150,7 +152,8 @@ def _is_overruled(index: LineageIndex, dataset: int, edge: EdgeFact) -> bool:
 
 def _build_reason(edge: EdgeFact, head: Head, *, overruled: bool) -> Reason:
     why, rule = _find_text(edge.attributes, "why") or _WHY[edge.type], _find_text(edge.attributes, "rule")
-    return Reason(edge.start, edge.end, edge.type, why, rule, head.source, head.valid_from, head.scope_id, overruled)
+    until = _find_text(edge.attributes, "until")
+    return Reason(edge.start, edge.end, edge.type, why, rule, head.source, head.valid_from, head.scope_id, overruled, until)
 
 
 def _list_spellings(index: LineageIndex, dataset: int) -> Iterator[tuple[int, tuple[Spelling, ...]]]:

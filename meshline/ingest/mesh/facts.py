@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
 from glob import escape
 from typing import NamedTuple
 
@@ -27,12 +28,18 @@ from meshline.ingest.mesh.format import (
     Team,
 )
 from meshline.ingest.mesh.mesh_file import Mesh, split_dataset_name
+from meshline.ingest.partings import format_end
 
 
 def build_statements(mesh: Mesh, naming: Naming, observed_at: int) -> list[Statement]:
-    """One statement for each entry. `observed_at`: the file's time, in microseconds since the epoch."""
+    """One statement for each entry that has not ended. `observed_at`: the file's time, in microseconds since the epoch."""
     names = _Names(mesh.namespaces, mesh.emails, naming)
-    return [Statement(mesh.source, placed.scope, observed_at, encode_facts(_build_facts(placed.entry, names))) for placed in mesh.entries]
+    today = datetime.now(UTC).date()
+    return [
+        Statement(mesh.source, placed.scope, observed_at, encode_facts(_build_facts(placed.entry, names)))
+        for placed in mesh.entries
+        if not (isinstance(placed.entry, NotSameAs) and placed.entry.until is not None and placed.entry.until < today)
+    ]
 
 
 class _Names(NamedTuple):
@@ -75,9 +82,15 @@ def _build_facts(entry: Entry, names: _Names) -> Facts:  # noqa: PLR0911 - one f
             return _build_consumer(entry, names)
         case DatasetNote():
             return _build_dataset_note(entry, names)
-        case SameAs() | NotSameAs():
-            type_ = EdgeType.SAME_AS if isinstance(entry, SameAs) else EdgeType.DIFFERENT_FROM
-            return Facts(edges=(EdgeFact(type_, names.build_dataset_key(entry.a), names.build_dataset_key(entry.b), {"why": entry.why}),))
+        case SameAs():
+            return _build_identity(EdgeType.SAME_AS, entry, names, {"why": entry.why})
+        case NotSameAs():
+            until = None if entry.until in (None, date.max) else format_end(entry.until + timedelta(days=1))
+            return _build_identity(EdgeType.DIFFERENT_FROM, entry, names, drop_empty_attributes(why=entry.why, until=until))
+
+
+def _build_identity(type_: EdgeType, entry: SameAs | NotSameAs, names: _Names, attributes: dict[str, Json]) -> Facts:
+    return Facts(edges=(EdgeFact(type_, names.build_dataset_key(entry.a), names.build_dataset_key(entry.b), attributes),))
 
 
 def _build_domain(entry: Domain, names: _Names) -> Facts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
@@ -30,6 +31,16 @@ def _check_one_value(value: object) -> object:
     return value
 
 
+def _parse_day(value: object) -> date:
+    try:
+        if isinstance(value, str) and len(value) == len("YYYY-MM-DD"):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError("day", "accepted is a day, YYYY-MM-DD")
+
+
+Day: TypeAlias = Annotated[date, BeforeValidator(_parse_day, json_schema_input_type=str)]
 Level: TypeAlias = Annotated[str | int | float | bool, BeforeValidator(_check_one_value, json_schema_input_type=str | int | float | bool)]
 Every: TypeAlias = Annotated[
     str,
@@ -250,6 +261,7 @@ class NotSameAs(Part):
     a: DatasetName
     b: DatasetName
     why: Text
+    until: Day | None = Field(default=None, description="The last day (UTC) on which they are kept apart: YYYY-MM-DD.")
 
 
 class FullPrefix(Part):
