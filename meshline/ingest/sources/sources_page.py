@@ -1,4 +1,4 @@
-"""`docs/sources/README.md`, made from the table of kinds by scripts/make-docs."""
+"""`docs/sources/README.md`, made from the tables of kinds and of tried systems by scripts/make-docs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib import import_module
 
 from meshline.ingest.sources.registry import KINDS, get_source_class
+from meshline.ingest.sources.tried_systems import TRIED, TriedSystem
 
 PAGES = {
     "contract": "contracts",
@@ -30,6 +31,17 @@ meshline sources               all sources, with the outcome of their last sync
 
 | kind | what | keys, besides `name` | [extra](../installation.md#extras) |
 | --- | --- | --- | --- |
+"""
+
+TRIED_HEAD = """
+## Tried on
+
+The tests read the systems below. `real server`: the tests run the system, or the library that writes its files. `recorded`: they read what
+such a system once wrote. `written after what it sent`: its events are written down by hand from those of a system that ran. `documented
+shape only`: its documentation describes what is read, and no such system ran.
+
+| system | version | how | kind | what is read | what is not | test |
+| --- | --- | --- | --- | --- | --- | --- |
 """
 
 TAIL = """
@@ -89,13 +101,22 @@ commit, nothing is then written.
 
 def build_sources_page() -> str:
     """The text of `docs/sources/README.md`. Needs the extras of all sources."""
-    return HEAD + "".join(f"{row}\n" for row in _build_rows()) + TAIL
+    kinds = "".join(f"{row}\n" for row in _build_rows())
+    return HEAD + kinds + TRIED_HEAD + "".join(f"{_build_tried_row(one)}\n" for one in TRIED) + TAIL
 
 
 def _build_rows() -> Iterator[str]:
     for kind, (module, _, extra) in sorted(KINDS.items()):
-        page = PAGES.get(kind, kind)
-        shown = f"[`{kind}`]({page}.md)" if page else f"`{kind}`"
         what = (import_module(module).__doc__ or kind).partition(":")[0].partition("\n\n")[0].replace("\n", " ")
         keys = ", ".join(f"`{field.alias or name}`" for name, field in get_source_class(kind).model_fields.items() if name != "name")
-        yield f"| {shown} | {what} | {keys} | {f'`{extra}`' if extra else ''} |"
+        yield f"| {_link_kind(kind)} | {what} | {keys} | {f'`{extra}`' if extra else ''} |"
+
+
+def _build_tried_row(one: TriedSystem) -> str:
+    test = f"[{one.test.rpartition('/')[2]}](../../{one.test})"
+    return f"| {one.system} | {one.version} | {one.trial.value} | {_link_kind(one.kind)} | {one.read} | {one.unread} | {test} |"
+
+
+def _link_kind(kind: str) -> str:
+    page = PAGES.get(kind, kind)
+    return f"[`{kind}`]({page}.md)" if page else f"`{kind}`"

@@ -1,0 +1,89 @@
+"""The systems whose metadata and events were read in tests: one row each, which becomes a table of docs/sources/README.md.
+
+A new system is one row here. Its test file names the system; a test checks that.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Trial(Enum):
+    """How a system was tried. `REAL`: the tests run it. `RECORDED`: they read what it once wrote. `REWRITTEN`: what it wrote when it ran
+    was written down by hand. `DOCUMENTED`: its documentation describes what is read, and no such system ran.
+    """
+
+    REAL = "real server"
+    RECORDED = "recorded"
+    REAL_AND_RECORDED = "real server in the long tests, recorded in all"
+    REWRITTEN = "written after what it sent"
+    DOCUMENTED = "documented shape only"
+
+
+class TriedSystem(NamedTuple):
+    """A system that was tried. `kind`: of the source that reads it, with its page in `docs/sources/`. `read`, `unread`: in words.
+    `test`: the file of its tests, from the root of the repository.
+    """
+
+    system: str
+    version: str
+    trial: Trial
+    kind: str
+    read: str
+    unread: str
+    test: str
+
+
+TRIED = (
+    TriedSystem(
+        "Spark", "3.5.9, OpenLineage 1.53.0", Trial.RECORDED, "openlineage",
+        "runs, datasets, columns, lineage of columns, owners, symlinks", "lineage of columns of RDDs: the producer states none",
+        "tests/ingest/sources/test_iceberg_recorded.py",
+    ),
+    TriedSystem(
+        "Airflow", "3.2.2", Trial.REWRITTEN, "openlineage", "events as its provider sends them", "Airflow's own API",
+        "tests/ingest/test_openlineage_producers.py",
+    ),
+    TriedSystem(
+        "Flink", "2.0.0", Trial.REWRITTEN, "openlineage", "events as its listener sends them", "lineage of columns: Flink states none",
+        "tests/ingest/test_openlineage_producers.py",
+    ),
+    TriedSystem(
+        "Trino", "476", Trial.REWRITTEN, "openlineage", "events as its listener sends them", "views, unless files of `sql` have them",
+        "tests/ingest/test_openlineage_producers.py",
+    ),
+    TriedSystem(
+        "Marquez", "0.51.1", Trial.RECORDED, "marquez", "events, and what no event names", "jobs that Marquez invents of parents",
+        "tests/ingest/sources/test_marquez.py",
+    ),
+    TriedSystem(
+        "Iceberg REST", "1.11.0 (reference server)", Trial.REAL, "iceberg",
+        "tables, views, columns by id, history, owners, products", "branches and tags of tables",
+        "tests/ingest/sources/test_iceberg_rest.py",
+    ),
+    TriedSystem(
+        "SQL catalog", "pyiceberg 0.12.0, SQLite", Trial.REAL, "iceberg", "tables, columns by id, history, owners, products",
+        "views: the library has none there", "tests/ingest/sources/test_iceberg_sql.py",
+    ),
+    TriedSystem(
+        "deltalake", "1.6.6", Trial.REAL, "delta", "tables, columns, constraints, properties, history", "changes of data",
+        "tests/ingest/sources/test_delta.py",
+    ),
+    TriedSystem(
+        "dbt", "1.11.16; manifests from 1.5 on", Trial.RECORDED, "dbt",
+        "models, sources, exposures, tests, lineage of columns from compiled SQL", "columns of metrics and semantic models",
+        "tests/ingest/sources/test_dbt.py",
+    ),
+    TriedSystem(
+        "Debezium", "3.5.0 (configs as documented)", Trial.DOCUMENTED, "debezium",
+        "configs of connectors: from tables to topics", "the offsets and the state of connectors", "tests/ingest/sources/test_debezium.py",
+    ),
+    TriedSystem(
+        "Great Expectations", "0.18, 1.24.1", Trial.RECORDED, "gx", "results and suites", "actions of checkpoints",
+        "tests/ingest/sources/test_gx.py",
+    ),
+    TriedSystem(
+        "Soda", "3.5.6", Trial.RECORDED, "soda", "scans and files of checks", "Soda Cloud", "tests/ingest/sources/test_soda.py",
+    ),
+)  # fmt: skip
