@@ -24,7 +24,7 @@ from pyiceberg.utils.schema_conversion import AvroSchemaConversion
 
 from meshline.errors import InvalidInput, NotFound
 from meshline.ingest.changes import ChangeInput, GraphState, Text, build_proposal
-from meshline.ingest.changes.schema.base import find_json_lines
+from meshline.ingest.schemas.base import find_json_lines
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 from tests.ingest.changes.proposals import (
     CUSTOMER_ORDERS,

@@ -15,11 +15,11 @@ from meshline.graph.model import AssetKey, AssetKind
 from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.changes.alignment import align_files, align_with_graph
 from meshline.ingest.changes.edited_tables import build_entries
-from meshline.ingest.changes.schema.avro import is_avro, parse_avro
-from meshline.ingest.changes.schema.base import Schema, find_json_lines, parse_json
-from meshline.ingest.changes.schema.json_schema import is_json_schema, parse_json_schema
 from meshline.ingest.changes.schema.table_formats import LOG, find_metadata, is_delta, is_iceberg, parse_delta, parse_iceberg
 from meshline.ingest.dataset_refs import split_dataset
+from meshline.ingest.schemas.avro import is_avro, parse_avro
+from meshline.ingest.schemas.base import Schema, find_json_lines, parse_json
+from meshline.ingest.schemas.json_schema import is_json_schema, parse_json_schema
 from meshline.ingest.sources.files import read_bytes
 from meshline.ingest.sources.secrets import Variables
 from meshline.words import suggest_closest

@@ -15,8 +15,8 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.alignment import format_transform
-from meshline.ingest.changes.schema.base import Path, Schema, parse_json
 from meshline.ingest.documents import decode_text
+from meshline.ingest.schemas.base import Path, Schema, parse_json
 from meshline.ingest.sources.delta.parse import COMMENT, DEFAULT, Column
 from meshline.ingest.sources.delta.parse import parse_columns as delta_columns
 from meshline.ingest.sources.iceberg.facts import index_schemas, parse_file_name, parse_location

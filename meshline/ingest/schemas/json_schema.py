@@ -7,8 +7,8 @@ from typing import Any
 
 from meshline.errors import InvalidInput
 from meshline.graph.contracts import Definition, Field, Model
-from meshline.ingest.changes.schema.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
 from meshline.ingest.documents import to_flag, to_text, to_whole_number
+from meshline.ingest.schemas.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
 from meshline.ingest.validation import format_value
 from meshline.words import format_count, shorten_text
 

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from meshline.errors import InvalidInput, require_extra
 from meshline.graph.contracts import Definition, Field, Model
-from meshline.ingest.changes.schema.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
+from meshline.ingest.schemas.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
 
 NAMED = frozenset({"record", "error", "enum", "fixed"})  # types that readers resolve by name
 CONTAINERS = frozenset({"array", "map"})
