@@ -14,6 +14,7 @@ import pytest
 
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
+from meshline.ingest.sources import http_reader
 from meshline.ingest.sources.marquez import event_history, marquez_client
 from meshline.ingest.sources.marquez.source import Marquez
 from meshline.ingest.sources.sync import SyncOutcome, sync_source
@@ -41,7 +42,7 @@ def set_pages() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(event_history, "PAGE", EVENTS_ON_A_PAGE)
         patch.setattr(marquez_client, "PAGE", ENTRIES_ON_A_PAGE)
-        patch.setattr(marquez_client, "WAITS", (0.0, 0.0))
+        patch.setattr(http_reader, "WAITS", (0.0, 0.0))
         yield
 
 

@@ -24,10 +24,11 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import RunRole
 from meshline.ingest.openlineage.event_files import read_events
 from meshline.ingest.openlineage.run_state import decode_state
+from meshline.ingest.sources import http_reader
+from meshline.ingest.sources.http_reader import RefusedAnswer
 from meshline.ingest.sources.marquez import event_history, marquez_client
 from meshline.ingest.sources.marquez import source as marquez_source
 from meshline.ingest.sources.marquez.event_history import EventHistory, strip_nulls
-from meshline.ingest.sources.marquez.marquez_client import RefusedAnswer
 from meshline.ingest.sources.marquez.parse import EventList, Job, NamedByEvent, NameSet
 from meshline.ingest.sources.marquez.source import Marquez, ingest_marquez, list_event_names, normalise_body
 from meshline.ingest.sources.secrets import Redaction
@@ -303,7 +304,7 @@ def test_an_answer_that_is_too_large_is_read_in_smaller_pages(recorded: str, mon
     """Here each page with more than a few events is too large; the events are all there nevertheless."""
     del recorded
     events = [build_event(number, number) for number in range(60)]
-    monkeypatch.setattr(marquez_client, "MAX_BYTES", 2_000)
+    monkeypatch.setattr(http_reader, "MAX_BYTES", 2_000)
     with (
         serve_answers(lambda address, _: (200, answer_events(events, address))) as url,
         marquez_client.MarquezClient.connect(url, None, Redaction({}, {})) as client,

@@ -14,7 +14,8 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import from_micros, get_current_micros
-from meshline.ingest.sources.marquez.marquez_client import LargeAnswer, MarquezClient, RefusedAnswer
+from meshline.ingest.sources.http_reader import LargeAnswer, RefusedAnswer
+from meshline.ingest.sources.marquez.marquez_client import MarquezClient
 from meshline.ingest.sources.marquez.parse import EventList, NamedByEvent
 
 PAGE = 500  # events of a request

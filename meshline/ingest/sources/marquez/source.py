@@ -22,9 +22,10 @@ from meshline.ingest.openlineage.builder import check_events
 from meshline.ingest.openlineage.event_files import Found
 from meshline.ingest.openlineage.events import parse_event_time
 from meshline.ingest.sources.base import Context, Item, Reading, Refusal, SourceConfig
+from meshline.ingest.sources.http_reader import RefusedAnswer
 from meshline.ingest.sources.marquez.event_history import END, EventHistory, HistoricEvent
 from meshline.ingest.sources.marquez.facts import PRODUCER, ResourceReader
-from meshline.ingest.sources.marquez.marquez_client import TRIES, MarquezClient, RefusedAnswer
+from meshline.ingest.sources.marquez.marquez_client import TRIES, MarquezClient
 from meshline.ingest.sources.marquez.parse import (
     ANONYMOUS,
     Dataset,
