@@ -26,11 +26,11 @@ from meshline.graph.store.base import Batch
 from meshline.graph.store.factory import open_store
 from meshline.ingest.sources.base import Item
 from meshline.ingest.sources.context import build_context
-from meshline.ingest.sources.iceberg.crawl import run_in_parallel
 from meshline.ingest.sources.iceberg.rest_catalog import RestAccess
 from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.reading_loader import load_reading
 from meshline.ingest.sources.secrets import Redaction
+from meshline.ingest.sources.thread_pool import run_in_parallel
 from tests.ingest.sources.iceberg_catalog import Server, count_outcomes, ignore_warnings, read_shown_attributes, run_catalog, sync_catalog
 
 pytestmark = pytest.mark.server

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -34,12 +31,11 @@ from meshline.ingest.sources.iceberg.table_scopes import (
 )
 from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText
 from meshline.ingest.sources.secrets import Properties, Redaction
+from meshline.ingest.sources.thread_pool import run_in_parallel
 
 MAX_DEPTH = 32  # levels of namespaces
-BATCH_SIZE = 16  # tables that a thread reads, one after the other
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class ListedTable(NamedTuple):
@@ -248,24 +244,6 @@ class CatalogWalk:
             return Answer(listed, gone=True)
         except InvalidInput as error:
             return Answer(listed, refused=error)
-
-
-def run_in_parallel(items: Iterable[T], do: Callable[[T], R], threads: int) -> Generator[R, None, None]:
-    """The results of `do` for each item, in the order of the items. Each thread does BATCH_SIZE items at a time, and only a few
-    results are kept ahead of the caller.
-    """
-    left = iter(items)
-    with ThreadPoolExecutor(threads, thread_name_prefix="iceberg") as pool:
-        waiting: deque[Future[list[R]]] = deque()
-        try:
-            while some := list(islice(left, BATCH_SIZE)):
-                waiting.append(pool.submit(lambda some: [do(item) for item in some], some))
-                if len(waiting) >= 2 * threads:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 _EXTRAS = {"boto3": "glue", "sqlalchemy": "iceberg"}  # library that pyiceberg uses -> meshline's extra that installs it
