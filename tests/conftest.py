@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.kafka import KafkaBroker, kafka_broker
+from tests.postgres import PostgresServer, postgres_server
 from tests.servers import Neo4jServer, neo4j_server
 
 # One profile for all tests, in whatever order they run: without explanations, which take long where examples are slow, and without
@@ -81,6 +82,12 @@ def own_neo4j(running_neo4j: Neo4jServer, tmp_path_factory: pytest.TempPathFacto
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     """One real Kafka broker for the whole session."""
     yield from kafka_broker(tmp_path_factory.mktemp("kafka"))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """One real PostgreSQL for the whole session."""
+    yield from postgres_server(tmp_path_factory.mktemp("postgres"))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from meshline.cli import check as check_commands
 from meshline.cli import denial as denials
 from meshline.cli import identity as identities
 from meshline.cli import ingest as ingest_commands
-from meshline.cli import ingest_openlineage, naming_rules
+from meshline.cli import ingest_databases, ingest_openlineage, naming_rules
 from meshline.cli import request_access as requests
 from meshline.cli import store as stores
 from meshline.cli import token as tokens
@@ -69,6 +69,11 @@ ingest.command()(ingest_commands.dbt)
 ingest.command()(ingest_commands.gx)
 ingest.command()(ingest_commands.soda)
 ingest.command()(ingest_commands.sql)
+ingest.command()(ingest_databases.postgres)
+ingest.command()(ingest_databases.duckdb)
+ingest.command()(ingest_databases.snowflake)
+ingest.command()(ingest_databases.bigquery)
+ingest.command()(ingest_databases.redshift)
 ingest.command()(ingest_commands.marquez)
 
 check = typer.Typer(invoke_without_command=True)

@@ -331,6 +331,11 @@ def parse_source_kind(source: str) -> str:
     return source.partition("/")[0]
 
 
+# Kinds of sources that own the tables they describe, strongest first: their newest list decides which columns exist.
+CATALOGS = ("iceberg", "delta", "hive", "postgres", "duckdb", "snowflake", "bigquery", "redshift")
+CATALOG_KINDS = frozenset(CATALOGS)
+
+
 class Precedence(msgspec.Struct, frozen=True):
     """Which source wins where several state the same attribute: source kinds by group of attributes, strongest first.
 
@@ -338,8 +343,8 @@ class Precedence(msgspec.Struct, frozen=True):
     the greater source name.
     """
 
-    structure: tuple[str, ...] = ("person", "iceberg", "delta", "hive", "dbt", "openlineage", "marquez", "sql", "mesh")
-    people: tuple[str, ...] = ("person", "mesh", "contract", "product", "iceberg", "delta", "hive", "dbt", "openlineage", "marquez")
+    structure: tuple[str, ...] = ("person", *CATALOGS, "dbt", "openlineage", "marquez", "sql", "mesh")
+    people: tuple[str, ...] = ("person", "mesh", "contract", "product", *CATALOGS, "dbt", "openlineage", "marquez")
 
     def rank(self, source: str, attribute: str) -> int:
         """The rank of a source for an attribute, from 0 for the strongest."""
@@ -350,9 +355,6 @@ class Precedence(msgspec.Struct, frozen=True):
 
 # Attributes that people state, for which people precede systems; all other attributes are structure.
 PEOPLE_ATTRIBUTES = frozenset({"owners", "description", "domain", "product", "consumer", "tags", "title", "purpose", "contact", "same_as"})
-
-# Kinds of sources that own the tables they describe: their newest list decides which columns exist.
-CATALOG_KINDS = frozenset({"iceberg", "delta", "hive"})
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -51,12 +51,24 @@ def find_free_port() -> int:
     raise ServerError(f"none of 100 ports between {PORTS.start} and {PORTS.stop} on 127.0.0.1 is free")
 
 
-def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, its output appended to `log`. `env` is added to this process's environment."""
+def start(
+    command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None, user: str | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, its output appended to `log`. `env` is added to this process's environment.
+
+    `user`: of the system, that the process runs as, if this is root's.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, env={**os.environ, **(env or {})}, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            user=user,
+            start_new_session=True,
         )
 
 

@@ -29,6 +29,7 @@ SETS = (
     "iceberg",
     "glue",
     "delta",
+    "postgres,duckdb",
     "sql",
     "dbt",
     "contracts",
@@ -38,7 +39,14 @@ SETS = (
     "oidc,semantic,access",
 )
 SYNCED = "sqlite:///synced.db"
-SAME = {"dbt": {"sql"}, "sql": {"dbt"}, "glue": {"catalogs"}, "iceberg": {"catalogs"}}  # what else the libraries of an extra are good for
+SAME = {
+    "dbt": {"sql"},
+    "sql": {"dbt"},
+    "postgres": {"sql", "dbt"},
+    "duckdb": {"sql", "dbt"},
+    "glue": {"catalogs"},
+    "iceberg": {"catalogs"},
+}  # what else the libraries of an extra are good for
 
 
 class Environment(NamedTuple):
@@ -133,6 +141,7 @@ def folder(tmp_path: Path) -> Path:
     (folder / "old.json").write_text('{"$schema":"x","title":"b","type":"object","properties":{"id":{"type":"integer"},"x":{}}}', "utf-8")
     (folder / "new.json").write_text('{"$schema":"x","title":"b","type":"object","properties":{"id":{"type":"integer"}}}', "utf-8")
     (folder / "drop.sql").write_text("ALTER TABLE customers.customers DROP COLUMN email;", "utf-8")
+    (folder / "tables.csv").write_text("table_catalog,table_schema,table_name,table_type\nSHOP,RAW,ORDERS,BASE TABLE\n", "utf-8")
     (folder / "policy.yaml").write_text(
         "{id: named, title: t, kind: dataset, require: 'name != \"\"', severity: info, message: '{name} has no name'}\n", "utf-8"
     )
@@ -164,6 +173,9 @@ def list_cases() -> list[Case]:
         Case(f"ingest iceberg http://127.0.0.1:1 {at}", 2, "iceberg", "catalogs"),
         Case(f"ingest iceberg --catalog a --property type=glue --namespace lake {at}", 2, "glue"),
         Case(f"ingest delta {delta} {at}", 0, "delta"),
+        Case(f"ingest postgres postgresql://127.0.0.1:1/shop {at}", 2, "postgres"),
+        Case(f"ingest duckdb missing.duckdb {at}", 1, "duckdb"),
+        Case(f"ingest snowflake tables.csv --account acme-eu {at}", 0, "sql"),
         Case(f"ingest debezium {mesh}/connect/*.json {at}"),
         Case(f"ingest dbt {mesh}/dbt/target --namespace marts {at}", 0, "dbt"),
         Case(f"ingest gx {mesh}/quality/customer_orders.json --dataset marts/a.b {at}"),

@@ -23,6 +23,11 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "gx": ("meshline.ingest.sources.great_expectations", "GreatExpectations", ""),
     "soda": ("meshline.ingest.sources.soda", "Soda", ""),
     "marquez": ("meshline.ingest.sources.marquez.source", "Marquez", ""),
+    "postgres": ("meshline.ingest.sources.databases.postgres.source", "Postgres", "postgres"),
+    "duckdb": ("meshline.ingest.sources.databases.duckdb_file", "DuckDb", "duckdb"),
+    "snowflake": ("meshline.ingest.sources.databases.snowflake", "Snowflake", "sql"),
+    "bigquery": ("meshline.ingest.sources.databases.bigquery", "BigQuery", "sql"),
+    "redshift": ("meshline.ingest.sources.databases.redshift", "Redshift", "sql"),
     "sql": ("meshline.ingest.sources.sql.source", "Sql", "sql"),
 }
 

@@ -13,6 +13,9 @@ PAGES = {
     "product": "products",
     "gx": "quality",
     "soda": "quality",
+    "snowflake": "warehouses",
+    "bigquery": "warehouses",
+    "redshift": "warehouses",
     "openlineage": "",
     "marquez": "../coming-from-marquez",
 }

@@ -86,4 +86,28 @@ TRIED = (
     TriedSystem(
         "Soda", "3.5.6", Trial.RECORDED, "soda", "scans and files of checks", "Soda Cloud", "tests/ingest/sources/test_soda.py",
     ),
+    TriedSystem(
+        "PostgreSQL", "17.6", Trial.REAL, "postgres",
+        "tables, views, columns, keys, comments, owners, lineage of views and of pg_stat_statements", "functions, procedures, triggers",
+        "tests/ingest/sources/test_postgres.py",
+    ),
+    TriedSystem(
+        "DuckDB", "2.0.1", Trial.REAL, "duckdb", "tables, views, columns, keys, comments, lineage of views", "attached databases",
+        "tests/ingest/sources/test_duckdb.py",
+    ),
+    TriedSystem(
+        "Snowflake", "exports of ACCOUNT_USAGE", Trial.DOCUMENTED, "snowflake",
+        "tables, views, columns, tags, lineage of views and of the histories", "stages, pipes, tasks, streams",
+        "tests/ingest/sources/test_warehouses.py",
+    ),
+    TriedSystem(
+        "BigQuery", "exports of INFORMATION_SCHEMA", Trial.DOCUMENTED, "bigquery",
+        "tables, views, nested columns, keys, labels, lineage of views and of JOBS", "routines, models, policy tags",
+        "tests/ingest/sources/test_warehouses.py",
+    ),
+    TriedSystem(
+        "Redshift", "exports of SVV_*, SYS_*, STL_*", Trial.DOCUMENTED, "redshift",
+        "tables, views, columns, lineage of views and of the histories", "keys, owners, Spectrum's partitions",
+        "tests/ingest/sources/test_warehouses.py",
+    ),
 )  # fmt: skip

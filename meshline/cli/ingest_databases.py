@@ -1,0 +1,156 @@
+"""`meshline ingest KIND` for databases: PostgreSQL, DuckDB, and the exports of warehouses."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+from meshline.cli.ingest import Complete, SourceName
+from meshline.cli.options import Server, Store, Strict
+from meshline.cli.sync import ingest_source
+
+Exports: TypeAlias = Annotated[
+    list[str], typer.Argument(help="Exported rows (.ndjson, .json, .csv, .parquet), and patterns.", metavar="FILE...")
+]
+DatabaseNamespace: TypeAlias = Annotated[
+    str, typer.Option(help="The namespace of the tables, instead of the address.", show_default=False, metavar="NAMESPACE")
+]
+Owner: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--owner", help="The owner that a role or user means; may be repeated.", show_default=False, metavar="ROLE=OWNER"),
+]
+HistoryDays: TypeAlias = Annotated[
+    int, typer.Option(help="For how many days a query counts that is no longer in the history.", min=1, max=3650)
+]
+
+
+def _parse_owners(given: list[str] | None) -> dict[str, str]:
+    from meshline.errors import InvalidInput
+
+    found = dict(one.partition("=")[::2] for one in given or ())
+    if not all(found.values()):
+        raise InvalidInput("accepted is ROLE=OWNER, such as orders_rw=team:orders", "--owner")
+    return found
+
+
+def postgres(
+    url: Annotated[
+        str,
+        typer.Argument(help="postgresql://user@host:port/database; ${NAME} is an environment variable.", metavar="URL", show_default=False),
+    ],
+    *,
+    name: SourceName = "default",
+    password: Annotated[
+        str, typer.Option(help="The password, as '${NAME}'; by default that of the URL, PGPASSWORD or ~/.pgpass.", metavar="PASSWORD")
+    ] = "",
+    namespace: DatabaseNamespace = "",
+    schema: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these schemas or schema.tables, e.g. 'sales*'; may be repeated.", show_default=False, metavar="PATTERN"),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Not these schemas or schema.tables; may be repeated.", show_default=False, metavar="PATTERN"),
+    ] = None,
+    owner: Owner = None,
+    history: Annotated[bool, typer.Option("--history/--no-history", help="Read pg_stat_statements for lineage.")] = True,
+    history_days: HistoryDays = 30,
+    timeout: Annotated[int, typer.Option(help="The most seconds that one query may take.", min=1, max=3600)] = 60,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load a PostgreSQL database: tables, views with their lineage, keys, comments, and lineage from its query history."""
+    keys = {
+        "name": name,
+        "url": url,
+        "password": password,
+        "namespace": namespace,
+        "schemas": schema or [],
+        "exclude": exclude or [],
+        "owners": _parse_owners(owner),
+        "history": history,
+        "history_days": history_days,
+        "timeout": timeout,
+    }
+    ingest_source("postgres", keys, strict=strict, store=store, server=server)
+
+
+def duckdb(
+    path: Annotated[str, typer.Argument(help="The file of the database.", metavar="FILE", show_default=False)],
+    *,
+    name: SourceName = "default",
+    namespace: DatabaseNamespace = "",
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load a DuckDB file: tables, views with their lineage, keys, comments."""
+    ingest_source("duckdb", {"name": name, "path": path, "namespace": namespace}, strict=strict, store=store, server=server)
+
+
+def snowflake(
+    file: Exports,
+    *,
+    account: Annotated[str, typer.Option(help="The account, as in OpenLineage's events: organisation-account.", metavar="ACCOUNT")],
+    name: SourceName = "default",
+    owner: Owner = None,
+    history_days: HistoryDays = 30,
+    complete: Complete = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load exported views of Snowflake: TABLES, COLUMNS, VIEWS, TAG_REFERENCES, QUERY_HISTORY, ACCESS_HISTORY."""
+    keys = {
+        "name": name,
+        "files": file,
+        "account": account,
+        "owners": _parse_owners(owner),
+        "history_days": history_days,
+        "complete": complete,
+    }
+    ingest_source("snowflake", keys, strict=strict, store=store, server=server)
+
+
+def bigquery(
+    file: Exports,
+    *,
+    name: SourceName = "default",
+    owner: Owner = None,
+    history_days: HistoryDays = 30,
+    complete: Complete = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load exported views of BigQuery: TABLES, COLUMNS, COLUMN_FIELD_PATHS, VIEWS, TABLE_OPTIONS, TABLE_STORAGE, JOBS."""
+    keys = {"name": name, "files": file, "owners": _parse_owners(owner), "history_days": history_days, "complete": complete}
+    ingest_source("bigquery", keys, strict=strict, store=store, server=server)
+
+
+def redshift(
+    file: Exports,
+    *,
+    cluster: Annotated[str, typer.Option(help="The cluster: its endpoint, or name.region:port.", metavar="CLUSTER")],
+    database: Annotated[str, typer.Option(help="The database of the rows of PG_VIEWS.", show_default=False, metavar="NAME")] = "",
+    name: SourceName = "default",
+    owner: Owner = None,
+    history_days: HistoryDays = 30,
+    complete: Complete = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load exported views of Redshift: SVV_TABLES, SVV_COLUMNS, SVV_TABLE_INFO, PG_VIEWS, SYS_QUERY_HISTORY, STL_QUERY."""
+    keys = {
+        "name": name,
+        "files": file,
+        "cluster": cluster,
+        "database": database,
+        "owners": _parse_owners(owner),
+        "history_days": history_days,
+        "complete": complete,
+    }
+    ingest_source("redshift", keys, strict=strict, store=store, server=server)

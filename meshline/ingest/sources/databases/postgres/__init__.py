@@ -1,0 +1,1 @@
+"""PostgreSQL. `reader` asks the system catalogs with the queries of `queries/`."""
