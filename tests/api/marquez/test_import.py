@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
+from meshline.ingest.sources.http_reader import HttpReader
 from meshline.ingest.sources.marquez.facts import PRODUCER
-from meshline.ingest.sources.marquez.marquez_client import MarquezClient
+from meshline.ingest.sources.marquez.marquez_client import PROGRAM, MarquezClient
 from meshline.ingest.sources.secrets import Redaction
 from tests.api.conftest import URL, run_application
 from tests.api.marquez import schemas
@@ -49,7 +50,7 @@ def answer_in_process(marquez: Marquez, patch: pytest.MonkeyPatch) -> Iterator[N
 
     @contextmanager
     def connect(url: str, _token: str | None, redact: Redaction) -> Iterator[MarquezClient]:
-        yield MarquezClient(marquez.client, url, redact)  # type: ignore[arg-type]  # it is a client of a compatible library
+        yield MarquezClient(HttpReader(marquez.client, PROGRAM, url, redact))  # type: ignore[arg-type]  # it is a client of a compatible library
 
     with patch.context() as here:
         here.setattr(MarquezClient, "connect", staticmethod(connect))
