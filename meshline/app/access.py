@@ -7,14 +7,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from meshline.app.access_rules import AccessRules, Action
+from meshline.app.access_rules import AccessRules, Action, list_own_names
 from meshline.app.tokens import Actor
 from meshline.errors import NotPermitted
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.index.results import Flags
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, get_current_micros
+from meshline.graph.model import AssetKey, AssetKind, get_current_micros
 from meshline.graph.queries.selection import SelectorKind, find_selected
 from meshline.graph.queries.visibility import Levels, Masks, Rights, compute_masks, compute_permitted
 from meshline.graph.what_if import SupposedStatement, suppose_statements
@@ -76,6 +76,18 @@ class Access:
         for forbidden, when in ((before, ""), (after, " as it would be after this")):
             if forbidden:
                 raise NotPermitted(f"{actor.name!r} may make no statements about {forbidden[0].qualified_name!r}{when} (access rules)")
+
+    def may_tie(self, actor: Actor, index: LineageIndex, key: AssetKey) -> bool:
+        """Whether a caller may state of an owner that it owns something, or of a consumer that it uses something. Under the graph's lock.
+
+        One that he sees (`index`: his), himself, or a group of his; who sees all of them, also one that is new. Of what such a
+        statement ties to a visible asset the names and texts are shown: else it would show whether a guessed name is that of a hidden one.
+        """
+        rules = self.rules
+        seeing = Action.BROWSE if key.kind is AssetKind.OWNER else Action.READ
+        if rules is None or rules.may_everywhere(actor, seeing):
+            return True
+        return index.assets.find_by_key(key) is not None or key.name in list_own_names(actor)
 
     @staticmethod
     def _list_forbidden(index: LineageIndex, permitted: Flags, about: Iterable[AssetKey]) -> list[AssetKey]:

@@ -268,6 +268,13 @@ def list_principals(actor: Actor) -> set[str]:
     return {EVERYONE, ":".join(name_principal(actor)), *(f"group:{group}" for group in actor.groups)}
 
 
+def list_own_names(actor: Actor) -> frozenset[str]:
+    """The names that owners and consumers in the mesh have who are the caller or his groups; of an agent for a person, those of both."""
+    if actor.parties:
+        return frozenset.intersection(*map(list_own_names, actor.parties))
+    return frozenset((name_principal(actor)[1], *actor.groups))
+
+
 def name_principal(actor: Actor) -> tuple[str, str]:
     """The kind of a caller (user and service: of an identity provider; else token), and its name alone."""
     kind, space, name = actor.name.partition(" ")

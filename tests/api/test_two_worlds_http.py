@@ -234,14 +234,14 @@ def build_events(world: World) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def serve_world(world: World, folder: Path) -> Iterator[TestClient]:
+def serve_world(world: World, folder: Path, rules: str = RULES) -> Iterator[TestClient]:
     """A server over a store with this mesh, to which its runs have been sent."""
     folder.mkdir()
     store = f"sqlite:///{folder / 'mesh.db'}"
     graph = LiveGraph.open(open_store(store))
     mesh.commit_statements(graph, *world.list_statements())
     graph.store.close()
-    (folder / "access.yaml").write_text(RULES, "utf-8")
+    (folder / "access.yaml").write_text(rules, "utf-8")
     with run_application(store=store, tokens=TOKENS, access=folder / "access.yaml") as client:
         answer = client.post("/api/v1/lineage/batch", json=build_events(world), headers=build_authorization(ADMIN))
         assert answer.status_code == 200, answer.text

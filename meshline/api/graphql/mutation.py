@@ -20,7 +20,7 @@ from meshline.api.graphql.naming_rules import NamingMutation
 from meshline.app.manual_statements import PERSON, ManualStatement, commit_statements
 from meshline.errors import InvalidInput, NotFound
 from meshline.graph import model
-from meshline.graph.content import EMPTY, encode_facts
+from meshline.graph.content import EMPTY, decode_facts, encode_facts
 from meshline.graph.model import (
     AssetFact,
     AssetKey,
@@ -59,7 +59,8 @@ class Mutation(AccessMutation, DenialMutation, NamingMutation):
     def add_owner(self, info: Context, asset: strawberry.ID, owner: str, by: By = None, type: str = "technical") -> Stated:
         key = _get_key(info.context, asset)
         name, role = check_name(owner, "owner"), check_name(type, "type")
-        facts = Facts(edges=(EdgeFact(EdgeType.OWNS, model.build_owner_key(name), key, {"type": role}),))
+        stated = _check_tie(info.context, model.build_owner_key(name))
+        facts = Facts(edges=(EdgeFact(EdgeType.OWNS, stated, key, {"type": role}),))
         return _state_facts(info.context, by, ("owner", key.id, name, role), facts, key)
 
     @describe_field("State that an asset has a tag, `key` or `key=value`.")
@@ -81,7 +82,8 @@ class Mutation(AccessMutation, DenialMutation, NamingMutation):
         if key.kind not in (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.DATA_PRODUCT):
             raise InvalidInput(f"a consumer uses a column, a dataset or a data product, not a {key.kind}", "asset")
         attributes: dict[str, Json] = {} if purpose is None else {"purpose": check_name(purpose, "purpose")}
-        facts = Facts(edges=(EdgeFact(EdgeType.CONSUMES, model.build_consumer_key(name), key, attributes),))
+        stated = _check_tie(info.context, model.build_consumer_key(name))
+        facts = Facts(edges=(EdgeFact(EdgeType.CONSUMES, stated, key, attributes),))
         return _state_facts(info.context, by, ("consumer", key.id, name), facts, key)
 
     @describe_field(
@@ -141,12 +143,27 @@ def _list_subjects(head: Head) -> Sequence[str]:
 
 
 def _may_see(request: RequestContext, head: Head) -> bool:
-    """Whether the caller may see that a statement exists: of those of sources he learns nothing if he may not see every asset."""
+    """Whether the caller may see that a statement exists: of those of sources he learns nothing if he may not see every asset, nor of
+    those of others that tie an owner or a consumer to an asset which he does not see.
+    """
     if not request.now.index.is_restricted:
         return True
+    if parse_source_kind(head.source) != PERSON or head.content is None:
+        return False
     assets = request.now.index.assets
-    nodes = [assets.find(id_) for id_ in _list_subjects(head)] if parse_source_kind(head.source) == PERSON else [None]
+    nodes = [assets.find(id_) for id_ in _list_subjects(head)]
+    if head.source != f"{PERSON}/{request.actor}":
+        edges = decode_facts(head.content.blob).edges
+        nodes += [assets.find_by_key(edge.start) for edge in edges if edge.start.kind in (AssetKind.OWNER, AssetKind.CONSUMER)]
     return all(node is not None and assets.is_visible(node) for node in nodes)
+
+
+def _check_tie(request: RequestContext, key: AssetKey) -> AssetKey:
+    """The key of an owner or consumer that the caller may tie to an asset. Raises NotFound, of a hidden one as of none."""
+    if not request.access.may_tie(request.caller, request.now.index, key):
+        kind = key.kind.lower()
+        raise NotFound(f"you see no {kind} {key.name!r}: name one that you see, yourself or a group of yours (access rules)")
+    return key
 
 
 def _get_key(request: RequestContext, asset_id: str) -> AssetKey:
