@@ -155,6 +155,7 @@ def create_app(
     app.state.metrics = metrics
     app.state.endpoint = endpoint
     app.state.find_graph = endpoint.find_graph
+    app.state.find_ingest = endpoint.find_ingest
     app.state.mcp = McpEndpoint(endpoint)
     app.state.etags = ETags()
     app.state.access = rules

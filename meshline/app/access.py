@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from meshline.app.access_rules import AccessRules, Action, list_own_names
-from meshline.app.tokens import Actor
+from meshline.app.ingest_rights import IngestRights
+from meshline.app.tokens import AccessScope, Actor
 from meshline.errors import NotPermitted
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.index.results import Flags
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, get_current_micros
+from meshline.graph.model import AssetKey, AssetKind, build_owner_key, get_current_micros
 from meshline.graph.queries.selection import SelectorKind, find_selected
 from meshline.graph.queries.visibility import Levels, Masks, Rights, compute_masks, compute_permitted
 from meshline.graph.what_if import SupposedStatement, suppose_statements
@@ -88,6 +90,23 @@ class Access:
         if rules is None or rules.may_everywhere(actor, seeing):
             return True
         return index.assets.find_by_key(key) is not None or key.name in list_own_names(actor)
+
+    def find_ingest(self, actor: Actor) -> IngestRights | None:
+        """What a caller with the role writer may send events about; None: everything. Not to be used under the graph's lock.
+
+        Who may see some assets and not all states only owners that he may tie to them. Who sees none learns nothing by it.
+        """
+        rules = self.rules
+        rights = None if rules is None else rules.find_ingest(actor)
+        if rules is None or rights is None:
+            return rights
+        sees = actor.may(AccessScope.READ) and rules.may_somewhere(actor, Action.BROWSE)
+        return rights._replace(may_name=partial(self._may_name_owner, actor)) if sees else rights
+
+    def _may_name_owner(self, actor: Actor, name: str) -> bool:
+        live = self.find_graph(actor)
+        with live.lock:
+            return self.may_tie(actor, live.index, build_owner_key(name))
 
     @staticmethod
     def _list_forbidden(index: LineageIndex, permitted: Flags, about: Iterable[AssetKey]) -> list[AssetKey]:

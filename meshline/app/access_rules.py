@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import NamedTuple
 
-import msgspec
-
 from meshline.app.cedar_policies import Caller, CedarPolicies, Rulings
+from meshline.app.ingest_rights import IngestRights
 from meshline.app.tokens import AccessScope, Actor, Role
 from meshline.errors import NotPermitted
 from meshline.graph.queries.selection import Selector, SelectorKind
 from meshline.graph.queries.visibility import EVERYTHING, Levels, Rights, intersect_rights
-from meshline.ingest.openlineage.events import DatasetEvent, DatasetMention, Event
 
 EVERYONE = "everyone"
 
@@ -77,57 +74,6 @@ class Rule(NamedTuple):
     place: str
     actions: frozenset[Action] = GRANTED_WITHOUT_MAY
     lifts: frozenset[Selector] = frozenset()
-
-
-class IngestRights(NamedTuple):
-    """About which namespaces a caller may send events: patterns. `also`: those of others, which all have to permit it, too."""
-
-    caller: str
-    patterns: frozenset[str]
-    also: tuple[IngestRights, ...] = ()
-
-    def check_event(self, event: Event) -> None:
-        """Raises NotPermitted unless the job of an event, its outputs and their other names are in these namespaces.
-
-        Inputs may be of any: where data comes from is what lineage is about.
-        """
-        for rights in self.also:
-            rights.check_event(event)
-        if isinstance(event, DatasetEvent):
-            self._check_dataset(event.dataset)
-            return
-        self._check_namespace(event.job[0], "the job")
-        for output in event.outputs:
-            self._check_dataset(output)
-
-    def _check_dataset(self, dataset: DatasetMention) -> None:
-        self._check_namespace(dataset.namespace, f"the dataset {dataset.name!r}")
-        symlinks = dataset.facets.get("symlinks")
-        if symlinks is not None:  # which join it with another dataset
-            for namespace in _list_symlinked(symlinks.raw):
-                self._check_namespace(namespace, f"a symlink of {dataset.name!r}")
-
-    def _check_namespace(self, namespace: str, named: str) -> None:
-        if not any(fnmatchcase(namespace, pattern) for pattern in self.patterns):
-            allowed = ", ".join(sorted(self.patterns)) or "none"
-            asked = f"{named} is in the namespace {namespace!r}"
-            raise NotPermitted(f"{asked}, and {self.caller!r} may send events about: {allowed} (access rules)")
-
-
-class _Symlink(msgspec.Struct):
-    namespace: str = ""
-
-
-class _Symlinks(msgspec.Struct):
-    identifiers: list[_Symlink] = []
-
-
-def _list_symlinked(raw: bytes) -> list[str]:
-    """The namespaces of a facet of symlinks; of one that cannot be read, a name that only `*` fits."""
-    try:
-        return [one.namespace for one in msgspec.json.decode(raw, type=_Symlinks).identifiers]
-    except msgspec.MsgspecError:
-        return ["symlinks that cannot be read"]
 
 
 class AccessRules(NamedTuple):

@@ -23,6 +23,7 @@ from meshline.graph.store.base import Batch, Changes, RunKey, RunReader, Store
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.openlineage.events import Event, RunEvent
+from meshline.ingest.openlineage.left_out import LeftOut, leave_out_facets
 from meshline.ingest.openlineage.repair import Note
 from meshline.ingest.openlineage.run_statements import build_statement_owner
 
@@ -98,7 +99,7 @@ class Accepted(NamedTuple):
 
 
 Answer: TypeAlias = Future[Accepted] | asyncio.Future[Accepted]
-EventCheck: TypeAlias = Callable[[Event], None]  # raises for an event that is not to be ingested
+EventCheck: TypeAlias = Callable[[Event], Sequence[LeftOut]]  # what is left out of an event; raises for one that is not to be ingested
 MarkedEvent: TypeAlias = tuple[bytes, tuple[str, str] | None]  # an event, and the (name, value) of the setting that is written with it
 
 # Maximum wait for a group, in seconds. See `Pipeline._wait_for_group`.
@@ -158,7 +159,8 @@ class Pipeline:
         return self._builder.reader.limits
 
     def submit(self, body: bytes, source: str = DEFAULT_SOURCE, *, wait: bool = False, check: EventCheck | None = None) -> Future[Accepted]:
-        """Queue one event; the future resolves when it is durable. `check` raises for an event that its sender may not send.
+        """Queue one event; the future resolves when it is durable. `check` raises for an event that its sender may not send, and finds what
+        is left out of it, which is neither ingested nor kept; the warnings name it.
 
         Raises InvalidInput for an unusable event, QueueFull if the queue is full (with `wait`, waits for
         space instead), StoreUnavailable after `close`. The future fails with StoreUnavailable if the
@@ -213,8 +215,11 @@ class Pipeline:
     def _submit_event(self, body: bytes, source: str, answer: Answer, check: EventCheck | None, *, wait: bool) -> None:
         received_at = self._clock()
         event = self._builder.parser.parse(body, received_at)
-        if check is not None:
-            check(event)
+        left_out = () if check is None else check(event)
+        if left_out:
+            body = leave_out_facets(body, left_out)
+            event = self._builder.parser.parse(body, received_at)
+            event = event._replace(warnings=(*event.warnings, *(one.build_note() for one in left_out)))
         self._enqueue([_Waiting(Received(source, event, received_at, body), answer)], wait=wait)
 
     def _enqueue(self, waiting: Sequence[_Waiting], *, wait: bool) -> None:

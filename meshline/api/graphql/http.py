@@ -24,6 +24,7 @@ from meshline.app.access_journal import AccessJournal
 from meshline.app.access_log import AccessLog
 from meshline.app.access_requests import RequestRegister
 from meshline.app.access_rules import may_state
+from meshline.app.ingest_rights import IngestRights
 from meshline.app.policy_service import PolicyService
 from meshline.app.read_counter import ReadCounter
 from meshline.app.service import Service, Upkeep
@@ -158,6 +159,11 @@ class GraphQLEndpoint:
         """The graph that a caller may see. The graph must be open."""
         assert self._executor is not None
         return self._executor.access.find_graph(actor)
+
+    def find_ingest(self, actor: Actor) -> IngestRights | None:
+        """What a caller may send events about; None: everything. The graph must be open."""
+        assert self._executor is not None
+        return self._executor.access.find_ingest(actor)
 
     def is_counted(self, actor: Actor) -> bool:
         """Whether what a caller reads is counted for the audit log."""

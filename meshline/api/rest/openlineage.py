@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import NamedTuple
@@ -16,9 +17,10 @@ from meshline.api.auth import get_actor
 from meshline.api.errors import INTERNAL_MESSAGE, JSON
 from meshline.api.metrics import Metrics
 from meshline.api.rest.request_body import check_media, read_body
-from meshline.app.access_file import AccessFile
+from meshline.app.ingest_rights import IngestRights
 from meshline.app.service import Service
 from meshline.app.threads import Lane
+from meshline.app.tokens import Actor
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
 from meshline.ingest.openlineage.event_files import split_events
 from meshline.ingest.pipeline import Accepted, EventCheck, Pipeline
@@ -51,8 +53,9 @@ async def post_event(request: Request) -> Response:
     metrics: Metrics = request.app.state.metrics
     try:
         pipeline = service.resources.pipeline  # before the body: without a graph it need not be read
-        body, check = await _read_event_body(request, service), _find_check(request)
-        if len(body) <= AT_ONCE:
+        body, rights = await _read_event_body(request, service), _find_rights(request)
+        check = None if rights is None else rights.check_event
+        if len(body) <= AT_ONCE and (rights is None or rights.may_name is None):  # else it may wait for the graph
             accepted = await pipeline.ingest(body, service.settings.source, check)
         else:
             lane: Lane = request.app.state.bodies
@@ -120,7 +123,8 @@ async def post_batch(request: Request) -> Response:
     pipeline, source = service.resources.pipeline, _parse_source(request, service)
     body = await _read_event_body(request, service)
     lane: Lane = request.app.state.bodies
-    done = await lane.run(partial(_ingest_batch, pipeline, body, source, _find_check(request)))
+    rights = _find_rights(request)
+    done = await lane.run(partial(_ingest_batch, pipeline, body, source, None if rights is None else rights.check_event))
     for error in done.errors.values():
         metrics.count_refused_event(error)
     failed = [_describe_failure(index, error) for index, error in done.errors.items()]
@@ -158,12 +162,11 @@ def _ingest_batch(pipeline: Pipeline, body: bytes, source: str, check: EventChec
     return _BatchOutcome(len(events), dict(sorted(errors.items())), warnings, more)
 
 
-def _find_check(request: Request) -> EventCheck | None:
-    """What checks the events of the caller, if access rules limit these."""
-    access: AccessFile | None = request.app.state.access
+def _find_rights(request: Request) -> IngestRights | None:
+    """What the caller may send events about, if access rules limit that."""
+    find_ingest: Callable[[Actor], IngestRights | None] = request.app.state.find_ingest
     actor = get_actor(request)
-    rights = None if access is None or actor is None else access.rules.find_ingest(actor)
-    return None if rights is None else rights.check_event
+    return None if actor is None else find_ingest(actor)
 
 
 def _parse_source(request: Request, service: Service) -> str:
