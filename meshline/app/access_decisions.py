@@ -22,6 +22,7 @@ from meshline.app.access_requests import (
     Wish,
 )
 from meshline.app.access_rules import SEEING, AccessRules, Action, Rule, list_included, list_principals, name_principal
+from meshline.app.grant_effects import GrantEffect, judge_grant
 from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput, LimitExceeded, NotFound, NotPermitted
 from meshline.governance.audit import AccessEvent, build_access_record
@@ -93,9 +94,10 @@ class AccessDesk:
             raise InvalidInput(
                 f"access is granted to domains, products and datasets, and this is a {key.kind}: ask for what it is in", "asset"
             )
+        principal = _parse_principal(actor, asked.principal)
         wish = Wish(
             asker=actor.name,
-            principal=_parse_principal(actor, asked.principal),
+            principal=principal,
             kind=asked.kind,
             selector=format_selector(Selector(_SELECTORS[key.kind], key.id if key.kind is AssetKind.DATASET else key.name)),
             asset=key.id,
@@ -104,6 +106,7 @@ class AccessDesk:
             purpose=_check_text(asked.purpose, "purpose"),
             until=self._check_end(now + USUAL_DAYS * DAY if asked.until is None else asked.until, now),
             lapses=now + self._settings.lapse_days * DAY,
+            groups=actor.groups if principal == _parse_principal(actor, None) else (),
         )
         self._check_open(wish, now)
         step = Step(f"req_{secrets.token_hex(8)}", 0, StepKind.ASK, actor.name, RequestState.OPEN, wish, shown=actor.shown)
@@ -126,6 +129,7 @@ class AccessDesk:
         done = not restrictions or bool(request.approvers)
         granted = RequestState.GRANTED if request.wish.kind is AccessKind.METADATA else RequestState.APPROVED
         state = granted if done else RequestState.OPEN
+        self._check_effect(request, lifts if done else tuple(restrictions))
         step = self._build_step(request, StepKind.APPROVE, actor, state, reason=reason, until=until, lifts=lifts)
         end = format_time(request.until if until is None else until)
         return self._append(request, step, AccessEvent.DECISION, now, decision="approved", reason=reason, until=end, state=state)
@@ -236,7 +240,24 @@ class AccessDesk:
             found = find_overlapping(self._access.live.index, parse_selector(wish.selector), list(excepted))
         return {format_selector(selector): excepted[selector] for selector in found}
 
+    def judge_grant(self, request: Request, lifts: Iterable[str] = ()) -> GrantEffect:
+        """What a request grants, or would, if these restrictions are lifted besides those that are already."""
+        rules, wish = self._access.rules, request.wish
+        if rules is None or wish.kind is not AccessKind.METADATA:
+            return GrantEffect()
+        lifted = {parse_selector(selector) for selector in (*request.lifts, *lifts)}
+        with self._access.live.lock:
+            return judge_grant(rules, self._access.live.index, wish, parse_selector(wish.selector), lifted)
+
     # -- parts
+
+    def _check_effect(self, request: Request, lifts: Iterable[str]) -> None:
+        """Raises InvalidInput for an approval that would grant nothing: it must not be answered with "granted"."""
+        effect = self.judge_grant(request, lifts)
+        if effect.nothing and effect.certain:
+            named = ", ".join(effect.forbidden_by)
+            message = f"approval would grant nothing, since this forbids all of it, whatever is granted: {named}"
+            raise InvalidInput(f"{message}; refuse it, have the access rules changed, or let one approve who is excepted", "decision")
 
     def _check_kind(self, asked: AskedFor) -> None:
         if asked.kind is AccessKind.DATA:

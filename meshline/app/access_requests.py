@@ -73,7 +73,7 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is asked for. Times are in microseconds.
 
     `asker`: the name of the caller; `principal`: who is to get access, as access rules name it. `selector`: what, as access rules name
-    it; `asset`, `name`: its id and name. `lapses`: when it lapses if it is not decided.
+    it; `asset`, `name`: its id and name. `lapses`: when it lapses if it is not decided. `groups`: those of the asker, if it is for him.
     """
 
     asker: str
@@ -86,6 +86,7 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     purpose: str
     until: int
     lapses: int
+    groups: tuple[str, ...] = ()
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):

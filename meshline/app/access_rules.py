@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from meshline.app.ingest_rights import IngestRights
 from meshline.app.tokens import AccessScope, Actor, Role
 from meshline.errors import NotPermitted
 from meshline.graph.queries.selection import Selector, SelectorKind
-from meshline.graph.queries.visibility import EVERYTHING, Levels, Rights, intersect_rights
+from meshline.graph.queries.visibility import EVERYTHING, Levels, Rights, Ruling, intersect_rights
 
 EVERYONE = "everyone"
 
@@ -102,8 +102,7 @@ class AccessRules(NamedTuple):
         defaults = {self._find_default(one) for one in granting}
         if Default.EVERYTHING in defaults:
             granted.add(Selector(SelectorKind.EVERYTHING))
-        rules = (rule for rule in self.restrictions if needed & rule.actions and not principals & rule.principals)
-        restricted = {selector for rule in rules for selector in rule.selectors}
+        restricted = {selector for rule in self.list_restrictions(actor, needed) for selector in rule.selectors}
         ruled = self._find_rulings(actor, granting, needed)
         if any(all(ruling.chosen) for ruling in ruled.permits):
             granted.add(Selector(SelectorKind.EVERYTHING))
@@ -114,12 +113,21 @@ class AccessRules(NamedTuple):
         lifted = {(restriction, selector) for rule in lifting for restriction in rule.lifts for selector in rule.selectors}
         return Rights(frozenset(granted), frozenset(restricted), owners, frozenset(lifted), permits=ruled.permits, forbids=ruled.forbids)
 
+    def list_restrictions(self, actor: Actor, needed: Collection[Action]) -> list[Rule]:
+        """The restrictions that take one of some actions from a caller."""
+        principals = list_principals(actor)
+        return [rule for rule in self.restrictions if rule.actions.intersection(needed) and not principals & rule.principals]
+
+    def find_forbids(self, actor: Actor, action: Action) -> Iterator[tuple[str, Ruling]]:
+        """The policies that forbid a caller an action, by name, file and line, each with what it forbids."""
+        if self.policies is not None:
+            yield from self.policies.find_forbids(_build_caller(actor), {*list_included(action), Action.BROWSE})
+
     def _find_rulings(self, actor: Actor, granting: Sequence[Action], needed: Iterable[Action]) -> Rulings:
         """What policies permit and forbid a caller: of an action that is not about assets, only whether they forbid to see."""
         if self.policies is None:
             return Rulings()
-        kind, name = name_principal(actor)
-        return self.policies.find_rulings(Caller(kind, name, frozenset(actor.groups)), tuple(granting), frozenset(needed))
+        return self.policies.find_rulings(_build_caller(actor), tuple(granting), frozenset(needed))
 
     def find_levels(self, actor: Actor) -> Levels | None:
         """What a caller may see; None: everything."""
@@ -225,3 +233,8 @@ def name_principal(actor: Actor) -> tuple[str, str]:
     """The kind of a caller (user and service: of an identity provider; else token), and its name alone."""
     kind, space, name = actor.name.partition(" ")
     return (kind, name) if space else ("token", kind)
+
+
+def _build_caller(actor: Actor) -> Caller:
+    kind, name = name_principal(actor)
+    return Caller(kind, name, frozenset(actor.groups))

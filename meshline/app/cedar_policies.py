@@ -74,9 +74,12 @@ class _Batch(NamedTuple):
 
 
 class _Policy(NamedTuple):
-    """A policy, with its examples in batches. `place`: file and line. `actions`: that it may be about."""
+    """A policy, with its examples in batches. `place`: file and line. `id`: of its annotation, empty without. `actions`: that it may be
+    about.
+    """
 
     place: str
+    id: str
     forbids: bool
     actions: frozenset[str]
     choices: tuple[Choice, ...]
@@ -123,6 +126,16 @@ class CedarPolicies:
         microseconds for each example of a policy.
         """
         return self._keep(self._joined, (caller, permitting, forbidding), lambda: self._join(caller, permitting, forbidding))
+
+    def find_forbids(self, caller: Caller, forbidding: Collection[str]) -> Iterator[tuple[str, Ruling]]:
+        """The policies that forbid a caller one of some actions, as ID@file:line, each with what it forbids. They are judged each time."""
+        principal, entity = _build_principal(caller)
+        for policy in self._policies:
+            for action in sorted(policy.actions.intersection(forbidding)) if policy.forbids else ():
+                if any(chosen := self._judge(policy, principal, entity, action)):
+                    file, _, line = policy.place.rpartition(":")
+                    choices = tuple(_name_caller(choice, caller) for choice in policy.choices)
+                    yield f"{policy.id}@{Path(file).name}:{line}".removeprefix("@"), Ruling(choices, bytes(chosen))
 
     def _join(self, caller: Caller, permitting: Sequence[str], forbidding: frozenset[str]) -> Rulings:
         permits = (self._find(caller, action).permits for action in permitting)
@@ -212,6 +225,7 @@ class CedarPolicies:
             fitting[example.id] = example
         return _Policy(
             place,
+            parsed.get("annotations", {}).get("id") or "",
             forbids,
             _list_actions(parsed["action"]),
             choices,

@@ -152,6 +152,7 @@ class AccessRequest(msgspec.Struct, rename="camel", frozen=True):
     lapses: str
     approvers: list[str]
     restrictions: list[str] | None
+    forbidden_by: list[str] | None
     mine: bool
     reference: str | None
     steps: list[Step]
@@ -188,6 +189,8 @@ def format_request(request: AccessRequest) -> Iterator[Line]:
         yield Line(f"  decided by: {', '.join(request.approvers)}, until {request.lapses[:10]}")
         if request.restrictions:
             yield Line(f"  needs two deciders, since it is restricted: {', '.join(request.restrictions)}")
+    if request.forbidden_by:
+        yield Line(f"  not all of it is granted, since this forbids some: {', '.join(request.forbidden_by)}", "bold")
     for step in request.steps[1:]:
         yield Line(
             f"  {step.at[:19]}  {format_caller(step.by, step.by_name)}: {step.kind.lower()}{f' ({step.reason})' if step.reason else ''}"

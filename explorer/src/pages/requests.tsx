@@ -157,6 +157,11 @@ function Decision({ request }: { request: AccessRequest }) {
           )}
         </p>
       )}
+      {request.forbiddenBy !== null && request.forbiddenBy.length > 0 && (
+        <p className="notice warn">
+          Not all of it is granted, since this forbids some: <Name text={request.forbiddenBy.join(", ")} />
+        </p>
+      )}
       {steps.length > 0 && (
         <ul className="plain">
           {steps.map((step, index) => (

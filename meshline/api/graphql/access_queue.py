@@ -74,6 +74,20 @@ class AccessRequest:
         desk = self.context.desk
         return sorted(desk.list_restrictions(self.request.wish)) if desk.may_decide(self.context.caller, self.request) else None
 
+    @describe_field(
+        "What keeps some of it from the principal, whatever is granted: policies of the access rules, and restrictions that are not"
+        " lifted, as NAME@FILE:LINE. An approval that would grant nothing at all is refused. Null if the caller may not decide."
+    )
+    def forbidden_by(self) -> list[str] | None:
+        desk = self.context.desk
+        if not desk.may_decide(self.context.caller, self.request):
+            return None
+        state = self.request.compute_state(get_current_micros())
+        if state not in (RequestState.OPEN, RequestState.GRANTED):
+            return []
+        lifted = desk.list_restrictions(self.request.wish) if state is RequestState.OPEN else ()  # that deciders may yet lift
+        return list(desk.judge_grant(self.request, lifted).forbidden_by)
+
     @classmethod
     def from_request(cls, context: RequestContext, request: Request) -> Self:
         context.spend()

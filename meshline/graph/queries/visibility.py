@@ -16,7 +16,7 @@ from meshline.graph.index import LineageIndex
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.queries.groups import NOTHING
 from meshline.graph.queries.places import COLUMN, CONSUMER, CONTRACT, JOB, OWNER
-from meshline.graph.queries.selection import Selector, SelectorKind, find_selections, list_owners
+from meshline.graph.queries.selection import Selections, Selector, SelectorKind, find_selections, list_owners
 
 
 class Ruling(NamedTuple):
@@ -186,17 +186,9 @@ class _Mask:
         return found | self._select_ruled(self._rights.forbids)
 
     def _select_ruled(self, rulings: Iterable[Ruling]) -> Flags:
-        """What rulings choose of datasets, columns, products and domains; of the rest, which follows from these, what they
-        choose for a choice that it is in itself, as for a tag.
-        """
-        selections = self._selections
         found = np.zeros(self._places.count, np.bool_)
         for ruling in rulings:
-            numbers = np.zeros(len(found), np.uint8)
-            for bit, selectors in enumerate(ruling.choices):
-                numbers |= selections.select_any(selectors).view(np.uint8) << bit
-            chosen = np.frombuffer(ruling.chosen, np.bool_)[numbers]
-            found |= chosen & self._places.resources if ruling.chosen[0] else chosen
+            found |= select_ruled(self._selections, ruling)
         return found
 
     def _add_containers(self, shown: Flags, restricted: Flags) -> None:
@@ -239,6 +231,17 @@ class _Mask:
     def _add_own_owners(self, shown: Flags) -> None:
         """Add the owners that the viewer is himself, and those that are his groups."""
         shown[self._places.of_nodes[list_owners(self._index, self._rights.owners)]] = True
+
+
+def select_ruled(selections: Selections, ruling: Ruling) -> Flags:
+    """What a ruling chooses of datasets, columns, products and domains (bool, by place); of the rest, which follows from these, what it
+    chooses for a choice that it is in itself, as for a tag.
+    """
+    numbers = np.zeros(selections.places.count, np.uint8)
+    for bit, selectors in enumerate(ruling.choices):
+        numbers |= selections.select_any(selectors).view(np.uint8) << bit
+    chosen: Flags = np.frombuffer(ruling.chosen, np.bool_)[numbers]
+    return chosen & selections.places.resources if ruling.chosen[0] else chosen
 
 
 def _mark(shown: Flags, containers: Ints, restricted: Flags) -> bool:

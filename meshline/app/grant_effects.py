@@ -1,0 +1,75 @@
+"""What a request for access would grant: what policies forbid, and restrictions take, no grant permits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.app.access_requests import Wish
+from meshline.app.access_rules import AccessRules, Action, list_included, name_principal
+from meshline.app.tokens import Actor, Role
+from meshline.graph.index import LineageIndex
+from meshline.graph.queries.selection import Selector, find_selections
+from meshline.graph.queries.visibility import Rights, compute_visible, select_ruled
+
+_GROUP = "group:"
+
+
+class GrantEffect(NamedTuple):
+    """`forbidden_by`: what keeps some of what is asked for from the principal: policies and restrictions, each with file and line.
+
+    `nothing`: whether it keeps all of it. `certain`: whether all groups of the principal are known; else it may be excepted by others.
+    """
+
+    forbidden_by: tuple[str, ...] = ()
+    nothing: bool = False
+    certain: bool = True
+
+
+def judge_grant(rules: AccessRules, index: LineageIndex, wish: Wish, selector: Selector, lifts: Collection[Selector]) -> GrantEffect:
+    """What to grant a wish to see assets would do, with these restrictions lifted. Under the graph's lock."""
+    action, actor = Action(wish.action), _build_actor(wish)
+    rights = rules.find_rights(actor, action)
+    selections = find_selections(index)
+    places, chosen = selections.places, selections.select(selector)
+    datasets = np.zeros(places.count, np.bool_)
+    datasets[places.datasets] = True
+    wanted = chosen & datasets if (chosen & datasets).any() else chosen & places.resources
+    if rights is None or not wanted.any():
+        return GrantEffect()
+    granted = frozenset({selector})
+    lifted = frozenset((restriction, selector) for restriction in lifts)
+    would = Rights(granted, rights.restricted, frozenset(), lifted, forbids=rights.forbids)
+    shown = np.zeros(places.count, np.bool_)
+    shown[places.of_nodes[compute_visible(index, would)]] = True
+    if not (wanted & ~shown).any():
+        return GrantEffect()
+    found = [
+        *(place for place, ruling in rules.find_forbids(actor, action) if (select_ruled(selections, ruling) & wanted).any()),
+        *(
+            place
+            for place, restriction in _list_restrictions(rules, actor, action)
+            if restriction not in lifts and (selections.select(restriction) & wanted).any()
+        ),
+    ]
+    himself = wish.principal == ":".join(name_principal(Actor(wish.asker, Role.READER)))
+    return GrantEffect(tuple(dict.fromkeys(found)), not (wanted & shown).any(), certain=himself)
+
+
+def _build_actor(wish: Wish) -> Actor:
+    """The principal: a group as a caller who is in no other."""
+    if wish.principal.startswith(_GROUP):
+        return Actor("", Role.READER, groups=(wish.principal.removeprefix(_GROUP),))
+    kind, _, name = wish.principal.partition(":")
+    return Actor(name if kind == "token" else f"{kind} {name}", Role.READER, groups=wish.groups)
+
+
+def _list_restrictions(rules: AccessRules, actor: Actor, action: Action) -> Iterator[tuple[str, Selector]]:
+    """The restrictions of the file that apply to a caller, each with its place."""
+    for rule in rules.list_restrictions(actor, {*list_included(action), Action.BROWSE}):
+        file, _, line = rule.place.rpartition(":")
+        for selector in rule.selectors:
+            named = f"{selector.kind}:{selector.name}" if selector.name else str(selector.kind)
+            yield f"{named}@{file.rpartition('/')[2]}:{line}", selector
