@@ -123,6 +123,10 @@ class AccessRules(NamedTuple):
         if self.policies is not None:
             yield from self.policies.find_forbids(_build_caller(actor), {*list_included(action), Action.BROWSE})
 
+    def list_restricting(self) -> Mapping[str, frozenset[Ruling]]:
+        """What policies forbid any callers to see, by ID@file:line. Judged once: not under the graph's lock."""
+        return {} if self.policies is None else self.policies.list_restricting(frozenset(SEEING))
+
     def _find_rulings(self, actor: Actor, granting: Sequence[Action], needed: Iterable[Action]) -> Rulings:
         """What policies permit and forbid a caller: of an action that is not about assets, only whether they forbid to see."""
         if self.policies is None:

@@ -29,6 +29,7 @@ MOST_POLICIES = 1_000
 MOST_EXAMPLES = 16_000  # of all policies: as many decisions for each caller and action, some tenths of a second
 LONGEST_POLICY = 8_000  # characters
 DEEPEST = 64  # parentheses in each other: Cedar's parser crashes at some thousands
+MOST_NAMED = 20  # callers and groups of a policy that are examples of those whom it forbids something
 MOST_CALLERS = 1_000  # whose rulings are kept, times the actions
 ACTIONS = ("browse", "read", "read_sql", "state", "decide")
 SCHEMA = f"""\
@@ -74,14 +75,15 @@ class _Batch(NamedTuple):
 
 
 class _Policy(NamedTuple):
-    """A policy, with its examples in batches. `place`: file and line. `id`: of its annotation, empty without. `actions`: that it may be
-    about.
+    """A policy, with its examples in batches. `place`: file and line. `name`: ID@file:line, the id of its annotation; file:line without.
+    `actions`: that it may be about. `callers`: examples of those whom it treats differently.
     """
 
     place: str
-    id: str
+    name: str
     forbids: bool
     actions: frozenset[str]
+    callers: tuple[Caller, ...]
     choices: tuple[Choice, ...]
     policies: PolicySet
     batches: list[_Batch]
@@ -112,6 +114,7 @@ class CedarPolicies:
         self._reported: set[str] = set()
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[Caller, str], Rulings] = OrderedDict()
+        self._restricting: dict[frozenset[str], Mapping[str, frozenset[Ruling]]] = {}
         self._joined: OrderedDict[tuple[Caller, Sequence[str], frozenset[str]], Rulings] = OrderedDict()
 
     def iterate_selectors(self) -> Iterator[tuple[Selector, str]]:
@@ -129,13 +132,29 @@ class CedarPolicies:
 
     def find_forbids(self, caller: Caller, forbidding: Collection[str]) -> Iterator[tuple[str, Ruling]]:
         """The policies that forbid a caller one of some actions, as ID@file:line, each with what it forbids. They are judged each time."""
-        principal, entity = _build_principal(caller)
         for policy in self._policies:
-            for action in sorted(policy.actions.intersection(forbidding)) if policy.forbids else ():
-                if any(chosen := self._judge(policy, principal, entity, action)):
-                    file, _, line = policy.place.rpartition(":")
-                    choices = tuple(_name_caller(choice, caller) for choice in policy.choices)
-                    yield f"{policy.id}@{Path(file).name}:{line}".removeprefix("@"), Ruling(choices, bytes(chosen))
+            yield from ((policy.name, ruling) for ruling in self._judge_forbidding(policy, caller, forbidding))
+
+    def list_restricting(self, forbidding: frozenset[str]) -> Mapping[str, frozenset[Ruling]]:
+        """What policies forbid to any callers of some actions: by the name of the policy. Judged for examples of callers, once."""
+        with self._lock:
+            known = self._restricting.get(forbidding)
+        if known is None:
+            known = {
+                policy.name: frozenset(ruling for caller in policy.callers for ruling in self._judge_forbidding(policy, caller, forbidding))
+                for policy in self._policies
+                if policy.forbids
+            }
+            with self._lock:
+                self._restricting[forbidding] = known
+        return known
+
+    def _judge_forbidding(self, policy: _Policy, caller: Caller, forbidding: Collection[str]) -> Iterator[Ruling]:
+        """What a policy forbids a caller, by action."""
+        principal, entity = _build_principal(caller)
+        for action in sorted(policy.actions.intersection(forbidding)) if policy.forbids else ():
+            if any(chosen := self._judge(policy, principal, entity, action)):
+                yield Ruling(tuple(_name_caller(choice, caller) for choice in policy.choices), bytes(chosen))
 
     def _join(self, caller: Caller, permitting: Sequence[str], forbidding: frozenset[str]) -> Rulings:
         permits = (self._find(caller, action).permits for action in permitting)
@@ -223,11 +242,13 @@ class CedarPolicies:
             if fitting is None:
                 batches.append(fitting := {})
             fitting[example.id] = example
+        file, _, line = place.rpartition(":")
         return _Policy(
             place,
-            parsed.get("annotations", {}).get("id") or "",
+            f"{parsed.get('annotations', {}).get('id') or ''}@{Path(file).name}:{line}".removeprefix("@"),
             forbids,
             _list_actions(parsed["action"]),
+            tuple(_list_callers(parsed)),
             choices,
             self._cedar.PolicySet.from_json_str(json.dumps(built)),
             [_Batch(list(batch.values()), self._read_entities(batch.values())) for batch in batches],
@@ -277,6 +298,31 @@ def _list_actions(scope: Mapping[str, Any]) -> frozenset[str]:
     if scope["op"] == "All":
         return frozenset(ACTIONS)
     return frozenset(entity["id"] for entity in (scope["entities"] if "entities" in scope else [scope["entity"]]))
+
+
+def _list_callers(policy: Mapping[str, Any]) -> Iterator[Caller]:
+    """Examples of callers whom a policy may treat differently: those of each kind in no group, those that it names, and those of a group,
+    or of all groups, that it names.
+    """
+    yield from (Caller(kind, "", frozenset()) for kind in _PRINCIPALS)
+    named = sorted(set(_iterate_entities(policy)))[:MOST_NAMED]
+    groups = [name for kind, name in named if kind == "Group"]
+    yield from (Caller(kind, name, frozenset()) for kind, of in _PRINCIPALS.items() for one, name in named if one == of)
+    yield from (Caller("user", "", frozenset({group})) for group in groups)
+    if len(groups) > 1:
+        yield Caller("user", "", frozenset(groups))
+
+
+def _iterate_entities(part: object) -> Iterator[tuple[str, str]]:
+    """The entities (type and id) that a policy in Cedar's JSON form names anywhere."""
+    if isinstance(part, Mapping):
+        if part.keys() == {"type", "id"}:
+            yield str(part["type"]), str(part["id"])
+        for inner in part.values():
+            yield from _iterate_entities(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _iterate_entities(inner)
 
 
 def _build_principal(caller: Caller) -> tuple[Mapping[str, str], str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,8 @@ from meshline.app.tokens import Actor
 from meshline.governance.audit import AccessEvent
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetKind, EdgeType, build_owner_key
-from meshline.graph.queries.selection import compute_chosen
+from meshline.graph.queries.selection import compute_chosen, find_selections
+from meshline.graph.queries.visibility import Ruling, select_ruled
 
 MOST_WAITING = 10_000  # answers whose assets are not classified yet; the one beyond is kept waiting for that
 _KINDS = (AssetKind.DATASET, AssetKind.COLUMN, AssetKind.DATA_PRODUCT)
@@ -31,7 +32,8 @@ class _Read(NamedTuple):
 
 
 class ReadCounter:
-    """Counts answers with restricted assets by restriction, and with assets of domains in which the caller owns nothing by domain.
+    """Counts answers with restricted assets by restriction and by policy that forbids them to any callers, and with assets of domains in
+    which the caller owns nothing by domain.
 
     Thread-safe. Without access rules nothing is restricted, and callers without a name are all alike: neither is counted.
     """
@@ -64,10 +66,11 @@ class ReadCounter:
         rules = self._access.rules
         if not waiting or rules is None:
             return
+        policies = rules.list_restricting()
         with self._access.live.lock:
             index = self._access.live.index
-            if self._classes is None or not self._classes.is_of(index, rules):
-                self._classes = _Classes(index, rules)
+            if self._classes is None or not self._classes.is_of(index, rules, policies):
+                self._classes = _Classes(index, rules, policies)
             counted = [(read, list(self._classes.list_subjects(read))) for read in waiting]
         for read, subjects in counted:
             for subject in subjects:
@@ -77,33 +80,40 @@ class ReadCounter:
 class _Classes:
     """What there is to count of the assets of one state of the graph."""
 
-    def __init__(self, index: LineageIndex, rules: AccessRules) -> None:
+    def __init__(self, index: LineageIndex, rules: AccessRules, policies: Mapping[str, frozenset[Ruling]]) -> None:
+        """`policies`: what each forbids, by its name."""
         self._index = index
         self._restrictions = rules.restrictions
+        self._policies = policies
         self._state = (index.revision, index.changes.count_nodes())
         restricted = {selector for rule in rules.restrictions for selector in rule.selectors}
-        self._masks = {selector: compute_chosen(index, selector) for selector in restricted}
+        self._masks = {format_selector(selector): compute_chosen(index, selector) for selector in restricted}
+        selections = find_selections(index)
+        for name, rulings in policies.items():
+            found = np.zeros(selections.places.count, np.bool_)
+            for ruling in rulings:
+                found |= select_ruled(selections, ruling)
+            self._masks[f"policy:{name}"] = found[selections.places.of_nodes]
         self._own: dict[frozenset[str], frozenset[int]] = {}
 
-    def is_of(self, index: LineageIndex, rules: AccessRules) -> bool:
+    def is_of(self, index: LineageIndex, rules: AccessRules, policies: Mapping[str, frozenset[Ruling]]) -> bool:
         """Whether it still counts."""
         return (
             index is self._index
             and rules.restrictions == self._restrictions
+            and policies == self._policies
             and self._state == (index.revision, index.changes.count_nodes())
         )
 
     def list_subjects(self, read: _Read) -> Iterator[str]:
-        """The restrictions and the foreign domains of an answer, as access rules name them."""
+        """The restrictions, the policies and the foreign domains of an answer, as access rules name them."""
         index = self._index
         found = (index.assets.find(asset) for asset in read.assets)
         nodes = np.array([node for node in found if node is not None and index.assets.get_kind(node) in _KINDS], np.int32)
         if not len(nodes):
             return
         nodes = index.lineage.get_representatives(nodes)
-        for selector, mask in self._masks.items():
-            if mask[nodes].any():
-                yield format_selector(selector)
+        yield from (subject for subject, mask in self._masks.items() if mask[nodes].any())
         own = self._find_own_domains(frozenset((name_principal(read.actor)[1], *read.actor.groups)))
         for domain in sorted({domain for node in nodes.tolist() if (domain := index.ownership.find_domain(node)) is not None}):
             if own.isdisjoint(self._iterate_upwards(domain)):

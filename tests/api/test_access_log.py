@@ -11,7 +11,7 @@ import pytest
 
 from meshline.app.access_log import MOST_PURPOSES, OTHERS, AccessLog
 from meshline.app.replay import copy_store
-from meshline.app.tokens import Role
+from meshline.app.tokens import Role, generate_token, hash_token
 from meshline.errors import StoreUnavailable
 from meshline.governance import audit
 from meshline.governance.audit import AccessEvent, describe_entry
@@ -176,3 +176,38 @@ def test_reads_of_restricted_data_and_of_foreign_domains_are_counted(tmp_path: P
         ("the-reader", "PUT /api/v1/mesh"): (1, {"": 1}),
     }
     assert admins == {"tag:pii", "domain:pay"}
+
+
+POLICIES = """
+@id("cards of the stewards")
+forbid(principal, action, resource) when { resource.tags.contains("pii") } unless { principal in Group::"stewards" };
+forbid(principal in Group::"contractors", action == Action::"read", resource in Domain::"pay");
+forbid(principal == User::"eve", action == Action::"state", resource);
+"""
+
+
+def test_reads_of_what_policies_restrict_are_counted_by_policy(tmp_path: Path) -> None:
+    rules, secret = tmp_path / "access.yaml", generate_token()
+    rules.write_text("version: 1\nrules: access.cedar\n", "utf-8")
+    (tmp_path / "access.cedar").write_text(POLICIES, "utf-8")
+    steward = {"name": "steward", "role": Role.READER, "hash": hash_token(secret), "groups": ["stewards"]}
+    with run_application(tokens=[*TOKENS, steward], access=rules, store=f"sqlite:///{tmp_path}/mesh.db") as client:
+        admin = build_authorization(SECRETS[Role.ADMIN])
+        assert client.put("/api/v1/mesh", content=MESH, headers={**admin, **YAML}).status_code == 200
+        tagged = {"tags": {"_producer": "https://a", "_schemaURL": "https://a", "tags": [{"key": "pii", "value": "true", "source": "X"}]}}
+        for name, facets in (("sales.orders", {}), ("pay.rates", {}), ("pay.cards", tagged)):
+            event = build_event(1, outputs=[{"namespace": "wh", "name": name, "facets": facets}])
+            assert client.post("/api/v1/lineage", json=event, headers=admin).status_code < 300
+        for name in ("sales.orders", "pay.rates", "pay.rates", "pay.cards"):
+            query = f'{{ dataset(namespace: "wh", name: "{name}") {{ name }} }}'
+            for of in (secret, SECRETS[Role.READER]):
+                answer = client.post("/graphql", json={"query": query}, headers=build_authorization(of)).json()
+                seen = of == secret or name != "pay.cards"
+                assert (answer["data"]["dataset"] is not None) == seen
+    with closing(open_store(f"sqlite:///{tmp_path}/mesh.db")) as store:
+        found = [one for one in list_entries(store) if one[2]["event"] == "read" and one[1].startswith("policy:")]
+    assert {(actor, subject): details["count"] for actor, subject, details in found} == {
+        ("steward", "policy:cards of the stewards@access.cedar:2"): 1,
+        ("steward", "policy:access.cedar:4"): 3,
+        ("the-reader", "policy:access.cedar:4"): 2,
+    }
