@@ -42,9 +42,11 @@ should take as long as one of an id that nothing has, so that it does not show w
 READER = Actor("reader", Role.READER)
 ALLOWED = 1.15
 LOOKUPS = 100  # at a time
+ROUNDS_OF_LOOKUPS = 10  # for each round of the others: what is compared is small
 ALLOWED_POLICIES = 1.5
-_CONTAINERS = {SelectorKind.DOMAIN: "Domain", SelectorKind.NAMESPACE: "Namespace"}
+_CONTAINERS = {SelectorKind.DOMAIN: "Domain", SelectorKind.DATASET: "Dataset"}
 ALLOWED_MS = 5  # for a million columns
+ALLOWED_LOOK_UPS = 1.05  # what the steps are is the same: the rest is noise
 
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
@@ -56,10 +58,14 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     live = LiveGraph.open(store)
     index = live.index
     found = PlainGraph(mesh).find_closures(sizes)
-    begun = {index.ownership.find_domain(find_node(index, mesh, closure.start)) for closures in found.values() for closure in closures}
+    starts = [find_node(index, mesh, closure.start) for closures in found.values() for closure in closures]
+    begun = {index.ownership.find_domain(start) for start in starts}
     domains = [node for node in index.assets.list_of_kind(AssetKind.DOMAIN) if node not in begun]
     hidden = tuple(Selector(SelectorKind.DOMAIN, index.assets.get_key(node).name) for node in domains[::10])
-    hidden = hidden or (Selector(SelectorKind.NAMESPACE, "none"),)  # a mesh with few domains: a view that hides nothing costs as much
+    if not hidden:  # a mesh with few domains: of a dataset, the view costs as much
+        of_starts = set(index.lineage.get_datasets(np.array(starts, np.int32)).tolist())
+        other = next(node for node in index.assets.list_of_kind(AssetKind.DATASET) if node not in of_starts)
+        hidden = (Selector(SelectorKind.DATASET, index.assets.get_key(other).id),)
     rules = AccessRules({}, (), (Rule(frozenset(), hidden, ""),))
     graphql = Executor(live, Naming(), Bounds(seconds=600, nodes=10_000_000), access=Access(live, lambda: rules))
     collect_seldom()
@@ -126,15 +132,15 @@ def _compare_policies(index: LineageIndex, hidden: Sequence[Selector], rounds: i
 def _compare_look_ups(graphql: Executor, index: LineageIndex, visible: Flags, rounds: int) -> Figure:
     datasets = np.asarray(index.assets.list_of_kind(AssetKind.DATASET))
     hidden = datasets[~visible[datasets]]
-    node = int((hidden if len(hidden) else datasets)[0])  # a mesh with few domains hides none
-    ids = [index.assets.get_key(node).id, build_dataset_key("nowhere", "none").id]
-    ours, reference = find_best([partial(ask_nodes, graphql, id_) for id_ in ids], rounds)
+    ids = [index.assets.get_key(int(hidden[0])).id, build_dataset_key("nowhere", "none").id]
+    ours, reference = find_best([partial(ask_nodes, graphql, id_) for id_ in ids], ROUNDS_OF_LOOKUPS * rounds)
     return Figure(
         case=f"{LOOKUPS} look-ups of a hidden id",
-        unit="ms",
-        ours=ours.wall * 1000,
-        reference=reference.wall * 1000,
+        unit="ms of processor",
+        ours=ours.cpu * 1000,
+        reference=reference.cpu * 1000,
         against="of an id that nothing has",
+        goal=build_maximum(ALLOWED_LOOK_UPS),
         more={"hidden datasets": len(hidden)},
     )
 

@@ -29,7 +29,7 @@ MOST_POLICIES = 1_000
 MOST_EXAMPLES = 16_000  # of all policies: as many decisions for each caller and action, some tenths of a second
 LONGEST_POLICY = 8_000  # characters
 DEEPEST = 64  # parentheses in each other: Cedar's parser crashes at some thousands
-MOST_NAMED = 20  # callers and groups of a policy that are examples of those whom it forbids something
+MOST_NAMED = 20  # callers and groups of a policy that are examples of those that it may forbid something
 MOST_CALLERS = 1_000  # whose rulings are kept, times the actions
 ACTIONS = ("browse", "read", "read_sql", "state", "decide")
 SCHEMA = f"""\
@@ -76,7 +76,7 @@ class _Batch(NamedTuple):
 
 class _Policy(NamedTuple):
     """A policy, with its examples in batches. `place`: file and line. `name`: ID@file:line, the id of its annotation; file:line without.
-    `actions`: that it may be about. `callers`: examples of those whom it treats differently.
+    `actions`: that it may be about. `callers`: examples of those that it treats differently.
     """
 
     place: str
@@ -301,7 +301,7 @@ def _list_actions(scope: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _list_callers(policy: Mapping[str, Any]) -> Iterator[Caller]:
-    """Examples of callers whom a policy may treat differently: those of each kind in no group, those that it names, and those of a group,
+    """Examples of callers that a policy may treat differently: those of each kind in no group, those that it names, and those of a group,
     or of all groups, that it names.
     """
     yield from (Caller(kind, "", frozenset()) for kind in _PRINCIPALS)

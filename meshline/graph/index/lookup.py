@@ -14,7 +14,7 @@ from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels import asset_ids
 from meshline.graph.index.kernels.jit import is_compiled
 from meshline.graph.index.loader import HeadLoader
-from meshline.graph.index.results import Ints
+from meshline.graph.index.results import Flags, Ints
 from meshline.graph.index.suggestions import NameText
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, compute_asset_id
 
@@ -37,20 +37,46 @@ class AssetLookup:
         self._folded = _FoldedNames(loader.tables, _FOLDED)
         self.names = NameText(loader.tables)
         self._lasts: dict[int, tuple[int, Ints, Ints]] = {}  # by kind: of how many nodes; and see `_list_lasts`
+        self._visible: Flags | None = None
+        self._decoys: dict[int, int] = {}  # by kind
 
-    def copy_with(self, shown: DisplayNames) -> AssetLookup:
-        """The same look-up, which finds only what is visible in `shown`. Both share what they cache of names and ids."""
+    def copy_with(self, shown: DisplayNames, visible: Flags) -> AssetLookup:
+        """The same look-up, which finds only what is visible in `shown`. Both share what they cache of names and ids.
+
+        `visible`: of each node. What nothing has is looked up with the same steps as what is hidden, so that it takes as long.
+        """
         found = copy(self)
-        found._shown = shown  # noqa: SLF001 - its own
+        found._shown, found._visible, found._decoys = shown, visible, {}  # noqa: SLF001 - its own
         return found
 
     def find_by_key(self, key: AssetKey) -> int:
         """The representative of the visible asset with a key, or NONE."""
+        is_column = key.kind is AssetKind.COLUMN
+        node = self._tables.find_by_key(AssetKey(AssetKind.DATASET, key.parts[:2]) if is_column else key)
+        if node != NONE:
+            return self._find_present(key, node)
+        decoy = self._find_decoy(DATASET if is_column else KINDS.index(key.kind))
+        if decoy != NONE:
+            self._find_present(key, decoy)
+        return NONE
+
+    def _find_present(self, key: AssetKey, node: int) -> int:
+        """`node`: the asset with the key; of a column its dataset."""
         if key.kind is AssetKind.COLUMN:
-            dataset = self._tables.find_by_key(AssetKey(AssetKind.DATASET, key.parts[:2]))
-            return NONE if dataset == NONE else self._find_column(dataset, key.name)
-        node = self._tables.find_by_key(key)
-        return self._find_visible(self._resolve_dataset(node) if key.kind is AssetKind.DATASET and node != NONE else node)
+            return self._find_column(node, key.name)
+        return self._find_visible(self._resolve_dataset(node) if key.kind is AssetKind.DATASET else node)
+
+    def _find_decoy(self, kind: int) -> int:
+        """An asset of a kind that is hidden from the viewer; NONE if there is none, or nothing is hidden."""
+        if self._visible is None:
+            return NONE
+        found = self._decoys.get(kind)
+        if found is None:
+            nodes = self._tables.nodes
+            n = len(self._visible)
+            hidden = np.flatnonzero((nodes.kind[:n] == kind) & ~self._visible & (nodes.traits[:n] & PAST == 0))
+            found = self._decoys[kind] = int(hidden[0]) if len(hidden) else NONE
+        return found
 
     def find_by_id(self, id_: str) -> int:
         """The representative of the visible asset with an id, or NONE."""
@@ -58,14 +84,11 @@ class AssetLookup:
         kind = _OF_PREFIX.get(prefix)
         if kind is None or len(digits) != 32 or not set(digits) <= set("0123456789abcdef"):
             return NONE
-        return next(
-            (
-                node
-                for key in self._get_ids(kind).list_candidates(int(digits[:16], 16))
-                if key.id == id_ and (node := self.find_by_key(key)) != NONE
-            ),
-            NONE,
-        )
+        for key in self._get_ids(kind).list_candidates(int(digits[:16], 16), self._find_decoy(kind)):
+            node = self.find_by_key(key)  # of a decoy, too
+            if key.id == id_ and node != NONE:
+                return node
+        return NONE
 
     def prepare_ids(self) -> None:
         """Hash the ids of columns and datasets, at which most queries start, so that the first query does not wait for it."""
@@ -201,10 +224,14 @@ class _Ids:
         self._parts: Ints = np.empty((0, 2), np.int32)
         self._recent: dict[int, set[tuple[int, int]]] = {}
 
-    def list_candidates(self, wanted: int) -> list[AssetKey]:
-        """The keys whose ids begin with these 8 bytes."""
+    def list_candidates(self, wanted: int, decoy: int = NONE) -> list[AssetKey]:
+        """The keys whose ids begin with these 8 bytes; if there are none, that of a decoy, unless it is NONE."""
         self._follow()
-        return [self._build_key(a, b) for a, b in [*self._find_sorted(wanted), *self._recent.get(wanted, ())]]
+        found = [*self._find_sorted(wanted), *self._recent.get(wanted, ())]
+        if not found and decoy != NONE:
+            nodes = self._tables.nodes
+            found = [(int(nodes.part1[decoy]), int(nodes.part2[decoy]))]
+        return [self._build_key(a, b) for a, b in found]
 
     def _find_sorted(self, wanted: int) -> list[tuple[int, int]]:
         hash_ = np.array([wanted], np.uint64)

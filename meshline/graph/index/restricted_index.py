@@ -46,7 +46,7 @@ class RestrictedIndex(LineageIndex):
             setattr(self, name, getattr(index, name))
         whole: DisplayNames = index._shown  # noqa: SLF001 - it is of the same class
         self._shown = RestrictedNames(whole, self._loader, visible, readable)
-        self._lookup = index._lookup.copy_with(self._shown)  # noqa: SLF001 - as above
+        self._lookup = index._lookup.copy_with(self._shown, visible)  # noqa: SLF001 - as above
         self._computed = (index.revision, {})
         self.assets = RestrictedAssets(self._loader, self._shown, self._lookup, visible, readable)
         self.ownership = RestrictedOwnership(self._loader, self._ownership, visible, readable)
