@@ -182,6 +182,7 @@ class SchemaFormat(enum.StrEnum):
     DELTA = "delta"
     AVRO = "avro"
     JSON = "json"
+    PROTOBUF = "protobuf"
 
 
 @make_check_command
@@ -193,7 +194,7 @@ def schema(
         SchemaFormat | None,
         typer.Option(
             "--as",
-            help="Iceberg table metadata, a Delta schema, an Avro or a JSON schema. [default: detected from the content]",
+            help="Iceberg table metadata, a Delta, Avro or JSON schema, or Protobuf files. [default: detected from the content or ending]",
             show_default=False,
             case_sensitive=False,
         ),
@@ -201,6 +202,13 @@ def schema(
     dataset: Annotated[
         str | None,
         typer.Option(help="The dataset, by any of its names or the end of one. [default: the name in the file]", show_default=False),
+    ] = None,
+    message: Annotated[
+        str | None,
+        typer.Option(
+            help="The message of Protobuf, by its full name or the end of it. [default: all that no other message contains]",
+            show_default=False,
+        ),
     ] = None,
     catalog: Annotated[
         str | None,
@@ -213,16 +221,23 @@ def schema(
 ) -> CheckInputs:
     """Judge a change of the schema of a table or of messages. A single file is compared with the dataset in the graph.
 
-    A folder is a Delta table, or an Iceberg table with its metadata.
+    A folder is a Delta table, an Iceberg table with its metadata, or has Protobuf files that import each other by their paths in it.
     """
     from pathlib import Path
 
     from meshline.app.settings import read_variable
-    from meshline.cli.check_run import STDIN, collect_options, read_versions
-    from meshline.ingest.changes.schema import find_schema_file, read_live_table
+    from meshline.cli.check_run import STDIN, collect_options, read_proto_versions, read_versions
+    from meshline.ingest.changes.schema import find_schema_file, is_protobuf_path, read_live_table
 
-    files = [name if name == STDIN else str(find_schema_file(Path(name))) for name in (old, new) if name is not None]
-    options = collect_options(format=kind, dataset=dataset)
+    names = [name for name in (old, new) if name is not None]
+    options = collect_options(format=kind, dataset=dataset, message=message)
+    if kind == SchemaFormat.PROTOBUF or (kind is None and any(is_protobuf_path(Path(name)) for name in names if name != STDIN)):
+        if catalog is not None:
+            raise InvalidInput("is for tables of Iceberg, and this is Protobuf", "--catalog")
+        return CheckInputs([read_proto_versions(old, new, {**options, "format": "protobuf"})], against_graph=new is None)
+    if message is not None:
+        raise InvalidInput("is for files of Protobuf", "--message")
+    files = [name if name == STDIN else str(find_schema_file(Path(name))) for name in names]
     if catalog is None:
         return CheckInputs([read_versions("schema", files[0], files[1] if new is not None else None, options)], against_graph=new is None)
     if dataset is None or new is not None:

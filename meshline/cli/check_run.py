@@ -126,6 +126,16 @@ def read_versions(kind: str, old: str, new: str | None, options: Mapping[str, st
     return ChangeInput(kind, _read_text(old, inside), _read_text(new, inside), options or {})
 
 
+def read_proto_versions(old: str, new: str | None, options: Mapping[str, str]) -> ChangeInput:
+    """Two versions of Protobuf files; or one, to be compared with the graph. A folder, and what a file imports, are one text."""
+    from meshline.ingest.changes.schema.proto_files import read_proto
+
+    if old == new == STDIN:
+        raise InvalidInput("both versions cannot come from standard input", STDIN)
+    texts = [_read_text(name, "") if name == STDIN else read_proto(Path(name)) for name in (old, new) if name is not None]
+    return ChangeInput("schema", None if new is None else texts[0], texts[-1], options)
+
+
 def read_version(kind: str, name: str, options: Mapping[str, str] | None = None, *, inside: str = "") -> ChangeInput:
     """One version of an input."""
     return ChangeInput(kind, None, _read_text(name, inside), options or {})

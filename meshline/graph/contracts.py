@@ -39,6 +39,32 @@ def build_level(name: str, text: str, *, element: str = "", description: str = "
     return Level(name, text, found.seconds, found.ratio, element, description, schedule, driver)
 
 
+class Encoding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a field of Protobuf is besides its type. `number`: by which readers find it, 0 for an element of a list or map.
+
+    `presence`: explicit (an unset field is not one with the default), implicit, or required. `oneof`: the choice that it belongs to.
+    `default`: a stated one. `json_name`: its name in JSON. `enum_numbers`: of the values of its enum, in their order;
+    `is_closed`: readers of its enum reject unknown values.
+    """
+
+    number: int = 0
+    presence: str = ""
+    oneof: str = ""
+    default: str | None = None
+    json_name: str = ""
+    enum_numbers: tuple[int, ...] = ()
+    is_closed: bool = False
+
+
+class Reserved(NamedTuple):
+    """Numbers (both ends included) or a name that the message or enum at a path must not use again; "": the whole."""
+
+    path: str
+    first: int = 0
+    last: int = 0
+    name: str = ""
+
+
 class Field(msgspec.Struct, frozen=True, omit_defaults=True):
     """A field of a model. None or empty: the contract does not state it."""
 
@@ -52,7 +78,7 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True):
     required: bool | None = None
     unique: bool | None = None
     primary_key: bool | None = None
-    type_names: tuple[str, ...] = ()  # of a named Avro type: its full name, then its aliases
+    type_names: tuple[str, ...] = ()  # of a named type of Avro or Protobuf: its full name, then its aliases
     defaulted: bool | None = None  # whether a reader or writer without the field gets a default
     enum: tuple[Any, ...] = ()
     enum_default: str = ""  # the value that an Avro reader uses instead of an unknown one
@@ -72,6 +98,7 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True):
     deprecated: bool | None = None
     references: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    encoding: Encoding | None = None  # Protobuf
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -322,12 +349,12 @@ Part: TypeAlias = tuple[str, ...]
 class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     """A table, view, topic or file as a tool defines it.
 
-    `model`: its columns in order, with types as `format` writes them (iceberg, delta, avro, json, dbt, or a dialect of SQL);
+    `model`: its columns in order, with types as `format` writes them (iceberg, delta, avro, json, protobuf, dbt, or a dialect of SQL);
     a field's `id` stays the same when the column is renamed. `kind`: table, view, ...; `partitioning`: one text for each part,
     e.g. `days(created_at)`. `sql`: the compiled query that computes it, in a `dialect` of sqlglot. `reads`: all columns of the
     tables that the query reads, by the tables' names in it, in lower case; the columns of absent tables are unknown.
     `rules`: tests of its rows. `closed`: the paths of objects that allow no further columns; "": the whole. `hidden`: the number of
-    columns that the caller may not see, which are not in the model.
+    columns that the caller may not see, which are not in the model. `reserved`: what Protobuf reserves.
     """
 
     model: Model
@@ -347,6 +374,7 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     latest_version: str = ""  # the version that a reference without one means
     closed: tuple[str, ...] = ()
     hidden: int = 0
+    reserved: tuple[Reserved, ...] = ()
 
 
 Described = TypeVar("Described", bound=Contract | Product | Definition)

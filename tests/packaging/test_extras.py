@@ -34,7 +34,7 @@ SETS = (
     "dbt",
     "contracts",
     "kafka",
-    "avro,mcp",
+    "avro,protobuf,mcp",
     "notify",
     "oidc,semantic,access",
 )
@@ -137,6 +137,8 @@ def folder(tmp_path: Path) -> Path:
     (folder / "old.yaml").write_text(contract, "utf-8")
     fields = '{"name":"id","type":"long"}'
     (folder / "old.avsc").write_text(f'{{"type":"record","name":"a.B","fields":[{fields},{{"name":"x","type":"string"}}]}}', "utf-8")
+    for name, more in (("old", " string x = 2;"), ("new", "")):
+        (folder / f"{name}.proto").write_text(f'syntax = "proto3"; message B {{ int32 a = 1;{more} }}', "utf-8")
     (folder / "new.avsc").write_text(f'{{"type":"record","name":"a.B","fields":[{fields}]}}', "utf-8")
     (folder / "old.json").write_text('{"$schema":"x","title":"b","type":"object","properties":{"id":{"type":"integer"},"x":{}}}', "utf-8")
     (folder / "new.json").write_text('{"$schema":"x","title":"b","type":"object","properties":{"id":{"type":"integer"}}}', "utf-8")
@@ -188,6 +190,7 @@ def list_cases() -> list[Case]:
         Case(f"check product {mesh}/products/customer-orders.yaml {at}"),
         Case(f"check dbt {mesh}/dbt/target {mesh}/dbt/target {at}", 0, "dbt"),
         Case("check schema old.avsc new.avsc --no-graph", 1, "avro"),
+        Case("check schema old.proto new.proto --no-graph", 1, "protobuf"),
         Case("check schema old.json new.json --no-graph", 1),
         Case(f"check schema {delta} {delta} --no-graph"),
         Case(f"check schema {iceberg} {iceberg} {at}"),

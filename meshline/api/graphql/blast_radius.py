@@ -41,7 +41,9 @@ class VersionsInput:
 @strawberry.input(description="A table's schema: Iceberg or Delta metadata, an Avro or JSON schema.")
 class SchemaInput(VersionsInput):
     dataset: str | None = strawberry.field(default=None, description="The table, by any of its names.")
-    format: str | None = strawberry.field(default=None, description="iceberg, delta, avro or json; if not given, detected from the text.")
+    format: str | None = strawberry.field(
+        default=None, description="iceberg, delta, avro, json or protobuf; if not given, detected from the text."
+    )
 
 
 @strawberry.input(description="Statements of SQL that change tables (CREATE, ALTER, DROP).")

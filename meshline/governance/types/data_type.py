@@ -69,7 +69,8 @@ def is_same(a: Type, b: Type) -> bool:
 def is_widening(before: Type, after: Type, form: str = "") -> bool:
     """Whether the format `form` promotes `before` to `after`, so that every value keeps its meaning.
 
-    Sources: Iceberg's specification ("Schema Evolution"), Delta's type widening, Avro's "Schema Resolution". For other formats: the
+    Sources: Iceberg's specification ("Schema Evolution"), Delta's type widening, Avro's "Schema Resolution", Protobuf's "Updating
+    A Message Type". For other formats: the
     promotions that lose nothing anywhere.
     """
     family = FAMILIES.get(form, form)
@@ -119,6 +120,10 @@ _EVERYWHERE = _pair_in_order("byte", "short", "mediumint", "int", "long") | _pai
 _PROMOTIONS = {
     "iceberg": {("int", "long"), ("float", "double"), ("date", "timestamp")},
     "avro": {("int", "long"), ("float", "double"), ("int", "double"), ("uuid", "string")},
+    "protobuf": {  # those of the same encoding that lose nothing
+        *(("boolean", one) for one in ("int", "long", "uint32", "uint64")),
+        *(("int", "long"), ("uint32", "long"), ("uint32", "uint64"), ("sint32", "sint64"), ("enum", "int"), ("enum", "long")),
+    },
     "delta": _EVERYWHERE | {("byte", "double"), ("short", "double"), ("int", "double"), ("date", "timestamp")},
 }
 _DIGITS = {

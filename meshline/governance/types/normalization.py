@@ -181,6 +181,12 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "time-micros": "time",
         "enum": "string",
     },
+    "protobuf": {
+        "message": "struct",
+        **{one: one for one in ("enum", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64", "sfixed32", "sfixed64")},
+        "google.protobuf.timestamp": "timestamptz(9)",
+        **{f"google.protobuf.{one}": f"google.protobuf.{one}" for one in ("duration", "any", "struct", "value", "listvalue", "empty")},
+    },
     "json": {
         "integer": "integer",
         "number": "number",

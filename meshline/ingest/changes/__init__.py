@@ -28,9 +28,9 @@ class ChangeInput(NamedTuple):
     """One input of a check in two versions; without `before` it is compared with what the graph knows.
 
     `kind`: contract, product, schema, ddl, dbt, mesh, change. `after` None: it was removed. `after` contains the sentences of a
-    `change`, one a line, or the statements of a `ddl`. `options`: `format` (iceberg, delta, avro, json; by default detected from the
-    content), `dataset` (the dataset that a schema describes, as a user names it), `dialect` (of SQL), `namespace`, `catalog` and
-    `schema` (of names in SQL), `warning` (warnings for the caller, one a line).
+    `change`, one a line, or the statements of a `ddl`. `options`: `format` (iceberg, delta, avro, json, protobuf; by default detected
+    from the content), `dataset` (the dataset that a schema describes, as a user names it), `message` (of Protobuf), `dialect` (of SQL),
+    `namespace`, `catalog` and `schema` (of names in SQL), `warning` (warnings for the caller, one a line).
     """
 
     kind: str

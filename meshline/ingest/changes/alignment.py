@@ -15,7 +15,7 @@ from meshline.graph.model import Json
 
 _NUMBERED = frozenset({"iceberg", "delta"})  # formats that give columns ids
 _KINDS = frozenset({"table", "view", "materialized view"})  # as DDL and catalogs call them; others have words of their own
-_UNPARTITIONED = frozenset({"avro", "json"})  # formats that cannot state how a table is partitioned
+_UNPARTITIONED = frozenset({"avro", "json", "protobuf"})  # formats that cannot state how a table is partitioned
 
 
 def align_with_graph(known: Definition, file: Definition) -> tuple[Definition, Definition]:

@@ -1,11 +1,11 @@
-"""The schema of a table or topic (Iceberg, Delta, Avro, JSON Schema) in two versions: from two files, or from a file and the graph."""
+"""The schema of a table or topic (Iceberg, Delta, Avro, JSON Schema, Protobuf) in two versions: two files, or a file and the graph."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -15,6 +15,7 @@ from meshline.graph.model import AssetKey, AssetKind
 from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.changes.alignment import align_files, align_with_graph
 from meshline.ingest.changes.edited_tables import build_entries
+from meshline.ingest.changes.schema.proto_files import Compiled, compile_text, is_proto_name, is_protobuf_path, pair_messages
 from meshline.ingest.changes.schema.table_formats import LOG, find_metadata, is_delta, is_iceberg, parse_delta, parse_iceberg
 from meshline.ingest.dataset_refs import split_dataset
 from meshline.ingest.schemas.avro import is_avro, parse_avro
@@ -24,7 +25,7 @@ from meshline.ingest.sources.files import read_bytes
 from meshline.ingest.sources.secrets import Variables
 from meshline.words import suggest_closest
 
-__all__ = ["build_proposal"]
+__all__ = ["build_proposal", "is_protobuf_path"]
 
 _READERS: Mapping[str, Callable[[Any, str], Schema]] = {
     "iceberg": parse_iceberg,
@@ -32,16 +33,23 @@ _READERS: Mapping[str, Callable[[Any, str], Schema]] = {
     "avro": parse_avro,
     "json": parse_json_schema,
 }
+PROTOBUF = "protobuf"
 ACCEPTED = (
-    "accepted are metadata and schemas of Iceberg, schemas and commits of Delta (`_delta_log/*.json`), Avro (.avsc) and JSON Schema;"
-    f" the format can be given: {', '.join(_READERS)}"
+    "accepted are metadata and schemas of Iceberg, schemas and commits of Delta (`_delta_log/*.json`), Avro (.avsc), JSON Schema and"
+    f" Protobuf (.proto); the format can be given: {', '.join((*_READERS, PROTOBUF))}"
 )
 
 
 def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     """Compare two versions of a schema. Raises InvalidInput, and NotFound or Ambiguous for the given dataset."""
+    if _is_protobuf(given):
+        return _build_messages_proposal(given, known)
     after = None if given.after is None else _parse_schema(given.after, given.options)
     before = None if given.before is None else _parse_schema(given.before, given.options)
+    return _build_pair_proposal(given, before, after, known)
+
+
+def _build_pair_proposal(given: ChangeInput, before: Schema | None, after: Schema | None, known: GraphState) -> Proposal:
     read = [one for one in (after, before) if one is not None]
     dataset, unmatched = _find_dataset(given.options, [name for one in read for name in one.names], known)
     label = "" if known.has_graph else given.options.get("dataset", "")
@@ -56,6 +64,51 @@ def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     else:
         pair = Pair(was, now)
     return Proposal((pair,), build_entries(pair, known), tuple(warnings))
+
+
+def _is_protobuf(given: ChangeInput) -> bool:
+    written = given.options.get("format", "")
+    return written == PROTOBUF or (
+        not written and any(text is not None and is_proto_name(text.name) for text in (given.before, given.after))
+    )
+
+
+def _build_messages_proposal(given: ChangeInput, known: GraphState) -> Proposal:
+    """Compare the messages of files of Protobuf, each as a table of its own."""
+    before, after = (None if text is None else compile_text(text) for text in (given.before, given.after))
+    pairs = list(pair_messages(before, after, given.options.get("message", "")))
+    if given.options.get("dataset") and len(pairs) > 1:
+        names = ", ".join(now or was for was, now in pairs[:5])
+        raise InvalidInput(f"the dataset has one of {len(pairs)} messages ({names}{', ...' * (len(pairs) > 5)}): name it", "message")
+    if not pairs:
+        raise InvalidInput("it has no messages", (given.after or given.before or Text("", b"")).name)
+    proposals = [_build_message_proposal(given, (before, was), (after, now), known, alone=len(pairs) == 1) for was, now in pairs]
+    found = [one for one in proposals if one is not None]
+    if not found:
+        raise InvalidInput(
+            "no message in it identifies a dataset: name the dataset, or give the old version as well",
+            given.after.name if given.after is not None else "",
+        )
+    own = after or before
+    return Proposal(
+        tuple(pair for one in found for pair in one.pairs),
+        tuple(entry for one in found for entry in one.entries),
+        tuple(dict.fromkeys((*(own.messages.warnings if own is not None else ()), *(text for one in found for text in one.warnings)))),
+    )
+
+
+_Message: TypeAlias = tuple[Compiled | None, str]
+
+
+def _build_message_proposal(given: ChangeInput, before: _Message, after: _Message, known: GraphState, *, alone: bool) -> Proposal | None:
+    """None if a single version identifies no dataset, and there are other messages."""
+    texts = [files.build_text(name) if files is not None and name else None for files, name in (before, after)]
+    was, now = (files.build_schema(name) if files is not None and name else None for files, name in (before, after))
+    if given.before is None and now is not None and not alone and _find_dataset(given.options, list(now.names), known)[0] is None:
+        return None
+    if given.before is not None and was is None and now is not None:  # a new message: no dataset has it yet
+        return Proposal((Pair(None, _build_version(texts[1], now, None)),), (), ())
+    return _build_pair_proposal(given._replace(before=texts[0], after=texts[1]), was, now, known)
 
 
 def _compare_files(was: Version[Definition], now: Version[Definition], after: Schema, *, alike: bool, label: str) -> Pair[Definition]:
@@ -76,11 +129,13 @@ def _compare_with_graph(was: Version[Definition] | None, now: Version[Definition
 
 
 def _unify_names(was: Version[Definition], now: Version[Definition], label: str) -> tuple[Version[Definition], Version[Definition]]:
-    """Give two files of one table the same name. Only records of Avro have names on which readers depend: those stay.
+    """Give two files of one table the same name. Records of Avro and messages have names on which readers depend: those stay.
 
     `label`: the user's name for the table; empty: the name in the files.
     """
     names = [one.value.model.name for one in (was, now)]
+    if all(names) and was.value.format == now.value.format == PROTOBUF and names[0] != names[1]:
+        return was, now
     if all(names) and was.value.format == now.value.format == "avro" and len({name.rpartition(".")[2] for name in names}) > 1:
         return was, now
     name = label or names[0] or names[1] or PurePath(now.file).stem
@@ -96,7 +151,9 @@ def _rename(value: Definition, name: str, physical: str) -> Definition:
 def _parse_schema(text: Text, options: Mapping[str, str]) -> Schema:
     written = options.get("format", "")
     if written and written not in _READERS:
-        raise InvalidInput(f"found {written!r}{suggest_closest(written, _READERS)}; accepted: {', '.join(_READERS)}", "format")
+        raise InvalidInput(
+            f"found {written!r}{suggest_closest(written, (*_READERS, PROTOBUF))}; accepted: {', '.join((*_READERS, PROTOBUF))}", "format"
+        )
     commits = find_metadata(text.data, text.name) if written in ("", "delta") else None
     value = commits if commits is not None else parse_json(text.data, text.name)
     if isinstance(value, dict) and isinstance(value.get("schema"), str):  # the answer of a schema registry
