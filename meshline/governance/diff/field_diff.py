@@ -10,6 +10,14 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from meshline.governance.changes import Change, fold_text
+from meshline.governance.diff.encoding_diff import (
+    compare_encodings,
+    compare_numbered_values,
+    compare_numbers,
+    is_numbered,
+    is_other_message,
+    pair_renumbered,
+)
 from meshline.governance.diff.schema_match import (
     Column,
     MatchedColumns,
@@ -98,6 +106,9 @@ def _normalize_value(value: Json) -> Json:
 
 def compare_enums(scope: TableScope, was: Column, now: Column) -> Iterator[Change]:
     """One change for each value, so that one more does not make others of them."""
+    if is_numbered(was) and is_numbered(now):
+        yield from compare_numbered_values(scope, was, now)
+        return
     old, new = _index_values(was), _index_values(now)
     if not old or not new:
         if old or new:
@@ -172,6 +183,11 @@ def compare_fields(scope: TableScope, before: Model, after: Model) -> Iterator[C
     old, new = (list_columns(fields, form) for fields, form in zip((before.fields, after.fields), scope.read, strict=True))
     found = match_columns(old, new, scope.fold)
     nested = index_nested(old)
+    renumbered = pair_renumbered(found)
+    yield from compare_numbers(scope, renumbered, nested)
+    found = found._replace(
+        gone=[one for one in found.gone if one.path not in renumbered], added=[one for one in found.added if one.path not in renumbered]
+    )
     keys = {f"{one.path}.key" for one in old if find_kind(one) == "map"}
     yield from _compare_one_sided(scope, found, nested)
     for was, now in found.pairs:
@@ -184,6 +200,7 @@ def compare_fields(scope: TableScope, before: Model, after: Model) -> Iterator[C
         yield from compare_enums(scope, was, now)
         yield from compare_bounds(scope, was, now)
         yield from compare_classifications(scope, was, now)
+        yield from compare_encodings(scope, was, now)
         if now.field.deprecated and not was.field.deprecated:
             yield scope.build_change("column-deprecated", was, now=now)
 
@@ -207,11 +224,15 @@ def _compare_one_sided(scope: TableScope, found: MatchedColumns, nested: Mapping
         if _is_element(column, parent):
             yield scope.build_change("type-specified", column, (None, _format_type(column)))
         else:
-            yield scope.build_change(_decide_added_rule(scope, column), column, (None, _format_type(column)))
+            oneof = column.field.encoding.oneof if column.field.encoding is not None else ""
+            yield scope.build_change(_decide_added_rule(scope, column), column, (None, _format_type(column)), oneof=oneof or None)
 
 
 def _decide_added_rule(scope: TableScope, column: Column) -> str:
     """A reader of Avro fills a field that was not written with its default, and fails if it has none, whatever the type."""
+    if column.field.encoding is not None:
+        is_case = bool(column.field.encoding.oneof)
+        return "field-now-required" if column.field.required else "oneof-case-added" if is_case else "column-added"
     if column.field.defaulted:
         return "column-with-default-added" if column.field.required else "column-added"
     if scope.read[1] == AVRO and not column.field.required:
@@ -265,8 +286,8 @@ def _list_type_changes(scope: TableScope, was: Column, now: Column, *, key: bool
             yield "type-specified", (None, _format_type(now))
         elif was.type is not None and scope.promised:
             yield "type-withdrawn", (_format_type(was), None)
-    elif scope.read == (AVRO, AVRO) and bool(was.field.type_names) is not bool(now.field.type_names):
-        yield "type-changed", (was.field.type, now.field.type)  # an enum is no string, and a fixed no bytes
+    elif named := _find_named_change(scope, was, now):
+        yield "type-changed", named
     elif not _is_branched(scope, was, now):
         for form in scope.types:
             texts = (was.field.type, now.field.type)
@@ -282,6 +303,13 @@ def _list_type_changes(scope: TableScope, was: Column, now: Column, *, key: bool
         rule = None if _is_moved_only(form, old, new) else _decide_type_rule(first, second, form, scope, key=key)
         if rule is not None:
             yield rule, (str(first), str(second))
+
+
+def _find_named_change(scope: TableScope, was: Column, now: Column) -> tuple[str, str] | None:
+    """What two types are called if they differ because one has a name, or another name."""
+    if scope.read == (AVRO, AVRO) and bool(was.field.type_names) is not bool(now.field.type_names):
+        return was.field.type, now.field.type  # an enum is no string, and a fixed no bytes
+    return (was.field.type_names[0], now.field.type_names[0]) if is_other_message(was, now) else None
 
 
 def _is_moved_only(form: tuple[str, str], was: str, now: str) -> bool:
@@ -338,7 +366,7 @@ def _compare_required(scope: TableScope, was: Column, now: Column) -> Iterator[C
     """What a contract does not state is not required; of a table it is unknown, so that a column that may be null now is a change."""
     before, after = was.field.required, now.field.required
     if after and not before:
-        yield scope.build_change("column-required", was, now=now)
+        yield scope.build_change("field-now-required" if now.field.encoding is not None else "column-required", was, now=now)
     elif (before and not after) or (before is None and after is False and not scope.promised):
         yield scope.build_change("column-nullable", was, now=now)
 

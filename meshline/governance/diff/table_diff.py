@@ -8,12 +8,13 @@ from importlib import import_module
 from meshline.errors import require_extra
 from meshline.governance.changes import Change, ChangeBuilder, SubjectKind
 from meshline.governance.diff.contract_attributes import compare_owners, compare_rules, decide_access_rule
+from meshline.governance.diff.encoding_diff import compare_reserved
 from meshline.governance.diff.field_diff import compare_fields, compare_order
 from meshline.governance.diff.schema_match import TableScope, choose_fold
 from meshline.graph import model
 from meshline.graph.contracts import Definition, Pair, Party, Version
 
-_UNORDERED = frozenset({"avro", "json"})  # columns are found by name
+_UNORDERED = frozenset({"avro", "json", "protobuf"})  # columns are found by name or number
 _HIDDEN = frozenset({"iceberg"})  # no query names the partitions
 
 
@@ -42,6 +43,7 @@ def _list_changes(draft: ChangeBuilder, before: Version[Definition], after: Vers
     if new.format not in _UNORDERED:
         yield from compare_order(old.model.fields, new.model.fields, scope)
     yield from _compare_closed(draft, old, new)
+    yield from compare_reserved(draft, old, new)
     yield from _compare_partitioning(draft, old, new)
     if old.kind and new.kind and old.kind.casefold() != new.kind.casefold():
         lost = bool(old.constraints and new.contracted and not new.constraints)
