@@ -75,6 +75,7 @@ ingest.command()(ingest_databases.snowflake)
 ingest.command()(ingest_databases.bigquery)
 ingest.command()(ingest_databases.redshift)
 ingest.command()(ingest_commands.marquez)
+ingest.command()(ingest_commands.registry)
 
 check = typer.Typer(invoke_without_command=True)
 check.callback()(check_commands.check)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -379,6 +379,70 @@ def sql(
         "complete": complete,
     }
     ingest_source("sql", keys, strict=strict, store=store, server=server)
+
+
+def registry(
+    url: Annotated[str, typer.Argument(help="The registry's address, e.g. http://schema-registry:8081.", metavar="URL")],
+    *,
+    namespace: Annotated[
+        str, typer.Option(help="The namespace of the topics: a bootstrap server, or an alias.", metavar="KAFKA://HOST:PORT")
+    ],
+    name: Annotated[str, typer.Option(help="Name of the source: registry/NAME.")] = "default",
+    user: Annotated[
+        str, typer.Option(help="User of basic authentication, or API key; ${NAME} is an environment variable.", metavar="USER")
+    ] = "",
+    password: Annotated[
+        str, typer.Option(help="The user's password, or the secret; ${NAME} is an environment variable.", metavar="PASSWORD")
+    ] = "",
+    token: Annotated[str, typer.Option(help="A bearer token instead; ${NAME} is an environment variable.", metavar="TOKEN")] = "",
+    subject: Annotated[list[str] | None, typer.Option(help="Only these subjects: patterns such as 'shop.*'.", metavar="PATTERN")] = None,
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(help="The topic of a subject that is not named after one; may be repeated.", metavar="SUBJECT=TOPIC"),
+    ] = None,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(help="The namespace of a context other than the default one; may be repeated.", metavar="CONTEXT=NAMESPACE"),
+    ] = None,
+    versions: Annotated[
+        int, typer.Option(help="The number of versions of a subject that are read for its history.", min=0, max=10_000)
+    ] = 100,
+    parallel: Annotated[int, typer.Option(help="The number of requests at the same time.", min=1, max=64)] = 8,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load the topics of a schema registry: columns, keys, compatibility, history (Avro, JSON Schema, Protobuf).
+
+    The same command again reads only what is new.
+    """
+    keys = {
+        "name": name,
+        "url": url,
+        "namespace": namespace,
+        "user": user,
+        "password": password,
+        "token": token,
+        "subjects": list(subject or ()),
+        "topics": _group_pairs(topic or (), "--topic", "SUBJECT=TOPIC"),
+        "contexts": {key: values[-1] for key, values in _group_pairs(context or (), "--context", "CONTEXT=NAMESPACE").items()},
+        "versions": versions,
+        "parallel": parallel,
+    }
+    ingest_source("registry", keys, strict=strict, store=store, server=server)
+
+
+def _group_pairs(given: Sequence[str], option: str, accepted: str) -> dict[str, list[str]]:
+    """The values of `KEY=VALUE` by key; the key may contain `=`."""
+    from meshline.errors import InvalidInput
+
+    found: dict[str, list[str]] = {}
+    for text in given:
+        key, _, value = text.rpartition("=")
+        if not (key and value):
+            raise InvalidInput(f"found {text!r}; accepted is {accepted}", option)
+        found.setdefault(key, []).append(value)
+    return found
 
 
 def marquez(

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from meshline.errors import InvalidInput, require_extra
 from meshline.graph.contracts import Definition, Field, Model
-from meshline.ingest.schemas.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
+from meshline.ingest.schemas.base import MAX_DEPTH, MAX_FIELDS, Path, Schema, read_tags
 
 NAMED = frozenset({"record", "error", "enum", "fixed"})  # types that readers resolve by name
 CONTAINERS = frozenset({"array", "map"})
@@ -62,7 +62,7 @@ class _AvroReader:
             if aliases := tuple(f"{path}{alias}" for alias in one.get("aliases") or ()):
                 self.aliases[own] = aliases
             first, *nested = self.read_field(own, one["type"], str(one.get("doc") or ""), (*place, "fields", i), inside | {name})
-            yield structs.replace(first, defaulted="default" in one)
+            yield structs.replace(first, defaulted="default" in one, tags=read_tags(one))
             yield from nested
 
     def read_field(self, path: str, type_: Any, doc: str, place: Path, inside: frozenset[str]) -> Iterator[Field]:

@@ -64,6 +64,12 @@ def find_json_lines(data: bytes) -> Mapping[Path, int]:
     return lines
 
 
+def read_tags(field: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tags of a field as Confluent's registry has them in Avro and JSON Schema."""
+    tags = field.get("confluent:tags")
+    return tuple(one for one in tags if isinstance(one, str)) if isinstance(tags, list) else ()
+
+
 MAX_FIELDS = 20_000
 MAX_DEPTH = 24
 

@@ -8,7 +8,7 @@ from typing import Any
 from meshline.errors import InvalidInput
 from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.documents import to_flag, to_text, to_whole_number
-from meshline.ingest.schemas.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
+from meshline.ingest.schemas.base import MAX_DEPTH, MAX_FIELDS, Path, Schema, read_tags
 from meshline.ingest.validation import format_value
 from meshline.words import format_count, shorten_text
 
@@ -188,6 +188,7 @@ def _build_field(path: str, schema: Mapping[str, Any], *, required: bool, type_:
         pattern=to_text(schema.get("pattern")),
         format=to_text(schema.get("format")),
         deprecated=to_flag(schema.get("deprecated")),
+        tags=read_tags(schema),
     )
 
 

@@ -42,6 +42,10 @@ class RefusedAnswer(InvalidInput):
         self.status = status
 
 
+class AccessRefused(StoreUnavailable):
+    """The program asks for another account, or this one may not read that."""
+
+
 class LargeAnswer(InvalidInput):
     """An answer of more than MAX_BYTES."""
 
@@ -74,15 +78,14 @@ class HttpReader:
             usable = False
         if not usable or "?" in base or "#" in base:
             raise InvalidInput(f"found {redact(url)!r}; accepted is the address of {program.name}'s API, e.g. {program.example}", "url")
-        try:
-            client = httpx.Client(
-                headers={"Accept": "application/json", **headers},
-                timeout=httpx.Timeout(program.seconds, connect=CONNECT_SECONDS),
-                limits=httpx.Limits(max_connections=connections),
-                follow_redirects=False,
-            )
-        except (ValueError, UnicodeError) as error:
-            raise InvalidInput("a user, a password or a token has characters that no header may have", "token") from error
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise InvalidInput("it has characters that no header may have", "token")
+        client = httpx.Client(
+            headers={"Accept": "application/json", **headers},
+            timeout=httpx.Timeout(program.seconds, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=connections),
+            follow_redirects=False,
+        )
         with client:
             yield cls(client, program, base, redact)
 
@@ -138,5 +141,5 @@ class HttpReader:
             message = ""
         text = f"HTTP status {status}" + (f": {message}" if message else "")
         if status in (401, 403):
-            return StoreUnavailable(f"{self.redact(self.url)} refuses access ({text}); {self._program.access}")
+            return AccessRefused(f"{self.redact(self.url)} refuses access ({text}); {self._program.access}")
         return RefusedAnswer(f"{self.redact(self.url)} answers {text}", address, status)

@@ -28,6 +28,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "snowflake": ("meshline.ingest.sources.databases.snowflake", "Snowflake", "sql"),
     "bigquery": ("meshline.ingest.sources.databases.bigquery", "BigQuery", "sql"),
     "redshift": ("meshline.ingest.sources.databases.redshift", "Redshift", "sql"),
+    "registry": ("meshline.ingest.sources.schema_registry.source", "SchemaRegistry", "avro"),
     "sql": ("meshline.ingest.sources.sql.source", "Sql", "sql"),
 }
 
