@@ -300,6 +300,39 @@ def test_columns_go_into_the_envelope_where_the_topic_is_known_to_have_one(tmp_p
     assert set(one.columns) == {("id", "after.id"), ("id", "before.id"), ("email", "after.email")}
 
 
+ROWS = ("after", "before")
+
+
+@pytest.mark.parametrize(
+    ("topic", "found"),
+    [
+        (
+            ["op", "after", "after.id", "before", "before.id"],  # the others came later than what is known
+            {(name, f"{row}.{name if name != 'Id' else 'id'}") for name in ("Id", "e-mail", "1st") for row in ROWS},
+        ),
+        (
+            ["op", "after", "after.Id", "after.e_mail", "after._1st"],
+            {("Id", "after.Id"), ("e-mail", "after.e_mail"), ("1st", "after._1st")},
+        ),
+        (["op", "after", "before"], {(name, row) for name in ("Id", "e-mail", "1st") for row in ROWS}),
+        (["id", "e_mail", "_1st", "after"], {("Id", "id"), ("e-mail", "e_mail"), ("1st", "_1st")}),
+        ([], {("Id", "Id"), ("e-mail", "e-mail"), ("1st", "1st")}),
+    ],
+    ids=["later", "names of Avro", "documents as texts", "rows", "unknown"],
+)
+def test_columns_end_at_the_fields_that_the_topic_has(tmp_path: Path, topic: list[str], found: set[tuple[str, str]]) -> None:
+    known = {"postgres://orders-db/orders.public.orders": ["Id", "e-mail", "1st"], "kafka://kafka-1/cdc.public.orders": topic}
+    one = read_connector(tmp_path, {**POSTGRES, "table.include.list": "public.orders"}, known)
+    assert set(one.columns) == found
+
+
+def test_a_flat_record_has_no_envelope(tmp_path: Path) -> None:
+    known = {"postgres://orders-db/orders.public.orders": ["after", "x"], "kafka://kafka-1/cdc.public.orders": ["after", "op", "X"]}
+    flat = {"transforms": "flat", "transforms.flat.type": "io.debezium.transforms.ExtractNewRecordState"}
+    config = {**POSTGRES, "table.include.list": "public.orders", **flat}
+    assert set(read_connector(tmp_path, config, known).columns) == {("after", "after"), ("x", "X")}
+
+
 def test_the_job_is_the_one_of_debeziums_own_events(tmp_path: Path) -> None:
     config = {
         **POSTGRES, "table.include.list": "public.orders", "snapshot.mode": "no_data",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from meshline.ingest.sources.debezium.java_regex import Matcher, compile_regex, parse_plain_name, split_list
@@ -99,6 +99,7 @@ _TRUNCATE = re.compile(r"column\.truncate\.to\.\d+\.chars")
 
 
 _ROWS = ("after", "before")  # of the envelope
+_NO_AVRO = re.compile(r"[^A-Za-z0-9_]")
 
 
 class CapturedColumn(NamedTuple):
@@ -135,15 +136,26 @@ class ColumnLists:
         return any(self._matcher.matches(pattern, name) for pattern in patterns for name in names)
 
 
-def to_envelope(passed: Sequence[CapturedColumn], known: Container[str]) -> list[CapturedColumn]:
-    """The columns under their fields in Debezium's envelope, in the row after and before the change; unchanged if the topic has no such
-    columns. `known`: the topic's columns.
+def match_topic(passed: Sequence[CapturedColumn], known: Collection[str], *, flat: bool) -> list[CapturedColumn]:
+    """The columns under the fields that the topic is known to have; unchanged if it is not known. In Debezium's envelope, a column is in
+    the row after and before the change. `known`: the topic's columns; `flat`: the record is the row itself.
     """
-    found: list[CapturedColumn] = []
-    for one in passed:
-        inside = [field for row in _ROWS if (field := f"{row}.{one.field}") in known]
-        found += [one._replace(field=field) for field in inside or [one.field]]
-    return found
+    fields = {name.casefold(): name for name in known}
+    rows = [] if flat else [row for row in _ROWS if row in fields]
+    nested = [row for row in rows if any(name.startswith(f"{row}.") for name in fields)]
+    if nested:
+        found = [(one, [field for row in nested if (field := _find_field(one.field, fields, f"{row}."))]) for one in passed]
+        return [one._replace(field=field) for one, inside in found for field in inside or [f"{row}.{one.field}" for row in nested]]
+    if rows and "op" in fields:  # the rows are texts, as MongoDB's documents are
+        return [one._replace(field=row, changed=True) for one in passed for row in rows]
+    return [one._replace(field=_find_field(one.field, fields) or one.field) for one in passed]
+
+
+def _find_field(column: str, fields: Mapping[str, str], before: str = "") -> str | None:
+    """The known field of a column, also if its name was adjusted to Avro's rules (field.name.adjustment.mode)."""
+    adjusted = _NO_AVRO.sub("_", column)
+    names = (column, adjusted, f"_{adjusted}") if column[:1].isdigit() else (column, adjusted)
+    return next((fields[name] for one in names if (name := f"{before}{one}".casefold()) in fields), None)
 
 
 def _compile_patterns(config: ConnectorConfig, keys: re.Pattern[str], shown: str) -> Iterator[re.Pattern[str]]:

@@ -15,7 +15,7 @@ from meshline.ingest.documents import MAX_BYTES
 from meshline.ingest.file_times import read_file_time
 from meshline.ingest.sources.base import Context, Entry, Item, Reading, Refusal, Source
 from meshline.ingest.sources.debezium.facts import Capture, build_connector_facts, build_sink_facts, is_sink
-from meshline.ingest.sources.debezium.filters import CapturedColumn, ColumnLists, find_captured_tables, to_envelope
+from meshline.ingest.sources.debezium.filters import CapturedColumn, ColumnLists, find_captured_tables, match_topic
 from meshline.ingest.sources.debezium.java_regex import Matcher
 from meshline.ingest.sources.debezium.names import CLASSES, Database, Record, Routing, parse_database
 from meshline.ingest.sources.debezium.parse import ConnectorConfig, parse_configs
@@ -89,8 +89,8 @@ class _ConnectorReader:
         table = self._context.naming.normalise_dataset(of.namespace, name)
         topic = self._context.naming.normalise_dataset(f"kafka://{broker}", record.topic)
         passed = self._capture_columns(of, table, record, columns)
-        if passed is not None and not record.flat:
-            passed = to_envelope(passed, {column.name for column in self._context.columns_of(topic)})
+        if passed is not None:
+            passed = match_topic(passed, [column.name for column in self._context.columns_of(topic)], flat=record.flat)
         return Capture(table, topic, record, passed)
 
     def _capture_columns(self, of: Database, table: AssetKey, record: Record, columns: ColumnLists) -> list[CapturedColumn] | None:
