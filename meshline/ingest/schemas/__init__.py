@@ -1,1 +1,1 @@
-"""Schemas of data in files and registries (Avro, JSON Schema), as definitions with their fields. Pure: nothing is read or fetched here."""
+"""Schemas in files and registries (Avro, JSON Schema, Protobuf), as definitions with their fields. Nothing is read or fetched here."""

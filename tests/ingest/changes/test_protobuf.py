@@ -14,8 +14,8 @@ from meshline.governance.diff import compare_versions
 from meshline.graph.contracts import Field, Reserved
 from meshline.graph.model import build_dataset_key
 from meshline.ingest.changes.schema.proto_files import read_proto
-from meshline.ingest.changes.schema.protobuf import compile_messages, parse_descriptors
-from meshline.ingest.changes.schema.protoc import compile_files
+from meshline.ingest.schemas.protobuf import compile_messages, parse_descriptors
+from meshline.ingest.schemas.protoc import compile_files
 from tests.ingest.changes.conftest import Ask
 from tests.ingest.changes.proposals import get_versions, list_fields
 from tests.sizes import count_examples

@@ -17,10 +17,10 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.ingest.changes import Text
-from meshline.ingest.changes.schema.protobuf import Messages, compile_messages, parse_descriptors
-from meshline.ingest.changes.schema.protoc import MAX_BYTES, MAX_FILES, is_import_path
 from meshline.ingest.documents import decode_text
 from meshline.ingest.schemas.base import Schema
+from meshline.ingest.schemas.protobuf import Messages, compile_messages, parse_descriptors
+from meshline.ingest.schemas.protoc import MAX_BYTES, MAX_FILES, is_import_path
 from meshline.ingest.sources.files import read_bytes
 
 SUFFIX = ".proto"

@@ -12,8 +12,8 @@ from msgspec import structs
 
 from meshline.errors import InvalidInput, require_extra
 from meshline.graph.contracts import Definition, Encoding, Field, Model, Part, Reserved
-from meshline.ingest.changes.schema.protoc import EXTRA, compile_files
 from meshline.ingest.schemas.base import MAX_DEPTH, MAX_FIELDS, Schema
+from meshline.ingest.schemas.protoc import EXTRA, compile_files
 from meshline.words import format_count, is_or_are, shorten_text, suggest_closest
 
 if TYPE_CHECKING:
