@@ -80,6 +80,15 @@ TRIED = (
         "configs of connectors: from tables to topics", "the offsets and the state of connectors", "tests/ingest/sources/test_debezium.py",
     ),
     TriedSystem(
+        "Apicurio", "2.6.13 (Confluent's API)", Trial.REAL, "registry",
+        "subjects, versions, references, modes: Avro, JSON Schema, Protobuf", "times of versions: its Confluent API states none",
+        "tests/ingest/sources/test_schema_registry.py",
+    ),
+    TriedSystem(
+        "Confluent Schema Registry", "7 and 8", Trial.DOCUMENTED, "registry", "also times, tags and properties of metadata, pages",
+        "rules of data contracts, exporters", "tests/ingest/sources/test_schema_registry_answers.py",
+    ),
+    TriedSystem(
         "Great Expectations", "0.18, 1.24.1", Trial.RECORDED, "gx", "results and suites", "actions of checkpoints",
         "tests/ingest/sources/test_gx.py",
     ),

@@ -147,6 +147,47 @@ def test_json_schema(live: LiveGraph, registry: RegistryServer) -> None:
     }
 
 
+def test_protobuf(live: LiveGraph, registry: RegistryServer) -> None:
+    money = 'syntax = "proto3"; package shop; message Money { string currency = 1; int64 units = 2; }'
+    registry.register("p.money.proto", money, "PROTOBUF")
+    order = """
+syntax = "proto3";
+package shop;
+import "google/protobuf/timestamp.proto";
+import "money.proto";
+// An order.
+message Order {
+  int64 id = 1; // not a comment before it
+  // Who ordered.
+  optional string email = 2;
+  google.protobuf.Timestamp at = 3;
+  Money total = 4;
+  repeated Line lines = 5;
+  map<string, int32> counts = 6;
+}
+message Line { string sku = 1; Line gift = 2; }
+"""
+    registry.register("p.orders-value", order, "PROTOBUF", {"money.proto": ("p.money.proto", 1)})
+    registry.register("p.events-shop.Money", money, "PROTOBUF")
+    registry.register("p.orders-key", 'syntax = "proto3"; message Key { int64 id = 1; }', "PROTOBUF")
+    loading = sync_successfully(live, registry.url, subjects=["p.*"])
+    assert loading.warnings == ()
+    topic = read_topic(live, "p.orders")
+    assert (topic.attributes["format"], topic.attributes["description"], topic.attributes["record_names"]) == (
+        "protobuf",
+        "An order.",
+        ["shop.Order"],
+    )
+    assert {name: column.get("type") for name, column in topic.columns.items()} == {
+        "id": "int64", "email": "string", "at": "google.protobuf.Timestamp", "total": "message", "total.currency": "string",
+        "total.units": "int64", "lines": "list<message>", "lines.element": "message", "lines.element.sku": "string",
+        "lines.element.gift": "message", "counts": "map<string, int32>", "counts.key": "string", "counts.value": "int32",
+    }  # fmt: skip
+    assert topic.columns["email"]["description"] == "Who ordered."
+    assert [name for name, column in topic.columns.items() if "identifies" in column] == ["id"]
+    assert [*read_topic(live, "p.events").columns] == ["currency", "units"]
+
+
 def test_a_key_that_the_value_does_not_repeat_is_columns_of_its_own(live: LiveGraph, registry: RegistryServer) -> None:
     key = {"type": "record", "name": "Key", "fields": [{"name": "customer", "type": "long"}, {"name": "day", "type": "string"}]}
     registry.register("d.spent-key", key)

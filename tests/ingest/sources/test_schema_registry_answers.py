@@ -1,4 +1,4 @@
-"""Schema registries: what no registry that runs here answers (times, tags, pages), and answers that are wrong, hostile or missing."""
+"""What a Confluent Schema Registry answers and Apicurio does not (times, tags, pages), and answers that are wrong, hostile or missing."""
 
 from __future__ import annotations
 
@@ -231,8 +231,12 @@ for _number in range(1, 60):
         ({"schema": build_record(*(f"f{i}" for i in range(20_001)))["schema"]}, "more than 20000 fields"),
         ({"schema": "x" * (4 * 2**20 + 1)}, "at most 4,194,304 are read"),
         ({"schema": '{"type": "record", "name": "A", "fields": [{"name": "b", "type": "B"}]}'}, "the type 'B' is not defined"),
-        ({"schema": "{}", "schemaType": "THRIFT"}, "found a schema of the type 'THRIFT'; accepted: AVRO, JSON"),
+        ({"schema": "{}", "schemaType": "THRIFT"}, "found a schema of the type 'THRIFT'; accepted: AVRO, JSON, PROTOBUF"),
         ({"schema": "[]", "schemaType": "JSON"}, "a schema is an object"),
+        ({"schema": "message {", "schemaType": "PROTOBUF"}, "t-value version 1:1: "),
+        ({"schema": 'syntax = "proto3"; import "/etc/passwd";', "schemaType": "PROTOBUF"}, "it imports '/etc/passwd', which is not given"),
+        ({"schema": 'syntax = "proto3"; enum E { A = 0; }', "schemaType": "PROTOBUF"}, None),
+        ({"schema": "", "schemaType": "PROTOBUF"}, None),
         ({"schema": '{"type": "object", "properties": []}', "schemaType": "JSON"}, None),
         ({"schema": '{"$ref": "#"}', "schemaType": "JSON"}, "a table is an object with properties"),
         ({"schema": '{"type": "object", "properties": {"a": {"$ref": "http://169.254.169.254/x.json"}}}', "schemaType": "JSON"}, None),
@@ -341,6 +345,23 @@ def test_references_without_end(live: LiveGraph) -> None:
 
     with serve_registry(answer) as url:
         assert list_refusals(live, url) == ["t-value version 1: it refers to more than 200 schemas"]
+
+
+def test_files_of_protobuf_that_no_registry_has(live: LiveGraph) -> None:
+    """Confluent's serializers have these files themselves."""
+    text = """
+syntax = "proto3";
+package shop;
+import "confluent/meta.proto";
+import "confluent/type/decimal.proto";
+message Order {
+  string email = 1 [(confluent.field_meta) = { tags: "PII" }];
+  confluent.type.Decimal amount = 2 [(confluent.field_meta) = { params: [{ key: "precision", value: "8" }] }];
+}
+"""
+    with serve_registry(WrittenRegistry({"t-value": [{"schema": text, "schemaType": "PROTOBUF"}]})) as url:
+        sync_successfully(live, url)
+    assert [*read_topic(live, "t").columns] == ["email", "amount", "amount.precision", "amount.scale", "amount.value"]
 
 
 def test_a_reference_to_nothing(live: LiveGraph) -> None:

@@ -13,6 +13,7 @@ from meshline.graph.contracts import Definition
 from meshline.ingest.schemas.avro import parse_avro
 from meshline.ingest.schemas.base import parse_json
 from meshline.ingest.schemas.json_schema import parse_json_schema
+from meshline.ingest.schemas.protobuf import compile_messages
 from meshline.ingest.sources.schema_registry.registry_client import Registered
 from meshline.ingest.sources.schema_registry.subjects import parse_subject, qualify_subject
 from meshline.words import shorten_text
@@ -213,7 +214,50 @@ def _escape(text: str) -> str:
     return text.replace("~", "~0").replace("/", "~1")
 
 
-_PARSERS: Mapping[str, Callable[[Bundle], ParsedSchema]] = {AVRO: _parse_avro, JSON: _parse_json}
+_ROOT = "meshline_root.proto"
+
+# Files that Confluent's serializers have themselves, so that no registry has them: what schemas may use of them.
+_BUILT_IN = {
+    "confluent/meta.proto": """
+syntax = "proto3";
+package confluent;
+import "google/protobuf/descriptor.proto";
+message Rule { string name = 1; string doc = 2; string expr = 3; string sql = 4; }
+message Meta { string doc = 1; map<string, string> params = 2; repeated string tags = 3; repeated Rule rules = 4; }
+extend google.protobuf.FileOptions { Meta file_meta = 1088; }
+extend google.protobuf.MessageOptions { Meta message_meta = 1088; }
+extend google.protobuf.FieldOptions { Meta field_meta = 1088; }
+extend google.protobuf.EnumOptions { Meta enum_meta = 1088; }
+extend google.protobuf.EnumValueOptions { Meta enum_value_meta = 1088; }
+""",
+    "confluent/type/decimal.proto": """
+syntax = "proto3";
+package confluent.type;
+message Decimal { bytes value = 1; uint32 precision = 2; int32 scale = 3; }
+""",
+    "confluent/type/variant.proto": """
+syntax = "proto3";
+package confluent.type;
+message Variant { bytes metadata = 1; bytes value = 2; }
+""",
+}
+
+
+def _parse_protobuf(bundle: Bundle) -> ParsedSchema:
+    """The first message of the file: serializers take it unless a producer chooses another."""
+    *others, (_, root) = bundle.documents.items()
+    texts = {version: document.text for version, document in others}
+    named: dict[str, Version] = {}
+    for document in bundle.documents.values():
+        for name, version in document.references.items():
+            if named.setdefault(name, version) != version:
+                raise InvalidInput(f"{shorten_text(name, 200)} is two versions in it: {named[name]} and {version}", bundle.where)
+    imports = _BUILT_IN | {name: texts[version] for name, version in named.items()}
+    messages = compile_messages({_ROOT: root.text}, imports, {_ROOT: bundle.where})
+    return ParsedSchema("protobuf", (messages.build_schema(messages.names[0]).definition,) if messages.names else ())
+
+
+_PARSERS: Mapping[str, Callable[[Bundle], ParsedSchema]] = {AVRO: _parse_avro, JSON: _parse_json, PROTOBUF: _parse_protobuf}
 
 
 def list_record_names(schema: ParsedSchema) -> Iterator[str]:
