@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +36,7 @@ from meshline.governance.report_formats import Format
 def _build_options(
     *,
     mode: Mode = ModeName.STRICT,
-    profile: Profile = ProfileName.MESH,
+    profile: Profile = None,
     fail_on: FailOn = FailOnName.BREAKING,
     format: Reported = Format.TEXT,  # noqa: A002 - the option's name
     output: Output = None,
@@ -218,6 +218,18 @@ def schema(
             metavar="URI",
         ),
     ] = None,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            help="Compare with the newest version of --subject in this schema registry; its mode is the default of --profile.",
+            show_default=False,
+            metavar="URL",
+        ),
+    ] = None,
+    subject: Annotated[str | None, typer.Option(help="The subject in the registry, e.g. orders-value.", show_default=False)] = None,
+    user: Annotated[str, typer.Option(help="User of the registry; ${NAME} is an environment variable.", metavar="USER")] = "",
+    password: Annotated[str, typer.Option(help="The user's password; ${NAME} is an environment variable.", metavar="PASSWORD")] = "",
+    token: Annotated[str, typer.Option(help="A bearer token instead; ${NAME} is an environment variable.", metavar="TOKEN")] = "",
 ) -> CheckInputs:
     """Judge a change of the schema of a table or of messages. A single file is compared with the dataset in the graph.
 
@@ -231,6 +243,10 @@ def schema(
 
     names = [name for name in (old, new) if name is not None]
     options = collect_options(format=kind, dataset=dataset, message=message)
+    if registry is not None or subject is not None or user or password or token:
+        if registry is None or subject is None or new is not None or catalog is not None:
+            raise InvalidInput("is for one file, and needs --registry and --subject", "--registry" if registry is not None else "--subject")
+        return _compare_with_registry(old, options, registry, subject, (user, password, token))
     if kind == SchemaFormat.PROTOBUF or (kind is None and any(is_protobuf_path(Path(name)) for name in names if name != STDIN)):
         if catalog is not None:
             raise InvalidInput("is for tables of Iceberg, and this is Protobuf", "--catalog")
@@ -244,6 +260,34 @@ def schema(
         raise InvalidInput("is for one file: name its table with --dataset", "--catalog")
     given = read_versions("schema", files[0], None, options)
     return CheckInputs([given._replace(before=read_live_table(catalog, dataset.rpartition("/")[2], read_variable))])
+
+
+_PROFILES = {"FORWARD": ProfileName.CONSUMER, "FULL": ProfileName.FULL}  # by compatibility mode; the others are `mesh`
+
+
+def _compare_with_registry(file: str, options: Mapping[str, str], url: str, subject: str, account: tuple[str, str, str]) -> CheckInputs:
+    """A file and the newest version of a subject. Raises InvalidInput, NotFound, StoreUnavailable."""
+    from meshline.app.settings import read_variable
+    from meshline.cli.check_run import read_proto_versions, read_version
+    from meshline.ingest.changes import Text
+    from meshline.ingest.sources.schema_registry.live_subject import read_live_subject
+    from meshline.ingest.sources.schema_registry.registry_client import Account
+
+    live = read_live_subject(url, subject, Account(*account), read_variable)
+    written = options.get("format", live.format)
+    if written != live.format:
+        raise InvalidInput(f"found {written}, and the subject has the format {live.format}", "--as")
+    if "message" in options and live.format != SchemaFormat.PROTOBUF:
+        raise InvalidInput("is for files of Protobuf", "--message")
+    options = {**options, "format": live.format}
+    is_protobuf = live.format == SchemaFormat.PROTOBUF
+    given = read_proto_versions(file, None, options) if is_protobuf else read_version("schema", file, options)
+    assert given.after is not None
+    after = Text(given.after.name, live.complete(given.after.data, given.after.name))
+    mode, _, every = live.compatibility.partition("_")
+    warnings = (f"{subject} has the mode {live.compatibility}: its older versions are not compared",) if every else ()
+    before = Text(live.name, live.build_text())
+    return CheckInputs([given._replace(before=before, after=after)], warnings=warnings, profile=_PROFILES.get(mode, ProfileName.MESH))
 
 
 @make_check_command

@@ -39,8 +39,12 @@ Mode: TypeAlias = Annotated[
     typer.Option(help="strict: the rules alone decide. usage: unread data may go where lineage is complete.", case_sensitive=False),
 ]
 Profile: TypeAlias = Annotated[
-    ProfileName,
-    typer.Option(help="Whose verdicts: the mesh's, those of consumers (as datacontract-cli), or the stricter ones.", case_sensitive=False),
+    ProfileName | None,
+    typer.Option(
+        help="Whose verdicts: the mesh's, those of consumers (as datacontract-cli), or the stricter ones. [default: mesh]",
+        case_sensitive=False,
+        show_default=False,
+    ),
 ]
 FailOn: TypeAlias = Annotated[FailOnName, typer.Option(help="The mildest verdict that fails the check.", case_sensitive=False)]
 Reported: TypeAlias = Annotated[Format, typer.Option("--format", help="The format of the report.", case_sensitive=False)]
@@ -76,7 +80,7 @@ NoGraph: TypeAlias = Annotated[
 class CheckInputs(NamedTuple):
     """The inputs of a check. `folder`: the folder of the default waiver file; `namespaces`: short names from the mesh file;
     `warnings`: inputs that are not checked. `against_graph`: the inputs have one version, which is compared with the graph;
-    `unchanged`: the number of further files that are the same in both versions.
+    `unchanged`: the number of further files that are the same in both versions; `profile`: the one that is used if none is given.
     """
 
     given: Sequence[ChangeInput]
@@ -85,13 +89,14 @@ class CheckInputs(NamedTuple):
     warnings: tuple[str, ...] = ()
     against_graph: bool = False
     unchanged: int = 0
+    profile: ProfileName = ProfileName.MESH
 
 
 class CheckOptions(NamedTuple):
     """The values of the options that all checks have."""
 
     mode: ModeName
-    profile: ProfileName
+    profile: ProfileName | None
     fail_on: FailOnName
     form: Format
     output: Path | None

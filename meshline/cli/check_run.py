@@ -49,7 +49,7 @@ def _build_request(inputs: CheckInputs, options: CheckOptions) -> check_texts.Ch
         "waivers": _read_waivers(options.waivers, inputs.folder),
         "policies": [check_texts.build_file(str(path), read_bytes(path, MAX_BYTES)) for path in _list_policy_files(options.policies)],
         "mode": options.mode,
-        "profile": options.profile,
+        "profile": options.profile or inputs.profile,
         "failOn": options.fail_on,
         "since": None if options.since is None else options.since.isoformat() + ("" if options.since.tzinfo else "+00:00"),
         "namespaces": dict(inputs.namespaces),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -280,6 +281,23 @@ def test_a_version_that_cannot_be_read(live: LiveGraph, answer: Answer, message:
         del written.answers["/subjects/t-value/versions/2"]
         assert count_outcomes(sync_successfully(live, url)) == (0, 1, 1, 0)
     assert [*read_topic(live, "t").columns] == ["a", "b"]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_registry_that_is_slow(live: LiveGraph, monkeypatch: pytest.MonkeyPatch, *, whole: bool) -> None:
+    """`whole`: each part of an answer is in time, and all of it is not."""
+    monkeypatch.setattr(registry_client, "PROGRAM", registry_client.PROGRAM._replace(seconds=10.0 if whole else 0.05))
+    monkeypatch.setattr(http_reader, "ANSWER_SECONDS", -1.0 if whole else 10.0)
+    written = WrittenRegistry({"t-value": [build_record("a")]})
+
+    def answer(address: str, headers: Mapping[str, str]) -> Answer:
+        time.sleep(0.0 if whole else 0.3)
+        return written(address, headers)
+
+    with serve_registry(answer) as url:
+        done = sync_registry(live, url)
+    assert isinstance(done.error, StoreUnavailable)
+    assert ("the answer took more than" if whole else "timed out") in str(done.error)
 
 
 def test_a_subject_that_is_deleted_while_it_is_read(live: LiveGraph) -> None:

@@ -22,6 +22,7 @@ from meshline.ingest.schemas.avro import is_avro, parse_avro
 from meshline.ingest.schemas.base import Schema, find_json_lines, parse_json
 from meshline.ingest.schemas.json_schema import is_json_schema, parse_json_schema
 from meshline.ingest.sources.files import read_bytes
+from meshline.ingest.sources.schema_registry.subjects import find_named_topic, parse_subject
 from meshline.ingest.sources.secrets import Variables
 from meshline.words import suggest_closest
 
@@ -34,6 +35,7 @@ _READERS: Mapping[str, Callable[[Any, str], Schema]] = {
     "json": parse_json_schema,
 }
 PROTOBUF = "protobuf"
+_TOPIC = "topic "  # begins a name that only a topic may have
 ACCEPTED = (
     "accepted are metadata and schemas of Iceberg, schemas and commits of Delta (`_delta_log/*.json`), Avro (.avsc), JSON Schema and"
     f" Protobuf (.proto); the format can be given: {', '.join((*_READERS, PROTOBUF))}"
@@ -124,8 +126,17 @@ def _compare_with_graph(was: Version[Definition] | None, now: Version[Definition
     if not was.value.model.fields:
         warnings.append(f"no columns of {was.value.model.name} are known, so its columns are not compared")
         was = was._replace(value=msgspec.structs.replace(was.value, model=now.value.model))
+    if was.value.kind == "topic":
+        now = now._replace(value=_keep_key(was.value, now.value))
     first, second = align_with_graph(was.value, now.value)
     return Pair(was._replace(value=first), now._replace(value=second))
+
+
+def _keep_key(was: Definition, now: Definition) -> Definition:
+    """A schema of a topic's values, with the columns that its keys have: those stay, whatever the values are."""
+    names = {one.name for one in now.model.fields}
+    keys = [one for one in was.model.fields if one.primary_key and "." not in one.name and one.name not in names]
+    return msgspec.structs.replace(now, model=msgspec.structs.replace(now.model, fields=(*now.model.fields, *keys)))
 
 
 def _unify_names(was: Version[Definition], now: Version[Definition], label: str) -> tuple[Version[Definition], Version[Definition]]:
@@ -156,7 +167,9 @@ def _parse_schema(text: Text, options: Mapping[str, str]) -> Schema:
         )
     commits = find_metadata(text.data, text.name) if written in ("", "delta") else None
     value = commits if commits is not None else parse_json(text.data, text.name)
+    subject = ""
     if isinstance(value, dict) and isinstance(value.get("schema"), str):  # the answer of a schema registry
+        subject = str(value.get("subject") or "")
         value = parse_json(value["schema"].encode(), text.name)
         if isinstance(value, str):
             value = {"type": value}
@@ -173,6 +186,8 @@ def _parse_schema(text: Text, options: Mapping[str, str]) -> Schema:
     lines: dict[Part, int] = {("field", name): places[place] for name, place in found.places.items() if place in places}
     if lines:
         lines[()] = min(lines.values())
+    if (part := find_named_topic(parse_subject(subject).name)) is not None:
+        found = found._replace(names=(f"{_TOPIC}{part.topic}", *found.names))
     return found._replace(lines=lines, warnings=tuple(f"{text.name}: {one}" for one in found.warnings))
 
 
@@ -204,10 +219,10 @@ def _find_dataset(options: Mapping[str, str], names: list[str], known: GraphStat
         return key, []
     for name in names:
         try:
-            key = known.resolve(f"dataset:{name}")
+            key = known.resolve(f"dataset:{name.removeprefix(_TOPIC)}")
         except (NotFound, Ambiguous, InvalidInput):
             continue
-        if key.kind is AssetKind.DATASET:
+        if key.kind is AssetKind.DATASET and (not name.startswith(_TOPIC) or key.parts[0].startswith("kafka://")):
             return key, []
     return None, ["Cannot match this schema to a dataset, so consumers are unknown. Pass --dataset."]
 

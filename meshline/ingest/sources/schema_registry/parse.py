@@ -92,7 +92,7 @@ def parse_bundle(bundle: Bundle) -> ParsedSchema:
 
 
 def _parse_avro(bundle: Bundle) -> ParsedSchema:
-    *others, root = [_parse_avro_text(one.text, bundle.where) for one in bundle.documents.values()]
+    *others, root = [parse_avro_text(one.text, bundle.where) for one in bundle.documents.values()]
     if isinstance(root, list):  # a union of what a message may be
         branches = [one for one in root if one != "null"]
         if len(branches) > MAX_RECORDS:
@@ -104,7 +104,7 @@ def _parse_avro(bundle: Bundle) -> ParsedSchema:
     return ParsedSchema("avro", records, "" if records else " | ".join(map(str, found)))
 
 
-def _parse_avro_text(text: str, where: str) -> Any:
+def parse_avro_text(text: str, where: str) -> Any:
     """Avro's JSON; a bare name of a primitive type is accepted, as some registries answer it."""
     return text if text.isidentifier() else parse_json(text.encode("utf-8", "surrogatepass"), where)
 
@@ -127,7 +127,7 @@ _PLAIN_AVRO = ("null", "boolean", "int", "long", "float", "double", "bytes", "st
 
 
 def _parse_json(bundle: Bundle) -> ParsedSchema:
-    root = _combine_json(bundle)
+    root = combine_json(bundle)
     forms = next((forms for key in ("oneOf", "anyOf") if isinstance(forms := root.get(key), list)), [])
     others = [one for one in forms if isinstance(one, dict) and one.get("type") != "null"]
     if len(others) > 1 and not root.get("properties"):  # a union of what a message may be
@@ -154,7 +154,7 @@ def _parse_form(root: dict[str, Any], where: str) -> Definition | str:
 _DEFINITIONS = "$defs"
 
 
-def _combine_json(bundle: Bundle) -> dict[str, Any]:
+def combine_json(bundle: Bundle) -> dict[str, Any]:
     """The schema as one document: those that it refers to are among its definitions, and references point there."""
     roots: dict[Version, Any] = {}
     for version, document in bundle.documents.items():
@@ -243,17 +243,20 @@ message Variant { bytes metadata = 1; bytes value = 2; }
 }
 
 
-def _parse_protobuf(bundle: Bundle) -> ParsedSchema:
-    """The first message of the file: serializers take it unless a producer chooses another."""
-    *others, (_, root) = bundle.documents.items()
-    texts = {version: document.text for version, document in others}
+def select_imports(bundle: Bundle) -> dict[str, str]:
+    """The files that a schema of Protobuf imports, directly or not, by the names that imports have. Raises InvalidInput."""
     named: dict[str, Version] = {}
     for document in bundle.documents.values():
         for name, version in document.references.items():
             if named.setdefault(name, version) != version:
                 raise InvalidInput(f"{shorten_text(name, 200)} is two versions in it: {named[name]} and {version}", bundle.where)
-    imports = _BUILT_IN | {name: texts[version] for name, version in named.items()}
-    messages = compile_messages({_ROOT: root.text}, imports, {_ROOT: bundle.where})
+    return {name: bundle.documents[version].text for name, version in named.items()}
+
+
+def _parse_protobuf(bundle: Bundle) -> ParsedSchema:
+    """The first message of the file: serializers take it unless a producer chooses another."""
+    *_, root = bundle.documents.values()
+    messages = compile_messages({_ROOT: root.text}, _BUILT_IN | select_imports(bundle), {_ROOT: bundle.where})
     return ParsedSchema("protobuf", (messages.build_schema(messages.names[0]).definition,) if messages.names else ())
 
 

@@ -47,7 +47,7 @@ class SchemaRegistry(Source):
 
     def read(self, context: Context) -> Reading:
         url, account = expand_account(self.url, Account(self.user, self.password, self.token), context.variables)
-        redact = Redaction({"url": self.url, **dict.fromkeys(_ACCOUNT, "")}, {"url": url, **dict(zip(_ACCOUNT, account, strict=True))})
+        redact = build_redaction(self.url, url, account)
         layout = Layout(self._map_namespaces(context), self.topics, self.subjects, self.versions)
         warnings: list[str] = []
         crawls: list[TopicCrawl] = []  # the one of this reading, once it has begun
@@ -78,3 +78,9 @@ def expand_account(url: str, account: Account, variables: Variables) -> tuple[st
     """The address and the account with every `${NAME}` replaced. Raises InvalidInput that names the variable."""
     values = [expand_variables(text, key, variables) for key, text in zip(("url", *_ACCOUNT), (url, *account), strict=True)]
     return values[0], Account(*values[1:])
+
+
+def build_redaction(written: str, url: str, account: Account) -> Redaction:
+    """Keeps an account out of messages. `written`: the address before `${NAME}` was replaced."""
+    given = dict(zip(_ACCOUNT, account, strict=True))
+    return Redaction({"url": written, **dict.fromkeys(_ACCOUNT, "")}, {"url": url, **given})

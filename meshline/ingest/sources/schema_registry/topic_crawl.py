@@ -96,7 +96,7 @@ class TopicCrawl:
 
     def read_items(self) -> Iterator[Item]:
         """The topics of the registry. Raises InvalidInput, StoreUnavailable if its subjects cannot be listed."""
-        listed = list(self._select_subjects(self._client.list_subjects()))
+        listed = list(self._select_subjects(sorted(self._client.list_subjects())))  # in one order: it decides how schemas are merged
         try:
             found: list[Subject] = []
             for one in run_in_parallel(listed, self._look_up, self._threads):

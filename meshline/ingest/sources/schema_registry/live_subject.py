@@ -1,0 +1,123 @@
+"""The newest version of one subject, and a proposed one, as texts that stand for themselves: with the schemas that they refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from meshline.errors import InvalidInput, NotFound
+from meshline.ingest.schemas.base import parse_json
+from meshline.ingest.sources.http_reader import RefusedAnswer
+from meshline.ingest.sources.schema_registry.parse import (
+    AVRO,
+    JSON,
+    PROTOBUF,
+    Bundle,
+    Document,
+    collect_references,
+    combine_json,
+    parse_avro_text,
+    select_imports,
+)
+from meshline.ingest.sources.schema_registry.registry_client import Account, RegistryClient
+from meshline.ingest.sources.schema_registry.source import build_redaction, expand_account
+from meshline.ingest.sources.secrets import Variables
+
+FORMATS = {AVRO: "avro", JSON: "json", PROTOBUF: "protobuf"}
+_NEW = ("", 0)  # the proposed version, among those of the registry
+
+
+class LiveSubject(NamedTuple):
+    """The newest version of a subject. `name`: what a report calls it. `compatibility`: its mode, empty if it is not known."""
+
+    name: str
+    subject: str
+    compatibility: str
+    bundle: Bundle
+
+    @property
+    def format(self) -> str:
+        return FORMATS.get(self.bundle.type, "")
+
+    def build_text(self) -> bytes:
+        """The version, with what it refers to; of Avro and JSON Schema as a registry answers it. Raises InvalidInput."""
+        text = _build_text(self.bundle)
+        return text if self.bundle.type == PROTOBUF else msgspec.json.encode({"subject": self.subject, "schema": text.decode()})
+
+    def complete(self, data: bytes, file: str) -> bytes:
+        """A proposed version, with what the newest one refers to; unchanged if that is nothing. Raises InvalidInput."""
+        *others, (_, newest) = self.bundle.documents.items()
+        if not others:
+            return data
+        text = data.decode("utf-8-sig", "replace")
+        if self.bundle.type == PROTOBUF:
+            return _complete_files(text, select_imports(self.bundle))
+        documents = {**dict(others), _NEW: Document(text, newest.references)}
+        return _build_text(self.bundle._replace(where=file, documents=documents))
+
+
+def read_live_subject(url: str, subject: str, account: Account, variables: Variables) -> LiveSubject:
+    """The newest version of a subject of a registry. `variables`: values for `${NAME}`.
+
+    Raises InvalidInput, NotFound, StoreUnavailable.
+    """
+    address, used = expand_account(url, account, variables)
+    with RegistryClient.connect(address, used, build_redaction(url, address, used)) as client:
+        try:
+            found = client.read_version(subject, "latest")
+            compatibility = client.read_compatibility(subject)
+        except RefusedAnswer as error:
+            if error.status == 404:
+                raise NotFound(f"{client.url} has no subject {subject!r}") from None
+            raise
+        bundle = collect_references(found, subject, client.read_referred)
+    if bundle.type not in FORMATS:
+        raise InvalidInput(f"found a schema of the type {bundle.type[:100]!r}; accepted: {', '.join(FORMATS)}", bundle.where)
+    return LiveSubject(f"{client.url} {subject} version {found.version}", subject, compatibility, bundle)
+
+
+def _build_text(bundle: Bundle) -> bytes:
+    if bundle.type == JSON:
+        return msgspec.json.encode(combine_json(bundle))
+    if bundle.type == AVRO:
+        return _combine_avro(bundle)
+    *_, root = bundle.documents.values()
+    return _complete_files(root.text, select_imports(bundle))
+
+
+def _combine_avro(bundle: Bundle) -> bytes:
+    """The types that the last one uses, then that one; types that it defines itself are not repeated."""
+    *others, root = [parse_avro_text(one.text, bundle.where) for one in bundle.documents.values()]
+    defined = _list_defined(root)
+    return msgspec.json.encode([*(one for one in others if not _list_defined(one) & defined), root] if others else root)
+
+
+def _list_defined(schema: Any, space: str = "") -> set[str]:
+    """The full names of the types that a schema defines."""
+    if isinstance(schema, list):
+        return {name for one in schema for name in _list_defined(one, space)}
+    if not isinstance(schema, dict):
+        return set()
+    name = schema.get("name") if schema.get("type") in ("record", "error", "enum", "fixed") else None
+    found: set[str] = set()
+    if isinstance(name, str):
+        own = schema.get("namespace")
+        space = name.rpartition(".")[0] if "." in name else own if isinstance(own, str) else space
+        found.add(f"{space}.{name.rpartition('.')[2]}".removeprefix("."))
+    inner = [schema.get(key) for key in ("type", "items", "values")]
+    fields = schema.get("fields")
+    inner += [one.get("type") for one in fields if isinstance(one, dict)] if isinstance(fields, list) else []
+    return found | {one for part in inner for one in _list_defined(part, space)}
+
+
+def _complete_files(text: str, imports: Mapping[str, str]) -> bytes:
+    """Files of Protobuf as one text, with more files that they may import. `text`: one file, or several as one text."""
+    if text.lstrip().startswith("{"):
+        files = parse_json(text.encode(), "")
+        if not isinstance(files, dict) or "descriptors" in files:
+            return text.encode()
+        given = files.get("imports") or {}
+        return msgspec.json.encode({**files, "imports": {**imports, **given}})
+    return msgspec.json.encode({"files": {"schema.proto": text}, "imports": dict(imports)}) if imports else text.encode()
