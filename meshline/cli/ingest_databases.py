@@ -56,6 +56,7 @@ def postgres(
     owner: Owner = None,
     history: Annotated[bool, typer.Option("--history/--no-history", help="Read pg_stat_statements for lineage.")] = True,
     history_days: HistoryDays = 30,
+    grants: Annotated[bool, typer.Option("--grants/--no-grants", help="Read the grants: who may read which table or column.")] = True,
     timeout: Annotated[int, typer.Option(help="The most seconds that one query may take.", min=1, max=3600)] = 60,
     strict: Strict = False,
     store: Store = None,
@@ -72,6 +73,7 @@ def postgres(
         "owners": _parse_owners(owner),
         "history": history,
         "history_days": history_days,
+        "grants": grants,
         "timeout": timeout,
     }
     ingest_source("postgres", keys, strict=strict, store=store, server=server)

@@ -46,6 +46,7 @@ class EdgeType(enum.StrEnum):
     SAME_AS = "SAME_AS"  # Dataset -> Dataset: why
     RENAMED_TO = "RENAMED_TO"  # old Dataset -> new Dataset, old Column -> new Column of one Dataset: from the time of the statement
     DIFFERENT_FROM = "DIFFERENT_FROM"  # Dataset -> Dataset: why; wins over every SAME_AS that would join the two
+    MAY_READ = "MAY_READ"  # Owner (a team, person, or role of a system) -> Dataset or Column: grant, masking, row_filter
 
 
 KINDS = tuple(AssetKind)

@@ -123,6 +123,7 @@ def build_more() -> list[Statement]:
             mesh.build_edge_statement(EdgeType.CONSUMES, mesh.CAMPAIGN, used, purpose="sending", contract="revenue-v1")
             for used in (mesh.ORDERS_PRODUCT, mesh.EMAIL, mesh.CUSTOMERS)
         ),
+        mesh.build_edge_statement(EdgeType.MAY_READ, mesh.SHOP_TEAM, mesh.ORDERS, grant="shop", row_filter=True, masked=True),
         mesh.build_edge_statement(EdgeType.OWNS, mesh.FINANCE_TEAM, build_contract_key("revenue-v1"), type="business"),
         mesh.build_edge_statement(EdgeType.OWNS, mesh.SHOP_TEAM, mesh.DASHBOARD, source="person/ann", at=LATER),
         mesh.build_edge_statement(

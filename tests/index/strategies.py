@@ -208,6 +208,8 @@ others = st.builds(
         st.builds(lambda d: EdgeFact(EdgeType.READS, READER, to_dataset(d)), datasets),
         st.builds(lambda c: EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), to_column(c)), columns),
         st.builds(lambda d: EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), to_dataset(d)), datasets),
+        st.builds(lambda who, d: EdgeFact(EdgeType.MAY_READ, who, to_dataset(d), {"grant": "SELECT"}), owners, datasets),
+        st.builds(lambda who, c: EdgeFact(EdgeType.MAY_READ, who, to_column(c)), owners, columns),
         st.builds(lambda who, d: EdgeFact(EdgeType.OWNS, who, to_dataset(d), {"type": "business"}), owners, datasets),
         st.builds(lambda c: EdgeFact(EdgeType.OWNS, build_owner_key("steward"), to_column(c), {"type": "steward"}), columns),
         st.builds(lambda c, d, status: EdgeFact(EdgeType.GOVERNS, c, to_dataset(d), status), contracts, datasets, statuses),

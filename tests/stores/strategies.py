@@ -33,6 +33,7 @@ CONTENTS: tuple[Content, ...] = tuple(
             edges=(
                 EdgeFact(EdgeType.HAS_COLUMN, ORDERS, build_column_key(ORDERS, "redCode"), {"position": 1}),
                 EdgeFact(EdgeType.OWNS, build_owner_key("blue"), ORDERS),
+                EdgeFact(EdgeType.MAY_READ, build_owner_key("green"), ORDERS, {"grant": "blue"}),
             )
         ),
         Facts(

@@ -1,7 +1,7 @@
 // Made by scripts/make-queries from why.graphql: do not edit.
 import type { Operation } from "../client";
 
-export type EdgeType = "HAS_COLUMN" | "READS" | "WRITES" | "FLOWS_TO" | "PART_OF" | "PORT" | "OWNS" | "CONSUMES" | "GOVERNS" | "SAME_AS" | "RENAMED_TO" | "DIFFERENT_FROM";
+export type EdgeType = "HAS_COLUMN" | "READS" | "WRITES" | "FLOWS_TO" | "PART_OF" | "PORT" | "OWNS" | "CONSUMES" | "GOVERNS" | "SAME_AS" | "RENAMED_TO" | "DIFFERENT_FROM" | "MAY_READ";
 export type FlowType = "DIRECT" | "INDIRECT";
 export type Reach = "DIRECT" | "INDIRECT" | "POSSIBLE";
 export type Truncated = "NONE" | "NODES" | "DEPTH" | "TIME";

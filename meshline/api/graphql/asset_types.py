@@ -26,6 +26,7 @@ from meshline.api.graphql.field_types import describe_field
 from meshline.api.graphql.identity import Identity
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, QualityCounts, build_checks
+from meshline.api.graphql.read_rights import ReadRight, list_read_rights
 from meshline.api.graphql.runs import DatasetRole, LastWritten, Run, find_last_run, find_last_written, list_runs
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKind, EdgeType, from_micros
@@ -138,6 +139,10 @@ class Dataset(Asset):
     def consumers(self) -> list[Consumption]:
         return list_consumptions(self.view, self.node, *self.view.index.assets.list_columns(self.node))
 
+    @describe_field("Who may read it or a column of it, by the grants of its system. Empty if no source states grants.")
+    def may_read(self, first: int | None = None, after: str | None = None) -> Connection[ReadRight]:
+        return list_read_rights(self.view, [self.node, *self.view.index.assets.list_columns(self.node)], first, after)
+
     @describe_field("The checks of it and of its columns, with their last results.")
     async def quality(self) -> list[QualityCheck]:
         return build_checks(self.view, await self.view.read_checks(self.node))
@@ -213,6 +218,10 @@ class Column(Asset):
     @describe_field("Its names before it was renamed, the oldest first. What was stated about them then applies to this column.")
     def former_names(self) -> list[FormerName]:
         return [FormerName(name=name, until=from_micros(until)) for name, until in self.view.index.changes.list_former_names(self.node)]
+
+    @describe_field("Who may read it, by the grants of its system: of the column, and of the whole dataset.")
+    def may_read(self, first: int | None = None, after: str | None = None) -> Connection[ReadRight]:
+        return list_read_rights(self.view, [self.node, self.view.index.assets.get_dataset(self.node)], first, after)
 
     @describe_field("Who consumes exactly this column.")
     def consumers(self) -> list[Consumption]:
@@ -305,6 +314,10 @@ class Owner(Asset):
         self, inherited: bool = True, kinds: list[AssetKind] | None = None, first: int | None = None, after: str | None = None
     ) -> Connection[Asset]:
         return list_owned(self.view, self.node, inherited=inherited, kinds=kinds, first=first, after=after)
+
+    @describe_field("The datasets and columns that it may read, by the grants of their systems.")
+    def may_read(self, first: int | None = None, after: str | None = None) -> Connection[ReadRight]:
+        return list_read_rights(self.view, [self.node], first, after, incoming=False)
 
 
 def list_jobs(

@@ -182,4 +182,5 @@ ENDS: Mapping[EdgeType, tuple[frozenset[AssetKind], frozenset[AssetKind]]] = {
     EdgeType.SAME_AS: (frozenset({_D}), frozenset({_D})),
     EdgeType.RENAMED_TO: (frozenset({_D, _C}), frozenset({_D, _C})),
     EdgeType.DIFFERENT_FROM: (frozenset({_D}), frozenset({_D})),
+    EdgeType.MAY_READ: (frozenset({AssetKind.OWNER}), frozenset({_C, _D})),
 }

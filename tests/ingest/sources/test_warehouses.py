@@ -121,10 +121,10 @@ def test_tables_of_snowflake_in_every_format(tmp_path: Path, ending: str) -> Non
         "description": "all of them",
         "table_owner": "ORDERS_RW",
         "constraints": [{"name": "PK_ORDERS", "type": "PRIMARY KEY", "columns": ["ID"]}],
-        "tags": ["tier:gold"],
+        "tags": ["tier=gold"],
     }
     assert reading.describe("SHOP.RAW.ORDERS:ID") == {"type": "NUMBER(38,0)", "nullable": False, "identifies": True}
-    email = {"type": "TEXT(100)", "nullable": True, "description": "who", "tags": ["pii:email"]}
+    email = {"type": "TEXT(100)", "nullable": True, "description": "who", "tags": ["pii=email"]}
     assert reading.describe("SHOP.RAW.ORDERS:EMAIL") == email
     assert reading.list_owners("SHOP.RAW.ORDERS") == ["team:orders"]
     assert reading.get_size("SHOP.RAW.ORDERS") == {"record_count": 12000, "size_bytes": 990000}
@@ -244,7 +244,7 @@ def test_tables_of_bigquery(tmp_path: Path) -> None:
     assert reading.describe("acme.shop.orders") == {
         "dataset_type": "TABLE",
         "description": 'the "orders"',
-        "tags": ["pii", "team:sales"],
+        "tags": ["pii", "team=sales"],
         "partition_columns": ["day"],
         "constraints": [{"name": "pk$", "type": "PRIMARY KEY", "columns": ["id"]}],
     }

@@ -68,10 +68,10 @@ from meshline.graph.index.kernels.jit import register_inner, register_kernel
 from meshline.graph.index.kernels.messagepack import Malformed, read_array_length, read_integer, read_map_length, read_text, skip_value
 
 # The wire codes of edge types and kinds that the kernel distinguishes.
-HAS_COLUMN, READS, WRITES, SAME_AS, RENAMED_TO = 0, 1, 2, 9, 10
+HAS_COLUMN, READS, WRITES, SAME_AS, RENAMED_TO, DIFFERENT_FROM = 0, 1, 2, 9, 10, 11
 DOMAIN, DATA_PRODUCT, JOB, OWNER = 0, 1, 4, 6
 KINDS = 8
-EDGE_TYPES = 12
+EDGE_TYPES = 13
 
 _SPELLING = np.frombuffer(b"spelling", np.uint8).copy()
 _SESSION_NAMES = np.frombuffer(b"session_names", np.uint8).copy()
@@ -270,7 +270,7 @@ def add_relation(type_: int, start: int, end: int, value: int, nodes: Nodes, rel
     counts[N_RELATIONS] = row + 1
     if type_ < 0:  # not seen: see `recast`
         return int(row)
-    if type_ < RENAMED_TO:  # neither a rename nor DIFFERENT_FROM makes a dataset
+    if type_ < RENAMED_TO:  # neither a rename nor DIFFERENT_FROM nor MAY_READ makes a dataset
         count_fact(start, 1, nodes, counts)
         count_fact(end, 1, nodes, counts)
     if type_ == HAS_COLUMN:
@@ -317,7 +317,9 @@ def read_relations(
         else:
             # Identity joins datasets, and renames stay in one kind: the ring of a dataset and a column would never end.
             kind = nodes.kind[start]
-            if type_ >= SAME_AS and (nodes.kind[local[last]] != kind or (kind != DATASET and (type_ != RENAMED_TO or kind != COLUMN))):
+            if SAME_AS <= type_ <= DIFFERENT_FROM and (
+                nodes.kind[local[last]] != kind or (kind != DATASET and (type_ != RENAMED_TO or kind != COLUMN))
+            ):
                 raise Malformed
             row = add_relation(type_, start, local[last], NONE, nodes, relations, counts)
             if type_ > WRITES or buffer[begin] != 0x80:

@@ -142,7 +142,7 @@ def _parse_labels(text: str) -> tuple[str, ...]:
     for part in text.split("STRUCT(")[1:]:
         texts = part.split('"')[1::2]
         if len(texts) >= 2:
-            found.append(f"{texts[0]}:{texts[1]}" if texts[1] else texts[0])
+            found.append(f"{texts[0]}={texts[1]}" if texts[1] else texts[0])
     return tuple(sorted(found))
 
 

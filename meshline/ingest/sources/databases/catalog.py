@@ -40,9 +40,22 @@ class Constraint(NamedTuple):
     referenced: tuple[str, ...] = ()
 
 
+class ReadRight(NamedTuple):
+    """That a role, user or group of the system may read a table. `columns`: which alone; empty: all. `grant`: the role or group
+    that was granted the right. `row_filter`: whether only some rows are shown to it. `masked`: the columns of which it sees masked values.
+    """
+
+    principal: str
+    columns: tuple[str, ...] = ()
+    grant: str = ""
+    row_filter: bool = False
+    masked: tuple[str, ...] = ()
+
+
 class Table(NamedTuple):
     """A table or view. `sql`: the text of a view. `reads`: the tables that a view reads, if the system lists them. `parts`: the names
-    of its partitions. `rows`, `bytes`: estimates; None if there are none. `others`: more attributes of the dataset.
+    of its partitions. `rows`, `bytes`: estimates; None if there are none. `others`: more attributes of the dataset. `rights`: who may
+    read it; None if that was not read.
     """
 
     path: TablePath
@@ -58,6 +71,7 @@ class Table(NamedTuple):
     bytes: int | None = None
     tags: tuple[str, ...] = ()
     others: Mapping[str, Json] = {}
+    rights: tuple[ReadRight, ...] | None = None
 
 
 class ColumnSource(NamedTuple):

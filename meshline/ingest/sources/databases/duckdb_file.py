@@ -168,4 +168,4 @@ def _build_constraint(row: tuple[Any, ...], database: str) -> Constraint:
 
 
 def _format_tags(tags: Mapping[str, str] | None) -> tuple[str, ...]:
-    return tuple(sorted(f"{name}:{value}" if value else name for name, value in (tags or {}).items()))
+    return tuple(sorted(f"{name}={value}" if value else name for name, value in (tags or {}).items()))

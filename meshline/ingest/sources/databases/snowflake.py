@@ -145,7 +145,7 @@ def _read_tag(row: Row) -> tuple[TablePath, tuple[str, str]] | None:
         return None
     path = read_path(row, ("object_database",), ("object_schema",), ("object_name",))
     name, value = row.get_text("tag_name").lower(), row.get_text("tag_value")
-    return path, (row.get_text("column_name") if domain == "COLUMN" else "", f"{name}:{value}" if value else name)
+    return path, (row.get_text("column_name") if domain == "COLUMN" else "", f"{name}={value}" if value else name)
 
 
 def _add_access(query: Query, row: Row) -> Query:

@@ -28,12 +28,14 @@ from meshline.ingest.sources.databases.catalog import (
     Table,
     TablePath,
 )
+from meshline.ingest.sources.databases.postgres.role_rights import ReadRights, build_roles
 from meshline.ingest.sources.secrets import Redaction
 
 Row: TypeAlias = tuple[Any, ...]
 Rows: TypeAlias = Callable[[str], list[Row]]
 
 OLDEST = 120_000  # PostgreSQL 12
+INHERIT_OPTION = 160_000  # from PostgreSQL 16 on, each membership states whether it inherits
 MAX_TABLES = 200_000
 MAX_STATEMENTS = 50_000  # of pg_stat_statements, whose own limit is 5,000 unless it is set
 CONNECT_SECONDS = 10
@@ -53,7 +55,7 @@ class Reading(NamedTuple):
 
 
 def read_database(
-    arguments: Mapping[str, str], redact: Redaction, seconds: float, is_wanted: Callable[[str, str], bool], *, history: bool
+    arguments: Mapping[str, str], redact: Redaction, seconds: float, is_wanted: Callable[[str, str], bool], *, history: bool, grants: bool
 ) -> Reading:
     """Read a database. `arguments`: of the connection. `seconds`: the most that one query may take. `is_wanted`: whether a table is wanted,
     by its schema and its name.
@@ -70,7 +72,7 @@ def read_database(
             limits = {"statement_timeout": f"{int(seconds * 1000)}", "lock_timeout": f"{int(seconds * 1000)}", "search_path": ""}
             for name, value in limits.items():  # without a search_path all names in texts of views have their schema
                 connection.execute("SELECT set_config(%s, %s, true)", (name, value))
-            return _Reader(connection, is_wanted).read(history=history)
+            return _Reader(connection, is_wanted).read(history=history, grants=grants)
     except psycopg.ProgrammingError as error:
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             raise StoreUnavailable(f"PostgreSQL refuses: {redact(str(error))}") from None
@@ -96,7 +98,7 @@ class _Reader:
         self._database = connection.info.dbname
         self._warnings: list[str] = []
 
-    def read(self, *, history: bool) -> Reading:
+    def read(self, *, history: bool, grants: bool) -> Reading:
         relations = [row for row in self._fetch("relations") if self._is_wanted(row[1], row[2])]
         if len(relations) > MAX_TABLES:
             raise InvalidInput(f"the database has {len(relations)} tables and views; accepted: {MAX_TABLES}. Set schemas", "url")
@@ -108,12 +110,23 @@ class _Reader:
         columns = _group(self._fetch("columns", tables=oids))
         constraints = _group(self._fetch("constraints", tables=oids))
         reads = _group(self._fetch("dependencies", tables=oids))
+        granted = _group(self._fetch("grants", tables=oids)) if grants else {}
+        rights = self._read_rights() if grants else None
         tables = [
             self._build_table(
                 row, columns.get(row[0], ()), constraints.get(row[0], ()), reads.get(row[0], ()), parts.get(row[0], ()), paths
             )
             for row in relations
         ]
+        if rights is not None:
+            tables = [
+                table._replace(
+                    rights=rights.list_rights(
+                        row[1], [(one[1], one[2]) for one in granted.get(row[0], ())], row[4], row_security=bool(row[11])
+                    )
+                )
+                for row, table in zip(relations, tables, strict=True)
+            ]
         return Reading(self._database, tables, self._read_statements() if history else [], self._warnings)
 
     def _fetch(self, name: str, **parameters: object) -> list[Row]:
@@ -156,6 +169,13 @@ class _Reader:
             others=others,
         )
 
+    def _read_rights(self) -> ReadRights:
+        inherits = "m.inherit_option" if self._connection.info.server_version >= INHERIT_OPTION else "r.rolinherit"
+        text = sql.SQL(read_query("roles")).format(inherits=sql.SQL(inherits))
+        roles = build_roles(self._connection.execute(text).fetchall())
+        users = {name: frozenset(row[1] for row in rows) for name, rows in _group(self._fetch("schema_grants")).items()}
+        return ReadRights(roles, users)
+
     def _read_statements(self) -> list[Query]:
         """What pg_stat_statements has, if it is there and may be read."""
         found = self._connection.execute(
@@ -177,9 +197,9 @@ class _Reader:
         return [Query(row[0]) for row in rows if row[0] and row[0] != _HIDDEN]
 
 
-def _group(rows: Sequence[Row]) -> dict[int, list[Row]]:
+def _group(rows: Sequence[Row]) -> dict[Any, list[Row]]:
     """The rows by their first column."""
-    found: dict[int, list[Row]] = {}
+    found: dict[Any, list[Row]] = {}
     for row in rows:
         found.setdefault(row[0], []).append(row)
     return found

@@ -36,6 +36,7 @@ class Postgres(Source):
     owners: Mapping[str, str] = Field(default={}, description="The owner that a role means: {orders_rw: 'team:orders'}.")
     history: bool = Field(default=True, description="Whether pg_stat_statements is read for lineage.")
     history_days: int = Field(default=30, ge=1, le=3650, description="For how long a query counts that is no longer in the history.")
+    grants: bool = Field(default=True, description="Whether the grants are read: who may read which table or column.")
     timeout: int = Field(default=60, ge=1, le=3600, description="The most seconds that one query to the database may take.")
 
     def read(self, context: Context) -> Reading:
@@ -59,7 +60,7 @@ class Postgres(Source):
             arguments["password"] = password
         redact = Redaction(written, {"url": url, "password": arguments.get("password", "")})
         namespace = context.resolve_namespace(self.namespace) if self.namespace else _format_namespace(url, arguments)
-        found = read_database(arguments, redact, self.timeout, self._is_wanted, history=self.history)
+        found = read_database(arguments, redact, self.timeout, self._is_wanted, history=self.history, grants=self.grants)
         catalog = DatabaseCatalog(
             dialect="postgres",
             namespace=normalise_namespace(namespace)[1],
