@@ -24,7 +24,7 @@ from benchmarks.timing import measure_time
 from meshline.errors import MissingExtra
 from meshline.graph.content import encode_facts
 from meshline.graph.index.kernels.jit import compile_kernels
-from meshline.graph.index.name_vectors import NameVectors, open_vectors
+from meshline.graph.index.name_vectors import ModelChoice, NameVectors, open_vectors
 from meshline.graph.index.text_model import WORDLLAMA
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Statement, build_column_key, build_dataset_key
@@ -167,7 +167,7 @@ def open_graph(task: Task) -> LiveGraph:
 def load_vectors() -> NameVectors | None:
     """Vectors of the model `wordllama`; without the extra that is printed."""
     try:
-        return open_vectors(WORDLLAMA)
+        return open_vectors(ModelChoice(WORDLLAMA))
     except MissingExtra as error:
         print(f"bench: search: no vectors: {error}", file=sys.stderr)
         return None

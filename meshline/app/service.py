@@ -20,6 +20,7 @@ from meshline.app.logs import DETAILS
 from meshline.app.notifications import Notifier
 from meshline.app.parser_process import start_forks
 from meshline.app.policy_service import PolicyService
+from meshline.app.search_vectors import VectorUpkeep, open_search_vectors
 from meshline.app.settings import Settings
 from meshline.app.sync_scheduler import Plan, Scheduler
 from meshline.app.threads import run_in_thread
@@ -27,7 +28,6 @@ from meshline.app.token_uses import WRITE_SECONDS, write_uses
 from meshline.app.tokens import TokenRegister
 from meshline.errors import MeshlineError, NotReady, StoreUnavailable, require_extra
 from meshline.governance.notify.violation_events import WatchedViolations
-from meshline.graph.index.name_vectors import open_vectors
 from meshline.graph.live_graph import LiveGraph, collect_as_usual, collect_seldom
 from meshline.graph.model import get_current_micros
 from meshline.graph.naming import Naming
@@ -232,6 +232,8 @@ class Service:
                 await run_in_threadpool(partial(self._write_counts, opened.access_log))
             except MeshlineError as error:
                 log.error("reads and refused writes of the last seconds are not in the audit log: %s", error)  # noqa: TRY400
+            if opened.live.vectors is not None:
+                await run_in_threadpool(opened.live.vectors.close)
             await run_in_threadpool(opened.live.store.close)
             collect_as_usual()
             log.info("stopped")
@@ -303,7 +305,7 @@ class Service:
             naming, precedence = mesh.configure_store(store, *wanted)
             index_stored_runs(store, naming)
             live = LiveGraph.open(store, precedence)
-            live.vectors = open_vectors(settings.search_vectors)
+            live.vectors = open_search_vectors(settings, settings.store)
             if file is not None and settings.mesh is not None:
                 loading = sync_or_raise(
                     LocalTarget(live, naming), file.source, partial(mesh.load_mesh, live, file, naming, mesh.read_file_time(settings.mesh))
@@ -400,13 +402,9 @@ class Service:
 
     async def _prepare_vectors(self, live: LiveGraph) -> None:
         """Make the vectors of names, after the start and as names come."""
+        upkeep = VectorUpkeep(live)
         while True:
-            try:
-                await run_in_task(live.prepare_vectors)
-            except MeshlineError as error:
-                log.warning("the vectors of names were not made, and will be: %s", error)
-            except Exception:
-                log.exception("the vectors of names were not made")
+            await run_in_task(upkeep.prepare)
             await asyncio.sleep(self.settings.refresh_seconds)
 
     async def _follow_access(self, access: AccessJournal) -> None:

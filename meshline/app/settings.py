@@ -208,9 +208,27 @@ class Settings(BaseSettings):
     page_size: int = Field(default=1_000, ge=1, description="Largest page (`first`) of a connection.")
     search_vectors: str = Field(
         default="off",
-        pattern=r"^(off|wordllama|folder:.+)$",
-        description="Whether searches also compare the vectors of names: `off`, `wordllama` (the model of the extra `semantic`), or"
-        " `folder:PATH` (a model of your own); see docs/search.md.",
+        repr=False,  # a user may have written a password into the address, which is then refused
+        pattern=r"^(off|wordllama|folder:.+|https?://.+)$",
+        description="Whether searches also compare the vectors of names: `off`, `wordllama` (the model of the extra `semantic`),"
+        " `folder:PATH` (a model of your own), or the address of your own server that answers like OpenAI's `/v1/embeddings`; see"
+        " docs/search.md.",
+    )
+    search_vectors_model: str = Field(default="", description="The name of the model at that server, if it has several.")
+    search_vectors_token: SecretStr | None = Field(
+        default=None, description="The token for that server. In the file, `${NAME}` is the environment's NAME."
+    )
+    search_vectors_most: int = Field(
+        default=1_000_000,
+        ge=1,
+        le=20_000_000,
+        description="Most names that have a vector: each takes as many bytes as its vector has numbers. Names beyond are found by their"
+        " words only, and the answer states it.",
+    )
+    search_vectors_file: Path | None = Field(
+        default=None,
+        description="The file in which vectors are kept for the next start. By default one beside the SQLite store (its name and"
+        " `.vectors`), else one in the user's folder for caches.",
     )
     notify: bool = Field(
         default=False,

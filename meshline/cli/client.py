@@ -44,7 +44,7 @@ def convert_answer(data: object, shape: type[T]) -> T:
 @contextmanager
 def open_client(store: str | None, server: str | None, vectors: str | None = None) -> Iterator[Client]:
     """A client of a server if one is named, else of a store, which must exist. `vectors`: the model with which this store is searched;
-    None: without one.
+    None: without one. If that makes no vectors, the user reads why, and words alone decide.
     """
     if server is not None:
         from meshline.cli.http_client import HttpClient
@@ -53,12 +53,34 @@ def open_client(store: str | None, server: str | None, vectors: str | None = Non
             yield remote
         return
     with open_graph(store, must_exist=True) as opened:
-        from meshline.graph.index.name_vectors import open_vectors
-        from meshline.graph.index.text_model import OFF
+        if vectors is None:
+            yield LocalClient(opened)
+        else:
+            with use_vectors(opened, store, vectors):
+                yield LocalClient(opened)
 
-        opened.graph.vectors = open_vectors(OFF if vectors is None else vectors)
+
+@contextmanager
+def use_vectors(opened: OpenGraph, store: str | None, model: str) -> Iterator[None]:
+    """Let searches of a graph use the vectors of names, which are made now as far as the model makes them."""
+    from meshline.app.search_vectors import open_search_vectors
+    from meshline.app.settings import load_settings
+    from meshline.cli.terminal import write_message
+    from meshline.graph.index.embedding_server import ModelUnavailable, OtherModel
+
+    settings = load_settings(store=store)
+    vectors = opened.graph.vectors = open_search_vectors(settings, settings.store, model)
+    if vectors is None:
+        yield
+        return
+    try:
         opened.graph.prepare_vectors()
-        yield LocalClient(opened)
+    except (ModelUnavailable, OtherModel) as error:
+        write_message(f"only words are compared: {error}")
+    try:
+        yield
+    finally:
+        vectors.close()
 
 
 def resolve_assets(source: Client, names: Sequence[str], as_of: str | None = None) -> list[Asset]:

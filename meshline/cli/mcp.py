@@ -37,7 +37,13 @@ def open_ask(store: str | None, server: str | None) -> Iterator[Ask]:
             yield client.ask
         return
     with open_graph(store, must_exist=True) as opened:
-        yield _follow_store(opened)
+        from meshline.app.search_vectors import keep_vectors, open_search_vectors
+        from meshline.app.settings import load_settings
+
+        settings = load_settings(store=store)
+        opened.graph.vectors = open_search_vectors(settings, settings.store)
+        with keep_vectors(opened.graph):
+            yield _follow_store(opened)
 
 
 def _follow_store(opened: OpenGraph) -> Ask:

@@ -36,8 +36,8 @@ def search(
     vectors: Annotated[
         str | None,
         typer.Option(
-            help="Compare the vectors of names, too: `off`, `wordllama` (extra `semantic`), or `folder:PATH`. By default the setting"
-            " search_vectors.",
+            help="Compare the vectors of names, too: `off`, `wordllama` (extra `semantic`), `folder:PATH`, or the address of your own"
+            " server. By default the setting search_vectors.",
             metavar="MODEL",
         ),
     ] = None,
@@ -56,11 +56,10 @@ def search(
     from meshline.cli.answer_types import Assets, format_assets
     from meshline.cli.client import convert_answer, open_client, read_query
     from meshline.cli.terminal import write_json, write_lines
-    from meshline.graph.index.text_model import OFF
 
     if server is not None and vectors is not None:
         raise typer.BadParameter("--vectors is of a store: a server has the setting search_vectors")
-    with open_client(store, server, OFF if server is not None else _read_model(vectors)) as source:
+    with open_client(store, server, None if server is not None else _read_model(vectors)) as source:
         data = source.ask(read_query("search"), {"text": text, "kinds": get_kind_names(kind), "limit": limit})["search"]
     if format is TextFormat.JSON:
         write_json(data)
@@ -76,13 +75,12 @@ def _read_model(given: str | None) -> str:
 
 
 def _evaluate(store: str | None, vectors: str | None, form: TextFormat) -> None:
+    from meshline.cli.client import use_vectors
     from meshline.cli.store import open_graph
     from meshline.cli.terminal import write_json, write_lines
-    from meshline.graph.index.name_vectors import open_vectors
     from meshline.graph.queries.search_evaluation import evaluate_search
 
-    with open_graph(store, must_exist=True) as opened:
-        opened.graph.vectors = open_vectors(_read_model(vectors))
+    with open_graph(store, must_exist=True) as opened, use_vectors(opened, store, _read_model(vectors)):
         index = opened.graph.index
         evaluations = evaluate_search(opened.graph, index, EVALUATED)
         names = {node: index.assets.get_key(node).qualified_name for found in evaluations for _, node in found.missed}

@@ -259,11 +259,15 @@ class LiveGraph:
         return self.index.revision
 
     def prepare_vectors(self) -> None:
-        """Make the vectors of names that have none, if searches use vectors. Searches continue in the meantime, without them."""
+        """Make the vectors of names that have none, if searches use vectors. Searches continue in the meantime, without them.
+
+        Raises ModelUnavailable, OtherModel.
+        """
         if self.vectors is not None:
             with self.lock:
                 self.index.prepare_vectors(self.vectors)
             self.vectors.add_requested()
+            self.vectors.save()
 
     def reload(self) -> None:
         """Load the index again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -15,12 +16,15 @@ from meshline.api.app import create_app
 from meshline.app import service as services
 from meshline.app.settings import load_settings
 from meshline.errors import MeshlineError, StoreCorrupt, StoreUnavailable
-from meshline.graph.index import near_names
+from meshline.graph.index import embedding_server, near_names
+from meshline.graph.index.name_vectors import NameVectors
+from meshline.graph.index.text_model import read_model
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store
 from tests.api.conftest import URL, run_application
 from tests.queries import mesh
+from tests.queries.test_embedding_server import Provider
 
 EXAMPLE = Path(__file__).parents[2] / "examples"
 
@@ -187,5 +191,73 @@ def test_vectors_of_names_are_made_in_the_background(monkeypatch: pytest.MonkeyP
             time.sleep(0.05)
         assert found["vectors"] == "USED"
         assert {"name": "salary"} in found["nodes"]
+    file = tmp_path / "mesh.db.vectors"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a vector is made again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(NameVectors, "_store", refuse)
+        with run_application(store=store, search_vectors="wordllama", refresh_seconds=0.05) as client:
+            while ask(client)["vectors"] == "PREPARING":
+                time.sleep(0.05)
+            assert ask(client) == found
+    with run_application(store=store, search_vectors="wordllama", search_vectors_most=3, refresh_seconds=0.05) as client:
+        while (limited := ask(client))["vectors"] == "PREPARING":
+            time.sleep(0.05)
+        assert limited["vectors"] == "PARTIAL"
     with run_application(store=store) as client:
         assert ask(client) == {"vectors": "OFF", "nodes": []}
+
+
+def test_a_server_makes_the_vectors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The server is asked while no other request waits, whatever it does; `PREPARING` and `UNAVAILABLE` are searches by words."""
+    model = read_model("wordllama")
+    assert model is not None
+    monkeypatch.setattr(embedding_server, "_PAUSE_SECONDS", 0.1)
+    store = f"sqlite:///{tmp_path / 'mesh.db'}"
+    graph = LiveGraph.open(open_store(store))
+    mesh.commit_statements(graph, mesh.build_schema_statement(mesh.REPORT, "salary", "birthday", "phone", "office", "grade"))
+    graph.store.close()
+    provider = Provider(model)
+    two = '{ a: search(text: "wage", kinds: [COLUMN]) { vectors nodes { name } } b: search(text: "telephone") { vectors } }'
+    given = {"search_vectors": provider.address, "search_vectors_token": "${MODEL_TOKEN}", "search_vectors_model": "tiny"}
+    monkeypatch.setenv("MODEL_TOKEN", "the-secret-of-the-model")
+
+    def wait_for(client: TestClient, use: str) -> dict[str, Any]:
+        end = time.monotonic() + 30
+        while True:
+            found: dict[str, Any] = client.post("/graphql", json={"query": two}).json()["data"]
+            if {found["a"]["vectors"], found["b"]["vectors"]} == {use}:
+                return found
+            assert time.monotonic() < end, found
+            time.sleep(0.02)
+
+    try:
+        provider.respond = lambda _: (503, b"the-secret-of-the-model")
+        with run_application(store=store, refresh_seconds=0.05, **given) as client:
+            assert wait_for(client, "UNAVAILABLE")["a"]["nodes"] == []
+            provider.respond = provider.answer
+            assert wait_for(client, "USED")["a"]["nodes"] == [{"name": "salary"}]
+            slow = threading.Event()
+            provider.respond = lambda body: (slow.wait(2.0), provider.answer(body))[1]
+            searching = threading.Thread(
+                target=lambda: client.post("/graphql", json={"query": '{ search(text: "new question") { vectors } }'})
+            )
+            searching.start()
+            time.sleep(0.1)
+            begun = time.monotonic()
+            assert client.post("/graphql", json={"query": "{ about { revision } }"}).status_code == 200
+            assert time.monotonic() - begun < 1.0, "another request does not wait for the server of the model"
+            slow.set()
+            searching.join()
+            provider.name, provider.respond = "another", provider.answer
+            client.post("/graphql", json={"query": '{ search(text: "a further question") { vectors } }'})
+            found = client.post("/graphql", json={"query": '{ search(text: "third question") { vectors } }'}).json()
+            assert found["data"]["search"]["vectors"] == "UNAVAILABLE"
+        assert {*provider.tokens} == {"Bearer the-secret-of-the-model"}
+        assert "the-secret-of-the-model" not in caplog.text
+        assert "HTTP status 503" in caplog.text
+    finally:
+        provider.close()

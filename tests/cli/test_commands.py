@@ -358,6 +358,15 @@ def test_search_with_vectors(new: str) -> None:
         (kind, vectors) for kind in ("DATASET", "COLUMN", "DATA_PRODUCT") for vectors in (False, True)
     ]
     assert all(first["asked"] == second["asked"] for first, second in zip(rows[::2], rows[1::2], strict=True))
+    file = Path(f"{new.removeprefix('sqlite:///')}.vectors")
+    assert file.exists()
+    down = run_successfully(*search, "--vectors", "http://127.0.0.1:1/v1/embeddings")
+    assert "order" not in down.out
+    assert "only words are compared: the model of search_vectors at http://127.0.0.1:1/v1/embeddings does not answer" in down.err
+    assert file.exists()
+    refused = run_command(*search, "--vectors", "http://user:secret@models/v1/embeddings")
+    assert refused.code == 2
+    assert "secret" not in refused.err
     refused = run_command(*search, "--vectors", "llama")
     assert refused.code == 2
     assert "search_vectors" in refused.err

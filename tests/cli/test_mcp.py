@@ -110,6 +110,26 @@ def test_a_real_client_over_stdio(example: str, tmp_path: Path) -> None:
     anyio.run(converse)
 
 
+def test_searches_of_a_store_use_vectors_when_the_setting_is_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = f"sqlite:///{tmp_path / 'mesh.db'}"
+    (tmp_path / "mesh.yaml").write_text("version: 1\nsource: more\ndomains: [{name: salary}, {name: voltage}]\n", "utf-8")
+    run_successfully("ingest", "mesh", tmp_path / "mesh.yaml", "--store", store)
+
+    def find(ask: Ask) -> list[str]:
+        return [one["name"] for one in call(ask, "find", query="wage")["assets"]]
+
+    with open_ask(store, None) as ask:
+        assert find(ask) == []
+    monkeypatch.setenv("MESHLINE_SEARCH_VECTORS", "wordllama")
+    for _ in range(2):
+        with open_ask(store, None) as ask:
+            assert find(ask) == ["salary"]
+        assert (tmp_path / "mesh.db.vectors").exists()
+    monkeypatch.setenv("MESHLINE_SEARCH_VECTORS", "http://127.0.0.1:1/v1/embeddings")
+    with open_ask(store, None) as ask:
+        assert find(ask) == []
+
+
 def test_the_protocol_before(ask: Ask) -> None:
     async def converse() -> None:
         async with Client(AgentServer(lambda _request: ask).build(), mode="legacy") as client:

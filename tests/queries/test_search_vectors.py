@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from meshline.errors import InvalidInput
 from meshline.graph.index import near_names, text_model
-from meshline.graph.index.name_vectors import NameVectors, open_vectors
+from meshline.graph.index.name_vectors import ModelChoice, NameVectors, open_vectors
 from meshline.graph.index.restricted_index import RestrictedIndex
 from meshline.graph.index.results import WordMatch
 from meshline.graph.index.text_model import TextModel, read_model
@@ -151,7 +151,7 @@ def test_the_model_is_read_without_a_network(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    assert open_vectors("off") is None
+    assert open_vectors(ModelChoice("off")) is None
     found = read_model("wordllama")
     assert found is not None
     assert found.dimension == 256
@@ -197,7 +197,7 @@ def test_a_folder_may_have_the_model(tmp_path: Path, model: TextModel) -> None:
         read_model(f"folder:{tmp_path}")
 
 
-@pytest.mark.parametrize("setting", ["", "folder:", "llama", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("setting", ["", "folder:", "llama", "ftp://127.0.0.1:1"])
 def test_a_model_that_is_not_accepted_is_refused(setting: str) -> None:
-    with pytest.raises(InvalidInput, match="accepted is off, wordllama or folder:PATH"):
+    with pytest.raises(InvalidInput, match="accepted is off, wordllama, folder:PATH or the address of a server of vectors"):
         read_model(setting)

@@ -235,6 +235,11 @@ class RequestContext:
             check_role(self.caller, Role.ADMIN)
             check_all_scopes(self.caller)
 
+    def prepare_question(self, text: str) -> None:
+        """Make the vector of a search, if a server makes it, before the graph is locked: no other request waits for that server."""
+        if self.live.vectors is not None and not self._locked:
+            self.live.vectors.prepare_questions([text])
+
     # -- limits
 
     @property

@@ -167,6 +167,7 @@ class Query:
         after: str | None = None,
         as_of: datetime | None = None,
     ) -> SearchConnection:
+        info.context.prepare_question(text)
         view = _get_view(info, as_of)
         found = search.search_assets(
             info.context.live,

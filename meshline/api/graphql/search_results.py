@@ -40,7 +40,10 @@ strawberry.enum(
     VectorUse,
     description=(
         "Whether a search compared the vectors of names, too. OFF: the server has no model for them, or the search has no words. PREPARING:"
-        " many names have no vector yet, so that words alone decided: ask again. USED: it did."
+        " many names, or the search, have no vector yet, so that words alone decided: ask again. UNAVAILABLE: the server of the model does"
+        " not answer, or with another model than before, so that words alone decided; the log of meshline has the reason. PARTIAL: it did,"
+        " but there are more names than may have vectors (the setting `search_vectors_most`), and those are found by their words only."
+        " USED: it did."
     ),
 )
 

@@ -50,6 +50,7 @@ from meshline.graph.index.results import (
     Label,
     Longs,
     Ownership,
+    Prepared,
     Reach,
     ScopeInfo,
     StatedScope,
@@ -618,12 +619,12 @@ class LineageIndex:
         """The assets (some not visible) of these kinds (empty: of all) whose names cover enough of a text.
 
         `texts`: for some assets, how certainly their descriptions mean each of `list_search_words(text)`, from 0 to 1.
-        `vectors`: those of names, if they count: only after `prepare_vectors` was true.
+        `vectors`: those of names, if they count: only after `prepare_vectors`, unless that was NOT_YET.
         """
         return self._name_search.find(text, [KINDS.index(kind) for kind in kinds], texts, synonyms=synonyms, vectors=vectors)
 
-    def prepare_vectors(self, vectors: NameVectors) -> bool:
-        """Whether all visible names have vectors, so that a search can use them. Else those that are missing are asked for."""
+    def prepare_vectors(self, vectors: NameVectors) -> Prepared:
+        """Which visible names have vectors: a search can use them unless it is NOT_YET. Those that are missing are asked for."""
         return self._name_search.prepare_vectors(vectors)
 
     def is_near(self, text: str, node: int, vectors: NameVectors) -> bool:

@@ -22,7 +22,7 @@ from meshline.graph.index.kernels import score
 from meshline.graph.index.kernels.score import COVERED, FACTOR, WORTH
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.near_names import Near, NearNames, combine_scores
-from meshline.graph.index.results import RANKS, STEPS, Flags, Hits, Ints, Longs, WordMatch
+from meshline.graph.index.results import RANKS, STEPS, Flags, Hits, Ints, Longs, Prepared, WordMatch
 from meshline.graph.index.suggestions import BY_SOME, Ranks, Suggestions
 from meshline.graph.index.vocabulary import F32, Matches, Vocabulary, find_match
 from meshline.graph.store.synonyms import NO_SYNONYMS, Synonyms
@@ -89,8 +89,8 @@ class NameSearch:
         """Follow the index, so that the next question need not."""
         self._follow()
 
-    def prepare_vectors(self, vectors: NameVectors, shown: Shown | None = None) -> bool:
-        """Whether all names (that are shown) have vectors. If many have none, `vectors` knows that they are wanted."""
+    def prepare_vectors(self, vectors: NameVectors, shown: Shown | None = None) -> Prepared:
+        """Which names (that are shown) have vectors. If many have none, `vectors` knows that they are wanted."""
         self._follow()
         return self._near.prepare(vectors, None if shown is None else shown.nodes)
 

@@ -11,18 +11,19 @@ from meshline.graph.index.arrays import I64
 from meshline.graph.index.asset_names import AssetNames
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels.score import COVERED
-from meshline.graph.index.name_vectors import NameVectors, convert_product
-from meshline.graph.index.results import Flags, Ints
+from meshline.graph.index.name_vectors import NO_ROOM, NOT_YET, NameVectors, convert_product
+from meshline.graph.index.results import Flags, Ints, Prepared
 from meshline.graph.index.vocabulary import F32
 from meshline.graph.model import KINDS, AssetKind
 
-LEAST_COSINE = 0.35  # from which on a name without a word of the question is found
 _OF_DEVIATION = 1 / 80  # what a standard deviation above the mean counts in coverage, if no name covers anything (benchmarks/search.py)
 _OF_COVERED = 0.8  # the share of this that is lost if some name covers the whole question
-_FEW = 200  # names whose vectors a question makes itself
+_FEW = 200  # names whose vectors a question makes itself, or does without until a server has made them
 _HAVE_VECTORS = np.array(
     [kind in (AssetKind.DATASET, AssetKind.COLUMN, AssetKind.DATA_PRODUCT, AssetKind.DOMAIN) for kind in KINDS], np.bool_
 )  # by kind; names of jobs and owners are found by their words
+
+_COLUMN = KINDS.index(AssetKind.COLUMN)
 
 
 class Near(NamedTuple):
@@ -37,31 +38,35 @@ class NearNames:
 
     def __init__(self, tables: IndexTables, names: AssetNames) -> None:
         self._tables, self._names = tables, names
-        self._rows: Ints = np.empty(0, np.int32)  # by text: the place of its vector, -1 if it is not known
+        self._rows: Ints = np.empty(0, np.int32)  # by text: the place of its vector, NOT_YET or NO_ROOM
         self._counted: tuple[object, int, Flags] | None = None  # what was asked last, with the number of assets at that time
 
-    def prepare(self, vectors: NameVectors, visible: Flags | None) -> bool:
-        """Whether all names that count have vectors. Those of a few names are made now, others are asked for.
+    def prepare(self, vectors: NameVectors, visible: Flags | None) -> Prepared:
+        """Which of the names that count have vectors. Those of a few names are made now, others are asked for.
 
         `visible`: by node, what counts, if not all does: what is hidden must not change whether vectors are used, nor an order.
         """
         missing = self._list_missing(visible)
-        if not len(missing):
-            return True
-        names = self._tables.read_texts(missing)
-        self._rows[missing] = vectors.find_rows(names)
-        names = [name for name, row in zip(names, self._rows[missing].tolist(), strict=True) if row < 0]
-        if len(names) > _FEW:
-            vectors.request(names)
-            return False
-        vectors.add(names)
-        missing = missing[self._rows[missing] < 0]
-        self._rows[missing] = vectors.find_rows(self._tables.read_texts(missing))
-        return True
+        if len(missing):
+            names = self._tables.read_texts(missing)
+            self._rows[missing] = vectors.find_rows(names)
+            names = [name for name, row in zip(names, self._rows[missing].tolist(), strict=True) if row == NOT_YET]
+            few = len(names) <= _FEW
+            if vectors.is_remote or not few:
+                vectors.request(names)
+                if not few or 2 * len(names) > np.count_nonzero(self._mark_counted(visible)):
+                    return Prepared.NOT_YET
+            else:
+                vectors.add(names)
+                missing = missing[self._rows[missing] == NOT_YET]
+                self._rows[missing] = vectors.find_rows(self._tables.read_texts(missing))
+        if not vectors.is_full:
+            return Prepared.ALL
+        return Prepared.IN_PART if (self._rows[: self._names.texts][self._mark_counted(visible)] == NO_ROOM).any() else Prepared.ALL
 
     def find(self, text: str, vectors: NameVectors, visible: Flags | None) -> Near:
         """Compare a question with all names that count, which are prepared."""
-        counted = np.flatnonzero(self._mark_counted(visible))
+        counted = np.flatnonzero(self._mark_counted(visible) & (self._rows[: self._names.texts] >= 0))
         near = Near(np.zeros(self._names.texts, np.float32), np.zeros(self._names.texts, np.bool_))
         if not len(counted):
             return near
@@ -70,7 +75,7 @@ class NearNames:
         spread = math.sqrt(number * squares - total * total)  # of whole numbers: the order in which names came changes nothing
         if spread:
             near.deviations[counted] = (products * number - total) / spread
-        near.found[counted] = convert_product(products) >= LEAST_COSINE
+        near.found[counted] = convert_product(products) >= vectors.least_cosine
         return near
 
     def is_near(self, text: str, own: int, vectors: NameVectors) -> bool:
@@ -78,7 +83,7 @@ class NearNames:
         row = self._rows[self._names.name[own]] if self._names.name[own] < len(self._rows) else -1
         if row < 0 or not self.mark_kinds(np.array([own]))[0]:
             return False
-        return bool(convert_product(vectors.compare(text, np.array([row], np.int32)))[0] >= LEAST_COSINE)
+        return bool(convert_product(vectors.compare(text, np.array([row], np.int32)))[0] >= vectors.least_cosine)
 
     def mark_kinds(self, rows: I64) -> Flags:
         """Which of these assets are of a kind that is found by vectors."""
@@ -87,8 +92,13 @@ class NearNames:
 
     def _list_missing(self, visible: Flags | None) -> Ints:
         if len(self._rows) < self._names.texts:
-            self._rows = np.concatenate([self._rows, np.full(self._names.texts - len(self._rows), -1, np.int32)])
-        return np.flatnonzero(self._mark_counted(visible) & (self._rows[: self._names.texts] < 0)).astype(np.int32)
+            self._rows = np.concatenate([self._rows, np.full(self._names.texts - len(self._rows), NOT_YET, np.int32)])
+        missing = np.flatnonzero(self._mark_counted(visible) & (self._rows[: self._names.texts] == NOT_YET)).astype(np.int32)
+        if len(missing) <= _FEW:
+            return missing
+        nodes = self._names.nodes  # names of columns last: there may not be room for all
+        of_others = self._names.name[:nodes][self._tables.nodes.kind[:nodes] != _COLUMN]
+        return missing[np.argsort(~np.isin(missing, of_others), kind="stable")]
 
     def _mark_counted(self, visible: Flags | None) -> Flags:
         """The texts that are names of assets which count, of a kind that is found by vectors."""

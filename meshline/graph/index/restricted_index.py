@@ -24,7 +24,7 @@ from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.restricted_lineage import RestrictedLineage
 from meshline.graph.index.restricted_names import RestrictedAssets, RestrictedNames, refuse_question
 from meshline.graph.index.restricted_ownership import RestrictedOwnership
-from meshline.graph.index.results import Direction, Flags, Hits, StatedScope, View, WordMatch
+from meshline.graph.index.results import Direction, Flags, Hits, Prepared, StatedScope, View, WordMatch
 from meshline.graph.index.statistics import Size
 from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType, Scope
 from meshline.graph.store.base import Changes, Head
@@ -105,7 +105,7 @@ class RestrictedIndex(LineageIndex):
         hits = search.find(text, [KINDS.index(kind) for kind in kinds], texts, self._shown_names, synonyms, vectors)
         return hits.keep(self._visible[hits.nodes])
 
-    def prepare_vectors(self, vectors: NameVectors) -> bool:
+    def prepare_vectors(self, vectors: NameVectors) -> Prepared:
         return self._whole._name_search.prepare_vectors(vectors, self._shown_names)  # noqa: SLF001 - of the same class
 
     def is_near(self, text: str, node: int, vectors: NameVectors) -> bool:

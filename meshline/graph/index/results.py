@@ -27,6 +27,14 @@ class Reach(enum.IntEnum):
     POSSIBLE = 2
 
 
+class Prepared(enum.Enum):
+    """Which names that count have vectors. NOT_YET: many have none. IN_PART: those for which there is room."""
+
+    NOT_YET = "NOT_YET"
+    IN_PART = "IN_PART"
+    ALL = "ALL"
+
+
 class Direction(enum.StrEnum):
     DOWNSTREAM = "DOWNSTREAM"
     UPSTREAM = "UPSTREAM"

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 I8 = npt.NDArray[np.int8]
 
-OFF, WORDLLAMA, FOLDER = "off", "wordllama", "folder:"
-ACCEPTED = f"{OFF}, {WORDLLAMA} or {FOLDER}PATH"
+OFF, WORDLLAMA, FOLDER, ADDRESSES = "off", "wordllama", "folder:", ("https://", "http://")
+ACCEPTED = f"{OFF}, {WORDLLAMA}, {FOLDER}PATH or the address of a server of vectors"
+LEAST_COSINE = 0.35  # from which on a name without a word of the question is found
 SCALE = 400  # what 1.0 is in a component of a stored vector: those of vectors of length 1 are small
 MOST_DIMENSIONS = 1024  # up to there sums of products of two stored vectors are exact in single precision
 MOST_TOKENS = 1_000_000
 MOST_BYTES = 2**31  # of a file
-_MOST_LETTERS = 1_000  # of a text that count
+LONGEST_TEXT = 1_000  # letters of a text that count
 _NEEDED_FOR = "search by vectors"
 
 
@@ -36,25 +37,48 @@ class _Files(NamedTuple):
 class TextModel:
     """A static model: the vector of a text is the mean of those of its tokens, of length 1. `digest`: SHA-256 of both files, in hex."""
 
+    is_remote = False
+    least_cosine = LEAST_COSINE
+    problem = ""  # it is always there
+
     def __init__(self, name: str, digest: str, table: npt.NDArray[np.float32], tokenizer: Tokenizer) -> None:
         self.name, self.digest, self.dimension = name, digest, table.shape[1]
         self._table, self._tokenizer = table, tokenizer
 
-    def compute_vectors(self, texts: Sequence[str]) -> I8:
+    @property
+    def sample(self) -> I8:
+        """The vector of one text."""
+        found: I8 = self.compute_vectors(["salary"])[0]
+        return found
+
+    def connect(self, seconds: float = 0.0) -> None:
+        """Nothing is to be asked."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def compute_vectors(self, texts: Sequence[str], seconds: float = 0.0) -> I8:
         """The vectors of texts, shape (texts, dimension), in parts of `SCALE`. All 0 for a text without a token."""
+        del seconds  # for models of others
         found = np.zeros((len(texts), self.dimension), np.float32)
-        encoded = self._tokenizer.encode_batch([text[:_MOST_LETTERS] for text in texts], add_special_tokens=False)
+        encoded = self._tokenizer.encode_batch([text[:LONGEST_TEXT] for text in texts], add_special_tokens=False)
         for place, one in enumerate(encoded):
             if one.ids:
                 found[place] = self._table[one.ids].mean(axis=0)
         lengths = np.linalg.norm(found, axis=1, keepdims=True)
         found /= np.maximum(lengths, np.float32(1e-9))
-        return np.clip(np.rint(found * SCALE), -127, 127).astype(np.int8)
+        return pack_vectors(found)
+
+
+def pack_vectors(vectors: npt.NDArray[np.floating[Any]]) -> I8:
+    """Vectors of length 1 in parts of `SCALE`."""
+    packed: I8 = np.clip(np.rint(vectors * SCALE), -127, 127).astype(np.int8)
+    return packed
 
 
 def read_model(setting: str) -> TextModel | None:
-    """The model that a setting names: `off` (None), `wordllama`, or `folder:` and the path of a folder with `model.safetensors` and
-    `tokenizer.json`.
+    """The model in files that a setting names: `off` (None), `wordllama`, or `folder:` and the path of a folder with `model.safetensors`
+    and `tokenizer.json`.
 
     Raises InvalidInput, MissingExtra.
     """

@@ -12,7 +12,7 @@ import numpy as np
 
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.name_vectors import NameVectors
-from meshline.graph.index.results import RANKS, Flags, Hits, Ints, Longs, WordMatch
+from meshline.graph.index.results import RANKS, Flags, Hits, Ints, Longs, Prepared, WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms
@@ -36,7 +36,9 @@ class VectorUse(enum.Enum):
     """Whether a search used the vectors of names."""
 
     OFF = "OFF"  # no model is chosen, or nothing is compared
-    PREPARING = "PREPARING"  # many names have none yet, so words alone decided
+    PREPARING = "PREPARING"  # many names have none yet, or the question has not, so words alone decided
+    UNAVAILABLE = "UNAVAILABLE"  # the server of the model does not make them, so words alone decided
+    PARTIAL = "PARTIAL"  # used, but there is no room for those of all names
     USED = "USED"
 
 
@@ -74,7 +76,7 @@ def search_assets(
     tag of that time matches is not found if that text was replaced since.
     """
     words = index.list_search_words(text)
-    vectors = find_vectors(live, index) if words else None
+    vectors, use = choose_vectors(live, index, text) if words else (None, VectorUse.OFF)
     described = inherit_texts(index, read_described(live, index, words, scope.kinds)) if words else {}
     if words:
         hits = index.search_names(text, scope.kinds, described, read_synonyms(live.store), vectors)
@@ -86,14 +88,22 @@ def search_assets(
     best = _order_ties(index, best)
     entries = (_build_entry(index, node, order) for order, node in index.iterate_hits(best, first))
     page = build_page(entries if after is None else _skip_entries(list(entries), after), first)
-    without = VectorUse.OFF if live.vectors is None or not words else VectorUse.PREPARING
-    used = without if vectors is None else VectorUse.USED
-    return SearchResult(page, truncated, len(best.nodes), used)
+    return SearchResult(page, truncated, len(best.nodes), use)
 
 
-def find_vectors(live: LiveGraph, index: LineageIndex) -> NameVectors | None:
-    """The vectors of names, if searches of an index can use them: there is a model, and all visible names have theirs."""
-    return live.vectors if live.vectors is not None and index.prepare_vectors(live.vectors) else None
+def choose_vectors(live: LiveGraph, index: LineageIndex, text: str) -> tuple[NameVectors | None, VectorUse]:
+    """The vectors of names, if a search of an index for a text can use them, and whether it can: there is a model, all visible names have
+    theirs as far as there is room, and the text has its own (`NameVectors.prepare_questions`).
+    """
+    vectors = live.vectors
+    if vectors is None:
+        return None, VectorUse.OFF
+    prepared = index.prepare_vectors(vectors)
+    if not (asked := vectors.has_question(text)):
+        vectors.request_question(text)
+    if prepared is Prepared.NOT_YET or not asked:
+        return None, VectorUse.UNAVAILABLE if vectors.model.problem else VectorUse.PREPARING
+    return vectors, VectorUse.PARTIAL if prepared is Prepared.IN_PART else VectorUse.USED
 
 
 def _skip_entries(entries: Sequence[Entry], after: SortKey) -> Iterable[Entry]:
@@ -186,7 +196,7 @@ def explain_hits(live: LiveGraph, index: LineageIndex, text: str, nodes: Sequenc
     words, that its vector is like that of the text.
     """
     words, synonyms = index.list_search_words(text), read_synonyms(live.store)
-    texts, vectors = read_words(live, index, nodes), find_vectors(live, index)
+    texts, (vectors, _) = read_words(live, index, nodes), choose_vectors(live, index, text)
     found = []
     for node in nodes:
         reasons = {reason.word: reason for reason in index.explain_hit(text, node, synonyms)}

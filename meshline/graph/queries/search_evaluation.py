@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index import LineageIndex
+from meshline.graph.index.embedding_server import BATCH_SECONDS
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.pages import UNLIMITED, Limits
-from meshline.graph.queries.search import choose_best, find_vectors
+from meshline.graph.queries.search import choose_best, choose_vectors
 from meshline.graph.store.synonyms import read_synonyms
 
 KINDS = (AssetKind.DATASET, AssetKind.COLUMN, AssetKind.DATA_PRODUCT)
@@ -44,7 +45,11 @@ def evaluate_search(live: LiveGraph, index: LineageIndex, most: int, limits: Lim
     found = []
     for kind in KINDS:
         questions = _choose_described(live, index, kind, most, limits)
-        compared = dict.fromkeys((None, find_vectors(live, index)))
+        vectors = None
+        if questions and live.vectors is not None:
+            live.vectors.prepare_questions([sentence for sentence, _ in questions], BATCH_SECONDS)
+            vectors = choose_vectors(live, index, questions[0][0])[0]
+        compared = dict.fromkeys((None, vectors))
         found += [_evaluate_kind(live, index, kind, questions, limits, vectors) for vectors in compared]
     return found
 
