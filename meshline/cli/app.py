@@ -74,6 +74,7 @@ ingest.command()(ingest_databases.duckdb)
 ingest.command()(ingest_databases.snowflake)
 ingest.command()(ingest_databases.bigquery)
 ingest.command()(ingest_databases.redshift)
+ingest.command()(ingest_commands.usage)
 ingest.command()(ingest_commands.marquez)
 ingest.command()(ingest_commands.registry)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
@@ -80,6 +81,7 @@ def ask_impact(
 
 
 COLUMNS_SHOWN = 6  # of one dataset; JSON has all
+OLD_DAYS = 30  # from which on the age of the last read is named
 
 
 class Count(msgspec.Struct, rename="camel", frozen=True):
@@ -128,8 +130,16 @@ class Recipient(msgspec.Struct, rename="camel", frozen=True):
     owners: list[OwnerOf] = []
 
 
+class Reads(msgspec.Struct, rename="camel", frozen=True):
+    """How often a consumer was seen to read what is affected."""
+
+    count: int
+    first_read: datetime
+    last_read: datetime
+
+
 class Notice(msgspec.Struct, rename="camel", frozen=True):
-    """A recipient to notify. `assets`: the first few of the `total` assets that it is about."""
+    """A recipient to notify. `assets`: the first few of the `total` assets that it is about. `reads`: of a consumer, if any are known."""
 
     recipient: Recipient
     reason: str
@@ -137,6 +147,7 @@ class Notice(msgspec.Struct, rename="camel", frozen=True):
     total: int
     contact: str | None
     assets: list[Asset]
+    reads: Reads | None = None
 
 
 class Impact(msgspec.Struct, rename="camel", frozen=True):
@@ -250,7 +261,16 @@ def _format_assets(notice: Notice, names: Names) -> str:
         columns.setdefault(of, []).extend([asset.name] if asset.dataset else [])
     shown = [f"{of} ({', '.join(own)})" if own else of for of, own in columns.items()]
     hidden = notice.total - len(notice.assets)
-    return ", ".join(shown) + (f" and {hidden} more" if hidden > 0 else "")
+    return ", ".join(shown) + (f" and {hidden} more" if hidden > 0 else "") + _format_reads(notice.reads)
+
+
+def _format_reads(reads: Reads | None) -> str:
+    """`; last read 2026-11-20, 312 reads since 2026-10-01`; with the age of a last read that is long ago."""
+    if reads is None:
+        return ""
+    age = (datetime.now(UTC) - reads.last_read).days
+    ago = f" ({age} days ago)" if age >= OLD_DAYS else ""
+    return f"; last read {reads.last_read:%Y-%m-%d}{ago}, {format_count(reads.count, 'read')} since {reads.first_read:%Y-%m-%d}"
 
 
 def _format_groups(impact: Impact) -> Iterator[Line]:

@@ -278,7 +278,7 @@ def ingest_checks(kind: str, given: Mapping[str, object], *, strict: bool, store
     )
 
 
-def _parse_mapping(given: object) -> dict[str, str]:
+def _parse_mapping(given: object, option: str = "--map", accepted: str = "NAME=NAMESPACE/NAME") -> dict[str, str]:
     """`NAME=NAMESPACE/NAME` as a mapping."""
     from meshline.errors import InvalidInput
 
@@ -287,7 +287,7 @@ def _parse_mapping(given: object) -> dict[str, str]:
     for text in given:
         name, _, dataset = str(text).partition("=")
         if not (name and dataset):
-            raise InvalidInput(f"found {text!r}; accepted is NAME=NAMESPACE/NAME", "--map")
+            raise InvalidInput(f"found {text!r}; accepted is {accepted}", option)
         result[name] = dataset
     return result
 
@@ -379,6 +379,36 @@ def sql(
         "complete": complete,
     }
     ingest_source("sql", keys, strict=strict, store=store, server=server)
+
+
+def usage(
+    file: Annotated[list[str], typer.Argument(help="Files of usage (.ndjson, .csv, also .gz), and patterns.", metavar="FILE...")],
+    *,
+    namespace: Namespace = None,
+    map_: DatasetNames = None,
+    reader: Annotated[
+        list[str] | None,
+        typer.Option(help="The consumer that readers are; may be repeated.", show_default=False, metavar="PATTERN=CONSUMER"),
+    ] = None,
+    name: SourceName = "default",
+    complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other months: these are all its files.")] = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load who read which datasets and columns, how often and when: files made from query history and access logs.
+
+    Each reader is a consumer. The files of a month replace what was loaded of that month before.
+    """
+    keys = {
+        "name": name,
+        "files": file,
+        "namespace": namespace,
+        "datasets": _parse_mapping(map_ or []),
+        "readers": _parse_mapping(reader or [], "--reader", "PATTERN=CONSUMER"),
+        "complete": complete,
+    }
+    ingest_source("usage", keys, strict=strict, store=store, server=server)
 
 
 def registry(

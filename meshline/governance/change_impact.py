@@ -1,7 +1,7 @@
 """What some assets affect, computed once for all changes of the same assets; and the gaps in their lineage, with what would close them.
 
 Lineage is complete if every known reader states which columns it reads. A reader that no source has ever observed is not noticed here
-either, so a dataset without any lineage counts as a gap.
+either, so a dataset without any lineage counts as a gap, unless usage covers it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,17 @@ from meshline.governance.report_values import AssetValues
 from meshline.graph.index import NONE, Direction, LineageIndex, Reach, Truncated
 from meshline.graph.index.results import Flags, FlowTable, Ints
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType
+from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType, get_current_micros
+from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.impact import Impact, compute_impact
 from meshline.graph.queries.impact_paths import ImpactPaths
 from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Limits
+from meshline.graph.queries.usage import Window, list_windows
 
 _DATA_KINDS = frozenset({AssetKind.COLUMN, AssetKind.DATASET})
+DAY = 86_400_000_000  # microseconds
+USAGE_DAYS = 30  # that usage must cover, to show that nothing reads something
+USAGE_AGE_DAYS = 30  # how long ago that time may have ended
 
 
 class Reached(NamedTuple):
@@ -57,6 +62,7 @@ class ChangeImpact:
         self._names = names or index
         self.values = AssetValues(index)
         self._governing: dict[int, tuple[str, ...]] = {}
+        self._windows: dict[int, Window | None] = {}
         found = {key: self.find_asset(key) for key in assets}
         enclosing = {key: self._find_enclosing_column(key) for key, node in found.items() if node is None}
         self.unknown = tuple(key.qualified_name for key, node in enclosing.items() if node is None)
@@ -129,6 +135,21 @@ class ChangeImpact:
     def gaps(self) -> tuple[str, ...]:
         """Why the lineage is not complete, one phrase for each gap; empty if it is complete."""
         return _list_gaps(self)
+
+    def find_usage_window(self, dataset: int) -> Window | None:
+        """The newest time in which all reads of a dataset are known, with their columns unless the dataset itself is changed; None if usage
+        covers no time that is long and recent enough for a verdict.
+        """
+        if dataset not in self._windows:
+            (known,) = read_attributes(self.live, self.index, [dataset])
+            oldest = get_current_micros() - USAGE_AGE_DAYS * DAY
+            fit = (
+                one
+                for one in list_windows(known.rows)
+                if one.end >= oldest and one.end - one.begin >= USAGE_DAYS * DAY and (one.columns or dataset in self.starts)
+            )
+            self._windows[dataset] = next(fit, None)
+        return self._windows[dataset]
 
     def is_affected(self, node: int) -> bool:
         """Whether a node is changed itself or affected."""
@@ -227,7 +248,7 @@ def _describe_unknown_reads(impact: ChangeImpact) -> Iterator[str]:
         if bool(np.any(vague & (flows.job == NONE))):
             into = impact.values.format_names(flows.end[vague & (flows.job == NONE)].tolist())
             yield f"it is not known which columns of {name} get into {into}"
-        if not readers and not len(flows.start) and not _has_lineage(index.whole, dataset):
+        if not readers and not len(flows.start) and not _has_lineage(index.whole, dataset) and impact.find_usage_window(dataset) is None:
             yield f"no lineage of {name} is recorded: its readers are unknown"
 
 

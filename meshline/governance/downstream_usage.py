@@ -20,9 +20,10 @@ from meshline.governance.types.normalization import normalise_type
 from meshline.graph.contracts import Contract
 from meshline.graph.index import NONE, Direction, Reach
 from meshline.graph.index.results import Flags, FlowTable, Ints
-from meshline.graph.model import AssetKey, AssetKind, EdgeType
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, from_micros
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.contract_versions import build_versions
+from meshline.graph.usage import READS
 
 IDENTITY = "IDENTITY"
 KEYS = frozenset({"JOIN", "GROUP_BY"})
@@ -157,20 +158,32 @@ _READERS = (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.JOB, AssetKind.CONSUM
 
 
 def relax_without_readers(change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
-    """Compatible if it has no readers. The caller checks first that the lineage is complete (`ChangeImpact.gaps`)."""
+    """Compatible if it has no readers. The caller checks first that the lineage is complete (`ChangeImpact.gaps`). Where usage was loaded,
+    the reason states the time for which it shows no read, which is all that it shows.
+    """
     if any(kind in impact.counts for kind in _READERS) or find_promising_contracts(change, impact):
         return None
-    return AdjustedVerdict(Verdict.COMPATIBLE, "It has no readers, and its downstream lineage is complete.")
+    windows = [impact.find_usage_window(dataset) for dataset in impact.datasets]
+    known = [window for window in windows if window is not None]
+    if not known or len(known) < len(windows):
+        return AdjustedVerdict(Verdict.COMPATIBLE, "It has no readers, and its downstream lineage is complete.")
+    begin, end = (from_micros(time).date() for time in (max(one.begin for one in known), min(one.end for one in known)))
+    return AdjustedVerdict(Verdict.COMPATIBLE, f"No reader of it is known, and usage from {begin} to {end} shows no read of it.")
 
 
 def uses_other_columns(impact: ChangeImpact, consumer: AssetKey) -> bool:
-    """Whether a bound consumer states which columns it uses of the datasets, and none of them is changed or affected."""
+    """Whether a bound consumer states which columns it uses of the datasets, and none of them is changed or affected.
+
+    What it was seen to read proves that it reads that, and not that it reads nothing else.
+    """
     index = impact.index
     node = impact.find_asset(consumer)
-    used = {edge.end for edge in index.ownership.list_edges(node, EdgeType.CONSUMES)} if node is not None else set()
+    edges = index.ownership.list_edges(node, EdgeType.CONSUMES) if node is not None else []
+    used = {edge.end for edge in edges}
+    stated = {edge.end for edge in edges if READS not in edge.attributes}
     whole = {*impact.origins, *(index.ownership.find_product(dataset) for dataset in impact.datasets)}
-    columns = {one for one in used if index.assets.get_kind(one) is AssetKind.COLUMN and index.assets.get_dataset(one) in impact.datasets}
-    return bool(columns) and used.isdisjoint(whole) and not any(map(impact.is_affected, columns))
+    columns = {one for one in stated if index.assets.get_kind(one) is AssetKind.COLUMN and index.assets.get_dataset(one) in impact.datasets}
+    return bool(columns) and used.isdisjoint(whole) and not any(map(impact.is_affected, used))
 
 
 def find_promising_contracts(change: Change, impact: ChangeImpact) -> list[str]:

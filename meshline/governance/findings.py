@@ -23,8 +23,9 @@ from meshline.governance.report_values import build_asset, format_names, format_
 from meshline.governance.rules import RULES, AdjustedVerdict, Profile, Refinement, Verdict
 from meshline.graph.index import LineageIndex, Reach
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind
+from meshline.graph.model import AssetKey, AssetKind, from_micros
 from meshline.graph.queries.pages import UNLIMITED, Limits
+from meshline.graph.queries.usage import find_last_use
 from meshline.words import format_count, is_or_are
 
 _Refiner: TypeAlias = Callable[[Change, ChangeImpact], AdjustedVerdict | None]
@@ -141,7 +142,14 @@ def _build_hit(impact: ChangeImpact, one: Reached, own: Verdict, verdict: FinalV
         owners=values.get_assets(owned.owner for owned in index.ownership.list_owners(one.node)),
         domain=None if domain is None else values.get_asset(domain),
         why=verdict.why if own is verdict.verdict else "",
+        last_read=_find_last_read(impact, one.node),
     )
+
+
+def _find_last_read(impact: ChangeImpact, consumer: int) -> str:
+    """The day on which a consumer was last seen to read changed or affected assets; empty if it was not."""
+    reads = find_last_use(impact.index, consumer, [node for node, _ in impact.list_uses(consumer)])
+    return "" if reads is None else from_micros(reads.last).date().isoformat()
 
 
 def _find_contract(impact: ChangeImpact, consumer: int) -> str:

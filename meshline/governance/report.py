@@ -38,7 +38,9 @@ class Step(Value, frozen=True, kw_only=True):
 
 
 class Hit(Value, frozen=True, kw_only=True):
-    """A consumer that a change affects. `path`: the shortest of its reach; `contract`: covers its use; `why`: what adjusted the verdict."""
+    """A consumer that a change affects. `path`: the shortest of its reach; `contract`: covers its use; `why`: what adjusted the verdict;
+    `lastRead`: the day on which it was last seen to read what is affected, if usage was loaded.
+    """
 
     consumer: Asset
     verdict: str
@@ -50,6 +52,7 @@ class Hit(Value, frozen=True, kw_only=True):
     owners: tuple[Asset, ...] = ()
     domain: Asset | None = None
     why: str = ""
+    last_read: str = ""
 
 
 class Waived(Value, frozen=True, kw_only=True):

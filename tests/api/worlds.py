@@ -21,12 +21,14 @@ from meshline.graph.model import (
     EdgeType,
     Facts,
     Flow,
+    Json,
     Statement,
     build_column_key,
     build_contract_key,
     build_dataset_key,
     build_job_key,
 )
+from meshline.graph.usage import DATASET_READS, FIRST_READ, LAST_READ, READS, USAGE, USAGE_WINDOW, WINDOWS
 from tests.queries import mesh
 from tests.sizes import ALL
 
@@ -142,6 +144,7 @@ class World:
                 yield mesh.build_edge_statement(EdgeType.PORT, product, dataset, direction="output", name="out", description=unread)
         yield from self._list_job_statements()
         yield from self._list_users()
+        yield from self._list_usage()
         yield from self._list_contracts()
         yield from self._list_more()
 
@@ -185,6 +188,24 @@ class World:
                     yield mesh.build_edge_statement(type_, key, self.datasets[dataset], purpose=of_edge)
                     reader = AssetKey(AssetKind.OWNER, (self.name(f"reader-{number}", of),))
                     yield mesh.build_edge_statement(EdgeType.MAY_READ, reader, self.datasets[dataset], grant=of_edge)
+
+    def _list_usage(self) -> Iterator[Statement]:
+        """The first consumer was seen to read what both use; how often, when and what for is secret of secret datasets."""
+        for number, dataset in self.shape.used:
+            unread = self.unread.text if dataset >= SEVERAL else "open"
+            often = len(unread)
+            reads: dict[str, Json] = {READS: often, FIRST_READ: mesh.START - often, LAST_READ: mesh.START + often, DATASET_READS: 2 * often}
+            of = [one for consumer, one in self.shape.used if consumer == number]
+            consumer = AssetKey(AssetKind.CONSUMER, (self.name(f"app-{number}", of),))
+            column = build_column_key(self.datasets[dataset], self.columns[dataset][0])
+            edge = EdgeFact(EdgeType.CONSUMES, consumer, column, {**reads, "purpose": unread})
+            scope = (USAGE, *self.datasets[dataset].parts, f"2026-{number + 10}")
+            yield mesh.build_statement("usage/default", scope, Facts(edges=(edge,)))
+        for number, key in enumerate(self.datasets):
+            often = len(self.unread.text) if number >= SEVERAL else 1
+            window: dict[str, Json] = {"from": mesh.START - often, "to": mesh.START + often, "columns": True}
+            facts = Facts(assets=(AssetFact(key, {WINDOWS: [window]}),))
+            yield mesh.build_statement("usage/default", (USAGE_WINDOW, *key.parts), facts)
 
     def _list_contracts(self) -> Iterator[Statement]:
         for number in (0, 1):

@@ -12,6 +12,8 @@ from meshline.governance.rules import Profile
 from meshline.graph.content import decode_facts
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
+    AssetFact,
+    AssetKey,
     EdgeFact,
     EdgeType,
     Facts,
@@ -24,7 +26,10 @@ from meshline.graph.model import (
     build_data_product_key,
     build_dataset_key,
     build_job_key,
+    from_micros,
+    get_current_micros,
 )
+from meshline.graph.usage import FIRST_READ, LAST_READ, READS, USAGE, USAGE_WINDOW, WINDOWS
 from tests.governance.verdicts import build_change, build_report, describe_hits, judge_change, judge_modes
 from tests.queries import mesh
 from tests.queries.mesh import (
@@ -231,6 +236,90 @@ def test_a_bound_consumer_counts_as_a_reader_unless_the_columns_that_it_uses_are
     mesh.commit_statements(graph, build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(A, "y")))
     assert judge_modes(graph, one) == ("breaking", "compatible")
     mesh.commit_statements(graph, build_edge_statement(EdgeType.CONSUMES, TEAM, A))
+    assert judge_modes(graph, one) == ("breaking", "breaking")
+
+
+# -- usage
+
+ALONE = build_dataset_key("wh", "alone")
+DAY = 86_400 * mesh.SECOND
+
+
+def build_window(dataset: AssetKey, first: int, last: int, *, columns: bool = True) -> Statement:
+    """`first`, `last`: days before now."""
+    now = get_current_micros()
+    window: Json = [{"from": now - first * DAY, "to": now - last * DAY, "columns": columns}]
+    return build_statement("usage/test", (USAGE_WINDOW, *dataset.parts), Facts(assets=(AssetFact(dataset, {WINDOWS: window}),)))
+
+
+def build_read(asset: AssetKey, days: int) -> Statement:
+    """TEAM read the asset, so many days before now."""
+    at = get_current_micros() - days * DAY
+    edge = EdgeFact(EdgeType.CONSUMES, TEAM, asset, {READS: 3, FIRST_READ: at, LAST_READ: at})
+    return build_statement("usage/test", (USAGE, *asset.parts, "month"), Facts(edges=(edge,)))
+
+
+@pytest.mark.parametrize(
+    ("window", "verdict"),
+    [
+        ((60, 1, True), "compatible"),
+        ((31, 1, True), "compatible"),
+        ((29, 1, True), "breaking"),  # too short
+        ((400, 31, True), "breaking"),  # too long ago
+        ((60, 1, False), "breaking"),  # which columns were read is not known
+    ],
+)
+def test_usage_that_covers_a_table_takes_the_place_of_lineage_that_is_not_recorded(window: tuple[int, int, bool], verdict: str) -> None:
+    first, last, columns = window
+    graph = build_corner(build_schema_statement(ALONE, "z", "y"), build_window(ALONE, first, last, columns=columns))
+    one = build_change("column-removed", build_column_key(ALONE, "z"))
+    assert judge_modes(graph, one) == ("breaking", verdict)
+    if verdict == "compatible":
+        begin, end = (from_micros(get_current_micros() - days * DAY).date() for days in (first, last))
+        expected = f"No reader of it is known, and usage from {begin} to {end} shows no read of it."
+        assert expected in judge_change(graph, one, mode=Mode.USAGE).reason
+    graph.store.close()
+
+
+def test_a_table_may_be_dropped_that_no_one_read_with_whichever_columns() -> None:
+    graph = build_corner(build_schema_statement(ALONE, "z"), build_window(ALONE, 60, 1, columns=False))
+    assert judge_modes(graph, build_change("table-removed", ALONE))[1] == "compatible"
+    graph.store.close()
+
+
+@pytest.mark.parametrize("days", [2, 700])
+def test_who_was_seen_to_read_is_a_reader_however_long_ago(days: int) -> None:
+    graph = build_corner(
+        build_schema_statement(ALONE, "z", "y"), build_window(ALONE, 60, 1), build_read(build_column_key(ALONE, "z"), days)
+    )
+    one = build_change("column-removed", build_column_key(ALONE, "z"))
+    assert judge_modes(graph, one) == ("breaking", "breaking")
+    (hit,) = judge_change(graph, one).hits
+    assert (hit.consumer.name, hit.last_read) == ("team", from_micros(get_current_micros() - days * DAY).date().isoformat())
+    assert judge_modes(graph, build_change("column-removed", build_column_key(ALONE, "y"))) == ("breaking", "compatible")
+    graph.store.close()
+
+
+def test_reads_without_columns_may_be_of_any() -> None:
+    graph = build_corner(build_schema_statement(ALONE, "z"), build_window(ALONE, 60, 1), build_read(ALONE, 2))
+    assert judge_modes(graph, build_change("column-removed", build_column_key(ALONE, "z"))) == ("breaking", "breaking")
+    graph.store.close()
+
+
+def test_usage_does_not_refute_lineage() -> None:
+    vague = build_run_statement(build_job_key("etl", "copy"), [ALONE], C, covered=False)
+    graph = build_corner(build_schema_statement(ALONE, "z"), build_window(ALONE, 60, 1), vague)
+    assert judge_modes(graph, build_change("column-removed", build_column_key(ALONE, "z"))) == ("breaking", "breaking")
+    graph.store.close()
+
+
+def test_what_a_bound_consumer_was_seen_to_read_does_not_limit_what_it_may_read(graph: LiveGraph) -> None:
+    one = build_change("column-removed", build_column_key(A, "z"), consumers=(TEAM,))
+    mesh.commit_statements(graph, build_read(build_column_key(A, "y"), 2))
+    assert judge_modes(graph, one) == ("breaking", "breaking")
+    mesh.commit_statements(graph, build_edge_statement(EdgeType.CONSUMES, TEAM, build_column_key(A, "x")))
+    assert judge_modes(graph, one) == ("breaking", "compatible")
+    mesh.commit_statements(graph, build_read(build_column_key(A, "z"), 2))
     assert judge_modes(graph, one) == ("breaking", "breaking")
 
 

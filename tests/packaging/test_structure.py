@@ -59,7 +59,21 @@ NAMED_BY_OTHERS = {
 SHARED = {  # names that mean the same wherever they are
     *("app", "base", "context", "errors", "store", "connection", "reader", "integrity"),  # parts that several rooms have
     *("source", "parse", "facts", "names"),  # parts of a source
-    *("audit", "check", "contracts", "coverage", "identity", "impact", "lineage", "mesh", "ownership", "quality", "replay", "rules"),
+    *(
+        "audit",
+        "check",
+        "contracts",
+        "coverage",
+        "identity",
+        "impact",
+        "lineage",
+        "mesh",
+        "ownership",
+        "quality",
+        "replay",
+        "rules",
+        "usage",
+    ),
     *("events", "runs"),
     *("naming_rules", "search", "serve", "sources", "sync"),  # a subject: its index, its question, its GraphQL types, its command
 }

@@ -24,6 +24,7 @@ from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.contracts import Consumption, Contract, list_consumptions
 from meshline.api.graphql.field_types import describe_field
 from meshline.api.graphql.identity import Identity
+from meshline.api.graphql.observed_usage import Usage, build_usage
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, QualityCounts, build_checks
 from meshline.api.graphql.read_rights import ReadRight, list_read_rights
@@ -32,6 +33,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKind, EdgeType, from_micros
 from meshline.graph.queries import asset_lists, quality, runs, schema_history
 from meshline.graph.queries.assets import find_contact
+from meshline.graph.queries.usage import merge_uses
 from meshline.graph.store.base import RunRole
 from meshline.ingest.openlineage.run_state import RunEnd, decide_run_end, decode_state
 
@@ -143,6 +145,10 @@ class Dataset(Asset):
     def may_read(self, first: int | None = None, after: str | None = None) -> Connection[ReadRight]:
         return list_read_rights(self.view, [self.node, *self.view.index.assets.list_columns(self.node)], first, after)
 
+    @describe_field("How often and when it was really read, with whichever columns; null: no usage of it was loaded.")
+    async def usage(self) -> Usage | None:
+        return await build_usage(self.view, self.node, self.node)
+
     @describe_field("The checks of it and of its columns, with their last results.")
     async def quality(self) -> list[QualityCheck]:
         return build_checks(self.view, await self.view.read_checks(self.node))
@@ -227,6 +233,10 @@ class Column(Asset):
     def consumers(self) -> list[Consumption]:
         return list_consumptions(self.view, self.node)
 
+    @describe_field("How often and when exactly this column was really read; null: no usage of its dataset was loaded.")
+    async def usage(self) -> Usage | None:
+        return await build_usage(self.view, self.node, self.view.index.assets.get_dataset(self.node))
+
 
 @strawberry.type
 class Job(Asset):
@@ -288,11 +298,11 @@ class Consumer(Asset):
     @strawberry.field
     def consumes(self) -> list[Consumption]:
         index = self.view.index
-        edges = sorted(
-            index.ownership.list_edges(self.node, EdgeType.CONSUMES),
-            key=lambda edge: (index.assets.get_key(edge.end).qualified_name, edge.scope_id),
+        uses = sorted(
+            merge_uses(index, index.ownership.list_edges(self.node, EdgeType.CONSUMES)),
+            key=lambda use: (index.assets.get_key(use.edge.end).qualified_name, use.edge.scope_id),
         )
-        return [Consumption.from_edge(self.view, edge) for edge in edges]
+        return [Consumption.from_use(self.view, use) for use in uses]
 
 
 @strawberry.type

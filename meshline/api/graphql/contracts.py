@@ -12,10 +12,12 @@ from meshline.api.graphql.asset import Asset, build_statement_id
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.contract_terms import ContractField, ContractRole, ContractServer, Link, QualityRule, ServiceLevel, Terms
 from meshline.api.graphql.field_types import describe_field, refer_to_type
+from meshline.api.graphql.observed_usage import ObservedReads
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType, build_contract_key, from_micros
 from meshline.graph.queries import asset_lists, contract_versions
 from meshline.graph.queries.contract_versions import find_consumed_version
+from meshline.graph.queries.usage import Use, merge_uses
 
 
 def _list_consumers(view: GraphView, contract: int) -> list[Consumption]:
@@ -190,10 +192,12 @@ class Consumption:
     )
     source: str
     statement: strawberry.ID
+    reads: ObservedReads | None = strawberry.field(description="What was seen of the use; null: it is only stated.")
 
     @classmethod
-    def from_edge(cls, view: GraphView, edge: Edge, contract: int | None = None) -> Self:
+    def from_use(cls, view: GraphView, use: Use, contract: int | None = None) -> Self:
         """`contract`: a contract that governs the asset, for uses that name no contract."""
+        edge = use.edge
         return cls(
             view=view,
             consumer_node=edge.start,
@@ -203,6 +207,7 @@ class Consumption:
             version=find_consumed_version(view.index, edge, contract),
             source=view.index.changes.get_scope(edge.scope_id).source,
             statement=build_statement_id(edge.scope_id),
+            reads=ObservedReads.from_reads(use.reads),
         )
 
     @describe_field(None, type_=refer_to_type("Consumer"))
@@ -225,8 +230,9 @@ def list_consumptions(view: GraphView, *nodes: int, contract: int | None = None)
         for node in nodes
         for edge in view.index.ownership.list_edges(node, EdgeType.CONSUMES, incoming=True)
     }
+    name = view.index.assets.get_key
     ordered = sorted(
-        edges.values(),
-        key=lambda edge: (view.index.assets.get_key(edge.start).name, view.index.assets.get_key(edge.end).qualified_name, edge.scope_id),
+        merge_uses(view.index, edges.values()),
+        key=lambda use: (name(use.edge.start).name, name(use.edge.end).qualified_name, use.edge.scope_id),
     )
-    return [Consumption.from_edge(view, edge, contract) for edge in ordered]
+    return [Consumption.from_use(view, use, contract) for use in ordered]

@@ -12,10 +12,12 @@ from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.contracts import Contract
 from meshline.api.graphql.field_types import AssetKind, ImpactOrder, NoticeReason, Reach, describe_field
 from meshline.api.graphql.lineage import Completeness, PathStep
+from meshline.api.graphql.observed_usage import ObservedReads
 from meshline.graph.queries import impact, impact_recipients
 from meshline.graph.queries.assets import find_contact
 from meshline.graph.queries.impact_paths import ImpactPaths
 from meshline.graph.queries.pages import encode_cursor
+from meshline.graph.queries.usage import find_last_use
 
 
 @strawberry.type(description="The number of assets in a group.")
@@ -142,6 +144,10 @@ class Notice:
             for node in self.notice.assets[:size]
             for contract in impact_recipients.list_contracts(self.view.index, self.notice.recipient, node)
         ]
+
+    @describe_field("Of a consumer: how often it was seen to read that one of `assets` which it read most, and when any; null: it was not.")
+    def reads(self) -> ObservedReads | None:
+        return ObservedReads.from_reads(find_last_use(self.view.index, self.notice.recipient, self.notice.assets))
 
     @describe_field("How to contact the recipient, if a source states it.")
     async def contact(self) -> str | None:

@@ -28,6 +28,7 @@ from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.queries.impact import Impact, compute_impact
 from meshline.graph.queries.impact_paths import ImpactPaths
 from meshline.graph.queries.pages import KIND_ORDER
+from meshline.graph.queries.usage import merge_uses
 
 
 @strawberry.type(description="Whether a product can be as fresh as it promises, given its inputs' promises and how often it is updated.")
@@ -171,7 +172,7 @@ class ReachedConsumer:
     def uses(self) -> list[Consumption]:
         edges = self.view.index.ownership.list_edges(self.consumer.node, EdgeType.CONSUMES)
         self.view.request.spend(len(edges))
-        return [Consumption.from_edge(self.view, edge) for edge in edges]
+        return [Consumption.from_use(self.view, use) for use in merge_uses(self.view.index, edges)]
 
 
 @strawberry.type(description="The consumers of a product. `reached` contains no consumer of the other lists.")

@@ -98,6 +98,8 @@ def _format_hits(finding: Finding, found: Sequence[Hit], name: Names) -> Iterato
             parts.append(f"of {_join_some([name(owner) for owner in hit.owners])}")
         if hit.contract:
             parts.append(f"under {shorten_text(hit.contract, LONGEST_NAME)}")
+        if hit.last_read:
+            parts.append(f"last read {hit.last_read}")
         yield Line("    " + "  ".join(parts), STYLES[hit.verdict].removeprefix("bold "))
         if text := explain_hit(finding, hit):
             yield Line(f"        {text}")

@@ -30,6 +30,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "redshift": ("meshline.ingest.sources.databases.redshift", "Redshift", "sql"),
     "registry": ("meshline.ingest.sources.schema_registry.source", "SchemaRegistry", "avro"),
     "sql": ("meshline.ingest.sources.sql.source", "Sql", "sql"),
+    "usage": ("meshline.ingest.sources.usage.source", "Usage", ""),
 }
 
 
