@@ -70,6 +70,31 @@ def explain(graph: LiveGraph, text: str) -> list[WordMatch]:
     return explain_hits(graph, graph.index, text, [best.node])[0]
 
 
+def test_names_of_other_languages_are_found(graph: LiveGraph) -> None:
+    names = ["größe_cm", "KundenCafé", "имя_клиента", "顧客コード", "cafeteria"]
+    mesh.commit_statements(
+        graph,
+        mesh.build_schema_statement(build_dataset_key("wh", "zz"), *names),
+        mesh.build_asset_statement(build_column_key(build_dataset_key("wh", "zz"), "größe_cm"), description="Länge der Schärpe"),
+    )
+
+    def find_first(text: str) -> str:
+        return search_names(graph, text, kinds=(AssetKind.COLUMN,))[0].removeprefix("wh/zz.")
+
+    assert {find_first(text) for text in ("größe", "GRÖSSE", "grosse", "groesse", "größen", "grss cm", "gro\u0308ße", "größ")} == {
+        "größe_cm"
+    }
+    assert {find_first(text) for text in ("kunden cafe", "kunden café", "KUNDENCAFÉ", "kundencafe", "cafe kund")} == {"KundenCafé"}
+    assert {find_first(text) for text in ("клиента", "ИМЯ", "клиент")} == {"имя_клиента"}
+    assert {find_first(text) for text in ("顧客", "コード", "顧客 コード")} == {"顧客コード"}
+    assert {find_first(text) for text in ("schärpe", "scharpe", "schaerpe", "Schärpen laenge")} == {"größe_cm"}
+    assert search_names(graph, "cafe", kinds=(AssetKind.COLUMN,)) == ["wh/zz.cafeteria", "wh/zz.KundenCafé"], "it begins with it"
+    assert explain(graph, "grosse cm") == [
+        ("grosse", "grösse", Meaning.WORD, WordPlace.NAME),
+        ("cm", "cm", Meaning.WORD, WordPlace.NAME),
+    ]
+
+
 def test_quoted_words_must_be_there(graph: LiveGraph) -> None:
     assert "wh/sales.orders.email_hash" in search_names(graph, "email shop")
     assert search_names(graph, '"email" "shop"') == ["pg/shop.customers.email"]
@@ -199,6 +224,9 @@ def test_synonyms_find_names(graph: LiveGraph) -> None:
         ("customer", "customers", Meaning.INFLECTION, WordPlace.CONTEXT),
     ]
     assert "wh/fin.revenue.total" in search_names(graph, "sum", kinds=columns)
+    write_synonyms(graph.store, "mesh/c", [["Briefkästen", "email"]])
+    assert search_names(graph, "briefkasten", kinds=columns)[0] == "pg/shop.customers.email"
+    write_synonyms(graph.store, "mesh/c", [])
     write_synonyms(graph.store, "mesh/a", [])
     assert search_names(graph, "letterbox", kinds=columns) == []
     assert "wh/fin.revenue.total" in search_names(graph, "sum", kinds=columns)

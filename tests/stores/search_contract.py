@@ -138,6 +138,12 @@ class SearchContract:
         assert shop.search_texts([], (), 10) == shop.search_texts(["paid"], (), 0) == []
         assert shop.search_texts(["or", "and", "not", "*", '"', "né", "by:x"], (), 10) == []
 
+    def test_a_word_of_a_text_is_found_without_its_accents(self, shop: Store) -> None:
+        commit_statements(shop, build_facts_statement(AssetFact(ORDERS, {"description": "Größe im Café, имя 顧客"}), scope="t"))
+        for word in ("grösse", "grosse", "groesse", "café", "cafe", "имя", "顧客"):
+            assert shop.search_texts([word], (), 10) == [ORDERS], word
+        assert shop.search_texts(["gross", "caf"], (), 10) == []
+
     def test_nothing_is_found_without_terms(self, shop: Store) -> None:
         assert shop.search([], [], 10) == []
 

@@ -19,6 +19,7 @@ from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.naming import parse_search_terms, split_words
 from meshline.graph.similarity import bound_ratios
+from meshline.graph.word_forms import list_spellings, split_name
 
 MAX_TERMS = 8  # words of a text that count
 _RECENT = 4096  # texts that are not sorted in yet
@@ -170,9 +171,10 @@ class Suggestions:
         """Those of these names that end with some parts. `inner`: that have one more part after them."""
         found = []
         for number, text in zip(names.tolist(), self._tables.read_texts(names), strict=True):
-            folded = text.casefold().replace("/", ".")
-            if ("." + (folded.rpartition(".")[0] if inner else folded)).endswith("." + parts):
-                found.append(number)
+            for folded in list_spellings(text.casefold().replace("/", ".")):
+                if ("." + (folded.rpartition(".")[0] if inner else folded)).endswith("." + parts):
+                    found.append(number)
+                    break
         return found
 
     def _find_columns(self, wanted: str) -> tuple[I64, Flags]:
@@ -206,14 +208,21 @@ class Suggestions:
         self._names.follow()
         new = self._names.used[self._done :]
         for number, text in zip(new.tolist(), self._tables.read_texts(new), strict=True):
-            folded = text.casefold()
-            self._wholes.add(folded, number)
-            self._lasts.add(folded.replace("/", ".").rpartition(".")[2], number)
-            for word in dict.fromkeys(split_words(text)):
+            for folded in list_spellings(text.casefold()):
+                self._wholes.add(folded, number)
+                self._lasts.add(folded.replace("/", ".").rpartition(".")[2], number)
+            for word in dict.fromkeys(_iterate_words(text)):
                 self._words.add(word, number)
         self._done += len(new)
         for prefixes in (self._words, self._lasts, self._wholes):
             prefixes.sort_in()
+
+
+def _iterate_words(text: str) -> Iterator[str]:
+    """The words of a name by which it is suggested: those with accents also without them."""
+    if text.isascii():
+        return split_words(text)
+    return (spelling for words in (split_words(text), split_name(text)) for word in words for spelling in list_spellings(word))
 
 
 def _split_parts(wanted: str) -> tuple[str, str]:

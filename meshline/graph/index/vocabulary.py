@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshline.graph.index.results import Ints
-from meshline.graph.word_forms import VOWELS, Meaning, find_skeleton, find_stem
+from meshline.graph.word_forms import VOWELS, Meaning, count_letters, find_skeleton, find_stem, list_spellings, strip_accents
 
 F32 = npt.NDArray[np.float32]
 Letters = npt.NDArray[np.uint32]  # code points, shape (words, _WIDTH), 0 after the end
@@ -35,6 +35,7 @@ _REMEMBERED = 4_096  # words of questions whose meanings are kept
 class Weights(NamedTuple):
     """How certain each way is, from 0 to 1."""
 
+    spelling: float = 0.97  # `grosse` for `größe`
     inflection: float = 0.95
     begun: float = 0.86  # `cust` for `customer`: the end of the word is not typed
     part: float = 0.85  # `married` for `yearsmarried`
@@ -141,16 +142,19 @@ class _Initial:
 
 
 class Vocabulary:
-    """The distinct words of names, each with a number from 0 on."""
+    """The distinct words of names, each with a number from 0 on. A word with accents is found by its spellings without them, too."""
 
     def __init__(self, weights: Weights = WEIGHTS) -> None:
         self._weights = weights
         self._numbers: dict[str, int] = {}
+        self._spelled: dict[str, list[int]] = {}  # by another spelling of words: their numbers
         self._words: list[str] = []
+        self._spellings: list[str] = []  # of all words
+        self._numbers_of: list[int] = []  # by spelling: that of its word
         self._initials: dict[str, _Initial] = {}
         self._stems: dict[str, list[int]] = {}
-        self._text = ""  # all words, each after a space
-        self._starts: list[int] = []  # of each word in it
+        self._text = ""  # all spellings, each after a space
+        self._starts: list[int] = []  # of each spelling in it
         self._known: dict[str | tuple[str, ...], Matches] = {}  # by word of a question, or several
         self._known_size = 0
 
@@ -166,10 +170,21 @@ class Vocabulary:
         if number is None:
             number = self._numbers[word] = len(self._words)
             self._words.append(word)
-            if word[0].isalpha():
-                self._initials.setdefault(word[0], _Initial()).add(word, number)
-                self._stems.setdefault(find_stem(word), []).append(number)
+            for spelling in list_spellings(word):
+                self._spellings.append(spelling)
+                self._numbers_of.append(number)
+                if spelling != word:
+                    self._spelled.setdefault(spelling, []).append(number)
+                if spelling[0].isalpha():
+                    self._initials.setdefault(spelling[0], _Initial()).add(spelling, number)
+                    self._stems.setdefault(find_stem(spelling), []).append(number)
         return number
+
+    def _get_numbers(self, spelling: str) -> list[int]:
+        """The words that are written like this, or may be."""
+        number = self._numbers.get(spelling)
+        others = self._spelled.get(spelling, [])
+        return others if number is None else [number, *others]
 
     def find(self, word: str) -> Matches:
         """The words of names that one word of a question may mean by itself."""
@@ -186,8 +201,9 @@ class Vocabulary:
 
         def compute() -> Matches:
             found = _Found()
-            same = self._numbers.get(word)
-            found.add([*self._stems.get(find_stem(word), ()), *([] if same is None else [same])], self._weights.synonym, Meaning.SYNONYM)
+            for spelling in list_spellings(word):
+                numbers = [*self._stems.get(find_stem(spelling), ()), *self._get_numbers(spelling)]
+                found.add(numbers, self._weights.synonym, Meaning.SYNONYM)
             return found.build()
 
         return self._remember(("", word), compute)
@@ -205,32 +221,41 @@ class Vocabulary:
         found = _Found()
         if (same := self._numbers.get(word)) is not None:
             found.add([same], 1.0, Meaning.WORD)
-        if word[0].isalpha():
-            found.add(self._stems.get(find_stem(word), ()), self._weights.inflection, Meaning.INFLECTION)
-            if len(word) >= _LEAST_BEGUN:
-                found.add(self._find_begun(word), self._weights.begun, Meaning.BEGINNING)
-            if len(word) >= _LEAST_PART:
-                found.add(self._find_containing(word), self._weights.part, Meaning.PART)
-            self._add_beginnings(found, word)
-            self._add_abbreviations(found, word)
-            if not found.has_word and len(word) >= _LEAST_BEGUN:
-                self._add_abbreviated(found, word)
-            self._add_related(found, word)
+        spellings = list_spellings(word)
+        for spelling in spellings:
+            found.add(self._get_numbers(spelling), self._weights.spelling, Meaning.WORD)
+        for spelling in spellings:
+            if spelling[0].isalpha():
+                self._add_meanings(found, spelling)
         return found.build()
+
+    def _add_meanings(self, found: _Found, word: str) -> None:
+        """The words that are not written like this one, but may mean it."""
+        found.add(self._stems.get(find_stem(word), ()), self._weights.inflection, Meaning.INFLECTION)
+        length = count_letters(word)
+        if length >= _LEAST_BEGUN:
+            found.add(self._find_begun(word), self._weights.begun, Meaning.BEGINNING)
+        if length >= _LEAST_PART:
+            found.add(self._find_containing(word), self._weights.part, Meaning.PART)
+        self._add_beginnings(found, word)
+        self._add_abbreviations(found, word)
+        if not found.has_word and length >= _LEAST_BEGUN:
+            self._add_abbreviated(found, word)
+        self._add_related(found, word)
 
     def _add_beginnings(self, found: _Found, word: str) -> None:
         """The words that are the beginning of this one."""
         weights = (self._weights.first_letter, self._weights.two_letters, self._weights.beginning)
         for length in range(1, len(word)):
-            if (shorter := self._numbers.get(word[:length])) is not None:
-                found.add([shorter], weights[min(length, len(weights)) - 1], Meaning.ABBREVIATION)
+            if shorter := self._get_numbers(word[:length]):
+                found.add(shorter, weights[min(length, len(weights)) - 1], Meaning.ABBREVIATION)
 
     def _add_abbreviations(self, found: _Found, word: str) -> None:
         """The shorter words that have only letters of this one, in their order: the first, and the fewer vowels the more certain."""
         weights, skeleton, group = self._weights, find_skeleton(word), self._initials.get(word[0])
         consonants = "".join(letter for letter in word if letter not in VOWELS)
-        if word[0] in VOWELS and len(consonants) >= _LEAST_LOST and (lost := self._numbers.get(consonants)) is not None:
-            found.add([lost], weights.lost_vowel, Meaning.ABBREVIATION)
+        if word[0] in VOWELS and len(consonants) >= _LEAST_LOST and (lost := self._get_numbers(consonants)):
+            found.add(lost, weights.lost_vowel, Meaning.ABBREVIATION)
         if group is None:
             return
         group.follow()
@@ -273,9 +298,9 @@ class Vocabulary:
 
     def _iterate_places(self, text: str) -> Iterator[int]:
         known = len(self._starts)
-        if known < len(self._words):
+        if known < len(self._spellings):
             size, parts = len(self._text), []
-            for word in self._words[known:]:
+            for word in self._spellings[known:]:
                 self._starts.append(size + 1)
                 size += len(word) + 1
                 parts.append(word)
@@ -286,13 +311,14 @@ class Vocabulary:
             at = self._text.find(text, at + 1)
 
     def _find_place(self, at: int) -> int:
-        return bisect_right(self._starts, at) - 1
+        return self._numbers_of[bisect_right(self._starts, at) - 1]
 
-    def _find_run(self, run: tuple[str, ...]) -> Matches:
+    def _find_run(self, words: tuple[str, ...]) -> Matches:
+        run = tuple(map(strip_accents, words))
         found, group = _Found(), self._initials.get(run[0][0])
         initials = "".join(word[0] for word in run)
-        if (number := self._numbers.get(initials)) is not None:
-            found.add([number], self._weights.acronym if len(run) > 2 else self._weights.short_acronym, Meaning.ACRONYM)
+        if numbers := self._get_numbers(initials):
+            found.add(numbers, self._weights.acronym if len(run) > 2 else self._weights.short_acronym, Meaning.ACRONYM)
         if group is not None and len(run) <= _RUN_WORDS:
             group.follow()
             compared = 0

@@ -11,6 +11,7 @@ from functools import lru_cache
 from meshline.graph.content import build_keys, decode_layout
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Json
 from meshline.graph.naming import split_words
+from meshline.graph.word_forms import list_spellings
 
 TEXT_ATTRIBUTES = ("title", "description", "tags")
 MAX_WORDS = 400  # indexed words of one text or part of a name
@@ -41,9 +42,15 @@ def list_text_words(fact: AssetFact) -> list[str]:
 
 
 def list_attribute_words(attributes: Mapping[str, Json]) -> list[str]:
-    """The words of the prose in attributes."""
+    """The words of the prose in attributes, and those with accents also without them."""
     texts = (attributes.get(name) for name in TEXT_ATTRIBUTES)
-    return deduplicate_words(word for text in texts for part in _iterate_strings(text) for word in split_words(part))
+    return deduplicate_words(word for text in texts for part in _iterate_strings(text) for word in _iterate_spellings(part))
+
+
+def _iterate_spellings(text: str) -> Iterator[str]:
+    if text.isascii():
+        return split_words(text)
+    return (spelling for word in split_words(text) for spelling in list_spellings(word))
 
 
 def iterate_documents(blob: bytes) -> Iterator[tuple[AssetKey, list[str]]]:

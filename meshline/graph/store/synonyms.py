@@ -11,7 +11,7 @@ import msgspec
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.store.base import Batch, RunReader, Store
-from meshline.graph.word_forms import find_stem, split_name
+from meshline.graph.word_forms import build_term, split_name
 
 SYNONYMS = "search.synonyms"  # the setting: JSON, the source that lists them -> its groups of terms
 Groups: TypeAlias = Sequence[Sequence[str]]  # terms that mean the same, each of one word or several
@@ -44,7 +44,7 @@ def _build_synonyms(text: str | None) -> Synonyms:
             terms = [split_name(term) for term in group]
             for term in terms:
                 others = {other[0]: None for other in terms if len(other) == 1 and other != term}
-                found.setdefault(tuple(map(find_stem, term)), {}).update(others)
+                found.setdefault(build_term(term), {}).update(others)
     return {term: tuple(others) for term, others in found.items() if others}
 
 

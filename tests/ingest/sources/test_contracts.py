@@ -16,6 +16,7 @@ from meshline.graph.model import AssetFact, EdgeType, Facts, Json, Statement, ge
 from meshline.graph.naming import Naming
 from meshline.graph.queries.assets import read_attributes
 from meshline.graph.queries.contract_versions import Version, build_versions
+from meshline.graph.queries.search import Scope, search_assets
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.contracts.source import Contracts
@@ -89,6 +90,33 @@ def test_the_facts_of_a_contract(tmp_path: Path) -> None:
     assert read_attribute(graph, model.build_column_key(SNOWFLAKE, "customer_email"), "tags") == ["pii", "classification=sensitive"]
     assert read_attribute(graph, model.build_column_key(SNOWFLAKE, "order_total"), "description") == "In cents."
     assert read_attribute(graph, SNOWFLAKE, "description") == "One record for each order."
+
+
+def test_business_names_are_titles_by_which_search_finds(tmp_path: Path) -> None:
+    standard = STANDARD.replace("businessName: Payments", "businessName: Zahlungseingänge")
+    assert standard != STANDARD
+    columns = "{total: {type: decimal, title: Gross Turnover}, x: {type: string, fields: {y: {title: Recipient}}}}"
+    specified = format_version("1.0.0", fields=columns).replace("{orders: {", "{orders: {title: Customer Purchases, ")
+    property_ = standard.replace("physicalName: amt\n", "physicalName: amt\n        businessName: Brutto Betrag\n")
+    assert property_ != standard
+    write_files(tmp_path, a=specified, b=property_)
+    graph = build_graph()
+    load_contracts(graph, tmp_path)
+    orders = model.build_dataset_key("trino://t", "c.s.orders")
+    titles = {
+        orders: "Customer Purchases",
+        model.build_column_key(orders, "total"): "Gross Turnover",
+        model.build_column_key(orders, "x.y"): "Recipient",
+        PAYMENTS: "Zahlungseingänge",
+        model.build_column_key(PAYMENTS, "amt"): "Brutto Betrag",
+    }
+    for key, title in titles.items():
+        assert read_attribute(graph, key, "title") == title
+        found = search_assets(graph, graph.index, title, Scope((key.kind,)), first=1).page.entries
+        assert [graph.index.assets.get_key(entry.node) for entry in found] == [key]
+    write_files(tmp_path, a=specified.replace("Gross Turnover", "Net Turnover").replace("status: active", "status: draft"))
+    load_contracts(graph, tmp_path)
+    assert not search_assets(graph, graph.index, "turnover", first=1).page.entries, "it is not in force"
 
 
 def test_a_promise_is_no_description_of_the_table(tmp_path: Path) -> None:

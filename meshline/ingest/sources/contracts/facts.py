@@ -87,11 +87,12 @@ def list_tags(field: Field) -> list[Json]:
 
 
 def _build_annotations(bound: BoundModel) -> Iterator[AssetFact]:
-    """Descriptions and tags of the dataset and its columns. Types and constraints are promises, which stay with the contract."""
-    if about := drop_empty_attributes(description=bound.model.description, tags=list(bound.model.tags)):
+    """Titles, descriptions and tags of the dataset and its columns. Types and constraints are promises, which stay with the contract."""
+    of_model = bound.model
+    if about := drop_empty_attributes(title=of_model.title, description=of_model.description, tags=list(of_model.tags)):
         yield AssetFact(bound.dataset, about)
     for field in bound.model.fields:
-        if about := drop_empty_attributes(description=field.description, tags=list_tags(field)):
+        if about := drop_empty_attributes(title=field.title, description=field.description, tags=list_tags(field)):
             yield AssetFact(build_column_key(bound.dataset, field), about)
 
 
