@@ -10,7 +10,7 @@ from meshline.cli import check as check_commands
 from meshline.cli import denial as denials
 from meshline.cli import identity as identities
 from meshline.cli import ingest as ingest_commands
-from meshline.cli import ingest_databases, ingest_openlineage, naming_rules
+from meshline.cli import ingest_databases, ingest_metastores, ingest_openlineage, naming_rules
 from meshline.cli import request_access as requests
 from meshline.cli import store as stores
 from meshline.cli import token as tokens
@@ -64,6 +64,10 @@ ingest.command()(ingest_commands.contract)
 ingest.command()(ingest_commands.product)
 ingest.command()(ingest_commands.iceberg)
 ingest.command()(ingest_commands.delta)
+ingest.command()(ingest_metastores.hive)
+ingest.command()(ingest_metastores.glue)
+ingest.command()(ingest_metastores.unity)
+ingest.command()(ingest_metastores.gravitino)
 ingest.command()(ingest_commands.debezium)
 ingest.command()(ingest_commands.dbt)
 ingest.command()(ingest_commands.gx)

@@ -333,7 +333,7 @@ def parse_source_kind(source: str) -> str:
 
 
 # Kinds of sources that own the tables they describe, strongest first: their newest list decides which columns exist.
-CATALOGS = ("iceberg", "delta", "hive", "registry", "postgres", "duckdb", "snowflake", "bigquery", "redshift")
+CATALOGS = ("iceberg", "delta", "hive", "glue", "unity", "gravitino", "registry", "postgres", "duckdb", "snowflake", "bigquery", "redshift")
 CATALOG_KINDS = frozenset(CATALOGS)
 
 

@@ -25,7 +25,7 @@ SETS = (
     "",
     "contracts,dbt",
     "neo4j",
-    "networkx",
+    "networkx,hive",
     "iceberg",
     "glue",
     "delta",
@@ -45,6 +45,7 @@ SAME = {
     "postgres": {"sql", "dbt"},
     "duckdb": {"sql", "dbt"},
     "glue": {"catalogs"},
+    "hive": {"catalogs"},
     "iceberg": {"catalogs"},
 }  # what else the libraries of an extra are good for
 
@@ -174,6 +175,10 @@ def list_cases() -> list[Case]:
         Case(f"ingest iceberg sqlite:///catalog.db --property type=sql --property warehouse=file:///tmp {at}", 0, "iceberg"),
         Case(f"ingest iceberg http://127.0.0.1:1 {at}", 2, "iceberg", "catalogs"),
         Case(f"ingest iceberg --catalog a --property type=glue --namespace lake {at}", 2, "glue"),
+        Case(f"ingest hive thrift://127.0.0.1:1 {at}", 2, "hive"),
+        Case(f"ingest glue --region eu-west-1 --account 123456789012 --endpoint http://127.0.0.1:1 {at}", 2, "glue"),
+        Case(f"ingest unity http://127.0.0.1:1 {at}", 2),
+        Case(f"ingest gravitino http://127.0.0.1:1 demo {at}", 2),
         Case(f"ingest delta {delta} {at}", 0, "delta"),
         Case(f"ingest postgres postgresql://127.0.0.1:1/shop {at}", 2, "postgres"),
         Case(f"ingest duckdb missing.duckdb {at}", 1, "duckdb"),

@@ -71,6 +71,30 @@ TRIED = (
         "tests/ingest/sources/test_delta.py",
     ),
     TriedSystem(
+        "Hive metastore", "2.3.9 and 4.0.1", Trial.REAL_AND_RECORDED, "hive",
+        "databases, tables, views with their lineage, partition keys, owners, products, Iceberg and Delta tables by their own metadata",
+        "partitions, statistics of columns, constraints, Kerberos", "tests/ingest/sources/test_hive.py",
+    ),
+    TriedSystem(
+        "Spark in a Hive metastore", "3.5.9 with Iceberg 1.11.0", Trial.RECORDED, "hive",
+        "tables of Parquet, ORC and Iceberg, views, and the names in Spark's own events", "views of other catalogs",
+        "tests/ingest/sources/test_hive.py",
+    ),
+    TriedSystem(
+        "AWS Glue", "moto 5.2.5 in its place", Trial.REAL, "glue",
+        "databases, tables, partition keys, views of Athena with their lineage, Iceberg tables by their own metadata",
+        "AWS itself, partitions, Lake Formation's tags and grants, links to other accounts", "tests/ingest/sources/test_glue.py",
+    ),
+    TriedSystem(
+        "Unity Catalog", "REST 2.1", Trial.DOCUMENTED, "unity",
+        "catalogs, schemas, tables, views with their lineage, owners, column masks, row filters, primary keys, tags of tables",
+        "lineage of Databricks, grants, volumes, functions, models, tags of columns", "tests/ingest/sources/test_unity.py",
+    ),
+    TriedSystem(
+        "Gravitino", "REST of 1.0", Trial.DOCUMENTED, "gravitino", "relational catalogs, schemas, tables, owners and tags of tables",
+        "views, filesets, topics, models, tags of columns", "tests/ingest/sources/test_gravitino.py",
+    ),
+    TriedSystem(
         "dbt", "1.11.16; manifests from 1.5 on", Trial.RECORDED, "dbt",
         "models, sources, exposures, tests, lineage of columns from compiled SQL", "columns of metrics and semantic models",
         "tests/ingest/sources/test_dbt.py",
