@@ -81,6 +81,7 @@ ingest.command()(ingest_databases.redshift)
 ingest.command()(ingest_commands.usage)
 ingest.command()(ingest_commands.marquez)
 ingest.command()(ingest_commands.registry)
+ingest.command()(ingest_databases.superset)
 
 check = typer.Typer(invoke_without_command=True)
 check.callback()(check_commands.check)

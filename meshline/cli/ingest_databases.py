@@ -1,4 +1,4 @@
-"""`meshline ingest KIND` for databases: PostgreSQL, DuckDB, and the exports of warehouses."""
+"""`meshline ingest KIND` for databases, for the exports of warehouses, and for tools whose dashboards query them."""
 
 from __future__ import annotations
 
@@ -156,3 +156,45 @@ def redshift(
         "complete": complete,
     }
     ingest_source("redshift", keys, strict=strict, store=store, server=server)
+
+
+def superset(
+    url: Annotated[str, typer.Argument(help="The address of Superset, e.g. http://superset:8088.", metavar="URL", show_default=False)],
+    *,
+    name: SourceName = "default",
+    user: Annotated[str, typer.Option(help="The account that reads; ${NAME} is an environment variable.", metavar="NAME")] = "",
+    password: Annotated[str, typer.Option(help="Its password, as '${NAME}'.", metavar="PASSWORD")] = "",
+    provider: Annotated[str, typer.Option(help="Where the account is: db or ldap.", metavar="NAME")] = "db",
+    token: Annotated[str, typer.Option(help="Instead of an account, a bearer token, as '${NAME}'.", metavar="TOKEN")] = "",
+    database: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where the tables of a database of Superset are, if its address does not state it; may be repeated.",
+            show_default=False,
+            metavar="NAME=NAMESPACE",
+        ),
+    ] = None,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Read the dashboards, charts and datasets of an Apache Superset."""
+    keys = {
+        "name": name,
+        "url": url,
+        "user": user,
+        "password": password,
+        "provider": provider,
+        "token": token,
+        "databases": _parse_databases(database),
+    }
+    ingest_source("superset", keys, strict=strict, store=store, server=server)
+
+
+def _parse_databases(given: list[str] | None) -> dict[str, dict[str, str]]:
+    from meshline.errors import InvalidInput
+
+    found = dict(one.partition("=")[::2] for one in given or ())
+    if not all(found.values()):
+        raise InvalidInput("accepted is NAME=NAMESPACE, such as Shop=postgres://db:5432", "--database")
+    return {name: {"namespace": namespace} for name, namespace in found.items()}

@@ -33,6 +33,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "bigquery": ("meshline.ingest.sources.databases.bigquery", "BigQuery", "sql"),
     "redshift": ("meshline.ingest.sources.databases.redshift", "Redshift", "sql"),
     "registry": ("meshline.ingest.sources.schema_registry.source", "SchemaRegistry", "avro"),
+    "superset": ("meshline.ingest.sources.dashboards.superset", "Superset", "sql"),
     "sql": ("meshline.ingest.sources.sql.source", "Sql", "sql"),
     "usage": ("meshline.ingest.sources.usage.source", "Usage", ""),
 }

@@ -143,4 +143,9 @@ TRIED = (
         "tables, views, columns, lineage of views and of the histories", "keys, owners, Spectrum's partitions",
         "tests/ingest/sources/test_warehouses.py",
     ),
+    TriedSystem(
+        "Superset", "6.1.0", Trial.REAL_AND_RECORDED, "superset",
+        "dashboards, charts, the columns that they use, filters, datasets of SQL, owners, last view",
+        "alerts, reports by mail, row-level security", "tests/ingest/sources/test_superset.py",
+    ),
 )  # fmt: skip

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from meshline.ingest.sources.marquez import event_history, marquez_client
 from meshline.ingest.sources.marquez.source import Marquez
 from meshline.ingest.sources.sync import SyncOutcome, sync_source
 from meshline.ingest.sources.target import LocalTarget
+from tests.ingest.sources import answer_server
 from tests.ingest.sources.fake_source import open_graph
 
 __all__ = ["open_graph"]
@@ -46,31 +45,9 @@ def set_pages() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def serve_answers(answer: Answer) -> Iterator[str]:
+def serve_answers(answer: Answer) -> AbstractContextManager[str]:
     """The address of a server that answers so."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = answer(self.path, {name.lower(): value for name, value in self.headers.items()})
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=lambda: server.serve_forever(0.02))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return answer_server.serve_answers(lambda request: answer(request.address, request.headers))
 
 
 def import_marquez(live: LiveGraph, url: str, *, strict: bool = False, **keys: object) -> SyncOutcome:

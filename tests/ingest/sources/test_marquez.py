@@ -259,7 +259,7 @@ def read_error(answer: tuple[int, bytes]) -> str:
         ((200, b"{}"), "does not answer like Marquez"),
         ((404, b"nothing"), "RefusedAnswer: /api/v1/namespaces?limit=1: URL answers HTTP status 404"),
         ((500, b'{"code":500,"message":"it has been logged"}'), "URL answers HTTP status 500: it has been logged"),
-        ((401, b""), "StoreUnavailable: URL refuses access (HTTP status 401); set the key token"),
+        ((401, b""), "AccessRefused: URL refuses access (HTTP status 401); set the key token"),
         ((503, b""), "StoreUnavailable: Marquez does not answer at URL: HTTP status 503"),
         ((302, b""), "HTTP status 302"),
     ],

@@ -1,0 +1,1 @@
+"""Sources of consumers: tools with dashboards, charts and reports over the tables of a mesh."""

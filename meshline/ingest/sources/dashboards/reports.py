@@ -1,0 +1,134 @@
+"""What tools for dashboards have in common: reports, the columns that they use, and the models between reports and tables.
+
+A report becomes a consumer, which consumes columns (or datasets, where the tool does not state columns). A model, for example a query that
+charts are made of, becomes a dataset of the tool, into which the columns of tables flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from meshline.graph import model
+from meshline.graph.content import encode_facts
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Flow, FlowType, Json, drop_empty_attributes
+from meshline.graph.naming import is_email
+from meshline.ingest.sources.base import Context, Entry
+
+
+class Use(NamedTuple):
+    """What a report shows or filters by: a column, or a dataset of which it is unknown which columns (`column` is '')."""
+
+    dataset: AssetKey
+    column: str = ""
+
+
+class Report(NamedTuple):
+    """A dashboard, or a chart that is on none. `id`: of the tool, stable over renames. `type`: the type of the consumer.
+
+    `owners`: their e-mail addresses, else names. `attributes`: what else is known of it. `time`: of its last change, in microseconds.
+    """
+
+    id: str
+    name: str
+    type: str
+    uses: frozenset[Use]
+    url: str = ""
+    description: str = ""
+    owners: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, Json] = {}
+    time: int | None = None
+
+
+class ModelColumn(NamedTuple):
+    """A column of a model."""
+
+    name: str
+    type: str = ""
+    description: str = ""
+
+
+class Model(NamedTuple):
+    """A dataset of the tool, made of tables. `flows`: into it and its columns."""
+
+    key: AssetKey
+    title: str
+    columns: tuple[ModelColumn, ...]
+    flows: tuple[Flow, ...]
+    sql: str = ""
+    description: str = ""
+    owners: tuple[str, ...] = ()
+    time: int | None = None
+
+
+def build_model_entry(found: Model, context: Context) -> Entry:
+    """The statement about a model."""
+    about = drop_empty_attributes(dataset_type="MODEL", title=found.title, description=found.description, sql=found.sql)
+    assets = [AssetFact(found.key, about)]
+    edges: list[EdgeFact] = []
+    for position, column in enumerate({column.name: column for column in found.columns}.values(), start=1):
+        key = model.build_column_key(found.key, column.name)
+        edges.append(EdgeFact(EdgeType.HAS_COLUMN, found.key, key, {"position": position}))
+        if attributes := drop_empty_attributes(type=column.type, description=column.description):
+            assets.append(AssetFact(key, attributes))
+    owners, owned = _build_owners(found.owners, found.key, context)
+    facts = Facts((*assets, *owners), (*edges, *owned), tuple(dict.fromkeys(found.flows)))
+    return Entry(("model", *found.key.parts), encode_facts(facts), found.time)
+
+
+def build_report_entries(reports: Iterable[Report], context: Context) -> list[Entry]:
+    """The statements about reports, oldest first. Of several with one name the first keeps it; to the others' names their ids are added, so
+    that a new report changes the name of no other.
+    """
+    used: set[str] = set()
+    entries: list[Entry] = []
+    for report in reports:
+        name = report.name if report.name not in used else f"{report.name} ({report.id})"
+        used.add(name)
+        entries.append(_build_report_entry(report, name, context))
+    return entries
+
+
+def _build_report_entry(report: Report, name: str, context: Context) -> Entry:
+    key = model.build_consumer_key(name)
+    attributes = drop_empty_attributes(
+        title=report.name if name != report.name else "",
+        description=report.description,
+        consumer_type=report.type,
+        url=report.url,
+        tags=list[Json](report.tags),
+        **report.attributes,
+    )
+    whole = {use.dataset for use in report.uses if not use.column}
+    targets = sorted(use.dataset if not use.column else model.build_column_key(use.dataset, use.column) for use in report.uses)
+    edges = [EdgeFact(EdgeType.CONSUMES, key, target, _describe_use(target, whole)) for target in targets]
+    owners, owned = _build_owners(report.owners, key, context)
+    return Entry(("report", report.id), encode_facts(Facts((AssetFact(key, attributes), *owners), (*edges, *owned))), report.time)
+
+
+def _describe_use(target: AssetKey, whole: set[AssetKey]) -> Mapping[str, Json]:
+    return {"purpose": "its columns are not stated"} if target in whole else {}
+
+
+def _build_owners(owners: Iterable[str], of: AssetKey, context: Context) -> tuple[list[AssetFact], list[EdgeFact]]:
+    """The owners of an asset: the people that the graph knows by their address, else the names."""
+    assets: list[AssetFact] = []
+    edges: list[EdgeFact] = []
+    for owner in dict.fromkeys(filter(None, (owner.strip() for owner in owners))):
+        key = model.build_owner_key(context.resolve_person(owner))
+        assets.append(AssetFact(key, drop_empty_attributes(email=owner if is_email(owner) else None)))
+        edges.append(EdgeFact(EdgeType.OWNS, key, of, {"type": "technical"}))
+    return assets, edges
+
+
+def build_column_flows(key: AssetKey, column: str, sources: Iterable[Use]) -> list[Flow]:
+    """The flows into a column of a model that is computed from these columns, or copies one."""
+    flows: list[Flow] = []
+    for use in sources:
+        if use.column:
+            flows.append(Flow(model.build_column_key(use.dataset, use.column), model.build_column_key(key, column), FlowType.DIRECT))
+            flows.append(Flow(use.dataset, key, covered=True))
+        else:
+            flows.append(Flow(use.dataset, key))
+    return flows

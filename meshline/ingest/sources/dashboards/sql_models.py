@@ -1,0 +1,91 @@
+"""SQL in tools for dashboards: the query that a model is made of, and expressions over the columns of one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from sqlglot import exp
+
+from meshline.errors import InvalidInput
+from meshline.graph.model import AssetKey, Flow
+from meshline.ingest.sources.sql.facts import Statement, build_table_facts
+from meshline.sql.dialects import get_rules
+from meshline.sql.script import Lineage, Relation, ScriptReader, parse_piece, split_script
+
+MAX_EXPRESSION = 20_000  # characters
+_VALUE, _STEP = re.compile(r"\{\{.*?\}\}", re.DOTALL), re.compile(r"\{[%#].*?[%#]\}", re.DOTALL)  # of Jinja and of Metabase
+_OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)  # a clause that Metabase leaves out without a value
+_FROM = re.compile(r"\b(?:from|join)\s+((?:[\w$]+|\"[^\"]+\"|`[^`]+`)(?:\s*\.\s*(?:[\w$]+|\"[^\"]+\"|`[^`]+`))*)", re.IGNORECASE)
+_PART = re.compile(r"[\w$]+|\"[^\"]+\"|`[^`]+`")
+
+
+class Query(NamedTuple):
+    """What a query reads. `columns`: those of its result in order, empty if not all are known. `notes`: what is not known, in words."""
+
+    flows: tuple[Flow, ...]
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_query(
+    sql: str,
+    dialect: str,
+    defaults: Relation,
+    target: AssetKey,
+    resolve: Callable[[Relation], AssetKey],
+    columns: Callable[[AssetKey], Sequence[str]],
+) -> Query:
+    """The lineage of a query whose result is a model, `target`. A query that cannot be read uses the tables after FROM and JOIN as a whole.
+
+    `resolve`: the dataset of a name in SQL; `columns`: those of a dataset, empty if not known. Raises InvalidInput for an unknown dialect.
+    """
+    name = ("result",)
+    reader = ScriptReader(dialect, lambda relation: columns(resolve(_complete(relation, defaults))), defaults)
+    found: list[Lineage] = []
+    notes: list[str] = []
+    plain = _fill_templates(sql)
+    for one in reader.read_script(plain, target=name):
+        if isinstance(one, InvalidInput):
+            notes.append(str(one))
+        elif one.target is not None:  # completed by the defaults
+            found.append(one)
+    if not found:
+        read = dict.fromkeys(_list_mentioned(sql))
+        flows = tuple(Flow(resolve(_complete(relation, defaults)), target) for relation in read)
+        return Query(flows, (), tuple(notes or ["it is no query"]))
+    lineage = found[-1]
+    facts = build_table_facts(target, [Statement(lineage, None, 0)], lambda relation: resolve(_complete(relation, defaults)))
+    if plain != sql:
+        notes.append("it has templates, whose values are unknown")
+    return Query(facts.flows, lineage.columns, (*notes, *lineage.unresolved))
+
+
+def list_expression_columns(sql: str, dialect: str) -> list[str]:
+    """The columns that an expression over one table reads, such as `SUM(amount - tax)`. Raises InvalidInput if it cannot be read."""
+    if len(sql) > MAX_EXPRESSION:
+        raise InvalidInput(f"an expression has more than {MAX_EXPRESSION} characters")
+    rules = get_rules(dialect)
+    found: dict[str, None] = {}
+    for piece in split_script(rules, f"SELECT {_fill_templates(sql)}", "expression"):
+        for node in parse_piece(rules, piece):
+            found.update(dict.fromkeys(column.name for column in node.find_all(exp.Column) if column.name))
+    return list(found)
+
+
+def _fill_templates(sql: str) -> str:
+    """The text with NULL for each value that is filled in when it runs, and with all optional clauses."""
+    return _VALUE.sub("NULL", _STEP.sub(" ", _OPTIONAL.sub(r"\1", sql))) if "{{" in sql or "{%" in sql or "[[" in sql else sql
+
+
+def _complete(relation: Relation, defaults: Relation) -> Relation:
+    """A name with the catalog and schema that it leaves out."""
+    missing = len(defaults) + 1 - len(relation)
+    return (*(part for part in defaults[: max(0, missing)] if part), *relation)
+
+
+def _list_mentioned(sql: str) -> Iterator[Relation]:
+    """The tables that a query that cannot be parsed names."""
+    for match in _FROM.finditer(sql):
+        yield tuple(part.strip('"`') for part in _PART.findall(match[1]))
