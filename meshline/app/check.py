@@ -124,6 +124,7 @@ def judge_texts(
     report = replace(
         report,
         checked=found.compared,
+        compatibility=", ".join(sorted({one.options.get("compatibility", "").upper() for one in request.inputs} - {""})),
         warnings=(*found.warnings, *unchecked),
         violations=violations,
         hidden_violations=hidden,

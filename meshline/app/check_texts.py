@@ -6,22 +6,23 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import msgspec
 
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.diff import compare_versions
+from meshline.governance.diff.compatibility import decide_changes, keep_worst
 from meshline.governance.gate import FailOn, Mode, VersionChange, Versions
 from meshline.governance.rules import Profile
 from meshline.governance.types import list_unknown_names
 from meshline.governance.waivers import Waiver, parse_waivers
-from meshline.graph.contracts import AnyPair, Contract, Definition, Product
+from meshline.graph.contracts import AnyPair, Contract, Definition, Pair, Product
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import build_consumer_key, from_micros
 from meshline.graph.naming import Naming
 from meshline.graph.what_if import SupposedStatement
-from meshline.ingest.changes import ChangeInput, GraphState, Text, build_proposal
+from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text, build_proposal
 from meshline.ingest.changes.graph_state import build_graph_state
 from meshline.ingest.documents import Document, decode_text, parse_yaml
 from meshline.ingest.sources.base import Context
@@ -39,7 +40,8 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CheckInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input in two versions; without `before` it is compared with the graph; without `after` it was removed.
 
-    `kind`: contract, product, schema, ddl, dbt, change. `options`: `format`, `dataset` (of a schema), `dialect` (of SQL).
+    `kind`: contract, product, schema, ddl, dbt, change. `options`: `format`, `dataset`, `message`, `compatibility` (of a schema),
+    `dialect` (of SQL).
     """
 
     kind: str
@@ -130,7 +132,8 @@ class ParsedTexts:
         given = (ChangeInput(one.kind, _to_text(one.before), _to_text(one.after), one.options) for one in self._request.inputs)
         proposals = [build_proposal(one, graph) for one in given]
         pairs = [pair for proposal in proposals for pair in proposal.pairs]
-        found = tuple(_name_consumers(change, graph) for pair in pairs for change in compare_versions(pair))
+        found = tuple(_name_consumers(change, graph) for proposal in proposals for change in _list_changes(proposal))
+        found = keep_worst(found) if any(proposal.resolutions for proposal in proposals) else found
         spelled = (
             pair for one, proposal in zip(self._request.inputs, proposals, strict=True) if one.kind == "change" for pair in proposal.pairs
         )
@@ -157,6 +160,16 @@ def open_local_texts(live: LiveGraph, naming: Naming, request: CheckRequest, *, 
 def build_check_context(live: LiveGraph, naming: Naming, request: CheckRequest) -> Context:
     """What the texts of a check may look up in the graph."""
     return build_context(live, naming, Path(), None, request.namespaces)
+
+
+def _list_changes(proposal: Proposal) -> Iterator[Change]:
+    """The changes of all pairs, as the rules or a mode of compatibility decide them."""
+    for at, pair in enumerate(proposal.pairs):
+        changes = compare_versions(pair)
+        if proposal.resolutions:
+            yield from decide_changes(changes, cast("Pair[Definition]", pair), proposal.resolutions[at])
+        else:
+            yield from changes
 
 
 def _find_unknown_types(pair: AnyPair) -> Iterator[str]:

@@ -185,6 +185,16 @@ class SchemaFormat(enum.StrEnum):
     PROTOBUF = "protobuf"
 
 
+class Compatibility(enum.StrEnum):
+    BACKWARD = "BACKWARD"
+    BACKWARD_TRANSITIVE = "BACKWARD_TRANSITIVE"
+    FORWARD = "FORWARD"
+    FORWARD_TRANSITIVE = "FORWARD_TRANSITIVE"
+    FULL = "FULL"
+    FULL_TRANSITIVE = "FULL_TRANSITIVE"
+    NONE = "NONE"
+
+
 @make_check_command
 def schema(
     old: Annotated[str, typer.Argument(help="The current schema; without NEW, the new one; or -.", metavar="OLD")],
@@ -209,6 +219,20 @@ def schema(
             help="The message of Protobuf, by its full name or the end of it. [default: all that no other message contains]",
             show_default=False,
         ),
+    ] = None,
+    compatibility: Annotated[
+        Compatibility | None,
+        typer.Option(
+            help="Let a mode of schema registries decide in place of the profile: BACKWARD: new readers read old data. FORWARD: old readers"
+            " read new data. FULL: both. The transitive ones: of all versions. Avro and Protobuf.",
+            show_default=False,
+            case_sensitive=False,
+            metavar="MODE",
+        ),
+    ] = None,
+    earlier: Annotated[
+        list[str] | None,
+        typer.Option(help="A version before OLD, for a transitive mode; may be repeated.", show_default=False, metavar="FILE"),
     ] = None,
     catalog: Annotated[
         str | None,
@@ -241,25 +265,38 @@ def schema(
     from meshline.cli.check_run import STDIN, collect_options, read_proto_versions, read_versions
     from meshline.ingest.changes.schema import find_schema_file, is_protobuf_path, read_live_table
 
-    names = [name for name in (old, new) if name is not None]
-    options = collect_options(format=kind, dataset=dataset, message=message)
-    if registry is not None or subject is not None or user or password or token:
-        if registry is None or subject is None or new is not None or catalog is not None:
-            raise InvalidInput("is for one file, and needs --registry and --subject", "--registry" if registry is not None else "--subject")
+    olds = [*(earlier or ()), old]
+    options = collect_options(format=kind, dataset=dataset, message=message, compatibility=compatibility)
+    if any((registry, subject, user, password, token)):
+        if not registry or not subject or new is not None or catalog is not None or earlier:
+            raise InvalidInput("is for one file, and needs --registry and --subject", "--registry" if registry else "--subject")
         return _compare_with_registry(old, options, registry, subject, (user, password, token))
+    _check_mode(earlier, compatibility, two_versions=new is not None and catalog is None)
+    names = [name for name in (*olds, new) if name is not None]
+    if len(names) > 2 and STDIN in names:
+        raise InvalidInput("of more than two versions none can come from standard input", STDIN)
     if kind == SchemaFormat.PROTOBUF or (kind is None and any(is_protobuf_path(Path(name)) for name in names if name != STDIN)):
         if catalog is not None:
             raise InvalidInput("is for tables of Iceberg, and this is Protobuf", "--catalog")
-        return CheckInputs([read_proto_versions(old, new, {**options, "format": "protobuf"})], against_graph=new is None)
+        options["format"] = "protobuf"
+        return CheckInputs([read_proto_versions(one, new, options) for one in olds], against_graph=new is None)
     if message is not None:
         raise InvalidInput("is for files of Protobuf", "--message")
     files = [name if name == STDIN else str(find_schema_file(Path(name))) for name in names]
     if catalog is None:
-        return CheckInputs([read_versions("schema", files[0], files[1] if new is not None else None, options)], against_graph=new is None)
+        last = files[-1] if new is not None else None
+        return CheckInputs([read_versions("schema", one, last, options) for one in files[: len(olds)]], against_graph=new is None)
     if dataset is None or new is not None:
         raise InvalidInput("is for one file: name its table with --dataset", "--catalog")
     given = read_versions("schema", files[0], None, options)
     return CheckInputs([given._replace(before=read_live_table(catalog, dataset.rpartition("/")[2], read_variable))])
+
+
+def _check_mode(earlier: list[str] | None, compatibility: Compatibility | None, *, two_versions: bool) -> None:
+    if (earlier or compatibility is not None) and not two_versions:
+        raise InvalidInput("needs two versions, OLD and NEW", "--compatibility" if compatibility is not None else "--earlier")
+    if earlier and (compatibility is None or not compatibility.endswith("_TRANSITIVE")):
+        raise InvalidInput("only a transitive mode compares with more than one version: --compatibility BACKWARD_TRANSITIVE", "--earlier")
 
 
 _PROFILES = {"FORWARD": ProfileName.CONSUMER, "FULL": ProfileName.FULL}  # by compatibility mode; the others are `mesh`

@@ -41,6 +41,7 @@ class Change(NamedTuple):
     `assets`: the changed columns, datasets or product in the graph, under their names before the change.
     `consumers`: consumers that a promise binds to it, independent of lineage.
     `details`: more values that rules and sentences need (`field`, `port`, `widening`, ...).
+    `decided`: the verdict, if a mode of compatibility decides it, and `why`.
     """
 
     rule: str
@@ -52,6 +53,8 @@ class Change(NamedTuple):
     details: Mapping[str, Json] = {}
     file: str = ""
     line: int = 0
+    decided: str = ""
+    why: str = ""
 
     @property
     def fingerprint(self) -> str:

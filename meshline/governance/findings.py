@@ -43,7 +43,14 @@ class FinalVerdict(NamedTuple):
 
 
 def adjust_verdict(change: Change, impact: ChangeImpact, profile: Profile, *, usage: bool) -> FinalVerdict:
-    """The verdict of a change by its rule and by the known readers."""
+    """The verdict of a change by its rule and by the known readers. What a mode of compatibility has decided, lineage does not change."""
+    if change.decided:
+        decided = Verdict[change.decided.upper()]
+        return FinalVerdict(decided, decided, change.why)
+    return _adjust_by_lineage(change, impact, profile, usage=usage)
+
+
+def _adjust_by_lineage(change: Change, impact: ChangeImpact, profile: Profile, *, usage: bool) -> FinalVerdict:
     rule = RULES[change.rule]
     verdict = rule.get_verdict(profile)
     if rule.refinement is Refinement.PROMOTED and (contracts := find_promising_contracts(change, impact)):

@@ -193,7 +193,7 @@ class Report(Value, frozen=True, kw_only=True):
 
     `consumersChecked`: false without a graph (--no-graph): an empty list of hits then means nothing. `policiesChecked`: false if the
     request has policies and its caller may not see every asset: these are not evaluated then. `hiddenViolations`: for such a caller, the
-    violations that are not listed; they count.
+    violations that are not listed; they count. `compatibility`: the mode that decided changes of schemas in place of the profile.
     """
 
     verdict: str
@@ -202,6 +202,7 @@ class Report(Value, frozen=True, kw_only=True):
     profile: str
     fail_on: str
     checked: int
+    compatibility: str = ""
     consumers_checked: bool = True
     policies_checked: bool = True
     findings: tuple[Finding, ...] = ()

@@ -137,6 +137,7 @@ GROUPS: Mapping[str, tuple[Rule, ...]] = {
         Rule("table-deprecated", _G, _C, _C, "`{table}` is deprecated", "It will be removed: its readers are notified."),
         Rule("properties-closed", _W, _K, _C, "`{object}` no longer allows other properties", "Writers of properties that the schema does not list are rejected, and so is old data that has some.", "List the properties that are in use.", readers=_C),
         Rule("properties-opened", _R, _K, _B, "`{object}` now allows other properties", "Readers that validate with the old schema reject data with new properties.", "List the properties that are added."),
+        Rule("data-unreadable", _R, _B, _B, "data of `{object}` cannot be read: {detail}", "A mode of compatibility asks that it can be.", "Give new fields defaults, and named types aliases."),
         Rule("partitioning-changed", _R, _K, _K, "the partitioning of `{table}` changes from {before} to {after}", "Readers may depend on the folders, and old data must be rewritten.", "Check that no reader opens its files directly."),
         Rule("hidden-partitioning-changed", _R, _C, _C, "the partitioning of `{table}` changes from {before} to {after}", "Iceberg hides partitioning: queries do not name it, and old files stay as they are."),
         Rule("contract-enforced", _W, _C, _C, "dbt now enforces the contract of `{table}`", "A build whose columns or types differ from the declared ones fails."),

@@ -6,6 +6,7 @@ Queries and the gate read them back (`build_contract`) and compare two versions.
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
@@ -63,6 +64,35 @@ class Reserved(NamedTuple):
     first: int = 0
     last: int = 0
     name: str = ""
+
+
+class Direction(enum.StrEnum):
+    """Who reads what: readers of the new schema old data, or readers of the old schema new data."""
+
+    BACKWARD = "backward"
+    FORWARD = "forward"
+
+
+class Unreadable(NamedTuple):
+    """A place where a reader cannot read. `path`: of the field in the old version, or of one that only the new one has; "": the whole.
+    `what`: field (it is missing), type, name or symbol; `text`: why, a part of a sentence.
+    """
+
+    direction: Direction
+    path: str
+    what: str
+    text: str
+
+
+class Resolution(NamedTuple):
+    """Whether two schemas can read each other's data, as far as a mode of compatibility asks. `mode`: BACKWARD, ...
+    `by_rule`: the rules of the changes decide it, and not `unreadable`.
+    """
+
+    mode: str
+    directions: tuple[Direction, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+    by_rule: bool = False
 
 
 class Field(msgspec.Struct, frozen=True, omit_defaults=True):

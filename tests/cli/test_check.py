@@ -425,3 +425,80 @@ def test_a_refusal_of_the_server_is_exit_code_2(served: str) -> None:
     ran = run_command("check", "change", "drop customers.customers.nothing", "--server", served)
     assert (ran.code, ran.out) == (2, "")
     assert "nothing" in ran.err
+
+
+# -- modes of compatibility, and Protobuf
+
+
+def write_versions(here: Path) -> None:
+    fields = '{"name": "a", "type": "int"}', '{"name": "b", "type": "int", "default": 0}', '{"name": "c", "type": "int"}'
+    for name, some in (("v1", (0, 2)), ("v2", (0,)), ("v3", (0, 1)), ("v4", (0, 1, 2))):
+        (here / f"{name}.avsc").write_text(f'{{"type": "record", "name": "o", "fields": [{", ".join(fields[one] for one in some)}]}}')
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mode", "code"),
+    [
+        ("v2", "v3", "BACKWARD", 0),
+        ("v2", "v3", "full", 0),
+        ("v3", "v4", "BACKWARD", 1),
+        ("v3", "v4", "FORWARD", 0),
+        ("v3", "v4", "FULL", 1),
+        ("v3", "v4", "NONE", 0),
+        ("v3", "v2", "FORWARD_TRANSITIVE", 0),
+    ],
+)
+def test_a_mode_of_compatibility_decides(here: Path, old: str, new: str, mode: str, code: int) -> None:
+    write_versions(here)
+    ran = run_command("check", "schema", f"{old}.avsc", f"{new}.avsc", "--compatibility", mode, "--no-graph")
+    assert (ran.code, ran.err) == (code, "")
+    assert f"compatibility {mode.upper()}, fails on breaking" in ran.out.splitlines()[1]
+
+
+def test_a_transitive_mode_compares_with_every_version(here: Path) -> None:
+    write_versions(here)
+    command = "check", "schema", "v2.avsc", "v3.avsc", "--no-graph", "--compatibility"
+    assert run_command(*command, "FORWARD_TRANSITIVE").code == 0
+    ran = run_command(*command, "FORWARD_TRANSITIVE", "--earlier", "v1.avsc", "--format", "json")
+    assert ran.code == 1
+    assert (ran.json["compatibility"], ran.json["checked"]) == ("FORWARD_TRANSITIVE", 2)
+    assert [(one["rule"], one["verdict"]) for one in ran.json["findings"]] == [  # type: ignore[index, call-overload, union-attr]
+        ("column-removed", "breaking"),
+        ("column-with-default-added", "compatible"),
+    ]
+    assert "A reader of the old schema cannot read new data" in ran.json["findings"][0]["reason"]  # type: ignore[index, call-overload, operator]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["v1.avsc", "v2.avsc", "--compatibility", "BACKWARD", "--earlier", "v3.avsc"], "--earlier: only a transitive mode"),
+        (["v1.avsc", "v2.avsc", "--earlier", "v3.avsc"], "--earlier: only a transitive mode"),
+        (["v1.avsc", "--compatibility", "BACKWARD"], "--compatibility: needs two versions"),
+        (["a.json", "b.json", "--compatibility", "BACKWARD"], "compatibility: it is for schemas of Avro and Protobuf"),
+        (["-", "v2.avsc", "--compatibility", "FULL_TRANSITIVE", "--earlier", "v1.avsc"], "-: of more than two versions none"),
+        (["v1.avsc", "v2.avsc", "--message", "A"], "--message: is for files of Protobuf"),
+    ],
+)
+def test_a_mode_that_has_no_meaning_is_refused(here: Path, arguments: list[str], message: str) -> None:
+    write_versions(here)
+    for name in ("a", "b"):
+        (here / f"{name}.json").write_text('{"type": "object", "properties": {"a": {"type": "string"}}}')
+    ran = run_command("check", "schema", *arguments, "--no-graph")
+    assert (ran.code, message in ran.err) == (2, True), ran.err
+
+
+def test_two_folders_of_protobuf(here: Path) -> None:
+    for name, more in (("old", "bool gift = 2;"), ("new", "")):
+        (here / name / "shop").mkdir(parents=True)
+        (here / name / "shop" / "item.proto").write_text(f'syntax = "proto3"; package shop; message Item {{ int32 sku = 1; {more} }}')
+        (here / name / "shop" / "order.proto").write_text(
+            'syntax = "proto3"; package shop; import "shop/item.proto"; message Order { repeated Item items = 1; }'
+        )
+    for given in (("old", "new"), ("old/shop/order.proto", "new/shop/order.proto")):
+        ran = run_command("check", "schema", *given, "--no-graph")
+        assert ran.code == 1
+        assert ran.out.startswith("BREAKING: table shop.Order: `items.element.gift` is removed")
+        assert "new/shop/order.proto:1" in ran.out
+    for mode, code in (("BACKWARD", 0), ("FORWARD", 0)):
+        assert run_command("check", "schema", "old", "new", "--no-graph", "--compatibility", mode).code == code

@@ -17,6 +17,7 @@ from avro.schema import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meshline.app import check_texts
 from meshline.governance.changes import Change
 from meshline.governance.diff import compare_versions
 from meshline.governance.rules import RULES, Profile, Verdict
@@ -281,3 +282,25 @@ def test_what_is_compatible_in_both_directions_breaks_only_for_reasons_that_are_
             assert one.rule in STRICTER, (one, before, after)
             if not logical and one.rule in LOSSY:
                 assert {str(one.before), str(one.after)} - {"None"} <= LOSSY[one.rule], (one, before, after)
+
+
+# -- modes of compatibility
+
+
+def check_mode(before: Any, after: Any, mode: str) -> Verdict:
+    """The verdict of a check with --compatibility."""
+    old, new = (check_texts.File(f"{name}.avsc", json.dumps(one)) for name, one in (("old", before), ("new", after)))
+    request = check_texts.CheckRequest((check_texts.CheckInput("schema", old, new, {"format": "avro", "compatibility": mode}),))
+    changes = check_texts.ParsedTexts(KNOWN, request).read_difference().changes
+    assert all(one.decided for one in changes)
+    return max((Verdict[one.decided.upper()] for one in changes), default=Verdict.COMPATIBLE)
+
+
+@settings(deadline=None, max_examples=count_examples(400))
+@given(seed=st.integers(0, 2**32), logical=st.booleans())
+def test_modes_of_compatibility_are_those_of_avro(seed: int, *, logical: bool) -> None:
+    before, after = draw_pair(seed, logical=logical)
+    backward, forward = can_read(after, before), can_read(before, after)
+    for mode, readable in (("BACKWARD", backward), ("FORWARD", forward), ("FULL", backward and forward), ("NONE", True)):
+        assert check_mode(before, after, mode) is (Verdict.COMPATIBLE if readable else Verdict.BREAKING), (mode, before, after)
+        assert check_mode(before, after, f"{mode}_TRANSITIVE" if mode != "NONE" else mode) is check_mode(before, after, mode)

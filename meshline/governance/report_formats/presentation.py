@@ -161,8 +161,9 @@ def is_incomplete(report: Report) -> bool:
 
 
 def describe_outcome(report: Report) -> str:
-    """Whether the check passes, and by which mode and profile."""
-    measure = f"mode {report.mode}, profile {report.profile}, fails on {report.fail_on}"
+    """Whether the check passes, and by which mode and profile, or which mode of compatibility."""
+    decided = f"compatibility {report.compatibility}" if report.compatibility else f"mode {report.mode}, profile {report.profile}"
+    measure = f"{decided}, fails on {report.fail_on}"
     return f"{'Passed' if report.passed else 'Failed'} ({measure})."
 
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import NamedTuple, TypeAlias
 
 from meshline.errors import InvalidInput, require_extra
-from meshline.graph.contracts import AnyPair, Contract, Definition, Product, Version
+from meshline.graph.contracts import AnyPair, Contract, Definition, Product, Resolution, Version
 from meshline.graph.model import AssetKey
 from meshline.ingest.sources.base import Context, Entry
 from meshline.words import suggest_closest
@@ -29,8 +29,9 @@ class ChangeInput(NamedTuple):
 
     `kind`: contract, product, schema, ddl, dbt, mesh, change. `after` None: it was removed. `after` contains the sentences of a
     `change`, one a line, or the statements of a `ddl`. `options`: `format` (iceberg, delta, avro, json, protobuf; by default detected
-    from the content), `dataset` (the dataset that a schema describes, as a user names it), `message` (of Protobuf), `dialect` (of SQL),
-    `namespace`, `catalog` and `schema` (of names in SQL), `warning` (warnings for the caller, one a line).
+    from the content), `dataset` (the dataset that a schema describes, as a user names it), `message` (of Protobuf), `compatibility` (a
+    mode of a schema registry), `dialect` (of SQL), `namespace`, `catalog` and `schema` (of names in SQL), `warning` (warnings for the
+    caller, one a line).
     """
 
     kind: str
@@ -47,12 +48,13 @@ def add_warning(given: ChangeInput, message: str) -> ChangeInput:
 
 class Proposal(NamedTuple):
     """Pairs to compare. `entries`: (source, its statement about one scope if the change were made), from which policies evaluate the
-    changed graph; `warnings`: sentences about what could not be bound.
+    changed graph; `warnings`: sentences about what could not be bound. `resolutions`: of each pair, if a mode of compatibility decides.
     """
 
     pairs: tuple[AnyPair, ...]
     entries: tuple[tuple[str, Entry], ...] = ()
     warnings: tuple[str, ...] = ()
+    resolutions: tuple[Resolution, ...] = ()
 
 
 class GraphState(NamedTuple):

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from meshline.errors import InvalidInput, require_extra
 from meshline.graph.contracts import Definition, Field, Model
-from meshline.ingest.schemas.base import MAX_DEPTH, MAX_FIELDS, Path, Schema, read_tags
+from meshline.ingest.schemas.base import MAX_DEPTH, MAX_FIELDS, Path, Schema, Whole, read_tags
 
 NAMED = frozenset({"record", "error", "enum", "fixed"})  # types that readers resolve by name
 CONTAINERS = frozenset({"array", "map"})
@@ -44,7 +44,7 @@ def parse_avro(value: Any, file: str) -> Schema:
     fields = list(walk.read_record(record, "", place, frozenset()))
     name = str(record["name"])
     model = Model(name=name, description=str(record.get("doc") or ""), fields=tuple(fields))
-    return Schema(Definition(model, format="avro"), walk.places, (name,) if "." in name else (), walk.aliases)
+    return Schema(Definition(model, format="avro"), walk.places, (name,) if "." in name else (), walk.aliases, whole=Whole(record, named))
 
 
 class _AvroReader:

@@ -74,9 +74,17 @@ MAX_FIELDS = 20_000
 MAX_DEPTH = 24
 
 
+class Whole(NamedTuple):
+    """A schema of Avro as it is, and its named types by their full names."""
+
+    schema: Any
+    named: Mapping[str, Any]
+
+
 class Schema(NamedTuple):
     """`places`: the path of each field in the file's JSON; `lines`: its line. `names`: names by which the graph may know the
     dataset, the most certain first. `aliases`: former names of a field. `warnings`: sentences about what is not compared.
+    `whole`: of Avro.
     """
 
     definition: Definition
@@ -85,3 +93,4 @@ class Schema(NamedTuple):
     aliases: Mapping[str, tuple[str, ...]] = {}
     warnings: tuple[str, ...] = ()
     lines: Mapping[Part, int] = {}
+    whole: Whole | None = None

@@ -10,11 +10,12 @@ from typing import Any, TypeAlias
 import msgspec
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound, require_extra
-from meshline.graph.contracts import Definition, Pair, Part, Version
+from meshline.graph.contracts import Definition, Direction, Pair, Part, Resolution, Version
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.ingest.changes import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.changes.alignment import align_files, align_with_graph
 from meshline.ingest.changes.edited_tables import build_entries
+from meshline.ingest.changes.schema.avro_resolution import find_unreadable
 from meshline.ingest.changes.schema.proto_files import Compiled, compile_text, is_proto_name, is_protobuf_path, pair_messages
 from meshline.ingest.changes.schema.table_formats import LOG, find_metadata, is_delta, is_iceberg, parse_delta, parse_iceberg
 from meshline.ingest.dataset_refs import split_dataset
@@ -44,11 +45,46 @@ ACCEPTED = (
 
 def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     """Compare two versions of a schema. Raises InvalidInput, and NotFound or Ambiguous for the given dataset."""
+    mode = _parse_mode(given)
     if _is_protobuf(given):
-        return _build_messages_proposal(given, known)
+        found = _build_messages_proposal(given, known)
+        return found._replace(resolutions=(Resolution(*mode, by_rule=True),) * len(found.pairs)) if mode is not None else found
     after = None if given.after is None else _parse_schema(given.after, given.options)
     before = None if given.before is None else _parse_schema(given.before, given.options)
-    return _build_pair_proposal(given, before, after, known)
+    found = _build_pair_proposal(given, before, after, known)
+    return found if mode is None else found._replace(resolutions=(_resolve(mode, before, after),))
+
+
+_Mode: TypeAlias = tuple[str, tuple[Direction, ...]]
+_DIRECTIONS = {"BACKWARD": (Direction.BACKWARD,), "FORWARD": (Direction.FORWARD,), "FULL": tuple(Direction)}
+TRANSITIVE = "_TRANSITIVE"
+MODES: Mapping[str, tuple[Direction, ...]] = {
+    **{f"{name}{end}": directions for name, directions in _DIRECTIONS.items() for end in ("", TRANSITIVE)},
+    "NONE": (),
+}
+
+
+def _parse_mode(given: ChangeInput) -> _Mode | None:
+    written = given.options.get("compatibility", "")
+    if not written:
+        return None
+    name = written.upper()
+    if name not in MODES:
+        raise InvalidInput(f"found {written!r}{suggest_closest(name, MODES)}; accepted: {', '.join(MODES)}", "compatibility")
+    if given.before is None or given.after is None:
+        raise InvalidInput("it compares two versions of a schema: give the old one as well", "compatibility")
+    return name, MODES[name]
+
+
+def _resolve(mode: _Mode, before: Schema | None, after: Schema | None) -> Resolution:
+    """Raises InvalidInput if not both are schemas of Avro."""
+    if before is None or after is None or before.whole is None or after.whole is None:
+        raise InvalidInput(
+            "it is for schemas of Avro and Protobuf, whose specifications define how one reads data of another", "compatibility"
+        )
+    was, now = before.whole, after.whole
+    name, directions = mode
+    return Resolution(name, directions, tuple(one for direction in directions for one in find_unreadable(was, now, direction)))
 
 
 def _build_pair_proposal(given: ChangeInput, before: Schema | None, after: Schema | None, known: GraphState) -> Proposal:
