@@ -22,7 +22,6 @@ from meshline.cli.check_options import (
     Output,
     Policies,
     Profile,
-    ProfileName,
     Reported,
     Since,
     Waivers,
@@ -245,7 +244,7 @@ def schema(
     registry: Annotated[
         str | None,
         typer.Option(
-            help="Compare with the newest version of --subject in this schema registry; its mode is the default of --profile.",
+            help="Compare with the newest version of --subject in this schema registry. Its mode decides, unless --profile is given.",
             show_default=False,
             metavar="URL",
         ),
@@ -299,18 +298,15 @@ def _check_mode(earlier: list[str] | None, compatibility: Compatibility | None, 
         raise InvalidInput("only a transitive mode compares with more than one version: --compatibility BACKWARD_TRANSITIVE", "--earlier")
 
 
-_PROFILES = {"FORWARD": ProfileName.CONSUMER, "FULL": ProfileName.FULL}  # by compatibility mode; the others are `mesh`
-
-
 def _compare_with_registry(file: str, options: Mapping[str, str], url: str, subject: str, account: tuple[str, str, str]) -> CheckInputs:
-    """A file and the newest version of a subject. Raises InvalidInput, NotFound, StoreUnavailable."""
+    """A file and the versions of a subject that its mode is about. Raises InvalidInput, NotFound, StoreUnavailable."""
     from meshline.app.settings import read_variable
     from meshline.cli.check_run import read_proto_versions, read_version
     from meshline.ingest.changes import Text
     from meshline.ingest.sources.schema_registry.live_subject import read_live_subject
     from meshline.ingest.sources.schema_registry.registry_client import Account
 
-    live = read_live_subject(url, subject, Account(*account), read_variable)
+    live = read_live_subject(url, subject, Account(*account), read_variable, options.get("compatibility", ""))
     written = options.get("format", live.format)
     if written != live.format:
         raise InvalidInput(f"found {written}, and the subject has the format {live.format}", "--as")
@@ -321,10 +317,8 @@ def _compare_with_registry(file: str, options: Mapping[str, str], url: str, subj
     given = read_proto_versions(file, None, options) if is_protobuf else read_version("schema", file, options)
     assert given.after is not None
     after = Text(given.after.name, live.complete(given.after.data, given.after.name))
-    mode, _, every = live.compatibility.partition("_")
-    warnings = (f"{subject} has the mode {live.compatibility}: its older versions are not compared",) if every else ()
-    before = Text(live.name, live.build_text())
-    return CheckInputs([given._replace(before=before, after=after)], warnings=warnings, profile=_PROFILES.get(mode, ProfileName.MESH))
+    pairs = [given._replace(before=Text(one.name, one.build_text()), after=after) for one in live.versions]
+    return CheckInputs(pairs, registry_mode="" if "compatibility" in options else live.mode, warnings=live.warnings)
 
 
 @make_check_command

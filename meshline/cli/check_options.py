@@ -80,7 +80,8 @@ NoGraph: TypeAlias = Annotated[
 class CheckInputs(NamedTuple):
     """The inputs of a check. `folder`: the folder of the default waiver file; `namespaces`: short names from the mesh file;
     `warnings`: inputs that are not checked. `against_graph`: the inputs have one version, which is compared with the graph;
-    `unchanged`: the number of further files that are the same in both versions; `profile`: the one that is used if none is given.
+    `unchanged`: the number of further files that are the same in both versions; `registry_mode`: the compatibility mode that
+    decides unless a profile is given; with a profile only the last of `given` is compared.
     """
 
     given: Sequence[ChangeInput]
@@ -89,7 +90,7 @@ class CheckInputs(NamedTuple):
     warnings: tuple[str, ...] = ()
     against_graph: bool = False
     unchanged: int = 0
-    profile: ProfileName = ProfileName.MESH
+    registry_mode: str = ""
 
 
 class CheckOptions(NamedTuple):

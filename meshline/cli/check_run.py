@@ -10,7 +10,7 @@ import msgspec
 
 from meshline.app import check as use_case
 from meshline.app import check_texts
-from meshline.cli.check_options import CheckInputs, CheckOptions
+from meshline.cli.check_options import CheckInputs, CheckOptions, ProfileName
 from meshline.cli.terminal import Line, write_lines
 from meshline.errors import InvalidInput
 from meshline.governance.report import Report
@@ -45,16 +45,25 @@ def _build_request(inputs: CheckInputs, options: CheckOptions) -> check_texts.Ch
     if options.no_graph and inputs.against_graph:
         raise InvalidInput("there is no graph to compare one version with: give the old version as well", "--no-graph")
     given: dict[str, object] = {
-        "things": [check_texts.to_check_input(one) for one in inputs.given],
+        "things": [check_texts.to_check_input(one) for one in _select_pairs(inputs, options)],
         "waivers": _read_waivers(options.waivers, inputs.folder),
         "policies": [check_texts.build_file(str(path), read_bytes(path, MAX_BYTES)) for path in _list_policy_files(options.policies)],
         "mode": options.mode,
-        "profile": options.profile or inputs.profile,
+        "profile": options.profile or ProfileName.MESH,
         "failOn": options.fail_on,
         "since": None if options.since is None else options.since.isoformat() + ("" if options.since.tzinfo else "+00:00"),
         "namespaces": dict(inputs.namespaces),
     }
     return msgspec.convert(given, check_texts.CheckRequest)
+
+
+def _select_pairs(inputs: CheckInputs, options: CheckOptions) -> Sequence[ChangeInput]:
+    """The inputs to compare, with the registry's mode if it decides."""
+    if not inputs.registry_mode:
+        return inputs.given
+    if options.profile is not None:
+        return inputs.given[-1:]
+    return [one._replace(options={**one.options, "compatibility": inputs.registry_mode}) for one in inputs.given]
 
 
 def _read_waivers(named: Path | None, folder: Path) -> check_texts.File | None:

@@ -68,16 +68,38 @@ def test_types_that_the_newest_version_refers_to_are_those_of_the_new_one(regist
 
 
 @pytest.mark.usefixtures("new")
-def test_the_mode_of_the_subject_is_the_profile(registry: RegistryServer) -> None:
-    """Unless one is given. An added field without a default fails backward only."""
-    registry.register("e-value", build_order("id"))
-    added = build_order("id", name="count", type="int")
-    for mode, profile in (("FORWARD", "consumer"), ("FULL_TRANSITIVE", "full"), ("BACKWARD", "mesh")):
+def test_the_mode_of_the_subject_decides(registry: RegistryServer) -> None:
+    """Unless a profile or a mode is given. An added field without a default fails backward only, a removed one forward only."""
+    registry.register("e-value", build_order("id", name="count", type="int"))
+    added, removed = build_order("id", name="sum", type="int"), build_order("id")
+    for mode, schema, code in (
+        ("FORWARD", {**added, "fields": [*build_order("id", name="count", type="int")["fields"], added["fields"][-1]]}, 0),
+        ("BACKWARD", {**added, "fields": [*build_order("id", name="count", type="int")["fields"], added["fields"][-1]]}, 1),
+        ("FORWARD", removed, 1),
+        ("BACKWARD", removed, 0),
+        ("FULL", removed, 1),
+    ):
         registry.set_compatibility(mode, "e-value")
-        ran = check_subject(registry, "e-value", added)
-        assert f"profile {profile}" in ran.out, ran
-        assert ("e-value has the mode FULL_TRANSITIVE: its older versions are not compared" in ran.out) is mode.endswith("TRANSITIVE")
-    assert "profile consumer" in check_subject(registry, "e-value", added, "--profile", "consumer").out
+        ran = check_subject(registry, "e-value", schema)
+        assert (ran.code, mode in ran.out) == (code, True), (mode, ran)
+    registry.set_compatibility("BACKWARD", "e-value")
+    assert "profile consumer" in check_subject(registry, "e-value", removed, "--profile", "consumer").out
+    assert check_subject(registry, "e-value", removed, "--compatibility", "FORWARD").code == 1
+    registry.set_compatibility("NONE", "e-value")
+    ran = check_subject(registry, "e-value", removed)
+    assert (ran.code, "profile mesh" in ran.out) == (1, True), "NONE decides nothing"
+
+
+@pytest.mark.usefixtures("new")
+def test_a_transitive_mode_is_about_all_versions(registry: RegistryServer) -> None:
+    registry.register("t-value", build_order("id", name="x", type="string"))
+    registry.register("t-value", build_order("id"))
+    schema = build_order("id", name="x", type="int", default=0)  # reads the data of version 2, not of version 1
+    for mode, code in (("BACKWARD", 0), ("BACKWARD_TRANSITIVE", 1)):
+        registry.set_compatibility(mode, "t-value")
+        ran = check_subject(registry, "t-value", schema)
+        assert ran.code == code, (mode, ran)
+    assert "t-value version 1" in ran.out + ran.err or "`x`" in ran.out, ran
 
 
 def test_the_topic_of_the_subject_is_the_dataset(new: str, registry: RegistryServer) -> None:

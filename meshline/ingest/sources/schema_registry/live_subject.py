@@ -1,4 +1,4 @@
-"""The newest version of one subject, and a proposed one, as texts that stand for themselves: with the schemas that they refer to."""
+"""The versions of one subject that a proposed one is compared with, each as one text with the schemas that it refers to."""
 
 from __future__ import annotations
 
@@ -26,56 +26,82 @@ from meshline.ingest.sources.schema_registry.source import build_redaction, expa
 from meshline.ingest.sources.secrets import Variables
 
 FORMATS = {AVRO: "avro", JSON: "json", PROTOBUF: "protobuf"}
+TRANSITIVE = "_TRANSITIVE"  # ends the modes that are about all versions
+MAX_EARLIER = 50  # versions
 _NEW = ("", 0)  # the proposed version, among those of the registry
 
 
-class LiveSubject(NamedTuple):
-    """The newest version of a subject. `name`: what a report calls it. `compatibility`: its mode, empty if it is not known."""
+class LiveVersion(NamedTuple):
+    """A version of a subject. `name`: what a report calls it."""
 
     name: str
     subject: str
-    compatibility: str
     bundle: Bundle
-
-    @property
-    def format(self) -> str:
-        return FORMATS.get(self.bundle.type, "")
 
     def build_text(self) -> bytes:
         """The version, with what it refers to; of Avro and JSON Schema as a registry answers it. Raises InvalidInput."""
         text = _build_text(self.bundle)
         return text if self.bundle.type == PROTOBUF else msgspec.json.encode({"subject": self.subject, "schema": text.decode()})
 
+
+class LiveSubject(NamedTuple):
+    """A subject: its newest version, before it the older ones if the mode is about them. `mode`: the subject's compatibility mode, if it
+    can decide; empty if it is not known, if it is NONE, and for JSON Schema.
+    """
+
+    versions: tuple[LiveVersion, ...]
+    mode: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def format(self) -> str:
+        return FORMATS[self.versions[-1].bundle.type]
+
     def complete(self, data: bytes, file: str) -> bytes:
         """A proposed version, with what the newest one refers to; unchanged if that is nothing. Raises InvalidInput."""
-        *others, (_, newest) = self.bundle.documents.items()
+        bundle = self.versions[-1].bundle
+        *others, (_, newest) = bundle.documents.items()
         if not others:
             return data
         text = data.decode("utf-8-sig", "replace")
-        if self.bundle.type == PROTOBUF:
-            return _complete_files(text, select_imports(self.bundle))
+        if bundle.type == PROTOBUF:
+            return _complete_files(text, select_imports(bundle))
         documents = {**dict(others), _NEW: Document(text, newest.references)}
-        return _build_text(self.bundle._replace(where=file, documents=documents))
+        return _build_text(bundle._replace(where=file, documents=documents))
 
 
-def read_live_subject(url: str, subject: str, account: Account, variables: Variables) -> LiveSubject:
-    """The newest version of a subject of a registry. `variables`: values for `${NAME}`.
+def read_live_subject(url: str, subject: str, account: Account, variables: Variables, mode: str = "") -> LiveSubject:
+    """A subject of a registry. `variables`: values for `${NAME}`. `mode`: instead of the subject's own.
 
     Raises InvalidInput, NotFound, StoreUnavailable.
     """
     address, used = expand_account(url, account, variables)
     with RegistryClient.connect(address, used, build_redaction(url, address, used)) as client:
         try:
-            found = client.read_version(subject, "latest")
-            compatibility = client.read_compatibility(subject)
+            newest = _read_version(client, subject, "latest")
+            own = client.read_compatibility(subject)
         except RefusedAnswer as error:
             if error.status == 404:
                 raise NotFound(f"{client.url} has no subject {subject!r}") from None
             raise
-        bundle = collect_references(found, subject, client.read_referred)
+        decides = own if own != "NONE" and newest.bundle.type != JSON else ""
+        earlier: list[LiveVersion] = []
+        warnings: list[str] = []
+        if (mode or decides).endswith(TRANSITIVE):
+            *_, (_, last) = newest.bundle.documents
+            older = [number for number in client.list_versions(subject) if number < last]
+            if len(older) > MAX_EARLIER:
+                warnings.append(f"of {len(older)} older versions of {subject} only the newest {MAX_EARLIER} are compared")
+            earlier = [_read_version(client, subject, number) for number in older[-MAX_EARLIER:]]
+    return LiveSubject((*(one for one in earlier if one.bundle.type == newest.bundle.type), newest), decides, tuple(warnings))
+
+
+def _read_version(client: RegistryClient, subject: str, number: int | str) -> LiveVersion:
+    found = client.read_version(subject, number)
+    bundle = collect_references(found, subject, client.read_referred)
     if bundle.type not in FORMATS:
         raise InvalidInput(f"found a schema of the type {bundle.type[:100]!r}; accepted: {', '.join(FORMATS)}", bundle.where)
-    return LiveSubject(f"{client.url} {subject} version {found.version}", subject, compatibility, bundle)
+    return LiveVersion(f"{client.url} {subject} version {found.version}", subject, bundle)
 
 
 def _build_text(bundle: Bundle) -> bytes:
