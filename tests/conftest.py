@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tests.kafka import KafkaBroker, kafka_broker
 from tests.postgres import PostgresServer, postgres_server
+from tests.schema_registry import RegistryServer, registry_server
 from tests.servers import Neo4jServer, neo4j_server
 
 # One profile for all tests, in whatever order they run: without explanations, which take long where examples are slow, and without
@@ -88,6 +89,20 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """One real PostgreSQL for the whole session."""
     yield from postgres_server(tmp_path_factory.mktemp("postgres"))
+
+
+@pytest.fixture(scope="session")
+def running_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    """One real schema registry for the whole session."""
+    with registry_server(tmp_path_factory.mktemp("registry")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def registry(running_registry: RegistryServer) -> RegistryServer:
+    """A real schema registry without subjects."""
+    running_registry.wipe()
+    return running_registry
 
 
 @pytest.fixture(scope="session")

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.command import Ran, run_command, run_successfully
-from tests.ingest.sources.registry_server import RegistryServer, run_registry
+from tests.schema_registry import RegistryServer
 
 MONEY = {"type": "record", "name": "Money", "namespace": "shop", "fields": [{"name": "units", "type": "long"}]}
 PRODUCT = {"type": "object", "properties": {"sku": {"type": "string"}, "name": {"type": "string"}}}
 MONEY_PROTO = 'syntax = "proto3"; package shop; message Money { int64 units = 1; }'
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with run_registry(tmp_path_factory.mktemp("registry")) as server:
-        yield server
 
 
 def build_order(*names: str, **more: object) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,8 @@ import pytest
 from tests.cli.command import run_command, run_successfully
 from tests.cli.test_server import run_server
 from tests.docs.test_docs import parse_commands
-from tests.ingest.sources.registry_server import RegistryServer, run_registry
 from tests.ingest.sources.test_schema_registry import build_order
+from tests.schema_registry import RegistryServer
 
 PAGE = Path(__file__).parents[2] / "docs" / "sources" / "registry.md"
 SHOWN = "http://schema-registry:8081"  # what the page calls the registry
@@ -22,13 +21,11 @@ LINE = "registry/default: 2 of 2 statements read, 0 unchanged, 2 new, 0 changed,
 AGAIN = "registry/default: 0 of 2 statements read, 2 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with run_registry(tmp_path_factory.mktemp("registry")) as server:
-        server.register("shop.orders-value", build_order())
-        server.register("shop.orders-key", {"type": "record", "name": "Key", "fields": [{"name": "id", "type": "long"}]})
-        server.register("shop.customers-value", {"type": "object", "properties": {"email": {"type": "string"}}}, "JSON")
-        yield server
+@pytest.fixture(scope="module", autouse=True)
+def subjects(registry: RegistryServer) -> None:
+    registry.register("shop.orders-value", build_order())
+    registry.register("shop.orders-key", {"type": "record", "name": "Key", "fields": [{"name": "id", "type": "long"}]})
+    registry.register("shop.customers-value", {"type": "object", "properties": {"email": {"type": "string"}}}, "JSON")
 
 
 def test_the_page(new: str, registry: RegistryServer) -> None:

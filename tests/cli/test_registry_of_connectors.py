@@ -6,24 +6,17 @@ The schemas are written by hand as Debezium's documentation shows what its Avro 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.command import run_successfully
-from tests.ingest.sources.registry_server import RegistryServer, run_registry
+from tests.schema_registry import RegistryServer
 
 COLUMNS = ("id", "amount", "country")
 SOURCE = {"type": "record", "name": "Source", "namespace": "io.debezium.connector.postgresql", "fields": [{"name": "db", "type": "string"}]}
 FLAT = {"transforms": "flat", "transforms.flat.type": "io.debezium.transforms.ExtractNewRecordState"}
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with run_registry(tmp_path_factory.mktemp("registry")) as server:
-        yield server
 
 
 def build_row(name: str) -> dict[str, Any]:

@@ -1,20 +1,15 @@
-"""A real schema registry for tests (Apicurio), one that answers what a test wrote, and what they do with it."""
+"""A schema registry that answers what a test wrote, and what tests do with a registry."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote, urlsplit
-
-import httpx
-import pytest
+from urllib.parse import unquote, urlsplit
 
 from meshline.graph.content import decode_facts
 from meshline.graph.live_graph import LiveGraph
@@ -25,47 +20,7 @@ from meshline.ingest.sources.schema_registry.source import SchemaRegistry
 from meshline.ingest.sources.sync import SyncOutcome, sync_source
 from meshline.ingest.sources.target import LocalTarget
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "servers" / "apicurio.py"
 KAFKA = "kafka://kafka:9093"
-
-
-class RegistryServer(NamedTuple):
-    """A running registry, as producers use it."""
-
-    url: str
-
-    def register(self, subject: str, schema: object, type_: str = "AVRO", references: Mapping[str, tuple[str, int]] | None = None) -> int:
-        """Register a schema; returns its id. `references`: (subject, version) by name."""
-        body: dict[str, object] = {"schema": schema if isinstance(schema, str) else json.dumps(schema), "schemaType": type_}
-        if references:
-            body["references"] = [{"name": name, "subject": of, "version": version} for name, (of, version) in references.items()]
-        answer = httpx.post(f"{self.url}/subjects/{quote(subject, safe='')}/versions", json=body, timeout=60)
-        assert answer.status_code == 200, answer.text
-        return int(answer.json()["id"])
-
-    def set_compatibility(self, mode: str, subject: str = "") -> None:
-        path = f"/config/{quote(subject, safe='')}" if subject else "/config"
-        answer = httpx.put(f"{self.url}{path}", json={"compatibility": mode}, timeout=60)
-        assert answer.status_code == 200 or mode == "NONE", answer.text  # Apicurio removes a rule, and answers 404 if there is none
-
-    def delete(self, subject: str, version: int | None = None) -> None:
-        path = f"/subjects/{quote(subject, safe='')}" + ("" if version is None else f"/versions/{version}")
-        answer = httpx.delete(f"{self.url}{path}", timeout=60)
-        assert answer.status_code == 200, answer.text
-
-
-@contextmanager
-def run_registry(home: Path) -> Iterator[RegistryServer]:
-    """Run a registry; a missing requirement is a failure, not a skip."""
-    with subprocess.Popen([sys.executable, str(SCRIPT), str(home)], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            if not url:
-                pytest.fail("no schema registry can be had: see above", pytrace=False)
-            yield RegistryServer(url)
-        finally:
-            process.terminate()
 
 
 Answer = tuple[int, object]  # status, and the body: bytes as they are, other values as JSON

@@ -13,13 +13,12 @@ from meshline.graph.queries.schema_history import read_schemas
 from tests.ingest.sources.fake_source import open_graph
 from tests.ingest.sources.registry_server import (
     KAFKA,
-    RegistryServer,
     count_outcomes,
     read_topic,
-    run_registry,
     sync_registry,
     sync_successfully,
 )
+from tests.schema_registry import RegistryServer
 
 MONEY = {
     "type": "record",
@@ -38,12 +37,6 @@ def build_order(*more: object) -> dict[str, object]:
         {"name": "paid", "type": ["null", "string", "long"], "default": None},
     ]
     return {"type": "record", "name": "Order", "namespace": "shop", "doc": "An order.", "fields": [*fields, *more]}
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with run_registry(tmp_path_factory.mktemp("registry")) as server:
-        yield server
 
 
 @pytest.fixture
