@@ -105,7 +105,7 @@ TRIED = (
     ),
     TriedSystem(
         "Apicurio", "2.6.13 (Confluent's API)", Trial.REAL, "registry",
-        "subjects, versions, references, modes: Avro, JSON Schema, Protobuf", "times of versions: its Confluent API states none",
+        "subjects, versions with times, references, modes: Avro, JSON Schema, Protobuf", "groups, rules besides compatibility",
         "tests/ingest/sources/test_schema_registry.py",
     ),
     TriedSystem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urldefrag, urljoin
@@ -215,6 +216,7 @@ def _escape(text: str) -> str:
 
 
 _ROOT = "meshline_root.proto"
+_COMPILERS = threading.BoundedSemaphore(2)  # processes at the same time, whatever the number of requests: each may take its limit of memory
 
 # Files that Confluent's serializers have themselves, so that no registry has them: what schemas may use of them.
 _BUILT_IN = {
@@ -256,7 +258,8 @@ def select_imports(bundle: Bundle) -> dict[str, str]:
 def _parse_protobuf(bundle: Bundle) -> ParsedSchema:
     """The first message of the file: serializers take it unless a producer chooses another."""
     *_, root = bundle.documents.values()
-    messages = compile_messages({_ROOT: root.text}, _BUILT_IN | select_imports(bundle), {_ROOT: bundle.where})
+    with _COMPILERS:
+        messages = compile_messages({_ROOT: root.text}, _BUILT_IN | select_imports(bundle), {_ROOT: bundle.where})
     return ParsedSchema("protobuf", (messages.build_schema(messages.names[0]).definition,) if messages.names else ())
 
 

@@ -6,6 +6,7 @@ import base64
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -27,6 +28,10 @@ MAX_SUBJECTS = 100_000
 MAX_SCHEMA = 4 * 2**20  # characters
 MAX_KEPT = 1_000  # schemas that others refer to
 APICURIO = "/apis/ccompat/"  # in the address of an Apicurio Registry
+APICURIO_TIMES = (  # where the own API of Apicurio 2 and 3 states when a version was created, which the other one does not
+    "/apis/registry/v2/groups/default/artifacts/{subject}/versions/{version}/meta",
+    "/apis/registry/v3/groups/default/artifacts/{subject}/versions/{version}",
+)
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -62,6 +67,10 @@ class _Config(msgspec.Struct, rename={"level": "compatibilityLevel"}):
     compatibility: str | None = None
 
 
+class _Created(msgspec.Struct, rename={"created": "createdOn"}):
+    created: str
+
+
 class Account(NamedTuple):
     """What a registry asks for. Empty: nothing."""
 
@@ -73,12 +82,15 @@ class Account(NamedTuple):
 class RegistryClient:
     """A client of one registry, for several threads. It raises only MeshlineError."""
 
-    def __init__(self, reader: HttpReader) -> None:
+    def __init__(self, reader: HttpReader, prefix: str) -> None:
+        """`prefix`: what follows the reader's address in all addresses of Confluent's API."""
         self._reader = reader
+        self._prefix = prefix
+        self._apicurio = [*APICURIO_TIMES] if APICURIO in f"{prefix}/" else []  # the addresses of times that may be right
         self._global: str | None = None
         self._lock = threading.Lock()
         self._referred: dict[tuple[str, int], Registered] = {}  # versions are immutable, and several schemas refer to one
-        self.url = reader.redact(reader.url)
+        self.url = reader.redact(f"{reader.url}{prefix}")
 
     @classmethod
     @contextmanager
@@ -86,14 +98,17 @@ class RegistryClient:
         """A client for the registry at an address. Nothing is sent yet. Raises InvalidInput."""
         if "@" in url.partition("://")[2].partition("/")[0]:
             raise InvalidInput("the address has a user or a password in it; set the keys user and password instead", "url")
-        with HttpReader.connect(PROGRAM, url, redact, headers=_build_headers(account), connections=threads) as reader:
-            yield cls(reader)
+        root, apicurio, version = url.strip().rstrip("/").partition(APICURIO)
+        if not version.isalnum():
+            root, apicurio, version = url, "", ""
+        with HttpReader.connect(PROGRAM, root, redact, headers=_build_headers(account), connections=threads) as reader:
+            yield cls(reader, f"{apicurio}{version}")
 
     def list_subjects(self) -> list[str]:
         """The subjects of all contexts, without deleted ones. Some registries ignore that a page is asked for, and answer all."""
         found: dict[str, None] = {}
         while True:
-            page = self._reader.read(list[str], f"/subjects?offset={len(found)}&limit={PAGE}")
+            page = self._reader.read(list[str], f"{self._prefix}/subjects?offset={len(found)}&limit={PAGE}")
             before = len(found)
             found.update(dict.fromkeys(page))
             if len(found) > MAX_SUBJECTS:
@@ -103,21 +118,34 @@ class RegistryClient:
 
     def list_versions(self, subject: str) -> list[int]:
         """The versions of a subject, without deleted ones. Raises RefusedAnswer with status 404 if there is no such subject."""
-        return sorted(self._reader.read(list[int], f"/subjects/{quote(subject, safe='')}/versions"))
+        return sorted(self._reader.read(list[int], f"{self._prefix}/subjects/{quote(subject, safe='')}/versions"))
 
     def read_version(self, subject: str, version: int | str) -> Registered:
         """A version of a subject, by its number or `latest`. Raises RefusedAnswer with status 404 if there is none."""
-        found = self._reader.read(Registered, f"/subjects/{quote(subject, safe='')}/versions/{version}")
+        found = self._reader.read(Registered, f"{self._prefix}/subjects/{quote(subject, safe='')}/versions/{version}")
         if len(found.schema) > MAX_SCHEMA:
             raise InvalidInput(f"the schema has {len(found.schema):,} characters; at most {MAX_SCHEMA:,} are read", f"{subject} {version}")
+        if found.registered_at is None and self._apicurio:
+            return msgspec.structs.replace(found, registered_at=self._read_time(subject, found.version))
         return found
+
+    def _read_time(self, subject: str, version: int) -> int | None:
+        """When Apicurio created a version, in milliseconds, by its own API; None if it does not state it."""
+        for address in tuple(self._apicurio):
+            try:
+                text = self._reader.read(_Created, address.format(subject=quote(subject, safe=""), version=version)).created
+                return int(datetime.fromisoformat(text).timestamp() * 1000)
+            except (InvalidInput, AccessRefused, ValueError, OverflowError):
+                if len(self._apicurio) > 1 and address in self._apicurio:
+                    self._apicurio.remove(address)  # it is another version of Apicurio
+        return None
 
     def read_referred(self, subject: str, version: int) -> Registered:
         """A version that a schema refers to, which is kept: deleted ones, too, as long as the registry has them."""
         key = subject, version
         if (found := self._referred.get(key)) is not None:
             return found
-        address = f"/subjects/{quote(subject, safe='')}/versions/{version}?deleted=true"
+        address = f"{self._prefix}/subjects/{quote(subject, safe='')}/versions/{version}?deleted=true"
         try:
             found = self._reader.read(Registered, address)
         except RefusedAnswer as error:
@@ -133,7 +161,7 @@ class RegistryClient:
     def read_compatibility(self, subject: str) -> str:
         """The compatibility mode of a subject: its own, else that of all; empty if the account may not read it."""
         try:
-            config = self._reader.read(_Config, f"/config/{quote(subject, safe='')}")
+            config = self._reader.read(_Config, f"{self._prefix}/config/{quote(subject, safe='')}")
         except AccessRefused:
             return ""
         except RefusedAnswer as error:
@@ -142,14 +170,14 @@ class RegistryClient:
             return self.read_global_compatibility()
         mode = config.level or config.compatibility or ""
         # Apicurio answers NONE for a subject without a mode of its own; setting NONE removes the mode.
-        return self.read_global_compatibility() if mode in ("", "NONE" if APICURIO in self.url else "") else mode
+        return self.read_global_compatibility() if mode in ("", "NONE" if APICURIO in f"{self._prefix}/" else "") else mode
 
     def read_global_compatibility(self) -> str:
         """The compatibility mode of subjects without one of their own; empty if the account may not read it, or there is none."""
         with self._lock:
             if self._global is None:
                 try:
-                    config = self._reader.read(_Config, "/config")
+                    config = self._reader.read(_Config, f"{self._prefix}/config")
                     self._global = config.level or config.compatibility or ""
                 except (AccessRefused, RefusedAnswer):
                     self._global = ""
