@@ -163,6 +163,7 @@ message Line { string sku = 1; Line gift = 2; }
 """
     registry.register("p.orders-value", order, "PROTOBUF", {"money.proto": ("p.money.proto", 1)})
     registry.register("p.events-shop.Money", money, "PROTOBUF")
+    registry.register("p.lines-shop.Line", order, "PROTOBUF", {"money.proto": ("p.money.proto", 1)})  # not the first message
     registry.register("p.orders-key", 'syntax = "proto3"; message Key { int64 id = 1; }', "PROTOBUF")
     loading = sync_successfully(live, registry.url, subjects=["p.*"])
     assert loading.warnings == ()
@@ -180,6 +181,7 @@ message Line { string sku = 1; Line gift = 2; }
     assert topic.columns["email"]["description"] == "Who ordered."
     assert [name for name, column in topic.columns.items() if "identifies" in column] == ["id"]
     assert [*read_topic(live, "p.events").columns] == ["currency", "units"]
+    assert [*read_topic(live, "p.lines").columns] == ["sku", "gift"]
 
 
 def test_a_key_that_the_value_does_not_repeat_is_columns_of_its_own(live: LiveGraph, registry: RegistryServer) -> None:

@@ -16,7 +16,7 @@ from meshline.ingest.schemas.base import parse_json
 from meshline.ingest.schemas.json_schema import parse_json_schema
 from meshline.ingest.schemas.protobuf import compile_messages
 from meshline.ingest.sources.schema_registry.registry_client import Registered
-from meshline.ingest.sources.schema_registry.subjects import parse_subject, qualify_subject
+from meshline.ingest.sources.schema_registry.subjects import find_named_topic, parse_subject, qualify_subject
 from meshline.words import shorten_text
 
 MAX_REFERENCES = 200  # schemas that one schema refers to, directly or not
@@ -256,11 +256,15 @@ def select_imports(bundle: Bundle) -> dict[str, str]:
 
 
 def _parse_protobuf(bundle: Bundle) -> ParsedSchema:
-    """The first message of the file: serializers take it unless a producer chooses another."""
-    *_, root = bundle.documents.values()
+    """The message that the subject is named after, else the first of the file, which serializers take unless a producer chooses another."""
+    *_, ((subject, _), root) = bundle.documents.items()
     with _COMPILERS:
         messages = compile_messages({_ROOT: root.text}, _BUILT_IN | select_imports(bundle), {_ROOT: bundle.where})
-    return ParsedSchema("protobuf", (messages.build_schema(messages.names[0]).definition,) if messages.names else ())
+    if not messages.names:
+        return ParsedSchema("protobuf", ())
+    text = parse_subject(subject).name
+    named = (name for name in messages.names if find_named_topic(text) is None and f"-{text}".endswith(f"-{name}"))
+    return ParsedSchema("protobuf", (messages.build_schema(next(named, messages.names[0])).definition,))
 
 
 _PARSERS: Mapping[str, Callable[[Bundle], ParsedSchema]] = {AVRO: _parse_avro, JSON: _parse_json, PROTOBUF: _parse_protobuf}
