@@ -1,4 +1,4 @@
-"""`meshline ingest KIND` for databases, for the exports of warehouses, and for tools whose dashboards query them."""
+"""`meshline ingest KIND` for databases, the exports of warehouses, policies of who may read them, and tools whose dashboards query them."""
 
 from __future__ import annotations
 
@@ -156,6 +156,21 @@ def redshift(
         "complete": complete,
     }
     ingest_source("redshift", keys, strict=strict, store=store, server=server)
+
+
+def ranger(
+    file: Annotated[list[str], typer.Argument(help="Exported policies (JSON), and patterns.", metavar="FILE...")],
+    *,
+    namespace: Annotated[str, typer.Option(help="The namespace of the datasets that the service protects.", metavar="NAMESPACE")],
+    service: Annotated[str, typer.Option(help="The service, if the files have several.", show_default=False, metavar="NAME")] = "",
+    name: SourceName = "default",
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load exported policies of Apache Ranger: who may read which table or column, with masks and row filters."""
+    keys = {"name": name, "files": file, "namespace": namespace, "service": service}
+    ingest_source("ranger", keys, strict=strict, store=store, server=server)
 
 
 def superset(

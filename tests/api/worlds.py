@@ -186,7 +186,7 @@ class World:
                 for dataset in of:
                     of_edge = self.unread.text if dataset >= SEVERAL else "open"
                     yield mesh.build_edge_statement(type_, key, self.datasets[dataset], purpose=of_edge)
-                    reader = AssetKey(AssetKind.OWNER, (self.name(f"reader-{number}", of),))
+                    reader = AssetKey(AssetKind.OWNER, (self.name(f"team-reader-{number}", of),))
                     yield mesh.build_edge_statement(EdgeType.MAY_READ, reader, self.datasets[dataset], grant=of_edge)
 
     def _list_usage(self) -> Iterator[Statement]:

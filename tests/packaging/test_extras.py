@@ -144,6 +144,7 @@ def folder(tmp_path: Path) -> Path:
     (folder / "old.json").write_text('{"$schema":"x","title":"b","type":"object","properties":{"id":{"type":"integer"},"x":{}}}', "utf-8")
     (folder / "new.json").write_text('{"$schema":"x","title":"b","type":"object","properties":{"id":{"type":"integer"}}}', "utf-8")
     (folder / "drop.sql").write_text("ALTER TABLE customers.customers DROP COLUMN email;", "utf-8")
+    (folder / "policies.json").write_text('{"policies": [{"service": "lake", "serviceType": "hive"}]}', "utf-8")
     (folder / "tables.csv").write_text("table_catalog,table_schema,table_name,table_type\nSHOP,RAW,ORDERS,BASE TABLE\n", "utf-8")
     (folder / "policy.yaml").write_text(
         "{id: named, title: t, kind: dataset, require: 'name != \"\"', severity: info, message: '{name} has no name'}\n", "utf-8"
@@ -183,6 +184,7 @@ def list_cases() -> list[Case]:
         Case(f"ingest postgres postgresql://127.0.0.1:1/shop {at}", 2, "postgres"),
         Case(f"ingest duckdb missing.duckdb {at}", 1, "duckdb"),
         Case(f"ingest snowflake tables.csv --account acme-eu {at}", 0, "sql"),
+        Case(f"ingest ranger policies.json --namespace lake {at}"),
         Case(f"ingest debezium {mesh}/connect/*.json {at}"),
         Case(f"ingest dbt {mesh}/dbt/target --namespace marts {at}", 0, "dbt"),
         Case(f"ingest gx {mesh}/quality/customer_orders.json --dataset marts/a.b {at}"),

@@ -139,6 +139,11 @@ TRIED = (
         "tests/ingest/sources/test_warehouses.py",
     ),
     TriedSystem(
+        "Ranger", "policies as its REST API exports them", Trial.DOCUMENTED, "ranger",
+        "access, masking and row-filter policies of Hive and Trino", "conditions, tag-based policies, members of groups and roles",
+        "tests/ingest/sources/test_ranger.py",
+    ),
+    TriedSystem(
         "Redshift", "exports of SVV_*, SYS_*, STL_*", Trial.DOCUMENTED, "redshift",
         "tables, views, columns, lineage of views and of the histories", "keys, owners, Spectrum's partitions",
         "tests/ingest/sources/test_warehouses.py",

@@ -1,0 +1,1 @@
+"""Apache Ranger. `parse` reads exported policies, `facts` evaluates them for the datasets that the graph knows."""
