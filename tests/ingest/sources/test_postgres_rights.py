@@ -131,3 +131,16 @@ def test_roles_that_have_the_rights_of_each_other() -> None:
     assert [one.principal for one in rights.list_rights("s", [(None, 2)], "x", row_security=False)] == ["a", "b"]
     assert rights.list_rights("other", [(None, 2)], "x", row_security=False) == ()
     assert rights.list_rights("s", [(None, 99)], "x", row_security=False) == ()
+
+
+def test_a_role_with_many_members_has_their_right() -> None:
+    def build_role(name: str, *inherits: int) -> Role:
+        return Role(name, logs_in=bool(inherits), superuser=False, bypasses_row_security=False, inherits=inherits)
+
+    def list_principals(members: int) -> list[str]:
+        roles = {1: build_role("analysts"), **{number: build_role(f"a{number}", 1) for number in range(2, 2 + members)}}
+        found = ReadRights(roles, {"s": frozenset({0})}).list_rights("s", [(None, 1)], "x", row_security=False)
+        return [one.principal for one in found]
+
+    assert len(list_principals(99)) == 100, "the members, and the role itself"
+    assert list_principals(100) == ["analysts"]

@@ -188,7 +188,7 @@ class _Reader:
         try:
             with self._connection.transaction():
                 rows = self._connection.execute(text, {"limit": MAX_STATEMENTS}).fetchall()
-        except psycopg.Error as error:  # it is not in shared_preload_libraries, or of a version without toplevel
+        except psycopg.Error as error:  # it is not in shared_preload_libraries
             self._warnings.append(f"pg_stat_statements cannot be read: {str(error).partition(chr(10))[0]}")
             return []
         hidden = sum(row[0] == _HIDDEN for row in rows)

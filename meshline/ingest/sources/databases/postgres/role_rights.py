@@ -6,6 +6,7 @@ read everything and are in no list. What no role logs in with is listed only if 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from meshline.ingest.sources.databases.catalog import ReadRight
 
 PUBLIC = 0
+MAX_MEMBERS = 100  # of a role that are listed; instead of more, the role is
 READ_ALL = "pg_read_all_data"  # a role of the system: of its members, each may read every table in every schema
 
 
@@ -77,7 +79,12 @@ class ReadRights:
                 found[role] = READ_ALL
             elif by is not None and not users.isdisjoint(own):
                 found[role] = "PUBLIC" if by == PUBLIC else self._roles[by].name
-        return {role: via for role, via in found.items() if self._roles[role].name != READ_ALL}
+        return _fold_members(found, self._ids)
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        """The ids of all roles by their names."""
+        return {"PUBLIC": PUBLIC, **{known.name: role for role, known in self._roles.items()}}
 
     def _has_name(self, role: int, name: str) -> bool:
         known = self._roles.get(role)
@@ -98,6 +105,13 @@ class ReadRights:
                     found[other] = None
                     waiting.append(other)
         return found
+
+
+def _fold_members(found: Mapping[int, str], ids: Mapping[str, int]) -> dict[int, str]:
+    """The roles that may read, with one role in place of its members where these are many."""
+    counts = Counter(found.values())
+    kept = {role: via for role, via in found.items() if counts[via] <= MAX_MEMBERS and role != ids.get(READ_ALL)}
+    return {**kept, **{ids[via]: via for via, count in counts.items() if count > MAX_MEMBERS}}
 
 
 def build_roles(rows: Sequence[tuple[Any, ...]]) -> dict[int, Role]:

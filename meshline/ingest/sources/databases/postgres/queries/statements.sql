@@ -2,6 +2,6 @@
 SELECT s.query
 FROM {statements} s
 JOIN pg_database d ON d.oid = s.dbid
-WHERE d.datname = current_database() AND s.toplevel IS NOT FALSE
+WHERE d.datname = current_database()
 ORDER BY s.calls DESC, s.queryid
 LIMIT %(limit)s
