@@ -21,7 +21,7 @@ from tests.ingest.sources.metastore_tables import load_objects
 
 RECORDED = Path(__file__).parent / "hive_metastore"
 VERSIONS = ("version_2_3_9", "version_4_0_1")
-WAREHOUSE = "/warehouse"  # in the recorded objects
+WAREHOUSE = "file:/warehouse/shop.db"  # in the recorded objects
 
 
 class RecordedMetastore:
@@ -30,7 +30,7 @@ class RecordedMetastore:
     def __init__(self, version: str) -> None:
         folder = RECORDED / version
         text = (folder / "objects.json").read_text(encoding="utf-8")
-        self.databases, self.tables = load_objects(json.loads(text.replace(f"file:{WAREHOUSE}", f"file:{folder}{WAREHOUSE}")))
+        self.databases, self.tables = load_objects(json.loads(text.replace(WAREHOUSE, f"file:{folder}/warehouse/shop")))
         self.is_new = version == "version_4_0_1"
         self.broken: set[str] = set()
         self.asked: Counter[str] = Counter()

@@ -152,7 +152,7 @@ def test_changes_and_pages(graph: LiveGraph, client: Any, endpoint: str, monkeyp
 
 def test_an_iceberg_table_is_described_by_its_own_metadata(graph: LiveGraph, client: Any, endpoint: str, tmp_path: Path) -> None:
     client.create_database(DatabaseInput={"Name": "shop"})
-    (metadata,) = (RECORDED / VERSIONS[0] / "warehouse" / "shop.db" / "items" / "metadata").iterdir()
+    (metadata,) = (RECORDED / VERSIONS[0] / "warehouse" / "shop" / "items" / "metadata").iterdir()
     shutil.copy(metadata, tmp_path / "items.metadata.json")
     parameters = {"table_type": "ICEBERG", "metadata_location": f"file:{tmp_path}/items.metadata.json"}
     client.create_table(DatabaseName="shop", TableInput={"Name": "items", "TableType": "EXTERNAL_TABLE", "Parameters": parameters})
