@@ -39,7 +39,7 @@ def _parse_settings(given: list[str] | None, option: str) -> dict[str, str]:
     from meshline.errors import InvalidInput
 
     found = dict(one.partition("=")[::2] for one in given or ())
-    if not all(found):
+    if not all(found) or not all(found.values()):
         raise InvalidInput("accepted are settings such as KEY=VALUE", option)
     return found
 

@@ -63,6 +63,14 @@ TRIED = (
         "tests/ingest/sources/test_iceberg_rest.py",
     ),
     TriedSystem(
+        "Nessie", "0.99.0", Trial.REAL_AND_RECORDED, "iceberg", "tables and views of a branch, as of any Iceberg REST catalog",
+        "tags and earlier commits of the catalog", "tests/ingest/sources/test_iceberg_nessie.py",
+    ),
+    TriedSystem(
+        "Polaris", "1.0", Trial.DOCUMENTED, "iceberg", "tables and views of a catalog, with the credentials of a principal",
+        "grants, generic tables", "tests/ingest/sources/test_iceberg_polaris.py",
+    ),
+    TriedSystem(
         "SQL catalog", "pyiceberg 0.12.0, SQLite", Trial.REAL, "iceberg", "tables, columns by id, history, owners, products",
         "views: the library has none there", "tests/ingest/sources/test_iceberg_sql.py",
     ),

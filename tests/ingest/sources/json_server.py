@@ -15,6 +15,8 @@ class Asked(NamedTuple):
     path: str
     parameters: Mapping[str, str]
     authorization: str
+    headers: Mapping[str, str] = {}
+    form: Mapping[str, str] = {}  # of a POST
 
 
 class Failure(NamedTuple):
@@ -32,9 +34,13 @@ def serve_json(answer: Answer) -> Iterator[str]:
     """Serve on loopback. Yields the address."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def do_POST(self) -> None:
+            self.do_GET(dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode())))
+
+        def do_GET(self, form: Mapping[str, str] | None = None) -> None:
             parts = urlsplit(self.path)
-            found = answer(Asked(parts.path, dict(parse_qsl(parts.query)), self.headers.get("Authorization") or ""))
+            given = self.headers.get("Authorization") or ""
+            found = answer(Asked(parts.path, dict(parse_qsl(parts.query)), given, dict(self.headers), form or {}))
             status, value = (found.status, found.body) if isinstance(found, Failure) else (200, found)
             body = value if isinstance(value, bytes) else json.dumps(value).encode()
             self.send_response(status)

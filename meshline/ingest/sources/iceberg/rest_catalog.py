@@ -183,7 +183,9 @@ class RestAccess(LibraryCatalog):
         catalog = self.catalog
         # The server's separator of namespaces and its endpoints are private in pyiceberg.
         self._separator = catalog._namespace_separator  # noqa: SLF001
-        self._has_views = Capability.V1_LIST_VIEWS in catalog._supported_endpoints  # noqa: SLF001
+        # Nessie has views, but does not state which requests it knows.
+        is_nessie = str(catalog.properties.get("nessie.is-nessie-catalog")).lower() == "true"
+        self._has_views = is_nessie or Capability.V1_LIST_VIEWS in catalog._supported_endpoints  # noqa: SLF001
         self._transport = Transport(catalog._session, catalog.uri, lambda: self.call(catalog._refresh_token))  # noqa: SLF001
         self._namespaces = catalog.url("namespaces")
         self._page_size = {"pageSize": str(size)} if (size := catalog.properties.get(PAGE_SIZE)) else {}
