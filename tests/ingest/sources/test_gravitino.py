@@ -13,7 +13,7 @@ from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, build_column_key, build_dataset_key, build_owner_key
 from meshline.graph.store.factory import open_store
-from meshline.ingest.sources.metastore import rest_client
+from meshline.ingest.sources import http_reader
 from meshline.ingest.sources.metastore.gravitino import Gravitino, format_gravitino_type
 from tests.ingest.sources.iceberg_catalog import count_outcomes, read_shown_attributes
 from tests.ingest.sources.json_server import Asked, Failure, serve_json
@@ -138,7 +138,7 @@ def test_a_table_that_was_dropped_while_it_was_listed_and_one_that_cannot_be_rea
         load_source(graph, build_source(url))
         server.answers[f"{SCHEMA}/tables/orders"] = Failure(500, {"message": "the metastore is broken"})
         loading = load_source(graph, build_source(url))
-        assert "Gravitino answers HTTP status 500: the metastore is broken" in str(loading.refused[0])
+        assert f"{url} answers HTTP status 500: the metastore is broken" in str(loading.refused[0])
         assert loading.retracted == 0
         del server.answers[f"{SCHEMA}/tables/orders"]
         assert load_source(graph, build_source(url)).retracted == 1
@@ -150,20 +150,21 @@ def test_a_schema_or_catalog_that_cannot_be_listed_keeps_what_was_known(graph: L
         load_source(graph, build_source(url))
         server.answers[SCHEMA] = Failure(403, {"message": "not permitted"})
         loading = load_source(graph, build_source(url))
-        assert [str(error) for error in loading.refused] == [f"hive_prod.shop: {SCHEMA}: Gravitino answers HTTP status 403: not permitted"]
+        refused = f"hive_prod.shop: {url} refuses access (HTTP status 403: not permitted); set the key token to one that may read it"
+        assert [str(error) for error in loading.refused] == [refused]
         server.answers[f"{ROOT}/catalogs/hive_prod/schemas"] = Failure(500)
         loading = load_source(graph, build_source(url))
         assert str(loading.refused[0]).startswith("hive_prod: ")
-        assert str(loading.refused[0]).endswith("Gravitino answers HTTP status 500")
+        assert str(loading.refused[0]).endswith("answers HTTP status 500")
         assert loading.retracted == 0
 
 
 def test_what_is_asked_for_must_exist(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest_client, "WAITS", ())
+    monkeypatch.setattr(http_reader, "WAITS", ())
     with serve_json(Server()) as url:
         with pytest.raises(InvalidInput, match="catalogs: there is no relational catalog 'files'; there are: hive_prod"):
             load_source(graph, build_source(url, catalogs=["files"]))
-        with pytest.raises(InvalidInput, match="Gravitino answers HTTP status 404: there is none"):
+        with pytest.raises(InvalidInput, match="answers HTTP status 404: there is none"):
             load_source(graph, build_source(url, metalake="other"))
     with pytest.raises(StoreUnavailable, match=r"Gravitino does not answer at http://127\.0\.0\.1:1"):
         load_source(graph, build_source("http://127.0.0.1:1"))

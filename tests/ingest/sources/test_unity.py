@@ -14,8 +14,8 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, build_column_key, build_dataset_key, build_owner_key
 from meshline.graph.naming import Naming
 from meshline.graph.store.factory import open_store
+from meshline.ingest.sources import http_reader
 from meshline.ingest.sources.context import build_context
-from meshline.ingest.sources.metastore import rest_client
 from meshline.ingest.sources.metastore.unity import Unity, format_unity_namespace
 from tests.ingest.sources.iceberg_catalog import count_outcomes, read_shown_attributes
 from tests.ingest.sources.json_server import Asked, Failure, serve_json
@@ -188,14 +188,15 @@ def test_only_some_catalogs_and_tables(graph: LiveGraph) -> None:
 
 
 def test_refusals_of_the_server(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest_client, "WAITS", (0.0,))
+    monkeypatch.setattr(http_reader, "WAITS", (0.0,))
     server = Server()
     with serve_json(server) as url:
         load_source(graph, build_source(url))
         server.answers["/tables"] = Failure(403, {"message": "no USE SCHEMA for token s3cret-token"})
         loading = load_source(graph, build_source(url, token="s3cret-token"))
-        assert str(loading.refused[0]).startswith("main.crm: /api/2.1/unity-catalog/tables?catalog_name=main")
-        assert str(loading.refused[0]).endswith("Unity Catalog answers HTTP status 403: no USE SCHEMA for token ***")
+        assert [str(error) for error in loading.refused] == [
+            f"main.crm: {url} refuses access (HTTP status 403: no USE SCHEMA for token ***); set the key token to one that may read it"
+        ]
         assert loading.retracted == 0
         server.answers["/tables"] = Failure(503)
         loading = load_source(graph, build_source(url))

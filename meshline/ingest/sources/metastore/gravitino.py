@@ -11,19 +11,20 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import Field
 
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, MeshlineError
 from meshline.graph.model import Json, to_micros
 from meshline.ingest.sources.base import Context, Reading, Refusal, Source
+from meshline.ingest.sources.http_reader import AccessRefused, Program, RefusedAnswer
 from meshline.ingest.sources.iceberg.facts import NamespaceDefaults
+from meshline.ingest.sources.metastore.catalog_api import CatalogApi
 from meshline.ingest.sources.metastore.catalog_table import MAX_COLUMNS, CatalogColumn, CatalogTable, Listing, RefusedTable
-from meshline.ingest.sources.metastore.rest_client import RefusedRead, RestClient
 from meshline.ingest.sources.metastore.table_storage import TableStorage
 from meshline.ingest.sources.metastore.walk import CatalogIdentity, CatalogReader, Selection
 from meshline.ingest.sources.secrets import Redaction, expand_properties, expand_variables
 
-TITLE = "Gravitino"
+PROGRAM = Program("Gravitino", "https://gravitino.internal:8090", "set the key token to one that may read it", 60.0)
 MAX_DEPTH = 24
-_UNKNOWN = frozenset({403, 404, 405, 501})  # answers to a question that the server does not know, or does not permit
+_UNKNOWN = frozenset({404, 405, 501})  # answers to a question that the server does not know
 
 GravitinoType = str | dict[str, Any]  # a plain type's name, or a struct, list, map, ...
 
@@ -127,11 +128,15 @@ class Gravitino(Source):
         written = {**self.properties, **self.storage_options, "token": self.token}
         redact = Redaction(written, {**properties, **options, "token": token})
         namespace = context.resolve_namespace(self.namespace) if self.namespace else self.metalake
-        identity = CatalogIdentity(self.kind, TITLE, namespace)
+        identity = CatalogIdentity(self.kind, PROGRAM.name, namespace)
         selection = Selection(identity, self.tables)
-        client = RestClient.open(url, _build_headers(token, self.user), TITLE, redact)
-        walk = GravitinoWalk(client, self.metalake, selection, details=self.details)
-        found = walk.list_catalogs(self.catalogs)  # here, so that a server that is away is an error
+        api = CatalogApi(PROGRAM, url, _build_headers(token, self.user), redact)
+        walk = GravitinoWalk(api, self.metalake, selection, details=self.details)
+        try:
+            found = walk.list_catalogs(self.catalogs)  # here, so that a server that is away is an error
+        except MeshlineError:
+            api.close()
+            raise
         reader = CatalogReader(identity, walk.list_tables(found), selection, TableStorage(properties, options, redact), context)
         return reader.build_reading(self.source)._replace(complete=not self.tables and not self.catalogs)
 
@@ -148,15 +153,15 @@ def _build_headers(token: str, user: str) -> dict[str, str]:
 class GravitinoWalk:
     """One walk over a metalake."""
 
-    def __init__(self, client: RestClient, metalake: str, selection: Selection, *, details: bool) -> None:
-        self._client = client
+    def __init__(self, api: CatalogApi, metalake: str, selection: Selection, *, details: bool) -> None:
+        self._api = api
         self._root = ("api", "metalakes", metalake)
         self._selection = selection
         self._details = details
 
     def list_catalogs(self, only: Sequence[str]) -> list[_Catalog]:
         """The relational catalogs that are read. Raises InvalidInput, StoreUnavailable."""
-        answer = self._client.read(_Catalogs, (*self._root, "catalogs"), {"details": "true"})
+        answer = self._api.read(_Catalogs, (*self._root, "catalogs"), {"details": "true"})
         found = [one for one in answer.catalogs if one.type.casefold() == "relational"]
         if missing := sorted(set(only) - {one.name for one in found}):
             raise InvalidInput(
@@ -170,21 +175,21 @@ class GravitinoWalk:
             for catalog in catalogs:
                 place = (*self._root, "catalogs", catalog.name, "schemas")
                 try:
-                    schemas = self._client.read(_Identifiers, place).identifiers
-                except InvalidInput as error:
+                    schemas = self._api.read(_Identifiers, place).identifiers
+                except (InvalidInput, AccessRefused) as error:
                     yield Refusal(InvalidInput(str(error), catalog.name))
                     continue
                 for schema in schemas:
                     yield from self._list_schema(catalog, schema.name)
         finally:
-            self._client.close()
+            self._api.close()
 
     def _list_schema(self, catalog: _Catalog, schema: str) -> Listing:
         place = (*self._root, "catalogs", catalog.name, "schemas", schema)
         try:
-            comment = self._client.read(_SchemaAnswer, place).schema.comment
-            tables = self._client.read(_Identifiers, (*place, "tables")).identifiers
-        except InvalidInput as error:
+            comment = self._api.read(_SchemaAnswer, place).schema.comment
+            tables = self._api.read(_Identifiers, (*place, "tables")).identifiers
+        except (InvalidInput, AccessRefused) as error:
             yield Refusal(InvalidInput(str(error), f"{catalog.name}.{schema}"))
             return
         defaults = NamespaceDefaults("", comment or catalog.comment or "")
@@ -196,14 +201,14 @@ class GravitinoWalk:
     def _read_table(self, catalog: _Catalog, identifier: tuple[str, str, str], defaults: NamespaceDefaults) -> Listing:
         place = (*self._root, "catalogs", identifier[0], "schemas", identifier[1], "tables", identifier[2])
         try:
-            table = self._client.read(_TableAnswer, place).table
+            table = self._api.read(_TableAnswer, place).table
             details = self._read_details(".".join(identifier)) if self._details else Details()
             yield convert_table(identifier, table, catalog, defaults, details)
-        except RefusedRead as error:
+        except RefusedAnswer as error:
             if error.status != 404:  # else it was dropped since it was listed
                 yield RefusedTable(identifier, error)
-        except InvalidInput as error:
-            yield RefusedTable(identifier, error)
+        except (InvalidInput, AccessRefused) as error:
+            yield RefusedTable(identifier, InvalidInput(str(error)))
 
     def _read_details(self, name: str) -> Details:
         owner = self._read_if_known(_OwnerAnswer, ("owners", "table", name)).owner
@@ -212,8 +217,10 @@ class GravitinoWalk:
 
     def _read_if_known(self, shape: Any, address: Sequence[str]) -> Any:
         try:
-            return self._client.read(shape, (*self._root, *address))
-        except RefusedRead as error:
+            return self._api.read(shape, (*self._root, *address))
+        except AccessRefused:
+            return shape()
+        except RefusedAnswer as error:
             if error.status in _UNKNOWN:
                 return shape()
             raise

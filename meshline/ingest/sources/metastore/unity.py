@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import Field
 
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, MeshlineError
 from meshline.graph.model import Json
 from meshline.ingest.sources.base import Context, Reading, Refusal, Source
+from meshline.ingest.sources.http_reader import AccessRefused, Program, RefusedAnswer
 from meshline.ingest.sources.iceberg.facts import NamespaceDefaults
+from meshline.ingest.sources.metastore.catalog_api import CatalogApi, check_url
 from meshline.ingest.sources.metastore.catalog_table import (
     MATERIALIZED_VIEW,
     MAX_COLUMNS,
@@ -24,7 +26,6 @@ from meshline.ingest.sources.metastore.catalog_table import (
     RefusedTable,
     ViewDefinition,
 )
-from meshline.ingest.sources.metastore.rest_client import RefusedRead, RestClient, check_url
 from meshline.ingest.sources.metastore.table_storage import TableStorage
 from meshline.ingest.sources.metastore.type_text import list_nested_columns
 from meshline.ingest.sources.metastore.walk import CatalogIdentity, CatalogReader, Selection
@@ -32,7 +33,7 @@ from meshline.ingest.sources.secrets import Redaction, expand_properties, expand
 
 T = TypeVar("T")
 
-TITLE = "Unity Catalog"
+PROGRAM = Program("Unity Catalog", "https://catalog.internal:8080", "set the key token to one that may read it", 60.0)
 PREFIX = ("api", "2.1", "unity-catalog")
 PAGE = "50"  # tables of one request, which is the most
 MAX_PAGES = 100_000  # of one list
@@ -152,16 +153,20 @@ class Unity(Source):
         namespace = context.resolve_namespace(self.namespace) if self.namespace else format_unity_namespace(url)
         identity = CatalogIdentity(self.kind, "Unity Catalog", namespace)
         selection = Selection(identity, self.tables)
-        client = RestClient.open(url, {"Authorization": f"Bearer {token}"} if token else {}, TITLE, redact)
-        walk = UnityWalk(client, selection, tags=self.tags)
-        names = walk.list_catalogs(self.catalogs)  # here, so that a server that is away is an error
+        api = CatalogApi(PROGRAM, url, {"Authorization": f"Bearer {token}"} if token else {}, redact)
+        walk = UnityWalk(api, selection, tags=self.tags)
+        try:
+            names = walk.list_catalogs(self.catalogs)  # here, so that a server that is away is an error
+        except MeshlineError:
+            api.close()
+            raise
         reader = CatalogReader(identity, walk.list_tables(names), selection, TableStorage(properties, options, redact), context)
         return reader.build_reading(self.source)._replace(complete=not self.tables and not self.catalogs)
 
 
 def format_unity_namespace(url: str) -> str:
     """`databricks://HOST` for a workspace, as dbt's events name it; else the address of the server. Raises InvalidInput."""
-    base = check_url(url, TITLE)
+    base = check_url(url, PROGRAM)
     host = urlsplit(base).hostname or ""
     return f"databricks://{host}" if host.endswith(_DATABRICKS) else base
 
@@ -169,8 +174,8 @@ def format_unity_namespace(url: str) -> str:
 class UnityWalk:
     """One walk over a Unity Catalog."""
 
-    def __init__(self, client: RestClient, selection: Selection, *, tags: bool) -> None:
-        self._client = client
+    def __init__(self, api: CatalogApi, selection: Selection, *, tags: bool) -> None:
+        self._api = api
         self._selection = selection
         self._tags = tags
 
@@ -187,14 +192,14 @@ class UnityWalk:
             for catalog in catalogs:
                 try:
                     schemas = [one for page in self._list_pages(_Schemas, "schemas", catalog_name=catalog.name) for one in page.schemas]
-                except InvalidInput as error:
+                except (InvalidInput, AccessRefused) as error:
                     yield Refusal(InvalidInput(str(error), catalog.name))
                     continue
                 for schema in schemas:
                     if schema.name != "information_schema":
                         yield from self._list_schema(catalog, schema)
         finally:
-            self._client.close()
+            self._api.close()
 
     def _list_schema(self, catalog: _Named, schema: _Named) -> Listing:
         defaults = NamespaceDefaults("", schema.comment or catalog.comment or "")
@@ -203,7 +208,7 @@ class UnityWalk:
             for page in self._list_pages(_Tables, "tables", catalog_name=catalog.name, schema_name=schema.name, max_results=PAGE):
                 for one in page.tables:
                     yield from self._read_table(place, bytes(one), defaults)
-        except InvalidInput as error:
+        except (InvalidInput, AccessRefused) as error:
             yield Refusal(InvalidInput(str(error), ".".join(place)))
 
     def _read_table(self, place: tuple[str, str], data: bytes, defaults: NamespaceDefaults) -> Listing:
@@ -221,11 +226,13 @@ class UnityWalk:
             yield RefusedTable(identifier, error)
 
     def _read_tags(self, identifier: Sequence[str]) -> list[str]:
-        """The tags of a table as `key=value` or `key`; none if the server does not know tags."""
+        """The tags of a table as `key=value` or `key`; none if the server does not know tags, or does not permit to read them."""
         address = ("entity-tag-assignments", "tables", ".".join(identifier), "tags")
         try:
             found = [one for page in self._list_pages(_Tags, *address) for one in page.tag_assignments]
-        except RefusedRead as error:
+        except AccessRefused:
+            return []
+        except RefusedAnswer as error:
             if error.status in (404, 501):
                 return []
             raise
@@ -234,7 +241,7 @@ class UnityWalk:
     def _list_pages(self, shape: type[T], *address: str, **parameters: str) -> Iterator[T]:
         token = ""
         for _ in range(MAX_PAGES):
-            page = self._client.read(shape, (*PREFIX, *address), {**parameters, **({"page_token": token} if token else {})})
+            page = self._api.read(shape, (*PREFIX, *address), {**parameters, **({"page_token": token} if token else {})})
             yield page
             following = str(getattr(page, "next_page_token", "") or "")
             if not following or following == token:
