@@ -40,8 +40,9 @@ TRIED_HEAD = """
 ## Tried on
 
 The tests read the systems below. `real server`: the tests run the system, or the library that writes its files. `recorded`: they read what
-such a system once wrote. `written after what it sent`: its events are written down by hand from those of a system that ran. `documented
-shape only`: its documentation describes what is read, and no such system ran.
+such a system once wrote. `imitated server`: they run a program that another project made to imitate the system. `written after what it
+sent`: its events are written down by hand from those of a system that ran. `documented shape only`: its documentation describes what is
+read, and no such system ran.
 
 | system | version | how | kind | what is read | what is not | test |
 | --- | --- | --- | --- | --- | --- | --- |

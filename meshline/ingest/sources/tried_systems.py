@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 
 class Trial(Enum):
-    """How a system was tried. `REAL`: the tests run it. `RECORDED`: they read what it once wrote. `REWRITTEN`: what it wrote when it ran
-    was written down by hand. `DOCUMENTED`: its documentation describes what is read, and no such system ran.
+    """How a system was tried. `REAL`: the tests run it. `RECORDED`: they read what it once wrote. `IMITATED`: they run a program that
+    another project made to imitate it. `REWRITTEN`: what it wrote when it ran was written down by hand. `DOCUMENTED`: its
+    documentation describes what is read, and no such system ran.
     """
 
     REAL = "real server"
     RECORDED = "recorded"
     REAL_AND_RECORDED = "real server in the long tests, recorded in all"
+    IMITATED = "imitated server"
     REWRITTEN = "written after what it sent"
     DOCUMENTED = "documented shape only"
 
@@ -89,7 +91,7 @@ TRIED = (
         "tests/ingest/sources/test_hive.py",
     ),
     TriedSystem(
-        "AWS Glue", "moto 5.2.5 in its place", Trial.REAL, "glue",
+        "AWS Glue", "moto 5.2.5 in its place", Trial.IMITATED, "glue",
         "databases, tables, partition keys, views of Athena with their lineage, Iceberg tables by their own metadata",
         "AWS itself, partitions, Lake Formation's tags and grants, links to other accounts", "tests/ingest/sources/test_glue.py",
     ),
