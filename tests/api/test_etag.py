@@ -38,6 +38,7 @@ from meshline.graph.model import (
     build_job_key,
 )
 from meshline.graph.store.base import Batch, Record
+from meshline.graph.usage import FIRST_READ, LAST_READ, READS, WINDOWS
 from meshline.ingest.sources.sync_status import Status, save_status
 from tests.api.conftest import AskGraph, MoveClock, run_application
 from tests.api.test_auth import SECRETS, TOKENS, build_authorization
@@ -124,6 +125,14 @@ def build_more() -> list[Statement]:
             for used in (mesh.ORDERS_PRODUCT, mesh.EMAIL, mesh.CUSTOMERS)
         ),
         mesh.build_edge_statement(EdgeType.MAY_READ, mesh.SHOP_TEAM, mesh.ORDERS, grant="shop", row_filter=True, masked=True),
+        *(
+            mesh.build_edge_statement(EdgeType.CONSUMES, mesh.CAMPAIGN, read, "usage/log", **{READS: 2, FIRST_READ: 1, LAST_READ: LATER})
+            for read in (mesh.EMAIL, mesh.CUSTOMERS, mesh.ORDERS, build_column_key(mesh.ORDERS, "total"))
+        ),
+        *(
+            mesh.build_asset_statement(read, "usage/log", **{WINDOWS: [{"from": 1, "to": LATER, "columns": True}]})
+            for read in (mesh.CUSTOMERS, mesh.ORDERS)
+        ),
         mesh.build_edge_statement(EdgeType.OWNS, mesh.FINANCE_TEAM, build_contract_key("revenue-v1"), type="business"),
         mesh.build_edge_statement(EdgeType.OWNS, mesh.SHOP_TEAM, mesh.DASHBOARD, source="person/ann", at=LATER),
         mesh.build_edge_statement(

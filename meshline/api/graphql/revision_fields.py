@@ -27,6 +27,7 @@ REVISION_FIELDS = frozenset(
         *("until", "position", "dataType", "nullable", "unlisted", "formerNames", "jobType", "processingType", "integration", "sql"),
         *("reads", "writes", "parents", "children", "consumerType", "consumes", "purpose", "contractName", "consumer", "contract"),
         *("mayRead", "principal", "grant", "rowFilter"),
+        *("usage", "readers", "firstRead", "lastRead", "windows"),
         *("contact", "ownerType", "owns", "owner", "inheritedFrom", "type", "subdomains", "ports", "direction", "endpoint", "format"),
         # lineage and impact
         *(

@@ -301,6 +301,21 @@ def _list_description_gaps(node: Mapping[str, Any]) -> Iterator[str]:
         yield "No source states an owner for it at any level."
 
 
+def _build_recipient(notice: Mapping[str, Any]) -> Content:
+    """`lastRead`: when a consumer was last seen to read what is affected, and how often."""
+    reads = notice["reads"]
+    return _drop_empty(
+        {
+            "name": notice["recipient"]["name"],
+            "why": notice["why"],
+            "assets": notice["total"],
+            "contact": notice["contact"],
+            "lastRead": None if reads is None else reads["lastRead"],
+            "reads": None if reads is None else reads["count"],
+        }
+    )
+
+
 def compute_impact(ask: Ask, asked: ImpactArguments) -> Answer:
     asset = resolve_asset(ask, asked.asset)
     owner = None if asked.owner is None else resolve_asset(ask, asked.owner, "OWNER").id
@@ -324,10 +339,7 @@ def compute_impact(ask: Ask, asked: ImpactArguments) -> Answer:
             "byKind": {_get_kind_name(one["key"]): one["count"] for one in impact["byKind"]},
             "byOwner": limit_list((f"{one['label']}: {one['count']}" for one in impact["byOwner"]), 30),
             "byDomain": limit_list((f"{one['label']}: {one['count']}" for one in impact["byDomain"]), 30),
-            "notify": limit_list(
-                _drop_empty({"name": one["recipient"]["name"], "why": one["why"], "assets": one["total"], "contact": one["contact"]})
-                for one in impact["notify"]
-            ),
+            "notify": limit_list(_build_recipient(one) for one in impact["notify"]),
         }
     )
     completeness = impact["completeness"]
