@@ -31,6 +31,7 @@ from meshline.graph.model import (
     EdgeFact,
     EdgeType,
     Facts,
+    Json,
     Statement,
     build_column_key,
     build_contract_key,
@@ -38,7 +39,7 @@ from meshline.graph.model import (
     build_job_key,
 )
 from meshline.graph.store.base import Batch, Record
-from meshline.graph.usage import FIRST_READ, LAST_READ, READS, WINDOWS
+from meshline.graph.usage import FIRST_READ, LAST_READ, READS, USAGE_WINDOW, WINDOWS
 from meshline.ingest.sources.sync_status import Status, save_status
 from tests.api.conftest import AskGraph, MoveClock, run_application
 from tests.api.test_auth import SECRETS, TOKENS, build_authorization
@@ -106,6 +107,7 @@ def build_more() -> list[Statement]:
     copied, other = (mesh.build_flow(mesh.EMAIL, build_column_key(ARCHIVE, name), "") for name in ("email", "address"))
     mail = mesh.build_flow(mesh.EMAIL, build_column_key(ARCHIVE, "mail"))
     copy = build_job_key("dbt", "copy")
+    windows: Json = [{"from": 1, "to": LATER, "columns": True}]
     return [
         *(
             mesh.build_asset_statement(
@@ -130,7 +132,7 @@ def build_more() -> list[Statement]:
             for read in (mesh.EMAIL, mesh.CUSTOMERS, mesh.ORDERS, build_column_key(mesh.ORDERS, "total"))
         ),
         *(
-            mesh.build_asset_statement(read, "usage/log", **{WINDOWS: [{"from": 1, "to": LATER, "columns": True}]})
+            mesh.build_statement("usage/log", (USAGE_WINDOW, *read.parts), Facts(assets=(AssetFact(read, {WINDOWS: windows}),)))
             for read in (mesh.CUSTOMERS, mesh.ORDERS)
         ),
         mesh.build_edge_statement(EdgeType.OWNS, mesh.FINANCE_TEAM, build_contract_key("revenue-v1"), type="business"),
