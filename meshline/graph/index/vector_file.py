@@ -159,7 +159,7 @@ def _read_content(file: BinaryIO, owner: Owner, most: int) -> Vectors:
         digest.update(part.data)
     if file.read() != digest.digest():
         raise _Unusable("it is damaged")
-    return Vectors(keys.astype(np.uint64), rows)
+    return Vectors(np.asfortranarray(keys, np.uint64), rows)  # so that `find_keys` has all first numbers together
 
 
 def _check_header(header: _Header, owner: Owner, most: int) -> None:
