@@ -31,6 +31,8 @@ def test_readers_are_named_with_their_last_read(loaded: str, tmp_path: Path) -> 
     assert f"customers.customers (email); last read {new}, 2 reads since {new}" in shown
     checked = run_command("check", "change", "drop customers.customers.email", "--store", loaded).out
     assert f"last read {old}" in checked
+    as_markdown = run_command("check", "change", "drop customers.customers.email", "--format", "markdown", "--store", loaded).out
+    assert f"directly, last read {old}" in as_markdown
     repeated = run_successfully("ingest", "usage", tmp_path / "usage.csv", "--reader", "svc-*=support-desk", "--store", loaded)
     assert "2 unchanged" in repeated.err + repeated.out
 

@@ -217,12 +217,13 @@ def _format_details(concern: Concern, name: Names) -> str:
 def _format_hit(finding: Finding, hit: Hit, name: Names) -> str:
     owners = f" of {_join_some([name(owner) for owner in hit.owners])}" if hit.owners else ""
     contract = f", under {format_code(shorten_text(hit.contract, LONGEST))}" if hit.contract else ""
+    read = f", last read {hit.last_read}" if hit.last_read else ""
     more = f": {format_prose(because)}" if (because := explain_hit(finding, hit)) else ""
     path = f"\n  - {format_code(format_path(hit.path, name))}" if hit.path else ""
     if by := list_jobs(hit.path, name):
         path += f" by {_join_some(by, MOST_JOBS)}"
     consumer = format_code(shorten_text(name(hit.consumer), LONGEST))
-    return f"- {consumer}{owners}: {_format_verdict(hit.verdict)}, {describe_reach(hit)}{contract}{more}{path}\n"
+    return f"- {consumer}{owners}: {_format_verdict(hit.verdict)}, {describe_reach(hit)}{contract}{read}{more}{path}\n"
 
 
 def _format_recipients(report: Report, name: Names) -> str:
