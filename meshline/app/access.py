@@ -163,6 +163,7 @@ class RestrictedGraph(LiveGraph):
         self.lock = live.lock
         self.precedence = live.precedence
         self.vectors = live.vectors
+        self.titles = live.titles
         self._whole = live
         self._access = access
         self._levels = levels

@@ -12,7 +12,7 @@ from meshline.graph.content import decode_facts, encode_facts
 from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement, parse_run
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
-from meshline.graph.store.synonyms import SYNONYMS, write_synonyms
+from meshline.graph.store.synonyms import LEARNING, SYNONYMS, write_synonyms
 from meshline.ingest.catalog_aliases import RULES, write_rules
 from meshline.ingest.mesh import Mesh, build_configuration, configure_store, read_stored_rules
 from meshline.ingest.openlineage.builder import BatchBuilder
@@ -68,12 +68,12 @@ def copy_store(
 
 def _copy_vocabulary(old: Store, new: Store, mesh: Mesh | None) -> None:
     """Copy the rules that join names, and the synonyms; the given mesh file replaces its old ones."""
-    for name in (RULES, SYNONYMS):
+    for name in (RULES, SYNONYMS, LEARNING):
         if (value := old.read_setting(name)) is not None:
             new.write_setting(name, value)
     if mesh is not None:
         write_rules(new, mesh.source, mesh.catalogs)
-        write_synonyms(new, mesh.source, mesh.synonyms)
+        write_synonyms(new, mesh.source, mesh.synonyms, learn=mesh.learn_synonyms, refused=mesh.not_synonyms)
 
 
 def _copy_event_counts(old: Store, new: Store) -> None:

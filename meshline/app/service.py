@@ -389,6 +389,7 @@ class Service:
             try:
                 await run_in_task(live.refresh)
                 await run_in_task(live.renew)
+                await run_in_task(live.prepare_titles)
                 await run_in_task(requests.refresh)
                 self.waiting_for = ""
             except MeshlineError as error:

@@ -41,6 +41,9 @@ def convert_answer(data: object, shape: type[T]) -> T:
     return msgspec.convert(data, shape)
 
 
+_FEW_TITLES = 500  # statements whose titles one question reads, which takes a second
+
+
 @contextmanager
 def open_client(store: str | None, server: str | None, vectors: str | None = None) -> Iterator[Client]:
     """A client of a server if one is named, else of a store, which must exist. `vectors`: the model with which this store is searched;
@@ -56,6 +59,7 @@ def open_client(store: str | None, server: str | None, vectors: str | None = Non
         if vectors is None:
             yield LocalClient(opened)
         else:
+            opened.graph.titles.prepare(_FEW_TITLES)
             with use_vectors(opened, store, vectors):
                 yield LocalClient(opened)
 

@@ -1,4 +1,4 @@
-"""`meshline search TEXT`, `meshline search --evaluate`."""
+"""`meshline search TEXT`, `meshline search --evaluate`, `meshline search --propose-synonyms`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from meshline.cli.options import Kinds, Limit, ListFormat, Server, Store, TextFo
 if TYPE_CHECKING:
     from meshline.cli.terminal import Line
     from meshline.graph.model import Json
+    from meshline.graph.queries.learned_synonyms import LearnedPair
     from meshline.graph.queries.search_evaluation import Evaluation
 
+_NO_TEXTS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})  # words with a meaning of their own in YAML
 EVALUATED = 500  # descriptions of each kind
 
 
@@ -33,6 +35,13 @@ def search(
             f" only. Asks for up to {EVALUATED} descriptions of each kind.",
         ),
     ] = False,
+    propose_synonyms: Annotated[
+        bool,
+        typer.Option(
+            "--propose-synonyms",
+            help="Instead of a search: the synonyms that searches of a store learn from its titles, as a part of a mesh file.",
+        ),
+    ] = False,
     vectors: Annotated[
         str | None,
         typer.Option(
@@ -46,13 +55,18 @@ def search(
     server: Server = None,
 ) -> None:
     """Find assets by names, abbreviations, descriptions and tags."""
+    if propose_synonyms:
+        if text is not None or server is not None or evaluate:
+            raise typer.BadParameter("--propose-synonyms takes a store, and neither TEXT, --server nor --evaluate")
+        _propose_synonyms(store, format)
+        return
     if evaluate:
         if text is not None or server is not None:
             raise typer.BadParameter("--evaluate takes a store, and neither TEXT nor --server")
         _evaluate(store, vectors, format)
         return
     if text is None:
-        raise typer.BadParameter("a TEXT to search for is needed, or --evaluate")
+        raise typer.BadParameter("a TEXT to search for is needed, --evaluate or --propose-synonyms")
     from meshline.cli.answer_types import Assets, format_assets
     from meshline.cli.client import convert_answer, open_client, read_query
     from meshline.cli.terminal import write_json, write_lines
@@ -65,6 +79,39 @@ def search(
         write_json(data)
     else:
         write_lines(format_assets(convert_answer(data, Assets), f"no asset has {text!r} in its names, descriptions or tags"))
+
+
+def _propose_synonyms(store: str | None, form: TextFormat) -> None:
+    from meshline.cli.store import open_graph
+    from meshline.cli.terminal import Line, write_json, write_lines
+    from meshline.graph.queries.learned_synonyms import learn_synonyms
+
+    with open_graph(store, must_exist=True) as opened:
+        opened.graph.prepare_titles()
+        pairs = learn_synonyms(opened.graph, opened.graph.index)
+    if form is TextFormat.JSON:
+        write_json(
+            [
+                {
+                    "term": " ".join(pair.written.term),
+                    "word": pair.written.word,
+                    "tables": pair.tables,
+                    "example": pair.example.qualified_name,
+                }
+                for pair in pairs
+            ]
+        )
+    elif pairs:
+        lines = [f"  - [{_format_pair(pair)}] # {pair.tables} tables, as {pair.example.qualified_name}" for pair in pairs]
+        write_lines(map(Line, ["synonyms:", *lines]))
+    else:
+        write_lines([Line("no synonyms are learned: no word of a name has the same words in its place in the titles of three tables")])
+
+
+def _format_pair(pair: LearnedPair) -> str:
+    """The terms, as a list in YAML: those that YAML would not read as texts are quoted."""
+    terms = (" ".join(pair.written.term), pair.written.word)
+    return ", ".join(f'"{term}"' if term in _NO_TEXTS else term for term in terms)
 
 
 def _read_model(given: str | None) -> str:

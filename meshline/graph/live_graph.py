@@ -21,6 +21,7 @@ from meshline.graph.index.kernels.jit import compile_kernels_soon
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.results import KnownLater
+from meshline.graph.index.title_pairs import TitlePairs
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, Json, Precedence
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
 
@@ -212,6 +213,7 @@ class LiveGraph:
         self.lock = GraphLock()
         self.precedence = precedence
         self.vectors: NameVectors | None = None  # of names, if searches use them
+        self.titles = TitlePairs()  # what searches learn from titles
         self._past = PastIndexes(store)
         self._size = index.changes.count_nodes()  # when unused nodes were last counted
         self._unused = index.changes.count_unused()  # after the index was last loaded
@@ -225,7 +227,10 @@ class LiveGraph:
         if compiled:
             compile_kernels_soon()
         precedence = precedence or Precedence()
-        return cls(store, _load_index(store, None, precedence), precedence)
+        titles = TitlePairs()
+        live = cls(store, _load_index(store, None, precedence, titles), precedence)
+        live.titles = titles
+        return live
 
     @property
     def index(self) -> LineageIndex:
@@ -247,7 +252,7 @@ class LiveGraph:
         changes = self.store.commit(build)
         with self.lock.ignore_deadline():  # already committed: a caller that saw an error would repeat it
             if changes.revision == self.index.revision + 1:
-                self.index.changes.apply(changes)
+                self._apply(changes)
         if changes.revision > self.index.revision:
             self._follow()
         return changes
@@ -269,10 +274,15 @@ class LiveGraph:
             self.vectors.add_requested()
             self.vectors.save()
 
+    def prepare_titles(self) -> None:
+        """Read what searches learn from the titles that came. Searches continue in the meantime, with what they know."""
+        self.titles.prepare()
+
     def reload(self) -> None:
         """Load the index again."""
         with self.lock:
-            self._index = _load_index(self.store, None, self.precedence)
+            titles = TitlePairs()
+            self._index, self.titles = _load_index(self.store, None, self.precedence, titles), titles
 
     def renew(self) -> bool:
         """Load the index again if many of its nodes are unused; True if it was loaded. Queries continue while it is loaded.
@@ -288,7 +298,7 @@ class LiveGraph:
             return False
         fresh = _load_index(self.store, None, self.precedence)
         fresh.prepare_ids()
-        fresh.changes.apply(self.store.read_changes(fresh.revision))
+        fresh.changes.apply(self.store.read_changes(fresh.revision))  # the titles of these come with `_apply`
         with self.lock:
             if self.index.revision > fresh.revision:
                 fresh.changes.apply(self.store.read_changes(fresh.revision))
@@ -360,13 +370,25 @@ class LiveGraph:
         """Read changes without the lock, so that others need not wait. If a newer commit is applied meanwhile, this changes nothing."""
         changes = self.store.read_changes(self.index.revision)
         with self.lock.ignore_deadline():
-            self.index.changes.apply(changes)
+            self._apply(changes)
+
+    def _apply(self, changes: Changes) -> None:
+        if changes.revision > self.index.revision:
+            self.titles.record(changes.heads)
+        self.index.changes.apply(changes)
 
 
-def _load_index(store: Store, as_of: int | None, precedence: Precedence) -> LineageIndex:
+def _load_index(store: Store, as_of: int | None, precedence: Precedence, titles: TitlePairs | None = None) -> LineageIndex:
     # The revision is read first: later commits are applied afterwards, perhaps a second time.
     revision = store.read_revision()
-    return _build_index(store.iterate_heads(as_of), revision, as_of, precedence)
+    heads = store.iterate_heads(as_of)
+    return _build_index(heads if titles is None else _record_titles(heads, titles), revision, as_of, precedence)
+
+
+def _record_titles(batches: Iterator[Sequence[Head]], titles: TitlePairs) -> Iterator[Sequence[Head]]:
+    for batch in batches:
+        titles.record(batch)
+        yield batch
 
 
 def _build_index(heads: Iterator[Sequence[Head]], revision: int, as_of: int | None, precedence: Precedence) -> LineageIndex:

@@ -32,6 +32,7 @@ class Meaning(enum.IntEnum):
     ABBREVIATION = 5
     ACRONYM = 6
     TEXT = 7  # not of a name: of a title, description or tag
+    LEARNED = 9  # a synonym that no one stated: titles have the one where names have the other
     SIMILAR = 8  # not a word: the whole name is like the whole question, by their vectors
 
 

@@ -22,7 +22,7 @@ from meshline.app.access_rules import AccessRules, Action, Default, Rule
 from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.text_model import WORDLLAMA, TextModel, read_model
-from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_dataset_key, build_job_key
+from meshline.graph.model import AssetKey, AssetKind, Statement, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.naming import Naming
 from meshline.graph.queries.selection import Selector, SelectorKind
 from tests.api import test_etag
@@ -148,6 +148,33 @@ def test_two_worlds(shape: Shape, secret: Secret, other: Secret) -> None:
             assert leave_out_counts(ask(larger, query, variables)) == leave_out_counts(answer), query
             assert "'INTERNAL'" not in str(answer)
             assert MARKS[0] not in str(answer) or MARKS[0] in str(variables)
+
+
+class TitledWorld(World):
+    """A world in which the titles of the secret part teach a synonym for a word of an open name: what the names of secrets begin with."""
+
+    def list_statements(self) -> Iterator[Statement]:
+        yield from super().list_statements()
+        yield mesh.build_schema_statement(build_dataset_key("wh", "open.t"), "kd_x")
+        for number in range(SEVERAL):
+            dataset = build_dataset_key("wh", f"{self.secret.word}.t{number}")
+            yield mesh.build_schema_statement(dataset, "kd_nr")
+            yield mesh.build_asset_statement(build_column_key(dataset, "kd_nr"), title=f"{self.secret.word} number")
+            yield mesh.build_asset_statement(dataset, title="Known number" if number else "Number")
+
+
+def test_what_hidden_titles_teach_is_not_used() -> None:
+    query = "query($text: String!) { search(text: $text) { totalCount edges { node { qualifiedName } why { word found meaning place } } } }"
+    with ExitStack() as opened:
+        worlds = [TitledWorld(USUAL, Secret(mark, mark)) for mark in MARKS]
+        one, other = (opened.enter_context(open_world(world)) for world in worlds)
+        for text in (*MARKS, *(f"{mark} number x" for mark in MARKS), "kd", "kd x"):
+            answer = ask(one, query, {"text": text})
+            assert msgspec.json.encode(ask(other, query, {"text": text})) == msgspec.json.encode(answer), text
+            assert "LEARNED" not in str(answer)
+        every = ask(one, query, {"text": MARKS[0]}, NO_AUTHENTICATION)["data"]["search"]["edges"]
+        learned = {"word": MARKS[0], "found": "kd", "meaning": "LEARNED", "place": "NAME"}
+        assert learned in [why for edge in every if edge["node"]["qualifiedName"] == "wh/open.t.kd_x" for why in edge["why"]]
 
 
 BROWSING = RULES._replace(defaults={Action.BROWSE: Default.EVERYTHING, Action.READ: Default.NOTHING})

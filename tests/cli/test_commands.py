@@ -100,6 +100,27 @@ def test_search_is_evaluated_by_the_descriptions_of_the_store(example: str) -> N
         assert message in " ".join(refused.err.split())
 
 
+def test_synonyms_that_titles_teach_are_proposed_as_a_part_of_a_mesh_file(tmp_path: Path) -> None:
+    store, file = f"sqlite:///{tmp_path / 'new.db'}", tmp_path / "titles.yaml"
+    notes = [f"  - {{dataset: pg/a.{name}, columns: [{{name: gp_nr, title: Business partner number}}]}}\n" for name in "xyz"]
+    file.write_text("version: 1\ndatasets:\n" + "".join(notes[:2]), encoding="utf-8")
+    run_successfully("ingest", "mesh", str(file), "--store", store)
+    assert "no synonyms are learned" in run_successfully("search", "--propose-synonyms", "--store", store).out
+    file.write_text("version: 1\ndatasets:\n" + "".join(notes), encoding="utf-8")
+    run_successfully("ingest", "mesh", str(file), "--store", store)
+    proposed = run_successfully("search", "--propose-synonyms", "--store", store).out
+    assert proposed == "synonyms:\n  - [business partner, gp] # 3 tables, as pg/a.x.gp_nr\n"
+    rows = json.loads(run_successfully("search", "--propose-synonyms", "--format", "json", "--store", store).out)
+    assert rows == [{"term": "business partner", "word": "gp", "tables": 3, "example": "pg/a.x.gp_nr"}]
+    file.write_text(f"version: 1\ndatasets:\n{''.join(notes)}{proposed}", encoding="utf-8")
+    run_successfully("ingest", "mesh", str(file), "--store", store)
+    assert "no synonyms are learned" in run_successfully("search", "--propose-synonyms", "--store", store).out, "it is stated"
+    for arguments in (("x",), ("--evaluate",), ("--server", "http://x")):
+        refused = run_command("search", *arguments, "--propose-synonyms", *(() if "--server" in arguments else ("--store", store)))
+        assert refused.code == 2
+        assert "--propose-synonyms takes a store" in " ".join(refused.err.split())
+
+
 def test_owners(example: str) -> None:
     shown = run_successfully("owners", "customers.customers.email", "--store", example).out
     assert shown == (

@@ -14,7 +14,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.naming_rules import Rule, build_prefix
 from meshline.graph.store.base import Batch, Changes, RunReader, Store
 from meshline.graph.store.factory import open_store
-from meshline.graph.store.synonyms import read_synonyms
+from meshline.graph.store.synonyms import read_learning_rules, read_synonyms
 from meshline.ingest import mesh
 from meshline.ingest.catalog_aliases import read_rules, write_rules
 
@@ -191,14 +191,23 @@ def test_what_the_file_states_is_in_the_index(graph: LiveGraph) -> None:
 
 def test_synonyms_of_a_file_replace_those_that_it_had(graph: LiveGraph) -> None:
     load_mesh_text(graph, "synonyms: [[customer, Client, kunde], [zip, postal code]]", T)
-    assert read_synonyms(graph.store) == {
+    assert read_synonyms(graph.store).stated == {
         ("customer",): ("client", "kunde"),
         ("client",): ("customer", "kunde"),
         ("kunde",): ("customer", "client"),
         ("postal", "code"): ("zip",),
     }
     load_mesh_text(graph, A, T)
-    assert read_synonyms(graph.store) == {}
+    assert read_synonyms(graph.store).stated == {}
+
+
+def test_a_file_refuses_synonyms_that_are_learned(graph: LiveGraph) -> None:
+    assert read_learning_rules(graph.store) == (True, frozenset())
+    load_mesh_text(graph, "learn_synonyms: false\nnot_synonyms: [[kd, Orders], [gp, postal codes]]", T)
+    pairs = {(("kd",), ("order",)), (("gp",), ("postal", "cod"))}
+    assert read_learning_rules(graph.store) == (False, pairs | {(term, word) for word, term in pairs})
+    load_mesh_text(graph, A, T)
+    assert read_learning_rules(graph.store) == (True, frozenset())
 
 
 @pytest.mark.parametrize(
@@ -208,6 +217,9 @@ def test_synonyms_of_a_file_replace_those_that_it_had(graph: LiveGraph) -> None:
         ("synonyms: [[customer, '--']]", "mesh.yaml:3: synonyms"),
         ("synonyms: [[customer, 7]]", "mesh.yaml:3: synonyms"),
         ("synonyms: [customer, client]", "mesh.yaml:3: synonyms"),
+        ("not_synonyms: [[customer]]", "mesh.yaml:3: not_synonyms"),
+        ("not_synonyms: [[a, b, c]]", "mesh.yaml:3: not_synonyms"),
+        ("learn_synonyms: maybe", "mesh.yaml:3: learn_synonyms"),
     ],
 )
 def test_synonyms_that_cannot_be_used_are_refused(graph: LiveGraph, text: str, error: str) -> None:

@@ -148,6 +148,7 @@ const MEANINGS: Partial<Record<Hit["why"][number]["meaning"], string>> = {
   ABBREVIATION: "abbreviation",
   ACRONYM: "acronym",
   SYNONYM: "synonym",
+  LEARNED: "synonym learned from titles",
   SIMILAR: "similar",
   TEXT: "text",
 };

@@ -2,7 +2,7 @@
 import type { Operation } from "../client";
 
 export type AssetKind = "DOMAIN" | "DATA_PRODUCT" | "DATASET" | "COLUMN" | "JOB" | "CONSUMER" | "OWNER" | "CONTRACT";
-export type WordMeaning = "WORD" | "INFLECTION" | "BEGINNING" | "PART" | "SYNONYM" | "ABBREVIATION" | "ACRONYM" | "TEXT" | "SIMILAR";
+export type WordMeaning = "WORD" | "INFLECTION" | "BEGINNING" | "PART" | "SYNONYM" | "ABBREVIATION" | "ACRONYM" | "TEXT" | "LEARNED" | "SIMILAR";
 export type WordPlace = "NAME" | "CONTEXT" | "COLUMN" | "TEXT" | "INHERITED";
 export type AssetLink = { __typename: string; id: string; kind: AssetKind; name: string; qualifiedName: string };
 export type OwnerLine = { type: string; source: string; owner: { __typename: "Owner"; contact: string | null } & AssetLink; inheritedFrom: AssetLink | null };

@@ -22,6 +22,7 @@ strawberry.enum(
     description=(
         "How a word of an asset means a word of a search. WORD: it is the same. INFLECTION: in another form, as a plural. BEGINNING: it"
         " begins so. PART: it has it within. SYNONYM: both mean the same in this company. ABBREVIATION: one is short for the other."
+        " LEARNED: the titles of at least three tables have the one where names have the other."
         " ACRONYM: it is short for this and the words beside it. TEXT: it is in the title, description or a tag, not in a name."
         " SIMILAR: not a word, but the whole name is like the whole search, by their vectors."
     ),

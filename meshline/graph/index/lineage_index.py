@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from meshline.graph.index.arrays import DATASET, I64, N_NODES, N_RELATIONS, NONE
+from meshline.graph.index.arrays import COLUMN, DATASET, I64, N_NODES, N_RELATIONS, NONE
 from meshline.graph.index.asset_names import AssetNames
 from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.dump import Dump, dump_graph
@@ -60,6 +60,7 @@ from meshline.graph.index.results import (
 from meshline.graph.index.rollup import Rows, keep_strongest
 from meshline.graph.index.statistics import NameMatcher, Size, Survey, list_tags, measure_size
 from meshline.graph.index.suggestions import Suggestions
+from meshline.graph.index.title_pairs import TitledNodes, TitlePairs
 from meshline.graph.index.traversal import Traversal, resolve_starts
 from meshline.graph.index.value_flow import Spread, collect_onward, find_copies, list_datasets, trace_values
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Json, Precedence, Scope
@@ -493,6 +494,13 @@ class LineageFacet:
         """The datasets (representatives) of columns: int32, of equal length."""
         return self._tables.nodes.rep[self._tables.nodes.part1[columns]]
 
+    def get_tables(self, nodes: Longs) -> Longs:
+        """The datasets (representatives) of those of these assets that are columns, the others themselves."""
+        columns = self._tables.nodes.kind[nodes] == COLUMN
+        found = nodes.copy()
+        found[columns] = self._tables.nodes.rep[self._tables.nodes.part1[nodes[columns]]]
+        return found
+
     def get_representatives(self, nodes: Ints) -> Ints:
         """The representatives of the identity classes of nodes: int32, of equal length."""
         return self._tables.nodes.rep[nodes]
@@ -528,6 +536,7 @@ class LineageIndex:
         self._ownership = OwnershipCache(self._loader, self._shown, precedence)
         self._lookup = AssetLookup(self._loader, self._shown)
         self._computed: tuple[int, dict[object, Any]] = (revision, {})
+        self._titled: tuple[tuple[TitlePairs, int], TitledNodes] | None = None  # what `find_titled` found last
         self.assets = AssetFacet(self._loader, self._shown, self._lookup)
         self.ownership = OwnershipFacet(self._loader, self._ownership)
         self.lineage = LineageFacet(self._loader, self._ownership, self._view)
@@ -643,6 +652,19 @@ class LineageIndex:
         """For each word of the text that a name of an asset covers: why, by the name that covers most."""
         found = [self._name_search.explain(text, own, synonyms=synonyms) for own in self._tables.list_ring(node)]
         return max(found, key=len, default=[])
+
+    def find_titled(self, titles: TitlePairs, least: int) -> TitledNodes:
+        """Where the pairs of words are that titles have: see `TitlePairs.collect`. Also of assets that are not visible."""
+        state = (titles, titles.generation)
+        if self._titled is None or self._titled[0] != state:
+            found = titles.collect(least)
+            rows = [row for places in found.values() for row in places]
+            pair = np.repeat(np.arange(len(found), dtype=np.int32), [len(places) for places in found.values()])
+            nodes = np.array([self._tables.find_by_key(key) for key, _ in rows], np.int64)
+            known = nodes != NONE
+            kept = [row for row, is_known in zip(rows, known.tolist(), strict=True) if is_known]
+            self._titled = state, TitledNodes([*found], kept, pair[known], nodes[known])
+        return self._titled[1]
 
     def find_named(self, kind: AssetKind, text: str, most: int) -> list[int] | None:
         """The assets (some not visible) of a kind that have, or had, a qualified name that ends with a text in any case; and a few

@@ -26,7 +26,7 @@ from meshline.graph.index.results import RANKS, STEPS, Flags, Hits, Ints, Longs,
 from meshline.graph.index.suggestions import BY_SOME, Ranks, Suggestions
 from meshline.graph.index.vocabulary import F32, Matches, Vocabulary, find_match
 from meshline.graph.store.synonyms import NO_SYNONYMS, Synonyms
-from meshline.graph.word_forms import WordPlace, build_term, select_content, split_name, split_question
+from meshline.graph.word_forms import Meaning, WordPlace, build_term, select_content, split_name, split_question
 
 MOST_WORDS = 40  # words of a question that count
 LEAST_COVERAGE = 0.15
@@ -242,7 +242,9 @@ class NameSearch:
             for begin in range(len(words) - length + 1):
                 run = tuple(words[begin : begin + length])
                 of_run = [self._vocabulary.find_run(run)] if length > 1 else []
-                of_run += [self._vocabulary.find_synonym(other) for other in synonyms.get(build_term(run), ())]
+                term = build_term(run)
+                of_run += [self._vocabulary.find_synonym(other) for other in synonyms.stated.get(term, ())]
+                of_run += [self._vocabulary.find_synonym(other, Meaning.LEARNED) for other in synonyms.learned.get(term, ())]
                 for word in run:
                     if word in matches:
                         matches[word] += [found for found in of_run if len(found.words)]

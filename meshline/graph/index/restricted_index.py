@@ -26,6 +26,7 @@ from meshline.graph.index.restricted_names import RestrictedAssets, RestrictedNa
 from meshline.graph.index.restricted_ownership import RestrictedOwnership
 from meshline.graph.index.results import Direction, Flags, Hits, Prepared, StatedScope, View, WordMatch
 from meshline.graph.index.statistics import Size
+from meshline.graph.index.title_pairs import TitledNodes, TitlePairs
 from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType, Scope
 from meshline.graph.store.base import Changes, Head
 from meshline.graph.store.synonyms import NO_SYNONYMS, Synonyms
@@ -119,6 +120,9 @@ class RestrictedIndex(LineageIndex):
     def explain_hit(self, text: str, node: int, synonyms: Synonyms = NO_SYNONYMS) -> list[WordMatch]:
         search = self._whole._name_search  # noqa: SLF001 - of the same class
         return max((search.explain(text, own, self._visible, synonyms) for own in self._tables.list_ring(node)), key=len, default=[])
+
+    def find_titled(self, titles: TitlePairs, least: int) -> TitledNodes:
+        return self._whole.find_titled(titles, least)
 
     def mark_found(self, hits: Hits) -> Flags:
         return self._whole.mark_found(hits) & self._visible[hits.nodes]

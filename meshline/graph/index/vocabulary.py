@@ -40,6 +40,7 @@ class Weights(NamedTuple):
     begun: float = 0.86  # `cust` for `customer`: the end of the word is not typed
     part: float = 0.85  # `married` for `yearsmarried`
     synonym: float = 0.8
+    learned: float = 0.6  # a synonym that no one stated
     first_letter: float = 0.2  # `n` of a name for `number`
     two_letters: float = 0.45
     beginning: float = 0.7  # `cust` of a name for `customer`
@@ -196,17 +197,18 @@ class Vocabulary:
         """
         return self._remember(run, lambda: self._find_run(run))
 
-    def find_synonym(self, word: str) -> Matches:
-        """The words of names that are a synonym of a word of a question, perhaps in another form."""
+    def find_synonym(self, word: str, meaning: Meaning = Meaning.SYNONYM) -> Matches:
+        """The words of names that are this synonym of what a question asks for, perhaps in another form. `meaning`: SYNONYM or LEARNED."""
+        weight = self._weights.synonym if meaning is Meaning.SYNONYM else self._weights.learned
 
         def compute() -> Matches:
             found = _Found()
             for spelling in list_spellings(word):
                 numbers = [*self._stems.get(find_stem(spelling), ()), *self._get_numbers(spelling)]
-                found.add(numbers, self._weights.synonym, Meaning.SYNONYM)
+                found.add(numbers, weight, meaning)
             return found.build()
 
-        return self._remember(("", word), compute)
+        return self._remember(("", meaning.name, word), compute)
 
     def _remember(self, key: str | tuple[str, ...], compute: Callable[[], Matches]) -> Matches:
         if self._known_size != len(self._words) or len(self._known) > _REMEMBERED:

@@ -12,16 +12,16 @@ import numpy as np
 
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.name_vectors import NameVectors
-from meshline.graph.index.results import RANKS, Flags, Hits, Ints, Longs, Prepared, WordMatch
+from meshline.graph.index.results import RANKS, Flags, Hits, Ints, Prepared, WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms
 from meshline.graph.queries.asset_lists import is_listed
 from meshline.graph.queries.groups import Groups
+from meshline.graph.queries.learned_synonyms import read_all_synonyms
 from meshline.graph.queries.owned_assets import collect_owned_nodes
 from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Entry, Limits, Page, SortKey, build_page
 from meshline.graph.queries.search_texts import filter_stated, find_inflection, inherit_texts, read_described, read_inherited, read_words
-from meshline.graph.store.synonyms import read_synonyms
 from meshline.graph.word_forms import Meaning, WordPlace
 
 MAX_FOUND = 1_000  # assets that one search ranks
@@ -79,7 +79,7 @@ def search_assets(
     vectors, use = choose_vectors(live, index, text) if words else (None, VectorUse.OFF)
     described = inherit_texts(index, read_described(live, index, words, scope.kinds)) if words else {}
     if words:
-        hits = index.search_names(text, scope.kinds, described, read_synonyms(live.store), vectors)
+        hits = index.search_names(text, scope.kinds, described, read_all_synonyms(live, index), vectors)
     else:
         hits = Hits.build_equal(np.array(sorted(_find_tagged(index, scope.tag, scope.kinds)) if scope.tag else [], np.int64))
     filter_hits, truncated = _build_filter(live, index, text, scope)
@@ -139,7 +139,7 @@ def _mark_found(index: LineageIndex, hits: Hits) -> Flags:
 
 def _order_ties(index: LineageIndex, hits: Hits) -> Hits:
     """The same hits, of equal ones those first that are used more: by the logarithm of their users, up to a bound."""
-    users = index.compute_once(_count_users, partial(_count_users, index))[_get_data(index, hits.nodes)]
+    users = index.compute_once(_count_users, partial(_count_users, index))[index.lineage.get_tables(hits.nodes)]
     used = np.minimum(np.log2(1 + users).astype(np.int32), _MOST_USED)
     return hits._replace(orders=hits.orders * (_MOST_USED + 1) + _MOST_USED - used)
 
@@ -147,17 +147,9 @@ def _order_ties(index: LineageIndex, hits: Hits) -> Hits:
 def _count_users(index: LineageIndex) -> Ints:
     """Int array by node: how many consumers, and jobs that write nothing, use the asset or a column of it."""
     edges = (index.ownership.list_all_edges(EdgeType.CONSUMES), index.ownership.list_idle_reads())
-    used = _get_data(index, np.concatenate([table.end for table in edges]).astype(np.int64))
+    used = index.lineage.get_tables(np.concatenate([table.end for table in edges]).astype(np.int64))
     pairs = np.unique(used << 32 | np.concatenate([table.start for table in edges]))
     return np.bincount(pairs >> 32, minlength=index.changes.count_nodes()).astype(np.int32)
-
-
-def _get_data(index: LineageIndex, nodes: Longs) -> Longs:
-    """The datasets of those of these assets that are columns, the others themselves."""
-    columns = index.lineage.get_kinds(nodes.astype(np.int32)) == KIND_ORDER[AssetKind.COLUMN]
-    found = nodes.copy()
-    found[columns] = index.lineage.get_datasets(nodes[columns].astype(np.int32))
-    return found
 
 
 def _build_entry(index: LineageIndex, node: int, order: int) -> Entry:
@@ -195,7 +187,7 @@ def explain_hits(live: LiveGraph, index: LineageIndex, text: str, nodes: Sequenc
     """Why each of these assets was found: the best reason for each word of the text that it covers; last, if its name does not cover all
     words, that its vector is like that of the text.
     """
-    words, synonyms = index.list_search_words(text), read_synonyms(live.store)
+    words, synonyms = index.list_search_words(text), read_all_synonyms(live, index)
     texts, (vectors, _) = read_words(live, index, nodes), choose_vectors(live, index, text)
     found = []
     for node in nodes:

@@ -12,9 +12,9 @@ from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.queries.assets import read_attributes
+from meshline.graph.queries.learned_synonyms import read_all_synonyms
 from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.graph.queries.search import choose_best, choose_vectors
-from meshline.graph.store.synonyms import read_synonyms
 
 KINDS = (AssetKind.DATASET, AssetKind.COLUMN, AssetKind.DATA_PRODUCT)
 FIRST = 10
@@ -42,6 +42,7 @@ def evaluate_search(live: LiveGraph, index: LineageIndex, most: int, limits: Lim
     deadline is over.
     """
     live.prepare_vectors()
+    live.prepare_titles()
     found = []
     for kind in KINDS:
         questions = _choose_described(live, index, kind, most, limits)
@@ -75,7 +76,7 @@ def _evaluate_kind(
     places: list[int | None] = []
     for sentence, node in questions:
         limits.check_deadline()
-        hits = index.search_names(sentence, (kind,), {}, read_synonyms(live.store), vectors)
+        hits = index.search_names(sentence, (kind,), {}, read_all_synonyms(live, index), vectors)
         best = (found for _, found in index.iterate_hits(choose_best(index, hits, FIRST)[0], FIRST))
         places.append(next((place for place, found in zip(range(1, FIRST + 1), best, strict=False) if found == node), None))
     missed = tuple(question for question, place in zip(questions, places, strict=True) if place is None)

@@ -58,7 +58,7 @@ def load_mesh(graph: LiveGraph, mesh: Mesh, naming: Naming, time: int) -> Loadin
     refused = [Refusal(error) for error in mesh.refused]
     with _load_lock:
         write_rules(graph.store, mesh.source, mesh.catalogs)
-        write_synonyms(graph.store, mesh.source, mesh.synonyms)
+        write_synonyms(graph.store, mesh.source, mesh.synonyms, learn=mesh.learn_synonyms, refused=mesh.not_synonyms)
         return load_reading(graph, Reading(mesh.source, [*entries, *refused], complete=True, warnings=mesh.warnings), time)
 
 

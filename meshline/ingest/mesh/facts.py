@@ -188,9 +188,9 @@ def _build_consumes(entry: Consumer, key: AssetKey, names: _Names) -> Iterator[E
 
 def _build_dataset_note(entry: DatasetNote, names: _Names) -> Facts:
     key = names.build_dataset_key(entry.dataset)
-    about = AssetFact(key, drop_empty_attributes(description=entry.description, tags=list(entry.tags)))
+    about = AssetFact(key, drop_empty_attributes(title=entry.title, description=entry.description, tags=list(entry.tags)))
     columns = [
-        AssetFact(model.build_column_key(key, c.name), drop_empty_attributes(description=c.description, tags=list(c.tags)))
+        AssetFact(model.build_column_key(key, c.name), drop_empty_attributes(title=c.title, description=c.description, tags=list(c.tags)))
         for c in entry.columns
     ]
     return Facts(assets=(about, *columns))

@@ -231,17 +231,19 @@ class Consumer(Part):
 
 
 class ColumnNote(Part):
-    """Description and tags of a column."""
+    """Title, description and tags of a column."""
 
     name: Name
+    title: Text | None = None
     description: Text | None = None
     tags: Tags = ()
 
 
 class DatasetNote(Part):
-    """Description and tags of a dataset and of its columns. It does not state which columns exist."""
+    """Titles, descriptions and tags of a dataset and of its columns. It does not state which columns exist."""
 
     dataset: DatasetName
+    title: Text | None = None
     description: Text | None = None
     tags: Tags = ()
     columns: tuple[ColumnNote, ...] = ()
@@ -343,6 +345,8 @@ class PrecedenceRules(Part):
 Term: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"[^\W_]")]
 Group: TypeAlias = Annotated[tuple[Term, ...], Field(min_length=2, max_length=50, description="Terms that mean the same.")]
 
+Pair: TypeAlias = tuple[Term, Term]
+
 
 class MeshFile(Part):
     """A mesh file: what people know and no event states, and the rules for names and sources."""
@@ -358,6 +362,10 @@ class MeshFile(Part):
     precedence: PrecedenceRules | None = None
     synonyms: tuple[Group, ...] = Field(
         default=(), max_length=10_000, description="Words by which searches find names: [customer, client, kunde]."
+    )
+    learn_synonyms: bool = Field(default=True, description="Whether searches use synonyms that were learned from titles.")
+    not_synonyms: tuple[Pair, ...] = Field(
+        default=(), max_length=10_000, description="Pairs of terms that are no synonyms, although titles suggest it: [kd, order]."
     )
     domains: tuple[Domain, ...] = ()
     teams: tuple[Team, ...] = ()

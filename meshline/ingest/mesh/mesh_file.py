@@ -241,7 +241,8 @@ class Placed(NamedTuple):
 class Mesh(NamedTuple):
     """A parsed mesh file. `source` is the full name, `mesh/<name>`; `emails` maps e-mail addresses to names.
 
-    `naming` and `precedence` are None if the file does not state them. `synonyms`: groups of terms that mean the same;
+    `naming` and `precedence` are None if the file does not state them. `synonyms`: groups of terms that mean the same; `learn_synonyms`:
+    whether others are learned from titles, without those of `not_synonyms`;
     `catalogs`: the rules that join names; `sources`: the sources to sync. `refused`: errors of entries that are not
     accepted; `warnings`: accepted entries that look like mistakes.
     """
@@ -251,6 +252,8 @@ class Mesh(NamedTuple):
     naming: NamingRules | None
     precedence: PrecedenceRules | None
     synonyms: tuple[tuple[str, ...], ...]
+    learn_synonyms: bool
+    not_synonyms: tuple[tuple[str, str], ...]
     catalogs: tuple[Rule, ...]
     sources: tuple[Configured, ...]
     entries: tuple[Placed, ...]
@@ -294,6 +297,8 @@ def parse_mesh_file(data: bytes, file: str, *, strict: bool = False) -> Mesh:
         naming=head.naming,
         precedence=head.precedence,
         synonyms=head.synonyms,
+        learn_synonyms=head.learn_synonyms,
+        not_synonyms=head.not_synonyms,
         catalogs=rules,
         sources=sources,
         entries=entries,

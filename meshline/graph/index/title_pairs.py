@@ -1,0 +1,174 @@
+"""Pairs of a word of a name and the words that its title has in its place: `kd_eml`, titled "Customer e-mail", pairs `kd` with *customer*.
+
+What the rules of search explain already (`eml` is short for *email*) is put aside first. If one word of the name and up to three words of
+the title beside each other are left over, they are a pair. Whether a pair means something is decided where it is used: by how many tables
+have it, of those that the caller may see.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+from meshline.graph.content import decode_facts
+from meshline.graph.index.results import Ints, Longs
+from meshline.graph.index.vocabulary import Vocabulary
+from meshline.graph.model import AssetKey, AssetKind
+from meshline.graph.store.base import Head
+from meshline.graph.word_forms import STOP_WORDS, build_term, split_name, split_question, strip_accents
+
+FEW = 100  # statements whose titles a question reads itself
+_MOST_WORDS = 12  # of a title that is compared
+_MOST_LEFT = 3  # words of a title that are paired with one of a name
+_LEAST_LETTERS = 2  # of a word of a name
+_TITLE = b"title"
+
+
+class Pair(NamedTuple):
+    """A word of a name, and the words of its title that no rule explains."""
+
+    word: str
+    term: tuple[str, ...]
+
+    def find_stems(self) -> Pair:
+        """What the pair has in common with others of the same words in other forms."""
+        return Pair(build_term([self.word])[0], build_term(self.term))
+
+
+_Places: TypeAlias = dict[AssetKey, dict[int, Pair]]  # the titled assets: by scope that states so, the pair as it is written there
+
+
+class TitledNodes(NamedTuple):
+    """Where pairs are, of the words of names that at least as many assets have with one term as are needed to learn it."""
+
+    pairs: Sequence[Pair]  # their stems
+    places: Sequence[tuple[AssetKey, Pair]]  # by row: the asset, and the pair as it is written there
+    pair: Ints  # by row: its number among the pairs
+    node: Longs  # by row: the own node of the asset
+
+
+class TitlePairs:
+    """The pairs in the titles of datasets and columns, of the statements that are active. Thread-safe.
+
+    What is stated is only noted when it comes, which costs a look for the word `title` in its bytes; it is read by `prepare`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._digests: dict[int, bytes] = {}  # by scope, of those that may state titles
+        self._waiting: dict[int, bytes] = {}  # by scope: contents that are not read yet
+        self._stated: dict[int, list[tuple[Pair, AssetKey]]] = {}  # by scope
+        self._places: dict[Pair, _Places] = {}
+        self.generation = 0  # how often the pairs have changed
+
+    def record(self, heads: Iterable[Head]) -> None:
+        """Note the statements that came, or changed, or ended."""
+        with self._lock:
+            for head in heads:
+                blob = None if head.content is None or _TITLE not in head.content.blob else head.content.blob
+                digest = None if head.content is None or blob is None else head.content.digest
+                if self._digests.get(head.scope_id) == digest:
+                    continue
+                self._forget(head.scope_id)
+                if blob is not None and digest is not None:
+                    self._digests[head.scope_id], self._waiting[head.scope_id] = digest, blob
+
+    def prepare(self, most: int | None = None) -> bool:
+        """Read the titles of the statements that wait, unless there are more than so many. Whether none waits."""
+        while True:
+            with self._lock:
+                waiting = next(iter(self._waiting.items()), None)
+                if waiting is None:
+                    return True
+                if most is not None and len(self._waiting) > most:
+                    return False
+            scope_id, blob = waiting
+            pairs = [*_list_pairs(blob)]
+            with self._lock:
+                if self._waiting.get(scope_id) is blob:
+                    del self._waiting[scope_id]
+                    self._add(scope_id, pairs)
+
+    def collect(self, least: int) -> dict[Pair, list[tuple[AssetKey, Pair]]]:
+        """By their stems, the pairs with the datasets and columns that have them in a title, in no order, each with the pair as it is
+        written there: those of the words that have so many with one term.
+        """
+        with self._lock:
+            words = {pair.word for pair, places in self._places.items() if len(places) >= least}
+            return {
+                pair: [(key, min(written.values())) for key, written in places.items()]
+                for pair, places in self._places.items()
+                if pair.word in words
+            }
+
+    def _add(self, scope_id: int, pairs: list[tuple[Pair, AssetKey]]) -> None:
+        if pairs:
+            self.generation += 1
+            self._stated[scope_id] = pairs
+            for pair, key in pairs:
+                self._places.setdefault(pair.find_stems(), {}).setdefault(key, {})[scope_id] = pair
+
+    def _forget(self, scope_id: int) -> None:
+        self._digests.pop(scope_id, None)
+        self._waiting.pop(scope_id, None)
+        for pair, key in self._stated.pop(scope_id, ()):
+            self.generation += 1
+            places = self._places[pair.find_stems()]
+            places[key].pop(scope_id, None)
+            if not places[key]:
+                del places[key]
+            if not places:
+                del self._places[pair.find_stems()]
+
+
+def _list_pairs(blob: bytes) -> Iterator[tuple[Pair, AssetKey]]:
+    """The pairs in the titles of a statement's content, each once for an asset."""
+    found: Mapping[tuple[Pair, AssetKey], None] = dict.fromkeys(
+        (pair, fact.key)
+        for fact in decode_facts(blob).assets
+        if fact.key.kind in (AssetKind.DATASET, AssetKind.COLUMN) and isinstance(title := fact.attributes.get("title"), str)
+        if (pair := align_title(fact.key.parts[-1].replace("/", ".").rpartition(".")[2], title)) is not None
+    )
+    yield from found
+
+
+@lru_cache(maxsize=16_384)
+def align_title(name: str, title: str) -> Pair | None:
+    """The word of a name and the words of its title that are left over when what the rules of search explain is put aside.
+
+    None if nothing is, on one of both sides, or more than what belongs together for sure: two words of the name, or words of the title
+    that are not beside each other.
+    """
+    words, asked = list(dict.fromkeys(split_name(name))), split_question(title)[:_MOST_WORDS]
+    content = [word for word in asked if word not in STOP_WORDS]
+    if not words or not content:
+        return None
+    stems = {build_term([word]) for word in asked}
+    if all(build_term([word]) in stems for word in words):
+        return None  # the usual case, found without comparing each with each
+    vocabulary = Vocabulary()
+    numbers = {vocabulary.add(word): word for word in words}
+    explained: set[str] = set()
+    left: list[str] = []
+    for word in content:
+        means = [numbers[number] for number in vocabulary.find(word).words.tolist()]
+        explained.update(means)
+        if not means:
+            left.append(word)
+    for length in range(2, len(asked) + 1):
+        for begin in range(len(asked) - length + 1):
+            run = tuple(asked[begin : begin + length])
+            means = [numbers[number] for number in vocabulary.find_run(run).words.tolist()]
+            explained.update(means)
+            left = [word for word in left if not means or word not in run]
+    over = [word for word in words if word not in explained]
+    if len(over) != 1 or not 1 <= len(left) <= _MOST_LEFT:
+        return None
+    between = asked[asked.index(left[0]) : asked.index(left[-1]) + 1]
+    if [word for word in between if word not in STOP_WORDS] != left or len(between) > _MOST_LEFT:
+        return None
+    if len(over[0]) < _LEAST_LETTERS or not strip_accents("".join([*over, *left])).isalpha():
+        return None
+    return Pair(over[0], tuple(between))
