@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meshline.graph.index.restricted_index import RestrictedIndex
-from meshline.graph.index.title_pairs import Pair, TitlePairs, align_title
+from meshline.graph.index.title_pairs import Pair, TitlePairs, align_title, may_mean
+from meshline.graph.index.vocabulary import Vocabulary
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, Statement, build_column_key, build_dataset_key
 from meshline.graph.queries.learned_synonyms import learn_synonyms, read_all_synonyms
@@ -55,6 +58,17 @@ def test_what_is_left_over_is_a_pair(name: str, title: str, word: str, term: tup
 )
 def test_what_is_not_sure_is_no_pair(name: str, title: str) -> None:
     assert align_title(name, title) is None
+
+
+words = st.text("abeomrstö", min_size=1, max_size=7)
+
+
+@given(words, st.lists(words, min_size=1, max_size=5))
+def test_what_search_finds_is_put_aside(word: str, run: list[str]) -> None:
+    vocabulary = Vocabulary()
+    vocabulary.add(word)
+    found = vocabulary.find(run[0]) if len(run) == 1 else vocabulary.find_run(tuple(run))
+    assert may_mean(word, run) or not len(found.words)
 
 
 def title_columns(table: str, **titles: str) -> list[Statement]:

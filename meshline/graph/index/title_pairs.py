@@ -10,18 +10,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import combinations
 from typing import NamedTuple, TypeAlias
 
 from meshline.graph.content import decode_facts
 from meshline.graph.index.results import Ints, Longs
-from meshline.graph.index.vocabulary import Vocabulary
+from meshline.graph.index.vocabulary import LEAST_SHARED, RUN_WORDS, is_short_for
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.store.base import Head
-from meshline.graph.word_forms import STOP_WORDS, build_term, split_name, split_question, strip_accents
+from meshline.graph.word_forms import STOP_WORDS, VOWELS, build_term, find_stem, list_spellings, split_name, split_question, strip_accents
 
 FEW = 100  # statements whose titles a question reads itself
 _MOST_WORDS = 12  # of a title that is compared
 _MOST_LEFT = 3  # words of a title that are paired with one of a name
+_LEAST_BEGUN = 2  # letters that a word has more of where it is found within another
 _LEAST_LETTERS = 2  # of a word of a name
 _TITLE = b"title"
 
@@ -148,21 +150,18 @@ def align_title(name: str, title: str) -> Pair | None:
     stems = {build_term([word]) for word in asked}
     if all(build_term([word]) in stems for word in words):
         return None  # the usual case, found without comparing each with each
-    vocabulary = Vocabulary()
-    numbers = {vocabulary.add(word): word for word in words}
     explained: set[str] = set()
     left: list[str] = []
     for word in content:
-        means = [numbers[number] for number in vocabulary.find(word).words.tolist()]
+        means = [known for known in words if may_mean(known, (word,))]
         explained.update(means)
         if not means:
             left.append(word)
-    for length in range(2, len(asked) + 1):
-        for begin in range(len(asked) - length + 1):
-            run = tuple(asked[begin : begin + length])
-            means = [numbers[number] for number in vocabulary.find_run(run).words.tolist()]
+    for begin, end in combinations(range(len(asked) + 1), 2):
+        run = tuple(asked[begin:end])
+        if len(run) > 1 and (means := [known for known in words if may_mean(known, run)]):
             explained.update(means)
-            left = [word for word in left if not means or word not in run]
+            left = [word for word in left if word not in run]
     over = [word for word in words if word not in explained]
     if len(over) != 1 or not 1 <= len(left) <= _MOST_LEFT:
         return None
@@ -172,3 +171,28 @@ def align_title(name: str, title: str) -> Pair | None:
     if len(over[0]) < _LEAST_LETTERS or not strip_accents("".join([*over, *left])).isalpha():
         return None
     return Pair(over[0], tuple(between))
+
+
+def may_mean(word: str, run: Sequence[str]) -> bool:
+    """Whether search finds a word of a name by a word, or by several words beside each other, of a question: whenever `Vocabulary` does."""
+    known, asked = strip_accents(word), [strip_accents(one) for one in run]
+    if len(run) > 1:
+        initials = "".join(one[0] for one in asked)
+        return known == initials or (len(known) > len(run) <= RUN_WORDS and known[0] == initials[0] and is_short_for(known, asked))
+    (one,) = asked
+    if (
+        find_stem(known) == find_stem(one)
+        or (len(one) > _LEAST_BEGUN and one in known)
+        or list_spellings(word)[-1] == list_spellings(run[0])[-1]
+    ):
+        return True
+    shorter, longer = sorted((known, one), key=len)
+    if known[0] != one[0]:
+        return one[0] in VOWELS and known == "".join(letter for letter in one if letter not in VOWELS)
+    return _is_within(shorter, longer) or (len(one) >= LEAST_SHARED and one[:LEAST_SHARED] == known[:LEAST_SHARED])
+
+
+def _is_within(part: str, text: str) -> bool:
+    """Whether a text has the letters of another in their order, not always beside each other."""
+    letters = iter(text)
+    return all(letter in letters for letter in part)

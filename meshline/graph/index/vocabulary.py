@@ -24,9 +24,9 @@ Letters = npt.NDArray[np.uint32]  # code points, shape (words, _WIDTH), 0 after 
 
 _NO_LETTER = 1  # a code point that no word has
 _WIDTH = 24  # letters of a word that are compared; longer words are found only as a whole and by their beginnings
-_RUN_WORDS = 4  # consecutive words of a question that one word of a name may abbreviate
+RUN_WORDS = 4  # consecutive words of a question that one word of a name may abbreviate
 _LEAST_BEGUN, _LEAST_PART, _LEAST_LOST = 3, 4, 3  # letters from which on a beginning, a part, or a word without its first vowel counts
-_LEAST_SHARED, _SHARED = 5, 0.6  # letters, and the share of both words, with which related words begin alike
+LEAST_SHARED, _SHARED = 5, 0.6  # letters, and the share of both words, with which related words begin alike
 _LETTERS_FOR_WORD = 2  # of a word that abbreviates several: with fewer for each, chance explains it as well
 _MANY = 2_000  # candidates for such a word that are compared exactly
 _REMEMBERED = 4_096  # words of questions whose meanings are kept
@@ -125,7 +125,7 @@ class _Initial:
 
     def find_related(self, text: str) -> npt.NDArray[np.int64]:
         """The places of the words that begin as the text does, with most of its letters and of their own."""
-        shared = max(_LEAST_SHARED, math.ceil(len(text) * _SHARED))
+        shared = max(LEAST_SHARED, math.ceil(len(text) * _SHARED))
         if shared > min(len(text), _WIDTH):
             return np.empty(0, np.int64)
         alike = (self._letters[:, :shared] == np.array([*map(ord, text[:shared])], np.uint32)).all(axis=1)
@@ -321,14 +321,14 @@ class Vocabulary:
         initials = "".join(word[0] for word in run)
         if numbers := self._get_numbers(initials):
             found.add(numbers, self._weights.acronym if len(run) > 2 else self._weights.short_acronym, Meaning.ACRONYM)
-        if group is not None and len(run) <= _RUN_WORDS:
+        if group is not None and len(run) <= RUN_WORDS:
             group.follow()
             compared = 0
             for place in group.find_within("".join(run)).tolist():
                 word = group.words[place]
                 if len(word) > len(run) and word not in run and compared < _MANY:
                     compared += 1
-                    if _is_short_for(word, run):
+                    if is_short_for(word, run):
                         share = min(1.0, len(word) / (_LETTERS_FOR_WORD * len(run)))
                         found.add([group.numbers[place]], self._weights.joined * share, Meaning.ACRONYM)
         return found.build()
@@ -340,7 +340,7 @@ def find_match(matches: Sequence[Matches], number: int) -> tuple[float, Meaning]
     return max(found, key=lambda one: one[0], default=(0.0, Meaning.WORD))
 
 
-def _is_short_for(word: str, run: Sequence[str]) -> bool:
+def is_short_for(word: str, run: Sequence[str]) -> bool:
     """Whether a word is made of a part for each of these words: its first letter, and perhaps more of its letters in their order. A vowel
     at its beginning may be missing: `nd` for `end`.
     """
