@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from meshline.cli.options import GroupName
 from meshline.cli.terminal import Line
 from meshline.governance.report_formats.completeness_text import HiddenAssets, describe_gaps, describe_hidden, describe_late_sources
 from meshline.words import format_time
@@ -21,8 +22,16 @@ class NamedAsset(msgspec.Struct, rename="camel", frozen=True):
     qualified_name: str
 
 
+class OwnerName(msgspec.Struct, frozen=True):
+    name: str
+
+
+class OwnedBy(msgspec.Struct, frozen=True):
+    owner: OwnerName
+
+
 class Asset(msgspec.Struct, rename="camel", frozen=True):
-    """An asset with its product and domain. `dataset`: the dataset of a column."""
+    """An asset with its product and domain, and its owners if they were asked for. `dataset`: the dataset of a column."""
 
     id: str
     kind: str
@@ -31,6 +40,19 @@ class Asset(msgspec.Struct, rename="camel", frozen=True):
     dataset: NamedAsset | None = None
     product: NamedAsset | None = None
     domain: NamedAsset | None = None
+    owners: list[OwnedBy] = []
+
+    def list_groups(self, by: GroupName) -> list[str]:
+        """The groups that it is in: one domain, product or kind, or each of its owners."""
+        match by:
+            case GroupName.DOMAIN:
+                return [self.domain.qualified_name if self.domain else "no domain"]
+            case GroupName.PRODUCT:
+                return [self.product.qualified_name if self.product else "no product"]
+            case GroupName.OWNER:
+                return list(dict.fromkeys(one.owner.name for one in self.owners)) or ["no owner"]
+            case GroupName.KIND:
+                return [f"{describe_kind(self)}s"]
 
 
 class KnownLater(msgspec.Struct, rename="camel", frozen=True):
@@ -139,3 +161,32 @@ def format_table(rows: Sequence[Sequence[str]], *, right: int = 0, indent: str =
     for row in rows:
         cells = [text.rjust(width) if i < right else text.ljust(width) for i, (text, width) in enumerate(zip(row, widths, strict=True))]
         yield Line((indent + "  ".join(cells)).rstrip())
+
+
+def format_heading(title: str) -> Iterator[Line]:
+    """An empty line and a title."""
+    yield Line("")
+    yield Line(title, "bold")
+
+
+def format_notes(notes: Sequence[str]) -> Iterator[Line]:
+    """The reasons why an answer may be incomplete, if there are any."""
+    if notes:
+        yield from format_heading("NOT CERTAIN")
+        yield from (Line(f"  ! {note}", "yellow") for note in notes)
+
+
+def format_rest(total: int, shown: int) -> Iterator[Line]:
+    """How many entries of a list are not shown, if any."""
+    if total > shown:
+        yield Line(f"and {total - shown} more: --limit shows more of them", "dim")
+
+
+def describe_kind(asset: Asset | NamedAsset) -> str:
+    """The kind of an asset in one word: `product`, `dataset`."""
+    return asset.kind.lower().replace("data_", "")
+
+
+def format_moment(time: str | None) -> str:
+    """A time of an answer (ISO 8601) in whole seconds; empty for None."""
+    return "" if time is None else format_time(datetime.fromisoformat(time).replace(microsecond=0))

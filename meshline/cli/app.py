@@ -11,22 +11,30 @@ from meshline.cli import denial as denials
 from meshline.cli import identity as identities
 from meshline.cli import ingest as ingest_commands
 from meshline.cli import ingest_databases, ingest_metastores, ingest_openlineage, naming_rules
+from meshline.cli import manual_statement as statements
 from meshline.cli import request_access as requests
 from meshline.cli import store as stores
 from meshline.cli import token as tokens
+from meshline.cli.asset_view import schemas, show
 from meshline.cli.audit import audit
 from meshline.cli.consumers import consumers
+from meshline.cli.coverage import coverage, list_assets
 from meshline.cli.demo import demo
+from meshline.cli.diff import diff
 from meshline.cli.doctor import doctor
 from meshline.cli.export import export
-from meshline.cli.impact import impact
+from meshline.cli.impact import impact, provenance
 from meshline.cli.lineage import lineage
 from meshline.cli.login import login, logout
 from meshline.cli.mcp import mcp
 from meshline.cli.notify import notify
 from meshline.cli.owners import owners
+from meshline.cli.paths import evidence, paths
 from meshline.cli.policies import policies
+from meshline.cli.products import products
+from meshline.cli.quality import quality
 from meshline.cli.rules import rules
+from meshline.cli.run_history import events, runs
 from meshline.cli.search import search
 from meshline.cli.serve import serve
 from meshline.cli.store import replay
@@ -108,6 +116,22 @@ identity.command()(naming_rules.drop_rule)
 identity.command()(identities.part)
 identity.command()(identities.retract)
 
+stated = typer.Typer(help="State an owner, tag, description, consumer or identity.", no_args_is_help=True)
+stated.command()(statements.owner)
+stated.command()(statements.tag)
+stated.command()(statements.description)
+stated.command()(statements.consumer)
+stated.command("same-as")(statements.same_as)
+stated.command("not-same-as")(statements.not_same_as)
+
+unset = typer.Typer(help="Retract what a person stated with `meshline set`.", no_args_is_help=True)
+unset.command("owner")(statements.unset_owner)
+unset.command("tag")(statements.unset_tag)
+unset.command("description")(statements.unset_description)
+unset.command("consumer")(statements.unset_consumer)
+unset.command("same-as")(statements.unset_same_as)
+unset.command("not-same-as")(statements.unset_not_same_as)
+
 access = typer.Typer(help="Ask for access, and decide about requests of others.", no_args_is_help=True)
 access.command()(requests.ask)
 access.command("list")(requests.list_requests)
@@ -131,10 +155,25 @@ app.add_typer(ingest, name="ingest")
 app.command()(sync)
 app.command()(sources)
 app.command()(search)
+app.command("list")(list_assets)
+app.command()(show)
 app.command()(lineage)
 app.command()(impact)
+app.command()(provenance)
+app.command()(paths)
+app.command()(evidence)
+app.command()(diff)
 app.command()(owners)
 app.command()(consumers)
+app.command()(products)
+app.command()(coverage)
+app.command()(quality)
+app.command()(schemas)
+app.command()(runs)
+app.command()(events)
+app.add_typer(stated, name="set")
+app.add_typer(unset, name="unset")
+app.command()(identities.retract)
 app.add_typer(check, name="check")
 app.command()(rules)
 app.command()(policies)

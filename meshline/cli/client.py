@@ -11,10 +11,11 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from meshline.cli.answer_types import Asset
+from meshline.cli.options import KindName
 from meshline.cli.serve import build_executor
 from meshline.cli.store import OpenGraph, open_graph
-from meshline.errors import RefusedRequest
-from meshline.graph.model import Json
+from meshline.errors import InvalidInput, RefusedRequest
+from meshline.graph.model import ID_PREFIX, AssetKind, Json
 
 T = TypeVar("T")
 
@@ -92,6 +93,22 @@ def resolve_assets(source: Client, names: Sequence[str], as_of: str | None = Non
     query = read_query("resolve")
     found = [source.ask(query, {"name": name, "asOf": as_of})["resolve"] for name in names]
     return [convert_answer(asset, Asset) for asset in found]
+
+
+def resolve_of_kind(source: Client, name: str, kind: AssetKind, where: str, as_of: str | None = None) -> Asset:
+    """The asset of this kind with this name. Raises RefusedRequest, and InvalidInput (of `where`) if the name is of another kind."""
+    word = KindName[kind.name].value
+    (found,) = resolve_assets(source, [name if _names_kind(name) or name.startswith(f"{ID_PREFIX[kind]}_") else f"{word}:{name}"], as_of)
+    if found.kind != kind.name:
+        raise InvalidInput(
+            f"{found.qualified_name} is a {KindName[found.kind].value}; accepted is {'an' if word[0] in 'aeiou' else 'a'} {word}", where
+        )
+    return found
+
+
+def _names_kind(name: str) -> bool:
+    """Whether a name begins with its kind: `product:finance-marts`."""
+    return name.partition(":")[0].lower() in set(KindName) and ":" in name
 
 
 REQUEST_SECONDS = 600.0  # long: no other user waits for the graph

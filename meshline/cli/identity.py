@@ -10,14 +10,15 @@ import typer
 
 from meshline.cli.answer_types import format_table
 from meshline.cli.client import convert_answer
-from meshline.cli.options import Limit, ListFormat, Server, Store, TextFormat
+from meshline.cli.completion import complete_asset
+from meshline.cli.options import By, Limit, ListFormat, Server, Store, TextFormat, find_author
 from meshline.cli.terminal import Line
 from meshline.errors import InvalidInput
 from meshline.words import format_count
 
 
 def explain(
-    name: Annotated[str, typer.Argument(help="A dataset by any of its names.", metavar="NAME")],
+    name: Annotated[str, typer.Argument(help="A dataset by any of its names.", metavar="NAME", autocompletion=complete_asset)],
     *,
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
     store: Store = None,
@@ -58,17 +59,16 @@ def conflicts(
         write_lines(format_conflicts(data))
 
 
-By = Annotated[
-    str | None,
-    typer.Option(
-        help="Who states it. [default: for a store, the user; for a server, the name of the token]", show_default=False, metavar="NAME"
-    ),
-]
-
-
 def part(
-    name: Annotated[str, typer.Argument(help="A name of the dataset: namespace/name, or the end of it if that is unique.", metavar="NAME")],
-    other: Annotated[str, typer.Argument(help="Another name, which is not the same dataset.", metavar="OTHER")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A name of the dataset: namespace/name, or the end of it if that is unique.", metavar="NAME", autocompletion=complete_asset
+        ),
+    ],
+    other: Annotated[
+        str, typer.Argument(help="Another name, which is not the same dataset.", metavar="OTHER", autocompletion=complete_asset)
+    ],
     *,
     reason: Annotated[str, typer.Option(help="Why they are not the same.", metavar="TEXT")],
     days: Annotated[int | None, typer.Option(help="Days until it ends. [default: it is without end]", min=1, show_default=False)] = None,
@@ -104,12 +104,6 @@ def retract(
     with open_client(store, server) as source:
         source.mutate(read_query("retract"), {"statement": statement})
     write_lines([Line(f"{statement} is retracted")])
-
-
-def find_author(by: str | None, server: str | None) -> str | None:
-    import getpass
-
-    return by if by is not None or server is not None else getpass.getuser()
 
 
 class Name(msgspec.Struct, frozen=True):

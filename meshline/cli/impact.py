@@ -11,8 +11,23 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 import msgspec
 import typer
 
-from meshline.cli.answer_types import Asset, Completeness, NamedAsset, Names, format_table
-from meshline.cli.options import AsOf, Assets, Depth, Limit, Reach, ReachName, Server, Store, format_iso_time
+from meshline.cli.answer_types import Asset, Completeness, NamedAsset, Names, format_rest, format_table
+from meshline.cli.options import (
+    AsOf,
+    Assets,
+    Depth,
+    GroupBy,
+    GroupName,
+    Limit,
+    ListFormat,
+    Reach,
+    ReachName,
+    SeenSince,
+    Server,
+    Store,
+    TextFormat,
+    format_iso_time,
+)
 from meshline.cli.terminal import Line
 from meshline.words import format_count
 
@@ -38,7 +53,9 @@ def impact(
     *,
     reach: Reach = ReachName.POSSIBLE,
     depth: Depth = None,
+    since: SeenSince = None,
     as_of: AsOf = None,
+    group_by: GroupBy = None,
     limit: Limit = 500,
     format: Format = ImpactFormat.TEXT,  # noqa: A002 - the option's name
     store: Store = None,
@@ -53,15 +70,49 @@ def impact(
 
     with open_client(store, server) as source:
         starts = resolve_assets(source, asset, format_iso_time(as_of))
-        data = ask_impact(source, starts, reach=reach, depth=depth, as_of=format_iso_time(as_of), limit=limit)
+        owners = group_by is GroupName.OWNER
+        begin, at = format_iso_time(since), format_iso_time(as_of)
+        data = ask_impact(source, starts, reach=reach, depth=depth, since=begin, as_of=at, limit=limit, with_owners=owners)
     if format is ImpactFormat.JSON:
         write_json(data)
         return
     answer = convert_answer(data, Impact)
     if format is ImpactFormat.TEXT:
-        write_lines(format_impact(answer, starts))
+        write_lines(format_impact(answer, starts, group_by))
     else:
-        write_lines(Line(line) for text in format_markdown(answer, starts) for line in text.split("\n"))
+        write_lines(Line(line) for text in format_markdown(answer, starts, group_by) for line in text.split("\n"))
+
+
+def provenance(
+    asset: Assets,
+    *,
+    reach: Reach = ReachName.POSSIBLE,
+    depth: Depth = None,
+    since: SeenSince = None,
+    as_of: AsOf = None,
+    group_by: GroupBy = None,
+    limit: Limit = 500,
+    format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Show all assets that an asset comes from.
+
+    By reach, with the jobs on the way. `meshline lineage --upstream` shows the steps between them.
+    """
+    from meshline.cli.client import convert_answer, open_client, read_query, resolve_assets
+    from meshline.cli.terminal import write_json, write_lines
+
+    at = format_iso_time(as_of)
+    with open_client(store, server) as source:
+        starts = resolve_assets(source, asset, at)
+        variables = {"of": [start.id for start in starts], "reach": reach.name, "depth": depth, "seenSince": format_iso_time(since)}
+        owners = group_by is GroupName.OWNER
+        data = source.ask(read_query("provenance"), {**variables, "asOf": at, "limit": limit, "withOwners": owners})["provenance"]
+    if format is TextFormat.JSON:
+        write_json(data)
+    else:
+        write_lines(_format_provenance(convert_answer(data, Provenance), starts, group_by))
 
 
 def ask_impact(
@@ -70,13 +121,23 @@ def ask_impact(
     *,
     reach: ReachName = ReachName.POSSIBLE,
     depth: int | None = None,
+    since: str | None = None,
     as_of: str | None = None,
     limit: int = 500,
+    with_owners: bool = False,
 ) -> Json:
     """The impact of these assets, as in the answer of GraphQL."""
     from meshline.cli.client import read_query
 
-    variables = {"of": [start.id for start in starts], "reach": reach.name, "depth": depth, "asOf": as_of, "limit": limit}
+    variables = {
+        "of": [start.id for start in starts],
+        "reach": reach.name,
+        "depth": depth,
+        "seenSince": since,
+        "asOf": as_of,
+        "limit": limit,
+        "withOwners": with_owners,
+    }
     return source.ask(read_query("impact"), variables)["impact"]
 
 
@@ -169,6 +230,11 @@ REACHES = {
     "INDIRECT": "ROWS, GROUPS OR BRANCHES DEPEND ON IT (indirect: filters, joins, sorting)",
     "POSSIBLE": "POSSIBLY AFFECTED (columns not recorded)",
 }
+ORIGINS = {
+    "DIRECT": "ITS VALUES COME FROM (direct)",
+    "INDIRECT": "ITS ROWS, GROUPS OR BRANCHES DEPEND ON (indirect: filters, joins, sorting)",
+    "POSSIBLE": "IT POSSIBLY COMES FROM (columns not recorded)",
+}
 KINDS = {
     "COLUMN": "column",
     "DATASET": "dataset",
@@ -179,6 +245,19 @@ KINDS = {
     "JOB": "job",
 }
 WORDS = {"DIRECT": "by values", "INDIRECT": "by filters or joins", "POSSIBLE": "possibly"}
+
+
+class Provenance(msgspec.Struct, rename="camel", frozen=True):
+    """The answer to `provenance.graphql`. `data`: datasets and columns; `others`: jobs and contracts."""
+
+    total: int
+    by_kind: list[Count]
+    by_reach: list[Count]
+    by_domain: list[Count]
+    by_product: list[Count]
+    data: Page
+    others: Page
+    completeness: Completeness
 
 
 class Row(NamedTuple):
@@ -204,6 +283,22 @@ def format_verdict(impact: Impact, starts: Sequence[Asset]) -> str:
     return f"{of} affects {format_count(impact.total, 'asset')}{at}: {ways}."
 
 
+def _format_provenance(found: Provenance, starts: Sequence[Asset], by: GroupName | None) -> Iterator[Line]:
+    """The whole answer as text."""
+    of = ", ".join(Names(starts)(start) for start in starts)
+    at = f" as of {found.completeness.at}" if found.completeness.at else ""
+    if found.total:
+        ways = ", ".join(f"{count.count} {WORDS[count.key]}" for count in found.by_reach if count.key in WORDS)
+        yield Line(f"{of} comes from {format_count(found.total, 'asset')}{at}: {ways}.", "bold")
+        kinds = {count.key: count.count for count in found.by_kind}
+        yield Line(f"That is {', '.join(format_count(kinds[kind], noun) for kind, noun in KINDS.items() if kind in kinds)}.")
+        yield from _format_groups(found)
+        yield from _format_data(found) if by is None else format_grouped(found, by, _collect_names(found))
+    else:
+        yield Line(f"{of} is not known to come from anything{at}.", "bold")
+    yield from _format_completeness(found.completeness)
+
+
 def format_headcount(impact: Impact) -> str:
     """The second line: the assets by kind, and the numbers of recipients."""
     kinds = {count.key: count.count for count in impact.by_kind}
@@ -214,14 +309,14 @@ def format_headcount(impact: Impact) -> str:
     return f"That is {', '.join(what)}. {notify}"
 
 
-def format_impact(impact: Impact, starts: Sequence[Asset]) -> Iterator[Line]:
+def format_impact(impact: Impact, starts: Sequence[Asset], by: GroupName | None = None) -> Iterator[Line]:
     """The whole answer as text."""
     yield Line(format_verdict(impact, starts), "bold")
     if impact.total:
         yield Line(format_headcount(impact))
         yield from _format_recipients(impact)
         yield from _format_groups(impact)
-        yield from _format_data(impact)
+        yield from _format_data(impact) if by is None else format_grouped(impact, by, _collect_names(impact))
     yield from _format_completeness(impact.completeness)
 
 
@@ -273,10 +368,10 @@ def _format_reads(reads: Reads | None) -> str:
     return f"; last read {reads.last_read:%Y-%m-%d}{ago}, {format_count(reads.count, 'read')} since {reads.first_read:%Y-%m-%d}"
 
 
-def _format_groups(impact: Impact) -> Iterator[Line]:
+def _format_groups(impact: Impact | Provenance) -> Iterator[Line]:
     contracts = [one.node.name for one in impact.others.nodes if one.node.kind == "CONTRACT"]
     if contracts:
-        yield from _format_heading("CONTRACTS TO REVIEW")
+        yield from _format_heading("CONTRACTS TO REVIEW" if isinstance(impact, Impact) else "CONTRACTS")
         yield Line(f"  {', '.join(contracts)}")
     for title, counts in (("BY PRODUCT", impact.by_product), ("BY DOMAIN", impact.by_domain)):
         if any(count.key for count in counts):
@@ -284,10 +379,11 @@ def _format_groups(impact: Impact) -> Iterator[Line]:
             yield Line("  " + ", ".join(f"{count.label} {count.count}" for count in counts))
 
 
-def _format_data(impact: Impact) -> Iterator[Line]:
+def _format_data(impact: Impact | Provenance) -> Iterator[Line]:
     names = _collect_names(impact)
+    titles = REACHES if isinstance(impact, Impact) else ORIGINS
     for reach, found in groupby(build_rows(impact.data.nodes), key=lambda row: row.reach):
-        yield from _format_heading(REACHES.get(reach, reach))
+        yield from _format_heading(titles.get(reach, reach))
         for row in found:
             yield Line(f"  {row.distance}  {names(row.dataset)}: {_format_columns(row)}")
             if row.jobs:
@@ -295,6 +391,31 @@ def _format_data(impact: Impact) -> Iterator[Line]:
     hidden = impact.data.total_count - len(impact.data.nodes)
     if hidden:
         yield Line(f"  and {hidden} more: --limit shows more of them", "dim")
+
+
+def format_grouped(found: Impact | Provenance, by: GroupName, names: Names) -> Iterator[Line]:
+    """The assets by group: the largest group first."""
+    for group, members in group_affected(found, by):
+        yield from _format_heading(f"{group} ({len(members)})")
+        for row in build_rows(members):
+            yield Line(f"  {row.distance}  {names(row.dataset)}{_format_own(row)} ({row.reach.lower()})")
+            if row.jobs:
+                yield Line(f"       via {' > '.join(map(names, row.jobs))}", "dim")
+    yield from format_rest(found.data.total_count, len(found.data.nodes))
+
+
+def group_affected(found: Impact | Provenance, by: GroupName) -> list[tuple[str, list[Affected]]]:
+    """The affected assets by group, the largest first; by kind, consumers and contracts too."""
+    groups: dict[str, list[Affected]] = {}
+    for one in [*found.data.nodes, *(found.others.nodes if by is GroupName.KIND else ())]:
+        for group in one.node.list_groups(by):
+            groups.setdefault(group, []).append(one)
+    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+
+
+def _format_own(row: Row) -> str:
+    """The columns of a row; nothing for what has none."""
+    return f": {_format_columns(row)}" if row.columns or row.dataset.kind == "DATASET" else " (masked)" if row.masked else ""
 
 
 def _format_columns(row: Row) -> str:
@@ -336,10 +457,11 @@ def _format_completeness(completeness: Completeness) -> Iterator[Line]:
         yield from (Line(f"  ! {text}", "yellow") for text in notes)
 
 
-def _collect_names(impact: Impact) -> Names:
-    affected = impact.data.nodes
+def _collect_names(impact: Impact | Provenance) -> Names:
+    affected = [*impact.data.nodes, *impact.others.nodes]
     jobs = (step.job for one in affected for step in one.via if step.job is not None)
-    return Names([*(one.node for one in affected), *(asset for notice in impact.notify for asset in notice.assets), *jobs])
+    notices = impact.notify if isinstance(impact, Impact) else ()
+    return Names([*(one.node for one in affected), *(asset for notice in notices for asset in notice.assets), *jobs])
 
 
 def _format_heading(title: str) -> Iterator[Line]:
@@ -352,7 +474,7 @@ def _format_some(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + more
 
 
-def format_markdown(impact: Impact, starts: Sequence[Asset]) -> Iterator[str]:
+def format_markdown(impact: Impact, starts: Sequence[Asset], by: GroupName | None = None) -> Iterator[str]:
     """The whole answer as Markdown, for a pull request."""
     names = _collect_names(impact)
     yield f"**{_escape_markdown(format_verdict(impact, starts))}**"
@@ -369,17 +491,28 @@ def format_markdown(impact: Impact, starts: Sequence[Asset]) -> Iterator[str]:
             yield f"\n| {title} | assets |\n| --- | ---: |"
             yield from (_format_markdown_row(count.label, str(count.count)) for count in counts)
     if impact.data.nodes:
-        yield "\n<details><summary>Affected datasets and columns</summary>\n"
-        yield "| reach | distance | dataset | columns | path |\n| --- | ---: | --- | --- | --- |"
-        for row in build_rows(impact.data.nodes):
-            yield _format_markdown_row(
-                row.reach.lower(), str(row.distance), names(row.dataset), _format_columns(row), " > ".join(map(names, row.jobs))
-            )
-        yield "\n</details>"
+        yield from _format_markdown_data(impact, names, by)
     notes = impact.completeness.notes
     if notes:
         yield "\nNot certain:\n"
         yield from (f"- {_escape_markdown(text)}" for text in notes)
+
+
+def _format_markdown_data(impact: Impact, names: Names, by: GroupName | None) -> Iterator[str]:
+    """The affected datasets and columns as a table, behind a fold unless they are grouped."""
+    if by is not None:
+        yield f"\n| {by} | reach | distance | asset | columns |\n| --- | --- | ---: | --- | --- |"
+        for group, members in group_affected(impact, by):
+            for row in build_rows(members):
+                columns = _format_columns(row) if row.columns or row.dataset.kind == "DATASET" else ""
+                yield _format_markdown_row(group, row.reach.lower(), str(row.distance), names(row.dataset), columns)
+        return
+    yield "\n<details><summary>Affected datasets and columns</summary>\n"
+    yield "| reach | distance | dataset | columns | path |\n| --- | ---: | --- | --- | --- |"
+    for row in build_rows(impact.data.nodes):
+        path = " > ".join(map(names, row.jobs))
+        yield _format_markdown_row(row.reach.lower(), str(row.distance), names(row.dataset), _format_columns(row), path)
+    yield "\n</details>"
 
 
 def _format_markdown_row(*cells: str) -> str:

@@ -9,8 +9,8 @@ from typing import Annotated, TypeAlias
 import msgspec
 import typer
 
-from meshline.cli.answer_types import Asset, Completeness, NamedAsset, Names
-from meshline.cli.options import AsOf, Assets, Depth, Reach, ReachName, Server, Store, format_iso_time
+from meshline.cli.answer_types import Asset, Completeness, NamedAsset, Names, format_heading
+from meshline.cli.options import AsOf, Assets, Depth, GroupBy, GroupName, Reach, ReachName, SeenSince, Server, Store, format_iso_time
 from meshline.cli.terminal import Line
 from meshline.words import format_count, is_or_are
 
@@ -43,7 +43,9 @@ def lineage(
     depth: Depth = None,
     granularity: Annotated[GranularityName, typer.Option(help="What one node represents.", case_sensitive=False)] = GranularityName.COLUMN,
     reach: Reach = ReachName.POSSIBLE,
+    since: SeenSince = None,
     as_of: AsOf = None,
+    group_by: GroupBy = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many nodes to show at most.")] = 500,
     format: Format = LineageFormat.TEXT,  # noqa: A002 - the option's name
     store: Store = None,
@@ -65,7 +67,9 @@ def lineage(
             "granularity": granularity.name,
             "reach": reach.name,
             "limit": limit,
+            "seenSince": format_iso_time(since),
             "asOf": format_iso_time(as_of),
+            "withOwners": group_by is GroupName.OWNER,
         }
         data = source.ask(read_query("lineage"), variables)["lineage"]
     graph = convert_answer(data, Graph)
@@ -73,11 +77,11 @@ def lineage(
         case LineageFormat.JSON:
             write_json(data)
         case LineageFormat.DOT:
-            write_lines(Line(line) for line in format_dot(graph))
+            write_lines(Line(line) for line in format_dot(graph, group_by))
         case LineageFormat.MERMAID:
-            write_lines(Line(line) for line in format_mermaid(graph))
+            write_lines(Line(line) for line in format_mermaid(graph, group_by))
         case LineageFormat.TEXT:
-            write_lines(format_text(graph, found, upstream=upstream, granularity=granularity))
+            write_lines(format_text(graph, found, upstream=upstream, granularity=granularity, by=group_by))
 
 
 class Node(msgspec.Struct, rename="camel", frozen=True):
@@ -117,8 +121,8 @@ _STYLE = {"DIRECT": "solid", "INDIRECT": "dashed", "POSSIBLE": "bold"}
 _ARROW = {"DIRECT": "-->", "INDIRECT": "-.->", "POSSIBLE": "==>"}
 
 
-def format_text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granularity: str) -> Iterator[Line]:
-    """Each node once, by distance, with its sources (or, upstream, its targets). `granularity`: column, dataset, ..."""
+def format_text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granularity: str, by: GroupName | None = None) -> Iterator[Line]:
+    """Each node by distance (or by group), with its sources (or, upstream, its targets). `granularity`: column, dataset, ..."""
     names = Names([*asked, *(node.asset for node in graph.nodes), *(job for edge in graph.edges for job in edge.jobs)])
     others = [node for node in graph.nodes if not node.start]
     way = "comes from" if upstream else "flows to"
@@ -127,13 +131,11 @@ def format_text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granula
         yield from _format_beginning(graph, asked, names)
     else:
         yield from _format_represented(graph, asked, names, granularity)
-    for distance in sorted({node.distance for node in others}):
-        yield Line("")
-        yield Line(f"{format_count(distance, 'step')} away", "bold")
-        for node in others:
-            if node.distance == distance:
-                yield Line(f"  {names(node.asset)}{_format_marks(node)}")
-                yield from (Line(f"      {line}", "dim") for line in _format_links(graph, node, names, upstream=upstream))
+    for title, nodes in _list_sections(others, by):
+        yield from format_heading(title)
+        for node in nodes:
+            yield Line(f"  {names(node.asset)}{_format_marks(node)}")
+            yield from (Line(f"      {line}", "dim") for line in _format_links(graph, node, names, upstream=upstream))
     notes = graph.completeness.notes
     if graph.ungrouped:
         belong = "belongs" if graph.ungrouped == 1 else "belong"
@@ -143,6 +145,23 @@ def format_text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granula
     if notes:
         yield Line("")
         yield from (Line(f"! {note}", "yellow") for note in notes)
+
+
+def _list_sections(nodes: Sequence[Node], by: GroupName | None) -> list[tuple[str, list[Node]]]:
+    """The nodes by distance, or by group, the largest first."""
+    if by is None:
+        distances = sorted({node.distance for node in nodes})
+        return [(f"{format_count(distance, 'step')} away", [one for one in nodes if one.distance == distance]) for distance in distances]
+    groups = _group_nodes(nodes, by)
+    return [(f"{name} ({len(members)})", members) for name, members in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))]
+
+
+def _group_nodes(nodes: Sequence[Node], by: GroupName) -> dict[str, list[Node]]:
+    groups: dict[str, list[Node]] = {}
+    for node in nodes:
+        for group in node.asset.list_groups(by):
+            groups.setdefault(group, []).append(node)
+    return groups
 
 
 def _format_beginning(graph: Graph, asked: Sequence[Asset], names: Names) -> Iterator[Line]:
@@ -200,12 +219,13 @@ def _format_edge(edge: Edge, names: Names) -> str:
     return by + (f" ({', '.join(notes)})" if notes else "")
 
 
-def format_dot(graph: Graph) -> Iterator[str]:
-    """Graphviz: columns inside a cluster per dataset."""
+def format_dot(graph: Graph, by: GroupName | None = None) -> Iterator[str]:
+    """Graphviz: columns inside a cluster per dataset, or all nodes inside a cluster per group."""
+    names = _name_nodes(graph, by)
     yield "digraph lineage {"
     yield "  rankdir=LR;"
     yield '  node [shape=box, fontname="sans-serif"];'
-    for cluster, (label, members) in enumerate(_group_by_dataset(graph)):
+    for cluster, (label, members) in enumerate(_list_clusters(graph, by)):
         indent = "  "
         if label:
             yield f"  subgraph cluster_{cluster} {{"
@@ -213,7 +233,7 @@ def format_dot(graph: Graph) -> Iterator[str]:
             indent = "    "
         for node in members:
             bold = ", penwidth=2" if node.start else ""
-            yield f"{indent}{_quote_text(node.asset.id)} [label={_quote_text(node.asset.name)}{bold}];"
+            yield f"{indent}{_quote_text(node.asset.id)} [label={_quote_text(names[node.asset.id])}{bold}];"
         if label:
             yield "  }"
     for edge in graph.edges:
@@ -222,26 +242,36 @@ def format_dot(graph: Graph) -> Iterator[str]:
     yield "}"
 
 
-def format_mermaid(graph: Graph) -> Iterator[str]:
-    """A Mermaid flowchart: columns inside a subgraph per dataset."""
+def format_mermaid(graph: Graph, by: GroupName | None = None) -> Iterator[str]:
+    """A Mermaid flowchart: columns inside a subgraph per dataset, or all nodes inside a subgraph per group."""
+    names = _name_nodes(graph, by)
     yield "flowchart LR"
-    for cluster, (label, members) in enumerate(_group_by_dataset(graph)):
+    for cluster, (label, members) in enumerate(_list_clusters(graph, by)):
         indent = "  "
         if label:
-            yield f"  subgraph cluster_{cluster}[{_escape_mermaid(label)}]"
+            yield f"  subgraph cluster_{cluster}[{escape_mermaid(label)}]"
             indent = "    "
         for node in members:
-            yield f"{indent}{node.asset.id}[{_escape_mermaid(node.asset.name)}]{':::start' if node.start else ''}"
+            yield f"{indent}{node.asset.id}[{escape_mermaid(names[node.asset.id])}]{':::start' if node.start else ''}"
         if label:
             yield "  end"
     for edge in graph.edges:
-        label = f"|{_escape_mermaid(edge.subtype.lower())}|" if edge.subtype else ""
+        label = f"|{escape_mermaid(edge.subtype.lower())}|" if edge.subtype else ""
         yield f"  {edge.begin.id} {_ARROW[edge.reach]}{label} {edge.end.id}"
     yield "  classDef start stroke-width:3px"
 
 
-def _group_by_dataset(graph: Graph) -> Sequence[tuple[str, list[Node]]]:
-    """Columns by dataset; all other nodes under an empty label."""
+def _name_nodes(graph: Graph, by: GroupName | None) -> dict[str, str]:
+    """The names of the nodes in a drawing, by id: inside of its dataset a column needs only its own."""
+    names = Names([node.asset for node in graph.nodes])
+    return {node.asset.id: node.asset.name if by is None else names(node.asset) for node in graph.nodes}
+
+
+def _list_clusters(graph: Graph, by: GroupName | None) -> Sequence[tuple[str, list[Node]]]:
+    """Columns by dataset, all other nodes under an empty label; or all nodes by group, in the first of their groups."""
+    if by is not None:
+        first = [(node.asset.list_groups(by)[0], node) for node in graph.nodes]
+        return [(group, [node for name, node in first if name == group]) for group in dict.fromkeys(name for name, _ in first)]
     found: dict[str, list[Node]] = {}
     for node in graph.nodes:
         found.setdefault(node.asset.dataset.qualified_name if node.asset.dataset else "", []).append(node)
@@ -253,6 +283,6 @@ def _quote_text(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _escape_mermaid(text: str) -> str:
+def escape_mermaid(text: str) -> str:
     """A quoted text for Mermaid, whose only escapes inside quotes are entities."""
     return '"' + "".join(sign if sign.isalnum() or sign in " _-.,/:@" else f"#{ord(sign)};" for sign in text) + '"'

@@ -11,8 +11,7 @@ import typer
 
 from meshline.cli.answer_types import format_table
 from meshline.cli.client import convert_answer
-from meshline.cli.identity import By, find_author
-from meshline.cli.options import Limit, ListFormat, Server, Store, TextFormat
+from meshline.cli.options import By, Limit, ListFormat, Server, Store, TextFormat, find_author
 from meshline.cli.terminal import Line
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json

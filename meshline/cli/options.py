@@ -10,10 +10,13 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from meshline.cli.completion import complete_asset
+
 ACCEPTED = (
     "a date (2026-03-07), a time (2026-03-07T08:30, 2026-03-07T08:30:00+01:00, 2026-03-07T00:00Z; UTC unless it has a zone), now,"
     " today, yesterday, or how long ago (7d; w, d, h, m and s)"
 )
+NAMES = "An id, namespace/name, any alias, dataset.column, or a unique end of one of these."
 HELP = "A date, a time (UTC unless it has a zone), `yesterday`, or how long ago: 7d, 12h."
 
 _AGO = re.compile(r"([0-9]{1,6})\s*([wdhms])")
@@ -89,16 +92,26 @@ Server: TypeAlias = Annotated[
 ]
 Asset: TypeAlias = Annotated[
     str,
-    typer.Argument(help="An id, namespace/name, any alias, dataset.column, or a unique end of one of these.", metavar="ASSET"),
+    typer.Argument(help=NAMES, metavar="ASSET", autocompletion=complete_asset),
 ]
 Assets: TypeAlias = Annotated[
     list[str],
-    typer.Argument(help="An id, namespace/name, any alias, dataset.column, or a unique end of one of these.", metavar="ASSET..."),
+    typer.Argument(help=NAMES, metavar="ASSET...", autocompletion=complete_asset),
 ]
 AsOf: TypeAlias = Annotated[
     datetime | None,
     typer.Option(
         help=f"Answer as of a time. {HELP}",
+        parser=parse_time,
+        metavar="TIME",
+        show_default=False,
+    ),
+]
+SeenSince: TypeAlias = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since",
+        help=f"Follow only flows that were stated at or after this time. {HELP}",
         parser=parse_time,
         metavar="TIME",
         show_default=False,
@@ -129,7 +142,35 @@ Reach: TypeAlias = Annotated[
 ]
 
 
+By: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Who states it. [default: for a store, the user; for a server, the name of the token]", show_default=False, metavar="NAME"
+    ),
+]
+
+
+class GroupName(enum.StrEnum):
+    """What the assets of an answer are grouped by."""
+
+    DOMAIN = "domain"
+    OWNER = "owner"
+    PRODUCT = "product"
+    KIND = "kind"
+
+
+GroupBy: TypeAlias = Annotated[
+    GroupName | None,
+    typer.Option(help="Group the assets of the answer by this; an asset with two owners is in both groups.", show_default=False),
+]
 ListFormat: TypeAlias = Annotated[TextFormat, typer.Option("--format", help="text for people, json for programs.")]
+
+
+def find_author(by: str | None, server: str | None) -> str | None:
+    """The author of a statement: the given one, else the user of this machine; None on a server, which knows the token's."""
+    import getpass
+
+    return by if by is not None or server is not None else getpass.getuser()
 
 
 def get_kind_names(kinds: list[KindName] | None) -> list[str] | None:

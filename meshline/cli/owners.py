@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 import typer
 
 from meshline.cli.answer_types import Assets, KnownLater, NamedAsset, describe_past_limits, format_as_of, format_assets, format_table
-from meshline.cli.client import Client, convert_answer, read_query, resolve_assets
+from meshline.cli.client import Client, convert_answer, read_query, resolve_assets, resolve_of_kind
+from meshline.cli.completion import complete_asset
 from meshline.cli.options import AsOf, Kinds, Limit, ListFormat, Server, Store, TextFormat, format_iso_time, get_kind_names
-from meshline.cli.terminal import Line
-from meshline.errors import InvalidInput
+from meshline.cli.terminal import Answer, Line
 from meshline.graph.model import AssetKind, Json
 
 
 def owners(
-    asset: Annotated[str | None, typer.Argument(help="The asset, by any of its names.", metavar="ASSET", show_default=False)] = None,
+    asset: Annotated[
+        str | None,
+        typer.Argument(help="The asset, by any of its names.", metavar="ASSET", autocompletion=complete_asset, show_default=False),
+    ] = None,
     *,
     owned_by: Annotated[str | None, typer.Option(help="Show the assets of this owner.", metavar="OWNER", show_default=False)] = None,
     orphans: Annotated[bool, typer.Option("--orphans", help="Show the assets without an owner at any level.")] = False,
@@ -28,9 +31,9 @@ def owners(
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Show owners of an asset, assets of an owner, or unowned assets."""
+    """Show owners of an asset, assets of an owner, or orphans."""
     from meshline.cli.client import open_client
-    from meshline.cli.terminal import write_json, write_lines
+    from meshline.cli.terminal import write_answer
 
     if sum((asset is not None, owned_by is not None, orphans)) != 1:
         raise typer.BadParameter("give exactly one of ASSET, --owned-by and --orphans")
@@ -41,18 +44,10 @@ def owners(
             answer = list_owned(source, owned_by, get_kind_names(kind), limit, format_iso_time(as_of))
         else:
             answer = list_orphans(source, get_kind_names(kind), limit, format_iso_time(as_of))
-    if format is TextFormat.JSON:
-        write_json(answer.data)
-    else:
-        write_lines(answer.lines)
+    write_answer(answer, as_json=format is TextFormat.JSON)
 
 
 DECIDING = frozenset({"OWNS", "PORT", "GOVERNS"})  # relations by which an asset has owners, or inherits them
-
-
-class Answer(NamedTuple):
-    data: Json
-    lines: Sequence[Line]
 
 
 class Owner(msgspec.Struct, rename="camel", frozen=True):
@@ -83,9 +78,7 @@ def list_owners(source: Client, name: str, as_of: str | None = None) -> Answer:
 
 def list_owned(source: Client, name: str, kinds: Sequence[str] | None, limit: int, as_of: str | None = None) -> Answer:
     """The assets of an owner, including those inside its assets."""
-    (owner,) = resolve_assets(source, [name if name.lower().startswith(("owner:", "own_")) else f"owner:{name}"], as_of)
-    if owner.kind != "OWNER":
-        raise InvalidInput(f"{owner.qualified_name} is a {owner.kind.lower()}; accepted is an owner", "--owned-by")
+    owner = resolve_of_kind(source, name, AssetKind.OWNER, "--owned-by", as_of)
     answer = source.ask(read_query("owned-by"), {"owner": owner.id, "kinds": _copy_kinds(kinds), "limit": limit, "asOf": as_of})
     return _build_answer(answer, "ownedBy", format_assets(convert_answer(answer["ownedBy"], Assets), f"{owner.name} owns nothing"), as_of)
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TextIO, TypeVar
 
 from meshline.graph.model import Json
 from meshline.words import make_printable
 
 T = TypeVar("T")
 
+FORMULA = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")  # what a formula begins with in a spreadsheet, also in full width
 SLOW = 1.0  # seconds of work after which a progress bar appears
 
 
@@ -38,9 +39,56 @@ def write_lines(lines: Iterable[Line]) -> None:
         console.print(Text(make_printable(line.text), style=line.style), soft_wrap=True)
 
 
+class Answer(NamedTuple):
+    """An answer for programs, as in the schema, and the same as text."""
+
+    data: Json
+    lines: Sequence[Line]
+
+
+def write_answer(answer: Answer, *, as_json: bool) -> None:
+    """Write an answer to stdout in one of its two forms."""
+    if as_json:
+        write_json(answer.data)
+    else:
+        write_lines(answer.lines)
+
+
 def write_json(value: Json) -> None:
     """Write JSON to stdout."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_csv(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table as CSV to stdout."""
+    import io
+
+    text = io.StringIO(newline="")
+    format_csv(text, heads, rows)
+    sys.stdout.write(text.getvalue())
+
+
+def format_csv(file: TextIO, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table as CSV to a file: as in RFC 4180, but lines end with a line feed alone."""
+    import csv
+
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows([escape_cell(cell) for cell in row] for row in rows)
+
+
+def escape_cell(text: str) -> str:
+    """A cell that no spreadsheet computes: a name is data, and must not become a formula.
+
+    A text that begins like a formula gets an apostrophe, by which spreadsheets know a text. Numbers stay numbers.
+    """
+    if text[:1] not in FORMULA:
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
 
 
 def write_bytes(parts: Iterable[bytes], path: Path | None) -> None:

@@ -74,7 +74,7 @@ SHARED = {  # names that mean the same wherever they are
         "rules",
         "usage",
     ),
-    *("events", "runs"),
+    *("events", "paths", "products", "runs"),
     *("naming_rules", "search", "serve", "sources", "sync"),  # a subject: its index, its question, its GraphQL types, its command
 }
 
