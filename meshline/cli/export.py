@@ -1,27 +1,25 @@
-"""`meshline export networkx|graphml|openlineage`: the graph in the formats of other programs, and the events it was made from.
-
-A node is a name as its source gave it; SAME_AS edges join the names of one dataset. Where sources differ on
-an attribute, the node has the value of the source with the highest precedence.
-
-"""
+"""`meshline export`: the graph in the formats of other programs, and the events that it was made from."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import msgspec
 import typer
 
-from meshline.cli.options import AsOf, Store
+from meshline.cli.completion import complete_asset
+from meshline.cli.exported_graph import Graph, build_graph, restrict_graph
+from meshline.cli.options import AsOf, Depth, Store
 from meshline.errors import require_extra
-from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Precedence, from_micros
+from meshline.graph.model import Json
 
 if TYPE_CHECKING:
-    from meshline.graph.store.base import Head
     from meshline.graph.store.base import Store as OpenStore
+
+PAGE = 1000  # raw events read at once
 
 
 class ExportFormat(enum.StrEnum):
@@ -29,135 +27,123 @@ class ExportFormat(enum.StrEnum):
 
     NETWORKX = "networkx"
     GRAPHML = "graphml"
+    CSV = "csv"
+    PARQUET = "parquet"
+    CYPHER = "cypher"
     OPENLINEAGE = "openlineage"
+
+
+class DirectionName(enum.StrEnum):
+    """The direction in which lineage is followed."""
+
+    UPSTREAM = "upstream"
+    DOWNSTREAM = "downstream"
+    BOTH = "both"
+
+
+TABLES = (ExportFormat.CSV, ExportFormat.PARQUET)
+Of: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only the lineage of this asset, and what its datasets belong to; may be repeated.",
+        metavar="ASSET",
+        show_default=False,
+        autocompletion=complete_asset,
+    ),
+]
 
 
 def export(
     format: Annotated[  # noqa: A002 - the argument's name
-        ExportFormat, typer.Argument(help="networkx: node-link JSON; graphml; openlineage: the original events, one on each line.")
+        ExportFormat,
+        typer.Argument(
+            help="networkx: node-link JSON; graphml; csv: a folder, or a file with the ending .zip; parquet: a folder; cypher: a script for"
+            " Neo4j; openlineage: the original events, one on each line."
+        ),
     ],
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write. [default: standard output]", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="The file or folder to write. [default: standard output, if it is a file]", show_default=False),
     ] = None,
+    of: Of = None,
+    direction: Annotated[DirectionName, typer.Option(help="With --of: where to follow lineage to.")] = DirectionName.BOTH,
+    depth: Depth = None,
     as_of: AsOf = None,
     store: Store = None,
 ) -> None:
-    """Write the whole graph, or the events that it was made from."""
+    """Write the graph, a part of it, or the events.
+
+    The same graph gives the same file. `meshline lineage --format svg` draws a picture.
+    """
     from meshline.cli.store import open_store_at
     from meshline.cli.terminal import write_bytes
     from meshline.graph.model import to_micros
     from meshline.ingest.mesh import read_stored_rules
 
+    if format in TABLES and output is None:
+        raise typer.BadParameter(f"{format} writes two tables: --output names the folder{' or zip file' if format == 'csv' else ''}")
+    if of is None and (depth is not None or direction is not DirectionName.BOTH):
+        raise typer.BadParameter("--depth and --direction need --of")
+    if format is ExportFormat.OPENLINEAGE and (of or as_of is not None):
+        raise typer.BadParameter("openlineage writes all events: it has no --of and no --as-of")
+    if of:
+        starts = find_assets(store, of, None if as_of is None else as_of.isoformat())
     with open_store_at(store, must_exist=True) as source:
-        at = to_micros(as_of) if as_of is not None else None
-        _, precedence = read_stored_rules(source)
-        match format:
-            case ExportFormat.OPENLINEAGE:
-                write_bytes(export_events(source), output)
-            case ExportFormat.NETWORKX:
-                write_bytes(export_node_link(source, precedence, at), output)
-            case ExportFormat.GRAPHML:
-                write_bytes(export_graphml(source, precedence, at), output)
-
-
-PAGE = 1000  # raw events read at once
-
-Row: TypeAlias = dict[str, Json]
-
-
-class Graph:
-    """The nodes, by key, and the edges of all active statements (heads)."""
-
-    def __init__(self, precedence: Precedence) -> None:
-        self._precedence = precedence
-        self._nodes: dict[AssetKey, dict[str, tuple[tuple[int, int, str], Json]]] = {}
-        self.edges: list[Row] = []
-
-    def add_head(self, head: Head) -> None:
-        from meshline.graph.content import decode_facts
-
-        if head.content is None:
+        if format is ExportFormat.OPENLINEAGE:
+            write_bytes(export_events(source), output)
             return
-        facts = decode_facts(head.content.blob)
-        for fact in facts.assets:
-            known = self._get_node(fact.key)
-            for name, value in fact.attributes.items():
-                strength = (-self._precedence.rank(head.source, name), head.observed_at, head.source)
-                if name not in known or known[name][0] < strength:
-                    known[name] = (strength, value)
-        self.edges += [self._build_edge(start, end, {**own, **_describe_source(head)}) for start, end, own in _iterate_edges(facts)]
-
-    def iterate_nodes(self) -> Iterator[Row]:
-        for key in sorted(self._nodes):
-            attributes = {name: value for name, (_, value) in sorted(self._nodes[key].items())}
-            yield {"id": key.id, "kind": key.kind, "name": key.name, "qualified_name": key.qualified_name, "attributes": attributes}
-
-    def _get_node(self, key: AssetKey) -> dict[str, tuple[tuple[int, int, str], Json]]:
-        return self._nodes.setdefault(key, {})
-
-    def _build_edge(self, start: AssetKey, end: AssetKey, attributes: Row) -> Row:
-        self._get_node(start)
-        self._get_node(end)
-        return {"source": start.id, "target": end.id, **attributes}
+        _, precedence = read_stored_rules(source)
+        graph = build_graph(source, precedence, to_micros(as_of) if as_of is not None else None)
+    if of:
+        up, down = direction is not DirectionName.DOWNSTREAM, direction is not DirectionName.UPSTREAM
+        restrict_graph(graph, starts, upstream=up, downstream=down, depth=depth)
+    _write_graph(graph, format, output)
 
 
-def _iterate_edges(facts: Facts) -> Iterator[tuple[AssetKey, AssetKey, Row]]:
-    for edge in facts.edges:
-        yield edge.start, edge.end, {"type": edge.type, "attributes": dict(edge.attributes)}
-    for flow in facts.flows:
-        attributes: Row = {
-            "type": EdgeType.FLOWS_TO,
-            "flow": flow.type,
-            "subtype": flow.subtype,
-            "masking": flow.masking,
-            "covered": flow.covered,
-        }
-        yield flow.start, flow.end, attributes | ({"job": flow.job.id} if flow.job else {})
+def find_assets(store: str | None, names: Sequence[str], as_of: str | None) -> list[str]:
+    """The ids of assets. Raises RefusedRequest."""
+    from meshline.cli.client import open_client, resolve_assets
+
+    with open_client(store, None) as source:
+        return [asset.id for asset in resolve_assets(source, names, as_of)]
 
 
-def _describe_source(head: Head) -> Row:
-    return {"said_by": head.source, "since": from_micros(head.valid_from).isoformat(), "provisional": head.provisional}
+def _write_graph(graph: Graph, form: ExportFormat, output: Path | None) -> None:
+    from meshline.cli.export_cypher import format_cypher
+    from meshline.cli.export_tables import write_csv_tables, write_parquet_tables
+    from meshline.cli.terminal import write_bytes
+
+    if form in TABLES:
+        assert output is not None
+        (write_csv_tables if form is ExportFormat.CSV else write_parquet_tables)(graph, output)
+        return
+    writers = {ExportFormat.NETWORKX: format_node_link, ExportFormat.GRAPHML: format_graphml, ExportFormat.CYPHER: format_cypher}
+    write_bytes(writers[form](graph), output)
 
 
-def build_graph(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Graph:
-    """The graph of a store, now or as of a time (microseconds)."""
-    graph = Graph(precedence)
-    for heads in store.iterate_heads(as_of):
-        for head in heads:
-            graph.add_head(head)
-    return graph
-
-
-def export_node_link(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
+def format_node_link(graph: Graph) -> Iterator[bytes]:
     """Node-link JSON: `networkx.node_link_graph(json.load(file), edges="edges")` reads it."""
-    graph = build_graph(store, precedence, as_of)
     whole = {
         "directed": True,
         "multigraph": True,
         "graph": {},
         "nodes": list(graph.iterate_nodes()),
-        "edges": sorted(graph.edges, key=_build_sort_key),
+        "edges": graph.list_edges(),
     }
     yield msgspec.json.encode(whole) + b"\n"
 
 
-def _build_sort_key(edge: Row) -> bytes:
-    """The sort key of an edge: the same graph must give the same text."""
-    return msgspec.json.encode(edge, order="sorted")
-
-
-def export_graphml(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
+def format_graphml(graph: Graph) -> Iterator[bytes]:
     """GraphML; lists and mappings become JSON texts. Raises MissingExtra."""
     with require_extra("networkx", "export to GraphML"):
         import networkx as nx
-    graph = build_graph(store, precedence, as_of)
     result = nx.MultiDiGraph()
     for node in graph.iterate_nodes():
         attributes = node.pop("attributes")
         assert isinstance(attributes, dict)
         result.add_node(node.pop("id"), **{name: _flatten_value(value) for name, value in (node | attributes).items()})
-    for edge in sorted(graph.edges, key=_build_sort_key):
+    for edge in graph.list_edges():
         result.add_edge(edge.pop("source"), edge.pop("target"), **{name: _flatten_value(value) for name, value in edge.items()})
     yield from (line.encode() + b"\n" for line in nx.generate_graphml(result, named_key_ids=False))
 

@@ -31,9 +31,10 @@ class LineageFormat(enum.StrEnum):
     JSON = "json"
     DOT = "dot"
     MERMAID = "mermaid"
+    SVG = "svg"
 
 
-Format: TypeAlias = Annotated[LineageFormat, typer.Option("--format", help="text, json, Graphviz dot or Mermaid.")]
+Format: TypeAlias = Annotated[LineageFormat, typer.Option("--format", help="text, json, Graphviz dot, Mermaid, or svg: a picture.")]
 
 
 def lineage(
@@ -80,6 +81,8 @@ def lineage(
             write_lines(Line(line) for line in format_dot(graph, group_by))
         case LineageFormat.MERMAID:
             write_lines(Line(line) for line in format_mermaid(graph, group_by))
+        case LineageFormat.SVG:
+            write_lines(Line(line) for line in _format_picture(graph, found, group_by, upstream=upstream))
         case LineageFormat.TEXT:
             write_lines(format_text(graph, found, upstream=upstream, granularity=granularity, by=group_by))
 
@@ -259,6 +262,37 @@ def format_mermaid(graph: Graph, by: GroupName | None = None) -> Iterator[str]:
         label = f"|{escape_mermaid(edge.subtype.lower())}|" if edge.subtype else ""
         yield f"  {edge.begin.id} {_ARROW[edge.reach]}{label} {edge.end.id}"
     yield "  classDef start stroke-width:3px"
+
+
+def _format_picture(graph: Graph, asked: Sequence[Asset], by: GroupName | None, *, upstream: bool) -> Iterator[str]:
+    """An SVG picture: columns in a box per dataset, or all nodes in a box per group."""
+    from meshline.cli.lineage_picture import build_boxes, format_svg
+
+    names, own = Names([*asked, *(node.asset for node in graph.nodes)]), _name_nodes(graph, by)
+    titles = {node.asset.id: _find_title(node, names, by) for node in graph.nodes}
+    boxes = build_boxes(
+        [
+            (
+                node.asset.id,
+                own[node.asset.id] if titles[node.asset.id] else names(node.asset),
+                titles[node.asset.id],
+                node.distance,
+                node.start,
+            )
+            for node in graph.nodes
+        ]
+    )
+    edges = [(edge.begin.id, edge.end.id, edge.reach, f"{edge.reach.lower()}{_format_edge(edge, names)}") for edge in graph.edges]
+    way = "comes from" if upstream else "flows to"
+    count = format_count(sum(not node.start for node in graph.nodes), "asset")
+    yield from format_svg(boxes, edges, f"{', '.join(map(names, asked))} {way} {count}", upstream=upstream, notes=graph.completeness.notes)
+
+
+def _find_title(node: Node, names: Names, by: GroupName | None) -> str | None:
+    """The title of the box that a node is a row of; None: it is a box itself."""
+    if by is not None:
+        return node.asset.list_groups(by)[0]
+    return names(node.asset.dataset) if node.asset.dataset is not None else None
 
 
 def _name_nodes(graph: Graph, by: GroupName | None) -> dict[str, str]:

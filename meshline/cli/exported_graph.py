@@ -1,0 +1,201 @@
+"""The graph that is exported: all nodes and edges of a store, or those in the lineage of some assets.
+
+A node is a name as its source gave it; SAME_AS edges join the names of one dataset. Where sources differ on an attribute, the node has the
+value of the source with the highest precedence.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, Facts, Json, Precedence, build_dataset_key, from_micros
+
+if TYPE_CHECKING:
+    from meshline.graph.store.base import Head
+    from meshline.graph.store.base import Store as OpenStore
+
+Row: TypeAlias = dict[str, Json]
+
+CONTEXT = (EdgeType.OWNS, EdgeType.PORT, EdgeType.CONSUMES, EdgeType.GOVERNS)  # what is exported with the datasets that it belongs to
+
+
+class Graph:
+    """The nodes, by key, and the edges of all active statements (heads)."""
+
+    def __init__(self, precedence: Precedence) -> None:
+        self._precedence = precedence
+        self._nodes: dict[AssetKey, dict[str, tuple[tuple[int, int, str], Json]]] = {}
+        self.edges: list[Row] = []
+
+    def add_head(self, head: Head) -> None:
+        from meshline.graph.content import decode_facts
+
+        if head.content is None:
+            return
+        facts = decode_facts(head.content.blob)
+        for fact in facts.assets:
+            known = self._get_node(fact.key)
+            for name, value in fact.attributes.items():
+                strength = (-self._precedence.rank(head.source, name), head.observed_at, head.source)
+                if name not in known or known[name][0] < strength:
+                    known[name] = (strength, value)
+        self.edges += [self._build_edge(start, end, {**own, **_describe_source(head)}) for start, end, own in _iterate_edges(facts)]
+
+    def iterate_nodes(self) -> Iterator[Row]:
+        for key in sorted(self._nodes):
+            attributes = {name: value for name, (_, value) in sorted(self._nodes[key].items())}
+            yield {"id": key.id, "kind": key.kind, "name": key.name, "qualified_name": key.qualified_name, "attributes": attributes}
+
+    def list_keys(self) -> list[AssetKey]:
+        return sorted(self._nodes)
+
+    def list_edges(self) -> list[Row]:
+        """All edges, in an order that depends on their content alone: the same graph must give the same text."""
+        return sorted(self.edges, key=_build_sort_key)
+
+    def keep(self, ids: Collection[str]) -> None:
+        """Drop all nodes but these, and the edges that do not join two of them."""
+        self._nodes = {key: attributes for key, attributes in self._nodes.items() if key.id in ids}
+        self.edges = [edge for edge in self.edges if edge["source"] in ids and edge["target"] in ids]
+
+    def _get_node(self, key: AssetKey) -> dict[str, tuple[tuple[int, int, str], Json]]:
+        return self._nodes.setdefault(key, {})
+
+    def _build_edge(self, start: AssetKey, end: AssetKey, attributes: Row) -> Row:
+        self._get_node(start)
+        self._get_node(end)
+        return {"source": start.id, "target": end.id, **attributes}
+
+
+def _build_sort_key(edge: Row) -> bytes:
+    return msgspec.json.encode(edge, order="sorted")
+
+
+def _iterate_edges(facts: Facts) -> Iterator[tuple[AssetKey, AssetKey, Row]]:
+    for edge in facts.edges:
+        yield edge.start, edge.end, {"type": edge.type, "attributes": dict(edge.attributes)}
+    for flow in facts.flows:
+        attributes: Row = {
+            "type": EdgeType.FLOWS_TO,
+            "flow": flow.type,
+            "subtype": flow.subtype,
+            "masking": flow.masking,
+            "covered": flow.covered,
+        }
+        yield flow.start, flow.end, attributes | ({"job": flow.job.id} if flow.job else {})
+
+
+def _describe_source(head: Head) -> Row:
+    return {"said_by": head.source, "since": from_micros(head.valid_from).isoformat(), "provisional": head.provisional}
+
+
+def build_graph(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Graph:
+    """The graph of a store, now or as of a time (microseconds)."""
+    graph = Graph(precedence)
+    for heads in store.iterate_heads(as_of):
+        for head in heads:
+            graph.add_head(head)
+    return graph
+
+
+def restrict_graph(graph: Graph, starts: Collection[str], *, upstream: bool, downstream: bool, depth: int | None) -> None:
+    """Keep only the lineage of some assets (ids), and what their datasets belong to.
+
+    `depth`: the number of flows to follow; None: all. A dataset as a start means its columns too. The names of one dataset count as one,
+    and so do columns of one name in them.
+    """
+    view = _LineageView(graph)
+    reached = set(view.list_starts(starts))
+    for follow, flows in ((downstream, view.forward), (upstream, view.backward)):
+        if follow:
+            reached |= _traverse(flows, view.list_starts(starts), depth)
+    graph.keep(view.list_context(reached))
+
+
+def _traverse(flows: Mapping[str, Sequence[str]], starts: Collection[str], depth: int | None) -> set[str]:
+    reached = set(starts)
+    queue = deque((start, 0) for start in starts)
+    while queue:
+        node, distance = queue.popleft()
+        if depth is not None and distance == depth:
+            continue
+        for other in flows.get(node, ()):
+            if other not in reached:
+                reached.add(other)
+                queue.append((other, distance + 1))
+    return reached
+
+
+class _LineageView:
+    """The flows of a graph between merged names: the representative of a dataset is one of its names, that of a column one of its own."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._keys = {key.id: key for key in graph.list_keys()}
+        self._parents: dict[str, str] = {}
+        self._join_datasets()
+        self._columns: dict[tuple[str, str], str] = {}
+        self._names: dict[str, list[str]] = {}  # ids by representative
+        for id_ in self._keys:
+            self._names.setdefault(self._represent(id_), []).append(id_)
+        self.forward: dict[str, list[str]] = {}
+        self.backward: dict[str, list[str]] = {}
+        for edge in graph.list_edges():
+            if edge["type"] == EdgeType.FLOWS_TO and not edge["covered"]:
+                start, end = self._represent(str(edge["source"])), self._represent(str(edge["target"]))
+                self.forward.setdefault(start, []).append(end)
+                self.backward.setdefault(end, []).append(start)
+
+    def list_starts(self, ids: Collection[str]) -> list[str]:
+        """Their representatives, and those of their columns. Assets with datasets are their datasets: products, owners, jobs, ..."""
+        datasets = {self._represent(id_) for id_ in ids}
+        found = {*datasets, *(self._represent(other) for other in self._list_related(ids))}
+        columns = (id_ for id_, key in self._keys.items() if key.kind is AssetKind.COLUMN and self._find_dataset(key) in found)
+        return sorted({*found, *(self._represent(id_) for id_ in columns)})
+
+    def list_context(self, reached: Collection[str]) -> set[str]:
+        """All names of what was reached, their datasets, and what is directly joined to those: jobs, owners, products, consumers."""
+        ids = {id_ for one in reached for id_ in self._names.get(one, [one])}
+        datasets = {self._find_dataset(self._keys[id_]) for id_ in ids if self._keys[id_].kind is AssetKind.COLUMN}
+        ids |= {id_ for one in datasets for id_ in self._names.get(one, ())}
+        jobs = {str(edge["job"]) for edge in self._graph.edges if "job" in edge and edge["source"] in ids and edge["target"] in ids}
+        near = {str(edge["source"]) for edge in self._graph.edges if edge["type"] in CONTEXT and edge["target"] in ids}
+        above = {str(edge["target"]) for edge in self._graph.edges if edge["type"] == EdgeType.PART_OF and edge["source"] in near | jobs}
+        return (ids | jobs | near | above) & self._keys.keys()
+
+    def _list_related(self, ids: Collection[str]) -> Iterator[str]:
+        """The datasets and columns that other kinds of assets are directly joined to."""
+        data = (AssetKind.DATASET, AssetKind.COLUMN)
+        others = {id_ for id_ in ids if id_ in self._keys and self._keys[id_].kind not in data}
+        for edge in self._graph.edges if others else ():
+            for here, there in (("source", "target"), ("target", "source")):
+                if edge[here] in others and self._keys[str(edge[there])].kind in data:
+                    yield str(edge[there])
+
+    def _join_datasets(self) -> None:
+        parted = {frozenset((str(e["source"]), str(e["target"]))) for e in self._graph.edges if e["type"] == EdgeType.DIFFERENT_FROM}
+        for edge in self._graph.edges:
+            pair = (str(edge["source"]), str(edge["target"]))
+            if edge["type"] == EdgeType.SAME_AS and frozenset(pair) not in parted:
+                first, second = sorted(map(self._find_root, pair))
+                self._parents[second] = first
+                if first == second:
+                    del self._parents[second]
+
+    def _find_root(self, id_: str) -> str:
+        while id_ in self._parents:
+            id_ = self._parents[id_]
+        return id_
+
+    def _find_dataset(self, column: AssetKey) -> str:
+        return self._find_root(build_dataset_key(*column.parts[:2]).id)
+
+    def _represent(self, id_: str) -> str:
+        key = self._keys.get(id_)
+        if key is None or key.kind is not AssetKind.COLUMN:
+            return self._find_root(id_)
+        return self._columns.setdefault((self._find_dataset(key), key.name.casefold()), id_)
