@@ -24,6 +24,7 @@ from meshline.cli.diff import diff
 from meshline.cli.doctor import doctor
 from meshline.cli.export import export
 from meshline.cli.impact import impact, provenance
+from meshline.cli.init import init
 from meshline.cli.lineage import lineage
 from meshline.cli.login import login, logout
 from meshline.cli.mcp import mcp
@@ -152,6 +153,7 @@ app.command()(mcp)
 app.command()(demo)
 app.command()(doctor)
 app.add_typer(ingest, name="ingest")
+app.command()(init)
 app.command()(sync)
 app.command()(sources)
 app.command()(search)
