@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from meshline import __version__
+from meshline.cli.mesh_examination import Finding, State, examine_mesh_file
 from meshline.cli.options import Config, ListFormat, TextFormat
 from meshline.cli.store import get_store_url, open_store_at
 from meshline.cli.token import read_token
 from meshline.errors import MeshlineError
+from meshline.words import format_time
 
 if TYPE_CHECKING:
     import httpx
 
     from meshline.cli.terminal import Line
 
+DEFAULT_MESH = Path("mesh.yaml")
+SOON_SECONDS = 300.0  # before a token expires
+LATEST = 253_402_300_800.0  # the year 10000, in seconds
 SERVER_SECONDS = 10.0  # to wait for each answer
 SKEW_SECONDS = 5.0  # tolerated difference between two clocks; HTTP's times are in whole seconds
 
-State: TypeAlias = Literal["ok", "note", "warning", "failed"]
 
+def examine_installation(store: str | None, server: str | None, config: Path | None, mesh: Path | None = None) -> Iterator[Finding]:
+    """Examine one part after the other. `store`, `server`: those to examine; None = the store of the settings, and no server.
 
-class Finding(NamedTuple):
-    """The state of one part of the installation. `found`: what was found; `advice`: what to do, if anything."""
-
-    about: str
-    state: State
-    found: str
-    advice: str = ""
-
-
-def examine_installation(store: str | None, server: str | None, config: Path | None) -> Iterator[Finding]:
-    """Examine one part after the other. `store`, `server`: those to examine; None = the store of the settings, and no server."""
+    `mesh`: the mesh file to examine; None: `mesh.yaml` here, if there is one.
+    """
     import platform
 
     from meshline.distribution import build_requirement
@@ -47,6 +47,9 @@ def examine_installation(store: str | None, server: str | None, config: Path | N
     yield from _examine_extras()
     yield _examine_kernels()
     yield _examine_store(store, config)
+    file = DEFAULT_MESH if mesh is None else mesh
+    if mesh is not None or file.is_file():
+        yield from examine_mesh_file(file)
     token = _examine_token(server)
     yield token
     if server is not None and token.state != "failed":
@@ -110,7 +113,29 @@ def _examine_token(server: str | None) -> Finding:
         return Finding("token", "failed", str(error), "correct MESHLINE_TOKEN or MESHLINE_TOKEN_FILE, or sign in again: `meshline login`")
     if token is None:
         return Finding("token", "note", "none is set", "for a server that asks for tokens: set MESHLINE_TOKEN or MESHLINE_TOKEN_FILE")
-    return Finding("token", "ok", f"one is set, of {len(token)} characters")
+    ends = _read_expiry(token)
+    if ends is None:
+        return Finding("token", "ok", f"one is set, of {len(token)} characters")
+    left = ends - time.time()
+    when = format_time(datetime.fromtimestamp(ends, UTC))
+    if left <= 0:
+        return Finding("token", "failed", f"the one that is set expired at {when}", "sign in again: `meshline login`, or get another one")
+    if left < SOON_SECONDS:
+        return Finding("token", "warning", f"the one that is set expires at {when}", "renew it: `meshline login`, or get another one")
+    return Finding("token", "ok", f"one is set, which expires at {when}")
+
+
+def _read_expiry(token: str) -> float | None:
+    """When a token of an identity provider (a JWT) expires, as it states itself, in seconds; None for other tokens. It is not verified."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    ends = claims.get("exp") if isinstance(claims, dict) else None
+    return float(ends) if isinstance(ends, int | float) and not isinstance(ends, bool) and 0 < ends < LATEST else None
 
 
 def _examine_server(url: str) -> Iterator[Finding]:
@@ -130,7 +155,7 @@ def _examine_server(url: str) -> Iterator[Finding]:
                 )
                 return
             yield _compare_clocks(alive, sent, arrived)
-            yield _examine_access(client.post("/graphql", json={"query": "{about{version}}"}), token)
+            yield _examine_access(client.post("/graphql", json={"query": "{about{version actor role restricted}}"}), token)
             ready = client.get("/readyz")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         advice = "is it running at this address, and does a firewall or a proxy let it through?"
@@ -178,7 +203,12 @@ def _examine_access(answer: httpx.Response, token: str | None) -> Finding:
         advice = "compare it with the entries of `tokens` in the server's settings"
         return Finding("access", "failed", f"the server refuses this token (HTTP status {answer.status_code})", advice)
     if answer.status_code in (200, 503):
-        return Finding("access", "ok", "the server accepts this token" if token is not None else "the server asks for no token")
+        about = dict(dict(_decode_body(answer).get("data") or {}).get("about") or {})
+        if token is None:
+            return Finding("access", "ok", "the server asks for no token")
+        role = f" of {about['actor']}, with the role {str(about['role']).lower()}" if about.get("actor") and about.get("role") else ""
+        some = "; it sees only some assets (access rules), so that lists and counts are of those" if about.get("restricted") else ""
+        return Finding("access", "ok", f"the server accepts this token{role}{some}")
     return Finding("access", "failed", f"queries are answered with HTTP status {answer.status_code}", "does a proxy change the address?")
 
 
@@ -207,19 +237,28 @@ def doctor(
             metavar="URL",
         ),
     ] = None,
+    mesh: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also examine this mesh file: whether its sources can be read. [default: mesh.yaml here, if there is one]",
+            show_default=False,
+            metavar="FILE",
+        ),
+    ] = None,
     config: Config = None,
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
 ) -> None:
     """Examine this installation and give advice.
 
-    Version, extras, compiled kernels, store and token; with --server also a server, its version and its clock.
+    Version, extras, compiled kernels, store, mesh file and token; with --server also a server, its version, its clock and what the token
+    may do there. Of each source of the mesh file its extra, its variables, its files, and whether its server answers.
 
     Exit code 1 if something does not work; extras that are not installed and kernels that are not compiled are only noted.
     """
     from meshline.cli.exit_codes import REFUSED
     from meshline.cli.terminal import write_json, write_lines
 
-    found = list(examine_installation(store, server, config))
+    found = list(examine_installation(store, server, config, mesh))
     failed = any(one.state == "failed" for one in found)
     if format is TextFormat.JSON:
         write_json({"ok": not failed, "findings": [{"about": a, "state": s, "found": f, "advice": w} for a, s, f, w in found]})

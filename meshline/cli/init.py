@@ -44,7 +44,7 @@ def init(
     file = folder / "mesh.yaml" if output is None else output
     if not file.parent.resolve().samefile(folder.resolve()):
         raise InvalidInput(f"paths in it begin at its own folder; accepted is a file in {folder}", "--output")
-    draft = draft_mesh_file(folder, servers=servers)
+    draft = draft_mesh_file(folder, file.name, servers=servers)
     if dry_run:
         write_lines(Line(line) for line in draft.text.splitlines())
     for line in _describe_draft(draft):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from meshline.app.tokens import Role, Token, generate_token, hash_token
 from meshline.distribution import install_command
+from tests.api.conftest import serve_application
 from tests.cli.command import run_command, run_successfully
 from tests.cli.test_server import run_server
 
@@ -122,3 +128,74 @@ def test_clocks_that_are_apart() -> None:
     assert found["clock"]["state"] == "warning"
     assert "seconds apart from the server's" in found["clock"]["found"]
     assert found["server"]["found"] == f"{address} is ready, with version 0.0.9"
+
+
+def build_jwt(ends: float) -> str:
+    parts = ({"alg": "RS256"}, {"exp": ends})
+    return ".".join([*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts), "c2ln"])
+
+
+def test_a_token_that_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    for seconds, code, state, words in (
+        (-60, 1, "failed", "expired at 20"),
+        (60, 0, "warning", "expires at 20"),
+        (7200, 0, "ok", "which expires at 20"),
+        (1e300, 0, "ok", "one is set, of "),
+    ):
+        monkeypatch.setenv("MESHLINE_TOKEN", build_jwt(time.time() + seconds))
+        token = run_doctor(code=code)["token"]
+        assert token["state"] == state
+        assert words in token["found"]
+    monkeypatch.setenv("MESHLINE_TOKEN", "a.b.c")
+    assert run_doctor()["token"]["found"] == "one is set, of 5 characters"
+
+
+def test_what_a_token_may_do(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = generate_token()
+    tokens = [Token(name="rita", role=Role.READER, hash=hash_token(text))]
+    with serve_application(lambda _url: {"store": example, "tokens": tokens}) as server:
+        monkeypatch.setenv("MESHLINE_TOKEN", text)
+        found = run_doctor("--server", server)
+        assert found["access"]["found"] == "the server accepts this token of rita, with the role reader"
+        monkeypatch.setenv("MESHLINE_TOKEN", generate_token())
+        assert run_doctor("--server", server, code=1)["access"]["state"] == "failed"
+
+
+def test_the_sources_of_a_mesh_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "events.ndjson").write_text("{}")
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        lines = [
+            "version: 1",
+            "sources:",
+            "  - {kind: openlineage, name: here, files: ['*.ndjson']}",
+            "  - {kind: contract, name: gone, files: ['contracts/*.yaml']}",
+            "  - {kind: dbt, name: gone, path: target, namespace: x}",
+            "  - {kind: delta, name: gone, tables: [lake/orders]}",
+            f"  - {{kind: iceberg, name: up, uri: 'http://127.0.0.1:{port}'}}",
+            "  - {kind: iceberg, name: down, uri: 'http://127.0.0.1:1'}",
+            "  - {kind: iceberg, name: secret, uri: 'http://127.0.0.1:1', properties: {token: '${NO_SUCH_VARIABLE}'}}",
+            "  - {kind: marquez, name: down, url: 'http://127.0.0.1:1'}",
+        ]
+        (tmp_path / "mesh.yaml").write_text("\n".join(lines))
+        found = run_doctor(code=1)
+        assert found["mesh file"]["found"] == "mesh.yaml: 0 entries and 8 sources"
+        assert found["source openlineage/here"]["state"] == "ok"
+        assert found["source iceberg/up"]["found"] == f"127.0.0.1:{port} answers"
+        for name, words in (
+            ("contract/gone", "contracts/*.yaml: no file matches"),
+            ("dbt/gone", "target: there is no such file or folder"),
+            ("delta/gone", "lake/orders: there is no such table"),
+            ("iceberg/down", "no connection to 127.0.0.1:1: Connection refused"),
+            ("iceberg/secret", "the variables NO_SUCH_VARIABLE of the environment are not set"),
+            ("marquez/down", "no connection to 127.0.0.1:1"),
+        ):
+            assert found[f"source {name}"]["state"] == "failed"
+            assert words in found[f"source {name}"]["found"]
+    monkeypatch.setattr("meshline.cli.mesh_examination.find_missing", lambda libraries: libraries)
+    assert run_doctor(code=1)["source delta/gone"]["found"] == "needs the extra delta, which is not installed (deltalake)"
+    (tmp_path / "other.yaml").write_text("version: 1\nsourcs: []\n")
+    assert run_doctor("--mesh", "other.yaml", code=1)["mesh file"]["state"] == "failed"
+    assert run_doctor("--mesh", "none.yaml", code=1)["mesh file"]["found"].startswith("none.yaml: ")

@@ -18,19 +18,21 @@ from tests.cli.command import EXAMPLE, run_command, run_successfully
 from tests.servers import Neo4jServer
 
 HOSTILE = [  # names that a spreadsheet, Cypher, XML or a terminal would read as something else
-    "=HYPERLINK(\"http://x\")",
+    '=HYPERLINK("http://x")',
     "+1+cmd|' /C calc'!A0",
     "@SUM(1)",
     "it's \\'); MATCH (n) DETACH DELETE n; //",
     "C:\\users\\u0027 and \\\\u0022",
-    "`back` \"quoted\" <b>&amp;</b> ]]>",
+    '`back` "quoted" <b>&amp;</b> ]]>',
     "日本語 \U0001f600 é ü",
     "a;b\n",
 ]
 
 
 def read_tables(output: Path) -> dict[str, list[dict[str, str]]]:
-    return {name: list(csv.DictReader(io.StringIO((output / f"{name}.csv").read_text("utf-8"), newline=""))) for name in ("assets", "edges")}
+    return {
+        name: list(csv.DictReader(io.StringIO((output / f"{name}.csv").read_text("utf-8"), newline=""))) for name in ("assets", "edges")
+    }
 
 
 def write_hostile_mesh(folder: Path) -> Path:
@@ -38,7 +40,12 @@ def write_hostile_mesh(folder: Path) -> Path:
     facet = {"_producer": "p", "_schemaURL": "s", "fields": fields}
     datasets = [{"namespace": "db", "name": name, "facets": {"schema": facet, "documentation": {"description": name}}} for name in HOSTILE]
     event = {"eventTime": "2026-01-01T00:00:00Z", "producer": "p", "schemaURL": "s", "job": {"namespace": "j", "name": HOSTILE[4]}}
-    event |= {"eventType": "COMPLETE", "run": {"runId": "01a1ff85-a5a3-7e73-8e0f-d9eafada5f18"}, "inputs": datasets[:4], "outputs": datasets[4:]}
+    event |= {
+        "eventType": "COMPLETE",
+        "run": {"runId": "01a1ff85-a5a3-7e73-8e0f-d9eafada5f18"},
+        "inputs": datasets[:4],
+        "outputs": datasets[4:],
+    }
     (folder / "events.ndjson").write_text(json.dumps(event))
     return folder / "events.ndjson"
 
@@ -115,7 +122,9 @@ def test_cypher_is_loaded_by_neo4j(example: str, new: str, tmp_path: Path, neo4j
                 flows = {json.dumps(e, sort_keys=True) for e in whole["edges"] if isinstance(e, dict) and e["type"] == "FLOWS_TO"}
                 assert counts[0] == [len(nodes), len(flows)]
                 assert names == {node["name"] for node in nodes}, "each letter by letter"
-                described = session.run("MATCH (n:Column) WHERE n.description IS NOT NULL AND n.description <> n.name RETURN n.name").values()
+                described = session.run(
+                    "MATCH (n:Column) WHERE n.description IS NOT NULL AND n.description <> n.name RETURN n.name"
+                ).values()
                 assert store == example or described == []
         finally:
             neo4j.wipe()
@@ -190,10 +199,12 @@ def test_a_picture_has_all_nodes_and_no_boxes_that_overlap(example: str, argumen
     assert isinstance(data["nodes"], list)
     assert isinstance(data["edges"], list)
     assert len(picture.findall(f"{SVG}path")) == len(data["edges"])
-    boxes = [tuple(float(box.get(name, "")) for name in ("x", "y", "width", "height")) for box in picture.iter(f"{SVG}rect") if box.get("rx")]
+    boxes = [
+        tuple(float(box.get(name, "")) for name in ("x", "y", "width", "height")) for box in picture.iter(f"{SVG}rect") if box.get("rx")
+    ]
     width, height = float(picture.get("width", "")), float(picture.get("height", ""))
     for place, (x, y, w, h) in enumerate(boxes):
-        assert 0 <= x
+        assert x >= 0
         assert x + w <= width
         assert y + h <= height
         for other_x, other_y, other_w, other_h in boxes[:place]:
@@ -202,12 +213,12 @@ def test_a_picture_has_all_nodes_and_no_boxes_that_overlap(example: str, argumen
     for node in data["nodes"]:
         assert isinstance(node, dict)
         name = str(node["asset"]["name"])  # type: ignore[index, call-overload]
-        assert any(text is not None and (text.endswith(name) or text.endswith("…")) for text in texts), name
+        assert any(text is not None and (text.endswith((name, "…"))) for text in texts), name
 
 
 def test_a_picture_of_hostile_names(new: str, tmp_path: Path) -> None:
     run_successfully("ingest", "openlineage", write_hostile_mesh(tmp_path), "--store", new)
-    out = run_successfully("lineage", "db/=HYPERLINK(\"http://x\")", "--granularity", "dataset", "--format", "svg", "--store", new).out
+    out = run_successfully("lineage", 'db/=HYPERLINK("http://x")', "--granularity", "dataset", "--format", "svg", "--store", new).out
     texts = [text.text or "" for text in ET.fromstring(out.encode()).iter(f"{SVG}text")]
     assert any("日本語" in text for text in texts)
     assert any("<b>&amp;</b>" in text for text in texts), "escaped once"

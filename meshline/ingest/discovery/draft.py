@@ -47,10 +47,10 @@ class Entry(NamedTuple):
     active: bool = True
 
 
-def draft_mesh_file(root: Path, *, servers: bool = False) -> Draft:
-    """Draft a mesh file in a folder. `servers`: sources that need a server are active, too, instead of commented out."""
+def draft_mesh_file(root: Path, name: str = "mesh.yaml", *, servers: bool = False) -> Draft:
+    """Draft a mesh file in a folder, with this name. `servers`: sources that need a server are active, too, instead of commented out."""
     folder = Folder(root)
-    files = [file for file in folder.list_files() if file.name.rpartition(".")[2].lower() in LOOKED_AT]
+    files = [file for file in folder.list_files() if file.path != name and file.name.rpartition(".")[2].lower() in LOOKED_AT]
     found = _Survey(folder, _count_endings(files))
     for file in files:
         found.add_file(file)
@@ -176,7 +176,7 @@ class _Survey:
             if (count > 1 and count == self._endings[folder, ending]) or count > MAX_LISTED:
                 paths.append(f"{glob.escape(folder)}/*.{ending}" if folder else f"*.{ending}")
             else:
-                paths += [glob.escape(path) if _has_pattern(path) else path for path in members]
+                paths += members  # a path that is a file is read as it is written, whatever signs of patterns it has
         return paths
 
     def _build_events(self) -> Iterator[Entry]:
@@ -231,10 +231,6 @@ def _count_endings(files: Sequence[FoundFile]) -> Counter[tuple[str, str]]:
 
 def _get_ending(file: FoundFile) -> str:
     return file.name.rpartition(".")[2]
-
-
-def _has_pattern(path: str) -> bool:
-    return glob.escape(path) != path
 
 
 def _describe_entry(entry: Entry) -> str:

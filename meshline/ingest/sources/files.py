@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -50,8 +51,9 @@ def _expand_path(text: str, folder: Path) -> list[Path]:
     path = folder.absolute() / text
     if path.is_file():
         return [path]
+    pattern = Path(glob.escape(str(folder.absolute()))) / text  # the folder's own name is no pattern
     try:
-        return sorted(found for found in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if found.is_file())
+        return sorted(found for found in Path(path.anchor).glob(str(pattern.relative_to(path.anchor))) if found.is_file())
     except (ValueError, NotImplementedError, IndexError):  # not a pattern that glob knows
         return []
 

@@ -1,0 +1,121 @@
+"""Completion of the names of assets in the shell."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from meshline.cli.completion import MOST, SECONDS, complete_asset
+from tests.api.conftest import serve_application
+from tests.cli.command import find_executable
+
+
+def complete(incomplete: str, **options: str) -> list[str]:
+    return complete_asset(SimpleNamespace(params=options), incomplete)  # type: ignore[arg-type]
+
+
+def wait_for_names(incomplete: str, **options: str) -> list[str]:
+    """The names that are found: a busy machine may not find them in time, which is no name."""
+    end = time.monotonic() + 20
+    found: list[str] = []
+    while not found and time.monotonic() < end:
+        found = complete(incomplete, **options)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("MESHLINE_STORE", "MESHLINE_TOKEN", "MESHLINE_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_names_that_begin_with_what_was_typed(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wait_for_names("customers.customers.em", store=example) == ["customers.customers.email"]
+    assert "receipts.amount" in wait_for_names("receipts.am", store=example), "an end of a name is a name, too"
+    assert "finance-marts" in wait_for_names("finance-m", store=example)
+    whole = "http://iceberg-rest.internal:8181/customers.customers.e"
+    assert wait_for_names(whole, store=example) == [f"{whole}mail"]
+    found = wait_for_names("c", store=example)
+    assert 0 < len(found) <= MOST
+    assert all(name.casefold().startswith("c") for name in found)
+    assert complete("", store=example) == []
+    assert complete("zzzz", store=example) == []
+    monkeypatch.setenv("MESHLINE_STORE", example)
+    assert wait_for_names("customers.customers.em") == ["customers.customers.email"]
+
+
+def test_a_server_suggests(example: str) -> None:
+    with serve_application(lambda _url: {"store": example}) as server:
+        assert wait_for_names("customers.customers.em", server=server) == ["customers.customers.email"]
+
+
+@contextmanager
+def run_slow_server() -> Iterator[str]:
+    class Slow(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            time.sleep(1)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_whatever_fails_suggests_nothing_and_in_time(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "text.db").write_text("no store" * 100)
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        other.execute("CREATE TABLE x (y)")
+    other.close()
+    with socket.socket() as silent, run_slow_server() as slow:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        for options in (
+            {"store": "sqlite:///none.db"},
+            {"store": "sqlite:///text.db"},
+            {"store": "sqlite:///other.db"},
+            {"store": "neo4j://127.0.0.1:1"},
+            {"store": "nonsense"},
+            {"server": "http://127.0.0.1:1"},
+            {"server": "nonsense"},
+            {"server": f"http://127.0.0.1:{silent.getsockname()[1]}"},
+            {"server": slow},
+        ):
+            begun = time.monotonic()
+            assert complete("orders", **options) == [], options
+            assert time.monotonic() - begun < SECONDS * 3 + 0.5, options  # the rest is for imports and a busy machine
+    assert not (tmp_path / "none.db").exists()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_shell_gets_names(example: str) -> None:
+    environment = {**os.environ, "_MESHLINE_COMPLETE": "complete_bash", "MESHLINE_STORE": example}
+    for words, expected in (
+        (f"meshline impact customers.customers.em --store {example}", "customers.customers.email"),
+        ("meshline cov", "coverage"),
+    ):
+        place = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" --")[0].split()) - 1)}
+        end = time.monotonic() + 30
+        while True:
+            done = subprocess.run([find_executable()], env={**environment, **place}, capture_output=True, text=True, check=False)
+            if expected in done.stdout.split() or time.monotonic() > end:
+                break
+        assert expected in done.stdout.split(), done
+        assert done.stderr == ""
