@@ -98,7 +98,7 @@ def resolve_assets(source: Client, names: Sequence[str], as_of: str | None = Non
 def resolve_of_kind(source: Client, name: str, kind: AssetKind, where: str, as_of: str | None = None) -> Asset:
     """The asset of this kind with this name. Raises RefusedRequest, and InvalidInput (of `where`) if the name is of another kind."""
     word = KindName[kind.name].value
-    (found,) = resolve_assets(source, [name if _names_kind(name) or name.startswith(f"{ID_PREFIX[kind]}_") else f"{word}:{name}"], as_of)
+    (found,) = resolve_assets(source, [name if _has_kind(name) or name.startswith(f"{ID_PREFIX[kind]}_") else f"{word}:{name}"], as_of)
     if found.kind != kind.name:
         raise InvalidInput(
             f"{found.qualified_name} is a {KindName[found.kind].value}; accepted is {'an' if word[0] in 'aeiou' else 'a'} {word}", where
@@ -106,7 +106,7 @@ def resolve_of_kind(source: Client, name: str, kind: AssetKind, where: str, as_o
     return found
 
 
-def _names_kind(name: str) -> bool:
+def _has_kind(name: str) -> bool:
     """Whether a name begins with its kind: `product:finance-marts`."""
     return name.partition(":")[0].lower() in set(KindName) and ":" in name
 

@@ -75,7 +75,10 @@ def _read_store(url: str, incomplete: str) -> Sequence[AssetKey]:
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=SECONDS)) as connection:
         register_functions(connection)
         connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
-        return search_assets(connection, list(split_words(incomplete)), (), LOOKED_AT)
+        found = search_assets(connection, list(split_words(incomplete)), (), LOOKED_AT)
+        if not found and "/" in incomplete:  # the words of a namespace find no columns
+            found = search_assets(connection, list(split_words(incomplete.rpartition("/")[2])), (), LOOKED_AT)
+        return found
 
 
 def _ask_server(url: str, incomplete: str) -> Iterator[tuple[str, str]]:

@@ -112,22 +112,8 @@ def restrict_graph(graph: Graph, starts: Collection[str], *, upstream: bool, dow
     reached = set(view.list_starts(starts))
     for follow, flows in ((downstream, view.forward), (upstream, view.backward)):
         if follow:
-            reached |= _traverse(flows, view.list_starts(starts), depth)
+            reached |= view.traverse(flows, view.list_starts(starts), depth)
     graph.keep(view.list_context(reached))
-
-
-def _traverse(flows: Mapping[str, Sequence[str]], starts: Collection[str], depth: int | None) -> set[str]:
-    reached = set(starts)
-    queue = deque((start, 0) for start in starts)
-    while queue:
-        node, distance = queue.popleft()
-        if depth is not None and distance == depth:
-            continue
-        for other in flows.get(node, ()):
-            if other not in reached:
-                reached.add(other)
-                queue.append((other, distance + 1))
-    return reached
 
 
 class _LineageView:
@@ -141,21 +127,46 @@ class _LineageView:
         self._columns: dict[tuple[str, str], str] = {}
         self._names: dict[str, list[str]] = {}  # ids by representative
         for id_ in self._keys:
-            self._names.setdefault(self._represent(id_), []).append(id_)
+            self._names.setdefault(self._find_representative(id_), []).append(id_)
+        self._homes: dict[str, str] = {}  # of columns: their datasets
+        self._members: dict[str, set[str]] = {}  # of datasets: their columns
+        for id_, key in self._keys.items():
+            if key.kind is AssetKind.COLUMN:
+                column, dataset = self._find_representative(id_), self._find_dataset(key)
+                self._homes[column] = dataset
+                self._members.setdefault(dataset, set()).add(column)
         self.forward: dict[str, list[str]] = {}
         self.backward: dict[str, list[str]] = {}
         for edge in graph.list_edges():
             if edge["type"] == EdgeType.FLOWS_TO and not edge["covered"]:
-                start, end = self._represent(str(edge["source"])), self._represent(str(edge["target"]))
+                start, end = self._find_representative(str(edge["source"])), self._find_representative(str(edge["target"]))
                 self.forward.setdefault(start, []).append(end)
                 self.backward.setdefault(end, []).append(start)
 
+    def traverse(self, flows: Mapping[str, Sequence[str]], starts: Collection[str], depth: int | None) -> set[str]:
+        """What is reached along flows, of which each counts one.
+
+        A flow of a dataset is one of each of its columns: what decides the rows of a dataset reaches all its columns.
+        """
+        reached: set[str] = set()
+        queue = deque((start, 0) for start in starts)
+        while queue:
+            node, distance = queue.popleft()
+            if node in reached:
+                continue
+            reached.add(node)
+            queue.extendleft((column, distance) for column in self._members.get(node, ()))
+            if depth is None or distance < depth:
+                own = flows.get(node, ())
+                queue.extend((other, distance + 1) for other in (*own, *flows.get(self._homes.get(node, ""), ())))
+        return reached
+
     def list_starts(self, ids: Collection[str]) -> list[str]:
         """Their representatives, and those of their columns. Assets with datasets are their datasets: products, owners, jobs, ..."""
-        datasets = {self._represent(id_) for id_ in ids}
-        found = {*datasets, *(self._represent(other) for other in self._list_related(ids))}
+        datasets = {self._find_representative(id_) for id_ in ids}
+        found = {*datasets, *(self._find_representative(other) for other in self._list_related(ids))}
         columns = (id_ for id_, key in self._keys.items() if key.kind is AssetKind.COLUMN and self._find_dataset(key) in found)
-        return sorted({*found, *(self._represent(id_) for id_ in columns)})
+        return sorted({*found, *(self._find_representative(id_) for id_ in columns)})
 
     def list_context(self, reached: Collection[str]) -> set[str]:
         """All names of what was reached, their datasets, and what is directly joined to those: jobs, owners, products, consumers."""
@@ -194,7 +205,7 @@ class _LineageView:
     def _find_dataset(self, column: AssetKey) -> str:
         return self._find_root(build_dataset_key(*column.parts[:2]).id)
 
-    def _represent(self, id_: str) -> str:
+    def _find_representative(self, id_: str) -> str:
         key = self._keys.get(id_)
         if key is None or key.kind is not AssetKind.COLUMN:
             return self._find_root(id_)

@@ -126,17 +126,17 @@ def unset_owner(asset: AssetName, owner: Owner, *, by: StatedBy = None, store: S
         wanted = resolve_of_kind(source, owner, AssetKind.OWNER, "OWNER").id
         yield from (Statement(one.source, one.statement) for one in known.owners if one.owner.id == wanted and one.inherited_from is None)
 
-    _unset(asset, find, f"is owned by {owner}", Place(by, store, server))
+    _retract_stated(asset, find, f"is owned by {owner}", Place(by, store, server))
 
 
 def unset_tag(asset: AssetName, tag: Tag, *, by: StatedBy = None, store: Store = None, server: Server = None) -> None:
     """Retract that an asset has a tag."""
-    _unset(asset, lambda _, known: _list_stated(known, "tags", [tag.strip()]), f"has the tag {tag}", Place(by, store, server))
+    _retract_stated(asset, lambda _, known: _list_stated(known, "tags", [tag.strip()]), f"has the tag {tag}", Place(by, store, server))
 
 
 def unset_description(asset: AssetName, *, by: StatedBy = None, store: Store = None, server: Server = None) -> None:
     """Retract the description that a person gave an asset."""
-    _unset(asset, lambda _, known: _list_stated(known, "description"), "has a description", Place(by, store, server))
+    _retract_stated(asset, lambda _, known: _list_stated(known, "description"), "has a description", Place(by, store, server))
 
 
 def unset_consumer(asset: AssetName, consumer: Consumer, *, by: StatedBy = None, store: Store = None, server: Server = None) -> None:
@@ -147,17 +147,17 @@ def unset_consumer(asset: AssetName, consumer: Consumer, *, by: StatedBy = None,
         own = (one for one in known.consumers if one.consumer.id == wanted and one.asset.id == known.id)
         yield from (Statement(one.source, one.statement) for one in own)
 
-    _unset(asset, find, f"is used by {consumer}", Place(by, store, server))
+    _retract_stated(asset, find, f"is used by {consumer}", Place(by, store, server))
 
 
 def unset_same_as(name: First, other: Other, *, by: StatedBy = None, store: Store = None, server: Server = None) -> None:
     """Retract that two names are one dataset."""
-    _unset_identity(name, other, "SAME_AS", f"is {other}", Place(by, store, server))
+    _retract_identity(name, other, "SAME_AS", f"is {other}", Place(by, store, server))
 
 
 def unset_not_same_as(name: First, other: Other, *, by: StatedBy = None, store: Store = None, server: Server = None) -> None:
     """Retract that two names are different datasets."""
-    _unset_identity(name, other, "DIFFERENT_FROM", f"is not {other}", Place(by, store, server))
+    _retract_identity(name, other, "DIFFERENT_FROM", f"is not {other}", Place(by, store, server))
 
 
 class Place(NamedTuple):
@@ -255,7 +255,7 @@ def _list_stated(known: Known, attribute: str, value: Json = None) -> Iterator[S
             yield Statement(fact.source, fact.statement)
 
 
-def _unset(name: str, find: Callable[[Client, Known], Iterator[Statement]], what: str, place: Place) -> None:
+def _retract_stated(name: str, find: Callable[[Client, Known], Iterator[Statement]], what: str, place: Place) -> None:
     """Retract the one statement of a person that is found."""
     with open_client(place.store, place.server) as source:
         (asset,) = resolve_assets(source, [name])
@@ -263,7 +263,7 @@ def _unset(name: str, find: Callable[[Client, Known], Iterator[Statement]], what
         _retract_one(source, list(dict.fromkeys(find(source, known))), asset, what, place.by)
 
 
-def _unset_identity(name: str, other: str, kind: str, what: str, place: Place) -> None:
+def _retract_identity(name: str, other: str, kind: str, what: str, place: Place) -> None:
     with open_client(place.store, place.server) as source:
         (asset,) = resolve_assets(source, [name])
         known = convert_answer(source.ask(read_query("statements"), {"id": asset.id})["node"], Known)

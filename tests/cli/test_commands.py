@@ -23,8 +23,27 @@ GROUPS = {
     "check": ["contract", "product", "dbt", "schema", "ddl", "change"],
     "store": ["check", "compact", "backup"],
     "token": ["new", "list"],
+    "set": ["owner", "tag", "description", "consumer", "same-as", "not-same-as"],
+    "unset": ["owner", "tag", "description", "consumer", "same-as", "not-same-as"],
 }
-COMMANDS = ["serve", "mcp", "demo", "ingest", "search", "lineage", "impact", "owners", "export", "replay", "check", "store", "token"]
+COMMANDS = [
+    "serve",
+    "mcp",
+    "demo",
+    "ingest",
+    "search",
+    "lineage",
+    "impact",
+    "owners",
+    "export",
+    "replay",
+    "check",
+    "store",
+    "token",
+    "init",
+]
+COMMANDS += ["set", "unset", "retract", "list", "show", "diff", "paths", "evidence", "provenance", "coverage", "products", "consumers"]
+COMMANDS += ["quality", "schemas", "runs", "events"]
 
 
 def test_help_names_every_command_and_is_quick() -> None:
@@ -35,7 +54,7 @@ def test_help_names_every_command_and_is_quick() -> None:
     assert shown.count("...") == 1  # COMMAND [ARGS]...: no summary is cut short
 
 
-@pytest.mark.parametrize("group", ["", "ingest", "check", "store", "identity", "token"])
+@pytest.mark.parametrize("group", ["", "ingest", "check", "store", "identity", "token", "set", "unset"])
 def test_help_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch, group: str) -> None:
     command = [*group.split(), "--help"]
     monkeypatch.setenv("COLUMNS", "200")

@@ -36,10 +36,17 @@ def read_tables(output: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def write_hostile_mesh(folder: Path) -> Path:
-    fields = [{"name": name, "type": "text", "description": name} for name in HOSTILE]
+    fields: list[object] = [{"name": name, "type": "text", "description": name} for name in HOSTILE]
     facet = {"_producer": "p", "_schemaURL": "s", "fields": fields}
-    datasets = [{"namespace": "db", "name": name, "facets": {"schema": facet, "documentation": {"description": name}}} for name in HOSTILE]
-    event = {"eventTime": "2026-01-01T00:00:00Z", "producer": "p", "schemaURL": "s", "job": {"namespace": "j", "name": HOSTILE[4]}}
+    datasets: list[object] = [
+        {"namespace": "db", "name": name, "facets": {"schema": facet, "documentation": {"description": name}}} for name in HOSTILE
+    ]
+    event: dict[str, object] = {
+        "eventTime": "2026-01-01T00:00:00Z",
+        "producer": "p",
+        "schemaURL": "s",
+        "job": {"namespace": "j", "name": HOSTILE[4]},
+    }
     event |= {
         "eventType": "COMPLETE",
         "run": {"runId": "01a1ff85-a5a3-7e73-8e0f-d9eafada5f18"},
@@ -109,7 +116,7 @@ def test_cypher_is_loaded_by_neo4j(example: str, new: str, tmp_path: Path, neo4j
                 for _ in range(2):
                     for statement in re.split(r";\n(?=UNWIND|$)", script):
                         if statement.strip() and not statement.startswith("CREATE CONSTRAINT"):
-                            session.run(statement).consume()  # type: ignore[arg-type]
+                            session.run(statement).consume()
                     names = {row["name"] for row in session.run("MATCH (n:Asset) RETURN n.name AS name")}
                     counts.append(
                         [

@@ -85,7 +85,10 @@ def test_a_description_from_a_file(store: str, tmp_path: Path) -> None:
 def test_on_a_server_the_token_is_the_author(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     writer, reader = generate_token(), generate_token()
     roles = {"wanda": (Role.ADMIN, writer), "rita": (Role.READER, reader)}
-    given = {"store": store, "tokens": [Token(name=name, role=role, hash=hash_token(text)) for name, (role, text) in roles.items()]}
+    given: dict[str, object] = {
+        "store": store,
+        "tokens": [Token(name=name, role=role, hash=hash_token(text)) for name, (role, text) in roles.items()],
+    }
     with serve_application(lambda _url: given) as server:
 
         def run(token: str, *arguments: str) -> Ran:

@@ -36,7 +36,7 @@ SETS = (
     "kafka",
     "avro,protobuf,mcp",
     "notify",
-    "oidc,semantic,access",
+    "oidc,semantic,access,parquet",
 )
 SYNCED = "sqlite:///synced.db"
 SAME = {
@@ -222,6 +222,10 @@ def list_cases() -> list[Case]:
         Case(f"export networkx -o graph.json {at}"),
         Case(f"export openlineage -o events.json {at}"),
         Case(f"export graphml -o graph.graphml {at}", 0, "networkx"),
+        Case(f"export csv -o graph.zip {at}"),
+        Case(f"export cypher -o graph.cypher {at}"),
+        Case(f"export parquet -o tables {at}", 0, "parquet"),
+        Case("init examples/mesh --dry-run"),
         Case(f"replay --to sqlite:///again.db {at}"),
         Case(f"store check {at}"),
         Case(f"store compact {at}"),

@@ -8,20 +8,22 @@ from __future__ import annotations
 import glob
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from meshline.graph.model import Json
+from meshline.ingest.discovery.file_kinds import Recognised, recognise_file
 from meshline.ingest.discovery.folder import Folder, FoundFile
-from meshline.ingest.discovery.formats import Recognised, recognise_file
-from meshline.ingest.discovery.servers import FoundServer, describe_transport, list_compose_servers, list_iceberg_catalogs
+from meshline.ingest.discovery.found_servers import FoundServer, describe_transport, list_compose_servers, list_iceberg_catalogs
 from meshline.ingest.sources.registry import KINDS
 
 LOOKED_AT = frozenset({"json", "ndjson", "jsonl", "yml", "yaml", "sql", "avsc", "proto"})
 MAX_YAML = 8 * 1024 * 1024  # bytes of YAML that are parsed
+MOST_NOTED = 30  # files that are left out and named
+MOST_PATHS = 3  # of one source that the report names
 MAX_LISTED = 40  # files of one folder that are named one by one; of more, the pattern is written
 DIALECTS = ("trino", "spark", "databricks", "snowflake", "bigquery", "postgres", "redshift", "duckdb", "tsql", "mysql", "oracle", "dremio")
 
@@ -54,11 +56,12 @@ def draft_mesh_file(root: Path, name: str = "mesh.yaml", *, servers: bool = Fals
     found = _Survey(folder, _count_endings(files))
     for file in files:
         found.add_file(file)
-    entries = [*found.build_entries(servers=servers)]
+    entries = list(_name_apart(found.build_entries(servers=servers)))
     secrets = sorted({name for server in found.servers for name in server.secrets})
     folder.note_rest()
-    text = _format_file(root, entries, found.left_out, secrets)
-    return Draft(text, [_describe_entry(entry) for entry in entries], [*found.left_out, *folder.notes], secrets)
+    left_out = found.list_left_out()
+    text = _format_file(root, entries, left_out, secrets)
+    return Draft(text, [_describe_entry(entry) for entry in entries], [*left_out, *folder.notes], secrets)
 
 
 class _Survey:
@@ -73,20 +76,21 @@ class _Survey:
         self._projects: dict[str, tuple[FoundFile, Mapping[str, Json]]] = {}  # dbt's, by their folder
         self.servers: list[FoundServer] = []
         self._places: list[str] = []  # of the servers
-        self.left_out: list[str] = []
+        self._schemas: list[str] = []
+        self._left_out: list[str] = []
 
     def add_file(self, file: FoundFile) -> None:
         if self._is_of_project(file):
             return
         if file.name.lower().endswith((".yml", ".yaml")) and self._yaml > MAX_YAML:
-            self.left_out.append(f"{file.path}: more than {MAX_YAML:,} bytes of YAML were parsed already")
+            self._left_out.append(f"{file.path}: more than {MAX_YAML:,} bytes of YAML were parsed already")
             return
         data = self._folder.read_head(file)
         if file.name.lower().endswith((".yml", ".yaml")):
             self._yaml += len(data)
         found = recognise_file(file, data)
         if found.problem:
-            self.left_out.append(f"{file.path}: {found.problem}")
+            self._left_out.append(f"{file.path}: {found.problem}")
         elif found.kind:
             self._add_recognised(file, found)
 
@@ -113,16 +117,16 @@ class _Survey:
             assert isinstance(value, dict)
             self._add_transport(file, value)
         elif found.kind == "schema":
-            self.left_out.append(f"{file.path}: schemas are no source of a mesh file; `meshline check schema` compares two of them")
+            self._schemas.append(file.path)
         elif found.kind == "mesh":
-            self.left_out.append(f"{file.path}: a mesh file; load it by itself, or merge it into this one")
+            self._left_out.append(f"{file.path}: a mesh file; load it by itself, or merge it into this one")
         else:
             self._files.setdefault(found.kind, []).append(file)
 
     def _add_servers(self, file: FoundFile, servers: Iterator[FoundServer]) -> None:
         for server in servers:
             if server.reason:
-                self.left_out.append(f"{file.path}: {server.what}: {server.reason}")
+                self._left_out.append(f"{file.path}: {server.what}: {server.reason}")
             else:
                 self.servers.append(server)
                 self._places.append(f"{file.path}: {server.what}")
@@ -136,7 +140,7 @@ class _Survey:
             relative = target.relative_to(root).as_posix() if target.is_relative_to(root) else ""
             if relative and relative not in known and not target.is_symlink():
                 self._files.setdefault("openlineage", []).append(FoundFile(relative, target.stat().st_size))
-        self.left_out.append(f"{file.path}: {sentence}")
+        self._left_out.append(f"{file.path}: {sentence}")
 
     def build_entries(self, *, servers: bool) -> Iterator[Entry]:
         """The entries of the mesh file: files first, as what others refer to; servers last."""
@@ -146,7 +150,7 @@ class _Survey:
         yield from self._build_iceberg_files()
         if self._folder.tables:
             tables: list[Json] = [glob.escape(table) or "." for table in sorted(self._folder.tables)]
-            yield Entry({"kind": "delta", "name": "tables", "tables": tables}, f"Delta tables: {', '.join(map(str, tables[:5]))}")
+            yield Entry({"kind": "delta", "name": "tables", "tables": tables}, "Delta tables")
         if files := self._files.get("debezium"):
             yield Entry({"kind": "debezium", "name": "connectors", "files": self._list_paths(files)}, "connectors of Kafka Connect")
         for folder in sorted(self._projects):
@@ -179,6 +183,16 @@ class _Survey:
                 paths += members  # a path that is a file is read as it is written, whatever signs of patterns it has
         return paths
 
+    def list_left_out(self) -> list[str]:
+        """What is no source, and why: the first MOST_NOTED, and how many there are more."""
+        texts = self._left_out[:MOST_NOTED]
+        if len(self._left_out) > MOST_NOTED:
+            texts.append(f"and {len(self._left_out) - MOST_NOTED} more")
+        if self._schemas:
+            also = f" and {len(self._schemas) - 1} more" if len(self._schemas) > 1 else ""
+            texts.append(f"{self._schemas[0]}{also}: schemas are no source of a mesh file; `meshline check schema` compares two of them")
+        return texts
+
     def _build_events(self) -> Iterator[Entry]:
         if files := self._files.get("openlineage"):
             yield Entry({"kind": "openlineage", "name": "events", "files": self._list_paths(files)}, "OpenLineage events")
@@ -196,7 +210,7 @@ class _Survey:
         path = f"{folder}/{target}" if folder else target
         manifest = FoundFile(f"{path}/manifest.json", 0)
         if ".." in Path(path).parts or Path(path).is_absolute() or not (self._folder.root / manifest.path).is_file():
-            self.left_out.append(f"{file.path}: {path} has no manifest.json: run `dbt docs generate`, then meshline init again")
+            self._left_out.append(f"{file.path}: {path} has no manifest.json: run `dbt docs generate`, then meshline init again")
             return
         adapter = _ADAPTER.search(self._folder.read_head(manifest))
         namespace = f"{adapter[1].decode()}://{name}" if adapter else name
@@ -235,7 +249,11 @@ def _get_ending(file: FoundFile) -> str:
 
 def _describe_entry(entry: Entry) -> str:
     name = f"{entry.keys['kind']}/{entry.keys['name']}"
-    return f"{name}{'' if entry.active else ' (commented out)'}: {entry.why}"
+    paths = entry.keys.get("files") or entry.keys.get("tables") or entry.keys.get("path") or []
+    listed = [str(path) for path in paths] if isinstance(paths, list) else [str(paths)]
+    more = f" and {len(listed) - MOST_PATHS} more" if len(listed) > MOST_PATHS else ""
+    where = f" in {', '.join(listed[:MOST_PATHS])}{more}" if listed else ""
+    return f"{name}{'' if entry.active else ' (commented out)'}{where}: {entry.why}"
 
 
 def _format_file(root: Path, entries: Sequence[Entry], left_out: Sequence[str], secrets: Sequence[str]) -> str:
@@ -255,14 +273,14 @@ def _format_file(root: Path, entries: Sequence[Entry], left_out: Sequence[str], 
         lines += [f"# Variables of the environment that it needs: {', '.join(secrets)}", ""]
     active = [entry for entry in entries if entry.active]
     lines.append("sources:" if active else "sources: []")
-    for entry in _name_apart(entries):
+    for entry in entries:
         lines += _format_entry(entry)
     if left_out:
-        lines += ["", "# Found, and left out:", *(f"#   {_keep_on_line(text)}" for text in left_out[:100])]
+        lines += ["", "# Found, and left out:", *(f"#   {_keep_on_line(text)}" for text in left_out)]
     return "\n".join(lines) + "\n"
 
 
-def _name_apart(entries: Sequence[Entry]) -> Iterator[Entry]:
+def _name_apart(entries: Iterable[Entry]) -> Iterator[Entry]:
     """The entries with names that are unique within their kinds."""
     used: set[tuple[str, str]] = set()
     for entry in entries:
