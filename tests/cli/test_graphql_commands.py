@@ -20,7 +20,7 @@ ASKED_ELSEWHERE = {"blastRadius"}  # `check` answers it in this process, or asks
 def list_commands(group: typer.Typer, prefix: str = "") -> Iterator[str]:
     for command in group.registered_commands:
         assert command.callback is not None
-        yield prefix + (command.name or command.callback.__name__)
+        yield prefix + (command.name or command.callback.__name__.replace("_", "-"))
     for inner in group.registered_groups:
         assert inner.typer_instance is not None
         yield f"{prefix}{inner.name}"

@@ -24,7 +24,8 @@ services:
   inside: {image: "tabulario/iceberg-rest"}
   marquez: {image: "marquezproject/marquez:0.50", ports: ["127.0.0.1:5002:5000", "5001:5001"]}
   kafka: {image: "confluentinc/cp-kafka:7.6", ports: ["9092:9092"]}
-  db: {image: "postgres:16", environment: {POSTGRES_PASSWORD: hunter22}}
+  db: {image: "postgres:16", ports: ["15432:5432"], environment: ["POSTGRES_PASSWORD=hunter22", "POSTGRES_USER=shop"]}
+  registry: {image: "confluentinc/cp-schema-registry:7.6", ports: ["8081:8081"]}
   trino: {image: "trinodb/trino"}
   connect: {image: "quay.io/debezium/connect:3.0"}
 """
@@ -102,7 +103,6 @@ def test_servers_are_commented_out_and_secrets_are_variables(tmp_path: Path) -> 
     for reason in (
         "service inside",
         "service kafka",
-        "service db",
         "service trino",
         "service connect",
         "openlineage.yml: its events go to marquez",
@@ -110,12 +110,15 @@ def test_servers_are_commented_out_and_secrets_are_variables(tmp_path: Path) -> 
         assert reason in ran.err
         assert reason in text
     assert "hunter22" not in text + ran.err + ran.out
-    names = ["ICEBERG_LAKE_CREDENTIAL", "ICEBERG_LAKE_TOKEN", "ICEBERG_LAKE_URI", "ICEBERG_PLAIN_S3_SECRET_ACCESS_KEY"]
+    names = ["DB_PASSWORD", "ICEBERG_LAKE_CREDENTIAL", "ICEBERG_LAKE_TOKEN", "ICEBERG_LAKE_URI", "ICEBERG_PLAIN_S3_SECRET_ACCESS_KEY"]
     assert f"set these variables of the environment: {', '.join(names)}" in ran.err
     run_successfully("init", tmp_path, "--servers", "--force")
     sources = check_file(tmp_path / "mesh.yaml")["sources"]
-    assert [source["name"] for source in sources] == ["lake", "plain", "marquez", "polaris", "rest"]
+    assert [source["name"] for source in sources] == ["lake", "plain", "db", "marquez", "polaris", "registry", "rest"]
     assert sources[0]["uri"] == "https://${ICEBERG_LAKE_URI}@polaris.internal/api/catalog"
+    assert sources[2]["url"] == "postgresql://shop@localhost:15432/shop"
+    assert sources[2]["password"] == "${DB_PASSWORD}"
+    assert sources[5]["namespace"] == "kafka://localhost:9092"
     assert sources[1]["properties"] == {"s3.region": "eu", "s3.secret-access-key": "${ICEBERG_PLAIN_S3_SECRET_ACCESS_KEY}"}
 
 
@@ -137,7 +140,7 @@ def test_a_dbt_project_without_artifacts_and_schemas_are_left_out(tmp_path: Path
     (tmp_path / "views" / "v.sql").write_text("create view x as select 1")
     ran = run_successfully("init", tmp_path)
     assert "marts/target has no manifest.json: run `dbt docs generate`" in ran.err
-    assert "order.avsc and 1 more: schemas are no source" in ran.err
+    assert "order.avsc and 1 more: schemas in files are no source" in ran.err
     assert "sql/views (commented out)" in ran.err
     assert "view.sql" not in ran.err
     assert check_file(tmp_path / "mesh.yaml")["sources"] == []

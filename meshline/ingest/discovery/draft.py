@@ -190,7 +190,8 @@ class _Survey:
             texts.append(f"and {len(self._left_out) - MOST_NOTED} more")
         if self._schemas:
             also = f" and {len(self._schemas) - 1} more" if len(self._schemas) > 1 else ""
-            texts.append(f"{self._schemas[0]}{also}: schemas are no source of a mesh file; `meshline check schema` compares two of them")
+            reason = "schemas in files are no source: a registry is (kind registry), and `meshline check schema` compares two files"
+            texts.append(f"{self._schemas[0]}{also}: {reason}")
         return texts
 
     def _build_events(self) -> Iterator[Entry]:

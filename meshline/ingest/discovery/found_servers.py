@@ -11,23 +11,24 @@ from meshline.graph.model import Json
 
 SECRET = re.compile(r"secret|password|passwd|token|credential|access-key|session|private|authorization|api-?key|\bauth\b", re.IGNORECASE)
 
-_ICEBERG = re.compile(r"iceberg-rest|apache/polaris|/polaris|nessie|gravitino|unitycatalog|lakekeeper", re.IGNORECASE)
-_PORTS = {"iceberg": 8181, "marquez": 5000}
-_PATHS = {
-    "polaris": "/api/catalog",
-    "nessie": "/iceberg",
-    "gravitino": "/iceberg",
-    "lakekeeper": "/catalog",
-    "unitycatalog": "/api/2.1/unity-catalog/iceberg",
-}
+_KINDS = (
+    ("iceberg", re.compile(r"iceberg-rest|/polaris|nessie|lakekeeper", re.IGNORECASE)),
+    ("marquez", re.compile(r"(^|/)marquez(:|$)")),
+    ("postgres", re.compile(r"(^|/)(postgres|postgis|timescaledb)(:|$)")),
+    ("registry", re.compile(r"schema-registry|karapace", re.IGNORECASE)),
+)
+_PORTS = {"iceberg": 8181, "marquez": 5000, "postgres": 5432, "registry": 8081}
+_PATHS = {"polaris": "/api/catalog", "nessie": "/iceberg", "gravitino": "/iceberg", "lakekeeper": "/catalog"}
 _NO_SOURCE = {
-    "kafka": "topics are no source; `meshline serve --kafka` takes OpenLineage events from one",
-    "redpanda": "topics are no source; `meshline serve --kafka` takes OpenLineage events from one",
-    "postgres": "a database is no source: what dbt, Debezium or a catalog states about it is",
-    "mysql": "a database is no source: what dbt, Debezium or a catalog states about it is",
+    "kafka": "topics are no source: their registry is (kind registry); `meshline serve --kafka` takes OpenLineage events from one",
+    "redpanda": "topics are no source: their registry is (kind registry); `meshline serve --kafka` takes OpenLineage events from one",
+    "mysql": "a database of this kind is no source: what dbt, Debezium or a catalog states about it is",
     "trino": "Trino is no source: its views are (kind sql, the text of SHOW CREATE VIEW), and the catalogs that it queries",
     "debezium": "keep the answer of GET /connectors?expand=info in a file: kind debezium reads it",
     "kafka-connect": "keep the answer of GET /connectors?expand=info in a file: kind debezium reads it",
+    "gravitino": "kind gravitino reads it: add the keys that docs/sources/gravitino.md lists",
+    "unitycatalog": "kind unity reads it: add the keys that docs/sources/unity.md lists",
+    "hive": "kind hive reads a metastore: add the keys that docs/sources/hive.md lists",
 }
 
 
@@ -44,26 +45,63 @@ def list_compose_servers(value: Mapping[str, Json]) -> Iterator[FoundServer]:
     """The servers of a file of Docker Compose, at the ports that it publishes on this machine."""
     services = value.get("services")
     assert isinstance(services, dict)
-    for name, service in sorted(services.items()):
-        image = str(service.get("image", "")) if isinstance(service, dict) else ""
-        if not image or not isinstance(service, dict):
-            continue
+    images = {name: str(service.get("image", "")) for name, service in services.items() if isinstance(service, dict)}
+    broker = next((_find_port(services[name].get("ports"), 9092) for name, image in images.items() if _is_broker(image)), None)  # type: ignore[union-attr]
+    for name, image in sorted(images.items()):
+        service = services[name]
+        assert isinstance(service, dict)
         what = f"service {name} ({image})"
-        kind = "iceberg" if _ICEBERG.search(image) else "marquez" if re.search(r"(^|/)marquez(:|$)", image) else ""
-        if kind:
-            port = _find_port(service.get("ports"), _PORTS[kind])
-            if port is None:
-                yield FoundServer(what, reason="it publishes no port on this machine: no address of it is known")
-            elif kind == "iceberg":
-                path = next((path for word, path in _PATHS.items() if word in image.lower()), "")
-                yield FoundServer(what, {"kind": kind, "name": name, "uri": f"http://localhost:{port}{path}"})
-            else:
-                yield FoundServer(what, {"kind": kind, "name": name, "url": f"http://localhost:{port}"})
-            continue
-        short = image.rpartition("/")[2].partition(":")[0].lower()
-        reason = next((text for word, text in _NO_SOURCE.items() if word in short or (word == "debezium" and "debezium/" in image)), "")
-        if reason and "-ui" not in short:
+        kind = next((kind for kind, fits in _KINDS if fits.search(image)), "")
+        port = _find_port(service.get("ports"), _PORTS[kind]) if kind else None
+        if kind and port is None:
+            yield FoundServer(what, reason="it publishes no port on this machine: no address of it is known")
+        elif kind == "registry" and broker is None:
+            yield FoundServer(what, reason="no broker of its topics is published on this machine, whose address is the namespace")
+        elif kind:
+            assert port is not None
+            yield _build_server(kind, name, what, port, service, broker)
+        elif reason := _find_reason(image):
             yield FoundServer(what, reason=reason)
+
+
+def _is_broker(image: str) -> bool:
+    return re.search(r"(^|/)(cp-kafka|kafka|kafka-native|redpanda)(:|$)", image) is not None
+
+
+def _build_server(kind: str, name: str, what: str, port: int, service: Mapping[str, Json], broker: int | None) -> FoundServer:
+    """A server as a source, at its port on this machine."""
+    address = f"http://localhost:{port}"
+    keys: dict[str, Json] = {"kind": kind, "name": name}
+    if kind == "iceberg":
+        path = next((path for word, path in _PATHS.items() if word in what.lower()), "")
+        return FoundServer(what, {**keys, "uri": f"{address}{path}"})
+    if kind == "marquez":
+        return FoundServer(what, {**keys, "url": address})
+    if kind == "registry":
+        return FoundServer(what, {**keys, "url": address, "namespace": f"kafka://localhost:{broker}"})
+    user, database = (_read_variable(service, variable) for variable in ("POSTGRES_USER", "POSTGRES_DB"))
+    user = user or "postgres"
+    secret = re.sub(r"[^A-Z0-9]+", "_", f"{name}_password".upper())
+    secret = secret if not secret[0].isdigit() else f"_{secret}"
+    url = f"postgresql://{user}@localhost:{port}/{database or user}"
+    return FoundServer(what, {**keys, "url": url, "password": f"${{{secret}}}"}, secrets=(secret,))
+
+
+def _read_variable(service: Mapping[str, Json], name: str) -> str:
+    """A variable of a service that is one plain word; empty if it is not set, or is made of other variables."""
+    environment = service.get("environment")
+    if isinstance(environment, list):
+        environment = {key: one for key, _, one in (str(entry).partition("=") for entry in environment)}
+    found = environment.get(name) if isinstance(environment, dict) else None
+    return found if isinstance(found, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,63}", found) else ""
+
+
+def _find_reason(image: str) -> str:
+    """Why a server is no source that can be written without asking; empty if it has nothing to do with data."""
+    short = image.rpartition("/")[2].partition(":")[0].lower()
+    if "-ui" in short:
+        return ""
+    return next((text for word, text in _NO_SOURCE.items() if word in short or (word == "debezium" and "debezium/" in image)), "")
 
 
 def _find_port(ports: Json, inside: int) -> int | None:
