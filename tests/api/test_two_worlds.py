@@ -140,7 +140,7 @@ EFFECTS = {
 @given(shape=draw_shapes(), secret=draw_secret(MARKS[0]), other=draw_secret(MARKS[1]))
 def test_two_worlds(shape: Shape, secret: Secret, other: Secret) -> None:
     with ExitStack() as opened:
-        worlds = (World(shape, secret), World(shape, other), World(shape, secret, more=True))
+        worlds = (World(shape, secret), World(shape, other, later=3600), World(shape, secret, more=True))
         one, renamed, larger = (opened.enter_context(open_world(world)) for world in worlds)
         for query, variables in list_questions(worlds[:2]):
             answer = ask(one, query, variables)
@@ -186,7 +186,7 @@ BROWSED = Secret("browsed", "browsed")
 def test_two_worlds_of_which_a_part_may_be_browsed(shape: Shape, unread: Secret, other: Secret) -> None:
     """They differ in what may not be read of it: byte for byte the same answers."""
     with ExitStack() as opened:
-        worlds = (World(shape, BROWSED, unread=unread), World(shape, BROWSED, unread=other))
+        worlds = (World(shape, BROWSED, unread=unread), World(shape, BROWSED, unread=other, later=3600))
         one, differing = (opened.enter_context(open_world(world, BROWSING)) for world in worlds)
         known = ask(one, '{ dataset(namespace: "wh", name: "browsed.0") { access name description columns { totalCount } } }', {})
         assert known["data"]["dataset"] == {

@@ -86,12 +86,14 @@ def draw_secret(mark: str) -> st.SearchStrategy[Secret]:
 class World:
     """A mesh with the domains `open` and a secret one.
 
-    `more`: a secret dataset is made of each open one, with an owner and a consumer of its own. `unread`: what a caller may not know of
+    `more`: a secret dataset is made of each open one, with an owner and a consumer of its own. `later`: in seconds, how much later what
+    relates open assets to secret ones is stated. `unread`: what a caller may not know of
     the secret part who may browse it: the names of its columns, jobs and consumers, and all texts but titles, descriptions and tags.
     """
 
-    def __init__(self, shape: Shape, secret: Secret, *, more: bool = False, unread: Secret | None = None) -> None:
+    def __init__(self, shape: Shape, secret: Secret, *, more: bool = False, later: int = 0, unread: Secret | None = None) -> None:
         self.shape = shape
+        self.later = mesh.START + later * mesh.SECOND
         self.secret = secret
         self.unread = unread or secret
         of_secret = COLUMNS if unread is None else tuple(f"{unread.word}_{name}" for name in COLUMNS)
@@ -148,6 +150,10 @@ class World:
         yield from self._list_contracts()
         yield from self._list_more()
 
+    def find_time(self, dataset: AssetKey) -> int:
+        """When it is stated what relates a dataset to others."""
+        return self.later if dataset in self.datasets[SEVERAL:] else mesh.START
+
     def repeat_parts(self) -> Iterator[tuple[str, str]]:
         """The part and its text, for each dataset."""
         for part in self.parts.items():
@@ -155,7 +161,7 @@ class World:
 
     def _list_job_statements(self) -> Iterator[Statement]:
         for job, inputs, output, steps in self.list_jobs():
-            yield mesh.build_run_statement(job, inputs, output, *steps)
+            yield mesh.build_run_statement(job, inputs, output, *steps, at=self.find_time(output))
             secret = any(dataset in self.datasets[SEVERAL:] for dataset in (*inputs, output))
             text = self.unread.text if secret else "open"
             sql = f"SELECT '{text}' FROM {', '.join(one.name for one in inputs)}"
@@ -185,7 +191,9 @@ class World:
                     yield mesh.build_asset_statement(key, title=text, description=text, contact=text)
                 for dataset in of:
                     of_edge = self.unread.text if dataset >= SEVERAL else "open"
-                    yield mesh.build_edge_statement(type_, key, self.datasets[dataset], purpose=of_edge)
+                    browsed = kind is AssetKind.OWNER and self.unread != self.secret  # then it is no secret when that was stated
+                    at = mesh.START if browsed else self.find_time(self.datasets[dataset])
+                    yield mesh.build_edge_statement(type_, key, self.datasets[dataset], at=at, purpose=of_edge)
                     reader = AssetKey(AssetKind.OWNER, (self.name(f"team-reader-{number}", of),))
                     yield mesh.build_edge_statement(EdgeType.MAY_READ, reader, self.datasets[dataset], grant=of_edge)
 
@@ -227,7 +235,8 @@ class World:
                     mesh.MESH, ("about", key.id), Facts(assets=(AssetFact(key, build_contract_attributes(contract)),))
                 )
             for dataset in of:
-                yield mesh.build_edge_statement(EdgeType.GOVERNS, key, self.datasets[dataset], status="active")
+                at = self.later if secret else mesh.START
+                yield mesh.build_edge_statement(EdgeType.GOVERNS, key, self.datasets[dataset], at=at, status="active")
 
 
 def list_variables(world: World) -> dict[str, str]:

@@ -319,8 +319,12 @@ class ChangeFacet:
             codes.update(start * MOST_NODES + end for start in known[pair[0]] for end in known[pair[1]])
         return list_scopes_between(tables, codes, without)
 
-    def list_scopes(self, node: int) -> list[int]:
-        """The ids of the scopes whose heads mention any member, ascending."""
+    def list_scopes(self, node: int, *, shown: bool = False) -> list[int]:
+        """The ids of the scopes whose heads mention any member, ascending.
+
+        `shown`: only those of which the viewer sees what they state: a fact, or what relates it to another asset that he sees.
+        """
+        del shown  # nothing is hidden here
         return list_scopes(self._tables, node)
 
     def compute_last_observed(self) -> I64:

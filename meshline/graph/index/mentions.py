@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,22 +33,36 @@ MOST_NODES = 2**31
 NEVER = np.iinfo(np.int64).max  # the time of a statement that does not exist
 
 
-def list_scopes(tables: IndexTables, node: int) -> list[int]:
-    """The scopes whose heads mention any member; a head that mentions a column mentions its dataset."""
+class ShownRows(NamedTuple):
+    """What counts for a viewer. `nodes`: bool, by node; `keep_relations`, `keep_flows`: of some rows, whether each counts (bool)."""
+
+    nodes: Flags
+    keep_relations: Callable[[Ints], Flags]
+    keep_flows: Callable[[Ints], Flags]
+
+
+def list_scopes(tables: IndexTables, node: int, shown: ShownRows | None = None) -> list[int]:
+    """The scopes whose heads mention any member; a head that mentions a column mentions its dataset. `shown`: None: all counts."""
     members = tables.list_ring(node)
     if tables.nodes.kind[node] == DATASET:
         columns = tables.list_columns(node)
         members += [column for column in columns if not tables.nodes.traits[column] & GONE]
     heads: set[int] = set()
-    for member in members:
+    for member in members if shown is None else [member for member in members if shown.nodes[member]]:
+        relations = [*tables.list_relation_rows(member, NONE), *tables.list_relation_rows(member, NONE, incoming=True)]
+        flows = [*tables.list_flow_rows(member), *tables.list_flow_rows(member, incoming=True)]
+        if shown is not None:
+            relations = _keep(relations, shown.keep_relations)
+            flows = _keep(flows, shown.keep_flows)
         heads.update(tables.find_heads(tables.list_fact_rows(member), FACTS))
-        heads.update(
-            tables.find_heads(
-                [*tables.list_relation_rows(member, NONE), *tables.list_relation_rows(member, NONE, incoming=True)], RELATIONS
-            )
-        )
-        heads.update(tables.find_heads([*tables.list_flow_rows(member), *tables.list_flow_rows(member, incoming=True)], FLOWS))
+        heads.update(tables.find_heads(relations, RELATIONS))
+        heads.update(tables.find_heads(flows, FLOWS))
     return np.sort(tables.heads.scope_id[list(heads)]).tolist() if heads else []
+
+
+def _keep(rows: Sequence[int], keep: Callable[[Ints], Flags]) -> list[int]:
+    kept: list[int] = np.array(rows, np.int32)[keep(np.array(rows, np.int32))].tolist()
+    return kept
 
 
 def has_other_flows(tables: IndexTables, without: Collection[int]) -> bool:
@@ -78,21 +93,24 @@ def _list_other_rows(tables: IndexTables, without: Collection[int]) -> tuple[I64
     return rows, of_rows[rows]
 
 
-def compute_last_observed(tables: IndexTables) -> I64:
+def compute_last_observed(tables: IndexTables, shown: ShownRows | None = None) -> I64:
     """int64 array by representative: the newest `last_observed` (microseconds) of the heads in `list_scopes`; 0: no head mentions it."""
-    return _fold_times(tables, tables.heads.last_observed, np.maximum, 0)
+    return _fold_times(tables, tables.heads.last_observed, np.maximum, 0, shown)
 
 
-def compute_first_stated(tables: IndexTables) -> I64:
+def compute_first_stated(tables: IndexTables, shown: ShownRows | None = None) -> I64:
     """int64 array by representative: the earliest `valid_from` (microseconds) of the heads in `list_scopes`; NEVER: no head mentions it."""
-    return _fold_times(tables, tables.heads.valid_from, np.minimum, NEVER)
+    return _fold_times(tables, tables.heads.valid_from, np.minimum, NEVER, shown)
 
 
-def _fold_times(tables: IndexTables, times: I64, fold: np.ufunc, missing: int) -> I64:
+def _fold_times(tables: IndexTables, times: I64, fold: np.ufunc, missing: int, shown: ShownRows | None) -> I64:
     """By representative, the times of the heads that mention it, folded into one; a head that mentions a column mentions its dataset."""
     nodes, n = tables.nodes, int(tables.counts[N_NODES])
     facts, relations, flows = (int(tables.counts[count]) for count in (N_FACTS, N_RELATIONS, N_FLOWS))
     related, followed = tables.relations.type[:relations] >= 0, tables.flows.flags[:flows] & DEAD == 0
+    if shown is not None:
+        related &= shown.keep_relations(np.arange(relations, dtype=np.int32))
+        followed &= shown.keep_flows(np.arange(flows, dtype=np.int32))
     own = np.full(n, missing, np.int64)
     for column, table, alive in (
         (tables.facts.node[:facts], FACTS, tables.facts.node[:facts] != NONE),
@@ -106,6 +124,7 @@ def _fold_times(tables: IndexTables, times: I64, fold: np.ufunc, missing: int) -
     found = np.full(n, missing, np.int64)
     fold.at(found, nodes.rep[:n], own)
     columns = np.flatnonzero((nodes.kind[:n] == COLUMN) & (nodes.traits[:n] & GONE == 0))
+    columns = columns if shown is None else columns[shown.nodes[columns]]
     fold.at(found, nodes.rep[nodes.part1[columns]], own[columns])
     return found
 

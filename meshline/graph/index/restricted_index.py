@@ -18,13 +18,13 @@ from meshline.graph.index.dump import Dump
 from meshline.graph.index.lineage_index import ChangeFacet, LineageIndex
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.lookup import AssetLookup
-from meshline.graph.index.mentions import Trail
+from meshline.graph.index.mentions import ShownRows, Trail, compute_first_stated, compute_last_observed, list_scopes
 from meshline.graph.index.name_search import Shown
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.restricted_lineage import RestrictedLineage
 from meshline.graph.index.restricted_names import RestrictedAssets, RestrictedNames, refuse_question
 from meshline.graph.index.restricted_ownership import RestrictedOwnership
-from meshline.graph.index.results import Direction, Flags, Hits, Prepared, StatedScope, View, WordMatch
+from meshline.graph.index.results import Direction, Flags, Hits, Ints, Prepared, StatedScope, View, WordMatch
 from meshline.graph.index.statistics import Size
 from meshline.graph.index.title_pairs import TitledNodes, TitlePairs
 from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType, Scope
@@ -52,7 +52,7 @@ class RestrictedIndex(LineageIndex):
         self.assets = RestrictedAssets(self._loader, self._shown, self._lookup, visible, readable)
         self.ownership = RestrictedOwnership(self._loader, self._ownership, visible, readable)
         self.lineage = RestrictedLineage(self._loader, self._ownership, self._view, visible, readable)
-        self.changes = RestrictedChanges(self._loader, self._shown, self._view, self._lookup, readable)
+        self.changes = RestrictedChanges(self._loader, self._shown, self._view, self._lookup, readable, self.ownership)
 
     @property
     def is_restricted(self) -> bool:
@@ -140,20 +140,32 @@ class RestrictedIndex(LineageIndex):
 class RestrictedChanges(ChangeFacet):
     """What sources state of assets that the caller may read. What follows the store, or is for sources, asks the whole index."""
 
-    def __init__(self, loader: HeadLoader, shown: DisplayNames, view: View, lookup: AssetLookup, readable: Flags) -> None:
+    def __init__(
+        self, loader: HeadLoader, shown: DisplayNames, view: View, lookup: AssetLookup, readable: Flags, ownership: RestrictedOwnership
+    ) -> None:
         super().__init__(loader, shown, view, lookup)
         self._readable = readable
+        self._ownership = ownership
 
-    def list_scopes(self, node: int) -> list[int]:
-        return super().list_scopes(node) if self._readable[node] else []
+    def list_scopes(self, node: int, *, shown: bool = False) -> list[int]:
+        return list_scopes(self._tables, node, self._shown_rows if shown else None) if self._readable[node] else []
 
     def compute_last_observed(self) -> I64:
-        found: I64 = np.where(self._readable, super().compute_last_observed(), 0)
+        found: I64 = np.where(self._readable, compute_last_observed(self._tables, self._shown_rows), 0)
         return found
 
     def compute_first_stated(self) -> I64:
-        found: I64 = np.where(self._readable, super().compute_first_stated(), 0)
+        found: I64 = np.where(self._readable, compute_first_stated(self._tables, self._shown_rows), 0)
         return found
+
+    @property
+    def _shown_rows(self) -> ShownRows:
+        return ShownRows(self._readable, self._ownership.keep_relations, self._keep_flows)
+
+    def _keep_flows(self, rows: Ints) -> Flags:
+        flows = self._tables.flows
+        kept: Flags = self._readable[flows.start[rows]] & self._readable[flows.end[rows]]
+        return kept
 
     def apply(self, changes: Changes) -> None:
         refuse_question(changes)

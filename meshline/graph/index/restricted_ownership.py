@@ -12,10 +12,11 @@ from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.restricted_names import refuse_question
 from meshline.graph.index.results import Edge, EdgeTable, Flags, Ints, Ownership
-from meshline.graph.model import EdgeType
+from meshline.graph.model import EDGE_TYPES, EdgeType
 
 _OF_BROWSED = frozenset({EdgeType.OWNS, EdgeType.PART_OF})  # edges that may begin at an asset of which no more than its names is visible
 _TO_BROWSED = _OF_BROWSED | {EdgeType.PORT, EdgeType.READS, EdgeType.WRITES}  # and those that may end at one
+_NUMBERS_OF_BROWSED, _NUMBERS_TO_BROWSED = ([EDGE_TYPES.index(type_) for type_ in types] for types in (_OF_BROWSED, _TO_BROWSED))
 
 
 class RestrictedOwnership(OwnershipFacet):
@@ -78,6 +79,14 @@ class RestrictedOwnership(OwnershipFacet):
 
     def list_scopes_stating(self, type: EdgeType) -> dict[str, list[int]]:  # noqa: A002 - as in the base
         refuse_question(type)
+
+    def keep_relations(self, rows: Ints) -> Flags:
+        """Of rows of the table of relations, whether the viewer sees each (bool)."""
+        relations = self._tables.relations
+        types, starts, ends = relations.type[rows], relations.start[rows], relations.end[rows]
+        seen = np.where(np.isin(types, _NUMBERS_OF_BROWSED), self._visible[starts], self._readable[starts])
+        kept: Flags = seen & np.where(np.isin(types, _NUMBERS_TO_BROWSED), self._visible[ends], self._readable[ends])
+        return kept
 
     def _is_shown(self, owned: Ownership) -> bool:
         return bool(self._visible[owned.owner] and self._visible[owned.level])

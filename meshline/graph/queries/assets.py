@@ -105,7 +105,7 @@ def _filter_rows(index: LineageIndex, node: int, rows: Iterable[FactRow]) -> Ite
 
 def find_last_observed(index: LineageIndex, node: int) -> int | None:
     """When a source last made a statement that is active now and mentions the asset (microseconds); None if there is none."""
-    return max((index.changes.get_scope(scope).last_observed for scope in index.changes.list_scopes(node)), default=None)
+    return max((index.changes.get_scope(scope).last_observed for scope in index.changes.list_scopes(node, shown=True)), default=None)
 
 
 class Alias(NamedTuple):
