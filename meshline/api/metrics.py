@@ -17,7 +17,8 @@ from starlette.responses import Response
 from meshline import __version__
 from meshline.api.errors import NO_TOKEN, BodyTooLarge, UnsupportedMedia
 from meshline.api.graphql.context import RequestRecord
-from meshline.app.service import STORE_SECONDS, Resources, Service
+from meshline.app.service import Resources, Service
+from meshline.app.store_probe import STORE_SECONDS
 from meshline.app.threads import run_in_thread
 from meshline.errors import InvalidInput, NotReady, QueueFull, StoreUnavailable
 from meshline.graph.index import Size

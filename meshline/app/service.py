@@ -22,8 +22,9 @@ from meshline.app.parser_process import start_forks
 from meshline.app.policy_service import PolicyService
 from meshline.app.search_vectors import VectorUpkeep, open_search_vectors
 from meshline.app.settings import Settings
+from meshline.app.store_probe import StoreProbe
 from meshline.app.sync_scheduler import Plan, Scheduler
-from meshline.app.threads import run_in_thread
+from meshline.app.threads import repeat_in_thread, run_in_thread
 from meshline.app.token_uses import WRITE_SECONDS, write_uses
 from meshline.app.tokens import TokenRegister
 from meshline.errors import MeshlineError, NotReady, StoreUnavailable, require_extra
@@ -48,37 +49,6 @@ from meshline.ingest.sources.target import LocalTarget
 if TYPE_CHECKING:
     from meshline.ingest.kafka import EventConsumer, Subscription
     from meshline.ingest.kafka import Observer as KafkaObserver
-
-STORE_SECONDS = 3.0  # the time in which the store must answer
-PATIENCE = 0.05  # seconds that a health check waits for a new answer; then it answers the previous one
-
-
-class StoreProbe:
-    """The newest revision of a store, or the reason why it is unknown."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._asking: asyncio.Task[None] | None = None
-        self._known: int | str = ""
-        self._known_at = float("-inf")
-
-    async def read_revision(self, patience: float = PATIENCE) -> int | str:
-        """The newest revision, or a sentence with the reason why it is unknown. An earlier answer counts for `STORE_SECONDS`."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
-        if time.monotonic() - self._known_at > STORE_SECONDS:
-            patience = STORE_SECONDS
-        done, _ = await asyncio.wait({self._asking}, timeout=patience)
-        if not done and time.monotonic() - self._known_at > STORE_SECONDS:
-            return f"the store has not answered for {STORE_SECONDS:g} seconds"
-        return self._known
-
-    async def _ask(self) -> None:
-        try:
-            self._known = await run_in_thread(self._store.read_revision)
-        except MeshlineError as error:
-            self._known = f"the store does not answer: {error}"
-        self._known_at = time.monotonic()
 
 
 def build_subscription(settings: Settings) -> Subscription | None:
@@ -274,20 +244,28 @@ class Service:
 
     def _start_tasks(self, opened: Resources) -> None:
         """Start what runs until the service is closed."""
-        tasks = [self._follow(opened.live, opened.access_requests), self._join(opened.live)]
-        tasks += [
-            self._prune(opened.live.store),
-            self._keep_uses(opened.live.store),
+        store, often = opened.live.store, self.settings.refresh_seconds
+        repeat = partial(repeat_in_thread, grace=TASK_GRACE)
+        tasks = [
+            self._follow(opened.live, opened.access_requests),
+            self._join(opened.live),
             run_in_thread(start_forks),
-            self._keep_log(opened.access_log),
-            self._write_due(),
+            repeat(partial(self._prune, store), PRUNE_SECONDS, "old raw events were not deleted", at_once=True),
+            repeat(partial(self._write_uses, store), WRITE_SECONDS, "the last uses of tokens were not written"),
+            repeat(
+                partial(self._write_log, opened.access_log),
+                access_log.WRITE_SECONDS,
+                "the audit log of access was not written",
+                at_once=True,
+            ),
+            repeat(self._upkeep.write_due, often, "reminders and ends of access were not written"),
         ]
         if opened.live.vectors is not None:
             model = opened.live.vectors.model
             log.info("searches use vectors", extra={DETAILS: {"model": model.name, "digest": model.digest}})
-            tasks.append(self._prepare_vectors(opened.live))
+            tasks.append(repeat(VectorUpkeep(opened.live).prepare, often, "the vectors of names were not made", at_once=True))
         if self.access is not None:
-            tasks.append(self._follow_access(self.access))
+            tasks.append(repeat(self.access.follow, often, "sessions and denials that other processes write are not known"))
         if opened.scheduler is not None:
             tasks.append(opened.scheduler.run())
         if opened.notifier is not None:
@@ -401,63 +379,6 @@ class Service:
                     log.exception("changes that other processes write cannot be shown")
                 self.waiting_for = "changes that other processes write to the store cannot be shown: see the log"
 
-    async def _prepare_vectors(self, live: LiveGraph) -> None:
-        """Make the vectors of names, after the start and as names come."""
-        upkeep = VectorUpkeep(live)
-        while True:
-            await run_in_task(upkeep.prepare)
-            await asyncio.sleep(self.settings.refresh_seconds)
-
-    async def _follow_access(self, access: AccessJournal) -> None:
-        """Read the sessions and denials that other processes write to the same store."""
-        failing = False
-        while True:
-            await asyncio.sleep(self.settings.refresh_seconds)
-            try:
-                await run_in_task(access.follow)
-                failing = False
-            except MeshlineError as error:
-                if not failing:
-                    log.warning("sessions and denials that other processes write are not known: %s", error)
-                failing = True
-            except Exception:
-                if not failing:
-                    log.exception("sessions and denials that other processes write are not known")
-                failing = True
-
-    async def _keep_uses(self, store: Store) -> None:
-        """Write the last use of each token to the store."""
-        while True:
-            await asyncio.sleep(WRITE_SECONDS)
-            try:
-                await run_in_task(partial(self._write_uses, store))
-            except MeshlineError as error:
-                log.warning("the last uses of tokens were not written: %s", error)
-            except Exception:
-                log.exception("the last uses of tokens were not written")
-
-    async def _write_due(self) -> None:
-        """Write what happens to requests for access by time. A failure does not keep the server from answering."""
-        while True:
-            await asyncio.sleep(self.settings.refresh_seconds)
-            try:
-                await run_in_task(self._upkeep.write_due)
-            except MeshlineError as error:
-                log.warning("reminders and ends of access were not written, and will be: %s", error)
-            except Exception:
-                log.exception("reminders and ends of access were not written")
-
-    async def _keep_log(self, entries: AccessLog) -> None:
-        """Write what the audit log counts, and the tokens and access rules that this server follows now."""
-        while True:
-            try:
-                await run_in_task(partial(self._write_log, entries))
-            except MeshlineError as error:
-                log.warning("the audit log of access was not written, and will be: %s", error)
-            except Exception:
-                log.exception("the audit log of access was not written")
-            await asyncio.sleep(access_log.WRITE_SECONDS)
-
     def _write_log(self, entries: AccessLog) -> None:
         self._write_counts(entries)
         if self.tokens is not None:
@@ -475,16 +396,9 @@ class Service:
             write_uses(store, changed)
             self._uses = uses
 
-    async def _prune(self, store: Store) -> None:
+    def _prune(self, store: Store) -> None:
         """Delete raw events that are older than the settings allow."""
-        while True:
-            try:
-                await run_in_task(partial(store.prune_raw_events, self.settings.compute_raw_cutoff()))
-            except MeshlineError as error:
-                log.warning("old raw events were not deleted: %s", error)
-            except Exception:
-                log.exception("old raw events were not deleted")
-            await asyncio.sleep(PRUNE_SECONDS)
+        store.prune_raw_events(self.settings.compute_raw_cutoff())
 
 
 def _build_event_limits(settings: Settings) -> EventLimits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +13,8 @@ from typing import TypeVar
 from meshline.errors import MeshlineError, QueueFull
 
 T = TypeVar("T")
+
+log = logging.getLogger("meshline.api")
 
 
 async def run_in_thread(work: Callable[[], T], *, grace: float = 0, on_end: Callable[[], None] | None = None) -> T:
@@ -46,6 +49,29 @@ async def run_in_thread(work: Callable[[], T], *, grace: float = 0, on_end: Call
             with suppress(asyncio.TimeoutError, MeshlineError):
                 await asyncio.wait_for(asyncio.shield(answer), grace)
         raise
+
+
+async def repeat_in_thread(work: Callable[[], object], seconds: float, failure: str, *, grace: float = 0, at_once: bool = False) -> None:
+    """Run in a thread again and again, with a pause of some seconds after each time, until the caller is cancelled.
+
+    What fails is tried again; the first of several failures in a row is logged, as the sentence `failure` and why. `at_once`: the first
+    time is not after a pause. `grace`: as of `run_in_thread`.
+    """
+    failing = False
+    await asyncio.sleep(0 if at_once else seconds)
+    while True:
+        try:
+            await run_in_thread(work, grace=grace)
+            failing = False
+        except MeshlineError as error:
+            if not failing:
+                log.warning("%s, and this is tried again: %s", failure, error)
+            failing = True
+        except Exception:
+            if not failing:
+                log.exception("%s, and this is tried again", failure)
+            failing = True
+        await asyncio.sleep(seconds)
 
 
 class Lane:
