@@ -21,7 +21,7 @@ from meshline.errors import require_extra
 if TYPE_CHECKING:
     from mcp.server.lowlevel.server import Server
 
-    from meshline.app.agents.tools import Ask
+    from meshline.app.agents.tool_assets import Ask
 
 MEDIA = frozenset({JSON})
 MAX_BODY = 1_000_000  # bytes of a request: the text of a change is the most that it has

@@ -10,7 +10,7 @@ from meshline.cli.options import Server, Store
 from meshline.errors import require_extra
 
 if TYPE_CHECKING:
-    from meshline.app.agents.tools import Ask
+    from meshline.app.agents.tool_assets import Ask
     from meshline.cli.store import OpenGraph
 
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from meshline.app.agents.mcp_server import run_tool
-from meshline.app.agents.tools import BY_NAME, Ask
+from meshline.app.agents.tool_assets import Ask
+from meshline.app.agents.tools import BY_NAME
 
 EMAIL = "http://iceberg-rest.internal:8181/customers.customers.email"
 REVENUE = "marts.finance.revenue_daily.revenue"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from meshline.app.agents.tools import Ask
+from meshline.app.agents.tool_assets import Ask
 from meshline.app.tokens import Role, generate_token, hash_token
 from meshline.cli.mcp import open_ask
 from tests.agents.questions import LATER, QUESTIONS, Agent, Library

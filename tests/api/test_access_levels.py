@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from meshline.app.agents.tools import DescribeArguments, describe_asset
+from meshline.app.agents.asset_questions import describe_asset
+from meshline.app.agents.tool_arguments import DescribeArguments
 from meshline.app.tokens import Role
 from tests.api.conftest import run_application
 from tests.api.test_access import MESH, YAML, build_event

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 
-from meshline.app.agents import tools
+from meshline.app.agents import change_questions
 from meshline.app.agents.answers import MAX_BYTES, Answer, Row, encode_answer
 from meshline.app.agents.mcp_server import AgentServer, run_tool
-from meshline.app.agents.tools import BY_NAME, TOOLS, Ask
+from meshline.app.agents.tool_assets import Ask
+from meshline.app.agents.tools import BY_NAME, TOOLS
 from meshline.cli.client import LocalClient
 from meshline.cli.mcp import open_ask
 from meshline.cli.store import open_graph
@@ -286,7 +287,7 @@ def test_history_names_the_columns_that_changed(tmp_path: Path, monkeypatch: pyt
         run_successfully("ingest", "openlineage", tmp_path / "event.json", "--store", store)
     with open_ask(store, None) as ask:
         changes = call(ask, "history", asset="a.b", since="2026-03-01T12:00")["changes"]
-        monkeypatch.setattr(tools, "SCHEMAS", 1)
+        monkeypatch.setattr(change_questions, "SCHEMAS", 1)
         few = call(ask, "history", asset="a.b", since="2026-02-01")
         assert few["changes"] == []
         assert few["completeness"]["because"] == ["Only the newest 1 lists of columns of 'n/a.b' were read."]

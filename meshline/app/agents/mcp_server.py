@@ -21,7 +21,10 @@ from mcp.shared.exceptions import MCPError
 
 from meshline import __version__
 from meshline.app.agents.answers import encode_answer
-from meshline.app.agents.tools import REQUEST_ACCESS, TOOLS, Ask, DescribeArguments, Tool, build_schema, describe_asset, parse_arguments
+from meshline.app.agents.asset_questions import describe_asset
+from meshline.app.agents.tool_arguments import DescribeArguments
+from meshline.app.agents.tool_assets import Ask
+from meshline.app.agents.tools import REQUEST_ACCESS, TOOLS, Tool, build_schema, parse_arguments
 from meshline.errors import MeshlineError
 from meshline.words import shorten_text
 
