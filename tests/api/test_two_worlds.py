@@ -182,6 +182,7 @@ BROWSED = Secret("browsed", "browsed")
 
 
 @settings(max_examples=choose_size(2, 1000), deadline=None)
+@example(USUAL, PLAIN, STRANGE)
 @given(shape=draw_shapes(), unread=draw_secret(MARKS[0]), other=draw_secret(MARKS[1]))
 def test_two_worlds_of_which_a_part_may_be_browsed(shape: Shape, unread: Secret, other: Secret) -> None:
     """They differ in what may not be read of it: byte for byte the same answers."""

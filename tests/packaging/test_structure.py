@@ -232,7 +232,7 @@ SAME_FOR_ALL = {  # what a restricted index answers as any other: about assets t
         *("is_visible", "list_of_kind", "list_columns", "get_dataset", "is_inferred", "is_unlisted", "is_described", "find_position"),
         "list_tags",
     },
-    "OwnershipFacet": {"get_attributes", "mark_linked"},
+    "OwnershipFacet": {"get_attributes", "list_linked", "mark_linked"},
     "LineageFacet": {
         *("mark_seen", "find_flow_scopes", "get_text", "roll_up", "number_distinct", "get_kinds", "get_datasets", "get_representatives"),
     },

@@ -249,13 +249,17 @@ class OwnershipFacet:
         """The datasets that jobs without a stated output read, as columns: a job starts an edge, and a dataset ends it."""
         return self._ownership.build_idle_read_table()
 
-    def mark_linked(self, type: EdgeType, *, incoming: bool = False) -> Flags:  # noqa: A002 - as in `list_edges`
-        """Boolean array by node: the representatives at which edges of a type other than FLOWS_TO begin (or end). Looks at all edges."""
+    def list_linked(self, type: EdgeType) -> tuple[Ints, Ints]:  # noqa: A002 - as in `list_edges`
+        """The representatives that edges of a type other than FLOWS_TO connect: (where each begins, where it ends). Looks at all edges."""
         tables = self._tables
         relations, n = tables.relations, int(tables.counts[N_RELATIONS])
         rows = np.flatnonzero(relations.type[:n] == EDGE_TYPES.index(type))
-        start, end = self._keep_shown(tables.nodes.rep[relations.start[rows]], tables.nodes.rep[relations.end[rows]], type)
-        marked = np.zeros(int(tables.counts[N_NODES]), np.bool_)
+        return self._keep_shown(tables.nodes.rep[relations.start[rows]], tables.nodes.rep[relations.end[rows]], type)
+
+    def mark_linked(self, type: EdgeType, *, incoming: bool = False) -> Flags:  # noqa: A002 - as in `list_edges`
+        """Boolean array by node: the representatives at which edges of a type other than FLOWS_TO begin (or end). Looks at all edges."""
+        start, end = self.list_linked(type)
+        marked = np.zeros(int(self._tables.counts[N_NODES]), np.bool_)
         marked[end if incoming else start] = True
         return marked
 

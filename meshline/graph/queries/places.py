@@ -91,7 +91,13 @@ class Places:
         they own.
         """
         found = {kind: self._bind(kind, edges.start, edges.end) for kind, edges in self._edges.items()}
-        return {**found, JOB: self._bind_jobs()}
+        owners = found[OWNER]
+        return {**found, OWNER: owners._replace(free=owners.free & self.readers.free), JOB: self._bind_jobs()}
+
+    @cached_property
+    def readers(self) -> Bonds:
+        """Owners, and what sources state that they may read."""
+        return self._bind(OWNER, *self._index.ownership.list_linked(EdgeType.MAY_READ))
 
     @cached_property
     def free_jobs(self) -> Flags:

@@ -214,6 +214,7 @@ class _Mask:
         shown[hidden] = False  # its terms describe all that it governs, column by column
         for kind in (JOB, CONSUMER, OWNER):
             self._add_bound(shown, restricted, kind)
+        self._add_readers(shown, restricted)
         self._add_own_owners(shown)
 
     def _add_bound(self, shown: Flags, restricted: Flags, kind: int) -> None:
@@ -227,6 +228,13 @@ class _Mask:
         if self._rights.is_everything_granted:
             seen |= places.free_jobs if kind == JOB else bonds.free
         shown |= seen & ~restricted
+
+    def _add_readers(self, shown: Flags, restricted: Flags) -> None:
+        """Add the owners that may read a shown asset, if everything is granted: those of hidden ones alone are as hidden as these."""
+        if self._rights.is_everything_granted:
+            readers = self._places.readers
+            found = readers.starts[shown[readers.ends]]
+            shown[found[~restricted[found]]] = True
 
     def _add_own_owners(self, shown: Flags) -> None:
         """Add the owners that the viewer is himself, and those that are his groups."""
