@@ -34,11 +34,11 @@ def executor() -> Iterator[Executor]:
 
 
 def trace(executor: Executor, query: str, **variables: str) -> list[str]:
-    """The functions that are called to answer a question, in order, when all that is remembered of earlier ones is."""
+    """What functions of ours call to answer a question, in order, when all that is remembered of earlier ones is."""
     called: list[str] = []
 
     def note(frame: FrameType, event: str, function: object) -> None:
-        if event in ("call", "c_call"):
+        if event in ("call", "c_call") and frame.f_globals["__name__"].startswith("meshline."):
             called.append(frame.f_code.co_qualname if event == "call" else getattr(function, "__qualname__", ""))
 
     for _ in range(3):
