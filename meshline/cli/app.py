@@ -17,6 +17,7 @@ from meshline.cli import store as stores
 from meshline.cli import token as tokens
 from meshline.cli.asset_view import schemas, show
 from meshline.cli.audit import audit
+from meshline.cli.comment import comment
 from meshline.cli.consumers import consumers
 from meshline.cli.coverage import coverage, list_assets
 from meshline.cli.demo import demo
@@ -177,6 +178,7 @@ app.add_typer(stated, name="set")
 app.add_typer(unset, name="unset")
 app.command()(identities.retract)
 app.add_typer(check, name="check")
+app.command()(comment)
 app.command()(rules)
 app.command()(policies)
 app.command()(export)

@@ -2,119 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs
 from xml.etree import ElementTree as ET
 
 import pytest
 from ruamel.yaml import YAML
 
-from tests.cli.dbt_project import PAIR, DbtProject
+from tests.docs.ci_world import HEADLINE, World, check_removed_column, run_git
 
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "docs" / "ci"
-CONTRACT = (ROOT / "examples/mesh/contracts/campaign_audience.odcs.yaml").read_text("utf-8")
-MESH = """\
-version: 1
-source: shop
-sources:
-  - kind: contract
-    name: mesh
-    files: ["contracts/*.yaml"]
-"""
-HEADLINE = "### BREAKING: contract campaign-audience-contract-v1, model campaign\\_audience: `email` is removed; "
-
-
-class World(NamedTuple):
-    """A clone of a repository on a branch, and what CI sets."""
-
-    clone: Path
-    environment: dict[str, str]
-
-    def run(self, command: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, **self.environment}
-        return subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", command], cwd=self.clone, env=environment, capture_output=True, text=True, check=False
-        )
-
-
-def run_git(folder: Path, *arguments: str) -> None:
-    identity = ["-c", "user.name=ann", "-c", "user.email=ann@company.com", "-c", "init.defaultBranch=main"]
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
-
-
-class Running(NamedTuple):
-    """A meshline that asks who one is, and the token of a reader."""
-
-    address: str
-    token: str
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A meshline that knows the example mesh from its own systems."""
-    folder = tmp_path_factory.mktemp("server")
-    shutil.copytree(ROOT / "examples", folder / "examples")
-    meshline = str(Path(sys.executable).with_name("meshline"))
-
-    def run_meshline(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([meshline, *arguments], cwd=folder, check=True, capture_output=True, text=True)
-
-    run_meshline("sync", "examples/mesh/mesh.yaml", "--store", "sqlite:///mesh.db")
-    made = run_meshline("token", "new", "ci", "--role", "reader")
-    (folder / "meshline.toml").write_text(made.stderr, "utf-8")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [meshline, "serve", "--store", "sqlite:///mesh.db", "--port", str(port), "--config", "meshline.toml"]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait(f"http://127.0.0.1:{port}/readyz")
-        yield Running(f"http://127.0.0.1:{port}", made.stdout.strip())
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _wait(address: str) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(address, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("the server did not get ready")
-
-
-@pytest.fixture
-def world(tmp_path: Path, server: Running, programs: Path) -> World:
-    """A repository with a contract; a clone of it on a branch that drops a column."""
-    origin, clone = tmp_path / "origin", tmp_path / "clone"
-    (origin / "contracts").mkdir(parents=True)
-    (origin / "mesh.yaml").write_text(MESH, "utf-8")
-    (origin / "contracts" / "audience.yaml").write_text(CONTRACT, "utf-8")
-    run_git(origin, "init")
-    run_git(origin, "add", "-A")
-    run_git(origin, "commit", "-m", "a contract")
-    run_git(tmp_path, "clone", "origin", "clone")
-    run_git(clone, "checkout", "-b", "drop-email")
-    kept = [line for line in CONTRACT.splitlines(keepends=True) if "name: email" not in line and ".email" not in line]
-    (clone / "contracts" / "audience.yaml").write_text("".join(kept), "utf-8")
-    run_git(clone, "commit", "-am", "drop email")
-    path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return World(clone, {"PATH": path, "MESHLINE_SERVER": server.address, "MESHLINE_TOKEN": server.token})
 
 
 def read_workflow(name: str) -> dict[str, Any]:
@@ -196,44 +100,6 @@ def test_github_with_a_server_that_is_away_is_2(world: World) -> None:
     ran = here.run(read_steps()["Check"])
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "no answer from http://127.0.0.1:1" in ran.stderr
-
-
-# In place of dbt: it writes the manifest that dbt made of these files, now.
-DBT = """\
-#!{python}
-import datetime, json, pathlib, sys
-assert sys.argv[1:3] == ["compile", "--project-dir"], sys.argv
-project = pathlib.Path(sys.argv[3])
-version = "before" if "currency" in (project / "models/staging/stg_payments.sql").read_text() else "after"
-manifest = json.loads(pathlib.Path("{pair}", version + ".json").read_text())
-manifest["metadata"]["generated_at"] = datetime.datetime.now(datetime.UTC).isoformat()
-(project / "target").mkdir(exist_ok=True)
-(project / "target" / "manifest.json").write_text(json.dumps(manifest))
-"""
-
-
-@pytest.fixture
-def dbt_world(tmp_path: Path, server: Running, programs: Path) -> World:
-    """A clone of a repository with a dbt project, on a branch that removes a column; the target folder is ignored."""
-    project = DbtProject(tmp_path)
-    project.remove_column()
-    project.work.commit("remove a column")
-    run_git(tmp_path, "clone", "--branch", "feature", "repository", "clone")
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    dbt = tools / "dbt"
-    dbt.write_text(DBT.format(python=sys.executable, pair=PAIR), "utf-8")
-    dbt.chmod(0o755)
-    path = f"{tools}:{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return World(tmp_path / "clone", {"PATH": path, "MESHLINE_SERVER": server.address, "MESHLINE_TOKEN": server.token})
-
-
-def check_removed_column(clone: Path) -> None:
-    assert not (clone / "dbt/target").exists() or "target" not in subprocess.check_output(
-        ["git", "status", "--short"], cwd=clone, text=True
-    )
-    comment_text = (clone / "meshline.md").read_text("utf-8").splitlines()[1]
-    assert comment_text.startswith("### BREAKING: table marts.staging.stg\\_payments: `currency` is removed; ")
 
 
 def test_github_with_dbt(dbt_world: World) -> None:

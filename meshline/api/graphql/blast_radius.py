@@ -38,12 +38,13 @@ class VersionsInput:
     after: str | None = strawberry.field(default=None, description="If not given, the file was removed.")
 
 
-@strawberry.input(description="A table's schema: Iceberg or Delta metadata, an Avro or JSON schema.")
+@strawberry.input(description="A table's schema: Iceberg or Delta metadata, an Avro or JSON schema, or a file of Protobuf.")
 class SchemaInput(VersionsInput):
     dataset: str | None = strawberry.field(default=None, description="The table, by any of its names.")
     format: str | None = strawberry.field(
         default=None, description="iceberg, delta, avro, json or protobuf; if not given, detected from the text."
     )
+    message: str | None = strawberry.field(default=None, description="The message of Protobuf; if not given, all that no other contains.")
 
 
 @strawberry.input(description="Statements of SQL that change tables (CREATE, ALTER, DROP).")
@@ -89,7 +90,9 @@ def _build_file(kind: str, side: str, text: str | None) -> File | None:
 def _collect_options(given: VersionsInput) -> dict[str, str]:
     if not isinstance(given, SchemaInput):
         return {}
-    return {name: text for name, text in (("dataset", given.dataset), ("format", given.format)) if text is not None}
+    return {
+        name: text for name, text in (("dataset", given.dataset), ("format", given.format), ("message", given.message)) if text is not None
+    }
 
 
 def parse_verdict(text: str) -> Verdict:
