@@ -124,7 +124,7 @@ def judge_texts(
     report = replace(
         report,
         checked=found.compared,
-        compatibility=", ".join(sorted({one.options.get("compatibility", "").upper() for one in request.inputs} - {""})),
+        compatibility=", ".join(sorted(set(_list_compatibility_modes(request)))),
         warnings=(*found.warnings, *unchecked),
         violations=violations,
         hidden_violations=hidden,
@@ -132,6 +132,12 @@ def judge_texts(
         policies_checked=graph and not (restricted and own),
     )
     return decide(apply_waivers(report, waived, from_micros(time).date()))
+
+
+def _list_compatibility_modes(request: CheckRequest) -> Iterator[str]:
+    for one in request.inputs:
+        if one.kind == "schema" and (mode := one.options.get("compatibility", "")):
+            yield mode.upper()
 
 
 def _may_read(index: LineageIndex, assets: Iterable[AssetKey]) -> bool:

@@ -88,6 +88,7 @@ def build_check_records(actor: str, report: Report, digest: str, at: int) -> lis
         "digest": digest,
         "mode": report.mode,
         "profile": report.profile,
+        **({"compatibility": report.compatibility} if report.compatibility else {}),
         "failOn": report.fail_on,
         "passed": report.passed,
         "verdict": report.verdict,

@@ -462,6 +462,8 @@ def test_a_transitive_mode_compares_with_every_version(here: Path) -> None:
     ran = run_command(*command, "FORWARD_TRANSITIVE", "--earlier", "v1.avsc", "--format", "json")
     assert ran.code == 1
     assert (ran.json["compatibility"], ran.json["checked"]) == ("FORWARD_TRANSITIVE", 2)
+    for form, text in (("junit", 'name="compatibility" value="FORWARD_TRANSITIVE"'), ("sarif", '"compatibility": "FORWARD_TRANSITIVE"')):
+        assert text in run_command(*command, "FORWARD_TRANSITIVE", "--earlier", "v1.avsc", "--format", form).out
     assert [(one["rule"], one["verdict"]) for one in ran.json["findings"]] == [  # type: ignore[index, call-overload, union-attr]
         ("column-removed", "breaking"),
         ("column-with-default-added", "compatible"),

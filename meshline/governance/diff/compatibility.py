@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from meshline.governance.changes import Change, ChangeBuilder, SubjectKind
 from meshline.governance.rules import Verdict
-from meshline.graph.contracts import Definition, Direction, Pair, Resolution, Unreadable
+from meshline.graph.contracts import Definition, Direction, Field, Pair, Resolution, Unreadable
 
 _B, _F = Direction
 
@@ -49,14 +49,11 @@ def decide_changes(changes: Iterable[Change], pair: Pair[Definition], resolution
         if not explaining:
             more.append(_build_change(pair, one))
     if resolution.by_rule:
-        required = {field.name for field in pair.before.value.model.fields if field.required and field.encoding} if pair.before else set()
         for at, change in enumerate(found):
-            directions = set(_MISREAD.get(change.rule, ()))
-            if change.rule == "column-removed" and change.subject.part[-1] in required:
-                directions.add(_F)
-            for direction in resolution.directions:
-                if direction in directions:
-                    reasons.setdefault(at, f"{_describe(direction)}.")
+            misread = _find_misread(change, pair)
+            first = next((one for one in resolution.directions if one in misread), None)
+            if first is not None:
+                reasons[at] = f"{_describe(first)}."
     return [
         *(
             change._replace(decided=(Verdict.BREAKING if at in reasons else Verdict.COMPATIBLE).name.lower(), why=reasons.get(at, ""))
@@ -64,6 +61,30 @@ def decide_changes(changes: Iterable[Change], pair: Pair[Definition], resolution
         ),
         *more,
     ]
+
+
+def _find_misread(change: Change, pair: Pair[Definition]) -> frozenset[Direction]:
+    """In which directions the binary form of Protobuf is misread."""
+    found = _MISREAD.get(change.rule, frozenset())
+    if change.rule not in _OF_FIELDS or pair.before is None or pair.after is None:
+        return found
+    old = next((field for field in pair.before.value.model.fields if field.name == change.subject.part[1]), None)
+    new = next((field for field in pair.after.value.model.fields if old is not None and field.id == old.id), None)
+    match change.rule:
+        case "column-removed" if old is not None and old.required and old.encoding is not None and old.encoding.number:
+            return frozenset({_F})  # old readers require it
+        case "enum-value-removed" if _is_closed(new):
+            return frozenset({_B})
+        case "enum-value-added" if _is_closed(old):
+            return frozenset({_F})
+    return found
+
+
+_OF_FIELDS = frozenset({"column-removed", "enum-value-removed", "enum-value-added"})
+
+
+def _is_closed(field: Field | None) -> bool:
+    return field is not None and field.encoding is not None and field.encoding.is_closed
 
 
 def keep_worst(changes: Iterable[Change]) -> tuple[Change, ...]:

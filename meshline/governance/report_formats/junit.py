@@ -32,6 +32,8 @@ def render_xml(report: Report) -> bytes:
     suite = TestSuite("meshline check")
     for key in ("verdict", "mode", "profile"):
         suite.add_property(key, str(getattr(report, key)))
+    if report.compatibility:
+        suite.add_property("compatibility", report.compatibility)
     if not report.consumers_checked:
         suite.add_property("consumers", UNCHECKED)
     for note in list_uncertainties(report):

@@ -52,6 +52,7 @@ def encode_sarif(report: Report) -> bytes:
             "passed": report.passed,
             "mode": report.mode,
             "profile": report.profile,
+            **({"compatibility": report.compatibility} if report.compatibility else {}),
             "consumersChecked": report.consumers_checked,
             "policiesChecked": report.policies_checked,
         },

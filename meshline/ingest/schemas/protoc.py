@@ -20,9 +20,13 @@ LONGEST = 500  # characters of a message
 EXTRA = "protobuf"
 
 _COMPILE = f"""
-import resource, sys
-resource.setrlimit(resource.RLIMIT_CPU, ({SECONDS}, {SECONDS}))
-resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY}))
+import sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CPU, ({SECONDS}, {SECONDS}))
+    resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY}))
+except (ImportError, ValueError, OSError):  # not of every system: then the time is limited from outside
+    pass
 from pathlib import Path
 import grpc_tools
 from grpc_tools.protoc import main
@@ -48,7 +52,7 @@ def compile_files(files: Mapping[str, str], imports: Mapping[str, str], places: 
     with TemporaryDirectory(prefix="meshline-") as folder:
         for name, text in every.items():
             _write_file(Path(folder, "files", name), name, text)
-        command = [sys.executable, "-I", "-c", _COMPILE, folder, *files]
+        command = [sys.executable, "-P", "-c", _COMPILE, folder, *files]
         try:
             done = subprocess.run(command, capture_output=True, timeout=3 * SECONDS, check=False)  # noqa: S603 - no shell
         except subprocess.TimeoutExpired as error:

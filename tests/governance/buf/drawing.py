@@ -233,6 +233,8 @@ class ProtoDrawing:
         label, options = one.label, []
         if self._syntax == "2023":
             presence = {"implicit": "IMPLICIT", "required": "LEGACY_REQUIRED"}.get(label)
+            if one.type in {enum.name for enum in self._enums if enum.closed} and label == "implicit":
+                presence = None  # such enums are always open
             options += [f"features.field_presence = {presence}"] if presence else []
             label = "repeated" if label == "repeated" else ""
         options += [f"default = {one.default}"] if one.default else []

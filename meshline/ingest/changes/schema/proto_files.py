@@ -24,6 +24,7 @@ from meshline.ingest.schemas.protoc import MAX_BYTES, MAX_FILES, is_import_path
 from meshline.ingest.sources.files import read_bytes
 
 SUFFIX = ".proto"
+TABLE_FOLDERS = frozenset({"_delta_log", "metadata"})  # of Delta and Iceberg
 DESCRIPTORS = frozenset({".pb", ".binpb", ".desc", ".protoset"})  # of a binary FileDescriptorSet
 
 _IMPORT = re.compile(r"""\bimport\s+(?:(?:public|weak|option)\s+)?["']([^"'\n]{1,1000})["']\s*;""")
@@ -35,6 +36,11 @@ class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     files: dict[str, str] = {}
     imports: dict[str, str] = {}
     descriptors: str = ""
+
+
+def encode_bundle(bundle: Bundle) -> bytes:
+    """The text of several files."""
+    return msgspec.json.encode(bundle)
 
 
 class Compiled(NamedTuple):
@@ -65,7 +71,8 @@ def is_proto_name(name: str) -> bool:
 def is_protobuf_path(path: Path) -> bool:
     """Whether a file, or a folder with such files, is read as Protobuf without `--as`."""
     if path.is_dir():
-        return any(path.rglob(f"*{SUFFIX}"))
+        is_table = path.name in TABLE_FOLDERS or any((path / name).is_dir() for name in TABLE_FOLDERS)  # which may have many files
+        return not is_table and any(path.rglob(f"*{SUFFIX}"))
     return path.suffix == SUFFIX or path.suffix in DESCRIPTORS
 
 
@@ -150,7 +157,7 @@ def read_proto(path: Path) -> Text:
         return _build_bundle(path, files, {})
     if path.suffix in DESCRIPTORS:
         data = read_bytes(path, MAX_BYTES)
-        return Text(str(path), msgspec.json.encode(Bundle(descriptors=base64.b64encode(data).decode())))
+        return Text(str(path), encode_bundle(Bundle(descriptors=base64.b64encode(data).decode())))
     text = Text(str(path), read_bytes(path, MAX_BYTES))
     imports = _IMPORT.findall(text.data.decode("utf-8", "replace"))
     root = next(
@@ -191,4 +198,4 @@ def _build_bundle(root: Path, files: Mapping[str, Path], imports: Mapping[str, P
     texts = [{name: decode_text(read_bytes(path, MAX_BYTES), str(path)) for name, path in some.items()} for some in (files, imports)]
     if sum(len(text) for some in texts for text in some.values()) > MAX_BYTES:
         raise InvalidInput(f"its files have more than {MAX_BYTES} characters", str(root))
-    return Text(str(root), msgspec.json.encode(Bundle(texts[0], texts[1])))
+    return Text(str(root), encode_bundle(Bundle(texts[0], texts[1])))
