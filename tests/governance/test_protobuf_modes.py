@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from meshline.app.check_texts import CheckInput, CheckRequest, File, ParsedTexts
 from meshline.ingest.changes.schema.proto_files import Bundle, encode_bundle
-from meshline.ingest.changes.schema.protoc import compile_files
+from meshline.ingest.schemas.protoc import compile_files
 from tests.governance.buf.drawing import ProtoDrawing
 from tests.governance.buf.pairs import TABLE
 from tests.governance.test_buf_verdicts import KNOWN

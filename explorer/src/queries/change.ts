@@ -3,7 +3,7 @@ import type { Operation } from "../client";
 
 export type ChangeInput = { words?: readonly (string)[] | null | undefined; contract?: VersionsInput | null | undefined; product?: VersionsInput | null | undefined; schema?: SchemaInput | null | undefined; ddl?: DdlInput | null | undefined; dbt?: VersionsInput | null | undefined };
 export type VersionsInput = { before?: string | null | undefined; after?: string | null | undefined };
-export type SchemaInput = { before?: string | null | undefined; after?: string | null | undefined; dataset?: string | null | undefined; format?: string | null | undefined };
+export type SchemaInput = { before?: string | null | undefined; after?: string | null | undefined; dataset?: string | null | undefined; format?: string | null | undefined; message?: string | null | undefined };
 export type DdlInput = { text?: string; dialect?: string | null | undefined };
 export type CheckMode = "STRICT" | "USAGE";
 export type CheckProfile = "MESH" | "CONSUMER" | "FULL";
