@@ -48,7 +48,9 @@ READER = Actor("reader", Role.READER, groups=("open-team",))
 RULES = AccessRules(
     {Action.READ: Default.NOTHING}, (Rule(frozenset({"group:open-team"}), (Selector(SelectorKind.DOMAIN, "open"),), "rules:1"),), ()
 )
-BOUNDS = Bounds(seconds=600, aliases=1_000, tokens=20_000, depth=100)
+DAY = 86_400.0  # no question ends before its time, also if the process was stopped for a while: a shorter answer would differ
+MANY = 300  # examples in a run with `--all`: some ten seconds each, of the two hours that a test may take there
+BOUNDS = Bounds(seconds=DAY, aliases=1_000, tokens=20_000, depth=100)
 WITHOUT = {"edges", "ageSeconds"}  # what nodes have, too; and what depends on the clock
 FIELDS = {name for kind in SCHEMA.type_map.values() if hasattr(kind, "fields") for name in kind.fields if name not in WITHOUT}
 ROOTS = sorted(RESTRICTED_FIELDS)
@@ -135,7 +137,7 @@ EFFECTS = {
 }
 
 
-@settings(max_examples=choose_size(2, 1000), deadline=None)
+@settings(max_examples=choose_size(2, MANY), deadline=None)
 @example(USUAL, PLAIN, STRANGE)
 @given(shape=draw_shapes(), secret=draw_secret(MARKS[0]), other=draw_secret(MARKS[1]))
 def test_two_worlds(shape: Shape, secret: Secret, other: Secret) -> None:
@@ -181,7 +183,7 @@ BROWSING = RULES._replace(defaults={Action.BROWSE: Default.EVERYTHING, Action.RE
 BROWSED = Secret("browsed", "browsed")
 
 
-@settings(max_examples=choose_size(2, 1000), deadline=None)
+@settings(max_examples=choose_size(2, MANY), deadline=None)
 @example(USUAL, PLAIN, STRANGE)
 @given(shape=draw_shapes(), unread=draw_secret(MARKS[0]), other=draw_secret(MARKS[1]))
 def test_two_worlds_of_which_a_part_may_be_browsed(shape: Shape, unread: Secret, other: Secret) -> None:
