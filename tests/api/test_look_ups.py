@@ -64,6 +64,6 @@ def test_an_exact_name(executor: Executor) -> None:
     """But for the name itself, which is not kept anywhere if nothing ever had it."""
     dataset = 'query($name: String!) { dataset(namespace: "wh", name: $name) { id } }'
     steps = [len(trace(executor, dataset, name=f"{word}.0")) for word in (MARKS[0], MISSING)]
-    assert steps[1] == pytest.approx(steps[0], rel=0.01)
+    assert abs(steps[0] - steps[1]) < 20  # of two thousand with those of libraries
     job = 'query($name: String!) { job(namespace: "air", name: $name) { id } }'
     assert trace(executor, job, name=f"{MISSING}_load_3") == trace(executor, job, name=f"{MARKS[0]}_load_3")
