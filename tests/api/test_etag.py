@@ -126,6 +126,9 @@ def build_more() -> list[Statement]:
             mesh.build_edge_statement(EdgeType.CONSUMES, mesh.CAMPAIGN, used, purpose="sending", contract="revenue-v1")
             for used in (mesh.ORDERS_PRODUCT, mesh.EMAIL, mesh.CUSTOMERS)
         ),
+        mesh.build_edge_statement(
+            EdgeType.CONSUMES, mesh.CAMPAIGN, mesh.EMAIL, source="usage/default", reads=3, first_read=mesh.START, last_read=LATER
+        ),
         mesh.build_edge_statement(EdgeType.MAY_READ, mesh.SHOP_TEAM, mesh.ORDERS, grant="shop", row_filter=True, masked=True),
         *(
             mesh.build_edge_statement(EdgeType.CONSUMES, mesh.CAMPAIGN, read, "usage/log", **{READS: 2, FIRST_READ: 1, LAST_READ: LATER})
