@@ -72,9 +72,8 @@ class Connection(NamedTuple):
                 break
         assert answer is not None
         if answer.is_error:
-            raise CommentRefused(
-                f"{self.name} answers {method} {path} with {answer.status_code}: {_read_message(answer)}{_advise(answer.status_code)}"
-            )
+            found = f"{self.name} answers {method} {path} with {answer.status_code}: {_read_message(answer)}"
+            raise CommentRefused(f"{found}{_explain_code(answer.status_code)}")
         try:
             return answer.json() if answer.content else None
         except ValueError as error:
@@ -101,7 +100,7 @@ def _read_message(answer: httpx.Response) -> str:
     )
 
 
-def _advise(status: int) -> str:
+def _explain_code(status: int) -> str:
     return "; the token may not write comments here (a pull request from a fork has none that may)" if status in (401, 403, 404) else ""
 
 
