@@ -161,10 +161,10 @@ def comment(
     ] = None,
     name: Annotated[str, typer.Option(help="A name of the check, if there are several on one request: each has its comment.")] = "",
 ) -> None:
-    """Write a report as the one comment on the pull or merge request of this CI job: the comment of an earlier run is replaced.
+    """Write a report as the one comment of this CI job.
 
-    On GitHub, GITHUB_TOKEN must be set; on GitLab, MESHLINE_COMMENT_TOKEN, a token with the scope `api`. If nothing is found, there is no
-    first comment.
+    It is on the pull or merge request of the job, and replaces the comment of an earlier run. On GitHub, GITHUB_TOKEN must be set; on
+    GitLab, MESHLINE_COMMENT_TOKEN, a token with the scope `api`. If nothing is found, there is no first comment.
     """
     if name and _NAME.fullmatch(name) is None:
         raise InvalidInput("accepted are letters, digits, spaces and . _ / (at most 100)", "--name")
