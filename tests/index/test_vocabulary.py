@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshline.graph.index.vocabulary import Vocabulary, find_match
+from meshline.graph.index.vocabulary import Matches, Vocabulary, find_match
 from meshline.graph.word_forms import Meaning, find_skeleton, find_stem, list_spellings, split_name, split_question
 
 
@@ -15,9 +15,14 @@ def find_meanings(question: str, *words: str) -> dict[str, Meaning]:
     vocabulary = Vocabulary()
     numbers = {word: vocabulary.add(word) for word in words}
     asked = question.split()
-    matches = [vocabulary.find(asked[0])] if len(asked) == 1 else [vocabulary.find_run(tuple(asked))]
+    matches = [vocabulary.find_run(tuple(asked))] if len(asked) > 1 else list_matches(vocabulary, asked[0])
     found = {word: find_match(matches, number) for word, number in numbers.items()}
     return {word: meaning for word, (weight, meaning) in found.items() if weight}
+
+
+def list_matches(vocabulary: Vocabulary, word: str) -> list[Matches]:
+    """What one word of a question may mean to a caller who sees all names."""
+    return [vocabulary.find(word), *([] if len(vocabulary.find_own(word).words) else [vocabulary.find_abbreviated(word)])]
 
 
 def test_names_are_split_into_words() -> None:

@@ -17,8 +17,9 @@ from meshline.graph.index.results import RANKS, STEPS, Flags
 from meshline.graph.index.suggestions import BY_SOME
 from meshline.graph.index.vocabulary import find_match
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import build_dataset_key
+from meshline.graph.model import AssetKind, build_dataset_key
 from meshline.graph.queries.search import choose_best
+from meshline.graph.store.synonyms import NO_SYNONYMS
 from meshline.graph.word_forms import split_name
 from tests.queries import mesh
 from tests.sizes import count_examples
@@ -47,7 +48,8 @@ class Reference:
 
     def compute_orders(self, text: str) -> dict[int, int]:
         """By own node in use."""
-        question = self.search._read(text)
+        shown = None if all(self.counted) else self.search.mark_shown(np.array(self.counted))
+        question = self.search._read(text, NO_SYNONYMS, shown)
         levels = [
             {
                 number: max(
@@ -126,3 +128,21 @@ def test_ranking_is_as_defined(drawn: tuple[LiveGraph, Random]) -> None:
             assert all(abs(found[row] - expected[row]) <= NEAR for row in found), (text, found, expected)
             sizes.append(len(found))
     assert len(set(sizes)) > 1
+
+
+def test_a_hidden_name_does_not_change_what_a_word_may_abbreviate() -> None:
+    """`cstmr` means `customer` unless a name is `cstmr` itself: of names that the caller does not see he would learn that they exist."""
+    tables = [mesh.build_schema_statement(build_dataset_key("wh", name), "id") for name in ("shop.customer", "shop.cstmr")]
+    graph = mesh.build_graph(*tables)
+    whole = graph.index
+    nodes = np.arange(whole.changes.count_nodes())
+    hidden = whole.assets.find_by_key(build_dataset_key("wh", "shop.cstmr"))
+    own = np.where(whole._tables.nodes.kind[nodes] == COLUMN, whole._tables.nodes.part1[nodes], nodes)
+    restricted = RestrictedIndex(whole, own != hidden)
+    for index, expected in ((whole, {"shop.cstmr"}), (restricted, {"shop.customer"})):
+        hits, _ = choose_best(index, index.search_names("cstmr", (), {}), len(nodes))
+        found = {index.assets.get_key(node) for node in hits.nodes.tolist()}
+        assert {key.name for key in found if key.kind is AssetKind.DATASET} == expected
+        explained = [index.explain_hit("cstmr", node) for node in hits.nodes.tolist()]
+        assert all(explained)
+    graph.store.close()

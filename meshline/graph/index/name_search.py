@@ -125,7 +125,7 @@ class NameSearch:
         `vectors`: those of names, if they count: all are prepared.
         """
         self._follow()
-        question = self._read(text, synonyms)
+        question = self._read(text, synonyms, shown)
         if not question.words:
             return Hits.build_equal(np.empty(0, np.int64))
         ranks = self._suggestions.rank(text)
@@ -199,12 +199,12 @@ class NameSearch:
         """The words of a text by which assets are found."""
         return select_content(split_question(text))[:MOST_WORDS]
 
-    def explain(self, text: str, own: int, visible: Flags | None = None, synonyms: Synonyms = NO_SYNONYMS) -> list[WordMatch]:
+    def explain(self, text: str, own: int, shown: Shown | None = None, synonyms: Synonyms = NO_SYNONYMS) -> list[WordMatch]:
         """For each word of the text that the name of an asset covers, that of its dataset or namespace, or one of its columns: the best
-        reason. `visible`: by node, which columns may be named.
+        reason. `shown`: what of the index counts, if not all does.
         """
         self._follow()
-        question = self._read(text, synonyms)
+        question = self._read(text, synonyms, shown)
         context_share = OF_COLUMN if self._tables.nodes.kind[own] == COLUMN else OF_OTHERS
         known = [
             *self._list_words(int(self._names.name[own]), WordPlace.NAME, 1.0),
@@ -213,8 +213,8 @@ class NameSearch:
         if self._tables.nodes.kind[own] == DATASET:
             columns = np.array(self._tables.list_children(own), np.int64)
             columns = columns[self._names.mark_current(columns)]
-            shown = columns if visible is None else columns[visible[columns]]
-            for number in dict.fromkeys(self._names.name[shown].tolist()):
+            columns = columns if shown is None else columns[shown.nodes[columns]]
+            for number in dict.fromkeys(self._names.name[columns].tolist()):
                 known += self._list_words(number, WordPlace.COLUMN, OF_MEMBER)
         found = []
         for word, matches in zip(question.words, question.matches, strict=True):
@@ -232,11 +232,14 @@ class NameSearch:
         """The words of a name, each with what it counts."""
         return [(word, place, share * of_path) for word, of_path in _weigh_by_place(self._tables.get_text(number)).items()]
 
-    def _read(self, text: str, synonyms: Synonyms = NO_SYNONYMS) -> _Question:
+    def _read(self, text: str, synonyms: Synonyms, shown: Shown | None) -> _Question:
         """What the words of a text may mean, alone and with their neighbours."""
         words = split_question(text)
         content = self.list_words(text)
         matches = {word: [self._vocabulary.find(word)] for word in content}
+        for word, of_word in matches.items():
+            if not self._is_used(self._vocabulary.find_own(word), shown):
+                of_word.append(self._vocabulary.find_abbreviated(word))
         words = words[: 2 * MOST_WORDS]
         for length in range(1, _RUN_WORDS + 1):
             for begin in range(len(words) - length + 1):
@@ -249,6 +252,13 @@ class NameSearch:
                     if word in matches:
                         matches[word] += [found for found in of_run if len(found.words)]
         return _Question(content, [matches[word] for word in content])
+
+    def _is_used(self, matches: Matches, shown: Shown | None) -> bool:
+        """Whether a name that is shown has one of these words: a hidden name must not change what is found."""
+        if shown is None:
+            return bool(len(matches.words))
+        rows, _ = self._occurrences.find(matches.words)
+        return bool(shown.texts[self._texts[rows]].any())
 
     def _weigh_words(self, question: _Question, shown: Shown | None) -> _Words:
         """What each word of a question finds. The rarer what it means, the more it counts; one that nothing means counts as the others do.

@@ -119,7 +119,7 @@ class RestrictedIndex(LineageIndex):
 
     def explain_hit(self, text: str, node: int, synonyms: Synonyms = NO_SYNONYMS) -> list[WordMatch]:
         search = self._whole._name_search  # noqa: SLF001 - of the same class
-        return max((search.explain(text, own, self._visible, synonyms) for own in self._tables.list_ring(node)), key=len, default=[])
+        return max((search.explain(text, own, self._shown_names, synonyms) for own in self._tables.list_ring(node)), key=len, default=[])
 
     def find_titled(self, titles: TitlePairs, least: int) -> TitledNodes:
         return self._whole.find_titled(titles, least)

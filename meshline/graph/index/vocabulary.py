@@ -77,11 +77,6 @@ class _Found:
             if weight > self._best.get(number, (0.0,))[0]:
                 self._best[number] = weight, meaning
 
-    @property
-    def has_word(self) -> bool:
-        """Whether a name has the word itself, perhaps in another form."""
-        return any(meaning <= Meaning.INFLECTION for _, meaning in self._best.values())
-
     def build(self) -> Matches:
         rows = sorted(self._best.items(), key=lambda row: row[1][0])
         return Matches(
@@ -188,8 +183,35 @@ class Vocabulary:
         return others if number is None else [number, *others]
 
     def find(self, word: str) -> Matches:
-        """The words of names that one word of a question may mean by itself."""
+        """The words of names that one word of a question may mean by itself, but for what it abbreviates."""
         return self._remember(word, lambda: self._find(word))
+
+    def find_own(self, word: str) -> Matches:
+        """The words of names that are this one, perhaps in another form."""
+
+        def compute() -> Matches:
+            found = _Found()
+            for spelling in list_spellings(word):
+                numbers = [*self._stems.get(find_stem(spelling), ()), *self._get_numbers(spelling)]
+                found.add(numbers, self._weights.inflection, Meaning.INFLECTION)
+            return found.build()
+
+        return self._remember(("", Meaning.INFLECTION.name, word), compute)
+
+    def find_abbreviated(self, word: str) -> Matches:
+        """The longer words of names that one word of a question may abbreviate: they count only if no name has the word itself.
+
+        Which names those are depends on what the caller sees, so the caller decides.
+        """
+
+        def compute() -> Matches:
+            found = _Found()
+            for spelling in list_spellings(word):
+                if spelling[0].isalpha() and count_letters(spelling) >= _LEAST_BEGUN:
+                    self._add_abbreviated(found, spelling)
+            return found.build()
+
+        return self._remember(("", Meaning.ABBREVIATION.name, word), compute)
 
     def find_run(self, run: tuple[str, ...]) -> Matches:
         """The words of names that abbreviate several consecutive words of a question at once: acronyms, and abbreviations without a
@@ -241,8 +263,6 @@ class Vocabulary:
             found.add(self._find_containing(word), self._weights.part, Meaning.PART)
         self._add_beginnings(found, word)
         self._add_abbreviations(found, word)
-        if not found.has_word and length >= _LEAST_BEGUN:
-            self._add_abbreviated(found, word)
         self._add_related(found, word)
 
     def _add_beginnings(self, found: _Found, word: str) -> None:
