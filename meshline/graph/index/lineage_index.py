@@ -68,6 +68,7 @@ from meshline.graph.store.base import Changes, Head
 from meshline.graph.store.synonyms import NO_SYNONYMS, Synonyms
 
 T = TypeVar("T")
+AnyNodes = TypeVar("AnyNodes", Ints, Longs)
 
 
 class AssetFacet:
@@ -498,12 +499,8 @@ class LineageFacet:
         """The kinds of nodes: int8, positions in `meshline.graph.model.KINDS`."""
         return self._tables.nodes.kind[nodes]
 
-    def get_datasets(self, columns: Ints) -> Ints:
-        """The datasets (representatives) of columns: int32, of equal length."""
-        return self._tables.nodes.rep[self._tables.nodes.part1[columns]]
-
-    def get_tables(self, nodes: Longs) -> Longs:
-        """The datasets (representatives) of those of these assets that are columns, the others themselves."""
+    def get_datasets(self, nodes: AnyNodes) -> AnyNodes:
+        """The datasets (representatives) of those of these assets that are columns, the others themselves; of equal length and type."""
         columns = self._tables.nodes.kind[nodes] == COLUMN
         found = nodes.copy()
         found[columns] = self._tables.nodes.rep[self._tables.nodes.part1[nodes[columns]]]

@@ -72,7 +72,7 @@ def _learn(live: LiveGraph, index: LineageIndex) -> list[LearnedPair]:
         return []
     numbers = {word: number for number, word in enumerate(dict.fromkeys(pair.word for pair in titled.pairs))}
     words = np.array([numbers[pair.word] for pair in titled.pairs], np.int64)
-    pairs, tables = titled.pair[shown].astype(np.int64), index.lineage.get_tables(nodes[shown])
+    pairs, tables = titled.pair[shown].astype(np.int64), index.lineage.get_datasets(nodes[shown])
     of_pair = np.bincount(np.unique(pairs << 32 | tables) >> 32, minlength=len(titled.pairs))
     of_word = np.bincount(np.unique(words[pairs] << 32 | tables) >> 32, minlength=len(numbers))
     least = np.maximum(LEAST_TABLES, of_word[words] * _LEAST_SHARE)

@@ -139,7 +139,7 @@ def _mark_found(index: LineageIndex, hits: Hits) -> Flags:
 
 def _order_ties(index: LineageIndex, hits: Hits) -> Hits:
     """The same hits, of equal ones those first that are used more: by the logarithm of their users, up to a bound."""
-    users = index.compute_once(_count_users, partial(_count_users, index))[index.lineage.get_tables(hits.nodes)]
+    users = index.compute_once(_count_users, partial(_count_users, index))[index.lineage.get_datasets(hits.nodes)]
     used = np.minimum(np.log2(1 + users).astype(np.int32), _MOST_USED)
     return hits._replace(orders=hits.orders * (_MOST_USED + 1) + _MOST_USED - used)
 
@@ -147,7 +147,7 @@ def _order_ties(index: LineageIndex, hits: Hits) -> Hits:
 def _count_users(index: LineageIndex) -> Ints:
     """Int array by node: how many consumers, and jobs that write nothing, use the asset or a column of it."""
     edges = (index.ownership.list_all_edges(EdgeType.CONSUMES), index.ownership.list_idle_reads())
-    used = index.lineage.get_tables(np.concatenate([table.end for table in edges]).astype(np.int64))
+    used = index.lineage.get_datasets(np.concatenate([table.end for table in edges]).astype(np.int64))
     pairs = np.unique(used << 32 | np.concatenate([table.start for table in edges]))
     return np.bincount(pairs >> 32, minlength=index.changes.count_nodes()).astype(np.int32)
 
