@@ -1,4 +1,4 @@
-"""`meshline ingest hive`, `glue`, `unity` and `gravitino`: catalogs that list tables as they are now."""
+"""`meshline ingest hive`, `glue`, `unity`, `gravitino` and `datahub`: catalogs that list tables as they are now."""
 
 from __future__ import annotations
 
@@ -138,3 +138,25 @@ def gravitino(
     keys = _build_common_keys(name, namespace, table, properties, storage_option)
     place = {"url": url, "metalake": metalake, "token": token, "user": user, "catalogs": list(catalog or ()), "details": details}
     ingest_source("gravitino", {**keys, **place}, strict=strict, store=store, server=server)
+
+
+def datahub(
+    file: Annotated[list[str], typer.Argument(help="Exported metadata (JSON), and patterns.", metavar="FILE...")],
+    *,
+    name: Annotated[str, typer.Option(help="Name of the source: datahub/NAME.")] = "default",
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where the datasets of a platform are, e.g. postgres=postgres://db:5432; an instance: postgres/crm; may be repeated.",
+            show_default=False,
+            metavar="PLATFORM=NAMESPACE",
+        ),
+    ] = None,
+    complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other statements: these are all its files.")] = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load exported metadata of DataHub: datasets, lineage of columns, owners, domains, products, dashboards."""
+    keys = {"name": name, "files": file, "platforms": _parse_settings(platform, "--platform"), "complete": complete}
+    ingest_source("datahub", keys, strict=strict, store=store, server=server)

@@ -185,6 +185,7 @@ def list_cases() -> list[Case]:
         Case(f"ingest duckdb missing.duckdb {at}", 1, "duckdb"),
         Case(f"ingest snowflake tables.csv --account acme-eu {at}", 0, "sql"),
         Case(f"ingest ranger policies.json --namespace lake {at}"),
+        Case(f"ingest datahub datahub.json {at}"),
         Case(f"ingest debezium {mesh}/connect/*.json {at}"),
         Case(f"ingest dbt {mesh}/dbt/target --namespace marts {at}", 0, "dbt"),
         Case(f"ingest gx {mesh}/quality/customer_orders.json --dataset marts/a.b {at}"),

@@ -34,6 +34,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "redshift": ("meshline.ingest.sources.databases.redshift", "Redshift", "sql"),
     "registry": ("meshline.ingest.sources.schema_registry.source", "SchemaRegistry", "avro"),
     "superset": ("meshline.ingest.sources.dashboards.superset", "Superset", "sql"),
+    "datahub": ("meshline.ingest.sources.datahub.source", "DataHub", ""),
     "ranger": ("meshline.ingest.sources.ranger.source", "Ranger", ""),
     "sql": ("meshline.ingest.sources.sql.source", "Sql", "sql"),
     "usage": ("meshline.ingest.sources.usage.source", "Usage", ""),

@@ -105,6 +105,11 @@ TRIED = (
         "views, filesets, topics, models, tags of columns", "tests/ingest/sources/test_gravitino.py",
     ),
     TriedSystem(
+        "DataHub", "files of 1.x (MCE and MCP)", Trial.DOCUMENTED, "datahub",
+        "datasets, columns, lineage of columns, owners, tags, terms, domains, products, dashboards, charts, siblings",
+        "a server itself, data jobs, assertions, queries, usage", "tests/ingest/sources/test_datahub.py",
+    ),
+    TriedSystem(
         "dbt", "1.11.16; manifests from 1.5 on", Trial.RECORDED, "dbt",
         "models, sources, exposures, tests, lineage of columns from compiled SQL", "columns of metrics and semantic models",
         "tests/ingest/sources/test_dbt.py",
