@@ -22,7 +22,7 @@ from meshline.ingest.sources.base import Context, Entry
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.datahub import facts
 from meshline.ingest.sources.datahub.source import DataHub
-from meshline.ingest.sources.datahub.urns import Names, parse_dataset_urn, simplify_field_path, split_field_urn
+from meshline.ingest.sources.datahub.urns import Names, convert_field_path, parse_dataset_urn, split_field_urn
 from meshline.ingest.sources.reading_loader import Loading, load_reading
 from tests.cli.command import run_command, run_successfully
 from tests.ingest.sources.iceberg_catalog import count_outcomes, read_shown_attributes
@@ -457,8 +457,8 @@ def test_field_urns_are_split_where_the_dataset_ends() -> None:
         "items.n",
     )
     assert split_field_urn("urn:li:schemaField:(urn:li:chart:(looker,c1),calc)") is None
-    assert simplify_field_path("[version=2.0].[key=True].[type=int].id") == "id"
-    assert simplify_field_path("plain[0].x") == "plain[0].x"
+    assert convert_field_path("[version=2.0].[key=True].[type=int].id") == "id"
+    assert convert_field_path("plain[0].x") == "plain[0].x"
 
 
 def test_records_that_cannot_be_read_are_refused_alone_and_their_entities_remain(graph: LiveGraph, tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ from meshline.ingest.sources.datahub.urns import (
     DATASET,
     MAX_NAME,
     Names,
+    convert_field_path,
     get_urn_id,
     shorten_urn,
-    simplify_field_path,
     split_field_urn,
 )
 from meshline.ingest.sources.table_properties import select_properties
@@ -162,7 +162,7 @@ class CatalogFacts:
         stated, edited = self._index_fields(urn, schema.fields), self._index_fields(urn, edits.editable_schema_field_info)
         if len(stated) + len(edited) > MAX_COLUMNS:
             raise InvalidInput(f"the dataset has more than {MAX_COLUMNS} columns", shorten_urn(urn))
-        keys = {simplify_field_path(path) for path in schema.primary_keys or ()}
+        keys = {convert_field_path(path) for path in schema.primary_keys or ()}
         attributes: list[tuple[str, dict[str, Json]]] = []
         for name in {**stated, **edited}:
             field, edit = stated.get(name), edited.get(name)
@@ -174,7 +174,7 @@ class CatalogFacts:
                 tags=list[Json](self._name_tags(one.global_tags for one in both)),
                 glossary_terms=list[Json](self._name_terms(one.glossary_terms for one in both)),
             )
-            if field is not None and (field.is_part_of_key or simplify_field_path(field.field_path) in keys):
+            if field is not None and (field.is_part_of_key or convert_field_path(field.field_path) in keys):
                 about["identifies"] = True
             attributes.append((name, about))
         draft.add_columns(key, [(name, position) for position, name in enumerate(stated, start=1)], attributes)
@@ -183,7 +183,7 @@ class CatalogFacts:
         """Fields by the names of their columns. Of several, such as the branches of a union, the first counts."""
         found: dict[str, Field] = {}
         for field in fields:
-            name = self._names.name_column(urn, simplify_field_path(field.field_path))
+            name = self._names.name_column(urn, convert_field_path(field.field_path))
             if len(name) > MAX_NAME:
                 raise InvalidInput(f"a column's name must have 1 to {MAX_NAME} characters", shorten_urn(urn))
             if name:  # else it is the whole of a schema that is a single value

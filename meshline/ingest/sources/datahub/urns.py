@@ -66,10 +66,10 @@ def parse_dataset_urn(urn: str) -> DatasetUrn:
 def split_field_urn(urn: str) -> tuple[str, str] | None:
     """The URN of the dataset and the path of a field; None if the field is of no dataset."""
     match = _FIELD.fullmatch(urn) if len(urn) <= MAX_URN + MAX_NAME else None
-    return None if match is None else (match[1], simplify_field_path(decode_part(match[2])))
+    return None if match is None else (match[1], convert_field_path(decode_part(match[2])))
 
 
-def simplify_field_path(path: str) -> str:
+def convert_field_path(path: str) -> str:
     """`address.city` of `[version=2.0].[type=Order].[type=Address].address.[type=string].city`."""
     return _TOKEN.sub("", path).strip(".")
 
