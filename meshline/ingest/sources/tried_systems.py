@@ -105,7 +105,7 @@ TRIED = (
         "views, filesets, topics, models, tags of columns", "tests/ingest/sources/test_gravitino.py",
     ),
     TriedSystem(
-        "DataHub", "files of 1.x (MCE and MCP)", Trial.DOCUMENTED, "datahub",
+        "DataHub", "acryl-datahub 1.7.0.17 (its file sink)", Trial.RECORDED, "datahub",
         "datasets, columns, lineage of columns, owners, tags, terms, domains, products, dashboards, charts, siblings",
         "a server itself, data jobs, assertions, queries, usage", "tests/ingest/sources/test_datahub.py",
     ),

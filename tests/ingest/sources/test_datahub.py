@@ -1,4 +1,7 @@
-"""DataHub: records written by hand after its metadata model and the files that its file sink writes, since no server of it runs here."""
+"""DataHub: files that its own library wrote (scripts/record-datahub), and records written by hand after its metadata model.
+
+No server of it runs here.
+"""
 
 from __future__ import annotations
 
@@ -319,6 +322,30 @@ def test_the_last_observed_aspect_counts(graph: LiveGraph, tmp_path: Path) -> No
     later = propose(ORDERS, "datasetProperties", {"description": "newer"}, LATE)
     load_records(graph, tmp_path, [later, *RECORDS, propose(ORDERS, "datasetProperties", {"description": "older"}, EARLY)])
     assert read_shown_attributes(graph, build_key("orders"))["description"] == "newer"
+
+
+def test_what_its_own_library_writes(graph: LiveGraph, tmp_path: Path) -> None:
+    text = Path(__file__).with_name("datahub_records.json").read_text("utf-8")
+    loading = load_records(graph, tmp_path, text)
+    assert (loading.refused, loading.warnings) == ((), ())
+    assert list_flows(graph, "shop.public.daily") == {
+        ("shop.public.orders (old, kept).e,mail", "shop.public.daily.mail", "DIRECT", ""),
+        ("shop.public.orders (old, kept).id", "shop.public.daily.total", "DIRECT", ""),
+    }
+    orders = build_key("orders (old, kept)")
+    assert list_owners(graph, orders) == {("ann@example.com", "technical"), ("team:Sales", "steward")}
+    assert find_domain(graph, orders) == "Orders"
+    email = read_shown_attributes(graph, build_column_key(orders, "e,mail"))
+    assert (email["tags"], email["nullable"], email["type"]) == (["pii"], True, "varchar")
+    assert read_shown_attributes(graph, build_column_key(orders, "id"))["identifies"] is True
+    assert list_consumed(graph, "Sales") == {"daily.mail"}
+    with graph.lock:
+        assert graph.index.assets.find_by_key(build_key("gone")) is None
+        product = graph.index.assets.find_by_key(model.build_data_product_key("Daily sales"))
+        daily = graph.index.assets.find_by_key(build_key("daily"))
+        assert product is not None
+        assert daily is not None
+        assert graph.index.ownership.find_product(daily) == product
 
 
 def read_contents(records: Sequence[Record], folder: Path) -> Mapping[Scope, bytes]:

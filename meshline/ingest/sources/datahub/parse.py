@@ -67,6 +67,7 @@ class Entities:
     """The entities of all files. Of two records about one aspect the one that was observed later counts, else the one that is read later.
 
     `broken`: the entities with an aspect that could not be read. `patches`: the number of records that change a part of an aspect.
+    `unread`: the number of aspects that are not read, by their names.
     """
 
     def __init__(self) -> None:
@@ -99,10 +100,6 @@ class Entities:
     def list_urns(self, beginning: str) -> list[str]:
         """The entities of a type that are not removed and have an aspect, sorted."""
         return sorted(urn for urn, aspects in self._aspects.items() if urn.startswith(beginning) and _is_present(aspects))
-
-    def is_removed(self, urn: str) -> bool:
-        """Whether it was removed in DataHub."""
-        return urn in self._aspects and not _is_present(self._aspects[urn])
 
     def _add_record(self, data: bytes, urns: list[str]) -> None:
         """`urns`: gets the URN of the record's entity as soon as it is known."""
