@@ -23,7 +23,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.factory import open_store
 from meshline.ingest.sources.base import Context, Entry
 from meshline.ingest.sources.context import build_context
-from meshline.ingest.sources.datahub import facts
+from meshline.ingest.sources.datahub import facts, parse
 from meshline.ingest.sources.datahub.source import DataHub
 from meshline.ingest.sources.datahub.urns import Names, convert_field_path, parse_dataset_urn, split_field_urn
 from meshline.ingest.sources.reading_loader import Loading, load_reading
@@ -557,6 +557,10 @@ def test_limits(graph: LiveGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(facts, "MAX_FLOWS", 1)
     loading = load_records(graph, tmp_path, RECORDS)
     assert str(loading.refused[0]) == f"{DAILY}: more than 1 flows of columns into the dataset"
+    monkeypatch.setattr(parse, "MAX_REFUSED", 2)
+    loading = load_records(graph, tmp_path, "x\n" * 1000)
+    assert len(loading.refused) == 3
+    assert "datahub.json:3: more than 2 records cannot be read" in str(loading.refused[2])
 
 
 def test_the_command_reads_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

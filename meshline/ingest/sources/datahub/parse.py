@@ -19,7 +19,8 @@ T = TypeVar("T", bound=Aspect)
 MAX_BYTES = 500 * 2**20
 ACCEPTED = "accepted are records of DataHub's file sink: with entityUrn, aspectName and aspect, or with proposedSnapshot"
 _AVRO = frozenset({"string", "boolean", "int", "long", "float", "double", "array", "map"})  # how Avro's JSON marks an optional value
-_PLACE = 300  # characters of what is wrong with a record
+MAX_REFUSED = 1_000  # records of a file that cannot be read; then the rest of it is not read
+_SHOWN = 300  # characters of what is wrong with a record
 
 
 class _Snapshot(Struct):
@@ -79,18 +80,24 @@ class Entities:
     def add_file(self, data: bytes, file: str) -> Iterator[tuple[InvalidInput, str]]:
         """Add the records of a file. Yields what is refused, with the URN of its entity, '' if that is unknown.
 
-        Raises InvalidInput if the file has no records.
+        Raises InvalidInput if the file has no records, or too many that cannot be read.
         """
+        refused = 0
         for place, record in _split_records(data, file):
             urns: list[str] = []
             try:
                 self._add_record(record, urns)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidInput) as error:
                 self.broken.update(urns)
+                refused += 1
+                if refused > MAX_REFUSED:
+                    raise InvalidInput(
+                        f"more than {MAX_REFUSED} records cannot be read; the rest of the file is not read", place
+                    ) from error
                 what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
                 urn = urns[0] if urns else ""
                 about = f"{shorten_urn(urn)}: " if urn else ""
-                yield InvalidInput(f"{about}this record cannot be read: {what[:_PLACE]}; {ACCEPTED}", place), urn
+                yield InvalidInput(f"{about}this record cannot be read: {what[:_SHOWN]}; {ACCEPTED}", place), urn
 
     def find(self, urn: str, name: str, shape: type[T]) -> T | None:
         """An aspect of an entity; None if there is none."""
