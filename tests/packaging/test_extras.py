@@ -145,6 +145,8 @@ def folder(tmp_path: Path) -> Path:
     (folder / "new.json").write_text('{"$schema":"x","title":"b","type":"object","properties":{"id":{"type":"integer"}}}', "utf-8")
     (folder / "drop.sql").write_text("ALTER TABLE customers.customers DROP COLUMN email;", "utf-8")
     (folder / "policies.json").write_text('{"policies": [{"service": "lake", "serviceType": "hive"}]}', "utf-8")
+    tag = '{"entityUrn": "urn:li:tag:a", "aspectName": "tagProperties", "aspect": {"json": {"name": "a"}}}'
+    (folder / "datahub.json").write_text(tag, "utf-8")
     (folder / "tables.csv").write_text("table_catalog,table_schema,table_name,table_type\nSHOP,RAW,ORDERS,BASE TABLE\n", "utf-8")
     (folder / "policy.yaml").write_text(
         "{id: named, title: t, kind: dataset, require: 'name != \"\"', severity: info, message: '{name} has no name'}\n", "utf-8"
